@@ -3,10 +3,10 @@
     python static/build.py            builds, or says that nothing has changed
     python static/build.py --force    builds in any case
 
-Reads   static/scss, static/js, static/images, static/map.mjs and, installed by npm, Bootstrap, htmx and the coastlines
-Writes  static/build/<name>.<hash>.<kind>, a .gz beside each that gains by it, and manifest.json {name: name with hash}
+Reads   static/scss, static/js, static/images, static/map.mjs and, from npm, Bootstrap, htmx and coastlines
+Writes  static/build/<name>.<hash>.<kind>, a .gz beside each that gains by it, and manifest.json {name: file}
 
-Node comes from its wheel (requirements-build.txt); none has to be on the system, and none is used at run time.
+Node comes from its wheel (requirements-build.txt); the system needs none, and none is used at run time.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def build_stylesheet(out: Path) -> None:
 def build_scripts(out: Path) -> None:
     """Our own scripts, each minified with what it imports, and htmx as it is delivered."""
     if ours := sorted((STATIC / "js").glob("*.js")):
-        options = ["--bundle", "--minify", "--format=iife", "--target=es2019", "--charset=utf8", "--log-level=warning"]
+        options = ["--bundle", "--minify", "--format=iife", "--target=es2019", "--log-level=warning"]
         run_node(MODULES / "esbuild/bin/esbuild", *ours, *options, f"--outdir={out}")
     shutil.copyfile(MODULES / "htmx.org/dist/htmx.min.js", out / "htmx.js")
 
@@ -139,7 +139,7 @@ def build_pictures(out: Path) -> None:
 
 
 def name_by_content(out: Path) -> dict[str, str]:
-    """Renames each file after its content, writes the compressed twins, and answers {name: name with hash}."""
+    """Renames each file after its content, writes compressed twins, and answers {name: name with hash}."""
     manifest = {}
     for path in sorted(out.iterdir()):
         content = path.read_bytes()
