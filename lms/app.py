@@ -1,0 +1,146 @@
+"""create_app(): the one place that knows every slice; wires blueprints and event handlers."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import secrets
+from pathlib import Path
+
+from apiflask import APIFlask
+from flask_migrate import Migrate
+from flask_wtf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from lms import __version__
+from lms.config import Config
+from lms.core import audit, events, jobs, outbox
+from lms.core.db import db, engine_options
+from lms.core.logs import configure as configure_logs
+from lms.core.resources import resource
+from lms.core.words import _
+from lms.web import api, guards, headers, identity, locale, problems, time
+from lms.web.limits import in_demonstration, limiter
+
+CORE_TABLES = (audit.AuditEntry, jobs.Job, outbox.OutboxMail)
+SLICES = (
+    "web",
+    "people",
+    "catalogue",
+    "enrolment",
+    "attendance",
+    "live",
+    "certificates",
+    "reports",
+    "demo",
+    "desks",
+)
+"""In the order of the tower, lowest first: handlers answer an event in this order."""
+
+
+def create_app(config: Config | None = None) -> APIFlask:
+    """The application, with its data folder made where it was missing. The database is made by `lms init`."""
+    config = config or Config.load()
+    config.folder.mkdir(parents=True, exist_ok=True)
+    configure_logs(config.log_level)
+    app = APIFlask(
+        "lms",
+        title="Serai",
+        version=__version__,
+        json_errors=False,
+        static_folder=str(resource("static")),
+        docs_path=None,
+        spec_path="/api/v1/openapi.json",
+    )
+    secure = config.base_url.startswith("https://")
+    app.config.update(
+        SECRET_KEY=config.secret_key or _kept_secret(config.folder / "secret.key"),
+        SQLALCHEMY_DATABASE_URI=config.database,
+        SQLALCHEMY_ENGINE_OPTIONS=engine_options(config.database),
+        MAX_CONTENT_LENGTH=config.max_upload_mb * 1024 * 1024,
+        MAX_UPLOAD_MB=config.max_upload_mb,
+        MAX_FORM_MEMORY_SIZE=2 * 1024 * 1024,
+        SESSION_COOKIE_NAME="__Host-session" if secure else "session",
+        SESSION_COOKIE_SECURE=secure,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SEND_FILE_MAX_AGE_DEFAULT=31_536_000,
+        WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_CHECK_DEFAULT=False,
+        RATELIMIT_HEADERS_ENABLED=True,
+        OPENAPI_VERSION="3.1.0",
+        SPEC_FORMAT="json",
+        VALIDATION_ERROR_STATUS_CODE=422,
+        VALIDATION_ERROR_DESCRIPTION="",
+    )
+    app.extensions["lms.config"] = config
+    app.extensions[events.KEY] = events.EventBus()
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    if config.proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=config.proxies, x_proto=config.proxies, x_host=config.proxies
+        )
+    db.init_app(app)
+    Migrate(app, db, directory=str(resource("migrations")), render_as_batch=True)
+    problems.init_app(app)
+    app.error_processor(api.on_schema_error)
+    locale.init_app(app)
+    identity.init_app(app)
+    guards.init_app(app)
+    api.init_app(app)
+    headers.init_app(app)
+    time.init_app(app)
+    limiter.init_app(app)
+    limiter.request_filter(in_demonstration)
+    _protect_forms(app)
+    app.jinja_env.globals.update(_=_)
+    for name in SLICES:
+        _wire(app, name)
+    return app
+
+
+def _wire(app: APIFlask, name: str) -> None:
+    """Registers a slice's pages, API and handlers: the rooms that it has."""
+    _room(name, "models")
+    for room in ("views", "api"):
+        if room == "api" and name == "web":
+            continue
+        module = _room(name, room)
+        if module is None:
+            continue
+        app.register_blueprint(module.bp)
+        if hasattr(module, "init_app"):
+            module.init_app(app)
+    _room(name, "jobs")
+    handlers = _room(name, "handlers")
+    if handlers is not None:
+        app.extensions[events.KEY].register(handlers)
+
+
+def _room(name: str, room: str):  # type: ignore[no-untyped-def]
+    full = f"lms.{name}.{room}"
+    return importlib.import_module(full) if importlib.util.find_spec(full) else None
+
+
+def _protect_forms(app: APIFlask) -> None:
+    csrf = CSRFProtect(app)
+    unprotected = {"web.set_language", "web.set_zone"}  # keep a preference, change nothing else
+
+    @app.before_request
+    def check_token() -> None:
+        from flask import request
+
+        if not request.path.startswith("/api/") and request.endpoint not in unprotected:
+            csrf.protect()
+
+
+def _kept_secret(path: Path) -> str:
+    """The secret of this data folder, made at the first start."""
+    try:
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="ascii")
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(secrets.token_urlsafe(48))
+    return path.read_text(encoding="ascii")

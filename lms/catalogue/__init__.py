@@ -1,0 +1,1 @@
+"""Series and lectures: what is given, when, by whom, in which languages."""

@@ -1,0 +1,191 @@
+"""Series, their policies, and lectures."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from lms.core.db import Base, UtcDateTime, text_enum
+from lms.people.models import Country, Person
+
+
+class Visibility(StrEnum):
+    DRAFT = "draft"
+    PUBLIC = "public"
+
+
+class Admission(StrEnum):
+    """How one comes into a series: at once, on application, or by a focal point's nomination."""
+
+    OPEN = "open"
+    APPLICATION = "application"
+    NOMINATION = "nomination"
+
+
+class WalkIns(StrEnum):
+    """What becomes of somebody known but not enrolled who turns up: enrolled, or kept as evidence only."""
+
+    ENROL = "enrol"
+    IGNORE = "ignore"
+
+
+class CertificateKind(StrEnum):
+    PARTICIPATION = "participation"
+    COMPLETION = "completion"
+
+
+class LectureState(StrEnum):
+    DRAFT = "draft"
+    SCHEDULED = "scheduled"
+    LIVE = "live"
+    HELD = "held"
+    CANCELLED = "cancelled"
+    POSTPONED = "postponed"
+
+
+class Delivery(StrEnum):
+    """Where a lecture is given: in our own room, behind a link to a meeting, or in a system we can call."""
+
+    ROOM = "room"
+    LINK = "link"
+    BIGBLUEBUTTON = "bigbluebutton"
+    JITSI = "jitsi"
+
+
+class Series(Base):
+    """Lectures given together, with one enrolment and one certificate policy.
+
+    `capacity` null is no limit; `taken` counts the enrolled and never exceeds it.
+    """
+
+    __tablename__ = "series"
+    __table_args__ = (CheckConstraint("capacity IS NULL OR taken <= capacity", name="seats"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(String(80), unique=True)
+    title: Mapped[str] = mapped_column(String(200))
+    description: Mapped[str] = mapped_column(Text, default="")
+    language: Mapped[str] = mapped_column(String(16), default="en")
+    visibility: Mapped[Visibility] = mapped_column(text_enum(Visibility), default=Visibility.DRAFT)
+    admission: Mapped[Admission] = mapped_column(text_enum(Admission), default=Admission.OPEN)
+    starts_on: Mapped[date | None]
+    ends_on: Mapped[date | None]
+    capacity: Mapped[int | None]
+    taken: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    instructors: Mapped[list[Person]] = relationship(
+        secondary="series_instructor", order_by="Person.full_name", viewonly=True
+    )
+    countries: Mapped[list[Country]] = relationship(secondary="series_country", order_by="Country.code", viewonly=True)
+
+
+class SeriesInstructor(Base):
+    """Who gives a series: may change it and its lectures."""
+
+    __tablename__ = "series_instructor"
+
+    series_id: Mapped[int] = mapped_column(ForeignKey("series.id", ondelete="CASCADE"), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True, index=True)
+
+
+class SeriesCountry(Base):
+    """Whose people a series is for; no row at all means everybody."""
+
+    __tablename__ = "series_country"
+
+    series_id: Mapped[int] = mapped_column(ForeignKey("series.id", ondelete="CASCADE"), primary_key=True)
+    country_id: Mapped[int] = mapped_column(ForeignKey("country.id"), primary_key=True)
+
+
+class Policy(Base):
+    """One version of a series' policy. The newest holds for lectures not yet held; a held one keeps its own.
+
+    `min_percent`: share of a lecture's actual length for *attended*. `min_lectures_percent`: share of the
+    held lectures to attend for the certificate. `replay_days`: how long the recording counts.
+    """
+
+    __tablename__ = "policy"
+    __table_args__ = (
+        UniqueConstraint("series_id", "version"),
+        CheckConstraint("min_percent > 0 AND min_percent <= 100", name="min_percent"),
+        CheckConstraint("min_lectures_percent > 0 AND min_lectures_percent <= 100", name="min_lectures_percent"),
+        CheckConstraint("replay_days >= 0", name="replay_days"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    series_id: Mapped[int] = mapped_column(ForeignKey("series.id", ondelete="CASCADE"))
+    version: Mapped[int] = mapped_column(default=1)
+    min_percent: Mapped[int] = mapped_column(default=60)
+    min_lectures_percent: Mapped[int] = mapped_column(default=60)
+    replay_days: Mapped[int] = mapped_column(default=28)
+    walk_ins: Mapped[WalkIns] = mapped_column(text_enum(WalkIns), default=WalkIns.ENROL)
+    certificate: Mapped[CertificateKind | None] = mapped_column(text_enum(CertificateKind))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+
+
+class Lecture(Base):
+    """One online lecture. Planned: local time and zone, with `starts_at` derived; actual: set by start and end.
+
+    `policy_id` is the policy it was held under, set when it is held. `sequence` is the calendar's SEQUENCE.
+    """
+
+    __tablename__ = "lecture"
+    __table_args__ = (
+        CheckConstraint("duration_minutes BETWEEN 1 AND 1440", name="duration"),
+        CheckConstraint("actual_end IS NULL OR actual_end > actual_start", name="actual"),
+        Index("ix_lecture_state_starts_at", "state", "starts_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    series_id: Mapped[int] = mapped_column(ForeignKey("series.id"), index=True)
+    title: Mapped[str] = mapped_column(String(200))
+    abstract: Mapped[str] = mapped_column(Text, default="")
+    state: Mapped[LectureState] = mapped_column(text_enum(LectureState), default=LectureState.DRAFT)
+    local_start: Mapped[datetime | None]
+    time_zone: Mapped[str] = mapped_column(String(64))
+    starts_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    duration_minutes: Mapped[int]
+    language: Mapped[str] = mapped_column(String(16))
+    interpretation: Mapped[list[str]] = mapped_column(JSON, default=list)
+    delivery: Mapped[Delivery] = mapped_column(text_enum(Delivery), default=Delivery.LINK)
+    join_url: Mapped[str | None] = mapped_column(String(2000))
+    recording_url: Mapped[str | None] = mapped_column(String(2000))
+    materials: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
+    actual_start: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    actual_end: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    policy_id: Mapped[int | None] = mapped_column(ForeignKey("policy.id"))
+    sequence: Mapped[int] = mapped_column(default=0)
+    reason: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    series: Mapped[Series] = relationship()
+    instructors: Mapped[list[Person]] = relationship(
+        secondary="lecture_instructor", order_by="Person.full_name", viewonly=True
+    )
+
+
+class LectureInstructor(Base):
+    """Who gives a lecture; each is an instructor of its series too."""
+
+    __tablename__ = "lecture_instructor"
+
+    lecture_id: Mapped[int] = mapped_column(ForeignKey("lecture.id", ondelete="CASCADE"), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True, index=True)
+
+
+class LectureChange(Base):
+    """The history of a lecture: each change of state or time, by whom, when, and what it was before."""
+
+    __tablename__ = "lecture_change"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lecture_id: Mapped[int] = mapped_column(ForeignKey("lecture.id", ondelete="CASCADE"), index=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    by_person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    what: Mapped[str] = mapped_column(String(32))
+    before: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    reason: Mapped[str | None] = mapped_column(Text)

@@ -1,0 +1,1 @@
+"""Earn, issue, verify, revoke."""

@@ -1,0 +1,60 @@
+"""Awards and the certificates that state them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from lms.catalogue.models import CertificateKind
+from lms.core.db import Base, UtcDateTime, text_enum
+
+
+class CertificateState(StrEnum):
+    VALID = "valid"
+    SUPERSEDED = "superseded"
+    REVOKED = "revoked"
+    WITHDRAWN = "withdrawn"
+
+
+class Award(Base):
+    """Something earned: once per series, person and kind, whatever is run twice."""
+
+    __tablename__ = "award"
+    __table_args__ = (UniqueConstraint("series_id", "person_id", "kind"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    series_id: Mapped[int] = mapped_column(ForeignKey("series.id"))
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    kind: Mapped[CertificateKind] = mapped_column(text_enum(CertificateKind))
+    awarded_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Certificate(Base):
+    """One document that states an award, with everything on it frozen; a corrected one supersedes it.
+
+    `number` is stored without marks (17 signs). `hours_ms` is the actual length of the lectures attended.
+    `lectures` are the stations of the route: [{"title", "day", "attended"}].
+    """
+
+    __tablename__ = "certificate"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    award_id: Mapped[int] = mapped_column(ForeignKey("award.id"), index=True)
+    number: Mapped[str] = mapped_column(String(20), unique=True)
+    state: Mapped[CertificateState] = mapped_column(text_enum(CertificateState), default=CertificateState.VALID)
+    name: Mapped[str] = mapped_column(String(200))
+    native_name: Mapped[str | None] = mapped_column(String(200))
+    series_title: Mapped[str] = mapped_column(String(200))
+    lectures: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    hours_ms: Mapped[int] = mapped_column(BigInteger)
+    issued_on: Mapped[date]
+    issued_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    design: Mapped[int] = mapped_column(default=1)
+    replaces_id: Mapped[int | None] = mapped_column(ForeignKey("certificate.id"), unique=True)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    reason: Mapped[str | None] = mapped_column(Text)
+    award: Mapped[Award] = relationship()

@@ -1,0 +1,155 @@
+"""Every setting, once: name, default, type and one line of help.
+
+Values come from the environment (`LMS_*`), then from the optional file that `LMS_CONFIG` names
+(lines of `NAME=value`), then from the default here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+
+class BadSetting(ValueError):
+    """A setting has a value that cannot be used; the message names it."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting. `name` is without the prefix `LMS_`; `parse` turns the text into the value."""
+
+    name: str
+    default: str
+    parse: Callable[[str], Any]
+    help: str
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return f"LMS_{self.name}"
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _whole(value: str) -> int:
+    number = int(value)
+    if number < 0:
+        raise ValueError("a whole number of 0 or more")
+    return number
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError("an IANA time zone such as Asia/Shanghai") from error
+    return value
+
+
+SETTINGS = (
+    Setting("DATA", "var", _text, "The data folder: database, files, keys, mail."),
+    Setting("DATABASE_URL", "", _text, "SQLAlchemy address of the database; empty: SQLite in the data folder."),
+    Setting("BASE_URL", "http://127.0.0.1:8000", _text, "The address of this server, for links in mail and QR codes."),
+    Setting("SECRET_KEY", "", _text, "Signs sessions and room tokens; empty: made once, kept in the data folder."),
+    Setting("MAIL_URL", "", _text, "smtp://user:password@host:25, smtps://… or file:///folder; empty: files in the data folder."),
+    Setting("MAIL_FROM", "Serai <no-reply@localhost>", _text, "Sender of all mail."),
+    Setting("ORGANISER", "Ministry of Trade", _text, "The organiser's name, on pages, mail and certificates."),
+    Setting("CONTACT", "lectures@ministry.example", _text, "The address people write to for help and about their data."),
+    Setting("REPORTING_ZONE", "Asia/Shanghai", _zone, "IANA zone whose days and years reports count in; the organiser's own."),
+    Setting("FONTS", "", _text, "Further folders of TTF or OTF fonts for certificates, separated by colons."),
+    Setting("MAX_UPLOAD_MB", "32", _whole, "Largest file or form that is taken, in megabytes."),
+    Setting("PROXIES", "0", _whole, "How many trusted reverse proxies stand in front and set X-Forwarded-*."),
+    Setting("WORKERS", "2", _whole, "Web processes of `lms serve`."),
+    Setting("THREADS", "16", _whole, "Threads of each web process."),
+    Setting("LOG_LEVEL", "INFO", _text, "Least severity that is logged."),
+)  # fmt: skip
+
+_DEMO_MARK = "demonstration.json"
+
+
+class Config:
+    """All settings, parsed. Read as attributes in lower case: `config.base_url`."""
+
+    data: str
+    database_url: str
+    base_url: str
+    secret_key: str
+    mail_url: str
+    mail_from: str
+    organiser: str
+    contact: str
+    reporting_zone: str
+    fonts: str
+    max_upload_mb: int
+    proxies: int
+    workers: int
+    threads: int
+    log_level: str
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        for setting in SETTINGS:
+            text = values.get(setting.variable, setting.default)
+            try:
+                value = setting.parse(text)
+            except ValueError as error:
+                raise BadSetting(f"{setting.variable}={text!r} cannot be used: {error}") from error
+            setattr(self, setting.name.lower(), value)
+        self.base_url = self.base_url.rstrip("/")
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None, **overrides: str) -> Config:
+        """Settings from the environment and the file it names; `overrides` (names in lower case) win."""
+        env = dict(os.environ if environ is None else environ)
+        values: dict[str, str] = {}
+        if env.get("LMS_CONFIG"):
+            values.update(_read_file(Path(env["LMS_CONFIG"])))
+        values.update({name: value for name, value in env.items() if name.startswith("LMS_")})
+        values.update({f"LMS_{name.upper()}": value for name, value in overrides.items()})
+        return cls(values)
+
+    @property
+    def folder(self) -> Path:
+        """The data folder, absolute."""
+        return Path(self.data).resolve()
+
+    @property
+    def database(self) -> str:
+        """SQLAlchemy address of the database."""
+        url = self.database_url or f"sqlite:///{self.folder / 'serai.db'}"
+        for short in ("postgres://", "postgresql://"):
+            if url.startswith(short):
+                return "postgresql+psycopg://" + url[len(short) :]
+        return url
+
+    @property
+    def demonstration_mark(self) -> Path:
+        """The file that marks a data folder as made by `lms demo`."""
+        return self.folder / _DEMO_MARK
+
+    @property
+    def is_demonstration(self) -> bool:
+        """Whether the data folder was made by `lms demo`: only there do the demo accounts sign in."""
+        return self.demonstration_mark.exists()
+
+
+def _read_file(path: Path) -> dict[str, str]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise BadSetting(f"LMS_CONFIG={str(path)!r} cannot be read: {error.strerror}") from error
+    known = {setting.variable for setting in SETTINGS}
+    values = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, found, value = line.partition("=")
+        if not found or name.strip() not in known:
+            raise BadSetting(f"{path}, line {number}: not a setting: {line.strip()!r}")
+        values[name.strip()] = value.strip()
+    return values

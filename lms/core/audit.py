@@ -1,0 +1,72 @@
+"""The audit trail: who did what to whom and when, written in the action's own transaction.
+
+Personal fields stand here by name, never by value, so that erasure works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, String, insert, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lms.core.db import Base, UtcDateTime, db
+from lms.core.roles import Actor
+
+
+class AuditEntry(Base):
+    """One act. `actor_id` is a person's id without a foreign key; null is the system."""
+
+    __tablename__ = "audit_entry"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    actor_id: Mapped[int | None] = mapped_column(index=True)
+    verb: Mapped[str] = mapped_column(String(64))
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+class AuditSubject(Base):
+    """What an act was done to: a batch names each of its people here."""
+
+    __tablename__ = "audit_subject"
+    __table_args__ = (Index("ix_audit_subject_kind_subject_id", "kind", "subject_id"),)
+
+    entry_id: Mapped[int] = mapped_column(ForeignKey("audit_entry.id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    subject_id: Mapped[int] = mapped_column(primary_key=True)
+
+
+def record(
+    verb: str,
+    *,
+    by: Actor,
+    at: datetime,
+    detail: Mapping[str, Any] | None = None,
+    **subjects: int | Iterable[int],
+) -> None:
+    """Writes one act. Subjects by kind: `record("enrol", by=by, at=at, series=3, person=[1, 2])`."""
+    entry = AuditEntry(at=at, actor_id=by.person_id, verb=verb, detail=dict(detail or {}))
+    db.session.add(entry)
+    db.session.flush()
+    rows = [
+        {"entry_id": entry.id, "kind": kind, "subject_id": subject}
+        for kind, given in subjects.items()
+        for subject in ([given] if isinstance(given, int) else sorted(set(given)))
+    ]
+    if rows:
+        db.session.execute(insert(AuditSubject), rows)
+
+
+def list_entries(kind: str, subject_id: int, *, limit: int = 50) -> list[AuditEntry]:
+    """What was done to one subject, newest first. Doors check who may ask."""
+    query = (
+        select(AuditEntry)
+        .join(AuditSubject, AuditSubject.entry_id == AuditEntry.id)
+        .where(AuditSubject.kind == kind, AuditSubject.subject_id == subject_id)
+        .order_by(AuditEntry.id.desc())
+        .limit(limit)
+    )
+    return list(db.session.scalars(query))

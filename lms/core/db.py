@@ -1,0 +1,155 @@
+"""The database: base class, types, the session, and `@action`, the only thing that commits."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import DateTime, Dialect, Enum, MetaData, event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# The execution option that makes SQLite take the write lock at BEGIN, not at the first write
+_WRITES = "lms_writes"
+_UNIT = "lms_unit"
+
+
+class Base(DeclarativeBase):
+    """Base of every table."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+db = SQLAlchemy(metadata=Base.metadata)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant: aware in, aware UTC out, on every database. A naive datetime is a programming error."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise TypeError("a naive datetime was given where an instant is stored")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def text_enum(kind: type[StrEnum]) -> Enum:
+    """A column type that stores an enum's value as text, with a CHECK behind it."""
+    return Enum(
+        kind,
+        native_enum=False,
+        create_constraint=True,
+        length=32,
+        name=kind.__name__.lower(),
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """How the engine of this address is made."""
+
+    def dumps(value: object) -> str:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+    options: dict[str, Any] = {"json_serializer": dumps}
+    if url.startswith("sqlite"):
+        options |= {"connect_args": {"timeout": 30}, "pool_size": 64, "max_overflow": 64}
+    else:
+        options |= {"pool_pre_ping": True, "pool_size": 16, "max_overflow": 16}
+    return options
+
+
+@event.listens_for(Engine, "connect")
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    if not isinstance(connection, sqlite3.Connection):
+        return
+    connection.isolation_level = None  # BEGIN is ours: see _begin
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "busy_timeout=30000",
+        "cache_size=-65536",
+        "temp_store=MEMORY",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+@event.listens_for(Engine, "begin")
+def _begin(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        writes = connection.get_execution_options().get(_WRITES)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def after_commit(hook: Callable[[], None]) -> None:
+    """Runs `hook` once the outermost action has committed; dropped when it rolls back."""
+    unit: list[Callable[[], None]] | None = db.session().info.get(_UNIT)
+    if unit is None:
+        raise RuntimeError("after_commit outside an action")
+    unit.append(hook)
+
+
+def action(function: Callable[P, R]) -> Callable[P, R]:
+    """Makes a function a write: one transaction, begun by the outermost action and committed when it returns.
+
+    The reading transaction that may be open is given up first, so that the write starts from what is
+    committed now: whatever was loaded before is expired, and actions therefore take ids and load inside.
+    An exception rolls everything back.
+    """
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        session: Session = db.session()
+        if _UNIT in session.info:
+            return function(*args, **kwargs)
+        session.rollback()
+        hooks: list[Callable[[], None]] = []
+        session.info[_UNIT] = hooks
+        try:
+            session.connection(execution_options={_WRITES: True})
+            result = function(*args, **kwargs)
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
+        finally:
+            session.info.pop(_UNIT, None)
+        for hook in hooks:
+            hook()
+        return result
+
+    run.is_action = True  # type: ignore[attr-defined]
+    return run
+
+
+def is_sqlite() -> bool:
+    """Whether the database is SQLite."""
+    return db.engine.dialect.name == "sqlite"

@@ -1,0 +1,179 @@
+"""How word goes up the tower: a lower slice says what happened, higher slices answer in the same transaction.
+
+Handlers stand in the `handlers.py` of a slice, marked with `@handles(Event)`; `lms.app` registers the modules
+in the order of the tower, once an app.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from types import ModuleType
+from typing import Any, TypeVar
+
+from flask import current_app
+
+from lms.core.roles import Actor
+
+KEY = "lms.events"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that happened: who did it and when."""
+
+    by: Actor
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class LectureScheduled(Event):
+    """A lecture was put on the programme, or a postponed one has a new time."""
+
+    lecture_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LecturePostponed(Event):
+    """A lecture was moved: to `new_start`, or to a time not yet known (null)."""
+
+    lecture_id: int
+    old_start: datetime | None
+    new_start: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LectureCancelled(Event):
+    """A lecture will not be given."""
+
+    lecture_id: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LectureStarted(Event):
+    """A lecture is live."""
+
+    lecture_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LectureEnded(Event):
+    """A lecture was held: its actual start and end are known."""
+
+    lecture_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LectureReopened(Event):
+    """A mistaken end was taken back: the lecture is live again."""
+
+    lecture_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LectureTimesCorrected(Event):
+    """The actual start or end of a held lecture was corrected."""
+
+    lecture_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyChanged(Event):
+    """A series has a new policy; it holds for lectures not yet held."""
+
+    series_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CapacityChanged(Event):
+    """A series has more or fewer places."""
+
+    series_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeopleMerged(Event):
+    """`merged_id` is from now on the same person as `kept_id` (its `canonical_id`)."""
+
+    kept_id: int
+    merged_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergeUndone(Event):
+    """`merged_id` is a person of its own again."""
+
+    kept_id: int
+    merged_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonNameCorrected(Event):
+    """A person's name for certificates changed."""
+
+    person_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonCountryChanged(Event):
+    """A person's country history changed, with effect from a day."""
+
+    person_id: int
+    since: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonErased(Event):
+    """A person's data goes; the anonymous row stays. Certificates are withdrawn if the person chose so."""
+
+    person_id: int
+    withdraw_certificates: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonExportAsked(Event):
+    """A person asks for all that is stored: each slice adds its part to `parts` under its own name."""
+
+    person_id: int
+    parts: dict[str, Any] = field(default_factory=dict)
+
+
+E = TypeVar("E", bound=Event)
+Handler = Callable[[Any], None]
+
+
+def handles(kind: type[E]) -> Callable[[Callable[[E], None]], Callable[[E], None]]:
+    """Marks a function as the answer of its slice to an event."""
+
+    def mark(function: Callable[[E], None]) -> Callable[[E], None]:
+        function.handles = kind  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+class EventBus:
+    """The handlers of one app."""
+
+    def __init__(self) -> None:
+        self.handlers: dict[type[Event], list[Handler]] = {}
+
+    def register(self, module: ModuleType) -> None:
+        """Takes all functions of a module that are marked with `@handles`."""
+        for member in list(vars(module).values()):
+            kind = getattr(member, "handles", None)
+            if isinstance(kind, type) and issubclass(kind, Event):
+                self.handlers.setdefault(kind, []).append(member)
+
+    def publish(self, event: Event) -> None:
+        """Calls the handlers, in the order of the tower."""
+        for handler in self.handlers.get(type(event), []):
+            handler(event)
+
+
+def publish(event: Event) -> None:
+    """Says what happened, inside the running action."""
+    bus: EventBus = current_app.extensions[KEY]
+    bus.publish(event)

@@ -1,0 +1,48 @@
+"""Files the product keeps: written whole or not at all, under names of its own."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from flask import current_app
+
+from lms.core.errors import NotFound
+
+
+def _path(key: str) -> Path:
+    folder: Path = current_app.extensions["lms.config"].folder / "files"
+    path = (folder / key).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise NotFound
+    return path
+
+
+def store(key: str, content: bytes) -> None:
+    """Keeps `content` under `key` (a relative path of our own making), replacing what was there at once."""
+    path = _path(key)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def find(key: str) -> bytes | None:
+    """What is kept under `key`, or None."""
+    try:
+        return _path(key).read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def delete(key: str) -> None:
+    """Forgets `key`, if it is there."""
+    _path(key).unlink(missing_ok=True)

@@ -1,0 +1,161 @@
+"""Long work in the background. The job row is the truth; the queue only says that there is something to do.
+
+A slice registers a function with `@job("kind")`; an action calls `request_job(...)`; after the commit the queue
+is woken and a worker calls `run_job(id)`. A worker that dies lets its lease run out, and the job is taken again:
+job functions are therefore idempotent.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import structlog
+from flask import current_app
+from sqlalchemy import JSON, Text, or_, select, update
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lms.core import clock
+from lms.core.db import Base, UtcDateTime, action, after_commit, db, text_enum
+from lms.core.errors import DomainError, NotFound
+from lms.core.roles import Actor
+
+KEY = "lms.queue"
+LEASE = timedelta(seconds=120)
+log = structlog.get_logger(__name__)
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Job(Base):
+    """One piece of background work: what, for whom, how far. `asked_by` is a person's plain id."""
+
+    __tablename__ = "job"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(unique=True, default=lambda: secrets.token_urlsafe(12))
+    kind: Mapped[str]
+    arguments: Mapped[dict[str, Any]] = mapped_column(JSON)
+    state: Mapped[JobState] = mapped_column(text_enum(JobState), default=JobState.QUEUED, index=True)
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int] = mapped_column(default=0)
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    error: Mapped[str | None] = mapped_column(Text)
+    asked_by: Mapped[int | None] = mapped_column(index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    leased_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Run:
+    """What a job function gets: its job's id and a way to tell how far it is."""
+
+    def __init__(self, job_id: int) -> None:
+        self.job_id = job_id
+
+    def progress(self, done: int, total: int) -> None:
+        """Tells how far the job is, in its own short transaction, and renews the lease."""
+        _tell(self.job_id, done=done, total=total, at=clock.now())
+
+
+JobFunction = Callable[..., dict[str, Any]]
+REGISTRY: dict[str, JobFunction] = {}
+
+
+def job(kind: str) -> Callable[[JobFunction], JobFunction]:
+    """Registers a job function: `function(run: Run, **arguments) -> result`, idempotent."""
+
+    def register(function: JobFunction) -> JobFunction:
+        REGISTRY[kind] = function
+        return function
+
+    return register
+
+
+def request_job(kind: str, arguments: dict[str, Any], *, by: Actor, at: datetime, total: int = 0) -> Job:
+    """Writes the job's row inside the running action; it starts after the commit."""
+    row = Job(kind=kind, arguments=arguments, asked_by=by.person_id, created_at=at, total=total)
+    db.session.add(row)
+    db.session.flush()
+    after_commit(wake)
+    return row
+
+
+def wake() -> None:
+    """Tells the queue that there is something to do (after a commit). Without a queue, the sweep finds it."""
+    enqueue: Callable[[], object] | None = current_app.extensions.get(KEY)
+    if enqueue is not None:
+        enqueue()
+
+
+def get_job(public_id: str, *, by: Actor) -> Job:
+    """A job, for an administrator or whoever asked for it; else NotFound."""
+    row = db.session.scalar(select(Job).where(Job.public_id == public_id))
+    if row is None or not (by.is_administrator or (by.is_signed_in and row.asked_by == by.person_id)):
+        raise NotFound
+    return row
+
+
+def run_due(*, at: datetime | None = None) -> int:
+    """Runs all jobs that are queued, or whose worker let the lease run out; returns how many ran."""
+    ran = 0
+    while (job_id := _claim(at=at or clock.now())) is not None:
+        run_job(job_id)
+        ran += 1
+    return ran
+
+
+@action
+def _claim(*, at: datetime) -> int | None:
+    query = (
+        select(Job)
+        .where(
+            or_(Job.state == JobState.QUEUED, (Job.state == JobState.RUNNING) & (Job.leased_until < at)),
+        )
+        .order_by(Job.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    row = db.session.scalar(query)
+    if row is None:
+        return None
+    row.state, row.started_at, row.leased_until = JobState.RUNNING, row.started_at or at, at + LEASE
+    return row.id
+
+
+def run_job(job_id: int) -> None:
+    """Runs a claimed job to its end and writes what came of it."""
+    row = db.session.get_one(Job, job_id)
+    kind, arguments = row.kind, dict(row.arguments)
+    db.session.rollback()
+    try:
+        result = REGISTRY[kind](Run(job_id), **arguments)
+    except DomainError as error:
+        _finish(job_id, JobState.FAILED, None, error.message or type(error).__name__, at=clock.now())
+    except Exception as error:
+        log.exception("job failed", job=job_id, kind=kind)
+        _finish(job_id, JobState.FAILED, None, type(error).__name__, at=clock.now())
+    else:
+        _finish(job_id, JobState.DONE, result, None, at=clock.now())
+
+
+@action
+def _tell(job_id: int, *, done: int, total: int, at: datetime) -> None:
+    db.session.execute(update(Job).where(Job.id == job_id).values(done=done, total=total, leased_until=at + LEASE))
+
+
+@action
+def _finish(job_id: int, state: JobState, result: dict[str, Any] | None, error: str | None, *, at: datetime) -> None:
+    row = db.session.get_one(Job, job_id)
+    row.state, row.result, row.error, row.finished_at, row.leased_until = state, result, error, at, None
+    if state is JobState.DONE:
+        row.done = row.total

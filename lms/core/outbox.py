@@ -1,0 +1,125 @@
+"""Mail waits for the commit: a row written in the action's transaction, sent by the worker afterwards.
+
+What is stored is a frozen payload; the text is rendered when it is sent (by `web/mail.py`). A mail is sent at
+least once; `dedupe_key` makes the same mail one row, whatever is run twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import JSON, Index, String, Text, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lms.core.db import Base, UtcDateTime, action, after_commit, db, is_sqlite
+from lms.core.jobs import wake
+
+MAX_ATTEMPTS = 8
+
+
+class OutboxMail(Base):
+    """One mail to one address. `person_id` is a plain id; `people` erases it here."""
+
+    __tablename__ = "outbox_mail"
+    __table_args__ = (Index("ix_outbox_mail_due", "sent_at", "due_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    template: Mapped[str] = mapped_column(String(64))
+    address: Mapped[str] = mapped_column(String(320))
+    locale: Mapped[str] = mapped_column(String(16), default="en")
+    time_zone: Mapped[str] = mapped_column(String(64), default="UTC")
+    person_id: Mapped[int | None] = mapped_column(index=True)
+    payload: Mapped[dict[str, Any]] = mapped_column(JSON)
+    dedupe_key: Mapped[str] = mapped_column(String(200), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    attempts: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str | None] = mapped_column(Text)
+
+
+def post_mail(
+    template: str,
+    *,
+    address: str,
+    payload: Mapping[str, Any],
+    dedupe_key: str,
+    at: datetime,
+    locale: str = "en",
+    time_zone: str = "UTC",
+    person_id: int | None = None,
+    expires_at: datetime | None = None,
+) -> None:
+    """Puts one mail in the outbox, inside the running action. The same `dedupe_key` again changes nothing.
+
+    `payload` is plain JSON. After `expires_at` (a reminder of what is past) it is never sent.
+    """
+    post_mails(
+        [
+            {
+                "template": template,
+                "address": address,
+                "payload": dict(payload),
+                "dedupe_key": dedupe_key,
+                "created_at": at,
+                "due_at": at,
+                "locale": locale,
+                "time_zone": time_zone,
+                "person_id": person_id,
+                "expires_at": expires_at,
+                "attempts": 0,
+            }
+        ]
+    )
+
+
+def post_mails(rows: list[dict[str, Any]]) -> None:
+    """Many mails at once: rows with all columns of `OutboxMail` that `post_mail` fills."""
+    if not rows:
+        return
+    insert = insert_sqlite if is_sqlite() else insert_postgresql
+    db.session.execute(insert(OutboxMail).on_conflict_do_nothing(index_elements=["dedupe_key"]), rows)
+    after_commit(wake)
+
+
+@action
+def send_due(send: Callable[[OutboxMail], None], *, at: datetime, limit: int = 20) -> int:
+    """Sends up to `limit` mails that are due, oldest first; returns how many were tried.
+
+    A failure is kept with its reason and tried again later, each time after a longer while.
+    """
+    query = (
+        select(OutboxMail)
+        .where(OutboxMail.sent_at.is_(None), OutboxMail.due_at <= at, OutboxMail.attempts < MAX_ATTEMPTS)
+        .order_by(OutboxMail.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    mails = list(db.session.scalars(query))
+    for mail in mails:
+        mail.attempts += 1
+        if mail.expires_at is not None and mail.expires_at <= at:
+            mail.attempts, mail.error = MAX_ATTEMPTS, "expired"
+            continue
+        try:
+            send(mail)
+        except OSError as error:  # smtplib's errors are OSErrors too
+            mail.error = f"{type(error).__name__}: {error}"[:500]
+            mail.due_at = at + timedelta(minutes=2**mail.attempts)
+        else:
+            mail.sent_at, mail.error = at, None
+    return len(mails)
+
+
+def erase_mails(person_id: int) -> None:
+    """Takes a person's address and payload out of all mails, and stops those not yet sent."""
+    db.session.execute(
+        update(OutboxMail)
+        .where(OutboxMail.person_id == person_id)
+        .values(address="", payload={}, person_id=None, attempts=MAX_ATTEMPTS)
+    )

@@ -1,0 +1,156 @@
+"""Tables in and out: CSV and XLSX, of whatever encoding a spreadsheet leaves behind.
+
+Reading answers with a clear refusal: empty (422), another kind of file (415), over-large (413).
+Writing makes cells that begin like a formula harmless.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from lms.core.errors import Invalid, TooLarge, WrongKind
+from lms.core.words import _
+
+MAX_BYTES = 64 * 1024 * 1024
+MAX_UNPACKED = 512 * 1024 * 1024
+MAX_ROWS = 1_000_000
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF", b"RIFF", b"BM")
+
+
+@dataclass(frozen=True)
+class Table:
+    """The cells of a file as text. `rows` are (line in the file counted from 1, cells)."""
+
+    headings: list[str]
+    rows: list[tuple[int, list[str]]]
+
+    def column(self, *names: str) -> int | None:
+        """The index of the first heading that is one of `names`, compared without case and marks."""
+        wanted = {_plain(name) for name in names}
+        for index, heading in enumerate(self.headings):
+            if _plain(heading) in wanted:
+                return index
+        return None
+
+
+def _plain(heading: str) -> str:
+    return "".join(sign for sign in heading.casefold() if sign.isalnum())
+
+
+def read_table(content: bytes) -> Table:
+    """Reads a CSV or XLSX file whose first line that is not empty holds the headings.
+
+    Raises Invalid (empty, no rows, unreadable), WrongKind (not a table), TooLarge.
+    """
+    if len(content) > MAX_BYTES:
+        raise TooLarge(_("The file is larger than %(n)s MB.", n=MAX_BYTES // 1024 // 1024))
+    if not content.strip():
+        raise Invalid("file", _("The file is empty."))
+    rows = _read_xlsx(content) if content[:4] == b"PK\x03\x04" else _read_csv(decode(content))
+    kept: list[tuple[int, list[str]]] = []
+    headings: list[str] | None = None
+    for line, cells in rows:
+        if not any(cells):
+            continue
+        if headings is None:
+            headings = [cell.strip() for cell in cells]
+            continue
+        if len(kept) >= MAX_ROWS:
+            raise TooLarge(_("The file has more than %(n)s rows.", n=MAX_ROWS))
+        kept.append((line, cells))
+    if headings is None:
+        raise Invalid("file", _("The file is empty."))
+    return Table(headings=headings, rows=kept)
+
+
+def decode(content: bytes) -> str:
+    """The text of a file: UTF-8 or UTF-16, with or without a byte order mark. Binary files are refused."""
+    if content.startswith(_PICTURES):
+        raise WrongKind(_("This is a picture or a PDF, not a table. Save the table as CSV or XLSX."))
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encodings = ["utf-16"]
+    elif content[1:2] == b"\x00" and content[3:4] == b"\x00":
+        encodings = ["utf-16-le"]
+    elif content[0:1] == b"\x00" and content[2:3] == b"\x00":
+        encodings = ["utf-16-be"]
+    else:
+        encodings = ["utf-8-sig"]
+    for encoding in encodings:
+        try:
+            text = content.decode(encoding)
+        except UnicodeError:
+            continue
+        if "\x00" in text:
+            break
+        return text
+    if b"\x00" in content[:4096]:
+        raise WrongKind(_("This file is not a table. Save the table as CSV (UTF-8) or XLSX."))
+    raise Invalid("file", _("The file is not UTF-8 or UTF-16. Save it as “CSV UTF-8” or as XLSX."))
+
+
+def _read_csv(text: str) -> Iterator[tuple[int, list[str]]]:
+    head = text.split("\n", 1)[0]
+    delimiter = max(",;\t", key=head.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    line = 1
+    try:
+        for cells in reader:
+            yield line, cells
+            line = reader.line_num + 1
+    except csv.Error as error:
+        reason = _("Line %(line)s cannot be read: %(error)s.", line=reader.line_num, error=error)
+        raise Invalid("file", reason) from error
+
+
+def _read_xlsx(content: bytes) -> Iterator[tuple[int, list[str]]]:
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if sum(member.file_size for member in archive.infolist()) > MAX_UNPACKED:
+                raise TooLarge(_("The file is too large once unpacked."))
+            if "xl/workbook.xml" not in archive.namelist():
+                raise WrongKind(_("This file is not a table. Save the table as CSV (UTF-8) or XLSX."))
+        sheet = CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0)
+    except (zipfile.BadZipFile, CalamineError) as error:
+        raise Invalid("file", _("The file is damaged or cut off.")) from error
+    first = (sheet.start or (0, 0))[0]
+    for index, cells in enumerate(sheet.iter_rows()):
+        yield first + index + 1, [_cell_text(cell) for cell in cells]
+
+
+def _cell_text(cell: int | float | str | bool | time | date | datetime | timedelta) -> str:
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    if isinstance(cell, datetime):
+        return cell.isoformat(sep=" ")
+    return str(cell)
+
+
+def harmless(cell: object) -> str:
+    """A cell's text for CSV; one that a spreadsheet would take for a formula is led by an apostrophe."""
+    text = "" if cell is None else str(cell)
+    if isinstance(cell, str) and text.startswith(_FORMULA):
+        return "'" + text
+    return text
+
+
+def write_csv(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """The lines of a CSV file (UTF-8 with a byte order mark, so that spreadsheets read it), as a stream."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    buffer.write("\ufeff")
+    writer.writerow(headings)
+    for row in rows:
+        writer.writerow([harmless(cell) for cell in row])
+        if buffer.tell() > 32_768:
+            yield buffer.getvalue()
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue()

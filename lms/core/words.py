@@ -1,0 +1,11 @@
+"""Every string a person reads goes through one of these: `_` (one), `_n` (singular and plural), `_l` (lazy)."""
+
+from __future__ import annotations
+
+from flask_babel import gettext, lazy_gettext, ngettext
+
+_ = gettext
+_n = ngettext
+_l = lazy_gettext
+
+__all__ = ["_", "_l", "_n"]

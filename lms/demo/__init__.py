@@ -1,0 +1,1 @@
+"""Builds the demonstration programme through the same doors as real data."""

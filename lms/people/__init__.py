@@ -1,0 +1,1 @@
+"""Persons, accounts, countries, sign-in, API tokens, privacy."""

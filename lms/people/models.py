@@ -1,0 +1,207 @@
+"""Persons and their accounts, the organiser's own list of countries, consents, tokens."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from lms.core.db import Base, UtcDateTime, text_enum
+from lms.core.roles import Role
+
+BEGINNING = date(1900, 1, 1)
+"""The day from which a person's first country holds: a late import of an old lecture finds it too."""
+
+
+def new_public_id() -> str:
+    """A random id for addresses and API: 96 bits, no order, no meaning."""
+    return secrets.token_urlsafe(12)
+
+
+class Sector(StrEnum):
+    GOVERNMENT = "government"
+    BUSINESS = "business"
+    ACADEMIA = "academia"
+    CIVIL_SOCIETY = "civil_society"
+    OTHER = "other"
+
+
+class Gender(StrEnum):
+    FEMALE = "female"
+    MALE = "male"
+    OTHER = "other"
+
+
+class Region(Base):
+    """A region of the UN M49 table: one parent a level, the World (001) at the root."""
+
+    __tablename__ = "region"
+
+    code: Mapped[str] = mapped_column(String(3), primary_key=True)
+    name: Mapped[str] = mapped_column(String(100))
+    parent_code: Mapped[str | None] = mapped_column(ForeignKey("region.code"))
+
+
+class Country(Base):
+    """One row of the organiser's own list. `code` is ISO alpha-2, else the organiser's (XK); never deleted.
+
+    `names` overrides the CLDR name per language: {"en": "…"}.
+    """
+
+    __tablename__ = "country"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(String(8), unique=True)
+    iso: Mapped[str | None] = mapped_column(String(2), unique=True)
+    region_code: Mapped[str | None] = mapped_column(ForeignKey("region.code"))
+    numeric: Mapped[str | None] = mapped_column(String(3))
+    latitude: Mapped[float | None]
+    longitude: Mapped[float | None]
+    names: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    valid_until: Mapped[date | None]
+    partnerships: Mapped[list[Partnership]] = relationship(order_by="Partnership.since")
+
+
+class Partnership(Base):
+    """A span of days in which a country is a formal partner; `until` is its last day, null while it lasts."""
+
+    __tablename__ = "partnership"
+    __table_args__ = (CheckConstraint("until IS NULL OR until >= since", name="span"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    country_id: Mapped[int] = mapped_column(ForeignKey("country.id"), index=True)
+    since: Mapped[date]
+    until: Mapped[date | None]
+
+
+class Person(Base):
+    """Somebody known. `full_name` stands on the certificate as it is; an erased person keeps only this row.
+
+    `canonical_id` says who somebody is after a merge: the own id by default (null only within the insert).
+    """
+
+    __tablename__ = "person"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_public_id)
+    canonical_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
+    full_name: Mapped[str] = mapped_column(String(200), index=True)
+    native_name: Mapped[str | None] = mapped_column(String(200))
+    sector: Mapped[Sector | None] = mapped_column(text_enum(Sector))
+    organisation: Mapped[str | None] = mapped_column(String(200))
+    job_title: Mapped[str | None] = mapped_column(String(200))
+    gender: Mapped[Gender | None] = mapped_column(text_enum(Gender))
+    locale: Mapped[str] = mapped_column(String(16), default="en")
+    time_zone: Mapped[str | None] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class PersonEmail(Base):
+    """An address of a person. `key` is its NFC, casefolded form and unique; `verified_at` when it was confirmed."""
+
+    __tablename__ = "person_email"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    address: Mapped[str] = mapped_column(String(320))
+    key: Mapped[str] = mapped_column(String(320), unique=True)
+    is_primary: Mapped[bool] = mapped_column(default=True)
+    verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class PersonCountry(Base):
+    """A person's country from a day on. `country_id` null is *not stated*."""
+
+    __tablename__ = "person_country"
+    __table_args__ = (UniqueConstraint("person_id", "since"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    country_id: Mapped[int | None] = mapped_column(ForeignKey("country.id"), index=True)
+    since: Mapped[date]
+
+
+class Account(Base):
+    """The way to sign in; none or one a person. A raised `epoch` ends every session of before."""
+
+    __tablename__ = "account"
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    password_hash: Mapped[str | None] = mapped_column(String(200))
+    epoch: Mapped[int] = mapped_column(default=1)
+    disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_sign_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class RoleGrant(Base):
+    """A role somebody holds from `granted_at` until `revoked_at`. Only focal points have a country."""
+
+    __tablename__ = "role_grant"
+    __table_args__ = (
+        CheckConstraint("(role = 'focal_point') = (country_id IS NOT NULL)", name="country"),
+        Index("ix_role_grant_person_id_revoked_at", "person_id", "revoked_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    role: Mapped[Role] = mapped_column(text_enum(Role))
+    country_id: Mapped[int | None] = mapped_column(ForeignKey("country.id"))
+    granted_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Consent(Base):
+    """What a person agreed to: purpose, version of the text, time."""
+
+    __tablename__ = "consent"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    purpose: Mapped[str] = mapped_column(String(64))
+    text_version: Mapped[str] = mapped_column(String(32))
+    given_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class LinkPurpose(StrEnum):
+    CONFIRM = "confirm"
+    RESET = "reset"
+    SIGN_IN = "sign_in"
+    CHANGE_ADDRESS = "change_address"
+
+
+class OneTimeLink(Base):
+    """A link sent by mail, valid once and for a while; only the hash of its secret is stored."""
+
+    __tablename__ = "one_time_link"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    purpose: Mapped[LinkPurpose] = mapped_column(text_enum(LinkPurpose))
+    secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    payload: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ApiToken(Base):
+    """A bearer token of a person; only its hash is stored."""
+
+    __tablename__ = "api_token"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_public_id)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    name: Mapped[str] = mapped_column(String(100))
+    secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    scopes: Mapped[list[str]] = mapped_column(JSON, default=list)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -1,0 +1,1 @@
+"""Read-outs: totals, exports, the public impact page."""

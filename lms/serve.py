@@ -1,0 +1,127 @@
+"""Production server: gunicorn's web processes, and a worker for jobs and mail beside them.
+
+The queue (huey, in a file of its own) only says that there is something to do; what there is stands in the
+database (`core.jobs`, `core.outbox`), so losing the queue loses nothing.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import structlog
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from huey import SqliteHuey
+
+from lms.app import create_app
+from lms.config import Config
+from lms.core import clock, jobs, outbox
+from lms.core.db import db
+from lms.web import mail
+
+log = structlog.get_logger(__name__)
+SWEEP_SECONDS = 5
+
+
+def make_queue(folder: Path) -> tuple[SqliteHuey, Callable[[], Any]]:
+    """The queue of a data folder and the function that wakes the worker."""
+    queue = SqliteHuey("serai", filename=str(folder / "queue.db"), results=False)
+
+    @queue.task(name="work")
+    def work() -> None:
+        do_due_work()
+
+    return queue, work
+
+
+_APP: list[Flask] = []
+
+
+def do_due_work() -> None:
+    """Runs all that is due: jobs, then mail."""
+    app = _APP[0]
+    with app.app_context():
+        jobs.run_due()
+        send = mail.sender(app)
+        while outbox.send_due(send, at=clock.now()):
+            pass
+        db.session.remove()
+
+
+def run_worker(config: Config) -> None:
+    """Runs jobs and mail until told to stop. A sweep finds what a lost wake-up left."""
+    app = create_app(config)
+    _APP[:] = [app]
+    queue, _wake = make_queue(config.folder)
+    queue.flush()
+    consumer = queue.create_consumer(workers=1, periodic=False, initial_delay=0.05, max_delay=0.5)
+    stopping = threading.Event()
+
+    def sweep() -> None:
+        while not stopping.wait(SWEEP_SECONDS):
+            try:
+                do_due_work()
+            except Exception:
+                log.exception("sweep failed")
+
+    threading.Thread(target=sweep, daemon=True).start()
+    consumer.run()
+    stopping.set()
+
+
+class _Server(BaseApplication):
+    def __init__(self, config: Config, options: dict[str, Any]) -> None:
+        self.options = options
+        self.lms_config = config
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self.options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        app = create_app(self.lms_config)
+        _queue, wake = make_queue(self.lms_config.folder)
+        app.extensions[jobs.KEY] = wake
+        return app
+
+
+def run(config: Config, *, host: str, port: int, workers: int | None = None) -> None:
+    """Serves until told to stop; on SQLite the worker runs as a child of this process."""
+    child: multiprocessing.process.BaseProcess | None = None
+    if config.database.startswith("sqlite"):
+        child = multiprocessing.get_context("spawn").Process(target=_worker, args=(config,), daemon=True)
+        child.start()
+    options = {
+        "bind": f"{host}:{port}",
+        "workers": workers or config.workers,
+        "threads": config.threads,
+        "worker_class": "gthread",
+        "timeout": 60,
+        "graceful_timeout": 20,
+        "accesslog": None,
+        "loglevel": "warning",
+        "preload_app": False,
+        "proc_name": "serai",
+        "limit_request_line": 8190,
+    }
+    try:
+        _Server(config, options).run()
+    finally:
+        if child is not None:
+            child.terminate()
+            child.join(10)
+
+
+def _worker(config: Config) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        run_worker(config)
+    except KeyboardInterrupt:
+        sys.exit(0)

@@ -1,0 +1,1 @@
+"""What every slice's doors share: guards, error pages, base form, base templates, API envelope."""

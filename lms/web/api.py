@@ -1,0 +1,112 @@
+"""What every API door shares: the envelope of lists, cursors, and which kinds of body are taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from apiflask import Schema
+from apiflask.exceptions import HTTPError
+from apiflask.fields import Integer, String
+from apiflask.validators import Range
+from flask import Flask, Response, request
+from flask.typing import ResponseReturnValue
+
+from lms.core.errors import Fault, Invalid
+from lms.core.words import _
+from lms.web.problems import problem
+
+F = TypeVar("F", bound=Callable[..., object])
+MAX_LIMIT = 200
+
+
+def consumes(*kinds: str) -> Callable[[F], F]:
+    """Declares which media types a view takes beside JSON, e.g. `multipart/form-data`."""
+
+    def mark(view: F) -> F:
+        view.consumes = kinds  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+class PageQuery(Schema):
+    """`limit` (1 to 200) and `cursor` of a list."""
+
+    limit = Integer(load_default=50, validate=Range(1, MAX_LIMIT))
+    cursor = String(load_default=None)
+
+
+class ProblemSchema(Schema):
+    """RFC 9457."""
+
+    type = String()
+    title = String()
+    status = Integer()
+    detail = String()
+
+
+def envelope(items: Sequence[Any], limit: int, cursor_of: Callable[[Any], object]) -> dict[str, Any]:
+    """`{items, next}` of a list that was read with `limit + 1` rows; `next` is the cursor or null."""
+    shown = list(items[:limit])
+    following = str(cursor_of(shown[-1])) if len(items) > limit and shown else None
+    return {"items": shown, "next": following}
+
+
+def integer_cursor(cursor: str | None) -> int | None:
+    """A cursor that is an id; Invalid for anything else."""
+    if cursor is None:
+        return None
+    if not cursor.isdecimal() or len(cursor) > 12:
+        raise Invalid("cursor", _("This is not a cursor of this list."))
+    return int(cursor)
+
+
+def rfc3339(moment: datetime | None) -> str | None:
+    """An instant as RFC 3339 in UTC, to the second (fractions only where there are any)."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def init_app(app: Flask) -> None:
+    """Answers 415 and 400 as problems before a view runs."""
+
+    @app.before_request
+    def check_body() -> ResponseReturnValue | None:
+        if not request.path.startswith("/api/") or request.method not in {"POST", "PUT", "PATCH"}:
+            return None
+        view = app.view_functions.get(request.endpoint or "")
+        if view is None or (not request.content_length and not request.mimetype):
+            return None
+        if request.mimetype in getattr(view, "consumes", ()):
+            return None
+        if not request.is_json:
+            if not request.content_length:
+                return None
+            return problem(415, _("Send JSON (application/json)."))
+        if request.content_length and not isinstance(request.get_json(silent=True), dict):
+            return problem(400, _("The body is not a JSON object."))
+        return None
+
+
+def on_schema_error(error: HTTPError) -> Response:
+    """APIFlask's own errors (422 of a schema) as problems."""
+    faults: list[Fault] = []
+    for location in (error.detail or {}).values():
+        if isinstance(location, dict):
+            faults.extend(_faults("", location))
+    return problem(error.status_code, faults[0].reason if faults else error.message or "", faults=tuple(faults))
+
+
+def _faults(prefix: str, found: dict[Any, Any]) -> list[Fault]:
+    faults: list[Fault] = []
+    for name, what in found.items():
+        path = f"{prefix}.{name}" if prefix else str(name)
+        if isinstance(what, dict):
+            faults.extend(_faults(path, what))
+        else:
+            reasons = what if isinstance(what, list) else [what]
+            faults.extend(Fault(field=path, reason=str(reason)) for reason in reasons)
+    return faults

@@ -1,0 +1,31 @@
+"""Built assets: `asset("serai.css")` is the address of the built file, with a hash of its content in the name."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+
+from flask import url_for
+
+from lms.core.resources import resource
+
+
+@lru_cache(maxsize=4)
+def _manifest(path: Path, _changed: float) -> dict[str, str]:
+    names: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    return names
+
+
+def manifest() -> dict[str, str]:
+    """Logical name → built name; empty where nothing has been built."""
+    path = resource("static", "build", "manifest.json")
+    try:
+        return _manifest(path, path.stat().st_mtime)
+    except FileNotFoundError:
+        return {}
+
+
+def asset(name: str) -> str:
+    """The address of a built asset; it may be kept by browsers for ever."""
+    return url_for("static", filename=f"build/{manifest().get(name, name)}")

@@ -1,0 +1,39 @@
+"""The base of every form on a page: CSRF, messages in the reader's language, faults of actions shown at their field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask_wtf import FlaskForm
+
+from lms.core.errors import Invalid
+
+
+def _strip(value: object) -> object:
+    return value.strip() if isinstance(value, str) else value
+
+
+class BaseForm(FlaskForm):
+    """A form whose fields are named as in the API. Text is stripped; passwords are left as typed."""
+
+    class Meta(FlaskForm.Meta):
+        def bind_field(self, form: Any, unbound_field: Any, options: Any) -> Any:
+            kind = unbound_field.field_class.__name__
+            if any(part in kind for part in ("Password", "FieldList", "File", "FormField")):
+                return unbound_field.bind(form=form, **options)
+            filters = [*unbound_field.kwargs.get("filters", []), _strip]
+            return unbound_field.bind(form=form, filters=filters, **options)
+
+    def take(self, error: Invalid) -> None:
+        """Shows the faults that an action found at the fields they belong to, the rest on top of the form."""
+        for fault in error.faults:
+            field = self._fields.get((fault.field or "").split(".")[0])
+            if field is None:
+                self.form_errors.append(fault.reason)
+            else:
+                field.errors = [*field.errors, fault.reason]
+
+    def values(self) -> Mapping[str, Any]:
+        """What was typed, by field name, without the token."""
+        return {name: value for name, value in self.data.items() if name != "csrf_token"}

@@ -1,0 +1,78 @@
+"""Who may use a door. Each view declares it with `@allow(...)`; a view that does not is refused to everybody.
+
+The guard only answers early: actions and queries check again, they are the authority.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from flask import Flask, current_app, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.core.errors import Forbidden
+from lms.core.roles import Actor, Role
+from lms.web.identity import Unauthenticated, current_actor
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Roles that may pass, or everybody, or everybody who is signed in."""
+
+    roles: frozenset[Role] = frozenset()
+    anyone: bool = False
+    signed_in: bool = False
+
+    def admits(self, actor: Actor) -> bool:
+        """Whether the actor may use the door at all."""
+        if self.anyone:
+            return True
+        if self.signed_in:
+            return actor.is_signed_in
+        return actor.has(*self.roles)
+
+
+ANYONE = Guard(anyone=True)
+SIGNED_IN = Guard(signed_in=True)
+
+
+def allow(*who: Guard | Role) -> Callable[[F], F]:
+    """Declares who may use a view: ANYONE, SIGNED_IN or roles. Stands directly beneath the route."""
+    guards = [item for item in who if isinstance(item, Guard)]
+    guard = guards[0] if guards else Guard(roles=frozenset(item for item in who if isinstance(item, Role)))
+
+    def mark(view: F) -> F:
+        view.guard = guard  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def guard_of(endpoint: str) -> Guard | None:
+    """The declared guard of an endpoint."""
+    view = current_app.view_functions.get(endpoint)
+    return getattr(view, "guard", None)
+
+
+def init_app(app: Flask) -> None:
+    """Checks the guard before each request."""
+
+    @app.before_request
+    def check() -> ResponseReturnValue | None:
+        endpoint = request.endpoint
+        if endpoint is None or endpoint == "static":
+            return None
+        guard = guard_of(endpoint)
+        actor = current_actor()
+        if guard is not None and guard.admits(actor):
+            return None
+        if guard is not None and not actor.is_signed_in:
+            if request.path.startswith("/api/"):
+                raise Unauthenticated
+            following = request.full_path.rstrip("?") if request.method == "GET" else None
+            return redirect(url_for("people.sign_in", next=following))
+        raise Forbidden

@@ -1,0 +1,69 @@
+"""Who asks: the session cookie on pages, the bearer token under /api; `people` registers how both are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Flask, current_app, g, request
+from flask_login import LoginManager, UserMixin, current_user
+
+from lms.core.roles import ANONYMOUS, Actor
+
+SessionLoader = Callable[[str], Actor | None]
+BearerLoader = Callable[[str], Actor | None]
+
+login_manager = LoginManager()
+login_manager.session_protection = None
+_KEY = "lms.identity"
+
+
+class Unauthenticated(Exception):
+    """No token, or not a good one (401). Only raised under /api."""
+
+
+class SignedIn(UserMixin):
+    """What flask-login keeps: the actor and the key that the session cookie holds."""
+
+    def __init__(self, actor: Actor, key: str) -> None:
+        self.actor = actor
+        self.key = key
+
+    def get_id(self) -> str:
+        return self.key
+
+
+def register(app: Flask, *, session: SessionLoader, bearer: BearerLoader) -> None:
+    """Tells how a session key and a bearer token are read; each returns None for what does not hold."""
+    app.extensions[_KEY] = (session, bearer)
+
+
+def init_app(app: Flask) -> None:
+    """Wires flask-login."""
+    login_manager.init_app(app)
+
+    @login_manager.user_loader
+    def load(key: str) -> SignedIn | None:
+        actor = app.extensions[_KEY][0](key)
+        return SignedIn(actor, key) if actor is not None else None
+
+
+def current_actor() -> Actor:
+    """The actor of this request, read once. A bad bearer token raises Unauthenticated, never falls back."""
+    if "actor" not in g:
+        g.actor = _read_actor()
+    actor: Actor = g.actor
+    return actor
+
+
+def _read_actor() -> Actor:
+    if not request.path.startswith("/api/"):
+        return getattr(current_user, "actor", ANONYMOUS)
+    header = request.headers.get("Authorization")
+    if header is None:
+        return ANONYMOUS
+    scheme, _space, token = header.partition(" ")
+    loader: BearerLoader = current_app.extensions[_KEY][1]
+    actor = loader(token.strip()) if scheme.lower() == "bearer" else None
+    if actor is None:
+        raise Unauthenticated
+    return actor

@@ -1,0 +1,54 @@
+"""The reader's language: the page's `?lang=`, else the profile, else the cookie, else the browser's wish."""
+
+from __future__ import annotations
+
+from babel import Locale
+from flask import Flask, g, has_request_context, request
+from flask_babel import Babel
+
+from lms.core.resources import resource
+from lms.web.identity import Unauthenticated, current_actor
+
+KNOWN = ("en", "fr", "es", "ru", "ar", "zh", "pt")
+"""Languages a person may name as one's own, and `?lang=` may ask for."""
+
+
+def offered() -> list[tuple[str, str]]:
+    """The languages pages are translated into, as (code, own name)."""
+    folder = resource("translations")
+    codes = [code for code in KNOWN if code == "en" or (folder / code).exists()]
+    return [(code, own_name(code)) for code in codes]
+
+
+def own_name(code: str) -> str:
+    """A language's name in itself."""
+    name = Locale.parse(code).get_display_name(code) or code
+    return name[:1].upper() + name[1:]
+
+
+def select() -> str:
+    """The language of what is being rendered."""
+    if not has_request_context():
+        return getattr(g, "mail_locale", None) or "en"
+    asked = request.args.get("lang")
+    if asked in KNOWN:
+        return asked
+    translated = [code for code, _name in offered()]
+    try:
+        own = current_actor().locale
+    except Unauthenticated:
+        own = None
+    for wish in (own, request.cookies.get("lang")):
+        if wish in translated:
+            return str(wish)
+    return request.accept_languages.best_match(translated) or "en"
+
+
+def direction(locale: Locale | str) -> str:
+    """`ltr` or `rtl`."""
+    return Locale.parse(str(locale)).text_direction
+
+
+def init_app(app: Flask) -> None:
+    """Wires Flask-Babel."""
+    Babel(app, locale_selector=select, default_translation_directories=str(resource("translations")))

@@ -1,0 +1,78 @@
+"""Mail: rendered when it is sent, from the outbox row's frozen payload, and handed to SMTP or to a folder.
+
+A template `mail/<template>.txt` has its subject in the first line, the text after an empty one.
+"""
+
+from __future__ import annotations
+
+import smtplib
+import time
+from collections.abc import Callable
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from flask import Flask, g, render_template
+from flask_babel import force_locale
+
+from lms.config import Config
+from lms.core.outbox import OutboxMail
+
+
+def render(mail: OutboxMail, config: Config) -> EmailMessage:
+    """The message of an outbox row, in its reader's language and zone."""
+    g.mail_locale, g.mail_zone = mail.locale, mail.time_zone
+    try:
+        with force_locale(mail.locale):
+            text = render_template(
+                f"mail/{mail.template}.txt",
+                **mail.payload,
+                organiser=config.organiser,
+                contact=config.contact,
+                base_url=config.base_url,
+                time_zone=mail.time_zone,
+            )
+    finally:
+        g.pop("mail_locale", None)
+        g.pop("mail_zone", None)
+    subject, _blank, body = text.strip().partition("\n")
+    message = EmailMessage()
+    message["Subject"] = " ".join(subject.split())
+    message["From"] = config.mail_from
+    message["To"] = mail.address
+    message["Date"] = formatdate(usegmt=True)
+    message["Message-ID"] = make_msgid(idstring=str(mail.id), domain=urlsplit(config.base_url).hostname)
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(body.strip() + "\n")
+    return message
+
+
+def deliver(message: EmailMessage, config: Config) -> None:
+    """Hands a message on. Raises OSError (smtplib's errors are such) when it cannot."""
+    url = urlsplit(config.mail_url)
+    if url.scheme in {"", "file"}:
+        folder = Path(unquote(url.path)) if url.scheme else config.folder / "mail"
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"{time.time_ns()}.eml"
+        partial = folder / f".{name}"
+        partial.write_bytes(bytes(message))
+        partial.rename(folder / name)
+        return
+    kind = smtplib.SMTP_SSL if url.scheme == "smtps" else smtplib.SMTP
+    with kind(url.hostname or "localhost", url.port or 0, timeout=20) as server:
+        if url.username:
+            if url.scheme == "smtp":
+                server.starttls()
+            server.login(unquote(url.username), unquote(url.password or ""))
+        server.send_message(message)
+
+
+def sender(app: Flask) -> Callable[[OutboxMail], None]:
+    """What the worker calls for each outbox row."""
+    config: Config = app.extensions["lms.config"]
+
+    def send(mail: OutboxMail) -> None:
+        deliver(render(mail, config), config)
+
+    return send

@@ -1,0 +1,126 @@
+"""Errors as people and programs read them: a page, or an RFC 9457 problem under /api."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from flask import Flask, Response, json, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException
+
+from lms.core.db import db
+from lms.core.errors import DomainError, Fault, Forbidden, Invalid, NotFound
+from lms.core.words import _
+from lms.web.identity import Unauthenticated
+
+log = structlog.get_logger(__name__)
+
+
+def problem(
+    status: int,
+    detail: str = "",
+    *,
+    kind: str = "about:blank",
+    faults: tuple[Fault, ...] = (),
+    headers: dict[str, str] | None = None,
+    **more: Any,
+) -> Response:
+    """A problem details answer (RFC 9457): `type, title, status, detail` and `errors: [{field|row, reason}]`."""
+    body: dict[str, Any] = {
+        "type": kind,
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    if faults:
+        body["errors"] = [_fault(fault) for fault in faults]
+    body.update(more)
+    answer = Response(json.dumps(body), status=status, mimetype="application/problem+json")
+    answer.headers.extend(headers or {})
+    return answer
+
+
+def _fault(fault: Fault) -> dict[str, Any]:
+    shown: dict[str, Any] = {"reason": fault.reason}
+    if fault.row is not None:
+        shown["row"] = fault.row
+    if fault.field is not None:
+        shown["field"] = fault.field
+    return shown
+
+
+def wants_problem() -> bool:
+    """Whether this request is a program's."""
+    return request.path.startswith("/api/")
+
+
+def _page(status: int, detail: str) -> ResponseReturnValue:
+    return render_template("error.html", status=status, detail=detail), status
+
+
+def init_app(app: Flask) -> None:
+    """Registers the one handler of each kind of error."""
+
+    @app.errorhandler(DomainError)
+    def domain(error: DomainError) -> ResponseReturnValue:
+        db.session.rollback()
+        detail = error.message
+        if isinstance(error, NotFound):
+            detail = detail or _("There is nothing here, or it is not yours to see.")
+        elif isinstance(error, Forbidden):
+            detail = detail or _("This is not yours to do.")
+        if not wants_problem():
+            return _page(error.status, detail)
+        faults: tuple[Fault, ...] = ()
+        if isinstance(error, Invalid):
+            faults = tuple(fault for fault in error.faults if fault.reason)
+        return problem(error.status, detail, faults=faults)
+
+    @app.errorhandler(Unauthenticated)
+    def unauthenticated(_error: Unauthenticated) -> ResponseReturnValue:
+        return problem(401, _("A valid token is needed."), headers={"WWW-Authenticate": 'Bearer realm="Serai"'})
+
+    @app.errorhandler(CSRFError)
+    def forged(_error: CSRFError) -> ResponseReturnValue:
+        return _page(400, _("The form was open for too long. Go back, load it again and send it once more."))
+
+    @app.errorhandler(HTTPException)
+    def http(error: HTTPException) -> ResponseReturnValue:
+        status = error.code or 500
+        if status < 400:
+            return error
+        detail = {
+            404: _("There is nothing here, or it is not yours to see."),
+            413: _("That is larger than what is taken here (%(n)s MB).", n=app.config["MAX_UPLOAD_MB"]),
+            429: _("That was too often. Wait a moment and try again."),
+        }.get(status, error.description or "")
+        answer = problem(status, detail) if wants_problem() else app.make_response(_page(status, detail))
+        original = error.get_response()
+        for name in ("Retry-After", "Allow"):
+            if name in original.headers:
+                answer.headers[name] = original.headers[name]
+        if status == 429 and not answer.headers.get("Retry-After", "").isdigit():
+            answer.headers["Retry-After"] = "60"
+        return answer
+
+    @app.errorhandler(OperationalError)
+    def database(error: OperationalError) -> ResponseReturnValue:
+        db.session.rollback()
+        log.error("database unavailable", error=type(error.orig).__name__, path=request.path)
+        detail = _("The service cannot write at this moment. Nothing was changed; try again in a minute.")
+        answer = problem(503, detail) if wants_problem() else app.make_response(_page(503, detail))
+        answer.headers["Retry-After"] = "60"
+        return answer
+
+    @app.errorhandler(Exception)
+    def unexpected(error: Exception) -> ResponseReturnValue:
+        if app.testing or app.debug:
+            raise error
+        db.session.rollback()
+        log.exception("unexpected", path=request.path)
+        detail = _("Something went wrong on our side. Nothing was half-written.")
+        return problem(500, detail) if wants_problem() else _page(500, detail)

