@@ -172,6 +172,8 @@ def build() -> None:
         (out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         (out / ".inputs").write_text(wanted)
         if BUILD.exists():
+            for fonts in BUILD.glob("fonts*"):  # static/fonts.py put them there
+                fonts.rename(out / fonts.name)
             BUILD.rename(Path(scratch) / "old")
         out.rename(BUILD)
     for name, hashed in manifest.items():

@@ -1,0 +1,92 @@
+"""Which signs of a text no installed font has: asked before a certificate has a number."""
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from fontTools.ttLib import TTCollection, TTFont
+from fontTools.unicodedata import script
+
+FONT_KINDS = frozenset({".ttf", ".otf", ".ttc", ".otc"})
+
+# Signs that are never drawn themselves but steer what stands beside them: joiners, breaks, direction.
+_STEERING = frozenset("\u00ad\u034f\u061c\u200b\u200c\u200d\u200e\u200f\u2060")
+
+FontFile = tuple[str, int, int]
+
+
+def font_files(folders: Sequence[Path]) -> tuple[FontFile, ...]:
+    """Every font file in the folders, with size and time of change, so that a new installation is seen."""
+    files: list[FontFile] = []
+    for folder in folders:
+        for file in sorted(folder.glob("*")) if folder.is_dir() else []:
+            if file.suffix.lower() in FONT_KINDS:
+                status = file.stat()
+                files.append((str(file), status.st_size, status.st_mtime_ns))
+    return tuple(files)
+
+
+@lru_cache(maxsize=8)
+def _coverage(files: tuple[FontFile, ...]) -> tuple[frozenset[int], ...]:
+    """The code points of each font, largest first; fonts of one coverage stand once."""
+    found: set[frozenset[int]] = set()
+    for path, _size, _changed in files:
+        if path.lower().endswith("c"):
+            with TTCollection(path, lazy=True) as collection:
+                found.update(frozenset(font.getBestCmap() or ()) for font in collection.fonts)
+        else:
+            with TTFont(path, lazy=True) as font:
+                found.add(frozenset(font.getBestCmap() or ()))
+    return tuple(sorted(found, key=len, reverse=True))
+
+
+def _is_drawn(sign: str) -> bool:
+    return not (sign.isspace() or sign in _STEERING or 0xFE00 <= ord(sign) <= 0xFE0F)
+
+
+def _clusters(text: str) -> Iterator[str]:
+    """The text in pieces that one font must set alone: a sign with the accents that share its script."""
+    cluster = ""
+    for sign in filter(_is_drawn, text):
+        is_mark = unicodedata.category(sign).startswith("M")
+        if cluster and (script(sign) == "Zinh" or (is_mark and script(cluster[0]) in ("Zyyy", "Zinh"))):
+            cluster += sign
+            continue
+        if cluster:
+            yield cluster
+        cluster = sign
+    if cluster:
+        yield cluster
+
+
+def _has(font: frozenset[int], sign: str) -> bool:
+    """Whether the font sets the sign, as one or, as a shaper would, taken apart."""
+    if sign == "\ufeff" or unicodedata.category(sign) in ("Cc", "Co", "Cs"):
+        return False  # no font's cmap makes these printable, and PDF/A forbids them
+    if ord(sign) in font:
+        return True
+    parts = unicodedata.normalize("NFD", sign)
+    return len(parts) > 1 and all(ord(part) in font for part in parts)
+
+
+def missing_signs(text: str, folders: Sequence[Path]) -> tuple[str, ...]:
+    """The signs of the text that would print as a box, each once, in order of appearance.
+
+    Empty when all is well. Where each sign exists but a letter and its accent are in no font
+    together, the pair stands as one.
+    """
+    fonts = _coverage(font_files(folders))
+    missing: dict[str, None] = {}
+    for cluster in dict.fromkeys(_clusters(unicodedata.normalize("NFC", text))):
+        if any(all(_has(font, sign) for sign in cluster) for font in fonts):
+            continue
+        alone = [sign for sign in cluster if not any(_has(font, sign) for font in fonts)]
+        missing.update(dict.fromkeys(alone or [cluster]))
+    return tuple(missing)
+
+
+def named(signs: Sequence[str], limit: int = 5) -> str:
+    """The signs as a reader can look them up: `王 (U+738B), 小 (U+5C0F)`, cut after a few with a count."""
+    shown = [f"{sign} ({' '.join(f'U+{ord(part):04X}' for part in sign)})" for sign in signs[:limit]]
+    return ", ".join(shown) + (f" +{len(signs) - limit}" if len(signs) > limit else "")

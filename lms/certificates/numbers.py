@@ -1,0 +1,56 @@
+"""Certificate numbers: `SR-7K4M-92QF-XH3D-8PWN-N`.
+
+Sixteen random signs of Crockford's base32 (80 bits) and a check sign modulo 37, in groups. The check sign
+catches every single wrong sign and every swap of two neighbours, so that a mistyped number is told from an
+unknown one.
+"""
+
+import re
+import secrets
+import unicodedata
+from collections.abc import Callable
+
+PREFIX = "SR"
+LENGTH = 16
+SIGNS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+CHECK_SIGNS = SIGNS + "*~$=U"
+
+_MARKS = re.compile(r"[\s\-_.·‐-―−]+")  # every kind of dash and space that a keyboard or a printout brings
+_FORGIVEN = str.maketrans("OIL", "011")
+
+
+def check_sign(body: str) -> str:
+    """The check sign of sixteen canonical signs."""
+    value = 0
+    for sign in body:
+        value = value * 32 + SIGNS.index(sign)
+    return CHECK_SIGNS[value % 37]
+
+
+def write(body: str) -> str:
+    """The one written form of a number, from its sixteen canonical signs."""
+    groups = [body[start : start + 4] for start in range(0, LENGTH, 4)]
+    return "-".join([PREFIX, *groups, check_sign(body)])
+
+
+def generate(random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> str:
+    """A new random number in its written form."""
+    value = int.from_bytes(random_bytes(LENGTH * 5 // 8), "big")
+    return write("".join(SIGNS[value >> shift & 31] for shift in range(5 * (LENGTH - 1), -1, -5)))
+
+
+def parse(typed: str) -> str | None:
+    """The written form of what somebody typed, or None where it is no number (a wrong check sign included).
+
+    Any case, with or without the prefix and the marks between groups; O reads as 0, I and L as 1.
+    """
+    signs = _MARKS.sub("", unicodedata.normalize("NFKC", typed)).upper()
+    if len(signs) == len(PREFIX) + LENGTH + 1 and signs.startswith(PREFIX):
+        signs = signs[len(PREFIX) :]
+    if len(signs) != LENGTH + 1:
+        return None
+    signs = signs.translate(_FORGIVEN)
+    body, check = signs[:LENGTH], signs[LENGTH]
+    if not all(sign in SIGNS for sign in body) or check != check_sign(body):
+        return None
+    return write(body)
