@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import segno
 import typst
@@ -20,10 +20,8 @@ from lms.certificates.glyphs import FontFile, font_files
 from lms.certificates.writing import writing_of
 
 TEMPLATE = Path(__file__).parent / "design" / "certificate.typ"
-STANDARDS = [
-    "a-2a",
-    "ua-1",
-]  # always both: under PDF/A a missing glyph is an error, in plain PDF a silent box
+# Always both: under PDF/A a missing glyph is an error, in plain PDF a silent box.
+STANDARDS: tuple[Literal["a-2a", "ua-1"], ...] = ("a-2a", "ua-1")
 
 _MONTHS = (
     "January February March April May June July August September October November December".split()  # noqa: SIM905
@@ -97,8 +95,7 @@ def _content(award: Award) -> dict[str, Any]:
         "address": award.address.removeprefix("https://").removeprefix("http://"),
         "organiser": award.organiser,
         "stations": [
-            {"title": s.title, "day": _day(s.day, year=many_years), "attended": s.attended}
-            for s in award.stations
+            {"title": s.title, "day": _day(s.day, year=many_years), "attended": s.attended} for s in award.stations
         ],
     }
 
@@ -115,9 +112,7 @@ def _qr(address: str) -> str:
 @lru_cache(maxsize=2)
 def _compiler(_files: tuple[FontFile, ...], folders: tuple[str, ...]) -> typst.Compiler:
     """One compiler a process and set of fonts; a file that is new or changed makes a new one."""
-    return typst.Compiler(
-        str(TEMPLATE), root=str(TEMPLATE.parent), font_paths=list(folders), ignore_system_fonts=True
-    )
+    return typst.Compiler(str(TEMPLATE), root=str(TEMPLATE.parent), font_paths=list(folders), ignore_system_fonts=True)
 
 
 def render(award: Award, folders: Sequence[Path]) -> bytes:
@@ -126,12 +121,14 @@ def render(award: Award, folders: Sequence[Path]) -> bytes:
     with _one_at_a_time:
         compiler = _compiler(font_files(folders), tuple(str(folder) for folder in folders))
         try:
-            pdf: bytes = compiler.compile(
+            pdf = compiler.compile(
                 format="pdf",
                 sys_inputs={"award": content, "qr": _qr(award.address)},
-                pdf_standards=STANDARDS,
+                pdf_standards=[*STANDARDS],
                 timestamp=0,
             )
         except typst.TypstError as error:
             raise CannotRender(str(error)) from error
+    if not isinstance(pdf, bytes):
+        raise CannotRender("one document was asked for")
     return pdf

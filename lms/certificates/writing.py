@@ -65,9 +65,7 @@ _CJK_OF_COUNTRY = {
 
 def writing_of(text: str, country: str | None = None) -> Writing:
     """The writing most of the text's letters are in; kana or hangul among them decides for its language."""
-    counted = Counter(
-        unicodedata.name(sign, "?").split(" ")[0].split("-")[0] for sign in text if sign.isalpha()
-    )
+    counted = Counter(unicodedata.name(sign, "?").split(" ")[0].split("-")[0] for sign in text if sign.isalpha())
     for decisive in ("HIRAGANA", "KATAKANA", "HANGUL"):
         if counted[decisive]:
             return _WRITINGS[decisive]

@@ -16,9 +16,7 @@ DEFAULT = [BUILD / "fonts"]
 LARGE = [BUILD / "fonts", BUILD / "fonts-large"]
 
 
-def stations(
-    count: int, missed: tuple[int, ...] = (), title: str = "Customs for small parcels"
-) -> tuple[Station, ...]:
+def stations(count: int, missed: tuple[int, ...] = (), title: str = "Customs for small parcels") -> tuple[Station, ...]:
     start = date(2026, 5, 20)
     return tuple(Station(title, start + timedelta(7 * at), at not in missed) for at in range(count))
 

@@ -60,16 +60,12 @@ def test_each_missing_sign_is_named_once_in_order() -> None:
     assert missing_signs("王 a 小王\t明", DEFAULT) == ("王", "小", "明")
 
 
-@pytest.mark.parametrize(
-    "text", ["", " ", "a\u00a0b\u3000c", "a\u200db\u200cc\u00ad", "\u200ea\u200f", "a\ufe0f"]
-)
+@pytest.mark.parametrize("text", ["", " ", "a\u00a0b\u3000c", "a\u200db\u200cc\u00ad", "\u200ea\u200f", "a\ufe0f"])
 def test_spaces_and_joiners_need_no_glyph(text: str) -> None:
     assert missing_signs(text, DEFAULT) == ()
 
 
-@pytest.mark.parametrize(
-    "sign", ["\x00", "\x07", "\ufeff", "\ue000", "\ud800", "😀", "\U000e0041", "𒀀", "\u0378"]
-)
+@pytest.mark.parametrize("sign", ["\x00", "\x07", "\ufeff", "\ue000", "\ud800", "😀", "\U000e0041", "𒀀", "\u0378"])
 def test_what_cannot_be_printed_is_missing(sign: str) -> None:
     assert missing_signs(f"a{sign}b", LARGE) == (sign,)
 
@@ -98,6 +94,4 @@ def test_a_missing_folder_holds_nothing() -> None:
 
 def test_signs_are_named_so_that_one_can_look_them_up() -> None:
     assert named(("王", "a\u0951")) == "王 (U+738B), a॑ (U+0061 U+0951)"
-    assert (
-        named(tuple("王小明陳國華直")) == "王 (U+738B), 小 (U+5C0F), 明 (U+660E), 陳 (U+9673), 國 (U+570B) +2"
-    )
+    assert named(tuple("王小明陳國華直")) == "王 (U+738B), 小 (U+5C0F), 明 (U+660E), 陳 (U+9673), 國 (U+570B) +2"

@@ -47,9 +47,7 @@ def typed(draw: st.DrawFn) -> tuple[str, str]:
     number = numbers.write(draw(BODIES))
     text = number if draw(st.booleans()) else number.removeprefix("SR-")
     text = "".join(
-        draw(
-            st.sampled_from({"0": "0Oo", "1": "1IiLl", "-": ["-", "", " ", "–", "\t", "--"]}.get(sign, sign))
-        )
+        draw(st.sampled_from({"0": "0Oo", "1": "1IiLl", "-": ["-", "", " ", "–", "\t", "--"]}.get(sign, sign)))
         for sign in text
     )
     text = "".join(draw(st.sampled_from([sign, sign.lower()])) for sign in text)
