@@ -66,12 +66,12 @@ def _prepare(config: Config) -> APIFlask:
 
 
 @pytest.fixture
-def app(request: pytest.FixtureRequest) -> Iterator[APIFlask]:
+def app(request: pytest.FixtureRequest) -> APIFlask:
     """The application, with empty tables but for countries and regions, within an app context of its own."""
     made: APIFlask = request.getfixturevalue(f"_{request.param}_app")
     with made.app_context():
         _empty()
-    yield made
+    return made
 
 
 def _empty() -> None:

@@ -1,0 +1,38 @@
+"""The answer of every import: how many rows, what became of them, and which were refused or not recognised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from lms.core.errors import Fault
+
+
+@dataclass
+class ImportAnswer:
+    """Counts of rows; `rejected` by line with the reason; `unmatched` rows of people not (surely) known.
+
+    `matched` rows belong to a known person. The same file again: all `unchanged`, nothing created or updated.
+    """
+
+    rows: int = 0
+    matched: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    rejected: list[Fault] = field(default_factory=list)
+    unmatched: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """The object of the API."""
+        return {
+            "rows": self.rows,
+            "matched": self.matched,
+            "created": self.created,
+            "updated": self.updated,
+            "unchanged": self.unchanged,
+            "rejected": [{"row": fault.row, "reason": fault.reason} for fault in self.rejected],
+            "unmatched": self.unmatched,
+            "notes": self.notes,
+        }
