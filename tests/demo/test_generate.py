@@ -1,0 +1,193 @@
+"""The files of the demonstration: the same for the same seed, and of the size that is promised."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections import defaultdict
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import pytest
+
+from lms.core.resources import resource
+from lms.demo.crowd import CERTIFIED_SCRIPTS, FULL_SCALE
+from lms.demo.generate import Demonstration, LectureFile
+from lms.demo.programme import load_countries, load_instructors, load_partners, load_series, read
+
+NOW = datetime(2026, 11, 25, 6, 12, tzinfo=UTC)
+
+
+def _digest(demonstration: Demonstration) -> str:
+    digest = hashlib.sha256()
+    for series in demonstration.series:
+        digest.update(demonstration.people_file(series))
+        for file in demonstration.attendance_files(series):
+            digest.update(file.content)
+    return digest.hexdigest()
+
+
+def _attended(file: LectureFile) -> set[str]:
+    """Who was there for 60 % or more: second by second, without any of the product's arithmetic."""
+    start, end = int(file.start.timestamp()), int(file.end.timestamp())
+    spans: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for row in csv.DictReader(io.StringIO(file.content.decode())):
+        joined = int(datetime.fromisoformat(row["joined_at"]).timestamp())
+        left = int(datetime.fromisoformat(row["left_at"]).timestamp())
+        assert joined <= left
+        spans[row["email"]].append((max(joined, start), min(left, end)))
+    enough = set()
+    for email, own in spans.items():
+        if len(own) == 1:
+            present = max(0, own[0][1] - own[0][0])
+        else:
+            present = len({second for joined, left in own for second in range(joined, left)})
+        if present * 10 >= (end - start) * 6:
+            enough.add(email)
+    return enough
+
+
+def test_the_same_seed_gives_the_same_bytes() -> None:
+    first, second = Demonstration(NOW, 600), Demonstration(NOW, 600)
+
+    assert _digest(first) == _digest(second)
+    assert _digest(first) != _digest(Demonstration(NOW, 600, seed=1))
+
+
+def test_full_scale_reaches_the_headline_figures() -> None:
+    demonstration = Demonstration(NOW)
+    country = {member.email: member.country for member in demonstration.crowd.members + demonstration.guests}
+    people: set[str] = set()
+    attendances = sessions = 0
+
+    for series in demonstration.series:
+        for file in demonstration.attendance_files(series):
+            attended = _attended(file)
+            sessions += 1
+            attendances += len(attended)
+            people |= attended
+
+    assert sessions == 108
+    assert len(people) > 100_000
+    assert attendances >= 160_000
+    assert len({country[email] for email in people}) == 80
+    assert len(demonstration.crowd.members) == FULL_SCALE
+
+
+@pytest.mark.parametrize("people", [400, 2000])
+def test_every_country_has_somebody_who_attended_at_any_scale(people: int) -> None:
+    demonstration = Demonstration(NOW, people)
+    country = {member.email: member.country for member in demonstration.crowd.members + demonstration.guests}
+
+    attended = {
+        country[email]
+        for series in demonstration.series
+        for file in demonstration.attendance_files(series)
+        for email in _attended(file)
+    }
+
+    assert len(attended) == 80
+    assert len(country) == people + 2
+
+
+def test_too_few_people_are_refused() -> None:
+    with pytest.raises(ValueError, match="400"):
+        _ = Demonstration(NOW, 399).crowd
+
+
+def test_only_enrolled_people_stand_in_attendance() -> None:
+    demonstration = Demonstration(NOW, 600)
+
+    for series in demonstration.series:
+        enrolled = {member.email for member in demonstration.enrolled(series)}
+        assert len(enrolled) == len(demonstration.enrolled(series))
+        for file in demonstration.attendance_files(series):
+            assert {line.split(b",")[0].decode() for line in file.content.splitlines()[1:]} <= enrolled
+
+
+def test_certified_series_fit_the_fonts_but_for_one_deliberate_refusal() -> None:
+    demonstration = Demonstration(NOW, 5000)
+    odd = [
+        (series.slug, member.native_name)
+        for series in demonstration.series
+        if series.certificate
+        for member in demonstration.enrolled(series)
+        if member.native_name and member.script not in CERTIFIED_SCRIPTS
+    ]
+
+    assert odd == [("paperless-trade", "谭美玲")]
+
+
+def test_everybody_is_invented_and_has_a_reserved_address() -> None:
+    demonstration = Demonstration(NOW, 2000)
+
+    for member in demonstration.crowd.members + demonstration.guests:
+        assert member.email.endswith((".example", "@demo.test"))
+        assert member.email.isascii()
+    assert len({member.email for member in demonstration.crowd.members}) == 2000
+
+
+def test_the_programme_holds_together() -> None:
+    series = load_series(NOW)
+    lectures = [lecture for plan in series for lecture in plan.lectures]
+    states = defaultdict(int)
+    for lecture in lectures:
+        states[lecture.state] += 1
+        if lecture.state == "held":
+            assert lecture.starts_at < NOW
+        elif lecture.state == "live":
+            assert (NOW - lecture.starts_at).total_seconds() < 20 * 60
+        else:
+            assert lecture.starts_at > NOW
+    known = {instructor.key for instructor in load_instructors()}
+
+    assert states["held"] == 108
+    assert states["live"] == 1
+    assert min(states["scheduled"], states["draft"], states["postponed"], states["cancelled"]) >= 1
+    assert {key for lecture in lectures for key in lecture.instructors} <= known
+    assert min(lecture.starts_at.year for lecture in lectures) == 2020
+
+
+def test_no_instructor_is_in_two_places_at_once() -> None:
+    own: dict[str, list[tuple[datetime, int]]] = defaultdict(list)
+    for plan in load_series(NOW):
+        for lecture in plan.lectures:
+            for key in lecture.instructors:
+                own[key].append((lecture.starts_at, lecture.minutes))
+
+    for taught in own.values():
+        taught.sort()
+        for (start, minutes), (following, _) in pairwise(taught):
+            assert (following - start).total_seconds() >= minutes * 60
+
+
+def test_dates_lie_back_even_where_the_clock_is_behind() -> None:
+    early = datetime(2025, 3, 1, 12, tzinfo=UTC)
+
+    held = [lecture for plan in load_series(early) for lecture in plan.lectures if lecture.state == "held"]
+
+    assert len(held) == 108
+    assert all(lecture.starts_at < early for lecture in held)
+
+
+def test_countries_and_partners_are_those_promised() -> None:
+    codes = {country.code for country in load_countries()}
+    with (resource("seeds") / "countries.csv").open(encoding="utf-8", newline="") as file:
+        known = {row["code"]: row for row in csv.DictReader(file)}
+    with (resource("seeds") / "regions.csv").open(encoding="utf-8", newline="") as file:
+        regions = {row["code"]: row["parent"] for row in csv.DictReader(file)}
+
+    assert len(codes) == 80
+    assert len(load_partners()) == 36
+    assert set(load_partners()) <= codes <= set(known)
+    assert len(known) == 250
+    assert known["XK"]["iso"] == ""
+    assert {row["m49_region"] for row in known.values()} <= set(regions)
+    assert [code for code, parent in regions.items() if not parent] == ["001"]
+
+
+def test_guests_are_present_only_where_they_enrol() -> None:
+    guests = {row["email"] for row in read("guests.csv")}
+
+    assert {row["email"] for row in read("guest_presence.csv")} == guests
