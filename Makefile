@@ -1,0 +1,94 @@
+# Serai. Two commands matter: make demo, make test. See README.md.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+PORT ?= 8000
+PEOPLE ?=
+BIN := .venv/bin
+PIP := $(BIN)/pip --disable-pip-version-check --no-input install --quiet --require-hashes
+RUN := $(BIN)/python
+
+.PHONY: help
+help: ## lists the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+.PHONY: demo
+demo: .venv/.runtime assets ## builds the demonstration programme and serves it (PORT=8000, PEOPLE=, KEEP=1, LMS_DATA)
+	@$(RUN) -m lms demo --port $(PORT) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(KEEP),--keep)
+
+.PHONY: test
+test: .venv/.dev assets fonts needs-chromium ## prepares everything and runs all tests but the long ones
+	@$(MAKE) check
+	@echo "Tests: every slice, on SQLite and PostgreSQL, in a real browser"
+	@$(BIN)/pytest -m "not long" -n 2 --dist loadgroup
+
+.PHONY: test-long
+test-long: .venv/.dev assets fonts needs-chromium ## crashes, the whole demonstration, whole lectures in a browser
+	@$(BIN)/pytest -m long
+
+.PHONY: check
+check: .venv/.dev
+	@echo "Checks: ruff, djlint, mypy, layers"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/djlint lms --lint --quiet
+	@$(BIN)/mypy
+	@PYTHONPATH=. $(BIN)/lint-imports --no-cache >.stamps/layers.txt || { cat .stamps/layers.txt; exit 1; }
+
+.PHONY: assets
+assets: .venv/.runtime .venv/.build
+	@$(RUN) static/build.py
+	@$(RUN) static/fonts.py
+
+.PHONY: fonts
+fonts: assets ## installs the large fonts that certificates in CJK need
+	@$(RUN) static/fonts.py --large
+
+.PHONY: wheel
+wheel: .venv/.dev assets ## builds an installable package into dist/
+	@$(RUN) -m build --wheel --no-isolation --outdir dist
+
+.PHONY: lock
+lock: .venv/.dev ## brings the lock files to the newest allowed versions
+	@$(BIN)/pip install --quiet uv
+	@compile() { $(BIN)/uv pip compile --upgrade --quiet --generate-hashes --universal --python-version 3.11 \
+	  --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' "$$@"; }
+	@compile pyproject.toml -o requirements.txt
+	@for part in build fonts fonts-large dev; do compile requirements-$$part.in -o requirements-$$part.txt; done
+
+.PHONY: clean
+clean: ## removes what was built and installed here (never data)
+	@rm -rf .venv .stamps node_modules static/build dist
+
+# What must be there first ---------------------------------------------------------------------------------------
+
+.PHONY: needs-chromium
+needs-chromium:
+	@sh tools/needs.sh chromium
+
+.venv/.made:
+	@PYTHON="$(PYTHON)" sh tools/needs.sh venv
+	@echo "Environment: .venv"
+	@$(PYTHON) -m venv .venv
+	@mkdir -p .stamps
+	@touch $@
+
+.venv/.runtime: .venv/.made requirements.txt
+	@echo "Libraries: what the product runs on"
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+.venv/.build: .venv/.runtime requirements-build.txt
+	@echo "Libraries: what builds the assets"
+	@$(PIP) -r requirements-build.txt
+	@touch $@
+
+.venv/.dev: .venv/.build requirements-dev.txt
+	@echo "Libraries: what tests and checks"
+	@$(PIP) -r requirements-dev.txt
+	@mkdir -p .stamps
+	@touch $@

@@ -1,0 +1,113 @@
+"""Documentation that cannot go stale: settings, commands, doors and targets stand in docs/ as they are in the code.
+
+`UPDATE_DOCS=1 pytest tests/contracts/test_docs.py` writes them anew.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import click
+import pytest
+from apiflask import APIFlask
+
+from lms.cli import lms
+from lms.config import SETTINGS, BadSetting, Config
+from lms.web.guards import ANYONE, SIGNED_IN, Guard
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def check(document: str, part: str, expected: str) -> None:
+    """The lines between the marks of `part` in a document are exactly `expected`."""
+    path = ROOT / "docs" / document
+    before, marked, rest = path.read_text(encoding="utf-8").partition(f"<!-- {part} -->\n")
+    shown, closed, after = rest.partition(f"<!-- end of {part} -->")
+    assert marked, f"{document} lacks the opening mark of {part}"
+    assert closed, f"{document} lacks the closing mark of {part}"
+    if os.environ.get("UPDATE_DOCS") and shown != expected:
+        path.write_text(before + marked + expected + closed + after, encoding="utf-8")
+        shown = expected
+    assert shown == expected
+
+
+def test_every_setting_is_documented() -> None:
+    rows = ["| variable | default | what it is |", "|---|---|---|"]
+    rows += [
+        f"| `{item.variable}` | {f'`{item.default}`' if item.default else ''} | {item.help} |" for item in SETTINGS
+    ]
+    check("OPERATIONS.md", "settings", "\n".join(rows) + "\n")
+
+
+def test_every_setting_has_an_attribute() -> None:
+    config = Config({})
+    assert [item.name for item in SETTINGS if not hasattr(config, item.name.lower())] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("WORKERS", "many"), ("REPORTING_ZONE", "Mars/Olympus"), ("MAX_UPLOAD_MB", "-1")]
+)
+def test_a_bad_setting_is_named(name: str, value: str) -> None:
+    with pytest.raises(BadSetting, match=f"LMS_{name}='{value}'"):
+        Config({f"LMS_{name}": value})
+
+
+def commands(group: click.Group, prefix: str = "lms") -> list[tuple[str, str]]:
+    """Every command with the first sentence of its help."""
+    found: list[tuple[str, str]] = []
+    for name, item in sorted(group.commands.items()):
+        if isinstance(item, click.Group):
+            found += commands(item, f"{prefix} {name}")
+        else:
+            arguments = "".join(f" {param.make_metavar(click.Context(item))}" for param in item.params
+                                if isinstance(param, click.Argument))  # fmt: skip
+            found.append((f"{prefix} {name}{arguments}", (item.help or "").split("\n\n")[0].replace("\n", " ").strip()))
+    return found
+
+
+def test_every_command_is_documented() -> None:
+    rows = ["| command | does |", "|---|---|"] + [f"| `{name}` | {text} |" for name, text in commands(lms)]
+    assert [name for name, text in commands(lms) if not text] == []
+    check("OPERATIONS.md", "commands", "\n".join(rows) + "\n")
+
+
+def who(guard: Guard) -> str:
+    """A guard in words."""
+    if guard is ANYONE:
+        return "anyone"
+    if guard is SIGNED_IN:
+        return "signed in"
+    return ", ".join(sorted(role.value for role in guard.roles))
+
+
+def test_every_door_is_documented(app: APIFlask) -> None:
+    rows = ["| door | methods | who | what it is |", "|---|---|---|---|"]
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: (rule.rule, sorted(rule.methods or ()))):
+        view = app.view_functions[rule.endpoint]
+        guard = getattr(view, "guard", None)
+        if guard is None:
+            continue
+        methods = ", ".join(sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}))
+        words = (view.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
+        assert words, f"{rule.endpoint} has no docstring"
+        address = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+        rows.append(f"| `{address}` | {methods} | {who(guard)} | {re.sub(r' +', ' ', words)} |")
+    check("DOORS.md", "doors", "\n".join(rows) + "\n")
+
+
+def test_every_target_is_in_the_help() -> None:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    phony = set(re.findall(r"^\.PHONY: (\S+)", text, re.MULTILINE))
+    told = set(re.findall(r"^([a-z-]+):.*##", text, re.MULTILINE))
+    inner = {"check", "assets", "needs-chromium"}
+    assert phony - told - {"help"} == inner
+
+
+def test_the_readme_names_the_two_commands() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "make demo" in text
+    assert "make test" in text
+    for link in re.findall(r"\]\(((?:docs|LICENSE|CONTRIBUTING|CHANGELOG)[^)#]*)", text):
+        assert (ROOT / link).exists(), link

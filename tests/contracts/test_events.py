@@ -1,0 +1,42 @@
+"""Whoever refers to a person answers when that person is merged, exported or erased."""
+
+from __future__ import annotations
+
+import pytest
+from apiflask import APIFlask
+
+from lms.core import events
+from lms.core.db import Base
+
+EVENTS = [events.PeopleMerged, events.PersonExportAsked, events.PersonErased]
+
+
+def slices_with_people() -> set[str]:
+    """The slices whose tables have a foreign key to `person`."""
+    found = set()
+    for mapper in Base.registry.mappers:
+        for column in mapper.local_table.columns:
+            if any(key.column.table.name == "person" for key in column.foreign_keys):
+                found.add(mapper.class_.__module__.split(".")[1])
+    return found
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.__name__)
+def test_each_slice_with_people_has_a_handler(app: APIFlask, event: type[events.Event]) -> None:
+    handlers = app.extensions[events.KEY].handlers.get(event, [])
+    answering = {handler.__module__.split(".")[1] for handler in handlers}
+    # people raises these events itself and answers them in the same action
+    assert slices_with_people() - {"people"} <= answering
+
+
+def test_handlers_are_registered_once_an_app(app: APIFlask) -> None:
+    for handlers in app.extensions[events.KEY].handlers.values():
+        assert len(handlers) == len(set(handlers))
+
+
+def test_handlers_stand_in_the_order_of_the_tower(app: APIFlask) -> None:
+    from lms.app import SLICES
+
+    for handlers in app.extensions[events.KEY].handlers.values():
+        order = [SLICES.index(handler.__module__.split(".")[1]) for handler in handlers]
+        assert order == sorted(order)

@@ -1,0 +1,45 @@
+"""Every door declares who may use it; what is behind a role is closed to everybody else."""
+
+from __future__ import annotations
+
+from apiflask import APIFlask
+
+from lms.web.guards import ANYONE, Guard
+
+OPEN_BY_DESIGN = {"static", "openapi.spec"}
+
+
+def test_every_view_declares_its_guard(app: APIFlask) -> None:
+    undeclared = [
+        rule.endpoint
+        for rule in app.url_map.iter_rules()
+        if not isinstance(getattr(app.view_functions[rule.endpoint], "guard", None), Guard)
+    ]
+    assert sorted(set(undeclared) - OPEN_BY_DESIGN) == []
+
+
+def test_no_get_changes_anything_for_the_anonymous(app: APIFlask) -> None:
+    """Each page that is open to anybody and takes no argument answers GET without writing a cookie."""
+    client = app.test_client()
+    for rule in app.url_map.iter_rules():
+        view = app.view_functions[rule.endpoint]
+        if getattr(view, "guard", None) is ANYONE and not rule.arguments and "GET" in (rule.methods or ()):
+            answer = client.get(rule.rule)
+            assert answer.status_code < 500, rule
+            if not rule.rule.startswith("/api/") and "<form" not in answer.text:
+                assert "Set-Cookie" not in answer.headers, rule
+
+
+def test_a_view_without_a_guard_is_refused(app: APIFlask) -> None:
+    """The check fails closed: an endpoint that forgot its guard answers 403 to everybody."""
+    from lms.web import guards
+
+    with app.test_request_context("/healthz"):
+        view = app.view_functions["web.healthz"]
+        kept = view.guard  # type: ignore[attr-defined]
+        try:
+            del view.guard  # type: ignore[attr-defined]
+            assert guards.guard_of("web.healthz") is None
+            assert app.test_client().get("/healthz").status_code == 403
+        finally:
+            view.guard = kept  # type: ignore[attr-defined]
