@@ -1,0 +1,54 @@
+"""A wheel built from the tree runs outside it: migrations, seeds, templates and built assets are inside."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The content of a wheel built from this tree."""
+    out = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True)
+    (wheel,) = out.glob("serai-*.whl")
+    folder = tmp_path_factory.mktemp("site")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+def run(unpacked: Path, data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(unpacked), "LMS_DATA": str(data)}
+    command = [sys.executable, "-m", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=data, env=environment)
+
+
+def test_a_wheel_runs_outside_the_tree(unpacked: Path, tmp_path: Path) -> None:
+    answer = run(unpacked, tmp_path, "lms", "init")
+    assert answer.stdout == f"Ready: {tmp_path}\n"
+    assert (tmp_path / "serai.db").exists()
+    shown = run(unpacked, tmp_path, "lms", "report", "totals", "--format", "json")
+    assert '"sessions": 0' in shown.stdout
+
+
+def test_a_wheel_has_what_the_pages_need(unpacked: Path) -> None:
+    lms = unpacked / "lms"
+    assert (lms / "static" / "build" / "manifest.json").exists()
+    assert (lms / "seeds" / "countries.csv").exists()
+    assert (lms / "web" / "templates" / "base.html").exists()
+    assert list((lms / "migrations" / "versions").glob("*.py"))
+    assert not list(unpacked.glob("tests*"))
+
+
+def test_a_wheel_names_its_command(unpacked: Path) -> None:
+    (entry,) = unpacked.glob("serai-*.dist-info/entry_points.txt")
+    assert "lms = lms.cli:main" in entry.read_text()
