@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from math import asin, cos, radians, sin, sqrt
 
 WIDTH, HEIGHT = 960, 430
@@ -13,7 +13,7 @@ MERIDIAN, SCALE, X, Y = 11.0, 180.94, 478.1, 240.2
 _A1, _A2, _A3, _A4 = 1.340264, -0.081106, 0.000893, 0.003796
 _M = sqrt(3) / 2
 _LEAST_RADIUS, _LARGEST_RADIUS = 1.8, 17.3
-_LABELS, _LABEL_DISTANCE = 10, 26.0
+_LABEL_CANDIDATES, _NARROW, _WIDE = 24, 7.0, 12.5
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,17 @@ class Country:
 
 
 @dataclass(frozen=True)
+class Label:
+    """Where a name is written: the text's own point, and which end of it stands there."""
+
+    x: float
+    y: float
+    anchor: str
+
+
+@dataclass(frozen=True)
 class Bubble:
-    """A circle on the map, in its 960 × 430 units. `label`: whether the name is written beside it."""
+    """A circle on the map, in its 960 × 430 units; `label` where the name is written beside it."""
 
     name: str
     value: int
@@ -37,7 +46,7 @@ class Bubble:
     x: float
     y: float
     radius: float
-    label: bool
+    label: Label | None = None
 
 
 def place(latitude: float, longitude: float) -> tuple[float, float]:
@@ -62,15 +71,47 @@ def bubbles(countries: Iterable[Country]) -> list[Bubble]:
     """Bubbles for the countries above 0, large ones first, so that small ones lie on top; the largest named."""
     shown = sorted((c for c in countries if c.value > 0), key=lambda c: (-c.value, c.name))
     most = shown[0].value if shown else 0
-    named: list[tuple[float, float]] = []
-    found = []
-    for country in shown:
-        x, y = place(country.latitude, country.longitude)
-        label = len(named) < _LABELS and all(abs(y - b) > _LABEL_DISTANCE or abs(x - a) > 110 for a, b in named)
-        if label:
-            named.append((x, y))
-        found.append(Bubble(country.name, country.value, country.partner, x, y, radius(country.value, most), label))
+    found = [Bubble(c.name, c.value, c.partner, *place(c.latitude, c.longitude), radius(c.value, most)) for c in shown]
+    boxes: list[_Box] = []
+    for index, bubble in enumerate(found[:_LABEL_CANDIDATES]):
+        others = found[:index] + found[index + 1 :]
+        for label, box in _label_places(bubble):
+            if box.on_the_map() and not any(map(box.meets, boxes)) and not any(map(box.covers, others)):
+                found[index] = replace(bubble, label=label)
+                boxes.append(box)
+                break
     return found
+
+
+@dataclass(frozen=True)
+class _Box:
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def on_the_map(self) -> bool:
+        return self.left >= 0 and self.right <= WIDTH and self.top >= 0 and self.bottom <= HEIGHT
+
+    def meets(self, other: _Box) -> bool:
+        return (
+            self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
+        )
+
+    def covers(self, bubble: Bubble) -> bool:
+        nearest_x = min(max(bubble.x, self.left), self.right)
+        nearest_y = min(max(bubble.y, self.top), self.bottom)
+        return (nearest_x - bubble.x) ** 2 + (nearest_y - bubble.y) ** 2 < bubble.radius**2
+
+
+def _label_places(bubble: Bubble) -> Iterator[tuple[Label, _Box]]:
+    """The places where a name may stand, the best first: after, before, below and above its bubble."""
+    width = sum(_WIDE if ord(sign) > 0x2E80 else _NARROW for sign in bubble.name)
+    x, y, gap = bubble.x, bubble.y, bubble.radius + 3
+    for anchor, at_x, left in (("start", x + gap, x + gap), ("end", x - gap, x - gap - width)):
+        yield Label(round(at_x, 1), round(y + 4, 1), anchor), _Box(left, y - 7, left + width, y + 7)
+    for at_y in (y + gap + 10, y - gap - 1):
+        yield Label(x, round(at_y, 1), "middle"), _Box(x - width / 2, at_y - 11, x + width / 2, at_y + 3)
 
 
 def scale(countries: Iterable[Country]) -> list[tuple[int, float]]:

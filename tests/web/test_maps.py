@@ -49,15 +49,21 @@ def test_area_is_proportional(value: int, most: int) -> None:
 def test_bubbles_are_sorted_and_leave_out_nothing_but_zero() -> None:
     nobody = maps.Country("Nobody", 0.0, 0.0, 0)
     found = maps.bubbles([ICELAND, nobody, KENYA])
-    assert [(b.name, b.radius, b.partner, b.label) for b in found] == [
-        ("Kenya", 17.3, True, True),
-        ("Iceland", 3.3, False, True),
-    ]
+    assert [(b.name, b.radius, b.partner) for b in found] == [("Kenya", 17.3, True), ("Iceland", 3.3, False)]
 
 
-def test_labels_do_not_stand_on_each_other() -> None:
-    near = maps.Country("Uganda", 1.3, 32.4, 2036)
-    assert [(b.name, b.label) for b in maps.bubbles([KENYA, near])] == [("Kenya", True), ("Uganda", False)]
+def test_names_stand_beside_their_bubbles_and_on_no_other() -> None:
+    alone = maps.bubbles([KENYA])[0]
+    assert alone.label == maps.Label(round(alone.x + 20.3, 1), round(alone.y + 4, 1), "start")
+    east = maps.Country("East of it", 0.6, 45.0, 4000)
+    first, second = maps.bubbles([KENYA, east])
+    assert (first.label and first.label.anchor, second.label and second.label.anchor) == ("end", "start")
+
+
+def test_names_that_find_no_place_are_left_out() -> None:
+    crowd = [maps.Country(f"A rather long name {n}", 0.6 + n / 50, 37.8, 900 - n) for n in range(24)]
+    named = [bubble for bubble in maps.bubbles(crowd) if bubble.label]
+    assert len(named) < 6
 
 
 def test_scale_is_round() -> None:
