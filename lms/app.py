@@ -20,7 +20,8 @@ from lms.core.db import db, engine_options
 from lms.core.logs import configure as configure_logs
 from lms.core.resources import resource
 from lms.core.words import _
-from lms.web import api, guards, headers, identity, locale, problems, time
+from lms.web import api, compression, guards, headers, identity, locale, problems, time
+from lms.web.assets import asset
 from lms.web.limits import in_demonstration, limiter
 
 CORE_TABLES = (audit.AuditEntry, jobs.Job, outbox.OutboxMail)
@@ -49,7 +50,8 @@ def create_app(config: Config | None = None) -> APIFlask:
         title="Serai",
         version=__version__,
         json_errors=False,
-        static_folder=str(resource("static")),
+        static_folder=str(resource("static", "build")),
+        static_url_path="/static",
         docs_path=None,
         spec_path="/api/v1/openapi.json",
     )
@@ -83,6 +85,7 @@ def create_app(config: Config | None = None) -> APIFlask:
         )
     db.init_app(app)
     Migrate(app, db, directory=str(resource("migrations")), render_as_batch=True)
+    compression.init_app(app)
     problems.init_app(app)
     app.error_processor(api.on_schema_error)
     locale.init_app(app)
@@ -94,7 +97,7 @@ def create_app(config: Config | None = None) -> APIFlask:
     limiter.init_app(app)
     limiter.request_filter(in_demonstration)
     _protect_forms(app)
-    app.jinja_env.globals.update(_=_)
+    app.jinja_env.globals.update(_=_, asset=asset)
     for name in SLICES:
         _wire(app, name)
     return app

@@ -28,4 +28,4 @@ def manifest() -> dict[str, str]:
 
 def asset(name: str) -> str:
     """The address of a built asset; it may be kept by browsers for ever."""
-    return url_for("static", filename=f"build/{manifest().get(name, name)}")
+    return url_for("static", filename=manifest().get(name, name))
