@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask_babel import gettext, lazy_gettext, ngettext
 
-_ = gettext
-_n = ngettext
+_: Callable[..., str] = gettext
+_n: Callable[..., str] = ngettext
 _l = lazy_gettext
 
 __all__ = ["_", "_l", "_n"]

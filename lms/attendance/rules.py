@@ -1,0 +1,200 @@
+"""What presence amounts to: pure decisions on intervals of integer milliseconds UTC.
+
+An interval is `(joined, left)`. The order, the doubling and the lateness of evidence never change a result,
+because everything goes through one union.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from lms.attendance.models import Outcome, Source
+from lms.core.words import _, _n
+
+Interval = tuple[int, int]
+
+BEAT_SECONDS = 30
+"""How often a room page says that it is there."""
+ROOM_OPENS = timedelta(hours=1)
+"""How long before its planned start a room opens."""
+MINUTE_MS = 60_000
+REASON_LENGTH = 1000
+
+
+def unite(intervals: Iterable[Interval]) -> list[Interval]:
+    """The union: disjoint intervals in order. Empty ones vanish, touching ones become one."""
+    united: list[Interval] = []
+    for start, end in sorted(intervals):
+        if end <= start:
+            continue
+        if united and start <= united[-1][1]:
+            if end > united[-1][1]:
+                united[-1] = (united[-1][0], end)
+        else:
+            united.append((start, end))
+    return united
+
+
+def clip(intervals: Iterable[Interval], start: int, end: int) -> list[Interval]:
+    """The parts of the intervals within [start, end]; what lies outside vanishes."""
+    return [(max(a, start), min(b, end)) for a, b in intervals if a < end and b > start and b > a]
+
+
+def length(intervals: Iterable[Interval]) -> int:
+    """Milliseconds of disjoint intervals."""
+    return sum(end - start for start, end in intervals)
+
+
+def seen_by_beats(received: Iterable[int], *, beat_seconds: int, joined_ms: int) -> list[Interval]:
+    """What the beats of one join say: a beat received at t, present in [t − 1.5 × beat, t], never before the join."""
+    reach = beat_seconds * 1500
+    return unite((max(t - reach, joined_ms), t) for t in received)
+
+
+def percent_tenths(present_ms: int, length_ms: int) -> int:
+    """Tenths of a percent, rounded down: 59.96 % is 599."""
+    return min(present_ms * 1000 // length_ms, 1000) if length_ms > 0 else 0
+
+
+def outcome(present_ms: int, length_ms: int, min_percent: int) -> Outcome:
+    """Decided on exact milliseconds, not on the rounded percent."""
+    if present_ms <= 0 or length_ms <= 0:
+        return Outcome.ABSENT
+    if present_ms * 100 >= min_percent * length_ms:
+        return Outcome.ATTENDED
+    return Outcome.PARTIAL
+
+
+def needed_ms(length_ms: int, min_percent: int) -> int:
+    """The milliseconds that make *attended*, rounded up."""
+    return -(-length_ms * min_percent // 100)
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """What the presence of one person in one lecture amounts to, before any correction."""
+
+    present_ms: int
+    percent_tenths: int
+    outcome: Outcome
+    source: Source
+    rejoins: int
+
+
+def sum_up(seen: Iterable[tuple[int, int, Source]], *, start: int, end: int, min_percent: int) -> Sum:
+    """Clips, unites and judges. Replay counts only where all the rest does not reach the threshold.
+
+    The source is *live* (which reports of meeting systems are too), *group* where nothing else was seen, or
+    *replay* where it took the replay.
+    """
+    there: list[Interval] = []
+    replayed: list[Interval] = []
+    group_only = True
+    for joined, left, source in seen:
+        if source is Source.REPLAY:
+            replayed.append((joined, left))
+        else:
+            there.append((joined, left))
+            group_only = group_only and source is Source.GROUP
+    total = end - start
+    united = clip(unite(there), start, end)
+    found = Source.GROUP if there and group_only else Source.LIVE
+    present = length(united)
+    if replayed and outcome(present, total, min_percent) is not Outcome.ATTENDED:
+        with_replay = clip(unite(there + replayed), start, end)
+        if length(with_replay) > present:
+            united, present, found = with_replay, length(with_replay), Source.REPLAY
+    return Sum(
+        present_ms=present,
+        percent_tenths=percent_tenths(present, total),
+        outcome=outcome(present, total, min_percent),
+        source=found,
+        rejoins=max(len(united) - 1, 0),
+    )
+
+
+def by_source(seen: Iterable[tuple[int, int, Source]], start: int, end: int) -> list[tuple[int, int, Source]]:
+    """The intervals as they are shown: clipped, and united within each source, in order of time."""
+    grouped: dict[Source, list[Interval]] = {}
+    for joined, left, source in seen:
+        grouped.setdefault(source, []).append((joined, left))
+    return sorted((a, b, source) for source, found in grouped.items() for a, b in clip(unite(found), start, end))
+
+
+def _rejoins(count: int) -> str:
+    words = {
+        1: _("one rejoin"),
+        2: _("two rejoins"),
+        3: _("three rejoins"),
+        4: _("four rejoins"),
+        5: _("five rejoins"),
+        6: _("six rejoins"),
+        7: _("seven rejoins"),
+        8: _("eight rejoins"),
+        9: _("nine rejoins"),
+    }
+    return words.get(count) or _n("%(num)s rejoin", "%(num)s rejoins", count)
+
+
+def outcome_word(value: Outcome) -> str:
+    """An outcome as it stands at the end of a sentence."""
+    words: Mapping[Outcome, str] = {
+        Outcome.ATTENDED: _("attended"),
+        Outcome.PARTIAL: _("partial"),
+        Outcome.ABSENT: _("absent"),
+        Outcome.EXCUSED: _("excused"),
+    }
+    return words[value]
+
+
+def say_minutes(present_ms: int, length_ms: int, rejoins: int = 0) -> str:
+    """ "62 of 90 minutes, two rejoins": whole minutes, rounded down."""
+    minutes = length_ms // MINUTE_MS
+    if 0 < present_ms < MINUTE_MS:
+        text = _n("less than one of %(num)s minute", "less than one of %(num)s minutes", minutes)
+    else:
+        seen = present_ms // MINUTE_MS
+        text = _n("%(seen)s of %(num)s minute", "%(seen)s of %(num)s minutes", minutes, seen=seen)
+    return _("%(minutes)s, %(rejoins)s", minutes=text, rejoins=_rejoins(rejoins)) if rejoins else text
+
+
+def explain(
+    *,
+    present_ms: int,
+    length_ms: int,
+    rejoins: int,
+    outcome: Outcome,
+    by_hand: str | None = None,
+    replay: bool = False,
+    aside: str = "",
+) -> str:
+    """The sum in words: "62 of 90 minutes, two rejoins: attended".
+
+    `by_hand` is the reason of a correction that decided the outcome; `aside` says why presence is not counted.
+    """
+    said = say_minutes(present_ms, length_ms, rejoins)
+    if replay:
+        said = _("%(minutes)s with the replay", minutes=said)
+    if by_hand is not None:
+        return _("%(minutes)s: %(outcome)s, by hand (%(reason)s)", minutes=said, outcome=outcome_word(outcome),
+                 reason=by_hand)  # fmt: skip
+    if aside:
+        return _("%(minutes)s, not counted: %(reason)s", minutes=said, reason=aside)
+    return _("%(minutes)s: %(outcome)s", minutes=said, outcome=outcome_word(outcome))
+
+
+def propose_times(seen: Sequence[Interval], planned_start: int, planned_end: int) -> Interval:
+    """When a lecture was probably given, by a report: its first join and last leave, or the planned time where
+    that lies within half an hour."""
+    first, last = min(joined for joined, _left in seen), max(left for _joined, left in seen)
+    near = 30 * MINUTE_MS
+    start = planned_start if abs(first - planned_start) <= near else first
+    end = planned_end if abs(last - planned_end) <= near else last
+    return (start, end) if start < end else (first, last)
+
+
+def room_is_open(starts_at: datetime | None, *, live: bool, at: datetime) -> bool:
+    """Whether one may join: the lecture is live, or begins within the hour (or should have begun)."""
+    return live or (starts_at is not None and at >= starts_at - ROOM_OPENS)

@@ -1,0 +1,142 @@
+"""Clipping, uniting, judging: the same answer whatever the order, the doubling and the lateness of evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import pytest
+from flask import Flask
+from flask_babel import Babel
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lms.attendance import rules
+from lms.attendance.models import Outcome, Source
+
+MINUTE = 60_000
+instants = st.integers(min_value=0, max_value=400)
+spans = st.tuples(instants, instants).map(lambda pair: (min(pair), max(pair)))
+lists = st.lists(spans, max_size=12)
+
+
+def points(intervals: list[rules.Interval]) -> set[int]:
+    return {moment for start, end in intervals for moment in range(start, end)}
+
+
+@pytest.fixture
+def words() -> Iterator[None]:
+    app = Flask("words")
+    Babel(app)
+    with app.app_context():
+        yield
+
+
+@given(lists, st.randoms(use_true_random=False))
+def test_unite_is_the_same_in_any_order_and_with_duplicates(intervals: list[rules.Interval], random: object) -> None:
+    shuffled = intervals + intervals[:3]
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert rules.unite(shuffled) == rules.unite(intervals)
+
+
+@given(lists)
+def test_unite_is_the_union_of_points_in_disjoint_intervals(intervals: list[rules.Interval]) -> None:
+    united = rules.unite(intervals)
+    assert points(united) == points(intervals)
+    assert all(earlier[1] < later[0] for earlier, later in pairwise(united))
+    assert rules.length(united) == len(points(intervals))
+
+
+@given(lists, lists)
+def test_unite_of_parts_is_unite_of_the_whole(early: list[rules.Interval], late: list[rules.Interval]) -> None:
+    assert rules.unite(rules.unite(early) + late) == rules.unite(early + late)
+
+
+@given(lists, spans)
+def test_clip_keeps_exactly_what_lies_within(intervals: list[rules.Interval], window: rules.Interval) -> None:
+    clipped = rules.clip(intervals, *window)
+    assert points(clipped) == points(intervals) & points([window])
+    assert all(window[0] <= start < end <= window[1] for start, end in clipped)
+
+
+@given(st.lists(st.integers(0, 200_000), max_size=20), st.integers(0, 100_000), st.randoms(use_true_random=False))
+def test_beats_never_reach_before_the_join_and_order_is_nothing(
+    received: list[int], joined: int, random: object
+) -> None:
+    seen = rules.seen_by_beats(received, beat_seconds=30, joined_ms=joined)
+    doubled = received * 2
+    random.shuffle(doubled)  # type: ignore[attr-defined]
+    assert rules.seen_by_beats(doubled, beat_seconds=30, joined_ms=joined) == seen
+    assert all(start >= joined for start, _end in seen)
+    assert rules.length(seen) <= 45_000 * len(set(received))
+
+
+def test_beats_every_30_seconds_are_one_interval_and_a_lost_two_are_a_gap() -> None:
+    beats = [0, 30_000, 60_000, 150_000, 180_000]
+    assert rules.seen_by_beats(beats, beat_seconds=30, joined_ms=0) == [(0, 60_000), (105_000, 180_000)]
+    assert rules.seen_by_beats([0, 60_000, 120_000], beat_seconds=60, joined_ms=0) == [(0, 120_000)]
+
+
+@pytest.mark.parametrize(
+    ("present", "length", "tenths", "expected"),
+    [
+        (5_400_000 * 60 // 100, 5_400_000, 600, Outcome.ATTENDED),
+        (5_400_000 * 60 // 100 - 1, 5_400_000, 599, Outcome.PARTIAL),
+        (5996, 10_000, 599, Outcome.PARTIAL),
+        (1, 5_400_000, 0, Outcome.PARTIAL),
+        (0, 5_400_000, 0, Outcome.ABSENT),
+        (5_400_000, 5_400_000, 1000, Outcome.ATTENDED),
+        (2, 3, 666, Outcome.ATTENDED),
+    ],
+)
+def test_outcome_is_decided_on_exact_milliseconds(present: int, length: int, tenths: int, expected: Outcome) -> None:
+    assert rules.percent_tenths(present, length) == tenths
+    assert rules.outcome(present, length, 60) is expected
+
+
+@given(st.integers(0, 10_000), st.integers(1, 10_000), st.integers(1, 100))
+def test_needed_is_the_least_that_attends(present: int, length: int, minimum: int) -> None:
+    attended = rules.outcome(present, length, minimum) is Outcome.ATTENDED
+    assert attended == (present >= rules.needed_ms(length, minimum))
+
+
+def test_sum_up_counts_two_devices_once_and_clips_to_the_lecture() -> None:
+    seen = [(-10, 30, Source.LIVE), (20, 50, Source.LIVE), (40, 45, Source.IMPORT), (90, 200, Source.IMPORT)]
+    found = rules.sum_up(seen, start=0, end=100, min_percent=60)
+    assert found == rules.Sum(60, 600, Outcome.ATTENDED, Source.LIVE, 1)
+
+
+def test_sum_up_takes_the_replay_only_where_it_is_needed() -> None:
+    live = (0, 70, Source.LIVE)
+    assert rules.sum_up([live, (0, 100, Source.REPLAY)], start=0, end=100, min_percent=60).present_ms == 70
+    found = rules.sum_up([(0, 9, Source.LIVE), (5, 95, Source.REPLAY)], start=0, end=100, min_percent=60)
+    assert (found.present_ms, found.source) == (95, Source.REPLAY)
+    assert rules.sum_up([(0, 9, Source.GROUP)], start=0, end=100, min_percent=60).source is Source.GROUP
+
+
+def test_by_source_unites_within_a_source_only() -> None:
+    seen = [(5, 10, Source.LIVE), (8, 20, Source.LIVE), (0, 9, Source.IMPORT), (-9, -1, Source.LIVE)]
+    assert rules.by_source(seen, 0, 15) == [(0, 9, Source.IMPORT), (5, 15, Source.LIVE)]
+
+
+def test_explain_says_the_sum_in_words(words: None) -> None:
+    def said(minutes: float, rejoins: int, outcome: Outcome, **more: object) -> str:
+        return rules.explain(
+            present_ms=int(minutes * MINUTE), length_ms=90 * MINUTE, rejoins=rejoins, outcome=outcome, **more
+        )  # type: ignore[arg-type]
+
+    assert said(62, 2, Outcome.ATTENDED) == "62 of 90 minutes, two rejoins: attended"
+    assert said(62.9, 1, Outcome.ATTENDED) == "62 of 90 minutes, one rejoin: attended"
+    assert said(31, 0, Outcome.PARTIAL) == "31 of 90 minutes: partial"
+    assert said(31, 12, Outcome.PARTIAL) == "31 of 90 minutes, 12 rejoins: partial"
+    assert said(0.5, 0, Outcome.PARTIAL) == "less than one of 90 minutes: partial"
+    assert said(0, 0, Outcome.ABSENT) == "0 of 90 minutes: absent"
+    assert said(31, 0, Outcome.EXCUSED, by_hand="power cut") == "31 of 90 minutes: excused, by hand (power cut)"
+    assert said(31, 0, Outcome.PARTIAL, aside="not enrolled") == "31 of 90 minutes, not counted: not enrolled"
+    assert said(90, 0, Outcome.ATTENDED, replay=True) == "90 of 90 minutes with the replay: attended"
+
+
+def test_propose_times_prefers_the_plan_where_it_is_near() -> None:
+    hour = 60 * MINUTE
+    assert rules.propose_times([(0, 2 * hour)], 10 * MINUTE, 100 * MINUTE) == (10 * MINUTE, 100 * MINUTE)
+    assert rules.propose_times([(2 * hour, 3 * hour)], 0, hour) == (2 * hour, 3 * hour)
