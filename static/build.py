@@ -152,8 +152,25 @@ def name_by_content(out: Path) -> dict[str, str]:
     return manifest
 
 
+def put_in_place(out: Path, manifest: dict[str, str]) -> None:
+    """New files first, then the manifest that names them, then away with the old ones: never half a build.
+
+    Folders beside them (fonts) are another script's and stay.
+    """
+    BUILD.mkdir(exist_ok=True)
+    for path in out.iterdir():
+        path.replace(BUILD / path.name)
+    listing = out / "manifest.json"
+    listing.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    listing.replace(BUILD / listing.name)
+    kept = {listing.name, *manifest.values(), *(f"{name}.gz" for name in manifest.values())}
+    for path in BUILD.iterdir():
+        if path.is_file() and path.name not in kept:
+            path.unlink()
+
+
 def build() -> None:
-    """Builds everything beside the old build and puts it in its place at the end: never half a build."""
+    """Builds everything unless the inputs are those of the build that stands."""
     started = time.monotonic()
     wanted = digest(*inputs())
     stamp = BUILD / ".inputs"
@@ -163,19 +180,13 @@ def build() -> None:
     install_packages()
     say("building stylesheet, scripts and map")
     with tempfile.TemporaryDirectory(dir=STATIC, prefix=".build-") as scratch:
-        out = Path(scratch) / "build"
-        out.mkdir()
+        out = Path(scratch)
         build_stylesheet(out)
         build_scripts(out)
         build_pictures(out)
         manifest = name_by_content(out)
-        (out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-        (out / ".inputs").write_text(wanted)
-        if BUILD.exists():
-            for fonts in BUILD.glob("fonts*"):  # static/fonts.py put them there
-                fonts.rename(out / fonts.name)
-            BUILD.rename(Path(scratch) / "old")
-        out.rename(BUILD)
+        put_in_place(out, manifest)
+    stamp.write_text(wanted)
     for name, hashed in manifest.items():
         size, packed = (BUILD / hashed).stat().st_size, BUILD / f"{hashed}.gz"
         small = f", {packed.stat().st_size / 1000:.1f} kB compressed" if packed.exists() else ""

@@ -1,0 +1,66 @@
+"""What `static/build.py` made: named by its content, light, in both directions of writing, and nobody else's."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from lms.web.assets import manifest
+
+ROOT = Path(__file__).parents[2]
+BUILD = ROOT / "static/build"
+
+
+def templates() -> Iterator[tuple[str, str]]:
+    """Every page's name and its text without comments."""
+    for path in (ROOT / "lms").rglob("templates/**/*.html"):
+        yield path.name, re.sub(r"\{#.*?#\}", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def built(name: str) -> bytes:
+    return (BUILD / manifest()[name]).read_bytes()
+
+
+def test_every_page_finds_its_assets() -> None:
+    named = {name for _page, text in templates() for name in re.findall(r"""asset\(["']([^"']+)["']\)""", text)}
+    assert {"serai.css", "favicon.svg", "land.svg", "htmx.js"} <= named
+    assert named - manifest().keys() == set()
+
+
+def test_names_follow_the_content() -> None:
+    for name, file in manifest().items():
+        assert hashlib.sha256(built(name)).hexdigest()[:12] == file.split(".")[-2]
+        packed = BUILD / f"{file}.gz"
+        assert not packed.exists() or gzip.decompress(packed.read_bytes()) == built(name)
+
+
+def test_stylesheet_is_light() -> None:
+    assert len(gzip.compress(built("serai.css"), 9)) <= 11_500
+
+
+def test_stylesheet_is_logical_and_reaches_nowhere() -> None:
+    css = built("serai.css").decode()
+    assert re.findall(r"[;{](?:left|right|(?:margin|padding|border)-(?:left|right)[a-z-]*):", css) == []
+    assert re.findall(r"(?:text-align|float|clear):(?:left|right)\b", css) == []
+    assert re.findall(r"url\(|@import|https?:", css) == []
+
+
+def test_our_scripts_are_small() -> None:
+    ours = [path.name for path in (ROOT / "static/js").glob("*.js")]
+    assert "time.js" in ours
+    assert [name for name in ours if len(gzip.compress(built(name), 9)) > 6_000] == []
+
+
+def test_lock_names_no_download_host() -> None:
+    lock = (ROOT / "package-lock.json").read_text(encoding="utf-8")
+    assert '"resolved"' not in lock
+    assert '"integrity"' in lock
+
+
+def test_templates_hold_no_styles_and_no_scripts_of_their_own() -> None:
+    """The content policy would refuse them in silence."""
+    own = r"\sstyle=|<style|<script(?![^>]*\b(?:src|nonce)=)(?![^>]*ld\+json)[^>]*>|\son[a-z]+=[\"']|javascript:"
+    assert [f"{page}: {piece}" for page, text in templates() for piece in re.findall(own, text)] == []
