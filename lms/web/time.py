@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from babel import Locale, UnknownLocaleError
@@ -62,12 +63,28 @@ def moment(when: datetime, zone: str | None = None) -> str:
     return format_datetime(when, "d MMMM y, HH:mm", tzinfo=ZoneInfo(zone or viewer_zone()), locale=_locale())
 
 
+# CLDR keeps the names that some zones had when it began, and Babel does not find them under the new ones.
+_CLDR_ZONES = {
+    "America/Argentina/Buenos_Aires": "America/Buenos_Aires",
+    "Asia/Ho_Chi_Minh": "Asia/Saigon",
+    "Asia/Kathmandu": "Asia/Katmandu",
+    "Asia/Kolkata": "Asia/Calcutta",
+    "Asia/Yangon": "Asia/Rangoon",
+    "Europe/Kyiv": "Europe/Kiev",
+}
+
+
+@lru_cache(maxsize=4096)
+def _zone_city(zone: str, locale: str) -> str:
+    read = Locale.parse(locale)
+    known = read.time_zones.get(_CLDR_ZONES.get(zone, ""), {}).get("city")
+    name = known or get_timezone_location(zone, locale=read, return_city=True) or zone
+    return str(name).rsplit("/", 1)[-1].replace("_", " ")
+
+
 def zone_city(zone: str) -> str:
     """ "Nairobi" for Africa/Nairobi, in the reader's language where CLDR knows it."""
-    if zone == "UTC":
-        return "UTC"
-    name = get_timezone_location(ZoneInfo(zone), locale=_locale(), return_city=True)
-    return name or zone.rsplit("/", 1)[-1].replace("_", " ")
+    return "UTC" if zone == "UTC" else _zone_city(zone, str(_locale()))
 
 
 def number(value: float | int) -> str:
