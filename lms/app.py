@@ -86,8 +86,8 @@ def create_app(config: Config | None = None) -> APIFlask:
     db.init_app(app)
     Migrate(app, db, directory=str(resource("migrations")), render_as_batch=True)
     compression.init_app(app)
+    app.error_processor(api.on_schema_error)  # takes every HTTP error for itself, so the pages' handlers come after it
     problems.init_app(app)
-    app.error_processor(api.on_schema_error)
     locale.init_app(app)
     identity.init_app(app)
     guards.init_app(app)
