@@ -1,16 +1,19 @@
 """Mail: rendered when it is sent, from the outbox row's frozen payload, and handed to SMTP or to a folder.
 
-A template `mail/<template>.txt` has its subject in the first line, the text after an empty one.
+A template `mail/<template>.txt` has its subject in the first line, the text after an empty one. What a payload
+names `…_at` is an instant (RFC 3339), and comes to the template as one.
 """
 
 from __future__ import annotations
 
 import smtplib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from flask import Flask, g, render_template
@@ -27,7 +30,7 @@ def render(mail: OutboxMail, config: Config) -> EmailMessage:
         with force_locale(mail.locale):
             text = render_template(
                 f"mail/{mail.template}.txt",
-                **mail.payload,
+                **_revived(mail.payload),
                 organiser=config.organiser,
                 contact=config.contact,
                 base_url=config.base_url,
@@ -46,6 +49,14 @@ def render(mail: OutboxMail, config: Config) -> EmailMessage:
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(body.strip() + "\n")
     return message
+
+
+def _revived(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """A payload with its instants as such."""
+    return {
+        name: datetime.fromisoformat(value) if name.endswith("_at") and isinstance(value, str) else value
+        for name, value in payload.items()
+    }
 
 
 def deliver(message: EmailMessage, config: Config) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, abort, current_app, redirect, request, url_for
+from flask import Blueprint, Response, abort, current_app, has_request_context, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from sqlalchemy import text
@@ -44,7 +44,7 @@ def shared() -> dict[str, Any]:
     """What every page has."""
     config = current_app.extensions["lms.config"]
     try:
-        actor = current_actor()
+        actor = current_actor() if has_request_context() else ANONYMOUS  # mail is rendered outside of a request
     except Unauthenticated:
         actor = ANONYMOUS
     here = str(get_locale() or "en")
