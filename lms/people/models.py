@@ -177,18 +177,34 @@ class LinkPurpose(StrEnum):
 
 
 class OneTimeLink(Base):
-    """A link sent by mail, valid once and for a while; only the hash of its secret is stored."""
+    """A link sent by mail, valid once and for a while; only the hash of its secret is stored.
+
+    `person_id` is null while somebody registers whom nobody knows yet: the person is made when the address is
+    confirmed, from `payload`. `address_key` bounds how many mails one address is sent.
+    """
 
     __tablename__ = "one_time_link"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
+    address_key: Mapped[str | None] = mapped_column(String(320), index=True)
     purpose: Mapped[LinkPurpose] = mapped_column(text_enum(LinkPurpose))
     secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
     payload: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class SignInFailure(Base):
+    """A sign-in that failed, known by the hash of the address that was typed; kept for a minute."""
+
+    __tablename__ = "sign_in_failure"
+    __table_args__ = (Index("ix_sign_in_failure_key_hash_at", "key_hash", "at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key_hash: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class ApiToken(Base):

@@ -1,0 +1,62 @@
+"""What can be done to people, their accounts, and the list of countries."""
+
+from __future__ import annotations
+
+from lms.people.actions.access import (
+    DemoAccount,
+    create_staff,
+    create_token,
+    disable_person,
+    enable_person,
+    grant_role,
+    revoke_role,
+    revoke_token,
+    set_demo_accounts,
+)
+from lms.people.actions.accounts import (
+    SignedIn,
+    TooManyFailures,
+    WrongCredentials,
+    ask_reset,
+    ask_sign_in_link,
+    change_password,
+    check_password,
+    confirm,
+    note_sign_in,
+    register,
+    reset_password,
+    sign_in,
+    use_sign_in_link,
+)
+from lms.people.actions.countries import declare_partners, load_countries
+from lms.people.actions.persons import change_profile, create_person, set_country
+
+__all__ = [
+    "DemoAccount",
+    "SignedIn",
+    "TooManyFailures",
+    "WrongCredentials",
+    "ask_reset",
+    "ask_sign_in_link",
+    "change_password",
+    "change_profile",
+    "check_password",
+    "confirm",
+    "create_person",
+    "create_staff",
+    "create_token",
+    "declare_partners",
+    "disable_person",
+    "enable_person",
+    "grant_role",
+    "load_countries",
+    "note_sign_in",
+    "register",
+    "reset_password",
+    "revoke_role",
+    "revoke_token",
+    "set_country",
+    "set_demo_accounts",
+    "sign_in",
+    "use_sign_in_link",
+]

@@ -1,0 +1,217 @@
+"""What somebody may do: roles, disabling, API tokens, and how staff and demonstration accounts come about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from lms.core import audit
+from lms.core.db import action, db
+from lms.core.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.roles import Actor, Role
+from lms.core.words import _
+from lms.people.actions.accounts import make_link
+from lms.people.actions.persons import create_person
+from lms.people.models import Account, ApiToken, LinkPurpose, Person, RoleGrant
+from lms.people.passwords import hash_password, hash_secret, new_secret
+from lms.people.queries import find_person_by_email, get_country, members, person_id_of
+from lms.people.rules import (
+    DEMO_PASSWORD,
+    INVITATION_LASTS,
+    TOKEN_LASTS,
+    can_see_person,
+    checked_line,
+    checked_name,
+    email_key,
+)
+
+
+@dataclass(frozen=True)
+class DemoAccount:
+    """Somebody who signs in with the demonstration's password. `focal_country` is a code, for a focal point."""
+
+    email: str
+    full_name: str
+    country_code: str | None = None
+    roles: Sequence[Role] = field(default_factory=tuple)
+    focal_country: str | None = None
+    locale: str = "en"
+    time_zone: str | None = None
+
+
+def _person_id(public_id: str, by: Actor) -> int:
+    if not by.is_administrator:
+        raise Forbidden
+    return person_id_of(public_id)
+
+
+@action
+def grant_role(public_id: str, role: Role, *, country_code: str | None = None, by: Actor, at: datetime) -> None:
+    """Gives a person a role; a focal point speaks for a country. Held already: nothing changes.
+
+    For administrators. Raises Forbidden, NotFound, Invalid (country).
+    """
+    person_id = _person_id(public_id, by)
+    if role is Role.FOCAL_POINT and not country_code:
+        raise Invalid("country", _("A focal point speaks for a country: choose one."))
+    if role is not Role.FOCAL_POINT and country_code:
+        raise Invalid("country", _("Only a focal point's role has a country."))
+    country_id = get_country(country_code).id if country_code else None
+    held = select(RoleGrant).where(
+        RoleGrant.person_id.in_(members(person_id)),
+        RoleGrant.role == role,
+        RoleGrant.country_id.is_(None) if country_id is None else RoleGrant.country_id == country_id,
+        RoleGrant.revoked_at.is_(None),
+    )
+    if db.session.scalar(held) is not None:
+        return
+    db.session.add(RoleGrant(person_id=person_id, role=role, country_id=country_id, granted_at=at))
+    audit.record("grant_role", by=by, at=at, detail={"role": role.value, "country": country_code}, person=person_id)
+
+
+@action
+def revoke_role(public_id: str, grant_id: int, *, by: Actor, at: datetime) -> None:
+    """Ends a role that a person holds. For administrators, who cannot end their own administration (Refused)."""
+    person_id = _person_id(public_id, by)
+    grant = db.session.scalar(
+        select(RoleGrant)
+        .where(RoleGrant.id == grant_id, RoleGrant.person_id.in_(members(person_id)))
+        .execution_options(populate_existing=True)
+    )
+    if grant is None:
+        raise NotFound
+    if grant.revoked_at is not None:
+        return
+    if grant.role is Role.ADMINISTRATOR and person_id == by.person_id:
+        raise Refused(_("You cannot end your own administration: another administrator can."))
+    grant.revoked_at = at
+    audit.record("revoke_role", by=by, at=at, detail={"role": grant.role.value}, person=person_id)
+
+
+@action
+def disable_person(public_id: str, *, by: Actor, at: datetime) -> None:
+    """Closes a person's account at once: no sign-in, no session, no token holds. For administrators."""
+    person_id = _person_id(public_id, by)
+    if person_id == by.person_id:
+        raise Refused(_("You cannot disable yourself: another administrator can."))
+    account = db.session.get(Account, person_id, populate_existing=True)
+    if account is None:
+        account = Account(person_id=person_id, epoch=1, created_at=at)
+        db.session.add(account)
+    if account.disabled_at is not None:
+        return
+    account.disabled_at = at
+    account.epoch += 1
+    audit.record("disable_person", by=by, at=at, person=person_id)
+
+
+@action
+def enable_person(public_id: str, *, by: Actor, at: datetime) -> None:
+    """Opens a person's account again; sessions of before stay ended. For administrators."""
+    person_id = _person_id(public_id, by)
+    account = db.session.get(Account, person_id, populate_existing=True)
+    if account is None or account.disabled_at is None:
+        return
+    account.disabled_at = None
+    audit.record("enable_person", by=by, at=at, person=person_id)
+
+
+@action
+def create_token(
+    person_id: int, name: str, *, by: Actor, at: datetime, lasts: timedelta = TOKEN_LASTS
+) -> tuple[ApiToken, str]:
+    """A bearer token that may do all that its owner may; its secret is shown once and stored nowhere.
+
+    For oneself (or the system), else NotFound; Invalid for a name that is too long.
+    """
+    if not (by.system or by.person_id == person_id):
+        raise NotFound
+    secret = f"serai_{new_secret()}"
+    token = ApiToken(
+        person_id=person_id,
+        name=(checked_line(name, field="name") or _("Token"))[:100],
+        secret_hash=hash_secret(secret),
+        scopes=[],
+        created_at=at,
+        expires_at=at + lasts,
+    )
+    db.session.add(token)
+    audit.record("create_token", by=by, at=at, person=person_id)
+    return token, secret
+
+
+@action
+def revoke_token(public_id: str, *, by: Actor, at: datetime) -> None:
+    """Ends a token at once. For its owner and administrators, else NotFound."""
+    token = db.session.scalar(
+        select(ApiToken).where(ApiToken.public_id == public_id).execution_options(populate_existing=True)
+    )
+    if token is None or not can_see_person(by, token.person_id):
+        raise NotFound
+    if token.revoked_at is None:
+        token.revoked_at = at
+        audit.record("revoke_token", by=by, at=at, person=token.person_id)
+
+
+@action
+def create_staff(email: str, name: str, role: Role, country_code: str | None = None, *, by: Actor, at: datetime) -> str:
+    """Makes (or finds) a person, gives the role, and returns the secret of a one-time link.
+
+    The link is `/sign-in/<secret>`; it holds for a week and leads to setting a password, or, where there is one,
+    signs in. For the system and administrators.
+    """
+    if not by.is_administrator:
+        raise Forbidden
+    checked_name(name, field="name")
+    person = find_person_by_email(email)
+    if person is None:
+        person = create_person(full_name=name, email=email, country_code=country_code, by=by, at=at)
+    grant_role(person.public_id, role, country_code=country_code if role is Role.FOCAL_POINT else None, by=by, at=at)
+    account = db.session.get(Account, person.id, populate_existing=True)
+    if account is None:
+        db.session.add(Account(person_id=person.id, epoch=1, created_at=at))
+    elif account.disabled_at is not None:
+        raise Refused(_("This account is disabled. Enable it first."))
+    secret, _link = make_link(
+        person.id, LinkPurpose.SIGN_IN, {}, address_key=email_key(email), lasts=INVITATION_LASTS, at=at
+    )
+    return secret
+
+
+def set_demo_accounts(accounts: Iterable[DemoAccount], *, by: Actor, at: datetime) -> dict[str, Person]:
+    """Makes the accounts of a demonstration, with its one password; returns the persons by address.
+
+    The password works only in a data folder that is marked as a demonstration.
+    """
+    return _set_demo_accounts(list(accounts), hash_password(DEMO_PASSWORD), by=by, at=at)
+
+
+@action
+def _set_demo_accounts(
+    accounts: list[DemoAccount], password_hash: str, *, by: Actor, at: datetime
+) -> dict[str, Person]:
+    made: dict[str, Person] = {}
+    for wanted in accounts:
+        person = find_person_by_email(wanted.email) or create_person(
+            full_name=wanted.full_name,
+            email=wanted.email,
+            country_code=wanted.country_code,
+            locale=wanted.locale,
+            time_zone=wanted.time_zone,
+            verified=True,
+            by=by,
+            at=at,
+        )
+        for role in wanted.roles:
+            country = wanted.focal_country if role is Role.FOCAL_POINT else None
+            grant_role(person.public_id, role, country_code=country, by=by, at=at)
+        account = db.session.get(Account, person.id, populate_existing=True)
+        if account is None:
+            db.session.add(Account(person_id=person.id, password_hash=password_hash, epoch=1, created_at=at))
+        else:
+            account.password_hash = password_hash
+        made[wanted.email] = person
+    return made

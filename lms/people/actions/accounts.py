@@ -1,0 +1,340 @@
+"""Accounts: registering, signing in, passwords, one-time links."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+
+from lms.core import audit
+from lms.core.db import action, db, is_sqlite
+from lms.core.errors import DomainError, Fault, Invalid, NotFound, Refused
+from lms.core.outbox import post_mail
+from lms.core.roles import ANONYMOUS, Actor
+from lms.core.words import _
+from lms.people.actions.persons import change_profile, checked_profile, insert_person, verify_address
+from lms.people.models import Account, Consent, LinkPurpose, OneTimeLink, PersonEmail, SignInFailure
+from lms.people.passwords import hash_password, hash_secret, new_secret, verify_password
+from lms.people.queries import find_link, find_person_by_email, get_country, load_actor, members, session_key
+from lms.people.rules import (
+    CONFIRM_LASTS,
+    CONSENT_VERSION,
+    DEMO_PASSWORD,
+    FAILURE_WINDOW,
+    MAX_FAILURES,
+    MAX_LINKS,
+    MAX_LINKS_WINDOW,
+    RESET_LASTS,
+    SIGN_IN_LASTS,
+    checked_address,
+    checked_password,
+    email_key,
+)
+
+
+class TooManyFailures(DomainError):
+    """Too many failed sign-ins for one account within a minute (429)."""
+
+    status = 429
+
+
+class WrongCredentials(DomainError):
+    """Address and password do not belong together, or the account is disabled: all look alike (401)."""
+
+    status = 401
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """Who signed in, and the key that the session keeps."""
+
+    person_id: int
+    session_key: str
+
+
+def check_password(email: str, password: str, *, demonstration: bool, at: datetime) -> int:
+    """The person whom an address and a password belong to. Raises TooManyFailures, WrongCredentials.
+
+    Takes as long for an unknown address, and answers the same. Five failures within a minute close one account
+    until the minute is over, also for the right password.
+    """
+    attempt = _begin_attempt(hash_secret(email_key(email)), at=at)
+    person = find_person_by_email(email)
+    account = db.session.get(Account, person.id) if person is not None else None
+    kept = account.password_hash if account is not None else None
+    person_id = account.person_id if account is not None else 0
+    db.session.rollback()  # hashing takes a while: no reading transaction stays open meanwhile
+    fits = verify_password(kept, password) and (demonstration or password != DEMO_PASSWORD)
+    if not fits or load_actor(person_id, at) is None:
+        raise WrongCredentials(_("The e-mail address and the password do not belong together."))
+    _forget_attempt(attempt)
+    return person_id
+
+
+@action
+def _begin_attempt(key_hash: str, *, at: datetime) -> int:
+    """Counts an attempt as failed until it is known to have succeeded, so that many at once gain nothing."""
+    if not is_sqlite():
+        db.session.execute(select(func.pg_advisory_xact_lock(int(key_hash[:15], 16))))
+    db.session.execute(delete(SignInFailure).where(SignInFailure.at <= at - FAILURE_WINDOW))
+    count = select(func.count()).where(SignInFailure.key_hash == key_hash)
+    if (db.session.scalar(count) or 0) >= MAX_FAILURES:
+        raise TooManyFailures(_("Too many failed sign-ins for this account. Wait a minute and try again."))
+    attempt = SignInFailure(key_hash=key_hash, at=at)
+    db.session.add(attempt)
+    db.session.flush()
+    return attempt.id
+
+
+@action
+def _forget_attempt(attempt: int) -> None:
+    db.session.execute(delete(SignInFailure).where(SignInFailure.id == attempt))
+
+
+@action
+def note_sign_in(person_id: int, *, at: datetime) -> SignedIn:
+    """Notes that somebody signs in, and gives the key of the new session."""
+    db.session.execute(update(Account).where(Account.person_id == person_id).values(last_sign_in_at=at))
+    return SignedIn(person_id, session_key(person_id))
+
+
+def sign_in(email: str, password: str, *, demonstration: bool, at: datetime) -> SignedIn:
+    """Signs somebody in with a password; see `check_password` for what it raises."""
+    return note_sign_in(check_password(email, password, demonstration=demonstration, at=at), at=at)
+
+
+@action
+def use_sign_in_link(secret: str, *, at: datetime) -> SignedIn:
+    """Signs somebody in with a link from a mail, which is used up by it. NotFound if it does not hold."""
+    link = find_link(secret, LinkPurpose.SIGN_IN, at=at)
+    if link is None or link.person_id is None or load_actor(link.person_id, at) is None:
+        raise NotFound(_("This link was used already or is too old. Ask for a new one."))
+    if _account(link.person_id, at=at).password_hash is None:
+        raise Refused(_("Choose a password first."))
+    link.used_at = at
+    if link.address_key:
+        verify_address(link.person_id, link.address_key, at=at)
+    return note_sign_in(link.person_id, at=at)
+
+
+@action
+def register(given: Mapping[str, Any], *, consent: bool, at: datetime) -> None:
+    """Asks the reader of an address to confirm a registration; the person is made, or claimed, by the link.
+
+    `given`: full_name, native_name, email, country, sector, time_zone, locale, as in the API. What happens on the
+    page is the same whether the address is known or not; the mail differs. Raises Invalid.
+    """
+    faults: list[Fault] = []
+    for check in (
+        lambda: checked_profile(given),
+        lambda: checked_address(str(given.get("email") or "")),
+        lambda: get_country(str(given["country"])) if given.get("country") else None,
+    ):
+        try:
+            check()
+        except Invalid as error:
+            faults.extend(error.faults)
+    if not consent:
+        faults.append(Fault(field="consent", reason=_("Without it no attendance can be recorded.")))
+    if faults:
+        raise Invalid(faults=faults)
+    address = checked_address(str(given["email"]))
+    payload = {**checked_profile(given), "email": address, "consent": CONSENT_VERSION}
+    payload["country"] = get_country(str(given["country"])).code if given.get("country") else None
+    _send_link(address, payload, has_account="already_registered", at=at, locale=str(given.get("locale") or "en"))
+
+
+@action
+def ask_reset(email: str, *, at: datetime, locale: str = "en") -> None:
+    """Mails a link that leads to a new password; somebody without an account gets one that leads to the first."""
+    _send_link(email, {}, has_account="reset", at=at, locale=locale)
+
+
+@action
+def ask_sign_in_link(email: str, *, at: datetime, locale: str = "en") -> None:
+    """Mails a link that signs in once, within a quarter of an hour."""
+    _send_link(email, {}, has_account="sign_in", at=at, locale=locale)
+
+
+def _send_link(email: str, payload: dict[str, Any], *, has_account: str, at: datetime, locale: str) -> None:
+    """Mails what fits the address: to an account the template `has_account`, else a link that claims or confirms."""
+    person, key = find_person_by_email(email), email_key(email)
+    account = db.session.get(Account, person.id, populate_existing=True) if person is not None else None
+    if account is not None and account.disabled_at is not None:
+        return
+    if person is None and not payload:
+        return
+    sent = select(func.count()).where(OneTimeLink.address_key == key, OneTimeLink.created_at > at - MAX_LINKS_WINDOW)
+    if (db.session.scalar(sent) or 0) >= MAX_LINKS:
+        return
+    template, purpose, lasts = "claim" if person is not None else "confirm", LinkPurpose.CONFIRM, CONFIRM_LASTS
+    if account is not None and account.password_hash is not None:
+        template, purpose = has_account, LinkPurpose.SIGN_IN if has_account == "sign_in" else LinkPurpose.RESET
+        lasts = SIGN_IN_LASTS if has_account == "sign_in" else RESET_LASTS
+    secret, link = make_link(
+        person.id if person is not None else None,
+        purpose,
+        {"email": email, **payload} if purpose is LinkPurpose.CONFIRM else {},
+        address_key=key,
+        lasts=lasts,
+        at=at,
+    )
+    post_mail(
+        template,
+        address=email if person is None else _own_spelling(person.id, email),
+        payload={"secret": secret, "full_name": person.full_name if person is not None else ""},
+        dedupe_key=f"link:{link.id}",
+        at=at,
+        locale=person.locale if account is not None and person is not None else locale,
+        time_zone=(person.time_zone if person is not None else None) or "",
+        person_id=person.id if person is not None else None,
+        expires_at=link.expires_at,
+    )
+
+
+def _own_spelling(person_id: int, email: str) -> str:
+    """The address as it is kept: what was typed may differ in case, and is never written to."""
+    key = email_key(email)
+    kept = db.session.scalar(
+        select(PersonEmail.address).where(PersonEmail.person_id.in_(members(person_id)), PersonEmail.key == key)
+    )
+    return kept or email
+
+
+def make_link(
+    person_id: int | None,
+    purpose: LinkPurpose,
+    payload: Mapping[str, Any],
+    *,
+    address_key: str | None,
+    lasts: timedelta,
+    at: datetime,
+) -> tuple[str, OneTimeLink]:
+    """A one-time link's secret, which is nowhere stored, and its row. Old rows are cleared away on the way."""
+    db.session.execute(delete(OneTimeLink).where(OneTimeLink.expires_at < at - MAX_LINKS_WINDOW))
+    secret = new_secret()
+    link = OneTimeLink(
+        person_id=person_id,
+        purpose=purpose,
+        secret_hash=hash_secret(secret),
+        payload=dict(payload),
+        address_key=address_key,
+        created_at=at,
+        expires_at=at + lasts,
+    )
+    db.session.add(link)
+    db.session.flush()
+    return secret, link
+
+
+def confirm(secret: str, password: str, *, consent: bool, demonstration: bool, at: datetime) -> SignedIn:
+    """Uses the link of a registration: makes or claims the person, sets the password, signs in.
+
+    Raises NotFound (used or too old), Invalid (password, consent), Refused (an account exists meanwhile).
+    """
+    link = find_link(secret, LinkPurpose.CONFIRM, at=at)
+    if link is None:
+        raise NotFound(_("This link was used already or is too old. Ask for a new one."))
+    if not consent and not link.payload.get("consent"):
+        raise Invalid("consent", _("Without it no attendance can be recorded."))
+    return _confirm(secret, hash_password(checked_password(password, demonstration=demonstration)), at=at)
+
+
+@action
+def _confirm(secret: str, password_hash: str, *, at: datetime) -> SignedIn:
+    link = find_link(secret, LinkPurpose.CONFIRM, at=at)
+    if link is None or link.address_key is None:
+        raise NotFound(_("This link was used already or is too old. Ask for a new one."))
+    given = dict(link.payload)
+    email, country = given.pop("email"), given.pop("country", None)
+    consent = given.pop("consent", None) or CONSENT_VERSION
+    person = find_person_by_email(email)
+    if person is None:
+        country_id = get_country(country).id if country else None
+        person = insert_person(email=email, country_id=country_id, by=ANONYMOUS, at=at, verified_at=at, **given)
+    account = _account(person.id, at=at)
+    if account.disabled_at is not None or account.password_hash is not None:
+        raise Refused(_("There is an account with this e-mail address already. Sign in."))
+    _set_password(account, password_hash)
+    verify_address(person.id, link.address_key, at=at)
+    db.session.add(Consent(person_id=person.id, purpose="attendance", text_version=consent, given_at=at))
+    _use_up(at, OneTimeLink.address_key == link.address_key)
+    db.session.flush()
+    actor = load_actor(person.id, at)
+    if actor is None:
+        raise NotFound
+    if country:
+        given["country"] = country
+    change_profile(person.public_id, {name: value for name, value in given.items() if value}, by=actor, at=at)
+    audit.record("register", by=actor, at=at, person=person.id)
+    return note_sign_in(person.id, at=at)
+
+
+def reset_password(secret: str, password: str, *, demonstration: bool, at: datetime) -> SignedIn:
+    """Uses a link to set a password, ends all sessions of before, and signs in.
+
+    Takes links of *reset*, and of *sign in* where there is no password yet. Raises NotFound, Invalid.
+    """
+    if find_link(secret, LinkPurpose.RESET, LinkPurpose.SIGN_IN, at=at) is None:
+        raise NotFound(_("This link was used already or is too old. Ask for a new one."))
+    return _reset(secret, hash_password(checked_password(password, demonstration=demonstration)), at=at)
+
+
+@action
+def _reset(secret: str, password_hash: str, *, at: datetime) -> SignedIn:
+    link = find_link(secret, LinkPurpose.RESET, LinkPurpose.SIGN_IN, at=at)
+    actor = load_actor(link.person_id, at) if link is not None and link.person_id is not None else None
+    if link is None or actor is None or actor.person_id is None:
+        raise NotFound(_("This link was used already or is too old. Ask for a new one."))
+    account = _account(actor.person_id, at=at)
+    if link.purpose is LinkPurpose.SIGN_IN and account.password_hash is not None:
+        raise NotFound(_("This link signs in; it does not change a password."))
+    _set_password(account, password_hash)
+    if link.address_key:
+        verify_address(actor.person_id, link.address_key, at=at)
+    _use_up(at, OneTimeLink.person_id == actor.person_id)
+    audit.record("reset_password", by=actor, at=at, person=actor.person_id)
+    return note_sign_in(actor.person_id, at=at)
+
+
+def change_password(current: str, new: str, *, email: str, demonstration: bool, by: Actor, at: datetime) -> SignedIn:
+    """Sets one's own new password, knowing the current one, and ends all other sessions. Raises Invalid."""
+    checked_password(new, demonstration=demonstration, field="new_password")
+    try:
+        person_id = check_password(email, current, demonstration=demonstration, at=at)
+    except WrongCredentials as error:
+        raise Invalid("current_password", _("This is not your current password.")) from error
+    if person_id != by.person_id:
+        raise NotFound
+    return _change_password(person_id, hash_password(new), by=by, at=at)
+
+
+@action
+def _change_password(person_id: int, password_hash: str, *, by: Actor, at: datetime) -> SignedIn:
+    _set_password(_account(person_id, at=at), password_hash)
+    _use_up(at, OneTimeLink.person_id == person_id)
+    audit.record("change_password", by=by, at=at, person=person_id)
+    db.session.flush()
+    return SignedIn(person_id, session_key(person_id))
+
+
+def _account(person_id: int, *, at: datetime) -> Account:
+    account = db.session.get(Account, person_id, populate_existing=True, with_for_update=True)
+    if account is None:
+        account = Account(person_id=person_id, epoch=1, created_at=at)
+        db.session.add(account)
+        db.session.flush()
+    return account
+
+
+def _set_password(account: Account, password_hash: str) -> None:
+    account.password_hash = password_hash
+    account.epoch += 1
+    db.session.flush()
+
+
+def _use_up(at: datetime, which: Any) -> None:
+    db.session.execute(update(OneTimeLink).where(which, OneTimeLink.used_at.is_(None)).values(used_at=at))

@@ -1,0 +1,250 @@
+"""Making and correcting a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select, update
+
+from lms.core import audit
+from lms.core.db import action, db
+from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
+from lms.core.events import PersonCountryChanged, PersonNameCorrected, publish
+from lms.core.roles import Actor
+from lms.core.words import _
+from lms.people.models import BEGINNING, Gender, Person, PersonCountry, PersonEmail, Sector
+from lms.people.queries import country_id_of, find_person_by_email, get_country, members
+from lms.people.rules import (
+    can_see_person,
+    check_country_since,
+    checked_address,
+    checked_line,
+    checked_name,
+    email_key,
+)
+
+PROFILE_FIELDS: Final = (
+    "full_name",
+    "native_name",
+    "sector",
+    "organisation",
+    "job_title",
+    "gender",
+    "locale",
+    "time_zone",
+)
+_LOCALES: Final = frozenset({"en", "fr", "es", "ru", "ar", "zh", "pt"})
+
+
+def checked_profile(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a profile as they are kept, of the fields that are given. Raises Invalid with all faults."""
+    kept: dict[str, Any] = {}
+    faults: list[Fault] = []
+    for field in PROFILE_FIELDS:
+        if field not in given:
+            continue
+        try:
+            kept[field] = _checked(field, given[field])
+        except Invalid as error:
+            faults.extend(error.faults)
+    if faults:
+        raise Invalid(faults=faults)
+    return kept
+
+
+def _checked(field: str, value: Any) -> Any:
+    if field == "full_name":
+        return checked_name(value or "")
+    if field == "sector":
+        return _one_of(Sector, value, field)
+    if field == "gender":
+        return _one_of(Gender, value, field)
+    if field == "locale":
+        if value not in _LOCALES:
+            raise Invalid(field, _("Not a language that can be chosen here."))
+        return value
+    if field == "time_zone":
+        return _zone(value)
+    return checked_line(value, field=field)
+
+
+def _one_of(kind: type[Sector] | type[Gender], value: Any, field: str) -> Any:
+    if value in (None, ""):
+        return None
+    try:
+        return kind(value)
+    except ValueError as error:
+        known = ", ".join(member.value for member in kind)
+        raise Invalid(field, _("Not one of: %(known)s.", known=known)) from error
+
+
+def _zone(value: Any) -> str | None:
+    if value in (None, ""):
+        return None
+    try:
+        return ZoneInfo(str(value)).key
+    except (KeyError, ValueError, OSError) as error:
+        raise Invalid("time_zone", _("Not an IANA time zone such as Africa/Nairobi.")) from error
+
+
+@action
+def create_person(
+    *,
+    full_name: str,
+    email: str | None = None,
+    country_code: str | None = None,
+    by: Actor,
+    at: datetime,
+    verified: bool = False,
+    **profile: Any,
+) -> Person:
+    """Makes a person; the first country holds from the beginning. `profile`: native_name, sector, … as in the API.
+
+    For staff (a focal point for an own country only). Raises Forbidden, Invalid; Refused where the address is known.
+    """
+    country = get_country(country_code) if country_code else None
+    staff = by.is_administrator or by.is_instructor
+    if not staff and not (by.is_focal_point and country is not None and country.id in by.country_ids):
+        raise Forbidden
+    return insert_person(
+        full_name=full_name,
+        email=email,
+        country_id=country.id if country else None,
+        verified_at=at if verified else None,
+        by=by,
+        at=at,
+        **profile,
+    )
+
+
+@action
+def insert_person(
+    *,
+    full_name: str,
+    email: str | None,
+    country_id: int | None,
+    by: Actor,
+    at: datetime,
+    verified_at: datetime | None = None,
+    **profile: Any,
+) -> Person:
+    """Makes a person for an action that has checked who may; see `create_person`."""
+    faults: list[Fault] = []
+    kept: dict[str, Any] = {}
+    address = None
+    try:
+        kept = checked_profile({"full_name": full_name, **profile})
+    except Invalid as error:
+        faults.extend(error.faults)
+    try:
+        address = checked_address(email) if email is not None else None
+    except Invalid as error:
+        faults.extend(error.faults)
+    if faults:
+        raise Invalid(faults=faults)
+    if address is not None and find_person_by_email(address) is not None:
+        raise Refused(_("Somebody with this e-mail address is known already."))
+    person = Person(created_at=at, **kept)
+    db.session.add(person)
+    db.session.flush()
+    person.canonical_id = person.id
+    if address is not None:
+        db.session.add(
+            PersonEmail(person_id=person.id, address=address, key=email_key(address), verified_at=verified_at)
+        )
+    if country_id is not None:
+        db.session.add(PersonCountry(person_id=person.id, country_id=country_id, since=BEGINNING))
+    audit.record("create_person", by=by, at=at, person=person.id)
+    db.session.flush()
+    return person
+
+
+@action
+def change_profile(
+    public_id: str, changes: Mapping[str, Any], *, by: Actor, at: datetime, today: date | None = None
+) -> Person:
+    """Changes what is given of a profile: fields as in the API, `country` (a code or null) and `country_from`.
+
+    A new country holds from `country_from` (default `today`) and leaves the past as it was. A new name and a new
+    country are told to the slices above. For administrators and oneself, else NotFound; Invalid names the fields.
+    """
+    person = db.session.scalar(
+        select(Person).where(Person.public_id == public_id).execution_options(populate_existing=True)
+    )
+    if person is not None and person.canonical_id not in (None, person.id):
+        person = db.session.get(Person, person.canonical_id)
+    if person is None or not can_see_person(by, person.id):
+        raise NotFound
+    if person.erased_at is not None:
+        raise Refused(_("This person was erased."))
+    kept, country_id = _checked_changes(changes, by=by, today=today or at.date())
+    changed = [field for field, value in kept.items() if getattr(person, field) != value]
+    for field in changed:
+        setattr(person, field, kept[field])
+    db.session.flush()
+    if "full_name" in changed or "native_name" in changed:
+        publish(PersonNameCorrected(by=by, at=at, person_id=person.id))
+    if "country" in changes:
+        since = changes.get("country_from") or today or at.date()
+        if set_country(person.id, country_id, since=since, by=by, at=at):
+            changed.append("country")
+    if changed:
+        audit.record("change_profile", by=by, at=at, detail={"fields": sorted(changed)}, person=person.id)
+    return person
+
+
+def _checked_changes(changes: Mapping[str, Any], *, by: Actor, today: date) -> tuple[dict[str, Any], int | None]:
+    faults: list[Fault] = []
+    kept: dict[str, Any] = {}
+    country_id = None
+    try:
+        kept = checked_profile(changes)
+    except Invalid as error:
+        faults.extend(error.faults)
+    try:
+        check_country_since(by, changes.get("country_from"), today)
+        if changes.get("country"):
+            country_id = get_country(changes["country"]).id
+        if changes.get("country_from") and "country" not in changes:
+            raise Invalid("country", _("Say which country holds from that day."))
+    except Invalid as error:
+        faults.extend(error.faults)
+    if faults:
+        raise Invalid(faults=faults)
+    return kept, country_id
+
+
+@action
+def set_country(person_id: int, country_id: int | None, *, since: date, by: Actor, at: datetime) -> bool:
+    """Lets a country (null: not stated) hold from a day on, until the next one in the history.
+
+    The first country of all holds from the beginning. False where it holds on that day already.
+    """
+    if country_id_of(person_id, since) == country_id:
+        return False
+    own = select(PersonCountry.id).where(PersonCountry.person_id.in_(members(person_id))).limit(1)
+    if db.session.scalar(own) is None:
+        since = BEGINNING
+    row = db.session.scalar(
+        select(PersonCountry).where(PersonCountry.person_id == person_id, PersonCountry.since == since)
+    )
+    if row is None:
+        db.session.add(PersonCountry(person_id=person_id, country_id=country_id, since=since))
+    else:
+        row.country_id = country_id
+    db.session.flush()
+    publish(PersonCountryChanged(by=by, at=at, person_id=person_id, since=since))
+    return True
+
+
+@action
+def verify_address(person_id: int, key: str, *, at: datetime) -> None:
+    """Notes that somebody who reads the address confirmed it."""
+    db.session.execute(
+        update(PersonEmail)
+        .where(PersonEmail.person_id.in_(members(person_id)), PersonEmail.key == key, PersonEmail.verified_at.is_(None))
+        .values(verified_at=at)
+    )

@@ -1,0 +1,73 @@
+"""What is read about people: countries, persons, and who an actor is."""
+
+from __future__ import annotations
+
+from lms.people.queries.access import (
+    account_of,
+    actor_of_session,
+    actor_of_token,
+    find_link,
+    list_grants,
+    list_tokens,
+    load_actor,
+    session_key,
+)
+from lms.people.queries.countries import (
+    countries_of,
+    country_by_code,
+    country_id_of,
+    country_names,
+    get_country,
+    list_countries,
+    list_regions,
+    partner_ids,
+    partnerships,
+)
+from lms.people.queries.persons import (
+    Contact,
+    PersonHit,
+    Profile,
+    addresses_of,
+    canonical,
+    contact_of,
+    find_person_by_email,
+    get_person,
+    ids_by_email,
+    list_people,
+    members,
+    person_id_of,
+    profile_of,
+)
+
+__all__ = [
+    "Contact",
+    "PersonHit",
+    "Profile",
+    "account_of",
+    "actor_of_session",
+    "actor_of_token",
+    "addresses_of",
+    "canonical",
+    "contact_of",
+    "countries_of",
+    "country_by_code",
+    "country_id_of",
+    "country_names",
+    "find_link",
+    "find_person_by_email",
+    "get_country",
+    "get_person",
+    "ids_by_email",
+    "list_countries",
+    "list_grants",
+    "list_people",
+    "list_regions",
+    "list_tokens",
+    "load_actor",
+    "members",
+    "partner_ids",
+    "partnerships",
+    "person_id_of",
+    "profile_of",
+    "session_key",
+]

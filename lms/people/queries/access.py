@@ -1,0 +1,116 @@
+"""Who an actor is: by session, by bearer token, by id; links, tokens and grants of a person."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import or_, select
+
+from lms.core.db import db
+from lms.core.errors import NotFound
+from lms.core.roles import Actor, Role
+from lms.people.models import Account, ApiToken, Country, LinkPurpose, OneTimeLink, Person, RoleGrant
+from lms.people.passwords import hash_secret
+from lms.people.queries.persons import canonical, members
+from lms.people.rules import can_see_person
+
+
+def load_actor(person_id: int, at: datetime) -> Actor | None:
+    """A person as an actor, with the roles held at that moment; None for the unknown, erased and disabled."""
+    row = db.session.execute(
+        select(Person, Account.disabled_at)
+        .outerjoin(Account, Account.person_id == Person.id)
+        .where(Person.id == canonical(person_id))
+    ).first()
+    if row is None:
+        return None
+    person, disabled_at = row
+    if person.erased_at is not None or disabled_at is not None:
+        return None
+    grants = db.session.execute(
+        select(RoleGrant.role, RoleGrant.country_id)
+        .join(Person, Person.id == RoleGrant.person_id)
+        .where(
+            Person.canonical_id == person.id,
+            RoleGrant.granted_at <= at,
+            or_(RoleGrant.revoked_at.is_(None), RoleGrant.revoked_at > at),
+        )
+    ).all()
+    return Actor(
+        person_id=person.id,
+        public_id=person.public_id,
+        full_name=person.full_name,
+        roles=frozenset(role for role, _country in grants),
+        country_ids=frozenset(country for role, country in grants if role is Role.FOCAL_POINT and country is not None),
+        locale=person.locale,
+        time_zone=person.time_zone,
+    )
+
+
+def session_key(person_id: int) -> str:
+    """What a session cookie keeps: the person and the account's epoch, which a change of password raises."""
+    epoch = db.session.scalar(select(Account.epoch).where(Account.person_id == person_id))
+    return f"{person_id}.{epoch}"
+
+
+def actor_of_session(key: str, at: datetime) -> Actor | None:
+    """The actor of a session key; None once the epoch has moved on or the account is disabled."""
+    left, _dot, right = key.partition(".")
+    if not (left.isdecimal() and right.isdecimal()):
+        return None
+    epoch = db.session.scalar(select(Account.epoch).where(Account.person_id == int(left)))
+    return load_actor(int(left), at) if epoch == int(right) else None
+
+
+def actor_of_token(secret: str, at: datetime) -> Actor | None:
+    """The actor of a bearer token; None for one that is unknown, expired or revoked."""
+    person_id = db.session.scalar(
+        select(ApiToken.person_id).where(
+            ApiToken.secret_hash == hash_secret(secret), ApiToken.expires_at > at, ApiToken.revoked_at.is_(None)
+        )
+    )
+    return load_actor(person_id, at) if person_id is not None else None
+
+
+def account_of(person_id: int, *, by: Actor) -> Account | None:
+    """The account of a person, if there is one; for administrators and for oneself, else NotFound."""
+    if not can_see_person(by, person_id):
+        raise NotFound
+    return db.session.get(Account, person_id)
+
+
+def find_link(secret: str, *purposes: LinkPurpose, at: datetime) -> OneTimeLink | None:
+    """The link of a secret if it is for one of these purposes, not yet used and not expired."""
+    return db.session.scalar(
+        select(OneTimeLink).where(
+            OneTimeLink.secret_hash == hash_secret(secret),
+            OneTimeLink.purpose.in_(purposes),
+            OneTimeLink.used_at.is_(None),
+            OneTimeLink.expires_at > at,
+        )
+    )
+
+
+def list_tokens(person_id: int, *, at: datetime, by: Actor) -> list[ApiToken]:
+    """The tokens of a person that hold, newest first; for administrators and for oneself, else NotFound."""
+    if not can_see_person(by, person_id):
+        raise NotFound
+    query = (
+        select(ApiToken)
+        .where(ApiToken.person_id.in_(members(person_id)), ApiToken.revoked_at.is_(None), ApiToken.expires_at > at)
+        .order_by(ApiToken.id.desc())
+    )
+    return list(db.session.scalars(query))
+
+
+def list_grants(person_id: int, *, by: Actor) -> list[tuple[RoleGrant, Country | None]]:
+    """All roles a person holds or held, newest first; for administrators and for oneself, else NotFound."""
+    if not can_see_person(by, person_id):
+        raise NotFound
+    query = (
+        select(RoleGrant, Country)
+        .outerjoin(Country, Country.id == RoleGrant.country_id)
+        .where(RoleGrant.person_id.in_(members(person_id)))
+        .order_by(RoleGrant.id.desc())
+    )
+    return [(grant, country) for grant, country in db.session.execute(query)]

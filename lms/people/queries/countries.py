@@ -1,0 +1,98 @@
+"""The organiser's own list of countries, their partnerships, and which country somebody belonged to on a day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from functools import lru_cache
+
+from babel import Locale, UnknownLocaleError
+from sqlalchemy import or_, select
+
+from lms.core.db import db
+from lms.core.errors import Invalid
+from lms.core.words import _
+from lms.people.models import Country, Partnership, Person, PersonCountry, Region
+from lms.people.queries.chunks import chunks
+
+
+def list_countries() -> list[Country]:
+    """All countries, by code, also those that are no more."""
+    return list(db.session.scalars(select(Country).order_by(Country.code)))
+
+
+def list_regions() -> list[Region]:
+    """All regions of the M49 table, by code."""
+    return list(db.session.scalars(select(Region).order_by(Region.code)))
+
+
+def country_by_code(code: str | None) -> Country | None:
+    """The country of a code, in any case of letters."""
+    if not code:
+        return None
+    return db.session.scalar(select(Country).where(Country.code == code.strip().upper()))
+
+
+def get_country(code: str, *, field: str = "country") -> Country:
+    """The country of a code; Invalid, naming the field, for one that is not on the list."""
+    country = country_by_code(code)
+    if country is None:
+        raise Invalid(field, _("No country on the list has the code “%(code)s”.", code=code[:20]))
+    return country
+
+
+@lru_cache(maxsize=32)
+def _territories(locale: str) -> dict[str, str]:
+    try:
+        parsed = Locale.parse(locale, sep="-" if "-" in locale else "_")
+    except (UnknownLocaleError, ValueError):
+        parsed = Locale("en")
+    return {code: name for code, name in parsed.territories.items() if len(code) == 2}
+
+
+def country_names(locale: str) -> dict[str, str]:
+    """Code → name in a language: the organiser's own name, else CLDR's, else the English one, else the code."""
+    known, english = _territories(locale), _territories("en")
+    language = locale.replace("_", "-").split("-")[0]
+    names = {}
+    for code, own in db.session.execute(select(Country.code, Country.names)):
+        own = own or {}
+        names[code] = own.get(language) or known.get(code) or own.get("en") or english.get(code) or code
+    return names
+
+
+def partnerships(country_id: int) -> list[Partnership]:
+    """The spans in which a country was or is a partner, oldest first."""
+    query = select(Partnership).where(Partnership.country_id == country_id).order_by(Partnership.since)
+    return list(db.session.scalars(query))
+
+
+def partner_ids(day: date) -> set[int]:
+    """The countries that are formal partners on a day."""
+    query = select(Partnership.country_id).where(
+        Partnership.since <= day, or_(Partnership.until.is_(None), Partnership.until >= day)
+    )
+    return set(db.session.scalars(query))
+
+
+def country_id_of(person_id: int, day: date) -> int | None:
+    """The country a person belonged to on a day; None is *not stated*."""
+    return countries_of([person_id], day)[person_id]
+
+
+def countries_of(person_ids: Iterable[int], day: date) -> dict[int, int | None]:
+    """The country of each person on a day, by the dated history.
+
+    The ids are canonical ones. Who was merged from two rows and has no country of the own yet has the other row's.
+    """
+    found: dict[int, int | None] = dict.fromkeys(person_ids)
+    ids = list(found)
+    for chunk in chunks(ids):
+        query = (
+            select(Person.canonical_id, PersonCountry.country_id)
+            .join(PersonCountry, PersonCountry.person_id == Person.id)
+            .where(Person.canonical_id.in_(chunk), PersonCountry.since <= day)
+            .order_by(Person.id == Person.canonical_id, PersonCountry.since)
+        )
+        found.update((own, country) for own, country in db.session.execute(query) if own is not None)
+    return found

@@ -1,0 +1,190 @@
+"""Who is known: by address, by public id, in bulk. A merged person is always answered with the one kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import aliased
+
+from lms.core.db import db
+from lms.core.errors import Forbidden, NotFound
+from lms.core.roles import Actor
+from lms.people.models import Account, Country, Person, PersonCountry, PersonEmail
+from lms.people.queries.chunks import chunks
+from lms.people.queries.countries import countries_of, country_id_of
+from lms.people.rules import can_see_person, email_key
+
+
+@dataclass(frozen=True)
+class Contact:
+    """Where and how to write to a person. `time_zone` is empty where none is known: the organiser's is meant."""
+
+    address: str
+    locale: str
+    time_zone: str
+    full_name: str
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A person with the address, and the country of a day."""
+
+    person: Person
+    email: str | None
+    country: Country | None
+    history: Sequence[tuple[PersonCountry, Country | None]]
+
+
+@dataclass(frozen=True)
+class PersonHit:
+    """A line of the administrators' list."""
+
+    person: Person
+    email: str | None
+    country_code: str | None
+    has_account: bool
+    is_disabled: bool
+
+
+def canonical(person_id: int) -> int:
+    """Who somebody is after merging: the own id, or that of the person kept."""
+    return db.session.scalar(select(Person.canonical_id).where(Person.id == person_id)) or person_id
+
+
+def members(person_id: int) -> list[int]:
+    """All rows that are this person: the own one first, then those merged into it."""
+    query = select(Person.id).where(Person.canonical_id == person_id, Person.id != person_id).order_by(Person.id)
+    return [person_id, *db.session.scalars(query)]
+
+
+def find_person_by_email(email: str) -> Person | None:
+    """The person of an address, in any case of letters; who was merged is the person kept."""
+    found = aliased(Person)
+    query = (
+        select(Person)
+        .join(found, found.canonical_id == Person.id)
+        .join(PersonEmail, PersonEmail.person_id == found.id)
+        .where(PersonEmail.key == email_key(email))
+    )
+    return db.session.scalar(query)
+
+
+def ids_by_email(keys: Iterable[str]) -> dict[str, int]:
+    """Keys of addresses (`rules.email_key`) → ids of the persons known by them."""
+    found: dict[str, int] = {}
+    for chunk in chunks(list(keys)):
+        query = (
+            select(PersonEmail.key, Person.canonical_id)
+            .join(Person, Person.id == PersonEmail.person_id)
+            .where(PersonEmail.key.in_(chunk))
+        )
+        found.update((key, person_id) for key, person_id in db.session.execute(query) if person_id is not None)
+    return found
+
+
+def person_id_of(public_id: str) -> int:
+    """The id behind a public id, of the person kept where two were merged; NotFound."""
+    person_id = db.session.scalar(select(Person.canonical_id).where(Person.public_id == public_id))
+    if person_id is None:
+        raise NotFound
+    return person_id
+
+
+def get_person(public_id: str, *, by: Actor) -> Person:
+    """A person, for administrators and for oneself; NotFound for everybody else."""
+    person_id = person_id_of(public_id)
+    if not can_see_person(by, person_id):
+        raise NotFound
+    return db.session.get_one(Person, person_id)
+
+
+def profile_of(public_id: str, *, day: date, by: Actor) -> Profile:
+    """A person with address, country of the day and history of countries; who may see it as in `get_person`."""
+    person = get_person(public_id, by=by)
+    country_id = country_id_of(person.id, day)
+    history = db.session.execute(
+        select(PersonCountry, Country)
+        .outerjoin(Country, Country.id == PersonCountry.country_id)
+        .where(PersonCountry.person_id == person.id)
+        .order_by(PersonCountry.since)
+    )
+    return Profile(
+        person=person,
+        email=addresses_of([person.id]).get(person.id),
+        country=db.session.get(Country, country_id) if country_id is not None else None,
+        history=[(row, country) for row, country in history],
+    )
+
+
+def addresses_of(person_ids: Iterable[int]) -> dict[int, str]:
+    """The primary address of each person who has one."""
+    found: dict[int, str] = {}
+    for chunk in chunks(list(person_ids)):
+        query = (
+            select(Person.canonical_id, PersonEmail.address)
+            .join(PersonEmail, PersonEmail.person_id == Person.id)
+            .where(Person.canonical_id.in_(chunk))
+            .order_by(Person.id == Person.canonical_id, PersonEmail.is_primary, PersonEmail.id.desc())
+        )
+        found.update((person_id, address) for person_id, address in db.session.execute(query) if person_id is not None)
+    return found
+
+
+def contact_of(person_ids: Iterable[int]) -> dict[int, Contact]:
+    """Where to write to each person; who has no address is left out."""
+    ids = list(person_ids)
+    addresses = addresses_of(ids)
+    found: dict[int, Contact] = {}
+    for chunk in chunks(ids):
+        query = select(Person.id, Person.locale, Person.time_zone, Person.full_name).where(Person.id.in_(chunk))
+        for person_id, locale, time_zone, full_name in db.session.execute(query):
+            if person_id in addresses:
+                found[person_id] = Contact(addresses[person_id], locale, time_zone or "", full_name)
+    return found
+
+
+def list_people(*, q: str = "", cursor: int | None = None, limit: int = 50, day: date, by: Actor) -> list[PersonHit]:
+    """People whose name or address holds `q`, the newest first; one more than `limit`. For administrators."""
+    if not by.is_administrator:
+        raise Forbidden
+    query = (
+        select(Person, Account.person_id, Account.disabled_at)
+        .outerjoin(Account, Account.person_id == Person.id)
+        .where(Person.canonical_id == Person.id, Person.erased_at.is_(None))
+        .order_by(Person.id.desc())
+        .limit(limit + 1)
+    )
+    if q.strip():
+        by_address = (
+            select(Person.canonical_id)
+            .join(PersonEmail, PersonEmail.person_id == Person.id)
+            .where(PersonEmail.key.contains(email_key(q), autoescape=True))
+        )
+        query = query.where(
+            or_(
+                Person.full_name.icontains(q.strip(), autoescape=True),
+                Person.native_name.icontains(q.strip(), autoescape=True),
+                Person.id.in_(by_address),
+            )
+        )
+    if cursor is not None:
+        query = query.where(Person.id < cursor)
+    rows = db.session.execute(query).all()
+    ids = [row[0].id for row in rows]
+    addresses = addresses_of(ids)
+    countries = _codes_of(ids, day)
+    return [
+        PersonHit(person, addresses.get(person.id), countries.get(person.id), account is not None, disabled is not None)
+        for person, account, disabled in rows
+    ]
+
+
+def _codes_of(person_ids: list[int], day: date) -> dict[int, str]:
+    belongs = countries_of(person_ids, day)
+    codes = {
+        row.id: row.code for row in db.session.scalars(select(Country).where(Country.id.in_(set(belongs.values()))))
+    }
+    return {person_id: codes[country] for person_id, country in belongs.items() if country in codes}

@@ -1,0 +1,119 @@
+"""What a name, an address and a password must be; who may see and change a person."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import date, timedelta
+from typing import Final
+
+from email_validator import EmailNotValidError, validate_email
+
+from lms.core.errors import Invalid
+from lms.core.roles import Actor
+from lms.core.words import _
+
+MAX_NAME: Final = 200
+MAX_ADDRESS: Final = 254
+MIN_PASSWORD: Final = 8
+MAX_PASSWORD: Final = 200
+DEMO_PASSWORD: Final = "demo-only"  # noqa: S105 - works in a demonstration only, which is the point
+CONSENT_VERSION: Final = "2026-11"
+"""Version of the text on the privacy page that registration asks consent to."""
+
+CONFIRM_LASTS: Final = timedelta(hours=24)
+RESET_LASTS: Final = timedelta(hours=1)
+SIGN_IN_LASTS: Final = timedelta(minutes=15)
+INVITATION_LASTS: Final = timedelta(days=7)
+TOKEN_LASTS: Final = timedelta(days=365)
+MAX_LINKS: Final = 5
+MAX_LINKS_WINDOW: Final = timedelta(hours=1)
+"""One address is sent so many mails with a link within an hour; a further request is answered alike and sends none."""
+MAX_FAILURES: Final = 5
+FAILURE_WINDOW: Final = timedelta(minutes=1)
+
+_PART = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_PLAIN_ADDRESS = re.compile(rf"{_PART}(?:\.{_PART})*@(?:{_LABEL}\.)+[A-Za-z]{{2,63}}")
+_JOINERS = "\u200c\u200d"
+_BLANKS = frozenset("\u00ad\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufe0e\ufe0f")
+_GONE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def email_key(text: str) -> str:
+    """What makes two addresses one: NFC, casefolded, without blanks around."""
+    stripped = text.strip()
+    if stripped.isascii():
+        return stripped.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", stripped).casefold())
+
+
+def clean_line(text: str) -> str:
+    """One line as it is kept: NFC, without bidi controls and other invisible signs, blanks folded.
+
+    Zero-width joiners stay between letters of scripts that write with them (Persian, Bengali, Sinhala, …).
+    """
+    if not (text.isascii() and text.isprintable()):
+        text = unicodedata.normalize("NFC", " ".join(text.split()))
+        text = "".join(sign for index, sign in enumerate(text) if _is_kept(text, index, sign))
+    return " ".join(text.split())
+
+
+def _is_kept(text: str, index: int, sign: str) -> bool:
+    if sign in _JOINERS:
+        around = text[index - 1 : index] + text[index + 1 : index + 2]
+        return len(around) == 2 and all(near > "\u0600" and unicodedata.category(near)[0] in "LM" for near in around)
+    return sign not in _BLANKS and unicodedata.category(sign) not in _GONE
+
+
+def checked_name(text: str, *, field: str = "full_name") -> str:
+    """A full name: 1 to 200 signs once cleaned, one word allowed; never split or re-cased. Raises Invalid."""
+    name = clean_line(text)
+    if not name:
+        raise Invalid(field, _("Write the full name."))
+    if len(name) > MAX_NAME:
+        raise Invalid(field, _("At most %(n)s signs.", n=MAX_NAME))
+    return name
+
+
+def checked_line(text: str | None, *, field: str) -> str | None:
+    """An optional line of at most 200 signs; None where nothing visible is left. Raises Invalid."""
+    line = clean_line(text or "")
+    if len(line) > MAX_NAME:
+        raise Invalid(field, _("At most %(n)s signs.", n=MAX_NAME))
+    return line or None
+
+
+def checked_address(text: str, *, field: str = "email") -> str:
+    """An e-mail address as typed, cleaned. Only its form is checked, never the network. Raises Invalid."""
+    address = clean_line(text)
+    if not address:
+        raise Invalid(field, _("Write the e-mail address."))
+    if len(address) <= MAX_ADDRESS and address.find("@") <= 64 and _PLAIN_ADDRESS.fullmatch(address):
+        return address
+    try:
+        return validate_email(address, check_deliverability=False, test_environment=True).normalized
+    except EmailNotValidError as error:
+        raise Invalid(field, _("This is not an e-mail address, such as name@example.org.")) from error
+
+
+def checked_password(password: str, *, demonstration: bool, field: str = "password") -> str:
+    """A password of 8 to 200 signs, left as typed. The demonstration's own is refused elsewhere. Raises Invalid."""
+    if len(password) < MIN_PASSWORD:
+        raise Invalid(field, _("At least %(n)s signs.", n=MIN_PASSWORD))
+    if len(password) > MAX_PASSWORD:
+        raise Invalid(field, _("At most %(n)s signs.", n=MAX_PASSWORD))
+    if len(set(password)) < 3 or (password == DEMO_PASSWORD and not demonstration):
+        raise Invalid(field, _("This password is too easy to guess. Choose another."))
+    return password
+
+
+def can_see_person(by: Actor, person_id: int) -> bool:
+    """Whether the whole profile of a person is `by`'s to see and change: an administrator's, and one's own."""
+    return by.is_administrator or (by.is_signed_in and by.person_id == person_id)
+
+
+def check_country_since(by: Actor, since: date | None, today: date) -> None:
+    """A new country of one's own holds from today; only an administrator writes the history. Raises Invalid."""
+    if not by.is_administrator and since not in (None, today):
+        raise Invalid("country_from", _("Only the organiser can set another day than today."))
