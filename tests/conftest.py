@@ -19,6 +19,10 @@ from sqlalchemy import text
 from lms.app import create_app
 from lms.config import Config
 from lms.core.db import Base, db
+from lms.web.limits import limiter
+from tests.factories import make
+
+__all__ = ["make"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -59,7 +63,8 @@ def _postgresql_app(postgresql_url: str, tmp_path_factory: pytest.TempPathFactor
 
 def _prepare(config: Config) -> APIFlask:
     app = create_app(config)
-    app.config.update(TESTING=True, RATELIMIT_ENABLED=False)
+    app.config.update(TESTING=True)
+    limiter.enabled = False
     with app.app_context():
         db.drop_all()
         db.create_all()
@@ -91,9 +96,8 @@ def _empty() -> None:
 
 
 def _load_countries() -> None:
-    from lms.people.actions import load_countries
-
     from lms.core.roles import SYSTEM
+    from lms.people.actions import load_countries
 
     with db.engine.connect() as connection:
         loaded = connection.execute(text("SELECT count(*) FROM country")).scalar_one()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lms.people.queries.access import (
+    LinkView,
     account_of,
     actor_of_session,
     actor_of_token,
@@ -10,6 +11,7 @@ from lms.people.queries.access import (
     list_grants,
     list_tokens,
     load_actor,
+    look_at_link,
     session_key,
 )
 from lms.people.queries.countries import (
@@ -41,6 +43,7 @@ from lms.people.queries.persons import (
 
 __all__ = [
     "Contact",
+    "LinkView",
     "PersonHit",
     "Profile",
     "account_of",
@@ -64,6 +67,7 @@ __all__ = [
     "list_regions",
     "list_tokens",
     "load_actor",
+    "look_at_link",
     "members",
     "partner_ids",
     "partnerships",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import or_, select
@@ -114,3 +115,32 @@ def list_grants(person_id: int, *, by: Actor) -> list[tuple[RoleGrant, Country |
         .order_by(RoleGrant.id.desc())
     )
     return [(grant, country) for grant, country in db.session.execute(query)]
+
+
+@dataclass(frozen=True)
+class LinkView:
+    """What the page behind a one-time link needs to know; `purpose` is confirm, reset or sign_in."""
+
+    purpose: str
+    full_name: str
+    email: str
+    has_password: bool
+    needs_consent: bool
+    is_claim: bool
+
+
+def look_at_link(secret: str, *, at: datetime) -> LinkView | None:
+    """What a one-time link is for; None for one that is unknown, used or too old. The secret is the authority."""
+    link = find_link(secret, *LinkPurpose, at=at)
+    if link is None:
+        return None
+    person = db.session.get(Person, link.person_id) if link.person_id is not None else None
+    account = db.session.get(Account, link.person_id) if link.person_id is not None else None
+    return LinkView(
+        purpose=link.purpose.value,
+        full_name=str(link.payload.get("full_name") or (person.full_name if person is not None else "")),
+        email=str(link.payload.get("email") or link.address_key or ""),
+        has_password=account is not None and account.password_hash is not None,
+        needs_consent=link.purpose is LinkPurpose.CONFIRM and not link.payload.get("consent"),
+        is_claim=person is not None,
+    )

@@ -1,0 +1,172 @@
+"""The forms of people's pages; what they and the API must both check lives in the actions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from wtforms import BooleanField, DateField, EmailField, PasswordField, RadioField, SelectField, StringField
+from wtforms.validators import DataRequired, InputRequired, Optional
+
+from lms.core.words import _, _l
+from lms.people.models import Gender, Sector
+from lms.people.queries import country_names
+from lms.web import locale as languages
+from lms.web.forms import BaseForm
+from lms.web.time import ZONES, zone_city
+
+SECTORS = (
+    (Sector.GOVERNMENT.value, _l("Government")),
+    (Sector.BUSINESS.value, _l("Business")),
+    (Sector.ACADEMIA.value, _l("University or research")),
+    (Sector.CIVIL_SOCIETY.value, _l("Civil society")),
+    (Sector.OTHER.value, _l("Other")),
+)
+GENDERS = (
+    (Gender.FEMALE.value, _l("Female")),
+    (Gender.MALE.value, _l("Male")),
+    (Gender.OTHER.value, _l("Other")),
+    ("", _l("Rather not say")),
+)
+ROLES = (
+    ("administrator", _l("Administrator")),
+    ("instructor", _l("Instructor")),
+    ("focal_point", _l("Focal point of a country")),
+    ("reporter", _l("Reporter")),
+)
+_AREAS = ("Africa", "America", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
+
+
+def country_choices(locale: str, empty: str) -> list[tuple[str, str]]:
+    """All countries by name in the reader's language, behind an empty one."""
+    named = sorted(country_names(locale).items(), key=lambda item: item[1].casefold())
+    return [("", empty), *named]
+
+
+def zone_choices(now: datetime, chosen: str | None) -> list[tuple[str, str]]:
+    """Cities of all time zones, with their offset at this moment."""
+    zones = {zone for zone in ZONES if zone.split("/")[0] in _AREAS and "/" in zone} | {"UTC"}
+    if chosen in ZONES:
+        zones.add(str(chosen))
+    named = [(zone, f"{zone_city(zone)} ({_offset(zone, now)})") for zone in zones]
+    return [("", _("Choose")), *sorted(named, key=lambda item: item[1].casefold())]
+
+
+def _offset(zone: str, now: datetime) -> str:
+    offset = now.astimezone(ZoneInfo(zone)).utcoffset() or timedelta()
+    sign, minutes = ("−" if offset < timedelta() else "+"), abs(offset) // timedelta(minutes=1)
+    hours, rest = divmod(minutes, 60)
+    return f"UTC{sign}{hours}" + (f":{rest:02}" if rest else "")
+
+
+class SignInForm(BaseForm):
+    """Address and password."""
+
+    email = EmailField(_l("E-mail"), [InputRequired(_l("Write your e-mail address."))])
+    password = PasswordField(_l("Password"), [InputRequired(_l("Write your password."))])
+
+
+class AddressForm(BaseForm):
+    """One's own address, to be sent a link."""
+
+    email = EmailField(_l("E-mail"), [InputRequired(_l("Write your e-mail address."))])
+
+
+class NewPasswordForm(BaseForm):
+    """A password, set with a link; with consent where none was given yet."""
+
+    password = PasswordField(_l("New password"), [InputRequired(_l("Choose a password."))])
+    consent = BooleanField(_l("I agree that my attendance is recorded"))
+
+
+class ChangePasswordForm(BaseForm):
+    """A new password for somebody who knows the current one."""
+
+    current_password = PasswordField(_l("Current password"), [InputRequired(_l("Write your current password."))])
+    new_password = PasswordField(_l("New password"), [InputRequired(_l("Choose a password."))])
+
+
+class _WithCountryAndZone(BaseForm):
+    def offer(self, *, locale: str, now: datetime | None = None) -> None:
+        """Fills the lists of countries and time zones."""
+        now = now or datetime.now(UTC)
+        fields: dict[str, Any] = self._fields
+        if "country" in fields:
+            fields["country"].choices = country_choices(locale, _("Choose"))
+        if "time_zone" in fields:
+            fields["time_zone"].choices = zone_choices(now, fields["time_zone"].data)
+
+
+class RegisterForm(_WithCountryAndZone):
+    """Who registers: the name for the certificate, the address, where from, and consent."""
+
+    full_name = StringField(_l("Full name"), [InputRequired(_l("Write the full name."))])
+    native_name = StringField(_l("Name in your own script"))
+    email = EmailField(_l("E-mail"), [InputRequired(_l("Write your e-mail address."))])
+    country = SelectField(_l("Country"), [InputRequired(_l("Choose your country."))], validate_choice=False)
+    sector = RadioField(_l("You come from"), [Optional()], choices=SECTORS, validate_choice=False)
+    time_zone = SelectField(_l("Your time zone"), validate_choice=False)
+    consent = BooleanField(_l("I agree that my attendance is recorded"))
+
+
+class ProfileForm(_WithCountryAndZone):
+    """A profile as its owner changes it."""
+
+    full_name = StringField(_l("Full name"), [InputRequired(_l("Write the full name."))])
+    native_name = StringField(_l("Name in your own script"))
+    country = SelectField(_l("Country"), validate_choice=False)
+    sector = SelectField(_l("Sector"), choices=[("", _l("Not stated")), *SECTORS], validate_choice=False)
+    organisation = StringField(_l("Organisation"))
+    job_title = StringField(_l("Job title"))
+    gender = RadioField(_l("Gender"), [Optional()], choices=GENDERS, default="", validate_choice=False)
+    locale = SelectField(_l("Language"), validate_choice=False)
+    time_zone = SelectField(_l("Time zone"), validate_choice=False)
+
+    def offer(self, *, locale: str, now: datetime | None = None) -> None:
+        """Fills the lists of countries, languages and time zones."""
+        super().offer(locale=locale, now=now)
+        self.locale.choices = [(code, languages.own_name(code)) for code in languages.KNOWN]
+
+
+class PersonForm(ProfileForm):
+    """A profile as an administrator changes it: with the day from which a new country holds."""
+
+    country_from = DateField(_l("A new country holds from"), [Optional()])
+
+
+class TokenForm(BaseForm):
+    """What a token is for."""
+
+    name = StringField(_l("What it is for"), [InputRequired(_l("Say what it is for, to know it again."))])
+
+
+class EraseForm(BaseForm):
+    """Asks for erasure: typed confirmation, and what becomes of the certificates."""
+
+    certificates = RadioField(
+        _l("Your certificates"),
+        [DataRequired(_l("Choose what becomes of your certificates."))],
+        choices=[
+            ("keep", _l("They stay valid: who has the number still reads my name on them")),
+            ("withdraw", _l("They are withdrawn: who has the number reads only that")),
+        ],
+    )
+    confirmation = StringField(_l("Your e-mail address, to confirm"), [InputRequired(_l("Write your e-mail address."))])
+    current_password = PasswordField(_l("Your password"), [InputRequired(_l("Write your password."))])
+
+
+class RoleForm(_WithCountryAndZone):
+    """A role to grant; a country for a focal point."""
+
+    role = SelectField(_l("Role"), choices=ROLES)
+    country = SelectField(_l("Country"), validate_choice=False)
+
+
+class SearchForm(BaseForm):
+    """Whom an administrator looks for; a GET form, so without token."""
+
+    class Meta(BaseForm.Meta):
+        csrf = False
+
+    q = StringField(_l("Name or e-mail"))
