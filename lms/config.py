@@ -62,6 +62,7 @@ SETTINGS = (
     Setting("ORGANISER", "Ministry of Trade", _text, "The organiser's name, on pages, mail and certificates."),
     Setting("CONTACT", "lectures@ministry.example", _text, "Where people write for help and about their data."),
     Setting("REPORTING_ZONE", "Asia/Shanghai", _zone, "The organiser's IANA zone: reports count its days and years."),
+    Setting("ORGANISER_CITY", "Beijing", _text, "The city named beside the organiser's time; empty: the zone's own."),
     Setting("FONTS", "", _text, "Further folders of TTF or OTF fonts for certificates, separated by colons."),
     Setting("MAX_UPLOAD_MB", "32", _whole, "Largest file or form that is taken, in megabytes."),
     Setting("PROXIES", "0", _whole, "How many trusted reverse proxies stand in front and set X-Forwarded-*."),
@@ -85,6 +86,7 @@ class Config:
     organiser: str
     contact: str
     reporting_zone: str
+    organiser_city: str
     fonts: str
     max_upload_mb: int
     proxies: int
@@ -100,6 +102,8 @@ class Config:
             except ValueError as error:
                 raise BadSetting(f"{setting.variable}={text!r} cannot be used: {error}") from error
             setattr(self, setting.name.lower(), value)
+        if "LMS_REPORTING_ZONE" in values and "LMS_ORGANISER_CITY" not in values:
+            self.organiser_city = ""  # the default names a city of the default zone
         self.base_url = self.base_url.rstrip("/")
 
     @classmethod

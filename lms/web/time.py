@@ -83,7 +83,11 @@ def _zone_city(zone: str, locale: str) -> str:
 
 
 def zone_city(zone: str) -> str:
-    """ "Nairobi" for Africa/Nairobi, in the reader's language where CLDR knows it."""
+    """ "Nairobi" for Africa/Nairobi, in the reader's language where CLDR knows it; the organiser's own city for
+    the organiser's zone."""
+    config = current_app.extensions["lms.config"]
+    if zone == config.reporting_zone and config.organiser_city:
+        return str(config.organiser_city)
     return "UTC" if zone == "UTC" else _zone_city(zone, str(_locale()))
 
 
