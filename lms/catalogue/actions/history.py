@@ -1,0 +1,38 @@
+"""The history of a lecture: a row for each change of state or time, and the audit beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from lms.catalogue.models import Lecture, LectureChange
+from lms.core import audit
+from lms.core.db import db
+from lms.core.roles import Actor
+
+
+def note(
+    lecture: Lecture,
+    what: str,
+    before: Mapping[str, Any],
+    *,
+    by: Actor,
+    at: datetime,
+    reason: str | None = None,
+) -> None:
+    """Writes one row of history; `before` is what stood there, instants as text."""
+    plain = {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in before.items()
+        if value is not None
+    }
+    db.session.add(
+        LectureChange(lecture_id=lecture.id, at=at, by_person_id=by.person_id, what=what, before=plain, reason=reason)
+    )
+    db.session.flush()
+
+
+def record(verb: str, lecture: Lecture, *, by: Actor, at: datetime, **detail: Any) -> None:
+    """Writes the audit row of an act on a lecture."""
+    audit.record(verb, by=by, at=at, detail=detail, lecture=lecture.id, series=lecture.series_id)

@@ -1,0 +1,211 @@
+"""Lectures: put on the programme, and changed."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from lms.catalogue.actions.history import note, record
+from lms.catalogue.actions.naming import check_no_clash, persons_of, set_lecture_instructors
+from lms.catalogue.actions.series import locked_series
+from lms.catalogue.drafts import LectureDraft, checked_lecture
+from lms.catalogue.models import Lecture, LectureState, Series
+from lms.catalogue.queries import find_lecture
+from lms.catalogue.rules import (
+    check_can_edit_lecture,
+    check_can_edit_series,
+    check_can_publish,
+    check_can_retime,
+    resolve_local,
+    zone_of,
+)
+from lms.core.db import action, db
+from lms.core.errors import Fault, Invalid, NotFound
+from lms.core.events import LecturePostponed, LectureScheduled, publish
+from lms.core.roles import Actor
+from lms.core.words import _
+
+_PLAIN = (
+    "title",
+    "abstract",
+    "time_zone",
+    "duration_minutes",
+    "delivery",
+    "join_url",
+    "recording_url",
+)
+
+
+@action
+def schedule_lecture(slug: str, draft: LectureDraft, *, by: Actor, at: datetime) -> Lecture:
+    """Puts a lecture into a series: scheduled, or as a draft. Its time may lie in the past.
+
+    A repeat with the same content in the same series answers with the lecture that is there. Refused where an
+    instructor gives another lecture then; Invalid with every field that is wrong.
+    """
+    lecture, _is_new = schedule_or_repeat_lecture(slug, draft, by=by, at=at)
+    return lecture
+
+
+@action
+def schedule_or_repeat_lecture(slug: str, draft: LectureDraft, *, by: Actor, at: datetime) -> tuple[Lecture, bool]:
+    """As `schedule_lecture`, and says whether it was made now."""
+    series = locked_series(slug)
+    check_can_edit_series(series, by)
+    draft = checked_lecture(draft)
+    draft = replace(draft, language=draft.language or series.language)
+    starts_at = _instant(draft)
+    persons = persons_of(draft.instructors)
+    there = _find_same(series, draft, persons)
+    if there is not None:
+        return there, False
+    if starts_at is not None and draft.state is LectureState.SCHEDULED:
+        check_no_clash(persons, starts_at, draft.duration_minutes, by=by)
+    lecture = Lecture(
+        series_id=series.id,
+        series=series,
+        state=draft.state,
+        local_start=draft.starts_at,
+        starts_at=starts_at,
+        language=draft.language,
+        interpretation=list(draft.interpretation),
+        materials=[dict(row) for row in draft.materials],
+        sequence=0,
+        created_at=at,
+        **{name: getattr(draft, name) for name in _PLAIN},
+    )
+    db.session.add(lecture)
+    db.session.flush()
+    set_lecture_instructors(lecture, persons)
+    note(lecture, "created", {}, by=by, at=at)
+    record("schedule_lecture", lecture, by=by, at=at)
+    if lecture.state is LectureState.SCHEDULED:
+        publish(LectureScheduled(lecture_id=lecture.id, by=by, at=at))
+    return lecture, True
+
+
+def _instant(draft: LectureDraft) -> datetime | None:
+    zone_of(draft.time_zone)
+    return resolve_local(draft.starts_at, draft.time_zone) if draft.starts_at is not None else None
+
+
+def _find_same(series: Series, draft: LectureDraft, persons: list[int]) -> Lecture | None:
+    """The lecture of this series with exactly this content, whatever has become of it since."""
+    query = (
+        select(Lecture)
+        .where(
+            Lecture.series_id == series.id,
+            Lecture.title == draft.title,
+            Lecture.local_start.is_(None) if draft.starts_at is None else Lecture.local_start == draft.starts_at,
+        )
+        .order_by(Lecture.id)
+    )
+    for lecture in db.session.scalars(query):
+        same = (
+            all(getattr(lecture, name) == getattr(draft, name) for name in _PLAIN)
+            and lecture.language == draft.language
+            and (lecture.state is LectureState.DRAFT) == (draft.state is LectureState.DRAFT)
+            and lecture.interpretation == list(draft.interpretation)
+            and lecture.materials == [dict(row) for row in draft.materials]
+            and {person.id for person in lecture.instructors} == set(persons)
+        )
+        if same:
+            return lecture
+    return None
+
+
+@action
+def edit_lecture(lecture_id: int, changes: dict[str, Any], *, by: Actor, at: datetime) -> Lecture:
+    """Changes a lecture. `changes` holds fields of `LectureDraft`.
+
+    `state: scheduled` publishes a draft. A new time of a scheduled lecture is a postponement with a new time; a
+    postponed one is scheduled again by it. Refused: another time once it has begun, a clash.
+    """
+    lecture = locked_lecture(lecture_id)
+    check_can_edit_lecture(lecture, by)
+    unknown = set(changes) - {one.name for one in fields(LectureDraft)}
+    if unknown:
+        raise Invalid(faults=[Fault(field=name, reason=_("There is no such field.")) for name in sorted(unknown)])
+    target = changes.get("state", lecture.state)
+    asked = {name: value for name, value in changes.items() if name != "state"}
+    wanted = checked_lecture(replace(_draft_of(lecture), **asked))
+    wanted = replace(wanted, language=wanted.language or lecture.series.language)
+    starts_at = _instant(wanted)
+    persons = persons_of(wanted.instructors) if "instructors" in changes else [one.id for one in lecture.instructors]
+    if target != lecture.state and (lecture.state, target) != (LectureState.DRAFT, LectureState.SCHEDULED):
+        raise Invalid("state", _("The state changes by starting, ending, postponing and cancelling a lecture."))
+    before = {"starts_at": lecture.starts_at, "local_start": lecture.local_start, "state": lecture.state}
+    _retime(lecture, wanted, starts_at)
+    for name in _PLAIN:
+        setattr(lecture, name, getattr(wanted, name))
+    lecture.language = str(wanted.language)
+    lecture.interpretation = list(wanted.interpretation)
+    lecture.materials = [dict(row) for row in wanted.materials]
+    if target is LectureState.SCHEDULED and lecture.state is LectureState.DRAFT:
+        check_can_publish(lecture)
+        lecture.state = LectureState.SCHEDULED
+    db.session.flush()
+    if lecture.state is LectureState.SCHEDULED and lecture.starts_at is not None:
+        check_no_clash(persons, lecture.starts_at, lecture.duration_minutes, by=by, but=lecture.id)
+    if "instructors" in changes:
+        set_lecture_instructors(lecture, persons)
+    record("edit_lecture", lecture, by=by, at=at, fields=sorted(changes))
+    _say_what_moved(lecture, before, by=by, at=at)
+    return lecture
+
+
+def _retime(lecture: Lecture, wanted: LectureDraft, starts_at: datetime | None) -> None:
+    """Sets the planned time; a postponed lecture that is given one is scheduled again."""
+    planned = (lecture.local_start, lecture.time_zone, lecture.duration_minutes)
+    if planned == (wanted.starts_at, wanted.time_zone, wanted.duration_minutes):
+        return
+    check_can_retime(lecture)
+    if starts_at is None and lecture.state is LectureState.SCHEDULED:
+        raise Invalid("starts_at", _("Write when the lecture begins, or postpone it without a date."))
+    lecture.local_start, lecture.starts_at = wanted.starts_at, starts_at
+    if lecture.state is not LectureState.DRAFT:
+        lecture.sequence += 1
+    if lecture.state is LectureState.POSTPONED and starts_at is not None:
+        lecture.state = LectureState.SCHEDULED
+
+
+def _say_what_moved(lecture: Lecture, before: dict[str, Any], *, by: Actor, at: datetime) -> None:
+    if before["state"] is not lecture.state:
+        what = "published" if before["state"] is LectureState.DRAFT else "rescheduled"
+        note(lecture, what, before, by=by, at=at)
+        publish(LectureScheduled(lecture_id=lecture.id, by=by, at=at))
+    elif before["starts_at"] != lecture.starts_at:
+        note(lecture, "moved", before, by=by, at=at)
+        old, new = before["starts_at"], lecture.starts_at
+        if lecture.state is LectureState.SCHEDULED and max(old, new) > at:
+            publish(LecturePostponed(lecture_id=lecture.id, old_start=old, new_start=new, by=by, at=at))
+
+
+def locked_lecture(lecture_id: int) -> Lecture:
+    """The lecture, its row held until the action ends, as it is committed now. NotFound where there is none."""
+    if 0 < lecture_id < 2**31:
+        db.session.execute(
+            select(Lecture)
+            .where(Lecture.id == lecture_id)
+            .with_for_update(key_share=True)
+            .execution_options(populate_existing=True)
+        ).all()
+    lecture = find_lecture(lecture_id)
+    if lecture is None:
+        raise NotFound
+    return lecture
+
+
+def _draft_of(lecture: Lecture) -> LectureDraft:
+    """What is there as a draft, so that a change is checked as a whole. Its state plays no part."""
+    return LectureDraft(
+        starts_at=lecture.local_start,
+        state=LectureState.DRAFT,
+        language=lecture.language,
+        interpretation=tuple(lecture.interpretation),
+        materials=tuple(lecture.materials),
+        **{name: getattr(lecture, name) for name in _PLAIN},
+    )

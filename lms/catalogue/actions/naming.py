@@ -1,0 +1,85 @@
+"""Who is named: addresses to persons, instructors set on a series or lecture, their clash."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+
+from lms.catalogue.models import Lecture, LectureInstructor, Series, SeriesInstructor
+from lms.catalogue.queries import list_around
+from lms.catalogue.rules import may_see_lecture, occupied, overlaps
+from lms.core.db import db, is_sqlite
+from lms.core.errors import Fault, Invalid, Refused
+from lms.core.roles import Actor
+from lms.core.words import _
+from lms.people.models import Person
+from lms.people.queries import ids_by_email
+from lms.people.rules import email_key
+
+
+def persons_of(addresses: Iterable[str]) -> list[int]:
+    """The ids of the persons who have these addresses. Invalid at `instructors` for each that nobody has."""
+    keys = {address: email_key(address) for address in addresses}
+    if not keys:
+        return []
+    known = ids_by_email(set(keys.values()))
+    faults = [
+        Fault(field="instructors", reason=_("Nobody here has the address %(address)s.", address=address[:320]))
+        for address, key in keys.items()
+        if key not in known
+    ]
+    if faults:
+        raise Invalid(faults=faults)
+    return list(dict.fromkeys(known[key] for key in keys.values()))
+
+
+def add_series_instructors(series: Series, person_ids: Sequence[int]) -> None:
+    """Makes persons instructors of a series; who is one already stays it."""
+    if person_ids:
+        dialect = insert_sqlite if is_sqlite() else insert_postgresql
+        rows = [{"series_id": series.id, "person_id": person_id} for person_id in person_ids]
+        db.session.execute(dialect(SeriesInstructor).on_conflict_do_nothing(), rows)
+    db.session.expire(series, ["instructors"])
+
+
+def set_lecture_instructors(lecture: Lecture, person_ids: Sequence[int]) -> None:
+    """These and no others give the lecture; each becomes an instructor of the series too."""
+    db.session.execute(delete(LectureInstructor).where(LectureInstructor.lecture_id == lecture.id))
+    if person_ids:
+        rows = [{"lecture_id": lecture.id, "person_id": person_id} for person_id in person_ids]
+        db.session.execute(insert(LectureInstructor), rows)
+    add_series_instructors(lecture.series, person_ids)
+    db.session.expire(lecture, ["instructors"])
+
+
+def check_no_clash(
+    person_ids: Sequence[int], start: datetime, duration_minutes: int, *, by: Actor, but: int | None = None
+) -> None:
+    """Refused where one of these persons gives another lecture at that time; `but` is the lecture itself.
+
+    The persons' rows are locked first (on SQLite the whole write is alone), so that of two at once one loses.
+    """
+    if not person_ids:
+        return
+    db.session.execute(
+        select(Person.id).where(Person.id.in_(person_ids)).order_by(Person.id).with_for_update(key_share=True)
+    ).all()
+    span = (start, start + timedelta(minutes=duration_minutes))
+    for other, person_id in list_around(person_ids, *span):
+        taken = occupied(other)
+        if other.id == but or taken is None or not overlaps(span, taken):
+            continue
+        title = f"“{other.title}”" if may_see_lecture(other, by) else _("another lecture")
+        raise Refused(
+            _(
+                "%(person)s gives %(title)s at that time, from %(start)s to %(end)s UTC.",
+                person=db.session.get_one(Person, person_id).full_name,
+                title=title,
+                start=f"{taken[0]:%Y-%m-%d %H:%M}",
+                end=f"{taken[1]:%H:%M}" if taken[0].date() == taken[1].date() else f"{taken[1]:%Y-%m-%d %H:%M}",
+            )
+        )

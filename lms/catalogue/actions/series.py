@@ -1,0 +1,240 @@
+"""Series and their policies."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select
+
+from lms.catalogue.actions.naming import add_series_instructors, persons_of
+from lms.catalogue.drafts import PolicyDraft, SeriesDraft, checked_policy, checked_series
+from lms.catalogue.models import (
+    Lecture,
+    LectureInstructor,
+    LectureState,
+    Policy,
+    Series,
+    SeriesCountry,
+    SeriesInstructor,
+    Visibility,
+)
+from lms.catalogue.queries import current_policy, find_series
+from lms.catalogue.rules import check_can_create_series, check_can_edit_series, check_capacity, may_see_series
+from lms.core import audit
+from lms.core.db import action, db, is_sqlite
+from lms.core.errors import Fault, Invalid, NotFound, Refused
+from lms.core.events import CapacityChanged, PolicyChanged, publish
+from lms.core.roles import Actor
+from lms.core.words import _
+from lms.people.models import Country, Person
+
+_PLAIN = ("title", "description", "language", "admission", "starts_on", "ends_on")
+
+
+@action
+def create_series(draft: SeriesDraft, *, by: Actor, at: datetime) -> Series:
+    """Makes a series with its first policy; an instructor who names nobody gives it.
+
+    A repeat with the same content answers with the series that is there. Refused where the slug is taken by
+    something else, Forbidden but for administrators and instructors, Invalid with every field that is wrong.
+    """
+    series, _is_new = create_or_repeat_series(draft, by=by, at=at)
+    return series
+
+
+@action
+def create_or_repeat_series(draft: SeriesDraft, *, by: Actor, at: datetime) -> tuple[Series, bool]:
+    """As `create_series`, and says whether it was made now."""
+    check_can_create_series(by)
+    draft = checked_series(draft)
+    countries = _countries_of(draft.countries)
+    persons = persons_of(draft.instructors)
+    if not persons and by.is_instructor and by.person_id is not None:
+        persons = [by.person_id]
+    _lock_slug(draft.slug)
+    there = find_series(draft.slug)
+    if there is not None:
+        if may_see_series(there, by) and _is_same(there, draft, persons, countries):
+            return there, False
+        raise Refused(_("A series with the name “%(slug)s” is there already.", slug=draft.slug))
+    series = Series(
+        slug=draft.slug,
+        visibility=draft.visibility,
+        capacity=draft.capacity,
+        taken=0,
+        created_at=at,
+        **{name: getattr(draft, name) for name in _PLAIN},
+    )
+    db.session.add(series)
+    db.session.flush()
+    _set_countries(series, countries)
+    add_series_instructors(series, persons)
+    db.session.add(Policy(series_id=series.id, version=1, created_at=at, created_by=by.person_id, **_row(draft.policy)))
+    audit.record("create_series", by=by, at=at, series=series.id, person=persons)
+    return series, True
+
+
+def _lock_slug(slug: str) -> None:
+    """Makes two creations under one slug wait for each other (on SQLite every write does)."""
+    if not is_sqlite():
+        db.session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"series:{slug}", 0))))
+
+
+@action
+def edit_series(slug: str, changes: dict[str, Any], *, by: Actor, at: datetime) -> Series:
+    """Changes a series. `changes` holds fields of `SeriesDraft`; `policy` may be a part of one.
+
+    A changed policy is a new version, for lectures not yet held. Refused: fewer places than are taken, hiding a
+    series that people are enrolled in, dropping who still gives one of its lectures.
+    """
+    series = locked_series(slug)
+    check_can_edit_series(series, by)
+    unknown = set(changes) - {one.name for one in fields(SeriesDraft)}
+    if unknown:
+        raise Invalid(faults=[Fault(field=name, reason=_("There is no such field.")) for name in sorted(unknown)])
+    before = _draft_of(series)
+    policy = changes.get("policy", before.policy)
+    if isinstance(policy, dict):
+        policy = replace(before.policy, **policy)
+    wanted = checked_series(replace(before, **{**changes, "policy": policy}))
+    _check_slug(series, wanted)
+    if series.visibility is Visibility.PUBLIC and wanted.visibility is Visibility.DRAFT and series.taken:
+        raise Refused(_("%(n)s people are enrolled: the series stays public.", n=series.taken))
+    check_capacity(wanted.capacity, series.taken)
+    countries = _countries_of(wanted.countries)
+    changed = [name for name in _PLAIN if getattr(series, name) != getattr(wanted, name)]
+    for name in (*_PLAIN, "slug", "visibility"):
+        setattr(series, name, getattr(wanted, name))
+    capacity_changed = series.capacity != wanted.capacity
+    series.capacity = wanted.capacity
+    if "instructors" in changes:
+        _set_instructors(series, persons_of(wanted.instructors))
+    if "countries" in changes:
+        _set_countries(series, countries)
+    db.session.flush()
+    policy_changed = _set_policy(series, wanted.policy, by=by, at=at)
+    audit.record("edit_series", by=by, at=at, series=series.id, detail={"fields": sorted({*changes, *changed})})
+    if capacity_changed:
+        publish(CapacityChanged(series_id=series.id, by=by, at=at))
+    if policy_changed:
+        publish(PolicyChanged(series_id=series.id, by=by, at=at))
+    return series
+
+
+def locked_series(slug: str) -> Series:
+    """The series, its row held until the action ends, as it is committed now. NotFound where there is none."""
+    query = (
+        select(Series)
+        .where(Series.slug == slug)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    series = db.session.scalar(query)
+    if series is None:
+        raise NotFound
+    return series
+
+
+def _check_slug(series: Series, wanted: SeriesDraft) -> None:
+    if wanted.slug == series.slug:
+        return
+    if series.visibility is Visibility.PUBLIC:
+        raise Invalid("slug", _("The address of a public series stays as it is: links hang on it."))
+    _lock_slug(wanted.slug)
+    if find_series(wanted.slug) is not None:
+        raise Refused(_("A series with the name “%(slug)s” is there already.", slug=wanted.slug))
+
+
+def _row(policy: PolicyDraft) -> dict[str, Any]:
+    return {one.name: getattr(policy, one.name) for one in fields(PolicyDraft)}
+
+
+def policy_draft(policy: Policy) -> PolicyDraft:
+    """A policy's version as a draft."""
+    return PolicyDraft(**{one.name: getattr(policy, one.name) for one in fields(PolicyDraft)})
+
+
+def _draft_of(series: Series) -> SeriesDraft:
+    return SeriesDraft(
+        slug=series.slug,
+        visibility=series.visibility,
+        capacity=series.capacity,
+        countries=tuple(country.code for country in series.countries) or None,
+        policy=policy_draft(current_policy(series.id)),
+        **{name: getattr(series, name) for name in _PLAIN},
+    )
+
+
+def _is_same(series: Series, draft: SeriesDraft, persons: list[int], countries: list[Country]) -> bool:
+    """Whether what is asked for is what is there. Instructors that its lectures brought along do not differ."""
+    own = _draft_of(series)
+    if {country.id for country in series.countries} != {country.id for country in countries}:
+        return False
+    if asdict(replace(own, countries=None)) != asdict(replace(draft, countries=None, instructors=())):
+        return False
+    given = {person.id for person in series.instructors}
+    brought = set(
+        db.session.scalars(select(LectureInstructor.person_id).join(Lecture).where(Lecture.series_id == series.id))
+    )
+    return set(persons) <= given and given - set(persons) <= brought
+
+
+def _countries_of(codes: tuple[str, ...] | None) -> list[Country]:
+    if not codes:
+        return []
+    found = {one.code: one for one in db.session.scalars(select(Country).where(Country.code.in_(codes)))}
+    faults = [
+        Fault(field="countries", reason=_("There is no country with the code %(code)s.", code=code[:16]))
+        for code in codes
+        if code not in found
+    ]
+    if faults:
+        raise Invalid(faults=faults)
+    return [found[code] for code in codes]
+
+
+def _set_countries(series: Series, countries: list[Country]) -> None:
+    db.session.execute(delete(SeriesCountry).where(SeriesCountry.series_id == series.id))
+    if countries:
+        rows = [{"series_id": series.id, "country_id": country.id} for country in countries]
+        db.session.execute(insert(SeriesCountry), rows)
+    db.session.expire(series, ["countries"])
+
+
+def _set_instructors(series: Series, persons: list[int]) -> None:
+    gone = {person.id for person in series.instructors} - set(persons)
+    if gone:
+        query = (
+            select(Lecture.title, Person.full_name)
+            .join(LectureInstructor, LectureInstructor.lecture_id == Lecture.id)
+            .join(Person, Person.id == LectureInstructor.person_id)
+            .where(
+                Lecture.series_id == series.id,
+                LectureInstructor.person_id.in_(gone),
+                Lecture.state.not_in((LectureState.HELD, LectureState.CANCELLED)),
+            )
+            .limit(1)
+        )
+        still = db.session.execute(query).first()
+        if still is not None:
+            raise Refused(_("%(person)s gives “%(title)s” in this series.", person=still[1], title=still[0]))
+        db.session.execute(
+            delete(SeriesInstructor).where(
+                SeriesInstructor.series_id == series.id, SeriesInstructor.person_id.in_(gone)
+            )
+        )
+    add_series_instructors(series, persons)
+
+
+def _set_policy(series: Series, wanted: PolicyDraft, *, by: Actor, at: datetime) -> bool:
+    newest = current_policy(series.id)
+    wanted = checked_policy(wanted)
+    if policy_draft(newest) == wanted:
+        return False
+    db.session.add(
+        Policy(series_id=series.id, version=newest.version + 1, created_at=at, created_by=by.person_id, **_row(wanted))
+    )
+    db.session.flush()
+    return True

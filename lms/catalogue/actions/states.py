@@ -1,0 +1,181 @@
+"""The states of a lecture: publish, start, end, reopen, postpone, cancel, and its actual times put right."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from lms.catalogue.actions.history import note, record
+from lms.catalogue.actions.lectures import locked_lecture
+from lms.catalogue.actions.naming import check_no_clash
+from lms.catalogue.drafts import clean_text
+from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.queries import current_policy
+from lms.catalogue.rules import (
+    check_can_cancel,
+    check_can_correct_times,
+    check_can_edit_lecture,
+    check_can_end,
+    check_can_postpone,
+    check_can_publish,
+    check_can_reopen,
+    check_can_start,
+    resolve_local,
+)
+from lms.core.db import action, db
+from lms.core.errors import Invalid
+from lms.core.events import (
+    LectureCancelled,
+    LectureEnded,
+    LecturePostponed,
+    LectureReopened,
+    LectureScheduled,
+    LectureStarted,
+    LectureTimesCorrected,
+    publish,
+)
+from lms.core.roles import Actor
+from lms.core.words import _
+
+
+def _mine(lecture_id: int, by: Actor) -> Lecture:
+    lecture = locked_lecture(lecture_id)
+    check_can_edit_lecture(lecture, by)
+    return lecture
+
+
+def _check_clash(lecture: Lecture, starts_at: datetime, by: Actor) -> None:
+    persons = [person.id for person in lecture.instructors]
+    check_no_clash(persons, starts_at, lecture.duration_minutes, by=by, but=lecture.id)
+
+
+@action
+def publish_lecture(lecture_id: int, *, by: Actor, at: datetime) -> Lecture:
+    """Puts a draft on the programme. Refused for a clash; Invalid without a time."""
+    lecture = _mine(lecture_id, by)
+    check_can_publish(lecture)
+    if lecture.starts_at is not None:
+        _check_clash(lecture, lecture.starts_at, by)
+    note(lecture, "published", {"state": lecture.state}, by=by, at=at)
+    lecture.state = LectureState.SCHEDULED
+    db.session.flush()
+    record("publish_lecture", lecture, by=by, at=at)
+    publish(LectureScheduled(lecture_id=lecture.id, by=by, at=at))
+    return lecture
+
+
+@action
+def start_lecture(lecture_id: int, *, by: Actor, at: datetime, started_at: datetime | None = None) -> Lecture:
+    """Makes a scheduled lecture live, whatever its planned time: now, or since `started_at` in the past."""
+    lecture = _mine(lecture_id, by)
+    began = check_can_start(lecture, started_at, at)
+    note(lecture, "started", {"state": lecture.state}, by=by, at=at)
+    lecture.state, lecture.actual_start, lecture.actual_end = LectureState.LIVE, began, None
+    db.session.flush()
+    record("start_lecture", lecture, by=by, at=at)
+    publish(LectureStarted(lecture_id=lecture.id, by=by, at=at))
+    return lecture
+
+
+@action
+def end_lecture(lecture_id: int, *, by: Actor, at: datetime, ended_at: datetime | None = None) -> Lecture:
+    """Ends a live lecture, now or at `ended_at` in the past: it is held, under the policy of this moment."""
+    lecture = _mine(lecture_id, by)
+    ended = check_can_end(lecture, ended_at, at)
+    note(lecture, "ended", {"state": lecture.state}, by=by, at=at)
+    lecture.state, lecture.actual_end = LectureState.HELD, ended
+    lecture.policy_id = current_policy(lecture.series_id).id
+    db.session.flush()
+    record("end_lecture", lecture, by=by, at=at)
+    publish(LectureEnded(lecture_id=lecture.id, by=by, at=at))
+    return lecture
+
+
+@action
+def reopen_lecture(lecture_id: int, *, by: Actor, at: datetime) -> Lecture:
+    """Takes back a mistaken end within a day: the lecture is live again."""
+    lecture = _mine(lecture_id, by)
+    check_can_reopen(lecture, at)
+    note(lecture, "reopened", {"state": lecture.state, "actual_end": lecture.actual_end}, by=by, at=at)
+    lecture.state, lecture.actual_end, lecture.policy_id = LectureState.LIVE, None, None
+    db.session.flush()
+    record("reopen_lecture", lecture, by=by, at=at)
+    publish(LectureReopened(lecture_id=lecture.id, by=by, at=at))
+    return lecture
+
+
+@action
+def correct_times(lecture_id: int, *, started_at: datetime, ended_at: datetime, by: Actor, at: datetime) -> Lecture:
+    """Puts the actual start and end of a held lecture right; credits are computed again from the evidence."""
+    lecture = _mine(lecture_id, by)
+    check_can_correct_times(lecture, started_at, ended_at, at)
+    if (started_at, ended_at) == (lecture.actual_start, lecture.actual_end):
+        return lecture
+    before = {"actual_start": lecture.actual_start, "actual_end": lecture.actual_end}
+    note(lecture, "times_corrected", before, by=by, at=at)
+    lecture.actual_start, lecture.actual_end = started_at, ended_at
+    db.session.flush()
+    record("correct_times", lecture, by=by, at=at)
+    publish(LectureTimesCorrected(lecture_id=lecture.id, by=by, at=at))
+    return lecture
+
+
+@action
+def postpone_lecture(
+    lecture_id: int,
+    *,
+    local_start: datetime | None = None,
+    time_zone: str | None = None,
+    by: Actor,
+    at: datetime,
+) -> Lecture:
+    """Moves a lecture to a new local time (it stays scheduled), or off the programme until there is one.
+
+    Without `time_zone` the lecture's own holds. Refused for a clash; Invalid at `starts_at` for a time that is
+    past, skipped or double.
+    """
+    lecture = _mine(lecture_id, by)
+    if local_start is None and time_zone is not None:
+        raise Invalid("starts_at", _("Write the new time too, or leave both empty."))
+    zone = time_zone or lecture.time_zone
+    new_start = resolve_local(local_start, zone) if local_start is not None else None
+    check_can_postpone(lecture, new_start, at)
+    old_start = lecture.starts_at
+    was_postponed = lecture.state is LectureState.POSTPONED
+    if new_start is not None:
+        _check_clash(lecture, new_start, by)
+    before = {
+        "state": lecture.state,
+        "starts_at": old_start,
+        "local_start": lecture.local_start,
+        "time_zone": lecture.time_zone,
+    }
+    note(lecture, "rescheduled" if was_postponed else "postponed", before, by=by, at=at)
+    lecture.local_start, lecture.time_zone, lecture.starts_at = local_start, zone, new_start
+    lecture.state = LectureState.POSTPONED if new_start is None else LectureState.SCHEDULED
+    lecture.sequence += 1
+    db.session.flush()
+    record("postpone_lecture", lecture, by=by, at=at)
+    if was_postponed:
+        publish(LectureScheduled(lecture_id=lecture.id, by=by, at=at))
+    else:
+        publish(LecturePostponed(lecture_id=lecture.id, old_start=old_start, new_start=new_start, by=by, at=at))
+    return lecture
+
+
+@action
+def cancel_lecture(lecture_id: int, *, reason: str, by: Actor, at: datetime) -> Lecture:
+    """Takes a scheduled lecture off for good. `reason` is required and is told to the enrolled."""
+    lecture = _mine(lecture_id, by)
+    check_can_cancel(lecture)
+    said = clean_text(reason)
+    if not said:
+        raise Invalid("reason", _("Write why the lecture is cancelled: the enrolled will read it."))
+    if len(said) > 2000:
+        raise Invalid("reason", _("Write at most %(n)s signs.", n=2000))
+    note(lecture, "cancelled", {"state": lecture.state}, by=by, at=at, reason=said)
+    lecture.state, lecture.reason = LectureState.CANCELLED, said
+    lecture.sequence += 1
+    db.session.flush()
+    record("cancel_lecture", lecture, by=by, at=at)
+    publish(LectureCancelled(lecture_id=lecture.id, reason=said, by=by, at=at))
+    return lecture

@@ -1,0 +1,380 @@
+"""Every read of series and lectures. What a door calls takes `by` and shows only what that actor may see."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, and_, exists, false, func, or_, select, true
+from sqlalchemy.orm import selectinload
+
+from lms.catalogue.models import (
+    Admission,
+    Lecture,
+    LectureChange,
+    LectureInstructor,
+    LectureState,
+    Policy,
+    Series,
+    SeriesInstructor,
+    Visibility,
+)
+from lms.catalogue.rules import length_ms as length_ms
+from lms.catalogue.rules import may_edit_lecture as may_edit_lecture
+from lms.catalogue.rules import may_edit_series as may_edit_series
+from lms.catalogue.rules import may_see_lecture, may_see_series, planned_end
+from lms.core.db import db
+from lms.core.errors import Forbidden, NotFound
+from lms.core.roles import Actor
+from lms.people.models import Person
+from lms.people.queries import addresses_of
+
+OPEN_STATES = (LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
+_SERIES = (selectinload(Series.instructors), selectinload(Series.countries))
+_LECTURE = (
+    selectinload(Lecture.series).selectinload(Series.instructors),
+    selectinload(Lecture.instructors),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeriesFilter:
+    """Which series. `q`: words, all of which stand in title, description or a lecture's title, in any case.
+
+    `language`: given in it or interpreted into it. `open`: whether a lecture is still to come. `cursor`: the
+    last id seen; lists run from the newest to the oldest.
+    """
+
+    q: str = ""
+    language: str | None = None
+    admission: Admission | None = None
+    visibility: Visibility | None = None
+    open: bool | None = None
+    cursor: int | None = None
+    limit: int = 50
+
+
+# Series
+
+
+def get_series(slug: str, *, by: Actor) -> Series:
+    """The series of this address. NotFound where there is none or it is not theirs to see."""
+    return _seen(db.session.scalar(select(Series).where(Series.slug == slug).options(*_SERIES)), by)
+
+
+def get_series_by_id(series_id: int, *, by: Actor) -> Series:
+    """As `get_series`, by the inner id."""
+    return _seen(db.session.scalar(select(Series).where(Series.id == series_id).options(*_SERIES)), by)
+
+
+def _seen(series: Series | None, by: Actor) -> Series:
+    if series is None or not may_see_series(series, by):
+        raise NotFound
+    return series
+
+
+def find_series(slug: str) -> Series | None:
+    """The series of this address, whoever asks: for actions and commands, never for a door."""
+    return db.session.scalar(select(Series).where(Series.slug == slug).options(*_SERIES))
+
+
+def list_series(wanted: SeriesFilter, *, by: Actor) -> list[Series]:
+    """The series that match, newest first: up to `limit + 1`, so that the caller knows whether there are more."""
+    query = _matching(wanted, by).options(*_SERIES).order_by(Series.id.desc()).limit(wanted.limit + 1)
+    if wanted.cursor is not None:
+        query = query.where(Series.id < wanted.cursor)
+    return list(db.session.scalars(query))
+
+
+@dataclass(frozen=True)
+class Card:
+    """A series in the list, with all its lectures that the reader may see, in their order."""
+
+    series: Series
+    policy: Policy
+    lectures: Sequence[Lecture]
+
+
+def list_cards(wanted: SeriesFilter, *, by: Actor, offset: int = 0) -> tuple[list[Card], int]:
+    """One page of the list of series, and how many match: what comes next first, then what was held last first."""
+    coming = (
+        select(Lecture.series_id, func.min(Lecture.starts_at).label("first"))
+        .where(Lecture.state.in_((LectureState.SCHEDULED, LectureState.LIVE)))
+        .group_by(Lecture.series_id)
+        .subquery()
+    )
+    held = (
+        select(Lecture.series_id, func.max(Lecture.actual_start).label("last")).group_by(Lecture.series_id).subquery()
+    )
+    matching = _matching(wanted, by)
+    total = db.session.scalar(select(func.count()).select_from(matching.subquery())) or 0
+    query = (
+        matching.outerjoin(coming, coming.c.series_id == Series.id)
+        .outerjoin(held, held.c.series_id == Series.id)
+        .order_by(coming.c.first.is_(None), coming.c.first, held.c.last.is_(None), held.c.last.desc(), Series.id.desc())
+        .options(*_SERIES)
+        .limit(wanted.limit)
+        .offset(offset)
+    )
+    rows = list(db.session.scalars(query))
+    policies = current_policies([one.id for one in rows])
+    lectures: dict[int, list[Lecture]] = {one.id: [] for one in rows}
+    for lecture in db.session.scalars(_in_order(select(Lecture).where(Lecture.series_id.in_(lectures)))):
+        if may_see_lecture(lecture, by):
+            lectures[lecture.series_id].append(lecture)
+    return [Card(one, policies[one.id], lectures[one.id]) for one in rows], total
+
+
+def list_languages(*, by: Actor) -> list[str]:
+    """The codes of all languages that one can hear: of visible series, and interpreted into."""
+    found: set[str] = set(db.session.scalars(select(Series.language).where(_visible(by)).distinct()))
+    query = select(Lecture.language, Lecture.interpretation).join(Series).where(_visible(by), _shown_lecture(by))
+    for language, interpretation in db.session.execute(query):
+        found.update([language, *interpretation])
+    return sorted(found)
+
+
+def _visible(by: Actor) -> Any:
+    if by.is_reporter:
+        return true()
+    own = (
+        exists().where(SeriesInstructor.series_id == Series.id, SeriesInstructor.person_id == by.person_id)
+        if by.person_id is not None
+        else false()
+    )
+    return or_(Series.visibility == Visibility.PUBLIC, own)
+
+
+def _shown_lecture(by: Actor) -> Any:
+    if by.is_reporter:
+        return true()
+    own = (
+        exists().where(SeriesInstructor.series_id == Lecture.series_id, SeriesInstructor.person_id == by.person_id)
+        if by.person_id is not None
+        else false()
+    )
+    return or_(Lecture.state != LectureState.DRAFT, own)
+
+
+def _matching(wanted: SeriesFilter, by: Actor) -> Select[Series]:
+    query = select(Series).where(_visible(by))
+    if wanted.admission is not None:
+        query = query.where(Series.admission == wanted.admission)
+    if wanted.visibility is not None:
+        query = query.where(Series.visibility == wanted.visibility)
+    if wanted.open is not None:
+        coming = exists().where(Lecture.series_id == Series.id, Lecture.state.in_(OPEN_STATES))
+        query = query.where(coming if wanted.open else ~coming)
+    if wanted.q.strip() or wanted.language:
+        query = query.where(Series.id.in_(_ids_with(wanted.q, wanted.language, by)))
+    return query
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def _ids_with(q: str, language: str | None, by: Actor) -> list[int]:
+    """Words are compared here and not in SQL: no two databases agree on the case of Cyrillic or Turkish."""
+    words = _plain(q).split()
+    texts: dict[int, str] = {}
+    heard: dict[int, set[str]] = {}
+    columns = select(Series.id, Series.title, Series.description, Series.slug, Series.language).where(_visible(by))
+    for key, title, description, slug, own in db.session.execute(columns):
+        texts[key] = _plain(f"{title}\n{description}\n{slug}")
+        heard[key] = {own}
+    lectures = (
+        select(Lecture.series_id, Lecture.title, Lecture.language, Lecture.interpretation)
+        .join(Series)
+        .where(_visible(by), _shown_lecture(by))
+    )
+    for key, title, own, interpretation in db.session.execute(lectures):
+        texts[key] += "\n" + _plain(title)
+        heard[key].update([own, *interpretation])
+    return [
+        key
+        for key, text in texts.items()
+        if all(word in text for word in words) and (not language or language in heard[key])
+    ]
+
+
+def addresses_shown(persons: Iterable[Person]) -> list[str]:
+    """The primary addresses of instructors in the order given: for those who may edit what they give."""
+    named = list(persons)
+    known = addresses_of([person.id for person in named])
+    return [known[person.id] for person in named if person.id in known]
+
+
+# Policies
+
+
+def current_policy(series_id: int) -> Policy:
+    """The newest policy of a series: it holds for lectures not yet held."""
+    query = select(Policy).where(Policy.series_id == series_id).order_by(Policy.version.desc()).limit(1)
+    return db.session.scalars(query).one()
+
+
+def current_policies(series_ids: Iterable[int]) -> dict[int, Policy]:
+    """The newest policy of each of these series."""
+    query = select(Policy).where(Policy.series_id.in_(list(series_ids))).order_by(Policy.version)
+    return {policy.series_id: policy for policy in db.session.scalars(query)}
+
+
+def policy_for(lecture: Lecture) -> Policy:
+    """The policy a lecture was held under, or the one it will be."""
+    if lecture.policy_id is not None:
+        return db.session.get_one(Policy, lecture.policy_id)
+    return current_policy(lecture.series_id)
+
+
+# Lectures
+
+
+def get_lecture(lecture_id: int, *, by: Actor) -> Lecture:
+    """The lecture. NotFound where there is none or it is not theirs to see."""
+    lecture = find_lecture(lecture_id)
+    if lecture is None or not may_see_lecture(lecture, by):
+        raise NotFound
+    return lecture
+
+
+def find_lecture(lecture_id: int) -> Lecture | None:
+    """The lecture, whoever asks: for actions, jobs and commands, never for a door."""
+    if not 0 < lecture_id < 2**31:
+        return None
+    return db.session.scalar(select(Lecture).where(Lecture.id == lecture_id).options(*_LECTURE))
+
+
+def _in_order(query: Select[Lecture]) -> Select[Lecture]:
+    began = func.coalesce(Lecture.actual_start, Lecture.starts_at)
+    return query.options(*_LECTURE).order_by(began.is_(None), began, Lecture.id)
+
+
+def list_lectures(series_id: int, *, by: Actor) -> list[Lecture]:
+    """The lectures of a series in the order of their time, those without a date last."""
+    found = db.session.scalars(_in_order(select(Lecture).where(Lecture.series_id == series_id)))
+    return [lecture for lecture in found if may_see_lecture(lecture, by)]
+
+
+def list_lectures_page(series_id: int, *, by: Actor, cursor: int | None, limit: int) -> list[Lecture]:
+    """The lectures of a series by id after `cursor`: up to `limit + 1`."""
+    query = select(Lecture).join(Series).where(Lecture.series_id == series_id, _visible(by), _shown_lecture(by))
+    if cursor is not None:
+        query = query.where(Lecture.id > cursor)
+    return list(db.session.scalars(query.options(*_LECTURE).order_by(Lecture.id).limit(limit + 1)))
+
+
+def list_upcoming(*, by: Actor, at: datetime, limit: int = 20) -> list[Lecture]:
+    """Lectures on the programme whose planned end has not passed, the next one first; those of drafts only for
+    their staff."""
+    query = (
+        select(Lecture)
+        .join(Series)
+        .where(Lecture.state == LectureState.SCHEDULED, Lecture.starts_at > at - timedelta(hours=24), _visible(by))
+    )
+    found = [
+        lecture
+        for lecture in db.session.scalars(_in_order(query).limit(limit + 50))
+        if (planned_end(lecture) or at) > at
+    ]
+    return found[:limit]
+
+
+def list_live(*, by: Actor) -> list[Lecture]:
+    """Lectures that are live now, the one that began last first; those of draft series only for their staff."""
+    query = (
+        select(Lecture)
+        .join(Series)
+        .where(Lecture.state == LectureState.LIVE, _visible(by))
+        .options(*_LECTURE)
+        .order_by(Lecture.actual_start.desc(), Lecture.id)
+    )
+    return list(db.session.scalars(query))
+
+
+def list_taught(person_id: int, *, by: Actor, limit: int = 500) -> list[Lecture]:
+    """The lectures of all series that somebody gives, latest first, those without a date on top.
+
+    Forbidden but for oneself, administrators and reporters.
+    """
+    _check_own(person_id, by)
+    began = func.coalesce(Lecture.actual_start, Lecture.starts_at)
+    query = (
+        select(Lecture)
+        .join(SeriesInstructor, SeriesInstructor.series_id == Lecture.series_id)
+        .where(SeriesInstructor.person_id == person_id)
+        .options(*_LECTURE)
+        .order_by(began.is_(None).desc(), began.desc(), Lecture.id.desc())
+        .limit(limit)
+    )
+    return list(db.session.scalars(query))
+
+
+def list_taught_series(person_id: int, *, by: Actor) -> list[Series]:
+    """The series that somebody gives, newest first. Forbidden but for oneself, administrators and reporters."""
+    _check_own(person_id, by)
+    query = (
+        select(Series)
+        .join(SeriesInstructor, SeriesInstructor.series_id == Series.id)
+        .where(SeriesInstructor.person_id == person_id)
+        .options(*_SERIES)
+        .order_by(Series.id.desc())
+    )
+    return list(db.session.scalars(query))
+
+
+def _check_own(person_id: int, by: Actor) -> None:
+    if by.person_id != person_id and not by.is_reporter:
+        raise Forbidden
+
+
+def list_changes(lecture_id: int, *, by: Actor) -> list[LectureChange]:
+    """The history of a lecture, oldest first. Its staff only."""
+    lecture = get_lecture(lecture_id, by=by)
+    if not may_edit_lecture(lecture, by) and not by.is_reporter:
+        raise Forbidden
+    query = select(LectureChange).where(LectureChange.lecture_id == lecture_id).order_by(LectureChange.id)
+    return list(db.session.scalars(query))
+
+
+def list_around(person_ids: Iterable[int], start: datetime, end: datetime) -> list[tuple[Lecture, int]]:
+    """Lectures that may take up these people between two instants, each with the person: for the check of a clash."""
+    began = func.coalesce(Lecture.actual_start, Lecture.starts_at)
+    query = (
+        select(Lecture, LectureInstructor.person_id)
+        .join(LectureInstructor, LectureInstructor.lecture_id == Lecture.id)
+        .where(
+            LectureInstructor.person_id.in_(list(person_ids)),
+            Lecture.state.in_((LectureState.SCHEDULED, LectureState.LIVE, LectureState.HELD)),
+            and_(began < end, began > start - timedelta(hours=24)),
+        )
+        .options(*_LECTURE)
+        .order_by(began, Lecture.id)
+    )
+    return [(lecture, person_id) for lecture, person_id in db.session.execute(query)]
+
+
+def export_taught(person_id: int, *, by: Actor) -> dict[str, Any]:
+    """All that is stored here on a person, as plain JSON. Forbidden but for oneself and administrators."""
+    if by.person_id != person_id and not by.is_administrator:
+        raise Forbidden
+    series = select(Series.slug).join(SeriesInstructor).where(SeriesInstructor.person_id == person_id)
+    lectures = (
+        select(Lecture.id, Lecture.title)
+        .join(LectureInstructor, LectureInstructor.lecture_id == Lecture.id)
+        .where(LectureInstructor.person_id == person_id)
+    )
+    changes = select(LectureChange.lecture_id, LectureChange.what, LectureChange.at).where(
+        LectureChange.by_person_id == person_id
+    )
+    return {
+        "series_given": sorted(db.session.scalars(series)),
+        "lectures_given": [{"id": key, "title": title} for key, title in db.session.execute(lectures)],
+        "changes_made": [
+            {"lecture": key, "what": what, "at": moment.isoformat()}
+            for key, what, moment in db.session.execute(changes)
+        ],
+    }

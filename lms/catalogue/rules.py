@@ -1,0 +1,315 @@
+"""Pure decisions about series and lectures: who may, when, in which state; local time to instant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from lms.catalogue.models import Lecture, LectureState, Series, Visibility
+from lms.core.clock import to_ms
+from lms.core.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.roles import Actor
+from lms.core.words import _
+
+FIRST_YEAR, LAST_YEAR = 1990, 2100
+REOPEN_WITHIN = timedelta(hours=24)
+_SKEW = timedelta(minutes=1)  # how far a caller's clock may be ahead of ours
+
+
+# Time
+
+
+@lru_cache(maxsize=1)
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones()) - {"Factory", "localtime"}
+
+
+def zone_of(name: str, field: str = "time_zone") -> ZoneInfo:
+    """The IANA zone of this name; Invalid at `field` for anything else."""
+    if name not in _zones():
+        raise Invalid(field, _("“%(name)s” is not a time zone. Write one such as Asia/Shanghai.", name=name[:64]))
+    return ZoneInfo(name)
+
+
+def resolve_local(local: datetime, zone: str, field: str = "starts_at") -> datetime:
+    """The instant (UTC) of a local time without offset in an IANA zone.
+
+    Invalid where the clocks skip that time (the reason names the next valid one), where it happens twice
+    (the reason names both), for an unknown zone, and outside the years 1990 to 2100.
+    """
+    where = zone_of(zone)
+    if local.tzinfo is not None:
+        raise Invalid(field, _("Write the local time without an offset."))
+    if not FIRST_YEAR <= local.year <= LAST_YEAR:
+        raise Invalid(field, _("Write a year between %(first)s and %(last)s.", first=FIRST_YEAR, last=LAST_YEAR))
+    early = local.replace(tzinfo=where, fold=0)
+    late = local.replace(tzinfo=where, fold=1)
+    before, after = early.utcoffset() or timedelta(), late.utcoffset() or timedelta()
+    if before == after:
+        return early.astimezone(UTC)
+    said = {"day": f"{local:%Y-%m-%d}", "clock": f"{local:%H:%M}", "zone": zone}
+    if before < after:
+        following = _next_valid(late.astimezone(UTC), early.astimezone(UTC), where)
+        raise Invalid(
+            field,
+            _(
+                "%(clock)s on %(day)s does not exist in %(zone)s: the clocks are put forward. "
+                "The next valid time is %(next)s.",
+                next=f"{following:%Y-%m-%d %H:%M}",
+                **said,
+            ),
+        )
+    raise Invalid(
+        field,
+        _(
+            "%(clock)s on %(day)s happens twice in %(zone)s, because the clocks are put back: "
+            "at %(first)s and again at %(second)s. Choose a time before or after, or give the time in UTC.",
+            first=f"{early.astimezone(UTC):%H:%M} UTC (UTC{_offset(before)})",
+            second=f"{late.astimezone(UTC):%H:%M} UTC (UTC{_offset(after)})",
+            **said,
+        ),
+    )
+
+
+def _next_valid(low: datetime, high: datetime, where: ZoneInfo) -> datetime:
+    """The local time at which a skipped hour ends: the change of offset lies between two instants."""
+    new = high.astimezone(where).utcoffset()
+    while high - low > timedelta(seconds=1):
+        middle = (low + (high - low) / 2).replace(microsecond=0)
+        if middle <= low:
+            break
+        if middle.astimezone(where).utcoffset() == new:
+            high = middle
+        else:
+            low = middle
+    return high.astimezone(where)
+
+
+def _offset(delta: timedelta) -> str:
+    minutes = int(delta.total_seconds() // 60)
+    return f"{'+' if minutes >= 0 else '-'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
+
+
+def planned_end(lecture: Lecture) -> datetime | None:
+    """When a lecture should be over; null without a date."""
+    if lecture.starts_at is None:
+        return None
+    return lecture.starts_at + timedelta(minutes=lecture.duration_minutes)
+
+
+def length_ms(lecture: Lecture) -> int | None:
+    """The actual length in milliseconds of a lecture that was held, else null."""
+    if lecture.actual_start is None or lecture.actual_end is None:
+        return None
+    return to_ms(lecture.actual_end) - to_ms(lecture.actual_start)
+
+
+def occupied(lecture: Lecture) -> tuple[datetime, datetime] | None:
+    """The span in which a lecture takes up its instructors: actual once it has begun, else planned; null for none."""
+    duration = timedelta(minutes=lecture.duration_minutes)
+    if lecture.state is LectureState.HELD and lecture.actual_start and lecture.actual_end:
+        return lecture.actual_start, lecture.actual_end
+    if lecture.state is LectureState.LIVE and lecture.actual_start:
+        return lecture.actual_start, lecture.actual_start + duration
+    if lecture.state is LectureState.SCHEDULED and lecture.starts_at:
+        return lecture.starts_at, lecture.starts_at + duration
+    return None
+
+
+def overlaps(first: tuple[datetime, datetime], second: tuple[datetime, datetime]) -> bool:
+    """Whether two spans share more than an edge."""
+    return first[0] < second[1] and second[0] < first[1]
+
+
+# Who may
+
+
+def is_series_instructor(series: Series, by: Actor) -> bool:
+    """Whether somebody gives this series."""
+    return by.person_id is not None and any(person.id == by.person_id for person in series.instructors)
+
+
+def may_edit_series(series: Series, by: Actor) -> bool:
+    """Its instructors and administrators change a series and its lectures, and see addresses and join links."""
+    return by.is_administrator or is_series_instructor(series, by)
+
+
+def may_edit_lecture(lecture: Lecture, by: Actor) -> bool:
+    """Who may change the series may change its lectures: who gives a lecture is one of the series."""
+    return may_edit_series(lecture.series, by)
+
+
+def may_see_series(series: Series, by: Actor) -> bool:
+    """A public series is for everybody; a draft for its instructors, administrators and reporters."""
+    return series.visibility is Visibility.PUBLIC or by.is_reporter or is_series_instructor(series, by)
+
+
+def may_see_lecture(lecture: Lecture, by: Actor) -> bool:
+    """A lecture that is a draft, or of a series that is one, is seen by its staff only."""
+    if lecture.state is LectureState.DRAFT:
+        return by.is_reporter or is_series_instructor(lecture.series, by)
+    return may_see_series(lecture.series, by)
+
+
+def may_create_series(by: Actor) -> bool:
+    """Administrators and instructors create series."""
+    return by.is_administrator or by.is_instructor
+
+
+def check_can_create_series(by: Actor) -> None:
+    """Raises Forbidden for anybody else."""
+    if not may_create_series(by):
+        raise Forbidden
+
+
+def check_can_edit_series(series: Series, by: Actor) -> None:
+    """Raises NotFound for who may not even see it, Forbidden for who may not change it."""
+    if not may_see_series(series, by):
+        raise NotFound
+    if not may_edit_series(series, by):
+        raise Forbidden
+
+
+def check_can_edit_lecture(lecture: Lecture, by: Actor) -> None:
+    """Raises NotFound for who may not even see it, Forbidden for who may not change it."""
+    if not may_see_lecture(lecture, by):
+        raise NotFound
+    if not may_edit_lecture(lecture, by):
+        raise Forbidden
+
+
+# The states of a lecture: draft → scheduled → live → held; scheduled → cancelled or postponed; postponed → scheduled
+
+
+def _because(lecture: Lecture) -> str:
+    return {
+        LectureState.DRAFT: _("This lecture is a draft. Publish it first."),
+        LectureState.SCHEDULED: _("This lecture has not begun."),
+        LectureState.LIVE: _("This lecture is live."),
+        LectureState.HELD: _("This lecture was held."),
+        LectureState.CANCELLED: _("This lecture was cancelled."),
+        LectureState.POSTPONED: _("This lecture is postponed and has no date. Give it a new time first."),
+    }[lecture.state]
+
+
+def _check_state(lecture: Lecture, *allowed: LectureState) -> None:
+    if lecture.state not in allowed:
+        raise Refused(_because(lecture))
+
+
+def check_can_publish(lecture: Lecture) -> None:
+    """A draft with a time. Refused otherwise; Invalid at `starts_at` without one."""
+    if lecture.state is not LectureState.DRAFT:
+        raise Refused(_("This lecture stands on the programme already."))
+    if lecture.starts_at is None:
+        raise Invalid("starts_at", _("Write when the lecture begins."))
+
+
+def check_can_start(lecture: Lecture, started_at: datetime | None, at: datetime) -> datetime:
+    """When the lecture began: now, or a moment in the past. Refused unless it is scheduled."""
+    _check_state(lecture, LectureState.SCHEDULED)
+    return _not_later(started_at, at)
+
+
+def check_can_end(lecture: Lecture, ended_at: datetime | None, at: datetime) -> datetime:
+    """When the lecture ended: now, or a moment in the past after its start. Refused unless it is live."""
+    _check_state(lecture, LectureState.LIVE)
+    ended = _not_later(ended_at, at)
+    _check_span(lecture.actual_start, ended, "at")
+    return ended
+
+
+def check_can_reopen(lecture: Lecture, at: datetime) -> None:
+    """A mistaken end is taken back within a day; later its times are corrected instead. Refused otherwise."""
+    _check_state(lecture, LectureState.HELD)
+    if lecture.actual_end is not None and at - lecture.actual_end > REOPEN_WITHIN:
+        raise Refused(_("This lecture ended more than a day ago. Correct its actual times instead."))
+
+
+def check_can_correct_times(lecture: Lecture, started_at: datetime, ended_at: datetime, at: datetime) -> None:
+    """The actual start and end of a lecture that was held. Refused otherwise; Invalid for a span that cannot be."""
+    _check_state(lecture, LectureState.HELD)
+    for field, moment in (("actual_start", started_at), ("actual_end", ended_at)):
+        _not_later(moment, at, field)
+    _check_span(started_at, ended_at, "actual_end")
+
+
+def check_can_cancel(lecture: Lecture) -> None:
+    """Only what stands on the programme is cancelled. Refused otherwise."""
+    _check_state(lecture, LectureState.SCHEDULED)
+
+
+def check_can_postpone(lecture: Lecture, new_start: datetime | None, at: datetime) -> None:
+    """A scheduled lecture to a later or unknown time, a postponed one to a time. Refused otherwise."""
+    _check_state(lecture, LectureState.SCHEDULED, LectureState.POSTPONED)
+    if new_start is None:
+        if lecture.state is LectureState.POSTPONED:
+            raise Refused(_("This lecture is postponed already. Give it a new time."))
+        return
+    if new_start <= at:
+        raise Invalid("starts_at", _("The new time lies in the past."))
+    if new_start == lecture.starts_at:
+        raise Invalid("starts_at", _("This is the time it has already."))
+
+
+def check_can_retime(lecture: Lecture) -> None:
+    """The planned time changes before a lecture begins, not after. Refused otherwise."""
+    if lecture.state in (LectureState.LIVE, LectureState.HELD, LectureState.CANCELLED):
+        raise Refused(_("The planned time stays as it was. ") + _because(lecture))
+
+
+def _not_later(moment: datetime | None, at: datetime, field: str = "at") -> datetime:
+    if moment is None:
+        return at
+    if moment > at + _SKEW:
+        raise Invalid(field, _("This moment lies in the future."))
+    if moment.year < FIRST_YEAR:
+        raise Invalid(field, _("Write a year between %(first)s and %(last)s.", first=FIRST_YEAR, last=LAST_YEAR))
+    return min(moment, at)
+
+
+def _check_span(start: datetime | None, end: datetime, field: str) -> None:
+    if start is not None and end <= start:
+        raise Invalid(field, _("The end lies before the start."))
+    if start is not None and end - start > timedelta(hours=24):
+        raise Invalid(field, _("A lecture lasts a day at most. Give the moment at which it ended."))
+
+
+def check_capacity(capacity: int | None, taken: int) -> None:
+    """Raises Refused for fewer places than are taken."""
+    if capacity is not None and capacity < taken:
+        raise Refused(_("%(n)s places are taken already: the capacity cannot be lower.", n=taken))
+
+
+# The route
+
+
+def next_lecture(lectures: Iterable[Lecture]) -> Lecture | None:
+    """The first lecture that is scheduled and has not begun."""
+    coming = [one for one in lectures if one.state is LectureState.SCHEDULED and one.starts_at is not None]
+    return min(coming, key=lambda one: (one.starts_at, one.id), default=None)
+
+
+def stop_state(lecture: Lecture, at: datetime, *, is_next: bool = False) -> str:
+    """How a lecture stands on the route before anybody's attendance: done, now, next, later, cancelled.
+
+    `is_next` is known from the whole series (`stop_states`); without it a lecture that should have begun
+    and has not is the next one.
+    """
+    if lecture.state is LectureState.HELD:
+        return "done"
+    if lecture.state is LectureState.LIVE:
+        return "now"
+    if lecture.state is LectureState.CANCELLED:
+        return "cancelled"
+    if lecture.state is LectureState.SCHEDULED and lecture.starts_at is not None:
+        return "next" if is_next or lecture.starts_at <= at else "later"
+    return "later"
+
+
+def stop_states(lectures: Sequence[Lecture], at: datetime) -> dict[int, str]:
+    """`stop_state` of all lectures of a series, by lecture id; the first one to come is *next*."""
+    following = next_lecture(lectures)
+    return {one.id: stop_state(one, at, is_next=following is not None and one.id == following.id) for one in lectures}

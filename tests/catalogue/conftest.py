@@ -1,0 +1,87 @@
+"""People and series for the tests of the catalogue."""
+
+# ruff: noqa: DTZ001 (planned times are local, without offset)
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from lms.catalogue.actions import LectureDraft, SeriesDraft, create_series, schedule_lecture
+from lms.catalogue.models import Lecture, Series
+from lms.core.db import action, db
+from lms.core.roles import SYSTEM, Actor, Role
+from lms.people.models import Person, PersonEmail
+
+MOMENT = datetime(2026, 11, 25, 1, 0, tzinfo=UTC)
+
+
+@action
+def add_person(name: str, *, at: datetime = MOMENT) -> Person:
+    """A person with the address `<name>@example.org`."""
+    address = f"{name.casefold()}@example.org"
+    person = Person(full_name=name, created_at=at)
+    db.session.add(person)
+    db.session.flush()
+    person.canonical_id = person.id
+    db.session.add(PersonEmail(person_id=person.id, address=address, key=address))
+    db.session.flush()
+    return person
+
+
+def actor_of(person: Person, *roles: Role) -> Actor:
+    """The person as an actor."""
+    return Actor(person_id=person.id, public_id=person.public_id, full_name=person.full_name, roles=frozenset(roles))
+
+
+@pytest.fixture
+def ines(context: None) -> Actor:
+    """An instructor."""
+    return actor_of(add_person("Ines"), Role.INSTRUCTOR)
+
+
+@pytest.fixture
+def omar(context: None) -> Actor:
+    """Another instructor."""
+    return actor_of(add_person("Omar"), Role.INSTRUCTOR)
+
+
+@pytest.fixture
+def admin(context: None) -> Actor:
+    """An administrator."""
+    return actor_of(add_person("Ada"), Role.ADMINISTRATOR)
+
+
+@pytest.fixture
+def trainee(context: None) -> Actor:
+    """Somebody without a role."""
+    return actor_of(add_person("Tariq"))
+
+
+@pytest.fixture
+def make_series(context: None) -> Callable[..., Series]:
+    """Makes a series: by the system unless `by` says otherwise."""
+
+    def make(slug: str = "trade", *, by: Actor = SYSTEM, **fields: object) -> Series:
+        values: dict[str, object] = {"slug": slug, "title": slug.title(), **fields}
+        return create_series(SeriesDraft(**values), by=by, at=MOMENT)  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def make_lecture(context: None) -> Callable[..., Lecture]:
+    """Makes a lecture, on 2 December at 14:00 in Beijing unless told otherwise."""
+
+    def make(slug: str = "trade", *, by: Actor = SYSTEM, **fields: object) -> Lecture:
+        values: dict[str, object] = {
+            "title": "Opening",
+            "time_zone": "Asia/Shanghai",
+            "starts_at": datetime(2026, 12, 2, 14, 0),
+            **fields,
+        }
+        return schedule_lecture(slug, LectureDraft(**values), by=by, at=MOMENT)  # type: ignore[arg-type]
+
+    return make
