@@ -53,8 +53,10 @@ def clean_line(text: str) -> str:
 
     Zero-width joiners stay between letters of scripts that write with them (Persian, Bengali, Sinhala, …).
     """
-    if not (text.isascii() and text.isprintable()):
+    if not text.isascii():
         text = unicodedata.normalize("NFC", " ".join(text.split()))
+    if not (text.isprintable() and _BLANKS.isdisjoint(text)):  # the categories that go are not printable
+        text = " ".join(text.split())
         text = "".join(sign for index, sign in enumerate(text) if _is_kept(text, index, sign))
     return " ".join(text.split())
 

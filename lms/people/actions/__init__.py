@@ -29,11 +29,14 @@ from lms.people.actions.accounts import (
     use_sign_in_link,
 )
 from lms.people.actions.countries import declare_partners, load_countries
+from lms.people.actions.files import PersonRow, StagedPeople, publish_people, stage_people
 from lms.people.actions.persons import change_profile, create_person, set_country
 
 __all__ = [
     "DemoAccount",
+    "PersonRow",
     "SignedIn",
+    "StagedPeople",
     "TooManyFailures",
     "WrongCredentials",
     "ask_reset",
@@ -51,6 +54,7 @@ __all__ = [
     "grant_role",
     "load_countries",
     "note_sign_in",
+    "publish_people",
     "register",
     "reset_password",
     "revoke_role",
@@ -58,5 +62,6 @@ __all__ = [
     "set_country",
     "set_demo_accounts",
     "sign_in",
+    "stage_people",
     "use_sign_in_link",
 ]

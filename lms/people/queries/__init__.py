@@ -14,6 +14,7 @@ from lms.people.queries.access import (
     look_at_link,
     session_key,
 )
+from lms.people.queries.chunks import chunks
 from lms.people.queries.countries import (
     countries_of,
     country_by_code,
@@ -51,6 +52,7 @@ __all__ = [
     "actor_of_token",
     "addresses_of",
     "canonical",
+    "chunks",
     "contact_of",
     "countries_of",
     "country_by_code",

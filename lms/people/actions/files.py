@@ -1,0 +1,355 @@
+"""Files of people: read and checked outside of any transaction (`stage_people`), written in a short one."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import func, insert, select, text, update
+
+from lms.core import audit
+from lms.core.db import action, db, is_sqlite
+from lms.core.errors import Fault, Forbidden, Invalid
+from lms.core.events import PersonCountryChanged, PersonNameCorrected, publish
+from lms.core.imports import ImportAnswer
+from lms.core.roles import Actor
+from lms.core.tables import Table, read_table
+from lms.core.words import _, _n
+from lms.people.models import BEGINNING, Account, Country, Gender, Person, PersonCountry, PersonEmail, Sector
+from lms.people.queries import chunks, countries_of, country_names, ids_by_email
+from lms.people.rules import checked_address, checked_line, clean_line, email_key
+
+COLUMNS: Final = ("email", "full_name", "native_name", "country", "sector", "organisation", "job_title", "gender")
+_HEADINGS: Final = {
+    "email": ("email", "e-mail", "email address", "e-mail address"),
+    "full_name": ("full_name", "name"),
+    "native_name": ("native_name",),
+    "country": ("country", "country_code"),
+    "sector": ("sector",),
+    "organisation": ("organisation", "organization"),
+    "job_title": ("job_title",),
+    "gender": ("gender",),
+}
+_PERSONAL: Final = ("native_name", "sector", "organisation", "job_title", "gender")
+_SECTORS: Final = {member.value: member for member in Sector}
+_GENDERS: Final = {member.value: member for member in Gender}
+C = TypeVar("C")
+
+
+@dataclass(slots=True)
+class PersonRow:
+    """One good row. `line` is its line in the file, counted from 1; what is empty is None."""
+
+    line: int
+    email: str
+    key: str
+    full_name: str | None
+    native_name: str | None = None
+    country: str | None = None
+    sector: Sector | None = None
+    organisation: str | None = None
+    job_title: str | None = None
+    gender: Gender | None = None
+
+
+@dataclass
+class StagedPeople:
+    """A file of people as read: good rows, bad ones with the reason, and what is to be said beside."""
+
+    rows: list[PersonRow] = field(default_factory=list)
+    rejected: list[Fault] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    total: int = 0
+
+
+def stage_people(content: bytes) -> StagedPeople:
+    """Reads and checks a file (CSV or XLSX; headings `COLUMNS` in any order). Writes nothing.
+
+    Raises Invalid (empty, unreadable, no column `email`), WrongKind, TooLarge; bad rows stand in the answer.
+    """
+    table = read_table(content)
+    columns = {name: table.column(*_HEADINGS[name]) for name in COLUMNS}
+    if columns["email"] is None:
+        found = ", ".join(f"“{heading[:40]}”" for heading in table.headings[:12])
+        raise Invalid("file", _("There is no column “email”. The first line has: %(found)s.", found=found))
+    staged = StagedPeople(total=len(table.rows), notes=_ignored(table, columns))
+    codes = _country_codes()
+    lines: dict[str, int] = {}
+    for line, cells in table.rows:
+        row = _read_row(line, cells, columns, len(table.headings), codes, staged.rejected)
+        if row is None:
+            continue
+        first = lines.setdefault(row.key, line)
+        if first != line:
+            reason = _("This address stands in line %(line)s already.", line=first)
+            staged.rejected.append(Fault(row=line, field="email", reason=reason))
+            continue
+        staged.rows.append(row)
+    _reject_nameless(staged)
+    staged.rejected.sort(key=lambda fault: fault.row or 0)
+    return staged
+
+
+def _ignored(table: Table, columns: dict[str, int | None]) -> list[str]:
+    used = set(columns.values())
+    ignored = [heading for index, heading in enumerate(table.headings) if index not in used and heading]
+    if not ignored:
+        return []
+    names = ", ".join(f"“{heading[:40]}”" for heading in ignored[:20])
+    return [_n("The column %(names)s was ignored.", "The columns %(names)s were ignored.", len(ignored), names=names)]
+
+
+def _country_codes() -> dict[str, str]:
+    """What a cell may say (code or English name, casefolded) → code."""
+    codes = {name.casefold(): code for code, name in country_names("en").items()}
+    for code, iso in db.session.execute(select(Country.code, Country.iso)):
+        codes[code.casefold()] = code
+        if iso:
+            codes.setdefault(iso.casefold(), code)
+    db.session.rollback()
+    return codes
+
+
+def _read_row(
+    line: int,
+    cells: Sequence[str],
+    columns: dict[str, int | None],
+    width: int,
+    codes: dict[str, str],
+    rejected: list[Fault],
+) -> PersonRow | None:
+    given = {name: cells[index] if index is not None and index < len(cells) else "" for name, index in columns.items()}
+    try:
+        if any(cell.strip() for cell in cells[width:]):
+            raise Invalid(None, _("The row has more cells than the first line has headings."))
+        address = checked_address(given["email"])
+        return PersonRow(
+            line=line,
+            email=address,
+            key=email_key(address),
+            full_name=checked_line(given["full_name"], field="full_name"),
+            native_name=checked_line(given["native_name"], field="native_name"),
+            country=_country(given["country"], codes),
+            sector=_choice(_SECTORS, given["sector"], "sector"),
+            organisation=checked_line(given["organisation"], field="organisation"),
+            job_title=checked_line(given["job_title"], field="job_title"),
+            gender=_choice(_GENDERS, given["gender"], "gender"),
+        )
+    except Invalid as error:
+        fault = error.faults[0]
+        reason = f"{fault.field}: {fault.reason}" if fault.field else fault.reason
+        rejected.append(Fault(row=line, field=fault.field, reason=reason))
+        return None
+
+
+def _country(cell: str, codes: dict[str, str]) -> str | None:
+    code = codes.get(cell.casefold())
+    if code is not None:
+        return code
+    line = clean_line(cell)
+    if line and line.casefold() not in codes:
+        raise Invalid("country", _("No country on the list has the code “%(code)s”.", code=line[:20]))
+    return codes.get(line.casefold())
+
+
+def _choice(known: dict[str, C], cell: str, name: str) -> C | None:
+    if cell in known:
+        return known[cell]
+    line = clean_line(cell).casefold().replace(" ", "_").replace("-", "_")
+    if line and line not in known:
+        raise Invalid(name, _("Not one of: %(known)s.", known=", ".join(known)))
+    return known.get(line)
+
+
+def _reject_nameless(staged: StagedPeople) -> None:
+    """A row without a name is good for a person already known, by the address alone."""
+    nameless = [row for row in staged.rows if row.full_name is None]
+    if not nameless:
+        return
+    known = ids_by_email([row.key for row in nameless])
+    db.session.rollback()
+    staged.rows = [row for row in staged.rows if row.full_name is not None or row.key in known]
+    staged.rejected.extend(_nameless(row) for row in nameless if row.key not in known)
+
+
+def _nameless(row: PersonRow) -> Fault:
+    reason = "full_name: " + _("Nobody is known by this address, and the row has no name.")
+    return Fault(row=row.line, field="full_name", reason=reason)
+
+
+@action
+def publish_people(
+    staged: StagedPeople, *, skip_bad_rows: bool, by: Actor, at: datetime
+) -> tuple[ImportAnswer, list[int]]:
+    """Writes what a file says: new people are made, known ones updated; returns the answer and the ids, row by row.
+
+    Who has an account keeps what is in the own profile; only what is empty there is filled. The same file again
+    changes nothing. Without `skip_bad_rows` one bad row makes it Invalid, with all of them, and nothing is written.
+    For administrators.
+    """
+    if not by.is_administrator:
+        raise Forbidden
+    known = ids_by_email([row.key for row in staged.rows])
+    rejected = [
+        *staged.rejected,
+        *(_nameless(row) for row in staged.rows if not row.full_name and row.key not in known),
+    ]
+    if rejected and not skip_bad_rows:
+        raise Invalid(faults=rejected)
+    rows = [row for row in staged.rows if row.full_name or row.key in known]
+    answer = ImportAnswer(rows=staged.total, rejected=rejected, notes=list(staged.notes))
+    countries = {row.code: row.id for row in db.session.execute(select(Country.code, Country.id))}
+    fresh = [row for row in rows if row.key not in known]
+    ids = dict(zip((row.key for row in fresh), _insert(fresh, countries, at=at), strict=True))
+    answer.created = len(fresh)
+    matched = [(row, known[row.key]) for row in rows if row.key in known]
+    changed = _update(matched, countries, answer.notes, by=by, at=at)
+    answer.matched, answer.updated = len(matched), len(changed)
+    answer.unchanged = len(matched) - len(changed)
+    if fresh or changed:
+        detail = {"created": len(fresh), "updated": len(changed)}
+        audit.record("import_people", by=by, at=at, detail=detail, person=[*ids.values(), *changed])
+    return answer, [known.get(row.key) or ids[row.key] for row in rows]
+
+
+def _new_ids(count: int) -> Iterable[int]:
+    if is_sqlite():  # the write lock is held: nobody else makes a person meanwhile
+        last = db.session.scalar(select(func.max(Person.id))) or 0
+        return range(last + 1, last + 1 + count)
+    query = text("SELECT nextval(pg_get_serial_sequence('person', 'id')) FROM generate_series(1, :count)")
+    return db.session.scalars(query, {"count": count}).all()
+
+
+def _insert(rows: list[PersonRow], countries: dict[str, int], *, at: datetime) -> list[int]:
+    if not rows:
+        return []
+    ids = list(_new_ids(len(rows)))
+    people = [
+        {
+            "id": person_id,
+            "public_id": secrets.token_urlsafe(12),
+            "canonical_id": person_id,
+            "full_name": row.full_name,
+            "native_name": row.native_name,
+            "sector": row.sector,
+            "organisation": row.organisation,
+            "job_title": row.job_title,
+            "gender": row.gender,
+            "locale": "en",
+            "created_at": at,
+        }
+        for person_id, row in zip(ids, rows, strict=True)
+    ]
+    emails = [
+        {"person_id": person_id, "address": row.email, "key": row.key, "is_primary": True}
+        for person_id, row in zip(ids, rows, strict=True)
+    ]
+    homes = [
+        {"person_id": person_id, "country_id": countries[row.country], "since": BEGINNING}
+        for person_id, row in zip(ids, rows, strict=True)
+        if row.country is not None
+    ]
+    connection = db.session.connection()
+    connection.execute(insert(Person.__table__), people)  # type: ignore[arg-type]
+    connection.execute(insert(PersonEmail.__table__), emails)  # type: ignore[arg-type]
+    if homes:
+        connection.execute(insert(PersonCountry.__table__), homes)  # type: ignore[arg-type]
+    return ids
+
+
+def _update(
+    matched: list[tuple[PersonRow, int]], countries: dict[str, int], notes: list[str], *, by: Actor, at: datetime
+) -> list[int]:
+    """Brings known people up to date; returns who was changed."""
+    if not matched:
+        return []
+    ids = [person_id for _row, person_id in matched]
+    kept = _profiles(ids)
+    belongs = countries_of(ids, at.date())
+    changes: dict[int, dict[str, Any]] = {}
+    moves: dict[int, int] = {}
+    spared = 0
+    for row, person_id in matched:
+        before = kept[person_id]
+        claimed = before.has_account
+        wanted = {name: getattr(row, name) for name in ("full_name", *_PERSONAL)}
+        differs = {name: value for name, value in wanted.items() if value and getattr(before, name) != value}
+        filled = {name: value for name, value in differs.items() if not getattr(before, name)}
+        if filled if claimed else differs:
+            changes[person_id] = filled if claimed else differs
+        home = countries[row.country] if row.country else None
+        if home is not None and home != belongs[person_id] and (belongs[person_id] is None or not claimed):
+            moves[person_id] = home
+        elif claimed and (len(filled) < len(differs) or (home is not None and home != belongs[person_id])):
+            spared += 1
+    if spared:
+        notes.append(
+            _n(
+                "%(num)s person has an account and keeps what differs in the own profile.",
+                "%(num)s people have an account and keep what differs in their own profiles.",
+                spared,
+            )
+        )
+    for columns in {tuple(sorted(values)) for values in changes.values()}:
+        group = [{"id": who, **values} for who, values in changes.items() if tuple(sorted(values)) == columns]
+        db.session.execute(update(Person), group)
+    db.session.expire_all()
+    for person_id, values in changes.items():
+        if "full_name" in values or "native_name" in values:
+            publish(PersonNameCorrected(by=by, at=at, person_id=person_id))
+    _move(moves, today=at.date(), by=by, at=at)
+    return list(dict.fromkeys([*changes, *moves]))
+
+
+def _profiles(ids: list[int]) -> dict[int, Any]:
+    found: dict[int, Any] = {}
+    for chunk in chunks(ids):
+        query = (
+            select(
+                Person.id,
+                Person.full_name,
+                Person.native_name,
+                Person.sector,
+                Person.organisation,
+                Person.job_title,
+                Person.gender,
+                Account.password_hash.is_not(None).label("has_account"),
+            )
+            .outerjoin(Account, Account.person_id == Person.id)
+            .where(Person.id.in_(chunk))
+        )
+        found.update((row.id, row) for row in db.session.execute(query))
+    return found
+
+
+def _move(moves: dict[int, int], *, today: date, by: Actor, at: datetime) -> None:
+    """A new country holds from today; the first one of somebody holds from the beginning."""
+    history: set[int] = set()
+    same_day: dict[int, int] = {}
+    for chunk in chunks(list(moves)):
+        query = (
+            select(Person.canonical_id, PersonCountry.id, PersonCountry.since, PersonCountry.person_id)
+            .join(Person, Person.id == PersonCountry.person_id)
+            .where(Person.canonical_id.in_(chunk))
+        )
+        for person_id, row_id, since, owner in db.session.execute(query):
+            if person_id is not None:
+                history.add(person_id)
+            if since == today and owner == person_id:
+                same_day[owner] = row_id
+    added = [
+        {"person_id": who, "country_id": country, "since": today if who in history else BEGINNING}
+        for who, country in moves.items()
+        if who not in same_day
+    ]
+    if added:
+        db.session.execute(insert(PersonCountry), added)
+    replaced = [{"id": same_day[who], "country_id": country} for who, country in moves.items() if who in same_day]
+    if replaced:
+        db.session.execute(update(PersonCountry), replaced)
+    for who in moves:
+        since = today if who in history else BEGINNING
+        publish(PersonCountryChanged(by=by, at=at, person_id=who, since=since))
