@@ -43,7 +43,7 @@ def init_app(app: Flask) -> None:
 
     @login_manager.user_loader
     def load(key: str) -> SignedIn | None:
-        actor = app.extensions[_KEY][0](key)
+        actor = current_app.extensions[_KEY][0](key)
         return SignedIn(actor, key) if actor is not None else None
 
 
