@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
 
 import click
 from flask_migrate import upgrade
 
 from lms.app import create_app
 from lms.config import BadSetting, Config
-from lms.core.errors import DomainError
+from lms.core import clock
+from lms.core.errors import DomainError, Fault, Invalid
+from lms.core.imports import ImportAnswer
+from lms.core.roles import SYSTEM, Role
 
 __all__ = ["lms", "main"]
 
@@ -31,8 +38,6 @@ def init() -> None:
 
 def initialise() -> None:
     """Migrates the database to the newest form and loads what every installation has."""
-    from lms.core import clock
-    from lms.core.roles import SYSTEM
     from lms.people.actions import load_countries
 
     upgrade()
@@ -56,6 +61,96 @@ def worker() -> None:
     from lms.serve import run_worker
 
     run_worker(Config.load())
+
+
+@contextmanager
+def application() -> Iterator[Config]:
+    """The application's context around a command that works on the data, which `lms init` has made."""
+    app = create_app()
+    with app.app_context():
+        config: Config = app.extensions["lms.config"]
+        yield config
+
+
+@lms.group()
+def user() -> None:
+    """Accounts of staff."""
+
+
+@user.command("create")
+@click.argument("email")
+@click.option("--name", required=True, help="The full name.")
+@click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
+@click.option("--country", help="The country's code; needed for a focal point.")
+def create_user(email: str, name: str, role: str, country: str | None) -> None:
+    """Gives somebody a role and prints a one-time sign-in link, which leads to setting a password."""
+    from lms.people.actions import create_staff
+
+    with application() as config:
+        secret = create_staff(email, name, Role(role), country, by=SYSTEM, at=clock.now())
+        click.echo(f"{config.base_url}/sign-in/{secret}")
+
+
+@lms.group("import")
+def imports() -> None:
+    """Takes files of people, enrolments and attendance: all or nothing, the same file twice changes nothing."""
+
+
+def skips_bad_rows(command: Callable[..., None]) -> Callable[..., None]:
+    """The option of every import."""
+    option = click.option("--skip-bad-rows", is_flag=True, help="Takes the good rows; else one bad row stops all.")
+    return option(command)
+
+
+@imports.command("people")
+@click.argument("file", type=click.File("rb"))
+@skips_bad_rows
+def import_people(file: IO[bytes], skip_bad_rows: bool) -> None:
+    """Takes a CSV or XLSX file of people.
+
+    Headings in any order: email, full_name, native_name, country, sector, organisation, job_title, gender.
+    """
+    from lms.people.actions import publish_people, stage_people
+
+    with application(), taking(file):
+        staged = stage_people(file.read())
+        answer, _ids = publish_people(staged, skip_bad_rows=skip_bad_rows, by=SYSTEM, at=clock.now())
+        tell_answer(answer)
+
+
+@contextmanager
+def taking(file: IO[bytes]) -> Iterator[None]:
+    """Prints every bad row of a file that is refused, before the one line that says so."""
+    try:
+        yield
+    except Invalid as error:
+        rows = [fault for fault in error.faults if fault.row is not None]
+        if not rows:
+            raise
+        tell_rejected(rows)
+        name = Path(getattr(file, "name", "the file")).name
+        raise click.ClickException(
+            f"{name}: {len(rows)} of its rows cannot be taken; nothing was written (--skip-bad-rows takes the others)"
+        ) from error
+
+
+def tell_rejected(rows: Sequence[Fault]) -> None:
+    """A line for each bad row."""
+    for fault in rows:
+        click.echo(f"line {fault.row}: {fault.reason}")
+
+
+def tell_answer(answer: ImportAnswer) -> None:
+    """The counts of an import, what is to be said beside, and each row that was not taken."""
+    for note in answer.notes:
+        click.echo(note)
+    tell_rejected(answer.rejected)
+    for row in answer.unmatched:
+        click.echo(f"line {row['row']}: {row.get('name') or row.get('email') or ''}: {row['reason']}")
+    counts = ("rows", "created", "updated", "unchanged")
+    told = [f"{name} {getattr(answer, name)}" for name in counts]
+    told += [f"rejected {len(answer.rejected)}", f"unmatched {len(answer.unmatched)}"]
+    click.echo(", ".join(told))
 
 
 def main() -> None:

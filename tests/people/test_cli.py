@@ -1,0 +1,47 @@
+"""The commands for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from lms.cli import lms
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder of its own, initialised."""
+    monkeypatch.setenv("LMS_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("LMS_BASE_URL", "https://lectures.example")
+    assert run("init").exit_code == 0
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(lms, list(arguments))
+
+
+def test_import_people_counts_and_repeats_without_change(data: Path) -> None:
+    file = data / "people.csv"
+    file.write_text("email,full_name,country\nachieng@example.org,Achieng Odhiambo,KE\nbad,Bad,KE\n", encoding="utf-8")
+    refused = run("import", "people", str(file))
+    assert refused.exit_code == 1
+    assert refused.stdout == "line 3: email: This is not an e-mail address, such as name@example.org.\n"
+    assert refused.stderr == (
+        "Error: people.csv: 1 of its rows cannot be taken; nothing was written (--skip-bad-rows takes the others)\n"
+    )
+    taken = run("import", "people", "--skip-bad-rows", str(file))
+    assert taken.exit_code == 0
+    assert taken.stdout.splitlines()[-1] == "rows 2, created 1, updated 0, unchanged 0, rejected 1, unmatched 0"
+    again = run("import", "people", "--skip-bad-rows", str(file))
+    assert again.stdout.splitlines()[-1] == "rows 2, created 0, updated 0, unchanged 1, rejected 1, unmatched 0"
+
+
+def test_user_create_prints_a_link(data: Path) -> None:
+    answer = run("user", "create", "ada@example.org", "--name", "Ada Min", "--role", "administrator")
+    assert answer.exit_code == 0
+    assert answer.stdout.startswith("https://lectures.example/sign-in/")
+    missing = run("user", "create", "fo@example.org", "--name", "Fo", "--role", "focal_point")
+    assert str(missing.exception) == "A focal point speaks for a country: choose one."
