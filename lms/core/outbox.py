@@ -19,6 +19,8 @@ from lms.core.db import Base, UtcDateTime, action, after_commit, db, is_sqlite
 from lms.core.jobs import wake
 
 MAX_ATTEMPTS = 8
+SECRET = "secret"  # noqa: S105 - the name of the key, not the secret
+"""A payload's key that holds a one-time secret: it is forgotten as soon as the mail is sent."""
 
 
 class OutboxMail(Base):
@@ -113,6 +115,7 @@ def send_due(send: Callable[[OutboxMail], None], *, at: datetime, limit: int = 2
             mail.due_at = at + timedelta(minutes=2**mail.attempts)
         else:
             mail.sent_at, mail.error = at, None
+            mail.payload = {name: value for name, value in mail.payload.items() if name != SECRET}
     return len(mails)
 
 

@@ -31,6 +31,7 @@ from lms.people.actions.accounts import (
 from lms.people.actions.countries import declare_partners, load_countries
 from lms.people.actions.files import PersonRow, StagedPeople, publish_people, stage_people
 from lms.people.actions.persons import change_profile, create_person, set_country
+from lms.people.actions.privacy import erase_person, export_person, merge_people, undo_merge
 
 __all__ = [
     "DemoAccount",
@@ -51,8 +52,11 @@ __all__ = [
     "declare_partners",
     "disable_person",
     "enable_person",
+    "erase_person",
+    "export_person",
     "grant_role",
     "load_countries",
+    "merge_people",
     "note_sign_in",
     "publish_people",
     "register",
@@ -63,5 +67,6 @@ __all__ = [
     "set_demo_accounts",
     "sign_in",
     "stage_people",
+    "undo_merge",
     "use_sign_in_link",
 ]

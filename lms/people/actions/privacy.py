@@ -1,0 +1,201 @@
+"""Merging two rows of one person, giving out all that is stored, and erasing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select, update
+
+from lms.core import audit
+from lms.core.db import Base, action, db
+from lms.core.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.events import MergeUndone, PeopleMerged, PersonErased, PersonExportAsked, publish
+from lms.core.outbox import MAX_ATTEMPTS, OutboxMail, erase_mails
+from lms.core.roles import Actor, Role
+from lms.core.words import _
+from lms.people.models import (
+    Account,
+    ApiToken,
+    Consent,
+    Country,
+    OneTimeLink,
+    Person,
+    PersonCountry,
+    PersonEmail,
+    RoleGrant,
+)
+from lms.people.queries import load_actor, members, person_id_of
+from lms.people.rules import can_see_person, email_key
+
+ERASED_NAME = ""
+"""What stands for the name of an erased person; pages write a word of their own."""
+
+
+def _fresh(person_id: int) -> Person:
+    return db.session.get_one(Person, person_id, populate_existing=True)
+
+
+@action
+def merge_people(kept: str, merged: str, *, by: Actor, at: datetime) -> None:
+    """Says that two rows (public ids) are one person, known from now on as `kept`. Evidence stays where it is.
+
+    Addresses, roles, tokens and history of both are found under the one kept. For administrators. Refused where one
+    is erased, or where others were merged into `merged` (undo that first).
+    """
+    if not by.is_administrator:
+        raise Forbidden
+    kept_id, merged_id = person_id_of(kept), person_id_of(merged)
+    if kept_id == merged_id:
+        return
+    if _fresh(kept_id).erased_at is not None or _fresh(merged_id).erased_at is not None:
+        raise Refused(_("Somebody who was erased cannot be merged."))
+    if len(members(merged_id)) > 1:
+        raise Refused(_("Others were merged into this person. Merge the other way round, or undo that first."))
+    _fresh(merged_id).canonical_id = kept_id
+    account, other = db.session.get(Account, kept_id), db.session.get(Account, merged_id)
+    if account is None and other is not None:
+        db.session.add(
+            Account(
+                person_id=kept_id,
+                password_hash=other.password_hash,
+                epoch=1,
+                disabled_at=other.disabled_at,
+                created_at=at,
+            )
+        )
+    audit.record("merge_people", by=by, at=at, person=[kept_id, merged_id])
+    db.session.flush()
+    publish(PeopleMerged(by=by, at=at, kept_id=kept_id, merged_id=merged_id))
+
+
+@action
+def undo_merge(merged: str, *, by: Actor, at: datetime) -> None:
+    """Makes somebody who was merged a person of the own again. For administrators; NotFound, Refused."""
+    if not by.is_administrator:
+        raise Forbidden
+    person = db.session.scalar(
+        select(Person).where(Person.public_id == merged).execution_options(populate_existing=True)
+    )
+    if person is None:
+        raise NotFound
+    if person.canonical_id in (None, person.id) or person.erased_at is not None:
+        raise Refused(_("This person is not merged with another."))
+    kept_id, person.canonical_id = int(person.canonical_id or 0), person.id
+    audit.record("undo_merge", by=by, at=at, person=[kept_id, person.id])
+    db.session.flush()
+    publish(MergeUndone(by=by, at=at, kept_id=kept_id, merged_id=person.id))
+
+
+@action
+def export_person(public_id: str, *, by: Actor, at: datetime) -> dict[str, Any]:
+    """All that is stored on a person, by slice, as plain JSON. For oneself and administrators, else NotFound."""
+    person_id = person_id_of(public_id)
+    if not can_see_person(by, person_id):
+        raise NotFound
+    ids = members(person_id)
+    asked = PersonExportAsked(by=by, at=at, person_id=person_id, parts={"people": _own_part(ids)})
+    publish(asked)
+    audit.record("export_person", by=by, at=at, person=person_id)
+    return {"exported_at": _plain(at), "id": _fresh(person_id).public_id, **asked.parts}
+
+
+def _own_part(ids: Sequence[int]) -> dict[str, Any]:
+    codes = {country.id: country.code for country in db.session.scalars(select(Country))}
+    grants = db.session.scalars(select(RoleGrant).where(RoleGrant.person_id.in_(ids)))
+    homes = db.session.scalars(
+        select(PersonCountry).where(PersonCountry.person_id.in_(ids)).order_by(PersonCountry.since)
+    )
+    return {
+        "persons": _rows(Person, Person.id, ids, hidden={"id", "canonical_id"}),
+        "addresses": _rows(PersonEmail, PersonEmail.person_id, ids, hidden={"id", "person_id", "key"}),
+        "countries": [{"country": codes.get(row.country_id or 0), "since": row.since.isoformat()} for row in homes],
+        "account": _rows(Account, Account.person_id, ids, hidden={"person_id", "password_hash", "epoch"}),
+        "roles": [
+            {
+                "role": grant.role.value,
+                "country": codes.get(grant.country_id or 0),
+                "granted_at": _plain(grant.granted_at),
+                "revoked_at": _plain(grant.revoked_at),
+            }
+            for grant in grants
+        ],
+        "consents": _rows(Consent, Consent.person_id, ids, hidden={"id", "person_id"}),
+        "tokens": _rows(ApiToken, ApiToken.person_id, ids, hidden={"id", "person_id", "secret_hash"}),
+        "links": _rows(OneTimeLink, OneTimeLink.person_id, ids, hidden={"id", "person_id", "secret_hash"}),
+        "mails": _rows(
+            OutboxMail, OutboxMail.person_id, ids, hidden={"id", "person_id", "payload", "dedupe_key", "error"}
+        ),
+    }
+
+
+def _rows(table: type[Base], column: Any, ids: Sequence[int], *, hidden: set[str]) -> list[dict[str, Any]]:
+    names = [name for name in table.__table__.columns.keys() if name not in hidden]  # noqa: SIM118
+    return [
+        {name: _plain(getattr(row, name)) for name in names}
+        for row in db.session.scalars(select(table).where(column.in_(ids)))
+    ]
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    return getattr(value, "value", value)
+
+
+@action
+def erase_person(public_id: str, *, confirmation: str, withdraw_certificates: bool, by: Actor, at: datetime) -> None:
+    """Erases a person: name, addresses, account and all that identifies goes, here and in every slice above.
+
+    The anonymous row stays, with sector, gender and countries, so that no total changes. `confirmation` is the
+    person's address, typed. For oneself and administrators, else NotFound; Invalid, Refused (the last administrator).
+    """
+    person_id = person_id_of(public_id)
+    if not can_see_person(by, person_id):
+        raise NotFound
+    if _fresh(person_id).erased_at is not None:
+        return
+    ids = members(person_id)
+    keys = set(db.session.scalars(select(PersonEmail.key).where(PersonEmail.person_id.in_(ids))))
+    names = {_fresh(person_id).full_name} if not keys else set()
+    if email_key(confirmation) not in keys and confirmation.strip() not in names:
+        raise Invalid("confirmation", _("This is not the e-mail address of the account."))
+    _check_not_last_administrator(person_id, at=at)
+    audit.record("erase_person", by=by, at=at, detail={"withdraw": withdraw_certificates}, person=person_id)
+    for member in ids:
+        publish(PersonErased(by=by, at=at, person_id=member, withdraw_certificates=withdraw_certificates))
+        erase_mails(member)
+    for table in (PersonEmail, Account, RoleGrant, Consent, OneTimeLink, ApiToken):
+        db.session.execute(delete(table).where(table.person_id.in_(ids)))
+    if keys:
+        db.session.execute(delete(OneTimeLink).where(OneTimeLink.address_key.in_(keys)))
+        addressed = update(OutboxMail).where(OutboxMail.address.in_(keys), OutboxMail.person_id.is_(None))
+        db.session.execute(addressed.values(address="", payload={}, attempts=MAX_ATTEMPTS))
+    db.session.execute(
+        update(Person)
+        .where(Person.id.in_(ids))
+        .values(
+            full_name=ERASED_NAME,
+            native_name=None,
+            organisation=None,
+            job_title=None,
+            locale="en",
+            time_zone=None,
+            erased_at=at,
+        )
+    )
+
+
+def _check_not_last_administrator(person_id: int, *, at: datetime) -> None:
+    actor = load_actor(person_id, at)
+    if actor is None or not actor.is_administrator:
+        return
+    others = (
+        select(RoleGrant.id)
+        .join(Person, Person.id == RoleGrant.person_id)
+        .where(RoleGrant.role == Role.ADMINISTRATOR, RoleGrant.revoked_at.is_(None), Person.canonical_id != person_id)
+        .limit(1)
+    )
+    if db.session.scalar(others) is None:
+        raise Refused(_("You are the only administrator. Make somebody else one first."))
