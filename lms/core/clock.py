@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from flask import current_app
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -31,3 +33,9 @@ def day_of(moment: datetime, zone: str) -> date:
 def start_of_day(day: date, zone: str) -> datetime:
     """The UTC instant at which a day begins in an IANA zone."""
     return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+
+
+def reporting_zone() -> str:
+    """The organiser's IANA zone: days, months and years of reports are counted in it."""
+    zone: str = current_app.extensions["lms.config"].reporting_zone
+    return zone

@@ -1,0 +1,126 @@
+"""The one place that counts: every door asks here, and all get the same figures.
+
+`count` answers whoever asks: reporters and administrators exactly, at this moment, in any combination; focal points
+likewise for the own country; everybody else from the last daily refresh (`public`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lms.core import clock
+from lms.core.errors import Forbidden
+from lms.core.roles import ANONYMOUS, Actor
+from lms.core.words import _
+from lms.reports.queries.definitions import definitions, figure_names, further_terms
+from lms.reports.queries.facts import load, many_rows
+from lms.reports.queries.labels import read_names, region_names
+from lms.reports.queries.public import Headline, Place, last_refresh, public_headline, public_report
+from lms.reports.queries.scope import Partners, Scope, resolve
+from lms.reports.rules import Figures, Group, Slice, check_question, in_order, tally
+
+
+@dataclass(frozen=True)
+class Report:
+    """The answer to a question: the figures of the whole slice, and the groups that were asked for."""
+
+    as_at: datetime
+    asked: Slice
+    dimensions: tuple[str, ...]
+    totals: Figures
+    groups: list[Group]
+    exact: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """The object of the API, `as_at` still an instant."""
+        return {
+            "as_at": self.as_at,
+            "definitions": definitions(),
+            "totals": self.totals.as_json(),
+            "groups": [group.as_json() for group in self.groups],
+        }
+
+
+def count(asked: Slice, dimensions: Sequence[str] = (), *, by: Actor, at: datetime, locale: str = "en") -> Report:
+    """The figures of a slice, and by one or two dimensions where these are named.
+
+    Raises Invalid (an unknown code or dimension, a period turned round), NotFound (an unknown series), Forbidden
+    (finer than what this actor may see).
+    """
+    dims = tuple(dimensions)
+    check_question(asked, dims)
+    scope = resolve(asked, by=by)
+    if not _exactly(asked, scope, by):
+        as_at, totals, groups = public_report(asked, scope, dims, at=at, locale=locale)
+        return Report(as_at, asked, dims, totals, groups, exact=False)
+    partners = Partners()
+    today = partners.on(clock.day_of(at, scope.zone))
+    with many_rows():
+        facts = load(scope, partners)
+        whole = tally(facts, ())[()].figures(today)
+        parts = tally(facts, dims) if dims else {}
+    names = read_names(locale)
+    shown = [
+        Group(
+            tuple(names.key(name, inner) for name, inner in zip(dims, key, strict=True)),
+            tuple(names.label(name, inner) for name, inner in zip(dims, key, strict=True)),
+            part.figures(today),
+        )
+        for key, part in parts.items()
+    ]
+    return Report(at, asked, dims, whole, in_order(shown, dims), exact=True)
+
+
+def _exactly(asked: Slice, scope: Scope, by: Actor) -> bool:
+    """Whether this actor may have this slice exactly. Raises Forbidden for another country than a focal point's own."""
+    if by.is_reporter:
+        return True
+    if not by.is_focal_point or asked.country is None:
+        return False
+    if scope.country_id not in by.country_ids:
+        raise Forbidden(_("You may see the figures of your own country."))
+    return True
+
+
+def totals(asked: Slice, *, by: Actor, at: datetime) -> Figures:
+    """The figures of a slice."""
+    return count(asked, by=by, at=at).totals
+
+
+def groups(asked: Slice, dimensions: Sequence[str], *, by: Actor, at: datetime, locale: str = "en") -> list[Group]:
+    """The figures of a slice by one or two dimensions."""
+    return count(asked, dimensions, by=by, at=at, locale=locale).groups
+
+
+def public_totals(*, at: datetime) -> Figures:
+    """The figures of all time as everybody may see them."""
+    return count(Slice(), by=ANONYMOUS, at=at).totals
+
+
+def public_groups(dimension: str, *, at: datetime, locale: str = "en") -> list[Group]:
+    """The figures of all time by one dimension, as everybody may see them."""
+    return count(Slice(), (dimension,), by=ANONYMOUS, at=at, locale=locale).groups
+
+
+__all__ = [
+    "Figures",
+    "Group",
+    "Headline",
+    "Place",
+    "Report",
+    "Slice",
+    "count",
+    "definitions",
+    "figure_names",
+    "further_terms",
+    "groups",
+    "last_refresh",
+    "public_groups",
+    "public_headline",
+    "public_totals",
+    "region_names",
+    "totals",
+]

@@ -1,0 +1,128 @@
+"""Keys of groups as the world sees them (codes, slugs), and their names in a reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_skeleton
+from sqlalchemy import select
+
+from lms.catalogue.models import Series, Visibility
+from lms.core.db import db
+from lms.core.words import _, _l
+from lms.people.models import Country, Region
+from lms.people.queries import country_names
+from lms.reports.rules import OTHER
+
+_WORDS: Mapping[str, Mapping[str, Any]] = {
+    "sector": {
+        "government": _l("Government"),
+        "business": _l("Business"),
+        "academia": _l("Academia"),
+        "civil_society": _l("Civil society"),
+        "other": _l("Other sector"),
+    },
+    "gender": {"female": _l("Female"), "male": _l("Male"), "other": _l("Other gender")},
+    "source": {
+        "live": _l("Live"),
+        "group": _l("Group viewing"),
+        "replay": _l("Replay"),
+        "manual": _l("Set by hand"),
+    },
+}
+
+
+@dataclass(frozen=True)
+class Names:
+    """Public keys and labels by dimension and inner key (ids of countries and series, else the key itself)."""
+
+    locale: str
+    countries: Mapping[int, tuple[str, str]]
+    series: Mapping[int, tuple[str, str, bool]]
+    regions: Mapping[str, str]
+
+    def key(self, dimension: str, inner: Hashable) -> str | None:
+        """The key of a group as the API shows it."""
+        if inner is None:
+            return None
+        if dimension == "country":
+            return self.countries[inner][0]  # type: ignore[index]
+        if dimension == "series":
+            return self.series[inner][0]  # type: ignore[index]
+        return str(inner)
+
+    def label(self, dimension: str, inner: Hashable) -> str:
+        """The name of a group."""
+        if inner is None:
+            return _("no attendance") if dimension == "source" else _("not stated")
+        if dimension == "country":
+            return self.countries[inner][1]  # type: ignore[index]
+        if dimension == "series":
+            return self.series[inner][1]  # type: ignore[index]
+        return label(dimension, str(inner), self.locale, self.regions)
+
+    @property
+    def drafts(self) -> frozenset[int]:
+        """Series that the public must not see."""
+        return frozenset(id_ for id_, row in self.series.items() if row[2])
+
+
+def read_names(locale: str) -> Names:
+    """The names of today, in a language."""
+    names = country_names(locale)
+    return Names(
+        locale=locale,
+        countries={id_: (code, names[code]) for id_, code in db.session.execute(select(Country.id, Country.code))},
+        series={
+            id_: (slug, title, visibility == Visibility.DRAFT)
+            for id_, slug, title, visibility in db.session.execute(
+                select(Series.id, Series.slug, Series.title, Series.visibility)
+            )
+        },
+        regions=region_names(locale),
+    )
+
+
+def region_names(locale: str) -> dict[str, str]:
+    """M49 code → name in a language, of CLDR where it has one."""
+    known = _babel(locale).territories
+    return {code: known.get(code) or name for code, name in db.session.execute(select(Region.code, Region.name))}
+
+
+def label(dimension: str, key: str, locale: str, regions: Mapping[str, str]) -> str:
+    """The name of a key of any dimension but country and series."""
+    if dimension == "region":
+        return regions.get(key, key)
+    if dimension == "month":
+        return format_skeleton("yMMMM", date(int(key[:4]), int(key[5:]), 1), locale=_babel(locale))
+    if dimension == "language":
+        return language_name(key, locale)
+    word = _WORDS.get(dimension, {}).get(key)
+    return key if word is None else str(word)
+
+
+def other_label() -> str:
+    """The name of the group that stands for all folded ones."""
+    return _("other groups, together")
+
+
+def language_name(code: str, locale: str) -> str:
+    """ "French" for fr, in a language."""
+    try:
+        return Locale.parse(code, sep="-").get_display_name(_babel(locale)) or code
+    except (UnknownLocaleError, ValueError):
+        return code
+
+
+def _babel(locale: str) -> Locale:
+    try:
+        return Locale.parse(locale, sep="-" if "-" in locale else "_")
+    except (UnknownLocaleError, ValueError):
+        return Locale("en")
+
+
+__all__ = ["OTHER", "Names", "label", "language_name", "other_label", "read_names", "region_names"]

@@ -1,0 +1,102 @@
+"""What a slice means in ids and instants: series, countries with all regions beneath, bounds in the reporting zone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import select
+
+from lms.catalogue.models import Series, Visibility
+from lms.core import clock
+from lms.core.db import db
+from lms.core.errors import Invalid, NotFound
+from lms.core.roles import Actor
+from lms.core.words import _
+from lms.people.models import Country, Partnership, Region
+from lms.reports.rules import Slice
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A slice, resolved. `countries` None is no filter; `start` and `end` are the UTC bounds, the end left out."""
+
+    zone: str
+    series_id: int | None = None
+    country_id: int | None = None
+    countries: frozenset[int] | None = None
+    partner: bool | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+    @property
+    def about_people(self) -> bool:
+        """Whether people are filtered."""
+        return self.countries is not None or self.partner is not None
+
+
+class Partners:
+    """Which countries are formal partners on a day; each day is read once."""
+
+    def __init__(self) -> None:
+        spans = select(Partnership.country_id, Partnership.since, Partnership.until)
+        self._spans = db.session.execute(spans).all()
+        self._days: dict[date, frozenset[int]] = {}
+
+    def on(self, day: date) -> frozenset[int]:
+        """The ids of the partner countries on a day."""
+        if day not in self._days:
+            self._days[day] = frozenset(
+                country for country, since, until in self._spans if since <= day and (until is None or day <= until)
+            )
+        return self._days[day]
+
+
+def resolve(asked: Slice, *, by: Actor) -> Scope:
+    """The scope of a slice. Raises Invalid for an unknown country or region, NotFound for an unknown series."""
+    country_id: int | None = None
+    countries: frozenset[int] | None = None
+    if asked.country is not None:
+        country_id = db.session.scalar(select(Country.id).where(Country.code == asked.country.upper()))
+        if country_id is None:
+            raise Invalid("country", _("No country on the list has the code “%(code)s”.", code=asked.country[:20]))
+        countries = frozenset({country_id})
+    if asked.region is not None:
+        within = countries_within(asked.region)
+        countries = within if countries is None else countries & within
+    zone = clock.reporting_zone()
+    end = asked.to_day + timedelta(days=1) if asked.to_day and asked.to_day < date.max else None
+    return Scope(
+        zone=zone,
+        series_id=None if asked.series is None else _series_id(asked.series, by=by),
+        country_id=country_id,
+        countries=countries,
+        partner=asked.partner,
+        start=clock.start_of_day(asked.from_day, zone) if asked.from_day and asked.from_day.year > 1 else None,
+        end=clock.start_of_day(end, zone) if end else None,
+    )
+
+
+def _series_id(slug: str, *, by: Actor) -> int:
+    row = db.session.execute(select(Series.id, Series.visibility).where(Series.slug == slug)).one_or_none()
+    if row is None or (row.visibility == Visibility.DRAFT and not by.is_reporter):
+        raise NotFound(_("There is no series “%(slug)s”.", slug=slug[:80]))
+    found: int = row.id
+    return found
+
+
+def countries_within(region: str) -> frozenset[int]:
+    """The countries of an M49 region of any level, all beneath included. Raises Invalid for an unknown code."""
+    parents = dict(db.session.execute(select(Region.code, Region.parent_code)).all())
+    if region not in parents:
+        raise Invalid("region", _("“%(code)s” is not an M49 region.", code=region[:20]))
+    rows = db.session.execute(select(Country.id, Country.region_code))
+    return frozenset(country for country, code in rows if region in ancestors(code, parents))
+
+
+def ancestors(code: str | None, parents: dict[str, str | None]) -> Iterable[str]:
+    """A region and everything it lies in, from the bottom up."""
+    while code is not None:
+        yield code
+        code = parents.get(code)

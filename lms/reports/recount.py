@@ -1,0 +1,240 @@
+"""A second, independent count: plain Python over plain rows, sharing nothing with the queries it checks.
+
+Slow and simple on purpose. `lms report verify` and the tests compare the two.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import product
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Table, select
+
+from lms.attendance.models import Correction, Credit
+from lms.catalogue.models import Lecture, Series
+from lms.certificates.models import Award, Certificate
+from lms.core.db import Base, db
+from lms.core.roles import SYSTEM
+from lms.enrolment.models import Enrolment
+from lms.people.models import Country, Partnership, Person, PersonCountry, Region
+from lms.reports.queries import Slice, count
+
+_TABLES = (Person, PersonCountry, Country, Region, Partnership, Series, Lecture, Credit, Correction, Enrolment, Award)
+QUESTIONS: tuple[tuple[str, ...], ...] = (
+    (), ("country",), ("region",), ("series",), ("year",), ("month",), ("sector",), ("gender",), ("source",),
+    ("language",), ("country", "year"), ("series", "sector"),
+)  # fmt: skip
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something that is counted, with all that it may be filtered and grouped by."""
+
+    kind: str
+    who: int
+    what: int
+    day: date
+    series: str
+    language: str
+    country: str | None
+    region: str | None
+    partner: bool
+    sector: str | None
+    gender: str | None
+    source: str | None
+    ms: int
+
+
+class Rows:
+    """All rows of the tables that are counted from, as they are now, and the facts in them."""
+
+    def __init__(self, zone: str) -> None:
+        self.zone = ZoneInfo(zone)
+        self.tables = {model.__tablename__: self._read(model) for model in (*_TABLES, Certificate)}
+        self.people = {row["id"]: row for row in self.tables["person"]}
+        self.countries = {row["id"]: row for row in self.tables["country"]}
+        self.series = {row["id"]: row for row in self.tables["series"]}
+        self.parents = {row["code"]: row["parent_code"] for row in self.tables["region"]}
+        self.histories: dict[int, list[tuple[int, date, int | None]]] = defaultdict(list)
+        for row in self.tables["person_country"]:
+            self.histories[self.root(row["person_id"])].append((row["person_id"], row["since"], row["country_id"]))
+        self.held = {row["id"]: row for row in self.tables["lecture"] if row["state"] == "held" and row["actual_start"]}
+        self.facts = [*self._attendances(), *self._registrations(), *self._certificates()]
+
+    @staticmethod
+    def _read(model: type[Base]) -> list[Row]:
+        assert isinstance(model.__table__, Table)
+        wide = {"lectures", "materials", "interpretation", "abstract", "description", "organisation", "job_title"}
+        columns = [column for column in model.__table__.columns if column.name not in wide]
+        return [dict(row) for row in db.session.execute(select(*columns)).mappings()]
+
+    def root(self, person: int) -> int:
+        """Who somebody is after merges."""
+        found: int | None = self.people[person]["canonical_id"]
+        return person if found is None else found
+
+    def day(self, moment: datetime) -> date:
+        """The day of an instant in the reporting zone."""
+        return moment.astimezone(self.zone).date()
+
+    def country_of(self, person: int, day: date) -> int | None:
+        """The country of a person (after merges) on a day."""
+        for mine in (True, False):
+            held = [row for row in self.histories[person] if (row[0] == person) == mine and row[1] <= day]
+            if held:
+                country = sorted(held, key=lambda row: row[1])[-1][2]
+                if country is not None:
+                    return country
+        return None
+
+    def is_partner(self, country: int | None, day: date) -> bool:
+        """Whether a country is a partner on a day."""
+        return any(
+            row["country_id"] == country and row["since"] <= day and (row["until"] is None or day <= row["until"])
+            for row in self.tables["partnership"]
+        )
+
+    def _fact(self, kind: str, who: int, what: int, day: date, series: int, country: int | None, **more: Any) -> Fact:
+        person = self.people[who]
+        land = self.countries.get(country) if country is not None else None
+        given = {"sector": person["sector"], "gender": person["gender"], "source": None, "ms": 0}
+        given["language"] = self.series[series]["language"]
+        return Fact(
+            kind=kind, who=who, what=what, day=day, series=self.series[series]["slug"],
+            country=land["code"] if land else None, region=land["region_code"] if land else None,
+            partner=self.is_partner(country, day), **(given | more),
+        )  # fmt: skip
+
+    def _attendances(self) -> Iterator[Fact]:
+        set_by_hand = {
+            (row["lecture_id"], row["person_id"]): row["outcome"]
+            for row in self.tables["correction"]
+            if row["withdrawn_at"] is None
+        }
+        found: dict[tuple[int, int], list[Row]] = defaultdict(list)
+        for row in self.tables["credit"]:
+            outcome = set_by_hand.get((row["lecture_id"], row["person_id"]), row["outcome"])
+            if outcome == "attended" and row["lecture_id"] in self.held:
+                found[row["lecture_id"], self.root(row["person_id"])].append(row)
+        for (lecture_id, person), rows in found.items():
+            lecture = self.held[lecture_id]
+            day = self.day(lecture["actual_start"])
+            rows.sort(key=lambda row: (row["person_id"] != person, row["person_id"]))
+            yield self._fact(
+                "attendance", person, lecture_id, day, lecture["series_id"], self.country_of(person, day),
+                language=lecture["language"], sector=rows[0]["sector"], gender=rows[0]["gender"],
+                source=rows[0]["source"], ms=max(row["present_ms"] for row in rows),
+            )  # fmt: skip
+
+    def _registrations(self) -> Iterator[Fact]:
+        first: dict[tuple[int, int], Row] = {}
+        for row in sorted(self.tables["enrolment"], key=lambda row: (row["registered_at"], row["id"])):
+            first.setdefault((row["series_id"], self.root(row["person_id"])), row)
+        for (series, person), row in first.items():
+            day = self.day(row["registered_at"])
+            yield self._fact("registration", person, row["id"], day, series, row["registered_country_id"])
+
+    def _certificates(self) -> Iterator[Fact]:
+        states: dict[int, set[str]] = defaultdict(set)
+        for row in self.tables["certificate"]:
+            states[row["award_id"]].add(str(row["state"]))
+        first: dict[tuple[int, int, str], Row] = {}
+        awards = [row for row in self.tables["award"] if states[row["id"]] & {"valid", "withdrawn"}]
+        for row in sorted(awards, key=lambda row: ("valid" not in states[row["id"]], row["awarded_at"])):
+            first.setdefault((row["series_id"], self.root(row["person_id"]), row["kind"]), row)
+        for (series, person, _kind), row in first.items():
+            day = self.day(row["awarded_at"])
+            yield self._fact("certificate", person, row["id"], day, series, self.country_of(person, day))
+
+    def region_holds(self, region: str, code: str | None) -> bool:
+        """Whether a region is another one or holds it."""
+        while code is not None and code != region:
+            code = self.parents[code]
+        return code == region
+
+
+def _value(fact: Fact, dimension: str) -> str | None:
+    if dimension == "year":
+        return str(fact.day.year)
+    if dimension == "month":
+        return fact.day.isoformat()[:7]
+    value = getattr(fact, dimension)
+    return None if value is None else str(value)
+
+
+def figures(rows: Rows, asked: Slice, dimensions: tuple[str, ...], at: datetime) -> dict[Any, dict[str, int | float]]:
+    """Key (a tuple, one value a dimension) → the figures, counted one group after the other."""
+    today = rows.day(at)
+    about_people = asked.country is not None or asked.region is not None or asked.partner is not None
+    by_people = about_people or bool({"country", "region", "sector", "gender", "source"}.intersection(dimensions))
+
+    def within(day: date, series: str) -> bool:
+        early = asked.from_day is not None and day < asked.from_day
+        late = asked.to_day is not None and day > asked.to_day
+        return not early and not late and asked.series in (None, series)
+
+    def wanted(fact: Fact) -> bool:
+        return (
+            within(fact.day, fact.series)
+            and (asked.country is None or fact.country == asked.country)
+            and (asked.region is None or rows.region_holds(asked.region, fact.region))
+            and (asked.partner is None or fact.partner == asked.partner)
+        )
+
+    groups: dict[tuple[str | None, ...], list[Fact]] = defaultdict(list)
+    for fact in rows.facts:
+        if wanted(fact):
+            groups[tuple(_value(fact, name) for name in dimensions)].append(fact)
+    sessions: dict[tuple[str | None, ...], set[int]] = defaultdict(set)
+    for key, facts in groups.items():
+        sessions[key] = {fact.what for fact in facts if fact.kind == "attendance"}
+    if not by_people:
+        for lecture in rows.held.values():
+            day, series = rows.day(lecture["actual_start"]), rows.series[lecture["series_id"]]["slug"]
+            if within(day, series):
+                values = {"series": series, "language": lecture["language"]}
+                values |= {"year": str(day.year), "month": day.isoformat()[:7]}
+                sessions[tuple(values[name] for name in dimensions)].add(lecture["id"])
+    if not dimensions:
+        groups.setdefault((), [])
+    return {key: _count(rows, groups.get(key, []), sessions[key], today) for key in {*groups, *sessions}}
+
+
+def _count(rows: Rows, facts: list[Fact], sessions: set[int], today: date) -> dict[str, int | float]:
+    attendances = [fact for fact in facts if fact.kind == "attendance"]
+    countries = {fact.country for fact in attendances if fact.country is not None}
+    ids = {row["code"]: row["id"] for row in rows.countries.values()}
+    hours = sum(fact.ms for fact in attendances) / 3_600_000
+    return {
+        "sessions": len(sessions),
+        "participants": len({fact.who for fact in attendances}),
+        "attendances": len(attendances),
+        "countries": len(countries),
+        "partner_countries": sum(rows.is_partner(ids[code], today) for code in countries),
+        "registrations": sum(fact.kind == "registration" for fact in facts),
+        "contact_hours": int(hours * 10 + 0.5) / 10,
+        "certificates": sum(fact.kind == "certificate" for fact in facts),
+    }
+
+
+def differences(rows: Rows, asked: Slice, dimensions: tuple[str, ...], at: datetime) -> list[str]:
+    """Where the reports and the second count disagree, a line each; empty where they agree."""
+    report = count(asked, dimensions, by=SYSTEM, at=at)
+    said: dict[Any, dict[str, int | float]] = {group.keys: group.figures.as_json() for group in report.groups}
+    if not dimensions:
+        said = {(): report.totals.as_json()}
+    found = figures(rows, asked, dimensions, at)
+    nothing = dict.fromkeys(report.totals.as_json(), 0)
+    lines = []
+    for key, name in product(sorted({*said, *found}, key=str), nothing):
+        one, other = said.get(key, nothing)[name], found.get(key, nothing)[name]
+        if one != other:
+            lines.append(f"{name} of {'/'.join(map(str, key)) or 'everything'}: reported {one}, recounted {other}")
+    return lines
