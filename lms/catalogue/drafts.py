@@ -96,13 +96,18 @@ def _is_unwanted(sign: str) -> bool:
 
 def is_web_address(text: str) -> bool:
     """Whether this is an http or https address with a host and nothing that hides another."""
-    if len(text) > 2000 or any(ord(sign) < 33 or ord(sign) == 127 for sign in text) or "\\" in text:
+    if len(text) > 2000 or "\\" in text or any(sign.isspace() or _is_unwanted(sign) for sign in text):
         return False
     try:
         parts = urlsplit(text)
         return parts.scheme.lower() in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         return False
+
+
+def is_slug(text: str) -> bool:
+    """Whether a series can have this name in addresses: small letters, digits, single hyphens."""
+    return len(text) <= 80 and _SLUG.fullmatch(text) is not None
 
 
 def is_language(code: str) -> bool:
@@ -183,7 +188,7 @@ def checked_series(draft: SeriesDraft) -> SeriesDraft:
     """The series as it is stored, addresses and country codes apart. Invalid names every field that is wrong."""
     check = _Check()
     slug = draft.slug.strip()
-    if not _SLUG.fullmatch(slug) or len(slug) > 80:
+    if not is_slug(slug):
         check.wrong("slug", _("Use small letters a to z, digits and single hyphens, 80 signs at most."))
     elif slug in RESERVED_SLUGS:
         check.wrong("slug", _("This name is taken by the pages themselves. Choose another."))
@@ -192,6 +197,9 @@ def checked_series(draft: SeriesDraft) -> SeriesDraft:
     for name, day in (("starts_on", draft.starts_on), ("ends_on", draft.ends_on)):
         if day is not None and not 1990 <= day.year <= 2100:
             check.wrong(name, _("Write a year between %(first)s and %(last)s.", first=1990, last=2100))
+    for code in draft.countries or ():
+        if not code.isascii() or not code.isprintable() or len(code) > 16:
+            check.wrong("countries", _("Write codes of countries, such as KE."))
     value = replace(
         draft,
         slug=slug,
@@ -201,7 +209,7 @@ def checked_series(draft: SeriesDraft) -> SeriesDraft:
         visibility=check.choice("visibility", Visibility, draft.visibility),
         admission=check.choice("admission", Admission, draft.admission),
         capacity=None if draft.capacity is None else check.whole("capacity", draft.capacity, 1, MAX_CAPACITY),
-        countries=tuple(dict.fromkeys(code.strip().upper() for code in draft.countries)) if draft.countries else None,
+        countries=_distinct(code.upper() for code in draft.countries or ()) or None,
         instructors=_distinct(draft.instructors),
         policy=checked_policy(draft.policy, check),
     )
@@ -250,4 +258,4 @@ def _checked_materials(given: Iterable[Mapping[str, Any]], check: _Check) -> tup
 
 
 def _distinct(values: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(value.strip() for value in values if value.strip()))
+    return tuple(dict.fromkeys(line for value in values if (line := clean_line(value))))

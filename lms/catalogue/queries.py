@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Select, and_, exists, false, func, or_, select, true
 from sqlalchemy.orm import selectinload
 
+from lms.catalogue.drafts import is_slug
 from lms.catalogue.models import (
     Admission,
     Lecture,
@@ -29,7 +30,6 @@ from lms.catalogue.rules import may_see_lecture, may_see_series, planned_end
 from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import Actor
-from lms.people.models import Person
 from lms.people.queries import addresses_of
 
 OPEN_STATES = (LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
@@ -62,7 +62,7 @@ class SeriesFilter:
 
 def get_series(slug: str, *, by: Actor) -> Series:
     """The series of this address. NotFound where there is none or it is not theirs to see."""
-    return _seen(db.session.scalar(select(Series).where(Series.slug == slug).options(*_SERIES)), by)
+    return _seen(find_series(slug), by)
 
 
 def get_series_by_id(series_id: int, *, by: Actor) -> Series:
@@ -78,6 +78,8 @@ def _seen(series: Series | None, by: Actor) -> Series:
 
 def find_series(slug: str) -> Series | None:
     """The series of this address, whoever asks: for actions and commands, never for a door."""
+    if not is_slug(slug):
+        return None
     return db.session.scalar(select(Series).where(Series.slug == slug).options(*_SERIES))
 
 
@@ -201,11 +203,17 @@ def _ids_with(q: str, language: str | None, by: Actor) -> list[int]:
     ]
 
 
-def addresses_shown(persons: Iterable[Person]) -> list[str]:
-    """The primary addresses of instructors in the order given: for those who may edit what they give."""
-    named = list(persons)
-    known = addresses_of([person.id for person in named])
-    return [known[person.id] for person in named if person.id in known]
+def instructor_addresses(items: Sequence[Series | Lecture], *, by: Actor) -> dict[int, list[str] | None]:
+    """The primary addresses of the instructors of each series or lecture, by its id; null where `by` may not see
+    them."""
+    own = {
+        item.id: may_edit_series(item, by) if isinstance(item, Series) else may_edit_lecture(item, by) for item in items
+    }
+    known = addresses_of({person.id for item in items if own[item.id] for person in item.instructors})
+    return {
+        item.id: [known[person.id] for person in item.instructors if person.id in known] if own[item.id] else None
+        for item in items
+    }
 
 
 # Policies

@@ -1,7 +1,5 @@
 """Making and changing series: who may, repeats, seats, policies; on both databases."""
 
-
-
 from __future__ import annotations
 
 from collections.abc import Callable

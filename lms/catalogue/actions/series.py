@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select
 
 from lms.catalogue.actions.naming import add_series_instructors, persons_of
-from lms.catalogue.drafts import PolicyDraft, SeriesDraft, checked_policy, checked_series
+from lms.catalogue.drafts import PolicyDraft, SeriesDraft, checked_policy, checked_series, is_slug
 from lms.catalogue.models import (
     Lecture,
     LectureInstructor,
@@ -125,6 +125,8 @@ def edit_series(slug: str, changes: dict[str, Any], *, by: Actor, at: datetime) 
 
 def locked_series(slug: str) -> Series:
     """The series, its row held until the action ends, as it is committed now. NotFound where there is none."""
+    if not is_slug(slug):
+        raise NotFound
     query = (
         select(Series)
         .where(Series.slug == slug)

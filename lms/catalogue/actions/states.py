@@ -7,7 +7,7 @@ from datetime import datetime
 from lms.catalogue.actions.history import note, record
 from lms.catalogue.actions.lectures import locked_lecture
 from lms.catalogue.actions.naming import check_no_clash
-from lms.catalogue.drafts import clean_text
+from lms.catalogue.drafts import clean_line, clean_text
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import current_policy
 from lms.catalogue.rules import (
@@ -168,7 +168,7 @@ def cancel_lecture(lecture_id: int, *, reason: str, by: Actor, at: datetime) -> 
     lecture = _mine(lecture_id, by)
     check_can_cancel(lecture)
     said = clean_text(reason)
-    if not said:
+    if not clean_line(said):
         raise Invalid("reason", _("Write why the lecture is cancelled: the enrolled will read it."))
     if len(said) > 2000:
         raise Invalid("reason", _("Write at most %(n)s signs.", n=2000))

@@ -1,0 +1,255 @@
+"""The API of series and lectures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask.typing import ResponseReturnValue
+
+from lms.catalogue import queries
+from lms.catalogue.actions import (
+    LectureDraft,
+    PolicyDraft,
+    SeriesDraft,
+    cancel_lecture,
+    edit_lecture,
+    edit_series,
+    end_lecture,
+    postpone_lecture,
+    start_lecture,
+)
+from lms.catalogue.actions.lectures import schedule_or_repeat_lecture
+from lms.catalogue.actions.series import create_or_repeat_series
+from lms.catalogue.models import Lecture, Series
+from lms.catalogue.schemas import (
+    AtIn,
+    CancelIn,
+    LectureIn,
+    LectureOut,
+    LecturePage,
+    PostponeIn,
+    SeriesIn,
+    SeriesOut,
+    SeriesPage,
+    SeriesQuery,
+)
+from lms.core import clock
+from lms.core.roles import Actor, Role
+from lms.web.api import PageQuery, envelope, integer_cursor, rfc3339
+from lms.web.guards import ANYONE, SIGNED_IN, allow
+from lms.web.identity import current_actor
+
+bp = APIBlueprint("catalogue_api", __name__, url_prefix="/api/v1", tag="Catalogue")
+
+_SERIES = (
+    "slug",
+    "title",
+    "description",
+    "language",
+    "visibility",
+    "admission",
+    "starts_on",
+    "ends_on",
+    "capacity",
+    "taken",
+)
+_POLICY = ("min_percent", "min_lectures_percent", "replay_days", "walk_ins", "certificate")
+_LECTURE = (
+    "id",
+    "title",
+    "abstract",
+    "state",
+    "time_zone",
+    "duration_minutes",
+    "language",
+    "interpretation",
+    "delivery",
+    "recording_url",
+    "materials",
+    "reason",
+)
+
+
+def series_objects(found: Sequence[Series], *, by: Actor) -> list[dict[str, Any]]:
+    """Series as JSON, with addresses for those who may change them."""
+    policies = queries.current_policies([series.id for series in found])
+    addresses = queries.instructor_addresses(found, by=by)
+    return [
+        {
+            **{name: getattr(series, name) for name in _SERIES},
+            "countries": [country.code for country in series.countries] or None,
+            "instructors": addresses[series.id],
+            "instructor_names": [person.full_name for person in series.instructors],
+            "policy": {name: getattr(policies[series.id], name) for name in _POLICY},
+        }
+        for series in found
+    ]
+
+
+def lecture_objects(found: Sequence[Lecture], *, by: Actor) -> list[dict[str, Any]]:
+    """Lectures as JSON, with addresses and the way into the meeting for those who may change them."""
+    addresses = queries.instructor_addresses(found, by=by)
+    return [
+        {
+            **{name: getattr(lecture, name) for name in _LECTURE},
+            "series": lecture.series.slug,
+            "starts_at": None if lecture.local_start is None else lecture.local_start.isoformat(),
+            "starts_at_utc": rfc3339(lecture.starts_at),
+            "instructors": addresses[lecture.id],
+            "instructor_names": [person.full_name for person in lecture.instructors],
+            "join_url": lecture.join_url if queries.may_edit_lecture(lecture, by) else None,
+            "actual_start": rfc3339(lecture.actual_start),
+            "actual_end": rfc3339(lecture.actual_end),
+        }
+        for lecture in found
+    ]
+
+
+def _shown_series(series: Series) -> dict[str, Any]:
+    return series_objects([series], by=current_actor())[0]
+
+
+def _shown_lecture(lecture: Lecture) -> dict[str, Any]:
+    return lecture_objects([lecture], by=current_actor())[0]
+
+
+def _fixed(sent: dict[str, Any]) -> dict[str, Any]:
+    """What was sent, lists as tuples: the form of drafts."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in sent.items()}
+
+
+@bp.get("/series")
+@allow(ANYONE)
+@bp.input(SeriesQuery, location="query", arg_name="query")
+@bp.output(SeriesPage)
+def list_series(query: dict[str, Any]) -> ResponseReturnValue:
+    """The series that the caller may see, newest first."""
+    actor = current_actor()
+    wanted = queries.SeriesFilter(**{**query, "cursor": integer_cursor(query["cursor"])})
+    page = envelope(queries.list_series(wanted, by=actor), wanted.limit, lambda series: series.id)
+    return {**page, "items": series_objects(page["items"], by=actor)}
+
+
+@bp.post("/series")
+@allow(Role.ADMINISTRATOR, Role.INSTRUCTOR)
+@bp.input(SeriesIn, arg_name="sent")
+@bp.output(SeriesOut, status_code=201)
+@bp.doc(responses={200: "The same series is there already.", 409: "The slug is taken by something else."})
+def create_series(sent: dict[str, Any]) -> ResponseReturnValue:
+    """Makes a series; the same again answers 200 with the same one."""
+    values = {**_fixed(sent), "policy": PolicyDraft(**sent.get("policy", {}))}
+    series, is_new = create_or_repeat_series(SeriesDraft(**values), by=current_actor(), at=clock.now())
+    return _shown_series(series), 201 if is_new else 200
+
+
+@bp.get("/series/<slug>")
+@allow(ANYONE)
+@bp.output(SeriesOut)
+def get_series(slug: str) -> ResponseReturnValue:
+    """One series."""
+    return _shown_series(queries.get_series(slug, by=current_actor()))
+
+
+@bp.patch("/series/<slug>")
+@allow(SIGNED_IN)
+@bp.input(SeriesIn(partial=True), arg_name="sent")
+@bp.output(SeriesOut)
+@bp.doc(responses={409: "Not now, with the reason."})
+def change_series(slug: str, sent: dict[str, Any]) -> ResponseReturnValue:
+    """Changes what is sent and nothing else."""
+    return _shown_series(edit_series(slug, _fixed(sent), by=current_actor(), at=clock.now()))
+
+
+@bp.get("/series/<slug>/lectures")
+@allow(ANYONE)
+@bp.input(PageQuery, location="query", arg_name="query")
+@bp.output(LecturePage)
+def list_lectures(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
+    """The lectures of a series, in the order in which they were entered."""
+    actor = current_actor()
+    series = queries.get_series(slug, by=actor)
+    cursor, limit = integer_cursor(query["cursor"]), query["limit"]
+    found = queries.list_lectures_page(series.id, by=actor, cursor=cursor, limit=limit)
+    page = envelope(found, limit, lambda lecture: lecture.id)
+    return {**page, "items": lecture_objects(page["items"], by=actor)}
+
+
+@bp.post("/series/<slug>/lectures")
+@allow(SIGNED_IN)
+@bp.input(LectureIn, arg_name="sent")
+@bp.output(LectureOut, status_code=201)
+@bp.doc(responses={200: "The same lecture is there already.", 409: "Not now: an instructor gives another lecture."})
+def create_lecture(slug: str, sent: dict[str, Any]) -> ResponseReturnValue:
+    """Puts a lecture into a series; its time may lie in the past. The same again answers 200 with the same one."""
+    draft = LectureDraft(**_fixed(sent))
+    lecture, is_new = schedule_or_repeat_lecture(slug, draft, by=current_actor(), at=clock.now())
+    return _shown_lecture(lecture), 201 if is_new else 200
+
+
+@bp.get("/lectures/<int:lecture_id>")
+@allow(ANYONE)
+@bp.output(LectureOut)
+def get_lecture(lecture_id: int) -> ResponseReturnValue:
+    """One lecture."""
+    return _shown_lecture(queries.get_lecture(lecture_id, by=current_actor()))
+
+
+@bp.patch("/lectures/<int:lecture_id>")
+@allow(SIGNED_IN)
+@bp.input(LectureIn(partial=True), arg_name="sent")
+@bp.output(LectureOut)
+@bp.doc(responses={409: "Not now, with the reason."})
+def change_lecture(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
+    """Changes what is sent and nothing else; `state: scheduled` publishes a draft."""
+    return _shown_lecture(edit_lecture(lecture_id, _fixed(sent), by=current_actor(), at=clock.now()))
+
+
+@bp.post("/lectures/<int:lecture_id>/start")
+@allow(SIGNED_IN)
+@bp.input(AtIn, arg_name="sent")
+@bp.output(LectureOut)
+@bp.doc(responses={409: "Not now, with the reason."})
+def start(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
+    """Makes a lecture live, whatever the planned time: now, or since a moment in the past."""
+    done = start_lecture(lecture_id, started_at=sent.get("at"), by=current_actor(), at=clock.now())
+    return _shown_lecture(done)
+
+
+@bp.post("/lectures/<int:lecture_id>/end")
+@allow(SIGNED_IN)
+@bp.input(AtIn, arg_name="sent")
+@bp.output(LectureOut)
+@bp.doc(responses={409: "Not now, with the reason."})
+def end(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
+    """Ends a live lecture: now, or at a moment in the past."""
+    done = end_lecture(lecture_id, ended_at=sent.get("at"), by=current_actor(), at=clock.now())
+    return _shown_lecture(done)
+
+
+@bp.post("/lectures/<int:lecture_id>/cancel")
+@allow(SIGNED_IN)
+@bp.input(CancelIn, arg_name="sent")
+@bp.output(LectureOut)
+@bp.doc(responses={409: "Not now, with the reason."})
+def cancel(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
+    """Takes a scheduled lecture off for good; the enrolled are told the reason."""
+    return _shown_lecture(cancel_lecture(lecture_id, reason=sent["reason"], by=current_actor(), at=clock.now()))
+
+
+@bp.post("/lectures/<int:lecture_id>/postpone")
+@allow(SIGNED_IN)
+@bp.input(PostponeIn, arg_name="sent")
+@bp.output(LectureOut)
+@bp.doc(responses={409: "Not now, with the reason."})
+def postpone(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
+    """Moves a lecture to a new time, or off the programme until there is one."""
+    done = postpone_lecture(
+        lecture_id,
+        local_start=sent.get("starts_at"),
+        time_zone=sent.get("time_zone"),
+        by=current_actor(),
+        at=clock.now(),
+    )
+    return _shown_lecture(done)

@@ -1,0 +1,194 @@
+"""The objects of the API: series and lectures, in and out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from apiflask import Schema
+from apiflask.fields import (
+    AwareDateTime,
+    Boolean,
+    Date,
+    Enum,
+    Integer,
+    List,
+    NaiveDateTime,
+    Nested,
+    String,
+)
+from apiflask.validators import Length
+
+from lms.catalogue.models import Admission, CertificateKind, Delivery, LectureState, Visibility, WalkIns
+from lms.core.words import _l
+from lms.web.api import PageQuery
+
+_LOCAL = _l("Write a local time such as 2026-12-02T14:00, without an offset.")
+
+
+class LocalTime(NaiveDateTime):
+    """A local date and time without an offset."""
+
+    default_error_messages = {
+        "invalid": _LOCAL,
+        "invalid_awareness": _LOCAL,
+        "format": _LOCAL,
+        "null": _l("Field may not be null."),
+    }
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+        if not isinstance(value, str) or ":" not in value:
+            raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE)
+        read: datetime = super()._deserialize(value, attr, data, **kwargs)
+        return read
+
+
+class PolicyIn(Schema):
+    """What counts as attended, and what is certified."""
+
+    min_percent = Integer(strict=True)
+    min_lectures_percent = Integer(strict=True)
+    replay_days = Integer(strict=True)
+    walk_ins = Enum(WalkIns, by_value=True)
+    certificate = Enum(CertificateKind, by_value=True, allow_none=True)
+
+
+class SeriesIn(Schema):
+    """A series as it is sent; a missing key takes its default, or stays as it is in a change."""
+
+    slug = String(required=True)
+    title = String(required=True)
+    description = String()
+    language = String()
+    visibility = Enum(Visibility, by_value=True)
+    admission = Enum(Admission, by_value=True)
+    starts_on = Date(allow_none=True)
+    ends_on = Date(allow_none=True)
+    capacity = Integer(strict=True, allow_none=True)
+    countries = List(String(), allow_none=True, validate=Length(max=400))
+    instructors = List(String(), validate=Length(max=100))
+    policy = Nested(PolicyIn)
+
+
+class PolicyOut(Schema):
+    """A policy."""
+
+    min_percent = Integer()
+    min_lectures_percent = Integer()
+    replay_days = Integer()
+    walk_ins = String()
+    certificate = String(allow_none=True)
+
+
+class SeriesOut(Schema):
+    """A series; `instructors` (addresses) is null but to its instructors and administrators."""
+
+    slug = String()
+    title = String()
+    description = String()
+    language = String()
+    visibility = String()
+    admission = String()
+    starts_on = Date(allow_none=True)
+    ends_on = Date(allow_none=True)
+    capacity = Integer(allow_none=True)
+    taken = Integer()
+    countries = List(String(), allow_none=True)
+    instructors = List(String(), allow_none=True)
+    instructor_names = List(String())
+    policy = Nested(PolicyOut)
+
+
+class SeriesPage(Schema):
+    """A page of series."""
+
+    items = List(Nested(SeriesOut))
+    next = String(allow_none=True)
+
+
+class SeriesQuery(PageQuery):
+    """Which series are listed."""
+
+    q = String(load_default="", validate=Length(max=200))
+    language = String(load_default=None, validate=Length(max=16))
+    admission = Enum(Admission, by_value=True, load_default=None)
+    open = Boolean(load_default=None)
+
+
+class MaterialIn(Schema):
+    """A link beside a lecture."""
+
+    title = String(required=True)
+    url = String(required=True)
+
+
+class LectureIn(Schema):
+    """A lecture as it is sent; a missing key takes its default, or stays as it is in a change."""
+
+    title = String(required=True)
+    abstract = String()
+    state = Enum(LectureState, by_value=True)
+    starts_at = LocalTime(allow_none=True)
+    time_zone = String(required=True)
+    duration_minutes = Integer(strict=True)
+    language = String()
+    interpretation = List(String(), validate=Length(max=40))
+    instructors = List(String(), validate=Length(max=100))
+    delivery = Enum(Delivery, by_value=True)
+    join_url = String(allow_none=True)
+    recording_url = String(allow_none=True)
+    materials = List(Nested(MaterialIn))
+
+
+class LectureOut(Schema):
+    """A lecture; `instructors` (addresses) and `join_url` are null but to its instructors and administrators."""
+
+    id = Integer()
+    series = String()
+    title = String()
+    abstract = String()
+    state = String()
+    starts_at = String(allow_none=True)
+    starts_at_utc = String(allow_none=True)
+    time_zone = String()
+    duration_minutes = Integer()
+    language = String()
+    interpretation = List(String())
+    instructors = List(String(), allow_none=True)
+    instructor_names = List(String())
+    delivery = String()
+    join_url = String(allow_none=True)
+    recording_url = String(allow_none=True)
+    materials = List(Nested(MaterialIn))
+    actual_start = String(allow_none=True)
+    actual_end = String(allow_none=True)
+    reason = String(allow_none=True)
+
+
+class LecturePage(Schema):
+    """A page of lectures."""
+
+    items = List(Nested(LectureOut))
+    next = String(allow_none=True)
+
+
+class AtIn(Schema):
+    """When it was, if not now."""
+
+    at = AwareDateTime(
+        allow_none=True,
+        error_messages={"invalid_awareness": _l("Write an instant with an offset, such as 2026-12-02T06:00:00Z.")},
+    )
+
+
+class CancelIn(Schema):
+    """Why."""
+
+    reason = String(required=True)
+
+
+class PostponeIn(Schema):
+    """The new local time and its zone; neither: not yet known."""
+
+    starts_at = LocalTime(allow_none=True)
+    time_zone = String(allow_none=True)

@@ -1,0 +1,554 @@
+"""The API of series and lectures: every call, every status of the contract."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from lms.core import clock
+from tests.factories import Make
+
+SERIES: dict[str, Any] = {
+    "slug": "trade",
+    "title": "Trade",
+    "description": "About trade",
+    "language": "fr",
+    "visibility": "public",
+    "admission": "application",
+    "starts_on": "2026-12-01",
+    "ends_on": "2026-12-31",
+    "capacity": 40,
+    "countries": ["KE", "TZ"],
+    "instructors": ["ines@example.org"],
+    "policy": {
+        "min_percent": 70,
+        "min_lectures_percent": 50,
+        "replay_days": 7,
+        "walk_ins": "ignore",
+        "certificate": "completion",
+    },
+}
+LECTURE: dict[str, Any] = {
+    "title": "Opening",
+    "abstract": "Why",
+    "starts_at": "2036-12-02T14:00:00",
+    "time_zone": "Asia/Shanghai",
+    "duration_minutes": 45,
+    "language": "en",
+    "interpretation": ["ar", "fr"],
+    "instructors": ["ines@example.org"],
+    "delivery": "link",
+    "join_url": "https://meet.example/1",
+    "recording_url": None,
+    "materials": [{"title": "Slides", "url": "https://files.example/s.pdf"}],
+}
+
+
+class Api:
+    """Calls as one person."""
+
+    def __init__(self, client: FlaskClient, headers: dict[str, str]) -> None:
+        self.client, self.headers = client, headers
+
+    def __call__(self, method: str, path: str, json: Any = None, **more: Any) -> TestResponse:
+        if json is not None:
+            more["json"] = json
+        return self.client.open(f"/api/v1{path}", method=method, headers=self.headers, **more)
+
+
+@pytest.fixture
+def ines(client: FlaskClient, make: Make) -> Api:
+    """An instructor."""
+    return Api(client, make.headers(make.person("Ines", "ines@example.org", roles=["instructor"])))
+
+
+@pytest.fixture
+def omar(client: FlaskClient, make: Make) -> Api:
+    """Another instructor."""
+    return Api(client, make.headers(make.person("Omar", "omar@example.org", roles=["instructor"])))
+
+
+@pytest.fixture
+def admin(client: FlaskClient, make: Make) -> Api:
+    """An administrator."""
+    return Api(client, make.headers(make.person("Ada", roles=["administrator"])))
+
+
+@pytest.fixture
+def reporter(client: FlaskClient, make: Make) -> Api:
+    """A reporter."""
+    return Api(client, make.headers(make.person("Rita", roles=["reporter"])))
+
+
+@pytest.fixture
+def trainee(client: FlaskClient, make: Make) -> Api:
+    """Somebody without a role."""
+    return Api(client, make.headers(make.person("Tariq")))
+
+
+@pytest.fixture
+def anyone(client: FlaskClient) -> Api:
+    """No token."""
+    return Api(client, {})
+
+
+def fields(answer: TestResponse) -> list[str]:
+    """The fields that a 422 names."""
+    assert answer.status_code == 422, answer.json
+    assert answer.mimetype == "application/problem+json"
+    assert answer.json["status"] == 422
+    assert all(error["reason"] for error in answer.json["errors"])
+    return [error["field"] for error in answer.json["errors"]]
+
+
+@pytest.mark.databases
+def test_series_created_read_repeated_and_taken(ines: Api, admin: Api, anyone: Api) -> None:
+    made = ines("POST", "/series", SERIES)
+    assert made.status_code == 201
+    assert made.json == {**SERIES, "taken": 0, "instructor_names": ["Ines"]}
+    again = ines("POST", "/series", SERIES)
+    assert (again.status_code, again.json) == (200, made.json)
+    other = ines("POST", "/series", {**SERIES, "title": "Trades"})
+    assert (other.status_code, other.json["status"]) == (409, 409)
+    assert "trade" in other.json["detail"]
+    assert admin("GET", "/series/trade").json == made.json
+    assert anyone("GET", "/series/trade").json == {**made.json, "instructors": None}
+
+
+def test_series_missing_keys_take_their_defaults(ines: Api) -> None:
+    made = ines("POST", "/series", {"slug": "a", "title": "A"})
+    assert made.json == {
+        "slug": "a",
+        "title": "A",
+        "description": "",
+        "language": "en",
+        "visibility": "public",
+        "admission": "open",
+        "starts_on": None,
+        "ends_on": None,
+        "capacity": None,
+        "taken": 0,
+        "countries": None,
+        "instructors": ["ines@example.org"],
+        "instructor_names": ["Ines"],
+        "policy": {
+            "min_percent": 60,
+            "min_lectures_percent": 60,
+            "replay_days": 28,
+            "walk_ins": "enrol",
+            "certificate": "participation",
+        },
+    }
+    assert ines("POST", "/series", {"slug": "a", "title": "A"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("changes", "wrong"),
+    [
+        ({"slug": None}, "slug"),
+        ({"slug": "New Series"}, "slug"),
+        ({"title": 5}, "title"),
+        ({"title": ""}, "title"),
+        ({"capacity": "many"}, "capacity"),
+        ({"capacity": True}, "capacity"),
+        ({"capacity": -1}, "capacity"),
+        ({"capacity": 10**12}, "capacity"),
+        ({"visibility": "secret"}, "visibility"),
+        ({"starts_on": "2026-02-30"}, "starts_on"),
+        ({"countries": ["KE", "\ud800"]}, "countries"),
+        ({"countries": "KE"}, "countries"),
+        ({"instructors": ["nobody@example.org\x00"]}, "instructors"),
+        ({"policy": {"min_percent": 101}}, "policy.min_percent"),
+        ({"policy": {"bonus": 1}}, "policy.bonus"),
+        ({"policy": {"walk_ins": "maybe"}}, "policy.walk_ins"),
+        ({"colour": "red"}, "colour"),
+        ({"taken": 0}, "taken"),
+    ],
+)
+def test_series_422_names_the_field(ines: Api, changes: dict[str, Any], wrong: str) -> None:
+    assert wrong in [
+        name.removesuffix(".0").removesuffix(".1") for name in fields(ines("POST", "/series", {**SERIES, **changes}))
+    ]
+
+
+@pytest.mark.databases
+def test_texts_of_any_signs_are_stored_without_harm(ines: Api) -> None:
+    made = ines("POST", "/series", {"slug": "a", "title": "Zo\u00eb\x00 \U0001f9ed", "description": "x\x00\ud800y"})
+    assert (made.status_code, made.json["title"], made.json["description"]) == (201, "Zoë \U0001f9ed", "xy")
+
+
+@pytest.mark.databases
+@pytest.mark.parametrize("slug", ["nothing", "%00", "%ED%A0%80", "a%2Fb", "A"])
+def test_series_404(ines: Api, anyone: Api, slug: str) -> None:
+    assert anyone("GET", f"/series/{slug}").status_code == 404
+    assert ines("PATCH", f"/series/{slug}", {"title": "B"}).status_code == 404
+    assert anyone("GET", f"/series/{slug}/lectures").status_code == 404
+    assert ines("POST", f"/series/{slug}/lectures", LECTURE).status_code == 404
+
+
+def test_series_create_is_for_administrators_and_instructors(
+    admin: Api, trainee: Api, reporter: Api, anyone: Api, ines: Api
+) -> None:
+    assert anyone("POST", "/series", SERIES).status_code == 401
+    assert trainee("POST", "/series", SERIES).status_code == 403
+    assert reporter("POST", "/series", SERIES).status_code == 403
+    assert admin("POST", "/series", SERIES).status_code == 201
+
+
+def test_series_bodies_that_are_none(ines: Api) -> None:
+    assert ines("POST", "/series", data="{", content_type="application/json").status_code == 400
+    assert ines("POST", "/series", data="[]", content_type="application/json").status_code == 400
+    assert ines("POST", "/series", data="a=b", content_type="application/x-www-form-urlencoded").status_code == 415
+    assert fields(ines("POST", "/series", {})) == ["slug", "title"]
+    assert fields(ines("POST", "/series")) == ["slug", "title"]
+
+
+@pytest.mark.databases
+def test_series_patch(ines: Api, omar: Api, admin: Api, trainee: Api, anyone: Api, make: Make) -> None:
+    made = ines("POST", "/series", SERIES).json
+    changed = ines("PATCH", "/series/trade", {"title": "Sea trade", "policy": {"min_percent": 80}})
+    assert changed.status_code == 200
+    assert changed.json == {**made, "title": "Sea trade", "policy": {**made["policy"], "min_percent": 80}}
+    assert admin("PATCH", "/series/trade", {"capacity": None, "countries": None}).json["capacity"] is None
+    assert anyone("PATCH", "/series/trade", {"title": "x"}).status_code == 401
+    for other in (omar, trainee):
+        assert other("PATCH", "/series/trade", {"title": "x"}).status_code == 403
+    assert fields(ines("PATCH", "/series/trade", {"nonsense": 1})) == ["nonsense"]
+    assert fields(ines("PATCH", "/series/trade", {"title": None})) == ["title"]
+    assert fields(ines("PATCH", "/series/trade", {"slug": "sea"})) == ["slug"]
+    assert ines("PATCH", "/series/trade", {}).json["title"] == "Sea trade"
+    assert ines("PATCH", "/series/trade", {"instructors": ["omar@example.org"]}).json["instructors"] is None
+    assert omar("GET", "/series/trade").json["instructors"] == ["omar@example.org"]
+
+
+@pytest.mark.databases
+def test_series_capacity_below_what_is_taken_is_409(ines: Api, make: Make) -> None:
+    person = make.person("Inga", "inga@example.org", roles=["instructor"])
+    series = make.series("full", instructors=[person], capacity=2)
+    make.enrolment(series)
+    make.enrolment(series)
+    inga = Api(ines.client, make.headers(person))
+    assert inga("PATCH", "/series/full", {"capacity": 1}).status_code == 409
+    assert inga("PATCH", "/series/full", {"visibility": "draft"}).status_code == 409
+    assert inga("PATCH", "/series/full", {"capacity": 2}).status_code == 200
+
+
+def test_a_draft_series_is_hidden_from_all_but_its_staff(
+    ines: Api, omar: Api, admin: Api, reporter: Api, trainee: Api, anyone: Api
+) -> None:
+    ines("POST", "/series", {**SERIES, "visibility": "draft"})
+    key = ines("POST", "/series/trade/lectures", LECTURE).json["id"]
+    for who, status in ((ines, 200), (admin, 200), (reporter, 200), (omar, 404), (trainee, 404), (anyone, 404)):
+        assert who("GET", "/series/trade").status_code == status
+        assert who("GET", "/series/trade/lectures").status_code == status
+        assert who("GET", f"/lectures/{key}").status_code == status
+        assert [item["slug"] for item in who("GET", "/series").json["items"]] == (["trade"] if status == 200 else [])
+    for other in (omar, trainee):
+        assert other("PATCH", "/series/trade", {"title": "x"}).status_code == 404
+        assert other("POST", "/series/trade/lectures", LECTURE).status_code == 404
+        assert other("PATCH", f"/lectures/{key}", {"title": "x"}).status_code == 404
+        assert other("POST", f"/lectures/{key}/start", {}).status_code == 404
+    assert omar("POST", "/series", {**SERIES, "visibility": "draft"}).status_code == 409
+    assert reporter("GET", "/series/trade").json["instructors"] is None
+    assert reporter("PATCH", "/series/trade", {"title": "x"}).status_code == 403
+
+
+@pytest.mark.databases
+def test_series_list_is_paged_searched_and_filtered(ines: Api, anyone: Api) -> None:
+    for slug, more in (
+        ("a", {"title": "Кофе и Чай"}),
+        ("b", {"language": "fr", "description": "Coffee for all"}),
+        ("c", {"admission": "nomination"}),
+    ):
+        ines("POST", "/series", {"slug": slug, "title": slug, **more})
+    ines("POST", "/series/c/lectures", {**LECTURE, "title": "Ｃｏｆｆｅｅ"})
+
+    def slugs(query: str) -> list[str]:
+        answer = anyone("GET", f"/series?{query}")
+        assert answer.status_code == 200
+        return [item["slug"] for item in answer.json["items"]]
+
+    assert slugs("") == ["c", "b", "a"]
+    assert slugs("q=КОФЕ чай") == ["a"]
+    assert slugs("q=coffee") == ["c", "b"]
+    assert slugs("q=nothing") == []
+    assert slugs("language=fr") == ["c", "b"]
+    assert slugs("admission=nomination") == ["c"]
+    assert slugs("open=true") == ["c"]
+    assert slugs("open=false") == ["b", "a"]
+    first = anyone("GET", "/series?limit=2").json
+    assert [item["slug"] for item in first["items"]] == ["c", "b"]
+    second = anyone("GET", f"/series?limit=2&cursor={first['next']}").json
+    assert ([item["slug"] for item in second["items"]], second["next"]) == (["a"], None)
+    for query in ("limit=0", "limit=201", "limit=x", "cursor=x", "admission=x", "open=x"):
+        assert fields(anyone("GET", f"/series?{query}")) == [query.split("=", maxsplit=1)[0]]
+
+
+@pytest.mark.databases
+def test_lecture_created_read_and_repeated(ines: Api, admin: Api, anyone: Api, trainee: Api) -> None:
+    ines("POST", "/series", SERIES)
+    made = ines("POST", "/series/trade/lectures", LECTURE)
+    assert made.status_code == 201
+    key = made.json["id"]
+    assert made.json == {
+        **LECTURE,
+        "id": key,
+        "series": "trade",
+        "state": "scheduled",
+        "starts_at_utc": "2036-12-02T06:00:00Z",
+        "instructor_names": ["Ines"],
+        "actual_start": None,
+        "actual_end": None,
+        "reason": None,
+    }
+    again = ines("POST", "/series/trade/lectures", LECTURE)
+    assert (again.status_code, again.json) == (200, made.json)
+    assert ines("POST", "/series/trade/lectures", {**LECTURE, "title": "B", "instructors": []}).status_code == 201
+    hidden = {**made.json, "instructors": None, "join_url": None}
+    for who in (anyone, trainee):
+        assert who("GET", f"/lectures/{key}").json == hidden
+        assert who("GET", "/series/trade/lectures").json["items"][0] == hidden
+    assert admin("GET", f"/lectures/{key}").json == made.json
+
+
+def test_lecture_names_bring_instructors_into_the_series(ines: Api, omar: Api, admin: Api) -> None:
+    ines("POST", "/series", SERIES)
+    ines("POST", "/series/trade/lectures", {**LECTURE, "instructors": ["OMAR@example.org"]})
+    assert omar("GET", "/series/trade").json["instructors"] == ["ines@example.org", "omar@example.org"]
+    assert omar("PATCH", "/series/trade", {"title": "Ours"}).status_code == 200
+
+
+def test_lecture_missing_keys_take_their_defaults(ines: Api) -> None:
+    ines("POST", "/series", SERIES)
+    sent = {"title": "A", "starts_at": "2036-12-02T14:00", "time_zone": "UTC"}
+    made = ines("POST", "/series/trade/lectures", sent).json
+    del made["id"]
+    assert made == {
+        **sent,
+        "starts_at": "2036-12-02T14:00:00",
+        "series": "trade",
+        "abstract": "",
+        "state": "scheduled",
+        "starts_at_utc": "2036-12-02T14:00:00Z",
+        "duration_minutes": 90,
+        "language": "fr",
+        "interpretation": [],
+        "instructors": [],
+        "instructor_names": [],
+        "delivery": "link",
+        "join_url": None,
+        "recording_url": None,
+        "materials": [],
+        "actual_start": None,
+        "actual_end": None,
+        "reason": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "wrong"),
+    [
+        ({"title": " "}, "title"),
+        ({"starts_at": "2036-12-02T14:00:00Z"}, "starts_at"),
+        ({"starts_at": "2036-12-02T14:00:00+08:00"}, "starts_at"),
+        ({"starts_at": "2036-12-02"}, "starts_at"),
+        ({"starts_at": "tomorrow: 9"}, "starts_at"),
+        ({"starts_at": 5}, "starts_at"),
+        ({"starts_at": None}, "starts_at"),
+        ({"starts_at": "2027-03-28T02:30:00", "time_zone": "Europe/Berlin"}, "starts_at"),
+        ({"starts_at": "2027-10-31T02:30:00", "time_zone": "Europe/Berlin"}, "starts_at"),
+        ({"time_zone": "Beijing"}, "time_zone"),
+        ({"time_zone": None}, "time_zone"),
+        ({"duration_minutes": 0}, "duration_minutes"),
+        ({"duration_minutes": 90.5}, "duration_minutes"),
+        ({"language": "klingonese"}, "language"),
+        ({"interpretation": "fr"}, "interpretation"),
+        ({"interpretation": ["zz"]}, "interpretation"),
+        ({"instructors": ["who@example.org"]}, "instructors"),
+        ({"delivery": "post"}, "delivery"),
+        ({"join_url": "javascript:alert(1)"}, "join_url"),
+        ({"join_url": "https://x/\ud800"}, "join_url"),
+        ({"recording_url": "ftp://x.example"}, "recording_url"),
+        ({"materials": [{"title": "x", "url": "data:,"}]}, "materials.0.url"),
+        ({"materials": [{"title": "x"}]}, "materials.0.url"),
+        ({"materials": [{"title": "x", "url": "https://x.example", "size": 1}]}, "materials.0.size"),
+        ({"state": "held"}, "state"),
+        ({"state": "gone"}, "state"),
+        ({"id": 7}, "id"),
+        ({"actual_start": "2026-01-01T00:00:00Z"}, "actual_start"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_lecture_422_names_the_field(ines: Api, changes: dict[str, Any], wrong: str) -> None:
+    ines("POST", "/series", SERIES)
+    assert fields(ines("POST", "/series/trade/lectures", {**LECTURE, **changes})) == [wrong]
+    key = ines("POST", "/series/trade/lectures", LECTURE).json["id"]
+    if wrong != "state":
+        assert fields(ines("PATCH", f"/lectures/{key}", changes)) == [wrong]
+
+
+@pytest.mark.databases
+def test_lecture_clash_is_409_with_the_reason(ines: Api) -> None:
+    ines("POST", "/series", SERIES)
+    ines("POST", "/series/trade/lectures", LECTURE)
+    clash = ines("POST", "/series/trade/lectures", {**LECTURE, "title": "Other", "starts_at": "2036-12-02T14:44:00"})
+    assert clash.status_code == 409
+    assert clash.json["detail"] == "Ines gives “Opening” at that time, from 2036-12-02 06:00 to 06:45 UTC."
+
+
+def test_lecture_writes_are_for_its_staff(ines: Api, omar: Api, trainee: Api, admin: Api, anyone: Api) -> None:
+    ines("POST", "/series", SERIES)
+    key = ines("POST", "/series/trade/lectures", LECTURE).json["id"]
+    calls: list[tuple[str, str, dict[str, Any]]] = [
+        ("POST", "/series/trade/lectures", LECTURE),
+        ("PATCH", f"/lectures/{key}", {"title": "B"}),
+        ("POST", f"/lectures/{key}/start", {}),
+        ("POST", f"/lectures/{key}/end", {}),
+        ("POST", f"/lectures/{key}/cancel", {"reason": "Why"}),
+        ("POST", f"/lectures/{key}/postpone", {}),
+    ]
+    for method, path, body in calls:
+        assert anyone(method, path, body).status_code == 401
+        assert omar(method, path, body).status_code == 403
+        assert trainee(method, path, body).status_code == 403
+        if "lectures/" in path:
+            assert admin(method, path.replace(str(key), "999999"), body).status_code == 404
+            assert admin(method, path.replace(str(key), str(2**40)), body).status_code == 404
+
+
+@pytest.mark.databases
+def test_lecture_patch(ines: Api) -> None:
+    ines("POST", "/series", SERIES)
+    made = ines("POST", "/series/trade/lectures", {**LECTURE, "state": "draft"}).json
+    path = f"/lectures/{made['id']}"
+    changed = ines("PATCH", path, {"title": "New", "materials": [], "join_url": None})
+    assert changed.status_code == 200
+    assert changed.json == {**made, "title": "New", "materials": [], "join_url": None}
+    published = ines("PATCH", path, {"state": "scheduled", "time_zone": "Africa/Nairobi"}).json
+    assert (published["state"], published["starts_at_utc"]) == ("scheduled", "2036-12-02T11:00:00Z")
+    assert fields(ines("PATCH", path, {"state": "live"})) == ["state"]
+    assert fields(ines("PATCH", path, {"starts_at": None})) == ["starts_at"]
+    assert ines("POST", f"{path}/start").status_code == 200
+    refused = ines("PATCH", path, {"starts_at": "2036-12-03T14:00:00"})
+    assert (refused.status_code, bool(refused.json["detail"])) == (409, True)
+    assert ines("PATCH", path, {"recording_url": "https://r.example/1"}).status_code == 200
+
+
+def test_a_draft_lecture_is_hidden_in_a_public_series(ines: Api, anyone: Api, trainee: Api, reporter: Api) -> None:
+    ines("POST", "/series", SERIES)
+    key = ines("POST", "/series/trade/lectures", {**LECTURE, "state": "draft", "starts_at": None}).json["id"]
+    for who, status in ((ines, 200), (reporter, 200), (trainee, 404), (anyone, 404)):
+        assert who("GET", f"/lectures/{key}").status_code == status
+        assert len(who("GET", "/series/trade/lectures").json["items"]) == (1 if status == 200 else 0)
+
+
+@pytest.mark.databases
+def test_lecture_started_and_ended(ines: Api) -> None:
+    ines("POST", "/series", SERIES)
+    path = f"/lectures/{ines('POST', '/series/trade/lectures', LECTURE).json['id']}"
+    assert ines("POST", f"{path}/end", {}).status_code == 409
+    live = ines("POST", f"{path}/start", {})
+    assert (live.status_code, live.json["state"], live.json["actual_end"]) == (200, "live", None)
+    began = datetime.fromisoformat(live.json["actual_start"])
+    assert abs(clock.now() - began) < timedelta(seconds=30)
+    again = ines("POST", f"{path}/start", {})
+    assert (again.status_code, again.json["detail"]) == (409, "This lecture is live.")
+    for state_call in ("cancel", "postpone"):
+        assert (
+            ines("POST", f"{path}/{state_call}", {"reason": "x"} if state_call == "cancel" else {}).status_code == 409
+        )
+    held = ines("POST", f"{path}/end")
+    assert (held.status_code, held.json["state"]) == (200, "held")
+    assert datetime.fromisoformat(held.json["actual_end"]) > began
+    assert ines("POST", f"{path}/end", {}).status_code == 409
+
+
+@pytest.mark.databases
+def test_lecture_of_the_past_is_entered(ines: Api, anyone: Api) -> None:
+    ines("POST", "/series", SERIES)
+    sent = {**LECTURE, "starts_at": "2021-03-04T14:00:00"}
+    path = f"/lectures/{ines('POST', '/series/trade/lectures', sent).json['id']}"
+    assert ines("POST", f"{path}/start", {"at": "2021-03-04T14:02:00+08:00"}).status_code == 200
+    held = ines("POST", f"{path}/end", {"at": "2021-03-04T07:32:00Z"}).json
+    assert (held["state"], held["actual_start"], held["actual_end"]) == (
+        "held",
+        "2021-03-04T06:02:00Z",
+        "2021-03-04T07:32:00Z",
+    )
+    assert anyone("GET", path).json["actual_end"] == "2021-03-04T07:32:00Z"
+
+
+def test_start_and_end_422(ines: Api) -> None:
+    ines("POST", "/series", SERIES)
+    path = f"/lectures/{ines('POST', '/series/trade/lectures', LECTURE).json['id']}"
+    later = (clock.now() + timedelta(hours=1)).astimezone(UTC).isoformat()
+    for body in ({"at": later}, {"at": "2021-03-04T14:00:00"}, {"at": "soon"}, {"at": "0001-01-01T00:00:00+14:00"}):
+        assert fields(ines("POST", f"{path}/start", body)) == ["at"]
+    assert fields(ines("POST", f"{path}/start", {"when": later})) == ["when"]
+    ines("POST", f"{path}/start", {"at": "2026-03-04T14:00:00Z"})
+    for body in ({"at": later}, {"at": "2026-03-04T14:00:00Z"}, {"at": "2026-03-04T13:59:59Z"}):
+        assert fields(ines("POST", f"{path}/end", body)) == ["at"]
+    assert ines("POST", f"{path}/end", {"at": "2026-03-04T15:00:00Z"}).status_code == 200
+
+
+@pytest.mark.databases
+def test_lecture_cancelled(ines: Api, anyone: Api) -> None:
+    ines("POST", "/series", SERIES)
+    path = f"/lectures/{ines('POST', '/series/trade/lectures', LECTURE).json['id']}"
+    for body in ({}, {"reason": ""}, {"reason": None}, {"reason": "\u200b"}):
+        assert fields(ines("POST", f"{path}/cancel", body)) == ["reason"]
+    off = ines("POST", f"{path}/cancel", {"reason": "Fire"})
+    assert (off.status_code, off.json["state"], off.json["reason"]) == (200, "cancelled", "Fire")
+    assert anyone("GET", path).json["reason"] == "Fire"
+    for call in ("start", "end", "postpone"):
+        assert ines("POST", f"{path}/{call}", {}).status_code == 409
+    assert ines("POST", f"{path}/cancel", {"reason": "Fire"}).status_code == 409
+
+
+@pytest.mark.databases
+def test_lecture_postponed(ines: Api) -> None:
+    ines("POST", "/series", SERIES)
+    path = f"/lectures/{ines('POST', '/series/trade/lectures', LECTURE).json['id']}"
+    moved = ines("POST", f"{path}/postpone", {"starts_at": "2036-12-09T10:00:00", "time_zone": "Africa/Nairobi"}).json
+    assert (moved["state"], moved["starts_at_utc"]) == ("scheduled", "2036-12-09T07:00:00Z")
+    off = ines("POST", f"{path}/postpone", {}).json
+    assert (off["state"], off["starts_at"], off["starts_at_utc"]) == ("postponed", None, None)
+    assert ines("POST", f"{path}/postpone").status_code == 409
+    assert ines("POST", f"{path}/start").status_code == 409
+    for body, wrong in (
+        ({"starts_at": "2020-12-09T10:00:00"}, "starts_at"),
+        ({"starts_at": "2037-03-29T02:30:00", "time_zone": "Europe/Berlin"}, "starts_at"),
+        ({"starts_at": "2036-12-09T10:00:00", "time_zone": "Nairobi"}, "time_zone"),
+        ({"time_zone": "UTC"}, "starts_at"),
+        ({"starts_at": "2036-12-09T10:00:00Z"}, "starts_at"),
+    ):
+        assert fields(ines("POST", f"{path}/postpone", body)) == [wrong]
+    back = ines("POST", f"{path}/postpone", {"starts_at": "2036-12-10T10:00:00"}).json
+    assert (back["state"], back["starts_at"], back["time_zone"]) == (
+        "scheduled",
+        "2036-12-10T10:00:00",
+        "Africa/Nairobi",
+    )
+
+
+def test_lectures_are_paged(ines: Api, anyone: Api) -> None:
+    ines("POST", "/series", SERIES)
+    keys = [
+        ines("POST", "/series/trade/lectures", {**LECTURE, "title": str(n), "instructors": []}).json["id"]
+        for n in range(3)
+    ]
+    first = anyone("GET", "/series/trade/lectures?limit=2").json
+    assert [item["id"] for item in first["items"]] == keys[:2]
+    second = anyone("GET", f"/series/trade/lectures?limit=2&cursor={first['next']}").json
+    assert ([item["id"] for item in second["items"]], second["next"]) == (keys[2:], None)
+    assert fields(anyone("GET", "/series/trade/lectures?limit=999")) == ["limit"]
+
+
+def test_a_bad_token_is_401(client: FlaskClient) -> None:
+    nobody = Api(client, {"Authorization": "Bearer nonsense"})
+    assert nobody("GET", "/series").status_code == 401
+    assert nobody("POST", "/series", SERIES).status_code == 401
