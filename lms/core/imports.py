@@ -12,6 +12,7 @@ from lms.core.errors import Fault
 class ImportAnswer:
     """Counts of rows; `rejected` by line with the reason; `unmatched` rows of people not (surely) known.
 
+    `touched`: ids of the known people that were updated, for the slices above; not said outside.
     `matched` rows belong to a known person. The same file again: all `unchanged`, nothing created or updated.
     """
 
@@ -23,6 +24,7 @@ class ImportAnswer:
     rejected: list[Fault] = field(default_factory=list)
     unmatched: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    touched: set[int] = field(default_factory=set)
 
     def as_json(self) -> dict[str, Any]:
         """The object of the API."""

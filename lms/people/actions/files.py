@@ -208,7 +208,7 @@ def publish_people(
     matched = [(row, known[row.key]) for row in rows if row.key in known]
     changed = _update(matched, countries, answer.notes, by=by, at=at)
     answer.matched, answer.updated = len(matched), len(changed)
-    answer.unchanged = len(matched) - len(changed)
+    answer.unchanged, answer.touched = len(matched) - len(changed), set(changed)
     if fresh or changed:
         detail = {"created": len(fresh), "updated": len(changed)}
         audit.record("import_people", by=by, at=at, detail=detail, person=[*ids.values(), *changed])
