@@ -35,7 +35,10 @@ class EnrolmentSource(StrEnum):
 
 class Enrolment(Base):
     """One row a (series, person). `registered_at` and its country never move; `queued_at` orders the line and
-    moves when somebody comes back; `enrolled_at` is when the place was (last) won."""
+    moves when somebody comes back; `enrolled_at` is when the place was won, null for who has had none since.
+
+    A row is never re-pointed when people are merged: whose it is says `person.canonical_id`.
+    """
 
     __tablename__ = "enrolment"
     __table_args__ = (
@@ -56,3 +59,27 @@ class Enrolment(Base):
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     series: Mapped[Series] = relationship()
     person: Mapped[Person] = relationship()
+
+
+class EnrolmentSpan(Base):
+    """A time in which a place was held before its person came back: rosters of then still need it."""
+
+    __tablename__ = "enrolment_span"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    enrolment_id: Mapped[int] = mapped_column(ForeignKey("enrolment.id", ondelete="CASCADE"), index=True)
+    since: Mapped[datetime] = mapped_column(UtcDateTime)
+    until: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class SetAside(Base):
+    """An enrolment that a merge withdrew because its person stood twice in the series, and what it was before.
+
+    Undoing the merge restores it.
+    """
+
+    __tablename__ = "enrolment_set_aside"
+
+    enrolment_id: Mapped[int] = mapped_column(ForeignKey("enrolment.id", ondelete="CASCADE"), primary_key=True)
+    status: Mapped[EnrolmentStatus] = mapped_column(text_enum(EnrolmentStatus))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -6,6 +6,7 @@ names `…_at` is an instant (RFC 3339), and comes to the template as one.
 
 from __future__ import annotations
 
+import re
 import smtplib
 import time
 from collections.abc import Callable, Mapping
@@ -47,7 +48,7 @@ def render(mail: OutboxMail, config: Config) -> EmailMessage:
     message["Date"] = formatdate(usegmt=True)
     message["Message-ID"] = make_msgid(idstring=str(mail.id), domain=urlsplit(config.base_url).hostname)
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(body.strip() + "\n")
+    message.set_content(re.sub(r"\n\s*\n\s*\n", "\n\n", body.strip()) + "\n")
     return message
 
 

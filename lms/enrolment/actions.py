@@ -1,0 +1,385 @@
+"""Enrolling, withdrawing, promoting. Every action first locks the series, so that nobody counts seats meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+
+from lms.catalogue.actions import release_seat, take_seat, take_seats
+from lms.catalogue.models import Series
+from lms.catalogue.queries import get_series_by_id
+from lms.core import audit
+from lms.core.db import action, db, is_sqlite
+from lms.core.errors import Forbidden, Invalid, Refused
+from lms.core.imports import ImportAnswer
+from lms.core.roles import SYSTEM, Actor
+from lms.core.words import _, _n
+from lms.enrolment import notices, rules
+from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentSpan, EnrolmentStatus, SetAside
+from lms.enrolment.queries import doubles_of, find_enrolment, get_enrolment, is_over, list_of_person, standing_of
+from lms.people.actions import StagedPeople, create_person, publish_people
+from lms.people.models import Country, Person, new_public_id
+from lms.people.queries import canonical, countries_of, country_id_of, find_person_by_email, get_country
+from lms.people.rules import checked_address
+
+
+def lock(series_id: int, by: Actor) -> Series:
+    """The series as it is committed now, held against everybody else until the action ends."""
+    query = select(Series).where(Series.id == series_id).with_for_update(key_share=True)
+    db.session.execute(query.execution_options(populate_existing=True))
+    return get_series_by_id(series_id, by=by)
+
+
+@action
+def enrol(
+    series_id: int, person_id: int, *, by: Actor, at: datetime, source: EnrolmentSource | None = None
+) -> Enrolment:
+    """Brings one person into a series: a place, else the waiting list; by the own hand perhaps an application.
+
+    Who is in already stays as is. Who comes back joins the end of the line. Raises Forbidden, Refused.
+    """
+    series = lock(series_id, by)
+    person_id = canonical(person_id)
+    if source is None:
+        source = EnrolmentSource.SELF if by.person_id == person_id else EnrolmentSource.STAFF
+    own = source is EnrolmentSource.SELF and by.person_id == person_id
+    country_id = country_id_of(person_id, at.date())
+    if not own:
+        rules.check_can_move(series, by, country_id)
+    row = find_enrolment(series_id, person_id)
+    decided = not own and row is not None and row.status is EnrolmentStatus.APPLIED
+    if row is not None and row.status in rules.ACTIVE and not decided:
+        return row
+    if own:
+        rules.check_can_enrol_oneself(series, is_over=is_over(series_id))
+        rules.check_is_for_country(series, country_id)
+        if row is not None:
+            rules.check_can_come_back(row.status)
+    elif not rules.is_staff_of(series, by):
+        rules.check_is_for_country(series, country_id)
+    if row is None:
+        row = _insert(series_id, person_id, country_id, source, at)
+    elif row.status not in rules.ACTIVE:
+        _come_back(row, at)
+    if rules.wants_decision(series, source):
+        row.status = EnrolmentStatus.APPLIED
+    else:
+        _seat(row, at)
+    audit.record("enrolment.enrol", by=by, at=at, series=series_id, person=person_id)
+    db.session.flush()
+    notices.tell_state(row, series, at=at)
+    return row
+
+
+def _insert(series_id: int, person_id: int, country_id: int | None, source: EnrolmentSource, at: datetime) -> Enrolment:
+    """A row without a place yet. One a (series, person) holds whatever happens beside us."""
+    values = {
+        "public_id": new_public_id(),
+        "series_id": series_id,
+        "person_id": person_id,
+        "status": EnrolmentStatus.WAITLISTED,
+        "source": source,
+        "registered_at": at,
+        "registered_country_id": country_id,
+        "queued_at": at,
+    }
+    _insert_rows([values])
+    query = select(Enrolment).where(Enrolment.series_id == series_id, Enrolment.person_id == person_id)
+    return db.session.scalars(query).one()
+
+
+def _insert_rows(rows: list[dict[str, object]]) -> None:
+    if rows:
+        into = insert_sqlite if is_sqlite() else insert_postgresql
+        statement = into(Enrolment).on_conflict_do_nothing(index_elements=["series_id", "person_id"])
+        db.session.connection().execute(statement, rows)
+
+
+def _come_back(row: Enrolment, at: datetime) -> None:
+    """Puts somebody who had left at the end of the line, and keeps the time in which a place was held."""
+    _keep_span(row)
+    row.queued_at, row.enrolled_at, row.withdrawn_at = at, None, None
+
+
+def _keep_span(row: Enrolment) -> None:
+    if row.enrolled_at is not None and row.withdrawn_at is not None and row.withdrawn_at > row.enrolled_at:
+        db.session.add(EnrolmentSpan(enrolment_id=row.id, since=row.enrolled_at, until=row.withdrawn_at))
+
+
+def _seat(row: Enrolment, at: datetime) -> None:
+    """A place while there is one, else the waiting list."""
+    if take_seat(row.series_id):
+        row.status, row.enrolled_at = EnrolmentStatus.ENROLLED, at
+    else:
+        row.status = EnrolmentStatus.WAITLISTED
+
+
+@action
+def withdraw(series_id: int, person_id: int, *, by: Actor, at: datetime) -> Enrolment:
+    """Gives up a person's place, wait or application; a freed place goes to the next in line.
+
+    Who has withdrawn already stays so. Raises Forbidden, Refused (nothing to give up).
+    """
+    series = lock(series_id, by)
+    person_id = canonical(person_id)
+    if by.person_id != person_id:
+        rules.check_can_move(series, by, country_id_of(person_id, at.date()))
+    row = find_enrolment(series_id, person_id)
+    if row is None:
+        raise Refused(_("There is no place to give up."))
+    if row.status is not EnrolmentStatus.WITHDRAWN:
+        rules.check_can_withdraw(row.status)
+        leave(row, series, by=by, at=at)
+        audit.record("enrolment.withdraw", by=by, at=at, series=series_id, person=person_id)
+        notices.tell_state(row, series, at=at)
+    return row
+
+
+def leave(row: Enrolment, series: Series, *, by: Actor, at: datetime) -> None:
+    """Withdraws a row of the locked series and promotes the next in line, within the running action."""
+    held = row.status is EnrolmentStatus.ENROLLED
+    row.status, row.withdrawn_at = EnrolmentStatus.WITHDRAWN, at
+    db.session.flush()
+    if held:
+        release_seat(series.id)
+        promote(series.id, by=by, at=at)
+
+
+@action
+def promote(series_id: int, *, by: Actor, at: datetime) -> list[Enrolment]:
+    """Gives free places to those who wait, in the order of the line; returns who won one.
+
+    They are told, unless the series is over.
+    """
+    db.session.execute(select(Series.id).where(Series.id == series_id).with_for_update(key_share=True))
+    waiting = (
+        select(Enrolment.id)
+        .where(Enrolment.series_id == series_id, Enrolment.status == EnrolmentStatus.WAITLISTED)
+        .order_by(Enrolment.queued_at, Enrolment.id)
+    )
+    ids = list(db.session.scalars(waiting))
+    granted = take_seats(series_id, len(ids)) if ids else 0
+    won: list[Enrolment] = []
+    for start in range(0, granted, 500):
+        query = select(Enrolment).where(Enrolment.id.in_(ids[start : min(start + 500, granted)]))
+        won += db.session.scalars(query.order_by(Enrolment.queued_at, Enrolment.id))
+    for row in won:
+        row.status, row.enrolled_at = EnrolmentStatus.ENROLLED, at
+    if won:
+        db.session.flush()
+        audit.record("enrolment.promote", by=by, at=at, series=series_id, person=[row.person_id for row in won])
+        if not is_over(series_id):
+            notices.tell_places_won(won, db.session.get_one(Series, series_id), at=at)
+    return won
+
+
+@action
+def set_status(public_id: str, status: EnrolmentStatus, *, by: Actor, at: datetime) -> Enrolment:
+    """Moves somebody: admits (or lets back in), rejects an application, withdraws. The same state again is no change.
+
+    A person may withdraw and come back by the own hand. Raises NotFound, Forbidden, Refused.
+    """
+    row = get_enrolment(public_id, by=by, at=at)
+    series = lock(row.series_id, by)
+    db.session.refresh(row)
+    person_id = canonical(row.person_id)
+    own = by.person_id == person_id
+    if not rules.may_move(series, by, country_id_of(person_id, at.date())):
+        if not own:
+            raise Forbidden
+        if status in {EnrolmentStatus.APPLIED, EnrolmentStatus.REJECTED}:
+            raise Forbidden
+        if row.status is EnrolmentStatus.APPLIED and status is EnrolmentStatus.ENROLLED:
+            raise Forbidden(_("Applications are decided by the organiser."))
+    if row.status is status:
+        return row
+    if status is EnrolmentStatus.WITHDRAWN:
+        return withdraw(row.series_id, person_id, by=by, at=at)
+    rules.check_can_set(row, status)
+    if status is EnrolmentStatus.ENROLLED:
+        by_own_hand = own and not rules.is_staff_of(series, by)
+        source = EnrolmentSource.SELF if by_own_hand else EnrolmentSource.STAFF
+        return enrol(row.series_id, person_id, by=by, at=at, source=source)
+    row.status = status
+    audit.record("enrolment.reject", by=by, at=at, series=row.series_id, person=person_id)
+    db.session.flush()
+    notices.tell_state(row, series, at=at)
+    return row
+
+
+@action
+def enrol_many(
+    series_id: int, person_ids: Sequence[int], *, source: EnrolmentSource, by: Actor, at: datetime
+) -> dict[int, EnrolmentStatus]:
+    """Brings many in at once, without mail; returns where each of them stands now.
+
+    Places are given in the order of `person_ids`; who finds none waits, in this order. A walk-in who finds no
+    place is not put in line: who was no row is then missing in the answer. Who withdrew or was rejected stays so;
+    only a walk-in comes back by turning up, and leaves an application undecided.
+    """
+    series = lock(series_id, by)
+    if not rules.is_staff_of(series, by):
+        raise Forbidden
+    walk_in = source is EnrolmentSource.WALK_IN
+    wanted = list(dict.fromkeys(person_ids))
+    standing = standing_of(series_id, wanted)
+    comes = EnrolmentStatus.WITHDRAWN if walk_in else EnrolmentStatus.APPLIED
+    entering = [pid for pid in wanted if pid not in standing or standing[pid][1] is comes]
+    seated = set(entering[: take_seats(series_id, len(entering))] if entering else [])
+    staying = [pid for pid in entering if pid in seated or not walk_in]
+    countries = countries_of([pid for pid in staying if pid not in standing], at.date())
+    now = {pid: status for pid, (_row_id, status) in standing.items()}
+    new: list[dict[str, object]] = []
+    for index, pid in enumerate(staying):
+        now[pid] = EnrolmentStatus.ENROLLED if pid in seated else EnrolmentStatus.WAITLISTED
+        enrolled_at = at if pid in seated else None
+        if pid in standing:
+            row = db.session.get_one(Enrolment, standing[pid][0])
+            if row.status is EnrolmentStatus.WITHDRAWN:
+                _come_back(row, at)
+            row.status, row.enrolled_at = now[pid], enrolled_at
+            continue
+        new.append(
+            {
+                "public_id": new_public_id(),
+                "series_id": series_id,
+                "person_id": pid,
+                "status": now[pid],
+                "source": source,
+                "registered_at": at,
+                "registered_country_id": countries.get(pid),
+                "queued_at": at + timedelta(microseconds=index),  # apart, so that the line keeps the order given
+                "enrolled_at": enrolled_at,
+            }
+        )
+    _insert_rows(new)
+    db.session.flush()
+    if staying:
+        audit.record("enrolment.enrol_many", by=by, at=at, detail={"source": source}, series=series_id, person=staying)
+    return now
+
+
+@action
+def enrol_by_address(
+    series_id: int,
+    email: str,
+    *,
+    full_name: str | None = None,
+    country: str | None = None,
+    profile: Mapping[str, Any] | None = None,
+    by: Actor,
+    at: datetime,
+) -> Enrolment:
+    """Staff or a focal point enrol one person by the address, which suffices for somebody known.
+
+    Somebody new is made with the name and country (a code; a focal point's own unless given). What is known of a
+    person stays as it is. Raises Forbidden, Refused; Invalid with the field.
+    """
+    series = lock(series_id, by)
+    if not (rules.is_staff_of(series, by) or by.is_focal_point):
+        rules.check_can_move(series, by, None)
+    address = checked_address(email)
+    person = find_person_by_email(address)
+    if person is None:
+        if not full_name:
+            raise Invalid("full_name", _("Nobody is known by this address yet: write the full name too."))
+        if not country and not rules.is_staff_of(series, by) and len(by.country_ids) == 1:
+            country = db.session.get_one(Country, next(iter(by.country_ids))).code
+        rules.check_can_move(series, by, get_country(country).id if country else None)
+        person = create_person(
+            full_name=full_name, email=address, country_code=country, by=by, at=at, **(profile or {})
+        )
+    return enrol(series_id, person.id, by=by, at=at, source=EnrolmentSource.STAFF)
+
+
+@action
+def publish_enrolments(
+    series_id: int, staged: StagedPeople, *, skip_bad_rows: bool, by: Actor, at: datetime
+) -> ImportAnswer:
+    """Makes and updates the people of a file, and enrols them at once, without invitation or mail.
+
+    `created` counts new places, `updated` rows whose person or place changed, `unchanged` the others. Who withdrew
+    or was rejected stays so, which a note says. Without `skip_bad_rows` one bad row makes it Invalid, with all of
+    them, and nothing is written. For administrators.
+    """
+    if not by.is_administrator:
+        raise Forbidden
+    answer, person_ids = publish_people(staged, skip_bad_rows=skip_bad_rows, by=by, at=at)
+    before = standing_of(series_id, person_ids)
+    after = enrol_many(series_id, person_ids, source=EnrolmentSource.FILE, by=by, at=at)
+    changed = {pid for pid, (_row, status) in before.items() if after[pid] is not status} | answer.touched
+    answer.created = sum(1 for pid in after if pid not in before)
+    answer.updated = sum(1 for pid in before if pid in changed)
+    answer.unchanged = len(before) - answer.updated
+    waiting = sum(1 for pid, status in after.items() if pid not in before and status is EnrolmentStatus.WAITLISTED)
+    out = sum(1 for status in after.values() if status not in rules.ACTIVE)
+    if waiting:
+        said = _n("%(num)s person waits for a place.", "%(num)s people wait for a place.", waiting)
+        answer.notes.append(said)
+    if out:
+        said = _n(
+            "%(num)s person withdrew from this series or was rejected before, and stays out: ask the person first.",
+            "%(num)s people withdrew from this series or were rejected before, and stay out: ask them first.",
+            out,
+        )
+        answer.notes.append(said)
+    return answer
+
+
+@action
+def set_aside_doubles(person_id: int, *, by: Actor, at: datetime) -> None:
+    """After a merge: of several rows of one person in a series one speaks on, the others give up what they held.
+
+    The best goes on speaking (a place before a wait, then the longer wait). `restore_set_aside` undoes it.
+    """
+    for rows in doubles_of(person_id):
+        series = lock(rows[0].series_id, SYSTEM)
+        kept = rules.best(rows)
+        for row in rows:
+            if row is kept:
+                continue
+            db.session.add(SetAside(enrolment_id=row.id, status=row.status, at=at))
+            if row.status in rules.ACTIVE:
+                leave(row, series, by=by, at=at)
+
+
+@action
+def restore_set_aside(person_ids: Sequence[int], *, by: Actor, at: datetime) -> None:
+    """After a merge was undone: rows set aside speak again, as they were. A place given away since is waited for,
+    from the old position in the line."""
+    query = (
+        select(SetAside, Enrolment)
+        .join(Enrolment, Enrolment.id == SetAside.enrolment_id)
+        .join(Person, Person.id == Enrolment.person_id)
+        .where(Person.canonical_id.in_(person_ids))
+        .order_by(Enrolment.series_id, Enrolment.queued_at)
+    )
+    for aside, row in db.session.execute(query).all():
+        lock(row.series_id, SYSTEM)
+        db.session.delete(aside)
+        if aside.status is EnrolmentStatus.ENROLLED and not take_seat(row.series_id):
+            _keep_span(row)
+            row.status, row.enrolled_at = EnrolmentStatus.WAITLISTED, None
+        else:
+            row.status = aside.status
+        if row.status in rules.ACTIVE:
+            row.withdrawn_at = None
+        db.session.flush()
+    for person_id in person_ids:
+        set_aside_doubles(person_id, by=by, at=at)
+
+
+@action
+def leave_all(person_id: int, *, by: Actor, at: datetime) -> None:
+    """An erased person waits for nothing and holds no place in a series that goes on; nobody is told.
+
+    Places in series that are over stay as they are: totals and rosters do not change.
+    """
+    for row in list_of_person(person_id):
+        if row.status in rules.ACTIVE and not (row.status is EnrolmentStatus.ENROLLED and is_over(row.series_id)):
+            leave(row, lock(row.series_id, SYSTEM), by=by, at=at)

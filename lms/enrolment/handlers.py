@@ -1,0 +1,99 @@
+"""What enrolment does when lower slices say that something happened."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.queries import get_lecture
+from lms.core.events import (
+    CapacityChanged,
+    LectureCancelled,
+    LecturePostponed,
+    LectureScheduled,
+    MergeUndone,
+    PeopleMerged,
+    PersonErased,
+    PersonExportAsked,
+    handles,
+)
+from lms.core.roles import SYSTEM
+from lms.enrolment.actions import leave_all, promote, restore_set_aside, set_aside_doubles
+from lms.enrolment.notices import instant, tell_lecture
+from lms.enrolment.queries import enrolled_ids, export_of_person, was_postponed
+
+
+@handles(CapacityChanged)
+def fill_places(event: CapacityChanged) -> None:
+    """More places go to who waits."""
+    promote(event.series_id, by=event.by, at=event.at)
+
+
+@handles(LecturePostponed)
+def tell_postponed(event: LecturePostponed) -> None:
+    """Each enrolled person gets the new time, or that there is none yet. What is past is told to nobody."""
+    lecture = get_lecture(event.lecture_id, by=SYSTEM)
+    if lecture.state is LectureState.DRAFT or not _is_ahead(event.old_start, event.new_start, at=event.at):
+        return
+    _tell_time(lecture, event.old_start, event.new_start, at=event.at)
+
+
+@handles(LectureScheduled)
+def tell_new_time(event: LectureScheduled) -> None:
+    """A postponed lecture has its time: told as a postponement with a time. A new lecture is told to nobody."""
+    lecture = get_lecture(event.lecture_id, by=SYSTEM)
+    if _is_ahead(lecture.starts_at, at=event.at) and was_postponed(lecture.id):
+        _tell_time(lecture, None, lecture.starts_at, at=event.at)
+
+
+def _is_ahead(*moments: datetime | None, at: datetime) -> bool:
+    return any(moment is not None and moment > at for moment in moments)
+
+
+def _tell_time(lecture: Lecture, old: datetime | None, new: datetime | None, *, at: datetime) -> None:
+    tell_lecture(
+        "lecture_postponed",
+        lecture,
+        enrolled_ids(lecture.series_id),
+        {"old_at": instant(old), "new_at": instant(new)},
+        expires_at=new,
+        at=at,
+    )
+
+
+@handles(LectureCancelled)
+def tell_cancelled(event: LectureCancelled) -> None:
+    """Each enrolled person hears that the lecture is off, and why."""
+    lecture = get_lecture(event.lecture_id, by=SYSTEM)
+    tell_lecture(
+        "lecture_cancelled",
+        lecture,
+        enrolled_ids(lecture.series_id),
+        {"old_at": instant(lecture.starts_at), "reason": event.reason},
+        expires_at=lecture.starts_at + timedelta(days=1) if lecture.starts_at is not None else None,
+        at=event.at,
+    )
+
+
+@handles(PeopleMerged)
+def unite(event: PeopleMerged) -> None:
+    """Rows stay whose they were; of two in one series one speaks on."""
+    set_aside_doubles(event.kept_id, by=event.by, at=event.at)
+
+
+@handles(MergeUndone)
+def part(event: MergeUndone) -> None:
+    """Rows that were set aside speak again."""
+    restore_set_aside([event.kept_id, event.merged_id], by=event.by, at=event.at)
+
+
+@handles(PersonErased)
+def let_go(event: PersonErased) -> None:
+    """The rows stay, as anonymous as their person; what was wanted of the future is given up."""
+    leave_all(event.person_id, by=event.by, at=event.at)
+
+
+@handles(PersonExportAsked)
+def export(event: PersonExportAsked) -> None:
+    """A person's places, with all their times."""
+    event.parts["enrolment"] = export_of_person(event.person_id)

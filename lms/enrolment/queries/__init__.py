@@ -1,0 +1,50 @@
+"""Every read of enrolments. Ids of people that come out are canonical, and so are those that go in."""
+
+from lms.enrolment.queries.people import (
+    CountryPerson,
+    CountryTotals,
+    country_totals,
+    doubles_of,
+    export_of_person,
+    list_country_people,
+    list_of_person,
+)
+from lms.enrolment.queries.preview import Preview, preview_enrolments
+from lms.enrolment.queries.rosters import enrolled_at_end, enrolled_ids, was_postponed
+from lms.enrolment.queries.rows import find_enrolment, get_enrolment, standing_of
+from lms.enrolment.queries.series import (
+    Place,
+    Seat,
+    count_by_status,
+    get_seat,
+    is_over,
+    list_enrolments,
+    place_of,
+    position_of,
+)
+
+__all__ = [
+    "CountryPerson",
+    "CountryTotals",
+    "Place",
+    "Preview",
+    "Seat",
+    "count_by_status",
+    "country_totals",
+    "doubles_of",
+    "enrolled_at_end",
+    "enrolled_ids",
+    "export_of_person",
+    "find_enrolment",
+    "get_enrolment",
+    "get_seat",
+    "is_over",
+    "list_country_people",
+    "list_enrolments",
+    "list_of_person",
+    "place_of",
+    "position_of",
+    "preview_enrolments",
+    "standing_of",
+    "was_postponed",
+]

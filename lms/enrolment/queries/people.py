@@ -1,0 +1,160 @@
+"""One person's places, and a country's people."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy.orm import aliased, joinedload
+
+from lms.catalogue.models import Series
+from lms.core.db import db
+from lms.core.errors import Forbidden
+from lms.core.roles import Actor
+from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.enrolment.queries.rows import Registered, country_on, day_of, matching, speaking
+from lms.people.models import Country, Person, PersonCountry
+from lms.people.queries import addresses_of
+
+
+@dataclass(frozen=True)
+class CountryPerson:
+    """One of a country's people: in how many series enrolled, waiting, applied."""
+
+    person: Person
+    email: str | None
+    enrolled: int
+    waiting: int
+    applied: int
+
+
+@dataclass(frozen=True)
+class CountryTotals:
+    """A country's people now: known, enrolled somewhere (distinct people), and places by state."""
+
+    people: int
+    people_enrolled: int
+    enrolled: int
+    waiting: int
+    applied: int
+
+
+def doubles_of(person_id: int) -> list[list[Enrolment]]:
+    """Where one person stands in a series with several rows, as after a merge: the rows of each such series."""
+    by_series: dict[int, list[Enrolment]] = {}
+    for row in db.session.scalars(speaking(Enrolment).where(Person.id == person_id).order_by(Enrolment.series_id)):
+        by_series.setdefault(row.series_id, []).append(row)
+    return [rows for rows in by_series.values() if len(rows) > 1]
+
+
+def list_of_person(person_id: int) -> list[Enrolment]:
+    """A person's places with their series, the latest registration first."""
+    query = speaking(Enrolment).where(Person.id == person_id).order_by(Enrolment.registered_at.desc())
+    return list(db.session.scalars(query.options(joinedload(Enrolment.series))))
+
+
+def export_of_person(person_id: int) -> list[dict[str, Any]]:
+    """All that is stored of a person's places, plain, for the person."""
+    query = (
+        select(Enrolment, Series.slug, Series.title, Country.code)
+        .join(Registered, Registered.id == Enrolment.person_id)
+        .join(Series, Series.id == Enrolment.series_id)
+        .outerjoin(Country, Country.id == Enrolment.registered_country_id)
+        .where(Registered.canonical_id == person_id)
+        .order_by(Enrolment.registered_at)
+    )
+    return [
+        {
+            "id": row.public_id,
+            "series": slug,
+            "title": title,
+            "status": row.status.value,
+            "source": row.source.value,
+            "country": country,
+            **{
+                name: moment.isoformat() if (moment := getattr(row, name)) is not None else None
+                for name in ("registered_at", "queued_at", "enrolled_at", "withdrawn_at")
+            },
+        }
+        for row, slug, title, country in db.session.execute(query)
+    ]
+
+
+def list_country_people(
+    country_ids: Collection[int],
+    *,
+    by: Actor,
+    limit: int,
+    cursor: int | None = None,
+    q: str | None = None,
+    at: datetime | None = None,
+) -> list[CountryPerson]:
+    """Up to `limit + 1` of these countries' people by name, after the person whose id is `cursor`."""
+    _check_countries(country_ids, by)
+    query = _people_of(country_ids, day_of(at), Person).order_by(Person.full_name, Person.id).limit(limit + 1)
+    if q:
+        query = query.where(matching(q))
+    if cursor is not None:
+        last = select(Person.full_name).where(Person.id == cursor).scalar_subquery()
+        query = query.where(tuple_(Person.full_name, Person.id) > tuple_(last, cursor))
+    people: list[Person] = list(db.session.scalars(query))
+    ids = [person.id for person in people]
+    addresses = addresses_of(ids)
+    counted: dict[tuple[int, EnrolmentStatus], int] = {}
+    rows = speaking(Person.id, Enrolment.status, func.count()).where(Person.id.in_(ids))
+    for person_id, status, count in db.session.execute(rows.group_by(Person.id, Enrolment.status)):
+        counted[person_id, status] = count
+    return [
+        CountryPerson(
+            person=person,
+            email=addresses.get(person.id),
+            enrolled=counted.get((person.id, EnrolmentStatus.ENROLLED), 0),
+            waiting=counted.get((person.id, EnrolmentStatus.WAITLISTED), 0),
+            applied=counted.get((person.id, EnrolmentStatus.APPLIED), 0),
+        )
+        for person in people
+    ]
+
+
+def country_totals(country_ids: Collection[int], *, by: Actor, at: datetime | None = None) -> CountryTotals:
+    """How many people of these countries are known and where they stand."""
+    _check_countries(country_ids, by)
+    day = day_of(at)
+    ids = _people_of(country_ids, day, Person.id).subquery()
+    people = db.session.scalar(select(func.count()).select_from(ids)) or 0
+    of_country = Person.id.in_(select(ids.c.id))
+    rows = speaking(Enrolment.status, func.count()).where(of_country).group_by(Enrolment.status)
+    places: dict[EnrolmentStatus, int] = dict(db.session.execute(rows).all())
+    distinct = speaking(func.count(Person.id.distinct())).where(
+        of_country, Enrolment.status == EnrolmentStatus.ENROLLED
+    )
+    return CountryTotals(
+        people=people,
+        people_enrolled=db.session.scalar(distinct) or 0,
+        enrolled=places.get(EnrolmentStatus.ENROLLED, 0),
+        waiting=places.get(EnrolmentStatus.WAITLISTED, 0),
+        applied=places.get(EnrolmentStatus.APPLIED, 0),
+    )
+
+
+def _people_of(country_ids: Collection[int], day: date, *columns: Any) -> Select[Any]:
+    member = aliased(Person)
+    ever = (
+        select(member.canonical_id)
+        .join(PersonCountry, PersonCountry.person_id == member.id)
+        .where(PersonCountry.country_id.in_(country_ids))
+    )
+    return select(*columns).where(
+        Person.id.in_(ever),
+        Person.canonical_id == Person.id,
+        Person.erased_at.is_(None),
+        country_on(day).in_(country_ids),
+    )
+
+
+def _check_countries(country_ids: Collection[int], by: Actor) -> None:
+    if not (by.is_reporter or (by.is_focal_point and set(country_ids) <= by.country_ids)):
+        raise Forbidden

@@ -1,0 +1,62 @@
+"""What a file of people would do in a series, before anything is stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lms.catalogue.queries import get_series_by_id
+from lms.core.errors import Fault, Forbidden
+from lms.core.roles import Actor
+from lms.enrolment import rules
+from lms.enrolment.models import EnrolmentStatus
+from lms.enrolment.queries.rows import standing_of
+from lms.people.actions import StagedPeople
+from lms.people.queries import ids_by_email
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Counts of rows: `good` of `rows` can be taken, of people new and known; where they would stand.
+
+    `already` are in, `stay_out` withdrew or were rejected; `places` is what is free, null for no limit.
+    """
+
+    rows: int
+    good: int
+    new_people: int
+    known_people: int
+    would_enrol: int
+    would_wait: int
+    already: int
+    stay_out: int
+    places: int | None
+    rejected: list[Fault] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def preview_enrolments(series_id: int, staged: StagedPeople, *, by: Actor) -> Preview:
+    """What `publish_enrolments` would do at this moment. For administrators."""
+    if not by.is_administrator:
+        raise Forbidden
+    series = get_series_by_id(series_id, by=by)
+    known = ids_by_email([row.key for row in staged.rows])
+    standing = standing_of(series_id, list(known.values()))
+    states = [standing[person_id][1] for person_id in known.values() if person_id in standing]
+    stay_out = sum(1 for status in states if status not in rules.ACTIVE)
+    already = sum(1 for status in states if status in {EnrolmentStatus.ENROLLED, EnrolmentStatus.WAITLISTED})
+    coming = len(staged.rows) - already - stay_out
+    places = None if series.capacity is None else max(0, series.capacity - series.taken)
+    would_enrol = coming if places is None else min(coming, places)
+    return Preview(
+        rows=staged.total,
+        good=len(staged.rows),
+        new_people=len(staged.rows) - len(known),
+        known_people=len(known),
+        would_enrol=would_enrol,
+        would_wait=coming - would_enrol,
+        already=already,
+        stay_out=stay_out,
+        places=places,
+        rejected=list(staged.rejected),
+        notes=list(staged.notes),
+    )

@@ -1,0 +1,103 @@
+"""How enrolments are joined to who people are today, and looked up one by one.
+
+A person is read through `canonical_id`; a row that a merge set aside speaks for nobody.
+Ids of people that come out of here are canonical, and so are those that go in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, ScalarSelect, Select, exists, or_, select
+from sqlalchemy.orm import aliased
+
+from lms.catalogue.queries import get_series_by_id
+from lms.core import clock
+from lms.core.db import db
+from lms.core.errors import NotFound
+from lms.core.roles import Actor
+from lms.enrolment import rules
+from lms.enrolment.models import Enrolment, EnrolmentStatus, SetAside
+from lms.people.models import Person, PersonCountry, PersonEmail
+from lms.people.rules import email_key
+
+Registered = aliased(Person, name="registered")
+"""The person a row was made for; `Person` is who that is today."""
+
+_FEW = 500
+"""Up to so many people are asked for by id; for more the whole series is read."""
+
+
+def speaking(*columns: Any) -> Select[Any]:
+    """Rows that speak for somebody, joined to who that is today."""
+    return (
+        select(*columns)
+        .select_from(Enrolment)
+        .join(Registered, Registered.id == Enrolment.person_id)
+        .join(Person, Person.id == Registered.canonical_id)
+        .where(~exists().where(SetAside.enrolment_id == Enrolment.id))
+    )
+
+
+def country_on(day: date) -> ScalarSelect[Any]:
+    """The country id of the `Person` of the surrounding query on a day: as `people.queries.countries_of`."""
+    member = aliased(Person)
+    return (
+        select(PersonCountry.country_id)
+        .join(member, member.id == PersonCountry.person_id)
+        .where(member.canonical_id == Person.id, PersonCountry.since <= day)
+        .order_by((member.id == member.canonical_id).desc(), PersonCountry.since.desc())
+        .limit(1)
+        .correlate(Person)
+        .scalar_subquery()
+    )
+
+
+def matching(q: str) -> ColumnElement[bool]:
+    """People whose name or address contains `q`, in any case of letters."""
+    member = aliased(Person)
+    address = (
+        select(PersonEmail.id)
+        .join(member, member.id == PersonEmail.person_id)
+        .where(member.canonical_id == Person.id, PersonEmail.key.contains(email_key(q), autoescape=True))
+        .correlate(Person)
+    )
+    return or_(
+        Person.full_name.icontains(q, autoescape=True),
+        Person.native_name.icontains(q, autoescape=True),
+        address.exists(),
+    )
+
+
+def day_of(at: datetime | None) -> date:
+    return (at or clock.now()).date()
+
+
+def find_enrolment(series_id: int, person_id: int) -> Enrolment | None:
+    """The row that speaks for a person in a series, whatever its state."""
+    query = speaking(Enrolment).where(Enrolment.series_id == series_id, Person.id == person_id)
+    return db.session.scalars(query).one_or_none()
+
+
+def standing_of(series_id: int, person_ids: Collection[int]) -> dict[int, tuple[int, EnrolmentStatus]]:
+    """Where these people stand in a series: row id and state by person; who has no row is not in it."""
+    query = speaking(Person.id, Enrolment.id, Enrolment.status).where(Enrolment.series_id == series_id)
+    if len(person_ids) <= _FEW:
+        query = query.where(Person.id.in_(person_ids))
+    asked = set(person_ids)
+    return {pid: (row_id, status) for pid, row_id, status in db.session.execute(query) if pid in asked}
+
+
+def get_enrolment(public_id: str, *, by: Actor, at: datetime | None = None) -> Enrolment:
+    """An enrolment, for the person, those who see all of the series, and the country's focal point; else NotFound."""
+    query = speaking(Enrolment, Person.id, country_on(day_of(at))).where(Enrolment.public_id == public_id)
+    found = db.session.execute(query).one_or_none()
+    if found is None:
+        raise NotFound
+    enrolment, person_id, country_id = found
+    series = get_series_by_id(enrolment.series_id, by=by)
+    if by.person_id == person_id or rules.may_see_all(series, by) or rules.speaks_for(by, country_id):
+        return enrolment  # type: ignore[no-any-return]
+    raise NotFound

@@ -1,0 +1,193 @@
+"""A series' places: the list, the line, the reader's own place, counts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import ColumnElement, func, or_, select
+
+from lms.catalogue.models import Admission, Lecture, LectureState, Series
+from lms.catalogue.queries import get_series_by_id
+from lms.core.db import db
+from lms.core.errors import Refused
+from lms.core.roles import Actor
+from lms.enrolment import rules
+from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.enrolment.queries.rows import country_on, day_of, find_enrolment, matching, speaking
+from lms.people.models import Country, Person
+from lms.people.queries import addresses_of, country_id_of
+
+_TO_COME = (LectureState.DRAFT, LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
+
+
+@dataclass(frozen=True)
+class Seat:
+    """One person's place in a series as staff see it. `position` counts from 1 in the waiting list, else null."""
+
+    enrolment: Enrolment
+    person: Person
+    email: str | None
+    country: str | None
+    position: int | None
+
+    @property
+    def id(self) -> int:
+        """What cursors count by."""
+        return self.enrolment.id
+
+
+@dataclass(frozen=True)
+class Place:
+    """A reader's own place in a series and what can be done about it.
+
+    `refusal` says why one cannot enrol oneself, null where one can. `waiting` is the length of the line.
+    """
+
+    enrolment: Enrolment | None
+    position: int | None
+    waiting: int
+    taken: int
+    capacity: int | None
+    refusal: str | None
+    by_application: bool
+
+    @property
+    def status(self) -> str | None:
+        """The state of the reader's enrolment, null for none."""
+        return self.enrolment.status.value if self.enrolment is not None else None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether there is something to withdraw from."""
+        return self.enrolment is not None and self.enrolment.status in rules.ACTIVE
+
+    @property
+    def free(self) -> int | None:
+        """Places left; null for no limit."""
+        return None if self.capacity is None else self.capacity - self.taken
+
+
+def _visible(series: Series, by: Actor, day: date) -> ColumnElement[bool] | None:
+    """Which rows of a series the actor may read; None for all."""
+    if rules.may_see_all(series, by):
+        return None
+    own = Person.id == (by.person_id or 0)
+    return or_(own, country_on(day).in_(by.country_ids)) if by.is_focal_point else own
+
+
+def list_enrolments(
+    series_id: int,
+    *,
+    by: Actor,
+    limit: int,
+    cursor: int | None = None,
+    q: str | None = None,
+    status: EnrolmentStatus | None = None,
+    at: datetime | None = None,
+) -> list[Seat]:
+    """Up to `limit + 1` places after `cursor`, in the order of registration; withdrawn rows too.
+
+    A focal point sees the own country's people, who is no staff of the series the own row.
+    """
+    series = get_series_by_id(series_id, by=by)
+    day = day_of(at)
+    query = speaking(Enrolment, Person, Country.code).outerjoin(Country, Country.id == country_on(day))
+    query = query.where(Enrolment.series_id == series_id).order_by(Enrolment.id).limit(limit + 1)
+    visible = _visible(series, by, day)
+    if visible is not None:
+        query = query.where(visible)
+    if cursor is not None:
+        query = query.where(Enrolment.id > cursor)
+    if q:
+        query = query.where(matching(q))
+    if status is not None:
+        query = query.where(Enrolment.status == status)
+    return _seats([(row[0], row[1], row[2]) for row in db.session.execute(query)])
+
+
+def get_seat(enrolment: Enrolment, *, at: datetime | None = None) -> Seat:
+    """What staff see of one enrolment that the caller may see."""
+    query = speaking(Enrolment, Person, Country.code).outerjoin(Country, Country.id == country_on(day_of(at)))
+    row = db.session.execute(query.where(Enrolment.id == enrolment.id)).one()
+    return _seats([(row[0], row[1], row[2])])[0]
+
+
+def _seats(rows: list[tuple[Enrolment, Person, str | None]]) -> list[Seat]:
+    addresses = addresses_of([person.id for _enrolment, person, _country in rows])
+    positions = _positions([row[0] for row in rows if row[0].status is EnrolmentStatus.WAITLISTED])
+    return [
+        Seat(
+            enrolment=enrolment,
+            person=person,
+            email=addresses.get(person.id),
+            country=country,
+            position=positions.get(enrolment.id),
+        )
+        for enrolment, person, country in rows
+    ]
+
+
+def _positions(rows: list[Enrolment]) -> dict[int, int]:
+    """The place in the line of waiting rows of one series, by their id."""
+    if not rows:
+        return {}
+    line = (
+        select(
+            Enrolment.id,
+            func.row_number().over(order_by=(Enrolment.queued_at, Enrolment.id)).label("position"),
+        )
+        .where(Enrolment.series_id == rows[0].series_id, Enrolment.status == EnrolmentStatus.WAITLISTED)
+        .subquery()
+    )
+    query = select(line.c.id, line.c.position).where(line.c.id.in_([row.id for row in rows]))
+    return dict(db.session.execute(query).all())
+
+
+def position_of(enrolment: Enrolment) -> int | None:
+    """The place in the waiting list, counted from 1; null for who does not wait."""
+    if enrolment.status is not EnrolmentStatus.WAITLISTED:
+        return None
+    return _positions([enrolment]).get(enrolment.id)
+
+
+def place_of(series: Series, *, by: Actor, at: datetime) -> Place:
+    """The reader's own place in a series that the reader may see."""
+    enrolment = find_enrolment(series.id, by.person_id) if by.person_id is not None else None
+    waiting = count_by_status(series.id)[EnrolmentStatus.WAITLISTED]
+    refusal = None
+    try:
+        rules.check_can_enrol_oneself(series, is_over=is_over(series.id))
+        if by.person_id is not None:
+            rules.check_is_for_country(series, country_id_of(by.person_id, at.date()))
+        if enrolment is not None:
+            rules.check_can_come_back(enrolment.status)
+    except Refused as error:
+        refusal = error.message
+    return Place(
+        enrolment=enrolment,
+        position=position_of(enrolment) if enrolment is not None else None,
+        waiting=waiting,
+        taken=series.taken,
+        capacity=series.capacity,
+        refusal=refusal,
+        by_application=series.admission is Admission.APPLICATION,
+    )
+
+
+def is_over(series_id: int) -> bool:
+    """Whether all lectures of a series were held or cancelled; one without lectures is not over."""
+    states = set(db.session.scalars(select(Lecture.state).where(Lecture.series_id == series_id).distinct()))
+    return bool(states) and not states.intersection(_TO_COME)
+
+
+def count_by_status(
+    series_id: int, *, country_ids: Collection[int] | None = None, at: datetime | None = None
+) -> dict[EnrolmentStatus, int]:
+    """How many stand in each state, of everybody or of the people of some countries."""
+    query = speaking(Enrolment.status, func.count()).where(Enrolment.series_id == series_id)
+    if country_ids is not None:
+        query = query.where(country_on(day_of(at)).in_(country_ids))
+    counted: dict[EnrolmentStatus, int] = dict(db.session.execute(query.group_by(Enrolment.status)).all())
+    return {status: counted.get(status, 0) for status in EnrolmentStatus}
