@@ -21,7 +21,15 @@ from lms.core.roles import SYSTEM, Actor
 from lms.core.words import _, _n
 from lms.enrolment import notices, rules
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentSpan, EnrolmentStatus, SetAside
-from lms.enrolment.queries import doubles_of, find_enrolment, get_enrolment, is_over, list_of_person, standing_of
+from lms.enrolment.queries import (
+    day_of,
+    doubles_of,
+    find_enrolment,
+    get_enrolment,
+    is_over,
+    list_of_person,
+    standing_of,
+)
 from lms.people.actions import StagedPeople, create_person, publish_people
 from lms.people.models import Country, Person, new_public_id
 from lms.people.queries import canonical, countries_of, country_id_of, find_person_by_email, get_country
@@ -48,7 +56,7 @@ def enrol(
     if source is None:
         source = EnrolmentSource.SELF if by.person_id == person_id else EnrolmentSource.STAFF
     own = source is EnrolmentSource.SELF and by.person_id == person_id
-    country_id = country_id_of(person_id, at.date())
+    country_id = country_id_of(person_id, day_of(at))
     if not own:
         rules.check_can_move(series, by, country_id)
     row = find_enrolment(series_id, person_id)
@@ -128,7 +136,7 @@ def withdraw(series_id: int, person_id: int, *, by: Actor, at: datetime) -> Enro
     series = lock(series_id, by)
     person_id = canonical(person_id)
     if by.person_id != person_id:
-        rules.check_can_move(series, by, country_id_of(person_id, at.date()))
+        rules.check_can_move(series, by, country_id_of(person_id, day_of(at)))
     row = find_enrolment(series_id, person_id)
     if row is None:
         raise Refused(_("There is no place to give up."))
@@ -189,7 +197,7 @@ def set_status(public_id: str, status: EnrolmentStatus, *, by: Actor, at: dateti
     db.session.refresh(row)
     person_id = canonical(row.person_id)
     own = by.person_id == person_id
-    if not rules.may_move(series, by, country_id_of(person_id, at.date())):
+    if not rules.may_move(series, by, country_id_of(person_id, day_of(at))):
         if not own:
             raise Forbidden
         if status in {EnrolmentStatus.APPLIED, EnrolmentStatus.REJECTED}:
@@ -232,7 +240,7 @@ def enrol_many(
     entering = [pid for pid in wanted if pid not in standing or standing[pid][1] is comes]
     seated = set(entering[: take_seats(series_id, len(entering))] if entering else [])
     staying = [pid for pid in entering if pid in seated or not walk_in]
-    countries = countries_of([pid for pid in staying if pid not in standing], at.date())
+    countries = countries_of([pid for pid in staying if pid not in standing], day_of(at))
     now = {pid: status for pid, (_row_id, status) in standing.items()}
     new: list[dict[str, object]] = []
     for index, pid in enumerate(staying):

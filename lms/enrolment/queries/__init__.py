@@ -11,7 +11,7 @@ from lms.enrolment.queries.people import (
 )
 from lms.enrolment.queries.preview import Preview, preview_enrolments
 from lms.enrolment.queries.rosters import enrolled_at_end, enrolled_ids, was_postponed
-from lms.enrolment.queries.rows import find_enrolment, get_enrolment, standing_of
+from lms.enrolment.queries.rows import day_of, find_enrolment, get_enrolment, standing_of
 from lms.enrolment.queries.series import (
     Place,
     Seat,
@@ -31,6 +31,7 @@ __all__ = [
     "Seat",
     "count_by_status",
     "country_totals",
+    "day_of",
     "doubles_of",
     "enrolled_at_end",
     "enrolled_ids",

@@ -72,7 +72,8 @@ def matching(q: str) -> ColumnElement[bool]:
 
 
 def day_of(at: datetime | None) -> date:
-    return (at or clock.now()).date()
+    """The organiser's day of a moment, of now without one."""
+    return clock.day_of(at or clock.now(), clock.reporting_zone())
 
 
 def find_enrolment(series_id: int, person_id: int) -> Enrolment | None:

@@ -160,7 +160,7 @@ def place_of(series: Series, *, by: Actor, at: datetime) -> Place:
     try:
         rules.check_can_enrol_oneself(series, is_over=is_over(series.id))
         if by.person_id is not None:
-            rules.check_is_for_country(series, country_id_of(by.person_id, at.date()))
+            rules.check_is_for_country(series, country_id_of(by.person_id, day_of(at)))
         if enrolment is not None:
             rules.check_can_come_back(enrolment.status)
     except Refused as error:

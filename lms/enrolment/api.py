@@ -1,0 +1,160 @@
+"""The API of enrolment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import jsonify, request
+from flask.typing import ResponseReturnValue
+from marshmallow import ValidationError
+
+from lms.catalogue.models import Series
+from lms.catalogue.queries import get_series, may_edit_series
+from lms.core import clock
+from lms.core.errors import Fault, Forbidden, Invalid
+from lms.core.roles import Actor
+from lms.core.words import _
+from lms.enrolment import actions, queries
+from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.enrolment.schemas import EnrolmentIn, EnrolmentOut, EnrolmentPage, EnrolmentQuery, StatusIn
+from lms.people.actions import stage_people
+from lms.people.queries import find_person_by_email
+from lms.web.api import consumes, envelope, integer_cursor, rfc3339
+from lms.web.guards import SIGNED_IN, allow
+from lms.web.identity import current_actor
+
+bp = APIBlueprint("enrolment_api", __name__, url_prefix="/api/v1", tag="Enrolment")
+
+
+def enrolment_object(seat: queries.Seat, series: Series) -> dict[str, Any]:
+    """A place as JSON."""
+    person = seat.person
+    return {
+        "id": seat.enrolment.public_id,
+        "series": series.slug,
+        "email": seat.email,
+        "full_name": person.full_name,
+        "native_name": person.native_name,
+        "country": seat.country,
+        "sector": person.sector,
+        "organisation": person.organisation,
+        "job_title": person.job_title,
+        "gender": person.gender,
+        "locale": person.locale,
+        "time_zone": person.time_zone,
+        "status": seat.enrolment.status,
+        "position": seat.position,
+        "registered_at": rfc3339(seat.enrolment.registered_at),
+    }
+
+
+@bp.get("/series/<slug>/enrolments")
+@allow(SIGNED_IN)
+@bp.input(EnrolmentQuery, location="query", arg_name="query")
+@bp.output(EnrolmentPage)
+@bp.doc(responses={401: "No or bad token", 404: "Not there, or not yours to see"})
+def list_enrolments(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
+    """The places of a series that the caller may see, in the order of registration; withdrawn ones too."""
+    by, limit = current_actor(), query["limit"]
+    series = get_series(slug, by=by)
+    found = queries.list_enrolments(
+        series.id,
+        by=by,
+        limit=limit,
+        cursor=integer_cursor(query["cursor"]),
+        q=query["q"].strip() or None,
+        status=query["status"],
+    )
+    page = envelope(found, limit, lambda seat: seat.id)
+    return {**page, "items": [enrolment_object(seat, series) for seat in page["items"]]}
+
+
+@bp.post("/series/<slug>/enrolments")
+@allow(SIGNED_IN)
+@consumes("multipart/form-data")
+@bp.output(EnrolmentOut, status_code=201)
+@bp.doc(
+    responses={
+        200: "The same place is there already; for a file, what became of its rows.",
+        401: "No or bad token",
+        403: "Not yours to do",
+        404: "Not there, or not yours to see",
+        409: "Not now, with the reason",
+        422: "Which field or row, and why",
+    }
+)
+def create_enrolment(slug: str) -> ResponseReturnValue:
+    """Enrols the caller, or one person (JSON), or by an administrator all people of a file (multipart)."""
+    by, at = current_actor(), clock.now()
+    series = get_series(slug, by=by)
+    if request.mimetype == "multipart/form-data":
+        return _take_file(series, by)
+    given = _given()
+    person_id = _oneself(given, series, by)
+    if person_id is not None:
+        row = actions.enrol(series.id, person_id, by=by, at=at)
+    else:
+        email, full_name = given.pop("email"), given.pop("full_name", None)
+        country = given.pop("country", None)
+        row = actions.enrol_by_address(
+            series.id, email, full_name=full_name, country=country, profile=given, by=by, at=at
+        )
+    return _shown(row, series), 201 if row.registered_at == at else 200
+
+
+def _given() -> dict[str, Any]:
+    try:
+        given: dict[str, Any] = EnrolmentIn().load(request.get_json(silent=True) or {})
+    except ValidationError as error:
+        faults = [
+            Fault(field=str(name), reason=str(reason))
+            for name, reasons in error.messages_dict.items()
+            for reason in (reasons if isinstance(reasons, list) else [reasons])
+        ]
+        raise Invalid(faults=faults) from error
+    return given
+
+
+def _oneself(given: dict[str, Any], series: Series, by: Actor) -> int | None:
+    """The caller's own id where the call is for the caller; staff always say whom they mean."""
+    if "email" not in given:
+        if may_edit_series(series, by) or by.is_focal_point:
+            raise Invalid("email", _("Write whom to enrol."))
+        return by.person_id
+    person = find_person_by_email(given["email"])
+    return by.person_id if person is not None and person.id == by.person_id else None
+
+
+def _take_file(series: Series, by: Actor) -> ResponseReturnValue:
+    if not by.is_administrator:
+        raise Forbidden
+    file = request.files.get("file")
+    if file is None:
+        raise Invalid("file", _("Send a file under the name “file”."))
+    staged = stage_people(file.read())
+    skip = request.form.get("skip_bad_rows", "").strip().lower() in {"1", "true", "yes", "on"}
+    answer = actions.publish_enrolments(series.id, staged, skip_bad_rows=skip, by=by, at=clock.now())
+    return jsonify(answer.as_json())
+
+
+@bp.patch("/enrolments/<public_id>")
+@allow(SIGNED_IN)
+@bp.input(StatusIn, arg_name="sent")
+@bp.output(EnrolmentOut)
+@bp.doc(
+    responses={
+        401: "No or bad token",
+        403: "Not yours to do",
+        404: "Not there, or not yours to see",
+        409: "Not now, with the reason",
+    }
+)
+def change_enrolment(public_id: str, sent: dict[str, EnrolmentStatus]) -> ResponseReturnValue:
+    """Admits, rejects or withdraws somebody; oneself one withdraws and comes back."""
+    row = actions.set_status(public_id, sent["status"], by=current_actor(), at=clock.now())
+    return _shown(row, row.series)
+
+
+def _shown(row: Enrolment, series: Series) -> dict[str, Any]:
+    return enrolment_object(queries.get_seat(row), series)
