@@ -39,7 +39,7 @@ def unite(intervals: Iterable[Interval]) -> list[Interval]:
 
 def clip(intervals: Iterable[Interval], start: int, end: int) -> list[Interval]:
     """The parts of the intervals within [start, end]; what lies outside vanishes."""
-    return [(max(a, start), min(b, end)) for a, b in intervals if a < end and b > start and b > a]
+    return [(max(a, start), min(b, end)) for a, b in intervals if max(a, start) < min(b, end)]
 
 
 def length(intervals: Iterable[Interval]) -> int:
