@@ -14,7 +14,7 @@ from flask_migrate import upgrade
 from lms.app import create_app
 from lms.config import BadSetting, Config
 from lms.core import clock
-from lms.core.errors import DomainError, Fault, Invalid
+from lms.core.errors import DomainError, Fault, Invalid, NotFound
 from lms.core.imports import ImportAnswer
 from lms.core.roles import SYSTEM, Role
 
@@ -116,6 +116,38 @@ def import_people(file: IO[bytes], skip_bad_rows: bool) -> None:
         staged = stage_people(file.read())
         answer, _ids = publish_people(staged, skip_bad_rows=skip_bad_rows, by=SYSTEM, at=clock.now())
         tell_answer(answer)
+
+
+@imports.command("attendance")
+@click.argument("lecture", type=int)
+@click.argument("file", type=click.File("rb"))
+@click.option("--format", "form", default="auto", show_default=True, help="auto or plain.")
+@click.option("--time-zone", help="IANA zone of the times in the file, where they have no offset.")
+@click.option("--date-order", help="mdy, dmy or ymd, where the file leaves it open.")
+@skips_bad_rows
+def import_attendance(
+    lecture: int, file: IO[bytes], form: str, time_zone: str | None, date_order: str | None, skip_bad_rows: bool
+) -> None:
+    """Takes a CSV or XLSX file of who was there, for the lecture of this number.
+
+    Headings in any order: email, joined_at, left_at; name beside or instead of email.
+    """
+    from lms.attendance.actions import publish_attendance, stage_attendance
+
+    with application(), taking(file):
+        try:
+            staged = stage_attendance(
+                lecture,
+                file.read(),
+                file_name=Path(getattr(file, "name", "")).name,
+                format=form,
+                time_zone=time_zone,
+                date_order=date_order,
+                by=SYSTEM,
+            )
+        except NotFound as error:
+            raise click.ClickException(f"there is no lecture {lecture}") from error
+        tell_answer(publish_attendance(staged, skip_bad_rows=skip_bad_rows, by=SYSTEM, at=clock.now()))
 
 
 @contextmanager

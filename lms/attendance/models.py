@@ -85,7 +85,7 @@ class Beat(Base):
 
     join_id: Mapped[int] = mapped_column(ForeignKey("join.id"), primary_key=True)
     seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    received_ms: Mapped[int] = mapped_column(BigInteger)
+    received_ms: Mapped[int] = mapped_column(BigInteger, index=True)
 
 
 class AttendanceImport(Base):

@@ -1,0 +1,35 @@
+"""Every write of attendance: joins and beats, reports, corrections, credits."""
+
+from __future__ import annotations
+
+from lms.attendance.actions.corrections import correct
+from lms.attendance.actions.credits import compact_beats, credit_lecture, delete_credits
+from lms.attendance.actions.imports import (
+    StagedAttendance,
+    drop_kept,
+    keep_file,
+    preview_attendance,
+    publish_attendance,
+    publish_kept,
+    stage_attendance,
+)
+from lms.attendance.actions.joins import open_join, record_beat
+from lms.attendance.actions.people import erase_evidence, recount_people
+
+__all__ = [
+    "StagedAttendance",
+    "compact_beats",
+    "correct",
+    "credit_lecture",
+    "delete_credits",
+    "drop_kept",
+    "erase_evidence",
+    "keep_file",
+    "open_join",
+    "preview_attendance",
+    "publish_attendance",
+    "publish_kept",
+    "record_beat",
+    "recount_people",
+    "stage_attendance",
+]

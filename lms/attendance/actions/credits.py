@@ -1,0 +1,208 @@
+"""Credits: derived from all evidence of a lecture, in bulk, and only what differs is written."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import Table, bindparam, delete, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+
+from lms.attendance import reading, rules
+from lms.attendance.models import Beat, Credit, Join, Outcome, Presence, Source
+from lms.attendance.queries.evidence import beats_of, corrections_in, is_held, pieces, seen_in, span_of
+from lms.attendance.queries.matching import belonging
+from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.queries import policy_for
+from lms.core import audit
+from lms.core.db import action, db, is_sqlite
+from lms.core.errors import NotFound
+from lms.core.roles import Actor
+from lms.people.models import Person
+
+_Values = tuple[int, int, Outcome, Source, int]  # present_ms, percent_tenths, outcome, source, policy_id
+
+
+@action
+def compact_beats(lecture_id: int, *, by: Actor, at: datetime) -> int:  # noqa: ARG001 - as every action
+    """Turns the beats of a lecture that is over into presence; returns how many intervals there were.
+
+    Doing it again, or for beats that came in meanwhile, changes nothing of the union.
+    """
+    lecture = _locked(lecture_id)
+    if lecture.state is LectureState.LIVE:
+        return 0
+    rows = [
+        {
+            "lecture_id": lecture_id,
+            "person_id": person_id,
+            "source": Source.LIVE,
+            "joined_ms": joined,
+            "left_ms": left,
+            "evidence": reading.evidence_of(f"join:{join_id}", joined, left, "live"),
+            "import_id": None,
+            "name": None,
+            "email": None,
+        }
+        for join_id, person_id, _canonical, (joined, left) in beats_of(lecture_id)
+    ]
+    insert_presence(rows)
+    joins = select(Join.id).where(Join.lecture_id == lecture_id)
+    db.session.execute(delete(Beat).where(Beat.join_id.in_(joins)).execution_options(synchronize_session=False))
+    return len(rows)
+
+
+def insert_presence(rows: list[dict[str, Any]]) -> None:
+    """Adds evidence; what is there already stays as it is."""
+    if rows:
+        dialect = insert_sqlite if is_sqlite() else insert_postgresql
+        statement = dialect(cast(Table, Presence.__table__)).on_conflict_do_nothing(
+            index_elements=["lecture_id", "evidence"]
+        )
+        db.session.execute(statement, rows)
+
+
+@action
+def credit_lecture(
+    lecture_id: int,
+    *,
+    by: Actor,
+    at: datetime,
+    only: Collection[int] | None = None,
+    enrolled: set[int] | None = None,
+) -> int:
+    """Writes the credits of a lecture that was held, from all its evidence; returns how many rows changed.
+
+    While it is live, or not held at all, there are none. `only` recounts these people (canonical ids).
+    `enrolled` is what `belonging` answers, where the caller has just asked it.
+    Sector and gender stay as they were when the credit was first written.
+    """
+    lecture = _locked(lecture_id)
+    if not is_held(lecture):
+        return _drop(lecture_id, None)
+    compact_beats(lecture_id, by=by, at=at)
+    wanted = _compute(lecture, only, belonging(lecture) if enrolled is None else enrolled)
+    existing = _existing(lecture_id, only)
+    new = sorted(person_id for person_id in wanted if person_id not in existing)
+    changed = [person_id for person_id, values in wanted.items() if existing.get(person_id, values) != values]
+    gone = [person_id for person_id in existing if person_id not in wanted]
+    _insert(lecture_id, new, wanted, at)
+    _update(lecture_id, changed, wanted, at)
+    if gone:
+        _drop(lecture_id, gone)
+    count = len(new) + len(changed) + len(gone)
+    if count:
+        detail = {"new": len(new), "changed": len(changed), "gone": len(gone)}
+        audit.record("attendance.credit", by=by, at=at, detail=detail, lecture=lecture_id)
+    return count
+
+
+def delete_credits(lecture_id: int, *, by: Actor, at: datetime) -> None:
+    """Takes back all credits of a lecture that is live again, inside the running action."""
+    gone = _drop(lecture_id, None)
+    if gone:
+        audit.record("attendance.uncredit", by=by, at=at, detail={"gone": gone}, lecture=lecture_id)
+
+
+def _locked(lecture_id: int) -> Lecture:
+    query = select(Lecture).where(Lecture.id == lecture_id).with_for_update(of=Lecture)
+    lecture = db.session.scalar(query.execution_options(populate_existing=True))
+    if lecture is None:
+        raise NotFound
+    return lecture
+
+
+def _compute(lecture: Lecture, only: Collection[int] | None, enrolled: set[int]) -> dict[int, _Values]:
+    policy = policy_for(lecture)
+    policy_id, minimum = policy.id, policy.min_percent
+    span = span_of(lecture)
+    counted = enrolled.union(db.session.scalars(select(Credit.person_id).where(Credit.lecture_id == lecture.id)))
+    corrections = corrections_in(lecture.id, only)
+    found: dict[int, _Values] = {}
+    for person_id, seen in seen_in(lecture, only).items():
+        if person_id not in counted and person_id not in corrections:
+            continue
+        summed = rules.sum_up(seen, start=span.start, end=span.end, min_percent=minimum)
+        if summed.present_ms:
+            found[person_id] = (
+                summed.present_ms, summed.percent_tenths, summed.outcome, summed.source, policy_id
+            )  # fmt: skip
+    for person_id, correction in corrections.items():
+        present, tenths, _derived, source, _policy = found.get(
+            person_id, (0, 0, correction.outcome, Source.MANUAL, policy_id)
+        )
+        found[person_id] = (present, tenths, correction.outcome, source, policy_id)
+    return found
+
+
+def _existing(lecture_id: int, only: Collection[int] | None) -> dict[int, _Values]:
+    columns = (Credit.present_ms, Credit.percent_tenths, Credit.outcome, Credit.source, Credit.policy_id)
+    found: dict[int, _Values] = {}
+    for people in [None] if only is None else pieces(only):
+        query = select(Credit.person_id, *columns).where(Credit.lecture_id == lecture_id)
+        if people is not None:
+            query = query.where(Credit.person_id.in_(people))
+        for person_id, *values in db.session.execute(query):
+            found[person_id] = tuple(values)  # type: ignore[assignment]
+    return found
+
+
+def _insert(lecture_id: int, new: list[int], wanted: dict[int, _Values], at: datetime) -> None:
+    rows: list[dict[str, Any]] = []
+    for people in pieces(new):
+        query = select(Person.id, Person.sector, Person.gender).where(Person.id.in_(people))
+        for person_id, sector, gender in db.session.execute(query):
+            present, tenths, outcome, source, policy_id = wanted[person_id]
+            rows.append(
+                {
+                    "lecture_id": lecture_id,
+                    "person_id": person_id,
+                    "present_ms": present,
+                    "percent_tenths": tenths,
+                    "outcome": outcome,
+                    "source": source,
+                    "sector": sector,
+                    "gender": gender,
+                    "policy_id": policy_id,
+                    "computed_at": at,
+                }
+            )
+    if rows:
+        db.session.execute(insert(cast(Table, Credit.__table__)), rows)
+
+
+def _update(lecture_id: int, changed: list[int], wanted: dict[int, _Values], at: datetime) -> None:
+    if not changed:
+        return
+    table = cast(Table, Credit.__table__)
+    statement = (
+        update(table)
+        .where(table.c.lecture_id == lecture_id, table.c.person_id == bindparam("who"))
+        .values(
+            present_ms=bindparam("present"),
+            percent_tenths=bindparam("tenths"),
+            outcome=bindparam("decided"),
+            source=bindparam("seen_by"),
+            policy_id=bindparam("held_under"),
+            computed_at=at,
+        )
+    )
+    rows = []
+    for person_id in changed:
+        present, tenths, outcome, source, policy_id = wanted[person_id]
+        rows.append({"who": person_id, "present": present, "tenths": tenths, "decided": outcome, "seen_by": source,
+                     "held_under": policy_id})  # fmt: skip
+    db.session.connection().execute(statement, rows)
+
+
+def _drop(lecture_id: int, person_ids: list[int] | None) -> int:
+    gone = 0
+    for people in [None] if person_ids is None else pieces(person_ids):
+        statement = delete(Credit).where(Credit.lecture_id == lecture_id)
+        if people is not None:
+            statement = statement.where(Credit.person_id.in_(people))
+        result = db.session.execute(statement.execution_options(synchronize_session=False))
+        gone += result.rowcount  # type: ignore[attr-defined]
+    return gone

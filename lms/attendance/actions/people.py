@@ -1,0 +1,36 @@
+"""What happens here when two people turn out to be one, when that is undone, and when somebody is erased."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import func, or_, select, update
+
+from lms.attendance.actions.credits import credit_lecture
+from lms.attendance.models import Correction, Credit, Presence
+from lms.attendance.queries.evidence import lectures_with_evidence
+from lms.core.db import action, db
+from lms.core.roles import Actor
+from lms.people.models import PersonEmail
+
+
+@action
+def recount_people(person_ids: Collection[int], *, by: Actor, at: datetime) -> None:
+    """Counts these people anew wherever one of them was seen: evidence is read through who somebody is today."""
+    credited = select(Credit.lecture_id).where(Credit.person_id.in_(person_ids)).distinct()
+    for lecture_id in sorted(lectures_with_evidence(person_ids) | set(db.session.scalars(credited))):
+        credit_lecture(lecture_id, by=by, at=at, only=person_ids)
+
+
+@action
+def erase_evidence(person_id: int, *, by: Actor, at: datetime) -> None:  # noqa: ARG001 - as every action
+    """Takes names, addresses and reasons out of what is kept on a person; intervals and credits stay, anonymous."""
+    addresses = list(db.session.scalars(select(PersonEmail.address).where(PersonEmail.person_id == person_id)))
+    lowered = [address.lower() for address in addresses]
+    db.session.execute(
+        update(Presence)
+        .where(or_(Presence.person_id == person_id, func.lower(Presence.email).in_(lowered)))
+        .values(name=None, email=None)
+    )
+    db.session.execute(update(Correction).where(Correction.person_id == person_id).values(reason=""))

@@ -1,0 +1,59 @@
+"""What attendance does when something happened below."""
+
+from __future__ import annotations
+
+from lms.attendance.actions import delete_credits, erase_evidence, recount_people
+from lms.attendance.queries import export_of_person
+from lms.core.events import (
+    LectureEnded,
+    LectureReopened,
+    LectureTimesCorrected,
+    MergeUndone,
+    PeopleMerged,
+    PersonErased,
+    PersonExportAsked,
+    handles,
+)
+from lms.core.jobs import request_job
+
+
+@handles(LectureEnded)
+def on_ended(event: LectureEnded) -> None:
+    """Asks for the credits."""
+    request_job("credit_lecture", {"lecture_id": event.lecture_id}, by=event.by, at=event.at)
+
+
+@handles(LectureTimesCorrected)
+def on_times_corrected(event: LectureTimesCorrected) -> None:
+    """Asks for the credits anew: what was clipped away may count, and the other way round."""
+    request_job("credit_lecture", {"lecture_id": event.lecture_id}, by=event.by, at=event.at)
+
+
+@handles(LectureReopened)
+def on_reopened(event: LectureReopened) -> None:
+    """No credit stands while a lecture is live."""
+    delete_credits(event.lecture_id, by=event.by, at=event.at)
+
+
+@handles(PeopleMerged)
+def on_merged(event: PeopleMerged) -> None:
+    """Two credits in one lecture become one, their evidence united."""
+    recount_people([event.kept_id, event.merged_id], by=event.by, at=event.at)
+
+
+@handles(MergeUndone)
+def on_unmerged(event: MergeUndone) -> None:
+    """Each has the own evidence again."""
+    recount_people([event.kept_id, event.merged_id], by=event.by, at=event.at)
+
+
+@handles(PersonErased)
+def on_erased(event: PersonErased) -> None:
+    """Intervals and credits stay, anonymous."""
+    erase_evidence(event.person_id, by=event.by, at=event.at)
+
+
+@handles(PersonExportAsked)
+def on_export(event: PersonExportAsked) -> None:
+    """Adds presence, corrections and credits."""
+    event.parts["attendance"] = export_of_person(event.person_id)

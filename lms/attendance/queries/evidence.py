@@ -1,0 +1,176 @@
+"""What is known of a lecture's presence, read in bulk. Ids of people that come out are canonical."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import cast
+
+from sqlalchemy import Row, func, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from lms.attendance import rules
+from lms.attendance.models import Beat, Correction, Join, Presence, Source
+from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.queries import policy_for
+from lms.core import clock
+from lms.core.db import db
+from lms.people.models import Person
+
+WHO = cast("InstrumentedAttribute[int]", Person.canonical_id)
+"""Who a row of people is today; null only within the insert of the row."""
+CHUNK = 10_000
+Seen = tuple[int, int, Source]
+
+
+def pieces(ids: Iterable[int]) -> Iterator[list[int]]:
+    """Ids in pieces that fit into one statement."""
+    listed = list(ids)
+    for start in range(0, len(listed), CHUNK):
+        yield listed[start : start + CHUNK]
+
+
+@dataclass(frozen=True)
+class Span:
+    """The time within which presence counts: the actual one, or while it is not known the planned one.
+
+    `length_ms` is what minutes are measured against: of a live lecture the planned length, or longer.
+    """
+
+    start: int
+    end: int
+    length_ms: int
+
+
+def span_of(lecture: Lecture, now_ms: int | None = None) -> Span:
+    """Of a held lecture its actual start and end; of a live one its start and now."""
+    planned = lecture.duration_minutes * rules.MINUTE_MS
+    if lecture.actual_start is None:
+        start = clock.to_ms(lecture.starts_at) if lecture.starts_at is not None else 0
+        return Span(start, start + planned, planned)
+    start = clock.to_ms(lecture.actual_start)
+    if lecture.actual_end is not None:
+        end = clock.to_ms(lecture.actual_end)
+        return Span(start, end, end - start)
+    end = max(now_ms if now_ms is not None else clock.to_ms(clock.now()), start)
+    return Span(start, end, max(planned, end - start))
+
+
+def seen_in(lecture: Lecture, person_ids: Collection[int] | None = None) -> dict[int, list[Seen]]:
+    """All that was seen of people in a lecture, by person: presence, and beats not yet compacted."""
+    found: dict[int, list[Seen]] = {}
+    for people in [None] if person_ids is None else pieces(person_ids):
+        query = (
+            select(WHO, Presence.joined_ms, Presence.left_ms, Presence.source)
+            .join(Person, Person.id == Presence.person_id)
+            .where(Presence.lecture_id == lecture.id)
+        )
+        if people is not None:
+            query = query.where(WHO.in_(people))
+        for person_id, joined, left, source in db.session.execute(query):
+            found.setdefault(person_id, []).append((joined, left, source))
+        for _join_id, _own_id, person_id, interval in beats_of(lecture.id, people):
+            found.setdefault(person_id, []).append((*interval, Source.LIVE))
+    return found
+
+
+def beats_of(lecture_id: int, person_ids: list[int] | None = None) -> Iterator[tuple[int, int, int, rules.Interval]]:
+    """What the beats of each join say: (join, person as joined, canonical person, interval)."""
+    query = (
+        select(Join.id, Join.person_id, WHO, Join.joined_ms, Join.beat_seconds, Beat.received_ms)
+        .join(Beat, Beat.join_id == Join.id)
+        .join(Person, Person.id == Join.person_id)
+        .where(Join.lecture_id == lecture_id)
+        .order_by(Join.id)
+    )
+    if person_ids is not None:
+        query = query.where(WHO.in_(person_ids))
+    for (join_id, own_id, person_id, joined, beat), group in groupby(db.session.execute(query), key=_join_of):
+        received = [row[5] for row in group]
+        for interval in rules.seen_by_beats(received, beat_seconds=beat, joined_ms=joined):
+            yield join_id, own_id, person_id, interval
+
+
+def _join_of(row: Row[int, int, int, int, int, int]) -> tuple[int, int, int, int, int]:
+    return row[0], row[1], row[2], row[3], row[4]
+
+
+def corrections_in(lecture_id: int, person_ids: Collection[int] | None = None) -> dict[int, Correction]:
+    """The corrections that hold, by person; where two people were merged, the newest wins."""
+    found: dict[int, Correction] = {}
+    for people in [None] if person_ids is None else pieces(person_ids):
+        query = (
+            select(WHO, Correction)
+            .join(Person, Person.id == Correction.person_id)
+            .where(Correction.lecture_id == lecture_id, Correction.withdrawn_at.is_(None))
+            .order_by(Correction.id)
+        )
+        if people is not None:
+            query = query.where(WHO.in_(people))
+        for person_id, correction in db.session.execute(query):
+            found[person_id] = correction
+    return found
+
+
+def people_with_evidence(lecture_id: int) -> set[int]:
+    """Everyone who was seen in a lecture, or corrected by hand."""
+    found: set[int] = set()
+    for table in (Presence, Correction):
+        query = select(WHO).join(table, table.person_id == Person.id).distinct()
+        query = query.where(table.lecture_id == lecture_id)
+        if table is Correction:
+            query = query.where(Correction.withdrawn_at.is_(None))
+        found.update(db.session.scalars(query))
+    beats = (
+        select(WHO)
+        .join(Join, Join.person_id == Person.id)
+        .where(Join.lecture_id == lecture_id, select(Beat.seq).where(Beat.join_id == Join.id).exists())
+    )
+    found.update(db.session.scalars(beats))
+    return found
+
+
+def lectures_with_evidence(person_ids: Collection[int]) -> set[int]:
+    """The lectures in which one of these rows of people was seen, corrected or credited."""
+    found: set[int] = set()
+    for table in (Presence, Correction, Join):
+        query = select(table.lecture_id).where(table.person_id.in_(person_ids)).distinct()
+        found.update(db.session.scalars(query))
+    return found
+
+
+def counted_ms(lecture_id: int, person_id: int, at_ms: int) -> int:
+    """Milliseconds counted for a person so far: clipped to the actual start, to the end or to `at_ms`."""
+    lecture = db.session.get_one(Lecture, lecture_id)
+    if lecture.actual_start is None:
+        return 0
+    span = span_of(lecture, at_ms)
+    seen = seen_in(lecture, [person_id]).get(person_id, [])
+    return rules.length(rules.clip(rules.unite((a, b) for a, b, _source in seen), span.start, span.end))
+
+
+def viewers(lecture_id: int, at_ms: int) -> int:
+    """How many people are in the room: those of whom a beat came within the last one and a half."""
+    query = (
+        select(func.count(WHO.distinct()))
+        .select_from(Beat)
+        .join(Join, Join.id == Beat.join_id)
+        .join(Person, Person.id == Join.person_id)
+        .where(
+            Join.lecture_id == lecture_id,
+            Beat.received_ms > at_ms - 120_000,
+            Beat.received_ms + Join.beat_seconds * 1500 > at_ms,
+        )
+    )
+    return db.session.scalar(query) or 0
+
+
+def min_percent_of(lecture: Lecture) -> int:
+    """The share of its length that makes *attended* in this lecture."""
+    return policy_for(lecture).min_percent
+
+
+def is_held(lecture: Lecture) -> bool:
+    """Whether credits may stand: it was held, and its actual times are known."""
+    return lecture.state is LectureState.HELD and lecture.actual_start is not None and lecture.actual_end is not None

@@ -1,0 +1,190 @@
+"""What the presence of people in one lecture amounts to, with what was set by hand, and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from lms.attendance import rules
+from lms.attendance.models import Credit, Outcome, Source
+from lms.attendance.queries.evidence import (
+    WHO,
+    Seen,
+    Span,
+    corrections_in,
+    is_held,
+    min_percent_of,
+    pieces,
+)
+from lms.attendance.queries.matching import belonging
+from lms.catalogue.models import Lecture, WalkIns
+from lms.catalogue.queries import policy_for
+from lms.core.db import db
+from lms.core.words import _
+from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.people.models import Person
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """A correction that holds: what, why, by whom (name), when."""
+
+    outcome: Outcome
+    reason: str
+    by: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reckoning:
+    """What counts of one person in one lecture. Intervals are clipped to the lecture and united within each source.
+
+    `start_ms` and `length_ms` are the lecture's, `needed_percent` is the share that makes *attended*.
+    """
+
+    start_ms: int
+    length_ms: int
+    needed_percent: int
+    present_ms: int
+    percent_tenths: int
+    outcome: Outcome
+    sources: list[Source]
+    intervals: list[Seen]
+    rejoins: int
+    explanation: str
+    is_counted: bool
+    correction: ByHand | None
+
+    @property
+    def minutes(self) -> float:
+        """Minutes with one decimal, rounded down."""
+        return self.present_ms // 6000 / 10
+
+    @property
+    def percent(self) -> float:
+        """Percent with one decimal, rounded down."""
+        return self.percent_tenths / 10
+
+    @property
+    def needed_minutes(self) -> float:
+        """Minutes that make *attended*."""
+        return rules.needed_ms(self.length_ms, self.needed_percent) / rules.MINUTE_MS
+
+    @property
+    def lanes(self) -> list[tuple[Source, list[tuple[float, float]], float]]:
+        """What each source saw, for a picture: intervals in minutes from the start, and their sum in minutes."""
+        found = []
+        for source in dict.fromkeys(one for _a, _b, one in self.intervals):
+            own = [(a, b) for a, b, one in self.intervals if one is source]
+            found.append((source, [self._minutes(one) for one in own], rules.length(own) // 6000 / 10))
+        return found
+
+    @property
+    def united(self) -> list[tuple[float, float]]:
+        """What is counted once, in minutes from the start."""
+        return [self._minutes(one) for one in rules.unite((a, b) for a, b, _source in self.intervals)]
+
+    def _minutes(self, interval: rules.Interval) -> tuple[float, float]:
+        start, end = interval
+        return (start - self.start_ms) / rules.MINUTE_MS, (end - self.start_ms) / rules.MINUTE_MS
+
+
+class Judge:
+    """Says for each of some people what the presence in one lecture amounts to, and in words."""
+
+    def __init__(
+        self, lecture: Lecture, span: Span, person_ids: Collection[int], *, enrolled: set[int] | None = None
+    ) -> None:
+        self.lecture, self.span = lecture, span
+        self.minimum = min_percent_of(lecture)
+        self.held = is_held(lecture)
+        self.corrections = _by_hand(lecture.id, person_ids)
+        self.credits = _credits(lecture.id, person_ids) if self.held else {}
+        self.belonging = belonging(lecture) if enrolled is None else enrolled
+        outside = [person_id for person_id in person_ids if person_id not in self.belonging]
+        self.asides = _asides(lecture, outside)
+
+    def row(self, person_id: int, seen: Sequence[Seen]) -> dict[str, Any]:
+        """The fields of a row that are derived."""
+        summed = rules.sum_up(
+            seen, start=self.span.start, end=self.span.start + self.span.length_ms, min_percent=self.minimum
+        )
+        by_hand = self.corrections.get(person_id)
+        counted = by_hand is not None or person_id in self.credits or person_id in self.belonging
+        decided = summed.outcome if counted else Outcome.ABSENT
+        if by_hand is not None:
+            decided = by_hand.outcome
+        sources = sorted({source for _a, _b, source in seen}, key=list(Source).index)
+        if by_hand is not None and Source.MANUAL not in sources:
+            sources.append(Source.MANUAL)
+        return {
+            "start_ms": self.span.start,
+            "length_ms": self.span.length_ms,
+            "needed_percent": self.minimum,
+            "present_ms": summed.present_ms,
+            "percent_tenths": summed.percent_tenths,
+            "outcome": decided,
+            "sources": sources,
+            "intervals": rules.by_source(seen, self.span.start, self.span.end),
+            "rejoins": summed.rejoins,
+            "is_counted": counted,
+            "correction": by_hand,
+            "explanation": rules.explain(
+                present_ms=summed.present_ms,
+                length_ms=self.span.length_ms,
+                rejoins=summed.rejoins,
+                outcome=decided,
+                by_hand=by_hand.reason if by_hand is not None else None,
+                replay=summed.source is Source.REPLAY,
+                aside="" if counted else self.asides.get(person_id, _("not enrolled")),
+            ),
+        }
+
+
+def _by_hand(lecture_id: int, person_ids: Collection[int]) -> dict[int, ByHand]:
+    corrections = corrections_in(lecture_id, person_ids)
+    makers = {one.by_person_id for one in corrections.values() if one.by_person_id is not None}
+    names: dict[int, str] = {}
+    if makers:
+        names = dict(db.session.execute(select(Person.id, Person.full_name).where(Person.id.in_(makers))).all())
+    return {
+        person_id: ByHand(one.outcome, one.reason, names.get(one.by_person_id or 0), one.made_at)
+        for person_id, one in corrections.items()
+    }
+
+
+def _credits(lecture_id: int, person_ids: Collection[int]) -> set[int]:
+    found: set[int] = set()
+    for people in pieces(person_ids):
+        query = select(Credit.person_id).where(Credit.lecture_id == lecture_id, Credit.person_id.in_(people))
+        found.update(db.session.scalars(query))
+    return found
+
+
+def _asides(lecture: Lecture, person_ids: Collection[int]) -> dict[int, str]:
+    """Why the presence of people who are not enrolled is not counted."""
+    if not person_ids:
+        return {}
+    if policy_for(lecture).walk_ins is WalkIns.IGNORE:
+        return dict.fromkeys(person_ids, _("not enrolled, and this series does not take walk-ins"))
+    taken = lecture.series.capacity is not None and lecture.series.taken >= lecture.series.capacity
+    found = dict.fromkeys(person_ids, _("not enrolled, the series is full") if taken else _("not enrolled"))
+    query = (
+        select(WHO, Enrolment.status)
+        .join(Enrolment, Enrolment.person_id == Person.id)
+        .where(Enrolment.series_id == lecture.series_id, WHO.in_(person_ids))
+    )
+    words = {
+        EnrolmentStatus.WAITLISTED: _("in the waiting list, the series is full"),
+        EnrolmentStatus.WITHDRAWN: _("withdrawn from the series"),
+        EnrolmentStatus.REJECTED: _("not admitted to the series"),
+        EnrolmentStatus.APPLIED: _("the application is not yet decided"),
+    }
+    for person_id, status in db.session.execute(query):
+        if status in words:
+            found[person_id] = words[status]
+    return found
