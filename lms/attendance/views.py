@@ -1,0 +1,211 @@
+"""The roster of a lecture, corrections by hand, and reports from outside in two steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, stream_with_context, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import get_locale
+
+from lms.attendance import actions, queries
+from lms.attendance.forms import CorrectionForm, PublishForm, ReportForm
+from lms.attendance.models import Outcome
+from lms.catalogue.models import Lecture
+from lms.catalogue.rules import may_edit_lecture
+from lms.core import clock
+from lms.core.errors import DomainError, Invalid, NotFound, Refused, TooLarge, WrongKind
+from lms.core.tables import write_csv
+from lms.core.words import _
+from lms.people.queries import country_names
+from lms.web.guards import SIGNED_IN, allow
+from lms.web.identity import current_actor
+
+bp = Blueprint("attendance", __name__, template_folder="templates")
+
+PAGE = 50
+MARKS = 6
+
+
+@bp.get("/lectures/<int:lecture_id>/roster")
+@allow(SIGNED_IN)
+def roster(lecture_id: int) -> ResponseReturnValue:
+    """Who was there, and why we say so."""
+    return _roster_page(lecture_id, request.args.get("open"), None)
+
+
+def _roster_page(lecture_id: int, opened: str | None, form: CorrectionForm | None) -> str:
+    by, at = current_actor(), clock.now()
+    q, cursor = request.args.get("q", "").strip()[:200], request.args.get("cursor")
+    lecture = queries.get_rostered_lecture(lecture_id, by=by)
+    rows = queries.roster(lecture_id, by=by, limit=PAGE, cursor=cursor, q=q, at=at)
+    row = next((one for one in rows if one.public_id == opened), None)
+    if form is None and row is not None:
+        form = CorrectionForm(formdata=None, outcome=row.outcome.value)
+    return render_template(
+        "attendance/roster.html",
+        lecture=lecture,
+        totals=queries.roster_totals(lecture_id, by=by, at=at),
+        curve=queries.presence_curve(lecture_id, by=by),
+        marks=_marks(lecture),
+        unmatched=queries.list_unmatched(lecture_id, by=by),
+        rows=rows[:PAGE],
+        following=queries.cursor_of(rows[PAGE - 1]) if len(rows) > PAGE else None,
+        q=q,
+        cursor=cursor,
+        opened=opened,
+        form=form,
+        may_correct=may_edit_lecture(lecture, by),
+        span=queries.span_of(lecture, clock.to_ms(at)),
+        needed_percent=queries.needed_percent(lecture),
+        countries=country_names(str(get_locale() or "en")),
+        from_ms=clock.from_ms,
+        at=at,
+    )
+
+
+def _marks(lecture: Lecture) -> list[Any]:
+    if lecture.actual_start is None or lecture.actual_end is None:
+        return []
+    step = (lecture.actual_end - lecture.actual_start) / MARKS
+    return [lecture.actual_start + step * n for n in range(MARKS + 1)]
+
+
+@bp.post("/lectures/<int:lecture_id>/roster/<person_id>")
+@allow(SIGNED_IN)
+def correct(lecture_id: int, person_id: str) -> ResponseReturnValue:
+    """Sets an outcome by hand, or withdraws what was set."""
+    form = CorrectionForm()
+    if form.validate_on_submit():
+        outcome = Outcome(form.outcome.data) if form.outcome.data else None
+        try:
+            actions.correct(
+                lecture_id,
+                person_id,
+                outcome=outcome,
+                reason=form.reason.data or "",
+                by=current_actor(),
+                at=clock.now(),
+            )
+        except Invalid as error:
+            form.take(error)
+        except Refused as error:
+            form.form_errors.append(error.message)
+        else:
+            said = _("The correction is withdrawn.") if outcome is None else _("Set by hand; the evidence is kept.")
+            flash(said, "done")
+            kept = {name: value for name in ("q", "cursor") if (value := request.args.get(name))}
+            anchor = f"p-{person_id}"
+            values: dict[str, Any] = {"lecture_id": lecture_id, "open": person_id, "_anchor": anchor, **kept}
+            return redirect(url_for(".roster", **values))
+    return _roster_page(lecture_id, person_id, form), 422
+
+
+@bp.get("/lectures/<int:lecture_id>/roster.csv")
+@allow(SIGNED_IN)
+def roster_csv(lecture_id: int) -> ResponseReturnValue:
+    """The whole roster as a file."""
+    rows = queries.roster(lecture_id, by=current_actor(), limit=None, at=clock.now())
+    headings = [
+        "email", "full_name", "native_name", "country", "organisation", "minutes", "percent", "outcome", "sources",
+        "explanation",
+    ]  # fmt: skip
+    lines = write_csv(
+        headings,
+        (
+            (
+                row.email, row.full_name, row.native_name, row.country, row.organisation, row.minutes, row.percent,
+                row.outcome.value, " ".join(row.sources), row.explanation,
+            )
+            for row in rows
+        ),
+    )  # fmt: skip
+    answer = Response(stream_with_context(lines), mimetype="text/csv")
+    answer.headers["Content-Disposition"] = f'attachment; filename="roster-{lecture_id}.csv"'
+    return answer
+
+
+@bp.route("/lectures/<int:lecture_id>/attendance/import", methods=["GET", "POST"])
+@allow(SIGNED_IN)
+def import_file(lecture_id: int) -> ResponseReturnValue:
+    """First step: takes a file, says in numbers what it would do, stores no attendance."""
+    by, at = current_actor(), clock.now()
+    lecture = queries.get_editable_lecture(lecture_id, by=by)
+    form = ReportForm()
+    form.offer_zones()
+    if not form.validate_on_submit():
+        return render_template("attendance/import.html", lecture=lecture, form=form)
+    file = form.file.data
+    if not file:
+        form.file.errors = [_("Choose a file.")]
+        return render_template("attendance/import.html", lecture=lecture, form=form), 422
+    options = {name: value for name in ("time_zone", "date_order") if (value := form[name].data)}
+    content, name = file.read(), file.filename or ""
+    try:
+        actions.stage_attendance(lecture_id, content, file_name=name, **options, by=by)
+        kept = actions.keep_file(lecture_id, content, file_name=name, options=options, by=by, at=at)
+    except Invalid as error:
+        form.take(error)
+        return render_template("attendance/import.html", lecture=lecture, form=form), 422
+    except (Refused, TooLarge, WrongKind) as error:
+        form.file.errors = [error.message]
+        return render_template("attendance/import.html", lecture=lecture, form=form), error.status
+    return redirect(url_for(".import_look", lecture_id=lecture_id, import_id=kept))
+
+
+@bp.route("/lectures/<int:lecture_id>/attendance/import/<import_id>", methods=["GET", "POST"])
+@allow(SIGNED_IN)
+def import_look(lecture_id: int, import_id: str) -> ResponseReturnValue:
+    """Second step: what would happen, and the button that makes it happen."""
+    by, at = current_actor(), clock.now()
+    lecture = queries.get_editable_lecture(lecture_id, by=by)
+    form = PublishForm()
+    if request.method == "POST" and request.form.get("step") == "leave":
+        actions.drop_kept(import_id, by=by, at=at)
+        flash(_("The file was left; nothing is stored."), "done")
+        return redirect(url_for(".roster", lecture_id=lecture_id))
+    try:
+        row, content = queries.kept_import(import_id, by=by)
+        if row.lecture_id != lecture_id:
+            raise NotFound
+        staged = actions.stage_attendance(lecture_id, content, file_name=row.file_name, **row.answer, by=by)
+        file_name = row.file_name
+        status = 200
+        if form.validate_on_submit():
+            try:
+                answer = actions.publish_kept(import_id, skip_bad_rows=form.skip_bad_rows.data, by=by, at=at)
+            except (Invalid, Refused) as error:
+                reason = _("Tick that the rejected rows are to be left out, or put them right in the file.")
+                form.skip_bad_rows.errors = [reason if isinstance(error, Invalid) else error.message]
+                status = error.status
+            else:
+                return _published(lecture_id, answer)
+        answer, strangers = actions.preview_attendance(staged, by=by)
+    except NotFound:
+        flash(_("This file is no longer waiting. Load it again if it was not taken."), "now")
+        return redirect(url_for(".import_file", lecture_id=lecture_id))
+    except DomainError as error:
+        flash(error.message, "wrong")
+        return redirect(url_for(".import_file", lecture_id=lecture_id))
+    page = render_template(
+        "attendance/import_look.html",
+        lecture=lecture,
+        form=form,
+        answer=answer,
+        strangers=strangers,
+        file_name=file_name,
+        walk_ins=queries.walk_ins_of(lecture),
+    )
+    return page, status
+
+
+def _published(lecture_id: int, answer: Any) -> ResponseReturnValue:
+    said = _(
+        "Taken: %(created)s new, %(unchanged)s known already, %(unmatched)s without a person, %(rejected)s rejected.",
+        created=answer.created + answer.updated,
+        unchanged=answer.unchanged,
+        unmatched=len(answer.unmatched),
+        rejected=len(answer.rejected),
+    )
+    flash(" ".join([said, *answer.notes]), "done")
+    return redirect(url_for(".roster", lecture_id=lecture_id))
