@@ -1,0 +1,84 @@
+"""What a room shows to one who may look at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from lms.attendance.models import Outcome
+from lms.attendance.queries import (
+    PersonAttendance,
+    attendance_of_person,
+    count_viewers,
+    counted_ms,
+    needed_percent,
+    span_of,
+)
+from lms.attendance.rules import needed_ms
+from lms.catalogue.models import Lecture
+from lms.catalogue.queries import get_lecture
+from lms.catalogue.rules import may_edit_lecture
+from lms.core import clock
+from lms.core.errors import Forbidden
+from lms.core.roles import Actor
+from lms.core.words import _
+from lms.enrolment.queries import find_enrolment
+from lms.live.rules import RoomState, is_enrolled, is_open, room_state
+
+
+@dataclass(frozen=True)
+class Room:
+    """A room as one person sees it. Minutes are of the lecture's length, planned until it is over."""
+
+    lecture: Lecture
+    state: RoomState
+    is_open: bool
+    is_staff: bool
+    takes_part: bool
+    counted_ms: int
+    elapsed_ms: int
+    length_ms: int
+    needed_ms: int
+    viewers: int
+    result: PersonAttendance | None = None
+
+    @property
+    def minutes(self) -> float:
+        """Counted minutes with one decimal, rounded down."""
+        return self.counted_ms // 6000 / 10
+
+    @property
+    def is_attended(self) -> bool:
+        """Whether the lecture was counted as attended; of a live one, whether the minutes suffice already."""
+        if self.result is not None:
+            return self.result.outcome is Outcome.ATTENDED
+        return self.counted_ms >= self.needed_ms > 0
+
+
+def get_room(lecture_id: int, *, by: Actor, at: datetime) -> Room:
+    """The room, for the enrolled, the lecture's staff and reporters. Forbidden for others."""
+    lecture = get_lecture(lecture_id, by=by)
+    staff = may_edit_lecture(lecture, by)
+    takes_part = by.person_id is not None and is_enrolled(find_enrolment(lecture.series_id, by.person_id))
+    if not (staff or takes_part or by.is_reporter):
+        raise Forbidden(_("The room is for those who are enrolled in the series."))
+    span = span_of(lecture, clock.to_ms(at))
+    state = room_state(lecture)
+    counted = counted_ms(lecture_id, by.person_id, at) if takes_part and by.person_id is not None else 0
+    result = None
+    if state is RoomState.OVER and takes_part and by.person_id is not None:
+        own = attendance_of_person(by.person_id, by=by, series_id=lecture.series_id)
+        result = next((one for one in own if one.lecture_id == lecture_id), None)
+    return Room(
+        lecture=lecture,
+        state=state,
+        is_open=is_open(lecture, at),
+        is_staff=staff,
+        takes_part=takes_part,
+        counted_ms=counted,
+        elapsed_ms=max(span.end - span.start, 0) if lecture.actual_start is not None else 0,
+        length_ms=span.length_ms,
+        needed_ms=needed_ms(span.length_ms, needed_percent(lecture)),
+        viewers=count_viewers(lecture_id, at),
+        result=result,
+    )

@@ -1,0 +1,58 @@
+"""Who may be in a room and when."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from lms.attendance.rules import ROOM_OPENS, room_is_open
+from lms.catalogue.models import Lecture, LectureState
+from lms.core.errors import Forbidden, Refused
+from lms.core.words import _
+from lms.enrolment.models import Enrolment, EnrolmentStatus
+
+
+class RoomState(StrEnum):
+    """How a room's page stands (`data-state`)."""
+
+    WAITING = "waiting"
+    LIVE = "live"
+    OVER = "over"
+
+
+def room_state(lecture: Lecture) -> RoomState:
+    """What a room shows: a lecture that was cancelled is over, one without a date is waited for."""
+    if lecture.state is LectureState.LIVE:
+        return RoomState.LIVE
+    if lecture.state in (LectureState.HELD, LectureState.CANCELLED):
+        return RoomState.OVER
+    return RoomState.WAITING
+
+
+def is_open(lecture: Lecture, at: datetime) -> bool:
+    """Whether one may join now: the lecture is live, or planned to begin within the hour."""
+    if lecture.state not in (LectureState.SCHEDULED, LectureState.LIVE):
+        return False
+    return room_is_open(lecture.starts_at, live=lecture.state is LectureState.LIVE, at=at)
+
+
+def is_enrolled(enrolment: Enrolment | None) -> bool:
+    """Whether somebody has a place in the series."""
+    return enrolment is not None and enrolment.status is EnrolmentStatus.ENROLLED
+
+
+def check_can_join(lecture: Lecture, enrolment: Enrolment | None, at: datetime) -> None:
+    """Raises Forbidden for who is not enrolled, Refused while the room is not open."""
+    if not is_enrolled(enrolment):
+        raise Forbidden(_("Only who is enrolled in the series can take part."))
+    if lecture.state is LectureState.HELD:
+        raise Refused(_("This lecture is over."))
+    if lecture.state is LectureState.CANCELLED:
+        raise Refused(_("This lecture was cancelled."))
+    if lecture.state is LectureState.POSTPONED or lecture.starts_at is None:
+        raise Refused(_("This lecture is postponed and has no date yet."))
+    if not is_open(lecture, at):
+        opens = lecture.starts_at - ROOM_OPENS
+        raise Refused(
+            _("The room opens an hour before the start, at %(moment)s UTC.", moment=f"{opens:%Y-%m-%d %H:%M}")
+        )

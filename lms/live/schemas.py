@@ -1,0 +1,21 @@
+"""What the API of the room takes and answers."""
+
+from __future__ import annotations
+
+from apiflask import Schema
+from apiflask.fields import Integer, String
+from apiflask.validators import Length
+
+
+class JoinIn(Schema):
+    """`email`: another person, by an administrator in a demonstration."""
+
+    email = String(load_default=None, allow_none=True, validate=Length(max=320))
+
+
+class JoinOut(Schema):
+    """What the room page uses too."""
+
+    room_token = String()
+    beat_seconds = Integer()
+    join_url = String(allow_none=True)

@@ -1,0 +1,71 @@
+"""The room page, and what its script asks."""
+
+from __future__ import annotations
+
+from flask import Blueprint, current_app, flash, jsonify, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.core import clock
+from lms.core.errors import DomainError, Forbidden, NotFound
+from lms.live.actions import join_lecture
+from lms.live.queries import Room, get_room
+from lms.live.rules import RoomState
+from lms.live.tokens import make_token
+from lms.web.guards import SIGNED_IN, allow
+from lms.web.identity import current_actor
+
+bp = Blueprint("live", __name__, template_folder="templates")
+
+
+@bp.get("/lectures/<int:lecture_id>/room")
+@allow(SIGNED_IN)
+def room(lecture_id: int) -> ResponseReturnValue:
+    """The room: waiting, live or over."""
+    try:
+        here = get_room(lecture_id, by=current_actor(), at=clock.now())
+    except Forbidden as error:
+        flash(error.message, "now")
+        return redirect(url_for("desks.lecture", lecture_id=lecture_id))
+    return render_template("live/room.html", room=here, lecture=here.lecture, shows_link=_shows_link(here))
+
+
+def _shows_link(here: Room) -> bool:
+    if here.state is RoomState.OVER or not here.lecture.join_url:
+        return False
+    return here.is_staff or (here.takes_part and here.is_open)
+
+
+@bp.get("/lectures/<int:lecture_id>/room/state")
+@allow(SIGNED_IN)
+def state(lecture_id: int) -> ResponseReturnValue:
+    """What the page's script asks every few seconds."""
+    try:
+        here = get_room(lecture_id, by=current_actor(), at=clock.now())
+    except (Forbidden, NotFound) as error:
+        return jsonify(detail=error.message), error.status
+    return jsonify(
+        state=here.state,
+        is_open=here.is_open,
+        minutes=here.minutes,
+        elapsed_minutes=here.elapsed_ms // 60_000,
+        length_minutes=here.length_ms // 60_000,
+        needed_minutes=-(-here.needed_ms // 60_000),
+        attended=here.is_attended,
+        viewers=here.viewers,
+        explanation=here.result.explanation if here.result is not None else None,
+    )
+
+
+@bp.post("/lectures/<int:lecture_id>/room/join")
+@allow(SIGNED_IN)
+def join(lecture_id: int) -> ResponseReturnValue:
+    """The page joins for itself."""
+    try:
+        joined = join_lecture(lecture_id, by=current_actor(), at=clock.now())
+    except DomainError as error:
+        return jsonify(detail=error.message), error.status
+    return jsonify(
+        room_token=make_token(current_app.config["SECRET_KEY"], joined.join_id),
+        beat_seconds=joined.beat_seconds,
+        join_url=joined.join_url,
+    )
