@@ -57,7 +57,7 @@ SETTINGS = (
     Setting("DATABASE_URL", "", _text, "SQLAlchemy address of the database; empty: SQLite in the data folder."),
     Setting("BASE_URL", "http://127.0.0.1:8000", _text, "The address of this server, for links in mail and QR codes."),
     Setting("SECRET_KEY", "", _text, "Signs sessions and room tokens; empty: made once, kept in the data folder."),
-    Setting("MAIL_URL", "", _text, "smtp://user:pass@host:25, smtps://… or file:///folder; empty: a folder in LMS_DATA."),
+    Setting("MAIL_URL", "", _text, "smtp://user:pass@host:25, smtps://… or file:///folder; empty: files in LMS_DATA."),
     Setting("MAIL_FROM", "Serai <no-reply@localhost>", _text, "Sender of all mail."),
     Setting("ORGANISER", "Ministry of Trade", _text, "The organiser's name, on pages, mail and certificates."),
     Setting("CONTACT", "lectures@ministry.example", _text, "Where people write for help and about their data."),
