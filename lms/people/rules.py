@@ -9,7 +9,7 @@ from typing import Final
 
 from email_validator import EmailNotValidError, validate_email
 
-from lms.core.errors import Invalid
+from lms.core.errors import Forbidden, Invalid
 from lms.core.roles import Actor
 from lms.core.words import _
 
@@ -116,6 +116,6 @@ def can_see_person(by: Actor, person_id: int) -> bool:
 
 
 def check_country_since(by: Actor, since: date | None, today: date) -> None:
-    """A new country of one's own holds from today; only an administrator writes the history. Raises Invalid."""
+    """A new country of one's own holds from today; only an administrator writes the history. Raises Forbidden."""
     if not by.is_administrator and since not in (None, today):
-        raise Invalid("country_from", _("Only the organiser can set another day than today."))
+        raise Forbidden(_("Only the organiser can set another day than today."))

@@ -18,7 +18,15 @@ from lms.core.words import _
 from lms.people.actions.persons import change_profile, checked_profile, insert_person, verify_address
 from lms.people.models import Account, Consent, LinkPurpose, OneTimeLink, PersonEmail, SignInFailure
 from lms.people.passwords import hash_password, hash_secret, new_secret, verify_password
-from lms.people.queries import find_link, find_person_by_email, get_country, load_actor, members, session_key
+from lms.people.queries import (
+    addresses_of,
+    find_link,
+    find_person_by_email,
+    get_country,
+    load_actor,
+    members,
+    session_key,
+)
 from lms.people.rules import (
     CONFIRM_LASTS,
     CONSENT_VERSION,
@@ -300,16 +308,24 @@ def _reset(secret: str, password_hash: str, *, at: datetime) -> SignedIn:
     return note_sign_in(actor.person_id, at=at)
 
 
-def change_password(current: str, new: str, *, email: str, demonstration: bool, by: Actor, at: datetime) -> SignedIn:
-    """Sets one's own new password, knowing the current one, and ends all other sessions. Raises Invalid."""
-    checked_password(new, demonstration=demonstration, field="new_password")
+def check_own_password(password: str, *, demonstration: bool, by: Actor, at: datetime) -> None:
+    """Makes sure that it is still the owner who sits there. Raises Invalid (`current_password`), TooManyFailures."""
+    email = addresses_of([by.person_id]).get(by.person_id) if by.person_id is not None else None
     try:
-        person_id = check_password(email, current, demonstration=demonstration, at=at)
+        person_id = check_password(email or "", password, demonstration=demonstration, at=at)
     except WrongCredentials as error:
         raise Invalid("current_password", _("This is not your current password.")) from error
     if person_id != by.person_id:
         raise NotFound
-    return _change_password(person_id, hash_password(new), by=by, at=at)
+
+
+def change_password(current: str, new: str, *, demonstration: bool, by: Actor, at: datetime) -> SignedIn:
+    """Sets one's own new password, knowing the current one, and ends all other sessions. Raises Invalid."""
+    checked_password(new, demonstration=demonstration, field="new_password")
+    check_own_password(current, demonstration=demonstration, by=by, at=at)
+    if by.person_id is None:
+        raise NotFound
+    return _change_password(by.person_id, hash_password(new), by=by, at=at)
 
 
 @action

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from lms.people.queries.access import (
+    Act,
     LinkView,
     account_of,
     actor_of_session,
     actor_of_token,
     find_link,
+    list_acts,
     list_grants,
     list_tokens,
     load_actor,
@@ -43,6 +45,7 @@ from lms.people.queries.persons import (
 )
 
 __all__ = [
+    "Act",
     "Contact",
     "LinkView",
     "PersonHit",
@@ -63,6 +66,7 @@ __all__ = [
     "get_country",
     "get_person",
     "ids_by_email",
+    "list_acts",
     "list_countries",
     "list_grants",
     "list_people",

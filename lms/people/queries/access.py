@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import or_, select
 
+from lms.core.audit import list_entries
 from lms.core.db import db
 from lms.core.errors import NotFound
 from lms.core.roles import Actor, Role
@@ -144,3 +145,27 @@ def look_at_link(secret: str, *, at: datetime) -> LinkView | None:
         needs_consent=link.purpose is LinkPurpose.CONFIRM and not link.payload.get("consent"),
         is_claim=person is not None,
     )
+
+
+@dataclass(frozen=True)
+class Act:
+    """One line of the audit trail: `verb` and the names of the `fields` that changed; `actor` "" is the system."""
+
+    at: datetime
+    verb: str
+    actor: str
+    fields: list[str]
+
+
+def list_acts(person_id: int, *, by: Actor, limit: int = 50) -> list[Act]:
+    """What was done to a person, newest first. For administrators, else NotFound."""
+    if not by.is_administrator:
+        raise NotFound
+    entries = list_entries("person", person_id, limit=limit)
+    actors = {entry.actor_id for entry in entries if entry.actor_id is not None}
+    rows = db.session.execute(select(Person.id, Person.full_name).where(Person.id.in_(actors)))
+    names = {row.id: row.full_name for row in rows}
+    return [
+        Act(entry.at, entry.verb, names.get(entry.actor_id or 0, ""), list(entry.detail.get("fields", [])))
+        for entry in entries
+    ]

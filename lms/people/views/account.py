@@ -1,1 +1,174 @@
-"""Stands in for what comes next."""
+"""A person's own account: profile, password, tokens, data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, flash, json, redirect, render_template, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import logout_user
+
+from lms.core import clock
+from lms.core.errors import Invalid, Refused
+from lms.core.words import _
+from lms.people import actions, queries
+from lms.people.forms import ChangePasswordForm, EraseForm, ProfileForm, TokenForm
+from lms.people.views.blueprint import bp, in_demonstration, reader_locale, start_session, today
+from lms.people.views.doors import sign_ins
+from lms.web.guards import SIGNED_IN, allow
+from lms.web.identity import current_actor
+
+
+def _page(status: int = 200, **given: Any) -> ResponseReturnValue:
+    """The account's page; `given` replaces a form that was sent, or shows a new token."""
+    actor, at = current_actor(), clock.now()
+    profile = queries.profile_of(actor.public_id, day=today(at), by=actor)
+    form = given.pop("form", None) or profile_form(ProfileForm, profile)
+    form.offer(locale=reader_locale(), now=at)
+    shown = {"password_form": ChangePasswordForm(formdata=None), "token_form": TokenForm(formdata=None)} | given
+    tokens = queries.list_tokens(profile.person.id, at=at, by=actor)
+    return render_template("people/account.html", profile=profile, form=form, tokens=tokens, **shown), status
+
+
+def profile_form(kind: type[ProfileForm], profile: queries.Profile) -> ProfileForm:
+    """A form that shows what is stored."""
+    person = profile.person
+    return kind(
+        formdata=None,
+        data={
+            "full_name": person.full_name,
+            "native_name": person.native_name,
+            "country": profile.country.code if profile.country else "",
+            "sector": person.sector.value if person.sector else "",
+            "organisation": person.organisation,
+            "job_title": person.job_title,
+            "gender": person.gender.value if person.gender else "",
+            "locale": person.locale,
+            "time_zone": person.time_zone or "",
+        },
+    )
+
+
+@bp.get("/account")
+@allow(SIGNED_IN)
+def account() -> ResponseReturnValue:
+    """Shows the own account."""
+    return _page()
+
+
+@bp.post("/account")
+@allow(SIGNED_IN)
+def change_account() -> ResponseReturnValue:
+    """Changes the own profile."""
+    form, actor, at = ProfileForm(), current_actor(), clock.now()
+    form.offer(locale=reader_locale(), now=at)
+    if form.validate():
+        changes = dict(form.values())
+        changes["country"] = changes["country"] or None
+        try:
+            actions.change_profile(actor.public_id, changes, by=actor, at=at, today=today(at))
+        except Invalid as error:
+            form.take(error)
+        else:
+            flash(_("Saved."), "done")
+            return redirect(url_for("people.account"))
+    return _page(422, form=form)
+
+
+@bp.post("/account/password")
+@allow(SIGNED_IN)
+@sign_ins
+def change_password() -> ResponseReturnValue:
+    """Sets a new password; all other sessions end."""
+    form, actor, at = ChangePasswordForm(), current_actor(), clock.now()
+    status = 422
+    if form.validate():
+        try:
+            signed_in = actions.change_password(
+                form.current_password.data or "",
+                form.new_password.data or "",
+                demonstration=in_demonstration(),
+                by=actor,
+                at=at,
+            )
+        except Invalid as error:
+            form.take(error)
+        except actions.TooManyFailures as error:
+            form.form_errors.append(error.message)
+            status = 429
+        else:
+            start_session(signed_in, at=at)
+            flash(_("Your password is changed. You are signed out everywhere else."), "done")
+            return redirect(url_for("people.account"))
+    return _page(status, password_form=form)
+
+
+@bp.post("/account/tokens")
+@allow(SIGNED_IN)
+def create_token() -> ResponseReturnValue:
+    """Makes a bearer token and shows it, this once."""
+    form, actor, at = TokenForm(), current_actor(), clock.now()
+    if form.validate() and actor.person_id is not None:
+        try:
+            token, secret = actions.create_token(actor.person_id, form.name.data or "", by=actor, at=at)
+        except Invalid as error:
+            form.take(error)
+        else:
+            return _page(new_token=token, new_secret=secret)
+    return _page(422, token_form=form)
+
+
+@bp.post("/account/tokens/<public_id>/revoke")
+@allow(SIGNED_IN)
+def revoke_token(public_id: str) -> ResponseReturnValue:
+    """Ends a token."""
+    actions.revoke_token(public_id, by=current_actor(), at=clock.now())
+    flash(_("The token is ended. What used it is refused from now on."), "done")
+    return redirect(url_for("people.account") + "#tokens")
+
+
+@bp.post("/account/export")
+@allow(SIGNED_IN)
+def export() -> ResponseReturnValue:
+    """All that is stored on the reader, as a file."""
+    actor = current_actor()
+    parts = actions.export_person(actor.public_id, by=actor, at=clock.now())
+    answer = Response(json.dumps(parts, indent=2, ensure_ascii=False, default=str), mimetype="application/json")
+    answer.headers["Content-Disposition"] = "attachment; filename=my-data.json"
+    return answer
+
+
+@bp.route("/account/erase", methods=["GET", "POST"])
+@allow(SIGNED_IN)
+@sign_ins
+def erase() -> ResponseReturnValue:
+    """Erases the reader's personal data, after a typed confirmation and the password."""
+    form, actor, at, status = EraseForm(), current_actor(), clock.now(), 200
+    profile = queries.profile_of(actor.public_id, day=today(at), by=actor)
+    if form.is_submitted():
+        status = 422
+        if form.validate():
+            try:
+                actions.check_own_password(
+                    form.current_password.data or "", demonstration=in_demonstration(), by=actor, at=at
+                )
+                actions.erase_person(
+                    actor.public_id,
+                    confirmation=form.confirmation.data or "",
+                    withdraw_certificates=form.certificates.data == "withdraw",
+                    by=actor,
+                    at=at,
+                )
+            except Invalid as error:
+                form.take(error)
+            except Refused as error:
+                form.form_errors.append(error.message)
+            except actions.TooManyFailures as error:
+                form.form_errors.append(error.message)
+                status = 429
+            else:
+                logout_user()
+                session.clear()
+                flash(_("Your personal data is erased. Thank you for having been here."), "done")
+                return redirect(url_for("desks.home"))
+    return render_template("people/erase.html", form=form, profile=profile), status

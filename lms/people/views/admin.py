@@ -1,1 +1,141 @@
-"""Stands in for what comes next."""
+"""Administration of people: find, edit, disable, grant roles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.core import clock
+from lms.core.errors import Invalid, Refused
+from lms.core.roles import Role
+from lms.core.words import _
+from lms.people import actions, queries
+from lms.people.forms import PersonForm, RoleForm, SearchForm
+from lms.people.views.account import profile_form
+from lms.people.views.blueprint import bp, reader_locale, today
+from lms.web.api import integer_cursor
+from lms.web.guards import allow
+from lms.web.identity import current_actor
+
+PAGE = 50
+
+
+@bp.get("/admin/people")
+@allow(Role.ADMINISTRATOR)
+def admin_people() -> ResponseReturnValue:
+    """The list of people, searched and paged."""
+    form, at = SearchForm(formdata=request.args), clock.now()
+    q = form.q.data or ""
+    hits = queries.list_people(
+        q=q, cursor=integer_cursor(request.args.get("cursor")), limit=PAGE, day=today(at), by=current_actor()
+    )
+    following = None
+    if len(hits) > PAGE:
+        following = url_for("people.admin_people", q=q or None, cursor=hits[PAGE - 1].person.id)
+    return render_template("people/admin_people.html", form=form, q=q, hits=hits[:PAGE], next_url=following)
+
+
+def _page(public_id: str, status: int = 200, **given: Any) -> ResponseReturnValue:
+    actor, at = current_actor(), clock.now()
+    profile = queries.profile_of(public_id, day=today(at), by=actor)
+    person_id = profile.person.id
+    form = given.pop("form", None) or profile_form(PersonForm, profile)
+    role_form = given.pop("role_form", None) or RoleForm(formdata=None)
+    form.offer(locale=reader_locale(), now=at)
+    role_form.offer(locale=reader_locale(), now=at)
+    page = render_template(
+        "people/admin_person.html",
+        profile=profile,
+        person=profile.person,
+        account=queries.account_of(person_id, by=actor),
+        grants=queries.list_grants(person_id, by=actor),
+        entries=queries.list_acts(person_id, by=actor),
+        form=form,
+        role_form=role_form,
+        is_self=person_id == actor.person_id,
+    )
+    return page, status
+
+
+@bp.get("/admin/people/<public_id>")
+@allow(Role.ADMINISTRATOR)
+def admin_person(public_id: str) -> ResponseReturnValue:
+    """One person: profile, account, roles, and what was done."""
+    return _page(public_id)
+
+
+@bp.post("/admin/people/<public_id>")
+@allow(Role.ADMINISTRATOR)
+def edit_person(public_id: str) -> ResponseReturnValue:
+    """Changes a person's profile."""
+    form, at = PersonForm(), clock.now()
+    form.offer(locale=reader_locale(), now=at)
+    if form.validate():
+        changes = dict(form.values())
+        changes["country"] = changes["country"] or None
+        try:
+            actions.change_profile(public_id, changes, by=current_actor(), at=at, today=today(at))
+        except Invalid as error:
+            form.take(error)
+        else:
+            flash(_("Saved."), "done")
+            return redirect(url_for("people.admin_person", public_id=public_id))
+    return _page(public_id, 422, form=form)
+
+
+@bp.post("/admin/people/<public_id>/disable")
+@allow(Role.ADMINISTRATOR)
+def disable_person(public_id: str) -> ResponseReturnValue:
+    """Closes an account at once."""
+    try:
+        actions.disable_person(public_id, by=current_actor(), at=clock.now())
+        flash(_("The account is disabled: no sign-in, no session and no token holds any more."), "done")
+    except Refused as error:
+        flash(error.message, "wrong")
+    return redirect(url_for("people.admin_person", public_id=public_id))
+
+
+@bp.post("/admin/people/<public_id>/enable")
+@allow(Role.ADMINISTRATOR)
+def enable_person(public_id: str) -> ResponseReturnValue:
+    """Opens an account again."""
+    actions.enable_person(public_id, by=current_actor(), at=clock.now())
+    flash(_("The account is open again."), "done")
+    return redirect(url_for("people.admin_person", public_id=public_id))
+
+
+@bp.post("/admin/people/<public_id>/roles")
+@allow(Role.ADMINISTRATOR)
+def grant_role(public_id: str) -> ResponseReturnValue:
+    """Gives a role."""
+    form, at = RoleForm(), clock.now()
+    form.offer(locale=reader_locale(), now=at)
+    if form.validate():
+        try:
+            actions.grant_role(
+                public_id,
+                Role(form.role.data),
+                country_code=form.country.data or None,
+                by=current_actor(),
+                at=at,
+            )
+        except Invalid as error:
+            form.take(error)
+        else:
+            flash(_("The role is given. It holds from the next page on."), "done")
+            return redirect(url_for("people.admin_person", public_id=public_id) + "#roles")
+    return _page(public_id, 422, role_form=form)
+
+
+@bp.post("/admin/people/<public_id>/roles/<int:grant_id>/revoke")
+@allow(Role.ADMINISTRATOR)
+def revoke_role(public_id: str, grant_id: int) -> ResponseReturnValue:
+    """Ends a role."""
+    try:
+        actions.revoke_role(public_id, grant_id, by=current_actor(), at=clock.now())
+        flash(_("The role is ended."), "done")
+    except Refused as error:
+        flash(error.message, "wrong")
+    return redirect(url_for("people.admin_person", public_id=public_id) + "#roles")

@@ -1,0 +1,87 @@
+"""The API of people: tokens, and a person's profile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import current_app
+from flask.typing import ResponseReturnValue
+
+from lms.core import clock
+from lms.people import actions, queries
+from lms.people.schemas import PersonIn, PersonOut, TokenIn, TokenOut
+from lms.web.guards import ANYONE, SIGNED_IN, allow
+from lms.web.identity import current_actor
+from lms.web.limits import limiter
+from lms.web.problems import problem
+from lms.web.time import organiser_zone
+
+bp = APIBlueprint("people_api", __name__, url_prefix="/api/v1", tag="People")
+
+
+@bp.post("/tokens")
+@allow(ANYONE)
+@limiter.shared_limit("30/minute", scope="sign-in")
+@bp.input(TokenIn, arg_name="given")
+@bp.output(TokenOut, status_code=201)
+@bp.doc(summary="Get a bearer token", responses={400: "Not JSON", 401: "Wrong address or password", 429: "Too often"})
+def create_token(given: dict[str, Any]) -> ResponseReturnValue | dict[str, Any]:
+    """A token for an address and its password; shown once."""
+    at = clock.now()
+    demonstration = bool(current_app.extensions["lms.config"].is_demonstration)
+    try:
+        person_id = actions.check_password(given["email"], given["password"], demonstration=demonstration, at=at)
+    except actions.TooManyFailures as error:
+        return problem(429, error.message, headers={"Retry-After": "60"})
+    except actions.WrongCredentials as error:
+        return problem(401, error.message, headers={"WWW-Authenticate": 'Bearer realm="Serai"'})
+    actor = queries.load_actor(person_id, at)
+    if actor is None:
+        return problem(401)
+    token, secret = actions.create_token(person_id, given["name"], by=actor, at=at)
+    return {"token": secret, "id": token.public_id, "expires_at": token.expires_at}
+
+
+@bp.get("/people/<public_id>")
+@allow(SIGNED_IN)
+@bp.output(PersonOut)
+@bp.doc(summary="Read a person", responses={401: "No or bad token", 404: "Not there, or not yours to see"})
+def get_person(public_id: str) -> dict[str, Any]:
+    """A person's profile, for an administrator and for oneself."""
+    return _shown(public_id)
+
+
+@bp.patch("/people/<public_id>")
+@allow(SIGNED_IN)
+@bp.input(PersonIn, arg_name="changes")
+@bp.output(PersonOut)
+@bp.doc(
+    summary="Change a person",
+    responses={400: "Not JSON", 401: "No or bad token", 403: "The history is not yours", 404: "Not yours to see"},
+)
+def change_person(public_id: str, changes: dict[str, Any]) -> dict[str, Any]:
+    """Changes what is given. A new country holds from `country_from` (an administrator's to set; default today)."""
+    at = clock.now()
+    today = clock.day_of(at, organiser_zone())
+    actions.change_profile(public_id, changes, by=current_actor(), at=at, today=today)
+    return _shown(public_id)
+
+
+def _shown(public_id: str) -> dict[str, Any]:
+    at = clock.now()
+    profile = queries.profile_of(public_id, day=clock.day_of(at, organiser_zone()), by=current_actor())
+    person = profile.person
+    return {
+        "id": person.public_id,
+        "email": profile.email,
+        "full_name": person.full_name,
+        "native_name": person.native_name,
+        "country": profile.country.code if profile.country else None,
+        "sector": person.sector.value if person.sector else None,
+        "organisation": person.organisation,
+        "job_title": person.job_title,
+        "gender": person.gender.value if person.gender else None,
+        "locale": person.locale,
+        "time_zone": person.time_zone,
+    }

@@ -1,0 +1,62 @@
+"""What the API takes and gives of people and tokens."""
+
+from __future__ import annotations
+
+from apiflask import Schema
+from apiflask.fields import Date, DateTime, List, String
+from apiflask.validators import Length
+
+from lms.core.words import _l
+
+
+class TokenIn(Schema):
+    """Address and password of whom the token is for. `otp` is taken where a second factor is due."""
+
+    email = String(required=True, validate=Length(1, 320))
+    password = String(required=True, validate=Length(1, 1000))
+    otp = String(load_default=None, allow_none=True)
+    name = String(load_default="", validate=Length(max=100))
+    scopes = List(
+        String(),
+        load_default=list,
+        validate=Length(max=0, error=_l("No such scope. Without scopes a token may do all that its owner may.")),
+    )
+
+
+class TokenOut(Schema):
+    """A token; `token` is shown this once."""
+
+    token = String()
+    id = String()
+    expires_at = DateTime()
+
+
+class PersonIn(Schema):
+    """What changes of a profile; a key that is missing stays as it is."""
+
+    full_name = String()
+    native_name = String(allow_none=True)
+    country = String(allow_none=True)
+    country_from = Date()
+    sector = String(allow_none=True)
+    organisation = String(allow_none=True)
+    job_title = String(allow_none=True)
+    gender = String(allow_none=True)
+    locale = String()
+    time_zone = String(allow_none=True)
+
+
+class PersonOut(Schema):
+    """A person. `country` is that of today."""
+
+    id = String()
+    email = String(allow_none=True)
+    full_name = String()
+    native_name = String(allow_none=True)
+    country = String(allow_none=True)
+    sector = String(allow_none=True)
+    organisation = String(allow_none=True)
+    job_title = String(allow_none=True)
+    gender = String(allow_none=True)
+    locale = String()
+    time_zone = String(allow_none=True)
