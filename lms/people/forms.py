@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from wtforms import BooleanField, DateField, EmailField, PasswordField, RadioField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
 from wtforms.validators import DataRequired, InputRequired, Optional
 
 from lms.core.words import _, _l
@@ -17,40 +18,41 @@ from lms.web.forms import BaseForm
 from lms.web.time import ZONES, zone_city
 
 SECTORS = (
-    (Sector.GOVERNMENT.value, _l("Government")),
-    (Sector.BUSINESS.value, _l("Business")),
-    (Sector.ACADEMIA.value, _l("University or research")),
-    (Sector.CIVIL_SOCIETY.value, _l("Civil society")),
-    (Sector.OTHER.value, _l("Other")),
+    SelectChoice(Sector.GOVERNMENT.value, _l("Government")),
+    SelectChoice(Sector.BUSINESS.value, _l("Business")),
+    SelectChoice(Sector.ACADEMIA.value, _l("University or research")),
+    SelectChoice(Sector.CIVIL_SOCIETY.value, _l("Civil society")),
+    SelectChoice(Sector.OTHER.value, _l("Other")),
 )
 GENDERS = (
-    (Gender.FEMALE.value, _l("Female")),
-    (Gender.MALE.value, _l("Male")),
-    (Gender.OTHER.value, _l("Other")),
-    ("", _l("Rather not say")),
+    SelectChoice(Gender.FEMALE.value, _l("Female")),
+    SelectChoice(Gender.MALE.value, _l("Male")),
+    SelectChoice(Gender.OTHER.value, _l("Other")),
+    SelectChoice("", _l("Rather not say")),
 )
 ROLES = (
-    ("administrator", _l("Administrator")),
-    ("instructor", _l("Instructor")),
-    ("focal_point", _l("Focal point of a country")),
-    ("reporter", _l("Reporter")),
+    SelectChoice("administrator", _l("Administrator")),
+    SelectChoice("instructor", _l("Instructor")),
+    SelectChoice("focal_point", _l("Focal point of a country")),
+    SelectChoice("reporter", _l("Reporter")),
 )
 _AREAS = ("Africa", "America", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
 
 
-def country_choices(locale: str, empty: str) -> list[tuple[str, str]]:
+def country_choices(locale: str, empty: str) -> list[SelectChoice]:
     """All countries by name in the reader's language, behind an empty one."""
     named = sorted(country_names(locale).items(), key=lambda item: item[1].casefold())
-    return [("", empty), *named]
+    return [SelectChoice("", empty), *(SelectChoice(code, name) for code, name in named)]
 
 
-def zone_choices(now: datetime, chosen: str | None) -> list[tuple[str, str]]:
+def zone_choices(now: datetime, chosen: str | None) -> list[SelectChoice]:
     """Cities of all time zones, with their offset at this moment."""
     zones = {zone for zone in ZONES if zone.split("/")[0] in _AREAS and "/" in zone} | {"UTC"}
     if chosen in ZONES:
         zones.add(str(chosen))
     named = [(zone, f"{zone_city(zone)} ({_offset(zone, now)})") for zone in zones]
-    return [("", _("Choose")), *sorted(named, key=lambda item: item[1].casefold())]
+    named.sort(key=lambda item: item[1].casefold())
+    return [SelectChoice("", _("Choose")), *(SelectChoice(zone, label) for zone, label in named)]
 
 
 def _offset(zone: str, now: datetime) -> str:
@@ -116,7 +118,7 @@ class ProfileForm(_WithCountryAndZone):
     full_name = StringField(_l("Full name"), [InputRequired(_l("Write the full name."))])
     native_name = StringField(_l("Name in your own script"))
     country = SelectField(_l("Country"), validate_choice=False)
-    sector = SelectField(_l("Sector"), choices=[("", _l("Not stated")), *SECTORS], validate_choice=False)
+    sector = SelectField(_l("Sector"), choices=[SelectChoice("", _l("Not stated")), *SECTORS], validate_choice=False)
     organisation = StringField(_l("Organisation"))
     job_title = StringField(_l("Job title"))
     gender = RadioField(_l("Gender"), [Optional()], choices=GENDERS, default="", validate_choice=False)
@@ -126,7 +128,7 @@ class ProfileForm(_WithCountryAndZone):
     def offer(self, *, locale: str, now: datetime | None = None) -> None:
         """Fills the lists of countries, languages and time zones."""
         super().offer(locale=locale, now=now)
-        self.locale.choices = [(code, languages.own_name(code)) for code in languages.KNOWN]
+        self.locale.choices = [SelectChoice(code, languages.own_name(code)) for code in languages.KNOWN]
 
 
 class PersonForm(ProfileForm):
@@ -148,8 +150,8 @@ class EraseForm(BaseForm):
         _l("Your certificates"),
         [DataRequired(_l("Choose what becomes of your certificates."))],
         choices=[
-            ("keep", _l("They stay valid: who has the number still reads my name on them")),
-            ("withdraw", _l("They are withdrawn: who has the number reads only that")),
+            SelectChoice("keep", _l("They stay valid: who has the number still reads my name on them")),
+            SelectChoice("withdraw", _l("They are withdrawn: who has the number reads only that")),
         ],
     )
     confirmation = StringField(_l("Your e-mail address, to confirm"), [InputRequired(_l("Write your e-mail address."))])

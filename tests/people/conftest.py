@@ -1,0 +1,46 @@
+"""What tests of people's pages share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from lms.core.db import db
+from lms.core.outbox import OutboxMail
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link to another slice's page that is not there leads nowhere: that is not what is tested here."""
+    monkeypatch.setattr(app, "url_build_error_handlers", [lambda _error, endpoint, _values: f"/{endpoint}"])
+
+
+@pytest.fixture
+def post(client: FlaskClient) -> Callable[..., object]:
+    """Sends a form as a browser does: gets the page first, takes its token."""
+
+    def send(path: str, page: str | None = None, **fields: str) -> object:
+        shown = client.get(page or path)
+        found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', shown.text)
+        assert found, shown.text
+        return client.post(path, data={"csrf_token": found[1], **fields})
+
+    return send
+
+
+@pytest.fixture
+def mails(app: APIFlask) -> Callable[[], list[OutboxMail]]:
+    """The mails in the outbox, oldest first."""
+
+    def read() -> list[OutboxMail]:
+        with app.app_context():
+            found = list(db.session.scalars(select(OutboxMail).order_by(OutboxMail.id)))
+            db.session.expunge_all()
+            return found
+
+    return read

@@ -1,0 +1,251 @@
+"""Registering, signing in and out, one-time links."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from lms.core.outbox import OutboxMail
+from lms.people import actions, queries
+from tests.factories import PASSWORD, Make
+
+Post = Callable[..., Any]
+Mails = Callable[[], list[OutboxMail]]
+REGISTRATION = {
+    "full_name": "Achieng Odhiambo",
+    "native_name": "",
+    "email": "Achieng@Example.org",
+    "country": "KE",
+    "sector": "business",
+    "time_zone": "Africa/Nairobi",
+    "consent": "y",
+}
+
+
+def test_sign_in_leads_to_next_and_signs_out_by_post(make: Make, client: FlaskClient, post: Post) -> None:
+    make.person(email="a@example.org", password=PASSWORD)
+    answer = post("/sign-in", email="A@example.org", password=PASSWORD, next="/series?q=x")
+    assert (answer.status_code, answer.location) == (302, "/series?q=x")
+    assert client.get("/account").status_code == 200
+    assert client.get("/sign-out").status_code == 405
+    assert post("/sign-out", page="/account").status_code == 302
+    assert client.get("/account").location == "/sign-in?next=/account"
+
+
+@pytest.mark.parametrize("where", ["//evil.example", "/\\evil.example", "https://evil.example", "javascript:alert(1)"])
+def test_sign_in_leads_only_to_local_pages(make: Make, post: Post, where: str) -> None:
+    make.person(email="a@example.org", password=PASSWORD)
+    answer = post("/sign-in", email="a@example.org", password=PASSWORD, next=where)
+    assert answer.location in {"/desks.me", "/me"}
+
+
+def test_a_failed_sign_in_keeps_the_address_and_marks_the_field(make: Make, post: Post) -> None:
+    make.person(email="a@example.org", password=PASSWORD)
+    wrong = post("/sign-in", email="a@example.org", password="not this one")
+    unknown = post("/sign-in", email="nobody@example.org", password="not this one")
+    for answer, email in ((wrong, "a@example.org"), (unknown, "nobody@example.org")):
+        assert answer.status_code == 422
+        assert f'value="{email}"' in answer.text
+        assert "The e-mail address and the password do not belong together." in answer.text
+        assert 'aria-invalid="true"' in answer.text
+        assert "not this one" not in answer.text
+
+
+def test_the_session_is_new_at_sign_in(make: Make, client: FlaskClient, post: Post) -> None:
+    make.person(email="a@example.org", password=PASSWORD)
+    with client.session_transaction() as session:
+        session["planted"] = "by somebody else"
+    post("/sign-in", email="a@example.org", password=PASSWORD)
+    with client.session_transaction() as session:
+        assert "planted" not in session
+
+
+@pytest.mark.databases
+def test_five_failures_a_minute_close_an_account(make: Make, client: FlaskClient, post: Post) -> None:
+    make.person(email="a@example.org", password=PASSWORD)
+    make.person(email="b@example.org", password=PASSWORD)
+    for _attempt in range(5):
+        assert post("/sign-in", email="A@example.org", password="wrong").status_code == 422
+    refused = post("/sign-in", email="a@example.org", password=PASSWORD)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "60")
+    given = {"email": "a@example.org", "password": PASSWORD}
+    by_api = client.post("/api/v1/tokens", json=given)
+    assert (by_api.status_code, by_api.headers["Retry-After"]) == (429, "60")
+    assert post("/sign-in", email="b@example.org", password=PASSWORD).status_code == 302
+
+
+@pytest.mark.usefixtures("context")
+def test_a_closed_account_opens_after_a_minute(make: Make, at: Any) -> None:
+    person = make.person(email="a@example.org", password=PASSWORD)
+    for _attempt in range(5):
+        with pytest.raises(actions.WrongCredentials):
+            actions.sign_in("a@example.org", "wrong", demonstration=False, at=at)
+    with pytest.raises(actions.TooManyFailures):
+        actions.sign_in("a@example.org", PASSWORD, demonstration=False, at=at + timedelta(seconds=59))
+    later = actions.sign_in("a@example.org", PASSWORD, demonstration=False, at=at + timedelta(seconds=60))
+    assert later.person_id == person.id
+
+
+@pytest.mark.databases
+def test_registration_is_confirmed_by_the_link(client: FlaskClient, post: Post, mails: Mails, app: APIFlask) -> None:
+    answer = post("/register", **REGISTRATION)
+    assert answer.status_code == 200
+    assert "Look into your mail" in answer.text
+    with app.app_context():
+        assert queries.find_person_by_email("achieng@example.org") is None
+    (mail,) = mails()
+    assert (mail.template, mail.address) == ("confirm", "Achieng@Example.org")
+    link = f"/confirm/{mail.payload['secret']}"
+    shown = client.get(link)
+    assert shown.headers["Referrer-Policy"] == "no-referrer"
+    assert post(link, password="short").status_code == 422
+    confirmed = post(link, password="a long enough one")
+    assert confirmed.status_code == 302
+    account = client.get("/account")
+    assert "Achieng Odhiambo" in account.text
+    with app.app_context():
+        person = queries.find_person_by_email("achieng@example.org")
+        assert person is not None
+        assert (person.time_zone, person.sector) == ("Africa/Nairobi", "business")
+        kenya = queries.country_by_code("KE")
+        assert kenya is not None
+        assert queries.countries_of([person.id], person.created_at.date()) == {person.id: kenya.id}
+    assert client.get(link).status_code == 404
+
+
+def test_registering_asks_for_what_is_missing_and_keeps_the_rest(post: Post, mails: Mails) -> None:
+    answer = post("/register", full_name="\u200b", email="no address", country="", native_name="أحمد", time_zone="UTC")
+    assert answer.status_code == 422
+    assert 'value="أحمد"' in answer.text
+    assert 'value="no address"' in answer.text
+    assert "Choose your country." in answer.text
+    assert "Without it no attendance can be recorded." in answer.text
+    assert mails() == []
+
+
+def test_a_known_address_is_claimed_and_the_page_does_not_tell(
+    make: Make, client: FlaskClient, post: Post, mails: Mails, app: APIFlask
+) -> None:
+    known = make.person(email="achieng@example.org", full_name="A. Odhiambo", country="UG")
+    answer = post("/register", **REGISTRATION)
+    other = post("/register", **{**REGISTRATION, "email": "new@example.org"})
+    neutral = [
+        text.text.replace("Achieng@Example.org", "X").replace("new@example.org", "X") for text in (answer, other)
+    ]
+    assert neutral[0] == neutral[1]
+    claim, _confirm = mails()
+    assert (claim.template, claim.address, claim.person_id) == ("claim", "achieng@example.org", known.id)
+    assert post(f"/confirm/{claim.payload['secret']}", password="a long enough one").status_code == 302
+    with app.app_context():
+        person = queries.find_person_by_email("achieng@example.org")
+        assert person is not None
+        assert (person.id, person.full_name) == (known.id, "Achieng Odhiambo")
+
+
+def test_an_address_with_an_account_is_told_so_by_mail_only(make: Make, post: Post, mails: Mails) -> None:
+    make.person(email="achieng@example.org", password=PASSWORD)
+    answer = post("/register", **REGISTRATION)
+    assert "Look into your mail" in answer.text
+    assert [mail.template for mail in mails()] == ["already_registered"]
+
+
+def test_no_more_than_five_links_an_hour(make: Make, post: Post, mails: Mails) -> None:
+    make.person(email="a@example.org", password=PASSWORD)
+    for _time in range(7):
+        assert post("/forgot", email="a@example.org").status_code == 200
+    assert len(mails()) == 5
+
+
+def test_reset_ends_other_sessions_and_works_once(
+    make: Make, app: APIFlask, client: FlaskClient, post: Post, mails: Mails
+) -> None:
+    person = make.person(email="a@example.org", password=PASSWORD)
+    elsewhere = app.test_client()
+    make.sign_in(elsewhere, person)
+    assert elsewhere.get("/account").status_code == 200
+    known = post("/forgot", email="a@example.org")
+    unknown = post("/forgot", email="b@example.org")
+    assert known.text.replace("a@example.org", "X") == unknown.text.replace("b@example.org", "X")
+    (mail,) = mails()
+    link = f"/reset/{mail.payload['secret']}"
+    assert post(link, password="demo-only").status_code == 422
+    assert post(link, password="another good one").status_code == 302
+    assert client.get("/account").status_code == 200
+    assert elsewhere.get("/account").status_code == 302
+    assert client.get(link).status_code == 404
+    fresh = app.test_client()
+    assert fresh.post("/api/v1/tokens", json={"email": "a@example.org", "password": PASSWORD}).status_code == 401
+
+
+def test_a_known_person_without_account_gets_the_way_in(
+    make: Make, post: Post, mails: Mails, client: FlaskClient
+) -> None:
+    make.person(email="a@example.org")
+    post("/forgot", email="a@example.org")
+    (mail,) = mails()
+    assert mail.template == "claim"
+    link = f"/confirm/{mail.payload['secret']}"
+    refused = post(link, password="a long enough one")
+    assert refused.status_code == 422
+    assert "Without it no attendance can be recorded." in refused.text
+    assert post(link, password="a long enough one", consent="y").status_code == 302
+
+
+def test_a_link_signs_in_after_one_press(make: Make, client: FlaskClient, post: Post, mails: Mails) -> None:
+    make.person(email="a@example.org", password=PASSWORD)
+    assert post("/sign-in/link", page="/sign-in", email="a@example.org").status_code == 200
+    (mail,) = mails()
+    link = f"/sign-in/{mail.payload['secret']}"
+    assert client.get(link).status_code == 200
+    assert client.get("/account").status_code == 302
+    assert post(link).status_code == 302
+    assert client.get("/account").status_code == 200
+    assert client.get(link).status_code == 404
+
+
+def test_a_staff_link_leads_to_a_password(app: APIFlask, make: Make, client: FlaskClient, post: Post, at: Any) -> None:
+    by = make.administrator()
+    with app.app_context():
+        from lms.core import clock
+        from lms.core.roles import Role
+
+        secret = actions.create_staff("i@example.org", "Ines", Role.INSTRUCTOR, None, by=by, at=clock.now())
+    assert post(f"/sign-in/{secret}", password="a long enough one").status_code == 302
+    assert client.get("/account").status_code == 200
+    assert client.get(f"/sign-in/{secret}").status_code == 404
+
+
+def test_demo_password_signs_in_nowhere_else(app: APIFlask, make: Make, client: FlaskClient, at: Any) -> None:
+    by = make.administrator()
+    with app.app_context():
+        account = actions.DemoAccount("trainee@demo.test", "Trainee", "KE")
+        actions.set_demo_accounts([account], by=by, at=at)
+    given = {"email": "trainee@demo.test", "password": "demo-only"}
+    assert client.post("/api/v1/tokens", json=given).status_code == 401
+    mark = app.extensions["lms.config"].demonstration_mark
+    mark.write_text("{}")
+    try:
+        assert client.post("/api/v1/tokens", json=given).status_code == 201
+    finally:
+        mark.unlink()
+
+
+def test_thirty_sign_ins_a_minute_from_one_address(make: Make, client: FlaskClient) -> None:
+    from lms.web.limits import limiter
+
+    limiter.enabled = True
+    limiter.reset()
+    try:
+        codes = [
+            client.post("/api/v1/tokens", json={"email": f"x{n}@example.org", "password": "wrong"}).status_code
+            for n in range(31)
+        ]
+    finally:
+        limiter.enabled = False
+        limiter.reset()
+    assert codes == [401] * 30 + [429]
