@@ -107,6 +107,7 @@ def send_due(send: Callable[[OutboxMail], None], *, at: datetime, limit: int = 2
         mail.attempts += 1
         if mail.expires_at is not None and mail.expires_at <= at:
             mail.attempts, mail.error = MAX_ATTEMPTS, "expired"
+            mail.payload = _without_secret(mail.payload)
             continue
         try:
             send(mail)
@@ -115,8 +116,12 @@ def send_due(send: Callable[[OutboxMail], None], *, at: datetime, limit: int = 2
             mail.due_at = at + timedelta(minutes=2**mail.attempts)
         else:
             mail.sent_at, mail.error = at, None
-            mail.payload = {name: value for name, value in mail.payload.items() if name != SECRET}
+            mail.payload = _without_secret(mail.payload)
     return len(mails)
+
+
+def _without_secret(payload: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in payload.items() if name != SECRET}
 
 
 def erase_mails(person_id: int) -> None:

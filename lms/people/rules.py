@@ -91,9 +91,12 @@ def checked_address(text: str, *, field: str = "email") -> str:
     address = clean_line(text)
     if not address:
         raise Invalid(field, _("Write the e-mail address."))
-    if len(address) <= MAX_ADDRESS and address.find("@") <= 64 and _PLAIN_ADDRESS.fullmatch(address):
+    fits = len(address) <= MAX_ADDRESS and address.rfind("@") <= 64
+    if fits and _PLAIN_ADDRESS.fullmatch(address):
         return address
     try:
+        if not fits:
+            raise EmailNotValidError("too long")
         return validate_email(address, check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError as error:
         raise Invalid(field, _("This is not an e-mail address, such as name@example.org.")) from error

@@ -1,0 +1,126 @@
+"""Administration of people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from lms.core.roles import Role
+from lms.people.models import Person
+from tests.factories import PASSWORD, Make
+
+Post = Callable[..., Any]
+
+
+@pytest.fixture
+def administrator(make: Make, client: FlaskClient) -> Person:
+    """An administrator, signed in."""
+    made = make.person(full_name="Ada Min", email="ada@example.org", roles=["administrator"])
+    make.sign_in(client, made)
+    return made
+
+
+def names(text: str) -> list[str]:
+    return re.findall(r'<th scope="row"><a [^>]*><bdi>([^<]*)</bdi>', text)
+
+
+@pytest.mark.databases
+def test_people_are_found_by_name_and_address(administrator: Person, make: Make, client: FlaskClient) -> None:
+    make.person(full_name="Achieng Odhiambo", email="one@example.org", native_name="Ачиенг")
+    make.person(full_name="Sutrisno", email="achieng@example.net")
+    make.person(full_name="50% Discount_", email="three@example.org")
+    assert names(client.get("/admin/people").text) == ["50% Discount_", "Sutrisno", "Achieng Odhiambo", "Ada Min"]
+    assert names(client.get("/admin/people?q=ACHIENG").text) == ["Sutrisno", "Achieng Odhiambo"]
+    assert names(client.get("/admin/people?q=Ачиенг").text) == ["Achieng Odhiambo"]
+    assert names(client.get("/admin/people?q=50%25").text) == ["50% Discount_"]
+    assert "Nobody found" in client.get("/admin/people?q=nobody at all").text
+
+
+def test_the_list_is_paged(administrator: Person, make: Make, client: FlaskClient) -> None:
+    for number in range(60):
+        make.person(full_name=f"Number {number:02}")
+    first = client.get("/admin/people?q=Number").text
+    following = re.search(r'rel="next" href="([^"]+)"', first)
+    assert following is not None
+    second = client.get(following[1].replace("&amp;", "&")).text
+    assert names(first) + names(second) == [f"Number {number:02}" for number in reversed(range(60))]
+
+
+@pytest.mark.parametrize("roles", [[], ["instructor"], ["reporter"], [("focal_point", "KE")]])
+def test_nobody_else_sees_people(make: Make, client: FlaskClient, roles: list[Any]) -> None:
+    other = make.person()
+    make.sign_in(client, make.person(roles=roles))
+    assert client.get("/admin/people").status_code == 403
+    assert client.get(f"/admin/people/{other.public_id}").status_code == 403
+    assert client.get("/admin/people/nobody").status_code == 403
+
+
+@pytest.mark.databases
+def test_roles_are_given_and_ended(administrator: Person, make: Make, client: FlaskClient, post: Post) -> None:
+    person = make.person()
+    page = f"/admin/people/{person.public_id}"
+    missing = post(f"{page}/roles", page=page, role="focal_point", country="")
+    assert missing.status_code == 422
+    assert "A focal point speaks for a country: choose one." in missing.text
+    assert post(f"{page}/roles", page=page, role="focal_point", country="UG").status_code == 302
+    assert post(f"{page}/roles", page=page, role="reporter", country="").status_code == 302
+    assert make.actor(person).roles == {Role.FOCAL_POINT, Role.REPORTER}
+    shown = client.get(page).text
+    assert "Focal point: Uganda" in shown
+    revoke = re.findall(r'action="([^"]+/revoke)"', shown)
+    assert post(revoke[0], page=page).status_code == 302
+    assert make.actor(person).roles == {Role.FOCAL_POINT}
+
+
+def test_administrators_do_not_lock_themselves_out(
+    administrator: Person, make: Make, client: FlaskClient, post: Post
+) -> None:
+    page = f"/admin/people/{administrator.public_id}"
+    revoke = re.findall(r'action="([^"]+/revoke)"', client.get(page).text)
+    post(revoke[0], page=page)
+    post(f"{page}/disable", page=page)
+    assert make.actor(administrator).roles == {Role.ADMINISTRATOR}
+    assert "You cannot disable yourself" in client.get(page).text
+
+
+def test_disabling_ends_sessions_and_tokens_at_once(
+    app: APIFlask, administrator: Person, make: Make, post: Post, client: FlaskClient
+) -> None:
+    person = make.person(password=PASSWORD, email="b@example.org")
+    headers, theirs = make.headers(person), app.test_client()
+    make.sign_in(theirs, person)
+    page = f"/admin/people/{person.public_id}"
+    assert post(f"{page}/disable", page=page).status_code == 302
+    assert theirs.get("/account").status_code == 302
+    assert theirs.get(f"/api/v1/people/{person.public_id}", headers=headers).status_code == 401
+    given = {"email": "b@example.org", "password": PASSWORD}
+    assert theirs.post("/api/v1/tokens", json=given).status_code == 401
+    assert "Disabled" in client.get(page).text
+    assert post(f"{page}/enable", page=page).status_code == 302
+    assert theirs.get("/account").status_code == 302
+    assert theirs.post("/api/v1/tokens", json=given).status_code == 201
+
+
+def test_the_history_of_countries_is_an_administrators(
+    administrator: Person, make: Make, client: FlaskClient, post: Post
+) -> None:
+    person = make.person(country="KE")
+    page = f"/admin/people/{person.public_id}"
+    fields = {"full_name": "Somebody", "country": "UG", "country_from": "2025-06-01", "locale": "en", "gender": ""}
+    assert post(page, **fields).status_code == 302
+    shown = client.get(page).text
+    assert "Kenya, Uganda (from 1 June 2025)" in " ".join(shown.split())
+    wrong = post(page, **{**fields, "country_from": "1 June"})
+    assert wrong.status_code == 422
+
+
+def test_a_payload_in_every_field_is_harmless(administrator: Person, make: Make, client: FlaskClient) -> None:
+    attack = "<script>alert(1)</script>"
+    person = make.person(full_name=attack, native_name=attack, organisation=attack, job_title=attack)
+    for page in ("/admin/people", f"/admin/people/{person.public_id}", f"/admin/people?q={attack}"):
+        assert attack not in client.get(page).text

@@ -1,0 +1,107 @@
+"""Mail from the outbox to a real SMTP server."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Message
+from apiflask import APIFlask
+from flask import current_app
+
+from lms.core import outbox
+from lms.core.db import db
+from lms.people import actions
+from lms.web.mail import sender
+from tests.factories import PASSWORD, Make
+
+
+class Sink(Message):
+    """Keeps what is delivered."""
+
+    def __init__(self) -> None:
+        super().__init__(EmailMessage)
+        self.messages: list[Any] = []
+
+    def handle_message(self, message: Any) -> None:
+        self.messages.append(message)
+
+
+@pytest.fixture
+def sink(app: APIFlask) -> Iterator[Sink]:
+    """A mail server on a port of its own, which the app delivers to."""
+    kept = Sink()
+    controller = Controller(kept, hostname="127.0.0.1", port=8149)
+    controller.start()
+    config = app.extensions["lms.config"]
+    before, config.mail_url = config.mail_url, "smtp://127.0.0.1:8149"
+    try:
+        yield kept
+    finally:
+        config.mail_url = before
+        controller.stop()
+
+
+def drain(at: datetime) -> int:
+    return outbox.send_due(sender(current_app._get_current_object()), at=at)  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("context")
+def test_a_link_arrives_once_and_its_secret_is_then_forgotten(make: Make, at: datetime, sink: Sink) -> None:
+    make.person(full_name="Ana Díaz", email="ana@example.org", password=PASSWORD)
+    actions.ask_reset("ANA@example.org", at=at)
+    assert drain(at) == 1
+    assert drain(at) == 0
+    (message,) = sink.messages
+    assert (message["To"], message["Subject"]) == ("ana@example.org", "Choose a new password")
+    text = message.get_payload(decode=True).decode().replace("\r\n", "\n")
+    link = re.search(r"^http://localhost/reset/(\S+)$", text, re.MULTILINE)
+    assert "Dear Ana Díaz,\n\nopen this link" in text
+    assert link is not None
+    mail = db.session.query(outbox.OutboxMail).one()
+    assert (mail.sent_at, mail.payload) == (at, {"full_name": "Ana Díaz"})
+    actions.reset_password(link[1], "quite another one", demonstration=False, at=at)
+
+
+@pytest.mark.usefixtures("context")
+def test_each_mail_has_subject_and_link(make: Make, at: datetime, sink: Sink) -> None:
+    make.person(full_name="Ana Díaz", email="known@example.org")
+    make.person(full_name="Ana Díaz", email="has@example.org", password=PASSWORD)
+    given = {"full_name": "Viagra http://spam.example", "country": "KE"}
+    for email in ("new@example.org", "known@example.org", "has@example.org"):
+        actions.register({**given, "email": email}, consent=True, at=at)
+    actions.ask_sign_in_link("has@example.org", at=at)
+    assert drain(at) == 4
+    assert [message["Subject"] for message in sink.messages] == [
+        "Confirm your registration",
+        "Your lectures are waiting for you",
+        "You are registered already",
+        "Your link to sign in",
+    ]
+    texts = [message.get_payload(decode=True).decode().replace("\r\n", "\n") for message in sink.messages]
+    doors = [re.findall(r"http://localhost/([a-z-]+)/", text) for text in texts]
+    assert doors == [["confirm"], ["confirm"], ["reset"], ["sign-in"]]
+    assert not any("spam" in text for text in texts)
+    assert not any("\n\n\n" in text for text in texts)
+
+
+@pytest.mark.usefixtures("context")
+def test_mail_down_is_tried_again_and_an_old_link_is_not_sent(make: Make, at: datetime) -> None:
+    make.person(email="ana@example.org", password=PASSWORD)
+    actions.ask_sign_in_link("ana@example.org", at=at)
+    config = current_app.extensions["lms.config"]
+    before, config.mail_url = config.mail_url, "smtp://127.0.0.1:8148"
+    try:
+        assert drain(at) == 1
+        mail = db.session.query(outbox.OutboxMail).one()
+        assert (mail.sent_at, mail.attempts) == (None, 1)
+        assert drain(at + timedelta(hours=1)) == 1
+        db.session.refresh(mail)
+        assert (mail.sent_at, mail.error) == (None, "expired")
+    finally:
+        config.mail_url = before
