@@ -36,6 +36,9 @@ class Guard:
         return actor.has(*self.roles)
 
 
+OPEN_BY_DESIGN = frozenset({"static", "openapi.spec"})
+"""Endpoints that the frameworks make and everybody may use: built assets, and the document of the API."""
+
 ANYONE = Guard(anyone=True)
 SIGNED_IN = Guard(signed_in=True)
 
@@ -64,7 +67,7 @@ def init_app(app: Flask) -> None:
     @app.before_request
     def check() -> ResponseReturnValue | None:
         endpoint = request.endpoint
-        if endpoint is None or endpoint == "static":
+        if endpoint is None or endpoint in OPEN_BY_DESIGN:
             return None
         guard = guard_of(endpoint)
         actor = current_actor()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from apiflask import APIFlask
 
-from lms.web.guards import ANYONE, Guard
-
-OPEN_BY_DESIGN = {"static", "openapi.spec"}
+from lms.web.guards import ANYONE, OPEN_BY_DESIGN, Guard
 
 
 def test_every_view_declares_its_guard(app: APIFlask) -> None:
@@ -43,3 +41,10 @@ def test_a_view_without_a_guard_is_refused(app: APIFlask) -> None:
             assert app.test_client().get("/healthz").status_code == 403
         finally:
             view.guard = kept  # type: ignore[attr-defined]
+
+
+def test_the_document_of_the_api_is_open(app: APIFlask) -> None:
+    answer = app.test_client().get("/api/v1/openapi.json")
+    assert answer.status_code == 200
+    assert answer.json is not None
+    assert answer.json["openapi"].startswith("3.1")
