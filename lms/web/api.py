@@ -73,8 +73,10 @@ def rfc3339(moment: datetime | None) -> str | None:
 
 def init_app(app: Flask) -> None:
     """Answers 415 and 400 as problems before a view runs."""
-    # A schema that is nested in another and stands alone too is told of once more; its references resolve.
-    warnings.filterwarnings("ignore", message=".*has already been added to the spec", category=UserWarning)
+    # A schema that is nested in another and stands alone too is told of, as are two slices' of one name; their
+    # references resolve.
+    for told in (".*has already been added to the spec", "Multiple schemas resolved to the name"):
+        warnings.filterwarnings("ignore", message=told, category=UserWarning)
 
     @app.before_request
     def check_body() -> ResponseReturnValue | None:
