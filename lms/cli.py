@@ -150,6 +150,35 @@ def import_attendance(
         tell_answer(publish_attendance(staged, skip_bad_rows=skip_bad_rows, by=SYSTEM, at=clock.now()))
 
 
+@lms.group()
+def certificates() -> None:
+    """Certificates of a series."""
+
+
+@certificates.command("issue")
+@click.argument("series")
+@click.option("--kind", type=click.Choice(["participation", "completion"]), help="The kind of the series' policy.")
+def issue_certificates(series: str, kind: str | None) -> None:
+    """Issues what has been earned in the series of this address; run twice, nothing is issued twice."""
+    from lms.catalogue.models import CertificateKind
+    from lms.catalogue.queries import find_series
+    from lms.certificates import actions
+
+    with application():
+        found = find_series(series)
+        if found is None:
+            raise click.ClickException(f"there is no series {series}")
+        asked = CertificateKind(kind) if kind else None
+        result = actions.issue_certificates(found.id, asked, by=SYSTEM, at=clock.now())
+        for item in result["refused"]:
+            click.echo(f"{item['person']}: {item['reason']}")
+        told = [f"{words} {result[name]}" for name, words in COUNTS_OF_ISSUING.items()]
+        click.echo(", ".join([*told, f"refused {len(result['refused'])}"]))
+
+
+COUNTS_OF_ISSUING = {"issued": "issued", "already_issued": "already issued", "not_earned": "not earned"}
+
+
 @contextmanager
 def taking(file: IO[bytes]) -> Iterator[None]:
     """Prints every bad row of a file that is refused, before the one line that says so."""

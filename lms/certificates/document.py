@@ -31,10 +31,10 @@ _one_at_a_time = threading.Lock()
 
 @dataclass(frozen=True)
 class Station:
-    """A lecture on the certificate's route."""
+    """A lecture on the certificate's route; no day yet for one that is put off."""
 
     title: str
-    day: date
+    day: date | None
     attended: bool
 
 
@@ -78,7 +78,7 @@ def _tongue(language: str) -> dict[str, str | None]:
 
 
 def _content(award: Award) -> dict[str, Any]:
-    many_years = len({station.day.year for station in award.stations}) > 1
+    many_years = len({station.day.year for station in award.stations if station.day}) > 1
     native = writing_of(award.native_name, award.country) if award.native_name else None
     return {
         "kind": award.kind,
@@ -95,7 +95,13 @@ def _content(award: Award) -> dict[str, Any]:
         "address": award.address.removeprefix("https://").removeprefix("http://"),
         "organiser": award.organiser,
         "stations": [
-            {"title": s.title, "day": _day(s.day, year=many_years), "attended": s.attended} for s in award.stations
+            {
+                "title": station.title,
+                "day": _day(station.day, year=many_years) if station.day else "to come",
+                "attended": station.attended,
+                "missed": not station.attended and station.day is not None and station.day <= award.issued_on,
+            }
+            for station in award.stations
         ],
     }
 

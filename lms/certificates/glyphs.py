@@ -14,6 +14,7 @@ FONT_KINDS = frozenset({".ttf", ".otf", ".ttc", ".otc"})
 _STEERING = frozenset("\u00ad\u034f\u061c\u200b\u200c\u200d\u200e\u200f\u2060")
 
 FontFile = tuple[str, int, int]
+Coverage = tuple[frozenset[int], ...]
 
 
 def font_files(folders: Sequence[Path]) -> tuple[FontFile, ...]:
@@ -28,17 +29,31 @@ def font_files(folders: Sequence[Path]) -> tuple[FontFile, ...]:
 
 
 @lru_cache(maxsize=8)
-def _coverage(files: tuple[FontFile, ...]) -> tuple[frozenset[int], ...]:
+def _coverage(files: tuple[FontFile, ...]) -> Coverage:
     """The code points of each font, largest first; fonts of one coverage stand once."""
     found: set[frozenset[int]] = set()
     for path, _size, _changed in files:
         if path.lower().endswith("c"):
             with TTCollection(path, lazy=True) as collection:
-                found.update(frozenset(font.getBestCmap() or ()) for font in collection.fonts)
+                found.update(_drawn_by(font) for font in collection.fonts)
         else:
             with TTFont(path, lazy=True) as font:
-                found.add(frozenset(font.getBestCmap() or ()))
+                found.add(_drawn_by(font))
     return tuple(sorted(found, key=len, reverse=True))
+
+
+def coverage(folders: Sequence[Path]) -> Coverage:
+    """What the fonts in the folders draw, as they stand there now: asked once for many texts."""
+    return _coverage(font_files(folders))
+
+
+def _drawn_by(font: TTFont) -> frozenset[int]:
+    """What the font draws. Some map control signs, which PDF/A forbids whatever the font says."""
+    return frozenset(
+        point
+        for point in font.getBestCmap() or ()
+        if point != 0xFEFF and unicodedata.category(chr(point)) not in ("Cc", "Co", "Cs")
+    )
 
 
 def _is_drawn(sign: str) -> bool:
@@ -62,21 +77,20 @@ def _clusters(text: str) -> Iterator[str]:
 
 def _has(font: frozenset[int], sign: str) -> bool:
     """Whether the font sets the sign, as one or, as a shaper would, taken apart."""
-    if sign == "\ufeff" or unicodedata.category(sign) in ("Cc", "Co", "Cs"):
-        return False  # no font's cmap makes these printable, and PDF/A forbids them
     if ord(sign) in font:
         return True
     parts = unicodedata.normalize("NFD", sign)
     return len(parts) > 1 and all(ord(part) in font for part in parts)
 
 
-def missing_signs(text: str, folders: Sequence[Path]) -> tuple[str, ...]:
+def missing_signs(text: str, fonts: Coverage) -> tuple[str, ...]:
     """The signs of the text that would print as a box, each once, in order of appearance.
 
     Empty when all is well. Where each sign exists but a letter and its accent are in no font
     together, the pair stands as one.
     """
-    fonts = _coverage(font_files(folders))
+    if fonts and fonts[0].issuperset(map(ord, text)):
+        return ()
     missing: dict[str, None] = {}
     for cluster in dict.fromkeys(_clusters(unicodedata.normalize("NFC", text))):
         if any(all(_has(font, sign) for sign in cluster) for font in fonts):

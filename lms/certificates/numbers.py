@@ -27,20 +27,21 @@ def check_sign(body: str) -> str:
     return CHECK_SIGNS[value % 37]
 
 
-def write(body: str) -> str:
-    """The one written form of a number, from its sixteen canonical signs."""
-    groups = [body[start : start + 4] for start in range(0, LENGTH, 4)]
-    return "-".join([PREFIX, *groups, check_sign(body)])
+def write(bare: str) -> str:
+    """The one written form of a bare number (17 signs, as stored)."""
+    groups = [bare[start : start + 4] for start in range(0, LENGTH, 4)]
+    return "-".join([PREFIX, *groups, bare[LENGTH:]])
 
 
 def generate(random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> str:
-    """A new random number in its written form."""
+    """A new random number, bare."""
     value = int.from_bytes(random_bytes(LENGTH * 5 // 8), "big")
-    return write("".join(SIGNS[value >> shift & 31] for shift in range(5 * (LENGTH - 1), -1, -5)))
+    body = "".join(SIGNS[value >> shift & 31] for shift in range(5 * (LENGTH - 1), -1, -5))
+    return body + check_sign(body)
 
 
 def parse(typed: str) -> str | None:
-    """The written form of what somebody typed, or None where it is no number (a wrong check sign included).
+    """The bare number that somebody typed, or None where it is no number (a wrong check sign included).
 
     Any case, with or without the prefix and the marks between groups; O reads as 0, I and L as 1.
     """
@@ -53,4 +54,4 @@ def parse(typed: str) -> str | None:
     body, check = signs[:LENGTH], signs[LENGTH]
     if not all(sign in SIGNS for sign in body) or check != check_sign(body):
         return None
-    return write(body)
+    return signs

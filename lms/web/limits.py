@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from flask import current_app, request
+from collections.abc import Callable
+from typing import TypeVar
+
+from flask import Response, current_app, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
+
+F = TypeVar("F", bound=Callable[..., object])
 
 limiter = Limiter(key_func=get_remote_address, storage_uri="memory://", strategy="moving-window")
 
@@ -17,3 +22,14 @@ def in_demonstration() -> bool:
 def bearer_or_address() -> str:
     """Counts API calls by token, else by address."""
     return request.headers.get("Authorization") or get_remote_address()
+
+
+def was_a_miss(response: Response) -> bool:
+    """Whether what was asked for does not exist."""
+    return response.status_code == 404
+
+
+def throttle_guesses(scope: str) -> Callable[[F], F]:
+    """Lets an address miss 60 times a minute over all doors of a scope; whoever asks for what exists never waits."""
+    limit: Callable[[F], F] = limiter.shared_limit("60 per minute", scope=scope, deduct_when=was_a_miss)
+    return limit

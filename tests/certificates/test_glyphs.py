@@ -1,10 +1,12 @@
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from lms.certificates.glyphs import missing_signs, named
+from lms.certificates import glyphs
+from lms.certificates.glyphs import named
 
 BUILD = Path(__file__).parents[2] / "static" / "build"
 DEFAULT = [BUILD / "fonts"]
@@ -36,6 +38,12 @@ NAMES = {
     "Gurmukhi": "ਸ੍ਰੀਨਿਵਾਸ",
     "Odia": "ଶ୍ରୀନିବାସ",
 }
+
+
+def missing_signs(text: str, folders: Sequence[Path]) -> tuple[str, ...]:
+    return glyphs.missing_signs(text, glyphs.coverage(folders))
+
+
 NAMES_IN_LARGE = {
     "Chinese": "王小明",
     "traditional": "陳國華",

@@ -1,0 +1,282 @@
+"""Every write of certificates: request, issue, supersede, revoke, withdraw, and what merging and erasing do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+
+from lms.catalogue.models import CertificateKind, Series
+from lms.catalogue.queries import current_policy, get_series_by_id
+from lms.certificates import numbers, printing, queries, rules
+from lms.certificates.models import Award, Certificate, CertificateState
+from lms.core import audit
+from lms.core.clock import day_of
+from lms.core.db import action, db
+from lms.core.errors import Fault, Invalid, Refused
+from lms.core.jobs import Job, JobState, request_job
+from lms.core.roles import SYSTEM, Actor
+from lms.people.models import Person
+
+JOB = "issue_certificates"
+BATCH = 2000
+MERGED = "merged"  # the reason of a certificate that another of the same person has taken the place of
+
+
+@dataclass
+class Batch:
+    """What one batch of people came to: counts, and those refused with the reason."""
+
+    issued: int = 0
+    already_issued: int = 0
+    not_earned: int = 0
+    refused: list[dict[str, str]] = field(default_factory=list)
+
+
+@action
+def request_issue(series_id: int, kind: CertificateKind | None = None, *, by: Actor, at: datetime) -> Job:
+    """Asks for the certificates of a series to be issued in the background; the job's result are the counts.
+
+    While such a job waits or runs, asking again gives that job. Raises Forbidden, NotFound, Refused.
+    """
+    rules.check_can_issue(by)
+    kind = _check_series(series_id, kind)
+    arguments = {"series_id": series_id, "kind": str(kind)}
+    waiting = select(Job).where(Job.kind == JOB, Job.state.in_([JobState.QUEUED, JobState.RUNNING]))
+    for job in db.session.scalars(waiting):
+        if {name: job.arguments.get(name) for name in arguments} == arguments:
+            return job
+    audit.record("request certificates", by=by, at=at, detail={"kind": str(kind)}, series=series_id)
+    arguments |= {"by": by.person_id, "at": at.isoformat()}
+    return request_job(JOB, arguments, by=by, at=at, total=len(queries.candidate_ids(series_id)))
+
+
+def _check_series(series_id: int, kind: CertificateKind | None) -> CertificateKind:
+    """The kind to issue; Refused where the series gives none or its own texts cannot be printed."""
+    kind = rules.kind_to_issue(kind, current_policy(series_id).certificate)
+    series = get_series_by_id(series_id, by=SYSTEM)
+    titles = [lecture.title for lecture in queries.counted_lectures(series_id)]
+    fault = printing.fault_of_series(series.title, titles, printing.installed_fonts())
+    if fault is not None:
+        raise Refused(fault)
+    return kind
+
+
+def issue_certificates(
+    series_id: int,
+    kind: CertificateKind | None = None,
+    *,
+    by: Actor,
+    at: datetime,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Issues what has been earned in a series, batch by batch, each its own transaction: run twice, nothing twice.
+
+    Returns `{issued, already_issued, not_earned, refused: [{person, reason}]}`.
+    """
+    rules.check_can_issue(by)
+    kind = _check_series(series_id, kind)
+    ids = queries.candidate_ids(series_id)
+    total = Batch()
+    for start in range(0, len(ids), BATCH):
+        batch = issue_batch(series_id, kind, ids[start : start + BATCH], by=by, at=at)
+        total.issued += batch.issued
+        total.already_issued += batch.already_issued
+        total.not_earned += batch.not_earned
+        total.refused += batch.refused
+        if progress is not None:
+            progress(min(start + BATCH, len(ids)), len(ids))
+    return {
+        "issued": total.issued,
+        "already_issued": total.already_issued,
+        "not_earned": total.not_earned,
+        "refused": total.refused,
+    }
+
+
+@action
+def issue_batch(series_id: int, kind: CertificateKind, person_ids: Sequence[int], *, by: Actor, at: datetime) -> Batch:
+    """Issues to those of these people who have earned it and have none yet."""
+    rules.check_can_issue(by)
+    series = db.session.scalars(select(Series).where(Series.id == series_id).with_for_update()).one()
+    lectures = queries.counted_lectures(series_id)
+    counted = {lecture.id for lecture in lectures}
+    asked = rules.earning(len(lectures), current_policy(series_id).min_lectures_percent)
+    attended = queries.attended_by_person(series_id)
+    already = queries.awarded_ids(series_id, kind)
+    people = queries.people_of(person_ids)
+    fonts = printing.installed_fonts()
+    batch = Batch()
+    earned: list[tuple[Person, set[int]]] = []
+    for person_id in person_ids:
+        person = people.get(person_id)
+        came = attended.get(person_id, set()) & counted
+        if person_id in already:
+            batch.already_issued += 1
+        elif person is None or not rules.has_earned(len(came), asked):
+            batch.not_earned += 1
+        elif (reason := printing.fault_of_names(person.full_name, person.native_name, fonts)) is not None:
+            batch.refused.append({"person": person.public_id, "reason": reason})
+        else:
+            earned.append((person, came))
+    awards = [Award(series_id=series_id, person_id=person.id, kind=kind, awarded_at=at) for person, _came in earned]
+    db.session.add_all(awards)
+    db.session.flush()
+    issued_on = day_of(at, printing.reporting_zone())
+    for award, (person, came) in zip(awards, earned, strict=True):
+        db.session.add(
+            Certificate(
+                award_id=award.id,
+                number=numbers.generate(),
+                name=person.full_name,
+                native_name=person.native_name,
+                series_title=series.title,
+                lectures=queries.stations_of(lectures, came),
+                hours_ms=queries.attended_ms(lectures, came),
+                issued_on=issued_on,
+                issued_at=at,
+            )
+        )
+    batch.issued = len(awards)
+    if awards:
+        audit.record(
+            "issue certificates",
+            by=by,
+            at=at,
+            detail={"kind": str(kind), "count": len(awards)},
+            series=series_id,
+            person=[award.person_id for award in awards],
+        )
+    return batch
+
+
+@action
+def revoke(typed: str, *, reason: str, by: Actor, at: datetime) -> None:
+    """Takes a certificate's validity away, with a reason. Raises NotFound, Forbidden, Invalid, Refused."""
+    row = _locked(typed)
+    rules.check_can_revoke(row.state, reason, by)
+    row.state, row.reason, row.ended_at = CertificateState.REVOKED, reason.strip(), at
+    _record("revoke certificate", row, by=by, at=at)
+
+
+@action
+def withdraw(typed: str, *, by: Actor, at: datetime) -> None:
+    """At the holder's wish the number says from now on no more than that it was withdrawn."""
+    row = _locked(typed)
+    holder = queries.canonical_ids([row.award.person_id])[row.award.person_id]
+    rules.check_can_withdraw(row.state, is_holder=by.is_signed_in and by.person_id == holder, by=by)
+    row.state, row.ended_at = CertificateState.WITHDRAWN, at
+    printing.forget_pdf(row)
+    _record("withdraw certificate", row, by=by, at=at)
+
+
+def _locked(typed: str) -> Certificate:
+    row = queries.get_row(typed)
+    return db.session.scalars(
+        select(Certificate).where(Certificate.id == row.id).with_for_update().execution_options(populate_existing=True)
+    ).one()
+
+
+def _record(verb: str, row: Certificate, *, by: Actor, at: datetime) -> None:
+    audit.record(verb, by=by, at=at, certificate=row.id, series=row.award.series_id, person=row.award.person_id)
+
+
+def _rows_of(*person_ids: int) -> list[tuple[Certificate, Award]]:
+    query = (
+        select(Certificate, Award)
+        .join(Award, Award.id == Certificate.award_id)
+        .where(Award.person_id.in_(person_ids))
+        .order_by(Certificate.issued_at, Certificate.id)
+    )
+    return [(row, award) for row, award in db.session.execute(query)]
+
+
+@action
+def supersede(person_id: int, *, by: Actor, at: datetime) -> int:
+    """Replaces the person's valid certificates that bear another name than the one held now; returns how many.
+
+    The successor keeps the day of issue. Raises Invalid, naming the field, where the name cannot be printed.
+    """
+    person = db.session.get_one(Person, person_id)
+    ids = db.session.scalars(select(Person.id).where(func.coalesce(Person.canonical_id, Person.id) == person_id))
+    old = [
+        row
+        for row, _award in _rows_of(*ids)
+        if row.state is CertificateState.VALID and (row.name, row.native_name) != (person.full_name, person.native_name)
+    ]
+    if not old:
+        return 0
+    fonts = printing.installed_fonts()
+    fields = {
+        "full_name": printing.fault_of_names(person.full_name, None, fonts),
+        "native_name": printing.fault_of_names("", person.native_name, fonts),
+    }
+    faults = [Fault(reason=reason, field=name) for name, reason in fields.items() if reason]
+    if faults:
+        raise Invalid(faults=faults)
+    for row in old:
+        row.state, row.ended_at = CertificateState.SUPERSEDED, at
+        db.session.add(
+            Certificate(
+                award_id=row.award_id,
+                number=numbers.generate(),
+                name=person.full_name,
+                native_name=person.native_name,
+                series_title=row.series_title,
+                lectures=row.lectures,
+                hours_ms=row.hours_ms,
+                issued_on=row.issued_on,
+                issued_at=at,
+                replaces_id=row.id,
+            )
+        )
+    db.session.flush()
+    audit.record(
+        "supersede certificates",
+        by=by,
+        at=at,
+        certificate=[row.id for row in old],
+        person=person_id,
+    )
+    return len(old)
+
+
+@action
+def unite(kept_id: int, merged_id: int, *, by: Actor, at: datetime) -> None:
+    """After a merge, of two valid certificates of one series and kind the earliest stays."""
+    ids = db.session.scalars(select(Person.id).where(func.coalesce(Person.canonical_id, Person.id) == kept_id))
+    valid: dict[tuple[int, CertificateKind], Certificate] = {}
+    for row, award in _rows_of(*ids, kept_id, merged_id):
+        if row.state is not CertificateState.VALID:
+            continue
+        if valid.setdefault((award.series_id, award.kind), row) is not row:
+            row.state, row.ended_at, row.reason = CertificateState.SUPERSEDED, at, MERGED
+            _record("supersede certificate", row, by=by, at=at)
+
+
+@action
+def part(kept_id: int, merged_id: int, *, by: Actor, at: datetime) -> None:
+    """When a merge is undone, the certificate that gave way to the other's holds again."""
+    for row, _award in _rows_of(kept_id, merged_id):
+        if row.state is CertificateState.SUPERSEDED and row.reason == MERGED:
+            row.state, row.ended_at, row.reason = CertificateState.VALID, None, None
+            _record("restore certificate", row, by=by, at=at)
+
+
+@action
+def erase_holder(person_id: int, *, withdraw_certificates: bool, by: Actor, at: datetime) -> None:
+    """When a person is erased: the certificates stay as they are or, as the person chose, are withdrawn.
+
+    A withdrawn one keeps number, state and the figures, and loses the name and the file.
+    """
+    if not withdraw_certificates:
+        return
+    for row, _award in _rows_of(person_id):
+        row.name, row.native_name, row.reason = "", None, None
+        if row.state is CertificateState.VALID:
+            row.state, row.ended_at = CertificateState.WITHDRAWN, at
+        printing.forget_pdf(row)
+        _record("withdraw certificate", row, by=by, at=at)

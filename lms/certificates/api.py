@@ -1,0 +1,124 @@
+"""The API of certificates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask.typing import ResponseReturnValue
+
+from lms.catalogue.models import CertificateKind
+from lms.catalogue.queries import get_series
+from lms.certificates import actions, queries
+from lms.certificates.delivery import NUMBERS, pdf_answer
+from lms.certificates.models import CertificateState
+from lms.certificates.queries import Shown
+from lms.certificates.schemas import (
+    AskedSchema,
+    CertificateListSchema,
+    CertificateSchema,
+    IssueSchema,
+    NothingSchema,
+    RevokeSchema,
+)
+from lms.core import clock
+from lms.core.roles import Role
+from lms.web.api import PageQuery, envelope, integer_cursor
+from lms.web.guards import ANYONE, SIGNED_IN, allow
+from lms.web.identity import current_actor
+from lms.web.limits import throttle_guesses
+
+PDF: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
+    200: {"description": "The certificate as PDF/A.", "content": {"application/pdf": {}}}
+}
+
+bp = APIBlueprint("certificates_api", __name__, url_prefix="/api/v1", tag="Certificates")
+
+
+def as_json(shown: Shown) -> dict[str, Any]:
+    """The object of the API: its public part, or all of it for the holder and staff."""
+    answer: dict[str, Any] = {"number": shown.number, "state": str(shown.state)}
+    if shown.state is CertificateState.WITHDRAWN and not shown.is_full:
+        return answer
+    answer |= {
+        "name": shown.name,
+        "series": shown.series,
+        "kind": str(shown.kind),
+        "hours": shown.hours,
+        "date": shown.issued_on,
+    }
+    if shown.replaced_by is not None:
+        answer["replaced_by"] = shown.replaced_by
+    if shown.is_full:
+        answer |= {
+            "native_name": shown.native_name,
+            "replaces": shown.replaces,
+            "reason": shown.reason,
+            "person": shown.person,
+        }
+    return answer
+
+
+@bp.get("/certificates/<number>")
+@allow(ANYONE)
+@throttle_guesses(NUMBERS)
+@bp.output(CertificateSchema)
+def certificate(number: str) -> dict[str, Any]:
+    """Whether a certificate holds, for anybody who has its number."""
+    return as_json(queries.get_certificate(number, by=current_actor()))
+
+
+@bp.get("/certificates/<number>.pdf")
+@allow(SIGNED_IN)
+@throttle_guesses(NUMBERS)
+@bp.doc(responses=PDF)
+def download(number: str) -> ResponseReturnValue:
+    """The certificate as a file, for its holder and administrators."""
+    return pdf_answer(number, queries.get_pdf(number, by=current_actor()))
+
+
+@bp.post("/certificates/<number>/revoke")
+@allow(Role.ADMINISTRATOR)
+@bp.input(RevokeSchema, arg_name="body")
+@bp.output(CertificateSchema)
+def revoke(number: str, body: dict[str, str]) -> dict[str, Any]:
+    """Takes a certificate's validity away, with a reason."""
+    by = current_actor()
+    actions.revoke(number, reason=body["reason"], by=by, at=clock.now())
+    return as_json(queries.get_certificate(number, by=by))
+
+
+@bp.post("/certificates/<number>/withdraw")
+@allow(SIGNED_IN)
+@bp.input(NothingSchema, arg_name="body")
+@bp.output(CertificateSchema)
+def withdraw(number: str, body: dict[str, str]) -> dict[str, Any]:  # noqa: ARG001
+    """Withdraws a certificate at its holder's wish: its number says no more than that from then on."""
+    by = current_actor()
+    actions.withdraw(number, by=by, at=clock.now())
+    return as_json(queries.get_certificate(number, by=by))
+
+
+@bp.get("/series/<slug>/certificates")
+@allow(Role.ADMINISTRATOR, Role.REPORTER)
+@bp.input(PageQuery, location="query", arg_name="page")
+@bp.output(CertificateListSchema)
+def series_certificates(slug: str, page: dict[str, Any]) -> dict[str, Any]:
+    """The certificates of a series, in order of issue."""
+    limit = page["limit"]
+    rows = queries.list_of_series(slug, by=current_actor(), limit=limit, cursor=integer_cursor(page["cursor"]))
+    answer = envelope(rows, limit, lambda row: row[0])
+    answer["items"] = [as_json(shown) for _cursor, shown in answer["items"]]
+    return answer
+
+
+@bp.post("/series/<slug>/certificates")
+@allow(Role.ADMINISTRATOR)
+@bp.input(IssueSchema, arg_name="body")
+@bp.output(AskedSchema, status_code=202)
+def issue(slug: str, body: dict[str, str | None]) -> dict[str, Any]:
+    """Issues what has been earned in a series, as a job; run twice, nothing is issued twice."""
+    by = current_actor()
+    series = get_series(slug, by=by)
+    kind = CertificateKind(body["kind"]) if body["kind"] else None
+    return {"job": actions.request_issue(series.id, kind, by=by, at=clock.now()).public_id}

@@ -1,0 +1,59 @@
+"""What certificates answer to what happens below."""
+
+from __future__ import annotations
+
+from lms.certificates import actions, queries
+from lms.core.events import (
+    MergeUndone,
+    PeopleMerged,
+    PersonErased,
+    PersonExportAsked,
+    PersonNameCorrected,
+    handles,
+)
+from lms.core.roles import SYSTEM
+
+
+@handles(PersonNameCorrected)
+def supersede(event: PersonNameCorrected) -> None:
+    """A new name supersedes the person's certificates."""
+    actions.supersede(event.person_id, by=event.by, at=event.at)
+
+
+@handles(PeopleMerged)
+def unite(event: PeopleMerged) -> None:
+    """Two certificates of one series become the earliest valid one."""
+    actions.unite(event.kept_id, event.merged_id, by=event.by, at=event.at)
+
+
+@handles(MergeUndone)
+def part(event: MergeUndone) -> None:
+    """What gave way holds again."""
+    actions.part(event.kept_id, event.merged_id, by=event.by, at=event.at)
+
+
+@handles(PersonErased)
+def erase(event: PersonErased) -> None:
+    """Withdrawn if the person chose so."""
+    actions.erase_holder(event.person_id, withdraw_certificates=event.withdraw_certificates, by=event.by, at=event.at)
+
+
+@handles(PersonExportAsked)
+def export(event: PersonExportAsked) -> None:
+    """All certificates of the person."""
+    event.parts["certificates"] = [
+        {
+            "number": shown.number,
+            "state": str(shown.state),
+            "name": shown.name,
+            "native_name": shown.native_name,
+            "series": shown.series,
+            "kind": str(shown.kind),
+            "hours": shown.hours,
+            "date": shown.issued_on.isoformat(),
+            "lectures": shown.lectures,
+            "replaces": shown.replaces,
+            "reason": shown.reason,
+        }
+        for shown in queries.list_of_person(event.person_id, by=SYSTEM)
+    ]

@@ -1,0 +1,402 @@
+"""Every read of certificates: by number for anybody, by person and series for whoever may see them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import aliased, contains_eager
+
+from lms.attendance.models import Outcome
+from lms.attendance.queries import outcomes_of_series
+from lms.catalogue.models import CertificateKind, Lecture, LectureState, Series
+from lms.catalogue.queries import current_policy, get_series, length_ms, list_lectures
+from lms.certificates import numbers, printing, rules
+from lms.certificates.models import Award, Certificate, CertificateState
+from lms.core.clock import day_of
+from lms.core.db import db
+from lms.core.errors import Forbidden, NotFound
+from lms.core.roles import SYSTEM, Actor, Role
+from lms.enrolment.queries import enrolled_ids
+from lms.people.models import Country, Person
+from lms.people.queries import country_id_of
+
+COUNTED = (LectureState.HELD, LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
+"""Lectures that a certificate is measured by: held or still to come."""
+
+CHUNK = 500
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A certificate as its reader may see it. `is_full` for the holder and staff; else the public part is shown.
+
+    `state` is what holds for the number: one that was superseded by a withdrawn one says no more either.
+    """
+
+    number: str
+    state: CertificateState
+    name: str
+    native_name: str | None
+    series: str
+    series_slug: str
+    kind: CertificateKind
+    hours: float
+    issued_on: date
+    ended_at: datetime | None
+    replaced_by: str | None
+    replaces: str | None
+    reason: str | None
+    lectures: list[dict[str, Any]]
+    person: str
+    is_holder: bool
+    is_full: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """One person on the page that issues: what was attended, and what stands in the way."""
+
+    person: str
+    full_name: str
+    native_name: str | None
+    attended: int
+    stops: list[bool | None]
+    hours: float
+    reason: str | None = None
+
+
+@dataclass
+class Preview:
+    """What issuing now would do. Samples are cut, counts are whole."""
+
+    series: Series
+    kind: CertificateKind
+    asked: rules.Earning
+    lectures: list[Lecture]
+    enrolled: int = 0
+    earned: int = 0
+    already: int = 0
+    not_earned: int = 0
+    just_miss: int = 0
+    refused: int = 0
+    fault: str | None = None
+    earned_rows: list[Row] = field(default_factory=list)
+    just_miss_rows: list[Row] = field(default_factory=list)
+    refused_rows: list[Row] = field(default_factory=list)
+
+    @property
+    def to_come(self) -> int:
+        """Lectures that are not held yet and count as not attended."""
+        return sum(lecture.state is not LectureState.HELD for lecture in self.lectures)
+
+
+def counted_lectures(series_id: int) -> list[Lecture]:
+    """The lectures a certificate of the series is measured by, in order of time; those without a time last."""
+    lectures = [lecture for lecture in list_lectures(series_id, by=SYSTEM) if lecture.state in COUNTED]
+
+    def when(lecture: Lecture) -> tuple[float, int]:
+        starts = lecture.actual_start or lecture.starts_at
+        return (starts.timestamp() if starts else float("inf"), lecture.id)
+
+    return sorted(lectures, key=when)
+
+
+def attended_by_person(series_id: int) -> dict[int, set[int]]:
+    """For everybody with an attendance in the series, as one person after merges: the lectures attended."""
+    attended: dict[int, set[int]] = {}
+    outcomes = outcomes_of_series(series_id)
+    canonical = canonical_ids(outcomes)
+    for person_id, by_lecture in outcomes.items():
+        found = {lecture_id for lecture_id, outcome in by_lecture.items() if outcome is Outcome.ATTENDED}
+        attended.setdefault(canonical[person_id], set()).update(found)
+    return attended
+
+
+def canonical_ids(person_ids: Iterable[int]) -> dict[int, int]:
+    """Who each of these is after merges."""
+    found: dict[int, int] = {}
+    for chunk in _chunks(sorted(person_ids)):
+        query = select(Person.id, func.coalesce(Person.canonical_id, Person.id)).where(Person.id.in_(chunk))
+        found.update((person_id, canonical) for person_id, canonical in db.session.execute(query))
+    return found
+
+
+def candidate_ids(series_id: int) -> list[int]:
+    """Everybody enrolled in the series, as one person after merges, in a fixed order."""
+    return sorted(set(canonical_ids(enrolled_ids(series_id)).values()))
+
+
+def awarded_ids(series_id: int, kind: CertificateKind) -> set[int]:
+    """Who has the award already, as one person after merges."""
+    query = (
+        select(func.coalesce(Person.canonical_id, Person.id))
+        .join(Award, Award.person_id == Person.id)
+        .where(Award.series_id == series_id, Award.kind == kind)
+    )
+    return set(db.session.scalars(query))
+
+
+def count_awarded_at(series_id: int, kind: CertificateKind, at: datetime) -> int:
+    """How many awards one run of issuing has made: its moment is its mark."""
+    query = select(func.count()).where(Award.series_id == series_id, Award.kind == kind, Award.awarded_at == at)
+    return db.session.scalar(query) or 0
+
+
+def people_of(person_ids: Sequence[int]) -> dict[int, Person]:
+    """Persons by id, those erased left out."""
+    found: dict[int, Person] = {}
+    for chunk in _chunks(person_ids):
+        query = select(Person).where(Person.id.in_(chunk), Person.erased_at.is_(None))
+        found.update({person.id: person for person in db.session.scalars(query)})
+    return found
+
+
+def stations_of(lectures: Sequence[Lecture], attended: set[int]) -> list[dict[str, Any]]:
+    """The route as it is frozen on a certificate."""
+    zone = printing.reporting_zone()
+    stations = []
+    for lecture in lectures:
+        starts = lecture.actual_start or lecture.starts_at
+        day = day_of(starts, zone).isoformat() if starts else None
+        stations.append({"title": lecture.title, "day": day, "attended": lecture.id in attended})
+    return stations
+
+
+def attended_ms(lectures: Sequence[Lecture], attended: set[int]) -> int:
+    """The actual length of the lectures attended, in milliseconds."""
+    return sum(length_ms(lecture) or 0 for lecture in lectures if lecture.id in attended)
+
+
+def preview(slug: str, *, by: Actor, sample: int = 12, limit: int = 100) -> Preview:
+    """What issuing for a series would do now. Raises Refused where the series gives none."""
+    if not by.is_reporter:
+        raise Forbidden
+    series = get_series(slug, by=by)
+    policy = current_policy(series.id)
+    kind = rules.kind_to_issue(None, policy.certificate)
+    lectures = counted_lectures(series.id)
+    shown = Preview(series, kind, rules.earning(len(lectures), policy.min_lectures_percent), lectures)
+    fonts = printing.installed_fonts()
+    shown.fault = printing.fault_of_series(series.title, [lecture.title for lecture in lectures], fonts)
+    attended = attended_by_person(series.id)
+    already = awarded_ids(series.id, kind)
+    counted = {lecture.id for lecture in lectures}
+    people = people_of(candidate_ids(series.id))
+    for person in sorted(people.values(), key=lambda person: (person.full_name.casefold(), person.id)):
+        shown.enrolled += 1
+        came = attended.get(person.id, set()) & counted
+        if person.id in already:
+            shown.already += 1
+        elif rules.has_earned(len(came), shown.asked):
+            reason = printing.fault_of_names(person.full_name, person.native_name, fonts)
+            if reason is not None:
+                shown.refused += 1
+                _keep(shown.refused_rows, limit, person, lectures, came, reason)
+            else:
+                shown.earned += 1
+                _keep(shown.earned_rows, sample, person, lectures, came)
+        else:
+            shown.not_earned += 1
+            if rules.just_misses(len(came), shown.asked):
+                shown.just_miss += 1
+                _keep(shown.just_miss_rows, limit, person, lectures, came)
+    return shown
+
+
+def _keep(
+    rows: list[Row],
+    limit: int,
+    person: Person,
+    lectures: Sequence[Lecture],
+    came: set[int],
+    reason: str | None = None,
+) -> None:
+    if len(rows) >= limit:
+        return
+    stops = [
+        True if lecture.id in came else (False if lecture.state is LectureState.HELD else None) for lecture in lectures
+    ]
+    length = rules.hours([attended_ms(lectures, came)])
+    rows.append(Row(person.public_id, person.full_name, person.native_name, len(came), stops, length, reason))
+
+
+def names_of(public_ids: Sequence[str], *, by: Actor) -> dict[str, str]:
+    """Full names by public id, for the report of a run of issuing."""
+    if not by.is_reporter:
+        raise Forbidden
+    query = select(Person.public_id, Person.full_name).where(Person.public_id.in_(public_ids))
+    return {row.public_id: row.full_name for row in db.session.execute(query)}
+
+
+def find_row(typed: str) -> Certificate | None:
+    """The certificate of a number as somebody typed it, with its award."""
+    bare = numbers.parse(typed)
+    if bare is None:
+        return None
+    query = select(Certificate).join(Certificate.award).options(contains_eager(Certificate.award))
+    return db.session.scalar(query.where(Certificate.number == bare))
+
+
+def get_row(typed: str) -> Certificate:
+    """As find_row; NotFound for an unknown number."""
+    row = find_row(typed)
+    if row is None:
+        raise NotFound
+    return row
+
+
+def get_certificate(typed: str, *, by: Actor) -> Shown:
+    """A certificate by its number, for anybody: what its reader may see. NotFound for an unknown number."""
+    return _shown([get_row(typed)], by=by)[0]
+
+
+def list_of_person(person_id: int, *, by: Actor) -> list[Shown]:
+    """A person's certificates that were not superseded, newest first: for oneself and for staff."""
+    if not (by.is_reporter or (by.is_signed_in and by.person_id == person_id)):
+        raise Forbidden
+    query = (
+        select(Certificate)
+        .join(Certificate.award)
+        .join(Person, Person.id == Award.person_id)
+        .options(contains_eager(Certificate.award))
+        .where(
+            func.coalesce(Person.canonical_id, Person.id) == person_id,
+            Certificate.state != CertificateState.SUPERSEDED,
+        )
+        .order_by(Certificate.issued_on.desc(), Certificate.id.desc())
+    )
+    return _shown(list(db.session.scalars(query)), by=by)
+
+
+def list_of_series(slug: str, *, by: Actor, limit: int, cursor: int | None = None) -> list[tuple[int, Shown]]:
+    """The certificates of a series in order of issue, with their cursors: for administrators and reporters."""
+    if not by.is_reporter:
+        raise Forbidden
+    series = get_series(slug, by=by)
+    query = (
+        select(Certificate)
+        .join(Certificate.award)
+        .options(contains_eager(Certificate.award))
+        .where(Award.series_id == series.id, Certificate.id > (cursor or 0))
+        .order_by(Certificate.id)
+        .limit(limit + 1)
+    )
+    rows = list(db.session.scalars(query))
+    return list(zip((row.id for row in rows), _shown(rows, by=by), strict=True))
+
+
+def count_of_series(series_id: int) -> int:
+    """How many awards a series has given whose certificate was not revoked."""
+    query = (
+        select(func.count(func.distinct(Award.id)))
+        .join(Certificate, Certificate.award_id == Award.id)
+        .where(
+            Award.series_id == series_id,
+            Certificate.state.in_([CertificateState.VALID, CertificateState.WITHDRAWN]),
+        )
+    )
+    return db.session.scalar(query) or 0
+
+
+def get_pdf(typed: str, *, by: Actor) -> bytes:
+    """The file of a valid certificate, for its holder and administrators. Raises NotFound, Forbidden, Refused."""
+    row = get_row(typed)
+    shown = _shown([row], by=by)[0]
+    if not (shown.is_holder or by.is_administrator):
+        raise Forbidden
+    rules.check_can_download(row.state)
+    language = db.session.scalar(select(Series.language).where(Series.id == row.award.series_id))
+    country_id = country_id_of(row.award.person_id, row.issued_on)
+    country = db.session.scalar(select(Country.code).where(Country.id == country_id)) if country_id else None
+    return printing.pdf_of(row, kind=row.award.kind, language=language or "en", country=country)
+
+
+def _shown(rows: Sequence[Certificate], *, by: Actor) -> list[Shown]:
+    """Rows as the reader may see them; a handful of queries however many there are."""
+    people: dict[int, tuple[str, int]] = {}
+    slugs: dict[int, str] = {}
+    after: dict[int, Certificate] = {}
+    before: dict[int, str] = {}
+    for chunk in _chunks(sorted({row.award.person_id for row in rows})):
+        who = select(Person.id, Person.public_id, func.coalesce(Person.canonical_id, Person.id))
+        for person_id, public_id, canonical in db.session.execute(who.where(Person.id.in_(chunk))):
+            people[person_id] = (public_id, canonical)
+    for chunk in _chunks(sorted({row.award.series_id for row in rows})):
+        where = select(Series.id, Series.slug).where(Series.id.in_(chunk))
+        slugs.update((series_id, slug) for series_id, slug in db.session.execute(where))
+    for chunk in _chunks([row.id for row in rows if row.state is CertificateState.SUPERSEDED]):
+        for row in db.session.scalars(select(Certificate).where(Certificate.replaces_id.in_(chunk))):
+            after[row.replaces_id or 0] = row
+    for chunk in _chunks([row.replaces_id for row in rows if row.replaces_id is not None]):
+        replaced = select(Certificate.id, Certificate.number).where(Certificate.id.in_(chunk))
+        before.update((row_id, bare) for row_id, bare in db.session.execute(replaced))
+    staff = by.has(Role.ADMINISTRATOR, Role.REPORTER)
+    answer = []
+    for row in rows:
+        public_id, canonical = people[row.award.person_id]
+        is_holder = by.is_signed_in and by.person_id in (canonical, row.award.person_id)
+        successor = (after.get(row.id) or find_kept(row)) if row.state is CertificateState.SUPERSEDED else None
+        answer.append(
+            Shown(
+                number=numbers.write(row.number),
+                state=_state_of(row, successor),
+                name=row.name,
+                native_name=row.native_name,
+                series=row.series_title,
+                series_slug=slugs[row.award.series_id],
+                kind=row.award.kind,
+                hours=rules.hours([row.hours_ms]),
+                issued_on=row.issued_on,
+                ended_at=row.ended_at,
+                replaced_by=numbers.write(successor.number) if successor else None,
+                replaces=numbers.write(before[row.replaces_id]) if row.replaces_id else None,
+                reason=row.reason,
+                lectures=row.lectures,
+                person=public_id,
+                is_holder=is_holder,
+                is_full=staff or is_holder,
+            )
+        )
+    return answer
+
+
+def find_kept(row: Certificate) -> Certificate | None:
+    """Of somebody's certificates of one series and kind, after a merge: the one that was kept instead of this."""
+    holder, other = aliased(Person), aliased(Person)
+    query = (
+        select(Certificate)
+        .join(Award, Award.id == Certificate.award_id)
+        .join(other, other.id == Award.person_id)
+        .join(holder, holder.canonical_id == other.canonical_id)
+        .where(
+            holder.id == row.award.person_id,
+            Award.series_id == row.award.series_id,
+            Award.kind == row.award.kind,
+            Certificate.state != CertificateState.SUPERSEDED,
+        )
+        .order_by(Certificate.issued_at)
+        .limit(1)
+    )
+    return db.session.scalar(query)
+
+
+def _state_of(row: Certificate, successor: Certificate | None) -> CertificateState:
+    """What holds for a number: withdrawing the current certificate silences those it replaced."""
+    seen = {row.id}
+    while successor is not None and successor.id not in seen:
+        if successor.state is CertificateState.WITHDRAWN:
+            return CertificateState.WITHDRAWN
+        if successor.state is not CertificateState.SUPERSEDED:
+            break
+        seen.add(successor.id)
+        query = select(Certificate).where(Certificate.replaces_id == successor.id)
+        successor = db.session.scalar(query)
+    return row.state
+
+
+def _chunks(ids: Sequence[int]) -> Iterable[Sequence[int]]:
+    return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))

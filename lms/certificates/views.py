@@ -1,0 +1,140 @@
+"""Pages: verify a number, issue for a series, one's own certificate and its file."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.catalogue.queries import get_series
+from lms.certificates import actions, numbers, queries
+from lms.certificates.delivery import NUMBERS, pdf_answer
+from lms.certificates.forms import RevokeForm, WithdrawForm
+from lms.core import clock
+from lms.core.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.jobs import JobState, get_job
+from lms.core.roles import Role
+from lms.core.words import _
+from lms.web.guards import ANYONE, SIGNED_IN, allow
+from lms.web.identity import current_actor
+from lms.web.limits import throttle_guesses
+
+bp = Blueprint("certificates", __name__, template_folder="templates")
+
+
+@bp.get("/verify")
+@allow(ANYONE)
+def verify() -> ResponseReturnValue:
+    """The form that takes a number; a number in the query leads to its page."""
+    typed = request.args.get("number", "").strip()
+    if typed:
+        bare = numbers.parse(typed)
+        return redirect(url_for(".certificate", number=numbers.write(bare) if bare else typed[:64].replace("/", "-")))
+    return render_template("certificates/verify.html")
+
+
+@bp.get("/verify/<number>")
+@allow(ANYONE)
+@throttle_guesses(NUMBERS)
+def certificate(number: str) -> ResponseReturnValue:
+    """Whether a certificate holds: name, series, kind, hours, date, state, and nothing else."""
+    try:
+        shown = queries.get_certificate(number, by=current_actor())
+    except NotFound:
+        is_number = numbers.parse(number) is not None
+        return render_template("certificates/verify-unknown.html", number=number[:64], is_number=is_number), 404
+    return render_template("certificates/verify-number.html", shown=shown)
+
+
+@bp.get("/certificates/<number>")
+@allow(SIGNED_IN)
+@throttle_guesses(NUMBERS)
+def own(number: str) -> ResponseReturnValue:
+    """A certificate for its holder and administrators: the file, withdrawing, revoking."""
+    return _own(number, WithdrawForm(), RevokeForm())
+
+
+def _own(number: str, withdraw_form: WithdrawForm, revoke_form: RevokeForm) -> str:
+    shown = queries.get_certificate(number, by=current_actor())
+    if not shown.is_full:
+        raise Forbidden
+    return render_template("certificates/own.html", shown=shown, withdraw_form=withdraw_form, revoke_form=revoke_form)
+
+
+@bp.post("/certificates/<number>/withdraw")
+@allow(SIGNED_IN)
+def withdraw(number: str) -> ResponseReturnValue:
+    """Withdraws a certificate at its holder's wish."""
+    form = WithdrawForm()
+    if not form.validate_on_submit():
+        return _own(number, form, RevokeForm(formdata=None)), 422
+    actions.withdraw(number, by=current_actor(), at=clock.now())
+    flash(_("The certificate is withdrawn. Its number says no more than that."), "done")
+    return redirect(url_for(".own", number=number))
+
+
+@bp.post("/certificates/<number>/revoke")
+@allow(Role.ADMINISTRATOR)
+def revoke(number: str) -> ResponseReturnValue:
+    """Revokes a certificate, with a reason."""
+    form = RevokeForm()
+    if not form.validate_on_submit():
+        return _own(number, WithdrawForm(formdata=None), form), 422
+    try:
+        actions.revoke(number, reason=form.reason.data or "", by=current_actor(), at=clock.now())
+    except Invalid as error:
+        form.take(error)
+        return _own(number, WithdrawForm(formdata=None), form), 422
+    flash(_("The certificate is revoked."), "done")
+    return redirect(url_for(".own", number=number))
+
+
+@bp.get("/certificates/<number>.pdf")
+@allow(SIGNED_IN)
+@throttle_guesses(NUMBERS)
+def download(number: str) -> ResponseReturnValue:
+    """The certificate as PDF, for its holder and administrators."""
+    return pdf_answer(number, queries.get_pdf(number, by=current_actor()))
+
+
+@bp.get("/series/<slug>/certificates")
+@allow(Role.ADMINISTRATOR, Role.REPORTER)
+def issue(slug: str) -> ResponseReturnValue:
+    """Who earns a certificate of the series, who just misses it, whose cannot be printed."""
+    by = current_actor()
+    try:
+        preview = queries.preview(slug, by=by)
+    except Refused as refused:
+        series = get_series(slug, by=by)
+        return render_template("certificates/none.html", series=series, reason=refused.message)
+    return render_template("certificates/issue.html", preview=preview, series=preview.series)
+
+
+@bp.post("/series/<slug>/certificates")
+@allow(Role.ADMINISTRATOR)
+def request_issue(slug: str) -> ResponseReturnValue:
+    """Issues what has been earned, in the background."""
+    by = current_actor()
+    series = get_series(slug, by=by)
+    try:
+        job = actions.request_issue(series.id, by=by, at=clock.now())
+    except Refused as refused:
+        flash(refused.message, "wrong")
+        return redirect(url_for(".issue", slug=slug))
+    return redirect(url_for(".progress", slug=slug, job_id=job.public_id))
+
+
+@bp.get("/series/<slug>/certificates/<job_id>")
+@allow(Role.ADMINISTRATOR)
+def progress(slug: str, job_id: str) -> ResponseReturnValue:
+    """How far issuing is, what it came to, and what stopped."""
+    by = current_actor()
+    series = get_series(slug, by=by)
+    job = get_job(job_id, by=by)
+    if job.kind != actions.JOB or job.arguments["series_id"] != series.id:
+        raise NotFound
+    refused = (job.result or {}).get("refused", [])
+    names = queries.names_of([item["person"] for item in refused[:200]], by=by)
+    is_over = job.state in (JobState.DONE, JobState.FAILED)
+    return render_template(
+        "certificates/progress.html", series=series, job=job, refused=refused, names=names, is_over=is_over
+    )

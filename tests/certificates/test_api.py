@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from lms.catalogue.models import CertificateKind
+from lms.certificates import actions
+from lms.core import jobs
+from lms.core.roles import SYSTEM, Actor, Role
+from lms.web import identity
+from tests.certificates.conftest import Programme
+
+pytestmark = pytest.mark.databases
+Make = Callable[..., Programme]
+REPORTER = Actor(person_id=900, roles=frozenset({Role.REPORTER}))
+INSTRUCTOR = Actor(person_id=901, roles=frozenset({Role.INSTRUCTOR}))
+NUMBER = re.compile(r"SR(-[0-9A-HJKMNP-TV-Z]{4}){4}-[0-9A-HJKMNP-TV-Z*~$=U]")
+
+
+@pytest.fixture
+def bearers(app: APIFlask) -> Iterator[dict[str, Actor]]:
+    """Tokens by name: whoever is put in is known to the API."""
+    known: dict[str, Actor] = {"reporter": REPORTER, "instructor": INSTRUCTOR}
+    kept = app.extensions.get("lms.identity")
+    identity.register(app, session=lambda _key: None, bearer=known.get)
+    yield known
+    app.extensions["lms.identity"] = kept
+
+
+@pytest.fixture
+def made(app: APIFlask, programme: Make, at: datetime) -> Programme:
+    """Ada and Bo have their certificates, Cy has not earned one."""
+    series = programme({("Ada", "Ада"): "aaa", "Bo": "aaa", "Cy": "a--"})
+    with app.app_context():
+        for hour, name in enumerate(("Ada", "Bo")):
+            actions.issue_batch(
+                series.series_id,
+                CertificateKind.PARTICIPATION,
+                [series.people[name]],
+                by=SYSTEM,
+                at=at + timedelta(hours=hour),
+            )
+    return series
+
+
+def token(name: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {name}"}
+
+
+def numbers_of(client: FlaskClient) -> dict[str, str]:
+    items = client.get("/api/v1/series/livestream/certificates", headers=token("reporter")).json["items"]
+    return {item["name"]: item["number"] for item in items}
+
+
+@pytest.fixture
+def everybody(made: Programme, bearers: dict[str, Actor], administrator: Actor) -> Programme:
+    bearers |= {"administrator": administrator, "ada": made.holder("Ada"), "bo": made.holder("Bo")}
+    return made
+
+
+def test_in_public_a_certificate_says_exactly_this(client: FlaskClient, everybody: Programme) -> None:
+    number = numbers_of(client)["Ada"]
+    assert NUMBER.fullmatch(number)
+    expected = {
+        "number": number,
+        "state": "valid",
+        "name": "Ada",
+        "series": "Livestream commerce from a village",
+        "kind": "participation",
+        "hours": 4.5,
+        "date": "2026-11-25",
+    }
+    for typed in (number, number.lower(), number.replace("-", ""), number[3:].replace("0", "o").replace("1", "l")):
+        answer = client.get(f"/api/v1/certificates/{typed}")
+        assert (answer.status_code, answer.json) == (200, expected)
+    assert client.get(f"/api/v1/certificates/{number}", headers=token("bo")).json == expected
+
+
+def test_holder_and_staff_see_more(client: FlaskClient, everybody: Programme) -> None:
+    number = numbers_of(client)["Ada"]
+    for name in ("ada", "administrator", "reporter"):
+        answer = client.get(f"/api/v1/certificates/{number}", headers=token(name)).json
+        assert {key: answer[key] for key in ("native_name", "replaces", "reason", "person")} == {
+            "native_name": "Ада",
+            "replaces": None,
+            "reason": None,
+            "person": everybody.public["Ada"],
+        }
+
+
+@pytest.mark.parametrize("number", ["SR-0000-0000-0000-0000-0", "SR-0000-0000-0000-0000-1", "nonsense", "x" * 300])
+def test_an_unknown_number_is_not_there(client: FlaskClient, bearers: dict[str, Actor], number: str) -> None:
+    answer = client.get(f"/api/v1/certificates/{number}")
+    assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
+
+
+def test_a_bad_token_is_no_anonymous_reader(client: FlaskClient, everybody: Programme) -> None:
+    assert client.get(f"/api/v1/certificates/{numbers_of(client)['Ada']}", headers=token("?")).status_code == 401
+
+
+def test_the_file_is_the_holders(client: FlaskClient, everybody: Programme) -> None:
+    number = numbers_of(client)["Ada"]
+    answers: dict[str, Any] = {
+        name: client.get(f"/api/v1/certificates/{number}.pdf", headers=token(name))
+        for name in ("ada", "administrator", "bo", "reporter", "instructor")
+    }
+    assert {name: answer.status_code for name, answer in answers.items()} == {
+        "ada": 200,
+        "administrator": 200,
+        "bo": 403,
+        "reporter": 403,
+        "instructor": 403,
+    }
+    assert client.get(f"/api/v1/certificates/{number}.pdf").status_code == 401
+    assert answers["ada"].data == answers["administrator"].data
+    assert answers["ada"].data.startswith(b"%PDF-1.7")
+    assert answers["ada"].mimetype == "application/pdf"
+    assert answers["ada"].headers["Content-Disposition"] == f'attachment; filename="{number[:-2]}.pdf"'
+    assert client.get("/api/v1/certificates/SR-0.pdf", headers=token("ada")).status_code == 404
+
+
+def test_revoking(client: FlaskClient, everybody: Programme) -> None:
+    number = numbers_of(client)["Ada"]
+    path = f"/api/v1/certificates/{number}/revoke"
+    assert client.post(path, json={"reason": "x"}).status_code == 401
+    for name in ("ada", "bo", "reporter", "instructor"):
+        assert client.post(path, json={"reason": "x"}, headers=token(name)).status_code == 403
+    for body in ({}, {"reason": ""}, {"reason": "  "}, {"reason": None}, {"reason": "x", "more": 1}):
+        answer = client.post(path, json=body, headers=token("administrator"))
+        assert (answer.status_code, bool(answer.json["errors"])) == (422, True), body
+    answer = client.post(path, json={"reason": "Was not there"}, headers=token("administrator"))
+    assert (answer.status_code, answer.json["state"], answer.json["reason"]) == (200, "revoked", "Was not there")
+    assert client.post(path, json={"reason": "x"}, headers=token("administrator")).status_code == 409
+    public = client.get(f"/api/v1/certificates/{number}").json
+    assert set(public) == {"number", "state", "name", "series", "kind", "hours", "date"}
+    assert public["state"] == "revoked"
+
+
+def test_withdrawing(client: FlaskClient, everybody: Programme) -> None:
+    number = numbers_of(client)["Ada"]
+    path = f"/api/v1/certificates/{number}/withdraw"
+    assert client.post(path).status_code == 401
+    assert client.post(path, headers=token("bo")).status_code == 403
+    answer = client.post(path, headers=token("ada"))
+    assert (answer.status_code, answer.json["state"]) == (200, "withdrawn")
+    assert client.get(f"/api/v1/certificates/{number}").json == {"number": number, "state": "withdrawn"}
+    assert client.get(f"/api/v1/certificates/{number}.pdf", headers=token("ada")).status_code == 409
+    other = numbers_of(client)["Bo"]
+    assert (
+        client.post(f"/api/v1/certificates/{other}/withdraw", json={}, headers=token("administrator")).status_code
+        == 200
+    )
+
+
+def test_issuing_is_a_job(client: FlaskClient, app: APIFlask, everybody: Programme) -> None:
+    path = "/api/v1/series/livestream/certificates"
+    assert client.post(path, json={}).status_code == 401
+    for name in ("ada", "reporter", "instructor"):
+        assert client.post(path, json={}, headers=token(name)).status_code == 403
+    assert (
+        client.post("/api/v1/series/nowhere/certificates", json={}, headers=token("administrator")).status_code == 404
+    )
+    assert client.post(path, json={"kind": "x"}, headers=token("administrator")).status_code == 422
+    assert client.post(path, json={"kind": "completion"}, headers=token("administrator")).status_code == 409
+    answer = client.post(path, json={"kind": "participation"}, headers=token("administrator"))
+    assert (answer.status_code, set(answer.json)) == (202, {"job"})
+    assert client.post(path, headers=token("administrator")).json == answer.json
+    with app.app_context():
+        jobs.run_due()
+        job = jobs.get_job(answer.json["job"], by=SYSTEM)
+        assert job.result == {"issued": 0, "already_issued": 2, "not_earned": 1, "refused": []}
+
+
+def test_the_list_of_a_series_is_paged(client: FlaskClient, everybody: Programme) -> None:
+    path = "/api/v1/series/livestream/certificates"
+    assert client.get(path).status_code == 401
+    assert client.get(path, headers=token("ada")).status_code == 403
+    first = client.get(f"{path}?limit=1", headers=token("reporter")).json
+    assert [item["name"] for item in first["items"]] == ["Ada"]
+    second = client.get(f"{path}?limit=1&cursor={first['next']}", headers=token("administrator")).json
+    assert [item["name"] for item in second["items"]] == ["Bo"]
+    assert second["next"] is None
+    assert client.get(f"{path}?cursor=x", headers=token("reporter")).status_code == 422
+    assert client.get(f"{path}?limit=201", headers=token("reporter")).status_code == 422
+
+
+def test_guessing_is_throttled_and_reading_is_not(client: FlaskClient, app: APIFlask, everybody: Programme) -> None:
+    from lms.web.limits import limiter
+
+    number = numbers_of(client)["Ada"]
+    limiter.enabled = True
+    limiter.reset()
+    try:
+        for _ in range(70):
+            assert client.get(f"/api/v1/certificates/{number}").status_code == 200
+        statuses = [client.get("/api/v1/certificates/SR-0000-0000-0000-0000-0").status_code for _ in range(61)]
+        assert statuses == [404] * 60 + [429]
+        refused = client.get("/verify/SR-0000-0000-0000-0000-0")
+        assert refused.status_code == 429
+        assert 1 <= int(refused.headers["Retry-After"]) <= 61
+    finally:
+        limiter.reset()
+        limiter.enabled = False

@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from lms.catalogue.models import CertificateKind
+from lms.certificates import actions, numbers
+from lms.certificates.models import Certificate
+from lms.core import jobs
+from lms.core.db import db
+from lms.core.roles import SYSTEM, Actor, Role
+from lms.people.models import Person
+from lms.web import identity
+from tests.certificates.conftest import Programme
+
+Make = Callable[..., Programme]
+SignIn = Callable[[Actor], FlaskClient]
+
+
+@pytest.fixture
+def sign_in(app: APIFlask) -> Iterator[SignIn]:
+    """A browser in which this actor is signed in."""
+    known: dict[str, Actor] = {}
+    kept = app.extensions.get("lms.identity")
+    identity.register(app, session=known.get, bearer=lambda _token: None)
+
+    def enter(actor: Actor) -> FlaskClient:
+        key = str(actor.person_id)
+        known[key] = actor
+        client = app.test_client()
+        with client.session_transaction() as session:
+            session["_user_id"] = key
+        return client
+
+    yield enter
+    app.extensions["lms.identity"] = kept
+
+
+@pytest.fixture
+def made(app: APIFlask, programme: Make, at: datetime) -> Programme:
+    series = programme(
+        {("Fatima Benaly", "فاطمة"): "aaa", "Bo <b>": "aa-", "Cy": "a--", ("Di", "ⵣ"): "aaa", "Eve": "aaa"}
+    )
+    ids = [series.people[name] for name in ("Fatima Benaly", "Bo <b>")]
+    with app.app_context():
+        actions.issue_batch(series.series_id, CertificateKind.PARTICIPATION, ids, by=SYSTEM, at=at)
+    return series
+
+
+def number_of(app: APIFlask, name: str) -> str:
+    with app.app_context():
+        query = select(Certificate.number).where(Certificate.name == name).order_by(Certificate.id.desc())
+        return numbers.write(db.session.scalars(query).first() or "")
+
+
+def verdict(page: str) -> str:
+    found = re.search(r'data-testid="verdict" data-state="(\w+)"', page)
+    assert found is not None
+    return found[1]
+
+
+def token_of(page: str) -> str:
+    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+    assert found is not None
+    return found[1]
+
+
+def test_the_form_leads_to_the_number(client: FlaskClient, app: APIFlask, made: Programme) -> None:
+    assert client.get("/verify").status_code == 200
+    number = number_of(app, "Fatima Benaly")
+    answer = client.get("/verify", query_string={"number": f"  {number.lower().replace('-', '')} "})
+    assert (answer.status_code, answer.headers["Location"]) == (302, f"/verify/{number}")
+    answer = client.get("/verify", query_string={"number": "//evil.example/x"})
+    assert (answer.status_code, answer.headers["Location"].startswith("/verify/")) == (302, True)
+
+
+def test_a_valid_number_shows_the_public_part_only(client: FlaskClient, app: APIFlask, made: Programme) -> None:
+    page = client.get(f"/verify/{number_of(app, 'Fatima Benaly')}").text
+    assert verdict(page) == "valid"
+    for shown in ("Fatima Benaly", "Livestream commerce from a village", "Certificate of participation", "4.5"):
+        assert shown in page
+    assert "2026" in page
+    for hidden in ("فاطمة", "Lecture 1", made.public["Fatima Benaly"]):
+        assert hidden not in page
+
+
+def test_markup_in_a_name_stays_text(client: FlaskClient, app: APIFlask, made: Programme) -> None:
+    page = client.get(f"/verify/{number_of(app, 'Bo <b>')}").text
+    assert "Bo &lt;b&gt;" in page
+    assert "Bo <b>" not in page
+
+
+def test_each_state_says_its_own(
+    client: FlaskClient, app: APIFlask, made: Programme, administrator: Actor, at: datetime
+) -> None:
+    old, other = number_of(app, "Fatima Benaly"), number_of(app, "Bo <b>")
+    with app.app_context():
+        db.session.get_one(Person, made.people["Fatima Benaly"]).full_name = "Fatima Benali"
+        db.session.commit()
+        actions.supersede(made.people["Fatima Benaly"], by=SYSTEM, at=at + timedelta(days=1))
+        actions.revoke(other, reason="Had not attended", by=administrator, at=at)
+    new = number_of(app, "Fatima Benali")
+    page = client.get(f"/verify/{old}").text
+    assert verdict(page) == "superseded"
+    assert f'href="/verify/{new}"' in page
+    assert verdict(client.get(f"/verify/{new}").text) == "valid"
+    page = client.get(f"/verify/{other}").text
+    assert verdict(page) == "revoked"
+    assert "Had not attended" not in page
+    with app.app_context():
+        actions.withdraw(new, by=administrator, at=at)
+    page = client.get(f"/verify/{new}").text
+    assert verdict(page) == "withdrawn"
+    assert "Fatima" not in page
+    assert "Livestream" not in page
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        ("SR-0000-0000-0000-0000-0", "nothing was ever issued"),
+        ("SR-0000-0000-0000-0000-1", "check sign"),
+        ("<x>", "check"),
+    ],
+)
+def test_an_unknown_number_is_404_with_advice(client: FlaskClient, number: str, words: str) -> None:
+    answer = client.get(f"/verify/{number}")
+    assert answer.status_code == 404
+    assert verdict(answer.text) == "unknown"
+    assert words in answer.text
+    assert "<x>" not in answer.text
+
+
+def test_the_holder_downloads_and_withdraws(app: APIFlask, made: Programme, sign_in: SignIn) -> None:
+    number = number_of(app, "Fatima Benaly")
+    holder = sign_in(made.holder("Fatima Benaly"))
+    page = holder.get(f"/certificates/{number}").text
+    assert "فاطمة" in page
+    assert "/revoke" not in page
+    answer = holder.get(f"/certificates/{number}.pdf")
+    assert (answer.status_code, answer.mimetype) == (200, "application/pdf")
+    assert answer.headers["Cache-Control"] == "private, no-store"
+    token = token_of(page)
+    answer = holder.post(f"/certificates/{number}/withdraw", data={"csrf_token": token})
+    assert answer.status_code == 422
+    assert "Tick the box" in answer.text
+    answer = holder.post(f"/certificates/{number}/withdraw", data={"csrf_token": token, "sure": "y"})
+    assert (answer.status_code, answer.headers["Location"]) == (302, f"/certificates/{number}")
+    assert verdict(holder.get(f"/certificates/{number}").text) == "withdrawn"
+    assert holder.get(f"/certificates/{number}.pdf").status_code == 409
+
+
+def test_a_stranger_gets_neither_page_nor_file(app: APIFlask, made: Programme, sign_in: SignIn) -> None:
+    number = number_of(app, "Fatima Benaly")
+    stranger = sign_in(made.holder("Cy"))
+    assert stranger.get(f"/certificates/{number}").status_code == 403
+    assert stranger.get(f"/certificates/{number}.pdf").status_code == 403
+    token = token_of(stranger.get("/verify").text)
+    assert stranger.post(f"/certificates/{number}/withdraw", data={"csrf_token": token, "sure": "y"}).status_code == 403
+    assert stranger.post(f"/certificates/{number}/revoke", data={"csrf_token": token, "reason": "x"}).status_code == 403
+    assert stranger.get("/series/livestream/certificates").status_code == 403
+    anonymous = app.test_client()
+    for path in (f"/certificates/{number}", f"/certificates/{number}.pdf", "/series/livestream/certificates"):
+        answer = anonymous.get(path)
+        assert answer.status_code == 302
+        assert answer.headers["Location"].startswith("/sign-in")
+
+
+def test_an_administrator_revokes_with_a_reason(
+    app: APIFlask, made: Programme, sign_in: SignIn, administrator: Actor
+) -> None:
+    number = number_of(app, "Fatima Benaly")
+    browser = sign_in(administrator)
+    token = token_of(browser.get(f"/certificates/{number}").text)
+    answer = browser.post(f"/certificates/{number}/revoke", data={"csrf_token": token, "reason": " "})
+    assert answer.status_code == 422
+    assert 'aria-invalid="true"' in answer.text
+    answer = browser.post(f"/certificates/{number}/revoke", data={"csrf_token": token, "reason": "Not there"})
+    assert answer.status_code == 302
+    page = browser.get(f"/certificates/{number}").text
+    assert verdict(page) == "revoked"
+    assert "Not there" in page
+
+
+def test_issuing_from_the_page(app: APIFlask, made: Programme, sign_in: SignIn, administrator: Actor) -> None:
+    browser = sign_in(administrator)
+    page = browser.get("/series/livestream/certificates").text
+    figures = dict(re.findall(r'data-testid="figure-([\w-]+)"\s+data-value="(\d+)"', page))
+    assert figures == {"earned": "1", "just-miss": "1", "not-earned": "1", "already": "2", "refused": "1"}
+    assert "U+2D63" in page
+    assert "Issue 1 certificate" in page
+    answer = browser.post("/series/livestream/certificates", data={"csrf_token": token_of(page)})
+    assert answer.status_code == 302
+    progress = answer.headers["Location"]
+    assert 'data-state="queued"' in browser.get(progress).text
+    with app.app_context():
+        jobs.run_due()
+    page = browser.get(progress).text
+    assert 'data-state="done"' in page
+    assert re.search(r'data-testid="issued">1<', page)
+    assert ">Di</bdi>" in page
+    assert "Everybody who has earned" in browser.get("/series/livestream/certificates").text
+    assert browser.get("/series/livestream/certificates/nothing").status_code == 404
+
+
+def test_a_reporter_looks_and_does_not_issue(app: APIFlask, made: Programme, sign_in: SignIn) -> None:
+    browser = sign_in(Actor(person_id=900, full_name="R", roles=frozenset({Role.REPORTER})))
+    page = browser.get("/series/livestream/certificates")
+    assert page.status_code == 200
+    assert 'data-testid="issue"' not in page.text
+    token = token_of(browser.get("/verify").text)
+    assert browser.post("/series/livestream/certificates", data={"csrf_token": token}).status_code == 403
+
+
+def test_a_series_without_certificates_says_what_to_do(programme: Make, sign_in: SignIn, administrator: Actor) -> None:
+    programme({"Ada": "aaa"}, kind=None)
+    browser = sign_in(administrator)
+    page = browser.get("/series/livestream/certificates").text
+    assert "gives no certificates" in page
+    token = token_of(browser.get("/verify").text)
+    answer = browser.post("/series/livestream/certificates", data={"csrf_token": token}, follow_redirects=True)
+    assert "gives no certificates" in answer.text
