@@ -22,7 +22,6 @@ from lms.core.resources import resource
 from lms.core.words import _
 from lms.web import api, compression, guards, headers, identity, locale, problems, time
 from lms.web.assets import asset
-from lms.web.guards import ANYONE, allow
 from lms.web.limits import in_demonstration, limiter
 
 CORE_TABLES = (audit.AuditEntry, jobs.Job, outbox.OutboxMail)
@@ -99,7 +98,6 @@ def create_app(config: Config | None = None) -> APIFlask:
     limiter.request_filter(in_demonstration)
     _protect_forms(app)
     app.jinja_env.globals.update(_=_, asset=asset)
-    allow(ANYONE)(app.view_functions["openapi.spec"])
     for name in SLICES:
         _wire(app, name)
     return app
