@@ -49,8 +49,7 @@ def create_or_repeat_series(draft: SeriesDraft, *, by: Actor, at: datetime) -> t
     """As `create_series`, and says whether it was made now."""
     check_can_create_series(by)
     draft = checked_series(draft)
-    countries = _countries_of(draft.countries)
-    persons = persons_of(draft.instructors)
+    countries, persons = _named_in(draft)
     if not persons and by.is_instructor and by.person_id is not None:
         persons = [by.person_id]
     _lock_slug(draft.slug)
@@ -103,14 +102,14 @@ def edit_series(slug: str, changes: dict[str, Any], *, by: Actor, at: datetime) 
     if series.visibility is Visibility.PUBLIC and wanted.visibility is Visibility.DRAFT and series.taken:
         raise Refused(_("%(n)s people are enrolled: the series stays public.", n=series.taken))
     check_capacity(wanted.capacity, series.taken)
-    countries = _countries_of(wanted.countries)
+    countries, persons = _named_in(wanted)
     changed = [name for name in _PLAIN if getattr(series, name) != getattr(wanted, name)]
     for name in (*_PLAIN, "slug", "visibility"):
         setattr(series, name, getattr(wanted, name))
     capacity_changed = series.capacity != wanted.capacity
     series.capacity = wanted.capacity
     if "instructors" in changes:
-        _set_instructors(series, persons_of(wanted.instructors))
+        _set_instructors(series, persons)
     if "countries" in changes:
         _set_countries(series, countries)
     db.session.flush()
@@ -195,6 +194,24 @@ def _countries_of(codes: tuple[str, ...] | None) -> list[Country]:
     if faults:
         raise Invalid(faults=faults)
     return [found[code] for code in codes]
+
+
+def _named_in(draft: SeriesDraft) -> tuple[list[Country], list[int]]:
+    """The countries and the instructors that a draft names; Invalid with all that are not known."""
+    faults: list[Fault] = []
+    countries: list[Country] = []
+    persons: list[int] = []
+    try:
+        countries = _countries_of(draft.countries)
+    except Invalid as error:
+        faults.extend(error.faults)
+    try:
+        persons = persons_of(draft.instructors)
+    except Invalid as error:
+        faults.extend(error.faults)
+    if faults:
+        raise Invalid(faults=faults)
+    return countries, persons
 
 
 def _set_countries(series: Series, countries: list[Country]) -> None:

@@ -1,0 +1,415 @@
+"""The forms of the catalogue's pages, fields named as in the API. What both must check lives in the actions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from flask_babel import get_locale
+from wtforms import (
+    DateField,
+    DateTimeLocalField,
+    FieldList,
+    Form,
+    FormField,
+    IntegerField,
+    RadioField,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
+from wtforms.validators import InputRequired, Optional, ValidationError
+
+from lms.catalogue.actions import LectureDraft, PolicyDraft, SeriesDraft
+from lms.catalogue.models import Admission, CertificateKind, Lecture, LectureState, Policy, Series, Visibility, WalkIns
+from lms.core.errors import Invalid
+from lms.core.words import _, _l
+from lms.people.queries import country_names
+from lms.web.forms import BaseForm
+from lms.web.time import ZONES, language_name, zone_city
+
+LANGUAGES = (
+    *("en", "fr", "es", "pt", "ru", "ar", "zh"),
+    *("sw", "am", "ha", "yo", "zu", "so", "hi", "ur", "bn", "ne", "si", "ta", "th", "vi", "km", "lo", "my", "id", "ms"),
+    *(
+        "fil",
+        "mn",
+        "kk",
+        "uz",
+        "ky",
+        "tg",
+        "tk",
+        "az",
+        "fa",
+        "tr",
+        "ja",
+        "ko",
+        "de",
+        "it",
+        "nl",
+        "pl",
+        "uk",
+        "ro",
+        "sr",
+    ),
+    "el",
+)
+"""Languages that the forms offer; the API takes any."""
+_AREAS = ("Africa", "America", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
+_LOCAL = ("%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S")
+_MATERIAL_ROWS = 5
+
+
+def _here() -> str:
+    return str(get_locale() or "en")
+
+
+@lru_cache(maxsize=16)
+def _languages(locale: str) -> dict[str, str]:
+    names = Locale.parse(locale).languages
+    return {code: names.get(code, code) for code in LANGUAGES}
+
+
+def language_choices(chosen: str | None = None, codes: Iterable[str] = LANGUAGES) -> list[SelectChoice]:
+    """Languages by name in the reader's language; one that is in use stays a choice."""
+    names = _languages(_here())
+    wanted = {*codes, *([chosen] if chosen else [])}
+    return _sorted((code, names.get(code) or language_name(code)) for code in wanted)
+
+
+def _sorted(named: Iterable[tuple[str, str]]) -> list[SelectChoice]:
+    return [SelectChoice(value, label) for value, label in sorted(named, key=lambda item: item[1].casefold())]
+
+
+def zone_choices(chosen: str | None = None) -> list[SelectChoice]:
+    """Time zones by city, with the IANA name."""
+    zones = {zone for zone in ZONES if "/" in zone and zone.split("/")[0] in _AREAS} | {"UTC"}
+    if chosen in ZONES:
+        zones.add(str(chosen))
+    return _sorted((zone, zone if zone == "UTC" else f"{zone_city(zone)} – {zone}") for zone in zones)
+
+
+def lines(text: str | None) -> tuple[str, ...]:
+    """What stands one a line (or between commas), without the empty."""
+    return tuple(part.strip() for part in (text or "").replace(",", "\n").splitlines() if part.strip())
+
+
+def codes_of(text: str | None, names: dict[str, str]) -> tuple[str, ...]:
+    """Codes, or names in the reader's language turned into codes; what is unknown stays as typed."""
+    known = {name.casefold(): code for code, name in names.items()}
+    codes = {code.casefold(): code for code in names}
+    return tuple(codes.get(part.casefold()) or known.get(part.casefold()) or part for part in lines(text))
+
+
+class _Known(SelectField):
+    """A choice whose refusal is a sentence."""
+
+    def pre_validate(self, form: Any) -> None:
+        try:
+            super().pre_validate(form)
+        except ValidationError as error:
+            raise ValidationError(_("Choose one of the list.")) from error
+
+
+class _Whole(IntegerField):
+    """A whole number; anything else is refused in a sentence and stays as typed."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        try:
+            super().process_formdata([value.strip() for value in valuelist])
+        except ValueError as error:
+            raise ValueError(_("Write a whole number.")) from error
+
+
+class _Day(DateField):
+    """A day; anything else is refused in a sentence and stays as typed."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        try:
+            super().process_formdata(valuelist)
+        except ValueError as error:
+            raise ValueError(_("Write a day such as 2026-12-02.")) from error
+
+
+class _LocalTime(DateTimeLocalField):
+    """A local date and time; anything else is refused in a sentence and stays as typed."""
+
+    def __init__(self, label: Any = None, validators: Any = None, **more: Any) -> None:
+        super().__init__(label, validators, format=list(_LOCAL), **more)
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        try:
+            super().process_formdata(valuelist)
+        except ValueError as error:
+            raise ValueError(_("Write day and time such as 2026-12-02 14:00.")) from error
+
+
+class CatalogueForm(BaseForm):
+    """Shows the faults of nested fields where they belong: `policy.min_percent`, `materials.0.url`."""
+
+    def take(self, error: Invalid) -> None:
+        plain = []
+        for fault in error.faults:
+            parts = (fault.field or "").split(".")
+            target = self._nested(parts) if len(parts) > 1 else None
+            if target is None:
+                plain.append(fault)
+            else:
+                target.errors = [*target.errors, fault.reason]
+        for field in self._fields.values():
+            if isinstance(field, FieldList) and any(entry.errors for entry in field.entries):
+                field.errors = [entry.errors for entry in field.entries]
+        if plain:
+            super().take(Invalid(faults=plain))
+
+    def _nested(self, parts: list[str]) -> Any:
+        outer = self._fields.get(parts[0])
+        if isinstance(outer, FormField):
+            return outer.form._fields.get(parts[1])
+        if isinstance(outer, FieldList) and len(parts) == 3 and parts[1].isdecimal():
+            rows = self.filled_rows(outer)
+            if int(parts[1]) < len(rows):
+                return rows[int(parts[1])].form._fields.get(parts[2])
+        return None
+
+    @staticmethod
+    def filled_rows(rows: Any) -> list[Any]:
+        """The rows in which something was typed: these are sent, in this order."""
+        return [row for row in rows.entries if any((value or "").strip() for value in row.data.values())]
+
+
+class PolicyForm(Form):
+    """What counts as attended, and what is certified."""
+
+    min_percent = _Whole(_l("Share of a lecture for “attended”, in percent"), [InputRequired()], default=60)
+    min_lectures_percent = _Whole(
+        _l("Share of the lectures for the certificate, in percent"), [InputRequired()], default=60
+    )
+    replay_days = _Whole(_l("Days for which the recording counts"), [InputRequired()], default=28)
+    walk_ins = RadioField(
+        _l("Somebody known turns up without being enrolled"),
+        choices=[
+            SelectChoice(WalkIns.ENROL.value, _l("Enrol them")),
+            SelectChoice(WalkIns.IGNORE.value, _l("Note it and do not count it")),
+        ],
+        default=WalkIns.ENROL.value,
+    )
+    certificate = RadioField(
+        _l("Certificate"),
+        choices=[
+            SelectChoice(CertificateKind.PARTICIPATION.value, _l("Of participation")),
+            SelectChoice(CertificateKind.COMPLETION.value, _l("Of completion")),
+            SelectChoice("", _l("None")),
+        ],
+        default=CertificateKind.PARTICIPATION.value,
+    )
+
+    def draft(self) -> PolicyDraft:
+        """What was typed."""
+        return PolicyDraft(
+            min_percent=self.min_percent.data or 0,
+            min_lectures_percent=self.min_lectures_percent.data or 0,
+            replay_days=self.replay_days.data or 0,
+            walk_ins=WalkIns(self.walk_ins.data),
+            certificate=CertificateKind(self.certificate.data) if self.certificate.data else None,
+        )
+
+
+class SeriesForm(CatalogueForm):
+    """A series, new or changed."""
+
+    title = StringField(_l("Title"), [InputRequired(_l("Write the title."))])
+    slug = StringField(_l("Name in addresses"), [InputRequired(_l("Write a short name for the address."))])
+    description = TextAreaField(_l("What it is about"))
+    language = _Known(_l("Language"), default="en")
+    visibility = RadioField(
+        _l("Who sees it"),
+        choices=[
+            SelectChoice(Visibility.DRAFT.value, _l("Draft: its instructors and the administration only")),
+            SelectChoice(Visibility.PUBLIC.value, _l("Public: everybody")),
+        ],
+        default=Visibility.DRAFT.value,
+    )
+    admission = RadioField(
+        _l("How people come in"),
+        choices=[
+            SelectChoice(Admission.OPEN.value, _l("Open: who enrols has a place")),
+            SelectChoice(Admission.APPLICATION.value, _l("On application: you decide about each")),
+            SelectChoice(Admission.NOMINATION.value, _l("By nomination of a country’s focal point")),
+        ],
+        default=Admission.OPEN.value,
+    )
+    capacity = _Whole(_l("Places"), [Optional()])
+    starts_on = _Day(_l("First day"), [Optional()])
+    ends_on = _Day(_l("Last day"), [Optional()])
+    countries = TextAreaField(_l("Countries"))
+    instructors = TextAreaField(_l("Instructors"))
+    policy = FormField(PolicyForm)
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.language.choices = language_choices(self.language.data or None)
+
+    @classmethod
+    def of(cls, series: Series, policy: Policy, addresses: Iterable[str]) -> SeriesForm:
+        """The form of what is there, overlaid with what was sent."""
+        return cls(
+            data={
+                "title": series.title,
+                "slug": series.slug,
+                "description": series.description,
+                "language": series.language,
+                "visibility": series.visibility.value,
+                "admission": series.admission.value,
+                "capacity": series.capacity,
+                "starts_on": series.starts_on,
+                "ends_on": series.ends_on,
+                "countries": "\n".join(country.code for country in series.countries),
+                "instructors": "\n".join(addresses),
+                "policy": {
+                    "min_percent": policy.min_percent,
+                    "min_lectures_percent": policy.min_lectures_percent,
+                    "replay_days": policy.replay_days,
+                    "walk_ins": policy.walk_ins.value,
+                    "certificate": policy.certificate.value if policy.certificate else "",
+                },
+            }
+        )
+
+    def draft(self) -> SeriesDraft:
+        """What was typed."""
+        return SeriesDraft(
+            slug=self.slug.data or "",
+            title=self.title.data or "",
+            description=self.description.data or "",
+            language=self.language.data,
+            visibility=Visibility(self.visibility.data),
+            admission=Admission(self.admission.data),
+            starts_on=self.starts_on.data,
+            ends_on=self.ends_on.data,
+            capacity=self.capacity.data,
+            countries=codes_of(self.countries.data, country_names(_here())) or None,
+            instructors=lines(self.instructors.data),
+            policy=self.policy.form.draft(),
+        )
+
+
+class MaterialForm(Form):
+    """A link beside a lecture."""
+
+    title = StringField(_l("What it is"))
+    url = StringField(_l("Web address"))
+
+
+class LectureForm(CatalogueForm):
+    """A lecture, new or changed."""
+
+    title = StringField(_l("Title"), [InputRequired(_l("Write the title."))])
+    abstract = TextAreaField(_l("What it is about"))
+    starts_at = _LocalTime(_l("Begins, local time"), [Optional()])
+    time_zone = _Known(_l("Time zone of that time"))
+    duration_minutes = _Whole(_l("Length in minutes"), [InputRequired(_l("Write the length."))], default=90)
+    language = _Known(_l("Language"))
+    interpretation = StringField(_l("Interpreted into"))
+    instructors = TextAreaField(_l("Instructors"))
+    join_url = StringField(_l("Web address of the meeting"))
+    recording_url = StringField(_l("Web address of the recording"))
+    materials = FieldList(FormField(MaterialForm), _l("Links"), min_entries=_MATERIAL_ROWS, max_entries=60)
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.language.choices = language_choices(self.language.data or None)
+        self.time_zone.choices = zone_choices(self.time_zone.data or None)
+
+    @classmethod
+    def new(cls, series: Series, zone: str, addresses: Iterable[str]) -> LectureForm:
+        """An empty form for a lecture of this series."""
+        return cls(data={"language": series.language, "time_zone": zone, "instructors": "\n".join(addresses)})
+
+    @classmethod
+    def of(cls, lecture: Lecture, addresses: Iterable[str], *, sent: bool = True) -> LectureForm:
+        """The form of what is there, overlaid with what was sent (to it, not to another form of the page)."""
+        spare = [{"title": "", "url": ""}] * max(1, _MATERIAL_ROWS - len(lecture.materials))
+        return cls(
+            **({} if sent else {"formdata": None}),
+            data={
+                "title": lecture.title,
+                "abstract": lecture.abstract,
+                "starts_at": lecture.local_start,
+                "time_zone": lecture.time_zone,
+                "duration_minutes": lecture.duration_minutes,
+                "language": lecture.language,
+                "interpretation": ", ".join(lecture.interpretation),
+                "instructors": "\n".join(addresses),
+                "join_url": lecture.join_url or "",
+                "recording_url": lecture.recording_url or "",
+                "materials": [*lecture.materials, *spare],
+            },
+        )
+
+    def changes(self) -> dict[str, Any]:
+        """What was typed, as fields of a draft."""
+        return {
+            "title": self.title.data or "",
+            "abstract": self.abstract.data or "",
+            "starts_at": self.starts_at.data,
+            "time_zone": self.time_zone.data,
+            "duration_minutes": self.duration_minutes.data,
+            "language": self.language.data,
+            "interpretation": codes_of(self.interpretation.data, _languages(_here())),
+            "instructors": lines(self.instructors.data),
+            "join_url": self.join_url.data or None,
+            "recording_url": self.recording_url.data or None,
+            "materials": tuple(dict(row.data) for row in self.filled_rows(self.materials)),
+        }
+
+    def draft(self, state: LectureState) -> LectureDraft:
+        """What was typed, as a new lecture."""
+        return LectureDraft(state=state, **self.changes())
+
+
+class PostponeForm(CatalogueForm):
+    """A new time; empty: not yet known."""
+
+    starts_at = _LocalTime(_l("New local time"), [Optional()], id="new_starts_at")
+    time_zone = _Known(_l("Time zone of that time"), id="new_time_zone")
+
+    def __init__(self, lecture: Lecture, *args: Any, **more: Any) -> None:
+        super().__init__(*args, data={"time_zone": lecture.time_zone}, prefix="", **more)
+        self.time_zone.choices = zone_choices(self.time_zone.data or lecture.time_zone)
+        if self.time_zone.data is None:
+            self.time_zone.data = lecture.time_zone
+
+
+class CancelForm(CatalogueForm):
+    """Why a lecture is cancelled."""
+
+    reason = TextAreaField(_l("Why it is cancelled"), [InputRequired(_l("Write why: the enrolled will read it."))])
+
+
+class MomentForm(CatalogueForm):
+    """A moment in the lecture's own zone; empty: now."""
+
+    at = _LocalTime(_l("At another moment in the past"), [Optional()])
+
+
+class TimesForm(CatalogueForm):
+    """The actual start and end, in the lecture's own zone."""
+
+    actual_start = _LocalTime(_l("Began"), [InputRequired(_l("Write when it began."))])
+    actual_end = _LocalTime(_l("Ended"), [InputRequired(_l("Write when it ended."))])
+
+
+def local_of(moment: datetime | None, zone: str) -> datetime | None:
+    """An instant as local time without offset, to the second: what a form shows."""
+    return None if moment is None else moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None, microsecond=0)
+
+
+def near(first: datetime, second: datetime) -> bool:
+    """Whether two instants are the same to the second: a form shows no fractions."""
+    return abs(first.astimezone(UTC) - second.astimezone(UTC)) < timedelta(seconds=1)

@@ -1,0 +1,138 @@
+"""Pages of lectures: a new one, a changed one with all its steps, and its calendar file."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Response, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.catalogue import actions, queries
+from lms.catalogue.calendar import lecture_calendar
+from lms.catalogue.forms import CatalogueForm, LectureForm, MomentForm, PostponeForm, TimesForm, local_of
+from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.rules import REOPEN_WITHIN, check_can_edit_lecture, check_can_edit_series
+from lms.catalogue.views.blueprint import bp
+from lms.core import clock
+from lms.core.errors import Invalid, Refused
+from lms.core.words import _
+from lms.web.guards import ANYONE, SIGNED_IN, allow
+from lms.web.identity import current_actor
+from lms.web.time import viewer_zone
+
+
+@bp.route("/series/<slug>/lectures/new", methods=["GET", "POST"])
+@allow(SIGNED_IN)
+def lecture_new(slug: str) -> ResponseReturnValue:
+    """Puts a lecture into a series: on the programme, or as a draft."""
+    actor = current_actor()
+    series = queries.get_series(slug, by=actor)
+    check_can_edit_series(series, actor)
+    addresses = queries.instructor_addresses([series], by=actor)[series.id] or []
+    form, status = LectureForm.new(series, viewer_zone(), addresses), 200
+    if form.validate_on_submit():
+        state = LectureState.DRAFT if request.form.get("state") == "draft" else LectureState.SCHEDULED
+        try:
+            made = actions.schedule_lecture(slug, form.draft(state), by=actor, at=clock.now())
+        except Invalid as error:
+            form.take(error)
+            status = 422
+        except Refused as error:
+            form.starts_at.errors = [error.message]
+            status = 409
+        else:
+            flash(_("The lecture is saved."), "done")
+            return redirect(url_for("catalogue.lecture_edit", lecture_id=made.id))
+    elif form.is_submitted():
+        status = 422
+    series = queries.get_series(slug, by=actor)
+    count = len(queries.list_lectures(series.id, by=actor))
+    return render_template("catalogue/lecture_new.html", form=form, series=series, count=count), status
+
+
+@bp.route("/lectures/<int:lecture_id>/edit", methods=["GET", "POST"])
+@allow(SIGNED_IN)
+def lecture_edit(lecture_id: int) -> ResponseReturnValue:
+    """Changes a lecture; the steps that are possible now stand on the same page."""
+    actor = current_actor()
+    form, status = _form_of(lecture_id), 200
+    if form.validate_on_submit():
+        try:
+            actions.edit_lecture(lecture_id, form.changes(), by=actor, at=clock.now())
+        except Invalid as error:
+            form.take(error)
+            status = 422
+        except Refused as error:
+            form.starts_at.errors = [error.message]
+            status = 409
+        else:
+            flash(_("Saved."), "done")
+            return redirect(url_for("catalogue.lecture_edit", lecture_id=lecture_id))
+    elif form.is_submitted():
+        status = 422
+    return lecture_page(lecture_id, form=form), status
+
+
+def _form_of(lecture_id: int) -> LectureForm:
+    actor = current_actor()
+    lecture = queries.get_lecture(lecture_id, by=actor)
+    check_can_edit_lecture(lecture, actor)
+    return LectureForm.of(lecture, queries.instructor_addresses([lecture], by=actor)[lecture.id] or [])
+
+
+def _unsent(form: type[CatalogueForm], *given: Any, **data: Any) -> Any:
+    """A form that shows what is there, whatever was sent to another form of the page."""
+    return form(*given, formdata=None, **data)
+
+
+def lecture_page(
+    lecture_id: int,
+    *,
+    form: LectureForm | None = None,
+    postpone: PostponeForm | None = None,
+    moment: MomentForm | None = None,
+    times: TimesForm | None = None,
+) -> str:
+    """The page of a lecture for its staff, with the forms that were sent as they were typed."""
+    actor, at = current_actor(), clock.now()
+    lecture = queries.get_lecture(lecture_id, by=actor)
+    check_can_edit_lecture(lecture, actor)
+    if form is None:
+        addresses = queries.instructor_addresses([lecture], by=actor)[lecture.id] or []
+        form = LectureForm.of(lecture, addresses, sent=False)
+    zone = lecture.time_zone
+    actual = {"actual_start": local_of(lecture.actual_start, zone), "actual_end": local_of(lecture.actual_end, zone)}
+    return render_template(
+        "catalogue/lecture_edit.html",
+        lecture=lecture,
+        form=form,
+        postpone=postpone or _unsent(PostponeForm, lecture),
+        moment=moment or _unsent(MomentForm),
+        times=times or _unsent(TimesForm, data=actual),
+        changes=queries.list_changes(lecture_id, by=actor),
+        may_reopen=_may_reopen(lecture, at),
+    )
+
+
+def _may_reopen(lecture: Lecture, at: Any) -> bool:
+    return lecture.actual_end is not None and at - lecture.actual_end <= REOPEN_WITHIN
+
+
+@bp.get("/lectures/<int:lecture_id>.ics")
+@allow(ANYONE)
+def lecture_ics(lecture_id: int) -> ResponseReturnValue:
+    """The lecture as a calendar file."""
+    lecture = queries.get_lecture(lecture_id, by=current_actor())
+    config = current_app.extensions["lms.config"]
+    content = lecture_calendar(
+        lecture,
+        url=config.base_url.rstrip("/") + url_for("desks.lecture", lecture_id=lecture.id),
+        host=urlsplit(config.base_url).hostname or "localhost",
+        organiser=config.organiser,
+        contact=config.contact,
+        at=clock.now(),
+    )
+    answer = Response(content, mimetype="text/calendar")
+    answer.headers["Content-Disposition"] = f'attachment; filename="lecture-{lecture.id}.ics"'
+    return answer

@@ -1,0 +1,147 @@
+"""Pages of series: the list, a new one, a changed one."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.catalogue import actions, queries
+from lms.catalogue.forms import SeriesForm, language_choices
+from lms.catalogue.models import Admission, LectureState
+from lms.catalogue.rules import check_can_edit_series, may_create_series, next_lecture, stop_states
+from lms.catalogue.views.blueprint import bp
+from lms.core import clock
+from lms.core.errors import Invalid, Refused
+from lms.core.roles import Actor, Role
+from lms.core.words import _
+from lms.web.guards import ANYONE, SIGNED_IN, allow
+from lms.web.identity import current_actor
+
+PAGE = 20
+
+
+def _asked() -> tuple[queries.SeriesFilter, dict[str, str], int]:
+    """The filters of the address; what cannot be is left out."""
+    args = request.args
+    said = {name: args.get(name, "").strip()[:200] for name in ("q", "language", "admission", "state")}
+    if said["admission"] not in set(Admission):
+        said["admission"] = ""
+    if said["state"] not in {"open", "finished"}:
+        said["state"] = ""
+    page = args.get("page", "1")
+    number = int(page) if page.isdecimal() and len(page) < 6 and int(page) > 0 else 1
+    wanted = queries.SeriesFilter(
+        q=said["q"],
+        language=said["language"] or None,
+        admission=Admission(said["admission"]) if said["admission"] else None,
+        open={"open": True, "finished": False}.get(said["state"]),
+        limit=PAGE,
+    )
+    return wanted, said, number
+
+
+def _row(card: queries.Card, at: datetime) -> dict[str, Any]:
+    """What the list shows of a series."""
+    stops = stop_states(card.lectures, at)
+    dates = [when for one in card.lectures if (when := one.actual_start or one.starts_at) is not None]
+    return {
+        "series": card.series,
+        "policy": card.policy,
+        "stops": [{"state": stops[one.id]} for one in card.lectures],
+        "count": len(card.lectures),
+        "live": next((one for one in card.lectures if one.state is LectureState.LIVE), None),
+        "next": next_lecture(card.lectures),
+        "open": any(one.state in queries.OPEN_STATES for one in card.lectures),
+        "first": min(dates, default=None),
+        "last": max(dates, default=None),
+        "languages": list(dict.fromkeys(code for one in card.lectures for code in one.interpretation)),
+    }
+
+
+@bp.get("/series")
+@allow(ANYONE)
+def series_list() -> ResponseReturnValue:
+    """The series: searched, filtered, what comes next first."""
+    actor, at = current_actor(), clock.now()
+    wanted, said, number = _asked()
+    cards, total = queries.list_cards(wanted, by=actor, offset=(number - 1) * PAGE)
+    rows = [_row(card, at) for card in cards]
+    kept = {name: value for name, value in said.items() if value}
+
+    def page_url(page: int) -> str:
+        values: dict[str, Any] = {**kept, "page": page} if page > 1 else dict(kept)
+        return url_for("catalogue.series_list", **values)
+
+    return render_template(
+        "catalogue/series_list.html",
+        coming=[row for row in rows if row["open"]],
+        finished=[row for row in rows if not row["open"]],
+        total=total,
+        said=said,
+        filtered=bool(kept),
+        languages_heard=language_choices(said["language"] or None, queries.list_languages(by=actor)),
+        may_create=may_create_series(actor),
+        page=number,
+        pages=max(1, -(-total // PAGE)),
+        next_url=page_url(number + 1) if number * PAGE < total else None,
+        prev_url=page_url(number - 1) if number > 1 else None,
+    )
+
+
+@bp.route("/series/new", methods=["GET", "POST"])
+@allow(Role.ADMINISTRATOR, Role.INSTRUCTOR)
+def series_new() -> ResponseReturnValue:
+    """Makes a series; its lectures are entered next."""
+    form, status = SeriesForm(), 200
+    if form.validate_on_submit():
+        try:
+            made = actions.create_series(form.draft(), by=current_actor(), at=clock.now())
+        except Invalid as error:
+            form.take(error)
+            status = 422
+        except Refused as error:
+            form.slug.errors = [error.message]
+            status = 409
+        else:
+            flash(_("The series is there. Now enter its lectures."), "done")
+            return redirect(url_for("catalogue.lecture_new", slug=made.slug))
+    elif form.is_submitted():
+        status = 422
+    return render_template("catalogue/series_form.html", form=form, series=None), status
+
+
+@bp.route("/series/<slug>/edit", methods=["GET", "POST"])
+@allow(SIGNED_IN)
+def series_edit(slug: str) -> ResponseReturnValue:
+    """Changes a series and its policy."""
+    actor = current_actor()
+    form, status = _form_of(slug, actor), 200
+    if form.validate_on_submit():
+        draft = form.draft()
+        changes = {one.name: getattr(draft, one.name) for one in fields(draft)}
+        try:
+            saved = actions.edit_series(slug, changes, by=actor, at=clock.now())
+        except Invalid as error:
+            form.take(error)
+            status = 422
+        except Refused as error:
+            form.form_errors.append(error.message)
+            status = 409
+        else:
+            flash(_("Saved."), "done")
+            return redirect(url_for("desks.series", slug=saved.slug))
+    elif form.is_submitted():
+        status = 422
+    series = queries.get_series(slug, by=actor)
+    return render_template("catalogue/series_form.html", form=form, series=series), status
+
+
+def _form_of(slug: str, actor: Actor) -> SeriesForm:
+    series = queries.get_series(slug, by=actor)
+    check_can_edit_series(series, actor)
+    addresses = queries.instructor_addresses([series], by=actor)[series.id] or []
+    return SeriesForm.of(series, queries.current_policy(series.id), addresses)

@@ -1,0 +1,196 @@
+"""The steps of a lecture, each one a POST: publish, start, end, reopen, postpone, cancel, its times put right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.catalogue import actions, queries
+from lms.catalogue.forms import CancelForm, CatalogueForm, MomentForm, PostponeForm, TimesForm, near
+from lms.catalogue.models import LectureState
+from lms.catalogue.rules import check_can_edit_lecture, resolve_local
+from lms.catalogue.views.blueprint import bp
+from lms.catalogue.views.lectures import lecture_page
+from lms.core import clock
+from lms.core.errors import Fault, Invalid, Refused
+from lms.core.words import _
+from lms.web.guards import SIGNED_IN, allow
+from lms.web.identity import current_actor
+from lms.web.views import is_local
+
+
+def _onwards(lecture_id: int) -> ResponseReturnValue:
+    """Back to the page where the step was asked for, else to the lecture's."""
+    following = request.form.get("next")
+    if following is not None and is_local(following):
+        return redirect(following)
+    return redirect(url_for("catalogue.lecture_edit", lecture_id=lecture_id))
+
+
+def _zone(lecture_id: int) -> str:
+    """The zone in which moments of a lecture are typed."""
+    lecture = queries.get_lecture(lecture_id, by=current_actor())
+    check_can_edit_lecture(lecture, current_actor())
+    return lecture.time_zone
+
+
+def _instant(local: datetime | None, zone: str, field: str) -> datetime | None:
+    return None if local is None else resolve_local(local, zone, field)
+
+
+def _attempt(form: CatalogueForm, work: Callable[[], object]) -> int | None:
+    """Does what the form asks for; null when it is done, else the status, with the form saying what is wrong."""
+    if not form.validate():
+        return 422
+    try:
+        work()
+    except Invalid as error:
+        form.take(error)
+        return 422
+    except Refused as error:
+        form.form_errors.append(error.message)
+        return 409
+    return None
+
+
+@bp.post("/lectures/<int:lecture_id>/publish")
+@allow(SIGNED_IN)
+def lecture_publish(lecture_id: int) -> ResponseReturnValue:
+    """Puts a draft on the programme."""
+    form = MomentForm()
+    status = _attempt(form, lambda: actions.publish_lecture(lecture_id, by=current_actor(), at=clock.now()))
+    if status is not None:
+        return _with_reason(lecture_id, form, status)
+    flash(_("The lecture is on the programme."), "done")
+    return _onwards(lecture_id)
+
+
+@bp.post("/lectures/<int:lecture_id>/start")
+@allow(SIGNED_IN)
+def lecture_start(lecture_id: int) -> ResponseReturnValue:
+    """Makes a lecture live: now, or since a moment in the past."""
+    form, zone = MomentForm(), _zone(lecture_id)
+
+    def work() -> None:
+        began = _instant(form.at.data, zone, "at")
+        actions.start_lecture(lecture_id, started_at=began, by=current_actor(), at=clock.now())
+
+    status = _attempt(form, work)
+    if status is not None:
+        return lecture_page(lecture_id, moment=form), status
+    flash(_("The lecture is live."), "done")
+    return _onwards(lecture_id)
+
+
+@bp.post("/lectures/<int:lecture_id>/end")
+@allow(SIGNED_IN)
+def lecture_end(lecture_id: int) -> ResponseReturnValue:
+    """Ends a live lecture: now, or at a moment in the past."""
+    form, zone = MomentForm(), _zone(lecture_id)
+
+    def work() -> None:
+        ended = _instant(form.at.data, zone, "at")
+        actions.end_lecture(lecture_id, ended_at=ended, by=current_actor(), at=clock.now())
+
+    status = _attempt(form, work)
+    if status is not None:
+        return lecture_page(lecture_id, moment=form), status
+    flash(_("The lecture has ended. Attendance is being worked out."), "done")
+    return _onwards(lecture_id)
+
+
+@bp.post("/lectures/<int:lecture_id>/reopen")
+@allow(SIGNED_IN)
+def lecture_reopen(lecture_id: int) -> ResponseReturnValue:
+    """Takes back a mistaken end."""
+    form = MomentForm()
+    status = _attempt(form, lambda: actions.reopen_lecture(lecture_id, by=current_actor(), at=clock.now()))
+    if status is not None:
+        return _with_reason(lecture_id, form, status)
+    flash(_("The lecture is live again."), "done")
+    return _onwards(lecture_id)
+
+
+def _with_reason(lecture_id: int, form: CatalogueForm, status: int) -> ResponseReturnValue:
+    """The lecture's page with what stands in the way of a step that has no fields of its own."""
+    for reasons in form.errors.values():
+        for reason in reasons:
+            flash(str(reason), "wrong")
+    return lecture_page(lecture_id), status
+
+
+@bp.post("/lectures/<int:lecture_id>/times")
+@allow(SIGNED_IN)
+def lecture_times(lecture_id: int) -> ResponseReturnValue:
+    """Puts the actual start and end of a held lecture right."""
+    form, actor = TimesForm(), current_actor()
+    zone = _zone(lecture_id)
+    lecture = queries.get_lecture(lecture_id, by=actor)
+    known = (lecture.actual_start, lecture.actual_end)
+
+    def work() -> None:
+        typed = [
+            resolve_local(field.data, zone, field.name) for field in (form.actual_start, form.actual_end) if field.data
+        ]
+        # what was not touched keeps its fractions of a second
+        exact = [old if old is not None and near(old, new) else new for old, new in zip(known, typed, strict=True)]
+        actions.correct_times(lecture_id, started_at=exact[0], ended_at=exact[1], by=actor, at=clock.now())
+
+    status = _attempt(form, work)
+    if status is not None:
+        return lecture_page(lecture_id, times=form), status
+    flash(_("The times are corrected. Attendance is being worked out again."), "done")
+    return _onwards(lecture_id)
+
+
+@bp.post("/lectures/<int:lecture_id>/postpone")
+@allow(SIGNED_IN)
+def lecture_postpone(lecture_id: int) -> ResponseReturnValue:
+    """Moves a lecture to a new time, or off the programme until there is one."""
+    actor = current_actor()
+    _zone(lecture_id)
+    form = PostponeForm(queries.get_lecture(lecture_id, by=actor))
+    without_date = request.form.get("date") == "none"
+
+    def work() -> None:
+        local = None if without_date else form.starts_at.data
+        if local is None and not without_date:
+            raise Invalid(
+                faults=[Fault(field="starts_at", reason=_("Write the new time, or postpone without a date."))]
+            )
+        zone = None if local is None else form.time_zone.data
+        actions.postpone_lecture(lecture_id, local_start=local, time_zone=zone, by=actor, at=clock.now())
+
+    status = _attempt(form, work)
+    if status is not None:
+        return lecture_page(lecture_id, postpone=form), status
+    flash(_("The lecture is postponed without a date.") if without_date else _("The lecture has a new time."), "done")
+    return _onwards(lecture_id)
+
+
+@bp.route("/lectures/<int:lecture_id>/cancel", methods=["GET", "POST"])
+@allow(SIGNED_IN)
+def lecture_cancel(lecture_id: int) -> ResponseReturnValue:
+    """Says in numbers what cancelling does, asks for the reason, and does it once that is confirmed."""
+    actor = current_actor()
+    lecture = queries.get_lecture(lecture_id, by=actor)
+    check_can_edit_lecture(lecture, actor)
+    form, status = CancelForm(), 200
+    if request.form.get("confirm") == "cancel":
+        said = form.reason.data or ""
+        failed = _attempt(form, lambda: actions.cancel_lecture(lecture_id, reason=said, by=actor, at=clock.now()))
+        if failed is None:
+            flash(_("The lecture is cancelled."), "done")
+            return _onwards(lecture_id)
+        status = failed
+        lecture = queries.get_lecture(lecture_id, by=actor)
+    if lecture.state is not LectureState.SCHEDULED and status == 200:
+        return redirect(url_for("catalogue.lecture_edit", lecture_id=lecture_id))
+    others = [one for one in queries.list_lectures(lecture.series_id, by=actor) if one.id != lecture_id]
+    remaining = [one for one in others if one.state is not LectureState.CANCELLED]
+    return render_template(
+        "catalogue/lecture_cancel.html", lecture=lecture, form=form, remaining=len(remaining)
+    ), status

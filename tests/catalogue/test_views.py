@@ -1,0 +1,482 @@
+"""Pages: what is shown to whom, what is typed is kept, each step of a lecture by its form."""
+
+# ruff: noqa: DTZ001 (planned times are local, without offset)
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+from icalendar import Calendar
+from werkzeug.test import TestResponse
+
+from lms.catalogue.models import Lecture, LectureState, Series
+from lms.catalogue.queries import find_lecture, find_series
+from lms.core import clock
+from lms.people.models import Person
+from tests.factories import Make
+
+
+@pytest.fixture(autouse=True)
+def _without_protection(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forms are sent without their token."""
+    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", False)
+    monkeypatch.setitem(app.config, "WTF_CSRF_METHODS", [])
+    monkeypatch.setattr(app, "url_build_error_handlers", [lambda _error, endpoint, values: f"/x/{endpoint}"])
+
+
+@pytest.fixture
+def ines(make: Make) -> Person:
+    """An instructor."""
+    return make.person("Ines", "ines@example.org", roles=["instructor"])
+
+
+@pytest.fixture
+def series(make: Make, ines: Person) -> Series:
+    """The series that Ines gives."""
+    return make.series("trade", "Trade", instructors=[ines])
+
+
+@pytest.fixture
+def lecture(make: Make, series: Series, ines: Person) -> Lecture:
+    """Tomorrow's lecture of it."""
+    local = (clock.now() + timedelta(days=1)).replace(tzinfo=None, second=0, microsecond=0)
+    return make.lecture(series, "Opening", local_start=local, time_zone="UTC", instructors=[ines])
+
+
+@pytest.fixture
+def staff(client: FlaskClient, make: Make, ines: Person) -> FlaskClient:
+    """Ines, signed in."""
+    make.sign_in(client, ines)
+    return client
+
+
+def stored(app: APIFlask, key: int) -> Lecture:
+    """The lecture as it is in the database."""
+    with app.app_context():
+        found = find_lecture(key)
+        assert found is not None
+        return found
+
+
+def errors_at(answer: TestResponse) -> set[str]:
+    """The names of the fields that are marked as wrong."""
+    marked = re.findall(r'<(?:input|select|textarea)[^>]*aria-invalid="true"[^>]*>', answer.text)
+    names = {match.group(1) for tag in marked if (match := re.search(r'name="([^"]+)"', tag))}
+    assert all(re.search(r'aria-describedby="[^"]+"', tag) for tag in marked)
+    return names
+
+
+SERIES = {
+    "title": "Trade",
+    "slug": "trade",
+    "description": "About",
+    "language": "en",
+    "visibility": "public",
+    "admission": "open",
+    "capacity": "",
+    "starts_on": "",
+    "ends_on": "",
+    "countries": "",
+    "instructors": "",
+    "policy-min_percent": "60",
+    "policy-min_lectures_percent": "60",
+    "policy-replay_days": "28",
+    "policy-walk_ins": "enrol",
+    "policy-certificate": "participation",
+}
+LECTURE = {
+    "title": "Opening",
+    "abstract": "Why",
+    "starts_at": "2036-12-02T14:00",
+    "time_zone": "Asia/Shanghai",
+    "duration_minutes": "45",
+    "language": "en",
+    "interpretation": "French, ar",
+    "instructors": "ines@example.org",
+    "join_url": "https://meet.example/1",
+    "recording_url": "",
+    "materials-0-title": "",
+    "materials-0-url": "",
+    "materials-1-title": "Slides",
+    "materials-1-url": "https://files.example/s.pdf",
+}
+
+
+def test_list_shows_what_is_public_and_own_drafts(client: FlaskClient, make: Make, ines: Person) -> None:
+    make.series("open", "Open to all")
+    make.series("hidden", "Hidden", visibility="draft", instructors=[ines])
+    page = client.get("/series")
+    assert page.status_code == 200
+    assert "Open to all" in page.text
+    assert "Hidden" not in page.text
+    assert "New series" not in page.text
+    make.sign_in(client, ines)
+    page = client.get("/series")
+    assert "Hidden" in page.text
+    assert "/series/new" in page.text
+
+
+def test_list_is_searched_filtered_and_paged(client: FlaskClient, make: Make) -> None:
+    for number in range(23):
+        held = make.series(f"held-{number}", f"Held {number}")
+        make.lecture(held, state="held", actual_start=datetime(2024, 1, 1 + number, 9, tzinfo=UTC),
+                     actual_end=datetime(2024, 1, 1 + number, 10, tzinfo=UTC))  # fmt: skip
+    coming = make.series("coming", "Кофе", language="ru")
+    make.lecture(coming, interpretation=["fr"], local_start=datetime(2036, 1, 1, 9))
+    first = client.get("/series").text
+    assert first.index("Кофе") < first.index("Held 22") < first.index("Held 21")
+    assert "Held 3<" not in first
+    assert "Held 3<" in client.get("/series?page=2").text
+    assert "Held" not in client.get("/series?q=КОФЕ").text
+    assert "Held" not in client.get("/series?language=fr").text
+    assert "Held 1<" not in client.get("/series?state=open").text
+    assert "Кофе" not in client.get("/series?state=finished").text
+    assert "No series matches" in client.get("/series?q=nothing&state=open").text
+    kept = client.get('/series?q="><script>&state=nonsense&page=-1&admission=x')
+    assert kept.status_code == 200
+    assert "<script>&" not in kept.text
+    assert "&#34;&gt;&lt;script&gt;" in kept.text
+
+
+def test_list_says_the_time_in_the_viewers_zone_and_the_organisers(client: FlaskClient, make: Make) -> None:
+    make.lecture(make.series(), local_start=datetime(2036, 12, 2, 9), time_zone="Africa/Nairobi")
+    client.set_cookie("zone", "Europe/Berlin")
+    page = client.get("/series").text
+    assert "07:00" in page
+    assert "14:00 Beijing" in page
+
+
+def test_list_of_nothing_says_so(client: FlaskClient) -> None:
+    assert "No series yet" in client.get("/series").text
+
+
+def test_new_series_is_made_and_leads_to_its_first_lecture(app: APIFlask, staff: FlaskClient) -> None:
+    page = staff.get("/series/new")
+    assert page.status_code == 200
+    answer = staff.post("/series/new", data={**SERIES, "countries": "Kenya\ntz", "capacity": "30"})
+    assert (answer.status_code, answer.location) == (302, "/series/trade/lectures/new")
+    with app.app_context():
+        made = find_series("trade")
+        assert made is not None
+        assert [country.code for country in made.countries] == ["KE", "TZ"]
+        assert ([person.full_name for person in made.instructors], made.capacity) == (["Ines"], 30)
+
+
+def test_new_series_keeps_what_was_typed_and_names_each_field(staff: FlaskClient, make: Make) -> None:
+    answer = staff.post(
+        "/series/new",
+        data={
+            **SERIES,
+            "title": "Kept title",
+            "slug": "Bad Slug",
+            "capacity": "many",
+            "starts_on": "soon",
+            "countries": "Kenya\nAtlantis",
+            "policy-min_percent": "x",
+        },
+    )
+    assert answer.status_code == 422
+    assert errors_at(answer) == {"capacity", "starts_on", "policy-min_percent"}
+    for typed in ("Kept title", "Bad Slug", 'value="many"', 'value="soon"', "Atlantis", 'value="x"'):
+        assert typed in answer.text
+    assert 'data-testid="errors"' in answer.text
+    answer = staff.post(
+        "/series/new", data={**SERIES, "slug": "Bad Slug", "capacity": "0", "policy-min_percent": "101"}
+    )
+    assert (answer.status_code, errors_at(answer)) == (422, {"slug", "capacity", "policy-min_percent"})
+    for links in ("#slug", "#capacity", "#policy-min_percent"):
+        assert f'href="{links}"' in answer.text
+    answer = staff.post("/series/new", data={**SERIES, "countries": "Kenya\nAtlantis", "instructors": "who@x.org"})
+    assert (answer.status_code, errors_at(answer)) == (422, {"countries", "instructors"})
+    make.series("taken")
+    answer = staff.post("/series/new", data={**SERIES, "slug": "taken"})
+    assert (answer.status_code, errors_at(answer)) == (409, {"slug"})
+
+
+def test_new_series_is_closed_to_others(client: FlaskClient, make: Make) -> None:
+    assert (
+        client.get("/series/new").location.startswith("/x/people.sign_in")
+        or "/sign-in" in client.get("/series/new").location
+    )
+    make.sign_in(client, make.person())
+    assert client.get("/series/new").status_code == 403
+    assert client.post("/series/new", data=SERIES).status_code == 403
+
+
+def test_edit_series(app: APIFlask, staff: FlaskClient, series: Series, make: Make) -> None:
+    page = staff.get("/series/trade/edit").text
+    assert 'value="Trade"' in page
+    assert "ines@example.org" in page
+    sent = {**SERIES, "title": "Sea trade", "instructors": "ines@example.org", "policy-min_percent": "75"}
+    answer = staff.post("/series/trade/edit", data=sent)
+    assert answer.status_code == 302
+    with app.app_context():
+        found = find_series("trade")
+        assert found is not None
+        assert found.title == "Sea trade"
+    make.enrolment(series)
+    make.enrolment(series)
+    answer = staff.post("/series/trade/edit", data={**sent, "title": "Never", "capacity": "1"})
+    assert answer.status_code == 409
+    assert "2 places are taken" in answer.text
+    assert 'value="Never"' in answer.text
+    answer = staff.post("/series/trade/edit", data={**sent, "slug": "other"})
+    assert (answer.status_code, errors_at(answer)) == (422, {"slug"})
+
+
+def test_editing_is_closed_to_others(client: FlaskClient, make: Make, series: Series, lecture: Lecture) -> None:
+    make.series("secret", visibility="draft")
+    make.sign_in(client, make.person(roles=["instructor"]))
+    for path in (
+        "/series/trade/edit",
+        "/series/trade/lectures/new",
+        f"/lectures/{lecture.id}/edit",
+        f"/lectures/{lecture.id}/cancel",
+    ):
+        assert client.get(path).status_code == 403
+        assert client.post(path, data={**LECTURE, "confirm": "cancel", "reason": "x"}).status_code == 403
+    for step in ("publish", "start", "end", "reopen", "times", "postpone"):
+        assert client.get(f"/lectures/{lecture.id}/{step}").status_code == 405
+        assert client.post(f"/lectures/{lecture.id}/{step}").status_code == 403
+    assert client.get("/series/secret/edit").status_code == 404
+    assert client.get("/series/nothing/edit").status_code == 404
+    assert client.get("/lectures/99999/edit").status_code == 404
+
+
+def test_new_lecture_is_scheduled_or_kept_as_a_draft(app: APIFlask, staff: FlaskClient, series: Series) -> None:
+    page = staff.get("/series/trade/lectures/new")
+    assert page.status_code == 200
+    assert page.text.count('-url"') >= 5
+    answer = staff.post("/series/trade/lectures/new", data={**LECTURE, "state": "scheduled"})
+    assert answer.status_code == 302
+    made = stored(app, int(answer.location.split("/")[2]))
+    assert (made.state, made.starts_at) == (LectureState.SCHEDULED, datetime(2036, 12, 2, 6, 0, tzinfo=UTC))
+    assert made.interpretation == ["fr", "ar"]
+    assert made.materials == [{"title": "Slides", "url": "https://files.example/s.pdf"}]
+    answer = staff.post("/series/trade/lectures/new", data={**LECTURE, "starts_at": "", "state": "draft"})
+    assert stored(app, int(answer.location.split("/")[2])).state is LectureState.DRAFT
+
+
+@pytest.mark.parametrize(
+    ("changes", "wrong"),
+    [
+        ({"title": ""}, {"title"}),
+        ({"starts_at": "tomorrow"}, {"starts_at"}),
+        ({"starts_at": ""}, {"starts_at"}),
+        ({"starts_at": "2027-03-28T02:30", "time_zone": "Europe/Berlin"}, {"starts_at"}),
+        ({"time_zone": "Mars"}, {"time_zone"}),
+        ({"duration_minutes": "long"}, {"duration_minutes"}),
+        ({"duration_minutes": "0"}, {"duration_minutes"}),
+        ({"interpretation": "Klingonese"}, {"interpretation"}),
+        ({"instructors": "who@example.org"}, {"instructors"}),
+        ({"join_url": "javascript:alert(1)"}, {"join_url"}),
+        ({"recording_url": "nowhere"}, {"recording_url"}),
+        ({"materials-1-url": "nowhere"}, {"materials-1-url"}),
+        ({"materials-1-title": ""}, {"materials-1-title"}),
+        ({"materials-0-title": "First", "materials-1-url": ""}, {"materials-0-url", "materials-1-url"}),
+    ],
+)
+def test_new_lecture_keeps_what_was_typed_and_names_the_field(
+    staff: FlaskClient, series: Series, changes: dict[str, str], wrong: set[str]
+) -> None:
+    answer = staff.post("/series/trade/lectures/new", data={**LECTURE, **changes, "abstract": "Kept abstract"})
+    assert (answer.status_code, errors_at(answer)) == (422, wrong)
+    assert "Kept abstract" in answer.text
+    for name in wrong:
+        assert f'href="#{name}"' in answer.text
+    for name, value in changes.items():
+        if value and name != "time_zone":
+            assert value in answer.text
+
+
+def test_new_lecture_clash_stands_at_the_time(staff: FlaskClient, series: Series) -> None:
+    staff.post("/series/trade/lectures/new", data=LECTURE)
+    answer = staff.post("/series/trade/lectures/new", data={**LECTURE, "title": "Other"})
+    assert (answer.status_code, errors_at(answer)) == (409, {"starts_at"})
+    assert "Ines gives “Opening” at that time" in answer.text
+
+
+def test_edit_lecture(app: APIFlask, staff: FlaskClient, lecture: Lecture) -> None:
+    path = f"/lectures/{lecture.id}/edit"
+    page = staff.get(path)
+    assert page.status_code == 200
+    assert lecture.local_start is not None
+    assert f'value="{lecture.local_start:%Y-%m-%dT%H:%M}"' in page.text
+    assert len(re.findall(r'id="csrf_token"', page.text)) <= 1
+    ids = re.findall(r'\sid="([^"]+)"', page.text)
+    assert len(ids) == len(set(ids))
+    assert staff.post(path, data={**LECTURE, "title": "New"}).status_code == 302
+    assert stored(app, lecture.id).title == "New"
+    answer = staff.post(path, data={**LECTURE, "title": "Never", "duration_minutes": ""})
+    assert (answer.status_code, errors_at(answer)) == (422, {"duration_minutes"})
+    assert 'value="Never"' in answer.text
+
+
+def step(client: FlaskClient, lecture: Lecture, name: str, **data: Any) -> TestResponse:
+    return client.post(f"/lectures/{lecture.id}/{name}", data=data)
+
+
+def test_steps_from_draft_to_held_and_back(app: APIFlask, staff: FlaskClient, make: Make, series: Series) -> None:
+    lecture = make.lecture(series, state="draft", local_start=datetime(2036, 1, 1, 9))
+    for name, state in (
+        ("publish", LectureState.SCHEDULED),
+        ("start", LectureState.LIVE),
+        ("end", LectureState.HELD),
+        ("reopen", LectureState.LIVE),
+    ):
+        assert f'action="/lectures/{lecture.id}/{name}"' in staff.get(f"/lectures/{lecture.id}/edit").text
+        answer = step(staff, lecture, name, next="/teach")
+        assert (answer.status_code, answer.location) == (302, "/teach")
+        assert stored(app, lecture.id).state is state
+    again = step(staff, lecture, "start")
+    assert again.status_code == 409
+    assert "This lecture is live." in again.text
+    outside = step(staff, lecture, "end", next="//evil.example")
+    assert outside.location == f"/lectures/{lecture.id}/edit"
+    for name in ("publish", "reopen"):
+        other = make.lecture(series)
+        assert step(staff, other, name).status_code == 409
+
+
+def test_a_lecture_of_the_past_is_entered_on_the_page(
+    app: APIFlask, staff: FlaskClient, make: Make, series: Series
+) -> None:
+    lecture = make.lecture(series, local_start=datetime(2021, 3, 4, 9), time_zone="Africa/Nairobi")
+    wrong = step(staff, lecture, "start", at="2136-03-04T09:02")
+    assert (wrong.status_code, errors_at(wrong)) == (422, {"at"})
+    assert 'value="2136-03-04T09:02"' in wrong.text
+    assert step(staff, lecture, "start", at="2021-03-04T09:02").status_code == 302
+    assert step(staff, lecture, "end", at="2021-03-04T08:00").status_code == 422
+    assert step(staff, lecture, "end", at="2021-03-04T10:30").status_code == 302
+    held = stored(app, lecture.id)
+    assert held.actual_start == datetime(2021, 3, 4, 6, 2, tzinfo=UTC)
+    assert held.actual_end == datetime(2021, 3, 4, 7, 30, tzinfo=UTC)
+    page = staff.get(f"/lectures/{lecture.id}/edit").text
+    assert "/reopen" not in page
+    assert 'value="2021-03-04T10:30' in page
+    wrong = step(staff, lecture, "times", actual_start="2021-03-04T09:02", actual_end="2021-03-04T09:01")
+    assert (wrong.status_code, errors_at(wrong)) == (422, {"actual_end"})
+    assert (
+        step(staff, lecture, "times", actual_start="2021-03-04T09:02", actual_end="2021-03-04T10:00").status_code == 302
+    )
+    assert stored(app, lecture.id).actual_end == datetime(2021, 3, 4, 7, 0, tzinfo=UTC)
+
+
+def test_postponing_on_the_page(app: APIFlask, staff: FlaskClient, lecture: Lecture) -> None:
+    for starts_at, zone, wrong in (
+        ("", "UTC", "starts_at"),
+        ("2020-01-01T10:00", "UTC", "starts_at"),
+        ("later", "UTC", "starts_at"),
+        ("2037-03-29T02:30", "Europe/Berlin", "starts_at"),
+        ("2037-03-29T02:30", "Berlin", "time_zone"),
+    ):
+        answer = step(staff, lecture, "postpone", starts_at=starts_at, time_zone=zone)
+        assert (answer.status_code, errors_at(answer)) == (422, {wrong})
+        assert f'value="{starts_at}"' in answer.text
+    assert step(staff, lecture, "postpone", starts_at="2036-05-05T10:00", time_zone="Africa/Nairobi").status_code == 302
+    assert stored(app, lecture.id).starts_at == datetime(2036, 5, 5, 7, 0, tzinfo=UTC)
+    assert step(staff, lecture, "postpone", date="none").status_code == 302
+    assert stored(app, lecture.id).state is LectureState.POSTPONED
+    page = staff.get(f"/lectures/{lecture.id}/edit").text
+    assert "It has no date yet." in page
+    assert step(staff, lecture, "postpone", date="none").status_code == 409
+    answer = step(staff, lecture, "postpone", starts_at="2036-06-05T10:00", time_zone="UTC")
+    assert answer.status_code == 302
+    assert stored(app, lecture.id).state is LectureState.SCHEDULED
+
+
+def test_cancelling_asks_first_and_says_numbers(
+    app: APIFlask, staff: FlaskClient, lecture: Lecture, series: Series, make: Make
+) -> None:
+    make.lecture(series)
+    for _number in range(3):
+        make.enrolment(series)
+    page = staff.get(f"/lectures/{lecture.id}/cancel").text
+    assert "3 enrolled people are told" in page
+    assert "1 lecture of the series remains" in page
+    first = step(staff, lecture, "cancel", reason="Fire")
+    assert first.status_code == 200
+    assert "Fire" in first.text
+    assert stored(app, lecture.id).state is LectureState.SCHEDULED
+    without = step(staff, lecture, "cancel", confirm="cancel", reason=" ")
+    assert (without.status_code, errors_at(without)) == (422, {"reason"})
+    done = step(staff, lecture, "cancel", confirm="cancel", reason="Fire")
+    assert done.status_code == 302
+    assert stored(app, lecture.id).reason == "Fire"
+    assert step(staff, lecture, "cancel", confirm="cancel", reason="Fire").status_code == 409
+    assert "Fire" in staff.get(f"/lectures/{lecture.id}/edit").text
+    assert staff.get(f"/lectures/{lecture.id}/cancel").status_code == 302
+
+
+def test_what_is_live_stands_on_every_page(client: FlaskClient, make: Make, series: Series) -> None:
+    began = clock.now() - timedelta(minutes=5)
+    make.lecture(series, "On now", state="live", actual_start=began)
+    make.lecture(make.series(visibility="draft"), "Rehearsal", state="live", actual_start=began)
+    page = client.get("/series").text
+    assert "On now" in page
+    assert "Rehearsal" not in page
+
+
+def test_texts_are_escaped(staff: FlaskClient, make: Make, ines: Person) -> None:
+    nasty = "<script>alert(1)</script>"
+    series = make.series("nasty", nasty, instructors=[ines], description=nasty)
+    lecture = make.lecture(series, nasty, abstract=nasty, materials=[{"title": nasty, "url": "https://x.example"}])
+    for path in ("/series", "/series/nasty/edit", f"/lectures/{lecture.id}/edit", f"/lectures/{lecture.id}/cancel"):
+        assert nasty not in staff.get(path).text
+
+
+@pytest.mark.parametrize(
+    ("state", "status"), [("scheduled", "CONFIRMED"), ("cancelled", "CANCELLED"), ("held", "CONFIRMED")]
+)
+def test_calendar_file(client: FlaskClient, make: Make, series: Series, state: str, status: str) -> None:
+    lecture = make.lecture(
+        series,
+        "Зерно, кофе; и чай " * 8,
+        local_start=datetime(2036, 10, 20, 9),
+        time_zone="Europe/Berlin",
+        abstract="Long\nlines, " * 40,
+        state=state,
+        sequence=3,
+    )
+    answer = client.get(f"/lectures/{lecture.id}.ics")
+    assert (answer.status_code, answer.mimetype) == (200, "text/calendar")
+    assert all(len(line) <= 75 for line in answer.data.split(b"\r\n"))
+    assert b"METHOD:PUBLISH" in answer.data
+    assert b"ATTENDEE" not in answer.data
+    calendar = Calendar.from_ical(answer.data)
+    [event] = calendar.walk("VEVENT")
+    [zone] = calendar.walk("VTIMEZONE")
+    assert (event["UID"], event["SEQUENCE"], event["STATUS"]) == (f"lecture-{lecture.id}@localhost", 3, status)
+    assert event["DTSTART"].params["TZID"] == zone["TZID"] == "Europe/Berlin"
+    assert event.start.astimezone(UTC) == datetime(2036, 10, 20, 7, 0, tzinfo=UTC)
+    assert event.end - event.start == timedelta(minutes=90)
+    assert event["SUMMARY"] == lecture.title
+    assert {part.name for part in zone.subcomponents} == {"STANDARD", "DAYLIGHT"}
+
+
+def test_calendar_file_without_a_date_or_right(client: FlaskClient, make: Make, series: Series) -> None:
+    waiting = make.lecture(series, state="postponed")
+    with client.application.app_context():
+        from lms.core.db import action, db
+
+        @action
+        def forget() -> None:
+            found = db.session.get_one(Lecture, waiting.id)
+            found.local_start, found.starts_at = None, None
+
+        forget()
+    assert client.get(f"/lectures/{waiting.id}.ics").status_code == 409
+    assert client.get(f"/lectures/{make.lecture(series, state='draft').id}.ics").status_code == 404
+    assert client.get("/lectures/99999.ics").status_code == 404
+
+
+def test_calendar_file_in_utc_needs_no_zone(client: FlaskClient, make: Make, series: Series) -> None:
+    lecture = make.lecture(series, local_start=datetime(2036, 10, 20, 9), time_zone="UTC")
+    answer = client.get(f"/lectures/{lecture.id}.ics")
+    assert b"DTSTART:20361020T090000Z" in answer.data
+    assert b"VTIMEZONE" not in answer.data
