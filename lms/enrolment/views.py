@@ -1,19 +1,44 @@
-"""The pages of enrolment: into a series and out of it."""
+"""The pages of enrolment: into a series and out of it, the staff's list, and files."""
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, url_for
-from flask.typing import ResponseReturnValue
+import hashlib
+import json
+from typing import Any
 
-from lms.catalogue.queries import get_series
-from lms.core import clock
-from lms.core.errors import Refused
-from lms.core.words import _
-from lms.enrolment import actions
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import get_locale
+
+from lms.catalogue.models import Series
+from lms.catalogue.queries import get_series, may_edit_series
+from lms.core import clock, files
+from lms.core.errors import DomainError, Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
+from lms.core.roles import Actor, Role
+from lms.core.words import _, _n
+from lms.enrolment import actions, queries
+from lms.enrolment.forms import EnrolForm, FileForm
+from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.people.actions import StagedPeople, stage_people
+from lms.people.queries import country_names, list_countries
+from lms.web.api import integer_cursor
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 
 bp = Blueprint("enrolment", __name__, template_folder="templates")
+PAGE = 50
+STAGED_LASTS = 24 * 60 * 60  # seconds
+
+
+def _series_page(slug: str) -> ResponseReturnValue:
+    return redirect(url_for("desks.series", slug=slug), 303)
+
+
+def _list_page(slug: str) -> ResponseReturnValue:
+    return redirect(url_for("enrolment.series_enrolments", slug=slug), 303)
+
+
+# One's own place
 
 
 @bp.post("/series/<slug>/enrol")
@@ -24,12 +49,234 @@ def enrol(slug: str) -> ResponseReturnValue:
     series = get_series(slug, by=by)
     try:
         row = actions.enrol(series.id, by.person_id or 0, by=by, at=at)
-        said = {
-            "enrolled": _("You are enrolled."),
-            "waitlisted": _("All places are taken. You are in the waiting list and move up by yourself."),
-            "applied": _("Your application has arrived. You get a mail when it is decided."),
-        }
-        flash(said.get(row.status.value, ""), "done")
     except Refused as error:
         flash(error.message, "wrong")
-    return redirect(url_for("desks.series", slug=slug), 303)
+    else:
+        said = {
+            EnrolmentStatus.ENROLLED: _("You are enrolled."),
+            EnrolmentStatus.WAITLISTED: _("All places are taken. You are in the waiting list and move up by yourself."),
+            EnrolmentStatus.APPLIED: _("Your application has arrived. You get a mail when it is decided."),
+        }
+        flash(said[row.status], "done")
+    return _series_page(slug)
+
+
+@bp.route("/series/<slug>/withdraw", methods=["GET", "POST"])
+@allow(SIGNED_IN)
+def withdraw(slug: str) -> ResponseReturnValue:
+    """Asks once more, then gives up the reader's place."""
+    by, at = current_actor(), clock.now()
+    series = get_series(slug, by=by)
+    row = queries.find_enrolment(series.id, by.person_id or 0)
+    if row is None or not queries.place_of(series, by=by, at=at).is_active:
+        flash(_("There is no place to give up."), "wrong")
+        return _series_page(slug)
+    if request.method == "POST" and request.form.get("confirm"):
+        actions.withdraw(series.id, by.person_id or 0, by=by, at=at)
+        flash(_("You have left this series."), "done")
+        return _series_page(slug)
+    back = url_for("desks.series", slug=slug)
+    return _ask_to_withdraw(row, series, back=back, action=url_for("enrolment.withdraw", slug=slug), own=True)
+
+
+def _ask_to_withdraw(row: Enrolment, series: Series, *, back: str, action: str, own: bool) -> str:
+    waiting = queries.count_by_status(series.id)[EnrolmentStatus.WAITLISTED]
+    seat = queries.get_seat(row)
+    return render_template(
+        "enrolment/withdraw.html", series=series, seat=seat, waiting=waiting, back=back, action=action, own=own
+    )
+
+
+# The staff's list
+
+
+def _may_move(series: Series, by: Actor) -> bool:
+    return may_edit_series(series, by) or by.is_focal_point
+
+
+@bp.route("/series/<slug>/enrolments", methods=["GET", "POST"])
+@allow(Role.ADMINISTRATOR, Role.INSTRUCTOR, Role.FOCAL_POINT, Role.REPORTER)
+def series_enrolments(slug: str) -> ResponseReturnValue:
+    """Who is in a series, and enrolling one by the address. A focal point sees the own country's people."""
+    by, at = current_actor(), clock.now()
+    series = get_series(slug, by=by)
+    if not (may_edit_series(series, by) or by.is_reporter or by.is_focal_point):
+        raise Forbidden
+    names = country_names(str(get_locale() or "en"))
+    form = None
+    if _may_move(series, by):
+        form = EnrolForm()
+        offered = [row for row in list_countries() if may_edit_series(series, by) or row.id in by.country_ids]
+        form.offer(sorted(((row.code, names[row.code]) for row in offered), key=lambda pair: pair[1].casefold()))
+    status = 200
+    if request.method == "POST":
+        if form is None:
+            raise Forbidden
+        if form.validate():
+            try:
+                row = actions.enrol_by_address(
+                    series.id,
+                    form.email.data or "",
+                    full_name=form.full_name.data or None,
+                    country=form.country.data or None,
+                    by=by,
+                    at=at,
+                )
+            except Invalid as error:
+                form.take(error)
+            except (Refused, Forbidden) as error:
+                form.form_errors.append(error.message)
+            else:
+                _say_where(row)
+                return _list_page(slug)
+        status = 422
+    return _list(series, form, names, by=by), status
+
+
+def _say_where(row: Enrolment) -> None:
+    name = row.person.full_name
+    said = {
+        EnrolmentStatus.ENROLLED: _("%(name)s is enrolled.", name=name),
+        EnrolmentStatus.WAITLISTED: _("%(name)s is in the waiting list.", name=name),
+        EnrolmentStatus.REJECTED: _("%(name)s is rejected.", name=name),
+        EnrolmentStatus.WITHDRAWN: _("%(name)s has no place any more.", name=name),
+    }
+    flash(said.get(row.status, name), "done")
+
+
+def _list(series: Series, form: EnrolForm | None, names: dict[str, str], *, by: Actor) -> str:
+    q, wanted = request.args.get("q", "").strip(), request.args.get("status", "")
+    status = EnrolmentStatus(wanted) if wanted in set(EnrolmentStatus) else None
+    cursor = integer_cursor(request.args.get("cursor"))
+    seats = queries.list_enrolments(series.id, by=by, limit=PAGE, cursor=cursor, q=q or None, status=status)
+    everybody = may_edit_series(series, by) or by.is_reporter
+    own = None if everybody else by.country_ids
+    kept: dict[str, Any] = {"slug": series.slug, "q": q or None, "status": status}
+    page = "enrolment.series_enrolments"
+    return render_template(
+        "enrolment/enrolments.html",
+        series=series,
+        seats=seats[:PAGE],
+        next_url=url_for(page, **kept, cursor=seats[PAGE - 1].id) if len(seats) > PAGE else None,
+        first_url=url_for(page, **kept) if cursor is not None else None,
+        counts=queries.count_by_status(series.id, country_ids=own),
+        form=form,
+        may_import=by.is_administrator,
+        filters={"q": q, "status": status or ""},
+        states=[
+            ("enrolled", _("Enrolled")),
+            ("waitlisted", _("Waiting")),
+            ("applied", _("Application to decide")),
+            ("rejected", _("Rejected")),
+            ("withdrawn", _("Withdrawn")),
+        ],
+        country_names=names,
+        countries=[] if everybody else [names[row.code] for row in list_countries() if row.id in by.country_ids],
+    )
+
+
+@bp.post("/series/<slug>/enrolments/<enrolment_id>")
+@allow(Role.ADMINISTRATOR, Role.INSTRUCTOR, Role.FOCAL_POINT)
+def decide(slug: str, enrolment_id: str) -> ResponseReturnValue:
+    """Accepts, rejects, withdraws somebody or lets somebody back in; withdrawing asks once more."""
+    by, at = current_actor(), clock.now()
+    row = queries.get_enrolment(enrolment_id, by=by)
+    series = get_series(slug, by=by)
+    if row.series_id != series.id:
+        raise NotFound
+    wanted = request.form.get("status", "")
+    if wanted not in set(EnrolmentStatus):
+        raise Invalid("status", _("There is no such state."))
+    status = EnrolmentStatus(wanted)
+    if status is EnrolmentStatus.WITHDRAWN and row.status is not status and not request.form.get("confirm"):
+        action = url_for("enrolment.decide", slug=slug, enrolment_id=enrolment_id)
+        back = url_for("enrolment.series_enrolments", slug=slug)
+        return _ask_to_withdraw(row, series, back=back, action=action, own=False)
+    try:
+        _say_where(actions.set_status(enrolment_id, status, by=by, at=at))
+    except Refused as error:
+        flash(error.message, "wrong")
+    return _list_page(slug)
+
+
+# Files, in two steps: look, then take
+
+
+def _slot(series: Series, by: Actor) -> str:
+    """Where a file waits between the steps: one a person and series."""
+    return f"staged/enrolments/{series.id}-{by.person_id}"
+
+
+def _import_series(slug: str, by: Actor) -> Series:
+    if not by.is_administrator:
+        raise Forbidden
+    return get_series(slug, by=by)
+
+
+@bp.route("/series/<slug>/enrolments/import", methods=["GET", "POST"])
+@allow(Role.ADMINISTRATOR)
+def import_file(slug: str) -> ResponseReturnValue:
+    """Takes a file of people to look at; stores nothing of it in the series."""
+    by = current_actor()
+    series = _import_series(slug, by)
+    form, status = FileForm(), 200
+    if request.method == "POST":
+        status = 422
+        if form.validate():
+            content, name = form.file.data.read(), form.file.data.filename or ""
+            try:
+                stage_people(content)
+            except (Invalid, TooLarge, WrongKind) as error:
+                form.file.errors = [error.message]
+                status = error.status
+            else:
+                kept = {"name": name[:200], "at": clock.now().timestamp()}
+                files.store(_slot(series, by), json.dumps(kept).encode() + b"\n" + content)
+                return redirect(url_for("enrolment.import_preview", slug=slug), 303)
+    return render_template("enrolment/import.html", series=series, form=form), status
+
+
+def _staged(series: Series, by: Actor) -> tuple[str, str, StagedPeople] | None:
+    """The file that waits: its name, a mark of its content, and what it says; None where there is none."""
+    kept = files.find(_slot(series, by))
+    if kept is None:
+        return None
+    head, _newline, content = kept.partition(b"\n")
+    told = json.loads(head)
+    if clock.now().timestamp() - told["at"] > STAGED_LASTS:
+        files.delete(_slot(series, by))
+        return None
+    return told["name"], hashlib.sha256(kept).hexdigest()[:32], stage_people(content)
+
+
+@bp.route("/series/<slug>/enrolments/import/preview", methods=["GET", "POST"])
+@allow(Role.ADMINISTRATOR)
+def import_preview(slug: str) -> ResponseReturnValue:
+    """Shows what a file would do; takes its good rows, or forgets it."""
+    by = current_actor()
+    series = _import_series(slug, by)
+    found = _staged(series, by)
+    if request.method == "POST" and request.form.get("do") == "leave":
+        files.delete(_slot(series, by))
+        flash(_("Nothing was stored."), "done")
+        return _list_page(slug)
+    if found is None:
+        flash(_("There is no file to look at. Choose it once more."), "wrong")
+        return redirect(url_for("enrolment.import_file", slug=slug), 303)
+    name, mark, staged = found
+    if request.method == "POST":
+        if request.form.get("mark") != mark:
+            flash(_("Another file was chosen since. This is what it would do."), "wrong")
+            return redirect(url_for("enrolment.import_preview", slug=slug), 303)
+        try:
+            answer = actions.publish_enrolments(series.id, staged, skip_bad_rows=True, by=by, at=clock.now())
+        except DomainError as error:
+            flash(error.message, "wrong")
+            return redirect(url_for("enrolment.import_preview", slug=slug), 303)
+        files.delete(_slot(series, by))
+        flash(_n("%(num)s place is new.", "%(num)s places are new.", answer.created), "done")
+        for note in answer.notes:
+            flash(note, "")
+        return _list_page(slug)
+    preview = queries.preview_enrolments(series.id, staged, by=by)
+    return render_template("enrolment/preview.html", series=series, preview=preview, file_name=name, mark=mark)

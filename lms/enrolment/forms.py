@@ -1,0 +1,30 @@
+"""The forms of enrolment's pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask_wtf.file import FileField, FileRequired
+from wtforms import EmailField, SelectField, StringField
+from wtforms.validators import InputRequired
+
+from lms.core.words import _, _l
+from lms.web.forms import BaseForm
+
+
+class EnrolForm(BaseForm):
+    """One person by the address; name and country of somebody new."""
+
+    email = EmailField(_l("E-mail"), [InputRequired(_l("Write the e-mail address."))])
+    full_name = StringField(_l("Full name"))
+    country = SelectField(_l("Country"))
+
+    def offer(self, countries: Sequence[tuple[str, str]]) -> None:
+        """The countries to choose from: (code, name)."""
+        self.country.choices = [("", _("Not stated")), *countries] if len(countries) != 1 else list(countries)
+
+
+class FileForm(BaseForm):
+    """A file of people."""
+
+    file = FileField(_l("File"), [FileRequired(_l("Choose a file."))])
