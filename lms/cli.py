@@ -118,6 +118,28 @@ def import_people(file: IO[bytes], skip_bad_rows: bool) -> None:
         tell_answer(answer)
 
 
+@imports.command("enrolments")
+@click.argument("series")
+@click.argument("file", type=click.File("rb"))
+@skips_bad_rows
+def import_enrolments(series: str, file: IO[bytes], skip_bad_rows: bool) -> None:
+    """Takes a CSV or XLSX file of people and enrols them in the series of this slug, without mail.
+
+    Headings as for people; for somebody known the email is enough. Who finds no free place waits, in the file's order.
+    """
+    from lms.catalogue.queries import get_series
+    from lms.enrolment.actions import publish_enrolments
+    from lms.people.actions import stage_people
+
+    with application(), taking(file):
+        try:
+            series_id = get_series(series, by=SYSTEM).id
+        except NotFound as error:
+            raise click.ClickException(f"there is no series {series}") from error
+        staged = stage_people(file.read())
+        tell_answer(publish_enrolments(series_id, staged, skip_bad_rows=skip_bad_rows, by=SYSTEM, at=clock.now()))
+
+
 @imports.command("attendance")
 @click.argument("lecture", type=int)
 @click.argument("file", type=click.File("rb"))
