@@ -8,11 +8,13 @@ from zoneinfo import ZoneInfo
 
 from wtforms import BooleanField, DateField, EmailField, PasswordField, RadioField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
-from wtforms.validators import DataRequired, InputRequired, Optional
+from wtforms.validators import DataRequired, InputRequired, Optional, ValidationError
 
+from lms.core.errors import Invalid
 from lms.core.words import _, _l
 from lms.people.models import Gender, Sector
 from lms.people.queries import country_names
+from lms.people.rules import checked_address
 from lms.web import locale as languages
 from lms.web.forms import BaseForm
 from lms.web.time import ZONES, zone_city
@@ -45,14 +47,15 @@ def country_choices(locale: str, empty: str) -> list[SelectChoice]:
     return [SelectChoice("", empty), *(SelectChoice(code, name) for code, name in named)]
 
 
-def zone_choices(now: datetime, chosen: str | None) -> list[SelectChoice]:
+def zone_choices(now: datetime, chosen: str | None, empty: str = "") -> list[SelectChoice]:
     """Cities of all time zones, with their offset at this moment."""
     zones = {zone for zone in ZONES if zone.split("/")[0] in _AREAS and "/" in zone} | {"UTC"}
     if chosen in ZONES:
         zones.add(str(chosen))
     named = [(zone, f"{zone_city(zone)} ({_offset(zone, now)})") for zone in zones]
-    named.sort(key=lambda item: item[1].casefold())
-    return [SelectChoice("", _("Choose")), *(SelectChoice(zone, label) for zone, label in named)]
+    named = list({label: zone for zone, label in sorted(named, key=lambda item: (item[0] == chosen, item[0]))}.items())
+    named.sort(key=lambda item: item[0].casefold())
+    return [SelectChoice("", empty or _("Choose")), *(SelectChoice(zone, label) for label, zone in named)]
 
 
 def _offset(zone: str, now: datetime) -> str:
@@ -60,6 +63,16 @@ def _offset(zone: str, now: datetime) -> str:
     sign, minutes = ("−" if offset < timedelta() else "+"), abs(offset) // timedelta(minutes=1)
     hours, rest = divmod(minutes, 60)
     return f"UTC{sign}{hours}" + (f":{rest:02}" if rest else "")
+
+
+class Address:
+    """Checks the form of an address, as the actions do."""
+
+    def __call__(self, form: BaseForm, field: StringField) -> None:
+        try:
+            checked_address(field.data or "")
+        except Invalid as error:
+            raise ValidationError(error.message) from error
 
 
 class SignInForm(BaseForm):
@@ -72,7 +85,7 @@ class SignInForm(BaseForm):
 class AddressForm(BaseForm):
     """One's own address, to be sent a link."""
 
-    email = EmailField(_l("E-mail"), [InputRequired(_l("Write your e-mail address."))])
+    email = EmailField(_l("E-mail"), [InputRequired(_l("Write your e-mail address.")), Address()])
 
 
 class NewPasswordForm(BaseForm):
@@ -105,11 +118,17 @@ class RegisterForm(_WithCountryAndZone):
 
     full_name = StringField(_l("Full name"), [InputRequired(_l("Write the full name."))])
     native_name = StringField(_l("Name in your own script"))
-    email = EmailField(_l("E-mail"), [InputRequired(_l("Write your e-mail address."))])
+    email = EmailField(_l("E-mail"), [InputRequired(_l("Write your e-mail address.")), Address()])
     country = SelectField(_l("Country"), [InputRequired(_l("Choose your country."))], validate_choice=False)
     sector = RadioField(_l("You come from"), [Optional()], choices=SECTORS, validate_choice=False)
     time_zone = SelectField(_l("Your time zone"), validate_choice=False)
     consent = BooleanField(_l("I agree that my attendance is recorded"))
+
+    def offer(self, *, locale: str, now: datetime | None = None) -> None:
+        """Fills the lists; without a city the country's own time is taken, where it has one only."""
+        super().offer(locale=locale, now=now)
+        now = now or datetime.now(UTC)
+        self.time_zone.choices = zone_choices(now, self.time_zone.data, empty=_("The time of my country"))
 
 
 class ProfileForm(_WithCountryAndZone):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
+from babel.core import get_global
 from email_validator import EmailNotValidError, validate_email
 
 from lms.core.errors import Forbidden, Invalid
@@ -111,6 +113,12 @@ def checked_password(password: str, *, demonstration: bool, field: str = "passwo
     if len(set(password)) < 3 or (password == DEMO_PASSWORD and not demonstration):
         raise Invalid(field, _("This password is too easy to guess. Choose another."))
     return password
+
+
+def zones_of_country(code: str, at: datetime) -> list[str]:
+    """The time zones of a country, one for each time that its clocks show at that moment."""
+    zones = sorted(zone for zone, territory in get_global("zone_territories").items() if territory == code)
+    return list({at.astimezone(ZoneInfo(zone)).utcoffset(): zone for zone in reversed(zones)}.values())
 
 
 def can_see_person(by: Actor, person_id: int) -> bool:

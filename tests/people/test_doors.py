@@ -249,3 +249,16 @@ def test_thirty_sign_ins_a_minute_from_one_address(make: Make, client: FlaskClie
         limiter.enabled = False
         limiter.reset()
     assert codes == [401] * 30 + [429]
+
+
+def test_a_country_with_one_time_needs_no_city(app: APIFlask, post: Post, mails: Mails) -> None:
+    assert post("/register", **{**REGISTRATION, "time_zone": ""}).status_code == 200
+    assert mails()[0].time_zone == ""
+    several = post("/register", **{**REGISTRATION, "email": "b@example.org", "country": "US", "time_zone": ""})
+    assert several.status_code == 422
+    assert "Your country has several times: choose a city with yours." in several.text
+    post(f"/confirm/{mails()[0].payload['secret']}", password="a long enough one")
+    with app.app_context():
+        person = queries.find_person_by_email("achieng@example.org")
+        assert person is not None
+        assert person.time_zone == "Africa/Nairobi"

@@ -20,6 +20,7 @@ from lms.people.models import Account, Consent, LinkPurpose, OneTimeLink, Person
 from lms.people.passwords import hash_password, hash_secret, new_secret, verify_password
 from lms.people.queries import (
     addresses_of,
+    country_by_code,
     find_link,
     find_person_by_email,
     get_country,
@@ -40,6 +41,7 @@ from lms.people.rules import (
     checked_address,
     checked_password,
     email_key,
+    zones_of_country,
 )
 
 
@@ -140,6 +142,7 @@ def register(given: Mapping[str, Any], *, consent: bool, at: datetime) -> None:
         lambda: checked_profile(given),
         lambda: checked_address(str(given.get("email") or "")),
         lambda: get_country(str(given["country"])) if given.get("country") else None,
+        lambda: _zone_of(given, at),
     ):
         try:
             check()
@@ -150,9 +153,20 @@ def register(given: Mapping[str, Any], *, consent: bool, at: datetime) -> None:
     if faults:
         raise Invalid(faults=faults)
     address = checked_address(str(given["email"]))
-    payload = {**checked_profile(given), "email": address, "consent": CONSENT_VERSION}
+    payload = {**checked_profile(given), "email": address, "consent": CONSENT_VERSION, "time_zone": _zone_of(given, at)}
     payload["country"] = get_country(str(given["country"])).code if given.get("country") else None
     _send_link(address, payload, has_account="already_registered", at=at, locale=str(given.get("locale") or "en"))
+
+
+def _zone_of(given: Mapping[str, Any], at: datetime) -> str | None:
+    """The zone that was chosen, else that of the country, where it has one time only."""
+    country = country_by_code(str(given.get("country") or ""))
+    if given.get("time_zone") or country is None:
+        return given.get("time_zone") or None
+    zones = zones_of_country(country.code, at)
+    if len(zones) > 1:
+        raise Invalid("time_zone", _("Your country has several times: choose a city with yours."))
+    return zones[0] if zones else None
 
 
 @action

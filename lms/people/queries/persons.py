@@ -151,7 +151,7 @@ def list_people(*, q: str = "", cursor: int | None = None, limit: int = 50, day:
     if not by.is_administrator:
         raise Forbidden
     query = (
-        select(Person, Account.person_id, Account.disabled_at)
+        select(Person, Account.password_hash, Account.disabled_at)
         .outerjoin(Account, Account.person_id == Person.id)
         .where(Person.canonical_id == Person.id, Person.erased_at.is_(None))
         .order_by(Person.id.desc())

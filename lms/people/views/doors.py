@@ -17,7 +17,6 @@ from lms.people.views.blueprint import bp, in_demonstration, reader_locale, star
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.limits import limiter
-from lms.web.time import viewer_zone
 from lms.web.views import is_local
 
 sign_ins = limiter.shared_limit("30/minute", scope="sign-in", methods=["POST"])
@@ -122,7 +121,7 @@ def register() -> ResponseReturnValue:
     """Takes a registration and mails the link that confirms it."""
     form, at, status = RegisterForm(), clock.now(), 200
     if not form.is_submitted():
-        form.time_zone.data = viewer_zone()
+        form.time_zone.data = request.cookies.get("zone", "")
     form.offer(locale=reader_locale(), now=at)
     if form.is_submitted():
         valid = form.validate()
