@@ -16,7 +16,7 @@ from lms.certificates.models import Award, Certificate, CertificateState
 from lms.core import audit
 from lms.core.clock import day_of
 from lms.core.db import action, db
-from lms.core.errors import Fault, Invalid, Refused
+from lms.core.errors import Refused
 from lms.core.jobs import Job, JobState, request_job
 from lms.core.roles import SYSTEM, Actor
 from lms.people.models import Person
@@ -99,7 +99,10 @@ def issue_certificates(
 
 @action
 def issue_batch(series_id: int, kind: CertificateKind, person_ids: Sequence[int], *, by: Actor, at: datetime) -> Batch:
-    """Issues to those of these people who have earned it and have none yet."""
+    """Issues to those of these people who have earned it and have none yet.
+
+    Whose certificate bears a former name, because the new one could not be printed, gets its successor.
+    """
     rules.check_can_issue(by)
     series = db.session.scalars(select(Series).where(Series.id == series_id).with_for_update()).one()
     lectures = queries.counted_lectures(series_id)
@@ -108,20 +111,29 @@ def issue_batch(series_id: int, kind: CertificateKind, person_ids: Sequence[int]
     attended = queries.attended_by_person(series_id)
     already = queries.awarded_ids(series_id, kind)
     people = queries.people_of(person_ids)
+    former = queries.valid_of(series_id, kind, person_ids)
     fonts = printing.installed_fonts()
     batch = Batch()
+    stale: list[tuple[Certificate, Person]] = []
     earned: list[tuple[Person, set[int]]] = []
     for person_id in person_ids:
         person = people.get(person_id)
         came = attended.get(person_id, set()) & counted
-        if person_id in already:
+        row = former.get(person_id)
+        is_stale = person is not None and row is not None and _is_stale(row, person)
+        if person_id in already and not is_stale:
             batch.already_issued += 1
-        elif person is None or not rules.has_earned(len(came), asked):
+        elif person is None or not (is_stale or rules.has_earned(len(came), asked)):
             batch.not_earned += 1
         elif (reason := printing.fault_of_names(person.full_name, person.native_name, fonts)) is not None:
             batch.refused.append({"person": person.public_id, "reason": reason})
+        elif row is not None:
+            batch.already_issued += 1
+            stale.append((row, person))
         else:
             earned.append((person, came))
+    if stale:
+        _replace(stale, by=by, at=at)
     awards = [Award(series_id=series_id, person_id=person.id, kind=kind, awarded_at=at) for person, _came in earned]
     db.session.add_all(awards)
     db.session.flush()
@@ -198,26 +210,27 @@ def _rows_of(*person_ids: int) -> list[tuple[Certificate, Award]]:
 def supersede(person_id: int, *, by: Actor, at: datetime) -> int:
     """Replaces the person's valid certificates that bear another name than the one held now; returns how many.
 
-    The successor keeps the day of issue. Raises Invalid, naming the field, where the name cannot be printed.
+    Where the new name cannot be printed the old certificates stay, and the next run of issuing says why.
     """
     person = db.session.get_one(Person, person_id)
     ids = db.session.scalars(select(Person.id).where(func.coalesce(Person.canonical_id, Person.id) == person_id))
-    old = [
-        row
-        for row, _award in _rows_of(*ids)
-        if row.state is CertificateState.VALID and (row.name, row.native_name) != (person.full_name, person.native_name)
-    ]
+    old = [row for row, _award in _rows_of(*ids) if row.state is CertificateState.VALID and _is_stale(row, person)]
     if not old:
         return 0
-    fonts = printing.installed_fonts()
-    fields = {
-        "full_name": printing.fault_of_names(person.full_name, None, fonts),
-        "native_name": printing.fault_of_names("", person.native_name, fonts),
-    }
-    faults = [Fault(reason=reason, field=name) for name, reason in fields.items() if reason]
-    if faults:
-        raise Invalid(faults=faults)
-    for row in old:
+    if printing.fault_of_names(person.full_name, person.native_name, printing.installed_fonts()) is not None:
+        audit.record("refuse certificates", by=by, at=at, certificate=[row.id for row in old], person=person_id)
+        return 0
+    _replace([(row, person) for row in old], by=by, at=at)
+    return len(old)
+
+
+def _is_stale(row: Certificate, person: Person) -> bool:
+    return (row.name, row.native_name) != (person.full_name, person.native_name)
+
+
+def _replace(pairs: Sequence[tuple[Certificate, Person]], *, by: Actor, at: datetime) -> None:
+    """A successor for each certificate, with the person's name of now and the day of the first issue."""
+    for row, person in pairs:
         row.state, row.ended_at = CertificateState.SUPERSEDED, at
         db.session.add(
             Certificate(
@@ -233,15 +246,13 @@ def supersede(person_id: int, *, by: Actor, at: datetime) -> int:
                 replaces_id=row.id,
             )
         )
-    db.session.flush()
     audit.record(
         "supersede certificates",
         by=by,
         at=at,
-        certificate=[row.id for row in old],
-        person=person_id,
+        certificate=[row.id for row, _person in pairs],
+        person=[person.id for _row, person in pairs],
     )
-    return len(old)
 
 
 @action

@@ -140,6 +140,25 @@ def awarded_ids(series_id: int, kind: CertificateKind) -> set[int]:
     return set(db.session.scalars(query))
 
 
+def valid_of(series_id: int, kind: CertificateKind, person_ids: Sequence[int]) -> dict[int, Certificate]:
+    """The valid certificates of these people for one series and kind, by person."""
+    found: dict[int, Certificate] = {}
+    for chunk in _chunks(person_ids):
+        query = (
+            select(Certificate)
+            .join(Certificate.award)
+            .options(contains_eager(Certificate.award))
+            .where(
+                Award.series_id == series_id,
+                Award.kind == kind,
+                Award.person_id.in_(chunk),
+                Certificate.state == CertificateState.VALID,
+            )
+        )
+        found.update({row.award.person_id: row for row in db.session.scalars(query)})
+    return found
+
+
 def count_awarded_at(series_id: int, kind: CertificateKind, at: datetime) -> int:
     """How many awards one run of issuing has made: its moment is its mark."""
     query = select(func.count()).where(Award.series_id == series_id, Award.kind == kind, Award.awarded_at == at)
@@ -186,16 +205,21 @@ def preview(slug: str, *, by: Actor, sample: int = 12, limit: int = 100) -> Prev
     already = awarded_ids(series.id, kind)
     counted = {lecture.id for lecture in lectures}
     people = people_of(candidate_ids(series.id))
+    former = valid_of(series.id, kind, sorted(already))
     for person in sorted(people.values(), key=lambda person: (person.full_name.casefold(), person.id)):
         shown.enrolled += 1
         came = attended.get(person.id, set()) & counted
-        if person.id in already:
+        row = former.get(person.id)
+        is_stale = row is not None and (row.name, row.native_name) != (person.full_name, person.native_name)
+        if person.id in already and not is_stale:
             shown.already += 1
-        elif rules.has_earned(len(came), shown.asked):
+        elif is_stale or rules.has_earned(len(came), shown.asked):
             reason = printing.fault_of_names(person.full_name, person.native_name, fonts)
             if reason is not None:
                 shown.refused += 1
                 _keep(shown.refused_rows, limit, person, lectures, came, reason)
+            elif is_stale:
+                shown.already += 1
             else:
                 shown.earned += 1
                 _keep(shown.earned_rows, sample, person, lectures, came)

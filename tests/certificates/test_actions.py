@@ -220,14 +220,26 @@ def test_a_corrected_name_supersedes(programme: Make, at: datetime) -> None:
     assert [shown.number for shown in queries.list_of_person(made.people["Fatima Benaly"], by=SYSTEM)] == [new]
 
 
-def test_a_corrected_name_that_cannot_be_printed_names_the_field(programme: Make, at: datetime) -> None:
-    made = programme({"Ada": "aaa"})
+def test_a_corrected_name_that_cannot_be_printed_waits_for_a_font(
+    programme: Make, at: datetime, administrator: Actor
+) -> None:
+    made = programme({"Ada": "aaa", "Bo": "aaa"})
     actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
-    with pytest.raises(Invalid) as caught:
-        rename(made.people["Ada"], "Ada", "ⵣ", at)
-    assert [fault.field for fault in caught.value.faults] == ["native_name"]
-    assert db.session.get_one(Person, made.people["Ada"]).native_name is None
-    assert [row.state for row in rows()] == [CertificateState.VALID]
+    rename(made.people["Ada"], "Ada", "ⵣ", at)
+    assert db.session.get_one(Person, made.people["Ada"]).native_name == "ⵣ"
+    assert [row.state for row in rows()] == [CertificateState.VALID, CertificateState.VALID]
+    preview = queries.preview(made.slug, by=administrator)
+    assert (preview.already, preview.refused, [row.full_name for row in preview.refused_rows]) == (1, 1, ["Ada"])
+    again = actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
+    assert (again["already_issued"], [item["person"] for item in again["refused"]]) == (1, [made.public["Ada"]])
+    db.session.get_one(Person, made.people["Ada"]).native_name = "Ада"
+    db.session.commit()
+    last = actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
+    assert last == {"issued": 0, "already_issued": 2, "not_earned": 0, "refused": []}
+    assert [(row.native_name, row.state) for row in rows() if row.name == "Ada"] == [
+        (None, CertificateState.SUPERSEDED),
+        ("Ада", CertificateState.VALID),
+    ]
 
 
 def test_withdrawing_silences_the_numbers_it_replaced(programme: Make, at: datetime) -> None:
