@@ -19,6 +19,7 @@ from lms.core.words import _, _n
 from lms.enrolment import actions, queries
 from lms.enrolment.forms import EnrolForm, FileForm
 from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.enrolment.rules import ACTIVE
 from lms.people.actions import StagedPeople, stage_people
 from lms.people.queries import country_names, list_countries
 from lms.web.api import integer_cursor
@@ -175,20 +176,22 @@ def _list(series: Series, form: EnrolForm | None, names: dict[str, str], *, by: 
     )
 
 
-@bp.post("/series/<slug>/enrolments/<enrolment_id>")
+@bp.route("/series/<slug>/enrolments/<enrolment_id>", methods=["GET", "POST"])
 @allow(Role.ADMINISTRATOR, Role.INSTRUCTOR, Role.FOCAL_POINT)
 def decide(slug: str, enrolment_id: str) -> ResponseReturnValue:
-    """Accepts, rejects, withdraws somebody or lets somebody back in; withdrawing asks once more."""
+    """Accepts, rejects, withdraws somebody or lets somebody back in. Asks once more before withdrawing."""
     by, at = current_actor(), clock.now()
     row = queries.get_enrolment(enrolment_id, by=by)
     series = get_series(slug, by=by)
     if row.series_id != series.id:
         raise NotFound
-    wanted = request.form.get("status", "")
+    wanted = request.form.get("status", "") if request.method == "POST" else EnrolmentStatus.WITHDRAWN.value
     if wanted not in set(EnrolmentStatus):
         raise Invalid("status", _("There is no such state."))
     status = EnrolmentStatus(wanted)
-    if status is EnrolmentStatus.WITHDRAWN and row.status is not status and not request.form.get("confirm"):
+    if status is EnrolmentStatus.WITHDRAWN and not request.form.get("confirm"):
+        if row.status not in ACTIVE:
+            return _list_page(slug)
         action = url_for("enrolment.decide", slug=slug, enrolment_id=enrolment_id)
         back = url_for("enrolment.series_enrolments", slug=slug)
         return _ask_to_withdraw(row, series, back=back, action=action, own=False)
