@@ -1,0 +1,105 @@
+"""A focal point's desk: the own country's people, totals, and the series they may be enrolled in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import exists, func, or_, select
+from sqlalchemy.orm import aliased
+
+from lms.catalogue.models import Lecture, LectureState, Series, SeriesCountry, Visibility
+from lms.core.db import db
+from lms.core.errors import Forbidden, NotFound
+from lms.core.roles import Actor
+from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.enrolment.queries import CountryPerson, CountryTotals, country_totals, list_country_people
+from lms.enrolment.queries.rows import country_on, speaking
+from lms.people.models import Country, Person, PersonCountry
+
+PAGE = 50
+
+
+@dataclass(frozen=True)
+class OpenSeries:
+    """A public series with something to come that people of the country may be in, and how many of them are."""
+
+    series: Series
+    enrolled: int
+    waiting: int
+
+
+@dataclass(frozen=True)
+class CountryDesk:
+    """What a focal point sees: `people` is one page, `more` whether another follows."""
+
+    country: Country
+    countries: Sequence[Country]
+    totals: CountryTotals
+    people: Sequence[CountryPerson]
+    more: bool
+
+
+def get_country_desk(code: str | None, *, q: str | None, cursor: int | None, by: Actor, at: datetime) -> CountryDesk:
+    """The desk of one of the own countries, the first by code unless `code` says which. NotFound for another's."""
+    if not by.is_focal_point or not by.country_ids:
+        raise Forbidden
+    own = list(db.session.scalars(select(Country).where(Country.id.in_(by.country_ids)).order_by(Country.code)))
+    country = next((one for one in own if code is None or one.code == code.upper()), None)
+    if country is None:
+        raise NotFound
+    people = list_country_people([country.id], by=by, limit=PAGE, cursor=cursor, q=q, at=at)
+    return CountryDesk(
+        country=country,
+        countries=own,
+        totals=country_totals([country.id], by=by, at=at),
+        people=people[:PAGE],
+        more=len(people) > PAGE,
+    )
+
+
+def list_open_series(country: Country, *, by: Actor, at: datetime) -> list[OpenSeries]:
+    """Public series with something to come that are for everybody or for this country, the next one first."""
+    if country.id not in by.country_ids and not by.is_administrator:
+        raise Forbidden
+    coming = (
+        select(Lecture.series_id, func.min(Lecture.starts_at).label("first"))
+        .where(Lecture.state.in_((LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)))
+        .group_by(Lecture.series_id)
+        .subquery()
+    )
+    for_all = ~exists().where(SeriesCountry.series_id == Series.id)
+    for_it = exists().where(SeriesCountry.series_id == Series.id, SeriesCountry.country_id == country.id)
+    query = (
+        select(Series)
+        .join(coming, coming.c.series_id == Series.id)
+        .where(Series.visibility == Visibility.PUBLIC, or_(for_all, for_it))
+        .order_by(coming.c.first.is_(None), coming.c.first, Series.id)
+    )
+    found = list(db.session.scalars(query))
+    counted = _count([one.id for one in found], country, at)
+    return [
+        OpenSeries(
+            one,
+            counted.get((one.id, EnrolmentStatus.ENROLLED), 0),
+            counted.get((one.id, EnrolmentStatus.WAITLISTED), 0),
+        )
+        for one in found
+    ]
+
+
+def _count(series_ids: list[int], country: Country, at: datetime) -> dict[tuple[int, EnrolmentStatus], int]:
+    """How many of the country's people of today stand in each of these series, by state."""
+    member = aliased(Person)
+    ever = (
+        select(member.canonical_id)
+        .join(PersonCountry, PersonCountry.person_id == member.id)
+        .where(PersonCountry.country_id == country.id)
+    )
+    query = (
+        speaking(Enrolment.series_id, Enrolment.status, func.count())
+        .where(Enrolment.series_id.in_(series_ids), Person.id.in_(ever), country_on(at.date()) == country.id)
+        .group_by(Enrolment.series_id, Enrolment.status)
+    )
+    return {(series, status): count for series, status, count in db.session.execute(query)}

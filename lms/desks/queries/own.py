@@ -1,0 +1,119 @@
+"""A person's own series: where one stands in each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import selectinload
+
+from lms.attendance.models import Outcome
+from lms.attendance.queries import PersonAttendance, attendance_of_person
+from lms.catalogue.models import Lecture, LectureState, Policy, Series
+from lms.catalogue.queries import current_policies
+from lms.catalogue.rules import may_see_lecture
+from lms.core.db import db
+from lms.core.errors import NotFound
+from lms.core.roles import Actor
+from lms.desks.rules import Standing, standing
+from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.enrolment.queries import list_of_person
+
+
+@dataclass(frozen=True)
+class OwnSeries:
+    """A series somebody is, was or wants to be in. `position` counts from 1 in the waiting list, else null."""
+
+    series: Series
+    enrolment: Enrolment
+    policy: Policy
+    lectures: list[Lecture]
+    attendance: dict[int, PersonAttendance]
+    standing: Standing | None
+    position: int | None
+
+    @property
+    def is_in(self) -> bool:
+        """Whether a place is held."""
+        return self.enrolment.status is EnrolmentStatus.ENROLLED
+
+    @property
+    def held(self) -> int:
+        """How many lectures were held."""
+        return sum(one.state is LectureState.HELD for one in self.lectures)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is to come."""
+        over = (LectureState.HELD, LectureState.CANCELLED)
+        return bool(self.lectures) and all(one.state in over for one in self.lectures)
+
+
+def list_own_series(person_id: int, *, by: Actor) -> list[OwnSeries]:
+    """A person's series, those with something to come first, then the latest. Only for oneself; else NotFound."""
+    if by.person_id != person_id:
+        raise NotFound
+    enrolments = list_of_person(person_id)
+    ids = [one.series_id for one in enrolments]
+    lectures = lectures_of(ids, by=by)
+    policies = current_policies(ids)
+    positions = _positions(enrolments)
+    attendance: dict[int, dict[int, PersonAttendance]] = {}
+    for one in attendance_of_person(person_id, by=by):
+        attendance.setdefault(one.series_id, {})[one.lecture_id] = one
+    found = []
+    for enrolment in enrolments:
+        own = attendance.get(enrolment.series_id, {})
+        given, policy = lectures[enrolment.series_id], policies[enrolment.series_id]
+        attended = [key for key, one in own.items() if one.outcome is Outcome.ATTENDED]
+        found.append(
+            OwnSeries(
+                series=enrolment.series,
+                enrolment=enrolment,
+                policy=policy,
+                lectures=given,
+                attendance=own,
+                standing=standing(given, attended, policy),
+                position=positions.get(enrolment.id),
+            )
+        )
+    return sorted(found, key=lambda one: one.is_over)
+
+
+def lectures_of(series_ids: Iterable[int], *, by: Actor) -> dict[int, list[Lecture]]:
+    """The lectures of several series that the actor may see, in the order of their time, those without a date last."""
+    found: dict[int, list[Lecture]] = {one: [] for one in series_ids}
+    if not found:
+        return found
+    began = func.coalesce(Lecture.actual_start, Lecture.starts_at)
+    query = (
+        select(Lecture)
+        .where(Lecture.series_id.in_(found))
+        .options(selectinload(Lecture.series).selectinload(Series.instructors), selectinload(Lecture.instructors))
+        .order_by(began.is_(None), began, Lecture.id)
+    )
+    for lecture in db.session.scalars(query):
+        if may_see_lecture(lecture, by):
+            found[lecture.series_id].append(lecture)
+    return found
+
+
+def _positions(enrolments: Iterable[Enrolment]) -> dict[int, int]:
+    waiting = [one for one in enrolments if one.status is EnrolmentStatus.WAITLISTED]
+    if not waiting:
+        return {}
+    line = (
+        select(
+            Enrolment.id,
+            func.row_number()
+            .over(partition_by=Enrolment.series_id, order_by=(Enrolment.queued_at, Enrolment.id))
+            .label("position"),
+        )
+        .where(
+            Enrolment.series_id.in_([one.series_id for one in waiting]), Enrolment.status == EnrolmentStatus.WAITLISTED
+        )
+        .subquery()
+    )
+    query = select(line.c.id, line.c.position).where(line.c.id.in_([one.id for one in waiting]))
+    return dict(db.session.execute(query).all())

@@ -1,0 +1,124 @@
+"""The stations of a route as pages draw them, for whoever looks: what the macros `route` and `route_mini` take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import url_for
+from markupsafe import Markup
+
+from lms.attendance.models import Outcome
+from lms.attendance.queries import PersonAttendance
+from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.rules import stop_states
+from lms.core.words import _
+from lms.desks.texts import passage
+from lms.web import time
+
+Stop = dict[str, Any]
+
+
+def names(people: Sequence[Any]) -> Markup:
+    """Names one after the other, each in its own direction, with the native ones beside."""
+    shown = [
+        Markup("<bdi>{}</bdi> <bdi>{}</bdi>").format(one.full_name, one.native_name)
+        if one.native_name
+        else Markup("<bdi>{}</bdi>").format(one.full_name)
+        for one in people
+    ]
+    return Markup(", ").join(shown)
+
+
+def when(lecture: Lecture) -> Markup:
+    """A lecture's time in one line: its day where it was held, else both zones."""
+    began = lecture.actual_start if lecture.state is LectureState.HELD else None
+    if began is not None:
+        return Markup('<time datetime="{}">{}</time>').format(began.isoformat(), time.short_day(began))
+    if lecture.starts_at is None or lecture.state is LectureState.POSTPONED:
+        return Markup("{}").format(_("no date yet"))
+    starts = lecture.starts_at
+    ends = starts + timedelta(minutes=lecture.duration_minutes)
+    here, there = time.viewer_zone(), time.organiser_zone()
+    said = Markup('{}, <time datetime="{}" dir="ltr">{}–{}</time>&nbsp;{}').format(
+        time.day(starts, here), starts.isoformat(), time.time_of_day(starts, here), time.time_of_day(ends, here),
+        time.zone_city(here),
+    )  # fmt: skip
+    if here != there:
+        said += Markup(" · {}&nbsp;{}").format(time.time_of_day(starts, there), time.zone_city(there))
+    return said
+
+
+def stops(
+    lectures: Sequence[Lecture],
+    *,
+    at: datetime,
+    own: Mapping[int, PersonAttendance] | None = None,
+    box: Callable[[Lecture], Markup] | None = None,
+) -> list[Stop]:
+    """One stop a lecture, in the order given.
+
+    `own`: the reader's attendance by lecture, for somebody enrolled; null for everybody else. `box` draws what
+    stands beneath the lecture that is live.
+    """
+    states = stop_states(lectures, at)
+    return [_stop(lecture, states[lecture.id], at, own, box) for lecture in lectures]
+
+
+def _stop(
+    lecture: Lecture,
+    state: str,
+    at: datetime,
+    own: Mapping[int, PersonAttendance] | None,
+    box: Callable[[Lecture], Markup] | None,
+) -> Stop:
+    found: Stop = {
+        "state": state,
+        "title": passage(lecture.title, lecture.language),
+        "url": url_for("desks.lecture", lecture_id=lecture.id),
+        "testid": f"lecture-{lecture.id}",
+        "meta": Markup(" · ").join(part for part in (names(lecture.instructors), when(lecture)) if part),
+    }
+    if lecture.state is LectureState.HELD:
+        found |= _held(lecture, own)
+    elif lecture.state is LectureState.LIVE:
+        found |= {"tag": _("Live now")} if box is None else {"box": box(lecture)}
+    elif lecture.state is LectureState.CANCELLED:
+        found |= {"tag": _("Cancelled")}
+    elif lecture.state is LectureState.POSTPONED:
+        found |= {"tag": _("Postponed"), "words": _("postponed")}
+    elif lecture.state is LectureState.DRAFT:
+        found |= {"tag": _("Draft"), "words": _("draft, seen by its staff only")}
+    elif state == "next" and lecture.starts_at is not None:
+        late = lecture.starts_at <= at
+        found |= {"tag": _("Begins soon") if late else _first_large(time.ago(lecture.starts_at, at))}
+    return found
+
+
+def _first_large(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _held(lecture: Lecture, own: Mapping[int, PersonAttendance] | None) -> Stop:
+    if own is None:
+        return {"words": _("held")} | _recording(lecture)
+    mine = own.get(lecture.id)
+    if mine is None:
+        return {"state": "missed", "words": _("held before you were enrolled")} | _recording(lecture)
+    seen, length = mine.present_ms // 60_000, mine.length_ms // 60_000
+    minutes = _("%(seen)s of %(length)s min", seen=seen, length=length)
+    if mine.outcome is Outcome.ATTENDED:
+        return {"state": "done", "tag": _("Attended, %(minutes)s", minutes=minutes), "words": _("attended")}
+    if mine.outcome is Outcome.EXCUSED:
+        return {"state": "missed", "tag": _("Excused"), "words": _("excused")} | _recording(lecture)
+    missed: Stop = {"state": "missed", "words": _("missed"), "tag": _("Absent")}
+    if mine.outcome is Outcome.PARTIAL:
+        missed |= {"words": _("partial"), "tag": _("Partial, %(minutes)s", minutes=minutes)}
+    return missed | _recording(lecture)
+
+
+def _recording(lecture: Lecture) -> Stop:
+    if not lecture.recording_url:
+        return {}
+    return {"action": {"url": lecture.recording_url, "label": _("Recording")}}

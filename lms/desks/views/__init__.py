@@ -1,0 +1,18 @@
+"""The desks' pages: what reads across slices."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from lms.desks import texts
+from lms.desks.views import administration, own, programme, service
+from lms.desks.views.blueprint import bp
+
+__all__ = ["administration", "bp", "init_app", "own", "programme", "service"]
+
+
+def init_app(app: Flask) -> None:
+    """Registers the filters `markdown` and `passage`."""
+    app.add_template_filter(texts.markdown, "markdown")
+    app.add_template_filter(texts.passage, "passage")
+    app.add_template_filter(texts.summary, "summary")

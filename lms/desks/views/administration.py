@@ -1,0 +1,45 @@
+"""The administrators' desk, and the page of a long task."""
+
+from __future__ import annotations
+
+from flask import render_template
+from flask.typing import ResponseReturnValue
+
+from lms.catalogue.queries import list_live
+from lms.core import clock
+from lms.core.jobs import JobState, get_job
+from lms.core.roles import Role
+from lms.desks import queries, work
+from lms.desks.views.blueprint import bp, reader_locale
+from lms.reports.queries import public_headline
+from lms.web.guards import SIGNED_IN, allow
+from lms.web.identity import current_actor
+
+
+@bp.get("/admin")
+@allow(Role.ADMINISTRATOR)
+def admin() -> ResponseReturnValue:
+    """What needs an administrator, what is live, the programme in figures, and the last tasks."""
+    by, at = current_actor(), clock.now()
+    needs = queries.needs_of_administrators(by=by, at=at)
+    last = queries.list_jobs(by=by)
+    jobs = [*needs.jobs, *last]
+    words = dict(zip((one.id for one in jobs), work.describe(jobs, by=by), strict=True))
+    return render_template(
+        "desks/admin.html",
+        needs=needs,
+        live=list_live(by=by),
+        headline=public_headline(at=at, locale=reader_locale()),
+        jobs=last,
+        words=words,
+    )
+
+
+@bp.get("/jobs/<public_id>")
+@allow(SIGNED_IN)
+def job(public_id: str) -> ResponseReturnValue:
+    """How far a long task is and what came of it: for administrators and whoever asked for it."""
+    by = current_actor()
+    shown = get_job(public_id, by=by)
+    is_over = shown.state in (JobState.DONE, JobState.FAILED)
+    return render_template("desks/job.html", job=shown, task=work.describe([shown], by=by)[0], is_over=is_over)

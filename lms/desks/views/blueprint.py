@@ -1,0 +1,41 @@
+"""The blueprint of the desks, and what every page is told: which lectures are live."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Any
+
+from flask import Blueprint, current_app, has_request_context
+from flask_babel import get_locale
+from sqlalchemy.exc import SQLAlchemyError
+
+from lms.catalogue.queries import list_live
+from lms.core.roles import ANONYMOUS
+
+bp = Blueprint("desks", __name__, template_folder="../templates")
+
+LIVE_SECONDS = 10
+"""How long the answer of which lectures are live is kept within one process."""
+
+_KEY = "lms.desks.live"
+
+
+def reader_locale() -> str:
+    """The language of the page."""
+    return str(get_locale() or "en")
+
+
+@bp.app_context_processor
+def live_lectures() -> dict[str, Any]:
+    """`live_lectures` for the bar on top of every page: (id, title, actual start) of public live lectures."""
+    if not has_request_context():
+        return {}
+    known: tuple[float, list[tuple[Any, ...]]] = current_app.extensions.get(_KEY, (0.0, []))
+    if known[0] <= monotonic() or current_app.testing:
+        try:
+            rows = [(one.id, one.title, one.actual_start) for one in list_live(by=ANONYMOUS)]
+        except SQLAlchemyError:
+            rows = []  # a page that says what went wrong is also written while the database is away
+        known = (monotonic() + LIVE_SECONDS, rows)
+        current_app.extensions[_KEY] = known
+    return {"live_lectures": known[1]}

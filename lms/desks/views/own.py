@@ -1,0 +1,112 @@
+"""Desks of one's own: what a trainee, an instructor and a focal point have to do and where they stand."""
+
+from __future__ import annotations
+
+from flask import render_template, request
+from flask.typing import ResponseReturnValue
+
+from lms.attendance.models import Outcome
+from lms.catalogue.models import LectureState
+from lms.catalogue.queries import list_upcoming
+from lms.certificates.queries import list_of_person
+from lms.core import clock
+from lms.core.roles import Role
+from lms.desks import queries, rules
+from lms.desks.route import stops
+from lms.desks.views.blueprint import bp
+from lms.enrolment.models import EnrolmentStatus
+from lms.reports.queries import Slice, totals
+from lms.web.api import integer_cursor
+from lms.web.guards import SIGNED_IN, allow
+from lms.web.identity import current_actor
+
+NEXT = 5
+_IN = (EnrolmentStatus.ENROLLED, EnrolmentStatus.WAITLISTED, EnrolmentStatus.APPLIED)
+
+
+@bp.get("/me")
+@allow(SIGNED_IN)
+def me() -> ResponseReturnValue:
+    """One's own lectures, where one stands in each series, what was counted, and certificates."""
+    by, at = current_actor(), clock.now()
+    assert by.person_id is not None
+    found = queries.list_own_series(by.person_id, by=by)
+    joined = [one for one in found if one.enrolment.status in _IN or one.attendance]
+    lectures = [one for own in joined if own.is_in for one in own.lectures]
+    live = [one for one in lectures if one.state is LectureState.LIVE]
+    upcoming = [
+        one
+        for one in lectures
+        if one.state is LectureState.SCHEDULED and one.starts_at is not None and not rules.is_late(one, at)
+    ]
+    upcoming.sort(key=lambda one: (one.starts_at, one.id))
+    percents = {own.series.id: own.policy.min_percent for own in joined}
+    attendance = sorted(
+        (one for own in joined for one in own.attendance.values()), key=lambda one: one.start_ms, reverse=True
+    )
+    return render_template(
+        "desks/me.html",
+        series=[
+            (own, stops(own.lectures, at=at, own=own.attendance if own.is_in or own.attendance else None))
+            for own in joined
+        ],
+        live=live,
+        upcoming=upcoming[:NEXT],
+        needed={
+            one.id: rules.needed_minutes(one.duration_minutes, percents[one.series_id])
+            for one in [*live, *upcoming[:1]]
+        },
+        room_is_open={one.id for one in upcoming[:1] if rules.room_is_open(one, at)},
+        attendance=[(one, clock.from_ms(one.start_ms)) for one in attendance],
+        attended=sum(one.outcome is Outcome.ATTENDED for one in attendance),
+        certificates=list_of_person(by.person_id, by=by),
+        suggested=[] if joined else list_upcoming(by=by, at=at, limit=3),
+    )
+
+
+@bp.get("/teach")
+@allow(Role.INSTRUCTOR, Role.ADMINISTRATOR)
+def teach() -> ResponseReturnValue:
+    """An instructor's desk: what is live or next and whether it is ready, what was held, what has no date."""
+    by, at = current_actor(), clock.now()
+    assert by.person_id is not None
+    taught, given = queries.list_given(by.person_id, by=by)
+    live = [one for one in taught if one.lecture.state is LectureState.LIVE]
+    scheduled = [one for one in taught if one.lecture.state is LectureState.SCHEDULED and one.lecture.starts_at]
+    scheduled.sort(key=lambda one: (one.lecture.starts_at, one.lecture.id))
+    late = [one for one in scheduled if rules.is_late(one.lecture, at)]
+    coming = [one for one in scheduled if not rules.is_late(one.lecture, at)]
+    first = next(iter([*live, *coming]), None)
+    return render_template(
+        "desks/teach.html",
+        first=first,
+        missing=rules.what_is_missing(first.lecture) if first else [],
+        live=live,
+        coming=coming,
+        late=late,
+        overdue={one.lecture.id for one in live if rules.is_overdue(one.lecture, at)},
+        undated=[one for one in taught if one.lecture.state in (LectureState.DRAFT, LectureState.POSTPONED)],
+        held=[one for one in taught if one.lecture.state is LectureState.HELD],
+        cancelled=[one for one in taught if one.lecture.state is LectureState.CANCELLED],
+        given=given,
+        others=[] if taught or not by.is_administrator else queries.list_desk_lectures(by=by, at=at),
+    )
+
+
+@bp.get("/country")
+@allow(Role.FOCAL_POINT)
+def country() -> ResponseReturnValue:
+    """A focal point's desk: the own country's people and totals, and the series they may be enrolled in."""
+    by, at = current_actor(), clock.now()
+    q = request.args.get("q", "").strip()[:100]
+    desk = queries.get_country_desk(
+        request.args.get("country"), q=q or None, cursor=integer_cursor(request.args.get("after")), by=by, at=at
+    )
+    return render_template(
+        "desks/country.html",
+        desk=desk,
+        q=q,
+        figures_of=totals(Slice(country=desk.country.code), by=by, at=at),
+        at=at,
+        open_series=queries.list_open_series(desk.country, by=by, at=at),
+    )

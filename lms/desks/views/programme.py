@@ -1,0 +1,138 @@
+"""Pages for everybody: home, a series, a lecture. Who is signed in sees the own place on them."""
+
+from __future__ import annotations
+
+from flask import render_template
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from lms.attendance.models import Outcome
+from lms.attendance.queries import attendance_of_person
+from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.queries import (
+    SeriesFilter,
+    current_policy,
+    get_lecture,
+    get_series,
+    list_cards,
+    list_lectures,
+    list_upcoming,
+    may_edit_series,
+    policy_for,
+)
+from lms.core import clock
+from lms.core.roles import Actor, Role
+from lms.desks import rules, structured
+from lms.desks.route import stops
+from lms.desks.views.blueprint import bp, reader_locale
+from lms.enrolment.models import EnrolmentStatus
+from lms.enrolment.queries import find_enrolment, place_of
+from lms.reports.queries import public_headline
+from lms.web import maps
+from lms.web.guards import ANYONE, allow
+from lms.web.identity import current_actor
+
+NEXT, CARDS = 5, 4
+
+
+@bp.get("/")
+@allow(ANYONE)
+def home() -> ResponseReturnValue:
+    """What this is, whether something is on, what is next, what may be joined, and the programme in figures."""
+    by, at = current_actor(), clock.now()
+    headline = public_headline(at=at, locale=reader_locale())
+    places = [
+        maps.Country(one.name, one.latitude, one.longitude, one.value, one.partner)
+        for one in headline.places
+        if one.latitude is not None and one.longitude is not None
+    ]
+    cards, total = list_cards(SeriesFilter(open=True, limit=CARDS), by=by)
+    return render_template(
+        "desks/home.html",
+        headline=headline,
+        bubbles=maps.bubbles(places),
+        upcoming=list_upcoming(by=by, at=at, limit=NEXT),
+        cards=[(card, stops(card.lectures, at=at)) for card in cards],
+        total=total,
+    )
+
+
+@bp.get("/series/<slug>")
+@allow(ANYONE)
+def series(slug: str) -> ResponseReturnValue:
+    """A series: its route, what it asks and gives, and the reader's own place."""
+    by, at = current_actor(), clock.now()
+    shown = get_series(slug, by=by)
+    lectures = list_lectures(shown.id, by=by)
+    policy = current_policy(shown.id)
+    place = place_of(shown, by=by, at=at)
+    own = None
+    standing = None
+    if by.person_id is not None and place.status is not None:
+        own = {one.lecture_id: one for one in attendance_of_person(by.person_id, by=by, series_id=shown.id)}
+        if place.status != EnrolmentStatus.ENROLLED and not own:
+            own = None
+    if own is not None:
+        attended = [key for key, one in own.items() if one.outcome is Outcome.ATTENDED]
+        standing = rules.standing(lectures, attended, policy)
+    may_edit = may_edit_series(shown, by)
+
+    def box(lecture: Lecture) -> Markup:
+        may_join = may_edit or place.status == EnrolmentStatus.ENROLLED
+        needed = rules.needed_minutes(lecture.duration_minutes, policy.min_percent)
+        made = render_template("desks/_live.html", lecture=lecture, needed=needed, may_join=may_join)
+        return Markup(made)  # noqa: S704 - escaped by the template
+
+    return render_template(
+        "desks/series.html",
+        series=shown,
+        lectures=lectures,
+        policy=policy,
+        place=place,
+        stops=stops(lectures, at=at, own=own, box=box),
+        standing=standing,
+        may_edit=may_edit,
+        may_see_enrolments=may_edit or by.is_reporter or by.is_focal_point,
+        may_see_certificates=by.is_reporter and policy.certificate is not None,
+        interpretation=sorted({code for one in lectures for code in one.interpretation}),
+    )
+
+
+@bp.get("/lectures/<int:lecture_id>")
+@allow(ANYONE)
+def lecture(lecture_id: int) -> ResponseReturnValue:
+    """A lecture: when it is for the reader, what it is about, who gives it, and what of it was counted."""
+    by, at = current_actor(), clock.now()
+    shown = get_lecture(lecture_id, by=by)
+    all_of_series = list_lectures(shown.series_id, by=by)
+    order = [one.id for one in all_of_series if one.state is not LectureState.CANCELLED]
+    policy = policy_for(shown)
+    enrolment = find_enrolment(shown.series_id, by.person_id) if by.person_id is not None else None
+    is_enrolled = enrolment is not None and enrolment.status is EnrolmentStatus.ENROLLED
+    may_edit = may_edit_series(shown.series, by)
+    return render_template(
+        "desks/lecture.html",
+        lecture=shown,
+        series=shown.series,
+        policy=policy,
+        position=order.index(shown.id) + 1 if shown.id in order else None,
+        count=len(order),
+        attendance=_own_attendance(shown, by),
+        is_enrolled=is_enrolled,
+        needed=rules.needed_minutes(shown.duration_minutes, policy.min_percent),
+        room_is_open=rules.room_is_open(shown, at),
+        may_join=is_enrolled or may_edit,
+        may_edit=may_edit,
+        may_see_roster=may_edit or by.has(Role.REPORTER),
+        missing=rules.what_is_missing(shown) if may_edit else [],
+        is_overdue=rules.is_overdue(shown, at),
+        is_late=rules.is_late(shown, at),
+        structured=structured.lecture(shown),
+    )
+
+
+def _own_attendance(shown: Lecture, by: Actor) -> object | None:
+    if by.person_id is None or shown.state is not LectureState.HELD:
+        return None
+    found = attendance_of_person(by.person_id, by=by, series_id=shown.series_id)
+    return next((one for one in found if one.lecture_id == shown.id), None)

@@ -1,0 +1,75 @@
+"""Long tasks in words: what they are, what they are about, and what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import url_for
+
+from lms.core.jobs import Job, JobState
+from lms.core.roles import Actor
+from lms.core.words import _, _n
+from lms.desks.queries import Subjects, subjects_of
+from lms.web.time import number
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task in words. `url` leads to what it is about; `report` to a page that says more than this one."""
+
+    title: str
+    about: str | None
+    url: str | None
+    outcome: str | None
+    report: str | None
+
+
+def describe(jobs: Sequence[Job], *, by: Actor) -> list[Task]:
+    """Each of these jobs in words, in their order."""
+    subjects = subjects_of(jobs, by=by)
+    return [_describe(job, subjects) for job in jobs]
+
+
+def _describe(job: Job, subjects: Subjects) -> Task:
+    titles = {"issue_certificates": _("Issuing certificates"), "credit_lecture": _("Counting attendance")}
+    title = titles.get(job.kind, job.kind.replace("_", " ").capitalize())
+    series = subjects.series.get(job.arguments.get("series_id", 0))
+    lecture = subjects.lectures.get(job.arguments.get("lecture_id", 0))
+    about = url = report = None
+    if series is not None:
+        about, url = series.title, url_for("desks.series", slug=series.slug)
+        if job.kind == "issue_certificates":
+            report = url_for("certificates.progress", slug=series.slug, job_id=job.public_id)
+    elif lecture is not None:
+        about, url = lecture.title, url_for("attendance.roster", lecture_id=lecture.id)
+    return Task(title, about, url, _outcome(job), report)
+
+
+def _outcome(job: Job) -> str | None:
+    if job.state is JobState.FAILED:
+        return job.error or _("It stopped.")
+    if job.state is not JobState.DONE:
+        return None
+    result = job.result or {}
+    if job.kind == "issue_certificates":
+        return "; ".join(_certificates(result))
+    said = [f"{name.replace('_', ' ')}: {_value(value)}" for name, value in result.items() if value is not None]
+    return "; ".join(said) or _("Done.")
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list | dict):
+        return number(len(value))
+    return number(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+
+
+def _certificates(result: dict[str, Any]) -> list[str]:
+    refused = len(result.get("refused", []))
+    return [
+        _n("%(n)s issued", "%(n)s issued", result.get("issued", 0), n=number(result.get("issued", 0))),
+        _("%(n)s had one already", n=number(result.get("already_issued", 0))),
+        _("%(n)s not earned", n=number(result.get("not_earned", 0))),
+        _("%(n)s stopped", n=number(refused)),
+    ]
