@@ -24,6 +24,7 @@ from wtforms import (
 )
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
 from wtforms.validators import InputRequired, Optional, ValidationError
+from wtforms.widgets import TextInput
 
 from lms.catalogue.actions import LectureDraft, PolicyDraft, SeriesDraft
 from lms.catalogue.models import Admission, CertificateKind, Lecture, LectureState, Policy, Series, Visibility, WalkIns
@@ -118,6 +119,8 @@ class _Known(SelectField):
 
 class _Whole(IntegerField):
     """A whole number; anything else is refused in a sentence and stays as typed."""
+
+    widget = TextInput()
 
     def process_formdata(self, valuelist: list[str]) -> None:
         try:
@@ -334,6 +337,7 @@ class LectureForm(CatalogueForm):
     @classmethod
     def of(cls, lecture: Lecture, addresses: Iterable[str], *, sent: bool = True) -> LectureForm:
         """The form of what is there, overlaid with what was sent (to it, not to another form of the page)."""
+        names = _languages(_here())
         spare = [{"title": "", "url": ""}] * max(1, _MATERIAL_ROWS - len(lecture.materials))
         return cls(
             **({} if sent else {"formdata": None}),
@@ -344,7 +348,7 @@ class LectureForm(CatalogueForm):
                 "time_zone": lecture.time_zone,
                 "duration_minutes": lecture.duration_minutes,
                 "language": lecture.language,
-                "interpretation": ", ".join(lecture.interpretation),
+                "interpretation": ", ".join(names.get(code, code) for code in lecture.interpretation),
                 "instructors": "\n".join(addresses),
                 "join_url": lecture.join_url or "",
                 "recording_url": lecture.recording_url or "",
@@ -367,6 +371,14 @@ class LectureForm(CatalogueForm):
             "recording_url": self.recording_url.data or None,
             "materials": tuple(dict(row.data) for row in self.filled_rows(self.materials)),
         }
+
+    def validate_for(self, state: LectureState) -> bool:
+        """Whether all is clear for a new lecture of that state; one on the programme has a time."""
+        valid = bool(self.validate())
+        if state is LectureState.SCHEDULED and self.starts_at.data is None and not self.starts_at.errors:
+            self.starts_at.errors = [_("Write when the lecture begins.")]
+            return False
+        return valid
 
     def draft(self, state: LectureState) -> LectureDraft:
         """What was typed, as a new lecture."""

@@ -22,6 +22,7 @@ from lms.catalogue.actions import (
 )
 from lms.catalogue.actions.series import create_or_repeat_series
 from lms.catalogue.drafts import LectureDraft
+from lms.catalogue.handlers import on_erasure, on_export
 from lms.catalogue.models import Policy, Series, Visibility
 from lms.catalogue.queries import current_policy, get_series
 from lms.core import audit, events
@@ -287,6 +288,20 @@ def test_merging_hands_over_what_is_given_and_undoing_returns_it(
     assert [person.full_name for person in get_series("trade", by=SYSTEM).instructors] == ["Ines"]
     return_instructor(omar.person_id, ines.person_id, by=SYSTEM, at=at)
     assert [person.full_name for person in get_series("trade", by=SYSTEM).instructors] == ["Ines", "Omar"]
+
+
+def test_export_and_erasure_of_an_instructor(ines: Actor, make_lecture: MakeLecture, at: datetime) -> None:
+    create_series(draft(), by=ines, at=at)
+    make_lecture(by=ines, instructors=("ines@example.org",))
+    assert ines.person_id
+    asked = events.PersonExportAsked(person_id=ines.person_id, by=ines, at=at)
+    on_export(asked)
+    part = asked.parts["catalogue"]
+    assert part["series_given"] == ["trade"]
+    assert [lecture["title"] for lecture in part["lectures_given"]] == ["Opening"]
+    assert [change["what"] for change in part["changes_made"]] == ["created"]
+    on_erasure(events.PersonErased(person_id=ines.person_id, withdraw_certificates=False, by=SYSTEM, at=at))
+    assert get_series("trade", by=SYSTEM).instructors == []
 
 
 def test_schedule_lecture_into_nothing_is_not_found(ines: Actor, at: datetime) -> None:

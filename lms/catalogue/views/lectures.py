@@ -31,8 +31,8 @@ def lecture_new(slug: str) -> ResponseReturnValue:
     check_can_edit_series(series, actor)
     addresses = queries.instructor_addresses([series], by=actor)[series.id] or []
     form, status = LectureForm.new(series, viewer_zone(), addresses), 200
-    if form.validate_on_submit():
-        state = LectureState.DRAFT if request.form.get("state") == "draft" else LectureState.SCHEDULED
+    state = LectureState.DRAFT if request.form.get("state") == "draft" else LectureState.SCHEDULED
+    if form.is_submitted() and form.validate_for(state):
         try:
             made = actions.schedule_lecture(slug, form.draft(state), by=actor, at=clock.now())
         except Invalid as error:
