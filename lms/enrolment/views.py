@@ -55,7 +55,9 @@ def enrol(slug: str) -> ResponseReturnValue:
     else:
         said = {
             EnrolmentStatus.ENROLLED: _("You are enrolled."),
-            EnrolmentStatus.WAITLISTED: _("All places are taken. You are in the waiting list and move up by yourself."),
+            EnrolmentStatus.WAITLISTED: _(
+                "All places are taken. You are in the waiting list and get a mail when it is your turn."
+            ),
             EnrolmentStatus.APPLIED: _("Your application has arrived. You get a mail when it is decided."),
         }
         flash(said[row.status], "done")

@@ -10,14 +10,13 @@ from sqlalchemy import select
 
 from lms.catalogue.actions import cancel_lecture, edit_lecture, postpone_lecture
 from lms.catalogue.models import Series
-from lms.core.db import action, db
-from lms.core.events import MergeUndone, PeopleMerged, PersonErased, PersonExportAsked, publish
+from lms.core.db import db
 from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor
 from lms.enrolment.actions import enrol, withdraw
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries import enrolled_ids, find_enrolment, list_enrolments
-from lms.people.models import Person
+from lms.people.actions import erase_person, export_person, merge_people, undo_merge
 from lms.web.mail import render
 from tests.enrolment.conftest import Cast, Sent
 
@@ -113,18 +112,12 @@ def test_every_mail_of_a_place_can_be_read(app: APIFlask, cast: Cast, at: dateti
     assert "\n\n\n" not in text
 
 
-@action
 def merge(kept: Actor, merged: Actor, at: datetime) -> None:
-    db.session.get_one(Person, own(merged)).canonical_id = own(kept)
-    db.session.flush()
-    publish(PeopleMerged(kept_id=own(kept), merged_id=own(merged), by=SYSTEM, at=at))
+    merge_people(kept.public_id, merged.public_id, by=SYSTEM, at=at)
 
 
-@action
-def undo(kept: Actor, merged: Actor, at: datetime) -> None:
-    db.session.get_one(Person, own(merged)).canonical_id = own(merged)
-    db.session.flush()
-    publish(MergeUndone(kept_id=own(kept), merged_id=own(merged), by=SYSTEM, at=at))
+def undo(merged: Actor, at: datetime) -> None:
+    undo_merge(merged.public_id, by=SYSTEM, at=at)
 
 
 def taken(series: Series) -> int:
@@ -154,7 +147,7 @@ def test_one_who_stood_twice_holds_one_seat_until_the_merge_is_undone(cast: Cast
     assert enrolled_ids(series.id) == {own(kept), own(third)}
     assert taken(series) == 2
     assert len(list_enrolments(series.id, by=SYSTEM, limit=9)) == 2
-    undo(kept, merged, at + MINUTE * 6)
+    undo(merged, at + MINUTE * 6)
     rows = {row.person_id: row.status for row in db.session.scalars(select(Enrolment))}
     # the second seat went to the third in the meantime: who stood aside waits, at the head of the line
     assert rows == {own(merged): ENROLLED, own(kept): WAITLISTED, own(third): ENROLLED}
@@ -169,7 +162,7 @@ def test_undoing_a_merge_gives_the_free_seat_back(cast: Cast, at: datetime) -> N
         enrol(series.id, own(person), by=person, at=at)
     merge(kept, merged, at + MINUTE)
     assert taken(series) == 1
-    undo(kept, merged, at + MINUTE * 2)
+    undo(merged, at + MINUTE * 2)
     assert enrolled_ids(series.id) == {own(kept), own(merged)}
     assert taken(series) == 2
     row = find_enrolment(series.id, own(merged))
@@ -183,11 +176,13 @@ def test_an_erased_person_gives_up_what_lies_ahead(cast: Cast, at: datetime, sen
     for person in (amina, juma):
         enrol(series.id, own(person), by=person, at=at)
 
-    @action
-    def erase() -> None:
-        publish(PersonErased(person_id=own(amina), withdraw_certificates=False, by=SYSTEM, at=at + MINUTE))
-
-    erase()
+    erase_person(
+        amina.public_id,
+        confirmation="amina@people.test",
+        withdraw_certificates=False,
+        by=SYSTEM,
+        at=at + MINUTE,
+    )
     assert enrolled_ids(series.id) == {own(juma)}
     assert find_enrolment(series.id, own(amina)).status is WITHDRAWN  # type: ignore[union-attr]
     assert sent()[-1] == ("enrolment_place_won", "juma@people.test")
@@ -197,9 +192,7 @@ def test_an_erased_person_gives_up_what_lies_ahead(cast: Cast, at: datetime, sen
 def test_a_person_can_take_all_places_along(cast: Cast, at: datetime) -> None:
     series, amina = cast.series(), cast.person("Amina")
     enrol(series.id, own(amina), by=amina, at=at)
-    event = PersonExportAsked(person_id=own(amina), by=amina, at=at)
-    action(lambda: publish(event))()
-    (place,) = event.parts["enrolment"]
+    (place,) = export_person(amina.public_id, by=amina, at=at)["enrolment"]
     assert {
         name: place[name] for name in ("series", "status", "source", "country", "registered_at", "withdrawn_at")
     } == {

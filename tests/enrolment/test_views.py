@@ -97,7 +97,9 @@ def test_a_full_series_says_so(app: APIFlask, reader: Any) -> None:
     readers = [reader(name) for name in ("Amina", "Juma", "Kofi")]
     for one in readers:
         one.post("/series/customs/enrol")
-    assert readers[2].said() == ["All places are taken. You are in the waiting list and move up by yourself."]
+    assert readers[2].said() == [
+        "All places are taken. You are in the waiting list and get a mail when it is your turn."
+    ]
     asked = readers[0].post("/series/customs/withdraw")
     assert "1 person waits: the place goes to that person at once." in asked.text
     assert places(app) == [("Amina", "enrolled"), ("Juma", "enrolled"), ("Kofi", "waitlisted")]
