@@ -23,6 +23,7 @@ from lms.app import create_app
 from lms.config import Config
 from lms.core import clock, jobs, outbox
 from lms.core.db import db
+from lms.reports.actions import refresh_when_due
 from lms.web import mail
 
 log = structlog.get_logger(__name__)
@@ -67,6 +68,9 @@ def run_worker(config: Config) -> None:
         while not stopping.wait(SWEEP_SECONDS):
             try:
                 do_due_work()
+                with app.app_context():
+                    refresh_when_due(at=clock.now())
+                    db.session.remove()
             except Exception:
                 log.exception("sweep failed")
 

@@ -9,7 +9,7 @@ from itertools import repeat
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from lms.core.errors import Fault, Forbidden, Invalid
+from lms.core.errors import Forbidden, Invalid
 from lms.core.words import _
 
 DIMENSIONS: Final = ("country", "region", "series", "year", "month", "sector", "gender", "source", "language")
@@ -291,12 +291,7 @@ def check_question(asked: Slice, dimensions: Sequence[str]) -> None:
     if len(dimensions) > 2 or len(set(dimensions)) != len(dimensions):
         raise Invalid("by", _("Name one dimension, or two different ones."))
     if asked.from_day and asked.to_day and asked.from_day > asked.to_day:
-        raise Invalid(
-            faults=[
-                Fault(field="from", reason=_("The period ends before it begins.")),
-                Fault(field="to", reason=_("The period ends before it begins.")),
-            ]
-        )
+        raise Invalid("to", _("The period ends before it begins."))
 
 
 def check_public(asked: Slice, dimensions: Sequence[str]) -> None:

@@ -253,7 +253,7 @@ def test_sector_and_gender_are_those_of_the_credit(app: APIFlask, world: World) 
     [
         (Slice(country="QQ"), (), "country"),
         (Slice(region="999"), (), "region"),
-        (Slice(from_day=date(2025, 1, 2), to_day=date(2025, 1, 1)), (), "from"),
+        (Slice(from_day=date(2025, 1, 2), to_day=date(2025, 1, 1)), (), "to"),
         (Slice(), ("planet",), "by"),
         (Slice(), ("year", "year"), "by"),
         (Slice(), ("year", "country", "sector"), "by"),

@@ -17,10 +17,10 @@ from lms.core.roles import ANONYMOUS, Actor
 from lms.core.words import _
 from lms.reports.queries.definitions import definitions, figure_names, further_terms
 from lms.reports.queries.facts import load, many_rows
-from lms.reports.queries.labels import read_names, region_names
+from lms.reports.queries.labels import Choices, choices, read_names, region_names
 from lms.reports.queries.public import Headline, Place, last_refresh, public_headline, public_report
 from lms.reports.queries.scope import Partners, Scope, resolve
-from lms.reports.rules import Figures, Group, Slice, check_question, in_order, tally
+from lms.reports.rules import Figures, Group, Key, Part, Slice, check_question, in_order, tally
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,8 @@ class Report:
     exact: bool
 
     def as_json(self) -> dict[str, Any]:
-        """The object of the API, `as_at` still an instant."""
+        """What was counted, as the API shows it."""
         return {
-            "as_at": self.as_at,
-            "definitions": definitions(),
             "totals": self.totals.as_json(),
             "groups": [group.as_json() for group in self.groups],
         }
@@ -50,28 +48,47 @@ def count(asked: Slice, dimensions: Sequence[str] = (), *, by: Actor, at: dateti
     Raises Invalid (an unknown code or dimension, a period turned round), NotFound (an unknown series), Forbidden
     (finer than what this actor may see).
     """
-    dims = tuple(dimensions)
-    check_question(asked, dims)
+    return count_several(asked, [dimensions], by=by, at=at, locale=locale)[0]
+
+
+def count_several(
+    asked: Slice, questions: Sequence[Sequence[str]], *, by: Actor, at: datetime, locale: str = "en"
+) -> list[Report]:
+    """`count` for several sets of dimensions of one slice: all of the same rows at the same moment."""
+    several = [tuple(dimensions) for dimensions in questions]
+    for dims in several:
+        check_question(asked, dims)
     scope = resolve(asked, by=by)
     if not _exactly(asked, scope, by):
-        as_at, totals, groups = public_report(asked, scope, dims, at=at, locale=locale)
-        return Report(as_at, asked, dims, totals, groups, exact=False)
+        reports = []
+        for dims in several:
+            as_at, totals, groups = public_report(asked, scope, dims, at=at, locale=locale)
+            reports.append(Report(as_at, asked, dims, totals, groups, exact=False))
+        return reports
     partners = Partners()
     today = partners.on(clock.day_of(at, scope.zone))
     with many_rows():
         facts = load(scope, partners)
-        whole = tally(facts, ())[()].figures(today)
-        parts = tally(facts, dims) if dims else {}
+        counted = {dims: tally(facts, dims) for dims in {(), *several}}
     names = read_names(locale)
-    shown = [
-        Group(
-            tuple(names.key(name, inner) for name, inner in zip(dims, key, strict=True)),
-            tuple(names.label(name, inner) for name, inner in zip(dims, key, strict=True)),
-            part.figures(today),
+    whole = counted[()][()].figures(today)
+
+    def group(dims: tuple[str, ...], key: Key, part: Part) -> Group:
+        inner = list(zip(dims, key, strict=True))
+        keys = tuple(names.key(name, value) for name, value in inner)
+        return Group(keys, tuple(names.label(name, value) for name, value in inner), part.figures(today))
+
+    return [
+        Report(
+            at,
+            asked,
+            dims,
+            whole,
+            in_order((group(dims, key, part) for key, part in counted[dims].items()), dims) if dims else [],
+            exact=True,
         )
-        for key, part in parts.items()
+        for dims in several
     ]
-    return Report(at, asked, dims, whole, in_order(shown, dims), exact=True)
 
 
 def _exactly(asked: Slice, scope: Scope, by: Actor) -> bool:
@@ -106,13 +123,16 @@ def public_groups(dimension: str, *, at: datetime, locale: str = "en") -> list[G
 
 
 __all__ = [
+    "Choices",
     "Figures",
     "Group",
     "Headline",
     "Place",
     "Report",
     "Slice",
+    "choices",
     "count",
+    "count_several",
     "definitions",
     "figure_names",
     "further_terms",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from lms.core import clock
 from lms.core.words import _, _l
 from lms.reports.rules import FIGURES
 
@@ -21,7 +20,7 @@ _NAMES: Final[dict[str, Any]] = {
 
 _TEXTS: Final[dict[str, Any]] = {
     "sessions": _l(
-        "Lectures that were held in the period, by their actual start, in the time of %(zone)s. With a filter on "
+        "Lectures that were held in the period, by their actual start, in the time of %(place)s. With a filter on "
         "people, such as a country: those with one such attendance or more."
     ),
     "participants": _l(
@@ -61,10 +60,9 @@ def figure_names() -> dict[str, str]:
     return {name: str(_NAMES[name]) for name in FIGURES}
 
 
-def definitions() -> dict[str, str]:
-    """Figure → what it counts, in the reader's language."""
-    zone = clock.reporting_zone().rsplit("/", 1)[-1].replace("_", " ")
-    return {name: str(_TEXTS[name]).replace("%(zone)s", zone) for name in FIGURES}
+def definitions(place: str) -> dict[str, str]:
+    """Figure → what it counts, in the reader's language; `place` names the reporting zone, such as Beijing."""
+    return {name: str(_TEXTS[name]).replace("%(place)s", place) for name in FIGURES}
 
 
 def further_terms() -> list[tuple[str, str, str]]:

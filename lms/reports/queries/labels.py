@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -13,10 +13,10 @@ from sqlalchemy import select
 
 from lms.catalogue.models import Series, Visibility
 from lms.core.db import db
+from lms.core.roles import Actor
 from lms.core.words import _, _l
 from lms.people.models import Country, Region
 from lms.people.queries import country_names
-from lms.reports.rules import OTHER
 
 _WORDS: Mapping[str, Mapping[str, Any]] = {
     "sector": {
@@ -58,7 +58,7 @@ class Names:
     def label(self, dimension: str, inner: Hashable) -> str:
         """The name of a group."""
         if inner is None:
-            return _("no attendance") if dimension == "source" else _("not stated")
+            return _("No attendance") if dimension == "source" else _("Not stated")
         if dimension == "country":
             return self.countries[inner][1]  # type: ignore[index]
         if dimension == "series":
@@ -87,9 +87,35 @@ def read_names(locale: str) -> Names:
     )
 
 
+@dataclass(frozen=True)
+class Choices:
+    """What an actor may choose to filter by, as (key, name)."""
+
+    series: list[tuple[str, str]]
+    countries: list[tuple[str, str]]
+    regions: list[tuple[str, str]]
+
+
+def choices(*, by: Actor, locale: str) -> Choices:
+    """What an actor's reports may be filtered by: a focal point has the own country only."""
+    names = read_names(locale)
+    countries = [row for id_, row in names.countries.items() if by.is_reporter or id_ in by.country_ids]
+    series = [(slug, title) for slug, title, draft in names.series.values() if by.is_reporter or not draft]
+    return Choices(
+        series=_by_name(series),
+        countries=_by_name(countries),
+        regions=_by_name(names.regions.items()),
+    )
+
+
+def _by_name(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return sorted(pairs, key=lambda pair: pair[1].casefold())
+
+
 def region_names(locale: str) -> dict[str, str]:
-    """M49 code → name in a language, of CLDR where it has one."""
-    known = _babel(locale).territories
+    """M49 code → name: the table's own in English, elsewhere of CLDR where it has one."""
+    language = _babel(locale)
+    known = {} if language.language == "en" else language.territories
     return {code: known.get(code) or name for code, name in db.session.execute(select(Region.code, Region.name))}
 
 
@@ -107,7 +133,7 @@ def label(dimension: str, key: str, locale: str, regions: Mapping[str, str]) -> 
 
 def other_label() -> str:
     """The name of the group that stands for all folded ones."""
-    return _("other groups, together")
+    return _("Other groups, together")
 
 
 def language_name(code: str, locale: str) -> str:
@@ -125,4 +151,4 @@ def _babel(locale: str) -> Locale:
         return Locale("en")
 
 
-__all__ = ["OTHER", "Names", "label", "language_name", "other_label", "read_names", "region_names"]
+__all__ = ["Choices", "Names", "choices", "label", "language_name", "other_label", "read_names", "region_names"]

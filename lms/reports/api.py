@@ -1,0 +1,37 @@
+"""The figures, for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask_babel import get_locale
+
+from lms.core import clock
+from lms.reports import exports, queries
+from lms.reports.rules import Slice
+from lms.reports.schemas import TotalsOut, TotalsQuery
+from lms.web.guards import ANYONE, allow
+from lms.web.identity import current_actor
+
+bp = APIBlueprint("reports_api", __name__, url_prefix="/api/v1", tag="Totals")
+
+
+@bp.get("/totals")
+@allow(ANYONE)
+@bp.input(TotalsQuery, location="query", arg_name="wish")
+@bp.output(TotalsOut)
+@bp.doc(responses={403: "Finer than what is public.", 404: "There is no such series."})
+def totals(wish: dict[str, Any]) -> dict[str, Any]:
+    """The figures: public by one dimension, in any combination for reporters."""
+    asked = Slice(
+        from_day=wish["from_day"],
+        to_day=wish["to_day"],
+        series=wish["series"],
+        country=wish["country"],
+        region=wish["region"],
+        partner=None if wish["partner"] is None else wish["partner"] == "true",
+    )
+    dimensions = tuple(name.strip() for name in wish["by"].split(",")) if wish["by"] else ()
+    report = queries.count(asked, dimensions, by=current_actor(), at=clock.now(), locale=str(get_locale() or "en"))
+    return exports.api_object(report)

@@ -1,0 +1,108 @@
+"""A report as a file: CSV, XLSX, JSON, or a table of plain text. Cells that look like formulas are harmless."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import xlsxwriter
+
+from lms.core.tables import harmless, write_csv
+from lms.core.words import _
+from lms.reports import queries
+from lms.reports.queries import Report, figure_names
+from lms.reports.rules import FIGURES
+from lms.web.api import rfc3339
+from lms.web.time import organiser_zone, zone_city
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+def headings(report: Report) -> list[str]:
+    """Two columns for each dimension (key and name), then the figures by their names in the API."""
+    return [column for name in report.dimensions for column in (name, f"{name}_name")] + list(FIGURES)
+
+
+def rows(report: Report) -> Iterator[list[object]]:
+    """A row for each group; without dimensions one row of totals."""
+    if not report.dimensions:
+        yield list(report.totals.as_json().values())
+    for group in report.groups:
+        keys = group.keys * len(report.dimensions) if group.folded else group.keys
+        named = [cell for key, label in zip(keys, group.labels, strict=False) for cell in (key, label)]
+        yield [*named, *group.figures.as_json().values()]
+
+
+def as_csv(report: Report) -> Iterator[str]:
+    """The lines of a CSV file."""
+    return write_csv(headings(report), rows(report))
+
+
+def as_json(report: Report) -> str:
+    """The object of the API."""
+    return json.dumps(api_object(report), ensure_ascii=False, indent=2) + "\n"
+
+
+def api_object(report: Report) -> dict[str, Any]:
+    """`{as_at, definitions, totals, groups}`."""
+    return {"as_at": rfc3339(report.as_at), "definitions": definitions(), **report.as_json()}
+
+
+def definitions() -> dict[str, str]:
+    """What each figure counts, with the organiser's city named."""
+    return queries.definitions(zone_city(organiser_zone()))
+
+
+def as_xlsx(report: Report) -> bytes:
+    """A workbook: the groups, then what was asked, the totals and what each figure counts."""
+    buffer = io.BytesIO()
+    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "in_memory": False}
+    with xlsxwriter.Workbook(buffer, options) as book:
+        bold = book.add_format({"bold": True})
+        sheet = book.add_worksheet(_("Figures"))
+        _write(sheet, [headings(report), *rows(report)], bold)
+        about = book.add_worksheet(_("About"))
+        names, texts = figure_names(), definitions()
+        lines: list[Sequence[object]] = [(_("as at"), rfc3339(report.as_at)), *asked(report)]
+        lines += [(names[name], value, texts[name]) for name, value in report.totals.as_json().items()]
+        _write(about, lines, None)
+    return buffer.getvalue()
+
+
+def _write(sheet: xlsxwriter.worksheet.Worksheet, lines: Sequence[Sequence[object]], first: object) -> None:
+    for row, cells in enumerate(lines):
+        for column, cell in enumerate(cells):
+            form = [first] if row == 0 and first is not None else []
+            if isinstance(cell, int | float):
+                sheet.write_number(row, column, cell, *form)
+            elif cell is not None:
+                sheet.write_string(row, column, harmless(cell), *form)
+
+
+def asked(report: Report) -> list[tuple[str, str]]:
+    """What was asked for, as (parameter, value)."""
+    given: list[tuple[str, object]] = [("from", report.asked.from_day), ("to", report.asked.to_day)]
+    given += report.asked.filters.items()
+    given.append(("by", ",".join(report.dimensions) or None))
+    return [(name, str(value).lower() if value is True or value is False else str(value))
+            for name, value in given if value is not None]  # fmt: skip
+
+
+def as_text(report: Report) -> Iterator[str]:
+    """A table of plain text, its columns aligned; the totals stand in the last line."""
+    names = figure_names()
+    lines = [[*report.dimensions, *(names[name] for name in FIGURES)]]
+    for group in report.groups:
+        labels = [*group.labels, *[""] * (len(report.dimensions) - len(group.labels))]
+        lines.append([*labels, *(f"{value:,}" for value in group.figures.as_json().values())])
+    whole = [_("all"), *[""] * (len(report.dimensions) - 1)] if report.dimensions else []
+    lines.append([*whole, *(f"{value:,}" for value in report.totals.as_json().values())])
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    for line in lines:
+        cells = [
+            cell.ljust(width) if column < len(report.dimensions) else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        yield "  ".join(cells).rstrip()

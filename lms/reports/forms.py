@@ -1,0 +1,96 @@
+"""The form of the page of reports: what to count, by what, of which slice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from wtforms import DateField, SelectField
+from wtforms.validators import Optional
+
+from lms.core.errors import Invalid
+from lms.core.words import _, _l
+from lms.reports.queries import figure_names
+from lms.reports.rules import Slice
+from lms.web.forms import BaseForm
+
+DIMENSION_NAMES = (
+    ("country", _l("Country")),
+    ("region", _l("Region")),
+    ("series", _l("Series")),
+    ("year", _l("Year")),
+    ("month", _l("Month")),
+    ("sector", _l("Sector")),
+    ("gender", _l("Gender")),
+    ("source", _l("Way of attending")),
+    ("language", _l("Language")),
+)
+
+
+class ReportForm(BaseForm):
+    """A GET form; its fields are named as the parameters of the API."""
+
+    class Meta(BaseForm.Meta):
+        csrf = False
+
+    figure = SelectField(_l("Count"))
+    rows = SelectField(_l("Rows"))
+    columns = SelectField(_l("Columns"))
+    from_day = DateField(_l("From"), name="from", validators=[Optional()])
+    to_day = DateField(_l("To"), name="to", validators=[Optional()])
+    series = SelectField(_l("Series"))
+    country = SelectField(_l("Country"))
+    region = SelectField(_l("Region"))
+    partner = SelectField(_l("Partnership"))
+
+    def offer(
+        self,
+        *,
+        series: Iterable[tuple[str, str]],
+        countries: Iterable[tuple[str, str]],
+        regions: Iterable[tuple[str, str]],
+        own_country_only: bool,
+    ) -> None:
+        """Fills the choices."""
+        self.figure.choices = [(name, noun[:1].upper() + noun[1:]) for name, noun in figure_names().items()]
+        self.rows.choices = [("", _("None")), *DIMENSION_NAMES]
+        self.columns.choices = [("", _("None")), *DIMENSION_NAMES]
+        self.series.choices = [("", _("All")), *series]
+        self.country.choices = [*([] if own_country_only else [("", _("All"))]), *countries]
+        self.region.choices = [("", _("All")), *regions]
+        self.partner.choices = [("", _("All")), ("true", _("Partner countries")), ("false", _("Other countries"))]
+
+    @property
+    def asked(self) -> Slice:
+        """The slice."""
+        return Slice(
+            from_day=self.from_day.data,
+            to_day=self.to_day.data,
+            series=self.series.data or None,
+            country=self.country.data or None,
+            region=self.region.data or None,
+            partner={"true": True, "false": False}.get(self.partner.data),
+        )
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Rows, then columns."""
+        return tuple(name for name in (self.rows.data, self.columns.data) if name)
+
+    @property
+    def about(self) -> list[str]:
+        """What is filtered, in words."""
+        chosen: list[str] = []
+        for field in (self.series, self.country, self.region, self.partner):
+            chosen += [str(label) for _value, label, selected, _more in field.iter_choices() if selected and field.data]
+        return chosen
+
+    def take(self, error: Invalid) -> None:
+        """Faults name the parameters: `from` and `to` are fields of other names here, `by` stands in the rows."""
+        fields: dict[str, Any] = {"from": self.from_day, "to": self.to_day, "by": self.columns}
+        for fault in error.faults:
+            field = fields.get(fault.field or "") or self._fields.get(fault.field or "")
+            if field is None:
+                self.form_errors.append(fault.reason)
+            else:
+                field.errors = [*field.errors, fault.reason]

@@ -1,0 +1,110 @@
+"""Reports in the shape in which pages show them: bubbles on a map, a cross table, a sentence that can be said aloud."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from lms.core.words import _, _n
+from lms.reports.queries import Figures, Place, Report
+from lms.web import maps
+from lms.web.time import number, short_day
+
+
+def mapped(places: Iterable[Place]) -> list[maps.Country]:
+    """The countries that have a place on the map, as `lms.web.maps` takes them."""
+    return [
+        maps.Country(place.name, place.latitude, place.longitude, place.value, place.partner)
+        for place in places
+        if place.latitude is not None and place.longitude is not None
+    ]
+
+
+def bubbles(places: Iterable[Place]) -> list[maps.Bubble]:
+    """The bubbles of the map of participants."""
+    return maps.bubbles(mapped(places))
+
+
+@dataclass(frozen=True)
+class Cross:
+    """One figure by two dimensions. Each row: name, a value for each column, and the row's own total."""
+
+    columns: list[str]
+    rows: list[tuple[str, list[float], float]]
+    foot: tuple[list[float], float]
+
+
+def cross(both: Report, rows: Report, columns: Report, figure: str) -> Cross:
+    """The cross table of one figure, from the same rows counted three ways: totals are counted, never added up."""
+    cells = {group.keys: value_of(group.figures, figure) for group in both.groups}
+    across = columns.groups
+    return Cross(
+        columns=[group.labels[0] for group in across],
+        rows=[
+            (
+                down.labels[0],
+                [cells.get((down.keys[0], group.keys[0]), 0) for group in across],
+                value_of(down.figures, figure),
+            )
+            for down in rows.groups
+        ],
+        foot=([value_of(group.figures, figure) for group in across], value_of(both.totals, figure)),
+    )
+
+
+def value_of(figures: Figures, figure: str) -> float:
+    """One figure by name."""
+    value: float = figures.as_json()[figure]
+    return value
+
+
+def overlap(report: Report, figure: str = "participants") -> int:
+    """By how much the groups add up to more than the whole, because people stand in several of them."""
+    return int(sum(value_of(group.figures, figure) for group in report.groups) - value_of(report.totals, figure))
+
+
+def counted(name: str, value: float) -> str:
+    """A figure with its noun: "104,312 participants"."""
+    num, whole = number(value), int(value)
+    words = {
+        "sessions": lambda: _n("%(shown)s session", "%(shown)s sessions", whole, shown=num),
+        "participants": lambda: _n("%(shown)s participant", "%(shown)s participants", whole, shown=num),
+        "attendances": lambda: _n("%(shown)s attendance", "%(shown)s attendances", whole, shown=num),
+        "countries": lambda: _n("%(shown)s country", "%(shown)s countries", whole, shown=num),
+        "partner_countries": lambda: _n("%(shown)s partner country", "%(shown)s partner countries", whole, shown=num),
+        "registrations": lambda: _n("%(shown)s registration", "%(shown)s registrations", whole, shown=num),
+        "contact_hours": lambda: _n("%(shown)s contact hour", "%(shown)s contact hours", whole, shown=num),
+        "certificates": lambda: _n("%(shown)s certificate", "%(shown)s certificates", whole, shown=num),
+    }
+    return words[name]()
+
+
+def sentence(report: Report, figure: str, about: Sequence[str]) -> Markup:
+    """The answer as a sentence that can be said aloud: the figure first; `about` names what was filtered."""
+    figures = report.totals
+    said = {name: counted(name, value_of(figures, name)) for name in figures.as_json()}
+    said |= {"figure": Markup("<b>{}</b>").format(said[figure]), "period": period(report)}
+    if figure == "sessions":
+        words = _("%(figure)s with %(participants)s, %(period)s, of %(countries)s")
+    elif figure in {"countries", "partner_countries"}:
+        words = _("%(figure)s with %(participants)s in %(sessions)s, %(period)s")
+    elif figure in {"registrations", "certificates"}:
+        words = _("%(figure)s, %(period)s")
+    else:
+        words = _("%(figure)s in %(sessions)s, %(period)s, of %(countries)s")
+    whole = Markup(words) % said  # noqa: S704 - our own words; what is put in is escaped
+    return whole + "".join(f" · {name}" for name in about)
+
+
+def period(report: Report) -> str:
+    """The period in words."""
+    first, last = report.asked.from_day, report.asked.to_day
+    if first and last:
+        return _("%(first)s to %(last)s", first=short_day(first), last=short_day(last))
+    if first:
+        return _("from %(first)s", first=short_day(first))
+    if last:
+        return _("until %(last)s", last=short_day(last))
+    return _("in all time")
