@@ -85,7 +85,7 @@ class SignInForm(BaseForm):
 class AddressForm(BaseForm):
     """One's own address, to be sent a link."""
 
-    email = EmailField(_l("E-mail"), [InputRequired(_l("Write your e-mail address.")), Address()])
+    email = EmailField(_l("E-mail"), [InputRequired(_l("Write your e-mail address.")), Address()], id="address")
 
 
 class NewPasswordForm(BaseForm):
@@ -181,7 +181,7 @@ class RoleForm(_WithCountryAndZone):
     """A role to grant; a country for a focal point."""
 
     role = SelectField(_l("Role"), choices=ROLES)
-    country = SelectField(_l("Country"), validate_choice=False)
+    country = SelectField(_l("Country"), validate_choice=False, id="role-country")
 
 
 class SearchForm(BaseForm):
