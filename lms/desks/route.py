@@ -83,7 +83,10 @@ def _stop(
     if lecture.state is LectureState.HELD:
         found |= _held(lecture, own)
     elif lecture.state is LectureState.LIVE:
-        found |= {"tag": _("Live now")} if box is None else {"box": box(lecture)}
+        if box is None:
+            found |= {"tag": _("Live now")}
+        else:
+            found |= {"box": box(lecture), "meta": names(lecture.instructors)}
     elif lecture.state is LectureState.CANCELLED:
         found |= {"tag": _("Cancelled")}
     elif lecture.state is LectureState.POSTPONED:

@@ -17,6 +17,7 @@ _TAGS = {
     "a", "blockquote", "br", "code", "em", "h3", "h4", "hr", "li", "ol", "p", "pre", "strong", "table", "tbody", "td",
     "th", "thead", "tr", "ul",
 }  # fmt: skip
+SUMMARY = 220
 _SCHEMES = {"http", "https", "mailto"}
 
 
@@ -47,12 +48,18 @@ def plain(text: str | None) -> str:
     return re.sub(r"\s+", " ", unescape(nh3.clean(_rendered(text or ""), tags=set()))).strip()
 
 
-def summary(text: str | None, length: int = 220) -> str:
+def summary(text: str | None, length: int = SUMMARY) -> str:
     """The beginning of a text as plain text: its first paragraph, cut at a word."""
     first = plain((text or "").strip().split("\n\n")[0])
     if len(first) <= length:
         return first
     return first[:length].rsplit(" ", 1)[0].rstrip(" ,.;:–—-") + " …"
+
+
+def beyond(text: str | None) -> str:
+    """What a text says beyond its summary: all but the first paragraph, or all of it where the summary is cut."""
+    first, _gap, rest = (text or "").strip().partition("\n\n")
+    return rest.strip() if len(plain(first)) <= SUMMARY and not first.startswith(("#", "*", "-", ">")) else text or ""
 
 
 def passage(text: str, language: str | None = None) -> Markup:

@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from typing import Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_datetime, format_time, format_timedelta, get_timezone_location
+from babel.dates import (
+    format_date,
+    format_datetime,
+    format_skeleton,
+    format_time,
+    format_timedelta,
+    get_timezone_location,
+)
 from babel.numbers import format_decimal
 from flask import Flask, current_app, g, has_request_context, request
 from flask_babel import get_locale
@@ -51,6 +59,16 @@ def short_day(moment: datetime | date, zone: str | None = None) -> str:
     if isinstance(moment, datetime):
         shown = moment.astimezone(ZoneInfo(zone or viewer_zone())).date()
     return format_date(shown, "long" if _locale().language != "en" else "d MMMM y", locale=_locale())
+
+
+def near_day(moment: datetime, zone: str | None = None) -> str:
+    """ "Wed 2 December" in the viewer's zone, or in `zone`; with its year where that is not soon or just past."""
+    local = moment.astimezone(ZoneInfo(zone or viewer_zone()))
+    if abs(moment - clock.now()) > timedelta(days=300):
+        return format_date(local.date(), "E d MMM y" if _locale().language == "en" else "long", locale=_locale())
+    if _locale().language == "en":
+        return format_date(local.date(), "E d MMMM", locale=_locale())
+    return format_skeleton("MMMMEd", local, locale=_locale())
 
 
 def time_of_day(moment: datetime, zone: str | None = None) -> str:
@@ -102,9 +120,16 @@ def percent_tenths(tenths: int) -> str:
 
 
 def ago(when: datetime, now: datetime | None = None) -> str:
-    """ "12 minutes ago", "in 7 days": in words, from `now`."""
+    """ "12 minutes ago", "in 7 days", "3 months ago": in words, from `now`; below two months whole days are said,
+    as the page's script does that keeps them true."""
     delta: timedelta = when - (now or clock.now())
-    return format_timedelta(delta, add_direction=True, locale=_locale())
+    length = abs(delta)
+    if length >= timedelta(days=60):
+        return format_timedelta(delta, add_direction=True, locale=_locale())
+    unit: Literal["day", "hour", "minute"] = (
+        "day" if length >= timedelta(days=1) else "hour" if length >= timedelta(hours=1) else "minute"
+    )
+    return format_timedelta(delta, granularity=unit, threshold=1e9, add_direction=True, locale=_locale())
 
 
 def span(delta: timedelta | int) -> str:
@@ -128,9 +153,9 @@ def language_name(code: str) -> str:
 def init_app(app: Flask) -> None:
     """Registers the filters."""
     filters: dict[str, Callable[..., str]] = {
-        "day": day, "short_day": short_day, "clock": time_of_day, "moment": moment, "zone_city": zone_city,
-        "number": number, "percent_tenths": percent_tenths, "ago": ago, "span": span, "minutes": minutes,
-        "language_name": language_name,
+        "day": day, "short_day": short_day, "near_day": near_day, "clock": time_of_day, "moment": moment,
+        "zone_city": zone_city, "number": number, "percent_tenths": percent_tenths, "ago": ago, "span": span,
+        "minutes": minutes, "language_name": language_name,
     }  # fmt: skip
     for name, function in filters.items():
         app.add_template_filter(function, name)

@@ -101,7 +101,7 @@ def world(app: APIFlask, make: Make, now: datetime) -> World:
     series = make.series(
         "cross-border",
         title="Cross-border trade for small exporters",
-        description="From the first parcel to a **steady** trade.\n\n# Why\n\n<script>alert(1)</script> Because.",
+        description="From the first parcel to a **steady** trade.\n\n# Why\n\n<script>alert(1)</script> A *gain*.",
         instructors=[instructor],
         capacity=60,
         policy={"certificate": "participation"},

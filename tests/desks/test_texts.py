@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from apiflask import APIFlask
 
-from lms.desks.texts import markdown, passage, summary
+from lms.desks.texts import beyond, markdown, passage, summary
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,14 @@ def test_summary_is_the_first_paragraph_without_marks() -> None:
 
 def test_summary_is_cut_at_a_word() -> None:
     assert summary("one two three, four", 15) == "one two three …"
+
+
+@pytest.mark.parametrize(
+    ("text", "more"),
+    [("One.\n\nTwo.", "Two."), ("One.", ""), ("# One\n\nTwo.", "# One\n\nTwo."), ("a " * 200, "a " * 200), (None, "")],
+)
+def test_beyond_the_summary_is_what_it_leaves_out(text: str | None, more: str) -> None:
+    assert beyond(text) == more
 
 
 def test_passage_names_a_foreign_language(app: APIFlask) -> None:

@@ -42,6 +42,7 @@ def environment(**context: Any) -> Environment:
     )
     env.filters.update(
         day=lambda at, zone=None: at.astimezone(ZoneInfo(zone or "Africa/Nairobi")).strftime("%A %-d %B"),
+        near_day=lambda at, zone=None: at.astimezone(ZoneInfo(zone or "Africa/Nairobi")).strftime("%a %-d %B"),
         clock=lambda at, zone=None: at.astimezone(ZoneInfo(zone or "Africa/Nairobi")).strftime("%H:%M"),
         moment=lambda at, zone=None: at.astimezone(ZoneInfo(zone or "Africa/Nairobi")).strftime("%-d %B %Y, %H:%M"),
         zone_city=lambda zone: CITIES.get(zone, zone),
@@ -233,6 +234,10 @@ class TestFigures:
         made = render('{% from "macros/figures.html" import asat with context %}{{ asat(at) }}', at=NOW)
         assert "As at 25 November 2026, 14:12 in Beijing." in made
 
+    def test_as_at_takes_a_further_sentence(self) -> None:
+        source = '{% from "macros/figures.html" import asat with context %}{% call asat(at) %}Further.{% endcall %}'
+        assert "in Beijing. Further. <a" in render(source, at=NOW)
+
 
 class TestRoute:
     STOPS = (
@@ -254,6 +259,11 @@ class TestRoute:
         assert '<li class="stop is-now" aria-current="step">' in made
         assert '<div class="box stack"><p>09:00</p></div>' in made
         assert 'Fourth &amp; last<span class="hide">: cancelled</span>' in made
+
+    def test_key_says_each_shape_once(self) -> None:
+        stops = [*self.STOPS, {"state": "done", "title": "Fifth"}]
+        made = render('{% from "macros/route.html" import key %}{{ key(stops) }}', stops=stops)
+        assert re.findall(r'<li class="is-(\w+)">', made) == ["done", "replay", "now", "cancelled"]
 
     def test_mini_route_keeps_words(self) -> None:
         made = render('{% from "macros/route.html" import route_mini %}{{ route_mini(stops) }}', stops=self.STOPS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from apiflask import APIFlask
 
 from lms.app import create_app
 from lms.config import Config
-from lms.web.time import _zone_city, zone_city
+from lms.core import clock
+from lms.web.time import _zone_city, ago, near_day, zone_city
 
 
 @pytest.mark.parametrize(
@@ -46,3 +48,28 @@ def test_the_organisers_city_is_a_setting(settings: dict[str, str], city: str, t
 
 def test_another_zone_has_its_own_city() -> None:
     assert Config.load({}, reporting_zone="Africa/Nairobi").organiser_city == ""
+
+
+@pytest.mark.parametrize(
+    ("delta", "words"),
+    [
+        (timedelta(seconds=20), "in 1 minute"),
+        (timedelta(minutes=90), "in 2 hours"),
+        (timedelta(days=7), "in 7 days"),
+        (timedelta(days=-13), "13 days ago"),
+        (timedelta(days=-90), "3 months ago"),
+    ],
+)
+def test_how_far_away_is_said_in_days(app: APIFlask, delta: timedelta, words: str) -> None:
+    at = datetime(2026, 11, 25, tzinfo=UTC)
+    with app.test_request_context("/"):
+        assert ago(at + delta, at) == words
+
+
+def test_a_day_near_by_needs_no_year(app: APIFlask) -> None:
+    soon, old = clock.now() + timedelta(days=30), datetime(2020, 3, 4, tzinfo=UTC)
+    with app.test_request_context("/"):
+        assert near_day(soon, "UTC") == f"{soon:%a} {soon.day} {soon:%B}"
+        assert near_day(old, "UTC") == "Wed 4 Mar 2020"
+    with app.test_request_context("/?lang=ar"):
+        assert near_day(old, "UTC")

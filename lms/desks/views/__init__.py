@@ -12,7 +12,8 @@ __all__ = ["administration", "bp", "init_app", "own", "programme", "service"]
 
 
 def init_app(app: Flask) -> None:
-    """Registers the filters `markdown` and `passage`."""
+    """Registers the filters `markdown`, `passage`, `summary` and `beyond`."""
     app.add_template_filter(texts.markdown, "markdown")
     app.add_template_filter(texts.passage, "passage")
     app.add_template_filter(texts.summary, "summary")
+    app.add_template_filter(texts.beyond, "beyond")
