@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask_wtf.file import FileField
 from wtforms import BooleanField, SelectField, TextAreaField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
 
 from lms.attendance.models import Outcome
 from lms.core.words import _, _l
@@ -17,11 +18,11 @@ class CorrectionForm(BaseForm):
     outcome = SelectField(
         _l("Count as"),
         choices=[
-            (Outcome.ATTENDED.value, _l("Attended")),
-            (Outcome.PARTIAL.value, _l("Partial")),
-            (Outcome.ABSENT.value, _l("Absent")),
-            (Outcome.EXCUSED.value, _l("Excused")),
-            ("", _l("As the evidence says (withdraw what was set)")),
+            SelectChoice(Outcome.ATTENDED.value, _l("Attended")),
+            SelectChoice(Outcome.PARTIAL.value, _l("Partial")),
+            SelectChoice(Outcome.ABSENT.value, _l("Absent")),
+            SelectChoice(Outcome.EXCUSED.value, _l("Excused")),
+            SelectChoice("", _l("As the evidence says (withdraw what was set)")),
         ],
     )
     reason = TextAreaField(_l("Reason"))
@@ -31,14 +32,15 @@ class ReportForm(BaseForm):
     """The first step: a file, and how its times are to be read."""
 
     file = FileField(_l("File"))
-    time_zone = SelectField(_l("Time zone of the times in the file"))
+    time_zone = SelectField(_l("Time zone of the times in the file"), default="")
     date_order = SelectField(
         _l("Order of day and month"),
+        default="",
         choices=[
-            ("", _l("As the file shows")),
-            ("dmy", _l("Day first: 25/11/2026")),
-            ("mdy", _l("Month first: 11/25/2026")),
-            ("ymd", _l("Year first: 2026/11/25")),
+            SelectChoice("", _l("As the file shows")),
+            SelectChoice("dmy", _l("Day first: 25/11/2026")),
+            SelectChoice("mdy", _l("Month first: 11/25/2026")),
+            SelectChoice("ymd", _l("Year first: 2026/11/25")),
         ],
     )
 
@@ -46,9 +48,9 @@ class ReportForm(BaseForm):
         """Fills the choice of zones: none is assumed."""
         named = sorted(zone for zone in ZONES if "/" in zone and not zone.startswith(("Etc/", "SystemV/")))
         self.time_zone.choices = [
-            ("", _("The file says it")),
-            ("UTC", "UTC"),
-            *((zone, f"{zone_city(zone)} ({zone})") for zone in named),
+            SelectChoice("", _("The file says it")),
+            SelectChoice("UTC", "UTC"),
+            *(SelectChoice(zone, f"{zone_city(zone)} ({zone})") for zone in named),
         ]
 
 

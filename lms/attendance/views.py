@@ -71,6 +71,16 @@ def _marks(lecture: Lecture) -> list[Any]:
     return [lecture.actual_start + step * n for n in range(MARKS + 1)]
 
 
+@bp.get("/lectures/<int:lecture_id>/roster/<person_id>")
+@allow(SIGNED_IN)
+def person(lecture_id: int, person_id: str) -> ResponseReturnValue:
+    """One person on the roster: the roster, opened there."""
+    row = queries.get_row(lecture_id, person_id, by=current_actor(), at=clock.now())
+    return redirect(
+        url_for(".roster", lecture_id=lecture_id, q=row.full_name, open=person_id, _anchor=f"p-{person_id}")
+    )
+
+
 @bp.post("/lectures/<int:lecture_id>/roster/<person_id>")
 @allow(SIGNED_IN)
 def correct(lecture_id: int, person_id: str) -> ResponseReturnValue:
@@ -134,7 +144,8 @@ def import_file(lecture_id: int) -> ResponseReturnValue:
     form = ReportForm()
     form.offer_zones()
     if not form.validate_on_submit():
-        return render_template("attendance/import.html", lecture=lecture, form=form)
+        status = 422 if request.method == "POST" else 200
+        return render_template("attendance/import.html", lecture=lecture, form=form), status
     file = form.file.data
     if not file:
         form.file.errors = [_("Choose a file.")]

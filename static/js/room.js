@@ -38,6 +38,7 @@ async function join() {
       link.hidden = false;
     }
     await beat();
+    lastPoll = 0;
   } catch (error) {
     tellLine(room.dataset.lost);
   } finally {
@@ -69,7 +70,7 @@ function soon() {
 function show(state) {
   if (room.dataset.state !== state) {
     room.dataset.state = state;
-    document.querySelectorAll("[data-when]").forEach((part) => { part.hidden = part.dataset.when !== state; });
+    document.querySelectorAll("[data-when]").forEach((part) => { part.hidden = !part.dataset.when.split(" ").includes(state); });
     if (state === "live") beat();
     if (state === "over") {
       const link = byId("meeting");
@@ -97,7 +98,7 @@ async function poll() {
   if (counted) {
     counted.dataset.minutes = told.minutes;
     byId("counted").textContent = written.format(Math.floor(told.minutes));
-    const bar = document.querySelector(".counted .gauge .iv");
+    const bar = document.querySelector(".gauge .iv");
     if (bar) bar.setAttribute("width", Math.min(told.minutes, told.length_minutes));
     byId("enough").hidden = !told.attended;
   }

@@ -29,12 +29,12 @@ from lms.catalogue.queries import get_lecture, policy_for
 from lms.catalogue.rules import check_can_edit_lecture, may_edit_lecture
 from lms.core import clock
 from lms.core.db import db
-from lms.core.errors import Forbidden, Invalid
+from lms.core.errors import Forbidden, Invalid, NotFound
 from lms.core.roles import Actor
 from lms.core.words import _
 from lms.enrolment.queries import enrolled_at_end
 from lms.people.models import Country, Person, PersonEmail
-from lms.people.queries import addresses_of, countries_of
+from lms.people.queries import addresses_of, countries_of, person_id_of
 from lms.people.rules import email_key
 
 
@@ -161,10 +161,12 @@ def roster(
 
 
 def get_row(lecture_id: int, person_public_id: str, *, by: Actor, at: datetime | None = None) -> RosterRow:
-    """The row of one person who stands on the roster."""
+    """The row of one person who stands on the roster; NotFound for others."""
     lecture = get_rostered_lecture(lecture_id, by=by)
-    person = db.session.scalars(select(Person.canonical_id).where(Person.public_id == person_public_id)).one()
-    return _rows(lecture, _entries({person or 0}, None), at)[0]
+    person_id = person_id_of(person_public_id)
+    if not is_on_roster(lecture, person_id):
+        raise NotFound
+    return _rows(lecture, _entries({person_id}, None), at)[0]
 
 
 def _entries(person_ids: Iterable[int], q: str | None) -> list[_Entry]:

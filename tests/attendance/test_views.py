@@ -1,0 +1,140 @@
+"""The roster page, correcting on it, and the import in two steps."""
+
+from __future__ import annotations
+
+import io
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+
+from lms.attendance.models import AttendanceImport, Credit, Presence
+from lms.core.db import db
+from tests.factories import Make
+
+START = datetime(2026, 11, 4, 6, 0, tzinfo=UTC)
+GOOD = "email,joined_at,left_at\nada@x.example,2026-11-04T06:00:00Z,2026-11-04T07:02:00Z\n"
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link to another slice's page that is not there leads nowhere: that is not what is tested here."""
+    monkeypatch.setattr(app, "url_build_error_handlers", [lambda _error, endpoint, _values: f"/{endpoint}"])
+
+
+class Desk:
+    """An instructor signed in, with a held lecture."""
+
+    def __init__(self, client: FlaskClient, make: Make) -> None:
+        self.client, self.make = client, make
+        self.teacher = make.person("Lin Yuhan", roles=["instructor"])
+        self.series = make.series(instructors=[self.teacher])
+        self.ada = make.person("Ada <b>Bold</b>", email="ada@x.example", organisation="Customs")
+        make.enrolment(self.series, self.ada)
+        self.lecture = make.lecture(
+            self.series, state="held", starts_at=START, actual_start=START, actual_end=START + timedelta(minutes=90)
+        )
+        self.roster = f"/lectures/{self.lecture.id}/roster"
+        self.load = f"/lectures/{self.lecture.id}/attendance/import"
+        make.sign_in(client, self.teacher)
+
+    def post(self, path: str, page: str, **fields: Any) -> Any:
+        found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', self.client.get(page).text)
+        assert found
+        return self.client.post(path, data={"csrf_token": found[1], **fields}, content_type="multipart/form-data")
+
+    def send(self, text: str, **fields: Any) -> Any:
+        return self.post(self.load, self.load, file=(io.BytesIO(text.encode()), "report.csv"), **fields)
+
+    def count(self, table: Any) -> int:
+        with self.make.app.app_context():
+            return db.session.scalar(select(func.count()).select_from(table)) or 0
+
+
+@pytest.fixture
+def desk(client: FlaskClient, make: Make) -> Desk:
+    return Desk(client, make)
+
+
+def test_the_roster_lists_everybody_and_escapes_names(desk: Desk) -> None:
+    page = desk.client.get(desk.roster)
+    assert page.status_code == 200
+    assert f'data-testid="roster-row" data-person="{desk.ada.public_id}"' in page.text
+    assert "Ada &lt;b&gt;Bold&lt;/b&gt;" in page.text
+    assert "0 of 90 minutes: absent" in page.text
+    assert 'data-testid="figure-absent"' in page.text
+    assert desk.client.get(desk.roster, query_string={"q": "customs"}).text.count("roster-row") == 1
+    assert desk.client.get(desk.roster, query_string={"q": "nobody"}).text.count("roster-row") == 0
+
+
+def test_a_file_is_looked_at_before_it_is_taken(desk: Desk) -> None:
+    bad = GOOD + "ada@x.example,2026-11-04T08:00:00Z,2026-11-04T07:02:00Z\n"
+    look = desk.send(bad)
+    assert look.status_code == 302
+    assert (desk.count(Presence), desk.count(Credit), desk.count(AttendanceImport)) == (0, 0, 1)
+    page = desk.client.get(look.location)
+    assert "1 of 2 rows can be taken" in page.text
+    assert "The leave is before the join." in page.text
+    assert desk.post(look.location, look.location, step="take").status_code == 422
+    assert desk.count(Presence) == 0
+    taken = desk.post(look.location, look.location, step="take", skip_bad_rows="y")
+    assert (taken.status_code, taken.location) == (302, desk.roster)
+    assert (desk.count(Presence), desk.count(Credit), desk.count(AttendanceImport)) == (1, 1, 1)
+    assert "62 of 90 minutes: attended" in desk.client.get(desk.roster).text
+    assert desk.client.get(look.location).location == desk.load
+
+
+def test_a_file_may_be_left(desk: Desk) -> None:
+    look = desk.send(GOOD)
+    assert desk.post(look.location, look.location, step="leave").location == desk.roster
+    assert (desk.count(Presence), desk.count(AttendanceImport)) == (0, 0)
+
+
+def test_what_is_wrong_with_a_file_is_said_at_its_field(desk: Desk) -> None:
+    local = GOOD.replace("Z", "")
+    page = desk.send(local)
+    assert page.status_code == 422
+    assert re.search(r'<select[^>]*aria-invalid="true"[^>]*name="time_zone"', page.text)
+    assert desk.send(local, time_zone="UTC").status_code == 302
+    assert desk.send(local, time_zone="Asia/Shanghai").status_code == 409
+    assert desk.send("\x89PNG").status_code == 422
+    assert desk.post(desk.load, desk.load).status_code == 422
+
+
+def test_correcting_on_the_page(desk: Desk) -> None:
+    person = f"{desk.roster}/{desk.ada.public_id}"
+    opened = f"{desk.roster}?open={desk.ada.public_id}"
+    page = desk.post(person, opened, outcome="excused", reason=" ")
+    assert page.status_code == 422
+    assert "Say why." in page.text
+    done = desk.post(person, opened, outcome="excused", reason="power cut")
+    assert done.status_code == 302
+    page = desk.client.get(done.location)
+    assert "0 of 90 minutes: excused, by hand (power cut)" in page.text
+    assert "Set by hand by Lin Yuhan" in page.text
+    desk.post(person, opened, outcome="", reason="")
+    assert "0 of 90 minutes: absent" in desk.client.get(desk.roster).text
+    assert "open=" in desk.client.get(person).location
+
+
+def test_the_whole_roster_as_a_file(desk: Desk) -> None:
+    answer = desk.client.get(f"{desk.roster}.csv")
+    assert answer.mimetype == "text/csv"
+    lines = answer.data.decode("utf-8-sig").splitlines()
+    assert lines[0].startswith("email,full_name")
+    assert lines[1].startswith("ada@x.example,Ada <b>Bold</b>,")
+
+
+def test_the_pages_are_for_staff(desk: Desk, make: Make, app: APIFlask) -> None:
+    trainee, reporter = app.test_client(), app.test_client()
+    make.sign_in(trainee, desk.ada)
+    make.sign_in(reporter, make.person(roles=["reporter"]))
+    for path, of_reporter in ((desk.roster, 200), (f"{desk.roster}.csv", 200), (desk.load, 403)):
+        assert app.test_client().get(path).status_code == 302
+        assert trainee.get(path).status_code == 403
+        assert reporter.get(path).status_code == of_reporter
+    assert "Correct by hand" not in reporter.get(f"{desk.roster}?open={desk.ada.public_id}").text

@@ -1,0 +1,127 @@
+"""The room's page and what its script asks."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+from sqlalchemy import update
+
+from lms.catalogue.models import Lecture
+from lms.core import clock
+from lms.core.db import action, db
+from tests.factories import Make
+
+URL = "https://meet.example/1"
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link to another slice's page that is not there leads nowhere: that is not what is tested here."""
+    monkeypatch.setattr(app, "url_build_error_handlers", [lambda _error, endpoint, _values: f"/{endpoint}"])
+
+
+class Hall:
+    def __init__(self, client: FlaskClient, make: Make) -> None:
+        self.client, self.make = client, make
+        self.teacher = make.person("Lin Yuhan", roles=["instructor"])
+        self.series = make.series(instructors=[self.teacher])
+        self.ada = make.person("Ada")
+        make.enrolment(self.series, self.ada)
+        began = clock.now() - timedelta(minutes=30)
+        self.lecture = make.lecture(self.series, state="live", starts_at=began, actual_start=began, join_url=URL)
+        self.path = f"/lectures/{self.lecture.id}/room"
+        make.sign_in(client, self.ada)
+
+    def change(self, **values: Any) -> None:
+        @action
+        def write() -> None:
+            db.session.execute(update(Lecture).where(Lecture.id == self.lecture.id).values(**values))
+
+        with self.make.app.app_context():
+            write()
+
+    def other(self, **person: Any) -> FlaskClient:
+        client = self.make.app.test_client()
+        self.make.sign_in(client, self.make.person(**person))
+        return client
+
+
+@pytest.fixture
+def hall(client: FlaskClient, make: Make) -> Hall:
+    return Hall(client, make)
+
+
+def test_the_room_of_a_live_lecture(hall: Hall) -> None:
+    page = hall.client.get(hall.path)
+    assert 'data-testid="room" data-state="live"' in page.text
+    assert 'data-testid="counted-minutes" data-minutes="0.0"' in page.text
+    assert 'data-testid="viewers" data-count="0"' in page.text
+    assert f'target="_blank" rel="noopener noreferrer" href="{URL}"' in page.text
+    assert "<noscript>" in page.text
+    assert "You need 54 of 90 minutes." in page.text
+
+
+def test_the_page_joins_and_counts(hall: Hall) -> None:
+    token = re.search(r'data-csrf="([^"]+)"', hall.client.get(hall.path).text)
+    assert token
+    assert hall.client.post(f"{hall.path}/join").status_code == 400
+    joined = hall.client.post(f"{hall.path}/join", headers={"X-CSRFToken": token[1]})
+    assert joined.status_code == 200
+    assert joined.json["join_url"] == URL
+    beat = {"room_token": joined.json["room_token"], "seq": 0}
+    assert hall.client.post(f"/api/v1/lectures/{hall.lecture.id}/presence", json=beat).status_code == 204
+    told = hall.client.get(f"{hall.path}/state").json
+    assert (told["state"], told["is_open"], told["viewers"], told["needed_minutes"], told["length_minutes"]) == (
+        "live", True, 1, 54, 90
+    )  # fmt: skip
+    assert told["elapsed_minutes"] == 30
+
+
+def test_before_the_room_opens_one_may_look_and_finds_no_link(hall: Hall) -> None:
+    hall.change(state="scheduled", actual_start=None, starts_at=clock.now() + timedelta(hours=5))
+    page = hall.client.get(hall.path)
+    assert 'data-state="waiting"' in page.text
+    assert "data-countdown" in page.text
+    assert URL not in page.text
+    teacher = hall.make.app.test_client()
+    hall.make.sign_in(teacher, hall.teacher)
+    page = teacher.get(hall.path)
+    assert URL in page.text
+    assert 'data-testid="go-live"' in page.text
+    assert "counted-minutes" not in page.text
+    hall.change(starts_at=clock.now() + timedelta(minutes=50))
+    assert URL in hall.client.get(hall.path).text
+
+
+def test_after_the_end_the_room_is_over(hall: Hall) -> None:
+    hall.change(state="held", actual_end=clock.now())
+    page = hall.client.get(hall.path)
+    assert 'data-state="over"' in page.text
+    assert "0 of 30 minutes: absent" in page.text
+    assert URL not in page.text
+    assert hall.client.get(f"{hall.path}/state").json["explanation"] == "0 of 30 minutes: absent"
+
+
+@pytest.mark.parametrize(("state", "shown"), [("cancelled", "over"), ("postponed", "waiting")])
+def test_a_lecture_that_is_not_given(hall: Hall, state: str, shown: str) -> None:
+    hall.change(state=state, actual_start=None, starts_at=None)
+    page = hall.client.get(hall.path)
+    assert page.status_code == 200
+    assert f'data-state="{shown}"' in page.text
+
+
+def test_who_is_not_enrolled_is_led_to_the_lecture(hall: Hall) -> None:
+    stranger = hall.other()
+    assert stranger.get(hall.path).status_code == 302
+    assert stranger.get(f"{hall.path}/state").status_code == 403
+    assert hall.make.app.test_client().get(hall.path).status_code == 302
+    reporter = hall.other(roles=["reporter"])
+    page = reporter.get(hall.path)
+    assert page.status_code == 200
+    assert URL not in page.text
+    assert hall.client.get("/lectures/99999/room").status_code == 404
