@@ -14,12 +14,6 @@ from lms.core.db import db
 from lms.core.outbox import OutboxMail
 
 
-@pytest.fixture(autouse=True)
-def elsewhere(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A link to another slice's page that is not there leads nowhere: that is not what is tested here."""
-    monkeypatch.setattr(app, "url_build_error_handlers", [lambda _error, endpoint, _values: f"/{endpoint}"])
-
-
 @pytest.fixture
 def post(client: FlaskClient) -> Callable[..., object]:
     """Sends a form as a browser does: gets the page first, takes its token."""

@@ -41,7 +41,7 @@ def test_sign_in_leads_to_next_and_signs_out_by_post(make: Make, client: FlaskCl
 def test_sign_in_leads_only_to_local_pages(make: Make, post: Post, where: str) -> None:
     make.person(email="a@example.org", password=PASSWORD)
     answer = post("/sign-in", email="a@example.org", password=PASSWORD, next=where)
-    assert answer.location in {"/desks.me", "/me"}
+    assert answer.location == "/me"
 
 
 def test_a_failed_sign_in_keeps_the_address_and_marks_the_field(make: Make, post: Post) -> None:
