@@ -69,13 +69,15 @@ def series_list() -> ResponseReturnValue:
     actor, at = current_actor(), clock.now()
     wanted, said, number = _asked()
     cards, total = queries.list_cards(wanted, by=actor, offset=(number - 1) * PAGE)
-    rows = [_row(card, at) for card in cards]
     kept = {name: value for name, value in said.items() if value}
 
     def page_url(page: int) -> str:
         values: dict[str, Any] = {**kept, "page": page} if page > 1 else dict(kept)
         return url_for("catalogue.series_list", **values)
 
+    if not cards and number > 1:
+        return redirect(page_url(1))
+    rows = [_row(card, at) for card in cards]
     return render_template(
         "catalogue/series_list.html",
         coming=[row for row in rows if row["open"]],

@@ -153,21 +153,21 @@ def lecture_postpone(lecture_id: int) -> ResponseReturnValue:
     actor = current_actor()
     _zone(lecture_id)
     form = PostponeForm(queries.get_lecture(lecture_id, by=actor))
-    without_date = request.form.get("date") == "none"
+    date = request.form.get("date")  # "none", "given", or not said: then an empty time is no date
 
     def work() -> None:
-        local = None if without_date else form.starts_at.data
-        if local is None and not without_date:
-            raise Invalid(
-                faults=[Fault(field="starts_at", reason=_("Write the new time, or postpone without a date."))]
-            )
+        local = None if date == "none" else form.starts_at.data
+        if local is None and date == "given":
+            reason = _("Write the new time, or postpone without a date.")
+            raise Invalid(faults=[Fault(field="starts_at", reason=reason)])
         zone = None if local is None else form.time_zone.data
         actions.postpone_lecture(lecture_id, local_start=local, time_zone=zone, by=actor, at=clock.now())
 
     status = _attempt(form, work)
     if status is not None:
         return lecture_page(lecture_id, postpone=form), status
-    flash(_("The lecture is postponed without a date.") if without_date else _("The lecture has a new time."), "done")
+    moved = queries.get_lecture(lecture_id, by=actor).starts_at is not None
+    flash(_("The lecture has a new time.") if moved else _("The lecture is postponed without a date."), "done")
     return _onwards(lecture_id)
 
 
