@@ -19,7 +19,7 @@ bp = APIBlueprint("reports_api", __name__, url_prefix="/api/v1", tag="Totals")
 
 @bp.get("/totals")
 @allow(ANYONE)
-@bp.input(TotalsQuery, location="query", arg_name="wish")
+@bp.input(TotalsQuery, location="query", arg_name="wish", unknown="raise")
 @bp.output(TotalsOut)
 @bp.doc(responses={403: "Finer than what is public.", 404: "There is no such series."})
 def totals(wish: dict[str, Any]) -> dict[str, Any]:

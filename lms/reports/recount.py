@@ -114,13 +114,13 @@ class Rows:
 
     def _attendances(self) -> Iterator[Fact]:
         set_by_hand = {
-            (row["lecture_id"], row["person_id"]): row["outcome"]
-            for row in self.tables["correction"]
+            (row["lecture_id"], self.root(row["person_id"])): row["outcome"]
+            for row in sorted(self.tables["correction"], key=lambda row: row["id"])
             if row["withdrawn_at"] is None
         }
         found: dict[tuple[int, int], list[Row]] = defaultdict(list)
         for row in self.tables["credit"]:
-            outcome = set_by_hand.get((row["lecture_id"], row["person_id"]), row["outcome"])
+            outcome = set_by_hand.get((row["lecture_id"], self.root(row["person_id"])), row["outcome"])
             if outcome == "attended" and row["lecture_id"] in self.held:
                 found[row["lecture_id"], self.root(row["person_id"])].append(row)
         for (lecture_id, person), rows in found.items():

@@ -12,9 +12,6 @@ from lms.reports.rules import DIMENSIONS
 class TotalsQuery(Schema):
     """A slice and the dimensions to group it by."""
 
-    class Meta:
-        unknown = "raise"
-
     from_day = Date(data_key="from", load_default=None, metadata={"description": "First day, in the reporting zone."})
     to_day = Date(data_key="to", load_default=None, metadata={"description": "Last day, included."})
     series = String(load_default=None, validate=Length(1, 80), metadata={"description": "A series' slug."})

@@ -310,7 +310,8 @@ def make_at_random(world: World, seed: int) -> None:
         for _n in range(3):
             state = chance.choice([LectureState.HELD] * 4 + [LectureState.LIVE])
             lecture = world.lecture(one, moment(), language=chance.choice(["en", "ar"]), state=state)
-            for person in chance.sample(people, chance.randint(0, 15)):
+            came = chance.sample(people, chance.randint(0, 15))
+            for person in came:
                 world.attend(
                     lecture,
                     person,
@@ -320,8 +321,8 @@ def make_at_random(world: World, seed: int) -> None:
                     sector=chance.choice([*Sector, None]),
                     gender=chance.choice([*Gender, None]),
                 )
-                if chance.random() < 0.1:
-                    world.correct(lecture, person, chance.choice(list(Outcome)))
+            for person in came[::7]:
+                world.correct(lecture, person, chance.choice(list(Outcome)))
         for person in chance.sample(people, 12):
             world.enrol(one, person, at=moment(), country=chance.choice(codes))
         for person in chance.sample(people, 6):

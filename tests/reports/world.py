@@ -104,7 +104,9 @@ class World:
     def correct(self, lecture: int, person: int, outcome: Outcome) -> None:
         """A correction as attendance keeps it: a row of its own, and the credit's outcome equal to what holds."""
         self.insert(Correction, lecture_id=lecture, person_id=person, outcome=outcome, reason="by hand", made_at=EARLY)
-        mine = (Credit.lecture_id == lecture) & (Credit.person_id == person)
+        kept = select(Person.canonical_id).where(Person.id == person).scalar_subquery()
+        members = select(Person.id).where(Person.canonical_id == kept)
+        mine = (Credit.lecture_id == lecture) & Credit.person_id.in_(members)
         self.execute(update(Credit).where(mine).values(outcome=outcome))
 
     def enrol(self, series: int, *people: int, at: datetime, country: str | None = "KE") -> None:

@@ -1,0 +1,160 @@
+"""The pages: impact, definitions, reports and their files."""
+
+from __future__ import annotations
+
+import io
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+from python_calamine import CalamineWorkbook
+
+from lms.core.roles import SYSTEM
+from lms.reports.actions import refresh_public_figures
+from lms.reports.rules import FIGURES
+from tests.factories import Make
+from tests.reports.world import World
+
+NOON = datetime(2024, 5, 6, 4, 0, tzinfo=UTC)
+AT = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def programme(app: APIFlask, world: World) -> dict[str, Any]:
+    """2024: six people of KE, two each of UG, FR and EG, in a series whose name looks like a formula; refreshed."""
+    world.partner("KE")
+    series = world.series("=1+1")
+    lecture = world.lecture(series, NOON)
+    kenyans = [world.person("KE") for _n in range(6)]
+    world.attend(lecture, *kenyans, *(world.person(code) for code in ["UG", "FR", "EG"] for _n in range(2)))
+    world.enrol(series, *kenyans, at=NOON)
+    with app.app_context():
+        refresh_public_figures(by=SYSTEM, at=AT)
+    return {"series": series, "lecture": lecture}
+
+
+def test_impact_shows_the_figures(client: FlaskClient, programme: dict[str, Any]) -> None:
+    page = client.get("/impact").text
+    shown = dict(re.findall(r'data-testid="figure-([a-z_]+)" data-value="(\d+)"', " ".join(page.split())))
+    assert shown == {"sessions": "1", "participants": "12", "countries": "4", "partner_countries": "1"}
+    assert "As at 25 November 2026, 06:00 in Beijing." in page
+    assert "Kenya: 6 participants, partner" in page
+    assert "Uganda" not in page
+    assert "Other groups, together" in page
+    for name in shown:
+        assert f"/definitions#{name}" in page
+
+
+def test_impact_of_nothing_says_what_to_do(client: FlaskClient, world: World) -> None:
+    page = client.get("/impact").text
+    assert "No attendance has been counted yet" in page
+    assert "/series" in page
+
+
+def test_impact_lists_all_countries_on_demand(app: APIFlask, client: FlaskClient, world: World) -> None:
+    lecture = world.lecture(world.series(), NOON)
+    codes = ["KE", "UG", "TZ", "FR", "BR", "EG", "CN", "IN", "DE", "CL", "PE", "MX", "TR"]
+    world.attend(lecture, *(world.person(code) for code in codes for _n in range(5)))
+    with app.app_context():
+        refresh_public_figures(by=SYSTEM, at=AT)
+    first, whole = client.get("/impact").text, client.get("/impact?countries=all").text
+    assert "All 13</a>" in first
+    assert (
+        first.count('<td class="n" data-label="Attendances">'),
+        whole.count('<td class="n" data-label="Attendances">'),
+    ) == (12, 13)
+    assert "All 13</a>" not in whole
+
+
+def test_impact_as_csv(client: FlaskClient, programme: dict[str, Any]) -> None:
+    answer = client.get("/impact.csv?by=country")
+    assert answer.content_type == "text/csv; charset=utf-8"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="impact-by-country-2026-11-24.csv"'
+    lines = answer.get_data().decode("utf-8-sig").splitlines()
+    assert lines[0] == ",".join(["country", "country_name", *FIGURES])
+    assert lines[1] == "KE,Kenya,1,6,6,1,1,6,6.0,0"
+    assert lines[2] == 'other,"Other groups, together",1,6,6,3,0,0,6.0,0'
+    assert client.get("/impact.csv?by=planet").status_code == 404
+    wicked = client.get("/impact.csv?by=year").get_data().decode("utf-8-sig").splitlines()
+    assert wicked[1].startswith("2024,2024,1,12,")
+
+
+def test_definitions_have_an_anchor_each(client: FlaskClient, world: World) -> None:
+    page = client.get("/definitions").text
+    anchors = re.findall(r'<div id="([a-z_]+)">', page)
+    assert anchors[: len(FIGURES)] == list(FIGURES)
+    assert len(anchors) == len(set(anchors))
+
+
+def staff(client: FlaskClient, make: Make, *roles: Any, country: str = "KE") -> FlaskClient:
+    make.sign_in(client, make.person(country=country, roles=roles))
+    return client
+
+
+def test_reports_say_a_sentence(client: FlaskClient, make: Make, programme: dict[str, Any]) -> None:
+    staff(client, make, "reporter")
+    page = client.get("/admin/reports?figure=participants&rows=country&columns=year&from=2024-01-01&to=2024-12-31").text
+    assert "<b>12 participants</b> in 1 session, 1 January 2024 to 31 December 2024, of 4 countries" in page
+    assert "Participants by country and year" in page
+    row = re.search(r"<bdi>Kenya</bdi></th>(.*?)</tr>", page, re.DOTALL)
+    assert row is not None
+    assert re.findall(r">(\d+)</td>", row[1]) == ["6", "6"]
+    assert "As at" in page
+
+
+@pytest.mark.parametrize("rows", ["", "country", "region", "series", "year", "month", "sector", "source", "language"])
+def test_reports_by_everything(client: FlaskClient, make: Make, programme: dict[str, Any], rows: str) -> None:
+    staff(client, make, "administrator")
+    page = client.get(f"/admin/reports?figure=contact_hours&rows={rows}")
+    assert page.status_code == 200
+    assert "<b>12 contact hours</b> in 1 session, in all time, of 4 countries" in page.text
+
+
+def test_reports_keep_what_was_typed(client: FlaskClient, make: Make, programme: dict[str, Any]) -> None:
+    staff(client, make, "administrator")
+    page = client.get("/admin/reports?rows=year&from=2025-01-01&to=2024-01-01&partner=true")
+    assert page.status_code == 422
+    assert "The period ends before it begins." in page.text
+    assert 'value="2025-01-01"' in page.text
+    assert 'aria-invalid="true"' in page.text
+    assert '<option selected value="true">' in page.text
+    assert client.get("/admin/reports?from=2025-13-01").status_code == 422
+    assert client.get("/admin/reports?rows=year&columns=year").status_code == 422
+
+
+def test_a_focal_point_has_the_own_country(client: FlaskClient, make: Make, programme: dict[str, Any]) -> None:
+    staff(client, make, ("focal_point", "UG"), country="UG")
+    page = client.get("/admin/reports")
+    assert "<b>2 participants</b> in 1 session, in all time, of 1 country · Uganda" in page.text
+    assert "Kenya" not in page.text
+    assert client.get("/admin/reports?country=KE").status_code == 403
+    assert client.get("/admin/reports.csv?country=KE&rows=year").status_code == 403
+    assert client.get("/admin/reports.csv?rows=series").status_code == 200
+
+
+def test_reports_are_for_those_who_may(client: FlaskClient, make: Make, programme: dict[str, Any]) -> None:
+    assert client.get("/admin/reports").status_code == 302
+    staff(client, make, "instructor")
+    assert client.get("/admin/reports").status_code == 403
+    assert client.get("/admin/reports.csv").status_code == 403
+
+
+def test_reports_as_files(client: FlaskClient, make: Make, programme: dict[str, Any]) -> None:
+    staff(client, make, "administrator")
+    query = "rows=series&columns=year&figure=participants"
+    text = client.get(f"/admin/reports.csv?{query}").get_data().decode("utf-8-sig").splitlines()
+    assert text[0] == ",".join(["series", "series_name", "year", "year_name", *FIGURES])
+    assert text[1] == "'=1+1,Series =1+1,2024,2024,1,12,12,4,1,6,12.0,0"
+    body = client.get(f"/admin/reports.json?{query}").get_json()
+    assert body["groups"][0]["key"] == ["=1+1", "2024"]
+    answer = client.get(f"/admin/reports.xlsx?{query}")
+    assert answer.mimetype == "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    book = CalamineWorkbook.from_filelike(io.BytesIO(answer.get_data()))
+    sheet = book.get_sheet_by_index(0).to_python()
+    assert sheet[0] == ["series", "series_name", "year", "year_name", *FIGURES]
+    assert sheet[1] == ["'=1+1", "Series =1+1", "2024", "2024", 1, 12, 12, 4, 1, 6, 12, 0]
+    assert book.get_sheet_by_index(1).to_python()[1][:2] == ["by", "series,year"]
+    assert client.get(f"/admin/reports.exe?{query}").status_code == 404
