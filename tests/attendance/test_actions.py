@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from flask import current_app
+from sqlalchemy import event, func, select, update
 
 from lms.attendance import actions, queries
 from lms.attendance.models import AttendanceImport, Beat, Credit, Outcome, Presence, Source
@@ -433,3 +434,45 @@ def test_a_kept_file_is_published_once_or_left(scene: Scene) -> None:
         with pytest.raises(NotFound):
             queries.kept_import(public_id, by=scene.by)
     assert scene.counts() == (1, 1, 1)
+
+
+def test_the_queries_of_a_page_do_not_grow_with_its_rows(scene: Scene) -> None:
+    ada = scene.make.actor(scene.people["Ada"])
+    scene.publish(("ada@x.example", 0, 62))
+
+    ada_id, lecture_id = scene.people["Ada"].id, scene.lecture.id
+
+    def own() -> int:
+        return count_statements(lambda: queries.attendance_of_person(ada_id, by=ada))
+
+    def page() -> int:
+        return count_statements(lambda: queries.roster(lecture_id, by=scene.by, limit=50))
+
+    before = own(), page()
+    policy = queries.get_rostered_lecture(lecture_id, by=scene.by).policy_id
+    for _n in range(5):
+        scene.make.lecture(
+            scene.series, state="held", actual_start=START, actual_end=END, starts_at=START, policy_id=policy
+        )
+    for n in range(5):
+        person = scene.make.person(email=f"more{n}@x.example")
+        scene.make.enrolment(scene.series, person)
+        scene.publish((f"more{n}@x.example", 0, 62))
+    assert (own(), page()) == before
+
+
+def count_statements(work: Any) -> int:
+    """How many statements something sends to the database, from an empty session."""
+    sent: list[str] = []
+
+    def hear(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        sent.append(statement)
+
+    engine = db.engine
+    event.listen(engine, "before_cursor_execute", hear)
+    try:
+        with current_app.app_context():  # a session of its own, with nothing loaded
+            work()
+    finally:
+        event.remove(engine, "before_cursor_execute", hear)
+    return len(sent)

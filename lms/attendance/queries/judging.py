@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from lms.attendance import rules
-from lms.attendance.models import Credit, Outcome, Source
+from lms.attendance.models import Correction, Credit, Outcome, Source
 from lms.attendance.queries.evidence import (
     WHO,
     Seen,
@@ -97,16 +97,31 @@ class Judge:
     """Says for each of some people what the presence in one lecture amounts to, and in words."""
 
     def __init__(
-        self, lecture: Lecture, span: Span, person_ids: Collection[int], *, enrolled: set[int] | None = None
+        self,
+        span: Span,
+        minimum: int,
+        *,
+        counted: set[int],
+        corrections: Mapping[int, ByHand],
+        asides: Mapping[int, str],
     ) -> None:
-        self.lecture, self.span = lecture, span
-        self.minimum = min_percent_of(lecture)
-        self.held = is_held(lecture)
-        self.corrections = _by_hand(lecture.id, person_ids)
-        self.credits = _credits(lecture.id, person_ids) if self.held else {}
-        self.belonging = belonging(lecture) if enrolled is None else enrolled
-        outside = [person_id for person_id in person_ids if person_id not in self.belonging]
-        self.asides = _asides(lecture, outside)
+        self.span, self.minimum = span, minimum
+        self.counted, self.corrections, self.asides = counted, corrections, asides
+
+    @classmethod
+    def of(cls, lecture: Lecture, span: Span, person_ids: Collection[int]) -> Judge:
+        """One who knows all that decides about these people in one lecture."""
+        counted = belonging(lecture)
+        if is_held(lecture):
+            counted |= _credited(lecture.id, person_ids)
+        outside = [person_id for person_id in person_ids if person_id not in counted]
+        return cls(
+            span,
+            min_percent_of(lecture),
+            counted=counted,
+            corrections=by_hand(corrections_in(lecture.id, person_ids)),
+            asides=asides_of(lecture, outside),
+        )
 
     def row(self, person_id: int, seen: Sequence[Seen]) -> dict[str, Any]:
         """The fields of a row that are derived."""
@@ -114,7 +129,7 @@ class Judge:
             seen, start=self.span.start, end=self.span.start + self.span.length_ms, min_percent=self.minimum
         )
         by_hand = self.corrections.get(person_id)
-        counted = by_hand is not None or person_id in self.credits or person_id in self.belonging
+        counted = by_hand is not None or person_id in self.counted
         decided = summed.outcome if counted else Outcome.ABSENT
         if by_hand is not None:
             decided = by_hand.outcome
@@ -145,19 +160,19 @@ class Judge:
         }
 
 
-def _by_hand(lecture_id: int, person_ids: Collection[int]) -> dict[int, ByHand]:
-    corrections = corrections_in(lecture_id, person_ids)
+def by_hand(corrections: Mapping[int, Correction]) -> dict[int, ByHand]:
+    """Corrections with the names of those who made them, under the same keys."""
     makers = {one.by_person_id for one in corrections.values() if one.by_person_id is not None}
     names: dict[int, str] = {}
     if makers:
         names = dict(db.session.execute(select(Person.id, Person.full_name).where(Person.id.in_(makers))).all())
     return {
-        person_id: ByHand(one.outcome, one.reason, names.get(one.by_person_id or 0), one.made_at)
-        for person_id, one in corrections.items()
+        key: ByHand(one.outcome, one.reason, names.get(one.by_person_id or 0), one.made_at)
+        for key, one in corrections.items()
     }
 
 
-def _credits(lecture_id: int, person_ids: Collection[int]) -> set[int]:
+def _credited(lecture_id: int, person_ids: Collection[int]) -> set[int]:
     found: set[int] = set()
     for people in pieces(person_ids):
         query = select(Credit.person_id).where(Credit.lecture_id == lecture_id, Credit.person_id.in_(people))
@@ -165,7 +180,7 @@ def _credits(lecture_id: int, person_ids: Collection[int]) -> set[int]:
     return found
 
 
-def _asides(lecture: Lecture, person_ids: Collection[int]) -> dict[int, str]:
+def asides_of(lecture: Lecture, person_ids: Collection[int]) -> dict[int, str]:
     """Why the presence of people who are not enrolled is not counted."""
     if not person_ids:
         return {}

@@ -9,10 +9,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from lms.attendance.models import Beat, Correction, Credit, Join, Outcome, Presence
-from lms.attendance.queries.evidence import lectures_with_evidence, seen_in, span_of
-from lms.attendance.queries.judging import Judge, Reckoning
-from lms.catalogue.models import Lecture, LectureState
+from lms.attendance.models import Beat, Correction, Credit, Join, Outcome, Presence, Source
+from lms.attendance.queries.evidence import Seen, lectures_with_evidence, span_of
+from lms.attendance.queries.judging import Judge, Reckoning, asides_of, by_hand
+from lms.attendance.rules import seen_by_beats
+from lms.catalogue.models import Lecture, LectureState, Policy
+from lms.catalogue.queries import current_policies
 from lms.core import clock
 from lms.core.db import db
 from lms.core.errors import NotFound
@@ -55,23 +57,64 @@ def attendance_of_person(person_id: int, *, by: Actor, series_id: int | None = N
     )
     if series_id is not None:
         query = query.where(Lecture.series_id == series_id)
+    lectures = list(db.session.scalars(query).unique())
     places = _places(rows)
+    expected_in = {one.id for one in lectures if any(place.covers(one) for place in places.get(one.series_id, []))}
+    shown = [one for one in lectures if one.id in seen_ids or one.id in expected_in]
+    ids = [one.id for one in shown]
+    seen = _seen_by_lecture(rows, ids)
+    corrections = by_hand(_corrections_by_lecture(rows, ids))
+    credited = set(
+        db.session.scalars(select(Credit.lecture_id).where(Credit.person_id.in_(rows), Credit.lecture_id.in_(ids)))
+    )
+    policies = list(db.session.scalars(select(Policy).where(Policy.id.in_({one.policy_id for one in shown}))))
+    minimums = {policy.id: policy.min_percent for policy in policies}
+    current = current_policies({one.series_id for one in shown if one.policy_id not in minimums})
     found = []
-    for lecture in db.session.scalars(query).unique():
-        own = places.get(lecture.series_id, [])
-        expected_then = any(place.covers(lecture) for place in own)
-        if lecture.id in seen_ids or expected_then:
-            enrolled = {person_id} if expected_then or any(place.until is None for place in own) else set()
-            found.append(_of_lecture(lecture, person_id, enrolled))
+    for one in shown:
+        now_in = any(place.until is None for place in places.get(one.series_id, []))
+        counts = one.id in expected_in or one.id in credited or now_in
+        judge = Judge(
+            span_of(one),
+            minimums.get(one.policy_id or 0) or current[one.series_id].min_percent,
+            counted={person_id} if counts else set(),
+            corrections={person_id: corrections[one.id]} if one.id in corrections else {},
+            asides={} if counts else asides_of(one, [person_id]),
+        )
+        fields = judge.row(person_id, seen.get(one.id, []))
+        found.append(PersonAttendance(lecture_id=one.id, series_id=one.series_id, title=one.title, **fields))
     return found
 
 
-def _of_lecture(lecture: Lecture, person_id: int, enrolled: set[int]) -> PersonAttendance:
-    span = span_of(lecture)
-    judge = Judge(lecture, span, [person_id], enrolled=enrolled)
-    seen = seen_in(lecture, [person_id]).get(person_id, [])
-    fields = judge.row(person_id, seen)
-    return PersonAttendance(lecture_id=lecture.id, series_id=lecture.series_id, title=lecture.title, **fields)
+def _seen_by_lecture(rows: list[int], lecture_ids: list[int]) -> dict[int, list[Seen]]:
+    found: dict[int, list[Seen]] = {}
+    query = select(Presence.lecture_id, Presence.joined_ms, Presence.left_ms, Presence.source)
+    for lecture_id, joined, left, source in db.session.execute(
+        query.where(Presence.person_id.in_(rows), Presence.lecture_id.in_(lecture_ids))
+    ):
+        found.setdefault(lecture_id, []).append((joined, left, source))
+    beats = (
+        select(Join.lecture_id, Join.joined_ms, Join.beat_seconds, Beat.received_ms)
+        .join(Beat, Beat.join_id == Join.id)
+        .where(Join.person_id.in_(rows), Join.lecture_id.in_(lecture_ids))
+    )
+    for lecture_id, joined, beat, received in db.session.execute(beats):
+        for interval in seen_by_beats([received], beat_seconds=beat, joined_ms=joined):
+            found.setdefault(lecture_id, []).append((*interval, Source.LIVE))
+    return found
+
+
+def _corrections_by_lecture(rows: list[int], lecture_ids: list[int]) -> dict[int, Correction]:
+    query = (
+        select(Correction)
+        .where(
+            Correction.person_id.in_(rows),
+            Correction.lecture_id.in_(lecture_ids),
+            Correction.withdrawn_at.is_(None),
+        )
+        .order_by(Correction.id)
+    )
+    return {one.lecture_id: one for one in db.session.scalars(query)}
 
 
 @dataclass(frozen=True)
