@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -14,6 +14,7 @@ from sqlalchemy import event
 
 from lms.attendance.models import Presence, Source
 from lms.catalogue.models import Lecture, LectureState, Series
+from lms.catalogue.queries import current_policy
 from lms.core import clock
 from lms.core.db import action, db
 from lms.people.models import Person
@@ -48,12 +49,18 @@ class World:
         self.make.sign_in(client, person)
         return client
 
+    def policy_of(self, series: Series) -> int:
+        """The policy a lecture of this series is held under."""
+        with self.make.app.app_context():
+            return current_policy(series.id).id
+
     def hold(self, days_ago: int, title: str, **columns: object) -> Lecture:
         """A lecture of 90 minutes that was held so many days ago."""
         start = self.at - timedelta(days=days_ago)
         lecture = self.make.lecture(
             self.series,
             title=title,
+            policy_id=self.policy_of(self.series),
             starts_at=start,
             actual_start=start,
             actual_end=start + 90 * MINUTE,
@@ -129,8 +136,11 @@ def world(app: APIFlask, make: Make, now: datetime) -> World:
     return world
 
 
+CountQueries = Callable[[], AbstractContextManager[list[str]]]
+
+
 @pytest.fixture
-def count_queries(app: APIFlask) -> object:
+def count_queries(app: APIFlask) -> CountQueries:
     """A context manager that counts the statements within it."""
 
     @contextmanager

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from time import monotonic
 from typing import Any
 
-from flask import Blueprint, current_app, has_request_context
+from flask import Blueprint, current_app, g, has_request_context
 from flask_babel import get_locale
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -19,6 +20,8 @@ LIVE_SECONDS = 10
 
 _KEY = "lms.desks.live"
 
+Live = tuple[int, str, datetime | None]
+
 
 def reader_locale() -> str:
     """The language of the page."""
@@ -28,9 +31,15 @@ def reader_locale() -> str:
 @bp.app_context_processor
 def live_lectures() -> dict[str, Any]:
     """`live_lectures` for the bar on top of every page: (id, title, actual start) of public live lectures."""
-    if not has_request_context():
+    if not has_request_context():  # mail is rendered outside of a request
         return {}
-    known: tuple[float, list[tuple[Any, ...]]] = current_app.extensions.get(_KEY, (0.0, []))
+    if "live_lectures" not in g:
+        g.live_lectures = _live()
+    return {"live_lectures": g.live_lectures}
+
+
+def _live() -> list[Live]:
+    known: tuple[float, list[Live]] = current_app.extensions.get(_KEY, (0.0, []))
     if known[0] <= monotonic() or current_app.testing:
         try:
             rows = [(one.id, one.title, one.actual_start) for one in list_live(by=ANONYMOUS)]
@@ -38,4 +47,4 @@ def live_lectures() -> dict[str, Any]:
             rows = []  # a page that says what went wrong is also written while the database is away
         known = (monotonic() + LIVE_SECONDS, rows)
         current_app.extensions[_KEY] = known
-    return {"live_lectures": known[1]}
+    return known[1]

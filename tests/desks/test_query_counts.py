@@ -1,0 +1,75 @@
+"""No page asks the database more because there is more: the numbers are pinned, with little and with much."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from lms.catalogue.models import LectureState
+from lms.core.roles import SYSTEM
+from lms.people.models import Person
+from lms.reports.actions import refresh_public_figures
+from tests.desks.conftest import CountQueries, World
+
+
+def grow(world: World) -> None:
+    """Ten more series with the same people, three lectures in each, and four more lectures in the first series."""
+    for number in range(4):
+        held = world.hold(40 + number, f"Earlier {number}")
+        world.be_there(held, world.trainee, (0, 70))
+        world.make.lecture(
+            world.series, starts_at=world.at + timedelta(days=30 + number), instructors=[world.instructor]
+        )
+    for number in range(10):
+        series = world.make.series(instructors=[world.instructor], policy={"certificate": "participation"})
+        world.make.enrolment(series, world.trainee, at=world.at - timedelta(days=90))
+        world.make.enrolment(series, world.make.person())
+        began = world.at - timedelta(days=50, hours=number * 3)
+        held = world.make.lecture(
+            series,
+            starts_at=began,
+            actual_start=began,
+            actual_end=began + timedelta(minutes=90),
+            policy_id=world.policy_of(series),
+            state=LectureState.HELD,
+            instructors=[world.instructor],
+            at=began - timedelta(days=1),
+        )
+        world.be_there(held, world.trainee, (0, 80))
+        for days in (20, 21):
+            starts = world.at + timedelta(days=days, hours=number * 3)
+            world.make.lecture(series, starts_at=starts, instructors=[world.instructor])
+
+
+@pytest.mark.parametrize(
+    ("path", "who", "expected"),
+    [
+        ("/", None, 25),
+        ("/series/cross-border", None, 14),
+        ("/series/cross-border", "trainee", 32),
+        ("/me", "trainee", 27),
+        ("/teach", "instructor", 16),
+        ("/country", "focal_point", 32),
+        ("/admin", "administrator", 27),
+    ],
+)
+def test_pages_ask_as_often_for_much_as_for_little(
+    world: World, count_queries: CountQueries, path: str, who: str | None, expected: int
+) -> None:
+    people: dict[str, Person] = {
+        "trainee": world.trainee,
+        "instructor": world.instructor,
+        "focal_point": world.make.person("Peter Mutua", roles=[("focal_point", "KE")]),
+        "administrator": world.make.person("Zhou Anran", roles=["administrator"]),
+    }
+    with world.make.app.app_context():
+        refresh_public_figures(by=SYSTEM, at=world.at)
+    client = world.signed_in(people[who]) if who else world.make.app.test_client()
+    assert client.get(path).status_code == 200  # whatever is read once a process
+    with count_queries() as little:
+        client.get(path)
+    grow(world)
+    with count_queries() as much:
+        client.get(path)
+    assert (len(little), len(much)) == (expected, expected)
