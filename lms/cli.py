@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -307,6 +308,27 @@ def report_verify() -> None:
             click.echo(f"by {what}: {'agrees' if not found else f'{len(found)} figures differ'}")
     if wrong:
         raise click.ClickException(f"{wrong} figures differ from the rows")
+
+
+@lms.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True)
+@click.option("--people", type=int, default=None, help="How many people register; fewer are built sooner.")
+@click.option("--keep", is_flag=True, help="Serve an existing demonstration even when it is older than a day.")
+def demo(host: str, port: int, people: int | None, keep: bool) -> None:
+    """Builds the demonstration programme in a data folder of its own, and serves it."""
+    from lms.demo.build import ensure
+    from lms.serve import run
+
+    overrides = {"database_url": ""}
+    if not os.environ.get("LMS_DATA"):
+        overrides["data"] = "var/demonstration"
+    if not os.environ.get("LMS_BASE_URL"):
+        overrides["base_url"] = f"http://127.0.0.1:{port}"
+    config = Config.load(None, **overrides)
+    ensure(create_app, config, people=people, keep=keep, now=clock.now(), say=click.echo)
+    click.echo(f"Serving at http://{host}:{port} – sign in as admin@, instructor@, focal.ke@ or trainee@demo.test")
+    run(config, host=host, port=port)
 
 
 def main() -> None:

@@ -20,8 +20,8 @@ FULL_SCALE = 126_000
 FEWEST = 400
 """Fewer cannot fill 80 countries and 28 series."""
 
-CERTIFIED_SCRIPTS = frozenset({"Latn", "Cyrl", "Arab"})
-"""Native names in certified series keep to scripts that the default fonts of certificates have."""
+LARGE_FONTS_ONLY = frozenset({"Hans"})
+"""Scripts that the default fonts of certificates lack: no native name in a certified series is written in them."""
 
 _RETURNING = 0.17  # share of a series' people who have been in an earlier one
 _SECTORS = ("government", "business", "academia", "civil_society", "other")
@@ -148,7 +148,9 @@ def _returning(
     pools = [by_country[code] for code in plan.audience or by_country if by_country[code]]
     pool = [index for pool in pools for index in pool]
     if plan.certificate is not None:
-        pool = [index for index in pool if not members[index].native_name or members[index].script in CERTIFIED_SCRIPTS]
+        pool = [
+            index for index in pool if not members[index].native_name or members[index].script not in LARGE_FONTS_ONLY
+        ]
     return random.sample(pool, min(wanted, len(pool)))
 
 
@@ -189,7 +191,7 @@ class _Maker:
         organisation, host = offices[int(rand() * len(offices))]
         titles = self.titles[sector, language]
         native = name.native
-        if native and (rand() < 0.25 or (certified and script not in CERTIFIED_SCRIPTS)):
+        if native and (rand() < 0.25 or (certified and script in LARGE_FONTS_ONLY)):
             native = ""
         address = f"{name.address}@{host}.example"
         number = self.taken.get(address, 0) + 1

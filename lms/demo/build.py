@@ -1,0 +1,327 @@
+"""Builds the demonstration: the files of `generate`, taken in through the same imports that real files use."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+from flask import Flask
+from flask_migrate import upgrade
+
+from lms.attendance.actions import open_join, publish_attendance, record_beat, stage_attendance
+from lms.attendance.rules import BEAT_SECONDS
+from lms.catalogue.actions import (
+    LectureDraft,
+    PolicyDraft,
+    SeriesDraft,
+    cancel_lecture,
+    create_series,
+    end_lecture,
+    postpone_lecture,
+    schedule_lecture,
+    start_lecture,
+)
+from lms.catalogue.models import Admission, CertificateKind, LectureState, Visibility
+from lms.certificates.actions import issue_certificates
+from lms.config import Config
+from lms.core import jobs
+from lms.core.db import action, db
+from lms.core.errors import Invalid
+from lms.core.roles import SYSTEM, Role
+from lms.demo.crowd import FEWEST, FULL_SCALE
+from lms.demo.folder import Mark, find_mark, replaced, set_mark
+from lms.demo.generate import SEED, Demonstration, LectureFile
+from lms.demo.programme import InstructorPlan, LecturePlan, SeriesPlan, load_instructors, load_partners
+from lms.enrolment.actions import publish_enrolments
+from lms.enrolment.queries import enrolled_ids
+from lms.people.actions import (
+    DemoAccount,
+    create_person,
+    declare_partners,
+    grant_role,
+    load_countries,
+    set_demo_accounts,
+    stage_people,
+)
+from lms.reports.actions import refresh_public_figures
+
+LIVE_AUDIENCE = 60
+"""How many stand in the room of the live lecture when the demonstration is built."""
+BEFORE_FIRST = timedelta(days=14)
+"""How long before its first lecture a series' file of enrolments is taken."""
+
+ACCOUNTS = (
+    DemoAccount("admin@demo.test", "Zhou Anran", "CN", (Role.ADMINISTRATOR,), time_zone="Asia/Shanghai"),
+    DemoAccount("instructor@demo.test", "Lin Yuhan", "CN", (Role.INSTRUCTOR,), time_zone="Asia/Shanghai"),
+    DemoAccount(
+        "focal.ke@demo.test", "Peter Mutua Kilonzo", "KE", (Role.FOCAL_POINT,), "KE", time_zone="Africa/Nairobi"
+    ),
+    DemoAccount("trainee@demo.test", "Achieng Odhiambo", "KE", time_zone="Africa/Nairobi"),
+)
+
+Say = Callable[[str], None]
+
+
+class Progress:
+    """One line a phase: what is done, how much of it, and how long it took."""
+
+    def __init__(self, say: Say, *, rewrite: bool) -> None:
+        self.say = say
+        self.rewrite = rewrite
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[Callable[[int, int], None]]:
+        """Times a phase; what is yielded tells how far it is, shown only where a line can be rewritten."""
+        began = time.monotonic()
+        counted = ""
+
+        def tell(done: int, total: int) -> None:
+            nonlocal counted
+            counted = f" {total:,}"
+            if self.rewrite:
+                sys.stdout.write(f"\r  {name}: {done:,} of {total:,}\x1b[K")
+                sys.stdout.flush()
+
+        yield tell
+        if self.rewrite:
+            sys.stdout.write("\r\x1b[K")
+        self.say(f"  {name}:{counted} done in {time.monotonic() - began:.1f} s")
+
+
+def build(make_app: Callable[[Config], Flask], folder: Path, people: int, *, now: datetime, progress: Progress) -> None:
+    """Builds the demonstration in `folder`, in place of the one that is there; interrupted, it leaves no trace.
+
+    `now` is the moment that the programme is arranged around. Raises ValueError for too few people.
+    """
+    demonstration = Demonstration(now, people)
+    with replaced(folder) as building:
+        config = Config.load(data=str(building), database_url="")
+        app = make_app(config)
+        with app.app_context():
+            try:
+                _fill(demonstration, progress)
+            finally:
+                db.session.remove()
+                db.engine.dispose()
+        set_mark(config, Mark(now, people))
+
+
+def _fill(demonstration: Demonstration, progress: Progress) -> None:
+    now = demonstration.now
+    with progress.phase("Database, countries and partners"):
+        upgrade()
+        prepare(demonstration)
+    with progress.phase("Names and habits of invented people") as tell:
+        tell(len(demonstration.crowd.members), len(demonstration.crowd.members))
+    take_in(demonstration, progress)
+    with progress.phase("Public figures"):
+        refresh_public_figures(by=SYSTEM, at=now)
+
+
+def prepare(demonstration: Demonstration) -> None:
+    """Countries, partners, and everybody who does not come by a file."""
+    began = min(lecture.starts_at for plan in demonstration.series for lecture in plan.lectures) - timedelta(days=90)
+    began = began.astimezone(UTC)
+    load_countries(by=SYSTEM, at=began)
+    declare_partners([(code, since, None) for code, since in load_partners().items()], by=SYSTEM, at=began)
+    instructors = load_instructors()
+    set_demo_accounts(ACCOUNTS, by=SYSTEM, at=began)
+    _make_instructors(instructors, at=began)
+
+
+@action
+def _make_instructors(instructors: Sequence[InstructorPlan], *, at: datetime) -> None:
+    own = {account.email for account in ACCOUNTS}
+    for plan in instructors:
+        if plan.email in own:
+            continue
+        person = create_person(
+            full_name=plan.full_name,
+            email=plan.email,
+            country_code=plan.country,
+            native_name=plan.native_name,
+            gender=plan.gender,
+            sector=plan.sector,
+            organisation=plan.organisation,
+            job_title=plan.job_title,
+            by=SYSTEM,
+            at=at,
+        )
+        grant_role(person.public_id, Role.INSTRUCTOR, by=SYSTEM, at=at)
+
+
+def take_in(demonstration: Demonstration, progress: Progress) -> None:
+    """The programme and all files: series, lectures, enrolments, attendance, certificates."""
+    addresses = {plan.key: plan.email for plan in load_instructors()}
+    series_ids: dict[str, int] = {}
+    lecture_ids: dict[tuple[str, int], int] = {}
+    with progress.phase("Series and lectures"):
+        for plan in demonstration.series:
+            at = opened_at(plan, demonstration.now)
+            series_ids[plan.slug] = create_series(_series_draft(plan, demonstration, addresses), by=SYSTEM, at=at).id
+            for lecture in plan.lectures:
+                lecture_ids[plan.slug, lecture.number] = _schedule(plan, lecture, addresses, at=at)
+    with progress.phase("Enrolments") as tell:
+        _enrol(demonstration, series_ids, tell)
+    with progress.phase("Attendance") as tell:
+        _attend(demonstration, lecture_ids, tell)
+    with progress.phase("Lecture that is live"):
+        _go_live(demonstration, series_ids, lecture_ids)
+    with progress.phase("Certificates") as tell:
+        _certify(demonstration, series_ids, tell)
+
+
+def opened_at(plan: SeriesPlan, now: datetime) -> datetime:
+    """When a series was put on the programme: well before its first lecture, and before now."""
+    first = min((lecture.starts_at.astimezone(UTC) for lecture in plan.lectures), default=now)
+    return min(first, now) - 2 * BEFORE_FIRST
+
+
+def _series_draft(plan: SeriesPlan, demonstration: Demonstration, addresses: dict[str, str]) -> SeriesDraft:
+    days = [lecture.local_start.date() for lecture in plan.lectures if lecture.state not in ("postponed", "draft")]
+    return SeriesDraft(
+        slug=plan.slug,
+        title=plan.title,
+        description=plan.description,
+        language=plan.language,
+        visibility=Visibility(plan.visibility),
+        admission=Admission(plan.admission),
+        starts_on=min(days, default=None),
+        ends_on=max(days, default=None),
+        capacity=demonstration.capacity(plan),
+        instructors=tuple(addresses[key] for key in plan.instructors),
+        policy=PolicyDraft(
+            min_lectures_percent=plan.min_lectures_percent,
+            replay_days=plan.replay_days,
+            certificate=CertificateKind(plan.certificate) if plan.certificate else None,
+        ),
+    )
+
+
+def _schedule(plan: SeriesPlan, lecture: LecturePlan, addresses: dict[str, str], *, at: datetime) -> int:
+    past = lecture.state == "held"
+    place = f"{plan.slug}/{lecture.number}"
+    draft = LectureDraft(
+        title=lecture.title,
+        abstract=lecture.abstract,
+        starts_at=lecture.local_start,
+        time_zone=lecture.time_zone,
+        duration_minutes=lecture.minutes,
+        language=lecture.language,
+        interpretation=lecture.interpretation,
+        instructors=tuple(addresses[key] for key in lecture.instructors),
+        join_url=f"https://meet.lectures.example/{place}",
+        recording_url=f"https://recordings.lectures.example/{place}" if past else None,
+        materials=({"title": "Slides (PDF)", "url": f"https://files.lectures.example/{place}.pdf"},) if past else (),
+        state=LectureState.DRAFT if lecture.state == "draft" else LectureState.SCHEDULED,
+    )
+    made = schedule_lecture(plan.slug, draft, by=SYSTEM, at=at)
+    lecture_id = made.id
+    # Told to nobody: the enrolments come afterwards
+    if lecture.state == "cancelled":
+        cancel_lecture(lecture_id, reason=lecture.abstract, by=SYSTEM, at=at)
+    elif lecture.state == "postponed":
+        postpone_lecture(lecture_id, by=SYSTEM, at=at)
+    return lecture_id
+
+
+def _enrol(demonstration: Demonstration, series_ids: dict[str, int], tell: Callable[[int, int], None]) -> None:
+    total = sum(len(demonstration.enrolled(plan)) for plan in demonstration.series)
+    done = 0
+    for plan in demonstration.series:
+        enrolled = len(demonstration.enrolled(plan))
+        if not enrolled:
+            continue
+        staged = stage_people(demonstration.people_file(plan))
+        at = opened_at(plan, demonstration.now) + BEFORE_FIRST
+        publish_enrolments(series_ids[plan.slug], staged, skip_bad_rows=False, by=SYSTEM, at=at)
+        done += enrolled
+        tell(done, total)
+
+
+def _attend(
+    demonstration: Demonstration, lecture_ids: dict[tuple[str, int], int], tell: Callable[[int, int], None]
+) -> None:
+    files: list[LectureFile] = []
+    for plan in demonstration.series:
+        for file in demonstration.attendance_files(plan):
+            lecture_id = lecture_ids[plan.slug, file.lecture.number]
+            start_lecture(lecture_id, by=SYSTEM, at=file.start)
+            end_lecture(lecture_id, by=SYSTEM, at=file.end)
+            files.append(file)
+    jobs.run_due(at=demonstration.now)  # counts that were asked for at each end: there is no evidence yet
+    for done, file in enumerate(files, 1):
+        lecture_id = lecture_ids[file.lecture.series, file.lecture.number]
+        name = f"{file.lecture.series}-{file.lecture.number}.csv"
+        staged = stage_attendance(lecture_id, file.content, file_name=name, by=SYSTEM)
+        publish_attendance(staged, by=SYSTEM, at=file.end + timedelta(hours=1))
+        tell(done, len(files))
+
+
+@action
+def _go_live(demonstration: Demonstration, series_ids: dict[str, int], lecture_ids: dict[tuple[str, int], int]) -> None:
+    """Starts the lecture of now, with some people in its room who have been there for a while."""
+    random = Random(f"{SEED}:live")  # noqa: S311  invented, not a secret
+    now = demonstration.now
+    guests = {guest.email for guest in demonstration.guests}
+    for plan in demonstration.series:
+        for lecture in plan.lectures:
+            if lecture.state != "live":
+                continue
+            lecture_id = lecture_ids[plan.slug, lecture.number]
+            began = lecture.starts_at.astimezone(UTC) + timedelta(seconds=40)
+            start_lecture(lecture_id, by=SYSTEM, at=now, started_at=began)
+            waiting = sorted(enrolled_ids(series_ids[plan.slug]))[: -len(guests)]
+            for person_id in random.sample(waiting, min(LIVE_AUDIENCE, len(waiting))):
+                _stay(lecture_id, person_id, began + timedelta(seconds=int(420 * random.random())), now)
+
+
+def _stay(lecture_id: int, person_id: int, joined: datetime, until: datetime) -> None:
+    join = open_join(lecture_id, person_id, by=SYSTEM, at=joined)
+    for seq in range(1, (until - joined) // timedelta(seconds=BEAT_SECONDS) + 1):
+        record_beat(join.id, seq, at=joined + seq * timedelta(seconds=BEAT_SECONDS))
+
+
+def _certify(demonstration: Demonstration, series_ids: dict[str, int], tell: Callable[[int, int], None]) -> None:
+    issued = 0
+    for plan in demonstration.series:
+        if plan.issue:
+            last = max(lecture.starts_at.astimezone(UTC) for lecture in plan.lectures)
+            result = issue_certificates(series_ids[plan.slug], by=SYSTEM, at=last + timedelta(days=8))
+            issued += result["issued"]
+            tell(issued, issued)
+
+
+def ensure(
+    make_app: Callable[[Config], Flask], config: Config, *, people: int | None, keep: bool, now: datetime, say: Say
+) -> None:
+    """Sees to it that the data folder holds a demonstration: as it is, or built where there is none.
+
+    One older than a day is built anew, unless it is to be kept. Raises Refused for a folder with other data,
+    Invalid for too few people.
+    """
+    if people is not None and people < FEWEST:
+        raise Invalid("people", f"The demonstration needs {FEWEST} people or more.")
+    mark = find_mark(config)
+    if mark is not None and mark.is_stale(now) and not keep:
+        say(f"The demonstration in {config.folder} is older than a day: it is built anew (KEEP=1 leaves it).")
+        mark = None
+    if mark is None:
+        wanted = people or FULL_SCALE
+        say(f"Building the demonstration with {wanted:,} people in {config.folder}")
+        began = time.monotonic()
+        build(make_app, config.folder, wanted, now=now, progress=Progress(say, rewrite=sys.stdout.isatty()))
+        say(f"Built in {time.monotonic() - began:.0f} s.")
+        return
+    say(f"The demonstration in {config.folder} is served as it is, with {mark.people:,} people.")
+    if people not in (None, mark.people):
+        say(f"To have {people:,} people instead, delete that folder or name another with LMS_DATA.")
+    with make_app(config).app_context():
+        upgrade()
+        db.session.remove()
+        db.engine.dispose()

@@ -1,0 +1,90 @@
+"""The data folder of a demonstration: whose it is, how old, and how a new one takes its place whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from lms.config import Config
+from lms.core.errors import Refused
+from lms.core.words import _
+
+STALE_AFTER = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What the mark in a demonstration's data folder says: when it was built, and for how many people."""
+
+    built_at: datetime
+    people: int
+
+    def is_stale(self, now: datetime) -> bool:
+        """Whether it is older than a day, so that what is live and to come has passed by."""
+        return now - self.built_at > STALE_AFTER
+
+
+def find_mark(config: Config) -> Mark | None:
+    """The mark of a demonstration, or None where there is none yet.
+
+    Raises Refused for a folder that holds something else: a demonstration is never built over real data.
+    """
+    try:
+        content = json.loads(config.demonstration_mark.read_text(encoding="utf-8"))
+        return Mark(datetime.fromisoformat(content["built_at"]), int(content["people"]))
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (ValueError, KeyError) as error:
+        raise Refused(_("%(path)s cannot be read; delete it or the folder.", path=config.demonstration_mark)) from error
+    if config.folder.exists() and (not config.folder.is_dir() or any(config.folder.iterdir())):
+        raise Refused(
+            _("%(folder)s holds something that is no demonstration; name another with LMS_DATA.", folder=config.folder)
+        )
+    return None
+
+
+def set_mark(config: Config, mark: Mark) -> None:
+    """Marks a data folder as a demonstration."""
+    content = {"built_at": mark.built_at.isoformat(), "people": mark.people}
+    config.demonstration_mark.write_text(json.dumps(content) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def replaced(folder: Path) -> Iterator[Path]:
+    """A new folder beside `folder` to build in; it takes the place of the old one at the end, or leaves no trace.
+
+    What an interrupted building left behind is cleared first.
+    """
+    building = folder.with_name(f".{folder.name}.building")
+    former = folder.with_name(f".{folder.name}.former")
+    if former.exists() and not folder.exists():
+        former.rename(folder)  # stopped between the two renamings
+    for left in (building, former):
+        shutil.rmtree(left, ignore_errors=True)
+    building.mkdir(parents=True)
+    try:
+        yield building
+        _sync(building)
+        if folder.exists():
+            folder.rename(former)
+        building.rename(folder)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+        if folder.exists():
+            shutil.rmtree(former, ignore_errors=True)
+
+
+def _sync(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)

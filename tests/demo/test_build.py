@@ -1,0 +1,249 @@
+"""A small demonstration, built through the real imports on SQLite, and its figures against an independent count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from apiflask import APIFlask
+from sqlalchemy import func, select
+
+from lms.app import create_app
+from lms.attendance.actions import publish_attendance, stage_attendance
+from lms.attendance.models import Beat, Credit, Outcome
+from lms.attendance.queries.evidence import viewers
+from lms.catalogue.models import Lecture, LectureInstructor, LectureState, Series
+from lms.certificates.actions import issue_certificates
+from lms.certificates.models import Award, Certificate
+from lms.config import Config
+from lms.core import clock
+from lms.core.db import db
+from lms.core.errors import Invalid, Refused
+from lms.core.jobs import Job, JobState
+from lms.core.outbox import OutboxMail
+from lms.core.resources import resource
+from lms.core.roles import SYSTEM, Role
+from lms.demo.build import Progress, build, ensure
+from lms.demo.folder import Mark, find_mark, set_mark
+from lms.demo.generate import Demonstration
+from lms.enrolment.actions import publish_enrolments
+from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.people.actions import check_password, stage_people
+from lms.people.models import Person
+from lms.people.queries import find_person_by_email, load_actor
+from lms.reports.queries import public_totals, totals
+from lms.reports.rules import Slice
+from tests.demo.counting import attended_in
+
+PEOPLE = 2000
+
+
+@pytest.fixture(scope="module")
+def said() -> list[str]:
+    """What the building printed."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def now() -> datetime:
+    """The moment the demonstration is built at."""
+    return clock.now()
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, said: list[str], now: datetime) -> APIFlask:
+    """An application on a demonstration that was built for it."""
+    folder = tmp_path_factory.mktemp("data") / "demonstration"
+    build(create_app, folder, PEOPLE, now=now, progress=Progress(said.append, rewrite=False))
+    return create_app(Config.load({}, data=str(folder)))
+
+
+@pytest.fixture
+def context(built: APIFlask) -> Iterator[None]:
+    with built.app_context():
+        yield
+
+
+@pytest.mark.usefixtures("context")
+def test_headline_figures_are_those_of_an_independent_count(now: datetime) -> None:
+    demonstration = Demonstration(now, PEOPLE)
+    people: set[str] = set()
+    attendances = 0
+    for series in demonstration.series:
+        for file in demonstration.attendance_files(series):
+            attended = attended_in(file)
+            attendances += len(attended)
+            people |= attended
+
+    figures = totals(Slice(), by=SYSTEM, at=now)
+
+    assert figures.sessions == 108
+    assert figures.participants == len(people)
+    assert figures.attendances == attendances
+    assert figures.countries == 80
+    assert figures.partner_countries == 36
+    assert figures.registrations == sum(len(demonstration.enrolled(series)) for series in demonstration.series)
+    assert figures.certificates == db.session.scalar(select(func.count()).select_from(Award))
+    assert public_totals(at=now) == figures
+
+
+@pytest.mark.usefixtures("context")
+def test_each_account_signs_in_with_its_role(now: datetime) -> None:
+    roles = {
+        "admin@demo.test": {Role.ADMINISTRATOR},
+        "instructor@demo.test": {Role.INSTRUCTOR},
+        "focal.ke@demo.test": {Role.FOCAL_POINT},
+        "trainee@demo.test": set(),
+    }
+
+    for email, expected in roles.items():
+        person_id = check_password(email, "demo-only", demonstration=True, at=now)
+        actor = load_actor(person_id, now)
+        assert actor is not None
+        assert actor.roles == expected
+
+
+@pytest.mark.usefixtures("context")
+def test_one_lecture_is_live_with_people_in_its_room(now: datetime) -> None:
+    live = db.session.scalars(select(Lecture).where(Lecture.state == LectureState.LIVE)).one()
+    taught = db.session.scalars(
+        select(LectureInstructor.person_id).where(LectureInstructor.lecture_id == live.id)
+    ).all()
+    instructor = find_person_by_email("instructor@demo.test")
+
+    assert instructor is not None
+    assert instructor.id not in taught
+    assert viewers(live.id, clock.to_ms(now)) == 60
+    assert db.session.scalar(select(func.count()).select_from(Beat)) > 60
+
+
+@pytest.mark.usefixtures("context")
+def test_the_instructor_lectures_but_not_within_six_hours(now: datetime) -> None:
+    instructor = find_person_by_email("instructor@demo.test")
+    assert instructor is not None
+    starts = db.session.scalars(
+        select(Lecture.starts_at)
+        .join(LectureInstructor, LectureInstructor.lecture_id == Lecture.id)
+        .where(LectureInstructor.person_id == instructor.id, Lecture.state == LectureState.SCHEDULED)
+    ).all()
+
+    assert starts
+    assert all(start is not None and start > now + timedelta(hours=6) for start in starts)
+
+
+@pytest.mark.usefixtures("context")
+def test_the_trainee_has_all_there_is_to_see() -> None:
+    trainee = find_person_by_email("trainee@demo.test")
+    assert trainee is not None
+    places = select(Series.slug, Enrolment.status).join(Enrolment, Enrolment.series_id == Series.id)
+    stands = dict(db.session.execute(places.where(Enrolment.person_id == trainee.id)).all())
+    outcomes = set(db.session.scalars(select(Credit.outcome).where(Credit.person_id == trainee.id)))
+    certificates = db.session.scalars(
+        select(Certificate.series_title).join(Award).where(Award.person_id == trainee.id)
+    ).all()
+
+    assert stands["cross-border-ecommerce"] is EnrolmentStatus.ENROLLED
+    assert stands["digital-customs-for-officials"] is EnrolmentStatus.WAITLISTED
+    assert outcomes == {Outcome.ATTENDED, Outcome.PARTIAL}
+    assert certificates == ["Livestream commerce from a village"]
+
+
+@pytest.mark.usefixtures("context")
+def test_one_certificate_is_refused_for_a_letter_that_no_font_has(now: datetime) -> None:
+    series = db.session.scalars(select(Series).where(Series.slug == "paperless-trade")).one()
+    again = issue_certificates(series.id, by=SYSTEM, at=now)
+
+    assert again["issued"] == 0
+    assert again["already_issued"] > 0
+    refused = {one["person"] for one in again["refused"]}
+    names = db.session.scalars(select(Person.full_name).where(Person.public_id.in_(refused))).all()
+    assert names == ([] if resource("static", "build", "fonts-large").exists() else ["Tan Meiling"])
+
+
+@pytest.mark.usefixtures("context")
+def test_nothing_is_left_to_do_or_to_send() -> None:
+    assert not db.session.scalars(select(Job).where(Job.state != JobState.DONE)).all()
+    assert db.session.scalar(select(func.count()).select_from(OutboxMail).where(OutboxMail.sent_at.is_(None))) == 0
+
+
+@pytest.mark.usefixtures("context")
+def test_the_same_files_again_change_nothing(now: datetime) -> None:
+    demonstration = Demonstration(now, PEOPLE)
+    before = totals(Slice(), by=SYSTEM, at=now)
+    plan = next(plan for plan in demonstration.series if plan.slug == "paperless-trade")
+    series = db.session.scalars(select(Series).where(Series.slug == plan.slug)).one()
+    file = next(iter(demonstration.attendance_files(plan)))
+    lecture = db.session.scalars(select(Lecture).where(Lecture.title == file.lecture.title)).one()
+    series_id, lecture_id = series.id, lecture.id
+
+    people = stage_people(demonstration.people_file(plan))
+    enrolled = publish_enrolments(series_id, people, skip_bad_rows=False, by=SYSTEM, at=now)
+    staged = stage_attendance(lecture_id, file.content, file_name="again.csv", by=SYSTEM)
+    attended = publish_attendance(staged, by=SYSTEM, at=now)
+
+    assert (enrolled.created, enrolled.updated, enrolled.unchanged) == (0, 0, enrolled.rows)
+    assert (attended.created, attended.updated, attended.unchanged) == (0, 0, attended.rows)
+    assert totals(Slice(), by=SYSTEM, at=now) == before
+
+
+def test_progress_is_one_line_a_phase(said: list[str], built: APIFlask) -> None:
+    assert built is not None
+    assert [line.split(":")[0].strip() for line in said] == [
+        "Database, countries and partners",
+        "Names and habits of invented people",
+        "Series and lectures",
+        "Enrolments",
+        "Attendance",
+        "Lecture that is live",
+        "Certificates",
+        "Public figures",
+    ]
+
+
+def test_the_folder_is_marked_and_served_as_it_is(built: APIFlask, now: datetime) -> None:
+    config: Config = built.extensions["lms.config"]
+    told: list[str] = []
+
+    ensure(create_app, config, people=500, keep=False, now=now + timedelta(hours=23), say=told.append)
+
+    assert config.is_demonstration
+    assert find_mark(config) == Mark(now, PEOPLE)
+    assert "served as it is" in told[0]
+    assert "500" in told[1]
+
+
+def test_an_old_demonstration_is_kept_when_asked(tmp_path: Path) -> None:
+    config = Config.load({}, data=str(tmp_path), database_url="")
+    long_ago = datetime(2026, 1, 1, tzinfo=UTC)
+    set_mark(config, Mark(long_ago, 2000))
+    told: list[str] = []
+
+    ensure(create_app, config, people=None, keep=True, now=clock.now(), say=told.append)
+
+    assert find_mark(config) == Mark(long_ago, 2000)
+    assert len(told) == 1
+
+
+def test_an_old_demonstration_is_built_anew_and_that_is_said_first(tmp_path: Path) -> None:
+    config = Config.load({}, data=str(tmp_path / "demonstration"), database_url="")
+    config.folder.mkdir()
+    set_mark(config, Mark(datetime(2026, 1, 1, tzinfo=UTC), 2000))
+    told: list[str] = []
+
+    ensure(create_app, config, people=400, keep=False, now=clock.now(), say=told.append)
+
+    mark = find_mark(config)
+    assert "older than a day" in told[0]
+    assert mark is not None
+    assert mark.people == 400
+
+
+def test_too_few_people_and_foreign_folders_are_refused(tmp_path: Path) -> None:
+    config = Config.load({}, data=str(tmp_path), database_url="")
+    with pytest.raises(Invalid, match="400"):
+        ensure(create_app, config, people=10, keep=False, now=clock.now(), say=print)
+    (tmp_path / "serai.db").write_bytes(b"real")
+    with pytest.raises(Refused):
+        ensure(create_app, config, people=None, keep=False, now=clock.now(), say=print)
