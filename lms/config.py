@@ -117,6 +117,10 @@ class Config:
         values.update({f"LMS_{name.upper()}": value for name, value in overrides.items()})
         return cls(values)
 
+    def environment(self) -> dict[str, str]:
+        """These settings as environment variables, for a process started with the same."""
+        return {setting.variable: str(getattr(self, setting.name.lower())) for setting in SETTINGS}
+
     @property
     def folder(self) -> Path:
         """The data folder, absolute."""

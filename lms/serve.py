@@ -6,8 +6,8 @@ database (`core.jobs`, `core.outbox`), so losing the queue loses nothing.
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
+import os
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -98,10 +98,11 @@ class _Server(BaseApplication):
 
 def run(config: Config, *, host: str, port: int, workers: int | None = None) -> None:
     """Serves until told to stop; on SQLite the worker runs as a child of this process."""
-    child: multiprocessing.process.BaseProcess | None = None
+    child: subprocess.Popen[bytes] | None = None
     if config.database.startswith("sqlite"):
-        child = multiprocessing.get_context("spawn").Process(target=_worker, args=(config,), daemon=True)
-        child.start()
+        environment = {**os.environ, **config.environment()}
+        child = subprocess.Popen([sys.executable, "-m", "lms", "worker"], env=environment)
+    own = os.getpid()
     options = {
         "bind": f"{host}:{port}",
         "workers": workers or config.workers,
@@ -118,14 +119,6 @@ def run(config: Config, *, host: str, port: int, workers: int | None = None) -> 
     try:
         _Server(config, options).run()
     finally:
-        if child is not None:
+        if child is not None and os.getpid() == own:  # web processes leave through here too
             child.terminate()
-            child.join(10)
-
-
-def _worker(config: Config) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        run_worker(config)
-    except KeyboardInterrupt:
-        sys.exit(0)
+            child.wait(10)
