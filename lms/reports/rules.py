@@ -179,7 +179,7 @@ def tally(facts: Facts, dimensions: Sequence[str]) -> dict[Key, Part]:
     parts: dict[Key, Part] = {} if dimensions else {(): Part()}
     rows = facts.credits
     columns = zip(rows.lecture, rows.person, rows.country, rows.ms, strict=True)
-    for key, (lecture, person, country, ms) in zip(_keys_of_credits(facts, dimensions), columns, strict=False):
+    for key, (lecture, person, country, ms) in zip(keys_of_credits(facts, dimensions), columns, strict=False):
         part = parts.get(key)
         if part is None:
             part = parts[key] = Part()
@@ -207,7 +207,8 @@ def _part(parts: dict[Key, Part], key: Key) -> Part:
     return part
 
 
-def _keys_of_credits(facts: Facts, dimensions: Sequence[str]) -> Iterable[Key]:
+def keys_of_credits(facts: Facts, dimensions: Sequence[str]) -> Iterable[Key]:
+    """The key of each attended credit, in the order of the columns."""
     if not dimensions:
         return repeat(())
     rows = facts.credits

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from lms.core.words import _, _n
-from lms.reports.queries import Figures, Place, Report
+from lms.reports.queries import Figures, Place, Report, Slice
 from lms.web import maps
 from lms.web.time import number, short_day
 
@@ -29,10 +29,10 @@ def bubbles(places: Iterable[Place]) -> list[maps.Bubble]:
 
 @dataclass(frozen=True)
 class Cross:
-    """One figure by two dimensions. Each row: name, a value for each column, and the row's own total."""
+    """One figure by two dimensions. Columns are (key, name); each row: key, name, a value a column, its own total."""
 
-    columns: list[str]
-    rows: list[tuple[str, list[float], float]]
+    columns: list[tuple[str | None, str]]
+    rows: list[tuple[str | None, str, list[float], float]]
     foot: tuple[list[float], float]
 
 
@@ -41,9 +41,10 @@ def cross(both: Report, rows: Report, columns: Report, figure: str) -> Cross:
     cells = {group.keys: value_of(group.figures, figure) for group in both.groups}
     across = columns.groups
     return Cross(
-        columns=[group.labels[0] for group in across],
+        columns=[(group.keys[0], group.labels[0]) for group in across],
         rows=[
             (
+                down.keys[0],
                 down.labels[0],
                 [cells.get((down.keys[0], group.keys[0]), 0) for group in across],
                 value_of(down.figures, figure),
@@ -85,7 +86,7 @@ def sentence(report: Report, figure: str, about: Sequence[str]) -> Markup:
     """The answer as a sentence that can be said aloud: the figure first; `about` names what was filtered."""
     figures = report.totals
     said = {name: counted(name, value_of(figures, name)) for name in figures.as_json()}
-    said |= {"figure": Markup("<b>{}</b>").format(said[figure]), "period": period(report)}
+    said |= {"figure": Markup("<b>{}</b>").format(said[figure]), "period": period(report.asked)}
     if figure == "sessions":
         words = _("%(figure)s with %(participants)s, %(period)s, of %(countries)s")
     elif figure in {"countries", "partner_countries"}:
@@ -98,9 +99,9 @@ def sentence(report: Report, figure: str, about: Sequence[str]) -> Markup:
     return whole + "".join(f" · {name}" for name in about)
 
 
-def period(report: Report) -> str:
+def period(asked: Slice) -> str:
     """The period in words."""
-    first, last = report.asked.from_day, report.asked.to_day
+    first, last = asked.from_day, asked.to_day
     if first and last:
         return _("%(first)s to %(last)s", first=short_day(first), last=short_day(last))
     if first:

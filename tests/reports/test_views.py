@@ -101,8 +101,47 @@ def test_reports_say_a_sentence(client: FlaskClient, make: Make, programme: dict
     assert "Participants by country and year" in page
     row = re.search(r"<bdi>Kenya</bdi></th>(.*?)</tr>", page, re.DOTALL)
     assert row is not None
-    assert re.findall(r">(\d+)</td>", row[1]) == ["6", "6"]
+    assert re.findall(r">(\d+)</a></td>", row[1]) == ["6", "6"]
     assert "As at" in page
+
+
+def test_a_figure_opens_down_to_its_people(
+    client: FlaskClient, make: Make, world: World, programme: dict[str, Any]
+) -> None:
+    staff(client, make, "administrator")
+    page = client.get("/admin/reports?figure=participants&rows=country&columns=sector").text
+    links = [link.replace("&amp;", "&") for link in re.findall(r'href="(/admin/reports/people[^"]*)"', page)]
+    assert len(links) == 10  # four countries with one sector each, their totals, the sector's, and all
+    opened = client.get("/admin/reports/people?figure=participants&rows=country&columns=sector&row=KE&column=-").text
+    assert opened.count('<th scope="row">') == 6
+    assert "6 people</h1>" in opened
+    assert "<bdi>Kenya</bdi> · <bdi>Not stated</bdi>" in " ".join(opened.split())
+    assert all(client.get(link).status_code == 200 for link in links)
+    assert "12 people</h1>" in client.get("/admin/reports/people").text
+    assert "Nobody stands behind" in client.get("/admin/reports/people?rows=sector&row=other").text
+    assert client.get("/admin/reports/people?page=-3").status_code == 200
+    assert "<bdi>Erased" not in opened
+
+
+def test_people_are_paged(client: FlaskClient, make: Make, world: World) -> None:
+    lecture = world.lecture(world.series(), NOON)
+    world.attend(lecture, *(world.person("KE") for _n in range(51)))
+    staff(client, make, "reporter")
+    first, second = (client.get(f"/admin/reports/people?country=KE&page={page}").text for page in (1, 2))
+    assert "1 to 50 of 51" in first
+    assert "51 to 51 of 51" in second
+    assert first.count('<th scope="row">') + second.count('<th scope="row">') == 51
+    assert 'rel="next"' in first
+    assert 'rel="next"' not in second
+    assert "/admin/people/" not in first  # a reporter changes nothing
+
+
+def test_people_of_another_country_stay_closed(client: FlaskClient, make: Make, programme: dict[str, Any]) -> None:
+    staff(client, make, ("focal_point", "UG"), country="UG")
+    assert "2 people</h1>" in client.get("/admin/reports/people").text
+    assert client.get("/admin/reports/people?country=KE").status_code == 403
+    assert client.get("/admin/reports/people?rows=country&row=KE").status_code == 200
+    assert "Nobody stands behind" in client.get("/admin/reports/people?rows=country&row=KE").text
 
 
 @pytest.mark.parametrize("rows", ["", "country", "region", "series", "year", "month", "sector", "source", "language"])

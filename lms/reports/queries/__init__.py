@@ -6,7 +6,7 @@ likewise for the own country; everybody else from the last daily refresh (`publi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ from lms.core.words import _
 from lms.reports.queries.definitions import definitions, figure_names, further_terms
 from lms.reports.queries.facts import load, many_rows
 from lms.reports.queries.labels import Choices, choices, read_names, region_names
+from lms.reports.queries.opening import Opened, OpenedPerson, open_people
 from lms.reports.queries.public import Headline, Place, last_refresh, public_headline, public_report
 from lms.reports.queries.scope import Partners, Scope, resolve
 from lms.reports.rules import Figures, Group, Key, Part, Slice, check_question, in_order, tally
@@ -102,6 +103,21 @@ def _exactly(asked: Slice, scope: Scope, by: Actor) -> bool:
     return True
 
 
+def list_people(
+    asked: Slice,
+    keys: Mapping[str, str | None],
+    *,
+    by: Actor,
+    locale: str = "en",
+    limit: int = 50,
+    offset: int = 0,
+) -> Opened:
+    """The people behind a figure: of a slice, and of the group whose keys are given by dimension."""
+    check_question(asked, tuple(keys))
+    scope = resolve(asked, by=by)
+    return open_people(scope, keys, by=by, locale=locale, limit=limit, offset=offset)
+
+
 def totals(asked: Slice, *, by: Actor, at: datetime) -> Figures:
     """The figures of a slice."""
     return count(asked, by=by, at=at).totals
@@ -127,6 +143,8 @@ __all__ = [
     "Figures",
     "Group",
     "Headline",
+    "Opened",
+    "OpenedPerson",
     "Place",
     "Report",
     "Slice",
@@ -138,6 +156,7 @@ __all__ = [
     "further_terms",
     "groups",
     "last_refresh",
+    "list_people",
     "public_groups",
     "public_headline",
     "public_totals",
