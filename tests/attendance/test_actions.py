@@ -19,6 +19,7 @@ from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.imports import ImportAnswer
 from lms.core.roles import SYSTEM, Actor
 from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.people.actions import merge_people, undo_merge
 from lms.people.models import Person
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
@@ -333,21 +334,15 @@ def test_corrections_are_refused_without_reason_right_or_end(scene: Scene) -> No
 
 def test_merged_people_have_one_credit_and_undoing_restores_two(scene: Scene) -> None:
     scene.publish(("ada@x.example", 0, 40), ("ben@x.example", 30, 60))
-    ada, ben = scene.people["Ada"], scene.people["Ben"]
-
-    def point(canonical: int) -> None:
-        @action
-        def write() -> None:
-            db.session.execute(update(Person).where(Person.id == ben.id).values(canonical_id=canonical))
-            db.session.flush()
-            actions.recount_people([ada.id, ben.id], by=SYSTEM, at=END)
-
-        write()
-
-    point(ada.id)
+    admin = scene.make.administrator()
+    ada, ben = scene.people["Ada"].public_id, scene.people["Ben"].public_id
+    merge_people(ada, ben, by=admin, at=END)
     assert scene.credit("Ada").present_ms == 60 * 60_000  # type: ignore[union-attr]
     assert scene.credit("Ben") is None
-    point(ben.id)
+    again = scene.publish(("ada@x.example", 0, 40), ("ben@x.example", 30, 60))
+    assert (again.created, again.unchanged) == (0, 2)
+    assert [row.full_name for row in queries.roster(scene.lecture.id, by=scene.by, limit=9)] == ["Ada", "Cyr"]
+    undo_merge(ben, by=admin, at=END)
     assert scene.credit("Ada").present_ms == 40 * 60_000  # type: ignore[union-attr]
     assert scene.credit("Ben").present_ms == 30 * 60_000  # type: ignore[union-attr]
 

@@ -35,7 +35,10 @@ class Matches:
 
 def belonging(lecture: Lecture) -> set[int]:
     """Whose attendance of a lecture is credited: who was enrolled when it ended, and who is enrolled now."""
-    return enrolled_at_end(lecture) | enrolled_ids(lecture.series_id)
+    expected = enrolled_at_end(lecture)
+    if lecture.actual_end is None or lecture.created_at >= lecture.actual_end:
+        return expected  # who is enrolled now is among them
+    return expected | enrolled_ids(lecture.series_id)
 
 
 def match_rows(lecture: Lecture, rows: Sequence[ReportRow]) -> Matches:
