@@ -1,0 +1,213 @@
+"""Journeys: the whole site on a free port, a small world in it, a real browser before it.
+
+Jobs and mail run when a journey says so (`site.work()`), so that nothing is waited for by the clock. Each page that
+a journey looks at is checked by axe, at the width of a phone and of a desk, once in all journeys.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from apiflask import APIFlask
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from werkzeug.serving import make_server
+
+from lms.app import create_app
+from lms.config import Config
+from lms.core import clock, jobs, outbox
+from lms.core.db import db
+from lms.core.roles import SYSTEM
+from lms.people.actions import load_countries
+from lms.web import mail
+from tests.factories import PASSWORD, Make
+
+R = TypeVar("R")
+PHONE, DESK = (390, 844), (1280, 900)
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage")
+
+
+class Site:
+    """The application as it is served, and what a journey may do behind its back."""
+
+    def __init__(self, app: APIFlask, address: str) -> None:
+        self.app = app
+        self.address = address
+        self.make = Make(app)
+
+    def within(self, work: Callable[[], R]) -> R:
+        """Does something in an app context of its own."""
+        with self.app.app_context():
+            return work()
+
+    def work(self) -> None:
+        """Runs the jobs and sends the mail that are due, as the worker does."""
+        with self.app.app_context():
+            jobs.run_due()
+            while outbox.send_due(mail.sender(self.app), at=clock.now()):
+                pass
+
+    def last_mail(self, address: str) -> str:
+        """The last mail to an address: its subject, then its text."""
+        folder: Path = self.app.extensions["lms.config"].folder / "mail"
+        for path in sorted(folder.glob("*.eml"), reverse=True):
+            message = message_from_bytes(path.read_bytes(), policy=policy.default)
+            if message["To"] == address:
+                body = message.get_body()
+                assert body is not None
+                return f"{message['Subject']}\n{body.get_content()}"
+        raise AssertionError(f"no mail to {address}")
+
+
+class Visitor:
+    """Somebody with a browser window."""
+
+    def __init__(self, site: Site, page: Page, seen: set[str]) -> None:
+        self.site = site
+        self.page = page
+        self._seen = seen
+
+    def go(self, path: str) -> None:
+        """Opens a page, which must be there."""
+        answer = self.page.goto(self.site.address + path)
+        assert answer is not None
+        assert answer.ok, f"{path}: {answer.status}"
+
+    def sign_in(self, email: str) -> None:
+        """Signs in by the form."""
+        self.go("/sign-in")
+        self.page.locator("#email").fill(email)
+        self.page.locator("[name=password]").fill(PASSWORD)
+        self.press("Sign in")
+        assert not self.page.url.endswith("/sign-in")
+
+    def press(self, name: str) -> None:
+        """Presses a button, or follows a link, of the page's main part."""
+        main = self.page.locator("main")
+        button = main.get_by_role("button", name=name)
+        (button if button.count() else main.get_by_role("link", name=name)).first.click()
+        self.page.wait_for_load_state()
+
+    def hook(self, testid: str) -> None:
+        """Presses what scripts know by this name."""
+        self.page.get_by_test_id(testid).first.click()
+        self.page.wait_for_load_state()
+
+    def reads(self, text: str) -> None:
+        """The page says so."""
+        assert text in self._text(), (text, self.page.url, self._text()[:3000])
+
+    def reads_not(self, text: str) -> None:
+        """The page says nothing of it."""
+        assert text not in self._text(), (text, self.page.url)
+
+    def _text(self) -> str:
+        return re.sub(r"\s+", " ", self.page.locator("body").inner_text())
+
+    def heading(self) -> str:
+        """The page's first heading."""
+        return re.sub(r"\s+", " ", self.page.locator("h1").inner_text())
+
+    def is_accessible(self, name: str) -> None:
+        """axe finds nothing wrong at either width, and nothing scrolls sideways. A name is looked at once in all."""
+        if name in self._seen:
+            return
+        self._seen.add(name)
+        for width, height in (PHONE, DESK):
+            self.page.set_viewport_size({"width": width, "height": height})
+            found = Axe().run(self.page, options={"resultTypes": ["violations"]})
+            said = [f"{one['id']}: {one['nodes'][0]['html'][:300]}" for one in found.response["violations"]]
+            assert not said, f"{name} at {width}: {said}"
+            wide: int = self.page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, f"{name} scrolls sideways at {width}: {wide}"
+
+
+def chromium() -> str:
+    """The system's Chromium, looked for as tools/needs.sh does."""
+    for name in (os.environ.get("CHROMIUM", ""), *NAMES):
+        found = shutil.which(name) if name else None
+        if found:
+            return found
+    pytest.fail("no Chromium found; `sh tools/needs.sh chromium` installs one")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A real browser."""
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium(), args=list(_FLAGS))
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def _seen() -> set[str]:
+    return set()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """The site with countries in it and nobody, on a free port."""
+    holder: dict[str, Any] = {}
+
+    def answer(environ: dict[str, Any], start: Any) -> Any:
+        return holder["app"](environ, start)
+
+    server = make_server("127.0.0.1", 0, answer, threaded=True)
+    address = f"http://127.0.0.1:{server.server_port}"
+    app = create_app(Config.load({}, data=str(tmp_path), secret_key="tests-only", base_url=address, log_level="ERROR"))
+    with app.app_context():
+        db.create_all()
+        load_countries(by=SYSTEM, at=clock.now())
+    holder["app"] = app
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield Site(app, address)
+    server.shutdown()
+    thread.join(5)
+    server.server_close()
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def visit(site: Site, browser: Browser, _seen: set[str]) -> Iterator[Callable[[], Visitor]]:
+    """Opens a window of its own for one more visitor; no script may fail, nothing may break the content policy."""
+    windows: list[BrowserContext] = []
+    wrong: list[str] = []
+
+    def window() -> Visitor:
+        context = browser.new_context(viewport={"width": DESK[0], "height": DESK[1]})
+        context.set_default_timeout(8000)
+        windows.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda said: wrong.append(said.text) if "Content Security Policy" in said.text else None)
+        return Visitor(site, page, _seen)
+
+    yield window
+    for context in windows:
+        context.close()
+    assert wrong == []
+
+
+@pytest.fixture
+def sign_in(visit: Callable[[], Visitor]) -> Callable[[str], Visitor]:
+    """A window of somebody who has signed in by the form."""
+
+    def enter(email: str) -> Visitor:
+        visitor = visit()
+        visitor.sign_in(email)
+        return visitor
+
+    return enter

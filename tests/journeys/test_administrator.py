@@ -1,0 +1,128 @@
+"""An administrator: finds a person, gives a role, issues certificates, proves one, reads the totals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from lms.attendance.actions import credit_lecture
+from lms.attendance.models import Presence, Source
+from lms.catalogue.models import Lecture
+from lms.catalogue.queries import current_policy
+from lms.core import clock
+from lms.core.db import action, db
+from lms.core.roles import SYSTEM
+from lms.people.models import Person
+from lms.reports.actions import refresh_public_figures
+from tests.journeys.conftest import Site, Visitor
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+def be_there(site: Site, lecture: Lecture, *people: Person) -> None:
+    """All of the lecture, for each of them."""
+    start, lecture_id, ids = clock.to_ms(lecture.actual_start or clock.now()), lecture.id, [one.id for one in people]
+
+    @action
+    def write() -> None:
+        db.session.add_all(
+            Presence(
+                lecture_id=lecture_id,
+                person_id=person_id,
+                source=Source.LIVE,
+                joined_ms=start,
+                left_ms=start + 90 * 60_000,
+                evidence=str(person_id),
+            )
+            for person_id in ids
+        )
+        db.session.flush()
+        credit_lecture(lecture_id, by=SYSTEM, at=clock.now())
+
+    site.within(write)
+
+
+def test_from_a_person_to_a_proved_certificate(site: Site, sign_in: Callable[[str], Visitor]) -> None:
+    make = site.make
+    make.person("Zhou Anran", "zhou@example.org", roles=["administrator"], country="CN")
+    people = [
+        make.person(f"Trainee {letter}", f"{letter.lower()}@example.org", password="correct horse battery")
+        for letter in "ABCDEF"
+    ]
+    series = make.series("village", title="Livestream commerce", policy={"certificate": "participation"})
+    began = clock.now() - timedelta(days=3)
+    held = make.lecture(
+        series,
+        title="Selling live",
+        starts_at=began,
+        actual_start=began,
+        actual_end=began + timedelta(minutes=90),
+        state="held",
+        policy_id=site.within(lambda: current_policy(series.id).id),
+        at=began,
+    )
+    for person in people:
+        make.enrolment(series, person, at=began - timedelta(days=1))
+    be_there(site, held, *people[:5])
+    site.within(lambda: refresh_public_figures(by=SYSTEM, at=clock.now()))
+    visitor = sign_in("zhou@example.org")
+    page = visitor.page
+
+    visitor.go("/admin")
+    assert visitor.heading() == "Nothing needs you"
+    visitor.is_accessible("admin")
+
+    # a person, and a role
+    visitor.press("People: find, edit, disable, grant roles")
+    visitor.is_accessible("people")
+    page.locator("main [name=q]").fill("b@example.org")
+    page.locator("main [name=q]").press("Enter")
+    visitor.press("Trainee B")
+    visitor.is_accessible("person")
+    page.locator("[name=role]").select_option("instructor")
+    visitor.press("Give the role")
+    assert page.locator("#roles tbody th").inner_text() == "Instructor"
+
+    # certificates, as a task that can be left
+    visitor.go("/series/village")
+    visitor.press("Certificates")
+    assert visitor.heading() == "5 people have earned their certificate and have none yet"
+    visitor.is_accessible("certificates")
+    page.locator("main form[method=post] button[type=submit]").first.click()
+    assert page.get_by_test_id("job").get_attribute("data-state") == "queued"
+    visitor.is_accessible("issuing")
+    site.work()
+    page.locator("[data-testid=job][data-state=done]").wait_for()  # the page renews itself
+    assert page.get_by_test_id("issued").inner_text() == "5"
+    visitor.go("/admin")
+    visitor.reads("5 issued; 0 had one already; 1 not earned; 0 stopped")
+    page.locator("tr[data-testid^=job-]").filter(has_text="Issuing certificates").get_by_role("link").first.click()
+    visitor.reads("What came of it")
+    visitor.is_accessible("task")
+
+    # the holder finds it, and anybody can prove it
+    holder = sign_in("a@example.org")
+    holder.go("/me")
+    holder.is_accessible("me, certified")
+    number = holder.page.get_by_test_id("certificate").get_attribute("data-number")
+    assert number is not None
+    with holder.page.expect_download() as downloading:
+        holder.page.get_by_role("link", name="Download the PDF").click()
+    assert downloading.value.path().read_bytes().startswith(b"%PDF")
+    visitor.go("/")
+    page.get_by_label("Certificate number").fill(number.lower().replace("-", " "))
+    visitor.press("Verify")
+    assert page.get_by_test_id("verdict").get_attribute("data-state") == "valid"
+    visitor.reads("Trainee A")
+    visitor.is_accessible("certificate")
+
+    # the totals
+    visitor.go("/")
+    assert page.get_by_test_id("figure-sessions").get_attribute("data-value") == "1"
+    assert page.get_by_test_id("figure-participants").get_attribute("data-value") == "5"
+    assert page.get_by_test_id("figure-countries").get_attribute("data-value") == "1"
+    page.get_by_test_id("figure-participants").get_by_role("link").click()
+    assert "/impact" in page.url
+    visitor.is_accessible("impact")

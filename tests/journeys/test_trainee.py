@@ -1,0 +1,121 @@
+"""A trainee: registers, enrols, sits in a lecture, is counted, withdraws."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from lms.catalogue.actions import end_lecture, start_lecture
+from lms.core import clock
+from lms.core.roles import SYSTEM
+from tests.journeys.conftest import Site, Visitor
+
+pytestmark = pytest.mark.xdist_group("browser")
+EMAIL = "achieng@example.org"
+
+
+def test_from_the_first_page_to_a_counted_lecture(site: Site, visit: Callable[[], Visitor]) -> None:
+    instructor = site.make.person("Lin Yuhan", "lin@example.org", roles=["instructor"])
+    series = site.make.series(
+        "parcels",
+        title="From parcel to trade",
+        description="How small exporters begin.",
+        instructors=[instructor],
+        policy={"certificate": "participation"},
+    )
+    starts = clock.now() + timedelta(minutes=20)
+    lecture = site.make.lecture(
+        series,
+        title="Customs for small parcels",
+        abstract="What a parcel needs.",
+        starts_at=starts,
+        instructors=[instructor],
+        join_url="https://meet.example.org/parcels",
+    )
+    site.make.lecture(series, title="The last mile", starts_at=starts + timedelta(days=7), instructors=[instructor])
+    trainee = visit()
+    page = trainee.page
+
+    # the first page, then registering
+    trainee.go("/")
+    assert trainee.heading() == "Free online lectures on digital trade"
+    trainee.is_accessible("home")
+    trainee.press("Register")
+    trainee.is_accessible("register")
+    page.locator("[name=full_name]").fill("Achieng Odhiambo")
+    page.locator("[name=email]").fill(EMAIL)
+    page.locator("[name=country]").select_option("KE")
+    page.locator("[name=consent]").check()
+    trainee.press("Register")
+    trainee.is_accessible("mail sent")
+
+    # the link in the mail
+    site.work()
+    link = re.search(r"http://\S+/confirm/\S+", site.last_mail(EMAIL))
+    assert link is not None
+    page.goto(link[0])
+    trainee.is_accessible("confirm")
+    page.locator("[name=password]").fill("a long enough one")
+    trainee.press("Confirm and sign in")
+    trainee.go("/me")
+    assert trainee.heading() == "Your route begins with one series"
+    trainee.is_accessible("me, empty")
+
+    # into a series
+    trainee.press("Find a series")
+    trainee.is_accessible("series list")
+    trainee.press("From parcel to trade")
+    trainee.is_accessible("series")
+    trainee.hook("enrol")
+    trainee.reads("You are enrolled")
+    site.work()
+    assert "From parcel to trade" in site.last_mail(EMAIL)
+
+    # the lecture, and its room
+    trainee.press("Customs for small parcels")
+    assert trainee.heading() == "Customs for small parcels"
+    trainee.is_accessible("lecture")
+    trainee.press("To the room")
+    assert page.get_by_test_id("room").get_attribute("data-state") == "waiting"
+    trainee.is_accessible("room, waiting")
+    site.within(lambda: start_lecture(lecture.id, by=SYSTEM, at=clock.now()))
+    trainee.go(f"/lectures/{lecture.id}/room")
+    assert page.get_by_test_id("room").get_attribute("data-state") == "live"
+    page.locator("#line", has_text="You are here").wait_for()
+    assert page.get_by_test_id("meeting").get_attribute("href") == "https://meet.example.org/parcels"
+    page.wait_for_timeout(4000)
+    trainee.go("/me")
+    assert trainee.heading() == "Your lecture is on"
+    site.within(lambda: end_lecture(lecture.id, by=SYSTEM, at=clock.now()))
+    trainee.is_accessible("me, live")
+
+    # what was counted
+    site.work()
+    trainee.go("/me")
+    row = page.get_by_test_id(f"attendance-{lecture.id}")
+    assert row.get_attribute("data-outcome") == "attended", row.inner_text()
+    trainee.is_accessible("me")
+    row.get_by_role("link").click()
+    assert page.get_by_test_id("own-attendance").get_attribute("data-outcome") == "attended"
+    trainee.is_accessible("lecture, held")
+
+    # out of the series again: what was attended stays
+    trainee.go("/series/parcels")
+    trainee.is_accessible("series, enrolled")
+    trainee.hook("withdraw")
+    trainee.is_accessible("withdraw")
+    trainee.hook("withdraw")
+    trainee.reads("You have left this series.")
+    trainee.go("/me")
+    trainee.reads("You have withdrawn. What you attended stays.")
+    assert page.get_by_test_id(f"attendance-{lecture.id}").get_attribute("data-outcome") == "attended"
+
+
+def test_what_the_foot_leads_to_is_accessible(site: Site, visit: Callable[[], Visitor]) -> None:
+    visitor = visit()
+    for path in ("/help", "/definitions", "/privacy", "/api/v1/docs", "/verify", "/sign-in", "/forgot", "/nowhere"):
+        visitor.page.goto(site.address + path)
+        visitor.is_accessible(path)
