@@ -12,6 +12,7 @@ from typing import IO
 
 import click
 from flask_migrate import upgrade
+from sqlalchemy.exc import DBAPIError
 
 from lms.app import create_app
 from lms.config import BadSetting, Config
@@ -344,6 +345,9 @@ def main() -> None:
         sys.exit(130)
     except (DomainError, BadSetting) as error:
         click.echo(f"lms: {error}", err=True)
+        sys.exit(1)
+    except DBAPIError as error:
+        click.echo(f"lms: the database cannot be used: {error.orig} (`lms init` prepares it)", err=True)
         sys.exit(1)
 
 

@@ -108,4 +108,4 @@ def period(asked: Slice) -> str:
         return _("from %(first)s", first=short_day(first))
     if last:
         return _("until %(last)s", last=short_day(last))
-    return _("in all time")
+    return _("since the beginning")

@@ -149,7 +149,7 @@ def test_reports_by_everything(client: FlaskClient, make: Make, programme: dict[
     staff(client, make, "administrator")
     page = client.get(f"/admin/reports?figure=contact_hours&rows={rows}")
     assert page.status_code == 200
-    assert "<b>12 contact hours</b> in 1 session, in all time, of 4 countries" in page.text
+    assert "<b>12 contact hours</b> in 1 session, since the beginning, of 4 countries" in page.text
 
 
 def test_reports_keep_what_was_typed(client: FlaskClient, make: Make, programme: dict[str, Any]) -> None:
@@ -167,7 +167,7 @@ def test_reports_keep_what_was_typed(client: FlaskClient, make: Make, programme:
 def test_a_focal_point_has_the_own_country(client: FlaskClient, make: Make, programme: dict[str, Any]) -> None:
     staff(client, make, ("focal_point", "UG"), country="UG")
     page = client.get("/admin/reports")
-    assert "<b>2 participants</b> in 1 session, in all time, of 1 country · Uganda" in page.text
+    assert "<b>2 participants</b> in 1 session, since the beginning, of 1 country · Uganda" in page.text
     assert "Kenya" not in page.text
     assert client.get("/admin/reports?country=KE").status_code == 403
     assert client.get("/admin/reports.csv?country=KE&rows=year").status_code == 403
