@@ -55,6 +55,9 @@ def _outcome(job: Job) -> str | None:
     result = job.result or {}
     if job.kind == "issue_certificates":
         return "; ".join(_certificates(result))
+    if job.kind == "credit_lecture":
+        changed = result.get("changed", 0)
+        return _n("%(n)s credit written", "%(n)s credits written", changed, n=number(changed))
     said = [f"{name.replace('_', ' ')}: {_value(value)}" for name, value in result.items() if value is not None]
     return "; ".join(said) or _("Done.")
 

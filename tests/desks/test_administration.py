@@ -89,6 +89,17 @@ def test_a_failed_task_that_was_made_good_is_not_said(world: World) -> None:
     assert "nothing needs you" in world.signed_in(administrator(world)).get("/admin").text
 
 
+def test_recounts_that_changed_nothing_are_not_listed(world: World) -> None:
+    for number in range(12):
+        changed = 7 if number == 0 else 0
+        add(world, lambda number=number, changed=changed: job(
+            world.at, public_id=f"job{number}", kind="credit_lecture", arguments={}, result={"changed": changed}
+        ))  # fmt: skip
+    page = world.signed_in(administrator(world)).get("/admin").text
+    assert "7 credits written" in page
+    assert page.count('data-testid="job-') == 1
+
+
 def test_admin_is_for_administrators(world: World) -> None:
     assert world.signed_in(world.instructor).get("/admin").status_code == 403
     assert world.make.app.test_client().get("/admin").status_code == 302

@@ -84,10 +84,11 @@ def needs_of_administrators(*, by: Actor, at: datetime) -> Needs:
 
 
 def list_jobs(*, by: Actor, limit: int = 10) -> list[Job]:
-    """The last jobs, the newest first. Forbidden but for administrators."""
+    """The last jobs, the newest first, without recounts that changed nothing. Forbidden but for administrators."""
     if not by.is_administrator:
         raise Forbidden
-    return list(db.session.scalars(select(Job).order_by(Job.id.desc()).limit(limit)))
+    found = db.session.scalars(select(Job).order_by(Job.id.desc()).limit(20 * limit))
+    return [job for job in found if job.state is not JobState.DONE or (job.result or {}) != {"changed": 0}][:limit]
 
 
 @dataclass(frozen=True)

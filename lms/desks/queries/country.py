@@ -18,7 +18,7 @@ from lms.enrolment.queries import CountryPerson, CountryTotals, country_totals, 
 from lms.enrolment.queries.rows import country_on, speaking
 from lms.people.models import Country, Person, PersonCountry
 
-PAGE = 50
+PAGE = 25
 
 
 @dataclass(frozen=True)

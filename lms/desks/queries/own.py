@@ -78,7 +78,19 @@ def list_own_series(person_id: int, *, by: Actor) -> list[OwnSeries]:
                 position=positions.get(enrolment.id),
             )
         )
-    return sorted(found, key=lambda one: one.is_over)
+    return sorted(found, key=_weight)
+
+
+def _weight(own: OwnSeries) -> tuple[bool, bool, float]:
+    """What is live or next in a series that one is in comes first; what is over comes last, the latest first."""
+    open_starts = [
+        one.starts_at.timestamp()
+        for one in own.lectures
+        if one.state in (LectureState.LIVE, LectureState.SCHEDULED) and one.starts_at is not None
+    ]
+    held = [one.actual_start.timestamp() for one in own.lectures if one.actual_start is not None]
+    when = -max(held, default=0.0) if own.is_over else min(open_starts, default=float("inf"))
+    return own.is_over, not own.is_in, when
 
 
 def lectures_of(series_ids: Iterable[int], *, by: Actor) -> dict[int, list[Lecture]]:

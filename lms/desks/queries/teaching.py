@@ -25,6 +25,11 @@ class TaughtLecture:
     enrolled: int
     attended: int | None
 
+    def is_given_by(self, by: Actor) -> bool:
+        """Whether the actor speaks in it; where nobody is named, all of the series do."""
+        speakers = self.lecture.instructors
+        return not speakers or any(person.id == by.person_id for person in speakers)
+
 
 def list_given(person_id: int, *, by: Actor) -> tuple[list[TaughtLecture], list[Series]]:
     """What somebody gives: lectures of all the own series, latest first, and those series."""

@@ -76,12 +76,14 @@ def teach() -> ResponseReturnValue:
     scheduled.sort(key=lambda one: (one.lecture.starts_at, one.lecture.id))
     late = [one for one in scheduled if rules.is_late(one.lecture, at)]
     coming = [one for one in scheduled if not rules.is_late(one.lecture, at)]
-    first = next(iter([*live, *coming]), None)
+    own_live = [one for one in live if one.is_given_by(by)]
+    first = next(iter([*own_live, *(one for one in coming if one.is_given_by(by)), *coming]), None)
     return render_template(
         "desks/teach.html",
         first=first,
         missing=rules.what_is_missing(first.lecture) if first else [],
-        live=live,
+        live=own_live,
+        live_beside=[one for one in live if not one.is_given_by(by)],
         coming=coming,
         late=late,
         overdue={one.lecture.id for one in live if rules.is_overdue(one.lecture, at)},
@@ -98,15 +100,14 @@ def teach() -> ResponseReturnValue:
 def country() -> ResponseReturnValue:
     """A focal point's desk: the own country's people and totals, and the series they may be enrolled in."""
     by, at = current_actor(), clock.now()
-    q = request.args.get("q", "").strip()[:100]
-    desk = queries.get_country_desk(
-        request.args.get("country"), q=q or None, cursor=integer_cursor(request.args.get("after")), by=by, at=at
-    )
+    q, cursor = request.args.get("q", "").strip()[:100], integer_cursor(request.args.get("after"))
+    desk = queries.get_country_desk(request.args.get("country"), q=q or None, cursor=cursor, by=by, at=at)
+    seeks = bool(q) or cursor is not None  # whoever looks somebody up need not wait for the figures
     return render_template(
         "desks/country.html",
         desk=desk,
         q=q,
-        figures_of=totals(Slice(country=desk.country.code), by=by, at=at),
+        figures_of=None if seeks else totals(Slice(country=desk.country.code), by=by, at=at),
         at=at,
         open_series=queries.list_open_series(desk.country, by=by, at=at),
     )
