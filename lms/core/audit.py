@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, insert, select
+from sqlalchemy import JSON, ForeignKey, Index, String, select
 from sqlalchemy.orm import Mapped, mapped_column
 
+from lms.core.bulk import insert_many
 from lms.core.db import Base, UtcDateTime, db
 from lms.core.roles import Actor
 
@@ -56,8 +57,7 @@ def record(
         for kind, given in subjects.items()
         for subject in ([given] if isinstance(given, int) else sorted(set(given)))
     ]
-    if rows:
-        db.session.connection().execute(insert(AuditSubject), rows)  # a batch names thousands: no objects
+    insert_many(AuditSubject.__table__, rows)
 
 
 def list_entries(kind: str, subject_id: int, *, limit: int = 50) -> list[AuditEntry]:

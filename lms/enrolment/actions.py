@@ -7,14 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert as insert_postgresql
-from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
 from lms.catalogue.actions import release_seat, take_seat, take_seats
 from lms.catalogue.models import Series
 from lms.catalogue.queries import get_series_by_id
 from lms.core import audit
-from lms.core.db import action, db, is_sqlite
+from lms.core.bulk import insert_many
+from lms.core.db import action, db
 from lms.core.errors import Forbidden, Invalid, Refused
 from lms.core.imports import ImportAnswer
 from lms.core.roles import SYSTEM, Actor
@@ -102,10 +101,7 @@ def _insert(series_id: int, person_id: int, country_id: int | None, source: Enro
 
 
 def _insert_rows(rows: list[dict[str, object]]) -> None:
-    if rows:
-        into = insert_sqlite if is_sqlite() else insert_postgresql
-        statement = into(Enrolment).on_conflict_do_nothing(index_elements=["series_id", "person_id"])
-        db.session.connection().execute(statement, rows)
+    insert_many(Enrolment.__table__, rows, unless=("series_id", "person_id"))
 
 
 def _come_back(row: Enrolment, at: datetime) -> None:

@@ -6,9 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, delete, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as insert_postgresql
-from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy import Table, bindparam, delete, select, update
 
 from lms.attendance import reading, rules
 from lms.attendance.models import Beat, Credit, Join, Outcome, Presence, Source
@@ -17,7 +15,8 @@ from lms.attendance.queries.matching import belonging
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import policy_for
 from lms.core import audit
-from lms.core.db import action, db, is_sqlite
+from lms.core.bulk import insert_many
+from lms.core.db import action, db
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
 from lms.people.models import Person
@@ -56,12 +55,7 @@ def compact_beats(lecture_id: int, *, by: Actor, at: datetime) -> int:  # noqa: 
 
 def insert_presence(rows: list[dict[str, Any]]) -> None:
     """Adds evidence; what is there already stays as it is."""
-    if rows:
-        dialect = insert_sqlite if is_sqlite() else insert_postgresql
-        statement = dialect(cast(Table, Presence.__table__)).on_conflict_do_nothing(
-            index_elements=["lecture_id", "evidence"]
-        )
-        db.session.execute(statement, rows)
+    insert_many(Presence.__table__, rows, unless=("lecture_id", "evidence"))
 
 
 @action
@@ -169,8 +163,7 @@ def _insert(lecture_id: int, new: list[int], wanted: dict[int, _Values], at: dat
                     "computed_at": at,
                 }
             )
-    if rows:
-        db.session.execute(insert(cast(Table, Credit.__table__)), rows)
+    insert_many(Credit.__table__, rows)
 
 
 def _update(lecture_id: int, changed: list[int], wanted: dict[int, _Values], at: datetime) -> None:

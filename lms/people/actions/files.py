@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import func, insert, select, text, update
 
 from lms.core import audit
+from lms.core.bulk import insert_many
 from lms.core.db import action, db, is_sqlite
 from lms.core.errors import Fault, Forbidden, Invalid
 from lms.core.events import PersonCountryChanged, PersonNameCorrected, publish
@@ -252,11 +253,9 @@ def _insert(rows: list[PersonRow], countries: dict[str, int], *, at: datetime) -
         for person_id, row in zip(ids, rows, strict=True)
         if row.country is not None
     ]
-    connection = db.session.connection()
-    connection.execute(insert(Person.__table__), people)  # type: ignore[arg-type]
-    connection.execute(insert(PersonEmail.__table__), emails)  # type: ignore[arg-type]
-    if homes:
-        connection.execute(insert(PersonCountry.__table__), homes)  # type: ignore[arg-type]
+    insert_many(Person.__table__, people)
+    insert_many(PersonEmail.__table__, emails)
+    insert_many(PersonCountry.__table__, homes)
     return ids
 
 
