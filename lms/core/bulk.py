@@ -1,11 +1,12 @@
-"""Many rows at once: what an import of tens of thousands of rows is written with."""
+"""Many rows at once: what an import of tens of thousands of rows is looked up and written with."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any
+import json
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import Any, cast
 
-from sqlalchemy import Table
+from sqlalchemy import ARRAY, ColumnElement, Table, any_, func, literal, select
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 
 from lms.core.db import db, is_sqlite
@@ -27,6 +28,15 @@ def insert_many(table: Any, rows: Sequence[Mapping[str, Any]], *, unless: Sequen
     if unless:
         statement = statement.on_conflict_do_nothing(index_elements=unless)
     db.session.connection().execute(statement, list(rows))
+
+
+def among(column: Any, values: Iterable[Any]) -> ColumnElement[bool]:
+    """Whether a column of numbers or text has one of many values: one parameter, however many they are."""
+    listed = list(values)
+    if is_sqlite():
+        given = func.json_each(json.dumps(listed, ensure_ascii=False)).table_valued("value")
+        return cast(ColumnElement[bool], column.in_(select(given.c.value)))
+    return cast(ColumnElement[bool], column == any_(literal(listed, ARRAY(column.type))))
 
 
 def _insert_sqlite(table: Table, rows: Sequence[Mapping[str, Any]], unless: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from lms.core.audit import AuditEntry, AuditSubject
-from lms.core.bulk import insert_many
+from lms.core.bulk import among, insert_many
 from lms.core.db import action, db
 from lms.core.jobs import Job, JobState
 
@@ -61,3 +61,18 @@ def test_no_rows_are_nothing_to_do() -> None:
     _insert(AuditSubject.__table__, [])
 
     assert db.session.scalar(select(func.count()).select_from(AuditEntry)) == 0
+
+
+@pytest.mark.databases
+@pytest.mark.usefixtures("context")
+def test_among_finds_numbers_and_text_of_any_script(at: datetime) -> None:
+    _insert(
+        Job.__table__, [_job(name, at, total=number) for number, name in enumerate(["one", "ñ'\"“中", "3", "four"])]
+    )
+
+    def found(column: object, values: list[object]) -> list[int]:
+        return list(db.session.scalars(select(Job.total).where(among(column, values)).order_by(Job.total)))
+
+    assert found(Job.public_id, ["ñ'\"“中", "3", "none"]) == [1, 2]
+    assert found(Job.total, [0, 3, 99, *range(1000, 50_000)]) == [0, 3]
+    assert found(Job.public_id, []) == []

@@ -15,7 +15,7 @@ from lms.attendance.queries.matching import belonging
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import policy_for
 from lms.core import audit
-from lms.core.bulk import insert_many
+from lms.core.bulk import among, insert_many
 from lms.core.db import action, db
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
@@ -77,7 +77,7 @@ def credit_lecture(
     if not is_held(lecture):
         return _drop(lecture_id, None)
     compact_beats(lecture_id, by=by, at=at)
-    wanted = _compute(lecture, only, belonging(lecture) if enrolled is None else enrolled)
+    wanted = _compute(lecture, only, enrolled)
     existing = _existing(lecture_id, only)
     new = sorted(person_id for person_id in wanted if person_id not in existing)
     changed = [person_id for person_id, values in wanted.items() if existing.get(person_id, values) != values]
@@ -108,14 +108,18 @@ def _locked(lecture_id: int) -> Lecture:
     return lecture
 
 
-def _compute(lecture: Lecture, only: Collection[int] | None, enrolled: set[int]) -> dict[int, _Values]:
+def _compute(lecture: Lecture, only: Collection[int] | None, enrolled: set[int] | None) -> dict[int, _Values]:
+    everybody, corrections = seen_in(lecture, only), corrections_in(lecture.id, only)
+    if not everybody and not corrections:
+        return {}
+    if enrolled is None:
+        enrolled = belonging(lecture)
     policy = policy_for(lecture)
     policy_id, minimum = policy.id, policy.min_percent
     span = span_of(lecture)
     counted = enrolled.union(db.session.scalars(select(Credit.person_id).where(Credit.lecture_id == lecture.id)))
-    corrections = corrections_in(lecture.id, only)
     found: dict[int, _Values] = {}
-    for person_id, seen in seen_in(lecture, only).items():
+    for person_id, seen in everybody.items():
         if person_id not in counted and person_id not in corrections:
             continue
         summed = rules.sum_up(seen, start=span.start, end=span.end, min_percent=minimum)
@@ -145,24 +149,23 @@ def _existing(lecture_id: int, only: Collection[int] | None) -> dict[int, _Value
 
 def _insert(lecture_id: int, new: list[int], wanted: dict[int, _Values], at: datetime) -> None:
     rows: list[dict[str, Any]] = []
-    for people in pieces(new):
-        query = select(Person.id, Person.sector, Person.gender).where(Person.id.in_(people))
-        for person_id, sector, gender in db.session.execute(query):
-            present, tenths, outcome, source, policy_id = wanted[person_id]
-            rows.append(
-                {
-                    "lecture_id": lecture_id,
-                    "person_id": person_id,
-                    "present_ms": present,
-                    "percent_tenths": tenths,
-                    "outcome": outcome,
-                    "source": source,
-                    "sector": sector,
-                    "gender": gender,
-                    "policy_id": policy_id,
-                    "computed_at": at,
-                }
-            )
+    query = select(Person.id, Person.sector, Person.gender).where(among(Person.id, new)).order_by(Person.id)
+    for person_id, sector, gender in db.session.execute(query) if new else ():
+        present, tenths, outcome, source, policy_id = wanted[person_id]
+        rows.append(
+            {
+                "lecture_id": lecture_id,
+                "person_id": person_id,
+                "present_ms": present,
+                "percent_tenths": tenths,
+                "outcome": outcome,
+                "source": source,
+                "sector": sector,
+                "gender": gender,
+                "policy_id": policy_id,
+                "computed_at": at,
+            }
+        )
     insert_many(Credit.__table__, rows)
 
 

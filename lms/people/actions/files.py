@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import func, insert, select, text, update
 
 from lms.core import audit
-from lms.core.bulk import insert_many
+from lms.core.bulk import among, insert_many
 from lms.core.db import action, db, is_sqlite
 from lms.core.errors import Fault, Forbidden, Invalid
 from lms.core.events import PersonCountryChanged, PersonNameCorrected, publish
@@ -304,24 +304,21 @@ def _update(
 
 
 def _profiles(ids: list[int]) -> dict[int, Any]:
-    found: dict[int, Any] = {}
-    for chunk in chunks(ids):
-        query = (
-            select(
-                Person.id,
-                Person.full_name,
-                Person.native_name,
-                Person.sector,
-                Person.organisation,
-                Person.job_title,
-                Person.gender,
-                Account.password_hash.is_not(None).label("has_account"),
-            )
-            .outerjoin(Account, Account.person_id == Person.id)
-            .where(Person.id.in_(chunk))
+    query = (
+        select(
+            Person.id,
+            Person.full_name,
+            Person.native_name,
+            Person.sector,
+            Person.organisation,
+            Person.job_title,
+            Person.gender,
+            Account.password_hash.is_not(None).label("has_account"),
         )
-        found.update((row.id, row) for row in db.session.execute(query))
-    return found
+        .outerjoin(Account, Account.person_id == Person.id)
+        .where(among(Person.id, ids))
+    )
+    return {row.id: row for row in db.session.execute(query)}
 
 
 def _move(moves: dict[int, int], *, today: date, by: Actor, at: datetime) -> None:

@@ -9,11 +9,11 @@ from functools import lru_cache
 from babel import Locale, UnknownLocaleError
 from sqlalchemy import or_, select
 
+from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.errors import Invalid
 from lms.core.words import _
 from lms.people.models import Country, Partnership, Person, PersonCountry, Region
-from lms.people.queries.chunks import chunks
 
 
 def list_countries() -> list[Country]:
@@ -86,13 +86,11 @@ def countries_of(person_ids: Iterable[int], day: date) -> dict[int, int | None]:
     The ids are canonical ones. Who was merged from two rows and has no country of the own yet has the other row's.
     """
     found: dict[int, int | None] = dict.fromkeys(person_ids)
-    ids = list(found)
-    for chunk in chunks(ids):
-        query = (
-            select(Person.canonical_id, PersonCountry.country_id)
-            .join(PersonCountry, PersonCountry.person_id == Person.id)
-            .where(Person.canonical_id.in_(chunk), PersonCountry.since <= day)
-            .order_by(Person.id == Person.canonical_id, PersonCountry.since)
-        )
-        found.update((own, country) for own, country in db.session.execute(query) if own is not None)
+    query = (
+        select(Person.canonical_id, PersonCountry.country_id)
+        .join(PersonCountry, PersonCountry.person_id == Person.id)
+        .where(among(Person.canonical_id, found), PersonCountry.since <= day)
+        .order_by(Person.id == Person.canonical_id, PersonCountry.since)
+    )
+    found.update((own, country) for own, country in db.session.execute(query) if own is not None)
     return found

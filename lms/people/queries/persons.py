@@ -9,6 +9,7 @@ from datetime import date
 from sqlalchemy import or_, select
 from sqlalchemy.orm import aliased
 
+from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import Actor
@@ -74,15 +75,12 @@ def find_person_by_email(email: str) -> Person | None:
 
 def ids_by_email(keys: Iterable[str]) -> dict[str, int]:
     """Keys of addresses (`rules.email_key`) → ids of the persons known by them."""
-    found: dict[str, int] = {}
-    for chunk in chunks(list(keys)):
-        query = (
-            select(PersonEmail.key, Person.canonical_id)
-            .join(Person, Person.id == PersonEmail.person_id)
-            .where(PersonEmail.key.in_(chunk))
-        )
-        found.update((key, person_id) for key, person_id in db.session.execute(query) if person_id is not None)
-    return found
+    query = (
+        select(PersonEmail.key, Person.canonical_id)
+        .join(Person, Person.id == PersonEmail.person_id)
+        .where(among(PersonEmail.key, keys))
+    )
+    return {key: person_id for key, person_id in db.session.execute(query) if person_id is not None}
 
 
 def person_id_of(public_id: str) -> int:
