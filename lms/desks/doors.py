@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from apiflask import APIFlask
@@ -112,10 +113,13 @@ def _door(method: str, path: str, call: Mapping[str, Any], guard: Guard | None, 
         required = set(schema.get("required", []))
         for name, what in schema.get("properties", {}).items():
             fields.append(Field(name, "body", _kind(what, document), name in required))
-    answers = tuple(
-        (status, str(answer.get("description") or "")) for status, answer in sorted(call.get("responses", {}).items())
-    )
+    answered = sorted(call.get("responses", {}).items())
+    answers = tuple((status, str(answer.get("description") or _phrase(status))) for status, answer in answered)
     return Door(method.upper(), path, text, guard, tuple(dict.fromkeys(fields)), tuple(content), answers)
+
+
+def _phrase(status: str) -> str:
+    return HTTPStatus(int(status)).phrase if status.isdecimal() else ""
 
 
 def _resolve(schema: Mapping[str, Any], document: Mapping[str, Any]) -> Mapping[str, Any]:

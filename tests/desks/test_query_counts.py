@@ -73,3 +73,21 @@ def test_pages_ask_as_often_for_much_as_for_little(
     with count_queries() as much:
         client.get(path)
     assert (len(little), len(much)) == (expected, expected)
+
+
+@pytest.mark.databases
+def test_every_desk_stands_on_both_databases(world: World) -> None:
+    grow(world)
+    focal_point = world.make.person("Peter Mutua", roles=[("focal_point", "KE")])
+    administrator = world.make.person("Zhou Anran", roles=["administrator"])
+    world.make.enrolment(world.series, status="applied")
+    world.make.enrolment(world.series, focal_point, status="waitlisted")
+    for who, paths in (
+        (None, ["/", "/series/cross-border", f"/lectures/{world.held[0].id}"]),
+        (world.trainee, ["/me", "/series/cross-border", f"/lectures/{world.held[0].id}"]),
+        (world.instructor, ["/teach", "/series/cross-border"]),
+        (focal_point, ["/me", "/country", "/country?q=achieng"]),
+        (administrator, ["/admin", "/teach"]),
+    ):
+        client = world.signed_in(who) if who is not None else world.make.app.test_client()
+        assert [(path, client.get(path).status_code) for path in paths] == [(path, 200) for path in paths]

@@ -15,7 +15,7 @@ from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import Actor
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries import CountryPerson, CountryTotals, country_totals, list_country_people
-from lms.enrolment.queries.rows import country_on, speaking
+from lms.enrolment.queries.rows import country_on, day_of, speaking
 from lms.people.models import Country, Person, PersonCountry
 
 PAGE = 25
@@ -99,7 +99,7 @@ def _count(series_ids: list[int], country: Country, at: datetime) -> dict[tuple[
     )
     query = (
         speaking(Enrolment.series_id, Enrolment.status, func.count())
-        .where(Enrolment.series_id.in_(series_ids), Person.id.in_(ever), country_on(at.date()) == country.id)
+        .where(Enrolment.series_id.in_(series_ids), Person.id.in_(ever), country_on(day_of(at)) == country.id)
         .group_by(Enrolment.series_id, Enrolment.status)
     )
     return {(series, status): count for series, status, count in db.session.execute(query)}
