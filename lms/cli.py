@@ -59,11 +59,12 @@ def serve(host: str, port: int, workers: int | None) -> None:
 
 
 @lms.command()
-def worker() -> None:
+@click.option("--with-server", is_flag=True, hidden=True, help="Stop when standard input closes.")
+def worker(with_server: bool) -> None:
     """Runs the background jobs and sends the mail."""
     from lms.serve import run_worker
 
-    run_worker(Config.load())
+    run_worker(Config.load(), with_server=with_server)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ database (`core.jobs`, `core.outbox`), so losing the queue loses nothing.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -55,8 +56,13 @@ def do_due_work() -> None:
         db.session.remove()
 
 
-def run_worker(config: Config) -> None:
-    """Runs jobs and mail until told to stop. A sweep finds what a lost wake-up left."""
+def run_worker(config: Config, *, with_server: bool = False) -> None:
+    """Runs jobs and mail until told to stop. A sweep finds what a lost wake-up left.
+
+    `with_server`: also stops when the server that began it is gone, however that ended (its pipe closes).
+    """
+    if with_server:
+        threading.Thread(target=_stop_with_server, daemon=True).start()
     app = create_app(config)
     _APP[:] = [app]
     queue, _wake = make_queue(config.folder)
@@ -77,6 +83,11 @@ def run_worker(config: Config) -> None:
     threading.Thread(target=sweep, daemon=True).start()
     consumer.run()
     stopping.set()
+
+
+def _stop_with_server() -> None:
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 class _Server(BaseApplication):
@@ -101,7 +112,8 @@ def run(config: Config, *, host: str, port: int, workers: int | None = None) -> 
     child: subprocess.Popen[bytes] | None = None
     if config.database.startswith("sqlite"):
         environment = {**os.environ, **config.environment()}
-        child = subprocess.Popen([sys.executable, "-m", "lms", "worker"], env=environment)
+        command = [sys.executable, "-m", "lms", "worker", "--with-server"]
+        child = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)  # noqa: S603  our own command
     own = os.getpid()
     options = {
         "bind": f"{host}:{port}",
