@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, settings
 from sqlalchemy import text
 
 from lms.app import create_app
@@ -24,6 +25,16 @@ from lms.web.limits import limiter
 from tests.factories import make
 
 __all__ = ["make"]
+
+
+# How long an example takes says nothing on a busy machine; CI draws the same examples each time
+settings.register_profile(
+    "serai",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=bool(os.environ.get("CI")),
+)
+settings.load_profile("serai")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
