@@ -18,7 +18,7 @@ from lms.demo.programme import CountryPlan, SeriesPlan, read
 FULL_SCALE = 126_000
 """People who register at full scale; some five in six of them come at least once."""
 FEWEST = 400
-"""Fewer cannot fill 80 countries and 28 series."""
+"""Fewer cannot fill 80 countries and every series."""
 
 LARGE_FONTS_ONLY = frozenset({"Hans"})
 """Scripts that the default fonts of certificates lack: no native name in a certified series is written in them."""

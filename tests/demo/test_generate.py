@@ -129,6 +129,26 @@ def test_the_programme_holds_together() -> None:
     assert min(lecture.starts_at.year for lecture in lectures) == 2020
 
 
+def test_the_demonstrations_instructor_has_nothing_to_do_with_the_live_series() -> None:
+    keys = {one.key for one in load_instructors() if one.email == "instructor@demo.test"}
+    series = load_series(NOW)
+    live = [plan for plan in series if any(lecture.state == "live" for lecture in plan.lectures)]
+    own = [lecture for plan in series for lecture in plan.lectures if keys & set(lecture.instructors)]
+
+    assert len(keys) == len(live) == 1
+    assert not keys & set(live[0].instructors)
+    assert not keys & {key for lecture in live[0].lectures for key in lecture.instructors}
+    assert sum(lecture.state == "held" for lecture in own) > 10
+    assert sum(lecture.state == "scheduled" for lecture in own) >= 3
+
+
+def test_what_is_put_off_belongs_to_a_series_of_these_weeks() -> None:
+    for plan in load_series(NOW):
+        if any(lecture.state == "postponed" for lecture in plan.lectures):
+            assert all((NOW - lecture.starts_at).days < 60 for lecture in plan.lectures)
+        assert {key for lecture in plan.lectures for key in lecture.instructors} <= set(plan.instructors)
+
+
 def test_no_instructor_is_in_two_places_at_once() -> None:
     own: dict[str, list[tuple[datetime, int]]] = defaultdict(list)
     for plan in load_series(NOW):
