@@ -89,35 +89,50 @@ def post_mails(rows: list[dict[str, Any]]) -> None:
     after_commit(wake)
 
 
-@action
 def send_due(send: Callable[[OutboxMail], None], *, at: datetime, limit: int = 20) -> int:
     """Sends up to `limit` mails that are due, oldest first; returns how many were tried.
 
-    A failure is kept with its reason and tried again later, each time after a longer while.
+    No transaction is open while a mail goes out: it is claimed before (the attempt is counted and the next one
+    set for later, in case this process dies) and marked afterwards. A failure is kept with its reason and tried
+    again, each time after a longer while.
     """
-    query = (
-        select(OutboxMail)
-        .where(OutboxMail.sent_at.is_(None), OutboxMail.due_at <= at, OutboxMail.attempts < MAX_ATTEMPTS)
-        .order_by(OutboxMail.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    mails = list(db.session.scalars(query))
-    for mail in mails:
-        mail.attempts += 1
-        if mail.expires_at is not None and mail.expires_at <= at:
-            mail.attempts, mail.error = MAX_ATTEMPTS, "expired"
-            mail.payload = _without_secret(mail.payload)
-            continue
+    claimed = _claim_due(at=at, limit=limit)
+    for mail_id in claimed:
+        mail = db.session.get_one(OutboxMail, mail_id)
+        db.session.expunge(mail)
+        db.session.rollback()
         try:
             send(mail)
         except OSError as error:  # smtplib's errors are OSErrors too
-            mail.error = f"{type(error).__name__}: {error}"[:500]
-            mail.due_at = at + timedelta(minutes=2**mail.attempts)
+            _mark_failed(mail_id, f"{type(error).__name__}: {error}"[:500])
         else:
-            mail.sent_at, mail.error = at, None
-            mail.payload = _without_secret(mail.payload)
-    return len(mails)
+            _mark_sent(mail_id, at=at)
+    return len(claimed)
+
+
+@action
+def _claim_due(*, at: datetime, limit: int) -> list[int]:
+    due = (OutboxMail.sent_at.is_(None), OutboxMail.due_at <= at, OutboxMail.attempts < MAX_ATTEMPTS)
+    for mail in db.session.scalars(select(OutboxMail).where(*due, OutboxMail.expires_at <= at)):
+        mail.attempts, mail.error = MAX_ATTEMPTS, "expired"
+        mail.payload = _without_secret(mail.payload)
+    query = select(OutboxMail).where(*due).order_by(OutboxMail.id).limit(limit).with_for_update(skip_locked=True)
+    mails = list(db.session.scalars(query))
+    for mail in mails:
+        mail.attempts += 1
+        mail.due_at = at + timedelta(minutes=2**mail.attempts)
+    return [mail.id for mail in mails]
+
+
+@action
+def _mark_sent(mail_id: int, *, at: datetime) -> None:
+    mail = db.session.get_one(OutboxMail, mail_id)
+    mail.sent_at, mail.error, mail.payload = at, None, _without_secret(mail.payload)
+
+
+@action
+def _mark_failed(mail_id: int, error: str) -> None:
+    db.session.get_one(OutboxMail, mail_id).error = error
 
 
 def _without_secret(payload: dict[str, Any]) -> dict[str, Any]:
