@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import os
 import secrets
 from pathlib import Path
+from types import ModuleType
 
 from apiflask import APIFlask
+from flask import request
 from flask_migrate import Migrate
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -121,7 +124,7 @@ def _wire(app: APIFlask, name: str) -> None:
         app.extensions[events.KEY].register(handlers)
 
 
-def _room(name: str, room: str):  # type: ignore[no-untyped-def]
+def _room(name: str, room: str) -> ModuleType | None:
     full = f"lms.{name}.{room}"
     return importlib.import_module(full) if importlib.util.find_spec(full) else None
 
@@ -132,18 +135,17 @@ def _protect_forms(app: APIFlask) -> None:
 
     @app.before_request
     def check_token() -> None:
-        from flask import request
-
         if not request.path.startswith("/api/") and request.endpoint not in unprotected:
             csrf.protect()
 
 
 def _kept_secret(path: Path) -> str:
-    """The secret of this data folder, made at the first start."""
-    try:
-        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        return path.read_text(encoding="ascii")
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(secrets.token_urlsafe(48))
+    """The secret of this data folder, made at the first start: whole at once, whoever else starts now."""
+    if not path.exists():
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        with os.fdopen(os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(48))
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(draft)
+        draft.unlink()
     return path.read_text(encoding="ascii")

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -31,23 +30,20 @@ log = structlog.get_logger(__name__)
 SWEEP_SECONDS = 5
 
 
-def make_queue(folder: Path) -> tuple[SqliteHuey, Callable[[], Any]]:
-    """The queue of a data folder and the function that wakes the worker."""
-    queue = SqliteHuey("serai", filename=str(folder / "queue.db"), results=False)
+def make_queue(app: Flask) -> tuple[SqliteHuey, Callable[[], Any]]:
+    """The queue of an app's data folder, and the function that wakes its worker."""
+    config: Config = app.extensions["lms.config"]
+    queue = SqliteHuey("serai", filename=str(config.folder / "queue.db"), results=False)
 
     @queue.task(name="work")
     def work() -> None:
-        do_due_work()
+        do_due_work(app)
 
     return queue, work
 
 
-_APP: list[Flask] = []
-
-
-def do_due_work() -> None:
+def do_due_work(app: Flask) -> None:
     """Runs all that is due: jobs, then mail."""
-    app = _APP[0]
     with app.app_context():
         jobs.run_due()
         send = mail.sender(app)
@@ -64,8 +60,7 @@ def run_worker(config: Config, *, with_server: bool = False) -> None:
     if with_server:
         threading.Thread(target=_stop_with_server, daemon=True).start()
     app = create_app(config)
-    _APP[:] = [app]
-    queue, _wake = make_queue(config.folder)
+    queue, _wake = make_queue(app)
     queue.flush()
     consumer = queue.create_consumer(workers=1, periodic=False, initial_delay=0.05, max_delay=0.5)
     stopping = threading.Event()
@@ -73,7 +68,7 @@ def run_worker(config: Config, *, with_server: bool = False) -> None:
     def sweep() -> None:
         while not stopping.wait(SWEEP_SECONDS):
             try:
-                do_due_work()
+                do_due_work(app)
                 with app.app_context():
                     refresh_when_due(at=clock.now())
                     db.session.remove()
@@ -102,7 +97,7 @@ class _Server(BaseApplication):
 
     def load(self) -> Flask:
         app = create_app(self.lms_config)
-        _queue, wake = make_queue(self.lms_config.folder)
+        _queue, wake = make_queue(app)
         app.extensions[jobs.KEY] = wake
         return app
 
