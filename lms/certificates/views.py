@@ -29,7 +29,8 @@ def verify() -> ResponseReturnValue:
     if typed:
         bare = numbers.parse(typed)
         return redirect(url_for(".certificate", number=numbers.write(bare) if bare else typed[:64].replace("/", "-")))
-    return render_template("certificates/verify.html")
+    missing = "number" in request.args
+    return render_template("certificates/verify.html", missing=missing), 422 if missing else 200
 
 
 @bp.get("/verify/<number>")

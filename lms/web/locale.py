@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, cast
+
 from babel import Locale
+from babel.numbers import format_decimal
 from flask import Flask, g, has_request_context, request
-from flask_babel import Babel
+from flask_babel import Babel, get_locale
+from jinja2 import pass_context
+from jinja2.runtime import Context
 
 from lms.core.resources import resource
 from lms.web.identity import Unauthenticated, current_actor
@@ -50,5 +56,15 @@ def direction(locale: Locale | str) -> str:
 
 
 def init_app(app: Flask) -> None:
-    """Wires Flask-Babel."""
+    """Wires Flask-Babel; in templates the count within a plural is grouped as the reader's language does."""
     Babel(app, locale_selector=select, default_translation_directories=str(resource("translations")))
+    app.jinja_env.globals["ngettext"] = _grouping(cast("Callable[..., str]", app.jinja_env.globals["ngettext"]))
+
+
+def _grouping(say: Callable[..., str]) -> Callable[..., str]:
+    @pass_context
+    def ngettext(context: Context, one: str, many: str, count: int, /, **words: Any) -> str:
+        words.setdefault("num", format_decimal(count, locale=get_locale() or "en"))
+        return say(context, one, many, count, **words)
+
+    return ngettext

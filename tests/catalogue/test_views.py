@@ -417,6 +417,28 @@ def test_postponing_on_the_page(app: APIFlask, staff: FlaskClient, lecture: Lect
     assert stored(app, lecture.id).state is LectureState.SCHEDULED
 
 
+def test_a_step_that_comes_too_late_says_why_on_the_lectures_page(
+    app: APIFlask, staff: FlaskClient, lecture: Lecture, make: Make, series: Series
+) -> None:
+    def late(name: str, **data: Any) -> str:
+        answer = step(staff, lecture, name, **data)
+        assert answer.status_code == 409, name
+        said = re.findall(r'<div class="note is-wrong"><p>(.+?)</p>', answer.text)
+        assert "Change a lecture" in answer.text
+        return " ".join(said)
+
+    assert step(staff, lecture, "start").status_code == 302
+    assert "live" in late("start")
+    assert late("postpone", starts_at="2030-01-01T10:00", time_zone="UTC", date="given")
+    assert step(staff, lecture, "end").status_code == 302
+    assert late("end")
+    assert late("start")
+    other = make.lecture(series, "Other", local_start=datetime(2030, 1, 2, 10), time_zone="UTC")
+    assert step(staff, other, "cancel", confirm="cancel", reason="Fire").status_code == 302
+    lecture = other
+    assert "cancelled" in late("cancel", confirm="cancel", reason="Fire")
+
+
 def test_cancelling_asks_first_and_says_numbers(
     app: APIFlask, staff: FlaskClient, lecture: Lecture, series: Series, make: Make
 ) -> None:

@@ -73,6 +73,9 @@ def token_of(page: str) -> str:
 
 def test_the_form_leads_to_the_number(client: FlaskClient, app: APIFlask, made: Programme) -> None:
     assert client.get("/verify").status_code == 200
+    empty = client.get("/verify?number=")
+    assert empty.status_code == 422
+    assert 'aria-invalid="true" aria-describedby="number-h number-e"' in empty.text
     number = number_of(app, "Fatima Benaly")
     answer = client.get("/verify", query_string={"number": f"  {number.lower().replace('-', '')} "})
     assert (answer.status_code, answer.headers["Location"]) == (302, f"/verify/{number}")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from apiflask import APIFlask
+from flask import render_template_string
 
 from lms.app import create_app
 from lms.config import Config
@@ -73,3 +74,12 @@ def test_a_day_near_by_needs_no_year(app: APIFlask) -> None:
         assert near_day(old, "UTC") == "Wed 4 Mar 2020"
     with app.test_request_context("/?lang=ar"):
         assert near_day(old, "UTC")
+
+
+@pytest.mark.parametrize(
+    ("locale", "said"), [("en", "19,830 places"), ("es", "19.830 places"), ("fr", "19\u202f830 places")]
+)
+def test_the_count_in_a_plural_is_grouped(app: APIFlask, locale: str, said: str) -> None:
+    template = '{{ ngettext("%(num)s place", "%(num)s places", 19830) }}'
+    with app.test_request_context(f"/?lang={locale}"):
+        assert render_template_string(template) == said

@@ -80,7 +80,7 @@ def lecture_start(lecture_id: int) -> ResponseReturnValue:
 
     status = _attempt(form, work)
     if status is not None:
-        return lecture_page(lecture_id, moment=form), status
+        return _again(lecture_id, status, {LectureState.SCHEDULED}, moment=form)
     flash(_("The lecture is live."), "done")
     return _onwards(lecture_id)
 
@@ -97,7 +97,7 @@ def lecture_end(lecture_id: int) -> ResponseReturnValue:
 
     status = _attempt(form, work)
     if status is not None:
-        return lecture_page(lecture_id, moment=form), status
+        return _again(lecture_id, status, {LectureState.LIVE}, moment=form)
     flash(_("The lecture has ended. Attendance is being worked out."), "done")
     return _onwards(lecture_id)
 
@@ -115,11 +115,19 @@ def lecture_reopen(lecture_id: int) -> ResponseReturnValue:
 
 
 def _with_reason(lecture_id: int, form: CatalogueForm, status: int) -> ResponseReturnValue:
-    """The lecture's page with what stands in the way of a step that has no fields of its own."""
+    """The lecture's page with what stands in the way of a step whose own form is not on it."""
     for reasons in form.errors.values():
         for reason in reasons:
             flash(str(reason), "wrong")
     return lecture_page(lecture_id), status
+
+
+def _again(lecture_id: int, status: int, offered: set[LectureState], **kept: CatalogueForm) -> ResponseReturnValue:
+    """The lecture's page with the form as it was sent. Pressed twice, or where somebody else was quicker, the
+    lecture may be past the states in which the form is offered: then only the reason stands there."""
+    if queries.get_lecture(lecture_id, by=current_actor()).state in offered:
+        return lecture_page(lecture_id, **kept), status
+    return _with_reason(lecture_id, next(iter(kept.values())), status)
 
 
 @bp.post("/lectures/<int:lecture_id>/times")
@@ -141,7 +149,7 @@ def lecture_times(lecture_id: int) -> ResponseReturnValue:
 
     status = _attempt(form, work)
     if status is not None:
-        return lecture_page(lecture_id, times=form), status
+        return _again(lecture_id, status, {LectureState.HELD}, times=form)
     flash(_("The times are corrected. Attendance is being worked out again."), "done")
     return _onwards(lecture_id)
 
@@ -165,7 +173,7 @@ def lecture_postpone(lecture_id: int) -> ResponseReturnValue:
 
     status = _attempt(form, work)
     if status is not None:
-        return lecture_page(lecture_id, postpone=form), status
+        return _again(lecture_id, status, {LectureState.SCHEDULED, LectureState.POSTPONED}, postpone=form)
     moved = queries.get_lecture(lecture_id, by=actor).starts_at is not None
     flash(_("The lecture has a new time.") if moved else _("The lecture is postponed without a date."), "done")
     return _onwards(lecture_id)
@@ -187,6 +195,8 @@ def lecture_cancel(lecture_id: int) -> ResponseReturnValue:
             return _onwards(lecture_id)
         status = failed
         lecture = queries.get_lecture(lecture_id, by=actor)
+        if lecture.state is not LectureState.SCHEDULED:
+            return _with_reason(lecture_id, form, status)
     if lecture.state is not LectureState.SCHEDULED and status == 200:
         return redirect(url_for("catalogue.lecture_edit", lecture_id=lecture_id))
     others = [one for one in queries.list_lectures(lecture.series_id, by=actor) if one.id != lecture_id]
