@@ -117,6 +117,16 @@ def after_commit(hook: Callable[[], None]) -> None:
     unit.append(hook)
 
 
+def in_action() -> bool:
+    """Whether an action is running in this context."""
+    return _UNIT in db.session().info
+
+
+def write_connection() -> Connection:
+    """A connection of one's own for short writing transactions, outside of any session (see `core.groups`)."""
+    return db.engine.connect().execution_options(**{_WRITES: True})
+
+
 def action(function: Callable[P, R]) -> Callable[P, R]:
     """Makes a function a write: one transaction, begun by the outermost action and committed when it returns.
 

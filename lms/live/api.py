@@ -9,7 +9,7 @@ from apiflask import APIBlueprint
 from flask import Response, current_app, request
 from flask.typing import ResponseReturnValue
 
-from lms.attendance.actions import record_beat
+from lms.attendance.actions import keep_beat
 from lms.core import clock
 from lms.core.errors import Fault, Invalid, TooLarge
 from lms.core.words import _
@@ -66,7 +66,7 @@ def presence(lecture_id: int) -> ResponseReturnValue:
     join_id = read_token(current_app.config["SECRET_KEY"], token)
     if join_id is None:
         raise Unauthenticated
-    record_beat(join_id, seq, lecture_id=lecture_id, at=at)
+    keep_beat(join_id, seq, lecture_id=lecture_id, at=at)
     return Response(status=204)
 
 

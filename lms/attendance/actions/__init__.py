@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lms.attendance.actions.beats import keep_beat, record_beat
 from lms.attendance.actions.corrections import correct
 from lms.attendance.actions.credits import compact_beats, credit_lecture, delete_credits
 from lms.attendance.actions.imports import (
@@ -13,7 +14,7 @@ from lms.attendance.actions.imports import (
     publish_kept,
     stage_attendance,
 )
-from lms.attendance.actions.joins import open_join, record_beat
+from lms.attendance.actions.joins import open_join
 from lms.attendance.actions.people import erase_evidence, recount_people
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "delete_credits",
     "drop_kept",
     "erase_evidence",
+    "keep_beat",
     "keep_file",
     "open_join",
     "preview_attendance",
