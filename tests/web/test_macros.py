@@ -134,6 +134,20 @@ class TestForms:
         assert box.startswith('<div class="choice is-wrong"><input aria-describedby="agree-e" aria-invalid="true"')
         assert '<label for="agree">I agree</label>' in box
 
+    def test_a_field_of_ones_own_kind_looks_like_its_parent(self) -> None:
+        class Known(wtforms.SelectField):
+            pass
+
+        class Way(wtforms.RadioField):
+            pass
+
+        class Trip(wtforms.Form):
+            zone = Known("Zone", choices=[SelectChoice("UTC", "UTC")])
+            way = Way("Way", choices=[SelectChoice("a", "A")])
+
+        assert '<select class="select w-20" id="zone"' in render(FIELD, f=Trip().zone, more={})
+        assert render(FIELD, f=Trip().way, more={}).startswith('<fieldset class="field">')
+
     def test_summary_links_to_each_field(self) -> None:
         made = render(SUMMARY, form=wrong_profile())
         assert '<h2 id="errors-title">4 answers are missing or not clear</h2>' in made

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
@@ -74,6 +76,8 @@ def teach() -> ResponseReturnValue:
     live = [one for one in taught if one.lecture.state is LectureState.LIVE]
     scheduled = [one for one in taught if one.lecture.state is LectureState.SCHEDULED and one.lecture.starts_at]
     scheduled.sort(key=lambda one: (one.lecture.starts_at, one.lecture.id))
+    undated = [one for one in taught if one.lecture.state in (LectureState.DRAFT, LectureState.POSTPONED)]
+    undated.sort(key=lambda one: (one.lecture.starts_at or datetime.max.replace(tzinfo=UTC), one.lecture.id))
     late = [one for one in scheduled if rules.is_late(one.lecture, at)]
     coming = [one for one in scheduled if not rules.is_late(one.lecture, at)]
     own_live = [one for one in live if one.is_given_by(by)]
@@ -87,7 +91,7 @@ def teach() -> ResponseReturnValue:
         coming=coming,
         late=late,
         overdue={one.lecture.id for one in live if rules.is_overdue(one.lecture, at)},
-        undated=[one for one in taught if one.lecture.state in (LectureState.DRAFT, LectureState.POSTPONED)],
+        undated=undated,
         held=[one for one in taught if one.lecture.state is LectureState.HELD],
         cancelled=[one for one in taught if one.lecture.state is LectureState.CANCELLED],
         given=given,
