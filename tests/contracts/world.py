@@ -1,0 +1,334 @@
+"""A small world in which everything that a door can be asked for exists: once as one's own, once as another's.
+
+*mine*: a series that the instructor gives, in which the trainee (of Kenya, the focal point's country) has a place.
+*theirs*: a public series that another instructor gives to somebody of Peru. *hidden*: a draft of that instructor's.
+The database is put back as it was after every call that changed it.
+"""
+
+from __future__ import annotations
+
+import io
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from apiflask import APIFlask
+from flask import session
+from flask.testing import FlaskClient
+from flask_wtf.csrf import generate_csrf
+from sqlalchemy import select, update
+
+from lms.app import create_app
+from lms.attendance import actions as attendance
+from lms.catalogue.models import CertificateKind, Series
+from lms.certificates import actions as certificates
+from lms.certificates.models import Award, Certificate
+from lms.certificates.numbers import write
+from lms.config import Config
+from lms.core import clock
+from lms.core.db import action, db
+from lms.core.jobs import Job, JobState, request_job
+from lms.core.roles import SYSTEM, Actor
+from lms.live.tokens import make_token
+from lms.people.actions import create_token, load_countries
+from lms.people.models import Person, RoleGrant
+from lms.web.limits import limiter
+from tests.factories import Make
+
+ROLES = ("anonymous", "trainee", "instructor", "focal point", "reporter", "administrator")
+PLACES = ("mine", "theirs", "hidden")
+EARLY = datetime(2026, 1, 1, tzinfo=UTC)
+GOOD_FILE = "email,joined_at,left_at\n{email},{start},{end}\n"
+
+
+@dataclass
+class Place:
+    """One series with what belongs to it. `lectures` by state; `people` of another than the caller."""
+
+    slug: str
+    lectures: dict[str, int]
+    person: Person
+    enrolment_id: str
+    number: str = "SR-0000-0000-0000-0000-1"
+    import_id: str = "none"
+    issue_job: str = "none"
+    room_token: str = ""
+
+
+@dataclass
+class World:
+    """The application, its people by role, its places, and a way to call it as one of them."""
+
+    app: APIFlask
+    file: Path
+    people: dict[str, Person] = field(default_factory=dict)
+    places: dict[str, Place] = field(default_factory=dict)
+    tokens: dict[str, dict[str, str]] = field(default_factory=dict)
+    jobs: dict[str, dict[str, str]] = field(default_factory=dict)
+    grants: dict[str, int] = field(default_factory=dict)
+    bearers: dict[str, str] = field(default_factory=dict)
+    clients: dict[str, FlaskClient] = field(default_factory=dict)
+    csrf: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.watch = sqlite3.connect(self.file, isolation_level=None)
+        self.kept = sqlite3.connect(":memory:")
+
+    def keep(self) -> None:
+        """Keeps the database as it is now; `restore` puts it back so."""
+        self.watch.backup(self.kept)
+        self.files = {path: path.read_bytes() for path in self._files()}
+
+    def version(self) -> int:
+        """Moves on whenever anybody commits a change."""
+        return int(self.watch.execute("PRAGMA data_version").fetchone()[0])
+
+    def restore(self) -> None:
+        """The database as it was kept."""
+        with self.app.app_context():
+            db.session.remove()
+            db.engine.dispose()
+        self.kept.backup(self.watch)
+        for path in self._files() - set(self.files):
+            path.unlink()
+        for path, content in self.files.items():
+            if not path.exists():
+                path.write_bytes(content)
+
+    def _files(self) -> set[Path]:
+        return {path for path in self.file.parent.rglob("*") if path.is_file() and "serai.db" not in path.name}
+
+    def arguments(self, endpoint: str, names: set[str], role: str, place: str) -> dict[str, Any]:
+        """What stands in the address of a door: the caller's own thing (mine) or another's."""
+        here = self.places[place]
+        kind = "mine" if place == "mine" else "theirs"
+        own = self.people.get(role) if kind == "mine" else None
+        values: dict[str, Any] = {
+            "slug": here.slug,
+            "lecture_id": here.lectures[STATE_OF.get(endpoint, "soon")],
+            "person_id": here.person.public_id,
+            "enrolment_id": here.enrolment_id,
+            "number": here.number,
+            "import_id": here.import_id,
+            "job_id": here.issue_job if endpoint == "certificates.progress" else self.jobs[kind][role],
+            "secret": "no-such-secret",
+            "kind": "csv",
+            "filename": "none.css",
+            "grant_id": self.grants[kind],
+            "public_id": (own or here.person).public_id,
+        }
+        if endpoint.startswith("enrolment"):
+            values["public_id"] = here.enrolment_id
+        elif endpoint == "desks.job":
+            values["public_id"] = self.jobs[kind][role]
+        elif endpoint == "people.revoke_token":
+            values["public_id"] = self.tokens[kind][role]
+        elif endpoint in {"people.revoke_role", "people.grant_role"}:
+            values["public_id"] = self.people["instructor" if kind == "mine" else "other instructor"].public_id
+        return {name: values[name] for name in names}
+
+    def call(self, role: str, method: str, path: str, body: Mapping[str, Any] | None, *, csrf: bool = True) -> Any:
+        """Calls a door as a role: with the session on pages, with the bearer token under /api."""
+        is_api = path.startswith("/api/")
+        more: dict[str, Any] = {}
+        sent = {name: value() if callable(value) else value for name, value in (body or {}).items()}
+        if is_api and role in self.bearers:
+            more["headers"] = {"Authorization": f"Bearer {self.bearers[role]}"}
+        if method in {"POST", "PUT", "PATCH"}:
+            if is_api and "file" not in sent:
+                more["json"] = sent
+            else:
+                if not is_api and csrf:
+                    sent["csrf_token"] = self.csrf[role]
+                more |= {"data": sent, "content_type": "multipart/form-data"}
+        # A client of its own for each call: no answer's cookie reaches the next one
+        client = self.app.test_client()
+        if not is_api:
+            with self.clients[role].session_transaction() as kept, client.session_transaction() as fresh:
+                fresh.update(kept)
+        return client.open(path, method=method, **more)
+
+
+STATE_OF = {
+    "catalogue.lecture_end": "live",
+    "catalogue.lecture_publish": "draft",
+    "catalogue.lecture_reopen": "ended",
+    "catalogue.lecture_times": "held",
+    "catalogue_api.end": "live",
+    "live.room": "live",
+    "live.join": "live",
+    "live.state": "live",
+    "live_api.join": "live",
+    "live_api.presence": "live",
+    "attendance.roster": "held",
+    "attendance.roster_csv": "held",
+    "attendance.person": "held",
+    "attendance.correct": "held",
+    "attendance.import_file": "held",
+    "attendance.import_look": "held",
+    "attendance_api.list_attendance": "held",
+    "attendance_api.correct_attendance": "held",
+    "attendance_api.import_attendance": "held",
+}
+"""The state in which a door's lecture is; scheduled for all others."""
+
+
+def build(folder: Path) -> World:
+    """The world, in a database of its own."""
+    limiter.enabled = True  # or it would not be wired into this app
+    config = Config.load({}, data=str(folder), secret_key="tests-only", base_url="http://localhost")
+    app = create_app(config)
+    app.config.update(TESTING=True)
+    limiter.enabled = False
+    with app.app_context():
+        db.create_all()
+        load_countries(by=SYSTEM, at=EARLY)
+        _fast()
+    world = World(app, folder / "serai.db")
+    make = Make(app)
+    _people(world, make)
+    for name in PLACES:
+        world.places[name] = _place(world, make, name)
+    with app.app_context():
+        _things(world)
+        db.session.remove()
+    for role in ROLES:
+        client = app.test_client()
+        if role != "anonymous":
+            make.sign_in(client, world.people[role])
+        with client.session_transaction() as kept:
+            kept["csrf_token"] = "0" * 40
+        with app.test_request_context():
+            session["csrf_token"] = "0" * 40
+            world.csrf[role] = generate_csrf()
+        world.clients[role] = client
+    world.keep()
+    return world
+
+
+def _fast() -> None:
+    connection = db.engine.raw_connection()
+    connection.cursor().execute("PRAGMA synchronous=OFF")
+    connection.close()
+
+
+def _people(world: World, make: Make) -> None:
+    for role, country, roles in (
+        ("trainee", "KE", []),
+        ("instructor", None, ["instructor"]),
+        ("focal point", "KE", ["focal_point"]),
+        ("reporter", None, ["reporter"]),
+        ("administrator", None, ["administrator"]),
+        ("other trainee", "PE", []),
+        ("other instructor", None, ["instructor"]),
+        ("other administrator", None, ["administrator"]),
+    ):
+        name = role.replace(" ", "-")
+        world.people[role] = make.person(
+            full_name=f"The {role.title()}", email=f"{name}@x.example", country=country, roles=roles,
+            password="a long enough one",
+        )  # fmt: skip
+        world.bearers[role] = make.token(world.people[role])
+
+
+def _place(world: World, make: Make, name: str) -> Place:
+    teacher = world.people["instructor" if name == "mine" else "other instructor"]
+    person = world.people["trainee" if name == "mine" else "other trainee"]
+    series = make.series(
+        name, instructors=[teacher], visibility="draft" if name == "hidden" else "public",
+        policy={"certificate": CertificateKind.PARTICIPATION, "min_lectures_percent": 1},
+    )  # fmt: skip
+    enrolment = make.enrolment(series, person)
+    now = clock.now().replace(microsecond=0)
+    lectures, apart = {}, PLACES.index(name)  # one instructor gives two of them: never at the same time
+    for state, start, actual in (
+        ("soon", now + timedelta(days=2 + apart), {}),
+        ("draft", now + timedelta(days=12 + apart), {}),
+        ("live", now - timedelta(minutes=20), {"actual_start": now - timedelta(minutes=15)}),
+        ("held", now - timedelta(days=3), _times(now - timedelta(days=3))),
+        ("ended", now - timedelta(hours=4), _times(now - timedelta(hours=4))),
+    ):
+        local = (start + timedelta(hours=3)).replace(tzinfo=None)
+        made = make.lecture(
+            series, f"{name} {state}", local_start=local, instructors=[teacher],
+            state={"soon": "scheduled", "ended": "held"}.get(state, state), **actual,
+        )  # fmt: skip
+        lectures[state] = made.id
+    return Place(series.slug, lectures, person, enrolment.public_id)
+
+
+def _times(start: datetime) -> dict[str, datetime]:
+    return {"actual_start": start, "actual_end": start + timedelta(minutes=90)}
+
+
+def report(place: Place) -> bytes:
+    """A file of attendance in which the person of a place was there to the end."""
+    start = clock.now() - timedelta(days=3) - timedelta(minutes=30)
+    end = start + timedelta(minutes=130)
+    email = f"{'trainee' if place.slug == 'mine' else 'other-trainee'}@x.example"
+    instants = {"start": f"{start:%Y-%m-%dT%H:%M:%SZ}", "end": f"{end:%Y-%m-%dT%H:%M:%SZ}"}
+    return GOOD_FILE.format(email=email, **instants).encode()
+
+
+def upload(content: bytes, name: str = "file.csv") -> Any:
+    """What makes the file of a form anew for each call."""
+    return lambda: (io.BytesIO(content), name)
+
+
+def _things(world: World) -> None:
+    """Certificates, staged files, tasks, tokens and grants."""
+    now = clock.now()
+    for name, place in world.places.items():
+        teacher = world.people["instructor" if name == "mine" else "other instructor"]
+        boss = world.people["administrator" if name == "mine" else "other administrator"]
+        by, at = Make(world.app).actor(teacher), now
+        staged = attendance.stage_attendance(place.lectures["held"], report(place), file_name="r.csv", by=by)
+        attendance.publish_attendance(staged, skip_bad_rows=False, by=by, at=at)
+        series_id = _series_id(place.slug)
+        certificates.issue_certificates(series_id, by=SYSTEM, at=at)
+        number = db.session.scalar(
+            select(Certificate.number)
+            .join(Award)
+            .where(Award.series_id == series_id, Award.person_id == place.person.id)
+        )
+        assert number is not None, "the person of each place earns a certificate"
+        place.number = write(number)
+        place.import_id = attendance.keep_file(
+            place.lectures["held"], report(place), file_name="r.csv", options={}, by=by, at=at
+        )
+        place.issue_job = certificates.request_issue(series_id, by=Make(world.app).actor(boss), at=at).public_id
+        joined = attendance.open_join(place.lectures["live"], place.person.id, by=SYSTEM, at=at)
+        place.room_token = make_token(world.app.config["SECRET_KEY"], joined.id)
+    _jobs_done()
+    grants = {row.person_id: row.id for row in db.session.scalars(select(RoleGrant))}
+    world.grants = {
+        "mine": grants[world.people["instructor"].id],
+        "theirs": grants[world.people["other instructor"].id],
+    }
+    for kind in ("mine", "theirs"):
+        world.jobs[kind], world.tokens[kind] = {}, {}
+        for role in ROLES:
+            person = world.people.get(role) if kind == "mine" else None
+            owner = person or world.people["other trainee"]
+            world.jobs[kind][role] = _job(owner.id)
+            world.tokens[kind][role] = create_token(owner.id, "x", by=SYSTEM, at=now)[0].public_id
+
+
+@action
+def _jobs_done() -> None:
+    db.session.execute(update(Job).values(state=JobState.DONE, result={}))
+
+
+def _series_id(slug: str) -> int:
+    found = db.session.scalar(select(Series.id).where(Series.slug == slug))
+    assert found is not None
+    return found
+
+
+@action
+def _job(person_id: int) -> str:
+    made: Job = request_job("tests", {}, by=Actor(person_id=person_id), at=clock.now())
+    return made.public_id
