@@ -197,7 +197,7 @@ class OneTimeLink(Base):
 
 
 class SignInFailure(Base):
-    """A sign-in that failed, known by the hash of the address that was typed; kept for a minute."""
+    """A sign-in that failed, or is being tried, known by the hash of the address typed; kept for a minute."""
 
     __tablename__ = "sign_in_failure"
     __table_args__ = (Index("ix_sign_in_failure_key_hash_at", "key_hash", "at"),)
@@ -205,6 +205,7 @@ class SignInFailure(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     key_hash: Mapped[str] = mapped_column(String(64))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
+    pending: Mapped[bool] = mapped_column(default=True)
 
 
 class ApiToken(Base):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -89,6 +91,46 @@ def test_a_closed_account_opens_after_a_minute(make: Make, at: Any) -> None:
         actions.sign_in("a@example.org", PASSWORD, demonstration=False, at=at + timedelta(seconds=59))
     later = actions.sign_in("a@example.org", PASSWORD, demonstration=False, at=at + timedelta(seconds=60))
     assert later.person_id == person.id
+
+
+@pytest.mark.databases
+def test_several_programs_sign_in_for_one_account_at_once(make: Make, app: APIFlask, at: datetime) -> None:
+    with app.app_context():
+        make.person(email="a@example.org", password=PASSWORD)
+    together = threading.Barrier(12)
+
+    def sign_in(_number: int) -> str:
+        with app.app_context():
+            together.wait(30)
+            try:
+                actions.sign_in("a@example.org", PASSWORD, demonstration=False, at=at)
+            except actions.TooManyFailures:
+                return "refused"
+            return "signed in"
+
+    with ThreadPoolExecutor(12) as pool:
+        assert list(pool.map(sign_in, range(12))) == ["signed in"] * 12
+
+
+@pytest.mark.databases
+def test_many_guesses_at_once_gain_little(make: Make, app: APIFlask, at: datetime) -> None:
+    with app.app_context():
+        make.person(email="a@example.org", password=PASSWORD)
+    together = threading.Barrier(40)
+
+    def guess(number: int) -> bool:
+        with app.app_context():
+            together.wait(30)
+            try:
+                actions.sign_in("a@example.org", f"guess {number}", demonstration=False, at=at)
+            except actions.TooManyFailures:
+                return False
+            except actions.WrongCredentials:
+                return True
+            raise AssertionError("a guess was taken")
+
+    with ThreadPoolExecutor(40) as pool:
+        assert sum(pool.map(guess, range(40))) <= 20
 
 
 @pytest.mark.databases

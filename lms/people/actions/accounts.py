@@ -33,6 +33,7 @@ from lms.people.rules import (
     CONSENT_VERSION,
     DEMO_PASSWORD,
     FAILURE_WINDOW,
+    MAX_AT_ONCE,
     MAX_FAILURES,
     MAX_LINKS,
     MAX_LINKS_WINDOW,
@@ -79,6 +80,7 @@ def check_password(email: str, password: str, *, demonstration: bool, at: dateti
     db.session.rollback()  # hashing takes a while: no reading transaction stays open meanwhile
     fits = verify_password(kept, password) and (demonstration or password != DEMO_PASSWORD)
     if not fits or load_actor(person_id, at) is None:
+        _note_failure(attempt)
         raise WrongCredentials(_("The e-mail address and the password do not belong together."))
     _forget_attempt(attempt)
     return person_id
@@ -86,17 +88,23 @@ def check_password(email: str, password: str, *, demonstration: bool, at: dateti
 
 @action
 def _begin_attempt(key_hash: str, *, at: datetime) -> int:
-    """Counts an attempt as failed until it is known to have succeeded, so that many at once gain nothing."""
+    """Notes an attempt before its outcome is known, so that many at once gain nothing: several programs may sign
+    in for one account together, but no more than a few at a time."""
     if not is_sqlite():
         db.session.execute(select(func.pg_advisory_xact_lock(int(key_hash[:15], 16))))
     db.session.execute(delete(SignInFailure).where(SignInFailure.at <= at - FAILURE_WINDOW))
-    count = select(func.count()).where(SignInFailure.key_hash == key_hash)
-    if (db.session.scalar(count) or 0) >= MAX_FAILURES:
+    begun = list(db.session.scalars(select(SignInFailure.pending).where(SignInFailure.key_hash == key_hash)))
+    if begun.count(False) >= MAX_FAILURES or len(begun) >= MAX_FAILURES + MAX_AT_ONCE:
         raise TooManyFailures(_("Too many failed sign-ins for this account. Wait a minute and try again."))
     attempt = SignInFailure(key_hash=key_hash, at=at)
     db.session.add(attempt)
     db.session.flush()
     return attempt.id
+
+
+@action
+def _note_failure(attempt: int) -> None:
+    db.session.execute(update(SignInFailure).where(SignInFailure.id == attempt).values(pending=False))
 
 
 @action
