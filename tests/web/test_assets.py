@@ -50,7 +50,7 @@ def test_stylesheet_is_logical_and_reaches_nowhere() -> None:
 
 def test_our_scripts_are_small() -> None:
     ours = [path.name for path in (ROOT / "static/js").glob("*.js")]
-    assert "time.js" in ours
+    assert "page.js" in ours
     assert [name for name in ours if len(gzip.compress(built(name), 9)) > 6_000] == []
 
 

@@ -373,7 +373,7 @@ class TestBase:
         assert "style=" not in made
         assert "<style" not in made
         assert " on" not in re.sub(r">[^<]*<", "><", made).replace(" online", "")
-        assert re.findall(r"<script([^>]*)>", made) == [' src="/static/build/time.js" defer']
+        assert re.findall(r"<script([^>]*)>", made) == [' src="/static/build/page.js" defer']
 
     def test_desk_follows_the_roles(self) -> None:
         someone = SimpleNamespace(is_signed_in=True, roles={"instructor"}, full_name="Lin Yuhan")

@@ -1,5 +1,11 @@
-// Keeps what was written as a countdown true while a page stays open: "in 8 minutes" becomes "in 7 minutes".
-// Without this script the words stand as the server wrote them. <time data-countdown datetime="2026-12-02T06:00:00Z">
+// What every page does beyond standing there; without this script nothing is missing.
+
+// A form that came back brings its reader to the summary of what is wrong.
+const errors = document.querySelector(".errors[tabindex]");
+if (errors) errors.focus();
+
+// What was written as a countdown stays true while the page is open: "in 8 minutes" becomes "in 7 minutes".
+// <time data-countdown datetime="2026-12-02T06:00:00Z">
 const words = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", { numeric: "always" });
 const steps = [["day", 86400], ["hour", 3600], ["minute", 60]];
 
