@@ -23,7 +23,7 @@ from lms.core.db import db, engine_options
 from lms.core.logs import configure as configure_logs
 from lms.core.resources import resource
 from lms.core.words import _
-from lms.web import api, compression, guards, headers, identity, locale, problems, time
+from lms.web import api, compression, guards, headers, identity, locale, problems, scopes, time
 from lms.web.assets import asset
 from lms.web.limits import in_demonstration, limiter
 
@@ -94,6 +94,7 @@ def create_app(config: Config | None = None) -> APIFlask:
     locale.init_app(app)
     identity.init_app(app)
     guards.init_app(app)
+    scopes.init_app(app)
     api.init_app(app)
     headers.init_app(app)
     time.init_app(app)

@@ -21,12 +21,14 @@ from lms.core.roles import Role
 from lms.web.api import consumes, envelope
 from lms.web.guards import allow
 from lms.web.identity import current_actor
+from lms.web.scopes import scope
 
 bp = APIBlueprint("attendance_api", __name__, url_prefix="/api/v1", tag="Attendance")
 
 
 @bp.get("/lectures/<int:lecture_id>/attendance")
 @allow(Role.ADMINISTRATOR, Role.INSTRUCTOR, Role.REPORTER)
+@scope("attendance:read")
 @bp.input(RosterQuery, location="query", arg_name="page")
 @bp.output(AttendanceRows)
 def list_attendance(lecture_id: int, page: dict[str, Any]) -> dict[str, Any]:
@@ -41,6 +43,7 @@ def list_attendance(lecture_id: int, page: dict[str, Any]) -> dict[str, Any]:
 
 @bp.patch("/lectures/<int:lecture_id>/attendance/<person_id>")
 @allow(Role.ADMINISTRATOR, Role.INSTRUCTOR)
+@scope("attendance:write")
 @bp.input(CorrectionIn, arg_name="wish")
 @bp.output(AttendanceRow)
 def correct_attendance(lecture_id: int, person_id: str, wish: dict[str, Any]) -> dict[str, Any]:
@@ -52,6 +55,7 @@ def correct_attendance(lecture_id: int, person_id: str, wish: dict[str, Any]) ->
 
 @bp.post("/lectures/<int:lecture_id>/attendance-imports")
 @allow(Role.ADMINISTRATOR, Role.INSTRUCTOR)
+@scope("attendance:write")
 @consumes("multipart/form-data")
 @bp.input(ReportIn, location="form_and_files", arg_name="report")
 @bp.output(ImportAnswerOut)

@@ -40,6 +40,7 @@ from lms.core.roles import Actor, Role
 from lms.web.api import PageQuery, envelope, integer_cursor, rfc3339
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
+from lms.web.scopes import scope
 
 bp = APIBlueprint("catalogue_api", __name__, url_prefix="/api/v1", tag="Catalogue")
 
@@ -122,6 +123,7 @@ def _fixed(sent: dict[str, Any]) -> dict[str, Any]:
 
 @bp.get("/series")
 @allow(ANYONE)
+@scope("series:read")
 @bp.input(SeriesQuery, location="query", arg_name="query")
 @bp.output(SeriesPage)
 def list_series(query: dict[str, Any]) -> ResponseReturnValue:
@@ -134,6 +136,7 @@ def list_series(query: dict[str, Any]) -> ResponseReturnValue:
 
 @bp.post("/series")
 @allow(Role.ADMINISTRATOR, Role.INSTRUCTOR)
+@scope("series:write")
 @bp.input(SeriesIn, arg_name="sent")
 @bp.output(SeriesOut, status_code=201)
 @bp.doc(responses={200: "The same series is there already.", 409: "The slug is taken by something else."})
@@ -146,6 +149,7 @@ def create_series(sent: dict[str, Any]) -> ResponseReturnValue:
 
 @bp.get("/series/<slug>")
 @allow(ANYONE)
+@scope("series:read")
 @bp.output(SeriesOut)
 def get_series(slug: str) -> ResponseReturnValue:
     """One series."""
@@ -154,6 +158,7 @@ def get_series(slug: str) -> ResponseReturnValue:
 
 @bp.patch("/series/<slug>")
 @allow(SIGNED_IN)
+@scope("series:write")
 @bp.input(SeriesIn(partial=True), arg_name="sent")
 @bp.output(SeriesOut)
 @bp.doc(responses={409: "Not now, with the reason."})
@@ -164,6 +169,7 @@ def change_series(slug: str, sent: dict[str, Any]) -> ResponseReturnValue:
 
 @bp.get("/series/<slug>/lectures")
 @allow(ANYONE)
+@scope("series:read")
 @bp.input(PageQuery, location="query", arg_name="query")
 @bp.output(LecturePage)
 def list_lectures(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
@@ -178,6 +184,7 @@ def list_lectures(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
 
 @bp.post("/series/<slug>/lectures")
 @allow(SIGNED_IN)
+@scope("series:write")
 @bp.input(LectureIn, arg_name="sent")
 @bp.output(LectureOut, status_code=201)
 @bp.doc(responses={200: "The same lecture is there already.", 409: "Not now: an instructor gives another lecture."})
@@ -190,6 +197,7 @@ def create_lecture(slug: str, sent: dict[str, Any]) -> ResponseReturnValue:
 
 @bp.get("/lectures/<int:lecture_id>")
 @allow(ANYONE)
+@scope("series:read")
 @bp.output(LectureOut)
 def get_lecture(lecture_id: int) -> ResponseReturnValue:
     """One lecture."""
@@ -198,6 +206,7 @@ def get_lecture(lecture_id: int) -> ResponseReturnValue:
 
 @bp.patch("/lectures/<int:lecture_id>")
 @allow(SIGNED_IN)
+@scope("series:write")
 @bp.input(LectureIn(partial=True), arg_name="sent")
 @bp.output(LectureOut)
 @bp.doc(responses={409: "Not now, with the reason."})
@@ -208,6 +217,7 @@ def change_lecture(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue
 
 @bp.post("/lectures/<int:lecture_id>/start")
 @allow(SIGNED_IN)
+@scope("series:write")
 @bp.input(AtIn, arg_name="sent")
 @bp.output(LectureOut)
 @bp.doc(responses={409: "Not now, with the reason."})
@@ -219,6 +229,7 @@ def start(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
 
 @bp.post("/lectures/<int:lecture_id>/end")
 @allow(SIGNED_IN)
+@scope("series:write")
 @bp.input(AtIn, arg_name="sent")
 @bp.output(LectureOut)
 @bp.doc(responses={409: "Not now, with the reason."})
@@ -230,6 +241,7 @@ def end(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
 
 @bp.post("/lectures/<int:lecture_id>/cancel")
 @allow(SIGNED_IN)
+@scope("series:write")
 @bp.input(CancelIn, arg_name="sent")
 @bp.output(LectureOut)
 @bp.doc(responses={409: "Not now, with the reason."})
@@ -240,6 +252,7 @@ def cancel(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
 
 @bp.post("/lectures/<int:lecture_id>/postpone")
 @allow(SIGNED_IN)
+@scope("series:write")
 @bp.input(PostponeIn, arg_name="sent")
 @bp.output(LectureOut)
 @bp.doc(responses={409: "Not now, with the reason."})

@@ -27,6 +27,7 @@ from lms.web.api import PageQuery, envelope, integer_cursor
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.limits import throttle_guesses
+from lms.web.scopes import scope
 
 PDF: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
     200: {"description": "The certificate as PDF/A.", "content": {"application/pdf": {}}}
@@ -61,6 +62,7 @@ def as_json(shown: Shown) -> dict[str, Any]:
 
 @bp.get("/certificates/<number>")
 @allow(ANYONE)
+@scope("certificates:read")
 @throttle_guesses(NUMBERS)
 @bp.output(CertificateSchema)
 def certificate(number: str) -> dict[str, Any]:
@@ -70,6 +72,7 @@ def certificate(number: str) -> dict[str, Any]:
 
 @bp.get("/certificates/<number>.pdf")
 @allow(SIGNED_IN)
+@scope("certificates:read")
 @throttle_guesses(NUMBERS)
 @bp.doc(responses=PDF)
 def download(number: str) -> ResponseReturnValue:
@@ -79,6 +82,7 @@ def download(number: str) -> ResponseReturnValue:
 
 @bp.post("/certificates/<number>/revoke")
 @allow(Role.ADMINISTRATOR)
+@scope("certificates:write")
 @bp.input(RevokeSchema, arg_name="body")
 @bp.output(CertificateSchema)
 def revoke(number: str, body: dict[str, str]) -> dict[str, Any]:
@@ -90,6 +94,7 @@ def revoke(number: str, body: dict[str, str]) -> dict[str, Any]:
 
 @bp.post("/certificates/<number>/withdraw")
 @allow(SIGNED_IN)
+@scope("certificates:write")
 @bp.input(NothingSchema, arg_name="body")
 @bp.output(CertificateSchema)
 def withdraw(number: str, body: dict[str, str]) -> dict[str, Any]:  # noqa: ARG001
@@ -101,6 +106,7 @@ def withdraw(number: str, body: dict[str, str]) -> dict[str, Any]:  # noqa: ARG0
 
 @bp.get("/series/<slug>/certificates")
 @allow(Role.ADMINISTRATOR, Role.REPORTER)
+@scope("certificates:read")
 @bp.input(PageQuery, location="query", arg_name="page")
 @bp.output(CertificateListSchema)
 def series_certificates(slug: str, page: dict[str, Any]) -> dict[str, Any]:
@@ -114,6 +120,7 @@ def series_certificates(slug: str, page: dict[str, Any]) -> dict[str, Any]:
 
 @bp.post("/series/<slug>/certificates")
 @allow(Role.ADMINISTRATOR)
+@scope("certificates:write")
 @bp.input(IssueSchema, arg_name="body")
 @bp.output(AskedSchema, status_code=202)
 def issue(slug: str, body: dict[str, str | None]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ class Actor:
     """Somebody who asks or acts, as known when the request began.
 
     `person_id` is null for the anonymous and for the system; `country_ids` are those a focal point speaks for.
+    `scopes` are what the token in use is held to; null: to nothing.
     """
 
     person_id: int | None = None
@@ -30,6 +31,7 @@ class Actor:
     system: bool = False
     locale: str | None = None
     time_zone: str | None = None
+    scopes: frozenset[str] | None = None
 
     @property
     def is_signed_in(self) -> bool:

@@ -13,12 +13,14 @@ from lms.desks.doors import list_doors, who
 from lms.desks.schemas import JobOut
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
+from lms.web.scopes import scope
 
 bp = APIBlueprint("desks_api", __name__, url_prefix="/api/v1", tag="Tasks")
 
 
 @bp.get("/jobs/<job_id>")
 @allow(SIGNED_IN)
+@scope("jobs:read")
 @bp.output(JobOut)
 @bp.doc(responses=[401, 404])
 def job(job_id: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from lms.people.queries import find_person_by_email
 from lms.web.api import consumes, envelope, integer_cursor, rfc3339
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
+from lms.web.scopes import scope
 
 bp = APIBlueprint("enrolment_api", __name__, url_prefix="/api/v1", tag="Enrolment")
 
@@ -51,6 +52,7 @@ def enrolment_object(seat: queries.Seat, series: Series) -> dict[str, Any]:
 
 @bp.get("/series/<slug>/enrolments")
 @allow(SIGNED_IN)
+@scope("enrolments:read")
 @bp.input(EnrolmentQuery, location="query", arg_name="query")
 @bp.output(EnrolmentPage)
 @bp.doc(responses={401: "No or bad token", 404: "Not there, or not yours to see"})
@@ -72,6 +74,7 @@ def list_enrolments(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
 
 @bp.post("/series/<slug>/enrolments")
 @allow(SIGNED_IN)
+@scope("enrolments:write")
 @consumes("multipart/form-data")
 @bp.output(EnrolmentOut, status_code=201)
 @bp.doc(
@@ -140,6 +143,7 @@ def _take_file(series: Series, by: Actor) -> ResponseReturnValue:
 
 @bp.patch("/enrolments/<public_id>")
 @allow(SIGNED_IN)
+@scope("enrolments:write")
 @bp.input(StatusIn, arg_name="sent")
 @bp.output(EnrolmentOut)
 @bp.doc(

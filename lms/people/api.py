@@ -15,6 +15,7 @@ from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.limits import limiter
 from lms.web.problems import problem
+from lms.web.scopes import checked_scopes, scope
 from lms.web.time import organiser_zone
 
 bp = APIBlueprint("people_api", __name__, url_prefix="/api/v1", tag="People")
@@ -39,12 +40,15 @@ def create_token(given: dict[str, Any]) -> ResponseReturnValue | dict[str, Any]:
     actor = queries.load_actor(person_id, at)
     if actor is None:
         return problem(401)
-    token, secret = actions.create_token(person_id, given["name"], by=actor, at=at)
+    token, secret = actions.create_token(
+        person_id, given["name"], scopes=checked_scopes(given["scopes"]), by=actor, at=at
+    )
     return {"token": secret, "id": token.public_id, "expires_at": token.expires_at}
 
 
 @bp.get("/people/<public_id>")
 @allow(SIGNED_IN)
+@scope("people:read")
 @bp.output(PersonOut)
 @bp.doc(summary="Read a person", responses={401: "No or bad token", 404: "Not there, or not yours to see"})
 def get_person(public_id: str) -> dict[str, Any]:
@@ -54,6 +58,7 @@ def get_person(public_id: str) -> dict[str, Any]:
 
 @bp.patch("/people/<public_id>")
 @allow(SIGNED_IN)
+@scope("people:write")
 @bp.input(PersonIn, arg_name="changes")
 @bp.output(PersonOut)
 @bp.doc(

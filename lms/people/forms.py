@@ -6,9 +6,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from wtforms import BooleanField, DateField, EmailField, PasswordField, RadioField, SelectField, StringField
+from wtforms import (
+    BooleanField,
+    DateField,
+    EmailField,
+    PasswordField,
+    RadioField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+)
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
 from wtforms.validators import DataRequired, InputRequired, Optional, ValidationError
+from wtforms.widgets import CheckboxInput
 
 from lms.core.errors import Invalid
 from lms.core.words import _, _l
@@ -17,6 +27,7 @@ from lms.people.queries import country_names
 from lms.people.rules import checked_address
 from lms.web import locale as languages
 from lms.web.forms import BaseForm
+from lms.web.scopes import SCOPES
 from lms.web.time import ZONES, zone_city
 
 SECTORS = (
@@ -157,9 +168,14 @@ class PersonForm(ProfileForm):
 
 
 class TokenForm(BaseForm):
-    """What a token is for."""
+    """What a token is for, and what it may do."""
 
     name = StringField(_l("What it is for"), [InputRequired(_l("Say what it is for, to know it again."))])
+    scopes = SelectMultipleField(
+        _l("What it may do"),
+        choices=[SelectChoice(name, text) for name, text in SCOPES.items()],
+        option_widget=CheckboxInput(),
+    )
 
 
 class EraseForm(BaseForm):

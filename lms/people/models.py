@@ -209,7 +209,7 @@ class SignInFailure(Base):
 
 
 class ApiToken(Base):
-    """A bearer token of a person; only its hash is stored."""
+    """A bearer token of a person; only its hash is stored. Without `scopes` it may do all that its owner may."""
 
     __tablename__ = "api_token"
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from apiflask import Schema
 from apiflask.fields import Date, DateTime, List, String
-from apiflask.validators import Length
+from apiflask.validators import ContainsOnly, Length
 
 from lms.core.words import _l
+from lms.web.scopes import SCOPES
 
 
 class TokenIn(Schema):
@@ -19,7 +20,8 @@ class TokenIn(Schema):
     scopes = List(
         String(),
         load_default=list,
-        validate=Length(max=0, error=_l("No such scope. Without scopes a token may do all that its owner may.")),
+        validate=ContainsOnly(list(SCOPES), error=_l("There is no such scope; the document of the API lists them.")),
+        metadata={"description": "What the token may do; without any, all that its owner may."},
     )
 
 

@@ -13,12 +13,14 @@ from lms.reports.rules import Slice
 from lms.reports.schemas import TotalsOut, TotalsQuery
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
+from lms.web.scopes import scope
 
 bp = APIBlueprint("reports_api", __name__, url_prefix="/api/v1", tag="Totals")
 
 
 @bp.get("/totals")
 @allow(ANYONE)
+@scope("totals:read")
 @bp.input(TotalsQuery, location="query", arg_name="wish", unknown="raise")
 @bp.output(TotalsOut)
 @bp.doc(responses={403: "Finer than what is public.", 404: "There is no such series."})

@@ -16,6 +16,7 @@ from apiflask import APIFlask
 from lms.cli import lms
 from lms.config import SETTINGS, BadSetting, Config
 from lms.web.guards import ANYONE, SIGNED_IN, Guard
+from lms.web.scopes import SCOPES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -71,6 +72,17 @@ def test_every_command_is_documented() -> None:
     rows = ["| command | does |", "|---|---|"] + [f"| `{name}` | {text} |" for name, text in commands(lms)]
     assert [name for name, text in commands(lms) if not text] == []
     check("OPERATIONS.md", "commands", "\n".join(rows) + "\n")
+
+
+def test_every_scope_is_documented(app: APIFlask) -> None:
+    calls: dict[str, list[str]] = {name: [] for name in SCOPES}
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: (rule.rule, sorted(rule.methods or ()))):
+        if name := getattr(app.view_functions[rule.endpoint], "scope", None):
+            address = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule).removeprefix("/api/v1")
+            calls[name] += [f"`{method} {address}`" for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})]
+    rows = ["| scope | lets a token | calls |", "|---|---|---|"]
+    rows += [f"| `{name}` | {text} | {', '.join(calls[name])} |" for name, text in SCOPES.items()]
+    check("DOORS.md", "scopes", "\n".join(rows) + "\n")
 
 
 def who(guard: Guard) -> str:

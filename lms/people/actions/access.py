@@ -121,9 +121,15 @@ def enable_person(public_id: str, *, by: Actor, at: datetime) -> None:
 
 @action
 def create_token(
-    person_id: int, name: str, *, by: Actor, at: datetime, lasts: timedelta = TOKEN_LASTS
+    person_id: int,
+    name: str,
+    *,
+    scopes: Sequence[str] = (),
+    by: Actor,
+    at: datetime,
+    lasts: timedelta = TOKEN_LASTS,
 ) -> tuple[ApiToken, str]:
-    """A bearer token that may do all that its owner may; its secret is shown once and stored nowhere.
+    """A bearer token; its secret is shown once and stored nowhere. Without scopes it may do all that its owner may.
 
     For oneself (or the system), else NotFound; Invalid for a name that is too long.
     """
@@ -134,12 +140,12 @@ def create_token(
         person_id=person_id,
         name=(checked_line(name, field="name") or _("Token"))[:100],
         secret_hash=hash_secret(secret),
-        scopes=[],
+        scopes=list(scopes),
         created_at=at,
         expires_at=at + lasts,
     )
     db.session.add(token)
-    audit.record("create_token", by=by, at=at, person=person_id)
+    audit.record("create_token", by=by, at=at, detail={"scopes": list(scopes)}, person=person_id)
     return token, secret
 
 

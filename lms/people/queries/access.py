@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import or_, select
@@ -66,12 +66,15 @@ def actor_of_session(key: str, at: datetime) -> Actor | None:
 
 def actor_of_token(secret: str, at: datetime) -> Actor | None:
     """The actor of a bearer token; None for one that is unknown, expired or revoked."""
-    person_id = db.session.scalar(
-        select(ApiToken.person_id).where(
+    token = db.session.scalar(
+        select(ApiToken).where(
             ApiToken.secret_hash == hash_secret(secret), ApiToken.expires_at > at, ApiToken.revoked_at.is_(None)
         )
     )
-    return load_actor(person_id, at) if person_id is not None else None
+    actor = load_actor(token.person_id, at) if token is not None else None
+    if actor is None or token is None or not token.scopes:
+        return actor
+    return replace(actor, scopes=frozenset(token.scopes))
 
 
 def account_of(person_id: int, *, by: Actor) -> Account | None:

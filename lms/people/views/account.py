@@ -17,6 +17,7 @@ from lms.people.views.blueprint import bp, in_demonstration, reader_locale, star
 from lms.people.views.doors import sign_ins
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
+from lms.web.scopes import checked_scopes
 
 
 def _page(status: int = 200, **given: Any) -> ResponseReturnValue:
@@ -110,7 +111,9 @@ def create_token() -> ResponseReturnValue:
     form, actor, at = TokenForm(), current_actor(), clock.now()
     if form.validate() and actor.person_id is not None:
         try:
-            token, secret = actions.create_token(actor.person_id, form.name.data or "", by=actor, at=at)
+            token, secret = actions.create_token(
+                actor.person_id, form.name.data or "", scopes=checked_scopes(form.scopes.data or ()), by=actor, at=at
+            )
         except Invalid as error:
             form.take(error)
         else:

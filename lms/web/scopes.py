@@ -1,0 +1,77 @@
+"""What a token may be held to: scopes by subject, each to read or to write. A token without any may do all that its
+owner may.
+
+Each call of the API names the one scope that it asks of a token with `@scope("…")`, beneath `@allow(...)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from flask import Flask, current_app, request
+
+from lms.core.errors import Fault, Forbidden, Invalid
+from lms.core.words import _, _l
+from lms.web.identity import current_actor
+
+F = TypeVar("F", bound=Callable[..., object])
+
+SCOPES = {
+    "series:read": _l("Read series and lectures"),
+    "series:write": _l("Make and change series and lectures, start and end them"),
+    "enrolments:read": _l("Read who is in a series"),
+    "enrolments:write": _l("Enrol people, decide on and withdraw places"),
+    "attendance:read": _l("Read rosters"),
+    "attendance:write": _l("Correct attendance and load reports of it"),
+    "presence:write": _l("Take part in lectures"),
+    "certificates:read": _l("Read certificates"),
+    "certificates:write": _l("Issue, revoke and withdraw certificates"),
+    "people:read": _l("Read profiles"),
+    "people:write": _l("Change profiles"),
+    "totals:read": _l("Read the figures"),
+    "jobs:read": _l("Read how far tasks are"),
+}
+"""Every scope, with what it lets a token do, in the order in which they are offered."""
+
+
+def scope(name: str) -> Callable[[F], F]:
+    """Declares the scope that a call asks of a token."""
+    if name not in SCOPES:
+        raise ValueError(f"no such scope: {name}")
+
+    def mark(view: F) -> F:
+        view.scope = name  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def scope_of(endpoint: str) -> str | None:
+    """The scope that an endpoint asks for; None for pages and for calls that take no token."""
+    found: str | None = getattr(current_app.view_functions.get(endpoint), "scope", None)
+    return found
+
+
+def checked_scopes(names: Iterable[str]) -> tuple[str, ...]:
+    """Scopes in their order, each once. Invalid (`scopes`) for one that does not exist."""
+    asked = list(names)
+    faults = [
+        Fault(field="scopes", reason=_("There is no scope “%(name)s”.", name=name[:100]))
+        for name in dict.fromkeys(asked)
+        if name not in SCOPES
+    ]
+    if faults:
+        raise Invalid(faults=faults)
+    return tuple(name for name in SCOPES if name in asked)
+
+
+def init_app(app: Flask) -> None:
+    """Holds tokens to their scopes, once the guard has let the caller pass."""
+
+    @app.before_request
+    def check() -> None:
+        held = current_actor().scopes if request.path.startswith("/api/") else None
+        asked = scope_of(request.endpoint) if request.endpoint else None
+        if held is not None and asked is not None and asked not in held:
+            raise Forbidden(_("This token may not do that: it lacks the scope %(name)s.", name=asked))
