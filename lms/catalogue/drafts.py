@@ -153,7 +153,7 @@ class _Check:
 
     def language(self, name: str, code: str) -> str:
         if not is_language(code):
-            self.wrong(name, _("“%(code)s” is not the code of a language, such as en or fr.", code=code[:32]))
+            self.wrong(name, _("“%(code)s” is not a language that is known here, such as en or fr.", code=code[:32]))
         return code
 
     def address(self, name: str, url: str | None) -> str | None:

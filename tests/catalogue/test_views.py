@@ -194,6 +194,21 @@ def test_new_series_is_made_and_leads_to_its_first_lecture(app: APIFlask, staff:
         assert ([person.full_name for person in made.instructors], made.capacity) == (["Ines"], 30)
 
 
+def test_who_makes_a_series_is_not_shut_out_of_it(app: APIFlask, staff: FlaskClient, make: Make) -> None:
+    make.person("Bo", "bo@example.org", roles=["instructor"])
+    made = staff.post("/series/new", data={**SERIES, "instructors": "bo@example.org"})
+    assert staff.get(made.location).status_code == 200
+    with app.app_context():
+        series = find_series("trade")
+        assert series is not None
+        assert {person.full_name for person in series.instructors} == {"Bo", "Ines"}
+
+    given_away = {**SERIES, "visibility": "draft", "instructors": "bo@example.org"}
+    answer = staff.post("/series/trade/edit", data=given_away, follow_redirects=False)
+    assert answer.status_code == 302
+    assert staff.get(answer.location).status_code == 200
+
+
 def test_new_series_keeps_what_was_typed_and_names_each_field(staff: FlaskClient, make: Make) -> None:
     answer = staff.post(
         "/series/new",

@@ -35,7 +35,7 @@ _PLAIN = ("title", "description", "language", "admission", "starts_on", "ends_on
 
 @action
 def create_series(draft: SeriesDraft, *, by: Actor, at: datetime) -> Series:
-    """Makes a series with its first policy; an instructor who names nobody gives it.
+    """Makes a series with its first policy; an instructor who makes one is among those who give it.
 
     A repeat with the same content answers with the series that is there. Refused where the slug is taken by
     something else, Forbidden but for administrators and instructors, Invalid with every field that is wrong.
@@ -50,8 +50,8 @@ def create_or_repeat_series(draft: SeriesDraft, *, by: Actor, at: datetime) -> t
     check_can_create_series(by)
     draft = checked_series(draft)
     countries, persons = _named_in(draft)
-    if not persons and by.is_instructor and by.person_id is not None:
-        persons = [by.person_id]
+    if by.is_instructor and by.person_id is not None and not (persons and by.is_administrator):
+        persons = [*persons, *({by.person_id} - set(persons))]
     _lock_slug(draft.slug)
     there = find_series(draft.slug)
     if there is not None:

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from lms.catalogue import actions, queries
 from lms.catalogue.forms import SeriesForm, language_choices
 from lms.catalogue.models import Admission, LectureState
-from lms.catalogue.rules import check_can_edit_series, may_create_series, next_lecture, stop_states
+from lms.catalogue.rules import check_can_edit_series, may_create_series, may_see_series, next_lecture, stop_states
 from lms.catalogue.views.blueprint import bp
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
@@ -135,6 +135,8 @@ def series_edit(slug: str) -> ResponseReturnValue:
             status = 409
         else:
             flash(_("Saved."), "done")
+            if not may_see_series(saved, actor):  # a draft, given away
+                return redirect(url_for("desks.teach"))
             return redirect(url_for("desks.series", slug=saved.slug))
     elif form.is_submitted():
         status = 422
