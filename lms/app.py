@@ -18,7 +18,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lms import __version__
 from lms.config import Config
-from lms.core import audit, events, jobs, outbox
+from lms.core import audit, events, jobs, outbox, repeats
 from lms.core.db import db, engine_options
 from lms.core.logs import configure as configure_logs
 from lms.core.resources import resource
@@ -27,7 +27,7 @@ from lms.web import api, compression, guards, headers, identity, locale, problem
 from lms.web.assets import asset
 from lms.web.limits import in_demonstration, limiter
 
-CORE_TABLES = (audit.AuditEntry, jobs.Job, outbox.OutboxMail)
+CORE_TABLES = (audit.AuditEntry, jobs.Job, outbox.OutboxMail, repeats.KeptAnswer)
 SLICES = (
     "web",
     "people",

@@ -40,6 +40,7 @@ from lms.core.roles import Actor, Role
 from lms.web.api import PageQuery, envelope, integer_cursor, rfc3339
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
+from lms.web.repeats import idempotent
 from lms.web.scopes import scope
 
 bp = APIBlueprint("catalogue_api", __name__, url_prefix="/api/v1", tag="Catalogue")
@@ -185,6 +186,7 @@ def list_lectures(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
 @bp.post("/series/<slug>/lectures")
 @allow(SIGNED_IN)
 @scope("series:write")
+@idempotent
 @bp.input(LectureIn, arg_name="sent")
 @bp.output(LectureOut, status_code=201)
 @bp.doc(responses={200: "The same lecture is there already.", 409: "Not now: an instructor gives another lecture."})

@@ -27,6 +27,7 @@ from lms.web.api import PageQuery, envelope, integer_cursor
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.limits import throttle_guesses
+from lms.web.repeats import idempotent
 from lms.web.scopes import scope
 
 PDF: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
@@ -121,6 +122,7 @@ def series_certificates(slug: str, page: dict[str, Any]) -> dict[str, Any]:
 @bp.post("/series/<slug>/certificates")
 @allow(Role.ADMINISTRATOR)
 @scope("certificates:write")
+@idempotent
 @bp.input(IssueSchema, arg_name="body")
 @bp.output(AskedSchema, status_code=202)
 def issue(slug: str, body: dict[str, str | None]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from lms.web.api import consumes
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import Unauthenticated, current_actor
 from lms.web.problems import problem
+from lms.web.repeats import idempotent
 from lms.web.scopes import scope
 
 bp = APIBlueprint("live_api", __name__, url_prefix="/api/v1", tag="Taking part")
@@ -31,6 +32,7 @@ MAX_SEQ = 2**31 - 1
 @bp.post("/lectures/<int:lecture_id>/join")
 @allow(SIGNED_IN)
 @scope("presence:write")
+@idempotent
 @bp.input(JoinIn, arg_name="wish")
 @bp.output(JoinOut)
 def join(lecture_id: int, wish: dict[str, Any]) -> dict[str, Any]:

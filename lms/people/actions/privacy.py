@@ -13,6 +13,7 @@ from lms.core.db import Base, action, db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.events import MergeUndone, PeopleMerged, PersonErased, PersonExportAsked, publish
 from lms.core.outbox import MAX_ATTEMPTS, OutboxMail, erase_mails
+from lms.core.repeats import forget_answers
 from lms.core.roles import Actor, Role
 from lms.core.words import _
 from lms.people.models import (
@@ -168,6 +169,7 @@ def erase_person(public_id: str, *, confirmation: str, withdraw_certificates: bo
         erase_mails(member)
     for table in (PersonEmail, Account, RoleGrant, Consent, OneTimeLink, ApiToken):
         db.session.execute(delete(table).where(table.person_id.in_(ids)))
+    forget_answers(ids, keys)
     if keys:
         db.session.execute(delete(OneTimeLink).where(OneTimeLink.address_key.in_(keys)))
         addressed = update(OutboxMail).where(OutboxMail.address.in_(keys), OutboxMail.person_id.is_(None))
