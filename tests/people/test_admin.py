@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
+import lms
 from lms.core.roles import Role
 from lms.people.models import Person
 from tests.factories import PASSWORD, Make
@@ -124,3 +127,19 @@ def test_a_payload_in_every_field_is_harmless(administrator: Person, make: Make,
     person = make.person(full_name=attack, native_name=attack, organisation=attack, job_title=attack)
     for page in ("/admin/people", f"/admin/people/{person.public_id}", f"/admin/people?q={attack}"):
         assert attack not in client.get(page).text
+
+
+def test_the_audit_of_a_person_is_said_in_words() -> None:
+    """Every act that names a person has words on the person's page."""
+    slices = Path(lms.__file__).parent
+    said = (slices / "people/templates/people/admin_person.html").read_text(encoding="utf-8")
+    verbs: set[str] = set()
+    for path in slices.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "audit.record":
+                verb = node.args[0]
+                if isinstance(verb, ast.Constant) and any(named.arg == "person" for named in node.keywords):
+                    verbs.add(str(verb.value))
+
+    assert len(verbs) > 20
+    assert {verb for verb in verbs if f'"{verb}": _(' not in said} == set()
