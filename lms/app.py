@@ -23,9 +23,8 @@ from lms.core.db import db, engine_options
 from lms.core.logs import configure as configure_logs
 from lms.core.resources import resource
 from lms.core.words import _
-from lms.web import api, compression, guards, headers, identity, locale, problems, scopes, time
+from lms.web import api, compression, guards, headers, identity, limits, locale, problems, scopes, time
 from lms.web.assets import asset
-from lms.web.limits import in_demonstration, limiter
 
 CORE_TABLES = (audit.AuditEntry, jobs.Job, outbox.OutboxMail, repeats.KeptAnswer)
 SLICES = (
@@ -93,13 +92,12 @@ def create_app(config: Config | None = None) -> APIFlask:
     problems.init_app(app)
     locale.init_app(app)
     identity.init_app(app)
+    limits.init_app(app)
     guards.init_app(app)
     scopes.init_app(app)
     api.init_app(app)
     headers.init_app(app)
     time.init_app(app)
-    limiter.init_app(app)
-    limiter.request_filter(in_demonstration)
     _protect_forms(app)
     app.jinja_env.globals.update(_=_, asset=asset)
     for name in SLICES:

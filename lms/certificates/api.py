@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from lms.catalogue.models import CertificateKind
 from lms.catalogue.queries import get_series
 from lms.certificates import actions, queries
-from lms.certificates.delivery import NUMBERS, pdf_answer
+from lms.certificates.delivery import NUMBERS, READS, pdf_answer
 from lms.certificates.models import CertificateState
 from lms.certificates.queries import Shown
 from lms.certificates.schemas import (
@@ -26,7 +26,7 @@ from lms.core.roles import Role
 from lms.web.api import PageQuery, envelope, integer_cursor
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
-from lms.web.limits import throttle_guesses
+from lms.web.limits import throttle_guesses, throttle_reads
 from lms.web.repeats import idempotent
 from lms.web.scopes import scope
 
@@ -65,6 +65,7 @@ def as_json(shown: Shown) -> dict[str, Any]:
 @allow(ANYONE)
 @scope("certificates:read")
 @throttle_guesses(NUMBERS)
+@throttle_reads(READS)
 @bp.output(CertificateSchema)
 def certificate(number: str) -> dict[str, Any]:
     """Whether a certificate holds, for anybody who has its number."""

@@ -7,6 +7,7 @@ from flask import Response
 from lms.certificates import numbers
 
 NUMBERS = "certificate-numbers"  # the scope in which guessing is throttled, over all doors
+READS = "certificate-reads"  # the scope in which reading in public is
 
 
 def pdf_answer(number: str, pdf: bytes) -> Response:

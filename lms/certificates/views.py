@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from lms.catalogue.queries import get_series
 from lms.certificates import actions, numbers, queries
-from lms.certificates.delivery import NUMBERS, pdf_answer
+from lms.certificates.delivery import NUMBERS, READS, pdf_answer
 from lms.certificates.forms import RevokeForm, WithdrawForm
 from lms.core import clock
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
@@ -16,7 +16,7 @@ from lms.core.roles import Role
 from lms.core.words import _
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
-from lms.web.limits import throttle_guesses
+from lms.web.limits import throttle_guesses, throttle_reads
 
 bp = Blueprint("certificates", __name__, template_folder="templates")
 
@@ -36,6 +36,7 @@ def verify() -> ResponseReturnValue:
 @bp.get("/verify/<number>")
 @allow(ANYONE)
 @throttle_guesses(NUMBERS)
+@throttle_reads(READS)
 def certificate(number: str) -> ResponseReturnValue:
     """Whether a certificate holds: name, series, kind, hours, date, state, and nothing else."""
     try:

@@ -1,27 +1,35 @@
-"""Rate limits. Each process counts for itself; nothing is limited in a demonstration but failed sign-ins."""
+"""Rate limits. Each process counts for itself; nothing is limited in a demonstration but failed sign-ins.
+
+What is above a limit is answered 429 with `Retry-After` in whole seconds. Heartbeats are never limited here: a whole
+ministry may sit behind one address.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import math
+import time
 from collections.abc import Callable
 from typing import TypeVar, cast
 
-from flask import Response, current_app, request
+from flask import Flask, Response, current_app, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
+from limits import RateLimitItemPerMinute
+
+from lms.core.words import _
+from lms.web.identity import current_actor
+from lms.web.problems import problem
 
 F = TypeVar("F", bound=Callable[..., object])
 
+TOKEN_CALLS = RateLimitItemPerMinute(600)
 limiter = Limiter(key_func=get_remote_address, storage_uri="memory://", strategy="moving-window")
 
 
 def in_demonstration() -> bool:
     """Whether limits are off because the data folder is a demonstration."""
     return bool(current_app.extensions["lms.config"].is_demonstration)
-
-
-def bearer_or_address() -> str:
-    """Counts API calls by token, else by address."""
-    return request.headers.get("Authorization") or get_remote_address()
 
 
 def was_a_miss(response: Response) -> bool:
@@ -32,3 +40,35 @@ def was_a_miss(response: Response) -> bool:
 def throttle_guesses(scope: str) -> Callable[[F], F]:
     """Lets an address miss 60 times a minute over all doors of a scope; whoever asks for what exists never waits."""
     return cast(Callable[[F], F], limiter.shared_limit("60 per minute", scope=scope, deduct_when=was_a_miss))
+
+
+def throttle_reads(scope: str) -> Callable[[F], F]:
+    """Lets an address read 120 times a minute over all public doors of a scope, without a token or a session."""
+    return cast(
+        Callable[[F], F],
+        limiter.shared_limit("120 per minute", scope=scope, exempt_when=lambda: current_actor().is_signed_in),
+    )
+
+
+def init_app(app: Flask) -> None:
+    """Wires the limits, that of tokens among them: 600 calls a minute, whatever they are answered."""
+    limiter.init_app(app)
+    limiter.request_filter(in_demonstration)
+
+    @app.before_request
+    def count_token() -> Response | None:
+        header = request.headers.get("Authorization")
+        if header is None or not request.path.startswith("/api/") or not limiter.enabled or in_demonstration():
+            return None
+        if not current_actor().is_signed_in:
+            return None
+        token = hashlib.sha256(header.encode()).hexdigest()
+        if limiter.limiter.hit(TOKEN_CALLS, "token", token):
+            return None
+        free_at = limiter.limiter.get_window_stats(TOKEN_CALLS, "token", token).reset_time
+        seconds = max(1, math.ceil(free_at - time.time()))
+        return problem(
+            429,
+            _("A token may make %(n)s calls a minute. Wait a moment and try again.", n=TOKEN_CALLS.amount),
+            headers={"Retry-After": str(seconds)},
+        )
