@@ -44,6 +44,12 @@ def _whole(value: str) -> int:
     return number
 
 
+def _switch(value: str) -> str:
+    if value not in {"", "on", "off"}:
+        raise ValueError("on or off")
+    return value
+
+
 def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
@@ -68,6 +74,12 @@ SETTINGS = (
     Setting("PROXIES", "0", _whole, "How many trusted reverse proxies stand in front and set X-Forwarded-*."),
     Setting("WORKERS", "2", _whole, "Web processes of `lms serve`."),
     Setting("THREADS", "16", _whole, "Threads of each web process."),
+    Setting(
+        "STAFF_SECOND_FACTOR",
+        "",
+        _switch,
+        "on or off. Off is obeyed, and is the default, in a demonstration only: elsewhere staff need a second factor.",
+    ),
     Setting("LOG_LEVEL", "INFO", _text, "Least severity that is logged."),
 )  # fmt: skip
 
@@ -92,6 +104,7 @@ class Config:
     proxies: int
     workers: int
     threads: int
+    staff_second_factor: str
     log_level: str
 
     def __init__(self, values: Mapping[str, str]) -> None:
@@ -144,6 +157,11 @@ class Config:
     def is_demonstration(self) -> bool:
         """Whether the data folder was made by `lms demo`: only there do the demo accounts sign in."""
         return self.demonstration_mark.exists()
+
+    @property
+    def staff_needs_second_factor(self) -> bool:
+        """Whether a staff role holds only with a second factor: everywhere but in a demonstration."""
+        return self.staff_second_factor == "on" or not self.is_demonstration
 
 
 def _read_file(path: Path) -> dict[str, str]:

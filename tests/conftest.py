@@ -80,7 +80,7 @@ def _postgresql_app(postgresql_url: str, tmp_path_factory: pytest.TempPathFactor
 def _prepare(config: Config) -> APIFlask:
     limiter.enabled = True  # or it would not be wired into a second app
     app = create_app(config)
-    app.config.update(TESTING=True)
+    app.config.update(TESTING=True, STAFF_SECOND_FACTOR=False)  # tests of it switch it on
     limiter.enabled = False
     with app.app_context():
         db.drop_all()

@@ -21,6 +21,7 @@ class Actor:
 
     `person_id` is null for the anonymous and for the system; `country_ids` are those a focal point speaks for.
     `scopes` are what the token in use is held to; null: to nothing.
+    `roles_rest`: there are roles, none of which holds before a second factor is set up.
     """
 
     person_id: int | None = None
@@ -32,6 +33,8 @@ class Actor:
     locale: str | None = None
     time_zone: str | None = None
     scopes: frozenset[str] | None = None
+    has_second_factor: bool = False
+    roles_rest: bool = False
 
     @property
     def is_signed_in(self) -> bool:

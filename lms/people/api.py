@@ -9,8 +9,10 @@ from flask import current_app
 from flask.typing import ResponseReturnValue
 
 from lms.core import clock
+from lms.core.words import _
 from lms.people import actions, queries
 from lms.people.schemas import PersonIn, PersonOut, TokenIn, TokenOut
+from lms.web import second_factor
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.limits import limiter
@@ -18,6 +20,7 @@ from lms.web.problems import problem
 from lms.web.scopes import checked_scopes, scope
 from lms.web.time import organiser_zone
 
+PROBLEMS = "urn:serai:problem:"
 bp = APIBlueprint("people_api", __name__, url_prefix="/api/v1", tag="People")
 
 
@@ -26,23 +29,40 @@ bp = APIBlueprint("people_api", __name__, url_prefix="/api/v1", tag="People")
 @limiter.shared_limit("30/minute", scope="sign-in")
 @bp.input(TokenIn, arg_name="given")
 @bp.output(TokenOut, status_code=201)
-@bp.doc(summary="Get a bearer token", responses={400: "Not JSON", 401: "Wrong address or password", 429: "Too often"})
+@bp.doc(
+    summary="Get a bearer token",
+    responses={
+        400: "Not JSON",
+        401: "Wrong address or password, or the second factor's code is wrong or missing (`otp_required`)",
+        403: "Staff who have yet to set up the second factor",
+        429: "Too often",
+    },
+)
 def create_token(given: dict[str, Any]) -> ResponseReturnValue | dict[str, Any]:
-    """A token for an address and its password; shown once."""
+    """A token for an address and its password, with `otp` where there is a second factor; shown once."""
     at = clock.now()
     demonstration = bool(current_app.extensions["lms.config"].is_demonstration)
+    scopes = checked_scopes(given["scopes"])
     try:
         person_id = actions.check_password(given["email"], given["password"], demonstration=demonstration, at=at)
+        actor = queries.load_actor(person_id, at)
+        if actor is None:
+            return problem(401)
+        if actor.has_second_factor:
+            if not given["otp"]:
+                return problem(401, _("Send the code of your second factor as `otp`."), kind=f"{PROBLEMS}otp_required")
+            actions.check_otp(person_id, given["otp"], at=at)
     except actions.TooManyFailures as error:
-        return problem(429, error.message, headers={"Retry-After": "60"})
-    except actions.WrongCredentials as error:
+        return problem(429, error.message, headers={"Retry-After": str(error.seconds)})
+    except (actions.WrongCredentials, actions.WrongCode) as error:
         return problem(401, error.message, headers={"WWW-Authenticate": 'Bearer realm="Serai"'})
-    actor = queries.load_actor(person_id, at)
-    if actor is None:
-        return problem(401)
-    token, secret = actions.create_token(
-        person_id, given["name"], scopes=checked_scopes(given["scopes"]), by=actor, at=at
-    )
+    if actor.roles and not actor.has_second_factor and second_factor.is_needed():
+        return problem(
+            403,
+            _("Your role asks for a second factor. Sign in on the website and set it up first."),
+            kind=f"{PROBLEMS}second_factor_missing",
+        )
+    token, secret = actions.create_token(person_id, given["name"], scopes=scopes, by=actor, at=at)
     return {"token": secret, "id": token.public_id, "expires_at": token.expires_at}
 
 

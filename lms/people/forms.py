@@ -93,6 +93,21 @@ class SignInForm(BaseForm):
     password = PasswordField(_l("Password"), [InputRequired(_l("Write your password."))])
 
 
+class OtpForm(BaseForm):
+    """The code of the second factor."""
+
+    otp = StringField(_l("Code"), [InputRequired(_l("Write the code."))])
+
+
+class ProofForm(BaseForm):
+    """Proves that it is still the owner who sits there: the password, and a code where there is a second factor."""
+
+    current_password = PasswordField(
+        _l("Current password"), [InputRequired(_l("Write your current password."))], id="proof-password"
+    )
+    otp = StringField(_l("Code of your second factor"), id="proof-otp")
+
+
 class AddressForm(BaseForm):
     """One's own address, to be sent a link."""
 

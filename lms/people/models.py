@@ -139,6 +139,37 @@ class Account(Base):
     last_sign_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+class SecondFactor(Base):
+    """What proves, beside the password, that it is somebody: a device that shows six digits, new each 30 seconds.
+
+    `secret` holds once it was confirmed; a device that is being set up waits as `pending_secret`. `last_step` counts
+    the half minutes since 1970 up to the last code that was taken: none is taken twice. `salt` is of the recovery
+    codes.
+    """
+
+    __tablename__ = "second_factor"
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    secret: Mapped[str | None] = mapped_column(String(64))
+    confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_step: Mapped[int] = mapped_column(default=0)
+    pending_secret: Mapped[str | None] = mapped_column(String(64))
+    pending_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    salt: Mapped[str] = mapped_column(String(64))
+
+
+class RecoveryCode(Base):
+    """Stands in for the device, once. Only the hash is stored."""
+
+    __tablename__ = "recovery_code"
+    __table_args__ = (UniqueConstraint("person_id", "code_hash"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    code_hash: Mapped[str] = mapped_column(String(64))
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
 class RoleGrant(Base):
     """A role somebody holds from `granted_at` until `revoked_at`. Only focal points have a country."""
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from functools import lru_cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import Type, hash_secret_raw
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
@@ -38,3 +40,12 @@ def new_secret() -> str:
 def hash_secret(secret: str) -> str:
     """What is stored of a secret. It is random and long, so a plain hash is enough."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+
+
+def hash_codes(codes: Iterable[str], salt: str) -> list[str]:
+    """What is stored of recovery codes, which are short: argon2id with the person's own salt.
+
+    Takes as long as a password for each code: never under a write lock.
+    """
+    costs = {"time_cost": 2, "memory_cost": 19 * 1024, "parallelism": 1, "hash_len": 32}
+    return [hash_secret_raw(code.encode(), bytes.fromhex(salt), type=Type.ID, **costs).hex() for code in codes]

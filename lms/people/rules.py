@@ -6,6 +6,7 @@ import re
 import unicodedata
 from datetime import date, datetime, timedelta
 from typing import Final
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from babel.core import get_global
@@ -34,6 +35,16 @@ MAX_LINKS_WINDOW: Final = timedelta(hours=1)
 MAX_AT_ONCE: Final = 15
 MAX_FAILURES: Final = 5
 FAILURE_WINDOW: Final = timedelta(minutes=1)
+OTP_FAILURE_WINDOW: Final = timedelta(minutes=5)
+LONGEST_FAILURE_WINDOW: Final = max(FAILURE_WINDOW, OTP_FAILURE_WINDOW)
+SECOND_STEP_LASTS: Final = timedelta(minutes=10)
+"""So long after the password the code of the second factor is waited for."""
+PENDING_LASTS: Final = timedelta(minutes=30)
+"""So long a device may take to be set up."""
+CODE_STEP: Final = 30
+"""Seconds that a code of a device holds."""
+CODE_SIGNS: Final = 10
+RECOVERY_CODES: Final = 10
 
 _PART = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -114,6 +125,18 @@ def checked_password(password: str, *, demonstration: bool, field: str = "passwo
     if len(set(password)) < 3 or (password == DEMO_PASSWORD and not demonstration):
         raise Invalid(field, _("This password is too easy to guess. Choose another."))
     return password
+
+
+def plain_code(otp: str) -> str:
+    """A code as it is compared: without blanks and dashes; of a recovery code O is 0, I and L are 1, any case."""
+    code = "".join(sign for sign in otp.upper() if sign.isascii() and sign.isalnum())
+    return code.replace("O", "0").replace("I", "1").replace("L", "1")
+
+
+def provisioning_address(secret: str, account: str, issuer: str) -> str:
+    """What the QR code of a device says: the key URI that authenticator apps read."""
+    label = quote(f"{issuer}:{account}", safe="")
+    return f"otpauth://totp/{label}?secret={secret}&issuer={quote(issuer, safe='')}"
 
 
 def zones_of_country(code: str, at: datetime) -> list[str]:

@@ -15,7 +15,7 @@ class TokenIn(Schema):
 
     email = String(required=True, validate=Length(1, 320))
     password = String(required=True, validate=Length(1, 1000))
-    otp = String(load_default=None, allow_none=True)
+    otp = String(load_default=None, allow_none=True, validate=Length(max=64))
     name = String(load_default="", validate=Length(max=100))
     scopes = List(
         String(),

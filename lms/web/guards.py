@@ -43,13 +43,17 @@ ANYONE = Guard(anyone=True)
 SIGNED_IN = Guard(signed_in=True)
 
 
-def allow(*who: Guard | Role) -> Callable[[F], F]:
-    """Declares who may use a view: ANYONE, SIGNED_IN or roles. Stands directly beneath the route."""
+def allow(*who: Guard | Role, while_resting: bool = False) -> Callable[[F], F]:
+    """Declares who may use a view: ANYONE, SIGNED_IN or roles. Stands directly beneath the route.
+
+    `while_resting`: also a page for staff who have yet to set up the second factor; from all others they are led there.
+    """
     guards = [item for item in who if isinstance(item, Guard)]
     guard = guards[0] if guards else Guard(roles=frozenset(item for item in who if isinstance(item, Role)))
 
     def mark(view: F) -> F:
         view.guard = guard  # type: ignore[attr-defined]
+        view.while_resting = while_resting  # type: ignore[attr-defined]
         return view
 
     return mark
@@ -59,6 +63,12 @@ def guard_of(endpoint: str) -> Guard | None:
     """The declared guard of an endpoint."""
     view = current_app.view_functions.get(endpoint)
     return getattr(view, "guard", None)
+
+
+def _is_for_resting(endpoint: str) -> bool:
+    """Whether staff without a second factor may use the door; under the API they act as people without a role."""
+    view = current_app.view_functions[endpoint]
+    return request.path.startswith("/api/") or bool(getattr(view, "while_resting", False))
 
 
 def init_app(app: Flask) -> None:
@@ -71,6 +81,8 @@ def init_app(app: Flask) -> None:
             return None
         guard = guard_of(endpoint)
         actor = current_actor()
+        if actor.roles_rest and guard is not None and not _is_for_resting(endpoint):
+            return redirect(url_for("people.second_factor"))
         if guard is not None and guard.admits(actor):
             return None
         if guard is not None and not actor.is_signed_in:

@@ -10,7 +10,13 @@ from werkzeug.routing import Rule
 from tests.contracts.matrix import BODIES, TABLE
 from tests.contracts.world import PLACES, ROLES, World, build
 
-COUNTED = {"people.sign_in", "people_api.create_token", "people.change_password", "people.erase"}
+COUNTED = {
+    "people.sign_in",
+    "people_api.create_token",
+    "people.change_password",
+    "people.change_second_factor",
+    "people.erase",
+}
 """Where a wrong password is counted."""
 
 

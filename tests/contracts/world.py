@@ -34,7 +34,7 @@ from lms.core.jobs import Job, JobState, request_job
 from lms.core.roles import SYSTEM, Actor
 from lms.live.tokens import make_token
 from lms.people.actions import create_token, load_countries
-from lms.people.models import Person, RoleGrant
+from lms.people.models import Person, RoleGrant, SecondFactor
 from lms.web.limits import limiter
 from tests.factories import Make
 
@@ -181,7 +181,7 @@ def build(folder: Path) -> World:
     limiter.enabled = True  # or it would not be wired into this app
     config = Config.load({}, data=str(folder), secret_key="tests-only", base_url="http://localhost")
     app = create_app(config)
-    app.config.update(TESTING=True)
+    app.config.update(TESTING=True, STAFF_SECOND_FACTOR=False)
     limiter.enabled = False
     with app.app_context():
         db.create_all()
@@ -303,6 +303,7 @@ def _things(world: World) -> None:
         joined = attendance.open_join(place.lectures["live"], place.person.id, by=SYSTEM, at=at)
         place.room_token = make_token(world.app.config["SECRET_KEY"], joined.id)
     _jobs_done()
+    _second_factor(world.people["other trainee"].id, now)
     grants = {row.person_id: row.id for row in db.session.scalars(select(RoleGrant))}
     world.grants = {
         "mine": grants[world.people["instructor"].id],
@@ -315,6 +316,11 @@ def _things(world: World) -> None:
             owner = person or world.people["other trainee"]
             world.jobs[kind][role] = _job(owner.id)
             world.tokens[kind][role] = create_token(owner.id, "x", by=SYSTEM, at=now)[0].public_id
+
+
+@action
+def _second_factor(person_id: int, now: datetime) -> None:
+    db.session.add(SecondFactor(person_id=person_id, secret="A" * 32, salt="00" * 16, confirmed_at=now))
 
 
 @action

@@ -165,6 +165,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     server = make_server("127.0.0.1", 0, answer, threaded=True)
     address = f"http://127.0.0.1:{server.server_port}"
     app = create_app(Config.load({}, data=str(tmp_path), secret_key="tests-only", base_url=address, log_level="ERROR"))
+    app.config["STAFF_SECOND_FACTOR"] = False
     with app.app_context():
         db.create_all()
         load_countries(by=SYSTEM, at=clock.now())

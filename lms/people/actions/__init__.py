@@ -15,8 +15,6 @@ from lms.people.actions.access import (
 )
 from lms.people.actions.accounts import (
     SignedIn,
-    TooManyFailures,
-    WrongCredentials,
     ask_reset,
     ask_sign_in_link,
     change_password,
@@ -27,9 +25,20 @@ from lms.people.actions.accounts import (
     register,
     reset_password,
     sign_in,
+    sign_out_everywhere,
     use_sign_in_link,
 )
+from lms.people.actions.attempts import TooManyFailures, WrongCode, WrongCredentials
 from lms.people.actions.countries import declare_partners, load_countries
+from lms.people.actions.factors import (
+    begin_second_factor,
+    check_otp,
+    check_owner,
+    confirm_second_factor,
+    remove_second_factor,
+    renew_recovery_codes,
+    reset_second_factor,
+)
 from lms.people.actions.files import PersonRow, StagedPeople, publish_people, stage_people
 from lms.people.actions.persons import change_profile, create_person, set_country
 from lms.people.actions.privacy import erase_person, export_person, merge_people, undo_merge
@@ -40,14 +49,19 @@ __all__ = [
     "SignedIn",
     "StagedPeople",
     "TooManyFailures",
+    "WrongCode",
     "WrongCredentials",
     "ask_reset",
     "ask_sign_in_link",
+    "begin_second_factor",
     "change_password",
     "change_profile",
+    "check_otp",
     "check_own_password",
+    "check_owner",
     "check_password",
     "confirm",
+    "confirm_second_factor",
     "create_person",
     "create_staff",
     "create_token",
@@ -62,12 +76,16 @@ __all__ = [
     "note_sign_in",
     "publish_people",
     "register",
+    "remove_second_factor",
+    "renew_recovery_codes",
     "reset_password",
+    "reset_second_factor",
     "revoke_role",
     "revoke_token",
     "set_country",
     "set_demo_accounts",
     "sign_in",
+    "sign_out_everywhere",
     "stage_people",
     "undo_merge",
     "use_sign_in_link",

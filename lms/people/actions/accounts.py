@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import delete, func, select, update
 
 from lms.core import audit
-from lms.core.db import action, db, is_sqlite
-from lms.core.errors import DomainError, Fault, Invalid, NotFound, Refused
+from lms.core.db import action, db
+from lms.core.errors import Fault, Invalid, NotFound, Refused
 from lms.core.outbox import post_mail
 from lms.core.roles import ANONYMOUS, Actor
 from lms.core.words import _
+from lms.people.actions.attempts import WrongCredentials, begin_attempt, forget_attempt, note_failure
+from lms.people.actions.notices import post_notice
 from lms.people.actions.persons import change_profile, checked_profile, insert_person, verify_address
-from lms.people.models import Account, Consent, LinkPurpose, OneTimeLink, PersonEmail, SignInFailure
+from lms.people.models import Account, Consent, LinkPurpose, OneTimeLink, PersonEmail
 from lms.people.passwords import hash_password, hash_secret, new_secret, verify_password
 from lms.people.queries import (
     addresses_of,
@@ -32,9 +35,7 @@ from lms.people.rules import (
     CONFIRM_LASTS,
     CONSENT_VERSION,
     DEMO_PASSWORD,
-    FAILURE_WINDOW,
     MAX_AT_ONCE,
-    MAX_FAILURES,
     MAX_LINKS,
     MAX_LINKS_WINDOW,
     RESET_LASTS,
@@ -45,17 +46,7 @@ from lms.people.rules import (
     zones_of_country,
 )
 
-
-class TooManyFailures(DomainError):
-    """Too many failed sign-ins for one account within a minute (429)."""
-
-    status = 429
-
-
-class WrongCredentials(DomainError):
-    """Address and password do not belong together, or the account is disabled: all look alike (401)."""
-
-    status = 401
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -72,7 +63,7 @@ def check_password(email: str, password: str, *, demonstration: bool, at: dateti
     Takes as long for an unknown address, and answers the same. Five failures within a minute close one account
     until the minute is over, also for the right password.
     """
-    attempt = _begin_attempt(hash_secret(email_key(email)), at=at)
+    attempt = begin_attempt(hash_secret(email_key(email)), at=at, at_once=MAX_AT_ONCE)
     person = find_person_by_email(email)
     account = db.session.get(Account, person.id) if person is not None else None
     kept = account.password_hash if account is not None else None
@@ -80,48 +71,37 @@ def check_password(email: str, password: str, *, demonstration: bool, at: dateti
     db.session.rollback()  # hashing takes a while: no reading transaction stays open meanwhile
     fits = verify_password(kept, password) and (demonstration or password != DEMO_PASSWORD)
     if not fits or load_actor(person_id, at) is None:
-        _note_failure(attempt)
+        note_failure(attempt)
+        log.warning("sign-in refused", reason="wrong credentials", person=person_id or None)
         raise WrongCredentials(_("The e-mail address and the password do not belong together."))
-    _forget_attempt(attempt)
+    forget_attempt(attempt)
     return person_id
 
 
 @action
-def _begin_attempt(key_hash: str, *, at: datetime) -> int:
-    """Notes an attempt before its outcome is known, so that many at once gain nothing: several programs may sign
-    in for one account together, but no more than a few at a time."""
-    if not is_sqlite():
-        db.session.execute(select(func.pg_advisory_xact_lock(int(key_hash[:15], 16))))
-    db.session.execute(delete(SignInFailure).where(SignInFailure.at <= at - FAILURE_WINDOW))
-    begun = list(db.session.scalars(select(SignInFailure.pending).where(SignInFailure.key_hash == key_hash)))
-    if begun.count(False) >= MAX_FAILURES or len(begun) >= MAX_FAILURES + MAX_AT_ONCE:
-        raise TooManyFailures(_("Too many failed sign-ins for this account. Wait a minute and try again."))
-    attempt = SignInFailure(key_hash=key_hash, at=at)
-    db.session.add(attempt)
-    db.session.flush()
-    return attempt.id
-
-
-@action
-def _note_failure(attempt: int) -> None:
-    db.session.execute(update(SignInFailure).where(SignInFailure.id == attempt).values(pending=False))
-
-
-@action
-def _forget_attempt(attempt: int) -> None:
-    db.session.execute(delete(SignInFailure).where(SignInFailure.id == attempt))
-
-
-@action
-def note_sign_in(person_id: int, *, at: datetime) -> SignedIn:
-    """Notes that somebody signs in, and gives the key of the new session."""
+def note_sign_in(person_id: int, *, at: datetime) -> None:
+    """Notes that somebody has signed in, with all that was asked for."""
     db.session.execute(update(Account).where(Account.person_id == person_id).values(last_sign_in_at=at))
-    return SignedIn(person_id, session_key(person_id))
+    log.info("signed in", person=person_id)
 
 
 def sign_in(email: str, password: str, *, demonstration: bool, at: datetime) -> SignedIn:
-    """Signs somebody in with a password; see `check_password` for what it raises."""
-    return note_sign_in(check_password(email, password, demonstration=demonstration, at=at), at=at)
+    """The first step of signing in: who it is by the password. See `check_password` for what it raises.
+
+    The door asks for the second factor where there is one, and calls `note_sign_in` at the end.
+    """
+    person_id = check_password(email, password, demonstration=demonstration, at=at)
+    return SignedIn(person_id, session_key(person_id))
+
+
+@action
+def sign_out_everywhere(*, by: Actor, at: datetime) -> None:
+    """Ends all of one's own sessions, this one too. Tokens hold on: they are ended one by one."""
+    if by.person_id is None:
+        raise NotFound
+    account = _account(by.person_id, at=at)
+    account.epoch += 1
+    audit.record("sign_out_everywhere", by=by, at=at, person=by.person_id)
 
 
 @action
@@ -135,7 +115,8 @@ def use_sign_in_link(secret: str, *, at: datetime) -> SignedIn:
     link.used_at = at
     if link.address_key:
         verify_address(link.person_id, link.address_key, at=at)
-    return note_sign_in(link.person_id, at=at)
+    db.session.flush()
+    return SignedIn(link.person_id, session_key(link.person_id))
 
 
 @action
@@ -300,7 +281,7 @@ def _confirm(secret: str, password_hash: str, *, at: datetime) -> SignedIn:
         given["country"] = country
     change_profile(person.public_id, {name: value for name, value in given.items() if value}, by=actor, at=at)
     audit.record("register", by=actor, at=at, person=person.id)
-    return note_sign_in(person.id, at=at)
+    return SignedIn(person.id, session_key(person.id))
 
 
 def reset_password(secret: str, password: str, *, demonstration: bool, at: datetime) -> SignedIn:
@@ -320,14 +301,18 @@ def _reset(secret: str, password_hash: str, *, at: datetime) -> SignedIn:
     if link is None or actor is None or actor.person_id is None:
         raise NotFound(_("This link was used already or is too old. Ask for a new one."))
     account = _account(actor.person_id, at=at)
-    if link.purpose is LinkPurpose.SIGN_IN and account.password_hash is not None:
+    had_password = account.password_hash is not None
+    if link.purpose is LinkPurpose.SIGN_IN and had_password:
         raise NotFound(_("This link signs in; it does not change a password."))
     _set_password(account, password_hash)
     if link.address_key:
         verify_address(actor.person_id, link.address_key, at=at)
     _use_up(at, OneTimeLink.person_id == actor.person_id)
     audit.record("reset_password", by=actor, at=at, person=actor.person_id)
-    return note_sign_in(actor.person_id, at=at)
+    if had_password:
+        post_notice(actor.person_id, "password", at=at)
+    db.session.flush()
+    return SignedIn(actor.person_id, session_key(actor.person_id))
 
 
 def check_own_password(password: str, *, demonstration: bool, by: Actor, at: datetime) -> None:
@@ -355,6 +340,7 @@ def _change_password(person_id: int, password_hash: str, *, by: Actor, at: datet
     _set_password(_account(person_id, at=at), password_hash)
     _use_up(at, OneTimeLink.person_id == person_id)
     audit.record("change_password", by=by, at=at, person=person_id)
+    post_notice(person_id, "password", at=at)
     db.session.flush()
     return SignedIn(person_id, session_key(person_id))
 

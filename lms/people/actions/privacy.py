@@ -16,6 +16,7 @@ from lms.core.outbox import MAX_ATTEMPTS, OutboxMail, erase_mails
 from lms.core.repeats import forget_answers
 from lms.core.roles import Actor, Role
 from lms.core.words import _
+from lms.people.actions.factors import copy_second_factor
 from lms.people.models import (
     Account,
     ApiToken,
@@ -25,7 +26,9 @@ from lms.people.models import (
     Person,
     PersonCountry,
     PersonEmail,
+    RecoveryCode,
     RoleGrant,
+    SecondFactor,
 )
 from lms.people.queries import load_actor, members, person_id_of
 from lms.people.rules import can_see_person, email_key
@@ -66,6 +69,7 @@ def merge_people(kept: str, merged: str, *, by: Actor, at: datetime) -> None:
                 created_at=at,
             )
         )
+        copy_second_factor(merged_id, kept_id)
     audit.record("merge_people", by=by, at=at, person=[kept_id, merged_id])
     db.session.flush()
     publish(PeopleMerged(by=by, at=at, kept_id=kept_id, merged_id=merged_id))
@@ -113,6 +117,12 @@ def _own_part(ids: Sequence[int]) -> dict[str, Any]:
         "addresses": _rows(PersonEmail, PersonEmail.person_id, ids, hidden={"id", "person_id", "key"}),
         "countries": [{"country": codes.get(row.country_id or 0), "since": row.since.isoformat()} for row in homes],
         "account": _rows(Account, Account.person_id, ids, hidden={"person_id", "password_hash", "epoch"}),
+        "second_factor": _rows(
+            SecondFactor,
+            SecondFactor.person_id,
+            ids,
+            hidden={"person_id", "secret", "pending_secret", "salt", "last_step"},
+        ),
         "roles": [
             {
                 "role": grant.role.value,
@@ -167,7 +177,7 @@ def erase_person(public_id: str, *, confirmation: str, withdraw_certificates: bo
     for member in ids:
         publish(PersonErased(by=by, at=at, person_id=member, withdraw_certificates=withdraw_certificates))
         erase_mails(member)
-    for table in (PersonEmail, Account, RoleGrant, Consent, OneTimeLink, ApiToken):
+    for table in (PersonEmail, Account, RoleGrant, Consent, OneTimeLink, ApiToken, RecoveryCode, SecondFactor):
         db.session.execute(delete(table).where(table.person_id.in_(ids)))
     forget_answers(ids, keys)
     if keys:

@@ -28,6 +28,7 @@ from lms.people.queries.countries import (
     partner_ids,
     partnerships,
 )
+from lms.people.queries.factors import FactorView, has_second_factor, second_factor_of
 from lms.people.queries.persons import (
     Contact,
     PersonHit,
@@ -47,6 +48,7 @@ from lms.people.queries.persons import (
 __all__ = [
     "Act",
     "Contact",
+    "FactorView",
     "LinkView",
     "PersonHit",
     "Profile",
@@ -65,6 +67,7 @@ __all__ = [
     "find_person_by_email",
     "get_country",
     "get_person",
+    "has_second_factor",
     "ids_by_email",
     "list_acts",
     "list_countries",
@@ -79,5 +82,6 @@ __all__ = [
     "partnerships",
     "person_id_of",
     "profile_of",
+    "second_factor_of",
     "session_key",
 ]

@@ -11,7 +11,7 @@ from lms.core.audit import list_entries
 from lms.core.db import db
 from lms.core.errors import NotFound
 from lms.core.roles import Actor, Role
-from lms.people.models import Account, ApiToken, Country, LinkPurpose, OneTimeLink, Person, RoleGrant
+from lms.people.models import Account, ApiToken, Country, LinkPurpose, OneTimeLink, Person, RoleGrant, SecondFactor
 from lms.people.passwords import hash_secret
 from lms.people.queries.persons import canonical, members
 from lms.people.rules import can_see_person
@@ -20,13 +20,14 @@ from lms.people.rules import can_see_person
 def load_actor(person_id: int, at: datetime) -> Actor | None:
     """A person as an actor, with the roles held at that moment; None for the unknown, erased and disabled."""
     row = db.session.execute(
-        select(Person, Account.disabled_at)
+        select(Person, Account.disabled_at, SecondFactor.confirmed_at)
         .outerjoin(Account, Account.person_id == Person.id)
+        .outerjoin(SecondFactor, SecondFactor.person_id == Person.id)
         .where(Person.id == canonical(person_id))
     ).first()
     if row is None:
         return None
-    person, disabled_at = row
+    person, disabled_at, confirmed_at = row
     if person.erased_at is not None or disabled_at is not None:
         return None
     grants = db.session.execute(
@@ -46,6 +47,7 @@ def load_actor(person_id: int, at: datetime) -> Actor | None:
         country_ids=frozenset(country for role, country in grants if role is Role.FOCAL_POINT and country is not None),
         locale=person.locale,
         time_zone=person.time_zone,
+        has_second_factor=confirmed_at is not None,
     )
 
 

@@ -6,11 +6,11 @@ from flask import Flask, g, has_app_context
 
 from lms.core import clock
 from lms.people import queries
-from lms.people.views import account, admin, doors
+from lms.people.views import account, admin, doors, factors
 from lms.people.views.blueprint import bp, reader_locale
 from lms.web import identity
 
-__all__ = ["account", "admin", "bp", "doors", "init_app"]
+__all__ = ["account", "admin", "bp", "doors", "factors", "init_app"]
 
 
 def country_name(code: str | None) -> str:

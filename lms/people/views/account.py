@@ -28,7 +28,10 @@ def _page(status: int = 200, **given: Any) -> ResponseReturnValue:
     form.offer(locale=reader_locale(), now=at)
     shown = {"password_form": ChangePasswordForm(formdata=None), "token_form": TokenForm(formdata=None)} | given
     tokens = queries.list_tokens(profile.person.id, at=at, by=actor)
-    return render_template("people/account.html", profile=profile, form=form, tokens=tokens, **shown), status
+    factor = queries.second_factor_of(profile.person.id, at=at, by=actor)
+    return render_template(
+        "people/account.html", profile=profile, form=form, tokens=tokens, factor=factor, **shown
+    ), status
 
 
 def profile_form(kind: type[ProfileForm], profile: queries.Profile) -> ProfileForm:
@@ -102,6 +105,17 @@ def change_password() -> ResponseReturnValue:
             flash(_("Your password is changed. You are signed out everywhere else."), "done")
             return redirect(url_for("people.account"))
     return _page(status, password_form=form)
+
+
+@bp.post("/account/sign-out-everywhere")
+@allow(SIGNED_IN, while_resting=True)
+def sign_out_everywhere() -> ResponseReturnValue:
+    """Ends all sessions of the reader, this one too."""
+    actions.sign_out_everywhere(by=current_actor(), at=clock.now())
+    logout_user()
+    session.clear()
+    flash(_("You are signed out on all devices."), "done")
+    return redirect(url_for("desks.home"))
 
 
 @bp.post("/account/tokens")

@@ -50,6 +50,7 @@ def _page(public_id: str, status: int = 200, **given: Any) -> ResponseReturnValu
         profile=profile,
         person=profile.person,
         account=queries.account_of(person_id, by=actor),
+        factor=queries.second_factor_of(person_id, at=at, by=actor),
         grants=queries.list_grants(person_id, by=actor),
         entries=queries.list_acts(person_id, by=actor),
         form=form,
@@ -104,6 +105,18 @@ def enable_person(public_id: str) -> ResponseReturnValue:
     actions.enable_person(public_id, by=current_actor(), at=clock.now())
     flash(_("The account is open again."), "done")
     return redirect(url_for("people.admin_person", public_id=public_id))
+
+
+@bp.post("/admin/people/<public_id>/second-factor/reset")
+@allow(Role.ADMINISTRATOR)
+def reset_second_factor(public_id: str) -> ResponseReturnValue:
+    """Takes away the second factor of somebody who lost the device."""
+    try:
+        actions.reset_second_factor(public_id, by=current_actor(), at=clock.now())
+        flash(_("The second factor is taken away, and all sessions have ended. A mail says so."), "done")
+    except Refused as error:
+        flash(error.message, "wrong")
+    return redirect(url_for("people.admin_person", public_id=public_id) + "#account")
 
 
 @bp.post("/admin/people/<public_id>/roles")

@@ -2,76 +2,101 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from flask import Response, flash, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import logout_user
 
 from lms.core import clock
 from lms.core.errors import Invalid, NotFound, Refused
-from lms.core.roles import Actor, Role
 from lms.core.words import _
 from lms.people import actions, queries
-from lms.people.forms import AddressForm, NewPasswordForm, RegisterForm, SignInForm
+from lms.people.forms import AddressForm, NewPasswordForm, OtpForm, RegisterForm, SignInForm
 from lms.people.rules import CONSENT_VERSION
-from lms.people.views.blueprint import bp, in_demonstration, reader_locale, start_session
+from lms.people.views.blueprint import (
+    bp,
+    enter,
+    forget_second_step,
+    in_demonstration,
+    kept_next,
+    landing,
+    let_in,
+    reader_locale,
+    second_step,
+)
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.limits import limiter
-from lms.web.views import is_local
 
 sign_ins = limiter.shared_limit("30/minute", scope="sign-in", methods=["POST"])
 mails = limiter.shared_limit("20/minute", scope="mail", methods=["POST"])
-
-
-def landing(actor: Actor) -> str:
-    """The page where somebody begins: the desk of the highest role, else one's own lectures."""
-    if actor.has(Role.ADMINISTRATOR):
-        return url_for("desks.admin")
-    if actor.has(Role.INSTRUCTOR):
-        return url_for("desks.teach")
-    if actor.has(Role.FOCAL_POINT):
-        return url_for("desks.country")
-    return url_for("desks.me")
-
-
-def _following() -> str:
-    following = request.form.get("next") or request.args.get("next")
-    return following if following is not None and is_local(following) else landing(current_actor())
-
-
-def _kept_next() -> str | None:
-    following = request.values.get("next")
-    return following if is_local(following) else None
 
 
 @bp.route("/sign-in", methods=["GET", "POST"])
 @allow(ANYONE)
 @sign_ins
 def sign_in() -> ResponseReturnValue:
-    """Signs in with address and password."""
-    if request.method == "GET" and current_actor().is_signed_in:
-        return redirect(_following())
-    form, at, status = SignInForm(), clock.now(), 200
-    if form.validate_on_submit():
-        try:
-            signed_in = actions.sign_in(
-                form.email.data or "", form.password.data or "", demonstration=in_demonstration(), at=at
-            )
-        except actions.TooManyFailures as error:
-            form.form_errors.append(error.message)
-            status = 429
-        except actions.WrongCredentials as error:
-            form.password.errors = [error.message]
-            status = 422
-        else:
-            start_session(signed_in, at=at)
-            return redirect(_following())
-    elif form.is_submitted():
-        status = 422
-    page = render_template("people/sign_in.html", form=form, link_form=AddressForm(), following=_kept_next())
-    answer = make_response(page, status)
-    if status == 429:
-        answer.headers["Retry-After"] = "60"
+    """Signs in with address and password, then with the code of the second factor where there is one."""
+    at = clock.now()
+    if request.method == "GET":
+        if current_actor().is_signed_in:
+            return redirect(kept_next() or landing(current_actor()))
+        return _code_page(OtpForm()) if second_step(at) else _sign_in_page(SignInForm())
+    if "restart" in request.form:
+        forget_second_step()
+        return redirect(url_for("people.sign_in", next=kept_next()))
+    if "otp" in request.form and "email" not in request.form:
+        return _take_code(second_step(at), at)
+    form = SignInForm()
+    if not form.validate():
+        return _sign_in_page(form, 422)
+    try:
+        signed_in = actions.sign_in(
+            form.email.data or "", form.password.data or "", demonstration=in_demonstration(), at=at
+        )
+    except actions.TooManyFailures as error:
+        form.form_errors.append(error.message)
+        return _sign_in_page(form, 429, error.seconds)
+    except actions.WrongCredentials as error:
+        form.password.errors = [error.message]
+        return _sign_in_page(form, 422)
+    answer = enter(signed_in, at=at)
+    return _take_code(second_step(at), at) if request.form.get("otp") and second_step(at) else answer
+
+
+def _take_code(signed_in: actions.SignedIn | None, at: datetime) -> ResponseReturnValue:
+    """The second step: the code that the device shows, or a recovery code."""
+    if signed_in is None:
+        flash(_("That took too long. Sign in from the start."), "wrong")
+        return redirect(url_for("people.sign_in", next=kept_next()))
+    form = OtpForm()
+    if not form.validate():
+        return _code_page(form, 422)
+    try:
+        actions.check_otp(signed_in.person_id, form.otp.data or "", at=at)
+    except actions.TooManyFailures as error:
+        form.form_errors.append(error.message)
+        return _code_page(form, 429, error.seconds)
+    except actions.WrongCode as error:
+        form.otp.errors = [error.message]
+        return _code_page(form, 422)
+    return let_in(signed_in, at=at)
+
+
+def _sign_in_page(form: SignInForm, status: int = 200, wait: int = 60) -> ResponseReturnValue:
+    page = render_template("people/sign_in.html", form=form, link_form=AddressForm(), following=kept_next())
+    return _waiting(make_response(page, status), wait)
+
+
+def _code_page(form: OtpForm, status: int = 200, wait: int = 60) -> ResponseReturnValue:
+    form.otp.data = None
+    return _waiting(make_response(render_template("people/code.html", form=form, following=kept_next()), status), wait)
+
+
+def _waiting(answer: Response, wait: int) -> Response:
+    if answer.status_code == 429:
+        answer.headers["Retry-After"] = str(wait)
     return answer
 
 
@@ -99,13 +124,12 @@ def sign_in_link(secret: str) -> ResponseReturnValue:
     if not shown.has_password:
         return _set_password(secret, shown)
     if request.method == "POST":
-        start_session(actions.use_sign_in_link(secret, at=at), at=at)
-        return redirect(landing(current_actor()))
+        return enter(actions.use_sign_in_link(secret, at=at), at=at)
     return render_template("people/sign_in_link.html", shown=shown)
 
 
 @bp.post("/sign-out")
-@allow(SIGNED_IN)
+@allow(SIGNED_IN, while_resting=True)
 def sign_out() -> ResponseReturnValue:
     """Ends the session."""
     logout_user()
@@ -166,9 +190,9 @@ def confirm(secret: str) -> ResponseReturnValue:
                 flash(error.message, "wrong")
                 return redirect(url_for("people.sign_in"))
             else:
-                start_session(signed_in, at=at)
+                answer = enter(signed_in, at=at)
                 flash(_("Your address is confirmed. Welcome."), "done")
-                return redirect(landing(current_actor()))
+                return answer
     return render_template("people/confirm.html", form=form, shown=shown), status
 
 
@@ -211,14 +235,14 @@ def _set_password(secret: str, shown: queries.LinkView) -> ResponseReturnValue:
             except NotFound:
                 return render_template("people/link_gone.html"), 404
             else:
-                start_session(signed_in, at=at)
-                flash(_("Your password is set, and you are signed in."), "done")
-                return redirect(landing(current_actor()))
+                answer = enter(signed_in, at=at)
+                flash(_("Your password is set."), "done")
+                return answer
     return render_template("people/reset.html", form=form, shown=shown), status
 
 
 @bp.get("/privacy")
-@allow(ANYONE)
+@allow(ANYONE, while_resting=True)
 def privacy() -> ResponseReturnValue:
     """What is kept of a person, why, for how long, and what one may ask for."""
     return render_template("people/privacy.html", version=CONSENT_VERSION)

@@ -1,0 +1,230 @@
+"""The second factor: setting it up, its codes at sign-in, recovery codes, and taking it away."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from datetime import datetime
+
+import structlog
+from pyotp import TOTP, random_base32
+from sqlalchemy import delete, select, update
+
+from lms.core import audit
+from lms.core.db import action, db
+from lms.core.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.roles import Actor
+from lms.core.words import _
+from lms.people.actions.accounts import check_own_password
+from lms.people.actions.attempts import WrongCode, begin_attempt, forget_attempt
+from lms.people.actions.notices import post_notice
+from lms.people.models import Account, RecoveryCode, SecondFactor
+from lms.people.passwords import hash_codes, hash_secret
+from lms.people.queries import person_id_of, second_factor_of, session_key
+from lms.people.queries.factors import has_second_factor
+from lms.people.rules import CODE_SIGNS, CODE_STEP, OTP_FAILURE_WINDOW, RECOVERY_CODES, plain_code
+
+log = structlog.get_logger(__name__)
+
+
+def check_otp(person_id: int, otp: str, *, at: datetime) -> None:
+    """Takes a code of the device, or a recovery code, each of them once. Raises WrongCode, TooManyFailures.
+
+    Five wrong ones within five minutes close the second step until those are over, also for the right one.
+    """
+    attempt = begin_attempt(hash_secret(f"otp:{person_id}"), at=at, window=OTP_FAILURE_WINDOW)
+    row = db.session.get(SecondFactor, person_id, populate_existing=True)
+    secret, salt = (row.secret, row.salt) if row is not None and row.confirmed_at is not None else (None, None)
+    db.session.rollback()  # hashing takes a while: no reading transaction stays open meanwhile
+    code, taken = plain_code(otp), False
+    if secret is not None and salt is not None:
+        if len(code) == CODE_SIGNS:
+            taken = _take_code(person_id, hash_codes([code], salt)[0], at=at)
+        else:
+            step = _step_of(secret, code, at=at)
+            taken = step is not None and _take_step(person_id, step)
+    if not taken:
+        log.warning("sign-in refused", reason="wrong code", person=person_id)
+        raise WrongCode(_("This code does not hold: it is wrong, too old, or was used before. Wait for the next one."))
+    forget_attempt(attempt)
+
+
+def check_owner(password: str, otp: str, *, demonstration: bool, by: Actor, at: datetime) -> None:
+    """Makes sure that it is still the owner who sits there, by the password, and a code where there is a second factor.
+
+    Raises Invalid (`current_password`, `otp`), TooManyFailures.
+    """
+    check_own_password(password, demonstration=demonstration, by=by, at=at)
+    if by.person_id is None or not has_second_factor(by.person_id):
+        return
+    if not plain_code(otp):
+        raise Invalid("otp", _("Write the code of your second factor."))
+    try:
+        check_otp(by.person_id, otp, at=at)
+    except WrongCode as error:
+        raise Invalid("otp", error.message) from error
+
+
+def _step_of(secret: str, code: str, *, at: datetime) -> int | None:
+    """The half minute that a code is of: this one, the one before or the next, as clocks differ."""
+    now = int(at.timestamp()) // CODE_STEP
+    totp = TOTP(secret, interval=CODE_STEP)
+    fitting = [step for step in (now - 1, now, now + 1) if hmac.compare_digest(totp.generate_otp(step), code)]
+    return max(fitting, default=None)
+
+
+@action
+def _take_step(person_id: int, step: int) -> bool:
+    newer = (SecondFactor.person_id == person_id, SecondFactor.last_step < step)
+    taken = db.session.execute(update(SecondFactor).where(*newer).values(last_step=step))
+    return bool(taken.rowcount)  # type: ignore[attr-defined]
+
+
+@action
+def _take_code(person_id: int, code_hash: str, *, at: datetime) -> bool:
+    unused = (RecoveryCode.person_id == person_id, RecoveryCode.code_hash == code_hash, RecoveryCode.used_at.is_(None))
+    taken = db.session.execute(update(RecoveryCode).where(*unused).values(used_at=at))
+    if not taken.rowcount:  # type: ignore[attr-defined]
+        return False
+    post_notice(person_id, "recovery_code", at=at)
+    return True
+
+
+@action
+def begin_second_factor(*, by: Actor, at: datetime) -> None:
+    """Makes the secret of a device that is to be set up; an earlier device holds until this one is confirmed.
+
+    The door has made sure that it is still the owner who sits there.
+    """
+    row = _own_row(by)
+    row.pending_secret, row.pending_at = random_base32(), at
+
+
+def confirm_second_factor(otp: str, *, by: Actor, at: datetime) -> tuple[str, list[str]]:
+    """Confirms the device by a code that it shows; all other sessions end.
+
+    Returns the key of the new session, and ten recovery codes, which are stored nowhere. Raises Invalid (otp),
+    Refused (too late), TooManyFailures.
+    """
+    if by.person_id is None:
+        raise NotFound
+    secret = second_factor_of(by.person_id, at=at, by=by).pending_secret
+    if secret is None:
+        raise Refused(_("Setting up took too long. Begin once more."))
+    attempt = begin_attempt(hash_secret(f"otp:{by.person_id}"), at=at, window=OTP_FAILURE_WINDOW)
+    step = _step_of(secret, plain_code(otp), at=at)
+    if step is None:
+        raise Invalid("otp", _("This is not the code of this moment. Wait for the next one."))
+    codes, salt = new_codes(), secrets.token_hex(16)
+    key = _confirm(secret, step, salt, hash_codes(codes, salt), by=by, at=at)
+    forget_attempt(attempt)
+    return key, [shown_code(code) for code in codes]
+
+
+@action
+def _confirm(secret: str, step: int, salt: str, hashes: list[str], *, by: Actor, at: datetime) -> str:
+    row = _own_row(by)
+    if row.pending_secret != secret:
+        raise Refused(_("Setting up took too long. Begin once more."))
+    row.secret, row.confirmed_at, row.last_step, row.salt = secret, at, step, salt
+    row.pending_secret = row.pending_at = None
+    _replace_codes(row.person_id, hashes)
+    _end_sessions(row.person_id)
+    audit.record("set_second_factor", by=by, at=at, person=row.person_id)
+    post_notice(row.person_id, "second_factor_set", at=at)
+    db.session.flush()
+    return session_key(row.person_id)
+
+
+def renew_recovery_codes(*, by: Actor, at: datetime) -> list[str]:
+    """Ten new recovery codes in place of those before. The door has made sure who sits there. Raises Refused."""
+    codes, salt = new_codes(), secrets.token_hex(16)
+    _renew_codes(salt, hash_codes(codes, salt), by=by, at=at)
+    return [shown_code(code) for code in codes]
+
+
+@action
+def _renew_codes(salt: str, hashes: list[str], *, by: Actor, at: datetime) -> None:
+    row = _own_row(by)
+    if row.confirmed_at is None:
+        raise Refused(_("Set up a second factor first."))
+    row.salt = salt
+    _replace_codes(row.person_id, hashes)
+    audit.record("renew_recovery_codes", by=by, at=at, person=row.person_id)
+
+
+@action
+def remove_second_factor(*, enforced: bool, by: Actor, at: datetime) -> None:
+    """Takes one's own second factor away. Refused where the role asks for one (`enforced` says so of staff)."""
+    if by.person_id is None:
+        raise NotFound
+    if enforced and by.roles:
+        raise Refused(_("Your role asks for a second factor. You can replace the device."))
+    _remove(by.person_id)
+    audit.record("remove_second_factor", by=by, at=at, person=by.person_id)
+    post_notice(by.person_id, "second_factor_removed", at=at)
+
+
+@action
+def reset_second_factor(public_id: str, *, by: Actor, at: datetime) -> None:
+    """Takes away the second factor of somebody who lost the device; all sessions end. For administrators.
+
+    Refused for oneself (who is signed in can replace the device).
+    """
+    if not by.is_administrator:
+        raise Forbidden
+    person_id = person_id_of(public_id)
+    if person_id == by.person_id:
+        raise Refused(_("Replace your own device on the page of your account, or ask another administrator."))
+    if not has_second_factor(person_id):
+        return
+    _remove(person_id)
+    _end_sessions(person_id)
+    audit.record("reset_second_factor", by=by, at=at, person=person_id)
+    post_notice(person_id, "second_factor_removed", at=at)
+
+
+def new_codes() -> list[str]:
+    """Ten recovery codes of ten signs of Crockford's base32: 50 bits each."""
+    signs = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+    return ["".join(secrets.choice(signs) for _sign in range(CODE_SIGNS)) for _code in range(RECOVERY_CODES)]
+
+
+def shown_code(code: str) -> str:
+    """A recovery code as it is written down: two groups of five."""
+    return f"{code[:5]}-{code[5:]}"
+
+
+def copy_second_factor(from_id: int, to_id: int) -> None:
+    """Within a merge: who takes over an account takes over what it is asked for."""
+    row = db.session.get(SecondFactor, from_id)
+    if row is None or row.confirmed_at is None or db.session.get(SecondFactor, to_id) is not None:
+        return
+    kept = {"secret": row.secret, "confirmed_at": row.confirmed_at, "last_step": row.last_step, "salt": row.salt}
+    db.session.add(SecondFactor(person_id=to_id, **kept))
+    unused = select(RecoveryCode.code_hash).where(RecoveryCode.person_id == from_id, RecoveryCode.used_at.is_(None))
+    db.session.add_all(RecoveryCode(person_id=to_id, code_hash=code) for code in db.session.scalars(unused).all())
+
+
+def _own_row(by: Actor) -> SecondFactor:
+    if by.person_id is None:
+        raise NotFound
+    row = db.session.get(SecondFactor, by.person_id, populate_existing=True, with_for_update=True)
+    if row is None:
+        row = SecondFactor(person_id=by.person_id, salt=secrets.token_hex(16), last_step=0)
+        db.session.add(row)
+    return row
+
+
+def _replace_codes(person_id: int, hashes: list[str]) -> None:
+    db.session.execute(delete(RecoveryCode).where(RecoveryCode.person_id == person_id))
+    db.session.add_all(RecoveryCode(person_id=person_id, code_hash=one) for one in hashes)
+
+
+def _remove(person_id: int) -> None:
+    for table in (RecoveryCode, SecondFactor):
+        db.session.execute(delete(table).where(table.person_id == person_id))
+
+
+def _end_sessions(person_id: int) -> None:
+    db.session.execute(update(Account).where(Account.person_id == person_id).values(epoch=Account.epoch + 1))

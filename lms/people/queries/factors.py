@@ -1,0 +1,43 @@
+"""The second factor of a person: whether there is one, and how far setting it up has come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from lms.core.db import db
+from lms.core.errors import NotFound
+from lms.core.roles import Actor
+from lms.people.models import RecoveryCode, SecondFactor
+from lms.people.rules import PENDING_LASTS, can_see_person
+
+
+@dataclass(frozen=True)
+class FactorView:
+    """The second factor as its owner and administrators see it; `pending_secret` is shown to the owner only."""
+
+    confirmed_at: datetime | None
+    pending_secret: str | None
+    codes_left: int
+
+
+def has_second_factor(person_id: int) -> bool:
+    """Whether a code is asked of this person at sign-in."""
+    query = select(SecondFactor.person_id).where(
+        SecondFactor.person_id == person_id, SecondFactor.confirmed_at.is_not(None)
+    )
+    return db.session.scalar(query) is not None
+
+
+def second_factor_of(person_id: int, *, at: datetime, by: Actor) -> FactorView:
+    """How the second factor of a person stands. For oneself and administrators, else NotFound."""
+    if not can_see_person(by, person_id):
+        raise NotFound
+    row = db.session.get(SecondFactor, person_id)
+    if row is None:
+        return FactorView(None, None, 0)
+    left = select(func.count()).where(RecoveryCode.person_id == person_id, RecoveryCode.used_at.is_(None))
+    is_pending = row.pending_at is not None and row.pending_at > at - PENDING_LASTS and by.person_id == person_id
+    return FactorView(row.confirmed_at, row.pending_secret if is_pending else None, db.session.scalar(left) or 0)

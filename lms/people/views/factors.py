@@ -1,0 +1,130 @@
+"""The second factor of one's own account: setting it up, replacing it, recovery codes."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import segno
+from flask import Response, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.core import clock
+from lms.core.errors import Invalid, NotFound, Refused
+from lms.core.words import _
+from lms.people import actions, queries
+from lms.people.forms import OtpForm, ProofForm
+from lms.people.rules import provisioning_address
+from lms.people.views.blueprint import bp, in_demonstration, landing, start_session, today
+from lms.people.views.doors import sign_ins
+from lms.web import second_factor as rule
+from lms.web.guards import SIGNED_IN, allow
+from lms.web.identity import current_actor
+
+
+def _page(status: int = 200, **given: Any) -> ResponseReturnValue:
+    actor, at = current_actor(), clock.now()
+    factor = queries.second_factor_of(actor.person_id or 0, at=at, by=actor)
+    proof = given.pop("proof", None) or ProofForm(formdata=None)
+    form = given.pop("form", None) or OtpForm(formdata=None)
+    is_needed = actor.roles_rest or (bool(actor.roles) and rule.is_needed())
+    page = render_template(
+        "people/second_factor.html",
+        factor=factor,
+        proof=proof,
+        form=form,
+        is_needed=is_needed,
+        email=_address(),
+        onwards=landing(actor),
+        **given,
+    )
+    return page, status
+
+
+def _address() -> str:
+    actor, at = current_actor(), clock.now()
+    return queries.profile_of(actor.public_id, day=today(at), by=actor).email or ""
+
+
+@bp.get("/account/second-factor")
+@allow(SIGNED_IN, while_resting=True)
+def second_factor() -> ResponseReturnValue:
+    """Shows how the second factor stands, and the device that is being set up."""
+    return _page()
+
+
+@bp.post("/account/second-factor")
+@allow(SIGNED_IN, while_resting=True)
+@sign_ins
+def change_second_factor() -> ResponseReturnValue:
+    """Begins setting up a device, makes new recovery codes, or takes the factor away; asks for the password."""
+    form, actor, at, status = ProofForm(), current_actor(), clock.now(), 422
+    step = request.form.get("step", "begin")
+    if form.validate():
+        try:
+            actions.check_owner(
+                form.current_password.data or "",
+                form.otp.data or "",
+                demonstration=in_demonstration(),
+                by=actor,
+                at=at,
+            )
+            if step == "codes":
+                return _page(codes=actions.renew_recovery_codes(by=actor, at=at))
+            if step == "remove":
+                actions.remove_second_factor(enforced=rule.is_needed(), by=actor, at=at)
+                flash(_("Signing in does not ask for a code any more."), "done")
+                return redirect(url_for("people.account"))
+            actions.begin_second_factor(by=actor, at=at)
+            return redirect(url_for("people.second_factor"))
+        except Invalid as error:
+            form.take(error)
+        except Refused as error:
+            form.form_errors.append(error.message)
+            status = 409
+        except actions.TooManyFailures as error:
+            form.form_errors.append(error.message)
+            status = 429
+    return _page(status, proof=form)
+
+
+@bp.post("/account/second-factor/confirm")
+@allow(SIGNED_IN, while_resting=True)
+@sign_ins
+def confirm_second_factor() -> ResponseReturnValue:
+    """Confirms the device by a code that it shows, and shows the recovery codes, this once."""
+    form, actor, at, status = OtpForm(), current_actor(), clock.now(), 422
+    if form.validate() and actor.person_id is not None:
+        try:
+            key, codes = actions.confirm_second_factor(form.otp.data or "", by=actor, at=at)
+        except Invalid as error:
+            form.take(error)
+        except Refused as error:
+            form.form_errors.append(error.message)
+            status = 409
+        except actions.TooManyFailures as error:
+            form.form_errors.append(error.message)
+            status = 429
+        else:
+            start_session(actions.SignedIn(actor.person_id, key), at=at)
+            return _page(codes=codes, is_new=True)
+    form.otp.data = None
+    return _page(status, form=form)
+
+
+@bp.get("/account/second-factor/code.svg")
+@allow(SIGNED_IN, while_resting=True)
+def second_factor_image() -> ResponseReturnValue:
+    """The secret of the device that is being set up, as a QR code."""
+    actor = current_actor()
+    secret = queries.second_factor_of(actor.person_id or 0, at=clock.now(), by=actor).pending_secret
+    if secret is None:
+        raise NotFound
+    address = provisioning_address(secret, _address(), current_app.extensions["lms.config"].organiser)
+    out = io.BytesIO()
+    segno.make(address, error="m", micro=False).save(
+        out, kind="svg", border=4, scale=5, dark="#0e1a1c", light="#ffffff", svgclass=None, lineclass=None
+    )
+    answer = Response(out.getvalue(), mimetype="image/svg+xml")
+    answer.headers["Cache-Control"] = "no-store"
+    return answer

@@ -1,0 +1,27 @@
+"""Whether staff need a second factor here, and what becomes of the roles of those who have none yet: they rest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flask import current_app
+
+from lms.core.roles import Actor
+
+SWITCH = "STAFF_SECOND_FACTOR"
+"""A key of `app.config` by which tests switch it off in one app; nothing reads it from outside."""
+
+
+def is_needed() -> bool:
+    """Whether a role holds only with a second factor: everywhere but in a demonstration (see `config`)."""
+    switched = current_app.config.get(SWITCH)
+    if switched is not None:
+        return bool(switched)
+    return bool(current_app.extensions["lms.config"].staff_needs_second_factor)
+
+
+def rested(actor: Actor | None) -> Actor | None:
+    """The actor without roles as long as these need a second factor that is not set up; else as it is."""
+    if actor is None or not actor.roles or actor.has_second_factor or not is_needed():
+        return actor
+    return replace(actor, roles=frozenset(), country_ids=frozenset(), roles_rest=True)
