@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
@@ -74,12 +75,15 @@ def check_no_clash(
         if other.id == but or taken is None or not overlaps(span, taken):
             continue
         title = f"“{other.title}”" if may_see_lecture(other, by) else _("another lecture")
+        zone = ZoneInfo(other.time_zone)
+        begins, ends = (moment.astimezone(zone) for moment in taken)
         raise Refused(
             _(
-                "%(person)s gives %(title)s at that time, from %(start)s to %(end)s UTC.",
+                "%(person)s gives %(title)s at that time, from %(start)s to %(end)s (%(zone)s).",
                 person=db.session.get_one(Person, person_id).full_name,
                 title=title,
-                start=f"{taken[0]:%Y-%m-%d %H:%M}",
-                end=f"{taken[1]:%H:%M}" if taken[0].date() == taken[1].date() else f"{taken[1]:%Y-%m-%d %H:%M}",
+                start=f"{begins:%Y-%m-%d %H:%M}",
+                end=f"{ends:%H:%M}" if begins.date() == ends.date() else f"{ends:%Y-%m-%d %H:%M}",
+                zone=other.time_zone,
             )
         )
