@@ -12,7 +12,7 @@ from typing import IO
 
 import click
 from flask_migrate import upgrade
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from lms.app import create_app
 from lms.config import BadSetting, Config
@@ -49,8 +49,8 @@ def initialise() -> None:
 
 @lms.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True)
-@click.option("--workers", type=int, default=None, help="Web processes (LMS_WORKERS).")
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@click.option("--workers", type=click.IntRange(min=1), default=None, help="Web processes (LMS_WORKERS).")
 def serve(host: str, port: int, workers: int | None) -> None:
     """Serves the pages and, on SQLite, runs the background jobs too."""
     from lms.serve import run
@@ -329,8 +329,8 @@ def report_verify() -> None:
 
 @lms.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True)
-@click.option("--people", type=int, default=None, help="How many people register; fewer are built sooner.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@click.option("--people", type=click.IntRange(min=1), default=None, help="People who register; fewer: sooner.")
 @click.option("--keep", is_flag=True, help="Serve an existing demonstration even when it is older than a day.")
 def demo(host: str, port: int, people: int | None, keep: bool) -> None:
     """Builds the demonstration programme in a data folder of its own, and serves it."""
@@ -354,17 +354,44 @@ def main() -> None:
         lms(standalone_mode=False)
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(130)
-    except (DomainError, BadSetting) as error:
-        click.echo(f"lms: {error}", err=True)
-        sys.exit(1)
-    except DBAPIError as error:
-        click.echo(f"lms: the database cannot be used: {error.orig} (`lms init` prepares it)", err=True)
-        sys.exit(1)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: nothing is left to flush
+        sys.exit(141)
+    except Exception as error:
+        line = what_went_wrong(error)
+        if line is None:
+            raise
+        click.echo(f"lms: {line}", err=True)
+        sys.exit(error.exit_code if isinstance(error, click.ClickException) else 1)
+
+
+def what_went_wrong(error: Exception) -> str | None:
+    """One line for a person at a terminal; None for what is a fault of the programme."""
+    match error:
+        case click.UsageError(ctx=click.Context() as ctx):
+            said = f"{error.format_message()} (`{ctx.command_path} --help` tells more)"
+        case click.ClickException():
+            said = error.format_message()
+        case DomainError() | BadSetting():
+            said = str(error)
+        case DBAPIError():
+            said = f"the database cannot be used: {str(error.orig).strip().splitlines()[0]} (`lms init` prepares it)"
+        case ArgumentError():
+            said = f"LMS_DATABASE_URL cannot be used: {error}"
+        case ModuleNotFoundError():
+            said = f"the module {error.name} is not installed"
+        case UnicodeEncodeError():
+            said = "what was given is not text"
+        case OSError():
+            said = f"{error.filename or 'the system'}: {error.strerror or error}"
+        case _:
+            return None
+    return " ".join(said.split())
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -23,6 +24,7 @@ from lms.app import create_app
 from lms.config import Config
 from lms.core import clock, jobs, outbox
 from lms.core.db import db
+from lms.core.errors import Refused
 from lms.reports.actions import refresh_when_due
 from lms.web import mail
 
@@ -103,7 +105,11 @@ class _Server(BaseApplication):
 
 
 def run(config: Config, *, host: str, port: int, workers: int | None = None) -> None:
-    """Serves until told to stop; on SQLite the worker runs as a child of this process."""
+    """Serves until told to stop; on SQLite the worker runs as a child of this process. Refused for a port in use."""
+    try:
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        raise Refused(f"{host}:{port} cannot be served: {error.strerror or error}") from error
     child: subprocess.Popen[bytes] | None = None
     if config.database.startswith("sqlite"):
         environment = {**os.environ, **config.environment()}

@@ -1,0 +1,85 @@
+"""What goes wrong on the command line is one line on stderr, and the exit code says so."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from lms import cli
+
+
+@pytest.fixture(autouse=True)
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LMS_DATA", str(tmp_path / "data"))
+    return tmp_path
+
+
+def wrong(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    monkeypatch.setattr(sys, "argv", ["lms", *arguments])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    told = capsys.readouterr()
+    assert told.err.startswith("lms: ")
+    assert told.err.count("\n") == 1
+    assert isinstance(left.value.code, int)
+    return left.value.code, told.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["nonsense"], 2, "No such command"),
+        (["import", "people"], 2, "Missing argument"),
+        (["import", "people", "/nowhere.csv"], 2, "/nowhere.csv"),
+        (["import", "attendance", "first", "/dev/null"], 2, "'first' is not a valid integer"),
+        (["report", "totals", "--format", "xml"], 2, "'xml' is not one of"),
+        (["report", "totals", "--from", "soon"], 2, "--from"),
+        (["report", "totals", "--by", "colour"], 1, "“colour” is not a dimension"),
+        (["report", "totals"], 1, "`lms init` prepares it"),
+        (["user", "create", "x@y.example", "--name", "X", "--role", "king"], 2, "'king' is not one of"),
+        (["user", "create", "x\udcff@y.example", "--name", "X", "--role", "reporter"], 1, ""),
+        (["serve", "--port", "99999"], 2, "--port"),
+        (["serve", "--workers", "0"], 2, "--workers"),
+        (["demo", "--people", "-1"], 2, "--people"),
+    ],
+)
+def test_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+    said: str,
+) -> None:
+    left, line = wrong(monkeypatch, capsys, *arguments)
+    assert left == code
+    assert said in line
+
+
+@pytest.mark.parametrize(
+    "address", ["nothing", "mysql://x", "postgresql+psycopg://nobody@127.0.0.1:1/x"], ids=["junk", "mysql", "away"]
+)
+def test_a_database_that_cannot_be_used(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], address: str
+) -> None:
+    monkeypatch.setenv("LMS_DATABASE_URL", address)
+    assert wrong(monkeypatch, capsys, "report", "totals")[0] == 1
+
+
+def test_a_file_that_cannot_be_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    monkeypatch.setenv("LMS_DATA", str(blocked / "data"))
+    code, line = wrong(monkeypatch, capsys, "init")
+    assert (code, str(blocked) in line) == (1, True)
+
+
+def test_a_port_in_use(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, line = wrong(monkeypatch, capsys, "serve", "--port", str(port))
+    assert (code, f"127.0.0.1:{port}" in line) == (1, True)
