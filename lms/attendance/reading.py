@@ -10,10 +10,12 @@ import hashlib
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from zoneinfo import ZoneInfo, available_timezones
 
 from lms.attendance import instants
 from lms.attendance.instants import DateOrder, Loose
+from lms.catalogue.rules import FIRST_YEAR, LAST_YEAR
 from lms.core.errors import Fault, Invalid, WrongKind
 from lms.core.tables import Table, read_table
 from lms.core.words import _
@@ -128,12 +130,15 @@ def _read_plain(table: Table, content: bytes, *, format: str, zone: ZoneInfo | N
     times: list[tuple[object, object]] = []
     for _line, row in table.rows:
         times.append((read(_cell(row, joined)), read(_cell(row, left))))
-    order = _settle_order(times, order)
+    order, faults = _settle_order(times, order)
     if zone is None and any(_is_local(one) for pair in times for one in pair):
-        raise Invalid("time_zone", _("The times in this file have no time zone. Say in which zone they are written."))
+        reason = _("The times in this file have no time zone. Say in which zone they are written.")
+        faults.insert(0, Fault(field="time_zone", reason=reason))
+    if faults:
+        raise Invalid(faults=faults)
     for (line, row), pair in zip(table.rows, times, strict=True):
         reason = _take(report, line, _cell(row, email), _cell(row, name), pair, zone, order)
-        if reason and not (_never(row, joined) and _never(row, left)):
+        if reason and not _never_came(_cell(row, joined), _cell(row, left)):
             report.rejected.append(Fault(row=line, reason=reason))
     return report
 
@@ -142,22 +147,25 @@ def _cell(row: Sequence[str], index: int | None) -> str:
     return row[index] if index is not None and index < len(row) else ""
 
 
-def _never(row: Sequence[str], index: int) -> bool:
-    return _cell(row, index).strip().casefold() in _NEVER
+def _never_came(joined: str, left: str) -> bool:
+    """Whether a row is of somebody who registered only: `No` or a dash instead of times."""
+    said = {joined.strip().casefold(), left.strip().casefold()}
+    return bool(said & _NEVER) and said <= {*_NEVER, ""}
 
 
 def _is_local(moment: object) -> bool:
     return isinstance(moment, Loose) or getattr(moment, "tzinfo", False) is None
 
 
-def _settle_order(times: list[tuple[object, object]], given: DateOrder | None) -> DateOrder | None:
+def _settle_order(times: list[tuple[object, object]], given: DateOrder | None) -> tuple[DateOrder | None, list[Fault]]:
     loose = {one for pair in times for one in pair if isinstance(one, Loose)}
     if given is not None or not loose:
-        return given
+        return given, []
     found = instants.order_of(loose)
     if found is None:
-        raise Invalid("date_order", _("Day and month may stand either way in this file. Say which: mdy or dmy."))
-    return found
+        reason = _("Day and month may stand either way in this file. Say which: mdy or dmy.")
+        return None, [Fault(field="date_order", reason=reason)]
+    return found, []
 
 
 def _take(
@@ -174,9 +182,9 @@ def _take(
     for moment, column in zip(pair, ("joined_at", "left_at"), strict=True):
         if isinstance(moment, Loose):
             moment = moment.at(order) if order is not None else None
-        if moment is None:
+        if not isinstance(moment, datetime) or not FIRST_YEAR <= moment.year <= LAST_YEAR:
             return _("“%(column)s” is not a time that can be read.", column=column)
-        found.append(instants.to_ms(moment, zone))  # type: ignore[arg-type]
+        found.append(instants.to_ms(moment, zone))
     if found[1] < found[0]:
         return _("The leave is before the join.")
     report.rows.append(ReportRow(line, email, name, found[0], found[1]))

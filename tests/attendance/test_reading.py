@@ -137,3 +137,20 @@ def test_evidence_is_the_same_whatever_file_it_stands_in() -> None:
     assert one == evidence_of("a@b.example", 1, 2, "import")
     assert len({one, evidence_of("a@b.example", 1, 3, "import"), evidence_of("b@b.example", 1, 2, "import")}) == 3
     assert len(one) == 24
+
+
+def test_who_never_came_is_neither_taken_nor_refused() -> None:
+    rows = "a@b.example,--,--\nc@d.example,No,\ne@f.example,No,--\n"
+    report = read_report(f"{HEAD}{rows}g@h.example,2026-11-25T01:00:00Z,2026-11-25T02:00:00Z\n".encode())
+    assert ([row.email for row in report.rows], report.rejected, report.total) == (["g@h.example"], [], 4)
+
+
+def test_all_that_is_to_be_said_about_times_is_asked_at_once() -> None:
+    with pytest.raises(Invalid) as caught:
+        read_report(f"{HEAD}a@b.example,03/04/2026 08:00,03/04/2026 09:00\n".encode())
+    assert [fault.field for fault in caught.value.faults] == ["time_zone", "date_order"]
+
+
+def test_a_time_of_another_age_is_a_bad_row() -> None:
+    report = read_report(f"{HEAD}a@b.example,0001-01-01T00:00:00+14:00,9999-12-31T23:59:59-14:00\n".encode())
+    assert [fault.row for fault in report.rejected] == [2]

@@ -11,6 +11,7 @@ from lms.attendance.actions.credits import credit_lecture
 from lms.attendance.models import Correction, Outcome
 from lms.attendance.queries.evidence import corrections_in, is_held
 from lms.attendance.queries.roster import is_on_roster
+from lms.catalogue.drafts import clean_line, clean_text
 from lms.catalogue.queries import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
 from lms.core import audit
@@ -36,8 +37,8 @@ def correct(
     person_id = person_id_of(person_public_id)
     if not is_on_roster(lecture, person_id):
         raise NotFound
-    reason = reason.strip()
-    if outcome is not None and not reason:
+    reason = clean_text(reason)
+    if outcome is not None and not clean_line(reason):
         raise Invalid("reason", _("Say why."))
     if len(reason) > rules.REASON_LENGTH:
         raise Invalid("reason", _("At most %(n)s signs.", n=rules.REASON_LENGTH))
