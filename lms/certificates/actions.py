@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from lms.catalogue.drafts import clean_text
 from lms.catalogue.models import CertificateKind, Series
 from lms.catalogue.queries import current_policy, get_series_by_id
 from lms.certificates import numbers, printing, queries, rules
@@ -170,7 +171,7 @@ def revoke(typed: str, *, reason: str, by: Actor, at: datetime) -> None:
     """Takes a certificate's validity away, with a reason. Raises NotFound, Forbidden, Invalid, Refused."""
     row = _locked(typed)
     rules.check_can_revoke(row.state, reason, by)
-    row.state, row.reason, row.ended_at = CertificateState.REVOKED, reason.strip(), at
+    row.state, row.reason, row.ended_at = CertificateState.REVOKED, clean_text(reason), at
     _record("revoke certificate", row, by=by, at=at)
 
 

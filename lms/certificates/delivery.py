@@ -11,9 +11,9 @@ READS = "certificate-reads"  # the scope in which reading in public is
 
 
 def pdf_answer(number: str, pdf: bytes) -> Response:
-    """A file to keep, under a name that every system can write: the number without its check sign."""
+    """A file to keep, named by its number."""
     bare = numbers.parse(number) or ""
     answer = Response(pdf, mimetype="application/pdf")
-    answer.headers["Content-Disposition"] = f'attachment; filename="{numbers.write(bare)[:-2]}.pdf"'
+    answer.headers["Content-Disposition"] = f'attachment; filename="{numbers.write(bare)}.pdf"'
     answer.headers["Cache-Control"] = "private, no-store"
     return answer

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from lms.catalogue.drafts import clean_line
 from lms.catalogue.models import CertificateKind
 from lms.certificates.models import CertificateState
 from lms.core.errors import Forbidden, Invalid, Refused
@@ -63,7 +64,7 @@ def check_can_revoke(state: CertificateState, reason: str, by: Actor) -> None:
     """Only an administrator revokes, with a reason, and only what is valid."""
     if not by.is_administrator:
         raise Forbidden
-    if not reason.strip():
+    if not clean_line(reason):
         raise Invalid("reason", _("Say why: the holder and the staff will read it."))
     _check_is_valid(state)
 
