@@ -13,6 +13,7 @@ from lms.core.words import _
 from lms.people import actions, queries
 from lms.people.schemas import PersonIn, PersonOut, TokenIn, TokenOut
 from lms.web import second_factor
+from lms.web.api import rfc3339
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.limits import limiter
@@ -63,7 +64,7 @@ def create_token(given: dict[str, Any]) -> ResponseReturnValue | dict[str, Any]:
             kind=f"{PROBLEMS}second_factor_missing",
         )
     token, secret = actions.create_token(person_id, given["name"], scopes=scopes, by=actor, at=at)
-    return {"token": secret, "id": token.public_id, "expires_at": token.expires_at}
+    return {"token": secret, "id": token.public_id, "expires_at": rfc3339(token.expires_at)}
 
 
 @bp.get("/people/<public_id>")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apiflask import Schema
-from apiflask.fields import Date, DateTime, List, String
+from apiflask.fields import Date, List, String
 from apiflask.validators import ContainsOnly, Length
 
 from lms.core.words import _l
@@ -30,7 +30,7 @@ class TokenOut(Schema):
 
     token = String()
     id = String()
-    expires_at = DateTime()
+    expires_at = String(metadata={"format": "date-time"})
 
 
 class PersonIn(Schema):

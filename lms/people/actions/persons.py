@@ -168,7 +168,8 @@ def change_profile(
 ) -> Person:
     """Changes what is given of a profile: fields as in the API, `country` (a code or null) and `country_from`.
 
-    A new country holds from `country_from` (default `today`) and leaves the past as it was. A new name and a new
+    A new country holds from `country_from` (default `today`, and the beginning for the first one of somebody) and
+    leaves the past as it was. A new name and a new
     country are told to the slices above. For administrators and oneself, else NotFound; Invalid names the fields.
     """
     person = db.session.scalar(
@@ -188,7 +189,7 @@ def change_profile(
     if "full_name" in changed or "native_name" in changed:
         publish(PersonNameCorrected(by=by, at=at, person_id=person.id))
     if "country" in changes:
-        since = changes.get("country_from") or today or at.date()
+        since = changes.get("country_from") or _default_since(person.id, today or at.date())
         if set_country(person.id, country_id, since=since, by=by, at=at):
             changed.append("country")
     if changed:
@@ -217,17 +218,20 @@ def _checked_changes(changes: Mapping[str, Any], *, by: Actor, today: date) -> t
     return kept, country_id
 
 
+def _default_since(person_id: int, today: date) -> date:
+    """From when a country holds of which no day is said: today, but the first one of all from the beginning."""
+    own = select(PersonCountry.id).where(PersonCountry.person_id.in_(members(person_id))).limit(1)
+    return BEGINNING if db.session.scalar(own) is None else today
+
+
 @action
 def set_country(person_id: int, country_id: int | None, *, since: date, by: Actor, at: datetime) -> bool:
     """Lets a country (null: not stated) hold from a day on, until the next one in the history.
 
-    The first country of all holds from the beginning. False where it holds on that day already.
+    False where it holds on that day already.
     """
     if country_id_of(person_id, since) == country_id:
         return False
-    own = select(PersonCountry.id).where(PersonCountry.person_id.in_(members(person_id))).limit(1)
-    if db.session.scalar(own) is None:
-        since = BEGINNING
     row = db.session.scalar(
         select(PersonCountry).where(PersonCountry.person_id == person_id, PersonCountry.since == since)
     )
