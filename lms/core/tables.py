@@ -97,15 +97,37 @@ def decode(content: bytes) -> str:
 def _read_csv(text: str) -> Iterator[tuple[int, list[str]]]:
     head = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=head.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    line = 1
+    read: list[str] = []  # the lines of the row that is being read
+    row: list[str] = []  # and those of the one before
+
+    def lines() -> Iterator[str]:
+        for sent in io.StringIO(text, newline=""):
+            read.append(sent)
+            yield sent
+
+    reader = csv.reader(lines(), delimiter=delimiter)
+    line = begun = 1
     try:
         for cells in reader:
+            row, read[:] = read[:], []
             yield line, cells
-            line = reader.line_num + 1
+            begun, line = line, reader.line_num + 1
     except csv.Error as error:
         reason = _("Line %(line)s cannot be read: %(error)s.", line=reader.line_num, error=error)
         raise Invalid("file", reason) from error
+    if _is_open(row, delimiter):
+        raise Invalid("file", _("The quotation mark that opens in line %(line)s is never closed.", line=begun))
+
+
+def _is_open(lines: Sequence[str], delimiter: str) -> bool:
+    """Whether the file ends within a quotation: everything after the mark would be one cell."""
+    if not any('"' in line for line in lines):
+        return False
+    try:
+        list(csv.reader(lines, delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        return "unexpected end" in str(error)
+    return False
 
 
 def _read_xlsx(content: bytes) -> Iterator[tuple[int, list[str]]]:

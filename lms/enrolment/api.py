@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from apiflask import APIBlueprint
+from apiflask.fields import Boolean
 from flask import jsonify, request
 from flask.typing import ResponseReturnValue
 from marshmallow import ValidationError
@@ -135,10 +136,18 @@ def _take_file(series: Series, by: Actor) -> ResponseReturnValue:
     file = request.files.get("file")
     if file is None:
         raise Invalid("file", _("Send a file under the name “file”."))
+    skip = _is_true("skip_bad_rows")
     staged = stage_people(file.read())
-    skip = request.form.get("skip_bad_rows", "").strip().lower() in {"1", "true", "yes", "on"}
     answer = actions.publish_enrolments(series.id, staged, skip_bad_rows=skip, by=by, at=clock.now())
     return jsonify(answer.as_json())
+
+
+def _is_true(name: str) -> bool:
+    """A yes or no of the form, no where it is missing. Invalid for what is neither."""
+    try:
+        return bool(Boolean().deserialize(request.form.get(name, "false").strip()))
+    except ValidationError as error:
+        raise Invalid(name, str(error.messages[0])) from error
 
 
 @bp.patch("/enrolments/<public_id>")

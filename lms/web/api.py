@@ -13,6 +13,7 @@ from apiflask.fields import Integer, String
 from apiflask.validators import Range
 from flask import Flask, Response, request
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
 
 from lms.core.errors import Fault, Invalid
 from lms.core.words import _
@@ -91,8 +92,16 @@ def init_app(app: Flask) -> None:
             if not request.content_length:
                 return None
             return problem(415, _("Send JSON (application/json)."))
-        if request.content_length and not isinstance(request.get_json(silent=True), dict):
+        if request.content_length and not isinstance(sent_json(), dict):
             return problem(400, _("The body is not a JSON object."))
+        return None
+
+
+def sent_json() -> Any:
+    """The body as JSON, None where it is none; one that is nested without end is none either."""
+    try:
+        return request.get_json(silent=True)
+    except (RecursionError, HTTPException):
         return None
 
 

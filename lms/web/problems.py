@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from http import HTTPStatus
 from typing import Any
 
@@ -62,6 +64,19 @@ def _page(status: int, detail: str) -> ResponseReturnValue:
     return render_template("error.html", status=status, detail=detail), status
 
 
+def _read_on(answer: Response) -> None:
+    """Once the answer is out, reads what is still being sent and forgets it: many programs send all before they read,
+    and would see a broken connection instead of the answer. Half a minute at most."""
+    stream, until = request.environ["wsgi.input"], time.monotonic() + 30
+
+    def read() -> None:
+        with contextlib.suppress(OSError):
+            while time.monotonic() < until and stream.read(1 << 20):
+                pass
+
+    answer.call_on_close(read)
+
+
 def init_app(app: Flask) -> None:
     """Registers the one handler of each kind of error."""
 
@@ -99,6 +114,8 @@ def init_app(app: Flask) -> None:
             429: _("That was too often. Wait a moment and try again."),
         }.get(status, error.description or "")
         answer = problem(status, detail) if wants_problem() else app.make_response(_page(status, detail))
+        if status == 413:
+            _read_on(answer)
         original = error.get_response()
         for name in ("Retry-After", "Allow"):
             if name in original.headers:

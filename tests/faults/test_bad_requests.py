@@ -1,0 +1,141 @@
+"""Requests that no honest program sends: each is told what is wrong, none is a fault of ours, nothing is kept."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from lms.people.queries import country_id_of
+from lms.web.plaintext import texts_in
+from tests.factories import Make
+
+pytestmark = pytest.mark.databases
+JSON = "application/json"
+HEAD = "email,joined_at,left_at\n"
+
+
+@pytest.fixture
+def headers(make: Make) -> dict[str, str]:
+    return make.headers(make.person(email="admin@x.example", roles=["administrator"]))
+
+
+@pytest.mark.parametrize("body", [b'{"a":' * 100_000, b"[" * 100_000 + b"]" * 100_000, b"\xff\xfe{}", b'"x"', b"NaN"])
+def test_a_body_that_is_no_object_is_400(client: FlaskClient, headers: dict[str, str], body: bytes) -> None:
+    answer = client.post("/api/v1/series", data=body, content_type=JSON, headers=headers)
+    assert (answer.status_code, answer.mimetype) == (400, "application/problem+json")
+
+
+@pytest.mark.parametrize("sign", ["\\u0000", "\\ud800", "\\udfff"])
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/series", "slug"),
+        ("/series", "policy.walk_ins"),
+        ("/series", "instructors.0"),
+        ("/series/s/enrolments", "email"),
+        ("/series/s/enrolments", "country"),
+        ("/tokens", "email"),
+    ],
+)
+def test_what_is_no_text_is_refused_with_the_field(
+    client: FlaskClient, headers: dict[str, str], make: Make, sign: str, path: str, field: str
+) -> None:
+    make.series(slug="s")
+    head, _dot, rest = field.partition(".")
+    value = {"": f'"a{sign}"', "0": f'["a{sign}"]', "walk_ins": f'{{"walk_ins":"a{sign}"}}'}[rest]
+    answer = client.post(f"/api/v1{path}", data=f'{{"{head}":{value}}}', content_type=JSON, headers=headers)
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.get_json()["errors"]] == [field]
+
+
+def test_no_address_or_parameter_holds_what_is_no_text(client: FlaskClient, headers: dict[str, str]) -> None:
+    for path in ("series/a%00b", "people/a%00b", "jobs/%00", "certificates/a%00", "series/%00/enrolments"):
+        assert client.get(f"/api/v1/{path}", headers=headers).status_code == 404
+    for query in ("series?q=%00", "totals?series=%00", "totals?country=%00", "series?cursor=%00"):
+        answer = client.get(f"/api/v1/{query}", headers=headers)
+        assert answer.status_code == 422
+        assert answer.get_json()["errors"][0]["field"] == query.partition("?")[2].partition("=")[0]
+    assert client.get("/series?q=%00").status_code == 422
+    assert client.get("/series/a%00b").status_code == 404
+
+
+def test_every_text_of_a_body_is_looked_at() -> None:
+    found: Any = {"a": ["x", {"b": "y", "c": 1}], "d": None, "e": ""}
+    assert set(texts_in(found)) == {
+        ("a", "a"), ("a.0", "x"), ("a.1.b", "b"), ("a.1.b", "y"), ("a.1.c", "c"), ("d", "d"), ("e", "e"), ("e", ""),
+    }  # fmt: skip
+
+
+def test_who_sends_too_much_gets_to_read_the_answer(
+    app: APIFlask, client: FlaskClient, headers: dict[str, str], make: Make
+) -> None:
+    make.series(slug="s")
+    app.config["MAX_CONTENT_LENGTH"] = 1000
+    sent = io.BytesIO(b"--x\r\n" + b"y" * 5_000_000)
+    answer = client.post(
+        "/api/v1/series/s/enrolments", input_stream=sent, content_length=5_000_005,
+        content_type="multipart/form-data; boundary=x", headers=headers,
+    )  # fmt: skip
+    assert answer.status_code == 413
+    answer.close()
+    assert sent.tell() == 5_000_005
+
+
+def test_a_quotation_that_never_closes_is_a_damaged_file(
+    client: FlaskClient, headers: dict[str, str], make: Make
+) -> None:
+    make.series(slug="s")
+    people = 'email,full_name\na@x.example,"Ana, A"\nb@x.example,"Bo\nc@x.example,Cy\n'
+    data = {"file": (io.BytesIO(people.encode()), "p.csv"), "skip_bad_rows": "true"}
+    answer = client.post("/api/v1/series/s/enrolments", data=data, headers=headers)
+    assert answer.status_code == 422
+    assert "line 3" in answer.get_json()["errors"][0]["reason"]
+    assert client.get("/api/v1/series/s/enrolments", headers=headers).get_json()["items"] == []
+    maybe = {"file": (io.BytesIO(b"email,full_name\na@x.example,Ana\n"), "p.csv"), "skip_bad_rows": "maybe"}
+    answer = client.post("/api/v1/series/s/enrolments", data=maybe, headers=headers)
+    assert answer.get_json()["errors"][0]["field"] == "skip_bad_rows"
+
+
+def test_reasons_are_kept_as_plain_text(client: FlaskClient, headers: dict[str, str], make: Make) -> None:
+    series = make.series(slug="s")
+    begun, ended = datetime(2026, 3, 3, 8, tzinfo=UTC), datetime.now(UTC) + timedelta(hours=1)
+    lecture = make.lecture(series, state="held", actual_start=begun, actual_end=ended)
+    sent = {"email": "ana@x.example", "full_name": "Ana"}
+    assert client.post("/api/v1/series/s/enrolments", json=sent, headers=headers).status_code == 201
+    path = f"/api/v1/lectures/{lecture.id}/attendance"
+    who = client.get(path, headers=headers).get_json()["items"][0]["person"]["id"]
+    unseen = client.patch(f"{path}/{who}", json={"outcome": "excused", "reason": "\u200b"}, headers=headers)
+    assert unseen.get_json()["errors"][0]["field"] == "reason"
+    said = client.patch(f"{path}/{who}", json={"outcome": "excused", "reason": " ill\u202e\u0007 "}, headers=headers)
+    assert said.get_json()["correction"]["reason"] == "ill"
+
+
+def test_an_instructor_of_a_series_needs_no_role_for_its_attendance(client: FlaskClient, make: Make) -> None:
+    person = make.person(email="guest@x.example")
+    series = make.series(slug="s", instructors=[person])
+    lecture = make.lecture(series)
+    path = f"/api/v1/lectures/{lecture.id}/attendance"
+    assert client.get(path, headers=make.headers(person)).status_code == 200
+    assert client.get(path, headers=make.headers(make.person(email="c@x.example"))).status_code == 403
+
+
+def test_a_token_says_its_end_in_utc(client: FlaskClient, make: Make) -> None:
+    make.person(email="ana@x.example", password="a long enough one")
+    sent = {"email": "ana@x.example", "password": "a long enough one"}
+    assert client.post("/api/v1/tokens", json=sent).get_json()["expires_at"].endswith("Z")
+
+
+def test_a_first_country_that_is_dated_leaves_the_past_unstated(
+    app: APIFlask, client: FlaskClient, headers: dict[str, str], make: Make
+) -> None:
+    person = make.person(country=None)
+    given = {"country": "KE", "country_from": "2025-06-01"}
+    answer = client.patch(f"/api/v1/people/{person.public_id}", json=given, headers=headers)
+    assert answer.get_json()["country"] == "KE"
+    with app.app_context():
+        assert country_id_of(person.id, date(2025, 5, 31)) is None
