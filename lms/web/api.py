@@ -13,7 +13,7 @@ from apiflask.fields import Integer, String
 from apiflask.validators import Range
 from flask import Flask, Response, request
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequest
 
 from lms.core.errors import Fault, Invalid
 from lms.core.words import _
@@ -101,7 +101,7 @@ def sent_json() -> Any:
     """The body as JSON, None where it is none; one that is nested without end is none either."""
     try:
         return request.get_json(silent=True)
-    except (RecursionError, HTTPException):
+    except (RecursionError, BadRequest):
         return None
 
 

@@ -80,6 +80,12 @@ def _read_on(answer: Response) -> None:
 def init_app(app: Flask) -> None:
     """Registers the one handler of each kind of error."""
 
+    @app.after_request
+    def hear_out(answer: Response) -> Response:
+        if answer.status_code >= 400 and request.content_length:
+            _read_on(answer)
+        return answer
+
     @app.errorhandler(DomainError)
     def domain(error: DomainError) -> ResponseReturnValue:
         db.session.rollback()
@@ -114,8 +120,6 @@ def init_app(app: Flask) -> None:
             429: _("That was too often. Wait a moment and try again."),
         }.get(status, error.description or "")
         answer = problem(status, detail) if wants_problem() else app.make_response(_page(status, detail))
-        if status == 413:
-            _read_on(answer)
         original = error.get_response()
         for name in ("Retry-After", "Allow"):
             if name in original.headers:

@@ -71,17 +71,21 @@ def test_every_text_of_a_body_is_looked_at() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("kind", "with_token", "status"), [("multipart/form-data; boundary=x", True, 413), (JSON, True, 413),
+                                       ("text/csv", True, 415), ("multipart/form-data; boundary=x", False, 401)],
+)  # fmt: skip
 def test_who_sends_too_much_gets_to_read_the_answer(
-    app: APIFlask, client: FlaskClient, headers: dict[str, str], make: Make
+    app: APIFlask, client: FlaskClient, headers: dict[str, str], make: Make, kind: str, with_token: bool, status: int
 ) -> None:
     make.series(slug="s")
     app.config["MAX_CONTENT_LENGTH"] = 1000
     sent = io.BytesIO(b"--x\r\n" + b"y" * 5_000_000)
     answer = client.post(
-        "/api/v1/series/s/enrolments", input_stream=sent, content_length=5_000_005,
-        content_type="multipart/form-data; boundary=x", headers=headers,
+        "/api/v1/series/s/enrolments", input_stream=sent, content_length=5_000_005, content_type=kind,
+        headers=headers if with_token else {},
     )  # fmt: skip
-    assert answer.status_code == 413
+    assert answer.status_code == status
     answer.close()
     assert sent.tell() == 5_000_005
 
