@@ -101,7 +101,11 @@ def _count_all(at: datetime) -> tuple[dict[str, Any], Answers]:
                 answers[f"{span}/totals"] = _bare(parts[()].figures(today))
                 continue
             if name in DIMENSIONS:
-                shown, other = folded(parts, drafts if name == "series" else ())
+                # By source, the null group is no group of people: it has the registrations and certificates of all
+                apart = {(None,)} & parts.keys() if name == "source" else set()
+                people = {key: part for key, part in parts.items() if key not in apart}
+                shown, other = folded(people, drafts if name == "series" else ())
+                shown |= {key: parts[key] for key in apart}
                 rows = [[key[0], _bare(part.figures(today)), False] for key, part in shown.items()]
                 rows += [] if other is None else [[OTHER, _bare(other.figures(today)), True]]
                 answers[f"{span}/by/{name}"] = rows
