@@ -23,7 +23,20 @@ from lms.core.db import db, engine_options
 from lms.core.logs import configure as configure_logs
 from lms.core.resources import resource
 from lms.core.words import _
-from lms.web import api, compression, guards, headers, identity, limits, locale, plaintext, problems, scopes, time
+from lms.web import (
+    api,
+    compression,
+    document,
+    guards,
+    headers,
+    identity,
+    limits,
+    locale,
+    plaintext,
+    problems,
+    scopes,
+    time,
+)
 from lms.web.assets import asset
 
 CORE_TABLES = (audit.AuditEntry, jobs.Job, outbox.OutboxMail, repeats.KeptAnswer)
@@ -97,6 +110,7 @@ def create_app(config: Config | None = None) -> APIFlask:
     scopes.init_app(app)
     api.init_app(app)
     plaintext.init_app(app)
+    document.init_app(app)
     headers.init_app(app)
     time.init_app(app)
     _protect_forms(app)

@@ -11,13 +11,12 @@ from lms.attendance.schemas import (
     AttendanceRow,
     AttendanceRows,
     CorrectionIn,
-    ImportAnswerOut,
     ReportIn,
     RosterQuery,
     row_json,
 )
 from lms.core import clock
-from lms.web.api import consumes, envelope
+from lms.web.api import ImportAnswerOut, consumes, envelope
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.scopes import scope

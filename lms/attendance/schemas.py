@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from apiflask import Schema
-from apiflask.fields import Boolean, Dict, Enum, File, Float, Integer, List, Nested, String
+from apiflask.fields import Boolean, Enum, File, Float, List, Nested, String
 from apiflask.validators import Length, OneOf
 
 from lms.attendance.models import Outcome, Source
@@ -86,26 +86,6 @@ class ReportIn(Schema):
     time_zone = String(load_default=None, allow_none=True)
     date_order = String(load_default=None, allow_none=True)
     skip_bad_rows = Boolean(load_default=False)
-
-
-class RejectedOut(Schema):
-    """A row that was not taken."""
-
-    row = Integer()
-    reason = String()
-
-
-class ImportAnswerOut(Schema):
-    """What became of a file."""
-
-    rows = Integer()
-    matched = Integer()
-    created = Integer()
-    updated = Integer()
-    unchanged = Integer()
-    rejected = List(Nested(RejectedOut))
-    unmatched = List(Dict())
-    notes = List(String())
 
 
 def row_json(row: RosterRow) -> dict[str, Any]:

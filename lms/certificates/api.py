@@ -31,7 +31,10 @@ from lms.web.repeats import idempotent
 from lms.web.scopes import scope
 
 PDF: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
-    200: {"description": "The certificate as PDF/A.", "content": {"application/pdf": {}}}
+    200: {
+        "description": "The certificate as PDF/A.",
+        "content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}},
+    }
 }
 
 bp = APIBlueprint("certificates_api", __name__, url_prefix="/api/v1", tag="Certificates")

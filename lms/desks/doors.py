@@ -113,7 +113,7 @@ def _door(method: str, path: str, call: Mapping[str, Any], guard: Guard | None, 
         required = set(schema.get("required", []))
         for name, what in schema.get("properties", {}).items():
             fields.append(Field(name, "body", _kind(what, document), name in required))
-    answered = sorted(call.get("responses", {}).items())
+    answered = sorted(answer for answer in call.get("responses", {}).items() if not answer[0].startswith("5"))
     answers = tuple((status, str(answer.get("description") or _phrase(status))) for status, answer in answered)
     return Door(method.upper(), path, text, guard, tuple(dict.fromkeys(fields)), tuple(content), answers)
 

@@ -13,7 +13,7 @@ from marshmallow import ValidationError
 from lms.catalogue.models import Series
 from lms.catalogue.queries import get_series, may_edit_series
 from lms.core import clock
-from lms.core.errors import Fault, Forbidden, Invalid
+from lms.core.errors import Forbidden, Invalid
 from lms.core.roles import Actor
 from lms.core.words import _
 from lms.enrolment import actions, queries
@@ -22,11 +22,34 @@ from lms.enrolment.schemas import EnrolmentIn, EnrolmentOut, EnrolmentPage, Enro
 from lms.people.actions import stage_people
 from lms.people.queries import find_person_by_email
 from lms.web.api import consumes, envelope, integer_cursor, rfc3339
+from lms.web.document import takes
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.scopes import scope
 
 bp = APIBlueprint("enrolment_api", __name__, url_prefix="/api/v1", tag="Enrolment")
+
+PEOPLE_FILE = {
+    "type": "object",
+    "description": "A file of people, by an administrator: CSV or XLSX.",
+    "required": ["file"],
+    "properties": {"file": {"type": "string", "format": "binary"}, "skip_bad_rows": {"type": "boolean"}},
+}
+ANSWERS: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
+    200: {
+        "description": "The same place is there already; for a file, what became of its rows.",
+        "content": {
+            "application/json": {
+                "schema": {
+                    "anyOf": [
+                        {"$ref": "#/components/schemas/EnrolmentOut"},
+                        {"$ref": "#/components/schemas/ImportAnswerOut"},
+                    ]
+                }
+            }
+        },
+    }
+}
 
 
 def enrolment_object(seat: queries.Seat, series: Series) -> dict[str, Any]:
@@ -56,7 +79,6 @@ def enrolment_object(seat: queries.Seat, series: Series) -> dict[str, Any]:
 @scope("enrolments:read")
 @bp.input(EnrolmentQuery, location="query", arg_name="query")
 @bp.output(EnrolmentPage)
-@bp.doc(responses={401: "No or bad token", 404: "Not there, or not yours to see"})
 def list_enrolments(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
     """The places of a series that the caller may see, in the order of registration; withdrawn ones too."""
     by, limit = current_actor(), query["limit"]
@@ -77,24 +99,16 @@ def list_enrolments(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
 @allow(SIGNED_IN)
 @scope("enrolments:write")
 @consumes("multipart/form-data")
+@bp.input(EnrolmentIn, arg_name="given")
 @bp.output(EnrolmentOut, status_code=201)
-@bp.doc(
-    responses={
-        200: "The same place is there already; for a file, what became of its rows.",
-        401: "No or bad token",
-        403: "Not yours to do",
-        404: "Not there, or not yours to see",
-        409: "Not now, with the reason",
-        422: "Which field or row, and why",
-    }
-)
-def create_enrolment(slug: str) -> ResponseReturnValue:
+@takes(multipart=PEOPLE_FILE)
+@bp.doc(responses=ANSWERS)
+def create_enrolment(slug: str, given: dict[str, Any]) -> ResponseReturnValue:
     """Enrols the caller, or one person (JSON), or by an administrator all people of a file (multipart)."""
     by, at = current_actor(), clock.now()
     series = get_series(slug, by=by)
     if request.mimetype == "multipart/form-data":
         return _take_file(series, by)
-    given = _given()
     person_id = _oneself(given, series, by)
     if person_id is not None:
         row = actions.enrol(series.id, person_id, by=by, at=at)
@@ -105,19 +119,6 @@ def create_enrolment(slug: str) -> ResponseReturnValue:
             series.id, email, full_name=full_name, country=country, profile=given, by=by, at=at
         )
     return _shown(row, series), 201 if row.registered_at == at else 200
-
-
-def _given() -> dict[str, Any]:
-    try:
-        given: dict[str, Any] = EnrolmentIn().load(request.get_json(silent=True) or {})
-    except ValidationError as error:
-        faults = [
-            Fault(field=str(name), reason=str(reason))
-            for name, reasons in error.messages_dict.items()
-            for reason in (reasons if isinstance(reasons, list) else [reasons])
-        ]
-        raise Invalid(faults=faults) from error
-    return given
 
 
 def _oneself(given: dict[str, Any], series: Series, by: Actor) -> int | None:
@@ -155,14 +156,6 @@ def _is_true(name: str) -> bool:
 @scope("enrolments:write")
 @bp.input(StatusIn, arg_name="sent")
 @bp.output(EnrolmentOut)
-@bp.doc(
-    responses={
-        401: "No or bad token",
-        403: "Not yours to do",
-        404: "Not there, or not yours to see",
-        409: "Not now, with the reason",
-    }
-)
 def change_enrolment(public_id: str, sent: dict[str, EnrolmentStatus]) -> ResponseReturnValue:
     """Admits, rejects or withdraws somebody; oneself one withdraws and comes back."""
     row = actions.set_status(public_id, sent["status"], by=current_actor(), at=clock.now())

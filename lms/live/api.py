@@ -17,6 +17,7 @@ from lms.live.actions import join_lecture
 from lms.live.schemas import JoinIn, JoinOut
 from lms.live.tokens import make_token, read_token
 from lms.web.api import consumes
+from lms.web.document import takes
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import Unauthenticated, current_actor
 from lms.web.problems import problem
@@ -27,6 +28,15 @@ bp = APIBlueprint("live_api", __name__, url_prefix="/api/v1", tag="Taking part")
 
 MAX_BEAT = 100
 MAX_SEQ = 2**31 - 1
+BEAT = {
+    "type": "object",
+    "required": ["room_token", "seq"],
+    "additionalProperties": False,
+    "properties": {
+        "room_token": {"type": "string", "description": "As `join` gave it."},
+        "seq": {"type": "integer", "minimum": 0, "maximum": MAX_SEQ, "description": "Grows with each heartbeat."},
+    },
+}
 
 
 @bp.post("/lectures/<int:lecture_id>/join")
@@ -54,6 +64,7 @@ def join(lecture_id: int, wish: dict[str, Any]) -> dict[str, Any]:
 @bp.post("/lectures/<int:lecture_id>/presence")
 @allow(ANYONE)
 @consumes("text/plain")
+@takes(json=BEAT, text={"type": "string", "description": "The same JSON, as `sendBeacon` sends it."})
 @bp.doc(responses={204: "Kept, once the answer is there.", 401: "Not a room token.", 413: "More than 100 bytes."})
 def presence(lecture_id: int) -> ResponseReturnValue:
     """A heartbeat `{room_token, seq}`, in at most 100 bytes; `text/plain` is taken too, for `sendBeacon`."""

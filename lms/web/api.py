@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from apiflask import Schema
 from apiflask.exceptions import HTTPError
-from apiflask.fields import Integer, String
+from apiflask.fields import Dict, Integer, List, Nested, String
 from apiflask.validators import Range
 from flask import Flask, Response, request
 from flask.typing import ResponseReturnValue
@@ -40,13 +40,24 @@ class PageQuery(Schema):
     cursor = String(load_default=None)
 
 
-class ProblemSchema(Schema):
-    """RFC 9457."""
+class RejectedOut(Schema):
+    """A row that was not taken, by its line in the file."""
 
-    type = String()
-    title = String()
-    status = Integer()
-    detail = String()
+    row = Integer()
+    reason = String()
+
+
+class ImportAnswerOut(Schema):
+    """What became of a file."""
+
+    rows = Integer()
+    matched = Integer()
+    created = Integer()
+    updated = Integer()
+    unchanged = Integer()
+    rejected = List(Nested(RejectedOut))
+    unmatched = List(Dict())
+    notes = List(String())
 
 
 def envelope(items: Sequence[Any], limit: int, cursor_of: Callable[[Any], object]) -> dict[str, Any]:

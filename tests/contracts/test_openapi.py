@@ -1,0 +1,175 @@
+"""The OpenAPI document is valid, lists every call and every answer, and what is answered is what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+from werkzeug.routing import Rule
+
+from tests.contracts.matrix import BODIES
+from tests.contracts.world import PLACES, ROLES, World, build
+
+UNLISTED = {"openapi.spec", "desks_api.docs"}
+NASTY: tuple[Any, ...] = (
+    None, 0, -1, 2**40, 1e308, True, "", " ", "x" * 5000, "\x00", "\u202e\u200b", "'; --", "2026-13-45",
+    "9999-12-31T23:59", [], [None], ["x" * 400], {}, {"a": 1},
+)  # fmt: skip
+"""Values that no field waits for."""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return build(tmp_path_factory.mktemp("document"))
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was(world: World) -> Iterator[None]:
+    yield
+    world.restore()
+
+
+@pytest.fixture(scope="module")
+def document(world: World) -> dict[str, Any]:
+    answer = world.app.test_client().get("/api/v1/openapi.json")
+    assert answer.status_code == 200
+    found: dict[str, Any] = answer.get_json()
+    return found
+
+
+def calls(world: World) -> list[tuple[str, Rule]]:
+    """Every call of the API."""
+    return [
+        (method, rule)
+        for rule in sorted(world.app.url_map.iter_rules(), key=lambda rule: rule.rule)
+        if rule.rule.startswith("/api/") and rule.endpoint not in UNLISTED
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+    ]
+
+
+def template(rule: Rule) -> str:
+    return rule.rule.replace("<int:", "{").replace("<", "{").replace(">", "}")
+
+
+class Told:
+    """The document, asked whether it tells of an answer."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.document = document
+        resource = DRAFT202012.create_resource(document)
+        self.registry: Any = Registry().with_resource("urn:serai", resource)
+
+    def fault(self, method: str, rule: Rule, answer: Any) -> str | None:
+        """What the document does not tell of this answer; None where it tells all."""
+        name = f"{method} {rule.rule}: {answer.status_code}"
+        path, verb, status = template(rule), method.lower(), str(answer.status_code)
+        told = self.document["paths"][path][verb]["responses"].get(status)
+        if told is None:
+            return f"{name} is not documented"
+        content = told.get("content", {})
+        if not answer.data:
+            return None if not content else f"{name} has no body"
+        if answer.mimetype not in content:
+            return f"{name} as {answer.mimetype} is not documented"
+        if not answer.is_json:
+            return None
+        place = "/".join(part.replace("~", "~0").replace("/", "~1") for part in
+                         ("paths", path, verb, "responses", status, "content", answer.mimetype, "schema"))  # fmt: skip
+        schema = {"$ref": f"urn:serai#/{place}"}
+        errors = list(Draft202012Validator(schema, registry=self.registry).iter_errors(answer.get_json()))
+        return f"{name}: {errors[0].json_path} {errors[0].message}" if errors else None
+
+
+def test_the_document_is_valid(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1")
+    validate(document)
+
+
+def test_the_document_lists_every_call_and_no_other(world: World, document: dict[str, Any]) -> None:
+    listed = {(verb.upper(), path) for path, found in document["paths"].items() for verb in found}
+    assert listed == {(method, template(rule)) for method, rule in calls(world)}
+
+
+def test_each_call_says_who_may_and_each_answer_what_it_holds(document: dict[str, Any]) -> None:
+    names = []
+    for path, found in document["paths"].items():
+        for verb, call in found.items():
+            names.append(call["operationId"])
+            assert call.get("description") or call["summary"], path
+            assert "security" in call, path
+            if verb in {"post", "patch"}:
+                assert call["requestBody"]["content"], path
+            for status, answer in call["responses"].items():
+                assert answer["description"], (path, status)
+                if int(status) >= 400:
+                    assert list(answer["content"]) == ["application/problem+json"], (path, status)
+                elif status != "204":
+                    for content in answer["content"].values():
+                        assert content["schema"], (path, status)
+                if status in {"429", "503"}:
+                    assert "Retry-After" in answer["headers"]
+    assert len(names) == len(set(names))
+
+
+def test_every_answer_of_the_matrix_is_documented(world: World, document: dict[str, Any]) -> None:
+    told, faults = Told(document), set()
+    for method, rule in calls(world):
+        for place in PLACES if rule.arguments else PLACES[:1]:
+            for role in ROLES:
+                values = world.arguments(rule.endpoint, set(rule.arguments), role, place)
+                path = world.app.url_map.bind("localhost").build(rule.endpoint, values, method=method)
+                body, before = BODIES.get(f"{method} {rule.endpoint}"), world.version()
+                sent = body(world.places[place]) if callable(body) else body
+                answer = world.call(role, method, path, sent)
+                faults.add(told.fault(method, rule, answer))
+                if world.version() != before:
+                    world.restore()
+    assert faults - {None} == set()
+
+
+def test_no_value_brings_a_call_to_its_knees(world: World, document: dict[str, Any]) -> None:
+    """Every field of every body and query with values nobody waits for: no 500, and no answer beside the document."""
+    told, faults = Told(document), set()
+    client = world.app.test_client()
+    for method, rule in calls(world):
+        role = "trainee" if rule.endpoint == "live_api.join" else "administrator"
+        head = {"Authorization": f"Bearer {world.bearers[role]}"}
+        values = world.arguments(rule.endpoint, set(rule.arguments), role, "mine")
+        path = world.app.url_map.bind("localhost").build(rule.endpoint, values, method=method)
+        call, before = document["paths"][template(rule)][method.lower()], world.version()
+        for one in call.get("parameters", []):
+            for value in NASTY if one["in"] == "query" else ():
+                answer = client.get(path, query_string={one["name"]: "" if value is None else str(value)}, headers=head)
+                faults.add(told.fault(method, rule, answer))
+        content = call.get("requestBody", {}).get("content", {})
+        if "application/json" in content:
+            schema = content["application/json"]["schema"]
+            if "$ref" in schema:
+                schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+            good = BODIES.get(f"{method} {rule.endpoint}", {})
+            good = good(world.places["mine"]) if callable(good) else good
+            for name in [*schema["properties"], "unknown"]:
+                for value in NASTY:
+                    answer = client.open(path, method=method, json={**good, name: value}, headers=head)
+                    faults.add(told.fault(method, rule, answer))
+                    if world.version() != before:
+                        world.restore()
+                        before = world.version()
+        if method != "GET":
+            for data, kind in (
+                (b"", "application/json"), (b"{", "application/json"), (b"[]", "application/json"),
+                (b"null", "application/json"), (b"\xff\xfe{}", "application/json"), (b"<a/>", "text/xml"),
+                (b"a=b", "application/x-www-form-urlencoded"), (b"--x\r\n", "multipart/form-data; boundary=x"),
+                (b"--x", "multipart/form-data"), (b"{}", ""),
+            ):  # fmt: skip
+                answer = client.open(path, method=method, data=data, content_type=kind, headers=head)
+                faults.add(told.fault(method, rule, answer))
+                if world.version() != before:
+                    world.restore()
+                    before = world.version()
+    assert faults - {None} == set()
