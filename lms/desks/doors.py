@@ -31,12 +31,13 @@ class Field:
 
 @dataclass(frozen=True)
 class Door:
-    """One call: its guard, what it takes, and its answers by status with a word each."""
+    """One call: its guard and scope, what it takes, and its answers by status with a word each."""
 
     method: str
     path: str
     text: str
     guard: Guard | None
+    scopes: tuple[str, ...]
     fields: tuple[Field, ...]
     bodies: tuple[str, ...]
     answers: tuple[tuple[str, str], ...]
@@ -115,7 +116,8 @@ def _door(method: str, path: str, call: Mapping[str, Any], guard: Guard | None, 
             fields.append(Field(name, "body", _kind(what, document), name in required))
     answered = sorted(answer for answer in call.get("responses", {}).items() if not answer[0].startswith("5"))
     answers = tuple((status, str(answer.get("description") or _phrase(status))) for status, answer in answered)
-    return Door(method.upper(), path, text, guard, tuple(dict.fromkeys(fields)), tuple(content), answers)
+    scopes = tuple(name for way in call.get("security", []) for name in way.get("bearer", []))
+    return Door(method.upper(), path, text, guard, scopes, tuple(dict.fromkeys(fields)), tuple(content), answers)
 
 
 def _phrase(status: str) -> str:

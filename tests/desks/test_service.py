@@ -6,6 +6,8 @@ import re
 
 from apiflask import APIFlask
 
+from lms.web.scopes import SCOPES
+
 
 def test_help_says_where_to_write(app: APIFlask) -> None:
     page = app.test_client().get("/help").text
@@ -24,6 +26,8 @@ def test_every_call_is_on_the_page(app: APIFlask) -> None:
     assert calls
     shown = re.findall(r'<h3><code class="nobr">(\w+)</code> <code>([^<]+)</code></h3>', page)
     assert sorted(shown) == sorted(calls)
+    assert {name for name in SCOPES if f"<dt>Scope</dt><dd><code>{name}</code>" in page} == set(SCOPES)
+    assert page.count("Idempotency-Key</code> <span") == 3
     assert "/api/v1/jobs/{job_id}" in [path for _method, path in calls]
 
 
