@@ -19,6 +19,13 @@ def test_home_says_what_is_on_and_what_is_next(world: World) -> None:
     assert '<a href="/series/cross-border"><bdi>Cross-border trade for small exporters</bdi></a>' in page
 
 
+def test_the_bar_of_live_lectures_stands_on_every_page_but_the_lectures_own(world: World) -> None:
+    client = world.make.app.test_client()
+    (live,) = re.findall(r'class="go" href="(/lectures/\d+)"', client.get("/").text)
+    assert 'class="nowbar"' in client.get("/series").text
+    assert 'class="nowbar"' not in client.get(live).text
+
+
 def test_home_shows_nothing_personal(world: World) -> None:
     page = world.make.app.test_client().get("/").text
     assert "Achieng" not in page

@@ -6,7 +6,7 @@ from datetime import datetime
 from time import monotonic
 from typing import Any
 
-from flask import Blueprint, current_app, g, has_request_context
+from flask import Blueprint, current_app, g, has_request_context, request
 from flask_babel import get_locale
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -30,11 +30,15 @@ def reader_locale() -> str:
 
 @bp.app_context_processor
 def live_lectures() -> dict[str, Any]:
-    """`live_lectures` for the bar on top of every page: (id, title, actual start) of public live lectures."""
+    """`live_lectures` for the bar on top of every page: (id, title, actual start) of public live lectures.
+
+    A lecture's own pages say themselves that it is live.
+    """
     if not has_request_context():  # mail is rendered outside of a request
         return {}
     if "live_lectures" not in g:
-        g.live_lectures = _live()
+        here = (request.view_args or {}).get("lecture_id")
+        g.live_lectures = [live for live in _live() if live[0] != here]
     return {"live_lectures": g.live_lectures}
 
 
