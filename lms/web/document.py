@@ -31,7 +31,7 @@ _WORDS = {
     413: "Larger than what is taken",
     415: "Of a kind that is not taken",
     422: "Which field or row, and why",
-    429: "Too often: wait for `Retry-After`",
+    429: "Too often: wait as long as Retry-After says",
     503: "Cannot be written at this moment; nothing was changed",
 }
 _SCHEMA = {
