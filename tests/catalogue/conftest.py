@@ -4,17 +4,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
+from apiflask import APIFlask
 
 from lms.catalogue.actions import LectureDraft, SeriesDraft, create_series, schedule_lecture
 from lms.catalogue.models import Lecture, Series
+from lms.core import events
 from lms.core.db import action, db
 from lms.core.roles import SYSTEM, Actor, Role
 from lms.people.models import Person, PersonEmail
 
+MakeSeries = Callable[..., Series]
 MOMENT = datetime(2026, 11, 25, 1, 0, tzinfo=UTC)
 
 
@@ -85,3 +88,20 @@ def make_lecture(context: None) -> Callable[..., Lecture]:
         return schedule_lecture(slug, LectureDraft(**values), by=by, at=MOMENT)  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+def said(app: APIFlask) -> Iterator[list[str]]:
+    """The names of the events published during the test."""
+    heard: list[str] = []
+    bus: events.EventBus = app.extensions[events.KEY]
+    publish = bus.publish
+    bus.publish = lambda event: (heard.append(type(event).__name__), publish(event))[1]  # type: ignore[method-assign]
+    yield heard
+    del bus.publish  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def series(make_series: MakeSeries, ines: Actor) -> Series:
+    """A public series that Ines gives."""
+    return make_series(by=ines, language="fr")

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from threading import Thread
 
@@ -22,30 +22,13 @@ from lms.catalogue.actions import (
 )
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries import get_lecture, list_changes
-from lms.core import audit, events
+from lms.core import audit
 from lms.core.errors import DomainError, Forbidden, Invalid, Refused
 from lms.core.roles import ANONYMOUS, Actor
 
 MakeSeries = Callable[..., Series]
 MakeLecture = Callable[..., Lecture]
 PLANNED = datetime(2026, 12, 2, 6, 0, tzinfo=UTC)  # 14:00 in Beijing
-
-
-@pytest.fixture
-def said(app: APIFlask) -> Iterator[list[str]]:
-    """The names of the events published during the test."""
-    heard: list[str] = []
-    bus: events.EventBus = app.extensions[events.KEY]
-    publish = bus.publish
-    bus.publish = lambda event: (heard.append(type(event).__name__), publish(event))[1]  # type: ignore[method-assign]
-    yield heard
-    del bus.publish  # type: ignore[method-assign]
-
-
-@pytest.fixture
-def series(make_series: MakeSeries, ines: Actor) -> Series:
-    """A public series that Ines gives."""
-    return make_series(by=ines, language="fr")
 
 
 @pytest.mark.databases

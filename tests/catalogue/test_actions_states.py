@@ -4,11 +4,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from apiflask import APIFlask
 
 from lms.catalogue.actions import (
     cancel_lecture,
@@ -23,30 +22,12 @@ from lms.catalogue.actions import (
 )
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries import get_lecture, list_changes, policy_for
-from lms.core import events
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.roles import ANONYMOUS, SYSTEM, Actor
 
 MakeSeries = Callable[..., Series]
 MakeLecture = Callable[..., Lecture]
 PLANNED = datetime(2026, 12, 2, 6, 0, tzinfo=UTC)  # 14:00 in Beijing
-
-
-@pytest.fixture
-def said(app: APIFlask) -> Iterator[list[str]]:
-    """The names of the events published during the test."""
-    heard: list[str] = []
-    bus: events.EventBus = app.extensions[events.KEY]
-    publish = bus.publish
-    bus.publish = lambda event: (heard.append(type(event).__name__), publish(event))[1]  # type: ignore[method-assign]
-    yield heard
-    del bus.publish  # type: ignore[method-assign]
-
-
-@pytest.fixture
-def series(make_series: MakeSeries, ines: Actor) -> Series:
-    """A public series that Ines gives."""
-    return make_series(by=ines, language="fr")
 
 
 @pytest.mark.databases
