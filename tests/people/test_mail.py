@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from email.message import EmailMessage
@@ -32,14 +33,22 @@ class Sink(Message):
         self.messages.append(message)
 
 
+def free_port() -> int:
+    """A port on which nobody listens."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
 @pytest.fixture
 def sink(app: APIFlask) -> Iterator[Sink]:
     """A mail server on a port of its own, which the app delivers to."""
     kept = Sink()
-    controller = Controller(kept, hostname="127.0.0.1", port=8149)
+    controller = Controller(kept, hostname="127.0.0.1", port=free_port())
     controller.start()
     config = app.extensions["lms.config"]
-    before, config.mail_url = config.mail_url, "smtp://127.0.0.1:8149"
+    before, config.mail_url = config.mail_url, f"smtp://127.0.0.1:{controller.port}"
     try:
         yield kept
     finally:
@@ -95,7 +104,7 @@ def test_mail_down_is_tried_again_and_an_old_link_is_not_sent(make: Make, at: da
     make.person(email="ana@example.org", password=PASSWORD)
     actions.ask_sign_in_link("ana@example.org", at=at)
     config = current_app.extensions["lms.config"]
-    before, config.mail_url = config.mail_url, "smtp://127.0.0.1:8148"
+    before, config.mail_url = config.mail_url, f"smtp://127.0.0.1:{free_port()}"
     try:
         assert drain(at) == 1
         mail = db.session.query(outbox.OutboxMail).one()
