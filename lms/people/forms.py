@@ -108,6 +108,18 @@ class ProofForm(BaseForm):
     otp = StringField(_l("Code of your second factor"), id="proof-otp")
 
 
+class NewAddressForm(ProofForm):
+    """Another address for one's account, with the proof that its owner asks."""
+
+    email = EmailField(
+        _l("New e-mail address"), [InputRequired(_l("Write the new e-mail address.")), Address()], id="new-email"
+    )
+    current_password = PasswordField(
+        _l("Current password"), [InputRequired(_l("Write your current password."))], id="address-password"
+    )
+    otp = StringField(_l("Code of your second factor"), id="address-otp")
+
+
 class AddressForm(BaseForm):
     """One's own address, to be sent a link."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Final
 from urllib.parse import quote
@@ -15,6 +16,7 @@ from email_validator import EmailNotValidError, validate_email
 from lms.core.errors import Forbidden, Invalid
 from lms.core.roles import Actor
 from lms.core.words import _
+from lms.people.guessing import is_guessed_soon, is_made_of, is_stolen
 
 MAX_NAME: Final = 200
 MAX_ADDRESS: Final = 254
@@ -116,14 +118,28 @@ def checked_address(text: str, *, field: str = "email") -> str:
         raise Invalid(field, _("This is not an e-mail address, such as name@example.org.")) from error
 
 
-def checked_password(password: str, *, demonstration: bool, field: str = "password") -> str:
-    """A password of 8 to 200 signs, left as typed. The demonstration's own is refused elsewhere. Raises Invalid."""
+def checked_password(password: str, *, demonstration: bool, known: Iterable[str] = (), field: str = "password") -> str:
+    """A password of 8 to 200 signs, left as typed, of any kind of signs. Raises Invalid with the reason.
+
+    Refused are those that stand on lists of stolen ones, that are guessed soon, or that are made of what everybody
+    knows: the words of `known` (name, address, organiser). The demonstration's own is refused elsewhere.
+    """
     if len(password) < MIN_PASSWORD:
         raise Invalid(field, _("At least %(n)s signs.", n=MIN_PASSWORD))
     if len(password) > MAX_PASSWORD:
         raise Invalid(field, _("At most %(n)s signs.", n=MAX_PASSWORD))
-    if len(set(password)) < 3 or (password == DEMO_PASSWORD and not demonstration):
-        raise Invalid(field, _("This password is too easy to guess. Choose another."))
+    if password == DEMO_PASSWORD:
+        if demonstration:
+            return password
+        raise Invalid(field, _("This password is known to everybody. Choose another."))
+    if is_stolen(password):
+        raise Invalid(field, _("This password stands on lists of stolen ones, which are tried first. Choose another."))
+    if is_made_of(password, known):
+        raise Invalid(
+            field, _("This is little more than your name, your address or the organiser's name. Choose another.")
+        )
+    if is_guessed_soon(password):
+        raise Invalid(field, _("This password is too easy to guess. Take several words that do not belong together."))
     return password
 
 

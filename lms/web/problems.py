@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException
 from lms.core.db import db
 from lms.core.errors import DomainError, Fault, Forbidden, Invalid, NotFound
 from lms.core.words import _
-from lms.web.identity import Unauthenticated
+from lms.web.identity import Unauthenticated, current_actor
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +60,14 @@ def wants_problem() -> bool:
     return request.path.startswith("/api/")
 
 
+def _who() -> int | None:
+    """Whose request it is, as a number that says nothing outside of this database."""
+    try:
+        return current_actor().person_id
+    except Unauthenticated:
+        return None
+
+
 def _page(status: int, detail: str) -> ResponseReturnValue:
     return render_template("error.html", status=status, detail=detail), status
 
@@ -94,6 +102,7 @@ def init_app(app: Flask) -> None:
             detail = detail or _("There is nothing here, or it is not yours to see.")
         elif isinstance(error, Forbidden):
             detail = detail or _("This is not yours to do.")
+            log.warning("denied", door=request.endpoint, method=request.method, person=_who())
         if not wants_problem():
             return _page(error.status, detail)
         faults: tuple[Fault, ...] = ()
@@ -103,6 +112,7 @@ def init_app(app: Flask) -> None:
 
     @app.errorhandler(Unauthenticated)
     def unauthenticated(_error: Unauthenticated) -> ResponseReturnValue:
+        log.info("denied", door=request.endpoint, method=request.method, person=None)
         return problem(401, _("A valid token is needed."), headers={"WWW-Authenticate": 'Bearer realm="Serai"'})
 
     @app.errorhandler(CSRFError)
@@ -131,7 +141,7 @@ def init_app(app: Flask) -> None:
     @app.errorhandler(OperationalError)
     def database(error: OperationalError) -> ResponseReturnValue:
         db.session.rollback()
-        log.error("database unavailable", error=type(error.orig).__name__, path=request.path)
+        log.error("database unavailable", error=type(error.orig).__name__, door=request.endpoint)
         detail = _("The service cannot write at this moment. Nothing was changed; try again in a minute.")
         answer = problem(503, detail) if wants_problem() else app.make_response(_page(503, detail))
         answer.headers["Retry-After"] = "60"
@@ -142,6 +152,6 @@ def init_app(app: Flask) -> None:
         if app.testing or app.debug:
             raise error
         db.session.rollback()
-        log.exception("unexpected", path=request.path)
+        log.exception("unexpected", door=request.endpoint)
         detail = _("Something went wrong on our side. Nothing was half-written.")
         return problem(500, detail) if wants_problem() else _page(500, detail)

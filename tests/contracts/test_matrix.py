@@ -13,6 +13,7 @@ from tests.contracts.world import PLACES, ROLES, World, build
 COUNTED = {
     "people.sign_in",
     "people_api.create_token",
+    "people.ask_address_change",
     "people.change_password",
     "people.change_second_factor",
     "people.erase",

@@ -17,8 +17,9 @@ from flask import current_app
 
 from lms.core import outbox
 from lms.core.db import db
+from lms.core.outbox import OutboxMail
 from lms.people import actions
-from lms.web.mail import sender
+from lms.web.mail import render, sender
 from tests.factories import PASSWORD, Make
 
 
@@ -114,3 +115,40 @@ def test_mail_down_is_tried_again_and_an_old_link_is_not_sent(make: Make, at: da
         assert (mail.sent_at, mail.error) == (None, "expired")
     finally:
         config.mail_url = before
+
+
+@pytest.mark.parametrize(
+    ("what", "subject"),
+    [
+        ("password", "Your password was changed"),
+        ("second_factor_set", "A second factor was set up"),
+        ("second_factor_removed", "Your second factor was taken away"),
+        ("recovery_code", "A recovery code was used"),
+        ("address", "Your e-mail address was changed"),
+    ],
+)
+def test_a_notice_says_what_changed_and_when(app: APIFlask, what: str, subject: str) -> None:
+    payload = {"what": what, "full_name": "Ada", "changed_at": "2026-11-25T06:00:00+00:00"}
+    row = OutboxMail(id=1, template="account_notice", address="a@example.org", locale="en", payload=payload)
+    row.time_zone = "Africa/Nairobi"
+    with app.app_context():
+        message = render(row, app.extensions["lms.config"])
+    assert message["Subject"] == subject
+    assert "Dear Ada," in message.get_content()
+    assert "That was on 25 November 2026, 09:00 (Nairobi)." in message.get_content()
+
+
+@pytest.mark.parametrize(
+    ("template", "subject"),
+    [
+        ("change_address", "Confirm your new e-mail address"),
+        ("address_taken", "This address has an account already"),
+    ],
+)
+def test_the_reader_of_a_new_address_is_told(app: APIFlask, template: str, subject: str) -> None:
+    row = OutboxMail(id=1, template=template, address="a@example.org", locale="en", payload={"secret": "s3cret"})
+    row.time_zone = ""
+    with app.app_context():
+        message = render(row, app.extensions["lms.config"])
+    assert message["Subject"] == subject
+    assert ("/account/address/s3cret" in message.get_content()) is (template == "change_address")

@@ -28,6 +28,7 @@ from lms.people.actions.accounts import (
     sign_out_everywhere,
     use_sign_in_link,
 )
+from lms.people.actions.addresses import ask_address_change, change_address
 from lms.people.actions.attempts import TooManyFailures, WrongCode, WrongCredentials
 from lms.people.actions.countries import declare_partners, load_countries
 from lms.people.actions.factors import (
@@ -51,9 +52,11 @@ __all__ = [
     "TooManyFailures",
     "WrongCode",
     "WrongCredentials",
+    "ask_address_change",
     "ask_reset",
     "ask_sign_in_link",
     "begin_second_factor",
+    "change_address",
     "change_password",
     "change_profile",
     "check_otp",

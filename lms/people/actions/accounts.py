@@ -13,6 +13,7 @@ from sqlalchemy import delete, func, select, update
 from lms.core import audit
 from lms.core.db import action, db
 from lms.core.errors import Fault, Invalid, NotFound, Refused
+from lms.core.organiser import organiser_name
 from lms.core.outbox import post_mail
 from lms.core.roles import ANONYMOUS, Actor
 from lms.core.words import _
@@ -23,6 +24,7 @@ from lms.people.models import Account, Consent, LinkPurpose, OneTimeLink, Person
 from lms.people.passwords import hash_password, hash_secret, new_secret, verify_password
 from lms.people.queries import (
     addresses_of,
+    contact_of,
     country_by_code,
     find_link,
     find_person_by_email,
@@ -174,12 +176,12 @@ def _send_link(email: str, payload: dict[str, Any], *, has_account: str, at: dat
     """Mails what fits the address: to an account the template `has_account`, else a link that claims or confirms."""
     person, key = find_person_by_email(email), email_key(email)
     account = db.session.get(Account, person.id, populate_existing=True) if person is not None else None
-    if account is not None and account.disabled_at is not None:
-        return
-    if person is None and not payload:
-        return
+    nobody = (account is not None and account.disabled_at is not None) or (person is None and not payload)
     sent = select(func.count()).where(OneTimeLink.address_key == key, OneTimeLink.created_at > at - MAX_LINKS_WINDOW)
     if (db.session.scalar(sent) or 0) >= MAX_LINKS:
+        return
+    if nobody:  # a link that is sent to nobody, so that time does not tell who is known
+        make_link(None, LinkPurpose.RESET, {}, address_key=key, lasts=RESET_LASTS, at=at)
         return
     template, purpose, lasts = "claim" if person is not None else "confirm", LinkPurpose.CONFIRM, CONFIRM_LASTS
     if account is not None and account.password_hash is not None:
@@ -251,7 +253,8 @@ def confirm(secret: str, password: str, *, consent: bool, demonstration: bool, a
         raise NotFound(_("This link was used already or is too old. Ask for a new one."))
     if not consent and not link.payload.get("consent"):
         raise Invalid("consent", _("Without it no attendance can be recorded."))
-    return _confirm(secret, hash_password(checked_password(password, demonstration=demonstration)), at=at)
+    known = _known_of(link)
+    return _confirm(secret, hash_password(checked_password(password, demonstration=demonstration, known=known)), at=at)
 
 
 @action
@@ -289,9 +292,18 @@ def reset_password(secret: str, password: str, *, demonstration: bool, at: datet
 
     Takes links of *reset*, and of *sign in* where there is no password yet. Raises NotFound, Invalid.
     """
-    if find_link(secret, LinkPurpose.RESET, LinkPurpose.SIGN_IN, at=at) is None:
+    link = find_link(secret, LinkPurpose.RESET, LinkPurpose.SIGN_IN, at=at)
+    if link is None:
         raise NotFound(_("This link was used already or is too old. Ask for a new one."))
-    return _reset(secret, hash_password(checked_password(password, demonstration=demonstration)), at=at)
+    known = _known_of(link)
+    return _reset(secret, hash_password(checked_password(password, demonstration=demonstration, known=known)), at=at)
+
+
+def _known_of(link: OneTimeLink) -> list[str]:
+    """What everybody may know of whom a link is for."""
+    contact = contact_of([link.person_id]).get(link.person_id) if link.person_id is not None else None
+    given = [str(link.payload.get("full_name") or ""), link.address_key or ""]
+    return [organiser_name(), *given, *([contact.full_name, contact.address] if contact is not None else [])]
 
 
 @action
@@ -328,7 +340,9 @@ def check_own_password(password: str, *, demonstration: bool, by: Actor, at: dat
 
 def change_password(current: str, new: str, *, demonstration: bool, by: Actor, at: datetime) -> SignedIn:
     """Sets one's own new password, knowing the current one, and ends all other sessions. Raises Invalid."""
-    checked_password(new, demonstration=demonstration, field="new_password")
+    contact = contact_of([by.person_id]).get(by.person_id) if by.person_id is not None else None
+    known = [organiser_name(), by.full_name, contact.address if contact is not None else ""]
+    checked_password(new, demonstration=demonstration, known=known, field="new_password")
     check_own_password(current, demonstration=demonstration, by=by, at=at)
     if by.person_id is None:
         raise NotFound

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, flash, json, redirect, render_template, session, url_for
+from flask import Response, flash, json, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import logout_user
 
@@ -12,10 +12,10 @@ from lms.core import clock
 from lms.core.errors import Invalid, Refused
 from lms.core.words import _
 from lms.people import actions, queries
-from lms.people.forms import ChangePasswordForm, EraseForm, ProfileForm, TokenForm
+from lms.people.forms import ChangePasswordForm, EraseForm, NewAddressForm, ProfileForm, TokenForm
 from lms.people.views.blueprint import bp, in_demonstration, reader_locale, start_session, today
 from lms.people.views.doors import sign_ins
-from lms.web.guards import SIGNED_IN, allow
+from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.scopes import checked_scopes
 
@@ -26,7 +26,11 @@ def _page(status: int = 200, **given: Any) -> ResponseReturnValue:
     profile = queries.profile_of(actor.public_id, day=today(at), by=actor)
     form = given.pop("form", None) or profile_form(ProfileForm, profile)
     form.offer(locale=reader_locale(), now=at)
-    shown = {"password_form": ChangePasswordForm(formdata=None), "token_form": TokenForm(formdata=None)} | given
+    shown = {
+        "address_form": NewAddressForm(formdata=None),
+        "password_form": ChangePasswordForm(formdata=None),
+        "token_form": TokenForm(formdata=None),
+    } | given
     tokens = queries.list_tokens(profile.person.id, at=at, by=actor)
     factor = queries.second_factor_of(profile.person.id, at=at, by=actor)
     return render_template(
@@ -77,6 +81,54 @@ def change_account() -> ResponseReturnValue:
             flash(_("Saved."), "done")
             return redirect(url_for("people.account"))
     return _page(422, form=form)
+
+
+@bp.post("/account/address")
+@allow(SIGNED_IN)
+@sign_ins
+def ask_address_change() -> ResponseReturnValue:
+    """Mails a link to the reader's new address, after the password."""
+    form, actor, at = NewAddressForm(), current_actor(), clock.now()
+    status = 422
+    if form.validate():
+        try:
+            actions.ask_address_change(
+                form.email.data or "",
+                form.current_password.data or "",
+                form.otp.data or "",
+                demonstration=in_demonstration(),
+                by=actor,
+                at=at,
+            )
+        except Invalid as error:
+            form.take(error)
+        except actions.TooManyFailures as error:
+            form.form_errors.append(error.message)
+            status = 429
+        else:
+            flash(_("Look into the mail of the new address: the change holds once you open the link there."), "done")
+            return redirect(url_for("people.account"))
+    form.otp.data = None
+    return _page(status, address_form=form)
+
+
+@bp.route("/account/address/<secret>", methods=["GET", "POST"])
+@allow(ANYONE)
+@sign_ins
+def change_address(secret: str) -> ResponseReturnValue:
+    """Changes the address of an account by the link that was mailed to the new one."""
+    at = clock.now()
+    shown = queries.look_at_link(secret, at=at)
+    if shown is None or shown.purpose != "change_address":
+        return render_template("people/link_gone.html"), 404
+    if request.method == "POST":
+        try:
+            actions.change_address(secret, at=at)
+            flash(_("Your address is changed."), "done")
+        except Refused as error:
+            flash(error.message, "wrong")
+        return redirect(url_for("people.account"))
+    return render_template("people/change_address.html", shown=shown)
 
 
 @bp.post("/account/password")

@@ -1,0 +1,101 @@
+"""Another e-mail address for an account: asked with the password, confirmed at the new one, told to the old one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.exc import IntegrityError
+
+from lms.core import audit
+from lms.core.db import action, db
+from lms.core.errors import Invalid, NotFound, Refused
+from lms.core.outbox import post_mail
+from lms.core.roles import Actor
+from lms.core.words import _
+from lms.people.actions.accounts import make_link
+from lms.people.actions.factors import check_owner
+from lms.people.actions.notices import post_notice
+from lms.people.models import LinkPurpose, OneTimeLink, PersonEmail
+from lms.people.queries import addresses_of, contact_of, find_link, find_person_by_email, load_actor, members
+from lms.people.rules import CONFIRM_LASTS, MAX_LINKS, MAX_LINKS_WINDOW, checked_address, email_key
+
+
+def ask_address_change(email: str, password: str, otp: str, *, demonstration: bool, by: Actor, at: datetime) -> None:
+    """Mails a link to the new address of one's own account; nothing changes until it is used.
+
+    The answer is the same whether anybody has that address already; only its reader is told. Raises Invalid (`email`,
+    `current_password`, `otp`), TooManyFailures.
+    """
+    address = checked_address(email)
+    check_owner(password, otp, demonstration=demonstration, by=by, at=at)
+    _ask(address, by=by, at=at)
+
+
+@action
+def _ask(address: str, *, by: Actor, at: datetime) -> None:
+    if by.person_id is None:
+        raise NotFound
+    key, person = email_key(address), find_person_by_email(address)
+    contact = contact_of([by.person_id]).get(by.person_id)
+    if person is not None and person.id == by.person_id and contact is not None and email_key(contact.address) == key:
+        raise Invalid("email", _("This is your address already."))
+    sent = select(func.count()).where(OneTimeLink.address_key == key, OneTimeLink.created_at > at - MAX_LINKS_WINDOW)
+    if (db.session.scalar(sent) or 0) >= MAX_LINKS:
+        return
+    is_free = person is None or person.id == by.person_id
+    secret, link = make_link(
+        by.person_id if is_free else None,
+        LinkPurpose.CHANGE_ADDRESS,
+        {"email": address} if is_free else {},
+        address_key=key,
+        lasts=CONFIRM_LASTS,
+        at=at,
+    )
+    audit.record("ask_address_change", by=by, at=at, person=by.person_id)
+    post_mail(
+        "change_address" if is_free else "address_taken",
+        address=address,
+        payload={"secret": secret} if is_free else {},
+        dedupe_key=f"link:{link.id}",
+        at=at,
+        locale=by.locale or "en",
+        time_zone=by.time_zone or "",
+        person_id=by.person_id if is_free else None,
+        expires_at=link.expires_at,
+    )
+
+
+def change_address(secret: str, *, at: datetime) -> None:
+    """Uses the link: the new address takes the place of the old one, which is told and signs in no more.
+
+    Raises NotFound (used or too old), Refused (somebody else has the address meanwhile).
+    """
+    try:
+        _change_address(secret, at=at)
+    except IntegrityError as error:
+        raise Refused(_("Somebody else is known by this address meanwhile.")) from error
+
+
+@action
+def _change_address(secret: str, *, at: datetime) -> None:
+    link = find_link(secret, LinkPurpose.CHANGE_ADDRESS, at=at)
+    actor = load_actor(link.person_id, at) if link is not None and link.person_id is not None else None
+    if link is None or actor is None or actor.person_id is None:
+        raise NotFound(_("This link was used already or is too old. Ask for a new one."))
+    person_id, address = actor.person_id, str(link.payload["email"])
+    key, other = email_key(address), find_person_by_email(address)
+    if other is not None and other.id != person_id:
+        raise Refused(_("Somebody else is known by this address meanwhile."))
+    old = addresses_of([person_id]).get(person_id)
+    if old is not None and email_key(old) != key:
+        post_notice(person_id, "address", at=at, address=old)
+        db.session.execute(delete(PersonEmail).where(PersonEmail.key == key))
+        replaced = (PersonEmail.person_id.in_(members(person_id)), PersonEmail.key == email_key(old))
+        new = {"address": address, "key": key, "is_primary": True, "verified_at": at}
+        db.session.execute(update(PersonEmail).where(*replaced).values(**new))
+    elif old is None:
+        db.session.add(PersonEmail(person_id=person_id, address=address, key=key, verified_at=at))
+    mine = (OneTimeLink.person_id == person_id, OneTimeLink.used_at.is_(None))
+    db.session.execute(update(OneTimeLink).where(*mine).values(used_at=at))
+    audit.record("change_address", by=actor, at=at, detail={"fields": ["email"]}, person=person_id)

@@ -1,0 +1,212 @@
+"""Signing in tells nobody who is known, ends sessions when it should, and leaves a trace without personal data."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+from sqlalchemy import event
+
+from lms.app import create_app
+from lms.config import Config
+from lms.core import clock
+from lms.core.db import db
+from lms.core.roles import SYSTEM
+from lms.people import actions, passwords
+from lms.people.models import Person
+from tests.factories import PASSWORD, Make
+
+ADDRESSES = ("known@example.org", "claimed@example.org", "closed@example.org", "nobody@example.org")
+
+
+@pytest.fixture
+def people(app: APIFlask, make: Make) -> Person:
+    """Somebody with an account, somebody known without one, somebody disabled."""
+    known = make.person(email="known@example.org", full_name="Known Person", password=PASSWORD)
+    make.person(email="claimed@example.org")
+    closed = make.person(email="closed@example.org", password=PASSWORD)
+    with app.app_context():
+        actions.disable_person(closed.public_id, by=SYSTEM, at=clock.now())
+    return known
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every argon2 operation, as it happens."""
+    done: list[str] = []
+
+    class Counting:
+        def hash(self, password: str) -> str:
+            done.append("hash")
+            return real.hash(password)
+
+        def verify(self, kept: str, password: str) -> bool:
+            done.append("verify")
+            return bool(real.verify(kept, password))
+
+    real = passwords._hasher
+    monkeypatch.setattr(passwords, "_hasher", Counting())
+    return done
+
+
+@pytest.fixture
+def written(app: APIFlask) -> Iterator[list[str]]:
+    """Every statement that writes a link, and every transaction that writes."""
+    seen: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        if re.match(r"INSERT INTO one_time_link|BEGIN IMMEDIATE", statement):
+            seen.append(statement.split("(")[0].strip())
+
+    with app.app_context():
+        engine = db.engine
+    event.listen(engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def form(client: FlaskClient, path: str, page: str | None = None, **fields: str) -> Any:
+    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(page or path).text)
+    assert found is not None
+    return client.post(path, data={"csrf_token": found[1], **fields})
+
+
+REGISTRATION = {"full_name": "New", "country": "KE", "time_zone": "Africa/Nairobi", "consent": "y"}
+DOORS: dict[str, Callable[[FlaskClient, str], Any]] = {
+    "sign-in": lambda client, email: form(client, "/sign-in", email=email, password="not this one"),
+    "tokens": lambda client, email: client.post("/api/v1/tokens", json={"email": email, "password": "not this one"}),
+    "link": lambda client, email: form(client, "/sign-in/link", "/sign-in", email=email),
+    "forgot": lambda client, email: form(client, "/forgot", email=email),
+    "register": lambda client, email: form(client, "/register", email=email, **REGISTRATION),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.usefixtures("people")
+def test_known_and_unknown_addresses_get_the_same_answer_for_the_same_work(
+    app: APIFlask, hashed: list[str], written: list[str], door: str
+) -> None:
+    seen = []
+    for email in ADDRESSES:
+        hashed.clear()
+        written.clear()
+        answer = DOORS[door](app.test_client(), email)
+        text = re.sub(r'name="csrf_token"[^>]*', "", answer.text).replace(email, "X")
+        text = re.sub(r"nonce[-=]\S+", "", text)
+        seen.append((answer.status_code, text, list(hashed), list(written)))
+    assert seen == [seen[0]] * len(ADDRESSES)
+    assert seen[0][2] == (["verify"] if door in {"sign-in", "tokens"} else [])
+    assert ("INSERT INTO one_time_link" in seen[0][3]) is (door not in {"sign-in", "tokens"})
+
+
+@pytest.mark.parametrize("way", ["password", "reset", "disable", "everywhere"])
+@pytest.mark.databases
+def test_sessions_of_before_are_dead(app: APIFlask, make: Make, people: Person, way: str) -> None:
+    here, elsewhere = app.test_client(), app.test_client()
+    for browser in (here, elsewhere):
+        make.sign_in(browser, people)
+        assert browser.get("/account").status_code == 200
+    new = "seven lamps at noon"
+    if way == "password":
+        form(here, "/account/password", "/account", current_password=PASSWORD, new_password=new)
+    elif way == "everywhere":
+        form(here, "/account/sign-out-everywhere", "/account")
+    else:
+        with app.app_context():
+            if way == "disable":
+                actions.disable_person(people.public_id, by=SYSTEM, at=clock.now())
+            else:
+                at = clock.now()
+                actions.ask_reset("known@example.org", at=at)
+                from lms.core.outbox import OutboxMail
+
+                secret = db.session.scalars(db.select(OutboxMail)).one().payload["secret"]
+                actions.reset_password(secret, new, demonstration=False, at=at)
+    assert elsewhere.get("/account").status_code == 302
+    assert here.get("/account").status_code == (200 if way == "password" else 302)
+
+
+def test_a_cookie_of_before_signing_out_everywhere_is_dead(app: APIFlask, make: Make, people: Person) -> None:
+    here, copied = app.test_client(), app.test_client()
+    make.sign_in(here, people)
+    make.sign_in(copied, people)
+    headers = make.headers(people)
+    form(here, "/account/sign-out-everywhere", "/account")
+    assert copied.get("/account").status_code == 302
+    assert here.get(f"/api/v1/people/{people.public_id}", headers=headers).status_code == 200, "tokens hold on"
+
+
+def test_behind_https_the_cookie_is_bound_to_the_host_and_the_browser_to_https(tmp_path: Path) -> None:
+    for address, secure in (("https://lectures.example", True), ("http://127.0.0.1:8000", False)):
+        folder = tmp_path / ("s" if secure else "p")
+        app = create_app(Config.load({}, data=str(folder), secret_key="tests-only", base_url=address))
+        with app.app_context():
+            db.create_all()
+        answer = app.test_client().get("/sign-in", base_url=address)
+        cookie = answer.headers["Set-Cookie"]
+        assert cookie.startswith("__Host-session=" if secure else "session=")
+        parts = {part.strip() for part in cookie.split(";")[1:]}
+        assert {"HttpOnly", "Path=/", "SameSite=Lax"} <= parts
+        assert ("Secure" in parts) is secure
+        assert not any(part.startswith("Domain") for part in parts)
+        hsts = answer.headers.get("Strict-Transport-Security")
+        assert hsts == ("max-age=31536000; includeSubDomains" if secure else None)
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+        with app.app_context():
+            db.engine.dispose()
+
+
+def events(printed: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
+
+
+def test_signing_in_and_denials_are_logged_without_personal_data(
+    app: APIFlask, make: Make, people: Person, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from lms.core.logs import configure
+
+    configure("INFO")  # the tests' own standard error
+    client = app.test_client()
+    form(client, "/sign-in", email="known@example.org", password="not this one")
+    form(client, "/sign-in", email="nobody@example.org\nforged", password="not this one")
+    for _attempt in range(6):
+        client.post("/api/v1/tokens", json={"email": "nobody@example.org", "password": "not this one"})
+    form(client, "/sign-in", email="known@example.org", password=PASSWORD)
+    assert client.get("/admin").status_code == 403
+    client.get(f"/api/v1/people/{people.public_id}", headers={"Authorization": "Bearer serai_guess"})
+    printed = capfd.readouterr().err
+    said = [(one["event"], one.get("reason") or one.get("door"), one.get("person")) for one in events(printed)]
+    assert said[0] == ("sign-in refused", "wrong credentials", people.id)
+    assert said[1] == ("sign-in refused", "wrong credentials", None)
+    assert ("sign-in refused", "too many failures", None) in said
+    assert said[-3:] == [
+        ("signed in", None, people.id),
+        ("denied", "desks.admin", people.id),
+        ("denied", "people_api.get_person", None),
+    ]
+    for secret in ("example.org", "Known Person", "not this one", PASSWORD, "serai_guess", people.public_id):
+        assert secret not in printed
+
+
+def test_no_secret_of_an_address_reaches_the_log(
+    app: APIFlask, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lms.core.logs import configure
+    from lms.people import queries
+
+    def fail(*_given: Any, **_more: Any) -> None:
+        raise RuntimeError("broken")
+
+    configure("INFO")
+    monkeypatch.setattr(queries, "look_at_link", fail)
+    monkeypatch.setattr(app, "testing", False)
+    assert app.test_client().get("/reset/a-one-time-secret").status_code == 500
+    printed = capfd.readouterr().err
+    assert "people.reset" in printed
+    assert "a-one-time-secret" not in printed

@@ -1,0 +1,123 @@
+"""Another e-mail address: asked with password and code, confirmed at the new address, told to the old one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+from pyotp import TOTP
+
+from lms.core import audit, clock
+from lms.core.outbox import OutboxMail
+from lms.people import actions, queries
+from lms.people.models import Person
+from tests.factories import PASSWORD, Make
+
+Post = Callable[..., Any]
+Mails = Callable[[], list[OutboxMail]]
+NEW = {"email": "New@Example.org", "current_password": PASSWORD}
+
+
+@pytest.fixture
+def person(make: Make, client: FlaskClient) -> Person:
+    """Somebody who is signed in."""
+    made = make.person(email="old@example.org", full_name="Achieng O.", password=PASSWORD)
+    make.sign_in(client, made)
+    return made
+
+
+def known_as(app: APIFlask, email: str) -> int | None:
+    with app.app_context():
+        found = queries.find_person_by_email(email)
+        return found.id if found is not None else None
+
+
+@pytest.mark.databases
+def test_the_new_address_is_confirmed_and_the_old_one_told(
+    app: APIFlask, client: FlaskClient, person: Person, post: Post, mails: Mails
+) -> None:
+    post("/forgot", email="old@example.org")
+    assert post("/account/address", page="/account", **NEW).status_code == 302
+    asked = mails()[-1]
+    assert (asked.template, asked.address) == ("change_address", "New@Example.org")
+    assert known_as(app, "new@example.org") is None
+    link = f"/account/address/{asked.payload['secret']}"
+    reader = app.test_client()
+    shown = reader.get(link)
+    assert (shown.status_code, shown.headers["Referrer-Policy"]) == (200, "no-referrer")
+    assert known_as(app, "new@example.org") is None, "looking changes nothing"
+    assert post(link).status_code == 302
+    assert (known_as(app, "new@example.org"), known_as(app, "old@example.org")) == (person.id, None)
+    notice = mails()[-1]
+    assert (notice.template, notice.address, notice.payload["what"]) == ("account_notice", "old@example.org", "address")
+    assert client.get(link).status_code == 404
+    assert client.get(f"/reset/{mails()[0].payload['secret']}").status_code == 404, "links of before are used up"
+    given = {"email": "old@example.org", "password": PASSWORD}
+    assert client.post("/api/v1/tokens", json=given).status_code == 401
+    assert client.post("/api/v1/tokens", json={**given, "email": "new@example.org"}).status_code == 201
+    with app.app_context():
+        entry = audit.list_entries("person", person.id)
+        assert ("change_address", {"fields": ["email"]}) in [(one.verb, one.detail) for one in entry]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"current_password": "not this one"}, "This is not your current password."),
+        ({"current_password": ""}, "Write your current password."),
+        ({"email": "no address"}, "This is not an e-mail address"),
+        ({"email": "OLD@example.org"}, "This is your address already."),
+    ],
+)
+def test_what_is_wrong_is_said_and_nothing_is_sent(
+    person: Person, post: Post, mails: Mails, given: dict[str, str], said: str
+) -> None:
+    answer = post("/account/address", page="/account", **{**NEW, **given})
+    assert (answer.status_code, said in answer.text) == (422, True)
+    assert mails() == []
+
+
+def test_a_code_is_asked_for_where_there_is_a_second_factor(
+    app: APIFlask, client: FlaskClient, make: Make, person: Person, post: Post, mails: Mails
+) -> None:
+    by = make.actor(person)
+    with app.app_context():
+        at = clock.now()
+        actions.begin_second_factor(by=by, at=at)
+        secret = queries.second_factor_of(person.id, at=at, by=by).pending_secret
+        assert secret is not None
+        _key, codes = actions.confirm_second_factor(TOTP(secret).at(at), by=by, at=at)
+    make.sign_in(client, person)
+    for otp in ("", "000000"):
+        assert post("/account/address", page="/account", **NEW, otp=otp).status_code == 422
+    assert [mail.template for mail in mails()] == ["account_notice"]
+    assert post("/account/address", page="/account", **NEW, otp=codes[0]).status_code == 302
+    assert mails()[-1].template == "change_address"
+
+
+def test_an_address_of_somebody_else_looks_the_same_and_is_told_there_only(
+    app: APIFlask, make: Make, client: FlaskClient, person: Person, post: Post, mails: Mails
+) -> None:
+    other = make.person(email="taken@example.org")
+    taken = post("/account/address", page="/account", **{**NEW, "email": "taken@example.org"})
+    first = client.get("/account").text
+    free = post("/account/address", page="/account", **NEW)
+    assert (taken.status_code, taken.location) == (free.status_code, free.location)
+    assert "Look into the mail of the new address" in first
+    assert [(mail.template, mail.payload) for mail in mails()[:1]] == [("address_taken", {})]
+    assert known_as(app, "taken@example.org") == other.id
+
+
+@pytest.mark.databases
+def test_an_address_that_is_taken_meanwhile_is_refused(
+    app: APIFlask, make: Make, client: FlaskClient, person: Person, post: Post, mails: Mails
+) -> None:
+    post("/account/address", page="/account", **NEW)
+    other = make.person(email="new@example.org")
+    link = f"/account/address/{mails()[-1].payload['secret']}"
+    post(link)
+    assert "Somebody else is known by this address meanwhile." in client.get("/account").text
+    assert (known_as(app, "new@example.org"), known_as(app, "old@example.org")) == (other.id, person.id)
