@@ -16,7 +16,7 @@ from lms.certificates import numbers, printing, queries, rules
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.core import audit
 from lms.core.clock import day_of
-from lms.core.db import action, db
+from lms.core.db import action, db, one_at_a_time
 from lms.core.errors import Refused
 from lms.core.jobs import Job, JobState, request_job
 from lms.core.roles import SYSTEM, Actor
@@ -44,6 +44,7 @@ def request_issue(series_id: int, kind: CertificateKind | None = None, *, by: Ac
     While such a job waits or runs, asking again gives that job. Raises Forbidden, NotFound, Refused.
     """
     rules.check_can_issue(by)
+    one_at_a_time(f"certificates.request {series_id}")
     kind = _check_series(series_id, kind)
     arguments = {"series_id": series_id, "kind": str(kind)}
     waiting = select(Job).where(Job.kind == JOB, Job.state.in_([JobState.QUEUED, JobState.RUNNING]))

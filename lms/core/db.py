@@ -11,7 +11,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Dialect, Enum, MetaData, event
+from sqlalchemy import DateTime, Dialect, Enum, MetaData, event, func, select
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
@@ -158,6 +158,15 @@ def action(function: Callable[P, R]) -> Callable[P, R]:
 
     run.is_action = True  # type: ignore[attr-defined]
     return run
+
+
+def one_at_a_time(what: str) -> None:
+    """Waits, inside the running action, until no other transaction does `what`; held until this one ends.
+
+    SQLite has one writer anyway. Taken before any row is locked, so that nobody waits in a circle.
+    """
+    if not is_sqlite():
+        db.session.execute(select(func.pg_advisory_xact_lock(func.hashtext(what))))
 
 
 def is_sqlite() -> bool:

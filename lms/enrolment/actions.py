@@ -29,7 +29,7 @@ from lms.enrolment.queries import (
     list_of_person,
     standing_of,
 )
-from lms.people.actions import StagedPeople, create_person, publish_people
+from lms.people.actions import StagedPeople, create_person, hold_addresses, publish_people
 from lms.people.models import Country, Person, new_public_id
 from lms.people.queries import canonical, countries_of, country_id_of, find_person_by_email, get_country
 from lms.people.rules import checked_address
@@ -284,6 +284,7 @@ def enrol_by_address(
     Somebody new is made with the name and country (a code; a focal point's own unless given). What is known of a
     person stays as it is. Raises Forbidden, Refused; Invalid with the field.
     """
+    hold_addresses()
     series = lock(series_id, by)
     if not (rules.is_staff_of(series, by) or by.is_focal_point):
         rules.check_can_move(series, by, None)

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from lms.attendance import rules
-from lms.attendance.actions.credits import credit_lecture
+from lms.attendance.actions.credits import credit_lecture, lock_lecture
 from lms.attendance.models import Correction, Outcome
 from lms.attendance.queries.evidence import corrections_in, is_held
 from lms.attendance.queries.roster import is_on_roster
@@ -33,6 +33,7 @@ def correct(
     NotFound for somebody who does not stand on the roster.
     """
     lecture = get_lecture(lecture_id, by=by)
+    lock_lecture(lecture_id)
     check_can_edit_lecture(lecture, by)
     person_id = person_id_of(person_public_id)
     if not is_on_roster(lecture, person_id):

@@ -30,7 +30,7 @@ def compact_beats(lecture_id: int, *, by: Actor, at: datetime) -> int:  # noqa: 
 
     Doing it again, or for beats that came in meanwhile, changes nothing of the union.
     """
-    lecture = _locked(lecture_id)
+    lecture = lock_lecture(lecture_id)
     if lecture.state is LectureState.LIVE:
         return 0
     rows = [
@@ -73,7 +73,7 @@ def credit_lecture(
     `enrolled` is what `belonging` answers, where the caller has just asked it.
     Sector and gender stay as they were when the credit was first written.
     """
-    lecture = _locked(lecture_id)
+    lecture = lock_lecture(lecture_id)
     if not is_held(lecture):
         return _drop(lecture_id, None)
     compact_beats(lecture_id, by=by, at=at)
@@ -100,7 +100,8 @@ def delete_credits(lecture_id: int, *, by: Actor, at: datetime) -> None:
         audit.record("attendance.uncredit", by=by, at=at, detail={"gone": gone}, lecture=lecture_id)
 
 
-def _locked(lecture_id: int) -> Lecture:
+def lock_lecture(lecture_id: int) -> Lecture:
+    """The lecture as it is now, held until the action ends: its credits change one after the other."""
     query = select(Lecture).where(Lecture.id == lecture_id).with_for_update(of=Lecture)
     lecture = db.session.scalar(query.execution_options(populate_existing=True))
     if lecture is None:

@@ -41,7 +41,7 @@ from lms.people.actions.factors import (
     reset_second_factor,
 )
 from lms.people.actions.files import PersonRow, StagedPeople, publish_people, stage_people
-from lms.people.actions.persons import change_profile, create_person, set_country
+from lms.people.actions.persons import change_profile, create_person, hold_addresses, set_country
 from lms.people.actions.privacy import erase_person, export_person, merge_people, undo_merge
 
 __all__ = [
@@ -74,6 +74,7 @@ __all__ = [
     "erase_person",
     "export_person",
     "grant_role",
+    "hold_addresses",
     "load_countries",
     "merge_people",
     "note_sign_in",

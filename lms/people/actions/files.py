@@ -19,6 +19,7 @@ from lms.core.imports import ImportAnswer
 from lms.core.roles import Actor
 from lms.core.tables import Table, read_table
 from lms.core.words import _, _n
+from lms.people.actions.persons import hold_addresses
 from lms.people.models import BEGINNING, Account, Country, Gender, Person, PersonCountry, PersonEmail, Sector
 from lms.people.queries import chunks, countries_of, country_names, ids_by_email
 from lms.people.rules import checked_address, checked_line, clean_line, email_key
@@ -193,6 +194,7 @@ def publish_people(
     """
     if not by.is_administrator:
         raise Forbidden
+    hold_addresses()
     known = ids_by_email([row.key for row in staged.rows])
     rejected = [
         *staged.rejected,

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select, update
 
 from lms.core import audit
-from lms.core.db import action, db
+from lms.core.db import action, db, one_at_a_time
 from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
 from lms.core.events import PersonCountryChanged, PersonNameCorrected, publish
 from lms.core.roles import Actor
@@ -90,6 +90,11 @@ def _zone(value: Any) -> str | None:
         raise Invalid("time_zone", _("Not an IANA time zone such as Africa/Nairobi.")) from error
 
 
+def hold_addresses() -> None:
+    """Inside an action: nobody else gives an address to a person until it ends. Taken before any row is locked."""
+    one_at_a_time("people.addresses")
+
+
 @action
 def create_person(
     *,
@@ -145,6 +150,8 @@ def insert_person(
         faults.extend(error.faults)
     if faults:
         raise Invalid(faults=faults)
+    if address is not None:
+        hold_addresses()
     if address is not None and find_person_by_email(address) is not None:
         raise Refused(_("Somebody with this e-mail address is known already."))
     person = Person(created_at=at, **kept)
