@@ -65,7 +65,7 @@ class GroupWriter(Generic[ItemT, AnswerT]):
         member: _Member[ItemT, AnswerT] = _Member(item)
         with self._ready:
             self._waiting.append(member)
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._stopping = False
                 self._thread = threading.Thread(target=self._run, name=f"group {self._name}", daemon=True)
                 self._thread.start()
@@ -94,7 +94,11 @@ class GroupWriter(Generic[ItemT, AnswerT]):
                 if not group:
                     self._thread = None
                     break
-            connection = self._settle(group, connection)
+            try:
+                connection = self._settle(group, connection)
+            finally:
+                for member in group:  # whatever happened, nobody waits for ever
+                    member.settled.set()
         if connection is not None:
             connection.close()
 
@@ -115,12 +119,10 @@ class GroupWriter(Generic[ItemT, AnswerT]):
                 connection = None
                 if lost and attempt < ATTEMPTS:
                     continue
-                log.error("group failed", group=self._name, members=len(group), error=type(error).__name__)
                 for member in group:
                     member.error = error
+                log.error("group failed", group=self._name, members=len(group), error=type(error).__name__)
             break
-        for member in group:
-            member.settled.set()
         return connection
 
 

@@ -8,6 +8,7 @@ job functions are therefore idempotent.
 from __future__ import annotations
 
 import secrets
+import sqlite3
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -94,7 +95,10 @@ def wake() -> None:
     """Tells the queue that there is something to do (after a commit). Without a queue, the sweep finds it."""
     enqueue: Callable[[], object] | None = current_app.extensions.get(KEY)
     if enqueue is not None:
-        enqueue()
+        try:
+            enqueue()
+        except (sqlite3.Error, OSError) as error:  # the action is committed; a full disk does not undo that
+            log.warning("the worker was not woken", error=str(error))
 
 
 def get_job(public_id: str, *, by: Actor) -> Job:

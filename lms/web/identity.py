@@ -40,7 +40,7 @@ def register(app: Flask, *, session: SessionLoader, bearer: BearerLoader) -> Non
 
 def init_app(app: Flask) -> None:
     """Wires flask-login."""
-    login_manager.init_app(app)
+    login_manager.init_app(app, add_context_processor=False)  # pages have `actor`, also while nobody can be looked up
 
     @login_manager.user_loader
     def load(key: str) -> SignedIn | None:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import time
 from http import HTTPStatus
 from typing import Any
 
 import structlog
-from flask import Flask, Response, json, render_template, request
+from flask import Flask, Response, g, json, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from werkzeug.exceptions import HTTPException
 
 from lms.core.db import db
 from lms.core.errors import DomainError, Fault, Forbidden, Invalid, NotFound
+from lms.core.roles import ANONYMOUS
 from lms.core.words import _
 from lms.web.identity import Unauthenticated, current_actor
 
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 log = structlog.get_logger(__name__)
 
 
@@ -94,6 +98,12 @@ def init_app(app: Flask) -> None:
             _read_on(answer)
         return answer
 
+    @app.teardown_appcontext
+    def let_go(_error: BaseException | None) -> None:
+        """A connection that was lost after the last question spoils no answer that is ready."""
+        with contextlib.suppress(DBAPIError):
+            db.session.remove()
+
     @app.errorhandler(DomainError)
     def domain(error: DomainError) -> ResponseReturnValue:
         db.session.rollback()
@@ -138,14 +148,29 @@ def init_app(app: Flask) -> None:
             answer.headers["Retry-After"] = "60"
         return answer
 
-    @app.errorhandler(OperationalError)
-    def database(error: OperationalError) -> ResponseReturnValue:
-        db.session.rollback()
-        log.error("database unavailable", error=type(error.orig).__name__, door=request.endpoint)
+    def unavailable(error: BaseException) -> ResponseReturnValue:
+        with contextlib.suppress(DBAPIError):
+            db.session.rollback()
+        g.setdefault("actor", ANONYMOUS)  # whoever could not be looked up is not looked up again to say so
+        log.error("unavailable", error=type(error).__name__, door=request.endpoint)
         detail = _("The service cannot write at this moment. Nothing was changed; try again in a minute.")
         answer = problem(503, detail) if wants_problem() else app.make_response(_page(503, detail))
         answer.headers["Retry-After"] = "60"
         return answer
+
+    @app.errorhandler(DBAPIError)
+    def database(error: DBAPIError) -> ResponseReturnValue:
+        if isinstance(error, OperationalError) or error.connection_invalidated:
+            return unavailable(error.orig or error)
+        return unexpected(error)
+
+    @app.errorhandler(NoConnection)
+    def busy(error: NoConnection) -> ResponseReturnValue:
+        return unavailable(error)
+
+    @app.errorhandler(OSError)
+    def disk(error: OSError) -> ResponseReturnValue:
+        return unavailable(error) if error.errno in _FULL else unexpected(error)
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> ResponseReturnValue:

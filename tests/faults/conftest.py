@@ -1,0 +1,166 @@
+"""A real server in processes of its own, with a database that outlives it, to be killed at any moment."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+import pytest
+from apiflask import APIFlask
+from sqlalchemy import make_url
+
+from lms.app import create_app
+from lms.config import Config
+from lms.core import clock
+from lms.core.db import db
+from lms.core.roles import SYSTEM
+from lms.people.actions import load_countries
+from tests.factories import Make
+
+R = TypeVar("R")
+Body = bytes | dict[str, Any] | None
+
+
+class Site:
+    """A data folder, its database, and the processes that serve it. `app` looks at the same data from outside."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self.config = Config.load(
+            {},
+            data=str(folder),
+            database_url=url,
+            secret_key="tests-only",
+            base_url=f"http://127.0.0.1:{self.port}",
+            log_level="ERROR",
+        )
+        self.app: APIFlask = create_app(self.config)
+        with self.app.app_context():
+            db.create_all()
+            load_countries(by=SYSTEM, at=clock.now())
+        self.make = Make(self.app)
+        self._running: list[subprocess.Popen[bytes]] = []
+
+    def within(self, work: Callable[[], R]) -> R:
+        """Does something in an app context of its own."""
+        with self.app.app_context():
+            return work()
+
+    # Processes
+
+    def start(self, *, worker: bool = True) -> None:
+        """Starts the server and waits until it answers. `worker`: on PostgreSQL its worker too."""
+        self._run("serve", "--port", str(self.port), "--workers", "2")
+        if worker and not self.config.database.startswith("sqlite"):
+            self._run("worker")
+        for _turn in range(600):
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                if self.get("/healthz")[0] == 200:
+                    return
+            time.sleep(0.05)
+        raise AssertionError("the server does not answer")
+
+    def _run(self, *command: str) -> None:
+        environment = {**os.environ, **self.config.environment()}
+        with (self.config.folder / "log").open("ab") as log:
+            arguments = [sys.executable, "-m", "lms", *command]
+            started = subprocess.Popen(arguments, env=environment, start_new_session=True, stderr=log, stdout=log)
+        self._running.append(started)
+
+    def kill(self) -> None:
+        """kill -9 of everything at once, as a power cut would."""
+        for process in self._running:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        self._running.clear()
+
+    def web_processes(self) -> list[int]:
+        """The processes that answer, without their master."""
+        return [pid for pid, command in self._children() if b"worker" not in command]
+
+    def workers(self) -> list[int]:
+        """The processes that run jobs."""
+        own = [process.pid for process in self._running if "worker" in process.args]  # type: ignore[operator]
+        return own + [pid for pid, command in self._children() if b"worker" in command]
+
+    def _children(self) -> Iterator[tuple[int, list[bytes]]]:
+        parents = {process.pid for process in self._running}
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdecimal():
+                with contextlib.suppress(OSError):
+                    parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                    if parent in parents:
+                        yield int(entry.name), (entry / "cmdline").read_bytes().split(b"\0")
+
+    # Requests
+
+    def get(self, path: str, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
+        """(status, body) of a GET; OSError or HTTPException where nobody answers."""
+        return self._ask("GET", path, None, headers or {})
+
+    def post(self, path: str, body: Body, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
+        """(status, body) of a POST of JSON, or of bytes whose kind the headers name."""
+        sent = {"Content-Type": "application/json"} | (headers or {})
+        return self._ask("POST", path, json.dumps(body).encode() if not isinstance(body, bytes) else body, sent)
+
+    def post_file(self, path: str, content: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+        """(status, body) of a file sent as a form does."""
+        mark = uuid.uuid4().hex
+        head = f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="f.csv"\r\n\r\n'
+        body = head.encode() + content + f"\r\n--{mark}--\r\n".encode()
+        return self.post(path, body, headers | {"Content-Type": f"multipart/form-data; boundary={mark}"})
+
+    def _ask(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request(method, path, body=body, headers=headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        """Ends everything."""
+        self.kill()
+        with self.app.app_context():
+            db.session.remove()
+            db.engine.dispose()
+
+
+@contextlib.contextmanager
+def own_database(postgresql_url: str) -> Iterator[str]:
+    """A database of its own on the tests' PostgreSQL."""
+    name = f"faults_{uuid.uuid4().hex[:12]}"
+    plain = postgresql_url.replace("postgresql+psycopg://", "postgresql://", 1)
+    with psycopg.connect(plain, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
+    yield make_url(postgresql_url).set(database=name).render_as_string(hide_password=False)
+    with psycopg.connect(plain, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[call-overload]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
+    """A site on each database; not started yet."""
+    with contextlib.ExitStack() as stack:
+        url = ""
+        if request.param == "postgresql":
+            url = stack.enter_context(own_database(request.getfixturevalue("postgresql_url")))
+        made = Site(tmp_path, url)
+        stack.callback(made.close)
+        yield made
