@@ -76,7 +76,13 @@ def test_every_text_of_a_body_is_looked_at() -> None:
                                        ("text/csv", True, 415), ("multipart/form-data; boundary=x", False, 401)],
 )  # fmt: skip
 def test_who_sends_too_much_gets_to_read_the_answer(
-    app: APIFlask, client: FlaskClient, headers: dict[str, str], make: Make, kind: str, with_token: bool, status: int,
+    app: APIFlask,
+    client: FlaskClient,
+    headers: dict[str, str],
+    make: Make,
+    kind: str,
+    with_token: bool,
+    status: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     make.series(slug="s")
