@@ -83,7 +83,8 @@ def run_worker(config: Config, *, with_server: bool = False) -> None:
 
 
 def _stop_with_server() -> None:
-    sys.stdin.buffer.read()
+    while os.read(0, 1024):  # past Python's own buffer, whose lock would be held while the process ends
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 
