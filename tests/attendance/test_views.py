@@ -20,12 +20,6 @@ START = datetime(2026, 11, 4, 6, 0, tzinfo=UTC)
 GOOD = "email,joined_at,left_at\nada@x.example,2026-11-04T06:00:00Z,2026-11-04T07:02:00Z\n"
 
 
-@pytest.fixture(autouse=True)
-def elsewhere(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A link to another slice's page that is not there leads nowhere: that is not what is tested here."""
-    monkeypatch.setattr(app, "url_build_error_handlers", [lambda _error, endpoint, _values: f"/{endpoint}"])
-
-
 class Desk:
     """An instructor signed in, with a held lecture."""
 

@@ -15,12 +15,6 @@ from lms.core.db import action, db
 from tests.factories import Make
 
 
-@pytest.fixture(autouse=True)
-def _pages_to_come(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Links to pages of other slices are not looked at."""
-    monkeypatch.setattr(client.application, "url_build_error_handlers", [lambda *_what: "/x"])
-
-
 @pytest.fixture
 def series(make: Make) -> Series:
     """Some series."""

@@ -27,7 +27,6 @@ def _without_protection(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
     """Forms are sent without their token."""
     monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", False)
     monkeypatch.setitem(app.config, "WTF_CSRF_METHODS", [])
-    monkeypatch.setattr(app, "url_build_error_handlers", [lambda _error, endpoint, values: f"/x/{endpoint}"])
 
 
 @pytest.fixture

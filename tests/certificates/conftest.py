@@ -35,14 +35,6 @@ class Programme:
         return Actor(person_id=self.people[name], public_id=self.public[name], full_name=name)
 
 
-@pytest.fixture(autouse=True)
-def _links_may_lead_nowhere(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What other slices' pages are called is not tested here."""
-    if "app" in request.fixturenames:
-        app = request.getfixturevalue("app")
-        monkeypatch.setattr(app, "url_build_error_handlers", [lambda _error, endpoint, _values: f"#{endpoint}"])
-
-
 @pytest.fixture
 def administrator(app: APIFlask) -> Actor:
     with app.app_context():

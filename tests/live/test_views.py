@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
@@ -17,12 +16,6 @@ from lms.core.db import action, db
 from tests.factories import Make
 
 URL = "https://meet.example/1"
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A link to another slice's page that is not there leads nowhere: that is not what is tested here."""
-    monkeypatch.setattr(app, "url_build_error_handlers", [lambda _error, endpoint, _values: f"/{endpoint}"])
 
 
 class Hall:

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
 from apiflask import APIFlask
 
 
-@pytest.fixture
-def pages(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> APIFlask:
-    """An app whose error pages need no other slice: a link that leads nowhere is not what is tested here."""
-    monkeypatch.setattr(app, "url_build_error_handlers", [lambda *_what: "#"])
-    return app
-
-
-def test_a_missing_page_is_a_page(pages: APIFlask) -> None:
-    answer = pages.test_client().get("/nowhere")
+def test_a_missing_page_is_a_page(app: APIFlask) -> None:
+    answer = app.test_client().get("/nowhere")
     assert answer.status_code == 404
     assert answer.mimetype == "text/html"
     assert "<h1>This page is not here</h1>" in answer.text
     assert "There is nothing here, or it is not yours to see." in answer.text
 
 
-def test_a_page_takes_only_its_methods(pages: APIFlask) -> None:
-    answer = pages.test_client().get("/language")
+def test_a_page_takes_only_its_methods(app: APIFlask) -> None:
+    answer = app.test_client().get("/language")
     assert (answer.status_code, answer.mimetype) == (405, "text/html")
 
 
