@@ -313,19 +313,6 @@ def list_of_series(slug: str, *, by: Actor, limit: int, cursor: int | None = Non
     return list(zip((row.id for row in rows), _shown(rows, by=by), strict=True))
 
 
-def count_of_series(series_id: int) -> int:
-    """How many awards a series has given whose certificate was not revoked."""
-    query = (
-        select(func.count(func.distinct(Award.id)))
-        .join(Certificate, Certificate.award_id == Award.id)
-        .where(
-            Award.series_id == series_id,
-            Certificate.state.in_([CertificateState.VALID, CertificateState.WITHDRAWN]),
-        )
-    )
-    return db.session.scalar(query) or 0
-
-
 def get_pdf(typed: str, *, by: Actor) -> bytes:
     """The file of a valid certificate, for its holder and administrators. Raises NotFound, Forbidden, Refused."""
     row = get_row(typed)

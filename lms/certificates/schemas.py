@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apiflask import Schema
-from apiflask.fields import Date, Float, Integer, List, Nested, String
+from apiflask.fields import Date, Float, List, Nested, String
 from apiflask.validators import Length, OneOf
 
 from lms.catalogue.models import CertificateKind
@@ -60,19 +60,3 @@ class RevokeSchema(Schema):
 
 class NothingSchema(Schema):
     """No keys at all."""
-
-
-class RefusedPersonSchema(Schema):
-    """Somebody whose certificate could not be made."""
-
-    person = String()
-    reason = String()
-
-
-class IssueResultSchema(Schema):
-    """What a job of issuing came to."""
-
-    issued = Integer()
-    already_issued = Integer()
-    not_earned = Integer()
-    refused = List(Nested(RefusedPersonSchema))

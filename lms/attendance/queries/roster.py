@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
 from lms.attendance import rules
-from lms.attendance.models import Correction, Credit, Outcome, Presence
+from lms.attendance.models import Credit, Outcome, Presence
 from lms.attendance.queries.evidence import (
     is_held,
     min_percent_of,
@@ -279,15 +279,3 @@ def presence_curve(lecture_id: int, *, by: Actor, points: int = 31) -> list[int]
         here += step
         found.append(here)
     return found
-
-
-def history_of(lecture_id: int, person_id: int, *, by: Actor) -> list[Correction]:
-    """All corrections of one person in one lecture, the newest first, withdrawn ones too."""
-    get_rostered_lecture(lecture_id, by=by)
-    query = (
-        select(Correction)
-        .join(Person, Person.id == Correction.person_id)
-        .where(Correction.lecture_id == lecture_id, Person.canonical_id == person_id)
-        .order_by(Correction.id.desc())
-    )
-    return list(db.session.scalars(query))
