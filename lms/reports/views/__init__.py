@@ -1,0 +1,8 @@
+"""Pages: what came of it (public), how we count, and the reports of those who may count exactly."""
+
+from __future__ import annotations
+
+from lms.reports.views import exact, public
+from lms.reports.views.blueprint import bp
+
+__all__ = ["bp", "exact", "public"]

@@ -1,0 +1,53 @@
+"""The blueprint of the pages of reports, and what several of them share."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, request, url_for
+from flask_babel import get_locale
+from werkzeug.datastructures import MultiDict
+
+from lms.core.errors import Forbidden
+from lms.core.roles import Actor
+from lms.core.words import _
+from lms.reports import queries
+from lms.reports.forms import ReportForm
+
+bp = Blueprint("reports", __name__, template_folder="../templates")
+
+
+def reader_locale() -> str:
+    """The language of the page."""
+    return str(get_locale() or "en")
+
+
+def file_answer(content: Any, kind: str, name: str) -> Response:
+    """A file to keep."""
+    answer = Response(content, content_type=kind)
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+def asked_form(by: Actor, locale: str) -> ReportForm:
+    """What the address asks for, held to what this actor may ask; a focal point asks of the own country."""
+    own = not by.is_reporter
+    offered = queries.choices(by=by, locale=locale)
+    given = MultiDict(request.args)
+    if own and not given.get("country"):
+        given["country"] = offered.countries[0][0] if offered.countries else ""
+    if own and given["country"] not in {code for code, _name in offered.countries}:
+        raise Forbidden(_("You may see the figures of your own country."))
+    first = {"figure": "participants", "rows": "" if own else "country"}
+    for name in ("figure", "rows", "columns", "series", "country", "region", "partner"):
+        given.setdefault(name, first.get(name, ""))
+    form = ReportForm(given)
+    form.offer(series=offered.series, countries=offered.countries, regions=offered.regions, own_country_only=own)
+    return form
+
+
+def address(endpoint: str, parameters: dict[str, str]) -> str:
+    """The address of a page with what it is asked."""
+    query = urlencode(parameters)
+    return url_for(endpoint) + (f"?{query}" if query else "")

@@ -1,0 +1,121 @@
+"""The reports of those who may count exactly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.core import clock
+from lms.core.errors import Invalid, NotFound
+from lms.core.roles import Actor, Role
+from lms.core.words import _
+from lms.reports import exports, queries, shapes
+from lms.reports.forms import DIMENSION_NAMES, ReportForm
+from lms.reports.views.blueprint import address, asked_form, bp, file_answer, reader_locale
+from lms.web.guards import allow
+from lms.web.identity import current_actor
+
+PEOPLE_A_PAGE = 50
+OPENED = {"participants", "attendances", "contact_hours"}
+"""The figures of people, which can be opened down to them."""
+NOT_STATED = "-"
+"""Stands in an address for the key of what is not stated."""
+
+
+@bp.get("/admin/reports")
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
+def totals() -> ResponseReturnValue:
+    """Counts exactly what is asked for: of everything for reporters, of the own country for a focal point."""
+    by, at, locale = current_actor(), clock.now(), reader_locale()
+    form = asked_form(by, locale)
+    context: dict[str, Any] = {"form": form, "report": None, "cross": None}
+    if form.validate():
+        try:
+            context |= _answer(form, by=by, locale=locale)
+        except Invalid as error:
+            form.take(error)
+    status = 422 if form.errors else 200
+    context["took"] = round((clock.now() - at).total_seconds(), 1)
+    return render_template("reports/totals.html", **context), status
+
+
+def _answer(form: ReportForm, *, by: Actor, locale: str) -> dict[str, Any]:
+    dims, figure = form.dimensions, form.figure.data
+    questions = [dims, (), ()] if len(dims) < 2 else [dims, dims[:1], dims[1:]]
+    report, rows, columns = queries.count_several(form.asked, questions, by=by, at=clock.now(), locale=locale)
+    return {
+        "report": report,
+        "open": lambda **group: _open(form, **group) if figure in OPENED else None,
+        "figure": figure,
+        "names": queries.figure_names(),
+        "definition": exports.definitions()[figure],
+        "sentence": shapes.sentence(report, figure, form.about),
+        "cross": shapes.cross(report, rows, columns, figure) if len(dims) == 2 else None,
+        "dimension_names": {name: str(label) for name, label in DIMENSION_NAMES},
+        "overlap": shapes.overlap(report) > 0 if len(dims) == 1 else True,
+        "downloads": [
+            (kind.upper(), url_for("reports.download", kind=kind) + "?" + request.query_string.decode())
+            for kind in ("xlsx", "csv", "json")
+        ],
+    }
+
+
+@bp.get("/admin/reports/people")
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
+def people() -> ResponseReturnValue:
+    """The people behind a figure: of the slice and of the group that `row` and `column` name."""
+    by, at, locale = current_actor(), clock.now(), reader_locale()
+    form = asked_form(by, locale)
+    if not form.validate():
+        raise Invalid(None, _("These settings cannot be counted."))
+    keys: dict[str, str | None] = {}
+    for dimension, given in ((form.rows.data, "row"), (form.columns.data, "column")):
+        if dimension and given in request.args:
+            keys[dimension] = None if request.args[given] == NOT_STATED else request.args[given]
+    page = request.args.get("page", 1, type=int)
+    first = (max(page, 1) - 1) * PEOPLE_A_PAGE
+    opened = queries.list_people(form.asked, keys, by=by, locale=locale, limit=PEOPLE_A_PAGE, offset=first)
+    asked = request.args.to_dict()
+    back = {name: value for name, value in asked.items() if name not in {"row", "column", "page"}}
+    return render_template(
+        "reports/people.html",
+        opened=opened,
+        about=[*opened.labels, *form.about],
+        period=shapes.period(form.asked),
+        first=first + 1,
+        at=at,
+        back=address("reports.totals", back),
+        previous=address("reports.people", asked | {"page": str(page - 1)}) if page > 1 else None,
+        following=address("reports.people", asked | {"page": str(page + 1)})
+        if first + PEOPLE_A_PAGE < opened.total
+        else None,
+    )
+
+
+def _open(form: ReportForm, **group: str | None) -> str:
+    """The address of the people behind one cell; `row` and `column` are the keys of its group, if it has one."""
+    given = {name: value for name, value in request.args.items() if value}
+    given |= {"rows": form.rows.data, "columns": form.columns.data, "country": form.country.data}
+    given |= {name: NOT_STATED if key is None else key for name, key in group.items()}
+    return address("reports.people", {name: value for name, value in given.items() if value})
+
+
+@bp.get("/admin/reports.<kind>")
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
+def download(kind: str) -> ResponseReturnValue:
+    """The same as a file: CSV, XLSX or JSON, with every figure."""
+    if kind not in {"csv", "xlsx", "json"}:
+        raise NotFound
+    by, locale = current_actor(), reader_locale()
+    form = asked_form(by, locale)
+    if not form.validate():
+        raise Invalid(None, _("These settings cannot be counted."))
+    report = queries.count(form.asked, form.dimensions, by=by, at=clock.now(), locale=locale)
+    name = f"totals-{report.as_at:%Y-%m-%d}.{kind}"
+    if kind == "csv":
+        return file_answer(exports.as_csv(report), "text/csv; charset=utf-8", name)
+    if kind == "json":
+        return file_answer(exports.as_json(report), "application/json", name)
+    return file_answer(exports.as_xlsx(report), exports.XLSX, name)
