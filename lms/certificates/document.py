@@ -1,32 +1,22 @@
-"""Renders one award as PDF/A-2a and PDF/UA-1, with fonts of the product's own installation only.
-
-The same award gives the same bytes: nothing is read from the clock, the system's fonts or the network.
-"""
+"""Sets one award on paper: the same award gives the same bytes."""
 
 import io
 import json
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import segno
-import typst
 
-from lms.certificates.glyphs import FontFile, font_files
 from lms.certificates.writing import writing_of
+from lms.core.typesetting import tongue, typeset
 
 TEMPLATE = Path(__file__).parent / "design" / "certificate.typ"
-# Always both: under PDF/A a missing glyph is an error, in plain PDF a silent box.
-STANDARDS: tuple[Literal["a-2a", "ua-1"], ...] = ("a-2a", "ua-1")
-
 _MONTHS = (
     "January February March April May June July August September October November December".split()  # noqa: SIM905
 )
-_one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -60,21 +50,8 @@ class Award:
     country: str | None = None
 
 
-class CannotRender(Exception):
-    """The certificate could not be set; the message is the typesetter's."""
-
-
 def _day(day: date, *, year: bool) -> str:
     return f"{day.day} {_MONTHS[day.month - 1]}" + (f" {day.year}" if year else "")
-
-
-def _tongue(language: str) -> dict[str, str | None]:
-    """A BCP 47 tag in the parts that typst takes."""
-    primary, *rest = language.split("-")
-    region = next((part.upper() for part in rest if len(part) == 2), None)
-    if primary == "zh" and region is None:
-        region = "TW" if "Hant" in rest else "CN"
-    return {"lang": primary.lower(), "region": region}
 
 
 def _content(award: Award) -> dict[str, Any]:
@@ -84,9 +61,9 @@ def _content(award: Award) -> dict[str, Any]:
         "kind": award.kind,
         "full_name": award.full_name,
         "native_name": award.native_name,
-        "native": native and {**_tongue(native.lang), "dir": native.direction},
+        "native": native and {**tongue(native.lang), "dir": native.direction},
         "series": award.series,
-        "tongue": {**_tongue(award.language), "dir": writing_of(award.series).direction},
+        "tongue": {**tongue(award.language), "dir": writing_of(award.series).direction},
         "hours": f"{round(award.hours, 1):g}",
         "one_hour": round(award.hours, 1) == 1,
         "issued": _day(award.issued_on, year=True),
@@ -115,26 +92,7 @@ def _qr(address: str) -> str:
     return out.getvalue().decode()
 
 
-@lru_cache(maxsize=2)
-def _compiler(_files: tuple[FontFile, ...], folders: tuple[str, ...]) -> typst.Compiler:
-    """One compiler a process and set of fonts; a file that is new or changed makes a new one."""
-    return typst.Compiler(str(TEMPLATE), root=str(TEMPLATE.parent), font_paths=list(folders), ignore_system_fonts=True)
-
-
 def render(award: Award, folders: Sequence[Path]) -> bytes:
-    """The certificate as PDF. Raises CannotRender, above all for a sign that no font in the folders has."""
+    """The certificate as PDF. Raises `core.typesetting.CannotRender`, above all for a sign that no font has."""
     content = json.dumps(_content(award), ensure_ascii=False, sort_keys=True)
-    with _one_at_a_time:
-        compiler = _compiler(font_files(folders), tuple(str(folder) for folder in folders))
-        try:
-            pdf = compiler.compile(
-                format="pdf",
-                sys_inputs={"award": content, "qr": _qr(award.address)},
-                pdf_standards=[*STANDARDS],
-                timestamp=0,
-            )
-        except typst.TypstError as error:
-            raise CannotRender(str(error)) from error
-    if not isinstance(pdf, bytes):
-        raise CannotRender("one document was asked for")
-    return pdf
+    return typeset(TEMPLATE, {"award": content, "qr": _qr(award.address)}, folders)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from pathlib import Path
 from urllib.parse import quote
 
 from flask import current_app
 
-from lms.certificates import document, glyphs, numbers
+from lms.certificates import document, numbers
 from lms.certificates.models import Certificate
 from lms.certificates.rules import hours
 from lms.config import Config
-from lms.core import files
-from lms.core.resources import resource
+from lms.core import files, glyphs
+from lms.core.typesetting import font_folders
 from lms.core.words import _
 
 
@@ -26,12 +25,6 @@ def _config() -> Config:
 def reporting_zone() -> str:
     """The IANA zone whose day stands on a certificate."""
     return _config().reporting_zone
-
-
-def font_folders() -> list[Path]:
-    """Where fonts are: our own installation, then the folders of LMS_FONTS."""
-    own = [resource("static", "build", "fonts"), resource("static", "build", "fonts-large")]
-    return own + [Path(folder) for folder in _config().fonts.split(":") if folder]
 
 
 def installed_fonts() -> glyphs.Coverage:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lms.certificates.document import Award, CannotRender, Station, render
-from lms.certificates.glyphs import coverage, missing_signs
+from lms.certificates.document import Award, Station, render
+from lms.core.glyphs import coverage, missing_signs
+from lms.core.typesetting import CannotRender
 
 BUILD = Path(__file__).parents[2] / "static" / "build"
 DEFAULT = [BUILD / "fonts"]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lms.certificates import glyphs
-from lms.certificates.glyphs import named
+from lms.core import glyphs
+from lms.core.glyphs import named
 
 BUILD = Path(__file__).parents[2] / "static" / "build"
 DEFAULT = [BUILD / "fonts"]
