@@ -30,6 +30,10 @@ test: .venv/.dev assets fonts needs-chromium ## prepares everything and runs all
 test-long: .venv/.dev assets fonts needs-chromium ## crashes, the whole demonstration, whole lectures in a browser
 	@$(BIN)/pytest -m long
 
+.PHONY: bench
+bench: .venv/.runtime assets ## measures pages, heartbeats, imports, certificates against baselines (ARGS="--only NAME --json")
+	@$(RUN) -m bench $(ARGS)
+
 .PHONY: check
 check: .venv/.dev
 	@echo "Checks: ruff, djlint, mypy, layers"

@@ -105,19 +105,9 @@ class _Server(BaseApplication):
         return app
 
 
-def run(config: Config, *, host: str, port: int, workers: int | None = None) -> None:
-    """Serves until told to stop; on SQLite the worker runs as a child of this process. Refused for a port in use."""
-    try:
-        socket.create_server((host, port)).close()
-    except OSError as error:
-        raise Refused(f"{host}:{port} cannot be served: {error.strerror or error}") from error
-    child: subprocess.Popen[bytes] | None = None
-    if config.database.startswith("sqlite"):
-        environment = {**os.environ, **config.environment()}
-        command = [sys.executable, "-m", "lms", "worker", "--with-server"]
-        child = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)  # noqa: S603  our own command
-    own = os.getpid()
-    options = {
+def server_options(config: Config, *, host: str, port: int, workers: int | None = None) -> dict[str, Any]:
+    """What gunicorn is told: `workers` web processes (default: the setting) of `config.threads` threads each."""
+    return {
         "bind": f"{host}:{port}",
         "workers": workers or config.workers,
         "threads": config.threads,
@@ -130,8 +120,22 @@ def run(config: Config, *, host: str, port: int, workers: int | None = None) -> 
         "proc_name": "serai",
         "limit_request_line": 8190,
     }
+
+
+def run(config: Config, *, host: str, port: int, workers: int | None = None) -> None:
+    """Serves until told to stop; on SQLite the worker runs as a child of this process. Refused for a port in use."""
     try:
-        _Server(config, options).run()
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        raise Refused(f"{host}:{port} cannot be served: {error.strerror or error}") from error
+    child: subprocess.Popen[bytes] | None = None
+    if config.database.startswith("sqlite"):
+        environment = {**os.environ, **config.environment()}
+        command = [sys.executable, "-m", "lms", "worker", "--with-server"]
+        child = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)  # noqa: S603  our own command
+    own = os.getpid()
+    try:
+        _Server(config, server_options(config, host=host, port=port, workers=workers)).run()
     finally:
         if child is not None and os.getpid() == own:  # web processes leave through here too
             child.terminate()

@@ -1,0 +1,55 @@
+"""The command: `python -m bench` measures, `python -m bench profile PATH` tells where a request's time goes."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from bench.profile import profile
+from bench.site import FOLDER, Bench
+from bench.table import CannotMeasure, Row, as_text, topics
+
+
+@click.group(invoke_without_command=True)
+@click.option("--only", multiple=True, metavar="NAME", help="A topic; may be given several times. Default: all.")
+@click.option("--json", "json_wanted", is_flag=True, help="Prints a list of rows as JSON.")
+@click.option(
+    "--data", default=FOLDER, type=click.Path(path_type=Path), help="The folder to work in; default var/bench."
+)
+@click.option("--tiny", is_flag=True, help="As little as shows that it runs; the figures say nothing.")
+@click.pass_context
+def main(ctx: click.Context, only: tuple[str, ...], json_wanted: bool, data: Path, tiny: bool) -> None:
+    """Measures, and prints a table. Exit 0 also where an aim is missed; 1 where something could not be measured."""
+    bench = ctx.obj = Bench(data, is_tiny=tiny)
+    if ctx.invoked_subcommand is not None:
+        return
+    known = topics()
+    unknown = [name for name in only if name not in known]
+    if unknown:
+        raise click.UsageError(f"there is no topic {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+    rows: list[Row] = []
+    failed = False
+    try:
+        for name in only or known:
+            began = time.monotonic()
+            try:
+                rows += known[name](bench)
+            except CannotMeasure as error:
+                failed = True
+                click.echo(f"bench: {name} could not be measured: {error}", err=True)
+            click.echo(f"{name}: {time.monotonic() - began:.0f} s", err=True)
+    finally:
+        bench.close()
+    click.echo(json.dumps([row.as_json() for row in rows], indent=1) if json_wanted else as_text(rows))
+    if failed:
+        sys.exit(1)
+
+
+main.add_command(profile)
+
+if __name__ == "__main__":
+    main(prog_name="python -m bench")

@@ -1,0 +1,89 @@
+"""What a request costs the web process: pages and API against an empty Flask page on the same server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import median
+
+from bench.served import Cost, get, post
+from bench.site import Bench
+from bench.table import Aim, Row, topic
+from lms.live.tokens import make_token
+
+ROUNDS = 3
+PAGE = Aim(5)
+BEAT = Aim(0.5)
+AT_ONCE = 4
+BEATS_AT_ONCE = 16
+"""As many heartbeats as a process has threads wait for one commit together; their baseline is asked likewise."""
+
+
+@dataclass(frozen=True)
+class Door:
+    """One kind of request as it travels, how many of it are sent a round, how many at once, and what it may cost."""
+
+    name: str
+    requests: list[bytes]
+    count: int
+    aim: Aim | None = PAGE
+    at_once: int = AT_ONCE
+
+
+def doors(bench: Bench) -> list[Door]:
+    """The requests that are measured, each as who sends it most."""
+    named = bench.places
+    trainee, instructor, admin = (bench.sign_in(who) for who in ("trainee", "instructor", "admin"))
+    lecture, series = f"/lectures/{named.held}", f"/series/{named.series}"
+    pages = [
+        Door("home", [get("/")], 80),
+        Door("series", [get(series)], 80),
+        Door("series, trainee", [get(series, trainee)], 80),
+        Door("lecture", [get(lecture)], 80),
+        Door("lecture, trainee", [get(lecture, trainee)], 80),
+        Door("/me", [get("/me", trainee)], 80),
+        Door("/teach", [get("/teach", instructor)], 80),
+        Door("roster", [get(f"{lecture}/roster", admin)], 80),
+        Door("/api/v1/totals, public", [get("/api/v1/totals")], 200),
+        Door("/api/v1/totals, exact", [get("/api/v1/totals", bench.token("admin"))], 40, None),
+    ]
+    return [*pages, Door("heartbeat", _beats(bench, bench.of(2000, 20)), 2000, BEAT, BEATS_AT_ONCE)]
+
+
+def _beats(bench: Bench, count: int) -> list[bytes]:
+    """So many a round, no two the same."""
+    named = bench.places
+    made = []
+    for number in range(count * ROUNDS):
+        token = make_token(named.secret, named.joins[number % len(named.joins)])
+        body = json.dumps({"room_token": token, "seq": named.next_seq + number}).encode()
+        made.append(post(f"/api/v1/lectures/{named.live}/presence", body, "text/plain"))
+    return made
+
+
+@topic("requests")
+def requests(bench: Bench) -> Iterator[Row]:
+    """Each round asks for the empty page beside each door, so that whatever slows one slows the other."""
+    measured = doors(bench)
+    nothing = [get("/")] * bench.of(1000, 10)
+    for door in measured[:-1]:  # what is read and compiled once a process
+        bench.site.cost(door.requests * bench.of(8, 1))
+    bench.empty.cost(nothing)
+    costs: dict[str, list[tuple[Cost, Cost]]] = {door.name: [] for door in measured}
+    for turn in range(ROUNDS):
+        for door in measured:
+            count = bench.of(door.count, 4)
+            sent = door.requests * count if len(door.requests) == 1 else door.requests[turn::ROUNDS]
+            bare = bench.empty.cost(nothing, connections=door.at_once)
+            costs[door.name].append((bench.site.cost(sent, connections=door.at_once), bare))
+    for door in measured:
+        taken = costs[door.name]
+        yield Row(
+            door.name,
+            median(cost.cpu_ms for cost, _bare in taken),
+            "CPU ms",
+            baseline=median(bare.cpu_ms for _cost, bare in taken),
+            rate=median(cost.rate for cost, _bare in taken),
+            aim=door.aim,
+        )

@@ -1,0 +1,71 @@
+"""The bench runs, at a size that says nothing: each topic yields rows, and the profile its lists."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from bench.__main__ import main
+from bench.site import Bench
+from bench.table import Aim, CannotMeasure, Row, as_text, topics
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Beside what `make bench` keeps, made once for this module."""
+    return ["--tiny", "--data", str(tmp_path_factory.mktemp("bench"))]
+
+
+@pytest.mark.parametrize("name", sorted(topics()))
+def test_a_topic_measures(tiny: list[str], name: str) -> None:
+    done = CliRunner().invoke(main, [*tiny, "--json", "--only", name])
+    assert done.exit_code == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert rows
+    assert all(row["measured"] > 0 for row in rows)
+    assert all(row["ratio"] > 0 for row in rows if row["baseline"] is not None)
+
+
+def test_a_missed_aim_is_said_and_what_cannot_be_measured_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    def misses(_bench: Bench) -> list[Row]:
+        return [Row("page", 6, "CPU ms", aim=Aim(5)), Row("import", 16, "ms", baseline=4, aim=Aim(4, of_ratio=True))]
+
+    def breaks(_bench: Bench) -> list[Row]:
+        raise CannotMeasure("the server does not answer")
+
+    topics()
+    monkeypatch.setattr("bench.table._topics", {"misses": misses, "breaks": breaks})
+    done = CliRunner().invoke(main, ["--only", "misses"])
+    assert done.exit_code == 0
+    page, imported = done.stdout.splitlines()[2:]
+    assert page.split() == ["page", "6", "CPU", "ms", "≤", "5", "CPU", "ms", "NOT", "MET"]
+    assert imported.split() == ["import", "16", "ms", "4", "ms", "4", "×", "≤", "4", "×", "met"]
+    done = CliRunner().invoke(main, [])
+    assert done.exit_code == 1
+    assert "breaks could not be measured: the server does not answer" in done.stderr
+    assert "NOT MET" in done.stdout
+
+
+def test_an_unknown_topic_is_named() -> None:
+    done = CliRunner().invoke(main, ["--only", "weather"])
+    assert done.exit_code == 2
+    assert "there is no topic weather" in done.stderr
+
+
+def test_a_table_is_aligned() -> None:
+    table = as_text([Row("a", 0.5, "CPU ms"), Row("longer", 1234.5, "CPU ms", baseline=10, rate=3.25)])
+    assert table.splitlines()[2:] == [
+        "a        0.50 CPU ms",
+        "longer  1,234 CPU ms      3.25  10 CPU ms  123 ×",
+    ]
+
+
+def test_the_profile_names_statements_modules_and_functions(tiny: list[str]) -> None:
+    arguments = ["profile", "/lectures/{held}", "--as", "trainee", "--times", "2"]
+    done = CliRunner().invoke(main, [*tiny, *arguments])
+    assert done.exit_code == 0, done.output
+    assert "statements" in done.output
+    assert "library sqlalchemy" in done.output
+    assert "lms/desks/views/programme.py" in done.output
