@@ -37,7 +37,10 @@ def main(ctx: click.Context, only: tuple[str, ...], json_wanted: bool, data: Pat
         for name in only or known:
             began = time.monotonic()
             try:
-                rows += known[name](bench)
+                found = list(known[name](bench))
+                if not found:
+                    raise CannotMeasure("it has no rows")
+                rows += found
             except CannotMeasure as error:
                 failed = True
                 click.echo(f"bench: {name} could not be measured: {error}", err=True)

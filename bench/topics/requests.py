@@ -71,7 +71,7 @@ def requests(bench: Bench) -> Iterator[Row]:
         bench.site.cost(door.requests * bench.of(8, 1))
     bench.empty.cost(nothing)
     costs: dict[str, list[tuple[Cost, Cost]]] = {door.name: [] for door in measured}
-    for turn in range(ROUNDS):
+    for turn in range(bench.of(ROUNDS, 1)):
         for door in measured:
             count = bench.of(door.count, 4)
             sent = door.requests * count if len(door.requests) == 1 else door.requests[turn::ROUNDS]

@@ -1,0 +1,42 @@
+"""Bare typst, in a process of its own since it remembers what it has set: `python -m bench.bare`.
+
+Reads a `Job` as JSON on standard input: sets the first document to have read its fonts, then answers what the
+others took. It imports nothing of the product.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typst
+
+
+@dataclass(frozen=True)
+class Job:
+    """The documents of one template as their inputs."""
+
+    template: str
+    folders: list[str]
+    standards: Any
+    documents: list[dict[str, str]]
+
+
+def run(job: Job) -> float:
+    """Seconds of the processor."""
+    root = str(Path(job.template).parent)
+    compiler = typst.Compiler(job.template, root=root, font_paths=job.folders, ignore_system_fonts=True)
+    began = 0.0
+    for number, inputs in enumerate(job.documents):
+        if number == 1:
+            began = time.process_time()
+        compiler.compile(format="pdf", sys_inputs=inputs, pdf_standards=job.standards, timestamp=0)
+    return time.process_time() - began
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(run(Job(**json.loads(sys.stdin.buffer.read())))))

@@ -1,0 +1,100 @@
+"""Databases for work that is done without a server: a fresh one each time, and the same rows written barely."""
+
+from __future__ import annotations
+
+import gc
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from flask_migrate import upgrade
+
+from bench.table import CannotMeasure
+from lms.app import create_app
+from lms.config import Config
+from lms.core import clock
+from lms.core.db import db
+from lms.core.roles import SYSTEM
+from lms.people.actions import load_countries
+
+R = TypeVar("R")
+Rows = dict[str, list[tuple[object, ...]]]
+PREPARED = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536", "temp_store=MEMORY")
+"""As `lms.core.db` prepares a connection."""
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a piece of work took of this process and by the clock, in seconds."""
+
+    cpu: float
+    wall: float
+
+
+def spent_on(work: Callable[[], R]) -> tuple[Spent, R]:
+    """Does the work and says what it took; what lay about before is cleared away first."""
+    gc.collect()
+    cpu, wall = time.process_time(), time.perf_counter()
+    result = work()
+    return Spent(time.process_time() - cpu, time.perf_counter() - wall), result
+
+
+def empty_database(folder: Path) -> Path:
+    """A data folder with migrated tables and the countries, made anew."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with opened(folder):
+        upgrade()
+        load_countries(by=SYSTEM, at=clock.now())
+    return folder
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[None]:
+    """An application on a data folder, to call actions in."""
+    app = create_app(Config.load(data=str(folder), database_url="", log_level="ERROR"))
+    with app.app_context():
+        try:
+            yield
+        finally:
+            db.session.remove()
+            db.engine.dispose()
+
+
+def copied(folder: Path, to: Path) -> Path:
+    """A copy of a data folder that nobody uses, in place of what was there."""
+    shutil.rmtree(to, ignore_errors=True)
+    return Path(shutil.copytree(folder, to))
+
+
+def added_rows(before: Path, after: Path) -> Rows:
+    """Every row that stands in the second folder's database and not in the first's, by table, as it is stored."""
+    found: Rows = {}
+    with closing(sqlite3.connect(after / "serai.db", isolation_level=None)) as line:
+        line.execute("ATTACH ? AS former", (str(before / "serai.db"),))
+        named = (
+            "SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY rootpage"
+        )
+        for (table,) in line.execute(named).fetchall():
+            rows = line.execute(f'SELECT * FROM main."{table}" EXCEPT SELECT * FROM former."{table}"').fetchall()  # noqa: S608
+            replaced = line.execute(f'SELECT * FROM former."{table}" EXCEPT SELECT * FROM main."{table}"').fetchall()  # noqa: S608
+            if rows and not replaced:
+                found[table] = rows
+    if not found:
+        raise CannotMeasure("nothing was written")
+    return found
+
+
+def insert_barely(folder: Path, rows: Rows) -> None:
+    """The rows into the same tables with all their indexes: `executemany`, in one transaction."""
+    with closing(sqlite3.connect(folder / "serai.db", isolation_level=None)) as line:
+        for pragma in PREPARED:
+            line.execute(f"PRAGMA {pragma}")
+        line.execute("BEGIN IMMEDIATE")
+        for table, given in rows.items():
+            line.executemany(f'INSERT INTO "{table}" VALUES ({", ".join("?" * len(given[0]))})', given)  # noqa: S608
+        line.execute("COMMIT")

@@ -1,0 +1,80 @@
+"""An invented programme for a database of one's own: a file of people, a lecture that was held, who was there."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from random import Random
+
+from lms.attendance.actions import publish_attendance, stage_attendance
+from lms.catalogue.actions import (
+    LectureDraft,
+    SeriesDraft,
+    create_series,
+    end_lecture,
+    schedule_lecture,
+    start_lecture,
+)
+from lms.core import clock
+from lms.core.imports import ImportAnswer
+from lms.core.roles import SYSTEM
+from lms.enrolment.actions import publish_enrolments
+from lms.people.actions import publish_people, stage_people
+
+SERIES = 1
+"""The id of the first series of a database."""
+COUNTRIES = ("KE", "NG", "EG", "TH", "KH", "UZ", "RS", "PE", "ET", "LA")
+SECTORS = ("government", "business", "academia", "civil_society", "other")
+NAMES = ("Achieng Odhiambo", "Nguyễn Thị Hương", "Abdoulaye N’Diaye", "Somchai", "Мирзаева Дилноза", "Zoë Müller")
+BEGAN = datetime.fromisoformat("2026-03-04T06:00:00+00:00")
+ENDED = BEGAN + timedelta(minutes=90)
+
+
+def people_file(count: int) -> bytes:
+    """A file of so many people, in several scripts, with all columns."""
+    draw = Random(3)  # noqa: S311  invented, not a secret
+    lines = ["email,full_name,native_name,country,sector,organisation,job_title,gender"]
+    for number in range(count):
+        name, country, sector = draw.choice(NAMES), draw.choice(COUNTRIES), draw.choice(SECTORS)
+        gender = draw.choice(("female", "male", ""))
+        lines.append(
+            f"Person.{number}@office-{number % 97}.example,{name} {number},,{country},{sector},"
+            f"Office {number % 97},Officer,{gender}"
+        )
+    return "\n".join(lines).encode()
+
+
+def take_people(content: bytes) -> ImportAnswer:
+    """`lms import people`."""
+    return publish_people(stage_people(content), skip_bad_rows=False, by=SYSTEM, at=clock.now())[0]
+
+
+def take_enrolments(content: bytes) -> ImportAnswer:
+    """`lms import enrolments`, of people who are known already."""
+    return publish_enrolments(SERIES, stage_people(content), skip_bad_rows=False, by=SYSTEM, at=clock.now())
+
+
+def prepare_lecture() -> int:
+    """A series, the first of its database, with one lecture that was held; answers the lecture's number."""
+    series = create_series(SeriesDraft(slug="bench", title="Bench"), by=SYSTEM, at=BEGAN - timedelta(days=9))
+    draft = LectureDraft(title="Bench", time_zone="UTC", starts_at=BEGAN.replace(tzinfo=None), duration_minutes=90)
+    lecture_id = schedule_lecture(series.slug, draft, by=SYSTEM, at=BEGAN - timedelta(days=9)).id
+    start_lecture(lecture_id, by=SYSTEM, at=BEGAN)
+    end_lecture(lecture_id, by=SYSTEM, at=ENDED)
+    return lecture_id
+
+
+def attendance_file(count: int) -> bytes:
+    """One stay each of the people of `people_file`, long enough for *attended*."""
+    draw = Random(5)  # noqa: S311  invented, not a secret
+    lines = ["email,joined_at,left_at"]
+    for number in range(count):
+        joined = BEGAN + timedelta(seconds=draw.randrange(900))
+        left = ENDED - timedelta(seconds=draw.randrange(1200))
+        lines.append(f"person.{number}@office-{number % 97}.example,{joined.isoformat()},{left.isoformat()}")
+    return "\n".join(lines).encode()
+
+
+def take_attendance(lecture_id: int, content: bytes) -> ImportAnswer:
+    """`lms import attendance`."""
+    staged = stage_attendance(lecture_id, content, file_name="bench.csv", by=SYSTEM)
+    return publish_attendance(staged, by=SYSTEM, at=ENDED + timedelta(hours=1))

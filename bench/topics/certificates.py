@@ -1,0 +1,85 @@
+"""Certificates issued and set, against bare typst setting the same documents."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from unittest.mock import patch
+
+from sqlalchemy import select
+
+from bench.bare import Job
+from bench.database import empty_database, opened, spent_on
+from bench.programme import (
+    ENDED,
+    SERIES,
+    attendance_file,
+    people_file,
+    prepare_lecture,
+    take_attendance,
+    take_enrolments,
+)
+from bench.served import ROOT
+from bench.site import Bench
+from bench.table import CannotMeasure, Row, topic
+from lms.certificates import document, printing
+from lms.certificates.actions import issue_certificates
+from lms.certificates.models import Certificate
+from lms.certificates.queries import get_pdf
+from lms.core.db import db
+from lms.core.roles import SYSTEM
+from lms.core.typesetting import STANDARDS, font_folders, typeset
+
+ISSUED = ENDED + timedelta(days=1)
+
+
+@topic("certificates")
+def certificates(bench: Bench) -> Iterator[Row]:
+    """Issues to everybody who came, then asks for each file once, as its holder does; the fonts are read before."""
+    count = bench.of(300, 4)
+    inputs: list[Mapping[str, str]] = []
+    noting = patch("lms.certificates.document.typeset", _noting(inputs))
+    with opened(empty_database(bench.folder / "certificates")), noting:
+        lecture_id = prepare_lecture()
+        take_enrolments(people_file(count))
+        take_attendance(lecture_id, attendance_file(count))
+        printing.installed_fonts()
+        issuing, _result = spent_on(lambda: issue_certificates(SERIES, by=SYSTEM, at=ISSUED))
+        numbers = list(db.session.scalars(select(Certificate.number).order_by(Certificate.id)))
+        folders = font_folders()
+        if len(numbers) < 2:
+            raise CannotMeasure("no certificates were issued")
+        get_pdf(numbers[0], by=SYSTEM)
+        setting, _files = spent_on(lambda: [get_pdf(number, by=SYSTEM) for number in numbers[1:]])
+    if len(inputs) != len(numbers):
+        raise CannotMeasure(f"{len(numbers)} certificates were issued and {len(inputs)} set")
+    cpu = issuing.cpu / len(numbers) + setting.cpu / (len(numbers) - 1)
+    wall = issuing.wall / len(numbers) + setting.wall / (len(numbers) - 1)
+    bare = _barely(inputs, folders) / (len(inputs) - 1)
+    yield Row("certificate, issued and set", cpu * 1000, "CPU ms", baseline=bare * 1000, rate=1 / wall)
+
+
+def _noting(inputs: list[Mapping[str, str]]) -> Callable[[Path, Mapping[str, str], Sequence[Path]], bytes]:
+    """Sets a document, and keeps what typst was given for it."""
+
+    def note(template: Path, given: Mapping[str, str], folders: Sequence[Path]) -> bytes:
+        inputs.append(given)
+        return typeset(template, given, folders)
+
+    return note
+
+
+def _barely(inputs: Sequence[Mapping[str, str]], folders: Sequence[Path]) -> float:
+    """Seconds of the processor that typst alone takes for all documents but the first."""
+    there = [str(folder) for folder in folders]
+    job = Job(str(document.TEMPLATE), there, list(STANDARDS), [dict(one) for one in inputs])
+    given = json.dumps(asdict(job)).encode()
+    done = subprocess.run([sys.executable, "-m", "bench.bare"], input=given, capture_output=True, cwd=ROOT, check=False)
+    if done.returncode:
+        raise CannotMeasure(f"bare typst failed: {done.stderr.decode(errors='replace').strip()[-500:]}")
+    return float(json.loads(done.stdout))
