@@ -12,6 +12,7 @@ import click
 from bench.profile import profile
 from bench.site import FOLDER, Bench
 from bench.table import CannotMeasure, Row, as_text, topics
+from bench.viewers import compare
 
 
 @click.group(invoke_without_command=True)
@@ -53,6 +54,7 @@ def main(ctx: click.Context, only: tuple[str, ...], json_wanted: bool, data: Pat
 
 
 main.add_command(profile)
+main.add_command(compare)
 
 if __name__ == "__main__":
     main(prog_name="python -m bench")
