@@ -37,28 +37,23 @@ def roster(lecture_id: int) -> ResponseReturnValue:
 def _roster_page(lecture_id: int, opened: str | None, form: CorrectionForm | None) -> str:
     by, at = current_actor(), clock.now()
     q, cursor = request.args.get("q", "").strip()[:200], request.args.get("cursor")
-    lecture = queries.get_rostered_lecture(lecture_id, by=by)
-    rows = queries.roster(lecture_id, by=by, limit=PAGE, cursor=cursor, q=q, at=at)
-    row = next((one for one in rows if one.public_id == opened), None)
+    page = queries.get_roster_page(lecture_id, by=by, limit=PAGE, cursor=cursor, q=q, at=at)
+    row = next((one for one in page.rows if one.public_id == opened), None)
     if form is None and row is not None:
         form = CorrectionForm(formdata=None, outcome=row.outcome.value)
     return render_template(
         "attendance/roster.html",
-        lecture=lecture,
-        totals=queries.roster_totals(lecture_id, by=by, at=at),
-        curve=queries.presence_curve(lecture_id, by=by),
-        marks=_marks(lecture),
-        unmatched=queries.list_unmatched(lecture_id, by=by),
-        rows=rows[:PAGE],
-        following=queries.cursor_of(rows[PAGE - 1]) if len(rows) > PAGE else None,
+        lecture=page.lecture,
+        page=page,
+        marks=_marks(page.lecture),
         q=q,
         cursor=cursor,
         opened=opened,
         form=form,
-        may_correct=may_edit_lecture(lecture, by),
-        span=queries.span_of(lecture, clock.to_ms(at)),
-        needed_percent=queries.needed_percent(lecture),
-        countries=country_names(str(get_locale() or "en")),
+        may_correct=may_edit_lecture(page.lecture, by),
+        span=queries.span_of(page.lecture, clock.to_ms(at)),
+        needed_percent=queries.needed_percent(page.lecture),
+        countries=country_names(str(get_locale() or "en"), {one.country for one in page.rows if one.country}),
         from_ms=clock.from_ms,
         at=at,
     )

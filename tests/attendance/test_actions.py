@@ -98,6 +98,14 @@ def test_import_credits_clipped_and_united(scene: Scene) -> None:
     assert (totals.people, totals.attended, totals.partial, totals.absent) == (3, 1, 1, 1)
 
 
+def test_the_curve_counts_nobody_twice_and_nothing_outside(scene: Scene) -> None:
+    scene.publish(
+        ("ada@x.example", -20, 20), ("ada@x.example", 10, 40), ("ada@x.example", 60, 100), ("ben@x.example", 30, 61)
+    )
+    curve = queries.presence_curve(scene.lecture.id, by=scene.by)
+    assert curve == [1] * 10 + [2] * 4 + [1] * 6 + [2] + [1] * 10  # every three minutes
+
+
 def test_the_same_evidence_creates_nothing_also_from_another_file(scene: Scene) -> None:
     scene.publish(("ada@x.example", 0, 60), ("ben@x.example", 0, 30))
     before = scene.counts()
@@ -397,11 +405,20 @@ def test_the_roster_is_paged_searched_and_kept_from_others(scene: Scene) -> None
     rest = queries.roster(scene.lecture.id, by=scene.by, limit=2, cursor=queries.cursor_of(first[1]))
     assert [row.full_name for row in rest] == ["Cyr"]
     assert [row.full_name for row in queries.roster(scene.lecture.id, by=scene.by, limit=9, q="BEN@X")] == ["Ben"]
+    for name, native in (("ben Ali", None), ("Adamu", "ДАНИИЛ"), ("Ben", None)):
+        scene.make.enrolment(scene.series, scene.make.person(name, native_name=native))
+    ordered, cursor = [], None
+    for _page in range(6):
+        rows = queries.roster(scene.lecture.id, by=scene.by, limit=1, cursor=cursor)
+        ordered.append(rows[0].full_name)
+        cursor = queries.cursor_of(rows[0])
+    assert ordered == ["Ada", "Adamu", "Ben", "Ben", "ben Ali", "Cyr"]
+    assert [row.full_name for row in queries.roster(scene.lecture.id, by=scene.by, limit=9, q="даниил")] == ["Adamu"]
     with pytest.raises(Invalid):
         queries.roster(scene.lecture.id, by=scene.by, limit=2, cursor="nonsense")
     with pytest.raises(Forbidden):
         queries.roster(scene.lecture.id, by=scene.make.actor(scene.people["Ada"]), limit=2)
-    assert len(queries.roster(scene.lecture.id, by=scene.make.actor(roles=["reporter"]), limit=9)) == 3
+    assert len(queries.roster(scene.lecture.id, by=scene.make.actor(roles=["reporter"]), limit=9)) == 6
 
 
 def test_erasing_takes_names_and_reasons_and_leaves_the_totals(scene: Scene) -> None:

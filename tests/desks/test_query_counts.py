@@ -14,13 +14,20 @@ from tests.desks.conftest import CountQueries, World
 
 
 def grow(world: World) -> None:
-    """Ten more series with the same people, three lectures in each, and four more lectures in the first series."""
+    """Ten more series with the same people, three lectures in each, and four more lectures in the first series.
+
+    Twenty more people in it, from five countries, who came to the first lecture.
+    """
     for number in range(4):
         held = world.hold(40 + number, f"Earlier {number}")
         world.be_there(held, world.trainee, (0, 70))
         world.make.lecture(
             world.series, starts_at=world.at + timedelta(days=30 + number), instructors=[world.instructor]
         )
+    for number, code in enumerate(("KE", "GH", "PE", "EG", "FR") * 4):
+        person = world.make.person(f"Guest {number}", country=code)
+        world.make.enrolment(world.series, person, at=world.at - timedelta(days=60))
+        world.be_there(world.held[0], person, (0, 90))
     for number in range(10):
         series = world.make.series(instructors=[world.instructor], policy={"certificate": "participation"})
         world.make.enrolment(series, world.trainee, at=world.at - timedelta(days=90))
@@ -52,6 +59,14 @@ def grow(world: World) -> None:
         ("/teach", "instructor", 16),
         ("/country", "focal_point", 32),
         ("/admin", "administrator", 27),
+        ("/admin/people", "administrator", 12),
+        ("/series/cross-border/enrolments", "instructor", 19),
+        ("/series/cross-border/enrolments", "focal_point", 20),
+        ("/series/cross-border/certificates", "administrator", 22),
+        ("/lectures/{held}/roster", "instructor", 27),
+        ("/lectures/{live}/roster", "instructor", 25),
+        ("/lectures/{held}/room", "trainee", 29),
+        ("/lectures/{live}/room", "trainee", 17),
     ],
 )
 def test_pages_ask_as_often_for_much_as_for_little(
@@ -65,6 +80,8 @@ def test_pages_ask_as_often_for_much_as_for_little(
     }
     with world.make.app.app_context():
         refresh_public_figures(by=SYSTEM, at=world.at)
+    assert world.live is not None
+    path = path.format(held=world.held[0].id, live=world.live.id)
     client = world.signed_in(people[who]) if who else world.make.app.test_client()
     assert client.get(path).status_code == 200  # whatever is read once a process
     with count_queries() as little:

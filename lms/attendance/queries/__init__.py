@@ -14,10 +14,12 @@ from lms.attendance.queries.persons import (
     outcomes_of_series,
 )
 from lms.attendance.queries.roster import (
+    RosterPage,
     RosterRow,
     RosterTotals,
     cursor_of,
     get_editable_lecture,
+    get_roster_page,
     get_rostered_lecture,
     get_row,
     list_unmatched,
@@ -31,6 +33,7 @@ from lms.core import clock
 
 __all__ = [
     "PersonAttendance",
+    "RosterPage",
     "RosterRow",
     "RosterTotals",
     "Span",
@@ -40,6 +43,7 @@ __all__ = [
     "cursor_of",
     "export_of_person",
     "get_editable_lecture",
+    "get_roster_page",
     "get_rostered_lecture",
     "get_row",
     "kept_import",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import cast
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, Select, exists, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from lms.attendance import rules
@@ -75,6 +75,21 @@ def seen_in(lecture: Lecture, person_ids: Collection[int] | None = None) -> dict
     return found
 
 
+def intervals_in(lecture_id: int) -> Iterable[list[rules.Interval]]:
+    """All that was seen in a lecture, the intervals of each person; who the person is, is not said."""
+    query = (
+        select(WHO, Presence.joined_ms, Presence.left_ms)
+        .join(Person, Person.id == Presence.person_id)
+        .where(Presence.lecture_id == lecture_id)
+    )
+    found: dict[int, list[rules.Interval]] = {}
+    for person_id, joined, left in db.session.execute(query):
+        found.setdefault(person_id, []).append((joined, left))
+    for _join_id, _own_id, person_id, interval in beats_of(lecture_id):
+        found.setdefault(person_id, []).append(interval)
+    return found.values()
+
+
 def beats_of(lecture_id: int, person_ids: list[int] | None = None) -> Iterator[tuple[int, int, int, rules.Interval]]:
     """What the beats of each join say: (join, person as joined, canonical person, interval)."""
     query = (
@@ -113,22 +128,17 @@ def corrections_in(lecture_id: int, person_ids: Collection[int] | None = None) -
     return found
 
 
-def people_with_evidence(lecture_id: int) -> set[int]:
-    """Everyone who was seen in a lecture, or corrected by hand."""
-    found: set[int] = set()
-    for table in (Presence, Correction):
-        query = select(WHO).join(table, table.person_id == Person.id).distinct()
-        query = query.where(table.lecture_id == lecture_id)
-        if table is Correction:
-            query = query.where(Correction.withdrawn_at.is_(None))
-        found.update(db.session.scalars(query))
-    beats = (
+def with_evidence(lecture_id: int, people: Collection[int] | None = None) -> list[Select[int]]:
+    """The queries of everyone who was seen in a lecture, or corrected by hand; of some `people`, where given."""
+    beating = exists().where(Beat.join_id == Join.id)
+    queries = [
+        select(WHO).join(Presence, Presence.person_id == Person.id).where(Presence.lecture_id == lecture_id),
         select(WHO)
-        .join(Join, Join.person_id == Person.id)
-        .where(Join.lecture_id == lecture_id, select(Beat.seq).where(Beat.join_id == Join.id).exists())
-    )
-    found.update(db.session.scalars(beats))
-    return found
+        .join(Correction, Correction.person_id == Person.id)
+        .where(Correction.lecture_id == lecture_id, Correction.withdrawn_at.is_(None)),
+        select(WHO).join(Join, Join.person_id == Person.id).where(Join.lecture_id == lecture_id, beating),
+    ]
+    return queries if people is None else [query.where(WHO.in_(people)) for query in queries]
 
 
 def lectures_with_evidence(person_ids: Collection[int]) -> set[int]:

@@ -111,7 +111,7 @@ class Judge:
     @classmethod
     def of(cls, lecture: Lecture, span: Span, person_ids: Collection[int]) -> Judge:
         """One who knows all that decides about these people in one lecture."""
-        counted = belonging(lecture)
+        counted = belonging(lecture, person_ids)
         if is_held(lecture):
             counted |= _credited(lecture.id, person_ids)
         outside = [person_id for person_id in person_ids if person_id not in counted]

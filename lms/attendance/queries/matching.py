@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from lms.attendance.reading import ReportRow, plain_name
 from lms.catalogue.models import Lecture
 from lms.core.db import db
 from lms.core.words import _
-from lms.enrolment.queries import enrolled_at_end, enrolled_ids
+from lms.enrolment.queries import expected_at
 from lms.people.models import Person
 from lms.people.queries import ids_by_email
 from lms.people.rules import email_key
@@ -33,12 +33,13 @@ class Matches:
         return len(self.people) - len(self.unmatched)
 
 
-def belonging(lecture: Lecture) -> set[int]:
-    """Whose attendance of a lecture is credited: who was enrolled when it ended, and who is enrolled now."""
-    expected = enrolled_at_end(lecture)
-    if lecture.actual_end is None or lecture.created_at >= lecture.actual_end:
-        return expected  # who is enrolled now is among them
-    return expected | enrolled_ids(lecture.series_id)
+def belonging(lecture: Lecture, people: Collection[int] | None = None) -> set[int]:
+    """Whose attendance of a lecture is credited: who was enrolled when it ended, and who is enrolled now.
+
+    Of some `people` only, where given.
+    """
+    query = expected_at(lecture, or_now=True, people=people)
+    return {person_id for person_id in db.session.scalars(query) if person_id is not None}
 
 
 def match_rows(lecture: Lecture, rows: Sequence[ReportRow]) -> Matches:

@@ -4,38 +4,49 @@ from __future__ import annotations
 
 import base64
 import json
-from bisect import bisect_right
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import accumulate
+from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import CompoundSelect, Row, func, select, tuple_, union
 
 from lms.attendance import rules
 from lms.attendance.models import Credit, Outcome, Presence
 from lms.attendance.queries.evidence import (
+    WHO,
+    intervals_in,
     is_held,
     min_percent_of,
-    people_with_evidence,
-    pieces,
     seen_in,
     span_of,
     viewers,
+    with_evidence,
 )
 from lms.attendance.queries.judging import Judge, Reckoning
 from lms.catalogue.models import Lecture, LectureState, WalkIns
 from lms.catalogue.queries import get_lecture, policy_for
 from lms.catalogue.rules import check_can_edit_lecture, may_edit_lecture
 from lms.core import clock
+from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound
 from lms.core.roles import Actor
 from lms.core.words import _
-from lms.enrolment.queries import enrolled_at_end
-from lms.people.models import Country, Person, PersonEmail
-from lms.people.queries import addresses_of, countries_of, person_id_of
+from lms.enrolment.queries import expected_at
+from lms.people.models import Person, PersonEmail
+from lms.people.queries import addresses_of, country_codes_of, person_id_of
 from lms.people.rules import email_key
+
+POINTS = 31
+"""How many steps the curve of a lecture has."""
+
+UNMATCHED = 100
+"""How many presences without a person the page shows."""
+
+_Entry = Row[int, str, str, str | None, str | None]
+_ENTRIES = select(Person.id, Person.public_id, Person.full_name, Person.native_name, Person.organisation)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,14 +88,19 @@ class Unmatched:
     left_ms: int
 
 
-@dataclass
-class _Entry:
-    person_id: int
-    public_id: str
-    full_name: str
-    native_name: str | None
-    organisation: str | None
-    key: tuple[str, int] = field(default=("", 0))
+@dataclass(frozen=True)
+class RosterPage:
+    """A lecture's roster as its page shows it: `rows` are one page, `following` the cursor of the next, if any.
+
+    `unmatched` are the first of what belongs to nobody known; `curve` is how many were there, as `presence_curve`.
+    """
+
+    lecture: Lecture
+    rows: list[RosterRow]
+    following: str | None
+    totals: RosterTotals
+    unmatched: list[Unmatched]
+    curve: list[int]
 
 
 def get_rostered_lecture(lecture_id: int, *, by: Actor) -> Lecture:
@@ -113,25 +129,23 @@ def walk_ins_of(lecture: Lecture) -> WalkIns:
     return policy_for(lecture).walk_ins
 
 
-def on_roster(lecture: Lecture) -> set[int]:
-    """Who was enrolled when the lecture ended, and everyone with evidence."""
-    return enrolled_at_end(lecture) | people_with_evidence(lecture.id)
+def on_roster(lecture: Lecture, people: Collection[int] | None = None) -> CompoundSelect[Any]:
+    """The query of who stands on the roster: who was enrolled when the lecture ended, and everyone with evidence."""
+    return union(expected_at(lecture, people=people), *with_evidence(lecture.id, people))
 
 
 def is_on_roster(lecture: Lecture, person_id: int) -> bool:
     """Whether somebody stands on the roster."""
-    return person_id in on_roster(lecture)
+    return db.session.scalar(on_roster(lecture, [person_id])) is not None
 
 
 def cursor_of(row: RosterRow) -> str:
     """Where a list goes on after this row."""
-    said = json.dumps([row.full_name.casefold(), row.person_id], ensure_ascii=False).encode()
+    said = json.dumps([row.full_name, row.person_id], ensure_ascii=False).encode()
     return base64.urlsafe_b64encode(said).decode().rstrip("=")
 
 
-def _position(cursor: str | None) -> tuple[str, int] | None:
-    if cursor is None:
-        return None
+def _position(cursor: str) -> tuple[str, int]:
     try:
         name, person_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         return str(name), int(person_id)
@@ -152,12 +166,24 @@ def roster(
 
     `q` looks in names, organisations and addresses, in any case of letters.
     """
+    return _list(get_rostered_lecture(lecture_id, by=by), limit, cursor, q, at)
+
+
+def get_roster_page(
+    lecture_id: int, *, by: Actor, limit: int, cursor: str | None, q: str | None, at: datetime
+) -> RosterPage:
+    """What the page of a roster shows, as `roster`, `roster_totals`, `list_unmatched` and `presence_curve` say it."""
     lecture = get_rostered_lecture(lecture_id, by=by)
-    after = _position(cursor)
-    entries = sorted(_entries(on_roster(lecture), q), key=lambda entry: entry.key)
-    start = bisect_right(entries, after, key=lambda entry: entry.key) if after is not None else 0
-    page = entries[start:] if limit is None else entries[start : start + limit + 1]
-    return _rows(lecture, page, at)
+    rows = _list(lecture, limit, cursor, q, at)
+    totals = _totals(lecture, at)
+    return RosterPage(
+        lecture=lecture,
+        rows=rows[:limit],
+        following=cursor_of(rows[limit - 1]) if len(rows) > limit else None,
+        totals=totals,
+        unmatched=_unmatched(lecture, UNMATCHED) if totals.unmatched else [],
+        curve=_curve(lecture),
+    )
 
 
 def get_row(lecture_id: int, person_public_id: str, *, by: Actor, at: datetime | None = None) -> RosterRow:
@@ -166,116 +192,135 @@ def get_row(lecture_id: int, person_public_id: str, *, by: Actor, at: datetime |
     person_id = person_id_of(person_public_id)
     if not is_on_roster(lecture, person_id):
         raise NotFound
-    return _rows(lecture, _entries({person_id}, None), at)[0]
+    return _rows(lecture, db.session.execute(_ENTRIES.where(Person.id == person_id)).all(), at)[0]
 
 
-def _entries(person_ids: Iterable[int], q: str | None) -> list[_Entry]:
-    needle = (q or "").strip().casefold()
-    found = []
-    for people in pieces(person_ids):
-        columns = (Person.id, Person.public_id, Person.full_name, Person.native_name, Person.organisation)
-        by_address: set[int] = set()
-        if needle:
-            owner = aliased(Person)
-            query = (
-                select(owner.canonical_id)
-                .join(PersonEmail, PersonEmail.person_id == owner.id)
-                .where(owner.canonical_id.in_(people), PersonEmail.key.contains(email_key(needle), autoescape=True))
-            )
-            by_address = {person_id for person_id in db.session.scalars(query) if person_id is not None}
-        for person_id, public_id, name, native, organisation in db.session.execute(
-            select(*columns).where(Person.id.in_(people))
-        ):
-            texts = ((text or "").casefold() for text in (name, native, organisation))
-            if needle and person_id not in by_address and not any(needle in text for text in texts):
-                continue
-            found.append(_Entry(person_id, public_id, name, native, organisation, (name.casefold(), person_id)))
-    return found
+def _list(
+    lecture: Lecture, limit: int | None, cursor: str | None, q: str | None, at: datetime | None
+) -> list[RosterRow]:
+    needle = (q or "").strip()
+    query = _ENTRIES.where(among(Person.id, _found(lecture, needle)) if needle else Person.id.in_(on_roster(lecture)))
+    key = func.lower(Person.full_name)
+    if cursor is not None:
+        name, person_id = _position(cursor)
+        query = query.where(tuple_(key, Person.id) > tuple_(func.lower(name), person_id))
+    query = query.order_by(key, Person.id).limit(None if limit is None else limit + 1)
+    return _rows(lecture, db.session.execute(query).all(), at)
+
+
+def _found(lecture: Lecture, needle: str) -> set[int]:
+    """Who of the roster has the text in names, organisation or address.
+
+    Compared here and not in SQL: no two databases agree on the case of letters beyond Latin.
+    """
+    here, text = on_roster(lecture).subquery(), needle.casefold()
+    columns = (Person.id, Person.full_name, Person.native_name, Person.organisation)
+    found = {
+        person_id
+        for person_id, *texts in db.session.execute(select(*columns).where(Person.id.in_(select(here))))
+        if any(text in (one or "").casefold() for one in texts)
+    }
+    addresses = (
+        select(WHO)
+        .join(PersonEmail, PersonEmail.person_id == Person.id)
+        .where(WHO.in_(select(here)), PersonEmail.key.contains(email_key(needle), autoescape=True))
+    )
+    return found.union(db.session.scalars(addresses))
 
 
 def _rows(lecture: Lecture, page: Sequence[_Entry], at: datetime | None) -> list[RosterRow]:
-    ids = [entry.person_id for entry in page]
+    ids = [entry.id for entry in page]
     span = span_of(lecture, clock.to_ms(at) if at is not None else None)
     day = (lecture.actual_start or lecture.starts_at or at or clock.now()).date()
     seen = seen_in(lecture, ids)
     judge = Judge.of(lecture, span, ids)
     addresses = addresses_of(ids)
-    countries = _codes(ids, day)
-    rows = []
-    for entry in page:
-        found = judge.row(entry.person_id, seen.get(entry.person_id, []))
-        rows.append(
-            RosterRow(
-                person_id=entry.person_id,
-                public_id=entry.public_id,
-                full_name=entry.full_name,
-                native_name=entry.native_name,
-                organisation=entry.organisation,
-                email=addresses.get(entry.person_id),
-                country=countries.get(entry.person_id),
-                **found,
-            )
+    countries = country_codes_of(ids, day)
+    return [
+        RosterRow(
+            person_id=entry.id,
+            public_id=entry.public_id,
+            full_name=entry.full_name,
+            native_name=entry.native_name,
+            organisation=entry.organisation,
+            email=addresses.get(entry.id),
+            country=countries.get(entry.id),
+            **judge.row(entry.id, seen.get(entry.id, [])),
         )
-    return rows
-
-
-def _codes(person_ids: list[int], day: date) -> dict[int, str]:
-    belongs = countries_of(person_ids, day)
-    wanted = {country for country in belongs.values() if country is not None}
-    codes = dict(db.session.execute(select(Country.id, Country.code).where(Country.id.in_(wanted))).all())
-    return {person_id: codes[country] for person_id, country in belongs.items() if country in codes}
+        for entry in page
+    ]
 
 
 def roster_totals(lecture_id: int, *, by: Actor, at: datetime | None = None) -> RosterTotals:
     """How many of the roster attended, were there in part, were absent or excused; of a live lecture, who is there."""
-    lecture = get_rostered_lecture(lecture_id, by=by)
-    people = on_roster(lecture)
-    unmatched = len(list_unmatched(lecture_id, by=by))
+    return _totals(get_rostered_lecture(lecture_id, by=by), at)
+
+
+def _totals(lecture: Lecture, at: datetime | None) -> RosterTotals:
+    nobody = select(func.count()).where(Presence.lecture_id == lecture.id, Presence.person_id.is_(None))
+    people, unmatched = db.session.execute(
+        select(
+            select(func.count()).select_from(on_roster(lecture).subquery()).scalar_subquery(), nobody.scalar_subquery()
+        )
+    ).one()
     if lecture.state is LectureState.LIVE:
         now = clock.to_ms(at or clock.now())
-        seen = len(people_with_evidence(lecture_id))
-        return RosterTotals(len(people), unmatched=unmatched, here=viewers(lecture_id, now), seen=seen)
-    query = select(Credit.outcome, func.count()).where(Credit.lecture_id == lecture_id).group_by(Credit.outcome)
-    counted = dict(db.session.execute(query).all())
-    came = sum(counted.get(one, 0) for one in (Outcome.ATTENDED, Outcome.PARTIAL, Outcome.EXCUSED))
+        seen = select(func.count()).select_from(union(*with_evidence(lecture.id)).subquery())
+        return RosterTotals(
+            people, unmatched=unmatched, here=viewers(lecture.id, now), seen=db.session.scalar(seen) or 0
+        )
+    query = (
+        select(Credit.outcome, func.count(), func.max(Credit.computed_at))
+        .where(Credit.lecture_id == lecture.id)
+        .group_by(Credit.outcome)
+    )
+    counted, moments = dict.fromkeys(Outcome, 0), []
+    for outcome, count, moment in db.session.execute(query):
+        counted[outcome] = count
+        moments.append(moment)
+    came = counted[Outcome.ATTENDED] + counted[Outcome.PARTIAL] + counted[Outcome.EXCUSED]
     return RosterTotals(
-        people=len(people),
-        attended=counted.get(Outcome.ATTENDED, 0),
-        partial=counted.get(Outcome.PARTIAL, 0),
-        excused=counted.get(Outcome.EXCUSED, 0),
-        absent=len(people) - came,
+        people=people,
+        attended=counted[Outcome.ATTENDED],
+        partial=counted[Outcome.PARTIAL],
+        excused=counted[Outcome.EXCUSED],
+        absent=people - came,
         unmatched=unmatched,
-        recounted_at=db.session.scalar(select(func.max(Credit.computed_at)).where(Credit.lecture_id == lecture_id)),
+        recounted_at=max(moments, default=None),
     )
 
 
 def list_unmatched(lecture_id: int, *, by: Actor) -> list[Unmatched]:
     """Presence of reports that belongs to nobody known, in order of time."""
-    get_rostered_lecture(lecture_id, by=by)
+    return _unmatched(get_rostered_lecture(lecture_id, by=by), None)
+
+
+def _unmatched(lecture: Lecture, limit: int | None) -> list[Unmatched]:
     query = (
         select(Presence.name, Presence.email, Presence.joined_ms, Presence.left_ms)
-        .where(Presence.lecture_id == lecture_id, Presence.person_id.is_(None))
+        .where(Presence.lecture_id == lecture.id, Presence.person_id.is_(None))
         .order_by(Presence.joined_ms, Presence.id)
+        .limit(limit)
     )
     return [Unmatched(*row) for row in db.session.execute(query)]
 
 
-def presence_curve(lecture_id: int, *, by: Actor, points: int = 31) -> list[int]:
+def presence_curve(lecture_id: int, *, by: Actor) -> list[int]:
     """How many people of the roster were there, at even steps from the actual start to the end; empty before."""
-    lecture = get_rostered_lecture(lecture_id, by=by)
+    return _curve(get_rostered_lecture(lecture_id, by=by))
+
+
+def _curve(lecture: Lecture) -> list[int]:
     if not is_held(lecture):
         return []
     span = span_of(lecture)
-    steps = [0] * (points + 1)
-    for seen in seen_in(lecture).values():
-        for start, end in rules.clip(rules.unite((a, b) for a, b, _source in seen), span.start, span.end):
-            first = -(-(start - span.start) * (points - 1) // span.length_ms)
-            last = (end - span.start) * (points - 1) // span.length_ms
+    steps = [0] * (POINTS + 1)
+    for intervals in intervals_in(lecture.id):
+        united = rules.unite(intervals) if len(intervals) > 1 else intervals  # most people have one
+        for start, end in rules.clip(united, span.start, span.end):
+            first = -(-(start - span.start) * (POINTS - 1) // span.length_ms)
+            last = (end - span.start) * (POINTS - 1) // span.length_ms
             if last >= first:
                 steps[first] += 1
                 steps[last + 1] -= 1
-    here, found = 0, []
-    for step in steps[:-1]:
-        here += step
-        found.append(here)
-    return found
+    return list(accumulate(steps[:-1]))

@@ -10,7 +10,7 @@ from lms.enrolment.queries.people import (
     list_of_person,
 )
 from lms.enrolment.queries.preview import Preview, preview_enrolments
-from lms.enrolment.queries.rosters import enrolled_at_end, enrolled_ids, was_postponed
+from lms.enrolment.queries.rosters import enrolled_at_end, enrolled_ids, expected_at, was_postponed
 from lms.enrolment.queries.rows import day_of, find_enrolment, get_enrolment, standing_of
 from lms.enrolment.queries.series import (
     Place,
@@ -35,6 +35,7 @@ __all__ = [
     "doubles_of",
     "enrolled_at_end",
     "enrolled_ids",
+    "expected_at",
     "export_of_person",
     "find_enrolment",
     "get_enrolment",

@@ -20,6 +20,7 @@ from lms.people.queries.chunks import chunks
 from lms.people.queries.countries import (
     countries_of,
     country_by_code,
+    country_codes_of,
     country_id_of,
     country_names,
     get_country,
@@ -61,6 +62,7 @@ __all__ = [
     "contact_of",
     "countries_of",
     "country_by_code",
+    "country_codes_of",
     "country_id_of",
     "country_names",
     "find_link",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 from functools import lru_cache
+from typing import Any
 
 from babel import Locale, UnknownLocaleError
-from sqlalchemy import or_, select
+from sqlalchemy import Select, or_, select
 
 from lms.core.bulk import among
 from lms.core.db import db
@@ -50,12 +51,18 @@ def _territories(locale: str) -> dict[str, str]:
     return {code: name for code, name in parsed.territories.items() if len(code) == 2}
 
 
-def country_names(locale: str) -> dict[str, str]:
-    """Code → name in a language: the organiser's own name, else CLDR's, else the English one, else the code."""
+def country_names(locale: str, codes: Iterable[str] | None = None) -> dict[str, str]:
+    """Code → name in a language: the organiser's own name, else CLDR's, else the English one, else the code.
+
+    Of these `codes` only, where given.
+    """
     known, english = _territories(locale), _territories("en")
     language = locale.replace("_", "-").split("-")[0]
     names = {}
-    for code, own in db.session.execute(select(Country.code, Country.names)):
+    query = select(Country.code, Country.names)
+    if codes is not None:
+        query = query.where(Country.code.in_(codes))
+    for code, own in db.session.execute(query):
         own = own or {}
         names[code] = own.get(language) or known.get(code) or own.get("en") or english.get(code) or code
     return names
@@ -86,11 +93,25 @@ def countries_of(person_ids: Iterable[int], day: date) -> dict[int, int | None]:
     The ids are canonical ones. Who was merged from two rows and has no country of the own yet has the other row's.
     """
     found: dict[int, int | None] = dict.fromkeys(person_ids)
-    query = (
-        select(Person.canonical_id, PersonCountry.country_id)
-        .join(PersonCountry, PersonCountry.person_id == Person.id)
-        .where(among(Person.canonical_id, found), PersonCountry.since <= day)
-        .order_by(Person.id == Person.canonical_id, PersonCountry.since)
-    )
+    query = _histories(found, day).add_columns(PersonCountry.country_id)
     found.update((own, country) for own, country in db.session.execute(query) if own is not None)
     return found
+
+
+def country_codes_of(person_ids: Iterable[int], day: date) -> dict[int, str]:
+    """The code of the country of each person on a day, as `countries_of`; who has none is left out."""
+    query = (
+        _histories(person_ids, day).add_columns(Country.code).outerjoin(Country, Country.id == PersonCountry.country_id)
+    )
+    found: dict[int, str | None] = dict(db.session.execute(query).all())
+    return {own: code for own, code in found.items() if code is not None}
+
+
+def _histories(person_ids: Iterable[int], day: date) -> Select[Any]:
+    """The histories of these people until a day, so that what holds comes last."""
+    return (
+        select(Person.canonical_id)
+        .join(PersonCountry, PersonCountry.person_id == Person.id)
+        .where(among(Person.canonical_id, person_ids), PersonCountry.since <= day)
+        .order_by(Person.id == Person.canonical_id, PersonCountry.since)
+    )

@@ -15,7 +15,7 @@ from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import Actor
 from lms.people.models import Account, Country, Person, PersonCountry, PersonEmail
 from lms.people.queries.chunks import chunks
-from lms.people.queries.countries import countries_of, country_id_of
+from lms.people.queries.countries import country_codes_of, country_id_of
 from lms.people.rules import can_see_person, email_key
 
 
@@ -173,16 +173,8 @@ def list_people(*, q: str = "", cursor: int | None = None, limit: int = 50, day:
     rows = db.session.execute(query).all()
     ids = [row[0].id for row in rows]
     addresses = addresses_of(ids)
-    countries = _codes_of(ids, day)
+    countries = country_codes_of(ids, day)
     return [
         PersonHit(person, addresses.get(person.id), countries.get(person.id), account is not None, disabled is not None)
         for person, account, disabled in rows
     ]
-
-
-def _codes_of(person_ids: list[int], day: date) -> dict[int, str]:
-    belongs = countries_of(person_ids, day)
-    codes = {
-        row.id: row.code for row in db.session.scalars(select(Country).where(Country.id.in_(set(belongs.values()))))
-    }
-    return {person_id: codes[country] for person_id, country in belongs.items() if country in codes}
