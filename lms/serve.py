@@ -88,6 +88,39 @@ def _stop_with_server() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+class _Beside:
+    """The worker beside the server, a process of its own: begun again whenever it ends by itself."""
+
+    def __init__(self, config: Config) -> None:
+        self._environment = {**os.environ, **config.environment()}
+        self._ending = threading.Event()
+        self._turn = threading.Lock()
+        self._process = self._begin()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _begin(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "lms", "worker", "--with-server"]
+        return subprocess.Popen(command, env=self._environment, stdin=subprocess.PIPE)  # noqa: S603  our own command
+
+    def _watch(self) -> None:
+        while True:
+            code = self._process.wait()
+            if self._ending.wait(1):
+                return
+            with self._turn:
+                if self._ending.is_set():
+                    return
+                log.warning("the worker ended and is begun again", code=code)
+                self._process = self._begin()
+
+    def end(self) -> None:
+        """Tells it to stop, and waits for it."""
+        with self._turn:
+            self._ending.set()
+            self._process.terminate()
+        self._process.wait(10)
+
+
 class _Server(BaseApplication):
     def __init__(self, config: Config, options: dict[str, Any]) -> None:
         self.options = options
@@ -128,15 +161,10 @@ def run(config: Config, *, host: str, port: int, workers: int | None = None) -> 
         socket.create_server((host, port)).close()
     except OSError as error:
         raise Refused(f"{host}:{port} cannot be served: {error.strerror or error}") from error
-    child: subprocess.Popen[bytes] | None = None
-    if config.database.startswith("sqlite"):
-        environment = {**os.environ, **config.environment()}
-        command = [sys.executable, "-m", "lms", "worker", "--with-server"]
-        child = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)  # noqa: S603  our own command
+    worker = _Beside(config) if config.database.startswith("sqlite") else None
     own = os.getpid()
     try:
         _Server(config, server_options(config, host=host, port=port, workers=workers)).run()
     finally:
-        if child is not None and os.getpid() == own:  # web processes leave through here too
-            child.terminate()
-            child.wait(10)
+        if worker is not None and os.getpid() == own:  # web processes leave through here too
+            worker.end()

@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 from flask import current_app
 from sqlalchemy import JSON, Text, or_, select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lms.core import clock
@@ -26,6 +27,8 @@ from lms.core.roles import Actor
 
 KEY = "lms.queue"
 LEASE = timedelta(seconds=120)
+PATIENCE = timedelta(hours=6)
+"""For so long after its start a job that the database failed is taken again."""
 log = structlog.get_logger(__name__)
 
 
@@ -139,10 +142,17 @@ def _claim(*, at: datetime) -> int | None:
 def run_job(job_id: int) -> None:
     """Runs a claimed job to its end and writes what came of it."""
     row = db.session.get_one(Job, job_id)
-    kind, arguments = row.kind, dict(row.arguments)
+    kind, arguments, started_at = row.kind, dict(row.arguments), row.started_at
     db.session.rollback()
     try:
         result = REGISTRY[kind](Run(job_id), **arguments)
+    except OperationalError as error:
+        if started_at is None or clock.now() - started_at > PATIENCE:
+            log.exception("job failed", job=job_id, kind=kind)
+            _finish(job_id, JobState.FAILED, None, type(error).__name__, at=clock.now())
+        else:  # away, or out of room: it is still taken, and once its lease runs out it is taken again
+            log.warning("job put off", job=job_id, kind=kind, error=type(error).__name__)
+            db.session.rollback()
     except DomainError as error:
         _finish(job_id, JobState.FAILED, None, error.message or type(error).__name__, at=clock.now())
     except Exception as error:

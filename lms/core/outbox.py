@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import JSON, Index, String, Text, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
@@ -18,7 +19,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 from lms.core.db import Base, UtcDateTime, action, after_commit, db, is_sqlite
 from lms.core.jobs import wake
 
-MAX_ATTEMPTS = 8
+MAX_ATTEMPTS = 24
+LONGEST_WAIT = timedelta(hours=4)
+"""Between two attempts: a mail server that is away from Friday to Monday loses nothing."""
+log = structlog.get_logger(__name__)
 SECRET = "secret"  # noqa: S105 - the name of the key, not the secret
 """A payload's key that holds a one-time secret: it is forgotten as soon as the mail is sent."""
 
@@ -105,6 +109,9 @@ def send_due(send: Callable[[OutboxMail], None], *, at: datetime, limit: int = 2
             send(mail)
         except OSError as error:  # smtplib's errors are OSErrors too
             _mark_failed(mail_id, f"{type(error).__name__}: {error}"[:500])
+        except Exception as error:  # one that cannot be written keeps none of those behind it waiting
+            log.exception("mail cannot be written", mail=mail_id, template=mail.template)
+            _mark_failed(mail_id, type(error).__name__)
         else:
             _mark_sent(mail_id, at=at)
     return len(claimed)
@@ -120,7 +127,7 @@ def _claim_due(*, at: datetime, limit: int) -> list[int]:
     mails = list(db.session.scalars(query))
     for mail in mails:
         mail.attempts += 1
-        mail.due_at = at + timedelta(minutes=2**mail.attempts)
+        mail.due_at = at + min(timedelta(minutes=2**mail.attempts), LONGEST_WAIT)
     return [mail.id for mail in mails]
 
 

@@ -74,8 +74,8 @@ class World:
     csrf: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.watch = sqlite3.connect(self.file, isolation_level=None)
-        self.kept = sqlite3.connect(":memory:")
+        self.watch = sqlite3.connect(self.file, isolation_level=None, check_same_thread=False)
+        self.kept = sqlite3.connect(":memory:", check_same_thread=False)
 
     def keep(self) -> None:
         """Keeps the database as it is now; `restore` puts it back so."""

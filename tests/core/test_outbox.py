@@ -67,7 +67,7 @@ def test_a_worker_that_dies_while_sending_sends_again_later(at: datetime) -> Non
 def test_a_failure_is_kept_and_tried_less_and_less_often(at: datetime) -> None:
     post(1, at)
     tried: list[datetime] = []
-    for minute in range(3 * 24 * 60):
+    for minute in range(4 * 24 * 60):
         moment = at + timedelta(minutes=minute)
 
         def fail(_mail: OutboxMail, moment: datetime = moment) -> None:
@@ -77,7 +77,16 @@ def test_a_failure_is_kept_and_tried_less_and_less_often(at: datetime) -> None:
         outbox.send_due(fail, at=moment)
         if len(tried) == outbox.MAX_ATTEMPTS:
             break
-    assert [(moment - at) // timedelta(minutes=1) for moment in tried] == [0, 2, 6, 14, 30, 62, 126, 254]
+    assert [(moment - at) // timedelta(minutes=1) for moment in tried] == [
+        0,
+        2,
+        6,
+        14,
+        30,
+        62,
+        126,
+        *range(254, 254 + 17 * 240, 240),
+    ]
     assert db.session.query(OutboxMail).one().error == "SMTPServerDisconnected: gone"
     assert outbox.send_due(fail, at=at + timedelta(days=30)) == 0
 
@@ -88,3 +97,19 @@ def test_what_is_past_is_never_sent(at: datetime) -> None:
     sent: list[str] = []
     outbox.send_due(lambda mail: sent.append(mail.address), at=at + timedelta(hours=1))
     assert sent == ["2@x.example"]
+
+
+def test_one_that_cannot_be_written_keeps_nobody_waiting(at: datetime) -> None:
+    post(1, at)
+    post(2, at)
+    sent: list[str] = []
+
+    def send(mail: OutboxMail) -> None:
+        if mail.address == "1@x.example":
+            raise KeyError("a template lacks something")
+        sent.append(mail.address)
+
+    assert outbox.send_due(send, at=at) == 2
+    assert sent == ["2@x.example"]
+    first = db.session.query(OutboxMail).filter_by(address="1@x.example").one()
+    assert (first.sent_at, first.error) == (None, "KeyError")

@@ -36,7 +36,7 @@ Body = bytes | dict[str, Any] | None
 class Site:
     """A data folder, its database, and the processes that serve it. `app` looks at the same data from outside."""
 
-    def __init__(self, folder: Path, url: str) -> None:
+    def __init__(self, folder: Path, url: str, **settings: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
@@ -47,6 +47,7 @@ class Site:
             secret_key="tests-only",
             base_url=f"http://127.0.0.1:{self.port}",
             log_level="ERROR",
+            **settings,
         )
         self.app: APIFlask = create_app(self.config)
         self.config.demonstration_mark.write_text("{}")  # no second factor, no rates: neither is tried here
@@ -66,8 +67,8 @@ class Site:
     def start(self, *, worker: bool = True) -> None:
         """Starts the server and waits until it answers. `worker`: on PostgreSQL its worker too."""
         self._run("serve", "--port", str(self.port), "--workers", "2")
-        if worker and not self.config.database.startswith("sqlite"):
-            self._run("worker")
+        if worker:
+            self.start_worker()
         for _turn in range(600):
             with contextlib.suppress(OSError, http.client.HTTPException):
                 if self.get("/healthz")[0] == 200:
@@ -81,6 +82,22 @@ class Site:
             arguments = [sys.executable, "-m", "lms", *command]
             started = subprocess.Popen(arguments, env=environment, start_new_session=True, stderr=log, stdout=log)
         self._running.append(started)
+
+    def kill_worker(self) -> None:
+        """kill -9 of the worker alone."""
+        found = self.workers()
+        assert found, "no worker runs"
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for process in [process for process in self._running if "worker" in process.args]:  # type: ignore[operator]
+            process.wait()
+            self._running.remove(process)
+
+    def start_worker(self) -> None:
+        """As a service manager does with one that ended; on SQLite the server does it by itself."""
+        if not self.config.database.startswith("sqlite"):
+            self._run("worker")
 
     def kill(self) -> None:
         """kill -9 of everything at once, as a power cut would."""
@@ -156,12 +173,19 @@ def own_database(postgresql_url: str) -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database of its own of each kind; on SQLite, that of the data folder."""
+    if request.param == "sqlite":
+        yield ""
+        return
+    with own_database(request.getfixturevalue("postgresql_url")) as url:
+        yield url
+
+
+@pytest.fixture
+def site(database_url: str, tmp_path: Path) -> Iterator[Site]:
     """A site on each database; not started yet."""
     with contextlib.ExitStack() as stack:
-        url = ""
-        if request.param == "postgresql":
-            url = stack.enter_context(own_database(request.getfixturevalue("postgresql_url")))
-        made = Site(tmp_path, url)
+        made = Site(tmp_path, database_url)
         stack.callback(made.close)
         yield made
