@@ -1,0 +1,80 @@
+"""Background work: what fails by the database alone is taken again, anything else is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from lms.core import clock, jobs
+from lms.core.db import action, db
+from lms.core.jobs import LEASE, PATIENCE, Job, JobState
+from lms.core.roles import SYSTEM
+
+pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
+
+
+class Work:
+    """A job that does what it is told at each go."""
+
+    def __init__(self) -> None:
+        self.goes: list[Callable[[], None]] = []
+
+    def __call__(self, run: jobs.Run) -> dict[str, Any]:
+        if self.goes:
+            self.goes.pop(0)()
+        return {"done": True}
+
+
+@pytest.fixture
+def work() -> Iterator[Work]:
+    made = Work()
+    jobs.REGISTRY["test.work"] = made
+    ask()
+    yield made
+    del jobs.REGISTRY["test.work"]
+
+
+@action
+def ask() -> None:
+    jobs.request_job("test.work", {}, by=SYSTEM, at=clock.now())
+
+
+def away() -> None:
+    raise OperationalError("SELECT 1", {}, Exception("the database went away"))
+
+
+def state() -> tuple[JobState, str | None]:
+    found = db.session.query(Job).one()
+    db.session.refresh(found)
+    return found.state, found.error
+
+
+def test_a_job_that_the_database_failed_is_taken_again_after_its_lease(work: Work) -> None:
+    work.goes = [away, away]
+    now = clock.now()
+    assert jobs.run_due(at=now) == 1
+    assert state() == (JobState.RUNNING, None)
+    assert jobs.run_due(at=now + LEASE / 2) == 0
+    assert jobs.run_due(at=now + LEASE * 2) == 1
+    assert jobs.run_due(at=now + LEASE * 4) == 1
+    assert state() == (JobState.DONE, None)
+
+
+def test_not_for_ever(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    work.goes = [away]
+    later: datetime = clock.now() + PATIENCE + timedelta(minutes=1)
+    jobs._claim(at=clock.now())
+    monkeypatch.setattr(clock, "now", lambda: later)
+    assert jobs.run_due(at=later) == 1
+    assert state() == (JobState.FAILED, "OperationalError")
+
+
+def test_any_other_failure_is_told_at_once(work: Work) -> None:
+    work.goes = [lambda: {}["nothing"]]
+    assert jobs.run_due() == 1
+    assert state() == (JobState.FAILED, "KeyError")
+    assert jobs.run_due(at=clock.now() + LEASE * 2) == 0
