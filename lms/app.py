@@ -24,6 +24,7 @@ from lms.core.logs import configure as configure_logs
 from lms.core.resources import resource
 from lms.core.words import _
 from lms.web import (
+    addresses,
     api,
     compression,
     document,
@@ -100,6 +101,7 @@ def create_app(config: Config | None = None) -> APIFlask:
         )
     db.init_app(app)
     Migrate(app, db, directory=str(resource("migrations")), render_as_batch=True)
+    addresses.init_app(app)
     compression.init_app(app)
     app.error_processor(api.on_schema_error)  # takes every HTTP error for itself, so the pages' handlers come after it
     problems.init_app(app)

@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import get_locale
 
 from lms.attendance import actions, queries
 from lms.attendance.forms import CorrectionForm, PublishForm, ReportForm
@@ -20,6 +19,7 @@ from lms.core.words import _
 from lms.people.queries import country_names
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
+from lms.web.locale import reader_locale
 
 bp = Blueprint("attendance", __name__, template_folder="templates")
 
@@ -53,7 +53,7 @@ def _roster_page(lecture_id: int, opened: str | None, form: CorrectionForm | Non
         may_correct=may_edit_lecture(page.lecture, by),
         span=queries.span_of(page.lecture, clock.to_ms(at)),
         needed_percent=queries.needed_percent(page.lecture),
-        countries=country_names(str(get_locale() or "en"), {one.country for one in page.rows if one.country}),
+        countries=country_names(reader_locale(), {one.country for one in page.rows if one.country}),
         from_ms=clock.from_ms,
         at=at,
     )

@@ -9,7 +9,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from flask_babel import get_locale
 from wtforms import (
     DateField,
     DateTimeLocalField,
@@ -32,6 +31,7 @@ from lms.core.errors import Invalid
 from lms.core.words import _, _l
 from lms.people.queries import country_names
 from lms.web.forms import BaseForm
+from lms.web.locale import reader_locale
 from lms.web.time import ZONES, language_name, zone_city
 
 LANGUAGES = (
@@ -66,10 +66,6 @@ _LOCAL = ("%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:
 _MATERIAL_ROWS = 5
 
 
-def _here() -> str:
-    return str(get_locale() or "en")
-
-
 @lru_cache(maxsize=16)
 def _languages(locale: str) -> dict[str, str]:
     names = Locale.parse(locale).languages
@@ -78,7 +74,7 @@ def _languages(locale: str) -> dict[str, str]:
 
 def language_choices(chosen: str | None = None, codes: Iterable[str] = LANGUAGES) -> list[SelectChoice]:
     """Languages by name in the reader's language; one that is in use stays a choice."""
-    names = _languages(_here())
+    names = _languages(reader_locale())
     wanted = {*codes, *([chosen] if chosen else [])}
     return _sorted((code, names.get(code) or language_name(code)) for code in wanted)
 
@@ -296,7 +292,7 @@ class SeriesForm(CatalogueForm):
             starts_on=self.starts_on.data,
             ends_on=self.ends_on.data,
             capacity=self.capacity.data,
-            countries=codes_of(self.countries.data, country_names(_here())) or None,
+            countries=codes_of(self.countries.data, country_names(reader_locale())) or None,
             instructors=lines(self.instructors.data),
             policy=self.policy.form.draft(),
         )
@@ -337,7 +333,7 @@ class LectureForm(CatalogueForm):
     @classmethod
     def of(cls, lecture: Lecture, addresses: Iterable[str], *, sent: bool = True) -> LectureForm:
         """The form of what is there, overlaid with what was sent (to it, not to another form of the page)."""
-        names = _languages(_here())
+        names = _languages(reader_locale())
         spare = [{"title": "", "url": ""}] * max(1, _MATERIAL_ROWS - len(lecture.materials))
         return cls(
             **({} if sent else {"formdata": None}),
@@ -365,7 +361,7 @@ class LectureForm(CatalogueForm):
             "time_zone": self.time_zone.data,
             "duration_minutes": self.duration_minutes.data,
             "language": self.language.data,
-            "interpretation": codes_of(self.interpretation.data, _languages(_here())),
+            "interpretation": codes_of(self.interpretation.data, _languages(reader_locale())),
             "instructors": lines(self.instructors.data),
             "join_url": self.join_url.data or None,
             "recording_url": self.recording_url.data or None,

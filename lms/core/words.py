@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
-from flask_babel import gettext, lazy_gettext, ngettext
+from flask import g, has_app_context
+from flask_babel import get_translations
+from flask_babel.speaklater import LazyString
 
-_: Callable[..., str] = gettext
-_n: Callable[..., str] = ngettext
-_l = lazy_gettext
 
-__all__ = ["_", "_l", "_n"]
+def catalogue() -> Any:
+    """The translations of who reads: asked of Flask-Babel once a page, not once a string."""
+    if not has_app_context():
+        return get_translations()
+    found = g.get("catalogue")
+    if found is None:
+        found = g.catalogue = get_translations()
+    return found
+
+
+def _(text: str, /, **words: Any) -> str:
+    said: str = catalogue().ugettext(text)
+    return said % words if words else said
+
+
+def _n(one: str, many: str, num: int, /, **words: Any) -> str:
+    said: str = catalogue().ungettext(one, many, num)
+    return said % {"num": num, **words}
+
+
+def _l(text: str, /, **words: Any) -> LazyString:
+    return LazyString(_, text, **words)
+
+
+__all__ = ["_", "_l", "_n", "catalogue"]

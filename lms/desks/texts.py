@@ -7,10 +7,11 @@ from functools import lru_cache
 from html import unescape
 
 import nh3
-from flask_babel import get_locale
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup, escape
+
+from lms.web.locale import reader_locale
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 _TAGS = {
@@ -65,7 +66,7 @@ def beyond(text: str | None) -> str:
 def passage(text: str, language: str | None = None) -> Markup:
     """A name or title in its own direction, marked with its language where that is not the page's."""
     own = (language or "").replace("_", "-")
-    here = str(get_locale() or "en").replace("_", "-")
+    here = reader_locale().replace("_", "-")
     if not own or own.split("-")[0] == here.split("-")[0]:
         return Markup("<bdi>{}</bdi>").format(text)
     return Markup('<bdi lang="{}">{}</bdi>').format(escape(own), text)

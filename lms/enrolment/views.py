@@ -8,7 +8,6 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import get_locale
 
 from lms.catalogue.models import Series
 from lms.catalogue.queries import get_series, may_edit_series
@@ -25,6 +24,7 @@ from lms.people.queries import country_names, list_countries
 from lms.web.api import integer_cursor
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
+from lms.web.locale import reader_locale
 
 bp = Blueprint("enrolment", __name__, template_folder="templates")
 PAGE = 50
@@ -107,7 +107,7 @@ def series_enrolments(slug: str) -> ResponseReturnValue:
     series = get_series(slug, by=by)
     if not (may_edit_series(series, by) or by.is_reporter or by.is_focal_point):
         raise Forbidden
-    names = country_names(str(get_locale() or "en"))
+    names = country_names(reader_locale())
     form = None
     if _may_move(series, by):
         form = EnrolForm()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask_babel import get_locale
 
 from lms.core import clock
 from lms.reports import exports, queries
@@ -13,6 +12,7 @@ from lms.reports.rules import Slice
 from lms.reports.schemas import TotalsOut, TotalsQuery
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
+from lms.web.locale import reader_locale
 from lms.web.scopes import scope
 
 bp = APIBlueprint("reports_api", __name__, url_prefix="/api/v1", tag="Totals")
@@ -35,5 +35,5 @@ def totals(wish: dict[str, Any]) -> dict[str, Any]:
         partner=None if wish["partner"] is None else wish["partner"] == "true",
     )
     dimensions = tuple(name.strip() for name in wish["by"].split(",")) if wish["by"] else ()
-    report = queries.count(asked, dimensions, by=current_actor(), at=clock.now(), locale=str(get_locale() or "en"))
+    report = queries.count(asked, dimensions, by=current_actor(), at=clock.now(), locale=reader_locale())
     return exports.api_object(report)

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, cast
 
 from babel import Locale
 from babel.numbers import format_decimal
-from flask import Flask, g, has_request_context, request
-from flask_babel import Babel, get_locale
+from flask import Flask, g, has_app_context, has_request_context, request
+from flask_babel import Babel, force_locale, get_locale
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
 from lms.core.resources import resource
+from lms.core.words import catalogue
 from lms.web.identity import Unauthenticated, current_actor
 
 KNOWN = ("en", "fr", "es", "ru", "ar", "zh", "pt")
 """Languages a person may name as one's own, and `?lang=` may ask for."""
 
 
-def offered() -> list[tuple[str, str]]:
-    """The languages pages are translated into, as (code, own name)."""
+@lru_cache(maxsize=1)
+def offered() -> tuple[tuple[str, str], ...]:
+    """The languages pages are translated into, as (code, own name); looked up once a process."""
     folder = resource("translations")
     codes = [code for code in KNOWN if code == "en" or (folder / code).exists()]
-    return [(code, own_name(code)) for code in codes]
+    return tuple((code, own_name(code)) for code in codes)
 
 
 def own_name(code: str) -> str:
@@ -35,7 +39,7 @@ def own_name(code: str) -> str:
 def select() -> str:
     """The language of what is being rendered."""
     if not has_request_context():
-        return getattr(g, "mail_locale", None) or "en"
+        return "en"
     asked = request.args.get("lang")
     if asked in KNOWN:
         return asked
@@ -50,21 +54,50 @@ def select() -> str:
     return request.accept_languages.best_match(translated) or "en"
 
 
-def direction(locale: Locale | str) -> str:
+def reader_locale() -> str:
+    """The code of the language of what is being rendered, found once a page."""
+    if not has_app_context():
+        return "en"
+    code: str | None = g.get("language")
+    if code is None:
+        code = g.language = str(get_locale() or "en")
+    return code
+
+
+@contextmanager
+def speaking(code: str, zone: str | None) -> Iterator[None]:
+    """What is rendered within is for a reader of this language and IANA zone: mail."""
+    outside = {name: g.pop(name, None) for name in ("language", "zone", "catalogue")}
+    g.zone = zone or None
+    try:
+        with force_locale(code):
+            yield
+    finally:
+        for name, value in outside.items():
+            setattr(g, name, value)
+
+
+@lru_cache(maxsize=32)
+def direction(locale: str) -> str:
     """`ltr` or `rtl`."""
-    return Locale.parse(str(locale)).text_direction
+    return Locale.parse(locale).text_direction
 
 
 def init_app(app: Flask) -> None:
     """Wires Flask-Babel; in templates the count within a plural is grouped as the reader's language does."""
     Babel(app, locale_selector=select, default_translation_directories=str(resource("translations")))
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # of Jinja's extension i18n
+        lambda text: catalogue().ugettext(text),
+        lambda one, many, count: catalogue().ungettext(one, many, count),
+        newstyle=True,
+    )
     app.jinja_env.globals["ngettext"] = _grouping(cast("Callable[..., str]", app.jinja_env.globals["ngettext"]))
 
 
 def _grouping(say: Callable[..., str]) -> Callable[..., str]:
     @pass_context
     def ngettext(context: Context, one: str, many: str, count: int, /, **words: Any) -> str:
-        words.setdefault("num", format_decimal(count, locale=get_locale() or "en"))
+        words.setdefault("num", format_decimal(count, locale=reader_locale()))
         return say(context, one, many, count, **words)
 
     return ngettext

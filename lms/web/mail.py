@@ -18,29 +18,24 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from flask import Flask, g, render_template
-from flask_babel import force_locale
+from flask import Flask, render_template
 
 from lms.config import Config
 from lms.core.outbox import OutboxMail
+from lms.web.locale import speaking
 
 
 def render(mail: OutboxMail, config: Config) -> EmailMessage:
     """The message of an outbox row, in its reader's language and zone."""
-    g.mail_locale, g.mail_zone = mail.locale, mail.time_zone
-    try:
-        with force_locale(mail.locale):
-            text = render_template(
-                f"mail/{mail.template}.txt",
-                **_revived(mail.payload),
-                organiser=config.organiser,
-                contact=config.contact,
-                base_url=config.base_url,
-                time_zone=mail.time_zone,
-            )
-    finally:
-        g.pop("mail_locale", None)
-        g.pop("mail_zone", None)
+    with speaking(mail.locale, mail.time_zone):
+        text = render_template(
+            f"mail/{mail.template}.txt",
+            **_revived(mail.payload),
+            organiser=config.organiser,
+            contact=config.contact,
+            base_url=config.base_url,
+            time_zone=mail.time_zone,
+        )
     subject, _blank, body = text.strip().partition("\n")
     message = EmailMessage()
     message["Subject"] = " ".join(subject.split())

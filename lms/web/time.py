@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock_time
 from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -19,16 +20,15 @@ from babel.dates import (
 )
 from babel.numbers import format_decimal
 from flask import Flask, current_app, g, has_request_context, request
-from flask_babel import get_locale
 
 from lms.core import clock
 from lms.web.identity import current_actor
+from lms.web.locale import reader_locale
 
 ZONES = frozenset(available_timezones()) - {"Factory", "localtime"}
 
-
-def _locale() -> Locale:
-    return get_locale() or Locale("en")
+# What is said of a value in a language is always the same: each sentence is made once and kept.
+_said = lru_cache(maxsize=8192)
 
 
 def organiser_zone() -> str:
@@ -38,47 +38,82 @@ def organiser_zone() -> str:
 
 
 def viewer_zone() -> str:
-    """The viewer's IANA zone: of the profile, else of the cookie, else the organiser's."""
+    """The viewer's IANA zone: of the profile, else of the cookie, else the organiser's; found once a page."""
+    zone: str | None = g.get("zone")
+    if zone is None:
+        zone = _chosen_zone()
+        if has_request_context():
+            g.zone = zone
+    return zone
+
+
+def _chosen_zone() -> str:
     if not has_request_context():
-        return getattr(g, "mail_zone", None) or organiser_zone()
+        return organiser_zone()
     chosen = current_actor().time_zone or request.cookies.get("zone", "")
     return chosen if chosen in ZONES else organiser_zone()
 
 
+def _local(moment: datetime | date, zone: str | None) -> date:
+    """The day of an instant in a zone, the viewer's unless one is given; a day is itself."""
+    if isinstance(moment, datetime):
+        return moment.astimezone(ZoneInfo(zone or viewer_zone())).date()
+    return moment
+
+
+@_said
+def _written_day(day: date, pattern: str, locale: str) -> str:
+    return format_date(day, pattern, locale=locale)
+
+
+@_said
+def _near_day(day: date, locale: str) -> str:
+    return format_skeleton("MMMMEd", datetime(day.year, day.month, day.day, tzinfo=UTC), locale=locale)
+
+
+@_said
+def _clock(hour: int, minute: int, locale: str) -> str:
+    return format_time(clock_time(hour, minute), "HH:mm", locale=locale)
+
+
+def _pattern(locale: str, own: str, english: str) -> str:
+    return english if locale.startswith("en") else own
+
+
 def day(moment: datetime | date, zone: str | None = None) -> str:
     """ "Wednesday 2 December 2026" in the viewer's zone, or in `zone`."""
-    shown = moment
-    if isinstance(moment, datetime):
-        shown = moment.astimezone(ZoneInfo(zone or viewer_zone())).date()
-    return format_date(shown, "full" if _locale().language != "en" else "EEEE d MMMM y", locale=_locale())
+    locale = reader_locale()
+    return _written_day(_local(moment, zone), _pattern(locale, "full", "EEEE d MMMM y"), locale)
 
 
 def short_day(moment: datetime | date, zone: str | None = None) -> str:
     """ "2 December 2026" in the viewer's zone, or in `zone`."""
-    shown = moment
-    if isinstance(moment, datetime):
-        shown = moment.astimezone(ZoneInfo(zone or viewer_zone())).date()
-    return format_date(shown, "long" if _locale().language != "en" else "d MMMM y", locale=_locale())
+    locale = reader_locale()
+    return _written_day(_local(moment, zone), _pattern(locale, "long", "d MMMM y"), locale)
 
 
 def near_day(moment: datetime, zone: str | None = None) -> str:
     """ "Wed 2 December" in the viewer's zone, or in `zone`; with its year where that is not soon or just past."""
-    local = moment.astimezone(ZoneInfo(zone or viewer_zone()))
+    locale, local = reader_locale(), _local(moment, zone)
     if abs(moment - clock.now()) > timedelta(days=300):
-        return format_date(local.date(), "E d MMM y" if _locale().language == "en" else "long", locale=_locale())
-    if _locale().language == "en":
-        return format_date(local.date(), "E d MMMM", locale=_locale())
-    return format_skeleton("MMMMEd", local, locale=_locale())
+        return _written_day(local, _pattern(locale, "long", "E d MMM y"), locale)
+    return _written_day(local, "E d MMMM", locale) if locale.startswith("en") else _near_day(local, locale)
 
 
 def time_of_day(moment: datetime, zone: str | None = None) -> str:
     """ "14:00" in the viewer's zone, or in `zone`."""
-    return format_time(moment, "HH:mm", tzinfo=ZoneInfo(zone or viewer_zone()), locale=_locale())
+    local = moment.astimezone(ZoneInfo(zone or viewer_zone()))
+    return _clock(local.hour, local.minute, reader_locale())
 
 
 def moment(when: datetime, zone: str | None = None) -> str:
     """ "25 November 2026, 06:00" in the viewer's zone, or in `zone`."""
-    return format_datetime(when, "d MMMM y, HH:mm", tzinfo=ZoneInfo(zone or viewer_zone()), locale=_locale())
+    return _moment(when, zone or viewer_zone(), reader_locale())
+
+
+@_said
+def _moment(when: datetime, zone: str, locale: str) -> str:
+    return format_datetime(when, "d MMMM y, HH:mm", tzinfo=ZoneInfo(zone), locale=locale)
 
 
 # CLDR keeps the names that some zones had when it began, and Babel does not find them under the new ones.
@@ -92,7 +127,7 @@ _CLDR_ZONES = {
 }
 
 
-@lru_cache(maxsize=4096)
+@_said
 def _zone_city(zone: str, locale: str) -> str:
     read = Locale.parse(locale)
     known = read.time_zones.get(_CLDR_ZONES.get(zone, ""), {}).get("city")
@@ -106,35 +141,51 @@ def zone_city(zone: str) -> str:
     config = current_app.extensions["lms.config"]
     if zone == config.reporting_zone and config.organiser_city:
         return str(config.organiser_city)
-    return "UTC" if zone == "UTC" else _zone_city(zone, str(_locale()))
+    return "UTC" if zone == "UTC" else _zone_city(zone, reader_locale())
 
 
 def number(value: float | int) -> str:
     """ "104,312", grouped as the reader's language does; at most one decimal."""
-    return format_decimal(value, format="#,##0.#", locale=_locale())
+    return _number(value, reader_locale())
+
+
+@_said
+def _number(value: float, locale: str) -> str:
+    return format_decimal(value, format="#,##0.#", locale=locale)
 
 
 def percent_tenths(tenths: int) -> str:
     """ "59.9" of 599, cut, never rounded up."""
-    return format_decimal(tenths / 10, format="#,##0.#", locale=_locale())
+    return number(tenths / 10)
+
+
+_Unit = Literal["year", "month", "day", "hour", "minute"]
+_SECONDS: dict[_Unit, int] = {"year": 31_536_000, "month": 2_592_000, "day": 86_400, "hour": 3_600, "minute": 60}
 
 
 def ago(when: datetime, now: datetime | None = None) -> str:
     """ "12 minutes ago", "in 7 days", "3 months ago": in words, from `now`; below two months whole days are said,
     as the page's script does that keeps them true."""
-    delta: timedelta = when - (now or clock.now())
-    length = abs(delta)
-    if length >= timedelta(days=60):
-        return format_timedelta(delta, add_direction=True, locale=_locale())
-    unit: Literal["day", "hour", "minute"] = (
-        "day" if length >= timedelta(days=1) else "hour" if length >= timedelta(hours=1) else "minute"
-    )
-    return format_timedelta(delta, granularity=unit, threshold=1e9, add_direction=True, locale=_locale())
+    seconds = (when - (now or clock.now())) // timedelta(seconds=1)
+    length = abs(seconds)
+    unit: _Unit = "minute"
+    if length >= 60 * _SECONDS["day"]:
+        unit = "year" if length >= 0.85 * _SECONDS["year"] else "month"
+    elif length >= _SECONDS["hour"]:
+        unit = "day" if length >= _SECONDS["day"] else "hour"
+    count = round(length / _SECONDS[unit])
+    return _ago(unit, max(count, 1) if length else 0, seconds >= 0, reader_locale())
+
+
+@_said
+def _ago(unit: _Unit, count: int, is_to_come: bool, locale: str) -> str:
+    seconds = count * _SECONDS[unit] * (1 if is_to_come else -1)
+    return format_timedelta(seconds, granularity=unit, threshold=1e9, add_direction=True, locale=locale)
 
 
 def span(delta: timedelta | int) -> str:
     """ "6 days", "90 minutes": a length in words; a number is seconds."""
-    return format_timedelta(delta, locale=_locale())
+    return format_timedelta(delta, locale=reader_locale())
 
 
 def minutes(ms: int) -> str:
@@ -144,8 +195,13 @@ def minutes(ms: int) -> str:
 
 def language_name(code: str) -> str:
     """ "French" for fr, in the reader's language."""
+    return _language_name(code, reader_locale())
+
+
+@_said
+def _language_name(code: str, locale: str) -> str:
     try:
-        return Locale.parse(code, sep="-").get_display_name(_locale()) or code
+        return Locale.parse(code, sep="-").get_display_name(locale) or code
     except (UnknownLocaleError, ValueError):
         return code
 

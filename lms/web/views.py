@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, current_app, has_request_context, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import get_locale
 from sqlalchemy import text
 
 from lms.core import clock
@@ -47,7 +46,7 @@ def shared() -> dict[str, Any]:
         actor = current_actor() if has_request_context() else ANONYMOUS  # mail is rendered outside of a request
     except Unauthenticated:
         actor = ANONYMOUS
-    here = str(get_locale() or "en")
+    here = languages.reader_locale()
     return {
         "actor": actor,
         "viewer": actor if actor.is_signed_in else None,

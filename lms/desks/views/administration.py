@@ -10,10 +10,11 @@ from lms.core import clock
 from lms.core.jobs import JobState, get_job
 from lms.core.roles import Role
 from lms.desks import queries, work
-from lms.desks.views.blueprint import bp, reader_locale
+from lms.desks.views.blueprint import bp
 from lms.reports.queries import public_headline
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
+from lms.web.locale import reader_locale
 
 
 @bp.get("/admin")

@@ -7,7 +7,6 @@ from time import monotonic
 from typing import Any
 
 from flask import Blueprint, current_app, g, has_request_context, request
-from flask_babel import get_locale
 from sqlalchemy.exc import SQLAlchemyError
 
 from lms.catalogue.queries import list_live
@@ -21,11 +20,6 @@ LIVE_SECONDS = 10
 _KEY = "lms.desks.live"
 
 Live = tuple[int, str, datetime | None]
-
-
-def reader_locale() -> str:
-    """The language of the page."""
-    return str(get_locale() or "en")
 
 
 @bp.app_context_processor

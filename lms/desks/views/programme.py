@@ -24,13 +24,14 @@ from lms.core import clock
 from lms.core.roles import Actor, Role
 from lms.desks import rules, structured
 from lms.desks.route import stops
-from lms.desks.views.blueprint import bp, reader_locale
+from lms.desks.views.blueprint import bp
 from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries import find_enrolment, place_of
 from lms.reports.queries import public_headline
 from lms.web import maps
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
+from lms.web.locale import reader_locale
 
 NEXT, CARDS = 5, 4
 

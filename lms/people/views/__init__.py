@@ -7,8 +7,9 @@ from flask import Flask, g, has_app_context
 from lms.core import clock
 from lms.people import queries
 from lms.people.views import account, admin, doors, factors
-from lms.people.views.blueprint import bp, reader_locale
+from lms.people.views.blueprint import bp
 from lms.web import identity
+from lms.web.locale import reader_locale
 
 __all__ = ["account", "admin", "bp", "doors", "factors", "init_app"]
 

@@ -13,10 +13,11 @@ from lms.core.errors import Invalid, Refused
 from lms.core.words import _
 from lms.people import actions, queries
 from lms.people.forms import ChangePasswordForm, EraseForm, NewAddressForm, ProfileForm, TokenForm
-from lms.people.views.blueprint import bp, in_demonstration, reader_locale, start_session, today
+from lms.people.views.blueprint import bp, in_demonstration, start_session, today
 from lms.people.views.doors import sign_ins
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
+from lms.web.locale import reader_locale
 from lms.web.scopes import checked_scopes
 
 

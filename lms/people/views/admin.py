@@ -14,10 +14,11 @@ from lms.core.words import _
 from lms.people import actions, queries
 from lms.people.forms import PersonForm, RoleForm, SearchForm
 from lms.people.views.account import profile_form
-from lms.people.views.blueprint import bp, reader_locale, today
+from lms.people.views.blueprint import bp, today
 from lms.web.api import integer_cursor
 from lms.web.guards import allow
 from lms.web.identity import current_actor
+from lms.web.locale import reader_locale
 
 PAGE = 50
 

@@ -6,7 +6,6 @@ from datetime import date, datetime
 
 from flask import Blueprint, current_app, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import get_locale
 from flask_login import login_user
 
 from lms.core import clock
@@ -22,11 +21,6 @@ from lms.web.views import is_local
 
 _SECOND_STEP = "second_step"
 bp = Blueprint("people", __name__, template_folder="../templates")
-
-
-def reader_locale() -> str:
-    """The language of the page."""
-    return str(get_locale() or "en")
 
 
 def today(at: datetime) -> date:

@@ -22,12 +22,12 @@ from lms.people.views.blueprint import (
     kept_next,
     landing,
     let_in,
-    reader_locale,
     second_step,
 )
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.limits import limiter
+from lms.web.locale import reader_locale
 
 sign_ins = limiter.shared_limit("30/minute", scope="sign-in", methods=["POST"])
 mails = limiter.shared_limit("20/minute", scope="mail", methods=["POST"])

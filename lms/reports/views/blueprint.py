@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request, url_for
-from flask_babel import get_locale
 from werkzeug.datastructures import MultiDict
 
 from lms.core.errors import Forbidden
@@ -16,11 +15,6 @@ from lms.reports import queries
 from lms.reports.forms import ReportForm
 
 bp = Blueprint("reports", __name__, template_folder="../templates")
-
-
-def reader_locale() -> str:
-    """The language of the page."""
-    return str(get_locale() or "en")
 
 
 def file_answer(content: Any, kind: str, name: str) -> Response:

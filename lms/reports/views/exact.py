@@ -13,9 +13,10 @@ from lms.core.roles import Actor, Role
 from lms.core.words import _
 from lms.reports import exports, queries, shapes
 from lms.reports.forms import DIMENSION_NAMES, ReportForm
-from lms.reports.views.blueprint import address, asked_form, bp, file_answer, reader_locale
+from lms.reports.views.blueprint import address, asked_form, bp, file_answer
 from lms.web.guards import allow
 from lms.web.identity import current_actor
+from lms.web.locale import reader_locale
 
 PEOPLE_A_PAGE = 50
 OPENED = {"participants", "attendances", "contact_hours"}

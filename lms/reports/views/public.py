@@ -10,9 +10,10 @@ from lms.core.errors import NotFound
 from lms.core.roles import ANONYMOUS
 from lms.reports import exports, queries, shapes
 from lms.reports.rules import DIMENSIONS, Slice
-from lms.reports.views.blueprint import bp, file_answer, reader_locale
+from lms.reports.views.blueprint import bp, file_answer
 from lms.web import maps
 from lms.web.guards import ANYONE, allow
+from lms.web.locale import reader_locale
 
 FIRST_COUNTRIES = 12
 FIRST_SERIES = 10
