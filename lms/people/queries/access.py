@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, bindparam, func, or_, select
+from sqlalchemy.orm import aliased
 
 from lms.core.audit import list_entries
 from lms.core.db import db
@@ -13,33 +14,59 @@ from lms.core.errors import NotFound
 from lms.core.roles import Actor, Role
 from lms.people.models import Account, ApiToken, Country, LinkPurpose, OneTimeLink, Person, RoleGrant, SecondFactor
 from lms.people.passwords import hash_secret
-from lms.people.queries.persons import canonical, members
+from lms.people.queries.persons import members
 from lms.people.rules import can_see_person
+
+_Known, _Holder, _KnownAccount = aliased(Person), aliased(Person), aliased(Account)
+# One question a request, so it is made once: a row for each role of each row that is this person, one at the least.
+_ACTOR = (
+    select(
+        Person.id,
+        Person.public_id,
+        Person.full_name,
+        Person.locale,
+        Person.time_zone,
+        Person.erased_at,
+        Account.disabled_at,
+        SecondFactor.confirmed_at,
+        _KnownAccount.epoch,
+        RoleGrant.role,
+        RoleGrant.country_id,
+    )
+    .select_from(_Known)
+    .join(Person, Person.id == func.coalesce(_Known.canonical_id, _Known.id))
+    .outerjoin(Account, Account.person_id == Person.id)
+    .outerjoin(SecondFactor, SecondFactor.person_id == Person.id)
+    .outerjoin(_KnownAccount, _KnownAccount.person_id == _Known.id)
+    .outerjoin(_Holder, _Holder.canonical_id == Person.id)
+    .outerjoin(
+        RoleGrant,
+        and_(
+            RoleGrant.person_id == _Holder.id,
+            RoleGrant.granted_at <= bindparam("at"),
+            or_(RoleGrant.revoked_at.is_(None), RoleGrant.revoked_at > bindparam("at")),
+        ),
+    )
+    .where(_Known.id == bindparam("person_id"))
+)
 
 
 def load_actor(person_id: int, at: datetime) -> Actor | None:
     """A person as an actor, with the roles held at that moment; None for the unknown, erased and disabled."""
-    row = db.session.execute(
-        select(Person, Account.disabled_at, SecondFactor.confirmed_at)
-        .outerjoin(Account, Account.person_id == Person.id)
-        .outerjoin(SecondFactor, SecondFactor.person_id == Person.id)
-        .where(Person.id == canonical(person_id))
-    ).first()
-    if row is None:
-        return None
-    person, disabled_at, confirmed_at = row
-    if person.erased_at is not None or disabled_at is not None:
-        return None
-    grants = db.session.execute(
-        select(RoleGrant.role, RoleGrant.country_id)
-        .join(Person, Person.id == RoleGrant.person_id)
-        .where(
-            Person.canonical_id == person.id,
-            RoleGrant.granted_at <= at,
-            or_(RoleGrant.revoked_at.is_(None), RoleGrant.revoked_at > at),
-        )
-    ).all()
-    return Actor(
+    actor, _epoch = _look_up(person_id, at)
+    return actor
+
+
+def _look_up(person_id: int, at: datetime) -> tuple[Actor | None, int | None]:
+    """The actor, and the epoch of the account of exactly this row."""
+    rows = db.session.execute(_ACTOR, {"person_id": person_id, "at": at}).all()
+    if not rows:
+        return None, None
+    person = rows[0]
+    if person.erased_at is not None or person.disabled_at is not None:
+        return None, person.epoch
+    grants = [(row.role, row.country_id) for row in rows if row.role is not None]
+    actor = Actor(
         person_id=person.id,
         public_id=person.public_id,
         full_name=person.full_name,
@@ -47,8 +74,9 @@ def load_actor(person_id: int, at: datetime) -> Actor | None:
         country_ids=frozenset(country for role, country in grants if role is Role.FOCAL_POINT and country is not None),
         locale=person.locale,
         time_zone=person.time_zone,
-        has_second_factor=confirmed_at is not None,
+        has_second_factor=person.confirmed_at is not None,
     )
+    return actor, person.epoch
 
 
 def session_key(person_id: int) -> str:
@@ -62,8 +90,8 @@ def actor_of_session(key: str, at: datetime) -> Actor | None:
     left, _dot, right = key.partition(".")
     if not (left.isdecimal() and right.isdecimal()):
         return None
-    epoch = db.session.scalar(select(Account.epoch).where(Account.person_id == int(left)))
-    return load_actor(int(left), at) if epoch == int(right) else None
+    actor, epoch = _look_up(int(left), at)
+    return actor if epoch == int(right) else None
 
 
 def actor_of_token(secret: str, at: datetime) -> Actor | None:
