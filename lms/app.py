@@ -33,6 +33,7 @@ from lms.web import (
     identity,
     limits,
     locale,
+    pictures,
     plaintext,
     problems,
     scopes,
@@ -115,6 +116,7 @@ def create_app(config: Config | None = None) -> APIFlask:
     document.init_app(app)
     headers.init_app(app)
     time.init_app(app)
+    pictures.init_app(app)
     _protect_forms(app)
     app.jinja_env.globals.update(_=_, asset=asset)
     for name in SLICES:

@@ -116,6 +116,7 @@ class World:
             "job_id": here.issue_job if endpoint == "certificates.progress" else self.jobs[kind][role],
             "secret": "no-such-secret",
             "kind": "csv",
+            "code": "KE" if place == "mine" else "PE",
             "filename": "none.css",
             "grant_id": self.grants[kind],
             "public_id": (own or here.person).public_id,

@@ -16,6 +16,8 @@ from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 from wtforms.fields.choices import SelectChoice
 
+from lms.web.pictures import ticks
+
 TEMPLATES = Path(__file__).parents[2] / "lms/web/templates"
 NOW = datetime(2026, 11, 25, 6, 12, tzinfo=UTC)
 CITIES = {"Africa/Nairobi": "Nairobi", "Asia/Shanghai": "Beijing", "America/Lima": "Lima"}
@@ -47,6 +49,7 @@ def environment(**context: Any) -> Environment:
         moment=lambda at, zone=None: at.astimezone(ZoneInfo(zone or "Africa/Nairobi")).strftime("%-d %B %Y, %H:%M"),
         zone_city=lambda zone: CITIES.get(zone, zone),
         number=lambda value: f"{value:,}",
+        ticks=ticks,
         ago=lambda at: f"in {at - NOW}" if at > NOW else f"{int((NOW - at).total_seconds() / 60)} minutes ago",
     )
     env.globals.update(
@@ -301,12 +304,26 @@ class TestPictures:
     def test_columns_mark_the_year_that_is_not_over(self) -> None:
         rows = [{"label": "2025", "value": 50}, {"label": "2026", "value": 25, "partial": True}]
         made = render('{% from "macros/pictures.html" import cols %}{{ cols(rows) }}', rows=rows)
-        assert '<rect y="0.0" width="10" height="100.0" />' in made
-        assert '<rect class="part-year" y="50.0" width="10" height="50.0" />' in made
+        assert '<rect x="1.5" y="0.0" width="7" height="100.0" />' in made
+        assert '<rect class="part-year" x="11.5" y="50.0" width="7" height="50.0" />' in made
+        assert re.findall(r"<li>(\d+)</li>", made) == ["50", "40", "30", "20", "10", "0"]
+        assert "<li><b>25</b> 2026</li>" in made
+
+    def test_a_curve_has_a_value_axis_that_holds_its_highest(self) -> None:
+        made = render('{% from "macros/pictures.html" import curve %}{{ curve([0, 388, 97], ["09:00", "10:30"]) }}')
+        assert re.findall(r"<li>(\d+)</li>", made) == ["400", "300", "200", "100", "0"]
+        assert '<polyline class="lin" points="0.0,100.0 50.0,3.0 100.0,75.75" />' in made
+        assert made.count('class="line"') == 4
+
+    def test_a_funnel_narrows_towards_its_middle(self) -> None:
+        steps = [{"label": "Registered", "value": 200}, {"label": "Attended", "value": 50, "note": "25 %"}]
+        made = render('{% from "macros/pictures.html" import funnel %}{{ funnel(steps) }}', steps=steps)
+        assert re.findall(r'<rect x="([\d.]+)" width="([\d.]+)"', made) == [("0.0", "100.0"), ("37.5", "25.0")]
+        assert "<b>50 <small>25 %</small></b>" in made
 
     def test_pictures_of_nothing_are_empty(self) -> None:
         assert render('{% from "macros/pictures.html" import bars, cols %}{{ bars([]) }}{{ cols([]) }}') == (
-            '<ol class="bars"></ol><ol class="cols"></ol>'
+            '<ol class="bars"></ol>'
         )
 
     def test_map_names_each_country(self) -> None:

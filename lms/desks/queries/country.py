@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import exists, func, or_, select
-from sqlalchemy.orm import aliased
 
 from lms.catalogue.models import Lecture, LectureState, Series, SeriesCountry, Visibility
 from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import Actor
-from lms.enrolment.models import Enrolment, EnrolmentStatus
-from lms.enrolment.queries import CountryPerson, CountryTotals, country_totals, list_country_people
-from lms.enrolment.queries.rows import country_on, day_of, speaking
-from lms.people.models import Country, Person, PersonCountry
+from lms.enrolment.models import EnrolmentStatus
+from lms.enrolment.queries import (
+    CountryPerson,
+    CountryTotals,
+    country_totals,
+    list_country_people,
+    places_by_series,
+)
+from lms.people.models import Country
 
 PAGE = 25
 
@@ -78,28 +82,12 @@ def list_open_series(country: Country, *, by: Actor, at: datetime) -> list[OpenS
         .order_by(coming.c.first.is_(None), coming.c.first, Series.id)
     )
     found = list(db.session.scalars(query))
-    counted = _count([one.id for one in found], country, at)
+    places = places_by_series(country.id, by=by, at=at)
     return [
         OpenSeries(
             one,
-            counted.get((one.id, EnrolmentStatus.ENROLLED), 0),
-            counted.get((one.id, EnrolmentStatus.WAITLISTED), 0),
+            places.get(one.id, {}).get(EnrolmentStatus.ENROLLED, 0),
+            places.get(one.id, {}).get(EnrolmentStatus.WAITLISTED, 0),
         )
         for one in found
     ]
-
-
-def _count(series_ids: list[int], country: Country, at: datetime) -> dict[tuple[int, EnrolmentStatus], int]:
-    """How many of the country's people of today stand in each of these series, by state."""
-    member = aliased(Person)
-    ever = (
-        select(member.canonical_id)
-        .join(PersonCountry, PersonCountry.person_id == member.id)
-        .where(PersonCountry.country_id == country.id)
-    )
-    query = (
-        speaking(Enrolment.series_id, Enrolment.status, func.count())
-        .where(Enrolment.series_id.in_(series_ids), Person.id.in_(ever), country_on(day_of(at)) == country.id)
-        .group_by(Enrolment.series_id, Enrolment.status)
-    )
-    return {(series, status): count for series, status, count in db.session.execute(query)}

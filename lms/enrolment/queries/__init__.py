@@ -8,6 +8,7 @@ from lms.enrolment.queries.people import (
     export_of_person,
     list_country_people,
     list_of_person,
+    places_by_series,
 )
 from lms.enrolment.queries.preview import Preview, preview_enrolments
 from lms.enrolment.queries.rosters import enrolled_at_end, enrolled_ids, expected_at, was_postponed
@@ -45,6 +46,7 @@ __all__ = [
     "list_enrolments",
     "list_of_person",
     "place_of",
+    "places_by_series",
     "position_of",
     "preview_enrolments",
     "standing_of",

@@ -140,6 +140,28 @@ def country_totals(country_ids: Collection[int], *, by: Actor, at: datetime | No
     )
 
 
+def places_by_series(
+    country_id: int, *, by: Actor, at: datetime | None = None
+) -> dict[int, dict[EnrolmentStatus, int]]:
+    """How many of a country's people of now stand in each series, by state; series without any have no entry."""
+    _check_countries([country_id], by)
+    member = aliased(Person)
+    ever = (
+        select(member.canonical_id)
+        .join(PersonCountry, PersonCountry.person_id == member.id)
+        .where(PersonCountry.country_id == country_id)
+    )
+    query = (
+        speaking(Enrolment.series_id, Enrolment.status, func.count())
+        .where(Person.id.in_(ever), country_on(day_of(at)) == country_id)
+        .group_by(Enrolment.series_id, Enrolment.status)
+    )
+    found: dict[int, dict[EnrolmentStatus, int]] = {}
+    for series_id, status, count in db.session.execute(query):
+        found.setdefault(series_id, {})[status] = count
+    return found
+
+
 def _people_of(country_ids: Collection[int], day: date, *columns: Any) -> Select[Any]:
     member = aliased(Person)
     ever = (

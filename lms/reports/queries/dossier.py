@@ -1,0 +1,188 @@
+"""All that is said of one country on one page, for a meeting: what it did, who they are, what comes, and its region."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime
+from unicodedata import normalize
+
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from lms.catalogue.models import Lecture, LectureState, Series, Visibility
+from lms.core import clock
+from lms.core.bulk import among
+from lms.core.db import db
+from lms.core.errors import Forbidden, NotFound
+from lms.core.roles import Actor
+from lms.enrolment.models import EnrolmentStatus
+from lms.enrolment.queries import CountryTotals, country_totals, places_by_series
+from lms.people.models import Country, Person
+from lms.people.queries import country_by_code, country_names, partner_ids, partnerships
+from lms.reports.queries import Report, count, count_several, rows
+from lms.reports.queries.labels import region_names
+from lms.reports.queries.scope import resolve
+from lms.reports.rules import Figures, Slice
+
+COMING = (LectureState.LIVE, LectureState.SCHEDULED, LectureState.POSTPONED)
+
+
+@dataclass(frozen=True)
+class Institution:
+    """What people of a country name as their organisation today, and how many participants do; null: nothing."""
+
+    name: str | None
+    participants: int
+
+
+@dataclass(frozen=True)
+class Upcoming:
+    """A lecture to come, with so many of the country's people enrolled in its series, waiting and applied."""
+
+    lecture: Lecture
+    enrolled: int
+    waiting: int
+    applied: int
+
+
+@dataclass(frozen=True)
+class Peer:
+    """What a country is compared with: the region it lies in, or the whole programme. `exact` as in a report."""
+
+    name: str | None
+    figures: Figures
+    as_at: datetime
+    exact: bool
+
+
+@dataclass(frozen=True)
+class Dossier:
+    """One country. `by` holds the country's figures by year, sector, gender, source and series."""
+
+    code: str
+    name: str
+    region: str | None
+    partner_since: date | None
+    partner_until: date | None
+    totals: Report
+    by: dict[str, Report]
+    people: CountryTotals
+    institutions: list[Institution]
+    upcoming: list[Upcoming]
+    peers: list[Peer]
+
+
+DIMENSIONS = ("year", "sector", "gender", "source", "series")
+
+
+def get_dossier(code: str, *, by: Actor, at: datetime, locale: str = "en") -> Dossier:
+    """The dossier of a country, exact at this moment: for reporters, and for the country's own focal point.
+
+    NotFound for a country that is not on the list and, to a focal point, for another than the own.
+    """
+    country = get_reported_country(code, by=by)
+    asked = Slice(country=country.code)
+    reports = count_several(asked, [(), *((name,) for name in DIMENSIONS)], by=by, at=at, locale=locale)
+    since, until = _partner_span(country, clock.day_of(at, clock.reporting_zone()))
+    return Dossier(
+        code=country.code,
+        name=country_names(locale)[country.code],
+        region=region_names(locale).get(country.region_code or ""),
+        partner_since=since,
+        partner_until=until,
+        totals=reports[0],
+        by=dict(zip(DIMENSIONS, reports[1:], strict=True)),
+        people=country_totals([country.id], by=by, at=at),
+        institutions=_institutions(asked, by=by),
+        upcoming=_upcoming(country, by=by, at=at),
+        peers=_peers(country, by=by, at=at, locale=locale),
+    )
+
+
+def get_reported_country(code: str, *, by: Actor) -> Country:
+    """A country, for those who may read its report; NotFound for everybody else, as for an unknown code."""
+    if not (by.is_reporter or by.is_focal_point):
+        raise Forbidden
+    country = country_by_code(code)
+    if country is None or not (by.is_reporter or country.id in by.country_ids):
+        raise NotFound
+    return country
+
+
+def list_reported_countries(*, by: Actor, at: datetime, locale: str) -> tuple[Report, frozenset[str]]:
+    """The figures by country, for those who may count them all, and the codes of the partners of today."""
+    if not by.is_reporter:
+        raise Forbidden
+    report = count(Slice(), ("country",), by=by, at=at, locale=locale)
+    partners = partner_ids(clock.day_of(at, clock.reporting_zone()))
+    codes = db.session.scalars(select(Country.code).where(among(Country.id, partners)))
+    return report, frozenset(codes)
+
+
+def _partner_span(country: Country, day: date) -> tuple[date | None, date | None]:
+    """The partnership that lasts, else the last one that was: its first day, and the last one where it has ended."""
+    begun = [span for span in partnerships(country.id) if span.since <= day]
+    if not begun:
+        return None, None
+    last = begun[-1]
+    return last.since, last.until if last.until is not None and last.until < day else None
+
+
+def _institutions(asked: Slice, *, by: Actor) -> list[Institution]:
+    """Participants by what they name as their organisation today, however it is spaced and in any case of letters.
+
+    Each participant names one or none, so that these add up to the participants.
+    """
+    scope = resolve(asked, by=by)
+    counted: Counter[str] = Counter()
+    spelled: dict[str, Counter[str]] = {}
+    with db.engine.connect() as connection:
+        held = rows.held_lectures(scope, connection)
+        for _seen, attendances in rows.stream(scope, held, connection):
+            people = {one.person for one in attendances}
+            query = select(Person.organisation).where(among(Person.id, people))
+            for (organisation,) in connection.execute(query):
+                name = " ".join(normalize("NFC", organisation or "").split())
+                counted[name.casefold()] += 1
+                spelled.setdefault(name.casefold(), Counter())[name] += 1
+    order = sorted(counted, key=lambda key: (key == "", -counted[key], key))
+    return [Institution(spelled[key].most_common(1)[0][0] or None, counted[key]) for key in order]
+
+
+def _upcoming(country: Country, *, by: Actor, at: datetime) -> list[Upcoming]:
+    """Lectures to come of the series in which people of the country stand, the next one first, undated ones last."""
+    places = places_by_series(country.id, by=by, at=at)
+    query = (
+        select(Lecture)
+        .join(Series, Series.id == Lecture.series_id)
+        .where(Lecture.state.in_(COMING), among(Lecture.series_id, places))
+        .options(joinedload(Lecture.series))
+        .order_by(Lecture.starts_at.is_(None), Lecture.starts_at, Lecture.id)
+    )
+    if not by.is_reporter:
+        query = query.where(Series.visibility == Visibility.PUBLIC)
+    found = []
+    for lecture in db.session.scalars(query):
+        state = places[lecture.series_id]
+        numbers = [
+            state.get(one, 0) for one in (EnrolmentStatus.ENROLLED, EnrolmentStatus.WAITLISTED, EnrolmentStatus.APPLIED)
+        ]
+        if any(numbers):
+            found.append(Upcoming(lecture, *numbers))
+    return found
+
+
+def _peers(country: Country, *, by: Actor, at: datetime, locale: str) -> list[Peer]:
+    """The region and the programme: exact for reporters; for a focal point as published, where they are published."""
+    asked: list[tuple[str | None, Slice]] = [(None, Slice())]
+    if country.region_code:
+        asked.insert(0, (region_names(locale).get(country.region_code), Slice(region=country.region_code)))
+    found = []
+    for name, wider in asked:
+        try:
+            report = count(wider, by=by, at=at, locale=locale)
+        except Forbidden:  # too few people for the public
+            continue
+        found.append(Peer(name, report.totals, report.as_at, report.exact))
+    return found

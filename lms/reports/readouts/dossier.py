@@ -1,0 +1,263 @@
+"""A country's dossier as a read-out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from lms.core import clock
+from lms.core.words import _, _n
+from lms.reports.queries.dossier import Dossier, Peer, Upcoming
+from lms.reports.readouts.model import Column, Figure, Mark, Picture, ReadOut, Section, Table, Value
+from lms.reports.readouts.wording import each, figure_column, group_table, marks, overlap_note, share
+from lms.reports.rules import Figures
+from lms.web.time import number, short_day
+
+MOST_INSTITUTIONS = 8
+MOST_SERIES = 10
+MOST_UPCOMING = 6
+PEOPLE = ("participants", "attendances", "contact_hours")
+
+
+def read_out(
+    dossier: Dossier,
+    *,
+    at: datetime,
+    series_url: Callable[[str], str],
+    lecture_url: Callable[[int], str],
+    opened: Callable[[str], str],
+) -> ReadOut:
+    """The dossier in parts; the functions say where a series, a lecture and the rows of a figure stand."""
+    sections = (
+        _years(dossier, at),
+        _sectors(dossier),
+        _genders(dossier),
+        _institutions(dossier),
+        _series(dossier, series_url),
+        _upcoming(dossier, lecture_url),
+        _peers(dossier),
+    )
+    return ReadOut(
+        name=f"dossier-{dossier.code}",
+        over=_("Country dossier"),
+        title=dossier.name,
+        lede=_lede(dossier),
+        as_at=dossier.totals.as_at,
+        figures=_figures(dossier, opened),
+        sections=tuple(one for one in sections if one is not None),
+        asked=((_("Country"), f"{dossier.name} ({dossier.code})"), (_("Period"), _("since the beginning"))),
+        footnotes=(_("The country of each person is that of the day of the lecture, registration or certificate."),),
+    )
+
+
+def _lede(dossier: Dossier) -> str:
+    if dossier.partner_since is None:
+        partner = _("Not a partner country.")
+    elif dossier.partner_until is None:
+        partner = _("Partner since %(day)s.", day=short_day(dossier.partner_since))
+    else:
+        partner = _(
+            "Partner from %(first)s to %(last)s.",
+            first=short_day(dossier.partner_since),
+            last=short_day(dossier.partner_until),
+        )
+    now = _n(
+        "%(n)s person of the country is known today;",
+        "%(n)s people of the country are known today;",
+        dossier.people.people,
+        n=number(dossier.people.people),
+    )
+    enrolled = _n("%(n)s is enrolled", "%(n)s are enrolled", dossier.people.people_enrolled,
+                  n=number(dossier.people.people_enrolled))  # fmt: skip
+    waiting = dossier.people.waiting + dossier.people.applied
+    waits = _n("%(n)s place is waited for", "%(n)s places are waited for", waiting, n=number(waiting))
+    region = [f"{dossier.region}."] if dossier.region else []
+    return " ".join([partner, *region, now, _("%(enrolled)s, %(waits)s.", enrolled=enrolled, waits=waits)])
+
+
+def _figures(dossier: Dossier, opened: Callable[[str], str]) -> tuple[Figure, ...]:
+    totals = dossier.totals.totals
+    programme = next((peer for peer in dossier.peers if peer.name is None), None)
+    grouped = next((one.figures.attendances for one in dossier.by["source"].groups if one.keys == ("group",)), 0)
+    part = share(totals.participants, programme.figures.participants) if programme else None
+    notes = {
+        "participants": _("%(share)s %% of the programme", share=number(part)) if part is not None else None,
+        "attendances": _("of them %(n)s in groups", n=number(grouped)) if grouped else None,
+        "sessions": _("with somebody of %(country)s", country=dossier.name),
+        "certificates": _rate(totals.certificates, totals.participants),
+    }
+    return tuple(
+        Figure(
+            name=name,
+            label=figure_column(name).name.lower(),
+            value=getattr(totals, name),
+            note=notes.get(name),
+            url=opened(name) if getattr(totals, name) else None,
+            definition=name,
+        )
+        for name in ("participants", "attendances", "contact_hours", "certificates", "registrations", "sessions")
+    )
+
+
+def _rate(certificates: int, participants: int) -> str | None:
+    if not participants:
+        return None
+    return _("%(n)s for 100 participants", n=number(round(100 * certificates / participants)))
+
+
+def _years(dossier: Dossier, at: datetime) -> Section:
+    report = dossier.by["year"]
+    this_year = str(clock.day_of(at, clock.reporting_zone()).year)
+    is_partial = any(group.keys == (this_year,) for group in report.groups)
+    return Section(
+        anchor="years",
+        title=_("By year"),
+        text=_("Participants of each year"),
+        picture=Picture("columns", marks(report, partial=this_year), _("Participants by year, as in the table.")),
+        table=group_table(_("Year"), report, ("sessions", *PEOPLE, "registrations", "certificates")),
+        note=_joined(
+            overlap_note(report, _("Whoever came in several years stands in each of them.")),
+            _("%(year)s is not over.", year=this_year) if is_partial else None,
+        ),
+        empty=_("Nobody of this country has attended a lecture yet."),
+    )
+
+
+def _joined(*sentences: str | None) -> str | None:
+    return " ".join(one for one in sentences if one) or None
+
+
+def _sectors(dossier: Dossier) -> Section | None:
+    report = dossier.by["sector"]
+    if not report.totals.participants:
+        return None
+    return Section(
+        anchor="sectors",
+        title=_("Who they are"),
+        text=_("Participants by sector"),
+        picture=Picture("bars", marks(report), _("Participants by sector, as in the table.")),
+        table=group_table(_("Sector"), report, (*PEOPLE, "certificates")),
+        note=overlap_note(report, _("They add up to more than the total: some changed sector between lectures.")),
+    )
+
+
+def _genders(dossier: Dossier) -> Section | None:
+    report = dossier.by["gender"]
+    if not report.totals.participants:
+        return None
+    return Section(
+        anchor="gender",
+        title=_("Women and men"),
+        text=_("Participants by gender, as they state it"),
+        picture=Picture("bars", marks(report), _("Participants by gender, as in the table.")),
+        table=group_table(_("Gender"), report, (*PEOPLE, "certificates")),
+        note=overlap_note(report, _("They add up to more than the total: some changed what they state.")),
+    )
+
+
+def _institutions(dossier: Dossier) -> Section | None:
+    named = [one for one in dossier.institutions if one.name is not None]
+    if not named:
+        return None
+    shown, rest = named[:MOST_INSTITUTIONS], named[MOST_INSTITUTIONS:]
+    rows: list[tuple[Value, ...]] = [(one.name, one.participants) for one in shown]
+    if rest:
+        others = _n("%(num)s other institution", "%(num)s other institutions", len(rest))
+        rows.append((others, sum(one.participants for one in rest)))
+    unnamed = sum(one.participants for one in dossier.institutions if one.name is None)
+    if unnamed:
+        rows.append((_("Not stated"), unnamed))
+    return Section(
+        anchor="institutions",
+        title=_("Institutions"),
+        text=_("Participants by the organisation they name today"),
+        picture=Picture(
+            "bars",
+            tuple(Mark(str(one.name), one.participants) for one in shown),
+            _("The institutions with most participants, as in the table."),
+        ),
+        table=Table(
+            (Column(_("Institution"), "text"), figure_column("participants")),
+            tuple(rows),
+            foot=(_("All"), dossier.totals.totals.participants),
+        ),
+    )
+
+
+def _series(dossier: Dossier, series_url: Callable[[str], str]) -> Section:
+    report = dossier.by["series"]
+    attended = [group for group in report.groups if group.figures.attendances]
+    shown = attended[:MOST_SERIES]
+    urls = {index: series_url(str(group.keys[0])) for index, group in enumerate(shown)}
+    names = ("sessions", "participants", "attendances", "certificates")
+    columns = (Column(_("Series"), "text"), *(figure_column(name) for name in names))
+    rows = tuple((group.labels[0], *(getattr(group.figures, name) for name in names)) for group in shown)
+    return Section(
+        anchor="series",
+        title=_("Series attended"),
+        text=_n("%(num)s series", "%(num)s series", len(attended)),
+        table=Table(columns, rows, urls=urls) if rows else None,
+        note=_("The %(n)s with most participants.", n=len(shown)) if len(attended) > len(shown) else None,
+        empty=_("None yet."),
+    )
+
+
+def _upcoming(dossier: Dossier, lecture_url: Callable[[int], str]) -> Section:
+    shown = dossier.upcoming[:MOST_UPCOMING]
+    more = len(dossier.upcoming) - len(shown)
+    urls = {index: lecture_url(one.lecture.id) for index, one in enumerate(shown)}
+    columns = (
+        Column(_("Lecture"), "text"),
+        Column(_("When"), "moment"),
+        Column(_("Series"), "text"),
+        Column(_("Enrolled")),
+        Column(_("Waiting")),
+    )
+    return Section(
+        anchor="upcoming",
+        title=_("What is coming"),
+        text=_("Lectures of series in which people of %(country)s stand", country=dossier.name),
+        table=Table(columns, tuple(map(_upcoming_row, shown)), urls=urls) if shown else None,
+        note=_n("One more lecture later.", "%(num)s more lectures later.", more) if more else None,
+        empty=_("Nobody of this country stands in a series with lectures to come."),
+    )
+
+
+def _upcoming_row(one: Upcoming) -> tuple[Value, ...]:
+    lecture = one.lecture
+    return lecture.title, lecture.starts_at, lecture.series.title, one.enrolled, one.waiting + one.applied
+
+
+def _peers(dossier: Dossier) -> Section | None:
+    if not dossier.peers or not dossier.totals.totals.participants:
+        return None
+    own = dossier.totals.totals
+    measures: tuple[tuple[str, Callable[[Figures], float | None]], ...] = (
+        (_("Participants"), lambda one: one.participants),
+        (_("Attendances for each participant"), lambda one: each(one.attendances, one.participants)),
+        (_("Contact hours for each participant"), lambda one: each(one.contact_hours, one.participants)),
+        (_("Certificates for 100 participants"), lambda one: share(one.certificates, one.participants)),
+    )
+    compared = [own, *(peer.figures for peer in dossier.peers)]
+    return Section(
+        anchor="peers",
+        title=_("Compared"),
+        text=_("With its region and the whole programme"),
+        table=Table(
+            (Column(_("Measure"), "text"), *(Column(name, "decimal") for name in _peer_names(dossier))),
+            tuple((name, *(measure(one) for one in compared)) for name, measure in measures),
+        ),
+        note=_published(dossier.peers),
+    )
+
+
+def _peer_names(dossier: Dossier) -> list[str]:
+    return [dossier.name, *(peer.name or _("Whole programme") for peer in dossier.peers)]
+
+
+def _published(peers: list[Peer]) -> str | None:
+    published = [peer for peer in peers if not peer.exact]
+    if not published:
+        return None
+    zone = clock.reporting_zone()
+    return _("Region and programme as published on %(day)s.", day=short_day(clock.day_of(published[0].as_at, zone)))

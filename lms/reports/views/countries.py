@@ -1,0 +1,77 @@
+"""A country's dossier: as a page, on paper, as a workbook."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from flask import render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.core import clock
+from lms.core.roles import Role
+from lms.core.words import _
+from lms.reports.queries import dossier as dossiers
+from lms.reports.readouts import dossier as reading
+from lms.reports.readouts.files import file_of
+from lms.reports.readouts.model import Column, ReadOut, Table
+from lms.reports.readouts.wording import figure_column
+from lms.reports.readouts.writing import written
+from lms.reports.views.blueprint import bp, file_answer, reader_locale
+from lms.web.guards import allow
+from lms.web.identity import current_actor
+
+FILES = (("pdf", "PDF"), ("xlsx", "XLSX"), ("csv", "CSV"), ("json", "JSON"))
+
+
+@bp.get("/countries")
+@allow(Role.ADMINISTRATOR, Role.REPORTER)
+def countries() -> ResponseReturnValue:
+    """Every country with figures, and the way to its dossier."""
+    by, at = current_actor(), clock.now()
+    report, partners = dossiers.list_reported_countries(by=by, at=at, locale=reader_locale())
+    names = ("participants", "attendances", "certificates")
+    shown = [group for group in report.groups if group.keys[0] is not None]
+    table = Table(
+        columns=(
+            Column(_("Country"), "text"),
+            Column(_("Partner"), "text"),
+            *(figure_column(name) for name in names),
+        ),
+        rows=tuple(
+            (
+                group.labels[0],
+                _("partner") if group.keys[0] in partners else None,
+                *(getattr(group.figures, name) for name in names),
+            )
+            for group in shown
+        ),
+        urls={index: url_for("reports.dossier", code=group.keys[0]) for index, group in enumerate(shown)},
+    )
+    return render_template("reports/countries.html", countries=table, as_at=report.as_at, written=written)
+
+
+@bp.get("/countries/<code>")
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
+def dossier(code: str) -> ResponseReturnValue:
+    """All that is said of one country, for a meeting: to its focal point of the own country only."""
+    out = _read_out(code, clock.now())
+    return render_template("reports/dossier.html", out=out, code=code.upper(), written=written, downloads=FILES)
+
+
+@bp.get("/countries/<code>.<kind>")
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
+def dossier_file(code: str, kind: str) -> ResponseReturnValue:
+    """The dossier as a file."""
+    out = _read_out(code, clock.now())
+    return file_answer(*file_of(out, kind))
+
+
+def _read_out(code: str, at: datetime) -> ReadOut:
+    found = dossiers.get_dossier(code, by=current_actor(), at=at, locale=reader_locale())
+    return reading.read_out(
+        found,
+        at=at,
+        series_url=lambda slug: url_for("desks.series", slug=slug),
+        lecture_url=lambda lecture_id: url_for("desks.lecture", lecture_id=lecture_id),
+        opened=lambda figure: url_for("reports.totals", figure=figure, country=found.code),
+    )

@@ -1,0 +1,205 @@
+"""A country's dossier: what it says, to whom, and its files."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+import zlib
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+from python_calamine import CalamineWorkbook
+from sqlalchemy import update
+
+from lms.attendance.models import Source
+from lms.catalogue.models import LectureState
+from lms.core.errors import Forbidden, NotFound
+from lms.core.roles import ANONYMOUS, SYSTEM, Role
+from lms.people.models import Person, Sector
+from lms.reports.actions import refresh_public_figures
+from lms.reports.queries.dossier import get_dossier
+from tests.factories import Make
+from tests.reports.world import World
+
+NOON = datetime(2024, 5, 6, 4, 0, tzinfo=UTC)
+AT = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def country(app: APIFlask, world: World) -> list[int]:
+    """Three of KE who attended (one in two years), one of KE who moved before attending, five of UG; two to come."""
+    world.partner("KE", since=date(2024, 5, 14))
+    series = world.series("=1+1")
+    first, second = world.lecture(series, NOON), world.lecture(series, NOON + timedelta(days=400))
+    people = [world.person("KE") for _n in range(3)]
+    moved = world.person("KE", moved={date(2024, 1, 1): "UG"})
+    for person, name in zip(people, ["Bureau of Standards", "bureau  of standards", None], strict=True):
+        world.execute(update(Person).where(Person.id == person).values(organisation=name))
+    world.attend(first, *people, moved, *(world.person("UG") for _n in range(5)), sector=Sector.BUSINESS)
+    world.attend(second, people[0], source=Source.GROUP, sector=Sector.GOVERNMENT, minutes=45)
+    world.enrol(series, *people, at=NOON)
+    world.award(series, people[1], NOON)
+    coming = world.series("coming")
+    world.lecture(coming, AT + timedelta(days=7), state=LectureState.SCHEDULED)
+    world.enrol(coming, *people[:2], at=NOON)
+    with app.app_context():
+        refresh_public_figures(by=SYSTEM, at=AT)
+    return people
+
+
+def test_it_says_what_was_counted(app: APIFlask, country: list[int]) -> None:
+    with app.app_context():
+        found = get_dossier("ke", by=SYSTEM, at=AT)
+        assert (found.code, found.name, found.region) == ("KE", "Kenya", "Sub-Saharan Africa")
+        assert (found.partner_since, found.partner_until) == (date(2024, 5, 14), None)
+        totals = found.totals.totals
+        assert (totals.participants, totals.attendances, totals.certificates) == (3, 4, 1)
+        assert totals.contact_hours == 3.8
+        by = {name: {group.keys[0]: group.figures.participants for group in report.groups} for name, report in
+              found.by.items()}  # fmt: skip
+        assert by["year"] == {"2024": 3, "2025": 1}
+        assert by["sector"] == {"business": 3, "government": 1, None: 0}
+        assert [(one.name, one.participants) for one in found.institutions] == [("Bureau of Standards", 2), (None, 1)]
+        assert sum(one.participants for one in found.institutions) == totals.participants
+        assert [(one.lecture.series.slug, one.enrolled, one.waiting) for one in found.upcoming] == [("coming", 2, 0)]
+        assert [(peer.name, peer.figures.participants, peer.exact) for peer in found.peers] == [
+            ("Sub-Saharan Africa", 9, True),
+            (None, 9, True),
+        ]
+
+
+def test_a_partnership_that_ended_is_said_so(app: APIFlask, world: World) -> None:
+    world.partner("UG", since=date(2020, 1, 1), until=date(2023, 6, 30))
+    with app.app_context():
+        found = get_dossier("UG", by=SYSTEM, at=AT)
+    assert (found.partner_since, found.partner_until) == (date(2020, 1, 1), date(2023, 6, 30))
+
+
+def test_a_focal_point_sees_the_own_country_and_of_others_what_is_published(
+    app: APIFlask, make: Make, country: list[int]
+) -> None:
+    focal = make.actor(roles=[(Role.FOCAL_POINT, "KE")], country=None)
+    with app.app_context():
+        found = get_dossier("KE", by=focal, at=AT + timedelta(hours=1))
+        assert found.totals.exact
+        assert [(peer.name, peer.figures.participants, peer.exact, peer.as_at) for peer in found.peers] == [
+            ("Sub-Saharan Africa", 9, False, AT),
+            (None, 9, False, AT),
+        ]
+        for code in ("UG", "XX", "nowhere"):
+            with pytest.raises(NotFound):
+                get_dossier(code, by=focal, at=AT)
+        for stranger in (ANONYMOUS, make.actor(), make.actor(roles=[Role.INSTRUCTOR])):
+            with pytest.raises(Forbidden):
+                get_dossier("KE", by=stranger, at=AT)
+
+
+def test_a_country_without_anybody_has_a_page(client: FlaskClient, make: Make, world: World) -> None:
+    make.sign_in(client, make.person(roles=[Role.REPORTER], country=None))
+    page = client.get("/countries/NR")
+    assert page.status_code == 200
+    assert "Nobody of this country has attended a lecture yet." in page.text
+    assert client.get("/countries/NR.pdf").data.startswith(b"%PDF")
+
+
+def test_the_page_shows_pictures_with_their_tables(client: FlaskClient, make: Make, country: list[int]) -> None:
+    make.sign_in(client, make.person(roles=[(Role.FOCAL_POINT, "KE")], country=None))
+    text = " ".join(client.get("/countries/KE").text.split())
+    shown = dict(re.findall(r'data-testid="figure-([a-z_]+)" data-value="([\d.]+)"', text))
+    assert shown == {"participants": "3", "attendances": "4", "contact_hours": "3.8", "certificates": "1",
+                     "registrations": "5", "sessions": "2"}  # fmt: skip
+    assert "Partner since 14 May 2024." in text
+    assert "<b>3</b> 2024" in text
+    for heading in ("By year", "Who they are", "Institutions"):
+        part = text[text.index(f"<h2>{heading}</h2>") :]
+        assert part.index("<svg") < part.index("<table") < part.index("</section>"), heading
+    assert "As at" in text
+    assert "Region and programme as published on 25 November 2026." in text
+    assert "style=" not in text
+
+
+def inside(pdf: bytes) -> bytes:
+    opened = [pdf]
+    for stream in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL):
+        try:
+            opened.append(zlib.decompress(stream))
+        except zlib.error:
+            continue
+    return b"\n".join(opened)
+
+
+def test_on_paper_it_is_tagged_for_archives_and_readers(client: FlaskClient, make: Make, country: list[int]) -> None:
+    make.sign_in(client, make.person(roles=[Role.REPORTER], country=None))
+    answer = client.get("/countries/KE.pdf")
+    assert answer.content_type == "application/pdf"
+    assert re.fullmatch(r'attachment; filename="dossier-KE-[\d-]{10}\.pdf"', answer.headers["Content-Disposition"])
+    assert answer.headers["Cache-Control"] == "no-store"
+    text = inside(answer.data)
+    for declared in (b"<pdfaid:part>2</pdfaid:part>", b"<pdfaid:conformance>A</pdfaid:conformance>",
+                     b"<pdfuaid:part>1</pdfuaid:part>", b"/S/Table", b"/S/Figure"):  # fmt: skip
+        assert declared in text.replace(b"/S /", b"/S/"), declared
+    assert len(re.findall(rb"/Type\s*/Page\b", text)) == 2
+    assert client.get("/countries/KE.pdf?lang=ar").data.startswith(b"%PDF")
+
+
+def test_a_sign_without_a_font_does_not_stop_a_dossier(
+    app: APIFlask, client: FlaskClient, make: Make, world: World, country: list[int]
+) -> None:
+    world.execute(update(Person).where(Person.id == country[0]).values(organisation="Bureau \U00013000"))
+    make.sign_in(client, make.person(roles=[Role.REPORTER], country=None))
+    assert client.get("/countries/KE.pdf").data.startswith(b"%PDF")
+    assert "Bureau \U00013000" in client.get("/countries/KE").text
+
+
+def test_as_a_workbook_cells_have_types_and_headings_stay(client: FlaskClient, make: Make, country: list[int]) -> None:
+    make.sign_in(client, make.person(roles=[Role.REPORTER], country=None))
+    content = client.get("/countries/KE.xlsx").data
+    book = CalamineWorkbook.from_filelike(io.BytesIO(content))
+    assert book.sheet_names == ["Totals", "By year", "Who they are", "Women and men", "Institutions",
+                                "Series attended", "What is coming", "Compared", "Definitions and filters"]  # fmt: skip
+    years = book.get_sheet_by_name("By year").to_python()
+    assert years[0] == [
+        "Year",
+        "Sessions",
+        "Participants",
+        "Attendances",
+        "Contact hours",
+        "Registrations",
+        "Certificates",
+    ]
+    assert years[1] == ["2024", 1.0, 3.0, 3.0, 3.0, 5.0, 1.0]
+    assert book.get_sheet_by_name("Series attended").to_python()[1][0] == "Series =1+1"
+    coming = book.get_sheet_by_name("What is coming").to_python()[1]
+    assert coming[1] == datetime(2026, 12, 2, 6, 0)  # noqa: DTZ001 - as a cell has it: of Beijing
+    about = dict(row[:2] for row in book.get_sheet_by_name("Definitions and filters").to_python())
+    assert about["Country"] == "Kenya (KE)"
+    assert about["Time zone"] == "Beijing (Asia/Shanghai)"
+    assert about["As at"].endswith("in Beijing")
+    assert about["participants"].startswith("Different people")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        sheets = [name for name in archive.namelist() if name.startswith("xl/worksheets/sheet")]
+        assert all(b'state="frozen"' in archive.read(name) for name in sheets)
+
+
+def test_as_lines_and_as_an_object(client: FlaskClient, make: Make, country: list[int]) -> None:
+    make.sign_in(client, make.person(roles=[Role.REPORTER], country=None))
+    lines = client.get("/countries/KE.csv").get_data().decode("utf-8-sig").splitlines()
+    assert lines[0] == "section,row,figure,value"
+    assert lines[1] == "totals,,participants,3"
+    assert "years,2024,participants,3" in lines
+    found = json.loads(client.get("/countries/KE.json").text)
+    assert found["totals"]["attendances"] == 4
+    assert found["sections"]["years"]["columns"][2] == "participants"
+    assert found["sections"]["years"]["rows"][0][2] == 3
+    assert client.get("/countries/KE.exe").status_code == 404
+
+
+def test_reporters_find_every_dossier(client: FlaskClient, make: Make, country: list[int]) -> None:
+    make.sign_in(client, make.person(roles=[Role.REPORTER], country=None))
+    text = client.get("/countries").text
+    assert re.findall(r'href="/countries/([A-Z]+)"', text) == ["UG", "KE"]
+    assert "partner" in text
