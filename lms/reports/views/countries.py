@@ -16,9 +16,10 @@ from lms.reports.readouts.files import file_of
 from lms.reports.readouts.model import Column, ReadOut, Table
 from lms.reports.readouts.wording import figure_column
 from lms.reports.readouts.writing import written
-from lms.reports.views.blueprint import bp, file_answer, reader_locale
+from lms.reports.views.blueprint import bp, file_answer
 from lms.web.guards import allow
 from lms.web.identity import current_actor
+from lms.web.locale import reader_locale
 
 FILES = (("pdf", "PDF"), ("xlsx", "XLSX"), ("csv", "CSV"), ("json", "JSON"))
 
