@@ -8,7 +8,6 @@ from typing import Any
 from unicodedata import normalize
 
 from flask import current_app
-from flask_babel import get_locale
 
 from lms.core import clock
 from lms.core.glyphs import Coverage, coverage, missing_signs
@@ -16,7 +15,7 @@ from lms.core.typesetting import font_folders, tongue, typeset
 from lms.core.words import _
 from lms.reports.readouts.model import Picture, ReadOut, Section, Table
 from lms.reports.readouts.writing import as_at, written
-from lms.web.locale import direction
+from lms.web.locale import direction, reader_locale
 from lms.web.pictures import ticks
 from lms.web.time import number, organiser_zone
 
@@ -38,7 +37,7 @@ def pdf_of(out: ReadOut) -> bytes:
 
 
 def _content(out: ReadOut) -> dict[str, Any]:
-    language = str(get_locale() or "en")
+    language = reader_locale()
     day = clock.day_of(out.as_at, organiser_zone())
     return {
         "tongue": {**tongue(language), "dir": direction(language)},
