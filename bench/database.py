@@ -15,7 +15,7 @@ from typing import TypeVar
 from flask_migrate import upgrade
 
 from bench.table import CannotMeasure
-from lms.app import create_app
+from lms.app import create_app, settle
 from lms.config import Config
 from lms.core import clock
 from lms.core.db import db
@@ -57,6 +57,7 @@ def empty_database(folder: Path) -> Path:
 def opened(folder: Path) -> Iterator[None]:
     """An application on a data folder, to call actions in."""
     app = create_app(Config.load(data=str(folder), database_url="", log_level="ERROR"))
+    settle()  # as a command does
     with app.app_context():
         try:
             yield

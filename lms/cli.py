@@ -14,7 +14,7 @@ import click
 from flask_migrate import upgrade
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from lms.app import create_app
+from lms.app import create_app, settle
 from lms.config import BadSetting, Config
 from lms.core import clock
 from lms.core.errors import DomainError, Fault, Invalid, NotFound
@@ -71,6 +71,7 @@ def worker(with_server: bool) -> None:
 def application() -> Iterator[Config]:
     """The application's context around a command that works on the data, which `lms init` has made."""
     app = create_app()
+    settle()
     with app.app_context():
         config: Config = app.extensions["lms.config"]
         yield config

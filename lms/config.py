@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -134,7 +135,7 @@ class Config:
         """These settings as environment variables, for a process started with the same."""
         return {setting.variable: str(getattr(self, setting.name.lower())) for setting in SETTINGS}
 
-    @property
+    @cached_property
     def folder(self) -> Path:
         """The data folder, absolute."""
         return Path(self.data).resolve()

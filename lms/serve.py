@@ -20,7 +20,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from huey import SqliteHuey
 
-from lms.app import create_app
+from lms.app import create_app, settle
 from lms.config import Config
 from lms.core import clock, jobs, outbox
 from lms.core.db import db
@@ -62,6 +62,7 @@ def run_worker(config: Config, *, with_server: bool = False) -> None:
     if with_server:
         threading.Thread(target=_stop_with_server, daemon=True).start()
     app = create_app(config)
+    settle()
     queue, _wake = make_queue(app)
     queue.flush()
     consumer = queue.create_consumer(workers=1, periodic=False, initial_delay=0.05, max_delay=0.5)
@@ -135,6 +136,7 @@ class _Server(BaseApplication):
         app = create_app(self.lms_config)
         _queue, wake = make_queue(app)
         app.extensions[jobs.KEY] = wake
+        settle()
         return app
 
 
