@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert as insert_postgresql
-from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from lms.attendance.models import Beat, Join
-from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.models import LectureState
 from lms.core import clock
 from lms.core.db import action, db
 from lms.core.errors import NotFound
@@ -28,13 +26,22 @@ class Received(NamedTuple):
     lecture_id: int | None
 
 
-_OPEN = (LectureState.SCHEDULED, LectureState.LIVE)
-_JOINED = select(Join.id, Join.lecture_id, Lecture.state).join(Lecture, Lecture.id == Join.lecture_id)
-_KEY = ["join_id", "seq"]
-_INSERT = {
-    "sqlite": insert_sqlite(Beat).on_conflict_do_nothing(index_elements=_KEY),
-    "postgresql": insert_postgresql(Beat).on_conflict_do_nothing(index_elements=_KEY),
+_OPEN = frozenset({LectureState.SCHEDULED.value, LectureState.LIVE.value})
+# As text: to build and compile these anew for each group cost the writer more than the database did
+_JOINED = {
+    "sqlite": text(
+        'SELECT "join".id, "join".lecture_id, lecture.state FROM "join" JOIN lecture ON lecture.id = "join".lecture_id '
+        'WHERE "join".id IN (SELECT value FROM json_each(:joins))'
+    ),
+    "postgresql": text(
+        'SELECT "join".id, "join".lecture_id, lecture.state FROM "join" JOIN lecture ON lecture.id = "join".lecture_id '
+        'WHERE "join".id = ANY(:joins)'
+    ),
 }
+_INSERT = text(
+    "INSERT INTO beat (join_id, seq, received_ms) VALUES (:join_id, :seq, :received_ms) "
+    "ON CONFLICT (join_id, seq) DO NOTHING"
+)
 
 
 def write_beats(connection: Connection, beats: Sequence[Received]) -> list[bool]:
@@ -42,16 +49,18 @@ def write_beats(connection: Connection, beats: Sequence[Received]) -> list[bool]
 
     The same `seq` of a join again changes nothing, nor does one after the end: the state is asked under the lock.
     """
-    asked = _JOINED.where(Join.id.in_({beat.join_id for beat in beats}))
-    joined = {join_id: (lecture_id, state) for join_id, lecture_id, state in connection.execute(asked)}
+    dialect = connection.dialect.name
+    joins = list({beat.join_id for beat in beats})
+    found = connection.execute(_JOINED[dialect], {"joins": json.dumps(joins) if dialect == "sqlite" else joins})
+    joined = {join_id: (lecture_id, state) for join_id, lecture_id, state in found}
     known = [beat.join_id in joined and beat.lecture_id in (None, joined[beat.join_id][0]) for beat in beats]
     # In one order in every process: two groups with the same beats then wait for each other, but not in a circle
     rows = sorted(
-        beat[:3] for beat, found in zip(beats, known, strict=True) if found and joined[beat.join_id][1] in _OPEN
+        beat[:3] for beat, is_known in zip(beats, known, strict=True) if is_known and joined[beat.join_id][1] in _OPEN
     )
     if rows:
         given = [{"join_id": join_id, "seq": seq, "received_ms": received} for join_id, seq, received in rows]
-        connection.execute(_INSERT[connection.dialect.name], given)
+        connection.execute(_INSERT, given)
     return known
 
 
