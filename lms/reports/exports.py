@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import xlsxwriter
@@ -55,8 +55,11 @@ def definitions() -> dict[str, str]:
     return queries.definitions(zone_city(organiser_zone()))
 
 
-def as_xlsx(report: Report) -> bytes:
-    """A workbook: the groups, then what was asked, the totals and what each figure counts."""
+def as_xlsx(report: Report, texts: Mapping[str, str] | None = None, told: Sequence[tuple[str, str]] = ()) -> bytes:
+    """A workbook: the groups, then what was asked, the totals and what each figure counts.
+
+    `texts` are the definitions where they are not today's, `told` what else is said of the report.
+    """
     buffer = io.BytesIO()
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "in_memory": False}
     with xlsxwriter.Workbook(buffer, options) as book:
@@ -64,8 +67,8 @@ def as_xlsx(report: Report) -> bytes:
         sheet = book.add_worksheet(_("Figures"))
         _write(sheet, [headings(report), *rows(report)], bold)
         about = book.add_worksheet(_("About"))
-        names, texts = figure_names(), definitions()
-        lines: list[Sequence[object]] = [(_("as at"), rfc3339(report.as_at)), *asked(report)]
+        names, texts = figure_names(), definitions() if texts is None else texts
+        lines: list[Sequence[object]] = [*told, (_("as at"), rfc3339(report.as_at)), *asked(report)]
         lines += [(names[name], value, texts[name]) for name, value in report.totals.as_json().items()]
         _write(about, lines, None)
     return buffer.getvalue()

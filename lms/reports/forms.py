@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from wtforms import DateField, SelectField
+from wtforms import DateField, HiddenField, RadioField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
 from wtforms.validators import Optional
 
 from lms.core.errors import Invalid
 from lms.core.words import _, _l
+from lms.reports.models import SnapshotVisibility
 from lms.reports.queries import figure_names
 from lms.reports.rules import Slice
 from lms.web.forms import BaseForm
@@ -94,3 +96,27 @@ class ReportForm(BaseForm):
                 self.form_errors.append(fault.reason)
             else:
                 field.errors = [*field.errors, fault.reason]
+
+
+class PublishForm(BaseForm):
+    """Freezing the report on the page; `key` makes the same form, sent twice, one publication."""
+
+    title = StringField(_l("Title"))
+    visibility = RadioField(
+        _l("Who may read it"),
+        choices=[
+            SelectChoice(
+                SnapshotVisibility.PUBLIC.value, _l("Everybody: the public figures, small groups put together")
+            ),
+            SelectChoice(
+                SnapshotVisibility.STAFF.value, _l("Staff who may see reports: the exact figures of this moment")
+            ),
+        ],
+    )
+    key = HiddenField()
+
+
+class WithdrawForm(BaseForm):
+    """Why a published report no longer holds."""
+
+    reason = TextAreaField(_l("Reason"))

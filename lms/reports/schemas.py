@@ -6,7 +6,8 @@ from apiflask import Schema
 from apiflask.fields import Boolean, Date, Dict, Float, Integer, List, Nested, Raw, String
 from apiflask.validators import Length, OneOf
 
-from lms.reports.rules import DIMENSIONS
+from lms.reports.models import SnapshotVisibility
+from lms.reports.rules import DIMENSIONS, FIGURES
 
 
 class TotalsQuery(Schema):
@@ -31,6 +32,32 @@ class TotalsQuery(Schema):
         metadata={"description": f"One dimension, or two with a comma between: {', '.join(DIMENSIONS)}."},
     )
     lang = String(load_default=None, metadata={"description": "Language of labels and definitions."})
+
+
+class QuestionIn(Schema):
+    """A slice and the dimensions to group it by, as `GET /api/v1/totals` takes them."""
+
+    from_day = Date(data_key="from", load_default=None, allow_none=True)
+    to_day = Date(data_key="to", load_default=None, allow_none=True)
+    series = String(load_default=None, allow_none=True, validate=Length(1, 80))
+    country = String(load_default=None, allow_none=True, validate=Length(1, 8))
+    region = String(load_default=None, allow_none=True, validate=Length(1, 3))
+    partner = Boolean(load_default=None, allow_none=True)
+    by = List(String(validate=OneOf(DIMENSIONS)), load_default=list, validate=Length(0, 2))
+
+
+class SnapshotIn(QuestionIn):
+    """What to publish: the question, a title, and who may read it."""
+
+    title = String(required=True, validate=Length(1, 200))
+    visibility = String(required=True, validate=OneOf([kind.value for kind in SnapshotVisibility]))
+    figure = String(load_default="participants", validate=OneOf(FIGURES))
+
+
+class SnapshotReason(Schema):
+    """Why."""
+
+    reason = String(required=True, validate=Length(1, 2000))
 
 
 class FiguresOut(Schema):
@@ -61,3 +88,57 @@ class TotalsOut(Schema):
     definitions = Dict(keys=String(), values=String())
     totals = Nested(FiguresOut)
     groups = List(Nested(GroupOut))
+
+
+class SnapshotOut(Schema):
+    """A published report. `checksum` is the SHA-256 of the file at `url` with `.json` behind it."""
+
+    id = String()
+    title = String()
+    visibility = String(validate=OneOf([kind.value for kind in SnapshotVisibility]))
+    state = String(validate=OneOf(["published", "withdrawn"]))
+    as_at = String(metadata={"format": "date-time"})
+    published_at = String(metadata={"format": "date-time"})
+    language = String()
+    checksum = String()
+    url = String()
+    withdrawn_at = String(allow_none=True, metadata={"format": "date-time"})
+    reason = String(allow_none=True)
+
+
+class SnapshotsOut(Schema):
+    """A page of published reports, newest first."""
+
+    items = List(Nested(SnapshotOut))
+    next = String(allow_none=True)
+
+
+class ChangeOut(Schema):
+    """One figure as it was frozen and as it is counted now; `key` as in `groups`, null for the whole."""
+
+    key = Raw(metadata={"anyOf": [{"type": "string"}, {"type": "null"}, {"type": "array"}]})
+    label = String()
+    figure = String()
+    then = Float()
+    now = Float()
+    difference = Float()
+
+
+class SinceOut(Schema):
+    """What changed since: every figure of the whole, and those of groups that are not as they were."""
+
+    as_at = String(metadata={"format": "date-time"})
+    totals = List(Nested(ChangeOut))
+    groups = List(Nested(ChangeOut))
+
+
+class FrozenOut(SnapshotOut):
+    """A published report with its figures; of a withdrawn one only staff are told these."""
+
+    time_zone = String()
+    exact = Boolean(metadata={"description": "False: the public figures, small groups put together."})
+    question = Dict()
+    definitions = Dict(keys=String(), values=String())
+    totals = Nested(FiguresOut)
+    groups = List(Nested(GroupOut))
+    since = Nested(SinceOut, allow_none=True, metadata={"description": "For those who may count exactly; else null."})

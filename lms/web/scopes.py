@@ -30,6 +30,8 @@ SCOPES = {
     "people:read": _l("Read profiles"),
     "people:write": _l("Change profiles"),
     "totals:read": _l("Read the figures"),
+    "reports:read": _l("Read published reports"),
+    "reports:write": _l("Publish and withdraw reports"),
     "jobs:read": _l("Read how far tasks are"),
 }
 """Every scope, with what it lets a token do, in the order in which they are offered."""

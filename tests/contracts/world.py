@@ -35,6 +35,9 @@ from lms.core.roles import SYSTEM, Actor
 from lms.live.tokens import make_token
 from lms.people.actions import create_token, load_countries
 from lms.people.models import Person, RoleGrant, SecondFactor
+from lms.reports.actions import publish_snapshot
+from lms.reports.models import SnapshotVisibility
+from lms.reports.rules import Slice
 from lms.web.limits import limiter
 from tests.factories import Make
 
@@ -56,6 +59,7 @@ class Place:
     import_id: str = "none"
     issue_job: str = "none"
     room_token: str = ""
+    snapshot: str = ""
 
 
 @dataclass
@@ -123,6 +127,8 @@ class World:
         }
         if endpoint.startswith("enrolment"):
             values["public_id"] = here.enrolment_id
+        elif endpoint.startswith("reports"):
+            values["public_id"] = here.snapshot
         elif endpoint == "desks.job":
             values["public_id"] = self.jobs[kind][role]
         elif endpoint == "people.revoke_token":
@@ -302,6 +308,8 @@ def _things(world: World) -> None:
         )
         place.issue_job = certificates.request_issue(series_id, by=Make(world.app).actor(boss), at=at).public_id
         joined = attendance.open_join(place.lectures["live"], place.person.id, by=SYSTEM, at=at)
+        visibility = SnapshotVisibility.PUBLIC if name == "mine" else SnapshotVisibility.STAFF
+        place.snapshot = publish_snapshot(f"Report {name}", visibility, Slice(), place="Beijing", by=SYSTEM, at=at)
         place.room_token = make_token(world.app.config["SECRET_KEY"], joined.id)
     _jobs_done()
     _second_factor(world.people["other trainee"].id, now)

@@ -17,10 +17,11 @@ from lms.core.roles import ANONYMOUS, Actor
 from lms.core.words import _
 from lms.reports.queries.definitions import definitions, figure_names, further_terms
 from lms.reports.queries.facts import load, many_rows
-from lms.reports.queries.labels import Choices, choices, read_names, region_names
+from lms.reports.queries.labels import Choices, choices, filters_in_words, read_names, region_names
 from lms.reports.queries.opening import Opened, OpenedPerson, open_people
 from lms.reports.queries.public import Headline, Place, last_refresh, public_headline, public_report
 from lms.reports.queries.scope import Partners, Scope, resolve
+from lms.reports.queries.snapshots import get_snapshot, list_snapshots, may_count_exactly, may_read_figures
 from lms.reports.rules import Figures, Group, Key, Part, Slice, check_question, in_order, tally
 
 
@@ -153,10 +154,15 @@ __all__ = [
     "count_several",
     "definitions",
     "figure_names",
+    "filters_in_words",
     "further_terms",
+    "get_snapshot",
     "groups",
     "last_refresh",
     "list_people",
+    "list_snapshots",
+    "may_count_exactly",
+    "may_read_figures",
     "public_groups",
     "public_headline",
     "public_totals",

@@ -17,6 +17,7 @@ from lms.core.roles import Actor
 from lms.core.words import _, _l
 from lms.people.models import Country, Region
 from lms.people.queries import country_names
+from lms.reports.rules import Slice
 
 _WORDS: Mapping[str, Mapping[str, Any]] = {
     "sector": {
@@ -108,6 +109,18 @@ def choices(*, by: Actor, locale: str) -> Choices:
     )
 
 
+def filters_in_words(asked: Slice, locale: str) -> list[str]:
+    """The names of what a slice is filtered by, the period apart; its codes must be known ones."""
+    names = read_names(locale)
+    found = [title for slug, title, _draft in names.series.values() if slug == asked.series]
+    found += [name for code, name in names.countries.values() if asked.country and code == asked.country.upper()]
+    if asked.region is not None:
+        found.append(names.regions[asked.region])
+    if asked.partner is not None:
+        found.append(_("Partner countries") if asked.partner else _("Other countries"))
+    return found
+
+
 def _by_name(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return sorted(pairs, key=lambda pair: pair[1].casefold())
 
@@ -151,4 +164,14 @@ def _babel(locale: str) -> Locale:
         return Locale("en")
 
 
-__all__ = ["Choices", "Names", "choices", "label", "language_name", "other_label", "read_names", "region_names"]
+__all__ = [
+    "Choices",
+    "Names",
+    "choices",
+    "filters_in_words",
+    "label",
+    "language_name",
+    "other_label",
+    "read_names",
+    "region_names",
+]

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from apiflask import APIBlueprint
-
 from lms.core import clock
 from lms.reports import exports, queries
+from lms.reports.api.blueprint import bp
 from lms.reports.rules import Slice
 from lms.reports.schemas import TotalsOut, TotalsQuery
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
 from lms.web.scopes import scope
-
-bp = APIBlueprint("reports_api", __name__, url_prefix="/api/v1", tag="Totals")
 
 
 @bp.get("/totals")

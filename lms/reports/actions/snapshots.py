@@ -1,0 +1,126 @@
+"""Publishing a report as it stands, and withdrawing it. What is published is never changed."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+
+from lms.catalogue.drafts import clean_line
+from lms.core import clock
+from lms.core.audit import record
+from lms.core.bulk import insert_many
+from lms.core.db import action, db
+from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
+from lms.core.roles import ANONYMOUS, Actor
+from lms.core.words import _
+from lms.people.queries import country_by_code
+from lms.reports import queries
+from lms.reports.frozen import Frozen, checksum, freeze, question
+from lms.reports.models import Snapshot, SnapshotVisibility
+from lms.reports.rules import FIGURES, Slice
+
+LONGEST_TITLE = 200
+LONGEST_REASON = 2000
+
+
+def publish_snapshot(
+    title: str,
+    visibility: SnapshotVisibility,
+    asked: Slice,
+    dimensions: Sequence[str] = (),
+    *,
+    figure: str = "participants",
+    place: str,
+    locale: str = "en",
+    key: str | None = None,
+    by: Actor,
+    at: datetime,
+) -> str:
+    """Counts a report, freezes it and returns its public id.
+
+    One for everybody has the public figures (of the last daily refresh, small groups put together); one for staff is
+    exact, of this moment. `place` is the reporting zone's city. The same publication under the same `key` again
+    answers with what it made.
+
+    Raises Forbidden unless an administrator publishes, or where the question is finer than what is public; Invalid for
+    the title, the figure and what `queries.count` finds.
+    """
+    if not by.is_administrator:
+        raise Forbidden
+    title = clean_line(title)
+    faults = []
+    if not 1 <= len(title) <= LONGEST_TITLE:
+        faults.append(Fault(_("Give it a title of 1 to %(n)s signs.", n=LONGEST_TITLE), field="title"))
+    if figure not in FIGURES:
+        faults.append(Fault(_("There is no such figure."), field="figure"))
+    if faults:
+        raise Invalid(faults=faults)
+    dims = tuple(dimensions)
+    questions = [dims, dims[:1], dims[1:]] if len(dims) == 2 else [dims]
+    counted_by = ANONYMOUS if visibility is SnapshotVisibility.PUBLIC else by
+    report, *margins = queries.count_several(asked, questions, by=counted_by, at=at, locale=locale)
+    frozen = Frozen(
+        title=title,
+        language=locale,
+        time_zone=clock.reporting_zone(),
+        figure=figure,
+        about=queries.filters_in_words(asked, locale),
+        definitions=queries.definitions(place),
+        report=report,
+        margins=tuple(margins),
+    )
+    return keep_snapshot(frozen, visibility, key=key, by=by, at=at)
+
+
+@action
+def keep_snapshot(frozen: Frozen, visibility: SnapshotVisibility, *, key: str | None, by: Actor, at: datetime) -> str:
+    """Writes a frozen report, unless its key was used already; returns the public id. Raises Forbidden."""
+    if not by.is_administrator:
+        raise Forbidden
+    country = frozen.report.asked.country
+    found = country_by_code(country) if country else None
+    content = freeze(frozen)
+    if key is not None:  # the same form, sent again with something else in it, is another publication
+        asked = question(frozen.report, frozen.figure)
+        key = checksum(json.dumps([key, frozen.title, str(visibility), asked]))
+    public_id = secrets.token_hex(6)
+    row = {
+        "public_id": public_id,
+        "key": key,
+        "title": frozen.title,
+        "visibility": visibility,
+        "language": frozen.language,
+        "country_id": None if found is None else found.id,
+        "as_at": frozen.report.as_at,
+        "published_at": at,
+        "content": content,
+        "digest": checksum(content),
+    }
+    insert_many(Snapshot.__table__, [row], unless=("key",))
+    mine = Snapshot.public_id == public_id if key is None else Snapshot.key == key
+    kept = db.session.scalars(select(Snapshot).where(mine)).one()
+    if kept.public_id == public_id:
+        detail = {"title": frozen.title, "visibility": str(visibility), "digest": kept.digest}
+        record("publish_snapshot", by=by, at=at, detail=detail, snapshot=kept.id)
+    return kept.public_id
+
+
+@action
+def withdraw_snapshot(public_id: str, *, reason: str, by: Actor, at: datetime) -> None:
+    """Marks a snapshot as withdrawn, for ever. Raises Forbidden, NotFound, Invalid (no reason), Refused (it is)."""
+    if not by.is_administrator:
+        raise Forbidden
+    reason = clean_line(reason)
+    if not 1 <= len(reason) <= LONGEST_REASON:
+        raise Invalid("reason", _("Say why, in 1 to %(n)s signs.", n=LONGEST_REASON))
+    row = db.session.scalar(select(Snapshot).where(Snapshot.public_id == public_id).with_for_update())
+    if row is None:
+        raise NotFound
+    if row.withdrawn_at is not None:
+        raise Refused(_("This report was withdrawn already."))
+    row.withdrawn_at, row.withdrawn_reason = at, reason
+    record("withdraw_snapshot", by=by, at=at, detail={"reason": reason}, snapshot=row.id)

@@ -1,0 +1,7 @@
+"""The blueprint of the API of reports."""
+
+from __future__ import annotations
+
+from apiflask import APIBlueprint
+
+bp = APIBlueprint("reports_api", __name__, url_prefix="/api/v1", tag="Totals")

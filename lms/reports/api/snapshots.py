@@ -1,0 +1,147 @@
+"""Published reports, for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from flask import url_for
+
+from lms.core import clock
+from lms.core.errors import DomainError
+from lms.core.roles import Actor, Role
+from lms.reports import actions, frozen, queries
+from lms.reports.api.blueprint import bp
+from lms.reports.models import Snapshot, SnapshotVisibility
+from lms.reports.rules import Slice
+from lms.reports.schemas import FrozenOut, SnapshotIn, SnapshotOut, SnapshotReason, SnapshotsOut
+from lms.web.api import PageQuery, envelope, integer_cursor, rfc3339
+from lms.web.guards import ANYONE, allow
+from lms.web.identity import current_actor
+from lms.web.locale import reader_locale
+from lms.web.repeats import idempotent
+from lms.web.scopes import scope
+from lms.web.time import organiser_zone, zone_city
+
+
+def as_json(row: Snapshot) -> dict[str, Any]:
+    """What is said of a published report in a list."""
+    return {
+        "id": row.public_id,
+        "title": row.title,
+        "visibility": str(row.visibility),
+        "state": "published" if row.withdrawn_at is None else "withdrawn",
+        "as_at": rfc3339(row.as_at),
+        "published_at": rfc3339(row.published_at),
+        "language": row.language,
+        "checksum": row.digest,
+        "url": url_for("reports.snapshot", public_id=row.public_id),
+        "withdrawn_at": rfc3339(row.withdrawn_at),
+        "reason": row.withdrawn_reason,
+    }
+
+
+def with_figures(row: Snapshot, *, by: Actor) -> dict[str, Any]:
+    """A published report with its figures, and what changed since, each for whoever may see it."""
+    if not queries.may_read_figures(row, by=by):
+        return as_json(row)
+    told = frozen.thaw(row.content)
+    return {
+        **as_json(row),
+        "time_zone": told.time_zone,
+        "exact": told.report.exact,
+        "question": frozen.question(told.report, told.figure),
+        "definitions": told.definitions,
+        **told.report.as_json(),
+        "since": _since(row, told, by=by),
+    }
+
+
+def _since(row: Snapshot, told: frozen.Frozen, *, by: Actor) -> dict[str, Any] | None:
+    if not queries.may_count_exactly(row, by=by):
+        return None
+    locale = reader_locale()
+    try:
+        now = queries.count(told.report.asked, told.report.dimensions, by=by, at=clock.now(), locale=locale)
+    except DomainError:  # its series or country is not there any more
+        return None
+    return {
+        "as_at": rfc3339(now.as_at),
+        "totals": _changes(frozen.of_totals(told.report, now)),
+        "groups": _changes(frozen.of_groups(told.report, now)),
+    }
+
+
+def _changes(changes: Iterable[frozen.Difference]) -> list[dict[str, Any]]:
+    return [
+        {
+            "key": (list(one.keys) if len(one.keys) > 1 else one.keys[0]) if one.keys else None,
+            "label": " · ".join(one.labels),
+            "figure": one.figure,
+            "then": one.then,
+            "now": one.now,
+            "difference": one.change,
+        }
+        for one in changes
+    ]
+
+
+@bp.get("/reports")
+@allow(ANYONE)
+@scope("reports:read")
+@bp.input(PageQuery, location="query", arg_name="page")
+@bp.output(SnapshotsOut)
+def list_reports(page: dict[str, Any]) -> dict[str, Any]:
+    """The published reports that the caller may see, newest first."""
+    limit = page["limit"]
+    rows = queries.list_snapshots(by=current_actor(), limit=limit, cursor=integer_cursor(page["cursor"]))
+    answer = envelope(rows, limit, lambda row: row.id)
+    answer["items"] = [as_json(row) for row in answer["items"]]
+    return answer
+
+
+@bp.post("/reports")
+@allow(Role.ADMINISTRATOR)
+@scope("reports:write")
+@idempotent
+@bp.input(SnapshotIn, arg_name="wish")
+@bp.output(FrozenOut, status_code=201)
+@bp.doc(responses={404: "There is no such series."})
+def publish_report(wish: dict[str, Any]) -> dict[str, Any]:
+    """Freezes a report as it stands: `public` with the public figures, `staff` with the exact ones of this moment."""
+    by = current_actor()
+    public_id = actions.publish_snapshot(
+        wish["title"],
+        SnapshotVisibility(wish["visibility"]),
+        Slice(*(wish[name] for name in ("from_day", "to_day", "series", "country", "region", "partner"))),
+        wish["by"],
+        figure=wish["figure"],
+        place=zone_city(organiser_zone()),
+        locale=reader_locale(),
+        by=by,
+        at=clock.now(),
+    )
+    return with_figures(queries.get_snapshot(public_id, by=by), by=by)
+
+
+@bp.get("/reports/<public_id>")
+@allow(ANYONE)
+@scope("reports:read")
+@bp.output(FrozenOut)
+@bp.doc(responses={404: "There is none, or it is not the caller's to see."})
+def get_report(public_id: str) -> dict[str, Any]:
+    """A published report, with its figures as they were frozen."""
+    by = current_actor()
+    return with_figures(queries.get_snapshot(public_id, by=by), by=by)
+
+
+@bp.post("/reports/<public_id>/withdraw")
+@allow(Role.ADMINISTRATOR)
+@scope("reports:write")
+@bp.input(SnapshotReason, arg_name="body")
+@bp.output(SnapshotOut)
+def withdraw_report(public_id: str, body: dict[str, str]) -> dict[str, Any]:
+    """Withdraws a published report, with a reason; it keeps its address."""
+    by = current_actor()
+    actions.withdraw_snapshot(public_id, reason=body["reason"], by=by, at=clock.now())
+    return as_json(queries.get_snapshot(public_id, by=by))

@@ -1,0 +1,45 @@
+"""Published reports, for whoever may see them."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, or_, select, true
+
+from lms.core.db import db
+from lms.core.errors import NotFound
+from lms.core.roles import Actor
+from lms.reports.models import Snapshot, SnapshotVisibility
+
+
+def get_snapshot(public_id: str, *, by: Actor) -> Snapshot:
+    """A published report. Raises NotFound for one that this actor may not see."""
+    row = db.session.scalar(select(Snapshot).where(Snapshot.public_id == public_id, _readable(by)))
+    if row is None:
+        raise NotFound
+    return row
+
+
+def list_snapshots(*, by: Actor, limit: int = 50, cursor: int | None = None) -> list[Snapshot]:
+    """The published reports that this actor may see, newest first: one more than `limit`, where there are more."""
+    query = select(Snapshot).where(_readable(by)).order_by(Snapshot.id.desc()).limit(limit + 1)
+    if cursor is not None:
+        query = query.where(Snapshot.id < cursor)
+    return list(db.session.scalars(query))
+
+
+def may_read_figures(row: Snapshot, *, by: Actor) -> bool:
+    """Whether its figures are shown: of a withdrawn one only to those who may count its slice exactly."""
+    return row.withdrawn_at is None or may_count_exactly(row, by=by)
+
+
+def may_count_exactly(row: Snapshot, *, by: Actor) -> bool:
+    """Whether this actor may see the figures of today beside it."""
+    return by.is_reporter or (by.is_focal_point and row.country_id in by.country_ids)
+
+
+def _readable(by: Actor) -> ColumnElement[bool]:
+    if by.is_reporter:
+        return true()
+    open_to_all = Snapshot.visibility == SnapshotVisibility.PUBLIC
+    if not by.is_focal_point:
+        return open_to_all
+    return or_(open_to_all, Snapshot.country_id.in_(by.country_ids))

@@ -1,0 +1,196 @@
+"""Published reports: frozen, listed, read, taken away as files, withdrawn."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
+
+from lms.core import clock
+from lms.core.errors import DomainError, Forbidden, Invalid, NotFound, Refused
+from lms.core.roles import ANONYMOUS, Actor, Role
+from lms.core.words import _
+from lms.reports import actions, exports, frozen, queries, shapes
+from lms.reports.forms import DIMENSION_NAMES, PublishForm, ReportForm, WithdrawForm
+from lms.reports.models import Snapshot, SnapshotVisibility
+from lms.reports.rules import FIGURES
+from lms.reports.views.blueprint import address, asked_form, bp, file_answer
+from lms.web.api import integer_cursor, rfc3339
+from lms.web.guards import ANYONE, allow
+from lms.web.identity import current_actor
+from lms.web.locale import direction, reader_locale
+from lms.web.time import organiser_zone, zone_city
+
+A_PAGE = 50
+CHANGES_SHOWN = 200
+"""So many changed figures of groups stand on the page; the API has all."""
+
+
+@bp.get("/reports")
+@allow(ANYONE)
+def snapshots() -> ResponseReturnValue:
+    """The published reports, newest first."""
+    by, cursor = current_actor(), integer_cursor(request.args.get("cursor"))
+    rows = queries.list_snapshots(by=by, limit=A_PAGE, cursor=cursor)
+    following = url_for("reports.snapshots", cursor=rows[A_PAGE - 1].id) if len(rows) > A_PAGE else None
+    return render_template("reports/snapshots.html", rows=rows[:A_PAGE], following=following)
+
+
+@bp.route("/reports/new", methods=["GET", "POST"])
+@allow(Role.ADMINISTRATOR)
+def publish() -> ResponseReturnValue:
+    """Freezes the report that the address asks for, under a title, for everybody or for staff."""
+    by, at, locale = current_actor(), clock.now(), reader_locale()
+    asked = asked_form(by, locale)
+    if not asked.validate():
+        raise Invalid(None, _("These settings cannot be counted."))
+    closed = _closed_to_public(asked, locale)
+    form = PublishForm()
+    status = 200
+    if request.method == "POST" and form.validate():
+        try:
+            public_id = actions.publish_snapshot(
+                form.title.data or "",
+                SnapshotVisibility(form.visibility.data),
+                asked.asked,
+                asked.dimensions,
+                figure=asked.figure.data,
+                place=zone_city(organiser_zone()),
+                locale=locale,
+                key=form.key.data or None,
+                by=by,
+                at=at,
+            )
+        except Invalid as error:
+            form.take(error)
+        except Forbidden as error:
+            form.take(Invalid("visibility", error.message))
+        else:
+            flash(_("The report is published. It stays as it is."), "done")
+            return redirect(url_for("reports.snapshot", public_id=public_id), code=303)
+    if request.method == "GET":
+        form.key.data = secrets.token_urlsafe(16)
+        form.visibility.data = (SnapshotVisibility.STAFF if closed else SnapshotVisibility.PUBLIC).value
+    elif form.errors:
+        status = 422
+    dims = asked.dimensions
+    report = queries.count(asked.asked, dims, by=by, at=at, locale=locale)
+    return render_template(
+        "reports/publish.html",
+        form=form,
+        closed=closed,
+        refreshed=queries.last_refresh() or at,
+        sentence=shapes.sentence(report, asked.figure.data, asked.about),
+        groups=len(report.groups),
+        dimensions=[str(label) for name, label in DIMENSION_NAMES if name in dims],
+        target=address("reports.publish", request.args.to_dict()),
+        back=address("reports.totals", request.args.to_dict()),
+    ), status
+
+
+def _closed_to_public(asked: ReportForm, locale: str) -> str | None:
+    """Why the question is finer than what is public; None where it is not."""
+    try:
+        queries.count(asked.asked, asked.dimensions, by=ANONYMOUS, at=clock.now(), locale=locale)
+    except Forbidden as error:
+        return error.message
+    except NotFound:
+        return _("This series is a draft.")
+    return None
+
+
+@bp.get("/reports/<public_id>")
+@allow(ANYONE)
+def snapshot(public_id: str) -> ResponseReturnValue:
+    """A published report, as it was published; beside it what changed since, for whoever may count exactly."""
+    return _page(queries.get_snapshot(public_id, by=current_actor()), WithdrawForm(MultiDict()))
+
+
+def _page(row: Snapshot, form: WithdrawForm) -> ResponseReturnValue:
+    by, locale = current_actor(), reader_locale()
+    told = frozen.thaw(row.content)
+    report, figure = told.report, request.args.get("figure", told.figure)
+    if figure not in FIGURES:
+        raise NotFound
+    context: dict[str, Any] = {"row": row, "form": form, "told": told, "shown": queries.may_read_figures(row, by=by)}
+    if context["shown"]:
+        context |= {
+            "report": report,
+            "figure": figure,
+            "open": lambda **_group: None,
+            "names": queries.figure_names(),
+            "sentence": shapes.sentence(report, told.figure, told.about),
+            "cross": shapes.cross(report, told.margins[0], told.margins[1], figure) if told.margins else None,
+            "dimension_names": {name: str(label) for name, label in DIMENSION_NAMES},
+            "passage": {"lang": told.language.replace("_", "-"), "dir": direction(told.language)}
+            if told.language != locale
+            else {},
+            "overlap": bool(report.dimensions),
+            "since": _since(row, told, by=by),
+        }
+    return render_template("reports/snapshot.html", **context), 422 if form.errors else 200
+
+
+def _since(row: Snapshot, told: frozen.Frozen, *, by: Actor) -> dict[str, Any] | None:
+    """What changed since, for the page; None for whoever may not count exactly, or where nothing can be counted."""
+    if not queries.may_count_exactly(row, by=by):
+        return None
+    asked, dims = told.report.asked, told.report.dimensions
+    try:
+        now = queries.count(asked, dims, by=by, at=clock.now(), locale=reader_locale())
+    except DomainError as error:
+        return {"fails": error.message}
+    changes = frozen.of_groups(told.report, now)
+    return {
+        "as_at": now.as_at,
+        "totals": frozen.of_totals(told.report, now),
+        "groups": changes[:CHANGES_SHOWN],
+        "more": max(len(changes) - CHANGES_SHOWN, 0),
+        "has_folded": any(group.folded for group in told.report.groups),
+    }
+
+
+@bp.get("/reports/<public_id>.<kind>")
+@allow(ANYONE)
+def snapshot_file(public_id: str, kind: str) -> ResponseReturnValue:
+    """A published report as a file: CSV, XLSX, or the frozen text itself as JSON, whose checksum stands on its page."""
+    by = current_actor()
+    row = queries.get_snapshot(public_id, by=by)
+    if kind not in {"csv", "xlsx", "json"} or not queries.may_read_figures(row, by=by):
+        raise NotFound
+    told = frozen.thaw(row.content)
+    name = f"report-{public_id}-{told.report.as_at:%Y-%m-%d}.{kind}"
+    if kind == "json":
+        return file_answer(row.content, "application/json", name)
+    if kind == "csv":
+        return file_answer(exports.as_csv(told.report), "text/csv; charset=utf-8", name)
+    about = [
+        (_("title"), told.title),
+        (_("published"), rfc3339(row.published_at) or ""),
+        (_("checksum (SHA-256)"), row.digest),
+    ]
+    if row.withdrawn_at is not None:
+        about.append((_("withdrawn"), f"{rfc3339(row.withdrawn_at)}: {row.withdrawn_reason}"))
+    return file_answer(exports.as_xlsx(told.report, told.definitions, about), exports.XLSX, name)
+
+
+@bp.post("/reports/<public_id>/withdraw")
+@allow(Role.ADMINISTRATOR)
+def withdraw_snapshot(public_id: str) -> ResponseReturnValue:
+    """Withdraws a published report, with a reason; it keeps its address."""
+    form, by = WithdrawForm(), current_actor()
+    if form.validate():
+        try:
+            actions.withdraw_snapshot(public_id, reason=form.reason.data or "", by=by, at=clock.now())
+        except Invalid as error:
+            form.take(error)
+        except Refused as error:
+            flash(error.message, "wrong")
+        else:
+            flash(_("The report is withdrawn. Its address stays and says so."), "done")
+    if form.errors:
+        return _page(queries.get_snapshot(public_id, by=by), form)
+    return redirect(url_for("reports.snapshot", public_id=public_id), code=303)

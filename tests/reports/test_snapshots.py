@@ -1,0 +1,344 @@
+"""Published reports: frozen to the letter, compared with today, withdrawn, and never more than the reader may see."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+from python_calamine import CalamineWorkbook
+from sqlalchemy import func, select, update
+
+from lms.core.db import db
+from lms.core.errors import Forbidden, Invalid, Refused
+from lms.core.roles import ANONYMOUS, SYSTEM
+from lms.reports import frozen, queries
+from lms.reports.actions import publish_snapshot, refresh_public_figures, withdraw_snapshot
+from lms.reports.models import Snapshot, SnapshotVisibility
+from lms.reports.rules import Figures, Group, Slice
+from tests.factories import Make
+from tests.reports.world import World
+
+NOON = datetime(2024, 5, 6, 4, 0, tzinfo=UTC)
+REFRESHED = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
+AT = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
+PUBLIC, STAFF = SnapshotVisibility.PUBLIC, SnapshotVisibility.STAFF
+
+
+@pytest.fixture
+def programme(app: APIFlask, world: World) -> dict[str, Any]:
+    """2024: six people of KE, two each of UG and FR in one lecture, refreshed."""
+    series = world.series("one")
+    lecture = world.lecture(series, NOON)
+    kenyans = [world.person("KE") for _n in range(6)]
+    world.attend(lecture, *kenyans, *(world.person(code) for code in ["UG", "FR"] for _n in range(2)))
+    with app.app_context():
+        refresh_public_figures(by=SYSTEM, at=REFRESHED)
+    return {"series": series, "lecture": lecture}
+
+
+def publish(visibility: SnapshotVisibility = STAFF, *dims: str, asked: Slice | None = None, **more: Any) -> str:
+    given = {"place": "Beijing", "by": SYSTEM, "at": AT, **more}
+    return publish_snapshot("The third quarter", visibility, asked or Slice(), dims, **given)
+
+
+def staff(client: FlaskClient, make: Make, *roles: Any) -> FlaskClient:
+    make.sign_in(client, make.person(roles=roles))
+    return client
+
+
+@pytest.mark.databases
+@pytest.mark.usefixtures("context")
+def test_what_is_frozen_comes_back_to_the_letter(programme: dict[str, Any]) -> None:
+    public_id = publish(STAFF, "country", "year", asked=Slice(partner=False), figure="attendances")
+    row = queries.get_snapshot(public_id, by=SYSTEM)
+    told = frozen.thaw(row.content)
+
+    asked = Slice(partner=False)
+    now, rows, columns = queries.count_several(asked, [("country", "year"), ("country",), ("year",)], by=SYSTEM, at=AT)
+    assert told.report == now
+    assert [margin.groups for margin in told.margins] == [rows.groups, columns.groups]
+    assert (told.title, told.figure, told.about) == ("The third quarter", "attendances", ["Other countries"])
+    assert told.definitions == queries.definitions("Beijing")
+    assert frozen.freeze(told) == row.content
+    assert row.digest == hashlib.sha256(row.content.encode()).hexdigest()
+
+
+@pytest.mark.usefixtures("context")
+def test_later_corrections_change_nothing_that_was_published(programme: dict[str, Any], world: World) -> None:
+    public_id = publish(STAFF, "country")
+    before = queries.get_snapshot(public_id, by=SYSTEM).content
+    db.session.rollback()
+    world.attend(programme["lecture"], world.person("UG"), world.person("PE"))
+
+    row = queries.get_snapshot(public_id, by=SYSTEM)
+    told = frozen.thaw(row.content)
+    now = queries.count(Slice(), ("country",), by=SYSTEM, at=AT)
+    assert row.content == before
+    changes = {one.figure: (one.then, one.now, one.change) for one in frozen.of_totals(told.report, now)}
+    assert changes["participants"] == (10, 12, 2)
+    assert changes["countries"] == (3, 4, 1)
+    assert changes["contact_hours"] == (10.0, 12.0, 2.0)
+    assert changes["sessions"] == (1, 1, 0)
+    groups = {(one.keys[0], one.figure): (one.then, one.now) for one in frozen.of_groups(told.report, now)}
+    assert groups == {
+        ("UG", "participants"): (2, 3), ("UG", "attendances"): (2, 3), ("UG", "contact_hours"): (2.0, 3.0),
+        ("PE", "sessions"): (0, 1), ("PE", "participants"): (0, 1), ("PE", "attendances"): (0, 1),
+        ("PE", "countries"): (0, 1), ("PE", "contact_hours"): (0, 1.0),
+    }  # fmt: skip
+
+
+def test_groups_that_are_gone_or_were_folded() -> None:
+    def report(*groups: Group) -> queries.Report:
+        return queries.Report(AT, Slice(), ("country",), Figures(), list(groups), exact=True)
+
+    kenya = Group(("KE",), ("Kenya",), Figures(participants=6))
+    other = Group(("other",), ("Other groups, together",), Figures(participants=4), folded=True)
+    uganda = Group(("UG",), ("Uganda",), Figures(participants=2))
+    gone = frozen.of_groups(report(kenya, uganda), report(kenya))
+    assert [(one.labels, one.figure, one.then, one.now) for one in gone] == [(("Uganda",), "participants", 2, 0)]
+    assert frozen.of_groups(report(kenya, other), report(kenya, uganda)) == []
+
+
+@pytest.mark.usefixtures("context")
+def test_for_everybody_means_the_public_figures(programme: dict[str, Any], world: World) -> None:
+    db.session.rollback()
+    world.attend(programme["lecture"], world.person("KE"))  # after the refresh
+    told = frozen.thaw(queries.get_snapshot(publish(PUBLIC, "country"), by=ANONYMOUS).content)
+    assert (told.report.as_at, told.report.exact) == (REFRESHED, False)
+    assert [(group.keys, group.figures.participants) for group in told.report.groups] == [(("KE",), 6), (("other",), 4)]
+    for asked, dims in ((Slice(), ("country", "year")), (Slice(country="UG"), ()), (Slice(country="KE"), ("year",))):
+        with pytest.raises(Forbidden):
+            publish(PUBLIC, *dims, asked=asked)
+    assert db.session.scalar(select(func.count()).select_from(Snapshot)) == 1
+
+
+@pytest.mark.databases
+@pytest.mark.usefixtures("context")
+def test_the_same_publication_twice_is_one(programme: dict[str, Any]) -> None:
+    first = publish(key="once")
+    assert publish(key="once") == first
+    others = {
+        publish(key="twice"),
+        publish(PUBLIC, key="once"),
+        publish(STAFF, "year", key="once"),
+        publish(),
+        publish(),
+    }
+    assert len(others - {first}) == 5
+
+
+@pytest.mark.usefixtures("context")
+def test_only_administrators_publish_and_withdraw(programme: dict[str, Any], make: Make) -> None:
+    public_id = publish()
+    for roles in (["reporter"], ["instructor"], [("focal_point", "KE")]):
+        by = make.actor(roles=roles)
+        with pytest.raises(Forbidden):
+            publish(by=by)
+        with pytest.raises(Forbidden):
+            withdraw_snapshot(public_id, reason="x", by=by, at=AT)
+
+
+@pytest.mark.usefixtures("context")
+def test_bad_publications_are_told(programme: dict[str, Any]) -> None:
+    for title in ("", "\u200b", "x" * 201):
+        with pytest.raises(Invalid):
+            publish_snapshot(title, STAFF, Slice(), place="", by=SYSTEM, at=AT)
+    with pytest.raises(Invalid):
+        publish(figure="beauty")
+    public_id = publish()
+    with pytest.raises(Invalid):
+        withdraw_snapshot(public_id, reason=" ", by=SYSTEM, at=AT)
+    withdraw_snapshot(public_id, reason="A lecture was counted twice", by=SYSTEM, at=AT)
+    with pytest.raises(Refused):
+        withdraw_snapshot(public_id, reason="again", by=SYSTEM, at=AT)
+
+
+def test_who_sees_which(app: APIFlask, client: FlaskClient, make: Make, programme: dict[str, Any]) -> None:
+    with app.app_context():
+        open_, closed, kenya = publish(PUBLIC), publish(STAFF), publish(STAFF, "year", asked=Slice(country="KE"))
+        uganda = publish(STAFF, asked=Slice(country="UG"))
+    everything = [open_, closed, kenya, uganda]
+
+    def seen() -> list[int]:
+        listed = client.get("/reports").text
+        codes = [client.get(f"/reports/{public_id}").status_code for public_id in everything]
+        assert [f'/reports/{public_id}"' in listed for public_id in everything] == [code == 200 for code in codes]
+        return codes
+
+    assert seen() == [200, 404, 404, 404]
+    assert "What changed since" not in client.get(f"/reports/{open_}").text
+    make.sign_in(client, make.person(roles=[("focal_point", "KE")]))
+    assert seen() == [200, 404, 200, 404]
+    assert "What changed since" in client.get(f"/reports/{kenya}").text
+    assert "What changed since" not in client.get(f"/reports/{open_}").text
+    make.sign_in(client, make.person(roles=["reporter"]))
+    assert seen() == [200, 200, 200, 200]
+    assert "What changed since" in client.get(f"/reports/{open_}").text
+    assert "Withdraw this report" not in client.get(f"/reports/{open_}").text
+
+
+def test_from_the_page_of_reports_to_a_frozen_one(
+    client: FlaskClient, make: Make, world: World, programme: dict[str, Any]
+) -> None:
+    staff(client, make, "administrator")
+    page = client.get("/admin/reports?figure=participants&rows=country&columns=year").text
+    link = re.search(r'href="(/reports/new\?[^"]+)"', page)
+    assert link is not None
+    address = link[1].replace("&amp;", "&")
+    form = client.get(address).text
+    assert f'<form method="post" action="{link[1]}"' in form
+    assert "By country and year: 3 groups." in " ".join(form.split())
+    assert "This report cannot be for everybody" in form
+    token, key = (re.search(rf'name="{name}"[^>]*value="([^"]+)"', form) for name in ("csrf_token", "key"))
+    assert token is not None
+    assert key is not None
+    sent = {"csrf_token": token[1], "key": key[1], "title": "Quarter <b>3</b>", "visibility": "public"}
+    refused = client.post(address, data=sent)
+    assert refused.status_code == 422
+    assert "one dimension or one filter" in refused.text
+    assert 'value="Quarter &lt;b&gt;3&lt;/b&gt;"' in refused.text
+    assert client.post(address, data={**sent, "visibility": ""}).status_code == 422
+
+    answers = [client.post(address, data={**sent, "visibility": "staff"}) for _n in range(2)]
+    assert [answer.status_code for answer in answers] == [303, 303]
+    assert answers[0].location == answers[1].location
+    world.attend(programme["lecture"], world.person("UG"))
+    page = client.get(answers[0].location).text
+    assert "<b>10 participants</b> in 1 session" in page
+    assert 'data-testid="since-participants" data-change="1"' in page
+    assert "Participants by country and year" in page
+    assert "Attendances by country and year" in client.get(f"{answers[0].location}?figure=attendances").text
+    assert "<b>3</b>" not in page
+
+
+def test_as_files(app: APIFlask, client: FlaskClient, programme: dict[str, Any]) -> None:
+    with app.app_context():
+        public_id = publish(PUBLIC, "country")
+    page = client.get(f"/reports/{public_id}").text
+    told = client.get(f"/reports/{public_id}.json")
+    digest = hashlib.sha256(told.data).hexdigest()
+    assert f'data-testid="checksum">{digest}<' in page
+    assert told.get_json()["totals"]["participants"] == 10
+    assert f'filename="report-{public_id}-2026-11-24.json"' in told.headers["Content-Disposition"]
+    lines = client.get(f"/reports/{public_id}.csv").get_data().decode("utf-8-sig").splitlines()
+    assert lines[1].startswith("KE,Kenya,1,6,6,1,")
+    book = CalamineWorkbook.from_filelike(io.BytesIO(client.get(f"/reports/{public_id}.xlsx").data))
+    about = book.get_sheet_by_name("About").to_python()
+    assert about[0] == ["title", "The third quarter", ""]
+    assert about[2][1] == digest
+    assert client.get(f"/reports/{public_id}.pdf").status_code == 404
+
+
+def test_a_withdrawn_one_says_so_and_no_more(
+    app: APIFlask, client: FlaskClient, make: Make, programme: dict[str, Any]
+) -> None:
+    with app.app_context():
+        public_id = publish(PUBLIC, "country")
+        digest = queries.get_snapshot(public_id, by=ANONYMOUS).digest
+    make.sign_in(client, make.person(roles=["administrator"]))
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(f"/reports/{public_id}").text)
+    assert token is not None
+    address = f"/reports/{public_id}/withdraw"
+    assert client.post(address, data={"csrf_token": token[1], "reason": ""}).status_code == 422
+    assert client.post(address, data={"csrf_token": token[1], "reason": "Counted <i>twice</i>"}).status_code == 303
+    page = client.get(f"/reports/{public_id}").text
+    assert "This report was withdrawn" in page
+    assert "10 participants" in page
+    public = app.test_client()
+    page = public.get(f"/reports/{public_id}").text
+    assert "Counted &lt;i&gt;twice&lt;/i&gt;" in page
+    assert "participants" not in page
+    assert digest in page
+    assert "Withdrawn" in public.get("/reports").text
+    assert [public.get(f"/reports/{public_id}.{kind}").status_code for kind in ("csv", "json", "xlsx")] == [404] * 3
+    told = public.get(f"/api/v1/reports/{public_id}").get_json()
+    assert (told["state"], told["reason"]) == ("withdrawn", "Counted <i>twice</i>")
+    assert "totals" not in told
+
+
+def test_in_another_language_names_keep_theirs(app: APIFlask, client: FlaskClient, programme: dict[str, Any]) -> None:
+    with app.app_context():
+        public_id = publish(PUBLIC, "country")
+    page = client.get(f"/reports/{public_id}?lang=ar").text
+    assert '<html lang="ar" dir="rtl">' in page
+    assert '<bdi lang="en" dir="ltr">Kenya</bdi>' in page
+
+
+def test_over_the_api(client: FlaskClient, make: Make, programme: dict[str, Any], world: World) -> None:
+    headers = {"Authorization": f"Bearer {make.token(make.person(roles=['administrator']))}"}
+    wish = {"title": "By country", "visibility": "public", "by": ["country"], "figure": "countries"}
+    made = client.post("/api/v1/reports", json=wish, headers={**headers, "Idempotency-Key": "k"})
+    assert made.status_code == 201
+    told = made.get_json()
+    again = client.post("/api/v1/reports", json=wish, headers={**headers, "Idempotency-Key": "k"})
+    assert again.get_json() == told
+    assert told["question"] == {
+        "figure": "countries", "by": ["country"], "from": None, "to": None, "series": None, "country": None,
+        "region": None, "partner": None,
+    }  # fmt: skip
+    assert (told["exact"], told["totals"]["participants"]) == (False, 10)
+    world.attend(programme["lecture"], world.person("KE"))
+    since = client.get(f"/api/v1/reports/{told['id']}", headers=headers).get_json()["since"]
+    assert next(one for one in since["totals"] if one["figure"] == "participants")["difference"] == 1
+    assert [(one["key"], one["figure"]) for one in since["groups"]] == [
+        ("KE", "participants"), ("KE", "attendances"), ("KE", "contact_hours"),
+    ]  # fmt: skip
+    public = client.get(f"/api/v1/reports/{told['id']}").get_json()
+    assert public["since"] is None
+    assert public["totals"] == told["totals"]
+    listed = client.get("/api/v1/reports").get_json()
+    assert [one["id"] for one in listed["items"]] == [told["id"]]
+    frozen_text = client.get(f"{told['url']}.json").data
+    assert hashlib.sha256(frozen_text).hexdigest() == told["checksum"]
+    assert json.loads(frozen_text)["title"] == "By country"
+    for wrong, status in (
+        ({**wish, "by": ["country", "country"]}, 422),
+        ({**wish, "by": ["planet"]}, 422),
+        ({**wish, "by": ["country", "year"]}, 403),
+        ({**wish, "series": "nowhere"}, 404),
+        ({**wish, "from": "2025-01-01", "to": "2024-01-01"}, 422),
+        ({**wish, "title": ""}, 422),
+        ({"title": "x"}, 422),
+    ):
+        assert client.post("/api/v1/reports", json=wrong, headers=headers).status_code == status, wrong
+    end = f"/api/v1/reports/{told['id']}/withdraw"
+    assert client.post(end, json={"reason": "no"}, headers=headers).get_json()["state"] == "withdrawn"
+    assert client.post(end, json={"reason": "no"}, headers=headers).status_code == 409
+
+
+def test_a_series_that_is_gone_does_not_take_its_report_along(
+    app: APIFlask, client: FlaskClient, make: Make, programme: dict[str, Any], world: World
+) -> None:
+    from lms.catalogue.models import Series
+
+    with app.app_context():
+        public_id = publish(STAFF, asked=Slice(series="one"))
+    world.execute(update(Series).values(slug="another"))
+    staff(client, make, "reporter")
+    page = client.get(f"/reports/{public_id}")
+    assert page.status_code == 200
+    assert "This cannot be counted any more" in page.text
+
+
+def test_nothing_published_says_what_to_do(client: FlaskClient, make: Make, world: World) -> None:
+    assert "The figures of today stand on the page of impact." in client.get("/reports").text
+    staff(client, make, "administrator")
+    assert "Build a report" in client.get("/reports").text
+
+
+def test_reports_are_paged(app: APIFlask, client: FlaskClient, world: World) -> None:
+    with app.app_context():
+        for _n in range(51):
+            publish(PUBLIC)
+    first = client.get("/reports").text
+    following = re.search(r'rel="next" href="([^"]+)"', first)
+    assert following is not None
+    assert (first.count('<th scope="row">'), client.get(following[1]).text.count('<th scope="row">')) == (50, 1)
+    assert client.get("/reports?cursor=x").status_code == 422
