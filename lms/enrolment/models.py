@@ -44,6 +44,7 @@ class Enrolment(Base):
     __table_args__ = (
         UniqueConstraint("series_id", "person_id"),
         Index("ix_enrolment_series_id_status_queued_at", "series_id", "status", "queued_at"),
+        Index("ix_enrolment_series_id_id", "series_id", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -57,7 +57,7 @@ def grow(world: World) -> None:
         ("/series/cross-border", "trainee", 32),
         ("/me", "trainee", 27),
         ("/teach", "instructor", 16),
-        ("/country", "focal_point", 32),
+        ("/country", "focal_point", 31),
         ("/admin", "administrator", 27),
         ("/admin/people", "administrator", 12),
         ("/series/cross-border/enrolments", "instructor", 19),

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select, tuple_
-from sqlalchemy.orm import aliased, joinedload
+from sqlalchemy import ColumnElement, and_, func, select, tuple_
+from sqlalchemy.orm import joinedload
 
 from lms.catalogue.models import Series
 from lms.core.db import db
 from lms.core.errors import Forbidden
 from lms.core.roles import Actor
 from lms.enrolment.models import Enrolment, EnrolmentStatus
-from lms.enrolment.queries.rows import Registered, country_on, day_of, matching, speaking
-from lms.people.models import Country, Person, PersonCountry
-from lms.people.queries import addresses_of
+from lms.enrolment.queries.rows import Registered, day_of, matching, speaking
+from lms.people.models import Country, Person
+from lms.people.queries import addresses_of, belonging_to
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def list_country_people(
 ) -> list[CountryPerson]:
     """Up to `limit + 1` of these countries' people by name, after the person whose id is `cursor`."""
     _check_countries(country_ids, by)
-    query = _people_of(country_ids, day_of(at), Person).order_by(Person.full_name, Person.id).limit(limit + 1)
+    query = select(Person).where(_are_of(country_ids, at)).order_by(Person.full_name, Person.id).limit(limit + 1)
     if q:
         query = query.where(matching(q))
     if cursor is not None:
@@ -122,21 +122,20 @@ def list_country_people(
 def country_totals(country_ids: Collection[int], *, by: Actor, at: datetime | None = None) -> CountryTotals:
     """How many people of these countries are known and where they stand."""
     _check_countries(country_ids, by)
-    day = day_of(at)
-    ids = _people_of(country_ids, day, Person.id).subquery()
-    people = db.session.scalar(select(func.count()).select_from(ids)) or 0
-    of_country = Person.id.in_(select(ids.c.id))
-    rows = speaking(Enrolment.status, func.count()).where(of_country).group_by(Enrolment.status)
-    places: dict[EnrolmentStatus, int] = dict(db.session.execute(rows).all())
-    distinct = speaking(func.count(Person.id.distinct())).where(
-        of_country, Enrolment.status == EnrolmentStatus.ENROLLED
+    people = db.session.scalar(select(func.count()).select_from(Person).where(_are_of(country_ids, at)))
+    rows = (
+        speaking(Enrolment.status, func.count(), func.count(Person.id.distinct()))
+        .where(_are_of(country_ids, at))
+        .group_by(Enrolment.status)
     )
+    places = {status: (count, persons) for status, count, persons in db.session.execute(rows)}
+    enrolled, people_enrolled = places.get(EnrolmentStatus.ENROLLED, (0, 0))
     return CountryTotals(
-        people=people,
-        people_enrolled=db.session.scalar(distinct) or 0,
-        enrolled=places.get(EnrolmentStatus.ENROLLED, 0),
-        waiting=places.get(EnrolmentStatus.WAITLISTED, 0),
-        applied=places.get(EnrolmentStatus.APPLIED, 0),
+        people=people or 0,
+        people_enrolled=people_enrolled,
+        enrolled=enrolled,
+        waiting=places.get(EnrolmentStatus.WAITLISTED, (0, 0))[0],
+        applied=places.get(EnrolmentStatus.APPLIED, (0, 0))[0],
     )
 
 
@@ -145,15 +144,9 @@ def places_by_series(
 ) -> dict[int, dict[EnrolmentStatus, int]]:
     """How many of a country's people of now stand in each series, by state; series without any have no entry."""
     _check_countries([country_id], by)
-    member = aliased(Person)
-    ever = (
-        select(member.canonical_id)
-        .join(PersonCountry, PersonCountry.person_id == member.id)
-        .where(PersonCountry.country_id == country_id)
-    )
     query = (
         speaking(Enrolment.series_id, Enrolment.status, func.count())
-        .where(Person.id.in_(ever), country_on(day_of(at)) == country_id)
+        .where(Person.id.in_(belonging_to([country_id], day_of(at))))
         .group_by(Enrolment.series_id, Enrolment.status)
     )
     found: dict[int, dict[EnrolmentStatus, int]] = {}
@@ -162,19 +155,9 @@ def places_by_series(
     return found
 
 
-def _people_of(country_ids: Collection[int], day: date, *columns: Any) -> Select[Any]:
-    member = aliased(Person)
-    ever = (
-        select(member.canonical_id)
-        .join(PersonCountry, PersonCountry.person_id == member.id)
-        .where(PersonCountry.country_id.in_(country_ids))
-    )
-    return select(*columns).where(
-        Person.id.in_(ever),
-        Person.canonical_id == Person.id,
-        Person.erased_at.is_(None),
-        country_on(day).in_(country_ids),
-    )
+def _are_of(country_ids: Collection[int], at: datetime | None) -> ColumnElement[bool]:
+    """Whether a `Person` is somebody of these countries, and known still."""
+    return and_(Person.id.in_(belonging_to(country_ids, day_of(at))), Person.erased_at.is_(None))
 
 
 def _check_countries(country_ids: Collection[int], by: Actor) -> None:

@@ -9,11 +9,11 @@ from sqlalchemy import Select, and_, exists, func, literal, or_, select
 from lms.catalogue.models import Lecture, LectureChange
 from lms.core.bulk import among
 from lms.core.db import UtcDateTime, db
-from lms.enrolment.models import Enrolment, EnrolmentSpan, EnrolmentStatus, SetAside
-from lms.enrolment.queries.rows import Registered, speaking
+from lms.enrolment.models import Enrolment, EnrolmentSpan, EnrolmentStatus
+from lms.enrolment.queries.rows import SPEAKS, Registered, speaking
 from lms.people.models import Person
 
-_NOW = and_(Enrolment.status == EnrolmentStatus.ENROLLED, ~exists().where(SetAside.enrolment_id == Enrolment.id))
+_NOW = and_(Enrolment.status == EnrolmentStatus.ENROLLED, SPEAKS)
 
 
 def enrolled_ids(series_id: int) -> set[int]:

@@ -26,6 +26,9 @@ from lms.people.rules import email_key
 Registered = aliased(Person, name="registered")
 """The person a row was made for; `Person` is who that is today."""
 
+SPEAKS = ~exists().where(SetAside.enrolment_id == Enrolment.id)
+"""Whether a row speaks for somebody."""
+
 _FEW = 500
 """Up to so many people are asked for by id; for more the whole series is read."""
 
@@ -37,7 +40,7 @@ def speaking(*columns: Any) -> Select[Any]:
         .select_from(Enrolment)
         .join(Registered, Registered.id == Enrolment.person_id)
         .join(Person, Person.id == Registered.canonical_id)
-        .where(~exists().where(SetAside.enrolment_id == Enrolment.id))
+        .where(SPEAKS)
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_, select
 
@@ -15,9 +16,9 @@ from lms.core.errors import Refused
 from lms.core.roles import Actor
 from lms.enrolment import rules
 from lms.enrolment.models import Enrolment, EnrolmentStatus
-from lms.enrolment.queries.rows import country_on, day_of, find_enrolment, matching, speaking
+from lms.enrolment.queries.rows import SPEAKS, country_on, day_of, find_enrolment, matching, speaking
 from lms.people.models import Country, Person
-from lms.people.queries import addresses_of, country_id_of
+from lms.people.queries import addresses_of, belonging_to, country_id_of
 
 _TO_COME = (LectureState.DRAFT, LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
 
@@ -74,7 +75,7 @@ def _visible(series: Series, by: Actor, day: date) -> ColumnElement[bool] | None
     if rules.may_see_all(series, by):
         return None
     own = Person.id == (by.person_id or 0)
-    return or_(own, country_on(day).in_(by.country_ids)) if by.is_focal_point else own
+    return or_(own, Person.id.in_(belonging_to(by.country_ids, day))) if by.is_focal_point else own
 
 
 def list_enrolments(
@@ -186,8 +187,10 @@ def count_by_status(
     series_id: int, *, country_ids: Collection[int] | None = None, at: datetime | None = None
 ) -> dict[EnrolmentStatus, int]:
     """How many stand in each state, of everybody or of the people of some countries."""
-    query = speaking(Enrolment.status, func.count()).where(Enrolment.series_id == series_id)
+    columns: tuple[Any, ...] = (Enrolment.status, func.count())
+    query = select(*columns).where(SPEAKS)
     if country_ids is not None:
-        query = query.where(country_on(day_of(at)).in_(country_ids))
-    counted: dict[EnrolmentStatus, int] = dict(db.session.execute(query.group_by(Enrolment.status)).all())
+        query = speaking(*columns).where(Person.id.in_(belonging_to(country_ids, day_of(at))))
+    query = query.where(Enrolment.series_id == series_id).group_by(Enrolment.status)
+    counted: dict[EnrolmentStatus, int] = dict(db.session.execute(query).all())
     return {status: counted.get(status, 0) for status in EnrolmentStatus}

@@ -18,6 +18,7 @@ from lms.people.queries.access import (
 )
 from lms.people.queries.chunks import chunks
 from lms.people.queries.countries import (
+    belonging_to,
     countries_of,
     country_by_code,
     country_codes_of,
@@ -57,6 +58,7 @@ __all__ = [
     "actor_of_session",
     "actor_of_token",
     "addresses_of",
+    "belonging_to",
     "canonical",
     "chunks",
     "contact_of",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 from functools import lru_cache
 from typing import Any
 
 from babel import Locale, UnknownLocaleError
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, exists, or_, select, tuple_
+from sqlalchemy.orm import aliased
 
 from lms.core.bulk import among
 from lms.core.db import db
@@ -105,6 +106,22 @@ def country_codes_of(person_ids: Iterable[int], day: date) -> dict[int, str]:
     )
     found: dict[int, str | None] = dict(db.session.execute(query).all())
     return {own: code for own, code in found.items() if code is not None}
+
+
+def belonging_to(country_ids: Collection[int], day: date) -> Select[int | None]:
+    """The query of who belongs to one of these countries on a day, as `countries_of`: canonical ids."""
+    member, other, held, later = aliased(Person), aliased(Person), aliased(PersonCountry), aliased(PersonCountry)
+    rank = tuple_(member.id == member.canonical_id, held.since, held.id)
+    outranked = (
+        exists()
+        .where(other.canonical_id == member.canonical_id, later.person_id == other.id, later.since <= day)
+        .where(tuple_(other.id == other.canonical_id, later.since, later.id) > rank)
+    )
+    return (
+        select(member.canonical_id)
+        .join(held, held.person_id == member.id)
+        .where(held.country_id.in_(country_ids), held.since <= day, ~outranked)
+    )
 
 
 def _histories(person_ids: Iterable[int], day: date) -> Select[Any]:
