@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "5b0d3c6e91a4"
-down_revision = "097f47aee7f6"
+down_revision = "5c1e8a0f73d2"
 branch_labels = None
 depends_on = None
 
