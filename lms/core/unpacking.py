@@ -1,0 +1,92 @@
+"""Workbooks in (XLSX), weighed before the library that reads them: it takes what a file says of itself on trust.
+
+It would unpack whatever is packed, and makes room for every cell up to the last one named: one cell in the last
+corner of a sheet, a file of a thousand bytes, is room for 17 thousand million.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+
+from lms.core.errors import Invalid, TooLarge, WrongKind
+from lms.core.words import _
+
+MAX_UNPACKED = 256 * 1024 * 1024
+MAX_CELLS = 8_000_000
+Cell = int | float | str | bool | time | date | datetime | timedelta
+_PIECE = 1 << 20
+_HEAD = struct.Struct("<26xHH")
+_PLACE = re.compile(rb"""\br ?= ?["'] ?([A-Za-z]*)([0-9]+)""")
+_OTHER_KINDS = ("xl/workbook.bin", "content.xml", "mimetype")
+
+
+def read_workbook(content: bytes) -> Iterator[tuple[int, list[Cell]]]:
+    """The rows of the first sheet: (line counted from 1, cells). Raises Invalid, WrongKind or TooLarge."""
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    try:
+        _weigh(content)
+        sheet = CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0)
+    except (zipfile.BadZipFile, CalamineError, zlib.error, struct.error) as error:
+        raise Invalid("file", _("The file is damaged or cut off.")) from error
+    first = (sheet.start or (0, 0))[0]
+    for index, cells in enumerate(sheet.iter_rows()):
+        yield first + index + 1, cells
+
+
+def _weigh(content: bytes) -> None:
+    """Unpacks everything, piece by piece, and keeps nothing but how much it is and which cell is the last."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = archive.infolist()
+    names = {member.filename for member in members}
+    if "xl/workbook.xml" not in names or names & set(_OTHER_KINDS):
+        raise WrongKind(_("This file is not a table. Save the table as CSV (UTF-8) or XLSX."))
+    unpacked = rows = columns = 0
+    for member in members:
+        kept = b""
+        for piece in _unpacked(content, member):
+            unpacked += len(piece)
+            if unpacked > MAX_UNPACKED:
+                raise TooLarge(_("The file is too large once unpacked."))
+            if not member.filename.endswith((".xml", ".rels")):
+                continue
+            if b"\x00" in piece:  # not UTF-8: the places of its cells could not be read here
+                raise Invalid("file", _("The file is damaged or cut off."))
+            kept = b" ".join((kept + piece).split())
+            for letters, digits in _PLACE.findall(kept):
+                rows, columns = max(rows, int(digits[:9])), max(columns, _column(letters))
+            if rows * max(columns, 1) > MAX_CELLS:
+                raise TooLarge(_("The table has more than %(n)s cells.", n=MAX_CELLS))
+            kept = kept[-256:]
+
+
+def _unpacked(content: bytes, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    """What a member really unpacks to, in pieces: the size that it states is not asked."""
+    name, extra = _HEAD.unpack_from(content, member.header_offset)
+    start = member.header_offset + _HEAD.size + name + extra
+    packed = content[start : start + member.compress_size]
+    if member.compress_type == zipfile.ZIP_STORED:
+        for place in range(0, len(packed), _PIECE):
+            yield packed[place : place + _PIECE]
+    elif member.compress_type == zipfile.ZIP_DEFLATED:
+        unpack = zlib.decompressobj(-zlib.MAX_WBITS)
+        while packed and not unpack.eof:
+            yield unpack.decompress(packed, _PIECE)
+            packed = unpack.unconsumed_tail
+        yield unpack.flush()
+    else:
+        raise Invalid("file", _("The file is damaged or cut off."))
+
+
+def _column(letters: bytes) -> int:
+    """A → 1, Z → 26, AA → 27."""
+    number = 0
+    for letter in letters.upper()[:8]:
+        number = number * 26 + letter - 64
+    return number
