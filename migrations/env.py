@@ -30,6 +30,7 @@ def run() -> None:
                 connection=connection,
                 target_metadata=Base.metadata,
                 render_as_batch=True,
+                transactional_ddl=True,  # on SQLite too: one that is killed midway leaves nothing half
                 render_item=render_item,
                 compare_type=True,
                 compare_server_default=True,

@@ -1,0 +1,225 @@
+"""Migrations with a million rows: nothing is lost on the way up and down, nor when one is killed midway.
+
+The tables are filled by what they look like at each step, so that a later migration is tried without a word here.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.script import ScriptDirectory
+from apiflask import APIFlask
+from flask import current_app
+from flask_migrate import downgrade, upgrade
+from sqlalchemy import Boolean, Column, Date, DateTime, Float, Integer, MetaData, String, Table, inspect, text
+from sqlalchemy.types import JSON
+
+from lms.app import create_app
+from lms.config import Config
+from lms.core.db import db
+
+pytestmark = pytest.mark.long
+ROWS = 1_000_000
+CHOSEN = {"role_grant.role": "'focal_point'"}
+"""Columns whose rule of the table asks for more than a value of their type."""
+Counts = dict[str, dict[str, int]]
+
+
+@pytest.fixture
+def site(database_url: str, tmp_path: Path) -> Iterator[APIFlask]:
+    config = Config.load({}, data=str(tmp_path), database_url=database_url, secret_key="tests-only", log_level="ERROR")
+    made = create_app(config)
+    with made.app_context():
+        yield made
+        db.session.remove()
+        db.engine.dispose()
+
+
+def revisions() -> list[str]:
+    """All of them, the oldest first."""
+    config = current_app.extensions["migrate"].migrate.get_config()
+    return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()][::-1]
+
+
+def reflected() -> list[Table]:
+    """The tables as they are in the database, each after those that it refers to."""
+    found = MetaData()
+    found.reflect(db.engine)
+    return [table for table in found.sorted_tables if table.name != "alembic_version"]
+
+
+# Rows
+
+
+def sign(length: int) -> str:
+    """SQL for a text of `length` signs at most, another one for each `i`."""
+    signs = "0123456789abcdefghijklmnopqrstuvwxyz"
+    return " || ".join(
+        f"substr('{signs}', CAST((i / {36**place}) % 36 + 1 AS INTEGER), 1)"
+        for place in reversed(range(min(length, 8)))
+    )
+
+
+def value(table: Table, column: Column[object], choices: dict[str, str]) -> str | None:
+    """SQL for this column of row `i`; None leaves it empty."""
+    name = f"{table.name}.{column.name}"
+    kind = column.type
+    if name in CHOSEN:
+        return CHOSEN[name]
+    if column.foreign_keys:
+        target = next(iter(column.foreign_keys)).column
+        return sign(target.type.length or 8) if isinstance(target.type, String) else "i"
+    if column.name in choices:
+        return choices[column.name]
+    if isinstance(kind, Boolean):
+        return "(i % 2 = 0)"
+    if column.nullable and isinstance(kind, (Date, DateTime)):
+        return None
+    unique = column.primary_key or any(column.name in names for names in keys_of(table.name))
+    if isinstance(kind, JSON):
+        return "'{}'"
+    if isinstance(kind, String):
+        return None if column.nullable and unique else sign(kind.length or 8)
+    if isinstance(kind, (DateTime, Date)):
+        return f"'2026-01-02{' 03:04:05.000000' if isinstance(kind, DateTime) else ''}'"
+    if isinstance(kind, (Integer, Float)):
+        return "i" if unique else "1"
+    return "''"
+
+
+def keys_of(table: str) -> list[list[str | None]]:
+    look = inspect(db.engine)
+    return [one["column_names"] for one in [*look.get_unique_constraints(table), *look.get_indexes(table)]]  # type: ignore[misc]
+
+
+def fill(tables: list[Table], rows: int) -> None:
+    """So many rows in each table: row `i` refers to row `i` of every other."""
+    sqlite = db.engine.dialect.name == "sqlite"
+    many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :rows)" if sqlite else ""
+    source = "n" if sqlite else "generate_series(1, :rows) AS n(i)"
+    with db.engine.begin() as connection:
+        for table in tables:
+            choices = {}
+            for check in inspect(connection).get_check_constraints(table.name):
+                quoted = re.search(r"'(\w+)'", check["sqltext"])
+                named = re.search("|".join(rf"\b{column.name}\b" for column in table.columns), check["sqltext"])
+                if quoted and named:
+                    choices[named.group()] = f"'{quoted.group(1)}'"
+            chosen = {column: value(table, column, choices) for column in table.columns}
+            given = {
+                column.name: sql if sqlite else f"CAST({sql} AS {column.type.compile(db.engine.dialect)})"
+                for column, sql in chosen.items()
+                if sql is not None
+            }
+            names = ", ".join(f'"{name}"' for name in given)
+            statement = f'{many} INSERT INTO "{table.name}" ({names}) SELECT {", ".join(given.values())} FROM {source}'
+            connection.execute(text(statement), {"rows": rows})
+
+
+def counts() -> Counts:
+    """Of each table the rows, and of each column how many are not empty."""
+    found: Counts = {}
+    with db.engine.connect() as connection:
+        for table in reflected():
+            asked = ", ".join(f'count("{column.name}")' for column in table.columns)
+            row = connection.execute(text(f'SELECT count(*), {asked} FROM "{table.name}"')).one()
+            found[table.name] = dict(zip(["*", *(column.name for column in table.columns)], row, strict=True))
+    return found
+
+
+def assert_kept(before: Counts, after: Counts) -> None:
+    """What is in both is the same."""
+    for table in before.keys() & after.keys():
+        shared = before[table].keys() & after[table].keys()
+        assert {name: after[table][name] for name in shared} == {name: before[table][name] for name in shared}, table
+
+
+def fill_at_the_first(rows: int) -> tuple[int, Counts]:
+    """The oldest form of the database with so many rows in all; answers how many in each table, and all counts."""
+    upgrade(revision=revisions()[0])
+    tables = reflected()
+    each = rows // len(tables)
+    fill(tables, each)
+    return each, counts()
+
+
+def test_a_million_rows_go_up_and_down_step_by_step(site: APIFlask) -> None:
+    each, before = fill_at_the_first(ROWS)
+    assert sum(table["*"] for table in before.values()) > ROWS * 0.95
+    for revision in revisions()[1:]:
+        upgrade(revision=revision)
+        after = counts()
+        assert_kept(before, after)
+        assert before.keys() - after.keys() == set(), f"{revision} drops a table with rows in it"
+        fill([table for table in reflected() if table.name not in before], each)
+        before = counts()
+    for revision in revisions()[-2::-1]:
+        downgrade(revision=revision)
+        after = counts()
+        assert_kept(before, after)
+        before = after
+    upgrade()
+    assert_kept(before, counts())
+
+
+# Killed midway
+
+MIGRATE = """
+import os, signal, sys
+from flask_migrate import downgrade, upgrade
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from lms.app import create_app
+left = int(sys.argv[2])
+passed = 0
+@event.listens_for(Engine, "after_cursor_execute")
+def count(*_given):
+    global passed
+    passed += 1
+    if passed == left:
+        os.kill(os.getpid(), signal.SIGKILL)
+app = create_app()
+with app.app_context():
+    downgrade(revision=sys.argv[1]) if sys.argv[1] != "head" else upgrade()
+print(passed)
+"""
+
+
+def migrate(site: APIFlask, to: str, *, kill_after: int = 0) -> subprocess.CompletedProcess[str]:
+    """Migrates in a process of its own, which dies after so many statements."""
+    config: Config = site.extensions["lms.config"]
+    environment = {**os.environ, **config.environment(), "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    command = [sys.executable, "-c", MIGRATE, to, str(kill_after)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_migration_that_is_killed_midway_leaves_all_as_it_was_and_can_be_run_again(site: APIFlask) -> None:
+    draw = random.Random(41)
+    _each, before = fill_at_the_first(ROWS)
+    db.engine.dispose()
+    first = revisions()[0]
+    for to in ("head", first):
+        whole = migrate(site, to)
+        assert whole.returncode == 0, whole.stderr
+        statements = int(whole.stdout.split()[-1])
+        assert_kept(before, counts())
+        back = migrate(site, first if to == "head" else "head")  # and back, to be killed on the way
+        assert back.returncode == 0, back.stderr
+        start = counts()
+        for number in sorted(draw.sample(range(2, statements), 5)):
+            db.engine.dispose()
+            killed = migrate(site, to, kill_after=number)
+            assert killed.returncode == -signal.SIGKILL, killed.stderr
+            assert counts() == start, f"killed after {number} of {statements} statements"
+        db.engine.dispose()
+        again = migrate(site, to)
+        assert again.returncode == 0, again.stderr
+        assert_kept(before, counts())
