@@ -7,20 +7,23 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 from sqlalchemy.orm import aliased, contains_eager
 
-from lms.attendance.models import Outcome
+from lms.attendance.models import Credit, Outcome
 from lms.attendance.queries import outcomes_of_series
 from lms.catalogue.models import CertificateKind, Lecture, LectureState, Series
 from lms.catalogue.queries import current_policy, get_series, length_ms, list_lectures
 from lms.certificates import numbers, printing, rules
 from lms.certificates.models import Award, Certificate, CertificateState
+from lms.core.bulk import among
 from lms.core.clock import day_of
 from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import SYSTEM, Actor, Role
+from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries import enrolled_ids
+from lms.enrolment.queries.rows import speaking
 from lms.people.models import Country, Person
 from lms.people.queries import country_id_of
 
@@ -127,7 +130,7 @@ def canonical_ids(person_ids: Iterable[int]) -> dict[int, int]:
 
 def candidate_ids(series_id: int) -> list[int]:
     """Everybody enrolled in the series, as one person after merges, in a fixed order."""
-    return sorted(set(canonical_ids(enrolled_ids(series_id)).values()))
+    return sorted(enrolled_ids(series_id))
 
 
 def awarded_ids(series_id: int, kind: CertificateKind) -> set[int]:
@@ -201,51 +204,104 @@ def preview(slug: str, *, by: Actor, sample: int = 12, limit: int = 100) -> Prev
     shown = Preview(series, kind, rules.earning(len(lectures), policy.min_lectures_percent), lectures)
     fonts = printing.installed_fonts()
     shown.fault = printing.fault_of_series(series.title, [lecture.title for lecture in lectures], fonts)
-    attended = attended_by_person(series.id)
+    attended = _count_attended([lecture.id for lecture in lectures])
     already = awarded_ids(series.id, kind)
-    counted = {lecture.id for lecture in lectures}
-    people = people_of(candidate_ids(series.id))
-    former = valid_of(series.id, kind, sorted(already))
-    for person in sorted(people.values(), key=lambda person: (person.full_name.casefold(), person.id)):
-        shown.enrolled += 1
-        came = attended.get(person.id, set()) & counted
-        row = former.get(person.id)
-        is_stale = row is not None and (row.name, row.native_name) != (person.full_name, person.native_name)
-        if person.id in already and not is_stale:
-            shown.already += 1
-        elif is_stale or rules.has_earned(len(came), shown.asked):
-            reason = printing.fault_of_names(person.full_name, person.native_name, fonts)
-            if reason is not None:
-                shown.refused += 1
-                _keep(shown.refused_rows, limit, person, lectures, came, reason)
-            elif is_stale:
-                shown.already += 1
-            else:
-                shown.earned += 1
-                _keep(shown.earned_rows, sample, person, lectures, came)
-        else:
-            shown.not_earned += 1
-            if rules.just_misses(len(came), shown.asked):
-                shown.just_miss += 1
-                _keep(shown.just_miss_rows, limit, person, lectures, came)
+    enrolled = set(db.session.scalars(_enrolled(series.id, Person.id)))
+    has_earned = {key for key, count in attended.items() if rules.has_earned(count, shown.asked)} & enrolled - already
+    just_misses = {key for key, count in attended.items() if rules.just_misses(count, shown.asked)} & enrolled - already
+    # Who has one under a former name gets its successor, unless the new name cannot be printed
+    renamed = _enrolled(series.id, Person).where(_bears_a_former_name(series.id, kind))
+    waiting = [*_people_by_name(has_earned), *db.session.scalars(renamed)]
+    faults = {
+        person.id: reason
+        for person in waiting
+        if (reason := printing.fault_of_names(person.full_name, person.native_name, fonts)) is not None
+    }
+    refused = sorted((person for person in waiting if person.id in faults), key=_by_name)
+    earned = [person for person in waiting if person.id in has_earned - faults.keys()]
+    missing = list(_people_by_name(just_misses, limit))
+    shown.enrolled, shown.refused, shown.earned = len(enrolled), len(faults), len(earned)
+    shown.already = len((enrolled & already) - faults.keys())
+    shown.not_earned, shown.just_miss = len(enrolled - already - has_earned), len(just_misses)
+    listed = [*refused[:limit], *earned[:sample], *missing]
+    came = _attended_by([person.id for person in listed], lectures)
+    shown.refused_rows = [_row(one, lectures, came, faults[one.id]) for one in refused[:limit]]
+    shown.earned_rows = [_row(one, lectures, came) for one in earned[:sample]]
+    shown.just_miss_rows = [_row(one, lectures, came) for one in missing]
     return shown
 
 
-def _keep(
-    rows: list[Row],
-    limit: int,
-    person: Person,
-    lectures: Sequence[Lecture],
-    came: set[int],
-    reason: str | None = None,
-) -> None:
-    if len(rows) >= limit:
-        return
+def _by_name(person: Any) -> tuple[str, int]:
+    return person.full_name.casefold(), person.id
+
+
+def _enrolled(series_id: int, *columns: Any) -> Select[Any]:
+    """Who is enrolled in a series now and known still."""
+    return speaking(*columns).where(
+        Enrolment.series_id == series_id, Enrolment.status == EnrolmentStatus.ENROLLED, Person.erased_at.is_(None)
+    )
+
+
+def _bears_a_former_name(series_id: int, kind: CertificateKind) -> ColumnElement[bool]:
+    """Whether the valid certificate of a `Person` bears other names than the person now."""
+    return (
+        exists()
+        .where(Award.person_id == Person.id, Award.series_id == series_id, Award.kind == kind)
+        .where(Certificate.award_id == Award.id, Certificate.state == CertificateState.VALID)
+        .where(
+            or_(
+                Certificate.name != Person.full_name,
+                Certificate.native_name.is_distinct_from(Person.native_name),
+            )
+        )
+    )
+
+
+def _people_by_name(person_ids: Iterable[int], limit: int | None = None) -> Iterable[Any]:
+    """Names and public ids of people, in the order of their names."""
+    query = (
+        select(Person.id, Person.public_id, Person.full_name, Person.native_name)
+        .where(among(Person.id, person_ids))
+        .order_by(func.lower(Person.full_name), Person.id)
+        .limit(limit)
+    )
+    return db.session.execute(query)
+
+
+def _count_attended(lecture_ids: Sequence[int]) -> dict[int, int]:
+    """How many of these lectures everybody attended who did, as one person after merges."""
+    who = func.coalesce(Person.canonical_id, Person.id)
+    query = (
+        select(who, func.count(Credit.lecture_id.distinct()))
+        .join(Credit, Credit.person_id == Person.id)
+        .where(Credit.lecture_id.in_(lecture_ids), Credit.outcome == Outcome.ATTENDED)
+        .group_by(who)
+    )
+    return dict(db.session.execute(query).all())
+
+
+def _attended_by(person_ids: Sequence[int], lectures: Sequence[Lecture]) -> dict[int, set[int]]:
+    """Which of these lectures each of these people attended."""
+    who = func.coalesce(Person.canonical_id, Person.id)
+    query = (
+        select(who, Credit.lecture_id)
+        .join(Credit, Credit.person_id == Person.id)
+        .where(among(who, person_ids), Credit.lecture_id.in_([lecture.id for lecture in lectures]))
+        .where(Credit.outcome == Outcome.ATTENDED)
+    )
+    found: dict[int, set[int]] = {}
+    for person_id, lecture_id in db.session.execute(query):
+        found.setdefault(person_id, set()).add(lecture_id)
+    return found
+
+
+def _row(person: Any, lectures: Sequence[Lecture], attended: dict[int, set[int]], reason: str | None = None) -> Row:
+    came = attended.get(person.id, set())
     stops = [
         True if lecture.id in came else (False if lecture.state is LectureState.HELD else None) for lecture in lectures
     ]
     length = rules.hours([attended_ms(lectures, came)])
-    rows.append(Row(person.public_id, person.full_name, person.native_name, len(came), stops, length, reason))
+    return Row(person.public_id, person.full_name, person.native_name, len(came), stops, length, reason)
 
 
 def names_of(public_ids: Sequence[str], *, by: Actor) -> dict[str, str]:

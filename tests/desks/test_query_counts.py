@@ -62,7 +62,7 @@ def grow(world: World) -> None:
         ("/admin/people", "administrator", 9),
         ("/series/cross-border/enrolments", "instructor", 16),
         ("/series/cross-border/enrolments", "focal_point", 17),
-        ("/series/cross-border/certificates", "administrator", 19),
+        ("/series/cross-border/certificates", "administrator", 20),
         ("/lectures/{held}/roster", "instructor", 24),
         ("/lectures/{live}/roster", "instructor", 22),
         ("/lectures/{held}/room", "trainee", 26),
