@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, false, func, or_, select, true
-from sqlalchemy.orm import selectinload
+from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, false, func, or_, select, true
+from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.orm.util import identity_key
 
 from lms.catalogue.drafts import is_slug
 from lms.catalogue.models import (
@@ -20,23 +21,38 @@ from lms.catalogue.models import (
     LectureState,
     Policy,
     Series,
+    SeriesCountry,
     SeriesInstructor,
     Visibility,
 )
 from lms.catalogue.rules import length_ms as length_ms
 from lms.catalogue.rules import may_edit_lecture as may_edit_lecture
 from lms.catalogue.rules import may_edit_series as may_edit_series
-from lms.catalogue.rules import may_see_lecture, may_see_series, planned_end
+from lms.catalogue.rules import may_see_lecture, may_see_series
 from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import Actor
+from lms.people.models import Country, Person
 from lms.people.queries import addresses_of
 
 OPEN_STATES = (LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
-_SERIES = (selectinload(Series.instructors), selectinload(Series.countries))
-_LECTURE = (
-    selectinload(Lecture.series).selectinload(Series.instructors),
-    selectinload(Lecture.instructors),
+_GIVE_SERIES = (
+    select(SeriesInstructor.series_id, Person)
+    .join(Person, Person.id == SeriesInstructor.person_id)
+    .where(SeriesInstructor.series_id.in_(bindparam("ids", expanding=True)))
+    .order_by(Person.full_name)
+)
+_GIVE_LECTURES = (
+    select(LectureInstructor.lecture_id, Person)
+    .join(Person, Person.id == LectureInstructor.person_id)
+    .where(LectureInstructor.lecture_id.in_(bindparam("ids", expanding=True)))
+    .order_by(Person.full_name)
+)
+_COUNTRIES = (
+    select(SeriesCountry.series_id, Country)
+    .join(Country, Country.id == SeriesCountry.country_id)
+    .where(SeriesCountry.series_id.in_(bindparam("ids", expanding=True)))
+    .order_by(Country.code)
 )
 
 
@@ -57,6 +73,51 @@ class SeriesFilter:
     limit: int = 50
 
 
+# What belongs to series and lectures. SQLAlchemy's own loading of these relationships costs a page several times what
+# the questions themselves do, so they are asked here and put in place.
+
+
+def complete_series(found: Sequence[Series]) -> list[Series]:
+    """These series with who gives them and whose people they are for: two questions, however many."""
+    _fill(found, "instructors", _GIVE_SERIES)
+    _fill(found, "countries", _COUNTRIES)
+    return list(found)
+
+
+def complete_lectures(found: Sequence[Lecture], *, by: Actor | None = None) -> list[Lecture]:
+    """These lectures with who gives them, their series, and who gives those: three questions at most, however many.
+
+    Who gives a series is left out for an actor who is nobody: it makes no difference to them.
+    """
+    series = _series_of(found)
+    for lecture in found:
+        set_committed_value(lecture, "series", series[lecture.series_id])
+    _fill(found, "instructors", _GIVE_LECTURES)
+    if by is None or by.person_id is not None or by.system:
+        _fill([one for one in series.values() if "instructors" not in one.__dict__], "instructors", _GIVE_SERIES)
+    return list(found)
+
+
+def _series_of(lectures: Sequence[Lecture]) -> dict[int, Series]:
+    """The series of lectures by id; what this unit of work has read already is not read again."""
+    ids = {lecture.series_id for lecture in lectures}
+    read = {key: db.session.identity_map.get(identity_key(Series, key)) for key in ids}
+    known: dict[int, Series] = {key: series for key, series in read.items() if series is not None}
+    if missing := ids - known.keys():
+        known |= {one.id: one for one in db.session.scalars(select(Series).where(Series.id.in_(missing)))}
+    return known
+
+
+def _fill(owners: Sequence[Series | Lecture], name: str, query: Select[int, Any]) -> None:
+    if not owners:
+        return
+    lists: dict[int, list[Any]] = {one.id: [] for one in owners}
+    for owner, member in db.session.execute(query, {"ids": list(lists)}):
+        lists[owner].append(member)
+    for one in owners:
+        set_committed_value(one, name, lists[one.id])
+
+
 # Series
 
 
@@ -67,7 +128,7 @@ def get_series(slug: str, *, by: Actor) -> Series:
 
 def get_series_by_id(series_id: int, *, by: Actor) -> Series:
     """As `get_series`, by the inner id."""
-    return _seen(db.session.scalar(select(Series).where(Series.id == series_id).options(*_SERIES)), by)
+    return _seen(_one_series(Series.id == series_id), by)
 
 
 def _seen(series: Series | None, by: Actor) -> Series:
@@ -80,15 +141,20 @@ def find_series(slug: str) -> Series | None:
     """The series of this address, whoever asks: for actions and commands, never for a door."""
     if not is_slug(slug):
         return None
-    return db.session.scalar(select(Series).where(Series.slug == slug).options(*_SERIES))
+    return _one_series(Series.slug == slug)
+
+
+def _one_series(which: ColumnElement[bool]) -> Series | None:
+    series = db.session.scalar(select(Series).where(which))
+    return None if series is None else complete_series([series])[0]
 
 
 def list_series(wanted: SeriesFilter, *, by: Actor) -> list[Series]:
     """The series that match, newest first: up to `limit + 1`, so that the caller knows whether there are more."""
-    query = _matching(wanted, by).options(*_SERIES).order_by(Series.id.desc()).limit(wanted.limit + 1)
+    query = _matching(wanted, by).order_by(Series.id.desc()).limit(wanted.limit + 1)
     if wanted.cursor is not None:
         query = query.where(Series.id < wanted.cursor)
-    return list(db.session.scalars(query))
+    return complete_series(db.session.scalars(query).all())
 
 
 @dataclass(frozen=True)
@@ -96,7 +162,6 @@ class Card:
     """A series in the list, with all its lectures that the reader may see, in their order."""
 
     series: Series
-    policy: Policy
     lectures: Sequence[Lecture]
 
 
@@ -111,23 +176,24 @@ def list_cards(wanted: SeriesFilter, *, by: Actor, offset: int = 0) -> tuple[lis
     held = (
         select(Lecture.series_id, func.max(Lecture.actual_start).label("last")).group_by(Lecture.series_id).subquery()
     )
-    matching = _matching(wanted, by)
-    total = db.session.scalar(select(func.count()).select_from(matching.subquery())) or 0
     query = (
-        matching.outerjoin(coming, coming.c.series_id == Series.id)
+        _matching(wanted, by)
+        .add_columns(func.count().over())
+        .outerjoin(coming, coming.c.series_id == Series.id)
         .outerjoin(held, held.c.series_id == Series.id)
         .order_by(coming.c.first.is_(None), coming.c.first, held.c.last.is_(None), held.c.last.desc(), Series.id.desc())
-        .options(*_SERIES)
         .limit(wanted.limit)
         .offset(offset)
     )
-    rows = list(db.session.scalars(query))
-    policies = current_policies([one.id for one in rows])
+    found = db.session.execute(query).all()
+    rows, total = [row[0] for row in found], found[0][1] if found else 0
+    if offset and not rows:
+        total = db.session.scalar(_matching(wanted, by).with_only_columns(func.count(Series.id))) or 0
     lectures: dict[int, list[Lecture]] = {one.id: [] for one in rows}
-    for lecture in db.session.scalars(_in_order(select(Lecture).where(Lecture.series_id.in_(lectures)))):
+    for lecture in _in_order(select(Lecture).where(Lecture.series_id.in_(lectures)), by):
         if may_see_lecture(lecture, by):
             lectures[lecture.series_id].append(lecture)
-    return [Card(one, policies[one.id], lectures[one.id]) for one in rows], total
+    return [Card(one, lectures[one.id]) for one in rows], total
 
 
 def list_languages(*, by: Actor) -> list[str]:
@@ -253,17 +319,19 @@ def find_lecture(lecture_id: int) -> Lecture | None:
     """The lecture, whoever asks: for actions, jobs and commands, never for a door."""
     if not 0 < lecture_id < 2**31:
         return None
-    return db.session.scalar(select(Lecture).where(Lecture.id == lecture_id).options(*_LECTURE))
+    lecture = db.session.scalar(select(Lecture).where(Lecture.id == lecture_id))
+    return None if lecture is None else complete_lectures([lecture])[0]
 
 
-def _in_order(query: Select[Lecture]) -> Select[Lecture]:
+def _in_order(query: Select[Lecture], by: Actor) -> list[Lecture]:
+    """Lectures in the order of their time, those without a date last."""
     began = func.coalesce(Lecture.actual_start, Lecture.starts_at)
-    return query.options(*_LECTURE).order_by(began.is_(None), began, Lecture.id)
+    return complete_lectures(db.session.scalars(query.order_by(began.is_(None), began, Lecture.id)).all(), by=by)
 
 
 def list_lectures(series_id: int, *, by: Actor) -> list[Lecture]:
     """The lectures of a series in the order of their time, those without a date last."""
-    found = db.session.scalars(_in_order(select(Lecture).where(Lecture.series_id == series_id)))
+    found = _in_order(select(Lecture).where(Lecture.series_id == series_id), by)
     return [lecture for lecture in found if may_see_lecture(lecture, by)]
 
 
@@ -272,23 +340,22 @@ def list_lectures_page(series_id: int, *, by: Actor, cursor: int | None, limit: 
     query = select(Lecture).join(Series).where(Lecture.series_id == series_id, _visible(by), _shown_lecture(by))
     if cursor is not None:
         query = query.where(Lecture.id > cursor)
-    return list(db.session.scalars(query.options(*_LECTURE).order_by(Lecture.id).limit(limit + 1)))
+    return complete_lectures(db.session.scalars(query.order_by(Lecture.id).limit(limit + 1)).all(), by=by)
 
 
 def list_upcoming(*, by: Actor, at: datetime, limit: int = 20) -> list[Lecture]:
     """Lectures on the programme whose planned end has not passed, the next one first; those of drafts only for
     their staff."""
     query = (
-        select(Lecture)
+        select(Lecture.id, Lecture.starts_at, Lecture.duration_minutes)
         .join(Series)
         .where(Lecture.state == LectureState.SCHEDULED, Lecture.starts_at > at - timedelta(hours=24), _visible(by))
+        .order_by(Lecture.starts_at, Lecture.id)
+        .limit(limit + 50)
     )
-    found = [
-        lecture
-        for lecture in db.session.scalars(_in_order(query).limit(limit + 50))
-        if (planned_end(lecture) or at) > at
-    ]
-    return found[:limit]
+    rows = db.session.execute(query)
+    coming = [id_ for id_, starts, minutes in rows if starts and starts + timedelta(minutes=minutes) > at][:limit]
+    return _in_order(select(Lecture).where(Lecture.id.in_(coming)), by) if coming else []
 
 
 def list_live(*, by: Actor) -> list[Lecture]:
@@ -297,10 +364,22 @@ def list_live(*, by: Actor) -> list[Lecture]:
         select(Lecture)
         .join(Series)
         .where(Lecture.state == LectureState.LIVE, _visible(by))
-        .options(*_LECTURE)
         .order_by(Lecture.actual_start.desc(), Lecture.id)
     )
-    return list(db.session.scalars(query))
+    return complete_lectures(db.session.scalars(query).all(), by=by)
+
+
+_LIVE_IN_PUBLIC = (
+    select(Lecture.id, Lecture.title, Lecture.actual_start)
+    .join(Series)
+    .where(Lecture.state == LectureState.LIVE, Series.visibility == Visibility.PUBLIC)
+    .order_by(Lecture.actual_start.desc(), Lecture.id)
+)
+
+
+def list_live_in_public() -> list[tuple[int, str, datetime | None]]:
+    """As `list_live` for everybody, in the few words that stand on top of each page: id, title, actual start."""
+    return [(id_, title, began) for id_, title, began in db.session.execute(_LIVE_IN_PUBLIC)]
 
 
 def list_taught(person_id: int, *, by: Actor, limit: int = 500) -> list[Lecture]:
@@ -314,11 +393,10 @@ def list_taught(person_id: int, *, by: Actor, limit: int = 500) -> list[Lecture]
         select(Lecture)
         .join(SeriesInstructor, SeriesInstructor.series_id == Lecture.series_id)
         .where(SeriesInstructor.person_id == person_id)
-        .options(*_LECTURE)
         .order_by(began.is_(None).desc(), began.desc(), Lecture.id.desc())
         .limit(limit)
     )
-    return list(db.session.scalars(query))
+    return complete_lectures(db.session.scalars(query).all(), by=by)
 
 
 def list_taught_series(person_id: int, *, by: Actor) -> list[Series]:
@@ -328,10 +406,9 @@ def list_taught_series(person_id: int, *, by: Actor) -> list[Series]:
         select(Series)
         .join(SeriesInstructor, SeriesInstructor.series_id == Series.id)
         .where(SeriesInstructor.person_id == person_id)
-        .options(*_SERIES)
         .order_by(Series.id.desc())
     )
-    return list(db.session.scalars(query))
+    return complete_series(db.session.scalars(query).all())
 
 
 def _check_own(person_id: int, by: Actor) -> None:
@@ -359,10 +436,11 @@ def list_around(person_ids: Iterable[int], start: datetime, end: datetime) -> li
             Lecture.state.in_((LectureState.SCHEDULED, LectureState.LIVE, LectureState.HELD)),
             and_(began < end, began > start - timedelta(hours=24)),
         )
-        .options(*_LECTURE)
         .order_by(began, Lecture.id)
     )
-    return [(lecture, person_id) for lecture, person_id in db.session.execute(query)]
+    found = [(lecture, person_id) for lecture, person_id in db.session.execute(query)]
+    complete_lectures(list({lecture.id: lecture for lecture, _person in found}.values()))
+    return found
 
 
 def export_taught(person_id: int, *, by: Actor) -> dict[str, Any]:

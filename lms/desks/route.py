@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import url_for
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from lms.attendance.models import Outcome
 from lms.attendance.queries import PersonAttendance
@@ -16,6 +15,7 @@ from lms.catalogue.rules import stop_states
 from lms.core.words import _
 from lms.desks.texts import passage
 from lms.web import time
+from lms.web.addresses import address_of
 
 Stop = dict[str, Any]
 
@@ -23,31 +23,30 @@ Stop = dict[str, Any]
 def names(people: Sequence[Any]) -> Markup:
     """Names one after the other, each in its own direction, with the native ones beside."""
     shown = [
-        Markup("<bdi>{}</bdi> <bdi>{}</bdi>").format(one.full_name, one.native_name)
-        if one.native_name
-        else Markup("<bdi>{}</bdi>").format(one.full_name)
+        f"<bdi>{escape(one.full_name)}</bdi>" + (f" <bdi>{escape(one.native_name)}</bdi>" if one.native_name else "")
         for one in people
     ]
-    return Markup(", ").join(shown)
+    return Markup(", ".join(shown))  # noqa: S704 - each name is escaped
 
 
 def when(lecture: Lecture) -> Markup:
     """A lecture's time in one line: its day where it was held, else both zones."""
     began = lecture.actual_start if lecture.state is LectureState.HELD else None
     if began is not None:
-        return Markup('<time datetime="{}">{}</time>').format(began.isoformat(), time.short_day(began))
+        return Markup(f'<time datetime="{began.isoformat()}">{escape(time.short_day(began))}</time>')  # noqa: S704
     if lecture.starts_at is None or lecture.state is LectureState.POSTPONED:
-        return Markup("{}").format(_("no date yet"))
+        return escape(_("no date yet"))
     starts = lecture.starts_at
     ends = starts + timedelta(minutes=lecture.duration_minutes)
     here, there = time.viewer_zone(), time.organiser_zone()
-    said = Markup('{}, <time datetime="{}" dir="ltr">{}–{}</time>&nbsp;{}').format(
-        time.day(starts, here), starts.isoformat(), time.time_of_day(starts, here), time.time_of_day(ends, here),
-        time.zone_city(here),
-    )  # fmt: skip
+    hours = f"{time.time_of_day(starts, here)}–{time.time_of_day(ends, here)}"
+    said = (
+        f'{escape(time.day(starts, here))}, <time datetime="{starts.isoformat()}" dir="ltr">{escape(hours)}</time>'
+        f"&nbsp;{escape(time.zone_city(here))}"
+    )
     if here != there:
-        said += Markup(" · {}&nbsp;{}").format(time.time_of_day(starts, there), time.zone_city(there))
-    return said
+        said += f" · {escape(time.time_of_day(starts, there))}&nbsp;{escape(time.zone_city(there))}"
+    return Markup(said)  # noqa: S704 - each part is escaped
 
 
 def stops(
@@ -76,7 +75,7 @@ def _stop(
     found: Stop = {
         "state": state,
         "title": passage(lecture.title, lecture.language),
-        "url": url_for("desks.lecture", lecture_id=lecture.id),
+        "url": address_of("desks.lecture", lecture_id=lecture.id),
         "testid": f"lecture-{lecture.id}",
         "meta": Markup(" · ").join(part for part in (names(lecture.instructors), when(lecture)) if part),
     }

@@ -44,6 +44,7 @@ def markdown(text: str | None) -> Markup:
     return Markup(_rendered(text or ""))  # noqa: S704 - cleaned by nh3
 
 
+@lru_cache(maxsize=512)
 def plain(text: str | None) -> str:
     """Markdown as one line of plain text, without marks."""
     return re.sub(r"\s+", " ", unescape(nh3.clean(_rendered(text or ""), tags=set()))).strip()
@@ -66,7 +67,6 @@ def beyond(text: str | None) -> str:
 def passage(text: str, language: str | None = None) -> Markup:
     """A name or title in its own direction, marked with its language where that is not the page's."""
     own = (language or "").replace("_", "-")
-    here = reader_locale().replace("_", "-")
-    if not own or own.split("-")[0] == here.split("-")[0]:
-        return Markup("<bdi>{}</bdi>").format(text)
-    return Markup('<bdi lang="{}">{}</bdi>').format(escape(own), text)
+    if not own or own.split("-")[0] == reader_locale().split("_")[0]:
+        return Markup(f"<bdi>{escape(text)}</bdi>")  # noqa: S704 - escaped
+    return Markup(f'<bdi lang="{escape(own)}">{escape(text)}</bdi>')  # noqa: S704 - escaped

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from lms.catalogue import actions, queries
 from lms.catalogue.forms import SeriesForm, language_choices
-from lms.catalogue.models import Admission, LectureState
+from lms.catalogue.models import Admission, LectureState, Policy
 from lms.catalogue.rules import check_can_edit_series, may_create_series, may_see_series, next_lecture, stop_states
 from lms.catalogue.views.blueprint import bp
 from lms.core import clock
@@ -44,13 +44,13 @@ def _asked() -> tuple[queries.SeriesFilter, dict[str, str], int]:
     return wanted, said, number
 
 
-def _row(card: queries.Card, at: datetime) -> dict[str, Any]:
+def _row(card: queries.Card, policy: Policy, at: datetime) -> dict[str, Any]:
     """What the list shows of a series."""
     stops = stop_states(card.lectures, at)
     dates = [when for one in card.lectures if (when := one.actual_start or one.starts_at) is not None]
     return {
         "series": card.series,
-        "policy": card.policy,
+        "policy": policy,
         "stops": [{"state": stops[one.id]} for one in card.lectures],
         "count": len(card.lectures),
         "live": next((one for one in card.lectures if one.state is LectureState.LIVE), None),
@@ -77,7 +77,8 @@ def series_list() -> ResponseReturnValue:
 
     if not cards and number > 1:
         return redirect(page_url(1))
-    rows = [_row(card, at) for card in cards]
+    policies = queries.current_policies([card.series.id for card in cards])
+    rows = [_row(card, policies[card.series.id], at) for card in cards]
     return render_template(
         "catalogue/series_list.html",
         coming=[row for row in rows if row["open"]],

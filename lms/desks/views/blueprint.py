@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from time import monotonic
 from typing import Any
 
-from flask import Blueprint, current_app, g, has_request_context, request
+from flask import Blueprint, g, has_request_context, request
 from sqlalchemy.exc import SQLAlchemyError
 
-from lms.catalogue.queries import list_live
-from lms.core.roles import ANONYMOUS
+from lms.catalogue.queries import list_live_in_public
 
 bp = Blueprint("desks", __name__, template_folder="../templates")
-
-LIVE_SECONDS = 10
-"""How long the answer of which lectures are live is kept within one process."""
-
-_KEY = "lms.desks.live"
 
 Live = tuple[int, str, datetime | None]
 
@@ -37,12 +30,7 @@ def live_lectures() -> dict[str, Any]:
 
 
 def _live() -> list[Live]:
-    known: tuple[float, list[Live]] = current_app.extensions.get(_KEY, (0.0, []))
-    if known[0] <= monotonic() or current_app.testing:
-        try:
-            rows = [(one.id, one.title, one.actual_start) for one in list_live(by=ANONYMOUS)]
-        except SQLAlchemyError:
-            rows = []  # a page that says what went wrong is also written while the database is away
-        known = (monotonic() + LIVE_SECONDS, rows)
-        current_app.extensions[_KEY] = known
-    return known[1]
+    try:
+        return list_live_in_public()
+    except SQLAlchemyError:
+        return []  # a page that says what went wrong is also written while the database is away
