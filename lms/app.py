@@ -32,6 +32,7 @@ from lms.web import (
     guards,
     headers,
     identity,
+    kept,
     limits,
     locale,
     pictures,
@@ -108,6 +109,7 @@ def create_app(config: Config | None = None) -> APIFlask:
     app.error_processor(api.on_schema_error)  # takes every HTTP error for itself, so the pages' handlers come after it
     problems.init_app(app)
     locale.init_app(app)
+    kept.init_app(app)
     identity.init_app(app)
     limits.init_app(app)
     guards.init_app(app)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -96,7 +96,7 @@ def lines(text: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in (text or "").replace(",", "\n").splitlines() if part.strip())
 
 
-def codes_of(text: str | None, names: dict[str, str]) -> tuple[str, ...]:
+def codes_of(text: str | None, names: Mapping[str, str]) -> tuple[str, ...]:
     """Codes, or names in the reader's language turned into codes; what is unknown stays as typed."""
     known = {name.casefold(): code for code, name in names.items()}
     codes = {code.casefold(): code for code in names}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -149,7 +150,7 @@ def _say_where(row: Enrolment) -> None:
     flash(said.get(row.status, name), "done")
 
 
-def _list(series: Series, form: EnrolForm | None, names: dict[str, str], *, by: Actor) -> str:
+def _list(series: Series, form: EnrolForm | None, names: Mapping[str, str], *, by: Actor) -> str:
     q, wanted = request.args.get("q", "").strip(), request.args.get("status", "")
     status = EnrolmentStatus(wanted) if wanted in set(EnrolmentStatus) else None
     cursor = integer_cursor(request.args.get("cursor"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from lms.core.words import _, _n
-from lms.reports.queries import Figures, Place, Report, Slice
+from lms.reports.queries import Figures, Group, Place, Report, Slice
 from lms.web import maps
 from lms.web.time import number, short_day
 
@@ -61,9 +61,9 @@ def value_of(figures: Figures, figure: str) -> float:
     return value
 
 
-def overlap(report: Report, figure: str = "participants") -> int:
+def overlap(totals: Figures, groups: Iterable[Group], figure: str = "participants") -> int:
     """By how much the groups add up to more than the whole, because people stand in several of them."""
-    return int(sum(value_of(group.figures, figure) for group in report.groups) - value_of(report.totals, figure))
+    return int(sum(value_of(group.figures, figure) for group in groups) - value_of(totals, figure))
 
 
 def counted(name: str, value: float) -> str:

@@ -145,5 +145,5 @@ def test_live_bar_survives_a_missing_database(app: APIFlask, monkeypatch: object
     def away(**_asked: object) -> None:
         raise OperationalError("select", {}, Exception("away"))
 
-    monkeypatch.setattr(blueprint, "list_live", away)  # type: ignore[attr-defined]
+    monkeypatch.setattr(blueprint, "list_live_in_public", away)  # type: ignore[attr-defined]
     assert app.test_client().get("/help").status_code == 200

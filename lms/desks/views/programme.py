@@ -28,7 +28,6 @@ from lms.desks.views.blueprint import bp
 from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries import find_enrolment, place_of
 from lms.reports.queries import public_headline
-from lms.web import maps
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
@@ -41,17 +40,10 @@ NEXT, CARDS = 5, 4
 def home() -> ResponseReturnValue:
     """What this is, whether something is on, what is next, what may be joined, and the programme in figures."""
     by, at = current_actor(), clock.now()
-    headline = public_headline(at=at, locale=reader_locale())
-    places = [
-        maps.Country(one.name, one.latitude, one.longitude, one.value, one.partner)
-        for one in headline.places
-        if one.latitude is not None and one.longitude is not None
-    ]
     cards, total = list_cards(SeriesFilter(open=True, limit=CARDS), by=by)
     return render_template(
         "desks/home.html",
-        headline=headline,
-        bubbles=maps.bubbles(places),
+        headline=public_headline(at=at, locale=reader_locale()),
         upcoming=list_upcoming(by=by, at=at, limit=NEXT),
         cards=[(card, stops(card.lectures, at=at)) for card in cards],
         total=total,

@@ -18,15 +18,18 @@ from lms.people.queries.access import (
 )
 from lms.people.queries.chunks import chunks
 from lms.people.queries.countries import (
+    Rows,
     belonging_to,
     countries_of,
     country_by_code,
     country_codes_of,
     country_id_of,
     country_names,
+    country_rows,
     get_country,
     list_countries,
     list_regions,
+    named_countries,
     partner_ids,
     partnerships,
 )
@@ -54,6 +57,7 @@ __all__ = [
     "LinkView",
     "PersonHit",
     "Profile",
+    "Rows",
     "account_of",
     "actor_of_session",
     "actor_of_token",
@@ -67,6 +71,7 @@ __all__ = [
     "country_codes_of",
     "country_id_of",
     "country_names",
+    "country_rows",
     "find_link",
     "find_person_by_email",
     "get_country",
@@ -82,6 +87,7 @@ __all__ = [
     "load_actor",
     "look_at_link",
     "members",
+    "named_countries",
     "partner_ids",
     "partnerships",
     "person_id_of",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import json
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from babel import Locale, UnknownLocaleError
-from sqlalchemy import Select, exists, or_, select, tuple_
+from sqlalchemy import Select, Text, cast, exists, or_, select, tuple_
 from sqlalchemy.orm import aliased
 
 from lms.core.bulk import among
@@ -52,21 +54,38 @@ def _territories(locale: str) -> dict[str, str]:
     return {code: name for code, name in parsed.territories.items() if len(code) == 2}
 
 
-def country_names(locale: str, codes: Iterable[str] | None = None) -> dict[str, str]:
+Rows = tuple[tuple[Any, ...], ...]
+"""Rows as they were read: what is worked out of them alone is kept by them."""
+
+_COUNTRIES = select(Country.id, Country.code, cast(Country.names, Text), Country.latitude, Country.longitude).order_by(
+    Country.id
+)
+
+
+def country_rows(codes: Iterable[str] | None = None) -> Rows:
+    """(id, code, names by language as JSON, latitude, longitude) of every country, or of these `codes`."""
+    query = _COUNTRIES if codes is None else _COUNTRIES.where(Country.code.in_(codes))
+    return tuple(tuple(row) for row in db.session.execute(query))
+
+
+@lru_cache(maxsize=64)
+def named_countries(rows: Rows, locale: str) -> Mapping[str, str]:
+    """Code → name that these rows give in a language."""
+    known, english = _territories(locale), _territories("en")
+    language = locale.replace("_", "-").split("-")[0]
+    names = {}
+    for _id, code, text, *_place in rows:
+        own = json.loads(text or "null") or {}
+        names[code] = own.get(language) or known.get(code) or own.get("en") or english.get(code) or code
+    return MappingProxyType(names)
+
+
+def country_names(locale: str, codes: Iterable[str] | None = None) -> Mapping[str, str]:
     """Code → name in a language: the organiser's own name, else CLDR's, else the English one, else the code.
 
     Of these `codes` only, where given.
     """
-    known, english = _territories(locale), _territories("en")
-    language = locale.replace("_", "-").split("-")[0]
-    names = {}
-    query = select(Country.code, Country.names)
-    if codes is not None:
-        query = query.where(Country.code.in_(codes))
-    for code, own in db.session.execute(query):
-        own = own or {}
-        names[code] = own.get(language) or known.get(code) or own.get("en") or english.get(code) or code
-    return names
+    return named_countries(country_rows(codes), locale)
 
 
 def partnerships(country_id: int) -> list[Partnership]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import Flask, g, has_app_context
 
 from lms.core import clock
@@ -19,7 +21,7 @@ def country_name(code: str | None) -> str:
     if not code:
         return ""
     locale = reader_locale()
-    kept: dict[str, dict[str, str]] = g.setdefault("country_names", {}) if has_app_context() else {}
+    kept: dict[str, Mapping[str, str]] = g.setdefault("country_names", {}) if has_app_context() else {}
     if locale not in kept:
         kept[locale] = queries.country_names(locale)
     return kept[locale].get(code, code)

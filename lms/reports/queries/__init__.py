@@ -19,7 +19,15 @@ from lms.reports.queries.definitions import definitions, figure_names, further_t
 from lms.reports.queries.facts import load, many_rows
 from lms.reports.queries.labels import Choices, choices, filters_in_words, read_names, region_names
 from lms.reports.queries.opening import Opened, OpenedPerson, open_people
-from lms.reports.queries.public import Headline, Place, last_refresh, public_headline, public_report
+from lms.reports.queries.public import (
+    Headline,
+    Overview,
+    Place,
+    last_refresh,
+    public_headline,
+    public_overview,
+    public_report,
+)
 from lms.reports.queries.scope import Partners, Scope, resolve
 from lms.reports.queries.snapshots import get_snapshot, list_snapshots, may_count_exactly, may_read_figures
 from lms.reports.rules import Figures, Group, Key, Part, Slice, check_question, in_order, tally
@@ -146,6 +154,7 @@ __all__ = [
     "Headline",
     "Opened",
     "OpenedPerson",
+    "Overview",
     "Place",
     "Report",
     "Slice",
@@ -165,6 +174,7 @@ __all__ = [
     "may_read_figures",
     "public_groups",
     "public_headline",
+    "public_overview",
     "public_totals",
     "region_names",
     "totals",

@@ -15,8 +15,8 @@ from lms.catalogue.models import Series, Visibility
 from lms.core.db import db
 from lms.core.roles import Actor
 from lms.core.words import _, _l
-from lms.people.models import Country, Region
-from lms.people.queries import country_names
+from lms.people.models import Region
+from lms.people.queries import Rows, country_rows, named_countries
 from lms.reports.rules import Slice
 
 _WORDS: Mapping[str, Mapping[str, Any]] = {
@@ -72,19 +72,33 @@ class Names:
         return frozenset(id_ for id_, row in self.series.items() if row[2])
 
 
+_SERIES = select(Series.id, Series.slug, Series.title, Series.visibility).order_by(Series.id)
+_REGIONS = select(Region.code, Region.name).order_by(Region.code)
+
+
+def series_rows() -> Rows:
+    """(id, slug, title, visibility) of every series."""
+    return tuple(tuple(row) for row in db.session.execute(_SERIES))
+
+
+def region_rows() -> Rows:
+    """(M49 code, English name) of every region."""
+    return tuple(tuple(row) for row in db.session.execute(_REGIONS))
+
+
 def read_names(locale: str) -> Names:
     """The names of today, in a language."""
-    names = country_names(locale)
+    return names_of(country_rows(), series_rows(), region_rows(), locale)
+
+
+def names_of(countries: Rows, series: Rows, regions: Rows, locale: str) -> Names:
+    """The names that these rows give."""
+    named = named_countries(countries, locale)
     return Names(
         locale=locale,
-        countries={id_: (code, names[code]) for id_, code in db.session.execute(select(Country.id, Country.code))},
-        series={
-            id_: (slug, title, visibility == Visibility.DRAFT)
-            for id_, slug, title, visibility in db.session.execute(
-                select(Series.id, Series.slug, Series.title, Series.visibility)
-            )
-        },
-        regions=region_names(locale),
+        countries={id_: (code, named[code]) for id_, code, *_rest in countries},
+        series={id_: (slug, title, visibility == Visibility.DRAFT) for id_, slug, title, visibility in series},
+        regions=_named_regions(regions, locale),
     )
 
 
@@ -127,9 +141,13 @@ def _by_name(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 
 def region_names(locale: str) -> dict[str, str]:
     """M49 code → name: the table's own in English, elsewhere of CLDR where it has one."""
+    return _named_regions(region_rows(), locale)
+
+
+def _named_regions(rows: Rows, locale: str) -> dict[str, str]:
     language = _babel(locale)
     known = {} if language.language == "en" else language.territories
-    return {code: known.get(code) or name for code, name in db.session.execute(select(Region.code, Region.name))}
+    return {code: known.get(code) or name for code, name in rows}
 
 
 def label(dimension: str, key: str, locale: str, regions: Mapping[str, str]) -> str:

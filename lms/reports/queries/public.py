@@ -7,13 +7,15 @@ hold five people or more, by key). Figures stand as lists in the order of `rules
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import intersect, select
+from sqlalchemy import Text, bindparam, cast, intersect, select
 from sqlalchemy.sql.functions import count
 
 from lms.attendance.models import Credit, Outcome
@@ -21,12 +23,13 @@ from lms.catalogue.models import Lecture, LectureState
 from lms.core import clock
 from lms.core.db import db
 from lms.core.errors import Forbidden
-from lms.core.words import _
+from lms.core.words import _, catalogue
 from lms.enrolment.models import Enrolment
-from lms.people.models import Country, Person, Region
+from lms.people.models import Person, Region
+from lms.people.queries import Rows, country_rows, named_countries
 from lms.reports.models import PublicAnswer, PublicFigures
 from lms.reports.queries.facts import load, many_rows
-from lms.reports.queries.labels import Names, other_label, read_names
+from lms.reports.queries.labels import Names, names_of, other_label, read_names, region_rows, series_rows
 from lms.reports.queries.scope import Partners, Scope, ancestors
 from lms.reports.rules import (
     DIMENSIONS,
@@ -50,11 +53,21 @@ Answers = dict[str, Any]
 
 @dataclass(frozen=True)
 class Counted:
-    """One refresh: when, what all questions share, and how an answer is found."""
+    """One refresh: when, what all questions share, and how answers are found: by question, as the JSON they are."""
 
     as_at: datetime
     shared: Mapping[str, Any]
-    find: Callable[[str], Any]
+    texts: Callable[[Sequence[str]], dict[str, str]]
+
+    def find(self, *questions: str) -> list[Any]:
+        """The answers to these questions in their order, null for none. They are shared: nobody may change them."""
+        texts = self.texts(questions)
+        return [_read(texts[question]) if question in texts else None for question in questions]
+
+
+@lru_cache(maxsize=128)
+def _read(text: str) -> Any:
+    return json.loads(text)
 
 
 @dataclass(frozen=True)
@@ -69,15 +82,26 @@ class Place:
     partner: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Headline:
-    """The totals of all time as the public knows them, the countries, and the way from registered to certified."""
+    """The totals of all time as the public knows them, the countries, and the way from registered to certified.
+
+    The same rows give the same object, as long as it is kept: what is made of it can be kept by it.
+    """
 
     as_at: datetime
     figures: Figures
-    places: list[Place]
-    funnel: dict[str, int]
+    places: Sequence[Place]
+    funnel: Mapping[str, int]
     first_year: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class Overview:
+    """The headline, and the groups of all time by dimension. One object for the same rows, as `Headline` is."""
+
+    headline: Headline
+    groups: Mapping[str, Sequence[Group]]
 
 
 def count_all(at: datetime) -> tuple[dict[str, Any], Answers]:
@@ -167,22 +191,30 @@ def last_refresh() -> datetime | None:
     return db.session.scalar(select(PublicFigures.as_at).order_by(PublicFigures.as_at.desc()).limit(1))
 
 
+_NEWEST = (
+    select(PublicFigures.id, PublicFigures.as_at, cast(PublicFigures.answers, Text))
+    .order_by(PublicFigures.as_at.desc(), PublicFigures.id.desc())
+    .limit(1)
+)
+_ANSWERS = select(PublicAnswer.question, cast(PublicAnswer.answer, Text).label("answer")).where(
+    PublicAnswer.figures_id == bindparam("figures_id"),
+    PublicAnswer.question.in_(bindparam("questions", expanding=True)),
+)
+
+
 def _newest(at: datetime) -> Counted:
     """The last refresh; where there has been none yet, what it would have counted now."""
-    row = db.session.scalar(
-        select(PublicFigures).order_by(PublicFigures.as_at.desc(), PublicFigures.id.desc()).limit(1)
-    )
+    row = db.session.execute(_NEWEST).first()
     if row is None:
         shared, answers = count_all(at)
-        return Counted(at, shared, answers.get)
-    figures_id = row.id
+        return Counted(at, shared, lambda asked: {one: json.dumps(answers[one]) for one in asked if one in answers})
+    figures_id, as_at, shared_text = row
 
-    def find(question: str) -> Any:
-        return db.session.scalar(
-            select(PublicAnswer.answer).where(PublicAnswer.figures_id == figures_id, PublicAnswer.question == question)
-        )
+    def texts(questions: Sequence[str]) -> dict[str, str]:
+        rows = db.session.execute(_ANSWERS, {"figures_id": figures_id, "questions": list(questions)})
+        return {row.question: row.answer for row in rows}
 
-    return Counted(row.as_at, row.answers, find)
+    return Counted(as_at, _read(shared_text), texts)
 
 
 def public_report(
@@ -191,24 +223,28 @@ def public_report(
     """(as at, totals, groups) as the public may see them. Raises Forbidden for anything finer."""
     check_public(asked, dimensions)
     counted = _newest(at)
-    names = read_names(locale)
     span = _span(asked, counted.shared["years"])
     if span is None:
         if asked.filters or asked.from_day or asked.to_day:
             raise Forbidden(_too_few())
         return counted.as_at, Figures(), []
     for name in asked.filters:
-        found = (counted.find(f"{span}/where/{name}") or {}).get(_inner(asked, scope, name))
+        found = (counted.find(f"{span}/where/{name}")[0] or {}).get(_inner(asked, scope, name))
         if found is None:
             raise Forbidden(_too_few())
         return counted.as_at, Figures(*found), []
-    totals = Figures(*counted.find(f"{span}/totals"))
+    whole, *answers = counted.find(f"{span}/totals", *(f"{span}/by/{name}" for name in dimensions))
+    totals = Figures(*whole)
     if (asked.from_day or asked.to_day) and totals.participants < FEWEST:
         raise Forbidden(_too_few())
     groups: list[Group] = []
-    for name in dimensions:
-        groups = in_order((_group(names, name, *row) for row in counted.find(f"{span}/by/{name}") or []), dimensions)
+    for name, rows in zip(dimensions, answers, strict=True):
+        groups = _groups(read_names(locale), name, rows)
     return counted.as_at, totals, groups
+
+
+def _groups(names: Names, name: str, rows: Iterable[Any] | None) -> list[Group]:
+    return in_order((_group(names, name, *row) for row in rows or []), (name,))
 
 
 def _too_few() -> str:
@@ -237,30 +273,81 @@ def _span(asked: Slice, years: list[str]) -> str | None:
 
 def public_headline(*, at: datetime, locale: str) -> Headline:
     """The totals of all time as everybody may see them, with the countries for the map."""
-    counted = _newest(at)
-    span = _span(Slice(), counted.shared["years"])
-    figures = Figures(*counted.find(f"{span}/totals")) if span else Figures()
-    rows = counted.find(f"{span}/by/country") if span else []
-    values = {key: bare[FIGURES.index("participants")] for key, bare, is_folded in rows or [] if not is_folded}
-    names = read_names(locale)
-    partners = set(counted.shared["partners"])
+    stored = _of_all_time(_newest(at), ("country",))
+    return _headline(stored, country_rows(), locale)
+
+
+def public_overview(dimensions: tuple[str, ...], *, at: datetime, locale: str) -> Overview:
+    """The headline and the groups of all time by each of these dimensions, the country among them."""
+    stored = _of_all_time(_newest(at), dimensions)
+    return _overview(stored, dimensions, country_rows(), series_rows(), region_rows(), locale, catalogue())
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What was read of a refresh, as it is stored: (question, JSON)."""
+
+    as_at: datetime
+    first_year: str | None
+    attended: int
+    partners: tuple[int, ...]
+    answers: tuple[tuple[str, str], ...]
+
+    def find(self, question: str) -> Any:
+        return next((_read(text) for name, text in self.answers if name == question), None)
+
+
+def _of_all_time(counted: Counted, dimensions: Iterable[str]) -> _Stored:
+    shared = counted.shared
+    span = _span(Slice(), shared["years"])
+    texts = counted.texts([f"{span}/totals", *(f"{span}/by/{name}" for name in dimensions)]) if span else {}
+    return _Stored(
+        counted.as_at,
+        min(shared["years"], default=None),
+        shared["funnel"]["attended"],
+        tuple(shared["partners"]),
+        tuple(sorted((question.partition("/")[2], text) for question, text in texts.items())),
+    )
+
+
+# What follows is worked out of rows alone: as long as these are the same, it is the same.
+
+
+@lru_cache(maxsize=16)
+def _headline(stored: _Stored, countries: Rows, locale: str) -> Headline:
+    figures = Figures(*(stored.find("totals") or ()))
+    rows = stored.find("by/country") or []
+    values = {key: bare[FIGURES.index("participants")] for key, bare, is_folded in rows if not is_folded}
+    named = named_countries(countries, locale)
     places = [
-        Place(code, names.countries[id_][1], latitude, longitude, values[id_], id_ in partners)
-        for id_, code, latitude, longitude in db.session.execute(
-            select(Country.id, Country.code, Country.latitude, Country.longitude)
-        )
+        Place(code, named[code], latitude, longitude, values[id_], id_ in stored.partners)
+        for id_, code, _names, latitude, longitude in countries
         if values.get(id_)
     ]
     funnel = {
         "registrations": figures.registrations,
-        "attended": counted.shared["funnel"]["attended"],
+        "attended": stored.attended,
         "certificates": figures.certificates,
     }
-    years = counted.shared["years"]
     return Headline(
-        counted.as_at,
+        stored.as_at,
         figures,
         sorted(places, key=lambda place: (-place.value, place.name)),
         funnel,
-        min(years, default=None),
+        stored.first_year,
     )
+
+
+@lru_cache(maxsize=16)
+def _overview(
+    stored: _Stored,
+    dimensions: tuple[str, ...],
+    countries: Rows,
+    series: Rows,
+    regions: Rows,
+    locale: str,
+    _language_of_labels: Hashable,
+) -> Overview:
+    names = names_of(countries, series, regions, locale)
+    groups = {name: _groups(names, name, stored.find(f"by/{name}")) for name in dimensions}
+    return Overview(_headline(stored, countries, locale), groups)

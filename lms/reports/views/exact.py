@@ -55,7 +55,7 @@ def _answer(form: ReportForm, *, by: Actor, locale: str) -> dict[str, Any]:
         "sentence": shapes.sentence(report, figure, form.about),
         "cross": shapes.cross(report, rows, columns, figure) if len(dims) == 2 else None,
         "dimension_names": {name: str(label) for name, label in DIMENSION_NAMES},
-        "overlap": shapes.overlap(report) > 0 if len(dims) == 1 else True,
+        "overlap": shapes.overlap(report.totals, report.groups) > 0 if len(dims) == 1 else True,
         "publish": address("reports.publish", request.args.to_dict()) if by.is_administrator else None,
         "downloads": [
             (kind.upper(), url_for("reports.download", kind=kind) + "?" + request.query_string.decode())

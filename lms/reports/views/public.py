@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
@@ -24,31 +26,38 @@ FIRST_SERIES = 10
 def impact() -> ResponseReturnValue:
     """What came of it: the public figures, with map, years, regions and countries."""
     at, locale = clock.now(), reader_locale()
-    headline = queries.public_headline(at=at, locale=locale)
-    by = {
-        name: queries.count(Slice(), (name,), by=ANONYMOUS, at=at, locale=locale)
-        for name in ("year", "region", "country", "series")
+    overview = queries.public_overview(("year", "region", "country", "series"), at=at, locale=locale)
+    countries = len(overview.groups["country"])
+    shown = countries if request.args.get("countries") == "all" else min(FIRST_COUNTRIES, countries)
+    return render_template("reports/impact.html", overview=overview, shown=shown)
+
+
+@bp.app_template_filter("bubbles")
+def bubbles(headline: queries.Headline) -> list[maps.Bubble]:
+    """The bubbles of the map of participants."""
+    return shapes.bubbles(headline.places)
+
+
+@bp.app_template_filter("laid_out")
+def laid_out(overview: queries.Overview, shown: int) -> dict[str, Any]:
+    """What stands on the page of what came of it, with so many countries."""
+    headline, by = overview.headline, overview.groups
+    countries = by["country"]
+    return {
+        "bubbles": bubbles(headline),
+        "scale": maps.scale(shapes.mapped(headline.places)),
+        "years": by["year"],
+        "partial_year": str(clock.day_of(headline.as_at, clock.reporting_zone()).year),
+        "regions": by["region"],
+        "countries": countries[:shown],
+        "all_countries": len([group for group in countries if group.keys[0] and not group.folded]),
+        "more_countries": len(countries) > shown,
+        "overlap": shapes.overlap(headline.figures, countries),
+        "has_folded": any(group.folded for group in countries),
+        "partners": {place.code for place in headline.places if place.partner},
+        "series": by["series"][:FIRST_SERIES],
+        "all_series": len(by["series"]),
     }
-    countries = by["country"].groups
-    shown = len(countries) if request.args.get("countries") == "all" else FIRST_COUNTRIES
-    today = clock.day_of(headline.as_at, clock.reporting_zone())
-    return render_template(
-        "reports/impact.html",
-        headline=headline,
-        bubbles=shapes.bubbles(headline.places),
-        scale=maps.scale(shapes.mapped(headline.places)),
-        years=by["year"].groups,
-        partial_year=str(today.year),
-        regions=by["region"].groups,
-        countries=countries[:shown],
-        all_countries=len([group for group in countries if group.keys[0] and not group.folded]),
-        more_countries=len(countries) > shown,
-        overlap=shapes.overlap(by["country"]),
-        has_folded=any(group.folded for group in countries),
-        partners={place.code for place in headline.places if place.partner},
-        series=by["series"].groups[:FIRST_SERIES],
-        all_series=len(by["series"].groups),
-    )
 
 
 @bp.get("/impact.csv")
