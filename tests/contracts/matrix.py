@@ -117,6 +117,8 @@ TABLE: dict[str, tuple[str, ...]] = {
     "POST /lectures/<int:lecture_id>/postpone": ("snwnnw", "snnnnw", "smmmnw"),
     "POST /lectures/<int:lecture_id>/publish": ("smwmnw", "smmmnw", "smmmnw"),
     "POST /lectures/<int:lecture_id>/reopen": ("snwnnw", "snnnnw", "smmmnw"),
+    "GET /lectures/<int:lecture_id>/report": ("snyyyy", "snnyyy", "smmmyy"),
+    "GET /lectures/<int:lecture_id>/report.<kind>": ("snyyyy", "snnyyy", "smmmyy"),
     "GET /lectures/<int:lecture_id>/room": ("syyyyy", "syyyyy", "smmmyy"),
     "POST /lectures/<int:lecture_id>/room/join": ("swnnnn", "snnnnn", "smmmnn"),
     "GET /lectures/<int:lecture_id>/room/state": ("syynyy", "snnnyy", "smmmyy"),

@@ -177,6 +177,8 @@ STATE_OF = {
     "attendance.import_file": "held",
     "attendance.import_look": "held",
     "attendance_api.list_attendance": "held",
+    "reports.lecture": "held",
+    "reports.lecture_file": "held",
     "attendance_api.correct_attendance": "held",
     "attendance_api.import_attendance": "held",
 }

@@ -18,6 +18,9 @@ from lms.reports.readouts.writing import as_at, plain
 from lms.web.api import rfc3339
 from lms.web.time import organiser_zone, zone_city
 
+FILES = (("pdf", "PDF"), ("xlsx", "XLSX"), ("csv", "CSV"), ("json", "JSON"))
+"""The kinds of file, and their names on buttons."""
+
 
 def file_of(out: ReadOut, kind: str) -> tuple[Any, str, str]:
     """(content, content type, file name) of a read-out. Raises NotFound for a kind that there is not."""

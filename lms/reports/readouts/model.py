@@ -58,12 +58,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """The first column names the row. `urls`: where the row's name leads, by index of the row."""
+    """The first column names the row. `urls`: where the row's name leads, by index of the row. `thin`: on paper only
+    each so-manieth row stands."""
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Value, ...], ...]
     foot: tuple[Value, ...] | None = None
     urls: dict[int, str] = field(default_factory=dict)
+    thin: int = 1
 
 
 @dataclass(frozen=True)

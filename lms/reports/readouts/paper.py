@@ -91,7 +91,7 @@ def _picture(picture: Picture) -> dict[str, Any]:
 
 def _table(table: Table) -> dict[str, Any]:
     kinds = [column.kind for column in table.columns]
-    rows = [*table.rows, *([table.foot] if table.foot else [])]
+    rows = [*table.rows[:: table.thin], *([table.foot] if table.foot else [])]
     return {
         "columns": [
             {"name": column.name, "text": column.kind in {"text", "day", "moment"}} for column in table.columns

@@ -12,7 +12,7 @@ from lms.core.roles import Role
 from lms.core.words import _
 from lms.reports.queries import dossier as dossiers
 from lms.reports.readouts import dossier as reading
-from lms.reports.readouts.files import file_of
+from lms.reports.readouts.files import FILES, file_of
 from lms.reports.readouts.model import Column, ReadOut, Table
 from lms.reports.readouts.wording import figure_column
 from lms.reports.readouts.writing import written
@@ -20,8 +20,6 @@ from lms.reports.views.blueprint import bp, file_answer
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
-
-FILES = (("pdf", "PDF"), ("xlsx", "XLSX"), ("csv", "CSV"), ("json", "JSON"))
 
 
 @bp.get("/countries")

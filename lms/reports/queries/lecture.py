@@ -1,0 +1,144 @@
+"""How one held lecture went: from registered to certified, minute by minute, by country, source and rejoins."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from lms.attendance.models import Credit, Outcome, Source
+from lms.attendance.queries import span_of
+from lms.attendance.queries.evidence import WHO, seen_in
+from lms.attendance.queries.roster import on_roster
+from lms.attendance.sweep import Course, course
+from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.queries import get_lecture, may_edit_lecture
+from lms.certificates.models import Award, Certificate
+from lms.core import clock
+from lms.core.bulk import among
+from lms.core.db import db
+from lms.core.errors import Forbidden
+from lms.core.roles import Actor
+from lms.people.models import Country, Person
+from lms.people.queries import countries_of, country_names
+from lms.reports.queries.facts import COUNTED
+
+
+@dataclass(frozen=True)
+class FromCountry:
+    """What people of one country did in a lecture; `code` null is not stated."""
+
+    code: str | None
+    name: str | None
+    registered: int
+    came: int
+    attended: int
+
+
+@dataclass(frozen=True)
+class LectureReport:
+    """A held lecture. `countries_of` names the countries that it is restricted to; without any it is all of it.
+
+    `registered` stand on the roster, `came` were there at all, `attended` have the credit, `certified` of them hold a
+    certificate of the series. `sources` are those of the attendances.
+    """
+
+    lecture: Lecture
+    as_at: datetime
+    only: list[str]
+    registered: int
+    came: int
+    attended: int
+    excused: int
+    certified: int
+    course: Course
+    sources: dict[Source, int]
+    countries: list[FromCountry]
+
+
+def get_lecture_report(lecture_id: int, *, by: Actor, at: datetime, locale: str = "en") -> LectureReport | None:
+    """The report of a lecture; null where it has not been held.
+
+    All of it for its instructors, reporters and administrators; for a focal point what people of the own countries
+    did. Forbidden for others, NotFound where the lecture itself is not to be seen.
+    """
+    lecture = get_lecture(lecture_id, by=by)
+    sees_all = by.is_reporter or may_edit_lecture(lecture, by)
+    if not sees_all and not by.is_focal_point:
+        raise Forbidden
+    if lecture.state is not LectureState.HELD or lecture.actual_start is None or lecture.actual_end is None:
+        return None
+    roster = {person for person in db.session.scalars(on_roster(lecture)) if person is not None}
+    belongs = countries_of(roster, clock.day_of(lecture.actual_start, clock.reporting_zone()))
+    only = None if sees_all else by.country_ids
+    if only is not None:
+        roster = {person for person in roster if belongs[person] in only}
+    credits = {person: row for person, row in _credits(lecture.id).items() if person in roster}
+    attended = {person for person, (outcome, _source) in credits.items() if outcome is Outcome.ATTENDED}
+    seen = {person for person, (outcome, _source) in credits.items() if outcome is Outcome.PARTIAL} | attended
+    span = span_of(lecture)
+    names = country_names(locale)
+    codes = dict(db.session.execute(select(Country.id, Country.code)).all())
+    return LectureReport(
+        lecture=lecture,
+        as_at=at,
+        only=sorted(names[codes[one]] for one in only or ()),
+        registered=len(roster),
+        came=len(seen),
+        attended=len(attended),
+        excused=sum(outcome is Outcome.EXCUSED for outcome, _source in credits.values()),
+        certified=_certified(lecture.series_id, attended),
+        course=course(
+            (
+                [(joined, left) for joined, left, source in intervals if source is not Source.REPLAY]
+                for person, intervals in seen_in(lecture).items()
+                if person in roster
+            ),
+            span.start,
+            span.end,
+        ),
+        sources=dict(Counter(credits[person][1] for person in attended).most_common()),
+        countries=_by_country(
+            belongs, roster, seen, attended, {id_: (code, names[code]) for id_, code in codes.items()}
+        ),
+    )
+
+
+def _credits(lecture_id: int) -> dict[int, tuple[Outcome, Source]]:
+    """The credits of a lecture by who people are today; of merged people the kept one's."""
+    query = (
+        select(WHO, Credit.outcome, Credit.source)
+        .join(Credit, Credit.person_id == Person.id)
+        .where(Credit.lecture_id == lecture_id)
+        .order_by(Person.id == Person.canonical_id)
+    )
+    return {person: (outcome, source) for person, outcome, source in db.session.execute(query)}
+
+
+def _certified(series_id: int, people: Collection[int]) -> int:
+    query = (
+        select(WHO)
+        .join(Award, Award.person_id == Person.id)
+        .join(Certificate, Certificate.award_id == Award.id)
+        .where(Award.series_id == series_id, Certificate.state.in_(COUNTED), among(WHO, people))
+        .distinct()
+    )
+    return len(db.session.scalars(query).all())
+
+
+def _by_country(
+    belongs: dict[int, int | None],
+    roster: Collection[int],
+    seen: Collection[int],
+    attended: Collection[int],
+    named: dict[int, tuple[str, str]],
+) -> list[FromCountry]:
+    registered, came, have = (Counter(belongs[person] for person in people) for people in (roster, seen, attended))
+    found = []
+    for country, count in registered.items():
+        code, name = named[country] if country is not None else (None, None)
+        found.append(FromCountry(code, name, count, came[country], have[country]))
+    return sorted(found, key=lambda one: (one.code is None, -one.attended, -one.came, -one.registered, one.code or ""))

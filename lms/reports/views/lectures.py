@@ -1,0 +1,59 @@
+"""How a lecture went: as a page, on paper, as a workbook."""
+
+from __future__ import annotations
+
+from flask import render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.catalogue.queries import get_lecture, may_edit_lecture
+from lms.core import clock
+from lms.core.errors import Refused
+from lms.core.roles import Actor
+from lms.core.words import _
+from lms.reports.queries.lecture import get_lecture_report
+from lms.reports.readouts.files import FILES, file_of
+from lms.reports.readouts.lecture import read_out
+from lms.reports.readouts.model import ReadOut
+from lms.reports.readouts.writing import written
+from lms.reports.views.blueprint import bp, file_answer
+from lms.web.guards import SIGNED_IN, allow
+from lms.web.identity import current_actor
+from lms.web.locale import reader_locale
+
+
+@bp.get("/lectures/<int:lecture_id>/report")
+@allow(SIGNED_IN)
+def lecture(lecture_id: int) -> ResponseReturnValue:
+    """From registered to certified, minute by minute, by country: to a focal point of the own country's people."""
+    by = current_actor()
+    out = _read_out(lecture_id, by)
+    shown = get_lecture(lecture_id, by=by)
+    return render_template(
+        "reports/lecture.html",
+        lecture=shown,
+        out=out,
+        written=written,
+        downloads=FILES,
+        may_see_roster=by.is_reporter or may_edit_lecture(shown, by),
+    )
+
+
+@bp.get("/lectures/<int:lecture_id>/report.<kind>")
+@allow(SIGNED_IN)
+def lecture_file(lecture_id: int, kind: str) -> ResponseReturnValue:
+    """The report as a file; 409 while the lecture has not been held."""
+    out = _read_out(lecture_id, current_actor())
+    if out is None:
+        raise Refused(_("This lecture has not been held yet."))
+    return file_answer(*file_of(out, kind))
+
+
+def _read_out(lecture_id: int, by: Actor) -> ReadOut | None:
+    report = get_lecture_report(lecture_id, by=by, at=clock.now(), locale=reader_locale())
+    if report is None:
+        return None
+
+    def dossier_url(code: str) -> str | None:
+        return url_for("reports.dossier", code=code) if by.is_reporter or by.is_focal_point else None
+
+    return read_out(report, dossier_url=dossier_url)

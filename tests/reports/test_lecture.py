@@ -1,0 +1,189 @@
+"""The report of one lecture: its numbers, to whom, and its files."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+from python_calamine import CalamineWorkbook
+from sqlalchemy import event, insert, update
+
+from lms.attendance.models import Outcome, Presence, Source
+from lms.catalogue.models import LectureState, SeriesInstructor
+from lms.core import clock
+from lms.core.db import db
+from lms.core.errors import Forbidden, NotFound
+from lms.core.roles import SYSTEM, Role
+from lms.enrolment.models import Enrolment
+from lms.reports import queries
+from lms.reports.queries import Slice
+from lms.reports.queries.lecture import get_lecture_report
+from tests.factories import Make
+from tests.reports.world import World
+
+NOON = datetime(2024, 5, 6, 4, 0, tzinfo=UTC)
+AT = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
+
+
+def see(world: World, lecture: int, person: int, first: float, last: float, source: Source = Source.LIVE) -> None:
+    """Presence from one minute of the lecture to another."""
+    begin = clock.to_ms(NOON)
+    world.insert(
+        Presence, lecture_id=lecture, person_id=person, source=source, joined_ms=begin + int(first * 60_000),
+        left_ms=begin + int(last * 60_000), evidence=f"{next(world.numbers)}",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def lecture(world: World) -> int:
+    """Ninety minutes: of KE one who stayed, one who rejoined, one who never came; of UG one who left early and one by
+    replay; of FR one who moved there later and was excused. One of KE has a certificate, one a revoked one."""
+    series = world.series("one")
+    held = world.lecture(series, NOON)
+    stayed, rejoined, absent = (world.person("KE") for _n in range(3))
+    early, replayed = (world.person("UG") for _n in range(2))
+    excused = world.person("UG", moved={date(2025, 1, 1): "FR"})
+    people = [stayed, rejoined, absent, early, replayed, excused]
+    world.enrol(series, *people, at=NOON - timedelta(days=3))
+    world.execute(update(Enrolment).values(enrolled_at=NOON - timedelta(days=3)))
+    see(world, held, stayed, -5, 90)
+    see(world, held, rejoined, 3, 40)
+    see(world, held, rejoined, 50, 89.5)
+    see(world, held, early, 0.5, 20)
+    see(world, held, replayed, 0, 60, Source.REPLAY)
+    world.attend(held, stayed, rejoined, minutes=80)
+    world.attend(held, replayed, minutes=60, source=Source.REPLAY)
+    world.attend(held, early, minutes=19, outcome=Outcome.PARTIAL)
+    world.attend(held, excused, minutes=0, outcome=Outcome.EXCUSED, source=Source.MANUAL)
+    world.award(series, stayed, NOON)
+    return held
+
+
+def test_from_registered_to_certified(app: APIFlask, lecture: int) -> None:
+    with app.app_context():
+        found = get_lecture_report(lecture, by=SYSTEM, at=AT)
+        assert found is not None
+        assert (found.registered, found.came, found.attended, found.certified) == (6, 4, 3, 1)
+        assert found.excused == 1
+        assert found.attended == queries.count(Slice(series="one"), by=SYSTEM, at=AT).totals.attendances
+        assert found.sources == {Source.LIVE: 2, Source.REPLAY: 1}
+        assert [(one.code, one.registered, one.came, one.attended) for one in found.countries] == [
+            ("KE", 3, 2, 2),
+            ("UG", 3, 2, 1),
+        ]
+        course = found.course
+        assert len(course.minutes) == 90
+        assert (course.minutes[0], course.minutes[1], course.minutes[10], course.minutes[45]) == (1, 2, 3, 1)
+        assert (course.highest, course.highest_ms) == (3, 180_000)
+        assert sorted(course.rejoins) == [0, 0, 1], "the replay is no presence in the room"
+
+
+def test_merged_people_are_one(app: APIFlask, world: World, lecture: int) -> None:
+    with app.app_context():
+        before = get_lecture_report(lecture, by=SYSTEM, at=AT)
+    world.merge(kept=1, merged=2)
+    with app.app_context():
+        found = get_lecture_report(lecture, by=SYSTEM, at=AT)
+    assert before is not None
+    assert found is not None
+    assert (found.registered, found.attended) == (before.registered - 1, before.attended - 1)
+
+
+def test_a_focal_point_sees_the_own_people_only(app: APIFlask, make: Make, world: World, lecture: int) -> None:
+    focal = make.actor(roles=[(Role.FOCAL_POINT, "UG")], country=None)
+    with app.app_context():
+        found = get_lecture_report(lecture, by=focal, at=AT)
+        assert found is not None
+        assert (found.registered, found.came, found.attended, found.certified) == (3, 2, 1, 0)
+        assert [one.code for one in found.countries] == ["UG"]
+        assert found.only == ["Uganda"]
+        assert found.course.people == 1
+        abroad = get_lecture_report(lecture, by=make.actor(roles=[(Role.FOCAL_POINT, "FR")], country=None), at=AT)
+        assert abroad is not None
+        assert abroad.registered == 0, "who moved to France later was not of France on the day"
+
+
+def test_who_may_read_it(app: APIFlask, make: Make, world: World, lecture: int) -> None:
+    teacher = make.person(roles=[Role.INSTRUCTOR], country=None)
+    world.execute(insert(SeriesInstructor).values(series_id=1, person_id=teacher.id))
+    hidden = world.lecture(world.series(draft=True), NOON)
+    with app.app_context():
+        for reader in (make.actor(teacher), make.actor(roles=[Role.REPORTER]), make.administrator()):
+            report = get_lecture_report(lecture, by=reader, at=AT)
+            assert report is not None
+            assert report.registered == 6
+        for stranger in (make.actor(), make.actor(roles=[Role.INSTRUCTOR])):
+            with pytest.raises(Forbidden):
+                get_lecture_report(lecture, by=stranger, at=AT)
+        with pytest.raises(NotFound):
+            get_lecture_report(hidden, by=make.actor(roles=[(Role.FOCAL_POINT, "KE")]), at=AT)
+
+
+def test_before_it_is_held_there_is_no_report(client: FlaskClient, make: Make, world: World) -> None:
+    soon = world.lecture(world.series(), NOON, state=LectureState.SCHEDULED)
+    make.sign_in(client, make.person(roles=[Role.REPORTER], country=None))
+    assert "It has not been held yet" in client.get(f"/lectures/{soon}/report").text
+    assert client.get(f"/lectures/{soon}/report.pdf").status_code == 409
+
+
+def test_a_lecture_with_nobody_has_a_report(client: FlaskClient, make: Make, world: World) -> None:
+    empty = world.lecture(world.series(), NOON)
+    make.sign_in(client, make.person(roles=[Role.REPORTER], country=None))
+    assert "Nobody was seen in the room." in client.get(f"/lectures/{empty}/report").text
+    for kind in ("pdf", "xlsx", "csv", "json"):
+        assert client.get(f"/lectures/{empty}/report.{kind}").status_code == 200
+
+
+def test_the_page_and_its_files(client: FlaskClient, make: Make, lecture: int) -> None:
+    make.sign_in(client, make.person(roles=[Role.REPORTER], country=None))
+    text = " ".join(client.get(f"/lectures/{lecture}/report").text.split())
+    shown = dict(re.findall(r'data-testid="figure-([a-z_]+)" data-value="([\d.]+)"', text))
+    assert shown == {
+        "registered": "6",
+        "came": "4",
+        "attended": "3",
+        "certified": "1",
+        "highest": "3",
+        "average": "2.1",
+    }
+    assert "Held 6 May 2024, 12:00 to 13:30 in Beijing: 90 minutes." in text
+    assert "at 12:03, minute 3" in text
+    for anchor in ("funnel", "minutes", "countries", "sources", "late", "early", "rejoins"):
+        part = text[text.index(f'<section class="part" id="{anchor}">') :]
+        assert part.index("<svg") < part.index("<table") < part.index("</section>"), anchor
+    assert client.get(f"/lectures/{lecture}/report.pdf").data.startswith(b"%PDF")
+    found = json.loads(client.get(f"/lectures/{lecture}/report.json").text)["sections"]
+    assert len(found["minutes"]["rows"]) == 90
+    assert found["late"]["rows"] == [["In time", 2, 66.7], ["1 to 5 minutes late", 1, 33.3],
+                                     ["5 to 15 minutes late", 0, 0.0], ["15 to 30 minutes late", 0, 0.0],
+                                     ["30 minutes late or more", 0, 0.0]]  # fmt: skip
+    assert [row[1] for row in found["early"]["rows"]] == [2, 0, 0, 0, 1]
+    assert [row[1] for row in found["rejoins"]["rows"]] == [2, 1, 0, 0]
+    book = CalamineWorkbook.from_filelike(io.BytesIO(client.get(f"/lectures/{lecture}/report.xlsx").data))
+    assert book.get_sheet_by_name("Minute by minute").to_python()[4] == ["12:03", 3.0, 3.0]
+
+
+def test_presence_is_read_in_as_many_statements_however_many_were_there(
+    app: APIFlask, world: World, lecture: int
+) -> None:
+    def statements() -> int:
+        seen: list[str] = []
+        with app.app_context():
+            listen = lambda *said: seen.append(said[2])  # noqa: E731
+            event.listen(db.engine, "before_cursor_execute", listen)
+            try:
+                get_lecture_report(lecture, by=SYSTEM, at=AT)
+            finally:
+                event.remove(db.engine, "before_cursor_execute", listen)
+        return len(seen)
+
+    before = statements()
+    for person in [world.person("KE") for _n in range(40)]:
+        see(world, lecture, person, 1, 80)
+        world.attend(lecture, person)
+    assert statements() == before
