@@ -45,6 +45,12 @@ PHYSICAL = re.compile(
     r"(?<=[;{])(?:(?:left|right|(?:margin|padding|border)-(?:left|right)[a-z-]*)(?=:)"
     r"|(?:text-align|float|clear):(?:left|right)(?=[;}]))"
 )
+# Classes of Bootstrap that no page uses: rules for nothing else are left out.
+UNUSED = re.compile(
+    r"\.(?:btn-(?:check|lg|link|sm)|form-control-(?:color|lg|plaintext|sm)|caption-top"
+    r"|table-(?:active|bordered|borderless|group-divider|hover|responsive|sm|striped|striped-columns))\b(?!-)"
+)
+RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 OUTSIDE = re.compile(r"url\([^)]*\)|@import[^;]*|https?:[^)\"'; ]*")
 
 
@@ -102,6 +108,16 @@ def install_packages() -> None:
     stamp.write_text(lock)
 
 
+def without_unused(css: str) -> str:
+    """Compressed CSS without the rules (and the selectors of a rule) that only unused classes would match."""
+
+    def keep(rule: re.Match[str]) -> str:
+        selectors = [one for one in re.split(r",(?![^(]*\))", rule[1]) if not UNUSED.search(one)]
+        return f"{','.join(selectors)}{{{rule[2]}}}" if selectors else ""
+
+    return re.sub(r"@media[^{}]*\{\}", "", RULE.sub(keep, css))
+
+
 def build_stylesheet(out: Path) -> None:
     """static/scss/serai.scss and Bootstrap's used parts → serai.css, with logical properties only."""
     css = run_node(
@@ -114,6 +130,7 @@ def build_stylesheet(out: Path) -> None:
         f"--load-path={MODULES}",
         STATIC / "scss/serai.scss",
     )
+    css = without_unused(css)
     for physical, logical in LOGICAL:
         css = re.sub(physical, logical, css)
     if left := PHYSICAL.findall(css):

@@ -4,6 +4,21 @@
 const errors = document.querySelector(".errors[tabindex]");
 if (errors) errors.focus();
 
+// Escape, or a press elsewhere, closes a menu of the masthead; the focus goes back to what opened it.
+const menus = () => document.querySelectorAll("details.pick[open]");
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  menus().forEach((menu) => {
+    if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
+    menu.open = false;
+  });
+});
+document.addEventListener("click", (event) => {
+  menus().forEach((menu) => {
+    if (!menu.contains(event.target)) menu.open = false;
+  });
+});
+
 // What was written as a countdown stays true while the page is open: "in 8 minutes" becomes "in 7 minutes".
 // <time data-countdown datetime="2026-12-02T06:00:00Z">
 const words = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", { numeric: "always" });
