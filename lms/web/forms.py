@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask_wtf import FlaskForm
+from wtforms.widgets import TextArea
 
 from lms.core.errors import Invalid
+
+_LATIN = {"email", "url", "tel"}
+_WORDS = {"text", "search"}
 
 
 def _strip(value: object) -> object:
@@ -24,6 +28,17 @@ class BaseForm(FlaskForm):
                 return unbound_field.bind(form=form, **options)
             filters = [*unbound_field.kwargs.get("filters", []), _strip]
             return unbound_field.bind(form=form, filters=filters, **options)
+
+        def render_field(self, field: Any, render_kw: Mapping[str, Any]) -> Any:
+            """Words run as what is typed does; addresses and signs from left to right, whichever way the page reads."""
+            attributes = {**(field.render_kw or {}), **render_kw}
+            own = "text" if isinstance(field.widget, TextArea) else getattr(field.widget, "input_type", None)
+            kind = attributes.get("type", own)
+            if kind in _LATIN or attributes.get("spellcheck") == "false":
+                attributes.setdefault("dir", "ltr")
+            elif kind in _WORDS:
+                attributes.setdefault("dir", "auto")
+            return super().render_field(field, attributes)
 
     def take(self, error: Invalid) -> None:
         """Shows the faults that an action found at the fields they belong to, the rest on top of the form."""

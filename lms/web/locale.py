@@ -48,9 +48,11 @@ def select() -> str:
         own = current_actor().locale
     except Unauthenticated:
         own = None
-    for wish in (own, request.cookies.get("lang")):
-        if wish in translated:
-            return str(wish)
+    if own in translated:
+        return str(own)
+    chosen = request.cookies.get("lang")
+    if chosen in KNOWN:
+        return str(chosen)
     return request.accept_languages.best_match(translated) or "en"
 
 

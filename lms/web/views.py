@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from flask import Blueprint, Response, abort, current_app, has_request_context, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -38,6 +38,14 @@ def back_to() -> str:
     return following if following is not None and is_local(following) else url_for("desks.home")
 
 
+def _address() -> str:
+    """The page that is being read, with what was asked of it, but not a language for this once."""
+    if not has_request_context():
+        return "/"
+    query = urlencode([(name, value) for name, value in request.args.items(multi=True) if name != "lang"])
+    return f"{request.path}?{query}" if query else request.path
+
+
 @bp.app_context_processor
 def shared() -> dict[str, Any]:
     """What every page has."""
@@ -50,6 +58,7 @@ def shared() -> dict[str, Any]:
     return {
         "actor": actor,
         "viewer": actor if actor.is_signed_in else None,
+        "address": _address(),
         "locale": here,
         "direction": languages.direction(here),
         "languages": languages.offered(),
