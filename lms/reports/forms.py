@@ -29,6 +29,16 @@ DIMENSION_NAMES = (
 )
 
 
+class _Day(DateField):
+    """A day; anything else is refused in a sentence that names the field."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        try:
+            super().process_formdata(valuelist)
+        except ValueError as error:
+            raise ValueError(_("%(field)s: write a day such as 2026-01-31.", field=self.label.text)) from error
+
+
 class ReportForm(BaseForm):
     """A GET form; its fields are named as the parameters of the API."""
 
@@ -38,8 +48,8 @@ class ReportForm(BaseForm):
     figure = SelectField(_l("Count"))
     rows = SelectField(_l("Rows"))
     columns = SelectField(_l("Columns"))
-    from_day = DateField(_l("From"), name="from", validators=[Optional()])
-    to_day = DateField(_l("To"), name="to", validators=[Optional()])
+    from_day = _Day(_l("From"), name="from", validators=[Optional()])
+    to_day = _Day(_l("To"), name="to", validators=[Optional()])
     series = SelectField(_l("Series"))
     country = SelectField(_l("Country"))
     region = SelectField(_l("Region"))

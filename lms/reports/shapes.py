@@ -88,13 +88,13 @@ def sentence(report: Report, figure: str, about: Sequence[str]) -> Markup:
     said = {name: counted(name, value_of(figures, name)) for name in figures.as_json()}
     said |= {"figure": Markup("<b>{}</b>").format(said[figure]), "period": period(report.asked)}
     if figure == "sessions":
-        words = _("%(figure)s with %(participants)s, %(period)s, of %(countries)s")
+        words = _("%(figure)s with %(participants)s from %(countries)s, %(period)s")
     elif figure in {"countries", "partner_countries"}:
         words = _("%(figure)s with %(participants)s in %(sessions)s, %(period)s")
     elif figure in {"registrations", "certificates"}:
         words = _("%(figure)s, %(period)s")
     else:
-        words = _("%(figure)s in %(sessions)s, %(period)s, of %(countries)s")
+        words = _("%(figure)s from %(countries)s in %(sessions)s, %(period)s")
     whole = Markup(words) % said  # noqa: S704 - our own words; what is put in is escaped
     return whole + "".join(f" · {name}" for name in about)
 

@@ -97,7 +97,7 @@ def staff(client: FlaskClient, make: Make, *roles: Any, country: str = "KE") -> 
 def test_reports_say_a_sentence(client: FlaskClient, make: Make, programme: dict[str, Any]) -> None:
     staff(client, make, "reporter")
     page = client.get("/admin/reports?figure=participants&rows=country&columns=year&from=2024-01-01&to=2024-12-31").text
-    assert "<b>12 participants</b> in 1 session, 1 January 2024 to 31 December 2024, of 4 countries" in page
+    assert "<b>12 participants</b> from 4 countries in 1 session, 1 January 2024 to 31 December 2024" in page
     assert "Participants by country and year" in page
     row = re.search(r"<bdi>Kenya</bdi></th>(.*?)</tr>", page, re.DOTALL)
     assert row is not None
@@ -149,7 +149,7 @@ def test_reports_by_everything(client: FlaskClient, make: Make, programme: dict[
     staff(client, make, "administrator")
     page = client.get(f"/admin/reports?figure=contact_hours&rows={rows}")
     assert page.status_code == 200
-    assert "<b>12 contact hours</b> in 1 session, since the beginning, of 4 countries" in page.text
+    assert "<b>12 contact hours</b> from 4 countries in 1 session, since the beginning" in page.text
 
 
 def test_reports_keep_what_was_typed(client: FlaskClient, make: Make, programme: dict[str, Any]) -> None:
@@ -160,14 +160,26 @@ def test_reports_keep_what_was_typed(client: FlaskClient, make: Make, programme:
     assert 'value="2025-01-01"' in page.text
     assert 'aria-invalid="true"' in page.text
     assert '<option selected value="true">' in page.text
-    assert client.get("/admin/reports?from=2025-13-01").status_code == 422
+    wrong = client.get("/admin/reports?from=2025-13-01")
+    assert wrong.status_code == 422
+    assert "From: write a day such as 2026-01-31." in wrong.text
     assert client.get("/admin/reports?rows=year&columns=year").status_code == 422
+
+
+def test_an_empty_slice_says_what_to_change(client: FlaskClient, make: Make, programme: dict[str, Any]) -> None:
+    staff(client, make, "administrator")
+    empty = client.get("/admin/reports?from=2019-01-01&to=2019-12-31").text
+    assert "Nothing lies within these settings" in empty
+    assert "Ask for another period" in empty
+    assert "<table" not in empty
+    assert "Nothing lies within" not in client.get("/admin/reports").text
+    assert "Nothing lies within" not in client.get("/admin/reports?figure=partner_countries&to=2019-12-31").text
 
 
 def test_a_focal_point_has_the_own_country(client: FlaskClient, make: Make, programme: dict[str, Any]) -> None:
     staff(client, make, ("focal_point", "UG"), country="UG")
     page = client.get("/admin/reports")
-    assert "<b>2 participants</b> in 1 session, since the beginning, of 1 country · Uganda" in page.text
+    assert "<b>2 participants</b> from 1 country in 1 session, since the beginning · Uganda" in page.text
     assert "Kenya" not in page.text
     assert client.get("/admin/reports?country=KE").status_code == 403
     assert client.get("/admin/reports.csv?country=KE&rows=year").status_code == 403
