@@ -55,6 +55,12 @@ class TestSeries:
         assert "for your certificate" not in page
         assert "/room" not in page
 
+    def test_a_stranger_reads_first_how_to_come_in_and_the_enrolled_where_they_stand(self, world: World) -> None:
+        stranger = world.make.app.test_client().get("/series/cross-border").text
+        assert stranger.index('id="place"') < stranger.index('<ol class="route"')
+        enrolled = world.signed_in(world.trainee).get("/series/cross-border").text
+        assert enrolled.index('<ol class="route"') < enrolled.index('id="place"')
+
     def test_each_lecture_can_be_found_by_scripts(self, world: World) -> None:
         page = world.make.app.test_client().get("/series/cross-border").text
         assert f'data-testid="lecture-{world.held[0].id}"' in page

@@ -211,7 +211,7 @@ def test_from_the_page_of_reports_to_a_frozen_one(
     assert answers[0].location == answers[1].location
     world.attend(programme["lecture"], world.person("UG"))
     page = client.get(answers[0].location).text
-    assert "<b>10 participants</b> in 1 session" in page
+    assert "<b>10 participants</b> from " in page
     assert 'data-testid="since-participants" data-change="1"' in page
     assert "Participants by country and year" in page
     assert "Attendances by country and year" in client.get(f"{answers[0].location}?figure=attendances").text
