@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from flask import Flask
 from sqlalchemy import func, select
 
+from bench.database import empty_database
 from bench.served import ROOT, Served, free_port, serving
 from bench.table import CannotMeasure
 from lms.app import create_app
@@ -72,6 +73,11 @@ class Bench:
         config = Config.load(data=str(folder), database_url="", log_level="ERROR", base_url="http://127.0.0.1")
         ensure(create_app, config, people=people, keep=False, now=clock.now(), say=lambda _line: None)
         return config
+
+    @cached_property
+    def prepared(self) -> Path:
+        """A data folder with migrated tables and the countries, to be copied."""
+        return empty_database(self.folder / "prepared")
 
     @cached_property
     def places(self) -> Places:

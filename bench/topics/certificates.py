@@ -14,7 +14,7 @@ from unittest.mock import patch
 from sqlalchemy import select
 
 from bench.bare import Job
-from bench.database import empty_database, opened, spent_on
+from bench.database import copied, opened, spent_on
 from bench.programme import (
     ENDED,
     SERIES,
@@ -44,7 +44,7 @@ def certificates(bench: Bench) -> Iterator[Row]:
     count = bench.of(300, 4)
     inputs: list[Mapping[str, str]] = []
     noting = patch("lms.certificates.document.typeset", _noting(inputs))
-    with opened(empty_database(bench.folder / "certificates")), noting:
+    with opened(copied(bench.prepared, bench.folder / "certificates")), noting:
         lecture_id = prepare_lecture()
         take_enrolments(people_file(count))
         take_attendance(lecture_id, attendance_file(count))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
-from bench.database import Spent, added_rows, copied, empty_database, insert_barely, opened, spent_on
+from bench.database import Spent, added_rows, copied, insert_barely, opened, spent_on
 from bench.programme import (
     attendance_file,
     people_file,
@@ -27,7 +27,7 @@ ROUNDS = 3
 def imports(bench: Bench) -> Iterator[Row]:
     """Each file into a database without its rows, three times; and its rows barely into a copy of that database."""
     count = bench.of(20_000, 50)
-    nobody = empty_database(bench.folder / "imports-empty")
+    nobody = bench.prepared
     people = people_file(count)
     yield _measured(bench, "import people", count, nobody, lambda: take_people(people))
     known = copied(nobody, bench.folder / "imports-known")

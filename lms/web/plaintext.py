@@ -11,6 +11,8 @@ from lms.core.errors import Fault, Invalid, NotFound
 from lms.core.words import _
 from lms.web.api import sent_json
 
+_FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+
 
 def is_plain(text: str) -> bool:
     """Whether a text can be stored and sent as UTF-8."""
@@ -49,7 +51,7 @@ def init_app(app: Flask) -> None:
         if request.method in {"POST", "PUT", "PATCH"}:
             if request.is_json:
                 wrong += [path for path, text in texts_in(sent_json()) if not is_plain(text)]
-            else:
+            elif request.mimetype in _FORMS:
                 wrong += [name for name, value in request.form.items(multi=True) if not is_plain(value)]
         if wrong:
             reason = _("There is a sign in it that is not text.")
