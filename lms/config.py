@@ -73,8 +73,8 @@ SETTINGS = (
     Setting("FONTS", "", _text, "Further folders of TTF or OTF fonts for certificates, separated by colons."),
     Setting("MAX_UPLOAD_MB", "32", _whole, "Largest file or form that is taken, in megabytes."),
     Setting("PROXIES", "0", _whole, "How many trusted reverse proxies stand in front and set X-Forwarded-*."),
-    Setting("WORKERS", "2", _whole, "Web processes of `lms serve`."),
-    Setting("THREADS", "16", _whole, "Threads of each web process."),
+    Setting("WORKERS", "2", _whole, "Web processes of `lms serve`: as many as there are processors."),
+    Setting("THREADS", "64", _whole, "Threads of each web process: so many heartbeats share one commit."),
     Setting(
         "STAFF_SECOND_FACTOR",
         "",

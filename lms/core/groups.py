@@ -6,9 +6,12 @@ the last commit has ended; there is no timer. A request goes on once the group t
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -55,6 +58,7 @@ class GroupWriter(Generic[ItemT, AnswerT]):
         self._ready = threading.Condition(threading.Lock())
         self._thread: threading.Thread | None = None
         self._stopping = False
+        self._turns: int | None = None
 
     def write(self, item: ItemT) -> AnswerT:
         """Answers once the item is committed; raises what kept its whole group from that."""
@@ -101,6 +105,26 @@ class GroupWriter(Generic[ItemT, AnswerT]):
                     member.settled.set()
         if connection is not None:
             connection.close()
+        if self._turns is not None:
+            os.close(self._turns)
+            self._turns = None
+
+    @contextmanager
+    def _turn(self, connection: Connection) -> Iterator[None]:
+        """On SQLite the writers of all processes take turns. SQLite itself only looks again after a while whether the
+        lock is free: who had just committed would have it again and again, and the others' groups wait for seconds. The
+        turn is a lock on the database's folder."""
+        database = connection.engine.url.database
+        if connection.dialect.name != "sqlite" or not database:
+            yield
+            return
+        if self._turns is None:
+            self._turns = os.open(Path(database).parent, os.O_RDONLY)
+        fcntl.flock(self._turns, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._turns, fcntl.LOCK_UN)
 
     def _settle(self, group: list[_Member[ItemT, AnswerT]], connection: Connection | None) -> Connection | None:
         items = [member.item for member in group]
@@ -109,7 +133,7 @@ class GroupWriter(Generic[ItemT, AnswerT]):
                 if connection is None:
                     with self._app.app_context():
                         connection = write_connection()
-                with connection.begin():
+                with self._turn(connection), connection.begin():
                     answers = self._work(connection, items)
                 for member, answer in zip(group, answers, strict=True):
                     member.answer = answer

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 
-from lms.core.db import action
+from lms.core.db import action, db
 from lms.core.groups import GroupWriter, close_groups, group_writer
 
 pytestmark = pytest.mark.databases
@@ -172,3 +174,24 @@ def test_an_app_has_one_writer_of_a_name(app: APIFlask, work: Counter) -> None:
         assert group_writer("one", work).write(4) == 8
     close_groups(app)
     app.extensions["lms.groups"].pop("one")
+
+
+def test_on_sqlite_the_writers_of_all_processes_take_turns(
+    app: APIFlask, writer: GroupWriter[int, int], work: Counter
+) -> None:
+    work.gate.set()
+    with app.app_context():
+        is_sqlite, database = db.engine.dialect.name == "sqlite", db.engine.url.database
+    assert database is not None
+    folder = Path(database).parent if is_sqlite else Path.cwd()
+    another = os.open(folder, os.O_RDONLY)
+    answers: dict[int, Any] = {}
+    fcntl.flock(another, fcntl.LOCK_EX)
+    try:
+        (writing,) = write_all(app, writer, range(1), answers)
+        assert work.began.wait(0.5 if is_sqlite else 10) is not is_sqlite
+        fcntl.flock(another, fcntl.LOCK_UN)
+        writing.join(10)
+    finally:
+        os.close(another)
+    assert answers == {0: 0}
