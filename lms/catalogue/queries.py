@@ -165,23 +165,26 @@ class Card:
     lectures: Sequence[Lecture]
 
 
+_COMING = (
+    select(Lecture.series_id, func.min(Lecture.starts_at).label("first"))
+    .where(Lecture.state.in_((LectureState.SCHEDULED, LectureState.LIVE)))
+    .group_by(Lecture.series_id)
+    .subquery()
+)
+_HELD = select(Lecture.series_id, func.max(Lecture.actual_start).label("last")).group_by(Lecture.series_id).subquery()
+_CARD_ORDER = (
+    _COMING.c.first.is_(None), _COMING.c.first, _HELD.c.last.is_(None), _HELD.c.last.desc(), Series.id.desc()
+)  # fmt: skip
+
+
 def list_cards(wanted: SeriesFilter, *, by: Actor, offset: int = 0) -> tuple[list[Card], int]:
     """One page of the list of series, and how many match: what comes next first, then what was held last first."""
-    coming = (
-        select(Lecture.series_id, func.min(Lecture.starts_at).label("first"))
-        .where(Lecture.state.in_((LectureState.SCHEDULED, LectureState.LIVE)))
-        .group_by(Lecture.series_id)
-        .subquery()
-    )
-    held = (
-        select(Lecture.series_id, func.max(Lecture.actual_start).label("last")).group_by(Lecture.series_id).subquery()
-    )
     query = (
         _matching(wanted, by)
         .add_columns(func.count().over())
-        .outerjoin(coming, coming.c.series_id == Series.id)
-        .outerjoin(held, held.c.series_id == Series.id)
-        .order_by(coming.c.first.is_(None), coming.c.first, held.c.last.is_(None), held.c.last.desc(), Series.id.desc())
+        .outerjoin(_COMING, _COMING.c.series_id == Series.id)
+        .outerjoin(_HELD, _HELD.c.series_id == Series.id)
+        .order_by(*_CARD_ORDER)
         .limit(wanted.limit)
         .offset(offset)
     )
@@ -205,15 +208,17 @@ def list_languages(*, by: Actor) -> list[str]:
     return sorted(found)
 
 
+_IN_PUBLIC = Series.visibility == Visibility.PUBLIC
+_OPEN = exists().where(Lecture.series_id == Series.id, Lecture.state.in_(OPEN_STATES))
+
+
 def _visible(by: Actor) -> Any:
     if by.is_reporter:
         return true()
-    own = (
-        exists().where(SeriesInstructor.series_id == Series.id, SeriesInstructor.person_id == by.person_id)
-        if by.person_id is not None
-        else false()
-    )
-    return or_(Series.visibility == Visibility.PUBLIC, own)
+    if by.person_id is None:
+        return _IN_PUBLIC
+    own = exists().where(SeriesInstructor.series_id == Series.id, SeriesInstructor.person_id == by.person_id)
+    return or_(_IN_PUBLIC, own)
 
 
 def _shown_lecture(by: Actor) -> Any:
@@ -234,8 +239,7 @@ def _matching(wanted: SeriesFilter, by: Actor) -> Select[Series]:
     if wanted.visibility is not None:
         query = query.where(Series.visibility == wanted.visibility)
     if wanted.open is not None:
-        coming = exists().where(Lecture.series_id == Series.id, Lecture.state.in_(OPEN_STATES))
-        query = query.where(coming if wanted.open else ~coming)
+        query = query.where(_OPEN if wanted.open else ~_OPEN)
     if wanted.q.strip() or wanted.language:
         query = query.where(Series.id.in_(_ids_with(wanted.q, wanted.language, by)))
     return query

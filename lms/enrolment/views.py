@@ -86,7 +86,7 @@ def withdraw(slug: str) -> ResponseReturnValue:
 
 
 def _ask_to_withdraw(row: Enrolment, series: Series, *, back: str, action: str, own: bool) -> str:
-    waiting = queries.count_by_status(series.id)[EnrolmentStatus.WAITLISTED]
+    waiting = queries.count_waiting(series.id)
     seat = queries.get_seat(row)
     return render_template(
         "enrolment/withdraw.html", series=series, seat=seat, waiting=waiting, back=back, action=action, own=own

@@ -63,7 +63,7 @@ def grow(world: World) -> None:
         ("/api/v1/series", None, 4),
         ("/api/v1/lectures/{held}", None, 4),
         ("/series/cross-border", None, 9),
-        ("/series/cross-border", "trainee", 24),
+        ("/series/cross-border", "trainee", 23),
         ("/me", "trainee", 21),
         ("/teach", "instructor", 10),
         ("/country", "focal_point", 24),

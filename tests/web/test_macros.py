@@ -38,6 +38,7 @@ def environment(**context: Any) -> Environment:
             "/" + endpoint + "".join(f"/{value}" for value in values.values()) + (f"#{_anchor}" if _anchor else "")
         ),
         asset=lambda name: f"/static/build/{name}",
+        kept=lambda template, **given: Markup(env.get_template(template).render(given)),
         get_flashed_messages=lambda with_categories=False: [],
         csrf_token=lambda: "token",
         request=SimpleNamespace(path="/series", method="GET", query_string=b"", full_path="/series?"),

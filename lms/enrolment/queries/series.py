@@ -156,11 +156,11 @@ def position_of(enrolment: Enrolment) -> int | None:
 def place_of(series: Series, *, by: Actor, at: datetime) -> Place:
     """The reader's own place in a series that the reader may see."""
     enrolment = find_enrolment(series.id, by.person_id) if by.person_id is not None else None
-    waiting = count_by_status(series.id)[EnrolmentStatus.WAITLISTED]
+    waiting = count_waiting(series.id)
     refusal = None
     try:
         rules.check_can_enrol_oneself(series, is_over=is_over(series.id))
-        if by.person_id is not None:
+        if by.person_id is not None and series.countries:
             rules.check_is_for_country(series, country_id_of(by.person_id, day_of(at)))
         if enrolment is not None:
             rules.check_can_come_back(enrolment.status)
@@ -181,6 +181,14 @@ def is_over(series_id: int) -> bool:
     """Whether all lectures of a series were held or cancelled; one without lectures is not over."""
     states = set(db.session.scalars(select(Lecture.state).where(Lecture.series_id == series_id).distinct()))
     return bool(states) and not states.intersection(_TO_COME)
+
+
+def count_waiting(series_id: int) -> int:
+    """How many wait for a place. Whoever holds one is not looked at: a page costs the same for a full series."""
+    query = speaking(func.count()).where(
+        Enrolment.series_id == series_id, Enrolment.status == EnrolmentStatus.WAITLISTED
+    )
+    return db.session.scalar(query) or 0
 
 
 def count_by_status(
