@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -337,6 +337,18 @@ def list_lectures(series_id: int, *, by: Actor) -> list[Lecture]:
     """The lectures of a series in the order of their time, those without a date last."""
     found = _in_order(select(Lecture).where(Lecture.series_id == series_id), by)
     return [lecture for lecture in found if may_see_lecture(lecture, by)]
+
+
+def lectures_of(series_ids: Collection[int], *, by: Actor) -> dict[int, list[Lecture]]:
+    """The lectures of several series with those who give them, in the order of their time, without a date last."""
+    found: dict[int, list[Lecture]] = {one: [] for one in series_ids}
+    began = func.coalesce(Lecture.actual_start, Lecture.starts_at)
+    query = select(Lecture).join(Series).where(Lecture.series_id.in_(found), _visible(by), _shown_lecture(by))
+    lectures = db.session.scalars(query.order_by(began.is_(None), began, Lecture.id)).all() if found else []
+    _fill(lectures, "instructors", _GIVE_LECTURES)
+    for lecture in lectures:
+        found[lecture.series_id].append(lecture)
+    return found
 
 
 def list_lectures_page(series_id: int, *, by: Actor, cursor: int | None, limit: int) -> list[Lecture]:

@@ -344,7 +344,7 @@ def list_of_person(person_id: int, *, by: Actor) -> list[Shown]:
         .join(Person, Person.id == Award.person_id)
         .options(contains_eager(Certificate.award))
         .where(
-            func.coalesce(Person.canonical_id, Person.id) == person_id,
+            Person.canonical_id == person_id,
             Certificate.state != CertificateState.SUPERSEDED,
         )
         .order_by(Certificate.issued_on.desc(), Certificate.id.desc())

@@ -65,6 +65,12 @@ def stops(
     return [_stop(lecture, states[lecture.id], at, own, box) for lecture in lectures]
 
 
+def mini_stops(lectures: Sequence[Lecture], *, at: datetime, own: Mapping[int, PersonAttendance] | None) -> list[Stop]:
+    """As `stops`, without titles, times and addresses: what `route_mini` shows."""
+    states = stop_states(lectures, at)
+    return [{"state": states[one.id]} | _standing(one, states[one.id], at, own) for one in lectures]
+
+
 def _stop(
     lecture: Lecture,
     state: str,
@@ -79,23 +85,27 @@ def _stop(
         "testid": f"lecture-{lecture.id}",
         "meta": Markup(" · ").join(part for part in (names(lecture.instructors), when(lecture)) if part),
     }
+    if lecture.state is LectureState.LIVE and box is not None:
+        return found | {"box": box(lecture), "meta": names(lecture.instructors)}
+    return found | _standing(lecture, state, at, own)
+
+
+def _standing(lecture: Lecture, state: str, at: datetime, own: Mapping[int, PersonAttendance] | None) -> Stop:
+    """What a stop says of how its lecture stands: tag, words, action, and the state where attendance decides it."""
     if lecture.state is LectureState.HELD:
-        found |= _held(lecture, own)
-    elif lecture.state is LectureState.LIVE:
-        if box is None:
-            found |= {"tag": _("Live now")}
-        else:
-            found |= {"box": box(lecture), "meta": names(lecture.instructors)}
-    elif lecture.state is LectureState.CANCELLED:
-        found |= {"tag": _("Cancelled")}
-    elif lecture.state is LectureState.POSTPONED:
-        found |= {"tag": _("Postponed"), "words": _("postponed")}
-    elif lecture.state is LectureState.DRAFT:
-        found |= {"tag": _("Draft"), "words": _("draft, seen by its staff only")}
-    elif state == "next" and lecture.starts_at is not None:
+        return _held(lecture, own)
+    if lecture.state is LectureState.LIVE:
+        return {"tag": _("Live now")}
+    if lecture.state is LectureState.CANCELLED:
+        return {"tag": _("Cancelled")}
+    if lecture.state is LectureState.POSTPONED:
+        return {"tag": _("Postponed"), "words": _("postponed")}
+    if lecture.state is LectureState.DRAFT:
+        return {"tag": _("Draft"), "words": _("draft, seen by its staff only")}
+    if state == "next" and lecture.starts_at is not None:
         late = lecture.starts_at <= at
-        found |= {"tag": _("Begins soon") if late else _first_large(time.ago(lecture.starts_at, at))}
-    return found
+        return {"tag": _("Begins soon") if late else _first_large(time.ago(lecture.starts_at, at))}
+    return {}
 
 
 def _first_large(text: str) -> str:

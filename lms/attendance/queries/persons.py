@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from lms.attendance.models import Beat, Correction, Credit, Join, Outcome, Presence, Source
-from lms.attendance.queries.evidence import Seen, lectures_with_evidence, span_of
+from lms.attendance.queries.evidence import Seen, span_of
 from lms.attendance.queries.judging import Judge, Reckoning, asides_of, by_hand
 from lms.attendance.rules import seen_by_beats
 from lms.catalogue.models import Lecture, LectureState, Policy
@@ -40,36 +40,29 @@ def attendance_of_person(person_id: int, *, by: Actor, series_id: int | None = N
     if not (by.is_reporter or by.person_id == person_id):
         raise NotFound
     rows = _row_ids(person_id)
-    seen_ids = lectures_with_evidence(rows)
-    expected = (
-        select(Enrolment.series_id)
-        .where(Enrolment.person_id.in_(rows), Enrolment.enrolled_at.is_not(None))
-        .scalar_subquery()
-    )
+    seen, corrections = _seen_by_lecture(rows), _corrections_by_lecture(rows)
+    seen_ids = seen.keys() | corrections.keys()
+    places = _places(rows)
     query = (
         select(Lecture)
-        .where(
-            Lecture.state == LectureState.HELD,
-            Lecture.series_id.in_(expected) | Lecture.id.in_(seen_ids),
-        )
-        .options(joinedload(Lecture.series))
+        .where(Lecture.state == LectureState.HELD, Lecture.series_id.in_(places) | Lecture.id.in_(seen_ids))
+        .options(joinedload(Lecture.series, innerjoin=True))
         .order_by(Lecture.actual_start.desc(), Lecture.id.desc())
     )
     if series_id is not None:
         query = query.where(Lecture.series_id == series_id)
-    lectures = list(db.session.scalars(query).unique())
-    places = _places(rows)
+    lectures = list(db.session.scalars(query))
     expected_in = {one.id for one in lectures if any(place.covers(one) for place in places.get(one.series_id, []))}
     shown = [one for one in lectures if one.id in seen_ids or one.id in expected_in]
     ids = [one.id for one in shown]
-    seen = _seen_by_lecture(rows, ids)
-    corrections = by_hand(_corrections_by_lecture(rows, ids))
+    held_by = by_hand({key: corrections[key][-1] for key in ids if corrections.get(key)})
     credited = set(
         db.session.scalars(select(Credit.lecture_id).where(Credit.person_id.in_(rows), Credit.lecture_id.in_(ids)))
     )
     policies = list(db.session.scalars(select(Policy).where(Policy.id.in_({one.policy_id for one in shown}))))
     minimums = {policy.id: policy.min_percent for policy in policies}
-    current = current_policies({one.series_id for one in shown if one.policy_id not in minimums})
+    without = {one.series_id for one in shown if one.policy_id not in minimums}
+    current = current_policies(without) if without else {}
     found = []
     for one in shown:
         now_in = any(place.until is None for place in places.get(one.series_id, []))
@@ -78,7 +71,7 @@ def attendance_of_person(person_id: int, *, by: Actor, series_id: int | None = N
             span_of(one),
             minimums.get(one.policy_id or 0) or current[one.series_id].min_percent,
             counted={person_id} if counts else set(),
-            corrections={person_id: corrections[one.id]} if one.id in corrections else {},
+            corrections={person_id: held_by[one.id]} if one.id in held_by else {},
             asides={} if counts else asides_of(one, [person_id]),
         )
         fields = judge.row(person_id, seen.get(one.id, []))
@@ -86,35 +79,31 @@ def attendance_of_person(person_id: int, *, by: Actor, series_id: int | None = N
     return found
 
 
-def _seen_by_lecture(rows: list[int], lecture_ids: list[int]) -> dict[int, list[Seen]]:
+def _seen_by_lecture(rows: list[int]) -> dict[int, list[Seen]]:
+    """All that was seen of a person, by lecture; of one that was only joined, nothing."""
     found: dict[int, list[Seen]] = {}
     query = select(Presence.lecture_id, Presence.joined_ms, Presence.left_ms, Presence.source)
-    for lecture_id, joined, left, source in db.session.execute(
-        query.where(Presence.person_id.in_(rows), Presence.lecture_id.in_(lecture_ids))
-    ):
+    for lecture_id, joined, left, source in db.session.execute(query.where(Presence.person_id.in_(rows))):
         found.setdefault(lecture_id, []).append((joined, left, source))
     beats = (
         select(Join.lecture_id, Join.joined_ms, Join.beat_seconds, Beat.received_ms)
-        .join(Beat, Beat.join_id == Join.id)
-        .where(Join.person_id.in_(rows), Join.lecture_id.in_(lecture_ids))
+        .outerjoin(Beat, Beat.join_id == Join.id)
+        .where(Join.person_id.in_(rows))
     )
     for lecture_id, joined, beat, received in db.session.execute(beats):
-        for interval in seen_by_beats([received], beat_seconds=beat, joined_ms=joined):
-            found.setdefault(lecture_id, []).append((*interval, Source.LIVE))
+        seen = found.setdefault(lecture_id, [])
+        if received is not None:
+            for interval in seen_by_beats([received], beat_seconds=beat, joined_ms=joined):
+                seen.append((*interval, Source.LIVE))
     return found
 
 
-def _corrections_by_lecture(rows: list[int], lecture_ids: list[int]) -> dict[int, Correction]:
-    query = (
-        select(Correction)
-        .where(
-            Correction.person_id.in_(rows),
-            Correction.lecture_id.in_(lecture_ids),
-            Correction.withdrawn_at.is_(None),
-        )
-        .order_by(Correction.id)
-    )
-    return {one.lecture_id: one for one in db.session.scalars(query)}
+def _corrections_by_lecture(rows: list[int]) -> dict[int, list[Correction]]:
+    """The corrections of a person that hold, by lecture; of one whose corrections were all withdrawn, none."""
+    found: dict[int, list[Correction]] = {}
+    for one in db.session.scalars(select(Correction).where(Correction.person_id.in_(rows)).order_by(Correction.id)):
+        found.setdefault(one.lecture_id, []).extend([one] if one.withdrawn_at is None else [])
+    return found
 
 
 @dataclass(frozen=True)

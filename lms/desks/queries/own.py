@@ -6,13 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import selectinload
 
 from lms.attendance.models import Outcome
 from lms.attendance.queries import PersonAttendance, attendance_of_person
 from lms.catalogue.models import Lecture, LectureState, Policy, Series
-from lms.catalogue.queries import current_policies
-from lms.catalogue.rules import may_see_lecture
+from lms.catalogue.queries import current_policies, lectures_of
 from lms.core.db import db
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
@@ -91,24 +89,6 @@ def _weight(own: OwnSeries) -> tuple[bool, bool, float]:
     held = [one.actual_start.timestamp() for one in own.lectures if one.actual_start is not None]
     when = -max(held, default=0.0) if own.is_over else min(open_starts, default=float("inf"))
     return own.is_over, not own.is_in, when
-
-
-def lectures_of(series_ids: Iterable[int], *, by: Actor) -> dict[int, list[Lecture]]:
-    """The lectures of several series that the actor may see, in the order of their time, those without a date last."""
-    found: dict[int, list[Lecture]] = {one: [] for one in series_ids}
-    if not found:
-        return found
-    began = func.coalesce(Lecture.actual_start, Lecture.starts_at)
-    query = (
-        select(Lecture)
-        .where(Lecture.series_id.in_(found))
-        .options(selectinload(Lecture.series).selectinload(Series.instructors), selectinload(Lecture.instructors))
-        .order_by(began.is_(None), began, Lecture.id)
-    )
-    for lecture in db.session.scalars(query):
-        if may_see_lecture(lecture, by):
-            found[lecture.series_id].append(lecture)
-    return found
 
 
 def _positions(enrolments: Iterable[Enrolment]) -> dict[int, int]:

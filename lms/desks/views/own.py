@@ -14,7 +14,7 @@ from lms.certificates.queries import list_of_person
 from lms.core import clock
 from lms.core.roles import Role
 from lms.desks import queries, rules
-from lms.desks.route import stops
+from lms.desks.route import mini_stops
 from lms.desks.views.blueprint import bp
 from lms.enrolment.models import EnrolmentStatus
 from lms.reports.queries import Slice, totals
@@ -49,7 +49,7 @@ def me() -> ResponseReturnValue:
     return render_template(
         "desks/me.html",
         series=[
-            (own, stops(own.lectures, at=at, own=own.attendance if own.is_in or own.attendance else None))
+            (own, mini_stops(own.lectures, at=at, own=own.attendance if own.is_in or own.attendance else None))
             for own in joined
         ],
         live=live,
