@@ -34,6 +34,8 @@ def init_app(app: Flask) -> None:
         answer.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         if app.config["SESSION_COOKIE_SECURE"]:
             answer.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+        if request.endpoint == "static":
+            answer.cache_control.immutable = True  # named by their content
         if request.endpoint != "static" and "Cache-Control" not in answer.headers and _is_personal(answer):
             answer.headers["Cache-Control"] = "no-store"
         return answer
