@@ -40,11 +40,13 @@ def init() -> None:
 
 
 def initialise() -> None:
-    """Migrates the database to the newest form and loads what every installation has."""
+    """Migrates the database to the newest form, loads what every installation has, and makes the tallies it lacks."""
+    from lms.attendance.actions import rebuild_tallies
     from lms.people.actions import load_countries
 
     upgrade()
     load_countries(by=SYSTEM, at=clock.now())
+    rebuild_tallies(missing_only=True, by=SYSTEM)
 
 
 @lms.command()
@@ -268,6 +270,10 @@ def report() -> None:
 @click.option("--country", help="A country's code.")
 @click.option("--region", help="An M49 code of any level.")
 @click.option("--partner", type=click.Choice(["true", "false"]), help="Partner countries on the day, or the others.")
+@click.option("--sector", help="Of the people at the time: government, business, academia, civil_society or other.")
+@click.option("--gender", help="Of the people at the time: female, male or other.")
+@click.option("--language", help="The code of the lecture's language.")
+@click.option("--source", help="The way of attending: live, group, replay or manual.")
 @click.option("--by", "dimensions", default="", help="One dimension, or two with a comma: country,year.")
 @click.option(
     "--format", "kind", type=click.Choice(["table", "json", "csv", "xlsx"]), default="table", show_default=True
@@ -305,6 +311,15 @@ def report_totals(
         output.write_bytes(content)
     else:
         sys.stdout.buffer.write(content)
+
+
+@report.command("rebuild")
+def report_rebuild() -> None:
+    """Makes all tallies, which the figures are counted from, anew from the rows."""
+    from lms.attendance.actions import rebuild_tallies
+
+    with application():
+        click.echo(f"lectures {rebuild_tallies(by=SYSTEM)}")
 
 
 @report.command("verify")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from lms.attendance.actions import delete_credits, erase_evidence, recount_people
+from lms.attendance.actions import delete_credits, erase_evidence, recount_people, retally_lecture, retally_people
 from lms.attendance.queries import export_of_person
 from lms.core.events import (
     LectureEnded,
     LectureReopened,
     LectureTimesCorrected,
     MergeUndone,
+    PeopleCountriesChanged,
     PeopleMerged,
     PersonErased,
     PersonExportAsked,
@@ -25,7 +26,8 @@ def on_ended(event: LectureEnded) -> None:
 
 @handles(LectureTimesCorrected)
 def on_times_corrected(event: LectureTimesCorrected) -> None:
-    """Asks for the credits anew: what was clipped away may count, and the other way round."""
+    """Asks for the credits anew: what was clipped away may count, and the other way round. The day counts at once."""
+    retally_lecture(event.lecture_id)
     request_job("credit_lecture", {"lecture_id": event.lecture_id}, by=event.by, at=event.at)
 
 
@@ -45,6 +47,12 @@ def on_merged(event: PeopleMerged) -> None:
 def on_unmerged(event: MergeUndone) -> None:
     """Each has the own evidence again."""
     recount_people([event.kept_id, event.merged_id], by=event.by, at=event.at)
+
+
+@handles(PeopleCountriesChanged)
+def on_moved(event: PeopleCountriesChanged) -> None:
+    """Counts them under the country of each lecture's day."""
+    retally_people(event.person_ids)
 
 
 @handles(PersonErased)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy import (
     CheckConstraint,
     ForeignKey,
     Index,
+    LargeBinary,
     String,
     Text,
     UniqueConstraint,
@@ -152,3 +153,19 @@ class Credit(Base):
     gender: Mapped[Gender | None] = mapped_column(text_enum(Gender))
     policy_id: Mapped[int] = mapped_column(ForeignKey("policy.id"))
     computed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Tally(Base):
+    """Who attended one lecture, ready to be counted: written with its credits, in the same transaction.
+
+    `people` and `cells` are the stored form of `attendance.tallies`; `day` the one on which countries were read.
+    `version` is drawn anew at each change and never comes twice, so that caches can be keyed by it.
+    """
+
+    __tablename__ = "tally"
+
+    lecture_id: Mapped[int] = mapped_column(ForeignKey("lecture.id", ondelete="CASCADE"), primary_key=True)
+    version: Mapped[int] = mapped_column(BigInteger)
+    day: Mapped[date]
+    cells: Mapped[bytes] = mapped_column(LargeBinary)
+    people: Mapped[bytes] = mapped_column(LargeBinary)

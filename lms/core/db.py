@@ -161,13 +161,15 @@ def action(function: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
-def one_at_a_time(what: str) -> None:
+def one_at_a_time(what: str, *, shared: bool = False) -> None:
     """Waits, inside the running action, until no other transaction does `what`; held until this one ends.
 
-    SQLite has one writer anyway. Taken before any row is locked, so that nobody waits in a circle.
+    `shared` ones do it beside each other, and wait only for those who do it alone. SQLite has one writer anyway.
+    Taken before any row is locked, so that nobody waits in a circle.
     """
     if not is_sqlite():
-        db.session.execute(select(func.pg_advisory_xact_lock(func.hashtext(what))))
+        lock = func.pg_advisory_xact_lock_shared if shared else func.pg_advisory_xact_lock
+        db.session.execute(select(lock(func.hashtext(what))))
 
 
 def is_sqlite() -> bool:

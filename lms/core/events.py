@@ -117,11 +117,18 @@ class PersonNameCorrected(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PersonCountryChanged(Event):
-    """A person's country history changed, with effect from a day."""
+class PeopleCountriesChanged(Event):
+    """The country histories of people changed, with effect from a day."""
 
-    person_id: int
+    person_ids: tuple[int, ...]
     since: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeopleTraitsChanged(Event):
+    """Sector or gender of people changed: what they are today, not what is frozen on a credit."""
+
+    person_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from random import Random
 from flask import Flask
 from flask_migrate import upgrade
 
-from lms.attendance.actions import open_join, publish_attendance, record_beat, stage_attendance
+from lms.attendance.actions import open_join, publish_attendance, rebuild_tallies, record_beat, stage_attendance
 from lms.attendance.rules import BEAT_SECONDS
 from lms.catalogue.actions import (
     LectureDraft,
@@ -333,5 +333,6 @@ def ensure(
         say(f"To have {people:,} people instead, delete that folder or name another with LMS_DATA.")
     with make_app(config).app_context():
         upgrade()
+        rebuild_tallies(missing_only=True, by=SYSTEM)
         db.session.remove()
         db.engine.dispose()

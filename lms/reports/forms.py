@@ -13,7 +13,8 @@ from lms.core.errors import Invalid
 from lms.core.words import _, _l
 from lms.reports.models import SnapshotVisibility
 from lms.reports.queries import figure_names
-from lms.reports.rules import Slice
+from lms.reports.queries.labels import label
+from lms.reports.rules import FILTERS, VALUES, Slice
 from lms.web.forms import BaseForm
 
 DIMENSION_NAMES = (
@@ -54,6 +55,10 @@ class ReportForm(BaseForm):
     country = SelectField(_l("Country"))
     region = SelectField(_l("Region"))
     partner = SelectField(_l("Partnership"))
+    sector = SelectField(_l("Sector"))
+    gender = SelectField(_l("Gender"))
+    source = SelectField(_l("Way of attending"))
+    language = SelectField(_l("Language"))
 
     def offer(
         self,
@@ -61,6 +66,7 @@ class ReportForm(BaseForm):
         series: Iterable[tuple[str, str]],
         countries: Iterable[tuple[str, str]],
         regions: Iterable[tuple[str, str]],
+        languages: Iterable[tuple[str, str]],
         own_country_only: bool,
     ) -> None:
         """Fills the choices."""
@@ -71,6 +77,9 @@ class ReportForm(BaseForm):
         self.country.choices = [*([] if own_country_only else [("", _("All"))]), *countries]
         self.region.choices = [("", _("All")), *regions]
         self.partner.choices = [("", _("All")), ("true", _("Partner countries")), ("false", _("Other countries"))]
+        for name in VALUES:
+            self._fields[name].choices = [("", _("All")), *((key, label(name, key)) for key in VALUES[name])]
+        self.language.choices = [("", _("All")), *languages]
 
     @property
     def asked(self) -> Slice:
@@ -82,6 +91,7 @@ class ReportForm(BaseForm):
             country=self.country.data or None,
             region=self.region.data or None,
             partner={"true": True, "false": False}.get(self.partner.data),
+            **{name: self._fields[name].data or None for name in (*VALUES, "language")},
         )
 
     @property
@@ -93,7 +103,7 @@ class ReportForm(BaseForm):
     def about(self) -> list[str]:
         """What is filtered, in words."""
         chosen: list[str] = []
-        for field in (self.series, self.country, self.region, self.partner):
+        for field in (self._fields[name] for name in FILTERS):
             chosen += [str(label) for _value, label, selected, _more in field.iter_choices() if selected and field.data]
         return chosen
 

@@ -14,7 +14,7 @@ from datetime import date, datetime
 from typing import Any
 
 from lms.reports.queries import Figures, Group, Report, Slice
-from lms.reports.rules import FIGURES
+from lms.reports.rules import FIGURES, FILTERS
 
 FORMAT = 1
 
@@ -82,10 +82,7 @@ def question(report: Report, figure: str) -> dict[str, Any]:
         "by": list(report.dimensions),
         "from": None if asked.from_day is None else asked.from_day.isoformat(),
         "to": None if asked.to_day is None else asked.to_day.isoformat(),
-        "series": asked.series,
-        "country": asked.country,
-        "region": asked.region,
-        "partner": asked.partner,
+        **{name: getattr(asked, name) for name in FILTERS},
     }
 
 
@@ -98,7 +95,8 @@ def thaw(text: str) -> Frozen:
     told = json.loads(text)
     asked = told["question"]
     days = {name: date.fromisoformat(asked[name]) if asked[name] else None for name in ("from", "to")}
-    slice_ = Slice(days["from"], days["to"], asked["series"], asked["country"], asked["region"], asked["partner"])
+    # A text frozen before a filter was there does not name it
+    slice_ = Slice(days["from"], days["to"], **{name: asked.get(name) for name in FILTERS})
     as_at, dimensions = datetime.fromisoformat(told["as_at"]), tuple(asked["by"])
     totals = _figures(told["totals"])
 

@@ -30,6 +30,9 @@ QUESTIONS: tuple[tuple[str, ...], ...] = (
     ("language",), ("country", "year"), ("series", "sector"),
 )  # fmt: skip
 
+_NAMED = ("sector", "gender", "source")
+_OF_PEOPLE = (*_NAMED, "country", "region", "partner")
+
 Row = Mapping[str, Any]
 
 
@@ -172,20 +175,21 @@ def _value(fact: Fact, dimension: str) -> str | None:
 def figures(rows: Rows, asked: Slice, dimensions: tuple[str, ...], at: datetime) -> dict[Any, dict[str, int | float]]:
     """Key (a tuple, one value a dimension) → the figures, counted one group after the other."""
     today = rows.day(at)
-    about_people = asked.country is not None or asked.region is not None or asked.partner is not None
+    about_people = any(getattr(asked, name) is not None for name in _OF_PEOPLE)
     by_people = about_people or bool({"country", "region", "sector", "gender", "source"}.intersection(dimensions))
 
-    def within(day: date, series: str) -> bool:
+    def within(day: date, series: str, language: str) -> bool:
         early = asked.from_day is not None and day < asked.from_day
         late = asked.to_day is not None and day > asked.to_day
-        return not early and not late and asked.series in (None, series)
+        return not early and not late and asked.series in (None, series) and asked.language in (None, language)
 
     def wanted(fact: Fact) -> bool:
         return (
-            within(fact.day, fact.series)
+            within(fact.day, fact.series, fact.language)
             and (asked.country is None or fact.country == asked.country)
             and (asked.region is None or rows.region_holds(asked.region, fact.region))
             and (asked.partner is None or fact.partner == asked.partner)
+            and all(getattr(asked, name) in (None, getattr(fact, name)) for name in _NAMED)
         )
 
     groups: dict[tuple[str | None, ...], list[Fact]] = defaultdict(list)
@@ -198,7 +202,7 @@ def figures(rows: Rows, asked: Slice, dimensions: tuple[str, ...], at: datetime)
     if not by_people:
         for lecture in rows.held.values():
             day, series = rows.day(lecture["actual_start"]), rows.series[lecture["series_id"]]["slug"]
-            if within(day, series):
+            if within(day, series, lecture["language"]):
                 values = {"series": series, "language": lecture["language"]}
                 values |= {"year": str(day.year), "month": day.isoformat()[:7]}
                 sessions[tuple(values[name] for name in dimensions)].add(lecture["id"])

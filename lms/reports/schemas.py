@@ -7,7 +7,9 @@ from apiflask.fields import Boolean, Date, Dict, Float, Integer, List, Nested, R
 from apiflask.validators import Length, OneOf
 
 from lms.reports.models import SnapshotVisibility
-from lms.reports.rules import DIMENSIONS, FIGURES
+from lms.reports.rules import DIMENSIONS, FIGURES, VALUES
+
+_THEN = {"description": "Of the people at the time of the lecture; today for registrations and certificates."}
 
 
 class TotalsQuery(Schema):
@@ -27,6 +29,22 @@ class TotalsQuery(Schema):
         validate=OneOf(["true", "false"]),
         metadata={"description": "Whether the country was a partner on the day of the lecture."},
     )
+    sector = String(
+        load_default=None, validate=OneOf(VALUES["sector"]), metadata={"description": "Of the people then."}
+    )
+    gender = String(
+        load_default=None, validate=OneOf(VALUES["gender"]), metadata={"description": "Of the people then."}
+    )
+    language = String(
+        load_default=None,
+        validate=Length(1, 16),
+        metadata={"description": "Of the lecture; of the series for registrations and certificates."},
+    )
+    source = String(
+        load_default=None,
+        validate=OneOf(VALUES["source"]),
+        metadata={"description": "The way of attending; registrations and certificates have none."},
+    )
     by = String(
         load_default="",
         metadata={"description": f"One dimension, or two with a comma between: {', '.join(DIMENSIONS)}."},
@@ -43,6 +61,10 @@ class QuestionIn(Schema):
     country = String(load_default=None, allow_none=True, validate=Length(1, 8))
     region = String(load_default=None, allow_none=True, validate=Length(1, 3))
     partner = Boolean(load_default=None, allow_none=True)
+    sector = String(load_default=None, allow_none=True, validate=OneOf(VALUES["sector"]))
+    gender = String(load_default=None, allow_none=True, validate=OneOf(VALUES["gender"]))
+    language = String(load_default=None, allow_none=True, validate=Length(1, 16))
+    source = String(load_default=None, allow_none=True, validate=OneOf(VALUES["source"]))
     by = List(String(validate=OneOf(DIMENSIONS)), load_default=list, validate=Length(0, 2))
 
 

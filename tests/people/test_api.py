@@ -9,7 +9,7 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from lms.core.db import db
-from lms.core.events import KEY, PersonCountryChanged, PersonNameCorrected
+from lms.core.events import KEY, PeopleCountriesChanged, PersonNameCorrected
 from lms.people.models import Person
 from tests.factories import PASSWORD, Make
 
@@ -85,7 +85,7 @@ def test_a_patch_changes_what_is_given_and_says_so_up_the_tower(
     make: Make, client: FlaskClient, app: APIFlask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[object] = []
-    handlers = {PersonNameCorrected: [said.append], PersonCountryChanged: [said.append]}
+    handlers = {PersonNameCorrected: [said.append], PeopleCountriesChanged: [said.append]}
     monkeypatch.setattr(app.extensions[KEY], "handlers", handlers)
     person = make.person(country="KE")
     headers = make.headers(make.person(roles=["administrator"]))
@@ -94,7 +94,7 @@ def test_a_patch_changes_what_is_given_and_says_so_up_the_tower(
     answer = client.patch(path, headers=headers, json=given)
     assert answer.status_code == 200
     assert (answer.json["full_name"], answer.json["country"]) == ("Achieng Odhiambo", "UG")
-    assert [type(event).__name__ for event in said] == ["PersonNameCorrected", "PersonCountryChanged"]
+    assert [type(event).__name__ for event in said] == ["PersonNameCorrected", "PeopleCountriesChanged"]
     said.clear()
     assert client.patch(path, headers=headers, json=given).status_code == 200
     assert said == []

@@ -281,7 +281,7 @@ def test_over_the_api(client: FlaskClient, make: Make, programme: dict[str, Any]
     assert again.get_json() == told
     assert told["question"] == {
         "figure": "countries", "by": ["country"], "from": None, "to": None, "series": None, "country": None,
-        "region": None, "partner": None,
+        "region": None, "partner": None, "sector": None, "gender": None, "language": None, "source": None,
     }  # fmt: skip
     assert (told["exact"], told["totals"]["participants"]) == (False, 10)
     world.attend(programme["lecture"], world.person("KE"))

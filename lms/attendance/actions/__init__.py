@@ -16,6 +16,7 @@ from lms.attendance.actions.imports import (
 )
 from lms.attendance.actions.joins import open_join
 from lms.attendance.actions.people import erase_evidence, recount_people
+from lms.attendance.actions.tallies import rebuild_tallies, retally_lecture, retally_people
 
 __all__ = [
     "StagedAttendance",
@@ -31,7 +32,10 @@ __all__ = [
     "preview_attendance",
     "publish_attendance",
     "publish_kept",
+    "rebuild_tallies",
     "record_beat",
     "recount_people",
+    "retally_lecture",
+    "retally_people",
     "stage_attendance",
 ]

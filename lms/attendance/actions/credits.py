@@ -9,9 +9,11 @@ from typing import Any, cast
 from sqlalchemy import Table, bindparam, delete, select, update
 
 from lms.attendance import reading, rules
+from lms.attendance.actions.tallies import drop_tally, hold_tallies, write_tally
 from lms.attendance.models import Beat, Credit, Join, Outcome, Presence, Source
 from lms.attendance.queries.evidence import beats_of, corrections_in, is_held, pieces, seen_in, span_of
 from lms.attendance.queries.matching import belonging
+from lms.attendance.queries.tallies import has_tally
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import policy_for
 from lms.core import audit
@@ -73,8 +75,10 @@ def credit_lecture(
     `enrolled` is what `belonging` answers, where the caller has just asked it.
     Sector and gender stay as they were when the credit was first written.
     """
+    hold_tallies()
     lecture = lock_lecture(lecture_id)
     if not is_held(lecture):
+        drop_tally(lecture_id)
         return _drop(lecture_id, None)
     compact_beats(lecture_id, by=by, at=at)
     wanted = _compute(lecture, only, enrolled)
@@ -90,11 +94,14 @@ def credit_lecture(
     if count:
         detail = {"new": len(new), "changed": len(changed), "gone": len(gone)}
         audit.record("attendance.credit", by=by, at=at, detail=detail, lecture=lecture_id)
+    if count or only is not None or not has_tally(lecture_id):
+        write_tally(lecture_id, only if only is not None else [*new, *changed, *gone])
     return count
 
 
 def delete_credits(lecture_id: int, *, by: Actor, at: datetime) -> None:
     """Takes back all credits of a lecture that is live again, inside the running action."""
+    drop_tally(lecture_id)
     gone = _drop(lecture_id, None)
     if gone:
         audit.record("attendance.uncredit", by=by, at=at, detail={"gone": gone}, lecture=lecture_id)

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import func, or_, select, update
 
 from lms.attendance.actions.credits import credit_lecture
+from lms.attendance.actions.tallies import hold_tallies
 from lms.attendance.models import Correction, Credit, Presence
 from lms.attendance.queries.evidence import lectures_with_evidence
 from lms.core.db import action, db
@@ -18,6 +19,7 @@ from lms.people.models import PersonEmail
 @action
 def recount_people(person_ids: Collection[int], *, by: Actor, at: datetime) -> None:
     """Counts these people anew wherever one of them was seen: evidence is read through who somebody is today."""
+    hold_tallies(alone=True)
     credited = select(Credit.lecture_id).where(Credit.person_id.in_(person_ids)).distinct()
     for lecture_id in sorted(lectures_with_evidence(person_ids) | set(db.session.scalars(credited))):
         credit_lecture(lecture_id, by=by, at=at, only=person_ids)

@@ -29,6 +29,7 @@ from lms.attendance.queries.roster import (
     roster_totals,
     walk_ins_of,
 )
+from lms.attendance.queries.tallies import attended_rows, read_tallies
 from lms.core import clock
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "RosterTotals",
     "Span",
     "attendance_of_person",
+    "attended_rows",
     "count_viewers",
     "counted_ms",
     "cursor_of",
@@ -51,6 +53,7 @@ __all__ = [
     "needed_percent",
     "outcomes_of_series",
     "presence_curve",
+    "read_tallies",
     "roster",
     "roster_totals",
     "span_of",

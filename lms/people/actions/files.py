@@ -14,7 +14,7 @@ from lms.core import audit
 from lms.core.bulk import among, insert_many
 from lms.core.db import action, db, is_sqlite
 from lms.core.errors import Fault, Forbidden, Invalid
-from lms.core.events import PersonCountryChanged, PersonNameCorrected, publish
+from lms.core.events import PeopleCountriesChanged, PeopleTraitsChanged, PersonNameCorrected, publish
 from lms.core.imports import ImportAnswer
 from lms.core.roles import Actor
 from lms.core.tables import Table, read_table
@@ -301,6 +301,9 @@ def _update(
     for person_id, values in changes.items():
         if "full_name" in values or "native_name" in values:
             publish(PersonNameCorrected(by=by, at=at, person_id=person_id))
+    traits = sorted(who for who, values in changes.items() if {"sector", "gender"} & values.keys())
+    if traits:
+        publish(PeopleTraitsChanged(by=by, at=at, person_ids=tuple(traits)))
     _move(moves, today=at.date(), by=by, at=at)
     return list(dict.fromkeys([*changes, *moves]))
 
@@ -348,6 +351,6 @@ def _move(moves: dict[int, int], *, today: date, by: Actor, at: datetime) -> Non
     replaced = [{"id": same_day[who], "country_id": country} for who, country in moves.items() if who in same_day]
     if replaced:
         db.session.execute(update(PersonCountry), replaced)
-    for who in moves:
-        since = today if who in history else BEGINNING
-        publish(PersonCountryChanged(by=by, at=at, person_id=who, since=since))
+    for since, who in ((today, moves.keys() & history), (BEGINNING, moves.keys() - history)):
+        if who:
+            publish(PeopleCountriesChanged(by=by, at=at, person_ids=tuple(sorted(who)), since=since))

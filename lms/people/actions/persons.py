@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from lms.core import audit
 from lms.core.db import action, db, one_at_a_time
 from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
-from lms.core.events import PersonCountryChanged, PersonNameCorrected, publish
+from lms.core.events import PeopleCountriesChanged, PeopleTraitsChanged, PersonNameCorrected, publish
 from lms.core.roles import Actor
 from lms.core.words import _
 from lms.people.models import BEGINNING, Gender, Person, PersonCountry, PersonEmail, Sector
@@ -195,6 +195,8 @@ def change_profile(
     db.session.flush()
     if "full_name" in changed or "native_name" in changed:
         publish(PersonNameCorrected(by=by, at=at, person_id=person.id))
+    if "sector" in changed or "gender" in changed:
+        publish(PeopleTraitsChanged(by=by, at=at, person_ids=(person.id,)))
     if "country" in changes:
         since = changes.get("country_from") or _default_since(person.id, today or at.date())
         if set_country(person.id, country_id, since=since, by=by, at=at):
@@ -247,7 +249,7 @@ def set_country(person_id: int, country_id: int | None, *, since: date, by: Acto
     else:
         row.country_id = country_id
     db.session.flush()
-    publish(PersonCountryChanged(by=by, at=at, person_id=person_id, since=since))
+    publish(PeopleCountriesChanged(by=by, at=at, person_ids=(person_id,), since=since))
     return True
 
 

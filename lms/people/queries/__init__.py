@@ -34,6 +34,7 @@ from lms.people.queries.countries import (
     partnerships,
 )
 from lms.people.queries.factors import FactorView, has_second_factor, second_factor_of
+from lms.people.queries.histories import Histories
 from lms.people.queries.persons import (
     Contact,
     PersonHit,
@@ -54,6 +55,7 @@ __all__ = [
     "Act",
     "Contact",
     "FactorView",
+    "Histories",
     "LinkView",
     "PersonHit",
     "Profile",

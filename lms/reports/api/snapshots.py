@@ -13,7 +13,7 @@ from lms.core.roles import Actor, Role
 from lms.reports import actions, frozen, queries
 from lms.reports.api.blueprint import bp
 from lms.reports.models import Snapshot, SnapshotVisibility
-from lms.reports.rules import Slice
+from lms.reports.rules import FILTERS, Slice
 from lms.reports.schemas import FrozenOut, SnapshotIn, SnapshotOut, SnapshotReason, SnapshotsOut
 from lms.web.api import PageQuery, envelope, integer_cursor, rfc3339
 from lms.web.guards import ANYONE, allow
@@ -113,7 +113,7 @@ def publish_report(wish: dict[str, Any]) -> dict[str, Any]:
     public_id = actions.publish_snapshot(
         wish["title"],
         SnapshotVisibility(wish["visibility"]),
-        Slice(*(wish[name] for name in ("from_day", "to_day", "series", "country", "region", "partner"))),
+        Slice(**{name: wish[name] for name in ("from_day", "to_day", *FILTERS)}),
         wish["by"],
         figure=wish["figure"],
         place=zone_city(organiser_zone()),

@@ -7,7 +7,7 @@ from typing import Any
 from lms.core import clock
 from lms.reports import exports, queries
 from lms.reports.api.blueprint import bp
-from lms.reports.rules import Slice
+from lms.reports.rules import FILTERS, Slice
 from lms.reports.schemas import TotalsOut, TotalsQuery
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
@@ -26,10 +26,8 @@ def totals(wish: dict[str, Any]) -> dict[str, Any]:
     asked = Slice(
         from_day=wish["from_day"],
         to_day=wish["to_day"],
-        series=wish["series"],
-        country=wish["country"],
-        region=wish["region"],
         partner=None if wish["partner"] is None else wish["partner"] == "true",
+        **{name: wish[name] for name in FILTERS if name != "partner"},
     )
     dimensions = tuple(name.strip() for name in wish["by"].split(",")) if wish["by"] else ()
     report = queries.count(asked, dimensions, by=current_actor(), at=clock.now(), locale=reader_locale())

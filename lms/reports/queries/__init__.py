@@ -15,9 +15,10 @@ from lms.core import clock
 from lms.core.errors import Forbidden
 from lms.core.roles import ANONYMOUS, Actor
 from lms.core.words import _
+from lms.reports.counting import Part, tally
 from lms.reports.queries.definitions import definitions, figure_names, further_terms
-from lms.reports.queries.facts import load, many_rows
 from lms.reports.queries.labels import Choices, choices, filters_in_words, read_names, region_names
+from lms.reports.queries.ledger import load
 from lms.reports.queries.opening import Opened, OpenedPerson, open_people
 from lms.reports.queries.public import (
     Headline,
@@ -30,7 +31,7 @@ from lms.reports.queries.public import (
 )
 from lms.reports.queries.scope import Partners, Scope, resolve
 from lms.reports.queries.snapshots import get_snapshot, list_snapshots, may_count_exactly, may_read_figures
-from lms.reports.rules import Figures, Group, Key, Part, Slice, check_question, in_order, tally
+from lms.reports.rules import Figures, Group, Key, Slice, check_question, in_order
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,8 @@ def count_several(
         return reports
     partners = Partners()
     today = partners.on(clock.day_of(at, scope.zone))
-    with many_rows():
-        facts = load(scope, partners)
-        counted = {dims: tally(facts, dims) for dims in {(), *several}}
+    ledger = load(scope, partners)
+    counted = {dims: tally(ledger, dims) for dims in {(), *several}}
     names = read_names(locale)
     whole = counted[()][()].figures(today)
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_skeleton
 from sqlalchemy import select
 
-from lms.catalogue.models import Series, Visibility
+from lms.catalogue.models import Lecture, Series, Visibility
 from lms.core.db import db
 from lms.core.roles import Actor
 from lms.core.words import _, _l
 from lms.people.models import Region
 from lms.people.queries import Rows, country_rows, named_countries
-from lms.reports.rules import Slice
+from lms.reports.rules import VALUES, Slice
 
+_NO_REGIONS: Final[Mapping[str, str]] = {}
 _WORDS: Mapping[str, Mapping[str, Any]] = {
     "sector": {
         "government": _l("Government"),
@@ -35,6 +36,10 @@ _WORDS: Mapping[str, Mapping[str, Any]] = {
         "manual": _l("Set by hand"),
     },
 }
+
+
+NOWHERE: Final = -1
+"""The inner key of what does not exist."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,13 @@ class Names:
         if dimension == "series":
             return self.series[inner][0]  # type: ignore[index]
         return str(inner)
+
+    def inner(self, dimension: str, key: str | None) -> Hashable:
+        """What a key of the API stands for inside; NOWHERE where there is no such country or series."""
+        if key is None or dimension not in {"country", "series"}:
+            return key
+        known = self.countries if dimension == "country" else self.series
+        return next((id_ for id_, row in known.items() if row[0] == key), NOWHERE)
 
     def label(self, dimension: str, inner: Hashable) -> str:
         """The name of a group."""
@@ -109,6 +121,7 @@ class Choices:
     series: list[tuple[str, str]]
     countries: list[tuple[str, str]]
     regions: list[tuple[str, str]]
+    languages: list[tuple[str, str]]
 
 
 def choices(*, by: Actor, locale: str) -> Choices:
@@ -120,6 +133,7 @@ def choices(*, by: Actor, locale: str) -> Choices:
         series=_by_name(series),
         countries=_by_name(countries),
         regions=_by_name(names.regions.items()),
+        languages=_by_name((code, language_name(code, locale)) for code in _languages()),
     )
 
 
@@ -132,7 +146,15 @@ def filters_in_words(asked: Slice, locale: str) -> list[str]:
         found.append(names.regions[asked.region])
     if asked.partner is not None:
         found.append(_("Partner countries") if asked.partner else _("Other countries"))
+    for name in (*VALUES, "language"):
+        value = getattr(asked, name)
+        if value is not None:
+            found.append(label(name, value, locale))
     return found
+
+
+def _languages() -> set[str]:
+    return {code for table in (Lecture, Series) for code in db.session.scalars(select(table.language).distinct())}
 
 
 def _by_name(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -150,7 +172,7 @@ def _named_regions(rows: Rows, locale: str) -> dict[str, str]:
     return {code: known.get(code) or name for code, name in rows}
 
 
-def label(dimension: str, key: str, locale: str, regions: Mapping[str, str]) -> str:
+def label(dimension: str, key: str, locale: str = "en", regions: Mapping[str, str] = _NO_REGIONS) -> str:
     """The name of a key of any dimension but country and series."""
     if dimension == "region":
         return regions.get(key, key)

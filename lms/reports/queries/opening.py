@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
 
-from sqlalchemy import select
+from pyroaring import BitMap
+from sqlalchemy import func, select
 
+from lms.attendance.models import Credit, Outcome
+from lms.attendance.tallies import values_of
 from lms.core.db import db
 from lms.core.errors import Forbidden
 from lms.core.roles import Actor
 from lms.core.words import _
 from lms.people.models import Person
-from lms.reports.queries.facts import load, many_rows
+from lms.reports.counting import HeldLecture, Ledger, Question
 from lms.reports.queries.labels import Names, read_names
+from lms.reports.queries.ledger import load
 from lms.reports.queries.scope import Partners, Scope
-from lms.reports.rules import Credits, keys_of_credits
 
 
 @dataclass
@@ -62,28 +65,40 @@ def open_people(
     if not by.is_reporter and (scope.country_id is None or scope.country_id not in by.country_ids):
         raise Forbidden(_("You may see the people of your own country."))
     names = read_names(locale)
-    found: dict[int, Attended] = {}
-    labels: dict[str, str] = {}
-    with many_rows():
-        facts = load(scope, Partners())
-        rows: Credits = facts.credits
-        wanted = tuple(keys.values())
-        shown: dict[Any, tuple[str | None, ...]] = {}
-        columns = zip(rows.lecture, rows.person, rows.country, rows.ms, strict=True)
-        for key, (lecture, person, country, ms) in zip(keys_of_credits(facts, tuple(keys)), columns, strict=False):
-            if key not in shown:
-                shown[key] = tuple(names.key(name, inner) for name, inner in zip(keys, key, strict=True))
-            if shown[key] != wanted:
-                continue
-            labels |= {name: names.label(name, inner) for name, inner in zip(keys, key, strict=True)}
-            one = found.setdefault(person, Attended())
-            one.attendances += 1
-            one.ms += ms
-            one.countries.add(country)
-            one.first = min(one.first, facts.held[lecture].day)
-    order = sorted(found, key=lambda person: (-found[person].attendances, person))
-    people = _people(order[offset : offset + limit], found, names)
-    return Opened(len(order), people, [labels[name] for name in keys if name in labels])
+    inner = tuple(names.inner(name, key) for name, key in keys.items())
+    question = Question(load(scope, Partners()), tuple(keys))
+    attended = Counter[int]()
+    within: dict[int, tuple[HeldLecture, BitMap]] = {}
+    for held, people in question.opened(inner):
+        attended.update(people)
+        within[held.id] = held, people
+    order = sorted(attended, key=lambda person: (-attended[person], person))
+    shown = order[offset : offset + limit]
+    rows = _people(shown, _attended(shown, within, question.ledger), names)
+    labels = [names.label(name, value) for name, value in zip(keys, inner, strict=True)] if order else []
+    return Opened(len(order), rows, labels)
+
+
+def _attended(
+    people: list[int], within: Mapping[int, tuple[HeldLecture, BitMap]], ledger: Ledger
+) -> dict[int, Attended]:
+    """What these people attended of the lectures in which they are counted."""
+    query = (
+        select(Credit.lecture_id, Person.canonical_id, func.max(Credit.present_ms))
+        .join(Person, Person.id == Credit.person_id)
+        .where(Person.canonical_id.in_(people), Credit.outcome == Outcome.ATTENDED)
+        .group_by(Credit.lecture_id, Person.canonical_id)
+    )
+    found = {person: Attended() for person in people}
+    for lecture_id, person, ms in db.session.execute(query):
+        if lecture_id not in within or person is None or person not in within[lecture_id][1]:
+            continue
+        one = found[person]
+        one.attendances += 1
+        one.ms += ms
+        one.countries.add(values_of(ledger.tallies[lecture_id].code(person))[0])
+        one.first = min(one.first, within[lecture_id][0].day)
+    return found
 
 
 def _people(ids: list[int], found: Mapping[int, Attended], names: Names) -> list[OpenedPerson]:

@@ -15,37 +15,32 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Text, bindparam, cast, intersect, select
-from sqlalchemy.sql.functions import count
+from pyroaring import BitMap
+from sqlalchemy import Text, bindparam, cast, select
 
-from lms.attendance.models import Credit, Outcome
-from lms.catalogue.models import Lecture, LectureState
 from lms.core import clock
 from lms.core.db import db
 from lms.core.errors import Forbidden
 from lms.core.words import _, catalogue
-from lms.enrolment.models import Enrolment
-from lms.people.models import Person, Region
+from lms.people.models import Region
 from lms.people.queries import Rows, country_rows, named_countries
+from lms.reports.counting import Ledger, Part, tally
+from lms.reports.folding import folded
 from lms.reports.models import PublicAnswer, PublicFigures
-from lms.reports.queries.facts import load, many_rows
 from lms.reports.queries.labels import Names, names_of, other_label, read_names, region_rows, series_rows
+from lms.reports.queries.ledger import load, many_rows
 from lms.reports.queries.scope import Partners, Scope, ancestors
 from lms.reports.rules import (
     DIMENSIONS,
     FEWEST,
     FIGURES,
     OTHER,
-    Facts,
     Figures,
     Group,
     Key,
-    Part,
     Slice,
     check_public,
-    folded,
     in_order,
-    tally,
 )
 
 Answers = dict[str, Any]
@@ -113,14 +108,14 @@ def count_all(at: datetime) -> tuple[dict[str, Any], Answers]:
 def _count_all(at: datetime) -> tuple[dict[str, Any], Answers]:
     zone = clock.reporting_zone()
     partners = Partners()
-    facts = load(Scope(zone=zone), partners)
+    ledger = load(Scope(zone=zone), partners)
     today = partners.on(clock.day_of(at, zone))
     parents = dict(db.session.execute(select(Region.code, Region.parent_code)).all())
     drafts: frozenset[Key] = frozenset((series,) for series in read_names("en").drafts)
-    years = sorted({str(key[0]) for key in tally(facts, ("year",))})
+    years = sorted({str(key[0]) for key in tally(ledger, ("year",))})
     answers: Answers = {}
     for name in (None, *DIMENSIONS, "partner", "within"):
-        for span, parts in _spans(_by_year(facts, name, parents), years):
+        for span, parts in _spans(_by_year(ledger, name, parents), years):
             if name is None:
                 answers[f"{span}/totals"] = _bare(parts[()].figures(today))
                 continue
@@ -139,17 +134,17 @@ def _count_all(at: datetime) -> tuple[dict[str, Any], Answers]:
                     for key, part in parts.items()
                     if key[0] is not None and len(part.people) >= FEWEST
                 }
-    return {"years": years, "partners": sorted(today), "funnel": _funnel()}, answers
+    return {"years": years, "partners": sorted(today), "funnel": _funnel(ledger)}, answers
 
 
-def _by_year(facts: Facts, name: str | None, parents: dict[str, str | None]) -> dict[str, dict[Key, Part]]:
+def _by_year(ledger: Ledger, name: str | None, parents: dict[str, str | None]) -> dict[str, dict[Key, Part]]:
     """Parts by year, then by the dimension; "within" is regions of every level."""
     found: dict[str, dict[Key, Part]] = defaultdict(dict)
     if name is None:
-        for (year,), part in tally(facts, ("year",)).items():
+        for (year,), part in tally(ledger, ("year",)).items():
             found[str(year)][()] = part
         return found
-    for (key, year), part in tally(facts, ("region" if name == "within" else name, "year")).items():
+    for (key, year), part in tally(ledger, ("region" if name == "within" else name, "year")).items():
         if name != "within":
             found[str(year)][key,] = part
         elif isinstance(key, str):
@@ -172,18 +167,19 @@ def _bare(figures: Figures) -> list[int | float]:
     return [getattr(figures, name) for name in FIGURES]
 
 
-def _funnel() -> dict[str, int]:
+def _funnel(ledger: Ledger) -> dict[str, int]:
     """Registrations, and how many of them were followed by an attendance in that series."""
-    registered = select(Enrolment.series_id, Person.canonical_id).join(Person, Person.id == Enrolment.person_id)
-    attended = (
-        select(Lecture.series_id, Person.canonical_id)
-        .select_from(Credit)
-        .join(Lecture, Lecture.id == Credit.lecture_id)
-        .join(Person, Person.id == Credit.person_id)
-        .where(Credit.outcome == Outcome.ATTENDED, Lecture.state == LectureState.HELD)
-    )
-    both = intersect(registered, attended).subquery()
-    return {"attended": db.session.scalar(select(count()).select_from(both)) or 0}
+    came: dict[int, list[BitMap]] = defaultdict(list)
+    for held in ledger.held:
+        came[held.series_id].append(ledger.tallies[held.id].people)
+    registered = ((series_id, deeds.people) for series_id, deeds in ledger.registrations.items())
+    return {
+        "attended": sum(
+            people.intersection_cardinality(BitMap.union(*came[series_id]))
+            for series_id, people in registered
+            if came.get(series_id)
+        )
+    }
 
 
 def last_refresh() -> datetime | None:

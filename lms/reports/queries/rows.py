@@ -1,6 +1,6 @@
 """The attendances of a slice one by one, person after person, however many they are.
 
-What counts is decided as in `facts`: attended credits of held lectures, merged people once, the country of the
+What counts is decided as in `ledger`: attended credits of held lectures, merged people once, the country of the
 lecture's day. Read as a stream on a connection of its own, so that a million rows take no more memory than a thousand
 and the session may commit meanwhile.
 """
@@ -19,8 +19,8 @@ from sqlalchemy.orm import aliased
 from lms.attendance.models import Credit, Outcome
 from lms.catalogue.models import Lecture, LectureState
 from lms.core import clock
-from lms.core.bulk import among
 from lms.people.models import Person, PersonCountry
+from lms.people.queries import Histories
 from lms.reports.queries.scope import Partners, Scope
 
 PEOPLE_AT_ONCE = 1_000
@@ -60,6 +60,8 @@ def held_lectures(scope: Scope, connection: Connection) -> dict[int, Held]:
     )
     if scope.series_id is not None:
         query = query.where(Lecture.series_id == scope.series_id)
+    if scope.language is not None:
+        query = query.where(Lecture.language == scope.language)
     if scope.start is not None:
         query = query.where(Lecture.actual_start >= scope.start)
     if scope.end is not None:
@@ -124,23 +126,26 @@ def _credits(scope: Scope, *columns: Any, with_order: bool = True) -> Select[Any
         if scope.end is not None:
             some = some.where(Lecture.actual_start < scope.end)
         query = query.where(Person.canonical_id.in_(some))
-    if scope.countries is not None:
+    if scope.wanted.countries is not None:
         ever = select(_MEMBER.canonical_id).join(PersonCountry, PersonCountry.person_id == _MEMBER.id)
-        query = query.where(Person.canonical_id.in_(ever.where(PersonCountry.country_id.in_(scope.countries))))
+        query = query.where(Person.canonical_id.in_(ever.where(PersonCountry.country_id.in_(scope.wanted.countries))))
     return query.order_by(Person.canonical_id) if with_order else query
 
 
 def _attendances(
     people: list[list[Any]], scope: Scope, held: dict[int, Held], partners: Partners, connection: Connection
 ) -> Iterator[Attendance]:
-    histories = _histories([rows[0][0] for rows in people], connection)
+    histories = Histories([rows[0][0] for rows in people], connection)
+    wanted = scope.wanted
     for rows in people:
-        history = histories.get(rows[0][0], [])
         for person, lecture, sector, gender, source, ms in _once(rows, held):
-            country = _country_on(history, held[lecture].day)
-            if scope.countries is not None and country not in scope.countries:
+            country = histories.country(person, held[lecture].day)
+            if wanted.countries is not None and country not in wanted.countries:
                 continue
-            if scope.partner is not None and scope.partner is not (country in partners.on(held[lecture].day)):
+            if wanted.partner is not None and wanted.partner is not (country in partners.on(held[lecture].day)):
+                continue
+            own = {"sector": sector, "gender": gender, "source": source}
+            if any(own[axis] not in values for axis, values in wanted.values.items()):
                 continue
             yield Attendance(person, lecture, country, sector, gender, source, ms)
 
@@ -155,28 +160,3 @@ def _once(rows: list[Any], held: dict[int, Held]) -> Iterable[tuple[Any, ...]]:
             first = found.get(lecture, (person, lecture, sector, gender, source, ms))
             found[lecture] = (*first[:5], max(first[5], ms))
     return sorted(found.values(), key=lambda row: (held[row[1]].start, row[1]))
-
-
-def _histories(people: list[int], connection: Connection) -> dict[int, list[tuple[bool, date, int | None]]]:
-    """(own, since, country) by person, the one that decides first at the end."""
-    own = Person.id == Person.canonical_id
-    query = (
-        select(Person.canonical_id, own, PersonCountry.since, PersonCountry.country_id)
-        .join(PersonCountry, PersonCountry.person_id == Person.id)
-        .where(among(Person.canonical_id, people))
-    )
-    found: dict[int, list[tuple[bool, date, int | None]]] = {}
-    for person, is_own, since, country in connection.execute(query):
-        assert person is not None
-        found.setdefault(person, []).append((bool(is_own), since, country))
-    return found
-
-
-def _country_on(history: list[tuple[bool, date, int | None]], day: date) -> int | None:
-    """The newest country before a day: of the own row, else of one that was merged into it."""
-    for own in (True, False):
-        before = [row for row in history if row[0] is own and row[1] <= day]
-        newest = max(before, key=lambda row: row[1], default=None)
-        if newest is not None and newest[2] is not None:
-            return newest[2]
-    return None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 
+from lms.catalogue.drafts import is_language
 from lms.catalogue.models import Series, Visibility
 from lms.core import clock
 from lms.core.db import db
@@ -15,25 +16,23 @@ from lms.core.errors import Invalid, NotFound
 from lms.core.roles import Actor
 from lms.core.words import _
 from lms.people.models import Country, Partnership, Region
-from lms.reports.rules import Slice
+from lms.reports.counting import Wanted
+from lms.reports.rules import VALUES, Slice, check_values
 
 
 @dataclass(frozen=True)
 class Scope:
-    """A slice, resolved. `countries` None is no filter; `start` and `end` are the UTC bounds, the end left out."""
+    """A slice, resolved. The period is given in days, and as UTC bounds, the end left out."""
 
     zone: str
     series_id: int | None = None
     country_id: int | None = None
-    countries: frozenset[int] | None = None
-    partner: bool | None = None
+    language: str | None = None
+    wanted: Wanted = field(default_factory=Wanted)
+    from_day: date | None = None
+    to_day: date | None = None
     start: datetime | None = None
     end: datetime | None = None
-
-    @property
-    def about_people(self) -> bool:
-        """Whether people are filtered."""
-        return self.countries is not None or self.partner is not None
 
 
 class Partners:
@@ -54,7 +53,9 @@ class Partners:
 
 
 def resolve(asked: Slice, *, by: Actor) -> Scope:
-    """The scope of a slice. Raises Invalid for an unknown country or region, NotFound for an unknown series."""
+    """The scope of a slice. Raises Invalid for an unknown code, NotFound for an unknown series."""
+    check_values(asked)
+    language = None if asked.language is None else _language(asked.language)
     country_id: int | None = None
     countries: frozenset[int] | None = None
     if asked.country is not None:
@@ -71,11 +72,26 @@ def resolve(asked: Slice, *, by: Actor) -> Scope:
         zone=zone,
         series_id=None if asked.series is None else _series_id(asked.series, by=by),
         country_id=country_id,
-        countries=countries,
-        partner=asked.partner,
+        language=language,
+        wanted=Wanted(
+            countries=countries,
+            partner=asked.partner,
+            values={name: frozenset({getattr(asked, name)}) for name in VALUES if getattr(asked, name) is not None},
+        ),
+        from_day=asked.from_day,
+        to_day=asked.to_day,
         start=clock.start_of_day(asked.from_day, zone) if asked.from_day and asked.from_day.year > 1 else None,
         end=clock.start_of_day(end, zone) if end else None,
     )
+
+
+def _language(code: str) -> str:
+    """A language that is known. Raises Invalid."""
+    if not is_language(code):
+        raise Invalid(
+            "language", _("“%(code)s” is not a language that is known here, such as en or fr.", code=code[:32])
+        )
+    return code
 
 
 def _series_id(slug: str, *, by: Actor) -> int:

@@ -13,6 +13,7 @@ from lms.core.roles import Actor
 from lms.core.words import _
 from lms.reports import queries
 from lms.reports.forms import ReportForm
+from lms.reports.rules import FILTERS
 
 bp = Blueprint("reports", __name__, template_folder="../templates")
 
@@ -34,10 +35,16 @@ def asked_form(by: Actor, locale: str) -> ReportForm:
     if own and given["country"] not in {code for code, _name in offered.countries}:
         raise Forbidden(_("You may see the figures of your own country."))
     first = {"figure": "participants", "rows": "" if own else "country"}
-    for name in ("figure", "rows", "columns", "series", "country", "region", "partner"):
+    for name in ("figure", "rows", "columns", *FILTERS):
         given.setdefault(name, first.get(name, ""))
     form = ReportForm(given)
-    form.offer(series=offered.series, countries=offered.countries, regions=offered.regions, own_country_only=own)
+    form.offer(
+        series=offered.series,
+        countries=offered.countries,
+        regions=offered.regions,
+        languages=offered.languages,
+        own_country_only=own,
+    )
     return form
 
 

@@ -1,0 +1,435 @@
+"""Counts: what a slice holds, by any dimensions, from tallies of lectures and cells of registrations and awards.
+
+What adds up (attendances, milliseconds, registrations, certificates) is summed from cells. People are united from
+bitmaps: within a lecture those of all filters and dimensions are intersected, over lectures they are united. No
+database, no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from typing import Any, Final
+
+from pyroaring import BitMap
+
+from lms.attendance.tallies import AXES, Tally, Value, mask_of, values_of
+from lms.reports.deeds import Deeds, month_name
+from lms.reports.rules import Figures, Key
+
+AXIS_OF: Final[Mapping[str, str]] = {
+    "country": "country",
+    "region": "country",
+    "partner": "country",
+    "sector": "sector",
+    "gender": "gender",
+    "source": "source",
+}
+"""The axis of a tally that a dimension of people reads."""
+PARTED: Final = frozenset({"country", "sector", "gender"})
+"""Axes on which most people stay where they are from one lecture to the next."""
+
+
+Piece = tuple[tuple[str, Hashable], ...]
+"""What one axis adds to a key: (dimension, value)."""
+
+
+@dataclass(frozen=True)
+class HeldLecture:
+    """A lecture that was held: its series, its language, and the day of its actual start in the reporting zone."""
+
+    id: int
+    series_id: int
+    language: str
+    day: date
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What of people is counted: None is no filter; in `values`, None within is *not stated*."""
+
+    countries: frozenset[int] | None = None
+    partner: bool | None = None
+    values: Mapping[str, frozenset[str | None]] = field(default_factory=dict)
+    """By axis: sector, gender, source."""
+
+    @property
+    def axes(self) -> set[str]:
+        """The axes that are filtered."""
+        by_country = self.countries is not None or self.partner is not None
+        return {*self.values, *(["country"] if by_country else [])}
+
+
+@dataclass
+class Ledger:
+    """All that a slice is counted from; lectures and series outside of it are left out already."""
+
+    held: Sequence[HeldLecture]
+    tallies: Mapping[int, Tally]
+    registrations: Mapping[int, Deeds]
+    certificates: Mapping[int, Deeds]
+    """By series."""
+    region_of: Mapping[int, str | None]
+    language_of_series: Mapping[int, str]
+    partners_on: Callable[[date], frozenset[int]]
+    from_day: date | None = None
+    to_day: date | None = None
+    wanted: Wanted = field(default_factory=Wanted)
+
+
+class Part:
+    """What has been counted for one group so far. Parts of one dimension, or of different years, can be united."""
+
+    __slots__ = ("_pending", "_people", "attendances", "certificates", "countries", "lectures", "ms", "registrations")
+
+    def __init__(self) -> None:
+        self.lectures: set[int] = set()
+        self.countries: set[int | None] = set()
+        self.attendances = 0
+        self.ms = 0
+        self.registrations = 0
+        self.certificates = 0
+        self._people = BitMap()
+        self._pending: list[BitMap] = []
+
+    @property
+    def people(self) -> BitMap:
+        """Everybody with one attendance or more (canonical ids)."""
+        if self._pending:
+            self._people = BitMap.union(self._people, *self._pending)
+            self._pending = []
+        return self._people
+
+    def add_people(self, people: BitMap) -> None:
+        """Takes in people, of whom some may be there already."""
+        self._pending.append(people)
+
+    def unite(self, other: Part) -> None:
+        """Takes in another part of the same dimension: people, lectures and countries once, the rest added."""
+        self.lectures |= other.lectures
+        self.countries |= other.countries
+        self.attendances += other.attendances
+        self.ms += other.ms
+        self.registrations += other.registrations
+        self.certificates += other.certificates
+        self._people = self.people | other.people
+
+    def figures(self, partners: Collection[int]) -> Figures:
+        """The figures; `partners` are the partner countries at the report's date."""
+        return Figures(
+            sessions=len(self.lectures),
+            participants=len(self.people),
+            attendances=self.attendances,
+            countries=len(self.countries - {None}),
+            partner_countries=len(self.countries.intersection(partners)),
+            registrations=self.registrations,
+            contact_hours=(self.ms * 10 + 1_800_000) // 3_600_000 / 10,
+            certificates=self.certificates,
+        )
+
+
+class Parts(dict[Key, Part]):
+    """Parts by key, made when first asked for."""
+
+    def __missing__(self, key: Key) -> Part:
+        part = self[key] = Part()
+        return part
+
+
+def tally(ledger: Ledger, dimensions: Sequence[str]) -> dict[Key, Part]:
+    """Counts a ledger by these dimensions; without any there is one part, under the empty key."""
+    parts = Parts() if dimensions else Parts({(): Part()})
+    question = Question(ledger, dimensions)
+    if not question.axes:
+        # Without people in the question a session counts whoever came
+        question.count_sessions(parts)
+    for group_key, lectures in question.groups().items():
+        question.count_group(parts, group_key, lectures)
+    for deeds, figure in ((ledger.registrations, "registrations"), (ledger.certificates, "certificates")):
+        question.count_deeds(parts, deeds, figure)
+    return dict(parts)
+
+
+class Question:
+    """How one ledger is counted by some dimensions."""
+
+    def __init__(self, ledger: Ledger, dimensions: Sequence[str]) -> None:
+        self.ledger, self.dimensions = ledger, tuple(dimensions)
+        self.grouped = {AXIS_OF[name] for name in dimensions if name in AXIS_OF}
+        """The axes of dimensions."""
+        self.axes = [axis for axis in AXES if axis in self.grouped | ledger.wanted.axes]
+        self.by_partner = ledger.wanted.partner is not None or "partner" in dimensions
+        self._keys = cache(self._key_of_value)
+        self._codes: dict[frozenset[int], _KeysOfCodes] = {}
+
+    # Lectures: their values, and those of their series, make one part of a key; people the other
+
+    def groups(self) -> dict[Key, list[HeldLecture]]:
+        """The lectures by the values of those dimensions that are theirs; None stands for a dimension of people."""
+        found: dict[Key, list[HeldLecture]] = {}
+        for held in self.ledger.held:
+            key = tuple(self._of_lecture(held, name) for name in self.dimensions)
+            found.setdefault(key, []).append(held)
+        return found
+
+    @staticmethod
+    def _of_lecture(held: HeldLecture, name: str) -> Hashable:
+        if name == "series":
+            return held.series_id
+        if name == "language":
+            return held.language
+        if name == "year":
+            return f"{held.day.year:04}"
+        return month_name(held.day.year, held.day.month) if name == "month" else None
+
+    def key(self, group_key: Key, people_key: Key) -> Key:
+        """The key of a part: people's values put where the lectures have none."""
+        if not people_key:
+            return group_key
+        values = iter(people_key)
+        return tuple(
+            next(values) if name in AXIS_OF else own for name, own in zip(self.dimensions, group_key, strict=True)
+        )
+
+    def partners(self, day: date) -> frozenset[int]:
+        """The partner countries of a day, where they matter."""
+        return self.ledger.partners_on(day) if self.by_partner else frozenset()
+
+    # What people of one value, or of one combination, belong to: None where the slice leaves them out
+
+    def _key_of_value(self, axis: str, value: Value, partners: frozenset[int]) -> Piece | None:
+        wanted = self.ledger.wanted
+        if axis != "country":
+            if axis in wanted.values and value not in wanted.values[axis]:
+                return None
+            return ((axis, value),) if axis in self.dimensions else ()
+        assert not isinstance(value, str)
+        if wanted.countries is not None and value not in wanted.countries:
+            return None
+        if wanted.partner is not None and (value in partners) is not wanted.partner:
+            return None
+        found = {"country": value, "partner": value in partners}
+        found["region"] = None if value is None else self.ledger.region_of.get(value)  # type: ignore[assignment]
+        return tuple((name, found[name]) for name in self.dimensions if AXIS_OF.get(name) == "country")
+
+    def _joined(self, pieces: Iterable[Piece]) -> Key:
+        found = dict(pair for piece in pieces for pair in piece)
+        return tuple(found[name] for name in self.dimensions if name in found)
+
+    def people_key(self, code: int, partners: frozenset[int]) -> Key | None:
+        """The key of a combination of values."""
+        pieces = []
+        for axis, value in zip(AXES, values_of(code), strict=True):
+            if axis in self.axes:
+                piece = self._keys(axis, value, partners)
+                if piece is None:
+                    return None
+                pieces.append(piece)
+        return self._joined(pieces)
+
+    def keys_of_codes(self, day: date) -> _KeysOfCodes:
+        """`people_key` on a day, remembered."""
+        partners = self.partners(day)
+        if partners not in self._codes:
+            self._codes[partners] = _KeysOfCodes(self, partners)
+        return self._codes[partners]
+
+    # Sessions and attendances
+
+    def count_sessions(self, parts: Parts) -> None:
+        """Counts all lectures, also those that nobody attended."""
+        for group_key, lectures in self.groups().items():
+            parts[group_key].lectures.update(held.id for held in lectures)
+
+    def count_group(self, parts: Parts, group_key: Key, lectures: Sequence[HeldLecture]) -> None:
+        """Counts lectures of one key."""
+        if not self.axes:
+            part = parts[group_key]
+            for held in lectures:
+                found = self.ledger.tallies[held.id]
+                part.countries.update(found.by["country"])
+                part.attendances += sum(found.rolled(0).amounts)
+                part.ms += sum(found.rolled(0).ms)
+                part.add_people(found.people)
+            return
+        self._sum(parts, group_key, lectures)
+        if len(self.axes) == 1:
+            self._one_axis(parts, group_key, lectures)
+        elif len(self.grouped) == 2 and self.grouped <= PARTED:
+            self._two_parted(parts, group_key, lectures)
+        else:
+            self._intersect(parts, group_key, lectures)
+
+    def _sum(self, parts: Parts, group_key: Key, lectures: Sequence[HeldLecture]) -> None:
+        """What adds up; with several axes the countries too, which the cells then name."""
+        several = len(self.axes) > 1
+        mask = mask_of({*self.axes, "country"} if several else self.axes)
+        here: dict[Key, Part] = {}
+        for held in lectures:
+            keys = self.keys_of_codes(held.day)
+            for code, amount, ms in zip(*self.ledger.tallies[held.id].rolled(mask), strict=True):
+                people_key = keys[code]
+                if people_key is None:
+                    continue
+                part = here.get(people_key)
+                if part is None:
+                    part = here[people_key] = parts[self.key(group_key, people_key)]
+                part.attendances += amount
+                part.ms += ms
+                part.lectures.add(held.id)
+                if several:
+                    part.countries.add(code >> 12 or None)
+
+    def _one_axis(self, parts: Parts, group_key: Key, lectures: Sequence[HeldLecture]) -> None:
+        (axis,) = self.axes
+        for held in lectures:
+            partners = self.partners(held.day)
+            found = self.ledger.tallies[held.id]
+            countries = found.by["country"]
+            for value, people in found.by[axis].items():
+                piece = self._keys(axis, value, partners)
+                if piece is None:
+                    continue
+                part = parts[self.key(group_key, tuple(own for _name, own in piece))]
+                part.add_people(people)
+                if axis == "country":
+                    part.countries.add(value)
+                    continue
+                for country in countries.keys() - part.countries:
+                    if countries[country].intersect(people):
+                        part.countries.add(country)
+
+    def _filtered(self, held: HeldLecture) -> BitMap | None:
+        """The people within those filters that are not dimensions too; None where there are none such."""
+        found = self.ledger.tallies[held.id]
+        partners = self.partners(held.day)
+        base: BitMap | None = None
+        for axis in self.axes:
+            if axis in self.grouped:
+                continue
+            within = [
+                people for value, people in found.by[axis].items() if self._keys(axis, value, partners) is not None
+            ]
+            united = BitMap.union(*within) if within else BitMap()
+            base = united if base is None else base & united
+        return base
+
+    def _pieces(self, axis: str, held: HeldLecture) -> Iterator[tuple[Piece, BitMap]]:
+        partners = self.partners(held.day)
+        for value, people in self.ledger.tallies[held.id].by[axis].items():
+            piece = self._keys(axis, value, partners)
+            if piece is not None:
+                yield piece, people
+
+    def _intersect(
+        self, parts: Parts, group_key: Key, lectures: Sequence[HeldLecture], only: BitMap | None = None
+    ) -> None:
+        """Lecture by lecture: the people of each combination of values, of `only` these where given."""
+        grouped = [axis for axis in self.axes if axis in self.grouped]
+        for held in lectures:
+            base = self._filtered(held)
+            if only is not None:
+                base = only & (self.ledger.tallies[held.id].people if base is None else base)
+            if base is not None and not base:
+                continue
+            found: list[tuple[list[Any], BitMap | None]] = [([], base)]
+            for axis in grouped:
+                pieces = list(self._pieces(axis, held))
+                crossed: list[tuple[list[Any], BitMap | None]] = []
+                for before, people in found:
+                    for piece, own in pieces:
+                        both = own if people is None else own & people
+                        if both:
+                            crossed.append(([*before, piece], both))
+                found = crossed
+            for own_pieces, people in found:
+                if people:
+                    parts[self.key(group_key, self._joined(own_pieces))].add_people(people)
+
+    def _two_parted(self, parts: Parts, group_key: Key, lectures: Sequence[HeldLecture]) -> None:
+        """Two dimensions in which people rarely change: united first, intersected once.
+
+        Who has one value of each in all these lectures is in the intersection of the two unions exactly where that is
+        so in a lecture. The others, who changed, are looked at lecture by lecture.
+        """
+        first, second = (axis for axis in self.axes if axis in self.grouped)
+        unions: list[dict[Any, BitMap]] = []
+        changed = BitMap()
+        for axis, is_filtered in ((first, False), (second, True)):
+            lists: dict[Any, list[BitMap]] = {}
+            for held in lectures:
+                base = self._filtered(held) if is_filtered else None
+                for piece, people in self._pieces(axis, held):
+                    lists.setdefault(piece, []).append(people if base is None else people & base)
+            united = {piece: BitMap.union(*people) for piece, people in lists.items()}
+            seen = BitMap()
+            for people in united.values():
+                changed |= seen & people
+                seen |= people
+            unions.append(united)
+        for one, people in unions[0].items():
+            settled = people - changed
+            for other, others in unions[1].items():
+                both = settled & others
+                if both:
+                    parts[self.key(group_key, self._joined([one, other]))].add_people(both)
+        if changed:
+            self._intersect(parts, group_key, lectures, changed)
+
+    def opened(self, key: Key) -> Iterator[tuple[HeldLecture, BitMap]]:
+        """The attendances of one part: lecture by lecture its people, of whom there is one or more."""
+        wanted = dict(zip(self.dimensions, key, strict=True))
+        for held in self.ledger.held:
+            if any(self._of_lecture(held, name) != value for name, value in wanted.items() if name not in AXIS_OF):
+                continue
+            people = self.ledger.tallies[held.id].people
+            for axis in self.axes:
+                pieces = self._pieces(axis, held)
+                own = [found for piece, found in pieces if all(wanted[name] == value for name, value in piece)]
+                people = people & (BitMap.union(*own) if own else BitMap())
+            if people:
+                yield held, people
+
+    # Registrations and awards
+
+    def count_deeds(self, parts: Parts, deeds: Mapping[int, Deeds], figure: str) -> None:
+        """Counts registrations or awards; they have no source."""
+        wanted = self.ledger.wanted
+        if "source" in wanted.values and None not in wanted.values["source"]:
+            return
+        mask = mask_of([axis for axis in self.axes if axis != "source"])
+        for series_id, own in deeds.items():
+            here: dict[Any, Key | None] = {}
+            period = own.by_days if self.by_partner else own.by_months
+            for year, month, day, code, amount in period(mask, self.ledger.from_day, self.ledger.to_day):
+                moment = (year, month, day, code)
+                if moment not in here:
+                    here[moment] = self._key_of_deed(series_id, year, month, day, code)
+                key = here[moment]
+                if key is not None:
+                    part = parts[key]
+                    setattr(part, figure, getattr(part, figure) + amount)
+
+    def _key_of_deed(self, series_id: int, year: int, month: int, day: int, code: int) -> Key | None:
+        people_key = self.keys_of_codes(date(year, month, day or 1))[code]
+        if people_key is None:
+            return None
+        own = {
+            "series": series_id,
+            "language": self.ledger.language_of_series[series_id],
+            "year": f"{year:04}",
+            "month": month_name(year, month),
+        }
+        return self.key(tuple(own.get(name) for name in self.dimensions), people_key)
+
+
+class _KeysOfCodes(dict[int, Key | None]):
+    def __init__(self, question: Question, partners: frozenset[int]) -> None:
+        super().__init__()
+        self._question, self._partners = question, partners
+
+    def __missing__(self, code: int) -> Key | None:
+        found = self[code] = self._question.people_key(code, self._partners)
+        return found

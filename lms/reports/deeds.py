@@ -1,0 +1,96 @@
+"""Registrations or awards of one series as cells: how many on which day, of which country, sector and gender."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+
+from pyroaring import BitMap
+
+Deed = tuple[int, int, int, int, int]
+"""Year, month, day (0: somewhere in the month), code of the combination (see `attendance.tallies`), how many."""
+
+
+class Deeds:
+    """The cells of one series, and its people (canonical ids). Shared once made: read only."""
+
+    __slots__ = ("_codes", "_days", "_rolled", "_sums", "people")
+
+    def __init__(self, counted: Counter[tuple[int, int]], people: Iterable[int]) -> None:
+        """`counted` has a number for each (ordinal of the day, code)."""
+        order = sorted(counted)
+        self._days = array("I", [day for day, _code in order])
+        self._codes = array("I", [code for _day, code in order])
+        self._sums = array("I", [counted[key] for key in order])
+        self._rolled: dict[int, list[Deed]] = {}
+        self.people = BitMap(people)
+
+    def by_days(self, mask: int, first: date | None, last: date | None) -> Iterator[Deed]:
+        """Cells of each day from `first` to `last`, with what the mask leaves of their combination."""
+        start = 0 if first is None else bisect_left(self._days, first.toordinal())
+        end = len(self._days) if last is None else bisect_left(self._days, last.toordinal() + 1)
+        known: dict[int, date] = {}
+        for at in range(start, end):
+            number = self._days[at]
+            day = known.get(number)
+            if day is None:
+                day = known[number] = date.fromordinal(number)
+            yield day.year, day.month, day.day, self._codes[at] & mask, self._sums[at]
+
+    def by_months(self, mask: int, first: date | None, last: date | None) -> Iterator[Deed]:
+        """The same by whole months; only where the period cuts one, by days."""
+        whole_from, whole_to = _first_whole(first), _last_whole(last)
+        if first is not None and last is not None and (whole_to is None or whole_from is None or whole_from > whole_to):
+            yield from self.by_days(mask, first, last)
+            return
+        if first is not None and whole_from is not None and whole_from > (first.year, first.month):
+            yield from self.by_days(mask, first, _end_of(first))
+        for deed in self._months(mask):
+            month = deed[:2]
+            if (whole_from is None or month >= whole_from) and (whole_to is None or month <= whole_to):
+                yield deed
+        if last is not None and whole_to is not None and whole_to < (last.year, last.month):
+            yield from self.by_days(mask, last.replace(day=1), last)
+
+    def _months(self, mask: int) -> list[Deed]:
+        found = self._rolled.get(mask)
+        if found is None:
+            sums: Counter[tuple[int, int, int]] = Counter()
+            for year, month, _day, code, amount in self.by_days(mask, None, None):
+                sums[year, month, code] += amount
+            found = [(year, month, 0, code, amount) for (year, month, code), amount in sums.items()]
+            self._rolled[mask] = found
+        return found
+
+
+def _end_of(day: date) -> date:
+    return date.max if (day.year, day.month) == (9999, 12) else _next_month(day) - timedelta(days=1)
+
+
+def _next_month(day: date) -> date:
+    return date(day.year + day.month // 12, day.month % 12 + 1, 1)
+
+
+def _first_whole(first: date | None) -> tuple[int, int] | None:
+    """The first month that lies wholly after the start of a period."""
+    if first is None:
+        return None
+    if first.day == 1:
+        return first.year, first.month
+    return first.year + first.month // 12, first.month % 12 + 1
+
+
+def _last_whole(last: date | None) -> tuple[int, int] | None:
+    if last is None:
+        return None
+    if last == _end_of(last):
+        return last.year, last.month
+    return (last.year, last.month - 1) if last.month > 1 else (last.year - 1, 12)
+
+
+def month_name(year: int, month: int) -> str:
+    """The month as "2021-03"."""
+    return f"{year:04}-{month:02}"

@@ -1,0 +1,230 @@
+"""Gathers what a slice is counted from. What the rows mean is decided here once:
+
+* a session is a lecture whose state is held, on the day of its actual start in the reporting zone;
+* an attendance is a credit whose outcome is attended, as `attendance` has tallied it;
+* merged people are one: two registrations or two awards of one series are one;
+* a registration has the country it was made with; an award the person's on the day it was issued.
+
+Registrations and awards are read a series at a time, and kept under the stamp of the series.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import String, select, type_coerce
+from sqlalchemy.orm import aliased
+
+from lms.attendance.queries import read_tallies
+from lms.attendance.tallies import code_of
+from lms.catalogue.models import Lecture, LectureState, Series
+from lms.certificates.models import Award, Certificate, CertificateState
+from lms.core.db import db
+from lms.core.memory import memory
+from lms.core.stamps import stamps_of
+from lms.enrolment.models import Enrolment
+from lms.people.models import Country, Person
+from lms.people.queries import Histories
+from lms.reports.counting import HeldLecture, Ledger
+from lms.reports.deeds import Deeds
+from lms.reports.queries.scope import Partners, Scope
+
+COUNTED = (CertificateState.VALID, CertificateState.WITHDRAWN)
+"""States of certificates that count."""
+REGISTRATIONS, CERTIFICATES = "registrations", "certificates"
+FEW = 50
+"""Up to so many series are asked for by id; above, all are read at once."""
+
+_MEMBER = aliased(Person)
+_ONESELF = aliased(Person)
+
+
+@contextmanager
+def many_rows() -> Iterator[None]:
+    """Lets Python's search for cycles rest while hundreds of thousands of rows are held: it takes 40 % of the time."""
+    resting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if resting:
+            gc.enable()
+
+
+def load(scope: Scope, partners: Partners) -> Ledger:
+    """All that a scope is counted from."""
+    languages = dict(db.session.execute(select(Series.id, Series.language)).all())
+    held = held_lectures(scope)
+    wanted = [
+        id_
+        for id_, language in languages.items()
+        if scope.series_id in (None, id_) and scope.language in (None, language)
+    ]
+    return Ledger(
+        held=held,
+        tallies=read_tallies({lecture.id: lecture.day for lecture in held}),
+        registrations=deeds_of(REGISTRATIONS, wanted, scope.zone),
+        certificates=deeds_of(CERTIFICATES, wanted, scope.zone),
+        region_of=dict(db.session.execute(select(Country.id, Country.region_code)).all()),
+        language_of_series=languages,
+        partners_on=partners.on,
+        from_day=scope.from_day,
+        to_day=scope.to_day,
+        wanted=scope.wanted,
+    )
+
+
+def held_lectures(scope: Scope) -> list[HeldLecture]:
+    """The sessions of a scope, whoever came."""
+    query = select(Lecture.id, Lecture.series_id, Lecture.language, Lecture.actual_start)
+    query = query.where(Lecture.state == LectureState.HELD, Lecture.actual_start.is_not(None))
+    if scope.series_id is not None:
+        query = query.where(Lecture.series_id == scope.series_id)
+    if scope.language is not None:
+        query = query.where(Lecture.language == scope.language)
+    if scope.start is not None:
+        query = query.where(Lecture.actual_start >= scope.start)
+    if scope.end is not None:
+        query = query.where(Lecture.actual_start < scope.end)
+    day_of = days(scope.zone)
+    rows: Iterable[Any] = db.session.execute(query)
+    return [HeldLecture(id_, series, language, day_of(start)) for id_, series, language, start in rows]
+
+
+def deeds_of(kind: str, series_ids: Collection[int], zone: str) -> dict[int, Deeds]:
+    """Registrations or awards by series: from memory where the stamp is the one they were read with."""
+    kept = memory(kind)
+    stamps = stamps_of(kind)  # before the rows: what changes meanwhile has another stamp next time
+    found: dict[int, Deeds] = {}
+    for id_ in series_ids:
+        entry = kept.get(id_)
+        if entry is not None and id_ in stamps and entry[0] == (stamps[id_], zone):
+            found[id_] = entry[1]
+    wanted = [id_ for id_ in series_ids if id_ not in found]
+    if wanted:
+        with many_rows():
+            read = _registrations if kind == REGISTRATIONS else _certificates
+            rows = read(wanted, zone)
+        for id_ in wanted:
+            counted, people = rows.get(id_, (Counter(), ()))
+            found[id_] = Deeds(counted, people)
+            if id_ in stamps:
+                kept[id_] = (stamps[id_], zone), found[id_]
+    return found
+
+
+_Rows = Mapping[int, tuple[Counter[tuple[int, int]], Iterable[int]]]
+
+
+def _rows(query: Any) -> Sequence[Any]:
+    """Plain rows, read past the ORM: there may be hundreds of thousands."""
+    return db.session.connection().execute(query).all()
+
+
+def _registrations(series_ids: Collection[int], zone: str) -> _Rows:
+    query: Any = (
+        select(
+            Enrolment.id,
+            Enrolment.series_id,
+            Person.canonical_id,
+            Enrolment.registered_country_id,
+            type_coerce(_ONESELF.sector, String),
+            type_coerce(_ONESELF.gender, String),
+            Enrolment.registered_at,
+        )
+        .join(Person, Person.id == Enrolment.person_id)
+        .join(_ONESELF, _ONESELF.id == Person.canonical_id)
+    )
+    if len(series_ids) <= FEW:
+        query = query.where(Enrolment.series_id.in_(series_ids))
+    later = later_of_merged()
+    day_of = days(zone)
+    counted: dict[int, Counter[tuple[int, int]]] = defaultdict(Counter)
+    people: dict[int, list[int]] = defaultdict(list)
+    for id_, series, person, country, sector, gender, moment in _rows(query):
+        if id_ not in later:
+            counted[series][day_of(moment).toordinal(), code_of(country, sector, gender, None)] += 1
+            people[series].append(person)
+    return {series: (cells, people[series]) for series, cells in counted.items()}
+
+
+def later_of_merged() -> set[int]:
+    """Registrations that merged people made in one series after their first one."""
+    merged = select(_MEMBER.canonical_id).where(_MEMBER.canonical_id != _MEMBER.id)
+    query = (
+        select(Enrolment.id, Enrolment.series_id, Person.canonical_id)
+        .join(Person, Person.id == Enrolment.person_id)
+        .where(Person.canonical_id.in_(merged))
+        .order_by(Enrolment.registered_at, Enrolment.id)
+    )
+    seen: set[tuple[int, int | None]] = set()
+    later = set()
+    for id_, series, person in db.session.execute(query):
+        if (series, person) in seen:
+            later.add(id_)
+        seen.add((series, person))
+    return later
+
+
+class CountedAward(NamedTuple):
+    """An award that counts, with the sector and gender of its holder today."""
+
+    awarded_at: datetime
+    sector: str | None
+    gender: str | None
+    id: int
+
+
+def counted_awards(series_ids: Collection[int]) -> dict[tuple[int, int, str], CountedAward]:
+    """The awards that count by (series, canonical person, kind); those of merged people are one."""
+    query: Any = (
+        select(
+            Award.series_id,
+            Person.canonical_id,
+            type_coerce(Award.kind, String),
+            type_coerce(Certificate.state, String),
+            Award.awarded_at,
+            type_coerce(_ONESELF.sector, String),
+            type_coerce(_ONESELF.gender, String),
+            Award.id,
+        )
+        .join(Certificate, Certificate.award_id == Award.id)
+        .join(Person, Person.id == Award.person_id)
+        .join(_ONESELF, _ONESELF.id == Person.canonical_id)
+        .where(Certificate.state.in_(COUNTED))
+    )
+    if len(series_ids) <= FEW:
+        query = query.where(Award.series_id.in_(series_ids))
+    first: dict[tuple[int, int, str], tuple[Any, ...]] = {}
+    for series, person, kind, state, awarded_at, sector, gender, award_id in _rows(query):
+        key = (series, person, kind)
+        found = (state != CertificateState.VALID, awarded_at, sector, gender, award_id)
+        before = first.get(key)
+        if before is None or found[:2] < before[:2]:
+            first[key] = found
+    return {key: CountedAward(*row[1:]) for key, row in first.items()}
+
+
+def _certificates(series_ids: Collection[int], zone: str) -> _Rows:
+    awards = counted_awards(series_ids)
+    histories = Histories({person for _series, person, _kind in awards})
+    day_of = days(zone)
+    counted: dict[int, Counter[tuple[int, int]]] = defaultdict(Counter)
+    people: dict[int, list[int]] = defaultdict(list)
+    for (series, person, _kind), (awarded_at, sector, gender, _id) in awards.items():
+        day = day_of(awarded_at)
+        counted[series][day.toordinal(), code_of(histories.country(person, day), sector, gender, None)] += 1
+        people[series].append(person)
+    return {series: (cells, people[series]) for series, cells in counted.items()}
+
+
+def days(zone: str) -> Callable[[datetime], date]:
+    """Tells the day of an instant in a zone."""
+    there = ZoneInfo(zone)
+    return lambda moment: moment.astimezone(there).date()
