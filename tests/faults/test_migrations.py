@@ -214,7 +214,7 @@ def test_a_migration_that_is_killed_midway_leaves_all_as_it_was_and_can_be_run_a
         back = migrate(site, first if to == "head" else "head")  # and back, to be killed on the way
         assert back.returncode == 0, back.stderr
         start = counts()
-        for number in sorted(draw.sample(range(2, statements), 5)):
+        for number in sorted(draw.sample(range(2, statements), 3)):
             db.engine.dispose()
             killed = migrate(site, to, kill_after=number)
             assert killed.returncode == -signal.SIGKILL, killed.stderr
