@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from datetime import date
 from urllib.parse import quote
 
+import structlog
 from flask import current_app
 
 from lms.certificates import document, numbers
@@ -15,6 +17,8 @@ from lms.config import Config
 from lms.core import files, glyphs
 from lms.core.typesetting import font_folders
 from lms.core.words import _
+
+log = structlog.get_logger(__name__)
 
 
 def _config() -> Config:
@@ -69,7 +73,11 @@ def _key(certificate: Certificate) -> str:
 
 def pdf_of(certificate: Certificate, *, kind: str, language: str, country: str | None) -> bytes:
     """The certificate's file: set at the first call, kept, and the same bytes from then on."""
-    kept = files.find(_key(certificate))
+    try:
+        kept = files.find(_key(certificate))
+    except files.StorageAway as error:  # it can be set again without it
+        log.warning("certificate set without storage", error=str(error))
+        kept = None
     if kept is not None:
         return kept
     stations = tuple(
@@ -95,7 +103,8 @@ def pdf_of(certificate: Certificate, *, kind: str, language: str, country: str |
         country=country,
     )
     pdf = document.render(award, font_folders())
-    files.store(_key(certificate), pdf)
+    with contextlib.suppress(files.StorageAway):
+        files.store(_key(certificate), pdf)
     return pdf
 
 

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from flask import current_app
 
 from lms.core.errors import NotFound
+
+
+class StorageAway(OSError):
+    """The storage cannot be read or written at this moment."""
+
+
+@contextlib.contextmanager
+def _storage() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise StorageAway(error.errno, error.strerror) from error
 
 
 def _path(key: str) -> Path:
@@ -22,27 +38,30 @@ def _path(key: str) -> Path:
 def store(key: str, content: bytes) -> None:
     """Keeps `content` under `key` (a relative path of our own making), replacing what was there at once."""
     path = _path(key)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with _storage():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
 
 
 def find(key: str) -> bytes | None:
     """What is kept under `key`, or None."""
     try:
-        return _path(key).read_bytes()
+        with _storage():
+            return _path(key).read_bytes()
     except FileNotFoundError:
         return None
 
 
 def delete(key: str) -> None:
     """Forgets `key`, if it is there."""
-    _path(key).unlink(missing_ok=True)
+    with _storage():
+        _path(key).unlink(missing_ok=True)

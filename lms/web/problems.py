@@ -18,6 +18,7 @@ from werkzeug.exceptions import HTTPException
 
 from lms.core.db import db
 from lms.core.errors import DomainError, Fault, Forbidden, Invalid, NotFound
+from lms.core.files import StorageAway
 from lms.core.roles import ANONYMOUS
 from lms.core.words import _
 from lms.web.identity import Unauthenticated, current_actor
@@ -170,7 +171,7 @@ def init_app(app: Flask) -> None:
 
     @app.errorhandler(OSError)
     def disk(error: OSError) -> ResponseReturnValue:
-        return unavailable(error) if error.errno in _FULL else unexpected(error)
+        return unavailable(error) if isinstance(error, StorageAway) or error.errno in _FULL else unexpected(error)
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> ResponseReturnValue:
