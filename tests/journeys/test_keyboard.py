@@ -1,0 +1,172 @@
+"""With the keyboard alone: Tab, Enter, Space and letters walk the main way of each role; the focus is always seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from lms.core import clock
+from tests.factories import PASSWORD
+from tests.journeys.conftest import Site, Visitor
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+FOCUS = """() => {
+  const e = document.activeElement;
+  if (!e || e === document.body) return ["", "nothing"];
+  const r = e.getBoundingClientRect(), s = getComputedStyle(e);
+  const at = document.elementFromPoint(r.left + r.width / 2, r.top + Math.min(r.height / 2, innerHeight / 2));
+  const seen = r.width >= 12 && r.height >= 12 && r.bottom > 0 && r.top < innerHeight
+    && (s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 2)
+    && at && (at === e || e.contains(at) || at.contains(e));
+  const label = e.labels && e.labels.length ? e.labels[0].textContent : e.getAttribute("aria-label") || e.textContent;
+  return [label.replace(/\\s+/g, " ").trim(), seen ? "seen" : `unseen ${e.outerHTML.slice(0, 120)}`];
+}"""
+
+
+class Keys:
+    """Somebody without a mouse."""
+
+    def __init__(self, visitor: Visitor) -> None:
+        self.visitor, self.page = visitor, visitor.page
+
+    def tab(self) -> str:
+        """One step on; what has the focus now, by its name. The focus must be seen."""
+        self.page.keyboard.press("Tab")
+        name, seen = self.page.evaluate(FOCUS)
+        assert seen in {"seen", "nothing"}, f"{self.page.url}: {name}: {seen}"
+        return str(name)
+
+    def to(self, name: str) -> None:
+        """Tabs on until something of this name has the focus: nothing traps it on the way."""
+        passed = []
+        for _step in range(120):
+            found = self.tab()
+            if found.startswith(name):
+                return
+            passed.append(found)
+        raise AssertionError(f"{name} is not reached on {self.page.url}: {passed}")
+
+    def press(self, name: str) -> None:
+        """Goes there and presses Enter; what comes is loaded."""
+        self.to(name)
+        with self.page.expect_navigation():
+            self.page.keyboard.press("Enter")
+
+    def write(self, name: str, text: str) -> None:
+        """Goes to a field and types."""
+        self.to(name)
+        self.page.keyboard.type(text)
+
+    def skip(self) -> None:
+        """The first stop of a page leads past the masthead, to its main part."""
+        assert self.tab() == "Skip to content"
+        self.page.keyboard.press("Enter")
+        self.tab()
+        assert self.page.evaluate("document.querySelector('main').contains(document.activeElement)")
+
+    def sign_in(self, email: str) -> None:
+        """By the form; the first try is wrong, and its summary takes the focus and leads to the field."""
+        self.visitor.go("/sign-in")
+        self.press("Sign in")  # the masthead's link, to the same page
+        self.write("E-mail", email)
+        with self.page.expect_navigation():
+            self.page.keyboard.press("Enter")
+        assert self.page.evaluate("document.activeElement.matches('.errors')")
+        assert self.tab() == "Write your password."
+        self.page.keyboard.press("Enter")
+        assert self.page.evaluate("document.activeElement.name") == "password"
+        self.page.keyboard.type(PASSWORD)
+        with self.page.expect_navigation():
+            self.page.keyboard.press("Enter")
+        assert "/sign-in" not in self.page.url
+
+    def goes_through(self, path: str) -> None:
+        """Every stop of a page is seen, and the end is reached: no trap."""
+        self.visitor.go(path)
+        self.skip()
+        for _step in range(400):
+            if not self.tab():
+                return
+        raise AssertionError(f"the focus never leaves {path}")
+
+
+@pytest.fixture
+def keys(visit: Callable[[], Visitor]) -> Keys:
+    return Keys(visit())
+
+
+def test_a_trainee_enrols_and_reaches_the_room(site: Site, keys: Keys) -> None:
+    lin = site.make.person("Lin Yuhan", "lin@example.org", roles=["instructor"])
+    series = site.make.series("parcels", "From parcel to trade", instructors=[lin])
+    began = clock.now() - timedelta(minutes=10)
+    lecture = site.make.lecture(
+        series, "Customs", starts_at=began, actual_start=began, state="live", instructors=[lin], join_url="https://m.example/1"
+    )  # fmt: skip
+    site.make.person("Achieng Odhiambo", "achieng@example.org", password=PASSWORD)
+    keys.goes_through("/")
+    keys.sign_in("achieng@example.org")
+    keys.press("Series")
+    keys.press("From parcel to trade")
+    keys.press("Enrol")
+    keys.visitor.reads("You are enrolled")
+    keys.press("Go to the lecture")
+    keys.press("Go to the lecture")
+    assert keys.page.url.endswith(f"/lectures/{lecture.id}/room")
+    for path in ("/me", "/series", f"/lectures/{lecture.id}/room", "/account", "/verify"):
+        keys.goes_through(path)
+
+    # the menu opens by Enter and closes by Escape, which gives the focus back
+    keys.to("Achieng Odhiambo")
+    keys.page.keyboard.press("Enter")
+    assert keys.tab() == "Account"
+    keys.page.keyboard.press("Escape")
+    assert (
+        keys.page.evaluate("document.activeElement.tagName + document.activeElement.parentElement.open")
+        == "SUMMARYfalse"
+    )
+
+
+def test_staff_walk_their_desks(site: Site, visit: Callable[[], Visitor]) -> None:
+    make = site.make
+    lin = make.person("Lin Yuhan", "lin@example.org", roles=["instructor"])
+    make.person("Peter Kilonzo", "peter@example.org", roles=["focal_point"])
+    make.person("Zhou Anran", "zhou@example.org", roles=["administrator"])
+    series = make.series("origin", "Rules of origin", instructors=[lin])
+    start = clock.now() - timedelta(days=2)
+    times = {"starts_at": start, "actual_start": start, "actual_end": start + timedelta(minutes=90)}
+    held = make.lecture(series, "Coffee", state="held", instructors=[lin], **times)
+    make.enrolment(series, make.person("Achieng Odhiambo", "achieng@example.org"))
+    instructor = Keys(visit())
+    instructor.sign_in("lin@example.org")
+    instructor.goes_through("/teach")
+    instructor.visitor.go(f"/lectures/{held.id}")
+    instructor.press("Roster")
+    instructor.press("Achieng Odhiambo")
+    instructor.to("Count as")
+    instructor.page.keyboard.type("Exc")
+    instructor.write("Reason", "Held the fort at home.")
+    instructor.press("Set by hand")
+    assert instructor.page.get_by_test_id("roster-row").get_attribute("data-outcome") == "excused"
+    instructor.goes_through(f"/lectures/{held.id}/edit")
+
+    focal = Keys(visit())
+    focal.sign_in("peter@example.org")
+    focal.goes_through("/country")
+    focal.press("Reports")
+    focal.to("Partnership")
+    focal.press("Count")
+    focal.visitor.reads("0 participants from 0 countries in 0 sessions")
+
+    administrator = Keys(visit())
+    administrator.sign_in("zhou@example.org")
+    for path in (
+        "/admin",
+        "/admin/people",
+        "/admin/reports",
+        "/series/origin/certificates",
+        "/series/origin/enrolments",
+    ):
+        administrator.goes_through(path)
