@@ -20,9 +20,7 @@ def upgrade() -> None:
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("cells", sa.LargeBinary(), nullable=False),
         sa.Column("people", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["lecture_id"], ["lecture.id"], name=op.f("fk_tally_lecture_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["lecture_id"], ["lecture.id"], name=op.f("fk_tally_lecture_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("lecture_id", name=op.f("pk_tally")),
     )
     op.create_table(
