@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, false, func, or_, select, true
+from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, exists, func, select, true
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.util import identity_key
 
@@ -29,7 +29,11 @@ from lms.catalogue.rules import length_ms as length_ms
 from lms.catalogue.rules import may_edit_lecture as may_edit_lecture
 from lms.catalogue.rules import may_edit_series as may_edit_series
 from lms.catalogue.rules import may_see_lecture, may_see_series
-from lms.core.db import db
+from lms.catalogue.visibility import ids_with
+from lms.catalogue.visibility import shown_lecture as _shown_lecture
+from lms.catalogue.visibility import visible as _visible
+from lms.catalogue.visibility import visible_to as _visible_to
+from lms.core.db import UtcDateTime, db
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import Actor
 from lms.people.models import Country, Person
@@ -177,23 +181,36 @@ _CARD_ORDER = (
 )  # fmt: skip
 
 
-def list_cards(wanted: SeriesFilter, *, by: Actor, offset: int = 0) -> tuple[list[Card], int]:
-    """One page of the list of series, and how many match: what comes next first, then what was held last first."""
-    query = (
-        _matching(wanted, by)
-        .add_columns(func.count().over())
+@lru_cache(maxsize=256)
+def _cards(
+    admission: Admission | None,
+    visibility: Visibility | None,
+    is_open: bool | None,
+    sees_all: bool,
+    person_id: int | None,
+) -> Select[Series, int]:
+    return (
+        select(Series, func.count().over())
+        .where(*_conditions(admission, visibility, is_open, sees_all, person_id))
         .outerjoin(_COMING, _COMING.c.series_id == Series.id)
         .outerjoin(_HELD, _HELD.c.series_id == Series.id)
         .order_by(*_CARD_ORDER)
-        .limit(wanted.limit)
-        .offset(offset)
+        .limit(bindparam("limit", type_=Integer))
+        .offset(bindparam("offset", type_=Integer))
     )
-    found = db.session.execute(query).all()
+
+
+def list_cards(wanted: SeriesFilter, *, by: Actor, offset: int = 0) -> tuple[list[Card], int]:
+    """One page of the list of series, and how many match: what comes next first, then what was held last first."""
+    query = _cards(wanted.admission, wanted.visibility, wanted.open, *_kind(by))
+    if wanted.q.strip() or wanted.language:
+        query = query.where(_found(wanted, by))
+    found = db.session.execute(query, {"limit": wanted.limit, "offset": offset}).all()
     rows, total = [row[0] for row in found], found[0][1] if found else 0
     if offset and not rows:
         total = db.session.scalar(_matching(wanted, by).with_only_columns(func.count(Series.id))) or 0
     lectures: dict[int, list[Lecture]] = {one.id: [] for one in rows}
-    for lecture in _in_order(select(Lecture).where(Lecture.series_id.in_(lectures)), by):
+    for lecture in _in_order(_LECTURES_OF_SERIES, lectures, by) if rows else []:
         if may_see_lecture(lecture, by):
             lectures[lecture.series_id].append(lecture)
     return [Card(one, lectures[one.id]) for one in rows], total
@@ -208,69 +225,40 @@ def list_languages(*, by: Actor) -> list[str]:
     return sorted(found)
 
 
-_IN_PUBLIC = Series.visibility == Visibility.PUBLIC
 _OPEN = exists().where(Lecture.series_id == Series.id, Lecture.state.in_(OPEN_STATES))
 
 
-def _visible(by: Actor) -> Any:
-    if by.is_reporter:
-        return true()
-    if by.person_id is None:
-        return _IN_PUBLIC
-    own = exists().where(SeriesInstructor.series_id == Series.id, SeriesInstructor.person_id == by.person_id)
-    return or_(_IN_PUBLIC, own)
-
-
-def _shown_lecture(by: Actor) -> Any:
-    if by.is_reporter:
-        return true()
-    own = (
-        exists().where(SeriesInstructor.series_id == Lecture.series_id, SeriesInstructor.person_id == by.person_id)
-        if by.person_id is not None
-        else false()
-    )
-    return or_(Lecture.state != LectureState.DRAFT, own)
+# Making a statement and having it compared with those that were compiled before costs more than asking it: those of
+# the pages that everybody sees stand ready, one for each kind of reader.
 
 
 def _matching(wanted: SeriesFilter, by: Actor) -> Select[Series]:
-    query = select(Series).where(_visible(by))
-    if wanted.admission is not None:
-        query = query.where(Series.admission == wanted.admission)
-    if wanted.visibility is not None:
-        query = query.where(Series.visibility == wanted.visibility)
-    if wanted.open is not None:
-        query = query.where(_OPEN if wanted.open else ~_OPEN)
-    if wanted.q.strip() or wanted.language:
-        query = query.where(Series.id.in_(_ids_with(wanted.q, wanted.language, by)))
-    return query
+    query = select(Series).where(*_conditions(wanted.admission, wanted.visibility, wanted.open, *_kind(by)))
+    return query.where(_found(wanted, by))
 
 
-def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold()
+def _kind(by: Actor) -> tuple[bool, int | None]:
+    return by.is_reporter, by.person_id
 
 
-def _ids_with(q: str, language: str | None, by: Actor) -> list[int]:
-    """Words are compared here and not in SQL: no two databases agree on the case of Cyrillic or Turkish."""
-    words = _plain(q).split()
-    texts: dict[int, str] = {}
-    heard: dict[int, set[str]] = {}
-    columns = select(Series.id, Series.title, Series.description, Series.slug, Series.language).where(_visible(by))
-    for key, title, description, slug, own in db.session.execute(columns):
-        texts[key] = _plain(f"{title}\n{description}\n{slug}")
-        heard[key] = {own}
-    lectures = (
-        select(Lecture.series_id, Lecture.title, Lecture.language, Lecture.interpretation)
-        .join(Series)
-        .where(_visible(by), _shown_lecture(by))
-    )
-    for key, title, own, interpretation in db.session.execute(lectures):
-        texts[key] += "\n" + _plain(title)
-        heard[key].update([own, *interpretation])
-    return [
-        key
-        for key, text in texts.items()
-        if all(word in text for word in words) and (not language or language in heard[key])
-    ]
+def _conditions(
+    admission: Admission | None, visibility: Visibility | None, is_open: bool | None, *who: Any
+) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = [_visible_to(*who)]
+    if admission is not None:
+        found.append(Series.admission == admission)
+    if visibility is not None:
+        found.append(Series.visibility == visibility)
+    if is_open is not None:
+        found.append(_OPEN if is_open else ~_OPEN)
+    return found
+
+
+def _found(wanted: SeriesFilter, by: Actor) -> ColumnElement[bool]:
+    """What is searched for, where there is a search."""
+    if not (wanted.q.strip() or wanted.language):
+        return true()
+    return Series.id.in_(ids_with(wanted.q, wanted.language, by))
 
 
 def instructor_addresses(items: Sequence[Series | Lecture], *, by: Actor) -> dict[int, list[str] | None]:
@@ -289,10 +277,14 @@ def instructor_addresses(items: Sequence[Series | Lecture], *, by: Actor) -> dic
 # Policies
 
 
+_NEWEST_POLICY = (
+    select(Policy).where(Policy.series_id == bindparam("series_id")).order_by(Policy.version.desc()).limit(1)
+)
+
+
 def current_policy(series_id: int) -> Policy:
     """The newest policy of a series: it holds for lectures not yet held."""
-    query = select(Policy).where(Policy.series_id == series_id).order_by(Policy.version.desc()).limit(1)
-    return db.session.scalars(query).one()
+    return db.session.scalars(_NEWEST_POLICY, {"series_id": series_id}).one()
 
 
 def current_policies(series_ids: Iterable[int]) -> dict[int, Policy]:
@@ -323,28 +315,32 @@ def find_lecture(lecture_id: int) -> Lecture | None:
     """The lecture, whoever asks: for actions, jobs and commands, never for a door."""
     if not 0 < lecture_id < 2**31:
         return None
-    lecture = db.session.scalar(select(Lecture).where(Lecture.id == lecture_id))
+    lecture = db.session.scalars(_LECTURES, {"ids": [lecture_id]}).one_or_none()
     return None if lecture is None else complete_lectures([lecture])[0]
 
 
-def _in_order(query: Select[Lecture], by: Actor) -> list[Lecture]:
+_BEGAN = func.coalesce(Lecture.actual_start, Lecture.starts_at)
+_IN_ORDER = select(Lecture).order_by(_BEGAN.is_(None), _BEGAN, Lecture.id)
+_LECTURES_OF_SERIES = _IN_ORDER.where(Lecture.series_id.in_(bindparam("ids", expanding=True)))
+_LECTURES = _IN_ORDER.where(Lecture.id.in_(bindparam("ids", expanding=True)))
+
+
+def _in_order(query: Select[Lecture], ids: Iterable[int], by: Actor) -> list[Lecture]:
     """Lectures in the order of their time, those without a date last."""
-    began = func.coalesce(Lecture.actual_start, Lecture.starts_at)
-    return complete_lectures(db.session.scalars(query.order_by(began.is_(None), began, Lecture.id)).all(), by=by)
+    return complete_lectures(db.session.scalars(query, {"ids": list(ids)}).all(), by=by)
 
 
 def list_lectures(series_id: int, *, by: Actor) -> list[Lecture]:
     """The lectures of a series in the order of their time, those without a date last."""
-    found = _in_order(select(Lecture).where(Lecture.series_id == series_id), by)
+    found = _in_order(_LECTURES_OF_SERIES, [series_id], by)
     return [lecture for lecture in found if may_see_lecture(lecture, by)]
 
 
 def lectures_of(series_ids: Collection[int], *, by: Actor) -> dict[int, list[Lecture]]:
     """The lectures of several series with those who give them, in the order of their time, without a date last."""
     found: dict[int, list[Lecture]] = {one: [] for one in series_ids}
-    began = func.coalesce(Lecture.actual_start, Lecture.starts_at)
-    query = select(Lecture).join(Series).where(Lecture.series_id.in_(found), _visible(by), _shown_lecture(by))
-    lectures = db.session.scalars(query.order_by(began.is_(None), began, Lecture.id)).all() if found else []
+    query = _IN_ORDER.join(Series).where(Lecture.series_id.in_(found), _visible(by), _shown_lecture(by))
+    lectures = db.session.scalars(query).all() if found else []
     _fill(lectures, "instructors", _GIVE_LECTURES)
     for lecture in lectures:
         found[lecture.series_id].append(lecture)
@@ -362,16 +358,25 @@ def list_lectures_page(series_id: int, *, by: Actor, cursor: int | None, limit: 
 def list_upcoming(*, by: Actor, at: datetime, limit: int = 20) -> list[Lecture]:
     """Lectures on the programme whose planned end has not passed, the next one first; those of drafts only for
     their staff."""
-    query = (
+    since = at - timedelta(hours=24)
+    rows = db.session.execute(_upcoming(*_kind(by)), {"since": since, "limit": limit + 50})
+    coming = [id_ for id_, starts, minutes in rows if starts and starts + timedelta(minutes=minutes) > at][:limit]
+    return _in_order(_LECTURES, coming, by) if coming else []
+
+
+@lru_cache(maxsize=256)
+def _upcoming(sees_all: bool, person_id: int | None) -> Select[int, datetime | None, int]:
+    return (
         select(Lecture.id, Lecture.starts_at, Lecture.duration_minutes)
         .join(Series)
-        .where(Lecture.state == LectureState.SCHEDULED, Lecture.starts_at > at - timedelta(hours=24), _visible(by))
+        .where(
+            Lecture.state == LectureState.SCHEDULED,
+            Lecture.starts_at > bindparam("since", type_=UtcDateTime),
+            _visible_to(sees_all, person_id),
+        )
         .order_by(Lecture.starts_at, Lecture.id)
-        .limit(limit + 50)
+        .limit(bindparam("limit", type_=Integer))
     )
-    rows = db.session.execute(query)
-    coming = [id_ for id_, starts, minutes in rows if starts and starts + timedelta(minutes=minutes) > at][:limit]
-    return _in_order(select(Lecture).where(Lecture.id.in_(coming)), by) if coming else []
 
 
 def list_live(*, by: Actor) -> list[Lecture]:

@@ -1,0 +1,71 @@
+"""What somebody may see of the catalogue, as conditions of SQL, and where words stand in what they may see."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import exists, false, or_, select, true
+
+from lms.catalogue.models import Lecture, LectureState, Series, SeriesInstructor, Visibility
+from lms.core.db import db
+from lms.core.roles import Actor
+
+_IN_PUBLIC = Series.visibility == Visibility.PUBLIC
+
+
+def visible(by: Actor) -> Any:
+    """Whether a `Series` is one that the actor may see."""
+    return visible_to(by.is_reporter, by.person_id)
+
+
+@lru_cache(maxsize=256)
+def visible_to(sees_all: bool, person_id: int | None) -> Any:
+    """As `visible`, made once for each kind of reader."""
+    if sees_all:
+        return true()
+    if person_id is None:
+        return _IN_PUBLIC
+    own = exists().where(SeriesInstructor.series_id == Series.id, SeriesInstructor.person_id == person_id)
+    return or_(_IN_PUBLIC, own)
+
+
+def shown_lecture(by: Actor) -> Any:
+    """Whether a `Lecture` of a series that the actor may see is one, too."""
+    if by.is_reporter:
+        return true()
+    own = (
+        exists().where(SeriesInstructor.series_id == Lecture.series_id, SeriesInstructor.person_id == by.person_id)
+        if by.person_id is not None
+        else false()
+    )
+    return or_(Lecture.state != LectureState.DRAFT, own)
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def ids_with(q: str, language: str | None, by: Actor) -> list[int]:
+    """Words are compared here and not in SQL: no two databases agree on the case of Cyrillic or Turkish."""
+    words = _plain(q).split()
+    texts: dict[int, str] = {}
+    heard: dict[int, set[str]] = {}
+    columns = select(Series.id, Series.title, Series.description, Series.slug, Series.language).where(visible(by))
+    for key, title, description, slug, own in db.session.execute(columns):
+        texts[key] = _plain(f"{title}\n{description}\n{slug}")
+        heard[key] = {own}
+    lectures = (
+        select(Lecture.series_id, Lecture.title, Lecture.language, Lecture.interpretation)
+        .join(Series)
+        .where(visible(by), shown_lecture(by))
+    )
+    for key, title, own, interpretation in db.session.execute(lectures):
+        texts[key] += "\n" + _plain(title)
+        heard[key].update([own, *interpretation])
+    return [
+        key
+        for key, text in texts.items()
+        if all(word in text for word in words) and (not language or language in heard[key])
+    ]
