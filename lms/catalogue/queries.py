@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, exists, func, select, true
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select, true
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.util import identity_key
 
+from lms.catalogue import statements
 from lms.catalogue.drafts import is_slug
 from lms.catalogue.models import (
     Admission,
@@ -29,17 +29,16 @@ from lms.catalogue.rules import length_ms as length_ms
 from lms.catalogue.rules import may_edit_lecture as may_edit_lecture
 from lms.catalogue.rules import may_edit_series as may_edit_series
 from lms.catalogue.rules import may_see_lecture, may_see_series
+from lms.catalogue.statements import OPEN_STATES as OPEN_STATES
 from lms.catalogue.visibility import ids_with
 from lms.catalogue.visibility import shown_lecture as _shown_lecture
 from lms.catalogue.visibility import visible as _visible
-from lms.catalogue.visibility import visible_to as _visible_to
-from lms.core.db import UtcDateTime, db
+from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import Actor
 from lms.people.models import Country, Person
 from lms.people.queries import addresses_of
 
-OPEN_STATES = (LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
 _GIVE_SERIES = (
     select(SeriesInstructor.series_id, Person)
     .join(Person, Person.id == SeriesInstructor.person_id)
@@ -163,56 +162,25 @@ def list_series(wanted: SeriesFilter, *, by: Actor) -> list[Series]:
 
 @dataclass(frozen=True)
 class Card:
-    """A series in the list, with all its lectures that the reader may see, in their order."""
+    """A series in the list, with what stands there of all its lectures that the reader may see, in their order: id,
+    state, times, languages and recording, named as in `Lecture`."""
 
     series: Series
-    lectures: Sequence[Lecture]
-
-
-_COMING = (
-    select(Lecture.series_id, func.min(Lecture.starts_at).label("first"))
-    .where(Lecture.state.in_((LectureState.SCHEDULED, LectureState.LIVE)))
-    .group_by(Lecture.series_id)
-    .subquery()
-)
-_HELD = select(Lecture.series_id, func.max(Lecture.actual_start).label("last")).group_by(Lecture.series_id).subquery()
-_CARD_ORDER = (
-    _COMING.c.first.is_(None), _COMING.c.first, _HELD.c.last.is_(None), _HELD.c.last.desc(), Series.id.desc()
-)  # fmt: skip
-
-
-@lru_cache(maxsize=256)
-def _cards(
-    admission: Admission | None,
-    visibility: Visibility | None,
-    is_open: bool | None,
-    sees_all: bool,
-    person_id: int | None,
-) -> Select[Series, int]:
-    return (
-        select(Series, func.count().over())
-        .where(*_conditions(admission, visibility, is_open, sees_all, person_id))
-        .outerjoin(_COMING, _COMING.c.series_id == Series.id)
-        .outerjoin(_HELD, _HELD.c.series_id == Series.id)
-        .order_by(*_CARD_ORDER)
-        .limit(bindparam("limit", type_=Integer))
-        .offset(bindparam("offset", type_=Integer))
-    )
+    lectures: Sequence[Any]
 
 
 def list_cards(wanted: SeriesFilter, *, by: Actor, offset: int = 0) -> tuple[list[Card], int]:
     """One page of the list of series, and how many match: what comes next first, then what was held last first."""
-    query = _cards(wanted.admission, wanted.visibility, wanted.open, *_kind(by))
+    query = statements.cards(wanted.admission, wanted.visibility, wanted.open, *_kind(by))
     if wanted.q.strip() or wanted.language:
         query = query.where(_found(wanted, by))
     found = db.session.execute(query, {"limit": wanted.limit, "offset": offset}).all()
     rows, total = [row[0] for row in found], found[0][1] if found else 0
     if offset and not rows:
         total = db.session.scalar(_matching(wanted, by).with_only_columns(func.count(Series.id))) or 0
-    lectures: dict[int, list[Lecture]] = {one.id: [] for one in rows}
-    for lecture in _in_order(_LECTURES_OF_SERIES, lectures, by) if rows else []:
-        if may_see_lecture(lecture, by):
-            lectures[lecture.series_id].append(lecture)
+    lectures: dict[int, list[Any]] = {one.id: [] for one in rows}
+    for lecture in db.session.execute(statements.card_lectures(*_kind(by)), {"ids": list(lectures)}) if rows else []:
+        lectures[lecture.series_id].append(lecture)
     return [Card(one, lectures[one.id]) for one in rows], total
 
 
@@ -225,33 +193,13 @@ def list_languages(*, by: Actor) -> list[str]:
     return sorted(found)
 
 
-_OPEN = exists().where(Lecture.series_id == Series.id, Lecture.state.in_(OPEN_STATES))
-
-
-# Making a statement and having it compared with those that were compiled before costs more than asking it: those of
-# the pages that everybody sees stand ready, one for each kind of reader.
-
-
-def _matching(wanted: SeriesFilter, by: Actor) -> Select[Series]:
-    query = select(Series).where(*_conditions(wanted.admission, wanted.visibility, wanted.open, *_kind(by)))
-    return query.where(_found(wanted, by))
-
-
 def _kind(by: Actor) -> tuple[bool, int | None]:
     return by.is_reporter, by.person_id
 
 
-def _conditions(
-    admission: Admission | None, visibility: Visibility | None, is_open: bool | None, *who: Any
-) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = [_visible_to(*who)]
-    if admission is not None:
-        found.append(Series.admission == admission)
-    if visibility is not None:
-        found.append(Series.visibility == visibility)
-    if is_open is not None:
-        found.append(_OPEN if is_open else ~_OPEN)
-    return found
+def _matching(wanted: SeriesFilter, by: Actor) -> Select[Series]:
+    query = select(Series).where(*statements.conditions(wanted.admission, wanted.visibility, wanted.open, *_kind(by)))
+    return query.where(_found(wanted, by))
 
 
 def _found(wanted: SeriesFilter, by: Actor) -> ColumnElement[bool]:
@@ -359,24 +307,9 @@ def list_upcoming(*, by: Actor, at: datetime, limit: int = 20) -> list[Lecture]:
     """Lectures on the programme whose planned end has not passed, the next one first; those of drafts only for
     their staff."""
     since = at - timedelta(hours=24)
-    rows = db.session.execute(_upcoming(*_kind(by)), {"since": since, "limit": limit + 50})
+    rows = db.session.execute(statements.upcoming(*_kind(by)), {"since": since, "limit": limit + 50})
     coming = [id_ for id_, starts, minutes in rows if starts and starts + timedelta(minutes=minutes) > at][:limit]
     return _in_order(_LECTURES, coming, by) if coming else []
-
-
-@lru_cache(maxsize=256)
-def _upcoming(sees_all: bool, person_id: int | None) -> Select[int, datetime | None, int]:
-    return (
-        select(Lecture.id, Lecture.starts_at, Lecture.duration_minutes)
-        .join(Series)
-        .where(
-            Lecture.state == LectureState.SCHEDULED,
-            Lecture.starts_at > bindparam("since", type_=UtcDateTime),
-            _visible_to(sees_all, person_id),
-        )
-        .order_by(Lecture.starts_at, Lecture.id)
-        .limit(bindparam("limit", type_=Integer))
-    )
 
 
 def list_live(*, by: Actor) -> list[Lecture]:

@@ -52,8 +52,8 @@ def grow(world: World) -> None:
 @pytest.mark.parametrize(
     ("path", "who", "expected"),
     [
-        ("/", None, 10),
-        ("/series", None, 7),
+        ("/", None, 9),
+        ("/series", None, 6),
         ("/lectures/{held}", None, 8),
         ("/lectures/{held}", "trainee", 18),
         ("/impact", None, 6),

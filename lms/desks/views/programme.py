@@ -23,7 +23,7 @@ from lms.catalogue.queries import (
 from lms.core import clock
 from lms.core.roles import Actor, Role
 from lms.desks import rules, structured
-from lms.desks.route import stops
+from lms.desks.route import mini_stops, stops
 from lms.desks.views.blueprint import bp
 from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries import find_enrolment, place_of
@@ -45,7 +45,7 @@ def home() -> ResponseReturnValue:
         "desks/home.html",
         headline=public_headline(at=at, locale=reader_locale()),
         upcoming=list_upcoming(by=by, at=at, limit=NEXT),
-        cards=[(card, stops(card.lectures, at=at)) for card in cards],
+        cards=[(card, mini_stops(card.lectures, at=at, own=None)) for card in cards],
         total=total,
     )
 
