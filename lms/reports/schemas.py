@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from apiflask import Schema
 from apiflask.fields import Boolean, Date, Dict, Float, Integer, List, Nested, Raw, String
 from apiflask.validators import Length, OneOf
@@ -52,6 +54,15 @@ class TotalsQuery(Schema):
     lang = String(load_default=None, metadata={"description": "Language of labels and definitions."})
 
 
+class Truth(Boolean):
+    """True or false, and nothing that might stand for it."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
 class QuestionIn(Schema):
     """A slice and the dimensions to group it by, as `GET /api/v1/totals` takes them."""
 
@@ -60,7 +71,7 @@ class QuestionIn(Schema):
     series = String(load_default=None, allow_none=True, validate=Length(1, 80))
     country = String(load_default=None, allow_none=True, validate=Length(1, 8))
     region = String(load_default=None, allow_none=True, validate=Length(1, 3))
-    partner = Boolean(load_default=None, allow_none=True)
+    partner = Truth(load_default=None, allow_none=True)
     sector = String(load_default=None, allow_none=True, validate=OneOf(VALUES["sector"]))
     gender = String(load_default=None, allow_none=True, validate=OneOf(VALUES["gender"]))
     language = String(load_default=None, allow_none=True, validate=Length(1, 16))
