@@ -25,7 +25,7 @@ from lms.config import Config
 from lms.core import clock, jobs, outbox
 from lms.core.db import db
 from lms.core.errors import Refused
-from lms.reports.actions import refresh_when_due
+from lms.reports.actions import drop_old_exports, refresh_when_due
 from lms.web import mail
 
 log = structlog.get_logger(__name__)
@@ -74,6 +74,7 @@ def run_worker(config: Config, *, with_server: bool = False) -> None:
                 do_due_work(app)
                 with app.app_context():
                     refresh_when_due(at=clock.now())
+                    drop_old_exports(at=clock.now())
                     db.session.remove()
             except Exception:
                 log.exception("sweep failed")

@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from flask import current_app
 
@@ -37,19 +38,36 @@ def _path(key: str) -> Path:
 
 def store(key: str, content: bytes) -> None:
     """Keeps `content` under `key` (a relative path of our own making), replacing what was there at once."""
+    with writing(key) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def writing(key: str) -> Iterator[BinaryIO]:
+    """A file to write piece by piece, however large: kept under `key` once all went well, else not at all."""
     path = _path(key)
     with _storage():
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(content)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
+
+
+def reading(key: str) -> tuple[BinaryIO, int] | None:
+    """What is kept under `key`, open to be read piece by piece, and its length in bytes; or None."""
+    try:
+        with _storage():
+            file = _path(key).open("rb")
+    except FileNotFoundError:
+        return None
+    return file, os.fstat(file.fileno()).st_size
 
 
 def find(key: str) -> bytes | None:

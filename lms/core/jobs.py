@@ -16,12 +16,12 @@ from typing import Any
 
 import structlog
 from flask import current_app
-from sqlalchemy import JSON, Text, or_, select, update
+from sqlalchemy import JSON, Text, exists, or_, select, update
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from lms.core import clock
-from lms.core.db import Base, UtcDateTime, action, after_commit, db, text_enum
+from lms.core.db import Base, UtcDateTime, action, after_commit, db, one_at_a_time, text_enum
 from lms.core.errors import DomainError, NotFound
 from lms.core.roles import Actor
 
@@ -73,13 +73,20 @@ class Run:
 
 JobFunction = Callable[..., dict[str, Any]]
 REGISTRY: dict[str, JobFunction] = {}
+ALONE: set[str] = set()
+"""Kinds of long jobs of which one runs at a time, so that short ones need not wait behind several of them."""
 
 
-def job(kind: str) -> Callable[[JobFunction], JobFunction]:
-    """Registers a job function: `function(run: Run, **arguments) -> result`, idempotent."""
+def job(kind: str, *, alone: bool = False) -> Callable[[JobFunction], JobFunction]:
+    """Registers a job function: `function(run: Run, **arguments) -> result`, idempotent.
+
+    `alone`: of all such kinds together one job runs at a time.
+    """
 
     def register(function: JobFunction) -> JobFunction:
         REGISTRY[kind] = function
+        if alone:
+            ALONE.add(kind)
         return function
 
     return register
@@ -123,10 +130,14 @@ def run_due(*, at: datetime | None = None) -> int:
 
 @action
 def _claim(*, at: datetime) -> int | None:
+    one_at_a_time("claim a job")
+    other = aliased(Job)
+    occupied = exists().where(other.state == JobState.RUNNING, other.leased_until >= at, other.kind.in_(ALONE))
     query = (
         select(Job)
         .where(
             or_(Job.state == JobState.QUEUED, (Job.state == JobState.RUNNING) & (Job.leased_until < at)),
+            or_(Job.kind.not_in(ALONE), ~occupied),
         )
         .order_by(Job.id)
         .limit(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from flask import url_for
@@ -17,13 +18,16 @@ from lms.web.time import number
 
 @dataclass(frozen=True)
 class Task:
-    """One task in words. `url` leads to what it is about; `report` to a page that says more than this one."""
+    """One task in words. `url` leads to what it is about; `report` to a page that says more than this one; `file` is
+    where what was made is fetched by a form, and `until` how long it is kept."""
 
     title: str
     about: str | None
     url: str | None
     outcome: str | None
     report: str | None
+    file: str | None = None
+    until: datetime | None = None
 
 
 def describe(jobs: Sequence[Job], *, by: Actor) -> list[Task]:
@@ -33,7 +37,11 @@ def describe(jobs: Sequence[Job], *, by: Actor) -> list[Task]:
 
 
 def _describe(job: Job, subjects: Subjects) -> Task:
-    titles = {"issue_certificates": _("Issuing certificates"), "credit_lecture": _("Counting attendance")}
+    titles = {
+        "issue_certificates": _("Issuing certificates"),
+        "credit_lecture": _("Counting attendance"),
+        "export_rows": _("Exporting rows"),
+    }
     title = titles.get(job.kind, job.kind.replace("_", " ").capitalize())
     series = subjects.series.get(job.arguments.get("series_id", 0))
     lecture = subjects.lectures.get(job.arguments.get("lecture_id", 0))
@@ -44,6 +52,12 @@ def _describe(job: Job, subjects: Subjects) -> Task:
             report = url_for("certificates.progress", slug=series.slug, job_id=job.public_id)
     elif lecture is not None:
         about, url = lecture.title, url_for("attendance.roster", lecture_id=lecture.id)
+    result = job.result or {}
+    if job.kind == "export_rows" and job.state is JobState.DONE and result.get("file"):
+        until = datetime.fromisoformat(result["expires_at"])
+        return Task(
+            title, result["name"], None, _outcome(job), None, url_for("reports.fetch", job_id=job.public_id), until
+        )
     return Task(title, about, url, _outcome(job), report)
 
 
@@ -55,6 +69,13 @@ def _outcome(job: Job) -> str | None:
     result = job.result or {}
     if job.kind == "issue_certificates":
         return "; ".join(_certificates(result))
+    if job.kind == "export_rows":
+        counted = _n("%(n)s row", "%(n)s rows", result["rows"], n=number(result["rows"]))
+        return (
+            counted
+            if result.get("file")
+            else _("%(rows)s. The file is no longer kept: ask for it again.", rows=counted)
+        )
     if job.kind == "credit_lecture":
         changed = result.get("changed", 0)
         return _n("%(n)s credit written", "%(n)s credits written", changed, n=number(changed))

@@ -7,17 +7,17 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import xlsxwriter
-
-from lms.core.tables import harmless, write_csv
+from lms.core.tables import write_csv
 from lms.core.words import _
+from lms.core.workbooks import MIME as XLSX
+from lms.core.workbooks import Workbook, widths_of
 from lms.reports import queries
 from lms.reports.queries import Report, figure_names
 from lms.reports.rules import FIGURES
 from lms.web.api import rfc3339
 from lms.web.time import organiser_zone, zone_city
 
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+__all__ = ["XLSX", "api_object", "as_csv", "as_json", "as_text", "as_xlsx", "asked", "definitions", "headings", "rows"]
 
 
 def headings(report: Report) -> list[str]:
@@ -61,27 +61,16 @@ def as_xlsx(report: Report, texts: Mapping[str, str] | None = None, told: Sequen
     `texts` are the definitions where they are not today's, `told` what else is said of the report.
     """
     buffer = io.BytesIO()
-    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "in_memory": False}
-    with xlsxwriter.Workbook(buffer, options) as book:
-        bold = book.add_format({"bold": True})
-        sheet = book.add_worksheet(_("Figures"))
-        _write(sheet, [headings(report), *rows(report)], bold)
-        about = book.add_worksheet(_("About"))
-        names, texts = figure_names(), definitions() if texts is None else texts
+    with Workbook(buffer, zone=organiser_zone()) as book:
+        names, figures = headings(report), list(rows(report))
+        book.add_sheet(_("Figures"), names, figures, widths=widths_of(names, figures))
+        called, said = figure_names(), definitions() if texts is None else texts
+        city = zone_city(organiser_zone())
         lines: list[Sequence[object]] = [*told, (_("as at"), rfc3339(report.as_at)), *asked(report)]
-        lines += [(names[name], value, texts[name]) for name, value in report.totals.as_json().items()]
-        _write(about, lines, None)
+        lines.append((_("Time zone"), f"{city} ({organiser_zone()})"))
+        lines += [(called[name], value, said[name]) for name, value in report.totals.as_json().items()]
+        book.add_sheet(_("About"), (_("What"), _("Value"), _("Meaning")), lines, widths=(24, 24, 60))
     return buffer.getvalue()
-
-
-def _write(sheet: xlsxwriter.worksheet.Worksheet, lines: Sequence[Sequence[object]], first: object) -> None:
-    for row, cells in enumerate(lines):
-        for column, cell in enumerate(cells):
-            form = [first] if row == 0 and first is not None else []
-            if isinstance(cell, int | float):
-                sheet.write_number(row, column, cell, *form)
-            elif cell is not None:
-                sheet.write_string(row, column, harmless(cell), *form)
 
 
 def asked(report: Report) -> list[tuple[str, str]]:

@@ -25,6 +25,13 @@ FEWEST: Final = 5
 """Groups of fewer people are not published."""
 OTHER: Final = "other"
 """The key of the group that stands for all folded ones."""
+EXPORTS: Final = ("people", "attendances")
+"""The kinds of rows that are exported."""
+EXPORT_FORMATS: Final = ("csv", "xlsx")
+MOST_EXPORTS: Final = 20
+"""So many exports of rows wait or run at most."""
+EXPORT_KEPT: Final = timedelta(hours=24)
+"""So long the file of an export is kept."""
 REFRESH_AT: Final = time(6, 0)
 """When the public figures are counted each day, in the reporting zone."""
 

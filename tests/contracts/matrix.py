@@ -46,6 +46,8 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /admin/reports": ("snnyyy",),
     "GET /admin/reports.<kind>": ("snnyyy", "snnyyy"),
     "GET /admin/reports/people": ("snnyyy",),
+    "POST /admin/reports/rows": ("snnwww",),
+    "POST /admin/reports/rows/<job_id>": ("snnmmm", "snnmmm"),
     "GET /api/v1/certificates/<number>": ("yyyyyy", "yyyyyy"),
     "GET /api/v1/certificates/<number>.pdf": ("synnny", "snnnny"),
     "POST /api/v1/certificates/<number>/revoke": ("snnnnw", "snnnnw"),
@@ -234,6 +236,7 @@ BODIES: dict[str, Body] = {
     "POST attendance_api.import_attendance": lambda place: {
         "file": upload(b"email,joined_at,left_at\nnew@x.example" + report(place).partition(b"example")[2])
     },
+    "POST reports.ask_export": {"kind": "people", "format": "csv"},
     "POST live_api.presence": lambda place: {"room_token": place.room_token, "seq": 7},
     "POST certificates.withdraw": {"sure": "y"},
     "POST certificates.revoke": {"reason": "by mistake"},

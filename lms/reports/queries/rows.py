@@ -13,12 +13,13 @@ from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Select, String, func, select, type_coerce
+from sqlalchemy import Connection, Select, String, exists, func, select, type_coerce
 from sqlalchemy.orm import aliased
 
 from lms.attendance.models import Credit, Outcome
 from lms.catalogue.models import Lecture, LectureState
 from lms.core import clock
+from lms.core.db import db
 from lms.people.models import Person, PersonCountry
 from lms.people.queries import Histories
 from lms.reports.queries.scope import Partners, Scope
@@ -71,6 +72,12 @@ def held_lectures(scope: Scope, connection: Connection) -> dict[int, Held]:
         for id_, series, title, language, start in connection.execute(query)
         if start is not None
     }
+
+
+def was_anybody_erased(since: datetime) -> bool:
+    """Whether somebody was erased at a moment or later, as it is now: on a connection that has read nothing before."""
+    with db.engine.connect() as connection:
+        return bool(connection.execute(select(exists().where(Person.erased_at >= since))).scalar_one())
 
 
 def estimate(scope: Scope, connection: Connection) -> int:

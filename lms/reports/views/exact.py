@@ -13,6 +13,8 @@ from lms.core.roles import Actor, Role
 from lms.core.words import _
 from lms.reports import exports, queries, shapes
 from lms.reports.forms import DIMENSION_NAMES, ReportForm
+from lms.reports.readouts.files import file_of
+from lms.reports.readouts.totals import read_out
 from lms.reports.views.blueprint import address, asked_form, bp, file_answer
 from lms.web.guards import allow
 from lms.web.identity import current_actor
@@ -57,9 +59,10 @@ def _answer(form: ReportForm, *, by: Actor, locale: str) -> dict[str, Any]:
         "dimension_names": {name: str(label) for name, label in DIMENSION_NAMES},
         "overlap": shapes.overlap(report.totals, report.groups) > 0 if len(dims) == 1 else True,
         "publish": address("reports.publish", request.args.to_dict()) if by.is_administrator else None,
+        "export_url": url_for("reports.ask_export") + "?" + request.query_string.decode(),
         "downloads": [
             (kind.upper(), url_for("reports.download", kind=kind) + "?" + request.query_string.decode())
-            for kind in ("xlsx", "csv", "json")
+            for kind in ("pdf", "xlsx", "csv", "json")
         ],
     }
 
@@ -107,14 +110,18 @@ def _open(form: ReportForm, **group: str | None) -> str:
 @bp.get("/admin/reports.<kind>")
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 def download(kind: str) -> ResponseReturnValue:
-    """The same as a file: CSV, XLSX or JSON, with every figure."""
-    if kind not in {"csv", "xlsx", "json"}:
+    """The same as a file: PDF, CSV, XLSX or JSON, with every figure."""
+    if kind not in {"pdf", "csv", "xlsx", "json"}:
         raise NotFound
     by, locale = current_actor(), reader_locale()
     form = asked_form(by, locale)
     if not form.validate():
         raise Invalid(None, _("These settings cannot be counted."))
     report = queries.count(form.asked, form.dimensions, by=by, at=clock.now(), locale=locale)
+    if kind == "pdf":
+        names = {name: str(label) for name, label in DIMENSION_NAMES}
+        title = str(shapes.sentence(report, form.figure.data, form.about).striptags())
+        return file_answer(*file_of(read_out(report, form.figure.data, title=title, names=names), kind))
     name = f"totals-{report.as_at:%Y-%m-%d}.{kind}"
     if kind == "csv":
         return file_answer(exports.as_csv(report), "text/csv; charset=utf-8", name)

@@ -1,0 +1,133 @@
+"""Exports of rows: asked for, made in the background, fetched by who may see them, forgotten after a day."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import select, update
+
+from lms.core import files
+from lms.core.audit import record
+from lms.core.db import action, after_commit, db, one_at_a_time
+from lms.core.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.jobs import Job, JobState, get_job, request_job
+from lms.core.roles import Actor
+from lms.core.words import _, _n
+from lms.reports.queries.scope import Scope, resolve
+from lms.reports.rules import EXPORT_FORMATS, EXPORT_KEPT, EXPORTS, MOST_EXPORTS, Slice, check_question
+
+JOB = "export_rows"
+WAITING = (JobState.QUEUED, JobState.RUNNING)
+
+
+def exported_scope(asked: Slice, *, by: Actor) -> Scope:
+    """The rows that somebody may have: all for reporters, of the own country for a focal point. Forbidden for others.
+
+    Raises Invalid and NotFound as `queries.count`.
+    """
+    check_question(asked, ())
+    if not (by.is_reporter or by.is_focal_point):
+        raise Forbidden
+    scope = resolve(asked, by=by)
+    if not by.is_reporter and (scope.country_id is None or scope.country_id not in by.country_ids):
+        raise Forbidden(_("You may see the people of your own country."))
+    return scope
+
+
+@action
+def request_export(kind: str, form: str, asked: Slice, *, locale: str = "en", by: Actor, at: datetime) -> str:
+    """Asks for the people or the attendances of a slice as a file; returns the job's public id.
+
+    The same question again while its job waits or runs is that job. Raises Refused while another one of the same
+    person does, and when too many wait.
+    """
+    if kind not in EXPORTS:
+        raise Invalid("kind", _("Choose people or attendances."))
+    if form not in EXPORT_FORMATS:
+        raise Invalid("format", _("Choose CSV or XLSX."))
+    exported_scope(asked, by=by)
+    one_at_a_time("ask for an export")
+    settings = as_question(asked)
+    question: dict[str, Any] = {"kind": kind, "form": form, "asked": settings, "locale": locale}
+    waiting = list(db.session.scalars(select(Job).where(Job.kind == JOB, Job.state.in_(WAITING)).order_by(Job.id)))
+    for one in waiting:
+        if one.asked_by == by.person_id:
+            if {name: one.arguments.get(name) for name in question} == question:
+                return one.public_id
+            raise Refused(_("An export of yours is under way. Wait for it, then ask for the next one."))
+    if len(waiting) >= MOST_EXPORTS:
+        raise Refused(
+            _n(
+                "%(num)s export waits already. Try again in a few minutes.",
+                "%(num)s exports wait already. Try again in a few minutes.",
+                len(waiting),
+            )
+        )
+    made = request_job(JOB, {**question, "by": by.person_id, "at": at.isoformat()}, by=by, at=at)
+    record("ask_export", by=by, at=at, detail={**settings, "kind": kind, "form": form}, job=made.id)
+    return made.public_id
+
+
+def as_question(asked: Slice) -> dict[str, Any]:
+    """A slice as a job keeps it."""
+    given: dict[str, Any] = dict(asked.filters)
+    for name, day in (("from_day", asked.from_day), ("to_day", asked.to_day)):
+        if day is not None:
+            given[name] = day.isoformat()
+    return given
+
+
+def as_slice(question: dict[str, Any]) -> Slice:
+    """The slice that a job keeps."""
+    given = dict(question)
+    for name in ("from_day", "to_day"):
+        if name in given:
+            given[name] = date.fromisoformat(given[name])
+    return Slice(**given)
+
+
+@action
+def fetch_export(public_id: str, *, by: Actor, at: datetime) -> tuple[str, str]:
+    """(key in `core.files`, file name) of an export that is done, with an entry in the audit trail.
+
+    For whoever asked for it, and administrators; what one may see is asked again. NotFound for others, and once the
+    file is gone.
+    """
+    job = get_job(public_id, by=by)
+    kept: dict[str, Any] = job.result or {}
+    if job.kind != JOB or job.state is not JobState.DONE or not kept.get("file"):
+        raise NotFound
+    exported_scope(as_slice(job.arguments["asked"]), by=by)
+    if datetime.fromisoformat(kept["expires_at"]) <= at:
+        raise NotFound
+    record("fetch_export", by=by, at=at, detail={"rows": kept["rows"]}, job=job.id)
+    return kept["file"], kept["name"]
+
+
+def drop_old_exports(*, at: datetime) -> int:
+    """What the worker calls now and then: removes the files of exports made longer ago than they are kept."""
+    old = select(Job.id).where(Job.kind == JOB, Job.state == JobState.DONE, Job.finished_at <= at - EXPORT_KEPT)
+    due = [id_ for id_ in db.session.scalars(old) if _has_file(id_)]
+    return forget_exports(due) if due else 0
+
+
+def _has_file(job_id: int) -> bool:
+    return bool((db.session.get_one(Job, job_id).result or {}).get("file"))
+
+
+@action
+def forget_exports(job_ids: list[int] | None = None) -> int:
+    """Removes the files of these exports, of all without ids; returns how many there were."""
+    query = select(Job).where(Job.kind == JOB, Job.state == JobState.DONE)
+    if job_ids is not None:
+        query = query.where(Job.id.in_(job_ids))
+    forgotten = 0
+    for job in db.session.scalars(query):
+        key = (job.result or {}).get("file")
+        if key:
+            gone = {**(job.result or {}), "file": None}
+            db.session.execute(update(Job).where(Job.id == job.id).values(result=gone))
+            after_commit(lambda key=key: files.delete(key))  # type: ignore[misc]
+            forgotten += 1
+    return forgotten

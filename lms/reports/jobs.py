@@ -1,0 +1,58 @@
+"""Background work: exporting rows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from time import monotonic
+from typing import Any
+
+from lms.core import clock, files
+from lms.core.errors import Forbidden, Refused
+from lms.core.jobs import Run, job
+from lms.core.words import _
+from lms.people.queries import load_actor
+from lms.reports.actions.exports import JOB, as_slice, exported_scope
+from lms.reports.exporting import Rows, about, opened, write
+from lms.reports.queries.rows import was_anybody_erased
+from lms.reports.rules import EXPORT_KEPT
+from lms.web.locale import speaking
+
+TELL_SECONDS = 1.0
+"""How often a job tells how far it is."""
+
+
+@job(JOB, alone=True)
+def export(
+    run: Run, *, kind: str, form: str, asked: dict[str, Any], locale: str, by: int | None, at: str
+) -> dict[str, Any]:
+    """Writes the rows that whoever asked may see at this moment into a file that is kept for a day."""
+    with speaking(locale, None):
+        return _export(run, kind, form, asked, by, datetime.fromisoformat(at))
+
+
+def _export(run: Run, kind: str, form: str, asked: dict[str, Any], by: int | None, at: datetime) -> dict[str, Any]:
+    began, told = clock.now(), monotonic()
+    actor = load_actor(by, began) if by is not None else None
+    if actor is None:
+        raise Forbidden
+    slice_ = as_slice(asked)
+    scope = exported_scope(slice_, by=actor)
+
+    def progress(done: int, total: int) -> None:
+        nonlocal told
+        if monotonic() - told >= TELL_SECONDS or done >= total:
+            told = monotonic()
+            run.progress(done, total)
+
+    key = f"exports/{run.job_id}.{form}"
+    with opened() as connection, files.writing(key) as file:
+        count = write(Rows(kind, scope, connection), file, form, about(kind, slice_, began), progress)
+    if was_anybody_erased(began):
+        files.delete(key)
+        raise Refused(_("Somebody was erased while the file was written. Ask for it again."))
+    return {
+        "rows": count,
+        "file": key,
+        "name": f"{kind}-{at:%Y-%m-%d}.{form}",
+        "expires_at": (clock.now() + EXPORT_KEPT).isoformat(),
+    }

@@ -1,0 +1,56 @@
+"""Exports of rows: asked for on the page of reports, fetched from the page of the task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from flask import Response, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.core import clock, files
+from lms.core.errors import Invalid, NotFound
+from lms.core.roles import Role
+from lms.core.words import _
+from lms.core.workbooks import MIME
+from lms.reports.actions import fetch_export, request_export
+from lms.reports.views.blueprint import asked_form, bp, file_answer
+from lms.web.guards import allow
+from lms.web.identity import current_actor
+from lms.web.locale import reader_locale
+
+PIECE = 64 * 1024
+
+
+@bp.post("/admin/reports/rows")
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
+def ask_export() -> ResponseReturnValue:
+    """Asks for the people or attendances of the slice that the address names; leads to the page of the task."""
+    by, locale = current_actor(), reader_locale()
+    form = asked_form(by, locale)
+    if not form.validate():
+        raise Invalid(None, _("These settings cannot be counted."))
+    kind, kept = request.form.get("kind", ""), request.form.get("format", "")
+    task = request_export(kind, kept, form.asked, locale=locale, by=by, at=clock.now())
+    return redirect(url_for("desks.job", public_id=task), 303)
+
+
+@bp.post("/admin/reports/rows/<job_id>")
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
+def fetch(job_id: str) -> ResponseReturnValue:
+    """The file of an export: what one may see is asked again, and who took it stands in the audit trail."""
+    key, name = fetch_export(job_id, by=current_actor(), at=clock.now())
+    found = files.reading(key)
+    if found is None:
+        raise NotFound
+    file, size = found
+    answer: Response = file_answer(_pieces(file), MIME if name.endswith("xlsx") else "text/csv; charset=utf-8", name)
+    answer.content_length = size
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while piece := file.read(PIECE):
+            yield piece
