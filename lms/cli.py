@@ -331,13 +331,20 @@ def report_verify() -> None:
     at = clock.now()
     with application():
         rows = recount.Rows(clock.reporting_zone())
-        wrong = 0
-        for dimensions in recount.QUESTIONS:
-            found = recount.differences(rows, Slice(), dimensions, at)
+        found = recount.tally_differences(rows)
+        wrong = len(found)
+        for line in found:
+            click.echo(line, err=True)
+        click.echo(f"tallies: {'agree' if not found else f'{len(found)} differ'}")
+        asked = [(Slice(), dimensions) for dimensions in recount.QUESTIONS]
+        asked += [(slice_, ("country", "year")) for slice_ in recount.SLICES]
+        for slice_, dimensions in asked:
+            found = recount.differences(rows, slice_, dimensions, at)
             wrong += len(found)
             for line in found:
                 click.echo(line, err=True)
-            what = " and ".join(dimensions) or "everything"
+            filters = [f"{name} {value}" for name, value in slice_.filters.items()]
+            what = " and ".join([*dimensions, *filters]) or "everything"
             click.echo(f"by {what}: {'agrees' if not found else f'{len(found)} figures differ'}")
     if wrong:
         raise click.ClickException(f"{wrong} figures differ from the rows")

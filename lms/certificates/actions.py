@@ -13,13 +13,15 @@ from lms.catalogue.drafts import clean_text
 from lms.catalogue.models import CertificateKind, Series
 from lms.catalogue.queries import current_policy, get_series_by_id
 from lms.certificates import numbers, printing, queries, rules
-from lms.certificates.models import Award, Certificate, CertificateState
+from lms.certificates.models import AWARDS, Award, Certificate, CertificateState
 from lms.core import audit
+from lms.core.bulk import among
 from lms.core.clock import day_of
 from lms.core.db import action, db, one_at_a_time
 from lms.core.errors import Refused
 from lms.core.jobs import Job, JobState, request_job
 from lms.core.roles import SYSTEM, Actor
+from lms.core.stamps import touch
 from lms.people.models import Person
 
 JOB = "issue_certificates"
@@ -156,6 +158,7 @@ def issue_batch(series_id: int, kind: CertificateKind, person_ids: Sequence[int]
         )
     batch.issued = len(awards)
     if awards:
+        touch(AWARDS, [series_id])
         audit.record(
             "issue certificates",
             by=by,
@@ -195,6 +198,7 @@ def _locked(typed: str) -> Certificate:
 
 
 def _record(verb: str, row: Certificate, *, by: Actor, at: datetime) -> None:
+    touch(AWARDS, [row.award.series_id])
     audit.record(verb, by=by, at=at, certificate=row.id, series=row.award.series_id, person=row.award.person_id)
 
 
@@ -226,12 +230,21 @@ def supersede(person_id: int, *, by: Actor, at: datetime) -> int:
     return len(old)
 
 
+def touch_awards(person_ids: Sequence[int]) -> None:
+    """Says, inside the running action, that awards of these people count differently: as one, or apart, or under
+    another country, sector or gender."""
+    people = select(Person.canonical_id).where(among(Person.id, person_ids))
+    members = select(Person.id).where(Person.canonical_id.in_(people))
+    touch(AWARDS, list(db.session.scalars(select(Award.series_id).where(Award.person_id.in_(members)).distinct())))
+
+
 def _is_stale(row: Certificate, person: Person) -> bool:
     return (row.name, row.native_name) != (person.full_name, person.native_name)
 
 
 def _replace(pairs: Sequence[tuple[Certificate, Person]], *, by: Actor, at: datetime) -> None:
     """A successor for each certificate, with the person's name of now and the day of the first issue."""
+    touch_awards([person.id for _row, person in pairs])
     for row, person in pairs:
         row.state, row.ended_at = CertificateState.SUPERSEDED, at
         db.session.add(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from lms.certificates import actions, queries
 from lms.core.events import (
     MergeUndone,
+    PeopleCountriesChanged,
     PeopleMerged,
+    PeopleTraitsChanged,
     PersonErased,
     PersonExportAsked,
     PersonNameCorrected,
@@ -24,12 +26,26 @@ def supersede(event: PersonNameCorrected) -> None:
 def unite(event: PeopleMerged) -> None:
     """Two certificates of one series become the earliest valid one."""
     actions.unite(event.kept_id, event.merged_id, by=event.by, at=event.at)
+    actions.touch_awards([event.kept_id, event.merged_id])
 
 
 @handles(MergeUndone)
 def part(event: MergeUndone) -> None:
     """What gave way holds again."""
     actions.part(event.kept_id, event.merged_id, by=event.by, at=event.at)
+    actions.touch_awards([event.kept_id, event.merged_id])
+
+
+@handles(PeopleCountriesChanged)
+def count_moved(event: PeopleCountriesChanged) -> None:
+    """Awards count under the country of their day."""
+    actions.touch_awards(event.person_ids)
+
+
+@handles(PeopleTraitsChanged)
+def count_anew(event: PeopleTraitsChanged) -> None:
+    """Awards count under the sector and gender of today."""
+    actions.touch_awards(event.person_ids)
 
 
 @handles(PersonErased)

@@ -12,6 +12,9 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from lms.catalogue.models import CertificateKind
 from lms.core.db import Base, UtcDateTime, text_enum
 
+AWARDS = "awards"
+"""The stamp of a series under this name changes whenever its awards may count differently."""
+
 
 class CertificateState(StrEnum):
     VALID = "valid"

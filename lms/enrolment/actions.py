@@ -12,14 +12,15 @@ from lms.catalogue.actions import release_seat, take_seat, take_seats
 from lms.catalogue.models import Series
 from lms.catalogue.queries import get_series_by_id
 from lms.core import audit
-from lms.core.bulk import insert_many
+from lms.core.bulk import among, insert_many
 from lms.core.db import action, db
 from lms.core.errors import Forbidden, Invalid, Refused
 from lms.core.imports import ImportAnswer
 from lms.core.roles import SYSTEM, Actor
+from lms.core.stamps import touch
 from lms.core.words import _, _n
 from lms.enrolment import notices, rules
-from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentSpan, EnrolmentStatus, SetAside
+from lms.enrolment.models import REGISTRATIONS, Enrolment, EnrolmentSource, EnrolmentSpan, EnrolmentStatus, SetAside
 from lms.enrolment.queries import (
     day_of,
     doubles_of,
@@ -102,6 +103,7 @@ def _insert(series_id: int, person_id: int, country_id: int | None, source: Enro
 
 def _insert_rows(rows: list[dict[str, object]]) -> None:
     insert_many(Enrolment.__table__, rows, unless=("series_id", "person_id"))
+    touch(REGISTRATIONS, {int(str(row["series_id"])) for row in rows})
 
 
 def _come_back(row: Enrolment, at: datetime) -> None:
@@ -388,3 +390,12 @@ def leave_all(person_id: int, *, by: Actor, at: datetime) -> None:
     for row in list_of_person(person_id):
         if row.status in rules.ACTIVE and not (row.status is EnrolmentStatus.ENROLLED and is_over(row.series_id)):
             leave(row, lock(row.series_id, SYSTEM), by=by, at=at)
+
+
+def touch_registrations(person_ids: Sequence[int]) -> None:
+    """Says, inside the running action, that registrations of these people count differently: as one, or apart, or
+    under another sector or gender."""
+    people = select(Person.canonical_id).where(among(Person.id, person_ids))
+    members = select(Person.id).where(Person.canonical_id.in_(people))
+    series = select(Enrolment.series_id).where(Enrolment.person_id.in_(members)).distinct()
+    touch(REGISTRATIONS, list(db.session.scalars(series)))

@@ -13,12 +13,13 @@ from lms.core.events import (
     LectureScheduled,
     MergeUndone,
     PeopleMerged,
+    PeopleTraitsChanged,
     PersonErased,
     PersonExportAsked,
     handles,
 )
 from lms.core.roles import SYSTEM
-from lms.enrolment.actions import leave_all, promote, restore_set_aside, set_aside_doubles
+from lms.enrolment.actions import leave_all, promote, restore_set_aside, set_aside_doubles, touch_registrations
 from lms.enrolment.notices import instant, tell_lecture
 from lms.enrolment.queries import enrolled_ids, export_of_person, was_postponed
 
@@ -79,12 +80,20 @@ def tell_cancelled(event: LectureCancelled) -> None:
 def unite(event: PeopleMerged) -> None:
     """Rows stay whose they were; of two in one series one speaks on."""
     set_aside_doubles(event.kept_id, by=event.by, at=event.at)
+    touch_registrations([event.kept_id, event.merged_id])
 
 
 @handles(MergeUndone)
 def part(event: MergeUndone) -> None:
     """Rows that were set aside speak again."""
     restore_set_aside([event.kept_id, event.merged_id], by=event.by, at=event.at)
+    touch_registrations([event.kept_id, event.merged_id])
+
+
+@handles(PeopleTraitsChanged)
+def count_anew(event: PeopleTraitsChanged) -> None:
+    """Registrations count under the sector and gender of today."""
+    touch_registrations(event.person_ids)
 
 
 @handles(PersonErased)

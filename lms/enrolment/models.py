@@ -12,6 +12,9 @@ from lms.catalogue.models import Series
 from lms.core.db import Base, UtcDateTime, text_enum
 from lms.people.models import Person, new_public_id
 
+REGISTRATIONS = "registrations"
+"""The stamp of a series under this name changes whenever its registrations may count differently."""
+
 
 class EnrolmentStatus(StrEnum):
     """*Completed* is derived and never stored."""

@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Table, select
 
-from lms.attendance.models import Correction, Credit
+from lms.attendance import tallies
+from lms.attendance.models import Correction, Credit, Tally
 from lms.catalogue.models import Lecture, Series
 from lms.certificates.models import Award, Certificate
 from lms.core.db import Base, db
@@ -27,9 +28,11 @@ from lms.reports.queries import Slice, count
 _TABLES = (Person, PersonCountry, Country, Region, Partnership, Series, Lecture, Credit, Correction, Enrolment, Award)
 QUESTIONS: tuple[tuple[str, ...], ...] = (
     (), ("country",), ("region",), ("series",), ("year",), ("month",), ("sector",), ("gender",), ("source",),
-    ("language",), ("country", "year"), ("series", "sector"),
+    ("language",), ("country", "year"), ("series", "sector"), ("country", "sector"), ("region", "gender"),
+    ("source", "country"), ("month", "language"),
 )  # fmt: skip
 
+SLICES = (Slice(sector="government"), Slice(gender="female"), Slice(source="live"), Slice(partner=True, language="en"))
 _NAMED = ("sector", "gender", "source")
 _OF_PEOPLE = (*_NAMED, "country", "region", "partner")
 
@@ -226,6 +229,35 @@ def _count(rows: Rows, facts: list[Fact], sessions: set[int], today: date) -> di
         "contact_hours": int(hours * 10 + 0.5) / 10,
         "certificates": sum(fact.kind == "certificate" for fact in facts),
     }
+
+
+def tally_differences(rows: Rows) -> list[str]:
+    """Which stored tallies are not what the rows say, a line each. A lecture may have none: then its rows are read."""
+    expected: dict[int, dict[int, tuple[Any, ...]]] = defaultdict(dict)
+    ids: dict[str | None, int | None] = {row["code"]: row["id"] for row in rows.countries.values()}
+    for fact in rows.facts:
+        if fact.kind == "attendance":
+            values = (ids.get(fact.country), fact.sector, fact.gender, fact.source)
+            expected[fact.what][fact.who] = (*values, fact.ms)
+    lines = []
+    for stored in db.session.scalars(select(Tally).order_by(Tally.lecture_id)):
+        found = expected[stored.lecture_id] if stored.lecture_id in rows.held else {}
+        tally = tallies.unpack(stored.day, stored.people, stored.cells)
+        people: dict[int, list[Any]] = {person: [] for person in tally.people}
+        for axis in tallies.AXES:
+            for value, members in tally.by[axis].items():
+                for person in members:
+                    people.setdefault(person, []).append(value)
+        cells: dict[tuple[Any, ...], tuple[int, int]] = {}
+        for own in found.values():
+            amount, summed = cells.get(own[:4], (0, 0))
+            cells[own[:4]] = amount + 1, summed + own[4]
+        told = {tallies.values_of(code): (amount, ms) for code, amount, ms in zip(*tally.cells, strict=True)}
+        if people != {person: list(values[:4]) for person, values in found.items()}:
+            lines.append(f"lecture {stored.lecture_id}: its tally holds other people than the rows")
+        if told != cells:
+            lines.append(f"lecture {stored.lecture_id}: its tally has other sums than the rows")
+    return lines
 
 
 def differences(rows: Rows, asked: Slice, dimensions: tuple[str, ...], at: datetime) -> list[str]:

@@ -24,11 +24,11 @@ from sqlalchemy.orm import aliased
 from lms.attendance.queries import read_tallies
 from lms.attendance.tallies import code_of
 from lms.catalogue.models import Lecture, LectureState, Series
-from lms.certificates.models import Award, Certificate, CertificateState
+from lms.certificates.models import AWARDS, Award, Certificate, CertificateState
 from lms.core.db import db
 from lms.core.memory import memory
 from lms.core.stamps import stamps_of
-from lms.enrolment.models import Enrolment
+from lms.enrolment.models import REGISTRATIONS, Enrolment
 from lms.people.models import Country, Person
 from lms.people.queries import Histories
 from lms.reports.counting import HeldLecture, Ledger
@@ -37,7 +37,6 @@ from lms.reports.queries.scope import Partners, Scope
 
 COUNTED = (CertificateState.VALID, CertificateState.WITHDRAWN)
 """States of certificates that count."""
-REGISTRATIONS, CERTIFICATES = "registrations", "certificates"
 FEW = 50
 """Up to so many series are asked for by id; above, all are read at once."""
 
@@ -70,7 +69,7 @@ def load(scope: Scope, partners: Partners) -> Ledger:
         held=held,
         tallies=read_tallies({lecture.id: lecture.day for lecture in held}),
         registrations=deeds_of(REGISTRATIONS, wanted, scope.zone),
-        certificates=deeds_of(CERTIFICATES, wanted, scope.zone),
+        certificates=deeds_of(AWARDS, wanted, scope.zone),
         region_of=dict(db.session.execute(select(Country.id, Country.region_code)).all()),
         language_of_series=languages,
         partners_on=partners.on,

@@ -1,0 +1,172 @@
+"""Whatever happened, in whatever order, the figures are those of the rows: random walks through the actions."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from apiflask import APIFlask
+
+from lms.attendance.actions import correct, credit_lecture, rebuild_tallies
+from lms.attendance.models import Outcome, Presence, Source
+from lms.catalogue.actions import correct_times
+from lms.catalogue.models import Lecture, Series
+from lms.certificates import numbers
+from lms.certificates.actions import revoke, withdraw
+from lms.certificates.models import AWARDS, Certificate
+from lms.core import clock
+from lms.core.db import action, db
+from lms.core.errors import DomainError
+from lms.core.roles import SYSTEM
+from lms.core.stamps import touch
+from lms.enrolment.actions import enrol
+from lms.enrolment.models import REGISTRATIONS
+from lms.people.actions import change_profile, erase_person, merge_people, undo_merge
+from lms.people.models import Gender, Sector
+from lms.reports import recount
+from lms.reports.queries import Slice
+from tests.factories import Make
+from tests.reports.world import World
+
+pytestmark = pytest.mark.databases
+AT = datetime(2026, 11, 25, 1, 0, tzinfo=UTC)
+NEW_YEAR = datetime(2024, 12, 31, 14, 30, tzinfo=UTC)  # an hour and a half before it turns in the reporting zone
+CODES = ["KE", "UG", "FR", None]
+QUESTIONS: list[tuple[Slice, tuple[str, ...]]] = [
+    (Slice(), ()),
+    (Slice(), ("country", "sector")),
+    (Slice(source="live"), ("gender", "country")),
+    (Slice(from_day=date(2025, 1, 1)), ("source", "region")),
+    (Slice(country="KE", gender="female"), ("month",)),
+    (Slice(partner=True), ("sector", "gender")),
+    (Slice(sector="business", language="fr"), ("country", "year")),
+]
+
+
+class Walk:
+    """A small programme to which something happens at random."""
+
+    def __init__(self, world: World, make: Make, seed: int) -> None:
+        self.world, self.draw = world, random.Random(seed)
+        world.partner("KE", until=date(2024, 12, 31))
+        self.series = [world.series("one"), world.series("two", language="fr")]
+        self.lectures = [
+            world.lecture(self.draw.choice(self.series), NEW_YEAR + timedelta(days=days), language="fr")
+            for days in (0, 0, 1, 200)
+        ]
+        self.people: list[tuple[int, str, str]] = []
+        for number in range(9):
+            email = f"p{number}@example.org"
+            made = make.person(country=self.draw.choice(CODES), email=email)
+            self.people.append((made.id, made.public_id, email))
+        for person_id, _public, _email in self.people[::2]:
+            world.award(self.draw.choice(self.series), person_id, NEW_YEAR + timedelta(hours=self.draw.randint(0, 3)))
+
+        with db.engine.begin() as connection:
+            for (made,) in connection.execute(db.select(Certificate.id)).all():
+                named = db.update(Certificate).where(Certificate.id == made)
+                connection.execute(named.values(number=numbers.generate()))
+
+    def step(self) -> None:
+        """One thing happens, or is refused."""
+        steps: list[Callable[[], object]] = [
+            self.late_import, self.late_import, self.late_import, self.correct, self.withdraw_correction, self.merge,
+            self.undo, self.erase, self.move, self.move, self.change_traits, self.correct_times, self.enrol,
+            self.end_certificate,
+        ]  # fmt: skip
+        try:
+            self.draw.choice(steps)()
+        except DomainError:
+            db.session.rollback()
+
+    def late_import(self) -> None:
+        lecture_id = self.draw.choice(self.lectures)
+        lecture = db.session.get_one(Lecture, lecture_id)
+        person_id = self.draw.choice(self.people)[0]
+        first = self.draw.choice([0, 0, 20, 60])
+        assert lecture.actual_start is not None
+        joined, left = (
+            clock.to_ms(lecture.actual_start + timedelta(minutes=minutes))
+            for minutes in (first, first + self.draw.choice([20, 70, 90]))
+        )
+        db.session.rollback()
+        source = self.draw.choice([Source.LIVE, Source.GROUP, Source.REPLAY])
+        self.world.insert(
+            Presence, lecture_id=lecture_id, person_id=person_id, source=source, joined_ms=joined, left_ms=left,
+            evidence=f"{self.draw.random()}",
+        )  # fmt: skip
+        # Evidence counts for who is enrolled
+        enrol(lecture.series_id, person_id, by=SYSTEM, at=AT)
+        credit_lecture(lecture_id, by=SYSTEM, at=AT)
+
+    def correct(self) -> None:
+        outcome = self.draw.choice(list(Outcome))
+        correct(self.draw.choice(self.lectures), self._public(), outcome=outcome, reason="seen", by=SYSTEM, at=AT)
+
+    def withdraw_correction(self) -> None:
+        correct(self.draw.choice(self.lectures), self._public(), outcome=None, by=SYSTEM, at=AT)
+
+    def _public(self) -> str:
+        return self.draw.choice(self.people)[1]
+
+    def merge(self) -> None:
+        merge_people(self._public(), self._public(), by=SYSTEM, at=AT)
+
+    def undo(self) -> None:
+        undo_merge(self._public(), by=SYSTEM, at=AT)
+
+    def erase(self) -> None:
+        if self.draw.random() < 0.3:
+            _id, public_id, email = self.draw.choice(self.people)
+            chosen = self.draw.random() < 0.5
+            erase_person(public_id, confirmation=email, withdraw_certificates=chosen, by=SYSTEM, at=AT)
+
+    def move(self) -> None:
+        since = NEW_YEAR.date() + timedelta(days=self.draw.choice([-400, 0, 1, 100]))
+        change_profile(self._public(), {"country": self.draw.choice(CODES), "country_from": since}, by=SYSTEM, at=AT)
+
+    def change_traits(self) -> None:
+        changes = {"sector": self.draw.choice(list(Sector)), "gender": self.draw.choice(list(Gender))}
+        change_profile(self._public(), changes, by=SYSTEM, at=AT)
+
+    def correct_times(self) -> None:
+        start = NEW_YEAR + timedelta(hours=self.draw.choice([0, 1, 2]))
+        end = start + timedelta(minutes=90)
+        correct_times(self.draw.choice(self.lectures), started_at=start, ended_at=end, by=SYSTEM, at=AT)
+
+    def enrol(self) -> None:
+        enrol(self.draw.choice(self.series), self.draw.choice(self.people)[0], by=SYSTEM, at=AT)
+
+    def end_certificate(self) -> None:
+        issued = sorted(db.session.scalars(db.select(Certificate.number)))
+        if self.draw.random() < 0.5:
+            revoke(self.draw.choice(issued), reason="in error", by=SYSTEM, at=AT)
+        else:
+            withdraw(self.draw.choice(issued), by=SYSTEM, at=AT)
+
+
+@action
+def touch_all() -> None:
+    """Lets what is read of registrations and awards be kept in memory, as after an action."""
+    for kind in (REGISTRATIONS, AWARDS):
+        touch(kind, list(db.session.scalars(db.select(Series.id))))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_figures_are_those_of_the_rows(app: APIFlask, world: World, make: Make, seed: int) -> None:
+    with app.app_context():
+        walk = Walk(world, make, seed)
+        rebuild_tallies(by=SYSTEM)
+        touch_all()
+        for number in range(60):
+            walk.step()
+            if number % 3 == 2:
+                rows = recount.Rows("Asia/Shanghai")
+                assert recount.tally_differences(rows) == []
+                asked, dimensions = QUESTIONS[number // 3 % len(QUESTIONS)]
+                assert recount.differences(rows, asked, dimensions, AT) == [], (number, asked)
+                assert recount.differences(rows, Slice(), (), AT) == [], number
+        rows = recount.Rows("Asia/Shanghai")
+        assert sum(fact.kind == "attendance" for fact in rows.facts) > 3
