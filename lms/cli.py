@@ -32,7 +32,7 @@ def lms() -> None:
 
 @lms.command()
 def init() -> None:
-    """Creates or migrates the database and loads the countries."""
+    """Creates or migrates the database, loads the countries and makes the key that certificates are signed with."""
     app = create_app()
     with app.app_context():
         initialise()
@@ -40,13 +40,15 @@ def init() -> None:
 
 
 def initialise() -> None:
-    """Migrates the database to the newest form, loads what every installation has, and makes the tallies it lacks."""
+    """Migrates the database to the newest form, loads what every installation has, makes what an older one lacks."""
     from lms.attendance.actions import rebuild_tallies
+    from lms.certificates.keys import ensure_key
     from lms.people.actions import load_countries
 
     upgrade()
     load_countries(by=SYSTEM, at=clock.now())
     rebuild_tallies(missing_only=True, by=SYSTEM)
+    ensure_key(by=SYSTEM, at=clock.now())
 
 
 @lms.command()
@@ -218,6 +220,31 @@ def issue_certificates(series: str, kind: str | None) -> None:
             click.echo(f"{item['person']}: {item['reason']}")
         told = [f"{words} {result[name]}" for name, words in COUNTS_OF_ISSUING.items()]
         click.echo(", ".join([*told, f"refused {len(result['refused'])}"]))
+
+
+@lms.group("keys")
+def signing_keys() -> None:
+    """The keys that certificates are signed with."""
+
+
+@signing_keys.command("list")
+def list_signing_keys() -> None:
+    """Prints every key there ever was, the newest first: its id, since when, until when."""
+    from lms.certificates.keys import list_keys
+
+    with application():
+        for known in list_keys():
+            until = known.retired_at.isoformat(timespec="seconds") if known.retired_at else "in use"
+            click.echo(f"{known.kid}  {known.since.isoformat(timespec='seconds')}  {until}")
+
+
+@signing_keys.command("rotate")
+def rotate_signing_key() -> None:
+    """Takes a new key, or the one that LMS_SIGNING_KEY names now; what the old one signed stays good."""
+    from lms.certificates.keys import rotate_key
+
+    with application():
+        click.echo(rotate_key(by=SYSTEM, at=clock.now()))
 
 
 COUNTS_OF_ISSUING = {"issued": "issued", "already_issued": "already issued", "not_earned": "not earned"}

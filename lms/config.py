@@ -71,6 +71,8 @@ SETTINGS = (
     Setting("REPORTING_ZONE", "Asia/Shanghai", _zone, "The organiser's IANA zone: reports count its days and years."),
     Setting("ORGANISER_CITY", "Beijing", _text, "The city named beside the organiser's time; empty: the zone's own."),
     Setting("FONTS", "", _text, "Further folders of TTF or OTF fonts for certificates, separated by colons."),
+    Setting("SIGNING_KEY", "", _text, "A P-256 key to sign with (PEM or PKCS#12); empty: one made in the data folder."),
+    Setting("SIGNING_PASSWORD", "", _text, "Opens the file that LMS_SIGNING_KEY names."),
     Setting("MAX_UPLOAD_MB", "32", _whole, "Largest file or form that is taken, in megabytes."),
     Setting("PROXIES", "0", _whole, "How many trusted reverse proxies stand in front and set X-Forwarded-*."),
     Setting("WORKERS", "2", _whole, "Web processes of `lms serve`: as many as there are processors."),
@@ -101,6 +103,8 @@ class Config:
     reporting_zone: str
     organiser_city: str
     fonts: str
+    signing_key: str
+    signing_password: str
     max_upload_mb: int
     proxies: int
     workers: int

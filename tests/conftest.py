@@ -19,8 +19,10 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy import text
 
 from lms.app import create_app
+from lms.certificates.keys import ensure_key
 from lms.config import Config
 from lms.core.db import Base, db
+from lms.core.roles import SYSTEM
 from lms.web.limits import limiter
 from tests.factories import make
 
@@ -85,6 +87,7 @@ def _prepare(config: Config) -> APIFlask:
     with app.app_context():
         db.drop_all()
         db.create_all()
+        ensure_key(by=SYSTEM, at=datetime(2020, 1, 1, tzinfo=UTC))
     return app
 
 
@@ -99,7 +102,7 @@ def app(request: pytest.FixtureRequest) -> APIFlask:
 
 def _empty() -> None:
     tables = [table.name for table in Base.metadata.sorted_tables]
-    kept = {"country", "region", "partnership"}
+    kept = {"country", "region", "partnership", "signing_key"}
     with db.engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             names = ", ".join(f'"{name}"' for name in tables if name not in kept)

@@ -1,4 +1,4 @@
-"""Awards and the certificates that state them."""
+"""Awards, the certificates that state them, and what these are trusted by: keys and lists of states."""
 
 from __future__ import annotations
 
@@ -41,9 +41,12 @@ class Certificate(Base):
 
     `number` is stored without marks (17 signs). `hours_ms` is the actual length of the lectures attended.
     `lectures` are the stations of the route: [{"title", "day", "attended"}].
+    `credential` is its badge as signed at the issue (compact JWS), by the key `signing_kid`; none is left of an erased
+    person's. Whether it holds stands at `status_index` of the list `status_list`, for ever.
     """
 
     __tablename__ = "certificate"
+    __table_args__ = (UniqueConstraint("status_list", "status_index"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     award_id: Mapped[int] = mapped_column(ForeignKey("award.id"), index=True)
@@ -59,5 +62,34 @@ class Certificate(Base):
     design: Mapped[int] = mapped_column(default=1)
     replaces_id: Mapped[int | None] = mapped_column(ForeignKey("certificate.id"), unique=True)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    credential: Mapped[str | None] = mapped_column(Text, deferred=True)
+    status_list: Mapped[int | None] = mapped_column(ForeignKey("status_list.number"))
+    status_index: Mapped[int | None]
+    signing_kid: Mapped[str | None] = mapped_column(ForeignKey("signing_key.kid"))
     reason: Mapped[str | None] = mapped_column(Text)
     award: Mapped[Award] = relationship()
+
+
+class KnownKey(Base):
+    """The public side of a key that signs or once signed: kept for ever. `certificate` is X.509 as PEM.
+
+    `kid` is the key's RFC 7638 thumbprint; the private key is a file (see `keys`).
+    """
+
+    __tablename__ = "signing_key"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kid: Mapped[str] = mapped_column(String(64), unique=True)
+    public_jwk: Mapped[dict[str, Any]] = mapped_column(JSON)
+    certificate: Mapped[str] = mapped_column(Text)
+    since: Mapped[datetime] = mapped_column(UtcDateTime)
+    retired_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class StatusList(Base):
+    """A list of states: one bit for each of its places, of which `taken` belong to certificates."""
+
+    __tablename__ = "status_list"
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    taken: Mapped[int] = mapped_column(default=0)

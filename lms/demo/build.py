@@ -28,6 +28,7 @@ from lms.catalogue.actions import (
 )
 from lms.catalogue.models import Admission, CertificateKind, LectureState, Visibility
 from lms.certificates.actions import issue_certificates
+from lms.certificates.keys import ensure_key
 from lms.config import Config
 from lms.core import jobs
 from lms.core.db import action, db
@@ -138,6 +139,7 @@ def prepare(demonstration: Demonstration) -> None:
     began = min(lecture.starts_at for plan in demonstration.series for lecture in plan.lectures) - timedelta(days=90)
     began = began.astimezone(UTC)
     load_countries(by=SYSTEM, at=began)
+    ensure_key(by=SYSTEM, at=began)
     declare_partners([(code, since, None) for code, since in load_partners().items()], by=SYSTEM, at=began)
     instructors = load_instructors()
     set_demo_accounts(ACCOUNTS, by=SYSTEM, at=began)
@@ -334,5 +336,6 @@ def ensure(
     with make_app(config).app_context():
         upgrade()
         rebuild_tallies(missing_only=True, by=SYSTEM)
+        ensure_key(by=SYSTEM, at=now)
         db.session.remove()
         db.engine.dispose()

@@ -1,0 +1,261 @@
+"""The organisation's P-256 keys: what certificates, badges and status lists are signed with, and checked against.
+
+Private keys are files, in the data folder (`keys/<kid>.pem`) or where `LMS_SIGNING_KEY` names one; the database keeps
+every public key and its certificate for ever, so that what an old key signed is known after rotation. A key's id is
+its RFC 7638 thumbprint.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.x509.oid import NameOID
+from flask import current_app
+from joserfc.jwk import ECKey
+from sqlalchemy import select
+
+from lms.certificates.models import KnownKey
+from lms.config import Config
+from lms.core import audit
+from lms.core.db import action, db, one_at_a_time
+from lms.core.errors import Refused
+from lms.core.roles import Actor
+from lms.core.words import _
+
+NO_END = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)  # RFC 5280: no well-defined end
+
+
+class KeyMissing(Refused):
+    """There is no key to sign with: the message says what to do."""
+
+
+@dataclass(frozen=True)
+class SigningKey:
+    """A key to sign with: its id, the private key, its X.509 certificate, and those that certify it."""
+
+    kid: str
+    private: ec.EllipticCurvePrivateKey = field(repr=False)
+    certificate: x509.Certificate
+    chain: list[x509.Certificate] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _File:
+    private: ec.EllipticCurvePrivateKey = field(repr=False)
+    certificates: tuple[x509.Certificate, ...]
+
+    @property
+    def kid(self) -> str:
+        return kid_of(self.private.public_key())
+
+
+def kid_of(public: ec.EllipticCurvePublicKey) -> str:
+    """A key's id: the thumbprint of RFC 7638."""
+    return str(_jwk(public).thumbprint())
+
+
+def _jwk(public: ec.EllipticCurvePublicKey) -> ECKey:
+    pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return ECKey.import_key(pem)
+
+
+def _public_jwk(public: ec.EllipticCurvePublicKey) -> dict[str, Any]:
+    numbers = _jwk(public).as_dict(private=False)
+    return {name: numbers[name] for name in ("kty", "crv", "x", "y")} | {
+        "kid": kid_of(public),
+        "alg": "ES256",
+        "use": "sig",
+    }
+
+
+# What there is ------------------------------------------------------------------------------------------------
+
+
+def find_current() -> KnownKey | None:
+    """The public side of the key in use, or None where none was made yet."""
+    query = select(KnownKey).where(KnownKey.retired_at.is_(None)).order_by(KnownKey.id.desc()).limit(1)
+    return db.session.scalar(query)
+
+
+def list_keys() -> list[KnownKey]:
+    """Every key there ever was, the newest first."""
+    return list(db.session.scalars(select(KnownKey).order_by(KnownKey.id.desc())))
+
+
+def current() -> SigningKey:
+    """The key to sign with; its file is read once a process and again when it has changed. Raises KeyMissing."""
+    known = find_current()
+    if known is None:
+        raise KeyMissing(_("There is no key to sign with yet. `lms init` makes one."))
+    given = _config().signing_key
+    path = Path(given) if given else _path(known.kid)
+    file = _read(path)
+    if file.kid != known.kid:
+        raise KeyMissing(_("%(path)s holds another key than the one in use. `lms keys rotate` takes it.", path=path))
+    own = x509.load_pem_x509_certificate(known.certificate.encode())
+    return SigningKey(known.kid, file.private, own, [one for one in file.certificates if one != own])
+
+
+def public_jwks() -> dict[str, list[dict[str, Any]]]:
+    """All public keys, those of retired ones too, as a JSON Web Key Set."""
+    return {"keys": [known.public_jwk for known in list_keys()]}
+
+
+def find_public(kid: str) -> dict[str, Any] | None:
+    """The public key of this id as JWK, or None for one that was never ours."""
+    return db.session.scalar(select(KnownKey.public_jwk).where(KnownKey.kid == kid))
+
+
+def trusted_certificates() -> list[x509.Certificate]:
+    """The certificates of all keys there ever were: what they signed is ours."""
+    return [x509.load_pem_x509_certificate(known.certificate.encode()) for known in list_keys()]
+
+
+# What makes and changes them ----------------------------------------------------------------------------------
+
+
+@action
+def ensure_key(*, by: Actor, at: datetime) -> str:
+    """Sees to it that there is a key to sign with, and returns its id; the one that is there stays."""
+    known = find_current()
+    if known is None:
+        one_at_a_time("certificates.keys")
+        known = find_current()
+    return known.kid if known is not None else _take_new(by=by, at=at)
+
+
+@action
+def rotate_key(*, by: Actor, at: datetime) -> str:
+    """Retires the key in use for a new one: a made one, or the one that `LMS_SIGNING_KEY` names now.
+
+    What the old key signed stays good. Raises Refused where the named key is the one in use already.
+    """
+    one_at_a_time("certificates.keys")
+    known = find_current()
+    if known is not None:
+        known.retired_at = at
+        db.session.flush()
+    return _take_new(by=by, at=at)
+
+
+def _take_new(*, by: Actor, at: datetime) -> str:
+    config = _config()
+    if config.signing_key:
+        file = _read(Path(config.signing_key))
+    else:
+        private = ec.generate_private_key(ec.SECP256R1())
+        file = _File(private, ())
+        _keep(_path(file.kid), private)
+    public = file.private.public_key()
+    if find_public(file.kid) is not None:
+        raise Refused(_("The key %(kid)s was in use already: name another with LMS_SIGNING_KEY.", kid=file.kid))
+    own = next((one for one in file.certificates if one.public_key() == public), None)
+    certificate = own or self_signed(file.private, config.organiser, at=at)
+    db.session.add(
+        KnownKey(
+            kid=file.kid,
+            public_jwk=_public_jwk(public),
+            certificate=certificate.public_bytes(serialization.Encoding.PEM).decode("ascii"),
+            since=at,
+        )
+    )
+    audit.record("take signing key", by=by, at=at, detail={"kid": file.kid})
+    return file.kid
+
+
+def self_signed(private: ec.EllipticCurvePrivateKey, organiser: str, *, at: datetime) -> x509.Certificate:
+    """An X.509 certificate by which the organiser vouches for its own key; it has no end."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, organiser[:64])])
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=True,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    public = private.public_key()
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(at)
+        .not_valid_after(NO_END)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .sign(private, hashes.SHA256())
+    )
+
+
+# Files --------------------------------------------------------------------------------------------------------
+
+
+def _config() -> Config:
+    config: Config = current_app.extensions["lms.config"]
+    return config
+
+
+def _path(kid: str) -> Path:
+    return _config().folder / "keys" / f"{kid}.pem"
+
+
+def _keep(path: Path, private: ec.EllipticCurvePrivateKey) -> None:
+    """Writes a private key for this user's eyes only, before anything is signed with it."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    pem = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+        file.write(pem)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read(path: Path) -> _File:
+    try:
+        changed = path.stat().st_mtime_ns
+        return _parse(path, changed, _config().signing_password)
+    except OSError as error:
+        raise KeyMissing(
+            _("The private key %(path)s cannot be read: %(why)s.", path=path, why=error.strerror or "")
+        ) from error
+
+
+@lru_cache(maxsize=4)
+def _parse(path: Path, _changed: int, password: str) -> _File:
+    """A PEM (key, then certificates) or PKCS#12 file. Kept until the file is another one."""
+    content = path.read_bytes()
+    secret = password.encode() or None
+    certificates: tuple[x509.Certificate, ...] = ()
+    try:
+        if content.lstrip().startswith(b"-----BEGIN"):
+            private: object = serialization.load_pem_private_key(content, secret)
+            if b"-----BEGIN CERTIFICATE-----" in content:
+                certificates = tuple(x509.load_pem_x509_certificates(content))
+        else:
+            bundle = pkcs12.load_pkcs12(content, secret)
+            private = bundle.key
+            found = [bundle.cert, *bundle.additional_certs]
+            certificates = tuple(one.certificate for one in found if one is not None)
+    except (ValueError, TypeError) as error:
+        raise KeyMissing(
+            _("%(path)s is no private key as PEM or PKCS#12, or LMS_SIGNING_PASSWORD does not open it.", path=path)
+        ) from error
+    if not isinstance(private, ec.EllipticCurvePrivateKey) or not isinstance(private.curve, ec.SECP256R1):
+        raise KeyMissing(_("%(path)s holds no P-256 key, the only kind that is used here.", path=path))
+    return _File(private, certificates)
