@@ -80,10 +80,11 @@ def count_several(
     today = partners.on(clock.day_of(at, scope.zone))
     ledger = load(scope, partners)
     counted = {dims: tally(ledger, dims) for dims in {(), *several}}
-    names = read_names(locale)
+    names = read_names(locale) if any(several) else None  # three questions that a mere total has no use for
     whole = counted[()][()].figures(today)
 
     def group(dims: tuple[str, ...], key: Key, part: Part) -> Group:
+        assert names is not None
         inner = list(zip(dims, key, strict=True))
         keys = tuple(names.key(name, value) for name, value in inner)
         return Group(keys, tuple(names.label(name, value) for name, value in inner), part.figures(today))
