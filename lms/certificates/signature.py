@@ -1,0 +1,368 @@
+"""The organisation's signature on a certificate's file: PAdES B-B, or B-T where there is a time stamp server.
+
+The signature is one more revision of the file: a field without a look of its own, told to screen readers as a
+form, that certifies the document (nothing may be changed after it). pyHanko makes what is signed; the field is
+written here, since it is the same in every certificate and reading each file whole would cost more than setting it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+import urllib.request
+from collections.abc import Coroutine, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Final
+
+from asn1crypto import algos, cms, parser, tsp
+from asn1crypto import x509 as asn1
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from pyhanko.sign.general import as_signing_certificate_v2, simple_cms_attribute
+from pyhanko.sign.signers import Signer
+from pyhanko.sign.timestamps import TimeStamper, TimestampRequestError
+from pyhanko_certvalidator.registry import SimpleCertificateStore
+
+from lms.certificates import numbers
+from lms.certificates.keys import SigningKey, kid_of
+from lms.certificates.revision import Revision, text_string
+
+DIGEST: Final = "sha256"
+_ROOM = 1024  # bytes for all of a signature but its certificates
+_STAMP = 12_000  # bytes for a time stamp with the certificates of its server
+_WAIT = 10  # seconds for the time stamp server
+
+_SHA256 = bytes(algos.DigestAlgorithm({"algorithm": DIGEST}).dump())
+_DIGEST_MARK = b"\xd1\x5e" * 16
+_SIGN_MARK = b"\x51"
+
+_BYTE_RANGE = re.compile(rb"/ByteRange\s*\[\s*0\s+(\d+)\s+(\d+)\s+(\d+)\s*\]")
+_NAMED = re.compile(rb"SR-[0-9A-Z*~$=-]{17,26}")
+
+
+class TimestampAway(Exception):
+    """The time stamp server did not answer, or not with a time stamp."""
+
+
+@dataclass(frozen=True)
+class PdfCheck:
+    """What a file's signature says. `intact`: as it was signed, to the last byte. `ours`: signed by one of our keys.
+
+    `number` is the one that the file bears, believed only where it is intact and ours; `kid` then names the key.
+    """
+
+    intact: bool
+    ours: bool
+    kid: str | None = None
+    number: str | None = None
+    signed_at: datetime | None = None
+
+
+def _attribute(kind: str, value: Any) -> cms.CMSAttribute:
+    return simple_cms_attribute(kind, value)  # type: ignore[no-untyped-call]
+
+
+class _HeldSigner(Signer):
+    """Signs with a key held in memory; the same content gives the same signature where the library can."""
+
+    def __init__(
+        self, private: ec.EllipticCurvePrivateKey, certificate: x509.Certificate, chain: Iterable[x509.Certificate]
+    ) -> None:
+        own = _as_asn1(certificate)
+        store = SimpleCertificateStore()  # type: ignore[no-untyped-call]
+        store.register_multiple(map(_as_asn1, chain))
+        mechanism = algos.SignedDigestAlgorithm({"algorithm": "sha256_ecdsa"})
+        super().__init__(signing_cert=own, cert_registry=store, signature_mechanism=mechanism)
+        self._private = private
+        self._identity = _attribute("signing_certificate_v2", as_signing_certificate_v2(own))
+        self._asked = self._attributes(_DIGEST_MARK).dump()
+        self._mark = b""
+        self._frames: dict[int, bytes] = {}
+
+    def _attributes(self, digest: bytes) -> cms.CMSAttributes:
+        """What PAdES signs: the kind of content, its digest, whose certificate it is."""
+        kind = _attribute("content_type", "data")
+        return cms.CMSAttributes([kind, _attribute("message_digest", digest), self._identity])
+
+    async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:
+        """The signature on `data`."""
+        return self._mark if dry_run else self._private.sign(data, _algorithm())
+
+    def stamped(self, digest: bytes, stamper: TimeStamper) -> bytes:
+        """The signature on a digest with a time stamp. Raises TimestampRequestError."""
+        content = asyncio.run(
+            self.async_sign_prescribed_attributes(DIGEST, self._attributes(digest), timestamper=stamper)
+        )
+        return bytes(content.dump())
+
+    def plain(self, digest: bytes) -> bytes:
+        """The signature on a digest, without a time stamp.
+
+        All that differs from one to the next are the digest and the signature proper: pyHanko makes the rest once
+        for each length a signature can have, at a hundred times the cost of filling it in.
+        """
+        signature = self._private.sign(self._asked.replace(_DIGEST_MARK, digest), _algorithm())
+        frame = self._frames.get(len(signature))
+        if frame is None:
+            self._mark = _SIGN_MARK * len(signature)
+            model = self.async_sign_prescribed_attributes(DIGEST, self._attributes(_DIGEST_MARK), dry_run=True)
+            frame = self._frames[len(signature)] = bytes(_at_once(model).dump())
+        return frame.replace(_DIGEST_MARK, digest).replace(_SIGN_MARK * len(signature), signature)
+
+    async def unsigned_attrs(self, *args: Any, **named: Any) -> Any:
+        """The time stamp; without a server nothing, and nothing to wait for."""
+        return await super().unsigned_attrs(*args, **named) if named.get("timestamper") else None
+
+
+@lru_cache(maxsize=1)
+def _algorithm() -> ec.ECDSA:
+    try:
+        algorithm = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)  # RFC 6979
+        ec.generate_private_key(ec.SECP256R1()).sign(b"", algorithm)
+    except UnsupportedAlgorithm:  # an older OpenSSL: a signature as good, another each time
+        return ec.ECDSA(hashes.SHA256())
+    return algorithm
+
+
+def _as_asn1(certificate: x509.Certificate) -> asn1.Certificate:
+    loaded: asn1.Certificate = asn1.Certificate.load(_der(certificate))
+    return loaded
+
+
+@lru_cache(maxsize=4)
+def _signer(
+    private: ec.EllipticCurvePrivateKey, certificate: x509.Certificate, chain: tuple[x509.Certificate, ...]
+) -> _HeldSigner:
+    return _HeldSigner(private, certificate, chain)
+
+
+class _Stamper(TimeStamper):
+    """Asks a server for time stamps (RFC 3161)."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.url = url
+
+    async def async_request_tsa_response(self, req: tsp.TimeStampReq) -> tsp.TimeStampResp:
+        """The server's answer."""
+        headers = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
+        asked = urllib.request.Request(self.url, data=req.dump(), headers=headers)  # noqa: S310
+        try:
+            with urllib.request.urlopen(asked, timeout=_WAIT) as answer:  # noqa: S310
+                return tsp.TimeStampResp.load(answer.read(100_000))
+        except (OSError, ValueError) as error:
+            raise TimestampRequestError(str(error)) from error
+
+
+def sign_pdf(
+    pdf: bytes, key: SigningKey, *, at: datetime, number: str, organiser: str, timestamp_url: str | None = None
+) -> bytes:
+    """The file with the organisation's signature, which says `at` (aware UTC) as its time.
+
+    Raises TimestampAway; CannotRevise for a file that was not set here.
+    """
+    signer = _signer(key.private, key.certificate, tuple(key.chain))
+    room = _ROOM + sum(len(_der(one)) for one in [key.certificate, *key.chain]) + (_STAMP if timestamp_url else 0)
+    signed = bytearray(_with_field(pdf, at=at, number=number, organiser=organiser, room=room))
+    gap = b"<" + b"0" * (2 * room) + b">"
+    start = signed.index(gap, len(pdf))
+    end = start + len(gap)
+    held = signed.index(b"/ByteRange[", len(pdf))
+    span = b"/ByteRange[0 %d %d %d]" % (start, end, len(signed) - end)
+    signed[held : held + len(_SPAN)] = span.ljust(len(_SPAN))
+    whole = memoryview(signed)
+    digest = hashlib.sha256(whole[:start])
+    digest.update(whole[end:])
+    whole.release()
+    try:
+        content = (
+            signer.stamped(digest.digest(), _Stamper(timestamp_url)) if timestamp_url else signer.plain(digest.digest())
+        )
+    except TimestampRequestError as error:
+        raise TimestampAway(str(error)) from error
+    if len(content) > room:
+        raise TimestampAway(f"a time stamp of {len(content)} bytes")
+    signed[start + 1 : start + 1 + 2 * len(content)] = content.hex().encode()
+    return bytes(signed)
+
+
+_SPAN = b"/ByteRange[0 " + b" ".join([b"0" * 10] * 3) + b"]"
+
+
+def _at_once(asked: Coroutine[Any, Any, cms.ContentInfo]) -> cms.ContentInfo:
+    """The result of a coroutine that waits for nothing, without a loop to run it in."""
+    try:
+        asked.send(None)
+    except StopIteration as done:
+        result: cms.ContentInfo = done.value
+        return result
+    asked.close()
+    raise RuntimeError("a signature waited")
+
+
+def _der(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.DER)
+
+
+def _with_field(pdf: bytes, *, at: datetime, number: str, organiser: str, room: int) -> bytes:
+    """The file with a signature field that is yet to be filled.
+
+    The field stands on no place of the page (PDF/A: it needs no look then), is a form in the structure (PDF/UA:
+    with a description, its own entry in the parent tree), and lets nothing be changed after it.
+    """
+    new = Revision(pdf)
+    structure = new.reference(new.root, b"StructTreeRoot")
+    top = new.reference(structure, b"K")
+    page = new.reference(new.reference(new.root, b"Pages"), b"Kids")
+    value, form, widget = new.number(), new.number(), new.number()
+    nums = new.replace(structure, rb"/Nums\s*\[([^\]]*)\]", rb"/Nums[\g<1> @KEY@ %d 0 R]" % form)
+    keys = [int(key) for key in re.findall(rb"(\d+) \d+ 0 R", nums[1])]
+    place = max(keys, default=-1) + 1
+    new.replace(structure, rb"@KEY@", b"%d" % place)
+    new.replace(structure, rb"/ParentTreeNextKey \d+", b"/ParentTreeNextKey %d" % (place + 1))
+    new.replace(top, rb"/K\s*\[([^\]]*)\]", rb"/K[\g<1> %d 0 R]" % form)
+    told = text_string(f"Digital signature of {organiser}")
+    new.objects[form] = (
+        b"<</Type/StructElem/S/Form/P %d 0 R/Pg %d 0 R/Alt%s/K[<</Type/OBJR/Obj %d 0 R/Pg %d 0 R>>]>>"
+        % (top, page, told, widget, page)
+    )
+    new.objects[widget] = (
+        b"<</Type/Annot/Subtype/Widget/FT/Sig/T(Signature)/TU%s/Contents%s/F 132/Rect[0 0 0 0]/P %d 0 R"
+        b"/StructParent %d/V %d 0 R>>" % (told, told, page, place, value)
+    )
+    moment = at.astimezone(UTC).strftime("D:%Y%m%d%H%M%SZ").encode()
+    new.objects[value] = (
+        b"<</Type/Sig/Filter/Adobe.PPKLite/SubFilter/ETSI.CAdES.detached/M(%s)/Name%s/Reason(%s)"
+        b"/Reference[<</Type/SigRef/TransformMethod/DocMDP/TransformParams<</Type/TransformParams/P 1/V/1.2>>>>]"
+        b"%s/Contents<%s>>>" % (moment, text_string(organiser), _reason(number), _SPAN, b"0" * (2 * room))
+    )
+    if b"/Annots" in new.read(page):
+        new.replace(page, rb"/Annots\s*\[([^\]]*)\]", rb"/Annots[\g<1> %d 0 R]" % widget)
+    else:
+        new.extend(page, b"/Annots[%d 0 R]" % widget)
+    new.extend(new.root, b"/AcroForm<</Fields[%d 0 R]/SigFlags 3>>/Perms<</DocMDP %d 0 R>>" % (widget, value))
+    return new.written()
+
+
+def _reason(number: str) -> bytes:
+    return f"Certificate {number}".encode("ascii")
+
+
+def check_pdf(pdf: bytes, trusted: Iterable[x509.Certificate]) -> PdfCheck:
+    """Whether a file is as one of the trusted certificates' keys signed it; for any bytes, offline, without parsing.
+
+    The signature speaks for every byte of the file but its own place, and says where that is: nothing else of the
+    file has to be understood, so a hostile one has nothing to attack.
+    """
+    named = _NAMED.search(pdf)
+    number = _number(named[0]) if named else None
+    for found in reversed(list(_BYTE_RANGE.finditer(pdf))[-3:]):
+        check = _check_at(pdf, found, trusted)
+        if check is not None:
+            if check.intact and check.ours:
+                reason = re.search(rb"/Reason\(Certificate ([^)]*)\)", pdf[found.start() - 1024 : found.start()])
+                number = _number(reason[1]) if reason else number
+            return PdfCheck(check.intact, check.ours, check.kid, number, check.signed_at)
+    return PdfCheck(intact=False, ours=False, number=number)
+
+
+def _number(found: bytes) -> str | None:
+    """The number as it is written, where the bytes are one."""
+    bare = numbers.parse(found[: len("SR-0000-0000-0000-0000-0")].decode("ascii", "replace"))
+    return numbers.write(bare) if bare else None
+
+
+def _check_at(pdf: bytes, span: re.Match[bytes], trusted: Iterable[x509.Certificate]) -> PdfCheck | None:
+    """What the signature over this span of bytes says; None where there is none to be read."""
+    start, end, rest = (int(group) for group in span.groups())
+    gap = pdf[start:end]
+    if not (start < end <= len(pdf) and re.fullmatch(rb"<(?:[0-9A-Fa-f]{2})+>", gap)):
+        return None
+    content = bytes.fromhex(gap[1:-1].decode("ascii"))
+    try:
+        told = _read_signature(content)
+    except (ValueError, TypeError, KeyError, IndexError):  # bytes that are no signature, in the ways asn1crypto says so
+        return None
+    digest = hashlib.sha256(pdf[:start])
+    digest.update(pdf[end : end + rest])
+    is_whole = end + rest == len(pdf) and not start <= span.start() < end
+    is_same = told.digest == digest.digest() and not content[told.length :].strip(b"\0")
+    own = next((one for one in trusted if _der(one) == told.certificate), None)
+    signer = own or x509.load_der_x509_certificate(told.certificate)
+    is_signed = told.is_coherent and _is_signed(told, signer)
+    moment = re.search(rb"/M\(D:(\d{14})Z\)", pdf[max(0, span.start() - 2048) : span.start()])
+    return PdfCheck(
+        intact=is_whole and is_same and is_signed,
+        ours=own is not None and is_signed,
+        kid=kid_of(_public(own)) if own is not None and is_signed else None,
+        signed_at=_moment(moment[1]) if moment else None,
+    )
+
+
+@dataclass(frozen=True)
+class _Told:
+    """A signature taken apart. `length` is that of its own bytes; `is_coherent`: what names the signer agrees."""
+
+    digest: bytes
+    signed: bytes
+    signature: bytes
+    certificate: bytes
+    is_coherent: bool
+    length: int
+
+
+def _read_signature(content: bytes) -> _Told:
+    outer = cms.ContentInfo.load(content)
+    inner = outer["content"]
+    (info,) = inner["signer_infos"]
+    attributes = {one["type"].native: one["values"][0] for one in info["signed_attrs"]}
+    (identity,) = attributes["signing_certificate_v2"]["certs"]
+    certificates = [one.chosen for one in inner["certificates"]]
+    named = [one for one in certificates if hashlib.sha256(one.dump()).digest() == identity["cert_hash"].native]
+    (certificate,) = named
+    sid = info["sid"].chosen
+    return _Told(
+        digest=attributes["message_digest"].native,
+        signed=b"\x31" + info["signed_attrs"].dump()[1:],  # as a SET, not as the field it stands in
+        signature=info["signature"].native,
+        certificate=certificate.dump(),
+        is_coherent=(
+            outer["content_type"].native == "signed_data"
+            and (inner["version"].native, info["version"].native) == ("v1", "v1")
+            and [one.dump() for one in inner["digest_algorithms"]] == [_SHA256]
+            and inner["encap_content_info"]["content_type"].native == "data"
+            and info["digest_algorithm"].dump() == _SHA256
+            and info["signature_algorithm"]["algorithm"].native == "sha256_ecdsa"
+            and attributes["content_type"].native == "data"
+            and sid["issuer"].dump() == certificate.issuer.dump()
+            and sid["serial_number"].native == certificate.serial_number
+        ),
+        length=parser.peek(content),
+    )
+
+
+def _public(certificate: x509.Certificate) -> ec.EllipticCurvePublicKey:
+    public = certificate.public_key()
+    if not isinstance(public, ec.EllipticCurvePublicKey):
+        raise TypeError("no key on a curve")
+    return public
+
+
+def _is_signed(told: _Told, certificate: x509.Certificate) -> bool:
+    try:
+        _public(certificate).verify(told.signature, told.signed, ec.ECDSA(hashes.SHA256()))
+    except (InvalidSignature, TypeError):
+        return False
+    return True
+
+
+def _moment(written: bytes) -> datetime | None:
+    try:
+        return datetime.strptime(written.decode("ascii"), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None

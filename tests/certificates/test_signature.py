@@ -1,0 +1,241 @@
+"""The signature on a certificate's file, judged by others: pyHanko's validation and qpdf, both without a network."""
+
+from __future__ import annotations
+
+import io
+import random
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pikepdf
+import pytest
+from asn1crypto import keys as asn1_keys
+from asn1crypto import tsp
+from asn1crypto import x509 as asn1
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from pyhanko.pdf_utils.generic import StreamObject
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.timestamps import DummyTimeStamper
+from pyhanko.sign.validation import validate_pdf_signature
+from pyhanko.sign.validation.status import SignatureCoverageLevel
+from pyhanko_certvalidator import ValidationContext
+
+from lms.certificates.keys import SigningKey, kid_of, self_signed
+from lms.certificates.signature import PdfCheck, TimestampAway, check_pdf, sign_pdf
+from tests.certificates.test_document import AWARD, DEFAULT, render
+
+AT = datetime(2026, 7, 2, 8, 30, tzinfo=UTC)
+ORGANISER = "Ministry of Trade · 商务部"
+
+
+def made_key(organiser: str = ORGANISER) -> SigningKey:
+    private = ec.generate_private_key(ec.SECP256R1())
+    return SigningKey(kid_of(private.public_key()), private, self_signed(private, organiser, at=AT))
+
+
+KEY = made_key()
+PLAIN = render(AWARD, DEFAULT)
+
+
+def signed(key: SigningKey = KEY, timestamp_url: str | None = None) -> bytes:
+    return sign_pdf(PLAIN, key, at=AT, number=AWARD.number, organiser=ORGANISER, timestamp_url=timestamp_url)
+
+
+SIGNED = signed()
+
+
+def as_asn1(certificate: x509.Certificate) -> asn1.Certificate:
+    return asn1.Certificate.load(certificate.public_bytes(serialization.Encoding.DER))
+
+
+def accepts(pdf: bytes, *trusted: x509.Certificate) -> bool:
+    """Whether pyHanko finds one signature, good, trusted, over the whole file, and nothing changed after it."""
+    roots = [as_asn1(one) for one in trusted]
+    try:
+        (one,) = PdfFileReader(io.BytesIO(pdf)).embedded_signatures
+        status = validate_pdf_signature(one, ValidationContext(trust_roots=roots, allow_fetching=False))
+    except Exception:  # an altered file fails in many ways, each a refusal
+        return False
+    return bool(status.bottom_line and status.docmdp_ok and status.coverage is SignatureCoverageLevel.ENTIRE_FILE)
+
+
+def test_others_accept_what_was_signed() -> None:
+    assert accepts(SIGNED, KEY.certificate)
+    assert not accepts(SIGNED, made_key().certificate)
+    with pikepdf.open(io.BytesIO(SIGNED)) as opened:
+        assert opened.check_pdf_syntax() == []
+
+
+def test_it_is_known_as_ours_with_number_key_and_time() -> None:
+    assert check_pdf(SIGNED, [made_key().certificate, KEY.certificate]) == PdfCheck(
+        intact=True, ours=True, kid=KEY.kid, number=AWARD.number, signed_at=AT
+    )
+
+
+def test_what_a_retired_key_signed_stays_ours() -> None:
+    new = made_key()
+    assert [check_pdf(signed(key), [new.certificate, KEY.certificate]).kid for key in (KEY, new)] == [KEY.kid, new.kid]
+
+
+def test_another_ones_signature_on_our_number_is_not_ours() -> None:
+    check = check_pdf(signed(made_key()), [KEY.certificate])
+    assert (check.intact, check.ours, check.kid, check.number) == (True, False, None, AWARD.number)
+
+
+@pytest.mark.parametrize("pdf", [b"", b"%PDF-1.7\n", PLAIN, b"/ByteRange[0 0 0 0]", b"\0" * 5000])
+def test_a_file_without_a_signature_is_neither_intact_nor_ours(pdf: bytes) -> None:
+    check = check_pdf(pdf, [KEY.certificate])
+    assert (check.intact, check.ours) == (False, False)
+
+
+def test_no_byte_can_be_altered() -> None:
+    """Bytes of content, structure, signature and padding; the same chance each time."""
+    chance = random.Random(5)
+    start = SIGNED.index(b"/Contents<30") + len(b"/Contents<")
+    places = [*chance.sample(range(len(SIGNED)), 250), *range(start, start + 2050, 5), start + 2060, len(SIGNED) - 1]
+    for place in places:
+        altered = bytearray(SIGNED)
+        altered[place] = ord("1") if altered[place] == ord("0") else ord("0")
+        check = check_pdf(bytes(altered), [KEY.certificate])
+        assert not (check.intact and check.ours), (place, bytes(altered[place - 20 : place + 20]))
+
+
+@pytest.mark.parametrize("part", [b"stream", b"/StructTreeRoot", b"/Contents<3082", b"/ByteRange[0 ", b"/Reason("])
+def test_others_reject_an_altered_byte(part: bytes) -> None:
+    altered = bytearray(SIGNED)
+    altered[SIGNED.index(part) + len(part) + 40] ^= 1
+    assert not accepts(bytes(altered), KEY.certificate)
+    assert not check_pdf(bytes(altered), [KEY.certificate]).intact
+
+
+def test_a_further_revision_that_changes_what_is_seen_is_rejected() -> None:
+    writer = IncrementalPdfFileWriter(io.BytesIO(SIGNED))
+    page = writer.root["/Pages"]["/Kids"][0]
+    page["/Contents"] = writer.add_object(StreamObject(stream_data=b"0 0 100 100 re f"))
+    writer.update_container(page)
+    changed = io.BytesIO()
+    writer.write(changed)
+    assert changed.getvalue().startswith(SIGNED)
+    check = check_pdf(changed.getvalue(), [KEY.certificate])
+    assert (check.intact, check.ours, check.number) == (False, True, AWARD.number)
+    assert not accepts(changed.getvalue(), KEY.certificate)
+
+
+def test_bytes_behind_the_end_are_rejected() -> None:
+    assert not check_pdf(SIGNED + b"\n", [KEY.certificate]).intact
+    assert not check_pdf(SIGNED[:-1], [KEY.certificate]).intact
+
+
+def test_the_same_document_gives_the_same_signature() -> None:
+    assert signed() == SIGNED
+    assert SIGNED.startswith(PLAIN)
+    assert len(SIGNED) - len(PLAIN) < 6000
+
+
+def test_the_signature_keeps_the_structure_that_screen_readers_and_archives_need() -> None:
+    with pikepdf.open(io.BytesIO(SIGNED)) as pdf:
+        root, page = pdf.Root, pdf.pages[0]
+        (widget,) = page.Annots
+        assert root.AcroForm.Fields[0].objgen == widget.objgen
+        assert int(root.AcroForm.SigFlags) == 3
+        assert "/NeedAppearances" not in root.AcroForm
+        assert root.Perms.DocMDP.objgen == widget.V.objgen
+        # PDF/A: on no place, so that it needs no look; printed; neither hidden nor invisible
+        assert [int(edge) for edge in widget.Rect] == [0, 0, 0, 0]
+        assert int(widget.F) & 0b100110 + 1 == 0b100
+        # PDF/UA: a form in the structure, with a description and its own place in the parent tree
+        structure = root.StructTreeRoot
+        form = structure.K[0].K[-1]
+        assert str(form.S) == "/Form"
+        assert form.P.objgen == structure.K[0].objgen
+        assert form.K[0].Obj.objgen == widget.objgen
+        assert str(widget.TU) == str(form.Alt) == f"Digital signature of {ORGANISER}"
+        nums = list(structure.ParentTree.Nums)
+        tree = dict(zip(nums[::2], nums[1::2], strict=True))
+        assert tree[widget.StructParent].objgen == form.objgen
+        assert int(page.StructParents) in tree
+        assert int(structure.ParentTreeNextKey) == max(map(int, tree)) + 1
+        assert str(page.Tabs) == "/S"
+        # and what was there before
+        assert bool(root.MarkInfo.Marked)
+        assert str(root.OutputIntents[0].S) == "/GTS_PDFA1"
+        metadata = root.Metadata.read_bytes()
+        assert b"<pdfaid:part>2</pdfaid:part>" in metadata
+        assert b"<pdfaid:conformance>A</pdfaid:conformance>" in metadata
+        assert b"<pdfuaid:part>1</pdfuaid:part>" in metadata
+
+
+@pytest.fixture
+def stamping(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, x509.Certificate]]:
+    """The address of a time stamp server of our own, and its certificate."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    private = rsa.generate_private_key(65537, 2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Stamps")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(private.public_key())
+        .serial_number(1)
+        .not_valid_before(AT)
+        .not_valid_after(AT.replace(year=2200))
+        .add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
+        .sign(private, hashes.SHA256())
+    )
+    secret = private.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    stamper = DummyTimeStamper(as_asn1(certificate), asn1_keys.PrivateKeyInfo.load(secret))
+
+    class Stamps(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:  # the server calls it so
+            asked = tsp.TimeStampReq.load(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.send_header("Content-Type", "application/timestamp-reply")
+            self.end_headers()
+            self.wfile.write(stamper.request_tsa_response(asked).dump())
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Stamps)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/", certificate
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_a_time_stamp_stands_in_the_signature(stamping: tuple[str, x509.Certificate]) -> None:
+    address, server = stamping
+    pdf = signed(timestamp_url=address)
+    assert check_pdf(pdf, [KEY.certificate]) == PdfCheck(
+        intact=True, ours=True, kid=KEY.kid, number=AWARD.number, signed_at=AT
+    )
+    (one,) = PdfFileReader(io.BytesIO(pdf)).embedded_signatures
+    context = ValidationContext(trust_roots=[as_asn1(KEY.certificate), as_asn1(server)], allow_fetching=False)
+    status = validate_pdf_signature(one, context)
+    assert status.bottom_line
+    assert status.timestamp_validity is not None
+    assert status.timestamp_validity.valid
+    assert status.timestamp_validity.trusted
+
+
+def test_a_time_stamp_server_that_is_away_is_said() -> None:
+    with pytest.raises(TimestampAway):
+        signed(timestamp_url="http://127.0.0.1:9/")
+
+
+def test_a_key_that_others_certify_brings_its_chain() -> None:
+    authority = made_key("Authority")
+    pdf = signed(replace(KEY, chain=[authority.certificate]))
+    (one,) = PdfFileReader(io.BytesIO(pdf)).embedded_signatures
+    assert as_asn1(authority.certificate).dump() in [other.dump() for other in one.other_embedded_certs]
+    assert check_pdf(pdf, [KEY.certificate]).intact
