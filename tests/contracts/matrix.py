@@ -103,6 +103,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /help": ("yyyyyy",),
     "GET /impact": ("yyyyyy",),
     "GET /impact.csv": ("yyyyyy",),
+    "GET /impact/embed": ("yyyyyy",),
     "GET /jobs/<public_id>": ("syyyyy", "smmmmy"),
     "POST /language": ("yyyyyy",),
     "GET /lectures/<int:lecture_id>": ("yyyyyy", "yyyyyy", "mmmmyy"),

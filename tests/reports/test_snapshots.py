@@ -231,8 +231,8 @@ def test_as_files(app: APIFlask, client: FlaskClient, programme: dict[str, Any])
     assert lines[1].startswith("KE,Kenya,1,6,6,1,")
     book = CalamineWorkbook.from_filelike(io.BytesIO(client.get(f"/reports/{public_id}.xlsx").data))
     about = book.get_sheet_by_name("About").to_python()
-    assert about[0] == ["title", "The third quarter", ""]
-    assert about[2][1] == digest
+    assert about[:2] == [["What", "Value", "Meaning"], ["title", "The third quarter", ""]]
+    assert about[3][1] == digest
     assert client.get(f"/reports/{public_id}.pdf").status_code == 404
 
 

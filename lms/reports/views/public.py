@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import render_template, request
+from flask import make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from lms.core import clock
@@ -15,10 +15,16 @@ from lms.reports.rules import DIMENSIONS, Slice
 from lms.reports.views.blueprint import bp, file_answer
 from lms.web import maps
 from lms.web.guards import ANYONE, allow
-from lms.web.locale import reader_locale
+from lms.web.identity import current_actor
+from lms.web.locale import KNOWN, offered, reader_locale, speaking
 
 FIRST_COUNTRIES = 12
 FIRST_SERIES = 10
+EMBED_SECONDS = 600
+"""How long the figures in a frame may be kept by who reads them."""
+EMBED_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors *"
+)
 
 
 @bp.get("/impact")
@@ -30,6 +36,32 @@ def impact() -> ResponseReturnValue:
     countries = len(overview.groups["country"])
     shown = countries if request.args.get("countries") == "all" else min(FIRST_COUNTRIES, countries)
     return render_template("reports/impact.html", overview=overview, shown=shown)
+
+
+@bp.get("/impact/embed")
+@allow(ANYONE)
+def embed() -> ResponseReturnValue:
+    """The public figures and the map, for a frame on any site: the same for everybody, whoever is signed in.
+
+    Its language is that of `lang`, else the browser's.
+    """
+    asked = request.args.get("lang")
+    best = request.accept_languages.best_match([code for code, _name in offered()])
+    with speaking(asked if asked in KNOWN else best or "en", None):
+        overview = queries.public_overview(("country",), at=clock.now(), locale=reader_locale())
+        answer = make_response(render_template("reports/embed.html", overview=overview))
+    answer.headers["Content-Security-Policy"] = EMBED_POLICY
+    answer.vary.add("Accept-Language")
+    if not current_actor().is_signed_in:
+        answer.cache_control.public = True
+        answer.cache_control.max_age = EMBED_SECONDS
+    return answer
+
+
+@bp.app_template_filter("map_scale")
+def map_scale(overview: queries.Overview) -> list[tuple[int, float]]:
+    """What the sizes on the map of participants mean."""
+    return maps.scale(shapes.mapped(overview.headline.places))
 
 
 @bp.app_template_filter("bubbles")
