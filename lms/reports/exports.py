@@ -11,28 +11,38 @@ from lms.core.tables import write_csv
 from lms.core.words import _
 from lms.core.workbooks import MIME as XLSX
 from lms.core.workbooks import Workbook, widths_of
-from lms.reports import queries
-from lms.reports.queries import Report, figure_names
+from lms.reports import queries, shapes
+from lms.reports.queries import Opening, Report, figure_names
 from lms.reports.rules import FIGURES
 from lms.web.api import rfc3339
 from lms.web.time import organiser_zone, zone_city
 
 __all__ = ["XLSX", "api_object", "as_csv", "as_json", "as_text", "as_xlsx", "asked", "definitions", "headings", "rows"]
+OPENING = ("opening_sessions", "opening_attendances")
+"""Columns of a report in which opening balances are: how much of each row's figures they are."""
 
 
 def headings(report: Report) -> list[str]:
     """Two columns for each dimension (key and name), then the figures by their names in the API."""
-    return [column for name in report.dimensions for column in (name, f"{name}_name")] + list(FIGURES)
+    keys = [column for name in report.dimensions for column in (name, f"{name}_name")]
+    return [*keys, *FIGURES, *(OPENING if report.opening is not None else ())]
 
 
 def rows(report: Report) -> Iterator[list[object]]:
     """A row for each group; without dimensions one row of totals."""
     if not report.dimensions:
-        yield list(report.totals.as_json().values())
+        yield [*report.totals.as_json().values(), *_of_opening(report, report.opening)]
     for group in report.groups:
         keys = group.keys * len(report.dimensions) if group.folded else group.keys
         named = [cell for key, label in zip(keys, group.labels, strict=False) for cell in (key, label)]
-        yield [*named, *group.figures.as_json().values()]
+        yield [*named, *group.figures.as_json().values(), *_of_opening(report, group.opening)]
+
+
+def _of_opening(report: Report, opening: Opening | None) -> list[int]:
+    """How much of a row is of opening balances; nothing in a report without any."""
+    if report.opening is None:
+        return []
+    return [0, 0] if opening is None else [opening.sessions, opening.attendances]
 
 
 def as_csv(report: Report) -> Iterator[str]:
@@ -69,6 +79,7 @@ def as_xlsx(report: Report, texts: Mapping[str, str] | None = None, told: Sequen
         lines: list[Sequence[object]] = [*told, (_("as at"), rfc3339(report.as_at)), *asked(report)]
         lines.append((_("Time zone"), f"{city} ({organiser_zone()})"))
         lines += [(called[name], value, said[name]) for name, value in report.totals.as_json().items()]
+        lines += [(_("Opening balances"), None, words) for words in shapes.opening_words(report.opening)]
         book.add_sheet(_("About"), (_("What"), _("Value"), _("Meaning")), lines, widths=(24, 24, 60))
     return buffer.getvalue()
 
@@ -98,3 +109,4 @@ def as_text(report: Report) -> Iterator[str]:
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         ]
         yield "  ".join(cells).rstrip()
+    yield from shapes.opening_words(report.opening)

@@ -8,14 +8,17 @@ from lms.reports.counting import Part
 from lms.reports.rules import FEWEST, Key
 
 
-def folded(parts: Mapping[Key, Part], hidden: Collection[Key] = ()) -> tuple[dict[Key, Part], Part | None]:
+def folded(
+    parts: Mapping[Key, Part], hidden: Collection[Key] = (), large: Collection[Key] = ()
+) -> tuple[dict[Key, Part], Part | None]:
     """The groups that may be published, and the one that stands for all others (none where nothing is folded).
 
     Groups of fewer than 5 people are folded, and `hidden` ones; where that is a single group, the next smallest goes
-    with it, so that nothing can be found by subtraction.
+    with it, so that nothing can be found by subtraction. `large` are groups of nobody in the system whose opening
+    balances are of five people or more.
     """
     order = sorted(parts, key=lambda key: (len(parts[key].people), str(key)))
-    small = [key for key in order if len(parts[key].people) < FEWEST or key in hidden]
+    small = [key for key in order if key in hidden or (len(parts[key].people) < FEWEST and key not in large)]
     if len(small) == 1:
         small += [key for key in order if key != small[0]][:1]
     if not small:

@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from wtforms import DateField, HiddenField, RadioField, SelectField, StringField, TextAreaField
+from wtforms import (
+    BooleanField,
+    DateField,
+    FileField,
+    HiddenField,
+    IntegerField,
+    RadioField,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
-from wtforms.validators import Optional
+from wtforms.validators import InputRequired, Optional
 
 from lms.core.errors import Invalid
 from lms.core.words import _, _l
@@ -140,3 +150,39 @@ class WithdrawForm(BaseForm):
     """Why a published report no longer holds."""
 
     reason = TextAreaField(_l("Reason"))
+
+
+class OpeningSetForm(BaseForm):
+    """Opening balances that belong together."""
+
+    name = StringField(_l("Name"))
+    note = TextAreaField(_l("Where they are from"))
+    declared_participants = IntegerField(_l("Different people, as declared"), validators=[Optional()])
+
+
+class OpeningRowForm(BaseForm):
+    """One lecture and country of opening balances."""
+
+    lecture = StringField(_l("Lecture"))
+    date = StringField(_l("Date"))
+    series = StringField(_l("Series"))
+    country = SelectField(_l("Country"))
+    attendances = StringField(_l("Attendances"))
+
+    def offer(self, countries: Iterable[tuple[str, str]]) -> None:
+        """Fills the countries."""
+        self.country.choices = [("", _("Not stated")), *countries]
+
+
+class OpeningFileForm(BaseForm):
+    """A file of opening balances; once it was looked at, `content` carries its rows to the second step."""
+
+    file = FileField(_l("File"))
+    content = TextAreaField(_l("Rows"))
+    skip_bad_rows = BooleanField(_l("Leave the bad rows out and enter the rest"))
+
+
+class RemoveOpeningForm(BaseForm):
+    """Taking a whole set out."""
+
+    sure = BooleanField(_l("Yes, take it out with all its rows"), validators=[InputRequired()])

@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
+from lms.reports.opening import Declared, Opening
 from lms.reports.queries import Figures, Group, Report, Slice
 from lms.reports.rules import FIGURES, FILTERS
 
@@ -63,6 +64,7 @@ def freeze(frozen: Frozen) -> str:
         "about": frozen.about,
         "definitions": frozen.definitions,
         "totals": report.totals.as_json(),
+        "opening": None if report.opening is None else _opening(report.opening),
         "groups": _groups(report),
         "margins": [_groups(margin) for margin in frozen.margins],
     }
@@ -87,7 +89,14 @@ def question(report: Report, figure: str) -> dict[str, Any]:
 
 
 def _groups(report: Report) -> list[dict[str, Any]]:
-    return [{**group.as_json(), "labels": list(group.labels)} for group in report.groups]
+    return [
+        {
+            **group.as_json(),
+            "labels": list(group.labels),
+            **({} if group.opening is None else {"opening": _opening(group.opening)}),
+        }
+        for group in report.groups
+    ]
 
 
 def thaw(text: str) -> Frozen:
@@ -101,7 +110,8 @@ def thaw(text: str) -> Frozen:
     totals = _figures(told["totals"])
 
     def report(dims: tuple[str, ...], groups: Sequence[Mapping[str, Any]]) -> Report:
-        return Report(as_at, slice_, dims, totals, [_group(group) for group in groups], exact=told["exact"])
+        own = [_group(group) for group in groups]
+        return Report(as_at, slice_, dims, totals, own, exact=told["exact"], opening=_opening_of(told.get("opening")))
 
     return Frozen(
         title=told["title"],
@@ -115,13 +125,26 @@ def thaw(text: str) -> Frozen:
     )
 
 
+def _opening(opening: Opening) -> dict[str, Any]:
+    declared = [{"name": one.name, "participants": one.participants} for one in opening.declared]
+    return {**opening.as_json(), "declared": declared}
+
+
+def _opening_of(told: Mapping[str, Any] | None) -> Opening | None:
+    found = Opening.of_json(told)
+    if found is None or told is None or "declared" not in told:
+        return found
+    return replace(found, declared=tuple(Declared(one["name"], one["participants"]) for one in told["declared"]))
+
+
 def _figures(told: Mapping[str, Any]) -> Figures:
     return Figures(**{name: told[name] for name in FIGURES})
 
 
 def _group(told: Mapping[str, Any]) -> Group:
     keys = tuple(told["key"]) if isinstance(told["key"], list) else (told["key"],)
-    return Group(keys, tuple(told["labels"]), _figures(told), folded=told.get("folded", False))
+    labels, opening = tuple(told["labels"]), _opening_of(told.get("opening"))
+    return Group(keys, labels, _figures(told), folded=told.get("folded", False), opening=opening)
 
 
 def of_totals(then: Report, now: Report) -> list[Difference]:

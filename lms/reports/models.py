@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, String, Text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lms.core.db import Base, UtcDateTime, text_enum
@@ -61,3 +61,42 @@ class Snapshot(Base):
     digest: Mapped[str] = mapped_column(String(64))
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     withdrawn_reason: Mapped[str | None] = mapped_column(Text)
+
+
+class OpeningSet(Base):
+    """Opening balances that were entered together: where they are from, and how many different people are declared."""
+
+    __tablename__ = "opening_set"
+    __table_args__ = (CheckConstraint("declared_participants >= 0", name="declared"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(16), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    note: Mapped[str] = mapped_column(Text, default="")
+    declared_participants: Mapped[int | None]
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class OpeningRow(Base):
+    """The attendances of one country in one lecture from before the system.
+
+    Rows of one day and title (`title_key`: compared without case) are one session, of whatever set. `country_code` is
+    empty where the country is not stated; `series_id` is that of the series which `series_name` names, if one does.
+    """
+
+    __tablename__ = "opening_row"
+    __table_args__ = (
+        UniqueConstraint("day", "title_key", "country_code"),
+        CheckConstraint("attendances >= 0", name="attendances"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    set_id: Mapped[int] = mapped_column(ForeignKey("opening_set.id", ondelete="CASCADE"), index=True)
+    day: Mapped[date]
+    title: Mapped[str] = mapped_column(String(300))
+    title_key: Mapped[str] = mapped_column(String(600))
+    series_name: Mapped[str] = mapped_column(String(300), default="")
+    series_id: Mapped[int | None] = mapped_column(ForeignKey("series.id", ondelete="SET NULL"))
+    country_code: Mapped[str] = mapped_column(String(8), default="")
+    country_id: Mapped[int | None] = mapped_column(ForeignKey("country.id"))
+    attendances: Mapped[int]

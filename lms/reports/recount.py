@@ -23,6 +23,7 @@ from lms.core.db import Base, db
 from lms.core.roles import SYSTEM
 from lms.enrolment.models import Enrolment
 from lms.people.models import Country, Partnership, Person, PersonCountry, Region
+from lms.reports.models import OpeningRow
 from lms.reports.queries import Slice, count
 
 _TABLES = (Person, PersonCountry, Country, Region, Partnership, Series, Lecture, Credit, Correction, Enrolment, Award)
@@ -63,7 +64,7 @@ class Rows:
 
     def __init__(self, zone: str) -> None:
         self.zone = ZoneInfo(zone)
-        self.tables = {model.__tablename__: self._read(model) for model in (*_TABLES, Certificate)}
+        self.tables = {model.__tablename__: self._read(model) for model in (*_TABLES, Certificate, OpeningRow)}
         self.people = {row["id"]: row for row in self.tables["person"]}
         self.countries = {row["id"]: row for row in self.tables["country"]}
         self.series = {row["id"]: row for row in self.tables["series"]}
@@ -209,20 +210,55 @@ def figures(rows: Rows, asked: Slice, dimensions: tuple[str, ...], at: datetime)
                 values = {"series": series, "language": lecture["language"]}
                 values |= {"year": str(day.year), "month": day.isoformat()[:7]}
                 sessions[tuple(values[name] for name in dimensions)].add(lecture["id"])
+    older = _opening(rows, asked, dimensions)
     if not dimensions:
         groups.setdefault((), [])
-    return {key: _count(rows, groups.get(key, []), sessions[key], today) for key in {*groups, *sessions}}
+    return {
+        key: _count(rows, groups.get(key, []), sessions[key], older.get(key, []), today)
+        for key in {*groups, *sessions, *older}
+    }
 
 
-def _count(rows: Rows, facts: list[Fact], sessions: set[int], today: date) -> dict[str, int | float]:
+def _opening(rows: Rows, asked: Slice, dimensions: tuple[str, ...]) -> dict[tuple[str | None, ...], list[Row]]:
+    """The opening balances of a slice by key: none by, or under a filter of, what they do not have."""
+    lacking = {"sector", "gender", "source", "language"}
+    if lacking & {*dimensions, *asked.filters}:
+        return {}
+    slugs = {row["id"]: row["slug"] for row in rows.series.values()}
+    found: dict[tuple[str | None, ...], list[Row]] = defaultdict(list)
+    for row in rows.tables["opening_row"]:
+        land = rows.countries.get(row["country_id"]) if row["country_id"] is not None else None
+        region = land["region_code"] if land else None
+        values = {
+            "series": slugs.get(row["series_id"]) if row["series_id"] is not None else None,
+            "country": land["code"] if land else None,
+            "region": region,
+            "year": str(row["day"].year),
+            "month": row["day"].isoformat()[:7],
+        }
+        if (
+            (asked.from_day is None or asked.from_day <= row["day"])
+            and (asked.to_day is None or row["day"] <= asked.to_day)
+            and asked.series in (None, values["series"])
+            and asked.country in (None, values["country"])
+            and (asked.region is None or rows.region_holds(asked.region, region))
+            and asked.partner in (None, rows.is_partner(row["country_id"], row["day"]))
+        ):
+            found[tuple(values[name] for name in dimensions)].append(row)
+    return found
+
+
+def _count(rows: Rows, facts: list[Fact], sessions: set[int], older: list[Row], today: date) -> dict[str, int | float]:
     attendances = [fact for fact in facts if fact.kind == "attendance"]
     countries = {fact.country for fact in attendances if fact.country is not None}
+    codes = {row["id"]: row["code"] for row in rows.countries.values()}
+    countries |= {codes[row["country_id"]] for row in older if row["country_id"] is not None and row["attendances"] > 0}
     ids = {row["code"]: row["id"] for row in rows.countries.values()}
     hours = sum(fact.ms for fact in attendances) / 3_600_000
     return {
-        "sessions": len(sessions),
+        "sessions": len(sessions) + len({(row["day"], row["title_key"]) for row in older}),
         "participants": len({fact.who for fact in attendances}),
-        "attendances": len(attendances),
+        "attendances": len(attendances) + sum(row["attendances"] for row in older),
         "countries": len(countries),
         "partner_countries": sum(rows.is_partner(ids[code], today) for code in countries),
         "registrations": sum(fact.kind == "registration" for fact in facts),

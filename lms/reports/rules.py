@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from lms.core.errors import Forbidden, Invalid
 from lms.core.words import _
 from lms.people.models import Gender, Sector
+from lms.reports.opening import Opening
 
 DIMENSIONS: Final = ("country", "region", "series", "year", "month", "sector", "gender", "source", "language")
 FILTERS: Final = ("series", "country", "region", "partner", "sector", "gender", "language", "source")
@@ -90,6 +91,7 @@ class Group:
     labels: tuple[str, ...]
     figures: Figures
     folded: bool = False
+    opening: Opening | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The group as the API shows it: `key` and `label`, with `key` a list where there are two dimensions."""
@@ -97,6 +99,8 @@ class Group:
         shown["label"] = " · ".join(self.labels)
         if self.folded:
             shown["folded"] = True
+        if self.opening is not None:
+            shown["opening"] = self.opening.as_json()
         return shown | self.figures.as_json()
 
 

@@ -106,12 +106,27 @@ class FiguresOut(Schema):
     certificates = Integer()
 
 
+class OpeningOut(Schema):
+    """What opening balances (sessions from before the system, entered as totals) bring to the figures beside it.
+
+    Only where there are any. `countries_added` nobody of the system is of; `declared_participants` are declared, not
+    counted, and in no other figure; null where a set is only partly in the slice or nothing is declared.
+    """
+
+    sessions = Integer()
+    attendances = Integer()
+    countries = Integer()
+    countries_added = Integer()
+    declared_participants = Integer(allow_none=True)
+
+
 class GroupOut(FiguresOut):
     """One group: `key` is null for *not stated*, a list where there are two dimensions."""
 
     key = Raw(metadata={"anyOf": [{"type": "string"}, {"type": "null"}, {"type": "array"}]})
     label = String()
     folded = Boolean(metadata={"description": "Only where small groups are put together."})
+    opening = Nested(OpeningOut)
 
 
 class TotalsOut(Schema):
@@ -120,6 +135,7 @@ class TotalsOut(Schema):
     as_at = String(metadata={"format": "date-time"})
     definitions = Dict(keys=String(), values=String())
     totals = Nested(FiguresOut)
+    opening = Nested(OpeningOut)
     groups = List(Nested(GroupOut))
 
 
@@ -173,5 +189,6 @@ class FrozenOut(SnapshotOut):
     question = Dict()
     definitions = Dict(keys=String(), values=String())
     totals = Nested(FiguresOut)
+    opening = Nested(OpeningOut)
     groups = List(Nested(GroupOut))
     since = Nested(SinceOut, allow_none=True, metadata={"description": "For those who may count exactly; else null."})

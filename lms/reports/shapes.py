@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from lms.core.words import _, _n
-from lms.reports.queries import Figures, Group, Place, Report, Slice
+from lms.reports.queries import Figures, Group, Opening, Place, Report, Slice
 from lms.web import maps
 from lms.web.time import number, short_day
 
@@ -97,6 +97,31 @@ def sentence(report: Report, figure: str, about: Sequence[str]) -> Markup:
         words = _("%(figure)s from %(countries)s in %(sessions)s, %(period)s")
     whole = Markup(words) % said  # noqa: S704 - our own words; what is put in is escaped
     return whole + "".join(f" · {name}" for name in about)
+
+
+def opening_words(opening: Opening | None) -> list[str]:
+    """What is said of opening balances wherever figures stand in which they are; nothing where there are none."""
+    if opening is None:
+        return []
+    both = {
+        "sessions": counted("sessions", opening.sessions),
+        "attendances": counted("attendances", opening.attendances),
+    }
+    words = _("%(sessions)s and %(attendances)s of these are from before this system, entered as totals.", **both)
+    said = [words]
+    if opening.countries_added:
+        said.append(
+            _n(
+                "%(n)s country is known from these alone.",
+                "%(n)s countries are known from these alone.",
+                opening.countries_added,
+                n=number(opening.countries_added),
+            )
+        )
+    if opening.declared_participants is not None:
+        people = number(opening.declared_participants)
+        said.append(_("For these, %(n)s different people are declared; they are not among the participants.", n=people))
+    return said
 
 
 def period(asked: Slice) -> str:

@@ -11,7 +11,7 @@ import io
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +35,9 @@ from lms.core.roles import SYSTEM, Actor
 from lms.live.tokens import make_token
 from lms.people.actions import create_token, load_countries
 from lms.people.models import Person, RoleGrant, SecondFactor
-from lms.reports.actions import publish_snapshot
+from lms.reports.actions import add_opening_row, create_opening_set, publish_snapshot
 from lms.reports.models import SnapshotVisibility
+from lms.reports.opening_rows import OpeningDraft
 from lms.reports.rules import Slice
 from lms.web.limits import limiter
 from tests.factories import Make
@@ -60,6 +61,8 @@ class Place:
     issue_job: str = "none"
     room_token: str = ""
     snapshot: str = ""
+    opening_set: str = ""
+    opening_row: int = 0
 
 
 @dataclass
@@ -127,6 +130,8 @@ class World:
         }
         if endpoint.startswith("enrolment"):
             values["public_id"] = here.enrolment_id
+        elif "opening" in endpoint:
+            values |= {"public_id": here.opening_set, "row_id": here.opening_row}
         elif endpoint.startswith("reports"):
             values["public_id"] = here.snapshot
         elif endpoint == "desks.job":
@@ -312,6 +317,9 @@ def _things(world: World) -> None:
         joined = attendance.open_join(place.lectures["live"], place.person.id, by=SYSTEM, at=at)
         visibility = SnapshotVisibility.PUBLIC if name == "mine" else SnapshotVisibility.STAFF
         place.snapshot = publish_snapshot(f"Report {name}", visibility, Slice(), place="Beijing", by=SYSTEM, at=at)
+        place.opening_set = create_opening_set(name, "", None, by=SYSTEM, at=at)
+        draft = OpeningDraft(name, date(2020, 3, 4), "", "KE", 9)
+        place.opening_row = add_opening_row(place.opening_set, draft, by=SYSTEM, at=at)
         place.room_token = make_token(world.app.config["SECRET_KEY"], joined.id)
     _jobs_done()
     _second_factor(world.people["other trainee"].id, now)

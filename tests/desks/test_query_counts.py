@@ -66,7 +66,7 @@ def grow(world: World) -> None:
         ("/series/cross-border", "trainee", 19),
         ("/me", "trainee", 15),
         ("/teach", "instructor", 10),
-        ("/country", "focal_point", 23),
+        ("/country", "focal_point", 24),
         ("/admin", "administrator", 16),
         ("/admin/people", "administrator", 6),
         ("/series/cross-border/enrolments", "instructor", 13),

@@ -17,7 +17,7 @@ from lms.desks import queries, rules
 from lms.desks.route import mini_stops
 from lms.desks.views.blueprint import bp
 from lms.enrolment.models import EnrolmentStatus
-from lms.reports.queries import Slice, totals
+from lms.reports.queries import Slice, count
 from lms.web.api import integer_cursor
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
@@ -111,7 +111,7 @@ def country() -> ResponseReturnValue:
         "desks/country.html",
         desk=desk,
         q=q,
-        figures_of=None if seeks else totals(Slice(country=desk.country.code), by=by, at=at),
+        report_of=None if seeks else count(Slice(country=desk.country.code), by=by, at=at),
         at=at,
         open_series=queries.list_open_series(desk.country, by=by, at=at),
     )

@@ -15,7 +15,17 @@ from lms.core import clock
 from lms.core.errors import Forbidden
 from lms.core.roles import ANONYMOUS, Actor
 from lms.core.words import _
+from lms.reports.balances import add
 from lms.reports.counting import Part, tally
+from lms.reports.opening import Opening
+from lms.reports.queries.balances import (
+    get_opening_row,
+    get_opening_set,
+    list_opening_rows,
+    list_opening_sets,
+    read_balances,
+    set_of_row,
+)
 from lms.reports.queries.definitions import definitions, figure_names, further_terms
 from lms.reports.queries.labels import Choices, choices, filters_in_words, read_names, region_names
 from lms.reports.queries.ledger import load
@@ -44,13 +54,15 @@ class Report:
     totals: Figures
     groups: list[Group]
     exact: bool
+    opening: Opening | None = None
+    """What opening balances bring; None where there are none in the slice."""
 
     def as_json(self) -> dict[str, Any]:
         """What was counted, as the API shows it."""
-        return {
-            "totals": self.totals.as_json(),
-            "groups": [group.as_json() for group in self.groups],
-        }
+        told: dict[str, Any] = {"totals": self.totals.as_json()}
+        if self.opening is not None:
+            told["opening"] = self.opening.as_json()
+        return {**told, "groups": [group.as_json() for group in self.groups]}
 
 
 def count(asked: Slice, dimensions: Sequence[str] = (), *, by: Actor, at: datetime, locale: str = "en") -> Report:
@@ -73,13 +85,15 @@ def count_several(
     if not _exactly(asked, scope, by):
         reports = []
         for dims in several:
-            as_at, totals, groups = public_report(asked, scope, dims, at=at, locale=locale)
-            reports.append(Report(as_at, asked, dims, totals, groups, exact=False))
+            as_at, totals, groups, opening = public_report(asked, scope, dims, at=at, locale=locale)
+            reports.append(Report(as_at, asked, dims, totals, groups, exact=False, opening=opening))
         return reports
     partners = Partners()
     today = partners.on(clock.day_of(at, scope.zone))
     ledger = load(scope, partners)
     counted = {dims: tally(ledger, dims) for dims in {(), *several}}
+    balances = read_balances(partners).within(asked, series_id=scope.series_id, countries=scope.wanted.countries)
+    openings = {dims: add(parts, balances, dims, Part) for dims, parts in counted.items()}
     names = read_names(locale) if any(several) else None  # three questions that a mere total has no use for
     whole = counted[()][()].figures(today)
 
@@ -87,7 +101,8 @@ def count_several(
         assert names is not None
         inner = list(zip(dims, key, strict=True))
         keys = tuple(names.key(name, value) for name, value in inner)
-        return Group(keys, tuple(names.label(name, value) for name, value in inner), part.figures(today))
+        labels = tuple(names.label(name, value) for name, value in inner)
+        return Group(keys, labels, part.figures(today), opening=openings[dims].get(key))
 
     return [
         Report(
@@ -97,6 +112,7 @@ def count_several(
             whole,
             in_order((group(dims, key, part) for key, part in counted[dims].items()), dims) if dims else [],
             exact=True,
+            opening=openings[()].get(()),
         )
         for dims in several
     ]
@@ -155,6 +171,7 @@ __all__ = [
     "Headline",
     "Opened",
     "OpenedPerson",
+    "Opening",
     "Overview",
     "Place",
     "Report",
@@ -166,9 +183,13 @@ __all__ = [
     "figure_names",
     "filters_in_words",
     "further_terms",
+    "get_opening_row",
+    "get_opening_set",
     "get_snapshot",
     "groups",
     "last_refresh",
+    "list_opening_rows",
+    "list_opening_sets",
     "list_people",
     "list_snapshots",
     "may_count_exactly",
@@ -178,5 +199,6 @@ __all__ = [
     "public_overview",
     "public_totals",
     "region_names",
+    "set_of_row",
     "totals",
 ]

@@ -96,6 +96,16 @@ def further_terms() -> list[tuple[str, str, str]]:
             ),
         ),
         (
+            "opening",
+            _("opening balances"),
+            _(
+                "Sessions from before this system, entered as totals: lecture, day, country, attendances. They are in "
+                "sessions, attendances and countries, also by period, series, country and region; they have no sector, "
+                "gender, way of attending or language, and no hours. How many different people they were is declared "
+                "by the organiser, shown apart and never added to the participants."
+            ),
+        ),
+        (
             "other",
             _("other groups, together"),
             _(

@@ -11,7 +11,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -24,9 +24,12 @@ from lms.core.errors import Forbidden
 from lms.core.words import _, catalogue
 from lms.people.models import Region
 from lms.people.queries import Rows, country_rows, named_countries
+from lms.reports.balances import Balances, add
 from lms.reports.counting import Ledger, Part, tally
 from lms.reports.folding import folded
 from lms.reports.models import PublicAnswer, PublicFigures
+from lms.reports.opening import Opening
+from lms.reports.queries.balances import read_balances
 from lms.reports.queries.labels import Names, names_of, other_label, read_names, region_rows, series_rows
 from lms.reports.queries.ledger import load, many_rows
 from lms.reports.queries.scope import Partners, Scope, ancestors
@@ -89,6 +92,7 @@ class Headline:
     places: Sequence[Place]
     funnel: Mapping[str, int]
     first_year: str | None
+    opening: Opening | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,47 +114,86 @@ def _count_all(at: datetime) -> tuple[dict[str, Any], Answers]:
     partners = Partners()
     ledger = load(Scope(zone=zone), partners)
     today = partners.on(clock.day_of(at, zone))
+    balances = read_balances(partners)
     parents = dict(db.session.execute(select(Region.code, Region.parent_code)).all())
     drafts: frozenset[Key] = frozenset((series,) for series in read_names("en").drafts)
-    years = sorted({str(key[0]) for key in tally(ledger, ("year",))})
+    years = sorted(_by_year(ledger, None, parents, balances))
+    by_itself = _spans(_by_year(ledger, None, parents, Balances()), years)
+    own = {span: parts[()].countries for span, parts in by_itself if parts}
     answers: Answers = {}
     for name in (None, *DIMENSIONS, "partner", "within"):
-        for span, parts in _spans(_by_year(ledger, name, parents), years):
+        for span, parts in _spans(_by_year(ledger, name, parents, balances), years):
+            older = _older(balances, name, span, parents)
+            large = {key for key, group in older.items() if group.is_large() and not parts[key].people}
             if name is None:
                 answers[f"{span}/totals"] = _bare(parts[()].figures(today))
+                for group in older.values():
+                    answers[f"{span}/opening"] = [group.opening(own.get(span, ())).as_json(), bool(large)]
                 continue
             if name in DIMENSIONS:
                 # By source, the null group is no group of people: it has the registrations and certificates of all
                 apart = {(None,)} & parts.keys() if name == "source" else set()
                 people = {key: part for key, part in parts.items() if key not in apart}
-                shown, other = folded(people, drafts if name == "series" else ())
+                shown, other = folded(people, drafts if name == "series" else (), large)
                 shown |= {key: parts[key] for key in apart}
-                rows = [[key[0], _bare(part.figures(today)), False] for key, part in shown.items()]
-                rows += [] if other is None else [[OTHER, _bare(other.figures(today)), True]]
+                rows = [
+                    [key[0], _bare(part.figures(today)), False, _label(older, [key])] for key, part in shown.items()
+                ]
+                if other is not None:
+                    rows.append([OTHER, _bare(other.figures(today)), True, _label(older, parts.keys() - shown.keys())])
                 answers[f"{span}/by/{name}"] = rows
             if name in {"country", "series", "partner", "within"}:
                 answers[f"{span}/where/{'region' if name == 'within' else name}"] = {
-                    str(key[0]): _bare(part.figures(today))
+                    str(key[0]): [_bare(part.figures(today)), _label(older, [key])]
                     for key, part in parts.items()
-                    if key[0] is not None and len(part.people) >= FEWEST
+                    if key[0] is not None and (len(part.people) >= FEWEST or key in large)
                 }
     return {"years": years, "partners": sorted(today), "funnel": _funnel(ledger)}, answers
 
 
-def _by_year(ledger: Ledger, name: str | None, parents: dict[str, str | None]) -> dict[str, dict[Key, Part]]:
+def _by_year(
+    ledger: Ledger, name: str | None, parents: dict[str, str | None], balances: Balances
+) -> dict[str, dict[Key, Part]]:
     """Parts by year, then by the dimension; "within" is regions of every level."""
     found: dict[str, dict[Key, Part]] = defaultdict(dict)
+    dimensions = ("year",) if name is None else ("region" if name == "within" else name, "year")
+    parts = tally(ledger, dimensions)
+    add(parts, balances, dimensions, Part)
     if name is None:
-        for (year,), part in tally(ledger, ("year",)).items():
+        for (year,), part in parts.items():
             found[str(year)][()] = part
         return found
-    for (key, year), part in tally(ledger, ("region" if name == "within" else name, "year")).items():
+    for (key, year), part in parts.items():
         if name != "within":
             found[str(year)][key,] = part
         elif isinstance(key, str):
             for code in ancestors(key, parents):
                 found[str(year)].setdefault((code,), Part()).unite(part)
     return found
+
+
+def _older(balances: Balances, name: str | None, span: str, parents: dict[str, str | None]) -> dict[Key, Balances]:
+    """The opening balances of a span of years by a dimension, "within" being regions of every level."""
+    first, last = span.split("-")
+    asked = Slice(date(int(first), 1, 1), date(int(last), 12, 31))
+    here = balances.within(asked, series_id=None, countries=None)
+    if name != "within":
+        return here.groups(() if name is None else (name,))
+    found: dict[Key, Balances] = {}
+    for (region,), group in here.groups(("region",)).items():
+        for code in ancestors(region, parents) if isinstance(region, str) else ():
+            found.setdefault((code,), Balances([], balances.sets, balances.whole)).rows.extend(group.rows)
+    return found
+
+
+def _label(older: Mapping[Key, Balances], keys: Iterable[Key]) -> dict[str, Any] | None:
+    """What is said of the opening balances in these groups together; how many countries they add is not."""
+    groups = [older[key] for key in keys if key in older]
+    if not groups:
+        return None
+    rows = [row for group in groups for row in group.rows]
+    together = Balances(rows, groups[0].sets, groups[0].whole)
+    return together.opening({row.country_id for row in rows}).as_json()
 
 
 def _spans(by_year: Mapping[str, Mapping[Key, Part]], years: list[str]) -> Iterator[tuple[str, dict[Key, Part]]]:
@@ -215,28 +258,32 @@ def _newest(at: datetime) -> Counted:
 
 def public_report(
     asked: Slice, scope: Scope, dimensions: tuple[str, ...], *, at: datetime, locale: str
-) -> tuple[datetime, Figures, list[Group]]:
-    """(as at, totals, groups) as the public may see them. Raises Forbidden for anything finer."""
+) -> tuple[datetime, Figures, list[Group], Opening | None]:
+    """(as at, totals, groups, opening balances) as the public may see them. Raises Forbidden for anything finer."""
     check_public(asked, dimensions)
     counted = _newest(at)
     span = _span(asked, counted.shared["years"])
     if span is None:
         if asked.filters or asked.from_day or asked.to_day:
             raise Forbidden(_too_few())
-        return counted.as_at, Figures(), []
+        return counted.as_at, Figures(), [], None
     for name in asked.filters:
         found = (counted.find(f"{span}/where/{name}")[0] or {}).get(_inner(asked, scope, name))
         if found is None:
             raise Forbidden(_too_few())
-        return counted.as_at, Figures(*found), []
-    whole, *answers = counted.find(f"{span}/totals", *(f"{span}/by/{name}" for name in dimensions))
+        figures, opening = found
+        return counted.as_at, Figures(*figures), [], Opening.of_json(opening)
+    whole, older, *answers = counted.find(
+        f"{span}/totals", f"{span}/opening", *(f"{span}/by/{name}" for name in dimensions)
+    )
     totals = Figures(*whole)
-    if (asked.from_day or asked.to_day) and totals.participants < FEWEST:
+    opening, is_large = older or (None, False)
+    if (asked.from_day or asked.to_day) and totals.participants < FEWEST and not is_large:
         raise Forbidden(_too_few())
     groups: list[Group] = []
     for name, rows in zip(dimensions, answers, strict=True):
         groups = _groups(read_names(locale), name, rows)
-    return counted.as_at, totals, groups
+    return counted.as_at, totals, groups, Opening.of_json(opening)
 
 
 def _groups(names: Names, name: str, rows: Iterable[Any] | None) -> list[Group]:
@@ -253,10 +300,12 @@ def _inner(asked: Slice, scope: Scope, name: str) -> str:
     return str(scope.series_id if name == "series" else getattr(asked, name))
 
 
-def _group(names: Names, name: str, inner: Hashable, figures: list[Any], is_folded: bool) -> Group:
+def _group(
+    names: Names, name: str, inner: Hashable, figures: list[Any], is_folded: bool, opening: dict[str, Any] | None
+) -> Group:
     key = OTHER if is_folded else names.key(name, inner)
     label = other_label() if is_folded else names.label(name, inner)
-    return Group((key,), (label,), Figures(*figures), folded=is_folded)
+    return Group((key,), (label,), Figures(*figures), folded=is_folded, opening=Opening.of_json(opening))
 
 
 def _span(asked: Slice, years: list[str]) -> str | None:
@@ -296,7 +345,10 @@ class _Stored:
 def _of_all_time(counted: Counted, dimensions: Iterable[str]) -> _Stored:
     shared = counted.shared
     span = _span(Slice(), shared["years"])
-    texts = counted.texts([f"{span}/totals", *(f"{span}/by/{name}" for name in dimensions)]) if span else {}
+    texts = {}
+    if span:
+        asked = [f"{span}/totals", f"{span}/opening", *(f"{span}/by/{name}" for name in dimensions)]
+        texts = counted.texts(asked)
     return _Stored(
         counted.as_at,
         min(shared["years"], default=None),
@@ -313,7 +365,8 @@ def _of_all_time(counted: Counted, dimensions: Iterable[str]) -> _Stored:
 def _headline(stored: _Stored, countries: Rows, locale: str) -> Headline:
     figures = Figures(*(stored.find("totals") or ()))
     rows = stored.find("by/country") or []
-    values = {key: bare[FIGURES.index("participants")] for key, bare, is_folded in rows if not is_folded}
+    people = FIGURES.index("participants")
+    values = {key: bare[people] for key, bare, is_folded, _opening in rows if not is_folded}
     named = named_countries(countries, locale)
     places = [
         Place(code, named[code], latitude, longitude, values[id_], id_ in stored.partners)
@@ -331,6 +384,7 @@ def _headline(stored: _Stored, countries: Rows, locale: str) -> Headline:
         sorted(places, key=lambda place: (-place.value, place.name)),
         funnel,
         stored.first_year,
+        Opening.of_json((stored.find("opening") or [None])[0]),
     )
 
 

@@ -11,6 +11,7 @@ from lms.reports.queries.dossier import Dossier, Peer, Upcoming
 from lms.reports.readouts.model import Column, Figure, Mark, Picture, ReadOut, Section, Table, Value
 from lms.reports.readouts.wording import each, figure_column, group_table, marks, overlap_note, share
 from lms.reports.rules import Figures
+from lms.reports.shapes import opening_words
 from lms.web.time import number, short_day
 
 MOST_INSTITUTIONS = 8
@@ -46,7 +47,10 @@ def read_out(
         figures=_figures(dossier, opened),
         sections=tuple(one for one in sections if one is not None),
         asked=((_("Country"), f"{dossier.name} ({dossier.code})"), (_("Period"), _("since the beginning"))),
-        footnotes=(_("The country of each person is that of the day of the lecture, registration or certificate."),),
+        footnotes=(
+            _("The country of each person is that of the day of the lecture, registration or certificate."),
+            *opening_words(dossier.totals.opening),
+        ),
     )
 
 
@@ -188,7 +192,7 @@ def _series(dossier: Dossier, series_url: Callable[[str], str]) -> Section:
     report = dossier.by["series"]
     attended = [group for group in report.groups if group.figures.attendances]
     shown = attended[:MOST_SERIES]
-    urls = {index: series_url(str(group.keys[0])) for index, group in enumerate(shown)}
+    urls = {index: series_url(str(group.keys[0])) for index, group in enumerate(shown) if group.keys[0] is not None}
     names = ("sessions", "participants", "attendances", "certificates")
     columns = (Column(_("Series"), "text"), *(figure_column(name) for name in names))
     rows = tuple((group.labels[0], *(getattr(group.figures, name) for name in names)) for group in shown)

@@ -64,6 +64,12 @@ def map_scale(overview: queries.Overview) -> list[tuple[int, float]]:
     return maps.scale(shapes.mapped(overview.headline.places))
 
 
+@bp.app_template_filter("opening_words")
+def opening_words(opening: queries.Opening | None) -> list[str]:
+    """What is said of opening balances beside figures."""
+    return shapes.opening_words(opening)
+
+
 @bp.app_template_filter("bubbles")
 def bubbles(headline: queries.Headline) -> list[maps.Bubble]:
     """The bubbles of the map of participants."""
