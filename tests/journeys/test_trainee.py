@@ -114,6 +114,32 @@ def test_from_the_first_page_to_a_counted_lecture(site: Site, visit: Callable[[]
     assert page.get_by_test_id(f"attendance-{lecture.id}").get_attribute("data-outcome") == "attended"
 
 
+def test_registering_from_a_series_comes_back_to_it(site: Site, visit: Callable[[], Visitor]) -> None:
+    series = site.make.series("parcels", title="From parcel to trade", policy={"certificate": "participation"})
+    site.make.lecture(series, title="The last mile", starts_at=clock.now() + timedelta(days=7))
+    trainee = visit()
+    trainee.go("/series/parcels")
+    trainee.press("Sign in to enrol")
+    trainee.press("Register")
+    trainee.page.locator("[name=full_name]").fill("Achieng Odhiambo")
+    trainee.page.locator("[name=email]").fill(EMAIL)
+    trainee.page.locator("[name=country]").select_option("KE")
+    trainee.page.locator("[name=consent]").check()
+    trainee.press("Register")
+    site.work()
+    link = re.search(r"http://\S+/confirm/\S+", site.last_mail(EMAIL))
+    assert link is not None
+
+    elsewhere = visit()  # the mail is read on another device
+    elsewhere.page.goto(link[0])
+    elsewhere.page.locator("[name=password]").fill("a long enough one")
+    elsewhere.press("Confirm and sign in")
+
+    assert elsewhere.page.url == f"{site.address}/series/parcels"
+    elsewhere.hook("enrol")
+    elsewhere.reads("You are enrolled")
+
+
 def test_what_the_foot_leads_to_is_accessible(site: Site, visit: Callable[[], Visitor]) -> None:
     visitor = visit()
     for path in ("/help", "/definitions", "/privacy", "/api/v1/docs", "/verify", "/sign-in", "/forgot", "/nowhere"):

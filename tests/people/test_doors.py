@@ -304,3 +304,45 @@ def test_a_country_with_one_time_needs_no_city(app: APIFlask, post: Post, mails:
         person = queries.find_person_by_email("achieng@example.org")
         assert person is not None
         assert person.time_zone == "Africa/Nairobi"
+
+
+SERIES = "/series/parcels?from=mail"
+
+
+@pytest.mark.parametrize(
+    ("known", "door", "where", "fields"),
+    [
+        (False, "/register", "/confirm/", REGISTRATION),
+        (True, "/register", "/reset/", REGISTRATION),
+        (True, "/forgot", "/reset/", {"email": "achieng@example.org"}),
+        (True, "/sign-in/link", "/sign-in/", {"email": "achieng@example.org"}),
+    ],
+)
+def test_a_link_from_a_mail_leads_to_the_page_that_was_wanted(
+    make: Make, app: APIFlask, post: Post, mails: Mails, known: bool, door: str, where: str, fields: dict[str, str]
+) -> None:
+    if known:
+        make.person(email="achieng@example.org", password=PASSWORD)
+    assert post(door, page="/register", next=SERIES, **fields).status_code == 200
+    (mail,) = mails()
+    assert "parcels" not in str(mail.payload)  # what strangers type is not written into mails to others
+
+    answer = post(f"{where}{mail.payload['secret']}", password="a long enough one")
+
+    assert (answer.status_code, answer.location) == (302, SERIES)
+
+
+@pytest.mark.parametrize("following", ["//evil.example", "https://evil.example", "/" + 500 * "x"])
+def test_a_link_from_a_mail_leads_only_to_local_pages(post: Post, mails: Mails, following: str) -> None:
+    post("/register", next=following, **REGISTRATION)
+    (mail,) = mails()
+    answer = post(f"/confirm/{mail.payload['secret']}", password="a long enough one")
+    assert answer.location == "/me"
+
+
+def test_what_was_wanted_is_carried_from_page_to_page(client: FlaskClient) -> None:
+    for path, forms, links in (("/sign-in", 2, 2), ("/register", 1, 1), ("/forgot", 1, 1)):
+        page = client.get(f"{path}?next=/series/parcels").text
+        assert page.count('name="next" value="/series/parcels"') == forms, path
+        assert page.count("?next=/series/parcels") == links, path
+        assert 'value="//evil' not in client.get(f"{path}?next=//evil.example").text

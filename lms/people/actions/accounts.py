@@ -122,11 +122,12 @@ def use_sign_in_link(secret: str, *, at: datetime) -> SignedIn:
 
 
 @action
-def register(given: Mapping[str, Any], *, consent: bool, at: datetime) -> None:
+def register(given: Mapping[str, Any], *, consent: bool, at: datetime, following: str | None = None) -> None:
     """Asks the reader of an address to confirm a registration; the person is made, or claimed, by the link.
 
     `given`: full_name, native_name, email, country, sector, time_zone, locale, as in the API. What happens on the
-    page is the same whether the address is known or not; the mail differs. Raises Invalid.
+    page is the same whether the address is known or not; the mail differs. `following`: the page of this site to
+    come out at, once the link is used. Raises Invalid.
     """
     faults: list[Fault] = []
     for check in (
@@ -146,7 +147,8 @@ def register(given: Mapping[str, Any], *, consent: bool, at: datetime) -> None:
     address = checked_address(str(given["email"]))
     payload = {**checked_profile(given), "email": address, "consent": CONSENT_VERSION, "time_zone": _zone_of(given, at)}
     payload["country"] = get_country(str(given["country"])).code if given.get("country") else None
-    _send_link(address, payload, has_account="already_registered", at=at, locale=str(given.get("locale") or "en"))
+    locale = str(given.get("locale") or "en")
+    _send_link(address, payload, has_account="already_registered", following=following, at=at, locale=locale)
 
 
 def _zone_of(given: Mapping[str, Any], at: datetime) -> str | None:
@@ -161,19 +163,24 @@ def _zone_of(given: Mapping[str, Any], at: datetime) -> str | None:
 
 
 @action
-def ask_reset(email: str, *, at: datetime, locale: str = "en") -> None:
+def ask_reset(email: str, *, at: datetime, locale: str = "en", following: str | None = None) -> None:
     """Mails a link that leads to a new password; somebody without an account gets one that leads to the first."""
-    _send_link(email, {}, has_account="reset", at=at, locale=locale)
+    _send_link(email, {}, has_account="reset", following=following, at=at, locale=locale)
 
 
 @action
-def ask_sign_in_link(email: str, *, at: datetime, locale: str = "en") -> None:
+def ask_sign_in_link(email: str, *, at: datetime, locale: str = "en", following: str | None = None) -> None:
     """Mails a link that signs in once, within a quarter of an hour."""
-    _send_link(email, {}, has_account="sign_in", at=at, locale=locale)
+    _send_link(email, {}, has_account="sign_in", following=following, at=at, locale=locale)
 
 
-def _send_link(email: str, payload: dict[str, Any], *, has_account: str, at: datetime, locale: str) -> None:
-    """Mails what fits the address: to an account the template `has_account`, else a link that claims or confirms."""
+def _send_link(
+    email: str, payload: dict[str, Any], *, has_account: str, following: str | None, at: datetime, locale: str
+) -> None:
+    """Mails what fits the address: to an account the template `has_account`, else a link that claims or confirms.
+
+    Where it leads to is kept with the link and not written into the mail: what strangers type is not sent to others.
+    """
     person, key = find_person_by_email(email), email_key(email)
     account = db.session.get(Account, person.id, populate_existing=True) if person is not None else None
     nobody = (account is not None and account.disabled_at is not None) or (person is None and not payload)
@@ -190,7 +197,8 @@ def _send_link(email: str, payload: dict[str, Any], *, has_account: str, at: dat
     secret, link = make_link(
         person.id if person is not None else None,
         purpose,
-        {"email": email, **payload} if purpose is LinkPurpose.CONFIRM else {},
+        ({"email": email, **payload} if purpose is LinkPurpose.CONFIRM else {})
+        | ({"following": following} if following else {}),
         address_key=key,
         lasts=lasts,
         at=at,
@@ -264,6 +272,7 @@ def _confirm(secret: str, password_hash: str, *, at: datetime) -> SignedIn:
         raise NotFound(_("This link was used already or is too old. Ask for a new one."))
     given = dict(link.payload)
     email, country = given.pop("email"), given.pop("country", None)
+    given.pop("following", None)
     consent = given.pop("consent", None) or CONSENT_VERSION
     person = find_person_by_email(email)
     if person is None:

@@ -153,7 +153,10 @@ def list_grants(person_id: int, *, by: Actor) -> list[tuple[RoleGrant, Country |
 
 @dataclass(frozen=True)
 class LinkView:
-    """What the page behind a one-time link needs to know; `purpose` is confirm, reset or sign_in."""
+    """What the page behind a one-time link needs to know; `purpose` is confirm, reset or sign_in.
+
+    `following`: the page that was wanted when the link was asked for.
+    """
 
     purpose: str
     full_name: str
@@ -161,6 +164,7 @@ class LinkView:
     has_password: bool
     needs_consent: bool
     is_claim: bool
+    following: str | None
 
 
 def look_at_link(secret: str, *, at: datetime) -> LinkView | None:
@@ -177,6 +181,7 @@ def look_at_link(secret: str, *, at: datetime) -> LinkView | None:
         has_password=account is not None and account.password_hash is not None,
         needs_consent=link.purpose is LinkPurpose.CONFIRM and not link.payload.get("consent"),
         is_claim=person is not None,
+        following=link.payload.get("following"),
     )
 
 

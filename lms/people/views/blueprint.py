@@ -20,6 +20,8 @@ from lms.web.time import organiser_zone
 from lms.web.views import is_local
 
 _SECOND_STEP = "second_step"
+LONGEST_NEXT = 500
+"""Signs of an address that is kept: it goes into the table of links."""
 bp = Blueprint("people", __name__, template_folder="../templates")
 
 
@@ -47,7 +49,7 @@ def landing(actor: Actor) -> str:
 def kept_next() -> str | None:
     """The local path that somebody wanted before signing in."""
     following = request.values.get("next")
-    return following if is_local(following) else None
+    return following if is_local(following) and len(following or "") <= LONGEST_NEXT else None
 
 
 def start_session(signed_in: SignedIn, *, at: datetime) -> None:
@@ -59,19 +61,21 @@ def start_session(signed_in: SignedIn, *, at: datetime) -> None:
         g.actor = actor
 
 
-def enter(signed_in: SignedIn, *, at: datetime) -> ResponseReturnValue:
-    """Goes on after the first step: to the second where there is a second factor, else in."""
-    following = kept_next()
+def enter(signed_in: SignedIn, *, at: datetime, following: str | None = None) -> ResponseReturnValue:
+    """Goes on after the first step: to the second where there is a second factor, else in.
+
+    `following` leads on where the address of this page does not say it: the link from a mail kept it.
+    """
+    following = kept_next() or (following if is_local(following) else None)
     if queries.has_second_factor(signed_in.person_id):
         session.clear()
         session[_SECOND_STEP] = [signed_in.session_key, int(at.timestamp())]
         return redirect(url_for("people.sign_in", next=following))
-    return let_in(signed_in, at=at)
+    return let_in(signed_in, at=at, following=following)
 
 
-def let_in(signed_in: SignedIn, *, at: datetime) -> ResponseReturnValue:
-    """Begins the session of somebody who has given all that was asked for, and leads on."""
-    following = kept_next()
+def let_in(signed_in: SignedIn, *, at: datetime, following: str | None) -> ResponseReturnValue:
+    """Begins the session of somebody who has given all that was asked for, and leads on to a local path."""
     actions.note_sign_in(signed_in.person_id, at=at)
     start_session(signed_in, at=at)
     return redirect(following or landing(current_actor()))

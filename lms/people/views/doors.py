@@ -81,11 +81,15 @@ def _take_code(signed_in: actions.SignedIn | None, at: datetime) -> ResponseRetu
     except actions.WrongCode as error:
         form.otp.errors = [error.message]
         return _code_page(form, 422)
-    return let_in(signed_in, at=at)
+    return let_in(signed_in, at=at, following=kept_next())
 
 
-def _sign_in_page(form: SignInForm, status: int = 200, wait: int = 60) -> ResponseReturnValue:
-    page = render_template("people/sign_in.html", form=form, link_form=AddressForm(), following=kept_next())
+def _sign_in_page(
+    form: SignInForm, status: int = 200, wait: int = 60, *, link_form: AddressForm | None = None
+) -> ResponseReturnValue:
+    page = render_template(
+        "people/sign_in.html", form=form, link_form=link_form or AddressForm(), following=kept_next()
+    )
     return _waiting(make_response(page, status), wait)
 
 
@@ -107,9 +111,9 @@ def send_sign_in_link() -> ResponseReturnValue:
     """Mails a link that signs in once."""
     form = AddressForm()
     if form.validate_on_submit():
-        actions.ask_sign_in_link(form.email.data or "", at=clock.now(), locale=reader_locale())
+        actions.ask_sign_in_link(form.email.data or "", at=clock.now(), locale=reader_locale(), following=kept_next())
         return render_template("people/mail_sent.html", email=form.email.data, what="sign_in")
-    return render_template("people/sign_in.html", form=SignInForm(formdata=None), link_form=form, following=None), 422
+    return _sign_in_page(SignInForm(formdata=None), 422, link_form=form)
 
 
 @bp.route("/sign-in/<secret>", methods=["GET", "POST"])
@@ -124,7 +128,7 @@ def sign_in_link(secret: str) -> ResponseReturnValue:
     if not shown.has_password:
         return _set_password(secret, shown)
     if request.method == "POST":
-        return enter(actions.use_sign_in_link(secret, at=at), at=at)
+        return enter(actions.use_sign_in_link(secret, at=at), at=at, following=shown.following)
     return render_template("people/sign_in_link.html", shown=shown)
 
 
@@ -153,14 +157,14 @@ def register() -> ResponseReturnValue:
         given = {name: value for name, value in given.items() if name != "consent"}
         try:
             if valid:
-                actions.register(given, consent=bool(form.consent.data), at=at)
+                actions.register(given, consent=bool(form.consent.data), at=at, following=kept_next())
                 return render_template("people/mail_sent.html", email=form.email.data, what="register")
             if not form.consent.data:
                 form.consent.errors = [_("Without it no attendance can be recorded.")]
         except Invalid as error:
             form.take(error)
         status = 422
-    return render_template("people/register.html", form=form), status
+    return render_template("people/register.html", form=form, following=kept_next()), status
 
 
 @bp.route("/confirm/<secret>", methods=["GET", "POST"])
@@ -188,9 +192,9 @@ def confirm(secret: str) -> ResponseReturnValue:
                 form.take(error)
             except Refused as error:
                 flash(error.message, "wrong")
-                return redirect(url_for("people.sign_in"))
+                return redirect(url_for("people.sign_in", next=shown.following))
             else:
-                answer = enter(signed_in, at=at)
+                answer = enter(signed_in, at=at, following=shown.following)
                 flash(_("Your address is confirmed. Welcome."), "done")
                 return answer
     return render_template("people/confirm.html", form=form, shown=shown), status
@@ -203,11 +207,11 @@ def forgot() -> ResponseReturnValue:
     """Mails a link that leads to a new password."""
     form, status = AddressForm(), 200
     if form.validate_on_submit():
-        actions.ask_reset(form.email.data or "", at=clock.now(), locale=reader_locale())
+        actions.ask_reset(form.email.data or "", at=clock.now(), locale=reader_locale(), following=kept_next())
         return render_template("people/mail_sent.html", email=form.email.data, what="reset")
     if form.is_submitted():
         status = 422
-    return render_template("people/forgot.html", form=form), status
+    return render_template("people/forgot.html", form=form, following=kept_next()), status
 
 
 @bp.route("/reset/<secret>", methods=["GET", "POST"])
@@ -235,7 +239,7 @@ def _set_password(secret: str, shown: queries.LinkView) -> ResponseReturnValue:
             except NotFound:
                 return render_template("people/link_gone.html"), 404
             else:
-                answer = enter(signed_in, at=at)
+                answer = enter(signed_in, at=at, following=shown.following)
                 flash(_("Your password is set."), "done")
                 return answer
     return render_template("people/reset.html", form=form, shown=shown), status
