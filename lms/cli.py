@@ -42,6 +42,7 @@ def init() -> None:
 def initialise() -> None:
     """Migrates the database to the newest form, loads what every installation has, makes what an older one lacks."""
     from lms.attendance.actions import rebuild_tallies
+    from lms.certificates.actions import give_missing_badges
     from lms.certificates.keys import ensure_key
     from lms.people.actions import load_countries
 
@@ -49,6 +50,7 @@ def initialise() -> None:
     load_countries(by=SYSTEM, at=clock.now())
     rebuild_tallies(missing_only=True, by=SYSTEM)
     ensure_key(by=SYSTEM, at=clock.now())
+    give_missing_badges(by=SYSTEM)
 
 
 @lms.command()

@@ -12,7 +12,8 @@ from sqlalchemy import func, select
 from lms.catalogue.drafts import clean_text
 from lms.catalogue.models import CertificateKind, Series
 from lms.catalogue.queries import current_policy, get_series_by_id
-from lms.certificates import numbers, printing, queries, rules
+from lms.certificates import keys, numbers, printing, queries, rules, status
+from lms.certificates.badges import give_badges
 from lms.certificates.models import AWARDS, Award, Certificate, CertificateState
 from lms.core import audit
 from lms.core.bulk import among
@@ -83,6 +84,7 @@ def issue_certificates(
     """
     rules.check_can_issue(by)
     kind = _check_series(series_id, kind)
+    keys.ensure_key(by=SYSTEM, at=at)
     ids = queries.candidate_ids(series_id)
     total = Batch()
     for start in range(0, len(ids), BATCH):
@@ -142,20 +144,26 @@ def issue_batch(series_id: int, kind: CertificateKind, person_ids: Sequence[int]
     db.session.add_all(awards)
     db.session.flush()
     issued_on = day_of(at, printing.reporting_zone())
+    made: list[tuple[Certificate, Award]] = []
     for award, (person, came) in zip(awards, earned, strict=True):
-        db.session.add(
-            Certificate(
-                award_id=award.id,
-                number=numbers.generate(),
-                name=person.full_name,
-                native_name=person.native_name,
-                series_title=series.title,
-                lectures=queries.stations_of(lectures, came),
-                hours_ms=queries.attended_ms(lectures, came),
-                issued_on=issued_on,
-                issued_at=at,
+        made.append(
+            (
+                Certificate(
+                    award_id=award.id,
+                    number=numbers.generate(),
+                    name=person.full_name,
+                    native_name=person.native_name,
+                    series_title=series.title,
+                    lectures=queries.stations_of(lectures, came),
+                    hours_ms=queries.attended_ms(lectures, came),
+                    issued_on=issued_on,
+                    issued_at=at,
+                ),
+                award,
             )
         )
+    give_badges(made)
+    db.session.add_all(row for row, _award in made)
     batch.issued = len(awards)
     if awards:
         touch(AWARDS, [series_id])
@@ -185,7 +193,7 @@ def withdraw(typed: str, *, by: Actor, at: datetime) -> None:
     row = _locked(typed)
     holder = queries.canonical_ids([row.award.person_id])[row.award.person_id]
     rules.check_can_withdraw(row.state, is_holder=by.is_signed_in and by.person_id == holder, by=by)
-    row.state, row.ended_at = CertificateState.WITHDRAWN, at
+    row.state, row.ended_at, row.credential = CertificateState.WITHDRAWN, at, None
     printing.forget_pdf(row)
     _record("withdraw certificate", row, by=by, at=at)
 
@@ -199,6 +207,7 @@ def _locked(typed: str) -> Certificate:
 
 def _record(verb: str, row: Certificate, *, by: Actor, at: datetime) -> None:
     touch(AWARDS, [row.award.series_id])
+    status.touch([row])
     audit.record(verb, by=by, at=at, certificate=row.id, series=row.award.series_id, person=row.award.person_id)
 
 
@@ -245,22 +254,29 @@ def _is_stale(row: Certificate, person: Person) -> bool:
 def _replace(pairs: Sequence[tuple[Certificate, Person]], *, by: Actor, at: datetime) -> None:
     """A successor for each certificate, with the person's name of now and the day of the first issue."""
     touch_awards([person.id for _row, person in pairs])
+    status.touch(row for row, _person in pairs)
+    made: list[tuple[Certificate, Award]] = []
     for row, person in pairs:
         row.state, row.ended_at = CertificateState.SUPERSEDED, at
-        db.session.add(
-            Certificate(
-                award_id=row.award_id,
-                number=numbers.generate(),
-                name=person.full_name,
-                native_name=person.native_name,
-                series_title=row.series_title,
-                lectures=row.lectures,
-                hours_ms=row.hours_ms,
-                issued_on=row.issued_on,
-                issued_at=at,
-                replaces_id=row.id,
+        made.append(
+            (
+                Certificate(
+                    award_id=row.award_id,
+                    number=numbers.generate(),
+                    name=person.full_name,
+                    native_name=person.native_name,
+                    series_title=row.series_title,
+                    lectures=row.lectures,
+                    hours_ms=row.hours_ms,
+                    issued_on=row.issued_on,
+                    issued_at=at,
+                    replaces_id=row.id,
+                ),
+                row.award,
             )
         )
+    give_badges(made)
+    db.session.add_all(row for row, _award in made)
     audit.record(
         "supersede certificates",
         by=by,
@@ -296,13 +312,43 @@ def part(kept_id: int, merged_id: int, *, by: Actor, at: datetime) -> None:
 def erase_holder(person_id: int, *, withdraw_certificates: bool, by: Actor, at: datetime) -> None:
     """When a person is erased: the certificates stay as they are or, as the person chose, are withdrawn.
 
-    A withdrawn one keeps number, state and the figures, and loses the name and the file.
+    Their badges go either way: what the holder has of them can still be checked. A withdrawn certificate keeps number,
+    state and the figures, and loses the name and the file.
     """
-    if not withdraw_certificates:
-        return
     for row, _award in _rows_of(person_id):
+        row.credential = None
+        if not withdraw_certificates:
+            continue
         row.name, row.native_name, row.reason = "", None, None
         if row.state is CertificateState.VALID:
             row.state, row.ended_at = CertificateState.WITHDRAWN, at
         printing.forget_pdf(row)
         _record("withdraw certificate", row, by=by, at=at)
+
+
+def give_missing_badges(*, by: Actor) -> int:
+    """Signs the badges of valid certificates that were issued before there were any; returns how many."""
+    done = 0
+    while given := _give_missing(by=by):
+        done += given
+    return done
+
+
+@action
+def _give_missing(*, by: Actor) -> int:
+    rules.check_can_issue(by)
+    query = (
+        select(Certificate, Award)
+        .join(Award, Award.id == Certificate.award_id)
+        .join(Person, Person.id == Award.person_id)
+        .where(
+            Certificate.state == CertificateState.VALID,
+            Certificate.signing_kid.is_(None),
+            Person.erased_at.is_(None),
+        )
+        .order_by(Certificate.id)
+        .limit(BATCH)
+    )
+    pairs = [(row, award) for row, award in db.session.execute(query)]
+    give_badges(pairs)
+    return len(pairs)

@@ -68,13 +68,14 @@ def _jwk(public: ec.EllipticCurvePublicKey) -> ECKey:
     return ECKey.import_key(pem)
 
 
+def public_part(public: ec.EllipticCurvePublicKey) -> dict[str, Any]:
+    """A public key as bare JWK."""
+    values = _jwk(public).as_dict(private=False)
+    return {name: values[name] for name in ("kty", "crv", "x", "y")}
+
+
 def _public_jwk(public: ec.EllipticCurvePublicKey) -> dict[str, Any]:
-    numbers = _jwk(public).as_dict(private=False)
-    return {name: numbers[name] for name in ("kty", "crv", "x", "y")} | {
-        "kid": kid_of(public),
-        "alg": "ES256",
-        "use": "sig",
-    }
+    return public_part(public) | {"kid": kid_of(public), "alg": "ES256", "use": "sig"}
 
 
 # What there is ------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from lms.catalogue.actions import (
     start_lecture,
 )
 from lms.catalogue.models import Admission, CertificateKind, LectureState, Visibility
-from lms.certificates.actions import issue_certificates
+from lms.certificates.actions import give_missing_badges, issue_certificates
 from lms.certificates.keys import ensure_key
 from lms.config import Config
 from lms.core import jobs
@@ -337,5 +337,6 @@ def ensure(
         upgrade()
         rebuild_tallies(missing_only=True, by=SYSTEM)
         ensure_key(by=SYSTEM, at=now)
+        give_missing_badges(by=SYSTEM)
         db.session.remove()
         db.engine.dispose()
