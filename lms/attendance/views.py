@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, stream_with_context, url_for
@@ -24,6 +25,8 @@ from lms.web.locale import reader_locale
 bp = Blueprint("attendance", __name__, template_folder="templates")
 
 PAGE = 50
+PRINTED = 1000
+"""Rows of one printable page, some twenty sheets; what is more follows on the next."""
 MARKS = 6
 
 
@@ -36,27 +39,47 @@ def roster(lecture_id: int) -> ResponseReturnValue:
 
 def _roster_page(lecture_id: int, opened: str | None, form: CorrectionForm | None) -> str:
     by, at = current_actor(), clock.now()
-    q, cursor = request.args.get("q", "").strip()[:200], request.args.get("cursor")
+    q, cursor = _sought(), request.args.get("cursor")
     page = queries.get_roster_page(lecture_id, by=by, limit=PAGE, cursor=cursor, q=q, at=at)
     row = next((one for one in page.rows if one.public_id == opened), None)
     if form is None and row is not None:
         form = CorrectionForm(formdata=None, outcome=row.outcome.value)
     return render_template(
         "attendance/roster.html",
-        lecture=page.lecture,
-        page=page,
         marks=_marks(page.lecture),
-        q=q,
-        cursor=cursor,
         opened=opened,
         form=form,
         may_correct=may_edit_lecture(page.lecture, by),
-        span=queries.span_of(page.lecture, clock.to_ms(at)),
-        needed_percent=queries.needed_percent(page.lecture),
-        countries=country_names(reader_locale(), {one.country for one in page.rows if one.country}),
         from_ms=clock.from_ms,
-        at=at,
+        **_shown(page, q, cursor, at),
     )
+
+
+def _shown(page: queries.RosterPage, q: str, cursor: str | None, at: datetime) -> dict[str, Any]:
+    """What the roster shows on screen and on paper alike."""
+    return {
+        "lecture": page.lecture,
+        "page": page,
+        "q": q,
+        "cursor": cursor,
+        "span": queries.span_of(page.lecture, clock.to_ms(at)),
+        "needed_percent": queries.needed_percent(page.lecture),
+        "countries": country_names(reader_locale(), {one.country for one in page.rows if one.country}),
+        "at": at,
+    }
+
+
+@bp.get("/lectures/<int:lecture_id>/roster/print")
+@allow(SIGNED_IN)
+def roster_print(lecture_id: int) -> ResponseReturnValue:
+    """All rows on one page, to be printed: what the roster shows, without what is pressed."""
+    at, q, cursor = clock.now(), _sought(), request.args.get("cursor")
+    page = queries.get_roster_page(lecture_id, by=current_actor(), limit=PRINTED, cursor=cursor, q=q, at=at)
+    return render_template("attendance/roster_print.html", **_shown(page, q, cursor, at))
+
+
+def _sought() -> str:
+    return request.args.get("q", "").strip()[:200]
 
 
 def _marks(lecture: Lecture) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
+from lms.attendance import views
 from lms.attendance.models import AttendanceImport, Credit, Presence
+from lms.attendance.views import PAGE
 from lms.core.db import db
 from tests.factories import Make
 
@@ -123,11 +126,39 @@ def test_the_whole_roster_as_a_file(desk: Desk) -> None:
     assert lines[1].startswith("ada@x.example,Ada <b>Bold</b>,")
 
 
+def test_the_whole_roster_on_one_page_for_paper(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(PAGE + 5):
+        desk.make.enrolment(desk.series, desk.make.person(f"Guest {number:03}"))
+    assert desk.client.get(desk.roster).text.count("roster-row") == PAGE
+    assert f'href="{desk.roster}/print"' in desk.client.get(desk.roster).text
+
+    paper = desk.client.get(f"{desk.roster}/print")
+
+    assert paper.text.count("roster-row") == PAGE + 6
+    assert "Attended: 0; partial: 0; absent: 56; excused: 0." in paper.text
+    assert paper.headers["Cache-Control"] == "no-store"
+    assert "<form" not in paper.text.split("<main")[1]
+    assert desk.client.get(f"{desk.roster}/print", query_string={"q": "customs"}).text.count("roster-row") == 1
+
+    monkeypatch.setattr(views, "PRINTED", 40)  # bounded, and nobody is lost
+    first = desk.client.get(f"{desk.roster}/print").text
+    following = re.search(r'rel="next" href="([^"]+)"', first)
+    assert following
+    second = desk.client.get(unescape(following[1])).text
+    people = re.findall(r'data-person="([^"]+)"', first + second)
+    assert (first.count("roster-row"), len(people), len(set(people))) == (40, PAGE + 6, PAGE + 6)
+
+
 def test_the_pages_are_for_staff(desk: Desk, make: Make, app: APIFlask) -> None:
     trainee, reporter = app.test_client(), app.test_client()
     make.sign_in(trainee, desk.ada)
     make.sign_in(reporter, make.person(roles=["reporter"]))
-    for path, of_reporter in ((desk.roster, 200), (f"{desk.roster}.csv", 200), (desk.load, 403)):
+    for path, of_reporter in (
+        (desk.roster, 200),
+        (f"{desk.roster}.csv", 200),
+        (f"{desk.roster}/print", 200),
+        (desk.load, 403),
+    ):
         assert app.test_client().get(path).status_code == 302
         assert trainee.get(path).status_code == 403
         assert reporter.get(path).status_code == of_reporter

@@ -137,6 +137,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /lectures/<int:lecture_id>/room/state": ("syynyy", "snnnyy", "smmmyy"),
     "GET /lectures/<int:lecture_id>/roster": ("snynyy", "snnnyy", "smmmyy"),
     "GET /lectures/<int:lecture_id>/roster.csv": ("snynyy", "snnnyy", "smmmyy"),
+    "GET /lectures/<int:lecture_id>/roster/print": ("snynyy", "snnnyy", "smmmyy"),
     "GET /lectures/<int:lecture_id>/roster/<person_id>": ("snynyy", "snnnyy", "smmmyy"),
     "POST /lectures/<int:lecture_id>/roster/<person_id>": ("snwnnw", "snnnnw", "smmmnw"),
     "POST /lectures/<int:lecture_id>/start": ("snwnnw", "snnnnw", "smmmnw"),
