@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import g, has_app_context
+from flask import g
 from flask_babel import get_translations
 from flask_babel.speaklater import LazyString
 
 
 def catalogue() -> Any:
     """The translations of who reads: asked of Flask-Babel once a page, not once a string."""
-    if not has_app_context():
+    try:
+        return g.catalogue
+    except AttributeError:
+        g.catalogue = found = get_translations()
+        return found
+    except RuntimeError:  # outside of any app
         return get_translations()
-    found = g.get("catalogue")
-    if found is None:
-        found = g.catalogue = get_translations()
-    return found
 
 
 def _(text: str, /, **words: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask, current_app, has_request_context, request
 
 _KEY = "lms.addresses"
-_PLAIN = (str, int)
+_PLAIN = (str, int, type(None))
 
 
 def address_of(endpoint: str, /, **values: Any) -> str:
@@ -24,7 +24,7 @@ def init_app(app: Flask) -> None:
     """Keeps the addresses of this app's routes; `url_for` of templates is `address_of`."""
 
     @lru_cache(maxsize=8192)
-    def build(_root: str, endpoint: str, values: tuple[tuple[str, str | int], ...]) -> str:
+    def build(_root: str, endpoint: str, values: tuple[tuple[str, str | int | None], ...]) -> str:
         return app.url_for(endpoint, **dict(values))  # type: ignore[arg-type]
 
     app.extensions[_KEY] = build

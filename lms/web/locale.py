@@ -9,10 +9,11 @@ from typing import Any, cast
 
 from babel import Locale
 from babel.numbers import format_decimal
-from flask import Flask, g, has_app_context, has_request_context, request
+from flask import Flask, g, has_request_context, request
 from flask_babel import Babel, force_locale, get_locale
 from jinja2 import pass_context
 from jinja2.runtime import Context
+from markupsafe import Markup
 
 from lms.core.resources import resource
 from lms.core.words import catalogue
@@ -58,23 +59,26 @@ def select() -> str:
 
 def reader_locale() -> str:
     """The code of the language of what is being rendered, found once a page."""
-    if not has_app_context():
+    try:
+        code: str = g.language
+    except AttributeError:
+        g.language = code = str(get_locale() or "en")
+    except RuntimeError:  # outside of any app
         return "en"
-    code: str | None = g.get("language")
-    if code is None:
-        code = g.language = str(get_locale() or "en")
     return code
 
 
 @contextmanager
 def speaking(code: str, zone: str | None) -> Iterator[None]:
     """What is rendered within is for a reader of this language and IANA zone: mail."""
-    outside = {name: g.pop(name, None) for name in ("language", "zone", "catalogue")}
+    outside = {name: g.pop(name) for name in ("language", "zone", "catalogue") if name in g}
     g.zone = zone or None
     try:
         with force_locale(code):
             yield
     finally:
+        for name in ("language", "zone", "catalogue"):
+            g.pop(name, None)
         for name, value in outside.items():
             setattr(g, name, value)
 
@@ -93,13 +97,35 @@ def init_app(app: Flask) -> None:
         lambda one, many, count: catalogue().ungettext(one, many, count),
         newstyle=True,
     )
-    app.jinja_env.globals["ngettext"] = _grouping(cast("Callable[..., str]", app.jinja_env.globals["ngettext"]))
+    put = app.jinja_env.globals
+    put["ngettext"] = _grouping(cast("Callable[..., str]", put["ngettext"]))
+    put["gettext"] = put["_"] = _remembering(cast("Callable[..., str]", put["gettext"]))
+
+
+def _remembering(say: Callable[..., str]) -> Callable[..., str]:
+    """What Jinja's extension says; a sentence without values is always the same, and a table has hundreds."""
+
+    @lru_cache(maxsize=8192)
+    def plain(text: str, _locale: str, is_markup: bool) -> str:
+        said: str = (Markup(catalogue().ugettext(text)) if is_markup else catalogue().ugettext(text)) % {}  # noqa: S704
+        return said
+
+    @pass_context
+    def gettext(context: Context, text: str, /, **words: Any) -> str:
+        return say(context, text, **words) if words else plain(text, reader_locale(), context.eval_ctx.autoescape)
+
+    return gettext
+
+
+@lru_cache(maxsize=8192)
+def _grouped(count: int, locale: str) -> str:
+    return format_decimal(count, locale=locale)
 
 
 def _grouping(say: Callable[..., str]) -> Callable[..., str]:
     @pass_context
     def ngettext(context: Context, one: str, many: str, count: int, /, **words: Any) -> str:
-        words.setdefault("num", format_decimal(count, locale=reader_locale()))
+        words.setdefault("num", _grouped(count, reader_locale()))
         return say(context, one, many, count, **words)
 
     return ngettext
