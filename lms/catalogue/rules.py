@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from lms.catalogue.models import Lecture, LectureState, Series, Visibility
@@ -92,7 +94,28 @@ def _offset(delta: timedelta) -> str:
     return f"{'+' if minutes >= 0 else '-'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
 
 
-def planned_end(lecture: Lecture) -> datetime | None:
+@dataclass(slots=True)
+class Station:
+    """What a route and a list show of a lecture, named as in `Lecture`: a page has many, and reading them whole costs
+    several times as much. Who gives it stands here only where it was asked for."""
+
+    id: int
+    series_id: int
+    title: str
+    language: str
+    interpretation: list[str]
+    state: LectureState
+    starts_at: datetime | None
+    duration_minutes: int
+    actual_start: datetime | None
+    recording_url: str | None
+    instructors: Sequence[Any] = ()
+
+
+AnyLecture = Lecture | Station
+
+
+def planned_end(lecture: AnyLecture) -> datetime | None:
     """When a lecture should be over; null without a date."""
     if lecture.starts_at is None:
         return None
@@ -286,13 +309,13 @@ def check_capacity(capacity: int | None, taken: int) -> None:
 # The route
 
 
-def next_lecture(lectures: Iterable[Lecture]) -> Lecture | None:
+def next_lecture(lectures: Iterable[AnyLecture]) -> AnyLecture | None:
     """The first lecture that is scheduled and has not begun."""
     coming = [one for one in lectures if one.state is LectureState.SCHEDULED and one.starts_at is not None]
     return min(coming, key=lambda one: (one.starts_at, one.id), default=None)
 
 
-def stop_state(lecture: Lecture, at: datetime, *, is_next: bool = False) -> str:
+def stop_state(lecture: AnyLecture, at: datetime, *, is_next: bool = False) -> str:
     """How a lecture stands on the route before anybody's attendance: done, now, next, later, cancelled.
 
     `is_next` is known from the whole series (`stop_states`); without it a lecture that should have begun
@@ -309,7 +332,7 @@ def stop_state(lecture: Lecture, at: datetime, *, is_next: bool = False) -> str:
     return "later"
 
 
-def stop_states(lectures: Sequence[Lecture], at: datetime) -> dict[int, str]:
+def stop_states(lectures: Sequence[AnyLecture], at: datetime) -> dict[int, str]:
     """`stop_state` of all lectures of a series, by lecture id; the first one to come is *next*."""
     following = next_lecture(lectures)
     return {one.id: stop_state(one, at, is_next=following is not None and one.id == following.id) for one in lectures}

@@ -11,9 +11,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, Select, bindparam, exists, func, select
 
-from lms.catalogue.models import Admission, Lecture, LectureState, Series, Visibility
+from lms.catalogue.models import Admission, Lecture, LectureInstructor, LectureState, Series, Visibility
 from lms.catalogue.visibility import shown_to, visible_to
 from lms.core.db import UtcDateTime
+from lms.people.models import Person
 
 OPEN_STATES = (LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
 _OPEN = exists().where(Lecture.series_id == Series.id, Lecture.state.in_(OPEN_STATES))
@@ -81,6 +82,35 @@ def card_lectures(sees_all: bool, person_id: int | None) -> Any:
     return shown.where(Lecture.series_id.in_(ids), shown_to(sees_all, person_id)).order_by(
         began.is_(None), began, Lecture.id
     )
+
+
+@lru_cache(maxsize=256)
+def stations(sees_all: bool, person_id: int | None) -> Any:
+    """What a route shows of the lectures of the series `ids`, in their order."""
+    began = func.coalesce(Lecture.actual_start, Lecture.starts_at)
+    shown: Any = select(
+        Lecture.id,
+        Lecture.series_id,
+        Lecture.title,
+        Lecture.language,
+        Lecture.interpretation,
+        Lecture.state,
+        Lecture.starts_at,
+        Lecture.duration_minutes,
+        Lecture.actual_start,
+        Lecture.recording_url,
+    )
+    ids: Any = bindparam("ids", expanding=True)
+    conditions = (Lecture.series_id.in_(ids), visible_to(sees_all, person_id), shown_to(sees_all, person_id))
+    return shown.join(Series).where(*conditions).order_by(began.is_(None), began, Lecture.id)
+
+
+GIVERS = (
+    select(LectureInstructor.lecture_id, Person.full_name, Person.native_name)
+    .join(Person, Person.id == LectureInstructor.person_id)
+    .where(LectureInstructor.lecture_id.in_(bindparam("ids", expanding=True)))
+    .order_by(Person.full_name)
+)
 
 
 @lru_cache(maxsize=256)

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from lms.attendance.models import Outcome
 from lms.attendance.queries import PersonAttendance
 from lms.catalogue.models import Lecture, LectureState
-from lms.catalogue.rules import stop_states
+from lms.catalogue.rules import AnyLecture, stop_states
 from lms.core.words import _
 from lms.desks.texts import passage
 from lms.web import time
@@ -65,7 +65,9 @@ def stops(
     return [_stop(lecture, states[lecture.id], at, own, box) for lecture in lectures]
 
 
-def mini_stops(lectures: Sequence[Lecture], *, at: datetime, own: Mapping[int, PersonAttendance] | None) -> list[Stop]:
+def mini_stops(
+    lectures: Sequence[AnyLecture], *, at: datetime, own: Mapping[int, PersonAttendance] | None
+) -> list[Stop]:
     """As `stops`, without titles, times and addresses: what `route_mini` shows."""
     states = stop_states(lectures, at)
     return [{"state": states[one.id]} | _standing(one, states[one.id], at, own) for one in lectures]
@@ -90,7 +92,7 @@ def _stop(
     return found | _standing(lecture, state, at, own)
 
 
-def _standing(lecture: Lecture, state: str, at: datetime, own: Mapping[int, PersonAttendance] | None) -> Stop:
+def _standing(lecture: AnyLecture, state: str, at: datetime, own: Mapping[int, PersonAttendance] | None) -> Stop:
     """What a stop says of how its lecture stands: tag, words, action, and the state where attendance decides it."""
     if lecture.state is LectureState.HELD:
         return _held(lecture, own)
@@ -112,7 +114,7 @@ def _first_large(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _held(lecture: Lecture, own: Mapping[int, PersonAttendance] | None) -> Stop:
+def _held(lecture: AnyLecture, own: Mapping[int, PersonAttendance] | None) -> Stop:
     if own is None:
         return {"words": _("held")} | _recording(lecture)
     mine = own.get(lecture.id)
@@ -130,7 +132,7 @@ def _held(lecture: Lecture, own: Mapping[int, PersonAttendance] | None) -> Stop:
     return missed | _recording(lecture)
 
 
-def _recording(lecture: Lecture) -> Stop:
+def _recording(lecture: AnyLecture) -> Stop:
     if not lecture.recording_url:
         return {}
     return {"action": {"url": lecture.recording_url, "label": _("Recording")}}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lms.catalogue.models import Lecture, LectureState, Policy
-from lms.catalogue.rules import planned_end
+from lms.catalogue.rules import AnyLecture, planned_end
 
 ROOM_OPENS = timedelta(hours=1)
 LATE = timedelta(minutes=15)
@@ -36,7 +36,7 @@ class Standing:
         return self.attended + self.to_come >= self.needed
 
 
-def standing(lectures: Sequence[Lecture], attended: Iterable[int], policy: Policy) -> Standing | None:
+def standing(lectures: Sequence[AnyLecture], attended: Iterable[int], policy: Policy) -> Standing | None:
     """Where somebody who attended these lectures (ids) stands; null where the series gives no certificate."""
     measured = {one.id for one in lectures if one.state in _MEASURED}
     if policy.certificate is None or not measured:
@@ -54,7 +54,7 @@ def needed_minutes(duration_minutes: int, min_percent: int) -> int:
     return -(-duration_minutes * min_percent // 100)
 
 
-def room_is_open(lecture: Lecture, at: datetime) -> bool:
+def room_is_open(lecture: AnyLecture, at: datetime) -> bool:
     """Whether the room lets people in: an hour before the planned start, and while the lecture is live."""
     if lecture.state is LectureState.LIVE:
         return True
@@ -73,7 +73,7 @@ def is_overdue(lecture: Lecture, at: datetime) -> bool:
     return at > max(planned_end(lecture) or ends, ends) + OVERDUE
 
 
-def is_late(lecture: Lecture, at: datetime) -> bool:
+def is_late(lecture: AnyLecture, at: datetime) -> bool:
     """Whether a scheduled lecture should have begun a quarter of an hour ago: nobody started it."""
     return lecture.state is LectureState.SCHEDULED and lecture.starts_at is not None and at > lecture.starts_at + LATE
 

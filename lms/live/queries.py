@@ -67,8 +67,7 @@ def get_room(lecture_id: int, *, by: Actor, at: datetime) -> Room:
     counted = counted_ms(lecture_id, by.person_id, at) if takes_part and by.person_id is not None else 0
     result = None
     if state is RoomState.OVER and takes_part and by.person_id is not None:
-        own = attendance_of_person(by.person_id, by=by, series_id=lecture.series_id)
-        result = next((one for one in own if one.lecture_id == lecture_id), None)
+        result = next(iter(attendance_of_person(by.person_id, by=by, lecture_id=lecture_id)), None)
     return Room(
         lecture=lecture,
         state=state,

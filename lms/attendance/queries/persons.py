@@ -6,17 +6,29 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import joinedload
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    String,
+    bindparam,
+    cast,
+    literal,
+    null,
+    select,
+    type_coerce,
+    union_all,
+)
 
 from lms.attendance.models import Beat, Correction, Credit, Join, Outcome, Presence, Source
 from lms.attendance.queries.evidence import Seen, span_of
-from lms.attendance.queries.judging import Judge, Reckoning, asides_of, by_hand
+from lms.attendance.queries.judging import ByHand, Judge, Reckoning, asides_of, by_hand
 from lms.attendance.rules import seen_by_beats
 from lms.catalogue.models import Lecture, LectureState, Policy
 from lms.catalogue.queries import current_policies
 from lms.core import clock
-from lms.core.db import db
+from lms.core.db import UtcDateTime, db
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
 from lms.enrolment.models import Enrolment
@@ -32,78 +44,99 @@ class PersonAttendance(Reckoning):
     title: str
 
 
-def attendance_of_person(person_id: int, *, by: Actor, series_id: int | None = None) -> list[PersonAttendance]:
-    """The held lectures in which a person was seen, corrected or expected, the latest first.
+def attendance_of_person(
+    person_id: int, *, by: Actor, series_id: int | None = None, lecture_id: int | None = None
+) -> list[PersonAttendance]:
+    """The held lectures in which a person was seen, corrected or expected, the latest first; of a series, or one only.
 
     For the person, administrators and reporters; NotFound for others. `person_id` is canonical.
     """
     if not (by.is_reporter or by.person_id == person_id):
         raise NotFound
-    rows = _row_ids(person_id)
-    seen, corrections = _seen_by_lecture(rows), _corrections_by_lecture(rows)
-    seen_ids = seen.keys() | corrections.keys()
-    places = _places(rows)
-    query = (
-        select(Lecture)
-        .where(Lecture.state == LectureState.HELD, Lecture.series_id.in_(places) | Lecture.id.in_(seen_ids))
-        .options(joinedload(Lecture.series, innerjoin=True))
-        .order_by(Lecture.actual_start.desc(), Lecture.id.desc())
-    )
-    if series_id is not None:
-        query = query.where(Lecture.series_id == series_id)
-    lectures = list(db.session.scalars(query))
-    expected_in = {one.id for one in lectures if any(place.covers(one) for place in places.get(one.series_id, []))}
-    shown = [one for one in lectures if one.id in seen_ids or one.id in expected_in]
-    ids = [one.id for one in shown]
-    held_by = by_hand({key: corrections[key][-1] for key in ids if corrections.get(key)})
-    credited = set(
-        db.session.scalars(select(Credit.lecture_id).where(Credit.person_id.in_(rows), Credit.lecture_id.in_(ids)))
-    )
-    policies = list(db.session.scalars(select(Policy).where(Policy.id.in_({one.policy_id for one in shown}))))
-    minimums = {policy.id: policy.min_percent for policy in policies}
-    without = {one.series_id for one in shown if one.policy_id not in minimums}
+    known = _known_of(person_id)
+    where: dict[str, Any]
+    if lecture_id is not None:
+        query, where = _ONE_HELD, {"lecture": lecture_id}
+    elif series_id is not None:
+        query, where = _HELD_OF_SERIES, {"series": [series_id]}
+    else:
+        query, where = _HELD_OF_PERSON, {"series": list(known.places), "lectures": list(known.touched)}
+    lectures: list[Any] = list(db.session.execute(query, where))
+    expected_in = {
+        one.id for one in lectures if any(place.covers(one) for place in known.places.get(one.series_id, []))
+    }
+    shown = [one for one in lectures if one.id in known.touched or one.id in expected_in]
+    held_by = known.by_hand([one.id for one in shown])
+    without = {one.series_id for one in shown if one.min_percent is None}
     current = current_policies(without) if without else {}
     found = []
     for one in shown:
-        now_in = any(place.until is None for place in places.get(one.series_id, []))
-        counts = one.id in expected_in or one.id in credited or now_in
+        now_in = any(place.until is None for place in known.places.get(one.series_id, []))
+        counts = one.id in expected_in or one.id in known.credited or now_in
         judge = Judge(
             span_of(one),
-            minimums.get(one.policy_id or 0) or current[one.series_id].min_percent,
+            current[one.series_id].min_percent if one.min_percent is None else one.min_percent,
             counted={person_id} if counts else set(),
             corrections={person_id: held_by[one.id]} if one.id in held_by else {},
-            asides={} if counts else asides_of(one, [person_id]),
+            asides={} if counts else asides_of(db.session.get_one(Lecture, one.id), [person_id]),
         )
-        fields = judge.row(person_id, seen.get(one.id, []))
+        fields = judge.row(person_id, known.seen.get(one.id, []))
         found.append(PersonAttendance(lecture_id=one.id, series_id=one.series_id, title=one.title, **fields))
     return found
 
 
-def _seen_by_lecture(rows: list[int]) -> dict[int, list[Seen]]:
-    """All that was seen of a person, by lecture; of one that was only joined, nothing."""
-    found: dict[int, list[Seen]] = {}
-    query = select(Presence.lecture_id, Presence.joined_ms, Presence.left_ms, Presence.source)
-    for lecture_id, joined, left, source in db.session.execute(query.where(Presence.person_id.in_(rows))):
-        found.setdefault(lecture_id, []).append((joined, left, source))
-    beats = (
-        select(Join.lecture_id, Join.joined_ms, Join.beat_seconds, Beat.received_ms)
-        .outerjoin(Beat, Beat.join_id == Join.id)
-        .where(Join.person_id.in_(rows))
+def _held(which: ColumnElement[bool]) -> Any:
+    """Held lectures, the latest first, with the share that makes *attended* where it is settled."""
+    return (
+        select(
+            Lecture.id,
+            Lecture.series_id,
+            Lecture.title,
+            Lecture.starts_at,
+            Lecture.duration_minutes,
+            Lecture.actual_start,
+            Lecture.actual_end,
+            Lecture.created_at,
+            Policy.min_percent,
+        )
+        .outerjoin(Policy, Policy.id == Lecture.policy_id)
+        .where(Lecture.state == LectureState.HELD, which)
+        .order_by(Lecture.actual_start.desc(), Lecture.id.desc())
     )
-    for lecture_id, joined, beat, received in db.session.execute(beats):
-        seen = found.setdefault(lecture_id, [])
-        if received is not None:
-            for interval in seen_by_beats([received], beat_seconds=beat, joined_ms=joined):
-                seen.append((*interval, Source.LIVE))
-    return found
 
 
-def _corrections_by_lecture(rows: list[int]) -> dict[int, list[Correction]]:
-    """The corrections of a person that hold, by lecture; of one whose corrections were all withdrawn, none."""
-    found: dict[int, list[Correction]] = {}
-    for one in db.session.scalars(select(Correction).where(Correction.person_id.in_(rows)).order_by(Correction.id)):
-        found.setdefault(one.lecture_id, []).extend([one] if one.withdrawn_at is None else [])
-    return found
+_IN_SERIES = Lecture.series_id.in_(bindparam("series", expanding=True))
+_ONE_HELD = _held(Lecture.id == bindparam("lecture", type_=Integer))
+_HELD_OF_SERIES = _held(_IN_SERIES)
+_HELD_OF_PERSON = _held(_IN_SERIES | Lecture.id.in_(bindparam("lectures", expanding=True)))
+
+_MEMBERS = select(Person.id).where(Person.canonical_id == bindparam("who", type_=Integer))
+
+
+def _facts(what: str, owner: Any, place: Any, *values: Any) -> Select[Any]:
+    """One kind of what is known of a person: what, where, three numbers, a source, two instants; null at the end."""
+    kinds: list[Any] = [BigInteger, BigInteger, BigInteger, String, UtcDateTime, UtcDateTime]
+    given = [*values, *[None] * (len(kinds) - len(values))]
+    columns = [
+        cast(null(), kind) if value is None else type_coerce(value, kind)
+        for value, kind in zip(given, kinds, strict=True)
+    ]
+    return select(literal(what, String).label("what"), place, *columns).where(owner.in_(_MEMBERS))
+
+
+_KNOWN: Any = union_all(
+    _facts("seen", Presence.person_id, Presence.lecture_id, Presence.joined_ms, Presence.left_ms, None,
+           Presence.source),
+    _facts(
+        "beat", Join.person_id, Join.lecture_id, Join.joined_ms, Beat.received_ms, Join.beat_seconds
+    ).outerjoin_from(Join, Beat, Beat.join_id == Join.id),
+    _facts("corrected", Correction.person_id, Correction.lecture_id, Correction.id, None, None, None,
+           Correction.withdrawn_at),
+    _facts("credited", Credit.person_id, Credit.lecture_id),
+    _facts("placed", Enrolment.person_id, Enrolment.series_id, None, None, None, None,
+           Enrolment.enrolled_at, Enrolment.withdrawn_at),
+)  # fmt: skip
+"""All that decides about one person's attendance, in one statement: five cost more to make than to ask."""
 
 
 @dataclass(frozen=True)
@@ -111,20 +144,54 @@ class _Place:
     since: datetime
     until: datetime | None
 
-    def covers(self, lecture: Lecture) -> bool:
+    def covers(self, lecture: Any) -> bool:
         end = lecture.actual_end
         if end is None or lecture.created_at >= end:
             return self.until is None
         return self.since <= end and (self.until is None or self.until > end)
 
 
-def _places(rows: list[int]) -> dict[int, list[_Place]]:
-    query = select(Enrolment.series_id, Enrolment.enrolled_at, Enrolment.withdrawn_at)
-    found: dict[int, list[_Place]] = {}
-    for series_id, since, until in db.session.execute(query.where(Enrolment.person_id.in_(rows))):
-        if since is not None:
-            found.setdefault(series_id, []).append(_Place(since, until))
-    return found
+@dataclass(frozen=True)
+class _Known:
+    """What is known of one person: by lecture what was seen (of one that was only joined: nothing) and the ids of
+    corrections that hold, the lectures credited, and the places by series."""
+
+    seen: dict[int, list[Seen]]
+    corrections: dict[int, list[int]]
+    credited: set[int]
+    places: dict[int, list[_Place]]
+
+    @property
+    def touched(self) -> set[int]:
+        """The lectures in which the person was seen or corrected, also where that was withdrawn."""
+        return self.seen.keys() | self.corrections.keys()
+
+    def by_hand(self, lecture_ids: list[int]) -> dict[int, ByHand]:
+        """The newest correction that holds in each of these lectures."""
+        newest = {max(self.corrections[key]) for key in lecture_ids if self.corrections.get(key)}
+        if not newest:
+            return {}
+        rows = db.session.scalars(select(Correction).where(Correction.id.in_(newest)))
+        return by_hand({one.lecture_id: one for one in rows})
+
+
+def _known_of(person_id: int) -> _Known:
+    known = _Known({}, {}, set(), {})
+    for what, place, first, second, third, source, since, until in db.session.execute(_KNOWN, {"who": person_id}):
+        if what == "seen":
+            known.seen.setdefault(place, []).append((first, second, Source(source)))
+        elif what == "beat":
+            seen = known.seen.setdefault(place, [])
+            if second is not None:
+                for interval in seen_by_beats([second], beat_seconds=third, joined_ms=first):
+                    seen.append((*interval, Source.LIVE))
+        elif what == "corrected":
+            known.corrections.setdefault(place, []).extend([first] if since is None else [])
+        elif what == "credited":
+            known.credited.add(place)
+        elif since is not None:
+            known.places.setdefault(place, []).append(_Place(since, until))
+    return known
 
 
 def _row_ids(person_id: int) -> list[int]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from lms.attendance.models import Outcome
 from lms.attendance.queries import PersonAttendance, attendance_of_person
-from lms.catalogue.models import Lecture, LectureState, Policy, Series
-from lms.catalogue.queries import current_policies, lectures_of
+from lms.catalogue.models import LectureState, Policy, Series
+from lms.catalogue.queries import Station, current_policies, stations_of
 from lms.core.db import db
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
@@ -26,7 +26,7 @@ class OwnSeries:
     series: Series
     enrolment: Enrolment
     policy: Policy
-    lectures: list[Lecture]
+    lectures: list[Station]
     attendance: dict[int, PersonAttendance]
     standing: Standing | None
     position: int | None
@@ -54,7 +54,7 @@ def list_own_series(person_id: int, *, by: Actor) -> list[OwnSeries]:
         raise NotFound
     enrolments = list_of_person(person_id)
     ids = [one.series_id for one in enrolments]
-    lectures = lectures_of(ids, by=by)
+    lectures = stations_of(ids, by=by)
     policies = current_policies(ids)
     positions = _positions(enrolments)
     attendance: dict[int, dict[int, PersonAttendance]] = {}
@@ -95,17 +95,22 @@ def _positions(enrolments: Iterable[Enrolment]) -> dict[int, int]:
     waiting = [one for one in enrolments if one.status is EnrolmentStatus.WAITLISTED]
     if not waiting:
         return {}
-    line = (
-        select(
-            Enrolment.id,
-            func.row_number()
-            .over(partition_by=Enrolment.series_id, order_by=(Enrolment.queued_at, Enrolment.id))
-            .label("position"),
-        )
-        .where(
-            Enrolment.series_id.in_([one.series_id for one in waiting]), Enrolment.status == EnrolmentStatus.WAITLISTED
-        )
-        .subquery()
+    ids = [one.id for one in waiting]
+    where = {"series": [one.series_id for one in waiting], "status": EnrolmentStatus.WAITLISTED, "ids": ids}
+    return dict(db.session.execute(_POSITIONS, where).all())
+
+
+_LINE = (
+    select(
+        Enrolment.id,
+        func.row_number()
+        .over(partition_by=Enrolment.series_id, order_by=(Enrolment.queued_at, Enrolment.id))
+        .label("position"),
     )
-    query = select(line.c.id, line.c.position).where(line.c.id.in_([one.id for one in waiting]))
-    return dict(db.session.execute(query).all())
+    .where(
+        Enrolment.series_id.in_(bindparam("series", expanding=True)),
+        Enrolment.status == bindparam("status", type_=Enrolment.status.type),
+    )
+    .subquery()
+)
+_POSITIONS = select(_LINE.c.id, _LINE.c.position).where(_LINE.c.id.in_(bindparam("ids", expanding=True)))

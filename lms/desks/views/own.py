@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from lms.attendance.models import Outcome
 from lms.catalogue.models import LectureState
-from lms.catalogue.queries import list_upcoming
+from lms.catalogue.queries import list_upcoming, name_givers
 from lms.certificates.queries import list_of_person
 from lms.core import clock
 from lms.core.roles import Role
@@ -42,6 +42,7 @@ def me() -> ResponseReturnValue:
         if one.state is LectureState.SCHEDULED and one.starts_at is not None and not rules.is_late(one, at)
     ]
     upcoming.sort(key=lambda one: (one.starts_at, one.id))
+    name_givers(upcoming[:NEXT])
     percents = {own.series.id: own.policy.min_percent for own in joined}
     attendance = sorted(
         (one for own in joined for one in own.attendance.values()), key=lambda one: one.start_ms, reverse=True

@@ -127,5 +127,4 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
 def _own_attendance(shown: Lecture, by: Actor) -> object | None:
     if by.person_id is None or shown.state is not LectureState.HELD:
         return None
-    found = attendance_of_person(by.person_id, by=by, series_id=shown.series_id)
-    return next((one for one in found if one.lecture_id == shown.id), None)
+    return next(iter(attendance_of_person(by.person_id, by=by, lecture_id=shown.id)), None)

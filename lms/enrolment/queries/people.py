@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select, tuple_
+from sqlalchemy import ColumnElement, and_, bindparam, func, select, tuple_
 from sqlalchemy.orm import joinedload
 
 from lms.catalogue.models import Series
@@ -52,8 +52,15 @@ def doubles_of(person_id: int) -> list[list[Enrolment]]:
 
 def list_of_person(person_id: int) -> list[Enrolment]:
     """A person's places with their series, the latest registration first."""
-    query = speaking(Enrolment).where(Person.id == person_id).order_by(Enrolment.registered_at.desc())
-    return list(db.session.scalars(query.options(joinedload(Enrolment.series))))
+    return list(db.session.scalars(_OF_PERSON, {"who": person_id}))
+
+
+_OF_PERSON = (
+    speaking(Enrolment)
+    .where(Person.id == bindparam("who"))
+    .order_by(Enrolment.registered_at.desc())
+    .options(joinedload(Enrolment.series, innerjoin=True))
+)
 
 
 def export_of_person(person_id: int) -> list[dict[str, Any]]:

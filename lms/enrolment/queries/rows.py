@@ -10,7 +10,7 @@ from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, exists, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, bindparam, exists, or_, select
 from sqlalchemy.orm import aliased
 
 from lms.catalogue.queries import get_series_by_id
@@ -81,8 +81,10 @@ def day_of(at: datetime | None) -> date:
 
 def find_enrolment(series_id: int, person_id: int) -> Enrolment | None:
     """The row that speaks for a person in a series, whatever its state."""
-    query = speaking(Enrolment).where(Enrolment.series_id == series_id, Person.id == person_id)
-    return db.session.scalars(query).one_or_none()
+    return db.session.scalars(_ONE, {"series": series_id, "who": person_id}).one_or_none()
+
+
+_ONE = speaking(Enrolment).where(Enrolment.series_id == bindparam("series"), Person.id == bindparam("who"))
 
 
 def standing_of(series_id: int, person_ids: Collection[int]) -> dict[int, tuple[int, EnrolmentStatus]]:
