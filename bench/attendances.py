@@ -54,17 +54,23 @@ def fill(people: int, lectures: int, attendances: int) -> None:
          "materials, delivery, starts_at, actual_start, actual_end, policy_id, sequence, created_at", rows)  # fmt: skip
     _put("credit", "lecture_id, person_id, present_ms, percent_tenths, outcome, source, sector, gender, policy_id, "
          "computed_at", _credits(draw, starts, people, attendances // lectures, sector, gender))  # fmt: skip
-    registered = [_day(draw) for _number in range(5_000)]
+    opening = datetime(2019, 12, 1, 6, tzinfo=UTC)
+
+    def registered(series_id: int, i: int) -> datetime:
+        return opening + timedelta(days=series_id * 25 + i * 13 % 90)
+
+    turns = ((1 + (i * 7 + turn * 31) % SERIES, i) for i in ids for turn in range(2))
     _put("enrolment", "public_id, series_id, person_id, status, source, registered_at, registered_country_id, "
-         "queued_at", ((f"e{i}-{turn}", 1 + (i * 7 + turn * 31) % SERIES, i, "enrolled", "self",
-                        registered[(i + turn) % 5_000], home[i - 1], registered[(i + turn) % 5_000])
-                       for i in ids for turn in range(2)))  # fmt: skip
-    awarded = range(5, people + 1, 5)
+         "queued_at", ((f"e{i}-{own}", own, i, "enrolled", "self", registered(own, i), home[i - 1], registered(own, i))
+                       for own, i in turns))  # fmt: skip
+    awarded = [(i, 1 + i * 7 % SERIES, registered(1 + i * 7 % SERIES, i) + timedelta(days=120))
+               for i in range(5, people + 1, 5)]  # fmt: skip
     _put("award", "id, series_id, person_id, kind, awarded_at",
-         ((i, 1 + i * 7 % SERIES, i, "participation", registered[i % 5_000]) for i in awarded))  # fmt: skip
-    _put("certificate", "award_id, number, state, name, series_title, lectures, hours_ms, issued_on, issued_at, design",
-         ((i, f"{i:017}", "valid", "Somebody", "Series", "[]", 0, date(2024, 1, 1), registered[i % 5_000], 1)
-          for i in awarded))  # fmt: skip
+         ((i, own, i, "participation", at) for i, own, at in awarded))  # fmt: skip
+    _put("certificate", "award_id, number, state, name, series_title, lectures, hours_ms, issued_on, issued_at, "
+         "design",
+         ((i, f"{i:017}", "valid", "Somebody", "Series", "[]", 0, at.date(), at, 1)
+          for i, _own, at in awarded))  # fmt: skip
     _put("stamp", "kind, of_id, value", ((kind, i, i) for kind in ("registrations", "awards") for i in series))
 
 

@@ -52,9 +52,10 @@ class Places:
 class Bench:
     """Given to every topic: where to work, how much, and the site that they share, made when first asked for."""
 
-    def __init__(self, folder: Path = FOLDER, *, is_tiny: bool = False) -> None:
+    def __init__(self, folder: Path = FOLDER, *, is_tiny: bool = False, is_full: bool = False) -> None:
         self.folder = folder
         self.is_tiny = is_tiny
+        self.is_full = is_full
         self._stack = ExitStack()
 
     def of(self, full: int, tiny: int) -> int:

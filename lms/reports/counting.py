@@ -16,7 +16,7 @@ from typing import Any, Final
 from pyroaring import BitMap
 
 from lms.attendance.tallies import AXES, Tally, Value, mask_of, values_of
-from lms.reports.deeds import Deeds, month_name
+from lms.reports.deeds import Deeds, Grain, month_name
 from lms.reports.rules import Figures, Key
 
 AXIS_OF: Final[Mapping[str, str]] = {
@@ -28,6 +28,8 @@ AXIS_OF: Final[Mapping[str, str]] = {
     "source": "source",
 }
 """The axis of a tally that a dimension of people reads."""
+AT_ONCE: Final = 500
+"""So many bitmaps are united at once."""
 PARTED: Final = frozenset({"country", "sector", "gender"})
 """Axes on which most people stay where they are from one lecture to the next."""
 
@@ -105,6 +107,9 @@ class Part:
     def add_people(self, people: BitMap) -> None:
         """Takes in people, of whom some may be there already."""
         self._pending.append(people)
+        if len(self._pending) >= AT_ONCE:
+            self._people = BitMap.union(self._people, *self._pending)
+            self._pending = []
 
     def unite(self, other: Part) -> None:
         """Takes in another part of the same dimension: people, lectures and countries once, the rest added."""
@@ -326,27 +331,59 @@ class Question:
     def _intersect(
         self, parts: Parts, group_key: Key, lectures: Sequence[HeldLecture], only: BitMap | None = None
     ) -> None:
-        """Lecture by lecture: the people of each combination of values, of `only` these where given."""
+        """Lecture by lecture: the people of each combination of values, of `only` these few where given."""
         grouped = [axis for axis in self.axes if axis in self.grouped]
+        here: dict[tuple[Piece, ...], Part] = {}
+
+        def add(pieces: tuple[Piece, ...], people: BitMap) -> None:
+            part = here.get(pieces)
+            if part is None:
+                part = here[pieces] = parts[self.key(group_key, self._joined(pieces))]
+            part.add_people(people)
+
         for held in lectures:
             base = self._filtered(held)
             if only is not None:
                 base = only & (self.ledger.tallies[held.id].people if base is None else base)
             if base is not None and not base:
                 continue
-            found: list[tuple[list[Any], BitMap | None]] = [([], base)]
-            for axis in grouped:
-                pieces = list(self._pieces(axis, held))
-                crossed: list[tuple[list[Any], BitMap | None]] = []
-                for before, people in found:
-                    for piece, own in pieces:
-                        both = own if people is None else own & people
+            if not grouped:
+                add((), base or BitMap())
+                continue
+            first = self._narrowed(grouped[0], held, base)
+            if len(grouped) == 1:
+                for one, people in first:
+                    add((one,), people)
+            elif only is not None:
+                self._one_by_one(first, self._narrowed(grouped[1], held, base), add)
+            else:
+                second = list(self._pieces(grouped[1], held))
+                for one, people in first:
+                    for other, others in second:
+                        both = people & others
                         if both:
-                            crossed.append(([*before, piece], both))
-                found = crossed
-            for own_pieces, people in found:
-                if people:
-                    parts[self.key(group_key, self._joined(own_pieces))].add_people(people)
+                            add((one, other), both)
+
+    def _narrowed(self, axis: str, held: HeldLecture, base: BitMap | None) -> list[tuple[Piece, BitMap]]:
+        pieces = self._pieces(axis, held)
+        narrowed = ((piece, people if base is None else people & base) for piece, people in pieces)
+        return [(piece, people) for piece, people in narrowed if people]
+
+    @staticmethod
+    def _one_by_one(
+        first: Iterable[tuple[Piece, BitMap]],
+        second: Iterable[tuple[Piece, BitMap]],
+        add: Callable[[tuple[Piece, ...], BitMap], None],
+    ) -> None:
+        """The same for few people: each is looked up, instead of intersecting every value with every other."""
+        others = {person: other for other, people in second for person in people}
+        found: dict[tuple[Piece, ...], list[int]] = {}
+        for one, people in first:
+            for person in people:
+                if person in others:
+                    found.setdefault((one, others[person]), []).append(person)
+        for pieces, some in found.items():
+            add(pieces, BitMap(some))
 
     def _two_parted(self, parts: Parts, group_key: Key, lectures: Sequence[HeldLecture]) -> None:
         """Two dimensions in which people rarely change: united first, intersected once.
@@ -400,10 +437,14 @@ class Question:
         if "source" in wanted.values and None not in wanted.values["source"]:
             return
         mask = mask_of([axis for axis in self.axes if axis != "source"])
+        grain = Grain.ALL
+        if self.by_partner:
+            grain = Grain.DAY
+        elif "month" in self.dimensions or "year" in self.dimensions:
+            grain = Grain.MONTH if "month" in self.dimensions else Grain.YEAR
         for series_id, own in deeds.items():
             here: dict[Any, Key | None] = {}
-            period = own.by_days if self.by_partner else own.by_months
-            for year, month, day, code, amount in period(mask, self.ledger.from_day, self.ledger.to_day):
+            for year, month, day, code, amount in own.within(mask, grain, self.ledger.from_day, self.ledger.to_day):
                 moment = (year, month, day, code)
                 if moment not in here:
                     here[moment] = self._key_of_deed(series_id, year, month, day, code)

@@ -7,11 +7,22 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
+from enum import Enum
 
 from pyroaring import BitMap
 
 Deed = tuple[int, int, int, int, int]
-"""Year, month, day (0: somewhere in the month), code of the combination (see `attendance.tallies`), how many."""
+"""Year, month, day, code of the combination (see `attendance.tallies`), how many. What the grain leaves open is 1 or,
+of the day, 0."""
+
+
+class Grain(Enum):
+    """What a question asks to tell apart."""
+
+    DAY = "day"
+    MONTH = "month"
+    YEAR = "year"
+    ALL = "all"
 
 
 class Deeds:
@@ -25,7 +36,7 @@ class Deeds:
         self._days = array("I", [day for day, _code in order])
         self._codes = array("I", [code for _day, code in order])
         self._sums = array("I", [counted[key] for key in order])
-        self._rolled: dict[int, list[Deed]] = {}
+        self._rolled: dict[tuple[int, Grain], list[Deed]] = {}
         self.people = BitMap(people)
 
     def by_days(self, mask: int, first: date | None, last: date | None) -> Iterator[Deed]:
@@ -40,29 +51,43 @@ class Deeds:
                 day = known[number] = date.fromordinal(number)
             yield day.year, day.month, day.day, self._codes[at] & mask, self._sums[at]
 
-    def by_months(self, mask: int, first: date | None, last: date | None) -> Iterator[Deed]:
-        """The same by whole months; only where the period cuts one, by days."""
+    def within(self, mask: int, grain: Grain, first: date | None, last: date | None) -> Iterable[Deed]:
+        """The same put together as coarsely as the question allows: `grain` is what it asks to tell apart."""
+        if grain is Grain.DAY:
+            return self.by_days(mask, first, last)
+        if first is None and last is None:
+            return self._coarse(mask, grain)
+        starts = first is None or (first.month, first.day) == (1, 1)
+        ends = last is None or (last.month, last.day) == (12, 31)
+        if grain is not Grain.MONTH and starts and ends:
+            low, high = first.year if first else 0, last.year if last else 10_000
+            return (deed for deed in self._coarse(mask, Grain.YEAR) if low <= deed[0] <= high)
+        return self._by_months(mask, first, last)
+
+    def _by_months(self, mask: int, first: date | None, last: date | None) -> Iterator[Deed]:
+        """By whole months; only where the period cuts one, by days."""
         whole_from, whole_to = _first_whole(first), _last_whole(last)
         if first is not None and last is not None and (whole_to is None or whole_from is None or whole_from > whole_to):
             yield from self.by_days(mask, first, last)
             return
         if first is not None and whole_from is not None and whole_from > (first.year, first.month):
             yield from self.by_days(mask, first, _end_of(first))
-        for deed in self._months(mask):
+        for deed in self._coarse(mask, Grain.MONTH):
             month = deed[:2]
             if (whole_from is None or month >= whole_from) and (whole_to is None or month <= whole_to):
                 yield deed
         if last is not None and whole_to is not None and whole_to < (last.year, last.month):
             yield from self.by_days(mask, last.replace(day=1), last)
 
-    def _months(self, mask: int) -> list[Deed]:
-        found = self._rolled.get(mask)
+    def _coarse(self, mask: int, grain: Grain) -> list[Deed]:
+        found = self._rolled.get((mask, grain))
         if found is None:
             sums: Counter[tuple[int, int, int]] = Counter()
+            by_month, by_year = grain is Grain.MONTH, grain is not Grain.ALL
             for year, month, _day, code, amount in self.by_days(mask, None, None):
-                sums[year, month, code] += amount
+                sums[year if by_year else 1, month if by_month else 1, code] += amount
             found = [(year, month, 0, code, amount) for (year, month, code), amount in sums.items()]
-            self._rolled[mask] = found
+            self._rolled[mask, grain] = found
         return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -254,3 +256,71 @@ def test_old_refreshes_go(app: APIFlask, programme: dict[str, int]) -> None:
 def test_nobody_else_refreshes(app: APIFlask, world: World) -> None:
     with app.app_context(), pytest.raises(Forbidden):
         refresh_public_figures(by=REPORTER, at=AT)
+
+
+def rank_grows(rows: list[list[int]], wanted: list[int]) -> bool:
+    """Whether a combination of numbers does not follow from sums of them, modulo a large prime."""
+    prime = 2_147_483_647
+    pivots: dict[int, list[int]] = {}
+
+    def reduced(row: list[int]) -> list[int]:
+        row = [value % prime for value in row]
+        for place, pivot in pivots.items():
+            if row[place]:
+                factor = row[place]
+                row = [(value - factor * other) % prime for value, other in zip(row, pivot, strict=True)]
+        return row
+
+    for given in rows:
+        left = reduced(given)
+        place = next((index for index, value in enumerate(left) if value), None)
+        if place is not None:
+            inverse = pow(left[place], -1, prime)
+            pivots[place] = [value * inverse % prime for value in left]
+    return any(reduced(wanted))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_nobody_is_found_by_subtraction(app: APIFlask, world: World, seed: int) -> None:
+    """Over all public answers about countries and years: no few people's figure follows from the sums."""
+    draw = random.Random(seed)
+    cells: dict[tuple[str, int], int] = {}
+    codes, years = ["KE", "UG", "FR", "DE", "BR"], [2022, 2023, 2024]
+    series = world.series("one")
+    for year in years:
+        lecture = world.lecture(series, NOON.replace(year=year))
+        for code in codes:
+            size = draw.choice([0, 1, 2, 4, 5, 6, 7, 9])
+            if size:
+                world.attend(lecture, *(world.person(code) for _n in range(size)))
+                cells[code, year] = size
+    refresh(app)
+    order = sorted(cells)
+    regions = {"KE": "202", "UG": "202", "FR": "155", "DE": "155", "BR": "419"}
+    known: list[list[int]] = []
+    for first in years:
+        for last in [year for year in years if year >= first]:
+            span = {"from_day": date(first, 1, 1), "to_day": date(last, 12, 31)}
+
+            def vector(inside: Callable[[str], bool], first: int = first, last: int = last) -> list[int]:
+                return [int(inside(code) and first <= year <= last) for code, year in order]
+
+            answers: list[tuple[dict[str, Any], tuple[str, ...]]] = [({}, ()), ({}, ("country",)), ({}, ("region",))]
+            answers += [({"country": code}, ()) for code in codes]
+            for asked, dimensions in answers:
+                try:
+                    report = ask(app, *dimensions, **asked, **span)
+                except Forbidden:
+                    continue
+                known.append(vector(lambda code, asked=asked: asked.get("country") in (None, code)))  # type: ignore[misc]
+                for group in report.groups:
+                    if not group.folded:
+                        key = group.keys[0]
+                        known.append(vector(lambda code, key=key: key in (code, regions[code])))  # type: ignore[misc]
+    found = [
+        (cell, size)
+        for place, (cell, size) in enumerate(sorted(cells.items()))
+        if size < 5 and not rank_grows(known, [int(place == index) for index in range(len(order))])
+    ]
+    assert found == []
+    assert known

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pyroaring import BitMap
 
 from lms.reports.counting import Part
-from lms.reports.folding import folded
+from lms.reports.folding import folded, united
 from lms.reports.rules import FEWEST, Key, is_refresh_due
 
 
@@ -24,8 +24,10 @@ def part(*people: int) -> Part:
 @given(st.dictionaries(st.text("abc", min_size=1, max_size=3), st.sets(st.integers(0, 30), max_size=9), max_size=8))
 def test_what_is_folded(groups: dict[str, set[int]]) -> None:
     parts: dict[Key, Part] = {(key,): part(*people) for key, people in groups.items()}
-    shown, other = folded(parts)
+    shown, small = folded(parts)
     hidden = set(parts) - set(shown)
+    assert set(small) == hidden
+    other = united(small) if small else None
     assert all(len(one.people) >= FEWEST for one in shown.values())
     assert (other is None) == (not hidden)
     if other is not None:

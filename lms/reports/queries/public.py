@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -26,7 +26,7 @@ from lms.people.models import Region
 from lms.people.queries import Rows, country_rows, named_countries
 from lms.reports.balances import Balances, add
 from lms.reports.counting import Ledger, Part, tally
-from lms.reports.folding import folded
+from lms.reports.folding import Blocks, folded, is_apart, united
 from lms.reports.models import PublicAnswer, PublicFigures
 from lms.reports.opening import Opening
 from lms.reports.queries.balances import read_balances
@@ -37,6 +37,7 @@ from lms.reports.rules import (
     DIMENSIONS,
     FEWEST,
     FIGURES,
+    FILTERS,
     OTHER,
     Figures,
     Group,
@@ -121,34 +122,105 @@ def _count_all(at: datetime) -> tuple[dict[str, Any], Answers]:
     by_itself = _spans(_by_year(ledger, None, parents, Balances()), years)
     own = {span: parts[()].countries for span, parts in by_itself if parts}
     answers: Answers = {}
+    whole = Blocks(_by_year(ledger, None, parents, balances), (), _large_by_year(balances, None, years, parents))
+    hidden_years: set[Key] = {(year,) for block in whole.blocks.get((), []) if len(block) > 1 for year in block}
+    small_countries: dict[str, dict[Key, Part]] = {}
+    small_regions: dict[str, dict[Key, Part]] = {}
     for name in (None, *DIMENSIONS, "partner", "within"):
-        for span, parts in _spans(_by_year(ledger, name, parents, balances), years):
+        by_year = _by_year(ledger, name, parents, balances)
+        never = drafts if name == "series" else hidden_years if name == "year" else ()
+        bounded = _without_null(by_year) if name == "source" else by_year
+        blocks = Blocks(bounded, never, _large_by_year(balances, name, years, parents))
+        for span, parts in _spans(by_year, years):
             older = _older(balances, name, span, parents)
             large = {key for key, group in older.items() if group.is_large() and not parts[key].people}
+            within = [year for year in years if span[:4] <= year <= span[5:]]
             if name is None:
-                answers[f"{span}/totals"] = _bare(parts[()].figures(today))
-                for group in older.values():
-                    answers[f"{span}/opening"] = [group.opening(own.get(span, ())).as_json(), bool(large)]
+                if () not in blocks.hidden(within) or len(within) == len(years):
+                    answers[f"{span}/totals"] = _bare(parts[()].figures(today))
+                    for group in older.values():
+                        answers[f"{span}/opening"] = [group.opening(own.get(span, ())).as_json(), bool(large)]
                 continue
-            if name in DIMENSIONS:
+            if f"{span}/totals" not in answers:
+                continue
+            hidden = blocks.hidden(within)
+            if name in {"region", "partner", "within"}:
+                countries = small_countries[span]
+                inside = _groups_of(name, countries, ledger, parents, today)
+                hidden |= {key for key in parts if not is_apart(inside[key], countries)}
+            small: dict[Key, Part] = {}
+            apart: set[Key] = set()
+            nobody: Key = (None,)
+            if name == "within":
+                regions = small_regions[span]
+                hidden |= {key for key in parts if not _none_or_all(key, regions, parents)}
+                enough = {key for key, part in parts.items() if len(part.people) >= FEWEST or key in large}
+                shown = {key: parts[key] for key in enough - hidden}
+            else:
                 # By source, the null group is no group of people: it has the registrations and certificates of all
-                apart = {(None,)} & parts.keys() if name == "source" else set()
+                apart = {nobody} & parts.keys() if name == "source" else set()
                 people = {key: part for key, part in parts.items() if key not in apart}
-                shown, other = folded(people, drafts if name == "series" else (), large)
-                shown |= {key: parts[key] for key in apart}
+                shown, small = folded(people, hidden, large)
+                if name == "country":
+                    small_countries[span] = small
+                if name == "region":
+                    small_regions[span] = small
+            if name in DIMENSIONS:
                 rows = [
-                    [key[0], _bare(part.figures(today)), False, _label(older, [key])] for key, part in shown.items()
+                    [key[0], _bare(parts[key].figures(today)), False, _label(older, [key])] for key in (*shown, *apart)
                 ]
-                if other is not None:
-                    rows.append([OTHER, _bare(other.figures(today)), True, _label(older, parts.keys() - shown.keys())])
+                if small:
+                    rows.append([OTHER, _bare(united(small).figures(today)), True, _label(older, small)])
                 answers[f"{span}/by/{name}"] = rows
-            if name in {"country", "series", "partner", "within"}:
+            if name in FILTERS or name == "within":
                 answers[f"{span}/where/{'region' if name == 'within' else name}"] = {
                     str(key[0]): [_bare(part.figures(today)), _label(older, [key])]
-                    for key, part in parts.items()
-                    if key[0] is not None and (len(part.people) >= FEWEST or key in large)
+                    for key, part in shown.items()
+                    if key[0] is not None
                 }
     return {"years": years, "partners": sorted(today), "funnel": _funnel(ledger)}, answers
+
+
+def _large_by_year(
+    balances: Balances, name: str | None, years: Sequence[str], parents: dict[str, str | None]
+) -> dict[str, set[Key]]:
+    found = {}
+    for year in years:
+        older = _older(balances, name, f"{year}-{year}", parents)
+        found[year] = {key for key, group in older.items() if group.is_large()}
+    return found
+
+
+def _groups_of(
+    name: str,
+    countries: Mapping[Key, Part],
+    ledger: Ledger,
+    parents: Mapping[str, str | None],
+    partners: Collection[int],
+) -> dict[Key, set[Key]]:
+    """Which of these countries lie in each region of some level, or are partners."""
+    found: dict[Key, set[Key]] = defaultdict(set)
+    for key in countries:
+        (country,) = key
+        region = ledger.region_of.get(country) if isinstance(country, int) else None
+        if name == "partner":
+            found[country in partners,].add(key)
+        elif name == "region":
+            found[region,].add(key)
+        else:
+            for code in ancestors(region, dict(parents)):
+                found[code,].add(key)
+    return found
+
+
+def _without_null(by_year: Mapping[str, Mapping[Key, Part]]) -> dict[str, dict[Key, Part]]:
+    return {year: {key: part for key, part in parts.items() if key != (None,)} for year, parts in by_year.items()}
+
+
+def _none_or_all(region: Key, small: Mapping[Key, Part], parents: Mapping[str, str | None]) -> bool:
+    """Whether a region holds none of the folded ones, or all."""
+    inside = [key for key in small if isinstance(key[0], str) and region[0] in set(ancestors(key[0], dict(parents)))]
+    return len(inside) in (0, len(small))
 
 
 def _by_year(
@@ -276,6 +348,8 @@ def public_report(
     whole, older, *answers = counted.find(
         f"{span}/totals", f"{span}/opening", *(f"{span}/by/{name}" for name in dimensions)
     )
+    if whole is None:
+        raise Forbidden(_too_few())
     totals = Figures(*whole)
     opening, is_large = older or (None, False)
     if (asked.from_day or asked.to_day) and totals.participants < FEWEST and not is_large:

@@ -1,0 +1,113 @@
+"""Slices and crosses of many attendances: from memory, after a restart, against plain `COUNT(DISTINCT)`, at a tenth."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from statistics import median
+
+from sqlalchemy import text
+
+from bench.attendances import fill
+from bench.database import empty_database, opened
+from bench.site import Bench
+from bench.table import Aim, Row, topic
+from lms.attendance.actions import rebuild_tallies
+from lms.core import clock
+from lms.core.db import db
+from lms.core.memory import memory
+from lms.core.roles import SYSTEM
+from lms.reports.queries import Slice, count
+
+ROUNDS = 3
+# ruff: noqa: S608 - our own words, put together
+_OF_CREDITS = "SELECT count(DISTINCT c.person_id), count(*), sum(c.present_ms) FROM credit c"
+_IN_LECTURE = f"{_OF_CREDITS} JOIN lecture l ON l.id = c.lecture_id WHERE c.outcome = 'attended'"
+_LIVED = (
+    f"{_OF_CREDITS} JOIN lecture l ON l.id = c.lecture_id JOIN person_country p ON p.person_id = c.person_id AND "
+    "p.since = (SELECT max(q.since) FROM person_country q WHERE q.person_id = c.person_id AND "
+    "q.since <= date(l.actual_start)) JOIN country n ON n.id = p.country_id WHERE c.outcome = 'attended'"
+)
+SLICES: list[tuple[str, Slice, str]] = [
+    ("everything", Slice(), f"{_OF_CREDITS} WHERE c.outcome = 'attended'"),
+    ("a year", Slice(from_day=date(2023, 1, 1), to_day=date(2023, 12, 31)),
+     f"{_IN_LECTURE} AND l.actual_start >= '2023-01-01' AND l.actual_start < '2024-01-01'"),
+    ("a series", Slice(series="s40"), f"{_IN_LECTURE} AND l.series_id = 40"),
+    ("a country", Slice(country="AD"), f"{_LIVED} AND n.code = 'AD'"),
+    ("a region", Slice(region="002"), f"{_LIVED} AND n.region_code IN (SELECT code FROM region WHERE code IN "
+     "('015', '202', '014', '017', '018', '011'))"),
+    ("a source", Slice(source="replay"), f"{_OF_CREDITS} WHERE c.outcome = 'attended' AND c.source = 'replay'"),
+    ("a sector", Slice(sector="business"), f"{_OF_CREDITS} WHERE c.outcome = 'attended' AND c.sector = 'business'"),
+]  # fmt: skip
+CROSSES: list[tuple[str, str | None]] = [
+    ("country,year", f"{_LIVED} GROUP BY n.code, substr(CAST(l.actual_start AS TEXT), 1, 4)"),
+    ("sector,year", f"{_IN_LECTURE} GROUP BY c.sector, substr(CAST(l.actual_start AS TEXT), 1, 4)"),
+    ("source,year", None),
+    ("country,month", None),
+    ("country,sector", None),
+    ("country,source", None),
+    ("region,gender", None),
+    ("sector,gender", None),
+]
+SLICE_AIM, CROSS_AIM = Aim(100), Aim(2_000)
+
+
+@topic("reports")
+def reports(bench: Bench) -> Iterator[Row]:
+    """Each question at the full number and at a tenth of it, in one process."""
+    attendances = bench.of(10_000_000 if bench.is_full else 1_000_000, 2_000)
+    small = _timed(made(bench.folder, attendances // 10, bench.of(1_000, 20)), with_sql=False)
+    large = _timed(made(bench.folder, attendances, bench.of(1_000, 20)), with_sql=True)
+    for what, (warm, _cold, sql) in large.items():
+        aim = CROSS_AIM if what.startswith("by ") else SLICE_AIM
+        yield Row(f"{what}, in memory, of {attendances:,}", warm, "ms", sql, aim=aim)
+        yield Row(f"{what}, against a tenth of the data", warm, "ms", small[what][0])
+    yield Row("the first question after a start", large["everything"][1], "ms")
+
+
+def made(folder: Path, attendances: int, lectures: int) -> Path:
+    """A data folder with so many attendances, kept for the next time."""
+    found = folder / f"reports-{attendances}"
+    if not (found / "made").exists():
+        empty_database(found)
+        with opened(found):
+            fill(max(attendances // 10, 200), lectures, attendances)
+            rebuild_tallies(by=SYSTEM)
+        (found / "made").touch()
+    return found
+
+
+def _timed(folder: Path, *, with_sql: bool) -> dict[str, tuple[float, float, float | None]]:
+    """What is asked → milliseconds from memory, milliseconds of the first time, milliseconds of the plain SQL."""
+    found: dict[str, tuple[float, float, float | None]] = {}
+    with opened(folder):
+        at = clock.now()
+        asked: list[tuple[str, Slice, tuple[str, ...], str | None]] = []
+        asked += [(name, slice_, (), sql) for name, slice_, sql in SLICES]
+        asked += [(f"by {by}", Slice(), tuple(by.split(",")), sql) for by, sql in CROSSES]
+        for kept in ("tallies", "registrations", "awards"):
+            memory(kept).clear()
+        for name, slice_, dimensions, sql in asked:
+
+            def ask(slice_: Slice = slice_, dimensions: tuple[str, ...] = dimensions) -> None:
+                count(slice_, dimensions, by=SYSTEM, at=at)
+                db.session.rollback()
+
+            cold = _ms(ask)
+            warm = median(_ms(ask) for _turn in range(ROUNDS))
+            plain = _ms(lambda sql=sql: _run(sql)) if with_sql and sql else None  # type: ignore[misc]
+            found[name] = warm, cold, plain
+    return found
+
+
+def _run(sql: str | None) -> None:
+    with db.engine.connect() as connection:
+        connection.execute(text(sql or "")).all()
+
+
+def _ms(work: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    work()
+    return (time.perf_counter() - began) * 1000
