@@ -73,6 +73,7 @@ SETTINGS = (
     Setting("FONTS", "", _text, "Further folders of TTF or OTF fonts for certificates, separated by colons."),
     Setting("SIGNING_KEY", "", _text, "A P-256 key to sign with (PEM or PKCS#12); empty: one made in the data folder."),
     Setting("SIGNING_PASSWORD", "", _text, "Opens the file that LMS_SIGNING_KEY names."),
+    Setting("TIMESTAMP_URL", "", _text, "A time stamp server (RFC 3161) for signatures; empty: none is asked."),
     Setting("MAX_UPLOAD_MB", "32", _whole, "Largest file or form that is taken, in megabytes."),
     Setting("PROXIES", "0", _whole, "How many trusted reverse proxies stand in front and set X-Forwarded-*."),
     Setting("WORKERS", "2", _whole, "Web processes of `lms serve`: as many as there are processors."),
@@ -105,6 +106,7 @@ class Config:
     fonts: str
     signing_key: str
     signing_password: str
+    timestamp_url: str
     max_upload_mb: int
     proxies: int
     workers: int

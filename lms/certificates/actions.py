@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import func, select
@@ -15,10 +16,11 @@ from lms.catalogue.queries import current_policy, get_series_by_id
 from lms.certificates import keys, numbers, printing, queries, rules, status
 from lms.certificates.badges import give_badges
 from lms.certificates.models import AWARDS, Award, Certificate, CertificateState
-from lms.core import audit
+from lms.certificates.orders import count_valid
+from lms.core import audit, files
 from lms.core.bulk import among
 from lms.core.clock import day_of
-from lms.core.db import action, db, one_at_a_time
+from lms.core.db import action, after_commit, db, one_at_a_time
 from lms.core.errors import Refused
 from lms.core.jobs import Job, JobState, request_job
 from lms.core.roles import SYSTEM, Actor
@@ -26,6 +28,7 @@ from lms.core.stamps import touch
 from lms.people.models import Person
 
 JOB = "issue_certificates"
+FILES_JOB = "render_certificates"
 BATCH = 2000
 MERGED = "merged"  # the reason of a certificate that another of the same person has taken the place of
 
@@ -68,6 +71,13 @@ def _check_series(series_id: int, kind: CertificateKind | None) -> CertificateKi
     if fault is not None:
         raise Refused(fault)
     return kind
+
+
+@action
+def request_files(series_id: int, *, by: Actor, at: datetime) -> Job:
+    """Asks for the files of a series' certificates to be made in the background, those that are not there."""
+    rules.check_can_issue(by)
+    return request_job(FILES_JOB, {"series_id": series_id}, by=by, at=at, total=count_valid(series_id))
 
 
 def issue_certificates(
@@ -194,8 +204,14 @@ def withdraw(typed: str, *, by: Actor, at: datetime) -> None:
     holder = queries.canonical_ids([row.award.person_id])[row.award.person_id]
     rules.check_can_withdraw(row.state, is_holder=by.is_signed_in and by.person_id == holder, by=by)
     row.state, row.ended_at, row.credential = CertificateState.WITHDRAWN, at, None
-    printing.forget_pdf(row)
+    _forget_file(row)
     _record("withdraw certificate", row, by=by, at=at)
+
+
+def _forget_file(row: Certificate) -> None:
+    """Takes the file away: now, and once more after the commit, should somebody have made it meanwhile."""
+    printing.forget_pdf(row)
+    after_commit(partial(files.delete, printing.key_of(row)))
 
 
 def _locked(typed: str) -> Certificate:
@@ -322,7 +338,7 @@ def erase_holder(person_id: int, *, withdraw_certificates: bool, by: Actor, at: 
         row.name, row.native_name, row.reason = "", None, None
         if row.state is CertificateState.VALID:
             row.state, row.ended_at = CertificateState.WITHDRAWN, at
-        printing.forget_pdf(row)
+        _forget_file(row)
         _record("withdraw certificate", row, by=by, at=at)
 
 

@@ -1,4 +1,4 @@
-"""Background work: issuing the certificates of a series."""
+"""Background work: issuing the certificates of a series, and making their files."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ from datetime import datetime
 from typing import Any
 
 from lms.catalogue.models import CertificateKind
-from lms.certificates.actions import JOB, issue_certificates
+from lms.certificates.actions import FILES_JOB, JOB, issue_certificates, request_files
+from lms.certificates.press import fill
 from lms.certificates.queries import count_awarded_at
+from lms.certificates.signature import TimestampAway
+from lms.core import clock
+from lms.core.errors import Refused
 from lms.core.jobs import Run, job
 from lms.core.roles import Actor
+from lms.core.words import _
 
 
 @job(JOB)
@@ -21,4 +26,16 @@ def issue(run: Run, *, series_id: int, kind: str, by: int | None, at: str) -> di
     result = issue_certificates(series_id, asked, by=Actor(person_id=by, system=True), at=moment, progress=run.progress)
     result["issued"] += before
     result["already_issued"] -= before
+    if result["issued"]:
+        request_files(series_id, by=Actor(person_id=by, system=True), at=clock.now())
     return result
+
+
+@job(FILES_JOB, alone=True)
+def make_files(run: Run, *, series_id: int) -> dict[str, Any]:
+    """Sets, signs and keeps the files of a series' certificates; begun again, it makes those that are not there."""
+    try:
+        pressed = fill(series_id, run.progress)
+    except TimestampAway as error:
+        raise Refused(_("The time stamp server does not answer. Try again in a few minutes.")) from error
+    return {"made": pressed.made, "kept": pressed.kept, "refused": pressed.refused}

@@ -1,20 +1,24 @@
-"""From a certificate's row to its file: which fonts there are, whether it can be set, and the PDF that is kept."""
+"""From a certificate's row to its file: which fonts there are, whether it can be set, and the signed PDF kept."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
 from urllib.parse import quote
 
 import structlog
 from flask import current_app
 
-from lms.certificates import document, numbers
+from lms.certificates import document, keys, numbers
 from lms.certificates.models import Certificate
 from lms.certificates.rules import hours
+from lms.certificates.signature import TimestampAway, sign_pdf
 from lms.config import Config
 from lms.core import files, glyphs
+from lms.core.errors import Refused
 from lms.core.typesetting import font_folders
 from lms.core.words import _
 
@@ -67,19 +71,41 @@ def address_of(bare: str) -> str:
     return f"{_config().base_url}/verify/{quote(numbers.write(bare), safe='-*~$=')}"
 
 
-def _key(certificate: Certificate) -> str:
+def key_of(certificate: Certificate) -> str:
+    """What the certificate's file is kept under."""
+    return f"certificates/{certificate.number[:2]}/{certificate.number[: numbers.LENGTH]}.pdf"
+
+
+def _unsigned_key(certificate: Certificate) -> str:
+    """Where files were kept before they were signed."""
     return f"certificates/{certificate.number[: numbers.LENGTH]}.pdf"
 
 
-def pdf_of(certificate: Certificate, *, kind: str, language: str, country: str | None) -> bytes:
-    """The certificate's file: set at the first call, kept, and the same bytes from then on."""
-    try:
-        kept = files.find(_key(certificate))
-    except files.StorageAway as error:  # it can be set again without it
-        log.warning("certificate set without storage", error=str(error))
-        kept = None
-    if kept is not None:
-        return kept
+@dataclass(frozen=True)
+class Order:
+    """One file to be made: what stands in it, the time its signature says, and the key it is kept under."""
+
+    award: document.Award
+    at: datetime
+    key: str
+
+
+@dataclass(frozen=True)
+class Means:
+    """What every file of a run is made with."""
+
+    folders: tuple[Path, ...]
+    key: keys.SigningKey
+    timestamp_url: str
+
+
+def means() -> Means:
+    """The fonts and the key of now. Raises `keys.KeyMissing`."""
+    return Means(tuple(font_folders()), keys.current(), _config().timestamp_url)
+
+
+def order_of(certificate: Certificate, *, kind: str, language: str, country: str | None) -> Order:
+    """What a certificate's file is made of; the same whenever it is asked for."""
     stations = tuple(
         document.Station(
             title=stop["title"],
@@ -102,12 +128,60 @@ def pdf_of(certificate: Certificate, *, kind: str, language: str, country: str |
         organiser=_config().organiser,
         country=country,
     )
-    pdf = document.render(award, font_folders())
+    return Order(award, certificate.issued_at, key_of(certificate))
+
+
+def made(order: Order, given: Means) -> bytes:
+    """A certificate set and signed: the same order and key give the same bytes, a time stamp apart.
+
+    Raises CannotRender, TimestampAway.
+    """
+    at = max(order.at, given.key.certificate.not_valid_before_utc)  # issued before there were keys to sign with
+    return sign_pdf(
+        document.render(order.award, given.folders),
+        given.key,
+        at=at,
+        number=order.award.number,
+        organiser=order.award.organiser,
+        timestamp_url=given.timestamp_url,
+    )
+
+
+def is_kept(certificate: Certificate) -> bool:
+    """Whether the certificate's file is there."""
+    return files.has(key_of(certificate))
+
+
+def find_pdf(certificate: Certificate) -> bytes | None:
+    """The certificate's file, where it is kept already."""
+    return files.find(key_of(certificate))
+
+
+def pdf_of(certificate: Certificate, order: Callable[[], Order]) -> bytes:
+    """The certificate's file: made at the first call, kept, and the same bytes from then on.
+
+    Raises Refused while it cannot be signed.
+    """
+    try:
+        kept = find_pdf(certificate)
+    except files.StorageAway as error:  # it can be made again without it
+        log.warning("certificate set without storage", error=str(error))
+        kept = None
+    if kept is not None:
+        return kept
+    asked = order()
+    try:
+        pdf = made(asked, means())
+    except TimestampAway as error:
+        log.warning("no time stamp", error=str(error))
+        raise Refused(_("The time stamp server does not answer. Try again in a few minutes.")) from error
     with contextlib.suppress(files.StorageAway):
-        files.store(_key(certificate), pdf)
+        files.store(asked.key, pdf)
+        files.delete(_unsigned_key(certificate))
     return pdf
 
 
 def forget_pdf(certificate: Certificate) -> None:
     """Takes the kept file away."""
-    files.delete(_key(certificate))
+    files.delete(key_of(certificate))
+    files.delete(_unsigned_key(certificate))

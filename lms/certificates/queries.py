@@ -16,6 +16,7 @@ from lms.catalogue.models import CertificateKind, Lecture, LectureState, Series
 from lms.catalogue.queries import current_policy, get_series, length_ms, list_lectures
 from lms.certificates import numbers, printing, rules
 from lms.certificates.models import Award, Certificate, CertificateState
+from lms.certificates.orders import orders_of
 from lms.core.bulk import among
 from lms.core.clock import day_of
 from lms.core.db import db
@@ -24,8 +25,7 @@ from lms.core.roles import SYSTEM, Actor, Role
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries import enrolled_ids
 from lms.enrolment.queries.rows import speaking
-from lms.people.models import Country, Person
-from lms.people.queries import country_id_of
+from lms.people.models import Person
 
 COUNTED = (LectureState.HELD, LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
 """Lectures that a certificate is measured by: held or still to come."""
@@ -376,10 +376,7 @@ def get_pdf(typed: str, *, by: Actor) -> bytes:
     if not (shown.is_holder or by.is_administrator):
         raise Forbidden
     rules.check_can_download(row.state)
-    language = db.session.scalar(select(Series.language).where(Series.id == row.award.series_id))
-    country_id = country_id_of(row.award.person_id, row.issued_on)
-    country = db.session.scalar(select(Country.code).where(Country.id == country_id)) if country_id else None
-    return printing.pdf_of(row, kind=row.award.kind, language=language or "en", country=country)
+    return printing.pdf_of(row, lambda: orders_of([row])[0])
 
 
 def _shown(rows: Sequence[Certificate], *, by: Actor) -> list[Shown]:

@@ -45,7 +45,23 @@ def store(key: str, content: bytes) -> None:
 @contextlib.contextmanager
 def writing(key: str) -> Iterator[BinaryIO]:
     """A file to write piece by piece, however large: kept under `key` once all went well, else not at all."""
-    path = _path(key)
+    with _writing(_path(key)) as file:
+        yield file
+
+
+def folder() -> Path:
+    """The folder that all keys are under, for a process that has no app (`store_in`)."""
+    return _path("")
+
+
+def store_in(folder: Path, key: str, content: bytes) -> None:
+    """As `store`, without an app."""
+    with _writing(folder / key) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[BinaryIO]:
     with _storage():
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent)
@@ -68,6 +84,12 @@ def reading(key: str) -> tuple[BinaryIO, int] | None:
     except FileNotFoundError:
         return None
     return file, os.fstat(file.fileno()).st_size
+
+
+def has(key: str) -> bool:
+    """Whether something is kept under `key`."""
+    with _storage():
+        return _path(key).is_file()
 
 
 def find(key: str) -> bytes | None:
