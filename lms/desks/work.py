@@ -39,6 +39,7 @@ def describe(jobs: Sequence[Job], *, by: Actor) -> list[Task]:
 def _describe(job: Job, subjects: Subjects) -> Task:
     titles = {
         "issue_certificates": _("Issuing certificates"),
+        "render_certificates": _("Making the files of certificates"),
         "credit_lecture": _("Counting attendance"),
         "export_rows": _("Exporting rows"),
     }
@@ -69,6 +70,13 @@ def _outcome(job: Job) -> str | None:
     result = job.result or {}
     if job.kind == "issue_certificates":
         return "; ".join(_certificates(result))
+    if job.kind == "render_certificates":
+        return _(
+            "%(made)s made, %(kept)s there already, %(refused)s stopped",
+            made=number(result["made"]),
+            kept=number(result["kept"]),
+            refused=number(len(result["refused"])),
+        )
     if job.kind == "export_rows":
         counted = _n("%(n)s row", "%(n)s rows", result["rows"], n=number(result["rows"]))
         return (

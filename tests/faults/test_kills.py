@@ -281,7 +281,7 @@ def wait_for_job(site: Site, *states: JobState) -> JobState:
 
 def state_of_job(site: Site) -> JobState:
     def look() -> JobState:
-        found = db.session.scalars(select(Job.state).where(Job.kind.like("%certif%"))).one()
+        found = db.session.scalars(select(Job.state).where(Job.kind == "issue_certificates")).one()
         db.session.rollback()
         return found
 
