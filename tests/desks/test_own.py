@@ -43,6 +43,20 @@ class TestMe:
             )
         assert "You are number 2 on the waiting list." in world.signed_in(person).get("/me").text
 
+    @pytest.mark.parametrize(
+        ("status", "heading"),
+        [
+            ("applied", "Your application waits for an answer"),
+            ("waitlisted", "You are on the waiting list"),
+            ("withdrawn", "Nothing is on your calendar just now"),
+        ],
+    )
+    def test_says_first_what_one_waits_for(self, world: World, status: str, heading: str) -> None:
+        person = world.make.person()
+        world.make.enrolment(world.series, person, status=status)
+        page = world.signed_in(person).get("/me").text
+        assert " ".join(page.split("<h1>")[1].split("</h1>")[0].split()) == heading
+
     def test_keeps_what_was_attended_after_withdrawing(self, world: World) -> None:
         client = world.signed_in(world.trainee)
         token = re.search(r'name="csrf_token" value="([^"]+)"', client.get("/series/cross-border").text)
