@@ -141,7 +141,10 @@ class Credit(Base):
     """
 
     __tablename__ = "credit"
-    __table_args__ = (Index("ix_credit_person_id_outcome", "person_id", "outcome"),)
+    __table_args__ = (
+        Index("ix_credit_person_id_outcome", "person_id", "outcome"),
+        Index("ix_credit_lecture_id_outcome_computed_at", "lecture_id", "outcome", "computed_at"),
+    )
 
     lecture_id: Mapped[int] = mapped_column(ForeignKey("lecture.id"), primary_key=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)

@@ -8,10 +8,11 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from lms.core.db import Base, UtcDateTime, text_enum
 from lms.core.roles import Role
+from lms.core.sorting import sort_key, sorted_text
 
 BEGINNING = date(1900, 1, 1)
 """The day from which a person's first country holds: a late import of an old lecture finds it too."""
@@ -78,18 +79,25 @@ class Partnership(Base):
     until: Mapped[date | None]
 
 
+def _sort_name(context: Any) -> str:
+    return sort_key(context.get_current_parameters()["full_name"])
+
+
 class Person(Base):
     """Somebody known. `full_name` stands on the certificate as it is; an erased person keeps only this row.
 
     `canonical_id` says who somebody is after a merge: the own id by default (null only within the insert).
+    `sort_name` is `sort_key(full_name)`: who writes the name past this class writes it too.
     """
 
     __tablename__ = "person"
+    __table_args__ = (Index("ix_person_sort_name", "sort_name", "id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_public_id)
     canonical_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
     full_name: Mapped[str] = mapped_column(String(200), index=True)
+    sort_name: Mapped[str] = mapped_column(sorted_text(), default=_sort_name, server_default="")
     native_name: Mapped[str | None] = mapped_column(String(200))
     sector: Mapped[Sector | None] = mapped_column(text_enum(Sector))
     organisation: Mapped[str | None] = mapped_column(String(200))
@@ -99,6 +107,11 @@ class Person(Base):
     time_zone: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @validates("full_name")
+    def _sort(self, _key: str, name: str) -> str:
+        self.sort_name = sort_key(name)
+        return name
 
 
 class PersonEmail(Base):

@@ -421,6 +421,20 @@ def test_the_roster_is_paged_searched_and_kept_from_others(scene: Scene) -> None
     assert len(queries.roster(scene.lecture.id, by=scene.make.actor(roles=["reporter"]), limit=9)) == 6
 
 
+@pytest.mark.databases
+def test_the_roster_is_in_the_order_of_names_whatever_their_letters(make: Any, context: None) -> None:
+    scene = Scene(make)
+    for name in ("Émile", "Emily", "ömer", "Omari", "Élodie", "Zoë", "BEN", "Ægir"):
+        make.enrolment(scene.series, make.person(name))
+    ordered, cursor = [], None
+    while len(ordered) < 11:
+        rows = queries.roster(scene.lecture.id, by=scene.by, limit=1, cursor=cursor)
+        ordered.append(rows[0].full_name)
+        cursor = queries.cursor_of(rows[0])
+    assert ordered == ["Ada", "Ægir", "Ben", "BEN", "Cyr", "Élodie", "Émile", "Emily", "Omari", "ömer", "Zoë"]
+    assert len(rows) == 1
+
+
 def test_erasing_takes_names_and_reasons_and_leaves_the_totals(scene: Scene) -> None:
     scene.publish(("ada@x.example", 0, 60), ("new@x.example", 0, 60))
     correct(scene, "Ada", Outcome.EXCUSED, "Ada was ill")

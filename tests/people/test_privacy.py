@@ -12,6 +12,7 @@ from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.events import KEY, MergeUndone, PeopleMerged, PersonErased
 from lms.core.roles import SYSTEM, Role
+from lms.core.sorting import sort_key
 from lms.people import actions, queries
 from lms.people.models import Person
 from tests.factories import PASSWORD, Make
@@ -121,3 +122,21 @@ def test_partners_are_so_from_a_day_to_a_day(at: datetime) -> None:
 
     with db.engine.begin() as connection:
         connection.execute(Partnership.__table__.delete())
+
+
+@pytest.mark.databases
+@pytest.mark.usefixtures("context")
+def test_whoever_writes_a_name_writes_what_it_is_sorted_by(make: Make, at: datetime, said: list[object]) -> None:
+    made = actions.create_person(full_name="Émile", email="emile@example.org", by=SYSTEM, at=at)
+    file = "full_name,email\nÖmer,omer@example.org\nZoë,emile@example.org\n"
+    actions.publish_people(actions.stage_people(file.encode()), skip_bad_rows=False, by=SYSTEM, at=at)
+    renamed, erased = make.person("Ann"), make.person("Éloi", email="eloi@example.org")
+    actions.change_profile(renamed.public_id, {"full_name": "Ægir"}, by=SYSTEM, at=at)
+    actions.erase_person(
+        erased.public_id, confirmation="eloi@example.org", withdraw_certificates=False, by=SYSTEM, at=at
+    )
+    rows = db.session.execute(select(Person.full_name, Person.sort_name)).all()
+    assert {name for name, _key in rows} >= {"Zoë", "Ömer", "Ægir"}
+    assert "Émile" not in {name for name, _key in rows}
+    assert made.full_name == "Zoë"
+    assert [(name, key) for name, key in rows] == [(name, sort_key(name)) for name, _key in rows]

@@ -33,6 +33,7 @@ from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound
 from lms.core.roles import Actor
+from lms.core.sorting import sort_key
 from lms.core.words import _
 from lms.enrolment.queries import expected_at
 from lms.people.models import Person, PersonEmail
@@ -200,11 +201,10 @@ def _list(
 ) -> list[RosterRow]:
     needle = (q or "").strip()
     query = _ENTRIES.where(among(Person.id, _found(lecture, needle)) if needle else Person.id.in_(on_roster(lecture)))
-    key = func.lower(Person.full_name)
     if cursor is not None:
         name, person_id = _position(cursor)
-        query = query.where(tuple_(key, Person.id) > tuple_(func.lower(name), person_id))
-    query = query.order_by(key, Person.id).limit(None if limit is None else limit + 1)
+        query = query.where(tuple_(Person.sort_name, Person.id) > tuple_(sort_key(name), person_id))
+    query = query.order_by(Person.sort_name, Person.id).limit(None if limit is None else limit + 1)
     return _rows(lecture, db.session.execute(query).all(), at)
 
 

@@ -101,12 +101,12 @@ def list_country_people(
 ) -> list[CountryPerson]:
     """Up to `limit + 1` of these countries' people by name, after the person whose id is `cursor`."""
     _check_countries(country_ids, by)
-    query = select(Person).where(_are_of(country_ids, at)).order_by(Person.full_name, Person.id).limit(limit + 1)
+    query = select(Person).where(_are_of(country_ids, at)).order_by(Person.sort_name, Person.id).limit(limit + 1)
     if q:
         query = query.where(matching(q))
     if cursor is not None:
-        last = select(Person.full_name).where(Person.id == cursor).scalar_subquery()
-        query = query.where(tuple_(Person.full_name, Person.id) > tuple_(last, cursor))
+        last = select(Person.sort_name).where(Person.id == cursor).scalar_subquery()
+        query = query.where(tuple_(Person.sort_name, Person.id) > tuple_(last, cursor))
     people: list[Person] = list(db.session.scalars(query))
     ids = [person.id for person in people]
     addresses = addresses_of(ids)

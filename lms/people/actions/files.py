@@ -17,6 +17,7 @@ from lms.core.errors import Fault, Forbidden, Invalid
 from lms.core.events import PeopleCountriesChanged, PeopleTraitsChanged, PersonNameCorrected, publish
 from lms.core.imports import ImportAnswer
 from lms.core.roles import Actor
+from lms.core.sorting import sort_key
 from lms.core.tables import Table, read_table
 from lms.core.words import _, _n
 from lms.people.actions.persons import hold_addresses
@@ -236,6 +237,7 @@ def _insert(rows: list[PersonRow], countries: dict[str, int], *, at: datetime) -
             "public_id": secrets.token_urlsafe(12),
             "canonical_id": person_id,
             "full_name": row.full_name,
+            "sort_name": sort_key(row.full_name or ""),
             "native_name": row.native_name,
             "sector": row.sector,
             "organisation": row.organisation,
@@ -294,6 +296,9 @@ def _update(
                 spared,
             )
         )
+    for values in changes.values():
+        if "full_name" in values:
+            values["sort_name"] = sort_key(values["full_name"])
     for columns in {tuple(sorted(values)) for values in changes.values()}:
         group = [{"id": who, **values} for who, values in changes.items() if tuple(sorted(values)) == columns]
         db.session.execute(update(Person), group)

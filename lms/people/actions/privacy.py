@@ -15,6 +15,7 @@ from lms.core.events import MergeUndone, PeopleMerged, PersonErased, PersonExpor
 from lms.core.outbox import MAX_ATTEMPTS, OutboxMail, erase_mails
 from lms.core.repeats import forget_answers
 from lms.core.roles import Actor, Role
+from lms.core.sorting import sort_key
 from lms.core.words import _
 from lms.people.actions.factors import copy_second_factor
 from lms.people.models import (
@@ -189,6 +190,7 @@ def erase_person(public_id: str, *, confirmation: str, withdraw_certificates: bo
         .where(Person.id.in_(ids))
         .values(
             full_name=ERASED_NAME,
+            sort_name=sort_key(ERASED_NAME),
             native_name=None,
             organisation=None,
             job_title=None,
