@@ -48,7 +48,7 @@ class TestMe:
         [
             ("applied", "Your application waits for an answer"),
             ("waitlisted", "You are on the waiting list"),
-            ("withdrawn", "Nothing is on your calendar just now"),
+            ("withdrawn", "Your route begins with one series"),
         ],
     )
     def test_says_first_what_one_waits_for(self, world: World, status: str, heading: str) -> None:
