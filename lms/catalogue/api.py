@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 from apiflask import APIBlueprint
@@ -57,7 +58,7 @@ _SERIES = (
     "capacity",
     "taken",
 )
-_POLICY = ("min_percent", "min_lectures_percent", "replay_days", "walk_ins", "certificate")
+_POLICY = tuple(one.name for one in fields(PolicyDraft))
 _LECTURE = (
     "id",
     "title",

@@ -19,6 +19,8 @@ from lms.core.words import _
 
 MAX_CAPACITY = 1_000_000
 MAX_MATERIALS = 50
+MAX_LECTURES = 1000
+MAX_MINUTES = 100_000
 RESERVED_SLUGS = frozenset({"new"})
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,2}")
@@ -36,6 +38,10 @@ class PolicyDraft:
     replay_days: int = 28
     walk_ins: WalkIns = WalkIns.ENROL
     certificate: CertificateKind | None = CertificateKind.PARTICIPATION
+    min_lectures: int | None = None
+    min_minutes: int | None = None
+    deadline: date | None = None
+    confirmed_names: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +150,14 @@ class _Check:
             return low
         return value
 
+    def whole_or_none(self, name: str, value: object, low: int, high: int) -> int | None:
+        return None if value is None else self.whole(name, value, low, high)
+
+    def day(self, name: str, value: date | None) -> date | None:
+        if value is not None and not 1990 <= value.year <= 2100:
+            self.wrong(name, _("Write a year between %(first)s and %(last)s.", first=1990, last=2100))
+        return value
+
     def choice(self, name: str, kind: type[K], value: object) -> K:
         try:
             return kind(str(value))
@@ -178,6 +192,10 @@ def checked_policy(draft: PolicyDraft, check: _Check | None = None) -> PolicyDra
         certificate=None
         if draft.certificate is None
         else own.choice("policy.certificate", CertificateKind, draft.certificate),
+        min_lectures=own.whole_or_none("policy.min_lectures", draft.min_lectures, 1, MAX_LECTURES),
+        min_minutes=own.whole_or_none("policy.min_minutes", draft.min_minutes, 1, MAX_MINUTES),
+        deadline=own.day("policy.deadline", draft.deadline),
+        confirmed_names=bool(draft.confirmed_names),
     )
     if check is None:
         own.done()
@@ -195,8 +213,7 @@ def checked_series(draft: SeriesDraft) -> SeriesDraft:
     if draft.starts_on and draft.ends_on and draft.ends_on < draft.starts_on:
         check.wrong("ends_on", _("The last day lies before the first."))
     for name, day in (("starts_on", draft.starts_on), ("ends_on", draft.ends_on)):
-        if day is not None and not 1990 <= day.year <= 2100:
-            check.wrong(name, _("Write a year between %(first)s and %(last)s.", first=1990, last=2100))
+        check.day(name, day)
     for code in draft.countries or ():
         if not code.isascii() or not code.isprintable() or len(code) > 16:
             check.wrong("countries", _("Write codes of countries, such as KE."))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 from wtforms import (
+    BooleanField,
     DateField,
     DateTimeLocalField,
     FieldList,
@@ -186,9 +188,6 @@ class PolicyForm(Form):
     """What counts as attended, and what is certified."""
 
     min_percent = _Whole(_l("Share of a lecture for “attended”, in percent"), [InputRequired()], default=60)
-    min_lectures_percent = _Whole(
-        _l("Share of the lectures for the certificate, in percent"), [InputRequired()], default=60
-    )
     replay_days = _Whole(_l("Days for which the recording counts"), [InputRequired()], default=28)
     walk_ins = RadioField(
         _l("Somebody known turns up without being enrolled"),
@@ -207,6 +206,11 @@ class PolicyForm(Form):
         ],
         default=CertificateKind.PARTICIPATION.value,
     )
+    min_lectures_percent = _Whole(_l("Share of the lectures to attend, in percent"), [InputRequired()], default=60)
+    min_lectures = _Whole(_l("Or a number of lectures"), [Optional()])
+    min_minutes = _Whole(_l("Minutes that must have counted in all"), [Optional()])
+    deadline = _Day(_l("Last day of lectures that count"), [Optional()])
+    confirmed_names = BooleanField(_l("Issue only under names that their holders have confirmed"))
 
     def draft(self) -> PolicyDraft:
         """What was typed."""
@@ -216,6 +220,10 @@ class PolicyForm(Form):
             replay_days=self.replay_days.data or 0,
             walk_ins=WalkIns(self.walk_ins.data),
             certificate=CertificateKind(self.certificate.data) if self.certificate.data else None,
+            min_lectures=self.min_lectures.data,
+            min_minutes=self.min_minutes.data,
+            deadline=self.deadline.data,
+            confirmed_names=self.confirmed_names.data,
         )
 
 
@@ -271,9 +279,7 @@ class SeriesForm(CatalogueForm):
                 "countries": "\n".join(country.code for country in series.countries),
                 "instructors": "\n".join(addresses),
                 "policy": {
-                    "min_percent": policy.min_percent,
-                    "min_lectures_percent": policy.min_lectures_percent,
-                    "replay_days": policy.replay_days,
+                    **{one.name: getattr(policy, one.name) for one in fields(PolicyDraft)},
                     "walk_ins": policy.walk_ins.value,
                     "certificate": policy.certificate.value if policy.certificate else "",
                 },

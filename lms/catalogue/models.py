@@ -104,8 +104,10 @@ class SeriesCountry(Base):
 class Policy(Base):
     """One version of a series' policy. The newest holds for lectures not yet held; a held one keeps its own.
 
-    `min_percent`: share of a lecture's actual length for *attended*. `min_lectures_percent`: share of the
-    held lectures to attend for the certificate. `replay_days`: how long the recording counts.
+    `min_percent`: share of a lecture's actual length for *attended*. `replay_days`: how long the recording counts.
+    For the certificate: `min_lectures_percent`, the share of the lectures to attend, or in its place `min_lectures`,
+    their number; `min_minutes`, what must have counted in all; `deadline`, the last day, in the organiser's zone, on
+    which a lecture that counts begins; `confirmed_names`, whether it waits until its holder has confirmed the name.
     """
 
     __tablename__ = "policy"
@@ -114,6 +116,8 @@ class Policy(Base):
         CheckConstraint("min_percent > 0 AND min_percent <= 100", name="min_percent"),
         CheckConstraint("min_lectures_percent > 0 AND min_lectures_percent <= 100", name="min_lectures_percent"),
         CheckConstraint("replay_days >= 0", name="replay_days"),
+        CheckConstraint("min_lectures > 0", name="min_lectures"),
+        CheckConstraint("min_minutes > 0", name="min_minutes"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -124,6 +128,10 @@ class Policy(Base):
     replay_days: Mapped[int] = mapped_column(default=28)
     walk_ins: Mapped[WalkIns] = mapped_column(text_enum(WalkIns), default=WalkIns.ENROL)
     certificate: Mapped[CertificateKind | None] = mapped_column(text_enum(CertificateKind))
+    min_lectures: Mapped[int | None]
+    min_minutes: Mapped[int | None]
+    deadline: Mapped[date | None]
+    confirmed_names: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     created_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
 

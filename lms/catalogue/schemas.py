@@ -59,6 +59,24 @@ class PolicyIn(Schema):
     replay_days = Integer(strict=True)
     walk_ins = Enum(WalkIns, by_value=True)
     certificate = Enum(CertificateKind, by_value=True, allow_none=True)
+    min_lectures = Integer(
+        strict=True,
+        allow_none=True,
+        metadata={"description": "How many lectures to attend; where it is null, `min_lectures_percent` holds."},
+    )
+    min_minutes = Integer(
+        strict=True, allow_none=True, metadata={"description": "Minutes that must have counted in all."}
+    )
+    deadline = Date(
+        allow_none=True,
+        metadata={
+            "description": "Lectures count that begin on this day at the latest, in the zone of reports; what is "
+            "known of them later, and their replay, counts too."
+        },
+    )
+    confirmed_names = Boolean(
+        truthy={True}, falsy={False}, metadata={"description": "Issue only under names that their holders confirmed."}
+    )
 
 
 class SeriesIn(Schema):
@@ -86,6 +104,10 @@ class PolicyOut(Schema):
     replay_days = Integer()
     walk_ins = String()
     certificate = String(allow_none=True)
+    min_lectures = Integer(allow_none=True)
+    min_minutes = Integer(allow_none=True)
+    deadline = Date(allow_none=True)
+    confirmed_names = Boolean()
 
 
 class SeriesOut(Schema):

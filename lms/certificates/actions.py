@@ -10,26 +10,29 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from lms.attendance.models import Outcome
 from lms.catalogue.drafts import clean_text
-from lms.catalogue.models import CertificateKind, Series
+from lms.catalogue.models import CertificateKind
 from lms.catalogue.queries import current_policy, get_series_by_id
-from lms.certificates import keys, numbers, printing, queries, rules, status
+from lms.certificates import issuing, keys, numbers, printing, queries, rules, standings, status
 from lms.certificates.badges import give_badges
 from lms.certificates.models import AWARDS, Award, Certificate, CertificateState
 from lms.certificates.orders import count_valid
 from lms.core import audit, files
 from lms.core.bulk import among
-from lms.core.clock import day_of
 from lms.core.db import action, after_commit, db, one_at_a_time
 from lms.core.errors import Refused
+from lms.core.glyphs import Coverage
 from lms.core.jobs import Job, JobState, request_job
+from lms.core.outbox import post_mails, posted
 from lms.core.roles import SYSTEM, Actor
 from lms.core.stamps import touch
 from lms.people.models import Person
+from lms.people.queries import contact_of
 
 JOB = "issue_certificates"
 FILES_JOB = "render_certificates"
-BATCH = 2000
+BATCH = 500  # small: others wait for the one writer of SQLite meanwhile
 MERGED = "merged"  # the reason of a certificate that another of the same person has taken the place of
 
 
@@ -120,72 +123,98 @@ def issue_batch(series_id: int, kind: CertificateKind, person_ids: Sequence[int]
     Whose certificate bears a former name, because the new one could not be printed, gets its successor.
     """
     rules.check_can_issue(by)
-    series = db.session.scalars(select(Series).where(Series.id == series_id).with_for_update()).one()
-    lectures = queries.counted_lectures(series_id)
-    counted = {lecture.id for lecture in lectures}
-    asked = rules.earning(len(lectures), current_policy(series_id).min_lectures_percent)
-    attended = queries.attended_by_person(series_id)
-    already = queries.awarded_ids(series_id, kind)
-    people = queries.people_of(person_ids)
-    former = queries.valid_of(series_id, kind, person_ids)
+    one_at_a_time(f"certificates.issue {series_id}")
+    # Held first: whose name is corrected, who is merged or erased meanwhile waits, and then finds the certificate
+    people = queries.held_people(person_ids)
+    policy, lectures = current_policy(series_id), queries.counted_lectures(series_id)
+    asked = rules.earning(lectures, policy)
+    credits = queries.credits_of([lecture.id for lecture in lectures], person_ids)
+    already = queries.awarded_ids(series_id, kind, person_ids)
+    former = queries.former_of(series_id, kind, person_ids)
     fonts = printing.installed_fonts()
     batch = Batch()
-    stale: list[tuple[Certificate, Person]] = []
-    earned: list[tuple[Person, set[int]]] = []
+    stale: list[tuple[Certificate, Any]] = []
+    earned: list[issuing.Earned] = []
     for person_id in person_ids:
-        person = people.get(person_id)
-        came = attended.get(person_id, set()) & counted
-        row = former.get(person_id)
-        is_stale = person is not None and row is not None and _is_stale(row, person)
-        if person_id in already and not is_stale:
+        person, row = people.get(person_id), former.get(person_id)
+        own = credits.get(person_id, {})
+        came = frozenset(key for key, (outcome, _present) in own.items() if outcome is Outcome.ATTENDED)
+        present = sum(present for _outcome, present in own.values())
+        if person_id in already and (person is None or row is None):
             batch.already_issued += 1
-        elif person is None or not (is_stale or rules.has_earned(len(came), asked)):
+        elif person is None or not (row or rules.has_earned(len(came), present, asked)):
             batch.not_earned += 1
-        elif (reason := printing.fault_of_names(person.full_name, person.native_name, fonts)) is not None:
+        elif reason := _obstacle(person, fonts, must_be_confirmed=policy.confirmed_names and row is None):
             batch.refused.append({"person": person.public_id, "reason": reason})
         elif row is not None:
             batch.already_issued += 1
             stale.append((row, person))
         else:
-            earned.append((person, came))
+            earned.append(issuing.Earned(person_id, person.full_name, person.native_name, came))
     if stale:
         _replace(stale, by=by, at=at)
-    awards = [Award(series_id=series_id, person_id=person.id, kind=kind, awarded_at=at) for person, _came in earned]
-    db.session.add_all(awards)
-    db.session.flush()
-    issued_on = day_of(at, printing.reporting_zone())
-    made: list[tuple[Certificate, Award]] = []
-    for award, (person, came) in zip(awards, earned, strict=True):
-        made.append(
-            (
-                Certificate(
-                    award_id=award.id,
-                    number=numbers.generate(),
-                    name=person.full_name,
-                    native_name=person.native_name,
-                    series_title=series.title,
-                    lectures=queries.stations_of(lectures, came),
-                    hours_ms=queries.attended_ms(lectures, came),
-                    issued_on=issued_on,
-                    issued_at=at,
-                ),
-                award,
-            )
-        )
-    give_badges(made)
-    db.session.add_all(row for row, _award in made)
-    batch.issued = len(awards)
-    if awards:
+    series = get_series_by_id(series_id, by=SYSTEM)
+    issuing.write(issuing.Occasion(series, kind, lectures, asked, at), earned)
+    batch.issued = len(earned)
+    if earned:
         touch(AWARDS, [series_id])
         audit.record(
             "issue certificates",
             by=by,
             at=at,
-            detail={"kind": str(kind), "count": len(awards)},
+            detail={"kind": str(kind), "count": len(earned)},
             series=series_id,
-            person=[award.person_id for award in awards],
+            person=[one.person_id for one in earned],
         )
     return batch
+
+
+@action
+def remind_unconfirmed(slug: str, *, by: Actor, at: datetime) -> int:
+    """Asks those who have earned a certificate to confirm the name it would bear; returns how many mails are new.
+
+    Once a person and series, whatever is asked again. Raises Forbidden, NotFound, Refused.
+    """
+    rules.check_can_issue(by)
+    series, waiting = standings.unconfirmed_earners(slug, by=by)
+    native = queries.native_names_of(waiting)
+    marks = {person_id: f"confirm-name:{series.id}:{person_id}" for person_id in waiting}
+    told = posted(marks.values())
+    mails = [
+        {
+            "template": "confirm_name",
+            "address": contact.address,
+            "locale": contact.locale,
+            "time_zone": contact.time_zone or "",
+            "person_id": person_id,
+            "payload": {
+                "full_name": contact.full_name,
+                "native_name": native[person_id],
+                "title": series.title,
+                "waits": current_policy(series.id).confirmed_names,
+            },
+            "dedupe_key": marks[person_id],
+            "created_at": at,
+            "due_at": at,
+            "expires_at": None,
+            "attempts": 0,
+        }
+        for person_id, contact in contact_of(waiting).items()
+        if contact.address and marks[person_id] not in told
+    ]
+    post_mails(mails)
+    if mails:
+        people = [int(str(mail["person_id"])) for mail in mails]
+        audit.record("remind of names", by=by, at=at, series=series.id, person=people)
+    return len(mails)
+
+
+def _obstacle(person: Any, fonts: Coverage, *, must_be_confirmed: bool) -> str | None:
+    """Why somebody who has earned a certificate gets none yet."""
+    reason = printing.fault_of_names(person.full_name, person.native_name, fonts)
+    if reason is None and must_be_confirmed and person.name_confirmed_at is None:
+        return rules.unconfirmed_name()
+    return reason
 
 
 @action

@@ -24,7 +24,10 @@ class CertificateState(StrEnum):
 
 
 class Award(Base):
-    """Something earned: once per series, person and kind, whatever is run twice."""
+    """Something earned: once per series, person and kind, whatever is run twice.
+
+    `needed` lectures and `needed_minutes` are what was asked when it was earned; null in awards older than that.
+    """
 
     __tablename__ = "award"
     __table_args__ = (UniqueConstraint("series_id", "person_id", "kind"),)
@@ -34,6 +37,8 @@ class Award(Base):
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
     kind: Mapped[CertificateKind] = mapped_column(text_enum(CertificateKind))
     awarded_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    needed: Mapped[int | None]
+    needed_minutes: Mapped[int | None]
 
 
 class Certificate(Base):

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import aliased, contains_eager
 
 from lms.attendance.models import Credit, Outcome
-from lms.attendance.queries import outcomes_of_series
-from lms.catalogue.models import CertificateKind, Lecture, LectureState, Series
+from lms.catalogue.models import CertificateKind, Lecture, Series
 from lms.catalogue.queries import current_policy, get_series, length_ms, list_lectures
 from lms.certificates import numbers, printing, rules
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.orders import orders_of
 from lms.core.bulk import among
-from lms.core.clock import day_of
 from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import SYSTEM, Actor, Role
-from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries import enrolled_ids
-from lms.enrolment.queries.rows import speaking
 from lms.people.models import Person
-
-COUNTED = (LectureState.HELD, LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
-"""Lectures that a certificate is measured by: held or still to come."""
 
 CHUNK = 500
 
@@ -59,64 +52,16 @@ class Shown:
     is_full: bool
 
 
-@dataclass(frozen=True)
-class Row:
-    """One person on the page that issues: what was attended, and what stands in the way."""
-
-    person: str
-    full_name: str
-    native_name: str | None
-    attended: int
-    stops: list[bool | None]
-    hours: float
-    reason: str | None = None
-
-
-@dataclass
-class Preview:
-    """What issuing now would do. Samples are cut, counts are whole."""
-
-    series: Series
-    kind: CertificateKind
-    asked: rules.Earning
-    lectures: list[Lecture]
-    enrolled: int = 0
-    earned: int = 0
-    already: int = 0
-    not_earned: int = 0
-    just_miss: int = 0
-    refused: int = 0
-    fault: str | None = None
-    earned_rows: list[Row] = field(default_factory=list)
-    just_miss_rows: list[Row] = field(default_factory=list)
-    refused_rows: list[Row] = field(default_factory=list)
-
-    @property
-    def to_come(self) -> int:
-        """Lectures that are not held yet and count as not attended."""
-        return sum(lecture.state is not LectureState.HELD for lecture in self.lectures)
-
-
 def counted_lectures(series_id: int) -> list[Lecture]:
     """The lectures a certificate of the series is measured by, in order of time; those without a time last."""
-    lectures = [lecture for lecture in list_lectures(series_id, by=SYSTEM) if lecture.state in COUNTED]
+    deadline = current_policy(series_id).deadline
+    lectures = rules.measured(list_lectures(series_id, by=SYSTEM), deadline, printing.reporting_zone())
 
     def when(lecture: Lecture) -> tuple[float, int]:
         starts = lecture.actual_start or lecture.starts_at
         return (starts.timestamp() if starts else float("inf"), lecture.id)
 
     return sorted(lectures, key=when)
-
-
-def attended_by_person(series_id: int) -> dict[int, set[int]]:
-    """For everybody with an attendance in the series, as one person after merges: the lectures attended."""
-    attended: dict[int, set[int]] = {}
-    outcomes = outcomes_of_series(series_id)
-    canonical = canonical_ids(outcomes)
-    for person_id, by_lecture in outcomes.items():
-        found = {lecture_id for lecture_id, outcome in by_lecture.items() if outcome is Outcome.ATTENDED}
-        attended.setdefault(canonical[person_id], set()).update(found)
-    return attended
 
 
 def canonical_ids(person_ids: Iterable[int]) -> dict[int, int]:
@@ -133,32 +78,47 @@ def candidate_ids(series_id: int) -> list[int]:
     return sorted(enrolled_ids(series_id))
 
 
-def awarded_ids(series_id: int, kind: CertificateKind) -> set[int]:
-    """Who has the award already, as one person after merges."""
+def awarded_ids(series_id: int, kind: CertificateKind, person_ids: Sequence[int]) -> set[int]:
+    """Which of these people have the award already, as one person after merges."""
     query = (
-        select(func.coalesce(Person.canonical_id, Person.id))
+        select(Person.canonical_id)
         .join(Award, Award.person_id == Person.id)
-        .where(Award.series_id == series_id, Award.kind == kind)
+        .where(Award.series_id == series_id, Award.kind == kind, among(Person.canonical_id, person_ids))
     )
-    return set(db.session.scalars(query))
+    return {person_id for person_id in db.session.scalars(query) if person_id is not None}
 
 
-def valid_of(series_id: int, kind: CertificateKind, person_ids: Sequence[int]) -> dict[int, Certificate]:
-    """The valid certificates of these people for one series and kind, by person."""
-    found: dict[int, Certificate] = {}
-    for chunk in _chunks(person_ids):
-        query = (
-            select(Certificate)
-            .join(Certificate.award)
-            .options(contains_eager(Certificate.award))
-            .where(
-                Award.series_id == series_id,
-                Award.kind == kind,
-                Award.person_id.in_(chunk),
-                Certificate.state == CertificateState.VALID,
-            )
+def bears_a_former_name() -> ColumnElement[bool]:
+    """Whether a `Certificate` bears other names than its `Person` has now."""
+    return or_(Certificate.name != Person.full_name, Certificate.native_name.is_distinct_from(Person.native_name))
+
+
+def former_of(series_id: int, kind: CertificateKind, person_ids: Sequence[int]) -> dict[int, Certificate]:
+    """Of these people's valid certificates for one series and kind, those that bear a former name, by person."""
+    query = (
+        select(Certificate)
+        .join(Certificate.award)
+        .join(Person, Person.id == Award.person_id)
+        .options(contains_eager(Certificate.award))
+        .where(
+            Award.series_id == series_id,
+            Award.kind == kind,
+            among(Award.person_id, person_ids),
+            Certificate.state == CertificateState.VALID,
+            bears_a_former_name(),
         )
-        found.update({row.award.person_id: row for row in db.session.scalars(query)})
+    )
+    return {row.award.person_id: row for row in db.session.scalars(query)}
+
+
+def credits_of(lecture_ids: Sequence[int], person_ids: Sequence[int]) -> dict[int, dict[int, tuple[Outcome, int]]]:
+    """What each of these people has for each of these lectures: the outcome, and the milliseconds that count."""
+    query = select(Credit.person_id, Credit.lecture_id, Credit.outcome, Credit.present_ms).where(
+        among(Credit.person_id, person_ids), Credit.lecture_id.in_(lecture_ids)
+    )
+    found: dict[int, dict[int, tuple[Outcome, int]]] = {}
+    for person_id, lecture_id, outcome, present in db.session.execute(query):
+        found.setdefault(person_id, {})[lecture_id] = (outcome, present)
     return found
 
 
@@ -168,140 +128,31 @@ def count_awarded_at(series_id: int, kind: CertificateKind, at: datetime) -> int
     return db.session.scalar(query) or 0
 
 
-def people_of(person_ids: Sequence[int]) -> dict[int, Person]:
-    """Persons by id, those erased left out."""
-    found: dict[int, Person] = {}
-    for chunk in _chunks(person_ids):
-        query = select(Person).where(Person.id.in_(chunk), Person.erased_at.is_(None))
-        found.update({person.id: person for person in db.session.scalars(query)})
-    return found
+def held_people(person_ids: Sequence[int]) -> dict[int, Any]:
+    """Names of people as they are committed now, those merged away or erased left out; held until the action ends."""
+    query = (
+        select(Person.id, Person.public_id, Person.full_name, Person.native_name, Person.name_confirmed_at)
+        .where(among(Person.id, person_ids), Person.canonical_id == Person.id, Person.erased_at.is_(None))
+        .order_by(Person.id)  # in one order everywhere, so that nobody waits in a circle
+        .with_for_update(read=True)
+    )
+    return {person.id: person for person in db.session.execute(query)}
 
 
-def stations_of(lectures: Sequence[Lecture], attended: set[int]) -> list[dict[str, Any]]:
+def stations_of(lectures: Sequence[Lecture], attended: Collection[int]) -> list[dict[str, Any]]:
     """The route as it is frozen on a certificate."""
     zone = printing.reporting_zone()
     stations = []
     for lecture in lectures:
-        starts = lecture.actual_start or lecture.starts_at
-        day = day_of(starts, zone).isoformat() if starts else None
-        stations.append({"title": lecture.title, "day": day, "attended": lecture.id in attended})
+        day = rules.day_given(lecture, zone)
+        given = day.isoformat() if day else None
+        stations.append({"title": lecture.title, "day": given, "attended": lecture.id in attended})
     return stations
 
 
-def attended_ms(lectures: Sequence[Lecture], attended: set[int]) -> int:
+def attended_ms(lectures: Sequence[Lecture], attended: Collection[int]) -> int:
     """The actual length of the lectures attended, in milliseconds."""
     return sum(length_ms(lecture) or 0 for lecture in lectures if lecture.id in attended)
-
-
-def preview(slug: str, *, by: Actor, sample: int = 12, limit: int = 100) -> Preview:
-    """What issuing for a series would do now. Raises Refused where the series gives none."""
-    if not by.is_reporter:
-        raise Forbidden
-    series = get_series(slug, by=by)
-    policy = current_policy(series.id)
-    kind = rules.kind_to_issue(None, policy.certificate)
-    lectures = counted_lectures(series.id)
-    shown = Preview(series, kind, rules.earning(len(lectures), policy.min_lectures_percent), lectures)
-    fonts = printing.installed_fonts()
-    shown.fault = printing.fault_of_series(series.title, [lecture.title for lecture in lectures], fonts)
-    attended = _count_attended([lecture.id for lecture in lectures])
-    already = awarded_ids(series.id, kind)
-    enrolled = set(db.session.scalars(_enrolled(series.id, Person.id)))
-    has_earned = {key for key, count in attended.items() if rules.has_earned(count, shown.asked)} & enrolled - already
-    just_misses = {key for key, count in attended.items() if rules.just_misses(count, shown.asked)} & enrolled - already
-    # Who has one under a former name gets its successor, unless the new name cannot be printed
-    renamed = _enrolled(series.id, Person).where(_bears_a_former_name(series.id, kind))
-    waiting = [*_people_by_name(has_earned), *db.session.scalars(renamed)]
-    faults = {
-        person.id: reason
-        for person in waiting
-        if (reason := printing.fault_of_names(person.full_name, person.native_name, fonts)) is not None
-    }
-    refused = sorted((person for person in waiting if person.id in faults), key=_by_name)
-    earned = [person for person in waiting if person.id in has_earned - faults.keys()]
-    missing = list(_people_by_name(just_misses, limit))
-    shown.enrolled, shown.refused, shown.earned = len(enrolled), len(faults), len(earned)
-    shown.already = len((enrolled & already) - faults.keys())
-    shown.not_earned, shown.just_miss = len(enrolled - already - has_earned), len(just_misses)
-    listed = [*refused[:limit], *earned[:sample], *missing]
-    came = _attended_by([person.id for person in listed], lectures)
-    shown.refused_rows = [_row(one, lectures, came, faults[one.id]) for one in refused[:limit]]
-    shown.earned_rows = [_row(one, lectures, came) for one in earned[:sample]]
-    shown.just_miss_rows = [_row(one, lectures, came) for one in missing]
-    return shown
-
-
-def _by_name(person: Any) -> tuple[str, int]:
-    return person.full_name.casefold(), person.id
-
-
-def _enrolled(series_id: int, *columns: Any) -> Select[Any]:
-    """Who is enrolled in a series now and known still."""
-    return speaking(*columns).where(
-        Enrolment.series_id == series_id, Enrolment.status == EnrolmentStatus.ENROLLED, Person.erased_at.is_(None)
-    )
-
-
-def _bears_a_former_name(series_id: int, kind: CertificateKind) -> ColumnElement[bool]:
-    """Whether the valid certificate of a `Person` bears other names than the person now."""
-    return (
-        exists()
-        .where(Award.person_id == Person.id, Award.series_id == series_id, Award.kind == kind)
-        .where(Certificate.award_id == Award.id, Certificate.state == CertificateState.VALID)
-        .where(
-            or_(
-                Certificate.name != Person.full_name,
-                Certificate.native_name.is_distinct_from(Person.native_name),
-            )
-        )
-    )
-
-
-def _people_by_name(person_ids: Iterable[int], limit: int | None = None) -> Iterable[Any]:
-    """Names and public ids of people, in the order of their names."""
-    query = (
-        select(Person.id, Person.public_id, Person.full_name, Person.native_name)
-        .where(among(Person.id, person_ids))
-        .order_by(func.lower(Person.full_name), Person.id)
-        .limit(limit)
-    )
-    return db.session.execute(query)
-
-
-def _count_attended(lecture_ids: Sequence[int]) -> dict[int, int]:
-    """How many of these lectures everybody attended who did, as one person after merges."""
-    who = func.coalesce(Person.canonical_id, Person.id)
-    query = (
-        select(who, func.count(Credit.lecture_id.distinct()))
-        .join(Credit, Credit.person_id == Person.id)
-        .where(Credit.lecture_id.in_(lecture_ids), Credit.outcome == Outcome.ATTENDED)
-        .group_by(who)
-    )
-    return dict(db.session.execute(query).all())
-
-
-def _attended_by(person_ids: Sequence[int], lectures: Sequence[Lecture]) -> dict[int, set[int]]:
-    """Which of these lectures each of these people attended."""
-    who = func.coalesce(Person.canonical_id, Person.id)
-    query = (
-        select(who, Credit.lecture_id)
-        .join(Credit, Credit.person_id == Person.id)
-        .where(among(who, person_ids), Credit.lecture_id.in_([lecture.id for lecture in lectures]))
-        .where(Credit.outcome == Outcome.ATTENDED)
-    )
-    found: dict[int, set[int]] = {}
-    for person_id, lecture_id in db.session.execute(query):
-        found.setdefault(person_id, set()).add(lecture_id)
-    return found
-
-
-def _row(person: Any, lectures: Sequence[Lecture], attended: dict[int, set[int]], reason: str | None = None) -> Row:
-    came = attended.get(person.id, set())
-    stops = [
-        True if lecture.id in came else (False if lecture.state is LectureState.HELD else None) for lecture in lectures
-    ]
-    length = rules.hours([attended_ms(lectures, came)])
-    return Row(person.public_id, person.full_name, person.native_name, len(came), stops, length, reason)
 
 
 def names_of(public_ids: Sequence[str], *, by: Actor) -> dict[str, str]:
@@ -310,6 +161,12 @@ def names_of(public_ids: Sequence[str], *, by: Actor) -> dict[str, str]:
         raise Forbidden
     query = select(Person.public_id, Person.full_name).where(Person.public_id.in_(public_ids))
     return {row.public_id: row.full_name for row in db.session.execute(query)}
+
+
+def native_names_of(person_ids: Sequence[int]) -> dict[int, str | None]:
+    """Names in native script by person."""
+    query = select(Person.id, Person.native_name).where(among(Person.id, person_ids))
+    return dict(db.session.execute(query).all())
 
 
 def find_row(typed: str) -> Certificate | None:

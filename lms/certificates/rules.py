@@ -2,40 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
+from typing import TypeVar
 
 from lms.catalogue.drafts import clean_line
-from lms.catalogue.models import CertificateKind
+from lms.catalogue.models import CertificateKind, Lecture, LectureState, Policy
+from lms.catalogue.rules import AnyLecture, Station, length_ms
 from lms.certificates.models import CertificateState
+from lms.core.clock import day_of
 from lms.core.errors import Forbidden, Invalid, Refused
 from lms.core.roles import Actor
 from lms.core.words import _
 
+L = TypeVar("L", Lecture, Station, AnyLecture)
+
 MS_PER_HOUR = 3_600_000
+MS_PER_MINUTE = 60_000
+COUNTED = (LectureState.HELD, LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
+"""Lectures that a certificate is measured by: held or still to come."""
+TO_COME = (LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
 
 
 @dataclass(frozen=True)
 class Earning:
-    """What the policy asks for: `needed` lectures attended, of `lectures` held or still to come."""
+    """What the policy asks for: `needed` lectures attended, of `lectures` held or still to come, and `minutes` that
+    counted in all of them together. `one_lecture` is the length of the longest, in minutes: what one more would add.
+    """
 
     lectures: int
     needed: int
+    minutes: int = 0
+    one_lecture: int = 0
+
+    @property
+    def needed_ms(self) -> int:
+        """The minutes asked for, in milliseconds."""
+        return self.minutes * MS_PER_MINUTE
 
 
-def earning(lectures: int, min_lectures_percent: int) -> Earning:
-    """What has to be attended of so many lectures, a started lecture rounded up; never nothing at all."""
-    return Earning(lectures, max(1, -(-lectures * min_lectures_percent // 100)))
+@dataclass(frozen=True)
+class Missing:
+    """What somebody lacks: lectures, and minutes, a started one as a whole one."""
+
+    lectures: int
+    minutes: int
 
 
-def has_earned(attended: int, asked: Earning) -> bool:
-    """Whether somebody who attended so many lectures has the certificate."""
-    return asked.lectures > 0 and attended >= asked.needed
+def day_given(lecture: AnyLecture, zone: str) -> date | None:
+    """The day on which a lecture began or is to begin, in an IANA zone; null for one without a date."""
+    starts = lecture.actual_start or lecture.starts_at
+    return day_of(starts, zone) if starts else None
 
 
-def just_misses(attended: int, asked: Earning) -> bool:
-    """Whether one more lecture would have done."""
-    return attended > 0 and attended == asked.needed - 1
+def measured(lectures: Iterable[L], deadline: date | None, zone: str) -> list[L]:
+    """The lectures that a certificate is measured by: held or still to come, and begun by the end of the deadline.
+
+    Whatever comes to be known of them later counts: the order of evidence never changes what was earned.
+    """
+    found = [lecture for lecture in lectures if lecture.state in COUNTED]
+    if deadline is None:
+        return found
+    return [lecture for lecture in found if (day := day_given(lecture, zone)) is not None and day <= deadline]
+
+
+def earning(lectures: Sequence[AnyLecture], policy: Policy) -> Earning:
+    """What has to be attended of the lectures measured: a number, or a share with a started lecture rounded up."""
+    count = len(lectures)
+    return Earning(
+        lectures=count,
+        needed=policy.min_lectures or max(1, -(-count * policy.min_lectures_percent // 100)),
+        minutes=policy.min_minutes or 0,
+        one_lecture=max((-(-_length_ms(lecture) // MS_PER_MINUTE) for lecture in lectures), default=0),
+    )
+
+
+def _length_ms(lecture: AnyLecture) -> int:
+    return (length_ms(lecture) if isinstance(lecture, Lecture) else None) or lecture.duration_minutes * MS_PER_MINUTE
+
+
+def has_earned(attended: int, present_ms: int, asked: Earning) -> bool:
+    """Whether somebody who attended so many lectures, for whom so much counted in all, has the certificate."""
+    return asked.lectures > 0 and attended >= asked.needed and present_ms >= asked.needed_ms
+
+
+def missing(attended: int, present_ms: int, asked: Earning) -> Missing:
+    """What somebody lacks of what is asked."""
+    return Missing(
+        lectures=max(0, asked.needed - attended),
+        minutes=max(0, -(-(asked.needed_ms - present_ms) // MS_PER_MINUTE)),
+    )
+
+
+def just_misses(attended: int, present_ms: int, asked: Earning) -> bool:
+    """Whether somebody came, and one more lecture would have done."""
+    lacks = missing(attended, present_ms, asked)
+    came = asked.lectures > 0 and present_ms + attended > 0
+    return came and lacks.lectures + lacks.minutes > 0 and lacks.lectures <= 1 and lacks.minutes <= asked.one_lecture
+
+
+def unconfirmed_name() -> str:
+    """Why somebody waits whose name nobody has confirmed."""
+    return _("The name has not been confirmed by its holder.")
 
 
 def hours(lengths_ms: Iterable[int]) -> float:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    flash,
+    redirect,
+    render_template,
+    request,
+    stream_with_context,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.queries import get_series
-from lms.certificates import actions, numbers, queries
+from lms.certificates import actions, numbers, queries, standings
 from lms.certificates.delivery import NUMBERS, READS, pdf_answer
 from lms.certificates.forms import RevokeForm, WithdrawForm
+from lms.certificates.standings import Group
 from lms.core import clock
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.jobs import JobState, get_job
 from lms.core.roles import Role
-from lms.core.words import _
+from lms.core.tables import write_csv
+from lms.core.words import _, _n
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.limits import throttle_guesses, throttle_reads
@@ -101,14 +112,49 @@ def download(number: str) -> ResponseReturnValue:
 @bp.get("/series/<slug>/certificates")
 @allow(Role.ADMINISTRATOR, Role.REPORTER)
 def issue(slug: str) -> ResponseReturnValue:
-    """Who earns a certificate of the series, who just misses it, whose cannot be printed."""
+    """Who earns a certificate of the series, who just misses it and by what, who is blocked."""
     by = current_actor()
     try:
-        preview = queries.preview(slug, by=by)
+        shown, page = _group(), request.args.get("page", 1, type=int)
+        preview = standings.preview(slug, by=by, shown=shown, page=page)
     except Refused as refused:
         series = get_series(slug, by=by)
         return render_template("certificates/none.html", series=series, reason=refused.message)
     return render_template("certificates/issue.html", preview=preview, series=preview.series)
+
+
+def _group() -> Group | None:
+    """The group of people that is asked for."""
+    asked = request.args.get("show")
+    try:
+        return Group(asked) if asked else None
+    except ValueError as error:
+        raise NotFound from error
+
+
+@bp.get("/series/<slug>/certificates.csv")
+@allow(Role.ADMINISTRATOR)
+def export(slug: str) -> ResponseReturnValue:
+    """One group of people as a file."""
+    group = _group() or Group.EARNED
+    rows = standings.table(slug, group, by=current_actor())
+    headings = next(rows)
+    answer = Response(stream_with_context(write_csv([str(one) for one in headings], rows)), mimetype="text/csv")
+    answer.headers["Content-Disposition"] = f'attachment; filename="{slug}-{group}.csv"'
+    answer.headers["Cache-Control"] = "private, no-store"
+    return answer
+
+
+@bp.post("/series/<slug>/certificates/reminders")
+@allow(Role.ADMINISTRATOR)
+def remind(slug: str) -> ResponseReturnValue:
+    """Writes, once, to those whose certificate waits for their word on their name."""
+    told = actions.remind_unconfirmed(slug, by=current_actor(), at=clock.now())
+    if told:
+        flash(_n("A mail goes to %(num)s person.", "A mail goes to %(num)s people.", told), "done")
+    else:
+        flash(_("Everybody who can be reached by mail was reminded already. Nobody is reminded twice."), "done")
+    return redirect(url_for(".issue", slug=slug, show=Group.UNCONFIRMED.value))
 
 
 @bp.post("/series/<slug>/certificates")

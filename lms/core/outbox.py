@@ -6,7 +6,7 @@ least once; `dedupe_key` makes the same mail one row, whatever is run twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
+from lms.core.bulk import among
 from lms.core.db import Base, UtcDateTime, action, after_commit, db, is_sqlite
 from lms.core.jobs import wake
 
@@ -91,6 +92,11 @@ def post_mails(rows: list[dict[str, Any]]) -> None:
     insert = insert_sqlite if is_sqlite() else insert_postgresql
     db.session.execute(insert(OutboxMail).on_conflict_do_nothing(index_elements=["dedupe_key"]), rows)
     after_commit(wake)
+
+
+def posted(keys: Iterable[str]) -> set[str]:
+    """Which of these dedupe keys have been used: their mails are on their way or were sent."""
+    return set(db.session.scalars(select(OutboxMail.dedupe_key).where(among(OutboxMail.dedupe_key, keys))))
 
 
 def send_due(send: Callable[[OutboxMail], None], *, at: datetime, limit: int = 20) -> int:

@@ -6,46 +6,69 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from lms.attendance.models import Outcome
+from lms.attendance.queries import PersonAttendance
 from lms.catalogue.models import Lecture, LectureState, Policy
 from lms.catalogue.rules import AnyLecture, planned_end
+from lms.certificates.rules import MS_PER_MINUTE, TO_COME, Missing, earning, measured
 
 ROOM_OPENS = timedelta(hours=1)
 LATE = timedelta(minutes=15)
 OVERDUE = timedelta(minutes=30)
-_MEASURED = (LectureState.HELD, LectureState.LIVE, LectureState.SCHEDULED, LectureState.POSTPONED)
-_TO_COME = (LectureState.LIVE, LectureState.SCHEDULED, LectureState.POSTPONED)
 
 
 @dataclass(frozen=True)
 class Standing:
-    """How far somebody is on the way to a certificate: lectures attended, needed, all that count, still to come."""
+    """How far somebody is on the way to a certificate: lectures attended, needed, all that count, still to come.
+
+    `minutes` counted so far (whole ones), and what those to come would add at most; `needed_minutes` 0: none asked.
+    """
 
     attended: int
     needed: int
     lectures: int
     to_come: int
+    minutes: int = 0
+    needed_minutes: int = 0
+    minutes_to_come: int = 0
 
     @property
     def is_reached(self) -> bool:
         """Whether enough was attended."""
-        return self.attended >= self.needed
+        return self.attended >= self.needed and self.minutes >= self.needed_minutes
 
     @property
     def can_be_reached(self) -> bool:
         """Whether what is still to come would be enough."""
-        return self.attended + self.to_come >= self.needed
+        return (
+            self.attended + self.to_come >= self.needed and self.minutes + self.minutes_to_come >= self.needed_minutes
+        )
+
+    @property
+    def lacks(self) -> Missing:
+        """What is missing still."""
+        return Missing(max(0, self.needed - self.attended), max(0, self.needed_minutes - self.minutes))
 
 
-def standing(lectures: Sequence[AnyLecture], attended: Iterable[int], policy: Policy) -> Standing | None:
-    """Where somebody who attended these lectures (ids) stands; null where the series gives no certificate."""
-    measured = {one.id for one in lectures if one.state in _MEASURED}
-    if policy.certificate is None or not measured:
+def standing(
+    lectures: Sequence[AnyLecture], attendance: Iterable[PersonAttendance], policy: Policy, zone: str
+) -> Standing | None:
+    """Where somebody with this attendance stands; null where the series gives no certificate."""
+    counted = measured(lectures, policy.deadline, zone)
+    if policy.certificate is None or not counted:
         return None
+    asked = earning(counted, policy)
+    ids = {one.id for one in counted}
+    own = [one for one in attendance if one.lecture_id in ids]
+    to_come = [one for one in counted if one.state in TO_COME]
     return Standing(
-        attended=len(measured.intersection(attended)),
-        needed=max(1, -(-len(measured) * policy.min_lectures_percent // 100)),
-        lectures=len(measured),
-        to_come=sum(one.state in _TO_COME for one in lectures),
+        attended=sum(one.outcome is Outcome.ATTENDED for one in own),
+        needed=asked.needed,
+        lectures=asked.lectures,
+        to_come=len(to_come),
+        minutes=sum(one.present_ms for one in own if one.is_counted) // MS_PER_MINUTE,
+        needed_minutes=asked.minutes,
+        minutes_to_come=sum(one.duration_minutes for one in to_come),
     )
 
 

@@ -88,6 +88,7 @@ class Person(Base):
 
     `canonical_id` says who somebody is after a merge: the own id by default (null only within the insert).
     `sort_name` is `sort_key(full_name)`: who writes the name past this class writes it too.
+    `name_confirmed_at`: when the person said that both names are right as they stand; others' change takes it away.
     """
 
     __tablename__ = "person"
@@ -105,6 +106,7 @@ class Person(Base):
     gender: Mapped[Gender | None] = mapped_column(text_enum(Gender))
     locale: Mapped[str] = mapped_column(String(16), default="en")
     time_zone: Mapped[str | None] = mapped_column(String(64))
+    name_confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

@@ -19,6 +19,8 @@ from lms.core.words import _
 from lms.people.guessing import is_guessed_soon, is_made_of, is_stolen
 
 MAX_NAME: Final = 200
+NAMES: Final = frozenset({"full_name", "native_name"})
+"""What stands on a certificate of a person."""
 MAX_ADDRESS: Final = 254
 MIN_PASSWORD: Final = 8
 MAX_PASSWORD: Final = 200

@@ -25,6 +25,10 @@ SERIES: dict[str, Any] = {
         "replay_days": 7,
         "walk_ins": "ignore",
         "certificate": "completion",
+        "min_lectures": 3,
+        "min_minutes": 120,
+        "deadline": "2026-12-31",
+        "confirmed_names": True,
     },
 }
 LECTURE: dict[str, Any] = {

@@ -88,6 +88,9 @@ SERIES = {
     "policy-replay_days": "28",
     "policy-walk_ins": "enrol",
     "policy-certificate": "participation",
+    "policy-min_lectures": "",
+    "policy-min_minutes": "",
+    "policy-deadline": "",
 }
 LECTURE = {
     "title": "Opening",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from apiflask import APIFlask
@@ -48,7 +49,10 @@ def administrator(app: APIFlask) -> Actor:
 
 @pytest.fixture
 def programme(app: APIFlask) -> Callable[..., Programme]:
-    """programme({"Ada": "aa-", ("Wang", "王"): "aap"}, …): people with what each lecture came to (a p x -)."""
+    """programme({"Ada": "aa-", ("Wang", "王"): "aap"}, …): people with what each lecture came to (a p x -).
+
+    `present`: minutes that count in each lecture with a mark; `asked`: further columns of the policy.
+    """
 
     def make(
         people: dict[str | tuple[str, str], str],
@@ -60,13 +64,17 @@ def programme(app: APIFlask) -> Callable[..., Programme]:
         held: int = 3,
         to_come: int = 0,
         minutes: int = 90,
+        present: int = 1,
         status: EnrolmentStatus = EnrolmentStatus.ENROLLED,
+        **asked: Any,
     ) -> Programme:
         with app.app_context():
             series = Series(slug=slug, title=title, visibility=Visibility.PUBLIC, created_at=BEGAN)
             db.session.add(series)
             db.session.flush()
-            policy = Policy(series_id=series.id, min_lectures_percent=percent, certificate=kind, created_at=BEGAN)
+            policy = Policy(
+                series_id=series.id, min_lectures_percent=percent, certificate=kind, created_at=BEGAN, **asked
+            )
             db.session.add(policy)
             db.session.flush()
             lectures = []
@@ -115,7 +123,7 @@ def programme(app: APIFlask) -> Callable[..., Programme]:
                             Credit(
                                 lecture_id=lecture.id,
                                 person_id=person.id,
-                                present_ms=60_000,
+                                present_ms=present * 60_000,
                                 percent_tenths=10,
                                 outcome=OUTCOMES[mark],
                                 source=Source.LIVE,

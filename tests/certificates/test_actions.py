@@ -6,9 +6,11 @@ from datetime import date, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from lms.catalogue.models import CertificateKind, Lecture, Policy, Series
-from lms.certificates import actions, numbers, printing, queries
+from lms.catalogue.models import CertificateKind, Policy, Series
+from lms.certificates import actions, numbers, printing, queries, standings
 from lms.certificates.models import Award, Certificate, CertificateState
+from lms.certificates.rules import Missing
+from lms.certificates.standings import Group
 from lms.core import audit
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
@@ -228,8 +230,8 @@ def test_a_corrected_name_that_cannot_be_printed_waits_for_a_font(
     rename(made.people["Ada"], "Ada", "ⵣ", at)
     assert db.session.get_one(Person, made.people["Ada"]).native_name == "ⵣ"
     assert [row.state for row in rows()] == [CertificateState.VALID, CertificateState.VALID]
-    preview = queries.preview(made.slug, by=administrator)
-    assert (preview.already, preview.refused, [row.full_name for row in preview.refused_rows]) == (1, 1, ["Ada"])
+    preview = standings.preview(made.slug, by=administrator, shown=Group.BLOCKED)
+    assert (preview.counts[Group.HAVE], [row.full_name for row in preview.rows]) == (1, ["Ada"])
     again = actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
     assert (again["already_issued"], [item["person"] for item in again["refused"]]) == (1, [made.public["Ada"]])
     db.session.get_one(Person, made.people["Ada"]).native_name = "Ада"
@@ -344,15 +346,23 @@ def test_the_file_is_the_holders_and_the_administrators(programme: Make, at: dat
 def test_the_page_that_issues_counts_everybody_once(programme: Make, at: datetime, administrator: Actor) -> None:
     made = programme({"Ada": "aaa", "Bo": "a--", "Cy": "---", ("Di", "ⵣ"): "aaa", "Eve": "aa-"})
     actions.issue_batch(made.series_id, CertificateKind.PARTICIPATION, [made.people["Eve"]], by=SYSTEM, at=at)
-    preview = queries.preview(made.slug, by=administrator)
-    assert (preview.asked.needed, preview.asked.lectures) == (2, 3)
-    assert (preview.enrolled, preview.earned, preview.already, preview.not_earned, preview.just_miss) == (5, 1, 1, 2, 1)
-    assert preview.refused == 1
-    assert [(row.full_name, row.stops, row.hours) for row in preview.earned_rows] == [("Ada", [True, True, True], 4.5)]
-    assert [row.full_name for row in preview.just_miss_rows] == ["Bo"]
-    assert [row.full_name for row in preview.refused_rows] == ["Di"]
+    found = standings.preview(made.slug, by=administrator)
+    assert (found.asked.needed, found.asked.lectures, found.enrolled) == (2, 3, 5)
+    assert found.counts == {
+        Group.EARNED: 1,
+        Group.MISSES: 1,
+        Group.BLOCKED: 1,
+        Group.UNCONFIRMED: 2,
+        Group.HAVE: 1,
+        Group.UNEARNED: 0,
+        Group.REST: 2,
+    }
+    assert [(row.full_name, row.stops, row.hours) for row in found.rows] == [("Ada", [True, True, True], 4.5)]
+    for group, names in ((Group.MISSES, ["Bo"]), (Group.BLOCKED, ["Di"]), (Group.HAVE, ["Eve"])):
+        shown = standings.preview(made.slug, by=administrator, shown=group)
+        assert [row.full_name for row in shown.rows] == names
     with pytest.raises(Forbidden):
-        queries.preview(made.slug, by=made.holder("Ada"))
+        standings.preview(made.slug, by=made.holder("Ada"))
 
 
 def test_a_changed_policy_holds_for_the_next_run(programme: Make, at: datetime) -> None:
@@ -371,14 +381,35 @@ def test_a_changed_policy_holds_for_the_next_run(programme: Make, at: datetime) 
     assert actions.issue_certificates(made.series_id, by=SYSTEM, at=at)["issued"] == 1
 
 
-def test_a_correction_that_unearns_never_revokes_by_itself(programme: Make, at: datetime) -> None:
+def test_a_correction_that_unearns_never_revokes_by_itself(programme: Make, at: datetime, administrator: Actor) -> None:
     from lms.attendance.models import Credit, Outcome
 
-    made = programme({"Ada": "aaa"})
+    made = programme({"Ada": "aaa", "Bo": "aaa"})
     actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
-    for credit in db.session.scalars(select(Credit)):
+    assert standings.preview(made.slug, by=administrator).counts[Group.UNEARNED] == 0
+    for credit in db.session.scalars(select(Credit).where(Credit.person_id == made.people["Ada"])):
         credit.outcome = Outcome.PARTIAL
     db.session.commit()
-    assert actions.issue_certificates(made.series_id, by=SYSTEM, at=at)["already_issued"] == 1
-    assert rows()[0].state is CertificateState.VALID
-    assert db.session.get_one(Lecture, made.lectures[0]).title == "Lecture 1"
+    assert actions.issue_certificates(made.series_id, by=SYSTEM, at=at)["already_issued"] == 2
+    assert [row.state for row in rows()] == [CertificateState.VALID, CertificateState.VALID]
+    found = standings.preview(made.slug, by=administrator, shown=Group.UNEARNED)
+    assert (found.counts[Group.UNEARNED], found.counts[Group.HAVE]) == (1, 2)
+    assert [(row.full_name, row.lacks, row.number) for row in found.rows] == [("Ada", Missing(2, 0), number_of("Ada"))]
+    actions.revoke(number_of("Ada"), reason="why", by=administrator, at=at)
+    assert standings.preview(made.slug, by=administrator).counts[Group.UNEARNED] == 0
+
+
+def test_a_stricter_policy_unearns_nothing(programme: Make, at: datetime, administrator: Actor) -> None:
+    made = programme({"Ada": "aa-"})
+    actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
+    stricter = Policy(
+        series_id=made.series_id,
+        version=2,
+        min_lectures=3,
+        min_minutes=90,
+        certificate=CertificateKind.PARTICIPATION,
+        created_at=at,
+    )
+    db.session.add(stricter)
+    db.session.commit()
+    assert standings.preview(made.slug, by=administrator).counts[Group.UNEARNED] == 0

@@ -1,27 +1,102 @@
+from datetime import UTC, date, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lms.catalogue.models import Lecture, LectureState, Policy
 from lms.certificates import rules
+
+MINUTE = rules.MS_PER_MINUTE
+
+
+def lectures(count: int, minutes: int = 90) -> list[Lecture]:
+    return [Lecture(state=LectureState.SCHEDULED, duration_minutes=minutes) for _number in range(count)]
+
+
+def policy(percent: int = 60, **columns: object) -> Policy:
+    return Policy(min_lectures_percent=percent, **columns)
 
 
 @pytest.mark.parametrize(
-    ("lectures", "percent", "needed"),
+    ("count", "percent", "needed"),
     [(6, 60, 4), (5, 60, 3), (1, 60, 1), (3, 100, 3), (10, 1, 1), (0, 60, 1), (7, 50, 4), (100, 60, 60)],
 )
-def test_a_started_lecture_is_a_whole_one(lectures: int, percent: int, needed: int) -> None:
-    assert rules.earning(lectures, percent).needed == needed
+def test_a_started_lecture_is_a_whole_one(count: int, percent: int, needed: int) -> None:
+    assert rules.earning(lectures(count), policy(percent)).needed == needed
 
 
 @given(st.integers(1, 200), st.integers(1, 100), st.integers(0, 200))
-def test_earned_is_exactly_the_share(lectures: int, percent: int, attended: int) -> None:
-    asked = rules.earning(lectures, percent)
-    assert rules.has_earned(attended, asked) == (attended > 0 and attended * 100 >= lectures * percent)
-    assert not (rules.has_earned(attended, asked) and rules.just_misses(attended, asked))
+def test_earned_is_exactly_the_share(count: int, percent: int, attended: int) -> None:
+    asked = rules.earning(lectures(count), policy(percent))
+    assert rules.has_earned(attended, 0, asked) == (attended > 0 and attended * 100 >= count * percent)
+    assert not (rules.has_earned(attended, 0, asked) and rules.just_misses(attended, 0, asked))
 
 
 def test_a_series_without_lectures_earns_nobody_anything() -> None:
-    assert not rules.has_earned(5, rules.earning(0, 60))
+    assert not rules.has_earned(5, MINUTE, rules.earning([], policy()))
+
+
+def test_a_number_of_lectures_holds_in_place_of_the_share() -> None:
+    assert rules.earning(lectures(10), policy(100, min_lectures=2)).needed == 2
+    assert rules.earning(lectures(1), policy(1, min_lectures=2)).needed == 2  # not to be reached, and the page says so
+
+
+@pytest.mark.parametrize(
+    ("attended", "present_ms", "earned"),
+    [(2, 120 * MINUTE, True), (2, 120 * MINUTE - 1, False), (1, 400 * MINUTE, False)],
+)
+def test_minutes_are_asked_beside_the_lectures(attended: int, present_ms: int, earned: bool) -> None:
+    asked = rules.earning(lectures(3), policy(60, min_minutes=120))
+    assert rules.has_earned(attended, present_ms, asked) is earned
+
+
+@pytest.mark.parametrize(
+    ("attended", "present_ms", "lacks", "just"),
+    [
+        (2, 120 * MINUTE, (0, 0), False),
+        (2, 120 * MINUTE - 1, (0, 1), True),
+        (2, 116 * MINUTE, (0, 4), True),
+        (1, 90 * MINUTE, (1, 30), True),
+        (1, 30 * MINUTE, (1, 90), True),
+        (1, 30 * MINUTE - 1, (1, 91), False),
+        (0, 130 * MINUTE, (2, 0), False),
+        (0, 0, (2, 120), False),
+    ],
+)
+def test_who_just_misses_lacks_no_more_than_one_lecture(
+    attended: int, present_ms: int, lacks: tuple[int, int], just: bool
+) -> None:
+    asked = rules.earning(lectures(3), policy(60, min_minutes=120))
+    assert rules.missing(attended, present_ms, asked) == rules.Missing(*lacks)
+    assert rules.just_misses(attended, present_ms, asked) is just
+
+
+def test_who_never_came_does_not_just_miss() -> None:
+    assert not rules.just_misses(0, 0, rules.earning(lectures(1), policy()))
+
+
+def test_the_deadline_is_the_last_day_in_the_organisers_zone() -> None:
+    starts = [
+        datetime(2026, 5, 20, 15, 59, tzinfo=UTC),  # 23:59 in Shanghai
+        datetime(2026, 5, 20, 16, 0, tzinfo=UTC),  # the next day there
+        None,
+    ]
+    given = [Lecture(state=LectureState.HELD, starts_at=start, duration_minutes=90) for start in starts]
+    given.append(Lecture(state=LectureState.CANCELLED, starts_at=starts[0], duration_minutes=90))
+    assert rules.measured(given, date(2026, 5, 20), "Asia/Shanghai") == given[:1]
+    assert rules.measured(given, date(2026, 5, 20), "UTC") == given[:2]
+    assert rules.measured(given, None, "UTC") == given[:3]
+
+
+def test_a_lecture_counts_by_the_day_on_which_it_began() -> None:
+    late = Lecture(
+        state=LectureState.HELD,
+        starts_at=datetime(2026, 5, 20, 12, tzinfo=UTC),
+        actual_start=datetime(2026, 5, 21, 12, tzinfo=UTC),
+        duration_minutes=90,
+    )
+    assert rules.measured([late], date(2026, 5, 20), "UTC") == []
 
 
 def test_hours_have_one_decimal() -> None:

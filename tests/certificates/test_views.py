@@ -195,8 +195,16 @@ def test_issuing_from_the_page(app: APIFlask, made: Programme, sign_in: SignIn, 
     browser = sign_in(administrator)
     page = browser.get("/series/livestream/certificates").text
     figures = dict(re.findall(r'data-testid="figure-([\w-]+)"\s+data-value="(\d+)"', page))
-    assert figures == {"earned": "1", "just-miss": "1", "not-earned": "1", "already": "2", "refused": "1"}
-    assert "U+2D63" in page
+    assert figures == {
+        "earned": "1",
+        "just-miss": "1",
+        "blocked": "1",
+        "unconfirmed": "2",
+        "already": "2",
+        "not-earned": "1",
+    }
+    assert "U+2D63" in browser.get("/series/livestream/certificates?show=blocked").text
+    assert browser.get("/series/livestream/certificates?show=everybody").status_code == 404
     assert "Issue 1 certificate" in page
     answer = browser.post("/series/livestream/certificates", data={"csrf_token": token_of(page)})
     assert answer.status_code == 302
@@ -208,7 +216,7 @@ def test_issuing_from_the_page(app: APIFlask, made: Programme, sign_in: SignIn, 
     assert 'data-state="done"' in page
     assert re.search(r'data-testid="issued">1<', page)
     assert ">Di</bdi>" in page
-    assert "1 certificate that was earned cannot be printed" in browser.get("/series/livestream/certificates").text
+    assert "1 certificate that was earned is blocked" in browser.get("/series/livestream/certificates").text
     assert browser.get("/series/livestream/certificates/nothing").status_code == 404
 
 

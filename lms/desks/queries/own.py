@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import bindparam, func, select
 
-from lms.attendance.models import Outcome
 from lms.attendance.queries import PersonAttendance, attendance_of_person
 from lms.catalogue.models import LectureState, Policy, Series
 from lms.catalogue.queries import Station, current_policies, stations_of
+from lms.core.clock import reporting_zone
 from lms.core.db import db
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
@@ -61,10 +61,10 @@ def list_own_series(person_id: int, *, by: Actor) -> list[OwnSeries]:
     for one in attendance_of_person(person_id, by=by):
         attendance.setdefault(one.series_id, {})[one.lecture_id] = one
     found = []
+    zone = reporting_zone()
     for enrolment in enrolments:
         own = attendance.get(enrolment.series_id, {})
         given, policy = lectures[enrolment.series_id], policies[enrolment.series_id]
-        attended = [key for key, one in own.items() if one.outcome is Outcome.ATTENDED]
         found.append(
             OwnSeries(
                 series=enrolment.series,
@@ -72,7 +72,7 @@ def list_own_series(person_id: int, *, by: Actor) -> list[OwnSeries]:
                 policy=policy,
                 lectures=given,
                 attendance=own,
-                standing=standing(given, attended, policy),
+                standing=standing(given, own.values(), policy, zone),
                 position=positions.get(enrolment.id),
             )
         )

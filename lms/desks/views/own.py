@@ -17,6 +17,7 @@ from lms.desks import queries, rules
 from lms.desks.route import mini_stops
 from lms.desks.views.blueprint import bp
 from lms.enrolment.models import EnrolmentStatus
+from lms.people.queries import name_to_confirm
 from lms.reports.queries import Slice, count
 from lms.web.api import integer_cursor
 from lms.web.guards import SIGNED_IN, allow
@@ -49,6 +50,7 @@ def me() -> ResponseReturnValue:
     )
     return render_template(
         "desks/me.html",
+        name_to_confirm=name_to_confirm(by.person_id),
         series=[
             (own, mini_stops(own.lectures, at=at, own=own.attendance if own.is_in or own.attendance else None))
             for own in joined

@@ -6,7 +6,6 @@ from flask import render_template
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
-from lms.attendance.models import Outcome
 from lms.attendance.queries import attendance_of_person
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import (
@@ -66,8 +65,7 @@ def series(slug: str) -> ResponseReturnValue:
         if place.status != EnrolmentStatus.ENROLLED and not own:
             own = None
     if own is not None:
-        attended = [key for key, one in own.items() if one.outcome is Outcome.ATTENDED]
-        standing = rules.standing(lectures, attended, policy)
+        standing = rules.standing(lectures, own.values(), policy, clock.reporting_zone())
     may_edit = may_edit_series(shown, by)
 
     def box(lecture: Lecture) -> Markup:

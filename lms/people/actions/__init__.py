@@ -41,7 +41,7 @@ from lms.people.actions.factors import (
     reset_second_factor,
 )
 from lms.people.actions.files import PersonRow, StagedPeople, publish_people, stage_people
-from lms.people.actions.persons import change_profile, create_person, hold_addresses, set_country
+from lms.people.actions.persons import change_profile, confirm_name, create_person, hold_addresses, set_country
 from lms.people.actions.privacy import erase_person, export_person, merge_people, undo_merge
 
 __all__ = [
@@ -64,6 +64,7 @@ __all__ = [
     "check_owner",
     "check_password",
     "confirm",
+    "confirm_name",
     "confirm_second_factor",
     "create_person",
     "create_staff",

@@ -288,6 +288,9 @@ def _update(
             moves[person_id] = home
         elif claimed and (len(filled) < len(differs) or (home is not None and home != belongs[person_id])):
             spared += 1
+    for values in changes.values():
+        if "full_name" in values or "native_name" in values:
+            values["name_confirmed_at"] = None
     if spared:
         notes.append(
             _n(

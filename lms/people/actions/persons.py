@@ -18,6 +18,7 @@ from lms.core.words import _
 from lms.people.models import BEGINNING, Gender, Person, PersonCountry, PersonEmail, Sector
 from lms.people.queries import country_id_of, find_person_by_email, get_country, members
 from lms.people.rules import (
+    NAMES,
     can_see_person,
     check_country_since,
     checked_address,
@@ -176,8 +177,9 @@ def change_profile(
     """Changes what is given of a profile: fields as in the API, `country` (a code or null) and `country_from`.
 
     A new country holds from `country_from` (default `today`, and the beginning for the first one of somebody) and
-    leaves the past as it was. A new name and a new
-    country are told to the slices above. For administrators and oneself, else NotFound; Invalid names the fields.
+    leaves the past as it was. A new name and a new country are told to the slices above. Who writes the own name
+    confirms it; a change by others takes that away. For administrators and oneself, else NotFound; Invalid names the
+    fields.
     """
     person = db.session.scalar(
         select(Person).where(Person.public_id == public_id).execution_options(populate_existing=True)
@@ -192,8 +194,13 @@ def change_profile(
     changed = [field for field, value in kept.items() if getattr(person, field) != value]
     for field in changed:
         setattr(person, field, kept[field])
+    if by.person_id == person.id:
+        if kept.keys() & NAMES:  # who writes the own name has looked at it
+            person.name_confirmed_at = at
+    elif NAMES.intersection(changed):
+        person.name_confirmed_at = None
     db.session.flush()
-    if "full_name" in changed or "native_name" in changed:
+    if NAMES.intersection(changed):
         publish(PersonNameCorrected(by=by, at=at, person_id=person.id))
     if "sector" in changed or "gender" in changed:
         publish(PeopleTraitsChanged(by=by, at=at, person_ids=(person.id,)))
@@ -204,6 +211,19 @@ def change_profile(
     if changed:
         audit.record("change_profile", by=by, at=at, detail={"fields": sorted(changed)}, person=person.id)
     return person
+
+
+@action
+def confirm_name(full_name: str, native_name: str | None, *, by: Actor, at: datetime) -> None:
+    """Says, for oneself, that both names are right as they stood on the page. Refused where they are others by now."""
+    if by.person_id is None:
+        raise NotFound
+    person = db.session.get_one(Person, by.person_id, with_for_update=True, populate_existing=True)
+    if (person.full_name, person.native_name) != (full_name, native_name or None):
+        raise Refused(_("Your name has been changed meanwhile. Look at it again."))
+    if person.name_confirmed_at is None:
+        person.name_confirmed_at = at
+        audit.record("confirm_name", by=by, at=at, person=person.id)
 
 
 def _checked_changes(changes: Mapping[str, Any], *, by: Actor, today: date) -> tuple[dict[str, Any], int | None]:

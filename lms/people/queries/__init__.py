@@ -47,6 +47,7 @@ from lms.people.queries.persons import (
     ids_by_email,
     list_people,
     members,
+    name_to_confirm,
     person_id_of,
     profile_of,
 )
@@ -89,6 +90,7 @@ __all__ = [
     "load_actor",
     "look_at_link",
     "members",
+    "name_to_confirm",
     "named_countries",
     "partner_ids",
     "partnerships",

@@ -144,6 +144,15 @@ def contact_of(person_ids: Iterable[int]) -> dict[int, Contact]:
     return found
 
 
+def name_to_confirm(person_id: int) -> tuple[str, str | None] | None:
+    """A person's full and native name as they will stand on certificates; None once the person has confirmed them."""
+    query = select(Person.full_name, Person.native_name).where(
+        Person.id == person_id, Person.name_confirmed_at.is_(None), Person.erased_at.is_(None)
+    )
+    found = db.session.execute(query).one_or_none()
+    return (found.full_name, found.native_name) if found else None
+
+
 def list_people(*, q: str = "", cursor: int | None = None, limit: int = 50, day: date, by: Actor) -> list[PersonHit]:
     """People whose name or address holds `q`, the newest first; one more than `limit`. For administrators."""
     if not by.is_administrator:

@@ -84,6 +84,20 @@ def change_account() -> ResponseReturnValue:
     return _page(422, form=form)
 
 
+@bp.post("/account/name")
+@allow(SIGNED_IN)
+def confirm_name() -> ResponseReturnValue:
+    """Confirms that the names are right as they stand on the page that was seen."""
+    seen = request.form.get("full_name", ""), request.form.get("native_name") or None
+    try:
+        actions.confirm_name(*seen, by=current_actor(), at=clock.now())
+    except Refused as error:
+        flash(error.message, "wrong")
+    else:
+        flash(_("Thank you. Your certificates will bear this name."), "done")
+    return redirect(url_for("desks.me"))
+
+
 @bp.post("/account/address")
 @allow(SIGNED_IN)
 @sign_ins

@@ -47,6 +47,10 @@ def test_series_missing_keys_take_their_defaults(ines: Api) -> None:
             "replay_days": 28,
             "walk_ins": "enrol",
             "certificate": "participation",
+            "min_lectures": None,
+            "min_minutes": None,
+            "deadline": None,
+            "confirmed_names": False,
         },
     }
     assert ines("POST", "/series", {"slug": "a", "title": "A"}).status_code == 200
@@ -71,6 +75,12 @@ def test_series_missing_keys_take_their_defaults(ines: Api) -> None:
         ({"policy": {"min_percent": 101}}, "policy.min_percent"),
         ({"policy": {"bonus": 1}}, "policy.bonus"),
         ({"policy": {"walk_ins": "maybe"}}, "policy.walk_ins"),
+        ({"policy": {"min_lectures": 0}}, "policy.min_lectures"),
+        ({"policy": {"min_lectures": "3"}}, "policy.min_lectures"),
+        ({"policy": {"min_minutes": 100_001}}, "policy.min_minutes"),
+        ({"policy": {"deadline": "soon"}}, "policy.deadline"),
+        ({"policy": {"deadline": "0026-12-01"}}, "policy.deadline"),
+        ({"policy": {"confirmed_names": "yes"}}, "policy.confirmed_names"),
         ({"colour": "red"}, "colour"),
         ({"taken": 0}, "taken"),
     ],
