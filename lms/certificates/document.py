@@ -10,6 +10,7 @@ from typing import Any
 
 import segno
 
+from lms.certificates.signature import Spoken
 from lms.certificates.writing import writing_of
 from lms.core.typesetting import tongue, typeset
 
@@ -81,6 +82,14 @@ def _content(award: Award) -> dict[str, Any]:
             for station in award.stations
         ],
     }
+
+
+def spoken(award: Award) -> list[Spoken]:
+    """The names as a reader is told them; in the template each stands in an element of its own kind."""
+    said = [Spoken("Strong", award.full_name, writing_of(award.full_name).lang)]
+    if award.native_name:
+        said.append(Spoken("Em", award.native_name, writing_of(award.native_name, award.country).lang))
+    return said
 
 
 def _qr(address: str) -> str:

@@ -143,6 +143,7 @@ def made(order: Order, given: Means) -> bytes:
         at=at,
         number=order.award.number,
         organiser=order.award.organiser,
+        spoken=document.spoken(order.award),
         timestamp_url=given.timestamp_url,
     )
 

@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import re
 import urllib.request
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -43,6 +43,16 @@ _SIGN_MARK = b"\x51"
 
 _BYTE_RANGE = re.compile(rb"/ByteRange\s*\[\s*0\s+(\d+)\s+(\d+)\s+(\d+)\s*\]")
 _NAMED = re.compile(rb"SR-[0-9A-Z*~$=-]{17,26}")
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """Words of the document, which a reader is given whole: `kind` is the element of the structure that holds them
+    alone, `language` their BCP 47 tag."""
+
+    kind: str
+    text: str
+    language: str
 
 
 class TimestampAway(Exception):
@@ -160,7 +170,14 @@ class _Stamper(TimeStamper):
 
 
 def sign_pdf(
-    pdf: bytes, key: SigningKey, *, at: datetime, number: str, organiser: str, timestamp_url: str | None = None
+    pdf: bytes,
+    key: SigningKey,
+    *,
+    at: datetime,
+    number: str,
+    organiser: str,
+    spoken: Sequence[Spoken] = (),
+    timestamp_url: str | None = None,
 ) -> bytes:
     """The file with the organisation's signature, which says `at` (aware UTC) as its time.
 
@@ -168,7 +185,10 @@ def sign_pdf(
     """
     signer = _signer(key.private, key.certificate, tuple(key.chain))
     room = _ROOM + sum(len(_der(one)) for one in [key.certificate, *key.chain]) + (_STAMP if timestamp_url else 0)
-    signed = bytearray(_with_field(pdf, at=at, number=number, organiser=organiser, room=room))
+    new = Revision(pdf)
+    for words in spoken:
+        _say(new, words)
+    signed = bytearray(_with_field(new, at=at, number=number, organiser=organiser, room=room))
     gap = b"<" + b"0" * (2 * room) + b">"
     start = signed.index(gap, len(pdf))
     end = start + len(gap)
@@ -209,13 +229,18 @@ def _der(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.DER)
 
 
-def _with_field(pdf: bytes, *, at: datetime, number: str, organiser: str, room: int) -> bytes:
+def _say(new: Revision, words: Spoken) -> None:
+    """Gives a paragraph its text as words: in many scripts its letters are drawn by pieces, in no order of reading."""
+    entries = b"/ActualText%s/Lang(%s)" % (text_string(words.text), words.language.encode("ascii"))
+    new.replace(new.element(words.kind), rb"/S/\w+", b"/S/P" + entries)
+
+
+def _with_field(new: Revision, *, at: datetime, number: str, organiser: str, room: int) -> bytes:
     """The file with a signature field that is yet to be filled.
 
     The field stands on no place of the page (PDF/A: it needs no look then), is a form in the structure (PDF/UA:
     with a description, its own entry in the parent tree), and lets nothing be changed after it.
     """
-    new = Revision(pdf)
     structure = new.reference(new.root, b"StructTreeRoot")
     top = new.reference(structure, b"K")
     page = new.reference(new.reference(new.root, b"Pages"), b"Kids")

@@ -13,6 +13,9 @@ FONT_KINDS = frozenset({".ttf", ".otf", ".ttc", ".otc"})
 # Signs that are never drawn themselves but steer what stands beside them: joiners, breaks, direction.
 _STEERING = frozenset("\u00ad\u034f\u061c\u200b\u200c\u200d\u200e\u200f\u2060")
 
+# Signs that turn the direction of what follows: a name that shows other letters than it has is no name.
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
 FontFile = tuple[str, int, int]
 Coverage = tuple[frozenset[int], ...]
 
@@ -52,7 +55,7 @@ def _drawn_by(font: TTFont) -> frozenset[int]:
     return frozenset(
         point
         for point in font.getBestCmap() or ()
-        if point != 0xFEFF and unicodedata.category(chr(point)) not in ("Cc", "Co", "Cs")
+        if point != 0xFEFF and chr(point) not in _TURNING and unicodedata.category(chr(point)) not in ("Cc", "Co", "Cs")
     )
 
 
