@@ -93,9 +93,13 @@ def spoken(award: Award) -> list[Spoken]:
 
 
 def _qr(address: str) -> str:
-    """The address as an SVG of dark squares, error correction M."""
+    """The address as an SVG of dark squares, error correction M.
+
+    The mask is a fixed one: a reader finds it in the code, and trying all eight for the most even picture costs more
+    than setting the whole document. A number is random, so no mask fares much better than another.
+    """
     out = io.BytesIO()
-    segno.make(address, error="m", micro=False).save(
+    segno.make(address, error="m", micro=False, mask=2).save(
         out, kind="svg", border=0, dark="#0e1a1c", xmldecl=False, svgclass=None, lineclass=None, omitsize=True
     )
     return out.getvalue().decode()
