@@ -224,6 +224,42 @@ def issue_certificates(series: str, kind: str | None) -> None:
         click.echo(", ".join([*told, f"refused {len(result['refused'])}"]))
 
 
+@certificates.command("verify")
+@click.argument("file", type=click.File("rb"))
+def verify_certificate(file: IO[bytes]) -> None:
+    """Says what holds for a certificate's PDF or a badge: valid, superseded, revoked, withdrawn, altered or unknown.
+
+    Nothing is fetched. Where the database cannot be read the signature alone is checked. Exit 0 for valid only.
+    """
+    from lms.certificates.verdicts import MOST_BYTES, Seal, VerdictState, read_without_database, verdict_of_file
+
+    content = file.read(MOST_BYTES + 1)
+    with application():
+        try:
+            verdict = verdict_of_file(content, by=SYSTEM)
+        except DBAPIError:
+            read = read_without_database(content)
+            if read.seal is not Seal.OURS:
+                click.echo(f"{'altered' if read.number else 'unknown'} {read.number or ''} (signature: {read.seal})")
+            else:
+                click.echo(f"signed by us, unaltered: {read.number}")
+                click.echo(
+                    "not checked, for the database cannot be read: whether it was superseded, revoked, withdrawn"
+                )
+            sys.exit(1)
+    shown = verdict.shown
+    line = f"{verdict.state} {verdict.number or ''}".strip()
+    if shown is None:
+        line += f" (signature: {verdict.read.seal})"
+    elif verdict.state is not VerdictState.WITHDRAWN:
+        line += f": {shown.name}, {shown.series}, {shown.kind}, {shown.hours:g} hours, {shown.issued_on}"
+    click.echo(line)
+    if shown is not None and shown.replaced_by:
+        click.echo(f"replaced by {shown.replaced_by}")
+    if verdict.state is not VerdictState.VALID:
+        sys.exit(1)
+
+
 @lms.group("keys")
 def signing_keys() -> None:
     """The keys that certificates are signed with."""

@@ -9,8 +9,8 @@ from flask.typing import ResponseReturnValue
 
 from lms.catalogue.models import CertificateKind
 from lms.catalogue.queries import get_series
-from lms.certificates import actions, queries
-from lms.certificates.delivery import NUMBERS, READS, pdf_answer
+from lms.certificates import actions, holding, queries
+from lms.certificates.delivery import NUMBERS, READS, badge_answer, pdf_answer
 from lms.certificates.models import CertificateState
 from lms.certificates.queries import Shown
 from lms.certificates.schemas import (
@@ -34,6 +34,13 @@ PDF: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
     200: {
         "description": "The certificate as PDF/A.",
         "content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+BADGE: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
+    200: {
+        "description": "The credential as compact JWS.",
+        "content": {"text/plain": {"schema": {"type": "string"}}},
     }
 }
 
@@ -83,6 +90,16 @@ def certificate(number: str) -> dict[str, Any]:
 def download(number: str) -> ResponseReturnValue:
     """The certificate as a file, for its holder and administrators."""
     return pdf_answer(number, queries.get_pdf(number, by=current_actor()))
+
+
+@bp.get("/certificates/<number>.json")
+@allow(SIGNED_IN)
+@scope("certificates:read")
+@throttle_guesses(NUMBERS)
+@bp.doc(responses=BADGE)
+def badge(number: str) -> ResponseReturnValue:
+    """The award as Open Badges 3.0 credential (VC-JWT), for its holder and administrators."""
+    return badge_answer(number, holding.get_badge(number, by=current_actor()))
 
 
 @bp.post("/certificates/<number>/revoke")

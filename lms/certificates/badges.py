@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -183,7 +183,7 @@ def give_badges(pairs: Sequence[tuple[Certificate, Award]]) -> None:
             setattr(row, name, value)
 
 
-def read_credential(text: str, jwks: dict[str, list[dict[str, Any]]]) -> BadgeCheck:
+def read_credential(text: str, jwks: Mapping[str, Any]) -> BadgeCheck:
     """What the signature of a badge says, against these public keys. Never raises, whatever stands in `text`."""
     text = text.strip()
     header, claims = unproved(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flask_wtf.file import FileField, FileRequired
 from wtforms import BooleanField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
@@ -25,3 +26,12 @@ class WithdrawForm(BaseForm):
         _l("I know that this cannot be undone"),
         validators=[InputRequired(_l("Tick the box: a withdrawn number stays withdrawn."))],
     )
+
+
+class CheckFileForm(BaseForm):
+    """A file whose holder says it is a certificate. It needs no token, and so no cookie: it changes nothing."""
+
+    class Meta(BaseForm.Meta):
+        csrf = False
+
+    file = FileField(_l("Certificate (PDF) or badge (PNG)"), [FileRequired(_l("Choose a file."))])

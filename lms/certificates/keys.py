@@ -121,6 +121,15 @@ def trusted_certificates() -> list[x509.Certificate]:
     return [x509.load_pem_x509_certificate(known.certificate.encode()) for known in list_keys()]
 
 
+def from_files() -> tuple[dict[str, list[dict[str, Any]]], list[x509.Certificate]]:
+    """Public keys and certificates as far as the key files tell them: for checking where there is no database."""
+    given = _config().signing_key
+    paths = [Path(given)] if given else []
+    files = [_read(path) for path in [*paths, *sorted((_config().folder / "keys").glob("*.pem"))]]
+    jwks = {"keys": [_public_jwk(file.private.public_key()) for file in files]}
+    return jwks, [one for file in files for one in file.certificates]
+
+
 # What makes and changes them ----------------------------------------------------------------------------------
 
 
@@ -154,8 +163,8 @@ def _take_new(*, by: Actor, at: datetime) -> str:
         file = _read(Path(config.signing_key))
     else:
         private = ec.generate_private_key(ec.SECP256R1())
-        file = _File(private, ())
-        _keep(_path(file.kid), private)
+        file = _File(private, (self_signed(private, config.organiser, at=at),))
+        _keep(_path(file.kid), file)
     public = file.private.public_key()
     if find_public(file.kid) is not None:
         raise Refused(_("The key %(kid)s was in use already: name another with LMS_SIGNING_KEY.", kid=file.kid))
@@ -215,12 +224,13 @@ def _path(kid: str) -> Path:
     return _config().folder / "keys" / f"{kid}.pem"
 
 
-def _keep(path: Path, private: ec.EllipticCurvePrivateKey) -> None:
-    """Writes a private key for this user's eyes only, before anything is signed with it."""
+def _keep(path: Path, key: _File) -> None:
+    """Writes a private key and its certificate for this user's eyes only, before anything is signed with it."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    pem = private.private_bytes(
+    pem = key.private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
+    pem += b"".join(one.public_bytes(serialization.Encoding.PEM) for one in key.certificates)
     with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
         file.write(pem)
         file.flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,7 +46,7 @@ def _header_of(key: SigningKey) -> str:
     return _headers[key.kid]
 
 
-def read_claims(text: str, jwks: dict[str, list[dict[str, Any]]]) -> dict[str, Any] | None:
+def read_claims(text: str, jwks: Mapping[str, Any]) -> dict[str, Any] | None:
     """What a VC-JWT claims, if a key of this set signed it as it stands; else None."""
     known = {jwk["kid"]: jwk for jwk in jwks["keys"]}
     try:

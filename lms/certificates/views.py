@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from flask import (
     Blueprint,
     Response,
@@ -15,12 +17,13 @@ from flask import (
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.queries import get_series
-from lms.certificates import actions, numbers, queries, standings
-from lms.certificates.delivery import NUMBERS, READS, pdf_answer
-from lms.certificates.forms import RevokeForm, WithdrawForm
+from lms.certificates import actions, holding, keys, numbers, queries, standings, status, verdicts
+from lms.certificates.delivery import LISTS, NUMBERS, READS, badge_answer, pdf_answer, picture_answer, public_answer
+from lms.certificates.forms import CheckFileForm, RevokeForm, WithdrawForm
 from lms.certificates.standings import Group
+from lms.certificates.verdicts import VerdictState
 from lms.core import clock
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.errors import Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
 from lms.core.jobs import JobState, get_job
 from lms.core.roles import Role
 from lms.core.tables import write_csv
@@ -32,6 +35,9 @@ from lms.web.limits import throttle_guesses, throttle_reads
 bp = Blueprint("certificates", __name__, template_folder="templates")
 
 
+bp.add_app_template_global(holding.linkedin_address)
+
+
 @bp.get("/verify")
 @allow(ANYONE)
 def verify() -> ResponseReturnValue:
@@ -41,7 +47,25 @@ def verify() -> ResponseReturnValue:
         bare = numbers.parse(typed)
         return redirect(url_for(".certificate", number=numbers.write(bare) if bare else typed[:64].replace("/", "-")))
     missing = "number" in request.args
-    return render_template("certificates/verify.html", missing=missing), 422 if missing else 200
+    return render_template("certificates/verify.html", missing=missing, form=CheckFileForm()), 422 if missing else 200
+
+
+@bp.post("/verify")
+@allow(ANYONE)
+@throttle_guesses(NUMBERS)
+@throttle_reads(READS)
+def verify_file() -> ResponseReturnValue:
+    """Whether a file is a certificate or badge of ours as it was issued, and whether it still holds."""
+    form = CheckFileForm()
+    if not form.validate_on_submit():
+        return render_template("certificates/verify.html", form=form), 422
+    try:
+        verdict = verdicts.verdict_of_file(form.file.data.read(verdicts.MOST_BYTES + 1), by=current_actor())
+    except (Invalid, TooLarge, WrongKind) as error:
+        form.take(Invalid("file", error.message))
+        return render_template("certificates/verify.html", form=form), error.status
+    unknown = verdict.state is VerdictState.UNKNOWN
+    return render_template("certificates/verify-file.html", verdict=verdict), 404 if unknown else 200
 
 
 @bp.get("/verify/<number>")
@@ -70,7 +94,12 @@ def _own(number: str, withdraw_form: WithdrawForm, revoke_form: RevokeForm) -> s
     shown = queries.get_certificate(number, by=current_actor())
     if not shown.is_full:
         raise Forbidden
-    return render_template("certificates/own.html", shown=shown, withdraw_form=withdraw_form, revoke_form=revoke_form)
+    return render_template(
+        "certificates/own.html",
+        shown=shown,
+        withdraw_form=withdraw_form,
+        revoke_form=revoke_form,
+    )
 
 
 @bp.post("/certificates/<number>/withdraw")
@@ -107,6 +136,41 @@ def revoke(number: str) -> ResponseReturnValue:
 def download(number: str) -> ResponseReturnValue:
     """The certificate as PDF, for its holder and administrators."""
     return pdf_answer(number, queries.get_pdf(number, by=current_actor()))
+
+
+@bp.get("/certificates/<number>.png")
+@allow(SIGNED_IN)
+@throttle_guesses(NUMBERS)
+def badge(number: str) -> ResponseReturnValue:
+    """The badge as a picture with the signed credential in it, for its holder and administrators."""
+    return picture_answer(number, holding.get_baked_badge(number, by=current_actor()))
+
+
+@bp.get("/certificates/<number>.jwt")
+@allow(SIGNED_IN)
+@throttle_guesses(NUMBERS)
+def badge_text(number: str) -> ResponseReturnValue:
+    """The badge as signed text, for its holder and administrators."""
+    return badge_answer(number, holding.get_badge(number, by=current_actor()))
+
+
+@bp.get("/certificates/status/<int:list_number>")
+@allow(ANYONE)
+@throttle_reads(LISTS)
+def status_list(list_number: int) -> ResponseReturnValue:
+    """A signed list of states, one bit a badge: W3C Bitstring Status List as VC-JWT."""
+    text = status.signed_list(list_number, at=clock.now())
+    return public_answer(text, "application/vc+jwt", seconds=int(status.TTL.total_seconds())).make_conditional(request)
+
+
+@bp.get("/.well-known/jwks.json")
+@allow(ANYONE)
+@throttle_reads(LISTS)
+def jwks() -> ResponseReturnValue:
+    """Every public key that signs or once signed, as a JSON Web Key Set."""
+    return public_answer(json.dumps(keys.public_jwks()), "application/jwk-set+json", seconds=3600).make_conditional(
+        request
+    )
 
 
 @bp.get("/series/<slug>/certificates")

@@ -6,7 +6,8 @@ The same content gives the same bytes: nothing is read from the clock, the syste
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -50,12 +51,33 @@ def _compiler(template: Path, _files: tuple[FontFile, ...], folders: tuple[str, 
 
 def typeset(template: Path, inputs: Mapping[str, str], folders: Sequence[Path]) -> bytes:
     """What a template makes of its inputs, as PDF. Raises CannotRender, above all for a sign that no font has."""
-    with _one_at_a_time:
-        compiler = _compiler(template, font_files(folders), tuple(str(folder) for folder in folders))
-        try:
-            pdf = compiler.compile(format="pdf", sys_inputs=dict(inputs), pdf_standards=[*STANDARDS], timestamp=0)
-        except typst.TypstError as error:
-            raise CannotRender(str(error)) from error
-    if not isinstance(pdf, bytes):
-        raise CannotRender("one document was asked for")
-    return pdf
+    with _one_at_a_time, _said():
+        pdf = _compiler_of(template, folders).compile(
+            format="pdf", sys_inputs=dict(inputs), pdf_standards=[*STANDARDS], timestamp=0
+        )
+    return _single(pdf)
+
+
+def draw(template: Path, inputs: Mapping[str, str], folders: Sequence[Path], *, ppi: float) -> bytes:
+    """What a template makes of its inputs, as PNG with `ppi` pixels an inch. Raises CannotRender."""
+    with _one_at_a_time, _said():
+        png = _compiler_of(template, folders).compile(format="png", sys_inputs=dict(inputs), ppi=ppi)
+    return _single(png)
+
+
+def _compiler_of(template: Path, folders: Sequence[Path]) -> typst.Compiler:
+    return _compiler(template, font_files(folders), tuple(str(folder) for folder in folders))
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    try:
+        yield
+    except typst.TypstError as error:
+        raise CannotRender(str(error)) from error
+
+
+def _single(made: object) -> bytes:
+    if not isinstance(made, bytes):
+        raise CannotRender("one document of one page was asked for")
+    return made

@@ -210,3 +210,19 @@ def test_guessing_is_throttled_before_reading_is(client: FlaskClient, app: APIFl
     finally:
         limiter.reset()
         limiter.enabled = False
+
+
+def test_the_badge_is_the_holders_and_administrators(
+    client: FlaskClient, everybody: Programme, bearers: dict[str, Actor]
+) -> None:
+    number = numbers_of(client)["Ada"]
+    path = f"/api/v1/certificates/{number}.json"
+    for name in ("ada", "administrator"):
+        answer = client.get(path, headers=token(name))
+        assert (answer.status_code, answer.mimetype) == (200, "text/plain")
+        assert len(answer.text.split(".")) == 3
+    assert client.get(path).status_code == 401
+    assert client.get(path, headers=token("reporter")).status_code == 403
+    assert client.get("/api/v1/certificates/SR-0000-0000-0000-0000-0.json", headers=token("ada")).status_code == 404
+    client.post(f"/api/v1/certificates/{number}/revoke", json={"reason": "No"}, headers=token("administrator"))
+    assert client.get(path, headers=token("ada")).status_code == 409

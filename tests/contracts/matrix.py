@@ -17,6 +17,7 @@ from typing import Any
 from tests.contracts.world import Place, report, upload
 
 TABLE: dict[str, tuple[str, ...]] = {
+    "GET /.well-known/jwks.json": ("yyyyyy",),
     "GET /": ("yyyyyy",),
     "GET /account": ("syyyyy",),
     "POST /account": ("swwwww",),
@@ -60,6 +61,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "POST /admin/reports/rows": ("snnwww",),
     "POST /admin/reports/rows/<job_id>": ("snnmmm", "snnmmm"),
     "GET /api/v1/certificates/<number>": ("yyyyyy", "yyyyyy"),
+    "GET /api/v1/certificates/<number>.json": ("synnny", "snnnny"),
     "GET /api/v1/certificates/<number>.pdf": ("synnny", "snnnny"),
     "POST /api/v1/certificates/<number>/revoke": ("snnnnw", "snnnnw"),
     "POST /api/v1/certificates/<number>/withdraw": ("swnnnw", "snnnnw"),
@@ -97,9 +99,12 @@ TABLE: dict[str, tuple[str, ...]] = {
     "POST /api/v1/tokens": ("ssssss",),
     "GET /api/v1/totals": ("yyyyyy",),
     "GET /certificates/<number>": ("synnyy", "snnnyy"),
+    "GET /certificates/<number>.jwt": ("synnny", "snnnny"),
     "GET /certificates/<number>.pdf": ("synnny", "snnnny"),
+    "GET /certificates/<number>.png": ("synnny", "snnnny"),
     "POST /certificates/<number>/revoke": ("snnnnw", "snnnnw"),
     "POST /certificates/<number>/withdraw": ("swnnnw", "snnnnw"),
+    "GET /certificates/status/<int:list_number>": ("yyyyyy", "yyyyyy"),
     "GET /confirm/<secret>": ("mmmmmm", "mmmmmm"),
     "POST /confirm/<secret>": ("mmmmmm", "mmmmmm"),
     "GET /countries": ("snnnyy",),
@@ -189,6 +194,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /static/<path:filename>": ("mmmmmm", "mmmmmm"),
     "GET /teach": ("snynny",),
     "GET /verify": ("yyyyyy",),
+    "POST /verify": ("rrrrrr",),
     "GET /verify/<number>": ("yyyyyy", "yyyyyy"),
     "POST /zone": ("yyyyyy",),
 }

@@ -148,7 +148,8 @@ def test_every_column_of_text_is_either_typed_freely_or_known_not_to_be() -> Non
         "public_id", "digest", "key", "key_hash", "secret_hash", "password_hash", "code_hash", "secret", "salt",
         "pending_secret", "address", "address_key", "locale", "language", "time_zone", "slug", "code", "iso", "numeric",
         "kind", "verb", "error", "template", "dedupe_key", "body", "question", "purpose", "text_version", "number",
-        "join_url", "recording_url", "content", "file_key", "what", "evidence", "email",
+        "join_url", "recording_url", "content", "file_key", "what", "evidence", "email", "credential",
+        "kid", "certificate",
     }  # fmt: skip
     unknown = {
         f"{table.name}.{column.name}"
@@ -338,7 +339,7 @@ def test_a_file_has_a_name_that_every_system_takes(calculated: list[tuple[str, s
         assert "X-Evil" not in answer.headers
         if given is not None and not path.startswith("/static/"):
             named += 1
-            plain = r'(attachment|inline); filename="?[A-Za-z0-9][A-Za-z0-9._-]*\.(csv|xlsx|pdf|json|ics|md)"?'
+            plain = r'(attachment|inline); filename="?[A-Za-z0-9][A-Za-z0-9._-]*\.(csv|xlsx|pdf|png|jwt|json|ics|md)"?'
             assert re.fullmatch(plain + r"(; filename\*=UTF-8''[A-Za-z0-9%._~-]+)?", given), (path, given)
     assert named > 10
 

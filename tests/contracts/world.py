@@ -119,6 +119,7 @@ class World:
             "person_id": here.person.public_id,
             "enrolment_id": here.enrolment_id,
             "number": here.number,
+            "list_number": 1,
             "import_id": here.import_id,
             "job_id": here.issue_job if endpoint == "certificates.progress" else self.jobs[kind][role],
             "secret": "no-such-secret",
