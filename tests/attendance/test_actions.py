@@ -245,6 +245,25 @@ def beats(scene: Scene, name: str, first: float, last: float) -> int:
     return join_id
 
 
+def test_viewers_are_counted_once_for_all_who_look_within_seconds(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live(scene)
+    beats(scene, "Ada", 9, 10)
+    count, counted = queries.evidence.viewers, []
+    monkeypatch.setattr(queries.evidence, "viewers", lambda *given: counted.append(given) or count(*given))
+
+    def look(seconds: float) -> tuple[int, int]:
+        return queries.count_viewers(scene.lecture.id, minute(10 + seconds / 60)), len(counted)
+
+    assert look(1) == (1, 1)
+    beats(scene, "Ben", 10, 10)
+    assert look(5.9) == (1, 1)
+    assert look(6) == (2, 2)
+    assert look(3) == (2, 3)  # a clock that was put back
+    assert look(60) == (0, 4)
+
+
 def test_beats_become_presence_when_the_lecture_ends(scene: Scene) -> None:
     live(scene)
     first = beats(scene, "Ada", -3, 30)

@@ -10,6 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
+from lms.attendance import queries as attendance
 from lms.catalogue.models import Lecture
 from lms.core import clock
 from lms.core.db import action, db
@@ -59,7 +60,8 @@ def test_the_room_of_a_live_lecture(hall: Hall) -> None:
     assert "You need 54 of 90 minutes." in page.text
 
 
-def test_the_page_joins_and_counts(hall: Hall) -> None:
+def test_the_page_joins_and_counts(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attendance, "VIEWERS_STAND", 0)
     token = re.search(r'data-csrf="([^"]+)"', hall.client.get(hall.path).text)
     assert token
     assert hall.client.post(f"{hall.path}/join").status_code == 400
