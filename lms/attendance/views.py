@@ -63,7 +63,7 @@ def _shown(page: queries.RosterPage, q: str, cursor: str | None, at: datetime) -
         "q": q,
         "cursor": cursor,
         "span": queries.span_of(page.lecture, clock.to_ms(at)),
-        "needed_percent": queries.needed_percent(page.lecture),
+        "needed_percent": page.needed_percent,
         "countries": country_names(reader_locale(), {one.country for one in page.rows if one.country}),
         "at": at,
     }

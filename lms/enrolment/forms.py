@@ -9,7 +9,7 @@ from wtforms import EmailField, SelectField, StringField
 from wtforms.validators import InputRequired
 
 from lms.core.words import _, _l
-from lms.web.forms import BaseForm
+from lms.web.forms import BaseForm, LongSelect
 
 
 class EnrolForm(BaseForm):
@@ -17,7 +17,7 @@ class EnrolForm(BaseForm):
 
     email = EmailField(_l("E-mail"), [InputRequired(_l("Write the e-mail address."))])
     full_name = StringField(_l("Full name"))
-    country = SelectField(_l("Country"))
+    country = SelectField(_l("Country"), widget=LongSelect())
 
     def offer(self, countries: Sequence[tuple[str, str]]) -> None:
         """The countries to choose from: (code, name)."""

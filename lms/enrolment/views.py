@@ -112,8 +112,10 @@ def series_enrolments(slug: str) -> ResponseReturnValue:
     form = None
     if _may_move(series, by):
         form = EnrolForm()
-        offered = [row for row in list_countries() if may_edit_series(series, by) or row.id in by.country_ids]
-        form.offer(sorted(((row.code, names[row.code]) for row in offered), key=lambda pair: pair[1].casefold()))
+        codes = (
+            names if may_edit_series(series, by) else [one.code for one in list_countries() if one.id in by.country_ids]
+        )
+        form.offer(sorted(((code, names[code]) for code in codes), key=lambda pair: pair[1].casefold()))
     status = 200
     if request.method == "POST":
         if form is None:
@@ -154,7 +156,7 @@ def _list(series: Series, form: EnrolForm | None, names: Mapping[str, str], *, b
     q, wanted = request.args.get("q", "").strip(), request.args.get("status", "")
     status = EnrolmentStatus(wanted) if wanted in set(EnrolmentStatus) else None
     cursor = integer_cursor(request.args.get("cursor"))
-    seats = queries.list_enrolments(series.id, by=by, limit=PAGE, cursor=cursor, q=q or None, status=status)
+    seats = queries.list_seats(series, by=by, limit=PAGE, cursor=cursor, q=q or None, status=status)
     everybody = may_edit_series(series, by) or by.is_reporter
     own = None if everybody else by.country_ids
     kept: dict[str, Any] = {"slug": series.slug, "q": q or None, "status": status}

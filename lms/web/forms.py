@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms.widgets import TextArea
+from markupsafe import Markup, escape
+from wtforms.widgets import Select, TextArea, html_params
 
 from lms.core.errors import Invalid
 
@@ -52,3 +54,22 @@ class BaseForm(FlaskForm):
     def values(self) -> Mapping[str, Any]:
         """What was typed, by field name, without the token."""
         return {name: value for name, value in self.data.items() if name != "csrf_token"}
+
+
+class LongSelect(Select):
+    """A choice among hundreds of pairs (value, label): its options are drawn once for the same pairs and choice."""
+
+    def __call__(self, field: Any, **given: Any) -> Markup:
+        given.setdefault("id", field.id)
+        if field.flags.required:
+            given.setdefault("required", True)
+        drawn = _options(tuple(field.choices), field.data)
+        return Markup(f"<select {html_params(name=field.name, **given)}>{drawn}</select>")  # noqa: S704 - escaped below
+
+
+@lru_cache(maxsize=64)
+def _options(choices: tuple[tuple[str, str], ...], chosen: str | None) -> str:
+    return "".join(
+        f"<option {html_params(value=value, selected=value == chosen)}>{escape(label)}</option>"
+        for value, label in choices
+    )

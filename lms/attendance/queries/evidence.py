@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import Row, Select, exists, func, select
+from sqlalchemy import Integer, Row, Select, bindparam, exists, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from lms.attendance import rules
@@ -61,14 +61,8 @@ def seen_in(lecture: Lecture, person_ids: Collection[int] | None = None) -> dict
     """All that was seen of people in a lecture, by person: presence, and beats not yet compacted."""
     found: dict[int, list[Seen]] = {}
     for people in [None] if person_ids is None else pieces(person_ids):
-        query = (
-            select(WHO, Presence.joined_ms, Presence.left_ms, Presence.source)
-            .join(Person, Person.id == Presence.person_id)
-            .where(Presence.lecture_id == lecture.id)
-        )
-        if people is not None:
-            query = query.where(WHO.in_(people))
-        for person_id, joined, left, source in db.session.execute(query):
+        query, where = (_SEEN, {}) if people is None else (_SEEN_OF, {"people": people})
+        for person_id, joined, left, source in db.session.execute(query, {"lecture_id": lecture.id, **where}):
             found.setdefault(person_id, []).append((joined, left, source))
         for _join_id, _own_id, person_id, interval in beats_of(lecture.id, people):
             found.setdefault(person_id, []).append((*interval, Source.LIVE))
@@ -77,13 +71,8 @@ def seen_in(lecture: Lecture, person_ids: Collection[int] | None = None) -> dict
 
 def intervals_in(lecture_id: int) -> Iterable[list[rules.Interval]]:
     """All that was seen in a lecture, the intervals of each person; who the person is, is not said."""
-    query = (
-        select(WHO, Presence.joined_ms, Presence.left_ms)
-        .join(Person, Person.id == Presence.person_id)
-        .where(Presence.lecture_id == lecture_id)
-    )
     found: dict[int, list[rules.Interval]] = {}
-    for person_id, joined, left in db.session.execute(query):
+    for person_id, joined, left in db.session.connection().execute(_INTERVALS, {"lecture_id": lecture_id}):
         found.setdefault(person_id, []).append((joined, left))
     for _join_id, _own_id, person_id, interval in beats_of(lecture_id):
         found.setdefault(person_id, []).append(interval)
@@ -92,19 +81,38 @@ def intervals_in(lecture_id: int) -> Iterable[list[rules.Interval]]:
 
 def beats_of(lecture_id: int, person_ids: list[int] | None = None) -> Iterator[tuple[int, int, int, rules.Interval]]:
     """What the beats of each join say: (join, person as joined, canonical person, interval)."""
-    query = (
-        select(Join.id, Join.person_id, WHO, Join.joined_ms, Join.beat_seconds, Beat.received_ms)
-        .join(Beat, Beat.join_id == Join.id)
-        .join(Person, Person.id == Join.person_id)
-        .where(Join.lecture_id == lecture_id)
-        .order_by(Join.id)
-    )
-    if person_ids is not None:
-        query = query.where(WHO.in_(person_ids))
-    for (join_id, own_id, person_id, joined, beat), group in groupby(db.session.execute(query), key=_join_of):
+    query, where = (_BEATS, {}) if person_ids is None else (_BEATS_OF, {"people": person_ids})
+    rows = db.session.execute(query, {"lecture_id": lecture_id, **where})
+    for (join_id, own_id, person_id, joined, beat), group in groupby(rows, key=_join_of):
         received = [row[5] for row in group]
         for interval in rules.seen_by_beats(received, beat_seconds=beat, joined_ms=joined):
             yield join_id, own_id, person_id, interval
+
+
+_HERE: Any = bindparam("lecture_id", type_=Integer)
+_THESE = WHO.in_(bindparam("people", expanding=True))
+_INTERVALS: Any = (
+    select(WHO, Presence.joined_ms, Presence.left_ms)
+    .join(Person, Person.id == Presence.person_id)
+    .where(Presence.lecture_id == _HERE)
+)
+_SEEN: Any = _INTERVALS.add_columns(Presence.source)
+_SEEN_OF: Any = _SEEN.where(_THESE)
+_BEATS: Any = (
+    select(Join.id, Join.person_id, WHO, Join.joined_ms, Join.beat_seconds, Beat.received_ms)
+    .join(Beat, Beat.join_id == Join.id)
+    .join(Person, Person.id == Join.person_id)
+    .where(Join.lecture_id == _HERE)
+    .order_by(Join.id)
+)
+_BEATS_OF: Any = _BEATS.where(_THESE)
+_CORRECTIONS: Any = (
+    select(WHO, Correction)
+    .join(Person, Person.id == Correction.person_id)
+    .where(Correction.lecture_id == _HERE, Correction.withdrawn_at.is_(None))
+    .order_by(Correction.id)
+)
+_CORRECTIONS_OF: Any = _CORRECTIONS.where(_THESE)
 
 
 def _join_of(row: Row[int, int, int, int, int, int]) -> tuple[int, int, int, int, int]:
@@ -115,20 +123,13 @@ def corrections_in(lecture_id: int, person_ids: Collection[int] | None = None) -
     """The corrections that hold, by person; where two people were merged, the newest wins."""
     found: dict[int, Correction] = {}
     for people in [None] if person_ids is None else pieces(person_ids):
-        query = (
-            select(WHO, Correction)
-            .join(Person, Person.id == Correction.person_id)
-            .where(Correction.lecture_id == lecture_id, Correction.withdrawn_at.is_(None))
-            .order_by(Correction.id)
-        )
-        if people is not None:
-            query = query.where(WHO.in_(people))
-        for person_id, correction in db.session.execute(query):
+        query, where = (_CORRECTIONS, {}) if people is None else (_CORRECTIONS_OF, {"people": people})
+        for person_id, correction in db.session.execute(query, {"lecture_id": lecture_id, **where}):
             found[person_id] = correction
     return found
 
 
-def with_evidence(lecture_id: int, people: Collection[int] | None = None) -> list[Select[int]]:
+def with_evidence(lecture_id: Any, people: Collection[int] | None = None) -> list[Select[int]]:
     """The queries of everyone who was seen in a lecture, or corrected by hand; of some `people`, where given."""
     beating = exists().where(Beat.join_id == Join.id)
     queries = [

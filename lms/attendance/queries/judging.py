@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from lms.attendance import rules
 from lms.attendance.models import Correction, Credit, Outcome, Source
@@ -107,6 +107,7 @@ class Judge:
     ) -> None:
         self.span, self.minimum = span, minimum
         self.counted, self.corrections, self.asides = counted, corrections, asides
+        self._absent: dict[str, Any] | None = None  # who never came: the same row for everybody
 
     @classmethod
     def of(cls, lecture: Lecture, span: Span, person_ids: Collection[int]) -> Judge:
@@ -125,6 +126,13 @@ class Judge:
 
     def row(self, person_id: int, seen: Sequence[Seen]) -> dict[str, Any]:
         """The fields of a row that are derived."""
+        if not seen and person_id in self.counted and person_id not in self.corrections:
+            if self._absent is None:
+                self._absent = self._row(person_id, seen)
+            return self._absent | {"sources": [], "intervals": []}
+        return self._row(person_id, seen)
+
+    def _row(self, person_id: int, seen: Sequence[Seen]) -> dict[str, Any]:
         summed = rules.sum_up(
             seen, start=self.span.start, end=self.span.start + self.span.length_ms, min_percent=self.minimum
         )
@@ -175,9 +183,13 @@ def by_hand(corrections: Mapping[int, Correction]) -> dict[int, ByHand]:
 def _credited(lecture_id: int, person_ids: Collection[int]) -> set[int]:
     found: set[int] = set()
     for people in pieces(person_ids):
-        query = select(Credit.person_id).where(Credit.lecture_id == lecture_id, Credit.person_id.in_(people))
-        found.update(db.session.scalars(query))
+        found.update(db.session.scalars(_CREDITED, {"lecture_id": lecture_id, "people": people}))
     return found
+
+
+_CREDITED = select(Credit.person_id).where(
+    Credit.lecture_id == bindparam("lecture_id"), Credit.person_id.in_(bindparam("people", expanding=True))
+)
 
 
 def asides_of(lecture: Lecture, person_ids: Collection[int]) -> dict[int, str]:

@@ -13,7 +13,7 @@ from lms.attendance.reading import ReportRow, plain_name
 from lms.catalogue.models import Lecture
 from lms.core.db import db
 from lms.core.words import _
-from lms.enrolment.queries import expected_at
+from lms.enrolment.queries import about, expected_at, expected_in
 from lms.people.models import Person
 from lms.people.queries import ids_by_email
 from lms.people.rules import email_key
@@ -33,13 +33,21 @@ class Matches:
         return len(self.people) - len(self.unmatched)
 
 
+FEW = 500
+"""Up to so many people are asked for one by one."""
+
+
 def belonging(lecture: Lecture, people: Collection[int] | None = None) -> set[int]:
     """Whose attendance of a lecture is credited: who was enrolled when it ended, and who is enrolled now.
 
     Of some `people` only, where given.
     """
-    query = expected_at(lecture, or_now=True, people=people)
-    return {person_id for person_id in db.session.scalars(query) if person_id is not None}
+    if people is None or len(people) > FEW:
+        found = db.session.scalars(expected_at(lecture, or_now=True, people=people))
+    else:
+        query = expected_in(has_ended=lecture.actual_end is not None, or_now=True, of_some=True)
+        found = db.session.scalars(query, about(lecture) | {"people": list(people)})
+    return {person_id for person_id in found if person_id is not None}
 
 
 def match_rows(lecture: Lecture, rows: Sequence[ReportRow]) -> Matches:

@@ -7,10 +7,11 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Row, func, select, tuple_, union
+from sqlalchemy import CompoundSelect, Integer, Row, bindparam, func, select, tuple_, union
 
 from lms.attendance import rules
 from lms.attendance.models import Credit, Outcome, Presence
@@ -35,7 +36,7 @@ from lms.core.errors import Forbidden, Invalid, NotFound
 from lms.core.roles import Actor
 from lms.core.sorting import sort_key
 from lms.core.words import _
-from lms.enrolment.queries import expected_at
+from lms.enrolment.queries import about, expected_at, expected_in
 from lms.people.models import Person, PersonEmail
 from lms.people.queries import addresses_of, country_codes_of, person_id_of
 from lms.people.rules import email_key
@@ -47,7 +48,7 @@ UNMATCHED = 100
 """How many presences without a person the page shows."""
 
 _Entry = Row[int, str, str, str | None, str | None]
-_ENTRIES = select(Person.id, Person.public_id, Person.full_name, Person.native_name, Person.organisation)
+_ENTRIES: Any = select(Person.id, Person.public_id, Person.full_name, Person.native_name, Person.organisation)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +98,7 @@ class RosterPage:
     """
 
     lecture: Lecture
+    needed_percent: int
     rows: list[RosterRow]
     following: str | None
     totals: RosterTotals
@@ -133,6 +135,39 @@ def walk_ins_of(lecture: Lecture) -> WalkIns:
 def on_roster(lecture: Lecture, people: Collection[int] | None = None) -> CompoundSelect[Any]:
     """The query of who stands on the roster: who was enrolled when the lecture ended, and everyone with evidence."""
     return union(expected_at(lecture, people=people), *with_evidence(lecture.id, people))
+
+
+@lru_cache(maxsize=2)
+def _standing(has_ended: bool) -> CompoundSelect[Any]:
+    """As `on_roster`, made once for every lecture: asked with `about(lecture)`."""
+    return union(expected_in(has_ended=has_ended), *with_evidence(bindparam("lecture_id", type_=Integer)))
+
+
+@lru_cache(maxsize=4)
+def _paged(has_ended: bool, is_first: bool) -> Any:
+    """One page of the roster by name, `limit` long, after `name` and `person_id` where it is not the first."""
+    query = _ENTRIES.where(Person.id.in_(_standing(has_ended)))
+    if not is_first:
+        after = tuple_(bindparam("name", type_=Person.sort_name.type), bindparam("person_id", type_=Integer))
+        query = query.where(tuple_(Person.sort_name, Person.id) > after)
+    return query.order_by(Person.sort_name, Person.id).limit(bindparam("limit", type_=Integer))
+
+
+@lru_cache(maxsize=2)
+def _sizes(has_ended: bool) -> Any:
+    """How many stand on the roster, and how many presences belong to nobody known."""
+    nobody = select(func.count()).where(
+        Presence.lecture_id == bindparam("lecture_id", type_=Integer), Presence.person_id.is_(None)
+    )
+    people = select(func.count()).select_from(_standing(has_ended).subquery())
+    return select(people.scalar_subquery(), nobody.scalar_subquery())
+
+
+_OUTCOMES: Any = (
+    select(Credit.outcome, func.count(), func.max(Credit.computed_at))
+    .where(Credit.lecture_id == bindparam("lecture_id"))
+    .group_by(Credit.outcome)
+)
 
 
 def is_on_roster(lecture: Lecture, person_id: int) -> bool:
@@ -175,10 +210,12 @@ def get_roster_page(
 ) -> RosterPage:
     """What the page of a roster shows, as `roster`, `roster_totals`, `list_unmatched` and `presence_curve` say it."""
     lecture = get_rostered_lecture(lecture_id, by=by)
+    policy = policy_for(lecture)  # held here, so that it is read once
     rows = _list(lecture, limit, cursor, q, at)
     totals = _totals(lecture, at)
     return RosterPage(
         lecture=lecture,
+        needed_percent=policy.min_percent,
         rows=rows[:limit],
         following=cursor_of(rows[limit - 1]) if len(rows) > limit else None,
         totals=totals,
@@ -200,11 +237,17 @@ def _list(
     lecture: Lecture, limit: int | None, cursor: str | None, q: str | None, at: datetime | None
 ) -> list[RosterRow]:
     needle = (q or "").strip()
-    query = _ENTRIES.where(among(Person.id, _found(lecture, needle)) if needle else Person.id.in_(on_roster(lecture)))
+    where: dict[str, Any] = {"limit": 2**31 - 1 if limit is None else limit + 1}
     if cursor is not None:
-        name, person_id = _position(cursor)
-        query = query.where(tuple_(Person.sort_name, Person.id) > tuple_(sort_key(name), person_id))
-    query = query.order_by(Person.sort_name, Person.id).limit(None if limit is None else limit + 1)
+        name, where["person_id"] = _position(cursor)
+        where["name"] = sort_key(name)
+    if not needle:
+        rows = db.session.execute(_paged(lecture.actual_end is not None, cursor is None), about(lecture) | where)
+        return _rows(lecture, rows.all(), at)
+    query = _ENTRIES.where(among(Person.id, _found(lecture, needle)))
+    if cursor is not None:
+        query = query.where(tuple_(Person.sort_name, Person.id) > tuple_(where["name"], where["person_id"]))
+    query = query.order_by(Person.sort_name, Person.id).limit(where["limit"])
     return _rows(lecture, db.session.execute(query).all(), at)
 
 
@@ -257,25 +300,15 @@ def roster_totals(lecture_id: int, *, by: Actor, at: datetime | None = None) -> 
 
 
 def _totals(lecture: Lecture, at: datetime | None) -> RosterTotals:
-    nobody = select(func.count()).where(Presence.lecture_id == lecture.id, Presence.person_id.is_(None))
-    people, unmatched = db.session.execute(
-        select(
-            select(func.count()).select_from(on_roster(lecture).subquery()).scalar_subquery(), nobody.scalar_subquery()
-        )
-    ).one()
+    people, unmatched = db.session.execute(_sizes(lecture.actual_end is not None), about(lecture)).one()
     if lecture.state is LectureState.LIVE:
         now = clock.to_ms(at or clock.now())
         seen = select(func.count()).select_from(union(*with_evidence(lecture.id)).subquery())
         return RosterTotals(
             people, unmatched=unmatched, here=viewers(lecture.id, now), seen=db.session.scalar(seen) or 0
         )
-    query = (
-        select(Credit.outcome, func.count(), func.max(Credit.computed_at))
-        .where(Credit.lecture_id == lecture.id)
-        .group_by(Credit.outcome)
-    )
     counted, moments = dict.fromkeys(Outcome, 0), []
-    for outcome, count, moment in db.session.execute(query):
+    for outcome, count, moment in db.session.execute(_OUTCOMES, {"lecture_id": lecture.id}):
         counted[outcome] = count
         moments.append(moment)
     came = counted[Outcome.ATTENDED] + counted[Outcome.PARTIAL] + counted[Outcome.EXCUSED]

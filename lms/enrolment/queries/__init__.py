@@ -11,7 +11,14 @@ from lms.enrolment.queries.people import (
     places_by_series,
 )
 from lms.enrolment.queries.preview import Preview, preview_enrolments
-from lms.enrolment.queries.rosters import enrolled_at_end, enrolled_ids, expected_at, was_postponed
+from lms.enrolment.queries.rosters import (
+    about,
+    enrolled_at_end,
+    enrolled_ids,
+    expected_at,
+    expected_in,
+    was_postponed,
+)
 from lms.enrolment.queries.rows import day_of, find_enrolment, get_enrolment, standing_of
 from lms.enrolment.queries.series import (
     Place,
@@ -21,6 +28,7 @@ from lms.enrolment.queries.series import (
     get_seat,
     is_over,
     list_enrolments,
+    list_seats,
     place_of,
     position_of,
 )
@@ -31,6 +39,7 @@ __all__ = [
     "Place",
     "Preview",
     "Seat",
+    "about",
     "count_by_status",
     "count_waiting",
     "country_totals",
@@ -39,6 +48,7 @@ __all__ = [
     "enrolled_at_end",
     "enrolled_ids",
     "expected_at",
+    "expected_in",
     "export_of_person",
     "find_enrolment",
     "get_enrolment",
@@ -47,6 +57,7 @@ __all__ = [
     "list_country_people",
     "list_enrolments",
     "list_of_person",
+    "list_seats",
     "place_of",
     "places_by_series",
     "position_of",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import Select, and_, exists, func, literal, or_, select
+from sqlalchemy import Integer, Select, and_, bindparam, exists, func, literal, or_, select
 
 from lms.catalogue.models import Lecture, LectureChange
 from lms.core.bulk import among
@@ -28,14 +30,41 @@ def expected_at(lecture: Lecture, *, or_now: bool = False, people: Collection[in
     For a lecture entered late (its start was entered when it had ended already) also who is enrolled now, and with
     `or_now` for any. Rows that a merge set aside count for who they are today. Of some `people` only, where given.
     """
-    end = lecture.actual_end
+    query = _expected(
+        lecture.series_id,
+        None if lecture.actual_end is None else literal(lecture.actual_end, UtcDateTime),
+        lecture.id,
+        literal(lecture.created_at, UtcDateTime),
+        or_now=or_now,
+    )
+    return query if people is None else query.where(among(Registered.canonical_id, people))
+
+
+@lru_cache(maxsize=8)
+def expected_in(*, has_ended: bool, or_now: bool = False, of_some: bool = False) -> Select[int | None]:
+    """As `expected_at`, made once for every lecture: asked with `about(lecture)`, and for some only with `people`."""
+    end = bindparam("end", type_=UtcDateTime) if has_ended else None
+    series, lecture = bindparam("series_id", type_=Integer), bindparam("lecture_id", type_=Integer)
+    query = _expected(series, end, lecture, bindparam("created_at", type_=UtcDateTime), or_now=or_now)
+    return query.where(Registered.canonical_id.in_(bindparam("people", expanding=True))) if of_some else query
+
+
+def about(lecture: Lecture) -> dict[str, Any]:
+    """What `expected_in` is asked with."""
+    return {
+        "series_id": lecture.series_id,
+        "end": lecture.actual_end,
+        "lecture_id": lecture.id,
+        "created_at": lecture.created_at,
+    }
+
+
+def _expected(series_id: Any, end: Any, lecture_id: Any, created_at: Any, *, or_now: bool) -> Select[int | None]:
     query = (
         select(Registered.canonical_id)
         .join(Enrolment, Enrolment.person_id == Registered.id)
-        .where(Enrolment.series_id == lecture.series_id)
+        .where(Enrolment.series_id == series_id)
     )
-    if people is not None:
-        query = query.where(among(Registered.canonical_id, people))
     if end is None:
         return query.where(_NOW)
     held = and_(Enrolment.enrolled_at <= end, or_(Enrolment.withdrawn_at.is_(None), Enrolment.withdrawn_at > end))
@@ -45,9 +74,9 @@ def expected_at(lecture: Lecture, *, or_now: bool = False, people: Collection[in
     if or_now:
         return query.where(or_(held, before, _NOW))
     started = select(func.max(LectureChange.at)).where(
-        LectureChange.lecture_id == lecture.id, LectureChange.what == "started"
+        LectureChange.lecture_id == lecture_id, LectureChange.what == "started"
     )
-    entered = func.coalesce(started.scalar_subquery(), literal(lecture.created_at, UtcDateTime))
+    entered = func.coalesce(started.scalar_subquery(), created_at)
     return query.where(or_(held, before, and_(entered >= end, _NOW)))
 
 

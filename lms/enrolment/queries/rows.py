@@ -44,8 +44,11 @@ def speaking(*columns: Any) -> Select[Any]:
     )
 
 
-def country_on(day: date) -> ScalarSelect[Any]:
-    """The country id of the `Person` of the surrounding query on a day: as `people.queries.countries_of`."""
+def country_on(day: Any) -> ScalarSelect[Any]:
+    """The country id of the `Person` of the surrounding query on a day (a date, or a parameter for one).
+
+    As `people.queries.countries_of`.
+    """
     member = aliased(Person)
     return (
         select(PersonCountry.country_id)

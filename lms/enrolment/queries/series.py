@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, Date, Integer, bindparam, func, or_, select
 
 from lms.catalogue.models import Admission, Lecture, LectureState, Series
 from lms.catalogue.queries import get_series_by_id
@@ -78,8 +78,13 @@ def _visible(series: Series, by: Actor, day: date) -> ColumnElement[bool] | None
     return or_(own, Person.id.in_(belonging_to(by.country_ids, day))) if by.is_focal_point else own
 
 
-def list_enrolments(
-    series_id: int,
+def list_enrolments(series_id: int, *, by: Actor, **wanted: Any) -> list[Seat]:
+    """As `list_seats`, of the series of this id. NotFound where it is not theirs to see."""
+    return list_seats(get_series_by_id(series_id, by=by), by=by, **wanted)
+
+
+def list_seats(
+    series: Series,
     *,
     by: Actor,
     limit: int,
@@ -92,11 +97,9 @@ def list_enrolments(
 
     A focal point sees the own country's people, who is no staff of the series the own row.
     """
-    series = get_series_by_id(series_id, by=by)
     day = day_of(at)
-    query = speaking(Enrolment, Person, Country.code).outerjoin(Country, Country.id == country_on(day))
-    query = query.where(Enrolment.series_id == series_id).order_by(Enrolment.id).limit(limit + 1)
     visible = _visible(series, by, day)
+    query = _SEATS
     if visible is not None:
         query = query.where(visible)
     if cursor is not None:
@@ -105,7 +108,17 @@ def list_enrolments(
         query = query.where(matching(q))
     if status is not None:
         query = query.where(Enrolment.status == status)
-    return _seats([(row[0], row[1], row[2]) for row in db.session.execute(query)])
+    found = db.session.execute(query, {"series": series.id, "day": day, "limit": limit + 1})
+    return _seats([(row[0], row[1], row[2]) for row in found])
+
+
+_SEATS = (
+    speaking(Enrolment, Person, Country.code)
+    .outerjoin(Country, Country.id == country_on(bindparam("day", type_=Date)))
+    .where(Enrolment.series_id == bindparam("series", type_=Integer))
+    .order_by(Enrolment.id)
+    .limit(bindparam("limit", type_=Integer))
+)
 
 
 def get_seat(enrolment: Enrolment, *, at: datetime | None = None) -> Seat:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from babel import Locale, UnknownLocaleError
-from sqlalchemy import Select, Text, cast, exists, or_, select, tuple_
+from sqlalchemy import Date, Select, Text, bindparam, cast, exists, or_, select, tuple_
 from sqlalchemy.orm import aliased
 
 from lms.core.bulk import among
@@ -120,11 +120,21 @@ def countries_of(person_ids: Iterable[int], day: date) -> dict[int, int | None]:
 
 def country_codes_of(person_ids: Iterable[int], day: date) -> dict[int, str]:
     """The code of the country of each person on a day, as `countries_of`; who has none is left out."""
-    query = (
-        _histories(person_ids, day).add_columns(Country.code).outerjoin(Country, Country.id == PersonCountry.country_id)
-    )
-    found: dict[int, str | None] = dict(db.session.execute(query).all())
+    ids = list(person_ids)
+    if len(ids) <= _FEW:
+        rows = db.session.execute(_CODES, {"people": ids, "day": day})
+    else:
+        rows = db.session.execute(_with_codes(_histories(ids, day)))
+    found: dict[int, str | None] = dict(rows.all())
     return {own: code for own, code in found.items() if code is not None}
+
+
+def _with_codes(histories: Select[Any]) -> Any:
+    return histories.add_columns(Country.code).outerjoin(Country, Country.id == PersonCountry.country_id)
+
+
+_FEW = 500
+"""Up to so many people are asked for one by one, with a statement that stands ready."""
 
 
 def belonging_to(country_ids: Collection[int], day: date) -> Select[int | None]:
@@ -151,3 +161,14 @@ def _histories(person_ids: Iterable[int], day: date) -> Select[Any]:
         .where(among(Person.canonical_id, person_ids), PersonCountry.since <= day)
         .order_by(Person.id == Person.canonical_id, PersonCountry.since)
     )
+
+
+_CODES = _with_codes(
+    select(Person.canonical_id)
+    .join(PersonCountry, PersonCountry.person_id == Person.id)
+    .where(
+        Person.canonical_id.in_(bindparam("people", expanding=True)),
+        PersonCountry.since <= bindparam("day", type_=Date),
+    )
+    .order_by(Person.id == Person.canonical_id, PersonCountry.since)
+)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import aliased
 
 from lms.core.bulk import among
@@ -121,14 +121,17 @@ def addresses_of(person_ids: Iterable[int]) -> dict[int, str]:
     """The primary address of each person who has one."""
     found: dict[int, str] = {}
     for chunk in chunks(list(person_ids)):
-        query = (
-            select(Person.canonical_id, PersonEmail.address)
-            .join(PersonEmail, PersonEmail.person_id == Person.id)
-            .where(Person.canonical_id.in_(chunk))
-            .order_by(Person.id == Person.canonical_id, PersonEmail.is_primary, PersonEmail.id.desc())
-        )
-        found.update((person_id, address) for person_id, address in db.session.execute(query) if person_id is not None)
+        rows = db.session.execute(_ADDRESSES, {"people": chunk})
+        found.update((person_id, address) for person_id, address in rows if person_id is not None)
     return found
+
+
+_ADDRESSES = (
+    select(Person.canonical_id, PersonEmail.address)
+    .join(PersonEmail, PersonEmail.person_id == Person.id)
+    .where(Person.canonical_id.in_(bindparam("people", expanding=True)))
+    .order_by(Person.id == Person.canonical_id, PersonEmail.is_primary, PersonEmail.id.desc())
+)
 
 
 def contact_of(person_ids: Iterable[int]) -> dict[int, Contact]:
