@@ -315,6 +315,7 @@ def _replace(pairs: Sequence[tuple[Certificate, Person]], *, by: Actor, at: date
                     hours_ms=row.hours_ms,
                     issued_on=row.issued_on,
                     issued_at=at,
+                    design=row.design,
                     replaces_id=row.id,
                 ),
                 row.award,

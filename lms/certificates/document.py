@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import segno
+from babel import Locale
+from babel.dates import format_date, format_skeleton
 
+from lms.certificates.designs import BUILT_IN, COLOURS, FALLBACK, Design, fill
 from lms.certificates.signature import Spoken
 from lms.certificates.writing import writing_of
-from lms.core.typesetting import tongue, typeset
+from lms.core.typesetting import draw, tongue, typeset
 
 TEMPLATE = Path(__file__).parent / "design" / "certificate.typ"
 _MONTHS = (
@@ -49,25 +52,65 @@ class Award:
     address: str
     organiser: str
     country: str | None = None
+    design: Design = BUILT_IN
 
 
-def _day(day: date, *, year: bool) -> str:
-    return f"{day.day} {_MONTHS[day.month - 1]}" + (f" {day.year}" if year else "")
+def _day(day: date, language: str, *, year: bool) -> str:
+    if language == FALLBACK:
+        return f"{day.day} {_MONTHS[day.month - 1]}" + (f" {day.year}" if year else "")
+    locale = Locale.parse(language, sep="-")
+    return format_date(day, "long", locale) if year else format_skeleton("MMMMd", day, locale=locale)
+
+
+def _sentence(award: Award, language: str) -> str:
+    """What stands between the name and the series."""
+    hours = f"{round(award.hours, 1):g}"
+    attended = sum(station.attended for station in award.stations)
+    name = "sentence_all" if attended == len(award.stations) else "sentence"
+    text = award.design.word("sentence_one" if len(award.stations) == 1 else name, language)
+    if language == FALLBACK and hours == "1":
+        text = text.replace("{hours} hours", "{hours} hour")
+    return fill(
+        text,
+        {
+            "name": award.full_name,
+            "series": award.series,
+            "lectures": str(len(award.stations)),
+            "attended": str(attended),
+            "hours": hours,
+            "date": _day(award.issued_on, language, year=True),
+            "organiser": award.organiser,
+        },
+    )
+
+
+def _looks(award: Award, language: str) -> dict[str, Any]:
+    """What the design says, in the language of the certificate."""
+    design = award.design
+    words = {name: design.word(name, language) for name in ("issued", "verify", "missed", "to_come", "office")}
+    return {
+        "colours": {name: design.colour(name) for name in COLOURS},
+        "title": design.word(award.kind, language),
+        "sentence": _sentence(award, language),
+        "words": words,
+        "voice": {**tongue(language), "dir": Locale.parse(language, sep="-").text_direction},
+        "signatory": design.signatory,
+        "pictures": {role: {"alt": one.alt, "shape": one.shape} for role, one in design.pictures.items()},
+    }
 
 
 def _content(award: Award) -> dict[str, Any]:
     many_years = len({station.day.year for station in award.stations if station.day}) > 1
     native = writing_of(award.native_name, award.country) if award.native_name else None
-    return {
-        "kind": award.kind,
+    language = award.design.language_for(award.language)
+    looks = _looks(award, language)
+    return looks | {
         "full_name": award.full_name,
         "native_name": award.native_name,
         "native": native and {**tongue(native.lang), "dir": native.direction},
         "series": award.series,
         "tongue": {**tongue(award.language), "dir": writing_of(award.series).direction},
-        "hours": f"{round(award.hours, 1):g}",
-        "one_hour": round(award.hours, 1) == 1,
-        "issued": _day(award.issued_on, year=True),
+        "issued": _day(award.issued_on, language, year=True),
         "issued_on": [award.issued_on.year, award.issued_on.month, award.issued_on.day],
         "number": award.number,
         "address": award.address.removeprefix("https://").removeprefix("http://"),
@@ -75,7 +118,7 @@ def _content(award: Award) -> dict[str, Any]:
         "stations": [
             {
                 "title": station.title,
-                "day": _day(station.day, year=many_years) if station.day else "to come",
+                "day": _day(station.day, language, year=many_years) if station.day else looks["words"]["to_come"],
                 "attended": station.attended,
                 "missed": not station.attended and station.day is not None and station.day <= award.issued_on,
             }
@@ -105,7 +148,17 @@ def _qr(address: str) -> str:
     return out.getvalue().decode()
 
 
+def _inputs(award: Award) -> dict[str, str]:
+    content = json.dumps(_content(award), ensure_ascii=False, sort_keys=True)
+    pictures = {role: one.svg for role, one in award.design.pictures.items()}
+    return pictures | {"award": content, "qr": _qr(award.address)}
+
+
 def render(award: Award, folders: Sequence[Path]) -> bytes:
     """The certificate as PDF. Raises `core.typesetting.CannotRender`, above all for a sign that no font has."""
-    content = json.dumps(_content(award), ensure_ascii=False, sort_keys=True)
-    return typeset(TEMPLATE, {"award": content, "qr": _qr(award.address)}, folders)
+    return typeset(TEMPLATE, _inputs(award), folders)
+
+
+def picture(award: Award, folders: Sequence[Path], *, ppi: float = 144) -> bytes:
+    """The certificate as PNG, to be looked at. Raises `core.typesetting.CannotRender`."""
+    return draw(TEMPLATE, _inputs(award), folders, ppi=ppi)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from flask_wtf.file import FileField, FileRequired
-from wtforms import BooleanField, TextAreaField
+from wtforms import BooleanField, ColorField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
 from wtforms.validators import InputRequired, Length
 
-from lms.core.words import _l
+from lms.core.words import _, _l
 from lms.web.forms import BaseForm
 
 
@@ -35,3 +39,92 @@ class CheckFileForm(BaseForm):
         csrf = False
 
     file = FileField(_l("Certificate (PDF) or badge (PNG)"), [FileRequired(_l("Choose a file."))])
+
+
+class NewDesignForm(BaseForm):
+    """A new design."""
+
+    name = StringField(_l("Name"))
+    like = SelectField(_l("Begin with"), coerce=int, default=0)
+
+    def offer(self, designs: Iterable[tuple[int, str]]) -> None:
+        """The designs that it can begin with."""
+        self.like.choices = [
+            SelectChoice(0, _("The built-in design")),
+            *(SelectChoice(key, name) for key, name in designs),
+        ]
+
+
+class DesignLooksForm(BaseForm):
+    """Name, colours, and who signs."""
+
+    name = StringField(_l("Name of the design"))
+    accent = ColorField(_l("Colour of the route"))
+    ink = ColorField(_l("Colour of names and text"))
+    quiet = ColorField(_l("Colour of what is said quietly"))
+    signatory = StringField(_l("Who signs"))
+
+
+class DesignWordsForm(BaseForm):
+    """The words of a design in one language."""
+
+    participation = StringField(_l("Title of a certificate of participation"))
+    completion = StringField(_l("Title of a certificate of completion"))
+    sentence = TextAreaField(_l("Sentence before the name of the series"))
+    sentence_all = TextAreaField(_l("The same for who attended every lecture"))
+    sentence_one = TextAreaField(_l("The same for a series of one lecture"))
+    office = StringField(_l("Office of who signs"))
+    issued = StringField(_l("Before the date"))
+    verify = StringField(_l("Before the address"))
+    missed = StringField(_l("Beside a lecture that was missed"))
+    to_come = StringField(_l("Beside a lecture without a day"))
+
+
+class DesignPictureForm(BaseForm):
+    """A picture and what it shows."""
+
+    file = FileField(_l("File"))
+    alt = StringField(_l("What it shows"))
+
+    @classmethod
+    def of(cls, role: str, **given: Any) -> DesignPictureForm:
+        """The form of one role: several stand on one page."""
+        form = cls(**given)
+        for field in (form.file, form.alt):
+            field.id = f"{role}-{field.name}"
+        return form
+
+
+class LookForm(BaseForm):
+    """By which sample a design is looked at."""
+
+    series = SelectField(_l("Series"), default="")
+    sample = SelectField(_l("Sample"), default="longest")
+    language = SelectField(_l("Language"), default="")
+    kind = SelectField(_l("Kind"), default="participation")
+
+    class Meta(BaseForm.Meta):
+        csrf = False  # it is only ever read
+
+    def offer(self, series: Mapping[str, str], samples: Mapping[str, str], languages: Mapping[str, str]) -> None:
+        """What there is to choose; what is not there becomes the first."""
+        kinds = {"participation": _("Participation"), "completion": _("Completion")}
+        given = ((self.series, series), (self.sample, samples), (self.language, languages), (self.kind, kinds))
+        for field, offered in given:
+            field.choices = [SelectChoice(value, label) for value, label in offered.items()]
+            if field.data not in offered:
+                field.data = next(iter(offered))
+
+
+class SeriesDesignForm(BaseForm):
+    """Which design a series takes: `all`, or a family (0 is the built-in one)."""
+
+    design = SelectField(_l("Design"), default="all")
+
+    def offer(self, designs: Iterable[tuple[int, str]], for_all: str) -> None:
+        """The designs in use."""
+        self.design.choices = [
+            SelectChoice("all", _("The one for all: %(name)s", name=for_all)),
+            SelectChoice("0", _("The built-in design")),
+            *(SelectChoice(str(key), name) for key, name in designs),
+        ]

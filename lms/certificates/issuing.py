@@ -13,6 +13,7 @@ from lms.catalogue.models import CertificateKind, Lecture, Series
 from lms.certificates import keys, numbers, printing, queries, rules
 from lms.certificates.badges import Facts, badges_for, days_attended
 from lms.certificates.models import Award, Certificate, CertificateState
+from lms.certificates.versions import version_of_series
 from lms.core.bulk import among, insert_many
 from lms.core.clock import day_of
 from lms.core.db import db
@@ -72,6 +73,7 @@ def _write_awards(occasion: Occasion, earned: Sequence[Earned]) -> dict[int, int
 
 def _certificates(occasion: Occasion, earned: Sequence[Earned], awards: dict[int, int]) -> list[dict[str, Any]]:
     issued_on = day_of(occasion.at, printing.reporting_zone())
+    design = version_of_series(occasion.series.id)
     routes: dict[frozenset[int], tuple[list[dict[str, Any]], int]] = {}
     for one in earned:
         if one.attended not in routes:
@@ -89,7 +91,7 @@ def _certificates(occasion: Occasion, earned: Sequence[Earned], awards: dict[int
             "hours_ms": routes[one.attended][1],
             "issued_on": issued_on,
             "issued_at": occasion.at,
-            "design": 1,
+            "design": design,
         }
         for one in earned
     ]

@@ -98,3 +98,40 @@ class StatusList(Base):
 
     number: Mapped[int] = mapped_column(primary_key=True)
     taken: Mapped[int] = mapped_column(default=0)
+
+
+class DesignFamily(Base):
+    """A design under its name, through all its versions; at most one is what series take that chose none."""
+
+    __tablename__ = "design_family"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+    is_default: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class CertificateDesign(Base):
+    """One version of a design. `version` is null while it is drafted; once it has one it never changes.
+
+    Certificates name the version they were issued with. Version 1 is the built-in design and has no row. `spec` is
+    {"colours", "signatory", "words": {language: {name: text}}, "pictures": {role: {"file", "shape", "alt"}}}.
+    """
+
+    __tablename__ = "certificate_design"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    family_id: Mapped[int] = mapped_column(ForeignKey("design_family.id"), index=True)
+    version: Mapped[int | None] = mapped_column(unique=True)
+    spec: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    published_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class SeriesDesign(Base):
+    """Which design a series chose; null is the built-in one. Without a row it takes the one for all."""
+
+    __tablename__ = "series_design"
+
+    series_id: Mapped[int] = mapped_column(ForeignKey("series.id", ondelete="CASCADE"), primary_key=True)
+    family_id: Mapped[int | None] = mapped_column(ForeignKey("design_family.id"))

@@ -16,6 +16,7 @@ from lms.certificates import document, keys, numbers
 from lms.certificates.models import Certificate
 from lms.certificates.rules import hours
 from lms.certificates.signature import TimestampAway, sign_pdf
+from lms.certificates.versions import design_of
 from lms.config import Config
 from lms.core import files, glyphs
 from lms.core.errors import Refused
@@ -127,6 +128,7 @@ def order_of(certificate: Certificate, *, kind: str, language: str, country: str
         address=address_of(certificate.number),
         organiser=_config().organiser,
         country=country,
+        design=design_of(certificate.design),
     )
     return Order(award, certificate.issued_at, key_of(certificate))
 

@@ -25,6 +25,7 @@ from lms.app import create_app
 from lms.attendance import actions as attendance
 from lms.catalogue.models import CertificateKind, Series
 from lms.certificates import actions as certificates
+from lms.certificates import designing
 from lms.certificates.models import Award, Certificate
 from lms.certificates.numbers import write
 from lms.config import Config
@@ -63,6 +64,7 @@ class Place:
     snapshot: str = ""
     opening_set: str = ""
     opening_row: int = 0
+    design: int = 0
 
 
 @dataclass
@@ -127,6 +129,9 @@ class World:
             "code": "KE" if place == "mine" else "PE",
             "filename": "none.css",
             "grant_id": self.grants[kind],
+            "family_id": here.design,
+            "role": "logo",
+            "language": "fr",
             "public_id": (own or here.person).public_id,
         }
         if endpoint.startswith("enrolment"):
@@ -321,6 +326,7 @@ def _things(world: World) -> None:
         place.opening_set = create_opening_set(name, "", None, by=SYSTEM, at=at)
         draft = OpeningDraft(name, date(2020, 3, 4), "", "KE", 9)
         place.opening_row = add_opening_row(place.opening_set, draft, by=SYSTEM, at=at)
+        place.design = _design(name, Make(world.app).actor(boss), at)
         place.room_token = make_token(world.app.config["SECRET_KEY"], joined.id)
     _jobs_done()
     _second_factor(world.people["other trainee"].id, now)
@@ -358,3 +364,15 @@ def _series_id(slug: str) -> int:
 def _job(person_id: int) -> str:
     made: Job = request_job("tests", {}, by=Actor(person_id=person_id), at=clock.now())
     return made.public_id
+
+
+def _design(name: str, by: Actor, at: datetime) -> int:
+    """A design that is in use and drafted anew, with all that can be taken out of it."""
+    family = designing.create_design(name, by=by, at=at)
+    words = dict.fromkeys(("participation", "completion", "sentence"), "Attestation")
+    designing.set_words(family, "fr", words, by=by, at=at)
+    picture = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0h9v9z"/></svg>'
+    designing.set_picture(family, "logo", picture, "Arms", by=by, at=at)
+    designing.publish_design(family, by=by, at=at)
+    designing.set_looks(family, {"name": name, "signatory": "Zhou"}, by=by, at=at)
+    return family

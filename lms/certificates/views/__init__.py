@@ -4,16 +4,7 @@ from __future__ import annotations
 
 import json
 
-from flask import (
-    Blueprint,
-    Response,
-    flash,
-    redirect,
-    render_template,
-    request,
-    stream_with_context,
-    url_for,
-)
+from flask import Response, flash, redirect, render_template, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.queries import get_series
@@ -22,6 +13,8 @@ from lms.certificates.delivery import LISTS, NUMBERS, READS, badge_answer, pdf_a
 from lms.certificates.forms import CheckFileForm, RevokeForm, WithdrawForm
 from lms.certificates.standings import Group
 from lms.certificates.verdicts import VerdictState
+from lms.certificates.views import designs
+from lms.certificates.views.blueprint import bp
 from lms.core import clock
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
 from lms.core.jobs import JobState, get_job
@@ -32,7 +25,7 @@ from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.limits import throttle_guesses, throttle_reads
 
-bp = Blueprint("certificates", __name__, template_folder="templates")
+__all__ = ["bp", "designs"]
 
 
 bp.add_app_template_global(holding.linkedin_address)

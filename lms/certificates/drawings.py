@@ -1,0 +1,282 @@
+"""Every read of designs: what there is, which one a series takes, and how one looks on a chosen sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+
+from lms.catalogue.models import CertificateKind, Series
+from lms.catalogue.queries import SeriesFilter, get_series, list_series
+from lms.certificates import document, numbers, printing, queries
+from lms.certificates.designs import BUILT_IN, BUILT_IN_VERSION, FALLBACK, Design, texts_of
+from lms.certificates.models import Certificate, CertificateDesign, DesignFamily, SeriesDesign
+from lms.certificates.standings import candidates
+from lms.certificates.versions import to_design
+from lms.certificates.writing import writing_of
+from lms.core import glyphs
+from lms.core.db import db
+from lms.core.errors import Forbidden, Invalid, NotFound
+from lms.core.organiser import organiser_name
+from lms.core.roles import Actor
+from lms.core.typesetting import font_folders
+from lms.core.words import _
+from lms.people.models import Person
+
+SAMPLES = ("longest", "plain", "strange", "90", "200", "one", "12", "40")
+"""Samples that every series has, beside one for each script of its people (`script-Arab`)."""
+
+_MANY_SERIES = 200
+_NINETY = "Maria Guadalupe Fernanda Esperanza de la Concepción Rodríguez-Villanueva y Santa Cruz Alba"
+_STRANGE = 'O’Brien-Ng "Bo" <b>x</b> #let *y* _z_ $q$ \\ {name} // @w'
+_TITLES = (
+    "What a live sale is",
+    "The first hour on air",
+    "Prices said aloud",
+    "Parcels by the thousand",
+    "Returns and trust",
+    "Your own village, live",
+)
+
+
+@dataclass(frozen=True)
+class Version:
+    """A design as it stands: the draft where there is one, else what is in use. `issued` counts its certificates.
+
+    `in_use` is the version that is issued with, null before the first; `is_draft` whether `spec` differs from it.
+    """
+
+    family_id: int
+    name: str
+    is_default: bool
+    is_draft: bool
+    in_use: int | None
+    issued: int
+    series: int
+    spec: Mapping[str, Any]
+    changed_at: datetime
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is looked at: a series (its slug, empty for an invented one), a sample, a language, a kind."""
+
+    series: str = ""
+    sample: str = "longest"
+    language: str = ""
+    kind: CertificateKind = CertificateKind.PARTICIPATION
+
+
+def check_administrator(by: Actor) -> None:
+    """Designs are seen and made by administrators only."""
+    if not by.is_administrator:
+        raise Forbidden
+
+
+def list_designs(*, by: Actor) -> list[Version]:
+    """All designs by name, without the built-in one."""
+    check_administrator(by)
+    families = list(db.session.scalars(select(DesignFamily).order_by(func.lower(DesignFamily.name))))
+    rows: dict[int, list[CertificateDesign]] = {}
+    for row in db.session.scalars(select(CertificateDesign).order_by(CertificateDesign.id)):
+        rows.setdefault(row.family_id, []).append(row)
+    issued = _issued()
+    chosen = select(SeriesDesign.family_id, func.count()).group_by(SeriesDesign.family_id)
+    series: dict[int | None, int] = dict(db.session.execute(chosen).all())
+    return [_version(family, rows[family.id], issued, series) for family in families]
+
+
+def _issued() -> dict[int, int]:
+    """How many certificates were issued with each version."""
+    return dict(db.session.execute(select(Certificate.design, func.count()).group_by(Certificate.design)).all())
+
+
+def _version(
+    family: DesignFamily,
+    rows: Sequence[CertificateDesign],
+    issued: Mapping[int, int],
+    series: Mapping[int | None, int],
+) -> Version:
+    used = [row.version for row in rows if row.version is not None]
+    return Version(
+        family_id=family.id,
+        name=family.name,
+        is_default=family.is_default,
+        is_draft=rows[-1].version is None,
+        in_use=max(used, default=None),
+        issued=sum(issued.get(version, 0) for version in used),
+        series=series.get(family.id, 0),
+        spec=rows[-1].spec,
+        changed_at=rows[-1].changed_at,
+    )
+
+
+def get_design(family_id: int, *, by: Actor) -> Version:
+    """One design. Raises NotFound."""
+    found = next((one for one in list_designs(by=by) if one.family_id == family_id), None)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def count_built_in(*, by: Actor) -> int:
+    """How many certificates were issued with the built-in design."""
+    check_administrator(by)
+    return _issued().get(BUILT_IN_VERSION, 0)
+
+
+def faults_of_glyphs(spec: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Which texts of a design no installed font can draw: language, name, and why."""
+    fonts = printing.installed_fonts()
+    return [
+        (language, name, missing_in_words(signs))
+        for language, name, text in texts_of(spec)
+        if (signs := glyphs.missing_signs(text, fonts))
+    ]
+
+
+def missing_in_words(signs: Sequence[str]) -> str:
+    """Why a text with these signs cannot be printed."""
+    return _(
+        "No installed font has %(signs)s. Write it in other letters, or install a font.", signs=glyphs.named(signs)
+    )
+
+
+# On a sample ----------------------------------------------------------------------------------------------------
+
+
+def series_to_look_at(*, by: Actor) -> list[Series]:
+    """The newest series, for the choice on the page."""
+    check_administrator(by)
+    return list_series(SeriesFilter(limit=_MANY_SERIES), by=by)[:_MANY_SERIES]
+
+
+def scripts_of(slug: str, *, by: Actor) -> dict[str, int]:
+    """The scripts in which people of a series are named, each with somebody (id) who is, the longest of a few."""
+    check_administrator(by)
+    if not slug:
+        return {}
+    series = get_series(slug, by=by)
+    first = func.substr(Person.native_name, 1, 1)
+    query = candidates(series.id, first, func.max(Person.id)).where(Person.native_name.is_not(None)).group_by(first)
+    found: dict[str, int] = {}
+    for sign, person_id in db.session.execute(query):
+        found.setdefault(writing_of(sign).script, person_id)
+    return dict(sorted(found.items()))
+
+
+def award_of(design: Design, look: Look, *, by: Actor) -> document.Award:
+    """An award to look at a design by; nothing of it is ever issued. Raises Invalid, NotFound."""
+    check_administrator(by)
+    award = _sample_of_series(look, by=by) if look.series else _invented(look)
+    if look.language:
+        award = replace(award, language=look.language)
+    return _stretched(replace(award, design=design), look, by=by)
+
+
+def _base(look: Look) -> dict[str, Any]:
+    return {
+        "kind": look.kind,
+        "issued_on": date(2026, 7, 2),
+        "number": numbers.write("0" * numbers.LENGTH),
+        "address": printing.address_of("0" * numbers.LENGTH),
+        "organiser": organiser_name(),
+    }
+
+
+def _invented(look: Look) -> document.Award:
+    start = date(2026, 5, 20)
+    stations = tuple(
+        document.Station(title, start + timedelta(7 * place), place != 2) for place, title in enumerate(_TITLES)
+    )
+    return document.Award(
+        **_base(look),
+        full_name="Fatima Zahra Benali",
+        native_name="فاطمة الزهراء بن علي",
+        series="Livestream commerce from a village",
+        language=FALLBACK,
+        stations=stations,
+        hours=7.5,
+        country="MA",
+    )
+
+
+def _sample_of_series(look: Look, *, by: Actor) -> document.Award:
+    series = get_series(look.series, by=by)
+    lectures = queries.counted_lectures(series.id)
+    if not lectures:
+        return replace(_invented(look), series=series.title, language=series.language or FALLBACK)
+    stops = queries.stations_of(lectures, {lecture.id for lecture in lectures[1:]} or {lectures[0].id})
+    award = replace(
+        _invented(look),
+        series=series.title,
+        language=series.language or FALLBACK,
+        stations=tuple(
+            document.Station(stop["title"], date.fromisoformat(stop["day"]) if stop["day"] else None, stop["attended"])
+            for stop in stops
+        ),
+        hours=round(sum(lecture.duration_minutes for lecture in lectures) / 60, 1),
+    )
+    longest = candidates(series.id, Person).order_by(func.length(Person.full_name).desc(), Person.id).limit(1)
+    person = db.session.scalar(longest)
+    return award if person is None else _named(award, person)
+
+
+def _named(award: document.Award, person: Person) -> document.Award:
+    return replace(award, full_name=person.full_name, native_name=person.native_name, country=None)
+
+
+def _stretched(award: document.Award, look: Look, *, by: Actor) -> document.Award:
+    """The award with what the sample asks for."""
+    match look.sample:
+        case "longest":
+            return award
+        case "plain":
+            return replace(award, native_name=None)
+        case "strange":
+            return replace(award, full_name=_STRANGE, native_name=None)
+        case "90":
+            return replace(award, full_name=_NINETY)
+        case "200":
+            return replace(award, full_name=f"{_NINETY} y {_NINETY} Zenobia Luz Paloma"[:200])
+        case "one":
+            return replace(award, stations=award.stations[:1], hours=1.5)
+        case "12" | "40":
+            return replace(award, stations=_repeated(award.stations, int(look.sample)))
+    person_id = scripts_of(look.series, by=by).get(look.sample.removeprefix("script-"))
+    person = db.session.get(Person, person_id) if person_id else None
+    if person is None:
+        raise Invalid("sample", _("There is no such sample."))
+    return _named(award, person)
+
+
+def _repeated(stations: tuple[document.Station, ...], count: int) -> tuple[document.Station, ...]:
+    start = next((station.day for station in stations if station.day), date(2026, 5, 20))
+    return tuple(
+        document.Station(stations[place % len(stations)].title, start + timedelta(7 * place), place != 3)
+        for place in range(count)
+    )
+
+
+def fault_of(award: document.Award) -> str | None:
+    """Why a sample cannot be printed, or None: a sign that no installed font has."""
+    words = award.design.words.get(award.design.language_for(award.language), {})
+    texts = (award.full_name, award.native_name or "", award.series, award.organiser, award.design.signatory)
+    signs = glyphs.missing_signs(" ".join((*texts, *words.values())), printing.installed_fonts())
+    titles = glyphs.missing_signs(" ".join(station.title for station in award.stations), printing.installed_fonts())
+    missing = dict.fromkeys((*signs, *titles))
+    return missing_in_words(tuple(missing)) if missing else None
+
+
+def picture_of(family_id: int, look: Look, *, by: Actor) -> bytes:
+    """A design on a sample, as PNG; 0 is the built-in one. Raises Invalid, NotFound."""
+    check_administrator(by)
+    design = to_design(get_design(family_id, by=by).spec) if family_id else BUILT_IN
+    award = award_of(design, look, by=by)
+    fault = fault_of(award)
+    if fault is not None:
+        raise Invalid("sample", fault)
+    return document.picture(award, font_folders())

@@ -1,0 +1,174 @@
+"""What a design may say and in which colours; and certificates set in one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from lms.certificates import pictures
+from lms.certificates.designs import (
+    BUILT_IN,
+    COLOURS,
+    PLACEHOLDERS,
+    Design,
+    checked_colours,
+    checked_line,
+    checked_words,
+    contrast_with_paper,
+    faults_of_braces,
+    fill,
+)
+from lms.certificates.document import picture, render
+from lms.core.errors import Invalid
+from tests.certificates.test_document import AWARD, DEFAULT, inside, pages, stations
+from tests.certificates.test_pictures import SQUARE, raster, svg
+
+FRENCH = {
+    "participation": "Attestation de participation",
+    "completion": "Attestation de réussite",
+    "sentence": "a suivi {attended} des {lectures} conférences ({hours} heures) du cycle",
+    "issued": "Délivrée le",
+}
+ARABIC = {
+    "participation": "شهادة مشاركة",
+    "completion": "شهادة إتمام",
+    "sentence": "حضر {attended} من {lectures} محاضرات من سلسلة",
+}
+
+
+def faults(words: dict[str, str], language: str = "en") -> list[tuple[str | None, str]]:
+    with pytest.raises(Invalid) as caught:
+        checked_words(words, language)
+    return [(fault.field, fault.reason) for fault in caught.value.faults]
+
+
+def test_placeholders_are_filled_once() -> None:
+    values = {"name": "{series}", "series": "<b>"}
+    assert fill("{name} of {series}, {else}", values) == "{series} of <b>, {else}"
+
+
+KNOWN = "{name}, {series}, {lectures}, {attended}, {hours}, {date}, {organiser}"
+
+
+@pytest.mark.parametrize(
+    ("text", "reasons"),
+    [
+        ("{name} took {series}", []),
+        ("{nmae} took", [f"There is no placeholder {{nmae}}. Known are {KNOWN}."]),
+        ("{}", [f"There is no placeholder {{}}. Known are {KNOWN}."]),
+        ("{Name}", [f"There is no placeholder {{Name}}. Known are {KNOWN}."]),
+        ("{name.__class__}", [f"There is no placeholder {{name.__class__}}. Known are {KNOWN}."]),
+        ("took {name", [f"A brace stands alone. Placeholders are written as {KNOWN}."]),
+        ("took name}", [f"A brace stands alone. Placeholders are written as {KNOWN}."]),
+        ("{{name}}", [f"A brace stands alone. Placeholders are written as {KNOWN}."]),
+    ],
+)
+def test_a_brace_that_is_no_placeholder_is_said(context: None, text: str, reasons: list[str]) -> None:
+    assert list(faults_of_braces(text, PLACEHOLDERS)) == reasons
+
+
+def test_titles_take_no_placeholder(context: None) -> None:
+    assert faults({"participation": "For {name}"}) == [
+        ("participation", "No placeholder can stand here: leave the braces out.")
+    ]
+
+
+def test_words_are_one_line_without_steering_signs(context: None) -> None:
+    given = {"participation": "  Of\u202e tak\x00ing\n part ", "sentence": "", "sentence_all": None}
+    assert checked_words(given, "en") == {"participation": "Of taking part"}
+
+
+def test_words_that_are_too_long_or_missing_are_said_at_their_field(context: None) -> None:
+    needed = "Write this one: English beside the other language would be no sentence."
+    assert faults({"participation": "x" * 61, "sentence": "ok"}, "fr") == [
+        ("participation", "At most 60 letters have a place here; these are 61."),
+        ("completion", needed),
+    ]
+    assert checked_words({}, "en") == {}
+
+
+def test_contrast_is_that_of_wcag() -> None:
+    assert contrast_with_paper("#000000") == pytest.approx(21)
+    assert contrast_with_paper("#ffffff") == pytest.approx(1)
+    assert contrast_with_paper("#767676") == pytest.approx(4.54, abs=0.01)
+
+
+def test_colours_that_cannot_be_read_are_said_in_words(context: None) -> None:
+    assert checked_colours({"accent": " #7A1F3D "}) == COLOURS | {"accent": "#7a1f3d"}
+    with pytest.raises(Invalid) as caught:
+        checked_colours({"ink": "#777777", "accent": 'red"; #panic()', "quiet": "#ffc233"})
+    assert [(fault.field, fault.reason) for fault in caught.value.faults] == [
+        ("ink", "On white paper its contrast is 4.4 to 1; 4.5 is needed. Take a darker one."),
+        ("quiet", "On white paper its contrast is 1.6 to 1; 4.5 is needed. Take a darker one."),
+        ("accent", "Write a colour as # and six digits or letters a to f, such as #00626b."),
+    ]
+
+
+def test_the_language_of_the_series_decides_and_english_stands_in() -> None:
+    design = Design(words={"fr": FRENCH, "en": {"issued": "Given on"}})
+    assert [design.language_for(tag) for tag in ("fr", "fr-CA", "ar", "en")] == ["fr", "fr", "en", "en"]
+    assert design.word("issued", "fr") == "Délivrée le"
+    assert design.word("verify", "fr") == "Anyone can verify this at"
+    assert design.word("issued", "en") == "Given on"
+    # of somebody who attended all it says what it says of all, before it falls back to English
+    assert design.word("sentence_all", "fr") == FRENCH["sentence"]
+    assert BUILT_IN.word("sentence_all", "en") == "attended all {lectures} lectures, {hours} hours, of the series"
+
+
+def full() -> Design:
+    logo, seal = pictures.read(raster("PNG")), pictures.read(svg(SQUARE))
+    return Design(
+        colours={"accent": "#7a1f3d"},
+        signatory="Zhou Anran",
+        words={"fr": FRENCH, "ar": ARABIC, "en": {"office": "Director"}},
+        pictures={
+            "logo": replace(logo, alt="Arms of the ministry"),
+            "seal": replace(seal, alt="Seal"),
+            "signature": replace(pictures.read(raster("JPEG", (900, 300))), alt="Signature of Zhou Anran"),
+        },
+    )
+
+
+def test_a_design_stands_in_the_document_with_its_pictures_told() -> None:
+    pdf = inside(render(replace(AWARD, design=full(), language="fr"), DEFAULT))
+    for text in (b"Arms of the ministry", b"Signature of Zhou Anran", b"Attestation de participation: Fatima"):
+        assert text in pdf
+    assert b"<pdfuaid:part>1</pdfuaid:part>" in pdf
+    assert b"<dc:language><rdf:Bag><rdf:li>fr</rdf:li></rdf:Bag></dc:language>" in pdf
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "ar"])
+@pytest.mark.parametrize("count", [1, 12, 40])
+def test_every_design_keeps_to_one_page(language: str, count: int) -> None:
+    award = replace(AWARD, design=full(), language=language, full_name="Wong " * 40, native_name="م" * 200)
+    assert pages(render(replace(award, series="xyz " * 50, stations=stations(count, (3,))), DEFAULT)) == 1
+
+
+def test_words_as_long_as_they_may_be_keep_to_one_page() -> None:
+    words = {"participation": "W" * 60, "sentence": "{name} {series} " * 15, "office": "w" * 100, "verify": "v" * 60}
+    design = replace(full(), signatory="W" * 80, words={"en": words})
+    award = replace(AWARD, design=design, full_name="W" * 200, series="x" * 200, stations=stations(12, title="t" * 200))
+    assert pages(render(award, DEFAULT)) == 1
+
+
+def test_a_design_does_not_swell_the_file() -> None:
+    assert len(render(replace(AWARD, design=full()), DEFAULT)) < 60_000
+
+
+def test_words_that_look_like_code_are_text() -> None:
+    code = '#panic() *a* $x$ "\\ <b> //'
+    design = replace(full(), signatory=code, words={"en": dict.fromkeys(("participation", "sentence", "office"), code)})
+    assert pages(render(replace(AWARD, design=design), DEFAULT)) == 1
+
+
+def test_the_look_is_a_picture_of_the_same_sheet() -> None:
+    png = picture(replace(AWARD, design=full()), DEFAULT, ppi=72)
+    assert png.startswith(b"\x89PNG")
+    assert int.from_bytes(png[16:20]) == 842
+
+
+def test_a_line_says_how_long_it_may_be(context: None) -> None:
+    assert checked_line("x" * 80, 80, "signatory") == "x" * 80
+    with pytest.raises(Invalid, match="At most 80 letters have a place here; these are 81"):
+        checked_line("x" * 81, 80, "signatory")

@@ -1,0 +1,176 @@
+"""What is taken as a picture of a design, and what is refused with the reason."""
+
+from __future__ import annotations
+
+import io
+import random
+import struct
+import zlib
+
+import pytest
+from PIL import Image
+
+from lms.certificates import pictures
+from lms.core.errors import Invalid
+
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 40 20">{}</svg>'
+SQUARE = '<path d="M0 0h20v20h-20z" fill="#0a5"/>'
+
+
+def raster(kind: str, size: tuple[int, int] = (1200, 300), mode: str = "RGB") -> bytes:
+    out = io.BytesIO()
+    Image.new(mode, size, 120 if mode == "L" else (10, 80, 160, 255)[: len(mode)]).save(out, kind)
+    return out.getvalue()
+
+
+def svg(inner: str, frame: str = SVG) -> bytes:
+    return frame.format(inner).encode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [raster("PNG"), raster("PNG", mode="RGBA"), raster("PNG", mode="L"), raster("JPEG"), raster("JPEG", mode="L")],
+    ids=["png", "clear png", "grey png", "jpeg", "grey jpeg"],
+)
+def test_pixels_are_drawn_anew_and_small(content: bytes) -> None:
+    picture = pictures.read(content)
+    assert picture.shape == 4.0
+    assert 'width="900" height="225"' in picture.svg
+    assert "data:image/png;base64," in picture.svg
+    assert content not in picture.svg.encode()
+
+
+def test_a_small_picture_is_not_blown_up() -> None:
+    assert 'width="40" height="20"' in pictures.read(raster("PNG", (40, 20))).svg
+
+
+def test_a_noisy_photograph_does_not_swell_every_certificate() -> None:
+    out = io.BytesIO()
+    Image.frombytes("RGB", (500, 500), random.Random(5).randbytes(750_000)).save(out, "PNG")
+    assert len(out.getvalue()) > 700_000
+    assert len(pictures.read(out.getvalue()).svg) < 400_000
+
+
+def test_what_an_svg_draws_stays_and_nothing_else() -> None:
+    inner = (
+        "<metadata><any>editor</any></metadata><title>secret</title>"
+        '<defs><linearGradient id="a"><stop offset="0" stop-color="#a00"/></linearGradient></defs>'
+        f'<g transform="scale(2)" data-x="1" font-family="X">{SQUARE}<circle r="3" fill="url(#a)"/></g>'
+        "<style>.b{fill:#123456}</style>"
+    )
+    picture = pictures.read(
+        b'<?xml version="1.0"?><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "svg11.dtd">' + svg(inner)
+    )
+    assert picture.shape == 2.0
+    for kept in ('transform="scale(2)"', 'fill="url(#a)"', ".b{fill:#123456}", 'd="M0 0h20v20h-20z"'):
+        assert kept in picture.svg
+    for gone in ("editor", "secret", "data-x", "font-family", "DOCTYPE"):
+        assert gone not in picture.svg
+
+
+def test_the_size_of_an_svg_may_stand_in_any_unit() -> None:
+    frame = '<svg xmlns="http://www.w3.org/2000/svg" width="30mm" height="1cm">{}</svg>'
+    assert pictures.read(svg(SQUARE, frame)).shape == pytest.approx(3.0)
+
+
+def _bomb() -> bytes:
+    entities = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 10))
+    return f'<!DOCTYPE svg [<!ENTITY a0 "lol">{entities}]>'.encode() + svg("<title>&a9;</title>" + SQUARE)
+
+
+def _many_clips() -> str:
+    clips = "".join(
+        f'<clipPath id="c{n}"><path clip-path="url(#c{n + 1})" d="M0 0h9"/>'
+        f'<path clip-path="url(#c{n + 1})" d="M1 0h9"/></clipPath>'
+        for n in range(30)
+    )
+    return f'{clips}<path clip-path="url(#c0)" d="M0 0h20v20z"/>'
+
+
+REFUSED: dict[str, tuple[bytes, str]] = {
+    "nothing": (b"", "The file is empty."),
+    "a program": (b"MZ" + bytes(500), "This is no PNG, JPEG or SVG picture, whatever its name says."),
+    "a page": (b"<html><body>logo.svg</body></html>", "This is no PNG, JPEG or SVG picture, whatever its name says."),
+    "two megabytes": (raster("PNG") + bytes(2_000_000), "The file is too large: at most 1 MB."),
+    "half a png": (raster("PNG")[:80], "The picture cannot be read: the file is damaged."),
+    "a bare head": (b"\x89PNG\r\n\x1a\n", "The picture cannot be read: the file is damaged."),
+    "half a jpeg": (raster("JPEG")[:30], "The picture cannot be read: the file is damaged."),
+    "for print": (
+        raster("JPEG", mode="CMYK"),
+        "This JPEG is made for print (CMYK). Save it in RGB colours, or as PNG.",
+    ),
+    "too thin": (
+        raster("PNG", (1100, 100)),
+        "The picture is too long and thin: at most ten times as wide as high, or as high as wide.",
+    ),
+    "entities": (_bomb(), "This SVG defines entities of its own, which are not taken."),
+    "an entity outside": (
+        b'<!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd">]>' + svg(SQUARE),
+        "This SVG defines entities of its own, which are not taken.",
+    ),
+    "a script": (svg(f"<script>alert(1)</script>{SQUARE}"), "This SVG holds a script. A picture may only draw."),
+    "an event": (svg('<path onload="x()" d="M0 0h9v9z"/>'), "This SVG holds a script. A picture may only draw."),
+    "a page within": (
+        svg('<foreignObject><p xmlns="http://www.w3.org/1999/xhtml"/></foreignObject>'),
+        "This SVG holds a script. A picture may only draw.",
+    ),
+    "an address": (
+        svg('<path fill="url(https://x.example/a)" d="M0 0h9v9z"/>'),
+        "This SVG points to something outside itself. Put all of it into the one file.",
+    ),
+    "an import": (
+        svg(f"<style>@import 'x.css';</style>{SQUARE}"),
+        "This SVG points to something outside itself. Put all of it into the one file.",
+    ),
+    "a link": (
+        svg(f'<defs><linearGradient id="a" xlink:href="file:///etc/passwd"/></defs>{SQUARE}'),
+        "This SVG points to something outside itself. Put all of it into the one file.",
+    ),
+    "an image": (
+        svg('<image href="http://x.example/a.png" width="9" height="9"/>'),
+        "This SVG holds a picture within. Save it as PNG instead.",
+    ),
+    "letters": (
+        svg("<text>Ministry</text>"),
+        "This SVG holds letters. Turn them into paths first: the font may be missing elsewhere.",
+    ),
+    "copies of copies": (
+        svg(f'<g id="a">{SQUARE}</g><use xlink:href="#a"/>'),
+        "This SVG uses “use”, which is not taken. Turn everything into plain paths, or save it as PNG.",
+    ),
+    "no size": (
+        svg(SQUARE, '<svg xmlns="http://www.w3.org/2000/svg">{}</svg>'),
+        "This SVG does not say how large it is: it needs a viewBox.",
+    ),
+    "nothing drawn": (svg("<g/>"), "This SVG draws nothing."),
+    "torn": (svg(SQUARE)[:-9], "The picture cannot be read: the file is damaged."),
+}  # fmt: skip
+COMPLICATED = {
+    "many shapes": svg(SQUARE * 2001),
+    "deep": svg("<g>" * 30 + SQUARE + "</g>" * 30),
+    "clips of clips": svg(_many_clips()),
+    "a filter": svg(f'<g style="filter:url(#a)">{SQUARE}</g>'),
+}
+
+
+@pytest.mark.parametrize(("content", "reason"), REFUSED.values(), ids=REFUSED)
+def test_what_is_no_mere_picture_is_refused_with_the_reason(content: bytes, reason: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        pictures.read(content)
+    assert [(fault.field, fault.reason) for fault in caught.value.faults] == [("file", reason)]
+
+
+@pytest.mark.parametrize("content", COMPLICATED.values(), ids=COMPLICATED)
+def test_what_would_take_long_to_draw_is_refused(content: bytes) -> None:
+    with pytest.raises(Invalid, match="too complicated"):
+        pictures.read(content)
+
+
+def test_a_picture_of_many_pixels_is_refused_before_it_is_unpacked() -> None:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 6, 0, 0, 0))
+    content = b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(500_000)))
+    with pytest.raises(Invalid, match="60000 × 60000 pixels; at most 4000 each way"):
+        pictures.read(content)
