@@ -36,6 +36,7 @@ Key = tuple[Hashable, ...]
 class Row:
     """The attendances of one country in one session. `session` is below 0, so that it is no lecture's id."""
 
+    id: int
     session: int
     set_id: int
     day: date
@@ -57,7 +58,7 @@ class Balances:
     def __bool__(self) -> bool:
         return bool(self.rows)
 
-    def within(self, asked: Slice, *, series_id: int | None, countries: Collection[int] | None) -> Balances:
+    def within(self, asked: Slice, *, series_id: int | None, countries: Collection[int | None] | None) -> Balances:
         """Those of a slice whose series and countries are resolved."""
         if WITHOUT.intersection(asked.filters):
             return Balances(sets=self.sets, whole=self.whole)

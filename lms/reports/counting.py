@@ -50,9 +50,9 @@ class HeldLecture:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What of people is counted: None is no filter; in `values`, None within is *not stated*."""
+    """What of people is counted: None is no filter; None within is *not stated*."""
 
-    countries: frozenset[int] | None = None
+    countries: frozenset[int | None] | None = None
     partner: bool | None = None
     values: Mapping[str, frozenset[str | None]] = field(default_factory=dict)
     """By axis: sector, gender, source."""
@@ -415,19 +415,17 @@ class Question:
         if changed:
             self._intersect(parts, group_key, lectures, changed)
 
-    def opened(self, key: Key) -> Iterator[tuple[HeldLecture, BitMap]]:
-        """The attendances of one part: lecture by lecture its people, of whom there is one or more."""
-        wanted = dict(zip(self.dimensions, key, strict=True))
-        for held in self.ledger.held:
-            if any(self._of_lecture(held, name) != value for name, value in wanted.items() if name not in AXIS_OF):
-                continue
-            people = self.ledger.tallies[held.id].people
-            for axis in self.axes:
-                pieces = self._pieces(axis, held)
-                own = [found for piece, found in pieces if all(wanted[name] == value for name, value in piece)]
-                people = people & (BitMap.union(*own) if own else BitMap())
-            if people:
-                yield held, people
+    def people(self, held: HeldLecture) -> BitMap:
+        """Who of one lecture is in the slice, asked without dimensions."""
+        base = self._filtered(held)
+        return self.ledger.tallies[held.id].people if base is None else base
+
+    def sums(self, held: HeldLecture) -> tuple[int, int]:
+        """(attendances, milliseconds) of one lecture in the slice, asked without dimensions."""
+        keys = self.keys_of_codes(held.day)
+        cells = zip(*self.ledger.tallies[held.id].rolled(mask_of(self.axes)), strict=True)
+        found = [(amount, ms) for code, amount, ms in cells if keys[code] is not None]
+        return sum(amount for amount, _ms in found), sum(ms for _amount, ms in found)
 
     # Registrations and awards
 

@@ -69,6 +69,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "POST /admin/people/<public_id>/second-factor/reset": ("snnnny", "snnnnw"),
     "GET /admin/reports": ("snnyyy",),
     "GET /admin/reports.<kind>": ("snnyyy", "snnyyy"),
+    "GET /admin/reports/opened/<figure>": ("snnyyy", "snnyyy"),
     "GET /admin/reports/people": ("snnyyy",),
     "POST /admin/reports/rows": ("snnwww",),
     "POST /admin/reports/rows/<job_id>": ("snnmmm", "snnmmm"),

@@ -127,6 +127,7 @@ class World:
             "secret": "no-such-secret",
             "kind": "csv",
             "code": "KE" if place == "mine" else "PE",
+            "figure": "attendances",
             "filename": "none.css",
             "grant_id": self.grants[kind],
             "family_id": here.design,

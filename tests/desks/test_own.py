@@ -143,7 +143,7 @@ class TestCountry:
         assert "achieng@example.org" in page
         assert "Nguyen" not in page
         assert 'data-testid="figure-participants" data-value="1"' in page
-        assert 'href="/admin/reports?figure=participants&amp;country=KE"' in page
+        assert 'href="/admin/reports/people?figure=participants&amp;country=KE"' in page
         assert 'href="/series/cross-border/enrolments"' in page
 
     def test_finds_and_pages(self, world: World, focal_point: object) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from lms.core import clock
-from lms.core.errors import Forbidden
+from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import ANONYMOUS, Actor
 from lms.core.words import _
 from lms.reports.balances import add
@@ -29,6 +29,8 @@ from lms.reports.queries.balances import (
 from lms.reports.queries.definitions import definitions, figure_names, further_terms
 from lms.reports.queries.labels import Choices, choices, filters_in_words, read_names, region_names
 from lms.reports.queries.ledger import load
+from lms.reports.queries.opened import KINDS as OPENED_TO_ROWS
+from lms.reports.queries.opened import OpenedRow, OpenedRows, open_rows
 from lms.reports.queries.opening import Opened, OpenedPerson, open_people
 from lms.reports.queries.public import (
     Headline,
@@ -144,6 +146,28 @@ def list_people(
     return open_people(scope, keys, by=by, locale=locale, limit=limit, offset=offset)
 
 
+def list_rows(
+    figure: str,
+    asked: Slice,
+    keys: Mapping[str, str | None],
+    *,
+    by: Actor,
+    at: datetime,
+    locale: str = "en",
+    limit: int = 50,
+    cursor: str | None = None,
+) -> OpenedRows:
+    """The rows behind any other figure, a page at a time: lectures, attendances, countries, registrations, awards.
+
+    Raises NotFound for a figure that is none of `OPENED_TO_ROWS`, Forbidden unless the actor may see these rows.
+    """
+    if figure not in OPENED_TO_ROWS:
+        raise NotFound
+    check_question(asked, tuple(keys))
+    scope = resolve(asked, by=by)
+    return open_rows(figure, asked, scope, keys, by=by, at=at, locale=locale, limit=limit, cursor=cursor)
+
+
 def totals(asked: Slice, *, by: Actor, at: datetime) -> Figures:
     """The figures of a slice."""
     return count(asked, by=by, at=at).totals
@@ -165,12 +189,15 @@ def public_groups(dimension: str, *, at: datetime, locale: str = "en") -> list[G
 
 
 __all__ = [
+    "OPENED_TO_ROWS",
     "Choices",
     "Figures",
     "Group",
     "Headline",
     "Opened",
     "OpenedPerson",
+    "OpenedRow",
+    "OpenedRows",
     "Opening",
     "Overview",
     "Place",
@@ -191,6 +218,7 @@ __all__ = [
     "list_opening_rows",
     "list_opening_sets",
     "list_people",
+    "list_rows",
     "list_snapshots",
     "may_count_exactly",
     "may_read_figures",

@@ -38,6 +38,7 @@ def read_balances(partners: Partners) -> Balances:
     sessions = sessions_of((row.id, row.day, row.title_key) for row in found)
     rows = [
         Row(
+            id=row.id,
             session=sessions[row.day, row.title_key],
             set_id=row.set_id,
             day=row.day,

@@ -180,8 +180,13 @@ class CountedAward(NamedTuple):
     id: int
 
 
-def counted_awards(series_ids: Collection[int]) -> dict[tuple[int, int, str], CountedAward]:
-    """The awards that count by (series, canonical person, kind); those of merged people are one."""
+def counted_awards(
+    series_ids: Collection[int], people: Collection[int] | None = None
+) -> dict[tuple[int, int, str], CountedAward]:
+    """The awards that count by (series, canonical person, kind); those of merged people are one.
+
+    `people` (canonical ids) asks for theirs only.
+    """
     query: Any = (
         select(
             Award.series_id,
@@ -200,6 +205,8 @@ def counted_awards(series_ids: Collection[int]) -> dict[tuple[int, int, str], Co
     )
     if len(series_ids) <= FEW:
         query = query.where(Award.series_id.in_(series_ids))
+    if people is not None:
+        query = query.where(Person.canonical_id.in_(people))
     first: dict[tuple[int, int, str], tuple[Any, ...]] = {}
     for series, person, kind, state, awarded_at, sector, gender, award_id in _rows(query):
         key = (series, person, kind)

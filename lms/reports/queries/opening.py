@@ -13,13 +13,13 @@ from sqlalchemy import func, select
 from lms.attendance.models import Credit, Outcome
 from lms.attendance.tallies import values_of
 from lms.core.db import db
-from lms.core.errors import Forbidden
 from lms.core.roles import Actor
-from lms.core.words import _
 from lms.people.models import Person
 from lms.reports.counting import HeldLecture, Ledger, Question
+from lms.reports.narrowing import narrowed
 from lms.reports.queries.labels import Names, read_names
 from lms.reports.queries.ledger import load
+from lms.reports.queries.opened import check_may_open
 from lms.reports.queries.scope import Partners, Scope
 
 
@@ -62,20 +62,20 @@ def open_people(
 
     Raises Forbidden unless these are all people of the actor's own country, or the actor reads every report.
     """
-    if not by.is_reporter and (scope.country_id is None or scope.country_id not in by.country_ids):
-        raise Forbidden(_("You may see the people of your own country."))
+    check_may_open(scope, by=by)
     names = read_names(locale)
-    inner = tuple(names.inner(name, key) for name, key in keys.items())
-    question = Question(load(scope, Partners()), tuple(keys))
+    inner = {name: names.inner(name, key) for name, key in keys.items()}
+    question = Question(narrowed(load(scope, Partners()), inner), ())
     attended = Counter[int]()
     within: dict[int, tuple[HeldLecture, BitMap]] = {}
-    for held, people in question.opened(inner):
+    for held in question.ledger.held:
+        people = question.people(held)
         attended.update(people)
         within[held.id] = held, people
     order = sorted(attended, key=lambda person: (-attended[person], person))
     shown = order[offset : offset + limit]
     rows = _people(shown, _attended(shown, within, question.ledger), names)
-    labels = [names.label(name, value) for name, value in zip(keys, inner, strict=True)] if order else []
+    labels = [names.label(name, value) for name, value in inner.items()] if order else []
     return Opened(len(order), rows, labels)
 
 

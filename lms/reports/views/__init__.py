@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lms.reports.views import countries, exact, exports, lectures, opening, public, snapshots
+from lms.reports.views import countries, exact, exports, lectures, opened, opening, public, snapshots
 from lms.reports.views.blueprint import bp
 
-__all__ = ["bp", "countries", "exact", "exports", "lectures", "opening", "public", "snapshots"]
+__all__ = ["bp", "countries", "exact", "exports", "lectures", "opened", "opening", "public", "snapshots"]

@@ -17,6 +17,7 @@ from lms.reports.readouts.model import Column, ReadOut, Table
 from lms.reports.readouts.wording import figure_column
 from lms.reports.readouts.writing import written
 from lms.reports.views.blueprint import bp, file_answer
+from lms.reports.views.opened import opened_of
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
@@ -72,5 +73,5 @@ def _read_out(code: str, at: datetime) -> ReadOut:
         at=at,
         series_url=lambda slug: url_for("desks.series", slug=slug),
         lecture_url=lambda lecture_id: url_for("desks.lecture", lecture_id=lecture_id),
-        opened=lambda figure: url_for("reports.totals", figure=figure, country=found.code),
+        opened=lambda figure: opened_of(figure, country=found.code),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from flask import render_template, request, url_for
@@ -16,15 +17,10 @@ from lms.reports.forms import DIMENSION_NAMES, ReportForm
 from lms.reports.readouts.files import file_of
 from lms.reports.readouts.totals import read_out
 from lms.reports.views.blueprint import address, asked_form, bp, file_answer
+from lms.reports.views.opened import opened_address
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
-
-PEOPLE_A_PAGE = 50
-OPENED = {"participants", "attendances", "contact_hours"}
-"""The figures of people, which can be opened down to them."""
-NOT_STATED = "-"
-"""Stands in an address for the key of what is not stated."""
 
 
 @bp.get("/admin/reports")
@@ -50,7 +46,7 @@ def _answer(form: ReportForm, *, by: Actor, locale: str) -> dict[str, Any]:
     report, rows, columns = queries.count_several(form.asked, questions, by=by, at=clock.now(), locale=locale)
     return {
         "report": report,
-        "open": lambda **group: _open(form, **group) if figure in OPENED else None,
+        "open": partial(opened_address, form),
         "figure": figure,
         "names": queries.figure_names(),
         "definition": exports.definitions()[figure],
@@ -65,46 +61,6 @@ def _answer(form: ReportForm, *, by: Actor, locale: str) -> dict[str, Any]:
             for kind in ("pdf", "xlsx", "csv", "json")
         ],
     }
-
-
-@bp.get("/admin/reports/people")
-@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
-def people() -> ResponseReturnValue:
-    """The people behind a figure: of the slice and of the group that `row` and `column` name."""
-    by, at, locale = current_actor(), clock.now(), reader_locale()
-    form = asked_form(by, locale)
-    if not form.validate():
-        raise Invalid(None, _("These settings cannot be counted."))
-    keys: dict[str, str | None] = {}
-    for dimension, given in ((form.rows.data, "row"), (form.columns.data, "column")):
-        if dimension and given in request.args:
-            keys[dimension] = None if request.args[given] == NOT_STATED else request.args[given]
-    page = request.args.get("page", 1, type=int)
-    first = (max(page, 1) - 1) * PEOPLE_A_PAGE
-    opened = queries.list_people(form.asked, keys, by=by, locale=locale, limit=PEOPLE_A_PAGE, offset=first)
-    asked = request.args.to_dict()
-    back = {name: value for name, value in asked.items() if name not in {"row", "column", "page"}}
-    return render_template(
-        "reports/people.html",
-        opened=opened,
-        about=[*opened.labels, *form.about],
-        period=shapes.period(form.asked),
-        first=first + 1,
-        at=at,
-        back=address("reports.totals", back),
-        previous=address("reports.people", asked | {"page": str(page - 1)}) if page > 1 else None,
-        following=address("reports.people", asked | {"page": str(page + 1)})
-        if first + PEOPLE_A_PAGE < opened.total
-        else None,
-    )
-
-
-def _open(form: ReportForm, **group: str | None) -> str:
-    """The address of the people behind one cell; `row` and `column` are the keys of its group, if it has one."""
-    given = {name: value for name, value in request.args.items() if value}
-    given |= {"rows": form.rows.data, "columns": form.columns.data, "country": form.country.data}
-    given |= {name: NOT_STATED if key is None else key for name, key in group.items()}
-    return address("reports.people", {name: value for name, value in given.items() if value})
 
 
 @bp.get("/admin/reports.<kind>")

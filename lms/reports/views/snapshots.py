@@ -120,7 +120,7 @@ def _page(row: Snapshot, form: WithdrawForm) -> ResponseReturnValue:
         context |= {
             "report": report,
             "figure": figure,
-            "open": lambda **_group: None,
+            "open": lambda _figure, **_group: None,
             "names": queries.figure_names(),
             "sentence": shapes.sentence(report, told.figure, told.about),
             "cross": shapes.cross(report, told.margins[0], told.margins[1], figure) if told.margins else None,

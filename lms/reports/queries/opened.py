@@ -1,0 +1,307 @@
+"""A figure opened down to its rows, a page at a time: the number of the rows, or their sum, is the figure.
+
+The slice is narrowed to the group first; whatever is counted or listed then is of that group and nothing else. Each row
+says where it stands (`cursor`): the next page begins behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from itertools import islice
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from lms.attendance.queries import attended_rows
+from lms.catalogue.models import Lecture
+from lms.core import clock
+from lms.core.db import db
+from lms.core.errors import Forbidden, Invalid
+from lms.core.roles import Actor
+from lms.core.words import _
+from lms.people.models import Person
+from lms.reports.balances import Balances
+from lms.reports.balances import Row as Balance
+from lms.reports.counting import HeldLecture, Ledger, Part, Question, tally
+from lms.reports.models import OpeningRow
+from lms.reports.narrowing import narrowed
+from lms.reports.queries import deeds
+from lms.reports.queries.balances import read_balances
+from lms.reports.queries.labels import Names, read_names
+from lms.reports.queries.ledger import load
+from lms.reports.queries.scope import Partners, Scope
+from lms.reports.rules import Figures, Slice
+
+OLDER: Final = "b"
+"""Begins the cursor of a row of opening balances, which stand behind all others."""
+
+
+@dataclass(frozen=True)
+class OpenedRow:
+    """One row behind a figure; what is None the kind of row does not have. Names are those of today, in words.
+
+    `lecture_id` is None for what is from before the system.
+    """
+
+    cursor: str
+    day: date | None = None
+    lecture_id: int | None = None
+    lecture: str | None = None
+    series: str | None = None
+    person: str | None = None
+    """The full name; None of who was erased."""
+    person_id: str | None = None
+    country: str | None = None
+    country_code: str | None = None
+    source: str | None = None
+    kind: str | None = None
+    participants: int | None = None
+    attendances: int | None = None
+    ms: int | None = None
+    is_older: bool = False
+
+
+@dataclass(frozen=True)
+class OpenedRows:
+    """A page of the rows behind a figure. `figures` are those of the slice and group, `older` is how many of them are
+    attendances from before the system, `following` the cursor of the next page."""
+
+    figure: str
+    figures: Figures
+    older: int
+    labels: list[str]
+    rows: list[OpenedRow]
+    following: str | None
+
+
+@dataclass(frozen=True)
+class _Asked:
+    ledger: Ledger
+    balances: Balances
+    names: Names
+    zone: str
+    today: frozenset[int]
+    """The partner countries of the report's date."""
+
+    def question(self) -> Question:
+        return Question(self.ledger, ())
+
+    def lectures(self) -> list[HeldLecture]:
+        """The sessions that the figure counts, newest first."""
+        question = self.question()
+        held = [one for one in self.ledger.held if not question.axes or question.sums(one)[0]]
+        return sorted(held, key=lambda one: (one.day, one.id), reverse=True)
+
+
+def check_may_open(scope: Scope, *, by: Actor) -> None:
+    """Raises Forbidden unless the actor reads every report, or the slice is of the actor's own country."""
+    if not by.is_reporter and (scope.country_id is None or scope.country_id not in by.country_ids):
+        raise Forbidden(_("You may see the people of your own country."))
+
+
+def open_rows(
+    figure: str,
+    asked: Slice,
+    scope: Scope,
+    keys: Mapping[str, str | None],
+    *,
+    by: Actor,
+    at: datetime,
+    locale: str,
+    limit: int,
+    cursor: str | None,
+) -> OpenedRows:
+    """The rows behind a figure (see `KINDS`) of a scope and of the group that `keys` names by dimension.
+
+    Raises Forbidden (see `check_may_open`), Invalid for a cursor that is none.
+    """
+    check_may_open(scope, by=by)
+    names = read_names(locale)
+    inner = {name: names.inner(name, key) for name, key in keys.items()}
+    partners = Partners()
+    balances = read_balances(partners).within(asked, series_id=scope.series_id, countries=scope.wanted.countries)
+    grouped = balances.groups(tuple(inner)).get(tuple(inner.values()), Balances())
+    today = partners.on(clock.day_of(at, scope.zone))
+    one = _Asked(narrowed(load(scope, partners), inner), grouped, names, scope.zone, today)
+    part = tally(one.ledger, ()).get((), Part())
+    part.lectures |= {row.session for row in grouped.rows}
+    part.countries |= {row.country_id for row in grouped.rows if row.attendances}
+    older = sum(row.attendances for row in grouped.rows)
+    part.attendances += older
+    try:
+        found = list(islice(KINDS[figure](one, cursor), limit + 1))
+    except ValueError as error:
+        raise Invalid("after", _("This is no place in the list.")) from error
+    figures = part.figures(today)
+    has_any = bool(found) or cursor is not None
+    labels = [names.label(name, value) for name, value in inner.items()] if has_any else []
+    following = found[limit - 1].cursor if len(found) > limit else None
+    return OpenedRows(figure, figures, older, labels, found[:limit], following)
+
+
+def _older_than(cursor: str | None) -> int | None:
+    """Behind which row of opening balances to begin; None where rows of the system come first."""
+    return int(cursor[1:]) if cursor is not None and cursor.startswith(OLDER) else None
+
+
+def _place(cursor: str | None, parts: int) -> tuple[int, ...] | None:
+    """The numbers of a cursor. Raises ValueError where it is none."""
+    if cursor is None:
+        return None
+    found = tuple(int(part) for part in cursor.split("."))
+    if len(found) != parts:
+        raise ValueError(cursor)
+    return found
+
+
+def _sessions(asked: _Asked, cursor: str | None) -> Iterator[OpenedRow]:
+    if _older_than(cursor) is None:
+        after = _place(cursor, 2)
+        question = asked.question()
+        for some in _by(50, [one for one in asked.lectures() if after is None or _where(one) < after]):
+            titles = _titles(some)
+            for held in some:
+                attendances, ms = question.sums(held)
+                yield OpenedRow(
+                    ".".join(map(str, _where(held))), held.day, held.id, titles[held.id],
+                    asked.names.label("series", held.series_id), attendances=attendances, ms=ms,
+                )  # fmt: skip
+    sessions: dict[int, list[Balance]] = {}
+    for row in asked.balances.rows:
+        sessions.setdefault(-row.session, []).append(row)
+    yield from _older(asked, sessions, cursor)
+
+
+def _where(held: HeldLecture) -> tuple[int, int]:
+    return held.day.toordinal(), held.id
+
+
+def _by(size: int, found: Sequence[HeldLecture]) -> Iterator[Sequence[HeldLecture]]:
+    for start in range(0, len(found), size):
+        yield found[start : start + size]
+
+
+def _titles(held: Sequence[HeldLecture]) -> dict[int, str]:
+    query = select(Lecture.id, Lecture.title).where(Lecture.id.in_([one.id for one in held]))
+    return dict(db.session.execute(query).all())
+
+
+def _older(asked: _Asked, found: Mapping[int, Sequence[Balance]], cursor: str | None) -> Iterator[OpenedRow]:
+    """Aggregates from before the system, by the id of their (first) row."""
+    after = _older_than(cursor) or 0
+    numbers = sorted(number for number in found if number > after)
+    titles = {}
+    if numbers:
+        title = select(OpeningRow.id, OpeningRow.title).where(OpeningRow.id.in_(numbers[:1000]))
+        titles = dict(db.session.execute(title).all())
+    for number in numbers[:1000]:
+        rows = found[number]
+        countries = {row.country_id for row in rows}
+        yield OpenedRow(
+            f"{OLDER}{number}",
+            rows[0].day,
+            lecture=titles[number],
+            series=None if rows[0].series_id is None else asked.names.label("series", rows[0].series_id),
+            country=asked.names.label("country", rows[0].country_id) if len(countries) == 1 else None,
+            attendances=sum(row.attendances for row in rows),
+            is_older=True,
+        )
+
+
+def _attendances(asked: _Asked, cursor: str | None) -> Iterator[OpenedRow]:
+    yield from _credits(asked, cursor)
+    yield from _older(asked, {row.id: [row] for row in asked.balances.rows if row.attendances}, cursor)
+
+
+def _credits(asked: _Asked, cursor: str | None) -> Iterator[OpenedRow]:
+    """Person by person of each lecture, from the rows."""
+    if _older_than(cursor) is not None:
+        return
+    after = _place(cursor, 3)
+    question = asked.question()
+    for held in asked.lectures():
+        if after is not None and _where(held) > after[:2]:
+            continue
+        people = question.people(held)
+        start = after[2] if after is not None and _where(held) == after[:2] else -1
+        place = people.rank(start) if start >= 0 else 0
+        while some := people[place : place + 50]:
+            place += 50
+            rows = {row.person: row for row in attended_rows(held.id, held.day, list(some))}
+            known, titles = _known(some), _titles([held])
+            for person in some:
+                row = rows[person]
+                public_id, name = known[person]
+                yield OpenedRow(
+                    ".".join(map(str, (*_where(held), person))), held.day, held.id, titles[held.id],
+                    asked.names.label("series", held.series_id), name, public_id,
+                    asked.names.label("country", row.country), source=asked.names.label("source", row.source),
+                    ms=row.ms,
+                )  # fmt: skip
+
+
+def _known(people: Any) -> dict[int, tuple[str, str | None]]:
+    """Public id and name of each; no name of who was erased."""
+    query = select(Person.id, Person.public_id, Person.full_name, Person.erased_at).where(Person.id.in_(list(people)))
+    return {
+        id_: (public_id, None if erased_at else name) for id_, public_id, name, erased_at in db.session.execute(query)
+    }
+
+
+def _countries(asked: _Asked, cursor: str | None) -> Iterator[OpenedRow]:
+    """Each country with somebody of it, those with most participants first; the cursor is the place in the list."""
+    after = _place(cursor, 1) or (0,)
+    parts = tally(asked.ledger, ("country",))
+    older: dict[int | None, int] = {}
+    for row in asked.balances.rows:
+        older[row.country_id] = older.get(row.country_id, 0) + row.attendances
+    rows = []
+    for country in {key[0] for key, part in parts.items() if part.attendances} | {id_ for id_ in older if older[id_]}:
+        if not isinstance(country, int):
+            continue
+        part = parts.get((country,), Part())
+        rows.append(
+            OpenedRow(
+                "",
+                country=asked.names.label("country", country),
+                country_code=asked.names.key("country", country),
+                participants=len(part.people),
+                attendances=part.attendances + older.get(country, 0),
+                ms=part.ms,
+                is_older=not part.attendances,
+            )
+        )
+    rows.sort(key=lambda row: (-(row.participants or 0), row.country or ""))
+    for place, one in enumerate(rows[after[0] :], after[0] + 1):
+        yield replace(one, cursor=str(place))
+
+
+def _partner_countries(asked: _Asked, cursor: str | None) -> Iterator[OpenedRow]:
+    codes = {asked.names.key("country", country) for country in asked.today}
+    return (row for row in _countries(asked, cursor) if row.country_code in codes)
+
+
+def _deeds(read: Callable[..., Iterator[deeds.Deed]]) -> Callable[[_Asked, str | None], Iterator[OpenedRow]]:
+    def rows(asked: _Asked, cursor: str | None) -> Iterator[OpenedRow]:
+        after = _place(cursor, 1)
+        for deed in read(asked.ledger, asked.zone, None if after is None else after[0]):
+            yield OpenedRow(
+                str(deed.id), deed.day, series=asked.names.label("series", deed.series_id), person=deed.name,
+                person_id=deed.person_id, country=asked.names.label("country", deed.country), kind=deed.kind,
+            )  # fmt: skip
+
+    return rows
+
+
+KINDS: Final[Mapping[str, Callable[[_Asked, str | None], Iterator[OpenedRow]]]] = {
+    "sessions": _sessions,
+    "attendances": _attendances,
+    "contact_hours": _credits,
+    "countries": _countries,
+    "partner_countries": _partner_countries,
+    "registrations": _deeds(deeds.registrations),
+    "certificates": _deeds(deeds.certificates),
+}
+"""What the figures open to; participants open to people (see `opening`)."""

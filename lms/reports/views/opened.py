@@ -1,0 +1,118 @@
+"""A figure opened down to its rows: the people behind it, its lectures, attendances, countries, registrations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.core import clock
+from lms.core.errors import Invalid
+from lms.core.roles import Actor, Role
+from lms.core.words import _
+from lms.reports import queries, shapes
+from lms.reports.forms import ReportForm
+from lms.reports.queries import OpenedRow
+from lms.reports.readouts import opened as reading
+from lms.reports.readouts.writing import written
+from lms.reports.views.blueprint import address, asked_form, bp
+from lms.web.guards import allow
+from lms.web.identity import current_actor
+from lms.web.locale import reader_locale
+
+A_PAGE = 50
+NOT_STATED = "-"
+"""Stands in an address for the key of what is not stated."""
+OWN = frozenset({"row", "column", "page", "after"})
+"""What an address of rows has beside what the report is asked."""
+
+
+def _asked(by: Actor, locale: str) -> tuple[ReportForm, dict[str, str | None]]:
+    """What the address asks for, and the keys of the group that `row` and `column` name."""
+    form = asked_form(by, locale)
+    if not form.validate():
+        raise Invalid(None, _("These settings cannot be counted."))
+    keys: dict[str, str | None] = {}
+    for dimension, given in ((form.rows.data, "row"), (form.columns.data, "column")):
+        if dimension and given in request.args:
+            keys[dimension] = None if request.args[given] == NOT_STATED else request.args[given]
+    return form, keys
+
+
+def _back(figure: str) -> str:
+    asked = {name: value for name, value in request.args.items() if name not in OWN}
+    return address("reports.totals", asked | {"figure": figure})
+
+
+@bp.get("/admin/reports/people")
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
+def people() -> ResponseReturnValue:
+    """The people behind a figure: of the slice and of the group that `row` and `column` name."""
+    by, at, locale = current_actor(), clock.now(), reader_locale()
+    form, keys = _asked(by, locale)
+    page = request.args.get("page", 1, type=int)
+    first = (max(page, 1) - 1) * A_PAGE
+    opened = queries.list_people(form.asked, keys, by=by, locale=locale, limit=A_PAGE, offset=first)
+    asked = request.args.to_dict()
+    return render_template(
+        "reports/people.html",
+        opened=opened,
+        about=[*opened.labels, *form.about],
+        period=shapes.period(form.asked),
+        first=first + 1,
+        at=at,
+        back=_back("participants"),
+        previous=address("reports.people", asked | {"page": str(page - 1)}) if page > 1 else None,
+        following=address("reports.people", asked | {"page": str(page + 1)}) if first + A_PAGE < opened.total else None,
+    )
+
+
+@bp.get("/admin/reports/opened/<figure>")
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
+def rows(figure: str) -> ResponseReturnValue:
+    """The rows behind any other figure, likewise."""
+    by, at, locale = current_actor(), clock.now(), reader_locale()
+    form, keys = _asked(by, locale)
+    after = request.args.get("after") or None
+    opened = queries.list_rows(figure, form.asked, keys, by=by, at=at, locale=locale, limit=A_PAGE, cursor=after)
+    asked: dict[str, Any] = {name: value for name, value in request.args.items() if name not in {"figure", "after"}}
+    return render_template(
+        "reports/rows.html",
+        opened=opened,
+        value=getattr(opened.figures, figure),
+        name=queries.figure_names()[figure],
+        tables=reading.tables(opened, lambda row: _url(row, by)),
+        about=[*opened.labels, *form.about],
+        period=shapes.period(form.asked),
+        at=at,
+        back=_back(figure),
+        start=url_for("reports.rows", figure=figure, **asked) if after else None,
+        following=url_for("reports.rows", figure=figure, after=opened.following, **asked) if opened.following else None,
+        written=written,
+    )
+
+
+def _url(row: OpenedRow, by: Actor) -> str | None:
+    """Where the name of a row leads, for who may go there."""
+    if row.person_id is not None:
+        may = by.is_administrator and row.person is not None
+        return url_for("people.admin_person", public_id=row.person_id) if may else None
+    if row.country_code is not None:
+        return url_for("reports.dossier", code=row.country_code)
+    return None if row.lecture_id is None else url_for("reports.lecture", lecture_id=row.lecture_id)
+
+
+def opened_address(form: ReportForm, figure: str, /, **group: str | None) -> str:
+    """The address of what stands behind a figure; `row` and `column` are the keys of its group, if it has one."""
+    given = {name: value for name, value in request.args.items() if value and name not in OWN}
+    given |= {"rows": form.rows.data, "columns": form.columns.data, "country": form.country.data}
+    given |= {name: NOT_STATED if key is None else key for name, key in group.items()}
+    return opened_of(figure, **{name: value for name, value in given.items() if value})
+
+
+def opened_of(figure: str, /, **asked: Any) -> str:
+    """The address of what stands behind a figure of what is asked."""
+    if figure == "participants":
+        return url_for("reports.people", **(asked | {"figure": figure}))
+    return url_for("reports.rows", **(asked | {"figure": figure}))
