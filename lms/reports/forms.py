@@ -143,7 +143,12 @@ class PublishForm(BaseForm):
             ),
         ],
     )
+    dossier = SelectField(_l("Attach the dossier of a country"), default="")
     key = HiddenField()
+
+    def offer(self, countries: Iterable[tuple[str, str]]) -> None:
+        """Fills the choices."""
+        self.dossier.choices = [("", _("None")), *countries]
 
 
 class WithdrawForm(BaseForm):

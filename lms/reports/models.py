@@ -63,6 +63,23 @@ class Snapshot(Base):
     withdrawn_reason: Mapped[str | None] = mapped_column(Text)
 
 
+class SnapshotDossier(Base):
+    """A country's dossier on paper, attached to a report when it was published; its SHA-256 is `digest`.
+
+    The file is kept under `snapshots/<digest>.pdf`.
+    """
+
+    __tablename__ = "snapshot_dossier"
+    __table_args__ = (UniqueConstraint("snapshot_id", "country_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    snapshot_id: Mapped[int] = mapped_column(ForeignKey("snapshot.id"))
+    country_id: Mapped[int] = mapped_column(ForeignKey("country.id"))
+    title: Mapped[str] = mapped_column(String(200))
+    size: Mapped[int]
+    digest: Mapped[str] = mapped_column(String(64))
+
+
 class OpeningSet(Base):
     """Opening balances that were entered together: where they are from, and how many different people are declared."""
 

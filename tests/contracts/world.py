@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ from lms.core.roles import SYSTEM, Actor
 from lms.live.tokens import make_token
 from lms.people.actions import create_token, load_countries
 from lms.people.models import Person, RoleGrant, SecondFactor
-from lms.reports.actions import add_opening_row, create_opening_set, publish_snapshot
+from lms.reports.actions import Attached, add_opening_row, create_opening_set, publish_snapshot
 from lms.reports.models import SnapshotVisibility
 from lms.reports.opening_rows import OpeningDraft
 from lms.reports.rules import Slice
@@ -126,6 +127,7 @@ class World:
             "job_id": here.issue_job if endpoint == "certificates.progress" else self.jobs[kind][role],
             "secret": "no-such-secret",
             "kind": "csv",
+            "digest": sha256(DOSSIER).hexdigest(),
             "code": "KE" if place == "mine" else "PE",
             "figure": "attendances",
             "filename": "none.css",
@@ -170,6 +172,8 @@ class World:
                 fresh.update(kept)
         return client.open(path, method=method, **more)
 
+
+DOSSIER = b"%PDF-1.7 a dossier"
 
 STATE_OF = {
     "catalogue.lecture_end": "live",
@@ -323,7 +327,10 @@ def _things(world: World) -> None:
         place.issue_job = certificates.request_issue(series_id, by=Make(world.app).actor(boss), at=at).public_id
         joined = attendance.open_join(place.lectures["live"], place.person.id, by=SYSTEM, at=at)
         visibility = SnapshotVisibility.PUBLIC if name == "mine" else SnapshotVisibility.STAFF
-        place.snapshot = publish_snapshot(f"Report {name}", visibility, Slice(), place="Beijing", by=SYSTEM, at=at)
+        attached = [Attached("KE" if name == "mine" else "PE", "Dossier", DOSSIER)]
+        place.snapshot = publish_snapshot(
+            f"Report {name}", visibility, Slice(), place="Beijing", attached=attached, by=SYSTEM, at=at
+        )
         place.opening_set = create_opening_set(name, "", None, by=SYSTEM, at=at)
         draft = OpeningDraft(name, date(2020, 3, 4), "", "KE", 9)
         place.opening_row = add_opening_row(place.opening_set, draft, by=SYSTEM, at=at)

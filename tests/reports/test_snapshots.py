@@ -17,9 +17,9 @@ from sqlalchemy import func, select, update
 
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, Refused
-from lms.core.roles import ANONYMOUS, SYSTEM
+from lms.core.roles import ANONYMOUS, SYSTEM, Role
 from lms.reports import frozen, queries
-from lms.reports.actions import publish_snapshot, refresh_public_figures, withdraw_snapshot
+from lms.reports.actions import Attached, publish_snapshot, refresh_public_figures, withdraw_snapshot
 from lms.reports.models import Snapshot, SnapshotVisibility
 from lms.reports.rules import Figures, Group, Slice
 from tests.factories import Make
@@ -233,7 +233,7 @@ def test_as_files(app: APIFlask, client: FlaskClient, programme: dict[str, Any])
     about = book.get_sheet_by_name("About").to_python()
     assert about[:2] == [["What", "Value", "Meaning"], ["title", "The third quarter", ""]]
     assert about[3][1] == digest
-    assert client.get(f"/reports/{public_id}.pdf").status_code == 404
+    assert client.get(f"/reports/{public_id}.doc").status_code == 404
 
 
 def test_a_withdrawn_one_says_so_and_no_more(
@@ -342,3 +342,60 @@ def test_reports_are_paged(app: APIFlask, client: FlaskClient, world: World) -> 
     assert following is not None
     assert (first.count('<th scope="row">'), client.get(following[1]).text.count('<th scope="row">')) == (50, 1)
     assert client.get("/reports?cursor=x").status_code == 422
+
+
+@pytest.mark.databases
+def test_a_dossier_goes_with_a_report_to_staff_and_the_own_focal_point(
+    app: APIFlask, client: FlaskClient, make: Make, programme: dict[str, Any]
+) -> None:
+    with app.app_context():
+        refresh_public_figures(by=SYSTEM, at=REFRESHED)
+        dossiers = [Attached(code, f"Dossier of {code}", f"%PDF-1.7 {code}".encode()) for code in ("KE", "UG")]
+        first, again = (publish(PUBLIC, attached=dossiers, key="once") for _n in range(2))
+        digests = [row.digest for row in queries.list_dossiers(queries.get_snapshot(first, by=SYSTEM), by=SYSTEM)]
+    assert first == again
+    assert digests == [hashlib.sha256(f"%PDF-1.7 {code}".encode()).hexdigest() for code in ("KE", "UG")]
+    addresses = [f"/reports/{first}/dossiers/{digest}.pdf" for digest in digests]
+
+    def offered() -> int:
+        page = client.get(f"/reports/{first}")
+        assert page.status_code == 200
+        return page.text.count('data-testid="dossier"')
+
+    assert offered() == 0
+    assert [client.get(address).status_code for address in addresses] == [302, 302]
+    make.sign_in(client, make.person(country="KE", roles=[Role.FOCAL_POINT]))
+    assert offered() == 1
+    assert [client.get(address).status_code for address in addresses] == [200, 404]
+    staff(client, make, Role.REPORTER)
+    assert offered() == 2
+    assert [client.get(address).data for address in addresses] == [b"%PDF-1.7 KE", b"%PDF-1.7 UG"]
+    assert client.get(f"/reports/{first}/dossiers/{'0' * 64}.pdf").status_code == 404
+
+
+def test_the_page_attaches_the_dossier_of_a_country_and_gives_the_report_on_paper(
+    client: FlaskClient, make: Make, programme: dict[str, Any]
+) -> None:
+    staff(client, make, Role.ADMINISTRATOR)
+    question = "?from=2024-04-01&to=2024-06-30&rows=country"
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(f"/reports/new{question}").text)
+    assert token is not None
+    form = {"title": "Second quarter 2024", "visibility": "staff", "dossier": "KE", "key": "once"}
+    form["csrf_token"] = token[1]
+    answer = client.post(f"/reports/new{question}", data=form)
+    assert answer.status_code == 303, answer.text
+    page = client.get(answer.location).text
+    address = re.search(r'href="(/reports/[0-9a-f]+/dossiers/([0-9a-f]{64})\.pdf)"', page)
+    assert address is not None
+    dossier = client.get(address[1])
+    assert dossier.content_type == "application/pdf"
+    assert hashlib.sha256(dossier.data).hexdigest() == address[2]
+    assert dossier.data.startswith(b"%PDF-")
+    assert "no-store" in dossier.headers["Cache-Control"]
+
+    paper = client.get(f"{answer.location}.pdf")
+    assert (paper.status_code, paper.content_type) == (200, "application/pdf")
+    assert paper.data.startswith(b"%PDF-")
+
+    form["dossier"] = "ZZ"
+    assert client.post(f"/reports/new{question}", data={**form, "key": "twice"}).status_code == 422

@@ -13,10 +13,11 @@ from lms.reports.actions.opening import (
     remove_opening_set,
 )
 from lms.reports.actions.public import KEPT, keep_public_figures, refresh_public_figures, refresh_when_due
-from lms.reports.actions.snapshots import publish_snapshot, withdraw_snapshot
+from lms.reports.actions.snapshots import Attached, publish_snapshot, withdraw_snapshot
 
 __all__ = [
     "KEPT",
+    "Attached",
     "add_opening_row",
     "create_opening_set",
     "drop_old_exports",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 
 from sqlalchemy import select
 
 from lms.catalogue.drafts import clean_line
-from lms.core import clock
+from lms.core import clock, files
 from lms.core.audit import record
 from lms.core.bulk import insert_many
 from lms.core.db import action, db
@@ -20,11 +22,20 @@ from lms.core.words import _
 from lms.people.queries import country_by_code
 from lms.reports import queries
 from lms.reports.frozen import Frozen, checksum, freeze, question
-from lms.reports.models import Snapshot, SnapshotVisibility
+from lms.reports.models import Snapshot, SnapshotDossier, SnapshotVisibility
 from lms.reports.rules import FIGURES, Slice
 
 LONGEST_TITLE = 200
 LONGEST_REASON = 2000
+
+
+@dataclass(frozen=True)
+class Attached:
+    """A country's dossier to go with a report: its title, and its PDF."""
+
+    country: str
+    title: str
+    content: bytes
 
 
 def publish_snapshot(
@@ -37,14 +48,15 @@ def publish_snapshot(
     place: str,
     locale: str = "en",
     key: str | None = None,
+    attached: Sequence[Attached] = (),
     by: Actor,
     at: datetime,
 ) -> str:
     """Counts a report, freezes it and returns its public id.
 
     One for everybody has the public figures (of the last daily refresh, small groups put together); one for staff is
-    exact, of this moment. `place` is the reporting zone's city. The same publication under the same `key` again
-    answers with what it made.
+    exact, of this moment. `place` is the reporting zone's city. `attached` are dossiers, one a country; only staff read
+    them, whoever reads the report. The same publication under the same `key` again answers with what it made.
 
     Raises Forbidden unless an administrator publishes, or where the question is finer than what is public; Invalid for
     the title, the figure and what `queries.count` finds.
@@ -73,11 +85,25 @@ def publish_snapshot(
         report=report,
         margins=tuple(margins),
     )
-    return keep_snapshot(frozen, visibility, key=key, by=by, at=at)
+    for dossier in attached:  # before the rows that name them: a file without a row is nobody's, and harmless
+        files.store(_key_of(sha256(dossier.content).hexdigest()), dossier.content)
+    return keep_snapshot(frozen, visibility, key=key, attached=attached, by=by, at=at)
+
+
+def _key_of(digest: str) -> str:
+    return f"snapshots/{digest}.pdf"
 
 
 @action
-def keep_snapshot(frozen: Frozen, visibility: SnapshotVisibility, *, key: str | None, by: Actor, at: datetime) -> str:
+def keep_snapshot(
+    frozen: Frozen,
+    visibility: SnapshotVisibility,
+    *,
+    key: str | None,
+    attached: Sequence[Attached] = (),
+    by: Actor,
+    at: datetime,
+) -> str:
     """Writes a frozen report, unless its key was used already; returns the public id. Raises Forbidden."""
     if not by.is_administrator:
         raise Forbidden
@@ -86,7 +112,7 @@ def keep_snapshot(frozen: Frozen, visibility: SnapshotVisibility, *, key: str | 
     content = freeze(frozen)
     if key is not None:  # the same form, sent again with something else in it, is another publication
         asked = question(frozen.report, frozen.figure)
-        key = checksum(json.dumps([key, frozen.title, str(visibility), asked]))
+        key = checksum(json.dumps([key, frozen.title, str(visibility), asked, [item.country for item in attached]]))
     public_id = secrets.token_hex(6)
     row = {
         "public_id": public_id,
@@ -104,9 +130,26 @@ def keep_snapshot(frozen: Frozen, visibility: SnapshotVisibility, *, key: str | 
     mine = Snapshot.public_id == public_id if key is None else Snapshot.key == key
     kept = db.session.scalars(select(Snapshot).where(mine)).one()
     if kept.public_id == public_id:
+        _attach(kept.id, attached)
         detail = {"title": frozen.title, "visibility": str(visibility), "digest": kept.digest}
         record("publish_snapshot", by=by, at=at, detail=detail, snapshot=kept.id)
     return kept.public_id
+
+
+def _attach(snapshot_id: int, attached: Sequence[Attached]) -> None:
+    for dossier in attached:
+        found = country_by_code(dossier.country)
+        if found is None:
+            raise Invalid("dossier", _("There is no such country."))
+        db.session.add(
+            SnapshotDossier(
+                snapshot_id=snapshot_id,
+                country_id=found.id,
+                title=dossier.title,
+                size=len(dossier.content),
+                digest=sha256(dossier.content).hexdigest(),
+            )
+        )
 
 
 @action

@@ -42,7 +42,14 @@ from lms.reports.queries.public import (
     public_report,
 )
 from lms.reports.queries.scope import Partners, Scope, resolve
-from lms.reports.queries.snapshots import get_snapshot, list_snapshots, may_count_exactly, may_read_figures
+from lms.reports.queries.snapshots import (
+    get_dossier_file,
+    get_snapshot,
+    list_dossiers,
+    list_snapshots,
+    may_count_exactly,
+    may_read_figures,
+)
 from lms.reports.rules import Figures, Group, Key, Slice, check_question, in_order
 
 
@@ -210,11 +217,13 @@ __all__ = [
     "figure_names",
     "filters_in_words",
     "further_terms",
+    "get_dossier_file",
     "get_opening_row",
     "get_opening_set",
     "get_snapshot",
     "groups",
     "last_refresh",
+    "list_dossiers",
     "list_opening_rows",
     "list_opening_sets",
     "list_people",

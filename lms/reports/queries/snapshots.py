@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, or_, select, true
 
+from lms.core import files
 from lms.core.db import db
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
-from lms.reports.models import Snapshot, SnapshotVisibility
+from lms.reports.models import Snapshot, SnapshotDossier, SnapshotVisibility
 
 
 def get_snapshot(public_id: str, *, by: Actor) -> Snapshot:
@@ -34,6 +35,23 @@ def may_read_figures(row: Snapshot, *, by: Actor) -> bool:
 def may_count_exactly(row: Snapshot, *, by: Actor) -> bool:
     """Whether this actor may see the figures of today beside it."""
     return by.is_reporter or (by.is_focal_point and row.country_id in by.country_ids)
+
+
+def list_dossiers(row: Snapshot, *, by: Actor) -> list[SnapshotDossier]:
+    """The dossiers attached to a report that this actor may read: reporters all, a focal point the own country's."""
+    query = select(SnapshotDossier).where(SnapshotDossier.snapshot_id == row.id).order_by(SnapshotDossier.id)
+    if not by.is_reporter:
+        query = query.where(SnapshotDossier.country_id.in_(by.country_ids if by.is_focal_point else ()))
+    return list(db.session.scalars(query))
+
+
+def get_dossier_file(public_id: str, digest: str, *, by: Actor) -> tuple[SnapshotDossier, bytes]:
+    """An attached dossier and its PDF. Raises NotFound for one that is not there or not this actor's to read."""
+    for dossier in list_dossiers(get_snapshot(public_id, by=by), by=by):
+        content = files.find(f"snapshots/{dossier.digest}.pdf") if dossier.digest == digest else None
+        if content is not None:
+            return dossier, content
+    raise NotFound
 
 
 def _readable(by: Actor) -> ColumnElement[bool]:

@@ -54,7 +54,7 @@ def countries() -> ResponseReturnValue:
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 def dossier(code: str) -> ResponseReturnValue:
     """All that is said of one country, for a meeting: to its focal point of the own country only."""
-    out = _read_out(code, clock.now())
+    out = dossier_read_out(code, clock.now())
     return render_template("reports/dossier.html", out=out, code=code.upper(), written=written, downloads=FILES)
 
 
@@ -62,11 +62,12 @@ def dossier(code: str) -> ResponseReturnValue:
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 def dossier_file(code: str, kind: str) -> ResponseReturnValue:
     """The dossier as a file."""
-    out = _read_out(code, clock.now())
+    out = dossier_read_out(code, clock.now())
     return file_answer(*file_of(out, kind))
 
 
-def _read_out(code: str, at: datetime) -> ReadOut:
+def dossier_read_out(code: str, at: datetime) -> ReadOut:
+    """The dossier of a country as whoever asks may see it. Raises Forbidden, NotFound."""
     found = dossiers.get_dossier(code, by=current_actor(), at=at, locale=reader_locale())
     return reading.read_out(
         found,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
@@ -16,8 +18,11 @@ from lms.core.words import _
 from lms.reports import actions, exports, frozen, queries, shapes
 from lms.reports.forms import DIMENSION_NAMES, PublishForm, ReportForm, WithdrawForm
 from lms.reports.models import Snapshot, SnapshotVisibility
+from lms.reports.readouts.files import file_of
+from lms.reports.readouts.totals import read_out
 from lms.reports.rules import FIGURES
 from lms.reports.views.blueprint import address, asked_form, bp, file_answer
+from lms.reports.views.countries import dossier_read_out
 from lms.web.api import integer_cursor, rfc3339
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
@@ -49,6 +54,7 @@ def publish() -> ResponseReturnValue:
         raise Invalid(None, _("These settings cannot be counted."))
     closed = _closed_to_public(asked, locale)
     form = PublishForm()
+    form.offer(queries.choices(by=by, locale=locale).countries)
     status = 200
     if request.method == "POST" and form.validate():
         try:
@@ -61,6 +67,7 @@ def publish() -> ResponseReturnValue:
                 place=zone_city(organiser_zone()),
                 locale=locale,
                 key=form.key.data or None,
+                attached=_attached(form.dossier.data, at),
                 by=by,
                 at=at,
             )
@@ -74,6 +81,7 @@ def publish() -> ResponseReturnValue:
     if request.method == "GET":
         form.key.data = secrets.token_urlsafe(16)
         form.visibility.data = (SnapshotVisibility.STAFF if closed else SnapshotVisibility.PUBLIC).value
+        form.dossier.data = asked.asked.country or ""
     elif form.errors:
         status = 422
     dims = asked.dimensions
@@ -89,6 +97,15 @@ def publish() -> ResponseReturnValue:
         target=address("reports.publish", request.args.to_dict()),
         back=address("reports.totals", request.args.to_dict()),
     ), status
+
+
+def _attached(code: str, at: datetime) -> list[actions.Attached]:
+    """The dossier of the chosen country as it is now, on paper; nothing where none is chosen."""
+    if not code:
+        return []
+    out = dossier_read_out(code, at)
+    content, _kind, _name = file_of(out, "pdf")
+    return [actions.Attached(code, out.title, content)]
 
 
 def _closed_to_public(asked: ReportForm, locale: str) -> str | None:
@@ -116,6 +133,7 @@ def _page(row: Snapshot, form: WithdrawForm) -> ResponseReturnValue:
     if figure not in FIGURES:
         raise NotFound
     context: dict[str, Any] = {"row": row, "form": form, "told": told, "shown": queries.may_read_figures(row, by=by)}
+    context["dossiers"] = queries.list_dossiers(row, by=by) if by.is_signed_in else []
     if context["shown"]:
         context |= {
             "report": report,
@@ -156,15 +174,18 @@ def _since(row: Snapshot, told: frozen.Frozen, *, by: Actor) -> dict[str, Any] |
 @bp.get("/reports/<public_id>.<kind>")
 @allow(ANYONE)
 def snapshot_file(public_id: str, kind: str) -> ResponseReturnValue:
-    """A published report as a file: CSV, XLSX, or the frozen text itself as JSON, whose checksum stands on its page."""
+    """A published report as a file: PDF, CSV, XLSX, or the frozen text itself as JSON, whose checksum stands on its
+    page."""
     by = current_actor()
     row = queries.get_snapshot(public_id, by=by)
-    if kind not in {"csv", "xlsx", "json"} or not queries.may_read_figures(row, by=by):
+    if kind not in {"pdf", "csv", "xlsx", "json"} or not queries.may_read_figures(row, by=by):
         raise NotFound
     told = frozen.thaw(row.content)
     name = f"report-{public_id}-{told.report.as_at:%Y-%m-%d}.{kind}"
     if kind == "json":
         return file_answer(row.content, "application/json", name)
+    if kind == "pdf":
+        return file_answer(_on_paper(row, told), "application/pdf", name)
     if kind == "csv":
         return file_answer(exports.as_csv(told.report), "text/csv; charset=utf-8", name)
     about = [
@@ -175,6 +196,24 @@ def snapshot_file(public_id: str, kind: str) -> ResponseReturnValue:
     if row.withdrawn_at is not None:
         about.append((_("withdrawn"), f"{rfc3339(row.withdrawn_at)}: {row.withdrawn_reason}"))
     return file_answer(exports.as_xlsx(told.report, told.definitions, about), exports.XLSX, name)
+
+
+def _on_paper(row: Snapshot, told: frozen.Frozen) -> Any:
+    names = {name: str(label) for name, label in DIMENSION_NAMES}
+    out = read_out(told.report, told.figure, title=told.title, names=names)
+    said = [_("Checksum (SHA-256) of what was frozen: %(digest)s", digest=row.digest)]
+    if row.withdrawn_at is not None:
+        said.insert(0, _("This report was withdrawn: %(reason)s", reason=row.withdrawn_reason))
+    lede = str(shapes.sentence(told.report, told.figure, told.about).striptags())
+    return file_of(replace(out, over=_("Published report"), lede=lede, footnotes=(*out.footnotes, *said)), "pdf")[0]
+
+
+@bp.get("/reports/<public_id>/dossiers/<digest>.pdf")
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
+def attached_dossier(public_id: str, digest: str) -> ResponseReturnValue:
+    """A country's dossier as it was when the report was published: for staff, and the country's own focal point."""
+    _dossier, content = queries.get_dossier_file(public_id, digest, by=current_actor())
+    return file_answer(content, "application/pdf", f"dossier-{public_id}-{digest[:8]}.pdf")
 
 
 @bp.post("/reports/<public_id>/withdraw")
