@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "3f9a61c7b2d8"
-down_revision = "8c41d0a6e5f3"
+down_revision = "c41d8be7a903"
 branch_labels = None
 depends_on = None
 
