@@ -1,0 +1,116 @@
+"""A certificate verified among a million against the same among ten, and a badge signed against a bare signature."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from sqlalchemy import select
+
+from bench.database import copied, opened, spent_on
+from bench.programme import (
+    ENDED,
+    SERIES,
+    attendance_file,
+    people_file,
+    prepare_lecture,
+    take_attendance,
+    take_enrolments,
+)
+from bench.site import Bench
+from bench.table import Aim, Row, topic
+from lms.catalogue.models import CertificateKind
+from lms.certificates import badges, keys, numbers
+from lms.certificates.actions import issue_certificates
+from lms.certificates.models import Certificate
+from lms.certificates.verdicts import verdict_of_file
+from lms.core.db import action, db
+from lms.core.roles import ANONYMOUS, SYSTEM
+
+ISSUED = ENDED + timedelta(days=1)
+FEW = 10
+AWARDS = """
+    INSERT INTO award (id, series_id, person_id, kind, awarded_at)
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+    SELECT 1000 + i, series_id, 1000 + i, kind, awarded_at FROM n, (SELECT * FROM award LIMIT 1)
+"""
+CERTIFICATES = """
+    INSERT INTO certificate
+    (award_id, number, state, name, native_name, series_title, lectures, hours_ms, issued_on, issued_at, design)
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+    SELECT 1000 + i, printf('%016X0', i * 7919), state, name, native_name, series_title, lectures, hours_ms,
+    issued_on, issued_at, design FROM n, (SELECT * FROM certificate LIMIT 1)
+"""
+
+
+@topic("verification")
+def verification(bench: Bench) -> Iterator[Row]:
+    """Drops a badge on the page, so to speak: its signature, its number, its state; then the same among many."""
+    times, many = bench.of(400, 5), bench.of(1_000_000, 100)
+    with opened(copied(bench.prepared, bench.folder / "verification")):
+        lecture_id = prepare_lecture()
+        take_enrolments(people_file(FEW))
+        take_attendance(lecture_id, attendance_file(FEW))
+        issue_certificates(SERIES, by=SYSTEM, at=ISSUED)
+        badge = (db.session.scalars(select(Certificate.credential)).first() or "").encode()
+        among_few = _verified(badge, times)
+        _fill(many)
+        among_many = _verified(badge, times)
+        signing, bare = _signed(bench.of(2000, 20))
+    yield Row(f"a badge verified, of {many:,}", among_many, "CPU ms", baseline=among_few, aim=Aim(1.2, of_ratio=True))
+    yield Row("a badge made and signed", signing, "CPU ms", baseline=bare)
+
+
+def _verified(badge: bytes, times: int) -> float:
+    """CPU milliseconds a verification, each from a new session."""
+
+    def work() -> None:
+        for _ in range(times):
+            verdict_of_file(badge, by=ANONYMOUS)
+            db.session.remove()
+
+    work()
+    return spent_on(work)[0].cpu * 1000 / times
+
+
+def _fill(many: int) -> None:
+    """Further certificates with awards of their own; whose they are is not looked up for another's number."""
+    db.session.remove()
+    with db.engine.connect() as connection:
+        line = connection.connection.driver_connection
+        assert isinstance(line, sqlite3.Connection)
+        line.execute("PRAGMA foreign_keys = OFF")  # nobody has them: people are found by their key alone
+        line.execute(AWARDS, (many,))
+        line.execute(CERTIFICATES, (many,))
+        line.execute("PRAGMA foreign_keys = ON")
+
+
+def _signed(count: int) -> tuple[float, float]:
+    """CPU milliseconds a badge, and a bare ES256 signature of as many bytes."""
+    facts = badges.Facts(
+        number=numbers.generate(),
+        kind=CertificateKind.PARTICIPATION,
+        series="A series",
+        slug="series",
+        name="Somebody",
+        address="somebody@example.org",
+        hours_ms=5_400_000,
+        days=(ISSUED.date(),),
+        issued_at=ISSUED,
+        awarded_at=ISSUED,
+    )
+    key = keys.current()
+
+    @action
+    def work() -> list[dict[str, object]]:
+        return badges.badges_for([replace(facts, number=numbers.generate()) for _ in range(count)], key)
+
+    spent, made = spent_on(work)
+    content = str(made[0]["credential"]).rpartition(".")[0].encode()
+    how = ec.ECDSA(hashes.SHA256())
+    barely, _signatures = spent_on(lambda: [key.private.sign(content, how) for _ in range(count)])
+    return spent.cpu * 1000 / count, barely.cpu * 1000 / count
