@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -42,9 +42,9 @@ class Held:
 
     number: str
     programme: Programme
-    pdf: bytes
-    jwt: bytes
-    png: bytes
+    pdf: bytes = field(repr=False)
+    jwt: bytes = field(repr=False)
+    png: bytes = field(repr=False)
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -236,7 +236,10 @@ def test_any_bytes_are_answered(app: APIFlask, held: Held, noise: bytes, place: 
             verdict = verdicts.verdict_of_file(broken)
         except (Invalid, TooLarge, WrongKind):
             return
-        assert broken.strip() == content.strip() or verdict.state is not VerdictState.VALID
+        # A badge's picture is signed by nobody: what is in it is
+        held_in = {"png": lambda: (baking.unbake(broken) or "").encode() == held.jwt}
+        is_same = held_in.get(kind, lambda: broken.strip() == content.strip())()
+        assert is_same or verdict.state is not VerdictState.VALID
 
 
 # However many there are ----------------------------------------------------------------------------------------
@@ -306,6 +309,8 @@ def test_every_lookup_goes_by_an_index_however_many_certificates_there_are(
         counts[name] = len(found)
         for statement, plan in found:
             assert not re.search(LARGE, plan), (name, statement, plan)
+        by_number = [plan for _statement, plan in found if re.search(r"\(number=\?\)|uq_certificate_number", plan)]
+        assert by_number, name
     assert counts == {"valid": 4, "superseded": 5, "unknown": 2, "api": 3, "file": 8}
 
 
