@@ -67,7 +67,7 @@ def grow(world: World) -> None:
         ("/series/cross-border", "trainee", 13),
         ("/me", "trainee", 10),
         ("/teach", "instructor", 10),
-        ("/country", "focal_point", 24),
+        ("/country", "focal_point", 22),
         ("/admin", "administrator", 16),
         ("/admin/people", "administrator", 6),
         ("/series/cross-border/enrolments", "instructor", 9),

@@ -15,7 +15,7 @@ from lms.enrolment.actions import enrol, withdraw
 from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries import (
     count_by_status,
-    country_totals,
+    country_standing,
     enrolled_at_end,
     enrolled_ids,
     get_enrolment,
@@ -166,15 +166,19 @@ def test_a_countrys_people_and_totals(cast: Cast, at: datetime) -> None:
     rest = list_country_people(kenya, by=focal, limit=2, cursor=people[1].person.id)
     assert [row.person.full_name for row in rest] == ["Zawadi"]
     assert [row.person.full_name for row in list_country_people(kenya, by=focal, limit=9, q="zaw")] == ["Zawadi"]
-    totals = country_totals(kenya, by=focal)
+    totals, places = country_standing(kenya, by=focal)
     assert (totals.people, totals.people_enrolled) == (3, 2)
     assert (totals.enrolled, totals.waiting, totals.applied) == (3, 1, 0)
+    assert places == {
+        one.id: {EnrolmentStatus.ENROLLED: 2},
+        two.id: {EnrolmentStatus.ENROLLED: 1, EnrolmentStatus.WAITLISTED: 1},
+    }
     assert count_by_status(two.id, country_ids=kenya)[EnrolmentStatus.WAITLISTED] == 1
     for actor in (amina, ANONYMOUS, cast.staff(Role.FOCAL_POINT, "Other", country="GH")):
         with pytest.raises(Forbidden):
             list_country_people(kenya, by=actor, limit=9)
         with pytest.raises(Forbidden):
-            country_totals(kenya, by=actor)
+            country_standing(kenya, by=actor)
 
 
 def test_a_persons_places_come_with_their_series(cast: Cast, at: datetime) -> None:

@@ -16,9 +16,9 @@ from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries import (
     CountryPerson,
     CountryTotals,
-    country_totals,
+    Places,
+    country_standing,
     list_country_people,
-    places_by_series,
 )
 from lms.people.models import Country
 
@@ -36,11 +36,12 @@ class OpenSeries:
 
 @dataclass(frozen=True)
 class CountryDesk:
-    """What a focal point sees: `people` is one page, `more` whether another follows."""
+    """What a focal point sees: `people` is one page, `more` whether another follows; `places` by series."""
 
     country: Country
     countries: Sequence[Country]
     totals: CountryTotals
+    places: Places
     people: Sequence[CountryPerson]
     more: bool
 
@@ -53,18 +54,23 @@ def get_country_desk(code: str | None, *, q: str | None, cursor: int | None, by:
     country = next((one for one in own if code is None or one.code == code.upper()), None)
     if country is None:
         raise NotFound
+    standing, places = country_standing([country.id], by=by, at=at)
     people = list_country_people([country.id], by=by, limit=PAGE, cursor=cursor, q=q, at=at)
     return CountryDesk(
         country=country,
         countries=own,
-        totals=country_totals([country.id], by=by, at=at),
+        totals=standing,
+        places=places,
         people=people[:PAGE],
         more=len(people) > PAGE,
     )
 
 
-def list_open_series(country: Country, *, by: Actor, at: datetime) -> list[OpenSeries]:
-    """Public series with something to come that are for everybody or for this country, the next one first."""
+def list_open_series(country: Country, places: Places, *, by: Actor) -> list[OpenSeries]:
+    """Public series with something to come that are for everybody or for this country, the next one first.
+
+    `places`: where the country's people stand.
+    """
     if country.id not in by.country_ids and not by.is_administrator:
         raise Forbidden
     coming = (
@@ -82,7 +88,6 @@ def list_open_series(country: Country, *, by: Actor, at: datetime) -> list[OpenS
         .order_by(coming.c.first.is_(None), coming.c.first, Series.id)
     )
     found = list(db.session.scalars(query))
-    places = places_by_series(country.id, by=by, at=at)
     return [
         OpenSeries(
             one,

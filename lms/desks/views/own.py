@@ -116,5 +116,5 @@ def country() -> ResponseReturnValue:
         q=q,
         report_of=None if seeks else count(Slice(country=desk.country.code), by=by, at=at),
         at=at,
-        open_series=queries.list_open_series(desk.country, by=by, at=at),
+        open_series=queries.list_open_series(desk.country, desk.places, by=by),
     )

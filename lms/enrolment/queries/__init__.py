@@ -3,12 +3,12 @@
 from lms.enrolment.queries.people import (
     CountryPerson,
     CountryTotals,
-    country_totals,
+    Places,
+    country_standing,
     doubles_of,
     export_of_person,
     list_country_people,
     list_of_person,
-    places_by_series,
 )
 from lms.enrolment.queries.preview import Preview, preview_enrolments
 from lms.enrolment.queries.rosters import (
@@ -37,12 +37,13 @@ __all__ = [
     "CountryPerson",
     "CountryTotals",
     "Place",
+    "Places",
     "Preview",
     "Seat",
     "about",
     "count_by_status",
     "count_waiting",
-    "country_totals",
+    "country_standing",
     "day_of",
     "doubles_of",
     "enrolled_at_end",
@@ -59,7 +60,6 @@ __all__ = [
     "list_of_person",
     "list_seats",
     "place_of",
-    "places_by_series",
     "position_of",
     "preview_enrolments",
     "standing_of",

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    String,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal,
+    null,
+    select,
+    tuple_,
+    type_coerce,
+    union_all,
+)
 from sqlalchemy.orm import joinedload
 
 from lms.catalogue.models import Series
@@ -126,40 +141,46 @@ def list_country_people(
     ]
 
 
-def country_totals(country_ids: Collection[int], *, by: Actor, at: datetime | None = None) -> CountryTotals:
-    """How many people of these countries are known and where they stand."""
+Places = dict[int, dict[EnrolmentStatus, int]]
+"""How many stand in each series, by state; a series without any has no entry."""
+
+
+def country_standing(
+    country_ids: Collection[int], *, by: Actor, at: datetime | None = None
+) -> tuple[CountryTotals, Places]:
+    """How many people of these countries are known and where they stand, in all and by series: in one question, since
+    who belongs to a country is most of its work. Erased people stand in the places by series only."""
     _check_countries(country_ids, by)
-    people = db.session.scalar(select(func.count()).select_from(Person).where(_are_of(country_ids, at)))
-    rows = (
-        speaking(Enrolment.status, func.count(), func.count(Person.id.distinct()))
-        .where(_are_of(country_ids, at))
-        .group_by(Enrolment.status)
-    )
-    places = {status: (count, persons) for status, count, persons in db.session.execute(rows)}
-    enrolled, people_enrolled = places.get(EnrolmentStatus.ENROLLED, (0, 0))
-    return CountryTotals(
-        people=people or 0,
-        people_enrolled=people_enrolled,
-        enrolled=enrolled,
-        waiting=places.get(EnrolmentStatus.WAITLISTED, (0, 0))[0],
-        applied=places.get(EnrolmentStatus.APPLIED, (0, 0))[0],
-    )
-
-
-def places_by_series(
-    country_id: int, *, by: Actor, at: datetime | None = None
-) -> dict[int, dict[EnrolmentStatus, int]]:
-    """How many of a country's people of now stand in each series, by state; series without any have no entry."""
-    _check_countries([country_id], by)
-    query = (
-        speaking(Enrolment.series_id, Enrolment.status, func.count())
-        .where(Person.id.in_(belonging_to([country_id], day_of(at))))
+    own = belonging_to(country_ids, day_of(at)).cte("own")
+    theirs, known = Person.id.in_(select(own.c[0])), Person.erased_at.is_(None)
+    none = cast(null(), Integer)
+    by_series: Any = (
+        speaking(Enrolment.series_id, type_coerce(Enrolment.status, String), func.count(), func.count().filter(known))
+        .where(theirs)
         .group_by(Enrolment.series_id, Enrolment.status)
     )
-    found: dict[int, dict[EnrolmentStatus, int]] = {}
-    for series_id, status, count in db.session.execute(query):
-        found.setdefault(series_id, {})[status] = count
-    return found
+    people: Any = select(none, literal("people", String), func.count(), none).select_from(Person).where(theirs, known)
+    enrolled: Any = speaking(none, literal("people_enrolled", String), func.count(Person.id.distinct()), none).where(
+        theirs, known, Enrolment.status == EnrolmentStatus.ENROLLED
+    )
+    places: Places = {}
+    totals: Counter[str] = Counter()
+    for series_id, what, count, of_known in db.session.execute(union_all(by_series, people, enrolled)):
+        if series_id is None:
+            totals[what] = count
+        else:
+            places.setdefault(series_id, {})[EnrolmentStatus(what)] = count
+            totals[what] += of_known
+    return (
+        CountryTotals(
+            people=totals["people"],
+            people_enrolled=totals["people_enrolled"],
+            enrolled=totals[EnrolmentStatus.ENROLLED],
+            waiting=totals[EnrolmentStatus.WAITLISTED],
+            applied=totals[EnrolmentStatus.APPLIED],
+        ),
+        places,
+    )
 
 
 def _are_of(country_ids: Collection[int], at: datetime | None) -> ColumnElement[bool]:

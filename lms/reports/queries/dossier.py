@@ -17,7 +17,7 @@ from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import Actor
 from lms.enrolment.models import EnrolmentStatus
-from lms.enrolment.queries import CountryTotals, country_totals, places_by_series
+from lms.enrolment.queries import CountryTotals, Places, country_standing
 from lms.people.models import Country, Person
 from lms.people.queries import country_by_code, country_names, partner_ids, partnerships
 from lms.reports.queries import Report, count, count_several, rows
@@ -84,6 +84,7 @@ def get_dossier(code: str, *, by: Actor, at: datetime, locale: str = "en") -> Do
     country = get_reported_country(code, by=by)
     asked = Slice(country=country.code)
     reports = count_several(asked, [(), *((name,) for name in DIMENSIONS)], by=by, at=at, locale=locale)
+    people, places = country_standing([country.id], by=by, at=at)
     since, until = _partner_span(country, clock.day_of(at, clock.reporting_zone()))
     return Dossier(
         code=country.code,
@@ -93,9 +94,9 @@ def get_dossier(code: str, *, by: Actor, at: datetime, locale: str = "en") -> Do
         partner_until=until,
         totals=reports[0],
         by=dict(zip(DIMENSIONS, reports[1:], strict=True)),
-        people=country_totals([country.id], by=by, at=at),
+        people=people,
         institutions=_institutions(asked, by=by),
-        upcoming=_upcoming(country, by=by, at=at),
+        upcoming=_upcoming(places, by=by),
         peers=_peers(country, by=by, at=at, locale=locale),
     )
 
@@ -150,9 +151,8 @@ def _institutions(asked: Slice, *, by: Actor) -> list[Institution]:
     return [Institution(spelled[key].most_common(1)[0][0] or None, counted[key]) for key in order]
 
 
-def _upcoming(country: Country, *, by: Actor, at: datetime) -> list[Upcoming]:
+def _upcoming(places: Places, *, by: Actor) -> list[Upcoming]:
     """Lectures to come of the series in which people of the country stand, the next one first, undated ones last."""
-    places = places_by_series(country.id, by=by, at=at)
     query = (
         select(Lecture)
         .join(Series, Series.id == Lecture.series_id)
