@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import func, select, update
 
 from lms.catalogue.queries import get_series
-from lms.certificates import pictures
+from lms.certificates import artwork
+from lms.certificates.artwork import Picture
 from lms.certificates.designs import (
     BUILT_IN_VERSION,
     FALLBACK,
@@ -150,25 +151,30 @@ def drop_words(family_id: int, language: str, *, by: Actor, at: datetime) -> Non
     _change(family_id, "words", words, by=by, at=at)
 
 
-@action
 def set_picture(family_id: int, role: str, content: bytes | None, alt: str | None, *, by: Actor, at: datetime) -> None:
     """A picture in its role (designs.ROLES), or only other words for the one that is there. Raises Invalid."""
-    kept = dict(_begin(family_id, by).get("pictures", {}))
+    check_administrator(by)
     if role not in ROLES:
         raise NotFound
     words = checked_line(alt, 120, "alt")
     if not words:
         raise Invalid("alt", _("Say what it shows: a screen reader reads it in place of the picture."))
-    if content:
-        picture = pictures.read(content)
+    # Read before the transaction: it may take half a second, in which others write
+    _keep_picture(family_id, role, artwork.read(content) if content else None, words, by=by, at=at)
+
+
+@action
+def _keep_picture(family_id: int, role: str, picture: Picture | None, alt: str, *, by: Actor, at: datetime) -> None:
+    kept = dict(_begin(family_id, by).get("pictures", {}))
+    if picture is not None:
         svg = picture.svg.encode()
         key = f"designs/{hashlib.sha256(svg).hexdigest()}.svg"
         files.store(key, svg)
-        kept[role] = {"file": key, "shape": picture.shape, "alt": words}
+        kept[role] = {"file": key, "shape": picture.shape, "alt": alt}
     elif role in kept:
-        kept[role] = {**kept[role], "alt": words}
+        kept[role] = {**kept[role], "alt": alt}
     else:
-        raise Invalid(pictures.FIELD, _("Choose a file."))
+        raise Invalid(artwork.FIELD, _("Choose a file."))
     _change(family_id, "pictures", kept, by=by, at=at)
 
 

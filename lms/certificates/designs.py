@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lms.catalogue.drafts import clean_line
-from lms.certificates.pictures import Picture
+from lms.certificates.artwork import Picture
 from lms.core.errors import Fault, Invalid
 from lms.core.words import _
 

@@ -44,20 +44,26 @@ _TITLES = (
 
 @dataclass(frozen=True)
 class Version:
-    """A design as it stands: the draft where there is one, else what is in use. `issued` counts its certificates.
+    """A design as it stands: the draft where there is one (`is_draft`), else what is in use.
 
-    `in_use` is the version that is issued with, null before the first; `is_draft` whether `spec` differs from it.
+    `versions` are those that were put into use, the last of them is issued with. `issued` counts the certificates,
+    `series` those that chose it: in lists only.
     """
 
     family_id: int
     name: str
     is_default: bool
+    versions: tuple[int, ...]
     is_draft: bool
-    in_use: int | None
-    issued: int
-    series: int
     spec: Mapping[str, Any]
     changed_at: datetime
+    issued: int = 0
+    series: int = 0
+
+    @property
+    def in_use(self) -> bool:
+        """Whether certificates can be issued with it."""
+        return bool(self.versions)
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,11 @@ def list_designs(*, by: Actor) -> list[Version]:
     issued = _issued()
     chosen = select(SeriesDesign.family_id, func.count()).group_by(SeriesDesign.family_id)
     series: dict[int | None, int] = dict(db.session.execute(chosen).all())
-    return [_version(family, rows[family.id], issued, series) for family in families]
+    designs = [_version(family, rows[family.id]) for family in families]
+    return [
+        replace(one, issued=sum(issued.get(key, 0) for key in one.versions), series=series.get(one.family_id, 0))
+        for one in designs
+    ]
 
 
 def _issued() -> dict[int, int]:
@@ -94,21 +104,13 @@ def _issued() -> dict[int, int]:
     return dict(db.session.execute(select(Certificate.design, func.count()).group_by(Certificate.design)).all())
 
 
-def _version(
-    family: DesignFamily,
-    rows: Sequence[CertificateDesign],
-    issued: Mapping[int, int],
-    series: Mapping[int | None, int],
-) -> Version:
-    used = [row.version for row in rows if row.version is not None]
+def _version(family: DesignFamily, rows: Sequence[CertificateDesign]) -> Version:
     return Version(
         family_id=family.id,
         name=family.name,
         is_default=family.is_default,
+        versions=tuple(row.version for row in rows if row.version is not None),
         is_draft=rows[-1].version is None,
-        in_use=max(used, default=None),
-        issued=sum(issued.get(version, 0) for version in used),
-        series=series.get(family.id, 0),
         spec=rows[-1].spec,
         changed_at=rows[-1].changed_at,
     )
@@ -116,10 +118,12 @@ def _version(
 
 def get_design(family_id: int, *, by: Actor) -> Version:
     """One design. Raises NotFound."""
-    found = next((one for one in list_designs(by=by) if one.family_id == family_id), None)
-    if found is None:
+    check_administrator(by)
+    family = db.session.get(DesignFamily, family_id)
+    if family is None:
         raise NotFound
-    return found
+    query = select(CertificateDesign).where(CertificateDesign.family_id == family_id).order_by(CertificateDesign.id)
+    return _version(family, list(db.session.scalars(query)))
 
 
 def count_built_in(*, by: Actor) -> int:

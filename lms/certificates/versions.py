@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from lms.certificates.artwork import Picture
 from lms.certificates.designs import BUILT_IN, BUILT_IN_VERSION, Design
 from lms.certificates.models import CertificateDesign, DesignFamily, SeriesDesign
-from lms.certificates.pictures import Picture
 from lms.core import files
 from lms.core.db import db
 

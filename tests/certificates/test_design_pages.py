@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from lms.certificates import designing, drawings, versions
 from lms.core.roles import Actor
 from tests.certificates.conftest import Programme
-from tests.certificates.test_pictures import SQUARE, raster, svg
+from tests.certificates.test_artwork import SQUARE, raster, svg
 from tests.certificates.test_views import SignIn, sign_in, token_of
 
 __all__ = ["sign_in"]

@@ -20,8 +20,8 @@ from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.roles import ANONYMOUS, SYSTEM, Actor, Role
 from tests.certificates.conftest import Programme
+from tests.certificates.test_artwork import SQUARE, raster, svg
 from tests.certificates.test_document import inside
-from tests.certificates.test_pictures import SQUARE, raster, svg
 
 Make = Callable[..., Programme]
 REPORTER = Actor(person_id=7, roles=frozenset({Role.REPORTER}))
@@ -254,3 +254,20 @@ def test_a_sample_that_cannot_be_printed_is_said_and_not_drawn(
     with pytest.raises(Invalid, match="U\\+1F600"):
         drawings.picture_of(0, look, by=administrator)
     assert drawings.picture_of(0, Look(sample="strange"), by=administrator).startswith(b"\x89PNG")
+
+
+def test_the_list_counts_certificates_of_all_versions_and_the_series_that_chose(
+    context: None, programme: Make, administrator: Actor, at: datetime
+) -> None:
+    series, by = programme({"Ada": "aaa", "Bo": "aaa", "Cy": "aaa"}), administrator
+    issue(series, "Cy", at)
+    red, _version = in_use(by, at)
+    in_use(by, at, "Blue")
+    designing.choose_design(series.slug, red, by=by, at=at)
+    issue(series, "Ada", at)
+    designing.set_looks(red, {**LOOKS, "signatory": "Li Na"}, by=by, at=at)
+    designing.publish_design(red, by=by, at=at)
+    issue(series, "Bo", at)
+    listed = [(one.name, one.versions, one.issued, one.series) for one in drawings.list_designs(by=by)]
+    assert listed == [("Blue", (3,), 0, 0), ("Red", (2, 4), 2, 1)]
+    assert drawings.count_built_in(by=by) == 1

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
+import pikepdf
 import pytest
 
-from lms.certificates import pictures
+from lms.certificates import artwork
 from lms.certificates.designs import (
     BUILT_IN,
     COLOURS,
@@ -20,9 +22,12 @@ from lms.certificates.designs import (
     fill,
 )
 from lms.certificates.document import picture, render
+from lms.certificates.signature import check_pdf
 from lms.core.errors import Invalid
+from tests.certificates.test_artwork import SQUARE, raster, svg
 from tests.certificates.test_document import AWARD, DEFAULT, inside, pages, stations
-from tests.certificates.test_pictures import SQUARE, raster, svg
+from tests.certificates.test_scripts import elements, marked, signed
+from tests.certificates.test_signature import KEY
 
 FRENCH = {
     "participation": "Attestation de participation",
@@ -117,7 +122,7 @@ def test_the_language_of_the_series_decides_and_english_stands_in() -> None:
 
 
 def full() -> Design:
-    logo, seal = pictures.read(raster("PNG")), pictures.read(svg(SQUARE))
+    logo, seal = artwork.read(raster("PNG")), artwork.read(svg(SQUARE))
     return Design(
         colours={"accent": "#7a1f3d"},
         signatory="Zhou Anran",
@@ -125,7 +130,7 @@ def full() -> Design:
         pictures={
             "logo": replace(logo, alt="Arms of the ministry"),
             "seal": replace(seal, alt="Seal"),
-            "signature": replace(pictures.read(raster("JPEG", (900, 300))), alt="Signature of Zhou Anran"),
+            "signature": replace(artwork.read(raster("JPEG", (900, 300))), alt="Signature of Zhou Anran"),
         },
     )
 
@@ -172,3 +177,26 @@ def test_a_line_says_how_long_it_may_be(context: None) -> None:
     assert checked_line("x" * 80, 80, "signatory") == "x" * 80
     with pytest.raises(Invalid, match="At most 80 letters have a place here; these are 81"):
         checked_line("x" * 81, 80, "signatory")
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "ar"])
+def test_a_signed_design_is_whole_and_tells_names_and_pictures(language: str) -> None:
+    long = "Maria Guadalupe Fernanda Esperanza de la Concepción Rodríguez-Villanueva y Santa Cruz Alba"
+    pdf = signed(replace(AWARD, design=full(), language=language, full_name=long, stations=stations(12, (3,))))
+    assert check_pdf(pdf, [KEY.certificate]).intact
+    with pikepdf.open(io.BytesIO(pdf)) as opened:
+        assert opened.check_pdf_syntax() == []
+        assert str(opened.Root.Lang) == language
+        (top,) = opened.Root.StructTreeRoot.K
+        found = list(elements(top))
+        assert [str(one.ActualText) for one in found if "/ActualText" in one] == [long, AWARD.native_name]
+        kinds = [str(one.S) for one in found]
+        assert kinds.count("/H1") == 1
+        told = [str(one.Alt) for one in found if str(one.S) == "/Figure" and "/Alt" in one]
+        assert told == [
+            "Arms of the ministry",
+            "Signature of Zhou Anran",
+            "Seal",
+            "QR code: serai.example/verify/SR-7K4M-92QF-XH3D-8PWN-N",
+        ]
+        assert marked(opened.pages[0])[1] == []

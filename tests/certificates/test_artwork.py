@@ -10,7 +10,7 @@ import zlib
 import pytest
 from PIL import Image
 
-from lms.certificates import pictures
+from lms.certificates import artwork
 from lms.core.errors import Invalid
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 40 20">{}</svg>'
@@ -33,7 +33,7 @@ def svg(inner: str, frame: str = SVG) -> bytes:
     ids=["png", "clear png", "grey png", "jpeg", "grey jpeg"],
 )
 def test_pixels_are_drawn_anew_and_small(content: bytes) -> None:
-    picture = pictures.read(content)
+    picture = artwork.read(content)
     assert picture.shape == 4.0
     assert 'width="900" height="225"' in picture.svg
     assert "data:image/png;base64," in picture.svg
@@ -41,14 +41,14 @@ def test_pixels_are_drawn_anew_and_small(content: bytes) -> None:
 
 
 def test_a_small_picture_is_not_blown_up() -> None:
-    assert 'width="40" height="20"' in pictures.read(raster("PNG", (40, 20))).svg
+    assert 'width="40" height="20"' in artwork.read(raster("PNG", (40, 20))).svg
 
 
 def test_a_noisy_photograph_does_not_swell_every_certificate() -> None:
     out = io.BytesIO()
     Image.frombytes("RGB", (500, 500), random.Random(5).randbytes(750_000)).save(out, "PNG")
     assert len(out.getvalue()) > 700_000
-    assert len(pictures.read(out.getvalue()).svg) < 400_000
+    assert len(artwork.read(out.getvalue()).svg) < 400_000
 
 
 def test_what_an_svg_draws_stays_and_nothing_else() -> None:
@@ -58,7 +58,7 @@ def test_what_an_svg_draws_stays_and_nothing_else() -> None:
         f'<g transform="scale(2)" data-x="1" font-family="X">{SQUARE}<circle r="3" fill="url(#a)"/></g>'
         "<style>.b{fill:#123456}</style>"
     )
-    picture = pictures.read(
+    picture = artwork.read(
         b'<?xml version="1.0"?><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "svg11.dtd">' + svg(inner)
     )
     assert picture.shape == 2.0
@@ -70,7 +70,7 @@ def test_what_an_svg_draws_stays_and_nothing_else() -> None:
 
 def test_the_size_of_an_svg_may_stand_in_any_unit() -> None:
     frame = '<svg xmlns="http://www.w3.org/2000/svg" width="30mm" height="1cm">{}</svg>'
-    assert pictures.read(svg(SQUARE, frame)).shape == pytest.approx(3.0)
+    assert artwork.read(svg(SQUARE, frame)).shape == pytest.approx(3.0)
 
 
 def _bomb() -> bytes:
@@ -156,14 +156,14 @@ COMPLICATED = {
 @pytest.mark.parametrize(("content", "reason"), REFUSED.values(), ids=REFUSED)
 def test_what_is_no_mere_picture_is_refused_with_the_reason(content: bytes, reason: str) -> None:
     with pytest.raises(Invalid) as caught:
-        pictures.read(content)
+        artwork.read(content)
     assert [(fault.field, fault.reason) for fault in caught.value.faults] == [("file", reason)]
 
 
 @pytest.mark.parametrize("content", COMPLICATED.values(), ids=COMPLICATED)
 def test_what_would_take_long_to_draw_is_refused(content: bytes) -> None:
     with pytest.raises(Invalid, match="too complicated"):
-        pictures.read(content)
+        artwork.read(content)
 
 
 def test_a_picture_of_many_pixels_is_refused_before_it_is_unpacked() -> None:
@@ -173,4 +173,4 @@ def test_a_picture_of_many_pixels_is_refused_before_it_is_unpacked() -> None:
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 6, 0, 0, 0))
     content = b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(500_000)))
     with pytest.raises(Invalid, match="60000 × 60000 pixels; at most 4000 each way"):
-        pictures.read(content)
+        artwork.read(content)
