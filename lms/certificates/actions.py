@@ -270,18 +270,30 @@ def _rows_of(*person_ids: int) -> list[tuple[Certificate, Award]]:
 def supersede(person_id: int, *, by: Actor, at: datetime) -> int:
     """Replaces the person's valid certificates that bear another name than the one held now; returns how many.
 
-    Where the new name cannot be printed the old certificates stay, and the next run of issuing says why.
+    Where the new name cannot be printed, or the key to sign with is away, the old certificates stay, and the next run
+    of issuing says why.
     """
     person = db.session.get_one(Person, person_id)
     ids = db.session.scalars(select(Person.id).where(func.coalesce(Person.canonical_id, Person.id) == person_id))
     old = [row for row, _award in _rows_of(*ids) if row.state is CertificateState.VALID and _is_stale(row, person)]
     if not old:
         return 0
-    if printing.fault_of_names(person.full_name, person.native_name, printing.installed_fonts()) is not None:
+    if not _can_sign(at=at) or printing.fault_of_names(
+        person.full_name, person.native_name, printing.installed_fonts()
+    ):
         audit.record("refuse certificates", by=by, at=at, certificate=[row.id for row in old], person=person_id)
         return 0
     _replace([(row, person) for row in old], by=by, at=at)
     return len(old)
+
+
+def _can_sign(*, at: datetime) -> bool:
+    try:
+        keys.ensure_key(by=SYSTEM, at=at)
+        keys.current()
+    except keys.KeyMissing:
+        return False
+    return True
 
 
 def touch_awards(person_ids: Sequence[int]) -> None:

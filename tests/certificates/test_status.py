@@ -202,3 +202,22 @@ def test_certificates_of_before_get_their_badges_once(issued: Programme, adminis
     assert actions.give_missing_badges(by=SYSTEM) == 0
     assert row_of("Ada").credential is None
     assert badges.read_credential(row_of("Bo").credential or "", keys.public_jwks()).number == number_of("Bo")
+
+
+def test_a_name_is_corrected_while_the_key_is_away_and_the_certificate_follows(
+    app: APIFlask, issued: Programme, at: datetime
+) -> None:
+    path = keys._path(keys.current().kid)
+    away = path.rename(path.with_suffix(".away"))
+    try:
+        db.session.get_one(Person, issued.people["Cy"]).full_name = "Cyd"
+        db.session.commit()
+        assert actions.supersede(issued.people["Cy"], by=SYSTEM, at=at) == 0
+        with pytest.raises(keys.KeyMissing, match="cannot be read"):
+            actions.issue_batch(issued.series_id, KIND, list(issued.people.values()), by=SYSTEM, at=at)
+    finally:
+        away.rename(path)
+    assert not bit(row_of("Cy"), at)
+    actions.issue_batch(issued.series_id, KIND, list(issued.people.values()), by=SYSTEM, at=at)
+    assert bit(row_of("Cy"), at)
+    assert row_of("Cyd").credential is not None
