@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lms.certificates import actions, queries
+from lms.certificates import actions, holding, queries
 from lms.core.events import (
     MergeUndone,
     PeopleCountriesChanged,
@@ -70,6 +70,7 @@ def export(event: PersonExportAsked) -> None:
             "lectures": shown.lectures,
             "replaces": shown.replaces,
             "reason": shown.reason,
+            "badge": holding.find_badge(shown.number),
         }
         for shown in queries.list_of_person(event.person_id, by=SYSTEM)
     ]

@@ -24,6 +24,12 @@ def get_badge(typed: str, *, by: Actor) -> str:
     return _badge_of(typed, by=by)[0]
 
 
+def find_badge(typed: str) -> str | None:
+    """The badge that is kept of a certificate, whatever its state: for the holder's own export."""
+    row = queries.find_row(typed)
+    return row.credential if row else None
+
+
 def get_baked_badge(typed: str, *, by: Actor) -> bytes:
     """As get_badge, inside a picture (PNG)."""
     text, shown = _badge_of(typed, by=by)

@@ -14,8 +14,9 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from lms.certificates import actions, baking, keys, status, vcjwt
+from lms.certificates import actions, baking, handlers, keys, status, vcjwt
 from lms.core.db import db
+from lms.core.events import PersonExportAsked
 from lms.core.roles import SYSTEM, Actor
 from tests.certificates.conftest import Programme
 from tests.certificates.test_badges import independent
@@ -140,3 +141,11 @@ def test_what_the_doors_give_is_accepted_by_others(
     jwks = client.get("/.well-known/jwks.json").json
     assert independent(jwks=jwks, badges=[token], lists=lists)["badges"] == [None]
     assert status.TTL.total_seconds() == 300
+
+
+def test_a_persons_export_holds_the_badge(app: APIFlask, made: Programme, at: datetime) -> None:
+    with app.app_context():
+        event = PersonExportAsked(by=SYSTEM, at=at, person_id=made.people["Ada"], parts={})
+        handlers.export(event)
+        (one,) = event.parts["certificates"]
+        assert one["badge"] == row_of("Ada").credential
