@@ -43,8 +43,8 @@ def fill(people: int, lectures: int, attendances: int) -> None:
     series = range(1, SERIES + 1)
     _put("series", "id, slug, title, description, language, visibility, admission, taken, created_at",
          ((i, f"s{i}", f"Series {i}", "", LANGUAGES[i % 4], "public", "open", 0, EARLY) for i in series))  # fmt: skip
-    _put("policy", "id, series_id, version, min_percent, min_lectures_percent, replay_days, walk_ins, created_at",
-         ((i, i, 1, 60, 60, 30, "enrol", EARLY) for i in series))  # fmt: skip
+    _put("policy", "id, series_id, version, min_percent, min_lectures_percent, replay_days, walk_ins, confirmed_names, "
+         "created_at", ((i, i, 1, 60, 60, 30, "enrol", 0, EARLY) for i in series))  # fmt: skip
     starts = sorted(_day(draw) for _number in range(lectures))
     rows = ((i, 1 + i * SERIES // (lectures + 1), f"Lecture {i}", "", "held", "UTC", 90,
              LANGUAGES[(1 + i * SERIES // (lectures + 1)) % 4], "[]", "[]", "link", starts[i - 1], starts[i - 1],

@@ -21,6 +21,7 @@ from gunicorn.app.base import BaseApplication
 from huey import SqliteHuey
 
 from lms.app import create_app, settle
+from lms.certificates.bundles import drop_old_bundles
 from lms.config import Config
 from lms.core import clock, jobs, outbox
 from lms.core.db import db
@@ -75,6 +76,7 @@ def run_worker(config: Config, *, with_server: bool = False) -> None:
                 with app.app_context():
                     refresh_when_due(at=clock.now())
                     drop_old_exports(at=clock.now())
+                    drop_old_bundles(at=clock.now())
                     db.session.remove()
             except Exception:
                 log.exception("sweep failed")

@@ -16,6 +16,7 @@ from lms.catalogue.models import CertificateKind
 from lms.catalogue.queries import current_policy, get_series_by_id
 from lms.certificates import issuing, keys, numbers, printing, queries, rules, standings, status
 from lms.certificates.badges import give_badges
+from lms.certificates.bundles import forget_bundles
 from lms.certificates.models import AWARDS, Award, Certificate, CertificateState
 from lms.certificates.orders import count_valid
 from lms.core import audit, files
@@ -241,6 +242,7 @@ def _forget_file(row: Certificate) -> None:
     """Takes the file away: now, and once more after the commit, should somebody have made it meanwhile."""
     printing.forget_pdf(row)
     after_commit(partial(files.delete, printing.key_of(row)))
+    forget_bundles()
 
 
 def _locked(typed: str) -> Certificate:

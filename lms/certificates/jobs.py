@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from lms.catalogue.models import CertificateKind
 from lms.certificates.actions import FILES_JOB, JOB, issue_certificates, request_files
+from lms.certificates.bundles import JOB as BUNDLE_JOB
+from lms.certificates.bundles import make_bundle
 from lms.certificates.press import fill
 from lms.certificates.queries import count_awarded_at
 from lms.certificates.signature import TimestampAway
@@ -34,8 +38,21 @@ def issue(run: Run, *, series_id: int, kind: str, by: int | None, at: str) -> di
 @job(FILES_JOB, alone=True)
 def make_files(run: Run, *, series_id: int) -> dict[str, Any]:
     """Sets, signs and keeps the files of a series' certificates; begun again, it makes those that are not there."""
-    try:
+    with _stamped():
         pressed = fill(series_id, run.progress)
+    return {"made": pressed.made, "kept": pressed.kept, "refused": pressed.refused}
+
+
+@job(BUNDLE_JOB, alone=True)
+def bundle(run: Run, *, series_id: int, form: str) -> dict[str, Any]:
+    """Puts the certificates of a series into one file."""
+    with _stamped():
+        return make_bundle(run.job_id, series_id, form, run.progress)
+
+
+@contextmanager
+def _stamped() -> Iterator[None]:
+    try:
+        yield
     except TimestampAway as error:
         raise Refused(_("The time stamp server does not answer. Try again in a few minutes.")) from error
-    return {"made": pressed.made, "kept": pressed.kept, "refused": pressed.refused}

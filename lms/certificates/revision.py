@@ -58,10 +58,19 @@ class Revision:
         except ValueError:
             raise CannotRevise(f"no object {number}") from None
         frame = b"%d 0 obj" % number
-        end = self.pdf.find(b"endobj", start)
+        end = self._end(start)
         if not self.pdf.startswith(frame, start) or end < 0:
             raise CannotRevise(f"no object {number}")
         return self.pdf[start + len(frame) : end].strip()
+
+    def _end(self, start: int) -> int:
+        """Where the object that begins here ends: past its stream, in which any bytes may stand."""
+        length = re.compile(rb"\d+ 0 obj\s*<<[^>]*?/Length (\d+)").match(self.pdf, start)
+        stream = self.pdf.find(b"stream", start)
+        after = self.pdf.find(b"endobj", start)
+        if length is not None and 0 <= stream < after:
+            after = self.pdf.find(b"endobj", stream + int(length[1]))
+        return after
 
     def reference(self, number: int, name: bytes) -> int:
         """The number of the object that a dictionary names, or of the first in the list it names."""

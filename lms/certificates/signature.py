@@ -316,7 +316,7 @@ def _check_at(pdf: bytes, span: re.Match[bytes], trusted: Iterable[x509.Certific
     digest = hashlib.sha256(pdf[:start])
     digest.update(pdf[end : end + rest])
     is_whole = end + rest == len(pdf) and not start <= span.start() < end
-    is_same = told.digest == digest.digest() and not content[told.length :].strip(b"\0")
+    is_same = told.digest == digest.digest() and gap == gap.lower() and not content[told.length :].strip(b"\0")
     own = next((one for one in trusted if _der(one) == told.certificate), None)
     signer = own or x509.load_der_x509_certificate(told.certificate)
     is_signed = told.is_coherent and _is_signed(told, signer)

@@ -39,6 +39,7 @@ def describe(jobs: Sequence[Job], *, by: Actor) -> list[Task]:
 def _describe(job: Job, subjects: Subjects) -> Task:
     titles = {
         "issue_certificates": _("Issuing certificates"),
+        "bundle_certificates": _("Putting certificates into one file"),
         "render_certificates": _("Making the files of certificates"),
         "credit_lecture": _("Counting attendance"),
         "export_rows": _("Exporting rows"),
@@ -54,6 +55,9 @@ def _describe(job: Job, subjects: Subjects) -> Task:
     elif lecture is not None:
         about, url = lecture.title, url_for("attendance.roster", lecture_id=lecture.id)
     result = job.result or {}
+    if job.kind == "bundle_certificates" and job.state is JobState.DONE and result.get("file"):
+        file = url_for("certificates.fetch_bundle", job_id=job.public_id)
+        return Task(title, about, url, _outcome(job), None, file, datetime.fromisoformat(result["expires_at"]))
     if job.kind == "export_rows" and job.state is JobState.DONE and result.get("file"):
         until = datetime.fromisoformat(result["expires_at"])
         return Task(
@@ -70,6 +74,12 @@ def _outcome(job: Job) -> str | None:
     result = job.result or {}
     if job.kind == "issue_certificates":
         return "; ".join(_certificates(result))
+    if job.kind == "bundle_certificates":
+        counted = _n("%(n)s certificate", "%(n)s certificates", result["count"], n=number(result["count"]))
+        if not result.get("file"):
+            return _("%(rows)s. The file is no longer kept: ask for it again.", rows=counted)
+        stopped = len(result["refused"])
+        return f"{counted}; " + _("%(n)s stopped", n=number(stopped)) if stopped else counted
     if job.kind == "render_certificates":
         return _(
             "%(made)s made, %(kept)s there already, %(refused)s stopped",

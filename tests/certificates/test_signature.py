@@ -127,6 +127,12 @@ def test_a_further_revision_that_changes_what_is_seen_is_rejected() -> None:
     assert not accepts(changed.getvalue(), KEY.certificate)
 
 
+def test_a_signature_written_otherwise_is_not_what_was_signed() -> None:
+    start = SIGNED.index(b"/Contents<30") + len(b"/Contents<")
+    other = SIGNED[:start] + SIGNED[start : start + 400].upper() + SIGNED[start + 400 :]
+    assert not check_pdf(other, [KEY.certificate]).intact
+
+
 def test_bytes_behind_the_end_are_rejected() -> None:
     assert not check_pdf(SIGNED + b"\n", [KEY.certificate]).intact
     assert not check_pdf(SIGNED[:-1], [KEY.certificate]).intact

@@ -225,7 +225,7 @@ def test_files_are_throttled_with_the_numbers(client: FlaskClient, held: Held) -
         limiter.enabled = False
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(some.binary(max_size=300), some.integers(0, 2**31), some.sampled_from(["pdf", "jwt", "png", "bare"]))
 def test_any_bytes_are_answered(app: APIFlask, held: Held, noise: bytes, place: int, kind: str) -> None:
     content = held.files.get(kind, b"")

@@ -116,6 +116,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /certificates/<number>.pdf": ("synnny", "snnnny"),
     "GET /certificates/<number>.png": ("synnny", "snnnny"),
     "POST /certificates/<number>/revoke": ("snnnnw", "snnnnw"),
+    "POST /certificates/files/<job_id>": ("snnnnm", "snnnnm"),
     "POST /certificates/<number>/withdraw": ("swnnnw", "snnnnw"),
     "GET /certificates/status/<int:list_number>": ("yyyyyy", "yyyyyy"),
     "GET /confirm/<secret>": ("mmmmmm", "mmmmmm"),
@@ -178,6 +179,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /series": ("yyyyyy",),
     "GET /series/<slug>": ("yyyyyy", "yyyyyy", "mmmmyy"),
     "GET /series/<slug>/certificates": ("snnnyy", "snnnyy", "snnnyy"),
+    "POST /series/<slug>/certificates/files": ("snnnnw", "snnnnw", "snnnnw"),
     "POST /series/<slug>/certificates": ("snnnnw", "snnnnw", "snnnnw"),
     "GET /series/<slug>/certificates.csv": ("snnnny", "snnnny", "snnnny"),
     "POST /series/<slug>/certificates/reminders": ("snnnny", "snnnny", "snnnny"),
@@ -279,6 +281,7 @@ BODIES: dict[str, Body] = {
     "POST attendance_api.import_attendance": lambda place: {
         "file": upload(b"email,joined_at,left_at\nnew@x.example" + report(place).partition(b"example")[2])
     },
+    "POST certificates.request_bundle": {"form": "zip"},
     "POST reports.ask_export": {"kind": "people", "format": "csv"},
     "POST live_api.presence": lambda place: {"room_token": place.room_token, "seq": 7},
     "POST certificates.create_design": {"name": "Another"},

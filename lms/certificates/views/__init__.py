@@ -13,7 +13,7 @@ from lms.certificates.delivery import LISTS, NUMBERS, READS, badge_answer, pdf_a
 from lms.certificates.forms import CheckFileForm, RevokeForm, WithdrawForm
 from lms.certificates.standings import Group
 from lms.certificates.verdicts import VerdictState
-from lms.certificates.views import designs
+from lms.certificates.views import bundles, designs
 from lms.certificates.views.blueprint import bp
 from lms.core import clock
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
@@ -25,7 +25,7 @@ from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.limits import throttle_guesses, throttle_reads
 
-__all__ = ["bp", "designs"]
+__all__ = ["bp", "bundles", "designs"]
 
 
 bp.add_app_template_global(holding.linkedin_address)

@@ -1,0 +1,41 @@
+"""All certificates of a series in one file: asked for, and taken."""
+
+from __future__ import annotations
+
+from flask import Response, redirect, request, send_file, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.catalogue.queries import get_series
+from lms.certificates import bundles
+from lms.certificates.views.blueprint import bp
+from lms.core import clock, files
+from lms.core.errors import NotFound
+from lms.core.roles import Role
+from lms.web.guards import allow
+from lms.web.identity import current_actor
+
+
+@bp.post("/series/<slug>/certificates/files")
+@allow(Role.ADMINISTRATOR)
+def request_bundle(slug: str) -> ResponseReturnValue:
+    """Asks for all certificates of a series in one file; leads to the page of the task."""
+    by = current_actor()
+    series = get_series(slug, by=by)
+    job = bundles.request_bundle(series.id, request.form.get("form", ""), by=by, at=clock.now())
+    return redirect(url_for("desks.job", public_id=job.public_id), 303)
+
+
+@bp.post("/certificates/files/<job_id>")
+@allow(Role.ADMINISTRATOR)
+def fetch_bundle(job_id: str) -> ResponseReturnValue:
+    """The file that a task has made, piece by piece; who took it stands in the audit trail."""
+    key, name = bundles.fetch_bundle(job_id, by=current_actor(), at=clock.now())
+    found = files.reading(key)
+    if found is None:
+        raise NotFound
+    answer: Response = send_file(
+        found[0], bundles.FORMS[name.rpartition(".")[2]], as_attachment=True, download_name=name
+    )
+    answer.content_length = found[1]
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
