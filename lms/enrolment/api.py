@@ -83,8 +83,8 @@ def list_enrolments(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
     """The places of a series that the caller may see, in the order of registration; withdrawn ones too."""
     by, limit = current_actor(), query["limit"]
     series = get_series(slug, by=by)
-    found = queries.list_enrolments(
-        series.id,
+    found = queries.list_seats(
+        series,
         by=by,
         limit=limit,
         cursor=integer_cursor(query["cursor"]),

@@ -109,6 +109,31 @@ def test_pages_ask_as_often_for_much_as_for_little(
     assert (len(little), len(much)) == (expected, expected)
 
 
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/api/v1/lectures/{held}/attendance", 15),
+        ("/api/v1/lectures/{live}/attendance", 14),
+        ("/api/v1/series/cross-border/enrolments", 7),
+    ],
+)
+def test_lists_of_the_api_ask_as_often_for_much_as_for_little(
+    world: World, count_queries: CountQueries, path: str, expected: int
+) -> None:
+    assert world.live is not None
+    path = path.format(held=world.held[0].id, live=world.live.id)
+    client, headers = world.make.app.test_client(), world.make.headers(world.instructor)
+    first = client.get(path, headers=headers)
+    assert first.status_code == 200
+    with count_queries() as little:
+        client.get(path, headers=headers)
+    grow(world)
+    assert len(client.get(path, headers=headers).json["items"]) > len(first.json["items"])
+    with count_queries() as much:
+        client.get(path, headers=headers)
+    assert (len(little), len(much)) == (expected, expected)
+
+
 @pytest.mark.databases
 def test_every_desk_stands_on_both_databases(world: World) -> None:
     grow(world)

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from lms import cli
 from lms.catalogue.queries import get_series
 from lms.core.roles import SYSTEM
-from lms.enrolment.queries import list_enrolments
+from lms.enrolment.queries import list_seats
 from tests.factories import Make
 
 HEAD = "email,full_name,country\n"
@@ -39,7 +39,7 @@ def test_a_file_is_enrolled_and_told(app: APIFlask, run) -> None:  # type: ignor
     )
     assert again.output == "rows 2, created 0, updated 0, unchanged 2, rejected 0, unmatched 0\n"
     with app.app_context():
-        seats = list_enrolments(get_series("customs", by=SYSTEM).id, by=SYSTEM, limit=9)
+        seats = list_seats(get_series("customs", by=SYSTEM), by=SYSTEM, limit=9)
         assert [seat.enrolment.status for seat in seats] == ["enrolled", "waitlisted"]
 
 

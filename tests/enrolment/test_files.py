@@ -13,7 +13,7 @@ from lms.core.errors import Forbidden, Invalid, Refused
 from lms.core.roles import SYSTEM, Actor, Role
 from lms.enrolment.actions import enrol, enrol_by_address, publish_enrolments, set_status, withdraw
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
-from lms.enrolment.queries import find_enrolment, get_seat, list_enrolments, preview_enrolments
+from lms.enrolment.queries import find_enrolment, get_seat, list_seats, preview_enrolments
 from lms.people.actions import stage_people
 from lms.people.models import Person
 from tests.enrolment.conftest import Cast, Sent
@@ -42,7 +42,7 @@ def test_a_file_fills_the_places_then_the_line_without_mail(cast: Cast, at: date
     answer = take(series.id, THREE, at)
     assert counts(answer) == {"rows": 3, "matched": 0, "created": 3, "updated": 0, "unchanged": 0}
     assert answer["notes"] == ["1 person waits for a place."]
-    seats = list_enrolments(series.id, by=SYSTEM, limit=9)
+    seats = list_seats(series, by=SYSTEM, limit=9)
     assert [(seat.person.full_name, seat.enrolment.status.value, seat.position) for seat in seats] == [
         ("Amina", "enrolled", None),
         ("Juma", "enrolled", None),

@@ -15,7 +15,7 @@ from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor
 from lms.enrolment.actions import enrol, withdraw
 from lms.enrolment.models import Enrolment, EnrolmentStatus
-from lms.enrolment.queries import enrolled_ids, find_enrolment, list_enrolments
+from lms.enrolment.queries import enrolled_ids, find_enrolment, list_seats
 from lms.people.actions import erase_person, export_person, merge_people, undo_merge
 from lms.web.mail import render
 from tests.enrolment.conftest import Cast, Sent
@@ -132,7 +132,7 @@ def test_a_merged_person_is_found_under_the_one_kept(cast: Cast, at: datetime) -
     assert row is not None
     assert row.person_id == own(merged)
     assert enrolled_ids(series.id) == {own(kept)}
-    assert [seat.person.full_name for seat in list_enrolments(series.id, by=SYSTEM, limit=9)] == ["Kept"]
+    assert [seat.person.full_name for seat in list_seats(series, by=SYSTEM, limit=9)] == ["Kept"]
     assert enrol(series.id, own(kept), by=kept, at=at + MINUTE).id == row.id
     withdraw(series.id, own(kept), by=kept, at=at + MINUTE * 2)
     assert taken(series) == 0
@@ -146,7 +146,7 @@ def test_one_who_stood_twice_holds_one_seat_until_the_merge_is_undone(cast: Cast
     merge(kept, merged, at + MINUTE * 5)
     assert enrolled_ids(series.id) == {own(kept), own(third)}
     assert taken(series) == 2
-    assert len(list_enrolments(series.id, by=SYSTEM, limit=9)) == 2
+    assert len(list_seats(series, by=SYSTEM, limit=9)) == 2
     undo(merged, at + MINUTE * 6)
     rows = {row.person_id: row.status for row in db.session.scalars(select(Enrolment))}
     # the second seat went to the third in the meantime: who stood aside waits, at the head of the line

@@ -20,8 +20,8 @@ from lms.enrolment.queries import (
     enrolled_ids,
     get_enrolment,
     list_country_people,
-    list_enrolments,
     list_of_person,
+    list_seats,
     place_of,
 )
 from lms.people.queries import country_by_code
@@ -47,11 +47,11 @@ def test_the_list_is_paged_in_the_order_of_registration(cast: Cast, at: datetime
     people = [cast.person() for _n in range(5)]
     for person in reversed(people):
         enrol(series.id, own(person), by=person, at=at)
-    first = list_enrolments(series.id, by=SYSTEM, limit=3)
+    first = list_seats(series, by=SYSTEM, limit=3)
     assert [seat.person.full_name for seat in first] == ["Person 5", "Person 4", "Person 3", "Person 2"]
     assert [seat.position for seat in first] == [None, None, 1, 2]
     assert [seat.email for seat in first][:1] == ["person.5@people.test"]
-    rest = list_enrolments(series.id, by=SYSTEM, limit=3, cursor=first[2].id)
+    rest = list_seats(series, by=SYSTEM, limit=3, cursor=first[2].id)
     assert [seat.person.full_name for seat in rest] == ["Person 2", "Person 1"]
 
 
@@ -64,7 +64,7 @@ def test_the_list_is_searched_by_name_and_address_and_state(cast: Cast, at: date
     withdraw(series.id, own(juma), by=juma, at=at)
 
     def found(**wanted: object) -> list[str]:
-        return [seat.person.full_name for seat in list_enrolments(series.id, by=SYSTEM, limit=9, **wanted)]  # type: ignore[arg-type]
+        return [seat.person.full_name for seat in list_seats(series, by=SYSTEM, limit=9, **wanted)]  # type: ignore[arg-type]
 
     assert found(q="ODHI") == ["Amina Odhiambo"]
     assert found(q="آمنة") == ["Amina Odhiambo"]
@@ -86,14 +86,14 @@ def test_each_sees_what_is_theirs_to_see(cast: Cast, at: datetime) -> None:
     stranger = cast.staff(Role.INSTRUCTOR, "Stranger")
 
     def seen(by: Actor) -> list[str]:
-        return [seat.person.full_name for seat in list_enrolments(series.id, by=by, limit=9)]
+        return [seat.person.full_name for seat in list_seats(series, by=by, limit=9)]
 
     everybody = [kenyan.full_name, ghanaian.full_name]
     assert seen(teacher) == seen(reporter) == seen(SYSTEM) == everybody
     assert seen(focal) == [kenyan.full_name]
     assert seen(ghanaian) == [ghanaian.full_name]
     assert seen(stranger) == seen(ANONYMOUS) == []
-    row = list_enrolments(series.id, by=SYSTEM, limit=9)[1].enrolment.public_id
+    row = list_seats(series, by=SYSTEM, limit=9)[1].enrolment.public_id
     for actor in (teacher, reporter, ghanaian):
         assert get_enrolment(row, by=actor).public_id == row
     for actor in (focal, kenyan, stranger, ANONYMOUS):

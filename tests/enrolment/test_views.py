@@ -16,7 +16,7 @@ from lms.catalogue.models import Series
 from lms.catalogue.queries import get_series
 from lms.core import clock
 from lms.core.roles import ANONYMOUS, SYSTEM
-from lms.enrolment.queries import count_by_status, list_enrolments, place_of
+from lms.enrolment.queries import count_by_status, list_seats, place_of
 from lms.people.models import Person
 from tests.factories import Make
 
@@ -61,7 +61,7 @@ def reader(app: APIFlask, make: Make) -> Any:
 def places(app: APIFlask, slug: str = "customs") -> list[tuple[str, str]]:
     with app.app_context():
         series = get_series(slug, by=SYSTEM)
-        seats = list_enrolments(series.id, by=SYSTEM, limit=99)
+        seats = list_seats(series, by=SYSTEM, limit=99)
         return [(seat.person.full_name, seat.enrolment.status.value) for seat in seats]
 
 
@@ -180,7 +180,7 @@ def test_an_application_is_decided_on_the_page(app: APIFlask, reader: Any, make:
         reader(name).post("/series/customs/enrol")
     with app.app_context():
         series = get_series("customs", by=SYSTEM)
-        ids = [seat.enrolment.public_id for seat in list_enrolments(series.id, by=SYSTEM, limit=9)]
+        ids = [seat.enrolment.public_id for seat in list_seats(series, by=SYSTEM, limit=9)]
     assert teacher.post(f"/series/customs/enrolments/{ids[0]}", status="enrolled").status_code == 303
     assert teacher.said() == ["Amina is enrolled."]
     teacher.post(f"/series/customs/enrolments/{ids[1]}", status="rejected")

@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, Date, Integer, bindparam, func, or_, select
 
 from lms.catalogue.models import Admission, Lecture, LectureState, Series
-from lms.catalogue.queries import get_series_by_id
 from lms.core.db import db
 from lms.core.errors import Refused
 from lms.core.roles import Actor
@@ -76,11 +75,6 @@ def _visible(series: Series, by: Actor, day: date) -> ColumnElement[bool] | None
         return None
     own = Person.id == (by.person_id or 0)
     return or_(own, Person.id.in_(belonging_to(by.country_ids, day))) if by.is_focal_point else own
-
-
-def list_enrolments(series_id: int, *, by: Actor, **wanted: Any) -> list[Seat]:
-    """As `list_seats`, of the series of this id. NotFound where it is not theirs to see."""
-    return list_seats(get_series_by_id(series_id, by=by), by=by, **wanted)
 
 
 def list_seats(
