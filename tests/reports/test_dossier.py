@@ -65,6 +65,8 @@ def test_it_says_what_was_counted(app: APIFlask, country: list[int]) -> None:
         assert by["sector"] == {"business": 3, "government": 1, None: 0}
         assert [(one.name, one.participants) for one in found.institutions] == [("Bureau of Standards", 2), (None, 1)]
         assert sum(one.participants for one in found.institutions) == totals.participants
+        assert [(one.day, one.attendances) for one in found.lectures] == [(date(2024, 5, 6), 3), (date(2025, 6, 10), 1)]
+        assert sum(one.attendances for one in found.lectures) == totals.attendances
         assert [(one.lecture.series.slug, one.enrolled, one.waiting) for one in found.upcoming] == [("coming", 2, 0)]
         assert [(peer.name, peer.figures.participants, peer.exact) for peer in found.peers] == [
             ("Sub-Saharan Africa", 9, True),
@@ -117,6 +119,9 @@ def test_the_page_shows_pictures_with_their_tables(client: FlaskClient, make: Ma
     for heading in ("By year", "Who they are", "Institutions"):
         part = text[text.index(f"<h2>{heading}</h2>") :]
         assert part.index("<svg") < part.index("<table") < part.index("</section>"), heading
+    lectures = text[text.index("<h2>Lectures most attended</h2>") :]
+    bare = " ".join(re.sub(r"<[^>]+>", " ", lectures[: lectures.index("</section>")]).split())
+    assert bare.endswith("Lecture 6 May 2024 3 Lecture 10 June 2025 1")
     assert "As at" in text
     assert "Region and programme as published on 25 November 2026." in text
     assert "style=" not in text
@@ -160,7 +165,8 @@ def test_as_a_workbook_cells_have_types_and_headings_stay(client: FlaskClient, m
     content = client.get("/countries/KE.xlsx").data
     book = CalamineWorkbook.from_filelike(io.BytesIO(content))
     assert book.sheet_names == ["Totals", "By year", "Who they are", "Women and men", "Institutions",
-                                "Series attended", "What is coming", "Compared", "Definitions and filters"]  # fmt: skip
+                                "Series attended", "Lectures most attended", "What is coming", "Compared",
+                                "Definitions and filters"]  # fmt: skip
     years = book.get_sheet_by_name("By year").to_python()
     assert years[0] == [
         "Year",

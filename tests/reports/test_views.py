@@ -44,6 +44,9 @@ def test_impact_shows_the_figures(client: FlaskClient, programme: dict[str, Any]
     assert "Kenya: 6 participants, partner" in page
     assert "Uganda" not in page
     assert "Other groups, together" in page
+    regions = page[page.index('data-testid="by-region"') :]
+    cells = re.sub(r"<[^>]+>", " ", regions[: regions.index("</table>")]).split()
+    assert " ".join(cells).endswith("Countries Participants Attendances Other groups, together 4 12 12")
     for name in shown:
         assert f"/definitions#{name}" in page
 

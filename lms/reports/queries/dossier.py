@@ -37,6 +37,16 @@ class Institution:
 
 
 @dataclass(frozen=True)
+class Attended:
+    """A lecture with the attendances of the country's people, on its day in the reporting zone."""
+
+    id: int
+    title: str
+    day: date
+    attendances: int
+
+
+@dataclass(frozen=True)
 class Upcoming:
     """A lecture to come, with so many of the country's people enrolled in its series, waiting and applied."""
 
@@ -69,6 +79,8 @@ class Dossier:
     by: dict[str, Report]
     people: CountryTotals
     institutions: list[Institution]
+    lectures: list[Attended]
+    """All that were attended, the most attended first."""
     upcoming: list[Upcoming]
     peers: list[Peer]
 
@@ -85,6 +97,7 @@ def get_dossier(code: str, *, by: Actor, at: datetime, locale: str = "en") -> Do
     asked = Slice(country=country.code)
     reports = count_several(asked, [(), *((name,) for name in DIMENSIONS)], by=by, at=at, locale=locale)
     people, places = country_standing([country.id], by=by, at=at)
+    institutions, lectures = _read_rows(asked, by=by)
     since, until = _partner_span(country, clock.day_of(at, clock.reporting_zone()))
     return Dossier(
         code=country.code,
@@ -95,7 +108,8 @@ def get_dossier(code: str, *, by: Actor, at: datetime, locale: str = "en") -> Do
         totals=reports[0],
         by=dict(zip(DIMENSIONS, reports[1:], strict=True)),
         people=people,
-        institutions=_institutions(asked, by=by),
+        institutions=institutions,
+        lectures=lectures,
         upcoming=_upcoming(places, by=by),
         peers=_peers(country, by=by, at=at, locale=locale),
     )
@@ -130,17 +144,20 @@ def _partner_span(country: Country, day: date) -> tuple[date | None, date | None
     return last.since, last.until if last.until is not None and last.until < day else None
 
 
-def _institutions(asked: Slice, *, by: Actor) -> list[Institution]:
-    """Participants by what they name as their organisation today, however it is spaced and in any case of letters.
+def _read_rows(asked: Slice, *, by: Actor) -> tuple[list[Institution], list[Attended]]:
+    """Participants by what they name as their organisation today, however it is spaced and in any case of letters, and
+    lectures by attendances.
 
-    Each participant names one or none, so that these add up to the participants.
+    Each participant names one organisation or none, so that these add up to the participants.
     """
     scope = resolve(asked, by=by)
     counted: Counter[str] = Counter()
     spelled: dict[str, Counter[str]] = {}
+    attended: Counter[int] = Counter()
     with db.engine.connect() as connection:
         held = rows.held_lectures(scope, connection)
         for _seen, attendances in rows.stream(scope, held, connection):
+            attended.update(one.lecture for one in attendances)
             people = {one.person for one in attendances}
             query = select(Person.organisation).where(among(Person.id, people))
             for (organisation,) in connection.execute(query):
@@ -148,7 +165,9 @@ def _institutions(asked: Slice, *, by: Actor) -> list[Institution]:
                 counted[name.casefold()] += 1
                 spelled.setdefault(name.casefold(), Counter())[name] += 1
     order = sorted(counted, key=lambda key: (key == "", -counted[key], key))
-    return [Institution(spelled[key].most_common(1)[0][0] or None, counted[key]) for key in order]
+    institutions = [Institution(spelled[key].most_common(1)[0][0] or None, counted[key]) for key in order]
+    found = [Attended(id_, held[id_].title, held[id_].day, number) for id_, number in attended.items()]
+    return institutions, sorted(found, key=lambda one: (-one.attendances, -one.day.toordinal(), one.id))
 
 
 def _upcoming(places: Places, *, by: Actor) -> list[Upcoming]:

@@ -17,6 +17,7 @@ from lms.web.time import number, short_day
 MOST_INSTITUTIONS = 8
 MOST_SERIES = 10
 MOST_UPCOMING = 6
+MOST_LECTURES = 5
 PEOPLE = ("participants", "attendances", "contact_hours")
 
 
@@ -35,6 +36,7 @@ def read_out(
         _genders(dossier),
         _institutions(dossier),
         _series(dossier, series_url),
+        _lectures(dossier, lecture_url),
         _upcoming(dossier, lecture_url),
         _peers(dossier),
     )
@@ -203,6 +205,25 @@ def _series(dossier: Dossier, series_url: Callable[[str], str]) -> Section:
         table=Table(columns, rows, urls=urls) if rows else None,
         note=_("The %(n)s with most participants.", n=len(shown)) if len(attended) > len(shown) else None,
         empty=_("None yet."),
+    )
+
+
+def _lectures(dossier: Dossier, lecture_url: Callable[[int], str]) -> Section | None:
+    shown = dossier.lectures[:MOST_LECTURES]
+    if not shown:
+        return None
+    columns = (Column(_("Lecture"), "text"), Column(_("Date"), "day"), figure_column("attendances"))
+    return Section(
+        anchor="lectures",
+        title=_("Lectures most attended"),
+        table=Table(
+            columns,
+            tuple((one.title, one.day, one.attendances) for one in shown),
+            urls={index: lecture_url(one.id) for index, one in enumerate(shown)},
+        ),
+        note=_("The %(n)s with most attendances of %(all)s.", n=len(shown), all=number(len(dossier.lectures)))
+        if len(dossier.lectures) > len(shown)
+        else None,
     )
 
 
