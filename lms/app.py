@@ -169,8 +169,8 @@ def _room(name: str, room: str) -> ModuleType | None:
 
 def _protect_forms(app: APIFlask) -> None:
     csrf = CSRFProtect(app)
-    # Keep a preference, or read a file: change nothing else
-    unprotected = {"web.set_language", "web.set_zone", "certificates.verify_file"}
+    # Keep a preference, or read a file, and change nothing else; or unsubscribe, as mail programs do (RFC 8058)
+    unprotected = {"web.set_language", "web.set_zone", "certificates.verify_file", "reports.unsubscribe"}
 
     @app.before_request
     def check_token() -> None:

@@ -27,6 +27,7 @@ from lms.core import clock, jobs, outbox
 from lms.core.db import db
 from lms.core.errors import Refused
 from lms.reports.actions import drop_old_exports, refresh_when_due
+from lms.reports.jobs import send_scheduled
 from lms.web import mail
 
 log = structlog.get_logger(__name__)
@@ -77,6 +78,7 @@ def run_worker(config: Config, *, with_server: bool = False) -> None:
                     refresh_when_due(at=clock.now())
                     drop_old_exports(at=clock.now())
                     drop_old_bundles(at=clock.now())
+                    send_scheduled(at=clock.now())
                     db.session.remove()
             except Exception:
                 log.exception("sweep failed")

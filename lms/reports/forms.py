@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
 from wtforms import (
@@ -17,26 +18,30 @@ from wtforms import (
     TextAreaField,
 )
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
-from wtforms.validators import InputRequired, Optional
+from wtforms.validators import InputRequired, Optional, ValidationError
 
 from lms.core.errors import Invalid
 from lms.core.words import _, _l
 from lms.reports.models import SnapshotVisibility
+from lms.reports.periods import Period, Rhythm, days_of
 from lms.reports.queries import figure_names
 from lms.reports.queries.labels import label
+from lms.reports.questions import PARAMETERS, both_given
 from lms.reports.rules import FILTERS, VALUES, Slice
+from lms.reports.shapes import DIMENSION_NAMES
 from lms.web.forms import BaseForm
 
-DIMENSION_NAMES = (
-    ("country", _l("Country")),
-    ("region", _l("Region")),
-    ("series", _l("Series")),
-    ("year", _l("Year")),
-    ("month", _l("Month")),
-    ("sector", _l("Sector")),
-    ("gender", _l("Gender")),
-    ("source", _l("Way of attending")),
-    ("language", _l("Language")),
+PERIOD_NAMES = (
+    (Period.THIS_YEAR.value, _l("This year")),
+    (Period.LAST_QUARTER.value, _l("Last quarter")),
+    (Period.LAST_MONTH.value, _l("Last month")),
+    (Period.ALL_TIME.value, _l("All time")),
+)
+RHYTHM_NAMES = (
+    (Rhythm.DAILY.value, _l("Every day")),
+    (Rhythm.WEEKLY.value, _l("Every Monday")),
+    (Rhythm.MONTHLY.value, _l("On the first of each month")),
+    (Rhythm.QUARTERLY.value, _l("On the first of each quarter")),
 )
 
 
@@ -59,6 +64,7 @@ class ReportForm(BaseForm):
     figure = SelectField(_l("Count"))
     rows = SelectField(_l("Rows"))
     columns = SelectField(_l("Columns"))
+    period = SelectField(_l("Period"))
     from_day = _Day(_l("From"), name="from", validators=[Optional()])
     to_day = _Day(_l("To"), name="to", validators=[Optional()])
     series = SelectField(_l("Series"))
@@ -78,11 +84,14 @@ class ReportForm(BaseForm):
         regions: Iterable[tuple[str, str]],
         languages: Iterable[tuple[str, str]],
         own_country_only: bool,
+        today: date,
     ) -> None:
-        """Fills the choices."""
+        """Fills the choices; a moving period is that of `today`."""
+        self.today = today
         self.figure.choices = [(name, noun[:1].upper() + noun[1:]) for name, noun in figure_names().items()]
         self.rows.choices = [("", _("None")), *DIMENSION_NAMES]
         self.columns.choices = [("", _("None")), *DIMENSION_NAMES]
+        self.period.choices = [("", _("The days given")), *PERIOD_NAMES]
         self.series.choices = [("", _("All")), *series]
         self.country.choices = [*([] if own_country_only else [("", _("All"))]), *countries]
         self.region.choices = [("", _("All")), *regions]
@@ -91,18 +100,33 @@ class ReportForm(BaseForm):
             self._fields[name].choices = [("", _("All")), *((key, label(name, key)) for key in VALUES[name])]
         self.language.choices = [("", _("All")), *languages]
 
+    def validate_period(self, field: SelectField) -> None:
+        """Days and a period at once are two answers."""
+        if field.data and (self.from_day.data or self.to_day.data):
+            raise ValidationError(both_given())
+
     @property
     def asked(self) -> Slice:
         """The slice."""
+        first, last = self.from_day.data, self.to_day.data
+        if self.period.data:
+            first, last = days_of(Period(self.period.data), self.today)
         return Slice(
-            from_day=self.from_day.data,
-            to_day=self.to_day.data,
+            from_day=first,
+            to_day=last,
             series=self.series.data or None,
             country=self.country.data or None,
             region=self.region.data or None,
             partner={"true": True, "false": False}.get(self.partner.data),
             **{name: self._fields[name].data or None for name in (*VALUES, "language")},
         )
+
+    @property
+    def question(self) -> dict[str, str]:
+        """What is asked, by the names of the parameters: as it is saved."""
+        given = {name: self._fields[name].data for name in PARAMETERS if name in self._fields}
+        given |= {"from": self.from_day.data, "to": self.to_day.data}
+        return {name: str(given[name]) for name in PARAMETERS if given[name]}
 
     @property
     def dimensions(self) -> tuple[str, ...]:
@@ -191,3 +215,25 @@ class RemoveOpeningForm(BaseForm):
     """Taking a whole set out."""
 
     sure = BooleanField(_l("Yes, take it out with all its rows"), validators=[InputRequired()])
+
+
+class SavedNameForm(BaseForm):
+    """The name of a saved report."""
+
+    name = StringField(_l("Name"))
+
+
+class ScheduleForm(BaseForm):
+    """When and to whom a saved report is sent. Hours are of the reporting zone."""
+
+    rhythm = SelectField(_l("How often"), choices=[SelectChoice(value, name) for value, name in RHYTHM_NAMES])
+    hour = SelectField(
+        _l("At"), coerce=int, choices=[SelectChoice(hour, f"{hour:02}:00") for hour in range(24)], default=8
+    )
+    recipients = TextAreaField(_l("To"))
+
+
+class RemoveSavedForm(BaseForm):
+    """Removing a saved report."""
+
+    sure = BooleanField(_l("Yes, remove it"), validators=[InputRequired()])

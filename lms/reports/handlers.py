@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from lms.core.events import PersonErased, handles
+from lms.core.events import PeopleMerged, PersonErased, PersonExportAsked, handles
 from lms.reports.actions.exports import forget_exports
+from lms.reports.actions.saved import forget_person, tell_names_apart
+from lms.reports.queries.saved import saved_of_person
+
+
+@handles(PeopleMerged)
+def unite(event: PeopleMerged) -> None:
+    """Saved reports stay whose they were, and are listed together: two of one name are told apart."""
+    tell_names_apart(event.kept_id, event.merged_id)
 
 
 @handles(PersonErased)
-def erase(_event: PersonErased) -> None:
-    """Every file of rows may hold the person: none is kept."""
+def erase(event: PersonErased) -> None:
+    """Every file of rows may hold the person: none is kept. Reports that the person saved go, and are sent no more."""
     forget_exports()
+    forget_person(event.person_id)
+
+
+@handles(PersonExportAsked)
+def export(event: PersonExportAsked) -> None:
+    """The reports that the person saved, and those that come by mail."""
+    event.parts["reports"] = saved_of_person(event.person_id)

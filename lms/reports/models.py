@@ -1,4 +1,4 @@
-"""Read-outs that are kept: the public figures of the last daily refresh, and reports frozen as they were published."""
+"""Read-outs that are kept: public figures, reports frozen as they were published, opening balances, saved questions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, Text, UniqueCo
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lms.core.db import Base, UtcDateTime, text_enum
+from lms.reports.periods import Rhythm
 
 
 class PublicFigures(Base):
@@ -117,3 +118,74 @@ class OpeningRow(Base):
     country_code: Mapped[str] = mapped_column(String(8), default="")
     country_id: Mapped[int | None] = mapped_column(ForeignKey("country.id"))
     attendances: Mapped[int]
+
+
+class SavedReport(Base):
+    """A question of the page of reports that its owner keeps. `question` has the page's parameters by name.
+
+    Rows stay whose they were when people are merged: who an owner is, the canonical id says. `name_key` is the name
+    without case.
+    """
+
+    __tablename__ = "saved_report"
+    __table_args__ = (UniqueConstraint("owner_id", "name_key"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(16), unique=True)
+    owner_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    name: Mapped[str] = mapped_column(String(100))
+    name_key: Mapped[str] = mapped_column(String(300))
+    question: Mapped[dict[str, str]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ReportSchedule(Base):
+    """When a saved report is sent. What was due before `since` is not sent."""
+
+    __tablename__ = "report_schedule"
+    __table_args__ = (CheckConstraint("hour BETWEEN 0 AND 23", name="hour"),)
+
+    report_id: Mapped[int] = mapped_column(ForeignKey("saved_report.id", ondelete="CASCADE"), primary_key=True)
+    rhythm: Mapped[Rhythm] = mapped_column(text_enum(Rhythm))
+    hour: Mapped[int]
+    since: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ReportRecipient(Base):
+    """Somebody to whom a report is sent. Who has unsubscribed stays here, so that nobody else can undo it."""
+
+    __tablename__ = "report_recipient"
+    __table_args__ = (UniqueConstraint("report_id", "person_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    report_id: Mapped[int] = mapped_column(ForeignKey("saved_report.id", ondelete="CASCADE"))
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    unsubscribed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class UnsubscribeLink(Base):
+    """The link of one mail by which its reader gets no more of them. The secret itself is in that mail only."""
+
+    __tablename__ = "unsubscribe_link"
+
+    secret_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    recipient_id: Mapped[int] = mapped_column(ForeignKey("report_recipient.id", ondelete="CASCADE"), index=True)
+
+
+class ReportRun(Base):
+    """One sending of a report: `day` names its period, so that it is one row whoever does it how often.
+
+    `mails` are the keys of its mails in the outbox, `left_out` how many were named and may not see it any more;
+    `failure` says why there is nothing to send.
+    """
+
+    __tablename__ = "report_run"
+    __table_args__ = (UniqueConstraint("report_id", "day"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    report_id: Mapped[int] = mapped_column(ForeignKey("saved_report.id", ondelete="CASCADE"))
+    day: Mapped[date]
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    mails: Mapped[list[str]] = mapped_column(JSON)
+    left_out: Mapped[int] = mapped_column(default=0)
+    failure: Mapped[str | None] = mapped_column(Text)

@@ -7,10 +7,22 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from lms.core.words import _, _n
+from lms.core.words import _, _l, _n
 from lms.reports.queries import Figures, Group, Opening, Place, Report, Slice
 from lms.web import maps
 from lms.web.time import number, short_day
+
+DIMENSION_NAMES = (
+    ("country", _l("Country")),
+    ("region", _l("Region")),
+    ("series", _l("Series")),
+    ("year", _l("Year")),
+    ("month", _l("Month")),
+    ("sector", _l("Sector")),
+    ("gender", _l("Gender")),
+    ("source", _l("Way of attending")),
+    ("language", _l("Language")),
+)
 
 
 def mapped(places: Iterable[Place]) -> list[maps.Country]:

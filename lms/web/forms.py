@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -10,7 +10,7 @@ from flask_wtf import FlaskForm
 from markupsafe import Markup, escape
 from wtforms.widgets import Select, TextArea, html_params
 
-from lms.core.errors import Invalid
+from lms.core.errors import Invalid, Refused
 
 _LATIN = {"email", "url", "tel"}
 _WORDS = {"text", "search"}
@@ -50,6 +50,20 @@ class BaseForm(FlaskForm):
                 self.form_errors.append(fault.reason)
             else:
                 field.errors = [*field.errors, fault.reason]
+
+    def attempt(self, work: Callable[[], object]) -> int | None:
+        """Does what the form asks for; None when it is done, else the status, with the form saying what is wrong."""
+        if not self.validate():
+            return 422
+        try:
+            work()
+        except Invalid as error:
+            self.take(error)
+            return 422
+        except Refused as error:
+            self.form_errors.append(error.message)
+            return 409
+        return None
 
     def values(self) -> Mapping[str, Any]:
         """What was typed, by field name, without the token."""

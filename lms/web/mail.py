@@ -11,6 +11,7 @@ import re
 import smtplib
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import formatdate
@@ -18,19 +19,58 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from flask import Flask, render_template
+from flask import Flask, current_app, render_template
 
 from lms.config import Config
 from lms.core.outbox import OutboxMail
 from lms.web.locale import speaking
 
+_PREPARERS = "lms.mail.preparers"
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file that comes with a mail. `kind` is its media type."""
+
+    name: str
+    kind: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class More:
+    """What a slice makes of a payload: words for the template, files, and the path at which the mail is unsubscribed.
+
+    A POST there without cookie or token is enough (RFC 8058).
+    """
+
+    words: Mapping[str, Any] = field(default_factory=dict)
+    attachments: tuple[Attachment, ...] = ()
+    unsubscribe: str | None = None
+
+
+Preparer = Callable[[Mapping[str, Any]], More]
+
+
+def register(app: Flask, template: str, preparer: Preparer) -> None:
+    """Has a slice prepare the mails of one template, in the reader's language."""
+    app.extensions.setdefault(_PREPARERS, {})[template] = preparer
+
+
+def _prepared(mail: OutboxMail) -> More:
+    preparer: Preparer | None = current_app.extensions.get(_PREPARERS, {}).get(mail.template)
+    return More() if preparer is None else preparer(mail.payload)
+
 
 def render(mail: OutboxMail, config: Config) -> EmailMessage:
     """The message of an outbox row, in its reader's language and zone."""
     with speaking(mail.locale, mail.time_zone):
+        more = _prepared(mail)
+        unsubscribe_url = None if more.unsubscribe is None else config.base_url.rstrip("/") + more.unsubscribe
         text = render_template(
             f"mail/{mail.template}.txt",
-            **_revived(mail.payload),
+            **_revived(mail.payload) | dict(more.words),
+            unsubscribe_url=unsubscribe_url,
             organiser=config.organiser,
             contact=config.contact,
             base_url=config.base_url,
@@ -44,7 +84,14 @@ def render(mail: OutboxMail, config: Config) -> EmailMessage:
     message["Date"] = formatdate(usegmt=True)
     message["Message-ID"] = f"<{_mark(mail)}@{urlsplit(config.base_url).hostname}>"
     message["Auto-Submitted"] = "auto-generated"
+    if unsubscribe_url is not None:
+        message["List-Unsubscribe"] = f"<{unsubscribe_url}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(re.sub(r"\n\s*\n\s*\n", "\n\n", body.strip()) + "\n")
+    for file in more.attachments:
+        kind, _slash, form = file.kind.partition("/")
+        params = {"charset": "utf-8"} if kind == "text" else None
+        message.add_attachment(file.content, maintype=kind, subtype=form, filename=file.name, params=params)
     return message
 
 

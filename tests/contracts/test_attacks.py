@@ -41,6 +41,7 @@ TYPED = {
     "correction": {"reason"},
     "lecture_change": {"reason"},
     "presence": {"name"},
+    "saved_report": {"name"},
 }
 """The columns of text that somebody writes freely."""
 ENDLESS = {"live.state"}
@@ -153,6 +154,7 @@ def test_every_column_of_text_is_either_typed_freely_or_known_not_to_be() -> Non
         "kind", "verb", "error", "template", "dedupe_key", "body", "question", "purpose", "text_version", "number",
         "join_url", "recording_url", "content", "file_key", "what", "evidence", "email", "credential",
         "kid", "certificate", "title_key", "country_code", "sort_name",
+        "name_key", "failure",
     }  # fmt: skip
     unknown = {
         f"{table.name}.{column.name}"

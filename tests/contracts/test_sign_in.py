@@ -194,19 +194,30 @@ def test_signing_in_and_denials_are_logged_without_personal_data(
         assert secret not in printed
 
 
+@pytest.mark.parametrize(
+    ("reading", "path", "endpoint"),
+    [
+        ("lms.people.queries.look_at_link", "/reset", "people.reset"),
+        ("lms.reports.queries.saved.look_at_subscription", "/unsubscribe", "reports.unsubscribe"),
+    ],
+)
 def test_no_secret_of_an_address_reaches_the_log(
-    app: APIFlask, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    app: APIFlask,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    reading: str,
+    path: str,
+    endpoint: str,
 ) -> None:
     from lms.core.logs import configure
-    from lms.people import queries
 
     def fail(*_given: Any, **_more: Any) -> None:
         raise RuntimeError("broken")
 
     configure("INFO")
-    monkeypatch.setattr(queries, "look_at_link", fail)
+    monkeypatch.setattr(reading, fail)
     monkeypatch.setattr(app, "testing", False)
-    assert app.test_client().get("/reset/a-one-time-secret").status_code == 500
+    assert app.test_client().get(f"{path}/a-one-time-secret").status_code == 500
     printed = capfd.readouterr().err
-    assert "people.reset" in printed
+    assert endpoint in printed
     assert "a-one-time-secret" not in printed

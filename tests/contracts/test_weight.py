@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from apiflask import APIFlask
@@ -16,7 +16,10 @@ from lms.certificates.models import Award, Certificate
 from lms.certificates.numbers import generate, write
 from lms.core import clock
 from lms.core.db import action, db
+from lms.core.roles import SYSTEM
 from lms.people.models import Person
+from lms.reports.actions import add_opening_row, create_opening_set
+from lms.reports.opening_rows import OpeningDraft
 from tests.factories import Make
 
 MOST_BYTES = 60_000
@@ -94,7 +97,7 @@ def _certificate(series_id: int, person_id: int) -> str:
 
 
 OPEN = ("/", "/series", "/series/heavy", "/lectures/{live}", "/verify", "/verify/{number}", "/help", "/privacy")
-STRANGER = ("/sign-in", "/register", "/forgot", "/impact", "/definitions")
+STRANGER = ("/sign-in", "/register", "/forgot", "/impact", "/definitions", "/reports")
 OWN = (
     "/me",
     "/lectures/{live}/room",
@@ -104,6 +107,15 @@ OWN = (
     "/account/erase",
     "/series/heavy/withdraw",
 )
+STAFF = (
+    "/admin/reports",
+    "/admin/opening",
+    "/admin/opening/{opening}",
+    "/countries",
+    "/countries/KE",
+    "/lectures/{held}/report",
+)
+"""Read on a ministry's slow line too. `/reports` is anybody's."""
 
 
 @pytest.mark.parametrize(
@@ -122,4 +134,33 @@ def test_a_page_is_light_at_first_and_lighter_again(
 
     assert total <= MOST_BYTES
     assert again <= MOST_BYTES_AFTER
+    assert 1 + len(wanted) <= MOST_REQUESTS
+
+
+@pytest.fixture
+def opening(app: APIFlask) -> str:
+    """A set of opening balances with a page full of rows."""
+    at = clock.now()
+    with app.app_context():
+        made = create_opening_set("Before", "The annual report", None, by=SYSTEM, at=at)
+        for number in range(LECTURES):
+            draft = OpeningDraft(f"An early lecture {number}", date(2020, 3, 4), "", "KE", number)
+            add_opening_row(made, draft, by=SYSTEM, at=at)
+    return made
+
+
+@pytest.mark.parametrize("path", STAFF)
+def test_a_page_of_figures_is_light(
+    client: FlaskClient, make: Make, programme: Programme, opening: str, path: str
+) -> None:
+    began = clock.now() - timedelta(days=3)
+    series = make.series("held", "A series that was held")
+    held = make.lecture(
+        series, "Held", starts_at=began, actual_start=began, actual_end=began + timedelta(minutes=90), state="held"
+    )
+    make.sign_in(client, make.person(roles=["administrator"]))
+    address = path.format(held=held.id, opening=opening)
+    total, wanted = visit(client, address)
+    assert total <= MOST_BYTES
+    assert weight(client.get(address, headers={"Accept-Encoding": "gzip"})) <= MOST_BYTES_AFTER
     assert 1 + len(wanted) <= MOST_REQUESTS

@@ -38,8 +38,11 @@ from lms.live.tokens import make_token
 from lms.people.actions import create_token, load_countries
 from lms.people.models import Person, RoleGrant, SecondFactor
 from lms.reports.actions import Attached, add_opening_row, create_opening_set, publish_snapshot
+from lms.reports.actions.saved import save_report, schedule_report
 from lms.reports.models import SnapshotVisibility
 from lms.reports.opening_rows import OpeningDraft
+from lms.reports.periods import Rhythm
+from lms.reports.queries.saved import may_see
 from lms.reports.rules import Slice
 from lms.web.limits import limiter
 from tests.factories import Make
@@ -78,6 +81,7 @@ class World:
     places: dict[str, Place] = field(default_factory=dict)
     tokens: dict[str, dict[str, str]] = field(default_factory=dict)
     jobs: dict[str, dict[str, str]] = field(default_factory=dict)
+    saved: dict[str, dict[str, str]] = field(default_factory=dict)
     grants: dict[str, int] = field(default_factory=dict)
     bearers: dict[str, str] = field(default_factory=dict)
     clients: dict[str, FlaskClient] = field(default_factory=dict)
@@ -141,6 +145,8 @@ class World:
             values["public_id"] = here.enrolment_id
         elif "opening" in endpoint:
             values |= {"public_id": here.opening_set, "row_id": here.opening_row}
+        elif endpoint.endswith("saved"):
+            values["public_id"] = self.saved[kind][role]
         elif endpoint.startswith("reports"):
             values["public_id"] = here.snapshot
         elif endpoint == "desks.job":
@@ -344,12 +350,22 @@ def _things(world: World) -> None:
         "theirs": grants[world.people["other instructor"].id],
     }
     for kind in ("mine", "theirs"):
-        world.jobs[kind], world.tokens[kind] = {}, {}
+        world.jobs[kind], world.tokens[kind], world.saved[kind] = {}, {}, {}
         for role in ROLES:
             person = world.people.get(role) if kind == "mine" else None
             owner = person or world.people["other trainee"]
             world.jobs[kind][role] = _job(owner.id)
+            world.saved[kind][role] = _saved(Make(world.app), person, world.people["other administrator"], now)
             world.tokens[kind][role] = create_token(owner.id, "x", by=SYSTEM, at=now)[0].public_id
+
+
+def _saved(make: Make, person: Person | None, other: Person, now: datetime) -> str:
+    """A report that somebody has saved and has sent: the own one of whoever may save one, else the other's."""
+    actor = make.actor(person or other)
+    by = actor if may_see(Slice(country="KE"), by=actor) else make.actor(other)
+    public_id = save_report("Mine", {"country": "KE"}, by=by, at=now)
+    schedule_report(public_id, Rhythm.DAILY, 9, "other-administrator@x.example", by=by, at=now)
+    return public_id
 
 
 @action

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 from werkzeug.serving import make_server
 
@@ -107,3 +108,41 @@ def test_no_page_cuts_or_loses_anything(served: Served, browser: Browser, role: 
     context.close()
     assert not wrong, "\n".join(wrong)
     assert read >= 9
+
+
+READ_OUTS = (
+    "/reports",
+    "/reports/{snapshot}",
+    "/admin/reports?rows=country&columns=year&figure=participants",
+    "/admin/reports/saved/{saved}",
+    "/admin/opening",
+    "/admin/opening/{opening}",
+    "/admin/opening/rows/{row}",
+    "/countries",
+    "/countries/KE",
+    "/lectures/{held}/report",
+)
+
+
+def test_axe_finds_nothing_wrong_with_read_outs(served: Served, browser: Browser) -> None:
+    world, here = served.world, served.world.places["mine"]
+    cookie = world.clients["administrator"].get_cookie("session")
+    assert cookie is not None
+    wrong = []
+    for width, scheme in ((390, "dark"), (1280, "light")):
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        context.add_cookies([{"name": "session", "value": cookie.value, "url": served.address}])
+        page = context.new_page()
+        for path in READ_OUTS:
+            address = path.format(
+                snapshot=here.snapshot, saved=world.saved["mine"]["administrator"], opening=here.opening_set,
+                row=here.opening_row, held=here.lectures["held"],
+            )  # fmt: skip
+            answer = page.goto(served.address + address)
+            assert answer is not None
+            assert answer.status == 200, address
+            found = Axe().run(page, options={"resultTypes": ["violations"]})
+            wrong += [f"{address} at {width}: {one['id']}: {one['nodes'][0]['html'][:200]}"
+                      for one in found.response["violations"]]  # fmt: skip
+        context.close()
+    assert not wrong, "\n".join(wrong)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 
 from flask import flash, redirect, render_template, request, url_for
@@ -15,7 +14,7 @@ from lms.catalogue.rules import check_can_edit_lecture, resolve_local
 from lms.catalogue.views.blueprint import bp
 from lms.catalogue.views.lectures import lecture_page
 from lms.core import clock
-from lms.core.errors import Fault, Invalid, Refused
+from lms.core.errors import Fault, Invalid
 from lms.core.words import _
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
@@ -41,27 +40,12 @@ def _instant(local: datetime | None, zone: str, field: str) -> datetime | None:
     return None if local is None else resolve_local(local, zone, field)
 
 
-def _attempt(form: CatalogueForm, work: Callable[[], object]) -> int | None:
-    """Does what the form asks for; null when it is done, else the status, with the form saying what is wrong."""
-    if not form.validate():
-        return 422
-    try:
-        work()
-    except Invalid as error:
-        form.take(error)
-        return 422
-    except Refused as error:
-        form.form_errors.append(error.message)
-        return 409
-    return None
-
-
 @bp.post("/lectures/<int:lecture_id>/publish")
 @allow(SIGNED_IN)
 def lecture_publish(lecture_id: int) -> ResponseReturnValue:
     """Puts a draft on the programme."""
     form = MomentForm()
-    status = _attempt(form, lambda: actions.publish_lecture(lecture_id, by=current_actor(), at=clock.now()))
+    status = form.attempt(lambda: actions.publish_lecture(lecture_id, by=current_actor(), at=clock.now()))
     if status is not None:
         return _with_reason(lecture_id, form, status)
     flash(_("The lecture is on the programme."), "done")
@@ -78,7 +62,7 @@ def lecture_start(lecture_id: int) -> ResponseReturnValue:
         began = _instant(form.at.data, zone, "at")
         actions.start_lecture(lecture_id, started_at=began, by=current_actor(), at=clock.now())
 
-    status = _attempt(form, work)
+    status = form.attempt(work)
     if status is not None:
         return _again(lecture_id, status, {LectureState.SCHEDULED}, moment=form)
     flash(_("The lecture is live."), "done")
@@ -95,7 +79,7 @@ def lecture_end(lecture_id: int) -> ResponseReturnValue:
         ended = _instant(form.at.data, zone, "at")
         actions.end_lecture(lecture_id, ended_at=ended, by=current_actor(), at=clock.now())
 
-    status = _attempt(form, work)
+    status = form.attempt(work)
     if status is not None:
         return _again(lecture_id, status, {LectureState.LIVE}, moment=form)
     flash(_("The lecture has ended. Attendance is being worked out."), "done")
@@ -107,7 +91,7 @@ def lecture_end(lecture_id: int) -> ResponseReturnValue:
 def lecture_reopen(lecture_id: int) -> ResponseReturnValue:
     """Takes back a mistaken end."""
     form = MomentForm()
-    status = _attempt(form, lambda: actions.reopen_lecture(lecture_id, by=current_actor(), at=clock.now()))
+    status = form.attempt(lambda: actions.reopen_lecture(lecture_id, by=current_actor(), at=clock.now()))
     if status is not None:
         return _with_reason(lecture_id, form, status)
     flash(_("The lecture is live again."), "done")
@@ -147,7 +131,7 @@ def lecture_times(lecture_id: int) -> ResponseReturnValue:
         exact = [old if old is not None and near(old, new) else new for old, new in zip(known, typed, strict=True)]
         actions.correct_times(lecture_id, started_at=exact[0], ended_at=exact[1], by=actor, at=clock.now())
 
-    status = _attempt(form, work)
+    status = form.attempt(work)
     if status is not None:
         return _again(lecture_id, status, {LectureState.HELD}, times=form)
     flash(_("The times are corrected. Attendance is being worked out again."), "done")
@@ -171,7 +155,7 @@ def lecture_postpone(lecture_id: int) -> ResponseReturnValue:
         zone = None if local is None else form.time_zone.data
         actions.postpone_lecture(lecture_id, local_start=local, time_zone=zone, by=actor, at=clock.now())
 
-    status = _attempt(form, work)
+    status = form.attempt(work)
     if status is not None:
         return _again(lecture_id, status, {LectureState.SCHEDULED, LectureState.POSTPONED}, postpone=form)
     moved = queries.get_lecture(lecture_id, by=actor).starts_at is not None
@@ -189,7 +173,7 @@ def lecture_cancel(lecture_id: int) -> ResponseReturnValue:
     form, status = CancelForm(), 200
     if request.form.get("confirm") == "cancel":
         said = form.reason.data or ""
-        failed = _attempt(form, lambda: actions.cancel_lecture(lecture_id, reason=said, by=actor, at=clock.now()))
+        failed = form.attempt(lambda: actions.cancel_lecture(lecture_id, reason=said, by=actor, at=clock.now()))
         if failed is None:
             flash(_("The lecture is cancelled."), "done")
             return _onwards(lecture_id)

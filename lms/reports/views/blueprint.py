@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, request, url_for
 from werkzeug.datastructures import MultiDict
 
+from lms.core import clock
 from lms.core.errors import Forbidden
 from lms.core.roles import Actor
 from lms.core.words import _
@@ -35,7 +36,7 @@ def asked_form(by: Actor, locale: str) -> ReportForm:
     if own and given["country"] not in {code for code, _name in offered.countries}:
         raise Forbidden(_("You may see the figures of your own country."))
     first = {"figure": "participants", "rows": "" if own else "country"}
-    for name in ("figure", "rows", "columns", *FILTERS):
+    for name in ("figure", "rows", "columns", "period", *FILTERS):
         given.setdefault(name, first.get(name, ""))
     form = ReportForm(given)
     form.offer(
@@ -44,6 +45,7 @@ def asked_form(by: Actor, locale: str) -> ReportForm:
         regions=offered.regions,
         languages=offered.languages,
         own_country_only=own,
+        today=clock.day_of(clock.now(), clock.reporting_zone()),
     )
     return form
 

@@ -13,7 +13,8 @@ from lms.core.errors import Invalid, NotFound
 from lms.core.roles import Actor, Role
 from lms.core.words import _
 from lms.reports import exports, queries, shapes
-from lms.reports.forms import DIMENSION_NAMES, ReportForm
+from lms.reports.forms import ReportForm, SavedNameForm
+from lms.reports.queries.saved import failing_saved, list_saved
 from lms.reports.readouts.files import file_of
 from lms.reports.readouts.totals import read_out
 from lms.reports.views.blueprint import address, asked_form, bp, file_answer
@@ -27,15 +28,24 @@ from lms.web.locale import reader_locale
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 def totals() -> ResponseReturnValue:
     """Counts exactly what is asked for: of everything for reporters, of the own country for a focal point."""
+    return totals_page()
+
+
+def totals_page(save_form: SavedNameForm | None = None, status: int = 200) -> ResponseReturnValue:
+    """The page, with the form that saves its question."""
     by, at, locale = current_actor(), clock.now(), reader_locale()
     form = asked_form(by, locale)
     context: dict[str, Any] = {"form": form, "report": None, "cross": None}
+    context["save_form"] = save_form or SavedNameForm(formdata=None)
+    context["saved"] = [(row, address("reports.totals", row.question), schedule) for row, schedule in list_saved(by=by)]
+    context["failing"] = failing_saved(by=by)
     if form.validate():
         try:
             context |= _answer(form, by=by, locale=locale)
         except Invalid as error:
             form.take(error)
-    status = 422 if form.errors else 200
+    if form.errors:
+        status = 422
     context["took"] = round((clock.now() - at).total_seconds(), 1)
     return render_template("reports/totals.html", **context), status
 
@@ -52,9 +62,10 @@ def _answer(form: ReportForm, *, by: Actor, locale: str) -> dict[str, Any]:
         "definition": exports.definitions()[figure],
         "sentence": shapes.sentence(report, figure, form.about),
         "cross": shapes.cross(report, rows, columns, figure) if len(dims) == 2 else None,
-        "dimension_names": {name: str(label) for name, label in DIMENSION_NAMES},
+        "dimension_names": {name: str(label) for name, label in shapes.DIMENSION_NAMES},
         "overlap": shapes.overlap(report.totals, report.groups) > 0 if len(dims) == 1 else True,
         "publish": address("reports.publish", request.args.to_dict()) if by.is_administrator else None,
+        "save_url": url_for("reports.save") + "?" + request.query_string.decode(),
         "export_url": url_for("reports.ask_export") + "?" + request.query_string.decode(),
         "downloads": [
             (kind.upper(), url_for("reports.download", kind=kind) + "?" + request.query_string.decode())
@@ -75,7 +86,7 @@ def download(kind: str) -> ResponseReturnValue:
         raise Invalid(None, _("These settings cannot be counted."))
     report = queries.count(form.asked, form.dimensions, by=by, at=clock.now(), locale=locale)
     if kind == "pdf":
-        names = {name: str(label) for name, label in DIMENSION_NAMES}
+        names = {name: str(label) for name, label in shapes.DIMENSION_NAMES}
         title = str(shapes.sentence(report, form.figure.data, form.about).striptags())
         return file_answer(*file_of(read_out(report, form.figure.data, title=title, names=names), kind))
     name = f"totals-{report.as_at:%Y-%m-%d}.{kind}"

@@ -9,7 +9,7 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.core import clock
-from lms.core.errors import Invalid, Refused
+from lms.core.errors import Invalid
 from lms.core.imports import ImportAnswer
 from lms.core.roles import Role
 from lms.core.words import _, _n
@@ -26,21 +26,6 @@ from lms.web.locale import reader_locale
 ROWS_A_PAGE = 100
 LOOKED_AT = 50
 """So many rows and faults of a file are shown before it is entered."""
-
-
-def _attempt(form: BaseForm, work: Any) -> int | None:
-    """Does what the form asks for; None when it is done, else the status, with the form saying what is wrong."""
-    if not form.validate():
-        return 422
-    try:
-        work()
-    except Invalid as error:
-        form.take(error)
-        return 422
-    except Refused as error:
-        form.form_errors.append(error.message)
-        return 409
-    return None
 
 
 @bp.get("/admin/opening")
@@ -62,7 +47,7 @@ def begin_opening() -> ResponseReturnValue:
         given = (form.name.data or "", form.note.data or "", form.declared_participants.data)
         made[0] = actions.create_opening_set(*given, by=by, at=clock.now())
 
-    status = _attempt(form, begin)
+    status = form.attempt(begin)
     if status is not None:
         sets = queries.list_opening_sets(by=by)
         return render_template("reports/opening.html", sets=sets, form=form), status
@@ -116,7 +101,7 @@ def edit_opening(public_id: str) -> ResponseReturnValue:
         given = (form.name.data or "", form.note.data or "", form.declared_participants.data)
         actions.edit_opening_set(public_id, *given, by=current_actor(), at=clock.now())
 
-    status = _attempt(form, edit)
+    status = form.attempt(edit)
     if status is not None:
         return _set_page(public_id, status, set_form=form)
     flash(_("Saved."), "done")
@@ -128,7 +113,7 @@ def edit_opening(public_id: str) -> ResponseReturnValue:
 def remove_opening(public_id: str) -> ResponseReturnValue:
     """Takes a set out, with all its rows, once that is confirmed."""
     form = RemoveOpeningForm()
-    status = _attempt(form, lambda: actions.remove_opening_set(public_id, by=current_actor(), at=clock.now()))
+    status = form.attempt(lambda: actions.remove_opening_set(public_id, by=current_actor(), at=clock.now()))
     if status is not None:
         return _set_page(public_id, status, remove_form=form)
     flash(_("The set is out; the figures are without it from now on."), "done")
@@ -145,7 +130,7 @@ def add_opening(public_id: str) -> ResponseReturnValue:
     def enter() -> None:
         actions.add_opening_row(public_id, draft_of(form.data), by=current_actor(), at=clock.now())
 
-    status = _attempt(form, enter)
+    status = form.attempt(enter)
     if status is not None:
         return _set_page(public_id, status, row_form=form)
     flash(_("Entered."), "done")
@@ -174,7 +159,7 @@ def opening_file(public_id: str) -> ResponseReturnValue:
             skip = bool(form.skip_bad_rows.data)
             answers.append(actions.publish_opening(public_id, staged, skip_bad_rows=skip, by=by, at=at))
 
-        found = _attempt(form, publish)
+        found = form.attempt(publish)
         if found is None:
             flash(_done(answers[0]), "done")
             return redirect(url_for("reports.opening_set", public_id=public_id), code=303)
@@ -217,7 +202,7 @@ def edit_opening_row(row_id: int) -> ResponseReturnValue:
     """Corrects one row."""
     form, by = OpeningRowForm(), current_actor()
     _offer(form)
-    status = _attempt(form, lambda: actions.edit_opening_row(row_id, draft_of(form.data), by=by, at=clock.now()))
+    status = form.attempt(lambda: actions.edit_opening_row(row_id, draft_of(form.data), by=by, at=clock.now()))
     if status is not None:
         return _row_page(row_id, form, status)
     flash(_("Saved."), "done")

@@ -16,7 +16,7 @@ from lms.core.errors import DomainError, Forbidden, Invalid, NotFound, Refused
 from lms.core.roles import ANONYMOUS, Actor, Role
 from lms.core.words import _
 from lms.reports import actions, exports, frozen, queries, shapes
-from lms.reports.forms import DIMENSION_NAMES, PublishForm, ReportForm, WithdrawForm
+from lms.reports.forms import PublishForm, ReportForm, WithdrawForm
 from lms.reports.models import Snapshot, SnapshotVisibility
 from lms.reports.readouts.files import file_of
 from lms.reports.readouts.totals import read_out
@@ -93,7 +93,7 @@ def publish() -> ResponseReturnValue:
         refreshed=queries.last_refresh() or at,
         sentence=shapes.sentence(report, asked.figure.data, asked.about),
         groups=len(report.groups),
-        dimensions=[str(label) for name, label in DIMENSION_NAMES if name in dims],
+        dimensions=[str(label) for name, label in shapes.DIMENSION_NAMES if name in dims],
         target=address("reports.publish", request.args.to_dict()),
         back=address("reports.totals", request.args.to_dict()),
     ), status
@@ -142,7 +142,7 @@ def _page(row: Snapshot, form: WithdrawForm) -> ResponseReturnValue:
             "names": queries.figure_names(),
             "sentence": shapes.sentence(report, told.figure, told.about),
             "cross": shapes.cross(report, told.margins[0], told.margins[1], figure) if told.margins else None,
-            "dimension_names": {name: str(label) for name, label in DIMENSION_NAMES},
+            "dimension_names": {name: str(label) for name, label in shapes.DIMENSION_NAMES},
             "passage": {"lang": told.language.replace("_", "-"), "dir": direction(told.language)}
             if told.language != locale
             else {},
@@ -199,7 +199,7 @@ def snapshot_file(public_id: str, kind: str) -> ResponseReturnValue:
 
 
 def _on_paper(row: Snapshot, told: frozen.Frozen) -> Any:
-    names = {name: str(label) for name, label in DIMENSION_NAMES}
+    names = {name: str(label) for name, label in shapes.DIMENSION_NAMES}
     out = read_out(told.report, told.figure, title=told.title, names=names)
     said = [_("Checksum (SHA-256) of what was frozen: %(digest)s", digest=row.digest)]
     if row.withdrawn_at is not None:

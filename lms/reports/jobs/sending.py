@@ -1,0 +1,113 @@
+"""Sending scheduled reports: counted as their owner may see it, frozen, and put in the outbox once a period."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from urllib.parse import urlencode
+
+import structlog
+from sqlalchemy.exc import OperationalError
+
+from lms.core import clock
+from lms.core.errors import DomainError, Forbidden
+from lms.core.roles import Actor
+from lms.core.words import _
+from lms.people.queries import contact_of, load_actor
+from lms.reports import queries
+from lms.reports.actions.sending import Letter, keep_run, put_off
+from lms.reports.frozen import Frozen, freeze
+from lms.reports.periods import last_due, next_due
+from lms.reports.queries.saved import Plan, list_plans, may_see, subscribed, was_run
+from lms.reports.questions import Question, read_question
+from lms.reports.rules import Slice
+from lms.web.locale import speaking
+from lms.web.second_factor import rested
+from lms.web.time import zone_city
+
+log = structlog.get_logger(__name__)
+
+
+def send_scheduled(*, at: datetime) -> int:
+    """What the worker calls now and then: puts every report that is due in the outbox; returns how many runs it kept.
+
+    Of the times that have passed meanwhile only the latest counts. What cannot be counted is kept as a failure with
+    its reason; while the database is away nothing is kept, and it is tried again.
+    """
+    zone, kept = clock.reporting_zone(), 0
+    plans = list_plans()
+    for plan in plans:
+        due = last_due(plan.rhythm, plan.hour, at, zone)
+        if due.moment <= plan.since or was_run(plan.report_id, due.day):
+            continue
+        owner = _actor(plan.owner_id, at)
+        try:
+            with speaking((owner and owner.locale) or "en", None):
+                letters, left_out = _letters(plan, due.day, owner, at=at)
+        except OperationalError as error:
+            log.warning("a report is put off", report=plan.report_id, error=type(error).__name__)
+            put_off()
+            continue
+        except DomainError as error:
+            reason = error.message or type(error).__name__
+            kept += keep_run(plan, due, failure=reason, at=at)
+        except Exception as error:  # one that cannot be made keeps none of those behind it waiting
+            log.exception("report failed", report=plan.report_id)
+            kept += keep_run(plan, due, failure=type(error).__name__, at=at)
+        else:
+            ends = next_due(plan.rhythm, plan.hour, at, zone).moment
+            kept += keep_run(plan, due, letters, left_out=left_out, expires_at=ends, at=at)
+    return kept
+
+
+def _actor(person_id: int, at: datetime) -> Actor | None:
+    """A person as an actor, as far as the roles hold."""
+    return rested(load_actor(person_id, at))
+
+
+def _letters(plan: Plan, day: date, owner: Actor | None, *, at: datetime) -> tuple[list[Letter], int]:
+    """The report for each reader who may see it, and how many may not; the period is that of the day it was due."""
+    question = read_question(plan.question)
+    asked = question.on(day)
+    if owner is None or not may_see(asked, by=owner):
+        raise Forbidden(_("Whoever saved this report may not see it any more."))
+    readers = subscribed(plan.report_id)
+    contacts = contact_of(readers)
+    seeing = [
+        person
+        for person in readers
+        if person in contacts and (actor := _actor(person, at)) is not None and may_see(asked, by=actor)
+    ]
+    if readers and not seeing:
+        raise Forbidden(_("Nobody of those it is for may see this report any more."))
+    texts = {
+        locale: _frozen(plan.name, question, asked, locale, by=owner, at=at)
+        for locale in {contacts[person].locale for person in seeing}
+    }
+    query = urlencode(_as_dated(plan.question, asked))
+    letters = [
+        Letter(readers[person], person, contacts[person], texts[contacts[person].locale], query) for person in seeing
+    ]
+    return letters, len(readers) - len(seeing)
+
+
+def _frozen(name: str, question: Question, asked: Slice, locale: str, *, by: Actor, at: datetime) -> str:
+    zone = clock.reporting_zone()
+    with speaking(locale, None):
+        frozen = Frozen(
+            title=name,
+            language=locale,
+            time_zone=zone,
+            figure=question.figure,
+            about=queries.filters_in_words(asked, locale),
+            definitions=queries.definitions(zone_city(zone)),
+            report=queries.count(asked, question.dimensions, by=by, at=at, locale=locale),
+            margins=(),
+        )
+    return freeze(frozen)
+
+
+def _as_dated(told: dict[str, str], asked: Slice) -> dict[str, str]:
+    """The parameters that open the same report later: with the days that the period meant."""
+    days = {"from": asked.from_day, "to": asked.to_day}
+    kept = {name: value for name, value in told.items() if name not in {"period", *days}}
+    return kept | {name: day.isoformat() for name, day in days.items() if day is not None}

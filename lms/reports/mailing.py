@@ -1,0 +1,46 @@
+"""A scheduled report as mail: its figures in the text, CSV and XLSX beside it, all from what was frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lms.core.outbox import SECRET
+from lms.reports import exports, shapes
+from lms.reports.frozen import thaw
+from lms.reports.queries import figure_names
+from lms.reports.rules import FIGURES
+from lms.web.mail import Attachment, More
+
+GROUPS_TOLD = 25
+"""So many groups stand in the text; the files have all."""
+
+
+def prepared(payload: Mapping[str, Any]) -> More:
+    """What a mail shows of its payload: no database is asked, and nothing is counted again."""
+    told = thaw(payload["report"])
+    report, figure = told.report, told.figure
+    names = figure_names()
+    dimensions = {name: str(label) for name, label in shapes.DIMENSION_NAMES}
+    groups = [
+        (" · ".join(group.labels), shapes.value_of(group.figures, figure)) for group in report.groups[:GROUPS_TOLD]
+    ]
+    words = {
+        "title": told.title,
+        "period": shapes.period(report.asked),
+        "sentence": shapes.sentence(report, figure, told.about).striptags(),
+        "figures": [(names[name], shapes.value_of(report.totals, name)) for name in FIGURES],
+        "figure": names[figure],
+        "by": [dimensions[name] for name in report.dimensions],
+        "groups": groups,
+        "further": len(report.groups) - len(groups),
+        "opening": shapes.opening_words(report.opening),
+        "as_at": report.as_at,
+    }
+    name = f"totals-{report.as_at:%Y-%m-%d}"
+    csv = "".join(exports.as_csv(report)).encode()
+    files = (
+        Attachment(f"{name}.csv", "text/csv", csv),
+        Attachment(f"{name}.xlsx", exports.XLSX, exports.as_xlsx(report, told.definitions)),
+    )
+    return More(words, files, unsubscribe=f"/unsubscribe/{payload[SECRET]}")

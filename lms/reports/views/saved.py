@@ -1,0 +1,162 @@
+"""Saved reports: kept from the page of reports, opened there, named, sent by mail; the link that ends it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.core import clock
+from lms.core.errors import Invalid
+from lms.core.roles import Role
+from lms.core.words import _
+from lms.people.queries import addresses_of
+from lms.reports import queries, shapes
+from lms.reports.actions import saved as actions
+from lms.reports.forms import PERIOD_NAMES, RHYTHM_NAMES, RemoveSavedForm, SavedNameForm, ScheduleForm
+from lms.reports.models import SavedReport
+from lms.reports.periods import Rhythm, next_due
+from lms.reports.queries import saved as reading
+from lms.reports.questions import read_question
+from lms.reports.views.blueprint import address, asked_form, bp
+from lms.reports.views.exact import totals_page
+from lms.web.forms import BaseForm
+from lms.web.guards import ANYONE, allow
+from lms.web.identity import current_actor
+from lms.web.limits import throttle_guesses
+from lms.web.locale import reader_locale
+from lms.web.time import organiser_zone
+
+
+@bp.post("/admin/reports/saved")
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
+def save() -> ResponseReturnValue:
+    """Keeps the question that the address asks under a name."""
+    by, form = current_actor(), SavedNameForm()
+    asked = asked_form(by, reader_locale())
+    if not asked.validate():
+        raise Invalid(None, _("These settings cannot be counted."))
+    made: list[str] = []
+    status = form.attempt(
+        lambda: made.append(actions.save_report(form.name.data or "", asked.question, by=by, at=clock.now()))
+    )
+    if status is not None:
+        return totals_page(save_form=form, status=status)
+    flash(_("The report is saved. It stands on the page of reports."), "done")
+    return redirect(url_for("reports.saved", public_id=made[0]), code=303)
+
+
+@bp.get("/admin/reports/saved/<public_id>")
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
+def saved(public_id: str) -> ResponseReturnValue:
+    """One's own saved report: what it asks, its name, when it is sent and what became of that."""
+    return _page(public_id)
+
+
+def _page(public_id: str, status: int = 200, **forms: BaseForm) -> ResponseReturnValue:
+    by, at = current_actor(), clock.now()
+    row = reading.get_saved(public_id, by=by)
+    schedule, readers = reading.find_schedule(row), reading.list_readers(row)
+    listed = [one.address for one in readers if one.unsubscribed_at is None]
+    if schedule is None and not readers and by.person_id is not None:
+        listed = list(addresses_of([by.person_id]).values())
+    when: dict[str, Any] = {} if schedule is None else {"rhythm": str(schedule.rhythm), "hour": schedule.hour}
+    given: dict[str, Any] = {
+        "name_form": SavedNameForm(formdata=None, data={"name": row.name}),
+        "schedule_form": ScheduleForm(formdata=None, data={"hour": 8, **when, "recipients": "\n".join(listed)}),
+        "remove_form": RemoveSavedForm(formdata=None),
+        **forms,
+    }
+    return render_template(
+        "reports/saved.html",
+        row=row,
+        asks=_asks(row),
+        open=address("reports.totals", row.question),
+        schedule=schedule,
+        rhythm=schedule and dict(RHYTHM_NAMES)[schedule.rhythm.value],
+        following=schedule and next_due(schedule.rhythm, schedule.hour, at, organiser_zone()).moment,
+        left=[one for one in readers if one.unsubscribed_at is not None],
+        sendings=reading.list_sendings(row),
+        **given,
+    ), status
+
+
+def _asks(row: SavedReport) -> list[tuple[str, str]]:
+    """What a saved report asks, in words: (what, answer)."""
+    question = read_question(row.question)
+    names = dict(shapes.DIMENSION_NAMES)
+    said = [(_("Counts"), queries.figure_names()[question.figure])]
+    if question.dimensions:
+        said.append((_("By"), " · ".join(str(names[name]) for name in question.dimensions)))
+    today = clock.day_of(clock.now(), organiser_zone())
+    days = shapes.period(question.on(today))
+    if question.period is not None and question.on(today).from_day is not None:
+        days = _("%(name)s, today: %(days)s", name=dict(PERIOD_NAMES)[question.period.value], days=days)
+    said.append((_("Period"), days))
+    filters = queries.filters_in_words(question.asked, reader_locale())
+    return [*said, (_("Of"), " · ".join(filters) or _("Everything"))]
+
+
+@bp.post("/admin/reports/saved/<public_id>")
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
+def rename_saved(public_id: str) -> ResponseReturnValue:
+    """Gives it another name."""
+    form, by = SavedNameForm(), current_actor()
+    reading.get_saved(public_id, by=by)
+    status = form.attempt(lambda: actions.rename_report(public_id, form.name.data or "", by=by, at=clock.now()))
+    return _after(public_id, status, _("Saved."), name_form=form)
+
+
+@bp.post("/admin/reports/saved/<public_id>/schedule")
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
+def schedule_saved(public_id: str) -> ResponseReturnValue:
+    """Says when and to whom it is sent."""
+    form, by = ScheduleForm(), current_actor()
+    reading.get_saved(public_id, by=by)
+
+    def schedule() -> None:
+        wanted = (Rhythm(form.rhythm.data), form.hour.data, form.recipients.data or "")
+        actions.schedule_report(public_id, *wanted, by=by, at=clock.now())
+
+    return _after(public_id, form.attempt(schedule), _("The report will be sent."), schedule_form=form)
+
+
+@bp.post("/admin/reports/saved/<public_id>/stop")
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
+def stop_saved(public_id: str) -> ResponseReturnValue:
+    """Sends it no more."""
+    actions.stop_schedule(public_id, by=current_actor(), at=clock.now())
+    return _after(public_id, None, _("The report is sent no more."))
+
+
+@bp.post("/admin/reports/saved/<public_id>/remove")
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
+def remove_saved(public_id: str) -> ResponseReturnValue:
+    """Removes it, once that is confirmed."""
+    form, by = RemoveSavedForm(), current_actor()
+    reading.get_saved(public_id, by=by)
+    status = form.attempt(lambda: actions.remove_report(public_id, by=by, at=clock.now()))
+    if status is not None:
+        return _page(public_id, status, remove_form=form)
+    flash(_("The saved report is removed."), "done")
+    return redirect(url_for("reports.totals"), code=303)
+
+
+def _after(public_id: str, status: int | None, said: str, **forms: BaseForm) -> ResponseReturnValue:
+    if status is not None:
+        return _page(public_id, status, **forms)
+    flash(said, "done")
+    return redirect(url_for("reports.saved", public_id=public_id), code=303)
+
+
+@bp.route("/unsubscribe/<secret>", methods=["GET", "POST"])
+@allow(ANYONE, while_resting=True)
+@throttle_guesses("unsubscribe")
+def unsubscribe(secret: str) -> ResponseReturnValue:
+    """Ends the mails of one report: a POST, by a person or a mail program (RFC 8058). A GET only asks."""
+    if request.method == "POST":
+        actions.set_subscription(secret, wanted=request.form.get("again") == "y", at=clock.now())
+    shown = reading.look_at_subscription(secret)
+    answer = render_template("reports/unsubscribe.html", shown=shown, secret=secret)
+    return answer, 200, {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
