@@ -1,4 +1,4 @@
-"""Certificates recorded: award, number, names, route, signed badge; and the page that shows beforehand who earns one."""
+"""Certificates recorded (award, number, names, route, signed badge), and the page that shows who earns one."""
 
 from __future__ import annotations
 

@@ -57,6 +57,8 @@ def fault_of(texts: Mapping[str, str | None], fonts: glyphs.Coverage) -> str | N
 
 def fault_of_names(full_name: str, native_name: str | None, fonts: glyphs.Coverage) -> str | None:
     """Why a person's names cannot be set, or None."""
+    if not any(glyphs.missing_signs(name, fonts) for name in (full_name, native_name or "")):
+        return None  # most are so: no words are looked up for them
     return fault_of({_("Full name"): full_name, _("Name in native script"): native_name}, fonts)
 
 

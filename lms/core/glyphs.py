@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -86,13 +87,44 @@ def _has(font: frozenset[int], sign: str) -> bool:
     return len(parts) > 1 and all(ord(part) in font for part in parts)
 
 
+@dataclass(frozen=True)
+class _Plain:
+    """What need not be looked at sign by sign: signs that some font has and that stand in pieces of their own.
+
+    `marks` do so where nothing of `common` (signs of no one script) stands before them.
+    """
+
+    alone: frozenset[int]
+    marks: frozenset[int]
+    common: frozenset[int]
+
+
+@lru_cache(maxsize=8)
+def _plain(fonts: Coverage) -> _Plain:
+    had: frozenset[int] = frozenset().union(*fonts)
+    scripts = {point: script(chr(point)) for point in had}
+    marks = {point for point in had if unicodedata.category(chr(point)).startswith("M")}
+    alone = {point for point in had - marks if scripts[point] != "Zinh"} | {ord(sign) for sign in _STEERING | {" "}}
+    return _Plain(
+        alone=frozenset(alone),
+        marks=frozenset(point for point in marks if scripts[point] != "Zinh"),
+        common=frozenset(point for point in had if scripts[point] == "Zyyy" and _is_drawn(chr(point))),
+    )
+
+
 def missing_signs(text: str, fonts: Coverage) -> tuple[str, ...]:
     """The signs of the text that would print as a box, each once, in order of appearance.
 
     Empty when all is well. Where each sign exists but a letter and its accent are in no font
     together, the pair stands as one.
     """
-    if fonts and fonts[0].issuperset(map(ord, text)):
+    points = set(map(ord, text))
+    if fonts and fonts[0].issuperset(points):
+        return ()
+    plain = _plain(fonts)
+    marks = points - plain.alone
+    stands = marks <= plain.marks and (not marks or plain.common.isdisjoint(points))
+    if stands and unicodedata.is_normalized("NFC", text):
         return ()
     missing: dict[str, None] = {}
     for cluster in dict.fromkeys(_clusters(unicodedata.normalize("NFC", text))):
