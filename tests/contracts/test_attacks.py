@@ -15,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 from python_calamine import CalamineWorkbook
-from sqlalchemy import Enum, String, inspect, select, text, update
+from sqlalchemy import Enum, String, cast, inspect, literal, select, text, update
 from werkzeug.routing import Rule
 
 import lms
@@ -42,6 +42,7 @@ TYPED = {
     "lecture_change": {"reason"},
     "presence": {"name"},
     "saved_report": {"name"},
+    "design_family": {"name"},
 }
 """The columns of text that somebody writes freely."""
 ENDLESS = {"live.state"}
@@ -87,8 +88,13 @@ def write_everywhere(world: World, *words: str) -> None:
     def write() -> None:
         turns = itertools.cycle(words)
         for table, columns in TYPED.items():
-            values = {column: next(turns) for column in sorted(columns)}
+            values: dict[str, Any] = {column: next(turns) for column in sorted(columns)}
+            if table == "design_family":  # no two of one name
+                values = {"name": literal(values["name"]) + cast(Base.metadata.tables[table].c.id, String)}
             db.session.execute(update(Base.metadata.tables[table]).values(values))
+        said = dict.fromkeys(("participation", "completion", "sentence", "office"), words[0])
+        spec = {"signatory": words[0], "words": {"en": said, "fr": said}}
+        db.session.execute(update(Base.metadata.tables["certificate_design"]).values(spec=spec))
         lectures = Base.metadata.tables["lecture"]
         link = {"title": words[0], "url": "https://x.example/a"}
         db.session.execute(update(lectures).values(materials=[link], join_url="https://x.example/b"))
