@@ -262,19 +262,22 @@ class Question:
         self._sum(parts, group_key, lectures)
         if len(self.axes) == 1:
             self._one_axis(parts, group_key, lectures)
-        elif len(self.grouped) == 2 and self.grouped <= PARTED:
-            self._two_parted(parts, group_key, lectures)
+        elif len(self.grouped) == 2:
+            self._crossed(parts, group_key, lectures)
         else:
             self._intersect(parts, group_key, lectures)
 
     def _sum(self, parts: Parts, group_key: Key, lectures: Sequence[HeldLecture]) -> None:
-        """What adds up; with several axes the countries too, which the cells then name."""
-        several = len(self.axes) > 1
-        mask = mask_of({*self.axes, "country"} if several else self.axes)
+        """What adds up; with several axes the countries too, which are named by all combinations that occur."""
+        mask, with_country = mask_of(self.axes), mask_of({*self.axes, "country"})
         here: dict[Key, Part] = {}
+        seen: dict[frozenset[int], set[int]] = {}
         for held in lectures:
             keys = self.keys_of_codes(held.day)
-            for code, amount, ms in zip(*self.ledger.tallies[held.id].rolled(mask), strict=True):
+            found = self.ledger.tallies[held.id]
+            if len(self.axes) > 1:
+                seen.setdefault(self.partners(held.day), set()).update(found.rolled(with_country).codes)
+            for code, amount, ms in zip(*found.rolled(mask), strict=True):
                 people_key = keys[code]
                 if people_key is None:
                     continue
@@ -284,8 +287,11 @@ class Question:
                 part.attendances += amount
                 part.ms += ms
                 part.lectures.add(held.id)
-                if several:
-                    part.countries.add(code >> 12 or None)
+        for partners, codes in seen.items():
+            for code in codes:
+                people_key = self._codes[partners][code & mask]
+                if people_key is not None:
+                    here[people_key].countries.add(code >> 12 or None)
 
     def _one_axis(self, parts: Parts, group_key: Key, lectures: Sequence[HeldLecture]) -> None:
         (axis,) = self.axes
@@ -354,15 +360,8 @@ class Question:
             if len(grouped) == 1:
                 for one, people in first:
                     add((one,), people)
-            elif only is not None:
-                self._one_by_one(first, self._narrowed(grouped[1], held, base), add)
             else:
-                second = list(self._pieces(grouped[1], held))
-                for one, people in first:
-                    for other, others in second:
-                        both = people & others
-                        if both:
-                            add((one, other), both)
+                self._one_by_one(first, self._narrowed(grouped[1], held, base), add)
 
     def _narrowed(self, axis: str, held: HeldLecture, base: BitMap | None) -> list[tuple[Piece, BitMap]]:
         pieces = self._pieces(axis, held)
@@ -385,35 +384,45 @@ class Question:
         for pieces, some in found.items():
             add(pieces, BitMap(some))
 
-    def _two_parted(self, parts: Parts, group_key: Key, lectures: Sequence[HeldLecture]) -> None:
-        """Two dimensions in which people rarely change: united first, intersected once.
+    def _crossed(self, parts: Parts, group_key: Key, lectures: Sequence[HeldLecture]) -> None:
+        """Two dimensions, of which one rarely changes: both are united over the lectures first, and intersected once.
 
-        Who has one value of each in all these lectures is in the intersection of the two unions exactly where that is
-        so in a lecture. The others, who changed, are looked at lecture by lecture.
+        Who has one value of the settled dimension in all these lectures is in the intersection of two unions exactly
+        where that is so in a lecture. The others, who changed, are looked at lecture by lecture.
         """
         first, second = (axis for axis in self.axes if axis in self.grouped)
-        unions: list[dict[Any, BitMap]] = []
-        changed = BitMap()
-        for axis, is_filtered in ((first, False), (second, True)):
-            lists: dict[Any, list[BitMap]] = {}
-            for held in lectures:
-                base = self._filtered(held) if is_filtered else None
-                for piece, people in self._pieces(axis, held):
-                    lists.setdefault(piece, []).append(people if base is None else people & base)
-            united = {piece: BitMap.union(*people) for piece, people in lists.items()}
-            seen = BitMap()
-            for people in united.values():
-                changed |= seen & people
-                seen |= people
-            unions.append(united)
-        for one, people in unions[0].items():
-            settled = people - changed
-            for other, others in unions[1].items():
-                both = settled & others
-                if both:
-                    parts[self.key(group_key, self._joined([one, other]))].add_people(both)
+        unions = {axis: self._united(axis, lectures) for axis in (first, second) if axis in PARTED}
+        changes = {axis: _in_several(people.values()) for axis, people in unions.items()}
+        settled = min(changes, key=lambda axis: len(changes[axis]))
+        changed = changes[settled]
+        other = second if settled == first else first
+        if self.axes == [first, second] and other in unions:
+            others = unions[other]
+        else:
+            others = self._united(other, lectures, is_filtered=True)
+        for one, people in unions[settled].items():
+            if one is None:
+                continue
+            stayed = people - changed
+            for two, them in others.items():
+                both = stayed & them
+                if both and two is not None:
+                    parts[self.key(group_key, self._joined([one, two]))].add_people(both)
         if changed:
             self._intersect(parts, group_key, lectures, changed)
+
+    def _united(
+        self, axis: str, lectures: Sequence[HeldLecture], *, is_filtered: bool = False
+    ) -> dict[Piece | None, BitMap]:
+        """The people of each value in any of the lectures; None has those whom a filter of this axis leaves out."""
+        lists: dict[Piece | None, list[BitMap]] = {}
+        for held in lectures:
+            base = self._filtered(held) if is_filtered else None
+            partners = self.partners(held.day)
+            for value, people in self.ledger.tallies[held.id].by[axis].items():
+                piece = self._keys(axis, value, partners)
+                lists.setdefault(piece, []).append(people if base is None else people & base)
+        return {piece: BitMap.union(BitMap(), *people) for piece, people in lists.items()}
 
     def people(self, held: HeldLecture) -> BitMap:
         """Who of one lecture is in the slice, asked without dimensions."""
@@ -462,6 +471,15 @@ class Question:
             "month": month_name(year, month),
         }
         return self.key(tuple(own.get(name) for name in self.dimensions), people_key)
+
+
+def _in_several(sets: Iterable[BitMap]) -> BitMap:
+    """Who is in more than one of these."""
+    found, seen = BitMap(), BitMap()
+    for people in sets:
+        found |= seen & people
+        seen |= people
+    return found
 
 
 class _KeysOfCodes(dict[int, Key | None]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from enum import Enum
 
@@ -30,7 +30,7 @@ class Deeds:
 
     __slots__ = ("_codes", "_days", "_rolled", "_sums", "people")
 
-    def __init__(self, counted: Counter[tuple[int, int]], people: Iterable[int]) -> None:
+    def __init__(self, counted: Mapping[tuple[int, int], int], people: Iterable[int]) -> None:
         """`counted` has a number for each (ordinal of the day, code)."""
         order = sorted(counted)
         self._days = array("I", [day for day, _code in order])
