@@ -180,3 +180,19 @@ def test_pages_lead_on(client: FlaskClient, make: Make, world: World) -> None:
     for figure in OPENED_TO_ROWS:
         assert client.get(f"/admin/reports/opened/{figure}?country=KE&rows=year&row=2024").status_code == 200
     assert "Nothing stands behind" in client.get("/admin/reports/opened/certificates?from=2025-01-01").text
+
+
+def test_people_stand_by_their_attendances(app: APIFlask, world: World) -> None:
+    draw = random.Random(7)
+    lectures = [world.lecture(world.series(), AT - timedelta(days=90 + n)) for n in range(6)]
+    people = [world.person("KE") for _n in range(12)]
+    times = {person: draw.randrange(7) for person in people}
+    for person, some in times.items():
+        for lecture in draw.sample(lectures, some):
+            world.attend(lecture, person)
+    with app.app_context():
+        pages = [list_people(Slice(), {}, by=SYSTEM, limit=5, offset=first) for first in range(0, 15, 5)]
+    found = [(one.full_name, one.attendances) for page in pages for one in page.people]
+    order = sorted((person for person in people if times[person]), key=lambda person: (-times[person], person))
+    assert [attendances for _name, attendances in found] == [times[person] for person in order]
+    assert {page.total for page in pages} == {len(order)}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -66,17 +65,50 @@ def open_people(
     names = read_names(locale)
     inner = {name: names.inner(name, key) for name, key in keys.items()}
     question = Question(narrowed(load(scope, Partners()), inner), ())
-    attended = Counter[int]()
+    counted: list[BitMap] = []
     within: dict[int, tuple[HeldLecture, BitMap]] = {}
     for held in question.ledger.held:
         people = question.people(held)
-        attended.update(people)
+        _add(counted, people)
         within[held.id] = held, people
-    order = sorted(attended, key=lambda person: (-attended[person], person))
-    shown = order[offset : offset + limit]
+    total = len(BitMap.union(BitMap(), *counted))
+    shown = _most_first(counted, offset, limit)
     rows = _people(shown, _attended(shown, within, question.ledger), names)
-    labels = [names.label(name, value) for name, value in inner.items()] if order else []
-    return Opened(len(order), rows, labels)
+    labels = [names.label(name, value) for name, value in inner.items()] if total else []
+    return Opened(total, rows, labels)
+
+
+def _add(counted: list[BitMap], people: BitMap) -> None:
+    """Counts one more for each of these people: `counted` holds the binary digits of all counts, the lowest first."""
+    carried = people
+    for place, digit in enumerate(counted):
+        counted[place], carried = digit ^ carried, digit & carried
+        if not carried:
+            return
+    counted.append(BitMap(carried))
+
+
+def _most_first(counted: list[BitMap], offset: int, limit: int) -> list[int]:
+    """A page of people, those with most first, of one count by id."""
+    found: list[int] = []
+    for group in _groups(counted, BitMap.union(BitMap(), *counted)):
+        found += group[offset : offset + limit - len(found)]
+        offset = max(0, offset - len(group))
+        if len(found) == limit:
+            break
+    return found
+
+
+def _groups(counted: list[BitMap], within: BitMap) -> Iterator[BitMap]:
+    """People by how often they were counted, the highest first."""
+    if not within:
+        return
+    if not counted:
+        yield within
+        return
+    *lower, highest = counted
+    yield from _groups(lower, within & highest)
+    yield from _groups(lower, within - highest)
 
 
 def _attended(
