@@ -41,6 +41,9 @@ QUESTIONS: list[tuple[Slice, tuple[str, ...]]] = [
     (Slice(from_day=date(2025, 1, 1)), ("source", "region")),
     (Slice(country="KE", gender="female"), ("month",)),
     (Slice(partner=True), ("sector", "gender")),
+    (Slice(country="KE"), ("source", "country")),
+    (Slice(partner=False), ("region", "source")),
+    (Slice(sector="government"), ("country", "sector")),
     (Slice(sector="business", language="fr"), ("country", "year")),
 ]
 
