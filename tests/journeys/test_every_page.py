@@ -15,7 +15,12 @@ from tests.contracts.matrix import TABLE
 from tests.contracts.world import ROLES, World, build
 
 pytestmark = pytest.mark.xdist_group("browser")
-NO_PAGES = {"/healthz", "/readyz", "/lectures/<int:lecture_id>/room/state"}
+NO_PAGES = {
+    "/healthz",
+    "/readyz",
+    "/lectures/<int:lecture_id>/room/state",
+    "/certificates/status/<int:list_number>",
+}
 
 MIRRORED = """() => {
   const found = [], width = document.documentElement.clientWidth;
