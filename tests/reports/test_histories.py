@@ -11,8 +11,8 @@ from apiflask import APIFlask
 
 from lms.attendance.actions import correct, credit_lecture, rebuild_tallies
 from lms.attendance.models import Outcome, Presence, Source
-from lms.catalogue.actions import correct_times
-from lms.catalogue.models import Lecture, Series
+from lms.catalogue.actions import correct_times, edit_series, end_lecture, reopen_lecture
+from lms.catalogue.models import Lecture, LectureState, Series
 from lms.certificates import numbers
 from lms.certificates.actions import revoke, withdraw
 from lms.certificates.models import AWARDS, Certificate
@@ -75,9 +75,9 @@ class Walk:
     def step(self) -> None:
         """One thing happens, or is refused."""
         steps: list[Callable[[], object]] = [
-            self.late_import, self.late_import, self.late_import, self.correct, self.withdraw_correction, self.merge,
+            *[self.late_import] * 6, self.correct, self.withdraw_correction, self.merge,
             self.undo, self.erase, self.move, self.move, self.change_traits, self.correct_times, self.enrol,
-            self.end_certificate,
+            self.end_certificate, self.reopen, *[self.end_again] * 4, self.change_policy,
         ]  # fmt: skip
         try:
             self.draw.choice(steps)()
@@ -139,6 +139,30 @@ class Walk:
         end = start + timedelta(minutes=90)
         correct_times(self.draw.choice(self.lectures), started_at=start, ended_at=end, by=SYSTEM, at=AT)
 
+    def reopen(self) -> None:
+        """Takes back the end of a lecture: live again, it is counted no more until it ends anew."""
+        lecture_id = self.draw.choice(self.lectures)
+        ended = db.session.get_one(Lecture, lecture_id).actual_end
+        db.session.rollback()
+        if ended is not None:
+            reopen_lecture(lecture_id, by=SYSTEM, at=ended + timedelta(hours=1))
+
+    def end_again(self) -> None:
+        """Ends what was reopened, under the policy of now."""
+        for lecture_id in self.lectures:
+            lecture = db.session.get_one(Lecture, lecture_id)
+            started, is_live = lecture.actual_start, lecture.state == LectureState.LIVE
+            db.session.rollback()
+            if started is not None and is_live:
+                end_lecture(
+                    lecture_id, ended_at=started + timedelta(minutes=self.draw.choice([60, 90])), by=SYSTEM, at=AT
+                )
+                credit_lecture(lecture_id, by=SYSTEM, at=AT)
+
+    def change_policy(self) -> None:
+        changed = {"policy": {"min_percent": self.draw.choice([20, 40, 60])}}
+        edit_series(self.draw.choice(["one", "two"]), changed, by=SYSTEM, at=AT)
+
     def enrol(self) -> None:
         enrol(self.draw.choice(self.series), self.draw.choice(self.people)[0], by=SYSTEM, at=AT)
 
@@ -163,7 +187,7 @@ def test_figures_are_those_of_the_rows(app: APIFlask, world: World, make: Make, 
         walk = Walk(world, make, seed)
         rebuild_tallies(by=SYSTEM)
         touch_all()
-        for number in range(60):
+        for number in range(90):
             walk.step()
             if number % 3 == 2:
                 rows = recount.Rows("Asia/Shanghai")
@@ -171,5 +195,7 @@ def test_figures_are_those_of_the_rows(app: APIFlask, world: World, make: Make, 
                 asked, dimensions = QUESTIONS[number // 3 % len(QUESTIONS)]
                 assert recount.differences(rows, asked, dimensions, AT) == [], (number, asked)
                 assert recount.differences(rows, Slice(), (), AT) == [], number
+        walk.end_again()
         rows = recount.Rows("Asia/Shanghai")
+        assert recount.differences(rows, Slice(), (), AT) == []
         assert sum(fact.kind == "attendance" for fact in rows.facts) > 3
