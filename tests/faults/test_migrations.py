@@ -30,6 +30,8 @@ pytestmark = pytest.mark.long
 ROWS = 1_000_000
 CHOSEN = {"role_grant.role": "'focal_point'"}
 """Columns whose rule of the table asks for more than a value of their type."""
+COUNTED_ANEW = {"public_figures", "public_answer"}
+"""Answers that are kept only so as not to be counted each time: a migration may empty them."""
 Counts = dict[str, dict[str, int]]
 
 
@@ -137,7 +139,7 @@ def counts() -> Counts:
 
 def assert_kept(before: Counts, after: Counts) -> None:
     """What is in both is the same."""
-    for table in before.keys() & after.keys():
+    for table in (before.keys() & after.keys()) - COUNTED_ANEW:
         shared = before[table].keys() & after[table].keys()
         assert {name: after[table][name] for name in shared} == {name: before[table][name] for name in shared}, table
 

@@ -84,9 +84,8 @@ def load(scope: Scope, partners: Partners) -> Ledger:
     )
 
 
-def held_lectures(scope: Scope) -> list[HeldLecture]:
-    """The sessions of a scope, whoever came."""
-    query = select(Lecture.id, Lecture.series_id, Lecture.language, Lecture.actual_start)
+def held_within(query: Any, scope: Scope) -> Any:
+    """A query of lectures, narrowed to the sessions of a scope, whoever came."""
     query = query.where(Lecture.state == LectureState.HELD, Lecture.actual_start.is_not(None))
     if scope.series_id is not None:
         query = query.where(Lecture.series_id == scope.series_id)
@@ -96,6 +95,12 @@ def held_lectures(scope: Scope) -> list[HeldLecture]:
         query = query.where(Lecture.actual_start >= scope.start)
     if scope.end is not None:
         query = query.where(Lecture.actual_start < scope.end)
+    return query
+
+
+def held_lectures(scope: Scope) -> list[HeldLecture]:
+    """The sessions of a scope, whoever came."""
+    query = held_within(select(Lecture.id, Lecture.series_id, Lecture.language, Lecture.actual_start), scope)
     day_of = days(scope.zone)
     rows: Iterable[Any] = db.session.execute(query)
     return [HeldLecture(id_, series, language, day_of(start)) for id_, series, language, start in rows]

@@ -17,11 +17,12 @@ from sqlalchemy import Connection, Select, String, exists, func, select, type_co
 from sqlalchemy.orm import aliased
 
 from lms.attendance.models import Credit, Outcome
-from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.models import Lecture
 from lms.core import clock
 from lms.core.db import db
 from lms.people.models import Person, PersonCountry
 from lms.people.queries import Histories
+from lms.reports.queries.ledger import held_within
 from lms.reports.queries.scope import Partners, Scope
 
 PEOPLE_AT_ONCE = 1_000
@@ -56,20 +57,10 @@ class Held:
 
 def held_lectures(scope: Scope, connection: Connection) -> dict[int, Held]:
     """The sessions of a scope, whoever attended them."""
-    query = select(Lecture.id, Lecture.series_id, Lecture.title, Lecture.language, Lecture.actual_start).where(
-        Lecture.state == LectureState.HELD, Lecture.actual_start.is_not(None)
-    )
-    if scope.series_id is not None:
-        query = query.where(Lecture.series_id == scope.series_id)
-    if scope.language is not None:
-        query = query.where(Lecture.language == scope.language)
-    if scope.start is not None:
-        query = query.where(Lecture.actual_start >= scope.start)
-    if scope.end is not None:
-        query = query.where(Lecture.actual_start < scope.end)
+    columns = (Lecture.id, Lecture.series_id, Lecture.title, Lecture.language, Lecture.actual_start)
     return {
         id_: Held(id_, series, title, language, start, clock.day_of(start, scope.zone))
-        for id_, series, title, language, start in connection.execute(query)
+        for id_, series, title, language, start in connection.execute(held_within(select(*columns), scope))
         if start is not None
     }
 
