@@ -62,7 +62,7 @@ class BaseForm(FlaskForm):
             return 422
         except Refused as error:
             self.form_errors.append(error.message)
-            return 409
+            return error.status
         return None
 
     def values(self) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy import delete, func, select, update
 
 from lms.core.db import action, db, is_sqlite
-from lms.core.errors import DomainError
+from lms.core.errors import DomainError, Refused
 from lms.core.words import _
 from lms.people.models import SignInFailure
 from lms.people.rules import FAILURE_WINDOW, LONGEST_FAILURE_WINDOW, MAX_FAILURES
@@ -16,7 +16,7 @@ from lms.people.rules import FAILURE_WINDOW, LONGEST_FAILURE_WINDOW, MAX_FAILURE
 log = structlog.get_logger(__name__)
 
 
-class TooManyFailures(DomainError):
+class TooManyFailures(Refused):
     """Too many failed sign-ins for one account (429); `seconds` until the next is looked at."""
 
     status = 429

@@ -104,25 +104,19 @@ def confirm_name() -> ResponseReturnValue:
 def ask_address_change() -> ResponseReturnValue:
     """Mails a link to the reader's new address, after the password."""
     form, actor, at = NewAddressForm(), current_actor(), clock.now()
-    status = 422
-    if form.validate():
-        try:
-            actions.ask_address_change(
-                form.email.data or "",
-                form.current_password.data or "",
-                form.otp.data or "",
-                demonstration=in_demonstration(),
-                by=actor,
-                at=at,
-            )
-        except Invalid as error:
-            form.take(error)
-        except actions.TooManyFailures as error:
-            form.form_errors.append(error.message)
-            status = 429
-        else:
-            flash(_("Look into the mail of the new address: the change holds once you open the link there."), "done")
-            return redirect(url_for("people.account"))
+    status = form.attempt(
+        lambda: actions.ask_address_change(
+            form.email.data or "",
+            form.current_password.data or "",
+            form.otp.data or "",
+            demonstration=in_demonstration(),
+            by=actor,
+            at=at,
+        )
+    )
+    if status is None:
+        flash(_("Look into the mail of the new address: the change holds once you open the link there."), "done")
+        return redirect(url_for("people.account"))
     form.otp.data = None
     return _page(status, address_form=form)
 
@@ -152,25 +146,21 @@ def change_address(secret: str) -> ResponseReturnValue:
 def change_password() -> ResponseReturnValue:
     """Sets a new password; all other sessions end."""
     form, actor, at = ChangePasswordForm(), current_actor(), clock.now()
-    status = 422
-    if form.validate():
-        try:
-            signed_in = actions.change_password(
-                form.current_password.data or "",
-                form.new_password.data or "",
-                demonstration=in_demonstration(),
-                by=actor,
-                at=at,
-            )
-        except Invalid as error:
-            form.take(error)
-        except actions.TooManyFailures as error:
-            form.form_errors.append(error.message)
-            status = 429
-        else:
-            start_session(signed_in, at=at)
-            flash(_("Your password is changed. You are signed out everywhere else."), "done")
-            return redirect(url_for("people.account"))
+
+    def change() -> None:
+        signed_in = actions.change_password(
+            form.current_password.data or "",
+            form.new_password.data or "",
+            demonstration=in_demonstration(),
+            by=actor,
+            at=at,
+        )
+        start_session(signed_in, at=at)
+
+    status = form.attempt(change)
+    if status is None:
+        flash(_("Your password is changed. You are signed out everywhere else."), "done")
+        return redirect(url_for("people.account"))
     return _page(status, password_form=form)
 
 
@@ -227,32 +217,23 @@ def export() -> ResponseReturnValue:
 @sign_ins
 def erase() -> ResponseReturnValue:
     """Erases the reader's personal data, after a typed confirmation and the password."""
-    form, actor, at, status = EraseForm(), current_actor(), clock.now(), 200
+    form, actor, at = EraseForm(), current_actor(), clock.now()
     profile = queries.profile_of(actor.public_id, day=today(at), by=actor)
-    if form.is_submitted():
-        status = 422
-        if form.validate():
-            try:
-                actions.check_own_password(
-                    form.current_password.data or "", demonstration=in_demonstration(), by=actor, at=at
-                )
-                actions.erase_person(
-                    actor.public_id,
-                    confirmation=form.confirmation.data or "",
-                    withdraw_certificates=form.certificates.data == "withdraw",
-                    by=actor,
-                    at=at,
-                )
-            except Invalid as error:
-                form.take(error)
-            except Refused as error:
-                form.form_errors.append(error.message)
-            except actions.TooManyFailures as error:
-                form.form_errors.append(error.message)
-                status = 429
-            else:
-                logout_user()
-                session.clear()
-                flash(_("Your personal data is erased. Thank you for having been here."), "done")
-                return redirect(url_for("desks.home"))
+
+    def work() -> None:
+        actions.check_own_password(form.current_password.data or "", demonstration=in_demonstration(), by=actor, at=at)
+        actions.erase_person(
+            actor.public_id,
+            confirmation=form.confirmation.data or "",
+            withdraw_certificates=form.certificates.data == "withdraw",
+            by=actor,
+            at=at,
+        )
+
+    status = form.attempt(work) if form.is_submitted() else 200
+    if status is None:
+        logout_user()
+        session.clear()
+        flash(_("Your personal data is erased. Thank you for having been here."), "done")
+        return redirect(url_for("desks.home"))
     return render_template("people/erase.html", form=form, profile=profile), status

@@ -10,7 +10,7 @@ from flask import Response, current_app, flash, redirect, render_template, reque
 from flask.typing import ResponseReturnValue
 
 from lms.core import clock
-from lms.core.errors import Invalid, NotFound, Refused
+from lms.core.errors import NotFound
 from lms.core.words import _
 from lms.people import actions, queries
 from lms.people.forms import OtpForm, ProofForm
@@ -58,34 +58,30 @@ def second_factor() -> ResponseReturnValue:
 @sign_ins
 def change_second_factor() -> ResponseReturnValue:
     """Begins setting up a device, makes new recovery codes, or takes the factor away; asks for the password."""
-    form, actor, at, status = ProofForm(), current_actor(), clock.now(), 422
+    form, actor, at = ProofForm(), current_actor(), clock.now()
     step = request.form.get("step", "begin")
-    if form.validate():
-        try:
-            actions.check_owner(
-                form.current_password.data or "",
-                form.otp.data or "",
-                demonstration=in_demonstration(),
-                by=actor,
-                at=at,
-            )
-            if step == "codes":
-                return _page(codes=actions.renew_recovery_codes(by=actor, at=at))
-            if step == "remove":
-                actions.remove_second_factor(enforced=rule.is_needed(), by=actor, at=at)
-                flash(_("Signing in does not ask for a code any more."), "done")
-                return redirect(url_for("people.account"))
+    codes: list[str] = []
+
+    def change() -> None:
+        actions.check_owner(
+            form.current_password.data or "", form.otp.data or "", demonstration=in_demonstration(), by=actor, at=at
+        )
+        if step == "codes":
+            codes.extend(actions.renew_recovery_codes(by=actor, at=at))
+        elif step == "remove":
+            actions.remove_second_factor(enforced=rule.is_needed(), by=actor, at=at)
+        else:
             actions.begin_second_factor(by=actor, at=at)
-            return redirect(url_for("people.second_factor"))
-        except Invalid as error:
-            form.take(error)
-        except Refused as error:
-            form.form_errors.append(error.message)
-            status = 409
-        except actions.TooManyFailures as error:
-            form.form_errors.append(error.message)
-            status = 429
-    return _page(status, proof=form)
+
+    status = form.attempt(change)
+    if status is not None:
+        return _page(status, proof=form)
+    if step == "codes":
+        return _page(codes=codes)
+    if step == "remove":
+        flash(_("Signing in does not ask for a code any more."), "done")
+        return redirect(url_for("people.account"))
+    return redirect(url_for("people.second_factor"))
 
 
 @bp.post("/account/second-factor/confirm")
@@ -93,21 +89,17 @@ def change_second_factor() -> ResponseReturnValue:
 @sign_ins
 def confirm_second_factor() -> ResponseReturnValue:
     """Confirms the device by a code that it shows, and shows the recovery codes, this once."""
-    form, actor, at, status = OtpForm(), current_actor(), clock.now(), 422
-    if form.validate() and actor.person_id is not None:
-        try:
-            key, codes = actions.confirm_second_factor(form.otp.data or "", by=actor, at=at)
-        except Invalid as error:
-            form.take(error)
-        except Refused as error:
-            form.form_errors.append(error.message)
-            status = 409
-        except actions.TooManyFailures as error:
-            form.form_errors.append(error.message)
-            status = 429
-        else:
-            start_session(actions.SignedIn(actor.person_id, key), at=at)
-            return _page(codes=codes, is_new=True)
+    form, actor, at = OtpForm(), current_actor(), clock.now()
+    codes: list[str] = []
+
+    def confirm() -> None:
+        key, found = actions.confirm_second_factor(form.otp.data or "", by=actor, at=at)
+        start_session(actions.SignedIn(actor.person_id or 0, key), at=at)
+        codes.extend(found)
+
+    status = form.attempt(confirm)
+    if status is None:
+        return _page(codes=codes, is_new=True)
     form.otp.data = None
     return _page(status, form=form)
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from lms.core import clock
 from lms.core.words import _, _n
+from lms.reports.queries import Report
 from lms.reports.queries.dossier import Dossier, Peer, Upcoming
 from lms.reports.readouts.model import Column, Figure, Mark, Picture, ReadOut, Section, Table, Value
 from lms.reports.readouts.wording import each, figure_column, group_table, marks, overlap_note, share
@@ -32,8 +33,24 @@ def read_out(
     """The dossier in parts; the functions say where a series, a lecture and the rows of a figure stand."""
     sections = (
         _years(dossier, at),
-        _sectors(dossier),
-        _genders(dossier),
+        _parts(
+            dossier.by["sector"],
+            anchor="sectors",
+            title=_("Who they are"),
+            text=_("Participants by sector"),
+            told=_("Participants by sector, as in the table."),
+            head=_("Sector"),
+            overlap=_("They add up to more than the total: some changed sector between lectures."),
+        ),
+        _parts(
+            dossier.by["gender"],
+            anchor="gender",
+            title=_("Women and men"),
+            text=_("Participants by gender, as they state it"),
+            told=_("Participants by gender, as in the table."),
+            head=_("Gender"),
+            overlap=_("They add up to more than the total: some changed what they state."),
+        ),
         _institutions(dossier),
         _series(dossier, series_url),
         _lectures(dossier, lecture_url),
@@ -133,31 +150,17 @@ def _joined(*sentences: str | None) -> str | None:
     return " ".join(one for one in sentences if one) or None
 
 
-def _sectors(dossier: Dossier) -> Section | None:
-    report = dossier.by["sector"]
+def _parts(report: Report, *, anchor: str, title: str, text: str, told: str, head: str, overlap: str) -> Section | None:
+    """Participants by what they differ in, as bars and as a table; None where there is nobody."""
     if not report.totals.participants:
         return None
     return Section(
-        anchor="sectors",
-        title=_("Who they are"),
-        text=_("Participants by sector"),
-        picture=Picture("bars", marks(report), _("Participants by sector, as in the table.")),
-        table=group_table(_("Sector"), report, (*PEOPLE, "certificates")),
-        note=overlap_note(report, _("They add up to more than the total: some changed sector between lectures.")),
-    )
-
-
-def _genders(dossier: Dossier) -> Section | None:
-    report = dossier.by["gender"]
-    if not report.totals.participants:
-        return None
-    return Section(
-        anchor="gender",
-        title=_("Women and men"),
-        text=_("Participants by gender, as they state it"),
-        picture=Picture("bars", marks(report), _("Participants by gender, as in the table.")),
-        table=group_table(_("Gender"), report, (*PEOPLE, "certificates")),
-        note=overlap_note(report, _("They add up to more than the total: some changed what they state.")),
+        anchor=anchor,
+        title=title,
+        text=text,
+        picture=Picture("bars", marks(report), told),
+        table=group_table(head, report, (*PEOPLE, "certificates")),
+        note=overlap_note(report, overlap),
     )
 
 
