@@ -13,9 +13,9 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from lms.attendance import views
 from lms.attendance.models import AttendanceImport, Credit, Presence
-from lms.attendance.views import PAGE
+from lms.attendance.views import roster as roster_views
+from lms.attendance.views.roster import PAGE
 from lms.core.db import db
 from tests.factories import Make
 
@@ -140,7 +140,7 @@ def test_the_whole_roster_on_one_page_for_paper(desk: Desk, monkeypatch: pytest.
     assert "<form" not in paper.text.split("<main")[1]
     assert desk.client.get(f"{desk.roster}/print", query_string={"q": "customs"}).text.count("roster-row") == 1
 
-    monkeypatch.setattr(views, "PRINTED", 40)  # bounded, and nobody is lost
+    monkeypatch.setattr(roster_views, "PRINTED", 40)  # bounded, and nobody is lost
     first = desk.client.get(f"{desk.roster}/print").text
     following = re.search(r'rel="next" href="([^"]+)"', first)
     assert following

@@ -1,28 +1,27 @@
-"""The roster of a lecture, corrections by hand, and reports from outside in two steps."""
+"""The roster of a lecture, and corrections by hand."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, stream_with_context, url_for
+from flask import Response, flash, redirect, render_template, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.attendance import actions, queries
-from lms.attendance.forms import CorrectionForm, PublishForm, ReportForm
+from lms.attendance.forms import CorrectionForm
 from lms.attendance.models import Outcome
+from lms.attendance.views.blueprint import bp
 from lms.catalogue.models import Lecture
 from lms.catalogue.rules import may_edit_lecture
 from lms.core import clock
-from lms.core.errors import DomainError, Invalid, NotFound, Refused, TooLarge, WrongKind
+from lms.core.errors import Invalid, Refused
 from lms.core.tables import write_csv
 from lms.core.words import _
 from lms.people.queries import country_names
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
-
-bp = Blueprint("attendance", __name__, template_folder="templates")
 
 PAGE = 50
 PRINTED = 1000
@@ -151,90 +150,3 @@ def roster_csv(lecture_id: int) -> ResponseReturnValue:
     answer = Response(stream_with_context(lines), mimetype="text/csv")
     answer.headers["Content-Disposition"] = f'attachment; filename="roster-{lecture_id}.csv"'
     return answer
-
-
-@bp.route("/lectures/<int:lecture_id>/attendance/import", methods=["GET", "POST"])
-@allow(SIGNED_IN)
-def import_file(lecture_id: int) -> ResponseReturnValue:
-    """First step: takes a file, says in numbers what it would do, stores no attendance."""
-    by, at = current_actor(), clock.now()
-    lecture = queries.get_editable_lecture(lecture_id, by=by)
-    form = ReportForm()
-    form.offer_zones()
-    if not form.validate_on_submit():
-        status = 422 if request.method == "POST" else 200
-        return render_template("attendance/import.html", lecture=lecture, form=form), status
-    file = form.file.data
-    if not file:
-        form.file.errors = [_("Choose a file.")]
-        return render_template("attendance/import.html", lecture=lecture, form=form), 422
-    options = {name: value for name in ("time_zone", "date_order") if (value := form[name].data)}
-    content, name = file.read(), file.filename or ""
-    try:
-        actions.stage_attendance(lecture_id, content, file_name=name, **options, by=by)
-        kept = actions.keep_file(lecture_id, content, file_name=name, options=options, by=by, at=at)
-    except Invalid as error:
-        form.take(error)
-        return render_template("attendance/import.html", lecture=lecture, form=form), 422
-    except (Refused, TooLarge, WrongKind) as error:
-        form.file.errors = [error.message]
-        return render_template("attendance/import.html", lecture=lecture, form=form), error.status
-    return redirect(url_for(".import_look", lecture_id=lecture_id, import_id=kept))
-
-
-@bp.route("/lectures/<int:lecture_id>/attendance/import/<import_id>", methods=["GET", "POST"])
-@allow(SIGNED_IN)
-def import_look(lecture_id: int, import_id: str) -> ResponseReturnValue:
-    """Second step: what would happen, and the button that makes it happen."""
-    by, at = current_actor(), clock.now()
-    lecture = queries.get_editable_lecture(lecture_id, by=by)
-    form = PublishForm()
-    if request.method == "POST" and request.form.get("step") == "leave":
-        actions.drop_kept(import_id, by=by, at=at)
-        flash(_("The file was left; nothing is stored."), "done")
-        return redirect(url_for(".roster", lecture_id=lecture_id))
-    try:
-        row, content = queries.kept_import(import_id, by=by)
-        if row.lecture_id != lecture_id:
-            raise NotFound
-        staged = actions.stage_attendance(lecture_id, content, file_name=row.file_name, **row.answer, by=by)
-        file_name = row.file_name
-        status = 200
-        if form.validate_on_submit():
-            try:
-                answer = actions.publish_kept(import_id, skip_bad_rows=form.skip_bad_rows.data, by=by, at=at)
-            except (Invalid, Refused) as error:
-                reason = _("Tick that the rejected rows are to be left out, or put them right in the file.")
-                form.skip_bad_rows.errors = [reason if isinstance(error, Invalid) else error.message]
-                status = error.status
-            else:
-                return _published(lecture_id, answer)
-        answer, strangers = actions.preview_attendance(staged, by=by)
-    except NotFound:
-        flash(_("This file is no longer waiting. Load it again if it was not taken."), "now")
-        return redirect(url_for(".import_file", lecture_id=lecture_id))
-    except DomainError as error:
-        flash(error.message, "wrong")
-        return redirect(url_for(".import_file", lecture_id=lecture_id))
-    page = render_template(
-        "attendance/import_look.html",
-        lecture=lecture,
-        form=form,
-        answer=answer,
-        strangers=strangers,
-        file_name=file_name,
-        walk_ins=queries.walk_ins_of(lecture),
-    )
-    return page, status
-
-
-def _published(lecture_id: int, answer: Any) -> ResponseReturnValue:
-    said = _(
-        "Taken: %(created)s new, %(unchanged)s known already, %(unmatched)s without a person, %(rejected)s rejected.",
-        created=answer.created + answer.updated,
-        unchanged=answer.unchanged,
-        unmatched=len(answer.unmatched),
-        rejected=len(answer.rejected),
-    )
-    flash(" ".join([said, *answer.notes]), "done")
-    return redirect(url_for(".roster", lecture_id=lecture_id))

@@ -1,0 +1,88 @@
+"""What is derived from evidence or set by hand: corrections, credits, and the tallies that totals are counted from."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lms.attendance.models.evidence import Source
+from lms.core.db import Base, UtcDateTime, text_enum
+from lms.people.models import Gender, Sector
+
+
+class Outcome(StrEnum):
+    ATTENDED = "attended"
+    PARTIAL = "partial"
+    ABSENT = "absent"
+    EXCUSED = "excused"
+
+
+class Correction(Base):
+    """An outcome set by hand: keeps the evidence, wins until withdrawn."""
+
+    __tablename__ = "correction"
+    __table_args__ = (
+        Index(
+            "uq_correction_active",
+            "lecture_id",
+            "person_id",
+            unique=True,
+            sqlite_where=text("withdrawn_at IS NULL"),
+            postgresql_where=text("withdrawn_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lecture_id: Mapped[int] = mapped_column(ForeignKey("lecture.id"))
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    outcome: Mapped[Outcome] = mapped_column(text_enum(Outcome))
+    reason: Mapped[str] = mapped_column(Text)
+    by_person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    withdrawn_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+
+
+class Credit(Base):
+    """What is derived from all presence of one person in one lecture; there is none without evidence.
+
+    `present_ms` is clipped and united; `percent_tenths` is rounded down (599 is 59.9 %). `source` is live,
+    group or replay (import counts as live), manual where only a correction made it. `sector` and `gender`
+    are frozen; the country is read from its dated history.
+    """
+
+    __tablename__ = "credit"
+    __table_args__ = (
+        Index("ix_credit_person_id_outcome", "person_id", "outcome"),
+        Index("ix_credit_lecture_id_outcome_computed_at", "lecture_id", "outcome", "computed_at"),
+    )
+
+    lecture_id: Mapped[int] = mapped_column(ForeignKey("lecture.id"), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    present_ms: Mapped[int] = mapped_column(BigInteger)
+    percent_tenths: Mapped[int]
+    outcome: Mapped[Outcome] = mapped_column(text_enum(Outcome))
+    source: Mapped[Source] = mapped_column(text_enum(Source))
+    sector: Mapped[Sector | None] = mapped_column(text_enum(Sector))
+    gender: Mapped[Gender | None] = mapped_column(text_enum(Gender))
+    policy_id: Mapped[int] = mapped_column(ForeignKey("policy.id"))
+    computed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Tally(Base):
+    """Who attended one lecture, ready to be counted: written with its credits, in the same transaction.
+
+    `people` and `cells` are the stored form of `attendance.tallies`; `day` the one on which countries were read.
+    `version` is drawn anew at each change and never comes twice, so that caches can be keyed by it.
+    """
+
+    __tablename__ = "tally"
+
+    lecture_id: Mapped[int] = mapped_column(ForeignKey("lecture.id", ondelete="CASCADE"), primary_key=True)
+    version: Mapped[int] = mapped_column(BigInteger)
+    day: Mapped[date]
+    cells: Mapped[bytes] = mapped_column(LargeBinary)
+    people: Mapped[bytes] = mapped_column(LargeBinary)

@@ -1,0 +1,88 @@
+"""Evidence of who was there: intervals, beats, and the files that were taken."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lms.core.db import Base, UtcDateTime, text_enum
+from lms.people.models import new_public_id
+
+
+class Source(StrEnum):
+    """Where a presence was seen."""
+
+    LIVE = "live"
+    IMPORT = "import"
+    GROUP = "group"
+    REPLAY = "replay"
+    MANUAL = "manual"
+
+
+class Presence(Base):
+    """One interval during which a person was seen in a lecture: evidence, never edited, never re-pointed.
+
+    Times are integer milliseconds UTC. `evidence` identifies it by content, so that a re-saved file is the
+    same evidence. `person_id` null: seen, but nobody known (`name` and `email` as the source said).
+    """
+
+    __tablename__ = "presence"
+    __table_args__ = (
+        UniqueConstraint("lecture_id", "evidence"),
+        CheckConstraint("left_ms >= joined_ms", name="span"),
+        Index("ix_presence_lecture_id_person_id", "lecture_id", "person_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lecture_id: Mapped[int] = mapped_column(ForeignKey("lecture.id"))
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
+    source: Mapped[Source] = mapped_column(text_enum(Source))
+    joined_ms: Mapped[int] = mapped_column(BigInteger)
+    left_ms: Mapped[int] = mapped_column(BigInteger)
+    evidence: Mapped[str] = mapped_column(String(32))
+    import_id: Mapped[int | None] = mapped_column(ForeignKey("attendance_import.id"))
+    name: Mapped[str | None] = mapped_column(String(200))
+    email: Mapped[str | None] = mapped_column(String(320))
+
+
+class Join(Base):
+    """One page or app that joined a lecture: each gets a room token of its own."""
+
+    __tablename__ = "join"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lecture_id: Mapped[int] = mapped_column(ForeignKey("lecture.id"), index=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    joined_ms: Mapped[int] = mapped_column(BigInteger)
+    beat_seconds: Mapped[int] = mapped_column(default=30)
+
+
+class Beat(Base):
+    """One heartbeat as received: append-only, unique by (join, seq)."""
+
+    __tablename__ = "beat"
+
+    join_id: Mapped[int] = mapped_column(ForeignKey("join.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    received_ms: Mapped[int] = mapped_column(BigInteger, index=True)
+
+
+class AttendanceImport(Base):
+    """One file of attendance as it was taken, with the answer that was given."""
+
+    __tablename__ = "attendance_import"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_public_id)
+    lecture_id: Mapped[int] = mapped_column(ForeignKey("lecture.id"), index=True)
+    file_name: Mapped[str] = mapped_column(String(200))
+    file_key: Mapped[str | None] = mapped_column(String(200))
+    digest: Mapped[str] = mapped_column(String(64))
+    by_person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    staged_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    published_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    answer: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)

@@ -1,0 +1,8 @@
+"""The roster, corrections by hand, and reports from outside."""
+
+from __future__ import annotations
+
+from lms.attendance.views import imports, roster
+from lms.attendance.views.blueprint import bp
+
+__all__ = ["bp", "imports", "roster"]

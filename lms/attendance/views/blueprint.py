@@ -1,0 +1,7 @@
+"""The blueprint of attendance's pages."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+bp = Blueprint("attendance", __name__, template_folder="../templates")
