@@ -8,22 +8,19 @@ from typing import Any, cast
 
 from sqlalchemy import Table, bindparam, delete, select, update
 
-from lms.attendance import reading, rules
+from lms.attendance import reading
 from lms.attendance.actions.tallies import drop_tally, hold_tallies, write_tally
-from lms.attendance.models import Beat, Credit, Join, Outcome, Presence, Source
-from lms.attendance.queries.evidence import beats_of, corrections_in, is_held, pieces, seen_in, span_of
-from lms.attendance.queries.matching import belonging
+from lms.attendance.models import Beat, Credit, Join, Presence, Source
+from lms.attendance.queries.evidence import beats_of, is_held, pieces
+from lms.attendance.queries.reckoning import Values, credits_in, reckon
 from lms.attendance.queries.tallies import has_tally
 from lms.catalogue.models import Lecture, LectureState
-from lms.catalogue.queries import policy_for
 from lms.core import audit
 from lms.core.bulk import among, insert_many
 from lms.core.db import action, db
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
 from lms.people.models import Person
-
-_Values = tuple[int, int, Outcome, Source, int]  # present_ms, percent_tenths, outcome, source, policy_id
 
 
 @action
@@ -81,8 +78,8 @@ def credit_lecture(
         drop_tally(lecture_id)
         return _drop(lecture_id, None)
     compact_beats(lecture_id, by=by, at=at)
-    wanted = _compute(lecture, only, enrolled)
-    existing = _existing(lecture_id, only)
+    wanted = reckon(lecture, only=only, enrolled=enrolled)
+    existing = credits_in(lecture_id, only)
     new = sorted(person_id for person_id in wanted if person_id not in existing)
     changed = [person_id for person_id, values in wanted.items() if existing.get(person_id, values) != values]
     gone = [person_id for person_id in existing if person_id not in wanted]
@@ -116,46 +113,7 @@ def lock_lecture(lecture_id: int) -> Lecture:
     return lecture
 
 
-def _compute(lecture: Lecture, only: Collection[int] | None, enrolled: set[int] | None) -> dict[int, _Values]:
-    everybody, corrections = seen_in(lecture, only), corrections_in(lecture.id, only)
-    if not everybody and not corrections:
-        return {}
-    if enrolled is None:
-        enrolled = belonging(lecture)
-    policy = policy_for(lecture)
-    policy_id, minimum = policy.id, policy.min_percent
-    span = span_of(lecture)
-    counted = enrolled.union(db.session.scalars(select(Credit.person_id).where(Credit.lecture_id == lecture.id)))
-    found: dict[int, _Values] = {}
-    for person_id, seen in everybody.items():
-        if person_id not in counted and person_id not in corrections:
-            continue
-        summed = rules.sum_up(seen, start=span.start, end=span.end, min_percent=minimum)
-        if summed.present_ms:
-            found[person_id] = (
-                summed.present_ms, summed.percent_tenths, summed.outcome, summed.source, policy_id
-            )  # fmt: skip
-    for person_id, correction in corrections.items():
-        present, tenths, _derived, source, _policy = found.get(
-            person_id, (0, 0, correction.outcome, Source.MANUAL, policy_id)
-        )
-        found[person_id] = (present, tenths, correction.outcome, source, policy_id)
-    return found
-
-
-def _existing(lecture_id: int, only: Collection[int] | None) -> dict[int, _Values]:
-    columns = (Credit.present_ms, Credit.percent_tenths, Credit.outcome, Credit.source, Credit.policy_id)
-    found: dict[int, _Values] = {}
-    for people in [None] if only is None else pieces(only):
-        query = select(Credit.person_id, *columns).where(Credit.lecture_id == lecture_id)
-        if people is not None:
-            query = query.where(Credit.person_id.in_(people))
-        for person_id, *values in db.session.execute(query):
-            found[person_id] = tuple(values)  # type: ignore[assignment]
-    return found
-
-
-def _insert(lecture_id: int, new: list[int], wanted: dict[int, _Values], at: datetime) -> None:
+def _insert(lecture_id: int, new: list[int], wanted: dict[int, Values], at: datetime) -> None:
     rows: list[dict[str, Any]] = []
     query = select(Person.id, Person.sector, Person.gender).where(among(Person.id, new)).order_by(Person.id)
     for person_id, sector, gender in db.session.execute(query) if new else ():
@@ -177,7 +135,7 @@ def _insert(lecture_id: int, new: list[int], wanted: dict[int, _Values], at: dat
     insert_many(Credit.__table__, rows)
 
 
-def _update(lecture_id: int, changed: list[int], wanted: dict[int, _Values], at: datetime) -> None:
+def _update(lecture_id: int, changed: list[int], wanted: dict[int, Values], at: datetime) -> None:
     if not changed:
         return
     table = cast(Table, Credit.__table__)

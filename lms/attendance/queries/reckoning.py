@@ -1,0 +1,142 @@
+"""What the credits of a lecture amount to by all its evidence, as it is held or as it would be; read only."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import NamedTuple
+
+from sqlalchemy import select
+
+from lms.attendance import rules
+from lms.attendance.models import Credit, Outcome, Source
+from lms.attendance.queries.evidence import Span, corrections_in, is_held, pieces, seen_in, span_of
+from lms.attendance.queries.matching import belonging
+from lms.catalogue.models import Lecture, Policy
+from lms.catalogue.queries import policy_for
+from lms.core.db import db
+
+
+class Values(NamedTuple):
+    """What a credit says of one person in one lecture."""
+
+    present_ms: int
+    percent_tenths: int
+    outcome: Outcome
+    source: Source
+    policy_id: int
+
+    @property
+    def judged(self) -> tuple[int, int, Outcome, Source]:
+        """All but the policy that it was judged by."""
+        return self[:4]
+
+
+def reckon(
+    lecture: Lecture,
+    *,
+    policy: Policy | None = None,
+    span: Span | None = None,
+    only: Collection[int] | None = None,
+    enrolled: set[int] | None = None,
+) -> dict[int, Values]:
+    """The credits of a lecture by person (canonical), from all its evidence and corrections.
+
+    By its own policy and times, or by others: then they are what they would be. `only` asks for these people;
+    `enrolled` is what `belonging` answers, where the caller has just asked it.
+    """
+    everybody, corrections = seen_in(lecture, only), corrections_in(lecture.id, only)
+    if not everybody and not corrections:
+        return {}
+    if enrolled is None:
+        enrolled = belonging(lecture)
+    policy = policy or policy_for(lecture)
+    policy_id, minimum = policy.id, policy.min_percent
+    span = span or span_of(lecture)
+    counted = enrolled.union(db.session.scalars(select(Credit.person_id).where(Credit.lecture_id == lecture.id)))
+    counted.update(corrections)
+    found: dict[int, Values] = {}
+    for person_id, seen in everybody.items():
+        if person_id in counted:
+            summed = rules.sum_up(seen, start=span.start, end=span.end, min_percent=minimum)
+            if summed.present_ms:
+                found[person_id] = Values(
+                    summed.present_ms, summed.percent_tenths, summed.outcome, summed.source, policy_id
+                )
+    for person_id, correction in corrections.items():
+        held = found.get(person_id) or Values(0, 0, correction.outcome, Source.MANUAL, policy_id)
+        found[person_id] = held._replace(outcome=correction.outcome)
+    return found
+
+
+def credits_in(lecture_id: int, only: Collection[int] | None = None) -> dict[int, Values]:
+    """The credits of a lecture as they are written, by person."""
+    columns = (Credit.present_ms, Credit.percent_tenths, Credit.outcome, Credit.source, Credit.policy_id)
+    found: dict[int, Values] = {}
+    for people in [None] if only is None else pieces(only):
+        query = select(Credit.person_id, *columns).where(Credit.lecture_id == lecture_id)
+        if people is not None:
+            query = query.where(Credit.person_id.in_(people))
+        for person_id, present, tenths, outcome, source, policy_id in db.session.connection().execute(query):
+            found[person_id] = Values(present, tenths, outcome, source, policy_id)
+    return found
+
+
+class Change(NamedTuple):
+    """What is written of one person, and what would be; null: no credit."""
+
+    before: Values | None
+    after: Values | None
+
+    @property
+    def gains(self) -> bool:
+        """Whether somebody who did not attend would have attended."""
+        return _attended(self.after) and not _attended(self.before)
+
+    @property
+    def loses(self) -> bool:
+        """Whether somebody who attended would not have."""
+        return _attended(self.before) and not _attended(self.after)
+
+
+def _attended(values: Values | None) -> bool:
+    return values is not None and values.outcome is Outcome.ATTENDED
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What another policy or other times would change of one lecture, by person: those who would keep what they have
+    are left out. `key` is another one as soon as anything of it is."""
+
+    lecture_id: int
+    changes: dict[int, Change]
+    key: str
+
+    @property
+    def gaining(self) -> list[int]:
+        """Who would attend, and does not now."""
+        return [person_id for person_id, change in self.changes.items() if change.gains]
+
+    @property
+    def losing(self) -> list[int]:
+        """Who attends now, and would not."""
+        return [person_id for person_id, change in self.changes.items() if change.loses]
+
+
+def difference(lecture: Lecture, *, policy: Policy | None = None, span: Span | None = None) -> Difference:
+    """What recomputing a lecture by another policy, or other times, would change."""
+    after = reckon(lecture, policy=policy, span=span)
+    before = credits_in(lecture.id) if is_held(lecture) else {}
+    changes = {}
+    for person_id in sorted(after.keys() | before.keys()):
+        old, new = before.get(person_id), after.get(person_id)
+        if old is None or new is None or old.judged != new.judged:
+            changes[person_id] = Change(old, new)
+    span = span or span_of(lecture)
+    said = (lecture.id, lecture.state.value, lecture.policy_id, policy and policy.id, lecture.actual_start,
+            lecture.actual_end, span.start, span.end)  # fmt: skip
+    digest = blake2b(repr(said).encode(), digest_size=12)
+    for person_id, (old, new) in changes.items():
+        digest.update(f"{person_id}|{old and old.judged}|{new and new.judged}\n".encode())
+    return Difference(lecture.id, changes, digest.hexdigest())
