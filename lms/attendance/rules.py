@@ -86,22 +86,27 @@ class Sum:
 def sum_up(seen: Iterable[tuple[int, int, Source]], *, start: int, end: int, min_percent: int) -> Sum:
     """Clips, unites and judges. Replay counts only where all the rest does not reach the threshold.
 
-    The source is *live* (which reports of meeting systems are too), *group* where nothing else was seen, or
-    *replay* where it took the replay.
+    The source is *group* where what was seen otherwise would not have given the same outcome, *replay* where it took
+    the replay, else *live* (which reports of meeting systems are too).
     """
     there: list[Interval] = []
+    alone: list[Interval] = []
     replayed: list[Interval] = []
-    group_only = True
     for joined, left, source in seen:
         if source is Source.REPLAY:
             replayed.append((joined, left))
-        else:
-            there.append((joined, left))
-            group_only = group_only and source is Source.GROUP
+            continue
+        there.append((joined, left))
+        if source is not Source.GROUP:
+            alone.append((joined, left))
     total = end - start
     united = clip(unite(there), start, end)
-    found = Source.GROUP if there and group_only else Source.LIVE
     present = length(united)
+    found = Source.LIVE
+    if len(alone) < len(there):
+        without = outcome(length(clip(unite(alone), start, end)), total, min_percent)
+        if not alone or without is not outcome(present, total, min_percent):
+            found = Source.GROUP
     if replayed and outcome(present, total, min_percent) is not Outcome.ATTENDED:
         with_replay = clip(unite(there + replayed), start, end)
         if length(with_replay) > present:

@@ -13,11 +13,9 @@ from babel import Locale
 from wtforms import (
     BooleanField,
     DateField,
-    DateTimeLocalField,
     FieldList,
     Form,
     FormField,
-    IntegerField,
     RadioField,
     SelectField,
     StringField,
@@ -25,16 +23,16 @@ from wtforms import (
 )
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
 from wtforms.validators import InputRequired, Optional, ValidationError
-from wtforms.widgets import TextInput
 
 from lms.catalogue.actions import LectureDraft, PolicyDraft, SeriesDraft
 from lms.catalogue.models import Admission, CertificateKind, Lecture, LectureState, Policy, Series, Visibility, WalkIns
 from lms.core.errors import Invalid
 from lms.core.words import _, _l
 from lms.people.queries import country_names
+from lms.web.fields import LocalTime, WholeNumber, sorted_choices, zone_choices
 from lms.web.forms import BaseForm
 from lms.web.locale import reader_locale
-from lms.web.time import ZONES, language_name, zone_city
+from lms.web.time import language_name
 
 LANGUAGES = (
     *("en", "fr", "es", "pt", "ru", "ar", "zh"),
@@ -63,8 +61,6 @@ LANGUAGES = (
     "el",
 )
 """Languages that the forms offer; the API takes any."""
-_AREAS = ("Africa", "America", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
-_LOCAL = ("%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S")
 _MATERIAL_ROWS = 5
 
 
@@ -78,19 +74,7 @@ def language_choices(chosen: str | None = None, codes: Iterable[str] = LANGUAGES
     """Languages by name in the reader's language; one that is in use stays a choice."""
     names = _languages(reader_locale())
     wanted = {*codes, *([chosen] if chosen else [])}
-    return _sorted((code, names.get(code) or language_name(code)) for code in wanted)
-
-
-def _sorted(named: Iterable[tuple[str, str]]) -> list[SelectChoice]:
-    return [SelectChoice(value, label) for value, label in sorted(named, key=lambda item: item[1].casefold())]
-
-
-def zone_choices(chosen: str | None = None) -> list[SelectChoice]:
-    """Time zones by city, with the IANA name."""
-    zones = {zone for zone in ZONES if "/" in zone and zone.split("/")[0] in _AREAS} | {"UTC"}
-    if chosen in ZONES:
-        zones.add(str(chosen))
-    return _sorted((zone, zone if zone == "UTC" else f"{zone_city(zone)} – {zone}") for zone in zones)
+    return sorted_choices((code, names.get(code) or language_name(code)) for code in wanted)
 
 
 def lines(text: str | None) -> tuple[str, ...]:
@@ -115,18 +99,6 @@ class _Known(SelectField):
             raise ValidationError(_("Choose one of the list.")) from error
 
 
-class _Whole(IntegerField):
-    """A whole number; anything else is refused in a sentence and stays as typed."""
-
-    widget = TextInput()
-
-    def process_formdata(self, valuelist: list[str]) -> None:
-        try:
-            super().process_formdata([value.strip() for value in valuelist])
-        except ValueError as error:
-            raise ValueError(_("Write a whole number.")) from error
-
-
 class _Day(DateField):
     """A day; anything else is refused in a sentence and stays as typed."""
 
@@ -135,19 +107,6 @@ class _Day(DateField):
             super().process_formdata(valuelist)
         except ValueError as error:
             raise ValueError(_("Write a day such as 2026-12-02.")) from error
-
-
-class _LocalTime(DateTimeLocalField):
-    """A local date and time; anything else is refused in a sentence and stays as typed."""
-
-    def __init__(self, label: Any = None, validators: Any = None, **more: Any) -> None:
-        super().__init__(label, validators, format=list(_LOCAL), **more)
-
-    def process_formdata(self, valuelist: list[str]) -> None:
-        try:
-            super().process_formdata(valuelist)
-        except ValueError as error:
-            raise ValueError(_("Write day and time such as 2026-12-02 14:00.")) from error
 
 
 class CatalogueForm(BaseForm):
@@ -187,8 +146,8 @@ class CatalogueForm(BaseForm):
 class PolicyForm(Form):
     """What counts as attended, and what is certified."""
 
-    min_percent = _Whole(_l("Share of a lecture for “attended”, in percent"), [InputRequired()], default=60)
-    replay_days = _Whole(_l("Days for which the recording counts"), [InputRequired()], default=28)
+    min_percent = WholeNumber(_l("Share of a lecture for “attended”, in percent"), [InputRequired()], default=60)
+    replay_days = WholeNumber(_l("Days for which the recording counts"), [InputRequired()], default=28)
     walk_ins = RadioField(
         _l("Somebody known turns up without being enrolled"),
         choices=[
@@ -206,9 +165,9 @@ class PolicyForm(Form):
         ],
         default=CertificateKind.PARTICIPATION.value,
     )
-    min_lectures_percent = _Whole(_l("Share of the lectures to attend, in percent"), [InputRequired()], default=60)
-    min_lectures = _Whole(_l("Or a number of lectures"), [Optional()])
-    min_minutes = _Whole(_l("Minutes that must have counted in all"), [Optional()])
+    min_lectures_percent = WholeNumber(_l("Share of the lectures to attend, in percent"), [InputRequired()], default=60)
+    min_lectures = WholeNumber(_l("Or a number of lectures"), [Optional()])
+    min_minutes = WholeNumber(_l("Minutes that must have counted in all"), [Optional()])
     deadline = _Day(_l("Last day of lectures that count"), [Optional()])
     confirmed_names = BooleanField(_l("Issue only under names that their holders have confirmed"))
 
@@ -251,7 +210,7 @@ class SeriesForm(CatalogueForm):
         ],
         default=Admission.OPEN.value,
     )
-    capacity = _Whole(_l("Places"), [Optional()])
+    capacity = WholeNumber(_l("Places"), [Optional()])
     starts_on = _Day(_l("First day"), [Optional()])
     ends_on = _Day(_l("Last day"), [Optional()])
     countries = TextAreaField(_l("Countries"))
@@ -316,9 +275,9 @@ class LectureForm(CatalogueForm):
 
     title = StringField(_l("Title"), [InputRequired(_l("Write the title."))])
     abstract = TextAreaField(_l("What it is about"))
-    starts_at = _LocalTime(_l("Begins, local time"), [Optional()])
+    starts_at = LocalTime(_l("Begins, local time"), [Optional()])
     time_zone = _Known(_l("Time zone of that time"))
-    duration_minutes = _Whole(_l("Length in minutes"), [InputRequired(_l("Write the length."))], default=90)
+    duration_minutes = WholeNumber(_l("Length in minutes"), [InputRequired(_l("Write the length."))], default=90)
     language = _Known(_l("Language"))
     interpretation = StringField(_l("Interpreted into"))
     instructors = TextAreaField(_l("Instructors"))
@@ -390,7 +349,7 @@ class LectureForm(CatalogueForm):
 class PostponeForm(CatalogueForm):
     """A new time; empty: not yet known."""
 
-    starts_at = _LocalTime(_l("New local time"), [Optional()], id="new_starts_at")
+    starts_at = LocalTime(_l("New local time"), [Optional()], id="new_starts_at")
     time_zone = _Known(_l("Time zone of that time"), id="new_time_zone")
 
     def __init__(self, lecture: Lecture, *args: Any, **more: Any) -> None:
@@ -409,14 +368,14 @@ class CancelForm(CatalogueForm):
 class MomentForm(CatalogueForm):
     """A moment in the lecture's own zone; empty: now."""
 
-    at = _LocalTime(_l("At another moment in the past"), [Optional()])
+    at = LocalTime(_l("At another moment in the past"), [Optional()])
 
 
 class TimesForm(CatalogueForm):
     """The actual start and end, in the lecture's own zone."""
 
-    actual_start = _LocalTime(_l("Began"), [InputRequired(_l("Write when it began."))])
-    actual_end = _LocalTime(_l("Ended"), [InputRequired(_l("Write when it ended."))])
+    actual_start = LocalTime(_l("Began"), [InputRequired(_l("Write when it began."))])
+    actual_end = LocalTime(_l("Ended"), [InputRequired(_l("Write when it ended."))])
 
 
 def local_of(moment: datetime | None, zone: str) -> datetime | None:

@@ -114,6 +114,21 @@ def test_sum_up_takes_the_replay_only_where_it_is_needed() -> None:
     assert rules.sum_up([(0, 9, Source.GROUP)], start=0, end=100, min_percent=60).source is Source.GROUP
 
 
+def test_the_source_is_the_group_where_the_outcome_is_owed_to_it() -> None:
+    def source(*seen: tuple[int, int, Source]) -> Source:
+        return rules.sum_up(seen, start=0, end=100, min_percent=60).source
+
+    group = (0, 90, Source.GROUP)
+    assert source(group, (0, 9, Source.LIVE)) is Source.GROUP
+    assert source(group, (0, 60, Source.LIVE)) is Source.LIVE
+    assert source(group, (0, 60, Source.IMPORT)) is Source.LIVE
+    # in the room before it began only: nothing of that counts
+    assert source(group, (-50, -1, Source.LIVE)) is Source.GROUP
+    # partial either way
+    assert source((0, 30, Source.GROUP), (0, 9, Source.LIVE)) is Source.LIVE
+    assert source((0, 30, Source.GROUP), (0, 90, Source.REPLAY)) is Source.REPLAY
+
+
 def test_by_source_unites_within_a_source_only() -> None:
     seen = [(5, 10, Source.LIVE), (8, 20, Source.LIVE), (0, 9, Source.IMPORT), (-9, -1, Source.LIVE)]
     assert rules.by_source(seen, 0, 15) == [(0, 9, Source.IMPORT), (5, 15, Source.LIVE)]

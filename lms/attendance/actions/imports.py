@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,22 +11,21 @@ from sqlalchemy import Table, bindparam, delete, select, update
 
 from lms.attendance import reading, rules
 from lms.attendance.actions.credits import credit_lecture, insert_presence
+from lms.attendance.actions.walk_ins import take_walk_ins
 from lms.attendance.models import AttendanceImport, Presence, Source
 from lms.attendance.queries.evidence import is_held
 from lms.attendance.queries.imports import kept_import, window_of
 from lms.attendance.queries.matching import Matches, belonging, match_rows
 from lms.attendance.reading import Report, ReportRow
-from lms.catalogue.models import Lecture, LectureState, WalkIns
-from lms.catalogue.queries import get_lecture, policy_for
+from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.queries import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
 from lms.core import audit, clock, files
 from lms.core.db import action, db
 from lms.core.errors import Fault, Invalid, Refused
 from lms.core.imports import ImportAnswer
 from lms.core.roles import Actor
-from lms.core.words import _, _n
-from lms.enrolment.actions import enrol_many
-from lms.enrolment.models import EnrolmentSource, EnrolmentStatus
+from lms.core.words import _
 
 KEPT = timedelta(days=1)
 """How long a file waits between the two steps of the page."""
@@ -164,7 +162,7 @@ def publish_attendance(
     answer = tally.answer
     if tally.new or tally.known:
         _write(lecture, staged, tally, by=by, at=at)
-        notes, here = _walk_ins(lecture, tally.newly_seen, by=by, at=at)
+        notes, here = take_walk_ins(lecture, tally.newly_seen, by=by, at=at)
         answer.notes += notes
     else:
         here = belonging(lecture)
@@ -202,49 +200,6 @@ def _write(lecture: Lecture, staged: StagedAttendance, tally: _Tally, *, by: Act
         )
         db.session.connection().execute(statement, tally.known)
     audit.record("attendance.import", by=by, at=at, detail=counts, lecture=lecture.id, person=tally.newly_seen)
-
-
-def _walk_ins(lecture: Lecture, newly_seen: Sequence[int], *, by: Actor, at: datetime) -> tuple[list[str], set[int]]:
-    """Enrols who turned up without being enrolled, where the policy says so; answers with what was done, and who
-    is enrolled now."""
-    staff = {person.id for person in (*lecture.instructors, *lecture.series.instructors)}
-    here = belonging(lecture)
-    strangers = [pid for pid in dict.fromkeys(newly_seen) if pid not in here and pid not in staff]
-    if not strangers:
-        return [], here
-    if policy_for(lecture).walk_ins is WalkIns.IGNORE:
-        said = _n(
-            "%(num)s person seen is not enrolled and is kept as evidence only.",
-            "%(num)s people seen are not enrolled and are kept as evidence only.",
-            len(strangers),
-        )
-        return [said], here
-    now = enrol_many(lecture.series_id, strangers, source=EnrolmentSource.WALK_IN, by=by, at=at)
-    here.update(pid for pid in strangers if now.get(pid) is EnrolmentStatus.ENROLLED)
-    stands = Counter(now.get(pid) for pid in strangers)
-    enrolled = stands.pop(EnrolmentStatus.ENROLLED, 0)
-    notes = []
-    if enrolled:
-        notes.append(
-            _n(
-                "%(num)s person seen was not enrolled, and is now.",
-                "%(num)s people seen were not enrolled, and are now.",
-                enrolled,
-            )
-        )
-    left = sum(stands.values())
-    if left:
-        full = lecture.series.capacity is not None and stands[None] + stands[EnrolmentStatus.WAITLISTED] > 0
-        reason = _("the series is full") if full else _("their enrolment is not active")
-        notes.append(
-            _n(
-                "%(num)s person seen could not be enrolled and is kept as evidence: %(reason)s.",
-                "%(num)s people seen could not be enrolled and are kept as evidence: %(reason)s.",
-                left,
-                reason=reason,
-            )
-        )
-    return notes, here
 
 
 def _proposal(lecture: Lecture, rows: Sequence[ReportRow]) -> str:

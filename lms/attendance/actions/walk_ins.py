@@ -1,0 +1,60 @@
+"""People who turn up without being enrolled: what becomes of them says the series' policy."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+from lms.attendance.queries.matching import belonging
+from lms.catalogue.models import Lecture, WalkIns
+from lms.catalogue.queries import policy_for
+from lms.core.roles import Actor
+from lms.core.words import _, _n
+from lms.enrolment.actions import enrol_many
+from lms.enrolment.models import EnrolmentSource, EnrolmentStatus
+
+
+def take_walk_ins(
+    lecture: Lecture, newly_seen: Sequence[int], *, by: Actor, at: datetime
+) -> tuple[list[str], set[int]]:
+    """Enrols who turned up without being enrolled, where the policy says so; answers with what was done, and who
+    is enrolled now."""
+    staff = {person.id for person in (*lecture.instructors, *lecture.series.instructors)}
+    here = belonging(lecture)
+    strangers = [pid for pid in dict.fromkeys(newly_seen) if pid not in here and pid not in staff]
+    if not strangers:
+        return [], here
+    if policy_for(lecture).walk_ins is WalkIns.IGNORE:
+        said = _n(
+            "%(num)s person seen is not enrolled and is kept as evidence only.",
+            "%(num)s people seen are not enrolled and are kept as evidence only.",
+            len(strangers),
+        )
+        return [said], here
+    now = enrol_many(lecture.series_id, strangers, source=EnrolmentSource.WALK_IN, by=by, at=at)
+    here.update(pid for pid in strangers if now.get(pid) is EnrolmentStatus.ENROLLED)
+    stands = Counter(now.get(pid) for pid in strangers)
+    enrolled = stands.pop(EnrolmentStatus.ENROLLED, 0)
+    notes = []
+    if enrolled:
+        notes.append(
+            _n(
+                "%(num)s person seen was not enrolled, and is now.",
+                "%(num)s people seen were not enrolled, and are now.",
+                enrolled,
+            )
+        )
+    left = sum(stands.values())
+    if left:
+        full = lecture.series.capacity is not None and stands[None] + stands[EnrolmentStatus.WAITLISTED] > 0
+        reason = _("the series is full") if full else _("their enrolment is not active")
+        notes.append(
+            _n(
+                "%(num)s person seen could not be enrolled and is kept as evidence: %(reason)s.",
+                "%(num)s people seen could not be enrolled and are kept as evidence: %(reason)s.",
+                left,
+                reason=reason,
+            )
+        )
+    return notes, here
