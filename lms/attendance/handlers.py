@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from lms.attendance.actions import delete_credits, erase_evidence, recount_people, retally_lecture, retally_people
+from lms.attendance.actions import (
+    check_lecture_not_closed,
+    delete_credits,
+    erase_evidence,
+    recount_people,
+    retally_lecture,
+    retally_people,
+)
 from lms.attendance.queries import export_of_person
 from lms.core.events import (
     LectureEnded,
@@ -26,14 +33,19 @@ def on_ended(event: LectureEnded) -> None:
 
 @handles(LectureTimesCorrected)
 def on_times_corrected(event: LectureTimesCorrected) -> None:
-    """Asks for the credits anew: what was clipped away may count, and the other way round. The day counts at once."""
+    """Asks for the credits anew: what was clipped away may count, and the other way round. The day counts at once.
+
+    Refused, and with it the correction, where attendance is closed.
+    """
+    check_lecture_not_closed(event.lecture_id)
     retally_lecture(event.lecture_id)
     request_job("credit_lecture", {"lecture_id": event.lecture_id}, by=event.by, at=event.at)
 
 
 @handles(LectureReopened)
 def on_reopened(event: LectureReopened) -> None:
-    """No credit stands while a lecture is live."""
+    """No credit stands while a lecture is live. Refused, and with it the reopening, where attendance is closed."""
+    check_lecture_not_closed(event.lecture_id)
     delete_credits(event.lecture_id, by=event.by, at=event.at)
 
 

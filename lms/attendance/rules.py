@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lms.attendance.models import Outcome, Source
+from lms.catalogue.drafts import clean_line, clean_text
+from lms.core.errors import Invalid
 from lms.core.words import _, _n
 
 Interval = tuple[int, int]
@@ -198,6 +200,21 @@ def propose_times(seen: Sequence[Interval], planned_start: int, planned_end: int
     start = planned_start if abs(first - planned_start) <= near else first
     end = planned_end if abs(last - planned_end) <= near else last
     return (start, end) if start < end else (first, last)
+
+
+def checked_words(said: str | None, field: str = "reason", *, lack: str | None = None) -> str:
+    """What somebody wrote, cleaned; empty where nothing in it can be seen.
+
+    Invalid at `field` where it is too long, or empty while `lack` says what is missing then.
+    """
+    words = clean_text(said)
+    if len(words) > REASON_LENGTH:
+        raise Invalid(field, _("At most %(n)s signs.", n=REASON_LENGTH))
+    if clean_line(words):
+        return words
+    if lack is not None:
+        raise Invalid(field, lack)
+    return ""
 
 
 def room_is_open(starts_at: datetime | None, *, live: bool, at: datetime) -> bool:

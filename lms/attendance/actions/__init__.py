@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from lms.attendance.actions.beats import keep_beat, record_beat
+from lms.attendance.actions.closing import (
+    check_lecture_not_closed,
+    check_not_closed,
+    close_attendance,
+    reopen_attendance,
+)
 from lms.attendance.actions.corrections import correct
 from lms.attendance.actions.credits import compact_beats, credit_lecture, delete_credits
 from lms.attendance.actions.imports import (
@@ -20,6 +26,9 @@ from lms.attendance.actions.tallies import rebuild_tallies, retally_lecture, ret
 
 __all__ = [
     "StagedAttendance",
+    "check_lecture_not_closed",
+    "check_not_closed",
+    "close_attendance",
     "compact_beats",
     "correct",
     "credit_lecture",
@@ -35,6 +44,7 @@ __all__ = [
     "rebuild_tallies",
     "record_beat",
     "recount_people",
+    "reopen_attendance",
     "retally_lecture",
     "retally_people",
     "stage_attendance",

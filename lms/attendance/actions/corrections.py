@@ -7,16 +7,17 @@ from datetime import datetime
 from sqlalchemy import select
 
 from lms.attendance import rules
+from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.credits import credit_lecture, lock_lecture
+from lms.attendance.actions.tallies import hold_tallies
 from lms.attendance.models import Correction, Outcome
 from lms.attendance.queries.evidence import corrections_in, is_held
 from lms.attendance.queries.roster import is_on_roster
-from lms.catalogue.drafts import clean_line, clean_text
 from lms.catalogue.queries import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
 from lms.core import audit
 from lms.core.db import action, db
-from lms.core.errors import Invalid, NotFound, Refused
+from lms.core.errors import NotFound, Refused
 from lms.core.roles import Actor
 from lms.core.words import _
 from lms.people.models import Person
@@ -29,22 +30,20 @@ def correct(
 ) -> None:
     """Sets the outcome of one person in one lecture by hand; null withdraws what was set.
 
-    Minutes and intervals stay as they were seen. Invalid without a reason; Refused before the lecture was held;
-    NotFound for somebody who does not stand on the roster.
+    Minutes and intervals stay as they were seen. Invalid without a reason; Refused before the lecture was held, and
+    once its attendance is closed; NotFound for somebody who does not stand on the roster.
     """
+    hold_tallies()
     lecture = get_lecture(lecture_id, by=by)
     lock_lecture(lecture_id)
     check_can_edit_lecture(lecture, by)
     person_id = person_id_of(person_public_id)
     if not is_on_roster(lecture, person_id):
         raise NotFound
-    reason = clean_text(reason)
-    if outcome is not None and not clean_line(reason):
-        raise Invalid("reason", _("Say why."))
-    if len(reason) > rules.REASON_LENGTH:
-        raise Invalid("reason", _("At most %(n)s signs.", n=rules.REASON_LENGTH))
+    reason = rules.checked_words(reason, lack=_("Say why.") if outcome is not None else None)
     if not is_held(lecture):
         raise Refused(_("Attendance is corrected once the lecture has ended."))
+    check_not_closed(lecture)
     held = corrections_in(lecture_id, [person_id]).get(person_id)
     if outcome is None and held is None:
         return

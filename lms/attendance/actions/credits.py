@@ -11,6 +11,7 @@ from sqlalchemy import Table, bindparam, delete, select, update
 from lms.attendance import reading
 from lms.attendance.actions.tallies import drop_tally, hold_tallies, write_tally
 from lms.attendance.models import Beat, Credit, Join, Presence, Source
+from lms.attendance.queries.closings import find_closing
 from lms.attendance.queries.evidence import beats_of, is_held, pieces
 from lms.attendance.queries.reckoning import Values, credits_in, reckon
 from lms.attendance.queries.tallies import has_tally
@@ -68,7 +69,8 @@ def credit_lecture(
 ) -> int:
     """Writes the credits of a lecture that was held, from all its evidence; returns how many rows changed.
 
-    While it is live, or not held at all, there are none. `only` recounts these people (canonical ids).
+    While it is live, or not held at all, there are none. `only` recounts these people (canonical ids); once attendance
+    is closed nobody else is recounted.
     `enrolled` is what `belonging` answers, where the caller has just asked it.
     Sector and gender stay as they were when the credit was first written.
     """
@@ -77,6 +79,8 @@ def credit_lecture(
     if not is_held(lecture):
         drop_tally(lecture_id)
         return _drop(lecture_id, None)
+    if only is None and find_closing(lecture_id) is not None:
+        return 0
     compact_beats(lecture_id, by=by, at=at)
     wanted = reckon(lecture, only=only, enrolled=enrolled)
     existing = credits_in(lecture_id, only)

@@ -10,7 +10,9 @@ from typing import Any, cast
 from sqlalchemy import Table, bindparam, delete, select, update
 
 from lms.attendance import reading, rules
+from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.credits import credit_lecture, insert_presence
+from lms.attendance.actions.tallies import hold_tallies
 from lms.attendance.actions.walk_ins import take_walk_ins
 from lms.attendance.models import AttendanceImport, Presence, Source
 from lms.attendance.queries.evidence import is_held
@@ -64,10 +66,11 @@ def stage_attendance(
     """Reads a report for a lecture; writes nothing.
 
     Raises Invalid (`format`, `time_zone`, `date_order`, `file`), WrongKind, TooLarge; Refused where the lecture
-    cannot have evidence, or the report has no minute in common with it.
+    cannot have evidence, its attendance is closed, or the report has no minute in common with it.
     """
     lecture = get_lecture(lecture_id, by=by)
     check_can_edit_lecture(lecture, by)
+    check_not_closed(lecture)
     start, end = window_of(lecture)
     report = reading.read_report(content, format=format, time_zone=time_zone, date_order=date_order)
     if report.rows and not rules.clip([(row.joined_ms, max(row.left_ms, row.joined_ms + 1)) for row in report.rows],
@@ -150,9 +153,11 @@ def publish_attendance(
     """
     if staged.rejected and not skip_bad_rows:
         raise Invalid(faults=staged.rejected)
+    hold_tallies()
     db.session.execute(select(Lecture.id).where(Lecture.id == staged.lecture_id).with_for_update())
     lecture = get_lecture(staged.lecture_id, by=by)
     check_can_edit_lecture(lecture, by)
+    check_not_closed(lecture)
     window_of(lecture)
     if lecture.state is LectureState.SCHEDULED and lecture.starts_at is not None and lecture.starts_at > at:
         raise Refused(_("This lecture has not begun."))

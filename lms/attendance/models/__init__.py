@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+from lms.attendance.models.closings import Closing
 from lms.attendance.models.credits import Correction, Credit, Outcome, Tally
 from lms.attendance.models.evidence import AttendanceImport, Beat, Join, Presence, Source
 
-__all__ = ["AttendanceImport", "Beat", "Correction", "Credit", "Join", "Outcome", "Presence", "Source", "Tally"]
+__all__ = [
+    "AttendanceImport",
+    "Beat",
+    "Closing",
+    "Correction",
+    "Credit",
+    "Join",
+    "Outcome",
+    "Presence",
+    "Source",
+    "Tally",
+]

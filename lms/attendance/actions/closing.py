@@ -1,0 +1,92 @@
+"""Closing the attendance of a lecture: what was counted stands until somebody reopens it, and says why."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+
+from lms.attendance import rules
+from lms.attendance.actions.credits import credit_lecture, lock_lecture
+from lms.attendance.actions.tallies import hold_tallies
+from lms.attendance.models import Closing
+from lms.attendance.queries.closings import find_closing
+from lms.attendance.queries.evidence import is_held
+from lms.attendance.queries.roster import roster_totals
+from lms.catalogue.models import Lecture
+from lms.catalogue.queries import get_lecture
+from lms.catalogue.rules import check_can_edit_lecture
+from lms.core import audit
+from lms.core.db import action, db
+from lms.core.errors import Refused
+from lms.core.roles import Actor
+from lms.core.words import _
+from lms.people.models import Person
+
+
+def check_lecture_not_closed(lecture_id: int) -> None:
+    """As `check_not_closed`, for whoever has the id only."""
+    check_not_closed(db.session.get_one(Lecture, lecture_id))
+
+
+def check_not_closed(lecture: Lecture) -> None:
+    """Refused, with who closed it and how it is reopened, where the attendance of a lecture is closed.
+
+    Asked by whoever writes evidence, corrections or decisions of a held lecture, with its row locked.
+    """
+    closing = find_closing(lecture.id)
+    if closing is None:
+        return
+    who = db.session.scalar(select(Person.full_name).where(Person.id == closing.closed_by))
+    raise Refused(
+        _(
+            "The attendance of this lecture was closed by %(who)s on %(moment)s (UTC). "
+            "To change it, reopen it on its roster and say why.",
+            who=who or _("the system"),
+            moment=f"{closing.closed_at:%Y-%m-%d %H:%M}",
+        )
+    )
+
+
+@action
+def close_attendance(lecture_id: int, *, by: Actor, at: datetime) -> Closing:
+    """Counts a held lecture from all its evidence, then closes it: nothing of it changes until it is reopened.
+
+    Refused before it was held; closed already, it stays as it is. For its instructors and administrators.
+    """
+    hold_tallies()
+    lecture = get_lecture(lecture_id, by=by)
+    check_can_edit_lecture(lecture, by)
+    lecture = lock_lecture(lecture_id)
+    if not is_held(lecture):
+        raise Refused(_("Attendance is closed once the lecture was held."))
+    closing = find_closing(lecture_id)
+    if closing is not None:
+        return closing
+    credit_lecture(lecture_id, by=by, at=at)
+    totals = roster_totals(lecture_id, by=by, at=at)
+    figures = {
+        name: getattr(totals, name) for name in ("people", "attended", "partial", "absent", "excused", "unmatched")
+    }
+    closing = Closing(lecture_id=lecture_id, closed_at=at, closed_by=by.person_id, figures=figures)
+    db.session.add(closing)
+    db.session.flush()
+    audit.record("attendance.close", by=by, at=at, detail=figures, lecture=lecture_id)
+    return closing
+
+
+@action
+def reopen_attendance(lecture_id: int, *, reason: str, by: Actor, at: datetime) -> None:
+    """Opens the closed attendance of a lecture again and counts it anew. Invalid without a reason; open already, it
+    stays open. For its instructors and administrators."""
+    hold_tallies()
+    check_can_edit_lecture(get_lecture(lecture_id, by=by), by)
+    lock_lecture(lecture_id)
+    reason = rules.checked_words(reason, lack=_("Say why."))
+    closing = find_closing(lecture_id)
+    if closing is None:
+        return
+    closing.reopened_at, closing.reopened_by, closing.reason = at, by.person_id, reason
+    db.session.flush()
+    audit.record("attendance.reopen", by=by, at=at, lecture=lecture_id)
+    credit_lecture(lecture_id, by=by, at=at)
