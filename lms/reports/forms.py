@@ -156,23 +156,22 @@ class PublishForm(BaseForm):
     """Freezing the report on the page; `key` makes the same form, sent twice, one publication."""
 
     title = StringField(_l("Title"))
-    visibility = RadioField(
-        _l("Who may read it"),
-        choices=[
-            SelectChoice(
-                SnapshotVisibility.PUBLIC.value, _l("Everybody: the public figures, small groups put together")
-            ),
-            SelectChoice(
-                SnapshotVisibility.STAFF.value, _l("Staff who may see reports: the exact figures of this moment")
-            ),
-        ],
-    )
+    visibility = RadioField(_l("Who may read it"))
     dossier = SelectField(_l("Attach the dossier of a country"), default="")
     key = HiddenField()
 
-    def offer(self, countries: Iterable[tuple[str, str]]) -> None:
-        """Fills the choices."""
+    def offer(self, countries: Iterable[tuple[str, str]], *, is_closed: bool) -> None:
+        """Fills the choices; a question that is finer than what is public cannot be chosen to be for everybody."""
         self.dossier.choices = [("", _("None")), *countries]
+        for_all = SelectChoice(
+            SnapshotVisibility.PUBLIC.value,
+            _("Everybody: the public figures, small groups put together"),
+            {"disabled": True} if is_closed else {},
+        )
+        for_staff = SelectChoice(
+            SnapshotVisibility.STAFF.value, _("Staff who may see reports: the exact figures of this moment")
+        )
+        self.visibility.choices = [for_all, for_staff]
 
 
 class WithdrawForm(BaseForm):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 from markupsafe import Markup
 
 from lms.core.words import _, _l, _n
+from lms.reports.periods import first_of_quarter
 from lms.reports.queries import Figures, Group, Opening, Place, Report, Slice
 from lms.web import maps
 from lms.web.time import number, short_day
@@ -134,6 +136,33 @@ def opening_words(opening: Opening | None) -> list[str]:
         people = number(opening.declared_participants)
         said.append(_("For these, %(n)s different people are declared; they are not among the participants.", n=people))
     return said
+
+
+def suggested_title(asked: Slice, dimensions: Sequence[str], about: Sequence[str]) -> str:
+    """What a report may be called when it is published: "Quarter 3 of 2026, by country · Kenya"."""
+    names = dict(DIMENSION_NAMES)
+    title = _period_name(asked)
+    if len(dimensions) == 1:
+        title = _("%(period)s, by %(rows)s", period=title, rows=str(names[dimensions[0]]).lower())
+    elif dimensions:
+        rows, columns = (str(names[name]).lower() for name in dimensions)
+        title = _("%(period)s, by %(rows)s and %(columns)s", period=title, rows=rows, columns=columns)
+    return " · ".join([title, *about])
+
+
+def _period_name(asked: Slice) -> str:
+    """The period as it is called: a whole year, a whole quarter, else its days."""
+    first, last = asked.from_day, asked.to_day
+    if first is None and last is None:
+        return _("All time")
+    if first is not None and last is not None and first.year == last.year:
+        after = last + timedelta(days=1) if last < date.max else last
+        if (first.month, first.day, after.month, after.day) == (1, 1, 1, 1):
+            return str(first.year)
+        if first == first_of_quarter(last) and after == first_of_quarter(after):
+            return _("Quarter %(n)s of %(year)s", n=(first.month + 2) // 3, year=str(first.year))
+    words = period(asked)
+    return words[:1].upper() + words[1:]
 
 
 def period(asked: Slice) -> str:

@@ -22,11 +22,15 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from werkzeug.serving import make_server
 
 from lms.app import create_app
+from lms.attendance.actions import credit_lecture
+from lms.attendance.models import Presence, Source
+from lms.catalogue.models import Lecture
 from lms.config import Config
 from lms.core import clock, jobs, outbox
-from lms.core.db import db
+from lms.core.db import action, db
 from lms.core.roles import SYSTEM
 from lms.people.actions import load_countries
+from lms.people.models import Person
 from lms.web import mail
 from tests.factories import PASSWORD, Make
 
@@ -55,6 +59,29 @@ class Site:
             jobs.run_due()
             while outbox.send_due(mail.sender(self.app), at=clock.now()):
                 pass
+
+    def be_there(self, lecture: Lecture, *people: Person) -> None:
+        """All of a lecture of ninety minutes that was held, for each of them."""
+        start, lecture_id = clock.to_ms(lecture.actual_start or clock.now()), lecture.id
+        ids = [one.id for one in people]
+
+        @action
+        def write() -> None:
+            db.session.add_all(
+                Presence(
+                    lecture_id=lecture_id,
+                    person_id=person_id,
+                    source=Source.LIVE,
+                    joined_ms=start,
+                    left_ms=start + 90 * 60_000,
+                    evidence=str(person_id),
+                )
+                for person_id in ids
+            )
+            db.session.flush()
+            credit_lecture(lecture_id, by=SYSTEM, at=clock.now())
+
+        self.within(write)
 
     def last_mail(self, address: str) -> str:
         """The last mail to an address: its subject, then its text."""

@@ -7,41 +7,13 @@ from datetime import timedelta
 
 import pytest
 
-from lms.attendance.actions import credit_lecture
-from lms.attendance.models import Presence, Source
-from lms.catalogue.models import Lecture
 from lms.catalogue.queries import current_policy
 from lms.core import clock
-from lms.core.db import action, db
 from lms.core.roles import SYSTEM
-from lms.people.models import Person
 from lms.reports.actions import refresh_public_figures
 from tests.journeys.conftest import Site, Visitor
 
 pytestmark = pytest.mark.xdist_group("browser")
-
-
-def be_there(site: Site, lecture: Lecture, *people: Person) -> None:
-    """All of the lecture, for each of them."""
-    start, lecture_id, ids = clock.to_ms(lecture.actual_start or clock.now()), lecture.id, [one.id for one in people]
-
-    @action
-    def write() -> None:
-        db.session.add_all(
-            Presence(
-                lecture_id=lecture_id,
-                person_id=person_id,
-                source=Source.LIVE,
-                joined_ms=start,
-                left_ms=start + 90 * 60_000,
-                evidence=str(person_id),
-            )
-            for person_id in ids
-        )
-        db.session.flush()
-        credit_lecture(lecture_id, by=SYSTEM, at=clock.now())
-
-    site.within(write)
 
 
 def test_from_a_person_to_a_proved_certificate(site: Site, sign_in: Callable[[str], Visitor]) -> None:
@@ -65,7 +37,7 @@ def test_from_a_person_to_a_proved_certificate(site: Site, sign_in: Callable[[st
     )
     for person in people:
         make.enrolment(series, person, at=began - timedelta(days=1))
-    be_there(site, held, *people[:5])
+    site.be_there(held, *people[:5])
     site.within(lambda: refresh_public_figures(by=SYSTEM, at=clock.now()))
     visitor = sign_in("zhou@example.org")
     page = visitor.page

@@ -114,7 +114,7 @@ def test_a_figure_opens_down_to_its_people(
     staff(client, make, "administrator")
     page = client.get("/admin/reports?figure=participants&rows=country&columns=sector").text
     links = [link.replace("&amp;", "&") for link in re.findall(r'href="(/admin/reports/people[^"]*)"', page)]
-    assert len(links) == 10  # four countries with one sector each, their totals, the sector's, and all
+    assert len(links) == 11  # the whole; four countries with one sector each, their totals, the sector's, and all
     opened = client.get("/admin/reports/people?figure=participants&rows=country&columns=sector&row=KE&column=-").text
     assert opened.count('<th scope="row">') == 6
     assert "6 people</h1>" in opened

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -23,6 +24,7 @@ from lms.reports.readouts.totals import read_out
 from lms.reports.rules import FIGURES
 from lms.reports.views.blueprint import address, asked_form, bp, file_answer
 from lms.reports.views.countries import dossier_read_out
+from lms.reports.views.opened import NOT_STATED, opened_of
 from lms.web.api import integer_cursor, rfc3339
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
@@ -54,7 +56,7 @@ def publish() -> ResponseReturnValue:
         raise Invalid(None, _("These settings cannot be counted."))
     closed = _closed_to_public(asked, locale)
     form = PublishForm()
-    form.offer(queries.choices(by=by, locale=locale).countries)
+    form.offer(queries.choices(by=by, locale=locale).countries, is_closed=closed is not None)
     status = 200
     if request.method == "POST" and form.validate():
         try:
@@ -80,6 +82,7 @@ def publish() -> ResponseReturnValue:
             return redirect(url_for("reports.snapshot", public_id=public_id), code=303)
     if request.method == "GET":
         form.key.data = secrets.token_urlsafe(16)
+        form.title.data = shapes.suggested_title(asked.asked, asked.dimensions, asked.about)
         form.visibility.data = (SnapshotVisibility.STAFF if closed else SnapshotVisibility.PUBLIC).value
         form.dossier.data = asked.asked.country or ""
     elif form.errors:
@@ -162,13 +165,30 @@ def _since(row: Snapshot, told: frozen.Frozen, *, by: Actor) -> dict[str, Any] |
     except DomainError as error:
         return {"fails": error.message}
     changes = frozen.of_groups(told.report, now)
+    question = _as_address(told)
     return {
         "as_at": now.as_at,
         "totals": frozen.of_totals(told.report, now),
         "groups": changes[:CHANGES_SHOWN],
+        "today": address("reports.totals", question),
+        "open": lambda change: opened_of(change.figure, **_narrowed(question, change.keys)),
         "more": max(len(changes) - CHANGES_SHOWN, 0),
         "has_folded": any(group.folded for group in told.report.groups),
     }
+
+
+def _as_address(told: frozen.Frozen) -> dict[str, str]:
+    """The question of a published report, as the page of reports takes it."""
+    given = frozen.question(told.report, told.figure)
+    axes = dict(zip(("rows", "columns"), given.pop("by"), strict=False))
+    given["partner"] = {True: "true", False: "false"}.get(given["partner"])
+    return {name: value for name, value in {**given, **axes}.items() if value is not None}
+
+
+def _narrowed(question: dict[str, str], keys: Sequence[str | None]) -> dict[str, str]:
+    """The same, of one group."""
+    group = dict(zip(("row", "column"), keys, strict=False))
+    return question | {name: NOT_STATED if key is None else key for name, key in group.items()}
 
 
 @bp.get("/reports/<public_id>.<kind>")
