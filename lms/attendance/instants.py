@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from enum import StrEnum
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from lms.core import clock
 
@@ -20,11 +20,26 @@ class DateOrder(StrEnum):
     YMD = "ymd"
 
 
-_FIGURES = re.compile(
-    r"(?P<a>\d{1,4})[./-](?P<b>\d{1,2})[./-](?P<c>\d{1,4}),?[ T]+"
-    r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.\d+)?)?\s*(?P<half>[AaPp]\.?[Mm]\.?)?"
+_CLOCK = (
+    r"(?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?:[:.](?P<second>\d{2})(?:[.,]\d+)?)?"
+    r"\s*(?P<half>[ap]\.?\s?m\.?)?(?:\s*(?P<zone>z|utc|gmt)?\s*(?P<offset>[+-]\d{1,2}(?::?\d{2})?)?)?"
 )
-_NAMED = ("%b %d, %Y %H:%M:%S", "%b %d, %Y %I:%M:%S %p", "%b %d, %Y %H:%M", "%d %b %Y %H:%M:%S", "%d %b %Y %H:%M")
+_FIGURES = re.compile(
+    r"(?P<a>\d{1,4})\s?[./-]\s?(?P<b>\d{1,2})\s?[./-]\s?(?P<c>\d{1,4})\.?,?[ t]+" + _CLOCK, re.IGNORECASE
+)
+_SIGNED = re.compile(
+    r"(?P<a>\d{2,4})\s?[年년]\s?(?P<b>\d{1,2})\s?[月월]\s?(?P<c>\d{1,2})\s?[日일],?\s*" + _CLOCK, re.IGNORECASE
+)
+_NAMED = re.compile(
+    r"(?:[a-z]{3,9}\.?,\s*)?(?:(?P<month>[a-z]{3,9})\.?\s+(?P<day>\d{1,2})|(?P<day2>\d{1,2})[\s-]+(?P<month2>[a-z]{3,9})\.?)"
+    r"[,\s-]+(?P<year>\d{4}),?\s+(?:at\s+)?" + _CLOCK,
+    re.IGNORECASE,
+)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_FULL = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+         "december")  # fmt: skip
+_HALVES = re.compile(r"\s*(上午|午前|오전|ص|下午|午後|오후|م)\s*")
+_BEFORE_NOON = ("上午", "午前", "오전", "ص")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,26 +50,26 @@ class Loose:
     hour: int
     minute: int
     second: int
+    zone: tzinfo | None = None
 
     def orders(self) -> set[DateOrder]:
         """The orders that make this a date."""
         return {order for order in DateOrder if self.at(order) is not None}
 
     def at(self, order: DateOrder) -> datetime | None:
-        """The local time by this order, or None where there is no such day."""
+        """The time by this order, local where no zone is said, or None where there is no such day."""
         a, b, c = self.figures
         year, month, day = {DateOrder.MDY: (c, a, b), DateOrder.DMY: (c, b, a), DateOrder.YMD: (a, b, c)}[order]
         if year < 100 and order is not DateOrder.YMD:
             year += 2000
-        if year < 1000:
-            return None
-        try:
-            return datetime(year, month, day, self.hour, self.minute, self.second)  # noqa: DTZ001 - local on purpose
-        except ValueError:
-            return None
+        return _moment(year, month, day, self.hour, self.minute, self.second, self.zone)
 
 
-def read(text: str) -> datetime | Loose | None:
+Moment = datetime | Loose
+"""A time that was read: aware, local, or of an order still open."""
+
+
+def read(text: str) -> Moment | None:
     """One time: aware where the text says its offset, else local; Loose where day and month may stand either way;
     None where it cannot be read."""
     try:
@@ -62,35 +77,84 @@ def read(text: str) -> datetime | Loose | None:
             return datetime.fromisoformat(text)
     except ValueError:
         pass
-    text = text.strip().strip('="').strip()
+    text = " ".join(text.strip().strip('="').split())  # the space before PM is of many kinds
     try:
         if len(text) > 10:
             return datetime.fromisoformat(text)
     except ValueError:
         pass
-    found = _FIGURES.fullmatch(text)
+    text = _half_last(text)
+    found = _FIGURES.fullmatch(text) or _SIGNED.fullmatch(text)
     if found is None:
         return _named(text)
-    hour, half = int(found["hour"]), (found["half"] or "").lower().replace(".", "")
-    if half:
-        if not 1 <= hour <= 12:
-            return None
-        hour = hour % 12 + (12 if half == "pm" else 0)
-    loose = Loose((int(found["a"]), int(found["b"]), int(found["c"])), hour, int(found["minute"]),
-                  int(found["second"] or 0))  # fmt: skip
+    timed = _clock(found)
+    if timed is None:
+        return None
+    loose = Loose((int(found["a"]), int(found["b"]), int(found["c"])), *timed)
     possible = loose.orders()
     if DateOrder.YMD in possible and len(found["a"]) == 4:
         return loose.at(DateOrder.YMD)
     return loose if possible else None
 
 
+def _half_last(text: str) -> str:
+    """A text with its half of the day, in whatever language, as AM or PM at the end."""
+    found = _HALVES.search(text)
+    if found is None:
+        return text
+    half = "AM" if found[1] in _BEFORE_NOON else "PM"
+    return f"{text[: found.start()]} {text[found.end() :]}".strip() + f" {half}"
+
+
+def _clock(found: re.Match[str]) -> tuple[int, int, int, tzinfo | None] | None:
+    hour, half = int(found["hour"]), (found["half"] or "").casefold()
+    if half:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + (12 if half[0] == "p" else 0)
+    zone: tzinfo | None = None
+    if found["zone"] or found["offset"]:
+        zone = _offset(found["offset"]) if found["offset"] else UTC
+        if zone is None:
+            return None
+    return hour, int(found["minute"]), int(found["second"] or 0), zone
+
+
+def _offset(text: str) -> tzinfo | None:
+    figures = text[1:].replace(":", "")
+    hours, minutes = (int(figures), 0) if len(figures) <= 2 else (int(figures[:-2]), int(figures[-2:]))
+    if hours > 15 or minutes > 59:
+        return None
+    span = timedelta(hours=hours, minutes=minutes)
+    return timezone(-span if text[0] == "-" else span)
+
+
+def _moment(
+    year: int, month: int, day: int, hour: int, minute: int, second: int, zone: tzinfo | None
+) -> datetime | None:
+    if year < 1000:
+        return None
+    try:
+        return datetime(year, month, day, hour, minute, second, tzinfo=zone)
+    except ValueError:
+        return None
+
+
 def _named(text: str) -> datetime | None:
-    for form in _NAMED:
-        try:
-            return datetime.strptime(text, form)  # noqa: DTZ007 - local on purpose
-        except ValueError:
-            continue
-    return None
+    found = _NAMED.fullmatch(text)
+    if found is None:
+        return None
+    month = (found["month"] or found["month2"]).casefold()
+    number = _MONTHS.index(month[:3]) + 1 if month[:3] in _MONTHS else 0
+    timed = _clock(found)
+    if timed is None or not number or not _FULL[number - 1].startswith(month.replace("sept", "sep", len(month) == 4)):
+        return None
+    return _moment(int(found["year"]), number, int(found["day"] or found["day2"]), *timed)
+
+
+def is_local(moment: Moment) -> bool:
+    """Whether a time leaves its zone open."""
+    return moment.zone is None if isinstance(moment, Loose) else moment.tzinfo is None
 
 
 def order_of(found: Iterable[Loose]) -> DateOrder | None:
@@ -109,8 +173,79 @@ def order_of(found: Iterable[Loose]) -> DateOrder | None:
     return None
 
 
-def to_ms(moment: datetime, zone: ZoneInfo | None) -> int:
-    """Milliseconds UTC of a time; a local one is read in `zone` (the earlier of the two where a clock went back)."""
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=zone)
-    return clock.to_ms(moment)
+def possible_ms(moment: datetime, zone: tzinfo | None) -> tuple[int, ...]:
+    """The instants (milliseconds UTC) that a time may mean, a local one in `zone`: one; two, in order, in the hour
+    that happens twice where clocks are put back; none in the hour that clocks put forward leave out."""
+    if moment.tzinfo is not None:
+        return (clock.to_ms(moment),)
+    early, late = moment.replace(tzinfo=zone), moment.replace(tzinfo=zone, fold=1)
+    before, after = early.utcoffset(), late.utcoffset()
+    if before == after or before is None or after is None:
+        return (clock.to_ms(early),)
+    return () if before < after else (clock.to_ms(early), clock.to_ms(late))
+
+
+_OFFSET_SAID = re.compile(r"\b(?:utc|gmt)\s*(?P<offset>[+−-]\s?\d{1,2}(?::?\d{2})?)?", re.IGNORECASE)
+_ZONE_SAID = re.compile(r"\b[A-Z][A-Za-z_]+(?:/[A-Z][A-Za-z_+-]+){1,2}\b")
+
+
+def zone_in(text: str) -> tzinfo | None:
+    """The zone that a heading or a line about the meeting says: `(UTC)`, `GMT+08:00`, `Asia/Shanghai`."""
+    for name in _ZONE_SAID.findall(text):
+        if name in available_timezones():
+            return ZoneInfo(name)
+    found = _OFFSET_SAID.search(text)
+    if found is None:
+        return None
+    return _offset(found["offset"].replace("−", "-").replace(" ", "")) if found["offset"] else UTC
+
+
+_PARTS = re.compile(
+    r"(\d+(?:[.,]\d+)?)\s*(hours?|hrs?|horas?|heures?|stunden?|std|ч|ساعة|小时|時間|시간|h|minutes?|mins?|minutos?|minuten?|"
+    r"мин|دقيقة|分钟|分鐘|分|분|m|seconds?|secs?|segundos?|secondes?|sekunden?|sek|сек|秒|초|s)\.?",
+    re.IGNORECASE,
+)
+_HOURS = ("hour", "hr", "hora", "heure", "stund", "std", "ч", "ساعة", "小时", "時間", "시간", "h")
+_MINUTES = ("min", "мин", "دقيقة", "分", "분", "m")
+_COLONS = re.compile(r"(?:(\d+) days?, )?(\d{1,3}):(\d{2}):(\d{2})(?:\.\d+)?")
+_ISO = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.\d+)?S)?")
+_JOINING = re.compile(r"[\s,&]|\b(?:and|et|y|und|e|و)\b|و")
+_BARE = re.compile(r"\d+(?:[.,]\d+)?")
+
+UNITS = {"hours": 3_600_000, "minutes": 60_000, "seconds": 1000}
+"""Milliseconds of what a bare number may count."""
+
+
+def duration_ms(text: str, unit: str | None = None) -> int | None:
+    """Milliseconds of `1h 13m 42s`, `204 mins`, `1 hr 2 min`, `0:30:00`, `PT1H2M`; of a bare number only where its
+    `unit` is known. None where it cannot be read, or is open: 30:00 may be hours or minutes."""
+    text = " ".join(text.split())
+    if not text:
+        return None
+    if found := _COLONS.fullmatch(text):
+        days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+        return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000
+    if _BARE.fullmatch(text):
+        return None if unit is None else round(float(text.replace(",", ".")) * UNITS[unit])
+    if (found := _ISO.fullmatch(text)) and any(found.groups()):
+        hours, minutes, seconds = (int(part or 0) for part in found.groups())
+        return ((hours * 60 + minutes) * 60 + seconds) * 1000
+    parts = _PARTS.findall(text)
+    if not parts or _JOINING.sub("", _PARTS.sub("", text)):
+        return None
+    total = 0.0
+    for number, word in parts:
+        named = word.casefold()
+        value = 3_600_000 if named.startswith(_HOURS) else 60_000 if named.startswith(_MINUTES) else 1000
+        total += float(number.replace(",", ".")) * value
+    return round(total)
+
+
+def unit_in(heading: str) -> str | None:
+    """The unit that the heading of a duration says."""
+    said = heading.casefold()
+    if re.search(r"min|分|мин|دقيق|분", said):
+        return "minutes"
+    if re.search(r"sec|seg|sek|秒|сек|초", said):
+        return "seconds"
+    return "hours" if re.search(r"hour|hrs|hora|heure|stunde|小时", said) else None

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from lms.core.errors import Invalid, TooLarge, WrongKind
 from lms.core.unpacking import Cell, read_workbook
@@ -48,55 +48,81 @@ def read_table(content: bytes) -> Table:
 
     Raises Invalid (empty, no rows, unreadable), WrongKind (not a table), TooLarge.
     """
+    lines = read_lines(content, decode)
+    for _line, cells in lines:
+        return Table(headings=[cell.strip() for cell in cells], rows=list(lines))
+    raise Invalid("file", _("The file is empty."))
+
+
+def read_lines(
+    content: bytes, text_of: Callable[[bytes], str], delimiter_of: Callable[[str], str] | None = None
+) -> Iterator[tuple[int, list[str]]]:
+    """Every line of a CSV or XLSX file that is not empty: (line in the file counted from 1, cells as text).
+
+    `text_of` decodes a file that is not a workbook; `delimiter_of` tells from the text what stands between the cells
+    (by the first line unless given). Raises what `read_table` raises; over-large is one row more than `MAX_ROWS`
+    beneath the first line.
+    """
     if len(content) > MAX_BYTES:
         raise TooLarge(_("The file is larger than %(n)s MB.", n=MAX_BYTES // 1024 // 1024))
     if not content.strip():
         raise Invalid("file", _("The file is empty."))
-    rows = _read_xlsx(content) if content[:4] == b"PK\x03\x04" else _read_csv(decode(content))
-    kept: list[tuple[int, list[str]]] = []
-    headings: list[str] | None = None
+    if is_workbook(content):
+        rows = _read_xlsx(content)
+    else:
+        text = text_of(content)
+        rows = _read_csv(text, (delimiter_of or _delimiter)(text))
+    count = 0
     for line, cells in rows:
         if not any(cells):
             continue
-        if headings is None:
-            headings = [cell.strip() for cell in cells]
-            continue
-        if len(kept) >= MAX_ROWS:
+        count += 1
+        if count > MAX_ROWS + 1:
             raise TooLarge(_("The file has more than %(n)s rows.", n=MAX_ROWS))
-        kept.append((line, cells))
-    if headings is None:
-        raise Invalid("file", _("The file is empty."))
-    return Table(headings=headings, rows=kept)
+        yield line, cells
+
+
+def is_workbook(content: bytes) -> bool:
+    """Whether a file is packed as workbooks are."""
+    return content.startswith(b"PK\x03\x04")
 
 
 def decode(content: bytes) -> str:
-    """The text of a file: UTF-8 or UTF-16, with or without a byte order mark. Binary files are refused."""
+    """The text of a file: UTF-8 or UTF-16, with or without a byte order mark. Others, and binary files, are refused."""
+    text = decode_unicode(content)
+    if text is None:
+        raise Invalid("file", _("The file is not UTF-8 or UTF-16. Save it as “CSV UTF-8” or as XLSX."))
+    return text
+
+
+def decode_unicode(content: bytes) -> str | None:
+    """The text of a file that is UTF-8 or UTF-16, None where it is neither. Binary files are refused (WrongKind)."""
     if content.startswith(_PICTURES):
         raise WrongKind(_("This is a picture or a PDF, not a table. Save the table as CSV or XLSX."))
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encodings = ["utf-16"]
+        encoding = "utf-16"
     elif content[1:2] == b"\x00" and content[3:4] == b"\x00":
-        encodings = ["utf-16-le"]
+        encoding = "utf-16-le"
     elif content[0:1] == b"\x00" and content[2:3] == b"\x00":
-        encodings = ["utf-16-be"]
+        encoding = "utf-16-be"
     else:
-        encodings = ["utf-8-sig"]
-    for encoding in encodings:
-        try:
-            text = content.decode(encoding)
-        except UnicodeError:
-            continue
-        if "\x00" in text:
-            break
+        encoding = "utf-8-sig"
+    try:
+        text = content.decode(encoding)
+    except UnicodeError:
+        text = "\x00"
+    if "\x00" not in text:
         return text
     if b"\x00" in content[:4096]:
         raise WrongKind(_("This file is not a table. Save the table as CSV (UTF-8) or XLSX."))
-    raise Invalid("file", _("The file is not UTF-8 or UTF-16. Save it as “CSV UTF-8” or as XLSX."))
+    return None
 
 
-def _read_csv(text: str) -> Iterator[tuple[int, list[str]]]:
-    head = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=head.count)
+def _delimiter(text: str) -> str:
+    return max(",;\t", key=text.split("\n", 1)[0].count)
+
+
+def _read_csv(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     read: list[str] = []  # the lines of the row that is being read
     row: list[str] = []  # and those of the one before
 
@@ -138,8 +164,11 @@ def _read_xlsx(content: bytes) -> Iterator[tuple[int, list[str]]]:
 def _cell_text(cell: Cell) -> str:
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
+    if isinstance(cell, timedelta):
+        return str(timedelta(milliseconds=round(cell / timedelta(milliseconds=1))))
     if isinstance(cell, datetime):
-        return cell.isoformat(sep=" ")
+        cell += timedelta(microseconds=500)  # a workbook's times are fractions of days: 17:54:59.999999 is 17:55
+        return cell.replace(microsecond=cell.microsecond // 1000 * 1000).isoformat(sep=" ")
     return str(cell)
 
 

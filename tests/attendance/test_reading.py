@@ -114,16 +114,15 @@ def test_bad_rows_are_told_by_line() -> None:
         ("hello world\nhow are you\n", "file"),
         (HEAD + "a@b.example,2026-11-25T01:00Z,2026-11-25T02:00Z\nc@b.example,2026-1", "file"),
         (b"PK\x03\x04 cut off", "file"),
-        ("Name,User Email,Duration\nx,a@b.example,90\n", "format"),
+        ("Name,User Email,Country\nx,a@b.example,KE\n", "file"),
     ],
 )
 def test_files_that_are_no_report_are_refused(content: str | bytes, field: str) -> None:
     assert fault(content)[0] == field
 
 
-def test_other_formats_are_not_yet_read_and_unknown_ones_not_known() -> None:
-    assert "not yet read here" in fault(HEAD, format="zoom")[1]
-    assert fault(HEAD, format="zoom")[0] == fault(HEAD, format="skype")[0] == "format"
+def test_a_format_must_be_known() -> None:
+    assert fault(HEAD, format="skype")[0] == "format"
 
 
 def test_a_picture_is_another_kind_of_file_and_other_binaries_cannot_be_read() -> None:

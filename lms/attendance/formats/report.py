@@ -1,0 +1,72 @@
+"""What a report of attendance says once it is read, whatever system wrote it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+from lms.attendance.instants import DateOrder
+from lms.core.errors import Fault
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What whoever brings a file said about it: the zone and the order of its dates, and which heading means what."""
+
+    time_zone: ZoneInfo | None = None
+    date_order: DateOrder | None = None
+    mapping: dict[str, str] | None = None
+
+
+@dataclass(slots=True)
+class ReportRow:
+    """One stay: line of the file, who as the file says, from when to when (milliseconds UTC).
+
+    `name` has its decorations taken off, `said` is as the file writes it; `registrant` is the meeting system's own id
+    of the person; `role` is attendee, host, panelist or nothing.
+    """
+
+    line: int
+    email: str
+    name: str
+    joined_ms: int
+    left_ms: int
+    registrant: str = ""
+    role: str = ""
+    said: str = ""
+
+
+@dataclass(slots=True)
+class SumRow:
+    """All of one person as a sum: how long (milliseconds), and where the file says so the first join, the last leave
+    and how many joins there were. Who, as in `ReportRow`."""
+
+    line: int
+    email: str
+    name: str
+    first_ms: int | None
+    last_ms: int | None
+    joins: int | None
+    total_ms: int
+    registrant: str = ""
+    role: str = ""
+    said: str = ""
+
+
+@dataclass
+class Report:
+    """A file that was read: `total` rows, those that can be taken, and what is wrong with the others.
+
+    `title`, `meeting` (its number), `starts_ms` and `ends_ms` are what the file says of the meeting itself.
+    """
+
+    format: str = ""
+    total: int = 0
+    rows: list[ReportRow] = field(default_factory=list)
+    sums: list[SumRow] = field(default_factory=list)
+    rejected: list[Fault] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    title: str = ""
+    meeting: str = ""
+    starts_ms: int | None = None
+    ends_ms: int | None = None
