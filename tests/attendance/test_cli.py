@@ -47,3 +47,15 @@ def test_import_attendance_counts_and_repeats_without_change(file: Path) -> None
     assert again.stdout.splitlines()[-1] == "rows 2, created 0, updated 0, unchanged 1, rejected 0, unmatched 1"
     missing = run("import", "attendance", "7", str(file))
     assert (missing.exit_code, missing.stderr) == (1, "Error: there is no lecture 7\n")
+
+
+def test_recompute_counts_anew_and_says_how_much_changed(file: Path) -> None:
+    taken = run("import", "attendance", "1", str(file), "--time-zone", "Asia/Shanghai")
+    assert taken.exit_code == 0, taken.output
+    done = run("attendance", "recompute")
+    assert (done.exit_code, done.stdout) == (0, "lectures 1, changed 0, left out 0\n")
+    assert run("attendance", "recompute", "--lecture", "1").stdout == "lectures 1, changed 0, left out 0\n"
+    for wrong, said in (("--series", "there is no series 7"), ("--lecture", "there is no lecture 7")):
+        refused = run("attendance", "recompute", wrong, "7")
+        assert refused.exit_code != 0
+        assert said in refused.output

@@ -37,6 +37,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "POST /account/tokens": ("swwwww",),
     "POST /account/tokens/<public_id>/revoke": ("swwwww", "smmmmw"),
     "GET /admin": ("snnnny",),
+    "POST /admin/attendance/recompute": ("snnnnw",),
     "GET /admin/designs": ("snnnny",),
     "GET /admin/designs/<int:family_id>": ("snnnny", "snnnny"),
     "POST /admin/designs/<int:family_id>/default": ("snnnnw", "snnnnw"),

@@ -22,6 +22,7 @@ from lms.attendance.actions.imports import (
 )
 from lms.attendance.actions.joins import open_join
 from lms.attendance.actions.people import erase_evidence, recount_people
+from lms.attendance.actions.recompute import recompute_lectures, request_recompute
 from lms.attendance.actions.tallies import rebuild_tallies, retally_lecture, retally_people
 
 __all__ = [
@@ -42,9 +43,11 @@ __all__ = [
     "publish_attendance",
     "publish_kept",
     "rebuild_tallies",
+    "recompute_lectures",
     "record_beat",
     "recount_people",
     "reopen_attendance",
+    "request_recompute",
     "retally_lecture",
     "retally_people",
     "stage_attendance",

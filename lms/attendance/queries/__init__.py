@@ -13,6 +13,7 @@ from lms.attendance.queries.persons import (
     export_of_person,
     outcomes_of_series,
 )
+from lms.attendance.queries.reckoning import held_lectures
 from lms.attendance.queries.roster import (
     RosterPage,
     RosterRow,
@@ -53,6 +54,7 @@ __all__ = [
     "get_roster_page",
     "get_rostered_lecture",
     "get_row",
+    "held_lectures",
     "kept_import",
     "list_unmatched",
     "needed_percent",

@@ -13,9 +13,11 @@ from lms.attendance import rules
 from lms.attendance.models import Credit, Outcome, Source
 from lms.attendance.queries.evidence import Span, corrections_in, is_held, pieces, seen_in, span_of
 from lms.attendance.queries.matching import belonging
-from lms.catalogue.models import Lecture, Policy
-from lms.catalogue.queries import policy_for
+from lms.catalogue.models import Lecture, LectureState, Policy
+from lms.catalogue.queries import get_lecture, get_series, policy_for
 from lms.core.db import db
+from lms.core.errors import Forbidden
+from lms.core.roles import Actor
 
 
 class Values(NamedTuple):
@@ -81,6 +83,21 @@ def credits_in(lecture_id: int, only: Collection[int] | None = None) -> dict[int
         for person_id, present, tenths, outcome, source, policy_id in db.session.connection().execute(query):
             found[person_id] = Values(present, tenths, outcome, source, policy_id)
     return found
+
+
+def held_lectures(*, slug: str | None = None, lecture_id: int | None = None, by: Actor) -> list[int]:
+    """The numbers of all lectures that were held, of one series or the one lecture where it is named.
+
+    For administrators. NotFound for a series or lecture that is not there.
+    """
+    if not by.is_administrator:
+        raise Forbidden
+    query = select(Lecture.id).where(Lecture.state == LectureState.HELD).order_by(Lecture.id)
+    if slug is not None:
+        query = query.where(Lecture.series_id == get_series(slug, by=by).id)
+    if lecture_id is not None:
+        query = query.where(Lecture.id == get_lecture(lecture_id, by=by).id)
+    return list(db.session.scalars(query))
 
 
 class Change(NamedTuple):

@@ -14,7 +14,9 @@ import click
 from flask_migrate import upgrade
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from lms.app import create_app, settle
+from lms.app import create_app
+from lms.cli.attendance import attendance
+from lms.cli.context import application
 from lms.config import BadSetting, Config
 from lms.core import clock
 from lms.core.errors import DomainError, Fault, Invalid, NotFound
@@ -28,6 +30,9 @@ __all__ = ["lms", "main"]
 @click.version_option(package_name=None, version="0.1.0", prog_name="lms")
 def lms() -> None:
     """Serai: run an international online lecture series and prove what came of it."""
+
+
+lms.add_command(attendance)
 
 
 @lms.command()
@@ -71,16 +76,6 @@ def worker(with_server: bool) -> None:
     from lms.serve import run_worker
 
     run_worker(Config.load(), with_server=with_server)
-
-
-@contextmanager
-def application() -> Iterator[Config]:
-    """The application's context around a command that works on the data, which `lms init` has made."""
-    app = create_app()
-    settle()
-    with app.app_context():
-        config: Config = app.extensions["lms.config"]
-        yield config
 
 
 @lms.group()

@@ -1,0 +1,54 @@
+"""Recomputing many lectures: each in a short transaction of its own, so that it can stop anywhere and go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from lms.attendance.actions.credits import credit_lecture
+from lms.core import audit
+from lms.core.db import action, db
+from lms.core.errors import Forbidden, Refused
+from lms.core.jobs import Job, JobState, request_job
+from lms.core.roles import Actor
+
+JOB = "recompute_attendance"
+Progress = Callable[[int, int], None]
+
+
+def recompute_lectures(
+    lecture_ids: Sequence[int], *, by: Actor, at: datetime, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Works out the credits of these lectures anew from the evidence; writes what differs. For administrators.
+
+    Not one transaction: one a lecture. Answers `{lectures, changed, left_out: [{lecture, reason}]}`; what is closed is
+    left out.
+    """
+    if not by.is_administrator:
+        raise Forbidden
+    changed = 0
+    left_out: list[dict[str, Any]] = []
+    for number, lecture_id in enumerate(lecture_ids):
+        if progress is not None:
+            progress(number, len(lecture_ids))
+        try:
+            changed += credit_lecture(lecture_id, by=by, at=at)
+        except Refused as refused:
+            left_out.append({"lecture": lecture_id, "reason": refused.message})
+    return {"lectures": len(lecture_ids) - len(left_out), "changed": changed, "left_out": left_out}
+
+
+@action
+def request_recompute(*, by: Actor, at: datetime) -> Job:
+    """Asks for all held lectures to be recomputed in the background; one that waits or runs already is answered."""
+    if not by.is_administrator:
+        raise Forbidden
+    there = select(Job).where(Job.kind == JOB, Job.state.in_([JobState.QUEUED, JobState.RUNNING]))
+    waiting = db.session.scalar(there.order_by(Job.id.desc()).limit(1))
+    if waiting is not None:
+        return waiting
+    audit.record("attendance.recompute", by=by, at=at)
+    return request_job(JOB, {}, by=by, at=at)

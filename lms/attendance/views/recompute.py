@@ -1,0 +1,21 @@
+"""Everything that was counted, counted anew."""
+
+from __future__ import annotations
+
+from flask import redirect, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.attendance import actions
+from lms.attendance.views.blueprint import bp
+from lms.core import clock
+from lms.core.roles import Role
+from lms.web.guards import allow
+from lms.web.identity import current_actor
+
+
+@bp.post("/admin/attendance/recompute")
+@allow(Role.ADMINISTRATOR)
+def recompute() -> ResponseReturnValue:
+    """Works out the attendance of all lectures anew, in the background."""
+    job = actions.request_recompute(by=current_actor(), at=clock.now())
+    return redirect(url_for("desks.job", public_id=job.public_id))

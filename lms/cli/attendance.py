@@ -1,0 +1,38 @@
+"""Commands about attendance that is there already."""
+
+from __future__ import annotations
+
+import click
+
+from lms.cli.context import application
+from lms.core import clock
+from lms.core.errors import NotFound
+from lms.core.roles import SYSTEM
+
+
+@click.group()
+def attendance() -> None:
+    """Attendance that is there already."""
+
+
+@attendance.command()
+@click.option("--series", help="Only the lectures of the series of this slug.")
+@click.option("--lecture", type=int, help="Only the lecture of this number.")
+def recompute(series: str | None, lecture: int | None) -> None:
+    """Works out all credits of held lectures anew from the evidence; writes only what differs.
+
+    Each lecture is a transaction of its own: stopped midway and run again, it comes to the same.
+    """
+    from lms.attendance.actions import recompute_lectures
+    from lms.attendance.queries import held_lectures
+
+    with application():
+        try:
+            wanted = held_lectures(slug=series, lecture_id=lecture, by=SYSTEM)
+        except NotFound as error:
+            what = f"lecture {lecture}" if lecture is not None else f"series {series}"
+            raise click.ClickException(f"there is no {what}") from error
+        result = recompute_lectures(wanted, by=SYSTEM, at=clock.now())
+        for one in result["left_out"]:
+            click.echo(f"lecture {one['lecture']}: {one['reason']}")
+        click.echo(f"lectures {result['lectures']}, changed {result['changed']}, left out {len(result['left_out'])}")
