@@ -86,6 +86,18 @@ def test_stopped_midway_and_run_again_it_comes_to_the_same(scenes: Scenes, monke
     assert scenes.rows() == scenes.right
 
 
+def test_what_is_closed_stays_and_is_said(scenes: Scenes) -> None:
+    actions.recompute_lectures([scenes.lecture.id], by=SYSTEM, at=clock.now())
+    actions.close_attendance(scenes.lecture.id, by=scenes.by, at=END)
+    scenes.spoil()
+    done = actions.recompute_lectures(queries.held_lectures(by=SYSTEM), by=SYSTEM, at=clock.now())
+    assert (done["lectures"], done["changed"]) == (2, 2)
+    assert [one["lecture"] for one in done["left_out"]] == [scenes.lecture.id]
+    assert "closed" in done["left_out"][0]["reason"]
+    assert scenes.rows()[:4] == scenes.right[:4]
+    assert scenes.rows()[4:] != scenes.right[4:]
+
+
 def test_one_series_or_one_lecture(scenes: Scenes) -> None:
     other = scenes.make.lecture(state="held", actual_start=START, actual_end=END, starts_at=START)
     ids = [lecture.id for lecture in scenes.lectures]

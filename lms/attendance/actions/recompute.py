@@ -8,7 +8,9 @@ from typing import Any
 
 from sqlalchemy import select
 
-from lms.attendance.actions.credits import credit_lecture
+from lms.attendance.actions.closing import check_not_closed
+from lms.attendance.actions.credits import credit_lecture, lock_lecture
+from lms.attendance.actions.tallies import hold_tallies
 from lms.core import audit
 from lms.core.db import action, db
 from lms.core.errors import Forbidden, Refused
@@ -35,10 +37,17 @@ def recompute_lectures(
         if progress is not None:
             progress(number, len(lecture_ids))
         try:
-            changed += credit_lecture(lecture_id, by=by, at=at)
+            changed += _recompute(lecture_id, by=by, at=at)
         except Refused as refused:
             left_out.append({"lecture": lecture_id, "reason": refused.message})
     return {"lectures": len(lecture_ids) - len(left_out), "changed": changed, "left_out": left_out}
+
+
+@action
+def _recompute(lecture_id: int, *, by: Actor, at: datetime) -> int:
+    hold_tallies()
+    check_not_closed(lock_lecture(lecture_id))
+    return credit_lecture(lecture_id, by=by, at=at)
 
 
 @action
