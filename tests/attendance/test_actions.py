@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,61 +10,19 @@ from flask import current_app
 from sqlalchemy import event, func, select, update
 
 from lms.attendance import actions, queries
-from lms.attendance.models import AttendanceImport, Beat, Credit, Outcome, Presence, Source
+from lms.attendance.models import Beat, Credit, Outcome, Source
 from lms.catalogue.actions import end_lecture, reopen_lecture, start_lecture
 from lms.catalogue.models import Lecture, WalkIns
 from lms.core import clock, jobs
 from lms.core.db import action, db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.imports import ImportAnswer
-from lms.core.roles import SYSTEM, Actor
+from lms.core.roles import SYSTEM
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.people.actions import merge_people, undo_merge
 from lms.people.models import Person
+from tests.attendance.scene import END, START, Scene, minute
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
-
-START = datetime(2026, 11, 4, 6, 0, tzinfo=UTC)
-END = START + timedelta(minutes=90)
-
-
-def minute(n: float) -> datetime:
-    return START + timedelta(minutes=n)
-
-
-class Scene:
-    """A held lecture of 90 minutes with three people enrolled."""
-
-    def __init__(self, make: Any, **series: Any) -> None:
-        self.make = make
-        self.teacher = make.person("Lin Yuhan", roles=["instructor"])
-        self.by: Actor = make.actor(self.teacher)
-        self.series = make.series(instructors=[self.teacher], **series)
-        self.people = {name: make.person(name, email=f"{name.lower()}@x.example") for name in ("Ada", "Ben", "Cyr")}
-        for person in self.people.values():
-            make.enrolment(self.series, person)
-        self.lecture = make.lecture(
-            self.series, state="held", actual_start=START, actual_end=END, starts_at=START, instructors=[self.teacher]
-        )
-
-    def publish(self, *stays: tuple[str, float, float], **options: Any) -> ImportAnswer:
-        lines = [f"{email},{minute(a).isoformat()},{minute(b).isoformat()}" for email, a, b in stays]
-        return self.publish_text("email,joined_at,left_at\n" + "\n".join(lines) + "\n", **options)
-
-    def publish_text(self, text: str, *, at: datetime = END, **options: Any) -> ImportAnswer:
-        staged = actions.stage_attendance(self.lecture.id, text.encode(), file_name="report.csv", by=self.by)
-        return actions.publish_attendance(staged, **options, by=self.by, at=at)
-
-    def credit(self, name: str) -> Credit | None:
-        return db.session.get(Credit, (self.lecture.id, self.people[name].id), populate_existing=True)
-
-    def row(self, name: str) -> queries.RosterRow:
-        return queries.get_row(self.lecture.id, self.people[name].public_id, by=self.by)
-
-    def counts(self) -> tuple[int, int, int]:
-        return tuple(
-            db.session.scalar(select(func.count()).select_from(t)) for t in (Presence, Credit, AttendanceImport)
-        )  # type: ignore[return-value]
 
 
 @pytest.fixture

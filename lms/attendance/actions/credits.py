@@ -42,8 +42,7 @@ def compact_beats(lecture_id: int, *, by: Actor, at: datetime) -> int:  # noqa: 
             "left_ms": left,
             "evidence": reading.evidence_of(f"join:{join_id}", joined, left, "live"),
             "import_id": None,
-            "name": None,
-            "email": None,
+            "appearance_id": None,
         }
         for join_id, person_id, _canonical, (joined, left) in beats_of(lecture_id)
     ]

@@ -5,19 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Table, bindparam, delete, select, update
+from sqlalchemy import delete, select
 
 from lms.attendance import reading, rules
+from lms.attendance.actions.appearances import (
+    Said,
+    hold_appearances,
+    keep_appearances,
+    recount_elsewhere,
+    settle,
+    settle_alone,
+)
 from lms.attendance.actions.closing import check_not_closed
-from lms.attendance.actions.credits import credit_lecture, insert_presence
+from lms.attendance.actions.credits import credit_lecture, insert_presence, lock_lecture
 from lms.attendance.actions.tallies import hold_tallies
 from lms.attendance.actions.walk_ins import take_walk_ins
-from lms.attendance.models import AttendanceImport, Presence, Source
+from lms.attendance.models import AttendanceImport, How, Source
+from lms.attendance.queries.appearances import Kept, evidence_in
 from lms.attendance.queries.evidence import is_held
 from lms.attendance.queries.imports import kept_import, window_of
-from lms.attendance.queries.matching import Matches, belonging, match_rows
+from lms.attendance.queries.matching import Match, Matches, belonging, match_rows
 from lms.attendance.reading import Report, ReportRow
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import get_lecture
@@ -81,13 +90,23 @@ def stage_attendance(
 
 @dataclass
 class _Tally:
-    """What is to be written of a report, and whose evidence is new."""
+    """What is to be written of a report, and whose evidence is new.
 
-    new: list[dict[str, Any]] = field(default_factory=list)
-    known: list[dict[str, Any]] = field(default_factory=list)
+    `told` are those nobody is known by, under their keys; `new` rows name theirs by its key. Of evidence that was
+    there, `settled` appearances mean somebody from now on, and `alone` are rows recognised by themselves.
+    """
+
+    new: list[tuple[dict[str, Any], str | None]] = field(default_factory=list)
+    told: dict[str, Said] = field(default_factory=dict)
+    settled: dict[int, int] = field(default_factory=dict)
+    alone: dict[str, int] = field(default_factory=dict)
     answer: ImportAnswer = field(default_factory=ImportAnswer)
     newly_seen: list[int] = field(default_factory=list)
-    evidence: set[str] = field(default_factory=set)
+
+    @property
+    def writes(self) -> bool:
+        """Whether there is anything to write."""
+        return bool(self.new or self.settled or self.alone)
 
 
 def preview_attendance(staged: StagedAttendance, *, by: Actor) -> tuple[ImportAnswer, int]:
@@ -100,46 +119,70 @@ def preview_attendance(staged: StagedAttendance, *, by: Actor) -> tuple[ImportAn
 
 def _tally(lecture: Lecture, staged: StagedAttendance, matches: Matches) -> _Tally:
     """Sorts the rows into new evidence, evidence whose person has become known, and what is there already."""
-    query = select(Presence.evidence, Presence.person_id).where(Presence.lecture_id == lecture.id)
-    there: dict[str, int | None] = dict(db.session.execute(query).all())
-    tally = _Tally()
-    unmatched = {one["row"] for one in matches.unmatched}
-    answer = tally.answer
-    for row, person_id, who in zip(staged.rows, matches.people, matches.who, strict=True):
-        evidence = reading.evidence_of(who, row.joined_ms, row.left_ms, "import")
-        counts = row.line not in unmatched
+    there = evidence_in(lecture.id)
+    tally, answer = _Tally(), ImportAnswer()
+    for row, match in zip(staged.rows, matches.rows, strict=True):
+        evidence = reading.evidence_of(match.key, row.joined_ms, row.left_ms, "import")
+        is_known = match.person is not None
+        if not is_known:
+            answer.unmatched.append(_unmatched(row, match))
         if evidence not in there:
-            there[evidence] = person_id
-            tally.evidence.add(evidence)
-            tally.new.append(
-                {
-                    "lecture_id": lecture.id,
-                    "person_id": person_id,
-                    "source": Source.IMPORT,
-                    "joined_ms": row.joined_ms,
-                    "left_ms": row.left_ms,
-                    "evidence": evidence,
-                    "import_id": None,
-                    "name": (row.name or None) if person_id is None else None,
-                    "email": (row.email or None) if person_id is None else None,
-                }
-            )
-            answer.created += counts
-        elif there[evidence] is None and person_id is not None:
-            there[evidence] = person_id
-            tally.known.append({"seen": evidence, "who": person_id})
-            answer.updated += counts
-        else:
-            answer.unchanged += counts
+            there[evidence] = Kept(match.appearance, True)
+            is_decided = match.appearance is not None
+            through = match.key if is_decided or not is_known else None
+            if through is not None and not is_decided:
+                tally.told.setdefault(match.key, (row.said or row.name or None, row.email or None))
+            tally.new.append((_presence(lecture, row, match, evidence), through))
+            answer.created += is_known
+        elif there[evidence].is_settled or not is_known:
+            answer.unchanged += is_known
             continue
-        if person_id is not None:
-            tally.newly_seen.append(person_id)
+        else:
+            _recognise(tally, there, evidence, match)
+            answer.updated += 1
+        if match.person is not None:
+            tally.newly_seen.append(match.person)
     answer.rows = staged.report.total
     answer.matched = matches.matched
     answer.rejected = list(staged.rejected)
-    answer.unmatched = list(matches.unmatched)
     answer.notes = list(staged.report.notes)
+    tally.answer = answer
     return tally
+
+
+def _recognise(tally: _Tally, there: dict[str, Kept], evidence: str, match: Match) -> None:
+    """Evidence that was there, of somebody who is known by now. An address is one person's in the whole series; a name
+    is one person's among those enrolled today, and so the row is recognised by itself."""
+    assert match.person is not None
+    appearance = there[evidence].appearance_id
+    there[evidence] = Kept(appearance, True)
+    if match.how is How.NAME or appearance is None:
+        tally.alone[evidence] = match.person
+    else:
+        tally.settled[appearance] = match.person
+
+
+def _presence(lecture: Lecture, row: ReportRow, match: Match, evidence: str) -> dict[str, Any]:
+    return {
+        "lecture_id": lecture.id,
+        "person_id": match.person if match.appearance is None else None,
+        "source": Source.IMPORT,
+        "joined_ms": row.joined_ms,
+        "left_ms": row.left_ms,
+        "evidence": evidence,
+        "import_id": None,
+        "appearance_id": match.appearance,
+    }
+
+
+def _unmatched(row: ReportRow, match: Match) -> dict[str, Any]:
+    return {
+        "row": row.line,
+        "name": row.name or None,
+        "email": row.email or None,
+        "reason": match.reason,
+        "candidates": match.candidates,
+    }
 
 
 @action
@@ -153,11 +196,11 @@ def publish_attendance(
     """
     if staged.rejected and not skip_bad_rows:
         raise Invalid(faults=staged.rejected)
-    hold_tallies()
-    db.session.execute(select(Lecture.id).where(Lecture.id == staged.lecture_id).with_for_update())
     lecture = get_lecture(staged.lecture_id, by=by)
     check_can_edit_lecture(lecture, by)
-    check_not_closed(lecture)
+    hold_appearances(lecture.series_id)
+    hold_tallies()
+    check_not_closed(lock_lecture(lecture.id))
     window_of(lecture)
     if lecture.state is LectureState.SCHEDULED and lecture.starts_at is not None and lecture.starts_at > at:
         raise Refused(_("This lecture has not begun."))
@@ -165,7 +208,7 @@ def publish_attendance(
         raise Invalid(faults=staged.rejected)
     tally = _tally(lecture, staged, match_rows(lecture, staged.rows))
     answer = tally.answer
-    if tally.new or tally.known:
+    if tally.writes:
         _write(lecture, staged, tally, by=by, at=at)
         notes, here = take_walk_ins(lecture, tally.newly_seen, by=by, at=at)
         answer.notes += notes
@@ -186,6 +229,7 @@ def _write(lecture: Lecture, staged: StagedAttendance, tally: _Tally, *, by: Act
         lecture_id=lecture.id,
         file_name=staged.file_name,
         digest=staged.digest,
+        format=staged.report.format,
         by_person_id=by.person_id,
         staged_at=at,
         published_at=at,
@@ -193,18 +237,16 @@ def _write(lecture: Lecture, staged: StagedAttendance, tally: _Tally, *, by: Act
     )
     db.session.add(row)
     db.session.flush()
-    for new in tally.new:
+    kept = keep_appearances(lecture.series_id, tally.told)
+    for new, through in tally.new:
         new["import_id"] = row.id
-    insert_presence(sorted(tally.new, key=lambda new: new["person_id"] or 0))
-    if tally.known:
-        table = cast(Table, Presence.__table__)
-        statement = (
-            update(table)
-            .where(table.c.lecture_id == lecture.id, table.c.evidence == bindparam("seen"))
-            .values(person_id=bindparam("who"), name=None, email=None)
-        )
-        db.session.connection().execute(statement, tally.known)
+        if through in kept:
+            new["appearance_id"] = kept[through]
+    insert_presence(sorted((new for new, _through in tally.new), key=lambda new: new["person_id"] or 0))
+    settle(tally.settled, How.ADDRESS, by=by, at=at)
+    settle_alone(lecture, tally.alone, How.NAME, by=by, at=at)
     audit.record("attendance.import", by=by, at=at, detail=counts, lecture=lecture.id, person=tally.newly_seen)
+    recount_elsewhere(lecture, tally.settled, by=by, at=at)
 
 
 def _proposal(lecture: Lecture, rows: Sequence[ReportRow]) -> str:

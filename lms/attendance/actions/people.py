@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import String, cast, literal, or_, select, update
 
 from lms.attendance.actions.credits import credit_lecture
 from lms.attendance.actions.tallies import hold_tallies
-from lms.attendance.models import Correction, Credit, Presence
+from lms.attendance.models import Appearance, Correction, Credit
 from lms.attendance.queries.evidence import lectures_with_evidence
 from lms.core.db import action, db
 from lms.core.roles import Actor
@@ -28,11 +28,11 @@ def recount_people(person_ids: Collection[int], *, by: Actor, at: datetime) -> N
 @action
 def erase_evidence(person_id: int, *, by: Actor, at: datetime) -> None:  # noqa: ARG001 - as every action
     """Takes names, addresses and reasons out of what is kept on a person; intervals and credits stay, anonymous."""
-    addresses = list(db.session.scalars(select(PersonEmail.address).where(PersonEmail.person_id == person_id)))
-    lowered = [address.lower() for address in addresses]
+    keys = select(PersonEmail.key).where(PersonEmail.person_id == person_id)
     db.session.execute(
-        update(Presence)
-        .where(or_(Presence.person_id == person_id, func.lower(Presence.email).in_(lowered)))
-        .values(name=None, email=None)
+        update(Appearance)
+        .where(or_(Appearance.person_id == person_id, Appearance.key.in_(keys)))
+        .values(name=None, email=None, key=literal("erased:", String) + cast(Appearance.id, String))
+        .execution_options(synchronize_session=False)
     )
     db.session.execute(update(Correction).where(Correction.person_id == person_id).values(reason=""))

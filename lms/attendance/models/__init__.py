@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from lms.attendance.models.appearances import Appearance, AppearanceDecision, How
 from lms.attendance.models.closings import Closing
 from lms.attendance.models.credits import Correction, Credit, Outcome, Tally
 from lms.attendance.models.evidence import AttendanceImport, Beat, Join, Presence, Source
 
 __all__ = [
+    "Appearance",
+    "AppearanceDecision",
     "AttendanceImport",
     "Beat",
     "Closing",
     "Correction",
     "Credit",
+    "How",
     "Join",
     "Outcome",
     "Presence",

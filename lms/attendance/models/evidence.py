@@ -27,13 +27,14 @@ class Presence(Base):
     """One interval during which a person was seen in a lecture: evidence, never edited, never re-pointed.
 
     Times are integer milliseconds UTC. `evidence` identifies it by content, so that a re-saved file is the
-    same evidence. `person_id` null: seen, but nobody known (`name` and `email` as the source said).
+    same evidence. Whose it is: `person_id`, or where nobody was known, whom its appearance is found to mean.
     """
 
     __tablename__ = "presence"
     __table_args__ = (
         UniqueConstraint("lecture_id", "evidence"),
         CheckConstraint("left_ms >= joined_ms", name="span"),
+        CheckConstraint("person_id IS NULL OR appearance_id IS NULL", name="who"),
         Index("ix_presence_lecture_id_person_id", "lecture_id", "person_id"),
     )
 
@@ -45,8 +46,7 @@ class Presence(Base):
     left_ms: Mapped[int] = mapped_column(BigInteger)
     evidence: Mapped[str] = mapped_column(String(32))
     import_id: Mapped[int | None] = mapped_column(ForeignKey("attendance_import.id"))
-    name: Mapped[str | None] = mapped_column(String(200))
-    email: Mapped[str | None] = mapped_column(String(320))
+    appearance_id: Mapped[int | None] = mapped_column(ForeignKey("appearance.id"), index=True)
 
 
 class Join(Base):
@@ -72,7 +72,7 @@ class Beat(Base):
 
 
 class AttendanceImport(Base):
-    """One file of attendance as it was taken, with the answer that was given."""
+    """One file of attendance as it was taken, with the answer that was given; `format` as it was read."""
 
     __tablename__ = "attendance_import"
 
@@ -82,6 +82,7 @@ class AttendanceImport(Base):
     file_name: Mapped[str] = mapped_column(String(200))
     file_key: Mapped[str | None] = mapped_column(String(200))
     digest: Mapped[str] = mapped_column(String(64))
+    format: Mapped[str | None] = mapped_column(String(16))
     by_person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     staged_at: Mapped[datetime] = mapped_column(UtcDateTime)
     published_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

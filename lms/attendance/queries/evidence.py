@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, cast
 
-from sqlalchemy import Integer, Row, Select, bindparam, exists, func, select
+from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam, exists, func, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute
 
 from lms.attendance import rules
-from lms.attendance.models import Beat, Correction, Join, Presence, Source
+from lms.attendance.models import Appearance, Beat, Correction, Join, Presence, Source
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import policy_for
 from lms.core import clock
@@ -90,14 +90,35 @@ def beats_of(lecture_id: int, person_ids: list[int] | None = None) -> Iterator[t
 
 
 _HERE: Any = bindparam("lecture_id", type_=Integer)
-_THESE = WHO.in_(bindparam("people", expanding=True))
-_INTERVALS: Any = (
-    select(WHO, Presence.joined_ms, Presence.left_ms)
-    .join(Person, Person.id == Presence.person_id)
-    .where(Presence.lecture_id == _HERE)
-)
-_SEEN: Any = _INTERVALS.add_columns(Presence.source)
-_SEEN_OF: Any = _SEEN.where(_THESE)
+
+
+def seen_by(*columns: Any, lecture_id: Any = None, people: Any = None) -> list[Select[Any]]:
+    """The queries of presence with whose it is: as seen, and as found out later. Both sides have an index of their own;
+    one join on `coalesce` has none. Of one lecture, and of some `people`, where given."""
+    ways = [
+        select(*columns).select_from(Presence).join(Person, Person.id == Presence.person_id),
+        select(*columns)
+        .select_from(Presence)
+        .join(Appearance, Appearance.id == Presence.appearance_id)
+        .join(Person, Person.id == Appearance.person_id),
+    ]
+    if lecture_id is not None:
+        ways = [way.where(Presence.lecture_id == lecture_id) for way in ways]
+    return ways if people is None else [way.where(WHO.in_(people)) for way in ways]
+
+
+def undecided() -> tuple[ColumnElement[bool], ...]:
+    """What holds of presence (and its appearance) while nobody knows whose it is, and nobody said that it is nobody's
+    of ours."""
+    return Presence.person_id.is_(None), Appearance.how.is_(None)
+
+
+_PEOPLE: Any = bindparam("people", expanding=True)
+_INTERVALS: Any = union_all(*seen_by(WHO, Presence.joined_ms, Presence.left_ms, lecture_id=_HERE))
+_SEEN_COLUMNS = (WHO, Presence.joined_ms, Presence.left_ms, Presence.source)
+_SEEN: Any = union_all(*seen_by(*_SEEN_COLUMNS, lecture_id=_HERE))
+_SEEN_OF: Any = union_all(*seen_by(*_SEEN_COLUMNS, lecture_id=_HERE, people=_PEOPLE))
+_THESE = WHO.in_(_PEOPLE)
 _BEATS: Any = (
     select(Join.id, Join.person_id, WHO, Join.joined_ms, Join.beat_seconds, Beat.received_ms)
     .join(Beat, Beat.join_id == Join.id)
@@ -133,7 +154,7 @@ def with_evidence(lecture_id: Any, people: Collection[int] | None = None) -> lis
     """The queries of everyone who was seen in a lecture, or corrected by hand; of some `people`, where given."""
     beating = exists().where(Beat.join_id == Join.id)
     queries = [
-        select(WHO).join(Presence, Presence.person_id == Person.id).where(Presence.lecture_id == lecture_id),
+        *seen_by(WHO, lecture_id=lecture_id),
         select(WHO)
         .join(Correction, Correction.person_id == Person.id)
         .where(Correction.lecture_id == lecture_id, Correction.withdrawn_at.is_(None)),
@@ -144,7 +165,13 @@ def with_evidence(lecture_id: Any, people: Collection[int] | None = None) -> lis
 
 def lectures_with_evidence(person_ids: Collection[int]) -> set[int]:
     """The lectures in which one of these rows of people was seen, corrected or credited."""
-    found: set[int] = set()
+    through = (
+        select(Presence.lecture_id)
+        .join(Appearance, Appearance.id == Presence.appearance_id)
+        .where(Appearance.person_id.in_(person_ids))
+        .distinct()
+    )
+    found = set(db.session.scalars(through))
     for table in (Presence, Correction, Join):
         query = select(table.lecture_id).where(table.person_id.in_(person_ids)).distinct()
         found.update(db.session.scalars(query))

@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import select
 
+from lms.attendance.models import How
+from lms.attendance.queries.appearances import Standing, standing_of
 from lms.attendance.queries.evidence import pieces
 from lms.attendance.reading import ReportRow, plain_name
 from lms.catalogue.models import Lecture
@@ -19,18 +21,41 @@ from lms.people.queries import ids_by_email
 from lms.people.rules import email_key
 
 
+@dataclass(frozen=True)
+class Match:
+    """Whom the rows of one "who" of a report mean, as things stand now.
+
+    `person` is canonical; null: nobody, or nobody for sure. `how` they were found: by an address or a name, or as was
+    decided earlier in the series (then `appearance` is what was decided upon). `reason` says why, or why nobody was.
+    """
+
+    key: str
+    person: int | None
+    how: How | None
+    reason: str
+    appearance: int | None = None
+    candidates: list[dict[str, Any]] = field(default_factory=list)
+
+
 @dataclass
 class Matches:
-    """For each row the person (null: nobody, or nobody for sure) and who the row says it is, for its identity."""
+    """The matches of a report's rows, in their order."""
 
-    people: list[int | None] = field(default_factory=list)
-    who: list[str] = field(default_factory=list)
-    unmatched: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[Match]
 
     @property
     def matched(self) -> int:
         """How many rows belong to a known person."""
-        return len(self.people) - len(self.unmatched)
+        return sum(match.person is not None for match in self.rows)
+
+
+def who_of(row: ReportRow) -> str:
+    """Who a row says it is: its address, else the registrant's id, else the name as the file writes it."""
+    if row.email:
+        return email_key(row.email)
+    if row.registrant:
+        return f"registrant:{row.registrant}"
+    return f"name:{plain_name(row.said or row.name)}"
 
 
 FEW = 500
@@ -51,47 +76,47 @@ def belonging(lecture: Lecture, people: Collection[int] | None = None) -> set[in
 
 
 def match_rows(lecture: Lecture, rows: Sequence[ReportRow]) -> Matches:
-    """Matches the rows as things stand now; an address is compared in any case of letters."""
-    found = Matches()
-    keys = [email_key(row.email) if row.email else "" for row in rows]
-    known = ids_by_email({key for key in keys if key})
-    names: dict[str, list[tuple[int, str, str]]] | None = None
-    for row, key in zip(rows, keys, strict=True):
-        if key:
-            person = known.get(key)
-            found.people.append(person)
-            found.who.append(key)
-            if person is not None:
-                continue
-            reason = _("Nobody is known by this address.")
+    """Matches the rows as things stand now: by what was decided in this series, else by address in any case of
+    letters, by a registrant's id, or without either by the one enrolled of exactly this name."""
+    keys = [who_of(row) for row in rows]
+    first = dict(zip(reversed(keys), reversed(rows), strict=True))
+    decided = {key: one for key, one in standing_of(lecture.series_id, first).items() if one.how is not None}
+    known = ids_by_email({key for key, row in first.items() if row.email and key not in decided})
+    found: dict[str, Match] = {}
+    left: list[str] = []
+    for key in first:
+        if key in decided:
+            found[key] = _as_decided(decided[key])
+        elif key in known:
+            found[key] = Match(key, known[key], How.ADDRESS, _("the same address"))
         else:
-            person = None
-            reason = _("Nobody of this name is enrolled.")
-        if names is None and row.name:
-            names = _names(belonging(lecture))
-        alike = names.get(plain_name(row.name), []) if names and row.name else []
-        if not key:
-            if len(alike) == 1:
-                person = alike[0][0]
-            elif alike:
-                reason = _("Several people of this name are enrolled.")
-            found.people.append(person)
-            found.who.append(f"name:{plain_name(row.name)}")
-            if person is not None:
-                continue
-        found.unmatched.append(
-            {
-                "row": row.line,
-                "name": row.name or None,
-                "email": row.email or None,
-                "reason": reason,
-                "candidates": [
-                    {"person": public_id, "full_name": full_name, "reasons": [_("the same full name")]}
-                    for _id, public_id, full_name in alike
-                ],
-            }
-        )
-    return found
+            left.append(key)
+    if left:
+        names = _names(belonging(lecture))
+        found |= {key: _by_name(key, first[key], names) for key in left}
+    return Matches([found[key] for key in keys])
+
+
+def _as_decided(standing: Standing) -> Match:
+    day = standing.decided_at.date() if standing.decided_at is not None else None
+    reason = _("decided by %(who)s on %(day)s", who=standing.decided_by or _("the system"), day=day)
+    if standing.person_id is None:
+        reason = _("Nobody of ours: %(reason)s.", reason=reason)
+    return Match(standing.key, standing.person_id, standing.how, reason, standing.id)
+
+
+def _by_name(key: str, row: ReportRow, names: dict[str, list[tuple[int, str, str]]]) -> Match:
+    alike = names.get(plain_name(row.name), []) if row.name else []
+    if len(alike) == 1 and not row.email:
+        return Match(key, alike[0][0], How.NAME, _("the same full name"))
+    reason = _("Nobody is known by this address.") if row.email else _("Nobody of this name is enrolled.")
+    if alike and not row.email:
+        reason = _("Several people of this name are enrolled.")
+    candidates = [
+        {"person": public_id, "full_name": full_name, "reasons": [_("the same full name")]}
+        for _id, public_id, full_name in alike
+    ]
+    return Match(key, None, None, reason, candidates=candidates)
 
 
 def _names(person_ids: set[int]) -> dict[str, list[tuple[int, str, str]]]:

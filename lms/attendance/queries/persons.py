@@ -21,8 +21,8 @@ from sqlalchemy import (
     union_all,
 )
 
-from lms.attendance.models import Beat, Correction, Credit, Join, Outcome, Presence, Source
-from lms.attendance.queries.evidence import Seen, span_of
+from lms.attendance.models import Appearance, Beat, Correction, Credit, Join, Outcome, Presence, Source
+from lms.attendance.queries.evidence import Seen, seen_by, span_of
 from lms.attendance.queries.judging import ByHand, Judge, Reckoning, asides_of, by_hand
 from lms.attendance.rules import seen_by_beats
 from lms.catalogue.models import Lecture, LectureState, Policy
@@ -127,6 +127,8 @@ def _facts(what: str, owner: Any, place: Any, *values: Any) -> Select[Any]:
 _KNOWN: Any = union_all(
     _facts("seen", Presence.person_id, Presence.lecture_id, Presence.joined_ms, Presence.left_ms, None,
            Presence.source),
+    _facts("seen", Appearance.person_id, Presence.lecture_id, Presence.joined_ms, Presence.left_ms, None,
+           Presence.source).join_from(Appearance, Presence, Presence.appearance_id == Appearance.id),
     _facts(
         "beat", Join.person_id, Join.lecture_id, Join.joined_ms, Beat.received_ms, Join.beat_seconds
     ).outerjoin_from(Join, Beat, Beat.join_id == Join.id),
@@ -218,11 +220,9 @@ def export_of_person(person_id: int) -> dict[str, Any]:
     def moment(ms: int) -> str:
         return clock.from_ms(ms).isoformat()
 
-    presence = db.session.execute(
-        select(Presence.lecture_id, Presence.source, Presence.joined_ms, Presence.left_ms)
-        .where(Presence.person_id.in_(rows))
-        .order_by(Presence.joined_ms)
-    )
+    shown = (Presence.lecture_id, Presence.source, Presence.joined_ms, Presence.left_ms)
+    presence = db.session.execute(union_all(*seen_by(*shown, people=[person_id])).order_by(Presence.joined_ms))
+    appearances = db.session.scalars(select(Appearance).where(Appearance.person_id.in_(rows)).order_by(Appearance.id))
     joins = db.session.execute(
         select(Join.id, Join.lecture_id, Join.joined_ms).where(Join.person_id.in_(rows)).order_by(Join.joined_ms)
     ).all()
@@ -237,6 +237,16 @@ def export_of_person(person_id: int) -> dict[str, Any]:
         "presence": [
             {"lecture": lecture, "source": source.value, "joined_at": moment(joined), "left_at": moment(left)}
             for lecture, source, joined, left in presence
+        ],
+        "appearances": [
+            {
+                "series": one.series_id,
+                "name": one.name,
+                "email": one.email,
+                "how": one.how.value if one.how else None,
+                "decided_at": one.decided_at.isoformat() if one.decided_at else None,
+            }
+            for one in appearances
         ],
         "joins": [{"id": one.id, "lecture": one.lecture_id, "joined_at": moment(one.joined_ms)} for one in joins],
         "beats": [{"join": join, "received_at": moment(received)} for join, received in beats],

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import CompoundSelect, Integer, Row, bindparam, func, select, tuple_, union
 
 from lms.attendance import rules
-from lms.attendance.models import Credit, Outcome, Presence
+from lms.attendance.models import Appearance, Credit, Outcome, Presence
 from lms.attendance.queries.evidence import (
     WHO,
     intervals_in,
@@ -22,6 +22,7 @@ from lms.attendance.queries.evidence import (
     min_percent_of,
     seen_in,
     span_of,
+    undecided,
     viewers,
     with_evidence,
 )
@@ -66,7 +67,7 @@ class RosterRow(Reckoning):
 
 @dataclass(frozen=True)
 class RosterTotals:
-    """How many of the roster are what. `unmatched` rows of reports belong to nobody known; of a live lecture
+    """How many of the roster are what. `unmatched` more were there, and nobody knows who they are; of a live lecture
     `here` are in the room now and `seen` have been."""
 
     people: int
@@ -155,9 +156,11 @@ def _paged(has_ended: bool, is_first: bool) -> Any:
 
 @lru_cache(maxsize=2)
 def _sizes(has_ended: bool) -> Any:
-    """How many stand on the roster, and how many presences belong to nobody known."""
-    nobody = select(func.count()).where(
-        Presence.lecture_id == bindparam("lecture_id", type_=Integer), Presence.person_id.is_(None)
+    """How many stand on the roster, and how many more were there of whom nobody knows who they are."""
+    nobody = (
+        select(func.count(Presence.appearance_id.distinct()))
+        .join(Appearance, Appearance.id == Presence.appearance_id)
+        .where(Presence.lecture_id == bindparam("lecture_id", type_=Integer), *undecided())
     )
     people = select(func.count()).select_from(_standing(has_ended).subquery())
     return select(people.scalar_subquery(), nobody.scalar_subquery())
@@ -330,8 +333,9 @@ def list_unmatched(lecture_id: int, *, by: Actor) -> list[Unmatched]:
 
 def _unmatched(lecture: Lecture, limit: int | None) -> list[Unmatched]:
     query = (
-        select(Presence.name, Presence.email, Presence.joined_ms, Presence.left_ms)
-        .where(Presence.lecture_id == lecture.id, Presence.person_id.is_(None))
+        select(Appearance.name, Appearance.email, Presence.joined_ms, Presence.left_ms)
+        .join(Appearance, Appearance.id == Presence.appearance_id)
+        .where(Presence.lecture_id == lecture.id, *undecided())
         .order_by(Presence.joined_ms, Presence.id)
         .limit(limit)
     )

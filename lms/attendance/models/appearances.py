@@ -1,0 +1,67 @@
+"""Somebody as the files of a series say it, and who was found out to be meant."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lms.core.db import Base, UtcDateTime, text_enum
+
+
+class How(StrEnum):
+    """How it became known whom an appearance means: by an address or a name that became known later, by hand (one
+    that somebody looked at, or all strong ones together), or that it is nobody of ours; `undone` takes that back."""
+
+    ADDRESS = "address"
+    NAME = "name"
+    HAND = "hand"
+    TOGETHER = "together"
+    NOBODY = "nobody"
+    UNDONE = "undone"
+
+
+class Appearance(Base):
+    """One "who" that the files of a series tell of and that nobody was known by at first.
+
+    `key` is the address (as `email_key`), `registrant:<id>`, `name:<name as compared>`, or `row:<evidence>` for a row
+    decided by itself, whose appearance before that is `within_id`. `person_id` null and `how` null: not decided.
+    Presence stays what was seen: whose it is, is read through here, so that undoing gives it back. `version` counts
+    the decisions: who decides says which one they saw.
+    """
+
+    __tablename__ = "appearance"
+    __table_args__ = (
+        UniqueConstraint("series_id", "key"),
+        CheckConstraint("how IS NOT NULL OR person_id IS NULL", name="decided"),
+        CheckConstraint("person_id IS NULL OR how <> 'nobody'", name="nobody"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    series_id: Mapped[int] = mapped_column(ForeignKey("series.id"))
+    key: Mapped[str] = mapped_column(String(700), index=True)
+    name: Mapped[str | None] = mapped_column(String(200))
+    email: Mapped[str | None] = mapped_column(String(320))
+    within_id: Mapped[int | None] = mapped_column(ForeignKey("appearance.id"))
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
+    how: Mapped[How | None] = mapped_column(text_enum(How))
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    version: Mapped[int] = mapped_column(default=0, server_default="0")
+
+
+class AppearanceDecision(Base):
+    """One decision on an appearance, in the order in which they were made: nothing is taken out."""
+
+    __tablename__ = "appearance_decision"
+    __table_args__ = (UniqueConstraint("appearance_id", "version"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    appearance_id: Mapped[int] = mapped_column(ForeignKey("appearance.id"))
+    version: Mapped[int]
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
+    how: Mapped[How] = mapped_column(text_enum(How))
+    by_person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
