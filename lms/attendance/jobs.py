@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from lms.attendance.actions import compact_beats, credit_lecture, recompute_lectures
+from lms.attendance.actions import apply_policy, compact_beats, credit_lecture, recompute_lectures
+from lms.attendance.actions.policies import JOB as POLICY
 from lms.attendance.actions.recompute import JOB as RECOMPUTE
 from lms.attendance.queries import held_lectures
 from lms.core import clock
 from lms.core.jobs import Run, job
-from lms.core.roles import SYSTEM
+from lms.core.roles import SYSTEM, Actor
 
 
 @job("credit_lecture")
@@ -23,3 +25,19 @@ def run_credit(_run: Run, *, lecture_id: int) -> dict[str, Any]:
 def run_recompute(run: Run) -> dict[str, Any]:
     """Works out all held lectures anew; begun again, it comes to the same."""
     return recompute_lectures(held_lectures(by=SYSTEM), by=SYSTEM, at=clock.now(), progress=run.progress)
+
+
+@job(POLICY, alone=True)
+def run_policy(
+    run: Run,
+    *,
+    series_id: int,  # noqa: ARG001 - what the task is about
+    policy_id: int,
+    lectures: list[Any],
+    by: int | None,
+    at: str,
+) -> dict[str, Any]:
+    """Judges held lectures by the newest policy, as it was looked at."""
+    asked = [(lecture_id, key, gaining, losing) for lecture_id, key, gaining, losing in lectures]
+    actor = Actor(person_id=by, system=True)
+    return apply_policy(policy_id, asked, by=actor, at=datetime.fromisoformat(at), progress=run.progress)

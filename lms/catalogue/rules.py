@@ -254,9 +254,25 @@ def check_can_reopen(lecture: Lecture, at: datetime) -> None:
 def check_can_correct_times(lecture: Lecture, started_at: datetime, ended_at: datetime, at: datetime) -> None:
     """The actual start and end of a lecture that was held. Refused otherwise; Invalid for a span that cannot be."""
     _check_state(lecture, LectureState.HELD)
+    _check_times(started_at, ended_at, at)
+
+
+def _check_times(started_at: datetime, ended_at: datetime, at: datetime) -> None:
     for field, moment in (("actual_start", started_at), ("actual_end", ended_at)):
         _not_later(moment, at, field)
     _check_span(started_at, ended_at, "actual_end")
+
+
+def check_can_be_judged(lecture: Lecture) -> None:
+    """Only what was held has been judged. Refused otherwise."""
+    _check_state(lecture, LectureState.HELD)
+
+
+def check_can_hold(lecture: Lecture, started_at: datetime, ended_at: datetime, at: datetime) -> None:
+    """The actual start and end of a scheduled lecture that nobody started. Refused otherwise; Invalid for a span that
+    cannot be."""
+    _check_state(lecture, LectureState.SCHEDULED)
+    _check_times(started_at, ended_at, at)
 
 
 def check_can_cancel(lecture: Lecture) -> None:

@@ -43,6 +43,7 @@ def _describe(job: Job, subjects: Subjects) -> Task:
         "render_certificates": _("Making the files of certificates"),
         "credit_lecture": _("Counting attendance"),
         "recompute_attendance": _("Counting all attendance anew"),
+        "apply_policy": _("Judging held lectures by the policy"),
         "export_rows": _("Exporting rows"),
     }
     title = titles.get(job.kind, job.kind.replace("_", " ").capitalize())
@@ -98,18 +99,21 @@ def _outcome(job: Job) -> str | None:
     if job.kind == "credit_lecture":
         changed = result.get("changed", 0)
         return _n("%(n)s credit written", "%(n)s credits written", changed, n=number(changed))
-    if job.kind == "recompute_attendance":
+    if job.kind in ("recompute_attendance", "apply_policy"):
         return "; ".join(_recounted(result))
     said = [f"{name.replace('_', ' ')}: {_value(value)}" for name, value in result.items() if value is not None]
     return "; ".join(said) or _("Done.")
 
 
 def _recounted(result: dict[str, Any]) -> list[str]:
-    lectures, changed, left = result["lectures"], result["changed"], len(result["left_out"])
-    said = [
-        _n("%(n)s lecture counted anew", "%(n)s lectures counted anew", lectures, n=number(lectures)),
-        _n("%(n)s credit written", "%(n)s credits written", changed, n=number(changed)),
-    ]
+    lectures, left = result["lectures"], len(result["left_out"])
+    said = [_n("%(n)s lecture counted anew", "%(n)s lectures counted anew", lectures, n=number(lectures))]
+    if "gained" in result:
+        said.append(_("%(n)s gained attendance", n=number(result["gained"])))
+        said.append(_("%(n)s lost it", n=number(result["lost"])))
+    else:
+        changed = result["changed"]
+        said.append(_n("%(n)s credit written", "%(n)s credits written", changed, n=number(changed)))
     if left:
         said.append(_n("%(n)s left out: %(why)s", "%(n)s left out: %(why)s", left, n=number(left),
                        why=result["left_out"][0]["reason"]))  # fmt: skip

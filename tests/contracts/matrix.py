@@ -206,6 +206,8 @@ TABLE: dict[str, tuple[str, ...]] = {
     "POST /series/<slug>/enrolments/import/preview": ("snnnny", "snnnny", "snnnny"),
     "GET /series/<slug>/lectures/new": ("snynny", "snnnny", "smmmny"),
     "POST /series/<slug>/lectures/new": ("snwnnw", "snnnnw", "smmmnw"),
+    "GET /series/<slug>/policy": ("snynny", "snnnny", "smmmny"),
+    "POST /series/<slug>/policy": ("snynny", "snnnny", "smmmny"),
     "GET /series/<slug>/withdraw": ("syyyyy", "syyyyy", "smmmyy"),
     "POST /series/<slug>/withdraw": ("swyyyy", "syyyyy", "smmmyy"),
     "GET /series/new": ("snynny",),

@@ -22,11 +22,13 @@ from lms.attendance.actions.imports import (
 )
 from lms.attendance.actions.joins import open_join
 from lms.attendance.actions.people import erase_evidence, recount_people
+from lms.attendance.actions.policies import apply_policy, request_policy
 from lms.attendance.actions.recompute import recompute_lectures, request_recompute
 from lms.attendance.actions.tallies import rebuild_tallies, retally_lecture, retally_people
 
 __all__ = [
     "StagedAttendance",
+    "apply_policy",
     "check_lecture_not_closed",
     "check_not_closed",
     "close_attendance",
@@ -47,6 +49,7 @@ __all__ = [
     "record_beat",
     "recount_people",
     "reopen_attendance",
+    "request_policy",
     "request_recompute",
     "retally_lecture",
     "retally_people",

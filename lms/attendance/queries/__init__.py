@@ -31,6 +31,7 @@ from lms.attendance.queries.roster import (
     walk_ins_of,
 )
 from lms.attendance.queries.tallies import attended_rows, read_tallies
+from lms.attendance.queries.weighing import PolicyPreview, Side, list_changes, preview_policy
 from lms.core import clock
 from lms.core.memory import memory
 
@@ -40,9 +41,11 @@ VIEWERS_STAND = 5_000
 __all__ = [
     "VIEWERS_STAND",
     "PersonAttendance",
+    "PolicyPreview",
     "RosterPage",
     "RosterRow",
     "RosterTotals",
+    "Side",
     "Span",
     "attendance_of_person",
     "attended_rows",
@@ -56,10 +59,12 @@ __all__ = [
     "get_row",
     "held_lectures",
     "kept_import",
+    "list_changes",
     "list_unmatched",
     "needed_percent",
     "outcomes_of_series",
     "presence_curve",
+    "preview_policy",
     "read_tallies",
     "roster",
     "roster_totals",

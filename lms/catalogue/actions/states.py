@@ -11,10 +11,12 @@ from lms.catalogue.drafts import clean_line, clean_text
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import current_policy
 from lms.catalogue.rules import (
+    check_can_be_judged,
     check_can_cancel,
     check_can_correct_times,
     check_can_edit_lecture,
     check_can_end,
+    check_can_hold,
     check_can_postpone,
     check_can_publish,
     check_can_reopen,
@@ -101,6 +103,27 @@ def reopen_lecture(lecture_id: int, *, by: Actor, at: datetime) -> Lecture:
     record("reopen_lecture", lecture, by=by, at=at)
     publish(LectureReopened(lecture_id=lecture.id, by=by, at=at))
     return lecture
+
+
+@action
+def judge_by_policy(lecture_id: int, policy_id: int, *, by: Actor, at: datetime) -> Lecture:
+    """Puts a held lecture under another version of its series' policy; what follows from it is the caller's to do."""
+    lecture = _mine(lecture_id, by)
+    check_can_be_judged(lecture)
+    note(lecture, "policy_applied", {"policy_id": lecture.policy_id}, by=by, at=at)
+    lecture.policy_id = policy_id
+    db.session.flush()
+    record("judge_by_policy", lecture, by=by, at=at)
+    return lecture
+
+
+@action
+def hold_lecture(lecture_id: int, *, started_at: datetime, ended_at: datetime, by: Actor, at: datetime) -> Lecture:
+    """Enters that a scheduled lecture was given, from when to when: it is held, under the policy of this moment."""
+    lecture = _mine(lecture_id, by)
+    check_can_hold(lecture, started_at, ended_at, at)
+    start_lecture(lecture_id, started_at=started_at, by=by, at=at)
+    return end_lecture(lecture_id, ended_at=ended_at, by=by, at=at)
 
 
 @action

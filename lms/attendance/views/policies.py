@@ -1,0 +1,27 @@
+"""The newest policy of a series, applied to lectures that were held."""
+
+from __future__ import annotations
+
+from flask import flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.attendance import actions
+from lms.attendance.views.blueprint import bp
+from lms.core import clock
+from lms.core.errors import Refused
+from lms.web.guards import SIGNED_IN, allow
+from lms.web.identity import current_actor
+
+
+@bp.post("/series/<slug>/policy")
+@allow(SIGNED_IN)
+def apply_policy(slug: str) -> ResponseReturnValue:
+    """Applies it to the lectures that were looked at, in the background; back to the page where that is refused."""
+    chosen = request.form.getlist("lecture", type=int)
+    key = request.form.get("key", "")
+    try:
+        job = actions.request_policy(slug, chosen=chosen, key=key, by=current_actor(), at=clock.now())
+    except Refused as refused:
+        flash(refused.message, "wrong")
+        return redirect(url_for("desks.policy", slug=slug, chosen=1, lecture=chosen))
+    return redirect(url_for("desks.job", public_id=job.public_id))
