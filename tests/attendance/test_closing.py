@@ -60,7 +60,7 @@ def test_closing_counts_first_and_keeps_the_numbers(scene: Scene) -> None:
     (closing,) = closings(scene)
     assert (closing.closed_at, closing.closed_by, closing.reopened_at) == (CLOSED, scene.teacher.id, None)
     assert closing.figures == {
-        "people": 3, "attended": 1, "partial": 0, "absent": 2, "excused": 0, "unmatched": 0
+        "people": 3, "attended": 1, "partial": 0, "absent": 2, "excused": 0, "unmatched": 0, "open_appeals": 0
     }  # fmt: skip
     assert scene.credit("Ada").outcome is Outcome.ATTENDED  # type: ignore[union-attr]
     assert audit.list_entries("lecture", scene.lecture.id)[0].verb == "attendance.close"

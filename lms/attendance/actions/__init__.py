@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lms.attendance.actions.appeals import accept_appeal, decline_appeal, file_appeal, withdraw_appeal
 from lms.attendance.actions.beats import keep_beat, record_beat
 from lms.attendance.actions.closing import (
     check_lecture_not_closed,
@@ -9,7 +10,7 @@ from lms.attendance.actions.closing import (
     close_attendance,
     reopen_attendance,
 )
-from lms.attendance.actions.corrections import correct
+from lms.attendance.actions.corrections import correct, correct_many, restore_correction
 from lms.attendance.actions.credits import compact_beats, credit_lecture, delete_credits
 from lms.attendance.actions.imports import (
     StagedAttendance,
@@ -28,16 +29,20 @@ from lms.attendance.actions.tallies import rebuild_tallies, retally_lecture, ret
 
 __all__ = [
     "StagedAttendance",
+    "accept_appeal",
     "apply_policy",
     "check_lecture_not_closed",
     "check_not_closed",
     "close_attendance",
     "compact_beats",
     "correct",
+    "correct_many",
     "credit_lecture",
+    "decline_appeal",
     "delete_credits",
     "drop_kept",
     "erase_evidence",
+    "file_appeal",
     "keep_beat",
     "keep_file",
     "open_join",
@@ -51,7 +56,9 @@ __all__ = [
     "reopen_attendance",
     "request_policy",
     "request_recompute",
+    "restore_correction",
     "retally_lecture",
     "retally_people",
     "stage_attendance",
+    "withdraw_appeal",
 ]

@@ -10,6 +10,7 @@ from lms.attendance import rules
 from lms.attendance.actions.credits import credit_lecture, lock_lecture
 from lms.attendance.actions.tallies import hold_tallies
 from lms.attendance.models import Closing
+from lms.attendance.queries.appeals import count_open_appeals
 from lms.attendance.queries.closings import find_closing
 from lms.attendance.queries.evidence import is_held
 from lms.attendance.queries.roster import roster_totals
@@ -68,6 +69,7 @@ def close_attendance(lecture_id: int, *, by: Actor, at: datetime) -> Closing:
     figures = {
         name: getattr(totals, name) for name in ("people", "attended", "partial", "absent", "excused", "unmatched")
     }
+    figures["open_appeals"] = count_open_appeals(lecture_id=lecture_id, by=by)
     closing = Closing(lecture_id=lecture_id, closed_at=at, closed_by=by.person_id, figures=figures)
     db.session.add(closing)
     db.session.flush()

@@ -1,7 +1,9 @@
-"""Corrections by hand: the evidence stays, and who, when and why is kept; it wins until withdrawn."""
+"""Corrections by hand: the evidence stays, and who, when and why is kept; it wins until withdrawn. No step is lost:
+what is set anew, withdrawn or set again is a row beside the earlier ones."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
@@ -11,17 +13,21 @@ from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.credits import credit_lecture, lock_lecture
 from lms.attendance.actions.tallies import hold_tallies
 from lms.attendance.models import Correction, Outcome
-from lms.attendance.queries.evidence import corrections_in, is_held
-from lms.attendance.queries.roster import is_on_roster
+from lms.attendance.queries.evidence import corrections_in, is_held, pieces
+from lms.attendance.queries.roster import not_on_roster
+from lms.catalogue.models import Lecture
 from lms.catalogue.queries import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
 from lms.core import audit
 from lms.core.db import action, db
-from lms.core.errors import NotFound, Refused
+from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.roles import Actor
 from lms.core.words import _
 from lms.people.models import Person
-from lms.people.queries import person_id_of
+from lms.people.queries import person_id_of, person_ids_of
+
+MOST = 1000
+"""People of one step."""
 
 
 @action
@@ -33,53 +39,126 @@ def correct(
     Minutes and intervals stay as they were seen. Invalid without a reason; Refused before the lecture was held, and
     once its attendance is closed; NotFound for somebody who does not stand on the roster.
     """
-    hold_tallies()
-    lecture = get_lecture(lecture_id, by=by)
-    lock_lecture(lecture_id)
-    check_can_edit_lecture(lecture, by)
+    lecture = hold_lecture(lecture_id, by=by)
+    set_outcomes(lecture, [person_id_of(person_public_id)], outcome=outcome, reason=reason, by=by, at=at)
+
+
+@action
+def correct_many(
+    lecture_id: int,
+    person_public_ids: Collection[str],
+    *,
+    outcome: Outcome | None,
+    reason: str,
+    by: Actor,
+    at: datetime,
+) -> int:
+    """As `correct`, for many people in one step; answers for how many something changed. All of them or none.
+
+    Invalid (`people`) for nobody, or for more than a thousand.
+    """
+    lecture = hold_lecture(lecture_id, by=by)
+    if not person_public_ids:
+        raise Invalid("people", _("Choose at least one person."))
+    if len(person_public_ids) > MOST:
+        raise Invalid("people", _("At most %(n)s people in one step.", n=MOST))
+    found = person_ids_of(person_public_ids)
+    return set_outcomes(lecture, sorted(set(found)), outcome=outcome, reason=reason, by=by, at=at)
+
+
+@action
+def restore_correction(lecture_id: int, person_public_id: str, correction_id: int, *, by: Actor, at: datetime) -> None:
+    """Sets again what had been set once and was withdrawn or replaced: with its outcome and its reason.
+
+    NotFound for a correction of somebody else; where it holds, nothing changes.
+    """
+    lecture = hold_lecture(lecture_id, by=by)
     person_id = person_id_of(person_public_id)
-    if not is_on_roster(lecture, person_id):
-        raise NotFound
-    reason = rules.checked_words(reason, lack=_("Say why.") if outcome is not None else None)
-    if not is_held(lecture):
-        raise Refused(_("Attendance is corrected once the lecture has ended."))
-    check_not_closed(lecture)
-    held = corrections_in(lecture_id, [person_id]).get(person_id)
-    if outcome is None and held is None:
-        return
-    if held is not None:
-        if held.outcome is outcome and held.reason == reason:
-            return
-        _withdraw_all(lecture_id, person_id, by=by, at=at)
-    if outcome is not None:
-        db.session.add(
-            Correction(
-                lecture_id=lecture_id,
-                person_id=person_id,
-                outcome=outcome,
-                reason=reason,
-                by_person_id=by.person_id,
-                made_at=at,
-            )
-        )
-        db.session.flush()
-    verb = "attendance.correct" if outcome is not None else "attendance.withdraw_correction"
-    detail = {"outcome": outcome.value} if outcome is not None else {}
-    audit.record(verb, by=by, at=at, detail=detail, lecture=lecture_id, person=person_id)
-    credit_lecture(lecture_id, by=by, at=at, only=[person_id])
-
-
-def _withdraw_all(lecture_id: int, person_id: int, *, by: Actor, at: datetime) -> None:
-    """Withdraws every correction that holds for this person, also those of rows merged into it."""
-    query = (
+    earlier = db.session.scalar(
         select(Correction)
         .join(Person, Person.id == Correction.person_id)
         .where(
-            Correction.lecture_id == lecture_id,
-            Correction.withdrawn_at.is_(None),
-            Person.canonical_id == person_id,
+            Correction.id == correction_id, Correction.lecture_id == lecture_id, Person.canonical_id == person_id
         )
+    )  # fmt: skip
+    if earlier is None:
+        raise NotFound
+    if earlier.withdrawn_at is None:
+        return
+    set_outcomes(
+        lecture, [person_id], outcome=earlier.outcome, reason=earlier.reason, restores=earlier.id, by=by, at=at
     )
-    for correction in db.session.scalars(query):
-        correction.withdrawn_at, correction.withdrawn_by = at, by.person_id
+
+
+def hold_lecture(lecture_id: int, *, by: Actor) -> Lecture:
+    """A lecture whose attendance is to be changed, locked until the action ends; for its staff, else Forbidden or
+    NotFound. Refused before it was held, and once its attendance is closed."""
+    hold_tallies()
+    check_can_edit_lecture(get_lecture(lecture_id, by=by), by)
+    lecture = lock_lecture(lecture_id)
+    if not is_held(lecture):
+        raise Refused(_("Attendance is corrected once the lecture has ended."))
+    check_not_closed(lecture)
+    return lecture
+
+
+def set_outcomes(
+    lecture: Lecture,
+    person_ids: Sequence[int],
+    *,
+    outcome: Outcome | None,
+    reason: str,
+    restores: int | None = None,
+    by: Actor,
+    at: datetime,
+) -> int:
+    """Sets or withdraws corrections inside the running action, the lecture held; answers for how many people
+    something changed, and counts these anew. NotFound where somebody does not stand on the roster."""
+    if not_on_roster(lecture, person_ids):
+        raise NotFound
+    reason = rules.checked_words(reason, lack=_("Say why.") if outcome is not None else None)
+    held = corrections_in(lecture.id, person_ids)
+    if outcome is None:
+        changed = [person_id for person_id in person_ids if person_id in held]
+    else:
+        asked = (outcome, reason)
+        changed = [one for one in person_ids if one not in held or (held[one].outcome, held[one].reason) != asked]
+    if not changed:
+        return 0
+    _withdraw_all(lecture.id, changed, by=by, at=at)
+    if outcome is not None:
+        for person_id in changed:
+            db.session.add(
+                Correction(
+                    lecture_id=lecture.id,
+                    person_id=person_id,
+                    outcome=outcome,
+                    reason=reason,
+                    by_person_id=by.person_id,
+                    made_at=at,
+                    restores_id=restores,
+                )
+            )
+        db.session.flush()
+    verb = "attendance.correct" if outcome is not None else "attendance.withdraw_correction"
+    detail = {"outcome": outcome.value} if outcome is not None else {}
+    audit.record(verb, by=by, at=at, detail=detail, lecture=lecture.id, person=changed)
+    credit_lecture(lecture.id, by=by, at=at, only=changed)
+    return len(changed)
+
+
+def _withdraw_all(lecture_id: int, person_ids: Sequence[int], *, by: Actor, at: datetime) -> None:
+    """Withdraws every correction that holds for these people, also those of rows merged into them."""
+    for people in pieces(person_ids):
+        query = (
+            select(Correction)
+            .join(Person, Person.id == Correction.person_id)
+            .where(
+                Correction.lecture_id == lecture_id,
+                Correction.withdrawn_at.is_(None),
+                Person.canonical_id.in_(people),
+            )
+        )
+        for correction in db.session.scalars(query):
+            correction.withdrawn_at, correction.withdrawn_by = at, by.person_id
     db.session.flush()

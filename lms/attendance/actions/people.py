@@ -9,7 +9,7 @@ from sqlalchemy import String, cast, literal, or_, select, update
 
 from lms.attendance.actions.credits import credit_lecture
 from lms.attendance.actions.tallies import hold_tallies
-from lms.attendance.models import Appearance, Correction, Credit
+from lms.attendance.models import Appeal, AppealState, Appearance, Correction, Credit
 from lms.attendance.queries.evidence import lectures_with_evidence
 from lms.core.db import action, db
 from lms.core.roles import Actor
@@ -27,7 +27,8 @@ def recount_people(person_ids: Collection[int], *, by: Actor, at: datetime) -> N
 
 @action
 def erase_evidence(person_id: int, *, by: Actor, at: datetime) -> None:  # noqa: ARG001 - as every action
-    """Takes names, addresses and reasons out of what is kept on a person; intervals and credits stay, anonymous."""
+    """Takes names, addresses, reasons and what was said in appeals out of what is kept on a person; intervals and
+    credits stay, anonymous. An open appeal ends."""
     keys = select(PersonEmail.key).where(PersonEmail.person_id == person_id)
     db.session.execute(
         update(Appearance)
@@ -36,3 +37,7 @@ def erase_evidence(person_id: int, *, by: Actor, at: datetime) -> None:  # noqa:
         .execution_options(synchronize_session=False)
     )
     db.session.execute(update(Correction).where(Correction.person_id == person_id).values(reason=""))
+    own = update(Appeal).where(Appeal.person_id == person_id)
+    db.session.execute(own.values(text="", joined_as="", answer="", said_from=None, said_to=None))
+    waiting = own.where(Appeal.state == AppealState.OPEN)
+    db.session.execute(waiting.values(state=AppealState.WITHDRAWN, ended_at=at))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.appearances import Appearance, AppearanceDecision, How
 from lms.attendance.models.closings import Closing
 from lms.attendance.models.credits import Correction, Credit, Outcome, Tally
 from lms.attendance.models.evidence import AttendanceImport, Beat, Join, Presence, Source
 
 __all__ = [
+    "Appeal",
+    "AppealState",
     "Appearance",
     "AppearanceDecision",
     "AttendanceImport",

@@ -21,7 +21,7 @@ class Outcome(StrEnum):
 
 
 class Correction(Base):
-    """An outcome set by hand: keeps the evidence, wins until withdrawn."""
+    """An outcome set by hand: keeps the evidence, wins until withdrawn. `restores_id`: an earlier one, set again."""
 
     __tablename__ = "correction"
     __table_args__ = (
@@ -44,6 +44,7 @@ class Correction(Base):
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     withdrawn_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    restores_id: Mapped[int | None] = mapped_column(ForeignKey("correction.id"))
 
 
 class Credit(Base):

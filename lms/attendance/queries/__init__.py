@@ -5,7 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 
 from lms.attendance.queries import evidence
+from lms.attendance.queries.appeals import (
+    AppealView,
+    OwnAppeals,
+    appeal_states_of,
+    count_open_appeals,
+    get_appeal,
+    get_appealable,
+    list_appeals,
+    list_open_appeals,
+    own_appeals,
+)
+from lms.attendance.queries.closings import ClosingView, find_closing, get_closable, list_closings, view_of
 from lms.attendance.queries.evidence import Span, span_of
+from lms.attendance.queries.history import History, Step, get_history, own_history
 from lms.attendance.queries.imports import kept_import
 from lms.attendance.queries.persons import (
     PersonAttendance,
@@ -40,6 +53,10 @@ VIEWERS_STAND = 5_000
 
 __all__ = [
     "VIEWERS_STAND",
+    "AppealView",
+    "ClosingView",
+    "History",
+    "OwnAppeals",
     "PersonAttendance",
     "PolicyPreview",
     "RosterPage",
@@ -47,28 +64,42 @@ __all__ = [
     "RosterTotals",
     "Side",
     "Span",
+    "Step",
+    "appeal_states_of",
     "attendance_of_person",
     "attended_rows",
+    "count_open_appeals",
     "count_viewers",
     "counted_ms",
     "cursor_of",
     "export_of_person",
+    "find_closing",
+    "get_appeal",
+    "get_appealable",
+    "get_closable",
     "get_editable_lecture",
+    "get_history",
     "get_roster_page",
     "get_rostered_lecture",
     "get_row",
     "held_lectures",
     "kept_import",
+    "list_appeals",
     "list_changes",
+    "list_closings",
+    "list_open_appeals",
     "list_unmatched",
     "needed_percent",
     "outcomes_of_series",
+    "own_appeals",
+    "own_history",
     "presence_curve",
     "preview_policy",
     "read_tallies",
     "roster",
     "roster_totals",
     "span_of",
+    "view_of",
     "walk_ins_of",
 ]
 

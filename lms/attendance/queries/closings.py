@@ -2,10 +2,39 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import aliased
 
 from lms.attendance.models import Closing
+from lms.catalogue.models import Lecture
+from lms.catalogue.queries import get_lecture
+from lms.catalogue.rules import check_can_edit_lecture
 from lms.core.db import db
+from lms.core.roles import Actor
+from lms.people.models import Person
+
+
+@dataclass(frozen=True)
+class ClosingView:
+    """A closing with the names of who closed, and who reopened; null for the system."""
+
+    closed_at: datetime
+    closed_by: str | None
+    figures: dict[str, int]
+    reopened_at: datetime | None
+    reopened_by: str | None
+    reason: str | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the attendance is closed by it."""
+        return self.reopened_at is None
+
+
+_Closer, _Opener = aliased(Person), aliased(Person)
 
 
 def find_closing(lecture_id: int) -> Closing | None:
@@ -14,6 +43,36 @@ def find_closing(lecture_id: int) -> Closing | None:
     return db.session.scalar(query.execution_options(populate_existing=True))
 
 
-def closings_of(lecture_id: int) -> list[Closing]:
-    """All closings of a lecture, the first one first."""
-    return list(db.session.scalars(select(Closing).where(Closing.lecture_id == lecture_id).order_by(Closing.id)))
+def view_of(lecture_id: int) -> ClosingView | None:
+    """The closing that holds, with names."""
+    found = _views(_of(lecture_id).where(Closing.reopened_at.is_(None)))
+    return found[0] if found else None
+
+
+def get_closable(lecture_id: int, *, by: Actor) -> tuple[Lecture, list[ClosingView]]:
+    """A lecture with its closings, the latest first, for those who may close it; Forbidden or NotFound for others."""
+    lecture = get_lecture(lecture_id, by=by)
+    check_can_edit_lecture(lecture, by)
+    return lecture, _views(_of(lecture_id))
+
+
+def list_closings(lecture_id: int, *, by: Actor) -> list[ClosingView]:
+    """The closings of a lecture, the latest first, for its staff; Forbidden or NotFound for others."""
+    return get_closable(lecture_id, by=by)[1]
+
+
+def _of(lecture_id: int) -> Select[Closing, str, str]:
+    return (
+        select(Closing, _Closer.full_name, _Opener.full_name)
+        .outerjoin(_Closer, _Closer.id == Closing.closed_by)
+        .outerjoin(_Opener, _Opener.id == Closing.reopened_by)
+        .where(Closing.lecture_id == lecture_id)
+        .order_by(Closing.id.desc())
+    )
+
+
+def _views(query: Select[Closing, str, str]) -> list[ClosingView]:
+    return [
+        ClosingView(one.closed_at, closer, one.figures, one.reopened_at, opener, one.reason)
+        for one, closer, opener in db.session.execute(query)
+    ]

@@ -21,7 +21,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from lms.attendance.models import Appearance, Beat, Correction, Credit, Join, Outcome, Presence, Source
+from lms.attendance.models import Appeal, Appearance, Beat, Correction, Credit, Join, Outcome, Presence, Source
 from lms.attendance.queries.evidence import Seen, seen_by, span_of
 from lms.attendance.queries.judging import ByHand, Judge, Reckoning, asides_of, by_hand
 from lms.attendance.rules import seen_by_beats
@@ -232,6 +232,7 @@ def export_of_person(person_id: int) -> dict[str, Any]:
         .order_by(Beat.received_ms)
     )
     corrections = db.session.scalars(select(Correction).where(Correction.person_id.in_(rows)).order_by(Correction.id))
+    appeals = db.session.scalars(select(Appeal).where(Appeal.person_id.in_(rows)).order_by(Appeal.id))
     credits = db.session.scalars(select(Credit).where(Credit.person_id.in_(rows)).order_by(Credit.lecture_id))
     return {
         "presence": [
@@ -259,6 +260,20 @@ def export_of_person(person_id: int) -> dict[str, Any]:
                 "withdrawn_at": one.withdrawn_at.isoformat() if one.withdrawn_at else None,
             }
             for one in corrections
+        ],
+        "appeals": [
+            {
+                "lecture": one.lecture_id,
+                "filed_at": one.filed_at.isoformat(),
+                "from": one.said_from.isoformat() if one.said_from else None,
+                "to": one.said_to.isoformat() if one.said_to else None,
+                "joined_as": one.joined_as,
+                "text": one.text,
+                "state": one.state.value,
+                "ended_at": one.ended_at.isoformat() if one.ended_at else None,
+                "answer": one.answer,
+            }
+            for one in appeals
         ],
         "credits": [
             {

@@ -175,7 +175,12 @@ _OUTCOMES: Any = (
 
 def is_on_roster(lecture: Lecture, person_id: int) -> bool:
     """Whether somebody stands on the roster."""
-    return db.session.scalar(on_roster(lecture, [person_id])) is not None
+    return not not_on_roster(lecture, [person_id])
+
+
+def not_on_roster(lecture: Lecture, person_ids: Collection[int]) -> set[int]:
+    """Who of these people does not stand on the roster."""
+    return set(person_ids).difference(db.session.scalars(on_roster(lecture, person_ids)))
 
 
 def cursor_of(row: RosterRow) -> str:

@@ -49,6 +49,7 @@ from lms.people.queries.persons import (
     members,
     name_to_confirm,
     person_id_of,
+    person_ids_of,
     profile_of,
 )
 
@@ -95,6 +96,7 @@ __all__ = [
     "partner_ids",
     "partnerships",
     "person_id_of",
+    "person_ids_of",
     "profile_of",
     "second_factor_of",
     "session_key",

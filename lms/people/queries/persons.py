@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -89,6 +89,17 @@ def person_id_of(public_id: str) -> int:
     if person_id is None:
         raise NotFound
     return person_id
+
+
+def person_ids_of(public_ids: Collection[str]) -> list[int]:
+    """As `person_id_of` for many, in no order; NotFound where one of them is nobody."""
+    wanted = set(public_ids)
+    query = select(Person.public_id, Person.canonical_id).where(among(Person.public_id, wanted))
+    found: dict[str, int | None] = dict(db.session.execute(query).all())
+    ids = [person_id for person_id in found.values() if person_id is not None]
+    if len(ids) != len(wanted):
+        raise NotFound
+    return ids
 
 
 def get_person(public_id: str, *, by: Actor) -> Person:

@@ -1,0 +1,142 @@
+"""Appeals: a person asks for a look at the own attendance, may take that back, and is answered once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from lms.attendance import notices, rules
+from lms.attendance.actions.corrections import hold_lecture, set_outcomes
+from lms.attendance.actions.credits import lock_lecture
+from lms.attendance.actions.tallies import hold_tallies
+from lms.attendance.appealing import AppealDraft, check_in_time
+from lms.attendance.models import Appeal, AppealState, Outcome
+from lms.attendance.queries.appeals import AppealView, appeal_until, get_appeal, open_appeals_in
+from lms.attendance.queries.evidence import corrections_in, is_held
+from lms.attendance.queries.roster import is_on_roster
+from lms.catalogue.queries import get_lecture
+from lms.core import audit
+from lms.core.db import action, db
+from lms.core.errors import Forbidden, Refused
+from lms.core.roles import Actor
+from lms.core.words import _
+from lms.people.queries import canonical
+
+
+@action
+def file_appeal(lecture_id: int, draft: AppealDraft, *, by: Actor, at: datetime) -> tuple[Appeal, bool]:
+    """Asks for a look at one's own attendance of a held lecture; answers the appeal, and whether it is new.
+
+    The same words again while it is open are the same appeal; others are Refused, as it is once the time is over.
+    Forbidden for who was neither expected nor seen; Invalid for what cannot be.
+    """
+    if by.person_id is None:
+        raise Forbidden
+    person_id = canonical(by.person_id)
+    get_lecture(lecture_id, by=by)
+    lecture = lock_lecture(lecture_id)
+    if not is_held(lecture):
+        raise Refused(_("One may ask for a look once the lecture was held."))
+    if not is_on_roster(lecture, person_id):
+        raise Forbidden
+    assert lecture.actual_start is not None
+    assert lecture.actual_end is not None
+    draft = draft.checked(lecture.actual_start, lecture.actual_end)
+    for waiting in open_appeals_in(lecture_id, [person_id]):
+        if _same(waiting, draft):
+            return waiting, False
+        raise Refused(_("You have asked already, and the answer is to come. Take that back to ask anew."))
+    check_in_time(appeal_until(lecture), at)
+    appeal = Appeal(
+        lecture_id=lecture_id,
+        person_id=person_id,
+        filed_at=at,
+        said_from=draft.said_from,
+        said_to=draft.said_to,
+        joined_as=draft.joined_as,
+        text=draft.text,
+    )
+    db.session.add(appeal)
+    db.session.flush()
+    audit.record("attendance.appeal", by=by, at=at, lecture=lecture_id, person=person_id)
+    return appeal, True
+
+
+def _same(appeal: Appeal, draft: AppealDraft) -> bool:
+    said = (appeal.said_from, appeal.said_to, appeal.joined_as, appeal.text)
+    return said == (draft.said_from, draft.said_to, draft.joined_as, draft.text)
+
+
+@action
+def withdraw_appeal(public_id: str, *, by: Actor, at: datetime) -> None:
+    """Takes one's own appeal back; done already, nothing changes. Refused once it was answered."""
+    view = _held(public_id, by)
+    if view.person_id != by.person_id:
+        raise Forbidden
+    appeal = view.appeal
+    if appeal.state is AppealState.WITHDRAWN:
+        return
+    if appeal.state is not AppealState.OPEN:
+        raise Refused(_("It was answered already."))
+    appeal.state, appeal.ended_at = AppealState.WITHDRAWN, at
+    db.session.flush()
+    audit.record("attendance.withdraw_appeal", by=by, at=at, lecture=appeal.lecture_id, person=view.person_id)
+
+
+@action
+def accept_appeal(public_id: str, *, outcome: Outcome | None, words: str, by: Actor, at: datetime) -> None:
+    """Accepts an appeal and sets the outcome by hand in the same step, with these words as the reason; the person is
+    told by mail. `outcome` null: nothing is set by hand, the evidence was put right or says so already.
+
+    Invalid without words; Refused where it has ended, and where the attendance is closed.
+    """
+    view = _answerable(public_id, by)
+    lecture = hold_lecture(view.lecture.id, by=by)
+    words = rules.checked_words(words, "words", lack=_("Write what the person is to read."))
+    if outcome is not None:
+        set_outcomes(lecture, [view.person_id], outcome=outcome, reason=words, by=by, at=at)
+        view.appeal.correction_id = corrections_in(lecture.id, [view.person_id])[view.person_id].id
+    _answer(view, AppealState.ACCEPTED, words, outcome=outcome, by=by, at=at)
+
+
+@action
+def decline_appeal(public_id: str, *, words: str, by: Actor, at: datetime) -> None:
+    """Declines an appeal, with words that the person is told by mail; also where the attendance is closed.
+
+    Invalid without words; Refused where it has ended.
+    """
+    view = _answerable(public_id, by)
+    words = rules.checked_words(words, "words", lack=_("Say why: the person reads it."))
+    _answer(view, AppealState.DECLINED, words, by=by, at=at)
+
+
+def _held(public_id: str, by: Actor) -> AppealView:
+    """An appeal as it is now, its lecture locked until the action ends: it is answered or withdrawn once."""
+    hold_tallies()
+    lock_lecture(get_appeal(public_id, by=by).lecture.id)
+    view = get_appeal(public_id, by=by)
+    db.session.refresh(view.appeal)
+    return view
+
+
+def _answerable(public_id: str, by: Actor) -> AppealView:
+    view = _held(public_id, by)
+    if view.person_id == by.person_id and not by.is_administrator:
+        raise Forbidden
+    if view.appeal.state is AppealState.WITHDRAWN:
+        raise Refused(_("The person has taken it back."))
+    if not view.is_open:
+        who = view.answered_by or _("the system")
+        raise Refused(_("It was answered already, by %(who)s.", who=who))
+    return view
+
+
+def _answer(
+    view: AppealView, state: AppealState, words: str, *, outcome: Outcome | None = None, by: Actor, at: datetime
+) -> None:
+    appeal = view.appeal
+    appeal.state, appeal.ended_at, appeal.answered_by, appeal.answer = state, at, by.person_id, words
+    db.session.flush()
+    detail = {"answer": state.value}
+    audit.record("attendance.answer_appeal", by=by, at=at, detail=detail, lecture=appeal.lecture_id,
+                 person=view.person_id)  # fmt: skip
+    notices.tell_answer(view.lecture, view.person_id, appeal, outcome, at=at)

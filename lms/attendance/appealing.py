@@ -1,0 +1,87 @@
+"""What an appeal may say, until when it may be made, and which unknown names resemble a person's: pure decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
+from zoneinfo import ZoneInfo
+
+from rapidfuzz import fuzz
+
+from lms.attendance.reading import plain_name
+from lms.attendance.rules import checked_words
+from lms.core.errors import Invalid, Refused
+from lms.core.words import _
+
+WINDOW = timedelta(days=30)
+"""How long after a lecture one may appeal: from its end, from the day it was entered, or from its last report."""
+NAME_LENGTH = 200
+ALIKE = 75
+"""Of 100: names from here on are shown beside an appeal. Shown only; nothing is matched by it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppealDraft:
+    """What somebody says: there from when to when (both or neither), under which name, and in the own words."""
+
+    said_from: datetime | None = None
+    said_to: datetime | None = None
+    joined_as: str = ""
+    text: str = ""
+
+    def checked(self, start: datetime, end: datetime) -> AppealDraft:
+        """As it is stored. Invalid for half a span, one that touches no minute of the lecture, or nothing said."""
+        if (self.said_from is None) != (self.said_to is None):
+            field = "from" if self.said_from is None else "to"
+            raise Invalid(field, _("Write both times, or none."))
+        if self.said_from is not None and self.said_to is not None:
+            if self.said_to <= self.said_from:
+                raise Invalid("to", _("The end lies before the start."))
+            if self.said_to <= start or self.said_from >= end:
+                raise Invalid("from", _("The lecture was not given at that time."))
+        name = checked_words(" ".join(self.joined_as.split()), "joined_as")
+        if len(name) > NAME_LENGTH:
+            raise Invalid("joined_as", _("At most %(n)s signs.", n=NAME_LENGTH))
+        words = checked_words(self.text, "text")
+        if self.said_from is None and not name and not words:
+            raise Invalid("text", _("Say what is not right, or when you were there."))
+        return AppealDraft(said_from=self.said_from, said_to=self.said_to, joined_as=name, text=words)
+
+
+def check_in_time(until: datetime, at: datetime) -> None:
+    """Raises Refused once the time to appeal is over."""
+    if at > until:
+        raise Refused(_("One may ask for a look within %(n)s days after a lecture; that time is over.", n=WINDOW.days))
+
+
+def nearest(clock: str, zone: str, moment: datetime) -> datetime:
+    """The instant at which a clock in a zone shows `HH:MM` and that lies nearest to a moment; ValueError."""
+    hour, minute = (int(part) for part in clock.split(":")[:2])
+    local = moment.astimezone(ZoneInfo(zone)).replace(hour=hour, minute=minute, second=0, microsecond=0)
+    return min((local + timedelta(days=day) for day in (-1, 0, 1)), key=lambda one: abs(one - moment))
+
+
+class Named(Protocol):
+    """Whatever a report tells of somebody whom nobody knows."""
+
+    @property
+    def name(self) -> str | None: ...
+
+    @property
+    def email(self) -> str | None: ...
+
+
+N = TypeVar("N", bound=Named)
+
+
+def resembling(names: Iterable[str | None], seen: Sequence[N]) -> list[N]:
+    """Of what was seen of nobody known, what has a name (or an address before its @) like one of these names."""
+    wanted = [plain for name in names if name and (plain := plain_name(name))]
+    found = []
+    for one in seen:
+        told = [plain_name(one.name or ""), plain_name((one.email or "").partition("@")[0].replace(".", " "))]
+        if any(text and fuzz.token_sort_ratio(name, text) >= ALIKE for name in wanted for text in told):
+            found.append(one)
+    return found

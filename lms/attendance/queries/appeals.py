@@ -1,0 +1,191 @@
+"""Appeals: one's own, and those that one may answer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import aliased
+
+from lms.attendance.appealing import WINDOW
+from lms.attendance.models import Appeal, AppealState, AttendanceImport, Correction, Outcome
+from lms.attendance.queries.evidence import WHO, is_held
+from lms.attendance.queries.roster import is_on_roster
+from lms.catalogue.models import Lecture, LectureState, SeriesInstructor
+from lms.catalogue.queries import get_lecture
+from lms.catalogue.rules import may_edit_lecture
+from lms.core.db import db
+from lms.core.errors import NotFound
+from lms.core.roles import Actor
+from lms.people.models import Person
+
+
+@dataclass(frozen=True)
+class AppealView:
+    """An appeal with whom and what it is about. `outcome` is what was set by hand in answer to it."""
+
+    appeal: Appeal
+    person_id: int
+    person: str
+    full_name: str
+    native_name: str | None
+    lecture: Lecture
+    answered_by: str | None
+    outcome: Outcome | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it waits for an answer."""
+        return self.appeal.state is AppealState.OPEN
+
+
+_Filing, _Answering = aliased(Person), aliased(Person)
+
+
+def _views() -> Any:
+    return (
+        select(Appeal, Person, _Answering.full_name, Correction.outcome, Lecture)
+        .join(Lecture, Lecture.id == Appeal.lecture_id)
+        .join(_Filing, _Filing.id == Appeal.person_id)
+        .join(Person, Person.id == _Filing.canonical_id)
+        .outerjoin(_Answering, _Answering.id == Appeal.answered_by)
+        .outerjoin(Correction, Correction.id == Appeal.correction_id)
+    )
+
+
+def _read(query: Any) -> list[AppealView]:
+    return [
+        AppealView(
+            appeal, person.id, person.public_id, person.full_name, person.native_name, lecture, answering, outcome
+        )
+        for appeal, person, answering, outcome, lecture in db.session.execute(query)
+    ]
+
+
+def get_appeal(public_id: str, *, by: Actor) -> AppealView:
+    """One appeal, for whoever made it and for the staff of its lecture; NotFound for everybody else."""
+    found = _read(_views().where(Appeal.public_id == public_id))
+    if not found:
+        raise NotFound
+    view = found[0]
+    if view.person_id != by.person_id and not may_edit_lecture(view.lecture, by):
+        raise NotFound
+    return view
+
+
+def list_appeals(
+    *,
+    by: Actor,
+    lecture_id: int | None = None,
+    person_id: int | None = None,
+    state: AppealState | None = None,
+    limit: int | None = None,
+    cursor: int | None = None,
+) -> list[AppealView]:
+    """Up to `limit + 1` appeals after `cursor` that somebody may see: the own ones, and those of lectures that one
+    may change. Open ones in the order in which they came, all of them the newest first."""
+    oldest_first = state is AppealState.OPEN
+    query = _views().where(or_(_answerable(by), _Filing.canonical_id == by.person_id))
+    if lecture_id is not None:
+        get_lecture(lecture_id, by=by)
+        query = query.where(Appeal.lecture_id == lecture_id)
+    if person_id is not None:
+        query = query.where(_Filing.canonical_id == person_id)
+    if state is not None:
+        query = query.where(Appeal.state == state)
+    if cursor is not None:
+        query = query.where(Appeal.id > cursor if oldest_first else Appeal.id < cursor)
+    query = query.order_by(Appeal.id if oldest_first else Appeal.id.desc())
+    return _read(query if limit is None else query.limit(limit + 1))
+
+
+def _answerable(by: Actor) -> ColumnElement[bool]:
+    """Whether somebody may answer an appeal: an administrator any, an instructor those of the own series."""
+    if by.is_administrator:
+        return Appeal.id.is_not(None)
+    own = select(SeriesInstructor.series_id).where(SeriesInstructor.person_id == by.person_id)
+    return Lecture.series_id.in_(own)
+
+
+def list_open_appeals(*, by: Actor, limit: int | None = None) -> list[AppealView]:
+    """The open appeals that somebody may answer, in the order in which they came."""
+    query = _views().where(_answerable(by), Appeal.state == AppealState.OPEN).order_by(Appeal.id)
+    return _read(query if limit is None else query.limit(limit))
+
+
+def count_open_appeals(*, by: Actor, lecture_id: int | None = None) -> int:
+    """How many open appeals somebody may answer, of all lectures or of one."""
+    query = (
+        select(func.count())
+        .select_from(Appeal)
+        .join(Lecture, Lecture.id == Appeal.lecture_id)
+        .where(_answerable(by), Appeal.state == AppealState.OPEN)
+    )
+    if lecture_id is not None:
+        query = query.where(Appeal.lecture_id == lecture_id)
+    return db.session.scalar(query) or 0
+
+
+def open_appeals_in(lecture_id: int, person_ids: Collection[int]) -> list[Appeal]:
+    """The open appeals of these people (canonical ids) in a lecture."""
+    query = (
+        select(Appeal)
+        .join(Person, Person.id == Appeal.person_id)
+        .where(Appeal.lecture_id == lecture_id, Appeal.state == AppealState.OPEN, WHO.in_(person_ids))
+        .order_by(Appeal.id)
+    )
+    return list(db.session.scalars(query.execution_options(populate_existing=True)))
+
+
+def appeal_until(lecture: Lecture) -> datetime:
+    """Until when one may appeal: so long after a held lecture ended, was entered, or its last report was taken."""
+    assert lecture.actual_end is not None
+    last = db.session.scalar(
+        select(func.max(AttendanceImport.published_at)).where(AttendanceImport.lecture_id == lecture.id)
+    )
+    return max(one for one in (lecture.actual_end, lecture.created_at, last) if one is not None) + WINDOW
+
+
+@dataclass(frozen=True)
+class OwnAppeals:
+    """A person's appeals in one lecture, the latest first, and whether another may be made, until when."""
+
+    appeals: list[AppealView]
+    may_file: bool
+    until: datetime
+
+    @property
+    def open(self) -> AppealView | None:
+        """The one that waits for an answer."""
+        return next((one for one in self.appeals if one.is_open), None)
+
+
+def own_appeals(lecture: Lecture, *, by: Actor, at: datetime) -> OwnAppeals | None:
+    """What a person asked and may ask of a held lecture; None where the person was neither expected nor seen."""
+    if by.person_id is None or not is_held(lecture) or not is_on_roster(lecture, by.person_id):
+        return None
+    appeals = list_appeals(by=by, lecture_id=lecture.id, person_id=by.person_id)
+    until = appeal_until(lecture)
+    return OwnAppeals(appeals, at <= until and not any(one.is_open for one in appeals), until)
+
+
+def get_appealable(lecture_id: int, *, by: Actor, at: datetime) -> tuple[Lecture, OwnAppeals]:
+    """A lecture of which a person may ask something, and what was asked; NotFound where it is not so."""
+    lecture = get_lecture(lecture_id, by=by)
+    if lecture.state is not LectureState.HELD or (own := own_appeals(lecture, by=by, at=at)) is None:
+        raise NotFound
+    return lecture, own
+
+
+def appeal_states_of(person_id: int) -> dict[int, AppealState]:
+    """The state of a person's latest appeal in each lecture, for the person's own pages."""
+    query = (
+        select(Appeal.lecture_id, Appeal.state)
+        .join(Person, Person.id == Appeal.person_id)
+        .where(Person.canonical_id == person_id)
+        .order_by(Appeal.id)
+    )
+    return dict(db.session.execute(query).all())

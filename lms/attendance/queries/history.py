@@ -1,0 +1,264 @@
+"""All that was done about one person's attendance of one lecture, step by step, from the rows that keep it.
+
+Each kind of step has a teller of its own, marked with `@tells`; modules of this room add theirs. Nothing is written
+here: what tellers read is append-only, so no step can be lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import aliased
+
+from lms.attendance import rules
+from lms.attendance.models import (
+    Appeal,
+    AppealState,
+    AttendanceImport,
+    Closing,
+    Correction,
+    Join,
+    Presence,
+)
+from lms.attendance.queries.closings import find_closing
+from lms.attendance.queries.roster import RosterRow, get_editable_lecture, get_row
+from lms.catalogue.models import Lecture, LectureChange
+from lms.core import audit, clock
+from lms.core.db import db
+from lms.core.roles import Actor
+from lms.core.words import _, _n
+from lms.people.models import Person
+from lms.people.queries import members, person_id_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One thing that was done: when, in a sentence, in whose own words if there are any, and by whom.
+
+    `by` is a person's id, null for the system. `said_by_person`: the person of the history wrote or did it.
+    `correction_id` names what was set by hand, while it can be withdrawn or set again.
+    """
+
+    at: datetime
+    kind: str
+    said: str
+    words: str = ""
+    by: int | None = None
+    said_by_person: bool = False
+    correction_id: int | None = None
+    holds: bool = False
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Whose history of which lecture; `members` are the ids of all rows that are this person today.
+
+    `is_own`: the person reads it. What only staff should know (names of files, who was merged) is then left out.
+    """
+
+    lecture: Lecture
+    person_id: int
+    members: tuple[int, ...]
+    is_own: bool
+
+
+Teller = Callable[[Asked], Iterable[Step]]
+_TELLERS: list[Teller] = []
+
+
+def tells(teller: Teller) -> Teller:
+    """Marks a function as one that tells steps of histories."""
+    _TELLERS.append(teller)
+    return teller
+
+
+@dataclass(frozen=True)
+class History:
+    """The steps, the latest first, with the names of those who took them; of a person on the roster also the row."""
+
+    lecture: Lecture
+    steps: list[Step]
+    names: dict[int, str]
+    row: RosterRow | None = None
+    is_closed: bool = False
+
+
+def get_history(lecture_id: int, person_public_id: str, *, by: Actor, at: datetime) -> History:
+    """A person's history in a lecture, for the staff of the lecture. NotFound for who is not on the roster."""
+    lecture = get_editable_lecture(lecture_id, by=by)
+    row = get_row(lecture_id, person_public_id, by=by, at=at)
+    steps = _steps(lecture, person_id_of(person_public_id), is_own=False)
+    return History(lecture, steps, _names(steps), row, find_closing(lecture_id) is not None)
+
+
+def own_history(lecture: Lecture, *, by: Actor) -> list[Step]:
+    """What was done about one's own attendance, the latest first; who of the staff did it is not said."""
+    return [] if by.person_id is None else _steps(lecture, by.person_id, is_own=True)
+
+
+def _steps(lecture: Lecture, person_id: int, *, is_own: bool) -> list[Step]:
+    asked = Asked(lecture, person_id, tuple(members(person_id)), is_own)
+    found = [step for teller in _TELLERS for step in teller(asked)]
+    return sorted(found, key=lambda step: step.at, reverse=True)  # of one moment: in the order of the tellers
+
+
+def _names(steps: Iterable[Step]) -> dict[int, str]:
+    ids = {step.by for step in steps if step.by is not None}
+    if not ids:
+        return {}
+    return dict(db.session.execute(select(Person.id, Person.full_name).where(Person.id.in_(ids))).all())
+
+
+@tells
+def _corrections(asked: Asked) -> Iterable[Step]:
+    earlier = aliased(Correction)
+    query = (
+        select(Correction, earlier.made_at)
+        .outerjoin(earlier, earlier.id == Correction.restores_id)
+        .where(Correction.lecture_id == asked.lecture.id, Correction.person_id.in_(asked.members))
+        .order_by(Correction.id.desc())
+    )
+    rows = db.session.execute(query).all()
+    made = {correction.made_at for correction, _restored in rows}
+    for correction, restored in rows:
+        if correction.withdrawn_at is not None and correction.withdrawn_at not in made:
+            yield Step(
+                at=correction.withdrawn_at,
+                kind="withdrawn",
+                said=_("What was set by hand was withdrawn: the evidence decides."),
+                by=correction.withdrawn_by,
+            )
+        word = rules.outcome_word(correction.outcome)
+        yield Step(
+            at=correction.made_at,
+            kind="set",
+            said=_("Set by hand: %(outcome)s.", outcome=word)
+            if restored is None
+            else _("Set again by hand: %(outcome)s.", outcome=word),
+            words=correction.reason,
+            by=correction.by_person_id,
+            correction_id=correction.id,
+            holds=correction.withdrawn_at is None,
+        )
+
+
+@tells
+def _appeals(asked: Asked) -> Iterable[Step]:
+    query = (
+        select(Appeal)
+        .where(Appeal.lecture_id == asked.lecture.id, Appeal.person_id.in_(asked.members))
+        .order_by(Appeal.id.desc())
+    )
+    answers = {
+        AppealState.ACCEPTED: _("The appeal was accepted."),
+        AppealState.DECLINED: _("The appeal was declined."),
+        AppealState.WITHDRAWN: _("The appeal was taken back."),
+    }
+    for appeal in db.session.scalars(query):
+        if appeal.ended_at is not None:
+            taken_back = appeal.state is AppealState.WITHDRAWN
+            yield Step(
+                at=appeal.ended_at,
+                kind=appeal.state.value,
+                said=answers[appeal.state],
+                words=appeal.answer,
+                by=appeal.person_id if taken_back else appeal.answered_by,
+                said_by_person=taken_back,
+            )
+        yield Step(
+            at=appeal.filed_at,
+            kind="appeal",
+            said=_("A look was asked for: an appeal."),
+            words=appeal.text,
+            by=appeal.person_id,
+            said_by_person=True,
+        )
+
+
+@tells
+def _closings(asked: Asked) -> Iterable[Step]:
+    query = select(Closing).where(Closing.lecture_id == asked.lecture.id).order_by(Closing.id.desc())
+    for closing in db.session.scalars(query):
+        if closing.reopened_at is not None:
+            yield Step(
+                at=closing.reopened_at,
+                kind="reopened",
+                said=_("The attendance of the lecture was opened again."),
+                words=closing.reason or "",
+                by=closing.reopened_by,
+            )
+        yield Step(
+            at=closing.closed_at,
+            kind="closed",
+            said=_("The attendance of the lecture was closed."),
+            by=closing.closed_by,
+        )
+
+
+@tells
+def _reports(asked: Asked) -> Iterable[Step]:
+    seen = (
+        select(func.count())
+        .where(Presence.import_id == AttendanceImport.id, Presence.person_id.in_(asked.members))
+        .scalar_subquery()
+    )
+    query = (
+        select(AttendanceImport, seen)
+        .where(AttendanceImport.lecture_id == asked.lecture.id, AttendanceImport.published_at.is_not(None))
+        .order_by(AttendanceImport.id.desc())
+    )
+    for report, count in db.session.execute(query):
+        what = _("A report of the meeting") if asked.is_own else _("The report “%(name)s”", name=report.file_name)
+        if count:
+            said = _n(
+                "%(what)s was taken: %(num)s interval of this person was new in it.",
+                "%(what)s was taken: %(num)s intervals of this person were new in it.",
+                count,
+                what=what,
+            )
+        else:
+            said = _("%(what)s was taken: nothing new of this person in it.", what=what)
+        yield Step(at=report.published_at, kind="report", said=said, by=report.by_person_id)
+
+
+@tells
+def _lecture(asked: Asked) -> Iterable[Step]:
+    words = {
+        "ended": _("The lecture ended, and attendance was counted."),
+        "reopened": _("The end of the lecture was taken back."),
+        "times_corrected": _("When the lecture began and ended was corrected, and attendance was counted anew."),
+    }
+    query = (
+        select(LectureChange)
+        .where(LectureChange.lecture_id == asked.lecture.id, LectureChange.what.in_(words))
+        .order_by(LectureChange.id.desc())
+    )
+    for change in db.session.scalars(query):
+        yield Step(at=change.at, kind=change.what, said=words[change.what], by=change.by_person_id)
+
+
+@tells
+def _merges(asked: Asked) -> Iterable[Step]:
+    if asked.is_own:
+        return
+    words = {
+        "merge_people": _("Two entries of people became one; their evidence is united."),
+        "undo_merge": _("That two entries of people are one was undone."),
+    }
+    for entry in audit.list_entries("person", asked.person_id, limit=500):
+        if entry.verb in words:
+            yield Step(at=entry.at, kind=entry.verb, said=words[entry.verb], by=entry.actor_id)
+
+
+@tells
+def _joins(asked: Asked) -> Iterable[Step]:
+    query = select(func.min(Join.joined_ms), func.count()).where(
+        Join.lecture_id == asked.lecture.id, Join.person_id.in_(asked.members)
+    )
+    first, count = db.session.execute(query).one()
+    if count:
+        said = _n("Joined the live room.", "Joined the live room, %(num)s times in all.", count)
+        yield Step(at=clock.from_ms(first), kind="joined", said=said, by=asked.person_id, said_by_person=True)
