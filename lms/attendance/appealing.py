@@ -34,13 +34,13 @@ class AppealDraft:
     def checked(self, start: datetime, end: datetime) -> AppealDraft:
         """As it is stored. Invalid for half a span, one that touches no minute of the lecture, or nothing said."""
         if (self.said_from is None) != (self.said_to is None):
-            field = "from" if self.said_from is None else "to"
+            field = "there_from" if self.said_from is None else "there_to"
             raise Invalid(field, _("Write both times, or none."))
         if self.said_from is not None and self.said_to is not None:
             if self.said_to <= self.said_from:
-                raise Invalid("to", _("The end lies before the start."))
+                raise Invalid("there_to", _("The end lies before the start."))
             if self.said_to <= start or self.said_from >= end:
-                raise Invalid("from", _("The lecture was not given at that time."))
+                raise Invalid("there_from", _("The lecture was not given at that time."))
         name = checked_words(" ".join(self.joined_as.split()), "joined_as")
         if len(name) > NAME_LENGTH:
             raise Invalid("joined_as", _("At most %(n)s signs.", n=NAME_LENGTH))

@@ -18,7 +18,7 @@ from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.outbox import OutboxMail
 from lms.core.roles import Actor
 from lms.people.actions import merge_people, undo_merge
-from tests.attendance.test_actions import END, START, Scene, minute
+from tests.attendance.scene import END, START, Scene, minute
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
 ASKED, ANSWERED = END + timedelta(days=1), END + timedelta(days=2)
@@ -72,11 +72,11 @@ def test_the_same_again_is_the_same_appeal_and_another_is_refused(scene: Scene) 
     [
         (AppealDraft(), "text"),
         (AppealDraft(text=" \u200b "), "text"),
-        (AppealDraft(said_from=START), "to"),
-        (AppealDraft(said_to=END), "from"),
-        (AppealDraft(said_from=END, said_to=START), "to"),
-        (AppealDraft(said_from=END, said_to=END + timedelta(hours=1)), "from"),
-        (AppealDraft(said_from=START - timedelta(hours=1), said_to=START), "from"),
+        (AppealDraft(said_from=START), "there_to"),
+        (AppealDraft(said_to=END), "there_from"),
+        (AppealDraft(said_from=END, said_to=START), "there_to"),
+        (AppealDraft(said_from=END, said_to=END + timedelta(hours=1)), "there_from"),
+        (AppealDraft(said_from=START - timedelta(hours=1), said_to=START), "there_from"),
         (AppealDraft(text="x" * 1001), "text"),
         (AppealDraft(joined_as="x" * 201), "joined_as"),
     ],

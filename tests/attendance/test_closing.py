@@ -17,7 +17,7 @@ from lms.core.db import action, db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.roles import SYSTEM
 from lms.people.actions import merge_people
-from tests.attendance.test_actions import END, START, Scene, minute
+from tests.attendance.scene import END, START, Scene, minute
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
 CLOSED = END + timedelta(hours=2)

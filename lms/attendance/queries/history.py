@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import aliased
 
 from lms.attendance import rules
 from lms.attendance.models import (
     Appeal,
     AppealState,
+    Appearance,
+    AppearanceDecision,
     AttendanceImport,
     Closing,
     Correction,
@@ -202,7 +204,12 @@ def _closings(asked: Asked) -> Iterable[Step]:
 def _reports(asked: Asked) -> Iterable[Step]:
     seen = (
         select(func.count())
-        .where(Presence.import_id == AttendanceImport.id, Presence.person_id.in_(asked.members))
+        .select_from(Presence)
+        .outerjoin(Appearance, Appearance.id == Presence.appearance_id)
+        .where(
+            Presence.import_id == AttendanceImport.id,
+            or_(Presence.person_id.in_(asked.members), Appearance.person_id.in_(asked.members)),
+        )
         .scalar_subquery()
     )
     query = (
@@ -222,6 +229,33 @@ def _reports(asked: Asked) -> Iterable[Step]:
         else:
             said = _("%(what)s was taken: nothing new of this person in it.", what=what)
         yield Step(at=report.published_at, kind="report", said=said, by=report.by_person_id)
+
+
+@tells
+def _recognised(asked: Asked) -> Iterable[Step]:
+    """That somebody of a report is this person, and that this was undone. The name in the report is for staff: it may
+    be another's."""
+    here = select(Presence.appearance_id).where(Presence.lecture_id == asked.lecture.id)
+    ever = select(AppearanceDecision.appearance_id).where(AppearanceDecision.person_id.in_(asked.members))
+    query = (
+        select(AppearanceDecision, Appearance.name, Appearance.email)
+        .join(Appearance, Appearance.id == AppearanceDecision.appearance_id)
+        .where(Appearance.id.in_(here), Appearance.id.in_(ever))
+        .order_by(AppearanceDecision.id)
+    )
+    was: dict[int, bool] = {}
+    found = []
+    for decision, name, email in db.session.execute(query):
+        is_now, before = decision.person_id in asked.members, was.get(decision.appearance_id, False)
+        was[decision.appearance_id] = is_now
+        if is_now == before:
+            continue
+        who = _("somebody in a report") if asked.is_own else _("“%(name)s” in a report", name=name or email or "?")
+        said = _("Recognised: %(who)s is this person.", who=who)
+        if before:
+            said = _("It was undone that %(who)s is this person.", who=who)
+        found.append(Step(at=decision.made_at, kind="recognised", said=said, by=decision.by_person_id))
+    return reversed(found)
 
 
 @tells
