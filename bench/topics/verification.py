@@ -96,6 +96,7 @@ def _signed(count: int) -> tuple[float, float]:
         kind=CertificateKind.PARTICIPATION,
         series="A series",
         slug="series",
+        organiser="Ministry of Trade",
         name="Somebody",
         address="somebody@example.org",
         hours_ms=5_400_000,

@@ -17,8 +17,9 @@ from lms.catalogue.queries import current_policy, get_series_by_id
 from lms.certificates import issuing, keys, numbers, printing, queries, rules, standings, status
 from lms.certificates.badges import give_badges
 from lms.certificates.bundles import forget_bundles
+from lms.certificates.freezing import surroundings
 from lms.certificates.models import AWARDS, Award, Certificate, CertificateState
-from lms.certificates.orders import count_valid
+from lms.certificates.orders import count_valid, occasion_of
 from lms.core import audit, files
 from lms.core.bulk import among
 from lms.core.db import action, after_commit, db, one_at_a_time
@@ -315,7 +316,8 @@ def _replace(pairs: Sequence[tuple[Certificate, Person]], *, by: Actor, at: date
     touch_awards([person.id for _row, person in pairs])
     status.touch(row for row, _person in pairs)
     made: list[tuple[Certificate, Award]] = []
-    for row, person in pairs:
+    around = surroundings([occasion_of(row) for row, _person in pairs])
+    for (row, person), now in zip(pairs, around, strict=True):
         row.state, row.ended_at = CertificateState.SUPERSEDED, at
         made.append(
             (
@@ -330,6 +332,10 @@ def _replace(pairs: Sequence[tuple[Certificate, Person]], *, by: Actor, at: date
                     issued_on=row.issued_on,
                     issued_at=at,
                     design=row.design,
+                    organiser=row.organiser or now["organiser"],
+                    language=row.language or now["language"],
+                    country=now["country"],
+                    base_url=now["base_url"],
                     replaces_id=row.id,
                 ),
                 row.award,
@@ -379,7 +385,7 @@ def erase_holder(person_id: int, *, withdraw_certificates: bool, by: Actor, at: 
         row.credential = None
         if not withdraw_certificates:
             continue
-        row.name, row.native_name, row.reason = "", None, None
+        row.name, row.native_name, row.country, row.reason = "", None, None, None
         if row.state is CertificateState.VALID:
             row.state, row.ended_at = CertificateState.WITHDRAWN, at
         _forget_file(row)

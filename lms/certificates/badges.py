@@ -38,13 +38,14 @@ KINDS = {
 class Facts:
     """What a credential is made of; `number` bare, `address` the holder's mail address where one is known.
 
-    `days` are those of the lectures attended, `awarded_at` when the award was first made.
+    `days` are those of the lectures attended, `awarded_at` when the award was first made, `organiser` who gave it.
     """
 
     number: str
     kind: CertificateKind
     series: str
     slug: str
+    organiser: str
     name: str
     address: str | None
     hours_ms: int
@@ -71,10 +72,10 @@ def days_attended(lectures: Sequence[dict[str, Any]]) -> tuple[date, ...]:
     return tuple(date.fromisoformat(stop["day"]) for stop in lectures if stop["attended"] and stop["day"])
 
 
-def issuer() -> dict[str, Any]:
+def _issuer(organiser: str) -> dict[str, Any]:
     """The organiser as the issuer of credentials."""
-    config = _config()
-    return {"id": config.base_url, "type": ["Profile"], "name": config.organiser, "url": config.base_url}
+    base = _config().base_url
+    return {"id": base, "type": ["Profile"], "name": organiser, "url": base}
 
 
 def credential_of(facts: Facts, place: status.Place) -> dict[str, Any]:
@@ -121,7 +122,7 @@ def credential_of(facts: Facts, place: status.Place) -> dict[str, Any]:
         "id": f"{base}/verify/{number}",
         "type": ["VerifiableCredential", "OpenBadgeCredential"],
         "name": f"{title}: {facts.series}",
-        "issuer": issuer(),
+        "issuer": _issuer(facts.organiser),
         "validFrom": instant(facts.issued_at),
         "awardedDate": instant(facts.awarded_at),
         "credentialSubject": subject,
@@ -169,6 +170,7 @@ def give_badges(pairs: Sequence[tuple[Certificate, Award]]) -> None:
             kind=award.kind,
             series=row.series_title,
             slug=slugs[award.series_id],
+            organiser=row.organiser or _config().organiser,
             name=row.name,
             address=addresses.get(award.person_id),
             hours_ms=row.hours_ms,

@@ -32,11 +32,12 @@ def find_badge(typed: str) -> str | None:
 
 def get_baked_badge(typed: str, *, by: Actor) -> bytes:
     """As get_badge, inside a picture (PNG)."""
-    text, shown = _badge_of(typed, by=by)
-    return baking.bake(badge_picture(str(shown.kind), shown.series, organiser_name()), text)
+    text, shown, organiser = _badge_of(typed, by=by)
+    return baking.bake(badge_picture(str(shown.kind), shown.series, organiser), text)
 
 
-def _badge_of(typed: str, *, by: Actor) -> tuple[str, Shown]:
+def _badge_of(typed: str, *, by: Actor) -> tuple[str, Shown, str]:
+    """The badge, what its reader may see, and who gave it."""
     shown = queries.get_certificate(typed, by=by)
     if not (shown.is_holder or by.is_administrator):
         raise Forbidden
@@ -44,7 +45,7 @@ def _badge_of(typed: str, *, by: Actor) -> tuple[str, Shown]:
     rules.check_can_download(row.state)
     if row.credential is None:
         raise Refused(_("There is no badge of this certificate: its holder was erased, or it is still to be made."))
-    return row.credential, shown
+    return row.credential, shown, row.organiser or organiser_name()
 
 
 def linkedin_address(shown: Shown) -> str:

@@ -12,6 +12,8 @@ from sqlalchemy import select
 from lms.catalogue.models import CertificateKind, Lecture, Series
 from lms.certificates import keys, numbers, printing, queries, rules
 from lms.certificates.badges import Facts, badges_for, days_attended
+from lms.certificates.freezing import Occasion as Issue
+from lms.certificates.freezing import surroundings
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.versions import version_of_series
 from lms.core.bulk import among, insert_many
@@ -79,6 +81,7 @@ def _certificates(occasion: Occasion, earned: Sequence[Earned], awards: dict[int
         if one.attended not in routes:
             stations = queries.stations_of(occasion.lectures, one.attended)
             routes[one.attended] = stations, queries.attended_ms(occasion.lectures, one.attended)
+    around = surroundings([Issue(occasion.series.id, one.person_id, issued_on) for one in earned])
     rows = [
         {
             "award_id": awards[one.person_id],
@@ -92,8 +95,9 @@ def _certificates(occasion: Occasion, earned: Sequence[Earned], awards: dict[int
             "issued_on": issued_on,
             "issued_at": occasion.at,
             "design": design,
+            **columns,
         }
-        for one in earned
+        for one, columns in zip(earned, around, strict=True)
     ]
     signed = _badges(occasion, earned, rows)
     return [row | columns for row, columns in zip(rows, signed, strict=True)]
@@ -109,6 +113,7 @@ def _badges(occasion: Occasion, earned: Sequence[Earned], rows: Sequence[dict[st
                 kind=occasion.kind,
                 series=occasion.series.title,
                 slug=occasion.series.slug,
+                organiser=row["organiser"],
                 name=one.full_name,
                 address=addresses.get(one.person_id),
                 hours_ms=row["hours_ms"],

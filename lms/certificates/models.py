@@ -65,6 +65,10 @@ class Certificate(Base):
     issued_on: Mapped[date]
     issued_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     design: Mapped[int] = mapped_column(default=1)
+    organiser: Mapped[str | None] = mapped_column(Text)
+    language: Mapped[str | None] = mapped_column(String(35))
+    country: Mapped[str | None] = mapped_column(String(8))
+    base_url: Mapped[str | None] = mapped_column(Text)
     replaces_id: Mapped[int | None] = mapped_column(ForeignKey("certificate.id"), unique=True)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     credential: Mapped[str | None] = mapped_column(Text, deferred=True)

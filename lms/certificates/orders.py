@@ -8,14 +8,11 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import contains_eager
 
-from lms.catalogue.models import Series
 from lms.certificates import printing
+from lms.certificates.freezing import Occasion, surroundings
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.printing import Order
-from lms.core.bulk import among
 from lms.core.db import db
-from lms.people.models import Person
-from lms.people.queries import country_codes_of
 
 CHUNK = 400
 """Certificates that are read at once."""
@@ -43,20 +40,11 @@ def chunks(series_id: int) -> Iterator[list[Certificate]]:
 
 def orders_of(rows: Sequence[Certificate]) -> list[Order]:
     """What the files of these certificates are made of; a handful of queries however many there are."""
-    series = {row.award.series_id for row in rows}
-    languages = dict(db.session.execute(select(Series.id, Series.language).where(Series.id.in_(series))).all())
-    who = select(Person.id, func.coalesce(Person.canonical_id, Person.id))
-    own = dict(db.session.execute(who.where(among(Person.id, {row.award.person_id for row in rows}))).all())
-    countries = {
-        day: country_codes_of({own[row.award.person_id] for row in rows if row.issued_on == day}, day)
-        for day in {row.issued_on for row in rows}
-    }
-    return [
-        printing.order_of(
-            row,
-            kind=row.award.kind,
-            language=languages[row.award.series_id] or "en",
-            country=countries[row.issued_on].get(own[row.award.person_id]),
-        )
-        for row in rows
-    ]
+    older = [row for row in rows if row.organiser is None]
+    now = dict(zip((row.id for row in older), surroundings([occasion_of(row) for row in older]), strict=True))
+    return [printing.order_of(row, row.award.kind, now.get(row.id)) for row in rows]
+
+
+def occasion_of(row: Certificate) -> Occasion:
+    """What is asked of the surroundings of a certificate whose award is at hand."""
+    return Occasion(row.award.series_id, row.award.person_id, row.issued_on)

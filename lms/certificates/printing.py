@@ -69,9 +69,9 @@ def fault_of_series(title: str, lectures: list[str], fonts: glyphs.Coverage) -> 
     return fault_of(texts, fonts)
 
 
-def address_of(bare: str) -> str:
-    """The full address of a number's verification page."""
-    return f"{_config().base_url}/verify/{quote(numbers.write(bare), safe='-*~$=')}"
+def address_of(bare: str, base_url: str | None = None) -> str:
+    """The full address of a number's verification page; under this installation's address unless another is given."""
+    return f"{base_url or _config().base_url}/verify/{quote(numbers.write(bare), safe='-*~$=')}"
 
 
 def key_of(certificate: Certificate) -> str:
@@ -107,8 +107,14 @@ def means() -> Means:
     return Means(tuple(font_folders()), keys.current(), _config().timestamp_url)
 
 
-def order_of(certificate: Certificate, *, kind: str, language: str, country: str | None) -> Order:
-    """What a certificate's file is made of; the same whenever it is asked for."""
+def order_of(certificate: Certificate, kind: str, surroundings: Mapping[str, str | None] | None = None) -> Order:
+    """What a certificate's file is made of; the same whenever it is asked for.
+
+    `surroundings` stand for those that an older certificate does not keep (see `freezing`).
+    """
+    kept = surroundings or {
+        name: getattr(certificate, name) for name in ("organiser", "language", "country", "base_url")
+    }
     stations = tuple(
         document.Station(
             title=stop["title"],
@@ -122,14 +128,14 @@ def order_of(certificate: Certificate, *, kind: str, language: str, country: str
         full_name=certificate.name,
         native_name=certificate.native_name,
         series=certificate.series_title,
-        language=language,
+        language=kept["language"] or "en",
         stations=stations,
         hours=hours([certificate.hours_ms]),
         issued_on=certificate.issued_on,
         number=numbers.write(certificate.number),
-        address=address_of(certificate.number),
-        organiser=_config().organiser,
-        country=country,
+        address=address_of(certificate.number, kept["base_url"]),
+        organiser=kept["organiser"] or "",
+        country=kept["country"],
         design=design_of(certificate.design),
     )
     return Order(award, certificate.issued_at, key_of(certificate))

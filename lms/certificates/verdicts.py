@@ -27,7 +27,10 @@ MOST_BYTES = 8 * 1024 * 1024
 
 
 class VerdictState(StrEnum):
-    """What holds for a file. *altered*: it bears a number of ours and is not what was issued under it."""
+    """What holds for a file. *altered*: it bears a number of ours and a signature that does not hold for it.
+
+    *unknown* are those of which nothing can be said: no number of ours, or nobody's signature (`Verdict.is_unsigned`).
+    """
 
     VALID = "valid"
     SUPERSEDED = "superseded"
@@ -47,7 +50,7 @@ class Seal(StrEnum):
     FOREIGN = "foreign"
     """Somebody else signed it."""
     MISSING = "missing"
-    """Nobody signed it."""
+    """Nobody signed it: a copy, an imitation, or a certificate from before they were signed."""
 
 
 @dataclass(frozen=True)
@@ -61,16 +64,25 @@ class Read:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What holds for a file; `shown` is the certificate behind its number where the file is genuine."""
+    """What holds for a file; `shown` is the certificate behind its number where the file is genuine.
+
+    `is_known`: something was issued under its number.
+    """
 
     state: VerdictState
     read: Read
     shown: Shown | None = None
+    is_known: bool = True
 
     @property
     def number(self) -> str | None:
         """The number that the file bears."""
         return self.read.number
+
+    @property
+    def is_unsigned(self) -> bool:
+        """Whether it bears a number of ours and no signature: whoever holds it is led to the number's page."""
+        return self.is_known and self.read.seal is Seal.MISSING
 
 
 def read_file(content: bytes, jwks: Mapping[str, Any], trusted: Iterable[x509.Certificate]) -> Read:
@@ -89,7 +101,9 @@ def read_file(content: bytes, jwks: Mapping[str, Any], trusted: Iterable[x509.Ce
 
 def _read_pdf(content: bytes, trusted: Iterable[x509.Certificate]) -> Read:
     check = check_pdf(content, trusted)
-    broken = Seal.BROKEN if b"/ByteRange" in content else Seal.MISSING
+    # The signature stands at the end: what was cut off there is not taken for a file that never had one
+    is_torn = check.number is not None and not content.rstrip().endswith(b"%%EOF")
+    broken = Seal.BROKEN if is_torn or b"/ByteRange" in content else Seal.MISSING
     return Read(_seal(check, broken), check.number, is_badge=False)
 
 
@@ -126,6 +140,8 @@ def verdict_of_file(content: bytes, *, by: Actor = ANONYMOUS) -> Verdict:
     read = read_file(content, keys.public_jwks(), keys.trusted_certificates())
     row = queries.find_row(read.number) if read.number else None
     if row is None:
+        return Verdict(VerdictState.UNKNOWN, read, is_known=False)
+    if read.seal is Seal.MISSING:
         return Verdict(VerdictState.UNKNOWN, read)
     if read.seal is not Seal.OURS:
         return Verdict(VerdictState.ALTERED, read)

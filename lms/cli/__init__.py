@@ -48,6 +48,7 @@ def initialise() -> None:
     """Migrates the database to the newest form, loads what every installation has, makes what an older one lacks."""
     from lms.attendance.actions import rebuild_tallies
     from lms.certificates.actions import give_missing_badges
+    from lms.certificates.freezing import freeze_older
     from lms.certificates.keys import ensure_key
     from lms.people.actions import load_countries
 
@@ -56,6 +57,7 @@ def initialise() -> None:
     rebuild_tallies(missing_only=True, by=SYSTEM)
     ensure_key(by=SYSTEM, at=clock.now())
     give_missing_badges(by=SYSTEM)
+    freeze_older()
 
 
 @lms.command()
@@ -226,16 +228,19 @@ def verify_certificate(file: IO[bytes]) -> None:
 
     Nothing is fetched. Where the database cannot be read the signature alone is checked. Exit 0 for valid only.
     """
+    from lms.certificates import numbers, printing
     from lms.certificates.verdicts import MOST_BYTES, Seal, VerdictState, read_without_database, verdict_of_file
 
     content = file.read(MOST_BYTES + 1)
     with application():
         try:
             verdict = verdict_of_file(content, by=SYSTEM)
+            address = printing.address_of(numbers.parse(verdict.number or "") or "")
         except DBAPIError:
             read = read_without_database(content)
             if read.seal is not Seal.OURS:
-                click.echo(f"{'altered' if read.number else 'unknown'} {read.number or ''} (signature: {read.seal})")
+                state = VerdictState.ALTERED if read.number and read.seal is not Seal.MISSING else VerdictState.UNKNOWN
+                click.echo(f"{state} {read.number or ''}".strip() + f" (signature: {read.seal})")
             else:
                 click.echo(f"signed by us, unaltered: {read.number}")
                 click.echo(
@@ -251,6 +256,10 @@ def verify_certificate(file: IO[bytes]) -> None:
     click.echo(line)
     if shown is not None and shown.replaced_by:
         click.echo(f"replaced by {shown.replaced_by}")
+    if verdict.is_unsigned:
+        click.echo("the file carries no signature: nobody can tell whether it is as it was issued")
+    if shown is None and verdict.is_known:
+        click.echo(f"what was issued: {address}")
     if verdict.state is not VerdictState.VALID:
         sys.exit(1)
 

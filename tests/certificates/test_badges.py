@@ -34,6 +34,7 @@ FACTS = badges.Facts(
     kind=CertificateKind.PARTICIPATION,
     series="Livestream “commerce”",
     slug="livestream",
+    organiser="Ministry of Trade",
     name="Ada Obi",
     address="ada@example.org",
     hours_ms=5_400_000,

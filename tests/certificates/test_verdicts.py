@@ -159,9 +159,37 @@ def test_a_forged_file_with_our_number_is_told_from_a_changed_one(
         answer = drop(client, content)
         assert said(answer) == "altered"
         assert "somebody else has signed it" in answer.text
-    unsigned = drop(client, b"%PDF-1.7\n% " + held.number.encode())
-    assert said(unsigned) == "altered"
-    assert "but no signature" in unsigned.text
+
+
+def test_an_unsigned_file_is_not_called_altered_and_leads_to_what_was_issued(
+    client: FlaskClient, held: Held, folder: Path
+) -> None:
+    """Certificates of ours from before they were signed are such files, and so is every imitation."""
+    for content in (paper(held.number), b"%PDF-1.7\n% " + held.number.encode() + b"\n%%EOF"):
+        answer = drop(client, content)
+        assert (answer.status_code, said(answer)) == (200, "unknown")
+        assert "This file carries no signature" in answer.text
+        assert "Altered" not in answer.text
+        assert "was not issued here" not in answer.text
+        assert f'href="/verify/{held.number}"' in answer.text
+        assert not re.search(r"\bAda\b", answer.text), "nothing is said in place of the number's page"
+    (folder / "old.pdf").write_bytes(paper(held.number))
+    code, words = verify(folder / "old.pdf")
+    assert (code, words.splitlines()) == (
+        1,
+        [
+            f"unknown {held.number} (signature: missing)",
+            "the file carries no signature: nobody can tell whether it is as it was issued",
+            f"what was issued: http://localhost/verify/{held.number}",
+        ],
+    )
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.99])
+def test_a_file_whose_end_is_gone_is_altered_not_unsigned(client: FlaskClient, held: Held, share: float) -> None:
+    answer = drop(client, held.pdf[: int(len(held.pdf) * share)])
+    assert said(answer) == "altered"
+    assert "carries no signature" not in answer.text
 
 
 def test_what_was_never_issued_is_unknown(app: APIFlask, client: FlaskClient, held: Held, at: datetime) -> None:
@@ -362,7 +390,10 @@ def test_the_command_tells_withdrawn_altered_and_unknown(
         actions.withdraw(held.number, by=administrator, at=at)
     assert verify(folder / "ada.jwt") == (1, f"withdrawn {held.number}\n")
     (folder / "changed.pdf").write_bytes(held.pdf + b" ")
-    assert verify(folder / "changed.pdf") == (1, f"altered {held.number} (signature: broken)\n")
+    assert verify(folder / "changed.pdf") == (
+        1,
+        f"altered {held.number} (signature: broken)\nwhat was issued: http://localhost/verify/{held.number}\n",
+    )
     (folder / "other.pdf").write_bytes(b"%PDF-1.7 nothing")
     assert verify(folder / "other.pdf") == (1, "unknown (signature: missing)\n")
     (folder / "note.txt").write_bytes(b"hello")

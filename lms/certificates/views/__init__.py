@@ -12,7 +12,6 @@ from lms.certificates import actions, holding, keys, numbers, queries, standings
 from lms.certificates.delivery import LISTS, NUMBERS, READS, badge_answer, pdf_answer, picture_answer, public_answer
 from lms.certificates.forms import CheckFileForm, RevokeForm, WithdrawForm
 from lms.certificates.standings import Group
-from lms.certificates.verdicts import VerdictState
 from lms.certificates.views import bundles, designs
 from lms.certificates.views.blueprint import bp
 from lms.core import clock
@@ -57,8 +56,7 @@ def verify_file() -> ResponseReturnValue:
     except (Invalid, TooLarge, WrongKind) as error:
         form.take(Invalid("file", error.message))
         return render_template("certificates/verify.html", form=form), error.status
-    unknown = verdict.state is VerdictState.UNKNOWN
-    return render_template("certificates/verify-file.html", verdict=verdict), 404 if unknown else 200
+    return render_template("certificates/verify-file.html", verdict=verdict), 200 if verdict.is_known else 404
 
 
 @bp.get("/verify/<number>")

@@ -1,0 +1,105 @@
+"""All certificates of a series, from issuing to the printer, in a process of its own whose memory is watched.
+
+`python -m bench.mass FOLDER` takes a data folder in which everybody has earned one, and answers `Stages` as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from bench.database import opened, spent_on
+from bench.programme import ENDED, SERIES
+from lms.certificates import bundles, press
+from lms.certificates.actions import issue_certificates
+from lms.core.roles import SYSTEM
+
+ISSUED = ENDED + timedelta(days=1)
+PAUSE = 0.2
+"""Seconds between two looks at the memory: a stage takes many."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How many it came to; of this process and those it began: seconds of the processor, the most memory in MB.
+
+    `wall` are the seconds by the clock.
+    """
+
+    cpu: float
+    wall: float
+    count: int
+    memory: float
+
+
+Stages = dict[str, Stage]
+
+
+def run(folder: Path) -> Stages:
+    """Issues, makes the files by as many processes as there are cores, and puts them into a ZIP and into one PDF."""
+    with opened(folder):
+        return {
+            "issued": _watched(lambda: issue_certificates(SERIES, by=SYSTEM, at=ISSUED)["issued"]),
+            "made": _watched(lambda: press.fill(SERIES, _unheard).made),
+            "zip": _watched(lambda: bundles.make_bundle(1, SERIES, "zip", _unheard)["count"]),
+            "pdf": _watched(lambda: bundles.make_bundle(2, SERIES, "pdf", _unheard)["count"]),
+        }
+
+
+def _unheard(_done: int, _total: int) -> None:
+    """Progress that nobody reads."""
+
+
+def _watched(work: Callable[[], Any]) -> Stage:
+    seen, is_over, before = [_memory()], threading.Event(), _processor()
+
+    def look() -> None:
+        while not is_over.wait(PAUSE):
+            seen.append(_memory())
+
+    watch = threading.Thread(target=look)
+    watch.start()
+    try:
+        spent, count = spent_on(work)
+    finally:
+        is_over.set()
+        watch.join()
+    return Stage(_processor() - before, spent.wall, count, max(*seen, _memory()))
+
+
+def _processor() -> float:
+    """Seconds of the processor that this process and those that it began and that have ended took so far."""
+    return sum(os.times()[:4])
+
+
+def _memory() -> float:
+    """MB that this process and its children hold, what several share counted once between them (PSS)."""
+    return sum(_proportional(process) for process in [os.getpid(), *_children()]) / 1000
+
+
+def _children() -> list[int]:
+    found: list[int] = []
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(OSError):  # a thread that has ended meanwhile
+            found += map(int, (task / "children").read_text().split())
+    return found
+
+
+def _proportional(process: int) -> int:
+    with suppress(OSError):  # one that has ended meanwhile
+        for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1])
+    return 0
+
+
+if __name__ == "__main__":
+    print(json.dumps({name: asdict(stage) for name, stage in run(Path(sys.argv[1])).items()}))

@@ -1,0 +1,114 @@
+"""What a certificate shows stays as it was at the issue, whatever is changed afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from apiflask import APIFlask
+from sqlalchemy import select, update
+
+from lms.catalogue.models import Series
+from lms.certificates import actions, baking, freezing, holding, numbers, orders, printing, vcjwt
+from lms.certificates.models import Certificate
+from lms.config import Config
+from lms.core.db import db
+from lms.core.roles import SYSTEM
+from lms.people.models import BEGINNING, Country, Person, PersonCountry
+from tests.certificates.conftest import Programme
+
+Make = Callable[..., Programme]
+COLUMNS = ("organiser", "language", "country", "base_url")
+
+
+@pytest.fixture
+def issued(app: APIFlask, context: None, programme: Make, at: datetime) -> Programme:
+    made = programme({("Wang Fang", "王芳"): "aaa", "Ada": "aa-"})
+    japan = db.session.scalar(select(Country.id).where(Country.code == "JP"))
+    db.session.add(PersonCountry(person_id=made.people["Wang Fang"], country_id=japan, since=BEGINNING))
+    db.session.commit()
+    actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
+    return made
+
+
+def rows() -> list[Certificate]:
+    query = select(Certificate).order_by(Certificate.id).execution_options(populate_existing=True)
+    return list(db.session.scalars(query))
+
+
+def papers() -> list[bytes]:
+    return [printing.made(order, printing.means()) for order in orders.orders_of(rows())]
+
+
+@pytest.fixture
+def change_everything(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """The organiser gets another name and address; the series another language, the holder another country."""
+
+    def change() -> None:
+        given = app.extensions["lms.config"].environment()
+        new = {"LMS_ORGANISER": "Bureau of Commerce", "LMS_BASE_URL": "https://new.example"}
+        monkeypatch.setitem(app.extensions, "lms.config", Config.load(given | new))
+        db.session.execute(update(Series).values(language="fr", title="Another"))
+        db.session.execute(update(PersonCountry).values(country_id=None))
+        db.session.commit()
+
+    return change
+
+
+@pytest.mark.databases
+def test_a_later_rendering_is_the_same_to_the_byte(issued: Programme, change_everything: Callable[[], None]) -> None:
+    before = papers()
+    assert [row.country for row in rows()] == ["JP", None]
+    assert b"/Lang(ja)" in before[0]
+    change_everything()
+    assert papers() == before
+
+
+def test_a_certificate_that_replaces_another_keeps_who_gave_it(
+    app: APIFlask, issued: Programme, at: datetime, change_everything: Callable[[], None]
+) -> None:
+    organiser = app.extensions["lms.config"].organiser
+    change_everything()
+    db.session.execute(update(Person).where(Person.full_name == "Ada").values(full_name="Ada Obi"))
+    db.session.commit()
+    actions.supersede(issued.people["Ada"], by=SYSTEM, at=at + timedelta(days=1))
+    new = rows()[-1]
+    assert (new.name, new.organiser, new.language, new.base_url) == ("Ada Obi", organiser, "en", "https://new.example")
+    claims = vcjwt.unproved(new.credential or "")[1]
+    assert claims["issuer"] == {
+        "id": "https://new.example",
+        "type": ["Profile"],
+        "name": organiser,
+        "url": "https://new.example",
+    }
+
+
+def test_the_picture_of_a_badge_keeps_who_gave_it(issued: Programme, change_everything: Callable[[], None]) -> None:
+    holder = issued.holder("Ada")
+    number = numbers.write(rows()[1].number)
+    before = holding.get_baked_badge(number, by=holder)
+    change_everything()
+    assert holding.get_baked_badge(number, by=holder) == before
+    assert baking.unbake(before) == rows()[1].credential
+
+
+@pytest.mark.databases
+def test_what_older_certificates_show_is_kept_as_of_now(
+    issued: Programme, change_everything: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, before = [[getattr(row, name) for name in COLUMNS] for row in rows()], papers()
+    db.session.execute(update(Certificate).values(dict.fromkeys(COLUMNS)))
+    db.session.commit()
+    assert papers() == before, "one that keeps nothing is set as things stand"
+    monkeypatch.setattr(freezing, "BATCH", 1)
+    assert freezing.freeze_older() == 2
+    assert [[getattr(row, name) for name in COLUMNS] for row in rows()] == kept
+    change_everything()
+    assert papers() == before
+    assert freezing.freeze_older() == 0
+
+
+def test_of_an_erased_holder_the_country_goes_with_the_name(issued: Programme, at: datetime) -> None:
+    actions.erase_holder(issued.people["Wang Fang"], withdraw_certificates=True, by=SYSTEM, at=at)
+    assert (rows()[0].name, rows()[0].country) == ("", None)
