@@ -49,6 +49,43 @@ def length(intervals: Iterable[Interval]) -> int:
     return sum(end - start for start, end in intervals)
 
 
+def certain(first: int, last: int, total_ms: int, start: int, end: int) -> Interval:
+    """Of a sum of stays between a first join and a last leave, the part that surely lies within [start, end]: all but
+    what may lie outside, placed from the first join. Empty (equal ends) where nothing is sure.
+
+    Where `first` is `last` nothing is known of when: it is placed from the start.
+    """
+    if first == last:
+        return start, min(start + total_ms, end)
+    outside = max(min(start, last) - first, 0) + max(last - max(end, first), 0)
+    begin = max(first, start)
+    return begin, max(begin, min(begin + total_ms - outside, last, end))
+
+
+def place_sum(
+    *, first: int | None, last: int | None, joins: int | None, total_ms: int, meeting: tuple[int | None, int | None],
+    start: int,
+) -> tuple[int, int, int | None]:  # fmt: skip
+    """Where a sum of `total_ms` lies: from, to, and how much of it there was (null: all of it); see `certain`.
+
+    One join is its interval. What is not known of the first join and the last leave is taken from the meeting's own
+    times; without any, both are the `start` of the lecture, and it is as much as `certain` makes of it.
+    """
+    if first is not None and last is not None and (joins == 1 or total_ms >= last - first):
+        return first, max(first, last), None
+    if joins == 1 and first is not None:
+        return first, first + total_ms, None
+    if joins == 1 and last is not None:
+        return last - total_ms, last, None
+    begin = first if first is not None else meeting[0]
+    final = last if last is not None else meeting[1]
+    if begin is None and final is None:
+        return start, start, total_ms
+    if begin is None:
+        begin = (final or 0) - total_ms
+    return begin, max(final or 0, begin + total_ms), total_ms
+
+
 def seen_by_beats(received: Iterable[int], *, beat_seconds: int, joined_ms: int) -> list[Interval]:
     """What the beats of one join say: a beat received at t, present in [t − 1.5 × beat, t], never before the join."""
     reach = beat_seconds * 1500
@@ -175,15 +212,21 @@ def explain(
     outcome: Outcome,
     by_hand: str | None = None,
     replay: bool = False,
+    stated_ms: int | None = None,
     aside: str = "",
 ) -> str:
     """The sum in words: "62 of 90 minutes, two rejoins: attended".
 
-    `by_hand` is the reason of a correction that decided the outcome; `aside` says why presence is not counted.
+    `by_hand` is the reason of a correction that decided the outcome; `aside` says why presence is not counted;
+    `stated_ms` is what reports with sums only state, of which no more than the certain part is in `present_ms`.
     """
     said = say_minutes(present_ms, length_ms, rejoins)
     if replay:
         said = _("%(minutes)s with the replay", minutes=said)
+    if stated_ms is not None:
+        said = _n("%(minutes)s, what is certain of %(num)s minute stated as a sum",
+                  "%(minutes)s, what is certain of %(num)s minutes stated as a sum", stated_ms // MINUTE_MS,
+                  minutes=said)  # fmt: skip
     if by_hand is not None:
         return _("%(minutes)s: %(outcome)s, by hand (%(reason)s)", minutes=said, outcome=outcome_word(outcome),
                  reason=by_hand)  # fmt: skip

@@ -155,3 +155,49 @@ def test_propose_times_prefers_the_plan_where_it_is_near() -> None:
     hour = 60 * MINUTE
     assert rules.propose_times([(0, 2 * hour)], 10 * MINUTE, 100 * MINUTE) == (10 * MINUTE, 100 * MINUTE)
     assert rules.propose_times([(2 * hour, 3 * hour)], 0, hour) == (2 * hour, 3 * hour)
+
+
+@given(spans, spans, st.data())
+def test_what_is_certain_of_a_sum_is_less_than_any_way_it_may_have_lain(
+    seen: rules.Interval, lecture: rules.Interval, data: st.DataObject
+) -> None:
+    """However the minutes of a sum lie between the first join and the last leave, so many were in the lecture."""
+    first, last = seen
+    total = data.draw(st.integers(0, last - first))
+    minutes = data.draw(st.permutations(range(first, last))) if last > first else []
+    there = {*minutes[:total]} & {*range(*lecture)}
+    begin, end = rules.certain(first, last, total, *lecture)
+    if first < last:
+        assert end - begin <= len(there)
+        assert begin == end or (max(first, lecture[0]) == begin and end <= min(last, lecture[1]))
+        worst = {*range(first, last)} - {*range(*lecture)}
+        assert end - begin == max(0, total - len(worst))
+    else:
+        assert (begin, end) == (lecture[0], min(lecture[0] + total, lecture[1]))
+
+
+@pytest.mark.parametrize(
+    ("said", "placed"),
+    [
+        # one join is its interval
+        ({"first": 10, "last": 70, "joins": 1, "total_ms": 50}, (10, 70, None)),
+        ({"first": 10, "joins": 1, "total_ms": 50}, (10, 60, None)),
+        ({"last": 70, "joins": 1, "total_ms": 50}, (20, 70, None)),
+        # several lie somewhere between
+        ({"first": 10, "last": 70, "joins": 3, "total_ms": 50}, (10, 70, 50)),
+        ({"first": 10, "last": 70, "total_ms": 50}, (10, 70, 50)),
+        ({"first": 10, "last": 70, "joins": 2, "total_ms": 60}, (10, 70, None)),
+        # the meeting's own times bound what the row leaves open
+        ({"first": 10, "joins": 2, "total_ms": 50, "meeting": (0, 90)}, (10, 90, 50)),
+        ({"last": 70, "joins": 2, "total_ms": 50, "meeting": (0, 90)}, (0, 70, 50)),
+        ({"total_ms": 50, "meeting": (0, 90)}, (0, 90, 50)),
+        ({"first": 10, "joins": 2, "total_ms": 50}, (10, 60, 50)),
+        ({"last": 70, "joins": 2, "total_ms": 50}, (20, 70, 50)),
+        # and without any time it lies where the lecture starts
+        ({"total_ms": 50}, (5, 5, 50)),
+        ({"joins": 1, "total_ms": 50}, (5, 5, 50)),
+    ],
+)
+def test_a_sum_is_placed(said: dict[str, int], placed: tuple[int, int, int | None]) -> None:
+    known = {"first": None, "last": None, "joins": None, "meeting": (None, None), "start": 5}
+    assert rules.place_sum(**{**known, **said}) == placed  # type: ignore[arg-type]

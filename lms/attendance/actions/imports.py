@@ -24,10 +24,10 @@ from lms.attendance.actions.tallies import hold_tallies
 from lms.attendance.actions.walk_ins import take_walk_ins
 from lms.attendance.models import AttendanceImport, How, Source
 from lms.attendance.queries.appearances import Kept, evidence_in
-from lms.attendance.queries.evidence import is_held
+from lms.attendance.queries.evidence import is_held, span_of
 from lms.attendance.queries.imports import kept_import, window_of
 from lms.attendance.queries.matching import Match, Matches, belonging, match_rows
-from lms.attendance.reading import Report, ReportRow
+from lms.attendance.reading import Report, ReportRow, SumRow
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
@@ -82,10 +82,19 @@ def stage_attendance(
     check_not_closed(lecture)
     start, end = window_of(lecture)
     report = reading.read_report(content, format=format, time_zone=time_zone, date_order=date_order)
+    report.rows += [_placed(one, report, span_of(lecture).start) for one in report.sums]
     if report.rows and not rules.clip([(row.joined_ms, max(row.left_ms, row.joined_ms + 1)) for row in report.rows],
                                       start, end):  # fmt: skip
         raise Refused(_("Nobody in this file was there during the lecture. Is it the right file and time zone?"))
     return StagedAttendance(lecture_id, file_name[:200], reading.digest(content), report)
+
+
+def _placed(one: SumRow, report: Report, start: int) -> ReportRow:
+    joined, left, stated = rules.place_sum(
+        first=one.first_ms, last=one.last_ms, joins=one.joins, total_ms=one.total_ms,
+        meeting=(report.starts_ms, report.ends_ms), start=start,
+    )  # fmt: skip
+    return ReportRow(one.line, one.email, one.name, joined, left, one.registrant, one.role, one.said, stated)
 
 
 @dataclass
@@ -122,7 +131,7 @@ def _tally(lecture: Lecture, staged: StagedAttendance, matches: Matches) -> _Tal
     there = evidence_in(lecture.id)
     tally, answer = _Tally(), ImportAnswer()
     for row, match in zip(staged.rows, matches.rows, strict=True):
-        evidence = reading.evidence_of(match.key, row.joined_ms, row.left_ms, "import")
+        evidence = reading.evidence_of(match.key, *row.content)
         is_known = match.person is not None
         if not is_known:
             answer.unmatched.append(_unmatched(row, match))
@@ -169,6 +178,7 @@ def _presence(lecture: Lecture, row: ReportRow, match: Match, evidence: str) -> 
         "source": Source.IMPORT,
         "joined_ms": row.joined_ms,
         "left_ms": row.left_ms,
+        "stated_ms": row.stated_ms,
         "evidence": evidence,
         "import_id": None,
         "appearance_id": match.appearance,

@@ -23,7 +23,8 @@ class ReportRow:
     """One stay: line of the file, who as the file says, from when to when (milliseconds UTC).
 
     `name` has its decorations taken off, `said` is as the file writes it; `registrant` is the meeting system's own id
-    of the person; `role` is attendee, host, panelist or nothing.
+    of the person; `role` is attendee, host, panelist or nothing. `stated_ms`: of a sum that was placed, how much
+    presence there was from `joined_ms` to `left_ms`; null: all the time.
     """
 
     line: int
@@ -34,6 +35,16 @@ class ReportRow:
     registrant: str = ""
     role: str = ""
     said: str = ""
+    stated_ms: int | None = None
+
+    @property
+    def content(self) -> tuple[int, int, str]:
+        """What identifies it as evidence, beside who it is about: a sum without times is the same wherever placed."""
+        if self.stated_ms is None:
+            return self.joined_ms, self.left_ms, "import"
+        if self.joined_ms == self.left_ms:
+            return 0, 0, f"import:{self.stated_ms}"
+        return self.joined_ms, self.left_ms, f"import:{self.stated_ms}"
 
 
 @dataclass(slots=True)

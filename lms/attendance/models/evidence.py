@@ -28,6 +28,8 @@ class Presence(Base):
 
     Times are integer milliseconds UTC. `evidence` identifies it by content, so that a re-saved file is the
     same evidence. Whose it is: `person_id`, or where nobody was known, whom its appearance is found to mean.
+    `stated_ms`: of a report with sums only, how much presence there was from `joined_ms` to `left_ms`; null:
+    all the time.
     """
 
     __tablename__ = "presence"
@@ -44,6 +46,7 @@ class Presence(Base):
     source: Mapped[Source] = mapped_column(text_enum(Source))
     joined_ms: Mapped[int] = mapped_column(BigInteger)
     left_ms: Mapped[int] = mapped_column(BigInteger)
+    stated_ms: Mapped[int | None] = mapped_column(BigInteger)
     evidence: Mapped[str] = mapped_column(String(32))
     import_id: Mapped[int | None] = mapped_column(ForeignKey("attendance_import.id"))
     appearance_id: Mapped[int | None] = mapped_column(ForeignKey("appearance.id"), index=True)

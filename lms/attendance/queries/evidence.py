@@ -57,24 +57,53 @@ def span_of(lecture: Lecture, now_ms: int | None = None) -> Span:
     return Span(start, end, max(planned, end - start))
 
 
-def seen_in(lecture: Lecture, person_ids: Collection[int] | None = None) -> dict[int, list[Seen]]:
-    """All that was seen of people in a lecture, by person: presence, and beats not yet compacted."""
+class CertainPart(tuple[int, int, Source]):
+    """What is certain of a sum, as any other `Seen`; `stated_ms` is the sum."""
+
+    stated_ms: int
+
+    @classmethod
+    def of(cls, joined: int, left: int, source: Source, stated_ms: int, span: Span) -> CertainPart:
+        """The certain part of presence of `stated_ms` from a first join to a last leave."""
+        part = cls((*rules.certain(joined, left, stated_ms, span.start, span.end), source))
+        part.stated_ms = stated_ms
+        return part
+
+
+def stated_in(seen: Iterable[Seen]) -> int | None:
+    """How much reports with sums only state of a person, all together; None where no report did."""
+    sums = [one.stated_ms for one in seen if isinstance(one, CertainPart)]
+    return sum(sums) if sums else None
+
+
+def seen_in(
+    lecture: Lecture, person_ids: Collection[int] | None = None, span: Span | None = None
+) -> dict[int, list[Seen]]:
+    """All that was seen of people in a lecture, by person: presence, and beats not yet compacted.
+
+    Of sums the part that is certain, for the lecture's own span or another one.
+    """
     found: dict[int, list[Seen]] = {}
+    span = span or span_of(lecture)
     for people in [None] if person_ids is None else pieces(person_ids):
         query, where = (_SEEN, {}) if people is None else (_SEEN_OF, {"people": people})
-        for person_id, joined, left, source in db.session.execute(query, {"lecture_id": lecture.id, **where}):
-            found.setdefault(person_id, []).append((joined, left, source))
+        rows = db.session.execute(query, {"lecture_id": lecture.id, **where})
+        for person_id, joined, left, stated, source in rows:
+            one = (joined, left, source) if stated is None else CertainPart.of(joined, left, source, stated, span)
+            found.setdefault(person_id, []).append(one)
         for _join_id, _own_id, person_id, interval in beats_of(lecture.id, people):
             found.setdefault(person_id, []).append((*interval, Source.LIVE))
     return found
 
 
-def intervals_in(lecture_id: int) -> Iterable[list[rules.Interval]]:
+def intervals_in(lecture: Lecture) -> Iterable[list[rules.Interval]]:
     """All that was seen in a lecture, the intervals of each person; who the person is, is not said."""
     found: dict[int, list[rules.Interval]] = {}
-    for person_id, joined, left in db.session.connection().execute(_INTERVALS, {"lecture_id": lecture_id}):
-        found.setdefault(person_id, []).append((joined, left))
-    for _join_id, _own_id, person_id, interval in beats_of(lecture_id):
+    span = span_of(lecture)
+    for person_id, joined, left, stated in db.session.connection().execute(_INTERVALS, {"lecture_id": lecture.id}):
+        one = (joined, left) if stated is None else rules.certain(joined, left, stated, span.start, span.end)
+        found.setdefault(person_id, []).append(one)
+    for _join_id, _own_id, person_id, interval in beats_of(lecture.id):
         found.setdefault(person_id, []).append(interval)
     return found.values()
 
@@ -114,8 +143,9 @@ def undecided() -> tuple[ColumnElement[bool], ...]:
 
 
 _PEOPLE: Any = bindparam("people", expanding=True)
-_INTERVALS: Any = union_all(*seen_by(WHO, Presence.joined_ms, Presence.left_ms, lecture_id=_HERE))
-_SEEN_COLUMNS = (WHO, Presence.joined_ms, Presence.left_ms, Presence.source)
+_SPANS = (WHO, Presence.joined_ms, Presence.left_ms, Presence.stated_ms)
+_INTERVALS: Any = union_all(*seen_by(*_SPANS, lecture_id=_HERE))
+_SEEN_COLUMNS = (*_SPANS, Presence.source)
 _SEEN: Any = union_all(*seen_by(*_SEEN_COLUMNS, lecture_id=_HERE))
 _SEEN_OF: Any = union_all(*seen_by(*_SEEN_COLUMNS, lecture_id=_HERE, people=_PEOPLE))
 _THESE = WHO.in_(_PEOPLE)

@@ -19,6 +19,7 @@ from lms.attendance.queries.evidence import (
     is_held,
     min_percent_of,
     pieces,
+    stated_in,
 )
 from lms.attendance.queries.matching import belonging
 from lms.catalogue.models import Lecture, WalkIns
@@ -163,6 +164,7 @@ class Judge:
                 outcome=decided,
                 by_hand=by_hand.reason if by_hand is not None else None,
                 replay=summed.source is Source.REPLAY,
+                stated_ms=stated_in(seen),
                 aside="" if counted else self.asides.get(person_id, _("not enrolled")),
             ),
         }

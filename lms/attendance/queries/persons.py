@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from lms.attendance.models import Appeal, Appearance, Beat, Correction, Credit, Join, Outcome, Presence, Source
-from lms.attendance.queries.evidence import Seen, seen_by, span_of
+from lms.attendance.queries.evidence import CertainPart, Seen, Span, seen_by, span_of
 from lms.attendance.queries.judging import ByHand, Judge, Reckoning, asides_of, by_hand
 from lms.attendance.rules import seen_by_beats
 from lms.catalogue.models import Lecture, LectureState, Policy
@@ -73,14 +73,15 @@ def attendance_of_person(
     for one in shown:
         now_in = any(place.until is None for place in known.places.get(one.series_id, []))
         counts = one.id in expected_in or one.id in known.credited or now_in
+        span = span_of(one)
         judge = Judge(
-            span_of(one),
+            span,
             current[one.series_id].min_percent if one.min_percent is None else one.min_percent,
             counted={person_id} if counts else set(),
             corrections={person_id: held_by[one.id]} if one.id in held_by else {},
             asides={} if counts else asides_of(db.session.get_one(Lecture, one.id), [person_id]),
         )
-        fields = judge.row(person_id, known.seen.get(one.id, []))
+        fields = judge.row(person_id, known.seen_in(one.id, span))
         found.append(PersonAttendance(lecture_id=one.id, series_id=one.series_id, title=one.title, **fields))
     return found
 
@@ -125,10 +126,11 @@ def _facts(what: str, owner: Any, place: Any, *values: Any) -> Select[Any]:
 
 
 _KNOWN: Any = union_all(
-    _facts("seen", Presence.person_id, Presence.lecture_id, Presence.joined_ms, Presence.left_ms, None,
-           Presence.source),
-    _facts("seen", Appearance.person_id, Presence.lecture_id, Presence.joined_ms, Presence.left_ms, None,
-           Presence.source).join_from(Appearance, Presence, Presence.appearance_id == Appearance.id),
+    _facts("seen", Presence.person_id, Presence.lecture_id, Presence.joined_ms, Presence.left_ms,
+           Presence.stated_ms, Presence.source),
+    _facts("seen", Appearance.person_id, Presence.lecture_id, Presence.joined_ms, Presence.left_ms,
+           Presence.stated_ms, Presence.source
+           ).join_from(Appearance, Presence, Presence.appearance_id == Appearance.id),
     _facts(
         "beat", Join.person_id, Join.lecture_id, Join.joined_ms, Beat.received_ms, Join.beat_seconds
     ).outerjoin_from(Join, Beat, Beat.join_id == Join.id),
@@ -156,17 +158,23 @@ class _Place:
 @dataclass(frozen=True)
 class _Known:
     """What is known of one person: by lecture what was seen (of one that was only joined: nothing) and the ids of
-    corrections that hold, the lectures credited, and the places by series."""
+    corrections that hold, the lectures credited, the places by series, and by lecture the sums that reports state."""
 
     seen: dict[int, list[Seen]]
     corrections: dict[int, list[int]]
     credited: set[int]
     places: dict[int, list[_Place]]
+    sums: dict[int, list[tuple[int, int, Source, int]]]
 
     @property
     def touched(self) -> set[int]:
         """The lectures in which the person was seen or corrected, also where that was withdrawn."""
         return self.seen.keys() | self.corrections.keys()
+
+    def seen_in(self, lecture_id: int, span: Span) -> list[Seen]:
+        """What was seen in one lecture, of sums the part that is certain."""
+        sums = [CertainPart.of(*one, span) for one in self.sums.get(lecture_id, [])]
+        return [*self.seen.get(lecture_id, []), *sums]
 
     def by_hand(self, lecture_ids: list[int]) -> dict[int, ByHand]:
         """The newest correction that holds in each of these lectures."""
@@ -178,10 +186,14 @@ class _Known:
 
 
 def _known_of(person_id: int) -> _Known:
-    known = _Known({}, {}, set(), {})
+    known = _Known({}, {}, set(), {}, {})
     for what, place, first, second, third, source, since, until in db.session.execute(_KNOWN, {"who": person_id}):
         if what == "seen":
-            known.seen.setdefault(place, []).append((first, second, Source(source)))
+            found = known.seen.setdefault(place, [])
+            if third is None:
+                found.append((first, second, Source(source)))
+            else:
+                known.sums.setdefault(place, []).append((first, second, Source(source), third))
         elif what == "beat":
             seen = known.seen.setdefault(place, [])
             if second is not None:
@@ -220,7 +232,7 @@ def export_of_person(person_id: int) -> dict[str, Any]:
     def moment(ms: int) -> str:
         return clock.from_ms(ms).isoformat()
 
-    shown = (Presence.lecture_id, Presence.source, Presence.joined_ms, Presence.left_ms)
+    shown = (Presence.lecture_id, Presence.source, Presence.joined_ms, Presence.left_ms, Presence.stated_ms)
     presence = db.session.execute(union_all(*seen_by(*shown, people=[person_id])).order_by(Presence.joined_ms))
     appearances = db.session.scalars(select(Appearance).where(Appearance.person_id.in_(rows)).order_by(Appearance.id))
     joins = db.session.execute(
@@ -236,8 +248,14 @@ def export_of_person(person_id: int) -> dict[str, Any]:
     credits = db.session.scalars(select(Credit).where(Credit.person_id.in_(rows)).order_by(Credit.lecture_id))
     return {
         "presence": [
-            {"lecture": lecture, "source": source.value, "joined_at": moment(joined), "left_at": moment(left)}
-            for lecture, source, joined, left in presence
+            {
+                "lecture": lecture,
+                "source": source.value,
+                "joined_at": moment(joined),
+                "left_at": moment(left),
+                "stated_ms": stated,
+            }
+            for lecture, source, joined, left, stated in presence
         ],
         "appearances": [
             {

@@ -48,14 +48,14 @@ def reckon(
     By its own policy and times, or by others: then they are what they would be. `only` asks for these people;
     `enrolled` is what `belonging` answers, where the caller has just asked it.
     """
-    everybody, corrections = seen_in(lecture, only), corrections_in(lecture.id, only)
+    span = span or span_of(lecture)
+    everybody, corrections = seen_in(lecture, only, span), corrections_in(lecture.id, only)
     if not everybody and not corrections:
         return {}
     if enrolled is None:
         enrolled = belonging(lecture)
     policy = policy or policy_for(lecture)
     policy_id, minimum = policy.id, policy.min_percent
-    span = span or span_of(lecture)
     counted = enrolled.union(db.session.scalars(select(Credit.person_id).where(Credit.lecture_id == lecture.id)))
     counted.update(corrections)
     found: dict[int, Values] = {}

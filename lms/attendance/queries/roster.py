@@ -357,7 +357,7 @@ def _curve(lecture: Lecture) -> list[int]:
         return []
     span = span_of(lecture)
     steps = [0] * (POINTS + 1)
-    for intervals in intervals_in(lecture.id):
+    for intervals in intervals_in(lecture):
         united = rules.unite(intervals) if len(intervals) > 1 else intervals  # most people have one
         for start, end in rules.clip(united, span.start, span.end):
             first = -(-(start - span.start) * (POINTS - 1) // span.length_ms)
