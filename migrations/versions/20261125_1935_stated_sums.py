@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "c47e9a1f83d0"
-down_revision = "c92e4a7d10b5"
+down_revision = "a3d81f60c74e"
 branch_labels = None
 depends_on = None
 
