@@ -23,7 +23,7 @@ from huey import SqliteHuey
 from lms.app import create_app, settle
 from lms.certificates.bundles import drop_old_bundles
 from lms.config import Config
-from lms.core import clock, jobs, outbox
+from lms.core import clock, files, jobs, outbox
 from lms.core.db import db
 from lms.core.errors import Refused
 from lms.reports.actions import drop_old_exports, refresh_when_due
@@ -65,6 +65,7 @@ def run_worker(config: Config, *, with_server: bool = False) -> None:
         threading.Thread(target=_stop_with_server, daemon=True).start()
     app = create_app(config)
     settle()
+    _sweep_files(app)
     queue, _wake = make_queue(app)
     queue.flush()
     consumer = queue.create_consumer(workers=1, periodic=False, initial_delay=0.05, max_delay=0.5)
@@ -86,6 +87,18 @@ def run_worker(config: Config, *, with_server: bool = False) -> None:
     threading.Thread(target=sweep, daemon=True).start()
     consumer.run()
     stopping.set()
+
+
+def _sweep_files(app: Flask) -> None:
+    """Clears away what workers that were killed left half written."""
+    with app.app_context():
+        try:
+            swept = files.sweep(at=clock.now())
+        except files.StorageAway as error:
+            log.warning("half written files were not swept", error=str(error))
+        else:
+            if swept:
+                log.info("half written files swept", count=swept)
 
 
 def _stop_with_server() -> None:

@@ -6,12 +6,17 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
 from flask import current_app
 
 from lms.core.errors import NotFound
+
+_PART = ".part-"  # how a file is named while it is written
+ABANDONED = timedelta(days=1)
+"""A file that is being written is written to again within this time; else its writer was killed."""
 
 
 class StorageAway(OSError):
@@ -64,7 +69,7 @@ def store_in(folder: Path, key: str, content: bytes) -> None:
 def _writing(path: Path) -> Iterator[BinaryIO]:
     with _storage():
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_PART)
         try:
             with os.fdopen(handle, "wb") as file:
                 yield file
@@ -74,6 +79,18 @@ def _writing(path: Path) -> Iterator[BinaryIO]:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
+
+
+def sweep(*, at: datetime) -> int:
+    """Removes what writers that were killed left half written; returns how many there were."""
+    swept = 0
+    with _storage():
+        for path in folder().rglob(f"{_PART}*"):
+            with contextlib.suppress(FileNotFoundError):  # its writer has ended well meanwhile
+                if path.stat().st_mtime < (at - ABANDONED).timestamp():
+                    path.unlink()
+                    swept += 1
+    return swept
 
 
 def reading(key: str) -> tuple[BinaryIO, int] | None:
