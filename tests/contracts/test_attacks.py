@@ -40,7 +40,9 @@ TYPED = {
     "attendance_import": {"file_name"},
     "correction": {"reason"},
     "lecture_change": {"reason"},
-    "presence": {"name"},
+    "appearance": {"name"},
+    "appeal": {"text", "joined_as", "answer"},
+    "closing": {"reason"},
     "saved_report": {"name"},
     "design_family": {"name"},
 }
@@ -160,7 +162,7 @@ def test_every_column_of_text_is_either_typed_freely_or_known_not_to_be() -> Non
         "kind", "verb", "error", "template", "dedupe_key", "body", "question", "purpose", "text_version", "number",
         "join_url", "recording_url", "content", "file_key", "what", "evidence", "email", "credential",
         "kid", "certificate", "organiser", "country", "base_url", "title_key", "country_code", "sort_name",
-        "name_key", "failure",
+        "name_key", "failure", "format",
     }  # fmt: skip
     unknown = {
         f"{table.name}.{column.name}"
