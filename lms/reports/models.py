@@ -67,7 +67,8 @@ class Snapshot(Base):
 class SnapshotDossier(Base):
     """A country's dossier on paper, attached to a report when it was published; its SHA-256 is `digest`.
 
-    The file is kept under `snapshots/<digest>.pdf`.
+    The file is kept under `snapshots/<digest>.pdf`. `figures` are the country's of that moment, by name; null where the
+    dossier was attached before they were kept.
     """
 
     __tablename__ = "snapshot_dossier"
@@ -79,6 +80,7 @@ class SnapshotDossier(Base):
     title: Mapped[str] = mapped_column(String(200))
     size: Mapped[int]
     digest: Mapped[str] = mapped_column(String(64))
+    figures: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class OpeningSet(Base):

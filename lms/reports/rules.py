@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
+from unicodedata import normalize
 from zoneinfo import ZoneInfo
 
 from lms.core.errors import Forbidden, Invalid
@@ -77,6 +78,13 @@ class Slice:
     source: str | None = None
 
     @property
+    def parameters(self) -> dict[str, str]:
+        """What is set, as an address or a form has it."""
+        given: dict[str, Any] = {"from": self.from_day, "to": self.to_day, **self.filters}
+        words = {True: "true", False: "false"}
+        return {name: words.get(value) or str(value) for name, value in given.items() if value is not None}
+
+    @property
     def filters(self) -> dict[str, str | bool]:
         """The filters that are set, the period apart."""
         given = {name: getattr(self, name) for name in FILTERS}
@@ -102,6 +110,16 @@ class Group:
         if self.opening is not None:
             shown["opening"] = self.opening.as_json()
         return shown | self.figures.as_json()
+
+
+def organisation_name(name: str | None) -> str:
+    """The name of an organisation as it is shown: in one form of Unicode, spaced once; empty where nothing is named."""
+    return " ".join(normalize("NFC", name or "").split())
+
+
+def organisation_key(name: str | None) -> str:
+    """What two spellings of one organisation's name have in common."""
+    return organisation_name(name).casefold()
 
 
 def check_question(asked: Slice, dimensions: Sequence[str]) -> None:

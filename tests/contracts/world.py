@@ -43,7 +43,7 @@ from lms.reports.models import SnapshotVisibility
 from lms.reports.opening_rows import OpeningDraft
 from lms.reports.periods import Rhythm
 from lms.reports.queries.saved import may_see
-from lms.reports.rules import Slice
+from lms.reports.rules import Figures, Slice
 from lms.web.limits import limiter
 from tests.factories import Make
 
@@ -333,7 +333,7 @@ def _things(world: World) -> None:
         place.issue_job = certificates.request_issue(series_id, by=Make(world.app).actor(boss), at=at).public_id
         joined = attendance.open_join(place.lectures["live"], place.person.id, by=SYSTEM, at=at)
         visibility = SnapshotVisibility.PUBLIC if name == "mine" else SnapshotVisibility.STAFF
-        attached = [Attached("KE" if name == "mine" else "PE", "Dossier", DOSSIER)]
+        attached = [Attached("KE" if name == "mine" else "PE", "Dossier", DOSSIER, Figures())]
         place.snapshot = publish_snapshot(
             f"Report {name}", visibility, Slice(), place="Beijing", attached=attached, by=SYSTEM, at=at
         )

@@ -350,7 +350,8 @@ def test_a_dossier_goes_with_a_report_to_staff_and_the_own_focal_point(
 ) -> None:
     with app.app_context():
         refresh_public_figures(by=SYSTEM, at=REFRESHED)
-        dossiers = [Attached(code, f"Dossier of {code}", f"%PDF-1.7 {code}".encode()) for code in ("KE", "UG")]
+        told = Figures(participants=1)
+        dossiers = [Attached(code, f"Dossier of {code}", f"%PDF-1.7 {code}".encode(), told) for code in ("KE", "UG")]
         first, again = (publish(PUBLIC, attached=dossiers, key="once") for _n in range(2))
         digests = [row.digest for row in queries.list_dossiers(queries.get_snapshot(first, by=SYSTEM), by=SYSTEM)]
     assert first == again

@@ -112,11 +112,19 @@ class World:
         mine = (Credit.lecture_id == lecture) & Credit.person_id.in_(members)
         self.execute(update(Credit).where(mine).values(outcome=outcome))
 
-    def enrol(self, series: int, *people: int, at: datetime, country: str | None = "KE") -> None:
+    def enrol(
+        self,
+        series: int,
+        *people: int,
+        at: datetime,
+        country: str | None = "KE",
+        status: EnrolmentStatus = EnrolmentStatus.ENROLLED,
+        source: EnrolmentSource = EnrolmentSource.SELF,
+    ) -> None:
         for person in people:
             self.insert(
                 Enrolment, public_id=f"e{next(self.numbers)}", series_id=series, person_id=person,
-                status=EnrolmentStatus.ENROLLED, source=EnrolmentSource.SELF, registered_at=at, queued_at=at,
+                status=status, source=source, registered_at=at, queued_at=at,
                 registered_country_id=country and self.countries[country],
             )  # fmt: skip
 

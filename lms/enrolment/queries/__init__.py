@@ -4,11 +4,13 @@ from lms.enrolment.queries.people import (
     CountryPerson,
     CountryTotals,
     Places,
+    Undecided,
     country_standing,
     doubles_of,
     export_of_person,
     list_country_people,
     list_of_person,
+    list_undecided,
 )
 from lms.enrolment.queries.preview import Preview, preview_enrolments
 from lms.enrolment.queries.rosters import (
@@ -39,6 +41,7 @@ __all__ = [
     "Places",
     "Preview",
     "Seat",
+    "Undecided",
     "about",
     "count_by_status",
     "count_waiting",
@@ -57,6 +60,7 @@ __all__ = [
     "list_country_people",
     "list_of_person",
     "list_seats",
+    "list_undecided",
     "place_of",
     "position_of",
     "preview_enrolments",

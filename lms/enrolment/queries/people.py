@@ -17,7 +17,9 @@ from sqlalchemy import (
     cast,
     func,
     literal,
+    not_,
     null,
+    or_,
     select,
     tuple_,
     type_coerce,
@@ -29,7 +31,7 @@ from lms.catalogue.models import Series
 from lms.core.db import db
 from lms.core.errors import Forbidden
 from lms.core.roles import Actor
-from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
 from lms.enrolment.queries.rows import Registered, day_of, matching, speaking
 from lms.people.models import Country, Person
 from lms.people.queries import addresses_of, belonging_to
@@ -181,6 +183,39 @@ def country_standing(
         ),
         places,
     )
+
+
+@dataclass(frozen=True)
+class Undecided:
+    """How many of some countries' people wait in a series: nominated or applied and not decided, or for a place."""
+
+    series_id: int
+    nominated: int
+    applied: int
+    waiting: int
+
+
+def list_undecided(country_ids: Collection[int], *, by: Actor, at: datetime | None = None) -> list[Undecided]:
+    """Where people of these countries wait, by series; series without any are left out.
+
+    *Nominated* are those whom a focal point named, *applied* all others who wait for a decision; on the waiting list
+    are both.
+    """
+    _check_countries(country_ids, by)
+    is_nominated = Enrolment.source == EnrolmentSource.NOMINATION
+    applied, waiting = (Enrolment.status == state for state in (EnrolmentStatus.APPLIED, EnrolmentStatus.WAITLISTED))
+    query = (
+        speaking(
+            Enrolment.series_id,
+            func.count().filter(applied, is_nominated),
+            func.count().filter(applied, not_(is_nominated)),
+            func.count().filter(waiting),
+        )
+        .where(_are_of(country_ids, at), or_(applied, waiting))
+        .group_by(Enrolment.series_id)
+        .order_by(Enrolment.series_id)
+    )
+    return [Undecided(*row) for row in db.session.execute(query)]
 
 
 def _are_of(country_ids: Collection[int], at: datetime | None) -> ColumnElement[bool]:

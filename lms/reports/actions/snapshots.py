@@ -23,7 +23,7 @@ from lms.people.queries import country_by_code
 from lms.reports import queries
 from lms.reports.frozen import Frozen, checksum, freeze, question
 from lms.reports.models import Snapshot, SnapshotDossier, SnapshotVisibility
-from lms.reports.rules import FIGURES, Slice
+from lms.reports.rules import FIGURES, Figures, Slice
 
 LONGEST_TITLE = 200
 LONGEST_REASON = 2000
@@ -31,11 +31,12 @@ LONGEST_REASON = 2000
 
 @dataclass(frozen=True)
 class Attached:
-    """A country's dossier to go with a report: its title, and its PDF."""
+    """A country's dossier to go with a report: its title, its PDF, and the figures that it begins with."""
 
     country: str
     title: str
     content: bytes
+    figures: Figures
 
 
 def publish_snapshot(
@@ -148,6 +149,7 @@ def _attach(snapshot_id: int, attached: Sequence[Attached]) -> None:
                 title=dossier.title,
                 size=len(dossier.content),
                 digest=sha256(dossier.content).hexdigest(),
+                figures=dossier.figures.as_json(),
             )
         )
 

@@ -142,15 +142,16 @@ def list_people(
     asked: Slice,
     keys: Mapping[str, str | None],
     *,
+    organisation: str | None = None,
     by: Actor,
     locale: str = "en",
     limit: int = 50,
     offset: int = 0,
 ) -> Opened:
-    """The people behind a figure: of a slice, and of the group whose keys are given by dimension."""
+    """The people behind a figure: of a slice, of the group whose keys are given by dimension, of an organisation."""
     check_question(asked, tuple(keys))
     scope = resolve(asked, by=by)
-    return open_people(scope, keys, by=by, locale=locale, limit=limit, offset=offset)
+    return open_people(scope, keys, organisation=organisation, by=by, locale=locale, limit=limit, offset=offset)
 
 
 def list_rows(

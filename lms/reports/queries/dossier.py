@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime
-from unicodedata import normalize
 
+from pyroaring import BitMap
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
@@ -17,23 +16,19 @@ from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import Actor
 from lms.enrolment.models import EnrolmentStatus
-from lms.enrolment.queries import CountryTotals, Places, country_standing
-from lms.people.models import Country, Person
+from lms.enrolment.queries import CountryTotals, Places, Undecided, country_standing, list_undecided
+from lms.people.models import Country
 from lms.people.queries import country_by_code, country_names, partner_ids, partnerships
-from lms.reports.queries import Report, count, count_several, rows
+from lms.reports.counting import Question
+from lms.reports.queries import Report, count, count_several
+from lms.reports.queries.institutions import Institution, list_institutions
 from lms.reports.queries.labels import region_names
-from lms.reports.queries.scope import resolve
+from lms.reports.queries.ledger import load
+from lms.reports.queries.scope import Partners, resolve
+from lms.reports.queries.since import Since, find_published
 from lms.reports.rules import Figures, Slice
 
 COMING = (LectureState.LIVE, LectureState.SCHEDULED, LectureState.POSTPONED)
-
-
-@dataclass(frozen=True)
-class Institution:
-    """What people of a country name as their organisation today, and how many participants do; null: nothing."""
-
-    name: str | None
-    participants: int
 
 
 @dataclass(frozen=True)
@@ -54,6 +49,14 @@ class Upcoming:
     enrolled: int
     waiting: int
     applied: int
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A series in which people of the country wait for a decision or a place, and how many."""
+
+    series: Series
+    numbers: Undecided
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,8 @@ class Dossier:
     lectures: list[Attended]
     """All that were attended, the most attended first."""
     upcoming: list[Upcoming]
+    undecided: list[Waiting]
+    since: Since | None
     peers: list[Peer]
 
 
@@ -111,6 +116,8 @@ def get_dossier(code: str, *, by: Actor, at: datetime, locale: str = "en") -> Do
         institutions=institutions,
         lectures=lectures,
         upcoming=_upcoming(places, by=by),
+        undecided=_undecided(list_undecided([country.id], by=by, at=at), by=by),
+        since=find_published(country, reports[0], by=by, at=at, locale=locale),
         peers=_peers(country, by=by, at=at, locale=locale),
     )
 
@@ -145,29 +152,14 @@ def _partner_span(country: Country, day: date) -> tuple[date | None, date | None
 
 
 def _read_rows(asked: Slice, *, by: Actor) -> tuple[list[Institution], list[Attended]]:
-    """Participants by what they name as their organisation today, however it is spaced and in any case of letters, and
-    lectures by attendances.
-
-    Each participant names one organisation or none, so that these add up to the participants.
-    """
-    scope = resolve(asked, by=by)
-    counted: Counter[str] = Counter()
-    spelled: dict[str, Counter[str]] = {}
-    attended: Counter[int] = Counter()
-    with db.engine.connect() as connection:
-        held = rows.held_lectures(scope, connection)
-        for _seen, attendances in rows.stream(scope, held, connection):
-            attended.update(one.lecture for one in attendances)
-            people = {one.person for one in attendances}
-            query = select(Person.organisation).where(among(Person.id, people))
-            for (organisation,) in connection.execute(query):
-                name = " ".join(normalize("NFC", organisation or "").split())
-                counted[name.casefold()] += 1
-                spelled.setdefault(name.casefold(), Counter())[name] += 1
-    order = sorted(counted, key=lambda key: (key == "", -counted[key], key))
-    institutions = [Institution(spelled[key].most_common(1)[0][0] or None, counted[key]) for key in order]
-    found = [Attended(id_, held[id_].title, held[id_].day, number) for id_, number in attended.items()]
-    return institutions, sorted(found, key=lambda one: (-one.attendances, -one.day.toordinal(), one.id))
+    """Participants by what they name as their organisation today, and lectures by attendances."""
+    question = Question(load(resolve(asked, by=by), Partners()), ())
+    attended = {held: number for held in question.ledger.held if (number := question.sums(held)[0])}
+    people = BitMap.union(BitMap(), *map(question.people, attended))
+    query = select(Lecture.id, Lecture.title).where(among(Lecture.id, [held.id for held in attended]))
+    titles = dict(db.session.execute(query).all())
+    found = [Attended(held.id, titles[held.id], held.day, number) for held, number in attended.items()]
+    return list_institutions(people), sorted(found, key=lambda one: (-one.attendances, -one.day.toordinal(), one.id))
 
 
 def _upcoming(places: Places, *, by: Actor) -> list[Upcoming]:
@@ -190,6 +182,16 @@ def _upcoming(places: Places, *, by: Actor) -> list[Upcoming]:
         if any(numbers):
             found.append(Upcoming(lecture, *numbers))
     return found
+
+
+def _undecided(found: list[Undecided], *, by: Actor) -> list[Waiting]:
+    """The same with their series, by title; of drafts only reporters are told."""
+    query = select(Series).where(Series.id.in_([one.series_id for one in found]))
+    if not by.is_reporter:
+        query = query.where(Series.visibility == Visibility.PUBLIC)
+    series = {one.id: one for one in db.session.scalars(query)}
+    waiting = [Waiting(series[one.series_id], one) for one in found if one.series_id in series]
+    return sorted(waiting, key=lambda one: (one.series.title, one.series.id))
 
 
 def _peers(country: Country, *, by: Actor, at: datetime, locale: str) -> list[Peer]:

@@ -16,10 +16,12 @@ from lms.core.roles import Actor
 from lms.people.models import Person
 from lms.reports.counting import HeldLecture, Ledger, Question
 from lms.reports.narrowing import narrowed
+from lms.reports.queries.institutions import people_of
 from lms.reports.queries.labels import Names, read_names
 from lms.reports.queries.ledger import load
 from lms.reports.queries.opened import check_may_open
 from lms.reports.queries.scope import Partners, Scope
+from lms.reports.rules import organisation_name
 
 
 @dataclass
@@ -55,9 +57,18 @@ class Opened:
 
 
 def open_people(
-    scope: Scope, keys: Mapping[str, str | None], *, by: Actor, locale: str, limit: int, offset: int
+    scope: Scope,
+    keys: Mapping[str, str | None],
+    *,
+    organisation: str | None = None,
+    by: Actor,
+    locale: str,
+    limit: int,
+    offset: int,
 ) -> Opened:
     """The people with one attendance or more in a scope, and of the group that `keys` names by dimension.
+
+    `organisation` leaves those who name it today; an empty one those who name none.
 
     Raises Forbidden unless these are all people of the actor's own country, or the actor reads every report.
     """
@@ -71,10 +82,15 @@ def open_people(
         people = question.people(held)
         _add(counted, people)
         within[held.id] = held, people
+    if organisation is not None:
+        named = people_of(organisation, BitMap.union(BitMap(), *counted))
+        counted = [digit & named for digit in counted]
     total = len(BitMap.union(BitMap(), *counted))
     shown = _most_first(counted, offset, limit)
     rows = _people(shown, _attended(shown, within, question.ledger), names)
     labels = [names.label(name, value) for name, value in inner.items()] if total else []
+    if organisation is not None and total:
+        labels.append(organisation_name(organisation) or names.label("organisation", None))
     return Opened(total, rows, labels)
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from lms.core import clock
 from lms.core.words import _, _n
 from lms.reports.queries import Report
 from lms.reports.queries.dossier import Dossier, Peer, Upcoming
 from lms.reports.readouts.model import Column, Figure, Mark, Picture, ReadOut, Section, Table, Value
-from lms.reports.readouts.wording import each, figure_column, group_table, marks, overlap_note, share
+from lms.reports.readouts.wording import Opening, each, figure_column, group_table, marks, overlap_note, share
 from lms.reports.rules import Figures
-from lms.reports.shapes import opening_words
+from lms.reports.shapes import opening_words, period
 from lms.web.time import number, short_day
 
 MOST_INSTITUTIONS = 8
@@ -20,21 +22,29 @@ MOST_SERIES = 10
 MOST_UPCOMING = 6
 MOST_LECTURES = 5
 PEOPLE = ("participants", "attendances", "contact_hours")
+SINCE = ("sessions", *PEOPLE, "registrations", "certificates")
 
 
-def read_out(
-    dossier: Dossier,
-    *,
-    at: datetime,
-    series_url: Callable[[str], str],
-    lecture_url: Callable[[int], str],
-    opened: Callable[[str], str],
-) -> ReadOut:
-    """The dossier in parts; the functions say where a series, a lecture and the rows of a figure stand."""
+@dataclass(frozen=True)
+class Ways:
+    """Where what a dossier names stands: a series, a lecture and its report, the enrolments of a series, a published
+    report, and the rows of a figure (`opened(figure, **group)`)."""
+
+    series: Callable[[str], str]
+    lecture: Callable[[int], str]
+    lecture_report: Callable[[int], str]
+    enrolments: Callable[[str], str]
+    published: Callable[[str], str]
+    opened: Opening
+
+
+def read_out(dossier: Dossier, *, at: datetime, ways: Ways) -> ReadOut:
+    """The dossier in parts."""
     sections = (
-        _years(dossier, at),
+        _years(dossier, at, ways),
         _parts(
             dossier.by["sector"],
+            opened=partial(ways.opened, rows="sector"),
             anchor="sectors",
             title=_("Who they are"),
             text=_("Participants by sector"),
@@ -44,6 +54,7 @@ def read_out(
         ),
         _parts(
             dossier.by["gender"],
+            opened=partial(ways.opened, rows="gender"),
             anchor="gender",
             title=_("Women and men"),
             text=_("Participants by gender, as they state it"),
@@ -51,10 +62,12 @@ def read_out(
             head=_("Gender"),
             overlap=_("They add up to more than the total: some changed what they state."),
         ),
-        _institutions(dossier),
-        _series(dossier, series_url),
-        _lectures(dossier, lecture_url),
-        _upcoming(dossier, lecture_url),
+        _institutions(dossier, ways),
+        _series(dossier, ways),
+        _lectures(dossier, ways),
+        _upcoming(dossier, ways),
+        _undecided(dossier, ways),
+        _since(dossier, ways),
         _peers(dossier),
     )
     return ReadOut(
@@ -63,7 +76,7 @@ def read_out(
         title=dossier.name,
         lede=_lede(dossier),
         as_at=dossier.totals.as_at,
-        figures=_figures(dossier, opened),
+        figures=_figures(dossier, ways.opened),
         sections=tuple(one for one in sections if one is not None),
         asked=((_("Country"), f"{dossier.name} ({dossier.code})"), (_("Period"), _("since the beginning"))),
         footnotes=(
@@ -98,7 +111,7 @@ def _lede(dossier: Dossier) -> str:
     return " ".join([partner, *region, now, _("%(enrolled)s, %(waits)s.", enrolled=enrolled, waits=waits)])
 
 
-def _figures(dossier: Dossier, opened: Callable[[str], str]) -> tuple[Figure, ...]:
+def _figures(dossier: Dossier, opened: Opening) -> tuple[Figure, ...]:
     totals = dossier.totals.totals
     programme = next((peer for peer in dossier.peers if peer.name is None), None)
     grouped = next((one.figures.attendances for one in dossier.by["source"].groups if one.keys == ("group",)), 0)
@@ -128,7 +141,41 @@ def _rate(certificates: int, participants: int) -> str | None:
     return _("%(n)s for 100 participants", n=number(round(100 * certificates / participants)))
 
 
-def _years(dossier: Dossier, at: datetime) -> Section:
+def _since(dossier: Dossier, ways: Ways) -> Section | None:
+    since = dossier.since
+    if since is None:
+        return None
+    named = [(name, getattr(since.then, name), getattr(since.now, name)) for name in SINCE]
+    words = {
+        True: _("Since the dossier that went with “%(title)s”, %(day)s"),
+        False: _("Since the report “%(title)s”, as at %(day)s"),
+    }
+    day = short_day(clock.day_of(since.as_at, clock.reporting_zone()))
+    asked = since.asked.parameters
+    has_period = since.asked.from_day is not None or since.asked.to_day is not None
+    return Section(
+        anchor="since",
+        title=_("What changed"),
+        text=words[since.is_dossier] % {"title": since.title, "day": day},
+        table=Table(
+            (
+                Column(_("Figure"), "text"),
+                Column(_("Then"), "decimal"),
+                Column(_("Now"), "decimal"),
+                Column(_("Difference"), "change"),
+            ),
+            tuple((figure_column(name).name, then, now, round(now - then, 1)) for name, then, now in named),
+            links={(row, 2): ways.opened(name, **asked) for row, (name, _then, now) in enumerate(named) if now},
+        )
+        if any(then != now for _name, then, now in named)
+        else None,
+        note=_("Both of %(period)s.", period=period(since.asked)) if has_period else None,
+        more=(_("As it was published"), ways.published(since.public_id)),
+        empty=_("No figure changed."),
+    )
+
+
+def _years(dossier: Dossier, at: datetime, ways: Ways) -> Section:
     report = dossier.by["year"]
     this_year = str(clock.day_of(at, clock.reporting_zone()).year)
     is_partial = any(group.keys == (this_year,) for group in report.groups)
@@ -137,7 +184,12 @@ def _years(dossier: Dossier, at: datetime) -> Section:
         title=_("By year"),
         text=_("Participants of each year"),
         picture=Picture("columns", marks(report, partial=this_year), _("Participants by year, as in the table.")),
-        table=group_table(_("Year"), report, ("sessions", *PEOPLE, "registrations", "certificates")),
+        table=group_table(
+            _("Year"),
+            report,
+            ("sessions", *PEOPLE, "registrations", "certificates"),
+            opened=partial(ways.opened, rows="year"),
+        ),
         note=_joined(
             overlap_note(report, _("Whoever came in several years stands in each of them.")),
             _("%(year)s is not over.", year=this_year) if is_partial else None,
@@ -150,7 +202,9 @@ def _joined(*sentences: str | None) -> str | None:
     return " ".join(one for one in sentences if one) or None
 
 
-def _parts(report: Report, *, anchor: str, title: str, text: str, told: str, head: str, overlap: str) -> Section | None:
+def _parts(
+    report: Report, *, opened: Opening, anchor: str, title: str, text: str, told: str, head: str, overlap: str
+) -> Section | None:
     """Participants by what they differ in, as bars and as a table; None where there is nobody."""
     if not report.totals.participants:
         return None
@@ -159,23 +213,26 @@ def _parts(report: Report, *, anchor: str, title: str, text: str, told: str, hea
         title=title,
         text=text,
         picture=Picture("bars", marks(report), told),
-        table=group_table(head, report, (*PEOPLE, "certificates")),
+        table=group_table(head, report, (*PEOPLE, "certificates"), opened=opened),
         note=overlap_note(report, overlap),
     )
 
 
-def _institutions(dossier: Dossier) -> Section | None:
+def _institutions(dossier: Dossier, ways: Ways) -> Section | None:
     named = [one for one in dossier.institutions if one.name is not None]
     if not named:
         return None
     shown, rest = named[:MOST_INSTITUTIONS], named[MOST_INSTITUTIONS:]
     rows: list[tuple[Value, ...]] = [(one.name, one.participants) for one in shown]
+    links = {(row, 1): ways.opened("participants", organisation=one.name) for row, one in enumerate(shown)}
     if rest:
         others = _n("%(num)s other institution", "%(num)s other institutions", len(rest))
         rows.append((others, sum(one.participants for one in rest)))
     unnamed = sum(one.participants for one in dossier.institutions if one.name is None)
     if unnamed:
+        links[len(rows), 1] = ways.opened("participants", organisation=None)
         rows.append((_("Not stated"), unnamed))
+    links[len(rows), 1] = ways.opened("participants")
     return Section(
         anchor="institutions",
         title=_("Institutions"),
@@ -189,29 +246,35 @@ def _institutions(dossier: Dossier) -> Section | None:
             (Column(_("Institution"), "text"), figure_column("participants")),
             tuple(rows),
             foot=(_("All"), dossier.totals.totals.participants),
+            links=links,
         ),
     )
 
 
-def _series(dossier: Dossier, series_url: Callable[[str], str]) -> Section:
+def _series(dossier: Dossier, ways: Ways) -> Section:
     report = dossier.by["series"]
     attended = [group for group in report.groups if group.figures.attendances]
     shown = attended[:MOST_SERIES]
-    urls = {index: series_url(str(group.keys[0])) for index, group in enumerate(shown) if group.keys[0] is not None}
-    names = ("sessions", "participants", "attendances", "certificates")
-    columns = (Column(_("Series"), "text"), *(figure_column(name) for name in names))
-    rows = tuple((group.labels[0], *(getattr(group.figures, name) for name in names)) for group in shown)
+    urls = {index: ways.series(str(group.keys[0])) for index, group in enumerate(shown) if group.keys[0] is not None}
+    table = group_table(
+        _("Series"),
+        replace(report, groups=shown),
+        ("sessions", "participants", "attendances", "certificates"),
+        opened=partial(ways.opened, rows="series"),
+        has_foot=False,
+        urls=urls,
+    )
     return Section(
         anchor="series",
         title=_("Series attended"),
         text=_n("%(num)s series", "%(num)s series", len(attended)),
-        table=Table(columns, rows, urls=urls) if rows else None,
+        table=table if shown else None,
         note=_("The %(n)s with most participants.", n=len(shown)) if len(attended) > len(shown) else None,
         empty=_("None yet."),
     )
 
 
-def _lectures(dossier: Dossier, lecture_url: Callable[[int], str]) -> Section | None:
+def _lectures(dossier: Dossier, ways: Ways) -> Section | None:
     shown = dossier.lectures[:MOST_LECTURES]
     if not shown:
         return None
@@ -222,7 +285,8 @@ def _lectures(dossier: Dossier, lecture_url: Callable[[int], str]) -> Section | 
         table=Table(
             columns,
             tuple((one.title, one.day, one.attendances) for one in shown),
-            urls={index: lecture_url(one.id) for index, one in enumerate(shown)},
+            urls={index: ways.lecture(one.id) for index, one in enumerate(shown)},
+            links={(index, 2): ways.lecture_report(one.id) for index, one in enumerate(shown)},
         ),
         note=_("The %(n)s with most attendances of %(all)s.", n=len(shown), all=number(len(dossier.lectures)))
         if len(dossier.lectures) > len(shown)
@@ -230,10 +294,10 @@ def _lectures(dossier: Dossier, lecture_url: Callable[[int], str]) -> Section | 
     )
 
 
-def _upcoming(dossier: Dossier, lecture_url: Callable[[int], str]) -> Section:
+def _upcoming(dossier: Dossier, ways: Ways) -> Section:
     shown = dossier.upcoming[:MOST_UPCOMING]
     more = len(dossier.upcoming) - len(shown)
-    urls = {index: lecture_url(one.lecture.id) for index, one in enumerate(shown)}
+    urls = {index: ways.lecture(one.lecture.id) for index, one in enumerate(shown)}
     columns = (
         Column(_("Lecture"), "text"),
         Column(_("When"), "moment"),
@@ -254,6 +318,32 @@ def _upcoming(dossier: Dossier, lecture_url: Callable[[int], str]) -> Section:
 def _upcoming_row(one: Upcoming) -> tuple[Value, ...]:
     lecture = one.lecture
     return lecture.title, lecture.starts_at, lecture.series.title, one.enrolled, one.waiting + one.applied
+
+
+def _undecided(dossier: Dossier, ways: Ways) -> Section:
+    shown = dossier.undecided
+    columns = (
+        Column(_("Series"), "text"),
+        Column(_("Nominated, not decided")),
+        Column(_("Applied, not decided")),
+        Column(_("On the waiting list")),
+    )
+    numbers = [(one.numbers.nominated, one.numbers.applied, one.numbers.waiting) for one in shown]
+    return Section(
+        anchor="undecided",
+        title=_("Not decided yet"),
+        text=_("People of %(country)s who wait for a decision or a place", country=dossier.name),
+        table=Table(
+            columns,
+            tuple((one.series.title, *row) for one, row in zip(shown, numbers, strict=True)),
+            foot=(_("All"), *map(sum, zip(*numbers, strict=True))),
+            urls={index: ways.enrolments(one.series.slug) for index, one in enumerate(shown)},
+        )
+        if shown
+        else None,
+        note=_("Nominated are those whom a focal point named; applied those who asked themselves.") if shown else None,
+        empty=_("Nobody of this country waits for a decision or a place."),
+    )
 
 
 def _peers(dossier: Dossier) -> Section | None:

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Literal
 
 Value = str | int | float | date | datetime | None
-Kind = Literal["text", "number", "decimal", "percent", "day", "moment"]
+Kind = Literal["text", "number", "decimal", "percent", "change", "day", "moment"]
 PictureKind = Literal["bars", "columns", "curve", "funnel"]
 
 
@@ -58,19 +58,21 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """The first column names the row. `urls`: where the row's name leads, by index of the row. `thin`: on paper only
-    each so-manieth row stands."""
+    """The first column names the row. `urls`: where the row's name leads, by index of the row; `links`: where a cell
+    does, by (row, column), the foot being the row behind the last. `thin`: on paper only each so-manieth row stands."""
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Value, ...], ...]
     foot: tuple[Value, ...] | None = None
     urls: dict[int, str] = field(default_factory=dict)
+    links: dict[tuple[int, int], str] = field(default_factory=dict)
     thin: int = 1
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a read-out. `note` stands beneath; `empty` in place of what there is not."""
+    """A part of a read-out. `note` stands beneath; `empty` in place of what there is not; `more` is a name and where
+    it leads, on pages only."""
 
     anchor: str
     title: str
@@ -79,6 +81,7 @@ class Section:
     table: Table | None = None
     note: str | None = None
     empty: str | None = None
+    more: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from lms.core.words import _
 from lms.reports.queries import Report, figure_names
@@ -17,16 +17,40 @@ def figure_column(name: str) -> Column:
     return Column(noun[:1].upper() + noun[1:], kind, definition=name)
 
 
+Opening = Callable[..., str]
+"""Says where the rows of a figure stand: `(figure, row=key)`, the key of a group; without one of the whole."""
+
+
 def group_table(
-    heading: str, report: Report, figures: Sequence[str], *, most: int | None = None, urls: dict[int, str] | None = None
+    heading: str,
+    report: Report,
+    figures: Sequence[str],
+    *,
+    opened: Opening,
+    most: int | None = None,
+    has_foot: bool = True,
+    urls: dict[int, str] | None = None,
 ) -> Table:
     """The groups of a report by one dimension, with some of its figures; the foot has the whole slice."""
     groups = report.groups[:most]
+    links = {
+        (row, column): opened(name, row=group.keys[0])
+        for row, group in enumerate(groups)
+        for column, name in enumerate(figures, 1)
+        if getattr(group.figures, name)
+    }
+    if has_foot:
+        links |= {
+            (len(groups), column): opened(name)
+            for column, name in enumerate(figures, 1)
+            if getattr(report.totals, name)
+        }
     return Table(
         columns=(Column(heading, "text"), *(figure_column(name) for name in figures)),
         rows=tuple((" · ".join(group.labels), *values(group, figures)) for group in groups),
-        foot=(_("All"), *(getattr(report.totals, name) for name in figures)),
+        foot=(_("All"), *(getattr(report.totals, name) for name in figures)) if has_foot else None,
         urls=urls or {},
+        links=links,
     )
 
 

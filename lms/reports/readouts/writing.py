@@ -23,6 +23,8 @@ def written(value: Value, kind: Kind) -> str:
         return short_day(value)
     if isinstance(value, str):
         return value
+    if kind == "change":
+        return f"+{number(value)}" if value > 0 else number(value)
     return _("%(n)s %%", n=number(value)) if kind == "percent" else number(value)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from flask import render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -17,7 +18,7 @@ from lms.reports.readouts.model import Column, ReadOut, Table
 from lms.reports.readouts.wording import figure_column
 from lms.reports.readouts.writing import written
 from lms.reports.views.blueprint import bp, file_answer
-from lms.reports.views.opened import opened_of
+from lms.reports.views.opened import NOT_STATED, opened_of
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
@@ -54,7 +55,8 @@ def countries() -> ResponseReturnValue:
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 def dossier(code: str) -> ResponseReturnValue:
     """All that is said of one country, for a meeting: to its focal point of the own country only."""
-    out = dossier_read_out(code, clock.now())
+    at = clock.now()
+    out = read_dossier(asked_dossier(code, at), at)
     return render_template("reports/dossier.html", out=out, code=code.upper(), written=written, downloads=FILES)
 
 
@@ -62,17 +64,32 @@ def dossier(code: str) -> ResponseReturnValue:
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 def dossier_file(code: str, kind: str) -> ResponseReturnValue:
     """The dossier as a file."""
-    out = dossier_read_out(code, clock.now())
+    at = clock.now()
+    out = read_dossier(asked_dossier(code, at), at)
     return file_answer(*file_of(out, kind))
 
 
-def dossier_read_out(code: str, at: datetime) -> ReadOut:
+def asked_dossier(code: str, at: datetime) -> dossiers.Dossier:
     """The dossier of a country as whoever asks may see it. Raises Forbidden, NotFound."""
-    found = dossiers.get_dossier(code, by=current_actor(), at=at, locale=reader_locale())
+    return dossiers.get_dossier(code, by=current_actor(), at=at, locale=reader_locale())
+
+
+def read_dossier(found: dossiers.Dossier, at: datetime) -> ReadOut:
+    """The dossier in parts, each figure with the way to its rows."""
     return reading.read_out(
         found,
         at=at,
-        series_url=lambda slug: url_for("desks.series", slug=slug),
-        lecture_url=lambda lecture_id: url_for("desks.lecture", lecture_id=lecture_id),
-        opened=lambda figure: opened_of(figure, country=found.code),
+        ways=reading.Ways(
+            series=lambda slug: url_for("desks.series", slug=slug),
+            lecture=lambda lecture_id: url_for("desks.lecture", lecture_id=lecture_id),
+            lecture_report=lambda lecture_id: url_for("reports.lecture", lecture_id=lecture_id),
+            enrolments=lambda slug: url_for("enrolment.series_enrolments", slug=slug),
+            published=lambda public_id: url_for("reports.snapshot", public_id=public_id),
+            opened=partial(_opened, found.code),
+        ),
     )
+
+
+def _opened(code: str, figure: str, /, **group: str | None) -> str:
+    given = {name: NOT_STATED if key is None else key for name, key in group.items()}
+    return opened_of(figure, **({"country": code} | given))

@@ -24,7 +24,7 @@ from lms.web.locale import reader_locale
 A_PAGE = 50
 NOT_STATED = "-"
 """Stands in an address for the key of what is not stated."""
-OWN = frozenset({"row", "column", "page", "after"})
+OWN = frozenset({"row", "column", "page", "after", "organisation"})
 """What an address of rows has beside what the report is asked."""
 
 
@@ -40,6 +40,11 @@ def _asked(by: Actor, locale: str) -> tuple[ReportForm, dict[str, str | None]]:
     return form, keys
 
 
+def _organisation() -> str | None:
+    given = request.args.get("organisation")
+    return "" if given == NOT_STATED else given
+
+
 def _back(figure: str) -> str:
     asked = {name: value for name, value in request.args.items() if name not in OWN}
     return address("reports.totals", asked | {"figure": figure})
@@ -53,7 +58,9 @@ def people() -> ResponseReturnValue:
     form, keys = _asked(by, locale)
     page = request.args.get("page", 1, type=int)
     first = (max(page, 1) - 1) * A_PAGE
-    opened = queries.list_people(form.asked, keys, by=by, locale=locale, limit=A_PAGE, offset=first)
+    opened = queries.list_people(
+        form.asked, keys, organisation=_organisation(), by=by, locale=locale, limit=A_PAGE, offset=first
+    )
     asked = request.args.to_dict()
     return render_template(
         "reports/people.html",

@@ -23,7 +23,7 @@ from lms.reports.readouts.files import file_of
 from lms.reports.readouts.totals import read_out
 from lms.reports.rules import FIGURES
 from lms.reports.views.blueprint import address, asked_form, bp, file_answer
-from lms.reports.views.countries import dossier_read_out
+from lms.reports.views.countries import asked_dossier, read_dossier
 from lms.reports.views.opened import NOT_STATED, opened_of
 from lms.web.api import integer_cursor, rfc3339
 from lms.web.guards import ANYONE, allow
@@ -106,9 +106,10 @@ def _attached(code: str, at: datetime) -> list[actions.Attached]:
     """The dossier of the chosen country as it is now, on paper; nothing where none is chosen."""
     if not code:
         return []
-    out = dossier_read_out(code, at)
+    found = asked_dossier(code, at)
+    out = read_dossier(found, at)
     content, _kind, _name = file_of(out, "pdf")
-    return [actions.Attached(code, out.title, content)]
+    return [actions.Attached(found.code, out.title, content, found.totals.totals)]
 
 
 def _closed_to_public(asked: ReportForm, locale: str) -> str | None:
@@ -179,10 +180,8 @@ def _since(row: Snapshot, told: frozen.Frozen, *, by: Actor) -> dict[str, Any] |
 
 def _as_address(told: frozen.Frozen) -> dict[str, str]:
     """The question of a published report, as the page of reports takes it."""
-    given = frozen.question(told.report, told.figure)
-    axes = dict(zip(("rows", "columns"), given.pop("by"), strict=False))
-    given["partner"] = {True: "true", False: "false"}.get(given["partner"])
-    return {name: value for name, value in {**given, **axes}.items() if value is not None}
+    axes = dict(zip(("rows", "columns"), told.report.dimensions, strict=False))
+    return {"figure": told.figure, **told.report.asked.parameters, **axes}
 
 
 def _narrowed(question: dict[str, str], keys: Sequence[str | None]) -> dict[str, str]:
