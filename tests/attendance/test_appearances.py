@@ -9,9 +9,11 @@ from sqlalchemy import select
 
 from lms.attendance import actions, queries
 from lms.attendance.actions.appearances import settle
+from lms.attendance.formats import Report, ReportRow
 from lms.attendance.models import Appearance, AppearanceDecision, How, Outcome, Presence, Source
 from lms.core import clock
 from lms.core.db import action, db
+from lms.core.imports import ImportAnswer
 from lms.core.roles import SYSTEM
 from lms.people.actions import erase_person, merge_people, undo_merge
 from lms.people.models import Person
@@ -191,3 +193,71 @@ def test_what_was_decided_before_is_applied_first_and_says_so(scene: Scene) -> N
     answer = scene.publish(("desk@x.example", 61, 80))
     assert [one["reason"] for one in answer.unmatched] == ["Nobody of ours: decided by Lin Yuhan on 2026-11-04."]
     assert queries.roster_totals(scene.lecture.id, by=scene.by).unmatched == 0
+
+
+def rows_of(*rows: ReportRow) -> Report:
+    return Report(format="zoom", total=len(rows), rows=list(rows))
+
+
+def take(scene: Scene, *rows: ReportRow) -> ImportAnswer:
+    staged = actions.StagedAttendance(scene.lecture.id, "zoom.csv", "digest", rows_of(*rows))
+    return actions.publish_attendance(staged, by=scene.by, at=END)
+
+
+def stay(line: int, name: str = "", **given: Any) -> ReportRow:
+    return ReportRow(line, given.pop("email", ""), name, clock.to_ms(START), clock.to_ms(END), **given)
+
+
+def test_names_that_are_only_like_somebodys_are_candidates_with_score_and_reasons(scene: Scene) -> None:
+    person = scene.make.person("Brian Otieno Smith", email="brian@x.example")
+    scene.make.enrolment(scene.series, person)
+    answer = take(
+        scene,
+        stay(2, "Smith Otieno Brian"),
+        stay(3, "brian otieno smith", said="iPhone (brian otieno smith)"),
+        stay(4, "Brian Otieno Smith", email="private@y.example"),
+    )
+    assert answer.matched == 1
+    told = [(one["row"], one["reason"], one["candidates"][0]["person"]) for one in answer.unmatched]
+    assert told == [
+        (2, "Nobody of this name is enrolled.", person.public_id),
+        (4, "Nobody is known by this address.", person.public_id),
+    ]
+    first = answer.unmatched[0]["candidates"][0]
+    assert (first["score"], first["reasons"]) == (96, ["the same words in another order"])
+    totals = queries.roster_totals(scene.lecture.id, by=scene.by)
+    assert (totals.attended, totals.unmatched) == (1, 2)
+
+
+def test_a_registrants_id_is_the_one_of_the_personal_link_or_of_the_address_beside_it(scene: Scene) -> None:
+    ada, ben = scene.people["Ada"], scene.people["Ben"]
+    answer = take(
+        scene,
+        stay(2, "X", registrant=ada.public_id),
+        stay(3, "B", registrant="r-1", email="ben@x.example"),
+        ReportRow(4, "", "phone", clock.to_ms(START), clock.to_ms(minute(20)), registrant="r-1"),
+        stay(5, "C", registrant="r-2"),
+        stay(6, "D", registrant="r-3", email="ben@x.example"),
+        ReportRow(7, "ada@x.example", "D", clock.to_ms(START), clock.to_ms(minute(5)), registrant="r-3"),
+        ReportRow(8, "", "D", clock.to_ms(START), clock.to_ms(minute(5)), registrant="r-3"),
+    )
+    assert [one["row"] for one in answer.unmatched] == [5, 8]  # nobody is known by it; two people share it
+    assert answer.matched == 5
+    keys = set(db.session.scalars(select(Appearance.key)))
+    assert keys == {"registrant:r-2", "registrant:r-3"}
+    people = set(db.session.scalars(select(Presence.person_id).where(Presence.person_id.is_not(None))))
+    assert people == {ada.id, ben.id}
+
+
+def test_hosts_and_panelists_count_when_they_are_enrolled_and_else_are_nobody_to_look_for(scene: Scene) -> None:
+    scene.make.person("Guest", email="guest@x.example")
+    answer = take(
+        scene,
+        stay(2, "Host", email="host@y.example", role="host"),
+        stay(3, "Guest", email="guest@x.example", role="panelist"),
+        stay(4, "Ada", email="ada@x.example", role="panelist"),
+        stay(5, "Ben", role="panelist"),
+    )
+    assert (answer.rows, answer.matched, answer.created, answer.unmatched) == (4, 2, 2, [])
+    assert answer.notes == ["2 rows of hosts and panelists who are not enrolled are left out."]
+    assert {row.full_name for row in queries.roster(scene.lecture.id, by=scene.by, limit=9)} == {"Ada", "Ben", "Cyr"}

@@ -26,7 +26,7 @@ from lms.attendance.models import AttendanceImport, How, Source
 from lms.attendance.queries.appearances import Kept, evidence_in
 from lms.attendance.queries.evidence import is_held, span_of
 from lms.attendance.queries.imports import kept_import, window_of
-from lms.attendance.queries.matching import Match, Matches, belonging, match_rows
+from lms.attendance.queries.matching import LEADING, Match, belonging, match_rows
 from lms.attendance.reading import Report, ReportRow, SumRow
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import get_lecture
@@ -36,7 +36,7 @@ from lms.core.db import action, db
 from lms.core.errors import Fault, Invalid, Refused
 from lms.core.imports import ImportAnswer
 from lms.core.roles import Actor
-from lms.core.words import _
+from lms.core.words import _, _n
 
 KEPT = timedelta(days=1)
 """How long a file waits between the two steps of the page."""
@@ -126,13 +126,18 @@ def preview_attendance(staged: StagedAttendance, *, by: Actor) -> tuple[ImportAn
     return tally.answer, len(set(tally.newly_seen) - belonging(lecture))
 
 
-def _tally(lecture: Lecture, staged: StagedAttendance, matches: Matches) -> _Tally:
+def _tally(lecture: Lecture, staged: StagedAttendance, matches: Sequence[Match]) -> _Tally:
     """Sorts the rows into new evidence, evidence whose person has become known, and what is there already."""
     there = evidence_in(lecture.id)
     tally, answer = _Tally(), ImportAnswer()
-    for row, match in zip(staged.rows, matches.rows, strict=True):
+    guests = 0
+    for row, match in zip(staged.rows, matches, strict=True):
+        if row.role in LEADING and not match.is_expected:
+            guests += 1
+            continue
         evidence = reading.evidence_of(match.key, *row.content)
         is_known = match.person is not None
+        answer.matched += is_known
         if not is_known:
             answer.unmatched.append(_unmatched(row, match))
         if evidence not in there:
@@ -152,9 +157,16 @@ def _tally(lecture: Lecture, staged: StagedAttendance, matches: Matches) -> _Tal
         if match.person is not None:
             tally.newly_seen.append(match.person)
     answer.rows = staged.report.total
-    answer.matched = matches.matched
     answer.rejected = list(staged.rejected)
     answer.notes = list(staged.report.notes)
+    if guests:
+        answer.notes.append(
+            _n(
+                "%(num)s row of a host or panelist who is not enrolled is left out.",
+                "%(num)s rows of hosts and panelists who are not enrolled are left out.",
+                guests,
+            )
+        )
     tally.answer = answer
     return tally
 
@@ -191,7 +203,15 @@ def _unmatched(row: ReportRow, match: Match) -> dict[str, Any]:
         "name": row.name or None,
         "email": row.email or None,
         "reason": match.reason,
-        "candidates": match.candidates,
+        "candidates": [
+            {
+                "person": one.known.public_id,
+                "full_name": one.known.full_name,
+                "score": one.score,
+                "reasons": list(one.reasons),
+            }
+            for one in match.candidates
+        ],
     }
 
 

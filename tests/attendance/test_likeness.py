@@ -1,0 +1,117 @@
+"""How much a name in a report is like that of somebody known, and why."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from lms.attendance.likeness import APART, STRONG, Candidate, Crowd, Known, strong_one
+
+PEOPLE = [
+    Known(1, "brian", "Brian Otieno Smith", None, "Ministry of Trade and Industry", "KE", ("b.smith@trade.go.ke",)),
+    Known(2, "wang", "Wang Xiaoming", "王小明", None, "CN", ("xiaoming.wang@mofcom.gov.cn",)),
+    Known(3, "ali", "Mohammed Ali Hassan", "محمد علي حسن", "Chamber of Commerce", "EG", ()),
+    Known(4, "zoe", "Zoë Müller", None, None, "DE", ()),
+    Known(5, "khan", "Abdul Rahman Khan", None, None, "PK", ()),
+    Known(6, "garcia", "José Luis García Márquez", None, None, "MX", ()),
+    Known(7, "ndour", "Jean-Pierre N'Dour", None, None, "SN", ()),
+    Known(8, "sukarno", "Sukarno", None, None, "ID", ()),
+    Known(9, "grace", "Grace Wanjiru", None, None, "KE", ("grace.wanjiru@gmail.com",)),
+    Known(10, "grace2", "Grace Wanjiru Kamau", None, None, "KE", ()),
+]
+
+
+@pytest.fixture
+def crowd(context: None) -> Crowd:
+    return Crowd(PEOPLE, {"KE": ["Kenya"], "EG": ["Egypt", "埃及"]})
+
+
+def best(crowd: Crowd, name: str, said: str = "", email: str = "") -> tuple[str, int, tuple[str, ...]]:
+    found = crowd.alike(name, said, email)[0]
+    return found.known.public_id, found.score, found.reasons
+
+
+@pytest.mark.parametrize(
+    ("name", "who", "score", "reasons"),
+    [
+        ("brian  otieno SMITH", "brian", 100, ("the same full name",)),
+        ("王小明", "wang", 100, ("the name in native script",)),
+        ("Zoe Muller", "zoe", 97, ("the same name without accents and marks",)),
+        ("Smith Otieno Brian", "brian", 96, ("the same words in another order",)),
+        ("Abdulrahman Khan", "khan", 94, ("the same letters, parted in another way",)),
+        ("Brian Smith", "brian", 92, ("most of the name is the same", "a middle name is missing")),
+        ("Smith Brian", "brian", 88, ("most of the name is the same", "a middle name is missing", "in another order")),
+        ("B. Otieno Smith", "brian", 88, ("most of the name is the same", "initials stand for names")),
+        ("J. P. Ndour", "ndour", 76, ("one name is the same", "initials stand for names")),
+        (
+            "Muhamad Ali Hasan", "ali", 78,
+            ("one name is the same", "spelled a little differently (muhamad / mohammed, hasan / hassan)"),
+        ),
+        ("José García", "garcia", 84, ("most of the name is the same", "a name is missing")),
+        ("Brian", "brian", 55, ("only one of several names",)),
+        ("محمد حسن", "ali", 92,
+         ("by the name in native script", "most of the name is the same", "a middle name is missing")),
+    ],
+)  # fmt: skip
+def test_a_name_has_a_score_and_reasons(
+    crowd: Crowd, name: str, who: str, score: int, reasons: tuple[str, ...]
+) -> None:
+    assert best(crowd, name) == (who, score, reasons)
+
+
+def test_devices_and_strangers_are_like_nobody(crowd: Crowd) -> None:
+    for name in ("iPhone", "Zoom user", "Li", "12345", "", "B. S.", "小"):
+        assert crowd.alike(name) == [], name
+
+
+def test_what_stands_beside_the_name_speaks_for_somebody(crowd: Crowd) -> None:
+    _who, plain, _reasons = best(crowd, "B. Smith")
+    who, score, reasons = best(crowd, "B. Smith", "B. Smith # Ministry of Trade (Kenya)")
+    assert (who, score - plain, reasons[-2:]) == (
+        "brian", 9, ("the same organisation beside the name", "the same country beside the name")
+    )  # fmt: skip
+    assert best(crowd, "B. Smith", "B. Smith - Ministry of Health")[1] == plain
+    assert best(crowd, "M. Hassan", "M. Hassan 埃及")[2][-1] == "the same country beside the name"
+
+
+def test_an_unknown_address_may_speak_for_somebody(crowd: Crowd) -> None:
+    assert best(crowd, "", email="grace.wanjiru@trade.go.ke") == (
+        "grace", 56, ("the same name before the @ of the address",)
+    )  # fmt: skip
+    assert best(crowd, "Brian Smith", email="brian@trade.go.ke")[1:] == (
+        95, ("most of the name is the same", "a middle name is missing", "an address of the same organisation")
+    )  # fmt: skip
+    assert crowd.alike("", email="somebody@gmail.com") == []
+
+
+def test_a_name_within_brackets_is_looked_at_too(crowd: Crowd) -> None:
+    assert best(crowd, "kk", "kk（王小明）")[:2] == ("wang", 100)
+
+
+def test_one_is_strong_only_while_nobody_comes_near(crowd: Crowd) -> None:
+    def strong(name: str) -> str | None:
+        found = strong_one(crowd.alike(name))
+        return found.known.public_id if found else None
+
+    assert strong("Smith Otieno Brian") == "brian"
+    assert strong("Grace Wanjiru") is None  # the other has only one name more
+    assert strong("Wanjiru Grace") is None
+    assert strong("Brian") is None
+    one, other = (Candidate(person, STRONG, ()) for person in PEOPLE[:2])
+    assert strong_one([one]) == one
+    assert strong_one([one, other]) is None
+    assert strong_one([Candidate(PEOPLE[0], STRONG + APART, ()), other]) is not None
+    assert strong_one([]) is None
+
+
+def test_a_large_crowd_gives_the_same_candidates_as_a_small_one(context: None) -> None:
+    draw = random.Random(6)
+    words = [f"{a}{b}" for a in ("moha", "ali", "gra", "jo", "wan", "ote") for b in ("med", "na", "ce", "ruto", "min")]
+    people = [Known(n, str(n), " ".join(draw.sample(words, 4))) for n in range(3000)]
+    crowd = Crowd(people)
+    for person in draw.sample(people, 50):
+        shuffled = draw.sample(person.full_name.split(), 4)
+        found = crowd.alike(" ".join(shuffled))
+        assert found[0].score >= 96
+        assert person.public_id in {one.known.public_id for one in found if one.score == found[0].score}
