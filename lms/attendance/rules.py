@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import accumulate
 
 from lms.attendance.models import Outcome, Source
 from lms.catalogue.drafts import clean_line, clean_text
@@ -236,13 +237,29 @@ def explain(
 
 
 def propose_times(seen: Sequence[Interval], planned_start: int, planned_end: int) -> Interval:
-    """When a lecture was probably given, by a report: its first join and last leave, or the planned time where
-    that lies within half an hour."""
-    first, last = min(joined for joined, _left in seen), max(left for _joined, left in seen)
+    """When a lecture was probably given, by who was there: from when until when a fifth of the most at once were, or
+    the planned time where that lies within half an hour. Who came early or never left moves nothing, but among a few.
+    """
+    first, last = _gathered(seen)
     near = 30 * MINUTE_MS
     start = planned_start if abs(first - planned_start) <= near else first
     end = planned_end if abs(last - planned_end) <= near else last
     return (start, end) if start < end else (first, last)
+
+
+def _gathered(seen: Sequence[Interval]) -> Interval:
+    """The first instant at which a fifth of the most at once were there, and the last."""
+    steps = sorted(step for joined, left in seen for step in ((joined, 1), (left, -1)) if joined < left)
+    if not steps:
+        return min(joined for joined, _left in seen), max(left for _joined, left in seen)
+    counts = list(accumulate(change for _at, change in steps))
+    few = -(-max(counts) // 5)
+    first = next(at for (at, _change), count in zip(steps, counts, strict=True) if count >= few)
+    last = first
+    for place in range(1, len(steps)):
+        if counts[place - 1] >= few:
+            last = steps[place][0]
+    return first, last
 
 
 def checked_words(said: str | None, field: str = "reason", *, lack: str | None = None) -> str:

@@ -285,7 +285,7 @@ def test_editing_is_closed_to_others(client: FlaskClient, make: Make, series: Se
         assert client.get(path).status_code == 403
         assert client.post(path, data={**LECTURE, "confirm": "cancel", "reason": "x"}).status_code == 403
     for step in ("publish", "start", "end", "reopen", "times", "postpone"):
-        assert client.get(f"/lectures/{lecture.id}/{step}").status_code == 405
+        assert client.get(f"/lectures/{lecture.id}/{step}").status_code == (403 if step == "times" else 405)
         assert client.post(f"/lectures/{lecture.id}/{step}").status_code == 403
     assert client.get("/series/secret/edit").status_code == 404
     assert client.get("/series/nothing/edit").status_code == 404
@@ -402,13 +402,7 @@ def test_a_lecture_of_the_past_is_entered_on_the_page(
     assert held.actual_end == datetime(2021, 3, 4, 7, 30, tzinfo=UTC)
     page = staff.get(f"/lectures/{lecture.id}/edit").text
     assert "/reopen" not in page
-    assert 'value="2021-03-04T10:30' in page
-    wrong = step(staff, lecture, "times", actual_start="2021-03-04T09:02", actual_end="2021-03-04T09:01")
-    assert (wrong.status_code, errors_at(wrong)) == (422, {"actual_end"})
-    assert (
-        step(staff, lecture, "times", actual_start="2021-03-04T09:02", actual_end="2021-03-04T10:00").status_code == 302
-    )
-    assert stored(app, lecture.id).actual_end == datetime(2021, 3, 4, 7, 0, tzinfo=UTC)
+    assert f'href="/lectures/{lecture.id}/times"' in page
 
 
 def test_postponing_on_the_page(app: APIFlask, staff: FlaskClient, lecture: Lecture) -> None:

@@ -26,6 +26,7 @@ from lms.attendance.actions.people import erase_evidence, recount_people
 from lms.attendance.actions.policies import apply_policy, request_policy
 from lms.attendance.actions.recompute import recompute_lectures, request_recompute
 from lms.attendance.actions.tallies import rebuild_tallies, retally_lecture, retally_people
+from lms.attendance.actions.times import confirm_times
 
 __all__ = [
     "StagedAttendance",
@@ -35,6 +36,7 @@ __all__ = [
     "check_not_closed",
     "close_attendance",
     "compact_beats",
+    "confirm_times",
     "correct",
     "correct_many",
     "credit_lecture",

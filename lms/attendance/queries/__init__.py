@@ -44,6 +44,7 @@ from lms.attendance.queries.roster import (
     walk_ins_of,
 )
 from lms.attendance.queries.tallies import attended_rows, read_tallies
+from lms.attendance.queries.times import Proposal, TimesPreview, preview_times, propose_times
 from lms.attendance.queries.weighing import PolicyPreview, Side, list_changes, preview_policy
 from lms.core import clock
 from lms.core.memory import memory
@@ -59,6 +60,7 @@ __all__ = [
     "OwnAppeals",
     "PersonAttendance",
     "PolicyPreview",
+    "Proposal",
     "RosterPage",
     "RosterRow",
     "RosterTotals",
@@ -66,6 +68,7 @@ __all__ = [
     "Span",
     "Step",
     "appeal_states_of",
+    "TimesPreview",
     "attendance_of_person",
     "attended_rows",
     "count_open_appeals",
@@ -95,6 +98,8 @@ __all__ = [
     "own_history",
     "presence_curve",
     "preview_policy",
+    "preview_times",
+    "propose_times",
     "read_tallies",
     "roster",
     "roster_totals",

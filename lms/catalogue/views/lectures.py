@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from lms.catalogue import actions, queries
 from lms.catalogue.calendar import lecture_calendar
-from lms.catalogue.forms import CatalogueForm, LectureForm, MomentForm, PostponeForm, TimesForm, local_of
+from lms.catalogue.forms import CatalogueForm, LectureForm, MomentForm, PostponeForm
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import REOPEN_WITHIN, check_can_edit_lecture, check_can_edit_series
 from lms.catalogue.views.blueprint import bp
@@ -92,7 +92,6 @@ def lecture_page(
     form: LectureForm | None = None,
     postpone: PostponeForm | None = None,
     moment: MomentForm | None = None,
-    times: TimesForm | None = None,
 ) -> str:
     """The page of a lecture for its staff, with the forms that were sent as they were typed."""
     actor, at = current_actor(), clock.now()
@@ -101,15 +100,12 @@ def lecture_page(
     if form is None:
         addresses = queries.instructor_addresses([lecture], by=actor)[lecture.id] or []
         form = LectureForm.of(lecture, addresses, sent=False)
-    zone = lecture.time_zone
-    actual = {"actual_start": local_of(lecture.actual_start, zone), "actual_end": local_of(lecture.actual_end, zone)}
     return render_template(
         "catalogue/lecture_edit.html",
         lecture=lecture,
         form=form,
         postpone=postpone or _unsent(PostponeForm, lecture),
         moment=moment or _unsent(MomentForm),
-        times=times or _unsent(TimesForm, data=actual),
         changes=queries.list_changes(lecture_id, by=actor),
         may_reopen=_may_reopen(lecture, at),
     )

@@ -1,4 +1,4 @@
-"""The steps of a lecture, each one a POST: publish, start, end, reopen, postpone, cancel, its times put right."""
+"""The steps of a lecture, each one a POST: publish, start, end, reopen, postpone, cancel."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue import actions, queries
-from lms.catalogue.forms import CancelForm, CatalogueForm, MomentForm, PostponeForm, TimesForm, near
+from lms.catalogue.forms import CancelForm, CatalogueForm, MomentForm, PostponeForm
 from lms.catalogue.models import LectureState
 from lms.catalogue.rules import check_can_edit_lecture, resolve_local
 from lms.catalogue.views.blueprint import bp
@@ -112,30 +112,6 @@ def _again(lecture_id: int, status: int, offered: set[LectureState], **kept: Cat
     if queries.get_lecture(lecture_id, by=current_actor()).state in offered:
         return lecture_page(lecture_id, **kept), status
     return _with_reason(lecture_id, next(iter(kept.values())), status)
-
-
-@bp.post("/lectures/<int:lecture_id>/times")
-@allow(SIGNED_IN)
-def lecture_times(lecture_id: int) -> ResponseReturnValue:
-    """Puts the actual start and end of a held lecture right."""
-    form, actor = TimesForm(), current_actor()
-    zone = _zone(lecture_id)
-    lecture = queries.get_lecture(lecture_id, by=actor)
-    known = (lecture.actual_start, lecture.actual_end)
-
-    def work() -> None:
-        typed = [
-            resolve_local(field.data, zone, field.name) for field in (form.actual_start, form.actual_end) if field.data
-        ]
-        # what was not touched keeps its fractions of a second
-        exact = [old if old is not None and near(old, new) else new for old, new in zip(known, typed, strict=True)]
-        actions.correct_times(lecture_id, started_at=exact[0], ended_at=exact[1], by=actor, at=clock.now())
-
-    status = form.attempt(work)
-    if status is not None:
-        return _again(lecture_id, status, {LectureState.HELD}, times=form)
-    flash(_("The times are corrected. Attendance is being worked out again."), "done")
-    return _onwards(lecture_id)
 
 
 @bp.post("/lectures/<int:lecture_id>/postpone")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from flask import render_template, request
@@ -13,7 +14,12 @@ from lms.attendance import queries
 from lms.attendance.queries import Side
 from lms.attendance.queries.reckoning import Difference
 from lms.attendance.queries.weighing import PAGE, sided
+from lms.catalogue.forms import TimesForm, local_of, near
+from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.rules import planned_end, resolve_local
 from lms.certificates.consequences import Consequences, consequences
+from lms.core import clock
+from lms.core.errors import Invalid, Refused
 from lms.desks.views.blueprint import bp
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
@@ -69,3 +75,72 @@ def policy(slug: str) -> ResponseReturnValue:
         titles={one.lecture.id: one.lecture.title for one in preview.lectures},
         shown=shown_of([one.difference for one in preview.taken], effects),
     )
+
+
+@bp.get("/lectures/<int:lecture_id>/times")
+@allow(SIGNED_IN)
+def times(lecture_id: int) -> ResponseReturnValue:
+    """When a lecture was given, as its reports and our room tell, and what these times, or others, would change."""
+    by, at = current_actor(), clock.now()
+    lecture = queries.get_editable_lecture(lecture_id, by=by)
+    proposal = queries.propose_times(lecture_id, by=by)
+    form, preview, effects, status = _times_form(lecture, proposal), None, None, 200
+    try:
+        start, end = _typed(lecture, form, proposal)
+        if form.errors:
+            status = 422
+        elif start is not None and end is not None:
+            preview = queries.preview_times(lecture_id, start, end, by=by, at=at)
+            changes = {lecture_id: preview.difference.changes}
+            effects = consequences(lecture.series_id, changes, by=by)
+    except Invalid as error:
+        form.take(error)
+        status = 422
+    except Refused as error:
+        form.form_errors.append(error.message)
+        status = error.status
+    return render_template(
+        "desks/times.html",
+        lecture=lecture,
+        series=lecture.series,
+        form=form,
+        proposal=proposal,
+        proposed=_local(lecture, proposal.start, proposal.end) if proposal is not None else {},
+        preview=preview,
+        shown=shown_of([preview.difference], effects) if preview is not None else None,
+    ), status
+
+
+def _times_form(lecture: Lecture, proposal: queries.Proposal | None) -> TimesForm:
+    """What was typed; else the actual times, or while there are none what is proposed or was planned."""
+    start, end = lecture.actual_start, lecture.actual_end
+    if lecture.state is not LectureState.HELD:
+        start, end = lecture.starts_at, planned_end(lecture)
+        if proposal is not None:
+            start, end = proposal.start, proposal.end
+    sent = request.args if "actual_start" in request.args else None
+    return TimesForm(formdata=sent, data=_local(lecture, start, end), meta={"csrf": False})
+
+
+def _local(lecture: Lecture, start: datetime | None, end: datetime | None) -> dict[str, datetime | None]:
+    """Two instants as the form shows them: in the lecture's zone, without offset."""
+    return {"actual_start": local_of(start, lecture.time_zone), "actual_end": local_of(end, lecture.time_zone)}
+
+
+def _typed(
+    lecture: Lecture, form: TimesForm, proposal: queries.Proposal | None
+) -> tuple[datetime | None, datetime | None]:
+    """The instants that are asked about; what was not touched keeps its fractions of a second."""
+    if "actual_start" in request.args:
+        form.validate()
+    known = [lecture.actual_start, lecture.actual_end]
+    if proposal is not None:
+        known += [proposal.start, proposal.end]
+    found: list[datetime | None] = []
+    for field in (form.actual_start, form.actual_end):
+        if field.data is None or field.errors:
+            found.append(None)
+            continue
+        asked = resolve_local(field.data, lecture.time_zone, field.name)
+        found.append(next((one for one in known if one is not None and near(one, asked)), asked))
+    return found[0], found[1]

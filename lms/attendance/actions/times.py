@@ -1,0 +1,39 @@
+"""When a lecture was given, confirmed by its instructor: it is held, or its times are put right."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from lms.attendance.actions.closing import check_not_closed
+from lms.attendance.actions.credits import lock_lecture
+from lms.attendance.actions.policies import check_key
+from lms.attendance.actions.tallies import hold_tallies
+from lms.attendance.queries.reckoning import difference
+from lms.attendance.queries.times import check_times, span_between
+from lms.catalogue.actions import correct_times, hold_lecture
+from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.queries import get_lecture
+from lms.catalogue.rules import check_can_edit_lecture
+from lms.core.db import action
+from lms.core.roles import Actor
+
+
+@action
+def confirm_times(
+    lecture_id: int, *, started_at: datetime, ended_at: datetime, key: str, by: Actor, at: datetime
+) -> Lecture:
+    """Enters from when to when a lecture was given, as it was looked at under `key`: one that nobody started is held
+    from now on, one that was held is counted anew. Attendance is worked out after it, by a job.
+
+    For its instructors and administrators. Refused where attendance is closed, in other states, and where what this
+    changes is no longer what was shown; Invalid (`actual_start`, `actual_end`) for a span that cannot be.
+    """
+    check_can_edit_lecture(get_lecture(lecture_id, by=by), by)
+    hold_tallies()
+    lecture = lock_lecture(lecture_id)
+    check_times(lecture, started_at, ended_at, at)
+    check_not_closed(lecture)
+    check_key(difference(lecture, span=span_between(started_at, ended_at)).key, key)
+    if lecture.state is LectureState.HELD:
+        return correct_times(lecture_id, started_at=started_at, ended_at=ended_at, by=by, at=at)
+    return hold_lecture(lecture_id, started_at=started_at, ended_at=ended_at, by=by, at=at)

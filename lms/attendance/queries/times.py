@@ -1,0 +1,145 @@
+"""When a lecture was given, by what was seen in it; and what its times would change of what is counted. Read only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from lms.attendance import rules
+from lms.attendance.models import AttendanceImport, Beat, Join, Presence, Source
+from lms.attendance.queries.closings import find_closing
+from lms.attendance.queries.evidence import Span, beats_of, is_held
+from lms.attendance.queries.reckoning import Difference, difference
+from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.queries import get_lecture
+from lms.catalogue.rules import check_can_correct_times, check_can_edit_lecture, check_can_hold
+from lms.core import clock
+from lms.core.db import db
+from lms.core.roles import Actor
+
+_TELLING = (Source.LIVE, Source.IMPORT)
+"""What tells when a lecture was given: a replay or a declared time does not."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What one source saw: our own room (`file_name` null) or a report, how many people, the first and the last."""
+
+    source: Source
+    file_name: str | None
+    people: int
+    first: datetime
+    last: datetime
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """When a lecture was probably given. `start_as_planned`, `end_as_planned`: what was seen lies near the plan."""
+
+    start: datetime
+    end: datetime
+    start_as_planned: bool
+    end_as_planned: bool
+    told: list[Told]
+
+
+@dataclass(frozen=True)
+class TimesPreview:
+    """What these times would change. `key` says what was looked at: it is another one as soon as anything of it is."""
+
+    lecture: Lecture
+    start: datetime
+    end: datetime
+    difference: Difference
+    is_closed: bool
+
+    @property
+    def key(self) -> str:
+        """What was looked at."""
+        return self.difference.key
+
+    @property
+    def is_as_it_is(self) -> bool:
+        """Whether these are the times that it has."""
+        return is_held(self.lecture) and (self.start, self.end) == (self.lecture.actual_start, self.lecture.actual_end)
+
+
+def propose_times(lecture_id: int, *, by: Actor) -> Proposal | None:
+    """When a lecture was given, by its reports and our own room; null where nobody was seen, or it has no date.
+
+    For its instructors and administrators.
+    """
+    lecture = get_lecture(lecture_id, by=by)
+    check_can_edit_lecture(lecture, by)
+    told = sorted([*_reports(lecture_id), *_room(lecture_id)], key=lambda one: -one.people)
+    if not told or lecture.starts_at is None:
+        return None
+    query = select(Presence.joined_ms, Presence.left_ms).where(
+        Presence.lecture_id == lecture_id, Presence.source.in_(_TELLING)
+    )
+    seen = [(joined, left) for joined, left in db.session.connection().execute(query)]
+    seen += [interval for _join, _own, _person, interval in beats_of(lecture_id)]
+    planned = clock.to_ms(lecture.starts_at)
+    planned_end = planned + lecture.duration_minutes * rules.MINUTE_MS
+    start, end = rules.propose_times(seen, planned, planned_end)
+    return Proposal(clock.from_ms(start), clock.from_ms(end), start == planned, end == planned_end, told)
+
+
+def _reports(lecture_id: int) -> Sequence[Told]:
+    """What each report saw, and what of our own room is compacted."""
+    who = func.count(func.coalesce(Presence.person_id, -Presence.appearance_id).distinct())
+    query = (
+        select(
+            Presence.source, AttendanceImport.file_name, who, func.min(Presence.joined_ms), func.max(Presence.left_ms)
+        )
+        .outerjoin(AttendanceImport, AttendanceImport.id == Presence.import_id)
+        .where(Presence.lecture_id == lecture_id, Presence.source.in_(_TELLING))
+        .group_by(Presence.source, AttendanceImport.id, AttendanceImport.file_name)
+        .order_by(AttendanceImport.id)
+    )
+    return [
+        Told(source, name, people, clock.from_ms(first), clock.from_ms(last))
+        for source, name, people, first, last in db.session.execute(query)
+    ]
+
+
+def _room(lecture_id: int) -> Sequence[Told]:
+    """What our own room saw, of which no presence was made yet."""
+    query = (
+        select(func.count(Join.person_id.distinct()), func.min(Beat.received_ms), func.max(Beat.received_ms))
+        .join(Beat, Beat.join_id == Join.id)
+        .where(Join.lecture_id == lecture_id)
+    )
+    people, first, last = db.session.execute(query).one()
+    return [Told(Source.LIVE, None, people, clock.from_ms(first), clock.from_ms(last))] if people else []
+
+
+def preview_times(lecture_id: int, start: datetime, end: datetime, *, by: Actor, at: datetime) -> TimesPreview:
+    """What these actual times (aware) would change of a lecture that was held, or that nobody started.
+
+    For its instructors and administrators. Raises Refused in other states, Invalid (`actual_start`, `actual_end`) for
+    a span that cannot be.
+    """
+    lecture = get_lecture(lecture_id, by=by)
+    check_can_edit_lecture(lecture, by)
+    check_times(lecture, start, end, at)
+    return TimesPreview(
+        lecture, start, end, difference(lecture, span=span_between(start, end)), find_closing(lecture_id) is not None
+    )
+
+
+def check_times(lecture: Lecture, start: datetime, end: datetime, at: datetime) -> None:
+    """Whether a lecture may have these times, as `preview_times` says."""
+    if lecture.state is LectureState.HELD:
+        check_can_correct_times(lecture, start, end, at)
+    else:
+        check_can_hold(lecture, start, end, at)
+
+
+def span_between(start: datetime, end: datetime) -> Span:
+    """The span in which presence would count."""
+    first, last = clock.to_ms(start), clock.to_ms(end)
+    return Span(first, last, last - first)

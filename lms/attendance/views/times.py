@@ -1,0 +1,48 @@
+"""When a lecture was given, confirmed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.attendance import actions
+from lms.attendance.queries import get_editable_lecture
+from lms.attendance.views.blueprint import bp
+from lms.catalogue.forms import local_of
+from lms.core import clock
+from lms.core.errors import Invalid, Refused
+from lms.core.words import _
+from lms.web.guards import SIGNED_IN, allow
+from lms.web.identity import current_actor
+
+
+@bp.post("/lectures/<int:lecture_id>/times")
+@allow(SIGNED_IN)
+def confirm_times(lecture_id: int) -> ResponseReturnValue:
+    """Enters the times that were looked at; back to the page, with them, where that is refused."""
+    by, at = current_actor(), clock.now()
+    zone = get_editable_lecture(lecture_id, by=by).time_zone
+    start, end = _instant("actual_start"), _instant("actual_end")
+    if start is None or end is None:
+        return redirect(url_for("desks.times", lecture_id=lecture_id))
+    key = request.form.get("key", "")
+    try:
+        actions.confirm_times(lecture_id, started_at=start, ended_at=end, key=key, by=by, at=at)
+    except (Invalid, Refused) as error:
+        flash(error.message, "wrong")
+        typed: dict[str, Any] = {"actual_start": local_of(start, zone), "actual_end": local_of(end, zone)}
+        shown = {name: value.isoformat() for name, value in typed.items()}
+        return redirect(url_for("desks.times", lecture_id=lecture_id, **shown))
+    flash(_("The times are confirmed. Attendance is being worked out."), "done")
+    return redirect(url_for(".roster", lecture_id=lecture_id))
+
+
+def _instant(name: str) -> datetime | None:
+    try:
+        given = datetime.fromisoformat(request.form.get(name, ""))
+        return given.astimezone(UTC) if given.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
