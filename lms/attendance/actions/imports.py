@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, select
 
@@ -285,11 +286,13 @@ def _proposal(lecture: Lecture, rows: Sequence[ReportRow]) -> str:
     start, end = rules.propose_times(
         [(row.joined_ms, row.left_ms) for row in rows], planned, planned + lecture.duration_minutes * rules.MINUTE_MS
     )
+    zone = ZoneInfo(lecture.time_zone)
     return _(
-        "Nobody started this lecture. By the file it was given from %(start)s to %(end)s (UTC): start and end it "
-        "with these times, and attendance is counted.",
-        start=f"{clock.from_ms(start):%Y-%m-%d %H:%M}",
-        end=f"{clock.from_ms(end):%Y-%m-%d %H:%M}",
+        "Nobody started this lecture. By the file it was given from %(start)s to %(end)s (%(zone)s). Once that is "
+        "confirmed, attendance is counted.",
+        start=f"{clock.from_ms(start).astimezone(zone):%Y-%m-%d %H:%M}",
+        end=f"{clock.from_ms(end).astimezone(zone):%Y-%m-%d %H:%M}",
+        zone=lecture.time_zone,
     )
 
 

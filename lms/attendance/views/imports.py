@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from lms.attendance import actions, queries
 from lms.attendance.forms import PublishForm, ReportForm
 from lms.attendance.views.blueprint import bp
+from lms.catalogue.models import Lecture, LectureState
 from lms.core import clock
 from lms.core.errors import DomainError, Invalid, NotFound, Refused, TooLarge, WrongKind
 from lms.core.words import _
@@ -72,7 +73,7 @@ def import_look(lecture_id: int, import_id: str) -> ResponseReturnValue:
                 form.skip_bad_rows.errors = [reason if isinstance(error, Invalid) else error.message]
                 status = error.status
             else:
-                return _published(lecture_id, answer)
+                return _published(lecture, answer)
         answer, strangers = actions.preview_attendance(staged, by=by)
     except NotFound:
         flash(_("This file is no longer waiting. Load it again if it was not taken."), "now")
@@ -92,7 +93,7 @@ def import_look(lecture_id: int, import_id: str) -> ResponseReturnValue:
     return page, status
 
 
-def _published(lecture_id: int, answer: Any) -> ResponseReturnValue:
+def _published(lecture: Lecture, answer: Any) -> ResponseReturnValue:
     said = _(
         "Taken: %(created)s new, %(unchanged)s known already, %(unmatched)s without a person, %(rejected)s rejected.",
         created=answer.created + answer.updated,
@@ -101,4 +102,5 @@ def _published(lecture_id: int, answer: Any) -> ResponseReturnValue:
         rejected=len(answer.rejected),
     )
     flash(" ".join([said, *answer.notes]), "done")
-    return redirect(url_for(".roster", lecture_id=lecture_id))
+    where = "desks.times" if lecture.state is LectureState.SCHEDULED else ".roster"
+    return redirect(url_for(where, lecture_id=lecture.id))
