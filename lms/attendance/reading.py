@@ -46,7 +46,9 @@ def read_report(
         raise Invalid("format", _("The format is one of: %(names)s.", names=", ".join(NAMES)))
     asked = Asked(_zone(time_zone), _order(date_order), mapping or None)
     document = open_document(content)
-    if format != "auto":
+    if format not in ("auto", "plain"):
+        if not FORMATS[format].recognises(document):
+            raise Invalid("format", _("The headings of this file are not those of “%(name)s”.", name=format))
         return FORMATS[format].read(document, asked)
     found = recognise(document)
     if found is None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from flask import Flask
-from flask_babel import Babel
 
 from lms.attendance.reading import evidence_of, read_report
 from lms.core import clock
@@ -16,12 +13,7 @@ from lms.core.errors import Invalid, WrongKind
 HEAD = "email,joined_at,left_at\n"
 
 
-@pytest.fixture(autouse=True)
-def words() -> Iterator[None]:
-    app = Flask("words")
-    Babel(app)
-    with app.app_context():
-        yield
+pytestmark = pytest.mark.usefixtures("words")
 
 
 def ms(text: str) -> int:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
-from flask import Flask
-from flask_babel import Babel
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,14 +19,6 @@ lists = st.lists(spans, max_size=12)
 
 def points(intervals: list[rules.Interval]) -> set[int]:
     return {moment for start, end in intervals for moment in range(start, end)}
-
-
-@pytest.fixture
-def words() -> Iterator[None]:
-    app = Flask("words")
-    Babel(app)
-    with app.app_context():
-        yield
 
 
 @given(lists, st.randoms(use_true_random=False))

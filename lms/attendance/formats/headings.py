@@ -78,14 +78,14 @@ class Heading:
         return self.cells[index] if index is not None else field
 
 
-def heading_at(document: Document, place: int, vocabulary: Vocabulary) -> Heading:
-    """The line at a place, taken for headings; of two columns of one field the first counts."""
+def heading_at(document: Document, place: int, vocabulary: Vocabulary, *, last: bool = False) -> Heading:
+    """The line at a place, taken for headings; of two columns of one field the first counts, or the `last`."""
     line, cells = document.lines[place]
     columns: dict[str, int] = {}
     for index, cell in enumerate(cells):
         field = vocabulary.field(cell)
-        if field is not None:
-            columns.setdefault(field, index)
+        if field is not None and (last or field not in columns):
+            columns[field] = index
     return Heading(place, line, cells, columns)
 
 

@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -81,14 +82,14 @@ def _trimmed(cell: str) -> str:
     return cell
 
 
-def _unwrapped(lines: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
-    """The lines, where a spreadsheet took each whole line for one cell, as cells again."""
-    if any(any(cells[1:]) for _line, cells in lines):
-        return lines
+def _unwrapped(lines: list[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
+    """The lines, where a spreadsheet took a whole line for one cell, as cells again."""
     delimiter = _delimiter("\n".join(cells[0].replace('"', "") for _line, cells in lines[:200]))
-    if not any(delimiter in cells[0] for _line, cells in lines):
-        return lines
-    return [(line, next(csv.reader([cells[0]], delimiter=delimiter), [])) for line, cells in lines]
+    for line, cells in lines:
+        if cells[0].count(delimiter) > 1 and not any(cells[1:]):
+            yield line, next(csv.reader([cells[0]], delimiter=delimiter), [])
+        else:
+            yield line, cells
 
 
 def _delimiter(text: str) -> str:

@@ -64,6 +64,11 @@ class Times:
         self._latest_hour = max(self._latest_hour, 24 if is_whole else moment.hour)
         return moment
 
+    @property
+    def is_open(self) -> bool:
+        """Whether day and month may still stand either way."""
+        return self._open and self.order is None and len(self._possible) == 2 and self._differs
+
     def settle(self) -> None:
         """Once all are read: the order of day and month, and that there is a zone. Raises Invalid."""
         faults: list[Fault] = []
@@ -71,7 +76,7 @@ class Times:
             reason = _("The times in this file have no time zone. Say in which zone they are written.")
             faults.append(Fault(field="time_zone", reason=reason))
         if self._open and self.order is None:
-            if (len(self._possible) == 2 and self._differs) or not self._possible:
+            if self.is_open or not self._possible:
                 reason = _("Day and month may stand either way in this file. Say which: mdy or dmy.")
                 faults.append(Fault(field="date_order", reason=reason))
             else:
