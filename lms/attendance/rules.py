@@ -214,14 +214,22 @@ def explain(
     by_hand: str | None = None,
     replay: bool = False,
     stated_ms: int | None = None,
+    group: str | None = None,
     aside: str = "",
 ) -> str:
     """The sum in words: "62 of 90 minutes, two rejoins: attended".
 
     `by_hand` is the reason of a correction that decided the outcome; `aside` says why presence is not counted;
-    `stated_ms` is what reports with sums only state, of which no more than the certain part is in `present_ms`.
+    `stated_ms` is what reports with sums only state, of which no more than the certain part is in `present_ms`;
+    `group` is where it was watched in a group (empty: who knows where), null where it was not.
     """
     said = say_minutes(present_ms, length_ms, rejoins)
+    if group is not None:
+        said = (
+            _("%(minutes)s, group viewing in %(place)s", minutes=said, place=group)
+            if group
+            else _("%(minutes)s, group viewing", minutes=said)
+        )
     if replay:
         said = _("%(minutes)s with the replay", minutes=said)
     if stated_ms is not None:

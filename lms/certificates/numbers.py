@@ -5,18 +5,14 @@ catches every single wrong sign and every swap of two neighbours, so that a mist
 unknown one.
 """
 
-import re
 import secrets
-import unicodedata
 from collections.abc import Callable
+
+from lms.core.signs import SIGNS, read_signs
 
 PREFIX = "SR"
 LENGTH = 16
-SIGNS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 CHECK_SIGNS = SIGNS + "*~$=U"
-
-_MARKS = re.compile(r"[\s\-_.·‐-―−]+")  # every kind of dash and space that a keyboard or a printout brings
-_FORGIVEN = str.maketrans("OIL", "011")
 
 
 def check_sign(body: str) -> str:
@@ -49,12 +45,11 @@ def parse(typed: str) -> str | None:
 
     Any case, with or without the prefix and the marks between groups; O reads as 0, I and L as 1.
     """
-    signs = _MARKS.sub("", unicodedata.normalize("NFKC", typed)).upper()
+    signs = read_signs(typed)
     if len(signs) == len(PREFIX) + LENGTH + 1 and signs.startswith(PREFIX):
         signs = signs[len(PREFIX) :]
     if len(signs) != LENGTH + 1:
         return None
-    signs = signs.translate(_FORGIVEN)
     body, check = signs[:LENGTH], signs[LENGTH]
     if not all(sign in SIGNS for sign in body) or check != check_sign(body):
         return None

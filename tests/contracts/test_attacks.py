@@ -45,6 +45,8 @@ TYPED = {
     "closing": {"reason"},
     "saved_report": {"name"},
     "design_family": {"name"},
+    "viewing_group": {"city", "room", "organiser"},
+    "group_signature": {"statement", "reason"},
 }
 """The columns of text that somebody writes freely."""
 ENDLESS = {"live.state"}

@@ -12,6 +12,19 @@ from lms.attendance.actions.closing import (
 )
 from lms.attendance.actions.corrections import correct, correct_many, restore_correction
 from lms.attendance.actions.credits import compact_beats, credit_lecture, delete_credits
+from lms.attendance.actions.groups import (
+    Added,
+    CheckedIn,
+    GroupDraft,
+    add_addresses,
+    call_off,
+    check_in,
+    drop_address,
+    edit_group,
+    open_group,
+    renew_code,
+    tick,
+)
 from lms.attendance.actions.imports import (
     StagedAttendance,
     drop_kept,
@@ -25,13 +38,22 @@ from lms.attendance.actions.joins import open_join
 from lms.attendance.actions.people import erase_evidence, recount_people
 from lms.attendance.actions.policies import apply_policy, request_policy
 from lms.attendance.actions.recompute import recompute_lectures, request_recompute
+from lms.attendance.actions.signing import Basis, Signed, sign_group, take_back_signature
 from lms.attendance.actions.tallies import rebuild_tallies, retally_lecture, retally_people
 from lms.attendance.actions.times import confirm_times
 
 __all__ = [
+    "Added",
+    "Basis",
+    "CheckedIn",
+    "GroupDraft",
+    "Signed",
     "StagedAttendance",
     "accept_appeal",
+    "add_addresses",
     "apply_policy",
+    "call_off",
+    "check_in",
     "check_lecture_not_closed",
     "check_not_closed",
     "close_attendance",
@@ -42,11 +64,14 @@ __all__ = [
     "credit_lecture",
     "decline_appeal",
     "delete_credits",
+    "drop_address",
     "drop_kept",
+    "edit_group",
     "erase_evidence",
     "file_appeal",
     "keep_beat",
     "keep_file",
+    "open_group",
     "open_join",
     "preview_attendance",
     "publish_attendance",
@@ -55,12 +80,16 @@ __all__ = [
     "recompute_lectures",
     "record_beat",
     "recount_people",
+    "renew_code",
     "reopen_attendance",
     "request_policy",
     "request_recompute",
     "restore_correction",
     "retally_lecture",
     "retally_people",
+    "sign_group",
     "stage_attendance",
+    "take_back_signature",
+    "tick",
     "withdraw_appeal",
 ]

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import String, cast, literal, or_, select, update
 
 from lms.attendance.actions.credits import credit_lecture
+from lms.attendance.actions.signing import forget_in_groups
 from lms.attendance.actions.tallies import hold_tallies
 from lms.attendance.models import Appeal, AppealState, Appearance, Correction, Credit
 from lms.attendance.queries.evidence import lectures_with_evidence
@@ -41,3 +42,4 @@ def erase_evidence(person_id: int, *, by: Actor, at: datetime) -> None:  # noqa:
     db.session.execute(own.values(text="", joined_as="", answer="", said_from=None, said_to=None))
     waiting = own.where(Appeal.state == AppealState.OPEN)
     db.session.execute(waiting.values(state=AppealState.WITHDRAWN, ended_at=at))
+    forget_in_groups(person_id)

@@ -1,4 +1,4 @@
-"""Evidence (presence, beats, imported files), corrections by hand, and the credit derived from them."""
+"""Evidence (presence, beats, imported files), corrections by hand, groups, and the credit derived from them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from lms.attendance.models.appearances import Appearance, AppearanceDecision, Ho
 from lms.attendance.models.closings import Closing
 from lms.attendance.models.credits import Correction, Credit, Outcome, Tally
 from lms.attendance.models.evidence import AttendanceImport, Beat, Join, Presence, Source
+from lms.attendance.models.groups import Entered, GroupEntry, GroupSignature, ViewingGroup
 
 __all__ = [
     "Appeal",
@@ -18,10 +19,14 @@ __all__ = [
     "Closing",
     "Correction",
     "Credit",
+    "Entered",
+    "GroupEntry",
+    "GroupSignature",
     "How",
     "Join",
     "Outcome",
     "Presence",
     "Source",
     "Tally",
+    "ViewingGroup",
 ]

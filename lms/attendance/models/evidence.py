@@ -30,6 +30,7 @@ class Presence(Base):
     same evidence. Whose it is: `person_id`, or where nobody was known, whom its appearance is found to mean.
     `stated_ms`: of a report with sums only, how much presence there was from `joined_ms` to `left_ms`; null:
     all the time.
+    `signature_id`: what a group's signature says; it goes when the signature is taken back.
     """
 
     __tablename__ = "presence"
@@ -50,6 +51,7 @@ class Presence(Base):
     evidence: Mapped[str] = mapped_column(String(32))
     import_id: Mapped[int | None] = mapped_column(ForeignKey("attendance_import.id"))
     appearance_id: Mapped[int | None] = mapped_column(ForeignKey("appearance.id"), index=True)
+    signature_id: Mapped[int | None] = mapped_column(ForeignKey("group_signature.id"), index=True)
 
 
 class Join(Base):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,7 @@ from lms.attendance.queries.evidence import (
     pieces,
     stated_in,
 )
+from lms.attendance.queries.groups import places_of
 from lms.attendance.queries.matching import belonging
 from lms.catalogue.models import Lecture, WalkIns
 from lms.catalogue.queries import policy_for
@@ -105,14 +106,17 @@ class Judge:
         counted: set[int],
         corrections: Mapping[int, ByHand],
         asides: Mapping[int, str],
+        places: Mapping[int, str],
     ) -> None:
-        self.span, self.minimum = span, minimum
+        self.span, self.minimum, self.places = span, minimum, places
         self.counted, self.corrections, self.asides = counted, corrections, asides
         self._absent: dict[str, Any] | None = None  # who never came: the same row for everybody
 
     @classmethod
-    def of(cls, lecture: Lecture, span: Span, person_ids: Collection[int]) -> Judge:
-        """One who knows all that decides about these people in one lecture."""
+    def of(cls, lecture: Lecture, span: Span, person_ids: Collection[int], seen: Mapping[int, list[Seen]]) -> Judge:
+        """One who knows all that decides about these people in one lecture, of whom this was seen."""
+        grouped = [one for one in person_ids if in_group(seen.get(one, ()))]
+        places = places_of([lecture.id], grouped) if grouped else {}
         counted = belonging(lecture, person_ids)
         if is_held(lecture):
             counted |= _credited(lecture.id, person_ids)
@@ -123,6 +127,7 @@ class Judge:
             counted=counted,
             corrections=by_hand(corrections_in(lecture.id, person_ids)),
             asides=asides_of(lecture, outside),
+            places={person_id: place for (_lecture_id, person_id), place in places.items()},
         )
 
     def row(self, person_id: int, seen: Sequence[Seen]) -> dict[str, Any]:
@@ -165,9 +170,15 @@ class Judge:
                 by_hand=by_hand.reason if by_hand is not None else None,
                 replay=summed.source is Source.REPLAY,
                 stated_ms=stated_in(seen),
+                group=self.places.get(person_id, "") if in_group(seen) else None,
                 aside="" if counted else self.asides.get(person_id, _("not enrolled")),
             ),
         }
+
+
+def in_group(seen: Iterable[Seen]) -> bool:
+    """Whether somebody was seen in a group."""
+    return any(source is Source.GROUP for _joined, _left, source in seen)
 
 
 def by_hand(corrections: Mapping[int, Correction]) -> dict[int, ByHand]:

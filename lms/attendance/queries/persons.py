@@ -23,7 +23,8 @@ from sqlalchemy import (
 
 from lms.attendance.models import Appeal, Appearance, Beat, Correction, Credit, Join, Outcome, Presence, Source
 from lms.attendance.queries.evidence import CertainPart, Seen, Span, seen_by, span_of
-from lms.attendance.queries.judging import ByHand, Judge, Reckoning, asides_of, by_hand
+from lms.attendance.queries.groups import export_of_groups, places_of
+from lms.attendance.queries.judging import ByHand, Judge, Reckoning, asides_of, by_hand, in_group
 from lms.attendance.rules import seen_by_beats
 from lms.catalogue.models import Lecture, LectureState, Policy
 from lms.catalogue.queries import current_policies
@@ -32,7 +33,7 @@ from lms.core.db import UtcDateTime, db
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
 from lms.enrolment.models import Enrolment
-from lms.people.models import Person
+from lms.people.models import Person, PersonEmail
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +70,8 @@ def attendance_of_person(
     held_by = known.by_hand([one.id for one in shown])
     without = {one.series_id for one in shown if one.min_percent is None}
     current = current_policies(without) if without else {}
+    grouped = [one.id for one in shown if in_group(known.seen.get(one.id, ()))]
+    places = places_of(grouped, [person_id]) if grouped else {}
     found = []
     for one in shown:
         now_in = any(place.until is None for place in known.places.get(one.series_id, []))
@@ -79,6 +82,7 @@ def attendance_of_person(
             current[one.series_id].min_percent if one.min_percent is None else one.min_percent,
             counted={person_id} if counts else set(),
             corrections={person_id: held_by[one.id]} if one.id in held_by else {},
+            places={person_id: places.get((one.id, person_id), "")},
             asides={} if counts else asides_of(db.session.get_one(Lecture, one.id), [person_id]),
         )
         fields = judge.row(person_id, known.seen_in(one.id, span))
@@ -228,6 +232,7 @@ def outcomes_of_series(series_id: int) -> dict[int, dict[int, Outcome]]:
 def export_of_person(person_id: int) -> dict[str, Any]:
     """All that is stored here on a person, for the person's own export."""
     rows = _row_ids(person_id)
+    keys = list(db.session.scalars(select(PersonEmail.key).where(PersonEmail.person_id.in_(rows))))
 
     def moment(ms: int) -> str:
         return clock.from_ms(ms).isoformat()
@@ -293,6 +298,7 @@ def export_of_person(person_id: int) -> dict[str, Any]:
             }
             for one in appeals
         ],
+        "groups": export_of_groups(rows, keys),
         "credits": [
             {
                 "lecture": one.lecture_id,

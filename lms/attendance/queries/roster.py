@@ -284,7 +284,7 @@ def _rows(lecture: Lecture, page: Sequence[_Entry], at: datetime | None) -> list
     span = span_of(lecture, clock.to_ms(at) if at is not None else None)
     day = (lecture.actual_start or lecture.starts_at or at or clock.now()).date()
     seen = seen_in(lecture, ids)
-    judge = Judge.of(lecture, span, ids)
+    judge = Judge.of(lecture, span, ids, seen)
     addresses = addresses_of(ids)
     countries = country_codes_of(ids, day)
     return [

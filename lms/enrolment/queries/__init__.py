@@ -21,7 +21,7 @@ from lms.enrolment.queries.rosters import (
     expected_in,
     was_postponed,
 )
-from lms.enrolment.queries.rows import day_of, find_enrolment, get_enrolment, standing_of
+from lms.enrolment.queries.rows import day_of, find_enrolment, get_enrolment, matching, standing_of
 from lms.enrolment.queries.series import (
     Place,
     Seat,
@@ -61,6 +61,7 @@ __all__ = [
     "list_of_person",
     "list_seats",
     "list_undecided",
+    "matching",
     "place_of",
     "position_of",
     "preview_enrolments",
