@@ -1,4 +1,4 @@
-"""The roster, corrections and reports of attendance, for programs."""
+"""The roster, corrections, reports, appeals and closings of attendance, for programs."""
 
 from __future__ import annotations
 
@@ -7,16 +7,28 @@ from typing import Any
 from apiflask import APIBlueprint
 
 from lms.attendance import actions, queries
+from lms.attendance.appealing import AppealDraft
+from lms.attendance.models import AppealState
 from lms.attendance.schemas import (
+    AnswerIn,
+    AppealIn,
+    AppealOut,
+    AppealsOut,
+    AppealsQuery,
     AttendanceRow,
     AttendanceRows,
+    ClosingOut,
+    ClosingsOut,
     CorrectionIn,
+    ReopenIn,
     ReportIn,
     RosterQuery,
+    appeal_json,
+    closing_json,
     row_json,
 )
 from lms.core import clock
-from lms.web.api import ImportAnswerOut, consumes, envelope
+from lms.web.api import ImportAnswerOut, Nothing, consumes, envelope, integer_cursor
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.scopes import scope
@@ -72,3 +84,128 @@ def import_attendance(lecture_id: int, report: dict[str, Any]) -> dict[str, Any]
     )
     answer = actions.publish_attendance(staged, skip_bad_rows=report["skip_bad_rows"], by=by, at=clock.now())
     return answer.as_json()
+
+
+@bp.get("/lectures/<int:lecture_id>/appeals")
+@allow(SIGNED_IN)
+@scope("attendance:read")
+@bp.input(AppealsQuery, location="query", arg_name="page")
+@bp.output(AppealsOut)
+def list_lecture_appeals(lecture_id: int, page: dict[str, Any]) -> dict[str, Any]:
+    """The appeals of a lecture: all of them for its staff, the own ones for others."""
+    return _appeals(page, lecture_id)
+
+
+@bp.get("/appeals")
+@allow(SIGNED_IN)
+@scope("attendance:read")
+@bp.input(AppealsQuery, location="query", arg_name="page")
+@bp.output(AppealsOut)
+def list_appeals(page: dict[str, Any]) -> dict[str, Any]:
+    """The appeals that one may answer, and the own ones, of all lectures."""
+    return _appeals(page, None)
+
+
+def _appeals(page: dict[str, Any], lecture_id: int | None) -> dict[str, Any]:
+    by = current_actor()
+    found = queries.list_appeals(
+        by=by,
+        lecture_id=lecture_id,
+        state=page["state"],
+        limit=page["limit"],
+        cursor=integer_cursor(page["cursor"]),
+    )
+    answer = envelope(found, page["limit"], lambda view: view.appeal.id)
+    answer["items"] = [appeal_json(view, by) for view in answer["items"]]
+    return answer
+
+
+@bp.post("/lectures/<int:lecture_id>/appeals")
+@allow(SIGNED_IN)
+@scope("appeals:write")
+@bp.input(AppealIn, arg_name="said")
+@bp.output(AppealOut, status_code=201)
+@bp.doc(responses={200: "The same was asked already."})
+def file_appeal(lecture_id: int, said: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """Asks for a look at one's own attendance of a held lecture. The same again while it is open is the same appeal."""
+    by = current_actor()
+    draft = AppealDraft(
+        said_from=said["there_from"], said_to=said["there_to"], joined_as=said["joined_as"], text=said["text"]
+    )
+    appeal, is_new = actions.file_appeal(lecture_id, draft, by=by, at=clock.now())
+    return appeal_json(queries.get_appeal(appeal.public_id, by=by), by), 201 if is_new else 200
+
+
+@bp.get("/appeals/<appeal_id>")
+@allow(SIGNED_IN)
+@scope("attendance:read")
+@bp.output(AppealOut)
+def show_appeal(appeal_id: str) -> dict[str, Any]:
+    """One appeal, for whoever asked and for the staff of its lecture."""
+    by = current_actor()
+    return appeal_json(queries.get_appeal(appeal_id, by=by), by)
+
+
+@bp.post("/appeals/<appeal_id>/answer")
+@allow(SIGNED_IN)
+@scope("attendance:write")
+@bp.input(AnswerIn, arg_name="wish")
+@bp.output(AppealOut)
+def answer_appeal(appeal_id: str, wish: dict[str, Any]) -> dict[str, Any]:
+    """Accepts an appeal, setting the outcome in the same step, or declines it; the person is told by mail."""
+    by, at = current_actor(), clock.now()
+    if wish["decision"] == AppealState.ACCEPTED:
+        actions.accept_appeal(appeal_id, outcome=wish["outcome"], words=wish["words"], by=by, at=at)
+    else:
+        actions.decline_appeal(appeal_id, words=wish["words"], by=by, at=at)
+    return appeal_json(queries.get_appeal(appeal_id, by=by), by)
+
+
+@bp.post("/appeals/<appeal_id>/withdraw")
+@allow(SIGNED_IN)
+@scope("appeals:write")
+@bp.input(Nothing, arg_name="body")
+@bp.output(AppealOut)
+def withdraw_appeal(appeal_id: str, body: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
+    """Takes one's own appeal back."""
+    by = current_actor()
+    actions.withdraw_appeal(appeal_id, by=by, at=clock.now())
+    return appeal_json(queries.get_appeal(appeal_id, by=by), by)
+
+
+@bp.get("/lectures/<int:lecture_id>/attendance-closings")
+@allow(SIGNED_IN)
+@scope("attendance:read")
+@bp.output(ClosingsOut)
+def list_closings(lecture_id: int) -> dict[str, Any]:
+    """When the attendance of a lecture was closed and opened again; it is closed while the first has no
+    `reopened_at`."""
+    found = queries.list_closings(lecture_id, by=current_actor())
+    return {"items": [closing_json(view) for view in found], "next": None}
+
+
+@bp.post("/lectures/<int:lecture_id>/attendance-closings")
+@allow(SIGNED_IN)
+@scope("attendance:write")
+@bp.input(Nothing, arg_name="body")
+@bp.output(ClosingOut, status_code=201)
+@bp.doc(responses={200: "It is closed already."})
+def close_attendance(lecture_id: int, body: dict[str, Any]) -> tuple[dict[str, Any], int]:  # noqa: ARG001
+    """Closes the attendance of a held lecture: what was counted stands. Closed already, it is the same closing."""
+    by, at = current_actor(), clock.now()
+    actions.close_attendance(lecture_id, by=by, at=at)
+    view = queries.list_closings(lecture_id, by=by)[0]
+    return closing_json(view), 201 if view.closed_at == at else 200
+
+
+@bp.post("/lectures/<int:lecture_id>/attendance-closings/reopen")
+@allow(SIGNED_IN)
+@scope("attendance:write")
+@bp.input(ReopenIn, arg_name="wish")
+@bp.output(ClosingsOut)
+def reopen_attendance(lecture_id: int, wish: dict[str, Any]) -> dict[str, Any]:
+    """Opens closed attendance again, with the reason; open already, it stays open."""
+    by = current_actor()
+    actions.reopen_attendance(lecture_id, reason=wish["reason"], by=by, at=clock.now())
+    found = queries.list_closings(lecture_id, by=by)
+    return {"items": [closing_json(view) for view in found], "next": None}

@@ -18,6 +18,7 @@ from lms.core.words import _
 WINDOW = timedelta(days=30)
 """How long after a lecture one may appeal: from its end, from the day it was entered, or from its last report."""
 NAME_LENGTH = 200
+_DAY = timedelta(days=1)
 ALIKE = 75
 """Of 100: names from here on are shown beside an appeal. Shown only; nothing is matched by it."""
 
@@ -39,7 +40,8 @@ class AppealDraft:
         if self.said_from is not None and self.said_to is not None:
             if self.said_to <= self.said_from:
                 raise Invalid("there_to", _("The end lies before the start."))
-            if self.said_to <= start or self.said_from >= end:
+            outside = self.said_from < start - _DAY or self.said_to > end + _DAY
+            if outside or self.said_to <= start or self.said_from >= end:
                 raise Invalid("there_from", _("The lecture was not given at that time."))
         name = checked_words(" ".join(self.joined_as.split()), "joined_as")
         if len(name) > NAME_LENGTH:

@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from apiflask import Schema
-from apiflask.fields import Boolean, Enum, File, Float, List, Nested, String
+from apiflask.fields import AwareDateTime, Boolean, Dict, Enum, File, Float, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf
 
-from lms.attendance.models import Outcome, Source
-from lms.attendance.queries import RosterRow
+from lms.attendance.appealing import NAME_LENGTH
+from lms.attendance.models import AppealState, Outcome, Source
+from lms.attendance.queries import AppealView, ClosingView, RosterRow
 from lms.attendance.rules import REASON_LENGTH
 from lms.core import clock
+from lms.core.roles import Actor
+from lms.core.words import _l
 from lms.web.api import PageQuery, rfc3339
 
 SOURCES = [source.value for source in Source]
 OUTCOMES = [outcome.value for outcome in Outcome]
+_AWARE = {"invalid_awareness": _l("Write an instant with an offset, such as 2026-12-02T06:00:00Z.")}
 
 
 class RosterQuery(PageQuery):
@@ -78,6 +82,86 @@ class CorrectionIn(Schema):
     reason = String(load_default="", validate=Length(max=REASON_LENGTH))
 
 
+class AppealIn(Schema):
+    """What somebody says of the own attendance: from when to when (both or neither), under which name, in words."""
+
+    there_from = AwareDateTime(load_default=None, allow_none=True, error_messages=_AWARE)
+    there_to = AwareDateTime(load_default=None, allow_none=True, error_messages=_AWARE)
+    joined_as = String(load_default="", validate=Length(max=NAME_LENGTH))
+    text = String(load_default="", validate=Length(max=REASON_LENGTH))
+
+
+class AppealPerson(Schema):
+    """Who asked."""
+
+    id = String()
+    full_name = String()
+
+
+class AppealOut(Schema):
+    """An appeal. `answered_by` and `outcome`, what was set by hand, are null while it is open."""
+
+    id = String()
+    lecture = Integer()
+    person = Nested(AppealPerson)
+    filed_at = String()
+    there_from = String(allow_none=True)
+    there_to = String(allow_none=True)
+    joined_as = String()
+    text = String()
+    state = String(validate=OneOf([state.value for state in AppealState]))
+    ended_at = String(allow_none=True)
+    answer = String()
+    answered_by = String(allow_none=True)
+    outcome = String(validate=OneOf(OUTCOMES), allow_none=True)
+
+
+class AppealsOut(Schema):
+    """A page of appeals."""
+
+    items = List(Nested(AppealOut))
+    next = String(allow_none=True)
+
+
+class AppealsQuery(PageQuery):
+    """Which appeals: those of a state, or all, the newest first (open ones in the order in which they came)."""
+
+    state = Enum(AppealState, by_value=True, load_default=None)
+
+
+class AnswerIn(Schema):
+    """How an appeal is answered. Accepted, the outcome is set by hand with `words` as its reason; an outcome of null
+    sets nothing by hand."""
+
+    decision = String(required=True, validate=OneOf([AppealState.ACCEPTED.value, AppealState.DECLINED.value]))
+    outcome = Enum(Outcome, by_value=True, load_default=Outcome.ATTENDED, allow_none=True)
+    words = String(load_default="", validate=Length(max=REASON_LENGTH))
+
+
+class ReopenIn(Schema):
+    """Why closed attendance is opened again."""
+
+    reason = String(load_default="", validate=Length(max=REASON_LENGTH))
+
+
+class ClosingOut(Schema):
+    """One time that attendance was closed, with the numbers that were; it holds while `reopened_at` is null."""
+
+    closed_at = String()
+    closed_by = String(allow_none=True)
+    figures = Dict(keys=String(), values=Integer())
+    reopened_at = String(allow_none=True)
+    reopened_by = String(allow_none=True)
+    reason = String(allow_none=True)
+
+
+class ClosingsOut(Schema):
+    """All closings of a lecture, the latest first."""
+
+    items = List(Nested(ClosingOut))
+    next = String(allow_none=True)
+
+
 class ReportIn(Schema):
     """A file of attendance and how it is to be read."""
 
@@ -120,4 +204,37 @@ def row_json(row: RosterRow) -> dict[str, Any]:
             "by": by_hand.by,
             "at": rfc3339(by_hand.at),
         },
+    }
+
+
+def appeal_json(view: AppealView, by: Actor) -> dict[str, Any]:
+    """An appeal as the API shows it; who asked does not read who answered."""
+    appeal = view.appeal
+    is_own = view.person_id == by.person_id and not by.is_administrator
+    return {
+        "id": appeal.public_id,
+        "lecture": appeal.lecture_id,
+        "person": {"id": view.person, "full_name": view.full_name},
+        "filed_at": rfc3339(appeal.filed_at),
+        "there_from": rfc3339(appeal.said_from),
+        "there_to": rfc3339(appeal.said_to),
+        "joined_as": appeal.joined_as,
+        "text": appeal.text,
+        "state": appeal.state.value,
+        "ended_at": rfc3339(appeal.ended_at),
+        "answer": appeal.answer,
+        "answered_by": None if is_own else view.answered_by,
+        "outcome": view.outcome.value if view.outcome is not None else None,
+    }
+
+
+def closing_json(view: ClosingView) -> dict[str, Any]:
+    """A closing as the API shows it."""
+    return {
+        "closed_at": rfc3339(view.closed_at),
+        "closed_by": view.closed_by,
+        "figures": view.figures,
+        "reopened_at": rfc3339(view.reopened_at),
+        "reopened_by": view.reopened_by,
+        "reason": view.reason,
     }

@@ -18,12 +18,11 @@ from lms.certificates.schemas import (
     CertificateListSchema,
     CertificateSchema,
     IssueSchema,
-    NothingSchema,
     RevokeSchema,
 )
 from lms.core import clock
 from lms.core.roles import Role
-from lms.web.api import PageQuery, envelope, integer_cursor
+from lms.web.api import Nothing, PageQuery, envelope, integer_cursor
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.limits import throttle_guesses, throttle_reads
@@ -117,7 +116,7 @@ def revoke(number: str, body: dict[str, str]) -> dict[str, Any]:
 @bp.post("/certificates/<number>/withdraw")
 @allow(SIGNED_IN)
 @scope("certificates:write")
-@bp.input(NothingSchema, arg_name="body")
+@bp.input(Nothing, arg_name="body")
 @bp.output(CertificateSchema)
 def withdraw(number: str, body: dict[str, str]) -> dict[str, Any]:  # noqa: ARG001
     """Withdraws a certificate at its holder's wish: its number says no more than that from then on."""

@@ -56,7 +56,3 @@ class RevokeSchema(Schema):
     """Why."""
 
     reason = String(required=True, validate=Length(1, 2000))
-
-
-class NothingSchema(Schema):
-    """No keys at all."""

@@ -40,6 +40,10 @@ class PageQuery(Schema):
     cursor = String(load_default=None)
 
 
+class Nothing(Schema):
+    """No keys at all."""
+
+
 class RejectedOut(Schema):
     """A row that was not taken, by its line in the file."""
 

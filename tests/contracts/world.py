@@ -24,6 +24,8 @@ from sqlalchemy import select, update
 
 from lms.app import create_app
 from lms.attendance import actions as attendance
+from lms.attendance.appealing import AppealDraft
+from lms.attendance.models import Correction, Outcome
 from lms.catalogue.models import CertificateKind, Series
 from lms.certificates import actions as certificates
 from lms.certificates import designing
@@ -63,6 +65,8 @@ class Place:
     enrolment_id: str
     number: str = "SR-0000-0000-0000-0000-1"
     import_id: str = "none"
+    appeal_id: str = "none"
+    correction_id: int = 0
     issue_job: str = "none"
     room_token: str = ""
     snapshot: str = ""
@@ -128,6 +132,7 @@ class World:
             "number": here.number,
             "list_number": 1,
             "import_id": here.import_id,
+            "appeal_id": here.appeal_id,
             "job_id": here.issue_job if endpoint == "certificates.progress" else self.jobs[kind][role],
             "secret": "no-such-secret",
             "kind": "csv",
@@ -197,6 +202,17 @@ STATE_OF = {
     "attendance.roster_csv": "held",
     "attendance.person": "held",
     "attendance.correct": "held",
+    "attendance.correct_many": "held",
+    "attendance.history": "held",
+    "attendance.undo": "held",
+    "attendance.appeal": "held",
+    "attendance.close": "held",
+    "attendance.reopen": "closed",
+    "attendance_api.list_lecture_appeals": "ended",
+    "attendance_api.file_appeal": "held",
+    "attendance_api.list_closings": "closed",
+    "attendance_api.close_attendance": "held",
+    "attendance_api.reopen_attendance": "closed",
     "attendance.import_file": "held",
     "attendance.import_look": "held",
     "attendance_api.list_attendance": "held",
@@ -281,12 +297,13 @@ def _place(world: World, make: Make, name: str) -> Place:
         ("draft", now + timedelta(days=12 + apart), {}),
         ("live", now - timedelta(minutes=20), {"actual_start": now - timedelta(minutes=15)}),
         ("held", now - timedelta(days=3), _times(now - timedelta(days=3))),
+        ("closed", now - timedelta(days=6 + apart), _times(now - timedelta(days=6 + apart))),
         ("ended", now - timedelta(hours=4), _times(now - timedelta(hours=4))),
     ):
         local = (start + timedelta(hours=3)).replace(tzinfo=None)
         made = make.lecture(
             series, f"{name} {state}", local_start=local, instructors=[teacher],
-            state={"soon": "scheduled", "ended": "held"}.get(state, state), **actual,
+            state={"soon": "scheduled", "ended": "held", "closed": "held"}.get(state, state), **actual,
         )  # fmt: skip
         lectures[state] = made.id
     return Place(series.slug, lectures, person, enrolment.public_id)
@@ -331,6 +348,7 @@ def _things(world: World) -> None:
         place.import_id = attendance.keep_file(
             place.lectures["held"], report(place), file_name="r.csv", options={}, by=by, at=at
         )
+        _attendance_things(place, by, Make(world.app).actor(place.person), at)
         place.issue_job = certificates.request_issue(series_id, by=Make(world.app).actor(boss), at=at).public_id
         joined = attendance.open_join(place.lectures["live"], place.person.id, by=SYSTEM, at=at)
         visibility = SnapshotVisibility.PUBLIC if name == "mine" else SnapshotVisibility.STAFF
@@ -358,6 +376,18 @@ def _things(world: World) -> None:
             world.jobs[kind][role] = _job(owner.id)
             world.saved[kind][role] = _saved(Make(world.app), person, world.people["other administrator"], now)
             world.tokens[kind][role] = create_token(owner.id, "x", by=SYSTEM, at=now)[0].public_id
+
+
+def _attendance_things(place: Place, by: Actor, own: Actor, at: datetime) -> None:
+    """Something asked, something set by hand and withdrawn, something closed."""
+    if place.slug != "hidden":  # who is enrolled in a draft sees nothing of it
+        draft = AppealDraft(text="I saw all of it")
+        place.appeal_id = attendance.file_appeal(place.lectures["ended"], draft, by=own, at=at)[0].public_id
+    for outcome in (Outcome.EXCUSED, None):
+        attendance.correct(place.lectures["held"], place.person.public_id, outcome=outcome, reason="ill", by=by, at=at)
+    corrections = select(Correction.id).where(Correction.lecture_id == place.lectures["held"])
+    place.correction_id = db.session.scalars(corrections).one()
+    attendance.close_attendance(place.lectures["closed"], by=by, at=at)
 
 
 def _saved(make: Make, person: Person | None, other: Person, now: datetime) -> str:

@@ -14,7 +14,7 @@ from lms.attendance.appealing import WINDOW
 from lms.attendance.models import Appeal, AppealState, AttendanceImport, Correction, Outcome
 from lms.attendance.queries.evidence import WHO, is_held
 from lms.attendance.queries.roster import is_on_roster
-from lms.catalogue.models import Lecture, LectureState, SeriesInstructor
+from lms.catalogue.models import Lecture, SeriesInstructor
 from lms.catalogue.queries import get_lecture
 from lms.catalogue.rules import may_edit_lecture
 from lms.core.db import db
@@ -110,9 +110,11 @@ def _answerable(by: Actor) -> ColumnElement[bool]:
     return Lecture.series_id.in_(own)
 
 
-def list_open_appeals(*, by: Actor, limit: int | None = None) -> list[AppealView]:
-    """The open appeals that somebody may answer, in the order in which they came."""
+def list_open_appeals(*, by: Actor, lecture_id: int | None = None, limit: int | None = None) -> list[AppealView]:
+    """The open appeals that somebody may answer, of all lectures or of one, in the order in which they came."""
     query = _views().where(_answerable(by), Appeal.state == AppealState.OPEN).order_by(Appeal.id)
+    if lecture_id is not None:
+        query = query.where(Appeal.lecture_id == lecture_id)
     return _read(query if limit is None else query.limit(limit))
 
 
@@ -163,11 +165,10 @@ class OwnAppeals:
         return next((one for one in self.appeals if one.is_open), None)
 
 
-def own_appeals(lecture: Lecture, *, by: Actor, at: datetime) -> OwnAppeals | None:
-    """What a person asked and may ask of a held lecture; None where the person was neither expected nor seen."""
-    if by.person_id is None or not is_held(lecture) or not is_on_roster(lecture, by.person_id):
-        return None
-    appeals = list_appeals(by=by, lecture_id=lecture.id, person_id=by.person_id)
+def own_appeals(lecture: Lecture, *, by: Actor, at: datetime) -> OwnAppeals:
+    """What a person asked, and may ask, of a held lecture in which the person was expected or seen."""
+    own = (Appeal.lecture_id == lecture.id, _Filing.canonical_id == by.person_id)
+    appeals = _read(_views().where(*own).order_by(Appeal.id.desc()))
     until = appeal_until(lecture)
     return OwnAppeals(appeals, at <= until and not any(one.is_open for one in appeals), until)
 
@@ -175,17 +176,17 @@ def own_appeals(lecture: Lecture, *, by: Actor, at: datetime) -> OwnAppeals | No
 def get_appealable(lecture_id: int, *, by: Actor, at: datetime) -> tuple[Lecture, OwnAppeals]:
     """A lecture of which a person may ask something, and what was asked; NotFound where it is not so."""
     lecture = get_lecture(lecture_id, by=by)
-    if lecture.state is not LectureState.HELD or (own := own_appeals(lecture, by=by, at=at)) is None:
+    if by.person_id is None or not is_held(lecture) or not is_on_roster(lecture, by.person_id):
         raise NotFound
-    return lecture, own
+    return lecture, own_appeals(lecture, by=by, at=at)
 
 
-def appeal_states_of(person_id: int) -> dict[int, AppealState]:
-    """The state of a person's latest appeal in each lecture, for the person's own pages."""
+def appeal_states_of(*, by: Actor) -> dict[int, AppealState]:
+    """The state of one's own latest appeal in each lecture."""
     query = (
         select(Appeal.lecture_id, Appeal.state)
         .join(Person, Person.id == Appeal.person_id)
-        .where(Person.canonical_id == person_id)
+        .where(Person.canonical_id == by.person_id)
         .order_by(Appeal.id)
     )
     return dict(db.session.execute(query).all())

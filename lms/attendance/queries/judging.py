@@ -25,6 +25,7 @@ from lms.attendance.queries.groups import places_of
 from lms.attendance.queries.matching import belonging
 from lms.catalogue.models import Lecture, WalkIns
 from lms.catalogue.queries import policy_for
+from lms.core import clock
 from lms.core.db import db
 from lms.core.words import _
 from lms.enrolment.models import Enrolment, EnrolmentStatus
@@ -89,6 +90,12 @@ class Reckoning:
     def united(self) -> list[tuple[float, float]]:
         """What is counted once, in minutes from the start."""
         return [self._minutes(one) for one in rules.unite((a, b) for a, b, _source in self.intervals)]
+
+    def minutes_of(self, start: datetime, end: datetime) -> tuple[float, float]:
+        """A span in minutes from the start, without what lies outside the lecture."""
+        last = self.length_ms / rules.MINUTE_MS
+        first, until = self._minutes((clock.to_ms(start), clock.to_ms(end)))
+        return min(max(first, 0), last), min(max(until, 0), last)
 
     def _minutes(self, interval: rules.Interval) -> tuple[float, float]:
         start, end = interval

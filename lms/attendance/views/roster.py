@@ -9,15 +9,14 @@ from flask import Response, flash, redirect, render_template, request, stream_wi
 from flask.typing import ResponseReturnValue
 
 from lms.attendance import actions, queries
-from lms.attendance.forms import CorrectionForm
-from lms.attendance.models import Outcome
+from lms.attendance.forms import CorrectionForm, ManyForm
 from lms.attendance.views.blueprint import bp
-from lms.catalogue.models import Lecture
+from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import may_edit_lecture
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
 from lms.core.tables import write_csv
-from lms.core.words import _
+from lms.core.words import _, _n
 from lms.people.queries import country_names
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
@@ -36,19 +35,28 @@ def roster(lecture_id: int) -> ResponseReturnValue:
     return _roster_page(lecture_id, request.args.get("open"), None)
 
 
-def _roster_page(lecture_id: int, opened: str | None, form: CorrectionForm | None) -> str:
+def _roster_page(lecture_id: int, opened: str | None, form: CorrectionForm | None, many: ManyForm | None = None) -> str:
     by, at = current_actor(), clock.now()
     q, cursor = _sought(), request.args.get("cursor")
     page = queries.get_roster_page(lecture_id, by=by, limit=PAGE, cursor=cursor, q=q, at=at)
     row = next((one for one in page.rows if one.public_id == opened), None)
     if form is None and row is not None:
         form = CorrectionForm(formdata=None, outcome=row.outcome.value)
+    may_edit = may_edit_lecture(page.lecture, by)
+    held = page.lecture.state is LectureState.HELD
+    closing = queries.view_of(lecture_id) if held else None
+    waiting = queries.list_open_appeals(by=by, lecture_id=lecture_id) if held and may_edit else []
     return render_template(
         "attendance/roster.html",
-        marks=_marks(page.lecture),
+        marks=marks_of(page.lecture),
         opened=opened,
         form=form,
-        may_correct=may_edit_lecture(page.lecture, by),
+        many=many or ManyForm(formdata=None),
+        ticked=set(request.form.getlist("people")) if many is not None else set(),
+        may_edit=may_edit,
+        may_correct=may_edit and closing is None,
+        closing=closing,
+        appeals={one.person: one.appeal.public_id for one in waiting},
         from_ms=clock.from_ms,
         **_shown(page, q, cursor, at),
     )
@@ -77,11 +85,17 @@ def roster_print(lecture_id: int) -> ResponseReturnValue:
     return render_template("attendance/roster_print.html", **_shown(page, q, cursor, at))
 
 
+def _kept() -> dict[str, Any]:
+    """Which part of the roster was looked at."""
+    return {name: value for name in ("q", "cursor") if (value := request.args.get(name))}
+
+
 def _sought() -> str:
     return request.args.get("q", "").strip()[:200]
 
 
-def _marks(lecture: Lecture) -> list[Any]:
+def marks_of(lecture: Lecture) -> list[Any]:
+    """The instants that stand under a picture of a lecture, at even steps; none before it was held."""
     if lecture.actual_start is None or lecture.actual_end is None:
         return []
     step = (lecture.actual_end - lecture.actual_start) / MARKS
@@ -104,12 +118,11 @@ def correct(lecture_id: int, person_id: str) -> ResponseReturnValue:
     """Sets an outcome by hand, or withdraws what was set."""
     form = CorrectionForm()
     if form.validate_on_submit():
-        outcome = Outcome(form.outcome.data) if form.outcome.data else None
         try:
             actions.correct(
                 lecture_id,
                 person_id,
-                outcome=outcome,
+                outcome=form.wanted,
                 reason=form.reason.data or "",
                 by=current_actor(),
                 at=clock.now(),
@@ -119,13 +132,31 @@ def correct(lecture_id: int, person_id: str) -> ResponseReturnValue:
         except Refused as error:
             form.form_errors.append(error.message)
         else:
-            said = _("The correction is withdrawn.") if outcome is None else _("Set by hand; the evidence is kept.")
+            said = _("The correction is withdrawn.") if form.wanted is None else _("Set by hand; the evidence is kept.")
             flash(said, "done")
-            kept = {name: value for name in ("q", "cursor") if (value := request.args.get(name))}
-            anchor = f"p-{person_id}"
-            values: dict[str, Any] = {"lecture_id": lecture_id, "open": person_id, "_anchor": anchor, **kept}
-            return redirect(url_for(".roster", **values))
+            values: dict[str, Any] = {"lecture_id": lecture_id, "open": person_id, "_anchor": f"p-{person_id}"}
+            return redirect(url_for(".roster", **values, **_kept()))
     return _roster_page(lecture_id, person_id, form), 422
+
+
+@bp.post("/lectures/<int:lecture_id>/roster")
+@allow(SIGNED_IN)
+def correct_many(lecture_id: int) -> ResponseReturnValue:
+    """Sets one outcome by hand for all who are ticked, or withdraws what was set for them."""
+    form, ticked, changed = ManyForm(), request.form.getlist("people"), []
+
+    def work() -> None:
+        given: dict[str, Any] = {"reason": form.reason.data or "", "by": current_actor(), "at": clock.now()}
+        changed.append(actions.correct_many(lecture_id, ticked, outcome=form.wanted, **given))
+
+    status = form.attempt(work)
+    if status is not None:
+        return _roster_page(lecture_id, None, None, form), status
+    said = _n("Set by hand for %(num)s person.", "Set by hand for %(num)s people.", changed[0])
+    if form.wanted is None:
+        said = _n("Withdrawn for %(num)s person.", "Withdrawn for %(num)s people.", changed[0])
+    flash(said, "done")
+    return redirect(url_for(".roster", lecture_id=lecture_id, **_kept(), _anchor="people"))
 
 
 @bp.get("/lectures/<int:lecture_id>/roster.csv")

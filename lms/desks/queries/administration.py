@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
+from lms.attendance.queries import count_open_appeals
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.certificates.actions import JOB as CERTIFICATES
 from lms.core.db import db
@@ -60,12 +61,13 @@ class Needs:
     overdue: Sequence[Lecture]
     late: Sequence[Lecture]
     refused: Sequence[Refusals]
+    appeals: int
 
     @property
     def count(self) -> int:
         """How many things."""
         parts: Sequence[Sequence[Any]] = (self.jobs, self.applications, self.overdue, self.late, self.refused)
-        return sum(len(part) for part in parts) + (self.mail is not None)
+        return sum(len(part) for part in parts) + (self.mail is not None) + (self.appeals > 0)
 
 
 def needs_of_administrators(*, by: Actor, at: datetime) -> Needs:
@@ -80,6 +82,7 @@ def needs_of_administrators(*, by: Actor, at: datetime) -> Needs:
         overdue=[one for one in open_lectures if is_overdue(one, at)],
         late=[one for one in open_lectures if is_late(one, at)],
         refused=_refused(at),
+        appeals=count_open_appeals(by=by),
     )
 
 

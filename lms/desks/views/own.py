@@ -8,6 +8,7 @@ from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from lms.attendance.models import Outcome
+from lms.attendance.queries import appeal_states_of, count_open_appeals, list_open_appeals
 from lms.catalogue.models import LectureState
 from lms.catalogue.queries import list_upcoming, name_givers
 from lms.certificates.queries import list_of_person
@@ -24,6 +25,7 @@ from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 
 NEXT = 5
+APPEALS = 5
 _IN = (EnrolmentStatus.ENROLLED, EnrolmentStatus.WAITLISTED, EnrolmentStatus.APPLIED)
 
 
@@ -63,6 +65,7 @@ def me() -> ResponseReturnValue:
         },
         room_is_open={one.id for one in upcoming[:1] if rules.room_is_open(one, at)},
         attendance=[(one, clock.from_ms(one.start_ms)) for one in attendance],
+        appeals=appeal_states_of(by=by) if attendance else {},
         attended=sum(one.outcome is Outcome.ATTENDED for one in attendance),
         certificates=list_of_person(by.person_id, by=by),
         suggested=[] if joined else list_upcoming(by=by, at=at, limit=3),
@@ -85,6 +88,7 @@ def teach() -> ResponseReturnValue:
     coming = [one for one in scheduled if not rules.is_late(one.lecture, at)]
     own_live = [one for one in live if one.is_given_by(by)]
     first = next(iter([*own_live, *(one for one in coming if one.is_given_by(by)), *coming]), None)
+    appeals = list_open_appeals(by=by, limit=APPEALS + 1)
     return render_template(
         "desks/teach.html",
         first=first,
@@ -98,6 +102,8 @@ def teach() -> ResponseReturnValue:
         held=[one for one in taught if one.lecture.state is LectureState.HELD],
         cancelled=[one for one in taught if one.lecture.state is LectureState.CANCELLED],
         given=given,
+        appeals=appeals[:APPEALS],
+        appeal_count=count_open_appeals(by=by) if len(appeals) > APPEALS else len(appeals),
         others=[] if taught or not by.is_administrator else queries.list_desk_lectures(by=by, at=at),
     )
 

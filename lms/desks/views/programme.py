@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from flask import render_template
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
-from lms.attendance.queries import attendance_of_person
+from lms.attendance.queries import attendance_of_person, own_appeals, own_history
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import (
     SeriesFilter,
@@ -101,6 +101,7 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
     enrolment = find_enrolment(shown.series_id, by.person_id) if by.person_id is not None else None
     is_enrolled = enrolment is not None and enrolment.status is EnrolmentStatus.ENROLLED
     may_edit = may_edit_series(shown.series, by)
+    attendance = _own_attendance(shown, by)
     return render_template(
         "desks/lecture.html",
         lecture=shown,
@@ -108,7 +109,9 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
         policy=policy,
         position=order.index(shown.id) + 1 if shown.id in order else None,
         count=len(order),
-        attendance=_own_attendance(shown, by),
+        attendance=attendance,
+        appeals=own_appeals(shown, by=by, at=at) if attendance is not None else None,
+        history=own_history(shown, by=by) if attendance is not None and "steps" in request.args else [],
         is_enrolled=is_enrolled,
         needed=rules.needed_minutes(shown.duration_minutes, policy.min_percent),
         room_is_open=rules.room_is_open(shown, at),

@@ -1,0 +1,182 @@
+"""Appeals: the page on which somebody asks, and the pages on which staff answer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.attendance import actions, queries
+from lms.attendance.appealing import AppealDraft, nearest, resembling
+from lms.attendance.forms import AcceptForm, AppealForm, DeclineForm
+from lms.attendance.models import AppealState
+from lms.attendance.views.blueprint import bp
+from lms.attendance.views.roster import marks_of
+from lms.catalogue.models import Lecture
+from lms.core import clock
+from lms.core.errors import Invalid, NotFound, Refused
+from lms.core.words import _
+from lms.web.api import integer_cursor
+from lms.web.guards import SIGNED_IN, allow
+from lms.web.identity import current_actor
+from lms.web.time import time_of_day, viewer_zone, zone_city
+
+PAGE = 50
+
+
+@bp.route("/lectures/<int:lecture_id>/appeal", methods=["GET", "POST"])
+@allow(SIGNED_IN)
+def appeal(lecture_id: int) -> ResponseReturnValue:
+    """Asks for a look at the own attendance of a lecture."""
+    by, at = current_actor(), clock.now()
+    lecture, own = queries.get_appealable(lecture_id, by=by, at=at)
+    form, status = AppealForm(), 200
+    if request.method == "POST":
+        failed = form.attempt(lambda: actions.file_appeal(lecture_id, _draft(form, lecture), by=by, at=at))
+        if failed is None:
+            flash(_("It is asked. Those who give the lecture look at it, and you hear by e-mail."), "done")
+            return redirect(url_for("desks.lecture", lecture_id=lecture_id, _anchor="counted"))
+        status = failed
+        lecture, own = queries.get_appealable(lecture_id, by=by, at=at)
+    elif own.open is not None:
+        return redirect(url_for("desks.lecture", lecture_id=lecture_id, _anchor="counted"))
+    attendance = next(iter(queries.attendance_of_person(by.person_id or 0, by=by, lecture_id=lecture_id)), None)
+    page = render_template(
+        "attendance/appeal.html", lecture=lecture, own=own, form=form, attendance=attendance, marks=marks_of(lecture)
+    )
+    return page, status
+
+
+def _draft(form: AppealForm, lecture: Lecture) -> AppealDraft:
+    return AppealDraft(
+        said_from=_instant(form.there_from.data, "there_from", lecture.actual_start),
+        said_to=_instant(form.there_to.data, "there_to", lecture.actual_end),
+        joined_as=form.joined_as.data or "",
+        text=form.text.data or "",
+    )
+
+
+def _instant(typed: str | None, field: str, moment: datetime | None) -> datetime | None:
+    if not typed or moment is None:
+        return None
+    try:
+        return nearest(typed, viewer_zone(), moment)
+    except ValueError as error:
+        raise Invalid(field, _("Write the time as hours and minutes, such as 14:30.")) from error
+
+
+@bp.post("/appeals/<appeal_id>/withdraw")
+@allow(SIGNED_IN)
+def withdraw_appeal(appeal_id: str) -> ResponseReturnValue:
+    """Takes the own appeal back."""
+    by = current_actor()
+    lecture_id = queries.get_appeal(appeal_id, by=by).lecture.id
+    try:
+        actions.withdraw_appeal(appeal_id, by=by, at=clock.now())
+    except Refused as error:
+        flash(error.message, "wrong")
+    else:
+        flash(_("It is taken back."), "done")
+    return redirect(url_for("desks.lecture", lecture_id=lecture_id, _anchor="counted"))
+
+
+@bp.get("/appeals")
+@allow(SIGNED_IN)
+def appeals() -> ResponseReturnValue:
+    """What somebody may answer (for others: what they asked), of all lectures or of one: open ones, or all."""
+    by = current_actor()
+    state = None if request.args.get("state") == "all" else AppealState.OPEN
+    lecture_id = request.args.get("lecture", type=int)
+    cursor = integer_cursor(request.args.get("after"))
+    found = queries.list_appeals(by=by, lecture_id=lecture_id, state=state, limit=PAGE, cursor=cursor)
+    return render_template(
+        "attendance/appeals.html",
+        appeals=found[:PAGE],
+        following=found[PAGE - 1].appeal.id if len(found) > PAGE else None,
+        is_all=state is None,
+        lecture=found[0].lecture if lecture_id is not None and found else None,
+        lecture_id=lecture_id,
+        cursor=cursor,
+    )
+
+
+@bp.get("/appeals/<appeal_id>")
+@allow(SIGNED_IN)
+def appeal_page(appeal_id: str) -> ResponseReturnValue:
+    """An appeal with the evidence beside it, to be answered; who asked is led to the page of the lecture."""
+    by = current_actor()
+    view = queries.get_appeal(appeal_id, by=by)
+    if view.person_id == by.person_id and not by.is_administrator:
+        return redirect(url_for("desks.lecture", lecture_id=view.lecture.id, _anchor="counted"))
+    return _page(appeal_id)
+
+
+def _page(appeal_id: str, accept: AcceptForm | None = None, decline: DeclineForm | None = None) -> str:
+    by = current_actor()
+    view = queries.get_appeal(appeal_id, by=by)
+    lecture = view.lecture
+    try:
+        row = queries.get_row(lecture.id, view.person, by=by, at=clock.now())
+    except NotFound:  # no longer on the roster, as what was seen turned out to be another's
+        row = None
+    names = [view.full_name, view.native_name, view.appeal.joined_as]
+    return render_template(
+        "attendance/appeal_answer.html",
+        view=view,
+        row=row,
+        marks=marks_of(lecture),
+        alike=resembling(names, queries.list_unmatched(lecture.id, by=by))[:20],
+        closing=queries.view_of(lecture.id),
+        accept=accept or AcceptForm(formdata=None, words=_prefilled(view)),
+        decline=decline or DeclineForm(formdata=None),
+        from_ms=clock.from_ms,
+    )
+
+
+def _prefilled(view: queries.AppealView) -> str:
+    appeal, zone = view.appeal, view.lecture.time_zone
+    if appeal.said_from is None or appeal.said_to is None:
+        return _("Looked at again on appeal.")
+    return _(
+        "Looked at again on appeal: there from %(start)s to %(end)s (%(city)s).",
+        start=time_of_day(appeal.said_from, zone),
+        end=time_of_day(appeal.said_to, zone),
+        city=zone_city(zone),
+    )
+
+
+@bp.post("/appeals/<appeal_id>/accept")
+@allow(SIGNED_IN)
+def accept_appeal(appeal_id: str) -> ResponseReturnValue:
+    """Accepts an appeal and sets the outcome in the same step."""
+    form = AcceptForm()
+    words: dict[str, Any] = {"words": form.words.data or "", "by": current_actor(), "at": clock.now()}
+    status = form.attempt(lambda: actions.accept_appeal(appeal_id, outcome=form.wanted, **words))
+    if status is not None:
+        return _page(appeal_id, accept=form), status
+    return _answered(appeal_id, _("Accepted. The person is told by e-mail."))
+
+
+@bp.post("/appeals/<appeal_id>/decline")
+@allow(SIGNED_IN)
+def decline_appeal(appeal_id: str) -> ResponseReturnValue:
+    """Declines an appeal with words."""
+    form = DeclineForm()
+    words: dict[str, Any] = {"words": form.words.data or "", "by": current_actor(), "at": clock.now()}
+    status = form.attempt(lambda: actions.decline_appeal(appeal_id, **words))
+    if status is not None:
+        return _page(appeal_id, decline=form), status
+    return _answered(appeal_id, _("Declined. The person is told by e-mail."))
+
+
+def _answered(appeal_id: str, said: str) -> ResponseReturnValue:
+    """On to the next open appeal of the lecture, else to the appeal that was answered."""
+    by = current_actor()
+    view = queries.get_appeal(appeal_id, by=by)
+    following = queries.list_appeals(by=by, lecture_id=view.lecture.id, state=AppealState.OPEN, limit=1)
+    flash(said, "done")
+    if following:
+        flash(_("This is the next appeal of this lecture."), "now")
+    return redirect(url_for(".appeal_page", appeal_id=following[0].appeal.public_id if following else appeal_id))

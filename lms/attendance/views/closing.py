@@ -1,0 +1,59 @@
+"""Closing the attendance of a lecture, said in numbers first, and opening it again with a reason."""
+
+from __future__ import annotations
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.attendance import actions, queries
+from lms.attendance.forms import ReopenForm
+from lms.attendance.views.blueprint import bp
+from lms.core import clock
+from lms.core.words import _
+from lms.web.forms import BaseForm
+from lms.web.guards import SIGNED_IN, allow
+from lms.web.identity import current_actor
+
+
+@bp.route("/lectures/<int:lecture_id>/attendance/close", methods=["GET", "POST"])
+@allow(SIGNED_IN)
+def close(lecture_id: int) -> ResponseReturnValue:
+    """What closing freezes, in numbers, and the button that does it; once closed, since when, and how to reopen."""
+    form = BaseForm()
+    status = None
+    if request.method == "POST":
+        status = form.attempt(lambda: actions.close_attendance(lecture_id, by=current_actor(), at=clock.now()))
+        if status is None:
+            flash(_("The attendance of this lecture is closed."), "done")
+            return redirect(url_for(".roster", lecture_id=lecture_id))
+    return _page(lecture_id, form, None), status or 200
+
+
+@bp.post("/lectures/<int:lecture_id>/attendance/reopen")
+@allow(SIGNED_IN)
+def reopen(lecture_id: int) -> ResponseReturnValue:
+    """Opens closed attendance again."""
+    form = ReopenForm()
+    said = form.reason.data or ""
+    status = form.attempt(
+        lambda: actions.reopen_attendance(lecture_id, reason=said, by=current_actor(), at=clock.now())
+    )
+    if status is not None:
+        return _page(lecture_id, None, form), status
+    flash(_("The attendance of this lecture is open again."), "done")
+    return redirect(url_for(".roster", lecture_id=lecture_id))
+
+
+def _page(lecture_id: int, close_form: BaseForm | None, reopen_form: ReopenForm | None) -> str:
+    by, at = current_actor(), clock.now()
+    lecture, closings = queries.get_closable(lecture_id, by=by)
+    return render_template(
+        "attendance/close.html",
+        lecture=lecture,
+        closing=closings[0] if closings and closings[0].holds else None,
+        earlier=[one for one in closings if not one.holds],
+        totals=queries.roster_totals(lecture_id, by=by, at=at),
+        open_appeals=queries.count_open_appeals(by=by, lecture_id=lecture_id),
+        form=close_form or BaseForm(formdata=None),
+        reopen_form=reopen_form or ReopenForm(formdata=None),
+    )

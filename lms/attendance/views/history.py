@@ -1,0 +1,45 @@
+"""All that was done about one person's attendance of a lecture; withdrawing and setting again what was set by hand."""
+
+from __future__ import annotations
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.attendance import actions, queries
+from lms.attendance.views.blueprint import bp
+from lms.attendance.views.roster import marks_of
+from lms.core import clock
+from lms.core.errors import Invalid, Refused
+from lms.core.words import _
+from lms.web.guards import SIGNED_IN, allow
+from lms.web.identity import current_actor
+
+
+@bp.get("/lectures/<int:lecture_id>/roster/<person_id>/history")
+@allow(SIGNED_IN)
+def history(lecture_id: int, person_id: str) -> ResponseReturnValue:
+    """Every step, the latest first."""
+    found = queries.get_history(lecture_id, person_id, by=current_actor(), at=clock.now())
+    return render_template(
+        "attendance/history.html", history=found, lecture=found.lecture, row=found.row, marks=marks_of(found.lecture)
+    )
+
+
+@bp.post("/lectures/<int:lecture_id>/roster/<person_id>/history")
+@allow(SIGNED_IN)
+def undo(lecture_id: int, person_id: str) -> ResponseReturnValue:
+    """Withdraws what holds, or sets again what held once (`restore`, the id of a correction)."""
+    by, at = current_actor(), clock.now()
+    restored = request.form.get("restore", type=int)
+    try:
+        if restored is None:
+            actions.correct(lecture_id, person_id, outcome=None, by=by, at=at)
+            said = _("The correction is withdrawn.")
+        else:
+            actions.restore_correction(lecture_id, person_id, restored, by=by, at=at)
+            said = _("It is set again, with the reason that it had.")
+    except (Refused, Invalid) as error:
+        flash(error.message, "wrong")
+    else:
+        flash(said, "done")
+    return redirect(url_for(".history", lecture_id=lecture_id, person_id=person_id))
