@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
+from datetime import datetime
 from zoneinfo import ZoneInfo, available_timezones
 
 from lms.attendance.formats import FORMATS, Asked, Document, Report, ReportRow, SumRow, open_document, recognise
@@ -37,6 +38,7 @@ def read_report(
     time_zone: str | None = None,
     date_order: str | None = None,
     mapping: dict[str, str] | None = None,
+    near: datetime | None = None,
 ) -> Report:
     """Reads a file of attendance.
 
@@ -44,7 +46,7 @@ def read_report(
     """
     if format not in NAMES:
         raise Invalid("format", _("The format is one of: %(names)s.", names=", ".join(NAMES)))
-    asked = Asked(_zone(time_zone), _order(date_order), mapping or None)
+    asked = Asked(_zone(time_zone), _order(date_order), mapping or None, near)
     document = open_document(content)
     if format not in ("auto", "plain"):
         if not FORMATS[format].recognises(document):

@@ -82,8 +82,11 @@ def stage_attendance(
     check_can_edit_lecture(lecture, by)
     check_not_closed(lecture)
     start, end = window_of(lecture)
-    report = reading.read_report(content, format=format, time_zone=time_zone, date_order=date_order)
-    report.rows += [_placed(one, report, span_of(lecture).start) for one in report.sums]
+    planned = span_of(lecture).start
+    report = reading.read_report(
+        content, format=format, time_zone=time_zone, date_order=date_order, near=clock.from_ms(planned)
+    )
+    report.rows += [_placed(one, report, planned) for one in report.sums]
     if report.rows and not rules.clip([(row.joined_ms, max(row.left_ms, row.joined_ms + 1)) for row in report.rows],
                                       start, end):  # fmt: skip
         raise Refused(_("Nobody in this file was there during the lecture. Is it the right file and time zone?"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol, cast
 
-from lms.attendance.formats import plain, zoom
+from lms.attendance.formats import bbb, meet, plain, teams, voov, webex, zoom
 from lms.attendance.formats.report import Asked, Report, ReportRow, SumRow
 from lms.attendance.formats.sheets import Document, open_document
 from lms.core.errors import Invalid
@@ -27,7 +27,7 @@ class Format(Protocol):
         """What the file says."""
 
 
-SYSTEMS = cast("tuple[Format, ...]", (zoom,))
+SYSTEMS = cast("tuple[Format, ...]", (zoom, teams, webex, bbb, voov, meet))
 """The meeting systems; a plain table is what none of them wrote."""
 PLAIN = cast(Format, plain)
 FORMATS: dict[str, Format] = {one.NAME: one for one in (*SYSTEMS, PLAIN)}

@@ -11,6 +11,8 @@ from functools import lru_cache
 
 from lms.attendance.formats.sheets import Document
 
+_LONGEST = 200
+"""No heading is longer; looking for brackets in one that is would take its length squared."""
 _BRACKETED = re.compile(r"[(（\[][^)）\]]*[)）\]]")
 
 
@@ -32,6 +34,8 @@ class Vocabulary:
 
     def field(self, heading: str) -> str | None:
         """What a heading means: as it stands, else without what is in brackets."""
+        if len(heading) > _LONGEST:
+            return None
         found = self._known.get(plain(heading))
         if found is None and heading:
             found = self._known.get(plain(_BRACKETED.sub("", heading)) or "-")

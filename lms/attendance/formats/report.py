@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from lms.attendance.instants import DateOrder
@@ -11,11 +12,15 @@ from lms.core.errors import Fault
 
 @dataclass(frozen=True)
 class Asked:
-    """What whoever brings a file said about it: the zone and the order of its dates, and which heading means what."""
+    """What whoever brings a file said about it: the zone and the order of its dates, and which heading means what.
+
+    `near` is the planned start of the lecture, for files that say the time of the day only.
+    """
 
     time_zone: ZoneInfo | None = None
     date_order: DateOrder | None = None
     mapping: dict[str, str] | None = None
+    near: datetime | None = None
 
 
 @dataclass(slots=True)

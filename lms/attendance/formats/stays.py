@@ -19,6 +19,7 @@ from lms.core.errors import Fault, Invalid
 from lms.core.words import _, _n
 
 _NEVER = {"-", "--", "—", "–", "no", "n/a"}
+_BLANK = {"", "-", "--", "—", "–"}
 _TOLERANCE_MS = 90_000
 """Durations are written in whole minutes, rounded up or down, and some clocks start a little later."""
 
@@ -105,6 +106,12 @@ class Times:
     def may_lack_halves(self) -> bool:
         """Whether no hour is above 12: a clock of twelve hours may have lost its AM and PM."""
         return self._latest_hour <= 12
+
+
+def certain_ms(times: Times, total_ms: int | None, *cells: str) -> int | None:
+    """The duration of a row, with which a time that is missing is found; nothing where one stands there and cannot be
+    read, so that the row is told as a bad one."""
+    return total_ms if all(cell.strip() in _BLANK or times.read(cell) is not None for cell in cells) else None
 
 
 def never_came(*cells: str) -> bool:
