@@ -11,6 +11,7 @@ from typing import Any
 from lms.attendance import instants
 from lms.attendance.formats.pairing import pair
 from lms.attendance.formats.report import Asked, Report, ReportRow
+from lms.attendance.formats.shapes import is_alone
 from lms.attendance.formats.sheets import Document
 from lms.attendance.formats.stays import Entry, Times, certain_ms, take
 from lms.attendance.instants import Moment
@@ -223,8 +224,14 @@ def _columns(document: Document) -> int | None:
 
 def _read_table(document: Document, column: int, asked: Asked) -> Report:
     _line, headings = document.lines[0]
-    rows = [(line, row) for line, row in document.lines[1:] if len(row) > 1 and (row[1] in _FLAGS or not row[1])]
-    broken = [(line, row) for line, row in document.lines[1:] if len(row) < 2 or (row[1] and row[1] not in _FLAGS)]
+    people = [
+        (line, row) for line, row in document.lines[1:] if not is_alone(row)
+    ]  # not an answer in a poll that goes on
+    line, last = people[-1]
+    if not document.is_whole and len(last) < column + 3:
+        raise Invalid("file", _("The file is cut off: line %(line)s ends too early.", line=line))
+    rows = [(line, row) for line, row in people if row[1] in _FLAGS or not row[1]]
+    broken = [(line, row) for line, row in people if row[1] and row[1] not in _FLAGS]
     report = Report(format=NAME, notes=list(document.notes))
     times = Times(asked)
     entries = []

@@ -3,10 +3,13 @@ nothing that is brought raises anything but an answer."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import random
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +20,19 @@ from lms.attendance import instants
 from lms.attendance.formats import FORMATS, SYSTEMS, Asked, Document, Report, open_document
 from lms.attendance.reading import read_report
 from lms.core.errors import Invalid, TooLarge, WrongKind
-from tests.attendance.formats.reports import written
-from tests.attendance.formats.samples import MEET, REPORTS
+from tests.attendance.formats.reports import WAYS, written
+from tests.attendance.formats.samples import (
+    BBB_CSV,
+    MEET,
+    REPORTS,
+    TEAMS_LIST,
+    VOOV,
+    table,
+    teams,
+    teams_of_2021,
+    webex,
+    webex_portuguese,
+)
 from tests.attendance.formats.test_zoom import LAYOUTS, webinar
 
 pytestmark = pytest.mark.usefixtures("words")
@@ -45,6 +59,36 @@ def test_each_report_is_known_as_its_own_format_and_no_other(what: str) -> None:
     report = read_report(content, near=NEAR, format=name, **said)  # type: ignore[arg-type]
     assert len(report.rows) + len(report.sums) > 0
     assert report.rejected == []
+
+
+TABLES_OF = {
+    "teams": (teams(), "\t", {}),
+    "teams of 2021": (teams_of_2021(), "\t", {}),
+    "teams, who did what": (TEAMS_LIST, "\t", {}),
+    "webex": (webex(), "\t", {}),
+    "webex in Portuguese": (webex_portuguese(), "\t", {}),
+    "voov": (table(VOOV), ",", BEIJING),
+    "bbb table": (BBB_CSV, ",", {}),
+    "meet": (MEET, ",", {}),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("what", TABLES_OF)
+def test_a_report_saved_by_another_program_says_the_same(what: str, way: str) -> None:
+    text, delimiter, said = TABLES_OF[what]
+    rows = list(csv.reader(io.StringIO(text), delimiter=delimiter))
+    options = {"time_zone": "Africa/Nairobi", **said}
+    report = read_report(WAYS[way](rows), near=NEAR, **options)  # type: ignore[arg-type]
+    assert amounts(report) == amounts(read_report(text.encode(), near=NEAR, **options))  # type: ignore[arg-type]
+
+
+def test_each_format_is_explained_to_those_who_bring_reports() -> None:
+    titles = {"bbb": "BigBlueButton", "meet": "Google Meet", "plain": "A plain table", "teams": "Microsoft Teams",
+              "voov": "Tencent Meeting (VooV)", "webex": "Webex", "zoom": "Zoom"}  # fmt: skip
+    assert titles.keys() == FORMATS.keys()
+    pages = (Path(__file__).parents[3] / "docs/MEETINGS.md").read_text()
+    assert [title for title in titles.values() if f"\n## {title}\n" not in pages] == []
 
 
 @EVERY
@@ -169,7 +213,7 @@ def test_whatever_is_wrong_with_a_file_is_answered(what: str, seed: int) -> None
 
 @pytest.mark.long
 @EVERY
-@settings(max_examples=1500)
+@settings(max_examples=300)
 @given(seed=SEEDS)
 def test_whatever_is_wrong_with_a_file_is_answered_at_length(what: str, seed: int) -> None:
     name, content, said = ALL[what]

@@ -137,6 +137,12 @@ def test_files_without_anybody_are_refused(data: object) -> None:
     assert caught.value.faults[0].field in ("file", "format")
 
 
+def test_a_table_that_was_cut_off_is_refused() -> None:
+    with pytest.raises(Invalid) as caught:
+        read_report(samples.BBB_CSV.encode()[: samples.BBB_CSV.index('"Li Wei"') + 20], time_zone="Africa/Nairobi")
+    assert caught.value.faults[0].reason == "The file is cut off: line 5 ends too early."
+
+
 def test_a_file_that_was_cut_off_is_refused() -> None:
     with pytest.raises(Invalid) as caught:
         read_report(json.dumps(bbb()).encode()[:-40])
