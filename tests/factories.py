@@ -7,7 +7,7 @@ with its columns loaded.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -112,11 +112,13 @@ class Make:
         """Some administrator."""
         return self.actor(roles=["administrator"], full_name="Administrator")
 
-    def token(self, person: Person) -> str:
-        """A bearer token that holds."""
+    def token(self, person: Person, scopes: Sequence[str] = ()) -> str:
+        """A bearer token that holds; with `scopes` it is held to these."""
         person_id = person.id
         lasts = timedelta(days=36_500)
-        return self._within(lambda: actions.create_token(person_id, "tests", by=SYSTEM, at=EARLY, lasts=lasts)[1])
+        return self._within(
+            lambda: actions.create_token(person_id, "tests", scopes=scopes, by=SYSTEM, at=EARLY, lasts=lasts)[1]
+        )
 
     def headers(self, person: Person) -> dict[str, str]:
         """The header that an API call of this person carries."""

@@ -92,13 +92,11 @@ class Rows:
         return moment.astimezone(self.zone).date()
 
     def country_of(self, person: int, day: date) -> int | None:
-        """The country of a person (after merges) on a day."""
+        """The country of a person (after merges) on a day: what the own row said last, else another's."""
         for mine in (True, False):
             held = [row for row in self.histories[person] if (row[0] == person) == mine and row[1] <= day]
             if held:
-                country = sorted(held, key=lambda row: row[1])[-1][2]
-                if country is not None:
-                    return country
+                return sorted(held, key=lambda row: row[1])[-1][2]
         return None
 
     def is_partner(self, country: int | None, day: date) -> bool:

@@ -29,6 +29,8 @@ OTHER: Final = "other"
 """The key of the group that stands for all folded ones."""
 EXPORTS: Final = ("people", "attendances")
 """The kinds of rows that are exported."""
+EXPORT_JOB: Final = "export_rows"
+"""The kind of job that exports rows."""
 EXPORT_FORMATS: Final = ("csv", "xlsx")
 MOST_EXPORTS: Final = 20
 """So many exports of rows wait or run at most."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from apiflask import Schema
-from apiflask.fields import Boolean, Date, Dict, Float, Integer, List, Nested, Raw, String
-from apiflask.validators import Length, OneOf
+from apiflask.fields import Boolean, Date, Dict, Enum, Float, Integer, List, Nested, Raw, String
+from apiflask.validators import Length, OneOf, Range
 
+from lms.core.jobs import JobState
 from lms.reports.models import SnapshotVisibility
-from lms.reports.rules import DIMENSIONS, FIGURES, VALUES
+from lms.reports.periods import Period, Rhythm
+from lms.reports.rules import DIMENSIONS, EXPORT_FORMATS, EXPORTS, FIGURES, VALUES
 
 _THEN = {"description": "Of the people at the time of the lecture; today for registrations and certificates."}
 
@@ -63,8 +65,8 @@ class Truth(Boolean):
         return value
 
 
-class QuestionIn(Schema):
-    """A slice and the dimensions to group it by, as `GET /api/v1/totals` takes them."""
+class SliceIn(Schema):
+    """A slice, as `GET /api/v1/totals` takes it."""
 
     from_day = Date(data_key="from", load_default=None, allow_none=True)
     to_day = Date(data_key="to", load_default=None, allow_none=True)
@@ -76,6 +78,11 @@ class QuestionIn(Schema):
     gender = String(load_default=None, allow_none=True, validate=OneOf(VALUES["gender"]))
     language = String(load_default=None, allow_none=True, validate=Length(1, 16))
     source = String(load_default=None, allow_none=True, validate=OneOf(VALUES["source"]))
+
+
+class QuestionIn(SliceIn):
+    """A slice and the dimensions to group it by, as `GET /api/v1/totals` takes them."""
+
     by = List(String(validate=OneOf(DIMENSIONS)), load_default=list, validate=Length(0, 2))
 
 
@@ -192,3 +199,106 @@ class FrozenOut(SnapshotOut):
     opening = Nested(OpeningOut)
     groups = List(Nested(GroupOut))
     since = Nested(SinceOut, allow_none=True, metadata={"description": "For those who may count exactly; else null."})
+
+
+class SavedIn(QuestionIn):
+    """A question and the name to keep it under. A `period` moves with the calendar, in place of `from` and `to`."""
+
+    name = String(required=True, validate=Length(1, 100))
+    figure = String(load_default="participants", validate=OneOf(FIGURES))
+    period = String(load_default=None, allow_none=True, validate=OneOf([period.value for period in Period]))
+
+
+class ScheduleIn(Schema):
+    """When a saved report is sent by mail, at an hour of the reporting zone, and to which addresses of staff."""
+
+    rhythm = String(required=True, validate=OneOf([rhythm.value for rhythm in Rhythm]))
+    hour = Integer(required=True, strict=True, validate=Range(0, 23))
+    recipients = List(String(validate=Length(1, 320)), required=True, validate=Length(1, 30))
+
+
+class SavedChange(Schema):
+    """What of a saved report changes; a `schedule` of null: it is sent no more."""
+
+    name = String(validate=Length(1, 100))
+    schedule = Nested(ScheduleIn, allow_none=True)
+
+
+class ScheduleOut(Schema):
+    """When a saved report is sent next, and to whom."""
+
+    rhythm = String()
+    hour = Integer()
+    recipients = List(String())
+    unsubscribed = List(String())
+    next = String(metadata={"format": "date-time"})
+
+
+class SendingOut(Schema):
+    """What became of one sending: mails sent, mails that wait, readers who may not see it any more."""
+
+    day = String(metadata={"format": "date"})
+    sent = Integer()
+    waiting = Integer()
+    left_out = Integer()
+    failure = String(allow_none=True)
+    reasons = List(String())
+
+
+class SavedOut(Schema):
+    """A report that the caller saved: `question` is what it asks, by the names of the parameters."""
+
+    id = String()
+    name = String()
+    question = Dict()
+    created_at = String(metadata={"format": "date-time"})
+    url = String()
+    schedule = Nested(ScheduleOut, allow_none=True)
+
+
+class SavedWithSendings(SavedOut):
+    """The same with its last sendings, newest first."""
+
+    sendings = List(Nested(SendingOut))
+
+
+class SavedListOut(Schema):
+    """The caller's saved reports, by name."""
+
+    items = List(Nested(SavedOut))
+    next = String(allow_none=True)
+
+
+class ExportIn(SliceIn):
+    """Which rows of a slice to export, and as what."""
+
+    kind = String(required=True, validate=OneOf(EXPORTS))
+    format = String(load_default="csv", validate=OneOf(EXPORT_FORMATS))
+
+
+class ExportOut(Schema):
+    """An export: how far it is, and whether its file can be taken (`POST` to `file`) until `expires_at`."""
+
+    id = String()
+    kind = String(validate=OneOf(EXPORTS))
+    format = String(validate=OneOf(EXPORT_FORMATS))
+    question = Dict()
+    state = Enum(JobState, by_value=True)
+    done = Integer()
+    total = Integer()
+    rows = Integer(allow_none=True)
+    error = String(allow_none=True)
+    created_at = String(metadata={"format": "date-time"})
+    expires_at = String(allow_none=True, metadata={"format": "date-time"})
+    file = String(allow_none=True, metadata={"description": "Null while it is not made, and once it is gone."})
+
+
+class FetchIn(Schema):
+    """Nothing is asked: an empty object, or no body."""
+
+
+class ExportsOut(Schema):
+    """A page of the caller's exports, newest first."""
+
+    items = List(Nested(ExportOut))
+    next = String(allow_none=True)

@@ -31,8 +31,10 @@ SCOPES = {
     "people:read": _l("Read profiles"),
     "people:write": _l("Change profiles"),
     "totals:read": _l("Read the figures"),
-    "reports:read": _l("Read published reports"),
-    "reports:write": _l("Publish and withdraw reports"),
+    "reports:read": _l("Read published reports, and those that were saved"),
+    "reports:write": _l("Publish and withdraw reports, save them and have them sent"),
+    "exports:read": _l("Take exported people and attendances as files"),
+    "exports:write": _l("Ask for exports of people and attendances"),
     "jobs:read": _l("Read how far tasks are"),
 }
 """Every scope, with what it lets a token do, in the order in which they are offered."""

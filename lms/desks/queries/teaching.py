@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from lms.attendance.models import Credit, Outcome
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries import list_taught, list_taught_series
 from lms.core.db import db
 from lms.core.errors import Forbidden
 from lms.core.roles import Actor
+from lms.reports.queries.attended import count_attended
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class TaughtLecture:
 
 def list_given(person_id: int, *, by: Actor) -> tuple[list[TaughtLecture], list[Series]]:
     """What somebody gives: lectures of all the own series, latest first, and those series."""
-    return _counted(list_taught(person_id, by=by)), list_taught_series(person_id, by=by)
+    return _counted(list_taught(person_id, by=by), by=by), list_taught_series(person_id, by=by)
 
 
 def list_desk_lectures(*, by: Actor, at: datetime, limit: int = 20) -> list[TaughtLecture]:
@@ -49,25 +49,12 @@ def list_desk_lectures(*, by: Actor, at: datetime, limit: int = 20) -> list[Taug
         .order_by(Lecture.starts_at, Lecture.id)
         .limit(limit)
     )
-    return _counted(list(db.session.scalars(query)))
+    return _counted(list(db.session.scalars(query)), by=by)
 
 
-def _counted(lectures: list[Lecture]) -> list[TaughtLecture]:
-    held = [one.id for one in lectures if one.state is LectureState.HELD]
-    attended = _attended(held)
+def _counted(lectures: list[Lecture], *, by: Actor) -> list[TaughtLecture]:
+    attended = count_attended(lectures, by=by)
     return [
         TaughtLecture(one, one.series.taken, attended.get(one.id, 0) if one.state is LectureState.HELD else None)
         for one in lectures
     ]
-
-
-def _attended(lecture_ids: list[int]) -> dict[int, int]:
-    """How many people attended each of these lectures; merged people have one credit."""
-    if not lecture_ids:
-        return {}
-    query = (
-        select(Credit.lecture_id, func.count())
-        .where(Credit.lecture_id.in_(lecture_ids), Credit.outcome == Outcome.ATTENDED)
-        .group_by(Credit.lecture_id)
-    )
-    return dict(db.session.execute(query).all())

@@ -110,7 +110,8 @@ def country_id_of(person_id: int, day: date) -> int | None:
 def countries_of(person_ids: Iterable[int], day: date) -> dict[int, int | None]:
     """The country of each person on a day, by the dated history.
 
-    The ids are canonical ones. Who was merged from two rows and has no country of the own yet has the other row's.
+    The ids are canonical ones. Who was merged from two rows and has said nothing of the own until then has the other
+    row's; who has said *not stated* has none, whatever the other row says.
     """
     found: dict[int, int | None] = dict.fromkeys(person_ids)
     query = _histories(found, day).add_columns(PersonCountry.country_id)

@@ -17,7 +17,10 @@ FEW = 30_000
 
 
 class Histories:
-    """The dated countries of people, by canonical id. Who was merged and has none of the own has the other row's."""
+    """The dated countries of people, by canonical id; as `countries_of`.
+
+    Who was merged and has said nothing of the own until a day has the other row's; who has said *not stated* has none.
+    """
 
     def __init__(self, people: Collection[int], connection: Connection | None = None) -> None:
         """Reads them of these people (canonical ids), in the session unless another connection is given."""
@@ -55,6 +58,6 @@ class Histories:
         before = [row for row in self._moved.get(person, ()) if row[1] <= day]
         for own in (True, False):
             newest = max((row for row in before if row[0] is own), key=lambda row: row[1], default=None)
-            if newest is not None and newest[2] is not None:
+            if newest is not None:
                 return newest[2]
         return None

@@ -15,9 +15,9 @@ from lms.core.jobs import Job, JobState, get_job, request_job
 from lms.core.roles import Actor
 from lms.core.words import _, _n
 from lms.reports.queries.scope import Scope, resolve
-from lms.reports.rules import EXPORT_FORMATS, EXPORT_KEPT, EXPORTS, MOST_EXPORTS, Slice, check_question
+from lms.reports.rules import EXPORT_FORMATS, EXPORT_JOB, EXPORT_KEPT, EXPORTS, MOST_EXPORTS, Slice, check_question
 
-JOB = "export_rows"
+JOB = EXPORT_JOB
 WAITING = (JobState.QUEUED, JobState.RUNNING)
 
 

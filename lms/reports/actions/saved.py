@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import delete, func, select
@@ -70,6 +71,35 @@ def rename_report(public_id: str, name: str, *, by: Actor, at: datetime) -> None
         raise Invalid("name", _("You have a report of this name already."))
     row.name, row.name_key = line, line.casefold()
     record("rename_report", by=by, at=at, detail={}, saved_report=row.id)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """When a report is sent, and to whom (addresses)."""
+
+    rhythm: Rhythm
+    hour: int
+    recipients: Sequence[str]
+
+
+@action
+def change_report(
+    public_id: str,
+    *,
+    name: str | None = None,
+    timing: Timing | None = None,
+    is_stopped: bool = False,
+    by: Actor,
+    at: datetime,
+) -> None:
+    """Another name, when it is sent, or that it is not: what is given, all or nothing. Raises as these do."""
+    _fresh(public_id, by=by)
+    if name is not None:
+        rename_report(public_id, name, by=by, at=at)
+    if timing is not None:
+        schedule_report(public_id, timing.rhythm, timing.hour, "\n".join(timing.recipients), by=by, at=at)
+    elif is_stopped:
+        stop_schedule(public_id, by=by, at=at)
 
 
 @action

@@ -1,8 +1,8 @@
-"""The figures and the published reports, for programs."""
+"""The figures, published and saved reports and exports, for programs."""
 
 from __future__ import annotations
 
-from lms.reports.api import snapshots, totals
+from lms.reports.api import exports, saved, snapshots, totals
 from lms.reports.api.blueprint import bp
 
-__all__ = ["bp", "snapshots", "totals"]
+__all__ = ["bp", "exports", "saved", "snapshots", "totals"]

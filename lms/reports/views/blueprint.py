@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from lms.core import clock
@@ -17,13 +16,6 @@ from lms.reports.forms import ReportForm
 from lms.reports.rules import FILTERS
 
 bp = Blueprint("reports", __name__, template_folder="../templates")
-
-
-def file_answer(content: Any, kind: str, name: str) -> Response:
-    """A file to keep."""
-    answer = Response(content, content_type=kind)
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
 
 
 def asked_form(by: Actor, locale: str) -> ReportForm:

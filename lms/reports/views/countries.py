@@ -13,11 +13,12 @@ from lms.core.roles import Role
 from lms.core.words import _
 from lms.reports.queries import dossier as dossiers
 from lms.reports.readouts import dossier as reading
+from lms.reports.readouts.answers import file_answer
 from lms.reports.readouts.files import FILES, file_of
 from lms.reports.readouts.model import Column, ReadOut, Table
 from lms.reports.readouts.wording import figure_column
 from lms.reports.readouts.writing import written
-from lms.reports.views.blueprint import bp, file_answer
+from lms.reports.views.blueprint import bp
 from lms.reports.views.opened import NOT_STATED, opened_of
 from lms.web.guards import allow
 from lms.web.identity import current_actor

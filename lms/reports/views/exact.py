@@ -15,9 +15,10 @@ from lms.core.words import _
 from lms.reports import exports, queries, shapes
 from lms.reports.forms import ReportForm, SavedNameForm
 from lms.reports.queries.saved import failing_saved, list_saved
+from lms.reports.readouts.answers import file_answer
 from lms.reports.readouts.files import file_of
 from lms.reports.readouts.totals import read_out
-from lms.reports.views.blueprint import address, asked_form, bp, file_answer
+from lms.reports.views.blueprint import address, asked_form, bp
 from lms.reports.views.opened import opened_address
 from lms.web.guards import allow
 from lms.web.identity import current_actor

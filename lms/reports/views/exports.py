@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import BinaryIO
-
-from flask import Response, redirect, request, url_for
+from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.core import clock, files
-from lms.core.errors import Invalid, NotFound
+from lms.core import clock
+from lms.core.errors import Invalid
 from lms.core.roles import Role
 from lms.core.words import _
-from lms.core.workbooks import MIME
 from lms.reports.actions import fetch_export, request_export
-from lms.reports.views.blueprint import asked_form, bp, file_answer
+from lms.reports.readouts.answers import rows_answer
+from lms.reports.views.blueprint import asked_form, bp
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
-
-PIECE = 64 * 1024
 
 
 @bp.post("/admin/reports/rows")
@@ -39,18 +34,4 @@ def ask_export() -> ResponseReturnValue:
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 def fetch(job_id: str) -> ResponseReturnValue:
     """The file of an export: what one may see is asked again, and who took it stands in the audit trail."""
-    key, name = fetch_export(job_id, by=current_actor(), at=clock.now())
-    found = files.reading(key)
-    if found is None:
-        raise NotFound
-    file, size = found
-    answer: Response = file_answer(_pieces(file), MIME if name.endswith("xlsx") else "text/csv; charset=utf-8", name)
-    answer.content_length = size
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
-
-
-def _pieces(file: BinaryIO) -> Iterator[bytes]:
-    with file:
-        while piece := file.read(PIECE):
-            yield piece
+    return rows_answer(*fetch_export(job_id, by=current_actor(), at=clock.now()))

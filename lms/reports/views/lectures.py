@@ -11,11 +11,12 @@ from lms.core.errors import Refused
 from lms.core.roles import Actor
 from lms.core.words import _
 from lms.reports.queries.lecture import get_lecture_report
+from lms.reports.readouts.answers import file_answer
 from lms.reports.readouts.files import FILES, file_of
 from lms.reports.readouts.lecture import read_out
 from lms.reports.readouts.model import ReadOut
 from lms.reports.readouts.writing import written
-from lms.reports.views.blueprint import bp, file_answer
+from lms.reports.views.blueprint import bp
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale

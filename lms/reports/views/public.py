@@ -11,8 +11,9 @@ from lms.core import clock
 from lms.core.errors import NotFound
 from lms.core.roles import ANONYMOUS
 from lms.reports import exports, queries, shapes
+from lms.reports.readouts.answers import file_answer
 from lms.reports.rules import DIMENSIONS, Slice
-from lms.reports.views.blueprint import bp, file_answer
+from lms.reports.views.blueprint import bp
 from lms.web import maps
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor

@@ -19,10 +19,11 @@ from lms.core.words import _
 from lms.reports import actions, exports, frozen, queries, shapes
 from lms.reports.forms import PublishForm, ReportForm, WithdrawForm
 from lms.reports.models import Snapshot, SnapshotVisibility
+from lms.reports.readouts.answers import file_answer
 from lms.reports.readouts.files import file_of
 from lms.reports.readouts.totals import read_out
 from lms.reports.rules import FIGURES
-from lms.reports.views.blueprint import address, asked_form, bp, file_answer
+from lms.reports.views.blueprint import address, asked_form, bp
 from lms.reports.views.countries import asked_dossier, read_dossier
 from lms.reports.views.opened import NOT_STATED, opened_of
 from lms.web.api import integer_cursor, rfc3339

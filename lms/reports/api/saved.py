@@ -1,0 +1,129 @@
+"""Saved reports and when they are sent, for programs: each caller's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import url_for
+
+from lms.core import clock
+from lms.core.roles import Role
+from lms.reports.actions import saved as actions
+from lms.reports.api.blueprint import bp
+from lms.reports.models import ReportSchedule, SavedReport
+from lms.reports.periods import Rhythm, next_due
+from lms.reports.queries import saved as queries
+from lms.reports.rules import FILTERS, Slice
+from lms.reports.schemas import SavedChange, SavedIn, SavedListOut, SavedOut, SavedWithSendings
+from lms.web.api import rfc3339
+from lms.web.guards import allow
+from lms.web.identity import current_actor
+from lms.web.scopes import scope
+
+AXES = ("rows", "columns")
+
+
+def as_json(row: SavedReport, schedule: ReportSchedule | None) -> dict[str, Any]:
+    """A saved report, as a list has it."""
+    told = dict(row.question)
+    by = [told.pop(axis) for axis in AXES if axis in told]
+    return {
+        "id": row.public_id,
+        "name": row.name,
+        "question": {**told, "by": by},
+        "created_at": rfc3339(row.created_at),
+        "url": url_for("reports.saved", public_id=row.public_id),
+        "schedule": None if schedule is None else _schedule(row, schedule),
+    }
+
+
+def _schedule(row: SavedReport, schedule: ReportSchedule) -> dict[str, Any]:
+    readers = queries.list_readers(row)
+    due = next_due(schedule.rhythm, schedule.hour, clock.now(), clock.reporting_zone())
+    return {
+        "rhythm": str(schedule.rhythm),
+        "hour": schedule.hour,
+        "recipients": [one.address for one in readers if one.unsubscribed_at is None],
+        "unsubscribed": [one.address for one in readers if one.unsubscribed_at is not None],
+        "next": rfc3339(due.moment),
+    }
+
+
+def _whole(public_id: str) -> dict[str, Any]:
+    row = queries.get_saved(public_id, by=current_actor())
+    sendings = [
+        {
+            "day": one.run.day.isoformat(),
+            "sent": one.sent,
+            "waiting": one.waiting,
+            "left_out": one.run.left_out,
+            "failure": one.run.failure,
+            "reasons": one.reasons,
+        }
+        for one in queries.list_sendings(row)
+    ]
+    return {**as_json(row, queries.find_schedule(row)), "sendings": sendings}
+
+
+@bp.get("/saved-reports")
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
+@scope("reports:read")
+@bp.output(SavedListOut)
+def list_saved() -> dict[str, Any]:
+    """The reports that the caller saved, by name: all of them, a hundred at most."""
+    return {"items": [as_json(*found) for found in queries.list_saved(by=current_actor())], "next": None}
+
+
+@bp.post("/saved-reports")
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
+@scope("reports:write")
+@bp.input(SavedIn, arg_name="wish")
+@bp.output(SavedOut, status_code=201)
+@bp.doc(responses={200: "The same question stands under this name already.", 404: "There is no such series."})
+def save_report(wish: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """Saves a question under a name; a focal point's must be of the own country."""
+    by, at = current_actor(), clock.now()
+    asked = Slice(**{name: wish[name] for name in ("from_day", "to_day", *FILTERS)})
+    told = {"figure": wish["figure"], **asked.parameters, **dict(zip(AXES, wish["by"], strict=False))}
+    if wish["period"] is not None:
+        told["period"] = wish["period"]
+    row = queries.get_saved(actions.save_report(wish["name"], told, by=by, at=at), by=by)
+    return as_json(row, queries.find_schedule(row)), 201 if row.created_at == at else 200
+
+
+@bp.get("/saved-reports/<public_id>")
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
+@scope("reports:read")
+@bp.output(SavedWithSendings)
+def get_saved(public_id: str) -> dict[str, Any]:
+    """A saved report of the caller's, when it is sent, and what became of its last sendings."""
+    return _whole(public_id)
+
+
+@bp.patch("/saved-reports/<public_id>")
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
+@scope("reports:write")
+@bp.input(SavedChange, arg_name="change")
+@bp.output(SavedWithSendings)
+def change_saved(public_id: str, change: dict[str, Any]) -> dict[str, Any]:
+    """Another name, when it is sent and to whom, or that it is sent no more (`schedule` null)."""
+    wanted = change.get("schedule")
+    actions.change_report(
+        public_id,
+        name=change.get("name"),
+        timing=wanted and actions.Timing(Rhythm(wanted["rhythm"]), wanted["hour"], wanted["recipients"]),
+        is_stopped="schedule" in change and wanted is None,
+        by=current_actor(),
+        at=clock.now(),
+    )
+    return _whole(public_id)
+
+
+@bp.delete("/saved-reports/<public_id>")
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
+@scope("reports:write")
+@bp.output({}, status_code=204)
+def remove_saved(public_id: str) -> str:
+    """Forgets a saved report, and when it is sent."""
+    actions.remove_report(public_id, by=current_actor(), at=clock.now())
+    return ""
