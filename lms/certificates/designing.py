@@ -25,6 +25,7 @@ from lms.certificates.designs import (
 from lms.certificates.drawings import check_administrator, faults_of_glyphs, missing_in_words
 from lms.certificates.models import CertificateDesign, DesignFamily, SeriesDesign
 from lms.certificates.printing import installed_fonts
+from lms.certificates.versions import printable_words
 from lms.core import audit, files
 from lms.core.db import action, db, one_at_a_time
 from lms.core.errors import Fault, Invalid, NotFound, Refused
@@ -41,7 +42,7 @@ def create_design(name: str, *, like: int | None = None, by: Actor, at: datetime
     check_administrator(by)
     one_at_a_time(_LOCK)
     family = DesignFamily(name=_checked_name(name), created_at=at)
-    spec = deepcopy(_newest(like).spec) if like else {}
+    spec = deepcopy(_newest(like).spec) if like else {"words": printable_words()}
     db.session.add(family)
     db.session.flush()
     db.session.add(CertificateDesign(family_id=family.id, spec=spec, changed_at=at))

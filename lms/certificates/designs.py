@@ -9,10 +9,12 @@ from typing import Any
 
 from lms.catalogue.drafts import clean_line
 from lms.certificates.artwork import Picture
+from lms.certificates.wordings import READY
 from lms.core.errors import Fault, Invalid
 from lms.core.words import _
 
 BUILT_IN_VERSION = 1
+READY_VERSION = 0
 FALLBACK = "en"
 MAX_LANGUAGES = 24
 
@@ -60,7 +62,7 @@ _BRACES = re.compile(r"\{([^{}]*)\}|[{}]")
 class Design:
     """A design as a certificate is set with it. `words` by language; `pictures` by role (see ROLES).
 
-    Nothing given is the built-in design.
+    Nothing given is the built-in design in English.
     """
 
     colours: Mapping[str, str] = field(default_factory=dict)
@@ -92,6 +94,9 @@ class Design:
 
 
 BUILT_IN = Design()
+"""Version 1, in English: of every series whose language has no ready-made words, or no font to set them."""
+READY_MADE = Design(words=READY)
+"""Version 0: the same, in the language of the series."""
 
 
 def _ever_shorter(tag: str) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import Any
 import segno
 from babel import Locale
 from babel.dates import format_date, format_skeleton
+from babel.numbers import format_decimal
 
 from lms.certificates.designs import BUILT_IN, COLOURS, FALLBACK, Design, fill
 from lms.certificates.signature import Spoken
@@ -18,6 +19,7 @@ from lms.certificates.writing import writing_of
 from lms.core.typesetting import draw, tongue, typeset
 
 TEMPLATE = Path(__file__).parent / "design" / "certificate.typ"
+_COMMAS = {"ar": "، ", "fa": "، ", "ur": "، ", "ps": "، ", "zh": "，", "ja": "、"}
 _MONTHS = (
     "January February March April May June July August September October November December".split()  # noqa: SIM905
 )
@@ -65,13 +67,15 @@ def _day(day: date, language: str, *, year: bool) -> str:
 def _sentence(award: Award, language: str) -> str:
     """What stands between the name and the series."""
     hours = f"{round(award.hours, 1):g}"
+    if language != FALLBACK:
+        hours = format_decimal(round(award.hours, 1), "0.#", Locale.parse(language, sep="-"))
     attended = sum(station.attended for station in award.stations)
     name = "sentence_all" if attended == len(award.stations) else "sentence"
     text = award.design.word("sentence_one" if len(award.stations) == 1 else name, language)
     if language == FALLBACK and hours == "1":
         text = text.replace("{hours} hours", "{hours} hour")
     return fill(
-        text,
+        text.replace("{hours} ", "{hours}\u00a0"),  # a number stays with its unit
         {
             "name": award.full_name,
             "series": award.series,
@@ -93,6 +97,7 @@ def _looks(award: Award, language: str) -> dict[str, Any]:
         "title": design.word(award.kind, language),
         "sentence": _sentence(award, language),
         "words": words,
+        "comma": _COMMAS.get(language.split("-")[0], ", "),
         "voice": {**tongue(language), "dir": Locale.parse(language, sep="-").text_direction},
         "signatory": design.signatory,
         "pictures": {role: {"alt": one.alt, "shape": one.shape} for role, one in design.pictures.items()},
@@ -128,11 +133,13 @@ def _content(award: Award) -> dict[str, Any]:
 
 
 def spoken(award: Award) -> list[Spoken]:
-    """The names as a reader is told them; in the template each stands in an element of its own kind."""
+    """Names and titles as a reader is told them, in the order of their elements in the template."""
     said = [Spoken("Strong", award.full_name, writing_of(award.full_name).lang)]
     if award.native_name:
         said.append(Spoken("Em", award.native_name, writing_of(award.native_name, award.country).lang))
-    return said
+    language = award.language.replace("_", "-")
+    titles = [award.series, *(station.title for station in award.stations)]
+    return said + [Spoken("Strong", title, language) for title in titles]
 
 
 def _qr(address: str) -> str:

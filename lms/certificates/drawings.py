@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
@@ -12,10 +12,10 @@ from sqlalchemy import func, select
 from lms.catalogue.models import CertificateKind, Series
 from lms.catalogue.queries import SeriesFilter, get_series, list_series
 from lms.certificates import document, numbers, printing, queries
-from lms.certificates.designs import BUILT_IN, BUILT_IN_VERSION, FALLBACK, Design, texts_of
+from lms.certificates.designs import BUILT_IN_VERSION, FALLBACK, READY_VERSION, Design, texts_of
 from lms.certificates.models import Certificate, CertificateDesign, DesignFamily, SeriesDesign
 from lms.certificates.standings import candidates
-from lms.certificates.versions import to_design
+from lms.certificates.versions import printable_words, to_design
 from lms.certificates.writing import writing_of
 from lms.core import glyphs
 from lms.core.db import db
@@ -29,6 +29,7 @@ from lms.people.models import Person
 SAMPLES = ("longest", "plain", "strange", "90", "200", "one", "12", "40")
 """Samples that every series has, beside one for each script of its people (`script-Arab`)."""
 
+_EVER = datetime(2026, 11, 25, tzinfo=UTC)  # since when there is the built-in design
 _MANY_SERIES = 200
 _NINETY = "Maria Guadalupe Fernanda Esperanza de la Concepción Rodríguez-Villanueva y Santa Cruz Alba"
 _STRANGE = 'O’Brien-Ng "Bo" <b>x</b> #let *y* _z_ $q$ \\ {name} // @w'
@@ -117,8 +118,19 @@ def _version(family: DesignFamily, rows: Sequence[CertificateDesign]) -> Version
 
 
 def get_design(family_id: int, *, by: Actor) -> Version:
-    """One design. Raises NotFound."""
+    """One design; 0 is the built-in one. Raises NotFound."""
     check_administrator(by)
+    if family_id == 0:
+        spec = {"words": printable_words()}
+        return Version(
+            0,
+            _("The built-in design"),
+            is_default=False,
+            versions=(READY_VERSION,),
+            is_draft=False,
+            spec=spec,
+            changed_at=_EVER,
+        )
     family = db.session.get(DesignFamily, family_id)
     if family is None:
         raise NotFound
@@ -129,7 +141,8 @@ def get_design(family_id: int, *, by: Actor) -> Version:
 def count_built_in(*, by: Actor) -> int:
     """How many certificates were issued with the built-in design."""
     check_administrator(by)
-    return _issued().get(BUILT_IN_VERSION, 0)
+    issued = _issued()
+    return issued.get(BUILT_IN_VERSION, 0) + issued.get(READY_VERSION, 0)
 
 
 def faults_of_glyphs(spec: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -278,7 +291,7 @@ def fault_of(award: document.Award) -> str | None:
 def picture_of(family_id: int, look: Look, *, by: Actor) -> bytes:
     """A design on a sample, as PNG; 0 is the built-in one. Raises Invalid, NotFound."""
     check_administrator(by)
-    design = to_design(get_design(family_id, by=by).spec) if family_id else BUILT_IN
+    design = to_design(get_design(family_id, by=by).spec)
     award = award_of(design, look, by=by)
     fault = fault_of(award)
     if fault is not None:

@@ -76,12 +76,9 @@ class Revision:
         """The number of the object that a dictionary names, or of the first in the list it names."""
         return int(_found(rb"/" + name + rb"\s*\[?\s*(\d+) 0 R", self.read(number))[1])
 
-    def element(self, kind: str) -> int:
-        """The number of the one element of the structure of this kind."""
-        found = re.findall(rb"(\d+) 0 obj\s*<</Type/StructElem/S/%s/" % kind.encode(), self.pdf)
-        if len(found) != 1:
-            raise CannotRevise(f"{len(found)} elements {kind}")
-        return int(found[0])
+    def elements(self, kind: str) -> list[int]:
+        """The numbers of the elements of the structure of this kind, in the order of reading."""
+        return [int(one) for one in re.findall(rb"(\d+) 0 obj\s*<</Type/StructElem/S/%s/" % kind.encode(), self.pdf)]
 
     def replace(self, number: int, pattern: bytes, by: bytes) -> re.Match[bytes]:
         """Changes the one place of an object that the pattern finds; `\\g<n>` in `by` are its groups."""

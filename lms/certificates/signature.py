@@ -30,7 +30,7 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from lms.certificates import numbers
 from lms.certificates.keys import SigningKey, kid_of
-from lms.certificates.revision import Revision, text_string
+from lms.certificates.revision import CannotRevise, Revision, text_string
 
 DIGEST: Final = "sha256"
 _ROOM = 1024  # bytes for all of a signature but its certificates
@@ -48,7 +48,7 @@ _NAMED = re.compile(rb"SR-[0-9A-Z*~$=-]{17,26}")
 @dataclass(frozen=True)
 class Spoken:
     """Words of the document, which a reader is given whole: `kind` is the element of the structure that holds them
-    alone, `language` their BCP 47 tag."""
+    alone, `language` their BCP 47 tag. Those of one kind stand in the order of reading; the last may be untold."""
 
     kind: str
     text: str
@@ -186,8 +186,7 @@ def sign_pdf(
     signer = _signer(key.private, key.certificate, tuple(key.chain))
     room = _ROOM + sum(len(_der(one)) for one in [key.certificate, *key.chain]) + (_STAMP if timestamp_url else 0)
     new = Revision(pdf)
-    for words in spoken:
-        _say(new, words)
+    _say(new, spoken)
     signed = bytearray(_with_field(new, at=at, number=number, organiser=organiser, room=room))
     gap = b"<" + b"0" * (2 * room) + b">"
     start = signed.index(gap, len(pdf))
@@ -229,10 +228,16 @@ def _der(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.DER)
 
 
-def _say(new: Revision, words: Spoken) -> None:
-    """Gives a paragraph its text as words: in many scripts its letters are drawn by pieces, in no order of reading."""
-    entries = b"/ActualText%s/Lang(%s)" % (text_string(words.text), words.language.encode("ascii"))
-    new.replace(new.element(words.kind), rb"/S/\w+", b"/S/P" + entries)
+def _say(new: Revision, spoken: Sequence[Spoken]) -> None:
+    """Gives paragraphs their text as words: in many scripts its letters are drawn by pieces, in no order of reading."""
+    for kind in dict.fromkeys(words.kind for words in spoken):
+        told = [words for words in spoken if words.kind == kind]
+        places = new.elements(kind)
+        if len(places) > len(told):
+            raise CannotRevise(f"{len(places)} elements {kind} for {len(told)} texts")
+        for number, words in zip(places, told, strict=False):
+            entries = b"/ActualText%s/Lang(%s)" % (text_string(words.text), words.language.encode("ascii"))
+            new.replace(number, rb"/S/\w+", b"/S/P" + entries)
 
 
 def _with_field(new: Revision, *, at: datetime, number: str, organiser: str, room: int) -> bytes:

@@ -7,11 +7,14 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from lms.catalogue.models import Series
 from lms.certificates.artwork import Picture
-from lms.certificates.designs import BUILT_IN, BUILT_IN_VERSION, Design
+from lms.certificates.designs import BUILT_IN, BUILT_IN_VERSION, READY_MADE, READY_VERSION, Design
 from lms.certificates.models import CertificateDesign, DesignFamily, SeriesDesign
-from lms.core import files
+from lms.certificates.wordings import READY
+from lms.core import files, glyphs
 from lms.core.db import db
+from lms.core.typesetting import font_folders
 
 
 def choice_of(series_id: int) -> int | None:
@@ -24,20 +27,36 @@ def version_of_series(series_id: int) -> int:
     """The version that certificates of a series are issued with now."""
     chosen = choice_of(series_id)
     if chosen == 0:
-        return BUILT_IN_VERSION
+        return _built_in(series_id)
     family = DesignFamily.is_default if chosen is None else DesignFamily.id == chosen
     query = (
         select(func.max(CertificateDesign.version))
         .join(DesignFamily, DesignFamily.id == CertificateDesign.family_id)
         .where(family)
     )
-    return db.session.scalar(query) or BUILT_IN_VERSION
+    return db.session.scalar(query) or _built_in(series_id)
+
+
+def _built_in(series_id: int) -> int:
+    """The built-in design in the language of the series, where there are words for it that can be set; else English."""
+    language = READY_MADE.language_for(db.session.scalar(select(Series.language).where(Series.id == series_id)) or "")
+    return READY_VERSION if language in printable_words() else BUILT_IN_VERSION
+
+
+def printable_words() -> dict[str, dict[str, str]]:
+    """The ready-made words of the languages that the installed fonts can set."""
+    fonts = glyphs.coverage(font_folders())
+    return {
+        language: dict(words)
+        for language, words in READY.items()
+        if not glyphs.missing_signs(" ".join(words.values()), fonts)
+    }
 
 
 def design_of(version: int) -> Design:
     """A version as certificates are set with it. Raises `core.files.StorageAway` where a picture cannot be read."""
-    if version == BUILT_IN_VERSION:
-        return BUILT_IN
+    if version in (BUILT_IN_VERSION, READY_VERSION):
+        return BUILT_IN if version == BUILT_IN_VERSION else READY_MADE
     known: dict[int, Design] = db.session().info.setdefault("lms.designs", {})  # asked once for many certificates
     if version not in known:
         row = db.session.scalar(select(CertificateDesign).where(CertificateDesign.version == version))

@@ -13,9 +13,11 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from lms.certificates import designing, drawings, versions
+from lms.core import clock
 from lms.core.roles import Actor
 from tests.certificates.conftest import Programme
 from tests.certificates.test_artwork import SQUARE, raster, svg
+from tests.certificates.test_designs import FRENCH
 from tests.certificates.test_views import SignIn, sign_in, token_of
 
 __all__ = ["sign_in"]
@@ -95,7 +97,7 @@ def test_a_wrong_word_is_said_and_what_was_typed_stays(
     ]
     assert "took {lectres} &lt;b&gt;</textarea>" in wrong.text
     assert 'value="Chief"' in wrong.text
-    assert spec(app, red, administrator) == {}
+    assert "en" not in spec(app, red, administrator)["words"]
 
 
 def test_a_script_gets_only_the_look_with_what_is_wrong(boss: FlaskClient, red: int) -> None:
@@ -202,3 +204,35 @@ def test_a_second_design_of_one_name_is_refused(boss: FlaskClient, red: int) -> 
 def test_what_is_only_drafted_cannot_be_for_all(boss: FlaskClient, red: int) -> None:
     answer = post(boss, f"/admin/designs/{red}/default", follow_redirects=True)
     assert "This design is only drafted. Put it into use first." in answer.text
+
+
+def test_the_built_in_design_is_looked_at_like_the_others(boss: FlaskClient) -> None:
+    page = boss.get("/admin/designs/0?look-language=ar&look-sample=90")
+    assert page.status_code == 200
+    assert 'data-hx-get="/admin/designs/0"' in page.text
+    assert "csrf_token" not in page.text.partition("<main")[2].partition("</main>")[0], "nothing of it can be changed"
+    address = re.search(r'src="([^"]*look\.png[^"]*)"', page.text)
+    assert address is not None
+    assert "look-language=ar" in address[1]
+    arabic = boss.get(address[1].replace("&amp;", "&"))
+    english = boss.get(address[1].replace("&amp;", "&").replace("look-language=ar", "look-language=en"))
+    assert (arabic.mimetype, english.mimetype) == ("image/png", "image/png")
+    assert arabic.data != english.data
+    looked = boss.get("/admin/designs/0?look-sample=40", headers=SCRIPT)
+    assert (looked.text.count("<html"), looked.text.count("<img")) == (0, 1)
+    for change in ("looks", "words/fr", "pictures/logo", "publish"):
+        assert post(boss, f"/admin/designs/0/{change}", {**LOOKS, **FRENCH}).status_code in (404, 422)
+    assert 'href="/admin/designs/0"' in boss.get("/admin/designs").text
+
+
+def test_words_that_are_ready_made_stand_in_the_form_until_they_are_saved(
+    app: APIFlask, boss: FlaskClient, red: int, administrator: Actor
+) -> None:
+    with app.app_context():
+        designing.drop_words(red, "es", by=administrator, at=clock.now())
+    page = boss.get(f"/admin/designs/{red}?words=es").text
+    assert "Certificado de participación" in page
+    assert "These words are ready-made." in page
+    assert "es" not in spec(app, red, administrator)["words"]
+    kept = boss.get(f"/admin/designs/{red}?words=fr").text
+    assert "These words are ready-made." not in kept

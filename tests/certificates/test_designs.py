@@ -189,7 +189,9 @@ def test_a_signed_design_is_whole_and_tells_names_and_pictures(language: str) ->
         assert str(opened.Root.Lang) == language
         (top,) = opened.Root.StructTreeRoot.K
         found = list(elements(top))
-        assert [str(one.ActualText) for one in found if "/ActualText" in one] == [long, AWARD.native_name]
+        titles = [station.title for station in stations(12, (3,))]
+        words = [long, AWARD.native_name, AWARD.series, *titles]
+        assert [str(one.ActualText) for one in found if "/ActualText" in one] == words
         kinds = [str(one.S) for one in found]
         assert kinds.count("/H1") == 1
         told = [str(one.Alt) for one in found if str(one.S) == "/Figure" and "/Alt" in one]

@@ -10,7 +10,8 @@ from typing import Any
 import pikepdf
 import pytest
 
-from lms.certificates.document import Award, render, spoken
+from lms.certificates.document import Award, Station, render, spoken
+from lms.certificates.revision import CannotRevise
 from lms.certificates.signature import check_pdf, sign_pdf
 from lms.core.glyphs import coverage, missing_signs
 from lms.core.typesetting import CannotRender
@@ -49,15 +50,39 @@ def marked(of: pikepdf.Page) -> tuple[set[int], list[str]]:
     return page, stray
 
 
-@pytest.mark.parametrize("language", NAMES)
-def test_a_name_in_any_script_is_told_as_its_words(language: str) -> None:
-    full_name, native_name, country = NAMES[language]
-    pdf = signed(replace(AWARD, full_name=full_name, native_name=native_name, country=country))
-    assert check_pdf(pdf, [KEY.certificate]).intact
+def told(pdf: bytes) -> list[tuple[str, str]]:
+    """What is told as words, with its language, in the order of reading."""
     with pikepdf.open(io.BytesIO(pdf)) as opened:
         (top,) = opened.Root.StructTreeRoot.K
-        told = [(str(one.ActualText), str(one.Lang)) for one in elements(top) if "/ActualText" in one]
-        assert told == [(full_name, "en"), (native_name, "en" if language == "vi" else language)]
+        return [(str(one.ActualText), str(one.Lang)) for one in elements(top) if "/ActualText" in one]
+
+
+@pytest.mark.parametrize("language", NAMES)
+def test_names_and_titles_in_any_script_are_told_as_their_words(language: str) -> None:
+    full_name, native_name, country = NAMES[language]
+    stations = tuple(Station(f"{native_name} {place}", AWARD.issued_on, place != 2) for place in range(1, 4))
+    award = replace(AWARD, full_name=full_name, native_name=native_name, country=country, language=language)
+    pdf = signed(replace(award, series=f"{native_name} 0", stations=stations))
+    assert check_pdf(pdf, [KEY.certificate]).intact
+    assert told(pdf) == [
+        (full_name, "en"),
+        (native_name, "en" if language == "vi" else language),
+        *((f"{native_name} {place}", language) for place in range(4)),
+    ]
+
+
+def test_lectures_that_have_no_room_to_be_told_are_not() -> None:
+    stations = tuple(Station(f"Lecture {place}", AWARD.issued_on, True) for place in range(40))
+    assert [text for text, _language in told(signed(replace(AWARD, stations=stations)))] == [
+        AWARD.full_name,
+        AWARD.native_name,
+        AWARD.series,
+    ]
+
+
+def test_a_text_more_than_the_document_has_words_for_is_not_signed() -> None:
+    with pytest.raises(CannotRevise, match="elements Strong for 1 texts"):
+        sign_pdf(render(AWARD, LARGE), KEY, at=AT, number=AWARD.number, organiser="Ministry", spoken=spoken(AWARD)[:1])
 
 
 def test_the_structure_is_what_a_screen_reader_asks_for() -> None:
@@ -80,8 +105,8 @@ def test_the_structure_is_what_a_screen_reader_asks_for() -> None:
         # everything on the page is told, or marked as decoration
         pieces, stray = marked(page)
         assert stray == []
-        told = [int(child) for one in found for child in one.get("/K", []) if isinstance(child, int)]
-        assert sorted(told) == sorted(pieces)
+        heard = [int(child) for one in found for child in one.get("/K", []) if isinstance(child, int)]
+        assert sorted(heard) == sorted(pieces)
         tree = root.StructTreeRoot.ParentTree.Nums
         assert len(tree[1]) == len(pieces)
         assert str(page.Tabs) == "/S"
@@ -113,7 +138,7 @@ def test_a_strange_name_is_set_as_it_stands_or_stops_with_its_sign(name: str, en
         with pytest.raises(CannotRender):
             render(replace(AWARD, full_name=name), LARGE)
         return
-    with pikepdf.open(io.BytesIO(signed(replace(AWARD, full_name=name, native_name=None)))) as pdf:
-        assert len(pdf.pages) == 1
-        told = [str(one.ActualText) for one in elements(pdf.Root.StructTreeRoot.K[0]) if "/ActualText" in one]
-        assert told == [name]
+    pdf = signed(replace(AWARD, full_name=name, native_name=None))
+    with pikepdf.open(io.BytesIO(pdf)) as opened:
+        assert len(opened.pages) == 1
+    assert told(pdf)[0][0] == name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import random
 import threading
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pikepdf
 import pytest
@@ -70,6 +72,27 @@ def test_others_accept_what_was_signed() -> None:
     assert not accepts(SIGNED, made_key().certificate)
     with pikepdf.open(io.BytesIO(SIGNED)) as opened:
         assert opened.check_pdf_syntax() == []
+
+
+def qpdf_check(folder: Path, pdf: bytes) -> int:
+    """The exit code of `qpdf --check`: 0 well, 2 errors, 3 warnings.
+
+    `pikepdf.Job` is qpdf's own command within the library (QPDFJob): its executable does no more than call it.
+    """
+    (folder / "file.pdf").write_bytes(pdf)
+    job = pikepdf.Job(["qpdf", "--check", str(folder / "file.pdf")])
+    with contextlib.suppress(pikepdf.PdfError):
+        job.run()
+        return int(job.exit_code)
+    return 2
+
+
+def test_qpdf_checks_it_without_a_word_and_rejects_a_damaged_one(tmp_path: Path) -> None:
+    assert qpdf_check(tmp_path, SIGNED) == 0
+    altered = bytearray(SIGNED)
+    altered[SIGNED.index(b"stream", SIGNED.index(b"/FlateDecode")) + 40] ^= 255
+    assert qpdf_check(tmp_path, bytes(altered)) in (2, 3)
+    assert qpdf_check(tmp_path, SIGNED[:-400]) in (2, 3)
 
 
 def test_it_is_known_as_ours_with_number_key_and_time() -> None:

@@ -24,6 +24,7 @@ from lms.certificates.forms import (
     SeriesDesignForm,
 )
 from lms.certificates.views.blueprint import bp
+from lms.certificates.wordings import READY
 from lms.core import clock
 from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.roles import Role
@@ -87,6 +88,8 @@ def _page(family_id: int, status: int = 200, **given: Any) -> ResponseReturnValu
     wrong = next((form for form in given.values() if form.errors), None)
     if request.headers.get("HX-Request"):
         return render_template("certificates/_look.html", **about, wrong=wrong)
+    if not family_id:
+        return render_template("certificates/design-built-in.html", **about, wrong=None, kept={}), status
     spec, language = shown.spec, _words_language(shown)
     words = spec.get("words", {})
     forms = {
@@ -94,7 +97,7 @@ def _page(family_id: int, status: int = 200, **given: Any) -> ResponseReturnValu
             formdata=None,
             data={"name": shown.name, "signatory": spec.get("signatory"), **COLOURS, **spec.get("colours", {})},
         ),
-        "words_form": DesignWordsForm(formdata=None, data=words.get(language, {})),
+        "words_form": DesignWordsForm(formdata=None, data=words.get(language) or READY.get(language, {})),
     } | {
         f"{role}_form": DesignPictureForm.of(role, formdata=None, data=spec.get("pictures", {}).get(role, {}))
         for role in ROLES
@@ -111,6 +114,7 @@ def _page(family_id: int, status: int = 200, **given: Any) -> ResponseReturnValu
         },
         more_languages=[choice for choice in language_choices() if choice.value not in {FALLBACK, *words}],
         has_words=language in words,
+        is_ready=language not in words and language in READY,
         english={**ENGLISH, **words.get(FALLBACK, {})} if language != FALLBACK else ENGLISH,
         limits=LIMITS,
         kept=_kept(),
