@@ -9,17 +9,22 @@ from flask.typing import ResponseReturnValue
 
 from lms.catalogue.models import CertificateKind
 from lms.catalogue.queries import get_series
-from lms.certificates import actions, holding, queries
-from lms.certificates.delivery import NUMBERS, READS, badge_answer, pdf_answer
+from lms.certificates import actions, bundles, holding, queries, standings
+from lms.certificates.delivery import NUMBERS, READS, badge_answer, bundle_answer, pdf_answer
 from lms.certificates.models import CertificateState
 from lms.certificates.queries import Shown
 from lms.certificates.schemas import (
     AskedSchema,
+    BundleSchema,
     CertificateListSchema,
     CertificateSchema,
     IssueSchema,
+    PreviewQuery,
+    PreviewSchema,
     RevokeSchema,
+    ToldSchema,
 )
+from lms.certificates.standings import Group
 from lms.core import clock
 from lms.core.roles import Role
 from lms.web.api import Nothing, PageQuery, envelope, integer_cursor
@@ -40,6 +45,13 @@ BADGE: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
     200: {
         "description": "The credential as compact JWS.",
         "content": {"text/plain": {"schema": {"type": "string"}}},
+    }
+}
+
+BUNDLE: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
+    200: {
+        "description": "All certificates in one file.",
+        "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in bundles.FORMS.values()},
     }
 }
 
@@ -151,3 +163,60 @@ def issue(slug: str, body: dict[str, str | None]) -> dict[str, Any]:
     series = get_series(slug, by=by)
     kind = CertificateKind(body["kind"]) if body["kind"] else None
     return {"job": actions.request_issue(series.id, kind, by=by, at=clock.now()).public_id}
+
+
+@bp.get("/series/<slug>/certificates/preview")
+@allow(Role.ADMINISTRATOR, Role.REPORTER)
+@scope("certificates:read")
+@bp.input(PreviewQuery, location="query", arg_name="asked")
+@bp.output(PreviewSchema)
+def preview(slug: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """Who earns a certificate, who just misses it and by what, who is blocked: what issuing now would do."""
+    shown = Group(asked["show"]) if asked["show"] else None
+    page = integer_cursor(asked["cursor"]) or 1
+    found = standings.preview(slug, by=current_actor(), shown=shown, page=page, size=asked["limit"])
+    return {
+        "kind": str(found.kind),
+        "lectures": found.asked.lectures,
+        "needed": found.asked.needed,
+        "needed_minutes": found.asked.minutes,
+        "enrolled": found.enrolled,
+        "fault": found.fault,
+        "counts": found.counts,
+        "show": found.shown.value,
+        "items": found.rows,
+        "next": str(found.page + 1) if found.page < found.pages else None,
+    }
+
+
+@bp.post("/series/<slug>/certificates/reminders")
+@allow(Role.ADMINISTRATOR)
+@scope("certificates:write")
+@bp.input(Nothing, arg_name="body")
+@bp.output(ToldSchema)
+def remind(slug: str, body: dict[str, str]) -> dict[str, int]:  # noqa: ARG001
+    """Asks those who have earned a certificate by mail, once, to confirm the name it would bear."""
+    return {"told": actions.remind_unconfirmed(slug, by=current_actor(), at=clock.now())}
+
+
+@bp.post("/series/<slug>/certificates/bundles")
+@allow(Role.ADMINISTRATOR)
+@scope("certificates:write")
+@idempotent
+@bp.input(BundleSchema, arg_name="body")
+@bp.output(AskedSchema, status_code=202)
+def request_bundle(slug: str, body: dict[str, str]) -> dict[str, Any]:
+    """Puts all certificates of a series that hold into one file, as a job; while one is made, it is that."""
+    by = current_actor()
+    series = get_series(slug, by=by)
+    return {"job": bundles.request_bundle(series.id, body["form"], by=by, at=clock.now()).public_id}
+
+
+@bp.post("/certificates/bundles/<job_id>")
+@allow(Role.ADMINISTRATOR)
+@scope("certificates:read")
+@bp.input(Nothing, arg_name="body")
+@bp.doc(responses=BUNDLE)
+def fetch_bundle(job_id: str, body: dict[str, str]) -> ResponseReturnValue:  # noqa: ARG001
+    """The file that a job has made, for a day; by POST, since who took it stands in the audit trail."""
+    return bundle_answer(*bundles.fetch_bundle(job_id, by=current_actor(), at=clock.now()))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Response
+from flask import Response, send_file
 
 from lms.certificates import numbers
+from lms.certificates.bundles import FORMS
+from lms.core import files
+from lms.core.errors import NotFound
 from lms.web.identity import current_actor
 
 NUMBERS = "certificate-numbers"  # the scope in which guessing is throttled, over all doors
@@ -38,6 +41,17 @@ def public_answer(text: str, mimetype: str, *, seconds: int) -> Response:
 def pdf_answer(number: str, pdf: bytes) -> Response:
     """A file to keep, named by its number."""
     return _kept(number, Response(pdf, mimetype="application/pdf"), "pdf")
+
+
+def bundle_answer(key: str, name: str) -> Response:
+    """A file of all certificates of a series, piece by piece. Raises NotFound once it is gone."""
+    found = files.reading(key)
+    if found is None:
+        raise NotFound
+    answer: Response = send_file(found[0], FORMS[name.rpartition(".")[2]], as_attachment=True, download_name=name)
+    answer.content_length = found[1]
+    answer.headers["Cache-Control"] = "private, no-store"
+    return answer
 
 
 def _kept(number: str, answer: Response, ending: str) -> Response:

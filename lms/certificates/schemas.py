@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from apiflask import Schema
-from apiflask.fields import Date, Float, List, Nested, String
+from apiflask.fields import Date, Float, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf
 
 from lms.catalogue.models import CertificateKind
+from lms.certificates.bundles import FORMS
 from lms.certificates.models import CertificateState
+from lms.certificates.standings import Group
+from lms.web.api import PageQuery
 
 KINDS = [kind.value for kind in CertificateKind]
 STATES = [state.value for state in CertificateState]
+GROUPS = [group.value for group in Group]
 
 
 class CertificateSchema(Schema):
@@ -47,7 +51,7 @@ class IssueSchema(Schema):
 
 
 class AskedSchema(Schema):
-    """The job that issues; see `GET /api/v1/jobs/{id}`."""
+    """The job that does it; how far it is says `GET /api/v1/jobs/{id}`."""
 
     job = String()
 
@@ -56,3 +60,69 @@ class RevokeSchema(Schema):
     """Why."""
 
     reason = String(required=True, validate=Length(1, 2000))
+
+
+class PreviewQuery(PageQuery):
+    """Of which group the people are listed: the first that has anybody unless named."""
+
+    show = String(load_default=None, validate=OneOf(GROUPS))
+
+
+class MissingSchema(Schema):
+    """What somebody lacks; a started minute as a whole one."""
+
+    lectures = Integer()
+    minutes = Integer()
+
+
+class StandingSchema(Schema):
+    """Where somebody stands: what was attended and counted, what is lacking, why it is blocked, what is held."""
+
+    person = String(metadata={"description": "Public id."})
+    full_name = String()
+    native_name = String(allow_none=True)
+    attended = Integer(metadata={"description": "Lectures attended of those that the certificate is measured by."})
+    minutes = Integer()
+    hours = Float(metadata={"description": "Actual length of the lectures attended, to one decimal."})
+    lacks = Nested(MissingSchema, allow_none=True)
+    reason = String(allow_none=True)
+    number = String(allow_none=True, metadata={"description": "Of the certificate that is held."})
+
+
+class CountsSchema(Schema):
+    """How many are in each group; *just missing* (`misses`) and *unconfirmed* overlap with others."""
+
+    earned = Integer()
+    misses = Integer()
+    blocked = Integer()
+    unconfirmed = Integer()
+    have = Integer()
+    unearned = Integer()
+    rest = Integer()
+
+
+class PreviewSchema(Schema):
+    """What issuing now would do, with a page of one group in the order of names; `fault` stops all of the series."""
+
+    kind = String(validate=OneOf(KINDS))
+    lectures = Integer(metadata={"description": "Held or still to come, by which the certificate is measured."})
+    needed = Integer(metadata={"description": "Lectures to be attended."})
+    needed_minutes = Integer()
+    enrolled = Integer()
+    fault = String(allow_none=True)
+    counts = Nested(CountsSchema)
+    show = String(validate=OneOf(GROUPS))
+    items = List(Nested(StandingSchema))
+    next = String(allow_none=True)
+
+
+class ToldSchema(Schema):
+    """To how many a mail goes now; nobody is reminded twice."""
+
+    told = Integer()
+
+
+class BundleSchema(Schema):
+    """All certificates that hold in one file: each as a signed PDF (`zip`), or one PDF to print."""
+
+    form = String(required=True, validate=OneOf([*FORMS]))

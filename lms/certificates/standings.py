@@ -80,6 +80,7 @@ class Preview:
     shown: Group = Group.EARNED
     page: int = 1
     rows: list[Row] = field(default_factory=list)
+    size: int = PAGE
 
     @property
     def to_come(self) -> int:
@@ -89,21 +90,23 @@ class Preview:
     @property
     def pages(self) -> int:
         """How many pages the group shown has."""
-        return max(1, -(-self.counts[self.shown] // PAGE))
+        return max(1, -(-self.counts[self.shown] // self.size))
 
 
-def preview(slug: str, *, by: Actor, shown: Group | None = None, page: int = 1) -> Preview:
+def preview(slug: str, *, by: Actor, shown: Group | None = None, page: int = 1, size: int = PAGE) -> Preview:
     """What issuing for a series would do now, with a page of one group (default: the first that has anybody).
+
+    `page` counts from 1, a page has `size` people; one beyond the last is the last.
 
     Raises Refused where the series gives no certificates.
     """
     view = _View(slug, by=by)
-    found = Preview(view.series, view.kind, view.policy, view.asked, view.lectures, fault=view.fault)
+    found = Preview(view.series, view.kind, view.policy, view.asked, view.lectures, fault=view.fault, size=size)
     found.enrolled, found.counts = view.counts()
     order = (Group.EARNED, Group.BLOCKED, Group.MISSES, Group.HAVE)
     found.shown = shown or next((one for one in order if found.counts[one]), Group.EARNED)
     found.page = min(max(1, page), found.pages)
-    found.rows = view.rows(found.shown, limit=PAGE, offset=(found.page - 1) * PAGE)
+    found.rows = view.rows(found.shown, limit=size, offset=(found.page - 1) * size)
     return found
 
 

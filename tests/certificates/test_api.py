@@ -12,7 +12,9 @@ from flask.testing import FlaskClient
 from lms.catalogue.models import CertificateKind
 from lms.certificates import actions
 from lms.core import jobs
+from lms.core.db import db
 from lms.core.roles import SYSTEM, Actor, Role
+from lms.people.models import PersonEmail
 from lms.web import identity
 from tests.certificates.conftest import Programme
 
@@ -226,3 +228,93 @@ def test_the_badge_is_the_holders_and_administrators(
     assert client.get("/api/v1/certificates/SR-0000-0000-0000-0000-0.json", headers=token("ada")).status_code == 404
     client.post(f"/api/v1/certificates/{number}/revoke", json={"reason": "No"}, headers=token("administrator"))
     assert client.get(path, headers=token("ada")).status_code == 409
+
+
+def test_who_earns_one_is_told_a_page_at_a_time(
+    client: FlaskClient, app: APIFlask, programme: Make, bearers: dict[str, Actor], administrator: Actor
+) -> None:
+    made = programme({"Ada": "aaa", "Bo": "aap", "Cy": "a--", "Di\ue000": "aaa"}, minutes=90, min_minutes=2)
+    bearers["administrator"] = administrator
+    path = "/api/v1/series/livestream/certificates/preview"
+    assert client.get(path).status_code == 401
+    assert client.get(path, headers=token("instructor")).status_code == 403
+    answer = client.get(path, headers=token("reporter")).json
+    assert {key: answer[key] for key in ("kind", "lectures", "needed", "needed_minutes", "enrolled", "fault")} == {
+        "kind": "participation",
+        "lectures": 3,
+        "needed": 2,
+        "needed_minutes": 2,
+        "enrolled": 4,
+        "fault": None,
+    }
+    expected = {"earned": 2, "misses": 1, "blocked": 1, "unconfirmed": 3, "have": 0, "unearned": 0, "rest": 1}
+    assert answer["counts"] == expected
+    assert answer["show"] == "earned"
+    first = client.get(f"{path}?show=earned&limit=1", headers=token("administrator")).json
+    second = client.get(f"{path}?show=earned&limit=1&cursor={first['next']}", headers=token("administrator")).json
+    assert [row["full_name"] for one in (first, second) for row in one["items"]] == ["Ada", "Bo"]
+    assert second["next"] is None
+    assert first["items"][0] == {
+        "person": made.public["Ada"],
+        "full_name": "Ada",
+        "native_name": None,
+        "attended": 3,
+        "minutes": 3,
+        "hours": 4.5,
+        "lacks": None,
+        "reason": None,
+        "number": None,
+    }
+    (misses,) = client.get(f"{path}?show=misses", headers=token("reporter")).json["items"]
+    assert (misses["full_name"], misses["lacks"]) == ("Cy", {"lectures": 1, "minutes": 1})
+    (blocked,) = client.get(f"{path}?show=blocked", headers=token("reporter")).json["items"]
+    assert "no installed font has" in blocked["reason"]
+    assert client.get(f"{path}?show=everybody", headers=token("reporter")).status_code == 422
+    assert client.get(f"{path}?cursor=x", headers=token("reporter")).status_code == 422
+
+
+def test_a_series_without_certificates_has_nothing_to_look_at(
+    client: FlaskClient, programme: Make, bearers: dict[str, Actor]
+) -> None:
+    programme({"Ada": "aaa"}, kind=None)
+    answer = client.get("/api/v1/series/livestream/certificates/preview", headers=token("reporter"))
+    assert (answer.status_code, "gives no certificates" in answer.json["detail"]) == (409, True)
+
+
+def test_those_with_unconfirmed_names_are_reminded_once(
+    client: FlaskClient, app: APIFlask, programme: Make, bearers: dict[str, Actor], administrator: Actor, at: datetime
+) -> None:
+    made = programme({"Ada": "aaa", "Bo": "---"})
+    bearers["administrator"] = administrator
+    with app.app_context():
+        db.session.add(PersonEmail(person_id=made.people["Ada"], address="ada@x.example", key="ada@x.example"))
+        db.session.commit()
+    path = "/api/v1/series/livestream/certificates/reminders"
+    assert client.post(path, headers=token("reporter")).status_code == 403
+    assert client.post(path, json={"more": 1}, headers=token("administrator")).status_code == 422
+    told = [client.post(path, headers=token("administrator")) for _turn in range(2)]
+    assert [(answer.status_code, answer.json) for answer in told] == [(200, {"told": 1}), (200, {"told": 0})]
+
+
+@pytest.mark.parametrize(("form", "begins"), [("zip", b"PK\x03\x04"), ("pdf", b"%PDF-")])
+def test_all_certificates_are_asked_for_in_one_file_and_taken(
+    client: FlaskClient, app: APIFlask, everybody: Programme, form: str, begins: bytes
+) -> None:
+    path, by = "/api/v1/series/livestream/certificates/bundles", token("administrator")
+    assert client.post(path, json={"form": form}, headers=token("reporter")).status_code == 403
+    assert client.post(path, json={"form": "rar"}, headers=by).status_code == 422
+    asked = client.post(path, json={"form": form}, headers=by)
+    assert (asked.status_code, set(asked.json)) == (202, {"job"})
+    assert client.post(path, json={"form": form}, headers=by).json == asked.json, "one at a time"
+    taken = f"/api/v1/certificates/bundles/{asked.json['job']}"
+    assert client.post(taken, headers=by).status_code == 404, "not made yet"
+    with app.app_context():
+        jobs.run_due()
+    job = client.get(f"/api/v1/jobs/{asked.json['job']}", headers=by).json
+    assert (job["state"], job["done"], job["result"]["count"]) == ("done", job["total"], 2)
+    assert client.post(taken, headers=token("reporter")).status_code == 403
+    answer = client.post(taken, headers=by)
+    assert (answer.status_code, answer.data[:4]) == (200, begins[:4])
+    assert answer.headers["Content-Disposition"] == f"attachment; filename=certificates-livestream.{form}"
+    assert answer.headers["Cache-Control"] == "private, no-store"
+    assert client.get(taken, headers=by).status_code == 405, "who took it is written down"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Response, redirect, request, send_file, url_for
+from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.queries import get_series
 from lms.certificates import bundles
+from lms.certificates.delivery import bundle_answer
 from lms.certificates.views.blueprint import bp
-from lms.core import clock, files
-from lms.core.errors import NotFound
+from lms.core import clock
 from lms.core.roles import Role
 from lms.web.guards import allow
 from lms.web.identity import current_actor
@@ -29,13 +29,4 @@ def request_bundle(slug: str) -> ResponseReturnValue:
 @allow(Role.ADMINISTRATOR)
 def fetch_bundle(job_id: str) -> ResponseReturnValue:
     """The file that a task has made, piece by piece; who took it stands in the audit trail."""
-    key, name = bundles.fetch_bundle(job_id, by=current_actor(), at=clock.now())
-    found = files.reading(key)
-    if found is None:
-        raise NotFound
-    answer: Response = send_file(
-        found[0], bundles.FORMS[name.rpartition(".")[2]], as_attachment=True, download_name=name
-    )
-    answer.content_length = found[1]
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+    return bundle_answer(*bundles.fetch_bundle(job_id, by=current_actor(), at=clock.now()))
