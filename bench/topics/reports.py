@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -66,13 +65,11 @@ def reports(bench: Bench) -> Iterator[Row]:
         return made(bench.folder / f"reports-{count}", "", count, lectures), ""
 
     yield from _measured("SQLite", attendances, on_sqlite)
-    with postgresql(bench.folder / "postgresql") as named:
+    with postgresql(is_kept=not bench.is_tiny) as named:
 
         def on_postgresql(count: int) -> tuple[Path, str]:
-            url, is_new = named(f"reports_{count}")
             folder = bench.folder / f"reports-postgresql-{count}"
-            if is_new:
-                shutil.rmtree(folder, ignore_errors=True)
+            url = named(f"reports_{count}", not (folder / "made").exists())
             return made(folder, url, count, lectures), url
 
         yield from _measured("PostgreSQL", attendances, on_postgresql)
