@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
 from flask_wtf.file import FileField
-from wtforms import BooleanField, SelectField, StringField, TextAreaField
+from wtforms import BooleanField, RadioField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
 
+from lms.attendance.formats.mapping import Column
 from lms.attendance.models import Outcome
+from lms.attendance.reading import NAMES
 from lms.core.words import _, _l
+from lms.web.fields import zone_choices
 from lms.web.forms import BaseForm
 from lms.web.time import ZONES, zone_city
 
@@ -84,12 +91,43 @@ class ReopenForm(BaseForm):
     reason = TextAreaField(_l("Why it is opened again"))
 
 
-class ReportForm(BaseForm):
-    """The first step: a file, and how its times are to be read."""
+FORMAT_NAMES = {
+    "auto": _l("Recognise it by its content"),
+    "zoom": "Zoom",
+    "teams": "Microsoft Teams",
+    "webex": "Webex",
+    "bbb": "BigBlueButton",
+    "voov": _l("Tencent Meeting (VooV)"),
+    "meet": "Google Meet",
+    "plain": _l("A table of my own"),
+}
+MEANINGS = {
+    "": _l("Leave it out"),
+    "email": _l("E-mail address"),
+    "name": _l("Full name"),
+    "first_name": _l("First name"),
+    "last_name": _l("Last name"),
+    "date": _l("Date"),
+    "joined_at": _l("When they came"),
+    "left_at": _l("When they left"),
+    "minutes": _l("Minutes they stayed"),
+    "seconds": _l("Seconds they stayed"),
+    "hours": _l("Hours they stayed"),
+    "registrant_id": _l("Registrant’s number"),
+}
 
-    file = FileField(_l("File"))
+
+def _zone_words(zone: str) -> str:
+    return zone if zone == "UTC" else f"{zone_city(zone)} – {zone}"
+
+
+class ReadingForm(BaseForm):
+    """How a report is to be read: what it does not say itself."""
+
+    columns: tuple[Column, ...] = ()
+    format = SelectField(_l("Where the report is from"), default="auto")
     time_zone = SelectField(_l("Time zone of the times in the file"), default="")
-    date_order = SelectField(
+    date_order = RadioField(
         _l("Order of day and month"),
         default="",
         choices=[
@@ -100,14 +138,43 @@ class ReportForm(BaseForm):
         ],
     )
 
-    def offer_zones(self) -> None:
-        """Fills the choice of zones: none is assumed."""
-        named = sorted(zone for zone in ZONES if "/" in zone and not zone.startswith(("Etc/", "SystemV/")))
+    def __init__(self, *args: Any, likely: Iterable[str] = (), **more: Any) -> None:
+        super().__init__(*args, **more)
+        names = sorted(NAMES, key=list(FORMAT_NAMES).index)
+        self.format.choices = [SelectChoice(name, FORMAT_NAMES[name]) for name in names]
+        first = [zone for zone in dict.fromkeys((*likely, "UTC")) if zone in ZONES]
         self.time_zone.choices = [
-            SelectChoice("", _("The file says it")),
-            SelectChoice("UTC", "UTC"),
-            *(SelectChoice(zone, f"{zone_city(zone)} ({zone})") for zone in named),
+            SelectChoice("", _("Ask me if the file does not say it")),
+            *(SelectChoice(one, _zone_words(one), optgroup=_("Likely")) for one in first),
+            *(replace(one, optgroup=_("All")) for one in zone_choices() if one.value not in first),
         ]
+
+    def column_fields(self) -> list[tuple[Column, Any]]:
+        """The columns that are asked about, each with its choice."""
+        return [(column, self[f"column_{index}"]) for index, column in enumerate(self.columns)]
+
+    def asked(self) -> dict[str, Any]:
+        """What was said, by the names of `stage_attendance`; what was left open is not there."""
+        said = {name: self[name].data for name in ("time_zone", "date_order") if self[name].data}
+        return said if self.format.data in ("", None, "auto") else {**said, "format": self.format.data}
+
+
+class ReportForm(ReadingForm):
+    """The first step: a file, and how it is to be read."""
+
+    file = FileField(_l("File"))
+
+
+def reading_form(columns: Sequence[Column], mapping: Mapping[str, str]) -> type[ReadingForm]:
+    """The form that asks how a file is to be read, with a choice for each column. `mapping` is what was said."""
+    choices = [SelectChoice(value, label) for value, label in MEANINGS.items()]
+    fields: dict[str, Any] = {
+        f"column_{index}": SelectField(
+            column.key, choices=choices, default=mapping.get(column.key, "" if mapping else column.guess)
+        )
+        for index, column in enumerate(columns)
+    }
+    return cast("type[ReadingForm]", type("ColumnsForm", (ReadingForm,), {**fields, "columns": tuple(columns)}))
 
 
 class PublishForm(BaseForm):

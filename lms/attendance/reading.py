@@ -8,6 +8,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo, available_timezones
 
 from lms.attendance.formats import FORMATS, Asked, Document, Report, ReportRow, SumRow, open_document, recognise
+from lms.attendance.formats.mapping import Glimpse, glimpse_of
 from lms.attendance.instants import DateOrder
 from lms.core.errors import Invalid
 from lms.core.words import _
@@ -42,7 +43,9 @@ def read_report(
 ) -> Report:
     """Reads a file of attendance.
 
-    Raises Invalid naming `format`, `time_zone`, `date_order`, `mapping` or `file`; WrongKind; TooLarge.
+    `mapping` says what the columns of a plain table mean: heading → one of `formats.mapping.FIELDS`.
+    Raises Invalid naming `format`, `time_zone`, `date_order`, `file` or `mapping` (UnknownHeadings where nobody said);
+    WrongKind; TooLarge.
     """
     if format not in NAMES:
         raise Invalid("format", _("The format is one of: %(names)s.", names=", ".join(NAMES)))
@@ -52,10 +55,13 @@ def read_report(
         if not FORMATS[format].recognises(document):
             raise Invalid("format", _("The headings of this file are not those of “%(name)s”.", name=format))
         return FORMATS[format].read(document, asked)
-    found = recognise(document)
-    if found is None:
-        raise Invalid("file", _("The first line must have the headings email, joined_at and left_at."))
-    return found.read(document, asked)
+    found = None if mapping or format == "plain" else recognise(document)
+    return (found or FORMATS["plain"]).read(document, asked)
+
+
+def look_at(content: bytes) -> Glimpse | None:
+    """The columns of a table, to be asked about; None where there is none."""
+    return glimpse_of(open_document(content))
 
 
 def _zone(name: str | None) -> ZoneInfo | None:
@@ -76,5 +82,6 @@ def _order(name: str | None) -> DateOrder | None:
 
 
 __all__ = [
-    "NAMES", "Document", "Report", "ReportRow", "SumRow", "digest", "evidence_of", "plain_name", "read_report",
+    "NAMES", "Document", "Report", "ReportRow", "SumRow", "digest", "evidence_of", "look_at", "plain_name",
+    "read_report",
 ]  # fmt: skip

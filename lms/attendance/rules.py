@@ -50,6 +50,29 @@ def length(intervals: Iterable[Interval]) -> int:
     return sum(end - start for start, end in intervals)
 
 
+HOUR_MS = 3_600_000
+_SAMPLE = 400
+
+
+def shift_of(seen: Sequence[Interval], start: int, end: int) -> int:
+    """By how many milliseconds later the intervals would lie best within [start, end]: whole hours up to a day and
+    some, or halves and quarters where those fit clearly better. 0 where nothing fits clearly better than as it is."""
+    some = seen[:: max(len(seen) // _SAMPLE, 1)]
+
+    def shared(shift: int) -> int:
+        return length(clip(((a + shift, b + shift) for a, b in some), start, end))
+
+    def best(step: int, limit: int) -> tuple[int, int]:
+        shifts = [sign * n * step for n in range(1, limit * HOUR_MS // step + 1) for sign in (1, -1)]
+        return max((shared(shift), -abs(shift), shift) for shift in shifts)[::2]
+
+    most, found = best(HOUR_MS, 26)
+    finer, quarter = best(HOUR_MS // 4, 14)
+    if finer > most * 1.2:
+        most, found = finer, quarter
+    return found if most > 2 * shared(0) else 0
+
+
 def certain(first: int, last: int, total_ms: int, start: int, end: int) -> Interval:
     """Of a sum of stays between a first join and a last leave, the part that surely lies within [start, end]: all but
     what may lie outside, placed from the first join. Empty (equal ends) where nothing is sure.

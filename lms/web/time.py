@@ -37,6 +37,11 @@ def organiser_zone() -> str:
     return zone
 
 
+def likely_zones(*zones: str) -> list[str]:
+    """Zones to choose from first: these, the viewer's and the organiser's."""
+    return list(dict.fromkeys((*zones, viewer_zone(), organiser_zone())))
+
+
 def viewer_zone() -> str:
     """The viewer's IANA zone: of the profile, else of the cookie, else the organiser's; found once a page."""
     zone: str | None = g.get("zone")

@@ -106,7 +106,7 @@ def test_bad_rows_are_told_by_line() -> None:
         ("hello world\nhow are you\n", "file"),
         (HEAD + "a@b.example,2026-11-25T01:00Z,2026-11-25T02:00Z\nc@b.example,2026-1", "file"),
         (b"PK\x03\x04 cut off", "file"),
-        ("Name,User Email,Country\nx,a@b.example,KE\n", "file"),
+        ("Name,User Email,Country\nx,a@b.example,KE\n", "mapping"),
     ],
 )
 def test_files_that_are_no_report_are_refused(content: str | bytes, field: str) -> None:

@@ -26,19 +26,19 @@ from lms.attendance.actions.groups import (
     tick,
 )
 from lms.attendance.actions.imports import (
-    StagedAttendance,
+    answer_kept,
     drop_kept,
     keep_file,
     preview_attendance,
     publish_attendance,
     publish_kept,
-    stage_attendance,
 )
 from lms.attendance.actions.joins import open_join
 from lms.attendance.actions.people import erase_evidence, recount_people
 from lms.attendance.actions.policies import apply_policy, request_policy
 from lms.attendance.actions.recompute import recompute_lectures, request_recompute
 from lms.attendance.actions.signing import Basis, Signed, sign_group, take_back_signature
+from lms.attendance.actions.staging import Elsewhen, StagedAttendance, said_of, stage_attendance
 from lms.attendance.actions.tallies import rebuild_tallies, retally_lecture, retally_people
 from lms.attendance.actions.times import confirm_times
 
@@ -46,11 +46,13 @@ __all__ = [
     "Added",
     "Basis",
     "CheckedIn",
+    "Elsewhen",
     "GroupDraft",
     "Signed",
     "StagedAttendance",
     "accept_appeal",
     "add_addresses",
+    "answer_kept",
     "apply_policy",
     "call_off",
     "check_in",
@@ -87,6 +89,7 @@ __all__ = [
     "restore_correction",
     "retally_lecture",
     "retally_people",
+    "said_of",
     "sign_group",
     "stage_attendance",
     "take_back_signature",

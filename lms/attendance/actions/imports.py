@@ -21,84 +21,28 @@ from lms.attendance.actions.appearances import (
 )
 from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.credits import credit_lecture, insert_presence, lock_lecture
+from lms.attendance.actions.mappings import keep_mapping
+from lms.attendance.actions.staging import StagedAttendance, stage_attendance
 from lms.attendance.actions.tallies import hold_tallies
 from lms.attendance.actions.walk_ins import take_walk_ins
 from lms.attendance.models import AttendanceImport, How, Source
 from lms.attendance.queries.appearances import Kept, evidence_in
-from lms.attendance.queries.evidence import is_held, span_of
+from lms.attendance.queries.evidence import is_held
 from lms.attendance.queries.imports import kept_import, window_of
 from lms.attendance.queries.matching import LEADING, Match, belonging, match_rows
-from lms.attendance.reading import Report, ReportRow, SumRow
+from lms.attendance.reading import ReportRow
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
 from lms.core import audit, clock, files
 from lms.core.db import action, db
-from lms.core.errors import Fault, Invalid, Refused
+from lms.core.errors import Invalid, Refused
 from lms.core.imports import ImportAnswer
 from lms.core.roles import Actor
 from lms.core.words import _, _n
 
 KEPT = timedelta(days=1)
 """How long a file waits between the two steps of the page."""
-
-
-@dataclass
-class StagedAttendance:
-    """A report that was read for a lecture and not yet written."""
-
-    lecture_id: int
-    file_name: str
-    digest: str
-    report: Report
-
-    @property
-    def rows(self) -> list[ReportRow]:
-        """The rows that can be taken."""
-        return self.report.rows
-
-    @property
-    def rejected(self) -> list[Fault]:
-        """What is wrong, by line."""
-        return self.report.rejected
-
-
-def stage_attendance(
-    lecture_id: int,
-    content: bytes,
-    *,
-    file_name: str,
-    format: str = "auto",
-    time_zone: str | None = None,
-    date_order: str | None = None,
-    by: Actor,
-) -> StagedAttendance:
-    """Reads a report for a lecture; writes nothing.
-
-    Raises Invalid (`format`, `time_zone`, `date_order`, `file`), WrongKind, TooLarge; Refused where the lecture
-    cannot have evidence, its attendance is closed, or the report has no minute in common with it.
-    """
-    lecture = get_lecture(lecture_id, by=by)
-    check_can_edit_lecture(lecture, by)
-    check_not_closed(lecture)
-    start, end = window_of(lecture)
-    planned = span_of(lecture).start
-    report = reading.read_report(
-        content, format=format, time_zone=time_zone, date_order=date_order, near=clock.from_ms(planned)
-    )
-    report.rows += [_placed(one, report, planned) for one in report.sums]
-    if report.rows and not rules.clip([(row.joined_ms, max(row.left_ms, row.joined_ms + 1)) for row in report.rows],
-                                      start, end):  # fmt: skip
-        raise Refused(_("Nobody in this file was there during the lecture. Is it the right file and time zone?"))
-    return StagedAttendance(lecture_id, file_name[:200], reading.digest(content), report)
-
-
-def _placed(one: SumRow, report: Report, start: int) -> ReportRow:
-    joined, left, stated = rules.place_sum(
-        first=one.first_ms, last=one.last_ms, joins=one.joins, total_ms=one.total_ms,
-        meeting=(report.starts_ms, report.ends_ms), start=start,
-    )  # fmt: skip
-    return ReportRow(one.line, one.email, one.name, joined, left, one.registrant, one.role, one.said, stated)
 
 
 @dataclass
@@ -240,6 +184,8 @@ def publish_attendance(
         raise Refused(_("This lecture has not begun."))
     if not staged.rows and staged.rejected:
         raise Invalid(faults=staged.rejected)
+    if staged.mapping:
+        keep_mapping(staged.signature, staged.mapping, lecture_id=lecture.id, by=by, at=at)
     tally = _tally(lecture, staged, match_rows(lecture, staged.rows))
     answer = tally.answer
     if tally.writes:
@@ -250,8 +196,8 @@ def publish_attendance(
         here = belonging(lecture)
     if is_held(lecture):
         credit_lecture(lecture.id, by=by, at=at, enrolled=here)
-    elif lecture.state is LectureState.SCHEDULED and staged.rows:
-        answer.notes.append(_proposal(lecture, staged.rows))
+    elif lecture.state is LectureState.SCHEDULED and (timed := [row for row in staged.rows if row.is_timed]):
+        answer.notes.append(_proposal(lecture, timed))
     return answer
 
 
@@ -283,11 +229,11 @@ def _write(lecture: Lecture, staged: StagedAttendance, tally: _Tally, *, by: Act
     recount_elsewhere(lecture, tally.settled, by=by, at=at)
 
 
-def _proposal(lecture: Lecture, rows: Sequence[ReportRow]) -> str:
+def _proposal(lecture: Lecture, timed: Sequence[ReportRow]) -> str:
     assert lecture.starts_at is not None
     planned = clock.to_ms(lecture.starts_at)
     start, end = rules.propose_times(
-        [(row.joined_ms, row.left_ms) for row in rows], planned, planned + lecture.duration_minutes * rules.MINUTE_MS
+        [(row.joined_ms, row.left_ms) for row in timed], planned, planned + lecture.duration_minutes * rules.MINUTE_MS
     )
     zone = ZoneInfo(lecture.time_zone)
     return _(
@@ -304,7 +250,7 @@ def _proposal(lecture: Lecture, rows: Sequence[ReportRow]) -> str:
 
 @action
 def keep_file(
-    lecture_id: int, content: bytes, *, file_name: str, options: dict[str, str], by: Actor, at: datetime
+    lecture_id: int, content: bytes, *, file_name: str, options: dict[str, Any], by: Actor, at: datetime
 ) -> str:
     """Keeps a file between the two steps; answers its public id. Files left behind for a day go."""
     lecture = get_lecture(lecture_id, by=by)
@@ -331,6 +277,13 @@ def keep_file(
 
 
 @action
+def answer_kept(public_id: str, *, options: dict[str, Any], by: Actor, at: datetime) -> None:  # noqa: ARG001 - as every action
+    """Keeps what was said about a kept file: how it is to be read."""
+    row, _content = kept_import(public_id, by=by)
+    row.answer = options
+
+
+@action
 def publish_kept(public_id: str, *, skip_bad_rows: bool, by: Actor, at: datetime) -> ImportAnswer:
     """The second step: publishes a kept file and forgets it."""
     row, content = kept_import(public_id, by=by)
@@ -353,11 +306,10 @@ def _forget(row: AttendanceImport) -> None:
 
 
 __all__ = [
-    "StagedAttendance",
+    "answer_kept",
     "drop_kept",
     "keep_file",
     "preview_attendance",
     "publish_attendance",
     "publish_kept",
-    "stage_attendance",
 ]

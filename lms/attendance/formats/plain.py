@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lms.attendance import instants
-from lms.attendance.formats.headings import WORDS, Heading, find_heading, heading_at
+from lms.attendance.formats.headings import WORDS, Heading, find_heading
+from lms.attendance.formats.mapping import UnknownHeadings, glimpse_of, mapped
 from lms.attendance.formats.report import Asked, Report
 from lms.attendance.formats.sheets import Document
 from lms.attendance.formats.stays import Entry, Times, never_came, take
@@ -24,11 +25,16 @@ def recognises(document: Document) -> bool:
 
 
 def read(document: Document, asked: Asked) -> Report:
-    """Reads it. Raises Invalid (`file`, `time_zone`, `date_order`)."""
+    """Reads it. Raises Invalid (`file`, `time_zone`, `date_order`, `mapping`)."""
+    if asked.mapping:
+        return _read(document, *mapped(document, asked.mapping), asked)
     heading = find_heading(document, WORDS, *NEEDED)
-    if heading is None:
+    if heading is not None:
+        return _read(document, heading, instants.unit_in(heading.words("duration")), asked)
+    glimpse = glimpse_of(document)
+    if glimpse is None:
         raise Invalid("file", _("The first line must have the headings email, joined_at and left_at."))
-    return read_table(document, heading, asked)
+    raise UnknownHeadings(glimpse)
 
 
 def check_is_whole(document: Document, heading: Heading) -> None:
@@ -46,36 +52,46 @@ def full_name(heading: Heading, row: Sequence[str]) -> str:
     return name or f"{heading.cell(row, 'first_name')} {heading.cell(row, 'last_name')}".strip()
 
 
-def read_table(document: Document, heading: Heading, asked: Asked) -> Report:
-    """Reads the rows below a line of headings."""
+def _read(document: Document, heading: Heading, unit: str | None, asked: Asked) -> Report:
     check_is_whole(document, heading)
     rows = document.lines[heading.place + 1 :]
     report = Report(format=NAME, total=len(rows), notes=list(document.notes))
     if heading.unknown:
         report.notes.append(_("Not read: %(headings)s.", headings=", ".join(heading.unknown)))
     words = [heading.words(field) for field in ("joined", "left")]
-    zone = instants.zone_in(" ".join(words))
-    unit = instants.unit_in(heading.words("duration"))
-    times = Times(asked, zone)
+    times = Times(asked, instants.zone_in(" ".join(words)))
     entries: list[Entry] = []
     for line, row in rows:
         joined, left = heading.cell(row, "joined"), heading.cell(row, "left")
         if never_came(joined, left):
             continue
-        entries.append(
-            Entry(
-                line,
-                full_name(heading, row),
-                heading.cell(row, "email"),
-                times.read(joined),
-                times.read(left),
-                instants.duration_ms(heading.cell(row, "duration"), unit),
-                registrant=heading.cell(row, "registrant"),
-            )
+        entry = Entry(
+            line,
+            full_name(heading, row),
+            heading.cell(row, "email"),
+            times.read(_dated(heading, row, joined)),
+            times.read(_dated(heading, row, left)),
+            instants.duration_ms(heading.cell(row, "duration"), unit),
+            registrant=heading.cell(row, "registrant"),
         )
+        entries.append(entry)
+    if not heading.columns.keys() & {"joined", "left"} and all(one.total_ms is None for one in entries):
+        glimpse = glimpse_of(document)
+        if glimpse is not None:
+            raise UnknownHeadings(
+                glimpse,
+                _("“%(heading)s” does not say what it counts: minutes, seconds or hours.",
+                  heading=heading.words("duration")),
+            )  # fmt: skip
     times.settle()
     take(report, entries, times, joined=words[0], left=words[1])
     return report
 
 
-__all__ = ["NAME", "NEEDED", "heading_at", "read", "read_table", "recognises"]
+def _dated(heading: Heading, row: Sequence[str], clock: str) -> str:
+    """A time of the day with the date of its row, where that is a column of its own."""
+    date = heading.cell(row, "date")
+    return f"{date.removesuffix(' 00:00:00')} {clock}" if date and clock else clock
+
+
+__all__ = ["NAME", "NEEDED", "check_is_whole", "full_name", "read", "recognises"]

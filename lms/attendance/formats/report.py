@@ -43,11 +43,16 @@ class ReportRow:
     stated_ms: int | None = None
 
     @property
+    def is_timed(self) -> bool:
+        """Whether the report says when: a sum without any time was placed where the lecture starts."""
+        return self.stated_ms is None or self.joined_ms < self.left_ms
+
+    @property
     def content(self) -> tuple[int, int, str]:
         """What identifies it as evidence, beside who it is about: a sum without times is the same wherever placed."""
         if self.stated_ms is None:
             return self.joined_ms, self.left_ms, "import"
-        if self.joined_ms == self.left_ms:
+        if not self.is_timed:
             return 0, 0, f"import:{self.stated_ms}"
         return self.joined_ms, self.left_ms, f"import:{self.stated_ms}"
 
@@ -73,6 +78,8 @@ class SumRow:
 class Report:
     """A file that was read: `total` rows, those that can be taken, and what is wrong with the others.
 
+    `is_local`: the zone that was given decides about its times; `may_lack_halves`: no hour is above 12, and no AM or PM
+    is there.
     `title`, `meeting` (its number), `starts_ms` and `ends_ms` are what the file says of the meeting itself.
     """
 
@@ -86,3 +93,5 @@ class Report:
     meeting: str = ""
     starts_ms: int | None = None
     ends_ms: int | None = None
+    is_local: bool = False
+    may_lack_halves: bool = False

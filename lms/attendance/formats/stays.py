@@ -45,6 +45,7 @@ class Times:
 
     def __init__(self, asked: Asked, zone: tzinfo | None = None) -> None:
         self.zone = zone or asked.time_zone
+        self._says_zone = zone is not None
         self.order = asked.date_order
         self._possible = {DateOrder.MDY, DateOrder.DMY}
         self._open = self._differs = self._local = False
@@ -103,9 +104,14 @@ class Times:
         return next(iter(self.possible(known)), None) if known is not None else None
 
     @property
+    def is_local(self) -> bool:
+        """Whether times were read in the zone that was given, as the file does not say its own."""
+        return self._local and not self._says_zone
+
+    @property
     def may_lack_halves(self) -> bool:
         """Whether no hour is above 12: a clock of twelve hours may have lost its AM and PM."""
-        return self._latest_hour <= 12
+        return 0 < self._latest_hour <= 12
 
 
 def certain_ms(times: Times, total_ms: int | None, *cells: str) -> int | None:
@@ -129,6 +135,7 @@ def take(
     leave was not there all the time, and is taken as a sum. So is one of no time at all, where the whole file has none.
     """
     entries = list(entries)
+    report.is_local, report.may_lack_halves = times.is_local, times.may_lack_halves
     taker = _Taker(report, times, joined, left)
     taker.untimed = all(entry.joined is None and entry.left is None for entry in entries)
     for entry in entries:

@@ -8,6 +8,7 @@ from lms.attendance.models.closings import Closing
 from lms.attendance.models.credits import Correction, Credit, Outcome, Tally
 from lms.attendance.models.evidence import AttendanceImport, Beat, Join, Presence, Source
 from lms.attendance.models.groups import Entered, GroupEntry, GroupSignature, ViewingGroup
+from lms.attendance.models.mappings import ColumnMapping
 
 __all__ = [
     "Appeal",
@@ -17,6 +18,7 @@ __all__ = [
     "AttendanceImport",
     "Beat",
     "Closing",
+    "ColumnMapping",
     "Correction",
     "Credit",
     "Entered",

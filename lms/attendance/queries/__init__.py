@@ -20,6 +20,7 @@ from lms.attendance.queries.closings import ClosingView, find_closing, get_closa
 from lms.attendance.queries.evidence import Span, span_of
 from lms.attendance.queries.history import History, Step, get_history, own_history
 from lms.attendance.queries.imports import kept_import
+from lms.attendance.queries.mappings import columns_of
 from lms.attendance.queries.persons import (
     PersonAttendance,
     attendance_of_person,
@@ -71,6 +72,7 @@ __all__ = [
     "appeal_states_of",
     "attendance_of_person",
     "attended_rows",
+    "columns_of",
     "count_open_appeals",
     "count_viewers",
     "counted_ms",

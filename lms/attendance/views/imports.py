@@ -1,14 +1,16 @@
-"""Reports from outside, taken in two steps."""
+"""Reports from outside, taken in two steps, with a question between them where a file leaves something open."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.attendance import actions, queries
-from lms.attendance.forms import PublishForm, ReportForm
+from lms.attendance import actions, queries, reading
+from lms.attendance.forms import FORMAT_NAMES, PublishForm, ReportForm
+from lms.attendance.views.asking import ask, questions, take_answer
 from lms.attendance.views.blueprint import bp
 from lms.catalogue.models import Lecture, LectureState
 from lms.core import clock
@@ -16,6 +18,7 @@ from lms.core.errors import DomainError, Invalid, NotFound, Refused, TooLarge, W
 from lms.core.words import _
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
+from lms.web.time import likely_zones
 
 
 @bp.route("/lectures/<int:lecture_id>/attendance/import", methods=["GET", "POST"])
@@ -24,46 +27,67 @@ def import_file(lecture_id: int) -> ResponseReturnValue:
     """First step: takes a file, says in numbers what it would do, stores no attendance."""
     by, at = current_actor(), clock.now()
     lecture = queries.get_editable_lecture(lecture_id, by=by)
-    form = ReportForm()
-    form.offer_zones()
-    if not form.validate_on_submit():
-        status = 422 if request.method == "POST" else 200
+    form = ReportForm(likely=likely_zones(lecture.time_zone))
+
+    def again(status: int) -> ResponseReturnValue:
         return render_template("attendance/import.html", lecture=lecture, form=form), status
+
+    if not form.validate_on_submit():
+        return again(422 if request.method == "POST" else 200)
     file = form.file.data
     if not file:
         form.file.errors = [_("Choose a file.")]
-        return render_template("attendance/import.html", lecture=lecture, form=form), 422
-    options = {name: value for name in ("time_zone", "date_order") if (value := form[name].data)}
-    content, name = file.read(), file.filename or ""
+        return again(422)
+    options, content, name = form.asked(), file.read(), file.filename or ""
     try:
         actions.stage_attendance(lecture_id, content, file_name=name, **options, by=by)
-        kept = actions.keep_file(lecture_id, content, file_name=name, options=options, by=by, at=at)
-    except Invalid as error:
-        form.take(error)
-        return render_template("attendance/import.html", lecture=lecture, form=form), 422
-    except (Refused, TooLarge, WrongKind) as error:
+    except (Invalid, Refused) as error:
+        if questions(error):
+            kept = actions.keep_file(lecture_id, content, file_name=name, options=options, by=by, at=at)
+            return ask(lecture, kept, name, options, error)
+        if isinstance(error, Invalid):
+            form.take(error)
+        else:
+            form.file.errors = [error.message]
+        return again(error.status)
+    except (TooLarge, WrongKind) as error:
         form.file.errors = [error.message]
-        return render_template("attendance/import.html", lecture=lecture, form=form), error.status
+        return again(error.status)
+    kept = actions.keep_file(lecture_id, content, file_name=name, options=options, by=by, at=at)
     return redirect(url_for(".import_look", lecture_id=lecture_id, import_id=kept))
 
 
 @bp.route("/lectures/<int:lecture_id>/attendance/import/<import_id>", methods=["GET", "POST"])
 @allow(SIGNED_IN)
 def import_look(lecture_id: int, import_id: str) -> ResponseReturnValue:
-    """Second step: what would happen, and the button that makes it happen."""
+    """Second step: what would happen, and the button that makes it happen; before it, what the file leaves open."""
     by, at = current_actor(), clock.now()
     lecture = queries.get_editable_lecture(lecture_id, by=by)
-    form = PublishForm()
-    if request.method == "POST" and request.form.get("step") == "leave":
+    step = request.form.get("step")
+    if step == "leave":
         actions.drop_kept(import_id, by=by, at=at)
         flash(_("The file was left; nothing is stored."), "done")
         return redirect(url_for(".roster", lecture_id=lecture_id))
+    form = PublishForm()
     try:
         row, content = queries.kept_import(import_id, by=by)
         if row.lecture_id != lecture_id:
             raise NotFound
-        staged = actions.stage_attendance(lecture_id, content, file_name=row.file_name, **row.answer, by=by)
-        file_name = row.file_name
+        file_name, options = row.file_name, dict(row.answer)
+        if step == "answer":
+            answered = take_answer(lecture, import_id, file_name, content, options)
+            if not isinstance(answered, dict):
+                return answered
+            actions.answer_kept(import_id, options=answered, by=by, at=at)
+            return redirect(url_for(".import_look", lecture_id=lecture_id, import_id=import_id))
+        if "ask" in request.args:
+            return ask(lecture, import_id, file_name, options)
+        try:
+            staged = actions.stage_attendance(lecture_id, content, file_name=file_name, **options, by=by)
+        except (Invalid, Refused) as error:
+            if questions(error):
+                return ask(lecture, import_id, file_name, options, error)
+            raise
         status = 200
         if form.validate_on_submit():
             try:
@@ -88,9 +112,20 @@ def import_look(lecture_id: int, import_id: str) -> ResponseReturnValue:
         answer=answer,
         strangers=strangers,
         file_name=file_name,
+        read_as=_read_as(staged.report, options),
         walk_ins=queries.walk_ins_of(lecture),
     )
     return page, status
+
+
+def _read_as(report: reading.Report, options: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How the file was read: (what, how)."""
+    found = [(_("Read as"), str(FORMAT_NAMES.get(report.format, report.format)))]
+    if report.title:
+        found.append((_("Meeting"), report.title))
+    if report.is_local:
+        found.append((_("Time zone"), options.get("time_zone", "")))
+    return found
 
 
 def _published(lecture: Lecture, answer: Any) -> ResponseReturnValue:

@@ -1,0 +1,79 @@
+"""What a kept file leaves open: its zone, its order of day and month, what its columns mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import render_template, request
+from flask.typing import ResponseReturnValue
+
+from lms.attendance import actions, queries
+from lms.attendance.forms import ReadingForm, reading_form
+from lms.catalogue.models import Lecture
+from lms.core.errors import Invalid, Refused
+from lms.web.identity import current_actor
+from lms.web.time import likely_zones
+
+_ASKED = {"format", "time_zone", "date_order", "mapping"}
+
+
+def questions(error: Invalid | Refused) -> set[str]:
+    """What of how the file is read may be answered in another way; nothing where the file itself is wrong."""
+    if isinstance(error, Invalid):
+        named = {fault.field or "" for fault in error.faults}
+        return named if named <= _ASKED else set()
+    return {"time_zone"} if isinstance(error, actions.Elsewhen) and error.is_local else set()
+
+
+def ask(
+    lecture: Lecture,
+    kept: str,
+    file_name: str,
+    options: Mapping[str, Any],
+    error: Invalid | Refused | None = None,
+) -> ResponseReturnValue:
+    """The page that asks, with the file kept beside it. Without an error it asks about all that can be said."""
+    wanted = questions(error) if error is not None else _ASKED
+    form = _form(lecture, kept, options, with_columns=error is not None and "mapping" in wanted)
+    if isinstance(error, Invalid):
+        form.take(error)
+    elif error is not None:
+        form.time_zone.errors = [error.message]
+    page = render_template(
+        "attendance/import_ask.html",
+        lecture=lecture,
+        kept=kept,
+        file_name=file_name,
+        form=form,
+        wanted=wanted,
+    )
+    return page, error.status if error is not None and request.method == "POST" else 200
+
+
+def take_answer(
+    lecture: Lecture, kept: str, file_name: str, content: bytes, options: Mapping[str, Any]
+) -> dict[str, Any] | ResponseReturnValue:
+    """How the file is to be read once somebody answered; the page again where that is not enough. Only what was asked
+    is taken: the rest stays as it was said."""
+    form = _form(lecture, kept, options, with_columns="column_0" in request.form)
+    said = {name: value for name, value in form.asked().items() if name in request.form}
+    answered = {name: value for name, value in options.items() if name not in request.form} | said
+    if form.columns:
+        answered["mapping"] = {column.key: field.data for column, field in form.column_fields()}
+    try:
+        actions.stage_attendance(lecture.id, content, file_name=file_name, **answered, by=current_actor())
+    except (Invalid, Refused) as error:
+        if questions(error):
+            return ask(lecture, kept, file_name, answered, error)
+        raise
+    return answered
+
+
+def _form(lecture: Lecture, kept: str, options: Mapping[str, Any], *, with_columns: bool) -> ReadingForm:
+    """The form with what was said so far; with a choice for each column where somebody has to say, or said before."""
+    glimpse, recalled = queries.columns_of(kept, by=current_actor())
+    mapping = options.get("mapping") or recalled
+    columns = glimpse.columns if glimpse is not None and (with_columns or mapping) else []
+    given = {name: value for name, value in options.items() if name != "mapping"}
+    return reading_form(columns, mapping)(likely=likely_zones(lecture.time_zone), data=given)
