@@ -299,7 +299,7 @@ def test_who_unsubscribed_gets_no_more_and_only_by_oneself_again(desk: Desk, cli
     assert secret not in kept
 
     page = client.get(f"/unsubscribe/{secret}")  # a mail program that looks at links changes nothing
-    assert "Send it to me no more" in page.text
+    assert "Stop sending it to me" in page.text
     assert page.headers["Referrer-Policy"] == "no-referrer"
     assert "reader@" not in page.text
     with desk.app.app_context():
@@ -307,7 +307,7 @@ def test_who_unsubscribed_gets_no_more_and_only_by_oneself_again(desk: Desk, cli
     one_click = {"List-Unsubscribe": "One-Click"}
     answers = [client.post(f"/unsubscribe/{secret}", data=one_click) for _n in range(2)]
     assert [answer.status_code for answer in answers] == [200, 200]
-    assert "You get this report no more" in answers[1].text
+    assert "You no longer get this report" in answers[1].text
     assert client.post("/unsubscribe/wrong", data=one_click).status_code == 404
 
     desk.send(datetime(2024, 10, 1, tzinfo=UTC))
