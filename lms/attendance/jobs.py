@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from lms.attendance.actions import apply_policy, compact_beats, credit_lecture, recompute_lectures
+from lms.attendance.actions.large_files import JOB as FILE
+from lms.attendance.actions.large_files import publish_large
 from lms.attendance.actions.policies import JOB as POLICY
 from lms.attendance.actions.recompute import JOB as RECOMPUTE
 from lms.attendance.queries import held_lectures
@@ -41,3 +43,14 @@ def run_policy(
     asked = [(lecture_id, key, gaining, losing) for lecture_id, key, gaining, losing in lectures]
     actor = Actor(person_id=by, system=True)
     return apply_policy(policy_id, asked, by=actor, at=datetime.fromisoformat(at), progress=run.progress)
+
+
+@job(FILE)
+def run_import(
+    run: Run, *, import_id: str, lecture_id: int, digest: str, skip_bad_rows: bool, by: int | None, at: str
+) -> dict[str, Any]:
+    """Takes a large file of attendance; who sent it was checked when it was asked for."""
+    actor, moment = Actor(person_id=by, system=True), datetime.fromisoformat(at)
+    return publish_large(
+        import_id, lecture_id, digest, skip_bad_rows=skip_bad_rows, by=actor, at=moment, progress=run.progress
+    )

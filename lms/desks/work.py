@@ -42,6 +42,7 @@ def _describe(job: Job, subjects: Subjects) -> Task:
         "bundle_certificates": _("Putting certificates into one file"),
         "render_certificates": _("Making the files of certificates"),
         "credit_lecture": _("Counting attendance"),
+        "import_attendance": _("Taking a report of attendance"),
         "recompute_attendance": _("Counting all attendance anew"),
         "apply_policy": _("Judging held lectures by the policy"),
         "export_rows": _("Exporting rows"),
@@ -99,6 +100,14 @@ def _outcome(job: Job) -> str | None:
     if job.kind == "credit_lecture":
         changed = result.get("changed", 0)
         return _n("%(n)s credit written", "%(n)s credits written", changed, n=number(changed))
+    if job.kind == "import_attendance":
+        taken = _(
+            "%(created)s new, %(unmatched)s without a person, %(rejected)s rejected",
+            created=number(result["created"] + result["updated"]),
+            unmatched=number(result["unmatched"]),
+            rejected=number(result["rejected"]),
+        )
+        return " ".join([taken + ".", *result.get("notes", [])])
     if job.kind in ("recompute_attendance", "apply_policy"):
         return "; ".join(_recounted(result))
     said = [f"{name.replace('_', ' ')}: {_value(value)}" for name, value in result.items() if value is not None]

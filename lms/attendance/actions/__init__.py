@@ -34,6 +34,7 @@ from lms.attendance.actions.imports import (
     publish_kept,
 )
 from lms.attendance.actions.joins import open_join
+from lms.attendance.actions.large_files import LARGE, request_publish
 from lms.attendance.actions.people import erase_evidence, recount_people
 from lms.attendance.actions.policies import apply_policy, request_policy
 from lms.attendance.actions.recompute import recompute_lectures, request_recompute
@@ -43,6 +44,7 @@ from lms.attendance.actions.tallies import rebuild_tallies, retally_lecture, ret
 from lms.attendance.actions.times import confirm_times
 
 __all__ = [
+    "LARGE",
     "Added",
     "Basis",
     "CheckedIn",
@@ -85,6 +87,7 @@ __all__ = [
     "renew_code",
     "reopen_attendance",
     "request_policy",
+    "request_publish",
     "request_recompute",
     "restore_correction",
     "retally_lecture",

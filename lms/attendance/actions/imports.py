@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from lms.attendance import reading, rules
 from lms.attendance.actions.appearances import (
@@ -25,7 +25,7 @@ from lms.attendance.actions.mappings import keep_mapping
 from lms.attendance.actions.staging import StagedAttendance, stage_attendance
 from lms.attendance.actions.tallies import hold_tallies
 from lms.attendance.actions.walk_ins import take_walk_ins
-from lms.attendance.models import AttendanceImport, How, Source
+from lms.attendance.models import Appearance, AttendanceImport, How, Presence, Source
 from lms.attendance.queries.appearances import Kept, evidence_in
 from lms.attendance.queries.evidence import is_held
 from lms.attendance.queries.imports import kept_import, window_of
@@ -36,11 +36,14 @@ from lms.catalogue.queries import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
 from lms.core import audit, clock, files
 from lms.core.db import action, db
-from lms.core.errors import Invalid, Refused
+from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.imports import ImportAnswer
 from lms.core.roles import Actor
 from lms.core.words import _, _n
 
+Progress = Callable[[int, int], None]
+STEPS = 3
+"""A file is read, matched and written."""
 KEPT = timedelta(days=1)
 """How long a file waits between the two steps of the page."""
 
@@ -163,17 +166,55 @@ def _unmatched(row: ReportRow, match: Match) -> dict[str, Any]:
     }
 
 
-@action
 def publish_attendance(
     staged: StagedAttendance, *, skip_bad_rows: bool = False, by: Actor, at: datetime
 ) -> ImportAnswer:
-    """Writes what was staged: evidence, walk-ins, credits. Matches are looked up anew.
+    """Writes what was staged: evidence, walk-ins, credits. Matches are looked up anew, before the transaction.
 
     The same evidence again creates nothing, whatever file it comes in. Raises Invalid with every bad row unless
     they are to be skipped.
     """
-    if staged.rejected and not skip_bad_rows:
+    check_rows(staged, skip_bad_rows=skip_bad_rows)
+    return publish_matched(staged, match_staged(staged, by=by), by=by, at=at)
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Whom the rows of a report mean, and what was there when that was looked up."""
+
+    tally: _Tally
+    basis: tuple[int, ...]
+
+
+def check_rows(staged: StagedAttendance, *, skip_bad_rows: bool) -> None:
+    """Invalid with every bad row, unless they are to be skipped and there are others."""
+    if staged.rejected and (not skip_bad_rows or not staged.rows):
         raise Invalid(faults=staged.rejected)
+
+
+def match_staged(staged: StagedAttendance, *, by: Actor) -> Matched:
+    """Looks up whom the rows of a report mean, as things stand now. Writes nothing and holds nobody up."""
+    lecture = get_lecture(staged.lecture_id, by=by)
+    check_can_edit_lecture(lecture, by)
+    basis = _basis(lecture)  # first: what comes in while the rest is read makes it another one
+    return Matched(_tally(lecture, staged, match_rows(lecture, staged.rows)), basis)
+
+
+def _basis(lecture: Lecture) -> tuple[int, ...]:
+    """Moves on with each piece of evidence of a lecture, and with all that is decided on the names of its series.
+
+    People and places that change meanwhile need no look: evidence is read through who somebody is at the time.
+    """
+    seen = select(func.count(), func.coalesce(func.max(Presence.id), 0)).where(Presence.lecture_id == lecture.id)
+    told = select(func.count(), func.coalesce(func.sum(Appearance.version), 0)).where(
+        Appearance.series_id == lecture.series_id
+    )
+    return (*db.session.execute(seen).one(), *db.session.execute(told).one())
+
+
+@action
+def publish_matched(staged: StagedAttendance, matched: Matched, *, by: Actor, at: datetime) -> ImportAnswer:
+    """The short transaction of `publish_attendance`; what came in since the rows were matched is looked at again."""
     lecture = get_lecture(staged.lecture_id, by=by)
     check_can_edit_lecture(lecture, by)
     hold_appearances(lecture.series_id)
@@ -182,11 +223,11 @@ def publish_attendance(
     window_of(lecture)
     if lecture.state is LectureState.SCHEDULED and lecture.starts_at is not None and lecture.starts_at > at:
         raise Refused(_("This lecture has not begun."))
-    if not staged.rows and staged.rejected:
-        raise Invalid(faults=staged.rejected)
     if staged.mapping:
         keep_mapping(staged.signature, staged.mapping, lecture_id=lecture.id, by=by, at=at)
-    tally = _tally(lecture, staged, match_rows(lecture, staged.rows))
+    tally = matched.tally
+    if matched.basis != _basis(lecture):
+        tally = _tally(lecture, staged, match_rows(lecture, staged.rows))
     answer = tally.answer
     if tally.writes:
         _write(lecture, staged, tally, by=by, at=at)
@@ -201,10 +242,14 @@ def publish_attendance(
     return answer
 
 
+def counts_of(answer: ImportAnswer) -> dict[str, int]:
+    """What came of a file, as it is kept with it."""
+    return {"rows": answer.rows, "created": answer.created, "updated": answer.updated,
+            "unmatched": len(answer.unmatched), "rejected": len(answer.rejected)}  # fmt: skip
+
+
 def _write(lecture: Lecture, staged: StagedAttendance, tally: _Tally, *, by: Actor, at: datetime) -> None:
-    answer = tally.answer
-    counts = {"rows": answer.rows, "created": answer.created, "updated": answer.updated,
-              "unmatched": len(answer.unmatched), "rejected": len(answer.rejected)}  # fmt: skip
+    counts = counts_of(tally.answer)
     row = AttendanceImport(
         lecture_id=lecture.id,
         file_name=staged.file_name,
@@ -283,12 +328,39 @@ def answer_kept(public_id: str, *, options: dict[str, Any], by: Actor, at: datet
     row.answer = options
 
 
-@action
-def publish_kept(public_id: str, *, skip_bad_rows: bool, by: Actor, at: datetime) -> ImportAnswer:
-    """The second step: publishes a kept file and forgets it."""
+def publish_kept(
+    public_id: str,
+    *,
+    skip_bad_rows: bool,
+    by: Actor,
+    at: datetime,
+    progress: Progress = lambda _done, _total: None,
+) -> ImportAnswer:
+    """The second step: publishes a kept file and forgets it. Read and matched before the transaction.
+
+    `progress` is told how many of the steps are done. NotFound once the file is published or was left.
+    """
+    progress(0, STEPS)
     row, content = kept_import(public_id, by=by)
     staged = stage_attendance(row.lecture_id, content, file_name=row.file_name, **row.answer, by=by)
-    answer = publish_attendance(staged, skip_bad_rows=skip_bad_rows, by=by, at=at)
+    check_rows(staged, skip_bad_rows=skip_bad_rows)
+    progress(1, STEPS)
+    matched = match_staged(staged, by=by)
+    progress(2, STEPS)
+    return _publish_kept(public_id, staged, matched, by=by, at=at)
+
+
+@action
+def _publish_kept(
+    public_id: str, staged: StagedAttendance, matched: Matched, *, by: Actor, at: datetime
+) -> ImportAnswer:
+    waiting = select(AttendanceImport).where(
+        AttendanceImport.public_id == public_id, AttendanceImport.published_at.is_(None)
+    )
+    row = db.session.scalar(waiting.with_for_update())
+    if row is None:
+        raise NotFound
+    answer = publish_matched(staged, matched, by=by, at=at)
     _forget(row)
     return answer
 

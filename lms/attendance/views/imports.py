@@ -91,6 +91,9 @@ def import_look(lecture_id: int, import_id: str) -> ResponseReturnValue:
         status = 200
         if form.validate_on_submit():
             try:
+                if len(staged.rows) > actions.LARGE and (not staged.rejected or form.skip_bad_rows.data):
+                    job = actions.request_publish(import_id, skip_bad_rows=form.skip_bad_rows.data, by=by, at=at)
+                    return redirect(url_for("desks.job", public_id=job.public_id))
                 answer = actions.publish_kept(import_id, skip_bad_rows=form.skip_bad_rows.data, by=by, at=at)
             except (Invalid, Refused) as error:
                 reason = _("Tick that the rejected rows are to be left out, or put them right in the file.")
