@@ -31,6 +31,7 @@ SAMPLES = ("longest", "plain", "strange", "90", "200", "one", "12", "40")
 
 _EVER = datetime(2026, 11, 25, tzinfo=UTC)  # since when there is the built-in design
 _MANY_SERIES = 200
+_NOBODYS = "0" * (numbers.LENGTH + 1)  # a number with its check sign that is never issued
 _NINETY = "Maria Guadalupe Fernanda Esperanza de la Concepción Rodríguez-Villanueva y Santa Cruz Alba"
 _STRANGE = 'O’Brien-Ng "Bo" <b>x</b> #let *y* _z_ $q$ \\ {name} // @w'
 _TITLES = (
@@ -198,8 +199,8 @@ def _base(look: Look) -> dict[str, Any]:
     return {
         "kind": look.kind,
         "issued_on": date(2026, 7, 2),
-        "number": numbers.write("0" * numbers.LENGTH),
-        "address": printing.address_of("0" * numbers.LENGTH),
+        "number": numbers.write(_NOBODYS),
+        "address": printing.address_of(_NOBODYS),
         "organiser": organiser_name(),
     }
 

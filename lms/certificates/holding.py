@@ -9,7 +9,6 @@ from lms.certificates.badges import KINDS
 from lms.certificates.picture import badge_picture
 from lms.certificates.queries import Shown
 from lms.core.errors import Forbidden, Refused
-from lms.core.organiser import organiser_name
 from lms.core.roles import Actor
 from lms.core.words import _
 
@@ -32,12 +31,11 @@ def find_badge(typed: str) -> str | None:
 
 def get_baked_badge(typed: str, *, by: Actor) -> bytes:
     """As get_badge, inside a picture (PNG)."""
-    text, shown, organiser = _badge_of(typed, by=by)
-    return baking.bake(badge_picture(str(shown.kind), shown.series, organiser), text)
+    text, shown = _badge_of(typed, by=by)
+    return baking.bake(badge_picture(str(shown.kind), shown.series, shown.organiser), text)
 
 
-def _badge_of(typed: str, *, by: Actor) -> tuple[str, Shown, str]:
-    """The badge, what its reader may see, and who gave it."""
+def _badge_of(typed: str, *, by: Actor) -> tuple[str, Shown]:
     shown = queries.get_certificate(typed, by=by)
     if not (shown.is_holder or by.is_administrator):
         raise Forbidden
@@ -45,7 +43,7 @@ def _badge_of(typed: str, *, by: Actor) -> tuple[str, Shown, str]:
     rules.check_can_download(row.state)
     if row.credential is None:
         raise Refused(_("There is no badge of this certificate: its holder was erased, or it is still to be made."))
-    return row.credential, shown, row.organiser or organiser_name()
+    return row.credential, shown
 
 
 def linkedin_address(shown: Shown) -> str:
@@ -55,7 +53,7 @@ def linkedin_address(shown: Shown) -> str:
         {
             "startTask": "CERTIFICATION_NAME",
             "name": f"{title}: {shown.series}",
-            "organizationName": organiser_name(),
+            "organizationName": shown.organiser,
             "issueYear": shown.issued_on.year,
             "issueMonth": shown.issued_on.month,
             "certUrl": printing.address_of(numbers.parse(shown.number) or ""),

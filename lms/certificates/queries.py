@@ -19,6 +19,7 @@ from lms.certificates.orders import orders_of
 from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
+from lms.core.organiser import organiser_name
 from lms.core.roles import SYSTEM, Actor, Role
 from lms.enrolment.queries import enrolled_ids
 from lms.people.models import Person
@@ -30,7 +31,8 @@ CHUNK = 500
 class Shown:
     """A certificate as its reader may see it. `is_full` for the holder and staff; else the public part is shown.
 
-    `state` is what holds for the number: one that was superseded by a withdrawn one says no more either.
+    `organiser` is who issued it, under the name of then. `state` is what holds for the number: one that was superseded
+    by a withdrawn one says no more either.
     """
 
     number: str
@@ -41,6 +43,7 @@ class Shown:
     series_slug: str
     kind: CertificateKind
     hours: float
+    organiser: str
     issued_on: date
     ended_at: datetime | None
     replaced_by: str | None
@@ -271,6 +274,7 @@ def _shown(rows: Sequence[Certificate], *, by: Actor) -> list[Shown]:
                 series_slug=slugs[row.award.series_id],
                 kind=row.award.kind,
                 hours=rules.hours([row.hours_ms]),
+                organiser=row.organiser or organiser_name(),
                 issued_on=row.issued_on,
                 ended_at=row.ended_at,
                 replaced_by=numbers.write(successor.number) if successor else None,

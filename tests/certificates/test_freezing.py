@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from urllib.parse import quote_plus
 
 import pytest
 from apiflask import APIFlask
+from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from lms.catalogue.models import Series
-from lms.certificates import actions, baking, freezing, holding, numbers, orders, printing, vcjwt
+from lms.certificates import actions, baking, freezing, holding, numbers, orders, printing, queries, vcjwt
 from lms.certificates.models import Certificate
 from lms.config import Config
 from lms.core.db import db
@@ -91,6 +93,18 @@ def test_the_picture_of_a_badge_keeps_who_gave_it(issued: Programme, change_ever
     change_everything()
     assert holding.get_baked_badge(number, by=holder) == before
     assert baking.unbake(before) == rows()[1].credential
+
+
+def test_the_page_of_a_number_names_who_issued_it(
+    app: APIFlask, client: FlaskClient, issued: Programme, change_everything: Callable[[], None]
+) -> None:
+    number, organiser = numbers.write(rows()[1].number), app.extensions["lms.config"].organiser
+    change_everything()
+    db.session.remove()
+    page = client.get(f"/verify/{number}").text
+    assert f"by the {organiser}" in page
+    shown = queries.get_certificate(number, by=SYSTEM)
+    assert f"organizationName={quote_plus(organiser)}" in holding.linkedin_address(shown)
 
 
 @pytest.mark.databases

@@ -75,7 +75,9 @@ def test_whoever_drops_a_file_is_told_what_holds(
 
     def drop(content: bytes) -> tuple[str | None, str]:
         visitor.go("/verify")
-        page.locator("input#file").set_input_files({"name": "file.pdf", "mimeType": "application/pdf", "buffer": content})
+        page.locator("input#file").set_input_files(
+            {"name": "file.pdf", "mimeType": "application/pdf", "buffer": content}
+        )
         page.locator("form[action='/verify'][method=post] button").click()
         page.wait_for_load_state()
         verdict = page.get_by_test_id("verdict")
