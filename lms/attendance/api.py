@@ -80,6 +80,7 @@ def import_attendance(lecture_id: int, report: dict[str, Any]) -> dict[str, Any]
         format=report["format"],
         time_zone=report["time_zone"],
         date_order=report["date_order"],
+        mapping=report["mapping"],
         by=by,
     )
     answer = actions.publish_attendance(staged, skip_bad_rows=report["skip_bad_rows"], by=by, at=clock.now())

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from apiflask import Schema
 from apiflask.fields import AwareDateTime, Boolean, Dict, Enum, File, Float, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf
+from marshmallow import ValidationError
 
 from lms.attendance.appealing import NAME_LENGTH
+from lms.attendance.formats.mapping import FIELDS
 from lms.attendance.models import AppealState, Outcome, Source
 from lms.attendance.queries import AppealView, ClosingView, RosterRow
 from lms.attendance.rules import REASON_LENGTH
 from lms.core import clock
 from lms.core.roles import Actor
-from lms.core.words import _l
+from lms.core.words import _, _l
 from lms.web.api import PageQuery, rfc3339
 
 SOURCES = [source.value for source in Source]
@@ -162,6 +165,20 @@ class ClosingsOut(Schema):
     next = String(allow_none=True)
 
 
+class Meanings(String):
+    """A JSON object of texts, as it stands in a form."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **more)
+        try:
+            found = json.loads(text or "{}")
+        except ValueError:
+            found = None
+        if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
+            raise ValidationError(_('Write a JSON object such as {"Correo": "email"}.'))
+        return found
+
+
 class ReportIn(Schema):
     """A file of attendance and how it is to be read."""
 
@@ -169,6 +186,11 @@ class ReportIn(Schema):
     format = String(load_default="auto")
     time_zone = String(load_default=None, allow_none=True)
     date_order = String(load_default=None, allow_none=True)
+    mapping = Meanings(
+        load_default=None,
+        allow_none=True,
+        metadata={"description": f"JSON: heading → one of {', '.join(FIELDS)}, for tables whose headings are unknown."},
+    )
     skip_bad_rows = Boolean(load_default=False)
 
 

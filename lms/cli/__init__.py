@@ -166,19 +166,35 @@ def import_enrolments(series: str, file: IO[bytes], skip_bad_rows: bool) -> None
 @imports.command("attendance")
 @click.argument("lecture", type=int)
 @click.argument("file", type=click.File("rb"))
-@click.option("--format", "form", default="auto", show_default=True, help="auto or plain.")
+@click.option("--format", "form", default="auto", show_default=True, help="The meeting system, or plain.")
 @click.option("--time-zone", help="IANA zone of the times in the file, where they have no offset.")
 @click.option("--date-order", help="mdy, dmy or ymd, where the file leaves it open.")
+@click.option(
+    "--map",
+    "said",
+    multiple=True,
+    metavar="HEADING=MEANING",
+    help="What a column means (email, name, "
+    "joined_at, left_at, minutes, …), where its heading does not say it. May stand several times.",
+)
 @skips_bad_rows
 def import_attendance(
-    lecture: int, file: IO[bytes], form: str, time_zone: str | None, date_order: str | None, skip_bad_rows: bool
+    lecture: int,
+    file: IO[bytes],
+    form: str,
+    time_zone: str | None,
+    date_order: str | None,
+    said: tuple[str, ...],
+    skip_bad_rows: bool,
 ) -> None:
-    """Takes a CSV or XLSX file of who was there, for the lecture of this number.
+    """Takes the report of who was there, for the lecture of this number.
 
-    Headings in any order: email, joined_at, left_at; name beside or instead of email.
+    Zoom's, Teams', Webex', BigBlueButton's, Tencent Meeting's or Google Meet's, or a table (CSV, XLSX) with the
+    headings email, joined_at, left_at in any order; name beside or instead of email.
     """
     from lms.attendance.actions import publish_attendance, stage_attendance
 
+    mapping = {heading: meaning for heading, _sign, meaning in (one.rpartition("=") for one in said)}
     with application(), taking(file):
         try:
             staged = stage_attendance(
@@ -188,6 +204,7 @@ def import_attendance(
                 format=form,
                 time_zone=time_zone,
                 date_order=date_order,
+                mapping=mapping,
                 by=SYSTEM,
             )
         except NotFound as error:

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from lms.attendance import actions, queries
 from lms.attendance.forms import ReadingForm, reading_form
 from lms.catalogue.models import Lecture
+from lms.core import clock
 from lms.core.errors import Invalid, Refused
 from lms.web.identity import current_actor
 from lms.web.time import likely_zones
@@ -55,8 +56,8 @@ def take_answer(
     lecture: Lecture, kept: str, file_name: str, content: bytes, options: Mapping[str, Any]
 ) -> dict[str, Any] | ResponseReturnValue:
     """How the file is to be read once somebody answered; the page again where that is not enough. Only what was asked
-    is taken: the rest stays as it was said."""
-    form = _form(lecture, kept, options, with_columns="column_0" in request.form)
+    is taken: the rest stays as it was said. An answer is kept unless it is itself what does not fit."""
+    form = _form(lecture, kept, options, with_columns=any(name.startswith("column_") for name in request.form))
     said = {name: value for name, value in form.asked().items() if name in request.form}
     answered = {name: value for name, value in options.items() if name not in request.form} | said
     if form.columns:
@@ -64,9 +65,12 @@ def take_answer(
     try:
         actions.stage_attendance(lecture.id, content, file_name=file_name, **answered, by=current_actor())
     except (Invalid, Refused) as error:
-        if questions(error):
-            return ask(lecture, kept, file_name, answered, error)
-        raise
+        open_still = questions(error)
+        if not open_still:
+            raise
+        if not open_still & {*request.form, *(("mapping",) if form.columns else ())}:
+            actions.answer_kept(kept, options=answered, by=current_actor(), at=clock.now())
+        return ask(lecture, kept, file_name, answered, error)
     return answered
 
 
