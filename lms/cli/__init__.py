@@ -256,8 +256,10 @@ def verify_certificate(file: IO[bytes]) -> None:
         except DBAPIError:
             read = read_without_database(content)
             if read.seal is not Seal.OURS:
-                state = VerdictState.ALTERED if read.number and read.seal is not Seal.MISSING else VerdictState.UNKNOWN
+                state = VerdictState.ALTERED if read.number and read.seal is Seal.BROKEN else VerdictState.UNKNOWN
                 click.echo(f"{state} {read.number or ''}".strip() + f" (signature: {read.seal})")
+                if read.seal is Seal.FOREIGN:
+                    click.echo("no key in this data folder (LMS_DATA) has signed it: ask where it was issued")
             else:
                 click.echo(f"signed by us, unaltered: {read.number}")
                 click.echo(

@@ -419,6 +419,22 @@ def test_without_the_database_the_signature_alone_is_checked_and_that_is_said(
     assert not verify(changed)[1].startswith("signed by us")
 
 
+@pytest.mark.parametrize("ending", ["pdf", "jwt", "png"])
+def test_where_nothing_was_ever_issued_a_genuine_file_is_not_called_altered(
+    held: Held, folder: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    monkeypatch.setenv("LMS_DATA", str(folder / "elsewhere"))
+    monkeypatch.setenv("LMS_DATABASE_URL", "")
+    code, words = verify(folder / f"ada.{ending}")
+    assert (code, words.splitlines()) == (
+        1,
+        [
+            f"unknown {held.number} (signature: foreign)",
+            "no key in this data folder (LMS_DATA) has signed it: ask where it was issued",
+        ],
+    )
+
+
 def test_what_is_read_of_a_file_alone(held: Held, app: APIFlask) -> None:
     with app.app_context():
         read = verdicts.read_without_database(held.pdf)
