@@ -58,7 +58,7 @@ class AppealForm(BaseForm):
     """What somebody says of the own attendance. Times are clocks in the reader's zone."""
 
     there_from = StringField(_l("I was there from"))
-    there_to = StringField(_l("until"))
+    there_to = StringField(_l("I was there until"))
     joined_as = StringField(_l("The name I joined under, if it was another"))
     text = TextAreaField(_l("What is not right"))
 

@@ -172,6 +172,10 @@ def one_at_a_time(what: str, *, shared: bool = False) -> None:
         db.session.execute(select(lock(func.hashtext(what))))
 
 
+IDENTITY = "tallies"
+"""What `one_at_a_time` is asked for by those who write what counts people (shared) or change who people are (alone)."""
+
+
 def is_sqlite() -> bool:
     """Whether the database is SQLite."""
     return db.engine.dialect.name == "sqlite"

@@ -13,7 +13,7 @@ from lms.attendance.models import Credit, Tally
 from lms.attendance.queries.tallies import attended_rows, days_of_held, has_tally
 from lms.catalogue.models import Lecture
 from lms.core.bulk import among
-from lms.core.db import action, db, one_at_a_time
+from lms.core.db import IDENTITY, action, db, one_at_a_time
 from lms.core.errors import Forbidden
 from lms.core.roles import Actor
 from lms.people.models import Person
@@ -25,7 +25,7 @@ FEW = 500
 def hold_tallies(*, alone: bool = False) -> None:
     """Taken before credits are written (by many at once), or before it changes who people are and where from (alone):
     neither then counts with what the other is about to change."""
-    one_at_a_time("tallies", shared=not alone)
+    one_at_a_time(IDENTITY, shared=not alone)
 
 
 def write_tally(lecture_id: int, only: Collection[int] | None = None) -> None:

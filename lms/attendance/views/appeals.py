@@ -33,6 +33,7 @@ def appeal(lecture_id: int) -> ResponseReturnValue:
     by, at = current_actor(), clock.now()
     lecture, own = queries.get_appealable(lecture_id, by=by, at=at)
     form, status = AppealForm(), 200
+    form.there_from.label.text = _("I was there from (time in %(city)s)", city=zone_city(viewer_zone()))
     if request.method == "POST":
         failed = form.attempt(lambda: actions.file_appeal(lecture_id, _draft(form, lecture), by=by, at=at))
         if failed is None:
@@ -138,9 +139,9 @@ def _page(appeal_id: str, accept: AcceptForm | None = None, decline: DeclineForm
 def _prefilled(view: queries.AppealView) -> str:
     appeal, zone = view.appeal, view.lecture.time_zone
     if appeal.said_from is None or appeal.said_to is None:
-        return _("Looked at again on appeal.")
+        return _("Looked at again on appeal")
     return _(
-        "Looked at again on appeal: there from %(start)s to %(end)s (%(city)s).",
+        "Looked at again on appeal: there from %(start)s to %(end)s (%(city)s)",
         start=time_of_day(appeal.said_from, zone),
         end=time_of_day(appeal.said_to, zone),
         city=zone_city(zone),

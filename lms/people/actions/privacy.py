@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete, select, update
 
 from lms.core import audit
-from lms.core.db import Base, action, db
+from lms.core.db import IDENTITY, Base, action, db, one_at_a_time
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.events import MergeUndone, PeopleMerged, PersonErased, PersonExportAsked, publish
 from lms.core.outbox import MAX_ATTEMPTS, OutboxMail, erase_mails
@@ -60,6 +60,7 @@ def merge_people(kept: str, merged: str, *, by: Actor, at: datetime) -> None:
     kept_id, merged_id = person_id_of(kept), person_id_of(merged)
     if kept_id == merged_id:
         return
+    one_at_a_time(IDENTITY)  # before the rows: whoever writes credits holds this while referring to them
     _hold([kept_id, merged_id])
     if _fresh(kept_id).erased_at is not None or _fresh(merged_id).erased_at is not None:
         raise Refused(_("Somebody who was erased cannot be merged."))
