@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from lms.attendance import notices, rules
-from lms.attendance.actions.corrections import hold_lecture, set_outcomes
+from lms.attendance.actions.corrections import hold_attendance, set_outcomes
 from lms.attendance.actions.credits import lock_lecture
 from lms.attendance.actions.tallies import hold_tallies
 from lms.attendance.appealing import AppealDraft, check_in_time
@@ -90,7 +90,7 @@ def accept_appeal(public_id: str, *, outcome: Outcome | None, words: str, by: Ac
     Invalid without words; Refused where it has ended, and where the attendance is closed.
     """
     view = _answerable(public_id, by)
-    lecture = hold_lecture(view.lecture.id, by=by)
+    lecture = hold_attendance(view.lecture.id, by=by)
     words = rules.checked_words(words, "words", lack=_("Write what the person is to read."))
     if outcome is not None:
         set_outcomes(lecture, [view.person_id], outcome=outcome, reason=words, by=by, at=at)

@@ -39,7 +39,7 @@ def correct(
     Minutes and intervals stay as they were seen. Invalid without a reason; Refused before the lecture was held, and
     once its attendance is closed; NotFound for somebody who does not stand on the roster.
     """
-    lecture = hold_lecture(lecture_id, by=by)
+    lecture = hold_attendance(lecture_id, by=by)
     set_outcomes(lecture, [person_id_of(person_public_id)], outcome=outcome, reason=reason, by=by, at=at)
 
 
@@ -57,7 +57,7 @@ def correct_many(
 
     Invalid (`people`) for nobody, or for more than a thousand.
     """
-    lecture = hold_lecture(lecture_id, by=by)
+    lecture = hold_attendance(lecture_id, by=by)
     if not person_public_ids:
         raise Invalid("people", _("Choose at least one person."))
     if len(person_public_ids) > MOST:
@@ -72,7 +72,7 @@ def restore_correction(lecture_id: int, person_public_id: str, correction_id: in
 
     NotFound for a correction of somebody else; where it holds, nothing changes.
     """
-    lecture = hold_lecture(lecture_id, by=by)
+    lecture = hold_attendance(lecture_id, by=by)
     person_id = person_id_of(person_public_id)
     earlier = db.session.scalar(
         select(Correction)
@@ -90,7 +90,7 @@ def restore_correction(lecture_id: int, person_public_id: str, correction_id: in
     )
 
 
-def hold_lecture(lecture_id: int, *, by: Actor) -> Lecture:
+def hold_attendance(lecture_id: int, *, by: Actor) -> Lecture:
     """A lecture whose attendance is to be changed, locked until the action ends; for its staff, else Forbidden or
     NotFound. Refused before it was held, and once its attendance is closed."""
     hold_tallies()
