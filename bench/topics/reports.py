@@ -20,6 +20,7 @@ from lms.core import clock
 from lms.core.db import db
 from lms.core.memory import memory
 from lms.core.roles import SYSTEM
+from lms.reports.actions.kept import keep_deeds
 from lms.reports.queries import Slice, count
 
 ROUNDS = 3
@@ -92,6 +93,7 @@ def made(folder: Path, url: str, attendances: int, lectures: int) -> Path:
         with opened(folder, url):
             fill(max(attendances // 10, 200), lectures, attendances)
             rebuild_tallies(by=SYSTEM)
+            keep_deeds(by=SYSTEM)
         (folder / "made").touch()
     return folder
 

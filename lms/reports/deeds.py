@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import zlib
 from array import array
 from bisect import bisect_left
 from collections import Counter
@@ -33,11 +35,36 @@ class Deeds:
     def __init__(self, counted: Mapping[tuple[int, int], int], people: Iterable[int]) -> None:
         """`counted` has a number for each (ordinal of the day, code)."""
         order = sorted(counted)
-        self._days = array("I", [day for day, _code in order])
-        self._codes = array("I", [code for _day, code in order])
-        self._sums = array("I", [counted[key] for key in order])
+        days, codes = [day for day, _code in order], [code for _day, code in order]
+        self._take(array("I", days), array("I", codes), array("I", [counted[key] for key in order]), BitMap(people))
+
+    def _take(self, days: array[int], codes: array[int], sums: array[int], people: BitMap) -> None:
+        self._days, self._codes, self._sums, self.people = days, codes, sums, people
         self._rolled: dict[tuple[int, Grain], list[Deed]] = {}
-        self.people = BitMap(people)
+
+    def pack(self) -> tuple[bytes, bytes]:
+        """The stored form: the cells, and the people."""
+        columns = [array("I", column) for column in (self._days, self._codes, self._sums)]
+        if sys.byteorder == "big":
+            for column in columns:
+                column.byteswap()
+        return zlib.compress(b"".join(column.tobytes() for column in columns), 1), self.people.serialize()
+
+    @classmethod
+    def unpack(cls, cells: bytes, people: bytes) -> Deeds:
+        """What a stored form says."""
+        content = zlib.decompress(cells)
+        columns = []
+        length = len(content) // 3
+        for start in range(0, 3 * length, length) if length else (0, 0, 0):
+            column = array("I", content[start : start + length])
+            if sys.byteorder == "big":
+                column.byteswap()
+            columns.append(column)
+        made = cls.__new__(cls)
+        days, codes, sums = columns
+        made._take(days, codes, sums, BitMap.deserialize(people))
+        return made
 
     def by_days(self, mask: int, first: date | None, last: date | None) -> Iterator[Deed]:
         """Cells of each day from `first` to `last`, with what the mask leaves of their combination."""

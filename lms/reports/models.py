@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lms.core.db import Base, UtcDateTime, text_enum
@@ -81,6 +81,20 @@ class SnapshotDossier(Base):
     size: Mapped[int]
     digest: Mapped[str] = mapped_column(String(64))
     figures: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+
+
+class KeptDeeds(Base):
+    """The registrations or awards of one series as they were counted under a stamp, in the stored form of
+    `reports.deeds`: what a new process need not read row by row. Worth nothing once the series has another stamp."""
+
+    __tablename__ = "kept_deeds"
+
+    kind: Mapped[str] = mapped_column(String(32), primary_key=True)
+    series_id: Mapped[int] = mapped_column(ForeignKey("series.id", ondelete="CASCADE"), primary_key=True)
+    stamp: Mapped[int] = mapped_column(BigInteger)
+    time_zone: Mapped[str] = mapped_column(String(64))
+    cells: Mapped[bytes] = mapped_column(LargeBinary)
+    people: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class OpeningSet(Base):

@@ -77,7 +77,8 @@ class World:
             Person, public_id=f"p{number}", full_name=f"Person {number}", sector=sector, gender=gender, created_at=EARLY
         )
         self.execute(update(Person).where(Person.id == made).values(canonical_id=made))
-        for since, code in {BEGINNING: country, **(moved or {})}.items():
+        first = {} if country is None else {BEGINNING: country}  # as the actions do: who states none has no row
+        for since, code in {**first, **(moved or {})}.items():
             self.insert(PersonCountry, person_id=made, country_id=code and self.countries[code], since=since)
         return made
 

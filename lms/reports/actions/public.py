@@ -11,6 +11,7 @@ from lms.core import clock
 from lms.core.db import action, db
 from lms.core.errors import Forbidden
 from lms.core.roles import SYSTEM, Actor
+from lms.reports.actions.kept import keep_deeds
 from lms.reports.models import PublicAnswer, PublicFigures
 from lms.reports.queries import last_refresh
 from lms.reports.queries.public import count_all
@@ -21,7 +22,7 @@ KEPT = 3
 
 
 def refresh_public_figures(*, by: Actor, at: datetime) -> None:
-    """Counts the public figures and puts them in the place of the last ones.
+    """Counts the public figures and puts them in the place of the last ones; what was read for it is stored too.
 
     Counting only reads; the write at its end is short. Raises Forbidden for anybody but an administrator.
     """
@@ -29,6 +30,7 @@ def refresh_public_figures(*, by: Actor, at: datetime) -> None:
         raise Forbidden
     shared, answers = count_all(at)
     keep_public_figures(shared, answers, by=by, at=at)
+    keep_deeds(by=by)
 
 
 @action

@@ -36,6 +36,7 @@ from lms.people.models import Country, Person
 from lms.people.queries import Histories
 from lms.reports.counting import HeldLecture, Ledger
 from lms.reports.deeds import Deeds
+from lms.reports.models import KeptDeeds
 from lms.reports.queries.scope import Partners, Scope
 
 COUNTED = (CertificateState.VALID, CertificateState.WITHDRAWN)
@@ -107,7 +108,7 @@ def held_lectures(scope: Scope) -> list[HeldLecture]:
 
 
 def deeds_of(kind: str, series_ids: Collection[int], zone: str) -> dict[int, Deeds]:
-    """Registrations or awards by series: from memory where the stamp is the one they were read with."""
+    """Registrations or awards by series: from memory, or as they are stored, where the stamp is still the same."""
     kept = memory(kind)
     stamps = stamps_of(kind)  # before the rows: what changes meanwhile has another stamp next time
     found: dict[int, Deeds] = {}
@@ -115,6 +116,11 @@ def deeds_of(kind: str, series_ids: Collection[int], zone: str) -> dict[int, Dee
         entry = kept.get(id_)
         if entry is not None and id_ in stamps and entry[0] == (stamps[id_], zone):
             found[id_] = entry[1]
+    for id_, deeds in _kept_deeds(
+        kind, {id_: stamps[id_] for id_ in series_ids if id_ not in found and id_ in stamps}, zone
+    ):
+        found[id_] = deeds
+        kept[id_] = (stamps[id_], zone), deeds
     wanted = [id_ for id_ in series_ids if id_ not in found]
     if wanted:
         with many_rows():
@@ -126,6 +132,19 @@ def deeds_of(kind: str, series_ids: Collection[int], zone: str) -> dict[int, Dee
             if id_ in stamps:
                 kept[id_] = (stamps[id_], zone), found[id_]
     return found
+
+
+def _kept_deeds(kind: str, stamps: Mapping[int, int], zone: str) -> Iterator[tuple[int, Deeds]]:
+    """Those of these series that were stored under the stamp which they have still."""
+    if not stamps:
+        return
+    query = select(KeptDeeds.series_id, KeptDeeds.stamp, KeptDeeds.cells, KeptDeeds.people)
+    query = query.where(KeptDeeds.kind == kind, KeptDeeds.time_zone == zone)
+    if len(stamps) <= FEW:
+        query = query.where(KeptDeeds.series_id.in_(stamps))
+    for id_, stamp, cells, people in db.session.connection().execute(query):
+        if stamps.get(id_) == stamp:
+            yield id_, Deeds.unpack(cells, people)
 
 
 _Rows = Mapping[int, tuple[Mapping[tuple[int, int], int], Iterable[int]]]

@@ -1,0 +1,97 @@
+"""Registrations and awards that were stored as they were counted: used while nothing changed, and never after."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from sqlalchemy import delete, insert, select
+
+from lms.certificates.models import AWARDS
+from lms.core.db import action, db
+from lms.core.errors import Forbidden
+from lms.core.memory import memory
+from lms.core.roles import ANONYMOUS, SYSTEM
+from lms.core.stamps import Stamp, touch
+from lms.enrolment.models import REGISTRATIONS, Enrolment
+from lms.reports import queries
+from lms.reports.actions.kept import keep_deeds
+from lms.reports.deeds import Deeds
+from lms.reports.models import KeptDeeds
+from lms.reports.queries import ledger
+from lms.reports.rules import Slice
+from tests.reports.world import World
+
+NOON = datetime(2024, 5, 6, 4, 0, tzinfo=UTC)
+
+
+def counted() -> tuple[int, int]:
+    """Registrations and certificates, as a process counts them that has read nothing yet."""
+    for kind in (REGISTRATIONS, AWARDS):
+        memory(kind).clear()
+    totals = queries.count(Slice(), ("country", "year"), by=SYSTEM, at=NOON).totals
+    db.session.rollback()
+    return totals.registrations, totals.certificates
+
+
+@pytest.mark.databases
+def test_a_new_process_reads_what_is_stored_until_it_changes(
+    app: APIFlask, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = world.series("one"), world.series("two"), world.series("none")
+    people = [world.person("KE") for _n in range(3)]
+    world.enrol(first, *people, at=NOON)
+    world.enrol(second, people[0], at=NOON)
+    world.award(first, people[0], NOON)
+    world.execute(insert(Stamp).values([
+        {"kind": kind, "of_id": id_, "value": 7} for kind in (REGISTRATIONS, AWARDS) for id_ in (first, second, third)
+    ]))  # fmt: skip
+    read: list[tuple[str, list[int]]] = []
+
+    def watched(name: str) -> Any:
+        real = getattr(ledger, name)
+
+        def rows(series_ids: list[int], zone: str) -> Any:
+            read.append((name, sorted(series_ids)))
+            return real(series_ids, zone)
+
+        return rows
+
+    for name in ("_registrations", "_certificates"):
+        monkeypatch.setattr(ledger, name, watched(name))
+    with app.app_context():
+        for kind in (REGISTRATIONS, AWARDS):
+            memory(kind).clear()
+        assert keep_deeds(by=SYSTEM) == 6
+        assert keep_deeds(by=SYSTEM) == 0
+        read.clear()
+        assert counted() == (4, 1)
+        assert read == []
+
+        # one more, told by its stamp: that series is read again, and stored at the next turn
+        world.execute(delete(Enrolment).where(Enrolment.series_id == second))
+        action(lambda: touch(REGISTRATIONS, [second]))()
+        assert counted() == (3, 1)
+        assert read == [("_registrations", [second])]
+        assert keep_deeds(by=SYSTEM) == 1
+        read.clear()
+        assert counted() == (3, 1)
+        assert read == []
+
+        # in another reporting zone days are others: nothing of it is used
+        monkeypatch.setattr("lms.core.clock.reporting_zone", lambda: "America/Lima")
+        assert counted() == (3, 1)
+        assert [name for name, _ids in read] == ["_registrations", "_certificates"]
+        with pytest.raises(Forbidden):
+            keep_deeds(by=ANONYMOUS)
+        assert len(db.session.scalars(select(KeptDeeds)).all()) == 6
+
+
+def test_the_stored_form_says_the_same() -> None:
+    for counts, people in (({}, ()), ({(738_000, 5): 2, (738_001, 1 << 20): 70_000}, (1, 5, 1 << 31))):
+        deeds = Deeds(counts, people)
+        again = Deeds.unpack(*deeds.pack())
+        assert list(again.by_days(-1, None, None)) == list(deeds.by_days(-1, None, None))
+        assert again.people == deeds.people
