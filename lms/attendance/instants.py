@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from enum import StrEnum
+from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from lms.core import clock
@@ -52,17 +53,29 @@ class Loose:
     second: int
     zone: tzinfo | None = None
 
-    def orders(self) -> set[DateOrder]:
+    def orders(self) -> frozenset[DateOrder]:
         """The orders that make this a date."""
-        return {order for order in DateOrder if self.at(order) is not None}
+        return frozenset(_days(self.figures))
 
     def at(self, order: DateOrder) -> datetime | None:
         """The time by this order, local where no zone is said, or None where there is no such day."""
-        a, b, c = self.figures
-        year, month, day = {DateOrder.MDY: (c, a, b), DateOrder.DMY: (c, b, a), DateOrder.YMD: (a, b, c)}[order]
+        day = _days(self.figures).get(order)
+        return datetime(*day, self.hour, self.minute, self.second, tzinfo=self.zone) if day is not None else None
+
+
+@lru_cache(maxsize=4096)
+def _days(figures: tuple[int, int, int]) -> dict[DateOrder, tuple[int, int, int]]:
+    """Year, month and day by each order in which the figures are a date; a file has few days and many times."""
+    a, b, c = figures
+    found = {}
+    for order, (year, month, day) in {
+        DateOrder.MDY: (c, a, b), DateOrder.DMY: (c, b, a), DateOrder.YMD: (a, b, c)
+    }.items():  # fmt: skip
         if year < 100 and order is not DateOrder.YMD:
             year += 2000
-        return _moment(year, month, day, self.hour, self.minute, self.second, self.zone)
+        if year >= 1000 and _moment(year, month, day, 0, 0, 0, None) is not None:
+            found[order] = (year, month, day)
+    return found
 
 
 Moment = datetime | Loose
@@ -92,7 +105,7 @@ def read(text: str) -> Moment | None:
         return None
     loose = Loose((int(found["a"]), int(found["b"]), int(found["c"])), *timed)
     possible = loose.orders()
-    if DateOrder.YMD in possible and len(found["a"]) == 4:
+    if len(found["a"]) == 4 and DateOrder.YMD in possible:
         return loose.at(DateOrder.YMD)
     return loose if possible else None
 
@@ -112,12 +125,15 @@ def _clock(found: re.Match[str]) -> tuple[int, int, int, tzinfo | None] | None:
         if not 1 <= hour <= 12:
             return None
         hour = hour % 12 + (12 if half[0] == "p" else 0)
+    minute, second = int(found["minute"]), int(found["second"] or 0)
+    if hour > 23 or minute > 59 or second > 59:
+        return None
     zone: tzinfo | None = None
     if found["zone"] or found["offset"]:
         zone = _offset(found["offset"]) if found["offset"] else UTC
         if zone is None:
             return None
-    return hour, int(found["minute"]), int(found["second"] or 0), zone
+    return hour, minute, second, zone
 
 
 def _offset(text: str) -> tzinfo | None:

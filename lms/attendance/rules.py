@@ -70,7 +70,7 @@ def shift_of(seen: Sequence[Interval], start: int, end: int) -> int:
     finer, quarter = best(HOUR_MS // 4, 14)
     if finer > most * 1.2:
         most, found = finer, quarter
-    return found if most > 2 * shared(0) else 0
+    return found if most > 1.4 * shared(0) else 0  # an hour of three that the clocks were changed by, too
 
 
 def certain(first: int, last: int, total_ms: int, start: int, end: int) -> Interval:
