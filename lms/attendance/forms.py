@@ -125,6 +125,7 @@ class ReadingForm(BaseForm):
     """How a report is to be read: what it does not say itself."""
 
     columns: tuple[Column, ...] = ()
+    question = ""
     format = SelectField(_l("Where the report is from"), default="auto")
     time_zone = SelectField(_l("Time zone of the times in the file"), default="")
     date_order = RadioField(
@@ -138,13 +139,13 @@ class ReadingForm(BaseForm):
         ],
     )
 
-    def __init__(self, *args: Any, likely: Iterable[str] = (), **more: Any) -> None:
+    def __init__(self, *args: Any, likely: Iterable[str] = (), unsaid: str = "", **more: Any) -> None:
         super().__init__(*args, **more)
         names = sorted(NAMES, key=list(FORMAT_NAMES).index)
         self.format.choices = [SelectChoice(name, FORMAT_NAMES[name]) for name in names]
         first = [zone for zone in dict.fromkeys((*likely, "UTC")) if zone in ZONES]
         self.time_zone.choices = [
-            SelectChoice("", _("Ask me if the file does not say it")),
+            SelectChoice("", unsaid or _("Ask me if the file does not say it")),
             *(SelectChoice(one, _zone_words(one), optgroup=_("Likely")) for one in first),
             *(replace(one, optgroup=_("All")) for one in zone_choices() if one.value not in first),
         ]

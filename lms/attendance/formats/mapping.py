@@ -80,12 +80,12 @@ def _is_value(cell: str) -> bool:
 
 def _glimpse(document: Document, place: int) -> Glimpse:
     rows = [cells for _line, cells in document.lines[place + 1 : place + 1 + _LOOKED_AT]]
-    columns = []
+    columns: list[Column] = []
     for index, key in _keys(document, place):
         found = dict.fromkeys(cell for row in rows for cell in row[index : index + 1] if cell)
         examples = [cell if len(cell) <= _LONGEST else cell[:_LONGEST] + "…" for cell in list(found)[:_EXAMPLES]]
         if examples or not key.startswith("#"):
-            columns.append(Column(key, examples, _guess(key)))
+            columns.append(Column(key, examples, _guess(key, examples, {one.guess for one in columns})))
     said = "|".join(plain(column.key) for column in columns)
     return Glimpse(place, columns, sha256(said.encode()).hexdigest())
 
@@ -104,11 +104,15 @@ def _keys(document: Document, place: int) -> list[tuple[int, str]]:
     return found
 
 
-def _guess(heading: str) -> str:
+def _guess(heading: str, examples: list[str], taken: set[str]) -> str:
+    """What a column seems to be, by its heading, else by what stands in it: it is shown, and somebody decides."""
     field = WORDS.field(heading) or ""
-    if field == "duration":
-        return instants.unit_in(heading) or ""
-    return _MEANINGS.get(field, "")
+    found = (instants.unit_in(heading) or "") if field == "duration" else _MEANINGS.get(field, "")
+    if not found and examples and all("@" in one for one in examples):
+        found = "email"
+    elif not found and examples and all(instants.read(one) for one in examples):
+        found = "left_at" if "joined_at" in taken else "joined_at"
+    return found if found not in taken else ""
 
 
 def mapped(document: Document, mapping: Mapping[str, str]) -> tuple[Heading, str | None]:

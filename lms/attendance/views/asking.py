@@ -9,10 +9,12 @@ from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from lms.attendance import actions, queries
+from lms.attendance.formats.mapping import UnknownHeadings
 from lms.attendance.forms import ReadingForm, reading_form
 from lms.catalogue.models import Lecture
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
+from lms.core.words import _
 from lms.web.identity import current_actor
 from lms.web.time import likely_zones
 
@@ -33,11 +35,17 @@ def ask(
     file_name: str,
     options: Mapping[str, Any],
     error: Invalid | Refused | None = None,
+    *,
+    is_first: bool = True,
 ) -> ResponseReturnValue:
-    """The page that asks, with the file kept beside it. Without an error it asks about all that can be said."""
+    """The page that asks, with the file kept beside it. Without an error it asks about all that can be said. What a
+    file leaves open when it `is_first` looked at is a question, not a mistake."""
     wanted = questions(error) if error is not None else _ASKED
     form = _form(lecture, kept, options, with_columns=error is not None and "mapping" in wanted)
-    if isinstance(error, Invalid):
+    is_question = is_first and isinstance(error, Invalid)
+    if isinstance(error, UnknownHeadings) and is_question:
+        form.question = error.message
+    elif isinstance(error, Invalid):
         form.take(error)
     elif error is not None:
         form.time_zone.errors = [error.message]
@@ -48,6 +56,7 @@ def ask(
         file_name=file_name,
         form=form,
         wanted=wanted,
+        is_question=is_question,
     )
     return page, error.status if error is not None and request.method == "POST" else 200
 
@@ -70,7 +79,7 @@ def take_answer(
             raise
         if not open_still & {*request.form, *(("mapping",) if form.columns else ())}:
             actions.answer_kept(kept, options=answered, by=current_actor(), at=clock.now())
-        return ask(lecture, kept, file_name, answered, error)
+        return ask(lecture, kept, file_name, answered, error, is_first=False)
     return answered
 
 
@@ -80,4 +89,5 @@ def _form(lecture: Lecture, kept: str, options: Mapping[str, Any], *, with_colum
     mapping = options.get("mapping") or recalled
     columns = glimpse.columns if glimpse is not None and (with_columns or mapping) else []
     given = {name: value for name, value in options.items() if name != "mapping"}
-    return reading_form(columns, mapping)(likely=likely_zones(lecture.time_zone), data=given)
+    unsaid = _("As the file says it")
+    return reading_form(columns, mapping)(likely=likely_zones(lecture.time_zone), unsaid=unsaid, data=given)

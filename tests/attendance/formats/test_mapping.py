@@ -44,8 +44,9 @@ class TestReading:
         assert caught.value.faults[0].field == "mapping"
         assert "Nº, Participante, Contacto, Llegó, Se fue, #6" in caught.value.faults[0].reason
         assert [(one.key, one.examples, one.guess) for one in glimpse.columns[1:3]] == [
-            ("Participante", ["Ada", "Ben"], ""), ("Contacto", ["ada@x.example", "ben@x.example"], ""),
+            ("Participante", ["Ada", "Ben"], ""), ("Contacto", ["ada@x.example", "ben@x.example"], "email"),
         ]  # fmt: skip
+        assert [one.guess for one in glimpse.columns] == ["", "", "email", "joined_at", "left_at", ""]
         assert glimpse.signature == look_at(written([*ODD[1:2], ["9", "x", "y", "z", "w", "v"]])).signature  # type: ignore[union-attr]
 
     def test_a_table_is_read_as_it_is_said_to_be(self) -> None:
@@ -141,10 +142,12 @@ def test_columns_are_asked_about_and_remembered(desk: Desk) -> None:
     asked = desk.send(written(ODD), time_zone="UTC")
     assert asked.status_code == 422
     assert "ada@x.example" in asked.text  # the first rows
+    assert "The file leaves something open" in asked.text
+    assert re.search(r'<option selected value="joined_at">', asked.text)  # by what stands in the column
     assert "Where the report is from" not in asked.text  # nothing that the file does not leave open
     assert (desk.count(AttendanceImport), desk.count(Presence), desk.count(ColumnMapping)) == (1, 0, 0)
     where = kept_at(asked)
-    incomplete = desk.post(where, step="answer", column_1="name", column_2="email")
+    incomplete = desk.post(where, step="answer", column_1="name", column_2="email", column_3="", column_4="")
     assert incomplete.status_code == 422
     assert "when people came" in incomplete.text
     assert re.search(r'<option selected value="email">', incomplete.text)
