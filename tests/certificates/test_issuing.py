@@ -196,9 +196,8 @@ def test_groups_are_paged_and_given_as_a_file(
     programme: Make, administrator: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = programme({"Ada": "aaa", "Émile": "aaa", "Zoë": "aaa"})
-    monkeypatch.setattr(standings, "PAGE", 2)
     monkeypatch.setattr(standings, "_CHUNK", 2)
-    first, last = (standings.preview(made.slug, by=administrator, page=page) for page in (1, 9))
+    first, last = (standings.preview(made.slug, by=administrator, page=page, size=2) for page in (1, 9))
     assert (first.pages, [row.full_name for row in first.rows]) == (2, ["Ada", "Émile"])
     assert (last.page, [row.full_name for row in last.rows]) == (2, ["Zoë"])
     headings, *lines = standings.table(made.slug, Group.EARNED, by=administrator)
