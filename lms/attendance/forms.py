@@ -121,31 +121,30 @@ def _zone_words(zone: str) -> str:
     return zone if zone == "UTC" else f"{zone_city(zone)} – {zone}"
 
 
+_ORDERS = (
+    SelectChoice("dmy", _l("Day first: 25/11/2026")),
+    SelectChoice("mdy", _l("Month first: 11/25/2026")),
+    SelectChoice("ymd", _l("Year first: 2026/11/25")),
+)
+
+
 class ReadingForm(BaseForm):
-    """How a report is to be read: what it does not say itself."""
+    """How a report is to be read: what it does not say itself. `is_open`: it was seen that the file does not say it."""
 
     columns: tuple[Column, ...] = ()
     question = ""
     format = SelectField(_l("Where the report is from"), default="auto")
     time_zone = SelectField(_l("Time zone of the times in the file"), default="")
-    date_order = RadioField(
-        _l("Order of day and month"),
-        default="",
-        choices=[
-            SelectChoice("", _l("As the file shows")),
-            SelectChoice("dmy", _l("Day first: 25/11/2026")),
-            SelectChoice("mdy", _l("Month first: 11/25/2026")),
-            SelectChoice("ymd", _l("Year first: 2026/11/25")),
-        ],
-    )
+    date_order = RadioField(_l("Order of day and month"), default="")
 
-    def __init__(self, *args: Any, likely: Iterable[str] = (), unsaid: str = "", **more: Any) -> None:
+    def __init__(self, *args: Any, likely: Iterable[str] = (), is_open: bool = False, **more: Any) -> None:
         super().__init__(*args, **more)
         names = sorted(NAMES, key=list(FORMAT_NAMES).index)
+        self.date_order.choices = [*_ORDERS] if is_open else [SelectChoice("", _("As the file shows")), *_ORDERS]
         self.format.choices = [SelectChoice(name, FORMAT_NAMES[name]) for name in names]
         first = [zone for zone in dict.fromkeys((*likely, "UTC")) if zone in ZONES]
         self.time_zone.choices = [
-            SelectChoice("", unsaid or _("Ask me if the file does not say it")),
+            SelectChoice("", _("Choose a zone") if is_open else _("Ask me if the file does not say it")),
             *(SelectChoice(one, _zone_words(one), optgroup=_("Likely")) for one in first),
             *(replace(one, optgroup=_("All")) for one in zone_choices() if one.value not in first),
         ]

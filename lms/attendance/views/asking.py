@@ -14,7 +14,6 @@ from lms.attendance.forms import ReadingForm, reading_form
 from lms.catalogue.models import Lecture
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
-from lms.core.words import _
 from lms.web.identity import current_actor
 from lms.web.time import likely_zones
 
@@ -41,7 +40,9 @@ def ask(
     """The page that asks, with the file kept beside it. Without an error it asks about all that can be said. What a
     file leaves open when it `is_first` looked at is a question, not a mistake."""
     wanted = questions(error) if error is not None else _ASKED
-    form = _form(lecture, kept, options, with_columns=error is not None and "mapping" in wanted)
+    form = _form(
+        lecture, kept, options, with_columns=error is not None and "mapping" in wanted, is_open=error is not None
+    )
     is_question = is_first and isinstance(error, Invalid)
     if isinstance(error, UnknownHeadings) and is_question:
         form.question = error.message
@@ -66,7 +67,9 @@ def take_answer(
 ) -> dict[str, Any] | ResponseReturnValue:
     """How the file is to be read once somebody answered; the page again where that is not enough. Only what was asked
     is taken: the rest stays as it was said. An answer is kept unless it is itself what does not fit."""
-    form = _form(lecture, kept, options, with_columns=any(name.startswith("column_") for name in request.form))
+    form = _form(
+        lecture, kept, options, with_columns=any(name.startswith("column_") for name in request.form), is_open=False
+    )
     said = {name: value for name, value in form.asked().items() if name in request.form}
     answered = {name: value for name, value in options.items() if name not in request.form} | said
     if form.columns:
@@ -83,11 +86,12 @@ def take_answer(
     return answered
 
 
-def _form(lecture: Lecture, kept: str, options: Mapping[str, Any], *, with_columns: bool) -> ReadingForm:
-    """The form with what was said so far; with a choice for each column where somebody has to say, or said before."""
+def _form(lecture: Lecture, kept: str, options: Mapping[str, Any], *, with_columns: bool, is_open: bool) -> ReadingForm:
+    """The form with what was said so far; with a choice for each column where somebody has to say, or said before.
+    `is_open`: the file does not say it itself."""
     glimpse, recalled = queries.columns_of(kept, by=current_actor())
     mapping = options.get("mapping") or recalled
     columns = glimpse.columns if glimpse is not None and (with_columns or mapping) else []
     given = {name: value for name, value in options.items() if name != "mapping"}
-    unsaid = _("As the file says it")
-    return reading_form(columns, mapping)(likely=likely_zones(lecture.time_zone), unsaid=unsaid, data=given)
+    likely = likely_zones(lecture.time_zone)
+    return reading_form(columns, mapping)(likely=likely, is_open=is_open, data=given)
