@@ -216,17 +216,21 @@ def zone_in(text: str) -> tzinfo | None:
     return _offset(found["offset"].replace("−", "-").replace(" ", "")) if found["offset"] else UTC
 
 
-_PARTS = re.compile(
-    r"(\d+(?:[.,]\d+)?)\s*(hours?|hrs?|horas?|heures?|stunden?|std|ч|ساعة|小时|時間|시간|h|minutes?|mins?|minutos?|minuten?|"
-    r"мин|دقيقة|分钟|分鐘|分|분|m|seconds?|secs?|segundos?|secondes?|sekunden?|sek|сек|秒|초|s)\.?",
-    re.IGNORECASE,
-)
-_HOURS = ("hour", "hr", "hora", "heure", "stund", "std", "ч", "ساعة", "小时", "時間", "시간", "h")
-_MINUTES = ("min", "мин", "دقيقة", "分", "분", "m")
-_COLONS = re.compile(r"(?:(\d+) days?, )?(\d{1,3}):(\d{2}):(\d{2})(?:\.\d+)?")
-_ISO = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.\d+)?S)?")
-_JOINING = re.compile(r"[\s,&]|\b(?:and|et|y|und|e|و)\b|و")
-_BARE = re.compile(r"\d+(?:[.,]\d+)?")
+_PART = re.compile(r"(\d{1,9}(?:[.,]\d{1,9})?)\s*([^\W\d_]+)\.?")
+_UNITS = {
+    3_600_000: "h hr hrs hour hours hora horas heure heures ora ore stunde stunden std uur u godz godzina godziny t "
+    "tim timer timmar timme saat sa jam giờ ч час часа часов год ساعة ساعات ساعتان 小时 小時 時間 時 时 시간",
+    60_000: "m min mins minute minutes minuto minutos minuti minuut minuten minuter minuta minuty minut dakika dk "
+    "menit mnt phút м мин минута минуты минут хв دقيقة دقائق 分 分钟 分鐘 분",
+    1000: "s sec secs second seconds seg segundo segundos seconde secondes secondo secondi sekunde sekunden sek sekund "
+    "sekunda sekundy saniye sn detik dtk giây с сек секунда секунды секунд ثانية ثوان 秒 초",
+}
+_LENGTHS = {word: length for length, words in _UNITS.items() for word in words.split()}
+_LONGEST_MS = 31 * 86_400_000
+_COLONS = re.compile(r"(?:(\d{1,3}) days?, )?(\d{1,3}):(\d{2}):(\d{2})(?:\.\d+)?")
+_ISO = re.compile(r"PT(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})(?:\.\d+)?S)?")
+_JOINING = re.compile(r"[\s,&]|\b(?:and|et|y|und|e|en|i|и|ve|و)\b|و")
+_BARE = re.compile(r"\d{1,9}(?:[.,]\d{1,9})?")
 
 UNITS = {"hours": 3_600_000, "minutes": 60_000, "seconds": 1000}
 """Milliseconds of what a bare number may count."""
@@ -234,10 +238,12 @@ UNITS = {"hours": 3_600_000, "minutes": 60_000, "seconds": 1000}
 
 def duration_ms(text: str, unit: str | None = None) -> int | None:
     """Milliseconds of `1h 13m 42s`, `204 mins`, `1 hr 2 min`, `0:30:00`, `PT1H2M`; of a bare number only where its
-    `unit` is known. None where it cannot be read, or is open: 30:00 may be hours or minutes."""
-    text = " ".join(text.split())
-    if not text:
-        return None
+    `unit` is known. None where it cannot be read, or is open (30:00 may be hours or minutes), or over a month."""
+    total = _duration(" ".join(text.split()), unit)
+    return total if total is not None and total <= _LONGEST_MS else None
+
+
+def _duration(text: str, unit: str | None) -> int | None:
     if found := _COLONS.fullmatch(text):
         days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
         return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000
@@ -246,14 +252,14 @@ def duration_ms(text: str, unit: str | None = None) -> int | None:
     if (found := _ISO.fullmatch(text)) and any(found.groups()):
         hours, minutes, seconds = (int(part or 0) for part in found.groups())
         return ((hours * 60 + minutes) * 60 + seconds) * 1000
-    parts = _PARTS.findall(text)
-    if not parts or _JOINING.sub("", _PARTS.sub("", text)):
+    parts = [(number, _LENGTHS.get(word.casefold())) for number, word in _PART.findall(text)]
+    if not parts or _JOINING.sub("", _PART.sub("", text)):
         return None
     total = 0.0
-    for number, word in parts:
-        named = word.casefold()
-        value = 3_600_000 if named.startswith(_HOURS) else 60_000 if named.startswith(_MINUTES) else 1000
-        total += float(number.replace(",", ".")) * value
+    for number, length in parts:
+        if length is None:
+            return None
+        total += float(number.replace(",", ".")) * length
     return round(total)
 
 

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
+from collections.abc import Iterator
 from datetime import datetime
 from zoneinfo import ZoneInfo, available_timezones
 
-from lms.attendance.formats import FORMATS, Asked, Document, Report, ReportRow, SumRow, open_document, recognise
+from lms.attendance.formats import (
+    FORMATS,
+    Asked,
+    Document,
+    Format,
+    Report,
+    ReportRow,
+    SumRow,
+    open_document,
+    recognise,
+)
 from lms.attendance.formats.mapping import Glimpse, glimpse_of
 from lms.attendance.instants import DateOrder
 from lms.core.errors import Invalid
+from lms.core.tables import is_workbook
 from lms.core.words import _
 
 NAMES = ("auto", *FORMATS)
+_SHEETS = 4
+"""Up to so many sheets of a workbook are looked at."""
 
 
 def digest(content: bytes) -> str:
@@ -51,12 +65,33 @@ def read_report(
         raise Invalid("format", _("The format is one of: %(names)s.", names=", ".join(NAMES)))
     asked = Asked(_zone(time_zone), _order(date_order), mapping or None, near)
     document = open_document(content)
-    if format not in ("auto", "plain"):
-        if not FORMATS[format].recognises(document):
-            raise Invalid("format", _("The headings of this file are not those of “%(name)s”.", name=format))
-        return FORMATS[format].read(document, asked)
-    found = None if mapping or format == "plain" else recognise(document)
-    return (found or FORMATS["plain"]).read(document, asked)
+    if mapping or format == "plain":
+        return FORMATS["plain"].read(document, asked)
+    for sheet in _sheets(content, document):
+        found = _format_of(sheet, format)
+        if found is not None:
+            return found.read(sheet, asked)
+    if format != "auto":
+        raise Invalid("format", _("The headings of this file are not those of “%(name)s”.", name=format))
+    return FORMATS["plain"].read(document, asked)
+
+
+def _format_of(document: Document, format: str) -> Format | None:
+    if format == "auto":
+        return recognise(document)
+    return FORMATS[format] if FORMATS[format].recognises(document) else None
+
+
+def _sheets(content: bytes, first: Document) -> Iterator[Document]:
+    """The file; of a workbook also its next sheets, since some systems put the list of people behind another one."""
+    yield first
+    for sheet in range(1, _SHEETS) if is_workbook(content) else ():
+        try:
+            document = open_document(content, sheet)
+        except Invalid:  # empty, or there is none
+            continue
+        document.notes.append(_("Read from sheet %(n)s of the workbook.", n=sheet + 1))
+        yield document
 
 
 def look_at(content: bytes) -> Glimpse | None:

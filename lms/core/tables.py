@@ -55,20 +55,24 @@ def read_table(content: bytes) -> Table:
 
 
 def read_lines(
-    content: bytes, text_of: Callable[[bytes], str], delimiter_of: Callable[[str], str] | None = None
+    content: bytes,
+    text_of: Callable[[bytes], str],
+    delimiter_of: Callable[[str], str] | None = None,
+    *,
+    sheet: int = 0,
 ) -> Iterator[tuple[int, list[str]]]:
     """Every line of a CSV or XLSX file that is not empty: (line in the file counted from 1, cells as text).
 
     `text_of` decodes a file that is not a workbook; `delimiter_of` tells from the text what stands between the cells
-    (by the first line unless given). Raises what `read_table` raises; over-large is one row more than `MAX_ROWS`
-    beneath the first line.
+    (by the first line unless given); of a workbook a `sheet` is read, counted from 0. Raises what `read_table` raises;
+    over-large is one row more than `MAX_ROWS` beneath the first line.
     """
     if len(content) > MAX_BYTES:
         raise TooLarge(_("The file is larger than %(n)s MB.", n=MAX_BYTES // 1024 // 1024))
     if not content.strip():
         raise Invalid("file", _("The file is empty."))
     if is_workbook(content):
-        rows = _read_xlsx(content)
+        rows = _read_xlsx(content, sheet)
     else:
         text = text_of(content)
         rows = _read_csv(text, (delimiter_of or _delimiter)(text))
@@ -156,8 +160,8 @@ def _is_open(lines: Sequence[str], delimiter: str) -> bool:
     return False
 
 
-def _read_xlsx(content: bytes) -> Iterator[tuple[int, list[str]]]:
-    for line, cells in read_workbook(content):
+def _read_xlsx(content: bytes, sheet: int) -> Iterator[tuple[int, list[str]]]:
+    for line, cells in read_workbook(content, sheet):
         yield line, [_cell_text(cell) for cell in cells]
 
 

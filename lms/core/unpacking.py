@@ -26,17 +26,18 @@ _PLACE = re.compile(rb"""\br ?= ?["'] ?([A-Za-z]*)([0-9]+)""")
 _OTHER_KINDS = ("xl/workbook.bin", "content.xml", "mimetype")
 
 
-def read_workbook(content: bytes) -> Iterator[tuple[int, list[Cell]]]:
-    """The rows of the first sheet: (line counted from 1, cells). Raises Invalid, WrongKind or TooLarge."""
+def read_workbook(content: bytes, sheet: int = 0) -> Iterator[tuple[int, list[Cell]]]:
+    """The rows of a sheet, the first unless said: (line counted from 1, cells). Raises Invalid (also where there is no
+    such sheet), WrongKind or TooLarge."""
     from python_calamine import CalamineError, CalamineWorkbook
 
     try:
         _weigh(content)
-        sheet = CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0)
+        found = CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(sheet)
     except (zipfile.BadZipFile, CalamineError, zlib.error, struct.error) as error:
         raise Invalid("file", _("The file is damaged or cut off.")) from error
-    first = (sheet.start or (0, 0))[0]
-    for index, cells in enumerate(sheet.iter_rows()):
+    first = (found.start or (0, 0))[0]
+    for index, cells in enumerate(found.iter_rows()):
         yield first + index + 1, cells
 
 

@@ -7,6 +7,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -42,8 +43,9 @@ class Document:
         return _json(_text(self.content))
 
 
-def open_document(content: bytes) -> Document:
-    """Opens a file. Raises Invalid (`file`: empty, unreadable), WrongKind (a picture), TooLarge."""
+def open_document(content: bytes, sheet: int = 0) -> Document:
+    """Opens a file, of a workbook one sheet. Raises Invalid (`file`: empty, unreadable), WrongKind (a picture),
+    TooLarge."""
     notes: list[str] = []
 
     def text_of(content: bytes) -> str:
@@ -56,7 +58,7 @@ def open_document(content: bytes) -> Document:
         if re.match(r'\s*(\{\s*"|\[\s*\{)', text.lstrip("\ufeff")):
             raise Invalid("file", _("The file is damaged or cut off."))
     try:
-        raw = list(read_lines(content, text_of, _delimiter))
+        raw = list(read_lines(content, text_of, _delimiter, sheet=sheet))
     except WrongKind as error:
         if content.startswith(_PICTURES):
             raise
@@ -87,9 +89,9 @@ def _unwrapped(lines: list[tuple[int, list[str]]]) -> Iterator[tuple[int, list[s
     delimiter = _delimiter("\n".join(cells[0].replace('"', "") for _line, cells in lines[:200]))
     for line, cells in lines:
         if cells[0].count(delimiter) > 1 and not any(cells[1:]):
-            yield line, next(csv.reader([cells[0]], delimiter=delimiter), [])
-        else:
-            yield line, cells
+            with suppress(csv.Error):  # a cell of several lines: no line that was wrapped
+                cells = next(csv.reader([cells[0]], delimiter=delimiter), [])
+        yield line, cells
 
 
 def _delimiter(text: str) -> str:

@@ -20,19 +20,10 @@ from lms.attendance import instants
 from lms.attendance.formats import FORMATS, SYSTEMS, Asked, Document, Report, open_document
 from lms.attendance.reading import read_report
 from lms.core.errors import Invalid, TooLarge, WrongKind
+from tests.attendance.formats.gallery import REPORTS
 from tests.attendance.formats.reports import WAYS, written
-from tests.attendance.formats.samples import (
-    BBB_CSV,
-    MEET,
-    REPORTS,
-    TEAMS_LIST,
-    VOOV,
-    table,
-    teams,
-    teams_of_2021,
-    webex,
-    webex_portuguese,
-)
+from tests.attendance.formats.samples import BBB_CSV, MEET, VOOV, table, webex, webex_portuguese
+from tests.attendance.formats.samples_teams import TEAMS_LIST, teams, teams_of_2021
 from tests.attendance.formats.test_zoom import LAYOUTS, webinar
 
 pytestmark = pytest.mark.usefixtures("words")
@@ -271,3 +262,7 @@ def test_bytes_of_anything_are_answered(content: bytes, format: str) -> None:
 @pytest.mark.parametrize("sign", [b"[", b'{"a":', b'{"users":{"a":{"intIds":'])
 def test_data_too_deep_to_read_is_answered(sign: bytes) -> None:
     assert is_answered(sign * 100_000)
+
+
+def test_a_cell_of_several_lines_is_no_wrapped_line() -> None:
+    assert is_answered(b'"a,b,c\nd,e,f\r,g"\r\n"h,i,j\n\r,k"\r\n')

@@ -66,6 +66,14 @@ def test_the_callback_lists_joins_and_leaves_of_all_devices(iso: bool) -> None:
     assert (report.total, report.rejected, report.notes) == (8, [], [])
 
 
+def test_in_the_callback_too_who_never_left_is_there_until_the_end() -> None:
+    data: dict[str, Any] = bbb_callback()
+    data["data"]["attendees"][-1]["leaves"] = []
+    report = read(data)
+    assert [row.left_ms for row in report.rows if row.name == "Visitor"] == [ms("15:50:00")]
+    assert len(report.notes) == 1
+
+
 def test_the_callback_without_a_zone_asks_for_it() -> None:
     text = json.dumps(bbb_callback()).replace(" +0300", "")
     with pytest.raises(Invalid) as caught:

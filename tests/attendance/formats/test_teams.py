@@ -8,8 +8,9 @@ from lms.attendance.formats import Report
 from lms.attendance.formats.teams_words import account, address, role_of
 from lms.attendance.reading import read_report
 from lms.core.errors import Invalid
-from tests.attendance.formats import samples
-from tests.attendance.formats.samples import SECONDS, ms, seconds, summed, teams, teams_of_2021
+from tests.attendance.formats import samples_teams as samples
+from tests.attendance.formats.samples import SECONDS, ms, seconds, summed
+from tests.attendance.formats.samples_teams import teams, teams_of_2021
 
 pytestmark = pytest.mark.usefixtures("words")
 
@@ -95,12 +96,17 @@ def test_columns_stand_in_any_order_and_case() -> None:
     assert report.total == 1
 
 
-@pytest.mark.parametrize("text", [samples.TEAMS_GERMAN, samples.TEAMS_JAPANESE])
+@pytest.mark.parametrize("text", [samples.TEAMS_GERMAN, samples.TEAMS_JAPANESE, samples.TEAMS_TURKISH])
 def test_other_languages_are_read_by_the_shape_of_their_columns(text: str) -> None:
     report = read(text)
     assert seconds(report)["amina@trade.example"] == 5200
     assert (report.starts_ms, report.ends_ms) == (ms("13:44:30"), ms("15:50:10"))
     assert report.rejected == []
+
+
+def test_in_an_unknown_language_the_sums_are_found_too() -> None:
+    text = samples.TEAMS_TURKISH[: samples.TEAMS_TURKISH.index("3. Toplantı")]
+    assert summed(read(text)) == [("amina@trade.example", ms("13:55:10"), ms("15:31:05"), None, 5555)]
 
 
 def test_an_address_is_taken_from_the_account_in_the_second_part() -> None:

@@ -115,6 +115,17 @@ def test_remarks_below_the_list_are_no_people() -> None:
     assert (report.total, report.rejected) == (6, [])
 
 
+def test_the_list_may_stand_on_a_later_sheet() -> None:
+    """Some exports have a sheet about the meeting before it."""
+    report = read(workbook([["会议详情", "贸易便利化讲座"], ["发起人", "Grace Otieno"]], [], VOOV))
+    assert (report.total, report.title, report.notes[0]) == (6, "贸易便利化讲座", "Read from sheet 3 of the workbook.")
+    assert seconds(report)["Grace Otieno"] == 5400
+    assert read(workbook([["a", "b"]], VOOV), format="voov").total == 6
+    with pytest.raises(Invalid) as caught:
+        read(workbook([["a", "b"], ["c", "d"]], [["e", "f"]]))
+    assert caught.value.faults[0].field in ("file", "mapping")
+
+
 def test_a_list_of_nobody_is_refused() -> None:
     with pytest.raises(Invalid) as caught:
         read(workbook(VOOV[:9]))

@@ -32,6 +32,11 @@ def test_the_title_and_the_roles_are_read() -> None:
     assert {row.name: row.role for row in report.rows}["Amina Wanjiru"] == "attendee"
 
 
+def test_the_name_that_is_shown_is_taken_before_those_of_the_account() -> None:
+    text = webex_portuguese().replace("Amina Wanjiru\tAmina\tWanjiru", "Amina W. Wanjiru\tamina\tw")
+    assert {row.name for row in read(text).rows if row.email == "amina@trade.example"} == {"Amina W. Wanjiru"}
+
+
 def test_names_in_two_columns_are_put_together() -> None:
     text = webex_portuguese().replace("Nome de exibição", "Outro")
     assert {row.name for row in read(text).rows} == {
