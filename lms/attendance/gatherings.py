@@ -74,6 +74,15 @@ def is_open(lecture: Lecture, at: datetime) -> bool:
     return since <= at and (until is None or at <= until)
 
 
+def is_over(lecture: Lecture, at: datetime) -> bool:
+    """Whether nobody can check in any more."""
+    try:
+        _since, until = code_holds(lecture)
+    except Refused:
+        return False
+    return until is not None and at > until
+
+
 def mark_of(person_ids: Collection[int]) -> str:
     """Identifies a list: whoever signs, signs what was looked at."""
     said = ",".join(str(one) for one in sorted(person_ids))
@@ -93,15 +102,14 @@ def check_declared(start_ms: int, end_ms: int, lecture: Interval) -> None:
         raise Invalid("watched_until", _("This is hours after the lecture ended. Is it the right day?"))
 
 
-def statement(people: int, *, title: str, place: str, times: str) -> str:
-    """What is signed. `times` says when, in the zone of the place, or whose connection showed it."""
+def promise(people: int, *, title: str, place: str) -> str:
+    """What whoever signs confirms."""
     return _n(
-        "I confirm that this %(num)s person watched “%(title)s” in a group: %(place)s, %(times)s.",
-        "I confirm that these %(num)s people watched “%(title)s” together: %(place)s, %(times)s.",
+        "I confirm that this %(num)s person watched “%(title)s” in a group: %(place)s.",
+        "I confirm that these %(num)s people watched “%(title)s” together: %(place)s.",
         people,
         title=title,
         place=place,
-        times=times,
     )
 
 

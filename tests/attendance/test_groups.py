@@ -33,11 +33,12 @@ def test_a_focal_point_ticks_and_sees_the_own_country_only(story: Story, make: M
     for nobody in (foreigner.public_id, "nobody-at-all"):
         with pytest.raises(Invalid) as error:
             actions.tick(group, add=[nobody], by=story.focal, at=story.at)
-        assert error.value.faults[0].reason == f"{nobody}: Nobody of KE is known by this."
+        assert error.value.faults[0].reason == f"{nobody}: Nobody of this country is known by this."
     pasted = actions.add_addresses(group, "n@vn.example\nx@nowhere.example", by=story.focal, at=story.at)
     assert [fault.reason for fault in pasted.rejected] == [
-        "n@vn.example: Nobody of KE is known by this.", "x@nowhere.example: Nobody of KE is known by this.",
-    ]  # fmt: skip
+        "n@vn.example: Nobody of this country is known by this.",
+        "x@nowhere.example: Nobody of this country is known by this.",
+    ]
     # staff may; the focal point signs for one more and does not see who it is
     assert story.tick(group, foreigner, by=story.teacher) == (1, 0)
     seen = story.list(group)

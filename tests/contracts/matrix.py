@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.contracts.world import Place, report, upload
+from tests.contracts.world import Place, report, signing, upload
 
 TABLE: dict[str, tuple[str, ...]] = {
     "GET /.well-known/jwks.json": ("yyyyyy",),
@@ -205,6 +205,28 @@ TABLE: dict[str, tuple[str, ...]] = {
     "POST /lectures/<int:lecture_id>/start": ("snwnnw", "snnnnw", "smmmnw"),
     "GET /lectures/<int:lecture_id>/times": ("snynny", "snnnny", "smmmny"),
     "POST /lectures/<int:lecture_id>/times": ("snynny", "snnnny", "smmmny"),
+    "POST /api/v1/check-ins": ("swrwrr",),
+    "GET /api/v1/groups/<group_id>": ("smyyyy", "smmmyy"),
+    "GET /api/v1/groups/<group_id>/people": ("smyyyy", "smmmyy"),
+    "POST /api/v1/groups/<group_id>/people": ("smwwnw", "smmmnw"),
+    "POST /api/v1/groups/<group_id>/sign": ("smwwnw", "smmmnw"),
+    "POST /api/v1/groups/<group_id>/take-back": ("smwwnw", "smmmnw"),
+    "GET /api/v1/lectures/<int:lecture_id>/groups": ("snyyyy", "snnyyy", "smmmyy"),
+    "POST /api/v1/lectures/<int:lecture_id>/groups": ("snwwnw", "snnwnw", "smmmnw"),
+    "GET /check-in": ("yyyyyy",),
+    "POST /check-in": ("wwrwrr",),
+    "GET /groups/<group_id>": ("snyyyy", "snmmyy"),
+    "POST /groups/<group_id>/addresses": ("snwwnw", "snmmnw"),
+    "GET /groups/<group_id>/code.svg": ("snyymy", "snmmmy"),
+    "POST /groups/<group_id>/edit": ("snwwnw", "snmmnw"),
+    "POST /groups/<group_id>/people": ("snwwnw", "snmmnw"),
+    "GET /groups/<group_id>/print": ("snyyyy", "snmmyy"),
+    "POST /groups/<group_id>/sign": ("snwwnw", "snmmnw"),
+    "POST /groups/<group_id>/steps": ("snwwnw", "snmmnw"),
+    "POST /groups/<group_id>/take-back": ("snwwnw", "snmmnw"),
+    "GET /groups/<group_id>/wall": ("snyymy", "snmmmy"),
+    "GET /lectures/<int:lecture_id>/groups": ("snyyyy", "snnyyy", "snmmyy"),
+    "POST /lectures/<int:lecture_id>/groups": ("snwwnw", "snnwnw", "snmmnw"),
     "GET /me": ("syyyyy",),
     "GET /privacy": ("yyyyyy",),
     "GET /readyz": ("yyyyyy",),
@@ -272,6 +294,9 @@ SERIES_FORM = {
     "policy-min_percent": 60, "policy-min_lectures_percent": 60, "policy-replay_days": 28, "policy-walk_ins": "enrol",
     "policy-certificate": "participation",
 }  # fmt: skip
+GROUP = {
+    "country": "KE", "city": "Nairobi", "room": "Treasury", "organiser": "Jane", "expected": "9", "time_zone": "UTC",
+}  # fmt: skip
 PROFILE = {"full_name": "Another Name", "country": "PE", "locale": "en"}
 
 Body = Mapping[str, Any] | Callable[[Place], Mapping[str, Any]]
@@ -336,6 +361,19 @@ BODIES: dict[str, Body] = {
         "people": place.person.public_id,
     },
     "POST attendance.undo": lambda place: {"restore": place.correction_id},
+    "POST attendance.groups": GROUP,
+    "POST attendance.edit_group": {**GROUP, "city": "Elsewhere"},
+    "POST attendance.tick": lambda place: {"was": place.person.public_id},
+    "POST attendance.add_addresses": {"addresses": "focal-point@x.example, other-administrator@x.example"},
+    "POST attendance.sign_group": lambda place: {**signing(place), "basis": "times", "confirm": "y"},
+    "POST attendance.take_back": {"reason": "by mistake"},
+    "POST attendance.step_group": {"step": "code"},
+    "POST attendance.check_in": lambda place: {"code": place.group_code, "email": "new@x.example"},
+    "POST attendance_api.open_group": {**GROUP, "expected": 9},
+    "POST attendance_api.tick": lambda place: {"remove": [place.person.public_id]},
+    "POST attendance_api.sign_group": lambda place: signing(place),
+    "POST attendance_api.take_back": {"reason": "by mistake"},
+    "POST attendance_api.check_in": lambda place: {"code": place.group_code},
     "POST attendance.appeal": {"text": "I was there"},
     "POST attendance.accept_appeal": {"outcome": "attended", "words": "You were"},
     "POST attendance.decline_appeal": {"words": "You were not"},

@@ -96,7 +96,17 @@ def _certificate(series_id: int, person_id: int) -> str:
     return number
 
 
-OPEN = ("/", "/series", "/series/heavy", "/lectures/{live}", "/verify", "/verify/{number}", "/help", "/privacy")
+OPEN = (
+    "/",
+    "/series",
+    "/series/heavy",
+    "/lectures/{live}",
+    "/verify",
+    "/verify/{number}",
+    "/help",
+    "/privacy",
+    "/check-in",
+)
 STRANGER = ("/sign-in", "/register", "/forgot", "/impact", "/definitions", "/reports")
 OWN = (
     "/me",

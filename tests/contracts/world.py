@@ -26,6 +26,7 @@ from lms.app import create_app
 from lms.attendance import actions as attendance
 from lms.attendance.appealing import AppealDraft
 from lms.attendance.models import Correction, Outcome
+from lms.attendance.queries import groups as viewing
 from lms.catalogue.models import CertificateKind, Series
 from lms.certificates import actions as certificates
 from lms.certificates import designing
@@ -66,6 +67,9 @@ class Place:
     number: str = "SR-0000-0000-0000-0000-1"
     import_id: str = "none"
     appeal_id: str = "none"
+    groups: dict[str, str] = field(default_factory=dict)
+    group_mark: str = ""
+    group_code: str = ""
     correction_id: int = 0
     issue_job: str = "none"
     room_token: str = ""
@@ -133,6 +137,7 @@ class World:
             "list_number": 1,
             "import_id": here.import_id,
             "appeal_id": here.appeal_id,
+            "group_id": here.groups["signed" if endpoint.endswith("take_back") else "open"],
             "job_id": here.issue_job if endpoint == "certificates.progress" else self.jobs[kind][role],
             "secret": "no-such-secret",
             "kind": "csv",
@@ -322,6 +327,13 @@ def report(place: Place) -> bytes:
     return GOOD_FILE.format(email=email, **instants).encode()
 
 
+def signing(place: Place) -> dict[str, str]:
+    """What signs the list of a place's group: the times of the lecture, to the minute."""
+    start = clock.now() - timedelta(days=3)
+    written = {"watched_from": start, "watched_until": start + timedelta(minutes=90)}
+    return {"mark": place.group_mark} | {name: f"{moment:%Y-%m-%dT%H:%M}" for name, moment in written.items()}
+
+
 def upload(content: bytes, name: str = "file.csv") -> Any:
     """What makes the file of a form anew for each call."""
     return lambda: (io.BytesIO(content), name)
@@ -380,6 +392,7 @@ def _things(world: World) -> None:
 
 def _attendance_things(place: Place, by: Actor, own: Actor, at: datetime) -> None:
     """Something asked, something set by hand and withdrawn, something closed."""
+    _groups(place, "KE" if place.slug == "mine" else "PE", at)
     if place.slug != "hidden":  # who is enrolled in a draft sees nothing of it
         draft = AppealDraft(text="I saw all of it")
         place.appeal_id = attendance.file_appeal(place.lectures["ended"], draft, by=own, at=at)[0].public_id
@@ -388,6 +401,21 @@ def _attendance_things(place: Place, by: Actor, own: Actor, at: datetime) -> Non
     corrections = select(Correction.id).where(Correction.lecture_id == place.lectures["held"])
     place.correction_id = db.session.scalars(corrections).one()
     attendance.close_attendance(place.lectures["closed"], by=by, at=at)
+
+
+def _groups(place: Place, country: str, at: datetime) -> None:
+    """Two viewing groups of a held lecture, one of them signed, and one of a lecture that is live."""
+    for what, state in (("open", "held"), ("signed", "held"), ("live", "live")):
+        draft = attendance.GroupDraft(what.title(), "Hall", "Somebody", 9, "UTC")
+        place.groups[what] = attendance.open_group(place.lectures[state], draft, country=country, by=SYSTEM, at=at)[0]
+        attendance.tick(place.groups[what], add=[place.person.public_id], by=SYSTEM, at=at)
+    view = viewing.get_group(place.groups["open"], by=SYSTEM)
+    place.group_mark = viewing.list_of_group(view, by=SYSTEM, at=at).mark
+    place.group_code = viewing.get_group(place.groups["live"], by=SYSTEM).group.code
+    start, until = viewing.local_span(view)
+    basis = attendance.Basis(start=start, until=until)
+    attendance.sign_group(place.groups["signed"], basis=basis, mark=place.group_mark, by=SYSTEM, at=at)
+    attendance.tick(place.groups["live"], remove=[place.person.public_id], by=SYSTEM, at=at)
 
 
 def _saved(make: Make, person: Person | None, other: Person, now: datetime) -> str:

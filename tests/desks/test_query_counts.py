@@ -67,7 +67,8 @@ def grow(world: World) -> None:
         ("/series/cross-border", "trainee", 13),
         ("/me", "trainee", 11),
         ("/teach", "instructor", 12),  # the counter asks for versions of tallies, and once for those it does not have
-        ("/country", "focal_point", 22),
+        ("/country", "focal_point", 24),
+        ("/lectures/{live}/groups", "focal_point", 13),
         ("/admin", "administrator", 17),
         ("/admin/people", "administrator", 6),
         ("/series/cross-border/enrolments", "instructor", 9),

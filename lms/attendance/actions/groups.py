@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -33,7 +33,7 @@ from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
 from lms.core.roles import Actor
 from lms.core.words import _
 from lms.enrolment.rules import check_is_for_country
-from lms.people.models import Country, Person
+from lms.people.models import Person
 from lms.people.queries import countries_of, get_country, ids_by_email
 from lms.people.rules import checked_address, checked_line, email_key
 
@@ -67,6 +67,7 @@ class CheckedIn:
     """What somebody is told who checked in: where, and what of it will not count. `is_named`: who it was is certain,
     and on the list; else it says the same to everybody."""
 
+    lecture_id: int
     title: str
     place: str
     is_named: bool
@@ -240,7 +241,7 @@ def check_in(code: str, *, email: str | None = None, by: Actor, at: datetime) ->
         raise Refused(_("It is too late: the lecture is over. Whoever sees to the group can still tick you."))
     if view.signature is not None:
         raise Refused(_("The list of this group is signed already. Ask whoever sees to the group."))
-    told = CheckedIn(view.lecture.title, f"{view.group.city}, {view.group.room}", is_named=not email)
+    told = CheckedIn(view.lecture.id, view.lecture.title, view.place, is_named=not email)
     if email:
         address = checked_address(email)
         _check_room_on_list(view.group)
@@ -258,7 +259,7 @@ def check_in(code: str, *, email: str | None = None, by: Actor, at: datetime) ->
     caution = ""
     if policy_for(view.lecture).walk_ins is WalkIns.IGNORE and not belonging(view.lecture, [by.person_id]):
         caution = _("You are not enrolled in this series, and it takes nobody who is not: this will not be counted.")
-    return CheckedIn(told.title, told.place, is_named=True, caution=caution)
+    return replace(told, caution=caution)
 
 
 def _check_room_on_list(group: ViewingGroup, more: int = 1) -> None:
@@ -313,7 +314,7 @@ def _known(view: GroupView, public_ids: Collection[str], *, by: Actor, at: datet
     allowed = _tickable(view, ids.values(), by=by, at=at)
     wrong = [one for one in wanted if ids.get(one) not in allowed]
     if wrong:
-        reason = _nobody(view)
+        reason = _nobody()
         raise Invalid(faults=[Fault(field="people", reason=f"{one[:40]}: {reason}") for one in wrong[:50]])
     return list(dict.fromkeys(ids[one] for one in wanted))
 
@@ -325,8 +326,8 @@ def _tickable(view: GroupView, person_ids: Collection[int], *, by: Actor, at: da
     return {one for one, country_id in countries.items() if country_id == view.group.country_id}
 
 
-def _nobody(view: GroupView) -> str:
-    return _("Nobody of %(country)s is known by this.", country=db.session.get_one(Country, view.group.country_id).code)
+def _nobody() -> str:
+    return _("Nobody of this country is known by this.")
 
 
 def _strike(group: ViewingGroup, person_ids: Collection[int]) -> None:
@@ -361,7 +362,7 @@ def add_addresses(public_id: str, text: str, *, by: Actor, at: datetime) -> Adde
     for line, address in found:
         who = known.get(email_key(address))
         if who not in allowed:
-            answer.rejected.append(Fault(row=line, reason=f"{address}: {_nobody(view)}"))
+            answer.rejected.append(Fault(row=line, reason=f"{address}: {_nobody()}"))
             answer.addresses.append(address)
         elif who in on_list or who in new:
             answer.unchanged += 1

@@ -75,9 +75,8 @@ def sign_group(public_id: str, *, basis: Basis, mark: str, by: Actor, at: dateti
         raise Refused(_("Nobody is on the list yet."))
     if gatherings.mark_of(resolved.people) != mark:
         raise Refused(_("The list has changed since you looked at it. Look at it once more, then sign."))
-    said = gatherings.statement(
-        len(resolved.people), title=lecture.title, place=f"{group.city}, {group.room}", times=_times(view, intervals)
-    )
+    place = f"{view.place}, {_times(view, intervals)}"
+    said = gatherings.promise(len(resolved.people), title=lecture.title, place=place)
     signature = GroupSignature(
         group_id=group.id,
         people=len(resolved.people),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
@@ -12,9 +13,10 @@ from lms.attendance import gatherings
 from lms.attendance.models import Entered, GroupEntry, GroupSignature, Presence, Source, ViewingGroup
 from lms.attendance.queries.evidence import WHO
 from lms.attendance.queries.matching import belonging
-from lms.catalogue.models import Lecture, LectureState
-from lms.catalogue.queries import complete_lectures, get_lecture, list_live, list_upcoming
+from lms.catalogue.models import Lecture, LectureState, Series, SeriesCountry
+from lms.catalogue.queries import complete_lectures, get_lecture
 from lms.catalogue.rules import may_edit_lecture, may_see_lecture
+from lms.catalogue.visibility import visible
 from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
@@ -29,6 +31,8 @@ SHOWN = 300
 """How many people of a country a list offers at once; who is not among them is searched for."""
 UPCOMING = 5
 RECENT = timedelta(days=60)
+LATE = timedelta(hours=6)
+"""So long after its planned start a lecture that nobody started is still offered."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,11 @@ class GroupView:
     country: str
     listed: int
     signature: GroupSignature | None
+
+    @property
+    def place(self) -> str:
+        """City and room."""
+        return f"{self.group.city}, {self.group.room}"
 
     @property
     def state(self) -> str:
@@ -146,10 +155,21 @@ def list_country_groups(country_id: int, *, by: Actor, at: datetime) -> list[Gro
 
 
 def list_lectures_to_watch(country: Country, *, by: Actor, at: datetime) -> list[Lecture]:
-    """What is live or next for people of a country."""
-    coming = {one.id: one for one in [*list_live(by=by), *list_upcoming(by=by, at=at, limit=4 * UPCOMING)]}
-    fits = [one for one in coming.values() if not one.series.countries or country in one.series.countries]
-    return fits[:UPCOMING]
+    """What is live or next for people of a country, the live ones first."""
+    only = exists().where(SeriesCountry.series_id == Lecture.series_id)
+    query = (
+        select(Lecture)
+        .join(Series)
+        .where(
+            Lecture.state.in_((LectureState.LIVE, LectureState.SCHEDULED)),
+            or_(Lecture.state == LectureState.LIVE, Lecture.starts_at > at - LATE),
+            visible(by),
+            or_(~only, only.where(SeriesCountry.country_id == country.id)),
+        )
+        .order_by(Lecture.state != LectureState.LIVE, Lecture.starts_at, Lecture.id)
+        .limit(UPCOMING)
+    )
+    return list(db.session.scalars(query))
 
 
 def _views(where: Sequence[ColumnElement[bool]]) -> list[GroupView]:
@@ -268,6 +288,18 @@ def _listed(person_ids: Iterable[int], lecture: Lecture, resolved: Resolved | No
     return found
 
 
+def local_span(view: GroupView) -> tuple[datetime | None, datetime | None]:
+    """From when until when the lecture was given, to the minute, as clocks at the place show it; null before."""
+    start, end = view.lecture.actual_start, view.lecture.actual_end
+    if start is None or end is None:
+        return None, None
+    zone, up = ZoneInfo(view.group.time_zone), timedelta(minutes=1) - timedelta(microseconds=1)
+    first, last = (
+        moment.astimezone(zone).replace(tzinfo=None, second=0, microsecond=0) for moment in (start, end + up)
+    )
+    return first, last
+
+
 def signatures_of(view: GroupView) -> list[tuple[GroupSignature, str | None, str | None]]:
     """Every signature of a group, the last one first, with the names of who signed and who took it back."""
     signer, taker = (
@@ -276,13 +308,6 @@ def signatures_of(view: GroupView) -> list[tuple[GroupSignature, str | None, str
     )
     query = select(GroupSignature, signer, taker).where(GroupSignature.group_id == view.group.id)
     return [(row[0], row[1], row[2]) for row in db.session.execute(query.order_by(GroupSignature.id.desc()))]
-
-
-def names_of(person_ids: Collection[int | None]) -> dict[int, str]:
-    """The names of people who opened groups and whose connection showed a lecture."""
-    ids = [one for one in person_ids if one is not None]
-    query = select(Person.id, Person.full_name).where(Person.id.in_(ids))
-    return dict(db.session.execute(query).all())
 
 
 def places_of(lecture_ids: Collection[int], person_ids: Collection[int]) -> dict[tuple[int, int], str]:

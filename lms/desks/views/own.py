@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from lms.attendance.models import Outcome
 from lms.attendance.queries import appeal_states_of, count_open_appeals, list_open_appeals
+from lms.attendance.queries.groups import list_country_groups, list_lectures_to_watch
 from lms.catalogue.models import LectureState
 from lms.catalogue.queries import list_upcoming, name_givers
 from lms.certificates.queries import list_of_person
@@ -123,4 +124,6 @@ def country() -> ResponseReturnValue:
         report_of=None if seeks else count(Slice(country=desk.country.code), by=by, at=at),
         at=at,
         open_series=queries.list_open_series(desk.country, desk.places, by=by),
+        groups=[] if seeks else list_country_groups(desk.country.id, by=by, at=at),
+        to_watch=[] if seeks else list_lectures_to_watch(desk.country, by=by, at=at),
     )

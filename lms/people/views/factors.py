@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
-import segno
-from flask import Response, current_app, flash, redirect, render_template, request, url_for
+from flask import current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.core import clock
@@ -18,6 +16,7 @@ from lms.people.rules import provisioning_address
 from lms.people.views.blueprint import bp, in_demonstration, landing, start_session, today
 from lms.people.views.doors import sign_ins
 from lms.web import second_factor as rule
+from lms.web.codes import qr_code
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 
@@ -113,10 +112,4 @@ def second_factor_image() -> ResponseReturnValue:
     if secret is None:
         raise NotFound
     address = provisioning_address(secret, _address(), current_app.extensions["lms.config"].organiser)
-    out = io.BytesIO()
-    segno.make(address, error="m", micro=False).save(
-        out, kind="svg", border=4, scale=5, dark="#0e1a1c", light="#ffffff", svgclass=None, lineclass=None
-    )
-    answer = Response(out.getvalue(), mimetype="image/svg+xml")
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+    return qr_code(address)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from apiflask import APIBlueprint
-
 from lms.attendance import actions, queries
+from lms.attendance.api.blueprint import bp
 from lms.attendance.appealing import AppealDraft
 from lms.attendance.models import AppealState
 from lms.attendance.schemas import (
@@ -32,8 +31,6 @@ from lms.web.api import ImportAnswerOut, Nothing, consumes, envelope, integer_cu
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.scopes import scope
-
-bp = APIBlueprint("attendance_api", __name__, url_prefix="/api/v1", tag="Attendance")
 
 
 @bp.get("/lectures/<int:lecture_id>/attendance")

@@ -1,0 +1,124 @@
+"""Group viewing: opened by a focal point, checked in by code and by tick, signed for, and read by who was there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from lms.catalogue.actions import end_lecture, start_lecture
+from lms.core import clock
+from lms.core.roles import SYSTEM
+from tests.journeys.conftest import Site, Visitor
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+def test_a_group_is_opened_checked_in_signed_for_and_counted(
+    site: Site, visit: Callable[[], Visitor], sign_in: Callable[[str], Visitor]
+) -> None:
+    site.make.person("Peter Mutua", "peter@example.org", roles=[("focal_point", "KE")], time_zone="Africa/Nairobi")
+    series = site.make.series("border", title="Digital customs for border officials")
+    start = clock.now().replace(second=0, microsecond=0) - timedelta(minutes=80)
+    lecture = site.make.lecture(series, "Rules of origin", local_start=_nairobi(start))
+    people = ["Wambui Kamau", "Brian Ouma", "Esther Gitau", "Nobody Came"]
+    for number, name in enumerate(people):
+        site.make.enrolment(series, site.make.person(name, f"p{number}@example.org", password="correct horse battery"))
+
+    def begin() -> None:
+        start_lecture(lecture.id, by=SYSTEM, at=clock.now(), started_at=start)
+
+    site.within(begin)
+    focal = sign_in("peter@example.org")
+    page = focal.page
+
+    # from the desk to an open group
+    focal.go("/country")
+    page.get_by_test_id(f"watch-{lecture.id}").get_by_role("link", name="Open a group").click()
+    focal.is_accessible("groups of a lecture")
+    focal.press("Open the group")
+    focal.reads("Write the city.")
+    focal.is_accessible("groups of a lecture, wrong")
+    for field, value in (("city", "Nairobi"), ("room", "Treasury Building, room 4"), ("expected", "3")):
+        page.locator(f"#{field}").fill(value)
+    focal.press("Open the group")
+    assert focal.heading() == "Nairobi, Treasury Building, room 4"
+    focal.is_accessible("group")
+    group = page.url.split("#")[0].removeprefix(site.address)
+    code = page.get_by_test_id("code").inner_text()
+    focal.go(group + "/wall")
+    assert page.get_by_test_id("code").inner_text() == code
+    focal.is_accessible("wall")
+    focal.go(group + "/print")
+    assert page.get_by_test_id("group-person").count() == 4
+    focal.is_accessible("group, printed")
+
+    # one checks in signed in, one by the address; a stranger gets the same answer
+    trainee = sign_in("p0@example.org")
+    trainee.go("/check-in?code=" + code)
+    trainee.is_accessible("check-in, signed in")
+    trainee.press("Check in")
+    trainee.reads("You are on the list: Nairobi, Treasury Building, room 4.")
+    other = visit()
+    answers = []
+    for address in ("p1@example.org", "nobody@example.org"):
+        other.go("/check-in")
+        other.page.locator("#code").fill(code.lower())
+        other.page.locator("#email").fill(address)
+        other.press("Check in")
+        answers.append(other.page.locator(".said-now").inner_text())
+    assert answers[0] == answers[1]
+    other.page.locator("#code").fill("0000-0000")
+    other.page.locator("#email").fill("p2@example.org")
+    other.press("Check in")
+    other.reads("No group shows this code.")
+    other.is_accessible("check-in, wrong")
+
+    # one is ticked from the paper; nothing counts yet
+    focal.go(group)
+    focal.reads("2 people are on the list")
+    focal.reads("nobody@example.org")
+    page.get_by_label("Esther Gitau").check()
+    focal.hook("save-ticks")
+    focal.reads("1 person was put on the list.")
+    focal.reads("Once the lecture has been held")
+
+    def end() -> None:
+        end_lecture(lecture.id, by=SYSTEM, at=clock.now())
+
+    site.within(end)
+    site.work()
+    focal.go(group)
+    focal.is_accessible("group, to be signed")
+    focal.press("Sign for 3 people")
+    focal.reads("Tick that you confirm it.")
+    page.locator("#confirm").check()
+    focal.press("Sign for 3 people")
+    focal.reads("Signed: 3 people are counted.")
+    focal.is_accessible("group, signed")
+
+    # who was there reads it; who was not reads nothing of it
+    for number, words in ((0, "group viewing in Nairobi: attended"), (2, "group viewing in Nairobi: attended")):
+        one = trainee if number == 0 else sign_in(f"p{number}@example.org")
+        one.go(f"/lectures/{lecture.id}")
+        one.reads(words)
+        one.reads("Group viewing")
+        one.go("/me")
+        one.reads(words)
+    absent = sign_in("p3@example.org")
+    absent.go(f"/lectures/{lecture.id}")
+    absent.reads("absent")
+    absent.reads_not("group viewing")
+
+    # taken back, it counts no more
+    page.get_by_text("Take the signature back").click()
+    page.get_by_label("Why").fill("The wrong room")
+    focal.press("Take it back")
+    focal.reads("nobody of this list is counted")
+    trainee.go("/me")
+    trainee.reads_not("group viewing")
+
+
+def _nairobi(moment: datetime) -> datetime:
+    return (moment.astimezone(UTC) + timedelta(hours=3)).replace(tzinfo=None)
