@@ -35,24 +35,24 @@ def fill(people: int, lectures: int, attendances: int) -> None:
     sector = draw.choices(SECTORS, (30, 30, 15, 10, 5, 10), k=people)
     gender = draw.choices(GENDERS, (45, 45, 2, 8), k=people)
     ids = range(1, people + 1)
-    _put("person", "id, public_id, canonical_id, full_name, sector, gender, locale, created_at",
+    put("person", "id, public_id, canonical_id, full_name, sector, gender, locale, created_at",
          ((i, f"b{i}", i, f"Person {i}", sector[i - 1], gender[i - 1], "en", EARLY) for i in ids))  # fmt: skip
     moved = ((i, draw.choice(countries), MOVED) for i in ids if i % 40 == 0)
-    _put("person_country", "person_id, country_id, since",
+    put("person_country", "person_id, country_id, since",
          chain(((i, home[i - 1], date(1900, 1, 1)) for i in ids), moved))  # fmt: skip
     series = range(1, SERIES + 1)
-    _put("series", "id, slug, title, description, language, visibility, admission, taken, created_at",
+    put("series", "id, slug, title, description, language, visibility, admission, taken, created_at",
          ((i, f"s{i}", f"Series {i}", "", LANGUAGES[i % 4], "public", "open", 0, EARLY) for i in series))  # fmt: skip
-    _put("policy", "id, series_id, version, min_percent, min_lectures_percent, replay_days, walk_ins, confirmed_names, "
+    put("policy", "id, series_id, version, min_percent, min_lectures_percent, replay_days, walk_ins, confirmed_names, "
          "created_at", ((i, i, 1, 60, 60, 30, "enrol", 0, EARLY) for i in series))  # fmt: skip
     starts = sorted(_day(draw) for _number in range(lectures))
     rows = ((i, 1 + i * SERIES // (lectures + 1), f"Lecture {i}", "", "held", "UTC", 90,
              LANGUAGES[(1 + i * SERIES // (lectures + 1)) % 4], "[]", "[]", "link", starts[i - 1], starts[i - 1],
              starts[i - 1] + timedelta(minutes=90), 1 + i * SERIES // (lectures + 1), 0, EARLY)
             for i in range(1, lectures + 1))  # fmt: skip
-    _put("lecture", "id, series_id, title, abstract, state, time_zone, duration_minutes, language, interpretation, "
+    put("lecture", "id, series_id, title, abstract, state, time_zone, duration_minutes, language, interpretation, "
          "materials, delivery, starts_at, actual_start, actual_end, policy_id, sequence, created_at", rows)  # fmt: skip
-    _put("credit", "lecture_id, person_id, present_ms, percent_tenths, outcome, source, sector, gender, policy_id, "
+    put("credit", "lecture_id, person_id, present_ms, percent_tenths, outcome, source, sector, gender, policy_id, "
          "computed_at", _credits(draw, starts, people, attendances // lectures, sector, gender))  # fmt: skip
     opening = datetime(2019, 12, 1, 6, tzinfo=UTC)
 
@@ -60,18 +60,18 @@ def fill(people: int, lectures: int, attendances: int) -> None:
         return opening + timedelta(days=series_id * 25 + i * 13 % 90)
 
     turns = ((1 + (i * 7 + turn * 31) % SERIES, i) for i in ids for turn in range(2))
-    _put("enrolment", "public_id, series_id, person_id, status, source, registered_at, registered_country_id, "
+    put("enrolment", "public_id, series_id, person_id, status, source, registered_at, registered_country_id, "
          "queued_at", ((f"e{i}-{own}", own, i, "enrolled", "self", registered(own, i), home[i - 1], registered(own, i))
                        for own, i in turns))  # fmt: skip
     awarded = [(i, 1 + i * 7 % SERIES, registered(1 + i * 7 % SERIES, i) + timedelta(days=120))
                for i in range(5, people + 1, 5)]  # fmt: skip
-    _put("award", "id, series_id, person_id, kind, awarded_at",
+    put("award", "id, series_id, person_id, kind, awarded_at",
          ((i, own, i, "participation", at) for i, own, at in awarded))  # fmt: skip
-    _put("certificate", "award_id, number, state, name, series_title, lectures, hours_ms, issued_on, issued_at, "
+    put("certificate", "award_id, number, state, name, series_title, lectures, hours_ms, issued_on, issued_at, "
          "design",
          ((i, f"{i:017}", "valid", "Somebody", "Series", "[]", 0, at.date(), at, 1)
           for i, _own, at in awarded))  # fmt: skip
-    _put("stamp", "kind, of_id, value", ((kind, i, i) for kind in ("registrations", "awards") for i in series))
+    put("stamp", "kind, of_id, value", ((kind, i, i) for kind in ("registrations", "awards") for i in series))
 
 
 def _day(draw: random.Random) -> datetime:
@@ -94,7 +94,8 @@ def _credits(
                    SOURCES[(i + lecture * 3) % 10], then, gender[i - 1], 1, EARLY)  # fmt: skip
 
 
-def _put(table: str, columns: str, rows: Iterable[tuple[object, ...]]) -> None:
+def put(table: str, columns: str, rows: Iterable[tuple[object, ...]]) -> None:
+    """Rows straight into a table, on either database."""
     raw = db.engine.raw_connection()
     try:
         cursor = raw.cursor()

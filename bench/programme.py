@@ -48,9 +48,9 @@ def take_people(content: bytes) -> ImportAnswer:
     return publish_people(stage_people(content), skip_bad_rows=False, by=SYSTEM, at=clock.now())[0]
 
 
-def take_enrolments(content: bytes) -> ImportAnswer:
+def take_enrolments(content: bytes, series_id: int = SERIES) -> ImportAnswer:
     """`lms import enrolments`, of people who are known already."""
-    return publish_enrolments(SERIES, stage_people(content), skip_bad_rows=False, by=SYSTEM, at=clock.now())
+    return publish_enrolments(series_id, stage_people(content), skip_bad_rows=False, by=SYSTEM, at=clock.now())
 
 
 def prepare_lecture() -> int:
@@ -71,6 +71,22 @@ def attendance_file(count: int) -> bytes:
         joined = BEGAN + timedelta(seconds=draw.randrange(900))
         left = ENDED - timedelta(seconds=draw.randrange(1200))
         lines.append(f"person.{number}@office-{number % 97}.example,{joined.isoformat()},{left.isoformat()}")
+    return "\n".join(lines).encode()
+
+
+def zoom_file(count: int, each: int = 1) -> bytes:
+    """A participant report as Zoom writes it, of so many rows: `each` stays of each of the people of `people_file`."""
+    draw = Random(5)  # noqa: S311  invented, not a secret
+    lines = ["Name (Original Name),User Email,Join Time,Leave Time,Duration (Minutes),Guest,In Waiting Room"]
+    step = (ENDED - BEGAN) / each
+    for row in range(count):
+        number, turn = divmod(row, each)
+        joined = BEGAN + step * turn + timedelta(seconds=draw.randrange(5))
+        left = BEGAN + step * (turn + 1) - timedelta(seconds=draw.randrange(5) + 1)
+        lines.append(
+            f"{NAMES[number % len(NAMES)]} {number},person.{number}@office-{number % 97}.example,"
+            f"{joined:%m/%d/%Y %I:%M:%S %p},{left:%m/%d/%Y %I:%M:%S %p},{-(-(left - joined).seconds // 60)},No,No"
+        )
     return "\n".join(lines).encode()
 
 

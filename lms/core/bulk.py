@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, cast
 
 from sqlalchemy import ARRAY, ColumnElement, Table, any_, func, literal, select
-from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 
 from lms.core.db import db, is_sqlite
+
+AT_ONCE = 500
+"""So many rows go into one statement on PostgreSQL, which takes 65,535 values at most."""
 
 
 def insert_many(table: Any, rows: Sequence[Mapping[str, Any]], *, unless: Sequence[str] = ()) -> None:
@@ -21,13 +24,21 @@ def insert_many(table: Any, rows: Sequence[Mapping[str, Any]], *, unless: Sequen
     if not rows:
         return
     assert isinstance(table, Table)
+    connection = db.session.connection()
+    names = list(rows[0])
+    lines = list(zip(*_columns(table, rows), strict=True))
+    holes = ", ".join(["?" if is_sqlite() else "%s"] * len(names))
+    quote = connection.dialect.identifier_preparer.quote
+    head = f"INSERT INTO {quote(table.name)} ({', '.join(quote(table.c[name].name) for name in names)}) VALUES "  # noqa: S608
+    tail = f" ON CONFLICT ({', '.join(quote(name) for name in unless)}) DO NOTHING" if unless else ""
     if is_sqlite():
-        _insert_sqlite(table, rows, unless)
+        connection.exec_driver_sql(f"{head}({holes}){tail}", lines)
         return
-    statement = insert_postgresql(table)
-    if unless:
-        statement = statement.on_conflict_do_nothing(index_elements=unless)
-    db.session.connection().execute(statement, list(rows))
+    # A statement a row costs PostgreSQL several times what the row does
+    for start in range(0, len(lines), AT_ONCE):
+        some = lines[start : start + AT_ONCE]
+        values = ", ".join([f"({holes})"] * len(some))
+        connection.exec_driver_sql(f"{head}{values}{tail}", tuple(chain.from_iterable(some)))
 
 
 def among(column: Any, values: Iterable[Any]) -> ColumnElement[bool]:
@@ -39,24 +50,16 @@ def among(column: Any, values: Iterable[Any]) -> ColumnElement[bool]:
     return cast(ColumnElement[bool], column == any_(literal(listed, ARRAY(column.type))))
 
 
-def _insert_sqlite(table: Table, rows: Sequence[Mapping[str, Any]], unless: Sequence[str]) -> None:
-    """Past the compiler, which takes most of the time of a large insert: column by column, each value once."""
-    connection = db.session.connection()
-    quote = connection.dialect.identifier_preparer.quote
-    names = list(rows[0])
+def _columns(table: Table, rows: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
+    """The values as the driver takes them, past the compiler, which takes most of the time of a large insert: column by
+    column, each value once."""
+    dialect = db.session.connection().dialect
     columns = []
-    for name in names:
-        column = table.c[name]
-        process = column.type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
+    for name in rows[0]:
+        process = table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
         values = [row[name] for row in rows]
         columns.append(values if process is None else _processed(values, process))
-    statement = (
-        f"INSERT INTO {quote(table.name)} ({', '.join(quote(table.c[name].name) for name in names)}) "  # noqa: S608
-        f"VALUES ({', '.join('?' * len(names))})"
-    )
-    if unless:
-        statement += f" ON CONFLICT ({', '.join(quote(name) for name in unless)}) DO NOTHING"
-    connection.exec_driver_sql(statement, list(zip(*columns, strict=True)))
+    return columns
 
 
 def _processed(values: list[Any], process: Callable[[Any], Any]) -> list[Any]:

@@ -23,7 +23,10 @@ def test_every_topic_measures(tiny: list[str]) -> None:
     assert done.exit_code == 0, done.stderr
     assert {line.partition(":")[0] for line in done.stderr.splitlines()} == set(topics())
     rows = json.loads(done.stdout)
-    assert [row["what"] for row in rows if row["measured"] <= 0] == ["viewers, lost or doubled"]
+    assert [row["what"] for row in rows if row["measured"] <= 0] == [
+        "heartbeats beside it, refused or lost",
+        "viewers, lost or doubled",
+    ]
     assert {row["what"] for row in rows if row["ratio"] and row["ratio"] > 0} >= {"home", "heartbeat"}
 
 

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from lms import cli
 from lms.catalogue.queries import get_series
+from lms.cli import context
 from lms.core.roles import SYSTEM
 from lms.enrolment.queries import list_seats
 from tests.factories import Make
@@ -20,7 +21,7 @@ HEAD = "email,full_name,country\n"
 @pytest.fixture
 def run(app: APIFlask, make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> object:
     make.series("customs", capacity=1)
-    monkeypatch.setattr(cli, "create_app", lambda: app)
+    monkeypatch.setattr(context, "create_app", lambda: app)
 
     def import_file(text: str, *options: str, series: str = "customs") -> Result:
         file = tmp_path / "people.csv"
