@@ -10,8 +10,9 @@ from lms.attendance.actions import (
     retally_lecture,
     retally_people,
 )
-from lms.attendance.queries import export_of_person
+from lms.attendance.queries import export_of_person, has_claims
 from lms.core.events import (
+    AddressesKnown,
     LectureEnded,
     LectureReopened,
     LectureTimesCorrected,
@@ -59,6 +60,14 @@ def on_merged(event: PeopleMerged) -> None:
 def on_unmerged(event: MergeUndone) -> None:
     """Each has the own evidence again."""
     recount_people([event.kept_id, event.merged_id], by=event.by, at=event.at)
+
+
+@handles(AddressesKnown)
+def on_addresses(event: AddressesKnown) -> None:
+    """What was seen under an address of theirs before they were known becomes theirs: in a task, since it may be in
+    many lectures, and since it holds more than whoever says the address does."""
+    if has_claims(event.person_ids):
+        request_job("claim_appearances", {"person_ids": list(event.person_ids)}, by=event.by, at=event.at)
 
 
 @handles(PeopleCountriesChanged)

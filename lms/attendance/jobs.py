@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from lms.attendance.actions import apply_policy, compact_beats, credit_lecture, recompute_lectures
+from lms.attendance.actions import apply_policy, claim_appearances, compact_beats, credit_lecture, recompute_lectures
 from lms.attendance.actions.large_files import JOB as FILE
 from lms.attendance.actions.large_files import publish_large
 from lms.attendance.actions.policies import JOB as POLICY
@@ -21,6 +21,12 @@ def run_credit(_run: Run, *, lecture_id: int) -> dict[str, Any]:
     """Compacts the beats, then writes the credits that differ."""
     compact_beats(lecture_id, by=SYSTEM, at=clock.now())
     return {"changed": credit_lecture(lecture_id, by=SYSTEM, at=clock.now())}
+
+
+@job("claim_appearances")
+def run_claim(_run: Run, *, person_ids: list[int]) -> dict[str, Any]:
+    """Gives people what was seen under their addresses before they were known by them."""
+    return {"lectures": claim_appearances(person_ids, by=SYSTEM, at=clock.now())}
 
 
 @job(RECOMPUTE, alone=True)

@@ -117,6 +117,13 @@ class PersonNameCorrected(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AddressesKnown(Event):
+    """People are known by an address by which they were not known before, or have shown that it is theirs."""
+
+    person_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class PeopleCountriesChanged(Event):
     """The country histories of people changed, with effect from a day."""
 

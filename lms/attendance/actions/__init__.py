@@ -12,6 +12,13 @@ from lms.attendance.actions.closing import (
 )
 from lms.attendance.actions.corrections import correct, correct_many, restore_correction
 from lms.attendance.actions.credits import compact_beats, credit_lecture, delete_credits
+from lms.attendance.actions.deciding import (
+    Decided,
+    accept_strong,
+    claim_appearances,
+    decide_appearance,
+    undo_decision,
+)
 from lms.attendance.actions.groups import (
     Added,
     CheckedIn,
@@ -48,11 +55,13 @@ __all__ = [
     "Added",
     "Basis",
     "CheckedIn",
+    "Decided",
     "Elsewhen",
     "GroupDraft",
     "Signed",
     "StagedAttendance",
     "accept_appeal",
+    "accept_strong",
     "add_addresses",
     "answer_kept",
     "apply_policy",
@@ -60,12 +69,14 @@ __all__ = [
     "check_in",
     "check_lecture_not_closed",
     "check_not_closed",
+    "claim_appearances",
     "close_attendance",
     "compact_beats",
     "confirm_times",
     "correct",
     "correct_many",
     "credit_lecture",
+    "decide_appearance",
     "decline_appeal",
     "delete_credits",
     "drop_address",
@@ -97,5 +108,6 @@ __all__ = [
     "stage_attendance",
     "take_back_signature",
     "tick",
+    "undo_decision",
     "withdraw_appeal",
 ]

@@ -68,7 +68,7 @@ def settle(people: Mapping[int, int | None], how: How, *, by: Actor, at: datetim
     )  # fmt: skip
 
 
-def settle_alone(lecture: Lecture, people: Mapping[str, int], how: How, *, by: Actor, at: datetime) -> None:
+def settle_alone(lecture: Lecture, people: Mapping[str, int | None], how: How, *, by: Actor, at: datetime) -> None:
     """Says of single pieces of evidence of a lecture, whatever is said of others of the same name, whom they mean."""
     if not people:
         return

@@ -40,6 +40,7 @@ from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.imports import ImportAnswer
 from lms.core.roles import Actor
 from lms.core.words import _, _n
+from lms.people.actions import hold_addresses
 
 Progress = Callable[[int, int], None]
 STEPS = 3
@@ -217,6 +218,7 @@ def publish_matched(staged: StagedAttendance, matched: Matched, *, by: Actor, at
     """The short transaction of `publish_attendance`; what came in since the rows were matched is looked at again."""
     lecture = get_lecture(staged.lecture_id, by=by)
     check_can_edit_lecture(lecture, by)
+    hold_addresses(shared=True)
     hold_appearances(lecture.series_id)
     hold_tallies()
     check_not_closed(lock_lecture(lecture.id))

@@ -16,6 +16,7 @@ from lms.attendance.queries.appeals import (
     list_open_appeals,
     own_appeals,
 )
+from lms.attendance.queries.appearances import has_claims
 from lms.attendance.queries.closings import ClosingView, find_closing, get_closable, list_closings, view_of
 from lms.attendance.queries.evidence import Span, span_of
 from lms.attendance.queries.history import History, Step, get_history, own_history
@@ -28,6 +29,15 @@ from lms.attendance.queries.persons import (
     outcomes_of_series,
 )
 from lms.attendance.queries.reckoning import held_lectures
+from lms.attendance.queries.review import (
+    ReviewPage,
+    Strong,
+    Unknown,
+    find_people,
+    get_unknown,
+    list_strong,
+    review_page,
+)
 from lms.attendance.queries.roster import (
     RosterPage,
     RosterRow,
@@ -62,13 +72,16 @@ __all__ = [
     "PersonAttendance",
     "PolicyPreview",
     "Proposal",
+    "ReviewPage",
     "RosterPage",
     "RosterRow",
     "RosterTotals",
     "Side",
     "Span",
     "Step",
+    "Strong",
     "TimesPreview",
+    "Unknown",
     "appeal_states_of",
     "attendance_of_person",
     "attended_rows",
@@ -79,6 +92,7 @@ __all__ = [
     "cursor_of",
     "export_of_person",
     "find_closing",
+    "find_people",
     "get_appeal",
     "get_appealable",
     "get_closable",
@@ -87,12 +101,15 @@ __all__ = [
     "get_roster_page",
     "get_rostered_lecture",
     "get_row",
+    "get_unknown",
+    "has_claims",
     "held_lectures",
     "kept_import",
     "list_appeals",
     "list_changes",
     "list_closings",
     "list_open_appeals",
+    "list_strong",
     "list_unmatched",
     "needed_percent",
     "outcomes_of_series",
@@ -103,6 +120,7 @@ __all__ = [
     "preview_times",
     "propose_times",
     "read_tallies",
+    "review_page",
     "roster",
     "roster_totals",
     "span_of",

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.orm import aliased
 
 from lms.attendance.models import Appearance, How, Presence
 from lms.attendance.queries.evidence import WHO
 from lms.core.bulk import among
 from lms.core.db import db
-from lms.people.models import Person
+from lms.core.words import _
+from lms.people.models import Person, PersonEmail
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,54 @@ def lectures_told_of(appearance_ids: Iterable[int]) -> set[int]:
     return set(db.session.scalars(query))
 
 
+def claimable(person_ids: Collection[int]) -> dict[int, tuple[int, int]]:
+    """The appearances under an address of one of these people (canonical, or a row merged into them) that nobody said
+    by hand are somebody else: the series of each, and whose it is."""
+    query = (
+        select(Appearance.id, Appearance.series_id, WHO)
+        .join(PersonEmail, PersonEmail.key == Appearance.key)
+        .join(Person, Person.id == PersonEmail.person_id)
+        .where(
+            among(PersonEmail.person_id, list(person_ids)),
+            Person.erased_at.is_(None),
+            Appearance.how.is_(None) | (Appearance.how == How.NOBODY),
+        )
+    )
+    return {id_: (series_id, person_id) for id_, series_id, person_id in db.session.execute(query)}
+
+
+def has_claims(person_ids: Collection[int]) -> bool:
+    """Whether any evidence waits under an address of these people."""
+    return bool(claimable(person_ids))
+
+
+def decided_in_words(by: str | None, at: datetime | None) -> str:
+    """Who decided, and when."""
+    day = f"{at:%Y-%m-%d}" if at is not None else "–"
+    return _("decided by %(who)s on %(day)s", who=by or _("the system"), day=day)
+
+
+def standing_in_words(appearance_id: int) -> str:
+    """How an appearance stands: whom it means, or that it is nobody of ours or open, and who decided so."""
+    decider = aliased(Person)
+    query = (
+        select(Appearance.how, Person.full_name, decider.full_name, Appearance.decided_at)
+        .outerjoin(Person, Person.id == Appearance.person_id)
+        .outerjoin(decider, decider.id == Appearance.decided_by)
+        .where(Appearance.id == appearance_id)
+    )
+    how, meant, by, at = db.session.execute(query).one()
+    whom = meant or (_("nobody of ours") if how is How.NOBODY else _("taken back"))
+    return f"{whom}, {decided_in_words(by, at)}"
+
+
 def standing_of(series_id: int, keys: Iterable[str]) -> dict[str, Standing]:
     """The appearances of a series under these keys."""
-    decider = Person.__table__.alias()
+    decider = aliased(Person)
     query = (
-        select(Appearance.id, Appearance.key, WHO, Appearance.how, decider.c.full_name, Appearance.decided_at)
+        select(Appearance.id, Appearance.key, WHO, Appearance.how, decider.full_name, Appearance.decided_at)
         .outerjoin(Person, Person.id == Appearance.person_id)
-        .outerjoin(decider, decider.c.id == Appearance.decided_by)
+        .outerjoin(decider, decider.id == Appearance.decided_by)
         .where(Appearance.series_id == series_id, among(Appearance.key, list(keys)))
     )
     return {row[1]: Standing(*row) for row in db.session.execute(query)}

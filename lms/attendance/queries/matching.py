@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from lms.attendance.likeness import Candidate, Crowd, Known
 from lms.attendance.models import How
-from lms.attendance.queries.appearances import Standing, standing_of
+from lms.attendance.queries.appearances import Standing, decided_in_words, standing_of
 from lms.attendance.queries.crowd import crowd_of, known_people
 from lms.attendance.reading import ReportRow, plain_name
 from lms.catalogue.models import Lecture
@@ -124,16 +124,10 @@ def _links(keys: Sequence[str], rows: Sequence[ReportRow], known: Mapping[str, i
 
 
 def _as_decided(standing: Standing) -> Match:
-    reason = decided_in_words(standing)
+    reason = decided_in_words(standing.decided_by, standing.decided_at)
     if standing.person_id is None:
         reason = _("Nobody of ours: %(reason)s.", reason=reason)
     return Match(standing.key, standing.person_id, standing.how, reason, standing.id)
-
-
-def decided_in_words(standing: Standing) -> str:
-    """Who decided on an appearance, and when."""
-    day = standing.decided_at.date() if standing.decided_at is not None else None
-    return _("decided by %(who)s on %(day)s", who=standing.decided_by or _("the system"), day=day)
 
 
 def _by_name(key: str, row: ReportRow, names: Names) -> Match:

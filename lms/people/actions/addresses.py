@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from lms.core import audit
 from lms.core.db import action, db
 from lms.core.errors import Invalid, NotFound, Refused
+from lms.core.events import AddressesKnown, publish
 from lms.core.outbox import post_mail
 from lms.core.roles import Actor
 from lms.core.words import _
@@ -96,6 +97,8 @@ def _change_address(secret: str, *, at: datetime) -> None:
         db.session.execute(update(PersonEmail).where(*replaced).values(**new))
     elif old is None:
         db.session.add(PersonEmail(person_id=person_id, address=address, key=key, verified_at=at))
+    db.session.flush()
+    publish(AddressesKnown(by=actor, at=at, person_ids=tuple(members(person_id))))
     mine = (OneTimeLink.person_id == person_id, OneTimeLink.used_at.is_(None))
     db.session.execute(update(OneTimeLink).where(*mine).values(used_at=at))
     audit.record("change_address", by=actor, at=at, detail={"fields": ["email"]}, person=person_id)

@@ -14,7 +14,7 @@ from lms.core import audit
 from lms.core.bulk import among, insert_many
 from lms.core.db import action, db, is_sqlite
 from lms.core.errors import Fault, Forbidden, Invalid
-from lms.core.events import PeopleCountriesChanged, PeopleTraitsChanged, PersonNameCorrected, publish
+from lms.core.events import AddressesKnown, PeopleCountriesChanged, PeopleTraitsChanged, PersonNameCorrected, publish
 from lms.core.imports import ImportAnswer
 from lms.core.roles import Actor
 from lms.core.sorting import sort_key
@@ -214,6 +214,8 @@ def publish_people(
     answer.matched, answer.updated = len(matched), len(changed)
     answer.unchanged, answer.touched = len(matched) - len(changed), set(changed)
     if fresh or changed:
+        if ids:
+            publish(AddressesKnown(by=by, at=at, person_ids=tuple(ids.values())))
         detail = {"created": len(fresh), "updated": len(changed)}
         audit.record("import_people", by=by, at=at, detail=detail, person=[*ids.values(), *changed])
     return answer, [known.get(row.key) or ids[row.key] for row in rows]

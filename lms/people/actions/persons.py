@@ -12,8 +12,8 @@ from sqlalchemy import select, update
 from lms.core import audit
 from lms.core.db import action, db, one_at_a_time
 from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
-from lms.core.events import PeopleCountriesChanged, PeopleTraitsChanged, PersonNameCorrected, publish
-from lms.core.roles import Actor
+from lms.core.events import AddressesKnown, PeopleCountriesChanged, PeopleTraitsChanged, PersonNameCorrected, publish
+from lms.core.roles import SYSTEM, Actor
 from lms.core.words import _
 from lms.people.models import BEGINNING, Gender, Person, PersonCountry, PersonEmail, Sector
 from lms.people.queries import country_id_of, find_person_by_email, get_country, members
@@ -91,9 +91,12 @@ def _zone(value: Any) -> str | None:
         raise Invalid("time_zone", _("Not an IANA time zone such as Africa/Nairobi.")) from error
 
 
-def hold_addresses() -> None:
-    """Inside an action: nobody else gives an address to a person until it ends. Taken before any row is locked."""
-    one_at_a_time("people.addresses")
+def hold_addresses(*, shared: bool = False) -> None:
+    """Inside an action: nobody else gives an address to a person until it ends. Taken before any row is locked.
+
+    `shared`: for whoever looks many addresses up, and keeps what nobody is known by.
+    """
+    one_at_a_time("people.addresses", shared=shared)
 
 
 @action
@@ -167,6 +170,8 @@ def insert_person(
         db.session.add(PersonCountry(person_id=person.id, country_id=country_id, since=BEGINNING))
     audit.record("create_person", by=by, at=at, person=person.id)
     db.session.flush()
+    if address is not None:
+        publish(AddressesKnown(by=by, at=at, person_ids=(person.id,)))
     return person
 
 
@@ -276,8 +281,11 @@ def set_country(person_id: int, country_id: int | None, *, since: date, by: Acto
 @action
 def verify_address(person_id: int, key: str, *, at: datetime) -> None:
     """Notes that somebody who reads the address confirmed it."""
-    db.session.execute(
+    own = members(person_id)
+    noted = db.session.execute(
         update(PersonEmail)
-        .where(PersonEmail.person_id.in_(members(person_id)), PersonEmail.key == key, PersonEmail.verified_at.is_(None))
+        .where(PersonEmail.person_id.in_(own), PersonEmail.key == key, PersonEmail.verified_at.is_(None))
         .values(verified_at=at)
     )
+    if noted.rowcount:  # type: ignore[attr-defined]
+        publish(AddressesKnown(by=SYSTEM, at=at, person_ids=tuple(own)))
