@@ -13,7 +13,15 @@ from random import Random
 from flask import Flask
 from flask_migrate import upgrade
 
-from lms.attendance.actions import open_join, publish_attendance, rebuild_tallies, record_beat, stage_attendance
+from lms.attendance.actions import (
+    GroupDraft,
+    open_group,
+    open_join,
+    publish_attendance,
+    rebuild_tallies,
+    record_beat,
+    stage_attendance,
+)
 from lms.attendance.rules import BEAT_SECONDS
 from lms.catalogue.actions import (
     LectureDraft,
@@ -184,6 +192,7 @@ def take_in(demonstration: Demonstration, progress: Progress) -> None:
         _attend(demonstration, lecture_ids, tell)
     with progress.phase("Lecture that is live"):
         _go_live(demonstration, series_ids, lecture_ids)
+    _gather(demonstration, lecture_ids)
     with progress.phase("Certificates") as tell:
         _certify(demonstration, series_ids, tell)
 
@@ -291,6 +300,17 @@ def _go_live(demonstration: Demonstration, series_ids: dict[str, int], lecture_i
             waiting = sorted(enrolled_ids(series_ids[plan.slug]))[: -len(guests)]
             for person_id in random.sample(waiting, min(LIVE_AUDIENCE, len(waiting))):
                 _stay(lecture_id, person_id, began + timedelta(seconds=int(420 * random.random())), now)
+
+
+def _gather(demonstration: Demonstration, lecture_ids: dict[tuple[str, int], int]) -> None:
+    """A viewing group in Nairobi for the next lecture, to be looked at by Kenya's focal point."""
+    plans = [plan for plan in demonstration.series if plan.visibility == "public" and not plan.audience]
+    coming = [one for plan in plans for one in plan.lectures if one.state == "scheduled"]
+    if coming:
+        first = min(coming, key=lambda one: one.starts_at)
+        draft = GroupDraft("Nairobi", "Treasury Building, room 4", "Peter Mutua Kilonzo", 30, "Africa/Nairobi")
+        lecture_id = lecture_ids[first.series, first.number]
+        open_group(lecture_id, draft, country="KE", by=SYSTEM, at=demonstration.now)
 
 
 def _stay(lecture_id: int, person_id: int, joined: datetime, until: datetime) -> None:
