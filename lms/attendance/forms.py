@@ -7,7 +7,17 @@ from dataclasses import replace
 from typing import Any, cast
 
 from flask_wtf.file import FileField
-from wtforms import BooleanField, EmailField, HiddenField, RadioField, SelectField, StringField, TextAreaField
+from wtforms import (
+    BooleanField,
+    EmailField,
+    HiddenField,
+    IntegerField,
+    RadioField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
 from wtforms.validators import InputRequired, Optional
 
@@ -158,6 +168,14 @@ class ReadingForm(BaseForm):
         """What was said, by the names of `stage_attendance`; what was left open is not there."""
         said = {name: self[name].data for name in ("time_zone", "date_order") if self[name].data}
         return said if self.format.data in ("", None, "auto") else {**said, "format": self.format.data}
+
+
+class DecisionForm(BaseForm):
+    """Whom somebody seen is: a person, or nobody of ours; of ticked `rows` only; on what was seen at `version`."""
+
+    person = StringField()
+    version = IntegerField(validators=[Optional()])
+    rows = SelectMultipleField(validate_choice=False)
 
 
 class ReportForm(ReadingForm):

@@ -168,7 +168,7 @@ def test_the_page_of_closing_says_numbers_closes_and_opens_again(desk: Desk) -> 
     page = teacher.get(path).text
     assert "Close with 0 attended" in page
     assert "One appeal waits for an answer" in page
-    assert "One presence is without a person" in page
+    assert "One person was seen whom nobody knows" in page
     assert teacher.post(path).location == f"/lectures/{desk.lecture}/roster"
     roster = teacher.get(f"/lectures/{desk.lecture}/roster?open={desk.ada.public_id}").text
     assert 'data-testid="closed"' in roster

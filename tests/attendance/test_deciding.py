@@ -221,7 +221,7 @@ def test_all_with_one_strong_candidate_are_accepted_once_they_were_seen(scene: S
         scene, ("Smith Otieno Brian", 0, 60), ("Grace Kamau", 0, 60), ("Dita", 0, 60), ("iPhone", 0, 60),
         ("Zoe Muller", 0, 30), ("Müller Zoë", 30, 60),
     )  # fmt: skip
-    strong = queries.list_strong(scene.lecture.id, by=scene.by)
+    _lecture, strong = queries.list_strong(scene.lecture.id, by=scene.by)
     # Two of them mean the same person: that is for somebody to look at
     assert [(one.name, one.candidate.known.full_name) for one in strong.items] == [
         ("Grace Kamau", "Grace Wanjiru Kamau"), ("Smith Otieno Brian", "Brian Otieno Smith"),

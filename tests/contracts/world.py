@@ -27,6 +27,7 @@ from lms.attendance import actions as attendance
 from lms.attendance.appealing import AppealDraft
 from lms.attendance.models import Correction, Outcome
 from lms.attendance.queries import groups as viewing
+from lms.attendance.queries import review_page
 from lms.catalogue.models import CertificateKind, Series
 from lms.certificates import actions as certificates
 from lms.certificates import designing
@@ -70,6 +71,8 @@ class Place:
     groups: dict[str, str] = field(default_factory=dict)
     group_mark: str = ""
     group_code: str = ""
+    unknown: int = 0
+    decided: int = 0
     correction_id: int = 0
     issue_job: str = "none"
     room_token: str = ""
@@ -138,6 +141,7 @@ class World:
             "import_id": here.import_id,
             "appeal_id": here.appeal_id,
             "group_id": here.groups["signed" if endpoint.endswith("take_back") else "open"],
+            "appearance_id": here.decided if "undo" in endpoint else here.unknown,
             "job_id": here.issue_job if endpoint == "certificates.progress" else self.jobs[kind][role],
             "secret": "no-such-secret",
             "kind": "csv",
@@ -210,6 +214,13 @@ STATE_OF = {
     "attendance.correct_many": "held",
     "attendance.history": "held",
     "attendance.undo": "held",
+    "attendance.review": "held",
+    "attendance.review_strong": "held",
+    "attendance.decide": "held",
+    "attendance.undo_decision": "held",
+    "attendance_api.list_unknown": "held",
+    "attendance_api.decide_unknown": "held",
+    "attendance_api.undo_unknown": "held",
     "attendance.appeal": "held",
     "attendance.close": "held",
     "attendance.reopen": "closed",
@@ -360,6 +371,7 @@ def _things(world: World) -> None:
         place.import_id = attendance.keep_file(
             place.lectures["held"], report(place), file_name="r.csv", options={}, by=by, at=at
         )
+        _unknown_people(place, by, at)
         _attendance_things(place, by, Make(world.app).actor(place.person), at)
         place.issue_job = certificates.request_issue(series_id, by=Make(world.app).actor(boss), at=at).public_id
         joined = attendance.open_join(place.lectures["live"], place.person.id, by=SYSTEM, at=at)
@@ -388,6 +400,18 @@ def _things(world: World) -> None:
             world.jobs[kind][role] = _job(owner.id)
             world.saved[kind][role] = _saved(Make(world.app), person, world.people["other administrator"], now)
             world.tokens[kind][role] = create_token(owner.id, "x", by=SYSTEM, at=now)[0].public_id
+
+
+def _unknown_people(place: Place, by: Actor, at: datetime) -> None:
+    """Somebody seen whom nobody knows, and somebody who is decided to be nobody."""
+    lecture_id, stay = place.lectures["held"], report(place).partition(b"example")[2]
+    text = b"email,joined_at,left_at\n" + b"\n".join(who + stay.strip() for who in (b"open@y.z", b"decided@y.z"))
+    staged = attendance.stage_attendance(lecture_id, text, file_name="u.csv", by=by)
+    attendance.publish_attendance(staged, by=by, at=at)
+    page = review_page(lecture_id, by=by)
+    ids = {one.email: one.id for one in page.items}
+    place.unknown, place.decided = ids["open@y.z"], ids["decided@y.z"]
+    attendance.decide_appearance(lecture_id, place.decided, person=None, version=0, by=by, at=at)
 
 
 def _attendance_things(place: Place, by: Actor, own: Actor, at: datetime) -> None:

@@ -41,6 +41,7 @@ from lms.core.imports import ImportAnswer
 from lms.core.roles import Actor
 from lms.core.words import _, _n
 from lms.people.actions import hold_addresses
+from lms.people.queries import ids_by_email
 
 Progress = Callable[[int, int], None]
 STEPS = 3
@@ -228,7 +229,8 @@ def publish_matched(staged: StagedAttendance, matched: Matched, *, by: Actor, at
     if staged.mapping:
         keep_mapping(staged.signature, staged.mapping, lecture_id=lecture.id, by=by, at=at)
     tally = matched.tally
-    if matched.basis != _basis(lecture):
+    unknown = [key for key in tally.told if not key.startswith(("name:", "registrant:"))]
+    if matched.basis != _basis(lecture) or ids_by_email(unknown):  # an address may have become known meanwhile
         tally = _tally(lecture, staged, match_rows(lecture, staged.rows))
     answer = tally.answer
     if tally.writes:

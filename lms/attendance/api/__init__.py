@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lms.attendance.api import groups, roster
+from lms.attendance.api import groups, roster, unknown
 from lms.attendance.api.blueprint import bp
 
-__all__ = ["bp", "groups", "roster"]
+__all__ = ["bp", "groups", "roster", "unknown"]

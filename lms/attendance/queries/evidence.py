@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam, exists, f
 from sqlalchemy.orm import InstrumentedAttribute
 
 from lms.attendance import rules
-from lms.attendance.models import Appearance, Beat, Correction, Join, Presence, Source
+from lms.attendance.models import Appearance, AttendanceImport, Beat, Correction, Join, Presence, Source
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import policy_for
 from lms.core import clock
@@ -57,17 +57,37 @@ def span_of(lecture: Lecture, now_ms: int | None = None) -> Span:
     return Span(start, end, max(planned, end - start))
 
 
-class CertainPart(tuple[int, int, Source]):
-    """What is certain of a sum, as any other `Seen`; `stated_ms` is the sum."""
+class Reported(tuple[int, int, Source]):
+    """What a report says, as any other `Seen`; `system` is the one that wrote the report, as `formats` name it."""
+
+    system: str | None = None
+
+    @classmethod
+    def by(cls, system: str, joined: int, left: int, source: Source) -> Reported:
+        """Presence from a join to a leave, told by a system's report."""
+        told = cls((joined, left, source))
+        told.system = system
+        return told
+
+
+class CertainPart(Reported):
+    """What is certain of a sum; `stated_ms` is the sum."""
 
     stated_ms: int
 
     @classmethod
-    def of(cls, joined: int, left: int, source: Source, stated_ms: int, span: Span) -> CertainPart:
+    def of(
+        cls, joined: int, left: int, source: Source, stated_ms: int, span: Span, system: str | None = None
+    ) -> CertainPart:
         """The certain part of presence of `stated_ms` from a first join to a last leave."""
         part = cls((*rules.certain(joined, left, stated_ms, span.start, span.end), source))
-        part.stated_ms = stated_ms
+        part.stated_ms, part.system = stated_ms, system
         return part
+
+
+def system_of(seen: Seen) -> str | None:
+    """The system whose report says this; None for what other sources saw."""
+    return seen.system if isinstance(seen, Reported) else None
 
 
 def stated_in(seen: Iterable[Seen]) -> int | None:
@@ -81,15 +101,21 @@ def seen_in(
 ) -> dict[int, list[Seen]]:
     """All that was seen of people in a lecture, by person: presence, and beats not yet compacted.
 
-    Of sums the part that is certain, for the lecture's own span or another one.
+    Of sums the part that is certain, for the lecture's own span or another one. Of some people also which system's
+    report says it (`system_of`).
     """
     found: dict[int, list[Seen]] = {}
     span = span or span_of(lecture)
     for people in [None] if person_ids is None else pieces(person_ids):
         query, where = (_SEEN, {}) if people is None else (_SEEN_OF, {"people": people})
         rows = db.session.execute(query, {"lecture_id": lecture.id, **where})
-        for person_id, joined, left, stated, source in rows:
-            one = (joined, left, source) if stated is None else CertainPart.of(joined, left, source, stated, span)
+        for person_id, joined, left, stated, source, *told in rows:
+            system = told[0] if told else None
+            one: Seen = (joined, left, source)
+            if stated is not None:
+                one = CertainPart.of(joined, left, source, stated, span, system)
+            elif system is not None:
+                one = Reported.by(system, joined, left, source)
             found.setdefault(person_id, []).append(one)
         for _join_id, _own_id, person_id, interval in beats_of(lecture.id, people):
             found.setdefault(person_id, []).append((*interval, Source.LIVE))
@@ -147,7 +173,12 @@ _SPANS = (WHO, Presence.joined_ms, Presence.left_ms, Presence.stated_ms)
 _INTERVALS: Any = union_all(*seen_by(*_SPANS, lecture_id=_HERE))
 _SEEN_COLUMNS = (*_SPANS, Presence.source)
 _SEEN: Any = union_all(*seen_by(*_SEEN_COLUMNS, lecture_id=_HERE))
-_SEEN_OF: Any = union_all(*seen_by(*_SEEN_COLUMNS, lecture_id=_HERE, people=_PEOPLE))
+_SEEN_OF: Any = union_all(
+    *(
+        way.outerjoin(AttendanceImport, AttendanceImport.id == Presence.import_id)
+        for way in seen_by(*_SEEN_COLUMNS, AttendanceImport.format, lecture_id=_HERE, people=_PEOPLE)
+    )
+)
 _THESE = WHO.in_(_PEOPLE)
 _BEATS: Any = (
     select(Join.id, Join.person_id, WHO, Join.joined_ms, Join.beat_seconds, Beat.received_ms)

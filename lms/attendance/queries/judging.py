@@ -20,6 +20,7 @@ from lms.attendance.queries.evidence import (
     min_percent_of,
     pieces,
     stated_in,
+    system_of,
 )
 from lms.attendance.queries.groups import places_of
 from lms.attendance.queries.matching import belonging
@@ -42,10 +43,23 @@ class ByHand:
     at: datetime
 
 
+@dataclass(frozen=True)
+class Lane:
+    """What one source saw of a person: `detail` is the system of a report, or the place of a group. `stays` in
+    milliseconds UTC, `intervals` in minutes from the start, their sum in `minutes`."""
+
+    source: Source
+    detail: str | None
+    stays: list[rules.Interval]
+    intervals: list[tuple[float, float]]
+    minutes: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reckoning:
     """What counts of one person in one lecture. Intervals are clipped to the lecture and united within each source.
 
+    `told` has them by what told of them: of a report its system, of a group its place.
     `start_ms` and `length_ms` are the lecture's, `needed_percent` is the share that makes *attended*.
     """
 
@@ -57,6 +71,7 @@ class Reckoning:
     outcome: Outcome
     sources: list[Source]
     intervals: list[Seen]
+    told: list[tuple[Source, str | None, list[rules.Interval]]]
     rejoins: int
     explanation: str
     is_counted: bool
@@ -78,13 +93,12 @@ class Reckoning:
         return rules.needed_ms(self.length_ms, self.needed_percent) / rules.MINUTE_MS
 
     @property
-    def lanes(self) -> list[tuple[Source, list[tuple[float, float]], float]]:
-        """What each source saw, for a picture: intervals in minutes from the start, and their sum in minutes."""
-        found = []
-        for source in dict.fromkeys(one for _a, _b, one in self.intervals):
-            own = [(a, b) for a, b, one in self.intervals if one is source]
-            found.append((source, [self._minutes(one) for one in own], rules.length(own) // 6000 / 10))
-        return found
+    def lanes(self) -> list[Lane]:
+        """What each source saw, for a picture."""
+        return [
+            Lane(source, detail, own, [self._minutes(one) for one in own], rules.length(own) // 6000 / 10)
+            for source, detail, own in self.told
+        ]
 
     @property
     def united(self) -> list[tuple[float, float]]:
@@ -142,7 +156,7 @@ class Judge:
         if not seen and person_id in self.counted and person_id not in self.corrections:
             if self._absent is None:
                 self._absent = self._row(person_id, seen)
-            return self._absent | {"sources": [], "intervals": []}
+            return self._absent | {"sources": [], "intervals": [], "told": []}
         return self._row(person_id, seen)
 
     def _row(self, person_id: int, seen: Sequence[Seen]) -> dict[str, Any]:
@@ -166,6 +180,7 @@ class Judge:
             "outcome": decided,
             "sources": sources,
             "intervals": rules.by_source(seen, self.span.start, self.span.end),
+            "told": self._told(person_id, seen),
             "rejoins": summed.rejoins,
             "is_counted": counted,
             "correction": by_hand,
@@ -181,6 +196,20 @@ class Judge:
                 aside="" if counted else self.asides.get(person_id, _("not enrolled")),
             ),
         }
+
+    def _told(self, person_id: int, seen: Sequence[Seen]) -> list[tuple[Source, str | None, list[rules.Interval]]]:
+        """The intervals by what told of them, each clipped and united, in order of time."""
+        grouped: dict[tuple[Source, str | None], list[rules.Interval]] = {}
+        for one in seen:
+            joined, left, source = one
+            detail = self.places.get(person_id) if source is Source.GROUP else system_of(one)
+            grouped.setdefault((source, detail), []).append((joined, left))
+        found = [
+            (source, detail, own)
+            for (source, detail), intervals in grouped.items()
+            if (own := rules.clip(rules.unite(intervals), self.span.start, self.span.end))
+        ]
+        return sorted(found, key=lambda lane: (lane[2][0], lane[0].value, lane[1] or ""))
 
 
 def in_group(seen: Iterable[Seen]) -> bool:

@@ -21,8 +21,19 @@ from sqlalchemy import (
     union_all,
 )
 
-from lms.attendance.models import Appeal, Appearance, Beat, Correction, Credit, Join, Outcome, Presence, Source
-from lms.attendance.queries.evidence import CertainPart, Seen, Span, seen_by, span_of
+from lms.attendance.models import (
+    Appeal,
+    Appearance,
+    AttendanceImport,
+    Beat,
+    Correction,
+    Credit,
+    Join,
+    Outcome,
+    Presence,
+    Source,
+)
+from lms.attendance.queries.evidence import CertainPart, Reported, Seen, Span, seen_by, span_of
 from lms.attendance.queries.groups import export_of_groups, places_of
 from lms.attendance.queries.judging import ByHand, Judge, Reckoning, asides_of, by_hand, in_group
 from lms.attendance.rules import seen_by_beats
@@ -119,8 +130,9 @@ _MEMBERS = select(Person.id).where(Person.canonical_id == bindparam("who", type_
 
 
 def _facts(what: str, owner: Any, place: Any, *values: Any) -> Select[Any]:
-    """One kind of what is known of a person: what, where, three numbers, a source, two instants; null at the end."""
-    kinds: list[Any] = [BigInteger, BigInteger, BigInteger, String, UtcDateTime, UtcDateTime]
+    """One kind of what is known of a person: what, where, three numbers, a source, two instants, a system; null at
+    the end."""
+    kinds: list[Any] = [BigInteger, BigInteger, BigInteger, String, UtcDateTime, UtcDateTime, String]
     given = [*values, *[None] * (len(kinds) - len(values))]
     columns = [
         cast(null(), kind) if value is None else type_coerce(value, kind)
@@ -131,10 +143,12 @@ def _facts(what: str, owner: Any, place: Any, *values: Any) -> Select[Any]:
 
 _KNOWN: Any = union_all(
     _facts("seen", Presence.person_id, Presence.lecture_id, Presence.joined_ms, Presence.left_ms,
-           Presence.stated_ms, Presence.source),
+           Presence.stated_ms, Presence.source, None, None, AttendanceImport.format
+           ).join_from(Presence, AttendanceImport, AttendanceImport.id == Presence.import_id, isouter=True),
     _facts("seen", Appearance.person_id, Presence.lecture_id, Presence.joined_ms, Presence.left_ms,
-           Presence.stated_ms, Presence.source
-           ).join_from(Appearance, Presence, Presence.appearance_id == Appearance.id),
+           Presence.stated_ms, Presence.source, None, None, AttendanceImport.format
+           ).join_from(Appearance, Presence, Presence.appearance_id == Appearance.id
+           ).outerjoin(AttendanceImport, AttendanceImport.id == Presence.import_id),
     _facts(
         "beat", Join.person_id, Join.lecture_id, Join.joined_ms, Beat.received_ms, Join.beat_seconds
     ).outerjoin_from(Join, Beat, Beat.join_id == Join.id),
@@ -168,7 +182,7 @@ class _Known:
     corrections: dict[int, list[int]]
     credited: set[int]
     places: dict[int, list[_Place]]
-    sums: dict[int, list[tuple[int, int, Source, int]]]
+    sums: dict[int, list[tuple[int, int, Source, int, str | None]]]
 
     @property
     def touched(self) -> set[int]:
@@ -177,7 +191,10 @@ class _Known:
 
     def seen_in(self, lecture_id: int, span: Span) -> list[Seen]:
         """What was seen in one lecture, of sums the part that is certain."""
-        sums = [CertainPart.of(*one, span) for one in self.sums.get(lecture_id, [])]
+        sums = [
+            CertainPart.of(joined, left, source, stated, span, system)
+            for joined, left, source, stated, system in self.sums.get(lecture_id, [])
+        ]
         return [*self.seen.get(lecture_id, []), *sums]
 
     def by_hand(self, lecture_ids: list[int]) -> dict[int, ByHand]:
@@ -191,13 +208,16 @@ class _Known:
 
 def _known_of(person_id: int) -> _Known:
     known = _Known({}, {}, set(), {}, {})
-    for what, place, first, second, third, source, since, until in db.session.execute(_KNOWN, {"who": person_id}):
+    rows = db.session.execute(_KNOWN, {"who": person_id})
+    for what, place, first, second, third, source, since, until, system in rows:
         if what == "seen":
             found = known.seen.setdefault(place, [])
-            if third is None:
-                found.append((first, second, Source(source)))
+            if third is not None:
+                known.sums.setdefault(place, []).append((first, second, Source(source), third, system))
+            elif system is not None:
+                found.append(Reported.by(system, first, second, Source(source)))
             else:
-                known.sums.setdefault(place, []).append((first, second, Source(source), third))
+                found.append((first, second, Source(source)))
         elif what == "beat":
             seen = known.seen.setdefault(place, [])
             if second is not None:

@@ -132,7 +132,8 @@ def review_page(
 
 
 def get_unknown(lecture_id: int, appearance_id: int, *, by: Actor) -> Unknown:
-    """One of them, decided or not; NotFound where it was not seen in this lecture."""
+    """One of the series, decided or not, as seen in this lecture (its rows may stand by themselves by now); NotFound
+    for one that is not of the series."""
     lecture = get_rostered_lecture(lecture_id, by=by)
     found = _unknown(lecture, span_of(lecture), [appearance_id])
     if not found:
@@ -194,9 +195,10 @@ def find_strong(lecture: Lecture) -> Strong:
     return Strong([one for _version, one in alone], mark)
 
 
-def list_strong(lecture_id: int, *, by: Actor) -> Strong:
-    """As `find_strong`, for those who may read the roster."""
-    return find_strong(get_rostered_lecture(lecture_id, by=by))
+def list_strong(lecture_id: int, *, by: Actor) -> tuple[Lecture, Strong]:
+    """A lecture and what `find_strong` finds in it, for those who may read the roster."""
+    lecture = get_rostered_lecture(lecture_id, by=by)
+    return lecture, find_strong(lecture)
 
 
 def _seen_here(lecture: Lecture, *, is_decided: bool) -> list[int]:
@@ -247,10 +249,10 @@ def _unknown(lecture: Lecture, span: Span, ids: Sequence[int]) -> list[Unknown]:
     query = (
         select(Appearance, decider.full_name)
         .outerjoin(decider, decider.id == Appearance.decided_by)
-        .where(among(Appearance.id, list(stays)), Appearance.series_id == lecture.series_id)
+        .where(among(Appearance.id, list(ids)), Appearance.series_id == lecture.series_id)
         .order_by(Appearance.id)
     )
-    found = [(row, by) for row, by in db.session.execute(query)] if stays else []
+    found = [(row, by) for row, by in db.session.execute(query)] if ids else []
     meant = _people({row.person_id for row, _by in found if row.person_id is not None}, lecture)
     lectures = _lectures(list(stays))
     return [
@@ -260,9 +262,9 @@ def _unknown(lecture: Lecture, span: Span, ids: Sequence[int]) -> list[Unknown]:
             name=row.name,
             email=row.email,
             is_row=row.within_id is not None,
-            stays=stays[row.id],
-            present_ms=rules.length(rules.clip(rules.unite(seen[row.id]), span.start, span.end)),
-            lectures=lectures.get(row.id, 1),
+            stays=stays.get(row.id, []),
+            present_ms=rules.length(rules.clip(rules.unite(seen.get(row.id, [])), span.start, span.end)),
+            lectures=lectures.get(row.id, 0),
             how=row.how,
             person=meant.get(row.person_id) if row.person_id is not None else None,
             decided_by=by,

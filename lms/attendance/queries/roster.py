@@ -45,9 +45,6 @@ from lms.people.rules import email_key
 POINTS = 31
 """How many steps the curve of a lecture has."""
 
-UNMATCHED = 100
-"""How many presences without a person the page shows."""
-
 _Entry = Row[int, str, str, str | None, str | None]
 _ENTRIES: Any = select(Person.id, Person.public_id, Person.full_name, Person.native_name, Person.organisation)
 
@@ -95,7 +92,7 @@ class Unmatched:
 class RosterPage:
     """A lecture's roster as its page shows it: `rows` are one page, `following` the cursor of the next, if any.
 
-    `unmatched` are the first of what belongs to nobody known; `curve` is how many were there, as `presence_curve`.
+    `curve` is how many were there, as `presence_curve`.
     """
 
     lecture: Lecture
@@ -103,7 +100,6 @@ class RosterPage:
     rows: list[RosterRow]
     following: str | None
     totals: RosterTotals
-    unmatched: list[Unmatched]
     curve: list[int]
 
 
@@ -216,7 +212,7 @@ def roster(
 def get_roster_page(
     lecture_id: int, *, by: Actor, limit: int, cursor: str | None, q: str | None, at: datetime
 ) -> RosterPage:
-    """What the page of a roster shows, as `roster`, `roster_totals`, `list_unmatched` and `presence_curve` say it."""
+    """What the page of a roster shows, as `roster`, `roster_totals` and `presence_curve` say it."""
     lecture = get_rostered_lecture(lecture_id, by=by)
     policy = policy_for(lecture)  # held here, so that it is read once
     rows = _list(lecture, limit, cursor, q, at)
@@ -227,7 +223,6 @@ def get_roster_page(
         rows=rows[:limit],
         following=cursor_of(rows[limit - 1]) if len(rows) > limit else None,
         totals=totals,
-        unmatched=_unmatched(lecture, UNMATCHED) if totals.unmatched else [],
         curve=_curve(lecture),
     )
 
@@ -333,16 +328,12 @@ def _totals(lecture: Lecture, at: datetime | None) -> RosterTotals:
 
 def list_unmatched(lecture_id: int, *, by: Actor) -> list[Unmatched]:
     """Presence of reports that belongs to nobody known, in order of time."""
-    return _unmatched(get_rostered_lecture(lecture_id, by=by), None)
-
-
-def _unmatched(lecture: Lecture, limit: int | None) -> list[Unmatched]:
+    lecture = get_rostered_lecture(lecture_id, by=by)
     query = (
         select(Appearance.name, Appearance.email, Presence.joined_ms, Presence.left_ms)
         .join(Appearance, Appearance.id == Presence.appearance_id)
         .where(Presence.lecture_id == lecture.id, *undecided())
         .order_by(Presence.joined_ms, Presence.id)
-        .limit(limit)
     )
     return [Unmatched(*row) for row in db.session.execute(query)]
 

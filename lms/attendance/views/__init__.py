@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from lms.attendance.views import appeals, closing, groups, history, imports, policies, recompute, roster, times
+from lms.attendance.views import appeals, closing, groups, history, imports, policies, recompute, review, roster, times
 from lms.attendance.views.blueprint import bp
 
-__all__ = ["appeals", "bp", "closing", "groups", "history", "imports", "policies", "recompute", "roster", "times"]
+__all__ = [
+    "appeals",
+    "bp",
+    "closing",
+    "groups",
+    "history",
+    "imports",
+    "policies",
+    "recompute",
+    "review",
+    "roster",
+    "times",
+]

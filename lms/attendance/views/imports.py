@@ -140,5 +140,5 @@ def _published(lecture: Lecture, answer: Any) -> ResponseReturnValue:
         rejected=len(answer.rejected),
     )
     flash(" ".join([said, *answer.notes]), "done")
-    where = "desks.times" if lecture.state is LectureState.SCHEDULED else ".roster"
+    where = "desks.times" if lecture.state is LectureState.SCHEDULED else ".review" if answer.unmatched else ".roster"
     return redirect(url_for(where, lecture_id=lecture.id))

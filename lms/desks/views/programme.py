@@ -110,6 +110,7 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
         position=order.index(shown.id) + 1 if shown.id in order else None,
         count=len(order),
         attendance=attendance,
+        from_ms=clock.from_ms,
         appeals=own_appeals(shown, by=by, at=at) if attendance is not None else None,
         history=own_history(shown, by=by) if attendance is not None and "steps" in request.args else [],
         is_enrolled=is_enrolled,
