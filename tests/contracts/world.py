@@ -201,6 +201,8 @@ STATE_OF = {
     "catalogue.lecture_reopen": "ended",
     "attendance.confirm_times": "held",
     "desks.times": "held",
+    "desks_api.look_at_times": "held",
+    "desks_api.confirm_times": "held",
     "catalogue_api.end": "live",
     "live.room": "live",
     "live.join": "live",

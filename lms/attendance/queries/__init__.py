@@ -56,7 +56,7 @@ from lms.attendance.queries.roster import (
 )
 from lms.attendance.queries.tallies import attended_rows, read_tallies
 from lms.attendance.queries.times import Proposal, TimesPreview, preview_times, propose_times
-from lms.attendance.queries.weighing import PolicyPreview, Side, list_changes, preview_policy
+from lms.attendance.queries.weighing import PolicyPreview, Side, list_changes, preview_policy, sided
 from lms.core import clock
 from lms.core.memory import memory
 
@@ -123,6 +123,7 @@ __all__ = [
     "review_page",
     "roster",
     "roster_totals",
+    "sided",
     "span_of",
     "view_of",
     "walk_ins_of",
