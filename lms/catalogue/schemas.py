@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from datetime import datetime
-from typing import Any
-
 from apiflask import Schema
 from apiflask.fields import (
     AwareDateTime,
@@ -14,7 +10,6 @@ from apiflask.fields import (
     Enum,
     Integer,
     List,
-    NaiveDateTime,
     Nested,
     String,
 )
@@ -23,32 +18,7 @@ from apiflask.validators import Length
 from lms.catalogue.models import Admission, CertificateKind, Delivery, LectureState, Visibility, WalkIns
 from lms.core.words import _l
 from lms.web.api import PageQuery
-
-_LOCAL = _l("Write a local time such as 2026-12-02T14:00, without an offset.")
-
-
-_LOCAL_PATTERN = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?$"
-
-
-class LocalTime(NaiveDateTime):
-    """A local date and time without an offset."""
-
-    def __init__(self, **options: Any) -> None:
-        # In the document too: a `date-time` of RFC 3339 would have an offset
-        super().__init__(metadata={"format": "date-time-local", "pattern": _LOCAL_PATTERN}, **options)
-
-    default_error_messages = {
-        "invalid": _LOCAL,
-        "invalid_awareness": _LOCAL,
-        "format": _LOCAL,
-        "null": _l("Field may not be null."),
-    }
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
-        if not isinstance(value, str) or not re.fullmatch(_LOCAL_PATTERN, value, re.ASCII):
-            raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE)
-        read: datetime = super()._deserialize(value, attr, data, **kwargs)
-        return read
+from lms.web.local_time import LocalTime
 
 
 class PolicyIn(Schema):

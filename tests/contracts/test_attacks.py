@@ -134,6 +134,11 @@ def answers(world: World) -> Iterator[tuple[str, str, Any]]:
                     yield role, path, answer
 
 
+def runs(address: str) -> bool:
+    """Whether a browser runs a script where it would follow an address; what stands in a local query is text."""
+    return "script:" in address.partition("?")[0] or (not address.startswith("/") and "script:" in address)
+
+
 class Page(HTMLParser):
     """What a browser would run of a page."""
 
@@ -146,7 +151,7 @@ class Page(HTMLParser):
         given = dict(attributes)
         for name, value in attributes:
             bare = re.sub(r"[\x00-\x20]", "", value or "").lower()
-            if name.startswith("on") or (name in {"href", "src", "action", "formaction"} and "script:" in bare):
+            if name.startswith("on") or (name in {"href", "src", "action", "formaction"} and runs(bare)):
                 self.faults.append(f"<{tag} {name}={value}>")
         if tag == "script" and not (given.get("src") or given.get("nonce") or given.get("type")):
             self.faults.append("<script>")
@@ -370,7 +375,8 @@ def test_a_page_takes_no_file_above_the_limit(world: World, monkeypatch: pytest.
     monkeypatch.setitem(world.app.config, "MAX_CONTENT_LENGTH", 1000)
     taken = 0
     for method, rule in doors(world, "POST"):
-        if not rule.rule.endswith(("/import", "/attendance-imports", "/enrolments", "/file")):
+        takes_files = ("/import", "/attendance-imports", "/enrolments", "/file")
+        if not rule.rule.endswith(takes_files) or rule.endpoint == "reports_api.fetch_rows":
             continue
         big = lambda: (io.BytesIO(b"x" * 5000), "f.csv")  # noqa: E731
         answer = world.call("administrator", method, address(world, method, rule, "administrator"), {"file": big})

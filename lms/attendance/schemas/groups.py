@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from apiflask import Schema
-from apiflask.fields import Boolean, Integer, List, NaiveDateTime, Nested, String
+from apiflask.fields import Boolean, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf, Range
 
 from lms.attendance.gatherings import MOST_EXPECTED, MOST_PASTED, show_code
 from lms.attendance.models import Entered
 from lms.attendance.queries.groups import GroupList, GroupView, Listed
 from lms.attendance.rules import REASON_LENGTH
-from lms.core.words import _l
 from lms.web.api import RejectedOut, rfc3339
-
-_LOCAL = {"invalid_awareness": _l("Write the local time without an offset.")}
+from lms.web.local_time import LocalTime
 
 
 class GroupIn(Schema):
@@ -107,8 +105,8 @@ class SignIn(Schema):
 
     mark = String(required=True, validate=Length(max=64))
     connection = String(load_default=None, allow_none=True, validate=Length(max=320))
-    watched_from = NaiveDateTime(load_default=None, allow_none=True, error_messages=_LOCAL)
-    watched_until = NaiveDateTime(load_default=None, allow_none=True, error_messages=_LOCAL)
+    watched_from = LocalTime(load_default=None, allow_none=True)
+    watched_until = LocalTime(load_default=None, allow_none=True)
 
 
 class SignedOut(Schema):
