@@ -106,13 +106,13 @@ TABLE: dict[str, tuple[str, ...]] = {
     "POST /api/v1/lectures/<int:lecture_id>/attendance-closings": ("snwnnw", "snnnnw", "smmmnw"),
     "POST /api/v1/lectures/<int:lecture_id>/attendance-closings/reopen": ("snwnnw", "snnnnw", "smmmnw"),
     "POST /api/v1/lectures/<int:lecture_id>/attendance-imports": ("snwnnw", "snnnnw", "smmmnw"),
-    "GET /api/v1/lectures/<int:lecture_id>/attendance/unknown": ("snynyy", "snnnyy", "smmmyy"),
-    "POST /api/v1/lectures/<int:lecture_id>/attendance/unknown/<int:appearance_id>/decide": (
+    "GET /api/v1/lectures/<int:lecture_id>/attendance-unknown": ("snynyy", "snnnyy", "smmmyy"),
+    "POST /api/v1/lectures/<int:lecture_id>/attendance-unknown/<int:appearance_id>/decide": (
         "snwnnw",
         "snnnnw",
         "smmmnw",
     ),
-    "POST /api/v1/lectures/<int:lecture_id>/attendance/unknown/<int:appearance_id>/undo": (
+    "POST /api/v1/lectures/<int:lecture_id>/attendance-unknown/<int:appearance_id>/undo": (
         "snwnnw",
         "snnnnw",
         "smmmnw",

@@ -14,7 +14,7 @@ from lms.web.identity import current_actor
 from lms.web.scopes import scope
 
 
-@bp.get("/lectures/<int:lecture_id>/attendance/unknown")
+@bp.get("/lectures/<int:lecture_id>/attendance-unknown")
 @allow(SIGNED_IN)
 @scope("attendance:read")
 @bp.input(UnknownQuery, location="query", arg_name="page")
@@ -33,7 +33,7 @@ def list_unknown(lecture_id: int, page: dict[str, Any]) -> dict[str, Any]:
     return {"items": [unknown_json(one) for one in found.items], "next": following}
 
 
-@bp.post("/lectures/<int:lecture_id>/attendance/unknown/<int:appearance_id>/decide")
+@bp.post("/lectures/<int:lecture_id>/attendance-unknown/<int:appearance_id>/decide")
 @allow(SIGNED_IN)
 @scope("attendance:write")
 @bp.input(DecisionIn, arg_name="wish")
@@ -48,7 +48,7 @@ def decide_unknown(lecture_id: int, appearance_id: int, wish: dict[str, Any]) ->
     return unknown_json(queries.get_unknown(lecture_id, appearance_id, by=by))
 
 
-@bp.post("/lectures/<int:lecture_id>/attendance/unknown/<int:appearance_id>/undo")
+@bp.post("/lectures/<int:lecture_id>/attendance-unknown/<int:appearance_id>/undo")
 @allow(SIGNED_IN)
 @scope("attendance:write")
 @bp.input(UndoIn, arg_name="wish")
