@@ -46,7 +46,7 @@ class Desk:
             self.series, state="held", starts_at=START, actual_start=START, actual_end=START + timedelta(minutes=90)
         )
         self.page = f"/lectures/{self.lecture.id}/attendance/review"
-        self.api = f"/api/v1/lectures/{self.lecture.id}/attendance/unknown"
+        self.api = f"/api/v1/lectures/{self.lecture.id}/attendance-unknown"
         make.sign_in(client, self.teacher)
 
     def bring(self, *lines: str) -> Any:
