@@ -118,26 +118,27 @@ def without_unused(css: str) -> str:
     return re.sub(r"@media[^{}]*\{\}", "", RULE.sub(keep, css))
 
 
-def build_stylesheet(out: Path) -> None:
-    """static/scss/serai.scss and Bootstrap's used parts → serai.css, with logical properties only."""
-    css = run_node(
-        MODULES / "sass/sass.js",
-        "--no-source-map",
-        "--style=compressed",
-        "--no-charset",
-        "--quiet-deps",
-        "--silence-deprecation=import",
-        f"--load-path={MODULES}",
-        STATIC / "scss/serai.scss",
-    )
-    css = without_unused(css)
-    for physical, logical in LOGICAL:
-        css = re.sub(physical, logical, css)
-    if left := PHYSICAL.findall(css):
-        raise BuildError(f"physical properties are left in the stylesheet: {', '.join(sorted(set(left)))}")
-    if outside := OUTSIDE.findall(css):
-        raise BuildError(f"the stylesheet reaches outside itself: {', '.join(outside)}")
-    (out / "serai.css").write_text(css, encoding="utf-8")
+def build_stylesheets(out: Path) -> None:
+    """serai.css of every page, with Bootstrap's used parts, and those of single pages; logical properties only."""
+    for source in sorted((STATIC / "scss").glob("[!_]*.scss")):
+        css = run_node(
+            MODULES / "sass/sass.js",
+            "--no-source-map",
+            "--style=compressed",
+            "--no-charset",
+            "--quiet-deps",
+            "--silence-deprecation=import",
+            f"--load-path={MODULES}",
+            source,
+        )
+        css = without_unused(css)
+        for physical, logical in LOGICAL:
+            css = re.sub(physical, logical, css)
+        if left := PHYSICAL.findall(css):
+            raise BuildError(f"physical properties are left in {source.name}: {', '.join(sorted(set(left)))}")
+        if outside := OUTSIDE.findall(css):
+            raise BuildError(f"{source.name} reaches outside itself: {', '.join(outside)}")
+        (out / source.with_suffix(".css").name).write_text(css, encoding="utf-8")
 
 
 def build_scripts(out: Path) -> None:
@@ -198,7 +199,7 @@ def build() -> None:
     say("building stylesheet, scripts and map")
     with tempfile.TemporaryDirectory(dir=STATIC, prefix=".build-") as scratch:
         out = Path(scratch)
-        build_stylesheet(out)
+        build_stylesheets(out)
         build_scripts(out)
         build_pictures(out)
         manifest = name_by_content(out)

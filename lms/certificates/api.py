@@ -214,7 +214,7 @@ def request_bundle(slug: str, body: dict[str, str]) -> dict[str, Any]:
 
 @bp.post("/certificates/bundles/<job_id>")
 @allow(Role.ADMINISTRATOR)
-@scope("certificates:read")
+@scope("certificates:write")
 @bp.input(Nothing, arg_name="body")
 @bp.doc(responses=BUNDLE)
 def fetch_bundle(job_id: str, body: dict[str, str]) -> ResponseReturnValue:  # noqa: ARG001

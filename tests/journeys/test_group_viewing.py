@@ -103,7 +103,7 @@ def test_a_group_is_opened_checked_in_signed_for_and_counted(
         one = trainee if number == 0 else sign_in(f"p{number}@example.org")
         one.go(f"/lectures/{lecture.id}")
         one.reads(words)
-        one.reads("Group viewing")
+        one.reads("Group in Nairobi")
         one.go("/me")
         one.reads(words)
     absent = sign_in("p3@example.org")

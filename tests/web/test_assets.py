@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from lms.web.assets import manifest
 
 ROOT = Path(__file__).parents[2]
@@ -41,8 +43,9 @@ def test_stylesheet_is_light() -> None:
     assert len(gzip.compress(built("serai.css"), 9)) <= 12_000
 
 
-def test_stylesheet_is_logical_and_reaches_nowhere() -> None:
-    css = built("serai.css").decode()
+@pytest.mark.parametrize("name", ["serai.css", "room.css"])
+def test_stylesheet_is_logical_and_reaches_nowhere(name: str) -> None:
+    css = built(name).decode()
     assert re.findall(r"[;{](?:left|right|(?:margin|padding|border)-(?:left|right)[a-z-]*):", css) == []
     assert re.findall(r"(?:text-align|float|clear):(?:left|right)\b", css) == []
     assert re.findall(r"url\(|@import|https?:", css) == []
