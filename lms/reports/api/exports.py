@@ -95,7 +95,7 @@ def get_rows(job_id: str) -> dict[str, Any]:
 
 @bp.post("/exports/<job_id>/file")
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
-@scope("exports:read")
+@scope("exports:write")
 @bp.input(FetchIn, arg_name="_nothing")
 @bp.output(FileSchema(), content_type="text/csv", description="The file: CSV, or XLSX under the type of that.")
 @bp.doc(responses={404: "It is not made yet, it is gone, or it is not the caller's."})
