@@ -33,8 +33,8 @@ SCOPES = {
     "totals:read": _l("Read the figures"),
     "reports:read": _l("Read published reports, and those that were saved"),
     "reports:write": _l("Publish and withdraw reports, save them and have them sent"),
-    "exports:read": _l("Take exported people and attendances as files"),
-    "exports:write": _l("Ask for exports of people and attendances"),
+    "exports:read": _l("Read how far exports are"),
+    "exports:write": _l("Export people and attendances, and take the files"),
     "jobs:read": _l("Read how far tasks are"),
 }
 """Every scope, with what it lets a token do, in the order in which they are offered."""

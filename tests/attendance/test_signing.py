@@ -220,3 +220,24 @@ def test_walk_ins_by_the_policy_of_the_series(make: Make, at: datetime, policy: 
     assert enrolled is (policy == "enrol")
     assert (story.credit(guest) is not None) is (policy == "enrol")
     assert len(signed.notes) == 1
+
+
+def test_the_history_of_a_person_tells_the_list_and_the_signature(story: Story) -> None:
+    group, (first, second) = story.open(), story.people[:2]
+    story.tick(group, first, second)
+    story.sign(group)
+    actions.take_back_signature(group, reason="The wrong room", by=story.focal, at=story.at)
+    actions.tick(group, remove=[first.public_id], by=story.focal, at=story.at)
+    told = {"group_add", "group_remove", "group_sign", "group_take_back"}
+
+    def steps(person: Person) -> list[str]:
+        history = queries.get_history(story.lecture.id, person.public_id, by=SYSTEM, at=story.at)
+        return [step.said for step in history.steps if step.kind in told]
+
+    assert steps(first) == [
+        "Taken off the list of the viewing group in Nairobi.",
+        "The signature for the viewing group in Nairobi was taken back.",
+        "Signed for as present in the viewing group in Nairobi.",
+        "Put on the list of the viewing group in Nairobi.",
+    ]
+    assert steps(second) == steps(first)[1:]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import aliased
 
 from lms.attendance import rules
@@ -24,11 +24,13 @@ from lms.attendance.models import (
     Correction,
     Join,
     Presence,
+    ViewingGroup,
 )
 from lms.attendance.queries.closings import find_closing
 from lms.attendance.queries.roster import RosterRow, get_editable_lecture, get_row
 from lms.catalogue.models import Lecture, LectureChange
 from lms.core import audit, clock
+from lms.core.audit import AuditEntry, AuditSubject
 from lms.core.db import db
 from lms.core.roles import Actor
 from lms.core.words import _, _n
@@ -256,6 +258,38 @@ def _recognised(asked: Asked) -> Iterable[Step]:
             said = _("It was undone that %(who)s is this person.", who=who)
         found.append(Step(at=decision.made_at, kind="recognised", said=said, by=decision.by_person_id))
     return reversed(found)
+
+
+@tells
+def _groups(asked: Asked) -> Iterable[Step]:
+    """From the audit trail: what is taken off a list or out of a signature leaves no row of its own."""
+    words = {
+        "group.check_in": _("Checked in to the viewing group in %(place)s."),
+        "group.add": _("Put on the list of the viewing group in %(place)s."),
+        "group.remove": _("Taken off the list of the viewing group in %(place)s."),
+        "group.sign": _("Signed for as present in the viewing group in %(place)s."),
+        "group.take_back": _("The signature for the viewing group in %(place)s was taken back."),
+    }
+    group = aliased(AuditSubject)
+    about = select(AuditSubject.entry_id)
+    these = about.where(AuditSubject.kind == "person", AuditSubject.subject_id.in_(asked.members))
+    here = about.where(AuditSubject.kind == "lecture", AuditSubject.subject_id == asked.lecture.id)
+    query = (
+        select(AuditEntry, ViewingGroup.city)
+        .join(group, and_(group.entry_id == AuditEntry.id, group.kind == "group"))
+        .join(ViewingGroup, ViewingGroup.id == group.subject_id)
+        .where(AuditEntry.verb.in_(words), AuditEntry.id.in_(these), AuditEntry.id.in_(here))
+        .order_by(AuditEntry.id.desc())
+    )
+    for entry, city in db.session.execute(query):
+        checked_in = entry.verb == "group.check_in"
+        yield Step(
+            at=entry.at,
+            kind=entry.verb.replace(".", "_"),
+            said=words[entry.verb] % {"place": city},
+            by=asked.person_id if checked_in else entry.actor_id,
+            said_by_person=checked_in,
+        )
 
 
 @tells
