@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from statistics import median
 
+from flask_migrate import upgrade
 from sqlalchemy import text
 
 from bench.attendances import fill
@@ -88,13 +89,17 @@ def _measured(database: str, attendances: int, of: Callable[[int], tuple[Path, s
 
 def made(folder: Path, url: str, attendances: int, lectures: int) -> Path:
     """A data folder with so many attendances, kept for the next time; they stand in the database of `url`, if given."""
-    if not (folder / "made").exists():
+    is_there = (folder / "made").exists()
+    if not is_there:
         empty_database(folder, url)
-        with opened(folder, url):
+    with opened(folder, url):
+        if is_there:
+            upgrade()  # it may be of an earlier version
+        else:
             fill(max(attendances // 10, 200), lectures, attendances)
             rebuild_tallies(by=SYSTEM)
-            keep_deeds(by=SYSTEM)
-        (folder / "made").touch()
+        keep_deeds(by=SYSTEM)
+    (folder / "made").touch()
     return folder
 
 

@@ -205,7 +205,7 @@ class PublishForm(BaseForm):
 class GroupForm(BaseForm):
     """A viewing group: where, who sees to it, how many."""
 
-    country = SelectField(_l("Country"))
+    country = SelectField(_l("Country"), default="")
     city = StringField(_l("City"), [InputRequired(_l("Write the city."))])
     room = StringField(_l("Building and room"), [InputRequired(_l("Write which room."))])
     organiser = StringField(_l("Who sees to it"), [InputRequired(_l("Write who sees to it."))])
@@ -220,7 +220,8 @@ class GroupForm(BaseForm):
         if len(countries) < 2:
             del self.country
             return
-        self.country.choices = [SelectChoice(code, name) for code, name in countries]
+        blank = SelectChoice("", _("Choose a country"))  # none is assumed
+        self.country.choices = [blank, *(SelectChoice(code, name) for code, name in countries)]
 
 
 class AddressesForm(BaseForm):

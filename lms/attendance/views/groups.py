@@ -69,7 +69,7 @@ def groups(lecture_id: int) -> ResponseReturnValue:
         asked, opened = form, []
 
         def work() -> None:
-            country = asked.country.data if "country" in asked else None
+            country = asked.country.data or None if "country" in asked else None
             opened.append(actions.open_group(lecture_id, _draft(asked), country=country, by=by, at=at)[0])
 
         status = asked.attempt(work)
