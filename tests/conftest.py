@@ -16,7 +16,7 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 from lms.app import create_app
 from lms.certificates.keys import ensure_key
@@ -89,6 +89,21 @@ def _prepare(config: Config) -> APIFlask:
         db.create_all()
         ensure_key(by=SYSTEM, at=datetime(2020, 1, 1, tzinfo=UTC))
     return app
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Config:
+    """Settings with an empty database of its own."""
+    url = f"sqlite:///{tmp_path / 'fresh.db'}"
+    if request.param == "postgresql":
+        server = request.getfixturevalue("postgresql_url")
+        engine = create_engine(server, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text("DROP DATABASE IF EXISTS fresh WITH (FORCE)"))
+            connection.execute(text("CREATE DATABASE fresh"))
+        engine.dispose()
+        url = create_engine(server).url.set(database="fresh").render_as_string(hide_password=False)
+    return Config.load({}, data=str(tmp_path), database_url=url, secret_key="tests-only")
 
 
 @pytest.fixture

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
 from lms.app import create_app
 from lms.config import Config
@@ -24,21 +21,6 @@ ROWS = [
     (3, None, "strasse", None),
     (1, None, None, None),
 ]
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Config:
-    """Settings with an empty database of its own."""
-    url = f"sqlite:///{tmp_path / 'fresh.db'}"
-    if request.param == "postgresql":
-        server = request.getfixturevalue("postgresql_url")
-        engine = create_engine(server, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text("DROP DATABASE IF EXISTS appearances WITH (FORCE)"))
-            connection.execute(text("CREATE DATABASE appearances"))
-        engine.dispose()
-        url = create_engine(server).url.set(database="appearances").render_as_string(hide_password=False)
-    return Config.load({}, data=str(tmp_path), database_url=url, secret_key="tests-only")
 
 
 def fill() -> None:

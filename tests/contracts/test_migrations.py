@@ -4,30 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import inspect
 
 from lms.app import create_app
 from lms.config import Config
 from lms.core.db import Base, db
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Config:
-    """Settings with an empty database of its own."""
-    url = f"sqlite:///{tmp_path / 'fresh.db'}"
-    if request.param == "postgresql":
-        server = request.getfixturevalue("postgresql_url")
-        engine = create_engine(server, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text("DROP DATABASE IF EXISTS fresh WITH (FORCE)"))
-            connection.execute(text("CREATE DATABASE fresh"))
-        engine.dispose()
-        url = create_engine(server).url.set(database="fresh").render_as_string(hide_password=False)
-    return Config.load({}, data=str(tmp_path), database_url=url, secret_key="tests-only")
 
 
 def test_migrations_make_what_the_models_describe(fresh: Config) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import update
 
 from lms import cli
 from lms.attendance.models import Credit, Outcome
+from lms.cli import reports
 from tests.reports.world import World
 
 NOON = datetime(2024, 5, 6, 4, 0, tzinfo=UTC)
@@ -29,7 +30,7 @@ def run(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
         with app.app_context():
             yield app.extensions["lms.config"]
 
-    monkeypatch.setattr(cli, "application", application)
+    monkeypatch.setattr(reports, "application", application)
     return CliRunner()
 
 

@@ -1,0 +1,105 @@
+"""Commands about the figures."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from lms.cli.context import application
+from lms.core import clock
+from lms.core.roles import SYSTEM
+
+
+@click.group()
+def report() -> None:
+    """The figures, and a second count that checks them."""
+
+
+@report.command("totals")
+@click.option("--from", "from_day", type=click.DateTime(["%Y-%m-%d"]), help="First day, in the reporting zone.")
+@click.option("--to", "to_day", type=click.DateTime(["%Y-%m-%d"]), help="Last day, included.")
+@click.option("--series", help="A series' slug.")
+@click.option("--country", help="A country's code.")
+@click.option("--region", help="An M49 code of any level.")
+@click.option("--partner", type=click.Choice(["true", "false"]), help="Partner countries on the day, or the others.")
+@click.option("--sector", help="Of the people at the time: government, business, academia, civil_society or other.")
+@click.option("--gender", help="Of the people at the time: female, male or other.")
+@click.option("--language", help="The code of the lecture's language.")
+@click.option("--source", help="The way of attending: live, group, replay or manual.")
+@click.option("--by", "dimensions", default="", help="One dimension, or two with a comma: country,year.")
+@click.option(
+    "--format", "kind", type=click.Choice(["table", "json", "csv", "xlsx"]), default="table", show_default=True
+)
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; standard output unless given."
+)
+def report_totals(
+    from_day: datetime | None, to_day: datetime | None, dimensions: str, kind: str, output: Path | None, **filters: str
+) -> None:
+    """Counts all figures of a slice, exactly and at this moment."""
+    from lms.reports import exports, queries
+    from lms.reports.rules import Slice
+
+    if kind == "xlsx" and output is None and sys.stdout.isatty():
+        raise click.UsageError("An XLSX file is not for a terminal: name a file with --output.")
+    partner = None if filters["partner"] is None else filters.pop("partner") == "true"
+    asked = Slice(
+        from_day=from_day.date() if from_day else None,
+        to_day=to_day.date() if to_day else None,
+        **(filters | {"partner": partner}),  # type: ignore[arg-type]
+    )
+    with application():
+        by = tuple(name.strip() for name in dimensions.split(",")) if dimensions else ()
+        counted = queries.count(asked, by, by=SYSTEM, at=clock.now())
+        if kind == "xlsx":
+            content = exports.as_xlsx(counted)
+        elif kind == "json":
+            content = exports.as_json(counted).encode()
+        elif kind == "csv":
+            content = "".join(exports.as_csv(counted)).encode()
+        else:
+            content = "".join(f"{line}\n" for line in exports.as_text(counted)).encode()
+    if output is not None:
+        output.write_bytes(content)
+    else:
+        sys.stdout.buffer.write(content)
+
+
+@report.command("rebuild")
+def report_rebuild() -> None:
+    """Makes all tallies, which the figures are counted from, anew from the rows."""
+    from lms.attendance.actions import rebuild_tallies
+
+    with application():
+        click.echo(f"lectures {rebuild_tallies(by=SYSTEM)}")
+
+
+@report.command("verify")
+def report_verify() -> None:
+    """Recounts every figure from the rows, independently; exit 1 on a difference."""
+    from lms.reports import recount
+    from lms.reports.queries import Slice
+
+    at = clock.now()
+    with application():
+        rows = recount.Rows(clock.reporting_zone())
+        found = recount.tally_differences(rows)
+        wrong = len(found)
+        for line in found:
+            click.echo(line, err=True)
+        click.echo(f"tallies: {'agree' if not found else f'{len(found)} differ'}")
+        asked = [(Slice(), dimensions) for dimensions in recount.QUESTIONS]
+        asked += [(slice_, ("country", "year")) for slice_ in recount.SLICES]
+        for slice_, dimensions in asked:
+            found = recount.differences(rows, slice_, dimensions, at)
+            wrong += len(found)
+            for line in found:
+                click.echo(line, err=True)
+            filters = [f"{name} {value}" for name, value in slice_.filters.items()]
+            what = " and ".join([*dimensions, *filters]) or "everything"
+            click.echo(f"by {what}: {'agrees' if not found else f'{len(found)} figures differ'}")
+    if wrong:
+        raise click.ClickException(f"{wrong} figures differ from the rows")
