@@ -34,7 +34,8 @@ def read_workbook(content: bytes, sheet: int = 0) -> Iterator[tuple[int, list[Ce
     try:
         _weigh(content)
         found = CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(sheet)
-    except (zipfile.BadZipFile, CalamineError, zlib.error, struct.error) as error:
+    except (zipfile.BadZipFile, CalamineError, zlib.error, struct.error, NotImplementedError, UnicodeError) as error:
+        # The last two: a version of ZIP that nobody has, a name of a part that is not UTF-8
         raise Invalid("file", _("The file is damaged or cut off.")) from error
     first = (found.start or (0, 0))[0]
     for index, cells in enumerate(found.iter_rows()):
