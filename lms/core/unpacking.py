@@ -34,8 +34,7 @@ def read_workbook(content: bytes, sheet: int = 0) -> Iterator[tuple[int, list[Ce
     try:
         _weigh(content)
         found = CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(sheet)
-    except (zipfile.BadZipFile, CalamineError, zlib.error, struct.error, NotImplementedError, UnicodeError) as error:
-        # The last two: a version of ZIP that nobody has, a name of a part that is not UTF-8
+    except (zipfile.BadZipFile, CalamineError, zlib.error, struct.error) as error:
         raise Invalid("file", _("The file is damaged or cut off.")) from error
     first = (found.start or (0, 0))[0]
     for index, cells in enumerate(found.iter_rows()):
@@ -44,8 +43,11 @@ def read_workbook(content: bytes, sheet: int = 0) -> Iterator[tuple[int, list[Ce
 
 def _weigh(content: bytes) -> None:
     """Unpacks everything, piece by piece, and keeps nothing but how much it is and which cell is the last."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        members = archive.infolist()
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = archive.infolist()
+    except (NotImplementedError, UnicodeDecodeError) as error:  # a version that nobody has, a name that is no UTF-8
+        raise zipfile.BadZipFile from error
     names = {member.filename for member in members}
     if "xl/workbook.xml" not in names or names & set(_OTHER_KINDS):
         raise WrongKind(_("This file is not a table. Save the table as CSV (UTF-8) or XLSX."))
