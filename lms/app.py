@@ -21,7 +21,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lms import __version__
 from lms.config import Config
-from lms.core import audit, events, jobs, outbox, repeats
+from lms.core import audit, events, jobs, outbox, repeats, worker_heartbeats
 from lms.core.db import db, engine_options
 from lms.core.logs import configure as configure_logs
 from lms.core.resources import resource
@@ -45,7 +45,13 @@ from lms.web import (
 )
 from lms.web.assets import asset
 
-CORE_TABLES = (audit.AuditEntry, jobs.Job, outbox.OutboxMail, repeats.KeptAnswer)
+CORE_TABLES = (
+    audit.AuditEntry,
+    jobs.Job,
+    outbox.OutboxMail,
+    repeats.KeptAnswer,
+    worker_heartbeats.WorkerHeartbeat,
+)
 SLICES = (
     "web",
     "people",

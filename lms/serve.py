@@ -23,7 +23,7 @@ from huey import SqliteHuey
 from lms.app import create_app, settle
 from lms.certificates.bundles import drop_old_bundles
 from lms.config import Config
-from lms.core import clock, files, jobs, outbox
+from lms.core import clock, files, jobs, outbox, worker_heartbeats
 from lms.core.db import db
 from lms.core.errors import Refused
 from lms.reports.actions import drop_old_exports, refresh_when_due
@@ -32,6 +32,8 @@ from lms.web import mail
 
 log = structlog.get_logger(__name__)
 SWEEP_SECONDS = 5
+HEART_STOPS_WITHIN = 5
+"""Seconds that a worker waits at its end until its last heartbeat is written."""
 
 
 def make_queue(app: Flask) -> tuple[SqliteHuey, Callable[[], Any]]:
@@ -84,9 +86,30 @@ def run_worker(config: Config, *, with_server: bool = False) -> None:
             except Exception:
                 log.exception("sweep failed")
 
+    heart = threading.Thread(target=send_heartbeats, args=(app, stopping), daemon=True)
+    heart.start()
     threading.Thread(target=sweep, daemon=True).start()
     consumer.run()
     stopping.set()
+    heart.join(HEART_STOPS_WITHIN)
+
+
+def send_heartbeats(app: Flask, stopping: threading.Event) -> None:
+    """Records every few seconds that this worker is alive, until it stops."""
+    worker, started_at = f"{socket.gethostname()}:{os.getpid()}", clock.now()
+
+    def within_app(work: Callable[[], None]) -> None:
+        try:
+            with app.app_context():
+                work()
+        except Exception:
+            log.exception("worker heartbeat failed")
+
+    while True:
+        within_app(lambda: worker_heartbeats.record_worker_heartbeat(worker, started_at=started_at, at=clock.now()))
+        if stopping.wait(worker_heartbeats.INTERVAL_SECONDS):
+            break
+    within_app(lambda: worker_heartbeats.remove_worker_heartbeat(worker))
 
 
 def _sweep_files(app: Flask) -> None:
