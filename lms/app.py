@@ -76,7 +76,7 @@ class _App(APIFlask):
 def create_app(config: Config | None = None) -> APIFlask:
     """The application, with its data folder made where it was missing. The database is made by `lms init`."""
     config = config or Config.load()
-    config.folder.mkdir(parents=True, exist_ok=True)
+    config.make_folder()
     configure_logs(config.log_level)
     app = _App(
         "lms",

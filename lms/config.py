@@ -62,6 +62,7 @@ def _zone(value: str) -> str:
 SETTINGS = (
     Setting("DATA", "var", _text, "The data folder: database, files, keys, mail."),
     Setting("DATABASE_URL", "", _text, "SQLAlchemy address of the database; empty: SQLite in the data folder."),
+    Setting("POSTGRESQL_TOOLS", "", _text, "Folder of pg_dump and pg_restore; empty: found on PATH."),
     Setting("BASE_URL", "http://127.0.0.1:8000", _text, "The address of this server, for links in mail and QR codes."),
     Setting("SECRET_KEY", "", _text, "Signs sessions and room tokens; empty: made once, kept in the data folder."),
     Setting("MAIL_URL", "", _text, "smtp://user:pass@host:25, smtps://… or file:///folder; empty: files in LMS_DATA."),
@@ -95,6 +96,7 @@ class Config:
 
     data: str
     database_url: str
+    postgresql_tools: str
     base_url: str
     secret_key: str
     mail_url: str
@@ -145,6 +147,11 @@ class Config:
     def folder(self) -> Path:
         """The data folder, absolute."""
         return Path(self.data).resolve()
+
+    def make_folder(self) -> Path:
+        """The data folder, made for this user alone where it is missing."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self.folder
 
     @property
     def database(self) -> str:

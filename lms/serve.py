@@ -23,7 +23,7 @@ from huey import SqliteHuey
 from lms.app import create_app, settle
 from lms.certificates.bundles import drop_old_bundles
 from lms.config import Config
-from lms.core import clock, files, jobs, outbox, worker_heartbeats
+from lms.core import clock, files, jobs, outbox, schema, worker_heartbeats
 from lms.core.db import db
 from lms.core.errors import Refused
 from lms.reports.actions import drop_old_exports, refresh_when_due
@@ -66,6 +66,7 @@ def run_worker(config: Config, *, with_server: bool = False) -> None:
     if with_server:
         threading.Thread(target=_stop_with_server, daemon=True).start()
     app = create_app(config)
+    schema.check(config.database)
     settle()
     _sweep_files(app)
     queue, _wake = make_queue(app)
@@ -199,11 +200,16 @@ def server_options(config: Config, *, host: str, port: int, workers: int | None 
 
 
 def run(config: Config, *, host: str, port: int, workers: int | None = None) -> None:
-    """Serves until told to stop; on SQLite the worker runs as a child of this process. Refused for a port in use."""
+    """Serves until told to stop; on SQLite the worker runs as a child of this process.
+
+    Refused for a database that `lms init` has still to prepare or migrate, and for a port in use.
+    """
     try:
         socket.create_server((host, port)).close()
     except OSError as error:
         raise Refused(f"{host}:{port} cannot be served: {error.strerror or error}") from error
+    config.make_folder()
+    schema.check(config.database)
     worker = _Beside(config) if config.database.startswith("sqlite") else None
     own = os.getpid()
     try:

@@ -25,6 +25,7 @@ from lms.core.db import Base, db
 from lms.core.roles import SYSTEM
 from lms.web.limits import limiter
 from tests.factories import make
+from tests.tables import create_tables, postgresql_tools
 
 __all__ = ["make"]
 
@@ -86,7 +87,7 @@ def _prepare(config: Config) -> APIFlask:
     limiter.enabled = False
     with app.app_context():
         db.drop_all()
-        db.create_all()
+        create_tables()
         ensure_key(by=SYSTEM, at=datetime(2020, 1, 1, tzinfo=UTC))
     return app
 
@@ -103,7 +104,8 @@ def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Config:
             connection.execute(text("CREATE DATABASE fresh"))
         engine.dispose()
         url = create_engine(server).url.set(database="fresh").render_as_string(hide_password=False)
-    return Config.load({}, data=str(tmp_path), database_url=url, secret_key="tests-only")
+    tools = postgresql_tools() if request.param == "postgresql" else ""
+    return Config.load({}, data=str(tmp_path), database_url=url, secret_key="tests-only", postgresql_tools=tools)
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import IO
 
 import click
-from flask_migrate import upgrade
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from lms.app import create_app
 from lms.cli.attendance import attendance
 from lms.cli.context import application
+from lms.cli.operations import init
 from lms.cli.reports import report
 from lms.config import BadSetting, Config
 from lms.core import clock
@@ -34,31 +34,7 @@ def lms() -> None:
 
 lms.add_command(attendance)
 lms.add_command(report)
-
-
-@lms.command()
-def init() -> None:
-    """Creates or migrates the database, loads the countries and makes the key that certificates are signed with."""
-    app = create_app()
-    with app.app_context():
-        initialise()
-    click.echo(f"Ready: {app.extensions['lms.config'].folder}")
-
-
-def initialise() -> None:
-    """Migrates the database to the newest form, loads what every installation has, makes what an older one lacks."""
-    from lms.attendance.actions import rebuild_tallies
-    from lms.certificates.actions import give_missing_badges
-    from lms.certificates.freezing import freeze_older
-    from lms.certificates.keys import ensure_key
-    from lms.people.actions import load_countries
-
-    upgrade()
-    load_countries(by=SYSTEM, at=clock.now())
-    rebuild_tallies(missing_only=True, by=SYSTEM)
-    ensure_key(by=SYSTEM, at=clock.now())
-    give_missing_badges(by=SYSTEM)
-    freeze_older()
+lms.add_command(init)
 
 
 @lms.command()
@@ -369,7 +345,8 @@ def demo(host: str, port: int, people: int | None, keep: bool) -> None:
 
 
 def main() -> None:
-    """The entry point: turns what went wrong into one line on stderr."""
+    """The entry point: turns what went wrong into one line on stderr. What it writes is for this user alone."""
+    os.umask(0o077)
     try:
         lms(standalone_mode=False)
     except click.exceptions.Exit as error:

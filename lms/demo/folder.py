@@ -67,7 +67,7 @@ def replaced(folder: Path) -> Iterator[Path]:
         former.rename(folder)  # stopped between the two renamings
     for left in (building, former):
         shutil.rmtree(left, ignore_errors=True)
-    building.mkdir(parents=True)
+    building.mkdir(mode=0o700, parents=True)
     try:
         yield building
         _sync(building)

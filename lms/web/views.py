@@ -7,10 +7,8 @@ from urllib.parse import urlencode, urlsplit
 
 from flask import Blueprint, Response, abort, current_app, has_request_context, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import text
 
-from lms.core import clock
-from lms.core.db import db
+from lms.core import clock, schema
 from lms.core.roles import ANONYMOUS
 from lms.web import locale as languages
 from lms.web import time
@@ -108,9 +106,9 @@ def healthz() -> ResponseReturnValue:
 @bp.get("/readyz")
 @allow(ANYONE, while_resting=True)
 def readyz() -> ResponseReturnValue:
-    """Can serve: the database answers."""
-    db.session.execute(text("SELECT 1"))
-    return Response("ok\n", mimetype="text/plain")
+    """Can serve: the database answers and has the schema of this version; else 503 with what to do."""
+    mismatch = schema.find_mismatch()
+    return Response(f"{mismatch or 'ok'}\n", status=503 if mismatch else 200, mimetype="text/plain")
 
 
 @bp.get("/favicon.ico")

@@ -50,6 +50,7 @@ from lms.reports.queries.saved import may_see
 from lms.reports.rules import Figures, Slice
 from lms.web.limits import limiter
 from tests.factories import Make
+from tests.tables import create_tables
 
 ROLES = ("anonymous", "trainee", "instructor", "focal point", "reporter", "administrator")
 PLACES = ("mine", "theirs", "hidden")
@@ -250,7 +251,7 @@ def build(folder: Path) -> World:
     app.config.update(TESTING=True, STAFF_SECOND_FACTOR=False)
     limiter.enabled = False
     with app.app_context():
-        db.create_all()
+        create_tables()
         load_countries(by=SYSTEM, at=EARLY)
         _fast()
     world = World(app, folder / "serai.db")

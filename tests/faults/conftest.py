@@ -28,6 +28,7 @@ from lms.core.db import db
 from lms.core.roles import SYSTEM
 from lms.people.actions import load_countries
 from tests.factories import Make
+from tests.tables import create_tables
 
 R = TypeVar("R")
 Body = bytes | dict[str, Any] | None
@@ -52,7 +53,7 @@ class Site:
         self.app: APIFlask = create_app(self.config)
         self.config.demonstration_mark.write_text("{}")  # no second factor, no rates: neither is tried here
         with self.app.app_context():
-            db.create_all()
+            create_tables()
             load_countries(by=SYSTEM, at=clock.now())
         self.make = Make(self.app)
         self._running: list[subprocess.Popen[bytes]] = []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,9 +14,11 @@ from lms import cli
 
 
 @pytest.fixture(autouse=True)
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("LMS_DATA", str(tmp_path / "data"))
-    return tmp_path
+    mask = os.umask(0o022)
+    yield tmp_path
+    os.umask(mask)  # a command makes its files private, for the whole process
 
 
 def wrong(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
@@ -83,3 +87,18 @@ def test_a_port_in_use(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
         port = taken.getsockname()[1]
         code, line = wrong(monkeypatch, capsys, "serve", "--port", str(port))
     assert (code, f"127.0.0.1:{port}" in line) == (1, True)
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_nothing_is_served_from_a_database_that_is_not_set_up(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    assert wrong(monkeypatch, capsys, command) == (1, "lms: The database is not set up yet. Run `lms init`.\n")
+
+
+def test_what_a_command_writes_is_for_its_user_alone(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
+    monkeypatch.setattr(sys, "argv", ["lms", "init"])
+    assert cli.main() is None
+    made = [data / "data", *(data / "data").rglob("*")]
+    assert {path.name for path in made} >= {"data", "serai.db", "secret.key", "keys"}
+    assert {path.name: oct(path.stat().st_mode & 0o077) for path in made if path.stat().st_mode & 0o077} == {}

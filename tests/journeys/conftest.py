@@ -33,6 +33,7 @@ from lms.people.actions import load_countries
 from lms.people.models import Person
 from lms.web import mail
 from tests.factories import PASSWORD, Make
+from tests.tables import create_tables
 
 R = TypeVar("R")
 PHONE, DESK = (390, 844), (1280, 900)
@@ -194,7 +195,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     app = create_app(Config.load({}, data=str(tmp_path), secret_key="tests-only", base_url=address, log_level="ERROR"))
     app.config["STAFF_SECOND_FACTOR"] = False
     with app.app_context():
-        db.create_all()
+        create_tables()
         load_countries(by=SYSTEM, at=clock.now())
     holder["app"] = app
     thread = threading.Thread(target=server.serve_forever, daemon=True)

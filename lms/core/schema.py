@@ -1,0 +1,81 @@
+"""Which revision the database has, and whether this version of the code can work with it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import structlog
+from alembic.script import ScriptDirectory
+from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import OperationalError
+
+from lms.core.db import db
+from lms.core.errors import Refused
+from lms.core.resources import resource
+from lms.core.words import _
+
+log = structlog.get_logger(__name__)
+
+
+@lru_cache(maxsize=1)
+def revisions() -> tuple[str, ...]:
+    """All revisions that this version knows, the oldest first."""
+    scripts = ScriptDirectory(str(resource("migrations")))
+    return tuple(script.revision for script in scripts.walk_revisions())[::-1]
+
+
+def newest_revision() -> str:
+    """The revision that this version works with."""
+    return revisions()[-1]
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The revision of a database, or None for one that `lms init` has not prepared."""
+    if not connection.dialect.has_table(connection, "alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found
+
+
+def is_newer(revision: str | None) -> bool:
+    """Whether only a newer version of the code knows this revision."""
+    return revision is not None and revision not in revisions()
+
+
+def find_mismatch(engine: Engine | None = None) -> str | None:
+    """Why this version cannot work with the database, and what to do; None where it can.
+
+    Reads the application's database unless an engine is given.
+    """
+    with (engine or db.engine).connect() as connection:
+        found = revision_of(connection)
+    if found == newest_revision():
+        return None
+    if found is None:
+        return _("The database is not set up yet. Run `lms init`.")
+    if is_newer(found):
+        return _(
+            "A newer version of Serai has migrated the database to %(revision)s. Install that version or a later one.",
+            revision=found,
+        )
+    return _(
+        "The database has schema %(found)s and this version needs %(needed)s. Run `lms init`.",
+        found=found,
+        needed=newest_revision(),
+    )
+
+
+def check(url: str) -> None:
+    """Raises Refused where this version cannot work with the database at this address.
+
+    A database that does not answer is not refused: requests get 503 until it does.
+    """
+    engine = create_engine(url, poolclass=NullPool)
+    try:
+        mismatch = find_mismatch(engine)
+    except OperationalError as error:
+        log.warning("the schema was not checked", error=str(error.orig))
+        return
+    if mismatch:
+        raise Refused(mismatch)

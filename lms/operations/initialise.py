@@ -1,0 +1,82 @@
+"""Setting up and migrating an installation, with a copy of the database before it is migrated."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from alembic.util import CommandError
+from flask_migrate import upgrade
+
+from lms.attendance.actions import rebuild_tallies
+from lms.certificates.actions import give_missing_badges
+from lms.certificates.freezing import freeze_older
+from lms.certificates.keys import ensure_key
+from lms.config import Config
+from lms.core import schema
+from lms.core.db import db
+from lms.core.errors import Refused
+from lms.core.roles import SYSTEM
+from lms.core.words import _
+from lms.operations.databases import Tell, copy_to, kind_of, one_moment
+from lms.people.actions import load_countries
+
+COPIES = 3
+"""How many copies from before migrations are kept."""
+_SUFFIXES = {"sqlite": ".db", "postgresql": ".dump"}
+
+
+def initialise(config: Config, *, copies: bool = True, tell: Tell, at: datetime) -> None:
+    """Migrates the database to the newest schema and loads what every installation has.
+
+    An existing database is copied into the data folder before it is migrated, unless `copies` is false. Raises
+    Refused for a database that a newer version has migrated, and where a copy cannot be made.
+    """
+    with db.engine.connect() as connection:
+        found = schema.revision_of(connection)
+    if schema.is_newer(found):
+        raise Refused(schema.find_mismatch() or "")
+    if copies and found not in (None, schema.newest_revision()):
+        tell(_("Copied the database to %(path)s", path=copy_before(config, str(found), at=at)))
+    prepare(at=at)
+
+
+def prepare(*, at: datetime) -> None:
+    """Migrates the database and loads what every installation has."""
+    try:
+        upgrade()
+    except CommandError as error:
+        raise Refused(_("The database cannot be migrated: %(reason)s", reason=str(error))) from error
+    load_countries(by=SYSTEM, at=at)
+    rebuild_tallies(missing_only=True, by=SYSTEM)
+    ensure_key(by=SYSTEM, at=at)
+    give_missing_badges(by=SYSTEM)
+    freeze_older()
+
+
+def copy_before(config: Config, revision: str, *, at: datetime) -> Path:
+    """Copies the database into the data folder as `before-<revision>-<time>`; the newest copies are kept.
+
+    Raises Refused where a PostgreSQL cannot be dumped here.
+    """
+    kind = kind_of(config.database)
+    path = config.folder / f"before-{revision}-{at:%Y%m%dT%H%M%SZ}{_SUFFIXES[kind]}"
+    partial = path.with_name(f".{path.name}")
+    partial.unlink(missing_ok=True)
+    try:
+        with one_moment() as connection:
+            copy_to(partial, connection, config, lambda _line: None)
+    except Refused as error:
+        partial.unlink(missing_ok=True)
+        raise Refused(
+            _(
+                "The database is not migrated, because no copy can be made first: %(reason)s Or take a backup "
+                "yourself and run `lms init --no-copy`.",
+                reason=error.message,
+            )
+        ) from error
+    partial.rename(path)
+    copies = sorted(config.folder.glob("before-*"), key=lambda one: one.stat().st_mtime_ns)
+    for old in copies[:-COPIES]:
+        old.unlink()
+    return path

@@ -1,0 +1,126 @@
+"""`lms init`: an existing database is copied before it is migrated."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from apiflask import APIFlask
+from flask_migrate import downgrade, upgrade
+from sqlalchemy import text
+
+from lms.app import create_app
+from lms.config import Config
+from lms.core import schema
+from lms.core.db import db
+from lms.core.errors import Refused
+from lms.operations.initialise import COPIES, copy_before, initialise
+
+AT = datetime(2026, 11, 27, 6, 30, tzinfo=UTC)
+OLD = schema.revisions()[-2]
+
+
+@pytest.fixture
+def older(fresh: Config) -> Iterator[APIFlask]:
+    """An installation whose database is one migration behind."""
+    app = create_app(fresh)
+    with app.app_context():
+        initialise(fresh, tell=print, at=AT)
+        downgrade(revision=OLD)
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+def copies(config: Config) -> list[Path]:
+    return sorted(config.folder.glob("before-*"))
+
+
+def dumped_tables(config: Config, path: Path) -> set[str]:
+    """The tables whose rows are in a copy."""
+    if path.suffix == ".db":
+        with sqlite3.connect(path) as connection:
+            return {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    command = [f"{config.postgresql_tools or '/usr/bin'}/pg_restore", "--list", str(path)]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return set(re.findall(r"TABLE DATA public (\w+) ", listed))
+
+
+def test_a_new_database_needs_no_copy(fresh: Config) -> None:
+    app = create_app(fresh)
+    with app.app_context():
+        initialise(fresh, tell=print, at=AT)
+        initialise(fresh, tell=print, at=AT)
+        assert schema.find_mismatch() is None
+        db.engine.dispose()
+    assert copies(fresh) == []
+
+
+def test_an_existing_database_is_copied_before_it_is_migrated(older: APIFlask, fresh: Config) -> None:
+    told: list[str] = []
+    assert schema.find_mismatch() == (
+        f"The database has schema {OLD} and this version needs {schema.newest_revision()}. Run `lms init`."
+    )
+    initialise(fresh, tell=told.append, at=AT)
+    assert schema.find_mismatch() is None
+    (path,) = copies(fresh)
+    assert path.stem == f"before-{OLD}-20261127T063000Z"
+    assert told == [f"Copied the database to {path}"]
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert {"person", "country", "alembic_version"} <= dumped_tables(fresh, path)
+
+
+def test_the_newest_copies_are_kept(older: APIFlask, fresh: Config) -> None:
+    made = [copy_before(fresh, OLD, at=AT + timedelta(hours=hour)) for hour in range(COPIES + 2)]
+    assert copies(fresh) == made[-COPIES:]
+
+
+def test_a_copy_can_be_left_out(older: APIFlask, fresh: Config) -> None:
+    initialise(fresh, copies=False, tell=print, at=AT)
+    assert (schema.find_mismatch(), copies(fresh)) == (None, [])
+
+
+def test_a_database_of_a_newer_version_is_left_alone(fresh: Config) -> None:
+    app = create_app(fresh)
+    with app.app_context():
+        upgrade()
+        with db.engine.begin() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = 'f00d'"))
+        said = "A newer version of Serai has migrated the database to f00d. Install that version or a later one."
+        assert schema.find_mismatch() == said
+        with pytest.raises(Refused, match="Install that version or a later one"):
+            initialise(fresh, tell=print, at=AT)
+        with pytest.raises(Refused, match="Install that version or a later one"):
+            schema.check(fresh.database)
+        answer = app.test_client().get("/readyz")
+        assert (answer.status_code, answer.text) == (503, f"{said}\n")
+        db.engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("", "pg_dump is not installed. Install the client programs of PostgreSQL"),
+        ("#!/bin/sh\necho 'pg_dump (PostgreSQL) 9.6.24'\n", "is of version 9 and the server of version"),
+    ],
+)
+@pytest.mark.parametrize("fresh", ["postgresql"], indirect=True)
+def test_a_postgresql_that_cannot_be_dumped_is_not_migrated(
+    older: APIFlask, fresh: Config, tmp_path: Path, program: str, said: str
+) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    if program:
+        (tools / "pg_dump").write_text(program)
+        (tools / "pg_dump").chmod(0o755)
+    fresh.postgresql_tools = str(tools)
+    with pytest.raises(Refused, match=said) as refused:
+        initialise(fresh, tell=print, at=AT)
+    assert "`lms init --no-copy`" in str(refused.value)
+    assert copies(fresh) == []
+    assert (schema.find_mismatch() or "").endswith("Run `lms init`.")
