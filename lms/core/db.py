@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DateTime, Dialect, Enum, MetaData, event, func, select
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection, Engine, ExceptionContext
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
@@ -79,7 +79,7 @@ def engine_options(url: str) -> dict[str, Any]:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
     # The connection that was used last comes first: its cache is warm, and few grow a cache of their own
-    options: dict[str, Any] = {"json_serializer": dumps, "pool_use_lifo": True}
+    options: dict[str, Any] = {"json_serializer": dumps, "pool_use_lifo": True, "hide_parameters": True}
     if url.startswith("sqlite"):
         options |= {"connect_args": {"timeout": 30}, "pool_size": 64, "max_overflow": 64}
     else:
@@ -101,6 +101,23 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         "temp_store=MEMORY",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+@event.listens_for(Engine, "handle_error")
+def _hide_data(context: ExceptionContext) -> None:
+    """Takes the data of rows out of PostgreSQL's messages, which `hide_parameters` leaves there.
+
+    The detail quotes the row; the message itself quotes a value only in class 22, data exceptions.
+    """
+    error: Any = context.original_exception
+    sqlstate: str | None = getattr(error, "sqlstate", None)  # not by the driver's class: SQLite runs without the driver
+    if sqlstate is None:
+        return
+    message = type(error).__name__ if sqlstate.startswith("22") else error.diag.message_primary
+    error.args = (f"{message} (SQLSTATE {sqlstate})",)
+    if context.sqlalchemy_exception is not None:
+        shown = f"({type(error).__module__}.{type(error).__qualname__}) {error}"
+        context.sqlalchemy_exception.args = (shown, *context.sqlalchemy_exception.args[1:])
 
 
 @event.listens_for(Engine, "begin")
