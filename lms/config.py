@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 
@@ -21,12 +22,16 @@ class BadSetting(ValueError):
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting. `name` is without the prefix `LMS_`; `parse` turns the text into the value."""
+    """One setting. `name` is without the prefix `LMS_`; `parse` turns the text into the value.
+
+    `is_secret`: the value may hold a password, so no message shows it.
+    """
 
     name: str
     default: str
     parse: Callable[[str], Any]
     help: str
+    is_secret: bool = False
 
     @property
     def variable(self) -> str:
@@ -59,13 +64,29 @@ def _zone(value: str) -> str:
     return value
 
 
+def _mail_url(value: str) -> str:
+    url = urlsplit(value)
+    tls = parse_qs(url.query, keep_blank_values=True).get("tls", [])
+    allowed = {"smtp": [[], ["off"], ["required"]]}.get(url.scheme, [[]])
+    if url.scheme not in {"", "file", "smtp", "smtps"} or tls not in allowed:
+        raise ValueError("smtp://host:port (with ?tls=required or ?tls=off), smtps://host:port or file:///folder")
+    return value
+
+
 SETTINGS = (
     Setting("DATA", "var", _text, "The data folder: database, files, keys, mail."),
     Setting("DATABASE_URL", "", _text, "SQLAlchemy address of the database; empty: SQLite in the data folder."),
     Setting("POSTGRESQL_TOOLS", "", _text, "Folder of pg_dump and pg_restore; empty: found on PATH."),
     Setting("BASE_URL", "http://127.0.0.1:8000", _text, "The address of this server, for links in mail and QR codes."),
     Setting("SECRET_KEY", "", _text, "Signs sessions and room tokens; empty: made once, kept in the data folder."),
-    Setting("MAIL_URL", "", _text, "smtp://user:pass@host:25, smtps://… or file:///folder; empty: files in LMS_DATA."),
+    Setting(
+        "MAIL_URL",
+        "",
+        _mail_url,
+        "smtp://user:pass@host:587?tls=required, smtps://user:pass@host:465 or file:///folder; "
+        "empty: files in LMS_DATA. See Mail.",
+        is_secret=True,
+    ),
     Setting("MAIL_FROM", "Serai <no-reply@localhost>", _text, "Sender of all mail."),
     Setting("ORGANISER", "Ministry of Trade", _text, "The organiser's name, on pages, mail and certificates."),
     Setting("CONTACT", "lectures@ministry.example", _text, "Where people write for help and about their data."),
@@ -122,7 +143,8 @@ class Config:
             try:
                 value = setting.parse(text)
             except ValueError as error:
-                raise BadSetting(f"{setting.variable}={text!r} cannot be used: {error}") from error
+                shown = "" if setting.is_secret else f"={text!r}"
+                raise BadSetting(f"{setting.variable}{shown} cannot be used: {error}") from error
             setattr(self, setting.name.lower(), value)
         if "LMS_REPORTING_ZONE" in values and "LMS_ORGANISER_CITY" not in values:
             self.organiser_city = ""  # the default names a city of the default zone

@@ -52,9 +52,9 @@ def do_due_work(app: Flask) -> None:
     """Runs all that is due: jobs, then mail."""
     with app.app_context():
         jobs.run_due()
-        send = mail.sender(app)
-        while outbox.send_due(send, at=clock.now()):
-            pass
+        with mail.sender(app) as send:
+            while outbox.send_due(send, at=clock.now()):
+                pass
         db.session.remove()
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import smtplib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +15,8 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.utils import formatdate
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 from flask import Flask, current_app, render_template
@@ -24,6 +24,7 @@ from flask import Flask, current_app, render_template
 from lms.config import Config
 from lms.core.outbox import OutboxMail
 from lms.web.locale import speaking
+from lms.web.smtp import MailServer
 
 _PREPARERS = "lms.mail.preparers"
 
@@ -108,31 +109,42 @@ def _revived(payload: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def deliver(message: EmailMessage, config: Config) -> None:
-    """Hands a message on. Raises OSError (smtplib's errors are such) when it cannot."""
-    url = urlsplit(config.mail_url)
-    if url.scheme in {"", "file"}:
-        folder = Path(unquote(url.path)) if url.scheme else config.folder / "mail"
-        folder.mkdir(parents=True, exist_ok=True)
-        name = f"{time.time_ns()}.eml"
-        partial = folder / f".{name}"
-        partial.write_bytes(bytes(message))
-        partial.rename(folder / name)
-        return
-    kind = smtplib.SMTP_SSL if url.scheme == "smtps" else smtplib.SMTP
-    with kind(url.hostname or "localhost", url.port or 0, timeout=20) as server:
-        if url.username:
-            if url.scheme == "smtp":
-                server.starttls()
-            server.login(unquote(url.username), unquote(url.password or ""))
-        server.send_message(message)
+class Sender:
+    """Renders mails of the outbox and sends them, all over one connection. Use it for one drain, then close it."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        url = urlsplit(config.mail_url)
+        self._folder: Path | None = None
+        if url.scheme in {"", "file"}:
+            self._folder = Path(unquote(url.path)) if url.scheme else config.folder / "mail"
+        self._server = MailServer(config.mail_url)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.close()
+
+    def __call__(self, mail: OutboxMail) -> None:
+        """Sends the mail of one row. Raises OSError (smtplib's errors are such) when it cannot."""
+        message = render(mail, self._config)
+        if self._folder is None:
+            self._server.send(message)
+        else:
+            _write(message, self._folder)
 
 
-def sender(app: Flask) -> Callable[[OutboxMail], None]:
+def _write(message: EmailMessage, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"{time.time_ns()}.eml"
+    partial = folder / f".{name}"
+    partial.write_bytes(bytes(message))
+    partial.rename(folder / name)
+
+
+def sender(app: Flask) -> Sender:
     """What the worker calls for each outbox row."""
-    config: Config = app.extensions["lms.config"]
-
-    def send(mail: OutboxMail) -> None:
-        deliver(render(mail, config), config)
-
-    return send
+    return Sender(app.extensions["lms.config"])

@@ -46,8 +46,8 @@ def test_while_mail_is_away_actions_succeed_and_afterwards_each_goes_out_once(
     people = [f"n{number}@away.example" for number in range(5)]
 
     def drain() -> int:
-        with app.app_context():
-            return outbox.send_due(mail.sender(app), at=moment)
+        with app.app_context(), mail.sender(app) as send:
+            return outbox.send_due(send, at=moment)
 
     for email in people:
         sent = {"email": email, "full_name": "Ana", "country": "KE"}

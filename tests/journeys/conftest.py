@@ -58,8 +58,9 @@ class Site:
         """Runs the jobs and sends the mail that are due, as the worker does."""
         with self.app.app_context():
             jobs.run_due()
-            while outbox.send_due(mail.sender(self.app), at=clock.now()):
-                pass
+            with mail.sender(self.app) as send:
+                while outbox.send_due(send, at=clock.now()):
+                    pass
 
     def be_there(self, lecture: Lecture, *people: Person) -> None:
         """All of a lecture of ninety minutes that was held, for each of them."""

@@ -58,7 +58,8 @@ def sink(app: APIFlask) -> Iterator[Sink]:
 
 
 def drain(at: datetime) -> int:
-    return outbox.send_due(sender(current_app._get_current_object()), at=at)  # type: ignore[attr-defined]
+    with sender(current_app._get_current_object()) as send:  # type: ignore[attr-defined]
+        return outbox.send_due(send, at=at)
 
 
 @pytest.mark.usefixtures("context")
