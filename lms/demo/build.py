@@ -42,10 +42,11 @@ from lms.core import jobs
 from lms.core.db import action, db
 from lms.core.errors import Invalid
 from lms.core.roles import SYSTEM, Role
+from lms.demo import follow_up
 from lms.demo.crowd import FEWEST, FULL_SCALE
 from lms.demo.folder import Mark, find_mark, replaced, set_mark
 from lms.demo.generate import SEED, Demonstration, LectureFile
-from lms.demo.programme import InstructorPlan, LecturePlan, SeriesPlan, load_instructors, load_partners
+from lms.demo.programme import InstructorPlan, LecturePlan, SeriesPlan, load_instructors, load_partners, read
 from lms.enrolment.actions import publish_enrolments
 from lms.enrolment.queries import enrolled_ids
 from lms.people.actions import (
@@ -152,6 +153,7 @@ def prepare(demonstration: Demonstration) -> None:
     instructors = load_instructors()
     set_demo_accounts(ACCOUNTS, by=SYSTEM, at=began)
     _make_instructors(instructors, at=began)
+    follow_up.make_focal_points(read("focal_points.csv"), at=began)
 
 
 @action
@@ -189,7 +191,9 @@ def take_in(demonstration: Demonstration, progress: Progress) -> None:
     with progress.phase("Enrolments") as tell:
         _enrol(demonstration, series_ids, tell)
     with progress.phase("Attendance") as tell:
-        _attend(demonstration, lecture_ids, tell)
+        files = _attend(demonstration, lecture_ids, tell)
+    with progress.phase("Groups, appeals and corrections"):
+        follow_up.take_in(follow_up.FollowUp(demonstration, files), lecture_ids, addresses)
     with progress.phase("Lecture that is live"):
         _go_live(demonstration, series_ids, lecture_ids)
     _gather(demonstration, lecture_ids)
@@ -267,7 +271,7 @@ def _enrol(demonstration: Demonstration, series_ids: dict[str, int], tell: Calla
 
 def _attend(
     demonstration: Demonstration, lecture_ids: dict[tuple[str, int], int], tell: Callable[[int, int], None]
-) -> None:
+) -> list[LectureFile]:
     files: list[LectureFile] = []
     for plan in demonstration.series:
         for file in demonstration.attendance_files(plan):
@@ -282,6 +286,7 @@ def _attend(
         staged = stage_attendance(lecture_id, file.content, file_name=name, by=SYSTEM)
         publish_attendance(staged, by=SYSTEM, at=file.end + timedelta(hours=1))
         tell(done, len(files))
+    return files
 
 
 @action

@@ -5,14 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from apiflask import APIFlask
 from sqlalchemy import func, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from lms.app import create_app
 from lms.attendance.actions import publish_attendance, stage_attendance
-from lms.attendance.models import Beat, Credit, Outcome
+from lms.attendance.models import (
+    Appeal,
+    AppealState,
+    Appearance,
+    Beat,
+    Closing,
+    Correction,
+    Credit,
+    GroupSignature,
+    Outcome,
+    Source,
+    ViewingGroup,
+)
+from lms.attendance.queries.appeals import count_open_appeals
 from lms.attendance.queries.evidence import viewers
 from lms.catalogue.models import Lecture, LectureInstructor, LectureState, Series
 from lms.certificates.actions import issue_certificates
@@ -27,7 +42,8 @@ from lms.core.resources import resource
 from lms.core.roles import SYSTEM, Role
 from lms.demo.build import Progress, build, ensure
 from lms.demo.folder import Mark, find_mark, set_mark
-from lms.demo.generate import Demonstration
+from lms.demo.follow_up import FollowUp
+from lms.demo.generate import Demonstration, LectureFile
 from lms.enrolment.actions import publish_enrolments
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.people.actions import check_password, stage_people
@@ -70,12 +86,18 @@ def context(built: APIFlask) -> Iterator[None]:
 def test_headline_figures_are_those_of_an_independent_count(now: datetime) -> None:
     demonstration = Demonstration(now, PEOPLE)
     people: set[str] = set()
+    files: list[LectureFile] = []
     attendances = 0
     for series in demonstration.series:
         for file in demonstration.attendance_files(series):
+            files.append(file)
             attended = attended_in(file)
             attendances += len(attended)
             people |= attended
+    for file, address in FollowUp(demonstration, files).additions():
+        assert address not in attended_in(file)
+        attendances += 1
+        people.add(address)
 
     figures = totals(Slice(), by=SYSTEM, at=now)
 
@@ -151,6 +173,27 @@ def test_the_trainee_has_all_there_is_to_see() -> None:
 
 
 @pytest.mark.usefixtures("context")
+def test_what_follows_lectures_is_there_in_every_state(now: datetime) -> None:
+    def states(column: InstrumentedAttribute[Any]) -> set[str]:
+        return set(db.session.scalars(select(column).distinct()))
+
+    assert states(Appeal.state) == set(AppealState)
+    assert {Outcome.ATTENDED, Outcome.EXCUSED} == states(Correction.outcome)
+    assert Source.GROUP in states(Credit.source)
+    taken_back = GroupSignature.taken_back_at.is_not(None)
+    assert set(db.session.scalars(select(taken_back))) == {True, False}
+    assert db.session.scalar(select(func.count()).where(ViewingGroup.called_off_at.is_not(None))) == 1
+    assert db.session.scalar(select(func.count()).select_from(Closing)) == 5
+    assert db.session.scalar(select(func.count()).where(Appearance.how.is_(None))) == 17
+
+    instructor = find_person_by_email("instructor@demo.test")
+    assert instructor is not None
+    actor = load_actor(instructor.id, now)
+    assert actor is not None
+    assert count_open_appeals(by=actor) > 0
+
+
+@pytest.mark.usefixtures("context")
 def test_one_certificate_is_refused_for_a_letter_that_no_font_has(now: datetime) -> None:
     series = db.session.scalars(select(Series).where(Series.slug == "paperless-trade")).one()
     again = issue_certificates(series.id, by=SYSTEM, at=now)
@@ -196,6 +239,7 @@ def test_progress_is_one_line_a_phase(said: list[str], built: APIFlask) -> None:
         "Series and lectures",
         "Enrolments",
         "Attendance",
+        "Groups, appeals and corrections",
         "Lecture that is live",
         "Certificates",
         "Public figures",

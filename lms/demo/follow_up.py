@@ -1,0 +1,341 @@
+"""What follows the lectures of the demonstration: group viewings, appeals, corrections, a late report, closings.
+
+Like `generate` this plans everything from the files alone; `take_in` then does it through the same actions that the
+pages use, each as the person who would do it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from lms.attendance.actions import (
+    Basis,
+    GroupDraft,
+    accept_appeal,
+    add_addresses,
+    call_off,
+    close_attendance,
+    correct,
+    decline_appeal,
+    file_appeal,
+    open_group,
+    publish_attendance,
+    sign_group,
+    stage_attendance,
+    take_back_signature,
+    withdraw_appeal,
+)
+from lms.attendance.appealing import AppealDraft
+from lms.attendance.gatherings import mark_of
+from lms.attendance.models import Outcome
+from lms.attendance.queries.groups import get_group, resolve
+from lms.core import outbox
+from lms.core.db import action
+from lms.core.roles import SYSTEM, Actor, Role
+from lms.demo.generate import Demonstration, LectureFile
+from lms.demo.programme import read
+from lms.people.actions import create_person, grant_role
+from lms.people.queries import find_person_by_email, load_actor
+
+KENYA = "focal.ke@demo.test"
+"""The focal point who signs in to the demonstration; the others of `focal_points.csv` have no account."""
+FEWEST_IN_GROUP = 3
+"""Smaller groups are left out: small demonstrations have few people of one country in one lecture."""
+APPEALS_IN_LECTURE = 6
+"""Appeals in one lecture of the series that have them, where enough people came."""
+APPEALED_SERIES = ("livestream-from-a-village", "e-commerce-rules-explained", "cross-border-ecommerce")
+CLOSED_SERIES = ("finance-for-exporters",)
+EXCUSED_SERIES = ("digital-payments", "design-and-brands")
+LATE_REPORT = ("livestream-from-a-village", 5)
+"""The lecture whose meeting system sends its report late, with names that nobody could be matched to."""
+DEVICES = ("iPhone", "Galaxy A52", "Conference Room 2", "User_4471", "Training hall")
+
+
+@dataclass(frozen=True)
+class GroupPlan:
+    """One group that watched a lecture together. `state` is signed, taken_back, listed (not signed) or called_off."""
+
+    file: LectureFile
+    country: str
+    city: str
+    room: str
+    organiser: str
+    opened_by: str
+    time_zone: str
+    state: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AppealPlan:
+    """One appeal about a lecture. `state` is open, accepted, declined or withdrawn; `outcome` is set with accepting."""
+
+    file: LectureFile
+    address: str
+    joined_as: str
+    text: str
+    claims_times: bool
+    filed_at: datetime
+    state: str
+    outcome: str
+    answer: str
+
+
+class FollowUp:
+    """Everything that follows the lectures, planned from the files of one demonstration."""
+
+    def __init__(self, demonstration: Demonstration, files: Sequence[LectureFile]) -> None:
+        self.now = demonstration.now
+        self.focal_points = read("focal_points.csv")
+        self._demonstration = demonstration
+        self._files = {(file.lecture.series, file.lecture.number): file for file in files}
+        self._plans = {plan.slug: plan for plan in demonstration.series}
+        self._guests = {guest.email for guest in demonstration.guests}
+
+    def file(self, series: str, number: int) -> LectureFile:
+        """The file of a held lecture."""
+        return self._files[series, number]
+
+    @cached_property
+    def groups(self) -> list[GroupPlan]:
+        """The groups of `groups.csv`, each with enrolled people of its country whom no report shows."""
+        focal = {row["country"]: (row["full_name"], row["email"]) for row in self.focal_points}
+        focal["KE"] = ("Peter Mutua Kilonzo", KENYA)
+        found = []
+        for row in read("groups.csv"):
+            file = self._files[row["series"], int(row["lecture"])]
+            addresses = self._absent(file, country=row["country"])[: int(row["people"])]
+            if len(addresses) < FEWEST_IN_GROUP:
+                continue
+            organiser, opened_by = focal[row["country"]]
+            found.append(
+                GroupPlan(file, row["country"], row["city"], row["room"], organiser, opened_by, row["time_zone"],
+                          row["state"], tuple(addresses))
+            )  # fmt: skip
+        return found
+
+    @cached_property
+    def appeals(self) -> list[AppealPlan]:
+        """Appeals in the latest series: those of the last weeks partly open, the earlier ones all answered."""
+        templates = read("appeals.csv")
+        found = []
+        for (series, _number), file in self._files.items():
+            if series not in APPEALED_SERIES:
+                continue
+            absent = iter(self._alone(file)[::7])
+            partial = iter(self._partial(file)[::3])
+            late = (series, file.lecture.number) == LATE_REPORT
+            for number in range(APPEALS_IN_LECTURE):
+                template = templates[(number + 5 * file.lecture.number) % len(templates)]
+                address = next(partial if template["was"] == "partial" else absent, None)
+                if address is None:
+                    continue
+                filed_at = (
+                    self.now - timedelta(days=3, hours=number) if late else file.end + timedelta(hours=30 + number)
+                )
+                is_open = self.now - filed_at < timedelta(days=10) and number % 2 == 0
+                found.append(
+                    AppealPlan(file, address, template["joined_as"], template["text"], number % 3 != 1, filed_at,
+                               "open" if is_open else template["state"], template["outcome"], template["answer"])
+                )  # fmt: skip
+        return found
+
+    @cached_property
+    def excused(self) -> list[tuple[LectureFile, str]]:
+        """People whom the instructor excuses by hand."""
+        return [
+            (file, address)
+            for (series, _number), file in self._files.items()
+            if series in EXCUSED_SERIES
+            for address in self._alone(file)[-2:]
+        ]
+
+    def late_report(self) -> tuple[LectureFile, bytes]:
+        """A report of Zoom whose rows nobody can be matched to with certainty: devices, and names that lack a part."""
+        file = self._files[LATE_REPORT]
+        names = {member[0]: member[1] for member in self._demonstration.enrolled(self._plans[LATE_REPORT[0]])}
+        known = {name.casefold() for name in names.values()}
+        appealed = {appeal.address for appeal in self.appeals if appeal.file is file}
+        seen = []
+        for address in self._alone(file):
+            parts = names[address].split()
+            written = f"{parts[0]} {parts[-1][0]}." if len(parts) > 1 else parts[0]
+            if address not in appealed and written.casefold() not in known:
+                seen.append(written)
+            if len(seen) == 12:
+                break
+        zone = ZoneInfo(file.lecture.time_zone)
+        start = file.start.astimezone(zone)
+        rows = [
+            (name, start + timedelta(minutes=number % 5), file.end.astimezone(zone))
+            for number, name in enumerate([*seen, *DEVICES])
+        ]
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(
+            ["Name (Original Name)", "User Email", "Join Time", "Leave Time", "Duration (Minutes)", "Guest"]
+        )
+        for name, joined, left in rows:
+            minutes = (left - joined) // timedelta(minutes=1)
+            writer.writerow(
+                [name, "", f"{joined:%m/%d/%Y %I:%M:%S %p}", f"{left:%m/%d/%Y %I:%M:%S %p}", minutes, "Yes"]
+            )
+        return file, buffer.getvalue().encode()
+
+    def additions(self) -> Iterator[tuple[LectureFile, str]]:
+        """Everybody who attends a lecture by what follows it and not by its file: (lecture, address)."""
+        for group in self.groups:
+            if group.state == "signed":
+                for address in group.addresses:
+                    yield group.file, address
+        for appeal in self.appeals:
+            if appeal.state == "accepted" and appeal.outcome == "attended":
+                yield appeal.file, appeal.address
+
+    def _absent(self, file: LectureFile, country: str | None = None) -> list[str]:
+        """The addresses of enrolled people whom the file of a lecture does not name, in the order of enrolment."""
+        there = set(_seconds(file))
+        members = self._demonstration.enrolled(self._plans[file.lecture.series])
+        return [
+            member.email
+            for member in members
+            if member.email not in there and member.email not in self._guests and country in (None, member.country)
+        ]
+
+    def _alone(self, file: LectureFile) -> list[str]:
+        """Enrolled people whom neither the file of a lecture nor a group's list names."""
+        grouped = {address for group in self.groups if group.file is file for address in group.addresses}
+        return [address for address in self._absent(file) if address not in grouped]
+
+    def _partial(self, file: LectureFile) -> list[str]:
+        """The addresses of people who were there for clearly less than the 60 % that count."""
+        half = (file.end - file.start).total_seconds() / 2
+        return [address for address, seconds in _seconds(file).items() if seconds < half]
+
+
+def _seconds(file: LectureFile) -> Mapping[str, float]:
+    """How long each address of a file was there at the most: overlaps are not taken off."""
+    total: dict[str, float] = {}
+    for row in csv.DictReader(io.StringIO(file.content.decode())):
+        stay = datetime.fromisoformat(row["left_at"]) - datetime.fromisoformat(row["joined_at"])
+        total[row["email"]] = total.get(row["email"], 0) + stay.total_seconds()
+    return total
+
+
+def make_focal_points(rows: Sequence[Mapping[str, str]], *, at: datetime) -> None:
+    """The focal points of `focal_points.csv`, each with the role for the own country."""
+    for row in rows:
+        _make_focal_point(row, at=at)
+
+
+@action
+def _make_focal_point(row: Mapping[str, str], *, at: datetime) -> None:
+    person = create_person(
+        full_name=row["full_name"],
+        email=row["email"],
+        country_code=row["country"],
+        gender=row["gender"],
+        sector="government",
+        organisation=row["organisation"],
+        job_title="Focal point",
+        by=SYSTEM,
+        at=at,
+    )
+    grant_role(person.public_id, Role.FOCAL_POINT, country_code=row["country"], by=SYSTEM, at=at)
+
+
+def take_in(plan: FollowUp, lecture_ids: Mapping[tuple[str, int], int], instructors: Mapping[str, str]) -> None:
+    """Does everything that is planned. `instructors` gives the address of each key of `instructors.csv`."""
+
+    def lecture_id(file: LectureFile) -> int:
+        return lecture_ids[file.lecture.series, file.lecture.number]
+
+    def instructor(file: LectureFile, at: datetime) -> Actor:
+        return _actor(instructors[file.lecture.instructors[0]], at)
+
+    for group in plan.groups:
+        _watch_together(lecture_id(group.file), group)
+    for file, address in plan.excused:
+        at = file.end + timedelta(days=1)
+        who = find_person_by_email(address)
+        assert who is not None
+        correct(lecture_id(file), who.public_id, outcome=Outcome.EXCUSED, reason="On mission for the ministry.",
+                by=instructor(file, at), at=at)  # fmt: skip
+    late, content = plan.late_report()
+    staged = stage_attendance(
+        lecture_id(late),
+        content,
+        file_name="zoom-participants.csv",
+        time_zone=late.lecture.time_zone,
+        date_order="mdy",
+        by=SYSTEM,
+    )
+    at = plan.now - timedelta(days=4)
+    publish_attendance(staged, by=instructor(late, at), at=at)
+    for appeal in plan.appeals:
+        _appeal(lecture_id(appeal.file), appeal, instructor(appeal.file, plan.now))
+    for (series, number), each in lecture_ids.items():
+        if series in CLOSED_SERIES:
+            file = plan.file(series, number)
+            at = file.end + timedelta(days=45)
+            close_attendance(each, by=instructor(file, at), at=at)
+    while outbox.send_due(lambda _mail: None, at=plan.now):  # answers to invented people: kept as sent, sent to nobody
+        pass
+
+
+def _actor(address: str, at: datetime) -> Actor:
+    person = find_person_by_email(address)
+    assert person is not None, address
+    actor = load_actor(person.id, at)
+    assert actor is not None, address
+    return actor
+
+
+def _watch_together(lecture_id: int, plan: GroupPlan) -> None:
+    """Opens a group, fills its list, and signs it (or not) as planned, all as the country's focal point."""
+    opened = plan.file.start - timedelta(days=2)
+    by = _actor(plan.opened_by, opened)
+    draft = GroupDraft(plan.city, plan.room, plan.organiser, len(plan.addresses) + 3, plan.time_zone)
+    public_id, _is_new = open_group(lecture_id, draft, country=plan.country, by=by, at=opened)
+    after = plan.file.end + timedelta(hours=3)
+    if plan.state == "called_off":
+        call_off(public_id, by=by, at=opened + timedelta(days=1))
+        return
+    add_addresses(public_id, "\n".join(plan.addresses), by=by, at=after)
+    if plan.state == "listed":
+        return
+    view = get_group(public_id, by=by)
+    zone = ZoneInfo(plan.time_zone)
+    start, until = (
+        moment.astimezone(zone).replace(second=0, microsecond=0, tzinfo=None)
+        for moment in (plan.file.start, plan.file.end)
+    )
+    mark = mark_of(resolve(view.group, view.lecture, at=after).people)
+    sign_group(public_id, basis=Basis(start=start, until=until), mark=mark, by=by, at=after)
+    if plan.state == "taken_back":
+        reason = "Two people on the list watched at home. I will sign again once it is corrected."
+        take_back_signature(public_id, reason=reason, by=by, at=after + timedelta(hours=20))
+
+
+def _appeal(lecture_id: int, plan: AppealPlan, instructor: Actor) -> None:
+    """Files an appeal as the person concerned, and answers it (or not) as the lecture's instructor."""
+    by = _actor(plan.address, plan.filed_at)
+    start = plan.file.start.astimezone(UTC) if plan.claims_times else None
+    draft = AppealDraft(
+        said_from=start, said_to=plan.file.end if start else None, joined_as=plan.joined_as, text=plan.text
+    )
+    appeal, _is_new = file_appeal(lecture_id, draft, by=by, at=plan.filed_at)
+    answered = plan.filed_at + timedelta(hours=20)
+    if plan.state == "withdrawn":
+        withdraw_appeal(appeal.public_id, by=by, at=answered)
+    elif plan.state == "accepted":
+        outcome = Outcome(plan.outcome)
+        accept_appeal(appeal.public_id, outcome=outcome, words=plan.answer, by=instructor, at=answered)
+    elif plan.state == "declined":
+        decline_appeal(appeal.public_id, words=plan.answer, by=instructor, at=answered)
