@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import importlib
 import importlib.util
-import os
-import secrets
 from collections.abc import Callable
-from pathlib import Path
+from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
@@ -21,10 +18,11 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lms import __version__
 from lms.config import Config
-from lms.core import audit, events, jobs, outbox, repeats, worker_heartbeats
+from lms.core import audit, events, jobs, outbox, repeats, sealing, worker_heartbeats
 from lms.core.db import db, engine_options
 from lms.core.logs import configure as configure_logs
 from lms.core.resources import resource
+from lms.core.secret_key import read_secrets
 from lms.core.words import _
 from lms.web import (
     addresses,
@@ -89,8 +87,10 @@ def create_app(config: Config | None = None) -> APIFlask:
         spec_path="/api/v1/openapi.json",
     )
     secure = config.base_url.startswith("https://")
+    secret, *old_secrets = secrets = read_secrets(config)
     app.config.update(
-        SECRET_KEY=config.secret_key or _kept_secret(config.folder / "secret.key"),
+        SECRET_KEY=secret,
+        SECRET_KEY_FALLBACKS=old_secrets,
         SQLALCHEMY_DATABASE_URI=config.database,
         SQLALCHEMY_ENGINE_OPTIONS=engine_options(config.database),
         MAX_CONTENT_LENGTH=config.max_upload_mb * 1024 * 1024,
@@ -100,6 +100,7 @@ def create_app(config: Config | None = None) -> APIFlask:
         SESSION_COOKIE_SECURE=secure,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=timedelta(days=config.session_days),  # older cookies are not read
         SEND_FILE_MAX_AGE_DEFAULT=31_536_000,
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_CHECK_DEFAULT=False,
@@ -110,6 +111,7 @@ def create_app(config: Config | None = None) -> APIFlask:
         VALIDATION_ERROR_DESCRIPTION="",
     )
     app.extensions["lms.config"] = config
+    app.extensions[sealing.KEY] = sealing.Sealer(secrets)
     app.extensions[events.KEY] = events.EventBus()
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     if config.proxies:
@@ -182,15 +184,3 @@ def _protect_forms(app: APIFlask) -> None:
     def check_token() -> None:
         if not request.path.startswith("/api/") and request.endpoint not in unprotected:
             csrf.protect()
-
-
-def _kept_secret(path: Path) -> str:
-    """The secret of this data folder, made at the first start: whole at once, whoever else starts now."""
-    if not path.exists():
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        with os.fdopen(os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:
-            file.write(secrets.token_urlsafe(48))
-        with contextlib.suppress(FileExistsError):
-            path.hardlink_to(draft)
-        draft.unlink()
-    return path.read_text(encoding="ascii")

@@ -50,6 +50,16 @@ def _whole(value: str) -> int:
     return number
 
 
+def _at_least(least: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        number = _whole(value)
+        if number < least:
+            raise ValueError(f"a whole number of {least} or more")
+        return number
+
+    return parse
+
+
 def _switch(value: str) -> str:
     if value not in {"", "on", "off"}:
         raise ValueError("on or off")
@@ -78,7 +88,8 @@ SETTINGS = (
     Setting("DATABASE_URL", "", _text, "SQLAlchemy address of the database; empty: SQLite in the data folder."),
     Setting("POSTGRESQL_TOOLS", "", _text, "Folder of pg_dump and pg_restore; empty: found on PATH."),
     Setting("BASE_URL", "http://127.0.0.1:8000", _text, "The address of this server, for links in mail and QR codes."),
-    Setting("SECRET_KEY", "", _text, "Signs sessions and room tokens; empty: made once, kept in the data folder."),
+    Setting("SECRET_KEY", "", _text, "Signs cookies and seals second factors; empty: made once, in the data folder."),
+    Setting("SECRET_KEY_OLD", "", _text, "The secret before, still accepted until `lms keys rotate-secret --finish`."),
     Setting(
         "MAIL_URL",
         "",
@@ -106,6 +117,13 @@ SETTINGS = (
         _switch,
         "on or off. Off is obeyed, and is the default, in a demonstration only: elsewhere staff need a second factor.",
     ),
+    Setting("SESSION_DAYS", "30", _at_least(1), "Days after which everybody signs in again, however active."),
+    Setting(
+        "STAFF_IDLE_MINUTES",
+        "60",
+        _at_least(10),
+        "Minutes without use after which staff are signed out; at least 10. An open lecture room counts as use.",
+    ),
     Setting("LOG_LEVEL", "INFO", _text, "Least severity that is logged."),
 )  # fmt: skip
 
@@ -120,6 +138,7 @@ class Config:
     postgresql_tools: str
     base_url: str
     secret_key: str
+    secret_key_old: str
     mail_url: str
     mail_from: str
     organiser: str
@@ -135,6 +154,8 @@ class Config:
     workers: int
     threads: int
     staff_second_factor: str
+    session_days: int
+    staff_idle_minutes: int
     log_level: str
 
     def __init__(self, values: Mapping[str, str]) -> None:

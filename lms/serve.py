@@ -26,6 +26,7 @@ from lms.config import Config
 from lms.core import clock, files, jobs, outbox, schema, worker_heartbeats
 from lms.core.db import db
 from lms.core.errors import Refused
+from lms.people.actions import prune_sessions
 from lms.reports.actions import drop_old_exports, refresh_when_due
 from lms.reports.jobs import send_scheduled
 from lms.web import mail
@@ -83,6 +84,7 @@ def run_worker(config: Config, *, with_server: bool = False) -> None:
                     drop_old_exports(at=clock.now())
                     drop_old_bundles(at=clock.now())
                     send_scheduled(at=clock.now())
+                    prune_sessions(at=clock.now())
                     db.session.remove()
             except Exception:
                 log.exception("sweep failed")

@@ -7,6 +7,7 @@ with its columns loaded.
 from __future__ import annotations
 
 import itertools
+import secrets
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -27,12 +28,14 @@ from lms.catalogue.models import (
     SeriesInstructor,
     Visibility,
 )
+from lms.core import clock
 from lms.core.db import Base, action, db
 from lms.core.roles import SYSTEM, Actor, Role
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
 from lms.people import actions, queries
-from lms.people.models import Account, Person
-from lms.people.passwords import hash_password
+from lms.people.devices import Device
+from lms.people.models import Account, ApiToken, Person
+from lms.people.passwords import hash_password, hash_secret
 
 R = TypeVar("R")
 EARLY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -92,7 +95,7 @@ class Make:
             )
             if password or granted:
                 hashed = _hash(password or PASSWORD)
-                db.session.add(Account(person_id=made.id, password_hash=hashed, epoch=1, created_at=at))
+                db.session.add(Account(person_id=made.id, password_hash=hashed, created_at=at))
             for role, code in granted:
                 if role is Role.FOCAL_POINT:
                     code = code or country
@@ -114,27 +117,37 @@ class Make:
 
     def token(self, person: Person, scopes: Sequence[str] = ()) -> str:
         """A bearer token that holds; with `scopes` it is held to these."""
-        person_id = person.id
-        lasts = timedelta(days=36_500)
-        return self._within(
-            lambda: actions.create_token(person_id, "tests", scopes=scopes, by=SYSTEM, at=EARLY, lasts=lasts)[1]
-        )
+        person_id, secret = person.id, secrets.token_urlsafe(32)
+        expires_at = EARLY + timedelta(days=36_500)
+
+        @action
+        def write() -> None:
+            row = ApiToken(person_id=person_id, name="tests", scopes=list(scopes), secret_hash=hash_secret(secret))
+            row.created_at, row.expires_at = EARLY, expires_at
+            db.session.add(row)
+
+        self._within(write)
+        return secret
 
     def headers(self, person: Person) -> dict[str, str]:
         """The header that an API call of this person carries."""
         return {"Authorization": f"Bearer {self.token(person)}"}
 
-    def sign_in(self, client: FlaskClient, person: Person) -> None:
+    def sign_in(self, client: FlaskClient, person: Person, at: datetime | None = None) -> None:
         """Signs a test client in, without the form; the person gets an account where there is none."""
         person_id = person.id
 
         @action
         def account() -> None:
             if db.session.get(Account, person_id) is None:
-                db.session.add(Account(person_id=person_id, password_hash=_hash(PASSWORD), epoch=1, created_at=EARLY))
+                db.session.add(Account(person_id=person_id, password_hash=_hash(PASSWORD), created_at=EARLY))
 
         self._within(account)
-        key = self._within(lambda: queries.session_key(person_id))
+        key = self._within(
+            lambda: actions.begin_session(
+                person_id, Device("Firefox", "Linux"), lasts=timedelta(days=30), at=at or clock.now()
+            )
+        )
         with client.session_transaction() as session:
             session["_user_id"] = key
             session["_fresh"] = True

@@ -17,6 +17,7 @@ from lms.cli.attendance import attendance
 from lms.cli.context import application
 from lms.cli.operations import init
 from lms.cli.reports import report
+from lms.cli.secret import rotate_secret
 from lms.config import BadSetting, Config
 from lms.core import clock
 from lms.core.errors import DomainError, Fault, Invalid, NotFound
@@ -283,6 +284,9 @@ def rotate_signing_key() -> None:
 
     with application():
         click.echo(rotate_key(by=SYSTEM, at=clock.now()))
+
+
+signing_keys.add_command(rotate_secret)
 
 
 COUNTS_OF_ISSUING = {"issued": "issued", "already_issued": "already issued", "not_earned": "not earned"}

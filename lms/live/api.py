@@ -78,7 +78,7 @@ def presence(lecture_id: int) -> ResponseReturnValue:
     if not isinstance(beat, dict):
         return problem(400, _("The body is not a JSON object."))
     token, seq = _checked(beat)
-    join_id = read_token(current_app.config["SECRET_KEY"], token)
+    join_id = read_token([current_app.config["SECRET_KEY"], *current_app.config["SECRET_KEY_FALLBACKS"]], token)
     if join_id is None:
         raise Unauthenticated
     keep_beat(join_id, seq, lecture_id=lecture_id, at=at)

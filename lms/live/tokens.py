@@ -1,4 +1,4 @@
-"""Room tokens: which join a heartbeat belongs to, signed, short, and good as long as the server's secret is.
+"""Room tokens: which join a heartbeat belongs to, signed, short, and good as long as the server's secret is accepted.
 
 base64url(join id, 4 bytes ‖ HMAC, 16 bytes): 27 signs, so that a heartbeat stays below 100 bytes.
 """
@@ -9,6 +9,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+from collections.abc import Sequence
 
 _LENGTH = 27
 
@@ -24,8 +25,8 @@ def make_token(secret: str, join_id: int) -> str:
     return base64.urlsafe_b64encode(join + _seal(secret, join)).decode().rstrip("=")
 
 
-def read_token(secret: str, token: str) -> int | None:
-    """The join's id, or None for what was not made with this secret."""
+def read_token(secrets: Sequence[str], token: str) -> int | None:
+    """The join's id, or None for what was made with none of these secrets."""
     if len(token) != _LENGTH or not token.isascii():
         return None
     try:
@@ -33,4 +34,5 @@ def read_token(secret: str, token: str) -> int | None:
     except (binascii.Error, ValueError):
         return None
     join, seal = raw[:4], raw[4:]
-    return int.from_bytes(join, "big") if hmac.compare_digest(seal, _seal(secret, join)) else None
+    is_ours = any(hmac.compare_digest(seal, _seal(secret, join)) for secret in secrets)
+    return int.from_bytes(join, "big") if is_ours else None

@@ -19,7 +19,7 @@ from lms.core.errors import Refused
 from lms.core.roles import SYSTEM
 from lms.core.words import _
 from lms.operations.databases import Tell, copy_to, kind_of, one_moment
-from lms.people.actions import load_countries
+from lms.people.actions import load_countries, seal_second_factors
 
 COPIES = 3
 """How many copies from before migrations are kept."""
@@ -48,6 +48,7 @@ def prepare(*, at: datetime) -> None:
     except CommandError as error:
         raise Refused(_("The database cannot be migrated: %(reason)s", reason=str(error))) from error
     load_countries(by=SYSTEM, at=at)
+    seal_second_factors(unsealed_only=True)
     rebuild_tallies(missing_only=True, by=SYSTEM)
     ensure_key(by=SYSTEM, at=at)
     give_missing_badges(by=SYSTEM)

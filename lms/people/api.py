@@ -63,7 +63,7 @@ def create_token(given: dict[str, Any]) -> ResponseReturnValue | dict[str, Any]:
             _("Your role asks for a second factor. Sign in on the website and set it up first."),
             kind=f"{PROBLEMS}second_factor_missing",
         )
-    token, secret = actions.create_token(person_id, given["name"], scopes=scopes, by=actor, at=at)
+    token, secret = actions.create_token(given["name"], scopes=scopes, by=actor, at=at)
     return {"token": secret, "id": token.public_id, "expires_at": rfc3339(token.expires_at)}
 
 

@@ -194,8 +194,8 @@ class PersonForm(ProfileForm):
     country_from = DateField(_l("A new country holds from"), [Optional()])
 
 
-class TokenForm(BaseForm):
-    """What a token is for, and what it may do."""
+class TokenForm(ProofForm):
+    """What a token is for and may do, with the proof that its owner asks."""
 
     name = StringField(_l("What it is for"), [InputRequired(_l("Say what it is for, to know it again."))])
     scopes = SelectMultipleField(
@@ -203,6 +203,10 @@ class TokenForm(BaseForm):
         choices=[SelectChoice(name, text) for name, text in SCOPES.items()],
         option_widget=CheckboxInput(),
     )
+    current_password = PasswordField(
+        _l("Current password"), [InputRequired(_l("Enter your current password."))], id="token-password"
+    )
+    otp = StringField(_l("Code of your second factor"), id="token-otp")
 
 
 class EraseForm(BaseForm):

@@ -142,33 +142,55 @@ class PersonCountry(Base):
 
 
 class Account(Base):
-    """The way to sign in; none or one a person. A raised `epoch` ends every session of before."""
+    """The way to sign in; none or one a person."""
 
     __tablename__ = "account"
 
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
     password_hash: Mapped[str | None] = mapped_column(String(200))
-    epoch: Mapped[int] = mapped_column(default=1)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_sign_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+class SignInSession(Base):
+    """One browser in which a person signed in. The cookie carries a random secret; only its hash is stored.
+
+    `browser` and `system` name families, such as Firefox and Windows, and are empty where unknown; no address is
+    stored. `seen_at` is when the session was last used, to within `SEEN_EVERY`. While it `awaits_code`, the password
+    was right and the code of the second factor is still missing: the session opens no page.
+    """
+
+    __tablename__ = "sign_in_session"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_public_id)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    browser: Mapped[str] = mapped_column(String(32))
+    system: Mapped[str] = mapped_column(String(32))
+    awaits_code: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
 class SecondFactor(Base):
     """What proves, beside the password, that it is somebody: a device that shows six digits, new each 30 seconds.
 
-    `secret` holds once it was confirmed; a device that is being set up waits as `pending_secret`. `last_step` counts
-    the half minutes since 1970 up to the last code that was taken: none is taken twice. `salt` is of the recovery
-    codes.
+    `secret` holds once it was confirmed; a device that is being set up waits as `pending_secret`. Both are sealed for
+    this person (`core.sealing`). `last_step` counts the half minutes since 1970 up to the last code that was taken:
+    none is taken twice. `salt` is of the recovery codes.
     """
 
     __tablename__ = "second_factor"
 
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
-    secret: Mapped[str | None] = mapped_column(String(64))
+    secret: Mapped[str | None] = mapped_column(String(200))
     confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_step: Mapped[int] = mapped_column(default=0)
-    pending_secret: Mapped[str | None] = mapped_column(String(64))
+    pending_secret: Mapped[str | None] = mapped_column(String(200))
     pending_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     salt: Mapped[str] = mapped_column(String(64))
 

@@ -41,6 +41,14 @@ MAX_FAILURES: Final = 5
 FAILURE_WINDOW: Final = timedelta(minutes=1)
 OTP_FAILURE_WINDOW: Final = timedelta(minutes=5)
 LONGEST_FAILURE_WINDOW: Final = max(FAILURE_WINDOW, OTP_FAILURE_WINDOW)
+CLOCK_SKEW: Final = timedelta(seconds=5)
+"""How far ahead another server's clock may be. A failure dated later was noted before the clock was set back."""
+SEEN_EVERY: Final = timedelta(minutes=5)
+"""How often, at most, the use of a session is written down."""
+SESSIONS_KEPT: Final = timedelta(days=7)
+"""How long a session stays in the table after its end, for its owner's export and to look into an incident."""
+DEVICE_LASTS: Final = timedelta(days=180)
+"""How long a browser is known after it last signed in."""
 SECOND_STEP_LASTS: Final = timedelta(minutes=10)
 """So long after the password the code of the second factor is waited for."""
 PENDING_LASTS: Final = timedelta(minutes=30)

@@ -16,6 +16,7 @@ COUNTED = {
     "people.ask_address_change",
     "people.change_password",
     "people.change_second_factor",
+    "people.create_token",
     "people.erase",
 }
 """Where a wrong password is counted."""

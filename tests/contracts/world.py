@@ -39,8 +39,10 @@ from lms.core.db import action, db
 from lms.core.jobs import Job, JobState, request_job
 from lms.core.roles import SYSTEM, Actor
 from lms.live.tokens import make_token
-from lms.people.actions import create_token, load_countries
-from lms.people.models import Person, RoleGrant, SecondFactor
+from lms.people.actions import begin_session, load_countries
+from lms.people.devices import Device
+from lms.people.models import ApiToken, Person, RoleGrant, SecondFactor, SignInSession
+from lms.people.passwords import hash_secret
 from lms.reports.actions import Attached, add_opening_row, create_opening_set, publish_snapshot
 from lms.reports.actions.saved import save_report, schedule_report
 from lms.reports.models import SnapshotVisibility
@@ -92,6 +94,7 @@ class World:
     people: dict[str, Person] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
     tokens: dict[str, dict[str, str]] = field(default_factory=dict)
+    sessions: dict[str, dict[str, str]] = field(default_factory=dict)
     jobs: dict[str, dict[str, str]] = field(default_factory=dict)
     saved: dict[str, dict[str, str]] = field(default_factory=dict)
     grants: dict[str, int] = field(default_factory=dict)
@@ -168,6 +171,8 @@ class World:
             values["public_id"] = self.jobs[kind][role]
         elif endpoint == "people.revoke_token":
             values["public_id"] = self.tokens[kind][role]
+        elif endpoint == "people.end_one_session":
+            values["public_id"] = self.sessions[kind][role]
         elif endpoint in {"people.revoke_role", "people.grant_role"}:
             values["public_id"] = self.people["instructor" if kind == "mine" else "other instructor"].public_id
         return {name: values[name] for name in names}
@@ -396,13 +401,19 @@ def _things(world: World) -> None:
         "theirs": grants[world.people["other instructor"].id],
     }
     for kind in ("mine", "theirs"):
-        world.jobs[kind], world.tokens[kind], world.saved[kind] = {}, {}, {}
+        world.jobs[kind], world.tokens[kind], world.sessions[kind], world.saved[kind] = {}, {}, {}, {}
         for role in ROLES:
             person = world.people.get(role) if kind == "mine" else None
             owner = person or world.people["other trainee"]
             world.jobs[kind][role] = _job(owner.id)
             world.saved[kind][role] = _saved(Make(world.app), person, world.people["other administrator"], now)
-            world.tokens[kind][role] = create_token(owner.id, "x", by=SYSTEM, at=now)[0].public_id
+            world.tokens[kind][role] = _public_id_of_last(ApiToken, Make(world.app).token(owner))
+            session_secret = begin_session(owner.id, Device("Safari", "iPhone"), lasts=timedelta(days=9), at=now)
+            world.sessions[kind][role] = _public_id_of_last(SignInSession, session_secret)
+
+
+def _public_id_of_last(table: type[ApiToken] | type[SignInSession], secret: str) -> str:
+    return db.session.scalars(select(table.public_id).where(table.secret_hash == hash_secret(secret))).one()
 
 
 def _unknown_people(place: Place, by: Actor, at: datetime) -> None:
@@ -456,7 +467,7 @@ def _saved(make: Make, person: Person | None, other: Person, now: datetime) -> s
 
 @action
 def _second_factor(person_id: int, now: datetime) -> None:
-    db.session.add(SecondFactor(person_id=person_id, secret="A" * 32, salt="00" * 16, confirmed_at=now))
+    db.session.add(SecondFactor(person_id=person_id, salt="00" * 16, confirmed_at=now))
 
 
 @action

@@ -96,7 +96,7 @@ def test_a_new_password_keeps_this_session_and_ends_the_others(
 
 
 def test_a_token_is_shown_once_and_can_be_ended(client: FlaskClient, person: Person, post: Post, app: APIFlask) -> None:
-    made = post("/account/tokens", page="/account", name="Reports")
+    made = post("/account/tokens", page="/account", name="Reports", current_password=PASSWORD)
     found = re.search(r'<code class="secret">(serai_[^<]+)</code>', made.text)
     assert found is not None
     headers = {"Authorization": f"Bearer {found[1]}"}

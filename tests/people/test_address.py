@@ -89,7 +89,7 @@ def test_a_code_is_asked_for_where_there_is_a_second_factor(
         actions.begin_second_factor(by=by, at=at)
         secret = queries.second_factor_of(person.id, at=at, by=by).pending_secret
         assert secret is not None
-        _key, codes = actions.confirm_second_factor(TOTP(secret).at(at), by=by, at=at)
+        codes = actions.confirm_second_factor(TOTP(secret).at(at), by=by, at=at)
     make.sign_in(client, person)
     for otp in ("", "000000"):
         assert post("/account/address", page="/account", **NEW, otp=otp).status_code == 422

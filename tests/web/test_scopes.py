@@ -91,7 +91,7 @@ def test_the_page_offers_scopes_and_shows_them(client: FlaskClient, make: Make) 
     assert found
 
     def post(**form: Any) -> Any:
-        return client.post("/account/tokens", data={"csrf_token": found[1], **form})
+        return client.post("/account/tokens", data={"csrf_token": found[1], "current_password": PASSWORD, **form})
 
     made = post(name="robot", scopes=["series:read", "totals:read"])
     assert made.status_code == 200

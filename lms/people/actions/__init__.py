@@ -14,18 +14,13 @@ from lms.people.actions.access import (
     set_demo_accounts,
 )
 from lms.people.actions.accounts import (
-    SignedIn,
-    ask_reset,
-    ask_sign_in_link,
+    KnownDevice,
     change_password,
     check_own_password,
     check_password,
     confirm,
-    note_sign_in,
     register,
     reset_password,
-    sign_in,
-    sign_out_everywhere,
     use_sign_in_link,
 )
 from lms.people.actions.addresses import ask_address_change, change_address
@@ -39,15 +34,27 @@ from lms.people.actions.factors import (
     remove_second_factor,
     renew_recovery_codes,
     reset_second_factor,
+    seal_second_factors,
 )
 from lms.people.actions.files import PersonRow, StagedPeople, publish_people, stage_people
+from lms.people.actions.links import ask_reset, ask_sign_in_link
 from lms.people.actions.persons import change_profile, confirm_name, create_person, hold_addresses, set_country
 from lms.people.actions.privacy import erase_person, export_person, merge_people, undo_merge
+from lms.people.actions.sessions import (
+    begin_second_step,
+    begin_session,
+    end_session,
+    note_sign_in,
+    note_use,
+    prune_sessions,
+    sign_out,
+    sign_out_everywhere,
+)
 
 __all__ = [
     "DemoAccount",
+    "KnownDevice",
     "PersonRow",
-    "SignedIn",
     "StagedPeople",
     "TooManyFailures",
     "WrongCode",
@@ -56,6 +63,8 @@ __all__ = [
     "ask_reset",
     "ask_sign_in_link",
     "begin_second_factor",
+    "begin_second_step",
+    "begin_session",
     "change_address",
     "change_password",
     "change_profile",
@@ -72,6 +81,7 @@ __all__ = [
     "declare_partners",
     "disable_person",
     "enable_person",
+    "end_session",
     "erase_person",
     "export_person",
     "grant_role",
@@ -79,6 +89,8 @@ __all__ = [
     "load_countries",
     "merge_people",
     "note_sign_in",
+    "note_use",
+    "prune_sessions",
     "publish_people",
     "register",
     "remove_second_factor",
@@ -87,9 +99,10 @@ __all__ = [
     "reset_second_factor",
     "revoke_role",
     "revoke_token",
+    "seal_second_factors",
     "set_country",
     "set_demo_accounts",
-    "sign_in",
+    "sign_out",
     "sign_out_everywhere",
     "stage_people",
     "undo_merge",

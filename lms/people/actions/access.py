@@ -13,8 +13,10 @@ from lms.core.db import action, db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.roles import Actor, Role
 from lms.core.words import _
-from lms.people.actions.accounts import make_link
+from lms.people.actions.links import make_link
+from lms.people.actions.notices import post_notice
 from lms.people.actions.persons import create_person
+from lms.people.actions.sessions import end_access
 from lms.people.models import Account, ApiToken, LinkPurpose, Person, RoleGrant
 from lms.people.passwords import hash_password, hash_secret, new_secret
 from lms.people.queries import find_person_by_email, get_country, members, person_id_of
@@ -93,24 +95,24 @@ def revoke_role(public_id: str, grant_id: int, *, by: Actor, at: datetime) -> No
 
 @action
 def disable_person(public_id: str, *, by: Actor, at: datetime) -> None:
-    """Closes a person's account at once: no sign-in, no session, no token holds. For administrators."""
+    """Closes a person's account at once: all sessions and API tokens end. For administrators."""
     person_id = _person_id(public_id, by)
     if person_id == by.person_id:
         raise Refused(_("You cannot disable yourself: another administrator can."))
     account = db.session.get(Account, person_id, populate_existing=True)
     if account is None:
-        account = Account(person_id=person_id, epoch=1, created_at=at)
+        account = Account(person_id=person_id, created_at=at)
         db.session.add(account)
     if account.disabled_at is not None:
         return
     account.disabled_at = at
-    account.epoch += 1
+    end_access(person_id, at=at)
     audit.record("disable_person", by=by, at=at, person=person_id)
 
 
 @action
 def enable_person(public_id: str, *, by: Actor, at: datetime) -> None:
-    """Opens a person's account again; sessions of before stay ended. For administrators."""
+    """Opens a person's account again; sessions and API tokens stay ended. For administrators."""
     person_id = _person_id(public_id, by)
     account = db.session.get(Account, person_id, populate_existing=True)
     if account is None or account.disabled_at is None:
@@ -121,23 +123,18 @@ def enable_person(public_id: str, *, by: Actor, at: datetime) -> None:
 
 @action
 def create_token(
-    person_id: int,
-    name: str,
-    *,
-    scopes: Sequence[str] = (),
-    by: Actor,
-    at: datetime,
-    lasts: timedelta = TOKEN_LASTS,
+    name: str, *, scopes: Sequence[str] = (), by: Actor, at: datetime, lasts: timedelta = TOKEN_LASTS
 ) -> tuple[ApiToken, str]:
-    """A bearer token; its secret is shown once and stored nowhere. Without scopes it may do all that its owner may.
+    """A bearer token of one's own, and its secret, which is shown once and stored nowhere. Its owner gets a mail.
 
-    For oneself (or the system), else NotFound; Invalid for a name that is too long.
+    Without scopes it may do all that its owner may. The door has made sure that it is the owner who asks. Raises
+    NotFound (nobody is signed in), Invalid (a name that is too long).
     """
-    if not (by.system or by.person_id == person_id):
+    if by.person_id is None:
         raise NotFound
     secret = f"serai_{new_secret()}"
     token = ApiToken(
-        person_id=person_id,
+        person_id=by.person_id,
         name=(checked_line(name, field="name") or _("Token"))[:100],
         secret_hash=hash_secret(secret),
         scopes=list(scopes),
@@ -145,7 +142,8 @@ def create_token(
         expires_at=at + lasts,
     )
     db.session.add(token)
-    audit.record("create_token", by=by, at=at, detail={"scopes": list(scopes)}, person=person_id)
+    audit.record("create_token", by=by, at=at, detail={"scopes": list(scopes)}, person=by.person_id)
+    post_notice(by.person_id, "token", at=at)
     return token, secret
 
 
@@ -178,7 +176,7 @@ def create_staff(email: str, name: str, role: Role, country_code: str | None = N
     grant_role(person.public_id, role, country_code=country_code if role is Role.FOCAL_POINT else None, by=by, at=at)
     account = db.session.get(Account, person.id, populate_existing=True)
     if account is None:
-        db.session.add(Account(person_id=person.id, epoch=1, created_at=at))
+        db.session.add(Account(person_id=person.id, created_at=at))
     elif account.disabled_at is not None:
         raise Refused(_("This account is disabled. Enable it first."))
     secret, _link = make_link(
@@ -216,7 +214,7 @@ def _set_demo_accounts(
             grant_role(person.public_id, role, country_code=country, by=by, at=at)
         account = db.session.get(Account, person.id, populate_existing=True)
         if account is None:
-            db.session.add(Account(person_id=person.id, password_hash=password_hash, epoch=1, created_at=at))
+            db.session.add(Account(person_id=person.id, password_hash=password_hash, created_at=at))
         else:
             account.password_hash = password_hash
         made[wanted.email] = person

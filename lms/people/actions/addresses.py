@@ -14,8 +14,8 @@ from lms.core.events import AddressesKnown, publish
 from lms.core.outbox import post_mail
 from lms.core.roles import Actor
 from lms.core.words import _
-from lms.people.actions.accounts import make_link
 from lms.people.actions.factors import check_owner
+from lms.people.actions.links import make_link
 from lms.people.actions.notices import post_notice
 from lms.people.models import LinkPurpose, OneTimeLink, PersonEmail
 from lms.people.queries import addresses_of, contact_of, find_link, find_person_by_email, load_actor, members

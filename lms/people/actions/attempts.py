@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, or_, select, update
 
 from lms.core.db import action, db, is_sqlite
 from lms.core.errors import DomainError, Refused
 from lms.core.words import _
 from lms.people.models import SignInFailure
-from lms.people.rules import FAILURE_WINDOW, LONGEST_FAILURE_WINDOW, MAX_FAILURES
+from lms.people.rules import CLOCK_SKEW, FAILURE_WINDOW, LONGEST_FAILURE_WINDOW, MAX_FAILURES
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +59,9 @@ def begin_attempt(key_hash: str, *, at: datetime, window: timedelta = FAILURE_WI
 def _begin_attempt(key_hash: str, *, at: datetime, window: timedelta, at_once: int) -> int | None:
     if not is_sqlite():
         db.session.execute(select(func.pg_advisory_xact_lock(int(key_hash[:15], 16))))
-    db.session.execute(delete(SignInFailure).where(SignInFailure.at <= at - LONGEST_FAILURE_WINDOW))
+    # Also those of the future: the clock was set back since, and nobody waits until it is there again
+    old_or_to_come = or_(SignInFailure.at <= at - LONGEST_FAILURE_WINDOW, SignInFailure.at > at + CLOCK_SKEW)
+    db.session.execute(delete(SignInFailure).where(old_or_to_come))
     tried = select(SignInFailure.pending).where(SignInFailure.key_hash == key_hash, SignInFailure.at > at - window)
     begun = list(db.session.scalars(tried))
     if begun.count(False) >= MAX_FAILURES or len(begun) >= MAX_FAILURES + at_once:

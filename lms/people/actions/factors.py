@@ -14,14 +14,16 @@ from lms.core import audit
 from lms.core.db import action, db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.roles import Actor
+from lms.core.sealing import is_sealed, seal
 from lms.core.words import _
 from lms.people.actions.accounts import check_own_password
 from lms.people.actions.attempts import WrongCode, begin_attempt, forget_attempt
 from lms.people.actions.notices import post_notice
-from lms.people.models import Account, RecoveryCode, SecondFactor
+from lms.people.actions.sessions import end_sessions
+from lms.people.models import RecoveryCode, SecondFactor
 from lms.people.passwords import hash_codes, hash_secret
-from lms.people.queries import person_id_of, second_factor_of, session_key
-from lms.people.queries.factors import has_second_factor
+from lms.people.queries import person_id_of, second_factor_of
+from lms.people.queries.factors import has_second_factor, opened, owner_of_seal
 from lms.people.rules import CODE_SIGNS, CODE_STEP, OTP_FAILURE_WINDOW, RECOVERY_CODES, plain_code
 
 log = structlog.get_logger(__name__)
@@ -34,15 +36,15 @@ def check_otp(person_id: int, otp: str, *, at: datetime) -> None:
     """
     attempt = begin_attempt(hash_secret(f"otp:{person_id}"), at=at, window=OTP_FAILURE_WINDOW)
     row = db.session.get(SecondFactor, person_id, populate_existing=True)
-    secret, salt = (row.secret, row.salt) if row is not None and row.confirmed_at is not None else (None, None)
+    sealed, salt = (row.secret, row.salt) if row is not None and row.confirmed_at is not None else (None, None)
     db.session.rollback()  # hashing takes a while: no reading transaction stays open meanwhile
     code, taken = plain_code(otp), False
-    if secret is not None and salt is not None:
-        if len(code) == CODE_SIGNS:
-            taken = _take_code(person_id, hash_codes([code], salt)[0], at=at)
-        else:
-            step = _step_of(secret, code, at=at)
-            taken = step is not None and _take_step(person_id, step)
+    if salt is not None and len(code) == CODE_SIGNS:
+        taken = _take_code(person_id, hash_codes([code], salt)[0], at=at)
+    elif sealed is not None:
+        secret = opened(sealed, person_id)
+        step = _step_of(secret, code, at=at) if secret is not None else None
+        taken = step is not None and _take_step(person_id, step)
     if not taken:
         log.warning("sign-in refused", reason="wrong code", person=person_id)
         raise WrongCode(_("This code does not hold: it is wrong, too old, or was used before. Wait for the next one."))
@@ -97,14 +99,13 @@ def begin_second_factor(*, by: Actor, at: datetime) -> None:
     The door has made sure that it is still the owner who sits there.
     """
     row = _own_row(by)
-    row.pending_secret, row.pending_at = random_base32(), at
+    row.pending_secret, row.pending_at = _sealed(random_base32(), row.person_id), at
 
 
-def confirm_second_factor(otp: str, *, by: Actor, at: datetime) -> tuple[str, list[str]]:
-    """Confirms the device by a code that it shows; all other sessions end.
+def confirm_second_factor(otp: str, *, by: Actor, at: datetime) -> list[str]:
+    """Confirms the device by a code that it shows; all sessions end, also the one that asks.
 
-    Returns the key of the new session, and ten recovery codes, which are stored nowhere. Raises Invalid (otp),
-    Refused (too late), TooManyFailures.
+    Returns ten recovery codes, which are stored nowhere. Raises Invalid (otp), Refused (too late), TooManyFailures.
     """
     if by.person_id is None:
         raise NotFound
@@ -116,24 +117,22 @@ def confirm_second_factor(otp: str, *, by: Actor, at: datetime) -> tuple[str, li
     if step is None:
         raise Invalid("otp", _("This is not the code of this moment. Wait for the next one."))
     codes, salt = new_codes(), secrets.token_hex(16)
-    key = _confirm(secret, step, salt, hash_codes(codes, salt), by=by, at=at)
+    _confirm(secret, step, salt, hash_codes(codes, salt), by=by, at=at)
     forget_attempt(attempt)
-    return key, [shown_code(code) for code in codes]
+    return [shown_code(code) for code in codes]
 
 
 @action
-def _confirm(secret: str, step: int, salt: str, hashes: list[str], *, by: Actor, at: datetime) -> str:
+def _confirm(secret: str, step: int, salt: str, hashes: list[str], *, by: Actor, at: datetime) -> None:
     row = _own_row(by)
-    if row.pending_secret != secret:
+    if row.pending_secret is None or opened(row.pending_secret, row.person_id) != secret:
         raise Refused(_("Setting up took too long. Begin once more."))
-    row.secret, row.confirmed_at, row.last_step, row.salt = secret, at, step, salt
+    row.secret, row.confirmed_at, row.last_step, row.salt = row.pending_secret, at, step, salt
     row.pending_secret = row.pending_at = None
     _replace_codes(row.person_id, hashes)
-    _end_sessions(row.person_id)
+    end_sessions(row.person_id, at=at)
     audit.record("set_second_factor", by=by, at=at, person=row.person_id)
     post_notice(row.person_id, "second_factor_set", at=at)
-    db.session.flush()
-    return session_key(row.person_id)
 
 
 def renew_recovery_codes(*, by: Actor, at: datetime) -> list[str]:
@@ -179,7 +178,7 @@ def reset_second_factor(public_id: str, *, by: Actor, at: datetime) -> None:
     if not has_second_factor(person_id):
         return
     _remove(person_id)
-    _end_sessions(person_id)
+    end_sessions(person_id, at=at)
     audit.record("reset_second_factor", by=by, at=at, person=person_id)
     post_notice(person_id, "second_factor_removed", at=at)
 
@@ -200,10 +199,35 @@ def copy_second_factor(from_id: int, to_id: int) -> None:
     row = db.session.get(SecondFactor, from_id)
     if row is None or row.confirmed_at is None or db.session.get(SecondFactor, to_id) is not None:
         return
-    kept = {"secret": row.secret, "confirmed_at": row.confirmed_at, "last_step": row.last_step, "salt": row.salt}
+    secret = opened(row.secret, from_id) if row.secret is not None else None
+    sealed = _sealed(secret, to_id) if secret is not None else None  # a seal is of one person
+    kept = {"secret": sealed, "confirmed_at": row.confirmed_at, "last_step": row.last_step, "salt": row.salt}
     db.session.add(SecondFactor(person_id=to_id, **kept))
     unused = select(RecoveryCode.code_hash).where(RecoveryCode.person_id == from_id, RecoveryCode.used_at.is_(None))
     db.session.add_all(RecoveryCode(person_id=to_id, code_hash=code) for code in db.session.scalars(unused).all())
+
+
+@action
+def seal_second_factors(*, unsealed_only: bool) -> int:
+    """Seals all secrets with the newest secret of the installation, or those that no one sealed yet; returns how many.
+
+    One that cannot be opened stays as it is: its owner sets the device up again, or signs in with a recovery code.
+    """
+    count = 0
+    for row in db.session.scalars(select(SecondFactor).with_for_update()):
+        for name in ("secret", "pending_secret"):
+            kept: str | None = getattr(row, name)
+            if kept is None or (unsealed_only and is_sealed(kept)):
+                continue
+            secret = opened(kept, row.person_id) if is_sealed(kept) else kept
+            if secret is not None:
+                setattr(row, name, _sealed(secret, row.person_id))
+                count += 1
+    return count
+
+
+def _sealed(secret: str, person_id: int) -> str:
+    return seal(secret, belongs_to=owner_of_seal(person_id))
 
 
 def _own_row(by: Actor) -> SecondFactor:
@@ -224,7 +248,3 @@ def _replace_codes(person_id: int, hashes: list[str]) -> None:
 def _remove(person_id: int) -> None:
     for table in (RecoveryCode, SecondFactor):
         db.session.execute(delete(table).where(table.person_id == person_id))
-
-
-def _end_sessions(person_id: int) -> None:
-    db.session.execute(update(Account).where(Account.person_id == person_id).values(epoch=Account.epoch + 1))

@@ -18,6 +18,7 @@ from lms.core.roles import Actor, Role
 from lms.core.sorting import sort_key
 from lms.core.words import _
 from lms.people.actions.factors import copy_second_factor
+from lms.people.actions.sessions import end_sessions
 from lms.people.models import (
     Account,
     ApiToken,
@@ -30,6 +31,7 @@ from lms.people.models import (
     RecoveryCode,
     RoleGrant,
     SecondFactor,
+    SignInSession,
 )
 from lms.people.queries import load_actor, members, person_id_of
 from lms.people.rules import can_see_person, email_key
@@ -73,12 +75,12 @@ def merge_people(kept: str, merged: str, *, by: Actor, at: datetime) -> None:
             Account(
                 person_id=kept_id,
                 password_hash=other.password_hash,
-                epoch=1,
                 disabled_at=other.disabled_at,
                 created_at=at,
             )
         )
         copy_second_factor(merged_id, kept_id)
+    end_sessions(merged_id, at=at)  # the next sign-in asks for what the account that is kept asks for
     audit.record("merge_people", by=by, at=at, person=[kept_id, merged_id])
     db.session.flush()
     publish(PeopleMerged(by=by, at=at, kept_id=kept_id, merged_id=merged_id))
@@ -96,7 +98,9 @@ def undo_merge(merged: str, *, by: Actor, at: datetime) -> None:
         raise NotFound
     if person.canonical_id in (None, person.id) or person.erased_at is not None:
         raise Refused(_("This person is not merged with another."))
-    kept_id, person.canonical_id = int(person.canonical_id or 0), person.id
+    kept_id = int(person.canonical_id or 0)
+    end_sessions(kept_id, at=at)  # nobody stays signed in as somebody else
+    person.canonical_id = person.id
     audit.record("undo_merge", by=by, at=at, person=[kept_id, person.id])
     db.session.flush()
     publish(MergeUndone(by=by, at=at, kept_id=kept_id, merged_id=person.id))
@@ -125,7 +129,7 @@ def _own_part(ids: Sequence[int]) -> dict[str, Any]:
         "persons": _rows(Person, Person.id, ids, hidden={"id", "canonical_id"}),
         "addresses": _rows(PersonEmail, PersonEmail.person_id, ids, hidden={"id", "person_id", "key"}),
         "countries": [{"country": codes.get(row.country_id or 0), "since": row.since.isoformat()} for row in homes],
-        "account": _rows(Account, Account.person_id, ids, hidden={"person_id", "password_hash", "epoch"}),
+        "account": _rows(Account, Account.person_id, ids, hidden={"person_id", "password_hash"}),
         "second_factor": _rows(
             SecondFactor,
             SecondFactor.person_id,
@@ -141,6 +145,9 @@ def _own_part(ids: Sequence[int]) -> dict[str, Any]:
             }
             for grant in grants
         ],
+        "sessions": _rows(
+            SignInSession, SignInSession.person_id, ids, hidden={"id", "public_id", "person_id", "secret_hash"}
+        ),
         "consents": _rows(Consent, Consent.person_id, ids, hidden={"id", "person_id"}),
         "tokens": _rows(ApiToken, ApiToken.person_id, ids, hidden={"id", "person_id", "secret_hash"}),
         "links": _rows(OneTimeLink, OneTimeLink.person_id, ids, hidden={"id", "person_id", "secret_hash"}),
@@ -187,7 +194,17 @@ def erase_person(public_id: str, *, confirmation: str, withdraw_certificates: bo
     for member in ids:
         publish(PersonErased(by=by, at=at, person_id=member, withdraw_certificates=withdraw_certificates))
         erase_mails(member)
-    for table in (PersonEmail, Account, RoleGrant, Consent, OneTimeLink, ApiToken, RecoveryCode, SecondFactor):
+    for table in (
+        PersonEmail,
+        Account,
+        RoleGrant,
+        Consent,
+        OneTimeLink,
+        ApiToken,
+        SignInSession,
+        RecoveryCode,
+        SecondFactor,
+    ):
         db.session.execute(delete(table).where(table.person_id.in_(ids)))
     forget_answers(ids, keys)
     if keys:

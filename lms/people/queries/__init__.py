@@ -6,7 +6,6 @@ from lms.people.queries.access import (
     Act,
     LinkView,
     account_of,
-    actor_of_session,
     actor_of_token,
     find_link,
     list_acts,
@@ -14,7 +13,6 @@ from lms.people.queries.access import (
     list_tokens,
     load_actor,
     look_at_link,
-    session_key,
 )
 from lms.people.queries.chunks import chunks
 from lms.people.queries.countries import (
@@ -36,12 +34,14 @@ from lms.people.queries.countries import (
 from lms.people.queries.factors import FactorView, has_second_factor, second_factor_of
 from lms.people.queries.histories import Histories
 from lms.people.queries.persons import (
+    Addressee,
     Contact,
     PersonHit,
     Profile,
     addresses_of,
     canonical,
     contact_of,
+    find_addressee,
     find_person_by_email,
     get_person,
     ids_by_email,
@@ -52,9 +52,11 @@ from lms.people.queries.persons import (
     person_ids_of,
     profile_of,
 )
+from lms.people.queries.sessions import SessionView, UsedSession, find_session, list_sessions
 
 __all__ = [
     "Act",
+    "Addressee",
     "Contact",
     "FactorView",
     "Histories",
@@ -62,8 +64,9 @@ __all__ = [
     "PersonHit",
     "Profile",
     "Rows",
+    "SessionView",
+    "UsedSession",
     "account_of",
-    "actor_of_session",
     "actor_of_token",
     "addresses_of",
     "belonging_to",
@@ -76,8 +79,10 @@ __all__ = [
     "country_id_of",
     "country_names",
     "country_rows",
+    "find_addressee",
     "find_link",
     "find_person_by_email",
+    "find_session",
     "get_country",
     "get_person",
     "has_second_factor",
@@ -87,6 +92,7 @@ __all__ = [
     "list_grants",
     "list_people",
     "list_regions",
+    "list_sessions",
     "list_tokens",
     "load_actor",
     "look_at_link",
@@ -99,5 +105,4 @@ __all__ = [
     "person_ids_of",
     "profile_of",
     "second_factor_of",
-    "session_key",
 ]

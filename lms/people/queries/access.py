@@ -1,9 +1,11 @@
-"""Who an actor is: by session, by bearer token, by id; links, tokens and grants of a person."""
+"""Who an actor is: by id or bearer token; links, tokens and grants of a person."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import and_, bindparam, func, or_, select
 from sqlalchemy.orm import aliased
@@ -17,9 +19,9 @@ from lms.people.passwords import hash_secret
 from lms.people.queries.persons import members
 from lms.people.rules import can_see_person
 
-_Known, _Holder, _KnownAccount = aliased(Person), aliased(Person), aliased(Account)
+Known, _Holder = aliased(Person), aliased(Person)
 # One question a request, so it is made once: a row for each role of each row that is this person, one at the least.
-_ACTOR = (
+ACTOR_ROWS = (
     select(
         Person.id,
         Person.public_id,
@@ -29,15 +31,13 @@ _ACTOR = (
         Person.erased_at,
         Account.disabled_at,
         SecondFactor.confirmed_at,
-        _KnownAccount.epoch,
         RoleGrant.role,
         RoleGrant.country_id,
     )
-    .select_from(_Known)
-    .join(Person, Person.id == func.coalesce(_Known.canonical_id, _Known.id))
+    .select_from(Known)
+    .join(Person, Person.id == func.coalesce(Known.canonical_id, Known.id))
     .outerjoin(Account, Account.person_id == Person.id)
     .outerjoin(SecondFactor, SecondFactor.person_id == Person.id)
-    .outerjoin(_KnownAccount, _KnownAccount.person_id == _Known.id)
     .outerjoin(_Holder, _Holder.canonical_id == Person.id)
     .outerjoin(
         RoleGrant,
@@ -47,26 +47,22 @@ _ACTOR = (
             or_(RoleGrant.revoked_at.is_(None), RoleGrant.revoked_at > bindparam("at")),
         ),
     )
-    .where(_Known.id == bindparam("person_id"))
 )
+_ACTOR = ACTOR_ROWS.where(Known.id == bindparam("person_id"))
 
 
 def load_actor(person_id: int, at: datetime) -> Actor | None:
     """A person as an actor, with the roles held at that moment; None for the unknown, erased and disabled."""
-    actor, _epoch = _look_up(person_id, at)
-    return actor
+    return actor_of_rows(db.session.execute(_ACTOR, {"person_id": person_id, "at": at}).all())
 
 
-def _look_up(person_id: int, at: datetime) -> tuple[Actor | None, int | None]:
-    """The actor, and the epoch of the account of exactly this row."""
-    rows = db.session.execute(_ACTOR, {"person_id": person_id, "at": at}).all()
-    if not rows:
-        return None, None
+def actor_of_rows(rows: Sequence[Any]) -> Actor | None:
+    """The actor of the rows of `ACTOR_ROWS` for one person; None for the unknown, erased and disabled."""
+    if not rows or rows[0].erased_at is not None or rows[0].disabled_at is not None:
+        return None
     person = rows[0]
-    if person.erased_at is not None or person.disabled_at is not None:
-        return None, person.epoch
     grants = [(row.role, row.country_id) for row in rows if row.role is not None]
-    actor = Actor(
+    return Actor(
         person_id=person.id,
         public_id=person.public_id,
         full_name=person.full_name,
@@ -76,22 +72,6 @@ def _look_up(person_id: int, at: datetime) -> tuple[Actor | None, int | None]:
         time_zone=person.time_zone,
         has_second_factor=person.confirmed_at is not None,
     )
-    return actor, person.epoch
-
-
-def session_key(person_id: int) -> str:
-    """What a session cookie keeps: the person and the account's epoch, which a change of password raises."""
-    epoch = db.session.scalar(select(Account.epoch).where(Account.person_id == person_id))
-    return f"{person_id}.{epoch}"
-
-
-def actor_of_session(key: str, at: datetime) -> Actor | None:
-    """The actor of a session key; None once the epoch has moved on or the account is disabled."""
-    left, _dot, right = key.partition(".")
-    if not (left.isdecimal() and right.isdecimal()):
-        return None
-    actor, epoch = _look_up(int(left), at)
-    return actor if epoch == int(right) else None
 
 
 def actor_of_token(secret: str, at: datetime) -> Actor | None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
 from sqlalchemy import func, select
 
 from lms.core.db import db
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
+from lms.core.sealing import SealBroken, unseal
 from lms.people.models import RecoveryCode, SecondFactor
 from lms.people.rules import PENDING_LASTS, can_see_person
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,4 +44,19 @@ def second_factor_of(person_id: int, *, at: datetime, by: Actor) -> FactorView:
         return FactorView(None, None, 0)
     left = select(func.count()).where(RecoveryCode.person_id == person_id, RecoveryCode.used_at.is_(None))
     is_pending = row.pending_at is not None and row.pending_at > at - PENDING_LASTS and by.person_id == person_id
-    return FactorView(row.confirmed_at, row.pending_secret if is_pending else None, db.session.scalar(left) or 0)
+    pending = opened(row.pending_secret, person_id) if is_pending and row.pending_secret is not None else None
+    return FactorView(row.confirmed_at, pending, db.session.scalar(left) or 0)
+
+
+def owner_of_seal(person_id: int) -> str:
+    """What the sealed secrets of a person's device are bound to."""
+    return f"second factor of person {person_id}"
+
+
+def opened(sealed: str, person_id: int) -> str | None:
+    """The secret of a person's device; None, and a line in the log, where it cannot be opened."""
+    try:
+        return unseal(sealed, belongs_to=owner_of_seal(person_id))
+    except SealBroken:
+        log.error("the secret of a second factor cannot be opened", person=person_id)
+        return None

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
-from flask import Response, flash, json, redirect, render_template, request, session, url_for
+from flask import Response, flash, json, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import logout_user
 
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
 from lms.core.words import _
 from lms.people import actions, queries
 from lms.people.forms import ChangePasswordForm, EraseForm, NewAddressForm, ProfileForm, TokenForm
-from lms.people.views.blueprint import bp, in_demonstration, start_session, today
+from lms.people.views.blueprint import (
+    bp,
+    end_session,
+    in_demonstration,
+    session_secret,
+    staff_idle,
+    start_session,
+    today,
+)
 from lms.people.views.doors import sign_ins
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
@@ -33,10 +41,17 @@ def _page(status: int = 200, **given: Any) -> ResponseReturnValue:
         "token_form": TokenForm(formdata=None),
     } | given
     tokens = queries.list_tokens(profile.person.id, at=at, by=actor)
-    factor = queries.second_factor_of(profile.person.id, at=at, by=actor)
-    return render_template(
-        "people/account.html", profile=profile, form=form, tokens=tokens, factor=factor, **shown
-    ), status
+    page = render_template(
+        "people/account.html",
+        profile=profile,
+        form=form,
+        tokens=tokens,
+        sessions=queries.list_sessions(current=session_secret(), staff_idle=staff_idle(), by=actor, at=at),
+        idle_minutes=staff_idle() // timedelta(minutes=1) if actor.roles else None,
+        factor=queries.second_factor_of(profile.person.id, at=at, by=actor),
+        **shown,
+    )
+    return page, status
 
 
 def profile_form(kind: type[ProfileForm], profile: queries.Profile) -> ProfileForm:
@@ -144,22 +159,22 @@ def change_address(secret: str) -> ResponseReturnValue:
 @allow(SIGNED_IN)
 @sign_ins
 def change_password() -> ResponseReturnValue:
-    """Sets a new password; all other sessions end."""
+    """Sets a new password; all other sessions and all API tokens end."""
     form, actor, at = ChangePasswordForm(), current_actor(), clock.now()
 
     def change() -> None:
-        signed_in = actions.change_password(
+        actions.change_password(
             form.current_password.data or "",
             form.new_password.data or "",
             demonstration=in_demonstration(),
             by=actor,
             at=at,
         )
-        start_session(signed_in, at=at)
+        start_session(actor.person_id or 0, at=at)
 
     status = form.attempt(change)
     if status is None:
-        flash(_("Your password is changed. You are signed out everywhere else."), "done")
+        flash(_("Your password is changed. All other devices are signed out, and API tokens are revoked."), "done")
         return redirect(url_for("people.account"))
     return _page(status, password_form=form)
 
@@ -167,29 +182,49 @@ def change_password() -> ResponseReturnValue:
 @bp.post("/account/sign-out-everywhere")
 @allow(SIGNED_IN, while_resting=True)
 def sign_out_everywhere() -> ResponseReturnValue:
-    """Ends all sessions of the reader, this one too."""
-    actions.sign_out_everywhere(by=current_actor(), at=clock.now())
-    logout_user()
-    session.clear()
-    flash(_("You are signed out on all devices."), "done")
+    """Ends all sessions of the reader, this one too, and all API tokens."""
+    at = clock.now()
+    actions.sign_out_everywhere(by=current_actor(), at=at)
+    end_session(at)
+    flash(_("You are signed out on all devices, and your API tokens are revoked."), "done")
     return redirect(url_for("desks.home"))
+
+
+@bp.post("/account/sessions/<public_id>/end")
+@allow(SIGNED_IN)
+def end_one_session(public_id: str) -> ResponseReturnValue:
+    """Ends one of the reader's sessions; this one means signing out."""
+    actor, at = current_actor(), clock.now()
+    actions.end_session(public_id, by=actor, at=at)
+    if queries.find_session(session_secret() or "", staff_idle=staff_idle(), at=at) is None:
+        end_session(at)
+        flash(_("You are signed out."), "done")
+        return redirect(url_for("desks.home"))
+    flash(_("That device is signed out."), "done")
+    return redirect(url_for("people.account") + "#sessions")
 
 
 @bp.post("/account/tokens")
 @allow(SIGNED_IN)
+@sign_ins
 def create_token() -> ResponseReturnValue:
-    """Makes a bearer token and shows it, this once."""
+    """Makes a bearer token, after the password, and shows it, this once."""
     form, actor, at = TokenForm(), current_actor(), clock.now()
-    if form.validate() and actor.person_id is not None:
-        try:
-            token, secret = actions.create_token(
-                actor.person_id, form.name.data or "", scopes=checked_scopes(form.scopes.data or ()), by=actor, at=at
-            )
-        except Invalid as error:
-            form.take(error)
-        else:
-            return _page(new_token=token, new_secret=secret)
-    return _page(422, token_form=form)
+    made: list[Any] = []
+
+    def make() -> None:
+        scopes = checked_scopes(form.scopes.data or ())
+        actions.check_owner(
+            form.current_password.data or "", form.otp.data or "", demonstration=in_demonstration(), by=actor, at=at
+        )
+        made.extend(actions.create_token(form.name.data or "", scopes=scopes, by=actor, at=at))
+
+    status = form.attempt(make)
+    form.otp.data = None
+    if status is None:
+        token, secret = made
+        return _page(new_token=token, new_secret=secret)
+    return _page(status, token_form=form)
 
 
 @bp.post("/account/tokens/<public_id>/revoke")
@@ -197,7 +232,7 @@ def create_token() -> ResponseReturnValue:
 def revoke_token(public_id: str) -> ResponseReturnValue:
     """Ends a token."""
     actions.revoke_token(public_id, by=current_actor(), at=clock.now())
-    flash(_("The token is ended. What used it is refused from now on."), "done")
+    flash(_("The token is revoked. Programs that use it are refused from now on."), "done")
     return redirect(url_for("people.account") + "#tokens")
 
 
@@ -232,8 +267,7 @@ def erase() -> ResponseReturnValue:
 
     status = form.attempt(work) if form.is_submitted() else 200
     if status is None:
-        logout_user()
-        session.clear()
+        end_session(at)
         flash(_("Your personal data is erased. Thank you for having been here."), "done")
         return redirect(url_for("desks.home"))
     return render_template("people/erase.html", form=form, profile=profile), status

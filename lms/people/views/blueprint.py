@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
-from flask import Blueprint, current_app, g, redirect, request, session, url_for
+from flask import Blueprint, current_app, g, make_response, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import login_user
+from flask_login import login_user, logout_user
 
 from lms.core import clock
 from lms.core.roles import Actor, Role
 from lms.people import actions, queries
-from lms.people.actions import SignedIn
+from lms.people.devices import Device, describe
 from lms.people.rules import SECOND_STEP_LASTS
+from lms.people.views.known_devices import remember
 from lms.web.identity import SignedIn as Identity
 from lms.web.identity import current_actor
 from lms.web.second_factor import rested
 from lms.web.time import organiser_zone
 from lms.web.views import is_local
 
-_SECOND_STEP = "second_step"
+_SECOND_STEP = "awaits_code"
 LONGEST_NEXT = 500
 """Signs of an address that is kept: it goes into the table of links."""
 bp = Blueprint("people", __name__, template_folder="../templates")
@@ -52,42 +53,69 @@ def kept_next() -> str | None:
     return following if is_local(following) and len(following or "") <= LONGEST_NEXT else None
 
 
-def start_session(signed_in: SignedIn, *, at: datetime) -> None:
-    """Begins a new session: nothing of the one before is carried over."""
-    actor = rested(queries.load_actor(signed_in.person_id, at))
+def staff_idle() -> timedelta:
+    """How long staff may leave a session unused before it ends."""
+    return timedelta(minutes=current_app.extensions["lms.config"].staff_idle_minutes)
+
+
+def session_secret() -> str | None:
+    """The secret of the session that the cookie carries."""
+    return session.get("_user_id")
+
+
+def start_session(person_id: int, *, at: datetime) -> None:
+    """Begins a new session: the one before ends, and nothing of it is carried over."""
+    actor = rested(queries.load_actor(person_id, at))
     if actor is not None:
+        replaced = [secret for secret in (session_secret(), session.get(_SECOND_STEP)) if secret]
+        lasts = timedelta(days=current_app.extensions["lms.config"].session_days)
+        secret = actions.begin_session(person_id, _device(), lasts=lasts, at=at, replaced=replaced)
         session.clear()
-        login_user(Identity(actor, signed_in.session_key))
+        login_user(Identity(actor, secret))
         g.actor = actor
 
 
-def enter(signed_in: SignedIn, *, at: datetime, following: str | None = None) -> ResponseReturnValue:
+def end_session(at: datetime) -> None:
+    """Ends the session of this browser, here and on the server."""
+    secret = session_secret()
+    if secret:
+        actions.sign_out(secret, at=at)
+    logout_user()
+    session.clear()
+
+
+def _device() -> Device:
+    return describe(request.user_agent.string)
+
+
+def enter(person_id: int, *, at: datetime, following: str | None = None) -> ResponseReturnValue:
     """Goes on after the first step: to the second where there is a second factor, else in.
 
     `following` leads on where the address of this page does not say it: the link from a mail kept it.
     """
     following = kept_next() or (following if is_local(following) else None)
-    if queries.has_second_factor(signed_in.person_id):
+    if queries.has_second_factor(person_id):
+        secret = actions.begin_second_step(person_id, _device(), at=at)
         session.clear()
-        session[_SECOND_STEP] = [signed_in.session_key, int(at.timestamp())]
+        session[_SECOND_STEP] = secret
         return redirect(url_for("people.sign_in", next=following))
-    return let_in(signed_in, at=at, following=following)
+    return let_in(person_id, at=at, following=following)
 
 
-def let_in(signed_in: SignedIn, *, at: datetime, following: str | None) -> ResponseReturnValue:
+def let_in(person_id: int, *, at: datetime, following: str | None) -> ResponseReturnValue:
     """Begins the session of somebody who has given all that was asked for, and leads on to a local path."""
-    actions.note_sign_in(signed_in.person_id, at=at)
-    start_session(signed_in, at=at)
-    return redirect(following or landing(current_actor()))
+    actions.note_sign_in(person_id, at=at)
+    start_session(person_id, at=at)
+    return remember(make_response(redirect(following or landing(current_actor()))), person_id)
 
 
-def second_step(at: datetime) -> SignedIn | None:
+def second_step(at: datetime) -> int | None:
     """Who has given the password and still owes the code; None where nobody has, or too long ago."""
-    key, began = session.get(_SECOND_STEP, ("", 0))
-    if not 0 <= at.timestamp() - began <= SECOND_STEP_LASTS.total_seconds() + 1:
+    secret = session.get(_SECOND_STEP)
+    if not secret:
         return None
-    actor = queries.actor_of_session(key, at)
-    return SignedIn(actor.person_id, key) if actor is not None and actor.person_id is not None else None
+    found = queries.find_session(secret, staff_idle=SECOND_STEP_LASTS, at=at, awaits_code=True)
+    return found.actor.person_id if found is not None else None
 
 
 def forget_second_step() -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from flask import Response, flash, make_response, redirect, render_template, request, session, url_for
+from flask import Response, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import logout_user
 
 from lms.core import clock
 from lms.core.errors import Invalid, NotFound, Refused
@@ -16,6 +15,7 @@ from lms.people.forms import AddressForm, NewPasswordForm, OtpForm, RegisterForm
 from lms.people.rules import CONSENT_VERSION
 from lms.people.views.blueprint import (
     bp,
+    end_session,
     enter,
     forget_second_step,
     in_demonstration,
@@ -24,6 +24,7 @@ from lms.people.views.blueprint import (
     let_in,
     second_step,
 )
+from lms.people.views.known_devices import known_device
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.limits import limiter
@@ -52,36 +53,40 @@ def sign_in() -> ResponseReturnValue:
     if not form.validate():
         return _sign_in_page(form, 422)
     try:
-        signed_in = actions.sign_in(
-            form.email.data or "", form.password.data or "", demonstration=in_demonstration(), at=at
+        person_id = actions.check_password(
+            form.email.data or "",
+            form.password.data or "",
+            demonstration=in_demonstration(),
+            at=at,
+            device=known_device(),
         )
     except actions.TooManyFailures as error:
-        form.form_errors.append(error.message)
+        form.form_errors += [error.message, _("You need not wait if you sign in with a link by e-mail.")]
         return _sign_in_page(form, 429, error.seconds)
     except actions.WrongCredentials as error:
         form.password.errors = [error.message]
         return _sign_in_page(form, 422)
-    answer = enter(signed_in, at=at)
+    answer = enter(person_id, at=at)
     return _take_code(second_step(at), at) if request.form.get("otp") and second_step(at) else answer
 
 
-def _take_code(signed_in: actions.SignedIn | None, at: datetime) -> ResponseReturnValue:
+def _take_code(person_id: int | None, at: datetime) -> ResponseReturnValue:
     """The second step: the code that the device shows, or a recovery code."""
-    if signed_in is None:
+    if person_id is None:
         flash(_("That took too long. Sign in from the start."), "wrong")
         return redirect(url_for("people.sign_in", next=kept_next()))
     form = OtpForm()
     if not form.validate():
         return _code_page(form, 422)
     try:
-        actions.check_otp(signed_in.person_id, form.otp.data or "", at=at)
+        actions.check_otp(person_id, form.otp.data or "", at=at)
     except actions.TooManyFailures as error:
         form.form_errors.append(error.message)
         return _code_page(form, 429, error.seconds)
     except actions.WrongCode as error:
         form.otp.errors = [error.message]
         return _code_page(form, 422)
-    return let_in(signed_in, at=at, following=kept_next())
+    return let_in(person_id, at=at, following=kept_next())
 
 
 def _sign_in_page(
@@ -135,9 +140,8 @@ def sign_in_link(secret: str) -> ResponseReturnValue:
 @bp.post("/sign-out")
 @allow(SIGNED_IN, while_resting=True)
 def sign_out() -> ResponseReturnValue:
-    """Ends the session."""
-    logout_user()
-    session.clear()
+    """Ends the session, on the server too: a copy of the cookie opens nothing."""
+    end_session(clock.now())
     flash(_("You are signed out."), "done")
     return redirect(url_for("desks.home"))
 
@@ -181,7 +185,7 @@ def confirm(secret: str) -> ResponseReturnValue:
         status = 422
         if form.validate():
             try:
-                signed_in = actions.confirm(
+                person_id = actions.confirm(
                     secret,
                     form.password.data or "",
                     consent=bool(form.consent.data),
@@ -194,7 +198,7 @@ def confirm(secret: str) -> ResponseReturnValue:
                 flash(error.message, "wrong")
                 return redirect(url_for("people.sign_in", next=shown.following))
             else:
-                answer = enter(signed_in, at=at, following=shown.following)
+                answer = enter(person_id, at=at, following=shown.following)
                 flash(_("Your address is confirmed. Welcome."), "done")
                 return answer
     return render_template("people/confirm.html", form=form, shown=shown), status
@@ -231,7 +235,7 @@ def _set_password(secret: str, shown: queries.LinkView) -> ResponseReturnValue:
         status = 422
         if form.validate():
             try:
-                signed_in = actions.reset_password(
+                person_id = actions.reset_password(
                     secret, form.password.data or "", demonstration=in_demonstration(), at=at
                 )
             except Invalid as error:
@@ -239,7 +243,7 @@ def _set_password(secret: str, shown: queries.LinkView) -> ResponseReturnValue:
             except NotFound:
                 return render_template("people/link_gone.html"), 404
             else:
-                answer = enter(signed_in, at=at, following=shown.following)
+                answer = enter(person_id, at=at, following=shown.following)
                 flash(_("Your password is set."), "done")
                 return answer
     return render_template("people/reset.html", form=form, shown=shown), status

@@ -92,9 +92,8 @@ def confirm_second_factor() -> ResponseReturnValue:
     codes: list[str] = []
 
     def confirm() -> None:
-        key, found = actions.confirm_second_factor(form.otp.data or "", by=actor, at=at)
-        start_session(actions.SignedIn(actor.person_id or 0, key), at=at)
-        codes.extend(found)
+        codes.extend(actions.confirm_second_factor(form.otp.data or "", by=actor, at=at))
+        start_session(actor.person_id or 0, at=at)
 
     status = form.attempt(confirm)
     if status is None:

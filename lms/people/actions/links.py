@@ -1,0 +1,103 @@
+"""One-time links that are sent by mail: to confirm a registration, to set a new password, to sign in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import delete, func, select
+
+from lms.core.db import action, db
+from lms.core.outbox import OutboxMail, post_mail
+from lms.people.models import LinkPurpose, OneTimeLink
+from lms.people.passwords import hash_secret, new_secret
+from lms.people.queries import find_addressee
+from lms.people.rules import CONFIRM_LASTS, MAX_LINKS, MAX_LINKS_WINDOW, RESET_LASTS, SIGN_IN_LASTS, email_key
+
+NOBODY: Final = "nobody"
+"""The template of a mail that is never sent: it is posted where there is nobody to write to, for the same work."""
+_LASTS: Final = {
+    LinkPurpose.CONFIRM: CONFIRM_LASTS,
+    LinkPurpose.RESET: RESET_LASTS,
+    LinkPurpose.SIGN_IN: SIGN_IN_LASTS,
+}
+
+
+@action
+def ask_reset(email: str, *, at: datetime, locale: str = "en", following: str | None = None) -> None:
+    """Mails a link that leads to a new password; somebody without an account gets one that leads to the first."""
+    send_link(email, {}, to_account="reset", following=following, at=at, locale=locale)
+
+
+@action
+def ask_sign_in_link(email: str, *, at: datetime, locale: str = "en", following: str | None = None) -> None:
+    """Mails a link that signs in once, within a quarter of an hour."""
+    send_link(email, {}, to_account="sign_in", following=following, at=at, locale=locale)
+
+
+def send_link(
+    email: str, payload: dict[str, Any], *, to_account: str, following: str | None, at: datetime, locale: str
+) -> None:
+    """Within an action: mails the link that suits the address, to an account with the template `to_account`.
+
+    Reads and writes the same rows whether or not the address is known: where there is nobody to write to, the link
+    leads nowhere and the mail is never sent. The page to come out at is kept with the link and not written into the
+    mail: what strangers type is not sent to others.
+    """
+    key = email_key(email)
+    addressee = find_addressee(email)
+    sent = select(func.count()).where(OneTimeLink.address_key == key, OneTimeLink.created_at > at - MAX_LINKS_WINDOW)
+    if (db.session.scalar(sent) or 0) >= MAX_LINKS:
+        return
+    kept = {"following": following} if following else {}
+    if (addressee is None and not payload) or (addressee is not None and addressee.is_disabled):
+        _secret, link = make_link(None, LinkPurpose.RESET, kept, address_key=key, lasts=RESET_LASTS, at=at)
+        post_mail(NOBODY, address="", payload={}, dedupe_key=f"link:{link.id}", at=at, expires_at=at)
+        return
+    template, purpose = "claim" if addressee is not None else "confirm", LinkPurpose.CONFIRM
+    if addressee is not None and addressee.password_hash is not None:
+        template, purpose = to_account, LinkPurpose.SIGN_IN if to_account == "sign_in" else LinkPurpose.RESET
+    else:
+        kept |= {"email": email, **payload}
+    person_id = addressee.person_id if addressee is not None else None
+    secret, link = make_link(person_id, purpose, kept, address_key=key, lasts=_LASTS[purpose], at=at)
+    post_mail(
+        template,
+        address=addressee.address if addressee is not None else email,
+        payload={"secret": secret, "full_name": addressee.full_name if addressee is not None else ""},
+        dedupe_key=f"link:{link.id}",
+        at=at,
+        locale=addressee.locale if addressee is not None and addressee.has_account else locale,
+        time_zone=(addressee.time_zone if addressee is not None else None) or "",
+        person_id=person_id,
+        expires_at=link.expires_at,
+    )
+
+
+def make_link(
+    person_id: int | None,
+    purpose: LinkPurpose,
+    payload: Mapping[str, Any],
+    *,
+    address_key: str | None,
+    lasts: timedelta,
+    at: datetime,
+) -> tuple[str, OneTimeLink]:
+    """A one-time link's secret, which is stored nowhere, and its row. Clears away old rows on the way."""
+    db.session.execute(delete(OneTimeLink).where(OneTimeLink.expires_at < at - MAX_LINKS_WINDOW))
+    unsent = (OutboxMail.sent_at.is_(None), OutboxMail.due_at < at - MAX_LINKS_WINDOW)
+    db.session.execute(delete(OutboxMail).where(OutboxMail.template == NOBODY, *unsent))
+    secret = new_secret()
+    link = OneTimeLink(
+        person_id=person_id,
+        purpose=purpose,
+        secret_hash=hash_secret(secret),
+        payload=dict(payload),
+        address_key=address_key,
+        created_at=at,
+        expires_at=at + lasts,
+    )
+    db.session.add(link)
+    db.session.flush()
+    return secret, link

@@ -1,0 +1,123 @@
+"""Sessions: beginning one at sign-in, ending one or all, and noting that one was used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import ColumnElement, delete, select, update
+
+from lms.core import audit
+from lms.core.db import action, db
+from lms.core.errors import NotFound
+from lms.core.roles import Actor
+from lms.people.devices import Device
+from lms.people.models import Account, ApiToken, SignInSession
+from lms.people.passwords import hash_secret, new_secret
+from lms.people.queries import members
+from lms.people.rules import SECOND_STEP_LASTS, SESSIONS_KEPT
+
+log = structlog.get_logger(__name__)
+
+
+@action
+def begin_second_step(person_id: int, device: Device, *, at: datetime) -> str:
+    """The secret of a session that opens nothing until the code of the second factor is given."""
+    return _begin(person_id, device, at=at, lasts=SECOND_STEP_LASTS, awaits_code=True)
+
+
+@action
+def begin_session(
+    person_id: int, device: Device, *, lasts: timedelta, at: datetime, replaced: Iterable[str] = ()
+) -> str:
+    """The secret of a new session, for the cookie. `replaced`: secrets of sessions that end by it."""
+    hashes = [hash_secret(secret) for secret in replaced]
+    if hashes:
+        _end(SignInSession.secret_hash.in_(hashes), at=at)
+    return _begin(person_id, device, at=at, lasts=lasts, awaits_code=False)
+
+
+def _begin(person_id: int, device: Device, *, at: datetime, lasts: timedelta, awaits_code: bool) -> str:
+    secret = new_secret()
+    row = SignInSession(
+        person_id=person_id,
+        secret_hash=hash_secret(secret),
+        browser=device.browser,
+        system=device.system,
+        awaits_code=awaits_code,
+        created_at=at,
+        seen_at=at,
+        expires_at=at + lasts,
+    )
+    db.session.add(row)
+    return secret
+
+
+@action
+def note_sign_in(person_id: int, *, at: datetime) -> None:
+    """Notes that somebody has signed in, with all that was asked for."""
+    db.session.execute(update(Account).where(Account.person_id == person_id).values(last_sign_in_at=at))
+    log.info("signed in", person=person_id)
+
+
+@action
+def note_use(session_id: int, *, at: datetime) -> None:
+    """Notes that a session was used."""
+    db.session.execute(update(SignInSession).where(SignInSession.id == session_id).values(seen_at=at))
+
+
+@action
+def sign_out(secret: str, *, at: datetime) -> None:
+    """Ends the session of a cookie's secret, so that a copy of the cookie opens nothing either."""
+    _end(SignInSession.secret_hash == hash_secret(secret), at=at)
+
+
+@action
+def end_session(public_id: str, *, by: Actor, at: datetime) -> None:
+    """Ends one of one's own sessions, else NotFound."""
+    if by.person_id is None:
+        raise NotFound
+    own = (SignInSession.public_id == public_id, SignInSession.person_id.in_(members(by.person_id)))
+    if db.session.scalar(select(SignInSession.id).where(*own)) is None:
+        raise NotFound
+    _end(*own, at=at)
+    audit.record("end_session", by=by, at=at, person=by.person_id)
+
+
+@action
+def sign_out_everywhere(*, by: Actor, at: datetime) -> None:
+    """Ends all of one's own sessions, this one too, and all API tokens."""
+    if by.person_id is None:
+        raise NotFound
+    end_access(by.person_id, at=at)
+    audit.record("sign_out_everywhere", by=by, at=at, person=by.person_id)
+
+
+def prune_sessions(*, at: datetime) -> None:
+    """What the worker calls now and then: deletes the sessions that ended long enough ago."""
+    if db.session.scalar(select(SignInSession.id).where(SignInSession.expires_at <= at - SESSIONS_KEPT).limit(1)):
+        _prune_sessions(at=at)
+
+
+@action
+def _prune_sessions(*, at: datetime) -> None:
+    db.session.execute(delete(SignInSession).where(SignInSession.expires_at <= at - SESSIONS_KEPT))
+
+
+def end_access(person_id: int, *, at: datetime) -> None:
+    """Within an action: ends every session and API token of a person, as when the password changes."""
+    end_sessions(person_id, at=at)
+    holding = (ApiToken.person_id.in_(members(person_id)), ApiToken.revoked_at.is_(None))
+    db.session.execute(update(ApiToken).where(*holding).values(revoked_at=at))
+
+
+def end_sessions(person_id: int, *, at: datetime) -> None:
+    """Within an action: ends every session of a person, also one that awaits a code."""
+    _end(SignInSession.person_id.in_(members(person_id)), at=at)
+
+
+def _end(*which: ColumnElement[bool], at: datetime) -> None:
+    # What has ended also expires, so that one column says from when on it may be deleted
+    ended = update(SignInSession).where(*which, SignInSession.ended_at.is_(None))
+    db.session.execute(ended.values(ended_at=at, expires_at=at))
