@@ -38,6 +38,7 @@ from lms.web import (
     pictures,
     plaintext,
     problems,
+    request_log,
     scopes,
     time,
 )
@@ -118,6 +119,7 @@ def create_app(config: Config | None = None) -> APIFlask:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=config.proxies, x_proto=config.proxies, x_host=config.proxies
         )
+    request_log.init_app(app)
     db.init_app(app)
     Migrate(app, db, directory=str(resource("migrations")), render_as_batch=True)
     addresses.init_app(app)

@@ -74,6 +74,12 @@ def _zone(value: str) -> str:
     return value
 
 
+def _token(value: str) -> str:
+    if value and (len(value) < 20 or not value.isascii() or not value.isprintable() or " " in value):
+        raise ValueError("use at least 20 visible ASCII characters")
+    return value
+
+
 def _mail_url(value: str) -> str:
     url = urlsplit(value)
     tls = parse_qs(url.query, keep_blank_values=True).get("tls", [])
@@ -85,11 +91,29 @@ def _mail_url(value: str) -> str:
 
 SETTINGS = (
     Setting("DATA", "var", _text, "The data folder: database, files, keys, mail."),
-    Setting("DATABASE_URL", "", _text, "SQLAlchemy address of the database; empty: SQLite in the data folder."),
+    Setting(
+        "DATABASE_URL",
+        "",
+        _text,
+        "SQLAlchemy address of the database; empty: SQLite in the data folder.",
+        is_secret=True,
+    ),
     Setting("POSTGRESQL_TOOLS", "", _text, "Folder of pg_dump and pg_restore; empty: found on PATH."),
     Setting("BASE_URL", "http://127.0.0.1:8000", _text, "The address of this server, for links in mail and QR codes."),
-    Setting("SECRET_KEY", "", _text, "Signs cookies and seals second factors; empty: made once, in the data folder."),
-    Setting("SECRET_KEY_OLD", "", _text, "The secret before, still accepted until `lms keys rotate-secret --finish`."),
+    Setting(
+        "SECRET_KEY",
+        "",
+        _text,
+        "Signs cookies and seals second factors; empty: made once, in the data folder.",
+        is_secret=True,
+    ),
+    Setting(
+        "SECRET_KEY_OLD",
+        "",
+        _text,
+        "The secret before, still accepted until `lms keys rotate-secret --finish`.",
+        is_secret=True,
+    ),
     Setting(
         "MAIL_URL",
         "",
@@ -105,7 +129,7 @@ SETTINGS = (
     Setting("ORGANISER_CITY", "Beijing", _text, "The city named beside the organiser's time; empty: the zone's own."),
     Setting("FONTS", "", _text, "Further folders of TTF or OTF fonts for certificates, separated by colons."),
     Setting("SIGNING_KEY", "", _text, "A P-256 key to sign with (PEM or PKCS#12); empty: one made in the data folder."),
-    Setting("SIGNING_PASSWORD", "", _text, "Opens the file that LMS_SIGNING_KEY names."),
+    Setting("SIGNING_PASSWORD", "", _text, "Opens the file that LMS_SIGNING_KEY names.", is_secret=True),
     Setting("TIMESTAMP_URL", "", _text, "A time stamp server (RFC 3161) for signatures; empty: none is asked."),
     Setting("MAX_UPLOAD_MB", "32", _whole, "Largest file or form that is taken, in megabytes."),
     Setting("PROXIES", "0", _whole, "How many trusted reverse proxies stand in front and set X-Forwarded-*."),
@@ -123,6 +147,13 @@ SETTINGS = (
         "60",
         _at_least(10),
         "Minutes without use after which staff are signed out; at least 10. An open lecture room counts as use.",
+    ),
+    Setting(
+        "METRICS_TOKEN",
+        "",
+        _token,
+        "Opens /metrics from elsewhere, as `Authorization: Bearer …`; empty: from this machine only.",
+        is_secret=True,
     ),
     Setting("LOG_LEVEL", "INFO", _text, "Least severity that is logged."),
 )  # fmt: skip
@@ -156,6 +187,7 @@ class Config:
     staff_second_factor: str
     session_days: int
     staff_idle_minutes: int
+    metrics_token: str
     log_level: str
 
     def __init__(self, values: Mapping[str, str]) -> None:

@@ -7,10 +7,12 @@ database (`core.jobs`, `core.outbox`), so losing the queue loses nothing.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -18,18 +20,20 @@ from typing import Any
 import structlog
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 from huey import SqliteHuey
 
 from lms.app import create_app, settle
 from lms.certificates.bundles import drop_old_bundles
 from lms.config import Config
-from lms.core import clock, files, jobs, outbox, schema, worker_heartbeats
+from lms.core import clock, files, jobs, logs, outbox, schema, worker_heartbeats
 from lms.core.db import db
 from lms.core.errors import Refused
 from lms.people.actions import prune_sessions
 from lms.reports.actions import drop_old_exports, refresh_when_due
 from lms.reports.jobs import send_scheduled
 from lms.web import mail
+from lms.web.metrics import FOLDER_VARIABLE
 
 log = structlog.get_logger(__name__)
 SWEEP_SECONDS = 5
@@ -67,6 +71,7 @@ def run_worker(config: Config, *, with_server: bool = False) -> None:
     if with_server:
         threading.Thread(target=_stop_with_server, daemon=True).start()
     app = create_app(config)
+    logs.take_over_libraries()
     schema.check(config.database)
     settle()
     _sweep_files(app)
@@ -166,6 +171,15 @@ class _Beside:
         self._process.wait(10)
 
 
+class _ServerLog(Logger):
+    """gunicorn's log, as lines of JSON."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(logs.library_formatter())
+
+
 class _Server(BaseApplication):
     def __init__(self, config: Config, options: dict[str, Any]) -> None:
         self.options = options
@@ -195,6 +209,8 @@ def server_options(config: Config, *, host: str, port: int, workers: int | None 
         "graceful_timeout": 20,
         "accesslog": None,
         "loglevel": "warning",
+        "logger_class": _ServerLog,
+        "control_socket_disable": True,  # it would be made in the home folder, which a service may not have
         "preload_app": False,
         "proc_name": "serai",
         "limit_request_line": 8190,
@@ -214,8 +230,13 @@ def run(config: Config, *, host: str, port: int, workers: int | None = None) -> 
     schema.check(config.database)
     worker = _Beside(config) if config.database.startswith("sqlite") else None
     own = os.getpid()
+    logs.take_over_libraries()
+    counts = tempfile.mkdtemp(prefix="serai-metrics-")
+    os.environ[FOLDER_VARIABLE] = counts
     try:
         _Server(config, server_options(config, host=host, port=port, workers=workers)).run()
     finally:
-        if worker is not None and os.getpid() == own:  # web processes leave through here too
-            worker.end()
+        if os.getpid() == own:  # web processes leave through here too
+            shutil.rmtree(counts, ignore_errors=True)
+            if worker is not None:
+                worker.end()

@@ -43,6 +43,10 @@ _SCHEMA = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
+        "request_id": {
+            "type": "string",
+            "description": "Quote it to report the error. With 403 and 5xx; the header X-Request-ID always has it.",
+        },
         "errors": {
             "type": "array",
             "items": {

@@ -22,6 +22,7 @@ from lms.core.files import StorageAway
 from lms.core.roles import ANONYMOUS
 from lms.core.words import _
 from lms.web.identity import Unauthenticated, current_actor
+from lms.web.request_log import reference
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 log = structlog.get_logger(__name__)
@@ -36,7 +37,11 @@ def problem(
     headers: dict[str, str] | None = None,
     **more: Any,
 ) -> Response:
-    """A problem details answer (RFC 9457): `type, title, status, detail` and `errors: [{field|row, reason}]`."""
+    """A problem details answer (RFC 9457): `type, title, status, detail` and `errors: [{field|row, reason}]`.
+
+    `request_id` is an extension of ours (RFC 9457, 3.2), where there is something to report: `instance` would have to
+    be a URI, and the id that a proxy gives is none.
+    """
     body: dict[str, Any] = {
         "type": kind,
         "title": HTTPStatus(status).phrase,
@@ -46,6 +51,8 @@ def problem(
     if faults:
         body["errors"] = [_fault(fault) for fault in faults]
     body.update(more)
+    if (shown := reference(status)) is not None:
+        body["request_id"] = shown
     answer = Response(json.dumps(body), status=status, mimetype="application/problem+json")
     answer.headers.extend(headers or {})
     return answer

@@ -180,6 +180,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /forgot": ("yyyyyy",),
     "POST /forgot": ("wwwwww",),
     "GET /healthz": ("yyyyyy",),
+    "GET /metrics": ("yyyyyy",),
     "GET /help": ("yyyyyy",),
     "GET /impact": ("yyyyyy",),
     "GET /impact.csv": ("yyyyyy",),

@@ -1,0 +1,29 @@
+"""`/metrics` of a real server: the web processes count together, whichever answers."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.faults.conftest import Site
+
+pytestmark = pytest.mark.long
+
+
+def counted(site: Site, kind: str) -> int:
+    status, body = site.get("/metrics")
+    assert status == 200
+    found = re.search(
+        rf'^serai_request_duration_seconds_count{{kind="{kind}",status="2xx"}} (\S+)$', body.decode(), re.M
+    )
+    return int(float(found[1])) if found else 0
+
+
+def test_whichever_process_answers_all_requests_are_counted(site: Site) -> None:
+    site.start()
+    assert len(site.web_processes()) == 2
+    before = counted(site, "page")
+    for _turn in range(60):
+        assert site.get("/help")[0] == 200
+    assert [counted(site, "page") - before for _turn in range(10)] == [60] * 10
