@@ -56,6 +56,10 @@ fonts: assets ## installs the large fonts that certificates in CJK need
 wheel: .venv/.dev assets ## builds an installable package into dist/
 	@$(RUN) -m build --wheel --no-isolation --outdir dist
 
+.PHONY: sbom
+sbom: .venv/.dev ## writes the software bill of materials (CycloneDX) into dist/
+	@$(RUN) tools/sbom.py dist/serai.cdx.json
+
 .PHONY: lock
 lock: .venv/.dev ## brings the lock files to the newest allowed versions
 	@$(BIN)/pip install --quiet uv

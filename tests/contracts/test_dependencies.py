@@ -1,0 +1,88 @@
+"""Each library that is asked for is used; the bill of materials names all that is shipped."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+ROOT = Path(__file__).resolve().parents[2]
+USED_WITHOUT_IMPORT = {
+    "tzdata": "zoneinfo reads it where the system has no time zones",
+}
+
+
+def plain(name: str) -> str:
+    """A package's name as the index compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def asked_for() -> set[str]:
+    """The libraries in pyproject.toml."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return {plain(re.split(r"[\[<>=!~; ]", item)[0]) for item in project["dependencies"]}
+
+
+def imported() -> set[str]:
+    """The packages whose modules the product imports."""
+    provided_by = packages_distributions()
+    found: set[str] = set()
+    for path in [*(ROOT / "lms").rglob("*.py"), *(ROOT / "migrations").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names: list[str] = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names = [node.module]
+            for name in names:
+                found |= {plain(package) for package in provided_by.get(name.split(".")[0], [])}
+    return found
+
+
+def test_every_library_asked_for_is_imported_or_has_a_reason() -> None:
+    unused = asked_for() - imported()
+    assert unused == set(USED_WITHOUT_IMPORT)
+
+
+def test_every_library_imported_is_asked_for() -> None:
+    assert imported() - asked_for() == set()
+
+
+def test_the_bill_of_materials_is_valid_and_names_all_that_is_locked(tmp_path: Path) -> None:
+    file = tmp_path / "serai.cdx.json"
+    done = subprocess.run([sys.executable, str(ROOT / "tools" / "sbom.py"), str(file)], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    text = file.read_text(encoding="utf-8")
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    bom = json.loads(text)
+    assert bom["metadata"]["component"]["name"] == "serai"
+    listed = {one["purl"]: one for one in bom["components"]}
+    locked = re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(locked) > 60
+    assert {f"pkg:pypi/{name}@{version}" for name, version in locked} <= set(listed)
+    assert {"pkg:npm/bootstrap@5.3.9", "pkg:npm/htmx.org@4.0.1"} <= set(listed)
+    assert not any(purl.startswith(("pkg:npm/esbuild", "pkg:pypi/pytest")) for purl in listed)
+    assert all(one["hashes"] for one in listed.values())
+    depends = {one["ref"]: set(one.get("dependsOn", [])) for one in bom["dependencies"]}
+    product = bom["metadata"]["component"]["bom-ref"]
+    flask = next(one["bom-ref"] for purl, one in listed.items() if purl.startswith("pkg:pypi/flask@"))
+    werkzeug = next(one["bom-ref"] for purl, one in listed.items() if purl.startswith("pkg:pypi/werkzeug@"))
+    assert flask in depends[product]
+    assert werkzeug in depends[flask]
+
+
+def test_the_bill_of_materials_is_the_same_for_the_same_locks(tmp_path: Path) -> None:
+    written = []
+    for name in ("one", "two"):
+        file = tmp_path / name
+        subprocess.run([sys.executable, str(ROOT / "tools" / "sbom.py"), str(file)], check=True)
+        written.append(file.read_text(encoding="utf-8"))
+    assert written[0] == written[1]
