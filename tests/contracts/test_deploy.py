@@ -1,0 +1,162 @@
+"""The files in deploy/ are what docs/OPERATIONS.md says of them: systemd checks its units, the rest is read here."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lms.cli import lms
+from lms.config import SETTINGS, Config
+
+ROOT = Path(__file__).resolve().parents[2]
+DEPLOY = ROOT / "deploy"
+UNITS = sorted((DEPLOY / "systemd").iterdir())
+SERVICES = [unit for unit in UNITS if unit.suffix == ".service"]
+systemd = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="systemd-analyze (Debian's package systemd) is not installed here"
+)
+
+
+def commands_of(text: str) -> list[str]:
+    """The `lms` commands that a text starts."""
+    return re.findall(r"/opt/serai/bin/lms ([a-z]+)", text)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The units, with a command that is there in place of the installed one."""
+    folder = tmp_path_factory.mktemp("units")
+    command = folder / "lms"
+    command.write_text("#!/bin/sh\n", encoding="ascii")
+    command.chmod(0o755)
+    for unit in UNITS:
+        text = unit.read_text(encoding="utf-8").replace("/opt/serai/bin/lms", str(command))
+        (folder / unit.name).write_text(text, encoding="utf-8")
+    return [folder / unit.name for unit in UNITS]
+
+
+@systemd
+def test_systemd_finds_nothing_wrong_with_the_units(installed: list[Path]) -> None:
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", *installed], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.strip()) == (0, "")
+
+
+@systemd
+def test_systemd_calls_the_services_hardly_exposed(installed: list[Path]) -> None:
+    services = [str(unit) for unit in installed if unit.suffix == ".service"]
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=15"]
+    for service in services:  # in tenths: at most 1.5 of 10
+        done = subprocess.run([*command, service], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: str(unit.name))
+def test_a_service_runs_a_command_with_the_settings_file_and_hardened(unit: Path) -> None:
+    text = unit.read_text(encoding="utf-8")
+    assert set(commands_of(text)) <= set(lms.commands)
+    assert len(commands_of(text)) == 1
+    lines = text.splitlines()
+    for line in (
+        "User=serai", "Environment=LMS_CONFIG=/etc/serai/serai.env", "StateDirectory=serai", "UMask=0077",
+        "NoNewPrivileges=yes", "ProtectSystem=strict", "PrivateTmp=yes", "CapabilityBoundingSet=",
+    ):  # fmt: skip
+        assert line in lines, line
+    assert re.search(r"^MemoryMax=\d+G$", text, re.MULTILINE)
+
+
+def test_the_settings_file_is_read_as_it_is(tmp_path: Path) -> None:
+    config = Config.load({"LMS_CONFIG": str(DEPLOY / "serai.env")})
+    assert (config.data, config.proxies, config.base_url) == ("/var/lib/serai", 1, "https://lectures.example")
+    text = (DEPLOY / "serai.env").read_text(encoding="utf-8")
+    named = re.findall(r"^#?(LMS_\w+)=", text, re.MULTILINE)
+    assert set(named) <= {setting.variable for setting in SETTINGS}
+    assert len(named) == len(set(named))
+    # With what is only suggested too
+    whole = tmp_path / "serai.env"
+    whole.write_text(re.sub(r"^#(LMS_\w+=.+)", r"\1", text, flags=re.MULTILINE), encoding="utf-8")
+    assert Config.load({"LMS_CONFIG": str(whole)}).database.startswith("postgresql+psycopg://")
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    loaded = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def test_compose_starts_each_part_confined(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    assert set(services) == {"db", "init", "web", "worker", "nginx"}
+    for name, service in services.items():
+        assert "no-new-privileges:true" in service["security_opt"], name
+        assert "privileged" not in service, name
+    for name in ("init", "web", "worker"):
+        service = services[name]
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["volumes"] == ["data:/var/lib/serai"]
+        assert service["command"][0] in lms.commands
+        assert set(service["environment"]) <= {setting.variable for setting in SETTINGS}
+    assert services["web"]["ports"] == ["80:80", "443:443"]
+    assert services["web"]["command"][1:3] == ["--host", "127.0.0.1"]  # nginx alone reaches it
+    assert services["nginx"]["network_mode"] == "service:web"
+    assert [name for name, service in services.items() if "ports" in service] == ["web"]
+
+
+def test_compose_refers_to_what_is_there(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    for name, service in services.items():
+        for other in service.get("depends_on", {}):
+            assert other in services, name
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            assert source in compose["volumes"] or source.startswith("./"), volume
+    build = services["web"]["build"]
+    assert (DEPLOY / build["context"]).resolve() == ROOT
+    assert (ROOT / build["dockerfile"]).exists()
+
+
+def instructions() -> list[tuple[str, str]]:
+    """The instructions of the Containerfile, with lines that go on put together."""
+    text = (DEPLOY / "Containerfile").read_text(encoding="utf-8")
+    whole = re.sub(r"\\\n\s*", "", re.sub(r"^#.*\n", "", text, flags=re.MULTILINE))
+    return [(line.split(maxsplit=1)[0], line.split(maxsplit=1)[1]) for line in whole.splitlines() if line]
+
+
+def test_the_image_runs_as_nobody_in_particular_and_says_how_it_is() -> None:
+    last_stage = instructions()[max(i for i, (name, _text) in enumerate(instructions()) if name == "FROM") :]
+    given = dict(last_stage)
+    assert given["USER"] == "10001:10001"
+    assert given["VOLUME"] == "/var/lib/serai"
+    assert "/readyz" in given["HEALTHCHECK"]
+    assert given["ENTRYPOINT"] == '["lms"]'
+    assert commands_of(given["CMD"].replace('["', "/opt/serai/bin/lms ")) == ["serve"]
+    order = [name for name, _text in last_stage]
+    assert max(i for i, name in enumerate(order) if name == "RUN") < order.index("USER")
+
+
+def test_the_image_is_built_from_the_lock_and_the_wheel() -> None:
+    installs = [text for name, text in instructions() if name == "RUN" and "pip install" in text]
+    assert len(installs) == 2
+    assert "--require-hashes -r /build/requirements.txt" in installs[0]
+    assert "--no-deps /build/serai-*.whl" in installs[1]
+    assert {name for name, _text in instructions()} <= {
+        "ARG", "FROM", "COPY", "RUN", "ENV", "USER", "WORKDIR", "VOLUME", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT", "CMD",
+    }  # fmt: skip
+    for name, text in instructions():
+        if name == "RUN":
+            assert shlex.split(text)
+
+
+def test_no_file_names_a_host_to_download_from() -> None:
+    for path in DEPLOY.rglob("*"):
+        if path.is_file():
+            hosts = re.findall(r"https?://([\w.-]+)", path.read_text(encoding="utf-8"))
+            assert set(hosts) <= {"127.0.0.1", "lectures.example", "serai"}, path
