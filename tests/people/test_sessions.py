@@ -14,13 +14,13 @@ from sqlalchemy import event, func, select
 from sqlalchemy.exc import OperationalError
 
 from lms.core import audit, clock
-from lms.core.db import db
+from lms.core.db import action, db
 from lms.core.errors import NotFound
 from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM
 from lms.people import actions, queries
 from lms.people.devices import Device, describe
-from lms.people.models import ApiToken, Person, SignInSession
+from lms.people.models import ApiToken, Person, SecondFactor, SignInSession
 from tests.factories import PASSWORD, Make
 
 Post = Callable[..., Any]
@@ -72,6 +72,23 @@ def test_signing_in_again_ends_the_session_of_before(app: APIFlask, person: Pers
     post("/sign-in", "/account", email="a@example.org", password=PASSWORD)
     assert client.get("/account").status_code == 200
     assert copied.get("/account").status_code == 302
+
+
+def test_a_second_step_ends_the_session_of_before(
+    app: APIFlask, make: Make, person: Person, client: FlaskClient
+) -> None:
+    post = posting(client)
+    post("/sign-in", "/sign-in", email="a@example.org", password=PASSWORD)
+    copied = copy_of(client, app)
+    with app.app_context():
+        _set_up_a_factor(person.id)
+    assert post("/sign-in", "/account", email="a@example.org", password=PASSWORD).location == "/sign-in"
+    assert copied.get("/account").status_code == 302
+
+
+@action
+def _set_up_a_factor(person_id: int) -> None:
+    db.session.add(SecondFactor(person_id=person_id, salt="00" * 16, confirmed_at=clock.now()))
 
 
 @pytest.mark.databases

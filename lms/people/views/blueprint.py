@@ -95,9 +95,8 @@ def enter(person_id: int, *, at: datetime, following: str | None = None) -> Resp
     """
     following = kept_next() or (following if is_local(following) else None)
     if queries.has_second_factor(person_id):
-        secret = actions.begin_second_step(person_id, _device(), at=at)
-        session.clear()
-        session[_SECOND_STEP] = secret
+        end_session(at)
+        session[_SECOND_STEP] = actions.begin_second_step(person_id, _device(), at=at)
         return redirect(url_for("people.sign_in", next=following))
     return let_in(person_id, at=at, following=following)
 
