@@ -7,10 +7,11 @@ import re
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from lms.attendance.rules import MINUTE_MS, ROOM_OPENS, Interval
+from lms.attendance.rules import ROOM_OPENS, Interval
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import planned_end
 from lms.core.errors import Invalid, Refused
+from lms.core.measures import MINUTE_MS
 from lms.core.signs import SIGNS, draw_signs, read_signs
 from lms.core.words import _, _n
 

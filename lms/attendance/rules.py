@@ -13,7 +13,9 @@ from itertools import accumulate
 
 from lms.attendance.models import Outcome, Source
 from lms.catalogue.drafts import clean_line, clean_text
+from lms.core import measures
 from lms.core.errors import Invalid
+from lms.core.measures import HOUR_MS, MINUTE_MS
 from lms.core.words import _, _n
 
 Interval = tuple[int, int]
@@ -22,7 +24,6 @@ BEAT_SECONDS = 30
 """How often a room page says that it is there."""
 ROOM_OPENS = timedelta(hours=1)
 """How long before its planned start a room opens."""
-MINUTE_MS = 60_000
 REASON_LENGTH = 1000
 
 
@@ -50,7 +51,6 @@ def length(intervals: Iterable[Interval]) -> int:
     return sum(end - start for start, end in intervals)
 
 
-HOUR_MS = 3_600_000
 _SAMPLE = 400
 
 
@@ -116,11 +116,6 @@ def seen_by_beats(received: Iterable[int], *, beat_seconds: int, joined_ms: int)
     return unite((max(t - reach, joined_ms), t) for t in received)
 
 
-def percent_tenths(present_ms: int, length_ms: int) -> int:
-    """Tenths of a percent, rounded down: 59.96 % is 599."""
-    return min(present_ms * 1000 // length_ms, 1000) if length_ms > 0 else 0
-
-
 def outcome(present_ms: int, length_ms: int, min_percent: int) -> Outcome:
     """Decided on exact milliseconds, not on the rounded percent."""
     if present_ms <= 0 or length_ms <= 0:
@@ -176,7 +171,7 @@ def sum_up(seen: Iterable[tuple[int, int, Source]], *, start: int, end: int, min
             united, present, found = with_replay, length(with_replay), Source.REPLAY
     return Sum(
         present_ms=present,
-        percent_tenths=percent_tenths(present, total),
+        percent_tenths=measures.percent_tenths(present, total),
         outcome=outcome(present, total, min_percent),
         source=found,
         rejoins=max(len(united) - 1, 0),
@@ -219,11 +214,11 @@ def outcome_word(value: Outcome) -> str:
 
 def say_minutes(present_ms: int, length_ms: int, rejoins: int = 0) -> str:
     """ "62 of 90 minutes, two rejoins": whole minutes, rounded down."""
-    minutes = length_ms // MINUTE_MS
+    minutes = measures.whole_minutes(length_ms)
     if 0 < present_ms < MINUTE_MS:
         text = _n("less than one of %(num)s minute", "less than one of %(num)s minutes", minutes)
     else:
-        seen = present_ms // MINUTE_MS
+        seen = measures.whole_minutes(present_ms)
         text = _n("%(seen)s of %(num)s minute", "%(seen)s of %(num)s minutes", minutes, seen=seen)
     return _("%(minutes)s, %(rejoins)s", minutes=text, rejoins=_rejoins(rejoins)) if rejoins else text
 
@@ -257,7 +252,7 @@ def explain(
         said = _("%(minutes)s with the replay", minutes=said)
     if stated_ms is not None:
         said = _n("%(minutes)s, what is certain of %(num)s minute stated as a sum",
-                  "%(minutes)s, what is certain of %(num)s minutes stated as a sum", stated_ms // MINUTE_MS,
+                  "%(minutes)s, what is certain of %(num)s minutes stated as a sum", measures.whole_minutes(stated_ms),
                   minutes=said)  # fmt: skip
     if by_hand is not None:
         return _("%(minutes)s: %(outcome)s, by hand (%(reason)s)", minutes=said, outcome=outcome_word(outcome),

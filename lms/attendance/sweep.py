@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
 
-from lms.attendance.rules import MINUTE_MS, Interval, clip, length, unite
+from lms.attendance.rules import Interval, clip, length, unite
+from lms.core.measures import MINUTE_MS
 
 
 @dataclass(frozen=True)
 class Course:
     """How a lecture went. Lengths are milliseconds.
 
-    `minutes` holds how many people were there at the beginning of each minute from the start; `highest` is the most
-    that were there at once at any instant, first so at `highest_ms` from the start; `present_ms` the presence of all.
+    `minutes` holds the most people who were there at once within each minute from the start; `highest` is the most
+    of the whole lecture, first reached at `highest_ms` from the start; `present_ms` the presence of all.
     For each person who was there: how long after the start the first and how long before the end the last presence
     was, and how often the person came back.
     """
@@ -39,7 +39,6 @@ def course(people: Iterable[Sequence[Interval]], start: int, end: int) -> Course
     Somebody is there from the instant of joining until just before that of leaving.
     """
     count = -(-(end - start) // MINUTE_MS)
-    steps = [0] * (count + 1)
     joins: list[int] = []
     leaves: list[int] = []
     late, early, rejoins, present = [], [], [], 0
@@ -48,19 +47,17 @@ def course(people: Iterable[Sequence[Interval]], start: int, end: int) -> Course
         if not there:
             continue
         for joined, left in there:
-            steps[-(-(joined - start) // MINUTE_MS)] += 1
-            steps[-(-(left - start) // MINUTE_MS)] -= 1
             joins.append(joined)
             leaves.append(left)
         late.append(there[0][0] - start)
         early.append(end - there[-1][1])
         rejoins.append(len(there) - 1)
         present += length(there)
-    highest, highest_at = _highest(joins, leaves)
+    minutes, highest_ms = _sweep(joins, leaves, start, count)
     return Course(
-        minutes=list(accumulate(steps[:-1])),
-        highest=highest,
-        highest_ms=max(highest_at - start, 0),
+        minutes=minutes,
+        highest=max(minutes, default=0),
+        highest_ms=highest_ms,
         present_ms=present,
         late=late,
         early=early,
@@ -68,17 +65,34 @@ def course(people: Iterable[Sequence[Interval]], start: int, end: int) -> Course
     )
 
 
-def _highest(joins: list[int], leaves: list[int]) -> tuple[int, int]:
-    """The most at once, and when first; who leaves at an instant is gone before somebody joins at it."""
+def _sweep(joins: list[int], leaves: list[int], start: int, count: int) -> tuple[list[int], int]:
+    """The most at once in each of `count` minutes, and how long after the start the most of all was first reached.
+
+    Somebody who leaves at an instant is gone before somebody joins at it.
+    """
     joins.sort()
     leaves.sort()
-    here = highest = gone = 0
-    at = 0
+    minutes = [0] * count
+    here = gone = highest = highest_ms = minute = 0
     for joined in joins:
         while leaves[gone] <= joined:
+            minute = _carry(minutes, minute, (leaves[gone] - 1 - start) // MINUTE_MS, here)
             gone += 1
             here -= 1
+        minute = _carry(minutes, minute, (joined - start) // MINUTE_MS, here)
         here += 1
+        minutes[minute] = max(minutes[minute], here)
         if here > highest:
-            highest, at = here, joined
-    return highest, at
+            highest, highest_ms = here, joined - start
+    for left in leaves[gone:]:
+        minute = _carry(minutes, minute, (left - 1 - start) // MINUTE_MS, here)
+        here -= 1
+    return minutes, highest_ms
+
+
+def _carry(minutes: list[int], minute: int, until: int, here: int) -> int:
+    """Writes how many go on being there at the beginning of each minute up to `until`; returns the minute reached."""
+    last = len(minutes) - 1
+    for following in range(minute + 1, min(until, last) + 1):
+        minutes[following] = here
+    return min(max(until, minute), last)

@@ -18,6 +18,7 @@ from lms.certificates.standings import candidates, counted_by_person
 from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.errors import Forbidden
+from lms.core.measures import whole_minutes
 from lms.core.roles import Actor
 from lms.people.models import Person
 
@@ -81,7 +82,7 @@ def _weigh(series_id: int, policy: Policy, changes: Mapping[int, Mapping[int, Ch
     found = Consequences()
     for row in db.session.execute(known.where(among(Person.id, people), Person.erased_at.is_(None))):
         had, has = before.get(row.id, (0, 0)), after[row.id]
-        affected = Affected(row.public_id, row.full_name, row.native_name, has[0], has[1] // rules.MS_PER_MINUTE)
+        affected = Affected(row.public_id, row.full_name, row.native_name, has[0], whole_minutes(has[1]))
         if row.id in held:
             number, needed, minutes = held[row.id]
             own = replace(asked, needed=needed or asked.needed, minutes=asked.minutes if minutes is None else minutes)

@@ -66,9 +66,9 @@ def _day(day: date, language: str, *, year: bool) -> str:
 
 def _sentence(award: Award, language: str) -> str:
     """What stands between the name and the series."""
-    hours = f"{round(award.hours, 1):g}"
+    hours = f"{award.hours:g}"
     if language != FALLBACK:
-        hours = format_decimal(round(award.hours, 1), "0.#", Locale.parse(language, sep="-"))
+        hours = format_decimal(award.hours, "0.#", Locale.parse(language, sep="-"))
     attended = sum(station.attended for station in award.stations)
     name = "sentence_all" if attended == len(award.stations) else "sentence"
     text = award.design.word("sentence_one" if len(award.stations) == 1 else name, language)

@@ -14,12 +14,14 @@ from lms.catalogue.queries import SeriesFilter, get_series, list_series
 from lms.certificates import document, numbers, printing, queries
 from lms.certificates.designs import BUILT_IN_VERSION, FALLBACK, READY_VERSION, Design, texts_of
 from lms.certificates.models import Certificate, CertificateDesign, DesignFamily, SeriesDesign
+from lms.certificates.rules import hours
 from lms.certificates.standings import candidates
 from lms.certificates.versions import printable_words, to_design
 from lms.certificates.writing import writing_of
 from lms.core import glyphs
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound
+from lms.core.measures import MINUTE_MS
 from lms.core.organiser import organiser_name
 from lms.core.roles import Actor
 from lms.core.typesetting import font_folders
@@ -236,7 +238,7 @@ def _sample_of_series(look: Look, *, by: Actor) -> document.Award:
             document.Station(stop["title"], date.fromisoformat(stop["day"]) if stop["day"] else None, stop["attended"])
             for stop in stops
         ),
-        hours=round(sum(lecture.duration_minutes for lecture in lectures) / 60, 1),
+        hours=hours(lecture.duration_minutes * MINUTE_MS for lecture in lectures),
     )
     longest = candidates(series.id, Person).order_by(func.length(Person.full_name).desc(), Person.id).limit(1)
     person = db.session.scalar(longest)

@@ -13,13 +13,12 @@ from lms.catalogue.rules import AnyLecture, Station, length_ms
 from lms.certificates.models import CertificateState
 from lms.core.clock import day_of
 from lms.core.errors import Forbidden, Invalid, Refused
+from lms.core.measures import MINUTE_MS, needed_minutes, tenth_hours
 from lms.core.roles import Actor
 from lms.core.words import _
 
 L = TypeVar("L", Lecture, Station, AnyLecture)
 
-MS_PER_HOUR = 3_600_000
-MS_PER_MINUTE = 60_000
 COUNTED = (LectureState.HELD, LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
 """Lectures that a certificate is measured by: held or still to come."""
 TO_COME = (LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
@@ -39,7 +38,7 @@ class Earning:
     @property
     def needed_ms(self) -> int:
         """The minutes asked for, in milliseconds."""
-        return self.minutes * MS_PER_MINUTE
+        return self.minutes * MINUTE_MS
 
 
 @dataclass(frozen=True)
@@ -74,12 +73,12 @@ def earning(lectures: Sequence[AnyLecture], policy: Policy) -> Earning:
         lectures=count,
         needed=policy.min_lectures or max(1, -(-count * policy.min_lectures_percent // 100)),
         minutes=policy.min_minutes or 0,
-        one_lecture=max((-(-_length_ms(lecture) // MS_PER_MINUTE) for lecture in lectures), default=0),
+        one_lecture=max((needed_minutes(_length_ms(lecture)) for lecture in lectures), default=0),
     )
 
 
 def _length_ms(lecture: AnyLecture) -> int:
-    return (length_ms(lecture) if isinstance(lecture, Lecture) else None) or lecture.duration_minutes * MS_PER_MINUTE
+    return (length_ms(lecture) if isinstance(lecture, Lecture) else None) or lecture.duration_minutes * MINUTE_MS
 
 
 def has_earned(attended: int, present_ms: int, asked: Earning) -> bool:
@@ -91,7 +90,7 @@ def missing(attended: int, present_ms: int, asked: Earning) -> Missing:
     """What somebody lacks of what is asked."""
     return Missing(
         lectures=max(0, asked.needed - attended),
-        minutes=max(0, -(-(asked.needed_ms - present_ms) // MS_PER_MINUTE)),
+        minutes=max(0, needed_minutes(asked.needed_ms - present_ms)),
     )
 
 
@@ -109,7 +108,7 @@ def unconfirmed_name() -> str:
 
 def hours(lengths_ms: Iterable[int]) -> float:
     """Lengths in milliseconds as hours, to one decimal."""
-    return round(sum(lengths_ms) / MS_PER_HOUR, 1)
+    return tenth_hours(sum(lengths_ms))
 
 
 def kind_to_issue(asked: CertificateKind | None, given: CertificateKind | None) -> CertificateKind:

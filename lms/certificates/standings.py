@@ -11,10 +11,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, not_, or_, select, true
 
 from lms.attendance.models import Credit, Outcome
+from lms.attendance.rules import needed_ms
 from lms.catalogue.models import CertificateKind, Lecture, LectureState, Policy, Series
 from lms.catalogue.queries import current_policy, get_series, length_ms
 from lms.certificates import numbers, printing, queries, rules
 from lms.certificates.models import Award, Certificate, CertificateState
+from lms.core import measures
 from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.errors import Forbidden
@@ -127,7 +129,7 @@ def table(slug: str, shown: Group, *, by: Actor) -> Iterator[Sequence[object]]:
             lacks = view.missing(one)
             yield (
                 *(one.full_name, one.native_name or "", addresses.get(one.id, "")),
-                *(one.attended, view.asked.needed, one.present_ms // rules.MS_PER_MINUTE, view.asked.minutes),
+                *(one.attended, view.asked.needed, measures.whole_minutes(one.present_ms), view.asked.minutes),
                 *(lacks.lectures, lacks.minutes, view.reason(one) or "", held.get(one.id, "")),
             )
         start += len(found)
@@ -215,7 +217,7 @@ class _View:
         return and_(
             row.attended + row.present_ms > 0,
             row.attended >= asked.needed - 1,
-            row.present_ms >= asked.needed_ms - asked.one_lecture * rules.MS_PER_MINUTE,
+            row.present_ms >= asked.needed_ms - asked.one_lecture * measures.MINUTE_MS,
             not_(self._earns()),
         )
 
@@ -306,7 +308,7 @@ class _View:
             .where(
                 or_(
                     attended < func.coalesce(holder.c.needed, self.asked.needed),
-                    present < func.coalesce(holder.c.needed_minutes, self.asked.minutes) * rules.MS_PER_MINUTE,
+                    present < func.coalesce(holder.c.needed_minutes, self.asked.minutes) * measures.MINUTE_MS,
                 )
             )
         )
@@ -348,7 +350,7 @@ class _View:
                     one.full_name,
                     one.native_name,
                     one.attended,
-                    one.present_ms // rules.MS_PER_MINUTE,
+                    measures.whole_minutes(one.present_ms),
                     stops=self._stops(came),
                     hours=rules.hours([queries.attended_ms(self.lectures, came)]),
                     lacks=lacks,
@@ -373,8 +375,8 @@ class _View:
             outcome, present = own.get(lecture.id, (Outcome.ABSENT, 0))
             length = length_ms(lecture)
             if outcome is Outcome.PARTIAL and length:
-                needed = length * percents.get(lecture.policy_id or 0, self.policy.min_percent)
-                lacking.append((-(-(needed - present * 100) // (100 * rules.MS_PER_MINUTE)), lecture.title))
+                needed = needed_ms(length, percents.get(lecture.policy_id or 0, self.policy.min_percent))
+                lacking.append((measures.needed_minutes(needed - present), lecture.title))
         lacking = [one for one in lacking if one[0] > 0]
         if not lacking:
             return None

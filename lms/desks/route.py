@@ -12,6 +12,7 @@ from lms.attendance.models import Outcome
 from lms.attendance.queries import PersonAttendance
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import AnyLecture, stop_states
+from lms.core import measures
 from lms.core.words import _
 from lms.desks.texts import passage
 from lms.web import time
@@ -120,7 +121,7 @@ def _held(lecture: AnyLecture, own: Mapping[int, PersonAttendance] | None) -> St
     mine = own.get(lecture.id)
     if mine is None:
         return {"state": "missed", "words": _("held before you were enrolled")} | _recording(lecture)
-    seen, length = mine.present_ms // 60_000, mine.length_ms // 60_000
+    seen, length = measures.whole_minutes(mine.present_ms), measures.whole_minutes(mine.length_ms)
     minutes = _("%(seen)s of %(length)s min", seen=seen, length=length)
     if mine.outcome is Outcome.ATTENDED:
         return {"state": "done", "tag": _("Attended, %(minutes)s", minutes=minutes), "words": _("attended")}

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from lms.attendance import rules as attendance
 from lms.attendance.models import Outcome
 from lms.attendance.queries import PersonAttendance
 from lms.catalogue.models import Lecture, LectureState, Policy
 from lms.catalogue.rules import AnyLecture, planned_end
-from lms.certificates.rules import MS_PER_MINUTE, TO_COME, Missing, earning, measured
+from lms.certificates.rules import TO_COME, Missing, earning, measured
+from lms.core import measures
 
 ROOM_OPENS = timedelta(hours=1)
 LATE = timedelta(minutes=15)
@@ -66,15 +68,15 @@ def standing(
         needed=asked.needed,
         lectures=asked.lectures,
         to_come=len(to_come),
-        minutes=sum(one.present_ms for one in own if one.is_counted) // MS_PER_MINUTE,
+        minutes=sum(one.present_ms for one in own if one.is_counted) // measures.MINUTE_MS,
         needed_minutes=asked.minutes,
         minutes_to_come=sum(one.duration_minutes for one in to_come),
     )
 
 
 def needed_minutes(duration_minutes: int, min_percent: int) -> int:
-    """The minutes of a lecture that must be attended, a started one rounded up."""
-    return -(-duration_minutes * min_percent // 100)
+    """The whole minutes of a planned lecture that must be attended, as they are shown."""
+    return measures.needed_minutes(attendance.needed_ms(duration_minutes * measures.MINUTE_MS, min_percent))
 
 
 def room_is_open(lecture: AnyLecture, at: datetime) -> bool:

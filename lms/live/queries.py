@@ -43,11 +43,6 @@ class Room:
     result: PersonAttendance | None = None
 
     @property
-    def minutes(self) -> float:
-        """Counted minutes with one decimal, rounded down."""
-        return self.counted_ms // 6000 / 10
-
-    @property
     def is_attended(self) -> bool:
         """Whether the lecture was counted as attended; of a live one, whether the minutes suffice already."""
         if self.result is not None:

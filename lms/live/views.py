@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from lms.core import clock
 from lms.core.errors import DomainError, Forbidden, NotFound
+from lms.core.measures import needed_minutes, tenth_minutes, whole_minutes
 from lms.live.actions import join_lecture
 from lms.live.queries import Room, get_room
 from lms.live.rules import RoomState
@@ -46,10 +47,10 @@ def state(lecture_id: int) -> ResponseReturnValue:
     return jsonify(
         state=here.state,
         is_open=here.is_open,
-        minutes=here.minutes,
-        elapsed_minutes=here.elapsed_ms // 60_000,
-        length_minutes=here.length_ms // 60_000,
-        needed_minutes=-(-here.needed_ms // 60_000),
+        minutes=tenth_minutes(here.counted_ms),
+        elapsed_minutes=whole_minutes(here.elapsed_ms),
+        length_minutes=whole_minutes(here.length_ms),
+        needed_minutes=needed_minutes(here.needed_ms),
         attended=here.is_attended,
         viewers=here.viewers,
         explanation=here.result.explanation if here.result is not None else None,

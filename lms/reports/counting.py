@@ -16,6 +16,7 @@ from typing import Any, Final
 from pyroaring import BitMap
 
 from lms.attendance.tallies import AXES, Tally, Value, mask_of, values_of
+from lms.core.measures import tenth_hours
 from lms.reports.deeds import Deeds, Grain, month_name
 from lms.reports.rules import Figures, Key
 
@@ -130,7 +131,7 @@ class Part:
             countries=len(self.countries - {None}),
             partner_countries=len(self.countries.intersection(partners)),
             registrations=self.registrations,
-            contact_hours=(self.ms * 10 + 1_800_000) // 3_600_000 / 10,
+            contact_hours=tenth_hours(self.ms),
             certificates=self.certificates,
         )
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 from lms.catalogue.models import Series
 from lms.core.bulk import among
 from lms.core.db import db
+from lms.core.measures import whole_minutes
 from lms.core.tables import write_csv
 from lms.core.words import _
 from lms.core.workbooks import Workbook
@@ -135,7 +136,7 @@ def _people(
         countries = sorted({codes[one.country] for one in attended if one.country is not None})
         yield (
             who.public_id, who.full_name, who.native_name, who.email, " ".join(countries), who.organisation,
-            who.job_title, who.sector, who.gender, len(attended), sum(one.ms for one in attended) // 60_000,
+            who.job_title, who.sector, who.gender, len(attended), whole_minutes(sum(one.ms for one in attended)),
             min(days), max(days),
         )  # fmt: skip
 

@@ -21,7 +21,7 @@ from babel.dates import (
 from babel.numbers import format_decimal
 from flask import Flask, current_app, g, has_request_context, request
 
-from lms.core import clock
+from lms.core import clock, measures
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
 
@@ -195,7 +195,12 @@ def span(delta: timedelta | int) -> str:
 
 def minutes(ms: int) -> str:
     """Whole minutes of a length in milliseconds, rounded down."""
-    return number(ms // 60_000)
+    return number(measures.whole_minutes(ms))
+
+
+def needed_minutes(ms: int) -> str:
+    """Minutes that are needed, of a length in milliseconds, rounded up."""
+    return number(measures.needed_minutes(ms))
 
 
 def language_name(code: str) -> str:
@@ -213,10 +218,11 @@ def _language_name(code: str, locale: str) -> str:
 
 def init_app(app: Flask) -> None:
     """Registers the filters."""
-    filters: dict[str, Callable[..., str]] = {
+    filters: dict[str, Callable[..., object]] = {
         "day": day, "short_day": short_day, "near_day": near_day, "clock": time_of_day, "moment": moment,
         "zone_city": zone_city, "number": number, "percent_tenths": percent_tenths, "ago": ago, "span": span,
-        "minutes": minutes, "language_name": language_name,
+        "minutes": minutes, "needed_minutes": needed_minutes, "tenth_minutes": measures.tenth_minutes,
+        "language_name": language_name,
     }  # fmt: skip
     for name, function in filters.items():
         app.add_template_filter(function, name)

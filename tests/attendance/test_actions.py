@@ -61,7 +61,7 @@ def test_the_curve_counts_nobody_twice_and_nothing_outside(scene: Scene) -> None
         ("ada@x.example", -20, 20), ("ada@x.example", 10, 40), ("ada@x.example", 60, 100), ("ben@x.example", 30, 61)
     )
     curve = queries.presence_curve(scene.lecture.id, by=scene.by)
-    assert curve == [1] * 10 + [2] * 4 + [1] * 6 + [2] + [1] * 10  # every three minutes
+    assert curve == [1] * 30 + [2] * 10 + [1] * 20 + [2] + [1] * 29  # one number a minute
 
 
 def test_the_same_evidence_creates_nothing_also_from_another_file(scene: Scene) -> None:
@@ -369,7 +369,7 @@ def test_own_attendance_tells_what_was_missed_too(scene: Scene) -> None:
     own = queries.attendance_of_person(scene.people["Ada"].id, by=ada)
     assert [(one.title, one.explanation) for one in own] == [(scene.lecture.title, "62 of 90 minutes: attended")]
     assert own[0].united == [(0.0, 62.0)]
-    assert own[0].needed_minutes == 54.0
+    assert own[0].needed_ms == 54 * 60_000
     assert [one.outcome for one in queries.attendance_of_person(scene.people["Cyr"].id, by=cyr)] == [Outcome.ABSENT]
     with pytest.raises(NotFound):
         queries.attendance_of_person(scene.people["Cyr"].id, by=ada)

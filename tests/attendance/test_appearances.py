@@ -77,7 +77,7 @@ def test_all_that_reads_presence_follows_the_appearance(scene: Scene) -> None:
     assert [one.present_ms for one in own] == [80 * 60_000]
     assert queries.counted_ms(scene.lecture.id, ben.id, END) == 80 * 60_000
     assert queries.presence_curve(scene.lecture.id, by=scene.by) == [
-        count + (30 < 3 * step <= 39) for step, count in enumerate(before)
+        count + (30 <= number < 40) for number, count in enumerate(before)
     ]
     exported = queries.export_of_person(ben.id)
     assert len(exported["presence"]) == 3

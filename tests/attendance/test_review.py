@@ -229,11 +229,11 @@ def test_each_system_has_a_lane_and_its_times_in_words(desk: Desk, make: Make) -
     li = desk.people["Li Wei"]
     with make.app.app_context():
         row = queries.get_row(desk.lecture.id, li.public_id, by=make.actor(desk.teacher))
-        lanes = [(lane.source, lane.detail, lane.intervals, lane.minutes) for lane in row.lanes]
+        lanes = [(lane.source, lane.detail, lane.intervals, lane.ms) for lane in row.lanes]
         own = queries.attendance_of_person(li.id, by=make.actor(li))[0]
     assert lanes == [
-        (Source.IMPORT, "zoom", [(0.0, 40.0)], 40.0),
-        (Source.IMPORT, "plain", [(0.0, 55.0)], 55.0),
+        (Source.IMPORT, "zoom", [(0.0, 40.0)], 2_400_000),
+        (Source.IMPORT, "plain", [(0.0, 55.0)], 3_300_000),
     ]
     assert [(lane.detail, lane.stays) for lane in own.lanes] == [(lane.detail, lane.stays) for lane in row.lanes]
     assert (row.minutes, own.minutes) == (55.0, 55.0)

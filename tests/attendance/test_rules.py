@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from lms.attendance import rules
 from lms.attendance.models import Outcome, Source
+from lms.core import measures
 
 MINUTE = 60_000
 instants = st.integers(min_value=0, max_value=400)
@@ -79,7 +80,7 @@ def test_beats_every_30_seconds_are_one_interval_and_a_lost_two_are_a_gap() -> N
     ],
 )
 def test_outcome_is_decided_on_exact_milliseconds(present: int, length: int, tenths: int, expected: Outcome) -> None:
-    assert rules.percent_tenths(present, length) == tenths
+    assert measures.percent_tenths(present, length) == tenths
     assert rules.outcome(present, length, 60) is expected
 
 

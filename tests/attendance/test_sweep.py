@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lms.attendance.rules import MINUTE_MS, clip, unite
+from lms.attendance.rules import clip, unite
 from lms.attendance.sweep import Course, course
+from lms.core.measures import MINUTE_MS
 
 START = 1_764_000_000_000
 END = START + 5 * MINUTE_MS + 1_500
@@ -27,7 +28,7 @@ def test_a_lecture_with_two_people() -> None:
         END,
     )
     assert found == Course(
-        minutes=[1, 1, 1, 2, 1, 1],
+        minutes=[1, 2, 2, 2, 1, 1],
         highest=2,
         highest_ms=90_000,
         present_ms=2 * MINUTE_MS + (END - minute(3)) + 150_000,
@@ -59,8 +60,11 @@ def test_it_is_what_a_look_at_every_instant_says(people: list[list[tuple[int, in
         return sum(any(joined <= at < left for joined, left in own) for own in there)
 
     found = course(people, START, END)
-    assert found.minutes == [here(minute(n)) for n in range(6)]
     moments = sorted({joined for own in there for joined, _left in own})
+    assert found.minutes == [
+        max(here(at) for at in [minute(n), *moments] if minute(n) <= at < minute(n + 1)) for n in range(6)
+    ]
+    assert found.highest == max(found.minutes)
     assert found.highest == max(map(here, moments), default=0)
     assert found.highest_ms == next((at - START for at in moments if here(at) == found.highest), 0)
     assert found.present_ms == sum(left - joined for own in there for joined, left in own)

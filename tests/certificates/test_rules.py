@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from lms.catalogue.models import Lecture, LectureState, Policy
 from lms.certificates import rules
+from lms.core import measures
 
-MINUTE = rules.MS_PER_MINUTE
+MINUTE = measures.MINUTE_MS
 
 
 def lectures(count: int, minutes: int = 90) -> list[Lecture]:
@@ -101,5 +102,6 @@ def test_a_lecture_counts_by_the_day_on_which_it_began() -> None:
 
 def test_hours_have_one_decimal() -> None:
     assert rules.hours([90 * 60_000]) == 1.5
-    assert rules.hours([62 * 60_000, 61 * 60_000]) == 2.0
+    assert rules.hours([62 * 60_000, 60 * 60_000]) == 2.0
+    assert rules.hours([62 * 60_000, 61 * 60_000]) == 2.1  # 2.05: a half is rounded up
     assert rules.hours([]) == 0

@@ -78,7 +78,7 @@ def test_from_registered_to_certified(app: APIFlask, lecture: int) -> None:
         ]
         course = found.course
         assert len(course.minutes) == 90
-        assert (course.minutes[0], course.minutes[1], course.minutes[10], course.minutes[45]) == (1, 2, 3, 1)
+        assert (course.minutes[0], course.minutes[1], course.minutes[10], course.minutes[45]) == (2, 2, 3, 1)
         assert (course.highest, course.highest_ms) == (3, 180_000)
         assert sorted(course.rejoins) == [0, 0, 1], "the replay is no presence in the room"
 

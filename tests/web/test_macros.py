@@ -16,6 +16,7 @@ from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 from wtforms.fields.choices import SelectChoice
 
+from lms.core import measures
 from lms.web.pictures import ticks
 
 TEMPLATES = Path(__file__).parents[2] / "lms/web/templates"
@@ -50,6 +51,8 @@ def environment(**context: Any) -> Environment:
         moment=lambda at, zone=None: at.astimezone(ZoneInfo(zone or "Africa/Nairobi")).strftime("%-d %B %Y, %H:%M"),
         zone_city=lambda zone: CITIES.get(zone, zone),
         number=lambda value: f"{value:,}",
+        minutes=lambda ms: f"{measures.whole_minutes(int(ms)):,}",
+        needed_minutes=lambda ms: f"{measures.needed_minutes(int(ms)):,}",
         ticks=ticks,
         ago=lambda at: f"in {at - NOW}" if at > NOW else f"{int((NOW - at).total_seconds() / 60)} minutes ago",
     )
@@ -336,9 +339,9 @@ class TestPictures:
         assert '<text x="570.4" y="242.0" text-anchor="start">Kenya</text>' in made
 
     def test_gauge_says_what_it_shows(self) -> None:
-        made = render('{% from "macros/pictures.html" import gauge %}{{ gauge(41, 90, 54) }}')
-        assert 'aria-label=" 41 of 90 minutes; 54 are needed "' in made or "41 of 90 minutes; 54 are needed" in made
-        assert '<path class="need" d="M54 0v10" />' in made
+        made = render('{% from "macros/pictures.html" import gauge %}{{ gauge(2519000, 5430000, 3258000) }}')
+        assert "41 of 90 minutes; 55 are needed" in made
+        assert '<path class="need" d="M54.3 0v10" />' in made
 
 
 class TestStates:

@@ -34,7 +34,7 @@ from lms.attendance.reading import ReportRow
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
-from lms.core import audit, clock, files
+from lms.core import audit, clock, files, measures
 from lms.core.db import action, db
 from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.imports import ImportAnswer
@@ -282,7 +282,9 @@ def _proposal(lecture: Lecture, timed: Sequence[ReportRow]) -> str:
     assert lecture.starts_at is not None
     planned = clock.to_ms(lecture.starts_at)
     start, end = rules.propose_times(
-        [(row.joined_ms, row.left_ms) for row in timed], planned, planned + lecture.duration_minutes * rules.MINUTE_MS
+        [(row.joined_ms, row.left_ms) for row in timed],
+        planned,
+        planned + lecture.duration_minutes * measures.MINUTE_MS,
     )
     zone = ZoneInfo(lecture.time_zone)
     return _(

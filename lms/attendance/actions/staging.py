@@ -16,7 +16,7 @@ from lms.attendance.reading import Report, ReportRow, SumRow
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
-from lms.core import clock
+from lms.core import clock, measures
 from lms.core.errors import Fault, Refused
 from lms.core.roles import Actor
 from lms.core.words import _, _n
@@ -138,20 +138,20 @@ def _check_overlap(report: Report, lecture: Lecture, window: tuple[int, int]) ->
 
 
 def _hours(shift: int) -> str:
-    hours, rest = divmod(abs(shift), rules.HOUR_MS)
+    hours, rest = divmod(abs(shift), measures.HOUR_MS)
     said = _n("%(num)s hour", "%(num)s hours", hours)
-    return f"{said} {_n('%(num)s minute', '%(num)s minutes', rest // rules.MINUTE_MS)}" if rest else said
+    return f"{said} {_n('%(num)s minute', '%(num)s minutes', measures.whole_minutes(rest))}" if rest else said
 
 
 def _outside(shift: int, report: Report) -> str:
     said = _("Nobody in this file was there during the lecture.")
     if not shift:
         return f"{said} " + _("Is it the right file and time zone?")
-    lie = {"time": _("a day") if abs(shift) == 24 * rules.HOUR_MS else _hours(shift)}
+    lie = {"time": _("a day") if abs(shift) == 24 * measures.HOUR_MS else _hours(shift)}
     said += " " + (
         _("Its times lie %(time)s before it.", **lie) if shift > 0 else _("Its times lie %(time)s after it.", **lie)
     )
-    if report.may_lack_halves and abs(shift) == 12 * rules.HOUR_MS:
+    if report.may_lack_halves and abs(shift) == 12 * measures.HOUR_MS:
         return f"{said} " + _("No hour in this file is above 12: has its clock lost AM and PM?")
     if report.is_local:
         return f"{said} " + _("Is the time zone right?")

@@ -14,7 +14,7 @@ from lms.attendance import rules
 from lms.attendance.models import Appearance, AttendanceImport, Beat, Correction, Join, Presence, Source
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import policy_for
-from lms.core import clock
+from lms.core import clock, measures
 from lms.core.db import db
 from lms.people.models import Person
 
@@ -45,7 +45,7 @@ class Span:
 
 def span_of(lecture: Lecture, now_ms: int | None = None) -> Span:
     """Of a held lecture its actual start and end; of a live one its start and now."""
-    planned = lecture.duration_minutes * rules.MINUTE_MS
+    planned = lecture.duration_minutes * measures.MINUTE_MS
     if lecture.actual_start is None:
         start = clock.to_ms(lecture.starts_at) if lecture.starts_at is not None else 0
         return Span(start, start + planned, planned)

@@ -8,13 +8,11 @@ from lms.attendance.models import AttendanceImport
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
-from lms.core import clock, files
+from lms.core import clock, files, measures
 from lms.core.db import db
 from lms.core.errors import NotFound, Refused
 from lms.core.roles import Actor
 from lms.core.words import _
-
-_HOUR = 3_600_000
 
 
 def window_of(lecture: Lecture) -> tuple[int, int]:
@@ -26,12 +24,15 @@ def window_of(lecture: Lecture) -> tuple[int, int]:
         raise Refused(_("This lecture was not given: it has no attendance."))
     if lecture.actual_start is not None:
         start = clock.to_ms(lecture.actual_start)
-        end = clock.to_ms(lecture.actual_end) if lecture.actual_end is not None else start + 24 * _HOUR
+        end = clock.to_ms(lecture.actual_end) if lecture.actual_end is not None else start + 24 * measures.HOUR_MS
         return start, end
     if lecture.starts_at is None:
         raise Refused(_("This lecture has no date."))
     planned = clock.to_ms(lecture.starts_at)
-    return planned - 3 * _HOUR, planned + lecture.duration_minutes * 60_000 + 3 * _HOUR
+    return (
+        planned - 3 * measures.HOUR_MS,
+        planned + lecture.duration_minutes * measures.MINUTE_MS + 3 * measures.HOUR_MS,
+    )
 
 
 def kept_import(public_id: str, *, by: Actor) -> tuple[AttendanceImport, bytes]:

@@ -26,7 +26,7 @@ from lms.attendance.queries.groups import places_of
 from lms.attendance.queries.matching import belonging
 from lms.catalogue.models import Lecture, WalkIns
 from lms.catalogue.queries import policy_for
-from lms.core import clock
+from lms.core import clock, measures
 from lms.core.db import db
 from lms.core.words import _
 from lms.enrolment.models import Enrolment, EnrolmentStatus
@@ -46,13 +46,13 @@ class ByHand:
 @dataclass(frozen=True)
 class Lane:
     """What one source saw of a person: `detail` is the system of a report, or the place of a group. `stays` in
-    milliseconds UTC, `intervals` in minutes from the start, their sum in `minutes`."""
+    milliseconds UTC, `intervals` in minutes from the start, their sum in `ms`."""
 
     source: Source
     detail: str | None
     stays: list[rules.Interval]
     intervals: list[tuple[float, float]]
-    minutes: float
+    ms: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,7 @@ class Reckoning:
     @property
     def minutes(self) -> float:
         """Minutes with one decimal, rounded down."""
-        return self.present_ms // 6000 / 10
+        return measures.tenth_minutes(self.present_ms)
 
     @property
     def percent(self) -> float:
@@ -88,15 +88,15 @@ class Reckoning:
         return self.percent_tenths / 10
 
     @property
-    def needed_minutes(self) -> float:
-        """Minutes that make *attended*."""
-        return rules.needed_ms(self.length_ms, self.needed_percent) / rules.MINUTE_MS
+    def needed_ms(self) -> int:
+        """How much makes *attended*."""
+        return rules.needed_ms(self.length_ms, self.needed_percent)
 
     @property
     def lanes(self) -> list[Lane]:
         """What each source saw, for a picture."""
         return [
-            Lane(source, detail, own, [self._minutes(one) for one in own], rules.length(own) // 6000 / 10)
+            Lane(source, detail, own, [self._minutes(one) for one in own], rules.length(own))
             for source, detail, own in self.told
         ]
 
@@ -107,13 +107,13 @@ class Reckoning:
 
     def minutes_of(self, start: datetime, end: datetime) -> tuple[float, float]:
         """A span in minutes from the start, without what lies outside the lecture."""
-        last = self.length_ms / rules.MINUTE_MS
+        last = self.length_ms / measures.MINUTE_MS
         first, until = self._minutes((clock.to_ms(start), clock.to_ms(end)))
         return min(max(first, 0), last), min(max(until, 0), last)
 
     def _minutes(self, interval: rules.Interval) -> tuple[float, float]:
         start, end = interval
-        return (start - self.start_ms) / rules.MINUTE_MS, (end - self.start_ms) / rules.MINUTE_MS
+        return (start - self.start_ms) / measures.MINUTE_MS, (end - self.start_ms) / measures.MINUTE_MS
 
 
 class Judge:

@@ -8,7 +8,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from itertools import accumulate
 from typing import Any
 
 from sqlalchemy import CompoundSelect, Integer, Row, bindparam, func, select, tuple_, union
@@ -27,6 +26,7 @@ from lms.attendance.queries.evidence import (
     with_evidence,
 )
 from lms.attendance.queries.judging import Judge, Reckoning
+from lms.attendance.sweep import course
 from lms.catalogue.models import Lecture, LectureState, WalkIns
 from lms.catalogue.queries import get_lecture, policy_for
 from lms.catalogue.rules import check_can_edit_lecture, may_edit_lecture
@@ -42,7 +42,6 @@ from lms.people.models import Person, PersonEmail
 from lms.people.queries import addresses_of, country_codes_of, person_id_of
 from lms.people.rules import email_key
 
-POINTS = 31
 """How many steps the curve of a lecture has."""
 
 _Entry = Row[int, str, str, str | None, str | None]
@@ -92,11 +91,12 @@ class Unmatched:
 class RosterPage:
     """A lecture's roster as its page shows it: `rows` are one page, `following` the cursor of the next, if any.
 
-    `curve` is how many were there, as `presence_curve`.
+    `curve` is how many people were there, as `presence_curve`.
     """
 
     lecture: Lecture
     needed_percent: int
+    needed_ms: int
     rows: list[RosterRow]
     following: str | None
     totals: RosterTotals
@@ -220,6 +220,7 @@ def get_roster_page(
     return RosterPage(
         lecture=lecture,
         needed_percent=policy.min_percent,
+        needed_ms=rules.needed_ms(span_of(lecture, clock.to_ms(at)).length_ms, policy.min_percent),
         rows=rows[:limit],
         following=cursor_of(rows[limit - 1]) if len(rows) > limit else None,
         totals=totals,
@@ -339,7 +340,7 @@ def list_unmatched(lecture_id: int, *, by: Actor) -> list[Unmatched]:
 
 
 def presence_curve(lecture_id: int, *, by: Actor) -> list[int]:
-    """How many people of the roster were there, at even steps from the actual start to the end; empty before."""
+    """The most people of the roster who were there at once, for each minute from the actual start; empty before."""
     return _curve(get_rostered_lecture(lecture_id, by=by))
 
 
@@ -347,13 +348,4 @@ def _curve(lecture: Lecture) -> list[int]:
     if not is_held(lecture):
         return []
     span = span_of(lecture)
-    steps = [0] * (POINTS + 1)
-    for intervals in intervals_in(lecture):
-        united = rules.unite(intervals) if len(intervals) > 1 else intervals  # most people have one
-        for start, end in rules.clip(united, span.start, span.end):
-            first = -(-(start - span.start) * (POINTS - 1) // span.length_ms)
-            last = (end - span.start) * (POINTS - 1) // span.length_ms
-            if last >= first:
-                steps[first] += 1
-                steps[last + 1] -= 1
-    return list(accumulate(steps[:-1]))
+    return course(intervals_in(lecture), span.start, span.end).minutes

@@ -16,7 +16,7 @@ from lms.attendance.queries.reckoning import Difference, difference
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import get_lecture
 from lms.catalogue.rules import check_can_correct_times, check_can_edit_lecture, check_can_hold
-from lms.core import clock
+from lms.core import clock, measures
 from lms.core.db import db
 from lms.core.roles import Actor
 
@@ -83,7 +83,7 @@ def propose_times(lecture_id: int, *, by: Actor) -> Proposal | None:
     seen = [(joined, left) for joined, left in db.session.connection().execute(query)]
     seen += [interval for _join, _own, _person, interval in beats_of(lecture_id)]
     planned = clock.to_ms(lecture.starts_at)
-    planned_end = planned + lecture.duration_minutes * rules.MINUTE_MS
+    planned_end = planned + lecture.duration_minutes * measures.MINUTE_MS
     start, end = rules.propose_times(seen, planned, planned_end)
     return Proposal(clock.from_ms(start), clock.from_ms(end), start == planned, end == planned_end, told)
 

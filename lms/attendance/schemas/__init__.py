@@ -16,6 +16,7 @@ from lms.attendance.models import AppealState, How, Outcome, Source
 from lms.attendance.queries import AppealView, ClosingView, RosterRow, Unknown
 from lms.attendance.rules import REASON_LENGTH
 from lms.core import clock
+from lms.core.measures import tenth_minutes
 from lms.core.roles import Actor
 from lms.core.words import _, _l
 from lms.web.api import PageQuery, rfc3339
@@ -300,7 +301,7 @@ def unknown_json(one: Unknown) -> dict[str, Any]:
         "version": one.version,
         "name": one.name,
         "email": one.email,
-        "minutes": one.present_ms // 6000 / 10,
+        "minutes": tenth_minutes(one.present_ms),
         "lectures": one.lectures,
         "stays": [
             {

@@ -78,6 +78,15 @@ def further_terms() -> list[tuple[str, str, str]]:
             ),
         ),
         (
+            "rounding",
+            _("rounding"),
+            _(
+                "Minutes attended are rounded down and minutes needed are rounded up. The percentage that decides an "
+                "attendance is rounded down. Hours and other percentages are rounded to the nearest tenth. Nothing is "
+                "decided on a rounded number."
+            ),
+        ),
+        (
             "attended",
             _("registrations with one attendance or more"),
             _("Registrations of people who then attended one lecture or more of that series."),

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from lms.attendance.models import Credit, Outcome
 from lms.attendance.tallies import values_of
 from lms.core.db import db
+from lms.core.measures import whole_minutes
 from lms.core.roles import Actor
 from lms.people.models import Person
 from lms.reports.counting import HeldLecture, Ledger, Question
@@ -159,7 +160,7 @@ def _people(ids: list[int], found: Mapping[int, Attended], names: Names) -> list
             is_erased=known[id_].erased_at is not None,
             countries=sorted(names.label("country", country) for country in found[id_].countries),
             attendances=found[id_].attendances,
-            minutes=found[id_].ms // 60_000,
+            minutes=whole_minutes(found[id_].ms),
             first=found[id_].first,
         )
         for id_ in ids

@@ -8,11 +8,12 @@ from datetime import datetime
 from functools import partial
 
 from lms.core import clock
+from lms.core.measures import percent
 from lms.core.words import _, _n
 from lms.reports.queries import Report
 from lms.reports.queries.dossier import Dossier, Peer, Upcoming
 from lms.reports.readouts.model import Column, Figure, Mark, Picture, ReadOut, Section, Table, Value
-from lms.reports.readouts.wording import Opening, each, figure_column, group_table, marks, overlap_note, share
+from lms.reports.readouts.wording import Opening, each, figure_column, group_table, marks, overlap_note
 from lms.reports.rules import Figures
 from lms.reports.shapes import opening_words, period
 from lms.web.time import number, short_day
@@ -115,7 +116,7 @@ def _figures(dossier: Dossier, opened: Opening) -> tuple[Figure, ...]:
     totals = dossier.totals.totals
     programme = next((peer for peer in dossier.peers if peer.name is None), None)
     grouped = next((one.figures.attendances for one in dossier.by["source"].groups if one.keys == ("group",)), 0)
-    part = share(totals.participants, programme.figures.participants) if programme else None
+    part = percent(totals.participants, programme.figures.participants) if programme else None
     notes = {
         "participants": _("%(share)s %% of the programme", share=number(part)) if part is not None else None,
         "attendances": _("of them %(n)s in groups", n=number(grouped)) if grouped else None,
@@ -138,7 +139,7 @@ def _figures(dossier: Dossier, opened: Opening) -> tuple[Figure, ...]:
 def _rate(certificates: int, participants: int) -> str | None:
     if not participants:
         return None
-    return _("%(n)s for 100 participants", n=number(round(100 * certificates / participants)))
+    return _("%(n)s for 100 participants", n=number(percent(certificates, participants) or 0))
 
 
 def _since(dossier: Dossier, ways: Ways) -> Section | None:
@@ -354,7 +355,7 @@ def _peers(dossier: Dossier) -> Section | None:
         (_("Participants"), lambda one: one.participants),
         (_("Attendances for each participant"), lambda one: each(one.attendances, one.participants)),
         (_("Contact hours for each participant"), lambda one: each(one.contact_hours, one.participants)),
-        (_("Certificates for 100 participants"), lambda one: share(one.certificates, one.participants)),
+        (_("Certificates for 100 participants"), lambda one: percent(one.certificates, one.participants)),
     )
     compared = [own, *(peer.figures for peer in dossier.peers)]
     return Section(

@@ -7,12 +7,12 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
-from lms.attendance.rules import MINUTE_MS
+from lms.core.measures import MINUTE_MS, percent, tenth_minutes, whole_minutes
 from lms.core.words import _, _n
 from lms.reports.queries.labels import label
 from lms.reports.queries.lecture import LectureReport
 from lms.reports.readouts.model import Column, Figure, Mark, Picture, ReadOut, Section, Table
-from lms.reports.readouts.wording import figure_column, share
+from lms.reports.readouts.wording import each, figure_column
 from lms.web.locale import reader_locale
 from lms.web.time import number, organiser_zone, short_day, time_of_day, zone_city
 
@@ -45,10 +45,6 @@ def read_out(report: LectureReport, *, dossier_url: Callable[[str], str | None])
     )
 
 
-def _minutes(ms: int) -> int:
-    return ms // MINUTE_MS
-
-
 def _length(report: LectureReport) -> int:
     lecture = report.lecture
     assert lecture.actual_start is not None
@@ -66,7 +62,7 @@ def _lede(report: LectureReport) -> str:
         start=time_of_day(lecture.actual_start, zone),
         end=time_of_day(lecture.actual_end, zone),
         city=zone_city(zone),
-        n=number(_minutes(_length(report))),
+        n=number(whole_minutes(_length(report))),
     )
     only = [_("People of %(country)s only.", country=", ".join(report.only))] if report.only else []
     return " ".join([_("Of the series %(series)s.", series=lecture.series.title), held, *only])
@@ -74,8 +70,8 @@ def _lede(report: LectureReport) -> str:
 
 def _figures(report: LectureReport) -> tuple[Figure, ...]:
     course = report.course
-    average = round(course.present_ms / _length(report), 1)
-    stay = round(course.present_ms / course.people / MINUTE_MS, 1) if course.people else 0
+    average = each(course.present_ms, _length(report)) or 0
+    stay = tenth_minutes(course.present_ms // course.people) if course.people else 0
     return (
         Figure("registered", _("registered"), report.registered, _("on the roster")),
         Figure("came", _("were there"), report.came, _part(report.came, report.registered)),
@@ -89,7 +85,7 @@ def _figures(report: LectureReport) -> tuple[Figure, ...]:
 
 
 def _part(part: int, whole: int) -> str | None:
-    rate = share(part, whole)
+    rate = percent(part, whole)
     return None if rate is None else _("%(n)s %% of those before", n=number(rate))
 
 
@@ -97,7 +93,7 @@ def _moment(report: LectureReport) -> str:
     assert report.lecture.actual_start is not None
     at = report.lecture.actual_start + timedelta(milliseconds=report.course.highest_ms)
     return _("at %(clock)s, minute %(n)s", clock=time_of_day(at, organiser_zone()),
-             n=_minutes(report.course.highest_ms))  # fmt: skip
+             n=whole_minutes(report.course.highest_ms))  # fmt: skip
 
 
 def _funnel(report: LectureReport) -> Section:
@@ -113,17 +109,17 @@ def _funnel(report: LectureReport) -> Section:
         for (name, value), last in zip(steps, before, strict=False)
     ]
     rows = [
-        (name, value, None if last is None else share(value, last), share(value, report.registered))
+        (name, value, None if last is None else percent(value, last), percent(value, report.registered))
         for (name, value), last in zip(steps, before, strict=False)
     ]
-    percent = [Column(_("Of those before"), "percent"), Column(_("Of those registered"), "percent")]
+    shares = [Column(_("Of those before"), "percent"), Column(_("Of those registered"), "percent")]
     excused = report.excused
     return Section(
         anchor="funnel",
         title=_("From registered to certified"),
         text=_("People; certified are those who attended and hold a certificate of the series"),
         picture=Picture("funnel", tuple(marks), _("From registered to certified, as in the table.")),
-        table=Table((Column(_("Step"), "text"), Column(_("People")), *percent), tuple(rows)),
+        table=Table((Column(_("Step"), "text"), Column(_("People")), *shares), tuple(rows)),
         note=_n("%(num)s was excused by hand.", "%(num)s were excused by hand.", excused) if excused else None,
     )
 
@@ -140,7 +136,7 @@ def _curve(report: LectureReport) -> Section:
         anchor="minutes",
         title=_("Minute by minute"),
         text=_(
-            "People in the room at the beginning of each minute, by presence of every source but the replay; time of "
+            "The most people in the room at once in each minute, by presence of every source but the replay; time of "
             "%(city)s",
             city=zone_city(zone),
         ),
@@ -239,7 +235,7 @@ def _grouped(waits: Iterable[int], none: str, between: str, above: str) -> list[
 
 def _distribution(anchor: str, title: str, text: str, rows: list[tuple[str, int]]) -> Section:
     people = sum(count for _name, count in rows)
-    cells: list[tuple[Any, ...]] = [(name, count, share(count, people)) for name, count in rows]
+    cells: list[tuple[Any, ...]] = [(name, count, percent(count, people)) for name, count in rows]
     return Section(
         anchor=anchor,
         title=title,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from lms.core import measures
 from lms.core.words import _, _l
 from lms.reports.queries import OpenedRow, OpenedRows
 from lms.reports.readouts.model import Column, Table, Value
@@ -63,8 +64,8 @@ def _value(row: OpenedRow, name: str) -> Value:
     if name == "kind":
         return str(_KINDS[row.kind or ""])
     if name == "contact_hours":
-        return None if row.ms is None else round(row.ms / 3_600_000, 1)
+        return None if row.ms is None else measures.tenth_hours(row.ms)
     if name == "minutes":
-        return None if row.ms is None else round(row.ms / 60_000, 1)
+        return None if row.ms is None else measures.tenth_minutes(row.ms)
     found: Value = getattr(row, "country" if name == "then" else name)
     return found

@@ -77,11 +77,6 @@ def overlap_note(report: Report, why: str) -> str | None:
     return why if whole > report.totals.participants else None
 
 
-def share(part: float, whole: float) -> float | None:
-    """A part in percent of a whole with one decimal; none of nothing."""
-    return round(100 * part / whole, 1) if whole else None
-
-
 def each(part: float, whole: float) -> float | None:
     """So much for each one, with one decimal; none of nothing."""
     return round(part / whole, 1) if whole else None

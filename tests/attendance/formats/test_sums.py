@@ -71,7 +71,7 @@ def test_of_several_joins_what_is_certain_counts(scene: Scene) -> None:
     )  # fmt: skip
     assert answer.notes[0].startswith("2 rows state less time than from join to leave")
     curve = queries.presence_curve(scene.lecture.id, by=SYSTEM)
-    assert (curve[0], curve[10], curve[21], curve[-1]) == (1, 2, 0, 0)
+    assert (curve[0], curve[30], curve[63], curve[-1]) == (1, 2, 0, 0)
 
 
 def test_without_any_time_a_sum_lies_where_the_lecture_starts(scene: Scene) -> None:

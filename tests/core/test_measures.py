@@ -1,0 +1,42 @@
+"""Rounding: each quantity in one way, exactly."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lms.core import measures
+
+lengths = st.integers(0, 10**9)
+
+
+@given(lengths)
+def test_time_spent_is_rounded_down_and_time_needed_up(ms: int) -> None:
+    assert measures.whole_minutes(ms) * 60_000 <= ms < (measures.whole_minutes(ms) + 1) * 60_000
+    assert (measures.needed_minutes(ms) - 1) * 60_000 < ms <= measures.needed_minutes(ms) * 60_000
+    assert int(measures.tenth_minutes(ms)) == measures.whole_minutes(ms)
+
+
+@given(lengths, lengths)
+def test_nobody_reads_that_they_reached_what_they_missed(present: int, needed: int) -> None:
+    if measures.whole_minutes(present) >= measures.needed_minutes(needed):
+        assert present >= needed
+
+
+@given(lengths)
+def test_hours_are_the_nearest_tenth(ms: int) -> None:
+    tenths = Fraction(measures.tenth_hours(ms)).limit_denominator(10) * 10
+    assert -Fraction(1, 2) < tenths - Fraction(ms, 360_000) <= Fraction(1, 2)
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "percent", "tenths"),
+    [(2, 3, 66.7, 666), (1, 3, 33.3, 333), (5996, 10_000, 60.0, 599), (1, 2000, 0.1, 0), (3, 2, 150.0, 1000),
+     (1, 0, None, 0)],
+)  # fmt: skip
+def test_percentages(part: int, whole: int, percent: float | None, tenths: int) -> None:
+    assert measures.percent(part, whole) == percent
+    assert measures.percent_tenths(part, whole) == tenths
