@@ -26,7 +26,7 @@ MOST_PASTED = 2000
 AROUND_MS = 3 * 60 * MINUTE_MS
 """So long before and after a lecture a group may say that it was together: more is another day, or another zone."""
 
-_ADDRESS = re.compile(r"[^\s,;:<>()\[\]\"']+@[^\s,;:<>()\[\]\"']+")
+_BETWEEN = re.compile(r"[\s,;:<>()\[\]\"']+")
 
 
 def draw_code() -> str:
@@ -130,6 +130,7 @@ def addresses_in(text: str) -> list[tuple[int, str]]:
     (headings, blanks). An address that stands twice is taken once."""
     found: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), 1):
-        for address in _ADDRESS.findall(line):
-            found.setdefault(address, number)
+        for word in _BETWEEN.split(line):  # never a pattern with the @ within: it would be tried from every letter
+            if "@" in word[1:-1]:
+                found.setdefault(word, number)
     return [(number, address) for address, number in found.items()]

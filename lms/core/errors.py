@@ -66,3 +66,10 @@ class WrongKind(DomainError):
     """The file is of a kind that cannot be read here (415)."""
 
     status = 415
+
+
+class Busy(DomainError):
+    """Too much is being done at this moment: to be tried again after `RETRY_AFTER` seconds (503)."""
+
+    status = 503
+    RETRY_AFTER = 60

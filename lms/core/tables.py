@@ -1,6 +1,7 @@
 """Tables in and out: CSV and XLSX, of whatever encoding a spreadsheet leaves behind.
 
-Reading answers with a clear refusal: empty (422), another kind of file (415), over-large (413).
+Reading answers with a clear refusal: empty (422), another kind of file (415), over-large (413). `read_table` reads in a
+process of its own (`core.foreign_files`); `read_lines` and what it calls run there and trust nothing.
 Writing makes cells that begin like a formula harmless.
 """
 
@@ -13,12 +14,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lms.core.errors import Invalid, TooLarge, WrongKind
-from lms.core.unpacking import Cell, read_workbook
+from lms.core.foreign_files import TABLES, read_foreign
+from lms.core.unpacking import MAX_CELLS, Cell, read_workbook
 from lms.core.words import _
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_ROWS = 250_000
 """More people than the series has seen in years; reading so many takes half a gigabyte for a moment."""
+MAX_COLUMNS = 1000
+MAX_CELL = 32_767
+"""Characters of one cell: as many as a spreadsheet holds."""
+MAX_CHARACTERS = 32_000_000
+"""Characters of all cells together."""
+_PIECE = 65_536
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF", b"RIFF", b"BM")
 
@@ -48,10 +56,33 @@ def read_table(content: bytes) -> Table:
 
     Raises Invalid (empty, no rows, unreadable), WrongKind (not a table), TooLarge.
     """
-    lines = read_lines(content, decode)
-    for _line, cells in lines:
-        return Table(headings=[cell.strip() for cell in cells], rows=list(lines))
-    raise Invalid("file", _("The file is empty."))
+    check_size(content)
+    pieces = read_foreign(TABLES, "lms.core.tables:pieces_of", content)
+    rows = [(line, cells) for piece in pieces for line, cells in piece]
+    if not rows:
+        raise Invalid("file", _("The file is empty."))
+    return Table(headings=[cell.strip() for cell in rows[0][1]], rows=rows[1:])
+
+
+def pieces_of(content: bytes) -> Iterator[list[tuple[int, list[str]]]]:
+    """The lines of a table in pieces of some thousand cells, for `read_foreign`."""
+    piece: list[tuple[int, list[str]]] = []
+    size = 0
+    for line, cells in read_lines(content, decode):
+        piece.append((line, cells))
+        size += len(cells) + sum(map(len, cells))
+        if size > _PIECE:
+            yield piece
+            piece, size = [], 0
+    yield piece
+
+
+def check_size(content: bytes) -> None:
+    """Raises TooLarge for more bytes than a table may have, Invalid for none."""
+    if len(content) > MAX_BYTES:
+        raise TooLarge(_("The file is larger than %(n)s MB.", n=MAX_BYTES // 1024 // 1024))
+    if not content.strip():
+        raise Invalid("file", _("The file is empty."))
 
 
 def read_lines(
@@ -76,13 +107,24 @@ def read_lines(
     else:
         text = text_of(content)
         rows = _read_csv(text, (delimiter_of or _delimiter)(text))
-    count = 0
+    count = cells_read = characters = 0
     for line, cells in rows:
         if not any(cells):
             continue
         count += 1
+        cells_read += len(cells)
+        lengths = [*map(len, cells)]
+        characters += sum(lengths)
         if count > MAX_ROWS + 1:
             raise TooLarge(_("The file has more than %(n)s rows.", n=MAX_ROWS))
+        if len(cells) > MAX_COLUMNS:
+            raise TooLarge(_("Line %(line)s has more than %(n)s columns.", line=line, n=MAX_COLUMNS))
+        if cells_read > MAX_CELLS:
+            raise TooLarge(_("The table has more than %(n)s cells.", n=MAX_CELLS))
+        if max(lengths) > MAX_CELL:
+            raise TooLarge(_("Line %(line)s has a cell of more than %(n)s characters.", line=line, n=MAX_CELL))
+        if characters > MAX_CHARACTERS:
+            raise TooLarge(_("The cells of the file have more than %(n)s characters together.", n=MAX_CHARACTERS))
         yield line, cells
 
 

@@ -18,7 +18,7 @@ from lms.core.errors import Invalid, TooLarge, WrongKind
 from lms.core.words import _
 
 MAX_UNPACKED = 256 * 1024 * 1024
-MAX_CELLS = 8_000_000
+MAX_CELLS = 4_000_000
 Cell = int | float | str | bool | time | date | datetime | timedelta
 _PIECE = 1 << 20
 _HEAD = struct.Struct("<26xHH")

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from babel.support import NullTranslations, Translations
 from flask import g
 from flask_babel import get_translations
 from flask_babel.speaklater import LazyString
+
+from lms.core.resources import resource
+
+_outside: Any = None
+
+
+def use_language(code: str) -> None:
+    """What is said from now on is in this language: for a process that has no application."""
+    global _outside
+    _outside = Translations.load(str(resource("translations")), [code]) if code != "en" else NullTranslations()
 
 
 def catalogue() -> Any:
@@ -17,7 +28,7 @@ def catalogue() -> Any:
         g.catalogue = found = get_translations()
         return found
     except RuntimeError:  # outside of any app
-        return get_translations()
+        return _outside or get_translations()
 
 
 def _(text: str, /, **words: Any) -> str:
@@ -34,4 +45,4 @@ def _l(text: str, /, **words: Any) -> LazyString:
     return LazyString(_, text, **words)
 
 
-__all__ = ["_", "_l", "_n", "catalogue"]
+__all__ = ["_", "_l", "_n", "catalogue", "use_language"]

@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 from werkzeug.exceptions import HTTPException
 
 from lms.core.db import db
-from lms.core.errors import DomainError, Fault, Forbidden, Invalid, NotFound
+from lms.core.errors import Busy, DomainError, Fault, Forbidden, Invalid, NotFound
 from lms.core.files import StorageAway
 from lms.core.roles import ANONYMOUS
 from lms.core.words import _
@@ -121,12 +121,16 @@ def init_app(app: Flask) -> None:
         elif isinstance(error, Forbidden):
             detail = detail or _("This is not yours to do.")
             log.warning("denied", door=request.endpoint, method=request.method, person=_who())
-        if not wants_problem():
-            return _page(error.status, detail)
         faults: tuple[Fault, ...] = ()
         if isinstance(error, Invalid):
             faults = tuple(fault for fault in error.faults if fault.reason)
-        return problem(error.status, detail, faults=faults)
+        if wants_problem():
+            answer = problem(error.status, detail, faults=faults)
+        else:
+            answer = app.make_response(_page(error.status, detail))
+        if isinstance(error, Busy):
+            answer.headers["Retry-After"] = str(error.RETRY_AFTER)
+        return answer
 
     @app.errorhandler(Unauthenticated)
     def unauthenticated(_error: Unauthenticated) -> ResponseReturnValue:

@@ -65,9 +65,10 @@ class Site:
 
     # Processes
 
-    def start(self, *, worker: bool = True) -> None:
-        """Starts the server and waits until it answers. `worker`: on PostgreSQL its worker too."""
-        self._run("serve", "--port", str(self.port), "--workers", "2")
+    def start(self, *, worker: bool = True, workers: int = 2) -> None:
+        """Starts the server and waits until it answers. `worker`: on PostgreSQL its worker too; `workers`: its web
+        processes."""
+        self._run("serve", "--port", str(self.port), "--workers", str(workers))
         if worker:
             self.start_worker()
         for _turn in range(600):
