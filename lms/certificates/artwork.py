@@ -6,12 +6,14 @@ import base64
 import json
 import re
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
 from lms.core.errors import Invalid
+from lms.core.foreign_files import PICTURES, read_foreign
 from lms.core.typesetting import CannotRender, draw, typeset
 from lms.core.words import _
 
@@ -61,11 +63,23 @@ class Picture:
 
 
 def read(content: bytes) -> Picture:
-    """A PNG, JPEG or SVG file as a picture. Raises Invalid: another kind, too large, broken, or one that does more."""
+    """A PNG, JPEG or SVG file as a picture. Raises Invalid: another kind, too large, broken, or one that does more; and
+    Busy."""
     if not content:
         raise Invalid(FIELD, _("The file is empty."))
     if len(content) > MAX_BYTES:
         raise Invalid(FIELD, _("The file is too large: at most 1 MB."))
+    ((svg, shape),) = read_foreign(PICTURES, "lms.certificates.artwork:read_within", content)
+    return Picture(svg, shape)
+
+
+def read_within(content: bytes) -> Iterator[tuple[str, float]]:
+    """What `read` answers, from the process for foreign files: the SVG, and its width over its height."""
+    picture = _picture_of(content)
+    yield picture.svg, picture.shape
+
+
+def _picture_of(content: bytes) -> Picture:
     if content.startswith(b"\x89PNG\r\n\x1a\n"):
         return _of_pixels(content, _png_size(content))
     if content.startswith(b"\xff\xd8\xff"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -22,7 +22,7 @@ from lms.certificates import keys, numbers, status
 from lms.certificates.keys import SigningKey
 from lms.certificates.models import Award, Certificate
 from lms.certificates.rules import hours
-from lms.certificates.vcjwt import instant, read_claims, sign_credential, unproved
+from lms.certificates.vcjwt import instant, sign_credential
 from lms.config import Config
 from lms.core.db import db
 from lms.people.queries import addresses_of
@@ -52,19 +52,6 @@ class Facts:
     days: tuple[date, ...]
     issued_at: datetime
     awarded_at: datetime
-
-
-@dataclass(frozen=True)
-class BadgeCheck:
-    """What a badge's signature says. `intact`: what was signed is what stands there; `ours`: by a key of ours.
-
-    `number` is the one that it names, in its written form, whether or not it is to be believed.
-    """
-
-    intact: bool
-    ours: bool
-    kid: str | None
-    number: str | None
 
 
 def days_attended(lectures: Sequence[dict[str, Any]]) -> tuple[date, ...]:
@@ -183,35 +170,6 @@ def give_badges(pairs: Sequence[tuple[Certificate, Award]]) -> None:
     for (row, _award), columns in zip(pairs, badges_for(many, keys.current()), strict=True):
         for name, value in columns.items():
             setattr(row, name, value)
-
-
-def read_credential(text: str, jwks: Mapping[str, Any]) -> BadgeCheck:
-    """What the signature of a badge says, against these public keys. Never raises, whatever stands in `text`."""
-    text = text.strip()
-    header, claims = unproved(text)
-    kid, number = header.get("kid"), _number_of(claims)
-    kid = kid if isinstance(kid, str) else None
-    ours = kid in {jwk["kid"] for jwk in jwks["keys"]}
-    own_key = header.get("jwk")
-    if ours:
-        proved = read_claims(text, jwks)
-    elif isinstance(own_key, dict):
-        proved = read_claims(text, {"keys": [own_key | {"kid": kid}]})
-    else:
-        proved = None
-    intact = proved is not None and "OpenBadgeCredential" in _listed(proved.get("type"))
-    return BadgeCheck(intact=intact, ours=ours, kid=kid, number=number)
-
-
-def _number_of(claims: dict[str, Any]) -> str | None:
-    subject = claims.get("credentialSubject")
-    named = subject.get("licenseNumber") if isinstance(subject, dict) else None
-    bare = numbers.parse(named) if isinstance(named, str) else None
-    return numbers.write(bare) if bare else None
-
-
-def _listed(value: object) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def _config() -> Config:

@@ -20,10 +20,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 from flask import current_app
-from joserfc.jwk import ECKey
 from sqlalchemy import select
 
 from lms.certificates.models import KnownKey
+from lms.certificates.public_keys import kid_of, public_part
 from lms.config import Config
 from lms.core import audit
 from lms.core.db import action, db, one_at_a_time
@@ -56,22 +56,6 @@ class _File:
     @property
     def kid(self) -> str:
         return kid_of(self.private.public_key())
-
-
-def kid_of(public: ec.EllipticCurvePublicKey) -> str:
-    """A key's id: the thumbprint of RFC 7638."""
-    return str(_jwk(public).thumbprint())
-
-
-def _jwk(public: ec.EllipticCurvePublicKey) -> ECKey:
-    pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return ECKey.import_key(pem)
-
-
-def public_part(public: ec.EllipticCurvePublicKey) -> dict[str, Any]:
-    """A public key as bare JWK."""
-    values = _jwk(public).as_dict(private=False)
-    return {name: values[name] for name in ("kty", "crv", "x", "y")}
 
 
 def _public_jwk(public: ec.EllipticCurvePublicKey) -> dict[str, Any]:

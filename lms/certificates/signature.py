@@ -17,10 +17,10 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from asn1crypto import algos, cms, parser, tsp
+from asn1crypto import algos, cms, tsp
 from asn1crypto import x509 as asn1
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pyhanko.sign.general import as_signing_certificate_v2, simple_cms_attribute
@@ -28,8 +28,7 @@ from pyhanko.sign.signers import Signer
 from pyhanko.sign.timestamps import TimeStamper, TimestampRequestError
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
-from lms.certificates import numbers
-from lms.certificates.keys import SigningKey, kid_of
+from lms.certificates.keys import SigningKey
 from lms.certificates.revision import CannotRevise, Revision, text_string
 
 DIGEST: Final = "sha256"
@@ -40,9 +39,6 @@ _WAIT = 10  # seconds for the time stamp server
 _SHA256 = bytes(algos.DigestAlgorithm({"algorithm": DIGEST}).dump())
 _DIGEST_MARK = b"\xd1\x5e" * 16
 _SIGN_MARK = b"\x51"
-
-_BYTE_RANGE = re.compile(rb"/ByteRange\s*\[\s*0\s+(\d+)\s+(\d+)\s+(\d+)\s*\]")
-_NAMED = re.compile(rb"SR-[0-9A-Z*~$=-]{17,26}")
 
 
 @dataclass(frozen=True)
@@ -57,20 +53,6 @@ class Spoken:
 
 class TimestampAway(Exception):
     """The time stamp server did not answer, or not with a time stamp."""
-
-
-@dataclass(frozen=True)
-class PdfCheck:
-    """What a file's signature says. `intact`: as it was signed, to the last byte. `ours`: signed by one of our keys.
-
-    `number` is the one that the file bears, believed only where it is intact and ours; `kid` then names the key.
-    """
-
-    intact: bool
-    ours: bool
-    kid: str | None = None
-    number: str | None = None
-    signed_at: datetime | None = None
 
 
 def _attribute(kind: str, value: Any) -> cms.CMSAttribute:
@@ -281,118 +263,3 @@ def _with_field(new: Revision, *, at: datetime, number: str, organiser: str, roo
 
 def _reason(number: str) -> bytes:
     return f"Certificate {number}".encode("ascii")
-
-
-def check_pdf(pdf: bytes, trusted: Iterable[x509.Certificate]) -> PdfCheck:
-    """Whether a file is as one of the trusted certificates' keys signed it; for any bytes, offline, without parsing.
-
-    The signature speaks for every byte of the file but its own place, and says where that is: nothing else of the
-    file has to be understood, so a hostile one has nothing to attack.
-    """
-    named = _NAMED.search(pdf)
-    number = _number(named[0]) if named else None
-    for found in reversed(list(_BYTE_RANGE.finditer(pdf))[-3:]):
-        check = _check_at(pdf, found, trusted)
-        if check is not None:
-            if check.intact and check.ours:
-                reason = re.search(rb"/Reason\(Certificate ([^)]*)\)", pdf[found.start() - 1024 : found.start()])
-                number = _number(reason[1]) if reason else number
-            return PdfCheck(check.intact, check.ours, check.kid, number, check.signed_at)
-    return PdfCheck(intact=False, ours=False, number=number)
-
-
-def _number(found: bytes) -> str | None:
-    """The number as it is written, where the bytes are one."""
-    bare = numbers.parse(found[: len("SR-0000-0000-0000-0000-0")].decode("ascii", "replace"))
-    return numbers.write(bare) if bare else None
-
-
-def _check_at(pdf: bytes, span: re.Match[bytes], trusted: Iterable[x509.Certificate]) -> PdfCheck | None:
-    """What the signature over this span of bytes says; None where there is none to be read."""
-    start, end, rest = (int(group) for group in span.groups())
-    gap = pdf[start:end]
-    if not (start < end <= len(pdf) and re.fullmatch(rb"<(?:[0-9A-Fa-f]{2})+>", gap)):
-        return None
-    content = bytes.fromhex(gap[1:-1].decode("ascii"))
-    try:
-        told = _read_signature(content)
-    except (ValueError, TypeError, KeyError, IndexError):  # bytes that are no signature, in the ways asn1crypto says so
-        return None
-    digest = hashlib.sha256(pdf[:start])
-    digest.update(pdf[end : end + rest])
-    is_whole = end + rest == len(pdf) and not start <= span.start() < end
-    is_same = told.digest == digest.digest() and gap == gap.lower() and not content[told.length :].strip(b"\0")
-    own = next((one for one in trusted if _der(one) == told.certificate), None)
-    signer = own or x509.load_der_x509_certificate(told.certificate)
-    is_signed = told.is_coherent and _is_signed(told, signer)
-    moment = re.search(rb"/M\(D:(\d{14})Z\)", pdf[max(0, span.start() - 2048) : span.start()])
-    return PdfCheck(
-        intact=is_whole and is_same and is_signed,
-        ours=own is not None and is_signed,
-        kid=kid_of(_public(own)) if own is not None and is_signed else None,
-        signed_at=_moment(moment[1]) if moment else None,
-    )
-
-
-@dataclass(frozen=True)
-class _Told:
-    """A signature taken apart. `length` is that of its own bytes; `is_coherent`: what names the signer agrees."""
-
-    digest: bytes
-    signed: bytes
-    signature: bytes
-    certificate: bytes
-    is_coherent: bool
-    length: int
-
-
-def _read_signature(content: bytes) -> _Told:
-    outer = cms.ContentInfo.load(content)
-    inner = outer["content"]
-    (info,) = inner["signer_infos"]
-    attributes = {one["type"].native: one["values"][0] for one in info["signed_attrs"]}
-    (identity,) = attributes["signing_certificate_v2"]["certs"]
-    certificates = [one.chosen for one in inner["certificates"]]
-    named = [one for one in certificates if hashlib.sha256(one.dump()).digest() == identity["cert_hash"].native]
-    (certificate,) = named
-    sid = info["sid"].chosen
-    return _Told(
-        digest=attributes["message_digest"].native,
-        signed=b"\x31" + info["signed_attrs"].dump()[1:],  # as a SET, not as the field it stands in
-        signature=info["signature"].native,
-        certificate=certificate.dump(),
-        is_coherent=(
-            outer["content_type"].native == "signed_data"
-            and (inner["version"].native, info["version"].native) == ("v1", "v1")
-            and [one.dump() for one in inner["digest_algorithms"]] == [_SHA256]
-            and inner["encap_content_info"]["content_type"].native == "data"
-            and info["digest_algorithm"].dump() == _SHA256
-            and info["signature_algorithm"]["algorithm"].native == "sha256_ecdsa"
-            and attributes["content_type"].native == "data"
-            and sid["issuer"].dump() == certificate.issuer.dump()
-            and sid["serial_number"].native == certificate.serial_number
-        ),
-        length=parser.peek(content),
-    )
-
-
-def _public(certificate: x509.Certificate) -> ec.EllipticCurvePublicKey:
-    public = certificate.public_key()
-    if not isinstance(public, ec.EllipticCurvePublicKey):
-        raise TypeError("no key on a curve")
-    return public
-
-
-def _is_signed(told: _Told, certificate: x509.Certificate) -> bool:
-    try:
-        _public(certificate).verify(told.signature, told.signed, ec.ECDSA(hashes.SHA256()))
-    except (InvalidSignature, TypeError):
-        return False
-    return True
-
-
-def _moment(written: bytes) -> datetime | None:
-    try:
-        return datetime.strptime(written.decode("ascii"), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
-    except ValueError:
-        return None

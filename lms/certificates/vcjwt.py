@@ -7,7 +7,7 @@ import binascii
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -16,7 +16,10 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
-from lms.certificates.keys import SigningKey, public_part
+from lms.certificates.public_keys import public_part
+
+if TYPE_CHECKING:
+    from lms.certificates.keys import SigningKey
 
 LONGEST = 256 * 1024
 """The longest token that is read, in characters: a badge of ours has about 3,000, a full status list 30,000."""
@@ -51,7 +54,9 @@ def read_claims(text: str, jwks: Mapping[str, Any]) -> dict[str, Any] | None:
     known = {jwk["kid"]: jwk for jwk in jwks["keys"]}
     try:
         kid = jws.extract_compact(text.encode("ascii")).headers().get("kid")
-        if kid not in known or not all(_encode(_decode(part)) == part for part in text.split(".")):
+        if kid not in known or known[kid].get("crv") != "P-256":  # the one curve of ES256; the library knows few others
+            return None
+        if not all(_encode(_decode(part)) == part for part in text.split(".")):
             return None  # a last sign of base64 can be written in several ways: one is ours
         payload = jws.deserialize_compact(text, ECKey.import_key(known[kid]), algorithms=["ES256"]).payload
         claims = json.loads(payload)

@@ -6,24 +6,13 @@ believed, and its number is then looked up as if it had been typed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
-from cryptography import x509
-
-from lms.certificates import baking, keys, queries
-from lms.certificates.badges import BadgeCheck, read_credential
+from lms.certificates import keys, queries
+from lms.certificates.file_check import Read, Seal, read_file
 from lms.certificates.queries import Shown
-from lms.certificates.signature import PdfCheck, check_pdf
-from lms.certificates.vcjwt import LONGEST, unproved
-from lms.core.errors import Invalid, TooLarge, WrongKind
 from lms.core.roles import ANONYMOUS, Actor
-from lms.core.words import _
-
-MOST_BYTES = 8 * 1024 * 1024
-"""The largest file that is read: ours have a hundredth of it."""
 
 
 class VerdictState(StrEnum):
@@ -38,28 +27,6 @@ class VerdictState(StrEnum):
     WITHDRAWN = "withdrawn"
     UNKNOWN = "unknown"
     ALTERED = "altered"
-
-
-class Seal(StrEnum):
-    """What a file's signature says, whatever became of the certificate."""
-
-    OURS = "ours"
-    """One of our keys signed it as it stands."""
-    BROKEN = "broken"
-    """It was changed after it was signed, or its signature cannot be read."""
-    FOREIGN = "foreign"
-    """Somebody else signed it."""
-    MISSING = "missing"
-    """Nobody signed it: a copy, an imitation, or a certificate from before they were signed."""
-
-
-@dataclass(frozen=True)
-class Read:
-    """A file by itself: what its signature says, and the number that it bears (to be believed only if ours)."""
-
-    seal: Seal
-    number: str | None
-    is_badge: bool
 
 
 @dataclass(frozen=True)
@@ -83,56 +50,6 @@ class Verdict:
     def is_unsigned(self) -> bool:
         """Whether it bears a number of ours and no signature: whoever holds it is led to the number's page."""
         return self.is_known and self.read.seal is Seal.MISSING
-
-
-def read_file(content: bytes, jwks: Mapping[str, Any], trusted: Iterable[x509.Certificate]) -> Read:
-    """What a file says by itself, against these public keys. Raises Invalid, TooLarge, WrongKind.
-
-    Any bytes are answered: nothing of a file is obeyed, fetched or drawn.
-    """
-    if not content:
-        raise Invalid("file", _("The file is empty."))
-    if len(content) > MOST_BYTES:
-        raise TooLarge(_("The file is larger than %(n)s MB: no certificate is.", n=MOST_BYTES // 1024 // 1024))
-    if b"%PDF-" in content[:1024]:
-        return _read_pdf(content, trusted)
-    return _read_badge(_badge_in(content), jwks)
-
-
-def _read_pdf(content: bytes, trusted: Iterable[x509.Certificate]) -> Read:
-    check = check_pdf(content, trusted)
-    # The signature stands at the end: what was cut off there is not taken for a file that never had one
-    is_torn = check.number is not None and not content.rstrip().endswith(b"%%EOF")
-    broken = Seal.BROKEN if is_torn or b"/ByteRange" in content else Seal.MISSING
-    return Read(_seal(check, broken), check.number, is_badge=False)
-
-
-def _badge_in(content: bytes) -> str:
-    if baking.is_picture(content):
-        found = baking.unbake(content)
-        if found is None:
-            raise WrongKind(
-                _("There is no badge in this picture. A screenshot of a badge has none; take the file itself.")
-            )
-        return found
-    try:
-        text = content.decode("ascii").strip() if len(content) <= LONGEST else ""
-    except UnicodeDecodeError:
-        text = ""
-    if not all(unproved(text)):
-        raise WrongKind(_("This is neither a certificate as PDF nor a badge (PNG or signed text)."))
-    return text
-
-
-def _read_badge(text: str, jwks: Mapping[str, Any]) -> Read:
-    check = read_credential(text, jwks)
-    return Read(_seal(check, Seal.BROKEN), check.number, is_badge=True)
-
-
-def _seal(check: PdfCheck | BadgeCheck, broken: Seal) -> Seal:
-    if not check.intact:
-        return broken
-    return Seal.OURS if check.ours else Seal.FOREIGN
 
 
 def verdict_of_file(content: bytes, *, by: Actor = ANONYMOUS) -> Verdict:

@@ -224,7 +224,8 @@ def verify_certificate(file: IO[bytes]) -> None:
     Nothing is fetched. Where the database cannot be read the signature alone is checked. Exit 0 for valid only.
     """
     from lms.certificates import numbers, printing
-    from lms.certificates.verdicts import MOST_BYTES, Seal, VerdictState, read_without_database, verdict_of_file
+    from lms.certificates.file_check import MOST_BYTES, Seal
+    from lms.certificates.verdicts import VerdictState, read_without_database, verdict_of_file
 
     content = file.read(MOST_BYTES + 1)
     with application():

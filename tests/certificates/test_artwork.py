@@ -6,6 +6,7 @@ import io
 import random
 import struct
 import zlib
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -174,3 +175,10 @@ def test_a_picture_of_many_pixels_is_refused_before_it_is_unpacked() -> None:
     content = b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(500_000)))
     with pytest.raises(Invalid, match="60000 × 60000 pixels; at most 4000 each way"):
         artwork.read(content)
+
+
+def test_a_picture_that_kills_its_reader_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artwork, "PICTURES", replace(artwork.PICTURES, memory_mb=1))
+    with pytest.raises(Invalid, match="takes more memory or time") as refused:
+        artwork.read(raster("PNG"))
+    assert refused.value.faults[0].field == artwork.FIELD

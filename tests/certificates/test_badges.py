@@ -23,6 +23,7 @@ from hypothesis import strategies as some
 
 from lms.catalogue.models import CertificateKind
 from lms.certificates import badges, baking, keys, numbers, status, vcjwt
+from lms.certificates.badge_check import BadgeCheck, read_credential
 from lms.core.roles import SYSTEM
 from tests.certificates.conftest import Programme
 
@@ -190,7 +191,7 @@ def test_the_state_is_read_from_a_list(credential: dict[str, Any]) -> None:
 
 def test_a_badge_of_an_old_key_is_read_after_rotation(app: APIFlask, context: None, signed: str) -> None:
     keys.rotate_key(by=SYSTEM, at=datetime.now(UTC))
-    check = badges.read_credential(signed, keys.public_jwks())
+    check = read_credential(signed, keys.public_jwks())
     assert (check.intact, check.ours, check.kid != keys.current().kid) == (True, True, True)
 
 
@@ -198,25 +199,25 @@ def test_a_badge_of_an_old_key_is_read_after_rotation(app: APIFlask, context: No
 
 
 def test_ours_is_read(context: None, signed: str) -> None:
-    check = badges.read_credential(f"\n{signed}\n", keys.public_jwks())
-    assert check == badges.BadgeCheck(True, True, keys.current().kid, numbers.write(NUMBER))
+    check = read_credential(f"\n{signed}\n", keys.public_jwks())
+    assert check == BadgeCheck(True, True, keys.current().kid, numbers.write(NUMBER))
 
 
 def test_an_altered_badge_is_not_intact(context: None, signed: str) -> None:
     other = numbers.write(numbers.generate())
-    check = badges.read_credential(altered(signed, numbers.write(NUMBER), other), keys.public_jwks())
+    check = read_credential(altered(signed, numbers.write(NUMBER), other), keys.public_jwks())
     assert (check.intact, check.ours, check.number) == (False, True, other)
     head, body, signature = signed.split(".")
     flipped = signature[:-5] + ("A" if signature[-5] != "A" else "B") + signature[-4:]
-    assert not badges.read_credential(f"{head}.{body}.{flipped}", keys.public_jwks()).intact
+    assert not read_credential(f"{head}.{body}.{flipped}", keys.public_jwks()).intact
 
 
 def test_a_badge_by_another_key_is_not_ours_though_it_bears_our_number(
     context: None, credential: dict[str, Any]
 ) -> None:
     foreign = another_key()
-    check = badges.read_credential(badges.sign_credential(credential, foreign), keys.public_jwks())
-    assert check == badges.BadgeCheck(True, False, foreign.kid, numbers.write(NUMBER))
+    check = read_credential(badges.sign_credential(credential, foreign), keys.public_jwks())
+    assert check == BadgeCheck(True, False, foreign.kid, numbers.write(NUMBER))
 
 
 def test_a_badge_that_borrows_our_key_id_is_not_intact(context: None, credential: dict[str, Any]) -> None:
@@ -227,7 +228,7 @@ def test_a_badge_that_borrows_our_key_id_is_not_intact(context: None, credential
         forged = badges.sign_credential(credential, borrowed)
     finally:
         vcjwt._headers.pop(borrowed.kid, None)
-    check = badges.read_credential(forged, keys.public_jwks())
+    check = read_credential(forged, keys.public_jwks())
     assert (check.intact, check.ours) == (False, True)
 
 
@@ -236,14 +237,14 @@ def test_the_header_does_not_choose_how_it_is_checked(context: None, signed: str
     head = vcjwt._encode(json.dumps(header | {"kid": keys.current().kid}).encode())
     _head, body, signature = signed.split(".")
     for forged in (f"{head}.{body}.{signature}", f"{head}.{body}."):
-        assert not badges.read_credential(forged, keys.public_jwks()).intact
+        assert not read_credential(forged, keys.public_jwks()).intact
 
 
 def test_a_token_of_ours_that_is_no_badge_is_no_badge(context: None) -> None:
     key = keys.current()
     claims = {"validFrom": "2026-01-01T00:00:00Z", "issuer": {"id": "x"}, "id": "y", "credentialSubject": {"id": "z"}}
     text = vcjwt.sign_credential(claims | {"type": ["VerifiableCredential"]}, key)
-    assert not badges.read_credential(text, keys.public_jwks()).intact
+    assert not read_credential(text, keys.public_jwks()).intact
 
 
 @given(
@@ -253,7 +254,7 @@ def test_a_token_of_ours_that_is_no_badge_is_no_badge(context: None) -> None:
     )
 )
 def test_whatever_is_read_is_answered(text: str) -> None:
-    assert badges.read_credential(text, {"keys": []}) == badges.BadgeCheck(False, False, None, None)
+    assert read_credential(text, {"keys": []}) == BadgeCheck(False, False, None, None)
 
 
 @given(
@@ -266,7 +267,7 @@ def test_whatever_json_a_badge_holds_is_answered(value: Any) -> None:
     headers = [value, {"alg": "ES256", "kid": value, "jwk": value}, {"alg": value, "jwk": {"kty": value, "crv": value}}]
     for header in headers:
         pieces = [vcjwt._encode(json.dumps(one).encode()) for one in (header, {"credentialSubject": value})]
-        assert not badges.read_credential(".".join([*pieces, "AAAA"]), {"keys": []}).ours
+        assert not read_credential(".".join([*pieces, "AAAA"]), {"keys": []}).ours
 
 
 # Pictures ------------------------------------------------------------------------------------------------------

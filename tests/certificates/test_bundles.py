@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from lms.certificates import actions, bundles, keys, numbers
 from lms.certificates.models import Certificate
-from lms.certificates.signature import check_pdf
+from lms.certificates.pdf_check import check_pdf
 from lms.core import clock, files, jobs
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused

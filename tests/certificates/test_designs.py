@@ -22,7 +22,7 @@ from lms.certificates.designs import (
     fill,
 )
 from lms.certificates.document import picture, render
-from lms.certificates.signature import check_pdf
+from lms.certificates.pdf_check import check_pdf
 from lms.core.errors import Invalid
 from tests.certificates.test_artwork import SQUARE, raster, svg
 from tests.certificates.test_document import AWARD, DEFAULT, inside, pages, stations

@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from lms.certificates import actions, keys, numbers, press, printing, queries
 from lms.certificates.models import Certificate
-from lms.certificates.signature import check_pdf
+from lms.certificates.pdf_check import check_pdf
 from lms.core import files, jobs
 from lms.core.db import db
 from lms.core.jobs import Job

@@ -11,8 +11,9 @@ import pikepdf
 import pytest
 
 from lms.certificates.document import Award, Station, render, spoken
+from lms.certificates.pdf_check import check_pdf
 from lms.certificates.revision import CannotRevise
-from lms.certificates.signature import check_pdf, sign_pdf
+from lms.certificates.signature import sign_pdf
 from lms.core.glyphs import coverage, missing_signs
 from lms.core.typesetting import CannotRender
 from tests.certificates.scripts import NAMES

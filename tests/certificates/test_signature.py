@@ -29,7 +29,8 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 
 from lms.certificates.keys import SigningKey, kid_of, self_signed
-from lms.certificates.signature import PdfCheck, TimestampAway, check_pdf, sign_pdf
+from lms.certificates.pdf_check import PdfCheck, check_pdf
+from lms.certificates.signature import TimestampAway, sign_pdf
 from tests.certificates.test_document import AWARD, DEFAULT, render
 
 AT = datetime(2026, 7, 2, 8, 30, tzinfo=UTC)

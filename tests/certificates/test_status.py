@@ -11,7 +11,8 @@ from apiflask import APIFlask
 from sqlalchemy import select, text
 
 from lms.catalogue.models import CertificateKind
-from lms.certificates import actions, badges, keys, numbers, status, vcjwt
+from lms.certificates import actions, keys, numbers, status, vcjwt
+from lms.certificates.badge_check import read_credential
 from lms.certificates.models import Certificate, StatusList
 from lms.core.db import action, db
 from lms.core.errors import NotFound
@@ -188,7 +189,7 @@ def test_an_erased_holders_badge_goes_and_can_still_be_checked(issued: Programme
     given = row.credential or ""
     actions.erase_holder(issued.people["Ada"], withdraw_certificates=False, by=SYSTEM, at=at)
     assert row_of("Ada").credential is None
-    assert badges.read_credential(given, keys.public_jwks()).intact
+    assert read_credential(given, keys.public_jwks()).intact
     assert not bit(row, at)
     assert actions.give_missing_badges(by=SYSTEM) == 0, "none is made anew"
 
@@ -201,7 +202,7 @@ def test_certificates_of_before_get_their_badges_once(issued: Programme, adminis
     assert actions.give_missing_badges(by=SYSTEM) == 3
     assert actions.give_missing_badges(by=SYSTEM) == 0
     assert row_of("Ada").credential is None
-    assert badges.read_credential(row_of("Bo").credential or "", keys.public_jwks()).number == number_of("Bo")
+    assert read_credential(row_of("Bo").credential or "", keys.public_jwks()).number == number_of("Bo")
 
 
 def test_a_name_is_corrected_while_the_key_is_away_and_the_certificate_follows(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -19,9 +21,10 @@ from sqlalchemy import event, text
 from werkzeug.test import TestResponse
 
 from lms.catalogue.models import CertificateKind
-from lms.certificates import actions, badges, baking, keys, numbers, status, verdicts
+from lms.certificates import actions, badges, baking, file_check, keys, numbers, status, verdicts
+from lms.certificates.file_check import MOST_BYTES, Read, Seal
 from lms.certificates.signature import sign_pdf
-from lms.certificates.verdicts import Seal, VerdictState
+from lms.certificates.verdicts import VerdictState
 from lms.cli import lms
 from lms.core.db import db
 from lms.core.errors import DomainError, Invalid, TooLarge, WrongKind
@@ -217,7 +220,7 @@ def test_what_is_no_certificate_is_refused_clearly(client: FlaskClient, held: He
         ("žluť".encode("utf-16"), 415, "This is neither"),
         (b"PK\x03\x04" + bytes(500), 415, "This is neither"),
         (b"<svg onload=alert(1)>", 415, "This is neither"),
-        (b"%PDF-1.7" + bytes(verdicts.MOST_BYTES), 413, "larger than 8 MB"),
+        (b"%PDF-1.7" + bytes(MOST_BYTES), 413, "larger than 1 MB"),
     ):
         answer = drop(client, content, "<script>.pdf")
         assert answer.status_code == code, words
@@ -438,4 +441,30 @@ def test_where_nothing_was_ever_issued_a_genuine_file_is_not_called_altered(
 def test_what_is_read_of_a_file_alone(held: Held, app: APIFlask) -> None:
     with app.app_context():
         read = verdicts.read_without_database(held.pdf)
-    assert read == verdicts.Read(Seal.OURS, held.number, is_badge=False)
+    assert read == Read(Seal.OURS, held.number, is_badge=False)
+
+
+def test_a_badge_whose_key_is_on_a_curve_that_nobody_knows_is_answered(client: FlaskClient, held: Held) -> None:
+    """A KeyError of the library for a curve that it does not know ended in 500."""
+    parts = [{"alg": "ES256", "kid": "x", "jwk": {"kty": "EC", "crv": "P-999", "x": "AA", "y": "AA"}}, {"type": []}]
+    pieces = [json.dumps(parts[0]).encode(), json.dumps(parts[1]).encode(), bytes(64)]
+    text = ".".join(base64.urlsafe_b64encode(piece).rstrip(b"=").decode() for piece in pieces)
+    answer = drop(client, text.encode())
+    assert (answer.status_code, said(answer)) == (404, "unknown")
+
+
+def test_a_file_that_kills_its_reader_is_answered_with_a_sentence(
+    client: FlaskClient, held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_check, "PROOFS", replace(file_check.PROOFS, memory_mb=1))
+    answer = drop(client, held.files["pdf"])
+    assert answer.status_code == 422
+    assert "takes more memory or time" in answer.text
+
+
+def test_who_checks_too_many_files_at_once_is_told_to_come_again(
+    client: FlaskClient, held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_check, "PROOFS", replace(file_check.PROOFS, at_once=0, wait_seconds=0))
+    answer = drop(client, held.files["pdf"])
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")

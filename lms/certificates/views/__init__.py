@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from lms.catalogue.queries import get_series
 from lms.certificates import actions, holding, keys, numbers, queries, standings, status, verdicts
 from lms.certificates.delivery import LISTS, NUMBERS, READS, badge_answer, pdf_answer, picture_answer, public_answer
+from lms.certificates.file_check import MOST_BYTES
 from lms.certificates.forms import CheckFileForm, RevokeForm, WithdrawForm
 from lms.certificates.standings import Group
 from lms.certificates.views import bundles, designs
@@ -52,7 +53,7 @@ def verify_file() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return render_template("certificates/verify.html", form=form), 422
     try:
-        verdict = verdicts.verdict_of_file(form.file.data.read(verdicts.MOST_BYTES + 1), by=current_actor())
+        verdict = verdicts.verdict_of_file(form.file.data.read(MOST_BYTES + 1), by=current_actor())
     except (Invalid, TooLarge, WrongKind) as error:
         form.take(Invalid("file", error.message))
         return render_template("certificates/verify.html", form=form), error.status
