@@ -35,6 +35,7 @@ from lms.web import (
     kept,
     limits,
     locale,
+    numbers,
     pictures,
     plaintext,
     problems,
@@ -122,6 +123,7 @@ def create_app(config: Config | None = None) -> APIFlask:
     request_log.init_app(app)
     db.init_app(app)
     Migrate(app, db, directory=str(resource("migrations")), render_as_batch=True)
+    numbers.init_app(app)
     addresses.init_app(app)
     compression.init_app(app)
     app.error_processor(api.on_schema_error)  # takes every HTTP error for itself, so the pages' handlers come after it

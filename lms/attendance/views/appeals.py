@@ -21,6 +21,7 @@ from lms.core.words import _
 from lms.web.api import integer_cursor
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
+from lms.web.numbers import whole
 from lms.web.time import time_of_day, viewer_zone, zone_city
 
 PAGE = 50
@@ -89,7 +90,7 @@ def appeals() -> ResponseReturnValue:
     """What somebody may answer (for others: what they asked), of all lectures or of one: open ones, or all."""
     by = current_actor()
     state = None if request.args.get("state") == "all" else AppealState.OPEN
-    lecture_id = request.args.get("lecture", type=int)
+    lecture_id = request.args.get("lecture", type=whole)
     cursor = integer_cursor(request.args.get("after"))
     found = queries.list_appeals(by=by, lecture_id=lecture_id, state=state, limit=PAGE, cursor=cursor)
     return render_template(

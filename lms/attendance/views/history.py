@@ -13,6 +13,7 @@ from lms.core.errors import Invalid, Refused
 from lms.core.words import _
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
+from lms.web.numbers import whole
 
 
 @bp.get("/lectures/<int:lecture_id>/roster/<person_id>/history")
@@ -30,7 +31,7 @@ def history(lecture_id: int, person_id: str) -> ResponseReturnValue:
 def undo(lecture_id: int, person_id: str) -> ResponseReturnValue:
     """Withdraws what holds, or sets again what held once (`restore`, the id of a correction)."""
     by, at = current_actor(), clock.now()
-    restored = request.form.get("restore", type=int)
+    restored = request.form.get("restore", type=whole)
     try:
         if restored is None:
             actions.correct(lecture_id, person_id, outcome=None, by=by, at=at)

@@ -11,13 +11,14 @@ from lms.core import clock
 from lms.core.errors import Refused
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
+from lms.web.numbers import whole
 
 
 @bp.post("/series/<slug>/policy")
 @allow(SIGNED_IN)
 def apply_policy(slug: str) -> ResponseReturnValue:
     """Applies it to the lectures that were looked at, in the background; back to the page where that is refused."""
-    chosen = request.form.getlist("lecture", type=int)
+    chosen = request.form.getlist("lecture", type=whole)
     key = request.form.get("key", "")
     try:
         job = actions.request_policy(slug, chosen=chosen, key=key, by=current_actor(), at=clock.now())

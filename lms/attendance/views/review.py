@@ -20,6 +20,7 @@ from lms.web.forms import BaseForm
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
+from lms.web.numbers import whole
 
 PAGE = 25
 STRONG_SHOWN = 500
@@ -50,7 +51,7 @@ def _page(lecture_id: int, wrong: int | None = None, form: DecisionForm | None =
         lecture_id, by=by, decided="show" in place, q=place.get("q", ""), after=place.get("after", 0), limit=PAGE
     )
     words = request.args.get("who", "").strip()[:200]
-    sought = request.args.get("find", type=int)
+    sought = request.args.get("find", type=whole)
     found, _here = queries.find_people(lecture_id, words, by=by) if sought is not None and words else ([], set())
     codes = {one.known.country for item in page.items for one in item.candidates} | {one.country for one in found}
     return render_template(

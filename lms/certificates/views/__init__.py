@@ -24,6 +24,7 @@ from lms.core.words import _, _n
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.limits import throttle_guesses, throttle_reads
+from lms.web.numbers import whole
 
 __all__ = ["bp", "bundles", "designs"]
 
@@ -171,7 +172,7 @@ def issue(slug: str) -> ResponseReturnValue:
     """Who earns a certificate of the series, who just misses it and by what, who is blocked."""
     by = current_actor()
     try:
-        shown, page = _group(), request.args.get("page", 1, type=int)
+        shown, page = _group(), request.args.get("page", 1, type=whole)
         preview = standings.preview(slug, by=by, shown=shown, page=page)
     except Refused as refused:
         series = get_series(slug, by=by)

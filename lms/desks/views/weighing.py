@@ -23,6 +23,7 @@ from lms.core.errors import Invalid, Refused
 from lms.desks.views.blueprint import bp
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
+from lms.web.numbers import whole
 
 GROUPS = ("gain", "lose", "earn", "unearn", "miss")
 
@@ -52,7 +53,7 @@ def shown_of(differences: Sequence[Difference], effects: Consequences | None) ->
     asked = request.args.get("show", "")
     group = asked if asked in counts else next((name for name in GROUPS if counts.get(name)), Side.GAIN.value)
     pages = max(1, -(-counts[group] // PAGE))
-    page = min(max(1, request.args.get("page", 1, type=int)), pages)
+    page = min(max(1, request.args.get("page", 1, type=whole)), pages)
     if group in lists:
         rows = lists[group][(page - 1) * PAGE : page * PAGE]
     else:
@@ -65,7 +66,7 @@ def shown_of(differences: Sequence[Difference], effects: Consequences | None) ->
 def policy(slug: str) -> ResponseReturnValue:
     """What the newest policy of a series would change of its lectures that were held under another."""
     by = current_actor()
-    chosen = request.args.getlist("lecture", type=int) if "chosen" in request.args else None
+    chosen = request.args.getlist("lecture", type=whole) if "chosen" in request.args else None
     preview = queries.preview_policy(slug, chosen=chosen, by=by)
     effects = consequences(preview.series.id, preview.changes, by=by)
     return render_template(

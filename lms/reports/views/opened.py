@@ -20,6 +20,7 @@ from lms.reports.views.blueprint import address, asked_form, bp
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
+from lms.web.numbers import whole
 
 A_PAGE = 50
 NOT_STATED = "-"
@@ -56,7 +57,7 @@ def people() -> ResponseReturnValue:
     """The people behind a figure: of the slice and of the group that `row` and `column` name."""
     by, at, locale = current_actor(), clock.now(), reader_locale()
     form, keys = _asked(by, locale)
-    page = request.args.get("page", 1, type=int)
+    page = request.args.get("page", 1, type=whole)
     first = (max(page, 1) - 1) * A_PAGE
     opened = queries.list_people(
         form.asked, keys, organisation=_organisation(), by=by, locale=locale, limit=A_PAGE, offset=first

@@ -22,6 +22,7 @@ from lms.web.forms import BaseForm
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
+from lms.web.numbers import whole
 
 ROWS_A_PAGE = 100
 LOOKED_AT = 50
@@ -65,7 +66,7 @@ def opening_set(public_id: str) -> ResponseReturnValue:
 def _set_page(public_id: str, status: int = 200, **forms: BaseForm) -> ResponseReturnValue:
     by = current_actor()
     row = queries.get_opening_set(public_id, by=by)
-    page = max(request.args.get("page", 1, type=int), 1)
+    page = max(request.args.get("page", 1, type=whole), 1)
     rows = queries.list_opening_rows(row.id, by=by, limit=ROWS_A_PAGE, offset=(page - 1) * ROWS_A_PAGE)
     given: dict[str, Any] = {
         "set_form": OpeningSetForm(formdata=None, obj=row),
