@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hmac
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 from flask import Request
 
 from lms.config import Config
+from lms.core.gauges import Gauge
 
 if TYPE_CHECKING:
     from prometheus_client import Histogram, Metric
@@ -61,16 +61,6 @@ def _durations_of(kind: str, status: int) -> Histogram:
 def observe_request(kind: str, status: int, seconds: float) -> None:
     """Counts one request."""
     _durations_of(kind, status // 100).observe(seconds)
-
-
-@dataclass(frozen=True)
-class Gauge:
-    """A figure that is read when it is asked for, once for each value of its label. Names are without `serai_`."""
-
-    name: str
-    help: str
-    values: Mapping[str, float]
-    label: str | None = None
 
 
 class _Gauges:

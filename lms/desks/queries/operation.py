@@ -15,10 +15,10 @@ from lms import __version__
 from lms.certificates.keys import find_current
 from lms.config import Config
 from lms.core.db import db, is_sqlite
+from lms.core.gauges import Gauge
 from lms.core.jobs import Job, JobState
 from lms.core.outbox import MAX_ATTEMPTS, OutboxMail
 from lms.core.worker_heartbeats import worker_last_seen
-from lms.web.metrics import Gauge
 
 
 def collect_operation(config: Config, *, at: datetime) -> list[Gauge]:
