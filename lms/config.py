@@ -99,6 +99,7 @@ SETTINGS = (
         is_secret=True,
     ),
     Setting("POSTGRESQL_TOOLS", "", _text, "Folder of pg_dump and pg_restore; empty: found on PATH."),
+    Setting("JOURNAL", "", _text, "File of erasures and revocations, on another disk; empty: in the data folder."),
     Setting("BASE_URL", "http://127.0.0.1:8000", _text, "The address of this server, for links in mail and QR codes."),
     Setting(
         "SECRET_KEY",
@@ -167,6 +168,7 @@ class Config:
     data: str
     database_url: str
     postgresql_tools: str
+    journal: str
     base_url: str
     secret_key: str
     secret_key_old: str
@@ -236,6 +238,16 @@ class Config:
             if url.startswith(short):
                 return "postgresql+psycopg://" + url[len(short) :]
         return url
+
+    @property
+    def journal_file(self) -> Path:
+        """The journal of erasures and revocations (see `core.journal`)."""
+        return Path(self.journal).resolve() if self.journal else self.folder / "journal.jsonl"
+
+    @property
+    def unfinished_restore(self) -> Path:
+        """The file that is in the data folder while a backup is restored into it."""
+        return self.folder / "restore-unfinished"
 
     @property
     def demonstration_mark(self) -> Path:

@@ -72,7 +72,7 @@ def run_worker(config: Config, *, with_server: bool = False) -> None:
         threading.Thread(target=_stop_with_server, daemon=True).start()
     app = create_app(config)
     logs.take_over_libraries()
-    schema.check(config.database)
+    schema.check(config)
     settle()
     _sweep_files(app)
     queue, _wake = make_queue(app)
@@ -227,7 +227,7 @@ def run(config: Config, *, host: str, port: int, workers: int | None = None) -> 
     except OSError as error:
         raise Refused(f"{host}:{port} cannot be served: {error.strerror or error}") from error
     config.make_folder()
-    schema.check(config.database)
+    schema.check(config)
     worker = _Beside(config) if config.database.startswith("sqlite") else None
     own = os.getpid()
     logs.take_over_libraries()

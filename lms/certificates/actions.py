@@ -20,7 +20,7 @@ from lms.certificates.bundles import forget_bundles
 from lms.certificates.freezing import surroundings
 from lms.certificates.models import AWARDS, Award, Certificate, CertificateState
 from lms.certificates.orders import count_valid, occasion_of
-from lms.core import audit, files
+from lms.core import audit, files, journal
 from lms.core.bulk import among
 from lms.core.db import action, after_commit, db, one_at_a_time
 from lms.core.errors import Refused
@@ -225,6 +225,7 @@ def revoke(typed: str, *, reason: str, by: Actor, at: datetime) -> None:
     row = _locked(typed)
     rules.check_can_revoke(row.state, reason, by)
     row.state, row.reason, row.ended_at = CertificateState.REVOKED, clean_text(reason), at
+    journal.record("revoke_certificate", at=at, number=row.number)
     _record("revoke certificate", row, by=by, at=at)
 
 
@@ -236,6 +237,7 @@ def withdraw(typed: str, *, by: Actor, at: datetime) -> None:
     rules.check_can_withdraw(row.state, is_holder=by.is_signed_in and by.person_id == holder, by=by)
     row.state, row.ended_at, row.credential = CertificateState.WITHDRAWN, at, None
     _forget_file(row)
+    journal.record("withdraw_certificate", at=at, number=row.number)
     _record("withdraw certificate", row, by=by, at=at)
 
 

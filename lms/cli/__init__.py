@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from lms.app import create_app
 from lms.cli.attendance import attendance
 from lms.cli.context import application
-from lms.cli.operations import init
+from lms.cli.operations import backup, check, init, restore
 from lms.cli.reports import report
 from lms.cli.secret import rotate_secret
 from lms.config import BadSetting, Config
@@ -35,7 +35,8 @@ def lms() -> None:
 
 lms.add_command(attendance)
 lms.add_command(report)
-lms.add_command(init)
+for command in (init, backup, restore, check):
+    lms.add_command(command)
 
 
 @lms.command()

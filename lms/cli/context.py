@@ -7,13 +7,15 @@ from contextlib import contextmanager
 
 from lms.app import create_app, settle
 from lms.config import Config
+from lms.core.schema import check_not_restoring
 
 
 @contextmanager
 def application() -> Iterator[Config]:
     """The application's context around a command that works on the data, which `lms init` has made."""
-    app = create_app()
+    config = Config.load()
+    check_not_restoring(config)
+    app = create_app(config)
     settle()
     with app.app_context():
-        config: Config = app.extensions["lms.config"]
         yield config

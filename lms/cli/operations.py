@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+import time
+from pathlib import Path
+
 import click
 
 from lms.app import create_app
+from lms.cli.context import application
+from lms.config import Config
 from lms.core import clock
 
 
@@ -22,3 +28,108 @@ def init(no_copy: bool) -> None:
     with app.app_context():
         initialise(config, copies=not no_copy, tell=click.echo, at=clock.now())
     click.echo(f"Ready: {config.folder}")
+
+
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+class Progress:
+    """How far a command is, on standard error: one line that is rewritten on a terminal, else one line a phase."""
+
+    def __init__(self) -> None:
+        self._rewrites = sys.stderr.isatty()
+        self._phase = ""
+        self._began = time.monotonic()
+
+    def __call__(self, line: str) -> None:
+        if self._rewrites:
+            click.echo(f"\r{line}\x1b[K", err=True, nl=False)
+        elif (phase := line.partition(":")[0]) != self._phase:
+            self._phase = phase
+            click.echo(line, err=True)
+
+    def end(self) -> str:
+        """Ends the line; returns how long it took, in words."""
+        if self._rewrites:
+            click.echo("\r\x1b[K", err=True, nl=False)
+        return f"{time.monotonic() - self._began:.1f} s"
+
+
+@click.command()
+@click.argument("folder", type=FOLDER)
+@click.option("--since", type=FOLDER, help="An earlier backup on the same disk: unchanged files are linked to it.")
+def backup(folder: Path, since: Path | None) -> None:
+    """Backs up database, keys and files into a folder that does not exist yet, while people go on working.
+
+    Prints what it holds. The backup has everything that the data folder has, in clear: guard it the same way.
+    """
+    from lms.operations.backup import take_backup
+
+    progress = Progress()
+    with application() as config:
+        taken = take_backup(folder, config, since=since, tell=progress, at=clock.now())
+    seconds = progress.end()
+    for path in taken.damaged:
+        click.echo(f"copied again, because {since}/{path} is damaged or out of reach", err=True)
+    files = len(taken.manifest.files)
+    megabytes = f"{taken.size / 1_000_000:,.1f} MB"
+    click.echo(f"{folder}: {files:,} files, {taken.linked:,} of them linked, {megabytes}, {seconds}")
+
+
+@click.command()
+@click.argument("folder", type=FOLDER)
+@click.option(
+    "--journal",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A journal.jsonl that is newer than the backup, from the lost installation.",
+)
+def restore(folder: Path, journal: Path | None) -> None:
+    """Restores a backup into the data folder and database of the settings, which have to be empty.
+
+    Checks the whole backup first. Nothing is mailed again, all sessions and API tokens end, and what the journal
+    says was erased or revoked is erased and revoked again. A backup of an older version is migrated.
+    """
+    from lms.operations.restore import restore as put_back
+
+    progress = Progress()
+    config = Config.load()
+    done = put_back(folder, config, create_app, extra_journal=journal, tell=progress, at=clock.now())
+    seconds = progress.end()
+    stopped = done.stopped
+    click.echo(f"Restored the backup of {done.manifest.taken_at} to {config.folder} in {seconds}.")
+    if done.is_migrated:
+        click.echo("The database was of an older version and has been migrated.")
+    click.echo(
+        f"Not done again: {stopped.mails} mails, {stopped.jobs} jobs, {stopped.reports} scheduled reports. "
+        f"Ended: {stopped.sessions} sessions, {stopped.tokens} API tokens."
+    )
+    replayed = ", ".join(f"{name} {count}" for name, count in done.replayed.items()) or "nothing"
+    click.echo(f"Journal: {done.entries} entries, done again: {replayed}.")
+    if done.unreadable:
+        click.echo(f"{done.unreadable} lines of the journal cannot be read: look at them yourself.", err=True)
+    if not done.manifest.has_secret_key and not config.secret_key:
+        click.echo("The backup was taken with LMS_SECRET_KEY set: set the same value before you start.", err=True)
+    click.echo("Next: `lms check`, then `lms serve`.")
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="Leave out what reads everything: references, tallies, certificates.")
+def check(quick: bool) -> None:
+    """Looks for faults in database, files, certificates, mail, worker and settings; exit 1 where there is one.
+
+    Prints a line for each thing that was looked at, and beneath it what to do. Changes nothing.
+    """
+    from lms.operations.check import check as findings
+    from lms.operations.checks.model import Asked, Level
+
+    faults = warnings = 0
+    with application() as config:
+        for finding in findings(Asked(config, clock.now(), is_quick=quick)):
+            click.echo(f"{finding.level:8} {finding.about}: {finding.text}")
+            if finding.remedy:
+                click.echo(f"{'':8} → {finding.remedy}")
+            faults += finding.level is Level.FAULT
+            warnings += finding.level is Level.WARNING
+    click.echo(f"faults {faults}, warnings {warnings}")
+    if faults:
+        sys.exit(1)

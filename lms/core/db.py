@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import wraps
@@ -127,12 +128,35 @@ def _begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def after_commit(hook: Callable[[], None]) -> None:
-    """Runs `hook` once the outermost action has committed; dropped when it rolls back."""
-    unit: list[Callable[[], None]] | None = db.session().info.get(_UNIT)
+Hook = Callable[[], None]
+
+
+@dataclass
+class _Unit:
+    """What an outermost action does around its commit."""
+
+    before: list[tuple[Hook, Hook]] = field(default_factory=list)
+    after: list[Hook] = field(default_factory=list)
+
+
+def _unit() -> _Unit:
+    unit: _Unit | None = db.session().info.get(_UNIT)
     if unit is None:
-        raise RuntimeError("after_commit outside an action")
-    unit.append(hook)
+        raise RuntimeError("a hook outside an action")
+    return unit
+
+
+def after_commit(hook: Hook) -> None:
+    """Runs `hook` once the outermost action has committed; dropped when it rolls back."""
+    _unit().after.append(hook)
+
+
+def before_commit(hook: Hook, *, undo: Hook) -> None:
+    """Runs `hook` just before the outermost action commits, which it can prevent.
+
+    `undo` runs where the action is rolled back after that.
+    """
+    _unit().before.append((hook, undo))
 
 
 def in_action() -> bool:
@@ -159,18 +183,24 @@ def action(function: Callable[P, R]) -> Callable[P, R]:
         if _UNIT in session.info:
             return function(*args, **kwargs)
         session.rollback()
-        hooks: list[Callable[[], None]] = []
-        session.info[_UNIT] = hooks
+        unit = session.info[_UNIT] = _Unit()
+        undoing: list[Hook] = []
         try:
             session.connection(execution_options={_WRITES: True})
             result = function(*args, **kwargs)
+            session.flush()
+            for hook, undo in unit.before:
+                undoing.append(undo)
+                hook()
             session.commit()
         except BaseException:
             session.rollback()
+            for undo in undoing:
+                undo()
             raise
         finally:
             session.info.pop(_UNIT, None)
-        for hook in hooks:
+        for hook in unit.after:
             hook()
         return result
 

@@ -152,6 +152,17 @@ def _without_secret(payload: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in payload.items() if name != SECRET}
 
 
+@action
+def stop_due(reason: str, *, at: datetime) -> int:
+    """Stops all mail that was due by `at` and is not marked as sent; what is due later goes out. Returns how many."""
+    waiting = (OutboxMail.sent_at.is_(None), OutboxMail.due_at <= at, OutboxMail.attempts < MAX_ATTEMPTS)
+    stopped = 0
+    for mail in db.session.scalars(select(OutboxMail).where(*waiting)):
+        mail.attempts, mail.error, mail.payload = MAX_ATTEMPTS, reason, _without_secret(mail.payload)
+        stopped += 1
+    return stopped
+
+
 def erase_mails(person_id: int) -> None:
     """Takes a person's address and payload out of all mails, and stops those not yet sent."""
     db.session.execute(

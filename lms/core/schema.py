@@ -10,6 +10,7 @@ from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
+from lms.config import Config
 from lms.core.db import db
 from lms.core.errors import Refused
 from lms.core.resources import resource
@@ -66,12 +67,24 @@ def find_mismatch(engine: Engine | None = None) -> str | None:
     )
 
 
-def check(url: str) -> None:
-    """Raises Refused where this version cannot work with the database at this address.
+def check_not_restoring(config: Config) -> None:
+    """Raises Refused while the data folder holds a restore that was not finished."""
+    if config.unfinished_restore.exists():
+        raise Refused(
+            _(
+                "A restore into %(folder)s was not finished. Run `lms restore` again, with any backup.",
+                folder=config.folder,
+            )
+        )
+
+
+def check(config: Config) -> None:
+    """Raises Refused where this version cannot work with the database of these settings.
 
     A database that does not answer is not refused: requests get 503 until it does.
     """
-    engine = create_engine(url, poolclass=NullPool)
+    check_not_restoring(config)
+    engine = create_engine(config.database, poolclass=NullPool)
     try:
         mismatch = find_mismatch(engine)
     except OperationalError as error:

@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from sqlalchemy import func, make_url, select, table, text
+from sqlalchemy import MetaData, NullPool, create_engine, func, inspect, make_url, select, table, text
 from sqlalchemy.engine import Connection
 
 from lms.config import Config
 from lms.core.db import db, is_sqlite
 from lms.core.errors import Refused
 from lms.core.words import _
+from lms.operations import manifest
 
 FILE_NAMES = {"sqlite": "database.sqlite", "postgresql": "database.dump"}
 """What a copy is called in a backup, by the kind of database."""
@@ -53,6 +54,7 @@ def one_moment() -> Iterator[Connection]:
 def count_rows(connection: Connection) -> dict[str, int]:
     """How many rows each table has, by the name of the table."""
     names = connection.dialect.get_table_names(connection)
+    names = [name for name in names if name != _UNFINISHED]
     return {
         name: connection.execute(select(func.count()).select_from(table(name))).scalar_one() for name in sorted(names)
     }
@@ -90,15 +92,15 @@ def _copy_sqlite(target: Path, connection: Connection, tell: Tell) -> None:
 
 def _dump_postgresql(target: Path, connection: Connection, config: Config, tell: Tell) -> None:
     snapshot = connection.execute(text("SELECT pg_export_snapshot()")).scalar_one()
-    version = connection.execute(text("SHOW server_version_num")).scalar_one()
-    program = find_tool("pg_dump", config, at_least=int(version) // 10_000)
+    program = find_tool("pg_dump", connection, config)
     tell(_("Database: pg_dump"))
     options = ["--format=custom", "--no-owner", "--no-privileges", f"--snapshot={snapshot}", f"--file={target}"]
     _run([program, *options], config)
 
 
-def find_tool(name: str, config: Config, *, at_least: int) -> str:
+def find_tool(name: str, connection: Connection, config: Config) -> str:
     """The path of `pg_dump` or `pg_restore`. Raises Refused where it is missing or older than the server."""
+    at_least = int(connection.execute(text("SHOW server_version_num")).scalar_one()) // 10_000
     program = shutil.which(name, path=config.postgresql_tools or None)
     if program is None:
         raise Refused(
@@ -136,3 +138,61 @@ def _run(command: list[str], config: Config) -> None:
     if done.returncode:
         said = (done.stderr.strip().splitlines() or [str(done.returncode)])[-1]
         raise Refused(_("%(program)s failed: %(reason)s", program=Path(command[0]).name, reason=said))
+
+
+# Putting a copy back ---------------------------------------------------------------------------------------------
+
+_UNFINISHED = "restore_unfinished"
+"""A table that is there, on PostgreSQL, while a backup is being put into the database."""
+
+
+def put_back(source: Path, config: Config) -> None:
+    """Puts a copy into the empty database of these settings.
+
+    What an unfinished restore left there is dropped first. Raises Refused for a database that holds anything else.
+    """
+    if kind_of(config.database) == "sqlite":
+        _put_back_sqlite(source, Path(str(make_url(config.database).database)))
+        return
+    engine = create_engine(config.database, poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE TABLE IF NOT EXISTS {_UNFINISHED} (at TEXT)"))
+        program = find_tool("pg_restore", connection, config)
+    found = MetaData()
+    found.reflect(engine)
+    found.remove(found.tables[_UNFINISHED])
+    found.drop_all(engine)
+    _run([program, "--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", str(source)], config)
+
+
+def _put_back_sqlite(source: Path, target: Path) -> None:
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.restoring")
+    partial.unlink(missing_ok=True)
+    for path in (target, *(target.with_name(f"{target.name}-{part}") for part in ("wal", "shm"))):
+        path.unlink(missing_ok=True)
+    manifest.copy(source, partial)
+    partial.rename(target)
+
+
+def check_is_empty(config: Config, *, is_unfinished: bool) -> None:
+    """Raises Refused for a database that holds anything but what an unfinished restore left there.
+
+    Also where PostgreSQL's program to restore it is missing or too old.
+    """
+    if kind_of(config.database) == "sqlite":
+        path = Path(str(make_url(config.database).database))
+        if path.exists() and path.stat().st_size and not is_unfinished:
+            raise Refused(_("%(path)s is there already. Restore into an empty place only.", path=path))
+        return
+    engine = create_engine(config.database, poolclass=NullPool)
+    with engine.connect() as connection:
+        find_tool("pg_restore", connection, config)
+        names = set(inspect(connection).get_table_names())
+    if names and _UNFINISHED not in names:
+        raise Refused(_("The database of LMS_DATABASE_URL has tables already. Restore into an empty one only."))
+
+
+def finish(connection: Connection) -> None:
+    """Takes the mark of an unfinished restore away."""
+    connection.execute(text(f"DROP TABLE IF EXISTS {_UNFINISHED}"))

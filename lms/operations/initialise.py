@@ -32,6 +32,7 @@ def initialise(config: Config, *, copies: bool = True, tell: Tell, at: datetime)
     An existing database is copied into the data folder before it is migrated, unless `copies` is false. Raises
     Refused for a database that a newer version has migrated, and where a copy cannot be made.
     """
+    schema.check_not_restoring(config)
     with db.engine.connect() as connection:
         found = schema.revision_of(connection)
     if schema.is_newer(found):

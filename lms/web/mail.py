@@ -137,6 +137,13 @@ class Sender:
             _write(message, self._folder)
 
 
+def probe(config: Config) -> None:
+    """Connects to the mail server as for a mail, and sends nothing. Raises OSError where no mail could be sent."""
+    if urlsplit(config.mail_url).scheme not in {"", "file"}:
+        with MailServer(config.mail_url) as server:
+            server.probe()
+
+
 def _write(message: EmailMessage, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{time.time_ns()}.eml"

@@ -47,6 +47,10 @@ class MailServer:
     ) -> None:
         self.close()
 
+    def probe(self) -> None:
+        """Connects as for a mail, and sends nothing. Raises OSError where no mail could be sent."""
+        self._connect().noop()
+
     def send(self, message: EmailMessage) -> None:
         """Hands one mail to the server. Raises OSError (smtplib's errors are such) when the server did not take it.
 

@@ -96,7 +96,7 @@ def test_a_database_of_a_newer_version_is_left_alone(fresh: Config) -> None:
         with pytest.raises(Refused, match="Install that version or a later one"):
             initialise(fresh, tell=print, at=AT)
         with pytest.raises(Refused, match="Install that version or a later one"):
-            schema.check(fresh.database)
+            schema.check(fresh)
         answer = app.test_client().get("/readyz")
         assert (answer.status_code, answer.text) == (503, f"{said}\n")
         db.engine.dispose()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
-from lms.core import audit
+from lms.core import audit, journal
 from lms.core.db import action, db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.roles import Actor, Role
@@ -17,7 +17,7 @@ from lms.people.actions.links import make_link
 from lms.people.actions.notices import post_notice
 from lms.people.actions.persons import create_person
 from lms.people.actions.sessions import end_access
-from lms.people.models import Account, ApiToken, LinkPurpose, Person, RoleGrant
+from lms.people.models import Account, ApiToken, Country, LinkPurpose, Person, RoleGrant
 from lms.people.passwords import hash_password, hash_secret, new_secret
 from lms.people.queries import find_person_by_email, get_country, members, person_id_of
 from lms.people.rules import (
@@ -89,8 +89,49 @@ def revoke_role(public_id: str, grant_id: int, *, by: Actor, at: datetime) -> No
         return
     if grant.role is Role.ADMINISTRATOR and person_id == by.person_id:
         raise Refused(_("You cannot end your own administration: another administrator can."))
+    _end_grant(grant, by=by, at=at)
+
+
+def _end_grant(grant: RoleGrant, *, by: Actor, at: datetime) -> None:
     grant.revoked_at = at
-    audit.record("revoke_role", by=by, at=at, detail={"role": grant.role.value}, person=person_id)
+    journal.record("revoke_role", at=at, grant=_journalled(grant))
+    audit.record("revoke_role", by=by, at=at, detail={"role": grant.role.value}, person=grant.person_id)
+
+
+def _journalled(grant: RoleGrant) -> dict[str, str | None]:
+    """What names a grant outside of the database."""
+    country = db.session.get(Country, grant.country_id) if grant.country_id else None
+    return {
+        "person": db.session.get_one(Person, grant.person_id).public_id,
+        "role": grant.role.value,
+        "country": country.code if country else None,
+    }
+
+
+@action
+def revoke_role_again(grant: Mapping[str, str | None], *, before: datetime, by: Actor, at: datetime) -> bool:
+    """Ends, after a restore, a role that was ended at `before`; returns whether somebody held it.
+
+    A role that was given later holds on. Raises Forbidden unless the system asks.
+    """
+    if not by.system:
+        raise Forbidden
+    country = get_country(grant["country"]).id if grant["country"] else None
+    held = (
+        select(RoleGrant)
+        .join(Person, Person.id == RoleGrant.person_id)
+        .where(
+            Person.public_id == grant["person"],
+            RoleGrant.role == Role(str(grant["role"])),
+            RoleGrant.country_id.is_(None) if country is None else RoleGrant.country_id == country,
+            RoleGrant.revoked_at.is_(None),
+            RoleGrant.granted_at < before,
+        )
+    )
+    found = list(db.session.scalars(held))
+    for row in found:
+        _end_grant(row, by=by, at=at)
+    return bool(found)
 
 
 @action
@@ -107,6 +148,7 @@ def disable_person(public_id: str, *, by: Actor, at: datetime) -> None:
         return
     account.disabled_at = at
     end_access(person_id, at=at)
+    journal.record("disable_person", at=at, person=public_id)
     audit.record("disable_person", by=by, at=at, person=person_id)
 
 
@@ -118,6 +160,7 @@ def enable_person(public_id: str, *, by: Actor, at: datetime) -> None:
     if account is None or account.disabled_at is None:
         return
     account.disabled_at = None
+    journal.record("enable_person", at=at, person=public_id)
     audit.record("enable_person", by=by, at=at, person=person_id)
 
 

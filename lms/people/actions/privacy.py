@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import delete, select, update
 
-from lms.core import audit
+from lms.core import audit, journal
 from lms.core.db import IDENTITY, Base, action, db, one_at_a_time
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.events import MergeUndone, PeopleMerged, PersonErased, PersonExportAsked, publish
@@ -190,7 +190,32 @@ def erase_person(public_id: str, *, confirmation: str, withdraw_certificates: bo
     if email_key(confirmation) not in keys and confirmation.strip() not in names:
         raise Invalid("confirmation", _("This is not the e-mail address of the account."))
     _check_not_last_administrator(person_id, at=at)
-    audit.record("erase_person", by=by, at=at, detail={"withdraw": withdraw_certificates}, person=person_id)
+    _erase(ids, keys, withdraw_certificates=withdraw_certificates, by=by, at=at)
+
+
+@action
+def erase_again(public_ids: Sequence[str], *, withdraw_certificates: bool, by: Actor, at: datetime) -> bool:
+    """Erases, after a restore, a person who was erased before it; returns whether there was something to erase.
+
+    `public_ids` are all rows that were the person. Raises Forbidden unless the system asks.
+    """
+    if not by.system:
+        raise Forbidden
+    found = db.session.scalars(select(Person.id).where(Person.public_id.in_(public_ids), Person.erased_at.is_(None)))
+    ids = sorted({member for person_id in found for member in members(person_id)})
+    if not ids:
+        return False
+    _hold(ids)
+    keys = set(db.session.scalars(select(PersonEmail.key).where(PersonEmail.person_id.in_(ids))))
+    _erase(ids, keys, withdraw_certificates=withdraw_certificates, by=by, at=at)
+    return True
+
+
+def _erase(ids: Sequence[int], keys: set[str], *, withdraw_certificates: bool, by: Actor, at: datetime) -> None:
+    """Erases the rows that are one person, who is known by these addresses."""
+    public_ids = list(db.session.scalars(select(Person.public_id).where(Person.id.in_(ids)).order_by(Person.id)))
+    journal.record("erase_person", at=at, persons=public_ids, withdraw=withdraw_certificates)
+    audit.record("erase_person", by=by, at=at, detail={"withdraw": withdraw_certificates}, person=ids[0])
     for member in ids:
         publish(PersonErased(by=by, at=at, person_id=member, withdraw_certificates=withdraw_certificates))
         erase_mails(member)

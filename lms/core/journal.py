@@ -1,0 +1,115 @@
+"""The journal of erasures and revocations, kept apart from the database: a restore does them again.
+
+One JSON object a line, only ever appended to: `id`, `at`, `what`, and public ids or numbers, never personal data. An
+entry is on the disk before its transaction commits, so that nothing that took effect is missing. Where the commit
+fails after that, a line `{"void": id}` follows.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from flask import current_app
+
+from lms.config import Config
+from lms.core.db import before_commit
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Something to do again after a restore. `ids` are public ids and numbers, by name."""
+
+    id: str
+    at: datetime
+    what: str
+    ids: dict[str, Any]
+
+    def line(self) -> str:
+        """The entry as it is written."""
+        return json.dumps({"id": self.id, "at": self.at.astimezone(UTC).isoformat(), "what": self.what, **self.ids})
+
+
+@dataclass(frozen=True)
+class Journal:
+    """What a journal says: the entries that hold, in order, and how many of its lines cannot be read."""
+
+    entries: tuple[Entry, ...] = ()
+    unreadable: int = 0
+
+
+def record(what: str, *, at: datetime, **ids: Any) -> None:
+    """Writes an entry when the running action commits. The action fails where the journal cannot be written."""
+    config: Config = current_app.extensions["lms.config"]
+    entry = Entry(secrets.token_hex(8), at, what, ids)
+    path = config.journal_file
+    before_commit(partial(append, path, [entry.line()]), undo=partial(append, path, [json.dumps({"void": entry.id})]))
+
+
+def append(path: Path, lines: Iterable[str]) -> None:
+    """Appends lines, on the disk when this returns; after a line that was cut off begins a new one."""
+    handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)  # let go when the file is closed
+        size = os.fstat(handle).st_size
+        torn = size and os.pread(handle, 1, size - 1) != b"\n"
+        content = ("\n" if torn else "") + "".join(f"{line}\n" for line in lines)
+        _write_all(handle, content.encode())
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    if not size:
+        sync_folder(path.parent)
+
+
+def _write_all(handle: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(handle, content) :]
+
+
+def sync_folder(folder: Path) -> None:
+    """Puts on the disk which files a folder holds."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read(*paths: Path) -> Journal:
+    """The journal in these files together, in order of time, each entry once; a missing file is empty."""
+    entries: dict[str, Entry] = {}
+    void: set[str] = set()
+    unreadable = 0
+    for path in paths:
+        if not path.exists():
+            continue
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                read_line = json.loads(line)
+                if "void" in read_line:
+                    void.add(str(read_line["void"]))
+                    continue
+                entry = _entry(read_line)
+            except (ValueError, KeyError, TypeError):
+                unreadable += bool(line.strip())
+                continue
+            entries.setdefault(entry.id, entry)
+    holding = [entry for entry in entries.values() if entry.id not in void]
+    return Journal(tuple(sorted(holding, key=lambda entry: entry.at)), unreadable)
+
+
+def _entry(line: dict[str, Any]) -> Entry:
+    ids = {name: value for name, value in line.items() if name not in {"id", "at", "what"}}
+    at = datetime.fromisoformat(line["at"])
+    if at.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return Entry(str(line["id"]), at, str(line["what"]), ids)

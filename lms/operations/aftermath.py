@@ -1,0 +1,72 @@
+"""What was under way when a backup was taken, and may have happened since: after a restore it is not done again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from sqlalchemy import CursorResult, Update, delete, update
+
+from lms.attendance.actions.large_files import JOB as FILE
+from lms.attendance.actions.policies import JOB as POLICY
+from lms.attendance.actions.recompute import JOB as RECOMPUTE
+from lms.core import audit, clock
+from lms.core.db import action, db
+from lms.core.jobs import Job, JobState
+from lms.core.outbox import stop_due
+from lms.core.roles import Actor
+from lms.core.words import _
+from lms.operations.manifest import Manifest
+from lms.people.models import ApiToken, OneTimeLink, SignInSession
+from lms.reports.actions.sending import keep_run
+from lms.reports.periods import last_due
+from lms.reports.queries.saved import list_plans, was_run
+
+COUNTING_JOBS = ("credit_lecture", "claim_appearances", RECOMPUTE, POLICY, FILE)
+"""Jobs that bring the database's own rows in step. They run after a restore; all others are ended."""
+REASON = "restored"
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """How many mails, jobs and reports were not done again, and how many sessions and tokens ended."""
+
+    mails: int
+    jobs: int
+    reports: int
+    sessions: int
+    tokens: int
+
+
+@action
+def stop_what_was_under_way(found: Manifest, *, by: Actor, at: datetime) -> Stopped:
+    """Ends what may have happened between the backup and now, and everything that lets somebody in without a password.
+
+    Mail that was due is not sent, jobs that hand something out end, and reports that were due count as sent. All
+    sessions, links by mail and API tokens end, since some may have been ended after the backup.
+    """
+    reports = 0
+    zone = clock.reporting_zone()
+    for plan in list_plans():
+        due = last_due(plan.rhythm, plan.hour, at, zone)
+        if due.moment > plan.since and not was_run(plan.report_id, due.day):
+            failure = _("Not sent: a backup was restored, and it may have been sent before.")
+            reports += keep_run(plan, due, failure=failure, at=at)
+    open_jobs = Job.state.in_([JobState.QUEUED, JobState.RUNNING])
+    ended = update(Job).where(open_jobs, Job.kind.not_in(COUNTING_JOBS))
+    jobs = _count(ended.values(state=JobState.FAILED, error=REASON, finished_at=at, leased_until=None))
+    db.session.execute(update(Job).where(open_jobs).values(state=JobState.QUEUED, leased_until=None))
+    open_sessions = update(SignInSession).where(SignInSession.ended_at.is_(None))
+    sessions = _count(open_sessions.values(ended_at=at, expires_at=at))
+    db.session.execute(delete(OneTimeLink))
+    tokens = _count(update(ApiToken).where(ApiToken.revoked_at.is_(None)).values(revoked_at=at))
+    mails = stop_due(REASON, at=at)
+    detail = {"taken_at": found.taken_at, "mails": mails, "jobs": jobs, "reports": reports, "tokens": tokens}
+    audit.record("restore", by=by, at=at, detail=detail)
+    return Stopped(mails, jobs, reports, sessions, tokens)
+
+
+def _count(statement: Update) -> int:
+    """Executes an update; returns how many rows it changed."""
+    return cast("CursorResult[object]", db.session.execute(statement)).rowcount

@@ -1,0 +1,181 @@
+"""Taking a backup while people write: the database as at one moment, then the files.
+
+It is written under a name of its own and gets the wanted one when it is whole and on the disk; only then does it
+have a manifest. What was killed midway is cleared away by the next run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lms import __version__
+from lms.config import Config
+from lms.core import schema
+from lms.core.errors import Refused
+from lms.core.journal import sync_folder
+from lms.core.roles import SYSTEM
+from lms.core.words import _
+from lms.operations import manifest
+from lms.operations.databases import FILE_NAMES, Tell, copy_to, count_rows, kind_of, one_moment
+from lms.operations.figures import headline
+from lms.operations.manifest import Kept, Manifest
+
+JOURNAL = "journal.jsonl"
+LAST_BACKUP = "last-backup.json"
+"""The file in the data folder that says when the last backup was taken, and where it is."""
+LEFT_OUT = ("exports/", "bundles/", "staged/")
+"""Files that are needed for a day at most and hold personal data; each can be asked for again."""
+_PART = ".part-"
+_STEP = 500  # files between two reports of progress
+
+
+@dataclass
+class Taken:
+    """What came of a backup."""
+
+    manifest: Manifest
+    linked: int = 0
+    """Files that are one with those of the earlier backup."""
+    damaged: list[str] = field(default_factory=list)
+    """Files of the earlier backup that are not as its manifest says; they were copied afresh."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files."""
+        return sum(kept.size for kept in self.manifest.files.values())
+
+
+def take_backup(folder: Path, config: Config, *, since: Path | None = None, tell: Tell, at: datetime) -> Taken:
+    """Backs everything up into a folder that is not there yet.
+
+    With `since`, files that are as in that earlier backup are linked to it and take no room of their own. Raises
+    Refused for a folder that is there, a database of another version, and an earlier backup that cannot be read.
+    """
+    folder = folder.resolve()
+    if folder.exists() or folder.is_symlink():
+        raise Refused(_("%(folder)s exists already. Name a folder that does not exist yet.", folder=folder))
+    if folder.is_relative_to(config.folder):
+        raise Refused(_("Put the backup outside of the data folder, best on another disk."))
+    if mismatch := schema.find_mismatch():
+        raise Refused(mismatch)
+    earlier = manifest.read(since) if since is not None else None
+    with _unfinished(folder) as building:
+        kept: dict[str, Kept] = {}
+        kind = kind_of(config.database)
+        with one_moment() as connection:
+            name = FILE_NAMES[kind]
+            copy_to(building / name, connection, config, tell)
+            figures, rows = headline(by=SYSTEM, at=at), count_rows(connection)
+        kept[name] = manifest.digest(building / name)
+        taken = Taken(
+            Manifest(
+                version=__version__,
+                revision=schema.newest_revision(),
+                database=kind,
+                taken_at=at.astimezone(UTC).isoformat(),
+                has_secret_key=not config.secret_key,
+                reporting_zone=config.reporting_zone,
+                figures=figures,
+                rows=rows,
+                files=kept,
+            )
+        )
+        _copy_private(config, building, kept)
+        _copy_files(config.folder / "files", building, taken, since, earlier, tell)
+        _copy(config.journal_file, JOURNAL, building, kept)  # last: it knows more than the database, never less
+        for part in [building, *(path for path in building.rglob("*") if path.is_dir())]:
+            sync_folder(part)
+        manifest.write(building, taken.manifest)
+    told = {"taken_at": taken.manifest.taken_at, "folder": str(folder)}
+    (config.folder / LAST_BACKUP).write_text(json.dumps(told), encoding="utf-8")
+    return taken
+
+
+@contextlib.contextmanager
+def _unfinished(folder: Path) -> Iterator[Path]:
+    """A folder to write in, which gets its name at the end. Raises Refused while another backup writes there."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    building = folder.with_name(f".{folder.name}.unfinished")
+    building.mkdir(mode=0o700, exist_ok=True)
+    handle = os.open(building, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Refused(_("Another backup is writing to %(folder)s.", folder=folder)) from error
+        _clear(building)  # what was killed midway
+        try:
+            yield building
+            sync_folder(building)
+            building.rename(folder)
+        except BaseException:
+            shutil.rmtree(building, ignore_errors=True)
+            raise
+        sync_folder(folder.parent)
+    finally:
+        os.close(handle)
+
+
+def _clear(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _copy_private(config: Config, building: Path, kept: dict[str, Kept]) -> None:
+    """Keys, secret and the mark of a demonstration."""
+    for name in ("secret.key", "secret.key.old", config.demonstration_mark.name):
+        _copy(config.folder / name, name, building, kept)
+    for name in manifest.files_in(config.folder / "keys"):
+        _copy(config.folder / "keys" / name, f"keys/{name}", building, kept)
+
+
+def _copy(source: Path, name: str, building: Path, kept: dict[str, Kept]) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        kept[name] = manifest.copy(source, building / name)
+
+
+def _copy_files(
+    source: Path, building: Path, taken: Taken, since: Path | None, earlier: Manifest | None, tell: Tell
+) -> None:
+    """The files by content. One that is deleted meanwhile is left out: its certificate is rendered when asked for."""
+    kept = taken.manifest.files
+    names = [name for name in manifest.files_in(source) if not name.startswith(LEFT_OUT) and _PART not in name]
+    for done, name in enumerate(names, 1):
+        path = f"files/{name}"
+        try:
+            before = earlier.files.get(path) if earlier is not None else None
+            if since is not None and before is not None and manifest.digest(source / name) == before:
+                if _link(since / path, building / path, before):
+                    kept[path] = before
+                    taken.linked += 1
+                    continue
+                taken.damaged.append(path)
+            kept[path] = manifest.copy(source / name, building / path)
+        except FileNotFoundError:
+            continue
+        finally:
+            if done % _STEP == 0 or done == len(names):
+                tell(_("Files: %(done)s of %(total)s", done=done, total=len(names)))
+
+
+def _link(earlier: Path, target: Path, wanted: Kept) -> bool:
+    """Makes a file one with that of the earlier backup, if that still is as its manifest says."""
+    try:
+        if manifest.digest(earlier) != wanted:
+            return False
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        target.hardlink_to(earlier)
+    except OSError:  # it is gone, or on another disk
+        return False
+    return True

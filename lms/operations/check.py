@@ -1,0 +1,49 @@
+"""`lms check`: everything that can be looked at without changing anything, a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from lms.core.words import _
+from lms.operations.checks import certificates, database, service
+from lms.operations.checks.model import Asked, Finding, Level, fault
+
+Check = Callable[[Asked], Iterator[Finding]]
+
+WITHOUT_SCHEMA: tuple[Check, ...] = (
+    service.check_settings,
+    service.check_permissions,
+    service.check_disk,
+    service.check_journal,
+    service.check_backup,
+)
+CHECKS: tuple[Check, ...] = (
+    database.check_integrity,
+    database.check_references,
+    database.check_tallies,
+    database.check_times,
+    certificates.check_key,
+    certificates.check_certificates,
+    certificates.check_files,
+    service.check_mail,
+    service.check_worker,
+)
+
+
+def check(asked: Asked) -> Iterator[Finding]:
+    """Looks at everything; where the schema is another one, only at what needs no database."""
+    found = list(_findings(database.check_schema, asked))
+    yield from found
+    can_read = all(finding.level is Level.OK for finding in found)
+    for one in (*WITHOUT_SCHEMA, *(CHECKS if can_read else ())):
+        yield from _findings(one, asked)
+
+
+def _findings(one: Check, asked: Asked) -> Iterator[Finding]:
+    """What a check finds. One that breaks is a fault and keeps no other from looking."""
+    try:
+        yield from one(asked)
+    except Exception as error:
+        about = one.__name__.removeprefix("check_").replace("_", " ")
+        text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        yield fault(about, text, _("Mend this first; then run `lms check` again."))

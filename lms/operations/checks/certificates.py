@@ -1,0 +1,112 @@
+"""Every certificate's file and badge against its row, and files against the rows that name them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import select
+from sqlalchemy.orm import undefer
+
+from lms.attendance.models import AttendanceImport
+from lms.certificates import keys, numbers, printing
+from lms.certificates.badge_check import read_credential
+from lms.certificates.models import Certificate, CertificateDesign, CertificateState
+from lms.certificates.pdf_check import check_pdf
+from lms.core import files
+from lms.core.db import db
+from lms.core.words import _, _n
+from lms.operations.backup import LEFT_OUT
+from lms.operations.checks.model import Asked, Finding, fault, ok, warning
+from lms.operations.manifest import files_in
+from lms.reports.models import SnapshotDossier
+
+BATCH = 500
+_SHOWN = 3
+
+
+def check_key(_asked: Asked) -> Iterator[Finding]:
+    """Whether there is a key to sign with."""
+    try:
+        yield ok(_("signing key"), keys.current().kid)
+    except keys.KeyMissing as error:
+        remedy = _("Put the key file back from a backup, or make a new one by `lms keys rotate`.")
+        yield fault(_("signing key"), error.message, remedy)
+    db.session.rollback()
+
+
+def check_certificates(asked: Asked) -> Iterator[Finding]:
+    """Whether each file and each badge is as it was signed and names the certificate whose it is."""
+    if asked.is_quick:
+        return
+    jwks, trusted = keys.public_jwks(), keys.trusted_certificates()
+    wrong: list[str] = []
+    certificates = on_disk = 0
+    for row in _rows():
+        certificates += 1
+        number = numbers.write(row.number)
+        content = files.find(printing.key_of(row))
+        if content is not None and row.state is CertificateState.WITHDRAWN:
+            wrong.append(_("%(number)s is withdrawn and still has its file", number=number))
+        elif content is not None:
+            on_disk += 1
+            pdf = check_pdf(content, trusted)
+            if not (pdf.intact and pdf.ours and pdf.number == number):
+                wrong.append(_("the file of %(number)s is not as it was signed", number=number))
+        if row.credential is not None:
+            badge = read_credential(row.credential, jwks)
+            if not (badge.intact and badge.ours and badge.number == number):
+                wrong.append(_("the badge of %(number)s is not as it was signed", number=number))
+    remedy = _("Delete the file: it is made again when somebody asks for it. For a badge, restore a backup.")
+    for line in wrong[:_SHOWN]:
+        yield fault(_("certificates"), line, remedy)
+    if len(wrong) > _SHOWN:
+        yield fault(_("certificates"), _("%(count)s more like these", count=len(wrong) - _SHOWN), remedy)
+    if not wrong:
+        told = _n("%(num)s certificate", "%(num)s certificates", certificates)
+        yield ok(_("certificates"), _("%(certificates)s, %(files)s with a file", certificates=told, files=on_disk))
+
+
+def _rows() -> Iterator[Certificate]:
+    """All certificates with their badges, in batches."""
+    last = 0
+    while True:
+        query = select(Certificate).options(undefer(Certificate.credential)).where(Certificate.id > last)
+        rows = list(db.session.scalars(query.order_by(Certificate.id).limit(BATCH)))
+        yield from rows
+        if not rows:
+            return
+        last = rows[-1].id
+        db.session.rollback()
+        db.session.expunge_all()
+
+
+def check_files(_asked: Asked) -> Iterator[Finding]:
+    """Whether rows have the files that they name, and files a row."""
+    needed, optional = _named()
+    there = {name for name in files_in(files.folder()) if not name.startswith(LEFT_OUT) and ".part-" not in name}
+    missing, extra = sorted(needed - there), sorted(there - needed - optional)
+    for name in missing[:_SHOWN]:
+        remedy = _("Copy files/%(name)s from a backup.", name=name)
+        yield fault(_("files"), _("%(name)s is missing", name=name), remedy)
+    if extra:
+        told = _n(
+            "%(num)s file that no row names: %(name)s",
+            "%(num)s files that no row names: %(name)s, …",
+            len(extra),
+            name=extra[0],
+        )
+        yield warning(_("files"), told, _("Nothing needs them. Delete them, or keep them."))
+    if not missing and not extra:
+        yield ok(_("files"), _n("%(num)s file", "%(num)s files", len(there)))
+
+
+def _named() -> tuple[set[str], set[str]]:
+    """The files that rows name: those that have to be there, and those that are made when they are asked for."""
+    needed = {f"snapshots/{digest}.pdf" for digest in db.session.scalars(select(SnapshotDossier.digest))}
+    for spec in db.session.scalars(select(CertificateDesign.spec)):
+        needed |= {picture["file"] for picture in spec.get("pictures", {}).values()}
+    optional = {key for key in db.session.scalars(select(AttendanceImport.file_key)) if key}
+    for row in db.session.execute(select(Certificate.number)):
+        optional.add(f"certificates/{row.number[:2]}/{row.number[: numbers.LENGTH]}.pdf")
+    db.session.rollback()
+    return needed, optional

@@ -1,0 +1,126 @@
+"""The database: its schema, whether it is whole, its references, the tallies, and times that lie ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from sqlalchemy import column, func, inspect, select, table, text
+from sqlalchemy.engine import Connection
+
+from lms.core import clock, schema
+from lms.core.audit import AuditEntry
+from lms.core.db import db, is_sqlite
+from lms.core.outbox import OutboxMail
+from lms.core.words import _
+from lms.operations.checks.model import Asked, Finding, fault, ok
+from lms.reports import recount
+
+AHEAD = timedelta(minutes=2)
+"""So far may clocks of two machines differ."""
+_SHOWN = 3
+
+
+def check_schema(_asked: Asked) -> Iterator[Finding]:
+    """Whether the database has the schema of this version."""
+    mismatch = schema.find_mismatch()
+    if mismatch:
+        yield fault(_("schema"), mismatch, _("Nothing else is checked until then."))
+    else:
+        yield ok(_("schema"), schema.newest_revision())
+
+
+def check_integrity(asked: Asked) -> Iterator[Finding]:
+    """Whether the database can be read and its indexes agree with its tables."""
+    remedy = _("Stop the server and restore the last backup into an empty place (`lms restore`).")
+    with db.engine.connect() as connection:
+        lines = _sqlite_damage(connection, asked) if is_sqlite() else _postgresql_damage(connection)
+    for line in lines[:_SHOWN]:
+        yield fault(_("integrity"), line, remedy)
+    if not lines:
+        yield ok(_("integrity"), _("no damage found"))
+
+
+def _sqlite_damage(connection: Connection, asked: Asked) -> list[str]:
+    pragma = "quick_check" if asked.is_quick else "integrity_check"
+    return [row[0] for row in connection.exec_driver_sql(f"PRAGMA {pragma}({_SHOWN})") if row[0] != "ok"]
+
+
+def _postgresql_damage(connection: Connection) -> list[str]:
+    """Indexes that are not valid, constraints that were never checked, and pages with a wrong checksum."""
+    invalid = "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid"
+    unchecked = "SELECT conname FROM pg_constraint WHERE NOT convalidated"
+    pages = "SELECT coalesce(sum(checksum_failures), 0) FROM pg_stat_database WHERE datname = current_database()"
+    lines = [_("the index %(name)s is not valid", name=name) for name in connection.scalars(text(invalid))]
+    lines += [_("the constraint %(name)s was never checked", name=name) for name in connection.scalars(text(unchecked))]
+    if failures := connection.scalar(text(pages)):
+        lines.append(_("%(count)s pages have a wrong checksum", count=failures))
+    return lines
+
+
+def check_references(asked: Asked) -> Iterator[Finding]:
+    """Whether every row that another one refers to is there."""
+    if asked.is_quick:
+        return
+    with db.engine.connect() as connection:
+        broken = _broken_sqlite(connection) if is_sqlite() else _broken_postgresql(connection)
+    for line in broken[:_SHOWN]:
+        yield fault(_("references"), line, _("Restore the last backup in which `lms check` finds nothing."))
+    if not broken:
+        yield ok(_("references"), _("every reference leads to a row"))
+
+
+def _broken_sqlite(connection: Connection) -> list[str]:
+    rows = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+    return [
+        _("%(table)s, row %(row)s: refers to nothing in %(other)s", table=row[0], row=row[1], other=row[2])
+        for row in rows
+    ]
+
+
+def _broken_postgresql(connection: Connection) -> list[str]:
+    lines = []
+    inspector = inspect(connection)
+    for name in inspector.get_table_names():
+        for key in inspector.get_foreign_keys(name):
+            (own,), (other,) = key["constrained_columns"], key["referred_columns"]
+            rows, known = table(name, column(own)).alias("rows"), table(key["referred_table"], column(other)).alias()
+            lost = (
+                select(func.count())
+                .select_from(rows.outerjoin(known, rows.c[own] == known.c[other]))
+                .where(rows.c[own].is_not(None), known.c[other].is_(None))
+            )
+            if count := connection.scalar(lost):
+                lines.append(_("%(table)s.%(column)s: %(count)s refer to nothing", table=name, column=own, count=count))
+    return lines
+
+
+def check_tallies(asked: Asked) -> Iterator[Finding]:
+    """Whether the tallies that figures are counted from are what the rows say."""
+    if asked.is_quick:
+        return
+    differing = recount.tally_differences(recount.Rows(clock.reporting_zone()))
+    db.session.rollback()
+    for line in differing[:_SHOWN]:
+        yield fault(_("tallies"), line, _("Run `lms report rebuild`, then `lms report verify`."))
+    if not differing:
+        yield ok(_("tallies"), _("as the rows say"))
+
+
+def check_times(asked: Asked) -> Iterator[Finding]:
+    """Whether the clocks agree, and no event is recorded as later than now."""
+    remedy = _("Set the clock of this machine and of the database's by NTP.")
+    if not is_sqlite():
+        theirs = db.session.scalar(select(func.now()))
+        if theirs is not None and abs(theirs - clock.now()) > AHEAD:
+            yield fault(_("clock"), _("the database's clock says %(time)s", time=theirs.isoformat()), remedy)
+    latest = [
+        (name, found)
+        for name, moment in ((_("activity"), AuditEntry.at), (_("mail"), OutboxMail.created_at))
+        if (found := db.session.scalar(select(func.max(moment)))) is not None and found > asked.at + AHEAD
+    ]
+    db.session.rollback()
+    for name, found in latest:
+        yield fault(_("clock"), _("%(what)s is recorded as of %(time)s", what=name, time=found.isoformat()), remedy)
+    if not latest:
+        yield ok(_("clock"), _("nothing is recorded as later than now"))

@@ -1,0 +1,182 @@
+"""What the server runs on: mail, disk, worker, settings, permissions, journal and backups."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sqlalchemy import func, select
+
+from lms.config import SETTINGS, Config
+from lms.core import journal
+from lms.core.db import db
+from lms.core.jobs import Job, JobState
+from lms.core.outbox import MAX_ATTEMPTS, OutboxMail
+from lms.core.words import _, _n
+from lms.core.worker_heartbeats import is_worker_alive, worker_last_seen
+from lms.operations.backup import LAST_BACKUP
+from lms.operations.checks.model import Asked, Finding, fault, ok, warning
+from lms.web import mail
+
+LATE = timedelta(minutes=15)
+"""Work that is due for so long waits for a worker that does not do it."""
+OLD_BACKUP = timedelta(days=2)
+_MB = 1_000_000
+_LITTLE, _TOO_LITTLE = 2_000 * _MB, 200 * _MB
+_LOCAL = {"localhost", "127.0.0.1", "::1"}
+
+
+def check_mail(asked: Asked) -> Iterator[Finding]:
+    """Whether the mail server answers (nothing is sent), and whether mail waits or was given up."""
+    try:
+        mail.probe(asked.config)
+    except OSError as error:  # smtplib's errors are OSErrors too
+        reason = _("no answer: %(error)s", error=error)
+        yield fault(_("mail"), reason, _("Check LMS_MAIL_URL, the mail server and the network."))
+    else:
+        yield ok(_("mail"), _("the server answers") if asked.config.mail_url else _("is written to files"))
+    waiting = (
+        OutboxMail.sent_at.is_(None),
+        OutboxMail.attempts < MAX_ATTEMPTS,
+        OutboxMail.created_at < asked.at - LATE,
+    )
+    late = db.session.scalar(select(func.count()).where(*waiting, OutboxMail.due_at < asked.at - LATE)) or 0
+    refused = db.session.scalar(select(func.count()).where(*waiting, OutboxMail.error.is_not(None))) or 0
+    db.session.rollback()
+    if late:
+        told = _n("%(num)s mail waits to be sent", "%(num)s mails wait to be sent", late)
+        yield fault(_("mail"), told, _("Look at the log of `lms worker`."))
+    if refused:
+        told = _n("%(num)s mail could not be sent yet", "%(num)s mails could not be sent yet", refused)
+        yield warning(_("mail"), told, _("It is tried again. The reason is in the column error of outbox_mail."))
+
+
+def check_disk(asked: Asked) -> Iterator[Finding]:
+    """Whether there is room on the disk of the data folder."""
+    free = shutil.disk_usage(asked.config.folder).free
+    told = _("%(count)s MB free", count=f"{free // _MB:,}")
+    remedy = _("Make room, or move the data folder to a larger disk.")
+    if free < _TOO_LITTLE:
+        yield fault(_("disk"), told, remedy)
+    elif free < _LITTLE:
+        yield warning(_("disk"), told, remedy)
+    else:
+        yield ok(_("disk"), told)
+
+
+def check_worker(asked: Asked) -> Iterator[Finding]:
+    """Whether a worker is alive and does what is due."""
+    remedy = _("Start `lms worker`; on SQLite `lms serve` runs it.")
+    seen = worker_last_seen()
+    late = select(func.count()).where(Job.state == JobState.QUEUED, Job.created_at < asked.at - LATE)
+    waiting = db.session.scalar(late) or 0
+    is_alive = is_worker_alive(at=asked.at)
+    db.session.rollback()
+    if is_alive:
+        yield ok(_("worker"), _("alive"))
+    elif seen is None:
+        yield fault(_("worker"), _("none is running"), remedy)
+    else:
+        yield fault(_("worker"), _("last seen %(time)s", time=seen.isoformat(timespec="seconds")), remedy)
+    if waiting:
+        told = _n("%(num)s job waits", "%(num)s jobs wait", waiting)
+        yield fault(_("worker"), told, _("Look at the log of `lms worker`."))
+
+
+def check_settings(asked: Asked) -> Iterator[Finding]:
+    """Settings that are unsafe for people who really use the site."""
+    found = list(_unsafe(asked.config))
+    yield from found
+    if not found:
+        yield ok(_("settings"), _("nothing unsafe"))
+
+
+def _unsafe(config: Config) -> Iterator[Finding]:
+    if config.is_demonstration:
+        told = _("this is a demonstration: its accounts have a password that everybody knows")
+        yield warning(_("settings"), told, _("Use another data folder for real data."))
+    address = urlsplit(config.base_url)
+    if address.scheme != "https":
+        found = warning if address.hostname in _LOCAL else fault
+        remedy = _("Put a TLS proxy in front and set LMS_BASE_URL to the https address.")
+        yield found(_("settings"), _("LMS_BASE_URL is %(url)s", url=config.base_url), remedy)
+    elif not config.proxies:
+        told = _("LMS_PROXIES is 0: every visitor seems to come from the proxy and shares its limits")
+        yield warning(_("settings"), told, _("Set LMS_PROXIES=1 behind one proxy."))
+    if config.contact == _default("CONTACT"):
+        remedy = _("Set LMS_CONTACT to an address that somebody reads.")
+        yield warning(_("settings"), _("LMS_CONTACT is %(contact)s", contact=config.contact), remedy)
+    if not config.mail_url and not config.is_demonstration:
+        remedy = _("Set LMS_MAIL_URL to the mail server.")
+        yield warning(_("settings"), _("LMS_MAIL_URL is empty: nobody gets mail"), remedy)
+    for name in ("LMS_SECRET_KEY", "LMS_SIGNING_PASSWORD"):
+        if os.environ.get(name):
+            told = _("%(name)s is in the environment, where other processes of this user can read it", name=name)
+            yield warning(_("settings"), told, _("Put it in the file that LMS_CONFIG names, with mode 0600."))
+    if not config.staff_needs_second_factor:
+        told = _("staff sign in without a second factor")
+        yield warning(_("settings"), told, _("Set LMS_STAFF_SECOND_FACTOR=on."))
+
+
+def _default(name: str) -> str:
+    return next(setting.default for setting in SETTINGS if setting.name == name)
+
+
+def check_permissions(asked: Asked) -> Iterator[Finding]:
+    """Whether anybody but the user of the server can read what is private."""
+    config = asked.config
+    private = [config.folder, config.folder / "secret.key", *(config.folder / "keys").glob("*")]
+    if config.database.startswith("sqlite"):
+        private.append(Path(config.database.partition("///")[2]))
+    named = [Path(path) for path in (os.environ.get("LMS_CONFIG"), config.signing_key) if path]
+    wide = [path for path in [*private, *named] if path.exists() and path.stat().st_mode & 0o077]
+    for path in wide:
+        remedy = _("Run `chmod -R go= %(path)s`.", path=path)
+        found = fault if path != config.folder or path.stat().st_mode & 0o007 else warning
+        yield found(_("permissions"), _("others can read %(path)s", path=path), remedy)
+    if not wide:
+        yield ok(_("permissions"), _("the data folder is private"))
+
+
+def check_journal(asked: Asked) -> Iterator[Finding]:
+    """Whether the journal can be read and written, and lies apart from the database."""
+    path = asked.config.journal_file
+    try:
+        found = journal.read(path)
+        if path.exists():
+            path.open("ab").close()
+    except OSError as error:
+        told = _("%(path)s: %(error)s", path=path, error=error.strerror)
+        yield fault(_("journal"), told, _("Nobody can be erased until it can be written."))
+        return
+    if found.unreadable:
+        told = _n("%(num)s line cannot be read", "%(num)s lines cannot be read", found.unreadable)
+        yield warning(_("journal"), told, _("Compare %(path)s with the journal of the last backup.", path=path))
+    if not asked.config.journal and not asked.config.is_demonstration:
+        told = _("it is on the disk of the database: if that is lost, so is the journal")
+        yield warning(_("journal"), told, _("Set LMS_JOURNAL to a file on another disk."))
+    else:
+        yield ok(_("journal"), _n("%(num)s entry", "%(num)s entries", len(found.entries)))
+
+
+def check_backup(asked: Asked) -> Iterator[Finding]:
+    """Whether the last backup is recent."""
+    if asked.config.is_demonstration:
+        return
+    remedy = _("Run `lms backup FOLDER` every day, and look at what the timer says.")
+    try:
+        content = json.loads((asked.config.folder / LAST_BACKUP).read_text(encoding="utf-8"))
+        taken_at = datetime.fromisoformat(content["taken_at"])
+    except (OSError, ValueError, KeyError):
+        yield warning(_("backup"), _("none was taken yet"), remedy)
+        return
+    told = _("%(time)s, in %(folder)s", time=taken_at.isoformat(timespec="minutes"), folder=content["folder"])
+    if asked.at - taken_at > OLD_BACKUP:
+        yield warning(_("backup"), _("the last one is old: %(backup)s", backup=told), remedy)
+    else:
+        yield ok(_("backup"), told)

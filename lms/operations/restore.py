@@ -1,0 +1,213 @@
+"""Restoring a backup into an empty installation, so that nothing is done twice and what was erased stays erased.
+
+While it runs a mark lies in the data folder; nothing is served from it. Killed midway, the same command begins again.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from lms.config import Config
+from lms.core import journal, schema
+from lms.core.db import db
+from lms.core.errors import Refused
+from lms.core.roles import SYSTEM
+from lms.core.words import _
+from lms.operations import databases, manifest
+from lms.operations.aftermath import Stopped, stop_what_was_under_way
+from lms.operations.backup import JOURNAL
+from lms.operations.databases import FILE_NAMES, Tell, kind_of
+from lms.operations.figures import headline
+from lms.operations.initialise import prepare
+from lms.operations.manifest import Manifest
+from lms.operations.replay import replay
+
+_STEP = 500  # files between two reports of progress
+
+
+@dataclass
+class Restored:
+    """What came of a restore."""
+
+    manifest: Manifest
+    stopped: Stopped
+    replayed: Counter[str] = field(default_factory=Counter)
+    entries: int = 0
+    unreadable: int = 0
+    is_migrated: bool = False
+
+
+def restore(
+    folder: Path,
+    config: Config,
+    make_app: Callable[[Config], Flask],
+    *,
+    extra_journal: Path | None = None,
+    tell: Tell,
+    at: datetime,
+) -> Restored:
+    """Restores a backup into the data folder and database of these settings, which are empty.
+
+    `extra_journal` is a journal that outlived the database, beside the one at its place and that of the backup.
+    Raises Refused before anything is written for a backup that is unfinished, damaged, of a newer version or of
+    another kind of database, and where there is something already.
+    """
+    found = manifest.read(folder)
+    _check_fits(found, config)
+    if extra_journal is not None and not extra_journal.is_file():
+        raise Refused(_("There is no journal at %(path)s.", path=extra_journal))
+    _check_is_empty(config)
+    _check_files(folder, found, tell)
+    journals = [path for path in (folder / JOURNAL, config.journal_file, extra_journal) if path is not None]
+    known = journal.read(*journals)
+    config.make_folder()
+    config.unfinished_restore.write_text(f"{folder}\n", encoding="utf-8")
+    journal.sync_folder(config.folder)
+    _clear(config)
+    _copy_files(folder, found, config, tell)
+    tell(_("Database: restoring"))
+    databases.put_back(folder / FILE_NAMES[found.database], config)
+    app = make_app(config)
+    with app.app_context():
+        try:
+            return _finish(found, known, config, tell=tell, at=at)
+        finally:
+            db.session.remove()
+            db.engine.dispose()
+
+
+def _finish(found: Manifest, known: journal.Journal, config: Config, *, tell: Tell, at: datetime) -> Restored:
+    is_older = found.revision != schema.newest_revision()
+    with db.engine.connect() as connection:
+        _check_same("rows", databases.count_rows(connection), found.rows)
+    if is_older:
+        tell(_("Database: migrating"))
+        prepare(at=at)
+    else:
+        _check_same("figures", headline(by=SYSTEM, at=datetime.fromisoformat(found.taken_at)), found.figures)
+    db.session.rollback()
+    result = Restored(found, stop_what_was_under_way(found, by=SYSTEM, at=at), is_migrated=is_older)
+    _keep_journal(known, config.journal_file)
+    tell(_("Journal: %(count)s entries", count=len(known.entries)))
+    result.replayed, result.entries, result.unreadable = replay(known), len(known.entries), known.unreadable
+    with db.engine.begin() as connection:
+        databases.finish(connection)
+    config.unfinished_restore.unlink()
+    journal.sync_folder(config.folder)
+    return result
+
+
+def _check_fits(found: Manifest, config: Config) -> None:
+    kind = kind_of(config.database)
+    if found.database != kind:
+        raise Refused(
+            _(
+                "The backup is of %(theirs)s and LMS_DATABASE_URL names a database of %(ours)s. Name an empty "
+                "database of the same kind.",
+                theirs=found.database,
+                ours=kind,
+            )
+        )
+    if found.reporting_zone != config.reporting_zone:
+        raise Refused(
+            _("The backup counts in the zone %(zone)s. Set LMS_REPORTING_ZONE to it.", zone=found.reporting_zone)
+        )
+    if schema.is_newer(found.revision):
+        raise Refused(
+            _(
+                "The backup was taken by a newer version of Serai (%(version)s, schema %(revision)s). Restore it with "
+                "that version or a later one.",
+                version=found.version,
+                revision=found.revision,
+            )
+        )
+
+
+def _check_is_empty(config: Config) -> None:
+    is_unfinished = config.unfinished_restore.exists()
+    if config.folder.exists() and not config.folder.is_dir():
+        raise Refused(_("%(folder)s is not a folder.", folder=config.folder))
+    allowed = {config.journal_file, config.folder / "lost+found"}
+    if config.folder.exists() and not is_unfinished:
+        there = [path for path in config.folder.iterdir() if path not in allowed]
+        if there:
+            raise Refused(
+                _(
+                    "The data folder %(folder)s is not empty (%(name)s). Restore into an empty one only: name another "
+                    "with LMS_DATA.",
+                    folder=config.folder,
+                    name=min(path.name for path in there),
+                )
+            )
+    databases.check_is_empty(config, is_unfinished=is_unfinished)
+
+
+def _check_files(folder: Path, found: Manifest, tell: Tell) -> None:
+    """Raises Refused for a file that is missing, damaged, or not in the manifest."""
+    there = set(manifest.files_in(folder)) - {manifest.NAME}
+    wanted = set(found.files)
+    if missing := sorted(wanted - there):
+        raise Refused(_("The backup lacks %(path)s. Use another backup.", path=missing[0]))
+    if extra := sorted(there - wanted):
+        raise Refused(
+            _("The backup has a file that its manifest does not name: %(path)s. Move it away.", path=extra[0])
+        )
+    for done, (path, kept) in enumerate(found.files.items(), 1):
+        if (folder / path).is_symlink() or manifest.digest(folder / path) != kept:
+            raise Refused(_("%(path)s in the backup is damaged. Use another backup.", path=path))
+        if done % _STEP == 0 or done == len(found.files):
+            tell(_("Checked: %(done)s of %(total)s files", done=done, total=len(found.files)))
+
+
+def _clear(config: Config) -> None:
+    """Removes what an unfinished restore left in the data folder."""
+    kept = {config.unfinished_restore, config.journal_file, config.folder / "lost+found"}
+    for path in config.folder.iterdir():
+        if path in kept:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _copy_files(folder: Path, found: Manifest, config: Config, tell: Tell) -> None:
+    names = [name for name in found.files if name not in {FILE_NAMES[found.database], JOURNAL}]
+    for done, name in enumerate(names, 1):
+        if manifest.copy(folder / name, config.folder / name) != found.files[name]:
+            raise Refused(_("%(path)s in the backup is damaged. Use another backup.", path=name))
+        if done % _STEP == 0 or done == len(names):
+            tell(_("Files: %(done)s of %(total)s", done=done, total=len(names)))
+
+
+def _check_same(what: str, found: dict[str, Any], wanted: dict[str, Any]) -> None:
+    differing = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
+    if differing:
+        name = differing[0]
+        raise Refused(
+            _(
+                "The restored database differs from the manifest in its %(what)s: %(name)s is %(found)s, not "
+                "%(wanted)s. Use another backup.",
+                what=what,
+                name=name,
+                found=found.get(name),
+                wanted=wanted.get(name),
+            )
+        )
+
+
+def _keep_journal(known: journal.Journal, path: Path) -> None:
+    """Has the journal at its place hold all that is known, so that the next restore knows it too."""
+    there = {entry.id for entry in journal.read(path).entries}
+    missing = [entry.line() for entry in known.entries if entry.id not in there]
+    if missing:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        journal.append(path, missing)

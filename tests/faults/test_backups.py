@@ -1,0 +1,206 @@
+"""Backups of a site that people write to, and kill -9 in the middle of a backup."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import itertools
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from lms.app import create_app
+from lms.attendance.models import Beat
+from lms.certificates import press
+from lms.certificates.actions import issue_certificates
+from lms.certificates.verdicts import VerdictState, verdict_of_file
+from lms.config import Config
+from lms.core import clock
+from lms.core.db import db
+from lms.core.roles import SYSTEM
+from tests.faults.conftest import Site, own_database
+from tests.faults.test_kills import NOBODY_ANSWERS, Viewers, graduates, rows_of
+from tests.tables import postgresql_tools
+
+pytestmark = pytest.mark.long
+PEOPLE = 120
+
+
+@pytest.fixture
+def site(database_url: str, tmp_path: Path) -> Iterator[Site]:
+    """A site on each database, with certificates and their files."""
+    tools = postgresql_tools() if database_url else ""
+    made = Site(tmp_path / "data", database_url, postgresql_tools=tools)
+    series_id = graduates(made, PEOPLE)
+
+    def certify() -> None:
+        issue_certificates(series_id, by=SYSTEM, at=clock.now())
+        press.fill(series_id, lambda done, total: None)
+
+    made.within(certify)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def target(site: Site, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Config]:
+    """An empty place to restore into."""
+    with contextlib.ExitStack() as stack:
+        url = ""
+        if site.config.database_url:
+            url = stack.enter_context(own_database(request.getfixturevalue("postgresql_url")))
+        values = site.config.environment() | {"LMS_DATA": str(tmp_path / "restored"), "LMS_DATABASE_URL": url}
+        yield Config(values)
+
+
+def begin(config: Config, *arguments: object) -> subprocess.Popen[str]:
+    """An `lms` command, in a process of its own."""
+    command = [sys.executable, "-m", "lms", *map(str, arguments)]
+    environment = {**os.environ, **config.environment()}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def run(config: Config, *arguments: object) -> tuple[int, str]:
+    """The exit code of an `lms` command, and all that it said."""
+    started = begin(config, *arguments)
+    out, err = started.communicate(timeout=300)
+    return started.returncode, out + err
+
+
+def done(config: Config, *arguments: object) -> str:
+    code, said = run(config, *arguments)
+    assert code == 0, said
+    return said
+
+
+def until(holds: Callable[[], bool]) -> None:
+    for _turn in range(6000):
+        if holds():
+            return
+        time.sleep(0.005)
+    raise AssertionError("it did not happen")
+
+
+@contextlib.contextmanager
+def served(config: Config, port: int) -> Iterator[None]:
+    """A restored site, with its worker."""
+    commands = [["serve", "--port", port, "--workers", 1]]
+    if config.database_url:
+        commands.append(["worker"])
+    running = [begin(config, *command) for command in commands]
+
+    def is_ready() -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        return False
+
+    try:
+        until(is_ready)
+        until(lambda: "worker: alive" in run(config, "check", "--quick")[1])
+        yield
+    finally:
+        for process in running:
+            process.terminate()
+        for process in running:
+            process.communicate(timeout=60)
+
+
+def test_a_backup_while_four_clients_write_restores_to_a_site_in_which_nothing_is_wrong(
+    site: Site, target: Config, tmp_path: Path
+) -> None:
+    viewers = Viewers(site, 2)
+    staff = site.make.headers(site.make.person("Lin Yuhan", roles=["administrator"]))
+    site.start()
+    statuses: list[int] = []
+
+    def import_people() -> None:
+        for turn in itertools.count():
+            if viewers.stop.is_set():
+                return
+            site.make.series(f"turn-{turn}")
+            content = rows_of(f"w{turn}n", 40)
+            with contextlib.suppress(*NOBODY_ANSWERS):
+                statuses.append(site.post_file(f"/api/v1/series/turn-{turn}/enrolments", content, staff)[0])
+
+    def enrol() -> None:
+        site.make.series("one-by-one")
+        for turn in itertools.count():
+            if viewers.stop.is_set():
+                return
+            body = {"email": f"one{turn}@example.org", "full_name": f"One {turn}", "country": "KE"}
+            with contextlib.suppress(*NOBODY_ANSWERS):
+                statuses.append(site.post("/api/v1/series/one-by-one/enrolments", body, staff)[0])
+
+    threads = [*viewers.threads, *(threading.Thread(target=work, daemon=True) for work in (import_people, enrol))]
+    for thread in threads:
+        thread.start()
+    until(lambda: len(viewers.acknowledged) > 20 and len(statuses) > 5)
+    first, last = tmp_path / "first", tmp_path / "last"
+    done(site.config, "backup", first)
+    before = set(viewers.acknowledged)
+    done(site.config, "backup", last, "--since", first)
+    viewers.stop.set()
+    for thread in threads:
+        thread.join(60)
+    site.kill()
+    assert set(statuses) <= {200, 201}
+    manifest = json.loads((last / "manifest.json").read_text())
+    pdfs = sorted(path for path in manifest["files"] if path.endswith(".pdf"))
+    assert len(pdfs) == PEOPLE
+    assert all((last / path).samefile(first / path) for path in pdfs)
+
+    done(target, "restore", last)
+    with served(target, site.port):
+        said = done(target, "check")
+    assert "faults 0" in said
+    done(target, "report", "verify")
+    totals = json.loads(done(target, "report", "totals", "--format", "json"))["totals"]
+    assert totals == manifest["figures"]
+    assert totals["certificates"] == PEOPLE
+    app = create_app(target)
+    with app.app_context():
+        states = {verdict_of_file((target.folder / path).read_bytes()).state for path in pdfs}
+        kept = {(row.join_id, row.seq) for row in db.session.execute(select(Beat.__table__))}
+        db.session.remove()
+        db.engine.dispose()
+    assert states == {VerdictState.VALID}
+    assert before - kept == set()
+    assert kept - viewers.sent == set()
+
+
+def test_a_backup_that_is_killed_is_no_backup_and_can_be_taken_again(
+    site: Site, target: Config, tmp_path: Path
+) -> None:
+    draw = random.Random(7)
+    folder, building = tmp_path / "backup", tmp_path / ".backup.unfinished"
+    killed = 0
+    for _turn in range(4):
+        started = begin(site.config, "backup", folder)
+        until(lambda: building.exists() or started.poll() is not None)  # noqa: B023  awaited in this turn
+        time.sleep(draw.random() * 0.3)
+        started.send_signal(signal.SIGKILL)
+        started.communicate()
+        if folder.exists():
+            break
+        killed += 1
+        code, said = run(target, "restore", building)
+        assert (code, "is not a finished backup" in said) == (1, True)
+        assert not target.folder.exists()
+    assert killed > 0
+    if not folder.exists():
+        done(site.config, "backup", folder)
+    assert not building.exists()
+    done(target, "restore", folder)
+    done(target, "report", "verify")
