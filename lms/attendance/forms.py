@@ -124,6 +124,7 @@ MEANINGS = {
     "minutes": _l("Minutes they stayed"),
     "seconds": _l("Seconds they stayed"),
     "hours": _l("Hours they stayed"),
+    "waiting_room": _l("Whether they were in the waiting room"),
     "registrant_id": _l("Registrant’s number"),
 }
 
@@ -139,6 +140,12 @@ _ORDERS = (
 )
 
 
+_SUMS = (
+    SelectChoice("largest", _l("The same stay told again: take the longest")),
+    SelectChoice("add", _l("Stays of their own: add them up")),
+)
+
+
 class ReadingForm(BaseForm):
     """How a report is to be read: what it does not say itself. `is_open`: it was seen that the file does not say it."""
 
@@ -147,11 +154,13 @@ class ReadingForm(BaseForm):
     format = SelectField(_l("Where the report is from"), default="auto")
     time_zone = SelectField(_l("Time zone of the times in the file"), default="")
     date_order = RadioField(_l("Order of day and month"), default="")
+    sums = RadioField(_l("Several durations of one person"), default="")
 
     def __init__(self, *args: Any, likely: Iterable[str] = (), is_open: bool = False, **more: Any) -> None:
         super().__init__(*args, **more)
         names = sorted(NAMES, key=list(FORMAT_NAMES).index)
         self.date_order.choices = [*_ORDERS] if is_open else [SelectChoice("", _("As the file shows")), *_ORDERS]
+        self.sums.choices = [*_SUMS] if is_open else [SelectChoice("", _("Ask me if there are any")), *_SUMS]
         self.format.choices = [SelectChoice(name, FORMAT_NAMES[name]) for name in names]
         first = [zone for zone in dict.fromkeys((*likely, "UTC")) if zone in ZONES]
         self.time_zone.choices = [
@@ -166,7 +175,7 @@ class ReadingForm(BaseForm):
 
     def asked(self) -> dict[str, Any]:
         """What was said, by the names of `stage_attendance`; what was left open is not there."""
-        said = {name: self[name].data for name in ("time_zone", "date_order") if self[name].data}
+        said = {name: self[name].data for name in ("time_zone", "date_order", "sums") if self[name].data}
         return said if self.format.data in ("", None, "auto") else {**said, "format": self.format.data}
 
 

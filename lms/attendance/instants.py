@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
 from enum import StrEnum
 from functools import lru_cache
+from itertools import product
+from unicodedata import decimal, normalize
 from zoneinfo import ZoneInfo, available_timezones
+
+from babel import Locale
 
 from lms.core import clock
 
@@ -22,8 +26,8 @@ class DateOrder(StrEnum):
 
 
 _CLOCK = (
-    r"(?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?:[:.](?P<second>\d{2})(?:[.,]\d+)?)?"
-    r"\s*(?P<half>[ap]\.?\s?m\.?)?(?:\s*(?P<zone>z|utc|gmt)?\s*(?P<offset>[+-]\d{1,2}(?::?\d{2})?)?)?"
+    r"(?P<first>[ap]\.?\s?m\.?\s*)?(?P<hour>\d{1,2})(?:[:.]|\s?h\s?)(?P<minute>\d{2})(?:[:.](?P<second>\d{2})(?:[.,]\d+)?)?"
+    r"\s*(?P<half>[ap]\.?\s?m\.?)?(?:\s*(?:uhr|hrs|hs?))?(?:\s*(?P<zone>z|utc|gmt)?\s*(?P<offset>[+-]\d{1,2}(?::?\d{2})?)?)?"
 )
 _FIGURES = re.compile(
     r"(?P<a>\d{1,4})\s?[./-]\s?(?P<b>\d{1,2})\s?[./-]\s?(?P<c>\d{1,4})\.?,?[ t]+" + _CLOCK, re.IGNORECASE
@@ -32,15 +36,34 @@ _SIGNED = re.compile(
     r"(?P<a>\d{2,4})\s?[年년]\s?(?P<b>\d{1,2})\s?[月월]\s?(?P<c>\d{1,2})\s?[日일],?\s*" + _CLOCK, re.IGNORECASE
 )
 _NAMED = re.compile(
-    r"(?:[a-z]{3,9}\.?,\s*)?(?:(?P<month>[a-z]{3,9})\.?\s+(?P<day>\d{1,2})|(?P<day2>\d{1,2})[\s-]+(?P<month2>[a-z]{3,9})\.?)"
-    r"[,\s-]+(?P<year>\d{4}),?\s+(?:at\s+)?" + _CLOCK,
+    r"(?:[^\W\d_]{2,12}(?:\.?,\s*|\.?\s+))?(?:(?P<month>[^\W\d_]{3,12})\.?\s+(?P<day>\d{1,2})\.?|"
+    r"(?P<day2>\d{1,2})\.?(?:\s+de|\s+d\W)?[\s-]+(?P<month2>[^\W\d_]{3,12})\.?)"
+    r"(?:\s+de|\s+del)?[,\s-]+(?P<year>\d{4})(?:\s?г\.?|\s?р\.?)?,?\s+(?:(?:at|um|à|a las|às|alle|в|о|kl\.?)\s+)?"
+    + _CLOCK,
     re.IGNORECASE,
 )
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_FULL = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
-         "december")  # fmt: skip
-_HALVES = re.compile(r"\s*(上午|午前|오전|ص|下午|午後|오후|م)\s*")
-_BEFORE_NOON = ("上午", "午前", "오전", "ص")
+_LETTER = r"[^\W\d_]"
+_AM = r"上午|午前|오전|早上|凌晨|صباحا?\u064b?|ص|ق\.? ?ظ\.?|π\.? ?μ\.?|öö|sa|पूर्वाह्न|ก่อนเที่ยง"
+_PM = r"下午|午後|오후|晚上|中午|مساء\u064b?|م|ب\.? ?ظ\.?|μ\.? ?μ\.?|ös|ch|अपराह्न|หลังเที่ยง"
+_HALVES = re.compile(
+    rf"\s*(?<!{_LETTER})(?:(?P<am>{_AM})|(?P<pm>{_PM}))(?!{_LETTER})\s*",
+    re.IGNORECASE,
+)
+"""The halves of the day as languages other than English write them."""
+_UNSEEN = {
+    ord(mark): None for mark in "\u200b\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
+}
+_PUNCTUATION = {"،": ",", "、": ",", "٫": ".", "：": ":", "，": ",", "．": ".", "／": "/", "−": "-", "–": "-"}
+_WRITTEN = str.maketrans({**_UNSEEN, **{ord(mark): said for mark, said in _PUNCTUATION.items()}})
+
+
+def written(text: str) -> str:
+    """A text with European digits and punctuation, one space between its parts, and no marks that only say in which
+    direction it is to be read. Of other digits: Arabic, Persian, Devanagari and the like."""
+    text = text.translate(_WRITTEN)
+    if not text.isascii():
+        text = "".join(str(decimal(mark)) if mark.isdecimal() else mark for mark in text)
+    return " ".join(text.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +101,14 @@ def _days(figures: tuple[int, int, int]) -> dict[DateOrder, tuple[int, int, int]
     return found
 
 
-Moment = datetime | Loose
-"""A time that was read: aware, local, or of an order still open."""
+Moment = datetime | Loose | time
+"""A time that was read: aware, local, of an order still open, or of the day only."""
 
 
-def read(text: str) -> Moment | None:
-    """One time: aware where the text says its offset, else local; Loose where day and month may stand either way;
+def read(text: str) -> datetime | Loose | None:
+    """One time: aware where the text says its offset, else local; Loose where day and month may be exchanged;
     None where it cannot be read."""
-    try:
-        if len(text) > 10:
-            return datetime.fromisoformat(text)
-    except ValueError:
-        pass
-    text = " ".join(text.strip().strip('="').split())  # the space before PM is of many kinds
+    text = written(text.strip().strip('="'))
     try:
         if len(text) > 10:
             return datetime.fromisoformat(text)
@@ -110,17 +128,46 @@ def read(text: str) -> Moment | None:
     return loose if possible else None
 
 
+def read_day(text: str) -> datetime | Loose | None:
+    """A date, alone or with a time of the day: its midnight where it is alone."""
+    return read(text) or (read(f"{text} 00:00") if len(text) < 40 else None)
+
+
+_CLOCK_ALONE = re.compile(_CLOCK, re.IGNORECASE)
+
+
+def read_clock(text: str) -> time | None:
+    """A time of the day; None where it is none, or has a date or an offset beside it."""
+    found = _CLOCK_ALONE.fullmatch(_half_last(written(text.strip().strip('="')))) if len(text) < 40 else None
+    timed = _clock(found) if found is not None and ":" in found.string else None
+    return time(*timed[:3]) if timed is not None and timed[3] is None else None
+
+
+def has_half(text: str) -> bool:
+    """Whether a time says AM or PM, in whatever language."""
+    return re.search(r"[ap]\.?\s?m\.?$", _half_last(written(text)), re.IGNORECASE) is not None
+
+
+def other_calendar(text: str) -> int | None:
+    """The year of a date of the Persian, the Islamic or the Buddhist calendar; None of any other text."""
+    found = _DATED.search(written(text)) if len(text) < 80 else None
+    year = int(found[1] or found[2]) if found is not None else 0
+    return year if 1300 <= year < 1500 or 2500 <= year < 2600 else None
+
+
+_DATED = re.compile(r"(?<!\d)(\d{4})[/.-]\d{1,2}[/.-]\d{1,2}(?!\d)|(?<!\d)\d{1,2}[/.-]\d{1,2}[/.-](\d{4})(?!\d)")
+
+
 def _half_last(text: str) -> str:
     """A text with its half of the day, in whatever language, as AM or PM at the end."""
     found = _HALVES.search(text)
-    if found is None:
-        return text
-    half = "AM" if found[1] in _BEFORE_NOON else "PM"
-    return f"{text[: found.start()]} {text[found.end() :]}".strip() + f" {half}"
+    if found is not None:
+        return f"{text[: found.start()]} {text[found.end() :]}".strip() + (" AM" if found["am"] else " PM")
+    return text
 
 
 def _clock(found: re.Match[str]) -> tuple[int, int, int, tzinfo | None] | None:
-    hour, half = int(found["hour"]), (found["half"] or "").casefold()
+    hour, half = int(found["hour"]), (found["half"] or found["first"] or "").casefold()
     if half:
         if not 1 <= hour <= 12:
             return None
@@ -160,16 +207,38 @@ def _named(text: str) -> datetime | None:
     found = _NAMED.fullmatch(text)
     if found is None:
         return None
-    month = (found["month"] or found["month2"]).casefold()
-    number = _MONTHS.index(month[:3]) + 1 if month[:3] in _MONTHS else 0
+    number = _months().get(plain_month(found["month"] or found["month2"]))
     timed = _clock(found)
-    if timed is None or not number or not _FULL[number - 1].startswith(month.replace("sept", "sep", len(month) == 4)):
+    if timed is None or number is None:
         return None
     return _moment(int(found["year"]), number, int(found["day"] or found["day2"]), *timed)
 
 
+_LANGUAGES = "en es pt fr de it nl pl ru uk tr ar fa id vi sv da nb fi cs hu ro el ca sk hr bg sr he th hi ms sw"
+
+
+@lru_cache(maxsize=1)
+def _months() -> dict[str, int]:
+    """The number of each month by its names, as the languages of reports write them; a name that is one month here and
+    another there is left out."""
+    found: dict[str, set[int]] = {"sept": {9}}
+    for language in _LANGUAGES.split():
+        months = Locale.parse(language).months
+        for context, width in product(("format", "stand-alone"), ("wide", "abbreviated")):
+            for number, name in months[context][width].items():
+                found.setdefault(plain_month(name), set()).add(number)
+    return {name: numbers.pop() for name, numbers in found.items() if len(numbers) == 1 and not name.isdecimal()}
+
+
+def plain_month(name: str) -> str:
+    """The name of a month for comparing: its letters only, without case and accents."""
+    return "".join(sign for sign in normalize("NFKD", name).casefold() if sign.isalnum())
+
+
 def is_local(moment: Moment) -> bool:
     """Whether a time leaves its zone open."""
+    if isinstance(moment, time):
+        return True
     return moment.zone is None if isinstance(moment, Loose) else moment.tzinfo is None
 
 
@@ -219,11 +288,14 @@ def zone_in(text: str) -> tzinfo | None:
 _PART = re.compile(r"(\d{1,9}(?:[.,]\d{1,9})?)\s*([^\W\d_]+)\.?")
 _UNITS = {
     3_600_000: "h hr hrs hour hours hora horas heure heures ora ore stunde stunden std uur u godz godzina godziny t "
-    "tim timer timmar timme saat sa jam giờ ч час часа часов год ساعة ساعات ساعتان 小时 小時 時間 時 时 시간",
+    "tim timer timmar timme saat sa jam giờ ч час часа часов год ساعة ساعت ساعات ساعتان 小时 小時 時間 時 时 시간 ω "
+    "ώρα ώρες ó óra oră ש שעה שעות घंटा घंटे ชม ชั่วโมง",
     60_000: "m min mins minute minutes minuto minutos minuti minuut minuten minuter minuta minuty minut dakika dk "
-    "menit mnt phút м мин минута минуты минут хв دقيقة دقائق 分 分钟 分鐘 분",
+    "menit mnt phút м мин минута минуты минут хв دقيقة دقیقه دقائق 分 分钟 分鐘 분 λ λεπτό λεπτά p perc perce דקה "
+    "דקות मिनट นาที хвилина хвилини хвилин minuuttia",
     1000: "s sec secs second seconds seg segundo segundos seconde secondes secondo secondi sekunde sekunden sek sekund "
-    "sekunda sekundy saniye sn detik dtk giây с сек секунда секунды секунд ثانية ثوان 秒 초",
+    "sekunda sekundy saniye sn detik dtk giây с сек секунда секунды секунд ثانية ثوان 秒 초 δ mp másodperc secundă "
+    "secunde שנייה שניות सेकंड วินาที ثانیه",
 }
 _LENGTHS = {word: length for length, words in _UNITS.items() for word in words.split()}
 _LONGEST_MS = 31 * 86_400_000
@@ -239,7 +311,7 @@ UNITS = {"hours": 3_600_000, "minutes": 60_000, "seconds": 1000}
 def duration_ms(text: str, unit: str | None = None) -> int | None:
     """Milliseconds of `1h 13m 42s`, `204 mins`, `1 hr 2 min`, `0:30:00`, `PT1H2M`; of a bare number only where its
     `unit` is known. None where it cannot be read, or is open (30:00 may be hours or minutes), or over a month."""
-    total = _duration(" ".join(text.split()), unit)
+    total = _duration(written(text), unit)
     return total if total is not None and total <= _LONGEST_MS else None
 
 

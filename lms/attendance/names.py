@@ -26,6 +26,11 @@ _OWNED = re.compile(
     r"^.+(?:’s|'s) (?=\S+)|(?<=iphone) (?:de|von|di|van) .+$|(?<=ipad) (?:de|von|di|van) .+$", re.IGNORECASE
 )
 _NUMBERED = re.compile(r"^[#\s]*\d[\d\s./-]*[_\-.:\s]+(?=\D*[^\W\d_])")
+_ROLE = re.compile(
+    r"^(?:co-?host|host|moderator|presenter|panelist|organi[sz]er|viewer|anfitri[oó]n|moderador|gastgeber|hôte|主持人|مشرف)"
+    r"\s*[:：]\s*(?=\S)",
+    re.IGNORECASE,
+)
 _SUFFIX = re.compile(r"\s*(?:#|\||@|\u2022|·(?=\s)|//|\s[–—-]\s).*$", re.DOTALL)
 _TITLE = re.compile(
     r"^(?:(?:dr|mr|mrs|ms|prof|professor|miss|madam|mme|engr|h\.\s?e)\.?\s+|(?:eng|m|sr|sra|hon|amb)\.\s+)+",
@@ -62,7 +67,7 @@ def undecorated(name: str, *, original: bool = False) -> str:
     as it stands. `original`: the brackets hold the name of the account, which is used where the other is no full name.
     """
     text = " ".join(unicodedata.normalize("NFC", name).split())
-    found = _in_brackets(text, original)
+    found = _in_brackets(_ROLE.sub("", text), original)
     for pattern in (_NUMBERED, _SUFFIX, _TITLE):
         found = pattern.sub("", found).strip() or found
     found = _turned(found).strip(" ,;_-#")

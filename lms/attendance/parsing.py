@@ -11,27 +11,17 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from lms.attendance.formats import (
-    FORMATS,
-    Asked,
-    Document,
-    Format,
-    Report,
-    ReportRow,
-    SumRow,
-    open_document,
-    recognise,
-)
+from lms.attendance.formats import FORMATS, Asked, Report, ReportRow, SumRow, open_document, read_file
 from lms.attendance.formats.mapping import Column, Glimpse, UnknownHeadings, glimpse_of
+from lms.attendance.formats.sums import WAYS
 from lms.attendance.instants import DateOrder
 from lms.core.errors import Fault, Invalid, TooLarge
-from lms.core.tables import MAX_ROWS, is_workbook
+from lms.core.tables import MAX_ROWS
 from lms.core.words import _
 
-_SHEETS = 4
-"""Up to so many sheets of a workbook are looked at."""
 _PIECE = 2000
-_SINGLE = ("format", "total", "notes", "title", "meeting", "starts_ms", "ends_ms", "is_local", "may_lack_halves")
+_SINGLE = ("format", "total", "notes", "title", "meeting", "starts_ms", "ends_ms", "is_local", "was_ordered",
+           "may_lack_halves", "not_read")  # fmt: skip
 
 
 # Within
@@ -45,13 +35,16 @@ def report_of(
     date_order: str | None,
     mapping: dict[str, str] | None,
     near: str | None,
+    until: str | None,
+    sums: str,
 ) -> Iterator[dict[str, Any]]:
     """What `reading.read_report` answers, for `unpacked`."""
-    moment = datetime.fromisoformat(near) if near is not None else None
+    start, end = (datetime.fromisoformat(one) if one is not None else None for one in (near, until))
     try:
         report = parse_report(
-            content, format=format, time_zone=time_zone, date_order=date_order, mapping=mapping, near=moment
-        )
+            content, format=format, time_zone=time_zone, date_order=date_order, mapping=mapping, near=start, until=end,
+            sums=sums,
+        )  # fmt: skip
     except UnknownHeadings as error:
         yield {"unknown": asdict(error.glimpse), "reason": error.message}
         return
@@ -81,39 +74,15 @@ def parse_report(
     date_order: str | None = None,
     mapping: dict[str, str] | None = None,
     near: datetime | None = None,
+    until: datetime | None = None,
+    sums: str = "",
 ) -> Report:
     """`reading.read_report`, in the process that calls it."""
     if format not in ("auto", *FORMATS):
         raise Invalid("format", _("The format is one of: %(names)s.", names=", ".join(("auto", *FORMATS))))
-    asked = Asked(_zone(time_zone), _order(date_order), mapping or None, near)
-    document = open_document(content)
-    if mapping or format == "plain":
-        return FORMATS["plain"].read(document, asked)
-    for sheet in _sheets(content, document):
-        found = _format_of(sheet, format)
-        if found is not None:
-            return found.read(sheet, asked)
-    if format != "auto":
-        raise Invalid("format", _("The headings of this file are not those of “%(name)s”.", name=format))
-    return FORMATS["plain"].read(document, asked)
-
-
-def _format_of(document: Document, format: str) -> Format | None:
-    if format == "auto":
-        return recognise(document)
-    return FORMATS[format] if FORMATS[format].recognises(document) else None
-
-
-def _sheets(content: bytes, first: Document) -> Iterator[Document]:
-    """The file; of a workbook also its next sheets, since some systems put the list of people behind another one."""
-    yield first
-    for sheet in range(1, _SHEETS) if is_workbook(content) else ():
-        try:
-            document = open_document(content, sheet)
-        except Invalid:  # empty, or there is none
-            continue
-        document.notes.append(_("Read from sheet %(n)s of the workbook.", n=sheet + 1))
-        yield document
+    if sums not in ("", *WAYS):
+        raise Invalid("sums", _("Several sums of one person are read as one of: %(names)s.", names=", ".join(WAYS)))
+    return read_file(content, format, Asked(_zone(time_zone), _order(date_order), mapping or None, near, until, sums))
 
 
 def _zone(name: str | None) -> ZoneInfo | None:

@@ -42,17 +42,21 @@ def read_report(
     date_order: str | None = None,
     mapping: dict[str, str] | None = None,
     near: datetime | None = None,
+    until: datetime | None = None,
+    sums: str = "",
 ) -> Report:
     """Reads a file of attendance.
 
     `mapping` says what the columns of a plain table mean: heading → one of `formats.mapping.FIELDS`.
-    Raises Invalid naming `format`, `time_zone`, `date_order`, `file` or `mapping` (UnknownHeadings where nobody said);
-    WrongKind; TooLarge.
+    `near` and `until` are when the lecture was; `sums` says how several sums of one person are read (add, largest).
+    Raises Invalid naming `format`, `time_zone`, `date_order`, `sums`, `file` or `mapping` (UnknownHeadings where nobody
+    said); WrongKind; TooLarge.
     """
     check_size(content)
     values = read_foreign(
         TABLES, "lms.attendance.parsing:report_of", content, format=format, time_zone=time_zone, date_order=date_order,
         mapping=mapping, near=near.isoformat() if near is not None else None,
+        until=until.isoformat() if until is not None else None, sums=sums,
     )  # fmt: skip
     return unpacked(values)
 

@@ -148,6 +148,7 @@ def import_enrolments(series: str, file: IO[bytes], skip_bad_rows: bool) -> None
 @click.option("--format", "form", default="auto", show_default=True, help="The meeting system, or plain.")
 @click.option("--time-zone", help="IANA zone of the times in the file, where they have no offset.")
 @click.option("--date-order", help="mdy, dmy or ymd, where the file leaves it open.")
+@click.option("--sums", default="", help="add or largest: several sums of one person without times.")
 @click.option(
     "--map",
     "said",
@@ -163,6 +164,7 @@ def import_attendance(
     form: str,
     time_zone: str | None,
     date_order: str | None,
+    sums: str,
     said: tuple[str, ...],
     skip_bad_rows: bool,
 ) -> None:
@@ -184,6 +186,7 @@ def import_attendance(
                 time_zone=time_zone,
                 date_order=date_order,
                 mapping=mapping,
+                sums=sums,
                 by=SYSTEM,
             )
         except NotFound as error:
@@ -320,6 +323,8 @@ def tell_answer(answer: ImportAnswer) -> None:
     """The counts of an import, what is to be said beside, and each row that was not taken."""
     for note in answer.notes:
         click.echo(note)
+    if answer.not_read:
+        click.echo(f"Not read: {', '.join(answer.not_read)}")
     tell_rejected(answer.rejected)
     for row in answer.unmatched:
         click.echo(f"line {row['row']}: {row.get('name') or row.get('email') or ''}: {row['reason']}")

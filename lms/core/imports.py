@@ -10,7 +10,8 @@ from lms.core.errors import Fault
 
 @dataclass
 class ImportAnswer:
-    """Counts of rows; `rejected` by line with the reason; `unmatched` rows of people not (surely) known.
+    """Counts of rows; `rejected` by line with the reason; `unmatched` rows of people not (surely) known; `not_read` are
+    headings that mean nothing here.
 
     `touched`: ids of the known people that were updated, for the slices above; not said outside.
     `matched` rows belong to a known person. The same file again: all `unchanged`, nothing created or updated.
@@ -24,6 +25,7 @@ class ImportAnswer:
     rejected: list[Fault] = field(default_factory=list)
     unmatched: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    not_read: list[str] = field(default_factory=list)
     touched: set[int] = field(default_factory=set)
 
     def as_json(self) -> dict[str, Any]:
@@ -37,4 +39,5 @@ class ImportAnswer:
             "rejected": [{"row": fault.row, "reason": fault.reason} for fault in self.rejected],
             "unmatched": self.unmatched,
             "notes": self.notes,
+            "not_read": self.not_read,
         }

@@ -62,6 +62,7 @@ class ImportAnswerOut(Schema):
     rejected = List(Nested(RejectedOut))
     unmatched = List(Dict())
     notes = List(String())
+    not_read = List(String(), metadata={"description": "Headings of the file that mean nothing here."})
 
 
 def envelope(items: Sequence[Any], limit: int, cursor_of: Callable[[Any], object]) -> dict[str, Any]:

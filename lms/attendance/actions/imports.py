@@ -112,6 +112,7 @@ def _tally(lecture: Lecture, staged: StagedAttendance, matches: Sequence[Match])
     answer.rows = staged.report.total
     answer.rejected = list(staged.rejected)
     answer.notes = list(staged.report.notes)
+    answer.not_read = list(staged.report.not_read)
     if guests:
         answer.notes.append(
             _n(

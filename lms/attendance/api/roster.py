@@ -78,6 +78,7 @@ def import_attendance(lecture_id: int, report: dict[str, Any]) -> dict[str, Any]
         time_zone=report["time_zone"],
         date_order=report["date_order"],
         mapping=report["mapping"],
+        sums=report["sums"],
         by=by,
     )
     answer = actions.publish_attendance(staged, skip_bad_rows=report["skip_bad_rows"], by=by, at=clock.now())

@@ -13,8 +13,9 @@ from lms.attendance.formats.pairing import pair
 from lms.attendance.formats.report import Asked, Report, ReportRow
 from lms.attendance.formats.shapes import is_alone
 from lms.attendance.formats.sheets import Document
-from lms.attendance.formats.stays import Entry, Times, certain_ms, take
-from lms.attendance.instants import Moment
+from lms.attendance.formats.stays import Entry, take
+from lms.attendance.formats.times import Read, Times, is_blank
+from lms.attendance.formats.vocabulary import moderates
 from lms.attendance.names import undecorated
 from lms.catalogue.rules import FIRST_YEAR, LAST_YEAR
 from lms.core import clock
@@ -22,7 +23,6 @@ from lms.core.errors import Fault, Invalid
 from lms.core.words import _, _n
 
 NAME = "bbb"
-_FLAGS = {"TRUE": "host", "FALSE": "attendee"}
 
 
 def recognises(document: Document) -> bool:
@@ -132,7 +132,7 @@ def _read_callback(data: Mapping[str, Any], meeting: Mapping[str, Any], asked: A
             person = _Person.of(one.get("name"), one.get("ext_user_id"), one.get("moderator"))
             people.append((person, _moments(one.get("joins"), times), _moments(one.get("leaves"), times)))
     times.settle()
-    report.starts_ms, report.ends_ms = (times.ms(moment) for moment in span)
+    report.starts_ms, report.ends_ms = times.span(span[0], span[1])
     read = [(person, _instants(joins, times), _instants(leaves, times)) for person, joins, leaves in people]
     told = [moment for _person, joins, leaves in read for moment in (*joins, *leaves) if moment is not None]
     end_ms = report.ends_ms or max(told, default=0)
@@ -153,11 +153,11 @@ def _read_callback(data: Mapping[str, Any], meeting: Mapping[str, Any], asked: A
     return report
 
 
-def _moments(said: object, times: Times) -> list[Moment | None]:
+def _moments(said: object, times: Times) -> list[Read]:
     return [times.read(_text(one)) for one in said] if isinstance(said, list) else []
 
 
-def _instants(moments: Iterable[Moment | None], times: Times) -> list[int | None]:
+def _instants(moments: Iterable[Read], times: Times) -> list[int | None]:
     return [times.ms(moment) for moment in moments]
 
 
@@ -211,13 +211,19 @@ def _say_unfinished(report: Report, unfinished: int, end_ms: int) -> None:
 
 
 def _columns(document: Document) -> int | None:
-    """The column of the join, found by the cells of the first person: TRUE or FALSE for moderators in the second, then
-    somewhere a join, a leave (or a dash) and the sum; None where it is no such table."""
-    people = (row for _line, row in document.lines[1:10] if len(row) > 7 and row[1] in _FLAGS)
+    """The column of the join, found by the cells of the first person: TRUE or FALSE for moderators in the second
+    (in the
+    language of the spreadsheet that saved it again), then somewhere a join, a leave (or a dash) and the sum; None where
+    it is no such table."""
+    people = (row for _line, row in document.lines[1:10] if len(row) > 7 and moderates(row[1]) is not None)
     cells = next(people, [])
     for place in range(2, len(cells) - 2):
         joined, left, total = cells[place : place + 3]
-        if instants.read(joined) and (left == "-" or instants.read(left)) and instants.duration_ms(total) is not None:
+        if (
+            instants.read(joined)
+            and (is_blank(left) or instants.read(left))
+            and instants.duration_ms(total) is not None
+        ):
             return place
     return None
 
@@ -230,8 +236,8 @@ def _read_table(document: Document, column: int, asked: Asked) -> Report:
     line, last = people[-1]
     if not document.is_whole and len(last) < column + 3:
         raise Invalid("file", _("The file is cut off: line %(line)s ends too early.", line=line))
-    rows = [(line, row) for line, row in people if row[1] in _FLAGS or not row[1]]
-    broken = [(line, row) for line, row in people if row[1] and row[1] not in _FLAGS]
+    rows = [(line, row) for line, row in people if not row[1] or moderates(row[1]) is not None]
+    broken = [line for line, row in people if row[1] and moderates(row[1]) is None]
     report = Report(format=NAME, notes=list(document.notes))
     times = Times(asked)
     entries = []
@@ -251,14 +257,14 @@ def _read_table(document: Document, column: int, asked: Asked) -> Report:
                 "",
                 times.read(joined),
                 times.read(left),
-                certain_ms(times, total, joined, left),
-                role=_FLAGS.get(row[1], ""),
+                total,
+                role=("host" if moderates(row[1]) else "attendee") if row[1] else "",
             )
         )
-    for line, _row in broken:
+    for line in broken:
         report.rejected.append(Fault(row=line, reason=_("This line is not one of a person.")))
     report.total = len(entries) + len(report.rejected)
-    times.settle()
+    times.settle(document)
     take(report, entries, times, joined=_at(headings, column), left=_at(headings, column + 1))
     return report
 

@@ -1,19 +1,27 @@
-"""Headings as files write them, recognised loosely: without regard to case, spaces, marks and brackets, in the
-languages in which meeting systems write their reports."""
+"""Headings as files write them, recognised loosely: without regard to case, spaces, marks and brackets, and with a
+letter or two wrong. The words themselves are in `vocabulary`."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from lms.attendance import instants
 from lms.attendance.formats.sheets import Document
 
 _LONGEST = 200
 """No heading is longer; looking for brackets in one that is would take its length squared."""
 _BRACKETED = re.compile(r"[(（\[][^)）\]]*[)）\]]")
+_NUMBERED = re.compile(r"(?<=\D)\d{1,2}$")
+"""`User_Email_2`: the second column of this heading."""
+_SYLLABLES = "\u2e80"
+"""From here on, one character is a syllable or a word: another one means something else."""
 
 
 @lru_cache(maxsize=4096)
@@ -30,20 +38,34 @@ class Vocabulary:
         self._known: dict[str, str] = {}
         for name, words in self.fields.items():
             for word in words:
-                self._known.setdefault(plain(word), name)
+                if plain(word):
+                    self._known.setdefault(plain(word), name)
 
     def field(self, heading: str) -> str | None:
-        """What a heading means: as it stands, else without what is in brackets."""
+        """What a heading means: as it is, else without what is in brackets, else without the number at its end."""
         if len(heading) > _LONGEST:
             return None
         found = self._known.get(plain(heading))
         if found is None and heading:
             found = self._known.get(plain(_BRACKETED.sub("", heading)) or "-")
+        if found is None and heading:
+            found = self._known.get(_NUMBERED.sub("", plain(heading)) or "-")
         return found
 
-    def only(self, *names: str) -> Vocabulary:
-        """These fields alone."""
-        return Vocabulary({name: self.fields[name] for name in names})
+    def near(self, heading: str) -> str | None:
+        """What a heading means that has one letter wrong, or two of ten; None where it may mean several things."""
+        said = plain(_BRACKETED.sub("", heading)) if len(heading) <= _LONGEST else ""
+        return self._near(said, 1 if len(said) < 10 else 2) if len(said) > 5 and max(said) < _SYLLABLES else None
+
+    def _near(self, said: str, most: int) -> str | None:
+        found = process.extract(said, self._known.keys(), scorer=OSA.distance, score_cutoff=most, limit=None)
+        least = min((distance for _word, distance, _index in found), default=0)
+        fields = {self._known[word] for word, distance, _index in found if distance == least and word[:1] == said[:1]}
+        return fields.pop() if len(fields) == 1 else None
+
+    def without(self, *names: str) -> Vocabulary:
+        """All fields but these."""
+        return Vocabulary({name: words for name, words in self.fields.items() if name not in names})
 
     def with_(self, fields: Mapping[str, Sequence[str]]) -> Vocabulary:
         """Further fields, or further names of those that are there; the further ones go first."""
@@ -52,19 +74,25 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class Heading:
-    """A line of headings: `place` in the document's lines, its number in the file, its cells, and the column (from 0)
-    of each field that was recognised; `unknown` are the others."""
+    """A line of headings: `place` in the document's lines (-1: the file has none), its number in the file, its cells,
+    and the column (from 0) of each field that was recognised.
+
+    `near` are fields whose heading is written a little differently; `unread` are the columns whose heading means
+    nothing here.
+    """
 
     place: int
     line: int
     cells: list[str]
     columns: dict[str, int]
+    near: frozenset[str] = frozenset()
+    unread: list[int] = field(default_factory=list)
 
     @property
     def unknown(self) -> list[str]:
         """The headings that mean nothing here."""
         known = set(self.columns.values())
-        return [cell for index, cell in enumerate(self.cells) if cell and index not in known]
+        return [self.cells[index] for index in self.unread if index not in known]
 
     @property
     def width(self) -> int:
@@ -77,20 +105,37 @@ class Heading:
         return row[index] if index is not None and index < len(row) else ""
 
     def words(self, field: str) -> str:
-        """The heading of a field as the file writes it."""
+        """The heading of a field as the file writes it; the number of its column where it has none."""
         index = self.columns.get(field)
-        return self.cells[index] if index is not None else field
+        if index is None:
+            return field
+        return self.cells[index] if index < len(self.cells) else f"#{index + 1}"
 
 
 def heading_at(document: Document, place: int, vocabulary: Vocabulary, *, last: bool = False) -> Heading:
     """The line at a place, taken for headings; of two columns of one field the first counts, or the `last`."""
     line, cells = document.lines[place]
     columns: dict[str, int] = {}
+    unread: list[int] = []
     for index, cell in enumerate(cells):
-        field = vocabulary.field(cell)
-        if field is not None and (last or field not in columns):
-            columns[field] = index
-    return Heading(place, line, cells, columns)
+        meaning = vocabulary.field(cell)
+        if meaning is None:
+            unread += [index] if cell else []
+        elif last or meaning not in columns:
+            columns[meaning] = index
+    near: dict[str, int] = {}
+    if columns and unread and not any(map(is_value, cells)):
+        for index in unread:
+            meaning = vocabulary.near(cells[index])
+            if meaning is not None and meaning not in columns:
+                near.setdefault(meaning, index)
+    unread = [index for index in unread if index not in near.values()]
+    return Heading(place, line, cells, {**columns, **near}, frozenset(near), unread)
+
+
+def is_value(cell: str) -> bool:
+    """Whether a cell is no heading but what is written beneath one."""
+    return "@" in cell or instants.read(cell) is not None or cell.replace(".", "").replace(":", "").isdigit()
 
 
 def find_heading(
@@ -102,62 +147,3 @@ def find_heading(
         if any(found.columns.keys() >= set(fields) for fields in needed):
             return found
     return None
-
-
-WORDS = Vocabulary(
-    {
-        "email": (
-            "email", "e-mail", "email address", "user email", "attendee email", "participant email", "mail",
-            "e-mail address", "correo", "correo electrónico", "dirección de correo electrónico", "adresse e-mail",
-            "adresse électronique", "courriel", "e-mail-adresse", "endereço de e-mail", "indirizzo e-mail",
-            "адрес электронной почты", "электронная почта", "البريد الإلكتروني", "邮箱", "电子邮件", "电子邮箱",
-            "用户邮箱", "邮箱地址", "電子郵件", "メールアドレス", "メール", "이메일",
-        ),
-        "name": (
-            "name", "full name", "full_name", "user name", "username", "display name", "participant",
-            "participant name", "attendee", "attendee name", "name (original name)", "user name (original name)",
-            "nombre", "nombre completo", "nom", "nom complet", "nom d'utilisateur", "vollständiger name", "nome",
-            "nome completo", "имя", "полное имя", "имя пользователя", "الاسم", "الاسم الكامل", "姓名", "名称",
-            "全名", "用户名", "用户昵称", "昵称", "名字", "名前", "氏名", "이름",
-        ),
-        "first_name": (
-            "first name", "first_name", "given name", "prénom", "vorname", "nombre de pila", "primeiro nome", "名",
-        ),
-        "last_name": (
-            "last name", "last_name", "surname", "family name", "nom de famille", "nachname", "apellido",
-            "apellidos", "sobrenome", "姓", "姓氏",
-        ),
-        "joined": (
-            "joined_at", "joined", "join time", "join", "time joined", "joined time", "first join",
-            "first join time", "hora de entrada", "hora de ingreso", "hora de unión", "heure d'arrivée",
-            "heure de connexion", "beitrittszeit", "beitrittszeitpunkt", "zeitpunkt des beitritts",
-            "hora de ingresso", "ora di accesso", "время входа", "время присоединения", "وقت الانضمام", "加入时间",
-            "入会时间", "首次入会时间", "進入時間", "加入時間", "参加時刻", "参加時間", "참가 시간",
-        ),
-        "left": (
-            "left_at", "left", "leave time", "leave", "time left", "time exited", "left time", "last leave",
-            "exit time", "last leave time", "hora de salida", "heure de départ", "heure de déconnexion",
-            "verlassen um", "zeitpunkt des verlassens", "austrittszeit", "hora de saída", "ora di uscita",
-            "время выхода", "وقت المغادرة", "离开时间", "退会时间", "最后退会时间", "離開時間", "退出時刻",
-            "退出時間", "나간 시간",
-        ),
-        "duration": (
-            "duration", "time in session", "attendance duration", "in-meeting duration", "total duration", "minutes",
-            "duration (minutes)", "time in session (minutes)", "total duration (minutes)", "time in meeting",
-            "duración", "duración (minutos)", "durée", "durée (minutes)", "dauer", "dauer (minuten)", "duração",
-            "duração (minutos)", "durata", "durata (minuti)", "продолжительность", "продолжительность (минуты)",
-            "длительность", "المدة", "المدة (بالدقائق)", "时长", "持续时间", "累计参会时长", "时长(分钟)",
-            "時間長度", "期間", "時間（分）", "기간(분)",
-        ),
-        "joins": (
-            "joins", "number of joins", "times joined", "join count", "入会次数",
-        ),
-        "registrant": (
-            "registrant id", "registrant_id", "participant id", "customer key", "user id", "upn",
-        ),
-        "role": (
-            "role", "participant role", "身份", "角色", "rol", "rôle", "rolle", "роль",
-        ),
-    }
-)  # fmt: skip
-"""The fields that reports of any system have in common."""

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from lms.attendance import instants
-from lms.attendance.formats.headings import WORDS, Heading, plain
+from lms.attendance.formats.headings import Heading, is_value, plain
+from lms.attendance.formats.shapes import is_address, is_time, meaning_of
 from lms.attendance.formats.sheets import Document
+from lms.attendance.formats.vocabulary import WORDS
 from lms.core.errors import Invalid
 from lms.core.words import _
 
@@ -23,10 +25,10 @@ FIELDS = {
     "minutes": "duration",
     "seconds": "duration",
     "hours": "duration",
+    "waiting_room": "waiting",
     "registrant_id": "registrant",
 }
 """What a column may mean, and the field that it is."""
-_MEANINGS = {field: meaning for meaning, field in FIELDS.items() if field != "duration"}
 _EXAMPLES = 3
 _LOOKED_AT = 200
 _LONGEST = 80
@@ -44,7 +46,9 @@ class Column:
 
 @dataclass(frozen=True)
 class Glimpse:
-    """What can be shown of a table: the place of its headings, its columns, and what identifies the headings."""
+    """What can be shown of a table: the place of its headings (-1: it has none, and each column is named by its
+    number),
+    its columns, and what identifies the headings."""
 
     place: int
     columns: list[Column]
@@ -68,14 +72,13 @@ class UnknownHeadings(Invalid):
 def glimpse_of(document: Document) -> Glimpse | None:
     """Looks at a table; None where there is none: no line of two cells or more with another one beneath."""
     for place, (_line, cells) in enumerate(document.lines[:-1]):
-        if sum(map(bool, cells)) > 1 and not any(map(_is_value, cells)):
-            return _glimpse(document, place)
+        if sum(map(bool, cells)) > 1:
+            values = sum(map(is_value, cells))
+            if not values:
+                return _glimpse(document, place)
+            if values > 1 and sum(map(is_time, cells)):
+                return _glimpse(document, -1)
     return None
-
-
-def _is_value(cell: str) -> bool:
-    """Whether a cell is no heading but what stands beneath one."""
-    return "@" in cell or instants.read(cell) is not None or cell.replace(".", "").replace(":", "").isdigit()
 
 
 def _glimpse(document: Document, place: int) -> Glimpse:
@@ -91,7 +94,9 @@ def _glimpse(document: Document, place: int) -> Glimpse:
 
 
 def _keys(document: Document, place: int) -> list[tuple[int, str]]:
-    """The columns with their keys: the heading, or the number where there is none or it stood before."""
+    """The columns with their keys: the heading, or the number where there is none or it is there twice."""
+    if place < 0:
+        return [(index, f"#{index + 1}") for index in range(max(len(cells) for _line, cells in document.lines))]
     cells = document.lines[place][1]
     beneath = document.lines[place + 1][1] if place + 1 < len(document.lines) else []
     seen: set[str] = set()
@@ -106,11 +111,12 @@ def _keys(document: Document, place: int) -> list[tuple[int, str]]:
 
 def _guess(heading: str, examples: list[str], taken: set[str]) -> str:
     """What a column seems to be, by its heading, else by what stands in it: it is shown, and somebody decides."""
-    field = WORDS.field(heading) or ""
-    found = (instants.unit_in(heading) or "") if field == "duration" else _MEANINGS.get(field, "")
-    if not found and examples and all("@" in one for one in examples):
+    field = WORDS.field(heading) or WORDS.near(heading) or ""
+    meaning = meaning_of(field)
+    found = (instants.unit_in(heading) or "") if field == "duration" else meaning if meaning in FIELDS else ""
+    if not found and examples and all(map(is_address, examples)):
         found = "email"
-    elif not found and examples and all(instants.read(one) for one in examples):
+    elif not found and examples and all(map(is_time, examples)):
         found = "left_at" if "joined_at" in taken else "joined_at"
     return found if found not in taken else ""
 
@@ -125,7 +131,8 @@ def mapped(document: Document, mapping: Mapping[str, str]) -> tuple[Heading, str
                 _("“%(key)s” cannot be “%(meaning)s”: a column is one of %(names)s.", key=key, meaning=meaning,
                   names=", ".join(FIELDS)),
             )  # fmt: skip
-    place = next((place for place in range(len(document.lines)) if _has(document, place, known)), None)
+    places = range(-1 if all(key.startswith("#") for key in known) else 0, len(document.lines))
+    place = next((place for place in places if _has(document, place, known)), None)
     if place is None:
         raise Invalid("mapping", _("No line of this file has the headings %(names)s.", names=", ".join(known)))
     indexes = {_wanted(key): index for index, key in _keys(document, place)}
@@ -139,8 +146,13 @@ def mapped(document: Document, mapping: Mapping[str, str]) -> tuple[Heading, str
     if not timed or not columns.keys() & {"email", "name", "first_name", "last_name"}:
         raise Invalid("mapping", _("Say which column is the e-mail address or the name, and which say when people came "
                                    "and left, or how long they stayed."))  # fmt: skip
+    unit = next((one for one in known.values() if one in instants.UNITS), None)
+    if place < 0:
+        return Heading(place, 0, [], columns), unit
     line, cells = document.lines[place]
-    return Heading(place, line, cells, columns), next((one for one in known.values() if one in instants.UNITS), None)
+    said = {_wanted(key) for key in mapping}
+    unread = [index for key, index in indexes.items() if key not in said and index < len(cells) and cells[index]]
+    return Heading(place, line, cells, columns, unread=unread), unit
 
 
 def _has(document: Document, place: int, mapping: Mapping[str, str]) -> bool:

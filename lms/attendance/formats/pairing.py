@@ -20,17 +20,30 @@ class Pairing:
 
 def pair(joins: Iterable[int], leaves: Iterable[int], end_ms: int) -> Pairing:
     """Pairs the joins of one person (of all devices) with the leaves, in milliseconds; order and doubling of what is
-    given change nothing. Somebody is there while more have joined than left."""
+    given change nothing. Somebody is there while more have joined than left.
+
+    Of times without seconds, a join and a leave in one minute may be in either order: what comes next tells it.
+    """
     joined, left = set(joins), set(leaves)
     found = Pairing()
+    moments = sorted(joined | left)
+    by_minute = all(moment % 60_000 == 0 for moment in moments)
     inside = start = last_leave = 0
-    for moment in sorted(joined | left):
-        gone = moment in left
+    for moment, following in zip(moments, [*moments[1:], None], strict=False):
+        gone, come = moment in left, moment in joined
+        if gone and come and by_minute:
+            comes_next = following in joined and following not in left
+            leaves_next = following in left and following not in joined
+            if inside and comes_next:  # left, came and left
+                come = False
+            elif not inside and leaves_next:  # came, left and came
+                found.stays.append((moment, moment))
+                gone = False
         if gone and inside:
             inside, last_leave, gone = inside - 1, moment, False
             if not inside:
                 found.stays.append((start, moment))
-        if moment in joined:
+        if come:
             start = start if inside else moment
             inside += 1
             if gone:  # came and went within the same second
@@ -42,4 +55,19 @@ def pair(joins: Iterable[int], leaves: Iterable[int], end_ms: int) -> Pairing:
         found.unfinished = max(joined) > last_leave
         found.lost = inside > 1 or not found.unfinished
         found.stays.append((start, max(end_ms, max(joined)) if found.unfinished else last_leave))
+    return found
+
+
+_QUIET_MS = 5 * 3_600_000
+"""Where nobody joins or leaves for so long, one meeting ends and another begins."""
+
+
+def meetings(moments: Iterable[int]) -> list[tuple[int, int]]:
+    """The meetings that the moments of a file are of: the first and the last moment of each, in order."""
+    found: list[tuple[int, int]] = []
+    for moment in sorted(moments):
+        if found and moment - found[-1][1] <= _QUIET_MS:
+            found[-1] = (found[-1][0], moment)
+        else:
+            found.append((moment, moment))
     return found

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lms.attendance import instants
-from lms.attendance.formats.headings import WORDS, Heading, find_heading
+from lms.attendance.formats.headings import Heading, find_heading
 from lms.attendance.formats.mapping import UnknownHeadings, glimpse_of, mapped
+from lms.attendance.formats.mistaken import reason_of
 from lms.attendance.formats.report import Asked, Report
+from lms.attendance.formats.shapes import open_table
 from lms.attendance.formats.sheets import Document
-from lms.attendance.formats.stays import Entry, Times, never_came, take
+from lms.attendance.formats.stays import Entry, never_came, take
+from lms.attendance.formats.times import Times
+from lms.attendance.formats.vocabulary import WORDS
+from lms.attendance.formats.waiting import Waiting
 from lms.core.errors import Invalid
 from lms.core.words import _
 
@@ -28,12 +33,15 @@ def read(document: Document, asked: Asked) -> Report:
     """Reads it. Raises Invalid (`file`, `time_zone`, `date_order`, `mapping`)."""
     if asked.mapping:
         return _read(document, *mapped(document, asked.mapping), asked)
+    reason = reason_of(document)
+    if reason:
+        raise Invalid("file", reason)
     heading = find_heading(document, WORDS, *NEEDED)
     if heading is not None:
         return _read(document, heading, instants.unit_in(heading.words("duration")), asked)
     glimpse = glimpse_of(document)
     if glimpse is None:
-        raise Invalid("file", _("The first line must have the headings email, joined_at and left_at."))
+        raise Invalid("file", _("This is text without a table: a table has a row for each person."))
     raise UnknownHeadings(glimpse)
 
 
@@ -54,16 +62,17 @@ def full_name(heading: Heading, row: Sequence[str]) -> str:
 
 def _read(document: Document, heading: Heading, unit: str | None, asked: Asked) -> Report:
     check_is_whole(document, heading)
-    rows = document.lines[heading.place + 1 :]
-    report = Report(format=NAME, total=len(rows), notes=list(document.notes))
-    if heading.unknown:
-        report.notes.append(_("Not read: %(headings)s.", headings=", ".join(heading.unknown)))
+    report = Report(format=NAME, notes=list(document.notes))
+    heading, rows = open_table(report, heading, document.lines[heading.place + 1 :])
+    report.total = len(rows)
     words = [heading.words(field) for field in ("joined", "left")]
-    times = Times(asked, instants.zone_in(" ".join(words)))
+    above = " ".join(cell for _line, cells in document.lines[: max(heading.place, 0)] for cell in cells)
+    times = Times(asked, instants.zone_in(" ".join([*words, above])))
+    waiting = Waiting(report, heading)
     entries: list[Entry] = []
     for line, row in rows:
         joined, left = heading.cell(row, "joined"), heading.cell(row, "left")
-        if never_came(joined, left):
+        if never_came(joined, left) or waiting.leaves_out(line, row):
             continue
         entry = Entry(
             line,
@@ -75,6 +84,7 @@ def _read(document: Document, heading: Heading, unit: str | None, asked: Asked) 
             registrant=heading.cell(row, "registrant"),
         )
         entries.append(entry)
+    waiting.say()
     if not heading.columns.keys() & {"joined", "left"} and all(one.total_ms is None for one in entries):
         glimpse = glimpse_of(document)
         if glimpse is not None:
@@ -83,7 +93,7 @@ def _read(document: Document, heading: Heading, unit: str | None, asked: Asked) 
                 _("“%(heading)s” does not say what it counts: minutes, seconds or hours.",
                   heading=heading.words("duration")),
             )  # fmt: skip
-    times.settle()
+    times.settle(document)
     take(report, entries, times, joined=words[0], left=words[1])
     return report
 
@@ -91,7 +101,7 @@ def _read(document: Document, heading: Heading, unit: str | None, asked: Asked) 
 def _dated(heading: Heading, row: Sequence[str], clock: str) -> str:
     """A time of the day with the date of its row, where that is a column of its own."""
     date = heading.cell(row, "date")
-    return f"{date.removesuffix(' 00:00:00')} {clock}" if date and clock else clock
+    return f"{date.removesuffix(' 00:00:00')} {clock}" if date and instants.read_clock(clock) is not None else clock
 
 
 __all__ = ["NAME", "NEEDED", "check_is_whole", "full_name", "read", "recognises"]

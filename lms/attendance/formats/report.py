@@ -7,20 +7,37 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from lms.attendance.instants import DateOrder
+from lms.core import clock
 from lms.core.errors import Fault
+
+_HOURS_MS = 3 * 3_600_000
+"""A meeting is open some time before its lecture and after it."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What whoever brings a file said about it: the zone and the order of its dates, and which heading means what.
+    """What was said about a file: the zone and the order of its dates, which heading means what, and how several
+    sums of
+    one person are to be read (`sums`: add, largest).
 
-    `near` is the planned start of the lecture, for files that say the time of the day only.
+    `near` and `until` are the start and the end of the lecture, for files that say the time of the day only or that
+    hold several meetings.
     """
 
     time_zone: ZoneInfo | None = None
     date_order: DateOrder | None = None
     mapping: dict[str, str] | None = None
     near: datetime | None = None
+    until: datetime | None = None
+    sums: str = ""
+
+    def is_near(self, first_ms: int, last_ms: int) -> bool:
+        """Whether a meeting from one instant to another may be the lecture: all may where nobody said when that is."""
+        if self.near is None:
+            return True
+        start = clock.to_ms(self.near)
+        end = clock.to_ms(self.until) if self.until is not None else start
+        return first_ms - _HOURS_MS <= end and start - _HOURS_MS <= last_ms
 
 
 @dataclass(slots=True)
@@ -73,13 +90,19 @@ class SumRow:
     role: str = ""
     said: str = ""
 
+    @property
+    def content(self) -> tuple[int | None, int | None, int]:
+        """What it tells, beside who it is about."""
+        return self.first_ms, self.last_ms, self.total_ms
+
 
 @dataclass
 class Report:
     """A file that was read: `total` rows, those that can be taken, and what is wrong with the others.
 
-    `is_local`: the zone that was given decides about its times; `may_lack_halves`: no hour is above 12, and no AM or PM
-    is there.
+    `is_local`: the zone that was given decides about its times; `was_ordered`: so does the order of day and month;
+    `may_lack_halves`: no hour is above 12, and no AM or PM is there.
+    `not_read` are the headings that mean nothing here.
     `title`, `meeting` (its number), `starts_ms` and `ends_ms` are what the file says of the meeting itself.
     """
 
@@ -89,9 +112,11 @@ class Report:
     sums: list[SumRow] = field(default_factory=list)
     rejected: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    not_read: list[str] = field(default_factory=list)
     title: str = ""
     meeting: str = ""
     starts_ms: int | None = None
     ends_ms: int | None = None
     is_local: bool = False
+    was_ordered: bool = False
     may_lack_halves: bool = False

@@ -1,25 +1,24 @@
-"""From the cells of a report to stays and sums: the times of a whole file are settled together, then row by row.
+"""From the cells of a report to stays and sums, row by row.
 
 A reader collects an `Entry` for each row of a person, lets `Times` read every time of the file, and hands both to
-`take`. Nothing is guessed: what the file leaves open is asked for (Invalid naming `time_zone`, `date_order`).
+`take`. Nothing is guessed, and nothing counts twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 
-from lms.attendance import instants
-from lms.attendance.formats.report import Asked, Report, ReportRow, SumRow
-from lms.attendance.instants import DateOrder, Loose, Moment
+from lms.attendance.formats.report import Report, ReportRow, SumRow
+from lms.attendance.formats.sums import settle_sums
+from lms.attendance.formats.times import Read, Times, Unreadable, is_blank
 from lms.attendance.names import undecorated
-from lms.catalogue.rules import FIRST_YEAR, LAST_YEAR
-from lms.core.errors import Fault, Invalid
+from lms.core import clock
+from lms.core.errors import Fault
 from lms.core.words import _, _n
 
-_NEVER = {"-", "--", "—", "–", "no", "n/a"}
-_BLANK = {"", "-", "--", "—", "–"}
+_NEVER = {"no", "n/a", "-", "--", "—", "–"}
 _TOLERANCE_MS = 90_000
 """Durations are written in whole minutes, rounded up or down, and some clocks start a little later."""
 
@@ -31,93 +30,13 @@ class Entry:
     line: int
     said: str
     email: str
-    joined: Moment | None
-    left: Moment | None
+    joined: Read
+    left: Read
     total_ms: int | None = None
     joins: int | None = None
     registrant: str = ""
     role: str = ""
     original: bool = False  # whether the brackets of the name hold the original one
-
-
-class Times:
-    """All times of one file. `zone` is what the file says of its zone; else the one that was asked for holds."""
-
-    def __init__(self, asked: Asked, zone: tzinfo | None = None) -> None:
-        self.zone = zone or asked.time_zone
-        self._says_zone = zone is not None
-        self.order = asked.date_order
-        self._possible = {DateOrder.MDY, DateOrder.DMY}
-        self._open = self._differs = self._local = False
-        self._latest_hour = 0
-
-    def read(self, text: str) -> Moment | None:
-        """One cell; None where it is no time."""
-        moment = instants.read(text) if text else None
-        if moment is None:
-            return None
-        if isinstance(moment, Loose):
-            self._open = True
-            self._possible &= moment.orders()
-            self._differs = self._differs or moment.at(DateOrder.MDY) != moment.at(DateOrder.DMY)
-        is_local = instants.is_local(moment)
-        self._local = self._local or is_local
-        is_whole = not is_local or text[-1] in "mM."  # with an offset, or AM and PM
-        self._latest_hour = max(self._latest_hour, 24 if is_whole else moment.hour)
-        return moment
-
-    @property
-    def is_open(self) -> bool:
-        """Whether day and month may still stand either way."""
-        return self._open and self.order is None and len(self._possible) == 2 and self._differs
-
-    def settle(self) -> None:
-        """Once all are read: the order of day and month, and that there is a zone. Raises Invalid."""
-        faults: list[Fault] = []
-        if self.zone is None and self._local:
-            reason = _("The times in this file have no time zone. Say in which zone they are written.")
-            faults.append(Fault(field="time_zone", reason=reason))
-        if self._open and self.order is None:
-            if self.is_open or not self._possible:
-                reason = _("Day and month may stand either way in this file. Say which: mdy or dmy.")
-                faults.append(Fault(field="date_order", reason=reason))
-            else:
-                self.order = DateOrder.DMY if DateOrder.DMY in self._possible else DateOrder.MDY
-        if faults:
-            raise Invalid(faults=faults)
-
-    def local(self, moment: Moment | None) -> datetime | None:
-        """A time with its day known, still without zone where it has none; None where there is no such day."""
-        if isinstance(moment, Loose):
-            moment = moment.at(self.order) if self.order is not None else None
-        if moment is None or not FIRST_YEAR <= moment.year <= LAST_YEAR:
-            return None
-        return moment
-
-    def possible(self, moment: datetime) -> tuple[int, ...]:
-        """The instants it may mean: see `instants.possible_ms`."""
-        return instants.possible_ms(moment, self.zone)
-
-    def ms(self, moment: Moment | None) -> int | None:
-        """The instant of a time about the meeting itself, the earlier of two; None where it cannot be known."""
-        known = self.local(moment)
-        return next(iter(self.possible(known)), None) if known is not None else None
-
-    @property
-    def is_local(self) -> bool:
-        """Whether times were read in the zone that was given, as the file does not say its own."""
-        return self._local and not self._says_zone
-
-    @property
-    def may_lack_halves(self) -> bool:
-        """Whether no hour is above 12: a clock of twelve hours may have lost its AM and PM."""
-        return 0 < self._latest_hour <= 12
-
-
-def certain_ms(times: Times, total_ms: int | None, *cells: str) -> int | None:
-    """The duration of a row, with which a time that is missing is found; nothing where one stands there and cannot be
-    read, so that the row is told as a bad one."""
-    return total_ms if all(cell.strip() in _BLANK or times.read(cell) is not None for cell in cells) else None
 
 
 def never_came(*cells: str) -> bool:
@@ -127,35 +46,61 @@ def never_came(*cells: str) -> bool:
 
 
 def take(
-    report: Report, entries: Iterable[Entry], times: Times, *, joined: str = "joined_at", left: str = "left_at"
+    report: Report,
+    entries: Iterable[Entry],
+    times: Times,
+    *,
+    joined: str = "joined_at",
+    left: str = "left_at",
+    stay_on: bool = False,
 ) -> None:
     """Adds the entries to the report: rows, sums and rejected rows. `joined` and `left` are the headings of the times.
 
-    A row that has a duration and one time has the other too. One whose duration is shorter than from its join to its
-    leave was not there all the time, and is taken as a sum. So is one of no time at all, where the whole file has none.
+    A row that has a duration and one time has the other too, where its cell is empty. One whose duration is shorter
+    than from its join to its leave was not there all the time, and is taken as a sum. So is one of no time at all,
+    where
+    the whole file has none. `stay_on`: an empty leave means that somebody was there until the end.
     """
     entries = list(entries)
-    report.is_local, report.may_lack_halves = times.is_local, times.may_lack_halves
-    taker = _Taker(report, times, joined, left)
+    report.is_local, report.was_ordered, report.may_lack_halves = (
+        times.is_local, times.was_ordered, times.may_lack_halves
+    )  # fmt: skip
+    report.notes += times.notes
+    taker = _Taker(report, times, (joined, left), _end(report, entries, times), stay_on=stay_on)
     taker.untimed = all(entry.joined is None and entry.left is None for entry in entries)
     for entry in entries:
         reason = taker.take(entry)
         if reason:
             report.rejected.append(Fault(row=entry.line, reason=reason))
     taker.say()
+    settle_sums(report, times.asked.sums)
+
+
+def _end(report: Report, entries: Sequence[Entry], times: Times) -> int | None:
+    """When the meeting ended: as the file says, else the last time in it."""
+    if report.ends_ms is not None:
+        return report.ends_ms
+    told = (times.ms(moment) for entry in entries for moment in (entry.joined, entry.left))
+    return max((moment for moment in told if moment is not None), default=None)
 
 
 def _name(entry: Entry) -> str:
     return undecorated(entry.said, original=entry.original) if entry.said else ""
 
 
+@dataclass
 class _Taker:
-    def __init__(self, report: Report, times: Times, joined: str, left: str) -> None:
-        self.report, self.times, self.headings = report, times, (joined, left)
-        self.untimed = False
-        self.shorter: list[int] = []
-        self.longer: list[int] = []
-        self.twice: list[int] = []
+    report: Report
+    times: Times
+    headings: tuple[str, str]
+    end_ms: int | None
+    stay_on: bool
+    untimed: bool = False
+    shorter: list[int] = field(default_factory=list)
+    longer: list[int] = field(default_factory=list)
+    twice: list[int] = field(default_factory=list)
+    inferred: list[int] = field(default_factory=list)
+    stayed: list[int] = field(default_factory=list)
 
     def take(self, entry: Entry) -> str:
         """Adds the row, or says why not."""
@@ -166,28 +111,50 @@ class _Taker:
         if self.untimed and entry.total_ms is not None:
             self._sum(entry, None, None, entry.total_ms)
             return ""
+        known = self.times.pair(entry.joined, entry.left)
         found: list[tuple[int, ...]] = []
-        for moment, heading in zip((entry.joined, entry.left), self.headings, strict=True):
-            known = self.times.local(moment)
-            if known is None:
-                if moment is None and entry.total_ms is not None and (entry.joined or entry.left or entry.joins):
-                    found.append(())
-                    continue
-                return _("“%(column)s” is not a time that can be read.", column=heading)
-            instants_of = self.times.possible(known)
-            if not instants_of:
-                return _(
-                    "%(time)s does not exist in %(zone)s: the clocks are put forward then. Is the time zone right?",
-                    time=f"{known:%Y-%m-%d %H:%M}",
-                    zone=self.times.zone,
-                )
+        for moment, local, heading in zip((entry.joined, entry.left), known, self.headings, strict=True):
+            instants_of, reason = self._instants(moment, local, heading)
+            if reason:
+                return reason
             found.append(instants_of)
         joins, leaves = found
-        if not joins:
-            joins = tuple(one - (entry.total_ms or 0) for one in leaves)
-        elif not leaves:
-            leaves = tuple(one + (entry.total_ms or 0) for one in joins)
-        return self._place(entry, joins, leaves)
+        if joins and leaves:
+            return self._place(entry, joins, leaves)
+        return self._infer(entry, joins, leaves)
+
+    def _instants(self, moment: Read, known: datetime | None, heading: str) -> tuple[tuple[int, ...], str]:
+        """The instants that a cell may mean, none where it is empty; or why it cannot be read."""
+        if moment is None:
+            return (), ""
+        if known is None or isinstance(moment, Unreadable):
+            return (), _("“%(column)s” is not a time that can be read.", column=heading)
+        found = self.times.possible(known)
+        if found:
+            return found, ""
+        return (), _(
+            "%(time)s does not exist in %(zone)s: the clocks are put forward then. Is the time zone right?",
+            time=f"{known:%Y-%m-%d %H:%M}",
+            zone=self.times.zone,
+        )
+
+    def _infer(self, entry: Entry, joins: tuple[int, ...], leaves: tuple[int, ...]) -> str:
+        """Finds the time whose cell is empty."""
+        total = entry.total_ms
+        if total is not None and (joins or leaves):
+            if (entry.joins or 1) > 1:  # somewhere between: it was no single stay
+                first = joins[0] if joins else None
+                last = leaves[0] if first is None else max(self.end_ms or 0, first + total)
+                self._sum(entry, first, last, total)
+                return ""
+            self.inferred.append(entry.line)
+            joins = joins or tuple(one - total for one in leaves)
+            return self._place(entry, joins, leaves or tuple(one + total for one in joins))
+        if joins and self.stay_on and self.end_ms is not None and self.end_ms >= joins[0]:
+            self.stayed.append(entry.line)
+            return self._place(entry, joins[:1], (self.end_ms,))
+        heading = self.headings[1] if joins else self.headings[0]
+        return _("“%(column)s” is empty, and nothing else in the row says when it was.", column=heading)
 
     def _place(self, entry: Entry, joins: tuple[int, ...], leaves: tuple[int, ...]) -> str:
         total = entry.total_ms
@@ -256,3 +223,25 @@ class _Taker:
                     zone=self.times.zone,
                 )
             )
+        if self.inferred:
+            notes.append(
+                _n(
+                    "Line %(line)s has one time only: the other is found with its duration.",
+                    "%(num)s rows have one time only (the first: line %(line)s): the other is found with their "
+                    "duration.",
+                    len(self.inferred),
+                    line=self.inferred[0],
+                )
+            )
+        if self.stayed and self.end_ms is not None:
+            notes.append(
+                _n(
+                    "%(num)s person never left: taken to have stayed until the end, %(time)s (UTC).",
+                    "%(num)s people never left: taken to have stayed until the end, %(time)s (UTC).",
+                    len(self.stayed),
+                    time=f"{clock.from_ms(self.end_ms):%Y-%m-%d %H:%M}",
+                )
+            )
+
+
+__all__ = ["Entry", "is_blank", "never_came", "take"]

@@ -1,4 +1,4 @@
-"""Reports of Microsoft Teams: the one in numbered parts, the one of 2021, and the lists of who did what.
+"""Reports of Microsoft Teams: the one in parts, the one of 2021, and the lists of who did what.
 
 Its times are written as on the computer that downloads: neither zone nor order of day and month is said.
 """
@@ -14,34 +14,31 @@ from lms.attendance import instants
 from lms.attendance.formats import teams_log
 from lms.attendance.formats.headings import Heading, find_heading, heading_at
 from lms.attendance.formats.report import Asked, Report
-from lms.attendance.formats.shapes import Line, is_alone, with_shapes
+from lms.attendance.formats.shapes import Line, is_alone, is_time, open_table, with_shapes
 from lms.attendance.formats.sheets import Document
-from lms.attendance.formats.stays import Entry, Times, certain_ms, take
-from lms.attendance.formats.teams_words import (
-    STAY_WORDS,
-    SUMMARY,
-    WORDS,
-    account,
-    address,
-    role_of,
-    settle_presenters,
-)
+from lms.attendance.formats.stated import compare, people_in
+from lms.attendance.formats.stays import Entry, take
+from lms.attendance.formats.teams_words import STAY_WORDS, SUMMARY, TITLES, WORDS, account, address, settle_presenters
+from lms.attendance.formats.times import Read, Times
+from lms.attendance.formats.vocabulary import role_of
 from lms.core.errors import Fault, Invalid
 from lms.core.words import _
 
 NAME = "teams"
-_PART = re.compile(r"([1-9])[.．、]\s*\S")
+_PART = re.compile(r"([1-9])[.．、]\s*(\S.*)")
+_SUMS, _STAYS = 2, 3
+"""The numbers of the parts that list people."""
 
 
 def recognises(document: Document) -> bool:
-    """Whether it is one of them: numbered parts, a summary above the stays, or a list of actions."""
-    return len(_parts(document)) > 1 or _heading_of_2021(document) is not None or teams_log.recognises(document)
+    """Whether it is one of them: parts, a summary above the stays, or a list of actions."""
+    return bool(_parts(document)) or _heading_of_2021(document) is not None or teams_log.recognises(document)
 
 
 def read(document: Document, asked: Asked) -> Report:
     """Reads it. Raises Invalid (`file`, `time_zone`, `date_order`)."""
     parts = _parts(document)
-    if len(parts) > 1:
+    if parts:
         return _read_parts(document, parts, asked)
     heading = _heading_of_2021(document)
     if heading is not None:
@@ -52,17 +49,40 @@ def read(document: Document, asked: Asked) -> Report:
     raise Invalid("file", _("This is not an attendance report of Microsoft Teams."))
 
 
-def _parts(document: Document) -> list[range]:
-    """The places of the lines of each numbered part, its title left out; only in a file that begins with the first."""
-    begins: list[int] = []
+def _parts(document: Document) -> dict[int, range]:
+    """The places of the lines of each part by its number, its title left out. Some may be missing; a title without a
+    number is known by its words. Nothing where it is no such file."""
+    begins: list[tuple[int, int]] = []
     for place, (_line, cells) in enumerate(document.lines):
-        found = _PART.match(cells[0])
-        if found is not None and int(found[1]) == len(begins) + 1 and is_alone(cells):
-            begins.append(place)
-        elif not begins:
-            return []
-    ends = [*begins[1:], len(document.lines)]
-    return [range(begin + 1, end) for begin, end in zip(begins, ends, strict=False)]
+        number = _number(cells) if is_alone(cells) else 0
+        if number > (begins[-1][0] if begins else 0):
+            begins.append((number, place))
+    ends = [*(place for _number, place in begins[1:]), len(document.lines)]
+    parts = {number: range(place + 1, end) for (number, place), end in zip(begins, ends, strict=False)}
+    if begins and begins[0][1] > 0 and 1 not in parts:
+        parts[1] = range(begins[0][1])  # a summary without a title
+    listed = [parts[number] for number in (_SUMS, _STAYS) if number in parts]
+    is_whole = begins and begins[0] == (1, 0) and len(begins) > 1
+    return parts if is_whole or any(_is_list(document, part) for part in listed) else {}
+
+
+def _number(cells: Sequence[str]) -> int:
+    """The number of the part that a line is the title of; 0 where it is none."""
+    found = _PART.fullmatch(cells[0])
+    if found is not None:
+        return int(found[1])
+    return {"participants": _SUMS, "activities": _STAYS}.get(TITLES.field(cells[0]) or "", 0)
+
+
+def _is_list(document: Document, part: range) -> bool:
+    """Whether a part without a first one before it has headings of Teams, and times beneath."""
+    if len(part) < 2:
+        return False
+    heading = heading_at(document, part.start, WORDS)
+    rows = document.lines[part.start + 1 : part.stop]
+    timed = any(sum(map(is_time, cells)) >= 2 for _line, cells in rows[:5])
+    is_theirs = {"name", "joined", "left"} <= heading.columns.keys() and "role" in heading.columns
+    return timed and (is_theirs or _PART.fullmatch(document.lines[part.start - 1][1][0]) is not None)
 
 
 def _heading_of_2021(document: Document) -> Heading | None:
@@ -84,17 +104,20 @@ class _Table:
     is_sum: bool
 
 
-def _read_parts(document: Document, parts: list[range], asked: Asked) -> Report:
+def _read_parts(document: Document, parts: dict[int, range], asked: Asked) -> Report:
     tables = []
-    for number, part in enumerate(parts[1:3]):
-        if len(part) == 0:
-            continue
-        heading = heading_at(document, part.start, WORDS)
-        rows = document.lines[part.start + 1 : part.stop]
-        tables.append(_Table(with_shapes(heading, rows), rows, is_sum=number == 0))
+    for number in (_SUMS, _STAYS):
+        part = parts.get(number, range(0))
+        if len(part) > 0:
+            heading = heading_at(document, part.start, WORDS)
+            rows = document.lines[part.start + 1 : part.stop]
+            tables.append(_Table(with_shapes(heading, rows), rows, is_sum=number == _SUMS))
+    listed, tables = tables, [one for one in tables if one.heading.columns.keys() & {"joined", "left", "duration"}]
+    if listed and not tables:
+        raise Invalid("file", _("This file says who was there, but neither when nor for how long."))
     if not any(table.rows for table in tables):
         raise Invalid("file", _("The file is cut off: nobody stands in it."))
-    summary = [document.lines[place] for place in parts[0]]
+    summary = [document.lines[place] for place in parts.get(1, range(0))]
     return _read(document, tables, summary, asked)
 
 
@@ -104,41 +127,57 @@ def _read(document: Document, tables: list[_Table], summary: Sequence[Line], ask
     if ends_here and not document.is_whole and len(cells) < min(tables[-1].heading.width, 4):
         raise Invalid("file", _("The file is cut off: line %(line)s ends too early.", line=line))
     report = Report(format=NAME, notes=list(document.notes))
+    for one in tables:
+        one.heading, one.rows = open_table(report, one.heading, one.rows)
     times = Times(asked, instants.zone_in(" ".join(" ".join(cells) for _line, cells in summary)))
-    spans = _about(report, summary, times)
+    spans, people, lasted = _about(report, summary, times)
     known = _Accounts(tables)
     of_sums: list[Entry] = []
     of_stays: list[Entry] = []
-    for table in tables:
-        for line, row in table.rows:
-            entry = _entry(report, table, line, row, times, known)
-            if entry is not None:
-                (of_sums if table.is_sum else of_stays).append(entry)
+    for one in tables:
+        for line, row in one.rows:
+            (of_sums if one.is_sum else of_stays).append(_entry(one.heading, line, row, times, known))
     there = {_who(entry) for entry in of_stays}
-    entries = [*of_stays, *(entry for entry in of_sums if _who(entry) not in there)]
+    # Stays of a name alone are those of the person of this name, where all of them have an address
+    nameless = {entry.said for entry in of_stays if not entry.email} - {one.said for one in of_sums if not one.email}
+    alone = [one for one in of_sums if _who(one) not in there and one.said not in nameless]
+    for entry in alone:
+        if entry.total_ms is None:
+            # Without it the whole time from the first join to the last leave would count, whatever was between
+            column = tables[0].heading.words("duration")
+            reason = _("“%(column)s” is not a duration that can be read.", column=column)
+            report.rejected.append(Fault(row=entry.line, reason=reason))
+    entries = [*of_stays, *(entry for entry in alone if entry.total_ms is not None)]
     report.total = len(entries) + len(report.rejected)
-    times.settle()
-    report.starts_ms, report.ends_ms = (times.ms(moment) for moment in spans)
+    times.settle(document)
+    report.starts_ms, report.ends_ms = times.span(*spans)
     words = [tables[-1].heading.words(field) for field in ("joined", "left")]
     take(report, entries, times, joined=words[0], left=words[1])
     settle_presenters(report)
+    compare(report, people=people, rows=max(people_in(report), len(of_sums)) + len(report.rejected), lasted_ms=lasted)
     return report
 
 
-def _about(report: Report, summary: Sequence[Line], times: Times) -> tuple[instants.Moment | None, ...]:
-    """What the summary says of the meeting: title and number, and when it began and ended (the first two times)."""
-    moments: list[instants.Moment] = []
+def _about(report: Report, summary: Sequence[Line], times: Times) -> tuple[tuple[Read, Read], str, int | None]:
+    """What the summary says of the meeting: when it began and ended (the first two times), how many people were there,
+    and how long it lasted. Its title and number go into the report."""
+    moments: list[Read] = []
+    people, lasted = "", None
     for _line, cells in summary:
         value = next((cell for cell in cells[1:] if cell), "")
         field = SUMMARY.field(cells[0])
-        moment = times.read(value)
-        if moment is not None and len(moments) < 2:
-            moments.append(moment)
+        if field == "people":
+            people = value
+        elif field == "lasted":
+            lasted = instants.duration_ms(value)
+        elif is_time(value):
+            moments += [times.read(value)] if len(moments) < 2 else []
         elif field == "meeting":
             report.meeting = value[:200]
         elif field == "title" or (value and not report.title and not value.isdigit()):
             report.title = value[:200]
-    return moments[0] if moments else None, moments[1] if len(moments) == 2 else None
+    first, last = [*moments, None, None][:2]
+    return (first, last if len(moments) == 2 else None), people, lasted
 
 
 class _Accounts:
@@ -173,23 +212,14 @@ def _account(heading: Heading, row: Sequence[str]) -> tuple[str, str]:
     return heading.cell(row, "email") or address(upn), account(upn)
 
 
-def _entry(
-    report: Report, table: _Table, line: int, row: Sequence[str], times: Times, known: _Accounts
-) -> Entry | None:
-    """One row; None where it is rejected at once."""
-    heading = table.heading
+def _entry(heading: Heading, line: int, row: Sequence[str], times: Times, known: _Accounts) -> Entry:
+    """One row."""
     said = heading.cell(row, "name")
     email, registrant = _account(heading, row)
     if not email:
         found, other = known.of(said)
         email, registrant = found, registrant or other
-    stated = heading.cell(row, "duration")
-    total = instants.duration_ms(stated)
-    if table.is_sum and stated and total is None:
-        # Without it the whole time from the first join to the last leave would count, whatever lay between
-        reason = _("“%(column)s” is not a duration that can be read.", column=heading.words("duration"))
-        report.rejected.append(Fault(row=line, reason=reason))
-        return None
+    total = instants.duration_ms(heading.cell(row, "duration"))
     joined, left = (heading.cell(row, field) for field in ("joined", "left"))
     return Entry(
         line,
@@ -197,7 +227,7 @@ def _entry(
         email,
         times.read(joined),
         times.read(left),
-        certain_ms(times, total, joined, left),
+        total,
         registrant=registrant,
         role=role_of(heading.cell(row, "role")),
     )

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from datetime import UTC
 
 from lms.attendance.formats.headings import Heading, find_heading
-from lms.attendance.formats.pairing import Pairing, pair
+from lms.attendance.formats.pairing import Pairing, meetings, pair
 from lms.attendance.formats.report import Asked, Report, ReportRow
+from lms.attendance.formats.shapes import Line, is_time, mended, open_table
 from lms.attendance.formats.sheets import Document
-from lms.attendance.formats.stays import Times
-from lms.attendance.formats.teams_words import ACTIONS, WORDS, account, address, role_of, settle_presenters
-from lms.attendance.instants import Moment
+from lms.attendance.formats.teams_words import WORDS, account, address, settle_presenters
+from lms.attendance.formats.times import Read, Times
+from lms.attendance.formats.vocabulary import ACTIONS, role_of
 from lms.attendance.names import undecorated
 from lms.core import clock
 from lms.core.errors import Fault, Invalid
@@ -21,9 +22,29 @@ from lms.core.words import _, _n
 _NEEDED = {"name", "action", "moment"}
 
 
+_COLUMNS = {"name": 0, "action": 1, "moment": 2}
+
+
 def recognises(document: Document) -> bool:
     """Whether it has a name, an action and a time in each row."""
-    return find_heading(document, WORDS, _NEEDED, within=20) is not None
+    return _heading(document) is not None
+
+
+def _heading(document: Document) -> Heading | None:
+    """The headings; where they are not known, or there are none, the columns as the first rows show them."""
+    found = find_heading(document, WORDS, _NEEDED, within=20)
+    if found is not None:
+        return found
+    place = next((place for place, (_line, cells) in enumerate(document.lines[:2]) if _is_event(cells)), None)
+    if place is None or not all(_is_event(cells) for _line, cells in document.lines[place : place + 5]):
+        return None
+    line, cells = document.lines[0] if place else (0, [])
+    return Heading(place - 1, line, cells[:3], dict(_COLUMNS))
+
+
+def _is_event(cells: Sequence[str]) -> bool:
+    cells = mended(list(cells), 3)
+    return len(cells) > 2 and ACTIONS.field(cells[1]) is not None and is_time(cells[2])
 
 
 @dataclass
@@ -32,7 +53,7 @@ class _Event:
     said: str
     who: str
     joined: bool
-    moment: Moment | None
+    moment: Read
     email: str = ""
     registrant: str = ""
     role: str = ""
@@ -46,23 +67,44 @@ class _Person:
     joins: dict[int, int] = field(default_factory=dict)
     leaves: dict[int, int] = field(default_factory=dict)
 
+    def within(self, first: int, last: int) -> _Person:
+        """What they did in one meeting."""
+        joins, leaves = (
+            {moment: line for moment, line in said.items() if first <= moment <= last}
+            for said in (self.joins, self.leaves)
+        )
+        return _Person(self.events, joins, leaves)
+
 
 def read(document: Document, asked: Asked, name: str) -> Report:
-    """Pairs what everybody did. Who never left is taken to have stayed until the last thing that the file tells."""
-    heading = find_heading(document, WORDS, _NEEDED, within=20)
+    """Pairs what everybody did. Who never left is taken to have stayed until the last thing that the file tells of the
+    same meeting."""
+    heading = _heading(document)
     if heading is None:
         raise Invalid("file", _("This is not an attendance report of Microsoft Teams."))
-    rows = document.lines[heading.place + 1 :]
+    report = Report(format=name, notes=list(document.notes))
+    rows: list[Line] = [
+        (line, mended(cells, heading.width or 3)) for line, cells in document.lines[heading.place + 1 :]
+    ]
+    heading, rows = open_table(report, heading, rows)
+    report.total = len(rows)
     if not rows:
         raise Invalid("file", _("The file has headings, but no rows."))
-    if len(rows[-1][1]) < heading.width and not document.is_whole:
+    if len(rows[-1][1]) < (heading.width or 3) and not document.is_whole:
         raise Invalid("file", _("The file is cut off: line %(line)s ends too early.", line=rows[-1][0]))
-    report = Report(format=name, total=len(rows), notes=list(document.notes))
     times = Times(asked, UTC if "utc" in heading.words("moment").casefold() else None)
     events = [event for line, row in rows if (event := _event(report, heading, line, row, times)) is not None]
-    times.settle()
+    times.settle(document)
+    report.is_local, report.was_ordered, report.may_lack_halves = (
+        times.is_local, times.was_ordered, times.may_lack_halves
+    )  # fmt: skip
+    report.notes += times.notes
     people = _people(report, events, times, heading.words("moment"))
-    _pair(report, people)
+    told = [moment for person in people for moment in (*person.joins, *person.leaves)]
+    for first, last in meetings(told):
+        _pair(report, [person.within(first, last) for person in people], last, of_lecture=asked.is_near(first, last))
+    report.rows.sort(key=lambda row: row.line)
+    report.rejected.sort(key=lambda fault: fault.row or 0)
     settle_presenters(report)
     return report
 
@@ -109,11 +151,7 @@ def _people(report: Report, events: list[_Event], times: Times, words: str) -> l
     return list(people.values())
 
 
-def _pair(report: Report, people: list[_Person]) -> None:
-    told = [moment for person in people for moment in (*person.joins, *person.leaves)]
-    if not told:
-        return
-    end_ms = max(told)
+def _pair(report: Report, people: list[_Person], end_ms: int, *, of_lecture: bool) -> None:
     pairings = [pair(person.joins, person.leaves, end_ms) for person in people]
     for person, found in zip(people, pairings, strict=True):
         first = person.events[0]
@@ -135,9 +173,8 @@ def _pair(report: Report, people: list[_Person]) -> None:
         for moment in found.strays:
             reason = _("Leaves without having joined.")
             report.rejected.append(Fault(row=person.leaves[moment], reason=reason))
-    report.rows.sort(key=lambda row: row.line)
-    report.rejected.sort(key=lambda fault: fault.row or 0)
-    _say(report, pairings, end_ms)
+    if of_lecture:
+        _say(report, pairings, end_ms)
 
 
 def _say(report: Report, pairings: list[Pairing], end_ms: int) -> None:

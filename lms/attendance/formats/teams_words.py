@@ -1,90 +1,54 @@
-"""The words of Microsoft Teams in its reports: headings, actions and roles in the languages known, and accounts."""
+"""The words of Microsoft Teams that no other system has: titles of parts and lines of the summary. And its accounts."""
 
 from __future__ import annotations
 
-from lms.attendance.formats.headings import WORDS as COMMON
 from lms.attendance.formats.headings import Vocabulary
 from lms.attendance.formats.report import Report, ReportRow, SumRow
+from lms.attendance.formats.vocabulary import ALL, words_of
+from lms.attendance.formats.words_of_people import PEOPLE
+from lms.attendance.formats.words_of_times import LASTED
 
-WORDS = COMMON.with_(
-    {
-        "name": ("full name", "name", "naam", "imię i nazwisko", "ad", "ad soyad"),
-        "joined": (
-            "first join", "join time", "first join time", "erster beitritt", "beitreten", "beitrittszeit",
-            "primeiro ingresso", "primera unión", "hora de unión", "première participation", "heure d'arrivée",
-            "primo accesso", "ora di ingresso", "tijd van deelname", "首次加入", "最初の参加", "参加時間",
-        ),
-        "left": (
-            "last leave", "leave time", "last leave time", "letztes verlassen", "verlassen", "verlassenszeit",
-            "última saída", "última salida", "hora de salida", "dernier départ", "heure de départ", "ultima uscita",
-            "ora di uscita", "tijd van vertrek", "最后离开", "最後の退出", "退出時間",
-        ),
-        "duration": (
-            "in-meeting duration", "duration", "dauer", "dauer der besprechung", "duração na reunião", "duración",
-            "duración en la reunión", "durée", "durata", "duur", "会议持续时间", "会議中の期間", "期間",
-        ),
-        "registrant": (
-            "participant id (upn)", "teilnehmer-id (upn)", "id do participante (upn)", "id. de participante (upn)",
-            "id du participant (upn)", "参与者 id (upn)", "参加者 id (upn)",
-        ),
-        "role": ("role", "função", "función", "ruolo", "役割"),
-        "action": (
-            "user action", "action", "benutzeraktion", "aktion", "atividade", "ação do usuário", "acción del usuario",
-            "acción de usuario", "action de l'utilisateur", "azione utente", "gebruikersactie", "用户操作",
-            "действие пользователя",
-        ),
-        "moment": (
-            "timestamp", "zeitstempel", "carimbo de data/hora", "marca de tiempo", "horodatage", "时间戳",
-            "タイムスタンプ", "метка времени", "utceventtimestamp", "utc event timestamp",
-        ),
-        "session": ("sessionid", "session id"),
-        "participant": ("participantid", "participant id"),
-    }
-)  # fmt: skip
+WORDS = ALL.with_({"session": ("sessionid", "session id"), "participant": ("participantid", "participant id")})
 """Headings of every generation."""
 
 SUMMARY = Vocabulary(
     {
         "title": ("meeting title", "besprechungstitel", "título da reunião", "título de la reunión",
-                  "titre de la réunion", "titolo riunione", "会议标题", "会議のタイトル"),
-        "meeting": ("meeting id", "besprechungs-id", "id da reunião", "id de la reunión"),
+                  "titre de la réunion", "titolo riunione", "titolo della riunione", "titel van vergadering",
+                  "tytuł spotkania", "название собрания", "toplantı başlığı", "عنوان الاجتماع", "会议标题", "會議標題",
+                  "会議のタイトル", "모임 제목", "tiêu đề cuộc họp", "judul rapat", "mötesrubrik"),
+        "meeting": ("meeting id", "besprechungs-id", "id da reunião", "id de la reunión", "id de réunion"),
+        "people": words_of(PEOPLE),
+        "lasted": words_of(LASTED),
     }
 )  # fmt: skip
 STAY_WORDS = Vocabulary(
     {
         "summary": ("meeting summary", "besprechungszusammenfassung", "resumo da reunião", "resumen de la reunión",
-                    "résumé de la réunion", "total number of participants", "meeting start time"),
+                    "résumé de la réunion", "riepilogo della riunione", "total number of participants",
+                    "meeting start time", "sammanfattning av möte", "сводка собрания", "会议摘要", "会議の概要"),
     }
 )  # fmt: skip
 """What stands above the stays in the report of 2021."""
-
-_JOINED = (
-    "joined", "joined before", "beigetreten", "vorher beigetreten", "ingressou", "ingressou antes", "entrou",
-    "entrou antes", "entrou antes de", "se unió", "se unió antes", "a rejoint", "a rejoint avant", "partecipa",
-    "ha partecipato", "deelgenomen", "已加入", "之前已加入", "参加しました", "参加済み",
-    "присоединился", "присоединилась",
+TITLES = Vocabulary(
+    {
+        "participants": ("participants", "teilnehmer", "participantes", "partecipanti", "deelnemers", "uczestnicy",
+                         "участники", "katılımcılar", "المشاركون", "参与者", "參與者", "参加者", "참가자", "người "
+                         "tham gia",
+                         "peserta", "deltagare", "deltagere", "osallistujat", "účastníci", "résztvevők",
+                         "participanți"),
+        "activities": ("in-meeting activities", "meeting activities", "aktivitäten in der besprechung",
+                       "atividades na reunião", "atividades em reunião", "actividades en la reunión",
+                       "activités dans la réunion", "activités au cours de la réunion", "attività nella riunione",
+                       "attività in riunione", "activiteiten tijdens vergadering", "activiteiten in vergadering",
+                       "aktywności w trakcie spotkania", "действия на собрании", "toplantı içi etkinlikler",
+                       "الأنشطة داخل الاجتماع", "أنشطة الاجتماع", "会议中活动", "会议活动", "會議中活動",
+                       "会議中のアクティビティ", "모임 중 활동", "회의 중 활동", "hoạt động trong cuộc họp",
+                       "aktivitas dalam rapat",
+                       "aktiviteter under mötet"),
+    }
 )  # fmt: skip
-_LEFT = (
-    "left", "verlassen", "hat verlassen", "saiu", "salió", "a quitté", "uscito", "ha abbandonato", "vertrokken",
-    "已离开", "退出しました", "退出済み", "вышел", "вышла", "покинул", "покинула",
-)  # fmt: skip
-ACTIONS = Vocabulary({"joined": _JOINED, "left": _LEFT})
-"""What people do in the lists."""
-
-_HOSTS = ("organi", "co-organi", "coorgani", "produce", "produtor", "productor", "开催者", "開催者", "组织者", "組織者",
-          "организатор", "продюсер")  # fmt: skip
-_PANEL = ("presenter", "presenta", "apresentador", "moderador", "moderator", "vortragend", "referent", "présentateur",
-          "relatore", "演示者", "発表者", "докладчик", "выступающий")  # fmt: skip
-
-
-def role_of(said: str) -> str:
-    """The role that a cell says: host (who organises or produces), panelist (who presents), attendee, or nothing."""
-    said = said.casefold()
-    if not said:
-        return ""
-    if said.startswith(_HOSTS):
-        return "host"
-    return "panelist" if said.startswith(_PANEL) else "attendee"
+"""The titles of parts, where they have no numbers."""
 
 
 def settle_presenters(report: Report) -> None:

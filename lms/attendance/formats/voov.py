@@ -9,13 +9,18 @@ import re
 from collections.abc import Sequence
 
 from lms.attendance import instants
-from lms.attendance.formats.headings import WORDS as COMMON
 from lms.attendance.formats.headings import Heading, Vocabulary, find_heading
 from lms.attendance.formats.plain import check_is_whole
 from lms.attendance.formats.report import Asked, Report
-from lms.attendance.formats.shapes import Line, is_alone
+from lms.attendance.formats.shapes import Line, is_alone, open_table
 from lms.attendance.formats.sheets import Document
-from lms.attendance.formats.stays import Entry, Times, certain_ms, never_came, take
+from lms.attendance.formats.stated import compare, people_in
+from lms.attendance.formats.stays import Entry, never_came, take
+from lms.attendance.formats.times import Times
+from lms.attendance.formats.vocabulary import WORDS as COMMON
+from lms.attendance.formats.vocabulary import role_of, words_of
+from lms.attendance.formats.words_of_people import PEOPLE
+from lms.attendance.formats.words_of_times import LASTED
 from lms.core.errors import Fault, Invalid
 from lms.core.words import _
 
@@ -32,14 +37,9 @@ _WORDS = COMMON.with_(
         "last": ("最后退会时间", "最后离开时间", "最後退會時間", "last leave time", "last exit time"),
         "joined": ("入会时间", "加入会议时间", "入會時間", "join time"),
         "left": ("退会时间", "离开会议时间", "離會時間", "退會時間", "leave time", "exit time"),
-        "joins": ("入会次数", "入會次數", "number of joins", "join times", "times joined"),
-        "duration": (
-            "累计参会时长", "累计参会时间", "参会时长", "會議時長", "累計參會時長", "total duration",
-            "accumulated duration", "total meeting duration", "duration",
-        ),
-        "role": ("身份", "用户身份", "角色", "identity", "role"),
+        "joins": ("number of joins", "join times", "times joined"),
+        "duration": ("单次参会时长", "本次参会时长", "accumulated duration", "total meeting duration"),
         "registrant": ("用户id", "userid", "user id", "工号"),
-        "email": ("邮箱", "用户邮箱", "email"),
     }
 )  # fmt: skip
 _ABOUT = Vocabulary(
@@ -48,10 +48,10 @@ _ABOUT = Vocabulary(
         "meeting": ("会议号", "會議號", "meeting id", "meeting number"),
         "starts": ("会议开始时间", "实际开始时间", "開始時間", "actual start time"),
         "ends": ("会议结束时间", "实际结束时间", "結束時間", "actual end time"),
+        "people": words_of(PEOPLE),
+        "lasted": words_of(LASTED),
     }
 )
-_HOSTS = ("主持人", "联席主持人", "聯席主持人", "创建者", "創建者", "会议创建者", "host", "co-host", "creator")
-_PANEL = ("嘉宾", "嘉賓", "同传", "panelist", "guest speaker")
 _BOTH = re.compile(r"(?P<nick>[^(（]*)[(（](?P<own>.*)[)）]\s*")
 
 
@@ -71,17 +71,23 @@ def read(document: Document, asked: Asked) -> Report:
     if heading is None:
         raise Invalid("file", _("This is not a list of participants of Tencent Meeting (VooV)."))
     check_is_whole(document, heading)
-    rows = [(line, row) for line, row in document.lines[heading.place + 1 :] if not is_alone(row)]  # not the remarks
     above = document.lines[: heading.place]
-    report = Report(format=NAME, total=len(rows), notes=list(document.notes))
+    report = Report(format=NAME, notes=list(document.notes))
+    beneath = [(line, row) for line, row in document.lines[heading.place + 1 :] if not is_alone(row)]  # not the remarks
+    heading, rows = open_table(report, heading, beneath)
+    report.total = len(rows)
     zone = instants.zone_in(" ".join(" ".join(cells) for _line, cells in [*above, (0, heading.cells)]))
     times = Times(asked, zone)
-    spans = _about(report, above, times)
+    said = _about(above)
+    report.title, report.meeting = said.get("title", "")[:200], said.get("meeting", "")[:200]
+    spans = times.read(said.get("starts", "")), times.read(said.get("ends", ""))
     fields = ("first", "last") if "first" in heading.columns else ("joined", "left")
     entries = [one for line, row in rows if (one := _entry(report, heading, fields, line, row, times)) is not None]
-    times.settle()
-    report.starts_ms, report.ends_ms = (times.ms(moment) for moment in spans)
-    take(report, entries, times, joined=heading.words(fields[0]), left=heading.words(fields[1]))
+    times.settle(document)
+    report.starts_ms, report.ends_ms = times.span(*spans)
+    take(report, entries, times, joined=heading.words(fields[0]), left=heading.words(fields[1]), stay_on=True)
+    lasted = instants.duration_ms(said.get("lasted", "")) if fields[0] == "joined" else None
+    compare(report, people=said.get("people", ""), rows=people_in(report) + len(report.rejected), lasted_ms=lasted)
     nicknames = {line: heading.cell(row, "nickname") for line, row in rows}
     for stay in report.rows:
         stay.said = nicknames[stay.line]
@@ -90,16 +96,16 @@ def read(document: Document, asked: Asked) -> Report:
     return report
 
 
-def _about(report: Report, above: Sequence[Line], times: Times) -> tuple[instants.Moment | None, ...]:
+def _about(above: Sequence[Line]) -> dict[str, str]:
     """What the lines above the headings say. The times for which it was planned are not those at which it was held."""
     found: dict[str, str] = {}
     for _line, cells in above:
-        field = _ABOUT.field(cells[0])
-        value = next((cell for cell in cells[1:] if cell), "")
+        name, _colon, rest = cells[0].replace("：", ":").partition(":")
+        field = _ABOUT.field(cells[0]) or _ABOUT.field(name)
+        value = next((cell for cell in cells[1:] if cell), "") or rest.strip()
         if field is not None and value:
             found.setdefault(field, value)
-    report.title, report.meeting = found.get("title", "")[:200], found.get("meeting", "")[:200]
-    return times.read(found.get("starts", "")), times.read(found.get("ends", ""))
+    return found
 
 
 def _entry(
@@ -116,7 +122,6 @@ def _entry(
         reason = _("“%(column)s” is not a duration that can be read.", column=heading.words("duration"))
         report.rejected.append(Fault(row=line, reason=reason))
         return None
-    total = certain_ms(times, total, joined, left)
     joins = heading.cell(row, "joins")
     return Entry(
         line,
@@ -127,7 +132,7 @@ def _entry(
         total,
         int(joins) if joins.isdecimal() and len(joins) < 6 else None,
         heading.cell(row, "registrant"),
-        _role(heading.cell(row, "role")),
+        role_of(heading.cell(row, "role")),
     )
 
 
@@ -138,10 +143,3 @@ def own_name(said: str) -> str:
     if found is None:
         return said
     return found["own"].strip() or found["nick"].strip()
-
-
-def _role(said: str) -> str:
-    said = said.casefold()
-    if not said:
-        return ""
-    return "host" if said.startswith(_HOSTS) else "panelist" if said.startswith(_PANEL) else "attendee"

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lms.attendance import instants
-from lms.attendance.formats.headings import WORDS as COMMON
 from lms.attendance.formats.headings import Heading, find_heading
 from lms.attendance.formats.plain import check_is_whole, full_name
 from lms.attendance.formats.report import Asked, Report
+from lms.attendance.formats.shapes import open_table
 from lms.attendance.formats.sheets import Document
-from lms.attendance.formats.stays import Entry, Times, certain_ms, never_came, take
+from lms.attendance.formats.stays import Entry, never_came, take
+from lms.attendance.formats.times import Times
+from lms.attendance.formats.vocabulary import WORDS as COMMON
+from lms.attendance.formats.vocabulary import role_of
 from lms.core.errors import Invalid
 from lms.core.words import _, _n
 
@@ -37,25 +40,12 @@ _WORDS = COMMON.with_(
         "display": (
             "display name", "nome de exibição", "nombre para mostrar", "nom d'affichage", "anzeigename", "显示名称",
         ),
-        "email": (
-            "attendee email", "e-mail do convidado", "e-mail do participante", "correo electrónico del asistente",
-            "adresse électronique du participant", "e-mail-adresse des teilnehmers", "与会者电子邮件", "出席者のメール",
-        ),
-        "joined": ("hora da entrada", "hora de entrada", "hora de la conexión", "heure d'entrée", "加入时间"),
-        "left": ("hora da saída", "hora de salida", "heure de sortie", "离开时间"),
-        "duration": (
-            "attendance duration", "duração da presença", "duración de la asistencia", "durée de la présence",
-            "teilnahmedauer", "出席时长", "出席時間",
-        ),
         "connection": (
             "connection type", "tipo de conexão", "tipo de conexión", "type de connexion", "verbindungstyp", "连接类型",
             "接続タイプ",
         ),
-        "role": ("função", "rol"),
     }
 )  # fmt: skip
-_HOSTS = ("host", "co-host", "cohost", "anfitri", "coanfitri", "organis", "gastgeber", "hôte", "主持人", "主催者")
-_PANEL = ("panel", "presenter", "presentador", "apresentador", "painelista", "嘉宾", "パネリスト")
 
 
 def recognises(document: Document) -> bool:
@@ -81,11 +71,13 @@ def read(document: Document, asked: Asked) -> Report:
     if heading is None:
         raise Invalid("file", _("This is not an attendance report of Webex."))
     check_is_whole(document, heading)
-    rows = document.lines[heading.place + 1 :]
-    report = Report(format=NAME, total=len(rows), notes=list(document.notes))
+    report = Report(format=NAME, notes=list(document.notes))
+    heading, rows = open_table(report, heading, document.lines[heading.place + 1 :])
+    report.total = len(rows)
     report.title = heading.cell(rows[0][1], "title")[:200]
     names = [heading.words(field) for field in ("joined", "left")]
-    times = Times(asked, instants.zone_in(" ".join(names)))
+    above = [cell for _line, cells in document.lines[: heading.place] for cell in cells]
+    times = Times(asked, instants.zone_in(" ".join([*names, *above])))
     unit = instants.unit_in(heading.words("duration")) or "minutes"
     meetings: set[tuple[str, str, str]] = set()
     entries = []
@@ -101,14 +93,14 @@ def read(document: Document, asked: Asked) -> Report:
                 heading.cell(row, "email"),
                 times.read(joined),
                 times.read(left),
-                certain_ms(times, instants.duration_ms(heading.cell(row, "duration"), unit), joined, left),
+                instants.duration_ms(heading.cell(row, "duration"), unit),
                 registrant=heading.cell(row, "registrant"),
-                role=_role(heading.cell(row, "role")),
+                role=role_of(heading.cell(row, "role")),
             )
         )
     spans = [(times.read(starts), times.read(ends)) for _title, starts, ends in meetings]
-    times.settle()
-    _about(report, [(times.ms(starts), times.ms(ends)) for starts, ends in spans], len(meetings))
+    times.settle(document)
+    _about(report, [times.span(*span) for span in spans], len(meetings))
     take(report, entries, times, joined=names[0], left=names[1])
     return report
 
@@ -117,13 +109,6 @@ def _name(heading: Heading, row: Sequence[str]) -> str:
     display, name, last = (heading.cell(row, field) for field in ("display", "name", "last_name"))
     # In some languages the column of the first name is called as that of the whole name is in others
     return display or (f"{name} {last}".strip() if name else full_name(heading, row))
-
-
-def _role(said: str) -> str:
-    said = said.casefold()
-    if not said:
-        return ""
-    return "host" if said.startswith(_HOSTS) else "panelist" if said.startswith(_PANEL) else "attendee"
 
 
 def _about(report: Report, spans: Sequence[tuple[int | None, int | None]], meetings: int) -> None:

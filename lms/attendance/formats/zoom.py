@@ -10,35 +10,47 @@ from __future__ import annotations
 import re
 
 from lms.attendance import instants
-from lms.attendance.formats.headings import WORDS, Heading, heading_at, plain
+from lms.attendance.formats.headings import Heading, heading_at, plain
 from lms.attendance.formats.plain import check_is_whole, full_name
 from lms.attendance.formats.report import Asked, Report
+from lms.attendance.formats.shapes import Line, open_table
 from lms.attendance.formats.sheets import Document
-from lms.attendance.formats.stays import Entry, Times, never_came, take
-from lms.attendance.instants import Moment
+from lms.attendance.formats.stated import compare
+from lms.attendance.formats.stays import Entry, never_came, take
+from lms.attendance.formats.times import Times
+from lms.attendance.formats.vocabulary import WORDS, is_yes
+from lms.attendance.formats.waiting import Waiting
 from lms.core.errors import Invalid
-from lms.core.words import _, _n
+from lms.core.words import _
 
 NAME = "zoom"
 
 _WORDS = WORDS.with_(
     {
-        "topic": ("topic", "meeting topic", "webinar topic", "主题", "会议主题", "tema", "sujet", "thema", "тема",
-                  "الموضوع"),
-        "meeting": ("meeting id", "webinar id", "会议号", "会议 id", "id de reunión", "id de réunion", "meeting-id",
-                    "id da reunião", "идентификатор конференции", "معرّف الاجتماع"),
+        "topic": ("topic", "meeting topic", "webinar topic", "主题", "会议主题", "主題", "會議主題", "tema",
+                  "sujet", "thema",
+                  "тема", "الموضوع", "argomento", "onderwerp", "temat", "konu", "トピック", "주제", "chủ đề", "topik",
+                  "assunto", "tópico", "موضوع", "ämne", "emne"),
+        "meeting": ("meeting id", "webinar id", "会议号", "会议 id", "id de reunión", "id de la reunión", "id de "
+        "réunion",
+                    "id de la réunion", "meeting-id", "id da reunião", "идентификатор конференции", "معرّف الاجتماع",
+                    "id riunione", "toplantı kimliği", "會議號", "會議 id", "ミーティング id", "회의 id", "id cuộc "
+                    "họp", "id rapat"),
         "starts": ("start time", "actual start time", "开始时间", "hora de inicio", "heure de début", "startzeit",
-                   "hora de início", "время начала", "وقت البدء"),
+                   "hora de início", "время начала", "وقت البدء", "ora di inizio", "begintijd", "starttijd",
+                   "godzina rozpoczęcia", "başlangıç saati", "開始時間", "開始時刻", "시작 시간", "thời gian bắt đầu",
+                   "waktu mulai", "زمان شروع", "час початку"),
         "ends": ("end time", "结束时间", "hora de finalización", "heure de fin", "endzeit", "hora de término",
-                 "время окончания", "وقت الانتهاء"),
-        "lasted": ("actual duration (minutes)", "actual duration"),
-        "attended": ("attended", "参加", "asistió", "a participé"),
-        "registered": ("registration time", "注册时间", "hora de inscripción", "heure d'inscription"),
-        "guest": ("guest", "is guest", "访客", "invitado", "invité", "gast", "convidado", "гость", "ضيف"),
-        "waiting": ("in waiting room", "waiting room", "in the waiting room", "在等候室", "en sala de espera",
-                    "dans la salle d'attente", "im warteraum"),
-        "joined": ("hora para unirse", "heure pour rejoindre", "加入时间"),
-        "email": ("correo electrónico del usuario", "adresse e-mail de l'utilisateur", "用户电子邮件"),
+                 "время окончания", "وقت الانتهاء", "ora di fine", "eindtijd", "godzina zakończenia", "bitiş saati",
+                 "結束時間", "終了時間", "終了時刻", "종료 시간", "thời gian kết thúc", "waktu selesai", "waktu "
+                 "berakhir",
+                 "زمان پایان", "hora de fin", "час завершення", "hora final"),
+        "attended": ("attended", "参加", "asistió", "a participé", "teilgenommen", "ha partecipato", "participou",
+                     "compareceu", "посетил", "участвовал", "已参加", "是否参加", "出席", "参加済み", "참석함", "حضر",
+                     "katıldı", "đã tham dự", "hadir"),
+        "registered": ("registration time", "注册时间", "hora de inscripción", "heure d'inscription",
+                       "registrierungszeit", "hora de registro", "ora di registrazione", "время регистрации",
+                       "登録時刻"),
     }
 )  # fmt: skip
 _PARTS = {
@@ -50,9 +62,11 @@ _PARTS = {
     "interpreterdetails": "panelist",
 }
 _WHO = {"email", "name", "first_name", "last_name"}
-_YES = {"yes", "y", "true", "1", "是", "sí", "si", "oui", "ja", "sim", "да", "نعم", "はい", "예"}
-_NO = {"no", "n", "false", "0", "否", "non", "nein", "não", "нет", "لا", "いいえ", "아니요"}
-_ORIGINAL = re.compile(r"[(（][^)）]*(?:origin|原|оригин|أصلي|元の|원래)[^)）]*[)）]", re.IGNORECASE)
+_ORIGINAL = re.compile(
+    r"[(（][^)）]*(?:origin|原|оригин|настоящ|исходн|справжн|أصلي|اصلی|元の|원래|gốc|asli|oryginal|orijinal|eredeti|αρχικό)"
+    r"[^)）]*[)）]|originalname$",
+    re.IGNORECASE,
+)
 _FIRST = 60
 
 
@@ -105,9 +119,9 @@ class _Reader:
     def __init__(self, document: Document, asked: Asked) -> None:
         self.document, self.asked = document, asked
         self.read = Report(format=NAME, notes=list(document.notes))
-        self.headings: list[tuple[Heading, str, list[tuple[int, list[str]]]]] = []  # with role and rows
+        self.headings: list[tuple[Heading, str, list[Line]]] = []  # with role and rows
         self.meeting: dict[str, str] = {}
-        self.waiting = 0
+        self.meetings: set[str] = set()
 
     def report(self) -> Report:
         self._split()
@@ -117,23 +131,39 @@ class _Reader:
         if not self.headings[-1][2] and len(self.headings) > 1 and self.document.is_whole:
             last = self.headings[0][0]
         check_is_whole(self.document, last)
-        zone = instants.zone_in(" ".join(cell for heading, _role, _rows in self.headings for cell in heading.cells))
-        times = Times(self.asked, zone)
+        firsts = min(heading.place for heading, _role, _rows in self.headings)
+        above = [cell for _line, cells in self.document.lines[:firsts] for cell in cells]
+        headings = [cell for heading, _role, _rows in self.headings for cell in heading.cells]
+        times = Times(self.asked, instants.zone_in(" ".join([*headings, *above])))
         entries = [entry for one in self.headings for entry in self._entries(*one, times)]
-        about = {name: times.read(self.meeting.get(name, "")) for name in ("starts", "ends")}
-        if times.is_open:
-            self._ask_registrations(times)
-        times.settle()
+        starts, ends = (times.read(self.meeting.get(name, "")) for name in ("starts", "ends"))
+        times.settle(self.document)
+        read = self.read
+        read.title, read.meeting = self.meeting.get("topic", ""), self.meeting.get("meeting", "")
+        if len(self.meetings) > 1:
+            numbers = ", ".join(sorted(self.meetings)[:5])
+            read.notes.append(
+                _(
+                    "The file holds several meetings: %(numbers)s. What is of the lecture’s time counts.",
+                    numbers=numbers,
+                )
+            )
+        else:
+            read.starts_ms, read.ends_ms = times.span(starts, ends)
+        lasted = instants.duration_ms(self.meeting.get("lasted", "") or self.meeting.get("duration", ""), "minutes")
+        if read.ends_ms is None and read.starts_ms is not None and lasted is not None:
+            read.ends_ms = read.starts_ms + lasted
         heading = next((one for one, _role, rows in self.headings if rows), self.headings[0][0])
-        take(self.read, entries, times, joined=heading.words("joined"), left=heading.words("left"))
-        self._about(times, about)
-        return self.read
+        take(read, entries, times, joined=heading.words("joined"), left=heading.words("left"))
+        if len(self.meetings) < 2:
+            compare(read, people=self.meeting.get("people", ""), rows=read.total, lasted_ms=lasted)
+        return read
 
     def _split(self) -> None:
         """Sorts the lines into headings and the rows beneath them, and what is said of the meeting."""
         heading: Heading | None = None
         role = ""
-        rows: list[tuple[int, list[str]]] = []
+        rows: list[Line] = []
         above: Heading | None = None  # the headings of the meeting's own table
         for place, (line, cells) in enumerate(self.document.lines):
             if cells[0] and not any(cells[1:]) and plain(cells[0]) in _PARTS:
@@ -146,30 +176,30 @@ class _Reader:
             elif heading is not None:
                 rows.append((line, cells))
             elif above is not None:
-                self._take_meeting(above, cells)
+                self._take_meeting(above, cells, "lasted", "duration", "people")
                 above = None
             elif _is_meeting(found := heading_at(self.document, place, _WORDS)):
                 above = found
 
-    def _take_meeting(self, heading: Heading, cells: list[str]) -> None:
-        for name in ("topic", "meeting", "starts", "ends", "lasted", "duration"):
+    def _take_meeting(self, heading: Heading, cells: list[str], *names: str) -> None:
+        for name in ("topic", "meeting", "starts", "ends", *names):
             self.meeting.setdefault(name, heading.cell(cells, name))
 
-    def _entries(self, heading: Heading, role: str, rows: list[tuple[int, list[str]]], times: Times) -> list[Entry]:
+    def _entries(self, heading: Heading, role: str, rows: list[Line], times: Times) -> list[Entry]:
+        heading, rows = open_table(self.read, heading, rows)
         unit = instants.unit_in(heading.words("duration")) or "minutes"
         original = any(_ORIGINAL.search(cell) for cell in heading.cells)
+        waiting = Waiting(self.read, heading)
         found = []
-        meetings: set[str] = set()
         for line, cells in rows:
             self.read.total += 1
             if "meeting" in heading.columns:
                 self._take_meeting(heading, cells)
-                meetings.add(heading.cell(cells, "meeting"))
+                self.meetings.add(heading.cell(cells, "meeting"))
             joined, left = heading.cell(cells, "joined"), heading.cell(cells, "left")
-            if heading.cell(cells, "attended").casefold() in _NO or never_came(joined, left):
+            if is_yes(heading.cell(cells, "attended")) is False or never_came(joined, left):
                 continue
-            if heading.cell(cells, "waiting").casefold() in _YES:
-                self.waiting += 1
+            if waiting.leaves_out(line, cells):
                 continue
             email = heading.cell(cells, "email")
             found.append(
@@ -185,29 +215,5 @@ class _Reader:
                     original=original,
                 )
             )
-        if len(meetings) > 1:
-            self.read.notes.append(_("The file holds several meetings: %(numbers)s. All of them are taken.",
-                                     numbers=", ".join(sorted(meetings)[:5])))  # fmt: skip
+        waiting.say()
         return found
-
-    def _ask_registrations(self, times: Times) -> None:
-        """Looks at when people registered, which is written in the same order of day and month."""
-        for heading, _role, rows in self.headings:
-            for _line, cells in rows:
-                times.read(heading.cell(cells, "registered"))
-
-    def _about(self, times: Times, about: dict[str, Moment | None]) -> None:
-        read = self.read
-        read.title, read.meeting = self.meeting.get("topic", ""), self.meeting.get("meeting", "")
-        read.starts_ms, read.ends_ms = times.ms(about["starts"]), times.ms(about["ends"])
-        lasted = instants.duration_ms(self.meeting.get("lasted", ""), "minutes")
-        if read.ends_ms is None and read.starts_ms is not None and lasted is not None:
-            read.ends_ms = read.starts_ms + lasted
-        if self.waiting:
-            read.notes.append(
-                _n(
-                    "%(num)s row is of the waiting room and no presence.",
-                    "%(num)s rows are of the waiting room and no presence.",
-                    self.waiting,
-                )
-            )

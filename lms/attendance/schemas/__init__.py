@@ -251,6 +251,10 @@ class ReportIn(Schema):
     format = String(load_default="auto")
     time_zone = String(load_default=None, allow_none=True)
     date_order = String(load_default=None, allow_none=True)
+    sums = String(
+        load_default="",
+        metadata={"description": "How several sums of one person without times are read: add, or largest."},
+    )
     mapping = Meanings(
         load_default=None,
         allow_none=True,

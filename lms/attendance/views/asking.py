@@ -17,7 +17,7 @@ from lms.core.errors import Invalid, Refused
 from lms.web.identity import current_actor
 from lms.web.time import likely_zones
 
-_ASKED = {"format", "time_zone", "date_order", "mapping"}
+_ASKED = {"format", "time_zone", "date_order", "sums", "mapping"}
 
 
 def questions(error: Invalid | Refused) -> set[str]:
@@ -25,7 +25,7 @@ def questions(error: Invalid | Refused) -> set[str]:
     if isinstance(error, Invalid):
         named = {fault.field or "" for fault in error.faults}
         return named if named <= _ASKED else set()
-    return {"time_zone"} if isinstance(error, actions.Elsewhen) and error.is_local else set()
+    return error.questions if isinstance(error, actions.Elsewhen) else set()
 
 
 def ask(
@@ -48,8 +48,9 @@ def ask(
         form.question = error.message
     elif isinstance(error, Invalid):
         form.take(error)
-    elif error is not None:
-        form.time_zone.errors = [error.message]
+    elif isinstance(error, actions.Elsewhen):
+        for name in error.questions:
+            form[name].errors = [error.message]
     page = render_template(
         "attendance/import_ask.html",
         lecture=lecture,

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lms.attendance import instants, rules
-from lms.attendance.formats.headings import WORDS, find_heading
+from lms.attendance.formats.headings import find_heading
 from lms.attendance.formats.sheets import open_document
+from lms.attendance.formats.vocabulary import WORDS
 from lms.attendance.names import undecorated
 from lms.attendance.reading import Report, read_report
 from lms.core.errors import Invalid, TooLarge, WrongKind
@@ -233,6 +234,7 @@ def test_durations_that_disagree_with_the_times_are_said() -> None:
 @pytest.mark.parametrize(
     ("said", "name"),
     [
+        ("Moderator: Brian Smith", "Brian Smith"), ("(Host) Brian Smith", "Brian Smith"),
         ("iPhone (Brian Smith)", "Brian Smith"), ("Ali's iPad (Ali Khan)", "Ali Khan"),
         ("SM-A125F (Chen Wei)", "Chen Wei"), ("12345_Ali", "Ali"), ("017. Mary Jones", "Mary Jones"),
         ("Smith, Brian", "Brian Smith"), ("Brian Smith, PhD", "Brian Smith"), ("Brian Smith (he/him)", "Brian Smith"),

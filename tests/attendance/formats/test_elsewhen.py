@@ -66,7 +66,7 @@ def test_a_report_of_another_time_is_refused_with_what_was_probably_meant(
     with pytest.raises(Elsewhen) as caught:
         scene.stage(joined, left, time_zone=zone)
     assert caught.value.message == f"{NOBODY} {says}"
-    assert caught.value.is_local == is_local
+    assert caught.value.questions == ({"time_zone"} if is_local else set())
 
 
 def test_an_hour_astray_is_said_though_it_overlaps(scene: Scene) -> None:

@@ -44,9 +44,9 @@ class TestReading:
         assert caught.value.faults[0].field == "mapping"
         assert "Nº, Participante, Contacto, Llegó, Se fue, #6" in caught.value.faults[0].reason
         assert [(one.key, one.examples, one.guess) for one in glimpse.columns[1:3]] == [
-            ("Participante", ["Ada", "Ben"], ""), ("Contacto", ["ada@x.example", "ben@x.example"], "email"),
+            ("Participante", ["Ada", "Ben"], "name"), ("Contacto", ["ada@x.example", "ben@x.example"], "email"),
         ]  # fmt: skip
-        assert [one.guess for one in glimpse.columns] == ["", "", "email", "joined_at", "left_at", ""]
+        assert [one.guess for one in glimpse.columns] == ["", "name", "email", "joined_at", "left_at", ""]
         assert glimpse.signature == look_at(written([*ODD[1:2], ["9", "x", "y", "z", "w", "v"]])).signature  # type: ignore[union-attr]
 
     def test_a_table_is_read_as_it_is_said_to_be(self) -> None:

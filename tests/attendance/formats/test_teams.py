@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lms.attendance.formats import Report
-from lms.attendance.formats.teams_words import account, address, role_of
+from lms.attendance.formats.teams_words import account, address
+from lms.attendance.formats.vocabulary import role_of
 from lms.attendance.reading import read_report
 from lms.core.errors import Invalid
 from tests.attendance.formats import samples_teams as samples
