@@ -73,11 +73,11 @@ def test_import_and_roster(door: Door) -> None:
     }  # fmt: skip
     assert answer.json == {
         "rows": 3, "matched": 2, "created": 2, "updated": 0, "unchanged": 0, "rejected": [], "notes": [],
-        "unmatched": [unmatched],
+        "not_read": [], "unmatched": [unmatched],
     }  # fmt: skip
     assert door.post(TEXT).json | {"unmatched": []} == {
         "rows": 3, "matched": 2, "created": 0, "updated": 0, "unchanged": 2, "rejected": [], "notes": [],
-        "unmatched": [],
+        "not_read": [], "unmatched": [],
     }  # fmt: skip
     listed = door.get().json
     assert listed["next"] is None

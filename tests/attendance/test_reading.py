@@ -53,7 +53,7 @@ def test_headings_stand_in_any_order_and_further_ones_are_noted() -> None:
     text = "Left at;Room;E-mail;Joined_At\n2026-11-25T02:00Z;12;x@y.example;2026-11-25T01:00Z\n"
     report = read_report(text.encode("utf-16"))
     assert [(row.email, row.left_ms - row.joined_ms) for row in report.rows] == [("x@y.example", 3_600_000)]
-    assert report.notes == ["Not read: Room."]
+    assert (report.notes, report.not_read) == ([], ["Room"])
 
 
 def test_no_zone_is_assumed() -> None:
@@ -91,7 +91,7 @@ def test_bad_rows_are_told_by_line() -> None:
         (2, "The leave is before the join."),
         (3, "“left_at” is not a time that can be read."),
         (5, "Neither an e-mail address nor a name."),
-        (6, "“joined_at” is not a time that can be read."),
+        (6, "“joined_at” is empty, and nothing else in the row says when it was."),
     ]
     assert [row.line for row in report.rows] == [8]
     assert report.total == 6
