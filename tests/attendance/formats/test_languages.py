@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lms.attendance.formats import vocabulary, words_of_people, words_of_times
+from lms.attendance.formats import Report, vocabulary, words_of_people, words_of_times
 from lms.attendance.formats.headings import plain
-from lms.attendance.reading import Report, read_report
+from lms.attendance.parsing import parse_report as read_report
 from tests.attendance.formats.languages import (
     BY_HAND,
     LECTURE,
