@@ -30,6 +30,10 @@ def init_app(app: Flask) -> None:
             "frame-ancestors 'none'",
         )
         answer.headers.setdefault("X-Content-Type-Options", "nosniff")
+        if "secret" in (request.view_args or {}):
+            # The secret stays here, and the origin goes along: without it Flask-WTF refuses a form over https
+            answer.headers["Referrer-Policy"] = "strict-origin"
+            answer.headers["Cache-Control"] = "no-store"
         answer.headers.setdefault("Referrer-Policy", "same-origin")
         answer.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         if app.config["SESSION_COOKIE_SECURE"]:

@@ -138,8 +138,19 @@ def init_app(app: Flask) -> None:
         return problem(401, _("A valid token is needed."), headers={"WWW-Authenticate": 'Bearer realm="Serai"'})
 
     @app.errorhandler(CSRFError)
-    def forged(_error: CSRFError) -> ResponseReturnValue:
-        return _page(400, _("The form was open for too long. Go back, load it again and send it once more."))
+    def forged(error: CSRFError) -> ResponseReturnValue:
+        reason = error.description or ""
+        log.warning("form refused", reason=reason, door=request.endpoint)
+        detail = {
+            "The referrer header is missing.": _(
+                "Your browser did not say which site the form is on. "
+                "Allow it to send the referrer to this site, reload the page and send the form again."
+            ),
+            "The referrer does not match the host.": _(
+                "The form was sent from another site. Open the page on this site and send it again."
+            ),
+        }.get(reason, _("This form has expired. Go back, reload the page and send it again."))
+        return _page(400, detail)
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> ResponseReturnValue:

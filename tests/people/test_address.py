@@ -47,7 +47,7 @@ def test_the_new_address_is_confirmed_and_the_old_one_told(
     link = f"/account/address/{asked.payload['secret']}"
     reader = app.test_client()
     shown = reader.get(link)
-    assert (shown.status_code, shown.headers["Referrer-Policy"]) == (200, "no-referrer")
+    assert (shown.status_code, shown.headers["Referrer-Policy"]) == (200, "strict-origin")
     assert known_as(app, "new@example.org") is None, "looking changes nothing"
     assert post(link).status_code == 302
     assert (known_as(app, "new@example.org"), known_as(app, "old@example.org")) == (person.id, None)

@@ -144,7 +144,7 @@ def test_registration_is_confirmed_by_the_link(client: FlaskClient, post: Post, 
     assert (mail.template, mail.address) == ("confirm", "Achieng@Example.org")
     link = f"/confirm/{mail.payload['secret']}"
     shown = client.get(link)
-    assert shown.headers["Referrer-Policy"] == "no-referrer"
+    assert shown.headers["Referrer-Policy"] == "strict-origin"
     assert post(link, password="short").status_code == 422
     confirmed = post(link, password="a long enough one")
     assert confirmed.status_code == 302

@@ -300,7 +300,7 @@ def test_who_unsubscribed_gets_no_more_and_only_by_oneself_again(desk: Desk, cli
 
     page = client.get(f"/unsubscribe/{secret}")  # a mail program that looks at links changes nothing
     assert "Stop sending it to me" in page.text
-    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert page.headers["Referrer-Policy"] == "strict-origin"
     assert "reader@" not in page.text
     with desk.app.app_context():
         assert [one.unsubscribed_at for one in list_readers(get_saved(desk.report, by=desk.by))] == [None, None]

@@ -254,12 +254,3 @@ def _set_password(secret: str, shown: queries.LinkView) -> ResponseReturnValue:
 def privacy() -> ResponseReturnValue:
     """What is kept of a person, why, for how long, and what one may ask for."""
     return render_template("people/privacy.html", version=CONSENT_VERSION)
-
-
-@bp.after_request
-def keep_secrets_out(answer: Response) -> Response:
-    """Pages that a one-time link opens: never stored, and never told to another page."""
-    if request.view_args and "secret" in request.view_args:
-        answer.headers["Referrer-Policy"] = "no-referrer"
-        answer.headers["Cache-Control"] = "no-store"
-    return answer

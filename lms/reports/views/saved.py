@@ -158,5 +158,4 @@ def unsubscribe(secret: str) -> ResponseReturnValue:
     if request.method == "POST":
         actions.set_subscription(secret, wanted=request.form.get("again") == "y", at=clock.now())
     shown = reading.look_at_subscription(secret)
-    answer = render_template("reports/unsubscribe.html", shown=shown, secret=secret)
-    return answer, 200, {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
+    return render_template("reports/unsubscribe.html", shown=shown, secret=secret)
