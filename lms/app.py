@@ -31,6 +31,7 @@ from lms.web import (
     document,
     guards,
     headers,
+    hosts,
     identity,
     kept,
     limits,
@@ -109,6 +110,7 @@ def create_app(config: Config | None = None) -> APIFlask:
         RATELIMIT_HEADERS_ENABLED=True,
         OPENAPI_VERSION="3.1.0",
         SPEC_FORMAT="json",
+        SERVERS=[{"url": config.base_url}],
         VALIDATION_ERROR_STATUS_CODE=422,
         VALIDATION_ERROR_DESCRIPTION="",
     )
@@ -116,10 +118,9 @@ def create_app(config: Config | None = None) -> APIFlask:
     app.extensions[sealing.KEY] = sealing.Sealer(secrets)
     app.extensions[events.KEY] = events.EventBus()
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-    if config.proxies:
-        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            app.wsgi_app, x_for=config.proxies, x_proto=config.proxies, x_host=config.proxies
-        )
+    app.wsgi_app = hosts.OneAddress(app.wsgi_app, config)  # type: ignore[method-assign]
+    if config.proxies:  # only the reader's address: scheme and host are those of the base address
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=config.proxies, x_proto=0)  # type: ignore[method-assign]
     request_log.init_app(app)
     db.init_app(app)
     Migrate(app, db, directory=str(resource("migrations")), render_as_batch=True)

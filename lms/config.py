@@ -66,6 +66,13 @@ def _switch(value: str) -> str:
     return value
 
 
+def _site(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("an address such as https://lectures.example")
+    return value
+
+
 def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
@@ -100,7 +107,7 @@ SETTINGS = (
     ),
     Setting("POSTGRESQL_TOOLS", "", _text, "Folder of pg_dump and pg_restore; empty: found on PATH."),
     Setting("JOURNAL", "", _text, "File of erasures and revocations, on another disk; empty: in the data folder."),
-    Setting("BASE_URL", "http://127.0.0.1:8000", _text, "The address of this server, for links in mail and QR codes."),
+    Setting("BASE_URL", "http://127.0.0.1:8000", _site, "The one address of this site; other hosts are refused."),
     Setting(
         "SECRET_KEY",
         "",

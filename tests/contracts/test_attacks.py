@@ -22,6 +22,7 @@ import lms
 from lms.core.db import Base, action, db
 from lms.core.outbox import OutboxMail
 from lms.people.models import Person, RoleGrant
+from lms.web.hosts import ANY_HOST
 from lms.web.mail import render
 from lms.web.views import is_local
 from tests.contracts.matrix import BODIES, TABLE
@@ -272,25 +273,34 @@ def test_no_door_leads_elsewhere(world: World, where: str) -> None:
 
 
 def test_a_forged_host_reaches_no_mail_and_no_page(world: World) -> None:
-    forged = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"}
     client = world.app.test_client(use_cookies=False)
     cookie = world.clients["anonymous"].get_cookie("session")
     assert cookie is not None
-    forged["Cookie"] = f"session={cookie.value}"
+    forged = {
+        "Host": "localhost:8443",
+        "X-Forwarded-Host": "evil.example",
+        "X-Forwarded-Proto": "https",
+        "Cookie": f"session={cookie.value}",
+    }
     for path in ("/forgot", "/sign-in/link"):
         sent = {"email": "trainee@x.example", "csrf_token": world.csrf["anonymous"]}
-        client.post(path, data=sent, headers=forged)
+        assert client.post(path, data=sent, headers=forged).status_code == 200
+        assert client.post(path, data=sent, headers=forged | {"Host": "evil.example"}).status_code == 400
     with world.app.app_context():
         config = world.app.extensions["lms.config"]
         links = [render(mail, config).get_content() for mail in db.session.scalars(select(OutboxMail))]
     assert any("http://localhost/" in content for content in links)
-    assert not any("evil.example" in content for content in links)
+    assert not any(name in content for content in links for name in ("evil.example", "8443"))
     for method, rule in doors(world, "GET"):
         if rule.arguments:
             continue
-        answer = client.get(address(world, method, rule, "anonymous"), headers=forged)
-        assert "evil.example" not in answer.get_data(as_text=True), rule.rule
-        assert "evil.example" not in (answer.location or ""), rule.rule
+        path = address(world, method, rule, "anonymous")
+        answer = client.get(path, headers=forged)
+        for name in ("evil.example", "8443"):
+            assert name not in answer.get_data(as_text=True), rule.rule
+            assert name not in (answer.location or ""), rule.rule
+        if path not in ANY_HOST:
+            assert client.get(path, headers=forged | {"Host": "evil.example"}).status_code == 400, rule.rule
 
 
 # More than was asked for
