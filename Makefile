@@ -21,14 +21,18 @@ demo: .venv/.runtime assets ## builds the demonstration programme and serves it 
 	@$(RUN) -m lms demo --port $(PORT) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(KEEP),--keep)
 
 .PHONY: test
-test: .venv/.dev assets fonts needs-chromium ## prepares everything and runs all tests but the long ones
+test: .venv/.dev assets fonts needs-chromium needs-nginx ## prepares everything and runs all tests but the long ones
 	@$(MAKE) check
 	@echo "Tests: every slice, on SQLite and PostgreSQL, in a real browser"
 	@$(BIN)/pytest -m "not long" -n 2 --dist loadgroup
 
 .PHONY: test-long
-test-long: .venv/.dev assets fonts needs-chromium ## crashes, the whole demonstration, whole lectures in a browser
+test-long: .venv/.dev assets fonts needs-chromium needs-nginx ## crashes, the whole demonstration, whole lectures in a browser
 	@$(BIN)/pytest -m long
+
+.PHONY: test-tls
+test-tls: .venv/.dev assets fonts needs-chromium needs-nginx ## runs all browser journeys through nginx with TLS
+	@$(BIN)/pytest tests/journeys -m "not long" --through=tls
 
 .PHONY: bench
 bench: .venv/.runtime assets ## measures pages, heartbeats, imports, certificates against baselines (ARGS="--only NAME --json")
@@ -77,6 +81,10 @@ clean: ## removes what was built and installed here (never data)
 .PHONY: needs-chromium
 needs-chromium:
 	@sh tools/needs.sh chromium
+
+.PHONY: needs-nginx
+needs-nginx:
+	@sh tools/needs.sh nginx
 
 .venv/.made:
 	@PYTHON="$(PYTHON)" sh tools/needs.sh venv

@@ -25,6 +25,7 @@ from lms.core.db import Base, db
 from lms.core.roles import SYSTEM
 from lms.web.limits import limiter
 from tests.factories import make
+from tests.proxy import Certificate, make_certificate
 from tests.tables import create_tables, postgresql_tools
 
 __all__ = ["make"]
@@ -38,6 +39,15 @@ settings.register_profile(
     derandomize=bool(os.environ.get("CI")),
 )
 settings.load_profile("serai")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--through",
+        choices=["plain", "tls"],
+        default="plain",
+        help="tls: nginx with the shipped configuration stands between the browser and the site of each journey",
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -67,6 +77,12 @@ def postgresql_url() -> Iterator[str]:
 
 def _config(url: str, folder: Path) -> Config:
     return Config.load({}, data=str(folder), database_url=url, secret_key="tests-only", base_url="http://localhost")
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """The certificate of whatever is served with TLS."""
+    return make_certificate(tmp_path_factory.mktemp("certificate"))
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Checks for what a system may lack: `needs.sh venv` or `needs.sh chromium`.
+# Checks for what a system may lack: `needs.sh venv`, `needs.sh chromium` or `needs.sh nginx`.
 # Installs it where it may (root on a Debian-like system), else prints the one line to run.
 set -eu
 
@@ -31,8 +31,14 @@ chromium)
   done
   install chromium "a Chromium for the browser tests"
   ;;
+nginx)
+  # Debian keeps it in /usr/sbin, which is not on everybody's path
+  PATH=$PATH:/usr/sbin:/usr/local/sbin
+  if command -v "${NGINX:-nginx}" >/dev/null 2>&1; then exit 0; fi
+  install nginx "nginx for the tests behind TLS"
+  ;;
 *)
-  echo "usage: needs.sh venv|chromium" >&2
+  echo "usage: needs.sh venv|chromium|nginx" >&2
   exit 2
   ;;
 esac

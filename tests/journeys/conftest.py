@@ -11,6 +11,7 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,6 +34,7 @@ from lms.people.actions import load_countries
 from lms.people.models import Person
 from lms.web import mail
 from tests.factories import PASSWORD, Make
+from tests.proxy import Certificate, proxy
 from tests.tables import create_tables
 
 R = TypeVar("R")
@@ -170,10 +172,10 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """A real browser."""
+def browser(certificate: Certificate) -> Iterator[Browser]:
+    """A real browser, which trusts the tests' certificate."""
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium(), args=list(_FLAGS))
+        running = playwright.chromium.launch(executable_path=chromium(), args=[*_FLAGS, certificate.flag()])
         yield running
         running.close()
 
@@ -183,8 +185,18 @@ def _seen() -> set[str]:
     return set()
 
 
+@contextmanager
+def in_front(request: pytest.FixtureRequest, folder: Path, backend: int) -> Iterator[str]:
+    """The address at which browsers reach the server at this port: its own, or that of nginx (`--through=tls`)."""
+    if request.config.getoption("--through") == "plain":
+        yield f"http://127.0.0.1:{backend}"
+        return
+    with proxy(folder, request.getfixturevalue("certificate"), backend=backend) as before:
+        yield before.address
+
+
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     """The site with countries in it and nobody, on a free port."""
     holder: dict[str, Any] = {}
 
@@ -192,16 +204,18 @@ def site(tmp_path: Path) -> Iterator[Site]:
         return holder["app"](environ, start)
 
     server = make_server("127.0.0.1", 0, answer, threaded=True)
-    address = f"http://127.0.0.1:{server.server_port}"
-    app = create_app(Config.load({}, data=str(tmp_path), secret_key="tests-only", base_url=address, log_level="ERROR"))
-    app.config["STAFF_SECOND_FACTOR"] = False
-    with app.app_context():
-        create_tables()
-        load_countries(by=SYSTEM, at=clock.now())
-    holder["app"] = app
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield Site(app, address)
+    with in_front(request, tmp_path / "nginx", server.server_port) as address:
+        proxies = "0" if address.startswith("http:") else "1"
+        settings = {"secret_key": "tests-only", "base_url": address, "proxies": proxies, "log_level": "ERROR"}
+        app = create_app(Config.load({}, data=str(tmp_path), **settings))
+        app.config["STAFF_SECOND_FACTOR"] = False
+        with app.app_context():
+            create_tables()
+            load_countries(by=SYSTEM, at=clock.now())
+        holder["app"] = app
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield Site(app, address)
     server.shutdown()
     thread.join(5)
     server.server_close()

@@ -13,6 +13,7 @@ from werkzeug.serving import make_server
 
 from tests.contracts.matrix import TABLE
 from tests.contracts.world import ROLES, World, build
+from tests.journeys.conftest import in_front
 
 pytestmark = pytest.mark.xdist_group("browser")
 NO_PAGES = {
@@ -68,12 +69,13 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     world = build(tmp_path_factory.mktemp("pages"))
     server = make_server("127.0.0.1", 0, world.app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield Served(world, f"http://127.0.0.1:{server.server_port}")
+    with in_front(request, tmp_path_factory.mktemp("nginx"), server.server_port) as address:
+        yield Served(world, address)
     server.shutdown()
     thread.join(5)
     server.server_close()

@@ -54,7 +54,7 @@ def test_from_the_first_page_to_a_counted_lecture(site: Site, visit: Callable[[]
 
     # the link in the mail
     site.work()
-    link = re.search(r"http://\S+/confirm/\S+", site.last_mail(EMAIL))
+    link = re.search(r"https?://\S+/confirm/\S+", site.last_mail(EMAIL))
     assert link is not None
     page.goto(link[0])
     trainee.is_accessible("confirm")
@@ -127,7 +127,7 @@ def test_registering_from_a_series_comes_back_to_it(site: Site, visit: Callable[
     trainee.page.locator("[name=consent]").check()
     trainee.press("Register")
     site.work()
-    link = re.search(r"http://\S+/confirm/\S+", site.last_mail(EMAIL))
+    link = re.search(r"https?://\S+/confirm/\S+", site.last_mail(EMAIL))
     assert link is not None
 
     elsewhere = visit()  # the mail is read on another device

@@ -22,7 +22,7 @@ def behind_tls(tmp_path: Path) -> Iterator[FlaskClient]:
     """A browser on a site that is served over https."""
     app = create_app(Config.load({}, data=str(tmp_path), secret_key="tests-only", base_url=ORIGIN, log_level="ERROR"))
     with app.app_context():
-        db.create_all()
+        create_tables()
     yield app.test_client()
     with app.app_context():
         db.engine.dispose()

@@ -32,7 +32,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
             config.demonstration_mark.write_text("{}")
         app = create_app(config)
         with app.app_context():
-            db.create_all()
+            create_tables()
             load_countries(by=SYSTEM, at=clock.now())
         made.append(app)
         return app

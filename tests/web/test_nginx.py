@@ -1,0 +1,120 @@
+"""The shipped configuration of nginx, before a server that notes what reaches it."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import ssl
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Request, Response
+
+from tests.proxy import HOST, Certificate, Proxy, proxy
+
+pytestmark = pytest.mark.xdist_group("nginx")
+
+
+@dataclass
+class Noted:
+    """nginx, and the requests that came through it."""
+
+    before: Proxy
+    seen: list[Request] = field(default_factory=list)
+
+    def ask(
+        self, path: str, headers: dict[str, str] | None = None, *, body: bytes | None = None, newest: Any = None
+    ) -> http.client.HTTPResponse:
+        """One request over https, in at most this version of TLS."""
+        trusting = self.before.certificate.trusting()
+        if newest is not None:
+            trusting.maximum_version = newest
+        line = http.client.HTTPSConnection(HOST, self.before.port, timeout=60, context=trusting)
+        line.request("GET" if body is None else "POST", path, body, headers or {})
+        answer = line.getresponse()
+        answer.read()
+        line.close()
+        return answer
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, certificate: Certificate) -> Iterator[Noted]:
+    """One nginx for all tests of this file."""
+    noted: list[Noted] = []
+
+    @Request.application
+    def answer(request: Request) -> Response:
+        request.get_data()
+        noted[0].seen.append(request)
+        kept = {"Cache-Control": "max-age=31536000, immutable"} if request.path.startswith("/static/") else {}
+        return Response("here", headers=kept)
+
+    server = make_server("127.0.0.1", 0, answer, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with proxy(tmp_path_factory.mktemp("nginx"), certificate, backend=server.server_port) as before:
+        noted.append(Noted(before))
+        yield noted[0]
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def noted(running: Noted) -> Noted:
+    """With nothing noted yet."""
+    running.seen.clear()
+    return running
+
+
+def test_http_leads_to_the_same_page_over_https(noted: Noted) -> None:
+    line = http.client.HTTPConnection("127.0.0.1", noted.before.plain_port, timeout=60)
+    line.request("GET", "/series/parcels?page=2", headers={"Host": "evil.example"})
+    answer = line.getresponse()
+    assert (answer.status, answer.headers["Location"]) == (301, f"{noted.before.address}/series/parcels?page=2")
+    assert noted.seen == []
+    line.close()
+
+
+def test_what_a_client_says_of_proxies_does_not_pass(noted: Noted) -> None:
+    forged = {
+        "X-Forwarded-For": "198.51.100.1",
+        "X-Forwarded-Host": "evil.example",
+        "X-Forwarded-Proto": "http",
+        "Forwarded": "host=evil.example",
+        "X-Request-ID": "chosen",
+    }
+    assert noted.ask("/series", forged).status == 200
+    (request,) = noted.seen
+    assert request.headers["X-Forwarded-For"] == "198.51.100.1, 127.0.0.1"  # the application counts from the end
+    assert request.headers["X-Forwarded-Proto"] == "https"
+    assert request.headers["Host"] == HOST
+    assert re.fullmatch("[0-9a-f]{32}", request.headers["X-Request-ID"])
+    assert {"X-Forwarded-Host", "Forwarded"} & set(request.headers.keys()) == set()
+
+
+def test_figures_for_the_operator_are_not_public(noted: Noted) -> None:
+    assert [noted.ask(path).status for path in ("/metrics", "/metrics?x=1", "//metrics", "/%6detrics")] == [404] * 4
+    assert noted.seen == []
+
+
+def test_static_files_are_asked_for_once(noted: Noted) -> None:
+    assert [noted.ask("/static/page.0123456789ab.js").status for _n in range(3)] == [200] * 3
+    assert len(noted.seen) == 1
+
+
+def test_a_page_is_never_kept(noted: Noted) -> None:
+    assert [noted.ask("/series").status for _n in range(2)] == [200] * 2
+    assert len(noted.seen) == 2
+
+
+@pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_tls_1_2_and_1_3_are_spoken(noted: Noted, newest: ssl.TLSVersion) -> None:
+    assert noted.ask("/", newest=newest).status == 200
+
+
+def test_a_body_larger_than_any_upload_stops_at_nginx(noted: Noted) -> None:
+    assert noted.ask("/verify", {"Content-Length": str(41 * 1024 * 1024)}, body=b"").status == 413
+    assert noted.seen == []
