@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from lms.app import create_app
 from lms.config import Config
 from lms.core.db import db
+from tests.tables import create_tables
 
 ORIGIN = "https://lectures.example"
 

@@ -15,6 +15,7 @@ from lms.core import clock
 from lms.core.db import db
 from lms.core.roles import SYSTEM
 from lms.people.actions import load_countries
+from tests.tables import create_tables
 
 Serve = Callable[..., APIFlask]
 BASE = "https://lectures.example"
