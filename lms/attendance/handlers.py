@@ -15,6 +15,7 @@ from lms.core.events import (
     AddressesKnown,
     LectureEnded,
     LectureReopened,
+    LectureStartUndone,
     LectureTimesCorrected,
     MergeUndone,
     PeopleCountriesChanged,
@@ -46,6 +47,13 @@ def on_times_corrected(event: LectureTimesCorrected) -> None:
 @handles(LectureReopened)
 def on_reopened(event: LectureReopened) -> None:
     """No credit stands while a lecture is live. Refused, and with it the reopening, where attendance is closed."""
+    check_lecture_not_closed(event.lecture_id)
+    delete_credits(event.lecture_id, by=event.by, at=event.at)
+
+
+@handles(LectureStartUndone)
+def on_start_undone(event: LectureStartUndone) -> None:
+    """Deletes the credits and keeps the evidence. Refused, and with it the undoing, where attendance is closed."""
     check_lecture_not_closed(event.lecture_id)
     delete_credits(event.lecture_id, by=event.by, at=event.at)
 

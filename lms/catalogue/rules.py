@@ -17,6 +17,8 @@ from lms.core.words import _
 
 FIRST_YEAR, LAST_YEAR = 1990, 2100
 REOPEN_WITHIN = timedelta(hours=24)
+START_AHEAD = timedelta(hours=1)
+"""An earlier start must be confirmed on the pages. The API starts a lecture whatever its planned time."""
 _SKEW = timedelta(minutes=1)  # how far a caller's clock may be ahead of ours
 
 
@@ -249,6 +251,16 @@ def check_can_reopen(lecture: Lecture, at: datetime) -> None:
     _check_state(lecture, LectureState.HELD)
     if lecture.actual_end is not None and at - lecture.actual_end > REOPEN_WITHIN:
         raise Refused(_("This lecture ended more than a day ago. Correct its actual times instead."))
+
+
+def is_early_start(lecture: Lecture, started_at: datetime) -> bool:
+    """Whether this start is more than an hour before the planned one."""
+    return lecture.starts_at is not None and lecture.starts_at - started_at > START_AHEAD
+
+
+def check_can_undo_start(lecture: Lecture) -> None:
+    """Only a lecture that is live or held can go back to its plan. Refused otherwise."""
+    _check_state(lecture, LectureState.LIVE, LectureState.HELD)
 
 
 def check_can_correct_times(lecture: Lecture, started_at: datetime, ended_at: datetime, at: datetime) -> None:

@@ -73,6 +73,13 @@ class LectureReopened(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LectureStartUndone(Event):
+    """A start, and the end after it, was undone: the lecture is scheduled as planned."""
+
+    lecture_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class LectureTimesCorrected(Event):
     """The actual start or end of a held lecture was corrected."""
 

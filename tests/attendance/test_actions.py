@@ -11,7 +11,7 @@ from sqlalchemy import event, func, select, update
 
 from lms.attendance import actions, queries
 from lms.attendance.models import Beat, Credit, Outcome, Source
-from lms.catalogue.actions import end_lecture, reopen_lecture, start_lecture
+from lms.catalogue.actions import end_lecture, reopen_lecture, start_lecture, undo_start
 from lms.catalogue.models import Lecture, WalkIns
 from lms.core import clock, jobs
 from lms.core.db import action, db
@@ -267,6 +267,26 @@ def test_reopening_takes_the_credits_back_and_counts_on(scene: Scene) -> None:
     end_lecture(scene.lecture.id, by=scene.by, at=END)
     jobs.run_due()
     assert scene.credit("Ada").present_ms == 58 * 60_000  # type: ignore[union-attr]
+
+
+def test_undoing_a_start_keeps_what_was_recorded(scene: Scene) -> None:
+    live(scene)
+    beats(scene, "Ada", 0, 30)
+    undo_start(scene.lecture.id, by=scene.by, at=minute(30))
+    assert scene.counts()[0] == 0
+    start_lecture(scene.lecture.id, started_at=START, by=scene.by, at=minute(31))
+    end_lecture(scene.lecture.id, by=scene.by, at=END)
+    jobs.run_due()
+    first = scene.credit("Ada")
+    assert first is not None
+    undo_start(scene.lecture.id, by=scene.by, at=END)
+    assert scene.credit("Ada") is None
+    start_lecture(scene.lecture.id, started_at=START, by=scene.by, at=END)
+    end_lecture(scene.lecture.id, ended_at=END, by=scene.by, at=END)
+    jobs.run_due()
+    again = scene.credit("Ada")
+    assert again is not None
+    assert (again.present_ms, first.present_ms) == (30 * 60_000, 30 * 60_000)
 
 
 def correct(scene: Scene, name: str, outcome: Outcome | None, reason: str = "power cut") -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from lms.attendance import actions
 from lms.attendance.models import Closing, Outcome, Presence, Source
-from lms.catalogue.actions import correct_times, reopen_lecture
+from lms.catalogue.actions import correct_times, reopen_lecture, undo_start
 from lms.catalogue.models import Lecture, LectureState
 from lms.core import audit, clock
 from lms.core.db import action, db
@@ -119,6 +119,13 @@ def test_times_of_a_closed_lecture_are_not_corrected(closed: Scene) -> None:
 def test_a_closed_lecture_is_not_live_again(closed: Scene) -> None:
     with pytest.raises(Refused, match="was closed by"):
         reopen_lecture(closed.lecture.id, by=closed.by, at=CLOSED)
+    assert db.session.get_one(Lecture, closed.lecture.id, populate_existing=True).state is LectureState.HELD
+    assert closed.credit("Ada") is not None
+
+
+def test_the_start_of_a_closed_lecture_is_not_undone(closed: Scene) -> None:
+    with pytest.raises(Refused, match="was closed by"):
+        undo_start(closed.lecture.id, by=closed.by, at=CLOSED)
     assert db.session.get_one(Lecture, closed.lecture.id, populate_existing=True).state is LectureState.HELD
     assert closed.credit("Ada") is not None
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from lms.catalogue.actions import (
     cancel_lecture,
@@ -19,9 +20,12 @@ from lms.catalogue.actions import (
     publish_lecture,
     reopen_lecture,
     start_lecture,
+    undo_start,
 )
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries import get_lecture, list_changes, policy_for
+from lms.core.audit import AuditEntry
+from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.roles import ANONYMOUS, SYSTEM, Actor
 
@@ -219,6 +223,7 @@ def test_every_transition_is_allowed_exactly_where_the_states_say(
         "start": start_lecture,
         "end": later,
         "reopen": lambda key, by, at: reopen_lecture(key, by=by, at=at + timedelta(hours=1)),
+        "undo": undo_start,
         "cancel": off,
         "postpone": postpone_lecture,
         "move": on,
@@ -226,8 +231,8 @@ def test_every_transition_is_allowed_exactly_where_the_states_say(
     allowed = {
         "draft": {"publish"},
         "scheduled": {"start", "cancel", "postpone", "move"},
-        "live": {"end"},
-        "held": {"reopen"},
+        "live": {"end", "undo"},
+        "held": {"reopen", "undo"},
         "cancelled": set(),
         "postponed": {"move"},
     }
@@ -268,3 +273,44 @@ def test_transitions_are_for_staff_only(
         for attempt in attempts:
             with pytest.raises(error):
                 attempt()
+
+
+@pytest.mark.databases
+def test_undoing_a_start_goes_back_to_the_plan(
+    series: Series, make_lecture: MakeLecture, ines: Actor, at: datetime, said: list[str]
+) -> None:
+    key = make_lecture().id
+    start_lecture(key, by=ines, at=at)
+    undone = undo_start(key, by=ines, at=at + timedelta(minutes=2))
+    assert (undone.state, undone.starts_at, undone.local_start) == ("scheduled", PLANNED, datetime(2026, 12, 2, 14, 0))
+    assert (undone.actual_start, undone.actual_end, undone.policy_id) == (None, None, None)
+    start_lecture(key, by=ines, at=PLANNED)
+    end_lecture(key, by=ines, at=PLANNED + timedelta(minutes=50))
+    months_later = PLANNED + timedelta(days=100)
+    undone = undo_start(key, by=ines, at=months_later)
+    assert (undone.state, undone.starts_at, undone.actual_start) == ("scheduled", PLANNED, None)
+    assert (undone.actual_end, undone.policy_id) == (None, None)
+    assert said[-1] == "LectureStartUndone"
+    change = list_changes(key, by=ines)[-1]
+    assert (change.what, change.at, change.by_person_id) == ("start_undone", months_later, ines.person_id)
+    assert change.before == {
+        "state": "held",
+        "actual_start": PLANNED.isoformat(),
+        "actual_end": (PLANNED + timedelta(minutes=50)).isoformat(),
+    }
+    entry = db.session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc())).first()
+    assert entry is not None
+    assert (entry.verb, entry.actor_id, entry.at) == ("undo_start", ines.person_id, months_later)
+    with pytest.raises(Refused, match="has not begun"):
+        undo_start(key, by=ines, at=months_later)
+
+
+def test_only_staff_of_a_lecture_undo_its_start(
+    series: Series, make_lecture: MakeLecture, ines: Actor, omar: Actor, trainee: Actor, at: datetime
+) -> None:
+    key = make_lecture().id
+    start_lecture(key, by=ines, at=at)
+    for stranger in (omar, trainee):
+        with pytest.raises(Forbidden):
+            undo_start(key, by=stranger, at=at)
+    assert get_lecture(key, by=ines).state is LectureState.LIVE

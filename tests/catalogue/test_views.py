@@ -19,6 +19,7 @@ from lms.catalogue.queries import find_lecture, find_series
 from lms.core import clock
 from lms.core.db import db
 from lms.people.models import Person
+from lms.web.time import moment
 from tests.factories import Make
 
 
@@ -281,10 +282,11 @@ def test_editing_is_closed_to_others(client: FlaskClient, make: Make, series: Se
         "/series/trade/lectures/new",
         f"/lectures/{lecture.id}/edit",
         f"/lectures/{lecture.id}/cancel",
+        f"/lectures/{lecture.id}/start",
     ):
         assert client.get(path).status_code == 403
         assert client.post(path, data={**LECTURE, "confirm": "cancel", "reason": "x"}).status_code == 403
-    for step in ("publish", "start", "end", "reopen", "times", "postpone"):
+    for step in ("publish", "end", "reopen", "undo-start", "times", "postpone"):
         assert client.get(f"/lectures/{lecture.id}/{step}").status_code == (403 if step == "times" else 405)
         assert client.post(f"/lectures/{lecture.id}/{step}").status_code == 403
     assert client.get("/series/secret/edit").status_code == 404
@@ -366,9 +368,15 @@ def step(client: FlaskClient, lecture: Lecture, name: str, **data: Any) -> TestR
 
 
 def test_steps_from_draft_to_held_and_back(app: APIFlask, staff: FlaskClient, make: Make, series: Series) -> None:
-    lecture = make.lecture(series, state="draft", local_start=datetime(2036, 1, 1, 9))
+    soon = (clock.now() + timedelta(minutes=50)).replace(tzinfo=None)
+    lecture = make.lecture(series, state="draft", local_start=soon, time_zone="UTC")
     for name, state in (
         ("publish", LectureState.SCHEDULED),
+        ("start", LectureState.LIVE),
+        ("undo-start", LectureState.SCHEDULED),
+        ("start", LectureState.LIVE),
+        ("end", LectureState.HELD),
+        ("undo-start", LectureState.SCHEDULED),
         ("start", LectureState.LIVE),
         ("end", LectureState.HELD),
         ("reopen", LectureState.LIVE),
@@ -382,9 +390,39 @@ def test_steps_from_draft_to_held_and_back(app: APIFlask, staff: FlaskClient, ma
     assert "This lecture is live." in again.text
     outside = step(staff, lecture, "end", next="//evil.example")
     assert outside.location == f"/lectures/{lecture.id}/edit"
-    for name in ("publish", "reopen"):
+    for name in ("publish", "reopen", "undo-start"):
         other = make.lecture(series)
         assert step(staff, other, name).status_code == 409
+
+
+def test_an_early_start_is_confirmed_on_a_page_that_names_both_times(
+    app: APIFlask, staff: FlaskClient, make: Make, series: Series
+) -> None:
+    lecture = make.lecture(series, local_start=datetime(2036, 1, 12, 9), time_zone="UTC")
+
+    def times(page: TestResponse) -> list[str]:
+        return re.findall(r'data-testid="(?:planned|entered)">([^<]+)<', page.text)
+
+    before = clock.now()
+    asked = step(staff, lecture, "start", next="/teach")
+    assert asked.status_code == 200
+    planned, entered = times(asked)
+    assert planned == "12 January 2036, 17:00"
+    assert entered in {moment(before, "Asia/Shanghai"), moment(clock.now(), "Asia/Shanghai")}
+    assert 'name="next" value="/teach"' in asked.text
+    assert stored(app, lecture.id).state is LectureState.SCHEDULED
+    assert times(staff.get(f"/lectures/{lecture.id}/start"))[0] == "12 January 2036, 17:00"
+    asked = step(staff, lecture, "start", at="2026-01-05T10:30")
+    assert times(asked) == ["12 January 2036, 17:00", "5 January 2026, 18:30"]
+    assert 'name="at" value="2026-01-05T10:30"' in asked.text
+    assert stored(app, lecture.id).state is LectureState.SCHEDULED
+    assert step(staff, lecture, "start", at="2035-01-05T10:30").status_code == 422
+    started = step(staff, lecture, "start", confirm="start", next="/teach")
+    assert (started.status_code, started.location) == (302, "/teach")
+    live = stored(app, lecture.id)
+    assert (live.state, live.starts_at) == (LectureState.LIVE, datetime(2036, 1, 12, 9, tzinfo=UTC))
+    assert staff.get(f"/lectures/{lecture.id}/start").location == f"/lectures/{lecture.id}/edit"
+    assert "12 January 2036, 17:00" in staff.get(f"/lectures/{lecture.id}").text
 
 
 def test_a_lecture_of_the_past_is_entered_on_the_page(
@@ -438,7 +476,7 @@ def test_a_step_that_comes_too_late_says_why_on_the_lectures_page(
         assert "Change a lecture" in answer.text
         return " ".join(said)
 
-    assert step(staff, lecture, "start").status_code == 302
+    assert step(staff, lecture, "start", confirm="start").status_code == 302
     assert "live" in late("start")
     assert late("postpone", starts_at="2030-01-01T10:00", time_zone="UTC", date="given")
     assert step(staff, lecture, "end").status_code == 302

@@ -211,6 +211,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "POST /lectures/<int:lecture_id>/postpone": ("snwnnw", "snnnnw", "smmmnw"),
     "POST /lectures/<int:lecture_id>/publish": ("smwmnw", "smmmnw", "smmmnw"),
     "POST /lectures/<int:lecture_id>/reopen": ("snwnnw", "snnnnw", "smmmnw"),
+    "POST /lectures/<int:lecture_id>/undo-start": ("snwnnw", "snnnnw", "smmmnw"),
     "GET /lectures/<int:lecture_id>/report": ("snyyyy", "snnyyy", "smmmyy"),
     "GET /lectures/<int:lecture_id>/report.<kind>": ("snyyyy", "snnyyy", "smmmyy"),
     "GET /lectures/<int:lecture_id>/room": ("syyyyy", "syyyyy", "smmmyy"),
@@ -224,6 +225,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /lectures/<int:lecture_id>/roster/print": ("snynyy", "snnnyy", "smmmyy"),
     "GET /lectures/<int:lecture_id>/roster/<person_id>": ("snynyy", "snnnyy", "smmmyy"),
     "POST /lectures/<int:lecture_id>/roster/<person_id>": ("snwnnw", "snnnnw", "smmmnw"),
+    "GET /lectures/<int:lecture_id>/start": ("snynny", "snnnny", "smmmny"),
     "POST /lectures/<int:lecture_id>/start": ("snwnnw", "snnnnw", "smmmnw"),
     "GET /lectures/<int:lecture_id>/times": ("snynny", "snnnny", "smmmny"),
     "POST /lectures/<int:lecture_id>/times": ("snynny", "snnnny", "smmmny"),
@@ -345,6 +347,7 @@ BODIES: dict[str, Body] = {
     "POST catalogue.lecture_new": LECTURE_FORM,
     "POST catalogue.lecture_edit": LECTURE_FORM,
     "POST catalogue.lecture_cancel": {"reason": "ill", "confirm": "cancel"},
+    "POST catalogue.lecture_start": {"confirm": "start"},
     "POST catalogue.lecture_postpone": {"starts_at": "2031-03-04T10:00", "time_zone": "UTC"},
     "POST desks_api.apply_policy": {"key": "none"},
     "POST desks_api.confirm_times": {

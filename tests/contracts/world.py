@@ -205,6 +205,7 @@ STATE_OF = {
     "catalogue.lecture_end": "live",
     "catalogue.lecture_publish": "draft",
     "catalogue.lecture_reopen": "ended",
+    "catalogue.lecture_undo_start": "ended",
     "attendance.confirm_times": "held",
     "desks.times": "held",
     "desks_api.look_at_times": "held",

@@ -65,6 +65,9 @@ def test_from_an_empty_desk_to_a_corrected_roster(site: Site, sign_in: Callable[
 
     # given
     visitor.hook("start")
+    visitor.reads("21 March 2027")
+    visitor.is_accessible("start, early")
+    visitor.hook("confirm")
     visitor.reads("The lecture is live.")
     assert visitor.heading() in {"You are live", "A lecture of your series is live"}
     visitor.is_accessible("teach, live")

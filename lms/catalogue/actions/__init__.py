@@ -12,6 +12,7 @@ from lms.catalogue.actions.states import (
     publish_lecture,
     reopen_lecture,
     start_lecture,
+    undo_start,
 )
 from lms.catalogue.drafts import LectureDraft, PolicyDraft, SeriesDraft
 from lms.catalogue.seats import release_seat, take_seat, take_seats
@@ -36,4 +37,5 @@ __all__ = [
     "start_lecture",
     "take_seat",
     "take_seats",
+    "undo_start",
 ]

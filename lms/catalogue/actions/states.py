@@ -21,6 +21,7 @@ from lms.catalogue.rules import (
     check_can_publish,
     check_can_reopen,
     check_can_start,
+    check_can_undo_start,
     resolve_local,
 )
 from lms.core.db import action, db
@@ -32,6 +33,7 @@ from lms.core.events import (
     LectureReopened,
     LectureScheduled,
     LectureStarted,
+    LectureStartUndone,
     LectureTimesCorrected,
     publish,
 )
@@ -102,6 +104,25 @@ def reopen_lecture(lecture_id: int, *, by: Actor, at: datetime) -> Lecture:
     db.session.flush()
     record("reopen_lecture", lecture, by=by, at=at)
     publish(LectureReopened(lecture_id=lecture.id, by=by, at=at))
+    return lecture
+
+
+@action
+def undo_start(lecture_id: int, *, by: Actor, at: datetime) -> Lecture:
+    """Undoes a start, and the end after it: the lecture is scheduled as planned.
+
+    What was recorded is kept: presence counts if it falls within the times at which the lecture is held later. The
+    actual times stay in its history. Refused once its attendance is closed.
+    """
+    lecture = _mine(lecture_id, by)
+    check_can_undo_start(lecture)
+    before = {"state": lecture.state, "actual_start": lecture.actual_start, "actual_end": lecture.actual_end}
+    note(lecture, "start_undone", before, by=by, at=at)
+    lecture.state, lecture.actual_start, lecture.actual_end = LectureState.SCHEDULED, None, None
+    lecture.policy_id = None
+    db.session.flush()
+    record("undo_start", lecture, by=by, at=at)
+    publish(LectureStartUndone(lecture_id=lecture.id, by=by, at=at))
     return lecture
 
 

@@ -1,4 +1,4 @@
-"""The steps of a lecture, each one a POST: publish, start, end, reopen, postpone, cancel."""
+"""The steps of a lecture, each one a POST: publish, start, end, reopen, undo, postpone, cancel."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from flask.typing import ResponseReturnValue
 
 from lms.catalogue import actions, queries
 from lms.catalogue.forms import CancelForm, CatalogueForm, MomentForm, PostponeForm
-from lms.catalogue.models import LectureState
-from lms.catalogue.rules import check_can_edit_lecture, resolve_local
+from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.rules import check_can_edit_lecture, check_can_start, is_early_start, resolve_local
 from lms.catalogue.views.blueprint import bp
 from lms.catalogue.views.lectures import lecture_page
 from lms.core import clock
@@ -52,21 +52,49 @@ def lecture_publish(lecture_id: int) -> ResponseReturnValue:
     return _onwards(lecture_id)
 
 
-@bp.post("/lectures/<int:lecture_id>/start")
+@bp.route("/lectures/<int:lecture_id>/start", methods=["GET", "POST"])
 @allow(SIGNED_IN)
 def lecture_start(lecture_id: int) -> ResponseReturnValue:
-    """Makes a lecture live: now, or since a moment in the past."""
+    """Makes a lecture live: now, or since a moment in the past.
+
+    More than an hour before its planned time it names both times, and starts once that is confirmed.
+    """
     form, zone = MomentForm(), _zone(lecture_id)
+    lecture = queries.get_lecture(lecture_id, by=current_actor())
+    if not form.is_submitted():
+        if lecture.state is not LectureState.SCHEDULED:
+            return redirect(url_for("catalogue.lecture_edit", lecture_id=lecture_id))
+        return _ask_early(lecture, form)
+    now = clock.now()
+    is_confirmed = request.form.get("confirm") == "start"
+    is_early = False
 
     def work() -> None:
+        nonlocal is_early
         began = _instant(form.at.data, zone, "at")
-        actions.start_lecture(lecture_id, started_at=began, by=current_actor(), at=clock.now())
+        is_early = lecture.state is LectureState.SCHEDULED and is_early_start(lecture, began or now)
+        if is_early and not is_confirmed:
+            check_can_start(lecture, began, now)
+        else:
+            actions.start_lecture(lecture_id, started_at=began, by=current_actor(), at=now)
 
     status = form.attempt(work)
     if status is not None:
         return _again(lecture_id, status, {LectureState.SCHEDULED}, moment=form)
+    if is_early and not is_confirmed:
+        return _ask_early(lecture, form)
     flash(_("The lecture is live."), "done")
     return _onwards(lecture_id)
+
+
+def _ask_early(lecture: Lecture, form: MomentForm) -> str:
+    """The page that asks whether to start a lecture before its planned time."""
+    began = _instant(form.at.data, lecture.time_zone, "at") or clock.now()
+    following = request.form.get("next")
+    is_early = is_early_start(lecture, began)
+    return render_template(
+        "catalogue/lecture_start.html", lecture=lecture, form=form, began=began, following=following, is_early=is_early
+    )
 
 
 @bp.post("/lectures/<int:lecture_id>/end")
@@ -95,6 +123,18 @@ def lecture_reopen(lecture_id: int) -> ResponseReturnValue:
     if status is not None:
         return _with_reason(lecture_id, form, status)
     flash(_("The lecture is live again."), "done")
+    return _onwards(lecture_id)
+
+
+@bp.post("/lectures/<int:lecture_id>/undo-start")
+@allow(SIGNED_IN)
+def lecture_undo_start(lecture_id: int) -> ResponseReturnValue:
+    """Undoes a start, and the end after it: the lecture is scheduled as planned."""
+    form = MomentForm()
+    status = form.attempt(lambda: actions.undo_start(lecture_id, by=current_actor(), at=clock.now()))
+    if status is not None:
+        return _with_reason(lecture_id, form, status)
+    flash(_("Undone. The lecture is scheduled as planned. What was recorded is kept."), "done")
     return _onwards(lecture_id)
 
 
