@@ -74,8 +74,11 @@ class _App(APIFlask):
         return func
 
 
-def create_app(config: Config | None = None) -> APIFlask:
-    """The application, with its data folder made where it was missing. The database is made by `lms init`."""
+def create_app(config: Config | None = None, *, rates_uri: str = "memory://") -> APIFlask:
+    """The application, with its data folder made where it was missing. The database is made by `lms init`.
+
+    `rates_uri`: where requests are counted for rate limits (`web.rates`); in this process alone unless given.
+    """
     config = config or Config.load()
     config.make_folder()
     configure_logs(config.log_level)
@@ -108,6 +111,8 @@ def create_app(config: Config | None = None) -> APIFlask:
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_CHECK_DEFAULT=False,
         RATELIMIT_HEADERS_ENABLED=True,
+        RATELIMIT_STORAGE_URI=rates_uri,
+        RATELIMIT_STORAGE_OPTIONS={"secret": secret},
         OPENAPI_VERSION="3.1.0",
         SPEC_FORMAT="json",
         SERVERS=[{"url": config.base_url}],

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -32,7 +33,7 @@ from lms.core.errors import Refused
 from lms.people.actions import prune_sessions
 from lms.reports.actions import drop_old_exports, refresh_when_due
 from lms.reports.jobs import send_scheduled
-from lms.web import mail
+from lms.web import mail, rates
 from lms.web.metrics import FOLDER_VARIABLE
 
 log = structlog.get_logger(__name__)
@@ -181,9 +182,10 @@ class _ServerLog(Logger):
 
 
 class _Server(BaseApplication):
-    def __init__(self, config: Config, options: dict[str, Any]) -> None:
+    def __init__(self, config: Config, options: dict[str, Any], *, rates_uri: str) -> None:
         self.options = options
         self.lms_config = config
+        self.rates_uri = rates_uri
         super().__init__()
 
     def load_config(self) -> None:
@@ -191,7 +193,7 @@ class _Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        app = create_app(self.lms_config)
+        app = create_app(self.lms_config, rates_uri=self.rates_uri)
         _queue, wake = make_queue(app)
         app.extensions[jobs.KEY] = wake
         settle()
@@ -231,12 +233,14 @@ def run(config: Config, *, host: str, port: int, workers: int | None = None) -> 
     worker = _Beside(config) if config.database.startswith("sqlite") else None
     own = os.getpid()
     logs.take_over_libraries()
-    counts = tempfile.mkdtemp(prefix="serai-metrics-")
-    os.environ[FOLDER_VARIABLE] = counts
+    shared = Path(tempfile.mkdtemp(prefix="serai-"))
     try:
-        _Server(config, server_options(config, host=host, port=port, workers=workers)).run()
+        (shared / "metrics").mkdir()
+        os.environ[FOLDER_VARIABLE] = str(shared / "metrics")
+        options = server_options(config, host=host, port=port, workers=workers)
+        _Server(config, options, rates_uri=rates.prepare(shared / "rates.db")).run()
     finally:
         if os.getpid() == own:  # web processes leave through here too
-            shutil.rmtree(counts, ignore_errors=True)
+            shutil.rmtree(shared, ignore_errors=True)
             if worker is not None:
                 worker.end()

@@ -1,4 +1,4 @@
-"""Rate limits. Each process counts for itself; nothing is limited in a demonstration but failed sign-ins.
+"""Rate limits. The web processes of a server count together (`web.rates`); a demonstration limits failed sign-ins only.
 
 What is above a limit is answered 429 with `Retry-After` in whole seconds. Heartbeats are never limited here: a whole
 ministry may sit behind one address.
@@ -24,7 +24,7 @@ from lms.web.problems import problem
 F = TypeVar("F", bound=Callable[..., object])
 
 TOKEN_CALLS = RateLimitItemPerMinute(600)
-limiter = Limiter(key_func=get_remote_address, storage_uri="memory://", strategy="moving-window")
+limiter = Limiter(key_func=get_remote_address, strategy="moving-window")
 
 
 def in_demonstration() -> bool:
