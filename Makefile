@@ -70,17 +70,19 @@ lock: .venv/.dev ## brings the lock files to the newest allowed versions
 	@compile() { $(BIN)/uv pip compile --upgrade --quiet --generate-hashes --universal --python-version 3.11 \
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' "$$@"; }
 	@compile pyproject.toml -o requirements.txt
-	@for part in build fonts fonts-large dev; do compile requirements-$$part.in -o requirements-$$part.txt; done
+	@for part in build dev; do compile requirements-$$part.in -o requirements-$$part.txt; done
+	@for part in fonts fonts-large fonts-tests; do compile --no-deps requirements-$$part.in -o requirements-$$part.txt; done
 
 .PHONY: clean
 clean: ## removes what was built and installed here (never data)
-	@rm -rf .venv .stamps node_modules static/build dist
+	@rm -rf .venv .stamps node_modules static/build tests/fonts dist
 
 # What must be there first ---------------------------------------------------------------------------------------
 
 .PHONY: needs-chromium
-needs-chromium:
+needs-chromium: assets
 	@sh tools/needs.sh chromium
+	@$(RUN) static/fonts.py --tests
 
 .PHONY: needs-nginx
 needs-nginx:

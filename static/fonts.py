@@ -2,6 +2,7 @@
 
     python static/fonts.py            Latin, Cyrillic, Greek, Arabic and the scripts of the partner countries
     python static/fonts.py --large    Chinese, Japanese and Korean too
+    python static/fonts.py --tests    the wide fonts of the tests of layout too, into tests/fonts
 
 The fonts come as wheels from the package index, checked against the hashes of requirements-fonts*.txt; only
 the font files and their licence are taken out of them. Nothing is fetched when all is as locked.
@@ -21,7 +22,16 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "static" / "build"
 
 # Of what the packages hold, a certificate needs neither slanted letters nor little pictures.
-LEFT_OUT = ("*Emoji*", "*Italic*", "*Symbols*", "NotoSansArabic-Variable.ttf")
+# The wide fonts are for pages, in two weights.
+LEFT_OUT = (
+    "*Emoji*",
+    "*Italic*",
+    "*Oblique*",
+    "*Symbols*",
+    "*Condensed*",
+    "*ExtraLight*",
+    "NotoSansArabic-Variable.ttf",
+)
 
 
 def wanted(name: str) -> bool:
@@ -80,7 +90,7 @@ def fetch(lock: Path, target: Path) -> None:
                     if wanted(member):
                         names.append(PurePosixPath(member).name)
                         (fonts / names[-1]).write_bytes(archive.read(member))
-                    elif member.endswith("/licenses/LICENSE"):
+                    elif member.endswith(("/licenses/LICENSE", "dejavusans/LICENSE")):
                         licence = f"{wheel.name.split('-')[0]}-licence.txt"
                         (fonts / licence).write_bytes(archive.read(member))
         if not names:
@@ -96,11 +106,14 @@ def main() -> None:
     """Reads the command line; a failed download is one line and exit 1."""
     parser = argparse.ArgumentParser(description="Fetch the fonts that certificates are set in.")
     parser.add_argument("--large", action="store_true", help="Chinese, Japanese and Korean too (20 MB)")
+    parser.add_argument("--tests", action="store_true", help="the wide fonts of the tests of layout too (6 MB)")
     arguments = parser.parse_args()
     try:
         fetch(ROOT / "requirements-fonts.txt", BUILD / "fonts")
         if arguments.large:
             fetch(ROOT / "requirements-fonts-large.txt", BUILD / "fonts-large")
+        if arguments.tests:
+            fetch(ROOT / "requirements-fonts-tests.txt", ROOT / "tests" / "fonts")
     except subprocess.CalledProcessError as failed:
         raise SystemExit(f"fonts: the download failed (pip answered {failed.returncode})") from None
 

@@ -25,11 +25,13 @@ from lms.core.db import Base, db
 from lms.core.roles import SYSTEM
 from lms.web.limits import limiter
 from tests.factories import make
+from tests.machine import pin
 from tests.proxy import Certificate, make_certificate
 from tests.tables import create_tables, postgresql_tools
 
 __all__ = ["make"]
 
+pin()
 
 # How long an example takes says nothing on a busy machine; CI draws the same examples each time
 settings.register_profile(

@@ -123,7 +123,7 @@ class Site:
         for entry in Path("/proc").iterdir():
             if entry.name.isdecimal():
                 with contextlib.suppress(OSError):
-                    parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                    parent = int((entry / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
                     if parent in parents:
                         yield int(entry.name), (entry / "cmdline").read_bytes().split(b"\0")
 

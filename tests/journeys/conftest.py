@@ -6,9 +6,7 @@ a journey looks at is checked by axe, at the width of a phone and of a desk, onc
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +17,7 @@ from typing import Any, TypeVar
 import pytest
 from apiflask import APIFlask
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 from werkzeug.serving import make_server
 
 from lms.app import create_app
@@ -33,14 +31,13 @@ from lms.core.roles import SYSTEM
 from lms.people.actions import load_countries
 from lms.people.models import Person
 from lms.web import mail
+from tests.browsers import Fonts, launch
 from tests.factories import PASSWORD, Make
 from tests.proxy import Certificate, proxy
 from tests.tables import create_tables
 
 R = TypeVar("R")
 PHONE, DESK = (390, 844), (1280, 900)
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage")
 
 
 class Site:
@@ -162,22 +159,29 @@ class Visitor:
             assert wide <= width, f"{name} scrolls sideways at {width}: {wide}"
 
 
-def chromium() -> str:
-    """The system's Chromium, looked for as tools/needs.sh does."""
-    for name in (os.environ.get("CHROMIUM", ""), *NAMES):
-        found = shutil.which(name) if name else None
-        if found:
-            return found
-    pytest.fail("no Chromium found; `sh tools/needs.sh chromium` installs one")
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    """What starts browsers."""
+    with sync_playwright() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
-def browser(certificate: Certificate) -> Iterator[Browser]:
-    """A real browser, which trusts the tests' certificate."""
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium(), args=[*_FLAGS, certificate.flag()])
-        yield running
-        running.close()
+def browser(
+    playwright: Playwright, certificate: Certificate, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Browser]:
+    """A real browser, which trusts the tests' certificate, with wide fonts: they break a page before others do."""
+    running = launch(playwright.chromium, Fonts.WIDE, tmp_path_factory.mktemp("wide"), certificate.flag())
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def narrow_browser(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A real browser with narrower and higher fonts, for the tests of layout."""
+    running = launch(playwright.chromium, Fonts.NARROW, tmp_path_factory.mktemp("narrow"))
+    yield running
+    running.close()
 
 
 @pytest.fixture(scope="session")
@@ -232,7 +236,6 @@ def visit(site: Site, browser: Browser, _seen: set[str]) -> Iterator[Callable[[]
 
     def window() -> Visitor:
         context = browser.new_context(viewport={"width": DESK[0], "height": DESK[1]})
-        context.set_default_timeout(8000)
         windows.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(str(error)))

@@ -320,7 +320,7 @@ MOST_GROWN = 192 * MEGABYTE
 
 def resident() -> int:
     """Bytes of memory that this process holds."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+    return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1]) * 4096
 
 
 def many_attendances(app: APIFlask, world: World, people: int, lectures: int) -> None:

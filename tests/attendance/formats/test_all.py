@@ -78,7 +78,7 @@ def test_each_format_is_explained_to_those_who_bring_reports() -> None:
     titles = {"bbb": "BigBlueButton", "meet": "Google Meet", "plain": "A plain table", "teams": "Microsoft Teams",
               "voov": "Tencent Meeting (VooV)", "webex": "Webex", "zoom": "Zoom"}  # fmt: skip
     assert titles.keys() == FORMATS.keys()
-    pages = (Path(__file__).parents[3] / "docs/MEETINGS.md").read_text()
+    pages = (Path(__file__).parents[3] / "docs/MEETINGS.md").read_text(encoding="utf-8")
     assert [title for title in titles.values() if f"\n## {title}\n" not in pages] == []
 
 
