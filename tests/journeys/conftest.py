@@ -177,9 +177,11 @@ def browser(
 
 
 @pytest.fixture(scope="session")
-def narrow_browser(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def narrow_browser(
+    playwright: Playwright, certificate: Certificate, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Browser]:
     """A real browser with narrower and higher fonts, for the tests of layout."""
-    running = launch(playwright.chromium, Fonts.NARROW, tmp_path_factory.mktemp("narrow"))
+    running = launch(playwright.chromium, Fonts.NARROW, tmp_path_factory.mktemp("narrow"), certificate.flag())
     yield running
     running.close()
 

@@ -1,23 +1,35 @@
-"""Every page, as roles see it, mirrored on a narrow phone and on paper: nothing is cut, lost or out of reach."""
+"""Every page, as roles see it: on a narrow phone, mirrored and on paper nothing is cut, lost or out of reach, and
+figures of eight digits keep to their cells at every width. In wide fonts and in high ones."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser
+from babel.numbers import format_decimal
+from playwright.sync_api import Browser, Page, ViewportSize
 from werkzeug.serving import make_server
 
+from lms.attendance.actions import credit_lecture
+from lms.attendance.models import Presence, Source
+from lms.core import clock
+from lms.core.db import action, db
+from lms.core.roles import SYSTEM
+from lms.reports.actions import refresh_public_figures
 from tests.contracts.matrix import TABLE
 from tests.contracts.world import ROLES, World, build
+from tests.factories import Make
 from tests.journeys.conftest import in_front
 
 pytestmark = pytest.mark.xdist_group("browser")
+LONG_AGO = datetime(2015, 1, 1, tzinfo=UTC)
 NO_PAGES = {
     "/healthz",
+    "/metrics",
     "/readyz",
     "/lectures/<int:lecture_id>/room/state",
     "/certificates/status/<int:list_number>",
@@ -60,6 +72,58 @@ ON_PAPER = """(pressed) => [...document.querySelectorAll(pressed)]
   .concat(getComputedStyle(document.body).color === "rgb(14, 26, 28)" ? [] : ["not dark on white"])"""
 
 
+WIDTHS = (320, 390, 768, 1024, 1280, 1920)
+FIGURES = """() => {
+  const found = [], single = ":not(.axis > li, .cols > li)";
+  const cells = `td, th, dd, dt, .axis, .cols, li${single}, .seen > div, p, figcaption, caption, summary`;
+  const figures = ".figures, td, th, .bars, .cols, .axis, .steps, .ledger, .mins, .scale";
+  const clipped = new Map();
+  const isClipped = (e) => {
+    if (!e || e === document.body) return false;
+    if (!clipped.has(e)) clipped.set(e, getComputedStyle(e).clipPath !== "none" || isClipped(e.parentElement));
+    return clipped.get(e);
+  };
+  for (const e of document.querySelectorAll("main details")) e.open = true;
+  const width = document.documentElement.clientWidth, whole = document.documentElement.scrollWidth;
+  if (whole > width) found.push(`scrolls sideways: ${whole}`);
+  const walker = document.createTreeWalker(document.querySelector("main") || document.body, NodeFilter.SHOW_TEXT);
+  const seen = [], range = document.createRange();
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const e = node.parentElement, text = node.data;
+    if (!/\\p{Nd}/u.test(text) || !e.checkVisibility({visibilityProperty: true}) || isClipped(e)) continue;
+    for (const one of text.matchAll(/\\p{Nd}[\\p{Nd}.,:\u00a0\u202f\u066b\u066c]*/gu)) {
+      range.setStart(node, one.index);
+      range.setEnd(node, one.index + one[0].length);
+      const lines = [...range.getClientRects()].filter((r) => r.width > 0.5), r = range.getBoundingClientRect();
+      if (!lines.length) continue;
+      const said = `${one[0]} in ${e.closest("[class]")?.getAttribute("class")}: ${text.trim().slice(0, 30)}`;
+      if (e.closest(figures) && !e.closest("code, bdi") && Math.abs(lines[0].top - lines.at(-1).top) > 4)
+        found.push(`broken: ${said}`);
+      const cell = e.closest(cells);
+      if (cell) {
+        const c = cell.getBoundingClientRect();
+        if (r.left < c.left - 1 || r.right > c.right + 1) found.push(`wider than its cell: ${said}`);
+      }
+      const half = 0.36 * parseFloat(getComputedStyle(e).fontSize); // a digit's height, whatever that of the font
+      for (const line of lines) {
+        const middle = (line.top + line.bottom) / 2;
+        seen.push([{left: line.left, right: line.right, top: middle - half, bottom: middle + half}, said]);
+      }
+    }
+  }
+  for (const e of document.querySelectorAll(".map text"))
+    if (e.checkVisibility()) seen.push([e.getBoundingClientRect(), e.textContent]);
+  seen.sort((a, b) => a[0].top - b[0].top);
+  seen.forEach(([r, said], place) => {
+    for (const [other, name] of seen.slice(place + 1)) {
+      if (other.top > r.bottom - 1) break;
+      if (Math.min(r.right, other.right) - Math.max(r.left, other.left) > 1) found.push(`${said} over ${name}`);
+    }
+  });
+  return found;
+}"""
+
+
 @dataclass(frozen=True)
 class Served:
     """The world of the contracts, on a port."""
@@ -71,14 +135,53 @@ class Served:
 @pytest.fixture(scope="module")
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     world = build(tmp_path_factory.mktemp("pages"))
-    server = make_server("127.0.0.1", 0, world.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    with in_front(request, tmp_path_factory.mktemp("nginx"), server.server_port) as address:
-        yield Served(world, address)
+    with world.app.app_context(), pytest.MonkeyPatch.context() as patched:
+        _many_years(world)
+        patched.setattr("lms.web.time._number", _large)
+        server = make_server("127.0.0.1", 0, world.app, threaded=True)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        with in_front(request, tmp_path_factory.mktemp("nginx"), server.server_port) as address:
+            yield Served(world, address)
     server.shutdown()
     thread.join(5)
     server.server_close()
+
+
+def _large(value: float, locale: str) -> str:
+    """Every whole number of a page with eight digits; a share as it is."""
+    return format_decimal(value + 12_345_000 if isinstance(value, int) else value, format="#,##0.#", locale=locale)
+
+
+def _many_years(world: World) -> None:
+    """Lectures of twelve years with people in them, and the public figures of them."""
+    make = Make(world.app)
+    people = [make.person(country="KE", at=LONG_AGO) for _n in range(6)]
+    series = make.series("years", at=LONG_AGO)
+    for person in people:
+        make.enrolment(series, person, at=LONG_AGO)
+    for year in range(2015, 2027):
+        start = datetime(year, 2, 3, 6, tzinfo=UTC)
+        lecture = make.lecture(
+            series, f"Lecture of {year}", local_start=datetime(year, 2, 3, 9), time_zone="Africa/Nairobi",  # noqa: DTZ001
+            state="held", actual_start=start, actual_end=start + timedelta(minutes=90),
+        )  # fmt: skip
+        _be_there(lecture.id, [person.id for person in people], clock.to_ms(start))
+    refresh_public_figures(by=SYSTEM, at=clock.now())
+    world.keep()
+
+
+@action
+def _be_there(lecture_id: int, people: list[int], start_ms: int) -> None:
+    db.session.add_all(
+        Presence(
+            lecture_id=lecture_id, person_id=one, source=Source.LIVE, joined_ms=start_ms,
+            left_ms=start_ms + 90 * 60_000, evidence=str(one),
+        )
+        for one in people
+    )  # fmt: skip
+    db.session.flush()
+    credit_lecture(lecture_id, by=SYSTEM, at=clock.now())
 
 
 def pages(world: World, role: str) -> Iterator[str]:
@@ -94,27 +197,87 @@ def pages(world: World, role: str) -> Iterator[str]:
         yield world.app.url_map.bind("localhost").build(rule.endpoint, values)
 
 
-@pytest.mark.parametrize("role", ["anonymous", "trainee", "focal point", "administrator"])
-def test_no_page_cuts_or_loses_anything(served: Served, browser: Browser, role: str) -> None:
-    context = browser.new_context(viewport={"width": 320, "height": 640}, color_scheme="dark")
+@dataclass
+class Look:
+    """What was found on the pages of a role."""
+
+    cut: list[str] = field(default_factory=list)
+    figures_out_of_place: list[str] = field(default_factory=list)
+    pages: int = 0
+
+
+ROLES_LOOKED_AT = ("administrator", "focal point", "trainee", "anonymous")
+
+
+@pytest.fixture(scope="module")
+def known() -> set[str]:
+    """Pages that were laid out for a role already: for the next one they are looked at on a phone only."""
+    return set()
+
+
+@pytest.fixture(scope="module", params=ROLES_LOOKED_AT)
+def look(
+    request: pytest.FixtureRequest, served: Served, known: set[str], browser: Browser, narrow_browser: Browser
+) -> Look:
+    """One walk through the pages of a role. The site makes each page once; both browsers lay it out."""
+    found, made = Look(), dict[str, str]()
+    wide = _window(served, browser, request.param)
+    narrow = _window(served, narrow_browser, request.param)
+    narrow.route("**/*lang=ar", lambda route: route.fulfill(body=made[route.request.url], content_type="text/html"))
+    for path in pages(served.world, request.param):
+        address = served.address + path + ("&" if "?" in path else "?") + "lang=ar"
+        answer = wide.goto(address)
+        if answer is None or not wide.url.startswith(served.address + path):
+            continue  # led on to a page that is read under its own address
+        if not answer.ok:
+            found.cut.append(f"{path}: {answer.status} {answer.text()[:200]}")
+            continue
+        found.cut += _cut(wide, path)
+        found.pages += 1
+        if path in known:
+            continue
+        known.add(path)
+        made[address] = answer.text()
+        narrow.goto(address)
+        found.cut += _cut(narrow, f"{path} (narrow)")
+        for width in WIDTHS:
+            wide.set_viewport_size({"width": width, "height": 900})
+            found.figures_out_of_place += [f"{path} at {width}: {one}" for one in wide.evaluate(FIGURES)]
+        wide.set_viewport_size(PHONE)
+    wide.context.close()
+    narrow.context.close()
+    return found
+
+
+PHONE: ViewportSize = {"width": 320, "height": 640}
+
+
+def _window(served: Served, browser: Browser, role: str) -> Page:
+    context = browser.new_context(viewport=PHONE, color_scheme="dark")
     cookie = served.world.clients[role].get_cookie("session")
     kept = [{"name": "lang", "value": "ar", "url": served.address}]
     if cookie is not None:
         kept.append({"name": "session", "value": cookie.value, "url": served.address})
     context.add_cookies(kept)  # type: ignore[arg-type]
-    page, wrong, read = context.new_page(), [], 0
-    for path in pages(served.world, role):
-        page.goto(served.address + path + ("&" if "?" in path else "?") + "lang=ar")
-        if not page.url.startswith(served.address + path):
-            continue  # led on to a page that is read under its own address
-        wrong += [f"{path}: {one}" for one in page.evaluate(MIRRORED)]
-        page.emulate_media(media="print")
-        wrong += [f"{path}: {one}" for one in page.evaluate(ON_PAPER, PRESSED)]
-        page.emulate_media(media="screen")
-        read += 1
-    context.close()
-    assert not wrong, "\n".join(wrong)
-    assert read >= 9
+    return context.new_page()
+
+
+def _cut(page: Page, name: str) -> list[str]:
+    wrong = page.evaluate(MIRRORED)
+    page.emulate_media(media="print")
+    wrong += page.evaluate(ON_PAPER, PRESSED)
+    page.emulate_media(media="screen")
+    return [f"{name}: {one}" for one in wrong]
+
+
+def test_no_page_cuts_or_loses_anything(look: Look) -> None:
+    assert not look.cut, "\n".join(look.cut)
+    assert look.pages >= 9
+
+
+def test_large_figures_keep_to_their_cells_at_every_width(look: Look, known: set[str]) -> None:
+    assert not look.figures_out_of_place, "\n".join(look.figures_out_of_place)
+    assert {"/", "/impact", "/impact/embed", "/countries/KE", "/admin", "/admin/reports", "/teach"} <= known
 
 
 READ_OUTS = (

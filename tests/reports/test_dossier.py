@@ -115,7 +115,7 @@ def test_the_page_shows_pictures_with_their_tables(client: FlaskClient, make: Ma
     assert shown == {"participants": "3", "attendances": "4", "contact_hours": "3.8", "certificates": "1",
                      "registrations": "5", "sessions": "2"}  # fmt: skip
     assert "Partner since 14 May 2024." in text
-    assert "<b>3</b> 2024" in text
+    assert "<b>3</b> <span>2024</span>" in text
     for heading in ("By year", "Who they are", "Institutions"):
         part = text[text.index(f"<h2>{heading}</h2>") :]
         assert part.index("<svg") < part.index("<table") < part.index("</section>"), heading

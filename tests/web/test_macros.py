@@ -243,7 +243,7 @@ class TestFigures:
             ],
         )
         assert made == (
-            '<dl class="figures"><div><dt><a href="/reports.definitions#participants">people</a>'
+            '<dl class="figures digits-7"><div><dt><a href="/reports.definitions#participants">people</a>'
             "<small>each once</small></dt>"
             '<dd class="big" data-testid="figure-participants" data-value="104312">'
             '<a href="/impact">104,312</a></dd></div>'
@@ -311,7 +311,7 @@ class TestPictures:
         assert '<rect x="1.5" y="0.0" width="7" height="100.0" />' in made
         assert '<rect class="part-year" x="11.5" y="50.0" width="7" height="50.0" />' in made
         assert re.findall(r"<li>(\d+)</li>", made) == ["50", "40", "30", "20", "10", "0"]
-        assert "<li><b>25</b> 2026</li>" in made
+        assert "<li><b>25</b><span>2026</span></li>" in made
 
     def test_a_curve_has_a_value_axis_that_holds_its_highest(self) -> None:
         made = render('{% from "macros/pictures.html" import curve %}{{ curve([0, 388, 97], ["09:00", "10:30"]) }}')
