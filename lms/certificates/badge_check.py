@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lms.certificates import numbers
+from lms.certificates.public_keys import kid_in
 from lms.certificates.vcjwt import read_claims, unproved
 
 
@@ -30,8 +31,7 @@ def read_credential(text: str, jwks: Mapping[str, Any]) -> BadgeCheck:
     """What the signature of a badge says, against these public keys. Never raises, whatever stands in `text`."""
     text = text.strip()
     header, claims = unproved(text)
-    kid, number = header.get("kid"), _number_of(claims)
-    kid = kid if isinstance(kid, str) else None
+    kid, number = kid_in(header.get("kid")), _number_of(claims)
     ours = kid in {jwk["kid"] for jwk in jwks["keys"]}
     own_key = header.get("jwk")
     if ours:

@@ -23,11 +23,11 @@ from flask import current_app
 from sqlalchemy import select
 
 from lms.certificates.models import KnownKey
-from lms.certificates.public_keys import kid_of, public_part
+from lms.certificates.public_keys import key_address, kid_of, public_part
 from lms.config import Config
 from lms.core import audit
 from lms.core.db import action, db, one_at_a_time
-from lms.core.errors import Refused
+from lms.core.errors import NotFound, Refused
 from lms.core.roles import Actor
 from lms.core.words import _
 
@@ -93,6 +93,23 @@ def current() -> SigningKey:
 def public_jwks() -> dict[str, list[dict[str, Any]]]:
     """All public keys, those of retired ones too, as a JSON Web Key Set."""
     return {"keys": [known.public_jwk for known in list_keys()]}
+
+
+def published_jwks() -> dict[str, list[dict[str, Any]]]:
+    """All public keys under each name that a badge may give them: their address, and the bare id of older badges."""
+    return {"keys": [jwk for known in list_keys() for jwk in (_addressed(known.public_jwk), known.public_jwk)]}
+
+
+def published_jwk(kid: str) -> dict[str, Any]:
+    """The public key of this id as JWK, under its address. Raises NotFound for a key that was never ours."""
+    jwk = find_public(kid)
+    if jwk is None:
+        raise NotFound
+    return _addressed(jwk)
+
+
+def _addressed(jwk: dict[str, Any]) -> dict[str, Any]:
+    return jwk | {"kid": key_address(_config().base_url, jwk["kid"])}
 
 
 def find_public(kid: str) -> dict[str, Any] | None:

@@ -15,6 +15,16 @@ def kid_of(public: ec.EllipticCurvePublicKey) -> str:
     return str(_jwk(public).thumbprint())
 
 
+def key_address(issuer: str, kid: str) -> str:
+    """Where the site of this issuer answers one public key as JWK: what a signed badge names as its `kid`."""
+    return f"{issuer}/certificates/keys/{kid}"
+
+
+def kid_in(named: object) -> str | None:
+    """The thumbprint in what a header names as `kid`: an address of `key_address`, or the bare id of older badges."""
+    return named.rpartition("/")[2] if isinstance(named, str) else None
+
+
 def _jwk(public: ec.EllipticCurvePublicKey) -> ECKey:
     pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     return ECKey.import_key(pem)

@@ -16,7 +16,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
-from lms.certificates.public_keys import public_part
+from lms.certificates.public_keys import key_address, kid_in, public_part
 
 if TYPE_CHECKING:
     from lms.certificates.keys import SigningKey
@@ -25,7 +25,7 @@ LONGEST = 256 * 1024
 """The longest token that is read, in characters: a badge of ours has about 3,000, a full status list 30,000."""
 
 
-_headers: dict[str, str] = {}  # by key id: the same for all that a key signs
+_headers: dict[str, str] = {}  # by the address of the key: the same for everything it signs
 
 
 def sign_credential(credential: dict[str, Any], key: SigningKey) -> str:
@@ -37,24 +37,27 @@ def sign_credential(credential: dict[str, Any], key: SigningKey) -> str:
         "sub": credential["credentialSubject"]["id"],
         "nbf": int(valid_from.timestamp()),
     }
-    signed = f"{_header_of(key)}.{_encode(_json(credential | claims))}"
+    signed = f"{_header_of(key, claims['iss'])}.{_encode(_json(credential | claims))}"
     r, s = decode_dss_signature(key.private.sign(signed.encode("ascii"), ec.ECDSA(hashes.SHA256())))
     return f"{signed}.{_encode(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
 
-def _header_of(key: SigningKey) -> str:
-    if key.kid not in _headers:
+def _header_of(key: SigningKey, issuer: str) -> str:
+    kid = key_address(issuer, key.kid)
+    if kid not in _headers:
         jwk = public_part(key.private.public_key())
-        _headers[key.kid] = _encode(_json({"alg": "ES256", "kid": key.kid, "jwk": jwk, "typ": "JWT"}))
-    return _headers[key.kid]
+        _headers[kid] = _encode(_json({"alg": "ES256", "kid": kid, "jwk": jwk, "typ": "JWT"}))
+    return _headers[kid]
 
 
 def read_claims(text: str, jwks: Mapping[str, Any]) -> dict[str, Any] | None:
     """What a VC-JWT claims, if a key of this set signed it as it stands; else None."""
     known = {jwk["kid"]: jwk for jwk in jwks["keys"]}
     try:
-        kid = jws.extract_compact(text.encode("ascii")).headers().get("kid")
-        if kid not in known or known[kid].get("crv") != "P-256":  # the one curve of ES256; the library knows few others
+        kid = kid_in(jws.extract_compact(text.encode("ascii")).headers().get("kid"))
+        if (
+            kid is None or kid not in known or known[kid].get("crv") != "P-256"
+        ):  # the one curve of ES256; the library knows few others
             return None
         if not all(_encode(_decode(part)) == part for part in text.split(".")):
             return None  # a last sign of base64 can be written in several ways: one is ours

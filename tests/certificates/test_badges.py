@@ -20,9 +20,11 @@ from apiflask import APIFlask
 from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as some
+from joserfc import jws
+from joserfc.jwk import ECKey
 
 from lms.catalogue.models import CertificateKind
-from lms.certificates import badges, baking, keys, numbers, status, vcjwt
+from lms.certificates import badges, baking, keys, numbers, public_keys, status, vcjwt
 from lms.certificates.badge_check import BadgeCheck, read_credential
 from lms.core.roles import SYSTEM
 from tests.certificates.conftest import Programme
@@ -161,7 +163,7 @@ def test_the_header_holds_the_algorithm_and_the_key_only(context: None, signed: 
     (public,) = (jwk for jwk in keys.public_jwks()["keys"] if jwk["kid"] == key.kid)
     assert part(signed, 0) == {
         "alg": "ES256",
-        "kid": key.kid,
+        "kid": f"http://localhost/certificates/keys/{key.kid}",
         "jwk": {name: public[name] for name in ("kty", "crv", "x", "y")},
         "typ": "JWT",
     }
@@ -195,6 +197,30 @@ def test_a_badge_of_an_old_key_is_read_after_rotation(app: APIFlask, context: No
     assert (check.intact, check.ours, check.kid != keys.current().kid) == (True, True, True)
 
 
+def test_the_kid_is_an_address_that_answers_the_key(app: APIFlask, context: None, signed: str) -> None:
+    """As 1EdTech's validator does it: what `kid` names is fetched before `jwk` is looked at, and is a bare JWK."""
+    header, client = part(signed, 0), app.test_client()
+    keys.rotate_key(by=SYSTEM, at=datetime.now(UTC))
+    answer = client.get(header["kid"])
+    assert (answer.status_code, answer.mimetype) == (200, "application/jwk+json")
+    jwk = json.loads(answer.text)
+    assert jwk == header["jwk"] | {"kid": header["kid"], "alg": "ES256", "use": "sig"}
+    assert jws.deserialize_compact(signed, ECKey.import_key(jwk), algorithms=["ES256"]).payload
+    assert client.get("/certificates/keys/none").status_code == 404
+
+
+def test_a_badge_from_before_that_names_its_key_by_the_bare_id_is_read(
+    context: None, credential: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vcjwt, "_headers", {})
+    monkeypatch.setattr(vcjwt, "key_address", lambda issuer, kid: kid)
+    old = badges.sign_credential(credential, keys.current())
+    assert part(old, 0)["kid"] == keys.current().kid
+    assert read_credential(old, keys.public_jwks()) == BadgeCheck(True, True, keys.current().kid, numbers.write(NUMBER))
+    listed = {"http://localhost/certificates/status/3": status_list([])}
+    assert independent(jwks=keys.published_jwks(), lists=listed, badges=[old])["badges"] == [None]
+
+
 # Reading, whatever comes ---------------------------------------------------------------------------------------
 
 
@@ -223,11 +249,12 @@ def test_a_badge_by_another_key_is_not_ours_though_it_bears_our_number(
 def test_a_badge_that_borrows_our_key_id_is_not_intact(context: None, credential: dict[str, Any]) -> None:
     foreign = another_key()
     borrowed = keys.SigningKey(keys.current().kid, foreign.private, foreign.certificate, [])
-    vcjwt._headers.pop(borrowed.kid, None)
+    named = public_keys.key_address("http://localhost", borrowed.kid)
+    vcjwt._headers.pop(named, None)
     try:
         forged = badges.sign_credential(credential, borrowed)
     finally:
-        vcjwt._headers.pop(borrowed.kid, None)
+        vcjwt._headers.pop(named, None)
     check = read_credential(forged, keys.public_jwks())
     assert (check.intact, check.ours) == (False, True)
 
@@ -310,7 +337,7 @@ def test_a_verifier_of_others_accepts_it_and_rejects_what_was_altered(
     changed = altered(signed, "Livestream", "Livestreem")
     foreign = badges.sign_credential(credential, another_key())
     answer = independent(
-        jwks=keys.public_jwks(),
+        jwks=keys.published_jwks(),
         lists=listed,
         badges=[signed, changed, foreign],
         pictures=[base64.b64encode(baking.bake(DOT, text)).decode() for text in (signed, changed)],
@@ -323,7 +350,7 @@ def test_a_verifier_of_others_accepts_it_and_rejects_what_was_altered(
 
 def test_a_verifier_of_others_reads_the_list_of_states(context: None, signed: str) -> None:
     address = "http://localhost/certificates/status/3"
-    ask = {"jwks": keys.public_jwks(), "badges": [signed]}
+    ask = {"jwks": keys.published_jwks(), "badges": [signed]}
     (revoked,) = independent(**ask, lists={address: status_list([77])})["badges"]
     assert revoked == f"Credential status 'revocation' is set at index 77 in {address}"
     assert independent(**ask, lists={address: status_list([76, 78])})["badges"] == [None]

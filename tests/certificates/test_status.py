@@ -132,7 +132,8 @@ def test_the_list_is_signed_and_kept_until_a_state_changes(
     status.signed_list(1, at=at + timedelta(hours=1))
     assert made == [1, 1, 1], "signed anew, so that it does not run out"
     keys.rotate_key(by=SYSTEM, at=at)
-    assert part(status.signed_list(1, at=at + timedelta(hours=1)), 0)["kid"] == keys.current().kid
+    address = f"http://localhost/certificates/keys/{keys.current().kid}"
+    assert part(status.signed_list(1, at=at + timedelta(hours=1)), 0)["kid"] == address
     with pytest.raises(NotFound):
         status.signed_list(2, at=at)
 
@@ -177,7 +178,7 @@ def test_others_accept_what_was_issued_and_see_its_end(issued: Programme, admini
 
     def judged() -> str | None:
         lists = {address: status.signed_list(1, at=at)}
-        return independent(jwks=keys.public_jwks(), badges=[text], lists=lists)["badges"][0]
+        return independent(jwks=keys.published_jwks(), badges=[text], lists=lists)["badges"][0]
 
     assert judged() is None
     actions.revoke(number_of("Ada"), reason="Not there", by=administrator, at=at)

@@ -168,6 +168,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "POST /certificates/<number>/revoke": ("snnnnw", "snnnnw"),
     "POST /certificates/files/<job_id>": ("snnnnm", "snnnnm"),
     "POST /certificates/<number>/withdraw": ("swnnnw", "snnnnw"),
+    "GET /certificates/keys/<kid>": ("yyyyyy", "yyyyyy"),
     "GET /certificates/status/<int:list_number>": ("yyyyyy", "yyyyyy"),
     "GET /confirm/<secret>": ("mmmmmm", "mmmmmm"),
     "POST /confirm/<secret>": ("mmmmmm", "mmmmmm"),

@@ -30,7 +30,7 @@ from lms.attendance.queries import groups as viewing
 from lms.attendance.queries import review_page
 from lms.catalogue.models import CertificateKind, Series
 from lms.certificates import actions as certificates
-from lms.certificates import designing
+from lms.certificates import designing, keys
 from lms.certificates.models import Award, Certificate
 from lms.certificates.numbers import write
 from lms.config import Config
@@ -101,6 +101,7 @@ class World:
     bearers: dict[str, str] = field(default_factory=dict)
     clients: dict[str, FlaskClient] = field(default_factory=dict)
     csrf: dict[str, str] = field(default_factory=dict)
+    kid: str = ""
 
     def __post_init__(self) -> None:
         self.watch = sqlite3.connect(self.file, isolation_level=None, check_same_thread=False)
@@ -142,6 +143,7 @@ class World:
             "enrolment_id": here.enrolment_id,
             "number": here.number,
             "list_number": 1,
+            "kid": self.kid,
             "import_id": here.import_id,
             "appeal_id": here.appeal_id,
             "group_id": here.groups["signed" if endpoint.endswith("take_back") else "open"],
@@ -370,6 +372,7 @@ def _things(world: World) -> None:
         attendance.publish_attendance(staged, skip_bad_rows=False, by=by, at=at)
         series_id = _series_id(place.slug)
         certificates.issue_certificates(series_id, by=SYSTEM, at=at)
+        world.kid = keys.current().kid
         number = db.session.scalar(
             select(Certificate.number)
             .join(Award)

@@ -161,7 +161,17 @@ def status_list(list_number: int) -> ResponseReturnValue:
 @throttle_reads(LISTS)
 def jwks() -> ResponseReturnValue:
     """Every public key that signs or once signed, as a JSON Web Key Set."""
-    return public_answer(json.dumps(keys.public_jwks()), "application/jwk-set+json", seconds=3600).make_conditional(
+    return public_answer(json.dumps(keys.published_jwks()), "application/jwk-set+json", seconds=3600).make_conditional(
+        request
+    )
+
+
+@bp.get("/certificates/keys/<kid>")
+@allow(ANYONE)
+@throttle_reads(LISTS)
+def jwk(kid: str) -> ResponseReturnValue:
+    """One public key that signs or once signed, as JWK: the address that badges name as their `kid`."""
+    return public_answer(json.dumps(keys.published_jwk(kid)), "application/jwk+json", seconds=3600).make_conditional(
         request
     )
 
