@@ -1,58 +1,122 @@
-"""A lecture as a calendar file (RFC 5545), to be imported by hand: METHOD:PUBLISH, no ATTENDEE."""
+"""A lecture as a calendar file (RFC 5545, RFC 5546), to be imported by hand: no ATTENDEE, no reply expected."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from icalendar import Calendar, Event, Timezone, vCalAddress, vText
+from icalendar import Calendar, Event, Timezone, TimezoneDaylight, TimezoneStandard, vCalAddress, vText
 
 from lms import __version__
 from lms.catalogue.models import Lecture, LectureState
 from lms.core.errors import Refused
 from lms.core.words import _
 
-_STATUS = {LectureState.CANCELLED: "CANCELLED", LectureState.POSTPONED: "TENTATIVE", LectureState.DRAFT: "TENTATIVE"}
 _AROUND = timedelta(days=400)
+_OFF = (LectureState.CANCELLED, LectureState.POSTPONED)
 
 
-def lecture_calendar(lecture: Lecture, *, url: str, host: str, organiser: str, contact: str, at: datetime) -> bytes:
+@dataclass(frozen=True)
+class CalendarFile:
+    """A calendar file, and what its METHOD asks of a calendar: PUBLISH to enter the event, CANCEL to remove it."""
+
+    method: str
+    content: bytes
+
+
+def lecture_calendar(
+    lecture: Lecture, *, url: str, host: str, organiser: str, contact: str, at: datetime, is_hidden: bool = False
+) -> CalendarFile:
     """The file of one lecture. `host` makes its UID unique and never changes; `url` is the lecture's page.
 
-    Refused for a lecture without a date.
+    A lecture that was cancelled, postponed without a date or hidden is CANCELLED; of a hidden one (`is_hidden`)
+    nothing but that is said. Refused for any other lecture without a date.
     """
-    if lecture.local_start is None or lecture.starts_at is None:
+    is_off = is_hidden or lecture.state in _OFF
+    if lecture.starts_at is None and not is_off:
         raise Refused(_("This lecture has no date yet."))
+    method = "CANCEL" if is_off else "PUBLISH"
     calendar = Calendar()
     calendar.add("prodid", f"-//Serai//{__version__}//EN")
     calendar.add("version", "2.0")
     calendar.add("calscale", "GREGORIAN")
-    calendar.add("method", "PUBLISH")
+    calendar.add("method", method)
     event = Event()
     event.add("uid", f"lecture-{lecture.id}@{host}")
     event.add("dtstamp", at)
     event.add("sequence", lecture.sequence)
-    event.add("status", _STATUS.get(lecture.state, "CONFIRMED"))
-    event.add("summary", lecture.title)
-    start = lecture.local_start.replace(tzinfo=ZoneInfo(lecture.time_zone))
-    event.add("dtstart", start)
-    event.add("duration", timedelta(minutes=lecture.duration_minutes))
-    said = [
+    if is_off:
+        event.add("status", "CANCELLED")
+    else:
+        event.add("status", "TENTATIVE" if lecture.state is LectureState.DRAFT else "CONFIRMED")
+    sender = vCalAddress(f"mailto:{contact}")
+    sender.params["cn"] = vText(organiser)
+    event["organizer"] = sender
+    if not is_hidden:
+        _describe(event, lecture, url)
+        if lecture.local_start is not None:
+            event.add("dtstart", lecture.local_start.replace(tzinfo=ZoneInfo(lecture.time_zone)))
+            event.add("duration", timedelta(minutes=lecture.duration_minutes))
+            if lecture.time_zone != "UTC":
+                calendar.add_component(time_zone(lecture.time_zone, lecture.local_start.date()))
+    calendar.add_component(event)
+    content: bytes = calendar.to_ical()
+    return CalendarFile(method, content)
+
+
+def _describe(event: Event, lecture: Lecture, url: str) -> None:
+    parts = [
         lecture.series.title,
         lecture.abstract,
         lecture.reason if lecture.state is LectureState.CANCELLED else "",
         url,
     ]
-    event.add("description", "\n\n".join(part for part in said if part))
+    event.add("summary", lecture.title)
+    event.add("description", "\n\n".join(part for part in parts if part))
     event.add("location", url)
     event.add("url", url)
-    sender = vCalAddress(f"mailto:{contact}")
-    sender.params["cn"] = vText(organiser)
-    event["organizer"] = sender
     event.add("transp", "OPAQUE")
-    if lecture.time_zone != "UTC":
-        day = lecture.local_start.date()
-        calendar.add_component(Timezone.from_tzid(lecture.time_zone, first_date=day - _AROUND, last_date=day + _AROUND))
-    calendar.add_component(event)
-    content: bytes = calendar.to_ical()
-    return content
+
+
+def time_zone(name: str, day: date) -> Timezone:
+    """The VTIMEZONE of an IANA zone with every change of offset within 400 days of a day, exact to the second.
+
+    icalendar's own leaves out short periods (Ramadan in Africa/Casablanca) and gives onsets in the new offset, where
+    RFC 5545 wants the offset before.
+    """
+    zone = ZoneInfo(name)
+    moment = datetime.combine(day - _AROUND, time(), zone).astimezone(UTC)
+    component = Timezone()
+    component.add("tzid", name)
+    component.add_component(_observance(moment, moment, zone))
+    for _day in range(2 * _AROUND.days):
+        following = moment + timedelta(days=1)
+        if _state(following, zone) != _state(moment, zone):
+            before, onset = moment, following
+            while onset - before > timedelta(seconds=1):
+                middle = before + (onset - before) // timedelta(seconds=2) * timedelta(seconds=1)
+                if _state(middle, zone) == _state(moment, zone):
+                    before = middle
+                else:
+                    onset = middle
+            component.add_component(_observance(before, onset, zone))
+        moment = following
+    return component
+
+
+def _state(moment: datetime, zone: ZoneInfo) -> tuple[timedelta, timedelta, str]:
+    """What is in force at a moment: offset, daylight saving and name."""
+    local = moment.astimezone(zone)
+    return local.utcoffset() or timedelta(), local.dst() or timedelta(), local.tzname() or zone.key
+
+
+def _observance(before: datetime, onset: datetime, zone: ZoneInfo) -> TimezoneStandard | TimezoneDaylight:
+    """What is in force from `onset` on; `before` is a moment of what was in force until then."""
+    old, (offset, daylight, name) = _state(before, zone)[0], _state(onset, zone)
+    component = TimezoneDaylight() if daylight else TimezoneStandard()
+    component.add("dtstart", (onset + old).replace(tzinfo=None))
+    component.add("tzoffsetfrom", old)
+    component.add("tzoffsetto", offset)
+    component.add("tzname", name)
+    return component

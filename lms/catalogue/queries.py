@@ -261,6 +261,22 @@ def get_lecture(lecture_id: int, *, by: Actor) -> Lecture:
     return lecture
 
 
+def get_lecture_for_calendar(lecture_id: int, *, by: Actor) -> Lecture:
+    """The lecture, also one that was public and is hidden now, of which a calendar may read only that.
+
+    NotFound where there is none, or it was never theirs to see.
+    """
+    lecture = find_lecture(lecture_id)
+    if lecture is None or not (may_see_lecture(lecture, by) or _was_public(lecture)):
+        raise NotFound
+    return lecture
+
+
+def _was_public(lecture: Lecture) -> bool:
+    hidden = select(LectureChange.id).where(LectureChange.lecture_id == lecture.id, LectureChange.what == "hidden")
+    return lecture.state is not LectureState.DRAFT and db.session.scalar(hidden.limit(1)) is not None
+
+
 def find_lecture(lecture_id: int) -> Lecture | None:
     """The lecture, whoever asks: for actions, jobs and commands, never for a door."""
     if not 0 < lecture_id < 2**31:

@@ -6,12 +6,14 @@ from dataclasses import asdict, fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, exists, func, insert, select
 
+from lms.catalogue.actions.history import note
 from lms.catalogue.actions.naming import add_series_instructors, persons_of
 from lms.catalogue.drafts import PolicyDraft, SeriesDraft, checked_policy, checked_series, is_slug
 from lms.catalogue.models import (
     Lecture,
+    LectureChange,
     LectureInstructor,
     LectureState,
     Policy,
@@ -104,6 +106,8 @@ def edit_series(slug: str, changes: dict[str, Any], *, by: Actor, at: datetime) 
     check_capacity(wanted.capacity, series.taken)
     countries, persons = _named_in(wanted)
     changed = [name for name in _PLAIN if getattr(series, name) != getattr(wanted, name)]
+    if series.visibility is not wanted.visibility:
+        _turn_calendars(series, wanted.visibility, by=by, at=at)
     for name in (*_PLAIN, "slug", "visibility"):
         setattr(series, name, getattr(wanted, name))
     capacity_changed = series.capacity != wanted.capacity
@@ -136,6 +140,16 @@ def locked_series(slug: str) -> Series:
     if series is None:
         raise NotFound
     return series
+
+
+def _turn_calendars(series: Series, visibility: Visibility, *, by: Actor, at: datetime) -> None:
+    """Raises SEQUENCE of what calendars may have: hiding a series cancels lectures there, showing it restores them."""
+    query = select(Lecture).where(Lecture.series_id == series.id, Lecture.state != LectureState.DRAFT)
+    if visibility is Visibility.PUBLIC:
+        query = query.where(exists().where(LectureChange.lecture_id == Lecture.id, LectureChange.what == "hidden"))
+    for lecture in db.session.scalars(query.order_by(Lecture.id)):
+        note(lecture, "shown" if visibility is Visibility.PUBLIC else "hidden", {}, by=by, at=at)
+        lecture.sequence += 1
 
 
 def _check_slug(series: Series, wanted: SeriesDraft) -> None:

@@ -12,7 +12,7 @@ from lms.catalogue import actions, queries
 from lms.catalogue.calendar import lecture_calendar
 from lms.catalogue.forms import CatalogueForm, LectureForm, MomentForm, PostponeForm
 from lms.catalogue.models import Lecture, LectureState
-from lms.catalogue.rules import REOPEN_WITHIN, check_can_edit_lecture, check_can_edit_series
+from lms.catalogue.rules import REOPEN_WITHIN, check_can_edit_lecture, check_can_edit_series, may_see_lecture
 from lms.catalogue.views.blueprint import bp
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
@@ -119,16 +119,18 @@ def _may_reopen(lecture: Lecture, at: Any) -> bool:
 @allow(ANYONE)
 def lecture_ics(lecture_id: int) -> ResponseReturnValue:
     """The lecture as a calendar file."""
-    lecture = queries.get_lecture(lecture_id, by=current_actor())
+    actor = current_actor()
+    lecture = queries.get_lecture_for_calendar(lecture_id, by=actor)
     config = current_app.extensions["lms.config"]
-    content = lecture_calendar(
+    file = lecture_calendar(
         lecture,
         url=config.base_url.rstrip("/") + url_for("desks.lecture", lecture_id=lecture.id),
         host=urlsplit(config.base_url).hostname or "localhost",
         organiser=config.organiser,
         contact=config.contact,
         at=clock.now(),
+        is_hidden=not may_see_lecture(lecture, actor),
     )
-    answer = Response(content, mimetype="text/calendar")
+    answer = Response(file.content, content_type=f"text/calendar; charset=utf-8; method={file.method}")
     answer.headers["Content-Disposition"] = f'attachment; filename="lecture-{lecture.id}.ics"'
     return answer
