@@ -21,13 +21,13 @@ demo: .venv/.runtime assets ## builds the demonstration programme and serves it 
 	@$(RUN) -m lms demo --port $(PORT) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(KEEP),--keep)
 
 .PHONY: test
-test: .venv/.dev assets fonts needs-chromium needs-nginx ## prepares everything and runs all tests but the long ones
+test: .venv/.dev assets fonts needs-chromium needs-nginx validators ## prepares everything and runs all tests but the long ones
 	@$(MAKE) check
 	@echo "Tests: every slice, on SQLite and PostgreSQL, in a real browser"
 	@$(BIN)/pytest -m "not long" -n 2 --dist loadgroup
 
 .PHONY: test-long
-test-long: .venv/.dev assets fonts needs-chromium needs-nginx ## crashes, the whole demonstration, whole lectures in a browser
+test-long: .venv/.dev assets fonts needs-chromium needs-nginx needs-java validators ## crashes, the whole demonstration, whole lectures in a browser
 	@$(BIN)/pytest -m long
 
 .PHONY: test-tls
@@ -75,7 +75,7 @@ lock: .venv/.dev ## brings the lock files to the newest allowed versions
 
 .PHONY: clean
 clean: ## removes what was built and installed here (never data)
-	@rm -rf .venv .stamps node_modules static/build tests/fonts dist
+	@rm -rf .venv .stamps node_modules tools/validators/node_modules static/build tests/fonts dist
 
 # What must be there first ---------------------------------------------------------------------------------------
 
@@ -87,6 +87,14 @@ needs-chromium: assets
 .PHONY: needs-nginx
 needs-nginx:
 	@sh tools/needs.sh nginx
+
+.PHONY: needs-java
+needs-java:
+	@sh tools/needs.sh java
+
+.PHONY: validators
+validators: .venv/.build
+	@$(RUN) tools/validators/install.py
 
 .venv/.made:
 	@PYTHON="$(PYTHON)" sh tools/needs.sh venv

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Checks for what a system may lack: `needs.sh venv`, `needs.sh chromium` or `needs.sh nginx`.
+# Checks for what a system may lack: `needs.sh venv`, `chromium`, `nginx` or `java`.
 # Installs it where it may (root on a Debian-like system), else prints the one line to run.
 set -eu
 
@@ -37,8 +37,11 @@ nginx)
   if command -v "${NGINX:-nginx}" >/dev/null 2>&1; then exit 0; fi
   install nginx "nginx for the tests behind TLS"
   ;;
+java)
+  command -v java >/dev/null 2>&1 || install default-jre-headless "a Java for the validator of pages"
+  ;;
 *)
-  echo "usage: needs.sh venv|chromium|nginx" >&2
+  echo "usage: needs.sh venv|chromium|nginx|java" >&2
   exit 2
   ;;
 esac

@@ -44,7 +44,12 @@ from lms.web.identity import current_actor
 from lms.web.repeats import idempotent
 from lms.web.scopes import scope
 
-bp = APIBlueprint("catalogue_api", __name__, url_prefix="/api/v1", tag="Catalogue")
+bp = APIBlueprint(
+    "catalogue_api",
+    __name__,
+    url_prefix="/api/v1",
+    tag={"name": "Catalogue", "description": "Series, their lectures and policies."},
+)
 
 _SERIES = (
     "slug",

@@ -55,7 +55,12 @@ BUNDLE: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
     }
 }
 
-bp = APIBlueprint("certificates_api", __name__, url_prefix="/api/v1", tag="Certificates")
+bp = APIBlueprint(
+    "certificates_api",
+    __name__,
+    url_prefix="/api/v1",
+    tag={"name": "Certificates", "description": "Who earns a certificate, issuing, revoking and checking one."},
+)
 
 
 def as_json(shown: Shown) -> dict[str, Any]:

@@ -23,7 +23,12 @@ from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.scopes import scope
 
-bp = APIBlueprint("desks_api", __name__, url_prefix="/api/v1", tag="Tasks")
+bp = APIBlueprint(
+    "desks_api",
+    __name__,
+    url_prefix="/api/v1",
+    tag={"name": "Tasks", "description": "Long tasks and what came of them, and changes of a lecture's times."},
+)
 
 
 @bp.get("/jobs/<job_id>")

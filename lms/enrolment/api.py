@@ -27,7 +27,12 @@ from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.scopes import scope
 
-bp = APIBlueprint("enrolment_api", __name__, url_prefix="/api/v1", tag="Enrolment")
+bp = APIBlueprint(
+    "enrolment_api",
+    __name__,
+    url_prefix="/api/v1",
+    tag={"name": "Enrolment", "description": "Places in a series and the waiting list."},
+)
 
 PEOPLE_FILE = {
     "type": "object",

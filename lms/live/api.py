@@ -24,7 +24,12 @@ from lms.web.problems import problem
 from lms.web.repeats import idempotent
 from lms.web.scopes import scope
 
-bp = APIBlueprint("live_api", __name__, url_prefix="/api/v1", tag="Taking part")
+bp = APIBlueprint(
+    "live_api",
+    __name__,
+    url_prefix="/api/v1",
+    tag={"name": "Taking part", "description": "Joining a live lecture and staying in it."},
+)
 
 MAX_BEAT = 100
 MAX_SEQ = 2**31 - 1

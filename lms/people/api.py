@@ -22,7 +22,12 @@ from lms.web.scopes import checked_scopes, scope
 from lms.web.time import organiser_zone
 
 PROBLEMS = "urn:serai:problem:"
-bp = APIBlueprint("people_api", __name__, url_prefix="/api/v1", tag="People")
+bp = APIBlueprint(
+    "people_api",
+    __name__,
+    url_prefix="/api/v1",
+    tag={"name": "People", "description": "Your own account, tokens, and the people of the programme."},
+)
 
 
 @bp.post("/tokens")

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from apiflask import Schema
 from apiflask.fields import Date, List, String
-from apiflask.validators import ContainsOnly, Length
+from apiflask.validators import Length
+from marshmallow import ValidationError
 
-from lms.core.words import _l
+from lms.core.words import _
 from lms.web.scopes import SCOPES
+
+
+def _check_scopes(names: list[str]) -> None:
+    if not SCOPES.keys() >= set(names):
+        raise ValidationError(_("There is no such scope; the document of the API lists them."))
 
 
 class TokenIn(Schema):
@@ -18,9 +24,9 @@ class TokenIn(Schema):
     otp = String(load_default=None, allow_none=True, validate=Length(max=64))
     name = String(load_default="", validate=Length(max=100))
     scopes = List(
-        String(),
+        String(metadata={"enum": list(SCOPES)}),
         load_default=list,
-        validate=ContainsOnly(list(SCOPES), error=_l("There is no such scope; the document of the API lists them.")),
+        validate=_check_scopes,
         metadata={"description": "What the token may do; without any, all that its owner may."},
     )
 

@@ -13,6 +13,9 @@ from lms.reports.models import SnapshotVisibility
 from lms.reports.periods import Period, Rhythm
 from lms.reports.rules import DIMENSIONS, EXPORT_FORMATS, EXPORTS, FIGURES, VALUES
 
+_KEY: dict[str, Any] = {
+    "anyOf": [{"type": "string"}, {"type": "null"}, {"type": "array", "items": {"type": ["string", "null"]}}]
+}
 _THEN = {"description": "Of the people at the time of the lecture; today for registrations and certificates."}
 
 
@@ -130,7 +133,7 @@ class OpeningOut(Schema):
 class GroupOut(FiguresOut):
     """One group: `key` is null for *not stated*, a list where there are two dimensions."""
 
-    key = Raw(metadata={"anyOf": [{"type": "string"}, {"type": "null"}, {"type": "array"}]})
+    key = Raw(metadata=_KEY)
     label = String()
     folded = Boolean(metadata={"description": "Only where small groups are put together."})
     opening = Nested(OpeningOut)
@@ -172,7 +175,7 @@ class SnapshotsOut(Schema):
 class ChangeOut(Schema):
     """One figure as it was frozen and as it is counted now; `key` as in `groups`, null for the whole."""
 
-    key = Raw(metadata={"anyOf": [{"type": "string"}, {"type": "null"}, {"type": "array"}]})
+    key = Raw(metadata=_KEY)
     label = String()
     figure = String()
     then = Float()

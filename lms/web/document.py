@@ -14,6 +14,7 @@ from apiflask import APIFlask
 from lms.web.repeats import HEADER
 from lms.web.scopes import SCOPES
 
+_LICENSE = {"name": "Apache License 2.0", "identifier": "Apache-2.0"}
 F = TypeVar("F", bound=Callable[..., object])
 _PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _RETRY_AFTER = {"Retry-After": {"description": "Whole seconds.", "schema": {"type": "integer", "minimum": 1}}}
@@ -92,7 +93,8 @@ def init_app(app: APIFlask) -> None:
                 f"is 403 and names the one that is lacking:\n\n{listed}",
             }
         }
-        document["info"]["description"] = _INTRODUCTION
+        document["info"] |= {"description": _INTRODUCTION, "license": _LICENSE}
+        document["servers"] = [{"url": app.extensions["lms.config"].base_url}]
         views = _views(app)
         for path, calls in document["paths"].items():
             for method, call in calls.items():
@@ -116,6 +118,8 @@ def _complete(call: dict[str, Any], method: str, path: str, endpoint: str, view:
     if content := getattr(view, "body_content", None):
         body = call.setdefault("requestBody", {"content": {}})
         body["content"] = {**body["content"], **content}
+    for parameter in call.get("parameters", []):
+        _state_as_sent(parameter["schema"])
     if getattr(view, "is_idempotent", False):
         described = "The same call again under the same key, within a day, is answered as it was; another one is 409."
         schema = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
@@ -133,6 +137,15 @@ def _complete(call: dict[str, Any], method: str, path: str, endpoint: str, view:
     ):
         responses["200"]["content"] = responses["201"]["content"]  # the same object, which was there already
     call["responses"] = dict(sorted(responses.items()))
+
+
+def _state_as_sent(schema: dict[str, Any]) -> None:
+    """Takes null out of a parameter: one that is not sent has no value, and an address cannot carry null."""
+    if schema.pop("nullable", False) and schema.get("default", 1) is None:
+        del schema["default"]
+    if "enum" in schema:
+        schema["enum"] = [value for value in schema["enum"] if value is not None]
+        schema.setdefault("type", "string")
 
 
 def _errors(call: dict[str, Any], method: str, path: str, scope: str | None) -> set[int]:

