@@ -34,7 +34,7 @@ def when(lecture: Lecture) -> Markup:
     """A lecture's time in one line: its day where it was held, else both zones."""
     began = lecture.actual_start if lecture.state is LectureState.HELD else None
     if began is not None:
-        return Markup(f'<time datetime="{began.isoformat()}">{escape(time.short_day(began))}</time>')  # noqa: S704
+        return Markup(f'<time datetime="{time.timestamp(began)}">{escape(time.short_day(began))}</time>')  # noqa: S704
     if lecture.starts_at is None or lecture.state is LectureState.POSTPONED:
         return escape(_("no date yet"))
     starts = lecture.starts_at
@@ -42,7 +42,7 @@ def when(lecture: Lecture) -> Markup:
     here, there = time.viewer_zone(), time.organiser_zone()
     hours = f"{time.time_of_day(starts, here)}–{time.time_of_day(ends, here)}"
     said = (
-        f'{escape(time.day(starts, here))}, <time datetime="{starts.isoformat()}" dir="ltr">{escape(hours)}</time>'
+        f'{escape(time.day(starts, here))}, <time datetime="{time.timestamp(starts)}" dir="ltr">{escape(hours)}</time>'
         f"&nbsp;{escape(time.zone_city(here))}"
     )
     if here != there:

@@ -36,6 +36,8 @@ class BaseForm(FlaskForm):
             attributes = {**(field.render_kw or {}), **render_kw}
             own = "text" if isinstance(field.widget, TextArea) else getattr(field.widget, "input_type", None)
             kind = attributes.get("type", own)
+            if kind == "hidden":
+                attributes.setdefault("id", False)  # nothing refers to it, and a page has several forms
             if kind in _LATIN or attributes.get("spellcheck") == "false":
                 attributes.setdefault("dir", "ltr")
             elif kind in _WORDS:

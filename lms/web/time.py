@@ -121,6 +121,11 @@ def _moment(when: datetime, zone: str, locale: str) -> str:
     return format_datetime(when, "d MMMM y, HH:mm", tzinfo=ZoneInfo(zone), locale=locale)
 
 
+def timestamp(when: datetime) -> str:
+    """The `datetime` attribute of a moment: whole seconds, since HTML allows no microseconds."""
+    return when.isoformat(timespec="seconds")
+
+
 # CLDR keeps the names that some zones had when it began, and Babel does not find them under the new ones.
 _CLDR_ZONES = {
     "America/Argentina/Buenos_Aires": "America/Buenos_Aires",
@@ -220,6 +225,7 @@ def init_app(app: Flask) -> None:
     """Registers the filters."""
     filters: dict[str, Callable[..., object]] = {
         "day": day, "short_day": short_day, "near_day": near_day, "clock": time_of_day, "moment": moment,
+        "timestamp": timestamp,
         "zone_city": zone_city, "number": number, "percent_tenths": percent_tenths, "ago": ago, "span": span,
         "minutes": minutes, "needed_minutes": needed_minutes, "tenth_minutes": measures.tenth_minutes,
         "language_name": language_name,

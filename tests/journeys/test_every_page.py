@@ -20,20 +20,13 @@ from lms.core import clock
 from lms.core.db import action, db
 from lms.core.roles import SYSTEM
 from lms.reports.actions import refresh_public_figures
-from tests.contracts.matrix import TABLE
-from tests.contracts.world import ROLES, World, build
+from tests.contracts.pages import pages
+from tests.contracts.world import World, build
 from tests.factories import Make
 from tests.journeys.conftest import in_front
 
 pytestmark = pytest.mark.xdist_group("browser")
 LONG_AGO = datetime(2015, 1, 1, tzinfo=UTC)
-NO_PAGES = {
-    "/healthz",
-    "/metrics",
-    "/readyz",
-    "/lectures/<int:lecture_id>/room/state",
-    "/certificates/status/<int:list_number>",
-}
 
 MIRRORED = """() => {
   const found = [], width = document.documentElement.clientWidth;
@@ -182,19 +175,6 @@ def _be_there(lecture_id: int, people: list[int], start_ms: int) -> None:
     )  # fmt: skip
     db.session.flush()
     credit_lecture(lecture_id, by=SYSTEM, at=clock.now())
-
-
-def pages(world: World, role: str) -> Iterator[str]:
-    """The addresses of the pages that this role may read, of the own place."""
-    rules = {rule.rule: rule for rule in world.app.url_map.iter_rules() if "GET" in (rule.methods or ())}
-    for door, row in TABLE.items():
-        method, path = door.split(" ")
-        is_page = method == "GET" and "." not in path and path not in NO_PAGES
-        if not is_page or (path.startswith("/api/") and path != "/api/v1/docs") or row[0][ROLES.index(role)] != "y":
-            continue
-        rule = rules[path]
-        values = world.arguments(rule.endpoint, set(rule.arguments), role, "mine")
-        yield world.app.url_map.bind("localhost").build(rule.endpoint, values)
 
 
 @dataclass

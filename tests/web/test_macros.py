@@ -18,6 +18,7 @@ from wtforms.fields.choices import SelectChoice
 
 from lms.core import measures
 from lms.web.pictures import ticks
+from lms.web.time import timestamp
 
 TEMPLATES = Path(__file__).parents[2] / "lms/web/templates"
 NOW = datetime(2026, 11, 25, 6, 12, tzinfo=UTC)
@@ -48,6 +49,7 @@ def environment(**context: Any) -> Environment:
         day=lambda at, zone=None: at.astimezone(ZoneInfo(zone or "Africa/Nairobi")).strftime("%A %-d %B"),
         near_day=lambda at, zone=None: at.astimezone(ZoneInfo(zone or "Africa/Nairobi")).strftime("%a %-d %B"),
         clock=lambda at, zone=None: at.astimezone(ZoneInfo(zone or "Africa/Nairobi")).strftime("%H:%M"),
+        timestamp=timestamp,
         moment=lambda at, zone=None: at.astimezone(ZoneInfo(zone or "Africa/Nairobi")).strftime("%-d %B %Y, %H:%M"),
         zone_city=lambda zone: CITIES.get(zone, zone),
         number=lambda value: f"{value:,}",

@@ -1,0 +1,30 @@
+"""The addresses of the pages, from the matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.contracts.matrix import TABLE
+from tests.contracts.world import ROLES, World
+
+NO_PAGES = {
+    "/healthz",
+    "/metrics",
+    "/readyz",
+    "/lectures/<int:lecture_id>/room/state",
+    "/certificates/keys/<kid>",
+    "/certificates/status/<int:list_number>",
+}
+
+
+def pages(world: World, role: str) -> Iterator[str]:
+    """The addresses of the pages that this role may read, of the own place."""
+    rules = {rule.rule: rule for rule in world.app.url_map.iter_rules() if "GET" in (rule.methods or ())}
+    for door, row in TABLE.items():
+        method, path = door.split(" ")
+        is_page = method == "GET" and "." not in path and path not in NO_PAGES
+        if not is_page or (path.startswith("/api/") and path != "/api/v1/docs") or row[0][ROLES.index(role)] != "y":
+            continue
+        rule = rules[path]
+        values = world.arguments(rule.endpoint, set(rule.arguments), role, "mine")
+        yield world.app.url_map.bind("localhost").build(rule.endpoint, values)

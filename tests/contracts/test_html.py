@@ -1,0 +1,118 @@
+"""Every page is valid HTML: quick checks of our own, and the Nu validator in the long tests."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from tests.contracts.pages import pages
+from tests.contracts.world import ROLES, World, build
+from tests.validators import MODULES, install
+
+REFERENCES = {"for", "list", "form", "aria-labelledby", "aria-describedby", "aria-controls", "aria-owns", "headers"}
+DATETIME = re.compile(
+    r"\d{4}-\d\d-\d\d(?:T(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,3})?)?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d))?"
+)
+"""What of HTML's valid strings for `datetime` the pages use: a date, or a moment with its offset."""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return build(tmp_path_factory.mktemp("validators"))
+
+
+def texts(world: World) -> Iterator[tuple[str, str]]:
+    """Every page with each of its different texts: name and HTML, as the roles that may read it get it."""
+    seen: set[str] = set()
+    for role in ROLES:
+        for address in pages(world, role):
+            answer = world.call(role, "GET", address, None)
+            if answer.status_code == 200 and answer.mimetype == "text/html" and answer.text not in seen:
+                seen.add(answer.text)
+                yield f"{address} as {role}", answer.text
+
+
+class Page(HTMLParser):
+    """The ids, references, moments and headings of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.references: list[str] = []
+        self.moments: list[str] = []
+        self.levels: list[int] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Notes what the start of an element says."""
+        if re.fullmatch("h[1-6]", tag):
+            self.levels.append(int(tag[1]))
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value or "")
+            elif name in REFERENCES:
+                self.references += (value or "").split()
+            elif name == "datetime":
+                self.moments.append(value or "")
+            elif name == "href" and value and len(value) > 1 and value.startswith("#"):
+                self.references.append(value[1:])
+
+    def faults(self) -> set[str]:
+        """What a validator would say of it."""
+        found = {f"id twice: {one}" for one in self.ids if self.ids.count(one) > 1}
+        found |= {f"refers to nothing: {one}" for one in self.references if one not in self.ids}
+        found |= {f"no moment: {one}" for one in self.moments if not DATETIME.fullmatch(one)}
+        steps = zip(self.levels, self.levels[1:], strict=False)
+        return found | {f"h{after} follows h{before}" for before, after in steps if after > before + 1}
+
+
+def test_ids_are_unique_references_exist_and_moments_are_valid_on_every_page(world: World) -> None:
+    faults, read = set(), 0
+    for name, text in texts(world):
+        faults |= {f"{name}: {fault}" for fault in Page(text).faults()}
+        read += 1
+    assert faults == set()
+    assert read > 90
+
+
+@pytest.mark.parametrize(
+    ("text", "faults"),
+    [
+        ('<i id="a"></i><i id="a"></i>', {"id twice: a"}),
+        ('<label for="b">B</label><a href="#">top</a>', {"refers to nothing: b"}),
+        (
+            '<time datetime="2026-11-27T07:52:03.564621+00:00">now</time>',
+            {"no moment: 2026-11-27T07:52:03.564621+00:00"},
+        ),
+        ("<h1>A</h1><h3>B</h3>", {"h3 follows h1"}),
+        ('<h1 id="a">A</h1><h2 aria-labelledby="a">B</h2><time datetime="2026-11-27T07:52:03+00:00">now</time>', set()),
+    ],
+)
+def test_what_is_looked_for_on_a_page_is_found(text: str, faults: set[str]) -> None:
+    assert Page(text).faults() == faults
+
+
+@pytest.mark.long
+def test_the_nu_validator_finds_nothing_on_any_page(world: World, tmp_path: Path) -> None:
+    install()
+    names = {}
+    for count, (name, text) in enumerate(texts(world)):
+        path = tmp_path / f"{count}.html"
+        path.write_text(text)
+        names[path.name] = name
+    java = shutil.which("java")
+    assert java is not None, "sh tools/needs.sh java"
+    command = [java, "-jar", str(MODULES / "vnu-jar/build/dist/vnu.jar"), "--format", "json", "--exit-zero-always"]
+    ran = subprocess.run(
+        [*command, *(str(tmp_path / name) for name in names)], capture_output=True, text=True, check=True
+    )
+    messages = json.loads(ran.stderr)["messages"]
+    assert [f"{names[Path(one['url']).name]}: {one['message']}" for one in messages] == []
+    assert len(names) > 90
