@@ -15,7 +15,7 @@ from babel.numbers import format_decimal
 
 from lms.certificates.designs import BUILT_IN, COLOURS, FALLBACK, Design, fill
 from lms.certificates.signature import Spoken
-from lms.certificates.writing import writing_of
+from lms.certificates.writing import language_of, writing_of
 from lms.core.typesetting import draw, tongue, typeset
 
 TEMPLATE = Path(__file__).parent / "design" / "certificate.typ"
@@ -104,6 +104,10 @@ def _looks(award: Award, language: str) -> dict[str, Any]:
     }
 
 
+def _tongue_of(title: str, declared: str) -> dict[str, str | None]:
+    return {**tongue(language_of(title, declared)), "dir": writing_of(title).direction}
+
+
 def _content(award: Award) -> dict[str, Any]:
     many_years = len({station.day.year for station in award.stations if station.day}) > 1
     native = writing_of(award.native_name, award.country) if award.native_name else None
@@ -114,7 +118,7 @@ def _content(award: Award) -> dict[str, Any]:
         "native_name": award.native_name,
         "native": native and {**tongue(native.lang), "dir": native.direction},
         "series": award.series,
-        "tongue": {**tongue(award.language), "dir": writing_of(award.series).direction},
+        "tongue": _tongue_of(award.series, award.language),
         "issued": _day(award.issued_on, language, year=True),
         "issued_on": [award.issued_on.year, award.issued_on.month, award.issued_on.day],
         "number": award.number,
@@ -123,6 +127,7 @@ def _content(award: Award) -> dict[str, Any]:
         "stations": [
             {
                 "title": station.title,
+                "tongue": _tongue_of(station.title, award.language),
                 "day": _day(station.day, language, year=many_years) if station.day else looks["words"]["to_come"],
                 "attended": station.attended,
                 "missed": not station.attended and station.day is not None and station.day <= award.issued_on,
@@ -137,9 +142,8 @@ def spoken(award: Award) -> list[Spoken]:
     said = [Spoken("Strong", award.full_name, writing_of(award.full_name).lang)]
     if award.native_name:
         said.append(Spoken("Em", award.native_name, writing_of(award.native_name, award.country).lang))
-    language = award.language.replace("_", "-")
     titles = [award.series, *(station.title for station in award.stations)]
-    return said + [Spoken("Strong", title, language) for title in titles]
+    return said + [Spoken("Strong", title, language_of(title, award.language)) for title in titles]
 
 
 def _qr(address: str) -> str:

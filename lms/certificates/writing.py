@@ -1,8 +1,11 @@
-"""Which script a name is written in: what a page, a PDF and a reader need to set it rightly."""
+"""Which script and language a text is written in: what a page, a PDF and a reader need to set it rightly."""
 
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
+
+from babel.core import get_global
 
 
 @dataclass(frozen=True)
@@ -76,3 +79,39 @@ def writing_of(text: str, country: str | None = None) -> Writing:
     if name == "CJK":
         return _CJK_OF_COUNTRY.get(country or "", _WRITINGS["CJK"])
     return _WRITINGS[name]
+
+
+_CHINESE_CHARACTERS = frozenset({"Hans", "Hant", "Jpan", "Kore"})
+# Languages that are written in Latin and in Cyrillic letters.
+_LATIN_OR_CYRILLIC = frozenset({"az", "bs", "kk", "ky", "sr", "tg", "tk", "tt", "uz"})
+
+
+@lru_cache(maxsize=8192)
+def language_of(text: str, declared: str) -> str:
+    """The BCP 47 tag of a title: `declared`, or another where its letters cannot be of that language.
+
+    An English title in a Chinese series is `en`. One that contains foreign names or abbreviations stays as declared.
+    """
+    tag = declared.replace("_", "-")
+    scripts = _scripts_of(tag)
+    letters = [sign for sign in text if sign.isalpha()]
+    if not letters or not scripts or _fits(writing_of(text), scripts):
+        return tag
+    if "Latn" not in scripts and any(_fits(writing_of(sign), scripts) for sign in letters):
+        return tag
+    return writing_of(text).lang
+
+
+def _fits(writing: Writing, scripts: frozenset[str]) -> bool:
+    return writing.script in scripts or (writing.script == "Hans" and not scripts.isdisjoint(_CHINESE_CHARACTERS))
+
+
+def _scripts_of(tag: str) -> frozenset[str]:
+    """The scripts that a language is written in; none where that is not known."""
+    language, *rest = tag.split("-")
+    named = next((part.title() for part in rest if len(part) == 4), None)
+    if named is None and language.lower() in _LATIN_OR_CYRILLIC:
+        return frozenset({"Latn", "Cyrl"})
+    likely = get_global("likely_subtags").get(language.lower())
+    script = named or (likely.split("_")[1] if likely else None)
+    return frozenset({script} if script else ())

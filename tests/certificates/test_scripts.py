@@ -72,6 +72,16 @@ def test_names_and_titles_in_any_script_are_told_as_their_words(language: str) -
     ]
 
 
+def test_titles_are_told_in_the_language_they_are_written_in() -> None:
+    """As published by a Chinese organiser: a Chinese series with English lectures, which a reader reads as English."""
+    stations = (
+        Station("Customs in practice", AWARD.issued_on, True),
+        Station("跨境电商 and WTO", AWARD.issued_on, True),
+    )
+    pdf = signed(replace(AWARD, series="国际贸易", stations=stations, language="zh"))
+    assert told(pdf)[2:] == [("国际贸易", "zh"), ("Customs in practice", "en"), ("跨境电商 and WTO", "zh")]
+
+
 def test_lectures_that_have_no_room_to_be_told_are_not() -> None:
     stations = tuple(Station(f"Lecture {place}", AWARD.issued_on, True) for place in range(40))
     assert [text for text, _language in told(signed(replace(AWARD, stations=stations)))] == [

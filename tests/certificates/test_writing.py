@@ -1,6 +1,6 @@
 import pytest
 
-from lms.certificates.writing import LATIN, Writing, writing_of
+from lms.certificates.writing import LATIN, Writing, language_of, writing_of
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,28 @@ from lms.certificates.writing import LATIN, Writing, writing_of
 )
 def test_the_writing_is_that_of_most_letters(text: str, country: str | None, expected: Writing) -> None:
     assert writing_of(text, country) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "declared", "expected"),
+    [
+        ("Customs in practice", "zh", "en"),
+        ("Customs in practice", "zh-Hans", "en"),
+        ("RCEP and 5G: 跨境电商", "zh", "zh"),
+        ("国际贸易", "zh_TW", "zh-TW"),
+        ("国际贸易", "ja", "ja"),
+        ("さくら", "zh", "ja"),
+        ("WTO 改革与发展前景", "en", "zh"),
+        ("Douanes et commerce", "fr", "fr"),
+        ("Торговля", "uk", "uk"),
+        ("Торговля", "fr", "ru"),
+        ("Savdo", "uz", "uz"),
+        ("Савдо", "uz", "uz"),
+        ("Trade", "hi", "en"),
+        ("التجارة", "fa", "fa"),
+        ("2027", "zh", "zh"),
+        ("Trade", "tlh", "tlh"),
+    ],
+)
+def test_a_title_has_the_language_of_its_letters_else_the_declared_one(text: str, declared: str, expected: str) -> None:
+    assert language_of(text, declared) == expected

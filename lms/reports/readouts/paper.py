@@ -9,6 +9,7 @@ from unicodedata import normalize
 
 from flask import current_app
 
+from lms.certificates.writing import language_of
 from lms.core import clock
 from lms.core.glyphs import Coverage, coverage, missing_signs
 from lms.core.typesetting import font_folders, tongue, typeset
@@ -33,6 +34,7 @@ def pdf_of(out: ReadOut) -> bytes:
         content["footnotes"].append(
             _("“?” stands for signs that no installed font has; the page on screen shows them.")
         )
+    content["tongues"] = _tongues(content, content["tongue"]["lang"])
     return typeset(TEMPLATE, {"out": json.dumps(content, ensure_ascii=False, sort_keys=True)}, folders)
 
 
@@ -54,6 +56,15 @@ def _content(out: ReadOut) -> dict[str, Any]:
         "footnotes": list(out.footnotes),
         "page": _("Page"),
     }
+
+
+def _tongues(content: Any, language: str) -> dict[str, dict[str, str | None]]:
+    """The texts that are not in the language of the document (titles, names), with the language they are written in."""
+    if isinstance(content, str):
+        own = language_of(content, language)
+        return {} if own == language else {content: tongue(own)}
+    parts = content.values() if isinstance(content, dict) else content if isinstance(content, list) else ()
+    return {text: own for part in parts for text, own in _tongues(part, language).items()}
 
 
 def _section(section: Section) -> dict[str, Any]:
