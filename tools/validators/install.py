@@ -1,4 +1,4 @@
-"""Installs the validators that the tests run, exactly as package-lock.json here names them.
+"""Installs the validators and generators of clients that the tests run, exactly as package-lock.json here names them.
 
     python tools/validators/install.py
 
