@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from flask import Flask
-from werkzeug.routing import IntegerConverter, Map
+from werkzeug.exceptions import NotFound
+from werkzeug.routing import IntegerConverter
 
 LARGEST = 2**31 - 1
 """The largest number that a key has on every database."""
@@ -18,17 +19,14 @@ def whole(text: str) -> int:
 
 
 class _Whole(IntegerConverter):
-    """`<int:…>` of an address: a larger number leads to no page."""
+    """`<int:…>` of an address: with a larger number it is not found, whatever the method."""
 
-    def __init__(
-        self,
-        map: Map,
-        fixed_digits: int = 0,
-        min: int | None = None,
-        max: int | None = LARGEST,
-        signed: bool = False,
-    ) -> None:
-        super().__init__(map, fixed_digits, min, max, signed)
+    def to_python(self, value: str) -> int:
+        """The number. Raises NotFound, so that no other rule is tried."""
+        number: int = super().to_python(value)
+        if number > LARGEST:
+            raise NotFound
+        return number
 
 
 def init_app(app: Flask) -> None:

@@ -21,7 +21,7 @@ HEAD = "email,full_name,country\n"
 @pytest.fixture
 def run(app: APIFlask, make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> object:
     make.series("customs", capacity=1)
-    monkeypatch.setattr(context, "create_app", lambda: app)
+    monkeypatch.setattr(context, "create_app", lambda _config: app)
 
     def import_file(text: str, *options: str, series: str = "customs") -> Result:
         file = tmp_path / "people.csv"

@@ -43,7 +43,6 @@ def environment(**context: Any) -> Environment:
         kept=lambda template, **given: Markup(env.get_template(template).render(given)),
         get_flashed_messages=lambda with_categories=False: [],
         csrf_token=lambda: "token",
-        reference=lambda status: None,
         request=SimpleNamespace(path="/series", method="GET", query_string=b"", full_path="/series?"),
     )
     env.filters.update(
