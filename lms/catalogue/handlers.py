@@ -1,10 +1,10 @@
-"""What the catalogue does when people are merged, exported or erased."""
+"""What the catalogue does when people are merged, exported or erased, or lose a role."""
 
 from __future__ import annotations
 
-from lms.catalogue.actions.people import erase_instructor, move_instructor, return_instructor
+from lms.catalogue.actions.people import end_listings, erase_instructor, move_instructor, return_instructor
 from lms.catalogue.queries import export_taught
-from lms.core.events import MergeUndone, PeopleMerged, PersonErased, PersonExportAsked, handles
+from lms.core.events import MergeUndone, PeopleMerged, PersonErased, PersonExportAsked, RoleRevoked, handles
 
 
 @handles(PeopleMerged)
@@ -17,6 +17,14 @@ def on_merge(event: PeopleMerged) -> None:
 def on_undo(event: MergeUndone) -> None:
     """What was moved by the merge goes back."""
     return_instructor(event.merged_id, event.kept_id, by=event.by, at=event.at)
+    for person_id in (event.merged_id, event.kept_id):
+        end_listings(person_id, by=event.by, at=event.at)
+
+
+@handles(RoleRevoked)
+def on_revocation(event: RoleRevoked) -> None:
+    """Without the role nobody stays on the lists of series that go on."""
+    end_listings(event.person_id, by=event.by, at=event.at)
 
 
 @handles(PersonErased)

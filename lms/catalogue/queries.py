@@ -25,11 +25,11 @@ from lms.catalogue.models import (
     SeriesInstructor,
     Visibility,
 )
+from lms.catalogue.rules import TEACHING_ROLES, may_see_lecture, may_see_series, teaching_id
 from lms.catalogue.rules import Station as Station
 from lms.catalogue.rules import length_ms as length_ms
 from lms.catalogue.rules import may_edit_lecture as may_edit_lecture
 from lms.catalogue.rules import may_edit_series as may_edit_series
-from lms.catalogue.rules import may_see_lecture, may_see_series
 from lms.catalogue.statements import OPEN_STATES as OPEN_STATES
 from lms.catalogue.visibility import ids_with
 from lms.catalogue.visibility import shown_lecture as _shown_lecture
@@ -38,7 +38,7 @@ from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import Actor
 from lms.people.models import Country, Person
-from lms.people.queries import addresses_of
+from lms.people.queries import addresses_of, holders_of
 
 _GIVE_SERIES = (
     select(SeriesInstructor.series_id, Person)
@@ -195,7 +195,7 @@ def list_languages(*, by: Actor) -> list[str]:
 
 
 def _kind(by: Actor) -> tuple[bool, int | None]:
-    return by.is_reporter, by.person_id
+    return by.is_reporter, teaching_id(by)
 
 
 def _matching(wanted: SeriesFilter, by: Actor) -> Select[Series]:
@@ -221,6 +221,14 @@ def instructor_addresses(items: Sequence[Series | Lecture], *, by: Actor) -> dic
         item.id: [known[person.id] for person in item.instructors if person.id in known] if own[item.id] else None
         for item in items
     }
+
+
+def addresses_to_list(series: Series, *, by: Actor) -> list[str]:
+    """The addresses of a series' instructors who can be listed for a lecture too; none where `by` may not see them."""
+    if not may_edit_series(series, by):
+        return []
+    known = addresses_of(holders_of([person.id for person in series.instructors], TEACHING_ROLES))
+    return [known[person.id] for person in series.instructors if person.id in known]
 
 
 # Policies
@@ -361,9 +369,9 @@ def list_live_in_public() -> list[tuple[int, str, datetime | None]]:
 
 
 def list_taught(person_id: int, *, by: Actor, limit: int = 500) -> list[Lecture]:
-    """The lectures of all series that somebody gives, latest first, those without a date on top.
+    """The lectures of all series on whose lists a person is, latest first, those without a date on top.
 
-    Forbidden but for oneself, administrators and reporters.
+    For an instructor's own series; for administrators and reporters anybody's. Raises Forbidden.
     """
     _check_own(person_id, by)
     began = func.coalesce(Lecture.actual_start, Lecture.starts_at)
@@ -378,7 +386,7 @@ def list_taught(person_id: int, *, by: Actor, limit: int = 500) -> list[Lecture]
 
 
 def list_taught_series(person_id: int, *, by: Actor) -> list[Series]:
-    """The series that somebody gives, newest first. Forbidden but for oneself, administrators and reporters."""
+    """The series on whose lists a person is, newest first. Who may ask: as for `list_taught`."""
     _check_own(person_id, by)
     query = (
         select(Series)
@@ -390,8 +398,46 @@ def list_taught_series(person_id: int, *, by: Actor) -> list[Series]:
 
 
 def _check_own(person_id: int, by: Actor) -> None:
-    if by.person_id != person_id and not by.is_reporter:
+    if teaching_id(by) != person_id and not by.is_reporter:
         raise Forbidden
+
+
+@dataclass(frozen=True)
+class Listings:
+    """The lists of instructors that a person leaves with a role: of series that are not over, and of lectures that
+    have not begun."""
+
+    series: Sequence[Series]
+    lectures: Sequence[int]
+
+
+def list_listings_to_end(person_id: int, *, without_grant: int, by: Actor) -> Listings:
+    """What a person leaves when a role ends: nothing while another role still allows the lists.
+
+    For administrators. Raises Forbidden.
+    """
+    if not by.is_administrator:
+        raise Forbidden
+    if holders_of([person_id], TEACHING_ROLES, without_grant=without_grant):
+        return Listings((), ())
+    return current_listings(person_id)
+
+
+def current_listings(person_id: int) -> Listings:
+    """The lists that a person is on, of series that are not over and of lectures that have not begun."""
+    series = (
+        select(Series)
+        .join(SeriesInstructor, SeriesInstructor.series_id == Series.id)
+        .where(SeriesInstructor.person_id == person_id, statements.IS_NOT_OVER)
+        .order_by(Series.title, Series.id)
+    )
+    lectures = (
+        select(Lecture.id)
+        .join(LectureInstructor, LectureInstructor.lecture_id == Lecture.id)
+        .where(LectureInstructor.person_id == person_id, Lecture.state.in_(statements.NOT_BEGUN_STATES))
+        .order_by(Lecture.id)
+    )
+    return Listings(db.session.scalars(series).all(), db.session.scalars(lectures).all())
 
 
 def list_changes(lecture_id: int, *, by: Actor) -> list[LectureChange]:

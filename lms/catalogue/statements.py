@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, bindparam, exists, func, select
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, exists, func, or_, select
 
 from lms.catalogue.models import Admission, Lecture, LectureInstructor, LectureState, Series, Visibility
 from lms.catalogue.visibility import shown_to, visible_to
@@ -17,7 +17,14 @@ from lms.core.db import UtcDateTime
 from lms.people.models import Person
 
 OPEN_STATES = (LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
+NOT_BEGUN_STATES = (LectureState.DRAFT, LectureState.SCHEDULED, LectureState.POSTPONED)
+TO_COME_STATES = (*NOT_BEGUN_STATES, LectureState.LIVE)
 _OPEN = exists().where(Lecture.series_id == Series.id, Lecture.state.in_(OPEN_STATES))
+IS_NOT_OVER = or_(
+    exists().where(Lecture.series_id == Series.id, Lecture.state.in_(TO_COME_STATES)),
+    ~exists().where(Lecture.series_id == Series.id),
+)
+"""Whether a `Series` has a lecture to come or live, or no lecture yet."""
 _COMING = (
     select(Lecture.series_id, func.min(Lecture.starts_at).label("first"))
     .where(Lecture.state.in_((LectureState.SCHEDULED, LectureState.LIVE)))

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import exists, or_, select, true
 
 from lms.catalogue.models import Lecture, LectureState, Series, SeriesInstructor, Visibility
+from lms.catalogue.rules import teaching_id
 from lms.core.db import db
 from lms.core.roles import Actor
 
@@ -17,12 +18,12 @@ _IN_PUBLIC = Series.visibility == Visibility.PUBLIC
 
 def visible(by: Actor) -> Any:
     """Whether a `Series` is one that the actor may see."""
-    return visible_to(by.is_reporter, by.person_id)
+    return visible_to(by.is_reporter, teaching_id(by))
 
 
 @lru_cache(maxsize=256)
 def visible_to(sees_all: bool, person_id: int | None) -> Any:
-    """As `visible`, made once for each kind of reader."""
+    """As `visible`, made once for each kind of reader; `person_id` is the actor's `teaching_id`."""
     if sees_all:
         return true()
     if person_id is None:
@@ -33,12 +34,17 @@ def visible_to(sees_all: bool, person_id: int | None) -> Any:
 
 def shown_lecture(by: Actor) -> Any:
     """Whether a `Lecture` of a series that the actor may see is one, too."""
-    return shown_to(by.is_reporter, by.person_id)
+    return shown_to(by.is_reporter, teaching_id(by))
+
+
+def ids_taught_by(by: Actor) -> Any:
+    """The query of the ids of all series in which the actor has an instructor's rights."""
+    return select(SeriesInstructor.series_id).where(SeriesInstructor.person_id == teaching_id(by))
 
 
 @lru_cache(maxsize=256)
 def shown_to(sees_all: bool, person_id: int | None) -> Any:
-    """As `shown_lecture`, made once for each kind of reader."""
+    """As `shown_lecture`, made once for each kind of reader; `person_id` is the actor's `teaching_id`."""
     if sees_all:
         return true()
     if person_id is None:

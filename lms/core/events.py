@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from flask import current_app
 
-from lms.core.roles import Actor
+from lms.core.roles import Actor, Role
 
 KEY = "lms.events"
 
@@ -114,6 +114,14 @@ class MergeUndone(Event):
 
     kept_id: int
     merged_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleRevoked(Event):
+    """A grant of a role to a person has ended; another grant may still give the same role."""
+
+    person_id: int
+    role: Role
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from lms.catalogue.models import Lecture, Series
 from lms.core import events
 from lms.core.db import action, db
 from lms.core.roles import SYSTEM, Actor, Role
-from lms.people.models import Person, PersonEmail
+from lms.people.models import Person, PersonEmail, RoleGrant
 
 MakeSeries = Callable[..., Series]
 MOMENT = datetime(2026, 11, 25, 1, 0, tzinfo=UTC)
@@ -34,8 +34,11 @@ def add_person(name: str, *, at: datetime = MOMENT) -> Person:
     return person
 
 
+@action
 def actor_of(person: Person, *roles: Role) -> Actor:
-    """The person as an actor."""
+    """The person as an actor, who holds these roles."""
+    db.session.add_all(RoleGrant(person_id=person.id, role=role, granted_at=MOMENT) for role in roles)
+    db.session.flush()
     return Actor(person_id=person.id, public_id=person.public_id, full_name=person.full_name, roles=frozenset(roles))
 
 

@@ -67,6 +67,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "POST /admin/people/<public_id>/disable": ("snnnny", "snnnnw"),
     "POST /admin/people/<public_id>/enable": ("snnnny", "snnnny"),
     "POST /admin/people/<public_id>/roles": ("snnnnw", "snnnnw"),
+    "GET /admin/people/<public_id>/roles/<int:grant_id>/revoke": ("snnnny", "snnnny"),
     "POST /admin/people/<public_id>/roles/<int:grant_id>/revoke": ("snnnnw", "snnnnw"),
     "POST /admin/people/<public_id>/second-factor/reset": ("snnnny", "snnnnw"),
     "GET /admin/reports": ("snnyyy",),

@@ -54,6 +54,8 @@ from lms.web.limits import limiter
 from tests.factories import Make
 from tests.tables import create_tables
 
+LISTED = ("listed without the role", "listed with a resting role", "listed and the role revoked")
+"""People on the lists of instructors of *theirs* and *hidden* who have no instructor's rights."""
 ROLES = ("anonymous", "trainee", "instructor", "focal point", "reporter", "administrator")
 PLACES = ("mine", "theirs", "hidden")
 EARLY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -133,6 +135,7 @@ class World:
 
     def arguments(self, endpoint: str, names: set[str], role: str, place: str) -> dict[str, Any]:
         """What stands in the address of a door: the caller's own thing (mine) or another's."""
+        role = "trainee" if role in LISTED else role  # nobody of them has a thing of their own
         here = self.places[place]
         kind = "mine" if place == "mine" else "theirs"
         own = self.people.get(role) if kind == "mine" else None
@@ -175,7 +178,7 @@ class World:
             values["public_id"] = self.tokens[kind][role]
         elif endpoint == "people.end_one_session":
             values["public_id"] = self.sessions[kind][role]
-        elif endpoint in {"people.revoke_role", "people.grant_role"}:
+        elif endpoint in {"people.revoke_role", "people.grant_role", "desks.revoke_role"}:
             values["public_id"] = self.people["instructor" if kind == "mine" else "other instructor"].public_id
         return {name: values[name] for name in names}
 
@@ -198,6 +201,7 @@ class World:
         if not is_api:
             with self.clients[role].session_transaction() as kept, client.session_transaction() as fresh:
                 fresh.update(kept)
+        self.app.config["STAFF_SECOND_FACTOR"] = role == LISTED[1]
         return client.open(path, method=method, **more)
 
 
@@ -270,7 +274,7 @@ def build(folder: Path) -> World:
     with app.app_context():
         _things(world)
         db.session.remove()
-    for role in ROLES:
+    for role in (*ROLES, *LISTED):
         client = app.test_client()
         if role != "anonymous":
             make.sign_in(client, world.people[role])
@@ -300,6 +304,9 @@ def _people(world: World, make: Make) -> None:
         ("other trainee", "PE", []),
         ("other instructor", None, ["instructor"]),
         ("other administrator", None, ["administrator"]),
+        (LISTED[0], None, []),
+        (LISTED[1], None, ["instructor"]),
+        (LISTED[2], None, ["instructor"]),
     ):
         name = role.replace(" ", "-")
         world.people[role] = make.person(
@@ -312,8 +319,9 @@ def _people(world: World, make: Make) -> None:
 def _place(world: World, make: Make, name: str) -> Place:
     teacher = world.people["instructor" if name == "mine" else "other instructor"]
     person = world.people["trainee" if name == "mine" else "other trainee"]
+    listed = [] if name == "mine" else [world.people[one] for one in LISTED]
     series = make.series(
-        name, instructors=[teacher], visibility="draft" if name == "hidden" else "public",
+        name, instructors=[teacher, *listed], visibility="draft" if name == "hidden" else "public",
         policy={"certificate": CertificateKind.PARTICIPATION, "min_lectures_percent": 1},
     )  # fmt: skip
     enrolment = make.enrolment(series, person)
@@ -329,7 +337,7 @@ def _place(world: World, make: Make, name: str) -> Place:
     ):
         local = (start + timedelta(hours=3)).replace(tzinfo=None)
         made = make.lecture(
-            series, f"{name} {state}", local_start=local, instructors=[teacher],
+            series, f"{name} {state}", local_start=local, instructors=[teacher, *listed],
             state={"soon": "scheduled", "ended": "held", "closed": "held"}.get(state, state), **actual,
         )  # fmt: skip
         lectures[state] = made.id
@@ -397,6 +405,7 @@ def _things(world: World) -> None:
         place.opening_row = add_opening_row(place.opening_set, draft, by=SYSTEM, at=at)
         place.design = _design(name, Make(world.app).actor(boss), at)
         place.room_token = make_token(world.app.config["SECRET_KEY"], joined.id)
+    _revoke(world.people[LISTED[2]].id, now)
     _jobs_done()
     _second_factor(world.people["other trainee"].id, now)
     grants = {row.person_id: row.id for row in db.session.scalars(select(RoleGrant))}
@@ -472,6 +481,12 @@ def _saved(make: Make, person: Person | None, other: Person, now: datetime) -> s
 @action
 def _second_factor(person_id: int, now: datetime) -> None:
     db.session.add(SecondFactor(person_id=person_id, salt="00" * 16, confirmed_at=now))
+
+
+@action
+def _revoke(person_id: int, now: datetime) -> None:
+    """Ends a role by its row, so that the lists stay as they were."""
+    db.session.execute(update(RoleGrant).where(RoleGrant.person_id == person_id).values(revoked_at=now))
 
 
 @action

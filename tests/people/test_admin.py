@@ -75,8 +75,8 @@ def test_roles_are_given_and_ended(administrator: Person, make: Make, client: Fl
     assert make.actor(person).roles == {Role.FOCAL_POINT, Role.REPORTER}
     shown = client.get(page).text
     assert "Focal point: Uganda" in shown
-    revoke = re.findall(r'action="([^"]+/revoke)"', shown)
-    assert post(revoke[0], page=page).status_code == 302
+    revoke = re.findall(r'href="([^"]+/revoke)"', shown)
+    assert post(revoke[0], page=revoke[0]).status_code == 302
     assert make.actor(person).roles == {Role.FOCAL_POINT}
 
 
@@ -84,8 +84,8 @@ def test_administrators_do_not_lock_themselves_out(
     administrator: Person, make: Make, client: FlaskClient, post: Post
 ) -> None:
     page = f"/admin/people/{administrator.public_id}"
-    revoke = re.findall(r'action="([^"]+/revoke)"', client.get(page).text)
-    post(revoke[0], page=page)
+    revoke = re.findall(r'href="([^"]+/revoke)"', client.get(page).text)
+    post(revoke[0], page=revoke[0])
     post(f"{page}/disable", page=page)
     assert make.actor(administrator).roles == {Role.ADMINISTRATOR}
     assert "You cannot disable yourself" in client.get(page).text

@@ -14,9 +14,10 @@ from lms.attendance.appealing import WINDOW
 from lms.attendance.models import Appeal, AppealState, AttendanceImport, Correction, Outcome
 from lms.attendance.queries.evidence import WHO, is_held
 from lms.attendance.queries.roster import is_on_roster
-from lms.catalogue.models import Lecture, SeriesInstructor
+from lms.catalogue.models import Lecture
 from lms.catalogue.queries import get_lecture
 from lms.catalogue.rules import may_edit_lecture
+from lms.catalogue.visibility import ids_taught_by
 from lms.core.db import db
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
@@ -106,8 +107,7 @@ def _answerable(by: Actor) -> ColumnElement[bool]:
     """Whether somebody may answer an appeal: an administrator any, an instructor those of the own series."""
     if by.is_administrator:
         return Appeal.id.is_not(None)
-    own = select(SeriesInstructor.series_id).where(SeriesInstructor.person_id == by.person_id)
-    return Lecture.series_id.in_(own)
+    return Lecture.series_id.in_(ids_taught_by(by))
 
 
 def list_open_appeals(*, by: Actor, lecture_id: int | None = None, limit: int | None = None) -> list[AppealView]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -33,6 +33,6 @@ def note(
     db.session.flush()
 
 
-def record(verb: str, lecture: Lecture, *, by: Actor, at: datetime, **detail: Any) -> None:
-    """Writes the audit row of an act on a lecture."""
-    audit.record(verb, by=by, at=at, detail=detail, lecture=lecture.id, series=lecture.series_id)
+def record(verb: str, lecture: Lecture, *, by: Actor, at: datetime, persons: Iterable[int] = (), **detail: Any) -> None:
+    """Writes the audit row of an act on a lecture, and on `persons` where it concerns them."""
+    audit.record(verb, by=by, at=at, detail=detail, lecture=lecture.id, series=lecture.series_id, person=persons)

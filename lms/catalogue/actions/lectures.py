@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 
 from lms.catalogue.actions.history import note, record
-from lms.catalogue.actions.naming import check_no_clash, persons_of, set_lecture_instructors
+from lms.catalogue.actions.naming import ListChange, check_no_clash, persons_of, set_lecture_instructors
 from lms.catalogue.actions.series import locked_series
 from lms.catalogue.drafts import LectureDraft, checked_lecture
 from lms.catalogue.models import Lecture, LectureState, Series
@@ -79,12 +79,21 @@ def schedule_or_repeat_lecture(slug: str, draft: LectureDraft, *, by: Actor, at:
     )
     db.session.add(lecture)
     db.session.flush()
-    set_lecture_instructors(lecture, persons)
+    listed = set_lecture_instructors(lecture, persons)
     note(lecture, "created", {}, by=by, at=at)
-    record("schedule_lecture", lecture, by=by, at=at)
+    record("schedule_lecture", lecture, by=by, at=at, **_listing(*listed))
     if lecture.state is LectureState.SCHEDULED:
         publish(LectureScheduled(lecture_id=lecture.id, by=by, at=at))
     return lecture, True
+
+
+def _listing(of_lecture: ListChange, of_series: ListChange) -> dict[str, Any]:
+    """What the audit keeps of changed lists of instructors."""
+    return {
+        "persons": [*of_lecture.persons, *of_series.persons],
+        **of_lecture.as_detail(),
+        "series_instructors_added": list(of_series.added),
+    }
 
 
 def _instant(draft: LectureDraft) -> datetime | None:
@@ -134,7 +143,8 @@ def edit_lecture(lecture_id: int, changes: dict[str, Any], *, by: Actor, at: dat
     wanted = checked_lecture(replace(_draft_of(lecture), **asked))
     wanted = replace(wanted, language=wanted.language or lecture.series.language)
     starts_at = _instant(wanted)
-    persons = persons_of(wanted.instructors) if "instructors" in changes else [one.id for one in lecture.instructors]
+    giving = [one.id for one in lecture.instructors]
+    persons = persons_of(wanted.instructors, listed=giving) if "instructors" in changes else giving
     if target != lecture.state and (lecture.state, target) != (LectureState.DRAFT, LectureState.SCHEDULED):
         raise Invalid("state", _("The state changes by starting, ending, postponing and cancelling a lecture."))
     before = {"starts_at": lecture.starts_at, "local_start": lecture.local_start, "state": lecture.state}
@@ -150,9 +160,8 @@ def edit_lecture(lecture_id: int, changes: dict[str, Any], *, by: Actor, at: dat
     db.session.flush()
     if lecture.state is LectureState.SCHEDULED and lecture.starts_at is not None:
         check_no_clash(persons, lecture.starts_at, lecture.duration_minutes, by=by, but=lecture.id)
-    if "instructors" in changes:
-        set_lecture_instructors(lecture, persons)
-    record("edit_lecture", lecture, by=by, at=at, fields=sorted(changes))
+    listed = set_lecture_instructors(lecture, persons) if "instructors" in changes else (ListChange(), ListChange())
+    record("edit_lecture", lecture, by=by, at=at, fields=sorted(changes), **_listing(*listed))
     _say_what_moved(lecture, before, by=by, at=at)
     return lecture
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,49 +13,83 @@ from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
 from lms.catalogue.models import Lecture, LectureInstructor, Series, SeriesInstructor
 from lms.catalogue.queries import list_around
-from lms.catalogue.rules import may_see_lecture, occupied, overlaps
+from lms.catalogue.rules import TEACHING_ROLES, may_see_lecture, occupied, overlaps
 from lms.core.db import db, is_sqlite
 from lms.core.errors import Fault, Invalid, Refused
 from lms.core.roles import Actor
 from lms.core.words import _
 from lms.people.models import Person
-from lms.people.queries import ids_by_email
+from lms.people.queries import holders_of, ids_by_email
 from lms.people.rules import email_key
 
 
-def persons_of(addresses: Iterable[str]) -> list[int]:
-    """The ids of the persons who have these addresses. Invalid at `instructors` for each that nobody has."""
+@dataclass(frozen=True)
+class ListChange:
+    """Who was put on a list of instructors and who was taken off it, by person id."""
+
+    added: Sequence[int] = ()
+    removed: Sequence[int] = ()
+
+    @property
+    def persons(self) -> list[int]:
+        """Everybody the change is about."""
+        return [*self.added, *self.removed]
+
+    def as_detail(self) -> dict[str, list[int]]:
+        """The change as the audit keeps it."""
+        return {"instructors_added": list(self.added), "instructors_removed": list(self.removed)}
+
+
+def persons_of(addresses: Iterable[str], *, listed: Collection[int] = ()) -> list[int]:
+    """The ids of the people with these addresses, who hold a teaching role or are `listed` already.
+
+    Invalid at `instructors` for every other address. The reason is the same whether or not anybody has the address.
+    """
     keys = {address: email_key(address) for address in addresses}
     if not keys:
         return []
     known = ids_by_email(set(keys.values()))
+    fit = holders_of(set(known.values()), TEACHING_ROLES) | set(listed)
     faults = [
-        Fault(field="instructors", reason=_("Nobody here has the address %(address)s.", address=address[:320]))
+        Fault(
+            field="instructors",
+            reason=_(
+                "%(address)s is not the address of an instructor. An administrator gives people the instructor role.",
+                address=address[:320],
+            ),
+        )
         for address, key in keys.items()
-        if key not in known
+        if known.get(key) not in fit
     ]
     if faults:
         raise Invalid(faults=faults)
     return list(dict.fromkeys(known[key] for key in keys.values()))
 
 
-def add_series_instructors(series: Series, person_ids: Sequence[int]) -> None:
-    """Makes persons instructors of a series; who is one already stays it."""
-    if person_ids:
+def add_series_instructors(series: Series, person_ids: Sequence[int]) -> ListChange:
+    """Puts people on the list of a series' instructors, and says which of them were not on it."""
+    added = sorted(set(person_ids) - {person.id for person in series.instructors})
+    if added:
         dialect = insert_sqlite if is_sqlite() else insert_postgresql
-        rows = [{"series_id": series.id, "person_id": person_id} for person_id in person_ids]
+        rows = [{"series_id": series.id, "person_id": person_id} for person_id in added]
         db.session.execute(dialect(SeriesInstructor).on_conflict_do_nothing(), rows)
     db.session.expire(series, ["instructors"])
+    return ListChange(added)
 
 
-def set_lecture_instructors(lecture: Lecture, person_ids: Sequence[int]) -> None:
-    """These and no others give the lecture; each becomes an instructor of the series too."""
+def set_lecture_instructors(lecture: Lecture, person_ids: Sequence[int]) -> tuple[ListChange, ListChange]:
+    """These and no others give the lecture; each becomes an instructor of the series too.
+
+    Answers with what changed on the list of the lecture, and on that of the series.
+    """
+    before, after = {person.id for person in lecture.instructors}, set(person_ids)
     db.session.execute(delete(LectureInstructor).where(LectureInstructor.lecture_id == lecture.id))
     if person_ids:
         rows = [{"lecture_id": lecture.id, "person_id": person_id} for person_id in person_ids]
         db.session.execute(insert(LectureInstructor), rows)
-    add_series_instructors(lecture.series, person_ids)
+    of_series = add_series_instructors(lecture.series, person_ids)
     db.session.expire(lecture, ["instructors"])
+    return ListChange(sorted(after - before), sorted(before - after)), of_series
 
 
 def check_no_clash(

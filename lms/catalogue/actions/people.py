@@ -1,4 +1,4 @@
-"""Instructors who are merged with another person, or erased."""
+"""Instructors who are merged with another person, erased, or lose the role."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
 from lms.catalogue.models import LectureInstructor, SeriesInstructor
+from lms.catalogue.queries import current_listings
+from lms.catalogue.rules import TEACHING_ROLES
 from lms.core import audit
 from lms.core.db import action, db, is_sqlite
 from lms.core.roles import Actor
+from lms.people.queries import holders_of
 
 _MOVED = "move_instructor"
 
@@ -73,6 +76,25 @@ def return_instructor(merged_id: int, kept_id: int, *, by: Actor, at: datetime) 
     _take(kept_id, last.detail["new_series"], last.detail["new_lectures"])
     _give(merged_id, last.detail["series"], last.detail["lectures"])
     audit.record("return_instructor", by=by, at=at, person=[merged_id, kept_id])
+
+
+@action
+def end_listings(person_id: int, *, by: Actor, at: datetime) -> None:
+    """Takes a person without a teaching role off the lists of series that are not over and of lectures not yet begun.
+
+    Lectures that have begun, and series that are over, keep their lists: they say who gave them.
+    """
+    if holders_of([person_id], TEACHING_ROLES):
+        return
+    ending = current_listings(person_id)
+    series, lectures = [one.id for one in ending.series], list(ending.lectures)
+    if not series and not lectures:
+        return
+    _take(person_id, series, lectures)
+    for one in ending.series:
+        db.session.expire(one, ["instructors"])
+    detail = {"instructors_removed": [person_id], "lectures": lectures}
+    audit.record("end_listings", by=by, at=at, detail=detail, series=series, lecture=lectures, person=person_id)
 
 
 @action

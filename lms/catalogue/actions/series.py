@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, fields, replace
 from datetime import datetime
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from sqlalchemy import delete, exists, func, insert, select
 
 from lms.catalogue.actions.history import note
-from lms.catalogue.actions.naming import add_series_instructors, persons_of
+from lms.catalogue.actions.naming import ListChange, add_series_instructors, persons_of
 from lms.catalogue.drafts import PolicyDraft, SeriesDraft, checked_policy, checked_series, is_slug
 from lms.catalogue.models import (
     Lecture,
@@ -71,9 +72,9 @@ def create_or_repeat_series(draft: SeriesDraft, *, by: Actor, at: datetime) -> t
     db.session.add(series)
     db.session.flush()
     _set_countries(series, countries)
-    add_series_instructors(series, persons)
+    change = add_series_instructors(series, persons)
     db.session.add(Policy(series_id=series.id, version=1, created_at=at, created_by=by.person_id, **_row(draft.policy)))
-    audit.record("create_series", by=by, at=at, series=series.id, person=persons)
+    audit.record("create_series", by=by, at=at, detail=change.as_detail(), series=series.id, person=change.persons)
     return series, True
 
 
@@ -104,7 +105,7 @@ def edit_series(slug: str, changes: dict[str, Any], *, by: Actor, at: datetime) 
     if series.visibility is Visibility.PUBLIC and wanted.visibility is Visibility.DRAFT and series.taken:
         raise Refused(_("%(n)s people are enrolled: the series stays public.", n=series.taken))
     check_capacity(wanted.capacity, series.taken)
-    countries, persons = _named_in(wanted)
+    countries, persons = _named_in(wanted, listed={person.id for person in series.instructors})
     changed = [name for name in _PLAIN if getattr(series, name) != getattr(wanted, name)]
     if series.visibility is not wanted.visibility:
         _turn_calendars(series, wanted.visibility, by=by, at=at)
@@ -112,13 +113,13 @@ def edit_series(slug: str, changes: dict[str, Any], *, by: Actor, at: datetime) 
         setattr(series, name, getattr(wanted, name))
     capacity_changed = series.capacity != wanted.capacity
     series.capacity = wanted.capacity
-    if "instructors" in changes:
-        _set_instructors(series, persons)
+    listed = _set_instructors(series, persons) if "instructors" in changes else ListChange()
     if "countries" in changes:
         _set_countries(series, countries)
     db.session.flush()
     policy_changed = _set_policy(series, wanted.policy, by=by, at=at)
-    audit.record("edit_series", by=by, at=at, series=series.id, detail={"fields": sorted({*changes, *changed})})
+    detail = {"fields": sorted({*changes, *changed}), **listed.as_detail()}
+    audit.record("edit_series", by=by, at=at, detail=detail, series=series.id, person=listed.persons)
     if capacity_changed:
         publish(CapacityChanged(series_id=series.id, by=by, at=at))
     if policy_changed:
@@ -210,7 +211,7 @@ def _countries_of(codes: tuple[str, ...] | None) -> list[Country]:
     return [found[code] for code in codes]
 
 
-def _named_in(draft: SeriesDraft) -> tuple[list[Country], list[int]]:
+def _named_in(draft: SeriesDraft, *, listed: Collection[int] = ()) -> tuple[list[Country], list[int]]:
     """The countries and the instructors that a draft names; Invalid with all that are not known."""
     faults: list[Fault] = []
     countries: list[Country] = []
@@ -220,7 +221,7 @@ def _named_in(draft: SeriesDraft) -> tuple[list[Country], list[int]]:
     except Invalid as error:
         faults.extend(error.faults)
     try:
-        persons = persons_of(draft.instructors)
+        persons = persons_of(draft.instructors, listed=listed)
     except Invalid as error:
         faults.extend(error.faults)
     if faults:
@@ -236,7 +237,7 @@ def _set_countries(series: Series, countries: list[Country]) -> None:
     db.session.expire(series, ["countries"])
 
 
-def _set_instructors(series: Series, persons: list[int]) -> None:
+def _set_instructors(series: Series, persons: list[int]) -> ListChange:
     gone = {person.id for person in series.instructors} - set(persons)
     if gone:
         query = (
@@ -258,7 +259,7 @@ def _set_instructors(series: Series, persons: list[int]) -> None:
                 SeriesInstructor.series_id == series.id, SeriesInstructor.person_id.in_(gone)
             )
         )
-    add_series_instructors(series, persons)
+    return ListChange(add_series_instructors(series, persons).added, sorted(gone))
 
 
 def _set_policy(series: Series, wanted: PolicyDraft, *, by: Actor, at: datetime) -> bool:

@@ -29,8 +29,7 @@ def lecture_new(slug: str) -> ResponseReturnValue:
     actor = current_actor()
     series = queries.get_series(slug, by=actor)
     check_can_edit_series(series, actor)
-    addresses = queries.instructor_addresses([series], by=actor)[series.id] or []
-    form, status = LectureForm.new(series, viewer_zone(), addresses), 200
+    form, status = LectureForm.new(series, viewer_zone(), queries.addresses_to_list(series, by=actor)), 200
     state = LectureState.DRAFT if request.form.get("state") == "draft" else LectureState.SCHEDULED
     if form.is_submitted() and form.validate_for(state):
         try:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from flask import render_template
 from flask.typing import ResponseReturnValue
 
-from lms.catalogue.queries import list_live
+from lms.catalogue.queries import list_listings_to_end, list_live
 from lms.core import clock
 from lms.core.jobs import JobState, get_job
 from lms.core.roles import Role
 from lms.desks import queries, work
 from lms.desks.views.blueprint import bp
+from lms.people.queries import get_grant
 from lms.reports.queries import public_headline
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
@@ -34,6 +35,16 @@ def admin() -> ResponseReturnValue:
         jobs=last,
         words=words,
     )
+
+
+@bp.get("/admin/people/<public_id>/roles/<int:grant_id>/revoke")
+@allow(Role.ADMINISTRATOR)
+def revoke_role(public_id: str, grant_id: int) -> ResponseReturnValue:
+    """Says what ends with a role, and asks before it is removed."""
+    by = current_actor()
+    person, grant, country = get_grant(public_id, grant_id, by=by)
+    ending = list_listings_to_end(person.id, without_grant=grant.id, by=by)
+    return render_template("desks/revoke_role.html", person=person, grant=grant, country=country, ending=ending)
 
 
 @bp.get("/jobs/<public_id>")

@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Date, Integer, bindparam, func, or_, select
 
-from lms.catalogue.models import Admission, Lecture, LectureState, Series
+from lms.catalogue.models import Admission, Lecture, Series
+from lms.catalogue.statements import TO_COME_STATES
 from lms.core.db import db
 from lms.core.errors import Refused
 from lms.core.roles import Actor
@@ -18,8 +19,6 @@ from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.rows import SPEAKS, country_on, day_of, find_enrolment, matching, speaking
 from lms.people.models import Country, Person
 from lms.people.queries import addresses_of, belonging_to, country_id_of
-
-_TO_COME = (LectureState.DRAFT, LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
 
 
 @dataclass(frozen=True)
@@ -187,7 +186,7 @@ def place_of(series: Series, *, by: Actor, at: datetime) -> Place:
 def is_over(series_id: int) -> bool:
     """Whether all lectures of a series were held or cancelled; one without lectures is not over."""
     states = set(db.session.scalars(select(Lecture.state).where(Lecture.series_id == series_id).distinct()))
-    return bool(states) and not states.intersection(_TO_COME)
+    return bool(states) and not states.intersection(TO_COME_STATES)
 
 
 def count_waiting(series_id: int) -> int:

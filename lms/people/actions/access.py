@@ -11,6 +11,7 @@ from sqlalchemy import select
 from lms.core import audit, journal
 from lms.core.db import action, db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.events import RoleRevoked, publish
 from lms.core.roles import Actor, Role
 from lms.core.words import _
 from lms.people.actions.links import make_link
@@ -96,6 +97,8 @@ def _end_grant(grant: RoleGrant, *, by: Actor, at: datetime) -> None:
     grant.revoked_at = at
     journal.record("revoke_role", at=at, grant=_journalled(grant))
     audit.record("revoke_role", by=by, at=at, detail={"role": grant.role.value}, person=grant.person_id)
+    db.session.flush()
+    publish(RoleRevoked(person_id=grant.person_id, role=grant.role, by=by, at=at))
 
 
 def _journalled(grant: RoleGrant) -> dict[str, str | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -11,12 +11,13 @@ from sqlalchemy import and_, bindparam, func, or_, select
 from sqlalchemy.orm import aliased
 
 from lms.core.audit import list_entries
+from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.errors import NotFound
 from lms.core.roles import Actor, Role
 from lms.people.models import Account, ApiToken, Country, LinkPurpose, OneTimeLink, Person, RoleGrant, SecondFactor
 from lms.people.passwords import hash_secret
-from lms.people.queries.persons import members
+from lms.people.queries.persons import members, person_id_of
 from lms.people.rules import can_see_person
 
 Known, _Holder = aliased(Person), aliased(Person)
@@ -74,6 +75,21 @@ def actor_of_rows(rows: Sequence[Any]) -> Actor | None:
     )
 
 
+def holders_of(person_ids: Collection[int], roles: Collection[Role], *, without_grant: int | None = None) -> set[int]:
+    """Those of these people who hold one of these roles now, under any row that is them.
+
+    A second factor that is missing makes no difference here. `without_grant`: as if this grant had ended.
+    """
+    query = (
+        select(Person.canonical_id)
+        .join(RoleGrant, RoleGrant.person_id == Person.id)
+        .where(among(Person.canonical_id, person_ids), RoleGrant.role.in_(roles), RoleGrant.revoked_at.is_(None))
+    )
+    if without_grant is not None:
+        query = query.where(RoleGrant.id != without_grant)
+    return {person_id for person_id in db.session.scalars(query) if person_id is not None}
+
+
 def actor_of_token(secret: str, at: datetime) -> Actor | None:
     """The actor of a bearer token; None for one that is unknown, expired or revoked."""
     token = db.session.scalar(
@@ -116,6 +132,23 @@ def list_tokens(person_id: int, *, at: datetime, by: Actor) -> list[ApiToken]:
         .order_by(ApiToken.id.desc())
     )
     return list(db.session.scalars(query))
+
+
+def get_grant(public_id: str, grant_id: int, *, by: Actor) -> tuple[Person, RoleGrant, Country | None]:
+    """A role that a person holds, with the person and its country. For administrators, else NotFound."""
+    query = (
+        select(Person, RoleGrant, Country)
+        .select_from(RoleGrant)
+        .join(_Holder, _Holder.id == RoleGrant.person_id)
+        .join(Person, Person.id == _Holder.canonical_id)
+        .outerjoin(Country, Country.id == RoleGrant.country_id)
+        .where(RoleGrant.id == grant_id, RoleGrant.revoked_at.is_(None), Person.id == person_id_of(public_id))
+    )
+    found = db.session.execute(query).one_or_none() if by.is_administrator and 0 < grant_id < 2**31 else None
+    if found is None:
+        raise NotFound
+    person, grant, country = found
+    return person, grant, country
 
 
 def list_grants(person_id: int, *, by: Actor) -> list[tuple[RoleGrant, Country | None]]:

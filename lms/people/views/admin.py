@@ -146,10 +146,10 @@ def grant_role(public_id: str) -> ResponseReturnValue:
 @bp.post("/admin/people/<public_id>/roles/<int:grant_id>/revoke")
 @allow(Role.ADMINISTRATOR)
 def revoke_role(public_id: str, grant_id: int) -> ResponseReturnValue:
-    """Ends a role."""
+    """Removes a role, with the person's places on lists of instructors."""
     try:
         actions.revoke_role(public_id, grant_id, by=current_actor(), at=clock.now())
-        flash(_("The role is ended."), "done")
+        flash(_("Role removed."), "done")
     except Refused as error:
         flash(error.message, "wrong")
     return redirect(url_for("people.admin_person", public_id=public_id) + "#roles")
