@@ -163,6 +163,12 @@ SETTINGS = (
         "Opens /metrics from elsewhere, as `Authorization: Bearer …`; empty: from this machine only.",
         is_secret=True,
     ),
+    Setting(
+        "ADDRESSES_PER_DAY",
+        "100",
+        _whole,
+        "How many people an instructor or a focal point may enrol by e-mail address in 24 hours.",
+    ),
     Setting("LOG_LEVEL", "INFO", _text, "Least severity that is logged."),
 )  # fmt: skip
 
@@ -197,6 +203,7 @@ class Config:
     session_days: int
     staff_idle_minutes: int
     metrics_token: str
+    addresses_per_day: int
     log_level: str
 
     def __init__(self, values: Mapping[str, str]) -> None:

@@ -247,6 +247,7 @@ class Make:
                     "queued_at": at,
                     "registered_country_id": queries.country_id_of(person_id, at.date()),
                     "enrolled_at": at if enrolled else None,
+                    "profile_shared_at": at,
                 }
                 | columns,
             )

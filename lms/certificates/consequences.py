@@ -20,7 +20,9 @@ from lms.core.db import db
 from lms.core.errors import Forbidden
 from lms.core.measures import whole_minutes
 from lms.core.roles import Actor
+from lms.enrolment.queries import hidden_among
 from lms.people.models import Person
+from lms.people.queries import addresses_of
 
 
 @dataclass(frozen=True)
@@ -79,10 +81,13 @@ def _weigh(series_id: int, policy: Policy, changes: Mapping[int, Mapping[int, Ch
     enrolled = set(db.session.scalars(candidates(series_id, Person.id).where(among(Person.id, people))))
     awarded = queries.awarded_ids(series_id, policy.certificate, list(people))
     held = _held(series_id, policy, people)
+    hidden = hidden_among(series_id, people, by=by)
+    addresses = addresses_of(hidden)
     found = Consequences()
     for row in db.session.execute(known.where(among(Person.id, people), Person.erased_at.is_(None))):
         had, has = before.get(row.id, (0, 0)), after[row.id]
-        affected = Affected(row.public_id, row.full_name, row.native_name, has[0], whole_minutes(has[1]))
+        name, native = (addresses.get(row.id, ""), None) if row.id in hidden else (row.full_name, row.native_name)
+        affected = Affected(row.public_id, name, native, has[0], whole_minutes(has[1]))
         if row.id in held:
             number, needed, minutes = held[row.id]
             own = replace(asked, needed=needed or asked.needed, minutes=asked.minutes if minutes is None else minutes)

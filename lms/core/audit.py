@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, select
+from sqlalchemy import JSON, ForeignKey, Index, String, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lms.core.bulk import insert_many
@@ -58,6 +58,14 @@ def record(
         for subject in ([given] if isinstance(given, int) else sorted(set(given)))
     ]
     insert_many(AuditSubject.__table__, rows)
+
+
+def count_acts(verb: str, *, by: Actor, since: datetime) -> int:
+    """How often an actor did something after a moment."""
+    query = select(func.count()).where(
+        AuditEntry.actor_id == by.person_id, AuditEntry.verb == verb, AuditEntry.at > since
+    )
+    return db.session.scalar(query) or 0
 
 
 def list_entries(kind: str, subject_id: int, *, limit: int = 50) -> list[AuditEntry]:

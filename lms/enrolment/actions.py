@@ -13,9 +13,10 @@ from lms.catalogue.models import Series
 from lms.catalogue.queries import get_series_by_id
 from lms.core import audit
 from lms.core.bulk import among, insert_many
-from lms.core.db import action, db
+from lms.core.db import action, db, one_at_a_time
 from lms.core.errors import Forbidden, Invalid, Refused
 from lms.core.imports import ImportAnswer
+from lms.core.limits import addresses_per_day
 from lms.core.roles import SYSTEM, Actor
 from lms.core.stamps import touch
 from lms.core.words import _, _n
@@ -27,13 +28,17 @@ from lms.enrolment.queries import (
     find_enrolment,
     get_enrolment,
     is_over,
+    known_to,
     list_of_person,
     standing_of,
 )
-from lms.people.actions import StagedPeople, create_person, hold_addresses, publish_people
+from lms.people.actions import StagedPeople, checked_profile, create_person, hold_addresses, publish_people
 from lms.people.models import Country, Person, new_public_id
 from lms.people.queries import canonical, countries_of, country_id_of, find_person_by_email, get_country
 from lms.people.rules import checked_address
+
+ATTEMPT = "enrolment.by_address"
+"""What the audit calls an attempt to enrol somebody by the address."""
 
 
 def lock(series_id: int, by: Actor) -> Series:
@@ -60,6 +65,9 @@ def enrol(
     if not own:
         rules.check_can_move(series, by, country_id)
     row = find_enrolment(series_id, person_id)
+    shares = rules.shares_profile(by, country_id, own=own) or bool(known_to([person_id], by))
+    if row is not None and shares:
+        share_profile(row, at=at)
     decided = not own and row is not None and row.status is EnrolmentStatus.APPLIED
     if row is not None and row.status in rules.ACTIVE and not decided:
         return row
@@ -72,6 +80,8 @@ def enrol(
         rules.check_is_for_country(series, country_id)
     if row is None:
         row = _insert(series_id, person_id, country_id, source, at)
+        if shares:
+            share_profile(row, at=at)
     elif row.status not in rules.ACTIVE:
         _come_back(row, at)
     if rules.wants_decision(series, source):
@@ -82,6 +92,19 @@ def enrol(
     db.session.flush()
     notices.tell_state(row, series, at=at)
     return row
+
+
+def share_profile(row: Enrolment, *, at: datetime) -> None:
+    """Shows the person's profile to the staff of the series from now on, inside the running action."""
+    if row.profile_shared_at is None:
+        row.profile_shared_at = at
+
+
+def share_own_profile(series_id: int, *, by: Actor, at: datetime) -> None:
+    """As `share_profile`, for the actor who takes part in a series, where there is a row."""
+    row = find_enrolment(series_id, by.person_id) if by.person_id is not None else None
+    if row is not None:
+        share_profile(row, at=at)
 
 
 def _insert(series_id: int, person_id: int, country_id: int | None, source: EnrolmentSource, at: datetime) -> Enrolment:
@@ -95,6 +118,7 @@ def _insert(series_id: int, person_id: int, country_id: int | None, source: Enro
         "registered_at": at,
         "registered_country_id": country_id,
         "queued_at": at,
+        "profile_shared_at": None,
     }
     _insert_rows([values])
     query = select(Enrolment).where(Enrolment.series_id == series_id, Enrolment.person_id == person_id)
@@ -203,6 +227,8 @@ def set_status(public_id: str, status: EnrolmentStatus, *, by: Actor, at: dateti
         if row.status is EnrolmentStatus.APPLIED and status is EnrolmentStatus.ENROLLED:
             raise Forbidden(_("Applications are decided by the organiser."))
     if row.status is status:
+        if own and status is EnrolmentStatus.ENROLLED:
+            share_profile(row, at=at)
         return row
     if status is EnrolmentStatus.WITHDRAWN:
         return withdraw(row.series_id, person_id, by=by, at=at)
@@ -240,6 +266,7 @@ def enrol_many(
     staying = [pid for pid in entering if pid in seated or not walk_in]
     countries = countries_of([pid for pid in staying if pid not in standing], day_of(at))
     now = {pid: status for pid, (_row_id, status) in standing.items()}
+    shared = set(staying) if by.is_administrator else known_to(staying, by)
     new: list[dict[str, object]] = []
     for index, pid in enumerate(staying):
         now[pid] = EnrolmentStatus.ENROLLED if pid in seated else EnrolmentStatus.WAITLISTED
@@ -249,6 +276,8 @@ def enrol_many(
             if row.status is EnrolmentStatus.WITHDRAWN:
                 _come_back(row, at)
             row.status, row.enrolled_at = now[pid], enrolled_at
+            if pid in shared:
+                share_profile(row, at=at)
             continue
         new.append(
             {
@@ -261,6 +290,7 @@ def enrol_many(
                 "registered_country_id": countries.get(pid),
                 "queued_at": at + timedelta(microseconds=index),  # apart, so that the line keeps the order given
                 "enrolled_at": enrolled_at,
+                "profile_shared_at": at if pid in shared else None,
             }
         )
     _insert_rows(new)
@@ -270,7 +300,6 @@ def enrol_many(
     return now
 
 
-@action
 def enrol_by_address(
     series_id: int,
     email: str,
@@ -281,27 +310,84 @@ def enrol_by_address(
     by: Actor,
     at: datetime,
 ) -> Enrolment:
-    """Staff or a focal point enrol one person by the address, which suffices for somebody known.
+    """Staff or a focal point enrol one person by the address.
 
     Somebody new is made with the name and country (a code; a focal point's own unless given). What is known of a
-    person stays as it is. Raises Forbidden, Refused; Invalid with the field.
+    person stays as it is. An administrator and a focal point may leave the name out for somebody known. An instructor
+    may for somebody whose profile the instructor sees in an own series; for all others the same is asked, checked and
+    answered whether or not anybody has the address.
+
+    Attempts count against the limit of a day, also those that fail. Raises Forbidden, Refused; Invalid with the field.
     """
+    _count_attempt(series_id, by=by, at=at)
+    return _enrol_by_address(
+        series_id, email, full_name=full_name, country=country, profile=profile or {}, by=by, at=at
+    )
+
+
+@action
+def _count_attempt(series_id: int, *, by: Actor, at: datetime) -> None:
+    """Notes that somebody tries to enrol a person by the address; Refused above the limit of 24 hours.
+
+    Counted in the audit, which all processes share. Administrators are exempt, and everybody in a demonstration.
+    """
+    limit = addresses_per_day()
+    if by.is_administrator or limit is None:
+        return
+    one_at_a_time(f"enrolment.by_address.{by.person_id}")
+    series = get_series_by_id(series_id, by=by)
+    if not (rules.is_staff_of(series, by) or by.is_focal_point):
+        rules.check_can_move(series, by, None)
+    if audit.count_acts(ATTEMPT, by=by, since=at - timedelta(days=1)) >= limit:
+        raise Refused(
+            _n(
+                "You can enrol %(num)s person by e-mail address in 24 hours. Try again tomorrow, or ask an "
+                "administrator to import a file.",
+                "You can enrol %(num)s people by e-mail address in 24 hours. Try again tomorrow, or ask an "
+                "administrator to import a file.",
+                limit,
+            )
+        )
+    audit.record(ATTEMPT, by=by, at=at, series=series_id)
+
+
+@action
+def _enrol_by_address(
+    series_id: int,
+    email: str,
+    *,
+    full_name: str | None,
+    country: str | None,
+    profile: Mapping[str, Any],
+    by: Actor,
+    at: datetime,
+) -> Enrolment:
     hold_addresses()
     series = lock(series_id, by)
-    if not (rules.is_staff_of(series, by) or by.is_focal_point):
+    is_staff = rules.is_staff_of(series, by)
+    if not (is_staff or by.is_focal_point):
         rules.check_can_move(series, by, None)
     address = checked_address(email)
     person = find_person_by_email(address)
+    if is_staff and not by.is_administrator and not (person is not None and _is_known(series_id, person.id, by)):
+        if not full_name:
+            raise Invalid("full_name", _("Enter the full name too."))
+        checked_profile({"full_name": full_name, **profile})
+        if country:
+            get_country(country)
     if person is None:
         if not full_name:
             raise Invalid("full_name", _("Nobody is known by this address yet: write the full name too."))
         if not country and not rules.is_staff_of(series, by) and len(by.country_ids) == 1:
             country = db.session.get_one(Country, next(iter(by.country_ids))).code
         rules.check_can_move(series, by, get_country(country).id if country else None)
-        person = create_person(
-            full_name=full_name, email=address, country_code=country, by=by, at=at, **(profile or {})
-        )
+        person = create_person(full_name=full_name, email=address, country_code=country, by=by, at=at, **profile)
     return enrol(series_id, person.id, by=by, at=at, source=EnrolmentSource.STAFF)
+
+
+def _is_known(series_id: int, person_id: int, by: Actor) -> bool:
+    """Whether an instructor sees this person's profile already, or has the address on the series' list."""
+    return find_enrolment(series_id, person_id) is not None or bool(known_to([person_id], by))
 
 
 @action

@@ -17,9 +17,9 @@ from lms.core.errors import Forbidden, Invalid
 from lms.core.roles import Actor
 from lms.core.words import _
 from lms.enrolment import actions, queries
-from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.schemas import EnrolmentIn, EnrolmentOut, EnrolmentPage, EnrolmentQuery, StatusIn
-from lms.people.actions import stage_people
+from lms.people.actions import PROFILE_FIELDS, stage_people
 from lms.people.queries import find_person_by_email
 from lms.web.api import consumes, envelope, integer_cursor, rfc3339
 from lms.web.document import takes
@@ -58,21 +58,14 @@ ANSWERS: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
 
 
 def enrolment_object(seat: queries.Seat, series: Series) -> dict[str, Any]:
-    """A place as JSON."""
-    person = seat.person
+    """A place as JSON; what is hidden of the person is null."""
+    profile = {name: None if seat.is_hidden else getattr(seat.person, name) for name in PROFILE_FIELDS}
     return {
         "id": seat.enrolment.public_id,
         "series": series.slug,
         "email": seat.email,
-        "full_name": person.full_name,
-        "native_name": person.native_name,
+        **profile,
         "country": seat.country,
-        "sector": person.sector,
-        "organisation": person.organisation,
-        "job_title": person.job_title,
-        "gender": person.gender,
-        "locale": person.locale,
-        "time_zone": person.time_zone,
         "status": seat.enrolment.status,
         "position": seat.position,
         "registered_at": rfc3339(seat.enrolment.registered_at),
@@ -111,6 +104,7 @@ def list_enrolments(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
 def create_enrolment(slug: str, given: dict[str, Any]) -> ResponseReturnValue:
     """Enrols the caller, or one person (JSON), or by an administrator all people of a file (multipart)."""
     by, at = current_actor(), clock.now()
+    full_name = country = None
     series = get_series(slug, by=by)
     if request.mimetype == "multipart/form-data":
         return _take_file(series, by)
@@ -123,7 +117,11 @@ def create_enrolment(slug: str, given: dict[str, Any]) -> ResponseReturnValue:
         row = actions.enrol_by_address(
             series.id, email, full_name=full_name, country=country, profile=given, by=by, at=at
         )
-    return _shown(row, series), 201 if row.registered_at == at else 200
+    seat = queries.get_seat(row, by=by)
+    shown = enrolment_object(seat, series)
+    if seat.is_hidden:  # the same whether or not the person was known before
+        shown |= {"full_name": full_name, "country": country, **given}
+    return shown, 201 if row.registered_at == at else 200
 
 
 def _oneself(given: dict[str, Any], series: Series, by: Actor) -> int | None:
@@ -163,9 +161,6 @@ def _is_true(name: str) -> bool:
 @bp.output(EnrolmentOut)
 def change_enrolment(public_id: str, sent: dict[str, EnrolmentStatus]) -> ResponseReturnValue:
     """Admits, rejects or withdraws somebody; oneself one withdraws and comes back."""
-    row = actions.set_status(public_id, sent["status"], by=current_actor(), at=clock.now())
-    return _shown(row, row.series)
-
-
-def _shown(row: Enrolment, series: Series) -> dict[str, Any]:
-    return enrolment_object(queries.get_seat(row), series)
+    by = current_actor()
+    row = actions.set_status(public_id, sent["status"], by=by, at=clock.now())
+    return enrolment_object(queries.get_seat(row, by=by), row.series)

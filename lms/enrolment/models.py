@@ -39,6 +39,8 @@ class EnrolmentSource(StrEnum):
 class Enrolment(Base):
     """One row a (series, person). `registered_at` and its country never move; `queued_at` orders the line and
     moves when somebody comes back; `enrolled_at` is when the place was won, null for who has had none since.
+    `profile_shared_at` is since when the series' instructors see more of the person than the address: the person
+    enrolled or accepted, or somebody who may name them did (`rules.shares_profile`); null: not yet.
 
     A row is never re-pointed when people are merged: whose it is says `person.canonical_id`.
     """
@@ -61,6 +63,7 @@ class Enrolment(Base):
     queued_at: Mapped[datetime] = mapped_column(UtcDateTime)
     enrolled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    profile_shared_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     series: Mapped[Series] = relationship()
     person: Mapped[Person] = relationship()
 

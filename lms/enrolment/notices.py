@@ -25,8 +25,9 @@ _TEMPLATES = {
 
 
 def tell_state(enrolment: Enrolment, series: Series, *, at: datetime) -> None:
-    """Tells a person of the place as it is now."""
-    _tell_places([enrolment], series, _TEMPLATES[enrolment.status], {"position": position_of(enrolment)}, at=at)
+    """Tells a person of the place as it is now, and whether the person is asked to accept it."""
+    more = {"position": position_of(enrolment), "accept": enrolment.profile_shared_at is None}
+    _tell_places([enrolment], series, _TEMPLATES[enrolment.status], more, at=at)
 
 
 def tell_places_won(enrolments: Sequence[Enrolment], series: Series, *, at: datetime) -> None:

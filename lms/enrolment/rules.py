@@ -41,6 +41,17 @@ def speaks_for(by: Actor, country_id: int | None) -> bool:
     return by.is_focal_point and country_id is not None and country_id in by.country_ids
 
 
+def sees_shared_only(by: Actor) -> bool:
+    """Whether the actor sees a person's profile only once it is shared with the staff of a series."""
+    return not by.is_reporter
+
+
+def shares_profile(by: Actor, country_id: int | None, *, own: bool) -> bool:
+    """Whether enrolling somebody of `country_id` shares the profile with the staff of the series: by the person,
+    by an administrator, or by the country's focal point, who all may name the person to them."""
+    return own or by.is_administrator or speaks_for(by, country_id)
+
+
 def may_move(series: Series, by: Actor, country_id: int | None) -> bool:
     """Whether the actor may enrol, admit or withdraw somebody else, who is of `country_id`."""
     return is_staff_of(series, by) or speaks_for(by, country_id)

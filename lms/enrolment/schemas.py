@@ -11,7 +11,11 @@ from lms.web.api import PageQuery
 
 
 class EnrolmentIn(Schema):
-    """Whom to enrol: nobody but oneself without `email`; for a person already known `email` alone suffices."""
+    """Whom to enrol: without `email` yourself.
+
+    For a person you can see, `email` is enough. Administrators see everybody, focal points the people of their
+    countries, instructors the people of their own series. Otherwise send `full_name` too.
+    """
 
     email = String()
     full_name = String(allow_none=True)
@@ -39,19 +43,23 @@ class EnrolmentQuery(PageQuery):
 
 
 class EnrolmentOut(Schema):
-    """A place. `position` counts from 1 in the waiting list."""
+    """A place. `position` counts from 1 in the waiting list.
+
+    An instructor sees only `email` of a person enrolled by an instructor, until the person accepts. Until then the
+    other fields of the profile are null; the answer to the call that enrolled the person repeats what the call sent.
+    """
 
     id = String()
     series = String()
     email = String(allow_none=True)
-    full_name = String()
+    full_name = String(allow_none=True)
     native_name = String(allow_none=True)
     country = String(allow_none=True)
     sector = String(allow_none=True)
     organisation = String(allow_none=True)
     job_title = String(allow_none=True)
     gender = String(allow_none=True)
-    locale = String()
+    locale = String(allow_none=True)
     time_zone = String(allow_none=True)
     status = String()
     position = Integer(allow_none=True)

@@ -49,6 +49,8 @@ def enrol(slug: str) -> ResponseReturnValue:
     """Enrols the reader, or puts the reader in line."""
     by, at = current_actor(), clock.now()
     series = get_series(slug, by=by)
+    before = queries.place_of(series, by=by, at=at)
+    accepts = before.is_active and before.enrolment is not None and before.enrolment.profile_shared_at is None
     try:
         row = actions.enrol(series.id, by.person_id or 0, by=by, at=at)
     except Refused as error:
@@ -61,7 +63,7 @@ def enrol(slug: str) -> ResponseReturnValue:
             ),
             EnrolmentStatus.APPLIED: _("Your application has arrived. You get a mail when it is decided."),
         }
-        flash(said[row.status], "done")
+        flash(_("Accepted. The lecturers now see your profile.") if accepts else said[row.status], "done")
     return _series_page(slug)
 
 
@@ -87,7 +89,7 @@ def withdraw(slug: str) -> ResponseReturnValue:
 
 def _ask_to_withdraw(row: Enrolment, series: Series, *, back: str, action: str, own: bool) -> str:
     waiting = queries.count_waiting(series.id)
-    seat = queries.get_seat(row)
+    seat = queries.get_seat(row, by=current_actor())
     return render_template(
         "enrolment/withdraw.html", series=series, seat=seat, waiting=waiting, back=back, action=action, own=own
     )
@@ -135,14 +137,14 @@ def series_enrolments(slug: str) -> ResponseReturnValue:
             except (Refused, Forbidden) as error:
                 form.form_errors.append(error.message)
             else:
-                _say_where(row)
+                _say_where(row, by)
                 return _list_page(slug)
         status = 422
     return _list(series, form, names, by=by), status
 
 
-def _say_where(row: Enrolment) -> None:
-    name = row.person.full_name
+def _say_where(row: Enrolment, by: Actor) -> None:
+    name = queries.get_seat(row, by=by).label
     said = {
         EnrolmentStatus.ENROLLED: _("%(name)s is enrolled.", name=name),
         EnrolmentStatus.WAITLISTED: _("%(name)s is in the waiting list.", name=name),
@@ -203,7 +205,7 @@ def decide(slug: str, enrolment_id: str) -> ResponseReturnValue:
         back = url_for("enrolment.series_enrolments", slug=slug)
         return _ask_to_withdraw(row, series, back=back, action=action, own=False)
     try:
-        _say_where(actions.set_status(enrolment_id, status, by=by, at=at))
+        _say_where(actions.set_status(enrolment_id, status, by=by, at=at), by)
     except Refused as error:
         flash(error.message, "wrong")
     return _list_page(slug)

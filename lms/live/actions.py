@@ -11,6 +11,7 @@ from lms.core.db import action
 from lms.core.errors import Forbidden, Invalid
 from lms.core.roles import Actor
 from lms.core.words import _
+from lms.enrolment.actions import share_profile
 from lms.enrolment.queries import find_enrolment
 from lms.live.rules import check_can_join
 from lms.people.queries import find_person_by_email
@@ -46,5 +47,7 @@ def join_lecture(
     enrolment = find_enrolment(lecture.series_id, person_id) if person_id is not None else None
     check_can_join(lecture, enrolment, at)
     assert person_id is not None
+    if enrolment is not None and person_id == by.person_id:
+        share_profile(enrolment, at=at)
     join = open_join(lecture_id, person_id, by=by, at=at)
     return Joined(join.id, join.beat_seconds, lecture.join_url)

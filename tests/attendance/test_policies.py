@@ -19,6 +19,7 @@ from lms.core import jobs
 from lms.core.db import db
 from lms.core.errors import Forbidden, Refused
 from lms.core.jobs import Job, JobState
+from lms.core.roles import SYSTEM
 from tests.attendance.test_actions import END, START, Scene
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
@@ -86,7 +87,7 @@ def test_who_gains_and_who_loses_is_shown_before_and_comes_true(held: Held) -> N
     preview = held.look()
     assert [(one.policy.min_percent, len(one.difference.gaining)) for one in preview.lectures] == [(60, 1), (60, 1)]
     assert (preview.count(Side.GAIN), preview.count(Side.LOSE)) == (2, 0)
-    shown = list_changes([one.difference for one in preview.taken], Side.GAIN)
+    shown = list_changes([one.difference for one in preview.taken], Side.GAIN, series_id=preview.series.id, by=SYSTEM)
     assert [(one.full_name, one.lecture_id, one.before, one.after) for one in shown] == [
         ("Ben", held.first.id, Outcome.PARTIAL, Outcome.ATTENDED),
         ("Ben", held.second.id, Outcome.PARTIAL, Outcome.ATTENDED),

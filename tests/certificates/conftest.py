@@ -115,6 +115,7 @@ def programme(app: APIFlask) -> Callable[..., Programme]:
                         registered_at=BEGAN,
                         queued_at=BEGAN,
                         enrolled_at=BEGAN,
+                        profile_shared_at=BEGAN,
                     )
                 )
                 for lecture, mark in zip(lectures, marks, strict=False):

@@ -19,6 +19,7 @@ from lms.core.db import action, db
 from lms.core.errors import Forbidden, Refused
 from lms.core.roles import Actor
 from lms.core.words import _
+from lms.enrolment.actions import share_own_profile
 from lms.people.queries import canonical
 
 
@@ -40,6 +41,7 @@ def file_appeal(lecture_id: int, draft: AppealDraft, *, by: Actor, at: datetime)
         raise Forbidden
     assert lecture.actual_start is not None
     assert lecture.actual_end is not None
+    share_own_profile(lecture.series_id, by=by, at=at)
     draft = draft.checked(lecture.actual_start, lecture.actual_end)
     for waiting in open_appeals_in(lecture_id, [person_id]):
         if _same(waiting, draft):

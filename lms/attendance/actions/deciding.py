@@ -121,7 +121,7 @@ def accept_strong(lecture_id: int, *, seen: str, by: Actor, at: datetime) -> Dec
     """Decides on all who have one strong candidate, for that one. `seen` is the mark of the list that was looked at
     (`find_strong`): Refused where it is another one by now."""
     lecture = _held_for(lecture_id, by)
-    strong = find_strong(lecture)
+    strong = find_strong(lecture, by=by)
     if strong.mark != seen:
         raise Refused(_("Somebody has decided, or the list has changed meanwhile. Look at it once more."))
     people = {one.appearance_id: one.candidate.known.person_id for one in strong.items}

@@ -32,6 +32,7 @@ from lms.core.db import action, db
 from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
 from lms.core.roles import Actor
 from lms.core.words import _
+from lms.enrolment.actions import share_own_profile
 from lms.enrolment.rules import check_is_for_country
 from lms.people.models import Person
 from lms.people.queries import countries_of, get_country, ids_by_email
@@ -251,6 +252,7 @@ def check_in(code: str, *, email: str | None = None, by: Actor, at: datetime) ->
         raise Invalid("email", _("Write your e-mail address, or sign in."))
     if countries_of([by.person_id], lecture_day(view.lecture, at))[by.person_id] != view.group.country_id:
         raise Refused(_("This group is for people of another country than yours. Ask whoever gives the lecture."))
+    share_own_profile(view.lecture.series_id, by=by, at=at)
     if by.person_id not in resolve(view.group, view.lecture, at=at).people:
         _check_room_on_list(view.group)
         _insert(view.group, [{"person_id": by.person_id}], Entered.CODE, by=by, at=at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -40,6 +40,7 @@ from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.imports import ImportAnswer
 from lms.core.roles import Actor
 from lms.core.words import _, _n
+from lms.enrolment.queries import hidden_among
 from lms.people.actions import hold_addresses
 from lms.people.queries import ids_by_email
 
@@ -75,14 +76,16 @@ def preview_attendance(staged: StagedAttendance, *, by: Actor) -> tuple[ImportAn
     """What publishing would answer as things stand now, and how many people seen are not enrolled. Writes nothing."""
     lecture = get_lecture(staged.lecture_id, by=by)
     check_can_edit_lecture(lecture, by)
-    tally = _tally(lecture, staged, match_rows(lecture, staged.rows))
+    tally = _tally(lecture, staged, match_rows(lecture, staged.rows), by)
     return tally.answer, len(set(tally.newly_seen) - belonging(lecture))
 
 
-def _tally(lecture: Lecture, staged: StagedAttendance, matches: Sequence[Match]) -> _Tally:
+def _tally(lecture: Lecture, staged: StagedAttendance, matches: Sequence[Match], by: Actor) -> _Tally:
     """Sorts the rows into new evidence, evidence whose person has become known, and what is there already."""
     there = evidence_in(lecture.id)
     tally, answer = _Tally(), ImportAnswer()
+    perhaps = {one.known.person_id for match in matches for one in match.candidates}
+    hidden = hidden_among(lecture.series_id, perhaps, by=by)
     guests = 0
     for row, match in zip(staged.rows, matches, strict=True):
         if row.role in LEADING and not match.is_expected:
@@ -92,7 +95,7 @@ def _tally(lecture: Lecture, staged: StagedAttendance, matches: Sequence[Match])
         is_known = match.person is not None
         answer.matched += is_known
         if not is_known:
-            answer.unmatched.append(_unmatched(row, match))
+            answer.unmatched.append(_unmatched(row, match, hidden))
         if evidence not in there:
             there[evidence] = Kept(match.appearance, True)
             is_decided = match.appearance is not None
@@ -151,7 +154,7 @@ def _presence(lecture: Lecture, row: ReportRow, match: Match, evidence: str) -> 
     }
 
 
-def _unmatched(row: ReportRow, match: Match) -> dict[str, Any]:
+def _unmatched(row: ReportRow, match: Match, hidden: Collection[int]) -> dict[str, Any]:
     return {
         "row": row.line,
         "name": row.name or None,
@@ -165,6 +168,7 @@ def _unmatched(row: ReportRow, match: Match) -> dict[str, Any]:
                 "reasons": list(one.reasons),
             }
             for one in match.candidates
+            if one.known.person_id not in hidden
         ],
     }
 
@@ -200,7 +204,7 @@ def match_staged(staged: StagedAttendance, *, by: Actor) -> Matched:
     lecture = get_lecture(staged.lecture_id, by=by)
     check_can_edit_lecture(lecture, by)
     basis = _basis(lecture)  # first: what comes in while the rest is read makes it another one
-    return Matched(_tally(lecture, staged, match_rows(lecture, staged.rows)), basis)
+    return Matched(_tally(lecture, staged, match_rows(lecture, staged.rows), by), basis)
 
 
 def _basis(lecture: Lecture) -> tuple[int, ...]:
@@ -232,7 +236,7 @@ def publish_matched(staged: StagedAttendance, matched: Matched, *, by: Actor, at
     tally = matched.tally
     unknown = [key for key in tally.told if not key.startswith(("name:", "registrant:"))]
     if matched.basis != _basis(lecture) or ids_by_email(unknown):  # an address may have become known meanwhile
-        tally = _tally(lecture, staged, match_rows(lecture, staged.rows))
+        tally = _tally(lecture, staged, match_rows(lecture, staged.rows), by)
     answer = tally.answer
     if tally.writes:
         _write(lecture, staged, tally, by=by, at=at)

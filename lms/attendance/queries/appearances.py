@@ -81,16 +81,16 @@ def decided_in_words(by: str | None, at: datetime | None) -> str:
 
 
 def standing_in_words(appearance_id: int) -> str:
-    """How an appearance stands: whom it means, or that it is nobody of ours or open, and who decided so."""
+    """How an appearance was resolved, without the name of the person it means, and by whom."""
     decider = aliased(Person)
     query = (
-        select(Appearance.how, Person.full_name, decider.full_name, Appearance.decided_at)
-        .outerjoin(Person, Person.id == Appearance.person_id)
+        select(Appearance.how, Appearance.person_id, decider.full_name, Appearance.decided_at)
         .outerjoin(decider, decider.id == Appearance.decided_by)
         .where(Appearance.id == appearance_id)
     )
     how, meant, by, at = db.session.execute(query).one()
-    whom = meant or (_("nobody of ours") if how is How.NOBODY else _("taken back"))
+    nobody = _("nobody of ours") if how is How.NOBODY else _("taken back")
+    whom = nobody if meant is None else _("linked to a person")
     return f"{whom}, {decided_in_words(by, at)}"
 
 

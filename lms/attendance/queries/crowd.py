@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import date
 
 from sqlalchemy import select
@@ -11,6 +12,8 @@ from lms.attendance.likeness import Crowd, Known
 from lms.attendance.queries.evidence import WHO
 from lms.core.bulk import among
 from lms.core.db import db
+from lms.core.roles import Actor
+from lms.enrolment.queries import hidden_among
 from lms.people.models import Person, PersonEmail
 from lms.people.queries import country_codes_of, country_names
 
@@ -35,6 +38,17 @@ def known_people(person_ids: Collection[int], day: date) -> list[Known]:
     return [
         Known(id_, public_id, full_name, native, organisation, codes.get(id_), tuple(mailboxes.get(id_, ())))
         for id_, public_id, full_name, native, organisation in db.session.execute(query)
+    ]
+
+
+def as_seen(people: Collection[Known], series_id: int, by: Actor) -> list[Known]:
+    """These people as the actor sees them in a series: of some the address alone, in place of the name."""
+    hidden = hidden_among(series_id, [one.person_id for one in people], by=by)
+    return [
+        replace(one, full_name=next(iter(one.mailboxes), ""), native_name=None, organisation=None, country=None)
+        if one.person_id in hidden
+        else one
+        for one in people
     ]
 
 

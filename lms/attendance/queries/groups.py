@@ -22,7 +22,7 @@ from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import Actor
 from lms.core.sorting import sort_key
-from lms.enrolment.queries import day_of, expected_at, matching
+from lms.enrolment.queries import day_of, expected_at, hidden_among, matching_for
 from lms.enrolment.rules import speaks_for
 from lms.people.models import Country, Person
 from lms.people.queries import addresses_of, belonging_to, countries_of, ids_by_email
@@ -243,7 +243,7 @@ def list_of_group(view: GroupView, *, by: Actor, at: datetime) -> GroupList:
         countries = countries_of(shown, lecture_day(view.lecture, at))
         shown = {one for one in shown if countries[one] in by.country_ids}
     return GroupList(
-        people=_listed(shown, view.lecture, resolved),
+        people=_listed(shown, view.lecture, resolved, by),
         unknown=[entry.address or "" for entry in resolved.unknown],
         elsewhere=len(resolved.people) - len(shown),
         mark=gatherings.mark_of(resolved.people),
@@ -260,13 +260,14 @@ def offered_to_group(view: GroupView, *, by: Actor, at: datetime, q: str | None 
     enrolled = expected_at(view.lecture, or_now=True)
     query = select(Person.id).where(Person.id.in_(of_country), Person.id.in_(enrolled), Person.erased_at.is_(None))
     if q:
-        query = query.where(matching(q))
+        query = query.where(matching_for(q, view.lecture.series_id, by=by))
     ids = [one for one in db.session.scalars(query.order_by(Person.sort_name, Person.id)) if one not in resolved.people]
-    return Offered(_listed(ids[:SHOWN], view.lecture, None), max(len(ids) - SHOWN, 0))
+    return Offered(_listed(ids[:SHOWN], view.lecture, None, by), max(len(ids) - SHOWN, 0))
 
 
-def _listed(person_ids: Iterable[int], lecture: Lecture, resolved: Resolved | None) -> list[Listed]:
+def _listed(person_ids: Iterable[int], lecture: Lecture, resolved: Resolved | None, by: Actor) -> list[Listed]:
     ids = list(person_ids)
+    hidden = hidden_among(lecture.series_id, ids, by=by)
     addresses, enrolled = addresses_of(ids), belonging(lecture, ids)
     query = select(Person).where(among(Person.id, ids)).order_by(Person.sort_name, Person.id)
     found = []
@@ -276,9 +277,9 @@ def _listed(person_ids: Iterable[int], lecture: Lecture, resolved: Resolved | No
             Listed(
                 person_id=person.id,
                 public_id=person.public_id,
-                full_name=person.full_name,
-                native_name=person.native_name,
-                organisation=person.organisation,
+                full_name=addresses.get(person.id, "") if person.id in hidden else person.full_name,
+                native_name=None if person.id in hidden else person.native_name,
+                organisation=None if person.id in hidden else person.organisation,
                 email=addresses.get(person.id),
                 entered=entry.entered if entry is not None else None,
                 entered_at=entry.entered_at if entry is not None else None,

@@ -17,8 +17,9 @@ from lms.attendance.reading import ReportRow, plain_name
 from lms.catalogue.models import Lecture
 from lms.core.bulk import among
 from lms.core.db import db
+from lms.core.roles import Actor
 from lms.core.words import _
-from lms.enrolment.queries import about, expected_at, expected_in
+from lms.enrolment.queries import about, expected_at, expected_in, hidden_among
 from lms.people.models import Person
 from lms.people.queries import ids_by_email
 from lms.people.rules import email_key
@@ -155,10 +156,13 @@ class Names:
                 self._exact.setdefault(name, []).append(one)
 
     @classmethod
-    def of(cls, lecture: Lecture) -> Names:
-        """Of those whose attendance of a lecture is credited."""
+    def of(cls, lecture: Lecture, *, shown_to: Actor | None = None) -> Names:
+        """Of those whose attendance of a lecture is credited; of those whose names the actor sees, where given."""
         day = (lecture.actual_start or lecture.starts_at or lecture.created_at).date()
-        return cls(known_people(belonging(lecture), day), (lecture.language,))
+        people = belonging(lecture)
+        if shown_to is not None:
+            people -= hidden_among(lecture.series_id, people, by=shown_to)
+        return cls(known_people(people, day), (lecture.language,))
 
     def exactly(self, name: str) -> list[Known]:
         """Everybody of this full or native name."""

@@ -14,7 +14,7 @@ from lms.attendance import rules
 from lms.attendance.likeness import Candidate, Known, strong_one
 from lms.attendance.models import Appearance, AttendanceImport, How, Presence
 from lms.attendance.names import undecorated
-from lms.attendance.queries.crowd import known_people
+from lms.attendance.queries.crowd import as_seen, known_people
 from lms.attendance.queries.evidence import Span, seen_in, span_of
 from lms.attendance.queries.matching import Names, belonging
 from lms.attendance.queries.roster import get_rostered_lecture
@@ -24,6 +24,7 @@ from lms.core.db import db
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
 from lms.core.sorting import sort_key
+from lms.enrolment.queries import hidden_among
 from lms.people.models import Person
 from lms.people.queries import find_person_by_email
 from lms.people.rules import email_key
@@ -115,9 +116,9 @@ def review_page(
     ids = [id_ for id_ in ids if id_ > after]
     shown = ids[:limit]
     span, here = span_of(lecture), belonging(lecture)
-    items = _unknown(lecture, span, shown)
+    items = _unknown(lecture, span, shown, by)
     if not decided and items:
-        items = _with_candidates(lecture, items)
+        items = _with_candidates(lecture, items, by)
     people = [one.known.person_id for item in items for one in item.candidates]
     return ReviewPage(
         lecture=lecture,
@@ -135,26 +136,27 @@ def get_unknown(lecture_id: int, appearance_id: int, *, by: Actor) -> Unknown:
     """One of the series, decided or not, as seen in this lecture (its rows may stand by themselves by now); NotFound
     for one that is not of the series."""
     lecture = get_rostered_lecture(lecture_id, by=by)
-    found = _unknown(lecture, span_of(lecture), [appearance_id])
+    found = _unknown(lecture, span_of(lecture), [appearance_id], by)
     if not found:
         raise NotFound
-    return found[0] if found[0].how is not None else _with_candidates(lecture, found)[0]
+    return found[0] if found[0].how is not None else _with_candidates(lecture, found, by)[0]
 
 
 def find_people(lecture_id: int, words: str, *, by: Actor) -> tuple[list[Known], set[int]]:
     """People enrolled in whose name, organisation or address these words are, and whoever has exactly this address,
-    enrolled or not; with the ids of those who are enrolled. For those who may read the roster."""
+    enrolled or not; with the ids of those who are enrolled. Whose profile is not shared is found by the address
+    alone, and only when enrolled. For those who may read the roster."""
     lecture = get_rostered_lecture(lecture_id, by=by)
     here = belonging(lecture)
     wanted = sort_key(words.strip())
     if not wanted:
         return [], here
     day = (lecture.actual_start or lecture.starts_at or lecture.created_at).date()
-    known = known_people(here, day)
+    known = as_seen(known_people(here, day), lecture.series_id, by)
     parts = wanted.split()
     found = [one for one in known if all(part in _text_of(one) for part in parts)]
     person = find_person_by_email(words) if "@" in words else None
-    if person is not None and person.id not in here:
+    if person is not None and person.id not in here and not hidden_among(lecture.series_id, [person.id], by=by):
         found = [*known_people([person.id], day), *found]
     return sorted(found, key=lambda one: (sort_key(one.full_name), one.person_id))[:FOUND], here
 
@@ -175,12 +177,12 @@ def count_open(lecture_id: int) -> int:
     return db.session.scalar(query) or 0
 
 
-def find_strong(lecture: Lecture) -> Strong:
-    """All who have one strong candidate whom nobody else of them has too."""
+def find_strong(lecture: Lecture, *, by: Actor) -> Strong:
+    """All who have one strong candidate whom nobody else of them has too, among those whose names the actor sees."""
     query = select(Appearance.id, Appearance.version, Appearance.name, Appearance.email).where(
         among(Appearance.id, _seen_here(lecture, is_decided=False))
     )
-    crowd = Names.of(lecture).crowd
+    crowd = Names.of(lecture, shown_to=by).crowd
     found: list[tuple[int, StrongOne]] = []
     for id_, version, name, email in db.session.execute(query.order_by(Appearance.id)):
         candidate = strong_one(crowd.alike(*_asked(name, email)))
@@ -198,7 +200,7 @@ def find_strong(lecture: Lecture) -> Strong:
 def list_strong(lecture_id: int, *, by: Actor) -> tuple[Lecture, Strong]:
     """A lecture and what `find_strong` finds in it, for those who may read the roster."""
     lecture = get_rostered_lecture(lecture_id, by=by)
-    return lecture, find_strong(lecture)
+    return lecture, find_strong(lecture, by=by)
 
 
 def _seen_here(lecture: Lecture, *, is_decided: bool) -> list[int]:
@@ -227,7 +229,7 @@ def _holding(ids: Collection[int], q: str) -> list[int]:
     )
 
 
-def _unknown(lecture: Lecture, span: Span, ids: Sequence[int]) -> list[Unknown]:
+def _unknown(lecture: Lecture, span: Span, ids: Sequence[int], by: Actor) -> list[Unknown]:
     stays: dict[int, list[Stay]] = {}
     seen: dict[int, list[rules.Interval]] = {}
     rows = (
@@ -252,8 +254,8 @@ def _unknown(lecture: Lecture, span: Span, ids: Sequence[int]) -> list[Unknown]:
         .where(among(Appearance.id, list(ids)), Appearance.series_id == lecture.series_id)
         .order_by(Appearance.id)
     )
-    found = [(row, by) for row, by in db.session.execute(query)] if ids else []
-    meant = _people({row.person_id for row, _by in found if row.person_id is not None}, lecture)
+    found = [(row, name) for row, name in db.session.execute(query)] if ids else []
+    meant = _people({row.person_id for row, _name in found if row.person_id is not None}, lecture, by)
     lectures = _lectures(list(stays))
     return [
         Unknown(
@@ -267,14 +269,14 @@ def _unknown(lecture: Lecture, span: Span, ids: Sequence[int]) -> list[Unknown]:
             lectures=lectures.get(row.id, 0),
             how=row.how,
             person=meant.get(row.person_id) if row.person_id is not None else None,
-            decided_by=by,
+            decided_by=name,
             decided_at=row.decided_at,
         )
-        for row, by in found
+        for row, name in found
     ]
 
 
-def _people(person_ids: Collection[int], lecture: Lecture) -> dict[int, Known]:
+def _people(person_ids: Collection[int], lecture: Lecture, by: Actor) -> dict[int, Known]:
     """What is known of these rows of people, under their ids, as the people they are today."""
     if not person_ids:
         return {}
@@ -282,7 +284,8 @@ def _people(person_ids: Collection[int], lecture: Lecture) -> dict[int, Known]:
         db.session.execute(select(Person.id, Person.canonical_id).where(among(Person.id, list(person_ids)))).all()
     )
     day = (lecture.actual_start or lecture.starts_at or lecture.created_at).date()
-    known = {one.person_id: one for one in known_people({id_ for id_ in own.values() if id_ is not None}, day)}
+    people = known_people({id_ for id_ in own.values() if id_ is not None}, day)
+    known = {one.person_id: one for one in as_seen(people, lecture.series_id, by)}
     return {row: known[who] for row, who in own.items() if who in known}
 
 
@@ -299,8 +302,8 @@ def _asked(name: str | None, email: str | None) -> tuple[str, str, str]:
     return undecorated(name) if name else "", name or "", email_key(email) if email else ""
 
 
-def _with_candidates(lecture: Lecture, items: Iterable[Unknown]) -> list[Unknown]:
-    crowd = Names.of(lecture).crowd
+def _with_candidates(lecture: Lecture, items: Iterable[Unknown], by: Actor) -> list[Unknown]:
+    crowd = Names.of(lecture, shown_to=by).crowd
     found = []
     for item in items:
         candidates = crowd.alike(*_asked(item.name, item.email))

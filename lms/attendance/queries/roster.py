@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Integer, Row, bindparam, func, select, tuple_, union
+from sqlalchemy import CompoundSelect, Integer, Row, bindparam, case, func, literal, select, tuple_, union
 
 from lms.attendance import rules
 from lms.attendance.models import Appearance, Credit, Outcome, Presence
@@ -37,20 +37,22 @@ from lms.core.errors import Forbidden, Invalid, NotFound
 from lms.core.roles import Actor
 from lms.core.sorting import sort_key
 from lms.core.words import _
-from lms.enrolment.queries import about, expected_at, expected_in
+from lms.enrolment.queries import about, expected_at, expected_in, hidden_among, shared_in
+from lms.enrolment.rules import sees_shared_only
 from lms.people.models import Person, PersonEmail
 from lms.people.queries import addresses_of, country_codes_of, person_id_of
 from lms.people.rules import email_key
 
 """How many steps the curve of a lecture has."""
 
-_Entry = Row[int, str, str, str | None, str | None]
+_Entry = Row[int, str, str, str | None, str | None, str]
 _ENTRIES: Any = select(Person.id, Person.public_id, Person.full_name, Person.native_name, Person.organisation)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RosterRow(Reckoning):
-    """One person in one lecture."""
+    """One person in one lecture. `is_hidden`: the reader sees nothing of the person but the address, which is then
+    `full_name` too. `position` is what the list is in order of."""
 
     person_id: int
     public_id: str
@@ -59,6 +61,8 @@ class RosterRow(Reckoning):
     organisation: str | None
     email: str | None
     country: str | None
+    is_hidden: bool = False
+    position: str = ""
 
 
 @dataclass(frozen=True)
@@ -140,14 +144,26 @@ def _standing(has_ended: bool) -> CompoundSelect[Any]:
     return union(expected_in(has_ended=has_ended), *with_evidence(bindparam("lecture_id", type_=Integer)))
 
 
-@lru_cache(maxsize=4)
-def _paged(has_ended: bool, is_first: bool) -> Any:
+@lru_cache(maxsize=2)
+def _entries(shared_only: bool) -> tuple[Any, Any]:
+    """The query of people, and what it is in order of: names, or with `shared_only` nothing for a name that is not
+    shared in the series, so that no place in the list tells it. Asked with `series_id`."""
+    if not shared_only:
+        return _ENTRIES.add_columns(Person.sort_name.label("position")), Person.sort_name
+    shared = Person.id.in_(shared_in(bindparam("series_id", type_=Integer)))
+    position = case((shared, Person.sort_name), else_=literal("", Person.sort_name.type))
+    return _ENTRIES.add_columns(position.label("position")), position
+
+
+@lru_cache(maxsize=8)
+def _paged(has_ended: bool, is_first: bool, shared_only: bool) -> Any:
     """One page of the roster by name, `limit` long, after `name` and `person_id` where it is not the first."""
-    query = _ENTRIES.where(Person.id.in_(_standing(has_ended)))
+    query, position = _entries(shared_only)
+    query = query.where(Person.id.in_(_standing(has_ended)))
     if not is_first:
         after = tuple_(bindparam("name", type_=Person.sort_name.type), bindparam("person_id", type_=Integer))
-        query = query.where(tuple_(Person.sort_name, Person.id) > after)
-    return query.order_by(Person.sort_name, Person.id).limit(bindparam("limit", type_=Integer))
+        query = query.where(tuple_(position, Person.id) > after)
+    return query.order_by(position, Person.id).limit(bindparam("limit", type_=Integer))
 
 
 @lru_cache(maxsize=2)
@@ -181,7 +197,7 @@ def not_on_roster(lecture: Lecture, person_ids: Collection[int]) -> set[int]:
 
 def cursor_of(row: RosterRow) -> str:
     """Where a list goes on after this row."""
-    said = json.dumps([row.full_name, row.person_id], ensure_ascii=False).encode()
+    said = json.dumps([row.position, row.person_id], ensure_ascii=False).encode()
     return base64.urlsafe_b64encode(said).decode().rstrip("=")
 
 
@@ -206,7 +222,7 @@ def roster(
 
     `q` looks in names, organisations and addresses, in any case of letters.
     """
-    return _list(get_rostered_lecture(lecture_id, by=by), limit, cursor, q, at)
+    return _list(get_rostered_lecture(lecture_id, by=by), limit, cursor, q, at, by)
 
 
 def get_roster_page(
@@ -215,7 +231,7 @@ def get_roster_page(
     """What the page of a roster shows, as `roster`, `roster_totals` and `presence_curve` say it."""
     lecture = get_rostered_lecture(lecture_id, by=by)
     policy = policy_for(lecture)  # held here, so that it is read once
-    rows = _list(lecture, limit, cursor, q, at)
+    rows = _list(lecture, limit, cursor, q, at, by)
     totals = _totals(lecture, at)
     return RosterPage(
         lecture=lecture,
@@ -234,28 +250,32 @@ def get_row(lecture_id: int, person_public_id: str, *, by: Actor, at: datetime |
     person_id = person_id_of(person_public_id)
     if not is_on_roster(lecture, person_id):
         raise NotFound
-    return _rows(lecture, db.session.execute(_ENTRIES.where(Person.id == person_id)).all(), at)[0]
+    query, _position = _entries(False)
+    return _rows(lecture, db.session.execute(query.where(Person.id == person_id)).all(), at, by)[0]
 
 
 def _list(
-    lecture: Lecture, limit: int | None, cursor: str | None, q: str | None, at: datetime | None
+    lecture: Lecture, limit: int | None, cursor: str | None, q: str | None, at: datetime | None, by: Actor
 ) -> list[RosterRow]:
     needle = (q or "").strip()
     where: dict[str, Any] = {"limit": 2**31 - 1 if limit is None else limit + 1}
     if cursor is not None:
         name, where["person_id"] = _position(cursor)
         where["name"] = sort_key(name)
+    shared_only = sees_shared_only(by)
     if not needle:
-        rows = db.session.execute(_paged(lecture.actual_end is not None, cursor is None), about(lecture) | where)
-        return _rows(lecture, rows.all(), at)
-    query = _ENTRIES.where(among(Person.id, _found(lecture, needle)))
+        page = _paged(lecture.actual_end is not None, cursor is None, shared_only)
+        return _rows(lecture, db.session.execute(page, about(lecture) | where).all(), at, by)
+    query, position = _entries(shared_only)
+    query = query.where(among(Person.id, _found(lecture, needle, by)))
     if cursor is not None:
-        query = query.where(tuple_(Person.sort_name, Person.id) > tuple_(where["name"], where["person_id"]))
-    query = query.order_by(Person.sort_name, Person.id).limit(where["limit"])
-    return _rows(lecture, db.session.execute(query).all(), at)
+        query = query.where(tuple_(position, Person.id) > tuple_(where["name"], where["person_id"]))
+    query = query.order_by(position, Person.id).limit(where["limit"])
+    asked = {"series_id": lecture.series_id} if shared_only else {}
+    return _rows(lecture, db.session.execute(query, asked).all(), at, by)
 
 
-def _found(lecture: Lecture, needle: str) -> set[int]:
+def _found(lecture: Lecture, needle: str, by: Actor) -> set[int]:
     """Who of the roster has the text in names, organisation or address.
 
     Compared here and not in SQL: no two databases agree on the case of letters beyond Latin.
@@ -267,6 +287,7 @@ def _found(lecture: Lecture, needle: str) -> set[int]:
         for person_id, *texts in db.session.execute(select(*columns).where(Person.id.in_(select(here))))
         if any(text in (one or "").casefold() for one in texts)
     }
+    found -= hidden_among(lecture.series_id, found, by=by)
     addresses = (
         select(WHO)
         .join(PersonEmail, PersonEmail.person_id == Person.id)
@@ -275,8 +296,9 @@ def _found(lecture: Lecture, needle: str) -> set[int]:
     return found.union(db.session.scalars(addresses))
 
 
-def _rows(lecture: Lecture, page: Sequence[_Entry], at: datetime | None) -> list[RosterRow]:
+def _rows(lecture: Lecture, page: Sequence[_Entry], at: datetime | None, by: Actor) -> list[RosterRow]:
     ids = [entry.id for entry in page]
+    hidden = hidden_among(lecture.series_id, ids, by=by)
     span = span_of(lecture, clock.to_ms(at) if at is not None else None)
     day = (lecture.actual_start or lecture.starts_at or at or clock.now()).date()
     seen = seen_in(lecture, ids)
@@ -287,11 +309,13 @@ def _rows(lecture: Lecture, page: Sequence[_Entry], at: datetime | None) -> list
         RosterRow(
             person_id=entry.id,
             public_id=entry.public_id,
-            full_name=entry.full_name,
-            native_name=entry.native_name,
-            organisation=entry.organisation,
+            full_name=addresses.get(entry.id, "") if entry.id in hidden else entry.full_name,
+            native_name=None if entry.id in hidden else entry.native_name,
+            organisation=None if entry.id in hidden else entry.organisation,
             email=addresses.get(entry.id),
-            country=countries.get(entry.id),
+            country=None if entry.id in hidden else countries.get(entry.id),
+            is_hidden=entry.id in hidden,
+            position=entry.position,
             **judge.row(entry.id, seen.get(entry.id, [])),
         )
         for entry in page

@@ -20,7 +20,9 @@ from lms.catalogue.rules import check_can_edit_series
 from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.roles import Actor
+from lms.enrolment.queries import hidden_among
 from lms.people.models import Person
+from lms.people.queries import addresses_of
 
 PAGE = 50
 
@@ -130,15 +132,28 @@ def preview_policy(slug: str, *, chosen: Collection[int] | None = None, by: Acto
     return PolicyPreview(series, newest, found, [one.lecture.id for one in taken], key)
 
 
-def list_changes(found: Iterable[Difference], side: Side, *, page: int = 1) -> list[PersonChange]:
-    """One page of who gains or loses, by name, then in the order of the lectures."""
+def list_changes(
+    found: Iterable[Difference], side: Side, *, series_id: int, by: Actor, page: int = 1
+) -> list[PersonChange]:
+    """One page of who gains or loses in a series, by name, then in the order of the lectures.
+
+    Where the actor does not see a name, the address is in its place.
+    """
     pairs = [(person_id, one.lecture_id, one.changes[person_id]) for one in found for person_id in sided(one, side)]
     people = {person_id for person_id, _lecture, _change in pairs}
     query = select(Person.id, Person.sort_name, Person.public_id, Person.full_name, Person.native_name)
     named = {row.id: row for row in db.session.execute(query.where(among(Person.id, people)))}
-    pairs.sort(key=lambda pair: (named[pair[0]].sort_name, pair[0]))
+    hidden = hidden_among(series_id, people, by=by)
+    addresses = addresses_of(hidden)
+    pairs.sort(key=lambda pair: ("" if pair[0] in hidden else named[pair[0]].sort_name, pair[0]))
     start = (page - 1) * PAGE
     return [
-        PersonChange(named[id_].public_id, named[id_].full_name, named[id_].native_name, lecture_id, change)
+        PersonChange(
+            named[id_].public_id,
+            addresses.get(id_, "") if id_ in hidden else named[id_].full_name,
+            None if id_ in hidden else named[id_].native_name,
+            lecture_id,
+            change,
+        )
         for id_, lecture_id, change in pairs[start : start + PAGE]
     ]

@@ -33,11 +33,11 @@ class RosterQuery(PageQuery):
 
 
 class PersonOut(Schema):
-    """Who a row speaks of."""
+    """The person of a row. Name and country are null for an instructor while the person has not accepted."""
 
     id = String()
     email = String(allow_none=True)
-    full_name = String()
+    full_name = String(allow_none=True)
     country = String(allow_none=True)
 
 
@@ -270,7 +270,7 @@ def row_json(row: RosterRow) -> dict[str, Any]:
         "person": {
             "id": row.public_id,
             "email": row.email,
-            "full_name": row.full_name,
+            "full_name": None if row.is_hidden else row.full_name,
             "country": row.country,
         },
         "minutes": row.minutes,

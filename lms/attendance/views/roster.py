@@ -172,8 +172,8 @@ def roster_csv(lecture_id: int) -> ResponseReturnValue:
         headings,
         (
             (
-                row.email, row.full_name, row.native_name, row.country, row.organisation, row.minutes, row.percent,
-                row.outcome.value, " ".join(row.sources), row.explanation,
+                row.email, "" if row.is_hidden else row.full_name, row.native_name, row.country, row.organisation,
+                row.minutes, row.percent, row.outcome.value, " ".join(row.sources), row.explanation,
             )
             for row in rows
         ),

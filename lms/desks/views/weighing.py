@@ -20,6 +20,7 @@ from lms.catalogue.rules import planned_end, resolve_local
 from lms.certificates.consequences import Consequences, consequences
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
+from lms.core.roles import Actor
 from lms.desks.views.blueprint import bp
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
@@ -45,7 +46,7 @@ class Shown:
         return sum(self.counts.values())
 
 
-def shown_of(differences: Sequence[Difference], effects: Consequences | None) -> Shown:
+def shown_of(series_id: int, differences: Sequence[Difference], effects: Consequences | None, *, by: Actor) -> Shown:
     """What the address asks for: `show` a group (default: the first that has anybody), and its `page`."""
     counts = {side.value: sum(len(sided(one, side)) for one in differences) for side in Side}
     lists: Mapping[str, Sequence[Any]] = vars(effects) if effects is not None else {}
@@ -57,7 +58,7 @@ def shown_of(differences: Sequence[Difference], effects: Consequences | None) ->
     if group in lists:
         rows = lists[group][(page - 1) * PAGE : page * PAGE]
     else:
-        rows = queries.list_changes(differences, Side(group), page=page)
+        rows = queries.list_changes(differences, Side(group), series_id=series_id, by=by, page=page)
     return Shown(counts, group, rows, page, pages, effects is not None)
 
 
@@ -74,7 +75,7 @@ def policy(slug: str) -> ResponseReturnValue:
         preview=preview,
         series=preview.series,
         titles={one.lecture.id: one.lecture.title for one in preview.lectures},
-        shown=shown_of([one.difference for one in preview.taken], effects),
+        shown=shown_of(preview.series.id, [one.difference for one in preview.taken], effects, by=by),
     )
 
 
@@ -108,7 +109,7 @@ def times(lecture_id: int) -> ResponseReturnValue:
         proposal=proposal,
         proposed=_local(lecture, proposal.start, proposal.end) if proposal is not None else {},
         preview=preview,
-        shown=shown_of([preview.difference], effects) if preview is not None else None,
+        shown=shown_of(lecture.series_id, [preview.difference], effects, by=by) if preview is not None else None,
     ), status
 
 

@@ -33,6 +33,7 @@ from lms.enrolment.queries.series import (
     place_of,
     position_of,
 )
+from lms.enrolment.queries.sharing import hidden_among, known_to, matching_for, shared_in
 
 __all__ = [
     "CountryPerson",
@@ -56,15 +57,19 @@ __all__ = [
     "find_enrolment",
     "get_enrolment",
     "get_seat",
+    "hidden_among",
     "is_over",
+    "known_to",
     "list_country_people",
     "list_of_person",
     "list_seats",
     "list_undecided",
     "matching",
+    "matching_for",
     "place_of",
     "position_of",
     "preview_enrolments",
+    "shared_in",
     "standing_of",
     "was_postponed",
 ]

@@ -100,7 +100,7 @@ def export_of_person(person_id: int) -> list[dict[str, Any]]:
             "country": country,
             **{
                 name: moment.isoformat() if (moment := getattr(row, name)) is not None else None
-                for name in ("registered_at", "queued_at", "enrolled_at", "withdrawn_at")
+                for name in ("registered_at", "queued_at", "enrolled_at", "withdrawn_at", "profile_shared_at")
             },
         }
         for row, slug, title, country in db.session.execute(query)

@@ -61,8 +61,8 @@ def country_on(day: Any) -> ScalarSelect[Any]:
     )
 
 
-def matching(q: str) -> ColumnElement[bool]:
-    """People whose name or address contains `q`, in any case of letters."""
+def having_address(q: str) -> ColumnElement[bool]:
+    """People one of whose addresses contains `q`, in any case of letters."""
     member = aliased(Person)
     address = (
         select(PersonEmail.id)
@@ -70,11 +70,17 @@ def matching(q: str) -> ColumnElement[bool]:
         .where(member.canonical_id == Person.id, PersonEmail.key.contains(email_key(q), autoescape=True))
         .correlate(Person)
     )
-    return or_(
-        Person.full_name.icontains(q, autoescape=True),
-        Person.native_name.icontains(q, autoescape=True),
-        address.exists(),
-    )
+    return address.exists()
+
+
+def having_name(q: str) -> ColumnElement[bool]:
+    """People one of whose names contains `q`, in any case of letters."""
+    return or_(Person.full_name.icontains(q, autoescape=True), Person.native_name.icontains(q, autoescape=True))
+
+
+def matching(q: str) -> ColumnElement[bool]:
+    """People whose name or address contains `q`, in any case of letters."""
+    return or_(having_name(q), having_address(q))
 
 
 def day_of(at: datetime | None) -> date:

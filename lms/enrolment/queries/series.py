@@ -16,20 +16,30 @@ from lms.core.errors import Refused
 from lms.core.roles import Actor
 from lms.enrolment import rules
 from lms.enrolment.models import Enrolment, EnrolmentStatus
-from lms.enrolment.queries.rows import SPEAKS, country_on, day_of, find_enrolment, matching, speaking
+from lms.enrolment.queries.rows import SPEAKS, country_on, day_of, find_enrolment, speaking
+from lms.enrolment.queries.sharing import hidden_among, matching_for
 from lms.people.models import Country, Person
 from lms.people.queries import addresses_of, belonging_to, country_id_of
 
 
 @dataclass(frozen=True)
 class Seat:
-    """One person's place in a series as staff see it. `position` counts from 1 in the waiting list, else null."""
+    """One person's place in a series as an actor sees it. `position` counts from 1 in the waiting list, else null.
+
+    `is_hidden`: the actor sees nothing of the person but the address; `country` is then null.
+    """
 
     enrolment: Enrolment
     person: Person
     email: str | None
     country: str | None
     position: int | None
+    is_hidden: bool = False
+
+    @property
+    def label(self) -> str:
+        """The person's name, or the address where the name is hidden."""
+        return self.email or "" if self.is_hidden else self.person.full_name
 
     @property
     def id(self) -> int:
@@ -98,11 +108,11 @@ def list_seats(
     if cursor is not None:
         query = query.where(Enrolment.id > cursor)
     if q:
-        query = query.where(matching(q))
+        query = query.where(matching_for(q, series.id, by=by))
     if status is not None:
         query = query.where(Enrolment.status == status)
     found = db.session.execute(query, {"series": series.id, "day": day, "limit": limit + 1})
-    return _seats([(row[0], row[1], row[2]) for row in found])
+    return _seats([(row[0], row[1], row[2]) for row in found], by)
 
 
 _SEATS = (
@@ -114,14 +124,15 @@ _SEATS = (
 )
 
 
-def get_seat(enrolment: Enrolment, *, at: datetime | None = None) -> Seat:
-    """What staff see of one enrolment that the caller may see."""
+def get_seat(enrolment: Enrolment, *, by: Actor, at: datetime | None = None) -> Seat:
+    """What the actor sees of one enrolment that the actor may see."""
     query = speaking(Enrolment, Person, Country.code).outerjoin(Country, Country.id == country_on(day_of(at)))
     row = db.session.execute(query.where(Enrolment.id == enrolment.id)).one()
-    return _seats([(row[0], row[1], row[2])])[0]
+    return _seats([(row[0], row[1], row[2])], by)[0]
 
 
-def _seats(rows: list[tuple[Enrolment, Person, str | None]]) -> list[Seat]:
+def _seats(rows: list[tuple[Enrolment, Person, str | None]], by: Actor) -> list[Seat]:
+    hidden = hidden_among(rows[0][0].series_id, [person.id for _row, person, _country in rows], by=by) if rows else ()
     addresses = addresses_of([person.id for _enrolment, person, _country in rows])
     positions = _positions([row[0] for row in rows if row[0].status is EnrolmentStatus.WAITLISTED])
     return [
@@ -129,8 +140,9 @@ def _seats(rows: list[tuple[Enrolment, Person, str | None]]) -> list[Seat]:
             enrolment=enrolment,
             person=person,
             email=addresses.get(person.id),
-            country=country,
+            country=None if person.id in hidden else country,
             position=positions.get(enrolment.id),
+            is_hidden=person.id in hidden,
         )
         for enrolment, person, country in rows
     ]

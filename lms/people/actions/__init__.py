@@ -38,7 +38,15 @@ from lms.people.actions.factors import (
 )
 from lms.people.actions.files import PersonRow, StagedPeople, publish_people, stage_people
 from lms.people.actions.links import ask_reset, ask_sign_in_link
-from lms.people.actions.persons import change_profile, confirm_name, create_person, hold_addresses, set_country
+from lms.people.actions.persons import (
+    PROFILE_FIELDS,
+    change_profile,
+    checked_profile,
+    confirm_name,
+    create_person,
+    hold_addresses,
+    set_country,
+)
 from lms.people.actions.privacy import erase_person, export_person, merge_people, undo_merge
 from lms.people.actions.sessions import (
     begin_second_step,
@@ -52,6 +60,7 @@ from lms.people.actions.sessions import (
 )
 
 __all__ = [
+    "PROFILE_FIELDS",
     "DemoAccount",
     "KnownDevice",
     "PersonRow",
@@ -72,6 +81,7 @@ __all__ = [
     "check_own_password",
     "check_owner",
     "check_password",
+    "checked_profile",
     "confirm",
     "confirm_name",
     "confirm_second_factor",

@@ -1,0 +1,11 @@
+"""How much one member of staff may do in a day, as the settings say."""
+
+from __future__ import annotations
+
+from flask import current_app
+
+
+def addresses_per_day() -> int | None:
+    """How many people one may enrol by e-mail address in 24 hours; null for no limit, as in a demonstration."""
+    config = current_app.extensions["lms.config"]
+    return None if config.is_demonstration else int(config.addresses_per_day)

@@ -1,0 +1,61 @@
+"""Whose profile the instructors of a series see, and whose address alone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, or_
+
+from lms.catalogue.visibility import ids_taught_by
+from lms.core.bulk import among
+from lms.core.clock import now
+from lms.core.db import db
+from lms.core.roles import Actor
+from lms.enrolment import rules
+from lms.enrolment.models import Enrolment
+from lms.enrolment.queries.rows import day_of, having_address, having_name, matching, speaking
+from lms.people.models import Person
+from lms.people.queries import countries_of
+
+
+def shared_in(series_id: Any) -> Select[Any]:
+    """The query of the people whose profile is shared with the staff of a series (an id, or a parameter for one)."""
+    return speaking(Person.id).where(Enrolment.series_id == series_id, Enrolment.profile_shared_at.is_not(None))
+
+
+def hidden_among(series_id: int, person_ids: Collection[int], *, by: Actor) -> set[int]:
+    """Those of these people of whom the actor sees only the address in this series.
+
+    Administrators and reporters see everybody, focal points the people of their countries, everybody themselves.
+    """
+    if not person_ids or not rules.sees_shared_only(by):
+        return set()
+    hidden = set(person_ids).difference(db.session.scalars(shared_in(series_id).where(among(Person.id, person_ids))))
+    hidden.discard(by.person_id or 0)
+    if hidden and by.is_focal_point:
+        of = countries_of(sorted(hidden), day_of(now()))
+        hidden = {one for one in hidden if not rules.speaks_for(by, of.get(one))}
+    return hidden
+
+
+def matching_for(q: str, series_id: int, *, by: Actor) -> ColumnElement[bool]:
+    """As `matching`, for the lists of a series: an instructor finds people by their names only once these are shared.
+
+    Who is no instructor sees on such lists only people whose names the actor may see.
+    """
+    if not by.is_instructor or not rules.sees_shared_only(by):
+        return matching(q)
+    return or_(having_address(q), and_(having_name(q), Person.id.in_(shared_in(series_id))))
+
+
+def known_to(person_ids: Collection[int], by: Actor) -> set[int]:
+    """Those of these people whose profile is shared already in a series in which the actor is an instructor."""
+    if not person_ids or not by.is_instructor:
+        return set()
+    query = speaking(Person.id).where(
+        Enrolment.series_id.in_(ids_taught_by(by)),
+        Enrolment.profile_shared_at.is_not(None),
+        among(Person.id, person_ids),
+    )
+    return set(db.session.scalars(query))
