@@ -71,11 +71,11 @@ def grow(world: World) -> None:
         ("/lectures/{live}/groups", "focal_point", 13),
         ("/admin", "administrator", 17),
         ("/admin/people", "administrator", 6),
-        ("/series/cross-border/enrolments", "instructor", 9),
-        ("/series/cross-border/enrolments", "focal_point", 11),
+        ("/series/cross-border/enrolments", "instructor", 10),
+        ("/series/cross-border/enrolments", "focal_point", 12),
         ("/series/cross-border/certificates", "administrator", 14),
-        ("/lectures/{held}/roster", "instructor", 22),
-        ("/lectures/{live}/roster", "instructor", 19),
+        ("/lectures/{held}/roster", "instructor", 23),
+        ("/lectures/{live}/roster", "instructor", 20),
         ("/lectures/{held}/room", "trainee", 13),
         ("/lectures/{live}/room", "trainee", 11),
     ],
@@ -113,9 +113,9 @@ def test_pages_ask_as_often_for_much_as_for_little(
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        ("/api/v1/lectures/{held}/attendance", 15),
-        ("/api/v1/lectures/{live}/attendance", 14),
-        ("/api/v1/series/cross-border/enrolments", 7),
+        ("/api/v1/lectures/{held}/attendance", 16),
+        ("/api/v1/lectures/{live}/attendance", 15),
+        ("/api/v1/series/cross-border/enrolments", 8),
     ],
 )
 def test_lists_of_the_api_ask_as_often_for_much_as_for_little(
