@@ -27,6 +27,7 @@ from lms.core.words import _
 from lms.web import (
     addresses,
     api,
+    bodies,
     compression,
     document,
     guards,
@@ -127,6 +128,7 @@ def create_app(config: Config | None = None, *, rates_uri: str = "memory://") ->
     if config.proxies:  # only the reader's address: scheme and host are those of the base address
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=config.proxies, x_proto=0)  # type: ignore[method-assign]
     request_log.init_app(app)
+    bodies.init_app(app)
     db.init_app(app)
     Migrate(app, db, directory=str(resource("migrations")), render_as_batch=True)
     numbers.init_app(app)

@@ -159,7 +159,7 @@ def init_app(app: Flask) -> None:
             return error
         detail = {
             404: _("There is nothing here, or it is not yours to see."),
-            413: _("That is larger than what is taken here (%(n)s MB).", n=app.config["MAX_UPLOAD_MB"]),
+            413: _("What you sent is larger than %(n)s MB.", n=(request.max_content_length or 0) // 1024 // 1024),
             429: _("That was too often. Wait a moment and try again."),
         }.get(status, error.description or "")
         answer = problem(status, detail) if wants_problem() else app.make_response(_page(status, detail))

@@ -21,6 +21,7 @@ from lms.core.jobs import JobState, get_job
 from lms.core.roles import Role
 from lms.core.tables import write_csv
 from lms.core.words import _, _n
+from lms.web.bodies import FORM_BYTES, body_limit
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.limits import throttle_guesses, throttle_reads
@@ -48,6 +49,7 @@ def verify() -> ResponseReturnValue:
 @allow(ANYONE)
 @throttle_guesses(NUMBERS)
 @throttle_reads(READS)
+@body_limit(MOST_BYTES + FORM_BYTES)
 def verify_file() -> ResponseReturnValue:
     """Whether a file is a certificate or badge of ours as it was issued, and whether it still holds."""
     form = CheckFileForm()

@@ -1,0 +1,62 @@
+"""A route that reads less than the site's largest upload says so before anything is received."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from lms.web.bodies import FORM_BYTES
+
+MB = 1024 * 1024
+HEAD = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.pdf"\r\n\r\n'
+FORM = "multipart/form-data; boundary=x"
+
+
+class Sent(io.BytesIO):
+    """A body that a client sends, and how much of it was received before the answer."""
+
+    received = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        found = super().read(size)
+        self.received += len(found)
+        return found
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
+        found = super().readinto(buffer)
+        self.received += found
+        return found
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_five_megabytes_at_verify_are_refused_before_they_are_received(client: FlaskClient, chunked: bool) -> None:
+    sent = Sent(HEAD + bytes(5 * MB) + b"\r\n--x--\r\n")
+    more = (
+        {"headers": {"Transfer-Encoding": "chunked"}, "environ_overrides": {"wsgi.input_terminated": True}}
+        if chunked
+        else {"content_length": len(sent.getbuffer())}
+    )
+    answer = client.post("/verify", input_stream=sent, content_type=FORM, buffered=False, **more)
+    assert (answer.status_code, "larger than 1 MB" in answer.text) == (413, True)
+    assert sent.received <= (MB + FORM_BYTES if chunked else 0)
+
+
+def test_a_route_without_a_limit_of_its_own_takes_what_the_site_takes(
+    app: APIFlask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(app.config, "MAX_CONTENT_LENGTH", 2 * MB)
+    codes = [
+        client.post("/sign-in", input_stream=Sent(bytes(n)), content_length=n, content_type=FORM).status_code
+        for n in (2 * MB, 2 * MB + 1)
+    ]
+    assert codes == [400, 413]
+
+
+def test_no_route_takes_more_than_the_site(app: APIFlask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(app.config, "MAX_CONTENT_LENGTH", 1000)
+    body = HEAD + bytes(1000)
+    answer = client.post("/verify", input_stream=Sent(body), content_length=len(body), content_type=FORM)
+    assert answer.status_code == 413
