@@ -28,6 +28,7 @@ from tests.factories import make
 from tests.machine import pin
 from tests.proxy import Certificate, make_certificate
 from tests.tables import create_tables, postgresql_tools
+from tests.told import ToldClient
 
 __all__ = ["make"]
 
@@ -102,6 +103,7 @@ def _prepare(config: Config) -> APIFlask:
     limiter.enabled = True  # or it would not be wired into a second app
     app = create_app(config)
     app.config.update(TESTING=True, STAFF_SECOND_FACTOR=False)  # tests of it switch it on
+    app.test_client_class = ToldClient
     limiter.enabled = False
     with app.app_context():
         db.drop_all()

@@ -17,7 +17,7 @@ from apiflask.validators import Length
 
 from lms.catalogue.models import Admission, CertificateKind, Delivery, LectureState, Visibility, WalkIns
 from lms.core.words import _l
-from lms.web.api import PageQuery
+from lms.web.api import AnswerSchema, PageQuery
 from lms.web.local_time import LocalTime
 
 
@@ -66,7 +66,7 @@ class SeriesIn(Schema):
     policy = Nested(PolicyIn)
 
 
-class PolicyOut(Schema):
+class PolicyOut(AnswerSchema):
     """A policy."""
 
     min_percent = Integer()
@@ -80,7 +80,7 @@ class PolicyOut(Schema):
     confirmed_names = Boolean()
 
 
-class SeriesOut(Schema):
+class SeriesOut(AnswerSchema):
     """A series; `instructors` (addresses) is null but to its instructors and administrators."""
 
     slug = String()
@@ -99,7 +99,7 @@ class SeriesOut(Schema):
     policy = Nested(PolicyOut)
 
 
-class SeriesPage(Schema):
+class SeriesPage(AnswerSchema):
     """A page of series."""
 
     items = List(Nested(SeriesOut))
@@ -140,7 +140,7 @@ class LectureIn(Schema):
     materials = List(Nested(MaterialIn))
 
 
-class LectureOut(Schema):
+class LectureOut(AnswerSchema):
     """A lecture; `instructors` (addresses) and `join_url` are null but to its instructors and administrators."""
 
     id = Integer()
@@ -165,7 +165,7 @@ class LectureOut(Schema):
     reason = String(allow_none=True)
 
 
-class LecturePage(Schema):
+class LecturePage(AnswerSchema):
     """A page of lectures."""
 
     items = List(Nested(LectureOut))

@@ -38,14 +38,16 @@ PDF: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
     200: {
         "description": "The certificate as PDF/A.",
         "content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}},
-    }
+    },
+    409: {"description": "Withdrawn or revoked, or it cannot be signed now"},
 }
 
 BADGE: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
     200: {
         "description": "The credential as compact JWS.",
         "content": {"text/plain": {"schema": {"type": "string"}}},
-    }
+    },
+    409: {"description": "Withdrawn or revoked, or there is no badge"},
 }
 
 BUNDLE: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
@@ -175,6 +177,7 @@ def issue(slug: str, body: dict[str, str | None]) -> dict[str, Any]:
 @scope("certificates:read")
 @bp.input(PreviewQuery, location="query", arg_name="asked")
 @bp.output(PreviewSchema)
+@bp.doc(responses={409: "The series gives no certificates"})
 def preview(slug: str, asked: dict[str, Any]) -> dict[str, Any]:
     """Who earns a certificate, who just misses it and by what, who is blocked: what issuing now would do."""
     shown = Group(asked["show"]) if asked["show"] else None

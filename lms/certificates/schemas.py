@@ -10,34 +10,34 @@ from lms.catalogue.models import CertificateKind
 from lms.certificates.bundles import FORMS
 from lms.certificates.models import CertificateState
 from lms.certificates.standings import Group
-from lms.web.api import PageQuery
+from lms.web.api import AnswerSchema, PageQuery
 
 KINDS = [kind.value for kind in CertificateKind]
 STATES = [state.value for state in CertificateState]
 GROUPS = [group.value for group in Group]
 
 
-class CertificateSchema(Schema):
+class CertificateSchema(AnswerSchema):
     """In public exactly the first seven and, where superseded, `replaced_by`; of a withdrawn one number and state.
 
     The holder and staff see the rest too.
     """
 
-    number = String(required=True, metadata={"example": "SR-7K4M-92QF-XH3D-8PWN-N"})
-    state = String(required=True, validate=OneOf(STATES))
-    name = String()
-    series = String(metadata={"description": "Title of the series as on the certificate."})
-    kind = String(validate=OneOf(KINDS))
-    hours = Float(metadata={"description": "Actual length of the lectures attended, to one decimal."})
-    date = Date()
-    replaced_by = String()
-    native_name = String(allow_none=True)
-    replaces = String(allow_none=True)
-    reason = String(allow_none=True)
-    person = String(metadata={"description": "Public id of the holder."})
+    number = String(metadata={"example": "SR-7K4M-92QF-XH3D-8PWN-N"})
+    state = String(validate=OneOf(STATES))
+    name = String(metadata={"optional": True})
+    series = String(metadata={"optional": True, "description": "Title of the series as on the certificate."})
+    kind = String(validate=OneOf(KINDS), metadata={"optional": True})
+    hours = Float(metadata={"optional": True, "description": "Actual length of the lectures attended, to one decimal."})
+    date = Date(metadata={"optional": True})
+    replaced_by = String(metadata={"optional": True})
+    native_name = String(allow_none=True, metadata={"optional": True})
+    replaces = String(allow_none=True, metadata={"optional": True})
+    reason = String(allow_none=True, metadata={"optional": True})
+    person = String(metadata={"optional": True, "description": "Public id of the holder."})
 
 
-class CertificateListSchema(Schema):
+class CertificateListSchema(AnswerSchema):
     """A page of the certificates of a series."""
 
     items = List(Nested(CertificateSchema))
@@ -50,7 +50,7 @@ class IssueSchema(Schema):
     kind = String(load_default=None, allow_none=True, validate=OneOf(KINDS))
 
 
-class AskedSchema(Schema):
+class AskedSchema(AnswerSchema):
     """The job that does it; how far it is says `GET /api/v1/jobs/{id}`."""
 
     job = String()
@@ -68,14 +68,14 @@ class PreviewQuery(PageQuery):
     show = String(load_default=None, validate=OneOf(GROUPS))
 
 
-class MissingSchema(Schema):
+class MissingSchema(AnswerSchema):
     """What somebody lacks; a started minute as a whole one."""
 
     lectures = Integer()
     minutes = Integer()
 
 
-class StandingSchema(Schema):
+class StandingSchema(AnswerSchema):
     """Where somebody stands: what was attended and counted, what is lacking, why it is blocked, what is held."""
 
     person = String(metadata={"description": "Public id."})
@@ -89,7 +89,7 @@ class StandingSchema(Schema):
     number = String(allow_none=True, metadata={"description": "Of the certificate that is held."})
 
 
-class CountsSchema(Schema):
+class CountsSchema(AnswerSchema):
     """How many are in each group; *just missing* (`misses`) and *unconfirmed* overlap with others."""
 
     earned = Integer()
@@ -101,7 +101,7 @@ class CountsSchema(Schema):
     rest = Integer()
 
 
-class PreviewSchema(Schema):
+class PreviewSchema(AnswerSchema):
     """What issuing now would do, with a page of one group in the order of names; `fault` stops all of the series."""
 
     kind = String(validate=OneOf(KINDS))
@@ -116,7 +116,7 @@ class PreviewSchema(Schema):
     next = String(allow_none=True)
 
 
-class ToldSchema(Schema):
+class ToldSchema(AnswerSchema):
     """To how many a mail goes now; nobody is reminded twice."""
 
     told = Integer()

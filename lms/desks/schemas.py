@@ -7,9 +7,10 @@ from apiflask.fields import AwareDateTime, Boolean, Dict, Enum, Integer, List, N
 from apiflask.validators import Length
 
 from lms.core.jobs import JobState
+from lms.web.api import AnswerSchema
 
 
-class JobOut(Schema):
+class JobOut(AnswerSchema):
     """A long task: how far it is, and what came of it."""
 
     id = String()
@@ -25,7 +26,7 @@ class PolicyQuery(Schema):
     lectures = String(load_default=None, allow_none=True, validate=Length(max=4000))
 
 
-class JudgedOut(Schema):
+class JudgedOut(AnswerSchema):
     """A lecture that was held under another policy: the share asked for then, and how many gain and lose."""
 
     lecture = Integer()
@@ -37,7 +38,7 @@ class JudgedOut(Schema):
     chosen = Boolean()
 
 
-class AffectedOut(Schema):
+class AffectedOut(AnswerSchema):
     """Whose certificates are touched, as people's ids."""
 
     earn = List(String())
@@ -45,7 +46,7 @@ class AffectedOut(Schema):
     miss = List(String())
 
 
-class PolicyPreviewOut(Schema):
+class PolicyPreviewOut(AnswerSchema):
     """What the newest policy would change of lectures held under another; `key` is sent with the wish to do it."""
 
     min_percent = Integer()
@@ -61,7 +62,7 @@ class PolicyIn(Schema):
     key = String(required=True, validate=Length(max=64))
 
 
-class AskedOut(Schema):
+class AskedOut(AnswerSchema):
     """The task that does it; how far it is says `GET /api/v1/jobs/{id}`."""
 
     job = String()
@@ -82,7 +83,7 @@ class TimesIn(Schema):
     key = String(required=True, validate=Length(max=64))
 
 
-class TimesOut(Schema):
+class TimesOut(AnswerSchema):
     """The actual times of a lecture; what is proposed by what was seen, source by source; and what the times asked
     about would change, with the `key` that is sent to confirm them."""
 

@@ -7,7 +7,7 @@ from apiflask.fields import Enum, Integer, List, Nested, String
 
 from lms.enrolment.models import EnrolmentStatus
 from lms.people.models import Gender, Sector
-from lms.web.api import PageQuery
+from lms.web.api import AnswerSchema, PageQuery
 
 
 class EnrolmentIn(Schema):
@@ -42,7 +42,7 @@ class EnrolmentQuery(PageQuery):
     status = Enum(EnrolmentStatus, by_value=True, load_default=None)
 
 
-class EnrolmentOut(Schema):
+class EnrolmentOut(AnswerSchema):
     """A place. `position` counts from 1 in the waiting list.
 
     An instructor sees only `email` of a person enrolled by an instructor, until the person accepts. Until then the
@@ -66,7 +66,7 @@ class EnrolmentOut(Schema):
     registered_at = String()
 
 
-class EnrolmentPage(Schema):
+class EnrolmentPage(AnswerSchema):
     """A page of places."""
 
     items = List(Nested(EnrolmentOut))

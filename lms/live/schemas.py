@@ -6,6 +6,8 @@ from apiflask import Schema
 from apiflask.fields import Integer, String
 from apiflask.validators import Length
 
+from lms.web.api import AnswerSchema
+
 
 class JoinIn(Schema):
     """`email`: another person, by an administrator in a demonstration."""
@@ -13,7 +15,7 @@ class JoinIn(Schema):
     email = String(load_default=None, allow_none=True, validate=Length(max=320))
 
 
-class JoinOut(Schema):
+class JoinOut(AnswerSchema):
     """What the room page uses too."""
 
     room_token = String()

@@ -8,6 +8,7 @@ from apiflask.validators import Length
 from marshmallow import ValidationError
 
 from lms.core.words import _
+from lms.web.api import AnswerSchema
 from lms.web.scopes import SCOPES
 
 
@@ -31,7 +32,7 @@ class TokenIn(Schema):
     )
 
 
-class TokenOut(Schema):
+class TokenOut(AnswerSchema):
     """A token; `token` is shown this once."""
 
     token = String()
@@ -54,7 +55,7 @@ class PersonIn(Schema):
     time_zone = String(allow_none=True)
 
 
-class PersonOut(Schema):
+class PersonOut(AnswerSchema):
     """A person. `country` is that of today."""
 
     id = String()

@@ -12,6 +12,7 @@ from lms.core.jobs import JobState
 from lms.reports.models import SnapshotVisibility
 from lms.reports.periods import Period, Rhythm
 from lms.reports.rules import DIMENSIONS, EXPORT_FORMATS, EXPORTS, FIGURES, VALUES
+from lms.web.api import AnswerSchema
 
 _KEY: dict[str, Any] = {
     "anyOf": [{"type": "string"}, {"type": "null"}, {"type": "array", "items": {"type": ["string", "null"]}}]
@@ -103,7 +104,7 @@ class SnapshotReason(Schema):
     reason = String(required=True, validate=Length(1, 2000))
 
 
-class FiguresOut(Schema):
+class FiguresOut(AnswerSchema):
     """The figures of one slice."""
 
     sessions = Integer()
@@ -116,7 +117,7 @@ class FiguresOut(Schema):
     certificates = Integer()
 
 
-class OpeningOut(Schema):
+class OpeningOut(AnswerSchema):
     """What opening balances (sessions from before the system, entered as totals) bring to the figures beside it.
 
     Only where there are any. `countries_added` nobody of the system is of; `declared_participants` are declared, not
@@ -135,21 +136,21 @@ class GroupOut(FiguresOut):
 
     key = Raw(metadata=_KEY)
     label = String()
-    folded = Boolean(metadata={"description": "Only where small groups are put together."})
-    opening = Nested(OpeningOut)
+    folded = Boolean(metadata={"optional": True, "description": "Only where small groups are put together."})
+    opening = Nested(OpeningOut, metadata={"optional": True})
 
 
-class TotalsOut(Schema):
+class TotalsOut(AnswerSchema):
     """The figures, what they mean, and when they were counted."""
 
     as_at = String(metadata={"format": "date-time"})
     definitions = Dict(keys=String(), values=String())
     totals = Nested(FiguresOut)
-    opening = Nested(OpeningOut)
+    opening = Nested(OpeningOut, metadata={"optional": True})
     groups = List(Nested(GroupOut))
 
 
-class SnapshotOut(Schema):
+class SnapshotOut(AnswerSchema):
     """A published report. `checksum` is the SHA-256 of the file at `url` with `.json` behind it."""
 
     id = String()
@@ -165,14 +166,14 @@ class SnapshotOut(Schema):
     reason = String(allow_none=True)
 
 
-class SnapshotsOut(Schema):
+class SnapshotsOut(AnswerSchema):
     """A page of published reports, newest first."""
 
     items = List(Nested(SnapshotOut))
     next = String(allow_none=True)
 
 
-class ChangeOut(Schema):
+class ChangeOut(AnswerSchema):
     """One figure as it was frozen and as it is counted now; `key` as in `groups`, null for the whole."""
 
     key = Raw(metadata=_KEY)
@@ -183,7 +184,7 @@ class ChangeOut(Schema):
     difference = Float()
 
 
-class SinceOut(Schema):
+class SinceOut(AnswerSchema):
     """What changed since: every figure of the whole, and those of groups that are not as they were."""
 
     as_at = String(metadata={"format": "date-time"})
@@ -194,14 +195,18 @@ class SinceOut(Schema):
 class FrozenOut(SnapshotOut):
     """A published report with its figures; of a withdrawn one only staff are told these."""
 
-    time_zone = String()
-    exact = Boolean(metadata={"description": "False: the public figures, small groups put together."})
-    question = Dict()
-    definitions = Dict(keys=String(), values=String())
-    totals = Nested(FiguresOut)
-    opening = Nested(OpeningOut)
-    groups = List(Nested(GroupOut))
-    since = Nested(SinceOut, allow_none=True, metadata={"description": "For those who may count exactly; else null."})
+    time_zone = String(metadata={"optional": True})
+    exact = Boolean(metadata={"optional": True, "description": "False: the public figures, small groups put together."})
+    question = Dict(metadata={"optional": True})
+    definitions = Dict(keys=String(), values=String(), metadata={"optional": True})
+    totals = Nested(FiguresOut, metadata={"optional": True})
+    opening = Nested(OpeningOut, metadata={"optional": True})
+    groups = List(Nested(GroupOut), metadata={"optional": True})
+    since = Nested(
+        SinceOut,
+        allow_none=True,
+        metadata={"optional": True, "description": "For those who may count exactly; else null."},
+    )
 
 
 class SavedIn(QuestionIn):
@@ -227,7 +232,7 @@ class SavedChange(Schema):
     schedule = Nested(ScheduleIn, allow_none=True)
 
 
-class ScheduleOut(Schema):
+class ScheduleOut(AnswerSchema):
     """When a saved report is sent next, and to whom."""
 
     rhythm = String()
@@ -237,7 +242,7 @@ class ScheduleOut(Schema):
     next = String(metadata={"format": "date-time"})
 
 
-class SendingOut(Schema):
+class SendingOut(AnswerSchema):
     """What became of one sending: mails sent, mails that wait, readers who may not see it any more."""
 
     day = String(metadata={"format": "date"})
@@ -248,7 +253,7 @@ class SendingOut(Schema):
     reasons = List(String())
 
 
-class SavedOut(Schema):
+class SavedOut(AnswerSchema):
     """A report that the caller saved: `question` is what it asks, by the names of the parameters."""
 
     id = String()
@@ -265,7 +270,7 @@ class SavedWithSendings(SavedOut):
     sendings = List(Nested(SendingOut))
 
 
-class SavedListOut(Schema):
+class SavedListOut(AnswerSchema):
     """The caller's saved reports, by name."""
 
     items = List(Nested(SavedOut))
@@ -279,7 +284,7 @@ class ExportIn(SliceIn):
     format = String(load_default="csv", validate=OneOf(EXPORT_FORMATS))
 
 
-class ExportOut(Schema):
+class ExportOut(AnswerSchema):
     """An export: how far it is, and whether its file can be taken (`POST` to `file`) until `expires_at`."""
 
     id = String()
@@ -300,7 +305,7 @@ class FetchIn(Schema):
     """Nothing is asked: an empty object, or no body."""
 
 
-class ExportsOut(Schema):
+class ExportsOut(AnswerSchema):
     """A page of the caller's exports, newest first."""
 
     items = List(Nested(ExportOut))

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from apiflask import Schema
 from apiflask.exceptions import HTTPError
-from apiflask.fields import Dict, Integer, List, Nested, String
+from apiflask.fields import Dict, Field, Integer, List, Nested, String
 from apiflask.validators import Range
 from flask import Flask, Response, request
 from flask.typing import ResponseReturnValue
@@ -33,6 +33,14 @@ def consumes(*kinds: str) -> Callable[[F], F]:
     return mark
 
 
+class AnswerSchema(Schema):
+    """What a call answers. Every field is always there, unless its metadata says `optional`."""
+
+    def on_bind_field(self, field_name: str, field_obj: Field[Any]) -> None:
+        """Marks the field as required in the OpenAPI document."""
+        field_obj.required = not field_obj.metadata.get("optional", False)
+
+
 class PageQuery(Schema):
     """`limit` (1 to 200) and `cursor` of a list."""
 
@@ -44,14 +52,14 @@ class Nothing(Schema):
     """No keys at all."""
 
 
-class RejectedOut(Schema):
+class RejectedOut(AnswerSchema):
     """A row that was not taken, by its line in the file."""
 
     row = Integer()
     reason = String()
 
 
-class ImportAnswerOut(Schema):
+class ImportAnswerOut(AnswerSchema):
     """What became of a file."""
 
     rows = Integer()

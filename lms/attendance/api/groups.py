@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import jsonify
 from flask.typing import ResponseReturnValue
 
 from lms.attendance import actions
@@ -31,12 +30,7 @@ from lms.web.identity import current_actor
 from lms.web.limits import throttle_guesses
 from lms.web.scopes import scope
 
-ANSWERS: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
-    200: {
-        "description": "This place has its group already.",
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/GroupOut"}}},
-    }
-}
+ANSWERS = {200: "This place has its group already."}
 
 
 def _shown(group_id: str) -> dict[str, Any]:
@@ -68,7 +62,7 @@ def open_group(lecture_id: int, given: dict[str, Any]) -> ResponseReturnValue:
     country = given.pop("country")
     draft = actions.GroupDraft(**given)
     group_id, is_new = actions.open_group(lecture_id, draft, country=country, by=current_actor(), at=clock.now())
-    return jsonify(_shown(group_id)), 201 if is_new else 200
+    return _shown(group_id), 201 if is_new else 200
 
 
 @bp.get("/groups/<group_id>")

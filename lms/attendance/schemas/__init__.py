@@ -19,7 +19,7 @@ from lms.core import clock
 from lms.core.measures import tenth_minutes
 from lms.core.roles import Actor
 from lms.core.words import _, _l
-from lms.web.api import PageQuery, rfc3339
+from lms.web.api import AnswerSchema, PageQuery, rfc3339
 
 SOURCES = [source.value for source in Source]
 OUTCOMES = [outcome.value for outcome in Outcome]
@@ -32,7 +32,7 @@ class RosterQuery(PageQuery):
     q = String(load_default=None, validate=Length(max=200))
 
 
-class PersonOut(Schema):
+class PersonOut(AnswerSchema):
     """The person of a row. Name and country are null for an instructor while the person has not accepted."""
 
     id = String()
@@ -41,7 +41,7 @@ class PersonOut(Schema):
     country = String(allow_none=True)
 
 
-class IntervalOut(Schema):
+class IntervalOut(AnswerSchema):
     """Presence, clipped to the lecture and united within its source."""
 
     joined_at = String()
@@ -49,7 +49,7 @@ class IntervalOut(Schema):
     source = String(validate=OneOf(SOURCES))
 
 
-class CorrectionOut(Schema):
+class CorrectionOut(AnswerSchema):
     """A correction that holds."""
 
     outcome = String(validate=OneOf(OUTCOMES))
@@ -58,7 +58,7 @@ class CorrectionOut(Schema):
     at = String()
 
 
-class AttendanceRow(Schema):
+class AttendanceRow(AnswerSchema):
     """One person in one lecture. `minutes` and `percent` have one decimal, rounded down."""
 
     person = Nested(PersonOut)
@@ -72,7 +72,7 @@ class AttendanceRow(Schema):
     correction = Nested(CorrectionOut, allow_none=True)
 
 
-class AttendanceRows(Schema):
+class AttendanceRows(AnswerSchema):
     """A page of the roster."""
 
     items = List(Nested(AttendanceRow))
@@ -95,14 +95,14 @@ class AppealIn(Schema):
     text = String(load_default="", validate=Length(max=REASON_LENGTH))
 
 
-class AppealPerson(Schema):
+class AppealPerson(AnswerSchema):
     """Who asked."""
 
     id = String()
     full_name = String()
 
 
-class AppealOut(Schema):
+class AppealOut(AnswerSchema):
     """An appeal. `answered_by` and `outcome`, what was set by hand, are null while it is open."""
 
     id = String()
@@ -120,7 +120,7 @@ class AppealOut(Schema):
     outcome = String(validate=OneOf(OUTCOMES), allow_none=True)
 
 
-class AppealsOut(Schema):
+class AppealsOut(AnswerSchema):
     """A page of appeals."""
 
     items = List(Nested(AppealOut))
@@ -148,7 +148,7 @@ class ReopenIn(Schema):
     reason = String(load_default="", validate=Length(max=REASON_LENGTH))
 
 
-class ClosingOut(Schema):
+class ClosingOut(AnswerSchema):
     """One time that attendance was closed, with the numbers that were; it holds while `reopened_at` is null."""
 
     closed_at = String()
@@ -159,7 +159,7 @@ class ClosingOut(Schema):
     reason = String(allow_none=True)
 
 
-class ClosingsOut(Schema):
+class ClosingsOut(AnswerSchema):
     """All closings of a lecture, the latest first."""
 
     items = List(Nested(ClosingOut))
@@ -187,7 +187,7 @@ class UnknownQuery(PageQuery):
     q = String(load_default="", validate=Length(max=200))
 
 
-class CandidateOut(Schema):
+class CandidateOut(AnswerSchema):
     """Somebody who may be meant: how surely (0 to 100; 100 is the same full name), and why."""
 
     person = String()
@@ -196,7 +196,7 @@ class CandidateOut(Schema):
     reasons = List(String())
 
 
-class StayOut(Schema):
+class StayOut(AnswerSchema):
     """One row of evidence; `system` is the format of the report."""
 
     id = String()
@@ -205,7 +205,7 @@ class StayOut(Schema):
     system = String(allow_none=True)
 
 
-class UnknownOut(Schema):
+class UnknownOut(AnswerSchema):
     """Somebody whom reports tell of, as seen in one lecture. `version` is to be sent back with a decision."""
 
     id = Integer()
@@ -222,7 +222,7 @@ class UnknownOut(Schema):
     decided_at = String(allow_none=True)
 
 
-class UnknownsOut(Schema):
+class UnknownsOut(AnswerSchema):
     """A page of them."""
 
     items = List(Nested(UnknownOut))

@@ -12,7 +12,7 @@ from lms.attendance.gatherings import MOST_EXPECTED, MOST_PASTED, show_code
 from lms.attendance.models import Entered
 from lms.attendance.queries.groups import GroupList, GroupView, Listed
 from lms.attendance.rules import REASON_LENGTH
-from lms.web.api import RejectedOut, rfc3339
+from lms.web.api import AnswerSchema, RejectedOut, rfc3339
 from lms.web.local_time import LocalTime
 
 
@@ -27,7 +27,7 @@ class GroupIn(Schema):
     time_zone = String(required=True, validate=Length(max=64))
 
 
-class SignatureOut(Schema):
+class SignatureOut(AnswerSchema):
     """The signature that stands."""
 
     people = Integer()
@@ -35,7 +35,7 @@ class SignatureOut(Schema):
     signed_at = String()
 
 
-class GroupOut(Schema):
+class GroupOut(AnswerSchema):
     """A viewing group. `code` is shown to whoever may run the group, null to others."""
 
     id = String()
@@ -52,14 +52,14 @@ class GroupOut(Schema):
     signature = Nested(SignatureOut, allow_none=True)
 
 
-class GroupsOut(Schema):
+class GroupsOut(AnswerSchema):
     """The groups of a lecture that the caller may see."""
 
     items = List(Nested(GroupOut))
     next = String(allow_none=True)
 
 
-class ListedOut(Schema):
+class ListedOut(AnswerSchema):
     """Somebody on a list. `enrolled`: whether it would count as things stand."""
 
     id = String()
@@ -72,7 +72,7 @@ class ListedOut(Schema):
     enrolled = Boolean()
 
 
-class ListOut(Schema):
+class ListOut(AnswerSchema):
     """A list: `unknown_addresses` are those of nobody known in the country, `elsewhere` counts people of other
     countries whom the caller may not see, `mark` is what a signature names."""
 
@@ -90,7 +90,7 @@ class TicksIn(Schema):
     emails = List(String(validate=Length(max=320)), load_default=list, validate=Length(max=MOST_PASTED))
 
 
-class TicksOut(Schema):
+class TicksOut(AnswerSchema):
     """How many came onto the list and went off it; `rejected` names addresses by their place, counted from 1."""
 
     added = Integer()
@@ -109,7 +109,7 @@ class SignIn(Schema):
     watched_until = LocalTime(load_default=None, allow_none=True)
 
 
-class SignedOut(Schema):
+class SignedOut(AnswerSchema):
     """What came of a signature."""
 
     people = Integer()
@@ -129,7 +129,7 @@ class CheckInIn(Schema):
     code = String(required=True, validate=Length(max=100))
 
 
-class CheckedInOut(Schema):
+class CheckedInOut(AnswerSchema):
     """Where one is on the list; `caution` says why it may not count, null where it will."""
 
     lecture = Integer()
