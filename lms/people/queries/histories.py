@@ -26,22 +26,26 @@ class Histories:
         """Reads them of these people (canonical ids), in the session unless another connection is given."""
         self._connection = connection or db.session.connection()
         self._settled: dict[int, int | None] = {}
-        self._moved: dict[int, list[tuple[bool, date, int | None]]] = {}
+        self._moved: dict[int, list[tuple[bool, date, int, int | None]]] = {}
         for rows in self._read(people):
-            for person, since, country, own in rows:
+            for person, since, country, own, row_id in rows:
                 if person in self._moved:
-                    self._moved[person].append((own, since, country))
+                    self._moved[person].append((own, since, row_id, country))
                 elif person in self._settled:
-                    first = (True, BEGINNING, self._settled.pop(person))
-                    self._moved[person] = [first, (own, since, country)]
+                    first = (True, BEGINNING, 0, self._settled.pop(person))
+                    self._moved[person] = [first, (own, since, row_id, country)]
                 elif own and since == BEGINNING:
                     self._settled[person] = country
                 else:
-                    self._moved[person] = [(own, since, country)]
+                    self._moved[person] = [(own, since, row_id, country)]
 
     def _read(self, people: Collection[int]) -> Iterable[Sequence[Any]]:
         query = select(
-            Person.canonical_id, PersonCountry.since, PersonCountry.country_id, Person.id == Person.canonical_id
+            Person.canonical_id,
+            PersonCountry.since,
+            PersonCountry.country_id,
+            Person.id == Person.canonical_id,
+            PersonCountry.id,
         ).join(Person, Person.id == PersonCountry.person_id)
         if len(people) > FEW:
             yield self._connection.execute(query).all()
@@ -57,7 +61,7 @@ class Histories:
             return self._settled[person]
         before = [row for row in self._moved.get(person, ()) if row[1] <= day]
         for own in (True, False):
-            newest = max((row for row in before if row[0] is own), key=lambda row: row[1], default=None)
+            newest = max((row for row in before if row[0] is own), key=lambda row: row[1:3], default=None)
             if newest is not None:
-                return newest[2]
+                return newest[3]
         return None
