@@ -201,6 +201,8 @@ class Make:
         people = [person.id for person in instructors]
         local = local_start or datetime(2026, 12, 2, 9, 0)  # noqa: DTZ001 - local time, as it is planned
         planned = {"starts_at": local.replace(tzinfo=ZoneInfo(time_zone)).astimezone(UTC)} | columns
+        if state == LectureState.HELD:
+            planned.setdefault("confirmed_at", planned.get("actual_end"))
 
         @action
         def write() -> Lecture:

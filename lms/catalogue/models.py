@@ -140,6 +140,7 @@ class Lecture(Base):
     """One online lecture. Planned: local time and zone, with `starts_at` derived; actual: set by start and end.
 
     `policy_id` is the policy it was held under, set when it is held. `sequence` is the calendar's SEQUENCE.
+    `confirmed_at`: when somebody confirmed that it was held; then it is a session whatever was recorded.
     """
 
     __tablename__ = "lecture"
@@ -167,6 +168,7 @@ class Lecture(Base):
     actual_start: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     actual_end: Mapped[datetime | None] = mapped_column(UtcDateTime)
     policy_id: Mapped[int | None] = mapped_column(ForeignKey("policy.id"))
+    confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     sequence: Mapped[int] = mapped_column(default=0)
     reason: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -277,6 +277,11 @@ def check_can_undo_start(lecture: Lecture) -> None:
     _check_state(lecture, LectureState.LIVE, LectureState.HELD)
 
 
+def check_can_confirm(lecture: Lecture) -> None:
+    """Only a lecture that was held is confirmed. Refused otherwise."""
+    _check_state(lecture, LectureState.HELD)
+
+
 def check_can_correct_times(lecture: Lecture, started_at: datetime, ended_at: datetime, at: datetime) -> None:
     """The actual start and end of a lecture that was held. Refused otherwise; Invalid for a span that cannot be."""
     _check_state(lecture, LectureState.HELD)

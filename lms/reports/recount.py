@@ -70,10 +70,20 @@ class Rows:
         self.series = {row["id"]: row for row in self.tables["series"]}
         self.parents = {row["code"]: row["parent_code"] for row in self.tables["region"]}
         self.histories: dict[int, list[tuple[int, date, int | None]]] = defaultdict(list)
-        for row in self.tables["person_country"]:
+        for row in sorted(self.tables["person_country"], key=lambda row: row["id"]):
             self.histories[self.root(row["person_id"])].append((row["person_id"], row["since"], row["country_id"]))
         self.held = {row["id"]: row for row in self.tables["lecture"] if row["state"] == "held" and row["actual_start"]}
+        present = {row["lecture_id"] for row in self.tables["credit"] if row["outcome"] in ("attended", "partial")}
+        self.sessions = {
+            id_ for id_, row in self.held.items()
+            if row["confirmed_at"] or (id_ in present and self._seconds(row) >= 5 * 60)
+        }  # fmt: skip
         self.facts = [*self._attendances(), *self._registrations(), *self._certificates()]
+
+    @staticmethod
+    def _seconds(lecture: Row) -> int:
+        """How long a held lecture was: from the second of its start to that of its end."""
+        return int(lecture["actual_end"].timestamp()) - int(lecture["actual_start"].timestamp())
 
     @staticmethod
     def _read(model: type[Base]) -> list[Row]:
@@ -196,13 +206,13 @@ def figures(rows: Rows, asked: Slice, dimensions: tuple[str, ...], at: datetime)
 
     groups: dict[tuple[str | None, ...], list[Fact]] = defaultdict(list)
     for fact in rows.facts:
-        if wanted(fact):
+        if wanted(fact) and (fact.kind != "attendance" or fact.what in rows.sessions):
             groups[tuple(_value(fact, name) for name in dimensions)].append(fact)
     sessions: dict[tuple[str | None, ...], set[int]] = defaultdict(set)
     for key, facts in groups.items():
         sessions[key] = {fact.what for fact in facts if fact.kind == "attendance"}
     if not by_people:
-        for lecture in rows.held.values():
+        for lecture in (rows.held[id_] for id_ in rows.sessions):
             day, series = rows.day(lecture["actual_start"]), rows.series[lecture["series_id"]]["slug"]
             if within(day, series, lecture["language"]):
                 values = {"series": series, "language": lecture["language"]}

@@ -213,6 +213,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "POST /lectures/<int:lecture_id>/postpone": ("snwnnw", "snnnnw", "smmmnw"),
     "POST /lectures/<int:lecture_id>/publish": ("smwmnw", "smmmnw", "smmmnw"),
     "POST /lectures/<int:lecture_id>/reopen": ("snwnnw", "snnnnw", "smmmnw"),
+    "POST /lectures/<int:lecture_id>/confirm": ("snwnnw", "snnnnw", "smmmnw"),
     "POST /lectures/<int:lecture_id>/undo-start": ("snwnnw", "snnnnw", "smmmnw"),
     "GET /lectures/<int:lecture_id>/report": ("snyyyy", "snnyyy", "smmmyy"),
     "GET /lectures/<int:lecture_id>/report.<kind>": ("snyyyy", "snnyyy", "smmmyy"),

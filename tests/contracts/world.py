@@ -212,6 +212,7 @@ STATE_OF = {
     "catalogue.lecture_publish": "draft",
     "catalogue.lecture_reopen": "ended",
     "catalogue.lecture_undo_start": "ended",
+    "catalogue.lecture_confirm": "ended",
     "attendance.confirm_times": "held",
     "desks.times": "held",
     "desks_api.look_at_times": "held",
@@ -336,6 +337,8 @@ def _place(world: World, make: Make, name: str) -> Place:
         ("ended", now - timedelta(hours=4), _times(now - timedelta(hours=4))),
     ):
         local = (start + timedelta(hours=3)).replace(tzinfo=None)
+        if state == "ended":
+            actual = {**actual, "confirmed_at": None}  # confirming it is a change
         made = make.lecture(
             series, f"{name} {state}", local_start=local, instructors=[teacher, *listed],
             state={"soon": "scheduled", "ended": "held", "closed": "held"}.get(state, state), **actual,

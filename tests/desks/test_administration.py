@@ -83,6 +83,30 @@ def test_everything_that_needs_somebody_is_said(world: World) -> None:
     assert "3 issued; 0 had one already; 1 not earned; 1 stopped" in page
 
 
+def test_a_lecture_in_which_nobody_was_is_confirmed_or_undone_with_one_press(world: World) -> None:
+    start = world.at - timedelta(days=1)
+    empty, short = (
+        world.make.lecture(
+            world.series, title=title, state=LectureState.HELD, confirmed_at=None, actual_start=start,
+            actual_end=start + timedelta(minutes=minutes),
+        )
+        for title, minutes in (("Empty", 50), ("Short", 3))
+    )  # fmt: skip
+    admin = world.signed_in(administrator(world))
+    page = flat(admin.get("/admin").text)
+    assert "2 things need you" in page
+    assert re.findall(r'data-testid="unconfirmed-(\d+)"', page) == [str(empty.id), str(short.id)]
+    assert "It is not in the totals until you confirm it." in flat(admin.get(f"/lectures/{empty.id}").text)
+    found = re.search(r'name="csrf_token" value="([^"]+)"', admin.get("/admin").text)
+    assert found
+    token = {"csrf_token": found[1], "next": "/admin"}
+    assert admin.post(f"/lectures/{empty.id}/confirm", data=token).location == "/admin"
+    assert admin.post(f"/lectures/{short.id}/undo-start", data=token).location == "/admin"
+    page = flat(admin.get("/admin").text)
+    assert re.findall(r'data-testid="unconfirmed-(\d+)"', page) == []
+    assert "until you confirm it" not in flat(admin.get(f"/lectures/{empty.id}").text)
+
+
 def test_a_failed_task_that_was_made_good_is_not_said(world: World) -> None:
     for state in (JobState.FAILED, JobState.DONE):
         add(world, lambda state=state: job(world.at, kind="credit_lecture", state=state, arguments={"lecture_id": 1}))

@@ -69,7 +69,7 @@ def grow(world: World) -> None:
         ("/teach", "instructor", 12),  # the counter asks for versions of tallies, and once for those it does not have
         ("/country", "focal_point", 24),
         ("/lectures/{live}/groups", "focal_point", 13),
-        ("/admin", "administrator", 17),
+        ("/admin", "administrator", 18),
         ("/admin/people", "administrator", 6),
         ("/series/cross-border/enrolments", "instructor", 10),
         ("/series/cross-border/enrolments", "focal_point", 12),

@@ -11,7 +11,16 @@ from apiflask import APIFlask
 
 from lms.attendance.actions import correct, credit_lecture, rebuild_tallies
 from lms.attendance.models import Outcome, Presence, Source
-from lms.catalogue.actions import correct_times, edit_series, end_lecture, reopen_lecture
+from lms.attendance.queries.sessions import unconfirmed_lectures
+from lms.catalogue.actions import (
+    confirm_held,
+    correct_times,
+    edit_series,
+    end_lecture,
+    hold_lecture,
+    reopen_lecture,
+    undo_start,
+)
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.certificates import numbers
 from lms.certificates.actions import revoke, withdraw
@@ -56,7 +65,9 @@ class Walk:
         world.partner("KE", until=date(2024, 12, 31))
         self.series = [world.series("one"), world.series("two", language="fr")]
         self.lectures = [
-            world.lecture(self.draw.choice(self.series), NEW_YEAR + timedelta(days=days), language="fr")
+            world.lecture(
+                self.draw.choice(self.series), NEW_YEAR + timedelta(days=days), language="fr", is_confirmed=days == 1
+            )
             for days in (0, 0, 1, 200)
         ]
         self.people: list[tuple[int, str, str]] = []
@@ -75,9 +86,10 @@ class Walk:
     def step(self) -> None:
         """One thing happens, or is refused."""
         steps: list[Callable[[], object]] = [
-            *[self.late_import] * 6, self.correct, self.withdraw_correction, self.merge,
+            *[self.late_import] * 8, self.correct, self.withdraw_correction, self.merge,
             self.undo, self.erase, self.move, self.move, self.change_traits, self.correct_times, self.enrol,
-            self.end_certificate, self.reopen, *[self.end_again] * 4, self.change_policy,
+            self.end_certificate, self.reopen, self.undo_start, *[self.end_again] * 6, *[self.confirm] * 2,
+            self.change_policy,
         ]  # fmt: skip
         try:
             self.draw.choice(steps)()
@@ -89,7 +101,9 @@ class Walk:
         lecture = db.session.get_one(Lecture, lecture_id)
         person_id = self.draw.choice(self.people)[0]
         first = self.draw.choice([0, 0, 20, 60])
-        assert lecture.actual_start is not None
+        if lecture.actual_start is None:
+            db.session.rollback()
+            return
         joined, left = (
             clock.to_ms(lecture.actual_start + timedelta(minutes=minutes))
             for minutes in (first, first + self.draw.choice([20, 70, 90]))
@@ -147,17 +161,29 @@ class Walk:
         if ended is not None:
             reopen_lecture(lecture_id, by=SYSTEM, at=ended + timedelta(hours=1))
 
+    def undo_start(self) -> None:
+        """Undoes start and end of a lecture: it is counted no more until it is held."""
+        undo_start(self.draw.choice(self.lectures), by=SYSTEM, at=AT)
+
+    def confirm(self) -> None:
+        """Confirms that a lecture was held; most are certain, or confirmed, or not held."""
+        confirm_held(self.draw.choice(self.lectures), by=SYSTEM, at=AT)
+
     def end_again(self) -> None:
-        """Ends what was reopened, under the policy of now."""
+        """Ends what was reopened, and holds what was undone, under the policy of now; some for moments only."""
         for lecture_id in self.lectures:
             lecture = db.session.get_one(Lecture, lecture_id)
-            started, is_live = lecture.actual_start, lecture.state == LectureState.LIVE
+            started, state = lecture.actual_start or lecture.starts_at, lecture.state
             db.session.rollback()
-            if started is not None and is_live:
-                end_lecture(
-                    lecture_id, ended_at=started + timedelta(minutes=self.draw.choice([60, 90])), by=SYSTEM, at=AT
-                )
-                credit_lecture(lecture_id, by=SYSTEM, at=AT)
+            assert started is not None
+            ended = started + timedelta(minutes=self.draw.choice([4, 60, 90, 90]))
+            if state == LectureState.LIVE:
+                end_lecture(lecture_id, ended_at=ended, by=SYSTEM, at=AT)
+            elif state == LectureState.SCHEDULED:
+                hold_lecture(lecture_id, started_at=started, ended_at=ended, by=SYSTEM, at=AT)
+            else:
+                continue
+            credit_lecture(lecture_id, by=SYSTEM, at=AT)
 
     def change_policy(self) -> None:
         changed = {"policy": {"min_percent": self.draw.choice([20, 40, 60])}}
@@ -195,6 +221,8 @@ def test_figures_are_those_of_the_rows(app: APIFlask, world: World, make: Make, 
                 asked, dimensions = QUESTIONS[number // 3 % len(QUESTIONS)]
                 assert recount.differences(rows, asked, dimensions, AT) == [], (number, asked)
                 assert recount.differences(rows, Slice(), (), AT) == [], number
+                waiting = {lecture.id for lecture in unconfirmed_lectures(by=SYSTEM)}
+                assert waiting == rows.held.keys() - rows.sessions, number
         walk.end_again()
         rows = recount.Rows("Asia/Shanghai")
         assert recount.differences(rows, Slice(), (), AT) == []

@@ -55,13 +55,20 @@ class World:
         return made
 
     def lecture(
-        self, series: int, start: datetime, language: str = "en", state: LectureState = LectureState.HELD
+        self,
+        series: int,
+        start: datetime,
+        language: str = "en",
+        state: LectureState = LectureState.HELD,
+        *,
+        is_confirmed: bool = True,
     ) -> int:
         end = start + timedelta(minutes=90)
         return self.insert(
             Lecture, series_id=series, title="Lecture", state=state, time_zone="Asia/Shanghai", duration_minutes=90,
             language=language, delivery=Delivery.LINK, starts_at=start, actual_start=start, actual_end=end,
             policy_id=self.policies[series], created_at=EARLY,
+            confirmed_at=end if is_confirmed else None,
         )  # fmt: skip
 
     def person(

@@ -4,6 +4,7 @@ from lms.catalogue.actions.lectures import edit_lecture, schedule_lecture
 from lms.catalogue.actions.series import create_series, edit_series
 from lms.catalogue.actions.states import (
     cancel_lecture,
+    confirm_held,
     correct_times,
     end_lecture,
     hold_lecture,
@@ -22,6 +23,7 @@ __all__ = [
     "PolicyDraft",
     "SeriesDraft",
     "cancel_lecture",
+    "confirm_held",
     "correct_times",
     "create_series",
     "edit_lecture",

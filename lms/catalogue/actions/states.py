@@ -13,6 +13,7 @@ from lms.catalogue.queries import current_policy
 from lms.catalogue.rules import (
     check_can_be_judged,
     check_can_cancel,
+    check_can_confirm,
     check_can_correct_times,
     check_can_edit_lecture,
     check_can_end,
@@ -101,6 +102,7 @@ def reopen_lecture(lecture_id: int, *, by: Actor, at: datetime) -> Lecture:
     check_can_reopen(lecture, at)
     note(lecture, "reopened", {"state": lecture.state, "actual_end": lecture.actual_end}, by=by, at=at)
     lecture.state, lecture.actual_end, lecture.policy_id = LectureState.LIVE, None, None
+    lecture.confirmed_at = None
     db.session.flush()
     record("reopen_lecture", lecture, by=by, at=at)
     publish(LectureReopened(lecture_id=lecture.id, by=by, at=at))
@@ -119,10 +121,27 @@ def undo_start(lecture_id: int, *, by: Actor, at: datetime) -> Lecture:
     before = {"state": lecture.state, "actual_start": lecture.actual_start, "actual_end": lecture.actual_end}
     note(lecture, "start_undone", before, by=by, at=at)
     lecture.state, lecture.actual_start, lecture.actual_end = LectureState.SCHEDULED, None, None
-    lecture.policy_id = None
+    lecture.policy_id = lecture.confirmed_at = None
     db.session.flush()
     record("undo_start", lecture, by=by, at=at)
     publish(LectureStartUndone(lecture_id=lecture.id, by=by, at=at))
+    return lecture
+
+
+@action
+def confirm_held(lecture_id: int, *, by: Actor, at: datetime) -> Lecture:
+    """Confirms that a lecture was held: it is a session however short it was, and whoever was there.
+
+    Confirmed already, it stays as it is. Refused unless it is held.
+    """
+    lecture = _mine(lecture_id, by)
+    check_can_confirm(lecture)
+    if lecture.confirmed_at is not None:
+        return lecture
+    note(lecture, "confirmed", {}, by=by, at=at)
+    lecture.confirmed_at = at
+    db.session.flush()
+    record("confirm_held", lecture, by=by, at=at)
     return lecture
 
 

@@ -1,4 +1,4 @@
-"""The steps of a lecture, each one a POST: publish, start, end, reopen, undo, postpone, cancel."""
+"""The steps of a lecture, each one a POST: publish, start, end, reopen, confirm, undo, postpone, cancel."""
 
 from __future__ import annotations
 
@@ -123,6 +123,18 @@ def lecture_reopen(lecture_id: int) -> ResponseReturnValue:
     if status is not None:
         return _with_reason(lecture_id, form, status)
     flash(_("The lecture is live again."), "done")
+    return _onwards(lecture_id)
+
+
+@bp.post("/lectures/<int:lecture_id>/confirm")
+@allow(SIGNED_IN)
+def lecture_confirm(lecture_id: int) -> ResponseReturnValue:
+    """Confirms that a lecture was held, so that it counts as a session."""
+    form = MomentForm()
+    status = form.attempt(lambda: actions.confirm_held(lecture_id, by=current_actor(), at=clock.now()))
+    if status is not None:
+        return _with_reason(lecture_id, form, status)
+    flash(_("Confirmed. The lecture counts as a session."), "done")
     return _onwards(lecture_id)
 
 

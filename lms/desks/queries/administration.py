@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
 from lms.attendance.queries import count_open_appeals
+from lms.attendance.queries.sessions import unconfirmed_lectures
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.certificates.actions import JOB as CERTIFICATES
 from lms.core.db import db
@@ -60,13 +61,15 @@ class Needs:
     applications: Sequence[SeriesApplications]
     overdue: Sequence[Lecture]
     late: Sequence[Lecture]
+    unconfirmed: Sequence[Lecture]
     refused: Sequence[Refusals]
     appeals: int
 
     @property
     def count(self) -> int:
         """How many things."""
-        parts: Sequence[Sequence[Any]] = (self.jobs, self.applications, self.overdue, self.late, self.refused)
+        lectures = (self.overdue, self.late, self.unconfirmed)
+        parts: Sequence[Sequence[Any]] = (self.jobs, self.applications, *lectures, self.refused)
         return sum(len(part) for part in parts) + (self.mail is not None) + (self.appeals > 0)
 
 
@@ -81,6 +84,7 @@ def needs_of_administrators(*, by: Actor, at: datetime) -> Needs:
         applications=_applications(),
         overdue=[one for one in open_lectures if is_overdue(one, at)],
         late=[one for one in open_lectures if is_late(one, at)],
+        unconfirmed=unconfirmed_lectures(by=by),
         refused=_refused(at),
         appeals=count_open_appeals(by=by),
     )

@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from lms.attendance.queries import attendance_of_person, own_appeals, own_history
+from lms.attendance.queries.sessions import needs_confirmation
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import (
     SeriesFilter,
@@ -120,6 +121,7 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
         may_edit=may_edit,
         may_see_roster=may_edit or by.has(Role.REPORTER),
         missing=rules.what_is_missing(shown) if may_edit else [],
+        needs_confirmation=needs_confirmation(shown, by=by),
         is_overdue=rules.is_overdue(shown, at),
         is_late=rules.is_late(shown, at),
         structured=structured.lecture(shown),

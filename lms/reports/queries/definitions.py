@@ -20,8 +20,9 @@ _NAMES: Final[dict[str, Any]] = {
 
 _TEXTS: Final[dict[str, Any]] = {
     "sessions": _l(
-        "Lectures that were held in the period, by their actual start, in the time of %(place)s. With a filter on "
-        "people, such as a country: those with one such attendance or more."
+        "Lectures that were held in the period, by their actual start, in the time of %(place)s. A lecture that lasted "
+        "under five minutes, or in which nobody was present, counts, with its attendances, once its staff confirm that "
+        "it was held. With a filter on people, such as a country: those with one such attendance or more."
     ),
     "participants": _l(
         "Different people with one attendance or more. Each person counts once, however many lectures; the figure is "

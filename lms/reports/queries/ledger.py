@@ -1,6 +1,7 @@
 """Gathers what a slice is counted from. What the rows mean is decided here once:
 
-* a session is a lecture whose state is held, on the day of its actual start in the reporting zone;
+* a session is a held lecture as `attendance.queries.sessions` says, on the day of its actual start in the reporting
+  zone;
 * an attendance is a credit whose outcome is attended, as `attendance` has tallied it;
 * merged people are one: two registrations or two awards of one series are one;
 * a registration has the country it was made with; an award the person's on the day it was issued.
@@ -20,15 +21,16 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BigInteger, String, cast, extract, func, select, type_coerce
+from sqlalchemy import String, select, type_coerce
 from sqlalchemy.orm import aliased
 
 from lms.attendance.queries import read_tallies
+from lms.attendance.queries.sessions import is_session, whole_seconds
 from lms.attendance.tallies import code_of
-from lms.catalogue.models import Lecture, LectureState, Series
+from lms.catalogue.models import Lecture, Series
 from lms.certificates.models import AWARDS, Award, Certificate, CertificateState
 from lms.core import clock
-from lms.core.db import db, is_sqlite
+from lms.core.db import db
 from lms.core.memory import memory
 from lms.core.stamps import stamps_of
 from lms.enrolment.models import REGISTRATIONS, Enrolment
@@ -87,7 +89,7 @@ def load(scope: Scope, partners: Partners) -> Ledger:
 
 def held_within(query: Any, scope: Scope) -> Any:
     """A query of lectures, narrowed to the sessions of a scope, whoever came."""
-    query = query.where(Lecture.state == LectureState.HELD, Lecture.actual_start.is_not(None))
+    query = query.where(is_session())
     if scope.series_id is not None:
         query = query.where(Lecture.series_id == scope.series_id)
     if scope.language is not None:
@@ -164,7 +166,7 @@ def _registrations(series_ids: Collection[int], zone: str) -> _Rows:
             Enrolment.registered_country_id,
             type_coerce(_ONESELF.sector, String),
             type_coerce(_ONESELF.gender, String),
-            _seconds(Enrolment.registered_at),
+            whole_seconds(Enrolment.registered_at),
         )
         .join(Person, Person.id == Enrolment.person_id)
         .join(_ONESELF, _ONESELF.id == Person.canonical_id)
@@ -186,12 +188,6 @@ def _registrations(series_ids: Collection[int], zone: str) -> _Rows:
         counted[series][ordinal_of(seconds), code] += 1
         people[series].append(person)
     return {series: (cells, people[series]) for series, cells in counted.items()}
-
-
-def _seconds(column: Any) -> Any:
-    """An instant as whole seconds since 1970: cheaper to read by the million than a moment with its zone."""
-    seconds = extract("epoch", column)
-    return seconds if is_sqlite() else cast(func.floor(seconds), BigInteger)
 
 
 @lru_cache(maxsize=4)

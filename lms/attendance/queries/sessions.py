@@ -1,0 +1,63 @@
+"""Which held lectures are sessions: what is counted in every figure.
+
+A lecture that lasted five minutes or more, and in which somebody was present, is a session by itself. Any other is
+one once its staff have confirmed it. Its length is compared in whole seconds, so that all databases agree.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, and_, cast, exists, extract, func, not_, or_, select
+from sqlalchemy.orm import joinedload
+
+from lms.attendance.models import Credit, Outcome
+from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.queries import may_edit_lecture
+from lms.core.db import db, is_sqlite
+from lms.core.errors import Forbidden
+from lms.core.roles import Actor
+
+LEAST_SECONDS: Final = 300
+"""A shorter lecture must be confirmed."""
+_PRESENT = (Outcome.ATTENDED, Outcome.PARTIAL)
+
+
+def whole_seconds(column: Any) -> Any:
+    """An instant as whole seconds since 1970: cheaper to read by the million than a moment with its zone."""
+    seconds = extract("epoch", column)
+    return seconds if is_sqlite() else cast(func.floor(seconds), BigInteger)
+
+
+def _is_held() -> Any:
+    return and_(Lecture.state == LectureState.HELD, Lecture.actual_start.is_not(None))
+
+
+def _is_certain() -> Any:
+    """Whether a held lecture is a session: confirmed, or long enough with somebody present."""
+    length = whole_seconds(Lecture.actual_end) - whole_seconds(Lecture.actual_start)
+    somebody = exists().where(Credit.lecture_id == Lecture.id, Credit.outcome.in_(_PRESENT))
+    return or_(Lecture.confirmed_at.is_not(None), and_(length >= LEAST_SECONDS, somebody))
+
+
+def is_session() -> Any:
+    """Whether a `Lecture` is a session, as a condition of SQL."""
+    return and_(_is_held(), _is_certain())
+
+
+def unconfirmed_lectures(*, by: Actor) -> list[Lecture]:
+    """Held lectures that count once somebody confirms them, oldest first. For administrators."""
+    if not by.is_administrator:
+        raise Forbidden
+    query = select(Lecture).where(_is_held(), not_(_is_certain())).options(joinedload(Lecture.series))
+    return list(db.session.scalars(query.order_by(Lecture.actual_start, Lecture.id)))
+
+
+def needs_confirmation(lecture: Lecture, *, by: Actor) -> bool:
+    """Whether a lecture is held but is no session yet, for those who may confirm it; False for all others."""
+    if lecture.state is not LectureState.HELD or lecture.confirmed_at is not None or not may_edit_lecture(lecture, by):
+        return False
+    return (
+        db.session.scalar(select(Lecture.id).where(Lecture.id == lecture.id, _is_held(), not_(_is_certain())))
+        is not None
+    )
