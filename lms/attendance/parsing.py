@@ -52,8 +52,8 @@ def report_of(
         raise TooLarge(_("The file has more than %(n)s rows.", n=MAX_ROWS))
     yield {name: getattr(report, name) for name in _SINGLE}
     for name, rows in (("rows", report.rows), ("sums", report.sums), ("rejected", report.rejected)):
-        for start in range(0, len(rows), _PIECE):
-            yield {name: [_tuple_of(row) for row in rows[start : start + _PIECE]]}
+        for place in range(0, len(rows), _PIECE):
+            yield {name: [_tuple_of(row) for row in rows[place : place + _PIECE]]}
 
 
 def _tuple_of(row: ReportRow | SumRow | Fault) -> tuple[Any, ...]:

@@ -136,7 +136,7 @@ def _is_there(report: Report, window: tuple[int, int]) -> bool:
     return bool(rules.clip(((row.joined_ms, max(row.left_ms, row.joined_ms + 1)) for row in report.rows), *window))
 
 
-_APART_MS = 3 * rules.HOUR_MS
+_APART_MS = 3 * measures.HOUR_MS
 
 
 def _leave_out(report: Report, window: tuple[int, int]) -> None:
