@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from lms.core.db import Base, UtcDateTime, text_enum
@@ -140,7 +140,9 @@ class Lecture(Base):
     """One online lecture. Planned: local time and zone, with `starts_at` derived; actual: set by start and end.
 
     `policy_id` is the policy it was held under, set when it is held. `sequence` is the calendar's SEQUENCE.
-    `confirmed_at`: when somebody confirmed that it was held; then it is a session whatever was recorded.
+    `held_unknown`: its planned time was over when it was entered, and staff have not said yet whether it was held;
+    until then only they see it. `confirmed_at`: when somebody confirmed that it was held; then it is a session
+    whatever was recorded.
     """
 
     __tablename__ = "lecture"
@@ -168,6 +170,7 @@ class Lecture(Base):
     actual_start: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     actual_end: Mapped[datetime | None] = mapped_column(UtcDateTime)
     policy_id: Mapped[int | None] = mapped_column(ForeignKey("policy.id"))
+    held_unknown: Mapped[bool] = mapped_column(default=False, server_default=false())
     confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     sequence: Mapped[int] = mapped_column(default=0)
     reason: Mapped[str | None] = mapped_column(Text)

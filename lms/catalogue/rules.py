@@ -107,6 +107,7 @@ class Station:
     language: str
     interpretation: list[str]
     state: LectureState
+    held_unknown: bool
     starts_at: datetime | None
     duration_minutes: int
     actual_start: datetime | None
@@ -122,6 +123,12 @@ def planned_end(lecture: AnyLecture) -> datetime | None:
     if lecture.starts_at is None:
         return None
     return lecture.starts_at + timedelta(minutes=lecture.duration_minutes)
+
+
+def is_over_unheld(lecture: Lecture, at: datetime) -> bool:
+    """Whether a scheduled lecture's planned time is over: staff are to say whether it was held."""
+    end = planned_end(lecture)
+    return lecture.state is LectureState.SCHEDULED and end is not None and end <= at
 
 
 def length_ms(lecture: Lecture) -> int | None:
@@ -186,8 +193,8 @@ def may_see_series(series: Series, by: Actor) -> bool:
 
 
 def may_see_lecture(lecture: Lecture, by: Actor) -> bool:
-    """A lecture that is a draft, or of a series that is one, is seen by its staff only."""
-    if lecture.state is LectureState.DRAFT:
+    """Only staff see a lecture that is a draft, that nobody has confirmed yet, or whose series is a draft."""
+    if lecture.state is LectureState.DRAFT or lecture.held_unknown:
         return by.is_reporter or is_series_instructor(lecture.series, by)
     return may_see_series(lecture.series, by)
 
@@ -358,7 +365,11 @@ def check_capacity(capacity: int | None, taken: int) -> None:
 
 def next_lecture(lectures: Iterable[AnyLecture]) -> AnyLecture | None:
     """The first lecture that is scheduled and has not begun."""
-    coming = [one for one in lectures if one.state is LectureState.SCHEDULED and one.starts_at is not None]
+    coming = [
+        one
+        for one in lectures
+        if one.state is LectureState.SCHEDULED and one.starts_at is not None and not one.held_unknown
+    ]
     return min(coming, key=lambda one: (one.starts_at, one.id), default=None)
 
 
@@ -374,7 +385,7 @@ def stop_state(lecture: AnyLecture, at: datetime, *, is_next: bool = False) -> s
         return "now"
     if lecture.state is LectureState.CANCELLED:
         return "cancelled"
-    if lecture.state is LectureState.SCHEDULED and lecture.starts_at is not None:
+    if lecture.state is LectureState.SCHEDULED and lecture.starts_at is not None and not lecture.held_unknown:
         return "next" if is_next or lecture.starts_at <= at else "later"
     return "later"
 

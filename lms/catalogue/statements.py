@@ -19,7 +19,7 @@ from lms.people.models import Person
 OPEN_STATES = (LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
 NOT_BEGUN_STATES = (LectureState.DRAFT, LectureState.SCHEDULED, LectureState.POSTPONED)
 TO_COME_STATES = (*NOT_BEGUN_STATES, LectureState.LIVE)
-_OPEN = exists().where(Lecture.series_id == Series.id, Lecture.state.in_(OPEN_STATES))
+_OPEN = exists().where(Lecture.series_id == Series.id, Lecture.state.in_(OPEN_STATES), ~Lecture.held_unknown)
 IS_NOT_OVER = or_(
     exists().where(Lecture.series_id == Series.id, Lecture.state.in_(TO_COME_STATES)),
     ~exists().where(Lecture.series_id == Series.id),
@@ -27,7 +27,7 @@ IS_NOT_OVER = or_(
 """Whether a `Series` has a lecture to come or live, or no lecture yet."""
 _COMING = (
     select(Lecture.series_id, func.min(Lecture.starts_at).label("first"))
-    .where(Lecture.state.in_((LectureState.SCHEDULED, LectureState.LIVE)))
+    .where(Lecture.state.in_((LectureState.SCHEDULED, LectureState.LIVE)), ~Lecture.held_unknown)
     .group_by(Lecture.series_id)
     .subquery()
 )
@@ -79,6 +79,7 @@ def card_lectures(sees_all: bool, person_id: int | None) -> Any:
         Lecture.id,
         Lecture.series_id,
         Lecture.state,
+        Lecture.held_unknown,
         Lecture.starts_at,
         Lecture.duration_minutes,
         Lecture.actual_start,
@@ -102,6 +103,7 @@ def stations(sees_all: bool, person_id: int | None) -> Any:
         Lecture.language,
         Lecture.interpretation,
         Lecture.state,
+        Lecture.held_unknown,
         Lecture.starts_at,
         Lecture.duration_minutes,
         Lecture.actual_start,

@@ -6,7 +6,7 @@ import unicodedata
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import exists, or_, select, true
+from sqlalchemy import and_, exists, or_, select, true
 
 from lms.catalogue.models import Lecture, LectureState, Series, SeriesInstructor, Visibility
 from lms.catalogue.rules import teaching_id
@@ -14,6 +14,7 @@ from lms.core.db import db
 from lms.core.roles import Actor
 
 _IN_PUBLIC = Series.visibility == Visibility.PUBLIC
+_SHOWN_TO_ALL = and_(Lecture.state != LectureState.DRAFT, Lecture.held_unknown.is_(False))
 
 
 def visible(by: Actor) -> Any:
@@ -48,9 +49,9 @@ def shown_to(sees_all: bool, person_id: int | None) -> Any:
     if sees_all:
         return true()
     if person_id is None:
-        return Lecture.state != LectureState.DRAFT
+        return _SHOWN_TO_ALL
     own = exists().where(SeriesInstructor.series_id == Lecture.series_id, SeriesInstructor.person_id == person_id)
-    return or_(Lecture.state != LectureState.DRAFT, own)
+    return or_(_SHOWN_TO_ALL, own)
 
 
 def _plain(text: str) -> str:

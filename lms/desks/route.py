@@ -105,6 +105,8 @@ def _standing(lecture: AnyLecture, state: str, at: datetime, own: Mapping[int, P
         return {"tag": _("Postponed"), "words": _("postponed")}
     if lecture.state is LectureState.DRAFT:
         return {"tag": _("Draft"), "words": _("draft, seen by its staff only")}
+    if lecture.held_unknown:
+        return {"tag": _("Not yet confirmed"), "words": _("seen by its staff only until they say whether it was held")}
     if state == "next" and lecture.starts_at is not None:
         late = lecture.starts_at <= at
         return {"tag": _("Begins soon") if late else _first_large(time.ago(lecture.starts_at, at))}

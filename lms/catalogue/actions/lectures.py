@@ -19,6 +19,7 @@ from lms.catalogue.rules import (
     check_can_edit_series,
     check_can_publish,
     check_can_retime,
+    is_over_unheld,
     resolve_local,
     zone_of,
 )
@@ -77,6 +78,7 @@ def schedule_or_repeat_lecture(slug: str, draft: LectureDraft, *, by: Actor, at:
         created_at=at,
         **{name: getattr(draft, name) for name in _PLAIN},
     )
+    lecture.held_unknown = is_over_unheld(lecture, at)
     db.session.add(lecture)
     db.session.flush()
     listed = set_lecture_instructors(lecture, persons)
@@ -157,6 +159,8 @@ def edit_lecture(lecture_id: int, changes: dict[str, Any], *, by: Actor, at: dat
     if target is LectureState.SCHEDULED and lecture.state is LectureState.DRAFT:
         check_can_publish(lecture)
         lecture.state = LectureState.SCHEDULED
+    if (before["state"], before["starts_at"]) != (lecture.state, lecture.starts_at):
+        lecture.held_unknown = is_over_unheld(lecture, at)
     db.session.flush()
     if lecture.state is LectureState.SCHEDULED and lecture.starts_at is not None:
         check_no_clash(persons, lecture.starts_at, lecture.duration_minutes, by=by, but=lecture.id)

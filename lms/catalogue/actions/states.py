@@ -23,6 +23,7 @@ from lms.catalogue.rules import (
     check_can_reopen,
     check_can_start,
     check_can_undo_start,
+    is_over_unheld,
     resolve_local,
 )
 from lms.core.db import action, db
@@ -62,6 +63,7 @@ def publish_lecture(lecture_id: int, *, by: Actor, at: datetime) -> Lecture:
         _check_clash(lecture, lecture.starts_at, by)
     note(lecture, "published", {"state": lecture.state}, by=by, at=at)
     lecture.state = LectureState.SCHEDULED
+    lecture.held_unknown = is_over_unheld(lecture, at)
     db.session.flush()
     record("publish_lecture", lecture, by=by, at=at)
     publish(LectureScheduled(lecture_id=lecture.id, by=by, at=at))
@@ -75,6 +77,7 @@ def start_lecture(lecture_id: int, *, by: Actor, at: datetime, started_at: datet
     began = check_can_start(lecture, started_at, at)
     note(lecture, "started", {"state": lecture.state}, by=by, at=at)
     lecture.state, lecture.actual_start, lecture.actual_end = LectureState.LIVE, began, None
+    lecture.held_unknown = False
     db.session.flush()
     record("start_lecture", lecture, by=by, at=at)
     publish(LectureStarted(lecture_id=lecture.id, by=by, at=at))
@@ -122,6 +125,7 @@ def undo_start(lecture_id: int, *, by: Actor, at: datetime) -> Lecture:
     note(lecture, "start_undone", before, by=by, at=at)
     lecture.state, lecture.actual_start, lecture.actual_end = LectureState.SCHEDULED, None, None
     lecture.policy_id = lecture.confirmed_at = None
+    lecture.held_unknown = is_over_unheld(lecture, at)
     db.session.flush()
     record("undo_start", lecture, by=by, at=at)
     publish(LectureStartUndone(lecture_id=lecture.id, by=by, at=at))
@@ -215,6 +219,7 @@ def postpone_lecture(
     note(lecture, "rescheduled" if was_postponed else "postponed", before, by=by, at=at)
     lecture.local_start, lecture.time_zone, lecture.starts_at = local_start, zone, new_start
     lecture.state = LectureState.POSTPONED if new_start is None else LectureState.SCHEDULED
+    lecture.held_unknown = False
     lecture.sequence += 1
     db.session.flush()
     record("postpone_lecture", lecture, by=by, at=at)

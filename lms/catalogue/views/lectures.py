@@ -10,9 +10,15 @@ from flask.typing import ResponseReturnValue
 
 from lms.catalogue import actions, queries
 from lms.catalogue.calendar import lecture_calendar
-from lms.catalogue.forms import CatalogueForm, LectureForm, MomentForm, PostponeForm
+from lms.catalogue.forms import CatalogueForm, LectureForm, MomentForm, PostponeForm, TimesForm, local_of
 from lms.catalogue.models import Lecture, LectureState
-from lms.catalogue.rules import REOPEN_WITHIN, check_can_edit_lecture, check_can_edit_series, may_see_lecture
+from lms.catalogue.rules import (
+    REOPEN_WITHIN,
+    check_can_edit_lecture,
+    check_can_edit_series,
+    may_see_lecture,
+    planned_end,
+)
 from lms.catalogue.views.blueprint import bp
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
@@ -41,7 +47,7 @@ def lecture_new(slug: str) -> ResponseReturnValue:
             form.starts_at.errors = [error.message]
             status = 409
         else:
-            flash(_("The lecture is saved."), "done")
+            flash(_("Saved. Now say whether it was held.") if made.held_unknown else _("The lecture is saved."), "done")
             return redirect(url_for("catalogue.lecture_edit", lecture_id=made.id))
     elif form.is_submitted():
         status = 422
@@ -91,6 +97,7 @@ def lecture_page(
     form: LectureForm | None = None,
     postpone: PostponeForm | None = None,
     moment: MomentForm | None = None,
+    times: TimesForm | None = None,
 ) -> str:
     """The page of a lecture for its staff, with the forms that were sent as they were typed."""
     actor, at = current_actor(), clock.now()
@@ -105,9 +112,16 @@ def lecture_page(
         form=form,
         postpone=postpone or _unsent(PostponeForm, lecture),
         moment=moment or _unsent(MomentForm),
+        times=times or _unsent(TimesForm, data=_planned(lecture)),
         changes=queries.list_changes(lecture_id, by=actor),
         may_reopen=_may_reopen(lecture, at),
     )
+
+
+def _planned(lecture: Lecture) -> dict[str, Any]:
+    """The planned times, as a proposal of when a lecture was held."""
+    zone = lecture.time_zone
+    return {"actual_start": local_of(lecture.starts_at, zone), "actual_end": local_of(planned_end(lecture), zone)}
 
 
 def _may_reopen(lecture: Lecture, at: Any) -> bool:

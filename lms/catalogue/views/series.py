@@ -47,6 +47,7 @@ def _asked() -> tuple[queries.SeriesFilter, dict[str, str], int]:
 def _row(card: queries.Card, policy: Policy, at: datetime) -> dict[str, Any]:
     """What the list shows of a series."""
     stops = stop_states(card.lectures, at)
+    waiting = any(one.state is LectureState.DRAFT or one.held_unknown for one in card.lectures)
     dates = [when for one in card.lectures if (when := one.actual_start or one.starts_at) is not None]
     return {
         "series": card.series,
@@ -55,7 +56,8 @@ def _row(card: queries.Card, policy: Policy, at: datetime) -> dict[str, Any]:
         "count": len(card.lectures),
         "live": next((one for one in card.lectures if one.state is LectureState.LIVE), None),
         "next": next_lecture(card.lectures),
-        "open": any(one.state in queries.OPEN_STATES for one in card.lectures),
+        "open": any(one.state in queries.OPEN_STATES and not one.held_unknown for one in card.lectures),
+        "waiting": waiting,
         "first": min(dates, default=None),
         "last": max(dates, default=None),
         "languages": list(dict.fromkeys(code for one in card.lectures for code in one.interpretation)),
@@ -82,7 +84,8 @@ def series_list() -> ResponseReturnValue:
     return render_template(
         "catalogue/series_list.html",
         coming=[row for row in rows if row["open"]],
-        finished=[row for row in rows if not row["open"]],
+        preparing=[row for row in rows if not row["open"] and (row["waiting"] or not row["count"])],
+        finished=[row for row in rows if not row["open"] and row["count"] and not row["waiting"]],
         total=total,
         said=said,
         filtered=bool(kept),

@@ -8,7 +8,7 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue import actions, queries
-from lms.catalogue.forms import CancelForm, CatalogueForm, MomentForm, PostponeForm
+from lms.catalogue.forms import CancelForm, CatalogueForm, MomentForm, PostponeForm, TimesForm
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import check_can_edit_lecture, check_can_start, is_early_start, resolve_local
 from lms.catalogue.views.blueprint import bp
@@ -123,6 +123,26 @@ def lecture_reopen(lecture_id: int) -> ResponseReturnValue:
     if status is not None:
         return _with_reason(lecture_id, form, status)
     flash(_("The lecture is live again."), "done")
+    return _onwards(lecture_id)
+
+
+@bp.post("/lectures/<int:lecture_id>/hold")
+@allow(SIGNED_IN)
+def lecture_hold(lecture_id: int) -> ResponseReturnValue:
+    """Enters that a lecture of the past was held, from when to when."""
+    form, zone = TimesForm(), _zone(lecture_id)
+
+    def work() -> None:
+        began = _instant(form.actual_start.data, zone, "actual_start")
+        ended = _instant(form.actual_end.data, zone, "actual_end")
+        assert began is not None
+        assert ended is not None
+        actions.hold_lecture(lecture_id, started_at=began, ended_at=ended, by=current_actor(), at=clock.now())
+
+    status = form.attempt(work)
+    if status is not None:
+        return _again(lecture_id, status, {LectureState.SCHEDULED}, times=form)
+    flash(_("Saved: the lecture was held. Import its attendance next."), "done")
     return _onwards(lecture_id)
 
 
