@@ -142,7 +142,8 @@ class _Job:
         }  # fmt: skip
         own.settimeout(max(0.1, self._until - time.monotonic()))
         own.sendall(json.dumps(head).encode() + b"\n")
-        own.sendall(content)
+        if content:  # of an empty file the child may have said all, and be gone, by now
+            own.sendall(content)
         while True:
             frame = self._frame(own)
             if "value" in frame:

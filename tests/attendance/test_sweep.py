@@ -28,7 +28,7 @@ def test_a_lecture_with_two_people() -> None:
         END,
     )
     assert found == Course(
-        minutes=[1, 2, 2, 2, 1, 1],
+        minutes=[1, 2, 1, 2, 1, 1],
         highest=2,
         highest_ms=90_000,
         present_ms=2 * MINUTE_MS + (END - minute(3)) + 150_000,

@@ -126,12 +126,13 @@ def test_reasons_are_kept_as_plain_text(client: FlaskClient, headers: dict[str, 
     assert said.get_json()["correction"]["reason"] == "ill"
 
 
-def test_an_instructor_of_a_series_needs_no_role_for_its_attendance(client: FlaskClient, make: Make) -> None:
-    person = make.person(email="guest@x.example")
-    series = make.series(slug="s", instructors=[person])
+def test_attendance_is_for_those_who_are_listed_and_have_the_role(client: FlaskClient, make: Make) -> None:
+    listed, person = make.person(email="guest@x.example"), make.person(email="i@x.example", roles=["instructor"])
+    series = make.series(slug="s", instructors=[listed, person])
     lecture = make.lecture(series)
     path = f"/api/v1/lectures/{lecture.id}/attendance"
     assert client.get(path, headers=make.headers(person)).status_code == 200
+    assert client.get(path, headers=make.headers(listed)).status_code == 403
     assert client.get(path, headers=make.headers(make.person(email="c@x.example"))).status_code == 403
 
 

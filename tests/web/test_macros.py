@@ -40,6 +40,7 @@ def environment(**context: Any) -> Environment:
             "/" + endpoint + "".join(f"/{value}" for value in values.values()) + (f"#{_anchor}" if _anchor else "")
         ),
         asset=lambda name: f"/static/build/{name}",
+        reference=lambda status: None,
         kept=lambda template, **given: Markup(env.get_template(template).render(given)),
         get_flashed_messages=lambda with_categories=False: [],
         csrf_token=lambda: "token",
