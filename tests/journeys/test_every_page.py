@@ -181,6 +181,7 @@ def _be_there(lecture_id: int, people: list[int], start_ms: int) -> None:
 class Look:
     """What was found on the pages of a role."""
 
+    role: str
     cut: list[str] = field(default_factory=list)
     figures_out_of_place: list[str] = field(default_factory=list)
     pages: int = 0
@@ -200,7 +201,7 @@ def look(
     request: pytest.FixtureRequest, served: Served, known: set[str], browser: Browser, narrow_browser: Browser
 ) -> Look:
     """One walk through the pages of a role. The site makes each page once; both browsers lay it out."""
-    found, made = Look(), dict[str, str]()
+    found, made = Look(request.param), dict[str, str]()
     wide = _window(served, browser, request.param)
     narrow = _window(served, narrow_browser, request.param)
     narrow.route("**/*lang=ar", lambda route: route.fulfill(body=made[route.request.url], content_type="text/html"))
@@ -257,7 +258,8 @@ def test_no_page_cuts_or_loses_anything(look: Look) -> None:
 
 def test_large_figures_keep_to_their_cells_at_every_width(look: Look, known: set[str]) -> None:
     assert not look.figures_out_of_place, "\n".join(look.figures_out_of_place)
-    assert {"/", "/impact", "/impact/embed", "/countries/KE", "/admin", "/admin/reports", "/teach"} <= known
+    if look.role == "administrator":
+        assert {"/", "/impact", "/impact/embed", "/countries/KE", "/admin", "/admin/reports", "/teach"} <= known
 
 
 READ_OUTS = (
