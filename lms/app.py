@@ -30,6 +30,7 @@ from lms.web import (
     bodies,
     compression,
     document,
+    found,
     guards,
     headers,
     hosts,
@@ -146,6 +147,7 @@ def create_app(config: Config | None = None, *, rates_uri: str = "memory://") ->
     plaintext.init_app(app)
     document.init_app(app)
     headers.init_app(app)
+    found.init_app(app)
     time.init_app(app)
     pictures.init_app(app)
     _protect_forms(app)

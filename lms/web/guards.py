@@ -43,10 +43,11 @@ ANYONE = Guard(anyone=True)
 SIGNED_IN = Guard(signed_in=True)
 
 
-def allow(*who: Guard | Role, while_resting: bool = False) -> Callable[[F], F]:
+def allow(*who: Guard | Role, while_resting: bool = False, indexed: bool = False) -> Callable[[F], F]:
     """Declares who may use a view: ANYONE, SIGNED_IN or roles. Stands directly beneath the route.
 
     `while_resting`: also a page for staff who have yet to set up the second factor; from all others they are led there.
+    `indexed`: search engines may keep what a stranger sees of it (`web.found`); whatever is not declared is `noindex`.
     """
     guards = [item for item in who if isinstance(item, Guard)]
     guard = guards[0] if guards else Guard(roles=frozenset(item for item in who if isinstance(item, Role)))
@@ -54,6 +55,7 @@ def allow(*who: Guard | Role, while_resting: bool = False) -> Callable[[F], F]:
     def mark(view: F) -> F:
         view.guard = guard  # type: ignore[attr-defined]
         view.while_resting = while_resting  # type: ignore[attr-defined]
+        view.indexed = indexed  # type: ignore[attr-defined]
         return view
 
     return mark
@@ -63,6 +65,11 @@ def guard_of(endpoint: str) -> Guard | None:
     """The declared guard of an endpoint."""
     view = current_app.view_functions.get(endpoint)
     return getattr(view, "guard", None)
+
+
+def is_indexed(endpoint: str | None) -> bool:
+    """Whether search engines may keep what a stranger gets there."""
+    return bool(getattr(current_app.view_functions.get(endpoint or ""), "indexed", False))
 
 
 def _is_for_resting(endpoint: str) -> bool:

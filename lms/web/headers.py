@@ -1,4 +1,5 @@
-"""Headers of every answer: a strict content policy with a nonce, no framing, no sniffing, no store where personal."""
+"""Headers of every answer: a strict content policy with a nonce, no framing, no sniffing, no store where personal, and
+no place in search engines but for pages that are declared `indexed`."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import secrets
 
 from flask import Flask, Response, g, request
 
+from lms.web.found import is_found
 from lms.web.identity import Unauthenticated, current_actor
 
 
@@ -38,6 +40,8 @@ def init_app(app: Flask) -> None:
         answer.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         if app.config["SESSION_COOKIE_SECURE"]:
             answer.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+        if request.endpoint != "static" and not is_found():
+            answer.headers["X-Robots-Tag"] = "noindex"
         if request.endpoint == "static":
             answer.cache_control.immutable = True  # named by their content
         if request.endpoint != "static" and "Cache-Control" not in answer.headers and _is_personal(answer):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -9,15 +11,19 @@ from flask import Blueprint, Response, abort, current_app, has_request_context, 
 from flask.typing import ResponseReturnValue
 
 from lms.core import clock, schema
+from lms.core.errors import NotFound
 from lms.core.roles import ANONYMOUS
 from lms.web import locale as languages
 from lms.web import time
 from lms.web.assets import asset
+from lms.web.found import base_url
 from lms.web.guards import ANYONE, allow
 from lms.web.headers import nonce
 from lms.web.identity import Unauthenticated, current_actor
 
 bp = Blueprint("web", __name__, template_folder="templates")
+SECURITY_TXT_VALID = timedelta(days=180)
+"""RFC 9116 asks for less than a year."""
 
 
 def is_local(address: str | None) -> bool:
@@ -109,6 +115,54 @@ def readyz() -> ResponseReturnValue:
     """Can serve: the database answers and has the schema of this version; else 503 with what to do."""
     mismatch = schema.find_mismatch()
     return Response(f"{mismatch or 'ok'}\n", status=503 if mismatch else 200, mimetype="text/plain")
+
+
+@bp.get("/robots.txt")
+@allow(ANYONE, while_resting=True)
+def robots() -> ResponseReturnValue:
+    """What crawlers may ask for, and where the sitemap is. What is not to be kept says `noindex` itself."""
+    return Response(f"User-agent: *\nDisallow: /api/\n\nSitemap: {base_url()}/sitemap.xml\n", mimetype="text/plain")
+
+
+@bp.get("/.well-known/security.txt")
+@allow(ANYONE, while_resting=True)
+def security_txt() -> ResponseReturnValue:
+    """Where to report a vulnerability (RFC 9116); not there where `LMS_SECURITY_CONTACT` is empty."""
+    contact = current_app.extensions["lms.config"].security_contact
+    if not contact:
+        raise NotFound
+    until = (clock.now() + SECURITY_TXT_VALID).replace(hour=0, minute=0, second=0, microsecond=0)
+    written = [
+        f"Contact: {contact}",
+        f"Expires: {until:%Y-%m-%dT%H:%M:%SZ}",
+        f"Preferred-Languages: {', '.join(code for code, _name in languages.offered())}",
+    ]
+    if base_url().startswith("https://"):
+        written.append(f"Canonical: {base_url()}{request.path}")
+    return Response("\n".join(written) + "\n", mimetype="text/plain")
+
+
+@bp.get("/site.webmanifest")
+@allow(ANYONE, while_resting=True)
+def webmanifest() -> ResponseReturnValue:
+    """The name, colours and icons with which a phone keeps the site on its first screen."""
+    named = f"Serai, {current_app.extensions['lms.config'].organiser}"
+    icons = [{"src": asset("favicon.svg"), "type": "image/svg+xml", "sizes": "any"}]
+    for side in (192, 512):
+        icon = {"src": asset(f"icon-{side}.png"), "type": "image/png", "sizes": f"{side}x{side}"}
+        icons += [icon, {**icon, "purpose": "maskable"}]
+    written = {
+        "name": named,
+        "short_name": "Serai",
+        "lang": "en",
+        "start_url": "/",
+        "scope": "/",
+        "display": "minimal-ui",
+        "background_color": "#ffffff",
+        "theme_color": "#00626b",
+        "icons": icons,
+    }
+    return Response(json.dumps(written), mimetype="application/manifest+json")
 
 
 @bp.get("/favicon.ico")

@@ -72,7 +72,7 @@ def read_everything(app: APIFlask) -> dict[str, str]:
             continue
         answer = client.get(path)
         assert answer.status_code < 500, path
-        answers[path] = text = answer.get_data(as_text=True)
+        answers[path] = text = answer.data.decode(errors="replace")
         if answer.mimetype == "text/html":
             for link in LINK.findall(text):
                 target = urlsplit(urljoin(f"http://localhost{path}", html.unescape(link)))

@@ -297,7 +297,7 @@ def test_a_forged_host_reaches_no_mail_and_no_page(world: World) -> None:
         path = address(world, method, rule, "anonymous")
         answer = client.get(path, headers=forged)
         for name in ("evil.example", "8443"):
-            assert name not in answer.get_data(as_text=True), rule.rule
+            assert name not in answer.data.decode(errors="replace"), rule.rule
             assert name not in (answer.location or ""), rule.rule
         if path not in ANY_HOST:
             assert client.get(path, headers=forged | {"Host": "evil.example"}).status_code == 400, rule.rule

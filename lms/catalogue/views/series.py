@@ -65,7 +65,7 @@ def _row(card: queries.Card, policy: Policy, at: datetime) -> dict[str, Any]:
 
 
 @bp.get("/series")
-@allow(ANYONE)
+@allow(ANYONE, indexed=True)
 def series_list() -> ResponseReturnValue:
     """The series: searched, filtered, what comes next first."""
     actor, at = current_actor(), clock.now()

@@ -34,7 +34,7 @@ bp.add_app_template_global(holding.linkedin_address)
 
 
 @bp.get("/verify")
-@allow(ANYONE)
+@allow(ANYONE, indexed=True)
 def verify() -> ResponseReturnValue:
     """The form that takes a number; a number in the query leads to its page."""
     typed = request.args.get("number", "").strip()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from flask import Flask
 
 from lms.desks import texts
-from lms.desks.views import administration, own, programme, service, weighing
+from lms.desks.views import administration, found, own, programme, service, weighing
 from lms.desks.views.blueprint import bp
 
-__all__ = ["administration", "bp", "init_app", "own", "programme", "service", "weighing"]
+__all__ = ["administration", "bp", "found", "init_app", "own", "programme", "service", "weighing"]
 
 
 def init_app(app: Flask) -> None:

@@ -22,7 +22,7 @@ from lms.catalogue.queries import (
 )
 from lms.core import clock
 from lms.core.roles import Actor, Role
-from lms.desks import rules, structured
+from lms.desks import cards, rules, structured
 from lms.desks.route import mini_stops, stops
 from lms.desks.views.blueprint import bp
 from lms.enrolment.models import EnrolmentStatus
@@ -36,7 +36,7 @@ NEXT, CARDS = 5, 4
 
 
 @bp.get("/")
-@allow(ANYONE)
+@allow(ANYONE, indexed=True)
 def home() -> ResponseReturnValue:
     """What this is, whether something is on, what is next, what may be joined, and the programme in figures."""
     by, at = current_actor(), clock.now()
@@ -51,7 +51,7 @@ def home() -> ResponseReturnValue:
 
 
 @bp.get("/series/<slug>")
-@allow(ANYONE)
+@allow(ANYONE, indexed=True)
 def series(slug: str) -> ResponseReturnValue:
     """A series: its route, what it asks and gives, and the reader's own place."""
     by, at = current_actor(), clock.now()
@@ -86,12 +86,13 @@ def series(slug: str) -> ResponseReturnValue:
         may_edit=may_edit,
         may_see_enrolments=may_edit or by.is_reporter or by.is_focal_point,
         may_see_certificates=by.is_reporter and policy.certificate is not None,
+        picture=cards.address_of_card("desks.series_picture", cards.series_card(shown, lectures), slug=shown.slug),
         interpretation=sorted({code for one in lectures for code in one.interpretation}),
     )
 
 
 @bp.get("/lectures/<int:lecture_id>")
-@allow(ANYONE)
+@allow(ANYONE, indexed=True)
 def lecture(lecture_id: int) -> ResponseReturnValue:
     """A lecture: when it is for the reader, what it is about, who gives it, and what of it was counted."""
     by, at = current_actor(), clock.now()
@@ -125,6 +126,9 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
         is_overdue=rules.is_overdue(shown, at),
         is_late=rules.is_late(shown, at),
         structured=structured.lecture(shown),
+        picture=cards.address_of_card(
+            "desks.lecture_picture", cards.lecture_card(shown, all_of_series), lecture_id=shown.id
+        ),
     )
 
 

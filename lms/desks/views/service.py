@@ -14,7 +14,7 @@ from lms.web.metrics import may_read_metrics, render_metrics
 
 
 @bp.get("/help")
-@allow(ANYONE)
+@allow(ANYONE, indexed=True)
 def help() -> ResponseReturnValue:
     """How to take part, where to write, and how far the pages are accessible."""
     return render_template("desks/help.html")

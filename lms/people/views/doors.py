@@ -147,7 +147,7 @@ def sign_out() -> ResponseReturnValue:
 
 
 @bp.route("/register", methods=["GET", "POST"])
-@allow(ANYONE)
+@allow(ANYONE, indexed=True)
 @mails
 def register() -> ResponseReturnValue:
     """Takes a registration and mails the link that confirms it."""
@@ -250,7 +250,7 @@ def _set_password(secret: str, shown: queries.LinkView) -> ResponseReturnValue:
 
 
 @bp.get("/privacy")
-@allow(ANYONE, while_resting=True)
+@allow(ANYONE, while_resting=True, indexed=True)
 def privacy() -> ResponseReturnValue:
     """What is kept of a person, why, for how long, and what one may ask for."""
     return render_template("people/privacy.html", version=CONSENT_VERSION)

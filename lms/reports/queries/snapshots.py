@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import ColumnElement, or_, select, true
 
 from lms.core import files
 from lms.core.db import db
 from lms.core.errors import NotFound
-from lms.core.roles import Actor
+from lms.core.roles import ANONYMOUS, Actor
 from lms.reports.models import Snapshot, SnapshotDossier, SnapshotVisibility
 
 
@@ -61,3 +63,14 @@ def _readable(by: Actor) -> ColumnElement[bool]:
     if not by.is_focal_point:
         return open_to_all
     return or_(open_to_all, Snapshot.country_id.in_(by.country_ids))
+
+
+def list_public_reports(*, limit: int) -> list[tuple[str, datetime]]:
+    """The reports that anybody may read, withdrawn ones left out, with the time of publication; oldest first."""
+    query = (
+        select(Snapshot.public_id, Snapshot.published_at)
+        .where(_readable(ANONYMOUS), Snapshot.withdrawn_at.is_(None))
+        .order_by(Snapshot.id)
+        .limit(limit)
+    )
+    return [(key, at) for key, at in db.session.execute(query)]

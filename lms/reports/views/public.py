@@ -29,7 +29,7 @@ EMBED_POLICY = (
 
 
 @bp.get("/impact")
-@allow(ANYONE)
+@allow(ANYONE, indexed=True)
 def impact() -> ResponseReturnValue:
     """What came of it: the public figures, with map, years, regions and countries."""
     at, locale = clock.now(), reader_locale()
@@ -113,7 +113,7 @@ def impact_csv() -> ResponseReturnValue:
 
 
 @bp.get("/definitions")
-@allow(ANYONE)
+@allow(ANYONE, indexed=True)
 def definitions() -> ResponseReturnValue:
     """What each figure counts, in plain words."""
     return render_template(

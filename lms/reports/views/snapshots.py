@@ -38,7 +38,7 @@ CHANGES_SHOWN = 200
 
 
 @bp.get("/reports")
-@allow(ANYONE)
+@allow(ANYONE, indexed=True)
 def snapshots() -> ResponseReturnValue:
     """The published reports, newest first."""
     by, cursor = current_actor(), integer_cursor(request.args.get("cursor"))
@@ -125,7 +125,7 @@ def _closed_to_public(asked: ReportForm, locale: str) -> str | None:
 
 
 @bp.get("/reports/<public_id>")
-@allow(ANYONE)
+@allow(ANYONE, indexed=True)
 def snapshot(public_id: str) -> ResponseReturnValue:
     """A published report, as it was published; beside it what changed since, for whoever may count exactly."""
     return _page(queries.get_snapshot(public_id, by=current_actor()), WithdrawForm(MultiDict()))
