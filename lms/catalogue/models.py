@@ -82,6 +82,11 @@ class Series(Base):
     )
     countries: Mapped[list[Country]] = relationship(secondary="series_country", order_by="Country.code", viewonly=True)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether all places are taken."""
+        return self.capacity is not None and self.taken >= self.capacity
+
 
 class SeriesInstructor(Base):
     """Who gives a series: may change it and its lectures."""

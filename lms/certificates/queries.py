@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import aliased, contains_eager
 
 from lms.attendance.models import Credit, Outcome
+from lms.attendance.queries.sessions import sessions_among
 from lms.catalogue.models import CertificateKind, Lecture, Series
 from lms.catalogue.queries import current_policy, get_series, length_ms, list_lectures
 from lms.certificates import numbers, printing, rules
@@ -57,8 +58,9 @@ class Shown:
 
 def counted_lectures(series_id: int) -> list[Lecture]:
     """The lectures a certificate of the series is measured by, in order of time; those without a time last."""
+    found = list_lectures(series_id, by=SYSTEM)
     deadline = current_policy(series_id).deadline
-    lectures = rules.measured(list_lectures(series_id, by=SYSTEM), deadline, printing.reporting_zone())
+    lectures = rules.measured(found, sessions_among(found), deadline, printing.reporting_zone())
 
     def when(lecture: Lecture) -> tuple[float, int]:
         starts = lecture.actual_start or lecture.starts_at

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import TypeVar
 
+from lms.attendance.models import Outcome
+from lms.attendance.queries import PersonAttendance
+from lms.attendance.rules import needed_ms
 from lms.catalogue.drafts import clean_line
 from lms.catalogue.models import CertificateKind, Lecture, LectureState, Policy
-from lms.catalogue.rules import AnyLecture, Station, length_ms
+from lms.catalogue.rules import AnyLecture, Station, length_ms, planned_end
 from lms.certificates.models import CertificateState
 from lms.core.clock import day_of
 from lms.core.errors import Forbidden, Invalid, Refused
@@ -28,12 +31,14 @@ TO_COME = (LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
 class Earning:
     """What the policy asks for: `needed` lectures attended, of `lectures` held or still to come, and `minutes` that
     counted in all of them together. `one_lecture` is the length of the longest, in minutes: what one more would add.
+    `to_come` of the lectures are not held yet.
     """
 
     lectures: int
     needed: int
     minutes: int = 0
     one_lecture: int = 0
+    to_come: int = 0
 
     @property
     def needed_ms(self) -> int:
@@ -55,12 +60,20 @@ def day_given(lecture: AnyLecture, zone: str) -> date | None:
     return day_of(starts, zone) if starts else None
 
 
-def measured(lectures: Iterable[L], deadline: date | None, zone: str) -> list[L]:
+def measured(lectures: Iterable[L], sessions: Container[int], deadline: date | None, zone: str) -> list[L]:
     """The lectures that a certificate is measured by: held or still to come, and begun by the end of the deadline.
 
-    Whatever comes to be known of them later counts: the order of evidence never changes what was earned.
+    A held lecture counts once it is in the totals: `sessions` are the ids of those. One of which nobody has said yet
+    whether it was held does not count either. Whatever comes to be known of the others later counts: the order of
+    evidence never changes what was earned.
     """
-    found = [lecture for lecture in lectures if lecture.state in COUNTED]
+    found = [
+        lecture
+        for lecture in lectures
+        if lecture.state in COUNTED
+        and not lecture.held_unknown
+        and (lecture.state is not LectureState.HELD or lecture.id in sessions)
+    ]
     if deadline is None:
         return found
     return [lecture for lecture in found if (day := day_given(lecture, zone)) is not None and day <= deadline]
@@ -74,6 +87,7 @@ def earning(lectures: Sequence[AnyLecture], policy: Policy) -> Earning:
         needed=policy.min_lectures or max(1, -(-count * policy.min_lectures_percent // 100)),
         minutes=policy.min_minutes or 0,
         one_lecture=max((needed_minutes(_length_ms(lecture)) for lecture in lectures), default=0),
+        to_come=sum(lecture.state in TO_COME for lecture in lectures),
     )
 
 
@@ -95,10 +109,110 @@ def missing(attended: int, present_ms: int, asked: Earning) -> Missing:
 
 
 def just_misses(attended: int, present_ms: int, asked: Earning) -> bool:
-    """Whether somebody came, and one more lecture would have done."""
+    """Whether somebody came, the last lecture was held, and one more would have done."""
     lacks = missing(attended, present_ms, asked)
-    came = asked.lectures > 0 and present_ms + attended > 0
+    came = asked.lectures > 0 and asked.to_come == 0 and present_ms + attended > 0
     return came and lacks.lectures + lacks.minutes > 0 and lacks.lectures <= 1 and lacks.minutes <= asked.one_lecture
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far somebody is on the way to a certificate: what is asked, the lectures attended, and the time counted.
+
+    `remaining` lectures can still be attended, and would add `remaining_minutes` at most.
+    """
+
+    asked: Earning
+    attended: int = 0
+    present_ms: int = 0
+    remaining: int = 0
+    remaining_minutes: int = 0
+
+    @property
+    def needed(self) -> int:
+        """The lectures to be attended."""
+        return self.asked.needed
+
+    @property
+    def needed_minutes(self) -> int:
+        """The minutes that must count in all; 0 where none are asked for."""
+        return self.asked.minutes
+
+    @property
+    def minutes(self) -> int:
+        """The whole minutes counted so far."""
+        return self.present_ms // MINUTE_MS
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether enough was attended."""
+        return has_earned(self.attended, self.present_ms, self.asked)
+
+    @property
+    def can_be_earned(self) -> bool:
+        """Whether the certificate is earned, or what remains is enough for it."""
+        return has_earned(
+            self.attended + self.remaining, self.present_ms + self.remaining_minutes * MINUTE_MS, self.asked
+        )
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the last lecture was held."""
+        return self.asked.to_come == 0
+
+    @property
+    def just_misses(self) -> bool:
+        """Whether one more lecture would have done, said after the last."""
+        return just_misses(self.attended, self.present_ms, self.asked)
+
+    @property
+    def lacks(self) -> Missing:
+        """What is missing still."""
+        return missing(self.attended, self.present_ms, self.asked)
+
+
+def standing(
+    lectures: Iterable[AnyLecture],
+    attendance: Iterable[PersonAttendance],
+    policy: Policy,
+    *,
+    sessions: Container[int],
+    zone: str,
+    at: datetime,
+    is_in: bool,
+) -> Standing | None:
+    """Where somebody with this attendance stands; null where the series gives no certificate or has no lectures.
+
+    `is_in`: enrolled by now, so that a lecture under way may still count as attended. Whoever is not enrolled yet
+    comes too late for one that leaves less than the share needed, or whose planned time is over.
+    """
+    counted = measured(lectures, sessions, policy.deadline, zone)
+    if policy.certificate is None or not counted:
+        return None
+    ids = {lecture.id for lecture in counted}
+    own = [row for row in attendance if row.lecture_id in ids]
+    remaining = [
+        lecture
+        for lecture in counted
+        if lecture.state in TO_COME and (is_in or _leaves_enough(lecture, policy.min_percent, at))
+    ]
+    return Standing(
+        asked=earning(counted, policy),
+        attended=sum(row.outcome is Outcome.ATTENDED for row in own),
+        present_ms=sum(row.present_ms for row in own if row.is_counted),
+        remaining=len(remaining),
+        remaining_minutes=sum(lecture.duration_minutes for lecture in remaining),
+    )
+
+
+def _leaves_enough(lecture: AnyLecture, min_percent: int, at: datetime) -> bool:
+    """Whether who comes into a lecture at this moment, and not before, can still attend it."""
+    length = timedelta(minutes=lecture.duration_minutes)
+    if lecture.state is LectureState.LIVE and lecture.actual_start is not None:
+        left = lecture.actual_start + length - at
+        return left / timedelta(milliseconds=1) >= needed_ms(lecture.duration_minutes * MINUTE_MS, min_percent)
+    end = planned_end(lecture)
+    return lecture.state is LectureState.POSTPONED or end is None or end > at
 
 
 def unconfirmed_name() -> str:

@@ -90,7 +90,10 @@ class StandingSchema(AnswerSchema):
 
 
 class CountsSchema(AnswerSchema):
-    """How many are in each group; *just missing* (`misses`) and *unconfirmed* overlap with others."""
+    """How many are in each group; *just missing* (`misses`) and *unconfirmed* overlap with others.
+
+    Nobody just misses it before the last lecture was held: `misses` is then 0.
+    """
 
     earned = Integer()
     misses = Integer()

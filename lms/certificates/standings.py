@@ -87,7 +87,7 @@ class Preview:
     @property
     def to_come(self) -> int:
         """Lectures that are not held yet and count as not attended."""
-        return sum(lecture.state is not LectureState.HELD for lecture in self.lectures)
+        return self.asked.to_come
 
     @property
     def pages(self) -> int:
@@ -212,7 +212,7 @@ class _View:
     def _misses(self) -> ColumnElement[bool]:
         """As `rules.just_misses`."""
         row, asked = self.people.c, self.asked
-        if not asked.lectures:
+        if not asked.lectures or asked.to_come:
             return ~true()
         return and_(
             row.attended + row.present_ms > 0,

@@ -119,7 +119,7 @@ def _first_large(text: str) -> str:
 
 def _held(lecture: AnyLecture, own: Mapping[int, PersonAttendance] | None) -> Stop:
     if own is None:
-        return {"words": _("held")} | _recording(lecture)
+        return {"words": _("held"), "tag": _("Held")} | _recording(lecture)
     mine = own.get(lecture.id)
     if mine is None:
         return {"state": "missed", "words": _("held before you were enrolled")} | _recording(lecture)

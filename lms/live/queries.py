@@ -15,7 +15,7 @@ from lms.attendance.queries import (
     span_of,
 )
 from lms.attendance.rules import needed_ms
-from lms.catalogue.models import Lecture
+from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import get_lecture
 from lms.catalogue.rules import may_edit_lecture
 from lms.core import clock
@@ -48,6 +48,17 @@ class Room:
         if self.result is not None:
             return self.result.outcome is Outcome.ATTENDED
         return self.counted_ms >= self.needed_ms > 0
+
+    @property
+    def closing_words(self) -> str | None:
+        """What is said after the end to somebody enrolled: thanks to who was there. Null for everybody else."""
+        if self.state is not RoomState.OVER or not self.takes_part or self.lecture.state is LectureState.CANCELLED:
+            return None
+        if self.result is not None and (self.result.present_ms or self.is_attended):
+            return _("Thank you for being here. %(result)s", result=self.result.explanation)
+        if self.counted_ms:
+            return _("Thank you for being here. Your minutes are being added up.")
+        return _("You were not seen in this lecture. Reports and group lists that come in later can still be counted.")
 
 
 def get_room(lecture_id: int, *, by: Actor, at: datetime) -> Room:

@@ -53,7 +53,7 @@ def state(lecture_id: int) -> ResponseReturnValue:
         needed_minutes=needed_minutes(here.needed_ms),
         attended=here.is_attended,
         viewers=here.viewers,
-        explanation=here.result.explanation if here.result is not None else None,
+        explanation=here.closing_words,
     )
 
 

@@ -12,6 +12,7 @@ from lms.attendance.queries.sessions import needs_confirmation, unconfirmed_lect
 from lms.catalogue.actions import confirm_held, correct_times, hold_lecture, reopen_lecture, start_lecture, undo_start
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries import list_changes
+from lms.certificates.queries import counted_lectures
 from lms.core import jobs
 from lms.core.db import db
 from lms.core.errors import Forbidden, Refused
@@ -125,3 +126,12 @@ def test_only_staff_confirm_and_only_administrators_see_the_list(scene: Scene) -
     assert queries.roster_totals(lecture_id, by=scene.by).attended == 0
     confirm_held(lecture_id, by=scene.by, at=LATER)
     assert not needs_confirmation(db.session.get_one(Lecture, lecture_id, populate_existing=True), by=scene.by)
+
+
+def test_a_certificate_is_measured_by_the_lectures_that_are_in_the_totals(scene: Scene) -> None:
+    lecture_id = held(scene)
+    series_id = scene.lecture.series_id
+    assert (figures(), counted_lectures(series_id)) == ((0, 0), [])
+    confirm_held(lecture_id, by=scene.by, at=LATER)
+    assert figures() == (1, 0)
+    assert [lecture.id for lecture in counted_lectures(series_id)] == [lecture_id]

@@ -93,6 +93,7 @@ def programme(app: APIFlask) -> Callable[..., Programme]:
                     actual_start=start if is_held else None,
                     actual_end=start + timedelta(minutes=minutes) if is_held else None,
                     policy_id=policy.id if is_held else None,
+                    confirmed_at=start if is_held else None,
                     created_at=BEGAN,
                 )
                 lectures.append(lecture)

@@ -11,8 +11,8 @@ from lms.core import measures
 MINUTE = measures.MINUTE_MS
 
 
-def lectures(count: int, minutes: int = 90) -> list[Lecture]:
-    return [Lecture(state=LectureState.SCHEDULED, duration_minutes=minutes) for _number in range(count)]
+def lectures(count: int, minutes: int = 90, state: LectureState = LectureState.HELD) -> list[Lecture]:
+    return [Lecture(state=state, duration_minutes=minutes) for _number in range(count)]
 
 
 def policy(percent: int = 60, **columns: object) -> Policy:
@@ -73,6 +73,12 @@ def test_who_just_misses_lacks_no_more_than_one_lecture(
     assert rules.just_misses(attended, present_ms, asked) is just
 
 
+def test_nobody_just_misses_while_a_lecture_is_to_come() -> None:
+    to_come = lectures(1, state=LectureState.SCHEDULED)
+    assert not rules.just_misses(1, 90 * MINUTE, rules.earning(lectures(2) + to_come, policy()))
+    assert rules.just_misses(1, 90 * MINUTE, rules.earning(lectures(3), policy()))
+
+
 def test_who_never_came_does_not_just_miss() -> None:
     assert not rules.just_misses(0, 0, rules.earning(lectures(1), policy()))
 
@@ -83,21 +89,22 @@ def test_the_deadline_is_the_last_day_in_the_organisers_zone() -> None:
         datetime(2026, 5, 20, 16, 0, tzinfo=UTC),  # the next day there
         None,
     ]
-    given = [Lecture(state=LectureState.HELD, starts_at=start, duration_minutes=90) for start in starts]
+    given = [Lecture(id=1, state=LectureState.HELD, starts_at=start, duration_minutes=90) for start in starts]
     given.append(Lecture(state=LectureState.CANCELLED, starts_at=starts[0], duration_minutes=90))
-    assert rules.measured(given, date(2026, 5, 20), "Asia/Shanghai") == given[:1]
-    assert rules.measured(given, date(2026, 5, 20), "UTC") == given[:2]
-    assert rules.measured(given, None, "UTC") == given[:3]
+    assert rules.measured(given, {1}, date(2026, 5, 20), "Asia/Shanghai") == given[:1]
+    assert rules.measured(given, {1}, date(2026, 5, 20), "UTC") == given[:2]
+    assert rules.measured(given, {1}, None, "UTC") == given[:3]
 
 
 def test_a_lecture_counts_by_the_day_on_which_it_began() -> None:
     late = Lecture(
+        id=1,
         state=LectureState.HELD,
         starts_at=datetime(2026, 5, 20, 12, tzinfo=UTC),
         actual_start=datetime(2026, 5, 21, 12, tzinfo=UTC),
         duration_minutes=90,
     )
-    assert rules.measured([late], date(2026, 5, 20), "UTC") == []
+    assert rules.measured([late], {1}, date(2026, 5, 20), "UTC") == []
 
 
 def test_hours_have_one_decimal() -> None:

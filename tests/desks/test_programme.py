@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
+from typing import Any
 
 from apiflask import APIFlask
 
@@ -47,13 +49,46 @@ class TestSeries:
         assert "Attended, 62 of 90 min" in page
         assert f'href="/lectures/{world.live.id}/room"' in page  # type: ignore[union-attr]
         assert "1 of 3 for your certificate" in page
-        assert "Attend 3 of the 5 lectures. 3 are still to come." in page
+        assert "3 lectures remain, and you need 2 more." in page
 
     def test_route_of_a_stranger_says_held(self, world: World) -> None:
         page = world.make.app.test_client().get("/series/cross-border").text
         assert re.findall(r'<li class="stop is-(\w+)"', page) == ["done", "done", "now", "next", "later"]
+        assert "ttended" not in page[page.index('class="route"') : page.index("</ol>", page.index('class="route"'))]
         assert "for your certificate" not in page
         assert "/room" not in page
+
+    def test_a_newcomer_reads_whether_the_certificate_can_still_be_earned(self, world: World) -> None:
+        page = world.make.app.test_client().get("/series/cross-border").text
+        assert "3 lectures remain, and the certificate needs 3." in page
+        assert page.index('data-testid="earnable"') < page.index('data-testid="place"')
+        assert "earn-instead" not in page
+
+    def test_who_comes_too_late_reads_which_next_series_can(self, world: World) -> None:
+        for number in range(2):
+            world.hold(10 + number, f"Also held {number}")
+        starts = world.at + timedelta(days=3)
+        policy = {"certificate": "participation"}
+
+        def offer(title: str, days: int, **columns: Any) -> None:
+            series = world.make.series(title=title, **{"policy": policy} | columns)
+            world.make.lecture(series, starts_at=starts + timedelta(days=days))
+
+        offer("Open to all", 3, language="en")
+        offer("Later", 4, language="en")
+        offer("In French", 0, language="fr")
+        offer("Nothing to earn", 1, language="en", policy={})
+        offer("All places taken", 1, language="en", capacity=0)
+        offer("By nomination", 1, language="en", admission="nomination")
+        for client in (world.make.app.test_client(), world.signed_in(world.make.person())):
+            page = client.get("/series/cross-border").text
+            assert "You can no longer earn this certificate: it needs 5 lectures, and only 3 remain." in page
+            found = re.search(r'data-testid="earn-instead">(.*?)</p>', page)
+            assert found is not None
+            assert "<bdi>Open to all</bdi>" in found[1]
+        enrolled = world.signed_in(world.trainee).get("/series/cross-border").text
+        assert "it needs 5 lectures, you have attended 1 and 3 remain." in enrolled
+        assert "<bdi>Open to all</bdi>" in enrolled
 
     def test_a_stranger_reads_first_how_to_come_in_and_the_enrolled_where_they_stand(self, world: World) -> None:
         stranger = world.make.app.test_client().get("/series/cross-border").text

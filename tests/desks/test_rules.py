@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import cast
 
 import pytest
 
-from lms.attendance.models import Outcome
-from lms.attendance.queries import PersonAttendance
-from lms.catalogue.models import CertificateKind, Delivery, Lecture, LectureState, Policy
-from lms.certificates.rules import Missing
+from lms.catalogue.models import Delivery, Lecture, LectureState
 from lms.desks import rules
 
 
@@ -25,67 +20,6 @@ def lecture(number: int = 1, state: LectureState = LectureState.SCHEDULED, **col
         "delivery": Delivery.LINK,
     }
     return Lecture(**(given | columns))
-
-
-def policy(percent: int = 60, kind: CertificateKind | None = CertificateKind.PARTICIPATION) -> Policy:
-    return Policy(min_lectures_percent=percent, certificate=kind)
-
-
-STATES = [LectureState.HELD, LectureState.HELD, LectureState.LIVE, LectureState.SCHEDULED, LectureState.CANCELLED]
-
-
-@dataclass
-class Came:
-    """What of a lecture counts for somebody: as much of `PersonAttendance` as is read."""
-
-    lecture_id: int
-    outcome: Outcome = Outcome.ATTENDED
-    present_ms: int = 0
-    is_counted: bool = True
-
-
-def standing(lectures: list[Lecture], came: list[Came], asked: Policy) -> rules.Standing | None:
-    return rules.standing(lectures, cast(list[PersonAttendance], came), asked, "UTC")
-
-
-def test_standing_counts_what_is_measured() -> None:
-    lectures = [lecture(number, state) for number, state in enumerate(STATES, 1)]
-    found = standing(lectures, [Came(1, present_ms=3_599_999), Came(2, Outcome.PARTIAL), Came(5)], policy())
-    assert found == rules.Standing(attended=1, needed=3, lectures=4, to_come=2, minutes=59, minutes_to_come=180)
-    assert not found.is_reached
-    assert found.can_be_reached
-
-
-def test_standing_that_cannot_be_reached_any_more() -> None:
-    lectures = [lecture(number, LectureState.HELD) for number in range(1, 6)]
-    found = standing(lectures, [Came(1), Came(2)], policy())
-    assert found is not None
-    assert (found.needed, found.can_be_reached) == (3, False)
-
-
-def test_standing_says_which_minutes_are_missing() -> None:
-    lectures = [lecture(1, LectureState.HELD), lecture(2, LectureState.SCHEDULED)]
-    asked = policy(percent=50)
-    asked.min_minutes = 90
-    found = standing(lectures, [Came(1, present_ms=62 * 60_000)], asked)
-    assert found is not None
-    assert (found.minutes, found.needed_minutes, found.lacks) == (62, 90, Missing(0, 28))
-    assert (found.is_reached, found.can_be_reached) == (False, True)
-    asked.min_minutes = 153
-    found = standing(lectures, [Came(1, present_ms=62 * 60_000)], asked)
-    assert found is not None
-    assert not found.can_be_reached
-
-
-def test_standing_needs_a_certificate_and_lectures() -> None:
-    assert standing([lecture()], [], policy(kind=None)) is None
-    assert standing([], [], policy()) is None
-
-
-def test_standing_asks_for_one_lecture_at_least() -> None:
-    found = standing([lecture()], [], policy(percent=1))
-    assert found is not None
-    assert found.needed == 1
 
 
 @pytest.mark.parametrize(("minutes", "percent", "needed"), [(90, 60, 54), (45, 60, 27), (50, 33, 17), (1, 1, 1)])

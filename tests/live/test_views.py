@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,9 +12,14 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from lms.attendance import queries as attendance
+from lms.attendance.actions import credit_lecture
+from lms.attendance.models import Presence, Source
 from lms.catalogue.models import Lecture
+from lms.catalogue.queries import current_policy
 from lms.core import clock
 from lms.core.db import action, db
+from lms.core.roles import SYSTEM
+from lms.live.queries import get_room
 from tests.factories import Make
 
 URL = "https://meet.example/1"
@@ -38,6 +44,10 @@ class Hall:
 
         with self.make.app.app_context():
             write()
+
+    def policy_id(self) -> int:
+        with self.make.app.app_context():
+            return current_policy(self.series.id).id
 
     def other(self, **person: Any) -> FlaskClient:
         client = self.make.app.test_client()
@@ -97,9 +107,31 @@ def test_after_the_end_the_room_is_over(hall: Hall) -> None:
     hall.change(state="held", actual_end=clock.now())
     page = hall.client.get(hall.path)
     assert 'data-state="over"' in page.text
-    assert "0 of 30 minutes: absent" in page.text
+    assert "You were not seen in this lecture." in page.text
+    assert "Thank you" not in page.text
     assert URL not in page.text
-    assert hall.client.get(f"{hall.path}/state").json["explanation"] == "0 of 30 minutes: absent"
+    told = hall.client.get(f"{hall.path}/state").json["explanation"]
+    assert told.startswith("You were not seen in this lecture.")
+
+
+def test_the_room_thanks_who_was_there(hall: Hall) -> None:
+    lecture, ada, start = hall.lecture, hall.ada.id, clock.to_ms(hall.lecture.actual_start or clock.now())
+    hall.change(state="held", actual_end=clock.now(), policy_id=hall.policy_id())
+
+    @action
+    def write() -> None:
+        span = {"joined_ms": start, "left_ms": start + 20 * 60_000}
+        db.session.add(Presence(lecture_id=lecture.id, person_id=ada, source=Source.LIVE, evidence="a", **span))
+        db.session.flush()
+        credit_lecture(lecture.id, by=SYSTEM, at=clock.now())
+
+    with hall.make.app.app_context():
+        write()
+        room = get_room(lecture.id, by=hall.make.actor(hall.ada), at=clock.now())
+        adding_up = replace(room, result=None, counted_ms=1).closing_words
+    assert "Thank you for being here. 20 of 30 minutes: attended" in hall.client.get(hall.path).text
+    assert adding_up == "Thank you for being here. Your minutes are being added up."
+    assert replace(room, takes_part=False).closing_words is None
 
 
 @pytest.mark.parametrize(("state", "shown"), [("cancelled", "over"), ("postponed", "waiting")])

@@ -247,7 +247,7 @@ def asides_of(lecture: Lecture, person_ids: Collection[int]) -> dict[int, str]:
         return {}
     if policy_for(lecture).walk_ins is WalkIns.IGNORE:
         return dict.fromkeys(person_ids, _("not enrolled, and this series does not take walk-ins"))
-    taken = lecture.series.capacity is not None and lecture.series.taken >= lecture.series.capacity
+    taken = lecture.series.is_full
     found = dict.fromkeys(person_ids, _("not enrolled, the series is full") if taken else _("not enrolled"))
     query = (
         select(WHO, Enrolment.status)

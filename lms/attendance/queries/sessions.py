@@ -6,14 +6,17 @@ one once its staff have confirmed it. Its length is compared in whole seconds, s
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, and_, cast, exists, extract, func, not_, or_, select
+from sqlalchemy import BigInteger, Select, and_, bindparam, cast, exists, extract, func, not_, or_, select
 from sqlalchemy.orm import joinedload
 
 from lms.attendance.models import Credit, Outcome
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import may_edit_lecture
+from lms.catalogue.rules import AnyLecture
 from lms.core.db import db, is_sqlite
 from lms.core.errors import Forbidden
 from lms.core.roles import Actor
@@ -43,6 +46,17 @@ def _is_certain() -> Any:
 def is_session() -> Any:
     """Whether a `Lecture` is a session, as a condition of SQL."""
     return and_(_is_held(), _is_certain())
+
+
+def sessions_among(lectures: Iterable[AnyLecture]) -> set[int]:
+    """The ids of those of these lectures that are sessions."""
+    held = [lecture.id for lecture in lectures if lecture.state is LectureState.HELD]
+    return set(db.session.scalars(_among(is_sqlite()), {"ids": held})) if held else set()
+
+
+@cache
+def _among(_sqlite: bool) -> Select[int]:
+    return select(Lecture.id).where(Lecture.id.in_(bindparam("ids", expanding=True)), is_session())
 
 
 def unconfirmed_lectures(*, by: Actor) -> list[Lecture]:

@@ -10,6 +10,7 @@ from lms.desks.queries.administration import (
     subjects_of,
 )
 from lms.desks.queries.country import CountryDesk, get_country_desk, list_open_series
+from lms.desks.queries.earning import find_next_to_earn
 from lms.desks.queries.own import OwnSeries, list_own_series
 from lms.desks.queries.teaching import TaughtLecture, list_desk_lectures, list_given
 
@@ -21,6 +22,7 @@ __all__ = [
     "SeriesApplications",
     "Subjects",
     "TaughtLecture",
+    "find_next_to_earn",
     "get_country_desk",
     "list_desk_lectures",
     "list_given",

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import bindparam, func, select
 
 from lms.attendance.queries import PersonAttendance, attendance_of_person
+from lms.attendance.queries.sessions import sessions_among
 from lms.catalogue.models import LectureState, Policy, Series
 from lms.catalogue.queries import Station, current_policies, stations_of
+from lms.certificates.rules import Standing, standing
 from lms.core.clock import reporting_zone
 from lms.core.db import db
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
-from lms.desks.rules import Standing, standing
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries import list_of_person
 
@@ -48,7 +50,7 @@ class OwnSeries:
         return bool(self.lectures) and all(one.state in over for one in self.lectures)
 
 
-def list_own_series(person_id: int, *, by: Actor) -> list[OwnSeries]:
+def list_own_series(person_id: int, *, by: Actor, at: datetime) -> list[OwnSeries]:
     """A person's series, those with something to come first, then the latest. Only for oneself; else NotFound."""
     if by.person_id != person_id:
         raise NotFound
@@ -62,6 +64,7 @@ def list_own_series(person_id: int, *, by: Actor) -> list[OwnSeries]:
         attendance.setdefault(one.series_id, {})[one.lecture_id] = one
     found = []
     zone = reporting_zone()
+    sessions = sessions_among(lecture for given in lectures.values() for lecture in given)
     for enrolment in enrolments:
         own = attendance.get(enrolment.series_id, {})
         given, policy = lectures[enrolment.series_id], policies[enrolment.series_id]
@@ -72,7 +75,15 @@ def list_own_series(person_id: int, *, by: Actor) -> list[OwnSeries]:
                 policy=policy,
                 lectures=given,
                 attendance=own,
-                standing=standing(given, own.values(), policy, zone),
+                standing=standing(
+                    given,
+                    own.values(),
+                    policy,
+                    sessions=sessions,
+                    zone=zone,
+                    at=at,
+                    is_in=enrolment.status is EnrolmentStatus.ENROLLED,
+                ),
                 position=positions.get(enrolment.id),
             )
         )

@@ -36,7 +36,7 @@ def me() -> ResponseReturnValue:
     """One's own lectures, where one stands in each series, what was counted, and certificates."""
     by, at = current_actor(), clock.now()
     assert by.person_id is not None
-    found = queries.list_own_series(by.person_id, by=by)
+    found = queries.list_own_series(by.person_id, by=by, at=at)
     joined = [one for one in found if one.enrolment.status in _IN or one.attendance]
     lectures = [one for own in joined if own.is_in for one in own.lectures]
     live = [one for one in lectures if one.state is LectureState.LIVE]

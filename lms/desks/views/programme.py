@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from lms.attendance.queries import attendance_of_person, own_appeals, own_history
-from lms.attendance.queries.sessions import needs_confirmation
+from lms.attendance.queries.sessions import needs_confirmation, sessions_among
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import (
     SeriesFilter,
@@ -20,9 +20,10 @@ from lms.catalogue.queries import (
     may_edit_series,
     policy_for,
 )
+from lms.certificates.rules import standing
 from lms.core import clock
 from lms.core.roles import Actor, Role
-from lms.desks import cards, rules, structured
+from lms.desks import cards, queries, rules, structured
 from lms.desks.route import mini_stops, stops
 from lms.desks.views.blueprint import bp
 from lms.enrolment.models import EnrolmentStatus
@@ -60,13 +61,23 @@ def series(slug: str) -> ResponseReturnValue:
     policy = current_policy(shown.id)
     place = place_of(shown, by=by, at=at)
     own = None
-    standing = None
+    stands = None
     if by.person_id is not None and place.status is not None:
         own = {one.lecture_id: one for one in attendance_of_person(by.person_id, by=by, series_id=shown.id)}
         if place.status != EnrolmentStatus.ENROLLED and not own:
             own = None
-    if own is not None:
-        standing = rules.standing(lectures, own.values(), policy, clock.reporting_zone())
+    may_enrol = not place.is_active and place.refusal is None
+    if own is not None or may_enrol:
+        stands = standing(
+            lectures,
+            own.values() if own is not None else (),
+            policy,
+            sessions=sessions_among(lectures),
+            zone=clock.reporting_zone(),
+            at=at,
+            is_in=place.status == EnrolmentStatus.ENROLLED,
+        )
+    seeks = stands is not None and not stands.can_be_earned
     may_edit = may_edit_series(shown, by)
 
     def box(lecture: Lecture) -> Markup:
@@ -82,7 +93,9 @@ def series(slug: str) -> ResponseReturnValue:
         policy=policy,
         place=place,
         stops=stops(lectures, at=at, own=own, box=box),
-        standing=standing,
+        standing=stands if own is not None else None,
+        newcomer=stands if own is None else None,
+        to_earn_in=queries.find_next_to_earn(shown, by=by, at=at) if seeks else None,
         may_edit=may_edit,
         may_see_enrolments=may_edit or by.is_reporter or by.is_focal_point,
         may_see_certificates=by.is_reporter and policy.certificate is not None,
