@@ -24,10 +24,12 @@ from wtforms.validators import InputRequired, Optional
 from lms.attendance.formats.mapping import Column
 from lms.attendance.models import Outcome
 from lms.attendance.reading import NAMES
+from lms.core import clock, zones
 from lms.core.words import _, _l
-from lms.web.fields import LocalTime, WholeNumber, zone_choices
+from lms.people.queries import country_names
+from lms.web.fields import LocalTime, WholeNumber, ZoneField, zone_choices, zone_words
 from lms.web.forms import BaseForm
-from lms.web.time import ZONES, zone_city
+from lms.web.locale import reader_locale
 
 _OUTCOMES = (
     SelectChoice(Outcome.ATTENDED.value, _l("Attended")),
@@ -129,10 +131,6 @@ MEANINGS = {
 }
 
 
-def _zone_words(zone: str) -> str:
-    return zone if zone == "UTC" else f"{zone_city(zone)} – {zone}"
-
-
 _ORDERS = (
     SelectChoice("dmy", _l("Day first: 25/11/2026")),
     SelectChoice("mdy", _l("Month first: 11/25/2026")),
@@ -152,7 +150,7 @@ class ReadingForm(BaseForm):
     columns: tuple[Column, ...] = ()
     question = ""
     format = SelectField(_l("Where the report is from"), default="auto")
-    time_zone = SelectField(_l("Time zone of the times in the file"), default="")
+    time_zone = ZoneField(_l("Time zone of the times in the file"), default="")
     date_order = RadioField(_l("Order of day and month"), default="")
     sums = RadioField(_l("Several durations of one person"), default="")
 
@@ -162,11 +160,16 @@ class ReadingForm(BaseForm):
         self.date_order.choices = [*_ORDERS] if is_open else [SelectChoice("", _("As the file shows")), *_ORDERS]
         self.sums.choices = [*_SUMS] if is_open else [SelectChoice("", _("Ask me if there are any")), *_SUMS]
         self.format.choices = [SelectChoice(name, FORMAT_NAMES[name]) for name in names]
-        first = [zone for zone in dict.fromkeys((*likely, "UTC")) if zone in ZONES]
+        first = [zone for zone in dict.fromkeys(map(zones.canonical, (*likely, "UTC"))) if zone is not None]
+        at = clock.now()
         self.time_zone.choices = [
             SelectChoice("", _("Choose a zone") if is_open else _("Ask me if the file does not say it")),
-            *(SelectChoice(one, _zone_words(one), optgroup=_("Likely")) for one in first),
-            *(replace(one, optgroup=_("All")) for one in zone_choices() if one.value not in first),
+            *(SelectChoice(one, zone_words(one, at), optgroup=_("Likely")) for one in first),
+            *(
+                replace(one, optgroup=_("All"))
+                for one in zone_choices(country_names(reader_locale()), at=at)
+                if one.value not in first
+            ),
         ]
 
     def column_fields(self) -> list[tuple[Column, Any]]:
@@ -219,18 +222,18 @@ class GroupForm(BaseForm):
     room = StringField(_l("Building and room"), [InputRequired(_l("Write which room."))])
     organiser = StringField(_l("Who sees to it"), [InputRequired(_l("Write who sees to it."))])
     expected = WholeNumber(_l("People expected"), [InputRequired(_l("Write how many people are expected."))])
-    time_zone = SelectField(_l("Time zone of the place"))
+    time_zone = ZoneField(_l("Time zone of the place"))
 
-    def offer(self, countries: list[tuple[str, str]], zone: str) -> None:
-        """Fills the choices: countries by code and name (one at most: nothing to choose), and zones."""
-        self.time_zone.choices = zone_choices(zone)
+    def offer(self, countries: list[SelectChoice], zones: list[SelectChoice], zone: str) -> None:
+        """Fills the choices: countries (one at most: nothing to choose), and zones."""
+        self.time_zone.choices = zones
         if self.time_zone.data is None:
             self.time_zone.data = zone
         if len(countries) < 2:
             del self.country
             return
         blank = SelectChoice("", _("Choose a country"))  # none is assumed
-        self.country.choices = [blank, *(SelectChoice(code, name) for code, name in countries)]
+        self.country.choices = [blank, *countries]
 
 
 class AddressesForm(BaseForm):

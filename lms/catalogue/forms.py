@@ -17,19 +17,19 @@ from wtforms import (
     Form,
     FormField,
     RadioField,
-    SelectField,
     StringField,
     TextAreaField,
 )
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
-from wtforms.validators import InputRequired, Optional, ValidationError
+from wtforms.validators import InputRequired, Optional
 
 from lms.catalogue.actions import LectureDraft, PolicyDraft, SeriesDraft
 from lms.catalogue.models import Admission, CertificateKind, Lecture, LectureState, Policy, Series, Visibility, WalkIns
+from lms.core import clock
 from lms.core.errors import Invalid
 from lms.core.words import _, _l
 from lms.people.queries import country_names
-from lms.web.fields import LocalTime, WholeNumber, sorted_choices, zone_choices
+from lms.web.fields import KnownChoice, LocalTime, WholeNumber, ZoneField, sorted_choices, zone_choices
 from lms.web.forms import BaseForm
 from lms.web.locale import reader_locale
 from lms.web.time import language_name
@@ -89,14 +89,9 @@ def codes_of(text: str | None, names: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(codes.get(part.casefold()) or known.get(part.casefold()) or part for part in lines(text))
 
 
-class _Known(SelectField):
-    """A choice whose refusal is a sentence."""
-
-    def pre_validate(self, form: Any) -> None:
-        try:
-            super().pre_validate(form)
-        except ValidationError as error:
-            raise ValidationError(_("Choose one of the list.")) from error
+def offered_zones(chosen: str | None) -> list[SelectChoice]:
+    """Time zones to choose from, as they are now, in the reader's language."""
+    return zone_choices(country_names(reader_locale()), at=clock.now(), chosen=chosen)
 
 
 class _Day(DateField):
@@ -192,7 +187,7 @@ class SeriesForm(CatalogueForm):
     title = StringField(_l("Title"), [InputRequired(_l("Write the title."))])
     slug = StringField(_l("Name in addresses"), [InputRequired(_l("Write a short name for the address."))])
     description = TextAreaField(_l("What it is about"))
-    language = _Known(_l("Language"), default="en")
+    language = KnownChoice(_l("Language"), default="en")
     visibility = RadioField(
         _l("Who sees it"),
         choices=[
@@ -276,9 +271,9 @@ class LectureForm(CatalogueForm):
     title = StringField(_l("Title"), [InputRequired(_l("Write the title."))])
     abstract = TextAreaField(_l("What it is about"))
     starts_at = LocalTime(_l("Begins, local time"), [Optional()])
-    time_zone = _Known(_l("Time zone of that time"))
+    time_zone = ZoneField(_l("Time zone of that time"))
     duration_minutes = WholeNumber(_l("Length in minutes"), [InputRequired(_l("Write the length."))], default=90)
-    language = _Known(_l("Language"))
+    language = KnownChoice(_l("Language"))
     interpretation = StringField(_l("Interpreted into"))
     instructors = TextAreaField(_l("Instructors"))
     join_url = StringField(_l("Web address of the meeting"))
@@ -288,7 +283,7 @@ class LectureForm(CatalogueForm):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.language.choices = language_choices(self.language.data or None)
-        self.time_zone.choices = zone_choices(self.time_zone.data or None)
+        self.time_zone.choices = offered_zones(self.time_zone.data)
 
     @classmethod
     def new(cls, series: Series, zone: str, addresses: Iterable[str]) -> LectureForm:
@@ -350,11 +345,11 @@ class PostponeForm(CatalogueForm):
     """A new time; empty: not yet known."""
 
     starts_at = LocalTime(_l("New local time"), [Optional()], id="new_starts_at")
-    time_zone = _Known(_l("Time zone of that time"), id="new_time_zone")
+    time_zone = ZoneField(_l("Time zone of that time"), id="new_time_zone")
 
     def __init__(self, lecture: Lecture, *args: Any, **more: Any) -> None:
         super().__init__(*args, data={"time_zone": lecture.time_zone}, prefix="", **more)
-        self.time_zone.choices = zone_choices(self.time_zone.data or lecture.time_zone)
+        self.time_zone.choices = offered_zones(self.time_zone.data or lecture.time_zone)
         if self.time_zone.data is None:
             self.time_zone.data = lecture.time_zone
 

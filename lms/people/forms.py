@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from wtforms import (
     BooleanField,
@@ -26,9 +25,9 @@ from lms.people.models import Gender, Sector
 from lms.people.queries import country_names
 from lms.people.rules import checked_address
 from lms.web import locale as languages
+from lms.web.fields import ZoneField, sorted_choices, zone_choices
 from lms.web.forms import BaseForm
 from lms.web.scopes import SCOPES
-from lms.web.time import ZONES, zone_city
 
 SECTORS = (
     SelectChoice(Sector.GOVERNMENT.value, _l("Government")),
@@ -49,31 +48,11 @@ ROLES = (
     SelectChoice("focal_point", _l("Focal point of a country")),
     SelectChoice("reporter", _l("Reporter")),
 )
-_AREAS = ("Africa", "America", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
 
 
 def country_choices(locale: str, empty: str) -> list[SelectChoice]:
     """All countries by name in the reader's language, behind an empty one."""
-    named = sorted(country_names(locale).items(), key=lambda item: item[1].casefold())
-    return [SelectChoice("", empty), *(SelectChoice(code, name) for code, name in named)]
-
-
-def zone_choices(now: datetime, chosen: str | None, empty: str = "") -> list[SelectChoice]:
-    """Cities of all time zones, with their offset at this moment."""
-    zones = {zone for zone in ZONES if zone.split("/")[0] in _AREAS and "/" in zone} | {"UTC"}
-    if chosen in ZONES:
-        zones.add(str(chosen))
-    named = [(zone, f"{zone_city(zone)} ({_offset(zone, now)})") for zone in zones]
-    named = list({label: zone for zone, label in sorted(named, key=lambda item: (item[0] == chosen, item[0]))}.items())
-    named.sort(key=lambda item: item[0].casefold())
-    return [SelectChoice("", empty or _("Choose")), *(SelectChoice(zone, label) for label, zone in named)]
-
-
-def _offset(zone: str, now: datetime) -> str:
-    offset = now.astimezone(ZoneInfo(zone)).utcoffset() or timedelta()
-    sign, minutes = ("−" if offset < timedelta() else "+"), abs(offset) // timedelta(minutes=1)
-    hours, rest = divmod(minutes, 60)
-    return f"UTC{sign}{hours}" + (f":{rest:02}" if rest else "")
+    return [SelectChoice("", empty), *sorted_choices(country_names(locale).items())]
 
 
 class Address:
@@ -141,14 +120,22 @@ class ChangePasswordForm(BaseForm):
 
 
 class _WithCountryAndZone(BaseForm):
-    def offer(self, *, locale: str, now: datetime | None = None) -> None:
-        """Fills the lists of countries and time zones."""
+    def offer(self, *, locale: str, now: datetime | None = None, without_zone: str = "") -> None:
+        """Fills the lists of countries and time zones. `without_zone` is what is said of choosing none."""
         now = now or datetime.now(UTC)
         fields: dict[str, Any] = self._fields
+        home = fields["country"].data if "country" in fields else None
         if "country" in fields:
             fields["country"].choices = country_choices(locale, _("Choose"))
         if "time_zone" in fields:
-            fields["time_zone"].choices = zone_choices(now, fields["time_zone"].data)
+            found = zone_choices(country_names(locale), at=now, chosen=fields["time_zone"].data, home=home)
+            fields["time_zone"].choices = [SelectChoice("", without_zone or _("Choose")), *found]
+
+
+class ZoneForm(_WithCountryAndZone):
+    """The time zone in which an anonymous reader reads times."""
+
+    time_zone = ZoneField(_l("Your time zone"), validate_choice=False)
 
 
 class RegisterForm(_WithCountryAndZone):
@@ -159,14 +146,12 @@ class RegisterForm(_WithCountryAndZone):
     email = EmailField(_l("E-mail"), [InputRequired(_l("Write your e-mail address.")), Address()])
     country = SelectField(_l("Country"), [InputRequired(_l("Choose your country."))], validate_choice=False)
     sector = RadioField(_l("You come from"), [Optional()], choices=SECTORS, validate_choice=False)
-    time_zone = SelectField(_l("Your time zone"), validate_choice=False)
+    time_zone = ZoneField(_l("Your time zone"), validate_choice=False)
     consent = BooleanField(_l("I agree that my attendance is recorded"))
 
-    def offer(self, *, locale: str, now: datetime | None = None) -> None:
+    def offer(self, *, locale: str, now: datetime | None = None, without_zone: str = "") -> None:
         """Fills the lists; without a city the country's own time is taken, where it has one only."""
-        super().offer(locale=locale, now=now)
-        now = now or datetime.now(UTC)
-        self.time_zone.choices = zone_choices(now, self.time_zone.data, empty=_("The time of my country"))
+        super().offer(locale=locale, now=now, without_zone=without_zone or _("The time of my country"))
 
 
 class ProfileForm(_WithCountryAndZone):
@@ -180,11 +165,11 @@ class ProfileForm(_WithCountryAndZone):
     job_title = StringField(_l("Job title"))
     gender = RadioField(_l("Gender"), [Optional()], choices=GENDERS, default="", validate_choice=False)
     locale = SelectField(_l("Language"), validate_choice=False)
-    time_zone = SelectField(_l("Time zone"), validate_choice=False)
+    time_zone = ZoneField(_l("Time zone"), validate_choice=False)
 
-    def offer(self, *, locale: str, now: datetime | None = None) -> None:
+    def offer(self, *, locale: str, now: datetime | None = None, without_zone: str = "") -> None:
         """Fills the lists of countries, languages and time zones."""
-        super().offer(locale=locale, now=now)
+        super().offer(locale=locale, now=now, without_zone=without_zone)
         self.locale.choices = [SelectChoice(code, languages.own_name(code)) for code in languages.KNOWN]
 
 

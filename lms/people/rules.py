@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Final
 from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
-from babel.core import get_global
 from email_validator import EmailNotValidError, validate_email
 
 from lms.core.errors import Forbidden, Invalid
@@ -163,12 +161,6 @@ def provisioning_address(secret: str, account: str, issuer: str) -> str:
     """What the QR code of a device says: the key URI that authenticator apps read."""
     label = quote(f"{issuer}:{account}", safe="")
     return f"otpauth://totp/{label}?secret={secret}&issuer={quote(issuer, safe='')}"
-
-
-def zones_of_country(code: str, at: datetime) -> list[str]:
-    """The time zones of a country, one for each time that its clocks show at that moment."""
-    zones = sorted(zone for zone, territory in get_global("zone_territories").items() if territory == code)
-    return list({at.astimezone(ZoneInfo(zone)).utcoffset(): zone for zone in reversed(zones)}.values())
 
 
 def can_see_person(by: Actor, person_id: int) -> bool:

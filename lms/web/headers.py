@@ -42,6 +42,8 @@ def init_app(app: Flask) -> None:
             answer.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
         if request.endpoint != "static" and not is_found():
             answer.headers["X-Robots-Tag"] = "noindex"
+        if answer.mimetype == "text/html" and not answer.cache_control.public:
+            answer.vary.update(("Cookie", "Accept-Language"))  # time zone and language of the reader
         if request.endpoint == "static":
             answer.cache_control.immutable = True  # named by their content
         if request.endpoint != "static" and "Cache-Control" not in answer.headers and _is_personal(answer):

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock_time
 from functools import lru_cache
 from typing import Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import (
@@ -21,11 +21,9 @@ from babel.dates import (
 from babel.numbers import format_decimal
 from flask import Flask, current_app, g, has_request_context, request
 
-from lms.core import clock, measures
+from lms.core import clock, measures, zones
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
-
-ZONES = frozenset(available_timezones()) - {"Factory", "localtime"}
 
 # What is said of a value in a language is always the same: each sentence is made once and kept.
 _said = lru_cache(maxsize=8192)
@@ -42,21 +40,31 @@ def likely_zones(*zones: str) -> list[str]:
     return list(dict.fromkeys((*zones, viewer_zone(), organiser_zone())))
 
 
-def viewer_zone() -> str:
-    """The viewer's IANA zone: of the profile, else of the cookie, else the organiser's; found once a page."""
-    zone: str | None = g.get("zone")
-    if zone is None:
-        zone = _chosen_zone()
-        if has_request_context():
-            g.zone = zone
+def known_zone() -> str | None:
+    """The reader's IANA zone where one is known: of the profile, else what the browser said or the reader chose.
+
+    None where nobody said; pages then show the organiser's time and name it. Found once a page.
+    """
+    if "zone" not in g:
+        g.zone = _chosen_zone()
+    zone: str | None = g.zone
     return zone
 
 
-def _chosen_zone() -> str:
+def viewer_zone() -> str:
+    """The IANA zone in which the reader reads times: the own one where it is known, else the organiser's."""
+    return known_zone() or organiser_zone()
+
+
+def _chosen_zone() -> str | None:
     if not has_request_context():
-        return organiser_zone()
-    chosen = current_actor().time_zone or request.cookies.get("zone", "")
-    return chosen if chosen in ZONES else organiser_zone()
+        return None
+    return current_actor().time_zone or cookie_zone()
+
+
+def cookie_zone() -> str | None:
+    """The zone that this browser keeps."""
+    return zones.canonical(request.cookies.get("zone", ""))
 
 
 def _local(moment: datetime | date, zone: str | None) -> date:
@@ -152,6 +160,14 @@ def zone_city(zone: str) -> str:
     if zone == config.reporting_zone and config.organiser_city:
         return str(config.organiser_city)
     return "UTC" if zone == "UTC" else _zone_city(zone, reader_locale())
+
+
+def offset_words(zone: str, at: datetime) -> str:
+    """ "UTC+5:45": how far a zone is from UTC at a moment."""
+    ahead = zones.offset(zone, at)
+    sign, minutes = ("−" if ahead < timedelta() else "+"), abs(ahead) // timedelta(minutes=1)
+    hours, rest = divmod(minutes, 60)
+    return f"UTC{sign}{hours}" + (f":{rest:02}" if rest else "")
 
 
 def number(value: float | int) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urlsplit
 from flask import Blueprint, Response, abort, current_app, has_request_context, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.core import clock, schema
+from lms.core import clock, schema, zones
 from lms.core.errors import NotFound
 from lms.core.roles import ANONYMOUS
 from lms.web import locale as languages
@@ -70,6 +70,7 @@ def shared() -> dict[str, Any]:
         "contact": config.contact,
         "organiser_zone": time.organiser_zone(),
         "viewer_zone": time.viewer_zone(),
+        "is_zone_known": time.known_zone() is not None,
         "is_demonstration": config.is_demonstration,
         "now": clock.now(),
         "asset": asset,
@@ -98,8 +99,8 @@ def set_language() -> ResponseReturnValue:
 @allow(ANYONE, while_resting=True)
 def set_zone() -> ResponseReturnValue:
     """Keeps an anonymous reader's time zone in a cookie."""
-    zone = request.form.get("time_zone", "")
-    return _keep("zone", zone, zone in time.ZONES)
+    zone = zones.named_zone(request.form.get("time_zone", ""))
+    return _keep("zone", zone or "", zone is not None)
 
 
 @bp.get("/healthz")

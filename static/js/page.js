@@ -31,7 +31,37 @@ function tell(element) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-const shown = document.querySelectorAll("time[data-countdown]");
-const tick = () => shown.forEach(tell);
-if (shown.length) setInterval(tick, 20000);
+const shown = () => document.querySelectorAll("time[data-countdown]");
+const tick = () => shown().forEach(tell);
+if (shown().length) setInterval(tick, 20000);
 document.addEventListener("visibilitychange", tick);
+
+// <body data-zone="Asia/Shanghai">: the reader's time zone is not known, and times are shown in this one. The browser's
+// is kept in a cookie, once, and what the page says of times is asked for again.
+const shownZone = document.body.dataset.zone;
+
+function renew(old, fresh) {
+  if (old.isEqualNode(fresh)) return;
+  const [from, to] = [[...old.childNodes], [...fresh.childNodes]];
+  const alike = old.nodeName === fresh.nodeName && from.length && from.length === to.length;
+  if (alike && old.cloneNode(false).isEqualNode(fresh.cloneNode(false))) from.forEach((node, index) => renew(node, to[index]));
+  else old.replaceWith(fresh);
+}
+
+async function showOwnTime() {
+  const answer = await fetch(location.href);
+  if (!answer.ok) return;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const part of ["main", ".foot"]) {
+    const found = [document, fresh].map((page) => page.querySelector(part));
+    if (found[0] && found[1]) renew(...found);
+  }
+  delete document.body.dataset.zone;
+}
+
+if (shownZone && !/(^|; )zone=/.test(document.cookie)) {
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  const secure = location.protocol === "https:" ? "; secure" : "";
+  document.cookie = `zone=${timeZone}; path=/; max-age=31536000; samesite=lax${secure}`;
+  if (timeZone !== shownZone && document.querySelector("main time")) showOwnTime().catch(() => {});
+}

@@ -237,3 +237,11 @@ def test_a_series_without_certificates_says_what_to_do(programme: Make, sign_in:
     token = token_of(browser.get("/verify").text)
     answer = browser.post("/series/livestream/certificates", data={"csrf_token": token}, follow_redirects=True)
     assert "gives no certificates" in answer.text
+
+
+def test_the_verification_page_is_in_the_readers_time(client: FlaskClient, app: APIFlask, made: Programme) -> None:
+    path = f"/verify/{number_of(app, 'Fatima Benaly')}"
+    looked_up = r"Looked up\s+<time[^>]*>[^<]* in (\w+)</time>"
+    assert re.findall(looked_up, client.get(path).text) == ["Beijing"]
+    client.set_cookie("zone", "America/Lima")
+    assert re.findall(looked_up, client.get(path).text) == ["Lima"]

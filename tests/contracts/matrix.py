@@ -318,6 +318,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /verify": ("yyyyyy",),
     "POST /verify": ("rrrrrr",),
     "GET /verify/<number>": ("yyyyyy", "yyyyyy"),
+    "GET /zone": ("yyyyyy",),
     "POST /zone": ("yyyyyy",),
 }
 

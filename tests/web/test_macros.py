@@ -69,6 +69,8 @@ def environment(**context: Any) -> Environment:
             "organiser": "Ministry of Trade",
             "organiser_zone": "Asia/Shanghai",
             "viewer_zone": "Africa/Nairobi",
+            "is_zone_known": True,
+            "address": "/series",
             "now": NOW,
             "live_lectures": [],
         }
@@ -228,6 +230,15 @@ class TestTime:
         assert "<small>Beijing, your time and the organiser’s</small>" in made
         assert "there" not in made
         assert "Began <time" in made
+
+    def test_an_unknown_zone_is_not_called_ones_own(self) -> None:
+        at = datetime(2026, 11, 25, 6, 0, tzinfo=UTC)
+        made = render(self.WHEN, at=at, using={"viewer_zone": "Asia/Shanghai", "is_zone_known": False})
+        assert '<small>Beijing time · <a class="alone" href="/people.choose_zone/' in made
+        assert "your time" not in made
+        unsocial = '{% from "macros/time.html" import unsocial with context %}{{ unsocial(at) }}'
+        late = datetime(2026, 11, 25, 17, 0, tzinfo=UTC)  # 01:00 in Beijing
+        assert render(unsocial, at=late, using={"viewer_zone": "Asia/Shanghai", "is_zone_known": False}) == ""
 
     @pytest.mark.parametrize(("hour", "night"), [(1, True), (5, True), (6, False), (22, False), (23, True)])
     def test_unsocial_hours_are_said(self, hour: int, night: bool) -> None:

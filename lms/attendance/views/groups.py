@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
 
 from lms.attendance import actions, gatherings
 from lms.attendance.forms import AddressesForm, CheckInForm, GroupForm, SignatureForm, TakeBackForm
@@ -22,6 +24,7 @@ from lms.core.tables import decode
 from lms.core.words import _, _n
 from lms.people.queries import country_names, list_countries
 from lms.web.codes import qr_code
+from lms.web.fields import sorted_choices, zone_choices
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
 from lms.web.limits import throttle_guesses
@@ -38,6 +41,10 @@ def _to(group_id: str, anchor: str | None = None) -> Response:
     return redirect(url_for(".group", group_id=group_id, _anchor=anchor), 303)
 
 
+def _zones(chosen: str, names: Mapping[str, str] | None = None) -> list[SelectChoice]:
+    return zone_choices(names or country_names(reader_locale()), at=clock.now(), chosen=chosen)
+
+
 # The groups of a lecture
 
 
@@ -49,7 +56,7 @@ def _form_of(lecture: Lecture, by: Actor) -> GroupForm | None:
     names = country_names(reader_locale())
     own = [one.code for one in list_countries() if is_staff or one.id in by.country_ids]
     form = GroupForm()
-    form.offer(sorted(((code, names[code]) for code in own), key=lambda pair: pair[1].casefold()), viewer_zone())
+    form.offer(sorted_choices((code, names[code]) for code in own), _zones(viewer_zone(), names), viewer_zone())
     if form.organiser.data is None:
         form.organiser.data = by.full_name
     return form
@@ -173,7 +180,7 @@ def _closed(lecture: Lecture) -> str:
 
 def _edit_form(view: viewing.GroupView) -> GroupForm:
     form = GroupForm(formdata=None, obj=view.group)
-    form.offer([], view.group.time_zone)
+    form.offer([], _zones(view.group.time_zone), view.group.time_zone)
     return form
 
 
@@ -187,7 +194,8 @@ def _signature_form(view: viewing.GroupView, listed: viewing.GroupList) -> Signa
 def edit_group(group_id: str) -> ResponseReturnValue:
     """Corrects what is said of a group."""
     form = GroupForm()
-    form.offer([], viewing.get_group(group_id, by=current_actor()).group.time_zone)
+    zone = viewing.get_group(group_id, by=current_actor()).group.time_zone
+    form.offer([], _zones(zone), zone)
     status = form.attempt(lambda: actions.edit_group(group_id, _draft(form), by=current_actor(), at=clock.now()))
     if status is not None:
         return _page(group_id, status, edit=form, is_editing=True)

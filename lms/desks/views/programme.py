@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from lms.attendance.queries import attendance_of_person, own_appeals, own_history
 from lms.attendance.queries.sessions import needs_confirmation, sessions_among
+from lms.catalogue.forms import offered_zones
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import (
     SeriesFilter,
@@ -116,6 +117,7 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
     enrolment = find_enrolment(shown.series_id, by.person_id) if by.person_id is not None else None
     is_enrolled = enrolment is not None and enrolment.status is EnrolmentStatus.ENROLLED
     may_edit = may_edit_series(shown.series, by)
+    may_postpone = may_edit and shown.state in {LectureState.SCHEDULED, LectureState.POSTPONED}
     attendance = _own_attendance(shown, by)
     return render_template(
         "desks/lecture.html",
@@ -134,6 +136,7 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
         may_join=is_enrolled or may_edit,
         may_edit=may_edit,
         may_see_roster=may_edit or by.has(Role.REPORTER),
+        zones=offered_zones(shown.time_zone) if may_postpone else [],
         missing=rules.what_is_missing(shown) if may_edit else [],
         needs_confirmation=needs_confirmation(shown, by=by),
         is_overdue=rules.is_overdue(shown, at),

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from sqlalchemy import select, update
 
-from lms.core import audit
+from lms.core import audit, zones
 from lms.core.db import action, db
 from lms.core.errors import Fault, Invalid, NotFound, Refused
 from lms.core.organiser import organiser_name
@@ -39,7 +39,6 @@ from lms.people.rules import (
     checked_address,
     checked_password,
     email_key,
-    zones_of_country,
 )
 
 log = structlog.get_logger(__name__)
@@ -143,10 +142,9 @@ def _zone_of(given: Mapping[str, Any], at: datetime) -> str | None:
     country = country_by_code(str(given.get("country") or ""))
     if given.get("time_zone") or country is None:
         return given.get("time_zone") or None
-    zones = zones_of_country(country.code, at)
-    if len(zones) > 1:
+    if len({zones.offset(zone, at) for zone in zones.zones_of(country.code)}) > 1:
         raise Invalid("time_zone", _("Your country has several times: choose a city with yours."))
-    return zones[0] if zones else None
+    return zones.main_zone(country.code)
 
 
 def confirm(secret: str, password: str, *, consent: bool, demonstration: bool, at: datetime) -> int:

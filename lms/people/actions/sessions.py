@@ -13,9 +13,9 @@ from lms.core.db import action, db
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
 from lms.people.devices import Device
-from lms.people.models import Account, ApiToken, SignInSession
+from lms.people.models import Account, ApiToken, Person, SignInSession
 from lms.people.passwords import hash_secret, new_secret
-from lms.people.queries import members
+from lms.people.queries import home_zones, members
 from lms.people.rules import SECOND_STEP_LASTS, SESSIONS_KEPT
 
 log = structlog.get_logger(__name__)
@@ -55,9 +55,15 @@ def _begin(person_id: int, device: Device, *, at: datetime, lasts: timedelta, aw
 
 
 @action
-def note_sign_in(person_id: int, *, at: datetime) -> None:
-    """Notes that somebody has signed in, with all that was asked for."""
+def note_sign_in(person_id: int, *, zone: str | None = None, at: datetime) -> None:
+    """Notes that somebody has signed in, with all that was asked for.
+
+    Who has no time zone yet gets that of the browser (`zone`), else the main one of the country.
+    """
     db.session.execute(update(Account).where(Account.person_id == person_id).values(last_sign_in_at=at))
+    person = db.session.get(Person, person_id)
+    if person is not None and person.time_zone is None:
+        person.time_zone = zone or home_zones([person_id]).get(person_id)
     log.info("signed in", person=person_id)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import aliased
 
+from lms.core import clock, zones
 from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
@@ -21,7 +22,11 @@ from lms.people.rules import can_see_person, email_key
 
 @dataclass(frozen=True)
 class Contact:
-    """Where and how to write to a person. `time_zone` is empty where none is known: the organiser's is meant."""
+    """Where and how to write to a person.
+
+    `time_zone` is the person's own, else the main one of the country; empty where neither is known: the organiser's is
+    meant, and named.
+    """
 
     address: str
     locale: str
@@ -195,7 +200,14 @@ def contact_of(person_ids: Iterable[int]) -> dict[int, Contact]:
         for person_id, locale, time_zone, full_name in db.session.execute(query):
             if person_id in addresses:
                 found[person_id] = Contact(addresses[person_id], locale, time_zone or "", full_name)
-    return found
+    homes = home_zones([person_id for person_id, contact in found.items() if not contact.time_zone])
+    return found | {person_id: replace(found[person_id], time_zone=zone) for person_id, zone in homes.items()}
+
+
+def home_zones(person_ids: Collection[int]) -> dict[int, str]:
+    """The main time zone of each person's country of today; who has no country is left out."""
+    codes = country_codes_of(person_ids, clock.day_of(clock.now(), clock.reporting_zone())) if person_ids else {}
+    return {person_id: zone for person_id, code in codes.items() if (zone := zones.main_zone(code))}
 
 
 def name_to_confirm(person_id: int) -> tuple[str, str | None] | None:

@@ -17,7 +17,7 @@ from lms.people.views.known_devices import remember
 from lms.web.identity import SignedIn as Identity
 from lms.web.identity import current_actor
 from lms.web.second_factor import rested
-from lms.web.time import organiser_zone
+from lms.web.time import cookie_zone, organiser_zone
 from lms.web.views import is_local
 
 _SECOND_STEP = "awaits_code"
@@ -103,7 +103,7 @@ def enter(person_id: int, *, at: datetime, following: str | None = None) -> Resp
 
 def let_in(person_id: int, *, at: datetime, following: str | None) -> ResponseReturnValue:
     """Begins the session of somebody who has given all that was asked for, and leads on to a local path."""
-    actions.note_sign_in(person_id, at=at)
+    actions.note_sign_in(person_id, zone=cookie_zone(), at=at)
     start_session(person_id, at=at)
     return remember(make_response(redirect(following or landing(current_actor()))), person_id)
 

@@ -11,7 +11,7 @@ from lms.core import clock
 from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.words import _
 from lms.people import actions, queries
-from lms.people.forms import AddressForm, NewPasswordForm, OtpForm, RegisterForm, SignInForm
+from lms.people.forms import AddressForm, NewPasswordForm, OtpForm, RegisterForm, SignInForm, ZoneForm
 from lms.people.rules import CONSENT_VERSION
 from lms.people.views.blueprint import (
     bp,
@@ -29,6 +29,7 @@ from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.limits import limiter
 from lms.web.locale import reader_locale
+from lms.web.time import cookie_zone
 
 sign_ins = limiter.shared_limit("30/minute", scope="sign-in", methods=["POST"])
 mails = limiter.shared_limit("20/minute", scope="mail", methods=["POST"])
@@ -146,6 +147,17 @@ def sign_out() -> ResponseReturnValue:
     return redirect(url_for("desks.home"))
 
 
+@bp.get("/zone")
+@allow(ANYONE, while_resting=True)
+def choose_zone() -> ResponseReturnValue:
+    """Asks an anonymous reader for the time zone; the account's page has it of who is signed in."""
+    if current_actor().is_signed_in:
+        return redirect(url_for("people.account", _anchor="time_zone"))
+    form = ZoneForm(formdata=None, data={"time_zone": cookie_zone() or ""})
+    form.offer(locale=reader_locale())
+    return render_template("people/zone.html", form=form, following=kept_next())
+
+
 @bp.route("/register", methods=["GET", "POST"])
 @allow(ANYONE, indexed=True)
 @mails
@@ -153,7 +165,7 @@ def register() -> ResponseReturnValue:
     """Takes a registration and mails the link that confirms it."""
     form, at, status = RegisterForm(), clock.now(), 200
     if not form.is_submitted():
-        form.time_zone.data = request.cookies.get("zone", "")
+        form.time_zone.data = cookie_zone() or ""
     form.offer(locale=reader_locale(), now=at)
     if form.is_submitted():
         valid = form.validate()

@@ -1,0 +1,84 @@
+"""Time zones: one name for each, the country it is in, and its distance from UTC.
+
+Which zones a country has is the table `zone.tab` of the time zone database, in the package tzdata.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import lru_cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Final
+from zoneinfo import ZoneInfo, available_timezones
+
+from babel.core import get_global
+
+ZONES: Final = frozenset(available_timezones()) - {"Factory", "localtime"}
+"""Every name of a zone that this machine knows, also old and second ones."""
+
+# zone.tab lists a country from east to west or the like, and its most populous zone first where that fits. These are
+# the countries where it does not fit, and those that the table leaves out.
+_MAIN: Final = {
+    "AU": "Australia/Sydney",
+    "BR": "America/Sao_Paulo",
+    "CA": "America/Toronto",
+    "RU": "Europe/Moscow",
+    "UA": "Europe/Kyiv",
+    "UZ": "Asia/Tashkent",
+    "XK": "Europe/Belgrade",
+}
+
+
+@lru_cache(maxsize=1)
+def territories() -> Mapping[str, str]:
+    """Zone → ISO code of its country, for each zone that has a place: one name a zone, in the table's order."""
+    table = files("tzdata.zoneinfo").joinpath("zone.tab").read_text(encoding="utf-8")
+    rows = [line.split("\t") for line in table.splitlines() if line and not line.startswith("#")]
+    return MappingProxyType({zone: code for code, _place, zone, *_note in rows if zone in ZONES})
+
+
+@lru_cache(maxsize=1024)
+def canonical(name: str) -> str | None:
+    """The one name of a zone, for any of its names: Asia/Kolkata for Asia/Calcutta. None for what is no zone."""
+    if name in territories():
+        return name
+    if name not in ZONES:
+        return None
+    aliases: Mapping[str, str] = get_global("zone_aliases")
+    root = aliases.get(name, name)
+    if root == aliases.get("UTC", "UTC"):
+        return "UTC"
+    return next((zone for zone in territories() if aliases.get(zone, zone) == root), name)
+
+
+@lru_cache(maxsize=1)
+def _by_country() -> Mapping[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for zone, code in territories().items():
+        found[code] = (*found.get(code, ()), zone)
+    return MappingProxyType(found)
+
+
+def zones_of(code: str) -> tuple[str, ...]:
+    """The zones of a country, by its ISO code."""
+    return _by_country().get(code, ())
+
+
+def main_zone(code: str | None) -> str | None:
+    """The zone in which most people of a country live, or its capital lies; None for a country without any."""
+    if code is None:
+        return None
+    main = _MAIN.get(code)
+    return main if main in ZONES else next(iter(zones_of(code)), None)
+
+
+def named_zone(value: str) -> str | None:
+    """The zone that a reader chose: by any of its names, or by the code of a country that has none of its own."""
+    return canonical(value) or main_zone(value)
+
+
+def offset(zone: str, at: datetime) -> timedelta:
+    """How far the clocks of a zone are ahead of UTC at a moment."""
+    return at.astimezone(ZoneInfo(zone)).utcoffset() or timedelta()

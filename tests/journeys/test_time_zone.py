@@ -1,0 +1,30 @@
+"""A stranger's time zone: the browser's is read once, and the page in front of the reader changes where it stands."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.journeys.conftest import Site
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+def test_the_browsers_zone_is_read_once(site: Site, browser: Browser) -> None:
+    lecture = site.make.lecture(site.make.series("rules", "Rules of origin"), "Origin")  # 06:00 UTC
+    path = f"{site.address}/lectures/{lecture.id}"
+    context = browser.new_context(timezone_id="Asia/Kathmandu")
+    page = context.new_page()
+    opened: list[str] = []
+    page.on("framenavigated", lambda frame: opened.append(frame.url))
+    page.goto(path)
+    expect(page.locator(".when")).to_contain_text("11:45–13:15")
+    expect(page.locator(".when")).to_contain_text("Kathmandu, your time")
+    expect(page.locator(".foot")).to_contain_text("Times are shown for Kathmandu first.")
+    assert opened == [path]
+    page.goto(f"{site.address}/zone")
+    page.locator("#time_zone").select_option("Africa/Nairobi")
+    page.get_by_role("button", name="Show times in it").click()
+    page.goto(path)
+    expect(page.locator(".when")).to_contain_text("Nairobi, your time")
+    context.close()
