@@ -142,7 +142,6 @@ class PolicyForm(Form):
     """What counts as attended, and what is certified."""
 
     min_percent = WholeNumber(_l("Share of a lecture for “attended”, in percent"), [InputRequired()], default=60)
-    replay_days = WholeNumber(_l("Days for which the recording counts"), [InputRequired()], default=28)
     walk_ins = RadioField(
         _l("Somebody known turns up without being enrolled"),
         choices=[
@@ -166,19 +165,18 @@ class PolicyForm(Form):
     deadline = _Day(_l("Last day of lectures that count"), [Optional()])
     confirmed_names = BooleanField(_l("Issue only under names that their holders have confirmed"))
 
-    def draft(self) -> PolicyDraft:
-        """What was typed."""
-        return PolicyDraft(
-            min_percent=self.min_percent.data or 0,
-            min_lectures_percent=self.min_lectures_percent.data or 0,
-            replay_days=self.replay_days.data or 0,
-            walk_ins=WalkIns(self.walk_ins.data),
-            certificate=CertificateKind(self.certificate.data) if self.certificate.data else None,
-            min_lectures=self.min_lectures.data,
-            min_minutes=self.min_minutes.data,
-            deadline=self.deadline.data,
-            confirmed_names=self.confirmed_names.data,
-        )
+    def typed(self) -> dict[str, Any]:
+        """What was typed, by the names of the API."""
+        return {
+            "min_percent": self.min_percent.data or 0,
+            "min_lectures_percent": self.min_lectures_percent.data or 0,
+            "walk_ins": WalkIns(self.walk_ins.data),
+            "certificate": CertificateKind(self.certificate.data) if self.certificate.data else None,
+            "min_lectures": self.min_lectures.data,
+            "min_minutes": self.min_minutes.data,
+            "deadline": self.deadline.data,
+            "confirmed_names": self.confirmed_names.data,
+        }
 
 
 class SeriesForm(CatalogueForm):
@@ -254,7 +252,7 @@ class SeriesForm(CatalogueForm):
             capacity=self.capacity.data,
             countries=codes_of(self.countries.data, country_names(reader_locale())) or None,
             instructors=lines(self.instructors.data),
-            policy=self.policy.form.draft(),
+            policy=PolicyDraft(**self.policy.form.typed()),
         )
 
 

@@ -21,12 +21,15 @@ from lms.web.api import AnswerSchema, PageQuery
 from lms.web.local_time import LocalTime
 
 
+_REPLAY_DAYS = {"deprecated": True, "description": "Has no effect: watching a recording is not counted."}
+
+
 class PolicyIn(Schema):
     """What counts as attended, and what is certified."""
 
     min_percent = Integer(strict=True)
     min_lectures_percent = Integer(strict=True)
-    replay_days = Integer(strict=True)
+    replay_days = Integer(strict=True, metadata=_REPLAY_DAYS)
     walk_ins = Enum(WalkIns, by_value=True)
     certificate = Enum(CertificateKind, by_value=True, allow_none=True)
     min_lectures = Integer(
@@ -41,7 +44,7 @@ class PolicyIn(Schema):
         allow_none=True,
         metadata={
             "description": "Lectures count that begin on this day at the latest, in the zone of reports; what is "
-            "known of them later, and their replay, counts too."
+            "known of them later counts too."
         },
     )
     confirmed_names = Boolean(
@@ -71,7 +74,7 @@ class PolicyOut(AnswerSchema):
 
     min_percent = Integer()
     min_lectures_percent = Integer()
-    replay_days = Integer()
+    replay_days = Integer(metadata=_REPLAY_DAYS)
     walk_ins = String()
     certificate = String(allow_none=True)
     min_lectures = Integer(allow_none=True)

@@ -28,7 +28,7 @@ def report() -> None:
 @click.option("--sector", help="Of the people at the time: government, business, academia, civil_society or other.")
 @click.option("--gender", help="Of the people at the time: female, male or other.")
 @click.option("--language", help="The code of the lecture's language.")
-@click.option("--source", help="The way of attending: live, group, replay or manual.")
+@click.option("--source", help="The way of attending: live, group or manual.")
 @click.option("--by", "dimensions", default="", help="One dimension, or two with a comma: country,year.")
 @click.option(
     "--format", "kind", type=click.Choice(["table", "json", "csv", "xlsx"]), default="table", show_default=True

@@ -222,7 +222,6 @@ def _series_draft(plan: SeriesPlan, demonstration: Demonstration, addresses: dic
         instructors=tuple(addresses[key] for key in plan.instructors),
         policy=PolicyDraft(
             min_lectures_percent=plan.min_lectures_percent,
-            replay_days=plan.replay_days,
             certificate=CertificateKind(plan.certificate) if plan.certificate else None,
         ),
     )

@@ -59,7 +59,6 @@ class SeriesPlan:
     waiting: int
     certificate: str | None
     min_lectures_percent: int
-    replay_days: int
     issue: bool
     size: int
     audience: tuple[str, ...]
@@ -149,7 +148,6 @@ def load_series(now: datetime) -> list[SeriesPlan]:
                 waiting=int(row["waiting"] or 0),
                 certificate=row["certificate"] or None,
                 min_lectures_percent=int(row["min_lectures_percent"] or 60),
-                replay_days=int(row["replay_days"]),
                 issue=row["issue"] == "yes",
                 size=int(row["size"]),
                 audience=tuple(row["audience"].split()),

@@ -15,7 +15,7 @@ from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from lms.catalogue.models import Lecture, LectureState, Series
-from lms.catalogue.queries import find_lecture, find_series
+from lms.catalogue.queries import current_policy, find_lecture, find_series
 from lms.core import clock
 from lms.core.db import db
 from lms.people.models import Person
@@ -86,7 +86,6 @@ SERIES = {
     "instructors": "",
     "policy-min_percent": "60",
     "policy-min_lectures_percent": "60",
-    "policy-replay_days": "28",
     "policy-walk_ins": "enrol",
     "policy-certificate": "participation",
     "policy-min_lectures": "",
@@ -258,12 +257,16 @@ def test_edit_series(app: APIFlask, staff: FlaskClient, series: Series, make: Ma
     assert 'value="Trade"' in page
     assert "ines@example.org" in page
     sent = {**SERIES, "title": "Sea trade", "instructors": "ines@example.org", "policy-min_percent": "75"}
+    with app.app_context():
+        current_policy(series.id).replay_days = before = 7
+        db.session.commit()
     answer = staff.post("/series/trade/edit", data=sent)
     assert answer.status_code == 302
     with app.app_context():
         found = find_series("trade")
         assert found is not None
         assert found.title == "Sea trade"
+        assert current_policy(found.id).replay_days == before, "what is stored and not on the form stays"
     make.enrolment(series)
     make.enrolment(series)
     answer = staff.post("/series/trade/edit", data={**sent, "title": "Never", "capacity": "1"})

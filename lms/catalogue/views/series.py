@@ -128,7 +128,7 @@ def series_edit(slug: str) -> ResponseReturnValue:
     form, status = _form_of(slug, actor), 200
     if form.validate_on_submit():
         draft = form.draft()
-        changes = {one.name: getattr(draft, one.name) for one in fields(draft)}
+        changes = {one.name: getattr(draft, one.name) for one in fields(draft)} | {"policy": form.policy.form.typed()}
         try:
             saved = actions.edit_series(slug, changes, by=actor, at=clock.now())
         except Invalid as error:

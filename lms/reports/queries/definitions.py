@@ -31,7 +31,7 @@ _TEXTS: Final[dict[str, Any]] = {
     ),
     "attendances": _l(
         "One person in one lecture, present for the share of its actual length that the series asks for (60 % unless "
-        "it says otherwise): live, in a group, or by replay. A correction by the instructor wins."
+        "it says otherwise): live or in a group. Watching a recording does not count. A correction by the instructor wins."
     ),
     "countries": _l(
         "Different countries of those attendances: each person’s country on the day of the lecture. “Not stated” is "
@@ -74,8 +74,7 @@ def further_terms() -> list[tuple[str, str, str]]:
             _("minutes of an attendance"),
             _(
                 "All minutes in which a person was seen, from every source, cut to the lecture’s actual start and end "
-                "and put together: two devices never count twice. Replay counts where live minutes alone do not "
-                "suffice."
+                "and put together: two devices never count twice."
             ),
         ),
         (

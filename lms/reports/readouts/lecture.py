@@ -136,8 +136,7 @@ def _curve(report: LectureReport) -> Section:
         anchor="minutes",
         title=_("Minute by minute"),
         text=_(
-            "The most people in the room at once in each minute, by presence of every source but the replay; time of "
-            "%(city)s",
+            "The most people in the room at once in each minute, by presence of every source; time of %(city)s",
             city=zone_city(zone),
         ),
         picture=Picture(
