@@ -11,7 +11,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from lms.config import Config
-from lms.serve import server_options
+from lms.web_process import server_options
 
 
 class Empty(BaseApplication):

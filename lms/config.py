@@ -154,6 +154,12 @@ SETTINGS = (
     Setting("SIGNING_PASSWORD", "", _text, "Opens the file that LMS_SIGNING_KEY names.", is_secret=True),
     Setting("TIMESTAMP_URL", "", _text, "A time stamp server (RFC 3161) for signatures; empty: none is asked."),
     Setting("MAX_UPLOAD_MB", "32", _whole, "Largest file or form that is taken, in megabytes."),
+    Setting(
+        "SLOW_CLIENT_SECONDS",
+        "20",
+        _at_least(1),
+        "Seconds for a request's headers, and that a body or an answer may stall. See Slow clients.",
+    ),
     Setting("PROXIES", "0", _whole, "How many trusted reverse proxies stand in front and set X-Forwarded-*."),
     Setting("WORKERS", "2", _whole, "Web processes of `lms serve`: as many as there are processors."),
     Setting("THREADS", "64", _whole, "Threads of each web process: so many heartbeats share one commit."),
@@ -211,6 +217,7 @@ class Config:
     signing_password: str
     timestamp_url: str
     max_upload_mb: int
+    slow_client_seconds: int
     proxies: int
     workers: int
     threads: int

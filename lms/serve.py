@@ -21,7 +21,6 @@ from typing import Any
 import structlog
 from flask import Flask
 from gunicorn.app.base import BaseApplication
-from gunicorn.glogging import Logger
 from huey import SqliteHuey
 
 from lms.app import create_app, settle
@@ -35,6 +34,7 @@ from lms.reports.actions import drop_old_exports, refresh_when_due
 from lms.reports.jobs import send_scheduled
 from lms.web import mail, rates
 from lms.web.metrics import FOLDER_VARIABLE
+from lms.web_process import server_options
 
 log = structlog.get_logger(__name__)
 SWEEP_SECONDS = 5
@@ -172,15 +172,6 @@ class _Beside:
         self._process.wait(10)
 
 
-class _ServerLog(Logger):
-    """gunicorn's log, as lines of JSON."""
-
-    def setup(self, cfg: Any) -> None:
-        super().setup(cfg)
-        for handler in self.error_log.handlers:
-            handler.setFormatter(logs.library_formatter())
-
-
 class _Server(BaseApplication):
     def __init__(self, config: Config, options: dict[str, Any], *, rates_uri: str) -> None:
         self.options = options
@@ -198,25 +189,6 @@ class _Server(BaseApplication):
         app.extensions[jobs.KEY] = wake
         settle()
         return app
-
-
-def server_options(config: Config, *, host: str, port: int, workers: int | None = None) -> dict[str, Any]:
-    """What gunicorn is told: `workers` web processes (default: the setting) of `config.threads` threads each."""
-    return {
-        "bind": f"{host}:{port}",
-        "workers": workers or config.workers,
-        "threads": config.threads,
-        "worker_class": "gthread",
-        "timeout": 60,
-        "graceful_timeout": 20,
-        "accesslog": None,
-        "loglevel": "warning",
-        "logger_class": _ServerLog,
-        "control_socket_disable": True,  # it would be made in the home folder, which a service may not have
-        "preload_app": False,
-        "proc_name": "serai",
-        "limit_request_line": 8190,
-    }
 
 
 def run(config: Config, *, host: str, port: int, workers: int | None = None) -> None:

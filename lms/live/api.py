@@ -11,12 +11,13 @@ from flask.typing import ResponseReturnValue
 
 from lms.attendance.actions import keep_beat
 from lms.core import clock
-from lms.core.errors import Fault, Invalid, TooLarge
+from lms.core.errors import Fault, Invalid
 from lms.core.words import _
 from lms.live.actions import join_lecture
 from lms.live.schemas import JoinIn, JoinOut
 from lms.live.tokens import make_token, read_token
 from lms.web.api import consumes
+from lms.web.bodies import body_limit
 from lms.web.document import takes
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import Unauthenticated, current_actor
@@ -68,16 +69,15 @@ def join(lecture_id: int, wish: dict[str, Any]) -> dict[str, Any]:
 
 @bp.post("/lectures/<int:lecture_id>/presence")
 @allow(ANYONE)
+@body_limit(MAX_BEAT)
 @consumes("text/plain")
 @takes(json=BEAT, text={"type": "string", "description": "The same JSON, as `sendBeacon` sends it."})
 @bp.doc(responses={204: "Kept, once the answer is there.", 401: "Not a room token.", 413: "More than 100 bytes."})
 def presence(lecture_id: int) -> ResponseReturnValue:
     """A heartbeat `{room_token, seq}`, in at most 100 bytes; `text/plain` is taken too, for `sendBeacon`."""
     at = clock.now()
-    if (request.content_length or 0) > MAX_BEAT or len(body := request.get_data()) > MAX_BEAT:
-        raise TooLarge(_("A heartbeat has at most %(n)s bytes.", n=MAX_BEAT))
     try:
-        beat = json.loads(body)
+        beat = json.loads(request.get_data())
     except ValueError:
         return problem(400, _("The body is not a JSON object."))
     if not isinstance(beat, dict):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TypeVar
+from urllib.parse import unquote
 
 from flask import Flask, request
+from werkzeug.exceptions import HTTPException
 
 F = TypeVar("F", bound=Callable[..., object])
 FORM_BYTES = 64 * 1024
@@ -13,7 +16,7 @@ FORM_BYTES = 64 * 1024
 
 
 def body_limit(size: int) -> Callable[[F], F]:
-    """Declares the most bytes that a view reads of a body, at least 1 MB. A larger form is answered 413, unread."""
+    """Declares the most bytes that a view reads of a body. A larger one is answered 413, unread."""
 
     def mark(view: F) -> F:
         view.body_limit = size  # type: ignore[attr-defined]
@@ -22,11 +25,23 @@ def body_limit(size: int) -> Callable[[F], F]:
     return mark
 
 
+def most_bytes(app: Flask, method: str, path: str) -> int:
+    """How much is read of a body that is sent to a path, percent-encoded or not; 0 where nothing is there."""
+    try:
+        endpoint, _arguments = app.url_map.bind("").match(unquote(path), method)
+    except HTTPException:
+        return 0
+    return _limit(app, endpoint)
+
+
+def _limit(app: Flask, endpoint: str | None) -> int:
+    site: int = app.config["MAX_CONTENT_LENGTH"] or sys.maxsize
+    return min(site, getattr(app.view_functions.get(endpoint or ""), "body_limit", site))
+
+
 def init_app(app: Flask) -> None:
     """Lowers the limit of each request before anything reads its body: wire it before all that do."""
 
     @app.before_request
     def lower() -> None:
-        size = getattr(app.view_functions.get(request.endpoint or ""), "body_limit", None)
-        if size is not None:
-            request.max_content_length = min(size, app.config["MAX_CONTENT_LENGTH"])
+        request.max_content_length = _limit(app, request.endpoint)

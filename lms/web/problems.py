@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import time
 from http import HTTPStatus
 from typing import Any
 
@@ -25,6 +24,7 @@ from lms.web.identity import Unauthenticated, current_actor
 from lms.web.request_log import reference
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_MB = 1024 * 1024
 log = structlog.get_logger(__name__)
 
 
@@ -84,27 +84,14 @@ def _page(status: int, detail: str) -> ResponseReturnValue:
     return render_template("error.html", status=status, detail=detail), status
 
 
-def _read_on(answer: Response) -> None:
-    """Once the answer is out, reads what is still being sent and forgets it: many programs send all before they read,
-    and would see a broken connection instead of the answer. Half a minute at most."""
-    stream, until = request.environ["wsgi.input"], time.monotonic() + 30
-
-    def read() -> None:
-        with contextlib.suppress(OSError):
-            while time.monotonic() < until and stream.read(1 << 20):
-                pass
-
-    answer.call_on_close(read)
+def _too_large(limit: int) -> str:
+    if limit < _MB:
+        return _("What you sent is larger than %(n)s bytes.", n=limit)
+    return _("What you sent is larger than %(n)s MB.", n=limit // _MB)
 
 
 def init_app(app: Flask) -> None:
     """Registers the one handler of each kind of error."""
-
-    @app.after_request
-    def hear_out(answer: Response) -> Response:
-        if answer.status_code >= 400 and request.content_length:
-            _read_on(answer)
-        return answer
 
     @app.teardown_appcontext
     def let_go(_error: BaseException | None) -> None:
@@ -159,7 +146,7 @@ def init_app(app: Flask) -> None:
             return error
         detail = {
             404: _("There is nothing here, or it is not yours to see."),
-            413: _("What you sent is larger than %(n)s MB.", n=(request.max_content_length or 0) // 1024 // 1024),
+            413: _too_large(request.max_content_length or 0),
             429: _("That was too often. Wait a moment and try again."),
         }.get(status, error.description or "")
         answer = problem(status, detail) if wants_problem() else app.make_response(_page(status, detail))

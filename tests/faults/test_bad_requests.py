@@ -75,7 +75,7 @@ def test_every_text_of_a_body_is_looked_at() -> None:
     ("kind", "with_token", "status"), [("multipart/form-data; boundary=x", True, 413), (JSON, True, 413),
                                        ("text/csv", True, 415), ("multipart/form-data; boundary=x", False, 401)],
 )  # fmt: skip
-def test_who_sends_too_much_gets_to_read_the_answer(
+def test_what_is_too_large_is_refused_unread(
     app: APIFlask,
     client: FlaskClient,
     headers: dict[str, str],
@@ -92,9 +92,7 @@ def test_who_sends_too_much_gets_to_read_the_answer(
         "/api/v1/series/s/enrolments", input_stream=sent, content_length=5_000_005, content_type=kind,
         headers=headers if with_token else {},
     )  # fmt: skip
-    assert answer.status_code == status
-    answer.close()
-    assert sent.tell() == 5_000_005
+    assert (answer.status_code, sent.tell() <= 1000) == (status, True)
 
 
 def test_a_quotation_that_never_closes_is_a_damaged_file(

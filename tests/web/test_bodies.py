@@ -8,7 +8,7 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from lms.web.bodies import FORM_BYTES
+from lms.web.bodies import FORM_BYTES, most_bytes
 
 MB = 1024 * 1024
 HEAD = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.pdf"\r\n\r\n'
@@ -60,3 +60,27 @@ def test_no_route_takes_more_than_the_site(app: APIFlask, client: FlaskClient, m
     body = HEAD + bytes(1000)
     answer = client.post("/verify", input_stream=Sent(body), content_length=len(body), content_type=FORM)
     assert answer.status_code == 413
+
+
+def test_a_heartbeat_is_refused_unread_where_it_is_larger_than_one(client: FlaskClient) -> None:
+    sent = Sent(b"x" * 5000)
+    path = "/api/v1/lectures/1/presence"
+    answer = client.post(path, input_stream=sent, content_length=5000, content_type="text/plain", buffered=False)
+    assert (answer.status_code, answer.get_json()["detail"]) == (413, "What you sent is larger than 100 bytes.")
+    assert sent.received == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "most"),
+    [
+        ("POST", "/api/v1/lectures/1/presence", 100),
+        ("POST", "/verify", MB + FORM_BYTES),
+        ("POST", "/%76erify", MB + FORM_BYTES),
+        ("POST", "/sign-in", 32 * MB),
+        ("DELETE", "/sign-in", 0),
+        ("POST", "/nowhere", 0),
+        ("POST", "//[", 0),
+    ],
+)
+def test_the_server_asks_how_much_a_path_takes(app: APIFlask, method: str, path: str, most: int) -> None:
+    assert most_bytes(app, method, path) == most
