@@ -20,7 +20,6 @@ from lms.core.words import _l
 from lms.web.api import AnswerSchema, PageQuery
 from lms.web.local_time import LocalTime
 
-
 _REPLAY_DAYS = {"deprecated": True, "description": "Has no effect: watching a recording is not counted."}
 
 

@@ -31,7 +31,8 @@ _TEXTS: Final[dict[str, Any]] = {
     ),
     "attendances": _l(
         "One person in one lecture, present for the share of its actual length that the series asks for (60 % unless "
-        "it says otherwise): live or in a group. Watching a recording does not count. A correction by the instructor wins."
+        "it says otherwise): live or in a group. Watching a recording does not count. A correction by the instructor "
+        "wins."
     ),
     "countries": _l(
         "Different countries of those attendances: each person’s country on the day of the lecture. “Not stated” is "
