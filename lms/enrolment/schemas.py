@@ -5,6 +5,7 @@ from __future__ import annotations
 from apiflask import Schema
 from apiflask.fields import Enum, Integer, List, Nested, String
 
+from lms.core.words import find_translated
 from lms.enrolment.models import EnrolmentStatus
 from lms.people.models import Gender, Sector
 from lms.web.api import AnswerSchema, PageQuery
@@ -25,7 +26,7 @@ class EnrolmentIn(Schema):
     organisation = String(allow_none=True)
     job_title = String(allow_none=True)
     gender = Enum(Gender, by_value=True, allow_none=True)
-    locale = String()
+    locale = String(metadata={"description": f"One of: {', '.join(find_translated())}."})
     time_zone = String(allow_none=True)
 
 

@@ -168,9 +168,13 @@ class ProfileForm(_WithCountryAndZone):
     time_zone = ZoneField(_l("Time zone"), validate_choice=False)
 
     def offer(self, *, locale: str, now: datetime | None = None, without_zone: str = "") -> None:
-        """Fills the lists of countries, languages and time zones."""
+        """Fills the lists of countries, time zones and languages, where there are several."""
         super().offer(locale=locale, now=now, without_zone=without_zone)
-        self.locale.choices = [SelectChoice(code, languages.own_name(code)) for code in languages.KNOWN]
+        spoken = languages.offered()
+        if len(spoken) > 1:
+            self.locale.choices = [SelectChoice(code, name) for code, name in spoken]
+        elif "locale" in self:  # nothing to choose
+            del self.locale
 
 
 class PersonForm(ProfileForm):

@@ -7,7 +7,7 @@ from apiflask.fields import Date, List, String
 from apiflask.validators import Length
 from marshmallow import ValidationError
 
-from lms.core.words import _
+from lms.core.words import _, find_translated
 from lms.web.api import AnswerSchema
 from lms.web.scopes import SCOPES
 
@@ -51,7 +51,7 @@ class PersonIn(Schema):
     organisation = String(allow_none=True)
     job_title = String(allow_none=True)
     gender = String(allow_none=True)
-    locale = String()
+    locale = String(metadata={"description": f"One of: {', '.join(find_translated())}."})
     time_zone = String(allow_none=True)
 
 

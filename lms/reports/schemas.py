@@ -9,6 +9,7 @@ from apiflask.fields import Boolean, Date, Dict, Enum, Float, Integer, List, Nes
 from apiflask.validators import Length, OneOf, Range
 
 from lms.core.jobs import JobState
+from lms.core.words import find_translated
 from lms.reports.models import SnapshotVisibility
 from lms.reports.periods import Period, Rhythm
 from lms.reports.rules import DIMENSIONS, EXPORT_FORMATS, EXPORTS, FIGURES, VALUES
@@ -57,7 +58,10 @@ class TotalsQuery(Schema):
         load_default="",
         metadata={"description": f"One dimension, or two with a comma between: {', '.join(DIMENSIONS)}."},
     )
-    lang = String(load_default=None, metadata={"description": "Language of labels and definitions."})
+    lang = String(
+        load_default=None,
+        metadata={"description": f"Language of labels and definitions: {', '.join(find_translated())}."},
+    )
 
 
 class Truth(Boolean):

@@ -16,21 +16,16 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from lms.core.resources import resource
-from lms.core.words import catalogue
+from lms.core.words import catalogue, spoken, translated
 from lms.web.identity import Unauthenticated, current_actor
 
-KNOWN = ("en", "fr", "es", "ru", "ar", "zh", "pt")
-"""Languages a person may name as one's own, and `?lang=` may ask for."""
 
-
-@lru_cache(maxsize=1)
 def offered() -> tuple[tuple[str, str], ...]:
-    """The languages pages are translated into, as (code, own name); looked up once a process."""
-    folder = resource("translations")
-    codes = [code for code in KNOWN if code == "en" or (folder / code).exists()]
-    return tuple((code, own_name(code)) for code in codes)
+    """The languages pages are translated into, as (code, own name)."""
+    return tuple((code, own_name(code)) for code in translated())
 
 
+@lru_cache(maxsize=32)
 def own_name(code: str) -> str:
     """A language's name in itself."""
     name = Locale.parse(code).get_display_name(code) or code
@@ -38,23 +33,18 @@ def own_name(code: str) -> str:
 
 
 def select() -> str:
-    """The language of what is being rendered."""
+    """The language of what is being rendered: always one that it is translated into."""
     if not has_request_context():
         return "en"
-    asked = request.args.get("lang")
-    if asked in KNOWN:
-        return asked
-    translated = [code for code, _name in offered()]
+    known = translated()
     try:
         own = current_actor().locale
     except Unauthenticated:
         own = None
-    if own in translated:
-        return str(own)
-    chosen = request.cookies.get("lang")
-    if chosen in KNOWN:
-        return str(chosen)
-    return request.accept_languages.best_match(translated) or "en"
+    for wish in (request.args.get("lang"), own, request.cookies.get("lang")):
+        if wish in known:
+            return wish
+    return request.accept_languages.best_match(known) or "en"
 
 
 def reader_locale() -> str:
@@ -70,11 +60,11 @@ def reader_locale() -> str:
 
 @contextmanager
 def speaking(code: str, zone: str | None) -> Iterator[None]:
-    """What is rendered within is for a reader of this language and IANA zone: mail."""
+    """What is rendered within is for a reader of this language, if it is translated, and IANA zone: mail."""
     outside = {name: g.pop(name) for name in ("language", "zone", "catalogue") if name in g}
     g.zone = zone or None
     try:
-        with force_locale(code):
+        with force_locale(spoken(code)):
             yield
     finally:
         for name in ("language", "zone", "catalogue"):

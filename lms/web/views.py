@@ -13,6 +13,7 @@ from flask.typing import ResponseReturnValue
 from lms.core import clock, schema, zones
 from lms.core.errors import NotFound
 from lms.core.roles import ANONYMOUS
+from lms.core.words import translated
 from lms.web import locale as languages
 from lms.web import time
 from lms.web.assets import asset
@@ -92,7 +93,7 @@ def _keep(name: str, value: str, allowed: bool) -> ResponseReturnValue:
 def set_language() -> ResponseReturnValue:
     """Keeps an anonymous reader's language in a cookie."""
     code = request.form.get("lang", "")
-    return _keep("lang", code, code in languages.KNOWN)
+    return _keep("lang", code, code in translated())
 
 
 @bp.post("/zone")

@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.databases]
 
 SECRET = {
     "full_name": "Zawadi Achieng", "native_name": "Завади", "organisation": "Ministry of Secrets",
-    "job_title": "Undersecretary", "country": "UG", "time_zone": "Africa/Kampala", "locale": "fr",
+    "job_title": "Undersecretary", "country": "UG", "time_zone": "Africa/Kampala", "locale": "en",
     "sector": "government", "gender": "female",
 }  # fmt: skip
 SENT = {"full_name": "As Typed", "country": "KE", "organisation": "Typed Ltd", "sector": "business"}

@@ -24,6 +24,7 @@ from tests.contracts.pages import pages
 from tests.contracts.world import World, build
 from tests.factories import Make
 from tests.journeys.conftest import in_front
+from tests.languages import speaking_also
 
 pytestmark = pytest.mark.xdist_group("browser")
 LONG_AGO = datetime(2015, 1, 1, tzinfo=UTC)
@@ -128,7 +129,7 @@ class Served:
 @pytest.fixture(scope="module")
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     world = build(tmp_path_factory.mktemp("pages"))
-    with world.app.app_context(), pytest.MonkeyPatch.context() as patched:
+    with world.app.app_context(), speaking_also(world.app, "ar"), pytest.MonkeyPatch.context() as patched:
         _many_years(world)
         patched.setattr("lms.web.time._number", _large)
         server = make_server("127.0.0.1", 0, world.app, threaded=True)

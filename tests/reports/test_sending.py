@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
@@ -27,6 +28,7 @@ from lms.reports.periods import Rhythm
 from lms.reports.queries.saved import failing_saved, get_saved, list_readers, list_sendings
 from lms.web import mail as post
 from tests.factories import Make
+from tests.languages import speaking_also
 from tests.reports.world import World
 
 SAVED_AT = datetime(2024, 6, 30, 12, 0, tzinfo=UTC)
@@ -74,6 +76,13 @@ class Desk:
     def message(self, index: int = 0) -> EmailMessage:
         with self.app.app_context():
             return post.render(self.mails()[index], self.app.extensions["lms.config"])
+
+
+@pytest.fixture(autouse=True)
+def _french(app: APIFlask) -> Iterator[None]:
+    """A reader reads French."""
+    with speaking_also(app, "fr"):
+        yield
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from lms.reports.actions import Attached, publish_snapshot, refresh_public_figur
 from lms.reports.models import Snapshot, SnapshotVisibility
 from lms.reports.rules import Figures, Group, Slice
 from tests.factories import Make
+from tests.languages import speaking_also
 from tests.reports.world import World
 
 NOON = datetime(2024, 5, 6, 4, 0, tzinfo=UTC)
@@ -266,7 +267,8 @@ def test_a_withdrawn_one_says_so_and_no_more(
 def test_in_another_language_names_keep_theirs(app: APIFlask, client: FlaskClient, programme: dict[str, Any]) -> None:
     with app.app_context():
         public_id = publish(PUBLIC, "country")
-    page = client.get(f"/reports/{public_id}?lang=ar").text
+    with speaking_also(app, "ar"):
+        page = client.get(f"/reports/{public_id}?lang=ar").text
     assert '<html lang="ar" dir="rtl">' in page
     assert '<bdi lang="en" dir="ltr">Kenya</bdi>' in page
 

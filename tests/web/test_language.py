@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
+from apiflask import APIFlask
 from flask.testing import FlaskClient
+from sqlalchemy import update
+
+from lms.core.db import db
+from lms.core.words import LANGUAGES, find_translated
+from lms.people.models import Person
+from lms.people.queries import contact_of
+from lms.web.locale import speaking
+from lms.web.time import day
+from tests.factories import Make
+from tests.languages import speaking_also
 
 
 def root(client: FlaskClient, path: str) -> str:
@@ -15,11 +28,20 @@ def root(client: FlaskClient, path: str) -> str:
     return " ".join(found.groups())
 
 
+@pytest.fixture
+def arabic(app: APIFlask) -> Iterator[None]:
+    """Pages are translated into Arabic."""
+    with speaking_also(app, "ar"):
+        yield
+
+
+@pytest.mark.usefixtures("arabic")
 def test_a_language_in_the_address_holds_for_one_page(client: FlaskClient) -> None:
     assert root(client, "/series?lang=ar") == "ar rtl"
     assert root(client, "/series") == "en ltr"
 
 
+@pytest.mark.usefixtures("arabic")
 def test_a_kept_language_stays_with_its_direction_when_links_are_followed(client: FlaskClient) -> None:
     client.post("/language", data={"lang": "ar"})
     assert [root(client, path) for path in ("/", "/series", "/impact", "/verify", "/sign-in")] == ["ar rtl"] * 5
@@ -38,3 +60,37 @@ def test_choosing_a_zone_returns_to_the_page_with_what_was_asked(client: FlaskCl
     page = client.get(path.replace("&amp;", "&") + ("&" if "?" in path else "?") + "lang=fr").text
     (link,) = set(re.findall(r'href="(/zone\?next=[^"]*)"', page))
     assert f'name="next" value="{path}"' in client.get(link.replace("&amp;", "&")).text
+
+
+def test_only_what_is_translated_is_spoken(app: APIFlask, client: FlaskClient, make: Make, at: datetime) -> None:
+    """Neither the address, a cookie, the profile, the browser nor mail makes a page half of another language."""
+    assert find_translated() == ("en",)
+    assert root(client, "/series?lang=ar") == "en ltr"
+    assert client.post("/language", data={"lang": "ar"}).status_code == 422
+    client.set_cookie("lang", "ar")
+    assert root(client, "/") == "en ltr"
+    assert re.search(r'<html lang="([^"]*)"', client.get("/", headers={"Accept-Language": "fr"}).text)[1] == "en"  # type: ignore[index]
+    person = make.person("Amina")
+    with app.app_context():
+        db.session.execute(update(Person).values(locale="ar"))  # as an older version let her choose
+        db.session.commit()
+        assert contact_of([person.id])[person.id].locale == "en"
+        with speaking("fr", "UTC"):
+            assert day(at) == "Wednesday 25 November 2026"
+    make.sign_in(client, person)
+    assert root(client, "/me") == "en ltr"
+    assert 'name="locale"' not in client.get("/account").text
+    with speaking_also(app, "fr"):
+        offered = re.search(r'<select[^>]*name="locale".*?</select>', client.get("/account").text, re.DOTALL)
+        assert offered is not None
+        assert re.findall(r'value="(\w+)"', offered[0]) == ["en", "fr"]
+
+
+@pytest.mark.parametrize("code", [code for code in LANGUAGES if code != "en"])
+def test_the_api_takes_no_language_that_is_not_translated(app: APIFlask, make: Make, code: str) -> None:
+    person = make.person("Amina", roles=["administrator"])
+    answer = app.test_client().patch(
+        f"/api/v1/people/{person.public_id}", json={"locale": code}, headers=make.headers(person)
+    )
+    assert answer.status_code == 422
+    assert answer.get_json()["errors"] == [{"field": "locale", "reason": "Not one of: en."}]

@@ -13,6 +13,7 @@ from lms.app import create_app
 from lms.config import Config
 from lms.core import clock
 from lms.web.time import _zone_city, ago, near_day, zone_city
+from tests.languages import speaking_also
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_a_day_near_by_needs_no_year(app: APIFlask) -> None:
     with app.test_request_context("/"):
         assert near_day(soon, "UTC") == f"{soon:%a} {soon.day} {soon:%B}"
         assert near_day(old, "UTC") == "Wed 4 Mar 2020"
-    with app.test_request_context("/?lang=ar"):
+    with speaking_also(app, "ar"), app.test_request_context("/?lang=ar"):
         assert near_day(old, "UTC")
 
 
@@ -81,5 +82,5 @@ def test_a_day_near_by_needs_no_year(app: APIFlask) -> None:
 )
 def test_the_count_in_a_plural_is_grouped(app: APIFlask, locale: str, said: str) -> None:
     template = '{{ ngettext("%(num)s place", "%(num)s places", 19830) }}'
-    with app.test_request_context(f"/?lang={locale}"):
+    with speaking_also(app, locale), app.test_request_context(f"/?lang={locale}"):
         assert render_template_string(template) == said

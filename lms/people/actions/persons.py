@@ -14,7 +14,7 @@ from lms.core.db import action, db, one_at_a_time
 from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
 from lms.core.events import AddressesKnown, PeopleCountriesChanged, PeopleTraitsChanged, PersonNameCorrected, publish
 from lms.core.roles import SYSTEM, Actor
-from lms.core.words import _
+from lms.core.words import _, translated
 from lms.people.models import BEGINNING, Gender, Person, PersonCountry, PersonEmail, Sector
 from lms.people.queries import country_id_of, find_person_by_email, get_country, members
 from lms.people.rules import (
@@ -37,7 +37,6 @@ PROFILE_FIELDS: Final = (
     "locale",
     "time_zone",
 )
-_LOCALES: Final = frozenset({"en", "fr", "es", "ru", "ar", "zh", "pt"})
 
 
 def checked_profile(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,8 +63,8 @@ def _checked(field: str, value: Any) -> Any:
     if field == "gender":
         return _one_of(Gender, value, field)
     if field == "locale":
-        if value not in _LOCALES:
-            raise Invalid(field, _("Not a language that can be chosen here."))
+        if value not in translated():
+            raise Invalid(field, _("Not one of: %(known)s.", known=", ".join(translated())))
         return value
     if field == "time_zone":
         return _zone(value)

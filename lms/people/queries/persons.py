@@ -14,6 +14,7 @@ from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import Actor
+from lms.core.words import spoken
 from lms.people.models import Account, Country, Person, PersonCountry, PersonEmail
 from lms.people.queries.chunks import chunks
 from lms.people.queries.countries import country_codes_of, country_id_of
@@ -24,8 +25,8 @@ from lms.people.rules import can_see_person, email_key
 class Contact:
     """Where and how to write to a person.
 
-    `time_zone` is the person's own, else the main one of the country; empty where neither is known: the organiser's is
-    meant, and named.
+    `locale` is the language to write in. `time_zone` is the person's own, else the main one of the country; empty where
+    neither is known: the organiser's is meant, and named.
     """
 
     address: str
@@ -199,7 +200,7 @@ def contact_of(person_ids: Iterable[int]) -> dict[int, Contact]:
         query = select(Person.id, Person.locale, Person.time_zone, Person.full_name).where(Person.id.in_(chunk))
         for person_id, locale, time_zone, full_name in db.session.execute(query):
             if person_id in addresses:
-                found[person_id] = Contact(addresses[person_id], locale, time_zone or "", full_name)
+                found[person_id] = Contact(addresses[person_id], spoken(locale), time_zone or "", full_name)
     homes = home_zones([person_id for person_id, contact in found.items() if not contact.time_zone])
     return found | {person_id: replace(found[person_id], time_zone=zone) for person_id, zone in homes.items()}
 

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from lms.core import clock
 from lms.core.errors import NotFound
 from lms.core.roles import ANONYMOUS
+from lms.core.words import translated
 from lms.reports import exports, queries, shapes
 from lms.reports.readouts.answers import file_answer
 from lms.reports.rules import DIMENSIONS, Slice
@@ -17,7 +18,7 @@ from lms.reports.views.blueprint import bp
 from lms.web import maps
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
-from lms.web.locale import KNOWN, offered, reader_locale, speaking
+from lms.web.locale import reader_locale, speaking
 
 FIRST_COUNTRIES = 12
 FIRST_SERIES = 10
@@ -47,8 +48,8 @@ def embed() -> ResponseReturnValue:
     Its language is that of `lang`, else the browser's.
     """
     asked = request.args.get("lang")
-    best = request.accept_languages.best_match([code for code, _name in offered()])
-    with speaking(asked if asked in KNOWN else best or "en", None):
+    best = request.accept_languages.best_match(translated())
+    with speaking(asked if asked in translated() else best or "en", None):
         overview = queries.public_overview(("country",), at=clock.now(), locale=reader_locale())
         answer = make_response(render_template("reports/embed.html", overview=overview))
     answer.headers["Content-Security-Policy"] = EMBED_POLICY

@@ -1,0 +1,20 @@
+"""An application that speaks further languages, as it does once their catalogues are there: with English words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from apiflask import APIFlask
+
+from lms.core.words import SPOKEN
+
+
+@contextmanager
+def speaking_also(app: APIFlask, *codes: str) -> Iterator[None]:
+    """Within, these languages are offered, and pages in them have their direction, dates and numbers."""
+    app.extensions[SPOKEN] = ("en", *codes)
+    try:
+        yield
+    finally:
+        del app.extensions[SPOKEN]
