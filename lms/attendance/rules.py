@@ -52,6 +52,7 @@ def length(intervals: Iterable[Interval]) -> int:
 
 
 _SAMPLE = 400
+_CLEARLY = 1.4
 
 
 def shift_of(seen: Sequence[Interval], start: int, end: int) -> int:
@@ -66,11 +67,14 @@ def shift_of(seen: Sequence[Interval], start: int, end: int) -> int:
         shifts = [sign * n * step for n in range(1, limit * HOUR_MS // step + 1) for sign in (1, -1)]
         return max((shared(shift), -abs(shift), shift) for shift in shifts)[::2]
 
+    as_it_is = shared(0)
+    if as_it_is * _CLEARLY >= sum(max(min(b - a, end - start), 0) for a, b in some):
+        return 0  # no shift can fit clearly better
     most, found = best(HOUR_MS, 26)
     finer, quarter = best(HOUR_MS // 4, 14)
     if finer > most * 1.2:
         most, found = finer, quarter
-    return found if most > 1.4 * shared(0) else 0  # an hour of three that the clocks were changed by, too
+    return found if most > _CLEARLY * as_it_is else 0  # an hour of three that the clocks were changed by, too
 
 
 def certain(first: int, last: int, total_ms: int, start: int, end: int) -> Interval:

@@ -11,7 +11,9 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.low_level import Type, hash_secret_raw
 
-_hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+COSTS = {"time_cost": 2, "memory_cost": 19 * 1024, "parallelism": 1}
+"""What guessing a password, or a recovery code, costs: passes, KiB, lanes (argon2id)."""
+_hasher = PasswordHasher(**COSTS)
 
 
 def hash_password(password: str) -> str:
@@ -19,11 +21,13 @@ def hash_password(password: str) -> str:
     return _hasher.hash(password)
 
 
-# Fits no password that anybody could find, and costs what every other costs
-_NOBODYS_HASH = (
-    f"$argon2id$v=19$m={_hasher.memory_cost},t={_hasher.time_cost},p={_hasher.parallelism}"
-    f"${b64encode(secrets.token_bytes(16)).decode().rstrip('=')}${b64encode(secrets.token_bytes(32)).decode().rstrip('=')}"
-)
+def _nobodys_hash() -> str:
+    """A hash that fits no password that anybody could find, and costs what every other costs."""
+    salt, digest = (b64encode(secrets.token_bytes(length)).decode().rstrip("=") for length in (16, 32))
+    return f"$argon2id$v=19$m={_hasher.memory_cost},t={_hasher.time_cost},p={_hasher.parallelism}${salt}${digest}"
+
+
+_NOBODYS_HASH = _nobodys_hash()
 
 
 def verify_password(kept: str | None, password: str) -> bool:
@@ -49,5 +53,5 @@ def hash_codes(codes: Iterable[str], salt: str) -> list[str]:
 
     Takes as long as a password for each code: never under a write lock.
     """
-    costs = {"time_cost": 2, "memory_cost": 19 * 1024, "parallelism": 1, "hash_len": 32}
-    return [hash_secret_raw(code.encode(), bytes.fromhex(salt), type=Type.ID, **costs).hex() for code in codes]
+    salted = {"salt": bytes.fromhex(salt), "hash_len": 32, "type": Type.ID}
+    return [hash_secret_raw(code.encode(), **salted, **COSTS).hex() for code in codes]

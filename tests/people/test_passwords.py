@@ -12,6 +12,7 @@ from lms.core.errors import Invalid
 from lms.people import passwords
 from lms.people.rules import checked_password
 from tests.factories import PASSWORD, Make
+from tests.hashing import REAL_COSTS
 
 Post = Callable[..., Any]
 KNOWN = ["Ministry of Trade", "Achieng Odhiambo", "achieng.odhiambo@kisumu-traders.example"]
@@ -93,5 +94,6 @@ def test_the_pages_refuse_them(
 def test_nobodys_hash_costs_what_every_other_costs() -> None:
     real = extract_parameters(passwords.hash_password("whatever it is"))
     assert extract_parameters(passwords._NOBODYS_HASH) == real
-    assert (real.type.name, real.memory_cost, real.time_cost) == ("ID", 19 * 1024, 2)
+    assert (real.type.name, real.memory_cost) == ("ID", passwords.COSTS["memory_cost"])
+    assert REAL_COSTS == {"time_cost": 2, "memory_cost": 19 * 1024, "parallelism": 1}
     assert passwords.verify_password(None, "whatever it is") is False
