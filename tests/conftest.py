@@ -24,8 +24,8 @@ from lms.config import Config
 from lms.core.db import Base, db
 from lms.core.roles import SYSTEM
 from lms.web.limits import limiter
+from tests.cheap import make_cheap
 from tests.factories import make
-from tests.hashing import make_cheap
 from tests.machine import pin
 from tests.proxy import Certificate, make_certificate
 from tests.tables import create_tables, postgresql_tools
@@ -59,6 +59,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "app" in metafunc.fixturenames:
         marked = metafunc.definition.get_closest_marker("databases")
         metafunc.parametrize("app", ["sqlite", "postgresql"] if marked else ["sqlite"], indirect=True, scope="function")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Has one worker run all tests of a module that share a fixture of the module, so that it is made once."""
+    for item in items:
+        made = item._fixtureinfo.name2fixturedefs.values()
+        if any(one[-1].scope == "module" for one in made) and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.module.__name__))
 
 
 @pytest.fixture(scope="session")

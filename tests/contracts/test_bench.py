@@ -18,6 +18,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return ["--tiny", "--data", str(tmp_path_factory.mktemp("bench"))]
 
 
+@pytest.mark.long
 def test_every_topic_measures(tiny: list[str]) -> None:
     done = CliRunner().invoke(main, [*tiny, "--json"])
     assert done.exit_code == 0, done.stderr

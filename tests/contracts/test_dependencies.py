@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -31,6 +32,7 @@ def asked_for() -> set[str]:
     return {plain(re.split(r"[\[<>=!~; ]", item)[0]) for item in project["dependencies"]}
 
 
+@cache
 def imported() -> set[str]:
     """The packages whose modules the product imports."""
     provided_by = packages_distributions()

@@ -150,18 +150,14 @@ def unreached(found: Run) -> set[str]:
 
 
 def test_what_the_document_says_is_so_for_an_administrator(world: World) -> None:
-    found = run(world, "administrator", examples=4, seed=1)
+    found = run(world, "administrator", examples=2, seed=1)
     assert found.faults == []
     assert unreached(found) == NOT_GUESSED
-
-
-def test_what_the_document_says_is_so_for_nobody_in_particular(world: World) -> None:
-    found = run(world, "anonymous", examples=3, seed=1)
-    assert found.faults == []
-    assert unreached(found) & {f"GET {path}" for path in OPEN} == set()
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("role", ["administrator", "trainee", "anonymous"])
 def test_what_the_document_says_is_so_at_length(world: World, role: str) -> None:
-    assert run(world, role, examples=60, seed=20261125).faults == []
+    found = run(world, role, examples=20, seed=20261125)
+    assert found.faults == []
+    assert unreached(found) & {f"GET {path}" for path in OPEN} == set()

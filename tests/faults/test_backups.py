@@ -204,3 +204,32 @@ def test_a_backup_that_is_killed_is_no_backup_and_can_be_taken_again(
     assert not building.exists()
     done(target, "restore", folder)
     done(target, "report", "verify")
+
+
+def test_a_restore_that_is_killed_serves_nothing_and_can_be_run_again(
+    site: Site, target: Config, tmp_path: Path
+) -> None:
+    draw = random.Random(11)
+    folder = tmp_path / "backup"
+    done(site.config, "backup", folder)
+    killed = 0
+    for _turn in range(2):
+        started = begin(target, "restore", folder)
+        until(lambda: target.unfinished_restore.exists() or started.poll() is not None)  # noqa: B023  as above
+        time.sleep(draw.random() * 0.4)
+        started.send_signal(signal.SIGKILL)
+        started.communicate()
+        if not target.unfinished_restore.exists():
+            break  # it was done before the signal came
+        killed += 1
+        code, said = run(target, "serve", "--port", site.port)
+        assert (code, "restore" in said) == (1, True), said
+    assert killed > 0
+    if target.unfinished_restore.exists():
+        done(target, "restore", folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert json.loads(done(target, "report", "totals", "--format", "json"))["totals"] == manifest["figures"]
+    done(target, "report", "verify")
+    assert {str(path.relative_to(target.folder)) for path in target.folder.rglob("*.pdf")} == {
+        path for path in manifest["files"] if path.endswith(".pdf")
+    }

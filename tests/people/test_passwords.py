@@ -11,8 +11,8 @@ from argon2 import extract_parameters
 from lms.core.errors import Invalid
 from lms.people import passwords
 from lms.people.rules import checked_password
+from tests.cheap import REAL_COSTS
 from tests.factories import PASSWORD, Make
-from tests.hashing import REAL_COSTS
 
 Post = Callable[..., Any]
 KNOWN = ["Ministry of Trade", "Achieng Odhiambo", "achieng.odhiambo@kisumu-traders.example"]
