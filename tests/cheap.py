@@ -19,7 +19,7 @@ REAL_COSTS = dict(passwords.COSTS)
 
 def make_cheap() -> None:
     """Hashes at the least cost that argon2 allows; compiles each template once for all apps."""
-    passwords.COSTS.update(time_cost=1, memory_cost=8)
+    passwords.COSTS.update({"time_cost": 1, "memory_cost": 8})
     passwords._hasher = PasswordHasher(**passwords.COSTS)
     passwords._NOBODYS_HASH = passwords._nobodys_hash()
 

@@ -6,13 +6,23 @@ import hashlib
 import secrets
 from base64 import b64encode
 from collections.abc import Iterable
+from typing import TypedDict
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.low_level import Type, hash_secret_raw
 
-COSTS = {"time_cost": 2, "memory_cost": 19 * 1024, "parallelism": 1}
-"""What guessing a password, or a recovery code, costs: passes, KiB, lanes (argon2id)."""
+
+class Costs(TypedDict):
+    """What a guess costs: passes, KiB of memory, lanes."""
+
+    time_cost: int
+    memory_cost: int
+    parallelism: int
+
+
+COSTS: Costs = {"time_cost": 2, "memory_cost": 19 * 1024, "parallelism": 1}
+"""Of a password, and of a recovery code."""
 _hasher = PasswordHasher(**COSTS)
 
 
@@ -53,5 +63,6 @@ def hash_codes(codes: Iterable[str], salt: str) -> list[str]:
 
     Takes as long as a password for each code: never under a write lock.
     """
-    salted = {"salt": bytes.fromhex(salt), "hash_len": 32, "type": Type.ID}
-    return [hash_secret_raw(code.encode(), **salted, **COSTS).hex() for code in codes]
+    return [
+        hash_secret_raw(code.encode(), bytes.fromhex(salt), hash_len=32, type=Type.ID, **COSTS).hex() for code in codes
+    ]
