@@ -79,6 +79,10 @@ def named_zone(value: str) -> str | None:
     return canonical(value) or main_zone(value)
 
 
+_info = lru_cache(maxsize=1024)(ZoneInfo)
+"""Its own cache holds few: a list of all zones would read every file again each time."""
+
+
 def offset(zone: str, at: datetime) -> timedelta:
     """How far the clocks of a zone are ahead of UTC at a moment."""
-    return at.astimezone(ZoneInfo(zone)).utcoffset() or timedelta()
+    return at.astimezone(_info(zone)).utcoffset() or timedelta()
