@@ -5,7 +5,6 @@ from __future__ import annotations
 from lms.certificates import actions, holding, queries
 from lms.core.events import (
     MergeUndone,
-    PeopleCountriesChanged,
     PeopleMerged,
     PeopleTraitsChanged,
     PersonErased,
@@ -34,12 +33,6 @@ def part(event: MergeUndone) -> None:
     """What gave way holds again."""
     actions.part(event.kept_id, event.merged_id, by=event.by, at=event.at)
     actions.touch_awards([event.kept_id, event.merged_id])
-
-
-@handles(PeopleCountriesChanged)
-def count_moved(event: PeopleCountriesChanged) -> None:
-    """Awards count under the country of their day."""
-    actions.touch_awards(event.person_ids)
 
 
 @handles(PeopleTraitsChanged)

@@ -19,7 +19,7 @@ from lms.certificates.versions import version_of_series
 from lms.core.bulk import among, insert_many
 from lms.core.clock import day_of
 from lms.core.db import db
-from lms.people.queries import addresses_of
+from lms.people.queries import addresses_of, countries_of
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,14 @@ def write(occasion: Occasion, earned: Sequence[Earned]) -> None:
 
 def _write_awards(occasion: Occasion, earned: Sequence[Earned]) -> dict[int, int]:
     """The ids of the new awards, by person."""
+    countries = countries_of([one.person_id for one in earned], day_of(occasion.at, printing.reporting_zone()))
     rows = [
         {
             "series_id": occasion.series.id,
             "person_id": one.person_id,
             "kind": occasion.kind,
             "awarded_at": occasion.at,
+            "awarded_country_id": countries[one.person_id],
             "needed": occasion.asked.needed,
             "needed_minutes": occasion.asked.minutes,
         }

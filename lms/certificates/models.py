@@ -27,6 +27,7 @@ class Award(Base):
     """Something earned: once per series, person and kind, whatever is run twice.
 
     `needed` lectures and `needed_minutes` are what was asked when it was earned; null in awards older than that.
+    `awarded_country_id` is the person's country at that moment and never changes; null is *not stated*.
     """
 
     __tablename__ = "award"
@@ -37,6 +38,7 @@ class Award(Base):
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
     kind: Mapped[CertificateKind] = mapped_column(text_enum(CertificateKind))
     awarded_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    awarded_country_id: Mapped[int | None] = mapped_column(ForeignKey("country.id"))
     needed: Mapped[int | None]
     needed_minutes: Mapped[int | None]
 

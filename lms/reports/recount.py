@@ -166,7 +166,7 @@ class Rows:
             first.setdefault((row["series_id"], self.root(row["person_id"]), row["kind"]), row)
         for (series, person, _kind), row in first.items():
             day = self.day(row["awarded_at"])
-            yield self._fact("certificate", person, row["id"], day, series, self.country_of(person, day))
+            yield self._fact("certificate", person, row["id"], day, series, row["awarded_country_id"])
 
     def region_holds(self, region: str, code: str | None) -> bool:
         """Whether a region is another one or holds it."""

@@ -12,10 +12,12 @@ from sqlalchemy import delete, insert, select, update
 from lms.attendance.models import Correction, Credit, Outcome, Source
 from lms.catalogue.models import Delivery, Lecture, LectureState, Policy, Series, Visibility
 from lms.certificates.models import Award, Certificate, CertificateKind, CertificateState
+from lms.core.clock import day_of
 from lms.core.db import Base, db
 from lms.core.stamps import Stamp
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
 from lms.people.models import BEGINNING, Country, Gender, Partnership, Person, PersonCountry, Sector
+from lms.people.queries import countries_of
 
 EARLY = datetime(2019, 1, 1, tzinfo=UTC)
 
@@ -145,7 +147,11 @@ class World:
         kind: CertificateKind = CertificateKind.PARTICIPATION,
     ) -> None:
         """An award with one certificate in each of these states, oldest first."""
-        award = self.insert(Award, series_id=series, person_id=person, kind=kind, awarded_at=at)
+        with self.app.app_context():
+            country = countries_of([person], day_of(at, "Asia/Shanghai"))[person]
+        award = self.insert(
+            Award, series_id=series, person_id=person, kind=kind, awarded_at=at, awarded_country_id=country
+        )
         for state in states or (CertificateState.VALID,):
             self.insert(
                 Certificate, award_id=award, number=f"{next(self.numbers):017}", state=state, name="Somebody",

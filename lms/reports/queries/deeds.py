@@ -14,13 +14,12 @@ from lms.certificates.models import Award
 from lms.core import clock
 from lms.core.db import db
 from lms.enrolment.models import Enrolment
-from lms.people.models import Person, PersonCountry
-from lms.people.queries import Histories
+from lms.people.models import Person
 from lms.reports.counting import Ledger
 from lms.reports.queries.ledger import counted_awards, days, later_of_merged
 
 AT_ONCE = 500
-_ONESELF, _MEMBER = aliased(Person), aliased(Person)
+_ONESELF = aliased(Person)
 
 
 @dataclass(frozen=True)
@@ -71,23 +70,18 @@ def certificates(ledger: Ledger, zone: str, after: int | None) -> Iterator[Deed]
     )  # fmt: skip
     query = _bounded(query, ledger, ledger.certificates, zone, Award.series_id, None)
     countries = ledger.wanted.countries
-    if countries is not None and None not in countries:
-        ever = select(_MEMBER.canonical_id).join(PersonCountry, PersonCountry.person_id == _MEMBER.id)
-        query = query.where(Person.canonical_id.in_(ever.where(PersonCountry.country_id.in_(countries))))
+    if countries is not None:
+        query = query.where(_among(Award.awarded_country_id, countries))
     day_of = days(zone)
     first, last = ledger.from_day or date.min, ledger.to_day or date.max
     for rows in _batches(query, Award.id, ledger, ledger.certificates, after):
         people = {row[4] for row in rows}
         counted = {award.id: award for award in counted_awards({row[1] for row in rows}, people).values()}
-        histories = Histories(people)
-        for id_, series, kind, _moment, person, public_id, name, erased_at in rows:
+        for id_, series, kind, _moment, _person, public_id, name, erased_at in rows:
             if id_ not in counted:
                 continue
-            day = day_of(counted[id_].awarded_at)
-            country = histories.country(person, day)
-            if not first <= day <= last or (countries is not None and country not in countries):
-                continue
-            if _is_of_partner(ledger, country, day):
+            day, country = day_of(counted[id_].awarded_at), counted[id_].country
+            if first <= day <= last and _is_of_partner(ledger, country, day):
                 yield Deed(id_, series, day, country, public_id, None if erased_at else name, kind)
 
 

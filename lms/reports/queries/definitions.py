@@ -35,8 +35,8 @@ _TEXTS: Final[dict[str, Any]] = {
         "wins."
     ),
     "countries": _l(
-        "Different countries of those attendances: each person’s country on the day of the lecture. “Not stated” is "
-        "left out."
+        "Different countries of those attendances: each person’s country on the day of the lecture, by the history of "
+        "countries that is kept for each person. “Not stated” is left out."
     ),
     "partner_countries": _l(
         "Those of the countries that are marked as partners on the date of the report. As a filter, “partner” means on "
@@ -44,15 +44,15 @@ _TEXTS: Final[dict[str, Any]] = {
     ),
     "registrations": _l(
         "Enrolments made in the period, one a person and series, whatever became of them, with the country the person "
-        "had on that day."
+        "had at that moment. A country changed afterwards, also on the same day, moves nothing."
     ),
     "contact_hours": _l(
         "Minutes of all attendances, divided by 60. What was attended by a correction alone adds no minutes."
     ),
     "certificates": _l(
         "Awards whose certificate is valid or withdrawn, by the day the award was first issued and the person’s "
-        "country on that day. A replaced certificate counts through the one that replaces it; a revoked one does not "
-        "count."
+        "country at that moment. A country changed afterwards, also on the same day, moves nothing. A replaced "
+        "certificate counts through the one that replaces it; a revoked one does not count."
     ),
 }
 

@@ -35,7 +35,6 @@ from lms.core.memory import memory
 from lms.core.stamps import stamps_of
 from lms.enrolment.models import REGISTRATIONS, Enrolment
 from lms.people.models import Country, Person
-from lms.people.queries import Histories
 from lms.reports.counting import HeldLecture, Ledger
 from lms.reports.deeds import Deeds
 from lms.reports.models import KeptDeeds
@@ -218,9 +217,10 @@ def later_of_merged() -> set[int]:
 
 
 class CountedAward(NamedTuple):
-    """An award that counts, with the sector and gender of its holder today."""
+    """An award that counts, with the country of its holder at that moment, and sector and gender today."""
 
     awarded_at: datetime
+    country: int | None
     sector: str | None
     gender: str | None
     id: int
@@ -240,6 +240,7 @@ def counted_awards(
             type_coerce(Award.kind, String),
             type_coerce(Certificate.state, String),
             Award.awarded_at,
+            Award.awarded_country_id,
             type_coerce(_ONESELF.sector, String),
             type_coerce(_ONESELF.gender, String),
             Award.id,
@@ -254,9 +255,9 @@ def counted_awards(
     if people is not None:
         query = query.where(Person.canonical_id.in_(people))
     first: dict[tuple[int, int, str], tuple[Any, ...]] = {}
-    for series, person, kind, state, awarded_at, sector, gender, award_id in _rows(query):
+    for series, person, kind, state, awarded_at, country, sector, gender, award_id in _rows(query):
         key = (series, person, kind)
-        found = (state != CertificateState.VALID, awarded_at, sector, gender, award_id)
+        found = (state != CertificateState.VALID, awarded_at, country, sector, gender, award_id)
         before = first.get(key)
         if before is None or found[:2] < before[:2]:
             first[key] = found
@@ -265,13 +266,11 @@ def counted_awards(
 
 def _certificates(series_ids: Collection[int], zone: str) -> _Rows:
     awards = counted_awards(series_ids)
-    histories = Histories({person for _series, person, _kind in awards})
     day_of = days(zone)
     counted: dict[int, Counter[tuple[int, int]]] = defaultdict(Counter)
     people: dict[int, list[int]] = defaultdict(list)
-    for (series, person, _kind), (awarded_at, sector, gender, _id) in awards.items():
-        day = day_of(awarded_at)
-        counted[series][day.toordinal(), code_of(histories.country(person, day), sector, gender, None)] += 1
+    for (series, person, _kind), (awarded_at, country, sector, gender, _id) in awards.items():
+        counted[series][day_of(awarded_at).toordinal(), code_of(country, sector, gender, None)] += 1
         people[series].append(person)
     return {series: (cells, people[series]) for series, cells in counted.items()}
 
