@@ -20,6 +20,7 @@ from functools import partial
 from heapq import heappop, heappush
 from math import inf
 from typing import Any
+from weakref import ref
 
 from gunicorn import util
 from gunicorn.glogging import Logger
@@ -57,7 +58,7 @@ class WebProcess(ThreadWorker):
     slow_client_seconds = 20
 
     def init_process(self) -> None:
-        self._timers: list[tuple[float, int, Connection]] = []
+        self._timers: list[tuple[float, int, ref[Connection]]] = []
         self._count = itertools.count()
         self._evictable: OrderedDict[Connection, None] = OrderedDict()
         """Connections of which nothing is lost: no whole head, or all is answered. Who waits longest comes first."""
@@ -228,14 +229,15 @@ class WebProcess(ThreadWorker):
         conn.deadline = deadline
         if deadline < conn.timer:
             conn.timer = deadline
-            heappush(self._timers, (deadline, next(self._count), conn))
+            heappush(self._timers, (deadline, next(self._count), ref(conn)))
 
     def murder_keepalived(self, force: bool = False) -> None:
         """Ends what is late; `force`: and all that is evictable."""
         now = time.monotonic()
         while self._timers and self._timers[0][0] <= now:
-            due, _number, conn = heappop(self._timers)
-            if due != conn.timer:
+            due, _number, waiting = heappop(self._timers)
+            conn = waiting()
+            if conn is None or due != conn.timer:
                 continue
             conn.timer = inf
             if conn.deadline <= now:
@@ -290,6 +292,7 @@ def server_options(config: Config, *, host: str, port: int, workers: int | None 
         "worker_class": type("WebProcess", (WebProcess,), {"slow_client_seconds": config.slow_client_seconds}),
         "timeout": 60,
         "graceful_timeout": 20,
+        "keepalive": 65,  # longer than nginx keeps a connection, or it would send a request on one that is being closed
         "accesslog": None,
         "loglevel": "warning",
         "logger_class": _ServerLog,
