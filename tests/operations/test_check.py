@@ -171,6 +171,18 @@ def test_a_fault_is_found(healthy: Installation, case: str) -> None:
 
 
 @pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(("mode", "is_wide"), [(0o600, False), (0o640, False), (0o644, True), (0o660, True)])
+def test_a_file_of_settings_may_be_read_by_the_group_of_the_server(
+    healthy: Installation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mode: int, is_wide: bool
+) -> None:
+    settings = tmp_path / "serai.env"
+    settings.touch()
+    settings.chmod(mode)
+    monkeypatch.setenv("LMS_CONFIG", str(settings))
+    assert wrong(healthy) == [(FAULT, "permissions")] * is_wide
+
+
+@pytest.mark.parametrize("installation", ["sqlite"], indirect=True)
 def test_damage_and_lost_rows_are_found(healthy: Installation) -> None:
     def lose_a_row() -> None:
         with db.engine.connect() as connection:

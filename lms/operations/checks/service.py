@@ -134,9 +134,11 @@ def check_permissions(asked: Asked) -> Iterator[Finding]:
     if config.database.startswith("sqlite"):
         private.append(Path(config.database.partition("///")[2]))
     named = [Path(path) for path in (os.environ.get("LMS_CONFIG"), config.signing_key) if path]
-    wide = [path for path in [*private, *named] if path.exists() and path.stat().st_mode & 0o077]
+    # What root keeps for the server, the server reads as its group
+    allowed = {path: 0o640 for path in named} | {path: 0o700 for path in private}
+    wide = [path for path, most in allowed.items() if path.exists() and path.stat().st_mode & 0o077 & ~most]
     for path in wide:
-        remedy = _("Run `chmod -R go= %(path)s`.", path=path)
+        remedy = _("Run `chmod -R %(change)s %(path)s`.", change="go=" if path in private else "g-w,o=", path=path)
         found = fault if path != config.folder or path.stat().st_mode & 0o007 else warning
         yield found(_("permissions"), _("others can read %(path)s", path=path), remedy)
     if not wide:
