@@ -15,6 +15,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import make_url
+
 
 class BadSetting(ValueError):
     """A setting has a value that cannot be used; the message names it."""
@@ -274,6 +276,12 @@ class Config:
             if url.startswith(short):
                 return "postgresql+psycopg://" + url[len(short) :]
         return url
+
+    @property
+    def sqlite_file(self) -> Path | None:
+        """The file of the database; None where it is a PostgreSQL."""
+        url = make_url(self.database)
+        return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
 
     @property
     def journal_file(self) -> Path:

@@ -71,9 +71,9 @@ def run_worker(config: Config, *, with_server: bool = False) -> None:
     """
     if with_server:
         threading.Thread(target=_stop_with_server, daemon=True).start()
+    schema.check(config)
     app = create_app(config)
     logs.take_over_libraries()
-    schema.check(config)
     settle()
     _sweep_files(app)
     queue, _wake = make_queue(app)
@@ -200,9 +200,8 @@ def run(config: Config, *, host: str, port: int, workers: int | None = None) -> 
         socket.create_server((host, port)).close()
     except OSError as error:
         raise Refused(f"{host}:{port} cannot be served: {error.strerror or error}") from error
-    config.make_folder()
     schema.check(config)
-    worker = _Beside(config) if config.database.startswith("sqlite") else None
+    worker = _Beside(config) if config.sqlite_file else None
     own = os.getpid()
     logs.take_over_libraries()
     shared = Path(tempfile.mkdtemp(prefix="serai-"))

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 
 from lms.app import create_app, settle
 from lms.config import Config
-from lms.core.schema import check_not_restoring
+from lms.core.schema import check_prepared
 
 
 @contextmanager
 def application() -> Iterator[Config]:
     """The application's context around a command that works on the data, which `lms init` has made."""
     config = Config.load()
-    check_not_restoring(config)
+    check_prepared(config)
     app = create_app(config)
     settle()
     with app.app_context():

@@ -14,9 +14,11 @@ from lms.config import Config
 from lms.core.db import db
 from lms.core.errors import Refused
 from lms.core.resources import resource
-from lms.core.words import _
+from lms.core.words import _, _l
 
 log = structlog.get_logger(__name__)
+
+_NOT_PREPARED = _l("The database is not set up yet. Run `lms init`.")
 
 
 @lru_cache(maxsize=1)
@@ -54,7 +56,7 @@ def find_mismatch(engine: Engine | None = None) -> str | None:
     if found == newest_revision():
         return None
     if found is None:
-        return _("The database is not set up yet. Run `lms init`.")
+        return str(_NOT_PREPARED)
     if is_newer(found):
         return _(
             "A newer version of Serai has migrated the database to %(revision)s. Install that version or a later one.",
@@ -78,12 +80,22 @@ def check_not_restoring(config: Config) -> None:
         )
 
 
+def check_prepared(config: Config) -> None:
+    """Raises Refused where there is nothing to work with: no SQLite database, or a restore that was not finished.
+
+    Makes nothing, so that a backup can still be restored there.
+    """
+    check_not_restoring(config)
+    if config.sqlite_file is not None and not config.sqlite_file.exists():
+        raise Refused(_NOT_PREPARED)
+
+
 def check(config: Config) -> None:
     """Raises Refused where this version cannot work with the database of these settings.
 
     A database that does not answer is not refused: requests get 503 until it does.
     """
-    check_not_restoring(config)
+    check_prepared(config)
     engine = create_engine(config.database, poolclass=NullPool)
     try:
         mismatch = find_mismatch(engine)

@@ -151,8 +151,8 @@ def put_back(source: Path, config: Config) -> None:
 
     What an unfinished restore left there is dropped first. Raises Refused for a database that holds anything else.
     """
-    if kind_of(config.database) == "sqlite":
-        _put_back_sqlite(source, Path(str(make_url(config.database).database)))
+    if path := config.sqlite_file:
+        _put_back_sqlite(source, path)
         return
     engine = create_engine(config.database, poolclass=NullPool)
     with engine.begin() as connection:
@@ -180,8 +180,7 @@ def check_is_empty(config: Config, *, is_unfinished: bool) -> None:
 
     Also where PostgreSQL's program to restore it is missing or too old.
     """
-    if kind_of(config.database) == "sqlite":
-        path = Path(str(make_url(config.database).database))
+    if path := config.sqlite_file:
         if path.exists() and path.stat().st_size and not is_unfinished:
             raise Refused(_("%(path)s is there already. Restore into an empty place only.", path=path))
         return

@@ -21,6 +21,8 @@ HEAD = "email,full_name,country\n"
 @pytest.fixture
 def run(app: APIFlask, make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> object:
     make.series("customs", capacity=1)
+    for name, value in app.extensions["lms.config"].environment().items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setattr(context, "create_app", lambda _config: app)
 
     def import_file(text: str, *options: str, series: str = "customs") -> Result:

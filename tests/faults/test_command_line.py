@@ -41,8 +41,7 @@ def wrong(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *
         (["import", "attendance", "first", "/dev/null"], 2, "'first' is not a valid integer"),
         (["report", "totals", "--format", "xml"], 2, "'xml' is not one of"),
         (["report", "totals", "--from", "soon"], 2, "--from"),
-        (["report", "totals", "--by", "colour"], 1, "“colour” is not a dimension"),
-        (["report", "totals"], 1, "`lms init` prepares it"),
+        (["report", "totals"], 1, "Run `lms init`"),
         (["user", "create", "x@y.example", "--name", "X", "--role", "king"], 2, "'king' is not one of"),
         (["user", "create", "x\udcff@y.example", "--name", "X", "--role", "reporter"], 1, ""),
         (["serve", "--port", "99999"], 2, "--port"),
@@ -82,6 +81,13 @@ def test_a_file_that_cannot_be_written(
     assert (code, str(blocked) in line) == (1, True)
 
 
+def test_a_dimension_that_is_none(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["lms", "init"])
+    assert cli.main() is None
+    capsys.readouterr()
+    assert "“colour” is not a dimension" in wrong(monkeypatch, capsys, "report", "totals", "--by", "colour")[1]
+
+
 def test_a_port_in_use(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -89,11 +95,13 @@ def test_a_port_in_use(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     assert (code, f"127.0.0.1:{port}" in line) == (1, True)
 
 
-@pytest.mark.parametrize("command", ["serve", "worker"])
-def test_nothing_is_served_from_a_database_that_is_not_set_up(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+@pytest.mark.parametrize("command", ["serve", "worker", "check", "report verify", "backup somewhere"])
+def test_where_nothing_is_set_up_commands_work_with_nothing_and_leave_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], data: Path, command: str
 ) -> None:
-    assert wrong(monkeypatch, capsys, command) == (1, "lms: The database is not set up yet. Run `lms init`.\n")
+    said = wrong(monkeypatch, capsys, *command.split())
+    assert said == (1, "lms: The database is not set up yet. Run `lms init`.\n")
+    assert list(data.rglob("*")) == []  # so that a backup can still be restored there
 
 
 def test_what_a_command_writes_is_for_its_user_alone(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:

@@ -131,11 +131,11 @@ def check_permissions(asked: Asked) -> Iterator[Finding]:
     """Whether anybody but the user of the server can read what is private."""
     config = asked.config
     private = [config.folder, config.folder / "secret.key", *(config.folder / "keys").glob("*")]
-    if config.database.startswith("sqlite"):
-        private.append(Path(config.database.partition("///")[2]))
+    if config.sqlite_file is not None:
+        private.append(config.sqlite_file)
     named = [Path(path) for path in (os.environ.get("LMS_CONFIG"), config.signing_key) if path]
     # What root keeps for the server, the server reads as its group
-    allowed = {path: 0o640 for path in named} | {path: 0o700 for path in private}
+    allowed = dict.fromkeys(named, 416) | dict.fromkeys(private, 448)
     wide = [path for path, most in allowed.items() if path.exists() and path.stat().st_mode & 0o077 & ~most]
     for path in wide:
         remedy = _("Run `chmod -R %(change)s %(path)s`.", change="go=" if path in private else "g-w,o=", path=path)
