@@ -11,7 +11,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.models import Series
-from lms.catalogue.queries import get_series, may_edit_series
+from lms.catalogue.queries import OPEN_STATES, get_series, list_lectures, may_edit_series
 from lms.core import clock, files
 from lms.core.errors import DomainError, Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
 from lms.core.roles import Actor, Role
@@ -91,7 +91,16 @@ def _ask_to_withdraw(row: Enrolment, series: Series, *, back: str, action: str, 
     waiting = queries.count_waiting(series.id)
     seat = queries.get_seat(row, by=current_actor())
     return render_template(
-        "enrolment/withdraw.html", series=series, seat=seat, waiting=waiting, back=back, action=action, own=own
+        "enrolment/withdraw.html",
+        series=series,
+        seat=seat,
+        waiting=waiting,
+        coming=sum(
+            one.state in OPEN_STATES and not one.held_unknown for one in list_lectures(series.id, by=current_actor())
+        ),
+        back=back,
+        action=action,
+        own=own,
     )
 
 
@@ -208,6 +217,9 @@ def decide(slug: str, enrolment_id: str) -> ResponseReturnValue:
         _say_where(actions.set_status(enrolment_id, status, by=by, at=at), by)
     except Refused as error:
         flash(error.message, "wrong")
+    if status is EnrolmentStatus.WITHDRAWN:  # the list of this person alone, where “Enrol again” takes it back
+        q = queries.get_seat(row, by=by).label
+        return redirect(url_for("enrolment.series_enrolments", slug=slug, q=q, _anchor="who"), 303)
     return _list_page(slug)
 
 

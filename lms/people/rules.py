@@ -12,7 +12,7 @@ from urllib.parse import quote
 from email_validator import EmailNotValidError, validate_email
 
 from lms.core.errors import Forbidden, Invalid
-from lms.core.roles import Actor
+from lms.core.roles import Actor, Role
 from lms.core.words import _
 from lms.people.guessing import is_guessed_soon, is_made_of, is_stolen
 
@@ -166,6 +166,14 @@ def provisioning_address(secret: str, account: str, issuer: str) -> str:
 def can_see_person(by: Actor, person_id: int) -> bool:
     """Whether the whole profile of a person is `by`'s to see and change: an administrator's, and one's own."""
     return by.is_administrator or (by.is_signed_in and by.person_id == person_id)
+
+
+def check_role_country(role: Role, country_code: str | None) -> None:
+    """Raises Invalid at `country`: a focal point's role has one, no other role has."""
+    if role is Role.FOCAL_POINT and not country_code:
+        raise Invalid("country", _("A focal point speaks for a country: choose one."))
+    if role is not Role.FOCAL_POINT and country_code:
+        raise Invalid("country", _("Only a focal point's role has a country."))
 
 
 def check_country_since(by: Actor, since: date | None, today: date) -> None:

@@ -174,7 +174,7 @@ def test_staff_see_search_and_enrol(app: APIFlask, reader: Any, make: Make) -> N
 
 def test_an_application_is_decided_on_the_page(app: APIFlask, reader: Any, make: Make) -> None:
     teacher_person = make.person("Teacher", roles=["instructor"])
-    make.series("customs", "Customs", instructors=[teacher_person], admission="application")
+    make.lecture(make.series("customs", "Customs", instructors=[teacher_person], admission="application"))
     teacher = Reader(app.test_client(), make, teacher_person)
     for name in ("Amina", "Juma"):
         reader(name).post("/series/customs/enrol")
@@ -187,9 +187,12 @@ def test_an_application_is_decided_on_the_page(app: APIFlask, reader: Any, make:
     assert places(app) == [("Amina", "enrolled"), ("Juma", "rejected")]
     asked = teacher.post(f"/series/customs/enrolments/{ids[0]}", status="withdrawn")
     assert (asked.status_code, "Withdraw Amina?" in asked.text) == (200, True)
+    assert "1 lecture is still to come: it will not be open to this person." in asked.text
+    assert "You can enrol the person again" in asked.text
     assert places(app)[0] == ("Amina", "enrolled")
-    teacher.post(f"/series/customs/enrolments/{ids[0]}", status="withdrawn", confirm="yes")
+    done = teacher.post(f"/series/customs/enrolments/{ids[0]}", status="withdrawn", confirm="yes")
     assert places(app)[0] == ("Amina", "withdrawn")
+    assert "Enrol again" in teacher.get(done.location).text
     assert teacher.post(f"/series/customs/enrolments/{ids[0]}", status="lost").status_code == 422
     assert teacher.post(f"/series/elsewhere/enrolments/{ids[0]}", status="enrolled").status_code == 404
 

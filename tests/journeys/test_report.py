@@ -98,8 +98,10 @@ def test_from_sign_in_to_a_signed_off_quarter_with_a_dossier(sign_in: Callable[[
     assert page.locator("[name=title]").input_value().startswith("Quarter ")
     assert page.locator("[name=visibility][value=public]").is_disabled()
     page.locator("[name=dossier]").select_option("KE")
+    visitor.hook("publish-continue")
+    visitor.is_accessible("publish-confirm")
     visitor.hook("publish")
-    assert pages == ["/admin", "/admin/reports", "/reports/new", urlsplit(page.url).path]
+    assert pages == ["/admin", "/admin/reports", "/reports/new", "/reports/new", urlsplit(page.url).path]
     visitor.is_accessible("published")
     assert visitor.heading().startswith("Quarter ")
     assert shown(visitor) == counted

@@ -70,8 +70,15 @@ def test_roles_are_given_and_ended(administrator: Person, make: Make, client: Fl
     missing = post(f"{page}/roles", page=page, role="focal_point", country="")
     assert missing.status_code == 422
     assert "A focal point speaks for a country: choose one." in missing.text
-    assert post(f"{page}/roles", page=page, role="focal_point", country="UG").status_code == 302
-    assert post(f"{page}/roles", page=page, role="reporter", country="").status_code == 302
+    make.person(country="UG", roles=["focal_point"])
+    asked = post(f"{page}/roles", page=page, role="focal_point", country="UG")
+    assert asked.status_code == 200
+    assert "This person will see 1 person of the country" in asked.text
+    assert "1 other person holds this role now." in asked.text
+    assert make.actor(person).roles == set(), "nothing is given before it is confirmed"
+    confirmed = {"page": page, "confirm": "yes"}
+    assert post(f"{page}/roles", role="focal_point", country="UG", **confirmed).status_code == 302
+    assert post(f"{page}/roles", role="reporter", country="", **confirmed).status_code == 302
     assert make.actor(person).roles == {Role.FOCAL_POINT, Role.REPORTER}
     shown = client.get(page).text
     assert "Focal point: Uganda" in shown

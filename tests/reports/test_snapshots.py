@@ -207,7 +207,15 @@ def test_from_the_page_of_reports_to_a_frozen_one(
     assert 'value="Quarter &lt;b&gt;3&lt;/b&gt;"' in refused.text
     assert client.post(address, data={**sent, "visibility": ""}).status_code == 422
 
-    answers = [client.post(address, data={**sent, "visibility": "staff"}) for _n in range(2)]
+    asked = " ".join(client.post(address, data={**sent, "visibility": "staff"}).text.split())
+    assert "Publish “Quarter &lt;b&gt;3&lt;/b&gt;”?" in asked
+    assert "This cannot be undone" in asked
+    assert "By country and year: 3 groups." in asked
+    assert "Administrators and reporters can read these figures" in asked
+    with client.application.app_context():
+        assert queries.list_snapshots(by=SYSTEM, limit=1, cursor=None) == []
+
+    answers = [client.post(address, data={**sent, "visibility": "staff", "confirm": "yes"}) for _n in range(2)]
     assert [answer.status_code for answer in answers] == [303, 303]
     assert answers[0].location == answers[1].location
     world.attend(programme["lecture"], world.person("UG"))
@@ -384,7 +392,7 @@ def test_the_page_attaches_the_dossier_of_a_country_and_gives_the_report_on_pape
     token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(f"/reports/new{question}").text)
     assert token is not None
     form = {"title": "Second quarter 2024", "visibility": "staff", "dossier": "KE", "key": "once"}
-    form["csrf_token"] = token[1]
+    form |= {"csrf_token": token[1], "confirm": "yes"}
     answer = client.post(f"/reports/new{question}", data=form)
     assert answer.status_code == 303, answer.text
     page = client.get(answer.location).text

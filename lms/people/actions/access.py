@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from lms.core import audit, journal
 from lms.core.db import action, db
-from lms.core.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.errors import Forbidden, NotFound, Refused
 from lms.core.events import RoleRevoked, publish
 from lms.core.roles import Actor, Role
 from lms.core.words import _
@@ -26,6 +26,7 @@ from lms.people.rules import (
     INVITATION_LASTS,
     TOKEN_LASTS,
     can_see_person,
+    check_role_country,
     checked_line,
     checked_name,
     email_key,
@@ -58,10 +59,7 @@ def grant_role(public_id: str, role: Role, *, country_code: str | None = None, b
     For administrators. Raises Forbidden, NotFound, Invalid (country).
     """
     person_id = _person_id(public_id, by)
-    if role is Role.FOCAL_POINT and not country_code:
-        raise Invalid("country", _("A focal point speaks for a country: choose one."))
-    if role is not Role.FOCAL_POINT and country_code:
-        raise Invalid("country", _("Only a focal point's role has a country."))
+    check_role_country(role, country_code)
     country_id = get_country(country_code).id if country_code else None
     held = select(RoleGrant).where(
         RoleGrant.person_id.in_(members(person_id)),

@@ -15,6 +15,7 @@ from lms.people.queries.access import (
     list_tokens,
     load_actor,
     look_at_link,
+    reach_of_role,
 )
 from lms.people.queries.chunks import chunks
 from lms.people.queries.countries import (
@@ -110,5 +111,6 @@ __all__ = [
     "person_id_of",
     "person_ids_of",
     "profile_of",
+    "reach_of_role",
     "second_factor_of",
 ]

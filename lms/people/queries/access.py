@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import and_, bindparam, func, or_, select
@@ -13,12 +13,13 @@ from sqlalchemy.orm import aliased
 from lms.core.audit import list_entries
 from lms.core.bulk import among
 from lms.core.db import db
-from lms.core.errors import NotFound
+from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import Actor, Role
 from lms.people.models import Account, ApiToken, Country, LinkPurpose, OneTimeLink, Person, RoleGrant, SecondFactor
 from lms.people.passwords import hash_secret
+from lms.people.queries.countries import belonging_to, get_country
 from lms.people.queries.persons import members, person_id_of
-from lms.people.rules import can_see_person
+from lms.people.rules import can_see_person, check_role_country
 
 Known, _Holder = aliased(Person), aliased(Person)
 # One question a request, so it is made once: a row for each role of each row that is this person, one at the least.
@@ -132,6 +133,43 @@ def list_tokens(person_id: int, *, at: datetime, by: Actor) -> list[ApiToken]:
         .order_by(ApiToken.id.desc())
     )
     return list(db.session.scalars(query))
+
+
+@dataclass(frozen=True)
+class RoleReach:
+    """Whom a role lets somebody see, and who holds it now: `people` seen by it, `holders` besides the person."""
+
+    person: Person
+    country: Country | None
+    people: int
+    holders: int
+    has_account: bool
+
+
+def reach_of_role(public_id: str, role: Role, country_code: str | None, *, day: date, by: Actor) -> RoleReach:
+    """What giving a role to a person would mean. For administrators; NotFound, and Invalid at `country`."""
+    if not by.is_administrator:
+        raise Forbidden
+    check_role_country(role, country_code)
+    person = db.session.get_one(Person, person_id_of(public_id))
+    country = get_country(country_code) if country_code else None
+    known = (Person.erased_at.is_(None), Person.canonical_id == Person.id)
+    seen = select(func.count(Person.id)).where(*known)
+    if country is not None:
+        seen = seen.where(Person.id.in_(belonging_to([country.id], day)))
+    held = (
+        select(func.count(Person.canonical_id.distinct()))
+        .join(RoleGrant, RoleGrant.person_id == Person.id)
+        .where(RoleGrant.role == role, RoleGrant.revoked_at.is_(None), Person.canonical_id != person.id)
+        .where(RoleGrant.country_id.is_(None) if country is None else RoleGrant.country_id == country.id)
+    )
+    return RoleReach(
+        person=person,
+        country=country,
+        people=0 if role is Role.INSTRUCTOR else db.session.scalar(seen) or 0,
+        holders=db.session.scalar(held) or 0,
+        has_account=db.session.get(Account, person.id) is not None,
+    )
 
 
 def get_grant(public_id: str, grant_id: int, *, by: Actor) -> tuple[Person, RoleGrant, Country | None]:

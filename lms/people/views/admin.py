@@ -123,22 +123,20 @@ def reset_second_factor(public_id: str) -> ResponseReturnValue:
 @bp.post("/admin/people/<public_id>/roles")
 @allow(Role.ADMINISTRATOR)
 def grant_role(public_id: str) -> ResponseReturnValue:
-    """Gives a role."""
-    form, at = RoleForm(), clock.now()
+    """Says what a role means, and asks; then gives it."""
+    form, at, by = RoleForm(), clock.now(), current_actor()
     form.offer(locale=reader_locale(), now=at)
     if form.validate():
+        role, code = Role(form.role.data), form.country.data or None
         try:
-            actions.grant_role(
-                public_id,
-                Role(form.role.data),
-                country_code=form.country.data or None,
-                by=current_actor(),
-                at=at,
-            )
+            if not request.form.get("confirm"):
+                reach = queries.reach_of_role(public_id, role, code, day=today(at), by=by)
+                return render_template("people/grant_role.html", reach=reach, role=role, person=reach.person)
+            actions.grant_role(public_id, role, country_code=code, by=by, at=at)
         except Invalid as error:
             form.take(error)
         else:
-            flash(_("The role is given. It holds from the next page on."), "done")
+            flash(_("The role is given. It holds from the next page on. You can remove it below."), "done")
             return redirect(url_for("people.admin_person", public_id=public_id) + "#roles")
     return _page(public_id, 422, role_form=form)
 

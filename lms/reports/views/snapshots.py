@@ -58,8 +58,13 @@ def publish() -> ResponseReturnValue:
     closed = _closed_to_public(asked, locale)
     form = PublishForm()
     form.offer(queries.choices(by=by, locale=locale).countries, is_closed=closed is not None)
-    status = 200
-    if request.method == "POST" and form.validate():
+    status, asks = 200, False
+    if request.method == "POST" and form.validate() and not request.form.get("confirm"):
+        asks = closed is None or form.visibility.data != SnapshotVisibility.PUBLIC
+        if not asks:
+            form.take(Invalid("visibility", closed or ""))
+            status = 422
+    elif request.method == "POST" and form.validate():
         try:
             public_id = actions.publish_snapshot(
                 form.title.data or "",
@@ -79,7 +84,7 @@ def publish() -> ResponseReturnValue:
         except Forbidden as error:
             form.take(Invalid("visibility", error.message))
         else:
-            flash(_("The report is published. It stays as it is."), "done")
+            flash(_("The report is published. You can withdraw it on this page."), "done")
             return redirect(url_for("reports.snapshot", public_id=public_id), code=303)
     if request.method == "GET":
         form.key.data = secrets.token_urlsafe(16)
@@ -89,10 +94,13 @@ def publish() -> ResponseReturnValue:
     elif form.errors:
         status = 422
     dims = asked.dimensions
-    report = queries.count(asked.asked, dims, by=by, at=at, locale=locale)
+    is_public = asks and form.visibility.data == SnapshotVisibility.PUBLIC
+    report = queries.count(asked.asked, dims, by=ANONYMOUS if is_public else by, at=at, locale=locale)
     return render_template(
         "reports/publish.html",
         form=form,
+        asks=asks,
+        is_public=is_public,
         closed=closed,
         refreshed=queries.last_refresh() or at,
         sentence=shapes.sentence(report, asked.figure.data, asked.about),
