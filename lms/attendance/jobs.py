@@ -17,10 +17,11 @@ from lms.core.roles import SYSTEM, Actor
 
 
 @job("credit_lecture")
-def run_credit(_run: Run, *, lecture_id: int) -> dict[str, Any]:
-    """Compacts the beats, then writes the credits that differ."""
+def run_credit(_run: Run, *, lecture_id: int, person_id: int | None = None) -> dict[str, Any]:
+    """Compacts the beats, then writes the credits that differ; of one person only, where it says whose."""
     compact_beats(lecture_id, by=SYSTEM, at=clock.now())
-    return {"changed": credit_lecture(lecture_id, by=SYSTEM, at=clock.now())}
+    only = [person_id] if person_id is not None else None
+    return {"changed": credit_lecture(lecture_id, by=SYSTEM, at=clock.now(), only=only)}
 
 
 @job("claim_appearances")

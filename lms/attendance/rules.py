@@ -24,6 +24,10 @@ BEAT_SECONDS = 30
 """How often a room page says that it is there."""
 ROOM_OPENS = timedelta(hours=1)
 """How long before its planned start a room opens."""
+OFFLINE_MS = 30 * MINUTE_MS
+"""So long after the last mark of the server's time a heartbeat that a page kept can still be proven."""
+OFFLINE_ACCEPTED_MS = 6 * HOUR_MS
+"""So long after the mark it is accepted."""
 REASON_LENGTH = 1000
 
 
@@ -118,6 +122,18 @@ def seen_by_beats(received: Iterable[int], *, beat_seconds: int, joined_ms: int)
     """What the beats of one join say: a beat received at t, present in [t − 1.5 × beat, t], never before the join."""
     reach = beat_seconds * 1500
     return unite((max(t - reach, joined_ms), t) for t in received)
+
+
+def proven_beats(
+    kept: Iterable[tuple[int, int]], *, mark_ms: int, start_ms: int, end_ms: int | None, now_ms: int
+) -> list[tuple[int, int]]:
+    """Of heartbeats `(seq, milliseconds since the mark)` that a page kept while its line was down, those that can be
+    proven, as `(seq, time)`: between the mark and now, within the bound, and within the lecture."""
+    if now_ms - mark_ms > OFFLINE_ACCEPTED_MS:
+        return []
+    last = min(now_ms, mark_ms + OFFLINE_MS, now_ms if end_ms is None else end_ms)
+    found = [(seq, mark_ms + elapsed) for seq, elapsed in kept if elapsed >= 0]
+    return [(seq, at) for seq, at in found if start_ms <= at <= last]
 
 
 def outcome(present_ms: int, length_ms: int, min_percent: int) -> Outcome:
@@ -237,15 +253,20 @@ def explain(
     replay: bool = False,
     stated_ms: int | None = None,
     group: str | None = None,
+    offline_ms: int = 0,
     aside: str = "",
 ) -> str:
     """The sum in words: "62 of 90 minutes, two rejoins: attended".
 
     `by_hand` is the reason of a correction that decided the outcome; `aside` says why presence is not counted;
     `stated_ms` is what reports with sums only state, of which no more than the certain part is in `present_ms`;
-    `group` is where it was watched in a group (empty: who knows where), null where it was not.
+    `group` is where it was watched in a group (empty: who knows where), null where it was not; `offline_ms` is what
+    only heartbeats say that a page kept while its line was down.
     """
     said = say_minutes(present_ms, length_ms, rejoins)
+    if (kept := measures.whole_minutes(offline_ms)) > 0:
+        said = _n("%(minutes)s, %(num)s minute of them kept while the line was down",
+                  "%(minutes)s, %(num)s minutes of them kept while the line was down", kept, minutes=said)  # fmt: skip
     if group is not None:
         said = (
             _("%(minutes)s, group viewing in %(place)s", minutes=said, place=group)

@@ -15,6 +15,7 @@ from flask_migrate import upgrade
 
 from lms.attendance.actions import (
     GroupDraft,
+    keep_offline_beats,
     open_group,
     open_join,
     publish_attendance,
@@ -39,6 +40,7 @@ from lms.certificates.actions import give_missing_badges, issue_certificates
 from lms.certificates.keys import ensure_key
 from lms.config import Config
 from lms.core import jobs
+from lms.core.clock import to_ms
 from lms.core.db import action, db
 from lms.core.errors import Invalid
 from lms.core.roles import SYSTEM, Role
@@ -62,6 +64,8 @@ from lms.reports.actions import refresh_public_figures
 
 LIVE_AUDIENCE = 60
 """How many stand in the room of the live lecture when the demonstration is built."""
+LINE_DOWN = 4, 16
+"""From which to which heartbeat after the join the line of some of them was down."""
 BEFORE_FIRST = timedelta(days=14)
 """How long before its first lecture a series' file of enrolments is taken."""
 
@@ -302,8 +306,9 @@ def _go_live(demonstration: Demonstration, series_ids: dict[str, int], lecture_i
             began = lecture.starts_at.astimezone(UTC) + timedelta(seconds=40)
             start_lecture(lecture_id, by=SYSTEM, at=now, started_at=began)
             waiting = sorted(enrolled_ids(series_ids[plan.slug]))[: -len(guests)]
-            for person_id in random.sample(waiting, min(LIVE_AUDIENCE, len(waiting))):
-                _stay(lecture_id, person_id, began + timedelta(seconds=int(420 * random.random())), now)
+            for place, person_id in enumerate(random.sample(waiting, min(LIVE_AUDIENCE, len(waiting)))):
+                joined = began + timedelta(seconds=int(420 * random.random()))
+                _stay(lecture_id, person_id, joined, now, line_down=place % 8 == 0)
 
 
 def _gather(demonstration: Demonstration, lecture_ids: dict[tuple[str, int], int]) -> None:
@@ -317,10 +322,19 @@ def _gather(demonstration: Demonstration, lecture_ids: dict[tuple[str, int], int
         open_group(lecture_id, draft, country="KE", by=SYSTEM, at=demonstration.now)
 
 
-def _stay(lecture_id: int, person_id: int, joined: datetime, until: datetime) -> None:
+def _stay(lecture_id: int, person_id: int, joined: datetime, until: datetime, *, line_down: bool) -> None:
+    """Heartbeats from a join on; where the line was down for some minutes, those that the page kept meanwhile."""
     join = open_join(lecture_id, person_id, by=SYSTEM, at=joined)
-    for seq in range(1, (until - joined) // timedelta(seconds=BEAT_SECONDS) + 1):
-        record_beat(join.id, seq, at=joined + seq * timedelta(seconds=BEAT_SECONDS))
+    every = timedelta(seconds=BEAT_SECONDS)
+    count = (until - joined) // every
+    down = range(LINE_DOWN[0], min(LINE_DOWN[1], count)) if line_down else range(0)
+    for seq in range(1, count + 1):
+        if seq not in down:
+            record_beat(join.id, seq, at=joined + seq * every)
+    if down:
+        last = joined + (down.start - 1) * every
+        kept = [(seq, (seq - down.start + 1) * BEAT_SECONDS * 1000) for seq in down]
+        keep_offline_beats(join.id, kept, mark_ms=to_ms(last), lecture_id=lecture_id, at=joined + down.stop * every)
 
 
 def _certify(demonstration: Demonstration, series_ids: dict[str, int], tell: Callable[[int, int], None]) -> None:

@@ -9,13 +9,13 @@ from apiflask import APIBlueprint
 from flask import Response, current_app, request
 from flask.typing import ResponseReturnValue
 
-from lms.attendance.actions import keep_beat
+from lms.attendance.actions import keep_beat, keep_offline_beats
 from lms.core import clock
 from lms.core.errors import Fault, Invalid
 from lms.core.words import _
 from lms.live.actions import join_lecture
-from lms.live.schemas import JoinIn, JoinOut
-from lms.live.tokens import make_token, read_token
+from lms.live.schemas import JoinIn, JoinOut, KeptOut
+from lms.live.tokens import make_mark, make_token, read_mark, read_token
 from lms.web.api import consumes
 from lms.web.bodies import body_limit
 from lms.web.document import takes
@@ -41,6 +41,30 @@ BEAT = {
     "properties": {
         "room_token": {"type": "string", "description": "As `join` gave it."},
         "seq": {"type": "integer", "minimum": 0, "maximum": MAX_SEQ, "description": "Grows with each heartbeat."},
+    },
+}
+MARK = "Presence-Mark"
+MOST_KEPT = 100
+MAX_KEPT = 4000
+KEPT_FIELDS = ("room_token", "mark", "beats")
+KEPT = {
+    "type": "object",
+    "required": list(KEPT_FIELDS),
+    "additionalProperties": False,
+    "properties": {
+        "room_token": {"type": "string", "description": "As `join` gave it."},
+        "mark": {"type": "string", "description": f"The `{MARK}` of the last heartbeat that was answered."},
+        "beats": {
+            "type": "array",
+            "maxItems": MOST_KEPT,
+            "description": "Each kept heartbeat: its `seq`, and the milliseconds since the mark came.",
+            "items": {
+                "type": "array",
+                "minItems": 2,
+                "maxItems": 2,
+                "items": {"type": "integer", "minimum": 0, "maximum": MAX_SEQ},
+            },
+        },
     },
 }
 
@@ -72,22 +96,84 @@ def join(lecture_id: int, wish: dict[str, Any]) -> dict[str, Any]:
 @body_limit(MAX_BEAT)
 @consumes("text/plain")
 @takes(json=BEAT, text={"type": "string", "description": "The same JSON, as `sendBeacon` sends it."})
-@bp.doc(responses={204: "Kept, once the answer is there.", 401: "Not a room token.", 413: "More than 100 bytes."})
+@bp.doc(
+    responses={
+        204: f"Kept, once the answer is there. Its header `{MARK}` proves when the server last heard of this join.",
+        401: "Not a room token.",
+        413: "More than 100 bytes.",
+    }
+)
 def presence(lecture_id: int) -> ResponseReturnValue:
     """A heartbeat `{room_token, seq}`, in at most 100 bytes; `text/plain` is taken too, for `sendBeacon`."""
     at = clock.now()
-    try:
-        beat = json.loads(request.get_data())
-    except ValueError:
-        return problem(400, _("The body is not a JSON object."))
-    if not isinstance(beat, dict):
+    beat = _sent()
+    if beat is None:
         return problem(400, _("The body is not a JSON object."))
     token, seq = _checked(beat)
-    join_id = read_token([current_app.config["SECRET_KEY"], *current_app.config["SECRET_KEY_FALLBACKS"]], token)
+    join_id = _join_of(token)
+    keep_beat(join_id, seq, lecture_id=lecture_id, at=at)
+    mark = make_mark(current_app.config["SECRET_KEY"], join_id, clock.to_ms(at))
+    return Response(status=204, headers={MARK: mark})
+
+
+@bp.post("/lectures/<int:lecture_id>/presence/kept")
+@allow(ANYONE)
+@body_limit(MAX_KEPT)
+@consumes("text/plain")
+@takes(json=KEPT, text={"type": "string", "description": "The same JSON."})
+@bp.output(KeptOut)
+@bp.doc(responses={401: "Not a room token.", 409: "Attendance is closed.", 413: f"More than {MAX_KEPT} bytes."})
+def presence_kept(lecture_id: int) -> ResponseReturnValue:
+    """Heartbeats kept while the line was down `{room_token, mark, beats}`: counted up to 30 minutes after the mark."""
+    at = clock.now()
+    sent = _sent()
+    if sent is None:
+        return problem(400, _("The body is not a JSON object."))
+    token, mark, beats = _checked_kept(sent)
+    join_id = _join_of(token)
+    proven = read_mark(_secrets(), mark)
+    if proven is None or proven[0] != join_id:
+        raise Invalid("mark", _("This is not the mark of an answer to a heartbeat of this join."))
+    counted = keep_offline_beats(join_id, beats, mark_ms=proven[1], lecture_id=lecture_id, at=at)
+    return {"counted": counted}
+
+
+def _sent() -> dict[str, Any] | None:
+    """The JSON object of the body; None for anything else."""
+    try:
+        found = json.loads(request.get_data())
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _secrets() -> list[str]:
+    return [current_app.config["SECRET_KEY"], *current_app.config["SECRET_KEY_FALLBACKS"]]
+
+
+def _join_of(token: str) -> int:
+    join_id = read_token(_secrets(), token)
     if join_id is None:
         raise Unauthenticated
-    keep_beat(join_id, seq, lecture_id=lecture_id, at=at)
-    return Response(status=204)
+    return join_id
+
+
+def _checked_kept(sent: dict[str, Any]) -> tuple[str, str, list[tuple[int, int]]]:
+    faults = [Fault(field=str(name), reason=_("Unknown field.")) for name in sent if name not in KEPT_FIELDS]
+    token, mark, beats = sent.get("room_token"), sent.get("mark"), sent.get("beats")
+    if not isinstance(token, str):
+        faults.append(Fault(field="room_token", reason=_("The token of the join is missing.")))
+    if not isinstance(mark, str):
+        faults.append(Fault(field="mark", reason=_("The mark of the last answer is missing.")))
+    if not isinstance(beats, list) or len(beats) > MOST_KEPT or not all(_is_kept(one) for one in beats):
+        faults.append(Fault(field="beats", reason=_("Use at most %(n)s pairs of whole numbers from 0.", n=MOST_KEPT)))
+    if faults:
+        raise Invalid(faults=faults)
+    return str(token), str(mark), [(seq, elapsed) for seq, elapsed in beats or ()]
+
+
+def _is_kept(one: object) -> bool:
+    return isinstance(one, list) and len(one) == 2 and all(type(n) is int and 0 <= n <= MAX_SEQ for n in one)
 
 
 def _checked(beat: dict[str, Any]) -> tuple[str, int]:

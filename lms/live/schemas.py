@@ -21,3 +21,9 @@ class JoinOut(AnswerSchema):
     room_token = String()
     beat_seconds = Integer()
     join_url = String(allow_none=True)
+
+
+class KeptOut(AnswerSchema):
+    """How many of the kept heartbeats can be proven, and count."""
+
+    counted = Integer()

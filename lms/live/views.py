@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, current_app, flash, jsonify, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
+from lms.attendance.rules import OFFLINE_MS
 from lms.core import clock
 from lms.core.errors import DomainError, Forbidden, NotFound
 from lms.core.measures import needed_minutes, tenth_minutes, whole_minutes
@@ -27,7 +28,9 @@ def room(lecture_id: int) -> ResponseReturnValue:
     except Forbidden as error:
         flash(error.message, "now")
         return redirect(url_for("desks.lecture", lecture_id=lecture_id))
-    return render_template("live/room.html", room=here, lecture=here.lecture, shows_link=_shows_link(here))
+    return render_template(
+        "live/room.html", room=here, lecture=here.lecture, shows_link=_shows_link(here), offline_ms=OFFLINE_MS
+    )
 
 
 def _shows_link(here: Room) -> bool:

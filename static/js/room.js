@@ -13,9 +13,14 @@ let lastBeat = 0;
 let lastPoll = 0;
 let joining = false;
 let open = false;
+let mark = null; // the server's signed time of its last answer, and this page's own clock when it came
+let markedAt = 0;
+let kept = []; // heartbeats that failed: [seq, milliseconds since the mark]
+let waiting = []; // what was kept, to be sent once there is a line
+let lock = null;
 
 const now = () => Date.now() / 1000;
-const body = () => JSON.stringify({ room_token: token, seq: seq++ });
+const body = (number) => JSON.stringify({ room_token: token, seq: number });
 
 function tellLine(text) {
   const line = byId("line");
@@ -32,6 +37,7 @@ async function join() {
     token = joined.room_token;
     beatSeconds = joined.beat_seconds;
     seq = 0;
+    stayAwake();
     const link = byId("meeting");
     if (link && joined.join_url) {
       link.href = joined.join_url;
@@ -46,25 +52,76 @@ async function join() {
   }
 }
 
+const post = (url, sent) => fetch(url, {
+  method: "POST", body: sent, headers: { "Content-Type": "text/plain" }, credentials: "omit", keepalive: true,
+});
+
 async function beat() {
   if (!token || room.dataset.state === "over") return;
   lastBeat = now();
+  const number = seq++;
+  const [base, elapsed] = [mark, performance.now() - markedAt];
+  let answer = null;
   try {
-    const answer = await fetch(room.dataset.presenceUrl, {
-      method: "POST", body: body(), headers: { "Content-Type": "text/plain" }, credentials: "omit", keepalive: true,
-    });
-    if (answer.status === 401 || answer.status === 404) token = null;
-    tellLine(answer.ok ? room.dataset[room.dataset.state === "live" ? "kept" : "waits"] : room.dataset.lost);
-    if (!answer.ok) soon();
+    answer = await post(room.dataset.presenceUrl, body(number));
   } catch (error) {
+    // no line
+  }
+  if (!answer || answer.status >= 500) {
+    if (base === mark) keep(number, elapsed);
     tellLine(room.dataset.lost);
-    soon();
+    return soon();
+  }
+  setAside();
+  if (answer.status === 401 || answer.status === 404) token = null;
+  if (!answer.ok) return soon();
+  mark = answer.headers.get("Presence-Mark");
+  markedAt = performance.now();
+  if (!(await sendKept())) tellLine(room.dataset[room.dataset.state === "live" ? "kept" : "waits"]);
+}
+
+// What the server can prove later by its own mark: one heartbeat in each beat's time, for as long as it accepts.
+function keep(number, elapsed) {
+  const last = kept.length ? kept[kept.length - 1][1] : 0;
+  if (!mark || elapsed > Number(room.dataset.boundMs) || elapsed - last < beatSeconds * 900) return;
+  kept.push([number, Math.round(elapsed)]);
+}
+
+function setAside() {
+  if (kept.length) waiting.push(JSON.stringify({ room_token: token, mark, beats: kept }));
+  kept = [];
+}
+
+async function sendKept() {
+  let counted = false;
+  while (waiting.length) {
+    let answer;
+    try {
+      answer = await post(room.dataset.keptUrl, waiting[0]);
+    } catch (error) {
+      break;
+    }
+    if (answer.status >= 500) break;
+    waiting.shift();
+    if (answer.ok && (await answer.json()).counted) counted = true;
+  }
+  if (counted) tellLine(room.dataset.back);
+  return counted;
+}
+
+// The screen stays on while this page is looked at; the browser lets go when it is hidden.
+async function stayAwake() {
+  if (!navigator.wakeLock || document.hidden || !token || room.dataset.state === "over" || (lock && !lock.released)) return;
+  try {
+    lock = await navigator.wakeLock.request("screen");
+  } catch (error) {
+    lock = null; // the battery is low, or the browser forbids it
   }
 }
 
 // After a failure the next heartbeat goes out in five seconds, not in thirty.
 function soon() {
-  lastBeat = now() - beatSeconds + 5;
+  lastBeat = now() - beatSeconds + Math.min(5, beatSeconds);
 }
 
 function show(state) {
@@ -76,6 +133,8 @@ function show(state) {
       const link = byId("meeting");
       if (link) link.hidden = true;
       tellLine("");
+      if (lock) lock.release();
+      setAside();
     }
     // the buttons of those who start and end it are the server's to draw
     if (document.querySelector("[data-testid=go-live], [data-testid=end-lecture]")) location.reload();
@@ -106,6 +165,7 @@ async function poll() {
   viewers.dataset.count = told.viewers;
   byId("viewers").textContent = written.format(told.viewers);
   if (told.explanation) byId("result").textContent = told.explanation;
+  if (told.state === "over" && (await sendKept())) lastPoll = now() - POLL_SECONDS;
   if (open) join();
 }
 
@@ -116,11 +176,11 @@ function tick() {
 
 if (room) {
   addEventListener("pagehide", () => {
-    if (token && room.dataset.state !== "over") navigator.sendBeacon(room.dataset.presenceUrl, body());
+    if (token && room.dataset.state !== "over") navigator.sendBeacon(room.dataset.presenceUrl, body(seq++));
   });
   addEventListener("pageshow", (event) => { if (event.persisted) { beat(); poll(); } });
   addEventListener("online", () => { beat(); poll(); });
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) { tick(); poll(); } });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) { tick(); poll(); stayAwake(); } });
   try {
     new Worker(room.dataset.clock).onmessage = tick;
   } catch (error) {

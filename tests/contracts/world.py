@@ -38,7 +38,7 @@ from lms.core import clock
 from lms.core.db import action, db
 from lms.core.jobs import Job, JobState, request_job
 from lms.core.roles import SYSTEM, Actor
-from lms.live.tokens import make_token
+from lms.live.tokens import make_mark, make_token
 from lms.people.actions import begin_session, load_countries
 from lms.people.devices import Device
 from lms.people.models import ApiToken, Person, RoleGrant, SecondFactor, SignInSession
@@ -81,6 +81,7 @@ class Place:
     correction_id: int = 0
     issue_job: str = "none"
     room_token: str = ""
+    room_mark: str = ""
     snapshot: str = ""
     opening_set: str = ""
     opening_row: int = 0
@@ -223,6 +224,7 @@ STATE_OF = {
     "live.state": "live",
     "live_api.join": "live",
     "live_api.presence": "live",
+    "live_api.presence_kept": "live",
     "attendance.roster": "held",
     "attendance.roster_csv": "held",
     "attendance.person": "held",
@@ -408,6 +410,7 @@ def _things(world: World) -> None:
         place.opening_row = add_opening_row(place.opening_set, draft, by=SYSTEM, at=at)
         place.design = _design(name, Make(world.app).actor(boss), at)
         place.room_token = make_token(world.app.config["SECRET_KEY"], joined.id)
+        place.room_mark = make_mark(world.app.config["SECRET_KEY"], joined.id, clock.to_ms(now) - 60_000)
     _revoke(world.people[LISTED[2]].id, now)
     _jobs_done()
     _second_factor(world.people["other trainee"].id, now)

@@ -42,6 +42,7 @@ from lms.attendance.actions.imports import (
 )
 from lms.attendance.actions.joins import open_join
 from lms.attendance.actions.large_files import LARGE, request_publish
+from lms.attendance.actions.offline import keep_offline_beats
 from lms.attendance.actions.people import erase_evidence, recount_people
 from lms.attendance.actions.policies import apply_policy, request_policy
 from lms.attendance.actions.recompute import recompute_lectures, request_recompute
@@ -86,6 +87,7 @@ __all__ = [
     "file_appeal",
     "keep_beat",
     "keep_file",
+    "keep_offline_beats",
     "open_group",
     "open_join",
     "preview_attendance",

@@ -15,6 +15,7 @@ from lms.attendance.queries.closings import find_closing
 from lms.attendance.queries.evidence import beats_of, is_held, pieces
 from lms.attendance.queries.reckoning import Values, credits_in, reckon
 from lms.attendance.queries.tallies import has_tally
+from lms.attendance.rules import Interval
 from lms.catalogue.models import Lecture, LectureState
 from lms.core import audit
 from lms.core.bulk import among, insert_many
@@ -34,22 +35,29 @@ def compact_beats(lecture_id: int, *, by: Actor, at: datetime) -> int:  # noqa: 
     if lecture.state is LectureState.LIVE:
         return 0
     rows = [
-        {
-            "lecture_id": lecture_id,
-            "person_id": person_id,
-            "source": Source.LIVE,
-            "joined_ms": joined,
-            "left_ms": left,
-            "evidence": reading.evidence_of(f"join:{join_id}", joined, left, "live"),
-            "import_id": None,
-            "appearance_id": None,
-        }
-        for join_id, person_id, _canonical, (joined, left) in beats_of(lecture_id)
+        row_of_room(lecture_id, join_id, person_id, interval, offline=offline)
+        for join_id, person_id, _canonical, interval, offline in beats_of(lecture_id)
     ]
     insert_presence(rows)
     joins = select(Join.id).where(Join.lecture_id == lecture_id)
     db.session.execute(delete(Beat).where(Beat.join_id.in_(joins)).execution_options(synchronize_session=False))
     return len(rows)
+
+
+def row_of_room(lecture_id: int, join_id: int, person_id: int, interval: Interval, *, offline: bool) -> dict[str, Any]:
+    """What the beats of a join say, as a row of presence."""
+    joined, left = interval
+    return {
+        "lecture_id": lecture_id,
+        "person_id": person_id,
+        "source": Source.LIVE,
+        "joined_ms": joined,
+        "left_ms": left,
+        "evidence": reading.evidence_of(f"join:{join_id}", joined, left, "offline" if offline else "live"),
+        "import_id": None,
+        "appearance_id": None,
+        "offline": offline,
+    }
 
 
 def insert_presence(rows: list[dict[str, Any]]) -> None:

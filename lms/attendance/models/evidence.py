@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lms.core.db import Base, UtcDateTime, text_enum
@@ -30,7 +30,7 @@ class Presence(Base):
     same evidence. Whose it is: `person_id`, or where nobody was known, whom its appearance is found to mean.
     `stated_ms`: of a report with sums only, how much presence there was from `joined_ms` to `left_ms`; null:
     all the time.
-    `signature_id`: what a group's signature says; it goes when the signature is taken back.
+    `signature_id`: what a group's signature says; it goes when the signature is taken back. `offline`: as of `Beat`.
     """
 
     __tablename__ = "presence"
@@ -52,6 +52,7 @@ class Presence(Base):
     import_id: Mapped[int | None] = mapped_column(ForeignKey("attendance_import.id"))
     appearance_id: Mapped[int | None] = mapped_column(ForeignKey("appearance.id"), index=True)
     signature_id: Mapped[int | None] = mapped_column(ForeignKey("group_signature.id"), index=True)
+    offline: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class Join(Base):
@@ -67,13 +68,17 @@ class Join(Base):
 
 
 class Beat(Base):
-    """One heartbeat as received: append-only, unique by (join, seq)."""
+    """One heartbeat as received: append-only, unique by (join, seq).
+
+    `offline`: kept by its page while the line was down; `received_ms` is then the time that the last mark proves.
+    """
 
     __tablename__ = "beat"
 
     join_id: Mapped[int] = mapped_column(ForeignKey("join.id"), primary_key=True)
     seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     received_ms: Mapped[int] = mapped_column(BigInteger, index=True)
+    offline: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class AttendanceImport(Base):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam, exists, func, select, union_all
+from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam, case, exists, func, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute
 
 from lms.attendance import rules
@@ -85,9 +85,25 @@ class CertainPart(Reported):
         return part
 
 
+OFFLINE = "offline"
+"""The `system` of what a page kept while its line was down."""
+
+
 def system_of(seen: Seen) -> str | None:
-    """The system whose report says this; None for what other sources saw."""
+    """The system whose report says this, or OFFLINE; None for what other sources saw."""
     return seen.system if isinstance(seen, Reported) else None
+
+
+def offline_ms(seen: Sequence[Seen], span: Span) -> int:
+    """How much of a person's presence is known by nothing but heartbeats that a page kept while its line was down."""
+    if not any(system_of(one) == OFFLINE for one in seen):
+        return 0
+    there = [one for one in seen if one[2] is not Source.REPLAY]
+
+    def present(some: Iterable[Seen]) -> int:
+        return rules.length(rules.clip(rules.unite((a, b) for a, b, _source in some), span.start, span.end))
+
+    return present(there) - present(one for one in there if system_of(one) != OFFLINE)
 
 
 def stated_in(seen: Iterable[Seen]) -> int | None:
@@ -102,23 +118,23 @@ def seen_in(
     """All that was seen of people in a lecture, by person: presence, and beats not yet compacted.
 
     Of sums the part that is certain, for the lecture's own span or another one. Of some people also which system's
-    report says it (`system_of`).
+    report says it; of all what a page kept while its line was down (`system_of`).
     """
     found: dict[int, list[Seen]] = {}
     span = span or span_of(lecture)
     for people in [None] if person_ids is None else pieces(person_ids):
         query, where = (_SEEN, {}) if people is None else (_SEEN_OF, {"people": people})
         rows = db.session.execute(query, {"lecture_id": lecture.id, **where})
-        for person_id, joined, left, stated, source, *told in rows:
-            system = told[0] if told else None
+        for person_id, joined, left, stated, source, system in rows:
             one: Seen = (joined, left, source)
             if stated is not None:
                 one = CertainPart.of(joined, left, source, stated, span, system)
             elif system is not None:
                 one = Reported.by(system, joined, left, source)
             found.setdefault(person_id, []).append(one)
-        for _join_id, _own_id, person_id, interval in beats_of(lecture.id, people):
-            found.setdefault(person_id, []).append((*interval, Source.LIVE))
+        for _join_id, _own_id, person_id, interval, offline in beats_of(lecture.id, people):
+            beating: Seen = (*interval, Source.LIVE)
+            found.setdefault(person_id, []).append(Reported.by(OFFLINE, *beating) if offline else beating)
     return found
 
 
@@ -129,19 +145,21 @@ def intervals_in(lecture: Lecture) -> Iterable[list[rules.Interval]]:
     for person_id, joined, left, stated in db.session.connection().execute(_INTERVALS, {"lecture_id": lecture.id}):
         one = (joined, left) if stated is None else rules.certain(joined, left, stated, span.start, span.end)
         found.setdefault(person_id, []).append(one)
-    for _join_id, _own_id, person_id, interval in beats_of(lecture.id):
+    for _join_id, _own_id, person_id, interval, _offline in beats_of(lecture.id):
         found.setdefault(person_id, []).append(interval)
     return found.values()
 
 
-def beats_of(lecture_id: int, person_ids: list[int] | None = None) -> Iterator[tuple[int, int, int, rules.Interval]]:
-    """What the beats of each join say: (join, person as joined, canonical person, interval)."""
+def beats_of(
+    lecture_id: int, person_ids: list[int] | None = None
+) -> Iterator[tuple[int, int, int, rules.Interval, bool]]:
+    """What the beats of each join say: (join, person as joined, canonical person, interval, whether kept offline)."""
     query, where = (_BEATS, {}) if person_ids is None else (_BEATS_OF, {"people": person_ids})
     rows = db.session.execute(query, {"lecture_id": lecture_id, **where})
-    for (join_id, own_id, person_id, joined, beat), group in groupby(rows, key=_join_of):
-        received = [row[5] for row in group]
+    for (join_id, own_id, person_id, joined, beat, offline), group in groupby(rows, key=_join_of):
+        received = [row[6] for row in group]
         for interval in rules.seen_by_beats(received, beat_seconds=beat, joined_ms=joined):
-            yield join_id, own_id, person_id, interval
+            yield join_id, own_id, person_id, interval, offline
 
 
 _HERE: Any = bindparam("lecture_id", type_=Integer)
@@ -172,20 +190,22 @@ _PEOPLE: Any = bindparam("people", expanding=True)
 _SPANS = (WHO, Presence.joined_ms, Presence.left_ms, Presence.stated_ms)
 _INTERVALS: Any = union_all(*seen_by(*_SPANS, lecture_id=_HERE))
 _SEEN_COLUMNS = (*_SPANS, Presence.source)
-_SEEN: Any = union_all(*seen_by(*_SEEN_COLUMNS, lecture_id=_HERE))
+TOLD_BY: Any = case((Presence.offline, OFFLINE), else_=AttendanceImport.format)
+"""The `system` of a presence, beside the import that it is of."""
+_SEEN: Any = union_all(*seen_by(*_SEEN_COLUMNS, case((Presence.offline, OFFLINE)), lecture_id=_HERE))
 _SEEN_OF: Any = union_all(
     *(
         way.outerjoin(AttendanceImport, AttendanceImport.id == Presence.import_id)
-        for way in seen_by(*_SEEN_COLUMNS, AttendanceImport.format, lecture_id=_HERE, people=_PEOPLE)
+        for way in seen_by(*_SEEN_COLUMNS, TOLD_BY, lecture_id=_HERE, people=_PEOPLE)
     )
 )
 _THESE = WHO.in_(_PEOPLE)
 _BEATS: Any = (
-    select(Join.id, Join.person_id, WHO, Join.joined_ms, Join.beat_seconds, Beat.received_ms)
+    select(Join.id, Join.person_id, WHO, Join.joined_ms, Join.beat_seconds, Beat.offline, Beat.received_ms)
     .join(Beat, Beat.join_id == Join.id)
     .join(Person, Person.id == Join.person_id)
     .where(Join.lecture_id == _HERE)
-    .order_by(Join.id)
+    .order_by(Join.id, Beat.offline)
 )
 _BEATS_OF: Any = _BEATS.where(_THESE)
 _CORRECTIONS: Any = (
@@ -197,8 +217,8 @@ _CORRECTIONS: Any = (
 _CORRECTIONS_OF: Any = _CORRECTIONS.where(_THESE)
 
 
-def _join_of(row: Row[int, int, int, int, int, int]) -> tuple[int, int, int, int, int]:
-    return row[0], row[1], row[2], row[3], row[4]
+def _join_of(row: Row[int, int, int, int, int, bool, int]) -> tuple[int, int, int, int, int, bool]:
+    return row[0], row[1], row[2], row[3], row[4], row[5]
 
 
 def corrections_in(lecture_id: int, person_ids: Collection[int] | None = None) -> dict[int, Correction]:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Select,
     String,
     bindparam,
+    case,
     cast,
     literal,
     null,
@@ -33,7 +34,7 @@ from lms.attendance.models import (
     Presence,
     Source,
 )
-from lms.attendance.queries.evidence import CertainPart, Reported, Seen, Span, seen_by, span_of
+from lms.attendance.queries.evidence import OFFLINE, TOLD_BY, CertainPart, Reported, Seen, Span, seen_by, span_of
 from lms.attendance.queries.groups import export_of_groups, places_of
 from lms.attendance.queries.judging import ByHand, Judge, Reckoning, asides_of, by_hand, in_group
 from lms.attendance.rules import seen_by_beats
@@ -143,14 +144,15 @@ def _facts(what: str, owner: Any, place: Any, *values: Any) -> Select[Any]:
 
 _KNOWN: Any = union_all(
     _facts("seen", Presence.person_id, Presence.lecture_id, Presence.joined_ms, Presence.left_ms,
-           Presence.stated_ms, Presence.source, None, None, AttendanceImport.format
+           Presence.stated_ms, Presence.source, None, None, TOLD_BY
            ).join_from(Presence, AttendanceImport, AttendanceImport.id == Presence.import_id, isouter=True),
     _facts("seen", Appearance.person_id, Presence.lecture_id, Presence.joined_ms, Presence.left_ms,
-           Presence.stated_ms, Presence.source, None, None, AttendanceImport.format
+           Presence.stated_ms, Presence.source, None, None, TOLD_BY
            ).join_from(Appearance, Presence, Presence.appearance_id == Appearance.id
            ).outerjoin(AttendanceImport, AttendanceImport.id == Presence.import_id),
     _facts(
-        "beat", Join.person_id, Join.lecture_id, Join.joined_ms, Beat.received_ms, Join.beat_seconds
+        "beat", Join.person_id, Join.lecture_id, Join.joined_ms, Beat.received_ms, Join.beat_seconds, None, None, None,
+        case((Beat.offline, OFFLINE)),
     ).outerjoin_from(Join, Beat, Beat.join_id == Join.id),
     _facts("corrected", Correction.person_id, Correction.lecture_id, Correction.id, None, None, None,
            Correction.withdrawn_at),
@@ -222,7 +224,8 @@ def _known_of(person_id: int) -> _Known:
             seen = known.seen.setdefault(place, [])
             if second is not None:
                 for interval in seen_by_beats([second], beat_seconds=third, joined_ms=first):
-                    seen.append((*interval, Source.LIVE))
+                    live: Seen = (*interval, Source.LIVE)
+                    seen.append(live if system is None else Reported.by(system, *live))
         elif what == "corrected":
             known.corrections.setdefault(place, []).extend([first] if since is None else [])
         elif what == "credited":
@@ -257,14 +260,16 @@ def export_of_person(person_id: int) -> dict[str, Any]:
     def moment(ms: int) -> str:
         return clock.from_ms(ms).isoformat()
 
-    shown = (Presence.lecture_id, Presence.source, Presence.joined_ms, Presence.left_ms, Presence.stated_ms)
+    shown = (
+        Presence.lecture_id, Presence.source, Presence.joined_ms, Presence.left_ms, Presence.stated_ms, Presence.offline
+    )  # fmt: skip
     presence = db.session.execute(union_all(*seen_by(*shown, people=[person_id])).order_by(Presence.joined_ms))
     appearances = db.session.scalars(select(Appearance).where(Appearance.person_id.in_(rows)).order_by(Appearance.id))
     joins = db.session.execute(
         select(Join.id, Join.lecture_id, Join.joined_ms).where(Join.person_id.in_(rows)).order_by(Join.joined_ms)
     ).all()
     beats = db.session.execute(
-        select(Beat.join_id, Beat.received_ms)
+        select(Beat.join_id, Beat.received_ms, Beat.offline)
         .where(Beat.join_id.in_([join.id for join in joins]))
         .order_by(Beat.received_ms)
     )
@@ -279,8 +284,9 @@ def export_of_person(person_id: int) -> dict[str, Any]:
                 "joined_at": moment(joined),
                 "left_at": moment(left),
                 "stated_ms": stated,
+                "offline": offline,
             }
-            for lecture, source, joined, left, stated in presence
+            for lecture, source, joined, left, stated, offline in presence
         ],
         "appearances": [
             {
@@ -293,7 +299,9 @@ def export_of_person(person_id: int) -> dict[str, Any]:
             for one in appearances
         ],
         "joins": [{"id": one.id, "lecture": one.lecture_id, "joined_at": moment(one.joined_ms)} for one in joins],
-        "beats": [{"join": join, "received_at": moment(received)} for join, received in beats],
+        "beats": [
+            {"join": join, "received_at": moment(received), "offline": offline} for join, received, offline in beats
+        ],
         "corrections": [
             {
                 "lecture": one.lecture_id,

@@ -81,7 +81,7 @@ def propose_times(lecture_id: int, *, by: Actor) -> Proposal | None:
         Presence.lecture_id == lecture_id, Presence.source.in_(_TELLING)
     )
     seen = [(joined, left) for joined, left in db.session.connection().execute(query)]
-    seen += [interval for _join, _own, _person, interval in beats_of(lecture_id)]
+    seen += [interval for _join, _own, _person, interval, _offline in beats_of(lecture_id)]
     planned = clock.to_ms(lecture.starts_at)
     planned_end = planned + lecture.duration_minutes * measures.MINUTE_MS
     start, end = rules.propose_times(seen, planned, planned_end)
