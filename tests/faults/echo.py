@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -98,7 +99,7 @@ def serving(folder: Path, *, workers: int, slow_client_seconds: int) -> Iterator
     try:
         yield Echo(port, folder, process)
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGQUIT)  # at once, whoever is connected
         process.wait(30)
 
 
