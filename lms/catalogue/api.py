@@ -15,11 +15,15 @@ from lms.catalogue.actions import (
     PolicyDraft,
     SeriesDraft,
     cancel_lecture,
+    confirm_held,
     edit_lecture,
     edit_series,
     end_lecture,
+    hold_lecture,
     postpone_lecture,
+    reopen_lecture,
     start_lecture,
+    undo_start,
 )
 from lms.catalogue.actions.lectures import schedule_or_repeat_lecture
 from lms.catalogue.actions.series import create_or_repeat_series
@@ -27,6 +31,7 @@ from lms.catalogue.models import Lecture, Series
 from lms.catalogue.schemas import (
     AtIn,
     CancelIn,
+    HeldIn,
     LectureIn,
     LectureOut,
     LecturePage,
@@ -38,7 +43,7 @@ from lms.catalogue.schemas import (
 )
 from lms.core import clock
 from lms.core.roles import Actor, Role
-from lms.web.api import PageQuery, envelope, integer_cursor, rfc3339
+from lms.web.api import Nothing, PageQuery, envelope, integer_cursor, rfc3339
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.repeats import idempotent
@@ -76,6 +81,7 @@ _LECTURE = (
     "delivery",
     "recording_url",
     "materials",
+    "held_unknown",
     "reason",
 )
 
@@ -110,6 +116,7 @@ def lecture_objects(found: Sequence[Lecture], *, by: Actor) -> list[dict[str, An
             "join_url": lecture.join_url if queries.may_edit_lecture(lecture, by) else None,
             "actual_start": rfc3339(lecture.actual_start),
             "actual_end": rfc3339(lecture.actual_end),
+            "confirmed_at": rfc3339(lecture.confirmed_at),
         }
         for lecture in found
     ]
@@ -245,6 +252,51 @@ def end(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
     """Ends a live lecture: now, or at a moment in the past."""
     done = end_lecture(lecture_id, ended_at=sent.get("at"), by=current_actor(), at=clock.now())
     return _shown_lecture(done)
+
+
+@bp.post("/lectures/<int:lecture_id>/undo-start")
+@allow(SIGNED_IN)
+@scope("series:write")
+@bp.input(Nothing, arg_name="body")
+@bp.output(LectureOut)
+@bp.doc(responses={409: "Not now, with the reason: it is neither live nor held, or its attendance is closed."})
+def take_back_start(lecture_id: int, body: dict[str, str]) -> ResponseReturnValue:  # noqa: ARG001
+    """Undoes a start, and the end after it: the lecture is scheduled as planned, and what was recorded is kept."""
+    return _shown_lecture(undo_start(lecture_id, by=current_actor(), at=clock.now()))
+
+
+@bp.post("/lectures/<int:lecture_id>/reopen")
+@allow(SIGNED_IN)
+@scope("series:write")
+@bp.input(Nothing, arg_name="body")
+@bp.output(LectureOut)
+@bp.doc(responses={409: "Not now, with the reason: it is not held, or it ended more than a day ago."})
+def reopen(lecture_id: int, body: dict[str, str]) -> ResponseReturnValue:  # noqa: ARG001
+    """Undoes an end within a day: the lecture is live again."""
+    return _shown_lecture(reopen_lecture(lecture_id, by=current_actor(), at=clock.now()))
+
+
+@bp.post("/lectures/<int:lecture_id>/hold")
+@allow(SIGNED_IN)
+@scope("series:write")
+@bp.input(HeldIn, arg_name="sent")
+@bp.output(LectureOut)
+@bp.doc(responses={409: "Not now, with the reason: it is not scheduled."})
+def hold(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
+    """Says that a scheduled lecture was held, from when to when. One that was not gets a new time or is cancelled."""
+    times = {"started_at": sent["actual_start"], "ended_at": sent["actual_end"]}
+    return _shown_lecture(hold_lecture(lecture_id, **times, by=current_actor(), at=clock.now()))
+
+
+@bp.post("/lectures/<int:lecture_id>/confirm")
+@allow(SIGNED_IN)
+@scope("series:write")
+@bp.input(Nothing, arg_name="body")
+@bp.output(LectureOut)
+@bp.doc(responses={409: "Not now, with the reason: it is not held."})
+def confirm(lecture_id: int, body: dict[str, str]) -> ResponseReturnValue:  # noqa: ARG001
+    """Confirms that a lecture was held, however short or empty: it counts. Confirmed already, it stays as it is."""
+    return _shown_lecture(confirm_held(lecture_id, by=current_actor(), at=clock.now()))
 
 
 @bp.post("/lectures/<int:lecture_id>/cancel")

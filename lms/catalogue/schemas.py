@@ -164,6 +164,12 @@ class LectureOut(AnswerSchema):
     materials = List(Nested(MaterialIn))
     actual_start = String(allow_none=True)
     actual_end = String(allow_none=True)
+    held_unknown = Boolean(
+        metadata={"description": "Entered after its planned time, and staff have not said yet whether it was held."}
+    )
+    confirmed_at = String(
+        allow_none=True, metadata={"description": "When staff confirmed that it was held, however short or empty."}
+    )
     reason = String(allow_none=True)
 
 
@@ -174,13 +180,20 @@ class LecturePage(AnswerSchema):
     next = String(allow_none=True)
 
 
+_INSTANT = {"invalid_awareness": _l("Write an instant with an offset, such as 2026-12-02T06:00:00Z.")}
+
+
 class AtIn(Schema):
     """When it was, if not now."""
 
-    at = AwareDateTime(
-        allow_none=True,
-        error_messages={"invalid_awareness": _l("Write an instant with an offset, such as 2026-12-02T06:00:00Z.")},
-    )
+    at = AwareDateTime(allow_none=True, error_messages=_INSTANT)
+
+
+class HeldIn(Schema):
+    """From when to when a lecture was given."""
+
+    actual_start = AwareDateTime(required=True, error_messages=_INSTANT)
+    actual_end = AwareDateTime(required=True, error_messages=_INSTANT)
 
 
 class CancelIn(Schema):

@@ -26,6 +26,8 @@ def test_lecture_created_read_and_repeated(ines: Api, admin: Api, anyone: Api, t
         "instructor_names": ["Ines"],
         "actual_start": None,
         "actual_end": None,
+        "held_unknown": False,
+        "confirmed_at": None,
         "reason": None,
     }
     again = ines("POST", "/series/trade/lectures", LECTURE)
@@ -68,6 +70,8 @@ def test_lecture_missing_keys_take_their_defaults(ines: Api) -> None:
         "materials": [],
         "actual_start": None,
         "actual_end": None,
+        "held_unknown": False,
+        "confirmed_at": None,
         "reason": None,
     }
 
@@ -219,6 +223,43 @@ def test_start_and_end_422(ines: Api) -> None:
 
 
 @pytest.mark.databases
+def test_a_start_and_an_end_are_undone(ines: Api) -> None:
+    ines("POST", "/series", SERIES)
+    path = f"/lectures/{ines('POST', '/series/trade/lectures', LECTURE).json['id']}"
+    for call in ("undo-start", "reopen", "confirm"):
+        refused = ines("POST", f"{path}/{call}")
+        assert (refused.status_code, refused.json["detail"]) == (409, "This lecture has not begun.")
+    moment = (datetime.now(UTC) - timedelta(minutes=10)).isoformat()
+    assert ines("POST", f"{path}/start", {"at": moment}).status_code == 200
+    assert ines("POST", f"{path}/end", {}).json["state"] == "held"
+    reopened = ines("POST", f"{path}/reopen").json
+    assert (reopened["state"], reopened["actual_end"]) == ("live", None)
+    assert ines("POST", f"{path}/reopen").status_code == 409
+    planned = ines("POST", f"{path}/undo-start").json
+    assert (planned["state"], planned["actual_start"], planned["held_unknown"]) == ("scheduled", None, False)
+    assert planned["starts_at_utc"] == "2036-12-02T06:00:00Z"
+    assert ines("POST", f"{path}/undo-start").status_code == 409
+
+
+def test_whether_a_lecture_of_the_past_was_held_is_answered(ines: Api, anyone: Api) -> None:
+    ines("POST", "/series", SERIES)
+    made = ines("POST", "/series/trade/lectures", {**LECTURE, "starts_at": "2021-03-04T14:00:00"}).json
+    path, times = f"/lectures/{made['id']}", {"actual_start": "2021-03-04T06:00:00Z"}
+    assert made["held_unknown"]
+    assert anyone("GET", path).status_code == 404
+    assert fields(ines("POST", f"{path}/hold", times)) == ["actual_end"]
+    assert fields(ines("POST", f"{path}/hold", {**times, "actual_end": "2021-03-04T06:04:00"})) == ["actual_end"]
+    assert fields(ines("POST", f"{path}/hold", {**times, "actual_end": "2021-03-04T05:00:00Z"})) == ["actual_end"]
+    times["actual_end"] = "2021-03-04T06:04:00Z"
+    held = ines("POST", f"{path}/hold", times).json
+    assert (held["state"], held["held_unknown"], held["confirmed_at"]) == ("held", False, None)
+    assert (held["actual_start"], held["actual_end"]) == (times["actual_start"], times["actual_end"])
+    assert ines("POST", f"{path}/hold", times).status_code == 409
+    confirmed = ines("POST", f"{path}/confirm").json
+    assert confirmed["confirmed_at"] is not None
+    assert ines("POST", f"{path}/confirm").json == confirmed
+
+
 def test_lecture_cancelled(ines: Api, anyone: Api) -> None:
     ines("POST", "/series", SERIES)
     path = f"/lectures/{ines('POST', '/series/trade/lectures', LECTURE).json['id']}"
