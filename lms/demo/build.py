@@ -6,9 +6,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from zoneinfo import ZoneInfo
 
 from flask import Flask
 from flask_migrate import upgrade
@@ -31,6 +33,7 @@ from lms.catalogue.actions import (
     cancel_lecture,
     create_series,
     end_lecture,
+    hold_lecture,
     postpone_lecture,
     schedule_lecture,
     start_lecture,
@@ -62,6 +65,8 @@ from lms.people.actions import (
 )
 from lms.reports.actions import refresh_public_figures
 
+TO_ANSWER = "fees-and-fairness"
+"""The series with lectures whose staff are asked whether they were held."""
 LIVE_AUDIENCE = 60
 """How many stand in the room of the live lecture when the demonstration is built."""
 LINE_DOWN = 4, 16
@@ -201,6 +206,7 @@ def take_in(demonstration: Demonstration, progress: Progress) -> None:
     with progress.phase("Lecture that is live"):
         _go_live(demonstration, series_ids, lecture_ids)
     _gather(demonstration, lecture_ids)
+    _leave_to_answer(demonstration.now, addresses)
     with progress.phase("Certificates") as tell:
         _certify(demonstration, series_ids, tell)
 
@@ -320,6 +326,33 @@ def _gather(demonstration: Demonstration, lecture_ids: dict[tuple[str, int], int
         draft = GroupDraft("Nairobi", "Treasury Building, room 4", "Peter Mutua Kilonzo", 30, "Africa/Nairobi")
         lecture_id = lecture_ids[first.series, first.number]
         open_group(lecture_id, draft, country="KE", by=SYSTEM, at=demonstration.now)
+
+
+def _leave_to_answer(now: datetime, addresses: dict[str, str]) -> None:
+    """Two lectures that wait for their staff: one held for three minutes with nobody there, and one of yesterday of
+    which nobody has said whether it was held. Their series is a draft, so that only staff see them."""
+    zone = ZoneInfo("Asia/Shanghai")
+    rehearsal, yesterday = (_at_ten(now - timedelta(days=days), zone) for days in (3, 1))
+    draft = LectureDraft(
+        title="Rehearsal: sound and slides",
+        abstract="A trial of the meeting with its lecturer.",
+        starts_at=rehearsal.replace(tzinfo=None),
+        time_zone=zone.key,
+        duration_minutes=60,
+        language="en",
+        instructors=(addresses["kariuki"],),
+        state=LectureState.SCHEDULED,
+    )
+    held = schedule_lecture(TO_ANSWER, draft, by=SYSTEM, at=rehearsal - timedelta(days=1))
+    times = {"started_at": rehearsal, "ended_at": rehearsal + timedelta(minutes=3)}
+    hold_lecture(held.id, **times, by=SYSTEM, at=rehearsal + timedelta(hours=1))
+    jobs.run_due(at=now)  # the count after its end
+    unanswered = replace(draft, title="A fee for every step", starts_at=yesterday.replace(tzinfo=None))
+    schedule_lecture(TO_ANSWER, unanswered, by=SYSTEM, at=now)
+
+
+def _at_ten(moment: datetime, zone: ZoneInfo) -> datetime:
+    return moment.astimezone(zone).replace(hour=10, minute=0, second=0, microsecond=0)
 
 
 def _stay(lecture_id: int, person_id: int, joined: datetime, until: datetime, *, line_down: bool) -> None:

@@ -29,6 +29,7 @@ from lms.attendance.models import (
 )
 from lms.attendance.queries.appeals import count_open_appeals
 from lms.attendance.queries.evidence import viewers
+from lms.attendance.queries.sessions import unconfirmed_lectures
 from lms.catalogue.models import Lecture, LectureInstructor, LectureState, Series
 from lms.certificates.actions import issue_certificates
 from lms.certificates.models import Award, Certificate
@@ -39,11 +40,12 @@ from lms.core.errors import Invalid, Refused
 from lms.core.jobs import Job, JobState
 from lms.core.outbox import OutboxMail
 from lms.core.resources import resource
-from lms.core.roles import SYSTEM, Role
+from lms.core.roles import ANONYMOUS, SYSTEM, Role
 from lms.demo.build import Progress, build, ensure
 from lms.demo.folder import Mark, find_mark, set_mark
 from lms.demo.follow_up import FollowUp
 from lms.demo.generate import Demonstration, LectureFile
+from lms.desks.queries import find_next_to_earn
 from lms.enrolment.actions import publish_enrolments
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.people.actions import check_password, stage_people
@@ -203,6 +205,22 @@ def test_one_certificate_is_refused_for_a_letter_that_no_font_has(now: datetime)
     refused = {one["person"] for one in again["refused"]}
     names = db.session.scalars(select(Person.full_name).where(Person.public_id.in_(refused))).all()
     assert names == ([] if resource("static", "build", "fonts-large").exists() else ["Tan Meiling"])
+
+
+@pytest.mark.usefixtures("context")
+def test_staff_are_asked_whether_two_lectures_were_held() -> None:
+    assert [lecture.title for lecture in unconfirmed_lectures(by=SYSTEM)] == ["Rehearsal: sound and slides"]
+    assert db.session.scalars(select(Lecture.title).where(Lecture.held_unknown)).all() == ["A fee for every step"]
+
+
+@pytest.mark.usefixtures("context")
+def test_who_enrols_reads_in_which_series_a_certificate_can_still_be_earned(now: datetime) -> None:
+    late = db.session.scalars(select(Series).where(Series.slug == "cross-border-ecommerce")).one()
+    instead = find_next_to_earn(late, by=ANONYMOUS, at=now)
+    assert instead is not None
+    assert instead.slug == "cooperative-finance"
+    full = db.session.scalars(select(Series).where(Series.slug == "digital-customs-for-officials")).one()
+    assert full.is_full
 
 
 @pytest.mark.usefixtures("context")
