@@ -217,7 +217,7 @@ class PublishForm(BaseForm):
 class GroupForm(BaseForm):
     """A viewing group: where, who sees to it, how many."""
 
-    country = SelectField(_l("Country"), default="")
+    country = SelectField(_l("Country or area"), default="")
     city = StringField(_l("City"), [InputRequired(_l("Write the city."))])
     room = StringField(_l("Building and room"), [InputRequired(_l("Write which room."))])
     organiser = StringField(_l("Who sees to it"), [InputRequired(_l("Write who sees to it."))])

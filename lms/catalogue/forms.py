@@ -84,9 +84,12 @@ def lines(text: str | None) -> tuple[str, ...]:
 
 def codes_of(text: str | None, names: Mapping[str, str]) -> tuple[str, ...]:
     """Codes, or names in the reader's language turned into codes; what is unknown stays as typed."""
-    known = {name.casefold(): code for code, name in names.items()}
-    codes = {code.casefold(): code for code in names}
-    return tuple(codes.get(part.casefold()) or known.get(part.casefold()) or part for part in lines(text))
+    known = {name.casefold(): code for code, name in names.items()} | {code.casefold(): code for code in names}
+    found: list[str] = []
+    for line in (text or "").splitlines():
+        whole = known.get(line.strip().casefold())  # a name may have a comma: China, Hong Kong …
+        found += [whole] if whole else [known.get(part.casefold()) or part for part in lines(line)]
+    return tuple(found)
 
 
 def offered_zones(chosen: str | None) -> list[SelectChoice]:

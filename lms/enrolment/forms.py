@@ -17,7 +17,7 @@ class EnrolForm(BaseForm):
 
     email = EmailField(_l("E-mail"), [InputRequired(_l("Write the e-mail address."))])
     full_name = StringField(_l("Full name"))
-    country = SelectField(_l("Country"), widget=LongSelect())
+    country = SelectField(_l("Country or area"), widget=LongSelect())
 
     def offer(self, countries: Sequence[tuple[str, str]]) -> None:
         """The countries to choose from: (code, name)."""

@@ -144,7 +144,7 @@ class RegisterForm(_WithCountryAndZone):
     full_name = StringField(_l("Full name"), [InputRequired(_l("Write the full name."))])
     native_name = StringField(_l("Name in your own script"))
     email = EmailField(_l("E-mail"), [InputRequired(_l("Write your e-mail address.")), Address()])
-    country = SelectField(_l("Country"), [InputRequired(_l("Choose your country."))], validate_choice=False)
+    country = SelectField(_l("Country or area"), [InputRequired(_l("Choose your country."))], validate_choice=False)
     sector = RadioField(_l("You come from"), [Optional()], choices=SECTORS, validate_choice=False)
     time_zone = ZoneField(_l("Your time zone"), validate_choice=False)
     consent = BooleanField(_l("I agree that my attendance is recorded"))
@@ -159,7 +159,7 @@ class ProfileForm(_WithCountryAndZone):
 
     full_name = StringField(_l("Full name"), [InputRequired(_l("Write the full name."))])
     native_name = StringField(_l("Name in your own script"))
-    country = SelectField(_l("Country"), validate_choice=False)
+    country = SelectField(_l("Country or area"), validate_choice=False)
     sector = SelectField(_l("Sector"), choices=[SelectChoice("", _l("Not stated")), *SECTORS], validate_choice=False)
     organisation = StringField(_l("Organisation"))
     job_title = StringField(_l("Job title"))
@@ -217,7 +217,7 @@ class RoleForm(_WithCountryAndZone):
     """A role to grant; a country for a focal point."""
 
     role = SelectField(_l("Role"), choices=ROLES)
-    country = SelectField(_l("Country"), validate_choice=False, id="role-country")
+    country = SelectField(_l("Country or area"), validate_choice=False, id="role-country")
 
 
 class SearchForm(BaseForm):

@@ -50,7 +50,8 @@ class Region(Base):
 class Country(Base):
     """One row of the organiser's own list. `code` is ISO alpha-2, else the organiser's (XK); never deleted.
 
-    `names` overrides the CLDR name per language: {"en": "…"}.
+    `names` has the names that the organiser changed, per language: {"en": "…"}. All others are as in
+    `queries.country_names`.
     """
 
     __tablename__ = "country"

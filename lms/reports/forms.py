@@ -68,7 +68,7 @@ class ReportForm(BaseForm):
     from_day = _Day(_l("From"), name="from", validators=[Optional()])
     to_day = _Day(_l("To"), name="to", validators=[Optional()])
     series = SelectField(_l("Series"))
-    country = SelectField(_l("Country"))
+    country = SelectField(_l("Country or area"))
     region = SelectField(_l("Region"))
     partner = SelectField(_l("Partnership"))
     sector = SelectField(_l("Sector"))
@@ -195,7 +195,7 @@ class OpeningRowForm(BaseForm):
     lecture = StringField(_l("Lecture"))
     date = StringField(_l("Date"))
     series = StringField(_l("Series"))
-    country = SelectField(_l("Country"))
+    country = SelectField(_l("Country or area"))
     attendances = StringField(_l("Attendances"))
 
     def offer(self, countries: Iterable[tuple[str, str]]) -> None:

@@ -13,6 +13,7 @@ from lms.catalogue.drafts import clean_line
 from lms.core.errors import Fault, Invalid, TooLarge
 from lms.core.tables import read_table
 from lms.core.words import _
+from lms.people.queries import code_of_name
 
 FIELDS = ("lecture", "date", "series", "country", "attendances")
 """Headings of a file, in any order; further ones are ignored."""
@@ -51,7 +52,8 @@ def draft_of(cells: Mapping[str, str]) -> OpeningDraft:
     """A row of what was typed, by the names of FIELDS. Raises Invalid with every field that is wrong."""
     faults: list[Fault] = []
     title, series = clean_line(cells.get("lecture")), clean_line(cells.get("series"))
-    country = clean_line(cells.get("country")).upper()
+    country = clean_line(cells.get("country"))
+    country = (code_of_name(country) or country).upper()
     if not 1 <= len(title) <= 300:
         faults.append(Fault(_("Name the lecture, in 1 to %(n)s signs.", n=300), field="lecture"))
     if len(series) > 300:

@@ -15,7 +15,7 @@ from lms.core.db import db
 from lms.core.roles import Actor
 from lms.enrolment.queries import hidden_among
 from lms.people.models import Person, PersonEmail
-from lms.people.queries import country_codes_of, country_names
+from lms.people.queries import country_codes_of, country_names, names_in_english
 
 
 def known_people(person_ids: Collection[int], day: date) -> list[Known]:
@@ -56,4 +56,5 @@ def crowd_of(people: list[Known], languages: Collection[str] = ("en",)) -> Crowd
     """These people, ready to be compared with names; countries are told in English and in `languages`."""
     named = [country_names(language) for language in dict.fromkeys(("en", *languages))]
     codes = {one.country for one in people if one.country is not None}
-    return Crowd(people, {code: {names[code] for names in named if code in names} for code in codes})
+    told = {code: {names[code] for names in named if code in names} | set(names_in_english(code)) for code in codes}
+    return Crowd(people, told)

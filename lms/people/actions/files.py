@@ -22,7 +22,7 @@ from lms.core.tables import Table, read_table
 from lms.core.words import _, _n
 from lms.people.actions.persons import hold_addresses
 from lms.people.models import BEGINNING, Account, Country, Gender, Person, PersonCountry, PersonEmail, Sector
-from lms.people.queries import chunks, countries_of, country_names, ids_by_email
+from lms.people.queries import chunks, code_of_name, countries_of, country_names, ids_by_email
 from lms.people.rules import checked_address, checked_line, clean_line, email_key
 
 COLUMNS: Final = ("email", "full_name", "native_name", "country", "sector", "organisation", "job_title", "gender")
@@ -30,7 +30,7 @@ _HEADINGS: Final = {
     "email": ("email", "e-mail", "email address", "e-mail address"),
     "full_name": ("full_name", "name"),
     "native_name": ("native_name",),
-    "country": ("country", "country_code"),
+    "country": ("country", "country_code", "country or area"),
     "sector": ("sector",),
     "organisation": ("organisation", "organization"),
     "job_title": ("job_title",),
@@ -106,7 +106,7 @@ def _ignored(table: Table, columns: dict[str, int | None]) -> list[str]:
 
 
 def _country_codes() -> dict[str, str]:
-    """What a cell may say (code or English name, casefolded) → code."""
+    """What a cell may say (code or English name, casefolded) → code. Other names: `_country`."""
     codes = {name.casefold(): code for code, name in country_names("en").items()}
     for code, iso in db.session.execute(select(Country.code, Country.iso)):
         codes[code.casefold()] = code
@@ -153,9 +153,10 @@ def _country(cell: str, codes: dict[str, str]) -> str | None:
     if code is not None:
         return code
     line = clean_line(cell)
-    if line and line.casefold() not in codes:
+    code = codes.get(line.casefold()) or codes.get((code_of_name(line) or "").casefold())
+    if line and code is None:
         raise Invalid("country", _("No country on the list has the code “%(code)s”.", code=line[:20]))
-    return codes.get(line.casefold())
+    return code
 
 
 def _choice(known: dict[str, C], cell: str, name: str) -> C | None:

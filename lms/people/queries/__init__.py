@@ -34,6 +34,7 @@ from lms.people.queries.countries import (
     partner_ids,
     partnerships,
 )
+from lms.people.queries.country_names import code_of_name, names_in_english
 from lms.people.queries.factors import FactorView, has_second_factor, second_factor_of
 from lms.people.queries.histories import Histories
 from lms.people.queries.persons import (
@@ -55,6 +56,7 @@ from lms.people.queries.persons import (
     person_id_of,
     person_ids_of,
     profile_of,
+    with_password,
 )
 from lms.people.queries.sessions import SessionView, UsedSession, find_session, list_sessions
 
@@ -76,6 +78,7 @@ __all__ = [
     "belonging_to",
     "canonical",
     "chunks",
+    "code_of_name",
     "contact_of",
     "countries_of",
     "country_by_code",
@@ -106,6 +109,7 @@ __all__ = [
     "members",
     "name_to_confirm",
     "named_countries",
+    "names_in_english",
     "partner_ids",
     "partnerships",
     "person_id_of",
@@ -113,4 +117,5 @@ __all__ = [
     "profile_of",
     "reach_of_role",
     "second_factor_of",
+    "with_password",
 ]

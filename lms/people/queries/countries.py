@@ -9,7 +9,6 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from babel import Locale, UnknownLocaleError
 from sqlalchemy import Date, Select, Text, bindparam, cast, exists, or_, select, tuple_
 from sqlalchemy.orm import aliased
 
@@ -18,6 +17,7 @@ from lms.core.db import db
 from lms.core.errors import Invalid
 from lms.core.words import _
 from lms.people.models import Country, Partnership, Person, PersonCountry, Region
+from lms.people.queries.country_names import territories
 
 
 def list_countries() -> list[Country]:
@@ -45,15 +45,6 @@ def get_country(code: str, *, field: str = "country") -> Country:
     return country
 
 
-@lru_cache(maxsize=32)
-def _territories(locale: str) -> dict[str, str]:
-    try:
-        parsed = Locale.parse(locale, sep="-" if "-" in locale else "_")
-    except (UnknownLocaleError, ValueError):
-        parsed = Locale("en")
-    return {code: name for code, name in parsed.territories.items() if len(code) == 2}
-
-
 Rows = tuple[tuple[Any, ...], ...]
 """Rows as they were read: what is worked out of them alone is kept by them."""
 
@@ -71,7 +62,7 @@ def country_rows(codes: Iterable[str] | None = None) -> Rows:
 @lru_cache(maxsize=64)
 def named_countries(rows: Rows, locale: str) -> Mapping[str, str]:
     """Code → name that these rows give in a language."""
-    known, english = _territories(locale), _territories("en")
+    known, english = territories(locale), territories("en")
     language = locale.replace("_", "-").split("-")[0]
     names = {}
     for _id, code, text, *_place in rows:
@@ -81,7 +72,7 @@ def named_countries(rows: Rows, locale: str) -> Mapping[str, str]:
 
 
 def country_names(locale: str, codes: Iterable[str] | None = None) -> Mapping[str, str]:
-    """Code → name in a language: the organiser's own name, else CLDR's, else the English one, else the code.
+    """Code → name in a language: the organiser's own, else the UN's in English and CLDR's in others, else the code.
 
     Of these `codes` only, where given.
     """

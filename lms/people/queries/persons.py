@@ -205,6 +205,12 @@ def contact_of(person_ids: Iterable[int]) -> dict[int, Contact]:
     return found | {person_id: replace(found[person_id], time_zone=zone) for person_id, zone in homes.items()}
 
 
+def with_password(person_ids: Iterable[int]) -> set[int]:
+    """Those of these people who have an account that they can sign in to."""
+    query = select(Account.person_id).where(among(Account.person_id, person_ids), Account.password_hash.is_not(None))
+    return set(db.session.scalars(query))
+
+
 def home_zones(person_ids: Collection[int]) -> dict[int, str]:
     """The main time zone of each person's country of today; who has no country is left out."""
     codes = country_codes_of(person_ids, clock.day_of(clock.now(), clock.reporting_zone())) if person_ids else {}

@@ -172,7 +172,7 @@ def _countries(report: LectureReport, dossier_url: Callable[[str], str | None]) 
         ),
         table=Table(
             (
-                Column(_("Country"), "text"),
+                Column(_("Country or area"), "text"),
                 Column(_("Attended"), definition="attendances"),
                 Column(_("Were there")),
                 Column(_("Registered")),

@@ -50,7 +50,7 @@ def _column(name: str) -> Column:
     if name == "minutes":
         return Column(_("Minutes"), "decimal")
     words = {
-        "lecture": _("Lecture"), "series": _("Series"), "person": _("Person"), "country": _("Country"),
+        "lecture": _("Lecture"), "series": _("Series"), "person": _("Person"), "country": _("Country or area"),
         "then": _("Country at the time"), "source": _("Way of attending"), "kind": _("Kind"),
     }  # fmt: skip
     return Column(words[name], "text")

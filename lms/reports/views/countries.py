@@ -35,7 +35,7 @@ def countries() -> ResponseReturnValue:
     shown = [group for group in report.groups if group.keys[0] is not None]
     table = Table(
         columns=(
-            Column(_("Country"), "text"),
+            Column(_("Country or area"), "text"),
             Column(_("Partner"), "text"),
             *(figure_column(name) for name in names),
         ),

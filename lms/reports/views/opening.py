@@ -12,6 +12,7 @@ from lms.core import clock
 from lms.core.errors import Invalid
 from lms.core.imports import ImportAnswer
 from lms.core.roles import Role
+from lms.core.sorting import sort_key
 from lms.core.words import _, _n
 from lms.people.queries import country_names
 from lms.reports import actions, queries
@@ -89,7 +90,7 @@ def _set_page(public_id: str, status: int = 200, **forms: BaseForm) -> ResponseR
 
 
 def _offer(form: OpeningRowForm) -> None:
-    form.offer(sorted(country_names(reader_locale()).items(), key=lambda pair: pair[1].casefold()))
+    form.offer(sorted(country_names(reader_locale()).items(), key=lambda pair: sort_key(pair[1])))
 
 
 @bp.post("/admin/opening/<public_id>")

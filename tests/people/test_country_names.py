@@ -1,0 +1,83 @@
+"""Names of countries and areas: the UN's by default, the organiser's where changed, and any name in use in files."""
+
+from __future__ import annotations
+
+import csv
+from datetime import datetime
+
+import pytest
+from apiflask import APIFlask
+from sqlalchemy import update
+
+from lms.core.db import db
+from lms.core.resources import resource
+from lms.core.roles import SYSTEM
+from lms.people.actions import load_countries
+from lms.people.models import Country
+from lms.people.queries import code_of_name, country_names
+from lms.people.queries.country_names import known_names, name_key, names_in_english
+
+
+def test_every_country_of_the_list_has_a_name() -> None:
+    codes = []
+    for name in ("countries.csv", "country_names.csv"):
+        with resource("seeds", name).open(encoding="utf-8", newline="") as file:
+            codes.append([row["code"] for row in csv.DictReader(file)])
+    assert codes[0] == codes[1]
+    assert all(names_in_english(code)[0] for code in codes[1])
+
+
+@pytest.mark.usefixtures("context")
+def test_english_names_are_the_uns() -> None:
+    names = country_names("en")
+    assert {code: names[code] for code in ("BO", "CI", "GB", "HK", "KR", "TR", "TZ", "VN")} == {
+        "BO": "Bolivia (Plurinational State of)",
+        "CI": "Côte d’Ivoire",
+        "GB": "United Kingdom of Great Britain and Northern Ireland",
+        "HK": "China, Hong Kong Special Administrative Region",
+        "KR": "Republic of Korea",
+        "TR": "Türkiye",
+        "TZ": "United Republic of Tanzania",
+        "VN": "Viet Nam",
+    }
+    assert country_names("fr")["TZ"] == "Tanzanie"
+    assert len(set(names.values())) == len(names)
+
+
+@pytest.mark.databases
+def test_a_name_that_the_organiser_changed_stays(app: APIFlask, at: datetime) -> None:
+    with app.app_context():
+        try:
+            db.session.execute(update(Country).where(Country.code == "TR").values(names={"en": "Turkey"}))
+            db.session.commit()
+            load_countries(by=SYSTEM, at=at)  # as `lms init` does after an update
+            assert country_names("en")["TR"] == "Turkey"
+            assert country_names("en")["VN"] == "Viet Nam"
+        finally:
+            db.session.execute(update(Country).where(Country.code == "TR").values(names={}))
+            db.session.commit()
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ("Viet Nam", "VN"), ("Vietnam", "VN"), ("VIETNAM ", "VN"), ("Turkey", "TR"), ("Turkiye", "TR"),
+        ("Korea, Republic of", "KR"), ("South Korea", "KR"), ("Republic of Korea", "KR"), ("North Korea", "KP"),
+        ("Iran", "IR"), ("Iran, Islamic Republic of", "IR"), ("Islamic Republic of Iran", "IR"),
+        ("Cote d'Ivoire", "CI"), ("Côte d’Ivoire", "CI"), ("Ivory Coast", "CI"), ("Bolivia", "BO"),
+        ("Congo", "CG"), ("Congo - Kinshasa", "CD"), ("DRC", "CD"), ("Congo, The Democratic Republic of the", "CD"),
+        ("The Gambia", "GM"), ("Gambia, The", "GM"), ("St. Lucia", "LC"), ("St Vincent & the Grenadines", "VC"),
+        ("Hong Kong SAR China", "HK"), ("China, Hong Kong Special Administrative Region", "HK"), ("Macau", "MO"),
+        ("Tanzanie", "TZ"), ("Россия", "RU"), ("中国", "CN"), ("Guinée", "GN"), ("Niger", "NE"), ("USA", "US"),
+        ("Korea", None), ("Atlantis", None), ("", None),
+    ],
+)  # fmt: skip
+def test_any_name_in_use_is_read(written: str, code: str | None) -> None:
+    assert code_of_name(written) == code
+
+
+def test_no_name_in_use_belongs_to_two_countries() -> None:
+    with resource("seeds", "country_names.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            for name in names_in_english(row["code"]):
+                assert known_names()[name_key(name)] == row["code"], name
