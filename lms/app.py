@@ -38,6 +38,7 @@ from lms.web import (
     kept,
     limits,
     locale,
+    mail,
     numbers,
     pictures,
     plaintext,
@@ -149,6 +150,7 @@ def create_app(config: Config | None = None, *, rates_uri: str = "memory://") ->
     headers.init_app(app)
     found.init_app(app)
     time.init_app(app)
+    mail.init_app(app)
     pictures.init_app(app)
     _protect_forms(app)
     app.jinja_env.globals.update(_=_, asset=asset)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Event, Timezone, TimezoneDaylight, TimezoneStandard, vCalAddress, vText
@@ -14,6 +16,7 @@ from lms.core.errors import Refused
 from lms.core.words import _
 
 _AROUND = timedelta(days=400)
+_PLANNED = (LectureState.SCHEDULED, LectureState.LIVE)
 _OFF = (LectureState.CANCELLED, LectureState.POSTPONED)
 
 
@@ -37,11 +40,63 @@ def lecture_calendar(
     if lecture.starts_at is None and not is_off:
         raise Refused(_("This lecture has no date yet."))
     method = "CANCEL" if is_off else "PUBLISH"
+    calendar = _calendar(method)
+    if lecture.local_start is not None and not is_hidden:
+        _add_zones(calendar, [lecture])
+    calendar.add_component(
+        _event(lecture, url=url, host=host, organiser=organiser, contact=contact, at=at, is_off=is_off, bare=is_hidden)
+    )
+    return CalendarFile(method, calendar.to_ical())
+
+
+def lectures_calendar(
+    lectures: Sequence[Lecture], *, base_url: str, organiser: str, contact: str, at: datetime
+) -> CalendarFile | None:
+    """One file that enters those of these lectures that are planned; None where there is none."""
+    planned = [one for one in lectures if one.local_start is not None and one.state in _PLANNED]
+    if not planned:
+        return None
+    calendar = _calendar("PUBLISH")
+    _add_zones(calendar, planned)
+    host = urlsplit(base_url).hostname or "localhost"
+    for one in planned:
+        url = f"{base_url}/lectures/{one.id}"
+        calendar.add_component(_event(one, url=url, host=host, organiser=organiser, contact=contact, at=at))
+    return CalendarFile("PUBLISH", calendar.to_ical())
+
+
+def _calendar(method: str) -> Calendar:
     calendar = Calendar()
     calendar.add("prodid", f"-//Serai//{__version__}//EN")
     calendar.add("version", "2.0")
     calendar.add("calscale", "GREGORIAN")
     calendar.add("method", method)
+    return calendar
+
+
+def _add_zones(calendar: Calendar, lectures: Sequence[Lecture]) -> None:
+    """The time zones of these lectures, each once."""
+    first: dict[str, date] = {}
+    for lecture in lectures:
+        if lecture.local_start is not None and lecture.time_zone != "UTC":
+            day = lecture.local_start.date()
+            first[lecture.time_zone] = min(first.get(lecture.time_zone, day), day)
+    for name, day in first.items():
+        calendar.add_component(time_zone(name, day))
+
+
+def _event(
+    lecture: Lecture,
+    *,
+    url: str,
+    host: str,
+    organiser: str,
+    contact: str,
+    at: datetime,
+    is_off: bool = False,
+    bare: bool = False,
+) -> Event:
+    """One lecture. Of a `bare` one nothing is said but which it is and that it is off."""
     event = Event()
     event.add("uid", f"lecture-{lecture.id}@{host}")
     event.add("dtstamp", at)
@@ -53,16 +108,12 @@ def lecture_calendar(
     sender = vCalAddress(f"mailto:{contact}")
     sender.params["cn"] = vText(organiser)
     event["organizer"] = sender
-    if not is_hidden:
+    if not bare:
         _describe(event, lecture, url)
         if lecture.local_start is not None:
             event.add("dtstart", lecture.local_start.replace(tzinfo=ZoneInfo(lecture.time_zone)))
             event.add("duration", timedelta(minutes=lecture.duration_minutes))
-            if lecture.time_zone != "UTC":
-                calendar.add_component(time_zone(lecture.time_zone, lecture.local_start.date()))
-    calendar.add_component(event)
-    content: bytes = calendar.to_ical()
-    return CalendarFile(method, content)
+    return event
 
 
 def _describe(event: Event, lecture: Lecture, url: str) -> None:

@@ -30,7 +30,7 @@ from lms.core.outbox import post_mails, posted
 from lms.core.roles import SYSTEM, Actor
 from lms.core.stamps import touch
 from lms.people.models import Person
-from lms.people.queries import contact_of
+from lms.people.queries import contact_of, with_password
 
 JOB = "issue_certificates"
 FILES_JOB = "render_certificates"
@@ -181,7 +181,7 @@ def remind_unconfirmed(slug: str, *, by: Actor, at: datetime) -> int:
     series, waiting = standings.unconfirmed_earners(slug, by=by)
     native = queries.native_names_of(waiting)
     marks = {person_id: f"confirm-name:{series.id}:{person_id}" for person_id in waiting}
-    told = posted(marks.values())
+    told, with_account = posted(marks.values()), with_password(waiting)
     mails = [
         {
             "template": "confirm_name",
@@ -194,6 +194,7 @@ def remind_unconfirmed(slug: str, *, by: Actor, at: datetime) -> int:
                 "native_name": native[person_id],
                 "title": series.title,
                 "waits": current_policy(series.id).confirmed_names,
+                "has_account": person_id in with_account,
             },
             "dedupe_key": marks[person_id],
             "created_at": at,

@@ -29,7 +29,10 @@ SECRET = "secret"  # noqa: S105 - the name of the key, not the secret
 
 
 class OutboxMail(Base):
-    """One mail to one address. `person_id` is a plain id; `people` erases it here."""
+    """One mail to one address. `person_id` is a plain id; `people` erases it here.
+
+    Without a `time_zone` the organiser's is meant.
+    """
 
     __tablename__ = "outbox_mail"
     __table_args__ = (Index("ix_outbox_mail_due", "sent_at", "due_at"),)
@@ -38,7 +41,7 @@ class OutboxMail(Base):
     template: Mapped[str] = mapped_column(String(64))
     address: Mapped[str] = mapped_column(String(320))
     locale: Mapped[str] = mapped_column(String(16), default="en")
-    time_zone: Mapped[str] = mapped_column(String(64), default="UTC")
+    time_zone: Mapped[str] = mapped_column(String(64), default="")
     person_id: Mapped[int | None] = mapped_column(index=True)
     payload: Mapped[dict[str, Any]] = mapped_column(JSON)
     dedupe_key: Mapped[str] = mapped_column(String(200), unique=True)
@@ -58,7 +61,7 @@ def post_mail(
     dedupe_key: str,
     at: datetime,
     locale: str = "en",
-    time_zone: str = "UTC",
+    time_zone: str = "",
     person_id: int | None = None,
     expires_at: datetime | None = None,
 ) -> None:

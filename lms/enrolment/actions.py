@@ -90,7 +90,7 @@ def enrol(
         _seat(row, at)
     audit.record("enrolment.enrol", by=by, at=at, series=series_id, person=person_id)
     db.session.flush()
-    notices.tell_state(row, series, at=at)
+    notices.tell_state(row, series, by=by, at=at)
     return row
 
 
@@ -166,7 +166,7 @@ def withdraw(series_id: int, person_id: int, *, by: Actor, at: datetime) -> Enro
         rules.check_can_withdraw(row.status)
         leave(row, series, by=by, at=at)
         audit.record("enrolment.withdraw", by=by, at=at, series=series_id, person=person_id)
-        notices.tell_state(row, series, at=at)
+        notices.tell_state(row, series, by=by, at=at)
     return row
 
 
@@ -240,7 +240,7 @@ def set_status(public_id: str, status: EnrolmentStatus, *, by: Actor, at: dateti
     row.status = status
     audit.record("enrolment.reject", by=by, at=at, series=row.series_id, person=person_id)
     db.session.flush()
-    notices.tell_state(row, series, at=at)
+    notices.tell_state(row, series, by=by, at=at)
     return row
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -11,9 +11,10 @@ from sqlalchemy import select
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.core.db import db
 from lms.core.outbox import post_mails
+from lms.core.roles import Actor
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries import position_of
-from lms.people.queries import contact_of
+from lms.people.queries import canonical, contact_of, with_password
 
 _TEMPLATES = {
     EnrolmentStatus.APPLIED: "enrolment_applied",
@@ -24,9 +25,14 @@ _TEMPLATES = {
 }
 
 
-def tell_state(enrolment: Enrolment, series: Series, *, at: datetime) -> None:
-    """Tells a person of the place as it is now, and whether the person is asked to accept it."""
-    more = {"position": position_of(enrolment), "accept": enrolment.profile_shared_at is None}
+def tell_state(enrolment: Enrolment, series: Series, *, by: Actor, at: datetime) -> None:
+    """Tells a person of the place as it is now, who else did it, and whether the person is asked to accept it."""
+    is_other = by.person_id is not None and by.person_id != canonical(enrolment.person_id)
+    more = {
+        "position": position_of(enrolment),
+        "accept": enrolment.profile_shared_at is None,
+        "enrolled_by": by.full_name if is_other else None,
+    }
     _tell_places([enrolment], series, _TEMPLATES[enrolment.status], more, at=at)
 
 
@@ -38,13 +44,17 @@ def tell_places_won(enrolments: Sequence[Enrolment], series: Series, *, at: date
 def _tell_places(
     enrolments: Sequence[Enrolment], series: Series, template: str, more: Mapping[str, Any], *, at: datetime
 ) -> None:
-    following = _next_lecture(series.id, at)
+    coming = _lectures_to_come(series.id, at)
+    following = coming[0] if coming else None
     payload = {
         "title": series.title,
         "slug": series.slug,
         "language": series.language,
         "lecture": following.title if following is not None else None,
-        "starts_at": instant(following.starts_at) if following is not None else None,
+        "lecture_id": following.id if following is not None else None,
+        "starts_at": instant(following.actual_start or following.starts_at) if following is not None else None,
+        "told_at": instant(at),
+        "lecture_ids": [one.id for one in coming],
         **more,
     }
     keys = {row.person_id: f"{template}-{row.id}-{at.isoformat()}" for row in enrolments}
@@ -83,6 +93,7 @@ def _post(
 ) -> None:
     """One mail to each person who has an address, in the own language and zone (none: the organiser's)."""
     contacts = contact_of(list(keys))
+    with_account = with_password(contacts)
     post_mails(
         [
             {
@@ -91,7 +102,7 @@ def _post(
                 "locale": contact.locale,
                 "time_zone": contact.time_zone or "",
                 "person_id": person_id,
-                "payload": {**payload, "full_name": contact.full_name},
+                "payload": {**payload, "full_name": contact.full_name, "has_account": person_id in with_account},
                 "dedupe_key": keys[person_id],
                 "created_at": at,
                 "due_at": at,
@@ -104,18 +115,18 @@ def _post(
     )
 
 
-def _next_lecture(series_id: int, at: datetime) -> Lecture | None:
+def _lectures_to_come(series_id: int, at: datetime) -> list[Lecture]:
+    """The lectures of a series that are on or planned and not over, the next one first."""
     query = (
         select(Lecture)
-        .where(
-            Lecture.series_id == series_id,
-            Lecture.state.in_([LectureState.SCHEDULED, LectureState.LIVE]),
-            Lecture.starts_at > at,
-        )
-        .order_by(Lecture.starts_at)
-        .limit(1)
+        .where(Lecture.series_id == series_id, Lecture.state.in_([LectureState.SCHEDULED, LectureState.LIVE]))
+        .order_by(Lecture.state == LectureState.SCHEDULED, Lecture.starts_at)
     )
-    return db.session.scalar(query)
+    return [one for one in db.session.scalars(query) if one.state is LectureState.LIVE or _is_to_come(one, at)]
+
+
+def _is_to_come(lecture: Lecture, at: datetime) -> bool:
+    return lecture.starts_at is not None and lecture.starts_at + timedelta(minutes=lecture.duration_minutes) > at
 
 
 def instant(moment: datetime | None) -> str | None:

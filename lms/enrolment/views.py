@@ -16,7 +16,7 @@ from lms.core import clock, files
 from lms.core.errors import DomainError, Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
 from lms.core.roles import Actor, Role
 from lms.core.words import _, _n
-from lms.enrolment import actions, queries
+from lms.enrolment import actions, mailing, queries
 from lms.enrolment.forms import EnrolForm, FileForm
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.rules import ACTIVE
@@ -28,6 +28,7 @@ from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
 
 bp = Blueprint("enrolment", __name__, template_folder="templates")
+init_app = mailing.init_app
 PAGE = 50
 STAGED_LASTS = 24 * 60 * 60  # seconds
 

@@ -1,6 +1,7 @@
 """Mail: rendered when it is sent, from the outbox row's frozen payload, and handed to SMTP or to a folder.
 
-A template `mail/<template>.txt` has its subject in the first line, the text after an empty one. What a payload
+A template `mail/<template>.txt` has its subject in the first line, the text after an empty one; each paragraph goes
+through the filter `para`. What a payload
 names `…_at` is an instant (RFC 3339), and comes to the template as one.
 """
 
@@ -31,11 +32,12 @@ _PREPARERS = "lms.mail.preparers"
 
 @dataclass(frozen=True)
 class Attachment:
-    """A file that comes with a mail. `kind` is its media type."""
+    """A file that comes with a mail. `kind` is its media type, with `params`."""
 
     name: str
     kind: str
     content: bytes
+    params: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,12 +90,28 @@ def render(mail: OutboxMail, config: Config) -> EmailMessage:
     if unsubscribe_url is not None:
         message["List-Unsubscribe"] = f"<{unsubscribe_url}>"
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    message.set_content(re.sub(r"\n\s*\n\s*\n", "\n\n", body.strip()) + "\n")
+    message.set_content(_tidy(body))
     for file in more.attachments:
         kind, _slash, form = file.kind.partition("/")
-        params = {"charset": "utf-8"} if kind == "text" else None
+        params = dict(file.params) | ({"charset": "utf-8"} if kind == "text" else {})
         message.add_attachment(file.content, maintype=kind, subtype=form, filename=file.name, params=params)
     return message
+
+
+def paragraph(text: str) -> str:
+    """A text that stands apart from what is before and after it."""
+    return f"\n\n{text}\n\n"
+
+
+def _tidy(text: str) -> str:
+    """A text without blanks at the ends of lines and without more than one empty line in a row."""
+    lines = "\n".join(line.rstrip() for line in text.strip("\n").splitlines())
+    return re.sub(r"\n{3,}", "\n\n", lines).strip("\n") + "\n"
+
+
+def init_app(app: Flask) -> None:
+    """Registers the filter `para` for the templates of mail."""
+    app.add_template_filter(paragraph, "para")
 
 
 def _mark(mail: OutboxMail) -> str:

@@ -37,7 +37,9 @@ def mails(template: str) -> list[OutboxMail]:
 
 def text_of(app: APIFlask, mail: OutboxMail) -> str:
     message = render(mail, app.extensions["lms.config"])
-    return f"{message['Subject']}\n{message.get_content()}"
+    body = message.get_body(("plain",))
+    assert body is not None
+    return f"{message['Subject']}\n{body.get_content()}"
 
 
 def test_the_enrolled_hear_of_a_new_time_in_their_zone_and_the_organisers(
@@ -54,9 +56,9 @@ def test_the_enrolled_hear_of_a_new_time_in_their_zone_and_the_organisers(
     assert (mail.address, mail.time_zone) == ("amina@people.test", "Africa/Nairobi")
     text = text_of(app, mail)
     assert text.startswith("New time: Rules of origin\n")
-    assert "Wednesday 9 December 2026, 10:30 (Nairobi, your time)" in text
-    assert "Wednesday 9 December 2026, 15:30 (Beijing, the organiser’s time)" in text
-    assert "Wednesday 2 December 2026, 09:00 (Nairobi, your time)" in text
+    assert "Wednesday 9 December 2026, 10:30 (Nairobi time)" in text
+    assert "Wednesday 9 December 2026, 15:30 (Beijing time)" in text
+    assert "Wednesday 2 December 2026, 09:00 (Nairobi time)" in text
     assert f"http://localhost/lectures/{lecture.id}" in text
 
 
@@ -70,7 +72,7 @@ def test_each_version_of_a_lecture_is_told_once(app: APIFlask, cast: Cast, at: d
     edit_lecture(lecture.id, {"abstract": "More"}, by=SYSTEM, at=at)
     told = [text_of(app, mail).partition("\n")[0] for mail in mails("lecture_postponed")]
     assert told == ["Postponed: Rules of origin", "New time: Rules of origin", "New time: Rules of origin"]
-    assert "15:30 (Beijing)" in text_of(app, mails("lecture_postponed")[2])
+    assert "15:30 (Beijing time)" in text_of(app, mails("lecture_postponed")[2])
 
 
 def test_a_new_lecture_is_told_to_nobody(cast: Cast, at: datetime, sent: Sent) -> None:

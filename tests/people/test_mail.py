@@ -72,7 +72,7 @@ def test_a_link_arrives_once_and_its_secret_is_then_forgotten(make: Make, at: da
     assert (message["To"], message["Subject"]) == ("ana@example.org", "Choose a new password")
     text = message.get_payload(decode=True).decode().replace("\r\n", "\n")
     link = re.search(r"^http://localhost/reset/(\S+)$", text, re.MULTILINE)
-    assert "Dear Ana Díaz,\n\nopen this link" in text
+    assert "Dear Ana Díaz,\n\nOpen this link" in text
     assert link is not None
     mail = db.session.query(outbox.OutboxMail).one()
     assert (mail.sent_at, mail.payload) == (at, {"full_name": "Ana Díaz"})
@@ -136,7 +136,7 @@ def test_a_notice_says_what_changed_and_when(app: APIFlask, what: str, subject: 
         message = render(row, app.extensions["lms.config"])
     assert message["Subject"] == subject
     assert "Dear Ada," in message.get_content()
-    assert "That was on 25 November 2026, 09:00 (Nairobi)." in message.get_content()
+    assert "That was on 25 November 2026, 09:00 (Nairobi time)." in message.get_content()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,208 @@
+"""Every mail in every state, as its reader gets it: whole sentences, links that lead here, times with their zone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import icalendar
+import pytest
+from apiflask import APIFlask
+from sqlalchemy import select
+
+import lms
+from lms.core.db import db
+from lms.core.outbox import OutboxMail
+from lms.core.roles import SYSTEM
+from lms.enrolment.actions import enrol
+from lms.reports import queries
+from lms.reports.frozen import Frozen, freeze
+from lms.reports.rules import Slice
+from lms.web.mail import render
+from tests.factories import Make
+
+BASE = "http://localhost"
+NOW = datetime(2026, 11, 25, 1, 0, tzinfo=UTC)
+SOON = "2026-12-02T06:00:00+00:00"
+EARLIER = "2026-11-25T00:30:00+00:00"
+SECRET = {"secret": "s3cr3t-Abc_9", "full_name": "Achieng Odhiambo"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A mail in a state. `says` and `hides`: what its text must and must not say; `ics`: the METHOD of its calendar."""
+
+    template: str
+    payload: dict[str, Any]
+    says: tuple[str, ...] = ()
+    hides: tuple[str, ...] = ()
+    ics: str | None = None
+
+
+@pytest.fixture
+def lecture_ids(make: Make) -> dict[str, int]:
+    """A lecture that is planned, one that is off, and one without a date."""
+    series = make.series("customs", "Digital customs")
+    return {
+        "planned": make.lecture(series, "Rules of origin").id,
+        "cancelled": make.lecture(series, "Valuation", state="cancelled").id,
+        "postponed": make.lecture(series, "Tariffs", state="postponed").id,
+    }
+
+
+def _of_people() -> Iterator[Case]:
+    for template in ("confirm", "claim", "already_registered", "reset", "sign_in", "change_address", "address_taken"):
+        says = () if template == "address_taken" else (f"/{SECRET['secret']}",)
+        yield Case(template, SECRET, says=says)
+    for what in ("password", "token", "second_factor_set", "second_factor_removed", "recovery_code", "address"):
+        yield Case("account_notice", {"what": what, "full_name": "Achieng Odhiambo", "changed_at": SOON})
+
+
+NO_ACCOUNT = "You have no account yet."
+
+
+def _of_enrolment(ids: dict[str, int]) -> Iterator[Case]:
+    series = {"title": "Digital customs", "slug": "customs", "language": "en", "full_name": "Achieng Odhiambo"}
+    for has_account, by, accept in product((True, False), (None, "Lin Yuhan"), (True, False)):
+        told = series | {"has_account": has_account, "enrolled_by": by, "accept": accept, "position": 3}
+        says = (f"{by} ",) if by else ()
+        account = {"says": says} if has_account else {"says": (*says, NO_ACCOUNT, f"{BASE}/register")}
+        hides = (NO_ACCOUNT,) if has_account else ()
+        for starts_at, words in ((SOON, "The next lecture is “Rules of origin”:"), (EARLIER, "is on now:"), (None, "")):
+            coming = {"lecture": "Rules of origin" if starts_at else None, "starts_at": starts_at,
+                      "lecture_id": ids["planned"] if starts_at else None, "told_at": NOW.isoformat(),
+                      "lecture_ids": [ids["planned"], ids["cancelled"]] if starts_at else []}  # fmt: skip
+            for template in ("enrolment_enrolled", "enrolment_place_won"):
+                if template == "enrolment_place_won" and by:
+                    continue
+                yield Case(
+                    template, told | coming, says=(*account["says"], words), hides=hides,
+                    ics="PUBLISH" if starts_at else None,
+                )  # fmt: skip
+        yield Case("enrolment_waitlisted", told, says=(*account["says"], "number 3"), hides=hides)
+        yield Case("enrolment_applied", told, hides=hides)
+        yield Case("enrolment_withdrawn", told, says=says)
+        yield Case("enrolment_rejected", told)
+
+
+def _of_lectures(ids: dict[str, int]) -> Iterator[Case]:
+    told = {"title": "Rules of origin", "series": "Digital customs", "slug": "customs", "full_name": "Achieng",
+            "has_account": True, "duration_minutes": 90}  # fmt: skip
+    later = "2026-12-09T06:00:00+00:00"
+    for old in (SOON, None):
+        postponed = told | {"old_at": old, "new_at": later, "lecture_id": ids["planned"]}
+        yield Case("lecture_postponed", postponed, says=("has a new time:",), ics="PUBLISH")
+        yield Case("lecture_postponed", postponed | {"new_at": None, "lecture_id": ids["postponed"]}, ics="CANCEL")
+        for reason in ("The lecturer is ill.", ""):
+            off = told | {"old_at": old, "reason": reason, "lecture_id": ids["cancelled"]}
+            yield Case("lecture_cancelled", off, says=(reason,), ics="CANCEL")
+
+
+def _of_the_rest() -> Iterator[Case]:
+    told = {"full_name": "Achieng", "title": "Rules of origin", "lecture_id": 7, "words": "We found it in the report."}
+    for accepted, outcome in product((True, False), ("attended", "partial", "absent", "excused", None)):
+        yield Case("appeal_answered", told | {"accepted": accepted, "outcome": outcome}, says=(told["words"],))  # type: ignore[arg-type]
+    named = {"full_name": "Achieng Odhiambo", "title": "Digital customs"}
+    for native, waits, has_account in product(("آتشينغ", None), (True, False), (True, False)):
+        payload = named | {"native_name": native, "waits": waits, "has_account": has_account}
+        says = () if has_account else (NO_ACCOUNT,)
+        yield Case("confirm_name", payload, says=says, hides=(NO_ACCOUNT,) if has_account else ())
+
+
+def _of_reports() -> Iterator[Case]:
+    for dimensions in ((), ("country",), ("country", "year")):
+        report = queries.count(Slice(), dimensions, by=SYSTEM, at=NOW, locale="en")
+        frozen = Frozen(
+            title="The quarter", language="en", time_zone="Asia/Shanghai", figure="participants", about=(),
+            definitions=queries.definitions("Beijing"), report=report, margins=(),
+        )  # fmt: skip
+        yield Case("scheduled_report", SECRET | {"report": freeze(frozen), "query": "by=country"})
+
+
+def faults_of(message: EmailMessage) -> Iterator[str]:
+    """What a reader would stumble over."""
+    body = message.get_body(("plain",))
+    assert body is not None
+    text: str = body.get_content()
+    subject = str(message["Subject"])
+    bare = re.sub(r"https?://\S+", "LINK", text)
+    for name, found in (
+        ("a placeholder", re.findall(r"%\(|\{\{|\{%|\bNone\b|Undefined|&#?\w+;", subject + text)),
+        ("no space between sentences", re.findall(r"\w[.!?:;,][A-Z“(]\w*|\w“|”\w|\)\w", bare.replace("e-mail:", ""))),
+        ("a doubled space", re.findall(r"\S  +\S", bare)),
+        ("a space too many", re.findall(r"\S +[.,;:!?](?:\s|$)|[ \t]+\n", bare)),
+        ("too many empty lines", re.findall(r"\n{3,}", text)),
+        ("a link elsewhere", [one for one in re.findall(r"https?://\S+", text) if not one.startswith(f"{BASE}/")]),
+        ("a link without its site", re.findall(r"(?<![\w/])/[a-z]+\S*", bare)),
+        ("a time without its zone", [
+            line for line in bare.splitlines()
+            if re.search(r"\d\d:\d\d", line) and not re.search(r"\([A-Z]\w+ time\)|\bin [A-Z]\w+", line)
+        ]),
+        ("a sentence without its end", [
+            part for part in bare.split("\n\n")
+            if not re.search(r"[.:!?,]$|^  |LINK$|^Ministry of Trade\n|^(\w[\w ]*: [\d,.]+(\n|$))+$", part.strip("\n"))
+        ]),
+    ):  # fmt: skip
+        if found:
+            yield f"{name}: {found}"
+    if not subject.strip() or re.search(r"[.:,\s]$|\s{2}", subject):
+        yield f"subject: {subject!r}"
+
+
+def test_every_mail_in_every_state_reads_well(app: APIFlask, lecture_ids: dict[str, int]) -> None:
+    told = {path.stem for path in Path(lms.__file__).parent.glob("*/templates/mail/*.txt") if path.stem[0] != "_"}
+    wrong: list[str] = []
+    with app.app_context():
+        cases = [
+            *_of_people(),
+            *_of_enrolment(lecture_ids),
+            *_of_lectures(lecture_ids),
+            *_of_the_rest(),
+            *_of_reports(),
+        ]
+        assert {case.template for case in cases} == told
+        for case, zone in product(cases, ("Africa/Nairobi", "Asia/Shanghai", "")):
+            row = OutboxMail(id=1, template=case.template, address="a@example.org", locale="en", time_zone=zone,
+                             payload=case.payload, dedupe_key="k", created_at=NOW)  # fmt: skip
+            message = render(row, app.extensions["lms.config"])
+            text = str(message.get_body(("plain",)).get_content())  # type: ignore[union-attr]
+            found = list(faults_of(message))
+            found += [f"does not say {one!r}" for one in case.says if one not in text]
+            found += [f"says {one!r}" for one in case.hides if one in text]
+            found += ["your time"] if "your time" in text else []
+            found += (
+                ["no time in Nairobi"]
+                if zone == "Africa/Nairobi" and "(Beijing time)" in text and "(Nairobi time)" not in text
+                else []
+            )
+            calendars = [part for part in message.iter_attachments() if part.get_content_type() == "text/calendar"]
+            methods = [part.get_param("method") for part in calendars]
+            found += [f"calendar: {methods}"] if methods != ([case.ics] if case.ics else []) else []
+            for part in calendars:
+                calendar = icalendar.Calendar.from_ical(part.get_payload(decode=True))
+                found += [] if calendar["method"] == case.ics and calendar.walk("VEVENT") else ["calendar is empty"]
+            wrong += [f"{case.template} {case.payload} {zone}: {one}\n{text}" for one in found]
+    assert not wrong, f"{len(wrong)}:\n" + "\n".join(wrong[:3])
+
+
+def test_who_enrols_somebody_else_is_named_and_an_account_is_offered(app: APIFlask, make: Make) -> None:
+    boss = make.person("Zhou Anran", roles=["administrator"])
+    series = make.series("customs", "Digital customs")
+    live = make.lecture(series, "Valuation", starts_at=NOW - timedelta(minutes=20), state="live")
+    make.lecture(series, "Rules of origin")
+    one, own = make.person("Achieng", time_zone=None), make.person("Boris", password="a long password", country="RU")
+    with app.app_context():
+        enrol(series.id, one.id, by=make.actor(boss), at=NOW)
+        enrol(series.id, own.id, by=make.actor(own), at=NOW)
+        first, second = db.session.scalars(select(OutboxMail).order_by(OutboxMail.id))
+        assert (first.payload["enrolled_by"], first.payload["has_account"]) == ("Zhou Anran", False)
+        assert (second.payload["enrolled_by"], second.payload["has_account"]) == (None, True)
+        assert (first.time_zone, second.time_zone) == ("Africa/Nairobi", "Europe/Moscow")
+        assert (first.payload["lecture"], first.payload["lecture_id"]) == ("Valuation", live.id)
+        assert len(first.payload["lecture_ids"]) == 2
