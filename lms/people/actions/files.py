@@ -153,8 +153,10 @@ def _country(cell: str, codes: dict[str, str]) -> str | None:
     if code is not None:
         return code
     line = clean_line(cell)
+    if not line:
+        return None
     code = codes.get(line.casefold()) or codes.get((code_of_name(line) or "").casefold())
-    if line and code is None:
+    if code is None:
         raise Invalid("country", _("No country on the list has the code “%(code)s”.", code=line[:20]))
     return code
 
