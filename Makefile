@@ -28,7 +28,7 @@ test: .venv/.dev assets fonts needs-chromium needs-nginx validators ## prepares 
 
 .PHONY: test-long
 test-long: .venv/.dev assets fonts needs-chromium needs-nginx needs-java validators ## crashes, the whole demonstration, whole lectures in a browser
-	@$(BIN)/pytest -m long
+	@$(BIN)/pytest -m long -n 2 --dist loadgroup
 
 .PHONY: test-tls
 test-tls: .venv/.dev assets fonts needs-chromium needs-nginx ## runs all browser journeys through nginx with TLS

@@ -122,8 +122,12 @@ def readyz() -> ResponseReturnValue:
 @bp.get("/robots.txt")
 @allow(ANYONE, while_resting=True)
 def robots() -> ResponseReturnValue:
-    """What crawlers may ask for, and where the sitemap is. What is not to be kept says `noindex` itself."""
-    return Response(f"User-agent: *\nDisallow: /api/\n\nSitemap: {base_url()}/sitemap.xml\n", mimetype="text/plain")
+    """What crawlers may ask for, and where the sitemap is. What is not to be kept says `noindex` itself.
+
+    The choice of a time zone has an address for each page that leads to it.
+    """
+    told = f"User-agent: *\nDisallow: /api/\nDisallow: /zone\n\nSitemap: {base_url()}/sitemap.xml\n"
+    return Response(told, mimetype="text/plain")
 
 
 @bp.get("/.well-known/security.txt")

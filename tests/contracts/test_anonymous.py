@@ -78,7 +78,7 @@ def read_everything(app: APIFlask) -> dict[str, str]:
                 target = urlsplit(urljoin(f"http://localhost{path}", html.unescape(link)))
                 if target.hostname in {"localhost", "127.0.0.1"} and not target.path.startswith("/static/"):
                     # Of the endless ways to filter and to come back from signing in, the plain page is enough
-                    waiting.append(target.path if target.path in {"/sign-in", "/series"} else _whole(target))
+                    waiting.append(target.path if target.path in {"/sign-in", "/series", "/zone"} else _whole(target))
         if answer.location:
             waiting.append(urlsplit(answer.location).path)
     return answers

@@ -156,7 +156,7 @@ def test_no_picture_tells_of_a_draft_even_to_its_staff(make: Make, client: Flask
 
 def test_robots_are_told_where_the_sitemap_is(client: FlaskClient) -> None:
     lines = client.get("/robots.txt").text.splitlines()
-    assert lines == ["User-agent: *", "Disallow: /api/", "", "Sitemap: http://localhost/sitemap.xml"]
+    assert lines == ["User-agent: *", "Disallow: /api/", "Disallow: /zone", "", "Sitemap: http://localhost/sitemap.xml"]
 
 
 def test_the_manifest_names_icons_that_are_there(client: FlaskClient) -> None:

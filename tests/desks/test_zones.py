@@ -63,6 +63,7 @@ def test_a_zone_is_chosen_by_country_and_leads_back(client: FlaskClient, path: s
     assert "Belgrade, your time" in words(client, path)
     assert 'selected value="Europe/Belgrade"' in client.get("/zone").text
     assert client.post("/zone", data={"time_zone": "Mars/Olympus"}).status_code == 422
+    assert 'href="/zone' not in page, "or a crawler is led from each to the next for ever"
 
 
 def test_each_zone_is_offered_once_with_its_offset(app: APIFlask, at: datetime) -> None:

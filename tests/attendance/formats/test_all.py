@@ -204,7 +204,7 @@ def test_whatever_is_wrong_with_a_file_is_answered(what: str, seed: int) -> None
 
 @pytest.mark.long
 @EVERY
-@settings(max_examples=300)
+@settings(max_examples=60)
 @given(seed=SEEDS)
 def test_whatever_is_wrong_with_a_file_is_answered_at_length(what: str, seed: int) -> None:
     name, content, said = ALL[what]
