@@ -7,14 +7,17 @@ from contextlib import contextmanager
 
 from lms.app import create_app, settle
 from lms.config import Config
-from lms.core.schema import check_prepared
+from lms.core.schema import check_not_restoring, check_prepared
 
 
 @contextmanager
-def application() -> Iterator[Config]:
+def application(*, works_without_data: bool = False) -> Iterator[Config]:
     """The application's context around a command that works on the data, which `lms init` has made."""
     config = Config.load()
-    check_prepared(config)
+    if works_without_data:
+        check_not_restoring(config)
+    else:
+        check_prepared(config)
     app = create_app(config)
     settle()
     with app.app_context():

@@ -142,7 +142,7 @@ def _sent() -> dict[str, Any] | None:
     """The JSON object of the body; None for anything else."""
     try:
         found = json.loads(request.get_data())
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 

@@ -25,6 +25,8 @@ DIMENSION_NAMES = (
     ("source", _l("Way of attending")),
     ("language", _l("Language")),
 )
+COLUMN_NAMES = dict(DIMENSION_NAMES) | {"country": _l("Country or area")}
+"""What heads a column of groups: the list of countries has areas too."""
 
 
 def mapped(places: Iterable[Place]) -> list[maps.Country]:

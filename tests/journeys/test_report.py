@@ -112,7 +112,7 @@ def test_from_sign_in_to_a_signed_off_quarter_with_a_dossier(sign_in: Callable[[
     paper = downloaded(visitor, page.get_by_test_id("files").get_by_role("link", name="PDF", exact=True))
     dossier = downloaded(visitor, page.get_by_test_id("dossier"))
     (printed,) = printed_tables(paper)
-    columns = [table[0].index(name) for name in ("Country or area", *printed[0][1:])]
+    columns = [table[0].index(name) for name in printed[0]]
     assert [[row[at] for at in columns] for row in table] == printed
     assert all(f"{value} {name.replace('_', ' ')}" in text_of(paper) for name, value in counted.items())
 

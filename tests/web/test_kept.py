@@ -7,6 +7,7 @@ from apiflask import APIFlask
 from jinja2 import DictLoader
 
 from lms.web.kept import kept
+from tests.languages import speaking_also
 
 
 class Shown:
@@ -46,7 +47,7 @@ def test_a_part_is_of_one_language(app: APIFlask) -> None:
     shown = Shown("one")
     with app.test_request_context("/?lang=en"):
         assert "12,345" in kept("part.html", shown=shown)
-    with app.test_request_context("/?lang=es"):
+    with speaking_also(app, "es"), app.test_request_context("/?lang=es"):
         assert "12.345" in kept("part.html", shown=shown)
 
 

@@ -64,6 +64,7 @@ def _answer(form: ReportForm, *, by: Actor, locale: str) -> dict[str, Any]:
         "sentence": shapes.sentence(report, figure, form.about),
         "cross": shapes.cross(report, rows, columns, figure) if len(dims) == 2 else None,
         "dimension_names": {name: str(label) for name, label in shapes.DIMENSION_NAMES},
+        "column_names": shapes.COLUMN_NAMES,
         "overlap": shapes.overlap(report.totals, report.groups) > 0 if len(dims) == 1 else True,
         "publish": address("reports.publish", request.args.to_dict()) if by.is_administrator else None,
         "save_url": url_for("reports.save") + "?" + request.query_string.decode(),
@@ -87,7 +88,7 @@ def download(kind: str) -> ResponseReturnValue:
         raise Invalid(None, _("These settings cannot be counted."))
     report = queries.count(form.asked, form.dimensions, by=by, at=clock.now(), locale=locale)
     if kind == "pdf":
-        names = {name: str(label) for name, label in shapes.DIMENSION_NAMES}
+        names = {name: str(label) for name, label in shapes.COLUMN_NAMES.items()}
         title = str(shapes.sentence(report, form.figure.data, form.about).striptags())
         return file_answer(*file_of(read_out(report, form.figure.data, title=title, names=names), kind))
     name = f"totals-{report.as_at:%Y-%m-%d}.{kind}"

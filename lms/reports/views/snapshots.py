@@ -156,6 +156,7 @@ def _page(row: Snapshot, form: WithdrawForm) -> ResponseReturnValue:
             "sentence": shapes.sentence(report, told.figure, told.about),
             "cross": shapes.cross(report, told.margins[0], told.margins[1], figure) if told.margins else None,
             "dimension_names": {name: str(label) for name, label in shapes.DIMENSION_NAMES},
+            "column_names": shapes.COLUMN_NAMES,
             "passage": {"lang": told.language.replace("_", "-"), "dir": direction(told.language)}
             if told.language != locale
             else {},
@@ -227,7 +228,7 @@ def snapshot_file(public_id: str, kind: str) -> ResponseReturnValue:
 
 
 def _on_paper(row: Snapshot, told: frozen.Frozen) -> Any:
-    names = {name: str(label) for name, label in shapes.DIMENSION_NAMES}
+    names = {name: str(label) for name, label in shapes.COLUMN_NAMES.items()}
     out = read_out(told.report, told.figure, title=told.title, names=names)
     said = [_("Checksum (SHA-256) of what was frozen: %(digest)s", digest=row.digest)]
     if row.withdrawn_at is not None:
