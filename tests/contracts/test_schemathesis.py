@@ -76,7 +76,8 @@ class Run:
             case.path_parameters.update(self.world.arguments(rule.endpoint, set(rule.arguments), self.role, "mine"))
         good = BODIES.get(f"{case.operation.method.upper()} {rule.endpoint}", {})
         good = good(self.world.places["mine"]) if callable(good) else good
-        if isinstance(case.body, dict) and body and body.mode.is_positive and good and "file" not in good:
+        is_allowed = all(part.mode.is_positive for part in case.meta.components.values())
+        if isinstance(case.body, dict) and body and is_allowed and good and "file" not in good:
             one = sorted(case.body)[turn % len(case.body)] if case.body and turn % 4 != 1 else None
             case.body = {**good, **({one: case.body[one]} if one else {})}
 
