@@ -9,10 +9,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = sorted(ROOT.glob("requirements*.txt"))
-LOCKS = [*REQUIREMENTS, ROOT / "package-lock.json"]
+PACKAGES = [ROOT / "package-lock.json", ROOT / "tools" / "validators" / "package-lock.json"]
+LOCKS = [*REQUIREMENTS, *PACKAGES]
 
 
-@pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", LOCKS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_lock_names_no_address(path: Path) -> None:
     assert "://" not in path.read_text(encoding="utf-8")
 
@@ -25,6 +26,7 @@ def test_every_requirement_has_a_hash(path: Path) -> None:
     assert [line for line in pinned if "--hash=sha256:" not in line] == []
 
 
-def test_every_package_of_the_assets_has_a_hash() -> None:
-    packages = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+@pytest.mark.parametrize("path", PACKAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_package_has_a_hash(path: Path) -> None:
+    packages = json.loads(path.read_text(encoding="utf-8"))["packages"]
     assert [name for name, package in packages.items() if name and "integrity" not in package] == []
