@@ -47,6 +47,10 @@ check: .venv/.dev
 	@$(BIN)/mypy
 	@PYTHONPATH=. $(BIN)/lint-imports --no-cache >.stamps/layers.txt || { cat .stamps/layers.txt; exit 1; }
 
+.PHONY: messages
+messages: .venv/.dev ## extracts the messages of the interface for translators (lms/translations/messages.pot)
+	@$(RUN) tools/messages.py
+
 .PHONY: assets
 assets: .venv/.runtime .venv/.build
 	@$(RUN) static/build.py

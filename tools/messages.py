@@ -1,0 +1,56 @@
+"""Extracts the messages of the interface into `lms/translations/messages.pot`: `python tools/messages.py`.
+
+Messages carry the files they come from but no line numbers, and the header no date, so that the catalogue changes only
+when a message does.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po, write_po
+
+ROOT = Path(__file__).resolve().parents[1]
+CATALOGUE = ROOT / "lms" / "translations" / "messages.pot"
+_METHODS = [("**.py", "python"), ("**/templates/**", "jinja2")]
+_OPTIONS = {"**/templates/**": {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}}
+_KEYWORDS = {"_": None, "_l": None, "_n": (1, 2), "gettext": None, "ngettext": (1, 2)}
+_HEADER = r"""# Messages of Serai's interface. Made by `make messages`; do not edit.
+msgid ""
+msgstr ""
+"Project-Id-Version: Serai\n"
+"MIME-Version: 1.0\n"
+"Content-Type: text/plain; charset=utf-8\n"
+"Content-Transfer-Encoding: 8bit\n"
+
+"""
+
+
+def extract_messages(folder: Path = ROOT / "lms") -> Catalog:
+    """Every message in the code and the templates of a folder."""
+    catalogue = Catalog(charset="utf-8")
+    found = extract_from_dir(folder, _METHODS, _OPTIONS, _KEYWORDS, comment_tags=("Translators:",))
+    for name, _line, message, comments, context in found:
+        path = (folder / name).relative_to(folder.parent).as_posix()
+        catalogue.add(message, None, [(path, 0)], auto_comments=comments, context=context)
+    return catalogue
+
+
+def written(catalogue: Catalog) -> str:
+    """The text of a catalogue's file, in the order of the files that the messages come from."""
+    buffer = io.BytesIO()
+    write_po(buffer, catalogue, width=0, omit_header=True, sort_by_file=True, include_lineno=False)
+    return _HEADER + buffer.getvalue().decode("utf-8")
+
+
+def read_catalogue(path: Path = CATALOGUE) -> Catalog:
+    """The catalogue as it was written last."""
+    with path.open(encoding="utf-8") as file:
+        return read_po(file, charset="utf-8", ignore_obsolete=True)
+
+
+if __name__ == "__main__":
+    CATALOGUE.write_text(written(extract_messages()), encoding="utf-8")
