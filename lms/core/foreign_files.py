@@ -58,7 +58,7 @@ class _Turns:
             with self._lock:
                 if mine in self._waiting:
                     self._waiting.remove(mine)
-                    raise Busy(_("Other files are being read at this moment. Wait a minute and try again."))
+                    raise Busy(_("Too many files are being read at the moment. Wait a minute and try again."))
         try:
             yield
         finally:
@@ -131,8 +131,9 @@ class _Job:
                 with suppress(ProcessLookupError):
                     os.kill(self._pid, signal.SIGKILL)
                 log.warning("foreign file was too much", reader=reader, size=len(content), error=type(error).__name__)
-                raise Invalid("file", _("This file cannot be read: it takes more memory or time than any file of its "
-                                        "kind should. Save it again, or split it.")) from error  # fmt: skip
+                raise Invalid(
+                    "file", _("This file cannot be read: it needs too much memory or time. Save it again, or split it.")
+                ) from error
 
     def _answers(self, own: socket.socket, content: bytes, options: dict[str, Any]) -> Iterator[Any]:
         self._pid = int(self._frame(own)["pid"])

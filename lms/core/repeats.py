@@ -57,7 +57,7 @@ def answer_once(person_id: int, key: str, digest: str, work: Callable[[], Answer
     mine = select(KeptAnswer).where(KeptAnswer.person_id == person_id, KeptAnswer.key == key)
     kept = db.session.scalars(mine.execution_options(populate_existing=True)).one()
     if kept.digest != digest:
-        raise Refused(_("This Idempotency-Key was used for another call. Take a new one for each."))
+        raise Refused(_("This Idempotency-Key was already used for a different call. Use a new key for each call."))
     if kept.status:
         return Answer(kept.status, kept.body, is_repeated=True)
     kept_id = kept.id

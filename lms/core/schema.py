@@ -59,11 +59,12 @@ def find_mismatch(engine: Engine | None = None) -> str | None:
         return str(_NOT_PREPARED)
     if is_newer(found):
         return _(
-            "A newer version of Serai has migrated the database to %(revision)s. Install that version or a later one.",
+            "The database was migrated to %(revision)s by a newer version of Serai. Install that version or "
+            "a later one.",
             revision=found,
         )
     return _(
-        "The database has schema %(found)s and this version needs %(needed)s. Run `lms init`.",
+        "The database has schema %(found)s, but this version needs %(needed)s. Run `lms init`.",
         found=found,
         needed=newest_revision(),
     )

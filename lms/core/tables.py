@@ -122,9 +122,9 @@ def read_lines(
         if cells_read > MAX_CELLS:
             raise TooLarge(_("The table has more than %(n)s cells.", n=MAX_CELLS))
         if max(lengths) > MAX_CELL:
-            raise TooLarge(_("Line %(line)s has a cell of more than %(n)s characters.", line=line, n=MAX_CELL))
+            raise TooLarge(_("Line %(line)s has a cell with more than %(n)s characters.", line=line, n=MAX_CELL))
         if characters > MAX_CHARACTERS:
-            raise TooLarge(_("The cells of the file have more than %(n)s characters together.", n=MAX_CHARACTERS))
+            raise TooLarge(_("The cells of the file have more than %(n)s characters in total.", n=MAX_CHARACTERS))
         yield line, cells
 
 
@@ -188,7 +188,7 @@ def _read_csv(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
         reason = _("Line %(line)s cannot be read: %(error)s.", line=reader.line_num, error=error)
         raise Invalid("file", reason) from error
     if _is_open(row, delimiter):
-        raise Invalid("file", _("The quotation mark that opens in line %(line)s is never closed.", line=begun))
+        raise Invalid("file", _("The quotation mark opened in line %(line)s is never closed.", line=begun))
 
 
 def _is_open(lines: Sequence[str], delimiter: str) -> bool:

@@ -28,7 +28,7 @@ class WholeNumber(IntegerField):
         try:
             super().process_formdata([value.strip() for value in valuelist])
         except ValueError as error:
-            raise ValueError(_("Write a whole number.")) from error
+            raise ValueError(_("Enter a whole number.")) from error
 
 
 class LocalTime(DateTimeLocalField):
@@ -41,7 +41,7 @@ class LocalTime(DateTimeLocalField):
         try:
             super().process_formdata(valuelist)
         except ValueError as error:
-            raise ValueError(_("Write day and time such as 2026-12-02 14:00.")) from error
+            raise ValueError(_("Enter a date and time, such as 2026-12-02 14:00.")) from error
 
 
 class KnownChoice(SelectField):
@@ -51,7 +51,7 @@ class KnownChoice(SelectField):
         try:
             super().pre_validate(form)
         except ValidationError as error:
-            raise ValidationError(_("Choose one of the list.")) from error
+            raise ValidationError(_("Choose an option from the list.")) from error
 
 
 class ZoneField(KnownChoice):

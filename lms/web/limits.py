@@ -69,6 +69,6 @@ def init_app(app: Flask) -> None:
         seconds = max(1, math.ceil(free_at - time.time()))
         return problem(
             429,
-            _("A token may make %(n)s calls a minute. Wait a moment and try again.", n=TOKEN_CALLS.amount),
+            _("Each token is limited to %(n)s calls a minute. Wait a moment and try again.", n=TOKEN_CALLS.amount),
             headers={"Retry-After": str(seconds)},
         )

@@ -10,7 +10,7 @@ from apiflask.fields import NaiveDateTime
 
 from lms.core.words import _l
 
-_LOCAL = _l("Write a local time such as 2026-12-02T14:00, without an offset.")
+_LOCAL = _l("Enter a local time without an offset, such as 2026-12-02T14:00.")
 
 
 _LOCAL_PATTERN = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?$"

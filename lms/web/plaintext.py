@@ -54,5 +54,5 @@ def init_app(app: Flask) -> None:
             elif request.mimetype in _FORMS:
                 wrong += [name for name, value in request.form.items(multi=True) if not is_plain(value)]
         if wrong:
-            reason = _("There is a sign in it that is not text.")
+            reason = _("This contains a character that is not text.")
             raise Invalid(faults=[Fault(field=name, reason=reason) for name in dict.fromkeys(wrong)])

@@ -86,8 +86,8 @@ def _page(status: int, detail: str) -> ResponseReturnValue:
 
 def _too_large(limit: int) -> str:
     if limit < _MB:
-        return _("What you sent is larger than %(n)s bytes.", n=limit)
-    return _("What you sent is larger than %(n)s MB.", n=limit // _MB)
+        return _("The request is larger than %(n)s bytes.", n=limit)
+    return _("The request is larger than %(n)s MB.", n=limit // _MB)
 
 
 def init_app(app: Flask) -> None:
@@ -104,9 +104,9 @@ def init_app(app: Flask) -> None:
         db.session.rollback()
         detail = error.message
         if isinstance(error, NotFound):
-            detail = detail or _("There is nothing here, or it is not yours to see.")
+            detail = detail or _("This does not exist, or you do not have access to it.")
         elif isinstance(error, Forbidden):
-            detail = detail or _("This is not yours to do.")
+            detail = detail or _("You do not have permission to do this.")
             log.warning("denied", door=request.endpoint, method=request.method, person=_who())
         faults: tuple[Fault, ...] = ()
         if isinstance(error, Invalid):
@@ -130,11 +130,11 @@ def init_app(app: Flask) -> None:
         log.warning("form refused", reason=reason, door=request.endpoint)
         detail = {
             "The referrer header is missing.": _(
-                "Your browser did not say which site the form is on. "
-                "Allow it to send the referrer to this site, reload the page and send the form again."
+                "Your browser did not say which site the form came from. Allow it to send the referrer to this "
+                "site, reload the page and send the form again."
             ),
             "The referrer does not match the host.": _(
-                "The form was sent from another site. Open the page on this site and send it again."
+                "The form was sent from another site. Open the page on this site and send the form again."
             ),
         }.get(reason, _("This form has expired. Go back, reload the page and send it again."))
         return _page(400, detail)
@@ -145,9 +145,9 @@ def init_app(app: Flask) -> None:
         if status < 400:
             return error
         detail = {
-            404: _("There is nothing here, or it is not yours to see."),
+            404: _("This does not exist, or you do not have access to it."),
             413: _too_large(request.max_content_length or 0),
-            429: _("That was too often. Wait a moment and try again."),
+            429: _("Wait a moment and try again."),
         }.get(status, error.description or "")
         answer = problem(status, detail) if wants_problem() else app.make_response(_page(status, detail))
         original = error.get_response()
@@ -163,7 +163,7 @@ def init_app(app: Flask) -> None:
             db.session.rollback()
         g.setdefault("actor", ANONYMOUS)  # whoever could not be looked up is not looked up again to say so
         log.error("unavailable", error=type(error).__name__, door=request.endpoint)
-        detail = _("The service cannot write at this moment. Nothing was changed; try again in a minute.")
+        detail = _("The service cannot save anything at the moment. Nothing was changed. Try again in a minute.")
         answer = problem(503, detail) if wants_problem() else app.make_response(_page(503, detail))
         answer.headers["Retry-After"] = "60"
         return answer
@@ -188,5 +188,5 @@ def init_app(app: Flask) -> None:
             raise error
         db.session.rollback()
         log.exception("unexpected", door=request.endpoint)
-        detail = _("Something went wrong on our side. Nothing was half-written.")
+        detail = _("Something went wrong on our side. Nothing was saved.")
         return problem(500, detail) if wants_problem() else _page(500, detail)

@@ -42,7 +42,7 @@ def idempotent(view: F) -> F:
         if key is None or person_id is None:
             return view(*args, **kwargs)
         if not _KEY.fullmatch(key):
-            raise Invalid(HEADER, _("A key has 1 to 255 visible signs of ASCII."))
+            raise Invalid(HEADER, _("Idempotency-Key must be 1–255 printable ASCII characters."))
 
         def work() -> Answer:
             made = current_app.make_response(view(*args, **kwargs))

@@ -19,23 +19,23 @@ F = TypeVar("F", bound=Callable[..., object])
 
 SCOPES = {
     "series:read": _l("Read series and lectures"),
-    "series:write": _l("Make and change series and lectures, start and end them"),
-    "enrolments:read": _l("Read who is in a series"),
-    "enrolments:write": _l("Enrol people, decide on and withdraw places"),
+    "series:write": _l("Create and change series and lectures, start and end lectures"),
+    "enrolments:read": _l("Read the enrolments of a series"),
+    "enrolments:write": _l("Enrol people, decide on applications, withdraw enrolments"),
     "attendance:read": _l("Read rosters and appeals"),
-    "attendance:write": _l("Correct and close attendance, answer appeals, load reports"),
-    "appeals:write": _l("Ask for a look at one’s own attendance"),
+    "attendance:write": _l("Correct and close attendance, answer appeals, import reports"),
+    "appeals:write": _l("Appeal about your own attendance"),
     "presence:write": _l("Take part in lectures"),
     "certificates:read": _l("Read certificates"),
     "certificates:write": _l("Issue, revoke and withdraw certificates"),
     "people:read": _l("Read profiles"),
     "people:write": _l("Change profiles"),
     "totals:read": _l("Read the figures"),
-    "reports:read": _l("Read published reports, and those that were saved"),
-    "reports:write": _l("Publish and withdraw reports, save them and have them sent"),
-    "exports:read": _l("Read how far exports are"),
-    "exports:write": _l("Export people and attendances, and take the files"),
-    "jobs:read": _l("Read how far tasks are"),
+    "reports:read": _l("Read published and saved reports"),
+    "reports:write": _l("Publish, withdraw, save and schedule reports"),
+    "exports:read": _l("Read the progress of exports"),
+    "exports:write": _l("Export people and attendances, and download the files"),
+    "jobs:read": _l("Read the progress of tasks"),
 }
 """Every scope, with what it lets a token do, in the order in which they are offered."""
 
@@ -79,4 +79,4 @@ def init_app(app: Flask) -> None:
         held = current_actor().scopes if request.path.startswith("/api/") else None
         asked = scope_of(request.endpoint) if request.endpoint else None
         if held is not None and asked is not None and asked not in held:
-            raise Forbidden(_("This token may not do that: it lacks the scope %(name)s.", name=asked))
+            raise Forbidden(_("This token does not have the scope %(name)s.", name=asked))

@@ -179,6 +179,6 @@ def test_a_picture_of_many_pixels_is_refused_before_it_is_unpacked() -> None:
 
 def test_a_picture_that_kills_its_reader_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(artwork, "PICTURES", replace(artwork.PICTURES, memory_mb=1))
-    with pytest.raises(Invalid, match="takes more memory or time") as refused:
+    with pytest.raises(Invalid, match="needs too much memory or time") as refused:
         artwork.read(raster("PNG"))
     assert refused.value.faults[0].field == artwork.FIELD

@@ -171,7 +171,7 @@ def test_an_unsigned_file_is_not_called_altered_and_leads_to_what_was_issued(
     for content in (paper(held.number), b"%PDF-1.7\n% " + held.number.encode() + b"\n%%EOF"):
         answer = drop(client, content)
         assert (answer.status_code, said(answer)) == (200, "unknown")
-        assert "This file carries no signature" in answer.text
+        assert "This file has no signature" in answer.text
         assert "Altered" not in answer.text
         assert "was not issued here" not in answer.text
         assert f'href="/verify/{held.number}"' in answer.text
@@ -192,7 +192,7 @@ def test_an_unsigned_file_is_not_called_altered_and_leads_to_what_was_issued(
 def test_a_file_whose_end_is_gone_is_altered_not_unsigned(client: FlaskClient, held: Held, share: float) -> None:
     answer = drop(client, held.pdf[: int(len(held.pdf) * share)])
     assert said(answer) == "altered"
-    assert "carries no signature" not in answer.text
+    assert "has no signature" not in answer.text
 
 
 def test_what_was_never_issued_is_unknown(app: APIFlask, client: FlaskClient, held: Held, at: datetime) -> None:
@@ -459,7 +459,7 @@ def test_a_file_that_kills_its_reader_is_answered_with_a_sentence(
     monkeypatch.setattr(file_check, "PROOFS", replace(file_check.PROOFS, memory_mb=1))
     answer = drop(client, held.files["pdf"])
     assert answer.status_code == 422
-    assert "takes more memory or time" in answer.text
+    assert "needs too much memory or time" in answer.text
 
 
 def test_who_checks_too_many_files_at_once_is_told_to_come_again(

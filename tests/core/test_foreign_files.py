@@ -18,7 +18,7 @@ from lms.core.errors import Busy, DomainError, Fault, Invalid, TooLarge
 from lms.core.foreign_files import PICTURES, PROOFS, TABLES, Lane, read_foreign
 
 SMALL = Lane(memory_mb=256, cpu_seconds=1, clock_seconds=2, answer_mb=1, at_once=2, wait_seconds=20)
-TOO_MUCH = "takes more memory or time than any file of its kind should"
+TOO_MUCH = "needs too much memory or time"
 
 
 def read(name: str, content: bytes = b"", lane: Lane = SMALL, **options: Any) -> list[Any]:

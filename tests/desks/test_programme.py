@@ -129,7 +129,7 @@ class TestLecture:
         assert "Nairobi, your time" in page
         assert ">09:00–10:30</time>" in page
         assert "Beijing, the organiser’s time" in page
-        assert "Wednesday 2 December 2026, 04:00 for you: that is at night" in page
+        assert "Wednesday 2 December 2026, 04:00 in your time: at night" in page
 
     def test_address_of_the_meeting_is_not_shown(self, world: World) -> None:
         assert world.live is not None

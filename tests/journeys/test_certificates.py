@@ -88,11 +88,11 @@ def test_whoever_drops_a_file_is_told_what_holds(
     for content, state, words in (
         (valid, "valid", "This certificate is valid"),
         (files["Former"], "superseded", "Replaced by a corrected certificate"),
-        (files["Revoked"], "revoked", "Revoked: this certificate does not hold"),
+        (files["Revoked"], "revoked", "Revoked: this certificate is not valid"),
         (files["Withdrawn"], "withdrawn", "Withdrawn at the holder’s request"),
-        (changed, "altered", "Altered: this file is not what was issued"),
+        (changed, "altered", "Altered: this file is not the one that was issued"),
         (b"%PDF-1.7\nanything\n%%EOF", "unknown", "Unknown: this file was not issued here"),
-        (valid[: valid.index(b"%%EOF") + 6], "unknown", "This file carries no signature"),
+        (valid[: valid.index(b"%%EOF") + 6], "unknown", "This file has no signature"),
     ):
         assert drop(content) == (state, words)
         visitor.is_accessible(f"verify, {words}")

@@ -20,7 +20,7 @@ def test_the_browsers_zone_is_read_once(site: Site, browser: Browser) -> None:
     page.goto(path)
     expect(page.locator(".when")).to_contain_text("11:45–13:15")
     expect(page.locator(".when")).to_contain_text("Kathmandu, your time")
-    expect(page.locator(".foot")).to_contain_text("Times are shown for Kathmandu first.")
+    expect(page.locator(".foot")).to_contain_text("Times are shown in Kathmandu time first.")
     assert opened == [path]
     page.goto(f"{site.address}/zone")
     page.locator("#time_zone").select_option("Africa/Nairobi")

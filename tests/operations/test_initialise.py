@@ -64,7 +64,7 @@ def test_a_new_database_needs_no_copy(fresh: Config) -> None:
 def test_an_existing_database_is_copied_before_it_is_migrated(older: APIFlask, fresh: Config) -> None:
     told: list[str] = []
     assert schema.find_mismatch() == (
-        f"The database has schema {OLD} and this version needs {schema.newest_revision()}. Run `lms init`."
+        f"The database has schema {OLD}, but this version needs {schema.newest_revision()}. Run `lms init`."
     )
     initialise(fresh, tell=told.append, at=AT)
     assert schema.find_mismatch() is None
@@ -91,7 +91,7 @@ def test_a_database_of_a_newer_version_is_left_alone(fresh: Config) -> None:
         upgrade()
         with db.engine.begin() as connection:
             connection.execute(text("UPDATE alembic_version SET version_num = 'f00d'"))
-        said = "A newer version of Serai has migrated the database to f00d. Install that version or a later one."
+        said = "The database was migrated to f00d by a newer version of Serai. Install that version or a later one."
         assert schema.find_mismatch() == said
         with pytest.raises(Refused, match="Install that version or a later one"):
             initialise(fresh, tell=print, at=AT)

@@ -281,7 +281,7 @@ def test_from_the_page_to_the_file(app: APIFlask, client: FlaskClient, make: Mak
     sent = post("/admin/reports/rows?country=KE", kind="people", format="csv")
     assert sent.status_code == 303
     task = sent.location
-    assert "It waits for its turn." in client.get(task).text
+    assert "Waiting to start." in client.get(task).text
     busy = post("/admin/reports/rows?country=KE", kind="attendances", format="csv")
     assert busy.status_code == 409
     assert "An export of yours is under way." in busy.text

@@ -66,7 +66,7 @@ def test_a_heartbeat_is_refused_unread_where_it_is_larger_than_one(client: Flask
     sent = Sent(b"x" * 5000)
     path = "/api/v1/lectures/1/presence"
     answer = client.post(path, input_stream=sent, content_length=5000, content_type="text/plain", buffered=False)
-    assert (answer.status_code, answer.get_json()["detail"]) == (413, "What you sent is larger than 100 bytes.")
+    assert (answer.status_code, answer.get_json()["detail"]) == (413, "The request is larger than 100 bytes.")
     assert sent.received == 0
 
 

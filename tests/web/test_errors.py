@@ -9,8 +9,8 @@ def test_a_missing_page_is_a_page(app: APIFlask) -> None:
     answer = app.test_client().get("/nowhere")
     assert answer.status_code == 404
     assert answer.mimetype == "text/html"
-    assert "<h1>This page is not here</h1>" in answer.text
-    assert "There is nothing here, or it is not yours to see." in answer.text
+    assert "<h1>Page not found</h1>" in answer.text
+    assert "This does not exist, or you do not have access to it." in answer.text
 
 
 def test_a_page_takes_only_its_methods(app: APIFlask) -> None:

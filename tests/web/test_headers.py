@@ -50,7 +50,7 @@ def test_a_page_opened_by_a_secret_tells_others_the_origin_and_no_more(app: APIF
     ("referrer", "status", "said"),
     [
         (f"{ORIGIN}/", 422, "E-mail"),
-        (None, 400, "Your browser did not say which site the form is on."),
+        (None, 400, "Your browser did not say which site the form came from."),
         ("https://evil.example/", 400, "The form was sent from another site."),
     ],
     ids=["origin", "none", "another site"],

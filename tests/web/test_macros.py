@@ -162,7 +162,7 @@ class TestForms:
 
     def test_summary_links_to_each_field(self) -> None:
         made = render(SUMMARY, form=wrong_profile())
-        assert '<h2 id="errors-title">4 answers are missing or not clear</h2>' in made
+        assert '<h2 id="errors-title">There are 4 problems</h2>' in made
         assert re.findall(r'<li><a href="#([^"]+)">([^<]+)</a></li>', made) == [
             ("full_name", "Write your full name"),
             ("year", "Write four digits"),
@@ -176,7 +176,7 @@ class TestForms:
         form.form_errors.append("The series is full.")
         made = render(SUMMARY, form=form)
         assert "<li>The series is full.</li>" in made
-        assert '<h2 id="errors-title">That cannot be done as it stands</h2>' in made
+        assert '<h2 id="errors-title">There is a problem</h2>' in made
 
     def test_summary_reaches_into_nested_forms(self) -> None:
         class Outer(wtforms.Form):
@@ -355,7 +355,7 @@ class TestPictures:
 
     def test_gauge_says_what_it_shows(self) -> None:
         made = render('{% from "macros/pictures.html" import gauge %}{{ gauge(2519000, 5430000, 3258000) }}')
-        assert "41 of 90 minutes; 55 are needed" in made
+        assert "41 of 90 minutes; 55 needed" in made
         assert '<path class="need" d="M54.3 0v10" />' in made
 
 
@@ -364,12 +364,12 @@ class TestStates:
         job = SimpleNamespace(state="running", done=1640, total=1964)
         made = render('{% from "macros/states.html" import job %}{{ job(j) }}', j=job)
         assert '<p class="said">1,640 of 1,964</p><progress max="1964" value="1640">1,640 of 1,964</progress>' in made
-        assert "You may close this page" in made
+        assert "You can close this page" in made
 
     def test_job_done_says_so(self) -> None:
         job = SimpleNamespace(state="done", done=3, total=3)
         made = render('{% from "macros/states.html" import job %}{{ job(j) }}', j=job)
-        assert "Look again" not in made
+        assert "Refresh" not in made
         assert "Done." in made
 
     def test_note_and_empty(self) -> None:

@@ -54,7 +54,7 @@ def test_a_token_may_do_what_its_scopes_say_and_no_more(client: FlaskClient, mak
         assert answer.status_code == 403, path
         assert answer.mimetype == "application/problem+json"
         assert answer.json is not None
-        assert f"lacks the scope {scope}." in answer.json["detail"]
+        assert f"does not have the scope {scope}." in answer.json["detail"]
     assert client.get("/api/v1/series/none", headers=head).status_code == 404
 
 
