@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select, true
+from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, select, true
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.util import identity_key
 
@@ -438,6 +438,12 @@ def current_listings(person_id: int) -> Listings:
         .order_by(Lecture.id)
     )
     return Listings(db.session.scalars(series).all(), db.session.scalars(lectures).all())
+
+
+def was_postponed(lecture_id: int) -> bool:
+    """Whether a lecture was ever moved, and its enrolled people told so."""
+    query = exists().where(LectureChange.lecture_id == lecture_id, LectureChange.what.in_(["postponed", "rescheduled"]))
+    return bool(db.session.scalar(select(query)))
 
 
 def list_changes(lecture_id: int, *, by: Actor) -> list[LectureChange]:

@@ -22,7 +22,7 @@ from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
 from lms.core.organiser import organiser_name
 from lms.core.roles import SYSTEM, Actor, Role
-from lms.enrolment.queries import enrolled_ids
+from lms.enrolment.membership import enrolled_ids
 from lms.people.models import Person
 
 CHUNK = 500

@@ -53,7 +53,7 @@ from lms.demo.folder import Mark, find_mark, replaced, set_mark
 from lms.demo.generate import SEED, Demonstration, LectureFile
 from lms.demo.programme import InstructorPlan, LecturePlan, SeriesPlan, load_instructors, load_partners, read
 from lms.enrolment.actions import publish_enrolments
-from lms.enrolment.queries import enrolled_ids
+from lms.enrolment.membership import enrolled_ids
 from lms.people.actions import (
     DemoAccount,
     create_person,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from lms.catalogue.models import Lecture, LectureState
-from lms.catalogue.queries import get_lecture
+from lms.catalogue.queries import get_lecture, was_postponed
 from lms.core.events import (
     CapacityChanged,
     LectureCancelled,
@@ -20,8 +20,9 @@ from lms.core.events import (
 )
 from lms.core.roles import SYSTEM
 from lms.enrolment.actions import leave_all, promote, restore_set_aside, set_aside_doubles, touch_registrations
+from lms.enrolment.membership import enrolled_ids
 from lms.enrolment.notices import instant, tell_lecture
-from lms.enrolment.queries import enrolled_ids, export_of_person, was_postponed
+from lms.enrolment.queries import export_of_person
 
 
 @handles(CapacityChanged)

@@ -14,8 +14,9 @@ from lms.core.db import db
 from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor
 from lms.enrolment.actions import enrol, withdraw
+from lms.enrolment.membership import enrolled_ids
 from lms.enrolment.models import Enrolment, EnrolmentStatus
-from lms.enrolment.queries import enrolled_ids, find_enrolment, list_seats
+from lms.enrolment.queries import find_enrolment, list_seats
 from lms.people.actions import erase_person, export_person, merge_people, undo_merge
 from lms.web.mail import render
 from tests.enrolment.conftest import Cast, Sent

@@ -78,7 +78,7 @@ def credit_lecture(
 
     While it is live, or not held at all, there are none. `only` recounts these people (canonical ids); once attendance
     is closed nobody else is recounted.
-    `enrolled` is what `belonging` answers, where the caller has just asked it.
+    `enrolled` is what `eligible_people` answers, where the caller has just asked it.
     Sector and gender stay as they were when the credit was first written.
     """
     hold_tallies()

@@ -22,7 +22,6 @@ from lms.attendance.queries.groups import (
     may_run,
     resolve,
 )
-from lms.attendance.queries.matching import belonging
 from lms.catalogue.models import WalkIns
 from lms.catalogue.queries import policy_for
 from lms.catalogue.rules import may_edit_lecture, zone_of
@@ -33,6 +32,7 @@ from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
 from lms.core.roles import Actor
 from lms.core.words import _
 from lms.enrolment.actions import share_own_profile
+from lms.enrolment.membership import eligible_people
 from lms.enrolment.rules import check_is_for_country
 from lms.people.models import Person
 from lms.people.queries import countries_of, get_country, ids_by_email
@@ -259,7 +259,7 @@ def check_in(code: str, *, email: str | None = None, by: Actor, at: datetime) ->
         audit.record("group.check_in", by=by, at=at, lecture=view.lecture.id, group=view.group.id,
                      person=by.person_id)  # fmt: skip
     caution = ""
-    if policy_for(view.lecture).walk_ins is WalkIns.IGNORE and not belonging(view.lecture, [by.person_id]):
+    if policy_for(view.lecture).walk_ins is WalkIns.IGNORE and not eligible_people(view.lecture.id, [by.person_id]):
         caution = _("You are not enrolled in this series, and it takes nobody who is not: this will not be counted.")
     return replace(told, caution=caution)
 

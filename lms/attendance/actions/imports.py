@@ -29,7 +29,7 @@ from lms.attendance.models import Appearance, AttendanceImport, How, Presence, S
 from lms.attendance.queries.appearances import Kept, evidence_in
 from lms.attendance.queries.evidence import is_held
 from lms.attendance.queries.imports import kept_import, window_of
-from lms.attendance.queries.matching import LEADING, Match, belonging, match_rows
+from lms.attendance.queries.matching import LEADING, Match, match_rows
 from lms.attendance.reading import ReportRow
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import get_lecture
@@ -40,6 +40,7 @@ from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.imports import ImportAnswer
 from lms.core.roles import Actor
 from lms.core.words import _, _n
+from lms.enrolment.membership import eligible_people
 from lms.enrolment.queries import hidden_among
 from lms.people.actions import hold_addresses
 from lms.people.queries import ids_by_email
@@ -77,7 +78,7 @@ def preview_attendance(staged: StagedAttendance, *, by: Actor) -> tuple[ImportAn
     lecture = get_lecture(staged.lecture_id, by=by)
     check_can_edit_lecture(lecture, by)
     tally = _tally(lecture, staged, match_rows(lecture, staged.rows), by)
-    return tally.answer, len(set(tally.newly_seen) - belonging(lecture))
+    return tally.answer, len(set(tally.newly_seen) - eligible_people(lecture.id))
 
 
 def _tally(lecture: Lecture, staged: StagedAttendance, matches: Sequence[Match], by: Actor) -> _Tally:
@@ -243,7 +244,7 @@ def publish_matched(staged: StagedAttendance, matched: Matched, *, by: Actor, at
         notes, here = take_walk_ins(lecture, tally.newly_seen, by=by, at=at)
         answer.notes += notes
     else:
-        here = belonging(lecture)
+        here = eligible_people(lecture.id)
     if is_held(lecture):
         credit_lecture(lecture.id, by=by, at=at, enrolled=here)
     elif lecture.state is LectureState.SCHEDULED and (timed := [row for row in staged.rows if row.is_timed]):

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
-from lms.attendance.queries.matching import belonging
 from lms.catalogue.models import Lecture, WalkIns
 from lms.catalogue.queries import policy_for
 from lms.core.roles import Actor
 from lms.core.words import _, _n
 from lms.enrolment.actions import enrol_many
+from lms.enrolment.membership import eligible_people
 from lms.enrolment.models import EnrolmentSource, EnrolmentStatus
 
 
@@ -21,7 +21,7 @@ def take_walk_ins(
     """Enrols who turned up without being enrolled, where the policy says so; answers with what was done, and who
     is enrolled now."""
     staff = {person.id for person in (*lecture.instructors, *lecture.series.instructors)}
-    here = belonging(lecture)
+    here = eligible_people(lecture.id)
     strangers = [pid for pid in dict.fromkeys(newly_seen) if pid not in here and pid not in staff]
     if not strangers:
         return [], here

@@ -12,7 +12,6 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from lms.attendance import gatherings
 from lms.attendance.models import Entered, GroupEntry, GroupSignature, Presence, Source, ViewingGroup
 from lms.attendance.queries.evidence import WHO
-from lms.attendance.queries.matching import belonging
 from lms.catalogue.models import Lecture, LectureState, Series, SeriesCountry
 from lms.catalogue.queries import complete_lectures, get_lecture
 from lms.catalogue.rules import may_edit_lecture, may_see_lecture
@@ -22,7 +21,8 @@ from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import Actor
 from lms.core.sorting import sort_key
-from lms.enrolment.queries import day_of, expected_at, hidden_among, matching_for
+from lms.enrolment.membership import eligible_at, eligible_people
+from lms.enrolment.queries import day_of, hidden_among, matching_for
 from lms.enrolment.rules import speaks_for
 from lms.people.models import Country, Person
 from lms.people.queries import addresses_of, belonging_to, countries_of, ids_by_email
@@ -257,7 +257,7 @@ def offered_to_group(view: GroupView, *, by: Actor, at: datetime, q: str | None 
         return Offered([], 0)
     resolved = resolve(view.group, view.lecture, at=at)
     of_country = belonging_to([view.group.country_id], lecture_day(view.lecture, at))
-    enrolled = expected_at(view.lecture, or_now=True)
+    enrolled = eligible_at(view.lecture.id)
     query = select(Person.id).where(Person.id.in_(of_country), Person.id.in_(enrolled), Person.erased_at.is_(None))
     if q:
         query = query.where(matching_for(q, view.lecture.series_id, by=by))
@@ -268,7 +268,7 @@ def offered_to_group(view: GroupView, *, by: Actor, at: datetime, q: str | None 
 def _listed(person_ids: Iterable[int], lecture: Lecture, resolved: Resolved | None, by: Actor) -> list[Listed]:
     ids = list(person_ids)
     hidden = hidden_among(lecture.series_id, ids, by=by)
-    addresses, enrolled = addresses_of(ids), belonging(lecture, ids)
+    addresses, enrolled = addresses_of(ids), eligible_people(lecture.id, ids)
     query = select(Person).where(among(Person.id, ids)).order_by(Person.sort_name, Person.id)
     found = []
     for person in db.session.scalars(query):

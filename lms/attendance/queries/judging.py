@@ -24,12 +24,12 @@ from lms.attendance.queries.evidence import (
     system_of,
 )
 from lms.attendance.queries.groups import places_of
-from lms.attendance.queries.matching import belonging
 from lms.catalogue.models import Lecture, WalkIns
 from lms.catalogue.queries import policy_for
 from lms.core import clock, measures
 from lms.core.db import db
 from lms.core.words import _
+from lms.enrolment.membership import eligible_people
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.people.models import Person
 
@@ -139,7 +139,7 @@ class Judge:
         """One who knows all that decides about these people in one lecture, of whom this was seen."""
         grouped = [one for one in person_ids if in_group(seen.get(one, ()))]
         places = places_of([lecture.id], grouped) if grouped else {}
-        counted = belonging(lecture, person_ids)
+        counted = eligible_people(lecture.id, person_ids)
         if is_held(lecture):
             counted |= _credited(lecture.id, person_ids)
         outside = [person_id for person_id in person_ids if person_id not in counted]

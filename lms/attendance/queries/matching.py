@@ -19,7 +19,8 @@ from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.roles import Actor
 from lms.core.words import _
-from lms.enrolment.queries import about, expected_at, expected_in, hidden_among
+from lms.enrolment.membership import eligible_people
+from lms.enrolment.queries import hidden_among
 from lms.people.models import Person
 from lms.people.queries import ids_by_email
 from lms.people.rules import email_key
@@ -54,21 +55,6 @@ def who_of(row: ReportRow) -> str:
 
 LEADING = frozenset({"host", "panelist"})
 """Roles of those who hold a meeting: they count when they are enrolled."""
-FEW = 500
-"""Up to so many people are asked for one by one."""
-
-
-def belonging(lecture: Lecture, people: Collection[int] | None = None) -> set[int]:
-    """Whose attendance of a lecture is credited: who was enrolled when it ended, and who is enrolled now.
-
-    Of some `people` only, where given.
-    """
-    if people is None or len(people) > FEW:
-        found = db.session.scalars(expected_at(lecture, or_now=True, people=people))
-    else:
-        query = expected_in(has_ended=lecture.actual_end is not None, or_now=True, of_some=True)
-        found = db.session.scalars(query, about(lecture) | {"people": list(people)})
-    return {person_id for person_id in found if person_id is not None}
 
 
 def match_rows(lecture: Lecture, rows: Sequence[ReportRow]) -> list[Match]:
@@ -98,7 +84,7 @@ def match_rows(lecture: Lecture, rows: Sequence[ReportRow]) -> list[Match]:
         found |= {key: _by_name(key, first[key], names) for key in left}
     leading = {key for key, row in zip(keys, rows, strict=True) if row.role in LEADING}
     if leading:
-        here = belonging(lecture)
+        here = eligible_people(lecture.id)
         found |= {key: replace(found[key], is_expected=True) for key in leading if found[key].person in here}
     return [found[key] for key in keys]
 
@@ -159,7 +145,7 @@ class Names:
     def of(cls, lecture: Lecture, *, shown_to: Actor | None = None) -> Names:
         """Of those whose attendance of a lecture is credited; of those whose names the actor sees, where given."""
         day = (lecture.actual_start or lecture.starts_at or lecture.created_at).date()
-        people = belonging(lecture)
+        people = eligible_people(lecture.id)
         if shown_to is not None:
             people -= hidden_among(lecture.series_id, people, by=shown_to)
         return cls(known_people(people, day), (lecture.language,))

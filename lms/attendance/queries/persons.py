@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -44,7 +43,7 @@ from lms.core import clock
 from lms.core.db import UtcDateTime, db
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
-from lms.enrolment.models import Enrolment
+from lms.enrolment.membership import IS_ELIGIBLE, IS_EXPECTED, holds_for, series_of
 from lms.people.models import Person, PersonEmail
 
 
@@ -67,18 +66,15 @@ def attendance_of_person(
     if not (by.is_reporter or by.person_id == person_id):
         raise NotFound
     known = _known_of(person_id)
-    where: dict[str, Any]
+    where: dict[str, Any] = {"who": person_id}
     if lecture_id is not None:
-        query, where = _ONE_HELD, {"lecture": lecture_id}
+        query, where = _ONE_HELD, where | {"lecture": lecture_id}
     elif series_id is not None:
-        query, where = _HELD_OF_SERIES, {"series": [series_id]}
+        query, where = _HELD_OF_SERIES, where | {"series": series_id}
     else:
-        query, where = _HELD_OF_PERSON, {"series": list(known.places), "lectures": list(known.touched)}
+        query, where = _HELD_OF_PERSON, where | {"lectures": list(known.touched)}
     lectures: list[Any] = list(db.session.execute(query, where))
-    expected_in = {
-        one.id for one in lectures if any(place.covers(one) for place in known.places.get(one.series_id, []))
-    }
-    shown = [one for one in lectures if one.id in known.touched or one.id in expected_in]
+    shown = [one for one in lectures if one.id in known.touched or one.is_expected]
     held_by = known.by_hand([one.id for one in shown])
     without = {one.series_id for one in shown if one.min_percent is None}
     current = current_policies(without) if without else {}
@@ -86,8 +82,7 @@ def attendance_of_person(
     places = places_of(grouped, [person_id]) if grouped else {}
     found = []
     for one in shown:
-        now_in = any(place.until is None for place in known.places.get(one.series_id, []))
-        counts = one.id in expected_in or one.id in known.credited or now_in
+        counts = one.is_eligible or one.id in known.credited
         span = span_of(one)
         judge = Judge(
             span,
@@ -102,8 +97,12 @@ def attendance_of_person(
     return found
 
 
+_WHO: Any = bindparam("who", type_=Integer)
+
+
 def _held(which: ColumnElement[bool]) -> Any:
-    """Held lectures, the latest first, with the share that makes *attended* where it is settled."""
+    """Held lectures, the latest first, with the share that makes *attended* where it is settled, and whether `who` is
+    expected, and counted when there."""
     return (
         select(
             Lecture.id,
@@ -113,8 +112,9 @@ def _held(which: ColumnElement[bool]) -> Any:
             Lecture.duration_minutes,
             Lecture.actual_start,
             Lecture.actual_end,
-            Lecture.created_at,
             Policy.min_percent,
+            holds_for(_WHO, IS_EXPECTED).label("is_expected"),
+            holds_for(_WHO, IS_ELIGIBLE).label("is_eligible"),
         )
         .outerjoin(Policy, Policy.id == Lecture.policy_id)
         .where(Lecture.state == LectureState.HELD, which)
@@ -122,18 +122,17 @@ def _held(which: ColumnElement[bool]) -> Any:
     )
 
 
-_IN_SERIES = Lecture.series_id.in_(bindparam("series", expanding=True))
 _ONE_HELD = _held(Lecture.id == bindparam("lecture", type_=Integer))
-_HELD_OF_SERIES = _held(_IN_SERIES)
-_HELD_OF_PERSON = _held(_IN_SERIES | Lecture.id.in_(bindparam("lectures", expanding=True)))
+_HELD_OF_SERIES = _held(Lecture.series_id == bindparam("series", type_=Integer))
+_HELD_OF_PERSON = _held(Lecture.series_id.in_(series_of(_WHO)) | Lecture.id.in_(bindparam("lectures", expanding=True)))
 
-_MEMBERS = select(Person.id).where(Person.canonical_id == bindparam("who", type_=Integer))
+_MEMBERS = select(Person.id).where(Person.canonical_id == _WHO)
 
 
 def _facts(what: str, owner: Any, place: Any, *values: Any) -> Select[Any]:
-    """One kind of what is known of a person: what, where, three numbers, a source, two instants, a system; null at
-    the end."""
-    kinds: list[Any] = [BigInteger, BigInteger, BigInteger, String, UtcDateTime, UtcDateTime, String]
+    """One kind of what is known of a person: what, where, three numbers, a source, an instant, a system; null at the
+    end."""
+    kinds: list[Any] = [BigInteger, BigInteger, BigInteger, String, UtcDateTime, String]
     given = [*values, *[None] * (len(kinds) - len(values))]
     columns = [
         cast(null(), kind) if value is None else type_coerce(value, kind)
@@ -144,46 +143,31 @@ def _facts(what: str, owner: Any, place: Any, *values: Any) -> Select[Any]:
 
 _KNOWN: Any = union_all(
     _facts("seen", Presence.person_id, Presence.lecture_id, Presence.joined_ms, Presence.left_ms,
-           Presence.stated_ms, Presence.source, None, None, TOLD_BY
+           Presence.stated_ms, Presence.source, None, TOLD_BY
            ).join_from(Presence, AttendanceImport, AttendanceImport.id == Presence.import_id, isouter=True),
     _facts("seen", Appearance.person_id, Presence.lecture_id, Presence.joined_ms, Presence.left_ms,
-           Presence.stated_ms, Presence.source, None, None, TOLD_BY
+           Presence.stated_ms, Presence.source, None, TOLD_BY
            ).join_from(Appearance, Presence, Presence.appearance_id == Appearance.id
            ).outerjoin(AttendanceImport, AttendanceImport.id == Presence.import_id),
     _facts(
-        "beat", Join.person_id, Join.lecture_id, Join.joined_ms, Beat.received_ms, Join.beat_seconds, None, None, None,
+        "beat", Join.person_id, Join.lecture_id, Join.joined_ms, Beat.received_ms, Join.beat_seconds, None, None,
         case((Beat.offline, OFFLINE)),
     ).outerjoin_from(Join, Beat, Beat.join_id == Join.id),
     _facts("corrected", Correction.person_id, Correction.lecture_id, Correction.id, None, None, None,
            Correction.withdrawn_at),
     _facts("credited", Credit.person_id, Credit.lecture_id),
-    _facts("placed", Enrolment.person_id, Enrolment.series_id, None, None, None, None,
-           Enrolment.enrolled_at, Enrolment.withdrawn_at),
 )  # fmt: skip
-"""All that decides about one person's attendance, in one statement: five cost more to make than to ask."""
-
-
-@dataclass(frozen=True)
-class _Place:
-    since: datetime
-    until: datetime | None
-
-    def covers(self, lecture: Any) -> bool:
-        end = lecture.actual_end
-        if end is None or lecture.created_at >= end:
-            return self.until is None
-        return self.since <= end and (self.until is None or self.until > end)
+"""All evidence of one person's attendance, in one statement: five cost more to make than to ask."""
 
 
 @dataclass(frozen=True)
 class _Known:
     """What is known of one person: by lecture what was seen (of one that was only joined: nothing) and the ids of
-    corrections that hold, the lectures credited, the places by series, and by lecture the sums that reports state."""
+    corrections that hold, the lectures credited, and by lecture the sums that reports state."""
 
     seen: dict[int, list[Seen]]
     corrections: dict[int, list[int]]
     credited: set[int]
-    places: dict[int, list[_Place]]
     sums: dict[int, list[tuple[int, int, Source, int, str | None]]]
 
     @property
@@ -209,29 +193,27 @@ class _Known:
 
 
 def _known_of(person_id: int) -> _Known:
-    known = _Known({}, {}, set(), {}, {})
+    known = _Known({}, {}, set(), {})
     rows = db.session.execute(_KNOWN, {"who": person_id})
-    for what, place, first, second, third, source, since, until, system in rows:
+    for what, lecture, first, second, third, source, withdrawn_at, system in rows:
         if what == "seen":
-            found = known.seen.setdefault(place, [])
+            found = known.seen.setdefault(lecture, [])
             if third is not None:
-                known.sums.setdefault(place, []).append((first, second, Source(source), third, system))
+                known.sums.setdefault(lecture, []).append((first, second, Source(source), third, system))
             elif system is not None:
                 found.append(Reported.by(system, first, second, Source(source)))
             else:
                 found.append((first, second, Source(source)))
         elif what == "beat":
-            seen = known.seen.setdefault(place, [])
+            seen = known.seen.setdefault(lecture, [])
             if second is not None:
                 for interval in seen_by_beats([second], beat_seconds=third, joined_ms=first):
                     live: Seen = (*interval, Source.LIVE)
                     seen.append(live if system is None else Reported.by(system, *live))
         elif what == "corrected":
-            known.corrections.setdefault(place, []).extend([first] if since is None else [])
+            known.corrections.setdefault(lecture, []).extend([first] if withdrawn_at is None else [])
         elif what == "credited":
-            known.credited.add(place)
-        elif since is not None:
-            known.places.setdefault(place, []).append(_Place(since, until))
+            known.credited.add(lecture)
     return known
 
 

@@ -12,12 +12,12 @@ from sqlalchemy import select
 from lms.attendance import rules
 from lms.attendance.models import Credit, Outcome, Source
 from lms.attendance.queries.evidence import Span, corrections_in, is_held, pieces, seen_in, span_of
-from lms.attendance.queries.matching import belonging
 from lms.catalogue.models import Lecture, LectureState, Policy
 from lms.catalogue.queries import get_lecture, get_series, policy_for
 from lms.core.db import db
 from lms.core.errors import Forbidden
 from lms.core.roles import Actor
+from lms.enrolment.membership import eligible_people
 
 
 class Values(NamedTuple):
@@ -46,14 +46,14 @@ def reckon(
     """The credits of a lecture by person (canonical), from all its evidence and corrections.
 
     By its own policy and times, or by others: then they are what they would be. `only` asks for these people;
-    `enrolled` is what `belonging` answers, where the caller has just asked it.
+    `enrolled` is what `eligible_people` answers, where the caller has just asked it.
     """
     span = span or span_of(lecture)
     everybody, corrections = seen_in(lecture, only, span), corrections_in(lecture.id, only)
     if not everybody and not corrections:
         return {}
     if enrolled is None:
-        enrolled = belonging(lecture)
+        enrolled = eligible_people(lecture.id)
     policy = policy or policy_for(lecture)
     policy_id, minimum = policy.id, policy.min_percent
     counted = enrolled.union(db.session.scalars(select(Credit.person_id).where(Credit.lecture_id == lecture.id)))

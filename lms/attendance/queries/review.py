@@ -16,7 +16,7 @@ from lms.attendance.models import Appearance, AttendanceImport, How, Presence
 from lms.attendance.names import undecorated
 from lms.attendance.queries.crowd import as_seen, known_people
 from lms.attendance.queries.evidence import Span, seen_in, span_of
-from lms.attendance.queries.matching import Names, belonging
+from lms.attendance.queries.matching import Names
 from lms.attendance.queries.roster import get_rostered_lecture
 from lms.catalogue.models import Lecture
 from lms.core.bulk import among
@@ -24,6 +24,7 @@ from lms.core.db import db
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
 from lms.core.sorting import sort_key
+from lms.enrolment.membership import eligible_people
 from lms.enrolment.queries import hidden_among
 from lms.people.models import Person
 from lms.people.queries import find_person_by_email
@@ -115,7 +116,7 @@ def review_page(
         ids = _holding(ids, q)
     ids = [id_ for id_ in ids if id_ > after]
     shown = ids[:limit]
-    span, here = span_of(lecture), belonging(lecture)
+    span, here = span_of(lecture), eligible_people(lecture.id)
     items = _unknown(lecture, span, shown, by)
     if not decided and items:
         items = _with_candidates(lecture, items, by)
@@ -147,7 +148,7 @@ def find_people(lecture_id: int, words: str, *, by: Actor) -> tuple[list[Known],
     enrolled or not; with the ids of those who are enrolled. Whose profile is not shared is found by the address
     alone, and only when enrolled. For those who may read the roster."""
     lecture = get_rostered_lecture(lecture_id, by=by)
-    here = belonging(lecture)
+    here = eligible_people(lecture.id)
     wanted = sort_key(words.strip())
     if not wanted:
         return [], here

@@ -37,7 +37,8 @@ from lms.core.errors import Forbidden, Invalid, NotFound
 from lms.core.roles import Actor
 from lms.core.sorting import sort_key
 from lms.core.words import _
-from lms.enrolment.queries import about, expected_at, expected_in, hidden_among, shared_in
+from lms.enrolment.membership import expected_at
+from lms.enrolment.queries import hidden_among, shared_in
 from lms.enrolment.rules import sees_shared_only
 from lms.people.models import Person, PersonEmail
 from lms.people.queries import addresses_of, country_codes_of, person_id_of
@@ -135,13 +136,12 @@ def walk_ins_of(lecture: Lecture) -> WalkIns:
 
 def on_roster(lecture: Lecture, people: Collection[int] | None = None) -> CompoundSelect[Any]:
     """The query of who stands on the roster: who was enrolled when the lecture ended, and everyone with evidence."""
-    return union(expected_at(lecture, people=people), *with_evidence(lecture.id, people))
+    return union(expected_at(lecture.id, people), *with_evidence(lecture.id, people))
 
 
-@lru_cache(maxsize=2)
-def _standing(has_ended: bool) -> CompoundSelect[Any]:
-    """As `on_roster`, made once for every lecture: asked with `about(lecture)`."""
-    return union(expected_in(has_ended=has_ended), *with_evidence(bindparam("lecture_id", type_=Integer)))
+_LECTURE: Any = bindparam("lecture_id", type_=Integer)
+_ON_ROSTER: CompoundSelect[Any] = union(expected_at(_LECTURE), *with_evidence(_LECTURE))
+"""As `on_roster`, made once for every lecture: asked with `lecture_id`."""
 
 
 @lru_cache(maxsize=2)
@@ -155,27 +155,29 @@ def _entries(shared_only: bool) -> tuple[Any, Any]:
     return _ENTRIES.add_columns(position.label("position")), position
 
 
-@lru_cache(maxsize=8)
-def _paged(has_ended: bool, is_first: bool, shared_only: bool) -> Any:
+@lru_cache(maxsize=4)
+def _paged(is_first: bool, shared_only: bool) -> Any:
     """One page of the roster by name, `limit` long, after `name` and `person_id` where it is not the first."""
     query, position = _entries(shared_only)
-    query = query.where(Person.id.in_(_standing(has_ended)))
+    query = query.where(Person.id.in_(_ON_ROSTER))
     if not is_first:
         after = tuple_(bindparam("name", type_=Person.sort_name.type), bindparam("person_id", type_=Integer))
         query = query.where(tuple_(position, Person.id) > after)
     return query.order_by(position, Person.id).limit(bindparam("limit", type_=Integer))
 
 
-@lru_cache(maxsize=2)
-def _sizes(has_ended: bool) -> Any:
+def _sizes() -> Any:
     """How many stand on the roster, and how many more were there of whom nobody knows who they are."""
     nobody = (
         select(func.count(Presence.appearance_id.distinct()))
         .join(Appearance, Appearance.id == Presence.appearance_id)
-        .where(Presence.lecture_id == bindparam("lecture_id", type_=Integer), *undecided())
+        .where(Presence.lecture_id == _LECTURE, *undecided())
     )
-    people = select(func.count()).select_from(_standing(has_ended).subquery())
+    people = select(func.count()).select_from(_ON_ROSTER.subquery())
     return select(people.scalar_subquery(), nobody.scalar_subquery())
+
+
+_SIZES: Any = _sizes()
 
 
 _OUTCOMES: Any = (
@@ -264,8 +266,9 @@ def _list(
         where["name"] = sort_key(name)
     shared_only = sees_shared_only(by)
     if not needle:
-        page = _paged(lecture.actual_end is not None, cursor is None, shared_only)
-        return _rows(lecture, db.session.execute(page, about(lecture) | where).all(), at, by)
+        page = _paged(cursor is None, shared_only)
+        where |= {"lecture_id": lecture.id, "series_id": lecture.series_id}
+        return _rows(lecture, db.session.execute(page, where).all(), at, by)
     query, position = _entries(shared_only)
     query = query.where(among(Person.id, _found(lecture, needle, by)))
     if cursor is not None:
@@ -328,7 +331,7 @@ def roster_totals(lecture_id: int, *, by: Actor, at: datetime | None = None) -> 
 
 
 def _totals(lecture: Lecture, at: datetime | None) -> RosterTotals:
-    people, unmatched = db.session.execute(_sizes(lecture.actual_end is not None), about(lecture)).one()
+    people, unmatched = db.session.execute(_SIZES, {"lecture_id": lecture.id}).one()
     if lecture.state is LectureState.LIVE:
         now = clock.to_ms(at or clock.now())
         seen = select(func.count()).select_from(union(*with_evidence(lecture.id)).subquery())

@@ -13,14 +13,6 @@ from lms.enrolment.queries.people import (
     list_undecided,
 )
 from lms.enrolment.queries.preview import Preview, preview_enrolments
-from lms.enrolment.queries.rosters import (
-    about,
-    enrolled_at_end,
-    enrolled_ids,
-    expected_at,
-    expected_in,
-    was_postponed,
-)
 from lms.enrolment.queries.rows import day_of, find_enrolment, get_enrolment, matching, standing_of
 from lms.enrolment.queries.series import (
     Place,
@@ -43,16 +35,11 @@ __all__ = [
     "Preview",
     "Seat",
     "Undecided",
-    "about",
     "count_by_status",
     "count_waiting",
     "country_standing",
     "day_of",
     "doubles_of",
-    "enrolled_at_end",
-    "enrolled_ids",
-    "expected_at",
-    "expected_in",
     "export_of_person",
     "find_enrolment",
     "get_enrolment",
@@ -71,5 +58,4 @@ __all__ = [
     "preview_enrolments",
     "shared_in",
     "standing_of",
-    "was_postponed",
 ]

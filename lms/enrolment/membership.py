@@ -1,0 +1,121 @@
+"""Who was expected at a lecture, and whose attendance of it counts: the one statement of both.
+
+Rosters, a person's own page, credits and groups join these queries. Ids of people that come out are canonical, and so
+are those that go in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, exists, func, or_, select
+
+from lms.catalogue.models import Lecture, LectureChange
+from lms.core.bulk import among
+from lms.core.db import db
+from lms.enrolment.models import Enrolment, EnrolmentSpan, EnrolmentStatus
+from lms.enrolment.queries.rows import SPEAKS, Registered, speaking
+from lms.people.models import Person
+
+_FEW = 500
+"""Up to so many people are asked for one by one."""
+
+IS_ENROLLED = and_(Enrolment.status == EnrolmentStatus.ENROLLED, SPEAKS)
+"""Whether an `Enrolment` has a place now. A row that a merge set aside has none."""
+
+
+def _had_place() -> ColumnElement[bool]:
+    """Whether an `Enrolment` had a place when the `Lecture` ended, even if its person has left or come back since."""
+    end = Lecture.actual_end
+    latest = and_(Enrolment.enrolled_at <= end, or_(Enrolment.withdrawn_at.is_(None), Enrolment.withdrawn_at > end))
+    earlier = (
+        exists()
+        .where(EnrolmentSpan.enrolment_id == Enrolment.id, EnrolmentSpan.since <= end, EnrolmentSpan.until > end)
+        .correlate(Enrolment, Lecture)
+    )
+    return or_(latest, earlier)
+
+
+def _entered_afterwards() -> ColumnElement[bool]:
+    """Whether the start of the `Lecture` was entered when it was over already."""
+    started = (
+        select(func.max(LectureChange.at))
+        .where(LectureChange.lecture_id == Lecture.id, LectureChange.what == "started")
+        .correlate(Lecture)
+    )
+    return func.coalesce(started.scalar_subquery(), Lecture.created_at) >= Lecture.actual_end
+
+
+IS_EXPECTED = or_(_had_place(), and_(IS_ENROLLED, or_(Lecture.actual_end.is_(None), _entered_afterwards())))
+"""Whether the person of an `Enrolment` is expected at a `Lecture` of its series: had a place when it ended, or has one
+now where it has not ended or was entered afterwards."""
+
+IS_ELIGIBLE = or_(_had_place(), IS_ENROLLED)
+"""Whether attendance of a `Lecture` counts for the person of an `Enrolment` in its series: had a place when it ended,
+or has one now."""
+
+
+def _of_lecture(lecture_id: Any, condition: ColumnElement[bool]) -> Select[int | None]:
+    return (
+        select(Registered.canonical_id)
+        .select_from(Lecture)
+        .join(Enrolment, Enrolment.series_id == Lecture.series_id)
+        .join(Registered, Registered.id == Enrolment.person_id)
+        .where(Lecture.id == lecture_id, condition)
+    )
+
+
+def expected_at(lecture_id: Any, people: Collection[int] | None = None) -> Select[int | None]:
+    """The query of who is expected at a lecture (its id, or a parameter for one); of some `people`, where given."""
+    query = _of_lecture(lecture_id, IS_EXPECTED)
+    return query if people is None else query.where(among(Registered.canonical_id, people))
+
+
+def eligible_at(lecture_id: Any) -> Select[int | None]:
+    """The query of whose attendance of a lecture counts."""
+    return _of_lecture(lecture_id, IS_ELIGIBLE)
+
+
+def eligible_people(lecture_id: int, people: Collection[int] | None = None) -> set[int]:
+    """Whose attendance of a lecture counts; of some `people`, where given."""
+    query: Any = _eligible(False)
+    where: dict[str, Any] = {"lecture_id": lecture_id}
+    if people is not None and len(people) > _FEW:
+        query = query.where(among(Registered.canonical_id, people))
+    elif people is not None:
+        query, where = _eligible(True), where | {"people": list(people)}
+    return {person_id for person_id in db.session.scalars(query, where) if person_id is not None}
+
+
+@lru_cache(maxsize=2)
+def _eligible(of_some: bool) -> Select[int | None]:
+    query = eligible_at(bindparam("lecture_id", type_=Integer))
+    return query.where(Registered.canonical_id.in_(bindparam("people", expanding=True))) if of_some else query
+
+
+def series_of(person_id: Any) -> Select[int]:
+    """The query of the series in which a person (an id, or a parameter for one) has or had a place or asked for one."""
+    return _memberships(Enrolment.series_id, person_id)
+
+
+def holds_for(person_id: Any, condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether `IS_EXPECTED` or `IS_ELIGIBLE` holds for a person (an id, or a parameter for one) at the `Lecture` of the
+    surrounding query."""
+    query = _memberships(Enrolment.id, person_id).where(Enrolment.series_id == Lecture.series_id, condition)
+    return query.correlate(Lecture).exists()
+
+
+def _memberships(column: Any, person_id: Any) -> Select[Any]:
+    return (
+        select(column)
+        .join(Registered, Registered.id == Enrolment.person_id)
+        .where(Registered.canonical_id == person_id)
+    )
+
+
+def enrolled_ids(series_id: int) -> set[int]:
+    """Who is enrolled in a series now."""
+    query = speaking(Person.id).where(Enrolment.series_id == series_id, Enrolment.status == EnrolmentStatus.ENROLLED)
+    return set(db.session.scalars(query))
