@@ -24,7 +24,7 @@ from lms.config import Config
 from lms.core import clock
 from lms.core.db import db
 from lms.core.roles import SYSTEM
-from lms.people.actions import load_countries
+from lms.people.actions.countries import load_countries
 
 R = TypeVar("R")
 Rows = dict[str, list[tuple[object, ...]]]

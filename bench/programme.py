@@ -5,20 +5,17 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from random import Random
 
-from lms.attendance.actions import publish_attendance, stage_attendance
-from lms.catalogue.actions import (
-    LectureDraft,
-    SeriesDraft,
-    create_series,
-    end_lecture,
-    schedule_lecture,
-    start_lecture,
-)
+from lms.attendance.actions.imports import publish_attendance
+from lms.attendance.actions.staging import stage_attendance
+from lms.catalogue.actions.lectures import schedule_lecture
+from lms.catalogue.actions.series import create_series
+from lms.catalogue.actions.states import end_lecture, start_lecture
+from lms.catalogue.drafts import LectureDraft, SeriesDraft
 from lms.core import clock
 from lms.core.imports import ImportAnswer
 from lms.core.roles import SYSTEM
 from lms.enrolment.actions import publish_enrolments
-from lms.people.actions import publish_people, stage_people
+from lms.people.actions.files import publish_people, stage_people
 
 SERIES = 1
 """The id of the first series of a database."""

@@ -17,7 +17,8 @@ from bench.database import empty_database
 from bench.served import ROOT, Served, free_port, serving
 from bench.table import CannotMeasure
 from lms.app import create_app
-from lms.attendance.models import Beat, Credit, Join
+from lms.attendance.models.credits import Credit
+from lms.attendance.models.evidence import Beat, Join
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.config import Config
 from lms.core import clock

@@ -18,8 +18,11 @@ from bench.programme import people_file, take_people
 from bench.served import Served, free_port, post, serving
 from bench.site import Bench
 from bench.table import CannotMeasure
-from lms.attendance.models import Join
-from lms.catalogue.actions import LectureDraft, SeriesDraft, create_series, schedule_lecture, start_lecture
+from lms.attendance.models.evidence import Join
+from lms.catalogue.actions.lectures import schedule_lecture
+from lms.catalogue.actions.series import create_series
+from lms.catalogue.actions.states import start_lecture
+from lms.catalogue.drafts import LectureDraft, SeriesDraft
 from lms.config import Config
 from lms.core import clock
 from lms.core.bulk import insert_many

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import importlib.util
+import pkgutil
 from collections.abc import Callable
 from datetime import timedelta
 from types import ModuleType
@@ -170,25 +171,27 @@ def settle() -> None:
 
 def _wire(app: APIFlask, name: str) -> None:
     """Registers a slice's pages, API and handlers: the rooms that it has."""
-    _room(name, "models")
-    for room in ("views", "api"):
-        if room == "api" and name == "web":
-            continue
-        module = _room(name, room)
-        if module is None:
-            continue
-        app.register_blueprint(module.bp)
-        if hasattr(module, "init_app"):
-            module.init_app(app)
-    _room(name, "jobs")
-    handlers = _room(name, "handlers")
-    if handlers is not None:
+    _modules(name, "models")
+    for room in ("views",) if name == "web" else ("views", "api"):
+        modules = _modules(name, room)
+        for blueprint in {module.bp for module in modules if hasattr(module, "bp")}:
+            app.register_blueprint(blueprint)
+        for module in modules:
+            if hasattr(module, "init_app"):
+                module.init_app(app)
+    _modules(name, "jobs")
+    for handlers in _modules(name, "handlers"):
         app.extensions[events.KEY].register(handlers)
 
 
-def _room(name: str, room: str) -> ModuleType | None:
+def _modules(name: str, room: str) -> list[ModuleType]:
+    """The module of a room, or all modules of one that is a package; none where the slice has no such room."""
     full = f"lms.{name}.{room}"
-    return importlib.import_module(full) if importlib.util.find_spec(full) else None
+    if importlib.util.find_spec(full) is None:
+        return []
+    found = importlib.import_module(full)
+    inner = [f"{full}.{module.name}" for module in pkgutil.iter_modules(getattr(found, "__path__", ()))]
+    return [importlib.import_module(module) for module in inner] if inner else [found]
 
 
 def _protect_forms(app: APIFlask) -> None:

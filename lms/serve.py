@@ -29,9 +29,10 @@ from lms.config import Config
 from lms.core import clock, files, jobs, logs, outbox, schema, worker_heartbeats
 from lms.core.db import db
 from lms.core.errors import Refused
-from lms.people.actions import prune_sessions
-from lms.reports.actions import drop_old_exports, refresh_when_due
-from lms.reports.jobs import send_scheduled
+from lms.people.actions.sessions import prune_sessions
+from lms.reports.actions.exports import drop_old_exports
+from lms.reports.actions.public import refresh_when_due
+from lms.reports.jobs.sending import send_scheduled
 from lms.web import mail, rates
 from lms.web.metrics import FOLDER_VARIABLE
 from lms.web_process import server_options

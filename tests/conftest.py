@@ -174,7 +174,7 @@ def _empty() -> None:
 
 def _load_countries() -> None:
     from lms.core.roles import SYSTEM
-    from lms.people.actions import load_countries
+    from lms.people.actions.countries import load_countries
 
     with db.engine.connect() as connection:
         loaded = connection.execute(text("SELECT count(*) FROM country")).scalar_one()

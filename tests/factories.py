@@ -32,10 +32,14 @@ from lms.core import clock
 from lms.core.db import Base, action, db
 from lms.core.roles import SYSTEM, Actor, Role
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
-from lms.people import actions, queries
+from lms.people.actions.access import grant_role
+from lms.people.actions.persons import create_person
+from lms.people.actions.sessions import begin_session
 from lms.people.devices import Device
 from lms.people.models import Account, ApiToken, Person
 from lms.people.passwords import hash_password, hash_secret
+from lms.people.queries.access import load_actor
+from lms.people.queries.countries import country_id_of
 
 R = TypeVar("R")
 EARLY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -84,7 +88,7 @@ class Make:
 
         @action
         def write() -> Person:
-            made = actions.create_person(
+            made = create_person(
                 full_name=full_name or f"Person {number}",
                 email=email or f"person{number}@example.org",
                 country_code=country,
@@ -99,7 +103,7 @@ class Make:
             for role, code in granted:
                 if role is Role.FOCAL_POINT:
                     code = code or country
-                actions.grant_role(made.public_id, role, country_code=code, by=SYSTEM, at=at)
+                grant_role(made.public_id, role, country_code=code, by=SYSTEM, at=at)
             return made
 
         return self._within(write)
@@ -107,7 +111,7 @@ class Make:
     def actor(self, person: Person | None = None, at: datetime | None = None, **given: Any) -> Actor:
         """The actor of a person (made from `given` where there is none)."""
         person_id = (person or self.person(**given)).id
-        actor = self._within(lambda: queries.load_actor(person_id, at or datetime(2030, 1, 1, tzinfo=UTC)))
+        actor = self._within(lambda: load_actor(person_id, at or datetime(2030, 1, 1, tzinfo=UTC)))
         assert actor is not None
         return actor
 
@@ -144,9 +148,7 @@ class Make:
 
         self._within(account)
         key = self._within(
-            lambda: actions.begin_session(
-                person_id, Device("Firefox", "Linux"), lasts=timedelta(days=30), at=at or clock.now()
-            )
+            lambda: begin_session(person_id, Device("Firefox", "Linux"), lasts=timedelta(days=30), at=at or clock.now())
         )
         with client.session_transaction() as session:
             session["_user_id"] = key
@@ -247,7 +249,7 @@ class Make:
                 **{
                     "registered_at": at,
                     "queued_at": at,
-                    "registered_country_id": queries.country_id_of(person_id, at.date()),
+                    "registered_country_id": country_id_of(person_id, at.date()),
                     "enrolled_at": at if enrolled else None,
                     "profile_shared_at": at,
                 }

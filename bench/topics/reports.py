@@ -16,13 +16,14 @@ from bench.attendances import fill
 from bench.database import empty_database, opened, postgresql
 from bench.site import Bench
 from bench.table import Aim, Row, topic
-from lms.attendance.actions import rebuild_tallies
+from lms.attendance.actions.tallies import rebuild_tallies
 from lms.core import clock
 from lms.core.db import db
 from lms.core.memory import memory
 from lms.core.roles import SYSTEM
 from lms.reports.actions.kept import keep_deeds
-from lms.reports.queries import Slice, count
+from lms.reports.queries.figures import count
+from lms.reports.rules import Slice
 
 ROUNDS = 3
 # ruff: noqa: S608 - our own words, put together

@@ -22,11 +22,11 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import InputRequired, Optional
 
 from lms.attendance.formats.mapping import Column
-from lms.attendance.models import Outcome
+from lms.attendance.models.credits import Outcome
 from lms.attendance.reading import NAMES
 from lms.core import clock, zones
 from lms.core.words import _, _l
-from lms.people.queries import country_names
+from lms.people.queries.countries import country_names
 from lms.web.fields import LocalTime, WholeNumber, ZoneField, zone_choices, zone_words
 from lms.web.forms import BaseForm
 from lms.web.locale import reader_locale

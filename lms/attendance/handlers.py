@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from lms.attendance.actions import (
-    check_lecture_not_closed,
-    delete_credits,
-    erase_evidence,
-    recount_people,
-    retally_lecture,
-    retally_people,
-)
-from lms.attendance.queries import export_of_person, has_claims
+from lms.attendance.actions.closing import check_lecture_not_closed
+from lms.attendance.actions.credits import delete_credits
+from lms.attendance.actions.people import erase_evidence, recount_people
+from lms.attendance.actions.tallies import retally_lecture, retally_people
+from lms.attendance.queries.appearances import has_claims
+from lms.attendance.queries.persons import export_of_person
 from lms.core.events import (
     AddressesKnown,
     LectureEnded,

@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from lms.attendance.actions import apply_policy, claim_appearances, compact_beats, credit_lecture, recompute_lectures
+from lms.attendance.actions.credits import compact_beats, credit_lecture
+from lms.attendance.actions.deciding import claim_appearances
 from lms.attendance.actions.large_files import JOB as FILE
 from lms.attendance.actions.large_files import publish_large
 from lms.attendance.actions.policies import JOB as POLICY
+from lms.attendance.actions.policies import apply_policy
 from lms.attendance.actions.recompute import JOB as RECOMPUTE
-from lms.attendance.queries import held_lectures
+from lms.attendance.actions.recompute import recompute_lectures
+from lms.attendance.queries.reckoning import held_lectures
 from lms.core import clock
 from lms.core.jobs import Run, job
 from lms.core.roles import SYSTEM, Actor

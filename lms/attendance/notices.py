@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from lms.attendance.models import Appeal, AppealState, Outcome
+from lms.attendance.models.appeals import Appeal, AppealState
+from lms.attendance.models.credits import Outcome
 from lms.catalogue.models import Lecture
 from lms.core.outbox import post_mail
-from lms.people.queries import contact_of
+from lms.people.queries.persons import contact_of
 
 
 def tell_answer(lecture: Lecture, person_id: int, appeal: Appeal, outcome: Outcome | None, *, at: datetime) -> None:

@@ -11,8 +11,10 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from lms.attendance.formats import FORMATS, Asked, Report, ReportRow, SumRow, open_document, read_file
 from lms.attendance.formats.mapping import Column, Glimpse, UnknownHeadings, glimpse_of
+from lms.attendance.formats.recognition import FORMATS, read_file
+from lms.attendance.formats.report import Asked, Report, ReportRow, SumRow
+from lms.attendance.formats.sheets import open_document
 from lms.attendance.formats.sums import WAYS
 from lms.attendance.instants import DateOrder
 from lms.core.errors import Fault, Invalid, TooLarge

@@ -9,8 +9,9 @@ import hashlib
 import unicodedata
 from datetime import datetime
 
-from lms.attendance.formats import FORMATS, Report, ReportRow, SumRow
 from lms.attendance.formats.mapping import Glimpse
+from lms.attendance.formats.recognition import FORMATS
+from lms.attendance.formats.report import Report, ReportRow, SumRow
 from lms.attendance.parsing import glimpse_from, unpacked
 from lms.core.foreign_files import TABLES, read_foreign
 from lms.core.tables import check_size

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
 
-from lms.attendance.models import Outcome, Source
+from lms.attendance.models.credits import Outcome
+from lms.attendance.models.evidence import Source
 from lms.catalogue.drafts import clean_line, clean_text
 from lms.core import measures
 from lms.core.errors import Invalid

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from pyroaring import BitMap
 
-from lms.attendance.models import Source
+from lms.attendance.models.evidence import Source
 from lms.people.models import Gender, Sector
 
 AXES: Final = ("country", "sector", "gender", "source")

@@ -10,14 +10,11 @@ from apiflask import APIBlueprint
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue import queries
-from lms.catalogue.actions import (
-    LectureDraft,
-    PolicyDraft,
-    SeriesDraft,
+from lms.catalogue.actions.lectures import edit_lecture, schedule_or_repeat_lecture
+from lms.catalogue.actions.series import create_or_repeat_series, edit_series
+from lms.catalogue.actions.states import (
     cancel_lecture,
     confirm_held,
-    edit_lecture,
-    edit_series,
     end_lecture,
     hold_lecture,
     postpone_lecture,
@@ -25,9 +22,9 @@ from lms.catalogue.actions import (
     start_lecture,
     undo_start,
 )
-from lms.catalogue.actions.lectures import schedule_or_repeat_lecture
-from lms.catalogue.actions.series import create_or_repeat_series
+from lms.catalogue.drafts import LectureDraft, PolicyDraft, SeriesDraft
 from lms.catalogue.models import Lecture, Series
+from lms.catalogue.rules import may_edit_lecture
 from lms.catalogue.schemas import (
     AtIn,
     CancelIn,
@@ -113,7 +110,7 @@ def lecture_objects(found: Sequence[Lecture], *, by: Actor) -> list[dict[str, An
             "starts_at_utc": rfc3339(lecture.starts_at),
             "instructors": addresses[lecture.id],
             "instructor_names": [person.full_name for person in lecture.instructors],
-            "join_url": lecture.join_url if queries.may_edit_lecture(lecture, by) else None,
+            "join_url": lecture.join_url if may_edit_lecture(lecture, by) else None,
             "actual_start": rfc3339(lecture.actual_start),
             "actual_end": rfc3339(lecture.actual_end),
             "confirmed_at": rfc3339(lecture.confirmed_at),

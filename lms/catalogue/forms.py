@@ -23,12 +23,12 @@ from wtforms import (
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
 from wtforms.validators import InputRequired, Optional
 
-from lms.catalogue.actions import LectureDraft, PolicyDraft, SeriesDraft
+from lms.catalogue.drafts import LectureDraft, PolicyDraft, SeriesDraft
 from lms.catalogue.models import Admission, CertificateKind, Lecture, LectureState, Policy, Series, Visibility, WalkIns
 from lms.core import clock
 from lms.core.errors import Invalid
 from lms.core.words import _, _l
-from lms.people.queries import country_names
+from lms.people.queries.countries import country_names
 from lms.web.fields import KnownChoice, LocalTime, WholeNumber, ZoneField, sorted_choices, zone_choices
 from lms.web.forms import BaseForm
 from lms.web.locale import reader_locale

@@ -25,12 +25,15 @@ from lms.catalogue.models import (
     SeriesInstructor,
     Visibility,
 )
-from lms.catalogue.rules import TEACHING_ROLES, may_see_lecture, may_see_series, teaching_id
-from lms.catalogue.rules import Station as Station
-from lms.catalogue.rules import length_ms as length_ms
-from lms.catalogue.rules import may_edit_lecture as may_edit_lecture
-from lms.catalogue.rules import may_edit_series as may_edit_series
-from lms.catalogue.statements import OPEN_STATES as OPEN_STATES
+from lms.catalogue.rules import (
+    TEACHING_ROLES,
+    Station,
+    may_edit_lecture,
+    may_edit_series,
+    may_see_lecture,
+    may_see_series,
+    teaching_id,
+)
 from lms.catalogue.visibility import ids_with
 from lms.catalogue.visibility import shown_lecture as _shown_lecture
 from lms.catalogue.visibility import visible as _visible
@@ -38,7 +41,8 @@ from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import Actor
 from lms.people.models import Country, Person
-from lms.people.queries import addresses_of, holders_of
+from lms.people.queries.access import holders_of
+from lms.people.queries.persons import addresses_of
 
 _GIVE_SERIES = (
     select(SeriesInstructor.series_id, Person)

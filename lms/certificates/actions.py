@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from lms.attendance.models import Outcome
+from lms.attendance.models.credits import Outcome
 from lms.catalogue.drafts import clean_text
 from lms.catalogue.models import CertificateKind
 from lms.catalogue.queries import current_policy, get_series_by_id
@@ -30,7 +30,7 @@ from lms.core.outbox import post_mails, posted
 from lms.core.roles import SYSTEM, Actor
 from lms.core.stamps import touch
 from lms.people.models import Person
-from lms.people.queries import contact_of, with_password
+from lms.people.queries.persons import contact_of, with_password
 
 JOB = "issue_certificates"
 FILES_JOB = "render_certificates"

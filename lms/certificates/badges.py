@@ -25,7 +25,7 @@ from lms.certificates.rules import hours
 from lms.certificates.vcjwt import instant, sign_credential
 from lms.config import Config
 from lms.core.db import db
-from lms.people.queries import addresses_of
+from lms.people.queries.persons import addresses_of
 
 CONTEXTS = ("https://www.w3.org/ns/credentials/v2", "https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json")
 KINDS = {

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import select
 
-from lms.attendance.models import Outcome
+from lms.attendance.models.credits import Outcome
 from lms.attendance.queries.reckoning import Change, Values
 from lms.catalogue.models import Policy
-from lms.catalogue.queries import current_policy, get_series_by_id, may_edit_series
+from lms.catalogue.queries import current_policy, get_series_by_id
+from lms.catalogue.rules import may_edit_series
 from lms.certificates import numbers, queries, rules
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.standings import candidates, counted_by_person
@@ -20,9 +21,9 @@ from lms.core.db import db
 from lms.core.errors import Forbidden
 from lms.core.measures import whole_minutes
 from lms.core.roles import Actor
-from lms.enrolment.queries import hidden_among
+from lms.enrolment.queries.sharing import hidden_among
 from lms.people.models import Person
-from lms.people.queries import addresses_of
+from lms.people.queries.persons import addresses_of
 
 
 @dataclass(frozen=True)

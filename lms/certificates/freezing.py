@@ -15,7 +15,7 @@ from lms.config import Config
 from lms.core.bulk import among
 from lms.core.db import action, db
 from lms.people.models import Person
-from lms.people.queries import country_codes_of
+from lms.people.queries.countries import country_codes_of
 
 BATCH = 500
 

@@ -19,7 +19,8 @@ from lms.certificates.versions import version_of_series
 from lms.core.bulk import among, insert_many
 from lms.core.clock import day_of
 from lms.core.db import db
-from lms.people.queries import addresses_of, countries_of
+from lms.people.queries.countries import countries_of
+from lms.people.queries.persons import addresses_of
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import aliased, contains_eager
 
-from lms.attendance.models import Credit, Outcome
+from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.queries.sessions import sessions_among
 from lms.catalogue.models import CertificateKind, Lecture, Series
-from lms.catalogue.queries import current_policy, get_series, length_ms, list_lectures
+from lms.catalogue.queries import current_policy, get_series, list_lectures
+from lms.catalogue.rules import length_ms
 from lms.certificates import numbers, printing, rules
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.orders import orders_of

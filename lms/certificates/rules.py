@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 
-from lms.attendance.models import Outcome
-from lms.attendance.queries import PersonAttendance
+from lms.attendance.models.credits import Outcome
+from lms.attendance.queries.persons import PersonAttendance
 from lms.attendance.rules import needed_ms
 from lms.catalogue.drafts import clean_line
 from lms.catalogue.models import CertificateKind, Lecture, LectureState, Policy

@@ -10,10 +10,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, not_, or_, select, true
 
-from lms.attendance.models import Credit, Outcome
+from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.rules import needed_ms
 from lms.catalogue.models import CertificateKind, Lecture, LectureState, Policy, Series
-from lms.catalogue.queries import current_policy, get_series, length_ms
+from lms.catalogue.queries import current_policy, get_series
+from lms.catalogue.rules import length_ms
 from lms.certificates import numbers, printing, queries, rules
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.core import measures
@@ -24,7 +25,7 @@ from lms.core.roles import Actor
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.rows import speaking
 from lms.people.models import Person
-from lms.people.queries import addresses_of
+from lms.people.queries.persons import addresses_of
 
 PAGE = 50
 _CHUNK = 2000

@@ -40,7 +40,8 @@ def report_totals(
     from_day: datetime | None, to_day: datetime | None, dimensions: str, kind: str, output: Path | None, **filters: str
 ) -> None:
     """Counts all figures of a slice, exactly and at this moment."""
-    from lms.reports import exports, queries
+    from lms.reports import exports
+    from lms.reports.queries.figures import count
     from lms.reports.rules import Slice
 
     if kind == "xlsx" and output is None and sys.stdout.isatty():
@@ -53,7 +54,7 @@ def report_totals(
     )
     with application():
         by = tuple(name.strip() for name in dimensions.split(",")) if dimensions else ()
-        counted = queries.count(asked, by, by=SYSTEM, at=clock.now())
+        counted = count(asked, by, by=SYSTEM, at=clock.now())
         if kind == "xlsx":
             content = exports.as_xlsx(counted)
         elif kind == "json":
@@ -71,7 +72,7 @@ def report_totals(
 @report.command("rebuild")
 def report_rebuild() -> None:
     """Makes all tallies, which the figures are counted from, anew from the rows."""
-    from lms.attendance.actions import rebuild_tallies
+    from lms.attendance.actions.tallies import rebuild_tallies
 
     with application():
         click.echo(f"lectures {rebuild_tallies(by=SYSTEM)}")
@@ -81,7 +82,7 @@ def report_rebuild() -> None:
 def report_verify() -> None:
     """Recounts every figure from the rows, independently; exit 1 on a difference."""
     from lms.reports import recount
-    from lms.reports.queries import Slice
+    from lms.reports.rules import Slice
 
     at = clock.now()
     with application():

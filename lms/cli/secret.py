@@ -17,7 +17,7 @@ def rotate_secret(finish: bool) -> None:
     The first puts a new secret in place; the old one is still accepted. Restart `lms serve` and `lms worker`, then
     finish, and restart them once more.
     """
-    from lms.people.actions import seal_second_factors
+    from lms.people.actions.factors import seal_second_factors
 
     with application() as config:
         if not finish:

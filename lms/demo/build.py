@@ -15,29 +15,18 @@ from zoneinfo import ZoneInfo
 from flask import Flask
 from flask_migrate import upgrade
 
-from lms.attendance.actions import (
-    GroupDraft,
-    keep_offline_beats,
-    open_group,
-    open_join,
-    publish_attendance,
-    rebuild_tallies,
-    record_beat,
-    stage_attendance,
-)
+from lms.attendance.actions.beats import record_beat
+from lms.attendance.actions.groups import GroupDraft, open_group
+from lms.attendance.actions.imports import publish_attendance
+from lms.attendance.actions.joins import open_join
+from lms.attendance.actions.offline import keep_offline_beats
+from lms.attendance.actions.staging import stage_attendance
+from lms.attendance.actions.tallies import rebuild_tallies
 from lms.attendance.rules import BEAT_SECONDS
-from lms.catalogue.actions import (
-    LectureDraft,
-    PolicyDraft,
-    SeriesDraft,
-    cancel_lecture,
-    create_series,
-    end_lecture,
-    hold_lecture,
-    postpone_lecture,
-    schedule_lecture,
-    start_lecture,
-)
+from lms.catalogue.actions.lectures import schedule_lecture
+from lms.catalogue.actions.series import create_series
+from lms.catalogue.actions.states import cancel_lecture, end_lecture, hold_lecture, postpone_lecture, start_lecture
+from lms.catalogue.drafts import LectureDraft, PolicyDraft, SeriesDraft
 from lms.catalogue.models import Admission, CertificateKind, LectureState, Visibility
 from lms.certificates.actions import give_missing_badges, issue_certificates
 from lms.certificates.keys import ensure_key
@@ -54,16 +43,11 @@ from lms.demo.generate import SEED, Demonstration, LectureFile
 from lms.demo.programme import InstructorPlan, LecturePlan, SeriesPlan, load_instructors, load_partners, read
 from lms.enrolment.actions import publish_enrolments
 from lms.enrolment.membership import enrolled_ids
-from lms.people.actions import (
-    DemoAccount,
-    create_person,
-    declare_partners,
-    grant_role,
-    load_countries,
-    set_demo_accounts,
-    stage_people,
-)
-from lms.reports.actions import refresh_public_figures
+from lms.people.actions.access import DemoAccount, grant_role, set_demo_accounts
+from lms.people.actions.countries import declare_partners, load_countries
+from lms.people.actions.files import stage_people
+from lms.people.actions.persons import create_person
+from lms.reports.actions.public import refresh_public_figures
 
 TO_ANSWER = "fees-and-fairness"
 """The series with lectures whose staff are asked whether they were held."""

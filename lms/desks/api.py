@@ -8,8 +8,11 @@ from apiflask import APIBlueprint
 from flask import current_app, render_template
 from flask.typing import ResponseReturnValue
 
-from lms.attendance import actions, queries
-from lms.attendance.queries import Side
+from lms.attendance.actions import times
+from lms.attendance.actions.policies import request_policy
+from lms.attendance.queries.roster import get_editable_lecture
+from lms.attendance.queries.times import preview_times, propose_times
+from lms.attendance.queries.weighing import Side, preview_policy, sided
 from lms.catalogue.models import LectureState
 from lms.certificates.consequences import consequences
 from lms.core import clock
@@ -51,7 +54,7 @@ def job(job_id: str) -> dict[str, Any]:
 def look_at_policy(slug: str, asked: dict[str, Any]) -> dict[str, Any]:
     """What the newest policy would change of lectures that were held under another. Nothing is changed."""
     by = current_actor()
-    preview = queries.preview_policy(slug, chosen=_numbers(asked["lectures"]), by=by)
+    preview = preview_policy(slug, chosen=_numbers(asked["lectures"]), by=by)
     effects = consequences(preview.series.id, preview.changes, by=by)
     return {
         "min_percent": preview.policy.min_percent,
@@ -90,7 +93,7 @@ def _numbers(text: str | None) -> list[int] | None:
 def apply_policy(slug: str, wish: dict[str, Any]) -> dict[str, Any]:
     """Applies the newest policy to lectures that were held, as it was looked at under `key`, as a task."""
     by, at = current_actor(), clock.now()
-    return {"job": actions.request_policy(slug, chosen=wish["lectures"], key=wish["key"], by=by, at=at).public_id}
+    return {"job": request_policy(slug, chosen=wish["lectures"], key=wish["key"], by=by, at=at).public_id}
 
 
 @bp.get("/lectures/<int:lecture_id>/times")
@@ -102,14 +105,14 @@ def apply_policy(slug: str, wish: dict[str, Any]) -> dict[str, Any]:
 def look_at_times(lecture_id: int, asked: dict[str, Any]) -> dict[str, Any]:
     """When a lecture was given by what was seen in it, and what these times would change. Nothing is changed."""
     by, at = current_actor(), clock.now()
-    proposal = queries.propose_times(lecture_id, by=by)
+    proposal = propose_times(lecture_id, by=by)
     start, end = asked["actual_start"], asked["actual_end"]
-    lecture = queries.get_editable_lecture(lecture_id, by=by)
+    lecture = get_editable_lecture(lecture_id, by=by)
     if (start is None or end is None) and proposal is not None and lecture.state is LectureState.SCHEDULED:
         start, end = proposal.start, proposal.end
     preview = None
     if start is not None and end is not None:
-        preview = queries.preview_times(lecture_id, start, end, by=by, at=at)
+        preview = preview_times(lecture_id, start, end, by=by, at=at)
     return _times(lecture_id) | {
         "proposal": proposal
         and {
@@ -130,7 +133,7 @@ def look_at_times(lecture_id: int, asked: dict[str, Any]) -> dict[str, Any]:
         and {
             "actual_start": rfc3339(preview.start),
             "actual_end": rfc3339(preview.end),
-            **{side.value: len(queries.sided(preview.difference, side)) for side in Side},
+            **{side.value: len(sided(preview.difference, side)) for side in Side},
             "closed": preview.is_closed,
             "key": preview.key,
         },
@@ -138,7 +141,7 @@ def look_at_times(lecture_id: int, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _times(lecture_id: int) -> dict[str, Any]:
-    lecture = queries.get_editable_lecture(lecture_id, by=current_actor())
+    lecture = get_editable_lecture(lecture_id, by=current_actor())
     return {
         "state": lecture.state.value,
         "time_zone": lecture.time_zone,
@@ -158,7 +161,7 @@ def _times(lecture_id: int) -> dict[str, Any]:
 def confirm_times(lecture_id: int, sent: dict[str, Any]) -> dict[str, Any]:
     """Confirms when a lecture was given, as it was looked at under `key`: it is held, or counted anew."""
     start, end, at = sent["actual_start"], sent["actual_end"], clock.now()
-    actions.confirm_times(lecture_id, started_at=start, ended_at=end, key=sent["key"], by=current_actor(), at=at)
+    times.confirm_times(lecture_id, started_at=start, ended_at=end, key=sent["key"], by=current_actor(), at=at)
     return _times(lecture_id)
 
 

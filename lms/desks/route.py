@@ -8,8 +8,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from lms.attendance.models import Outcome
-from lms.attendance.queries import PersonAttendance
+from lms.attendance.models.credits import Outcome
+from lms.attendance.queries.persons import PersonAttendance
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import AnyLecture, stop_states
 from lms.core import measures

@@ -12,7 +12,7 @@ from flask import url_for
 from lms.core.jobs import Job, JobState
 from lms.core.roles import Actor
 from lms.core.words import _, _n
-from lms.desks.queries import Subjects, subjects_of
+from lms.desks.queries.administration import Subjects, subjects_of
 from lms.web.time import number
 
 

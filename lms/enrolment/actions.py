@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import select
 
-from lms.catalogue.actions import release_seat, take_seat, take_seats
 from lms.catalogue.models import Series
 from lms.catalogue.queries import get_series_by_id
+from lms.catalogue.seats import release_seat, take_seat, take_seats
 from lms.core import audit
 from lms.core.bulk import among, insert_many
 from lms.core.db import action, db, one_at_a_time
@@ -22,19 +22,15 @@ from lms.core.stamps import touch
 from lms.core.words import _, _n
 from lms.enrolment import notices, rules
 from lms.enrolment.models import REGISTRATIONS, Enrolment, EnrolmentSource, EnrolmentSpan, EnrolmentStatus, SetAside
-from lms.enrolment.queries import (
-    day_of,
-    doubles_of,
-    find_enrolment,
-    get_enrolment,
-    is_over,
-    known_to,
-    list_of_person,
-    standing_of,
-)
-from lms.people.actions import StagedPeople, checked_profile, create_person, hold_addresses, publish_people
+from lms.enrolment.queries.people import doubles_of, list_of_person
+from lms.enrolment.queries.rows import day_of, find_enrolment, get_enrolment, standing_of
+from lms.enrolment.queries.series import is_over
+from lms.enrolment.queries.sharing import known_to
+from lms.people.actions.files import StagedPeople, publish_people
+from lms.people.actions.persons import checked_profile, create_person, hold_addresses
 from lms.people.models import Country, Person, new_public_id
-from lms.people.queries import canonical, countries_of, country_id_of, find_person_by_email, get_country
+from lms.people.queries.countries import countries_of, country_id_of, get_country
+from lms.people.queries.persons import canonical, find_person_by_email
 from lms.people.rules import checked_address
 
 ATTEMPT = "enrolment.by_address"

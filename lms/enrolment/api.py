@@ -11,16 +11,19 @@ from flask.typing import ResponseReturnValue
 from marshmallow import ValidationError
 
 from lms.catalogue.models import Series
-from lms.catalogue.queries import get_series, may_edit_series
+from lms.catalogue.queries import get_series
+from lms.catalogue.rules import may_edit_series
 from lms.core import clock
 from lms.core.errors import Forbidden, Invalid
 from lms.core.roles import Actor
 from lms.core.words import _
-from lms.enrolment import actions, queries
+from lms.enrolment import actions
 from lms.enrolment.models import EnrolmentStatus
+from lms.enrolment.queries.series import Seat, get_seat, list_seats
 from lms.enrolment.schemas import EnrolmentIn, EnrolmentOut, EnrolmentPage, EnrolmentQuery, StatusIn
-from lms.people.actions import PROFILE_FIELDS, stage_people
-from lms.people.queries import find_person_by_email
+from lms.people.actions.files import stage_people
+from lms.people.actions.persons import PROFILE_FIELDS
+from lms.people.queries.persons import find_person_by_email
 from lms.web.api import consumes, envelope, integer_cursor, rfc3339
 from lms.web.document import takes
 from lms.web.guards import SIGNED_IN, allow
@@ -57,7 +60,7 @@ ANSWERS: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
 }
 
 
-def enrolment_object(seat: queries.Seat, series: Series) -> dict[str, Any]:
+def enrolment_object(seat: Seat, series: Series) -> dict[str, Any]:
     """A place as JSON; what is hidden of the person is null."""
     profile = {name: None if seat.is_hidden else getattr(seat.person, name) for name in PROFILE_FIELDS}
     return {
@@ -81,7 +84,7 @@ def list_enrolments(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
     """The places of a series that the caller may see, in the order of registration; withdrawn ones too."""
     by, limit = current_actor(), query["limit"]
     series = get_series(slug, by=by)
-    found = queries.list_seats(
+    found = list_seats(
         series,
         by=by,
         limit=limit,
@@ -117,7 +120,7 @@ def create_enrolment(slug: str, given: dict[str, Any]) -> ResponseReturnValue:
         row = actions.enrol_by_address(
             series.id, email, full_name=full_name, country=country, profile=given, by=by, at=at
         )
-    seat = queries.get_seat(row, by=by)
+    seat = get_seat(row, by=by)
     shown = enrolment_object(seat, series)
     if seat.is_hidden:  # the same whether or not the person was known before
         shown |= {"full_name": full_name, "country": country, **given}
@@ -163,4 +166,4 @@ def change_enrolment(public_id: str, sent: dict[str, EnrolmentStatus]) -> Respon
     """Admits, rejects or withdraws somebody; oneself one withdraws and comes back."""
     by = current_actor()
     row = actions.set_status(public_id, sent["status"], by=by, at=clock.now())
-    return enrolment_object(queries.get_seat(row, by=by), row.series)
+    return enrolment_object(get_seat(row, by=by), row.series)

@@ -22,7 +22,7 @@ from lms.core.roles import SYSTEM
 from lms.enrolment.actions import leave_all, promote, restore_set_aside, set_aside_doubles, touch_registrations
 from lms.enrolment.membership import enrolled_ids
 from lms.enrolment.notices import instant, tell_lecture
-from lms.enrolment.queries import export_of_person
+from lms.enrolment.queries.people import export_of_person
 
 
 @handles(CapacityChanged)

@@ -13,8 +13,8 @@ from lms.core.db import db
 from lms.core.outbox import post_mails
 from lms.core.roles import Actor
 from lms.enrolment.models import Enrolment, EnrolmentStatus
-from lms.enrolment.queries import position_of
-from lms.people.queries import canonical, contact_of, with_password
+from lms.enrolment.queries.series import position_of
+from lms.people.queries.persons import canonical, contact_of, with_password
 
 _TEMPLATES = {
     EnrolmentStatus.APPLIED: "enrolment_applied",

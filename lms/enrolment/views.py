@@ -11,17 +11,22 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.models import Series
-from lms.catalogue.queries import OPEN_STATES, get_series, list_lectures, may_edit_series
+from lms.catalogue.queries import get_series, list_lectures
+from lms.catalogue.rules import may_edit_series
+from lms.catalogue.statements import OPEN_STATES
 from lms.core import clock, files
 from lms.core.errors import DomainError, Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
 from lms.core.roles import Actor, Role
 from lms.core.words import _, _n
-from lms.enrolment import actions, mailing, queries
+from lms.enrolment import actions, mailing
 from lms.enrolment.forms import EnrolForm, FileForm
 from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.enrolment.queries.preview import preview_enrolments
+from lms.enrolment.queries.rows import find_enrolment, get_enrolment
+from lms.enrolment.queries.series import count_by_status, count_waiting, get_seat, list_seats, place_of
 from lms.enrolment.rules import ACTIVE
-from lms.people.actions import StagedPeople, stage_people
-from lms.people.queries import country_names, list_countries
+from lms.people.actions.files import StagedPeople, stage_people
+from lms.people.queries.countries import country_names, list_countries
 from lms.web.api import integer_cursor
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
@@ -50,7 +55,7 @@ def enrol(slug: str) -> ResponseReturnValue:
     """Enrols the reader, or puts the reader in line."""
     by, at = current_actor(), clock.now()
     series = get_series(slug, by=by)
-    before = queries.place_of(series, by=by, at=at)
+    before = place_of(series, by=by, at=at)
     accepts = before.is_active and before.enrolment is not None and before.enrolment.profile_shared_at is None
     try:
         row = actions.enrol(series.id, by.person_id or 0, by=by, at=at)
@@ -74,8 +79,8 @@ def withdraw(slug: str) -> ResponseReturnValue:
     """Asks once more, then gives up the reader's place."""
     by, at = current_actor(), clock.now()
     series = get_series(slug, by=by)
-    row = queries.find_enrolment(series.id, by.person_id or 0)
-    if row is None or not queries.place_of(series, by=by, at=at).is_active:
+    row = find_enrolment(series.id, by.person_id or 0)
+    if row is None or not place_of(series, by=by, at=at).is_active:
         flash(_("There is no place to give up."), "wrong")
         return _series_page(slug)
     if request.method == "POST" and request.form.get("confirm"):
@@ -89,8 +94,8 @@ def withdraw(slug: str) -> ResponseReturnValue:
 
 
 def _ask_to_withdraw(row: Enrolment, series: Series, *, back: str, action: str, own: bool) -> str:
-    waiting = queries.count_waiting(series.id)
-    seat = queries.get_seat(row, by=current_actor())
+    waiting = count_waiting(series.id)
+    seat = get_seat(row, by=current_actor())
     return render_template(
         "enrolment/withdraw.html",
         series=series,
@@ -154,7 +159,7 @@ def series_enrolments(slug: str) -> ResponseReturnValue:
 
 
 def _say_where(row: Enrolment, by: Actor) -> None:
-    name = queries.get_seat(row, by=by).label
+    name = get_seat(row, by=by).label
     said = {
         EnrolmentStatus.ENROLLED: _("%(name)s is enrolled.", name=name),
         EnrolmentStatus.WAITLISTED: _("%(name)s is in the waiting list.", name=name),
@@ -168,7 +173,7 @@ def _list(series: Series, form: EnrolForm | None, names: Mapping[str, str], *, b
     q, wanted = request.args.get("q", "").strip(), request.args.get("status", "")
     status = EnrolmentStatus(wanted) if wanted in set(EnrolmentStatus) else None
     cursor = integer_cursor(request.args.get("cursor"))
-    seats = queries.list_seats(series, by=by, limit=PAGE, cursor=cursor, q=q or None, status=status)
+    seats = list_seats(series, by=by, limit=PAGE, cursor=cursor, q=q or None, status=status)
     everybody = may_edit_series(series, by) or by.is_reporter
     own = None if everybody else by.country_ids
     kept: dict[str, Any] = {"slug": series.slug, "q": q or None, "status": status}
@@ -179,7 +184,7 @@ def _list(series: Series, form: EnrolForm | None, names: Mapping[str, str], *, b
         seats=seats[:PAGE],
         next_url=url_for(page, **kept, cursor=seats[PAGE - 1].id) if len(seats) > PAGE else None,
         first_url=url_for(page, **kept) if cursor is not None else None,
-        counts=queries.count_by_status(series.id, country_ids=own),
+        counts=count_by_status(series.id, country_ids=own),
         form=form,
         may_import=by.is_administrator,
         filters={"q": q, "status": status or ""},
@@ -200,7 +205,7 @@ def _list(series: Series, form: EnrolForm | None, names: Mapping[str, str], *, b
 def decide(slug: str, enrolment_id: str) -> ResponseReturnValue:
     """Accepts, rejects, withdraws somebody or lets somebody back in. Asks once more before withdrawing."""
     by, at = current_actor(), clock.now()
-    row = queries.get_enrolment(enrolment_id, by=by)
+    row = get_enrolment(enrolment_id, by=by)
     series = get_series(slug, by=by)
     if row.series_id != series.id:
         raise NotFound
@@ -219,7 +224,7 @@ def decide(slug: str, enrolment_id: str) -> ResponseReturnValue:
     except Refused as error:
         flash(error.message, "wrong")
     if status is EnrolmentStatus.WITHDRAWN:  # the list of this person alone, where “Enrol again” takes it back
-        q = queries.get_seat(row, by=by).label
+        q = get_seat(row, by=by).label
         return redirect(url_for("enrolment.series_enrolments", slug=slug, q=q, _anchor="who"), 303)
     return _list_page(slug)
 
@@ -303,5 +308,5 @@ def import_preview(slug: str) -> ResponseReturnValue:
         for note in answer.notes:
             flash(note, "")
         return _list_page(slug)
-    preview = queries.preview_enrolments(series.id, staged, by=by)
+    preview = preview_enrolments(series.id, staged, by=by)
     return render_template("enrolment/preview.html", series=series, preview=preview, file_name=name, mark=mark)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from lms.attendance.actions import open_join
+from lms.attendance.actions.joins import open_join
 from lms.catalogue.queries import get_lecture
 from lms.core.db import action
 from lms.core.errors import Forbidden, Invalid
 from lms.core.roles import Actor
 from lms.core.words import _
 from lms.enrolment.actions import share_profile
-from lms.enrolment.queries import find_enrolment
+from lms.enrolment.queries.rows import find_enrolment
 from lms.live.rules import check_can_join
-from lms.people.queries import find_person_by_email
+from lms.people.queries.persons import find_person_by_email
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from apiflask import APIBlueprint
 from flask import Response, current_app, request
 from flask.typing import ResponseReturnValue
 
-from lms.attendance.actions import keep_beat, keep_offline_beats
+from lms.attendance.actions.beats import keep_beat
+from lms.attendance.actions.offline import keep_offline_beats
 from lms.core import clock
 from lms.core.errors import Fault, Invalid
 from lms.core.words import _

@@ -5,15 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from lms.attendance.models import Outcome
-from lms.attendance.queries import (
-    PersonAttendance,
-    attendance_of_person,
-    count_viewers,
-    counted_ms,
-    needed_percent,
-    span_of,
-)
+from lms.attendance.models.credits import Outcome
+from lms.attendance.queries.evidence import span_of
+from lms.attendance.queries.persons import PersonAttendance, attendance_of_person
+from lms.attendance.queries.roster import needed_percent
+from lms.attendance.queries.viewers import count_viewers, counted_ms
 from lms.attendance.rules import needed_ms
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import get_lecture
@@ -22,7 +18,7 @@ from lms.core import clock
 from lms.core.errors import Forbidden
 from lms.core.roles import Actor
 from lms.core.words import _
-from lms.enrolment.queries import find_enrolment
+from lms.enrolment.queries.rows import find_enrolment
 from lms.live.rules import RoomState, is_enrolled, is_open, room_state
 
 

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from lms.core.roles import Actor
-from lms.reports import queries
+from lms.reports.queries.figures import count
 from lms.reports.rules import Slice
 
 
 def headline(*, by: Actor, at: datetime) -> dict[str, Any]:
     """All figures of everything, by name."""
-    return dict(queries.count(Slice(), by=by, at=at).totals.as_json())
+    return dict(count(Slice(), by=by, at=at).totals.as_json())

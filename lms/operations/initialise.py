@@ -8,7 +8,7 @@ from pathlib import Path
 from alembic.util import CommandError
 from flask_migrate import upgrade
 
-from lms.attendance.actions import rebuild_tallies
+from lms.attendance.actions.tallies import rebuild_tallies
 from lms.certificates.actions import give_missing_badges
 from lms.certificates.freezing import freeze_older
 from lms.certificates.keys import ensure_key
@@ -19,7 +19,8 @@ from lms.core.errors import Refused
 from lms.core.roles import SYSTEM
 from lms.core.words import _
 from lms.operations.databases import Tell, copy_to, kind_of, one_moment
-from lms.people.actions import load_countries, seal_second_factors
+from lms.people.actions.countries import load_countries
+from lms.people.actions.factors import seal_second_factors
 
 COPIES = 3
 """How many copies from before migrations are kept."""

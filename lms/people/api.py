@@ -10,7 +10,13 @@ from flask.typing import ResponseReturnValue
 
 from lms.core import clock
 from lms.core.words import _
-from lms.people import actions, queries
+from lms.people.actions import access
+from lms.people.actions.accounts import check_password
+from lms.people.actions.attempts import TooManyFailures, WrongCode, WrongCredentials
+from lms.people.actions.factors import check_otp
+from lms.people.actions.persons import change_profile
+from lms.people.queries.access import load_actor
+from lms.people.queries.persons import profile_of
 from lms.people.schemas import PersonIn, PersonOut, TokenIn, TokenOut
 from lms.web import second_factor
 from lms.web.api import rfc3339
@@ -50,17 +56,17 @@ def create_token(given: dict[str, Any]) -> ResponseReturnValue | dict[str, Any]:
     demonstration = bool(current_app.extensions["lms.config"].is_demonstration)
     scopes = checked_scopes(given["scopes"])
     try:
-        person_id = actions.check_password(given["email"], given["password"], demonstration=demonstration, at=at)
-        actor = queries.load_actor(person_id, at)
+        person_id = check_password(given["email"], given["password"], demonstration=demonstration, at=at)
+        actor = load_actor(person_id, at)
         if actor is None:
             return problem(401)
         if actor.has_second_factor:
             if not given["otp"]:
                 return problem(401, _("Send the code of your second factor as `otp`."), kind=f"{PROBLEMS}otp_required")
-            actions.check_otp(person_id, given["otp"], at=at)
-    except actions.TooManyFailures as error:
+            check_otp(person_id, given["otp"], at=at)
+    except TooManyFailures as error:
         return problem(429, error.message, headers={"Retry-After": str(error.seconds)})
-    except (actions.WrongCredentials, actions.WrongCode) as error:
+    except (WrongCredentials, WrongCode) as error:
         return problem(401, error.message, headers={"WWW-Authenticate": 'Bearer realm="Serai"'})
     if actor.roles and not actor.has_second_factor and second_factor.is_needed():
         return problem(
@@ -68,7 +74,7 @@ def create_token(given: dict[str, Any]) -> ResponseReturnValue | dict[str, Any]:
             _("Your role asks for a second factor. Sign in on the website and set it up first."),
             kind=f"{PROBLEMS}second_factor_missing",
         )
-    token, secret = actions.create_token(given["name"], scopes=scopes, by=actor, at=at)
+    token, secret = access.create_token(given["name"], scopes=scopes, by=actor, at=at)
     return {"token": secret, "id": token.public_id, "expires_at": rfc3339(token.expires_at)}
 
 
@@ -95,13 +101,13 @@ def change_person(public_id: str, changes: dict[str, Any]) -> dict[str, Any]:
     """Changes what is given. A new country holds from `country_from` (an administrator's to set; default today)."""
     at = clock.now()
     today = clock.day_of(at, organiser_zone())
-    actions.change_profile(public_id, changes, by=current_actor(), at=at, today=today)
+    change_profile(public_id, changes, by=current_actor(), at=at, today=today)
     return _shown(public_id)
 
 
 def _shown(public_id: str) -> dict[str, Any]:
     at = clock.now()
-    profile = queries.profile_of(public_id, day=clock.day_of(at, organiser_zone()), by=current_actor())
+    profile = profile_of(public_id, day=clock.day_of(at, organiser_zone()), by=current_actor())
     person = profile.person
     return {
         "id": person.public_id,

@@ -22,7 +22,7 @@ from wtforms.widgets import CheckboxInput
 from lms.core.errors import Invalid
 from lms.core.words import _, _l
 from lms.people.models import Gender, Sector
-from lms.people.queries import country_names
+from lms.people.queries.countries import country_names
 from lms.people.rules import checked_address
 from lms.web import locale as languages
 from lms.web.fields import ZoneField, sorted_choices, zone_choices

@@ -17,9 +17,10 @@ from lms.core.tables import write_csv
 from lms.core.words import _
 from lms.core.workbooks import Workbook
 from lms.people.models import Country, Person, PersonEmail
-from lms.reports.queries import Slice, definitions
+from lms.reports.queries.definitions import definitions
 from lms.reports.queries.rows import Attendance, Held, estimate, held_lectures, stream
 from lms.reports.queries.scope import Scope
+from lms.reports.rules import Slice
 from lms.web.time import organiser_zone, zone_city
 
 PEOPLE: Final = (

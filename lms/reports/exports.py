@@ -11,8 +11,11 @@ from lms.core.tables import write_csv
 from lms.core.words import _
 from lms.core.workbooks import MIME as XLSX
 from lms.core.workbooks import Workbook, widths_of
-from lms.reports import queries, shapes
-from lms.reports.queries import Opening, Report, figure_names
+from lms.reports import shapes
+from lms.reports.opening import Opening
+from lms.reports.queries import definitions as definitions_queries
+from lms.reports.queries.definitions import figure_names
+from lms.reports.queries.figures import Report
 from lms.reports.rules import FIGURES
 from lms.web.api import rfc3339
 from lms.web.time import organiser_zone, zone_city
@@ -62,7 +65,7 @@ def api_object(report: Report) -> dict[str, Any]:
 
 def definitions() -> dict[str, str]:
     """What each figure counts, with the organiser's city named."""
-    return queries.definitions(zone_city(organiser_zone()))
+    return definitions_queries.definitions(zone_city(organiser_zone()))
 
 
 def as_xlsx(report: Report, texts: Mapping[str, str] | None = None, told: Sequence[tuple[str, str]] = ()) -> bytes:

@@ -24,7 +24,7 @@ from lms.core.errors import Invalid
 from lms.core.words import _, _l
 from lms.reports.models import SnapshotVisibility
 from lms.reports.periods import Period, Rhythm, days_of
-from lms.reports.queries import figure_names
+from lms.reports.queries.definitions import figure_names
 from lms.reports.queries.labels import label
 from lms.reports.questions import PARAMETERS, both_given
 from lms.reports.rules import FILTERS, VALUES, Slice

@@ -14,8 +14,8 @@ from datetime import date, datetime
 from typing import Any
 
 from lms.reports.opening import Declared, Opening
-from lms.reports.queries import Figures, Group, Report, Slice
-from lms.reports.rules import FIGURES, FILTERS
+from lms.reports.queries.figures import Report
+from lms.reports.rules import FIGURES, FILTERS, Figures, Group, Slice
 
 FORMAT = 1
 

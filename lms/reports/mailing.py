@@ -8,7 +8,7 @@ from typing import Any
 from lms.core.outbox import SECRET
 from lms.reports import exports, shapes
 from lms.reports.frozen import thaw
-from lms.reports.queries import figure_names
+from lms.reports.queries.definitions import figure_names
 from lms.reports.rules import FIGURES
 from lms.web.mail import Attachment, More
 

@@ -13,7 +13,7 @@ from lms.catalogue.drafts import clean_line
 from lms.core.errors import Fault, Invalid, TooLarge
 from lms.core.tables import read_table
 from lms.core.words import _
-from lms.people.queries import code_of_name
+from lms.people.queries.country_names import code_of_name
 
 FIELDS = ("lecture", "date", "series", "country", "attendances")
 """Headings of a file, in any order; further ones are ignored."""

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Table, select
 
 from lms.attendance import tallies
-from lms.attendance.models import Correction, Credit, Tally
+from lms.attendance.models.credits import Correction, Credit, Tally
 from lms.catalogue.models import Lecture, Series
 from lms.certificates.models import Award, Certificate
 from lms.core.db import Base, db
@@ -24,7 +24,8 @@ from lms.core.roles import SYSTEM
 from lms.enrolment.models import Enrolment
 from lms.people.models import Country, Partnership, Person, PersonCountry, Region
 from lms.reports.models import OpeningRow
-from lms.reports.queries import Slice, count
+from lms.reports.queries.figures import count
+from lms.reports.rules import Slice
 
 _TABLES = (Person, PersonCountry, Country, Region, Partnership, Series, Lecture, Credit, Correction, Enrolment, Award)
 QUESTIONS: tuple[tuple[str, ...], ...] = (

@@ -9,8 +9,11 @@ from datetime import date, timedelta
 from markupsafe import Markup
 
 from lms.core.words import _, _l, _n
+from lms.reports.opening import Opening
 from lms.reports.periods import first_of_quarter
-from lms.reports.queries import Figures, Group, Opening, Place, Report, Slice
+from lms.reports.queries.figures import Report
+from lms.reports.queries.public import Place
+from lms.reports.rules import Figures, Group, Slice
 from lms.web import maps
 from lms.web.time import number, short_day
 

@@ -7,8 +7,11 @@ from typing import Any
 
 from sqlalchemy import select
 
-from lms.attendance import actions
-from lms.attendance.models import Credit, Outcome, Presence, Source
+from lms.attendance.actions import groups
+from lms.attendance.actions.groups import GroupDraft, open_group
+from lms.attendance.actions.signing import Basis, Signed, sign_group
+from lms.attendance.models.credits import Credit, Outcome
+from lms.attendance.models.evidence import Presence, Source
 from lms.attendance.queries import groups as viewing
 from lms.catalogue.models import Lecture, Series
 from lms.core import clock
@@ -19,8 +22,8 @@ from tests.factories import Make
 
 START = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)  # 09:00 in Nairobi
 END = START + timedelta(minutes=90)
-DRAFT = actions.GroupDraft("Nairobi", "Treasury Building, room 4", "Jane Wanjiru", 3, "Africa/Nairobi")
-TIMES = actions.Basis(start=datetime(2026, 11, 24, 9, 0), until=datetime(2026, 11, 24, 10, 30))  # noqa: DTZ001
+DRAFT = GroupDraft("Nairobi", "Treasury Building, room 4", "Jane Wanjiru", 3, "Africa/Nairobi")
+TIMES = Basis(start=datetime(2026, 11, 24, 9, 0), until=datetime(2026, 11, 24, 10, 30))  # noqa: DTZ001
 
 
 class Story:
@@ -39,7 +42,7 @@ class Story:
             make.enrolment(self.series, person)
 
     def open(self, by: Actor | None = None, **more: Any) -> str:
-        return actions.open_group(self.lecture.id, DRAFT, by=by or self.focal, at=self.at, **more)[0]
+        return open_group(self.lecture.id, DRAFT, by=by or self.focal, at=self.at, **more)[0]
 
     def view(self, group: str, by: Actor | None = None) -> viewing.GroupView:
         return viewing.get_group(group, by=by or SYSTEM)
@@ -49,11 +52,11 @@ class Story:
 
     def tick(self, group: str, *people: Person, by: Actor | None = None) -> tuple[int, int]:
         add = [person.public_id for person in people]
-        return actions.tick(group, add=add, by=by or self.focal, at=self.at)
+        return groups.tick(group, add=add, by=by or self.focal, at=self.at)
 
-    def sign(self, group: str, basis: actions.Basis = TIMES, by: Actor | None = None) -> actions.Signed:
+    def sign(self, group: str, basis: Basis = TIMES, by: Actor | None = None) -> Signed:
         mark = self.list(group).mark
-        return actions.sign_group(group, basis=basis, mark=mark, by=by or self.focal, at=self.at)
+        return sign_group(group, basis=basis, mark=mark, by=by or self.focal, at=self.at)
 
     def credit(self, person: Person) -> tuple[int, Outcome, Source] | None:
         query = select(Credit.present_ms, Credit.outcome, Credit.source).where(

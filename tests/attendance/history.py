@@ -18,9 +18,10 @@ from lms.attendance.actions.imports import publish_attendance
 from lms.attendance.actions.joins import open_join
 from lms.attendance.actions.signing import Basis, sign_group
 from lms.attendance.actions.staging import stage_attendance
-from lms.attendance.models import Appearance, Outcome
+from lms.attendance.models.appearances import Appearance
+from lms.attendance.models.credits import Outcome
 from lms.attendance.queries.groups import get_group, list_of_group
-from lms.catalogue.actions import (
+from lms.catalogue.actions.states import (
     correct_times,
     end_lecture,
     hold_lecture,
@@ -34,7 +35,7 @@ from lms.core.db import db
 from lms.core.errors import DomainError
 from lms.core.roles import SYSTEM
 from lms.enrolment.actions import enrol, withdraw
-from lms.people.actions import merge_people, undo_merge
+from lms.people.actions.privacy import merge_people, undo_merge
 from tests.factories import Make
 
 T0 = datetime(2026, 11, 4, 6, 0, tzinfo=UTC)

@@ -7,8 +7,11 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from lms.attendance import actions, queries
-from lms.attendance.models import AttendanceImport, Credit, Presence
+from lms.attendance.actions.imports import publish_attendance
+from lms.attendance.actions.staging import stage_attendance
+from lms.attendance.models.credits import Credit
+from lms.attendance.models.evidence import AttendanceImport, Presence
+from lms.attendance.queries.roster import RosterRow, get_row
 from lms.core.db import db
 from lms.core.imports import ImportAnswer
 from lms.core.roles import Actor
@@ -41,14 +44,14 @@ class Scene:
         return self.publish_text("email,joined_at,left_at\n" + "\n".join(lines) + "\n", **options)
 
     def publish_text(self, text: str, *, at: datetime = END, **options: Any) -> ImportAnswer:
-        staged = actions.stage_attendance(self.lecture.id, text.encode(), file_name="report.csv", by=self.by)
-        return actions.publish_attendance(staged, **options, by=self.by, at=at)
+        staged = stage_attendance(self.lecture.id, text.encode(), file_name="report.csv", by=self.by)
+        return publish_attendance(staged, **options, by=self.by, at=at)
 
     def credit(self, name: str) -> Credit | None:
         return db.session.get(Credit, (self.lecture.id, self.people[name].id), populate_existing=True)
 
-    def row(self, name: str) -> queries.RosterRow:
-        return queries.get_row(self.lecture.id, self.people[name].public_id, by=self.by)
+    def row(self, name: str) -> RosterRow:
+        return get_row(self.lecture.id, self.people[name].public_id, by=self.by)
 
     def counts(self) -> tuple[int, int, int]:
         return tuple(

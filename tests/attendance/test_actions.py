@@ -9,16 +9,34 @@ import pytest
 from flask import current_app
 from sqlalchemy import event, func, select, update
 
-from lms.attendance import actions, queries
-from lms.attendance.models import Beat, Credit, Outcome, Source
-from lms.catalogue.actions import end_lecture, reopen_lecture, start_lecture, undo_start
+from lms.attendance.actions import corrections
+from lms.attendance.actions.beats import record_beat
+from lms.attendance.actions.credits import credit_lecture
+from lms.attendance.actions.imports import drop_kept, keep_file, publish_kept
+from lms.attendance.actions.joins import open_join
+from lms.attendance.actions.people import erase_evidence
+from lms.attendance.models.credits import Credit, Outcome
+from lms.attendance.models.evidence import Beat, Source
+from lms.attendance.queries import evidence
+from lms.attendance.queries.imports import kept_import
+from lms.attendance.queries.persons import attendance_of_person, export_of_person, outcomes_of_series
+from lms.attendance.queries.roster import (
+    cursor_of,
+    get_rostered_lecture,
+    list_unmatched,
+    presence_curve,
+    roster,
+    roster_totals,
+)
+from lms.attendance.queries.viewers import count_viewers, counted_ms
+from lms.catalogue.actions.states import end_lecture, reopen_lecture, start_lecture, undo_start
 from lms.catalogue.models import Lecture, WalkIns
 from lms.core import clock, jobs
 from lms.core.db import action, db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.roles import SYSTEM
 from lms.enrolment.models import Enrolment, EnrolmentStatus
-from lms.people.actions import merge_people, undo_merge
+from lms.people.actions.privacy import merge_people, undo_merge
 from lms.people.models import Person
 from tests.attendance.scene import END, START, Scene, minute
 
@@ -43,7 +61,7 @@ def test_import_credits_clipped_and_united(scene: Scene) -> None:
     )  # fmt: skip
     assert (ben.percent_tenths, ben.outcome) == (599, Outcome.PARTIAL)
     assert scene.credit("Cyr") is None
-    rows = {row.full_name: row for row in queries.roster(scene.lecture.id, by=scene.by, limit=50)}
+    rows = {row.full_name: row for row in roster(scene.lecture.id, by=scene.by, limit=50)}
     assert list(rows) == ["Ada", "Ben", "Cyr"]
     assert rows["Ada"].explanation == "70 of 90 minutes, one rejoin: attended"
     assert rows["Ada"].minutes == 70.0
@@ -52,7 +70,7 @@ def test_import_credits_clipped_and_united(scene: Scene) -> None:
         (clock.to_ms(minute(60)), clock.to_ms(END)),
     ]
     assert (rows["Cyr"].minutes, rows["Cyr"].outcome, rows["Cyr"].sources) == (0.0, Outcome.ABSENT, [])
-    totals = queries.roster_totals(scene.lecture.id, by=scene.by)
+    totals = roster_totals(scene.lecture.id, by=scene.by)
     assert (totals.people, totals.attended, totals.partial, totals.absent) == (3, 1, 1, 1)
 
 
@@ -60,7 +78,7 @@ def test_the_curve_counts_nobody_twice_and_nothing_outside(scene: Scene) -> None
     scene.publish(
         ("ada@x.example", -20, 20), ("ada@x.example", 10, 40), ("ada@x.example", 60, 100), ("ben@x.example", 30, 61)
     )
-    curve = queries.presence_curve(scene.lecture.id, by=scene.by)
+    curve = presence_curve(scene.lecture.id, by=scene.by)
     assert curve == [1] * 30 + [2] * 10 + [1] * 20 + [2] + [1] * 29  # one number a minute
 
 
@@ -99,12 +117,12 @@ def test_unknown_people_are_told_kept_and_recognised_later(scene: Scene) -> None
     answer = scene.publish(("new@x.example", 0, 60), ("ada@x.example", 0, 60))
     assert (answer.matched, answer.created) == (1, 1)
     assert [(one["row"], one["email"], one["candidates"]) for one in answer.unmatched] == [(2, "new@x.example", [])]
-    assert len(queries.list_unmatched(scene.lecture.id, by=scene.by)) == 1
+    assert len(list_unmatched(scene.lecture.id, by=scene.by)) == 1
     person = scene.make.person("New", email="new@x.example")
     scene.make.enrolment(scene.series, person)
     again = scene.publish(("new@x.example", 0, 60), ("ada@x.example", 0, 60))
     assert (again.matched, again.created, again.updated, again.unchanged) == (2, 0, 1, 1)
-    assert queries.list_unmatched(scene.lecture.id, by=scene.by) == []
+    assert list_unmatched(scene.lecture.id, by=scene.by) == []
     assert db.session.get_one(Credit, (scene.lecture.id, person.id)).outcome is Outcome.ATTENDED
 
 
@@ -135,7 +153,7 @@ def test_walk_ins_are_enrolled_where_there_is_a_place(make: Any) -> None:
     row = scene.row("Eve")
     assert (row.outcome, row.minutes, row.is_counted) == (Outcome.ABSENT, 90.0, False)
     assert row.explanation == "90 of 90 minutes, not counted: not enrolled, the series is full"
-    assert queries.roster_totals(scene.lecture.id, by=scene.by).people == 5
+    assert roster_totals(scene.lecture.id, by=scene.by).people == 5
 
 
 def test_walk_ins_are_ignored_where_the_policy_says_so(make: Any) -> None:
@@ -195,10 +213,10 @@ def live(scene: Scene) -> None:
 
 
 def beats(scene: Scene, name: str, first: float, last: float) -> int:
-    join = actions.open_join(scene.lecture.id, scene.people[name].id, by=SYSTEM, at=minute(first))
+    join = open_join(scene.lecture.id, scene.people[name].id, by=SYSTEM, at=minute(first))
     join_id, moment, seq = join.id, minute(first), 0
     while moment <= minute(last):
-        actions.record_beat(join_id, seq, at=moment)
+        record_beat(join_id, seq, at=moment)
         moment, seq = moment + timedelta(seconds=30), seq + 1
     return join_id
 
@@ -208,11 +226,11 @@ def test_viewers_are_counted_once_for_all_who_look_within_seconds(
 ) -> None:
     live(scene)
     beats(scene, "Ada", 9, 10)
-    count, counted = queries.evidence.viewers, []
-    monkeypatch.setattr(queries.evidence, "viewers", lambda *given: counted.append(given) or count(*given))
+    count, counted = evidence.viewers, []
+    monkeypatch.setattr(evidence, "viewers", lambda *given: counted.append(given) or count(*given))
 
     def look(seconds: float) -> tuple[int, int]:
-        return queries.count_viewers(scene.lecture.id, minute(10 + seconds / 60)), len(counted)
+        return count_viewers(scene.lecture.id, minute(10 + seconds / 60)), len(counted)
 
     assert look(1) == (1, 1)
     beats(scene, "Ben", 10, 10)
@@ -226,22 +244,22 @@ def test_beats_become_presence_when_the_lecture_ends(scene: Scene) -> None:
     live(scene)
     first = beats(scene, "Ada", -3, 30)
     beats(scene, "Ada", 20, 40)
-    actions.record_beat(first, 5, at=minute(70))
-    assert queries.counted_ms(scene.lecture.id, scene.people["Ada"].id, minute(50)) == 40 * 60_000
-    assert queries.count_viewers(scene.lecture.id, minute(30.5)) == 1
-    assert queries.count_viewers(scene.lecture.id, minute(50)) == 0
+    record_beat(first, 5, at=minute(70))
+    assert counted_ms(scene.lecture.id, scene.people["Ada"].id, minute(50)) == 40 * 60_000
+    assert count_viewers(scene.lecture.id, minute(30.5)) == 1
+    assert count_viewers(scene.lecture.id, minute(50)) == 0
     assert scene.counts()[:2] == (0, 0)
-    row = queries.roster(scene.lecture.id, by=scene.by, limit=9, at=minute(40))[0]
+    row = roster(scene.lecture.id, by=scene.by, limit=9, at=minute(40))[0]
     assert (row.minutes, row.outcome, row.sources) == (40.0, Outcome.PARTIAL, [Source.LIVE])
     end_lecture(scene.lecture.id, by=scene.by, at=END)
-    actions.record_beat(first, 999, at=END + timedelta(seconds=10))
+    record_beat(first, 999, at=END + timedelta(seconds=10))
     jobs.run_due()
     credit = scene.credit("Ada")
     assert credit is not None
     assert (credit.present_ms, credit.source) == (40 * 60_000, Source.LIVE)
     assert db.session.scalar(select(func.count()).select_from(Beat)) == 0
     before = scene.counts()
-    actions.credit_lecture(scene.lecture.id, by=SYSTEM, at=END)
+    credit_lecture(scene.lecture.id, by=SYSTEM, at=END)
     assert scene.counts() == before
 
 
@@ -249,9 +267,9 @@ def test_a_beat_for_another_lecture_or_no_join_is_not_there(scene: Scene) -> Non
     live(scene)
     join_id = beats(scene, "Ada", 0, 0)
     with pytest.raises(NotFound):
-        actions.record_beat(join_id, 7, lecture_id=scene.lecture.id + 1, at=minute(1))
+        record_beat(join_id, 7, lecture_id=scene.lecture.id + 1, at=minute(1))
     with pytest.raises(NotFound):
-        actions.record_beat(join_id + 99, 7, at=minute(1))
+        record_beat(join_id + 99, 7, at=minute(1))
 
 
 def test_reopening_takes_the_credits_back_and_counts_on(scene: Scene) -> None:
@@ -263,7 +281,7 @@ def test_reopening_takes_the_credits_back_and_counts_on(scene: Scene) -> None:
     reopen_lecture(scene.lecture.id, by=scene.by, at=minute(32))
     assert scene.credit("Ada") is None
     beats(scene, "Ada", 32, 60)
-    assert queries.counted_ms(scene.lecture.id, scene.people["Ada"].id, minute(60)) == 58 * 60_000
+    assert counted_ms(scene.lecture.id, scene.people["Ada"].id, minute(60)) == 58 * 60_000
     end_lecture(scene.lecture.id, by=scene.by, at=END)
     jobs.run_due()
     assert scene.credit("Ada").present_ms == 58 * 60_000  # type: ignore[union-attr]
@@ -291,7 +309,7 @@ def test_undoing_a_start_keeps_what_was_recorded(scene: Scene) -> None:
 
 def correct(scene: Scene, name: str, outcome: Outcome | None, reason: str = "power cut") -> None:
     public_id = scene.people[name].public_id
-    actions.correct(scene.lecture.id, public_id, outcome=outcome, reason=reason, by=scene.by, at=END)
+    corrections.correct(scene.lecture.id, public_id, outcome=outcome, reason=reason, by=scene.by, at=END)
 
 
 def test_a_correction_wins_until_withdrawn_and_keeps_the_evidence(scene: Scene) -> None:
@@ -326,10 +344,12 @@ def test_corrections_are_refused_without_reason_right_or_end(scene: Scene) -> No
     assert caught.value.faults[0].field == "reason"
     stranger = scene.make.person("Stranger")
     with pytest.raises(NotFound):
-        actions.correct(scene.lecture.id, stranger.public_id, outcome=Outcome.ATTENDED, reason="x", by=scene.by, at=END)
+        corrections.correct(
+            scene.lecture.id, stranger.public_id, outcome=Outcome.ATTENDED, reason="x", by=scene.by, at=END
+        )
     other = scene.make.actor(roles=["instructor"])
     with pytest.raises(Forbidden):
-        actions.correct(
+        corrections.correct(
             scene.lecture.id, scene.people["Ada"].public_id, outcome=Outcome.ATTENDED, reason="x", by=other, at=END
         )
     live(scene)
@@ -346,7 +366,7 @@ def test_merged_people_have_one_credit_and_undoing_restores_two(scene: Scene) ->
     assert scene.credit("Ben") is None
     again = scene.publish(("ada@x.example", 0, 40), ("ben@x.example", 30, 60))
     assert (again.created, again.unchanged) == (0, 2)
-    assert [row.full_name for row in queries.roster(scene.lecture.id, by=scene.by, limit=9)] == ["Ada", "Cyr"]
+    assert [row.full_name for row in roster(scene.lecture.id, by=scene.by, limit=9)] == ["Ada", "Cyr"]
     undo_merge(ben, by=admin, at=END)
     assert scene.credit("Ada").present_ms == 40 * 60_000  # type: ignore[union-attr]
     assert scene.credit("Ben").present_ms == 30 * 60_000  # type: ignore[union-attr]
@@ -378,7 +398,7 @@ def test_a_walk_in_who_withdraws_keeps_the_credit_at_a_recount(make: Any) -> Non
         db.session.execute(update(Enrolment).where(Enrolment.person_id == scene.people["Dot"].id).values(**values))
 
     leave()
-    actions.credit_lecture(scene.lecture.id, by=SYSTEM, at=END + timedelta(days=3))
+    credit_lecture(scene.lecture.id, by=SYSTEM, at=END + timedelta(days=3))
     assert scene.credit("Dot") is not None
 
 
@@ -386,36 +406,36 @@ def test_own_attendance_tells_what_was_missed_too(scene: Scene) -> None:
     scene.publish(("ada@x.example", 0, 62))
     ada = scene.make.actor(scene.people["Ada"])
     cyr = scene.make.actor(scene.people["Cyr"])
-    own = queries.attendance_of_person(scene.people["Ada"].id, by=ada)
+    own = attendance_of_person(scene.people["Ada"].id, by=ada)
     assert [(one.title, one.explanation) for one in own] == [(scene.lecture.title, "62 of 90 minutes: attended")]
     assert own[0].united == [(0.0, 62.0)]
     assert own[0].needed_ms == 54 * 60_000
-    assert [one.outcome for one in queries.attendance_of_person(scene.people["Cyr"].id, by=cyr)] == [Outcome.ABSENT]
+    assert [one.outcome for one in attendance_of_person(scene.people["Cyr"].id, by=cyr)] == [Outcome.ABSENT]
     with pytest.raises(NotFound):
-        queries.attendance_of_person(scene.people["Cyr"].id, by=ada)
-    assert queries.outcomes_of_series(scene.series.id) == {scene.people["Ada"].id: {scene.lecture.id: Outcome.ATTENDED}}
+        attendance_of_person(scene.people["Cyr"].id, by=ada)
+    assert outcomes_of_series(scene.series.id) == {scene.people["Ada"].id: {scene.lecture.id: Outcome.ATTENDED}}
 
 
 def test_the_roster_is_paged_searched_and_kept_from_others(scene: Scene) -> None:
-    first = queries.roster(scene.lecture.id, by=scene.by, limit=2)
+    first = roster(scene.lecture.id, by=scene.by, limit=2)
     assert [row.full_name for row in first] == ["Ada", "Ben", "Cyr"]
-    rest = queries.roster(scene.lecture.id, by=scene.by, limit=2, cursor=queries.cursor_of(first[1]))
+    rest = roster(scene.lecture.id, by=scene.by, limit=2, cursor=cursor_of(first[1]))
     assert [row.full_name for row in rest] == ["Cyr"]
-    assert [row.full_name for row in queries.roster(scene.lecture.id, by=scene.by, limit=9, q="BEN@X")] == ["Ben"]
+    assert [row.full_name for row in roster(scene.lecture.id, by=scene.by, limit=9, q="BEN@X")] == ["Ben"]
     for name, native in (("ben Ali", None), ("Adamu", "ДАНИИЛ"), ("Ben", None)):
         scene.make.enrolment(scene.series, scene.make.person(name, native_name=native))
     ordered, cursor = [], None
     for _page in range(6):
-        rows = queries.roster(scene.lecture.id, by=scene.by, limit=1, cursor=cursor)
+        rows = roster(scene.lecture.id, by=scene.by, limit=1, cursor=cursor)
         ordered.append(rows[0].full_name)
-        cursor = queries.cursor_of(rows[0])
+        cursor = cursor_of(rows[0])
     assert ordered == ["Ada", "Adamu", "Ben", "Ben", "ben Ali", "Cyr"]
-    assert [row.full_name for row in queries.roster(scene.lecture.id, by=scene.by, limit=9, q="даниил")] == ["Adamu"]
+    assert [row.full_name for row in roster(scene.lecture.id, by=scene.by, limit=9, q="даниил")] == ["Adamu"]
     with pytest.raises(Invalid):
-        queries.roster(scene.lecture.id, by=scene.by, limit=2, cursor="nonsense")
+        roster(scene.lecture.id, by=scene.by, limit=2, cursor="nonsense")
     with pytest.raises(Forbidden):
-        queries.roster(scene.lecture.id, by=scene.make.actor(scene.people["Ada"]), limit=2)
-    assert len(queries.roster(scene.lecture.id, by=scene.make.actor(roles=["reporter"]), limit=9)) == 6
+        roster(scene.lecture.id, by=scene.make.actor(scene.people["Ada"]), limit=2)
+    assert len(roster(scene.lecture.id, by=scene.make.actor(roles=["reporter"]), limit=9)) == 6
 
 
 @pytest.mark.databases
@@ -425,9 +445,9 @@ def test_the_roster_is_in_the_order_of_names_whatever_their_letters(make: Any, c
         make.enrolment(scene.series, make.person(name))
     ordered, cursor = [], None
     while len(ordered) < 11:
-        rows = queries.roster(scene.lecture.id, by=scene.by, limit=1, cursor=cursor)
+        rows = roster(scene.lecture.id, by=scene.by, limit=1, cursor=cursor)
         ordered.append(rows[0].full_name)
-        cursor = queries.cursor_of(rows[0])
+        cursor = cursor_of(rows[0])
     assert ordered == ["Ada", "Ægir", "Ben", "BEN", "Cyr", "Élodie", "Émile", "Emily", "Omari", "ömer", "Zoë"]
     assert len(rows) == 1
 
@@ -436,26 +456,23 @@ def test_erasing_takes_names_and_reasons_and_leaves_the_totals(scene: Scene) -> 
     scene.publish(("ada@x.example", 0, 60), ("new@x.example", 0, 60))
     correct(scene, "Ada", Outcome.EXCUSED, "Ada was ill")
     person = scene.people["Ada"]
-    exported = queries.export_of_person(person.id)
+    exported = export_of_person(person.id)
     assert (len(exported["presence"]), exported["corrections"][0]["reason"]) == (1, "Ada was ill")
-    before = queries.roster_totals(scene.lecture.id, by=scene.by)
-    actions.erase_evidence(person.id, by=SYSTEM, at=END)
-    assert queries.export_of_person(person.id)["corrections"][0]["reason"] == ""
-    assert queries.roster_totals(scene.lecture.id, by=scene.by) == before
+    before = roster_totals(scene.lecture.id, by=scene.by)
+    erase_evidence(person.id, by=SYSTEM, at=END)
+    assert export_of_person(person.id)["corrections"][0]["reason"] == ""
+    assert roster_totals(scene.lecture.id, by=scene.by) == before
 
 
 def test_a_kept_file_is_published_once_or_left(scene: Scene) -> None:
     content = f"email,joined_at,left_at\nada@x.example,{START.isoformat()},{END.isoformat()}\n".encode()
-    kept = [
-        actions.keep_file(scene.lecture.id, content, file_name="a.csv", options={}, by=scene.by, at=END)
-        for _n in range(2)
-    ]
-    answer = actions.publish_kept(kept[0], skip_bad_rows=False, by=scene.by, at=END)
+    kept = [keep_file(scene.lecture.id, content, file_name="a.csv", options={}, by=scene.by, at=END) for _n in range(2)]
+    answer = publish_kept(kept[0], skip_bad_rows=False, by=scene.by, at=END)
     assert answer.created == 1
-    actions.drop_kept(kept[1], by=scene.by, at=END)
+    drop_kept(kept[1], by=scene.by, at=END)
     for public_id in kept:
         with pytest.raises(NotFound):
-            queries.kept_import(public_id, by=scene.by)
+            kept_import(public_id, by=scene.by)
     assert scene.counts() == (1, 1, 1)
 
 
@@ -466,13 +483,13 @@ def test_the_queries_of_a_page_do_not_grow_with_its_rows(scene: Scene) -> None:
     ada_id, lecture_id = scene.people["Ada"].id, scene.lecture.id
 
     def own() -> int:
-        return count_statements(lambda: queries.attendance_of_person(ada_id, by=ada))
+        return count_statements(lambda: attendance_of_person(ada_id, by=ada))
 
     def page() -> int:
-        return count_statements(lambda: queries.roster(lecture_id, by=scene.by, limit=50))
+        return count_statements(lambda: roster(lecture_id, by=scene.by, limit=50))
 
     before = own(), page()
-    policy = queries.get_rostered_lecture(lecture_id, by=scene.by).policy_id
+    policy = get_rostered_lecture(lecture_id, by=scene.by).policy_id
     for _n in range(5):
         scene.make.lecture(
             scene.series, state="held", actual_start=START, actual_end=END, starts_at=START, policy_id=policy

@@ -11,8 +11,11 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from lms.attendance import actions
-from lms.attendance.models import Appeal, AppealState, Closing, Correction, Outcome
+from lms.attendance.actions.imports import publish_attendance
+from lms.attendance.actions.staging import stage_attendance
+from lms.attendance.models.appeals import Appeal, AppealState
+from lms.attendance.models.closings import Closing
+from lms.attendance.models.credits import Correction, Outcome
 from lms.core import clock
 from lms.core.db import db
 from tests.factories import Make
@@ -57,8 +60,8 @@ class Desk:
         with self.app.app_context():
             by = self.make.actor(self.teacher)
             text = ("\n".join(lines) + "\n").encode()
-            staged = actions.stage_attendance(self.lecture, text, file_name="zoom.csv", by=by)
-            actions.publish_attendance(staged, by=by, at=self.end + timedelta(minutes=5))
+            staged = stage_attendance(self.lecture, text, file_name="zoom.csv", by=by)
+            publish_attendance(staged, by=by, at=self.end + timedelta(minutes=5))
 
     def client(self, person: Any) -> Hand:
         client = self.app.test_client()

@@ -8,16 +8,21 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from lms.attendance import actions, queries
+from lms.attendance.actions.appeals import accept_appeal, decline_appeal, file_appeal, withdraw_appeal
+from lms.attendance.actions.closing import close_attendance
+from lms.attendance.actions.people import erase_evidence
 from lms.attendance.appealing import AppealDraft, nearest, resembling
-from lms.attendance.models import Appeal, AppealState, Correction, Outcome
+from lms.attendance.models.appeals import Appeal, AppealState
+from lms.attendance.models.credits import Correction, Outcome
+from lms.attendance.queries.appeals import count_open_appeals, get_appeal, list_appeals, list_open_appeals
+from lms.attendance.queries.persons import export_of_person
 from lms.attendance.queries.roster import Unmatched
 from lms.core import audit, clock
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.outbox import OutboxMail
 from lms.core.roles import Actor
-from lms.people.actions import merge_people, undo_merge
+from lms.people.actions.privacy import merge_people, undo_merge
 from tests.attendance.scene import END, START, Scene, minute
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
@@ -36,7 +41,7 @@ def own(scene: Scene, name: str = "Ada") -> Actor:
 
 
 def ask(scene: Scene, name: str = "Ada", draft: AppealDraft = THERE, at: datetime = ASKED) -> str:
-    appeal, _is_new = actions.file_appeal(scene.lecture.id, draft, by=own(scene, name), at=at)
+    appeal, _is_new = file_appeal(scene.lecture.id, draft, by=own(scene, name), at=at)
     return appeal.public_id
 
 
@@ -60,7 +65,7 @@ def test_an_appeal_is_kept_as_it_was_said(scene: Scene) -> None:
 
 def test_the_same_again_is_the_same_appeal_and_another_is_refused(scene: Scene) -> None:
     first = ask(scene)
-    appeal, is_new = actions.file_appeal(scene.lecture.id, THERE, by=own(scene), at=ANSWERED)
+    appeal, is_new = file_appeal(scene.lecture.id, THERE, by=own(scene), at=ANSWERED)
     assert (appeal.public_id, is_new) == (first, False)
     with pytest.raises(Refused):
         ask(scene, draft=AppealDraft(text="And another thing"))
@@ -91,15 +96,15 @@ def test_what_cannot_be_is_said_at_its_field(scene: Scene, draft: AppealDraft, f
 def test_only_who_was_expected_or_seen_appeals(scene: Scene, make: Any) -> None:
     stranger = make.person("Dan", email="dan@x.example")
     with pytest.raises(Forbidden):
-        actions.file_appeal(scene.lecture.id, THERE, by=make.actor(stranger), at=ASKED)
+        file_appeal(scene.lecture.id, THERE, by=make.actor(stranger), at=ASKED)
     scene.publish(("dan@x.example", 0, 20))
-    actions.file_appeal(scene.lecture.id, THERE, by=make.actor(stranger), at=ASKED)
+    file_appeal(scene.lecture.id, THERE, by=make.actor(stranger), at=ASKED)
 
 
 def test_one_appeals_of_a_held_lecture_within_thirty_days(scene: Scene, make: Any) -> None:
     planned = make.lecture(scene.series)
     with pytest.raises(Refused):
-        actions.file_appeal(planned.id, THERE, by=own(scene), at=ASKED)
+        file_appeal(planned.id, THERE, by=own(scene), at=ASKED)
     last = END + timedelta(days=30)
     with pytest.raises(Refused, match="within 30 days"):
         ask(scene, at=last + timedelta(seconds=1))
@@ -114,7 +119,7 @@ def test_the_last_report_begins_the_time_anew(scene: Scene) -> None:
 
 def test_accepting_sets_the_outcome_in_the_same_step_and_tells(scene: Scene) -> None:
     public_id = ask(scene)
-    actions.accept_appeal(public_id, outcome=Outcome.ATTENDED, words="We saw your name.", by=scene.by, at=ANSWERED)
+    accept_appeal(public_id, outcome=Outcome.ATTENDED, words="We saw your name.", by=scene.by, at=ANSWERED)
     row = scene.row("Ada")
     assert (row.outcome, row.explanation) == (
         Outcome.ATTENDED, "0 of 90 minutes: attended, by hand (We saw your name.)"
@@ -134,7 +139,7 @@ def test_accepting_sets_the_outcome_in_the_same_step_and_tells(scene: Scene) -> 
 def test_accepting_without_an_outcome_sets_nothing(scene: Scene) -> None:
     public_id = ask(scene)
     scene.publish(("ada@x.example", 0, 80))
-    actions.accept_appeal(public_id, outcome=None, words="The report was late.", by=scene.by, at=ANSWERED)
+    accept_appeal(public_id, outcome=None, words="The report was late.", by=scene.by, at=ANSWERED)
     assert stored(public_id).correction_id is None
     assert db.session.scalars(select(Correction)).all() == []
     assert scene.row("Ada").correction is None
@@ -143,9 +148,9 @@ def test_accepting_without_an_outcome_sets_nothing(scene: Scene) -> None:
 def test_declining_needs_words_and_changes_nothing(scene: Scene) -> None:
     public_id = ask(scene)
     with pytest.raises(Invalid):
-        actions.decline_appeal(public_id, words=" ", by=scene.by, at=ANSWERED)
+        decline_appeal(public_id, words=" ", by=scene.by, at=ANSWERED)
     assert stored(public_id).state is AppealState.OPEN
-    actions.decline_appeal(public_id, words="Nobody of that name was there.", by=scene.by, at=ANSWERED)
+    decline_appeal(public_id, words="Nobody of that name was there.", by=scene.by, at=ANSWERED)
     assert stored(public_id).state is AppealState.DECLINED
     assert scene.row("Ada").outcome is Outcome.ABSENT
     assert [(mail.payload["accepted"], mail.payload["outcome"]) for mail in mails()] == [(False, None)]
@@ -153,25 +158,25 @@ def test_declining_needs_words_and_changes_nothing(scene: Scene) -> None:
 
 def test_what_has_ended_is_not_answered_nor_withdrawn(scene: Scene) -> None:
     public_id = ask(scene)
-    actions.decline_appeal(public_id, words="No.", by=scene.by, at=ANSWERED)
+    decline_appeal(public_id, words="No.", by=scene.by, at=ANSWERED)
     with pytest.raises(Refused, match="answered already, by Lin Yuhan"):
-        actions.accept_appeal(public_id, outcome=Outcome.ATTENDED, words="Yes.", by=scene.by, at=ANSWERED)
+        accept_appeal(public_id, outcome=Outcome.ATTENDED, words="Yes.", by=scene.by, at=ANSWERED)
     with pytest.raises(Refused):
-        actions.withdraw_appeal(public_id, by=own(scene), at=ANSWERED)
+        withdraw_appeal(public_id, by=own(scene), at=ANSWERED)
     assert (stored(public_id).answer, scene.row("Ada").correction, len(mails())) == ("No.", None, 1)
 
 
 def test_who_asked_takes_it_back_and_nobody_else(scene: Scene) -> None:
     public_id = ask(scene)
     with pytest.raises(NotFound):
-        actions.withdraw_appeal(public_id, by=own(scene, "Ben"), at=ANSWERED)
+        withdraw_appeal(public_id, by=own(scene, "Ben"), at=ANSWERED)
     with pytest.raises(Forbidden):
-        actions.withdraw_appeal(public_id, by=scene.by, at=ANSWERED)
-    actions.withdraw_appeal(public_id, by=own(scene), at=ANSWERED)
-    actions.withdraw_appeal(public_id, by=own(scene), at=ANSWERED + timedelta(days=1))
+        withdraw_appeal(public_id, by=scene.by, at=ANSWERED)
+    withdraw_appeal(public_id, by=own(scene), at=ANSWERED)
+    withdraw_appeal(public_id, by=own(scene), at=ANSWERED + timedelta(days=1))
     assert (stored(public_id).state, stored(public_id).ended_at) == (AppealState.WITHDRAWN, ANSWERED)
     with pytest.raises(Refused, match="taken it back"):
-        actions.decline_appeal(public_id, words="No.", by=scene.by, at=ANSWERED)
+        decline_appeal(public_id, words="No.", by=scene.by, at=ANSWERED)
     assert mails() == []
 
 
@@ -181,28 +186,28 @@ def test_others_neither_see_nor_answer(scene: Scene, make: Any) -> None:
     focal = make.actor(roles=["focal_point"], country="KE")
     for by in (own(scene, "Ben"), reporter, focal, make.actor(roles=["instructor"])):
         with pytest.raises(NotFound):
-            queries.get_appeal(public_id, by=by)
+            get_appeal(public_id, by=by)
         with pytest.raises(NotFound):
-            actions.accept_appeal(public_id, outcome=Outcome.ATTENDED, words="Yes.", by=by, at=ANSWERED)
-        assert queries.list_appeals(by=by) == []
-        assert queries.list_open_appeals(by=by) == []
-        assert queries.count_open_appeals(by=by) == 0
+            accept_appeal(public_id, outcome=Outcome.ATTENDED, words="Yes.", by=by, at=ANSWERED)
+        assert list_appeals(by=by) == []
+        assert list_open_appeals(by=by) == []
+        assert count_open_appeals(by=by) == 0
     with pytest.raises(Forbidden):
-        actions.decline_appeal(public_id, words="Mine.", by=own(scene), at=ANSWERED)
+        decline_appeal(public_id, words="Mine.", by=own(scene), at=ANSWERED)
     administrator = make.administrator()
     for by in (scene.by, administrator):
-        assert [one.appeal.public_id for one in queries.list_open_appeals(by=by)] == [public_id]
-    assert [one.appeal.public_id for one in queries.list_appeals(by=own(scene))] == [public_id]
+        assert [one.appeal.public_id for one in list_open_appeals(by=by)] == [public_id]
+    assert [one.appeal.public_id for one in list_appeals(by=own(scene))] == [public_id]
 
 
 def test_a_closed_lecture_is_appealed_declined_and_not_accepted(scene: Scene) -> None:
-    actions.close_attendance(scene.lecture.id, by=scene.by, at=END)
+    close_attendance(scene.lecture.id, by=scene.by, at=END)
     public_id = ask(scene)
     for outcome in (Outcome.ATTENDED, None):
         with pytest.raises(Refused, match="was closed by"):
-            actions.accept_appeal(public_id, outcome=outcome, words="Yes.", by=scene.by, at=ANSWERED)
+            accept_appeal(public_id, outcome=outcome, words="Yes.", by=scene.by, at=ANSWERED)
     assert (stored(public_id).state, mails()) == (AppealState.OPEN, [])
-    actions.decline_appeal(public_id, words="No.", by=scene.by, at=ANSWERED)
+    decline_appeal(public_id, words="No.", by=scene.by, at=ANSWERED)
     assert stored(public_id).state is AppealState.DECLINED
 
 
@@ -210,41 +215,41 @@ def test_an_appeal_follows_a_merge_and_its_undoing(scene: Scene) -> None:
     public_id, boss = ask(scene, "Ben"), scene.make.administrator()
     ada, ben = scene.people["Ada"], scene.people["Ben"]
     merge_people(ada.public_id, ben.public_id, by=boss, at=ASKED)
-    assert [one.full_name for one in queries.list_open_appeals(by=scene.by)] == ["Ada"]
+    assert [one.full_name for one in list_open_appeals(by=scene.by)] == ["Ada"]
     with pytest.raises(Refused, match="asked already"):
         ask(scene, "Ada", AppealDraft(text="the same person"))
-    actions.accept_appeal(public_id, outcome=Outcome.EXCUSED, words="Ill.", by=scene.by, at=ANSWERED)
+    accept_appeal(public_id, outcome=Outcome.EXCUSED, words="Ill.", by=scene.by, at=ANSWERED)
     assert scene.row("Ada").outcome is Outcome.EXCUSED
     undo_merge(ben.public_id, by=boss, at=ANSWERED)
-    assert [one.full_name for one in queries.list_appeals(by=scene.by)] == ["Ben"]
+    assert [one.full_name for one in list_appeals(by=scene.by)] == ["Ben"]
 
 
 def test_erasure_takes_the_words_and_ends_what_is_open(scene: Scene) -> None:
     answered = ask(scene)
-    actions.decline_appeal(answered, words="Dear Ada, no.", by=scene.by, at=ANSWERED)
+    decline_appeal(answered, words="Dear Ada, no.", by=scene.by, at=ANSWERED)
     waiting = ask(scene, draft=AppealDraft(text="I am Ada"))
-    exported = queries.export_of_person(scene.people["Ada"].id)["appeals"]
+    exported = export_of_person(scene.people["Ada"].id)["appeals"]
     assert [(one["text"], one["answer"], one["state"]) for one in exported] == [
         ("The link fell.", "Dear Ada, no.", "declined"), ("I am Ada", "", "open")
     ]  # fmt: skip
-    actions.erase_evidence(scene.people["Ada"].id, by=scene.by, at=ANSWERED)
+    erase_evidence(scene.people["Ada"].id, by=scene.by, at=ANSWERED)
     for public_id, state in ((answered, AppealState.DECLINED), (waiting, AppealState.WITHDRAWN)):
         appeal = stored(public_id)
         assert (appeal.state, appeal.text, appeal.answer, appeal.joined_as, appeal.said_from, appeal.said_to) == (
             state, "", "", "", None, None
         )  # fmt: skip
-    assert queries.list_open_appeals(by=scene.by) == []
+    assert list_open_appeals(by=scene.by) == []
 
 
 def test_lists_are_cut_and_go_on(scene: Scene) -> None:
     asked = [ask(scene, name) for name in ("Ada", "Ben", "Cyr")]
-    first = queries.list_appeals(by=scene.by, state=AppealState.OPEN, limit=2)
+    first = list_appeals(by=scene.by, state=AppealState.OPEN, limit=2)
     assert [one.appeal.public_id for one in first] == asked
-    after = queries.list_appeals(by=scene.by, state=AppealState.OPEN, limit=2, cursor=first[1].appeal.id)
+    after = list_appeals(by=scene.by, state=AppealState.OPEN, limit=2, cursor=first[1].appeal.id)
     assert [one.appeal.public_id for one in after] == asked[2:]
-    newest = queries.list_appeals(by=scene.by, limit=2)
+    newest = list_appeals(by=scene.by, limit=2)
     assert [one.appeal.public_id for one in newest] == asked[::-1]
-    assert [one.full_name for one in queries.list_appeals(by=scene.by, lecture_id=scene.lecture.id)] == [
+    assert [one.full_name for one in list_appeals(by=scene.by, lecture_id=scene.lecture.id)] == [
         "Cyr", "Ben", "Ada"
     ]  # fmt: skip
 

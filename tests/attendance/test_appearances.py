@@ -7,15 +7,22 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from lms.attendance import actions, queries
 from lms.attendance.actions.appearances import settle
-from lms.attendance.formats import Report, ReportRow
-from lms.attendance.models import Appearance, AppearanceDecision, How, Outcome, Presence, Source
+from lms.attendance.actions.credits import credit_lecture
+from lms.attendance.actions.imports import publish_attendance
+from lms.attendance.actions.staging import StagedAttendance
+from lms.attendance.formats.report import Report, ReportRow
+from lms.attendance.models.appearances import Appearance, AppearanceDecision, How
+from lms.attendance.models.credits import Outcome
+from lms.attendance.models.evidence import Presence, Source
+from lms.attendance.queries.persons import attendance_of_person, export_of_person
+from lms.attendance.queries.roster import get_row, presence_curve, roster, roster_totals
+from lms.attendance.queries.viewers import counted_ms
 from lms.core import clock
 from lms.core.db import action, db
 from lms.core.imports import ImportAnswer
 from lms.core.roles import SYSTEM
-from lms.people.actions import erase_person, merge_people, undo_merge
+from lms.people.actions.privacy import erase_person, merge_people, undo_merge
 from lms.people.models import Person
 from tests.attendance.scene import END, START, Scene, minute
 
@@ -43,7 +50,7 @@ def mean(scene: Scene, appearance: Appearance, person: Person | None, how: How =
     def write() -> None:
         settle({id_: person_id}, how, by=scene.by, at=END)
         concerned = {one for one in (was, person_id) if one is not None}
-        actions.credit_lecture(scene.lecture.id, by=scene.by, at=END, only=concerned)
+        credit_lecture(scene.lecture.id, by=scene.by, at=END, only=concerned)
 
     write()
 
@@ -57,13 +64,13 @@ def test_evidence_of_nobody_known_is_told_by_an_appearance_once_in_a_series(scen
     rows = db.session.execute(select(Presence.person_id, Presence.appearance_id).order_by(Presence.joined_ms)).all()
     ada = scene.people["Ada"].id
     assert sorted(rows, key=str) == sorted([(None, appearance.id), (None, appearance.id), (ada, None)], key=str)
-    assert queries.roster_totals(scene.lecture.id, by=scene.by).unmatched == 1
+    assert roster_totals(scene.lecture.id, by=scene.by).unmatched == 1
 
 
 def test_all_that_reads_presence_follows_the_appearance(scene: Scene) -> None:
     scene.publish(("new@x.example", 0, 40), ("ben@x.example", 0, 30), ("ben@x.example", 50, 90))
     ben = scene.people["Ben"]
-    before = queries.presence_curve(scene.lecture.id, by=scene.by)
+    before = presence_curve(scene.lecture.id, by=scene.by)
     mean(scene, told(scene), ben)
     credit, row = scene.credit("Ben"), scene.row("Ben")
     assert credit is not None
@@ -73,16 +80,16 @@ def test_all_that_reads_presence_follows_the_appearance(scene: Scene) -> None:
         (clock.to_ms(START), clock.to_ms(minute(40))),
         (clock.to_ms(minute(50)), clock.to_ms(END)),
     ]
-    own = queries.attendance_of_person(ben.id, by=scene.make.actor(ben))
+    own = attendance_of_person(ben.id, by=scene.make.actor(ben))
     assert [one.present_ms for one in own] == [80 * 60_000]
-    assert queries.counted_ms(scene.lecture.id, ben.id, END) == 80 * 60_000
-    assert queries.presence_curve(scene.lecture.id, by=scene.by) == [
+    assert counted_ms(scene.lecture.id, ben.id, END) == 80 * 60_000
+    assert presence_curve(scene.lecture.id, by=scene.by) == [
         count + (30 <= number < 40) for number, count in enumerate(before)
     ]
-    exported = queries.export_of_person(ben.id)
+    exported = export_of_person(ben.id)
     assert len(exported["presence"]) == 3
     assert [(one["email"], one["how"]) for one in exported["appearances"]] == [("new@x.example", "hand")]
-    totals = queries.roster_totals(scene.lecture.id, by=scene.by)
+    totals = roster_totals(scene.lecture.id, by=scene.by)
     assert (totals.people, totals.unmatched, totals.attended) == (3, 0, 1)
 
 
@@ -90,7 +97,7 @@ def test_somebody_seen_only_through_an_appearance_stands_on_the_roster(scene: Sc
     scene.publish(("new@x.example", 0, 40))
     mean(scene, told(scene), scene.make.person("Guest", email="guest@x.example"))
     for by, name in ((scene.make.administrator(), "Guest"), (scene.by, "guest@x.example")):
-        rows = [row for row in queries.roster(scene.lecture.id, by=by, limit=9) if row.email == "guest@x.example"]
+        rows = [row for row in roster(scene.lecture.id, by=by, limit=9) if row.email == "guest@x.example"]
         assert [(row.full_name, row.minutes, row.is_counted) for row in rows] == [(name, 40.0, False)]
 
 
@@ -126,15 +133,15 @@ def test_an_erased_persons_appearances_lose_name_and_address_and_count_on(scene:
     scene.publish_text(text)
     for name in ("Ada L", "Ada's phone"):
         mean(scene, told(scene, name), scene.people["Ada"])
-    before = queries.roster_totals(scene.lecture.id, by=scene.by)
+    before = roster_totals(scene.lecture.id, by=scene.by)
     ada = scene.people["Ada"].public_id
     erase_person(ada, confirmation="ada@x.example", withdraw_certificates=False, by=SYSTEM, at=END)
     rows = db.session.execute(select(Appearance.key, Appearance.name, Appearance.email).order_by(Appearance.id)).all()
     assert sorted(row[1:] for row in rows if row[1] is None) == [(None, None)] * 2
     assert not any("ada" in key or "old" in key for key, _name, _email in rows)
     assert ("x@x.example", "Xi", "x@x.example") in rows
-    actions.credit_lecture(scene.lecture.id, by=SYSTEM, at=END)
-    assert queries.roster_totals(scene.lecture.id, by=scene.by) == before
+    credit_lecture(scene.lecture.id, by=SYSTEM, at=END)
+    assert roster_totals(scene.lecture.id, by=scene.by) == before
     assert scene.publish_text(text).created == 0
 
 
@@ -145,9 +152,7 @@ def test_evidence_that_is_recognised_later_stays_as_it_was_seen(scene: Scene) ->
     assert scene.publish(("new@x.example", 0, 60)).updated == 1
     assert db.session.scalar(select(Presence.person_id)) is None
     assert (told(scene).person_id, told(scene).how) == (person.id, How.ADDRESS)
-    assert [row[2] for row in queries.get_row(scene.lecture.id, person.public_id, by=scene.by).intervals] == [
-        Source.IMPORT
-    ]
+    assert [row[2] for row in get_row(scene.lecture.id, person.public_id, by=scene.by).intervals] == [Source.IMPORT]
 
 
 def test_an_address_recognised_in_one_lecture_counts_in_the_others(scene: Scene) -> None:
@@ -193,7 +198,7 @@ def test_what_was_decided_before_is_applied_first_and_says_so(scene: Scene) -> N
     assert scene.credit("Cyr") is None
     answer = scene.publish(("desk@x.example", 61, 80))
     assert [one["reason"] for one in answer.unmatched] == ["Nobody of ours: decided by Lin Yuhan on 2026-11-04."]
-    assert queries.roster_totals(scene.lecture.id, by=scene.by).unmatched == 0
+    assert roster_totals(scene.lecture.id, by=scene.by).unmatched == 0
 
 
 def rows_of(*rows: ReportRow) -> Report:
@@ -201,8 +206,8 @@ def rows_of(*rows: ReportRow) -> Report:
 
 
 def take(scene: Scene, *rows: ReportRow) -> ImportAnswer:
-    staged = actions.StagedAttendance(scene.lecture.id, "zoom.csv", "digest", rows_of(*rows))
-    return actions.publish_attendance(staged, by=scene.by, at=END)
+    staged = StagedAttendance(scene.lecture.id, "zoom.csv", "digest", rows_of(*rows))
+    return publish_attendance(staged, by=scene.by, at=END)
 
 
 def stay(line: int, name: str = "", **given: Any) -> ReportRow:
@@ -226,7 +231,7 @@ def test_names_that_are_only_like_somebodys_are_candidates_with_score_and_reason
     ]
     first = answer.unmatched[0]["candidates"][0]
     assert (first["score"], first["reasons"]) == (96, ["the same words in another order"])
-    totals = queries.roster_totals(scene.lecture.id, by=scene.by)
+    totals = roster_totals(scene.lecture.id, by=scene.by)
     assert (totals.attended, totals.unmatched) == (1, 2)
 
 
@@ -261,4 +266,4 @@ def test_hosts_and_panelists_count_when_they_are_enrolled_and_else_are_nobody_to
     )
     assert (answer.rows, answer.matched, answer.created, answer.unmatched) == (4, 2, 2, [])
     assert answer.notes == ["2 rows of hosts and panelists who are not enrolled are left out."]
-    assert {row.full_name for row in queries.roster(scene.lecture.id, by=scene.by, limit=9)} == {"Ada", "Ben", "Cyr"}
+    assert {row.full_name for row in roster(scene.lecture.id, by=scene.by, limit=9)} == {"Ada", "Ben", "Cyr"}

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from lms.app import create_app
-from lms.cli import lms
+from lms.cli.main import lms
 from tests.factories import Make
 
 START = datetime(2026, 11, 4, 6, 0, tzinfo=UTC)

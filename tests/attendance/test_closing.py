@@ -8,15 +8,21 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from lms.attendance import actions
-from lms.attendance.models import Closing, Outcome, Presence, Source
-from lms.catalogue.actions import correct_times, reopen_lecture, undo_start
+from lms.attendance.actions.closing import close_attendance, reopen_attendance
+from lms.attendance.actions.corrections import correct
+from lms.attendance.actions.credits import credit_lecture
+from lms.attendance.actions.imports import publish_attendance
+from lms.attendance.actions.staging import stage_attendance
+from lms.attendance.models.closings import Closing
+from lms.attendance.models.credits import Outcome
+from lms.attendance.models.evidence import Presence, Source
+from lms.catalogue.actions.states import correct_times, reopen_lecture, undo_start
 from lms.catalogue.models import Lecture, LectureState
 from lms.core import audit, clock
 from lms.core.db import action, db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.roles import SYSTEM
-from lms.people.actions import merge_people
+from lms.people.actions.privacy import merge_people
 from tests.attendance.scene import END, START, Scene, minute
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
@@ -31,7 +37,7 @@ def scene(make: Any, context: None) -> Scene:
 @pytest.fixture
 def closed(scene: Scene) -> Scene:
     scene.publish(("ada@x.example", 0, 80), ("ben@x.example", 0, 30))
-    actions.close_attendance(scene.lecture.id, by=scene.by, at=CLOSED)
+    close_attendance(scene.lecture.id, by=scene.by, at=CLOSED)
     return scene
 
 
@@ -56,7 +62,7 @@ def unseen_evidence(scene: Scene, name: str) -> None:
 
 def test_closing_counts_first_and_keeps_the_numbers(scene: Scene) -> None:
     unseen_evidence(scene, "Ada")
-    actions.close_attendance(scene.lecture.id, by=scene.by, at=CLOSED)
+    close_attendance(scene.lecture.id, by=scene.by, at=CLOSED)
     (closing,) = closings(scene)
     assert (closing.closed_at, closing.closed_by, closing.reopened_at) == (CLOSED, scene.teacher.id, None)
     assert closing.figures == {
@@ -67,21 +73,21 @@ def test_closing_counts_first_and_keeps_the_numbers(scene: Scene) -> None:
 
 
 def test_closing_twice_is_one_closing(closed: Scene) -> None:
-    actions.close_attendance(closed.lecture.id, by=closed.by, at=CLOSED + timedelta(days=1))
+    close_attendance(closed.lecture.id, by=closed.by, at=CLOSED + timedelta(days=1))
     assert [one.closed_at for one in closings(closed)] == [CLOSED]
 
 
 def test_only_a_held_lecture_is_closed_by_its_staff(scene: Scene, make: Any) -> None:
     planned = make.lecture(scene.series)
     with pytest.raises(Refused):
-        actions.close_attendance(planned.id, by=scene.by, at=CLOSED)
+        close_attendance(planned.id, by=scene.by, at=CLOSED)
     stranger = make.actor(scene.people["Ada"])
     with pytest.raises(Forbidden):
-        actions.close_attendance(scene.lecture.id, by=stranger, at=CLOSED)
+        close_attendance(scene.lecture.id, by=stranger, at=CLOSED)
     with pytest.raises(Forbidden):
-        actions.reopen_attendance(scene.lecture.id, reason="no", by=stranger, at=CLOSED)
+        reopen_attendance(scene.lecture.id, reason="no", by=stranger, at=CLOSED)
     with pytest.raises(NotFound):
-        actions.close_attendance(999_999, by=scene.by, at=CLOSED)
+        close_attendance(999_999, by=scene.by, at=CLOSED)
     assert closings(scene) == []
 
 
@@ -94,16 +100,16 @@ def test_a_closed_lecture_takes_no_report(closed: Scene) -> None:
 
 def test_a_report_staged_before_the_closing_is_not_published_after_it(scene: Scene) -> None:
     text = f"email,joined_at,left_at\ncyr@x.example,{START.isoformat()},{END.isoformat()}\n"
-    staged = actions.stage_attendance(scene.lecture.id, text.encode(), file_name="report.csv", by=scene.by)
-    actions.close_attendance(scene.lecture.id, by=scene.by, at=CLOSED)
+    staged = stage_attendance(scene.lecture.id, text.encode(), file_name="report.csv", by=scene.by)
+    close_attendance(scene.lecture.id, by=scene.by, at=CLOSED)
     with pytest.raises(Refused, match="was closed by"):
-        actions.publish_attendance(staged, by=scene.by, at=CLOSED)
+        publish_attendance(staged, by=scene.by, at=CLOSED)
     assert scene.counts() == (0, 0, 0)
 
 
 def test_a_closed_lecture_takes_no_correction(closed: Scene) -> None:
     with pytest.raises(Refused, match="was closed by"):
-        actions.correct(
+        correct(
             closed.lecture.id, closed.people["Cyr"].public_id, outcome=Outcome.EXCUSED, reason="ill", by=closed.by,
             at=CLOSED,
         )  # fmt: skip
@@ -132,7 +138,7 @@ def test_the_start_of_a_closed_lecture_is_not_undone(closed: Scene) -> None:
 
 def test_nothing_is_counted_anew_while_closed_but_who_people_are(closed: Scene) -> None:
     unseen_evidence(closed, "Cyr")
-    assert actions.credit_lecture(closed.lecture.id, by=SYSTEM, at=CLOSED) == 0
+    assert credit_lecture(closed.lecture.id, by=SYSTEM, at=CLOSED) == 0
     assert closed.credit("Cyr") is None
     ada, ben = closed.people["Ada"], closed.people["Ben"]
     merge_people(ada.public_id, ben.public_id, by=closed.make.administrator(), at=CLOSED)
@@ -144,19 +150,19 @@ def test_reopening_needs_a_reason_and_counts_anew(closed: Scene) -> None:
     unseen_evidence(closed, "Cyr")
     later = CLOSED + timedelta(days=3)
     with pytest.raises(Invalid):
-        actions.reopen_attendance(closed.lecture.id, reason=" \u200b", by=closed.by, at=later)
+        reopen_attendance(closed.lecture.id, reason=" \u200b", by=closed.by, at=later)
     assert [one.reopened_at for one in closings(closed)] == [None]
-    actions.reopen_attendance(closed.lecture.id, reason="A report came late.", by=closed.by, at=later)
+    reopen_attendance(closed.lecture.id, reason="A report came late.", by=closed.by, at=later)
     (closing,) = closings(closed)
     assert (closing.reopened_at, closing.reopened_by, closing.reason) == (
         later, closed.teacher.id, "A report came late."
     )  # fmt: skip
     assert closed.credit("Cyr").outcome is Outcome.ATTENDED  # type: ignore[union-attr]
     assert closed.publish(("ben@x.example", 30, 90)).created == 1
-    actions.close_attendance(closed.lecture.id, by=closed.by, at=later + timedelta(days=1))
+    close_attendance(closed.lecture.id, by=closed.by, at=later + timedelta(days=1))
     assert [one.reopened_at for one in closings(closed)] == [later, None]
 
 
 def test_what_is_open_is_not_reopened(scene: Scene) -> None:
-    actions.reopen_attendance(scene.lecture.id, reason="again", by=scene.by, at=CLOSED)
+    reopen_attendance(scene.lecture.id, reason="again", by=scene.by, at=CLOSED)
     assert closings(scene) == []

@@ -10,15 +10,21 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from lms.attendance import actions, queries
-from lms.attendance.models import Appearance, AppearanceDecision, Credit, How, Outcome, Presence
+from lms.attendance.actions.closing import close_attendance, reopen_attendance
+from lms.attendance.actions.credits import credit_lecture
+from lms.attendance.actions.deciding import Decided, accept_strong, decide_appearance, undo_decision
+from lms.attendance.models.appearances import Appearance, AppearanceDecision, How
+from lms.attendance.models.credits import Credit, Outcome
+from lms.attendance.models.evidence import Presence
+from lms.attendance.queries.review import Unknown, find_people, list_strong, review_page
 from lms.catalogue.models import WalkIns
 from lms.core import audit, jobs
 from lms.core.db import db
 from lms.core.errors import DomainError, Forbidden, Invalid, NotFound, Refused
 from lms.core.roles import SYSTEM, Actor
 from lms.enrolment.models import Enrolment, EnrolmentSource
-from lms.people.actions import create_person, erase_person, merge_people, undo_merge
+from lms.people.actions.persons import create_person
+from lms.people.actions.privacy import erase_person, merge_people, undo_merge
 from lms.people.models import Person
 from tests.attendance.scene import END, START, Scene, minute
 
@@ -37,18 +43,18 @@ def named(scene: Scene, *stays: tuple[str, float, float]) -> Any:
     return scene.publish_text("name,joined_at,left_at\n" + "\n".join(lines) + "\n")
 
 
-def unknown(scene: Scene, *, decided: bool = False, **options: Any) -> list[queries.Unknown]:
-    return queries.review_page(scene.lecture.id, by=scene.by, decided=decided, **options).items
+def unknown(scene: Scene, *, decided: bool = False, **options: Any) -> list[Unknown]:
+    return review_page(scene.lecture.id, by=scene.by, decided=decided, **options).items
 
 
-def decide(scene: Scene, one: queries.Unknown, name: str | None, **options: Any) -> actions.Decided:
+def decide(scene: Scene, one: Unknown, name: str | None, **options: Any) -> Decided:
     person = scene.people[name].public_id if name is not None else None
     options = {"version": one.version} | options
-    return actions.decide_appearance(scene.lecture.id, one.id, person=person, by=scene.by, at=LATER, **options)
+    return decide_appearance(scene.lecture.id, one.id, person=person, by=scene.by, at=LATER, **options)
 
 
-def undo(scene: Scene, one: queries.Unknown) -> None:
-    actions.undo_decision(scene.lecture.id, one.id, version=one.version, by=scene.by, at=LATER)
+def undo(scene: Scene, one: Unknown) -> None:
+    undo_decision(scene.lecture.id, one.id, version=one.version, by=scene.by, at=LATER)
 
 
 def minutes(scene: Scene, name: str) -> float | None:
@@ -177,7 +183,7 @@ def test_what_cannot_be_decided(scene: Scene) -> None:
     def attempt(error: type[DomainError], **options: Any) -> None:
         given = {"person": scene.people["Cyr"].public_id, "version": 0, "by": scene.by, "at": LATER} | options
         with pytest.raises(error):
-            actions.decide_appearance(given.pop("lecture", lecture_id), given.pop("which", one.id), **given)
+            decide_appearance(given.pop("lecture", lecture_id), given.pop("which", one.id), **given)
 
     attempt(NotFound, which=one.id + 99)
     attempt(NotFound, person="nobody")
@@ -188,18 +194,18 @@ def test_what_cannot_be_decided(scene: Scene) -> None:
     gone = scene.make.person("Gone", email="gone@x.example")
     erase_person(gone.public_id, confirmation="gone@x.example", withdraw_certificates=False, by=SYSTEM, at=END)
     attempt(NotFound, person=gone.public_id)
-    actions.close_attendance(lecture_id, by=scene.by, at=LATER)
+    close_attendance(lecture_id, by=scene.by, at=LATER)
     attempt(Refused)
-    actions.reopen_attendance(lecture_id, reason="late report", by=scene.by, at=LATER)
+    reopen_attendance(lecture_id, reason="late report", by=scene.by, at=LATER)
     decide(scene, one, "Cyr")
-    actions.close_attendance(lecture_id, by=scene.by, at=LATER)
+    close_attendance(lecture_id, by=scene.by, at=LATER)
     with pytest.raises(Refused):
         undo(scene, unknown(scene, decided=True)[0])
 
 
 def test_another_closed_lecture_stops_a_decision_for_all_but_not_for_the_rows(scene: Scene) -> None:
     named(scene, ("phone", 0, 60))
-    actions.close_attendance(scene.lecture.id, by=scene.by, at=LATER)
+    close_attendance(scene.lecture.id, by=scene.by, at=LATER)
     closed = scene.lecture
     another_lecture(scene)
     named(scene, ("phone", 0, 50))
@@ -221,18 +227,18 @@ def test_all_with_one_strong_candidate_are_accepted_once_they_were_seen(scene: S
         scene, ("Smith Otieno Brian", 0, 60), ("Grace Kamau", 0, 60), ("Dita", 0, 60), ("iPhone", 0, 60),
         ("Zoe Muller", 0, 30), ("Müller Zoë", 30, 60),
     )  # fmt: skip
-    _lecture, strong = queries.list_strong(scene.lecture.id, by=scene.by)
+    _lecture, strong = list_strong(scene.lecture.id, by=scene.by)
     # Two of them mean the same person: that is for somebody to look at
     assert [(one.name, one.candidate.known.full_name) for one in strong.items] == [
         ("Grace Kamau", "Grace Wanjiru Kamau"), ("Smith Otieno Brian", "Brian Otieno Smith"),
     ]  # fmt: skip
     with pytest.raises(Refused):
-        actions.accept_strong(scene.lecture.id, seen="another list", by=scene.by, at=LATER)
-    assert actions.accept_strong(scene.lecture.id, seen=strong.mark, by=scene.by, at=LATER).count == 2
+        accept_strong(scene.lecture.id, seen="another list", by=scene.by, at=LATER)
+    assert accept_strong(scene.lecture.id, seen=strong.mark, by=scene.by, at=LATER).count == 2
     assert (minutes(scene, "Brian Otieno Smith"), minutes(scene, "Zoë Müller")) == (60, None)
     assert {one.how for one in unknown(scene, decided=True)} == {How.TOGETHER}
     with pytest.raises(Refused):  # sent twice: the list is another by now
-        actions.accept_strong(scene.lecture.id, seen=strong.mark, by=scene.by, at=LATER)
+        accept_strong(scene.lecture.id, seen=strong.mark, by=scene.by, at=LATER)
     for one in unknown(scene, decided=True):
         undo(scene, one)
     assert minutes(scene, "Brian Otieno Smith") is None
@@ -249,7 +255,7 @@ def test_an_address_that_becomes_known_brings_its_evidence_along(scene: Scene) -
             decide(scene, one, "Cyr")
         if one.email == "guest@x.example":
             decide(scene, one, None)
-    actions.close_attendance(first.id, by=scene.by, at=LATER)
+    close_attendance(first.id, by=scene.by, at=LATER)
     for name in ("new", "desk", "guest"):
         given = {"full_name": name, "email": f"{name}@x.example", "country_code": "KE", "by": SYSTEM, "at": LATER}
         scene.people[name] = create_person(**given)
@@ -266,7 +272,7 @@ def test_searching_finds_the_enrolled_and_whoever_has_exactly_the_address(scene:
     scene.make.person("Stranger", email="stranger@x.example")
 
     def found(words: str, by: Actor = scene.by) -> list[str]:
-        people, _enrolled = queries.find_people(scene.lecture.id, words, by=by)
+        people, _enrolled = find_people(scene.lecture.id, words, by=by)
         return [one.full_name for one in people]
 
     assert found("ad") == ["Ada"]
@@ -275,14 +281,14 @@ def test_searching_finds_the_enrolled_and_whoever_has_exactly_the_address(scene:
     assert found("stranger@x.example", by=scene.make.administrator()) == ["Stranger"]
     assert found("stranger") == found("  ") == []
     with pytest.raises(Forbidden):
-        queries.find_people(scene.lecture.id, "ada", by=scene.make.actor(scene.people["Ada"]))
+        find_people(scene.lecture.id, "ada", by=scene.make.actor(scene.people["Ada"]))
 
 
 def test_pages_of_the_unknown_follow_each_other_and_are_searched(scene: Scene) -> None:
     named(scene, *((f"Unknown {n:02}", n, n + 5) for n in range(7)), ("Étienne", 0, 10))
     seen, after = [], 0
     while True:
-        page = queries.review_page(scene.lecture.id, by=scene.by, after=after, limit=3)
+        page = review_page(scene.lecture.id, by=scene.by, after=after, limit=3)
         seen += [one.name for one in page.items]
         assert (page.open, page.decided) == (8, 0)
         if page.following is None:
@@ -334,12 +340,12 @@ def test_random_histories_give_the_credits_of_a_count_from_scratch(make: Any, se
             else:
                 named(scene, (who, start, start + draw.randint(1, 40)))
 
-    def on_one(decided: bool, work: Callable[[queries.Unknown], object]) -> None:
+    def on_one(decided: bool, work: Callable[[Unknown], object]) -> None:
         found = unknown(scene, decided=decided)
         if found:
             work(draw.choice(found))
 
-    def some(one: queries.Unknown) -> object:
+    def some(one: Unknown) -> object:
         rows = None
         if draw.random() < 0.4:
             rows = [stay.evidence for stay in one.stays if draw.random() < 0.5] or [one.stays[0].evidence]
@@ -364,5 +370,5 @@ def test_random_histories_give_the_credits_of_a_count_from_scratch(make: Any, se
         for scene.lecture in lectures:
             found = credits(scene)
             assert {person: present for person, (present, _outcome) in found.items()} == by_hand(scene)
-            assert actions.credit_lecture(scene.lecture.id, by=SYSTEM, at=LATER) == 0
+            assert credit_lecture(scene.lecture.id, by=SYSTEM, at=LATER) == 0
             assert credits(scene) == found

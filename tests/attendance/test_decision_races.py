@@ -11,15 +11,19 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import func, select
 
-from lms.attendance import actions, queries
 from lms.attendance.actions import deciding
-from lms.attendance.models import Appearance, AppearanceDecision, Credit
+from lms.attendance.actions.deciding import decide_appearance
+from lms.attendance.actions.imports import publish_attendance
+from lms.attendance.actions.staging import stage_attendance
+from lms.attendance.models.appearances import Appearance, AppearanceDecision
+from lms.attendance.models.credits import Credit
 from lms.attendance.queries.appearances import lectures_told_of
+from lms.attendance.queries.review import review_page
 from lms.core import jobs
 from lms.core.db import db
 from lms.core.errors import Refused
 from lms.core.roles import SYSTEM
-from lms.people.actions import create_person
+from lms.people.actions.persons import create_person
 from tests.attendance.scene import END, START, Scene, minute
 
 pytestmark = pytest.mark.databases
@@ -51,7 +55,7 @@ def prepared(app: APIFlask, make: Any) -> tuple[Scene, int, dict[str, str]]:
     with app.app_context():
         scene = Scene(make)
         bring(scene, scene.lecture.id, 0, 60)
-        one = queries.review_page(scene.lecture.id, by=scene.by).items[0].id
+        one = review_page(scene.lecture.id, by=scene.by).items[0].id
         people = {name: person.public_id for name, person in scene.people.items()}
         scene.lecture_id, scene.series_id = scene.lecture.id, scene.series.id  # type: ignore[attr-defined]
         db.session.expunge_all()
@@ -60,8 +64,8 @@ def prepared(app: APIFlask, make: Any) -> tuple[Scene, int, dict[str, str]]:
 
 def bring(scene: Scene, lecture_id: int, first: int, last: int, email: str = "phone@x.example") -> None:
     text = f"email,joined_at,left_at\n{email},{minute(first).isoformat()},{minute(last).isoformat()}\n"
-    staged = actions.stage_attendance(lecture_id, text.encode(), file_name="r.csv", by=scene.by)
-    actions.publish_attendance(staged, by=scene.by, at=END)
+    staged = stage_attendance(lecture_id, text.encode(), file_name="r.csv", by=scene.by)
+    publish_attendance(staged, by=scene.by, at=END)
 
 
 def test_of_two_who_decide_at_once_one_is_told_what_the_other_decided(app: APIFlask, make: Any) -> None:
@@ -70,7 +74,7 @@ def test_of_two_who_decide_at_once_one_is_told_what_the_other_decided(app: APIFl
 
     def decide(name: str) -> Callable[[], object]:
         given = {"person": people[name], "version": 0, "by": scene.by, "at": END}
-        return lambda: actions.decide_appearance(lecture_id, one, **given)
+        return lambda: decide_appearance(lecture_id, one, **given)
 
     failures = all_at_once(app, [decide("Ada"), decide("Ben"), decide("Cyr")] * 2)
     assert {type(failure) for failure in failures} == {Refused}
@@ -100,7 +104,7 @@ def test_a_decision_beside_imports_of_other_lectures_counts_all_of_them(
         db.session.expunge_all()
     lecture_id: int = scene.lecture_id  # type: ignore[attr-defined]
     given = {"person": people["Ada"], "version": 0, "by": scene.by, "at": END}
-    acts: list[Callable[[], object]] = [lambda: actions.decide_appearance(lecture_id, one, **given)]
+    acts: list[Callable[[], object]] = [lambda: decide_appearance(lecture_id, one, **given)]
     acts += [lambda other=other: bring(scene, other, 0, 80) for other in others]  # type: ignore[misc]
     assert all_at_once(app, acts) == []
     with app.app_context():
@@ -122,4 +126,4 @@ def test_an_address_that_becomes_known_beside_an_import_misses_nothing(app: APIF
     with app.app_context():
         jobs.run_due()
         assert db.session.scalar(select(func.count()).select_from(Credit)) == 4
-        assert [one.email for one in queries.review_page(lecture_id, by=scene.by).items] == ["phone@x.example"]
+        assert [one.email for one in review_page(lecture_id, by=scene.by).items] == ["phone@x.example"]

@@ -8,13 +8,26 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from lms.attendance import actions, gatherings
-from lms.attendance.models import GroupEntry, Outcome, Source, ViewingGroup
+from lms.attendance import gatherings
+from lms.attendance.actions.groups import (
+    GroupDraft,
+    add_addresses,
+    call_off,
+    check_in,
+    drop_address,
+    open_group,
+    renew_code,
+    tick,
+)
+from lms.attendance.actions.signing import sign_group, take_back_signature
+from lms.attendance.models.credits import Outcome
+from lms.attendance.models.evidence import Source
+from lms.attendance.models.groups import GroupEntry, ViewingGroup
 from lms.attendance.queries import groups as viewing
 from lms.core.db import db
 from lms.core.errors import DomainError, Forbidden, Invalid, NotFound, Refused
 from lms.core.roles import ANONYMOUS
-from lms.people.actions import erase_person, export_person, merge_people, undo_merge
+from lms.people.actions.privacy import erase_person, export_person, merge_people, undo_merge
 from tests.attendance.gathering import DRAFT, START, TIMES, Story
 from tests.factories import Make
 
@@ -32,9 +45,9 @@ def test_a_focal_point_ticks_and_sees_the_own_country_only(story: Story, make: M
     group = story.open()
     for nobody in (foreigner.public_id, "nobody-at-all"):
         with pytest.raises(Invalid) as error:
-            actions.tick(group, add=[nobody], by=story.focal, at=story.at)
+            tick(group, add=[nobody], by=story.focal, at=story.at)
         assert error.value.faults[0].reason == f"{nobody}: Nobody of this country is known by this."
-    pasted = actions.add_addresses(group, "n@vn.example\nx@nowhere.example", by=story.focal, at=story.at)
+    pasted = add_addresses(group, "n@vn.example\nx@nowhere.example", by=story.focal, at=story.at)
     assert [fault.reason for fault in pasted.rejected] == [
         "n@vn.example: Nobody of this country is known by this.",
         "x@nowhere.example: Nobody of this country is known by this.",
@@ -49,9 +62,9 @@ def test_a_focal_point_ticks_and_sees_the_own_country_only(story: Story, make: M
     other = make.actor(roles=[("focal_point", "VN")], country="VN")
     for work in (
         lambda: viewing.get_group(group, by=other),
-        lambda: actions.tick(group, add=[foreigner.public_id], by=other, at=story.at),
-        lambda: actions.sign_group(group, basis=TIMES, mark=seen.mark, by=other, at=story.at),
-        lambda: actions.take_back_signature(group, reason="x", by=other, at=story.at),
+        lambda: tick(group, add=[foreigner.public_id], by=other, at=story.at),
+        lambda: sign_group(group, basis=TIMES, mark=seen.mark, by=other, at=story.at),
+        lambda: take_back_signature(group, reason="x", by=other, at=story.at),
     ):
         with pytest.raises(NotFound):
             work()
@@ -59,7 +72,7 @@ def test_a_focal_point_ticks_and_sees_the_own_country_only(story: Story, make: M
     assert [one.group.public_id for one in viewing.list_groups(story.lecture.id, by=story.teacher)] == [group]
     reader = make.actor(roles=["reporter"], country=None)
     with pytest.raises(Forbidden):
-        actions.tick(group, add=[foreigner.public_id], by=reader, at=story.at)
+        tick(group, add=[foreigner.public_id], by=reader, at=story.at)
     trainee = make.actor(story.people[0])
     with pytest.raises(Forbidden):
         viewing.list_groups(story.lecture.id, by=trainee)
@@ -76,17 +89,17 @@ def test_who_may_open_a_group_and_where(story: Story, make: Make) -> None:
     with pytest.raises(Invalid):
         story.open(by=story.teacher)  # for which country?
     assert story.view(story.open(by=story.teacher, country="VN")).country == "VN"
-    wrong = actions.GroupDraft(" ", "\u200b", "x" * 201, 0, "Nowhere/Land")
+    wrong = GroupDraft(" ", "\u200b", "x" * 201, 0, "Nowhere/Land")
     with pytest.raises(Invalid) as error:
-        actions.open_group(story.lecture.id, wrong, by=story.focal, at=story.at)
+        open_group(story.lecture.id, wrong, by=story.focal, at=story.at)
     assert [fault.field for fault in error.value.faults] == ["city", "room", "organiser", "expected", "time_zone"]
     for state in ("cancelled", "postponed"):
         lecture = make.lecture(story.series, state=state)
         with pytest.raises(Refused):
-            actions.open_group(lecture.id, DRAFT, by=story.focal, at=story.at)
+            open_group(lecture.id, DRAFT, by=story.focal, at=story.at)
     draft = make.lecture(story.series, state="draft")
     with pytest.raises(NotFound):
-        actions.open_group(draft.id, DRAFT, by=story.focal, at=story.at)
+        open_group(draft.id, DRAFT, by=story.focal, at=story.at)
 
 
 def code_of(story: Story, group: str) -> str:
@@ -99,31 +112,31 @@ def test_checking_in_by_code(story: Story, make: Make) -> None:
     one, two, three = story.people
     shown = gatherings.show_code(code)
     for typed in (shown, shown.lower(), f" {code[:2]} {code[2:]} "):
-        told = actions.check_in(typed, by=make.actor(one), at=during)
+        told = check_in(typed, by=make.actor(one), at=during)
         assert (told.title, told.place, told.caution) == ("Rules of origin", "Nairobi, Treasury Building, room 4", "")
     assert [row.full_name for row in story.list(group).people] == ["Kenyan 0"]
     # by an address, nobody learns whether it is known
-    known = actions.check_in(code, email="K1@ke.example", by=ANONYMOUS, at=during)
-    unknown = actions.check_in(code, email="nobody@ke.example", by=ANONYMOUS, at=during)
+    known = check_in(code, email="K1@ke.example", by=ANONYMOUS, at=during)
+    unknown = check_in(code, email="nobody@ke.example", by=ANONYMOUS, at=during)
     abroad = make.person("Nguyen", "n@vn.example", country="VN")
-    assert known == unknown == actions.check_in(code, email="n@vn.example", by=ANONYMOUS, at=during)
-    actions.check_in(code, email="k1@KE.example", by=ANONYMOUS, at=during)
+    assert known == unknown == check_in(code, email="n@vn.example", by=ANONYMOUS, at=during)
+    check_in(code, email="k1@KE.example", by=ANONYMOUS, at=during)
     # both ways in are one person
-    actions.check_in(code, by=make.actor(two), at=during)
+    check_in(code, by=make.actor(two), at=during)
     seen = story.list(group)
     assert [row.full_name for row in seen.people] == ["Kenyan 0", "Kenyan 1"]
     assert seen.unknown == ["nobody@ke.example", "n@vn.example"]
     with pytest.raises(Refused, match="another country"):
-        actions.check_in(code, by=make.actor(abroad), at=during)
+        check_in(code, by=make.actor(abroad), at=during)
     with pytest.raises(Invalid):
-        actions.check_in(code, by=ANONYMOUS, at=during)
+        check_in(code, by=ANONYMOUS, at=during)
     with pytest.raises(Invalid):
-        actions.check_in(code, email="no address", by=ANONYMOUS, at=during)
+        check_in(code, email="no address", by=ANONYMOUS, at=during)
     story.sign(group)
     assert story.credit(two) == (90, Outcome.ATTENDED, Source.GROUP)
     assert [row.full_name for row in story.list(group).people] == ["Kenyan 0", "Kenyan 1"]
     with pytest.raises(Refused, match="signed already"):
-        actions.check_in(code, by=make.actor(three), at=during)
+        check_in(code, by=make.actor(three), at=during)
 
 
 @pytest.mark.parametrize(
@@ -133,48 +146,48 @@ def test_a_code_holds_around_the_lecture_only(story: Story, make: Make, minutes:
     code = code_of(story, story.open())
     by = make.actor(story.people[0])
     if holds:
-        actions.check_in(code, by=by, at=START + timedelta(minutes=minutes))
+        check_in(code, by=by, at=START + timedelta(minutes=minutes))
         return
     with pytest.raises(Refused):
-        actions.check_in(code, by=by, at=START + timedelta(minutes=minutes))
+        check_in(code, by=by, at=START + timedelta(minutes=minutes))
 
 
 def test_codes_that_nobody_shows(story: Story, make: Make) -> None:
     group = story.open()
     by, during = make.actor(story.people[0]), START + timedelta(minutes=5)
     old = code_of(story, group)
-    actions.renew_code(group, by=story.focal, at=story.at)
+    renew_code(group, by=story.focal, at=story.at)
     new = code_of(story, group)
     for wrong in ("", "AAAA", "AAAA-AAAA", "UUUU-UUUU", old, "x" * 500):
         with pytest.raises(NotFound):
-            actions.check_in(wrong, by=by, at=during)
-    actions.check_in(new, by=by, at=during)
-    actions.call_off(group, by=story.focal, at=story.at)
+            check_in(wrong, by=by, at=during)
+    check_in(new, by=by, at=during)
+    call_off(group, by=story.focal, at=story.at)
     with pytest.raises(NotFound):
-        actions.check_in(new, by=by, at=during)
+        check_in(new, by=by, at=during)
 
 
 def test_who_has_the_code_cannot_fill_the_list_without_end(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gatherings, "MOST_LISTED", 2)
     code, during = code_of(story, story.open()), START + timedelta(minutes=5)
     for name in ("a", "b"):
-        actions.check_in(code, email=f"{name}@x.example", by=ANONYMOUS, at=during)
+        check_in(code, email=f"{name}@x.example", by=ANONYMOUS, at=during)
     with pytest.raises(Refused, match="full"):
-        actions.check_in(code, email="c@x.example", by=ANONYMOUS, at=during)
+        check_in(code, email="c@x.example", by=ANONYMOUS, at=during)
 
 
 def test_an_address_that_becomes_known_is_on_the_list(story: Story, make: Make) -> None:
     group = story.open()
     during = START + timedelta(minutes=5)
-    actions.check_in(code_of(story, group), email="new@ke.example", by=ANONYMOUS, at=during)
+    check_in(code_of(story, group), email="new@ke.example", by=ANONYMOUS, at=during)
     before = story.list(group)
     assert (before.people, before.unknown) == ([], ["new@ke.example"])
     make.person("New One", "new@ke.example")
     assert [one.full_name for one in story.list(group).people] == ["New One"]
-    actions.tick(group, remove=[story.list(group).people[0].public_id], by=story.focal, at=story.at)
+    tick(group, remove=[story.list(group).people[0].public_id], by=story.focal, at=story.at)
     assert story.list(group).people == []
-    actions.check_in(code_of(story, group), email="unknown@ke.example", by=ANONYMOUS, at=during)
-    actions.drop_address(group, "unknown@ke.example", by=story.focal, at=story.at)
+    check_in(code_of(story, group), email="unknown@ke.example", by=ANONYMOUS, at=during)
+    drop_address(group, "unknown@ke.example", by=story.focal, at=story.at)
     assert db.session.scalars(select(GroupEntry)).all() == []
 
 
@@ -190,7 +203,7 @@ def test_merged_people_are_one_on_the_list_and_in_what_counts(story: Story, make
     undo_merge(two.public_id, by=boss, at=story.at)
     assert story.credit(two) == (90, Outcome.ATTENDED, Source.GROUP)
     merge_people(one.public_id, two.public_id, by=boss, at=story.at)
-    actions.take_back_signature(group, reason="x", by=story.focal, at=story.at)
+    take_back_signature(group, reason="x", by=story.focal, at=story.at)
     assert story.credit(one) is None
 
 
@@ -198,9 +211,9 @@ def test_erasure_leaves_the_count_and_no_name(story: Story, make: Make) -> None:
     boss = make.administrator()
     one, two = story.people[:2]
     signed, unsigned = story.open(), story.open(by=story.teacher, country="KE")
-    unsigned = actions.open_group(
+    unsigned = open_group(
         story.lecture.id,
-        actions.GroupDraft("Kisumu", "Hall", "Kenyan 0", 9, "Africa/Nairobi"),
+        GroupDraft("Kisumu", "Hall", "Kenyan 0", 9, "Africa/Nairobi"),
         by=story.focal,
         at=story.at,
     )[0]
@@ -211,7 +224,7 @@ def test_erasure_leaves_the_count_and_no_name(story: Story, make: Make) -> None:
     assert [(group["city"], group["on_list"], group["signed"]) for group in part] == [
         ("Nairobi", True, False), ("Kisumu", True, False),
     ]  # fmt: skip
-    actions.check_in(code_of(story, unsigned), email="k0@ke.example", by=ANONYMOUS, at=START)
+    check_in(code_of(story, unsigned), email="k0@ke.example", by=ANONYMOUS, at=START)
     erase_person(one.public_id, confirmation="k0@ke.example", withdraw_certificates=False, by=boss, at=story.at)
     assert story.credit(one) == (90, Outcome.ATTENDED, Source.GROUP)
     assert story.list(signed).size == 2
@@ -223,7 +236,7 @@ def test_the_desk_lists_what_is_to_come_before_what_was(story: Story, make: Make
     country_id = next(iter(story.focal.country_ids))
     held = story.open()
     later = make.lecture(story.series)
-    coming = actions.open_group(later.id, DRAFT, by=story.focal, at=story.at)[0]
+    coming = open_group(later.id, DRAFT, by=story.focal, at=story.at)[0]
     found = viewing.list_country_groups(country_id, by=story.focal, at=story.at)
     assert [(one.group.public_id, one.state) for one in found] == [(coming, "open"), (held, "open")]
     with pytest.raises(Forbidden):
@@ -233,7 +246,7 @@ def test_the_desk_lists_what_is_to_come_before_what_was(story: Story, make: Make
 
 
 def _country(code: str) -> Any:
-    from lms.people.queries import country_by_code
+    from lms.people.queries.countries import country_by_code
 
     return country_by_code(code)
 
@@ -242,6 +255,6 @@ def test_what_is_wrong_is_a_domain_error_and_leaves_nothing(story: Story) -> Non
     group = story.open()
     for text in ("", "no address here", "\n" * 10):
         with pytest.raises(DomainError):
-            actions.add_addresses(group, text, by=story.focal, at=story.at)
+            add_addresses(group, text, by=story.focal, at=story.at)
     assert len(db.session.scalars(select(ViewingGroup)).all()) == 1
     assert db.session.scalars(select(GroupEntry)).all() == []

@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from lms.attendance.models import Credit
-from lms.attendance.queries import attendance_of_person, roster
+from lms.attendance.models.credits import Credit
 from lms.attendance.queries.judging import Reckoning
+from lms.attendance.queries.persons import attendance_of_person
+from lms.attendance.queries.roster import roster
 from lms.catalogue.models import Lecture, LectureState, WalkIns
 from lms.core.db import db
 from lms.core.roles import SYSTEM

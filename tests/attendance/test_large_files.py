@@ -11,9 +11,12 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import func, select
 
-from lms.attendance import actions, reading
+from lms.attendance import reading
 from lms.attendance.actions import imports
-from lms.attendance.models import Presence
+from lms.attendance.actions.imports import drop_kept, keep_file, publish_kept
+from lms.attendance.actions.large_files import request_publish
+from lms.attendance.actions.staging import stage_attendance
+from lms.attendance.models.evidence import Presence
 from lms.core import jobs
 from lms.core.db import db, in_action
 from lms.core.errors import Invalid, NotFound
@@ -38,7 +41,7 @@ def scene(make: Any, context: None) -> Scene:
 
 
 def keep(scene: Scene, content: bytes) -> str:
-    return actions.keep_file(scene.lecture.id, content, file_name="a.csv", options={}, by=scene.by, at=END)
+    return keep_file(scene.lecture.id, content, file_name="a.csv", options={}, by=scene.by, at=END)
 
 
 def test_nothing_is_read_or_matched_within_the_transaction(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,16 +57,14 @@ def test_nothing_is_read_or_matched_within_the_transaction(scene: Scene, monkeyp
     monkeypatch.setattr(reading, "read_report", watched("read_report", reading.read_report))
     monkeypatch.setattr(imports, "match_rows", watched("match_rows", imports.match_rows))
     told: list[tuple[int, int]] = []
-    actions.publish_kept(
-        keep(scene, TWO), skip_bad_rows=False, by=scene.by, at=END, progress=lambda *far: told.append(far)
-    )
+    publish_kept(keep(scene, TWO), skip_bad_rows=False, by=scene.by, at=END, progress=lambda *far: told.append(far))
     assert within == {"read_report": [False], "match_rows": [False]}
     assert told == [(0, 3), (1, 3), (2, 3)]
     assert scene.counts() == (2, 2, 1)
 
 
 def test_what_came_in_meanwhile_is_looked_at_again(scene: Scene) -> None:
-    staged = actions.stage_attendance(scene.lecture.id, TWO, file_name="a.csv", by=scene.by)
+    staged = stage_attendance(scene.lecture.id, TWO, file_name="a.csv", by=scene.by)
     matched = imports.match_staged(staged, by=scene.by)
     scene.publish(("ada@x.example", 0, 60))
     answer = imports.publish_matched(staged, matched, by=scene.by, at=END)
@@ -73,9 +74,9 @@ def test_what_came_in_meanwhile_is_looked_at_again(scene: Scene) -> None:
 
 def test_a_file_published_twice_at_once_is_taken_once(scene: Scene) -> None:
     kept = keep(scene, TWO)
-    staged = actions.stage_attendance(scene.lecture.id, TWO, file_name="a.csv", by=scene.by)
+    staged = stage_attendance(scene.lecture.id, TWO, file_name="a.csv", by=scene.by)
     matched = imports.match_staged(staged, by=scene.by)
-    actions.publish_kept(kept, skip_bad_rows=False, by=scene.by, at=END)
+    publish_kept(kept, skip_bad_rows=False, by=scene.by, at=END)
     with pytest.raises(NotFound):
         imports._publish_kept(kept, staged, matched, by=scene.by, at=END)
     assert scene.counts() == (2, 2, 1)
@@ -86,8 +87,8 @@ def test_a_job_begun_again_says_what_came_of_it(scene: Scene, monkeypatch: pytes
         pass
 
     kept = keep(scene, TWO)
-    job_id = actions.request_publish(kept, skip_bad_rows=False, by=scene.by, at=END).id
-    assert actions.request_publish(kept, skip_bad_rows=False, by=scene.by, at=END).id == job_id
+    job_id = request_publish(kept, skip_bad_rows=False, by=scene.by, at=END).id
+    assert request_publish(kept, skip_bad_rows=False, by=scene.by, at=END).id == job_id
 
     def dies(*_given: Any, **_named: Any) -> None:
         raise Killed
@@ -107,25 +108,25 @@ def test_a_job_begun_again_says_what_came_of_it(scene: Scene, monkeypatch: pytes
 
 def test_a_file_that_was_left_fails_with_the_reason(scene: Scene) -> None:
     kept = keep(scene, TWO)
-    job_id = actions.request_publish(kept, skip_bad_rows=False, by=scene.by, at=END).id
-    actions.drop_kept(kept, by=scene.by, at=END)
+    job_id = request_publish(kept, skip_bad_rows=False, by=scene.by, at=END).id
+    drop_kept(kept, by=scene.by, at=END)
     jobs.run_due()
     done = db.session.get_one(Job, job_id, populate_existing=True)
     assert done.state is JobState.FAILED
     assert "no longer waiting" in (done.error or "")
     with pytest.raises(NotFound):
-        actions.request_publish(kept, skip_bad_rows=False, by=scene.by, at=END)
+        request_publish(kept, skip_bad_rows=False, by=scene.by, at=END)
 
 
 def test_bad_rows_stop_a_kept_file_before_anything_is_matched(scene: Scene) -> None:
     kept = keep(scene, TWO + b"cyr@x.example,x,y\n")
     with pytest.raises(Invalid):
-        actions.publish_kept(kept, skip_bad_rows=False, by=scene.by, at=END)
+        publish_kept(kept, skip_bad_rows=False, by=scene.by, at=END)
     assert scene.counts()[0] == 0
 
 
 def test_a_large_file_becomes_a_task_on_the_page(app: APIFlask, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(actions, "LARGE", 1)
+    monkeypatch.setattr("lms.attendance.views.imports.LARGE", 1)
     scene = Scene(make)
     client = app.test_client()
     make.sign_in(client, scene.teacher)

@@ -12,10 +12,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from lms.attendance import actions
-from lms.attendance.models import Credit, Outcome
+from lms.attendance.actions import corrections
+from lms.attendance.actions.beats import record_beat
+from lms.attendance.actions.credits import credit_lecture
+from lms.attendance.actions.groups import GroupDraft, open_group, tick
+from lms.attendance.actions.imports import publish_attendance
+from lms.attendance.actions.joins import open_join
+from lms.attendance.actions.signing import Basis, sign_group
+from lms.attendance.actions.staging import stage_attendance
+from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.queries import groups as viewing
-from lms.catalogue.actions import end_lecture
+from lms.catalogue.actions.states import end_lecture
 from lms.core import jobs
 from lms.core.db import db
 from lms.core.roles import SYSTEM
@@ -50,21 +57,20 @@ class Run:
         ).id
         people = [scene.people[name].id for name in (*NAMES, "Ada")]  # Ada has two devices
         self.joins = [
-            actions.open_join(self.id, person_id, by=SYSTEM, at=minute(number)).id
-            for number, person_id in enumerate(people)
+            open_join(self.id, person_id, by=SYSTEM, at=minute(number)).id for number, person_id in enumerate(people)
         ]
 
     def beat(self, one: Beat) -> None:
         join, number, second = one
-        actions.record_beat(self.joins[join], number, at=START + timedelta(seconds=second))
+        record_beat(self.joins[join], number, at=START + timedelta(seconds=second))
 
     def file(self, rows: Sequence[Stay]) -> None:
         if not rows:
             return
         lines = [f"{name.lower()}@x.example,{minute(a).isoformat()},{minute(b).isoformat()}\n" for name, a, b in rows]
         content = ("email,joined_at,left_at\n" + "".join(lines)).encode()
-        staged = actions.stage_attendance(self.id, content, file_name="a.csv", by=SYSTEM)
-        actions.publish_attendance(staged, by=SYSTEM, at=LATER)
+        staged = stage_attendance(self.id, content, file_name="a.csv", by=SYSTEM)
+        publish_attendance(staged, by=SYSTEM, at=LATER)
 
     def end(self) -> None:
         end_lecture(self.id, by=SYSTEM, at=LATER, ended_at=END)
@@ -73,20 +79,20 @@ class Run:
     def group(self, names: Sequence[str], *, times: int = 1) -> None:
         if not names:
             return
-        draft = actions.GroupDraft("Nairobi", "Room 4", "Jane Wanjiru", 3, "Africa/Nairobi")
-        group = actions.open_group(self.id, draft, country="KE", by=SYSTEM, at=LATER)[0]
-        basis = actions.Basis(start=datetime(2026, 11, 4, 9, 20), until=datetime(2026, 11, 4, 10, 20))  # noqa: DTZ001
+        draft = GroupDraft("Nairobi", "Room 4", "Jane Wanjiru", 3, "Africa/Nairobi")
+        group = open_group(self.id, draft, country="KE", by=SYSTEM, at=LATER)[0]
+        basis = Basis(start=datetime(2026, 11, 4, 9, 20), until=datetime(2026, 11, 4, 10, 20))  # noqa: DTZ001
         people = [self.scene.people[name].public_id for name in names]
-        actions.tick(group, add=people, by=SYSTEM, at=LATER)
+        tick(group, add=people, by=SYSTEM, at=LATER)
         for _time in range(times):
             view = viewing.get_group(group, by=SYSTEM)
             mark = viewing.list_of_group(view, by=SYSTEM, at=LATER).mark
-            actions.sign_group(group, basis=basis, mark=mark, by=SYSTEM, at=LATER)
+            sign_group(group, basis=basis, mark=mark, by=SYSTEM, at=LATER)
 
     def correct(self, names: Sequence[str]) -> None:
         for name in names:
             person = self.scene.people[name].public_id
-            actions.correct(self.id, person, outcome=Outcome.EXCUSED, reason="ill", by=SYSTEM, at=LATER)
+            corrections.correct(self.id, person, outcome=Outcome.EXCUSED, reason="ill", by=SYSTEM, at=LATER)
 
     def result(self) -> Result:
         names = {person.id: name for name, person in self.scene.people.items()}
@@ -127,5 +133,5 @@ def test_order_and_doubling_change_nothing(
         mixed.group(piece, times=2) if kind == "group" else mixed.file(piece)
     mixed.correct(corrected)
     mixed.correct(corrected)
-    actions.credit_lecture(mixed.id, by=SYSTEM, at=LATER)
+    credit_lecture(mixed.id, by=SYSTEM, at=LATER)
     assert mixed.result() == plain.result()

@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from lms.attendance import actions, queries
-from lms.attendance.models import Credit, Outcome
-from lms.attendance.queries import Side
-from lms.attendance.queries.weighing import list_changes
-from lms.catalogue.actions import edit_series, end_lecture, start_lecture
+from lms.attendance.actions.closing import close_attendance
+from lms.attendance.actions.corrections import correct
+from lms.attendance.actions.credits import credit_lecture
+from lms.attendance.actions.policies import request_policy
+from lms.attendance.models.credits import Credit, Outcome
+from lms.attendance.queries.weighing import PolicyPreview, Side, list_changes, preview_policy
+from lms.catalogue.actions.series import edit_series
+from lms.catalogue.actions.states import end_lecture, start_lecture
 from lms.catalogue.models import Lecture, LectureChange, LectureState
 from lms.catalogue.queries import current_policy
 from lms.core import jobs
@@ -45,11 +48,11 @@ class Held(Scene):
     def ask(self, percent: int) -> None:
         edit_series(self.series.slug, {"policy": {"min_percent": percent}}, by=self.by, at=LATER)
 
-    def look(self, *chosen: int) -> queries.PolicyPreview:
-        return queries.preview_policy(self.series.slug, chosen=chosen or None, by=self.by)
+    def look(self, *chosen: int) -> PolicyPreview:
+        return preview_policy(self.series.slug, chosen=chosen or None, by=self.by)
 
-    def apply(self, preview: queries.PolicyPreview, *, key: str | None = None) -> Job:
-        job_id = actions.request_policy(
+    def apply(self, preview: PolicyPreview, *, key: str | None = None) -> Job:
+        job_id = request_policy(
             self.series.slug, chosen=preview.chosen, key=key or preview.key, by=self.by, at=LATER
         ).id
         jobs.run_due()
@@ -70,7 +73,7 @@ def test_a_change_holds_for_lectures_not_yet_held(held: Held) -> None:
     before = held.outcomes()
     held.ask(50)
     for lecture in (held.first, held.second):
-        actions.credit_lecture(lecture.id, by=held.by, at=LATER)
+        credit_lecture(lecture.id, by=held.by, at=LATER)
     assert held.outcomes() == before
     third = held.make.lecture(held.series, starts_at=START, instructors=[held.teacher]).id
     start_lecture(third, by=held.by, at=LATER, started_at=START)
@@ -115,7 +118,7 @@ def test_some_lectures_only(held: Held) -> None:
 
 def test_a_correction_by_hand_stands(held: Held) -> None:
     ada = held.people["Ada"].public_id
-    actions.correct(held.first.id, ada, outcome=Outcome.EXCUSED, reason="ill", by=held.by, at=LATER)
+    correct(held.first.id, ada, outcome=Outcome.EXCUSED, reason="ill", by=held.by, at=LATER)
     held.ask(80)
     preview = held.look()
     assert preview.count(Side.LOSE) == 0
@@ -141,7 +144,7 @@ def test_what_changed_since_it_was_looked_at_is_refused(held: Held) -> None:
 def test_what_changes_while_it_waits_is_left_out_and_said(held: Held) -> None:
     held.ask(50)
     preview = held.look()
-    job_id = actions.request_policy(held.series.slug, chosen=None, key=preview.key, by=held.by, at=LATER).id
+    job_id = request_policy(held.series.slug, chosen=None, key=preview.key, by=held.by, at=LATER).id
     held.lecture = held.first
     held.publish(("cyr@x.example", 0, 50))
     jobs.run_due()
@@ -154,15 +157,15 @@ def test_what_changes_while_it_waits_is_left_out_and_said(held: Held) -> None:
 
 
 def test_closed_attendance_is_left_out(held: Held) -> None:
-    actions.close_attendance(held.first.id, by=held.by, at=LATER)
+    close_attendance(held.first.id, by=held.by, at=LATER)
     held.ask(50)
     preview = held.look()
     assert [(one.lecture.id, one.is_closed) for one in preview.lectures] == [
         (held.first.id, True), (held.second.id, False)
     ]  # fmt: skip
     assert preview.chosen == [held.second.id]
-    job_id = actions.request_policy(held.series.slug, chosen=None, key=preview.key, by=held.by, at=LATER).id
-    actions.close_attendance(held.second.id, by=held.by, at=LATER)
+    job_id = request_policy(held.series.slug, chosen=None, key=preview.key, by=held.by, at=LATER).id
+    close_attendance(held.second.id, by=held.by, at=LATER)
     jobs.run_due()
     result = db.session.get_one(Job, job_id, populate_existing=True).result
     assert result is not None
@@ -178,7 +181,7 @@ def test_killed_midway_and_run_again_gives_the_same(held: Held, monkeypatch: pyt
 
     held.ask(50)
     preview = held.look()
-    job_id = actions.request_policy(held.series.slug, chosen=None, key=preview.key, by=held.by, at=LATER).id
+    job_id = request_policy(held.series.slug, chosen=None, key=preview.key, by=held.by, at=LATER).id
     tell = jobs.Run.progress
 
     def dies(run: jobs.Run, done: int, total: int) -> None:
@@ -204,9 +207,9 @@ def test_only_the_staff_of_the_series_looks_and_applies(held: Held) -> None:
     key = held.look().key
     for other in (held.make.actor(roles=["instructor"]), held.make.actor(roles=["reporter"]), held.make.actor()):
         with pytest.raises(Forbidden):
-            queries.preview_policy(held.series.slug, by=other)
+            preview_policy(held.series.slug, by=other)
         with pytest.raises(Forbidden):
-            actions.request_policy(held.series.slug, chosen=None, key=key, by=other, at=LATER)
+            request_policy(held.series.slug, chosen=None, key=key, by=other, at=LATER)
 
 
 def test_a_change_of_what_a_certificate_asks_leaves_lectures_alone(held: Held) -> None:

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from lms.attendance import actions, queries
-from lms.attendance.models import Credit, Outcome, Tally
+from lms.attendance.actions.closing import close_attendance
+from lms.attendance.actions.recompute import recompute_lectures, request_recompute
+from lms.attendance.actions.tallies import rebuild_tallies
+from lms.attendance.models.credits import Credit, Outcome, Tally
+from lms.attendance.queries.reckoning import held_lectures
 from lms.core import clock, jobs
 from lms.core.db import action, db
 from lms.core.errors import Forbidden, NotFound
@@ -39,7 +42,7 @@ class Scenes(Scene):
     def spoil(self) -> None:
         db.session.execute(update(Credit).where(Credit.person_id == self.people["Ada"].id).values(present_ms=1))
         db.session.execute(update(Credit).values(outcome=Outcome.PARTIAL))
-        actions.rebuild_tallies(by=SYSTEM)
+        rebuild_tallies(by=SYSTEM)
 
     def rows(self) -> Rows:
         query = select(Credit.lecture_id, Credit.person_id, Credit.present_ms, Credit.percent_tenths, Credit.outcome)
@@ -56,15 +59,15 @@ def scenes(make: Any, context: None) -> Scenes:
 
 def test_only_what_differs_is_written_and_the_tallies_follow(scenes: Scenes) -> None:
     before = scenes.versions()
-    wanted = queries.held_lectures(by=SYSTEM)
+    wanted = held_lectures(by=SYSTEM)
     told: list[tuple[int, int]] = []
-    first = actions.recompute_lectures(wanted, by=SYSTEM, at=clock.now(), progress=lambda *far: told.append(far))
+    first = recompute_lectures(wanted, by=SYSTEM, at=clock.now(), progress=lambda *far: told.append(far))
     assert first == {"lectures": 3, "changed": 3, "left_out": []}
     assert told == [(0, 3), (1, 3), (2, 3)]
     assert scenes.rows() == scenes.right
     after = scenes.versions()
     assert all(after[one] != before[one] for one in before)
-    again = actions.recompute_lectures(wanted, by=SYSTEM, at=clock.now())
+    again = recompute_lectures(wanted, by=SYSTEM, at=clock.now())
     assert again == {"lectures": 3, "changed": 0, "left_out": []}
     assert scenes.versions() == after
 
@@ -78,19 +81,19 @@ def test_stopped_midway_and_run_again_it_comes_to_the_same(scenes: Scenes, monke
             raise Killed
 
     with pytest.raises(Killed):
-        actions.recompute_lectures(queries.held_lectures(by=SYSTEM), by=SYSTEM, at=clock.now(), progress=dies)
+        recompute_lectures(held_lectures(by=SYSTEM), by=SYSTEM, at=clock.now(), progress=dies)
     assert scenes.rows()[:4] == scenes.right[:4]
     assert scenes.rows()[4:] != scenes.right[4:]
-    left = actions.recompute_lectures(queries.held_lectures(by=SYSTEM), by=SYSTEM, at=clock.now())
+    left = recompute_lectures(held_lectures(by=SYSTEM), by=SYSTEM, at=clock.now())
     assert left["changed"] == 1
     assert scenes.rows() == scenes.right
 
 
 def test_what_is_closed_stays_and_is_said(scenes: Scenes) -> None:
-    actions.recompute_lectures([scenes.lecture.id], by=SYSTEM, at=clock.now())
-    actions.close_attendance(scenes.lecture.id, by=scenes.by, at=END)
+    recompute_lectures([scenes.lecture.id], by=SYSTEM, at=clock.now())
+    close_attendance(scenes.lecture.id, by=scenes.by, at=END)
     scenes.spoil()
-    done = actions.recompute_lectures(queries.held_lectures(by=SYSTEM), by=SYSTEM, at=clock.now())
+    done = recompute_lectures(held_lectures(by=SYSTEM), by=SYSTEM, at=clock.now())
     assert (done["lectures"], done["changed"]) == (2, 2)
     assert [one["lecture"] for one in done["left_out"]] == [scenes.lecture.id]
     assert "closed" in done["left_out"][0]["reason"]
@@ -101,27 +104,27 @@ def test_what_is_closed_stays_and_is_said(scenes: Scenes) -> None:
 def test_one_series_or_one_lecture(scenes: Scenes) -> None:
     other = scenes.make.lecture(state="held", actual_start=START, actual_end=END, starts_at=START)
     ids = [lecture.id for lecture in scenes.lectures]
-    assert queries.held_lectures(by=SYSTEM) == [*ids, other.id]
-    assert queries.held_lectures(slug=scenes.series.slug, by=SYSTEM) == ids
-    assert queries.held_lectures(lecture_id=ids[1], by=SYSTEM) == [ids[1]]
+    assert held_lectures(by=SYSTEM) == [*ids, other.id]
+    assert held_lectures(slug=scenes.series.slug, by=SYSTEM) == ids
+    assert held_lectures(lecture_id=ids[1], by=SYSTEM) == [ids[1]]
     for wrong in ({"slug": "none"}, {"lecture_id": 999}):
         with pytest.raises(NotFound):
-            queries.held_lectures(**wrong, by=SYSTEM)  # type: ignore[arg-type]
+            held_lectures(**wrong, by=SYSTEM)  # type: ignore[arg-type]
     with pytest.raises(Forbidden):
-        queries.held_lectures(by=scenes.by)
+        held_lectures(by=scenes.by)
 
 
 def test_the_job_is_asked_for_once_and_by_administrators(scenes: Scenes) -> None:
     with pytest.raises(Forbidden):
-        actions.request_recompute(by=scenes.by, at=END)
+        request_recompute(by=scenes.by, at=END)
     with pytest.raises(Forbidden):
-        actions.recompute_lectures([scenes.lecture.id], by=scenes.by, at=END)
+        recompute_lectures([scenes.lecture.id], by=scenes.by, at=END)
     by = scenes.make.administrator()
-    first = actions.request_recompute(by=by, at=END).id
-    assert actions.request_recompute(by=by, at=END).id == first
+    first = request_recompute(by=by, at=END).id
+    assert request_recompute(by=by, at=END).id == first
     assert jobs.run_due() == 1
     done = db.session.get_one(Job, first, populate_existing=True)
     assert (done.state, done.done, done.total) == (JobState.DONE, 3, 3)
     assert done.result == {"lectures": 3, "changed": 3, "left_out": []}
     assert scenes.rows() == scenes.right
-    assert actions.request_recompute(by=by, at=END).id != first
+    assert request_recompute(by=by, at=END).id != first

@@ -11,8 +11,11 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from lms.attendance import queries
-from lms.attendance.models import Appearance, Credit, Source
+from lms.attendance.models.appearances import Appearance
+from lms.attendance.models.credits import Credit
+from lms.attendance.models.evidence import Source
+from lms.attendance.queries.persons import attendance_of_person
+from lms.attendance.queries.roster import get_row
 from lms.core.db import db
 from tests.factories import Make
 
@@ -228,9 +231,9 @@ def test_each_system_has_a_lane_and_its_times_in_words(desk: Desk, make: Make) -
     assert desk.post(look.location, look.location, step="take").status_code == 302
     li = desk.people["Li Wei"]
     with make.app.app_context():
-        row = queries.get_row(desk.lecture.id, li.public_id, by=make.actor(desk.teacher))
+        row = get_row(desk.lecture.id, li.public_id, by=make.actor(desk.teacher))
         lanes = [(lane.source, lane.detail, lane.intervals, lane.ms) for lane in row.lanes]
-        own = queries.attendance_of_person(li.id, by=make.actor(li))[0]
+        own = attendance_of_person(li.id, by=make.actor(li))[0]
     assert lanes == [
         (Source.IMPORT, "zoom", [(0.0, 40.0)], 2_400_000),
         (Source.IMPORT, "plain", [(0.0, 55.0)], 3_300_000),

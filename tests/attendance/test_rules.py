@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lms.attendance import rules
-from lms.attendance.models import Outcome, Source
+from lms.attendance.models.credits import Outcome
+from lms.attendance.models.evidence import Source
 from lms.core import measures
 
 MINUTE = 60_000

@@ -6,10 +6,18 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from lms.attendance import actions, queries
-from lms.attendance.models import Outcome
+from lms.attendance.actions.corrections import correct
+from lms.attendance.models.credits import Outcome
+from lms.attendance.queries.roster import roster_totals
 from lms.attendance.queries.sessions import needs_confirmation, unconfirmed_lectures
-from lms.catalogue.actions import confirm_held, correct_times, hold_lecture, reopen_lecture, start_lecture, undo_start
+from lms.catalogue.actions.states import (
+    confirm_held,
+    correct_times,
+    hold_lecture,
+    reopen_lecture,
+    start_lecture,
+    undo_start,
+)
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries import list_changes
 from lms.certificates.queries import counted_lectures
@@ -18,7 +26,8 @@ from lms.core.db import db
 from lms.core.errors import Forbidden, Refused
 from lms.core.roles import SYSTEM, Actor
 from lms.reports import recount
-from lms.reports.queries import Slice, count
+from lms.reports.queries.figures import count
+from lms.reports.rules import Slice
 from tests.attendance.scene import END, START, Scene, minute
 from tests.factories import Make
 
@@ -74,9 +83,9 @@ def test_somebody_present_for_a_part_or_set_by_hand_makes_a_session(scene: Scene
     scene.publish(("ada@x.example", 0, 10))
     assert figures() == (1, 0)
     ada = scene.people["Ada"].public_id
-    actions.correct(lecture_id, ada, outcome=Outcome.EXCUSED, reason="ill", by=scene.by, at=LATER)
+    correct(lecture_id, ada, outcome=Outcome.EXCUSED, reason="ill", by=scene.by, at=LATER)
     assert figures() == (0, 0)
-    actions.correct(lecture_id, ada, outcome=Outcome.ATTENDED, reason="seen", by=scene.by, at=LATER)
+    correct(lecture_id, ada, outcome=Outcome.ATTENDED, reason="seen", by=scene.by, at=LATER)
     assert figures() == (1, 1)
 
 
@@ -123,7 +132,7 @@ def test_only_staff_confirm_and_only_administrators_see_the_list(scene: Scene) -
         confirm_held(lecture_id, by=stranger, at=LATER)
     with pytest.raises(Forbidden):
         unconfirmed_lectures(by=scene.by)
-    assert queries.roster_totals(lecture_id, by=scene.by).attended == 0
+    assert roster_totals(lecture_id, by=scene.by).attended == 0
     confirm_held(lecture_id, by=scene.by, at=LATER)
     assert not needs_confirmation(db.session.get_one(Lecture, lecture_id, populate_existing=True), by=scene.by)
 

@@ -7,13 +7,20 @@ from datetime import datetime
 import pytest
 from sqlalchemy import select
 
-from lms.attendance import actions, queries
-from lms.attendance.models import GroupSignature, Outcome, Presence, Source
+from lms.attendance.actions.closing import close_attendance
+from lms.attendance.actions.groups import GroupDraft, add_addresses, call_off, edit_group, open_group, tick
+from lms.attendance.actions.signing import Basis, sign_group, take_back_signature
+from lms.attendance.models.credits import Outcome
+from lms.attendance.models.evidence import Presence, Source
+from lms.attendance.models.groups import GroupSignature
+from lms.attendance.queries.history import get_history
+from lms.attendance.queries.persons import attendance_of_person
+from lms.attendance.queries.roster import get_row
 from lms.core.audit import list_entries
 from lms.core.db import db
 from lms.core.errors import Invalid, Refused
 from lms.core.roles import SYSTEM
-from lms.enrolment.queries import find_enrolment
+from lms.enrolment.queries.rows import find_enrolment
 from lms.people.models import Person
 from tests.attendance.gathering import DRAFT, TIMES, Story
 from tests.factories import Make
@@ -39,10 +46,10 @@ def test_nothing_counts_before_the_signature_and_everybody_on_the_list_does_afte
     assert [story.credit(one) for one in story.people] == [
         (90, Outcome.ATTENDED, Source.GROUP), (90, Outcome.ATTENDED, Source.GROUP), None,
     ]  # fmt: skip
-    row = queries.attendance_of_person(story.people[0].id, by=SYSTEM)[0]
+    row = attendance_of_person(story.people[0].id, by=SYSTEM)[0]
     assert row.explanation == "90 of 90 minutes, group viewing in Nairobi: attended"
     assert row.sources == [Source.GROUP]
-    shown = queries.get_row(story.lecture.id, story.people[1].public_id, by=SYSTEM, at=story.at)
+    shown = get_row(story.lecture.id, story.people[1].public_id, by=SYSTEM, at=story.at)
     assert shown.explanation == row.explanation
 
 
@@ -53,13 +60,13 @@ def test_signing_twice_is_signing_once_and_another_signature_is_refused(story: S
     assert second.statement == first.statement
     assert len(db.session.scalars(select(GroupSignature)).all()) == 1
     assert len(db.session.scalars(select(Presence)).all()) == 1
-    other = actions.Basis(start=TIMES.start, until=datetime(2026, 11, 24, 10, 0))  # noqa: DTZ001
+    other = Basis(start=TIMES.start, until=datetime(2026, 11, 24, 10, 0))  # noqa: DTZ001
     with pytest.raises(Refused, match="is signed"):
         story.sign(group, other)
     with pytest.raises(Refused, match="is signed"):
         story.tick(group, story.people[1])
     with pytest.raises(Refused, match="is signed"):
-        actions.edit_group(group, DRAFT, by=story.focal, at=story.at)
+        edit_group(group, DRAFT, by=story.focal, at=story.at)
 
 
 def test_a_signature_is_taken_back_with_a_reason_and_given_anew(story: Story) -> None:
@@ -67,11 +74,11 @@ def test_a_signature_is_taken_back_with_a_reason_and_given_anew(story: Story) ->
     story.tick(group, *story.people)
     story.sign(group)
     with pytest.raises(Invalid):
-        actions.take_back_signature(group, reason=" ", by=story.focal, at=story.at)
-    actions.take_back_signature(group, reason="One too many", by=story.focal, at=story.at)
-    actions.take_back_signature(group, reason="again", by=story.focal, at=story.at)
+        take_back_signature(group, reason=" ", by=story.focal, at=story.at)
+    take_back_signature(group, reason="One too many", by=story.focal, at=story.at)
+    take_back_signature(group, reason="again", by=story.focal, at=story.at)
     assert [story.credit(one) for one in story.people] == [None, None, None]
-    actions.tick(group, remove=[story.people[2].public_id], by=story.focal, at=story.at)
+    tick(group, remove=[story.people[2].public_id], by=story.focal, at=story.at)
     story.sign(group)
     assert [story.credit(one) is not None for one in story.people] == [True, True, False]
     kept = db.session.scalars(select(GroupSignature).order_by(GroupSignature.id)).all()
@@ -85,8 +92,8 @@ def test_a_signature_is_taken_back_with_a_reason_and_given_anew(story: Story) ->
 def test_nobody_counts_twice_in_two_groups_or_at_home_and_in_a_group(story: Story) -> None:
     person, other = story.people[:2]
     first = story.open()
-    second = actions.open_group(
-        story.lecture.id, actions.GroupDraft("Mombasa", "Hall", "Ali", 9, "Africa/Nairobi"), by=story.focal, at=story.at
+    second = open_group(
+        story.lecture.id, GroupDraft("Mombasa", "Hall", "Ali", 9, "Africa/Nairobi"), by=story.focal, at=story.at
     )[0]
     for group in (first, second):
         story.tick(group, person)
@@ -94,20 +101,20 @@ def test_nobody_counts_twice_in_two_groups_or_at_home_and_in_a_group(story: Stor
     story.seen(person, 0, 30)
     story.seen(other, 0, 80)
     story.sign(first)
-    half = actions.Basis(start=datetime(2026, 11, 24, 9, 40), until=datetime(2026, 11, 24, 11, 30))  # noqa: DTZ001
+    half = Basis(start=datetime(2026, 11, 24, 9, 40), until=datetime(2026, 11, 24, 11, 30))  # noqa: DTZ001
     story.sign(second, half)
     assert story.credit(person) == (90, Outcome.ATTENDED, Source.GROUP)
     assert story.credit(other) == (90, Outcome.ATTENDED, Source.LIVE)  # owes nothing to the group
-    row = queries.attendance_of_person(person.id, by=SYSTEM)[0]
+    row = attendance_of_person(person.id, by=SYSTEM)[0]
     assert row.explanation == "90 of 90 minutes, group viewing in Mombasa, Nairobi: attended"
-    actions.take_back_signature(first, reason="not there", by=story.focal, at=story.at)
+    take_back_signature(first, reason="not there", by=story.focal, at=story.at)
     assert story.credit(person) == (80, Outcome.ATTENDED, Source.GROUP)  # 0–30 at home, 40–90 in Mombasa
 
 
 def test_the_groups_connection_says_when_it_watched(story: Story, make: Make) -> None:
     group = story.open()
     story.tick(group, story.people[0])
-    connection = actions.Basis(connection="focal@ke.example")
+    connection = Basis(connection="focal@ke.example")
     with pytest.raises(Invalid) as error:
         story.sign(group, connection)
     assert error.value.faults[0].field == "connection"
@@ -118,13 +125,13 @@ def test_the_groups_connection_says_when_it_watched(story: Story, make: Make) ->
     story.seen(account, 0, 90, Source.REPLAY)
     story.sign(group, connection)
     assert story.credit(story.people[0]) == (70, Outcome.ATTENDED, Source.GROUP)
-    actions.take_back_signature(group, reason="x", by=story.focal, at=story.at)
+    take_back_signature(group, reason="x", by=story.focal, at=story.at)
     # of a stranger's presence a focal point learns nothing; staff may name anybody
     stranger = make.person("Somebody", "stranger@vn.example", country="VN")
     story.seen(stranger, 0, 90)
     with pytest.raises(Invalid):
-        story.sign(group, actions.Basis(connection="stranger@vn.example"))
-    story.sign(group, actions.Basis(connection="stranger@vn.example"), by=story.teacher)
+        story.sign(group, Basis(connection="stranger@vn.example"))
+    story.sign(group, Basis(connection="stranger@vn.example"), by=story.teacher)
     assert story.credit(story.people[0]) == (90, Outcome.ATTENDED, Source.GROUP)
 
 
@@ -145,7 +152,7 @@ def test_times_that_cannot_be_are_refused(
 ) -> None:
     group = story.open()
     story.tick(group, story.people[0])
-    basis = actions.Basis(
+    basis = Basis(
         start=datetime(2026, 11, 24, *start) if start else None,  # noqa: DTZ001
         until=datetime(2026, 11, 24, *until) if until else None,  # noqa: DTZ001
     )
@@ -158,7 +165,7 @@ def test_times_that_cannot_be_are_refused(
 def test_declared_times_are_clipped_to_the_lecture(story: Story) -> None:
     group = story.open()
     story.tick(group, story.people[0])
-    story.sign(group, actions.Basis(start=datetime(2026, 11, 24, 8, 0), until=datetime(2026, 11, 24, 9, 45)))  # noqa: DTZ001
+    story.sign(group, Basis(start=datetime(2026, 11, 24, 8, 0), until=datetime(2026, 11, 24, 9, 45)))  # noqa: DTZ001
     assert story.credit(story.people[0]) == (45, Outcome.PARTIAL, Source.GROUP)
 
 
@@ -170,29 +177,29 @@ def test_what_cannot_be_signed(story: Story, make: Make) -> None:
     mark = story.list(group).mark
     story.tick(group, story.people[1])
     with pytest.raises(Refused, match="has changed"):
-        actions.sign_group(group, basis=TIMES, mark=mark, by=story.focal, at=story.at)
+        sign_group(group, basis=TIMES, mark=mark, by=story.focal, at=story.at)
     soon = make.lecture(story.series)
-    coming = actions.open_group(soon.id, DRAFT, by=story.focal, at=story.at)[0]
-    actions.tick(coming, add=[story.people[0].public_id], by=story.focal, at=story.at)
+    coming = open_group(soon.id, DRAFT, by=story.focal, at=story.at)[0]
+    tick(coming, add=[story.people[0].public_id], by=story.focal, at=story.at)
     with pytest.raises(Refused, match="once the lecture has been held"):
         story.sign(coming)
-    actions.call_off(coming, by=story.focal, at=story.at)
+    call_off(coming, by=story.focal, at=story.at)
     with pytest.raises(Refused, match="called off"):
         story.sign(coming)
-    actions.close_attendance(story.lecture.id, by=story.teacher, at=story.at)
+    close_attendance(story.lecture.id, by=story.teacher, at=story.at)
     with pytest.raises(Refused, match="closed"):
         story.sign(group)
     with pytest.raises(Refused, match="closed"):
-        actions.open_group(story.lecture.id, DRAFT, by=story.focal, at=story.at)
+        open_group(story.lecture.id, DRAFT, by=story.focal, at=story.at)
 
 
 def test_a_closed_lecture_keeps_its_signature(story: Story) -> None:
     group = story.open()
     story.tick(group, story.people[0])
     story.sign(group)
-    actions.close_attendance(story.lecture.id, by=story.teacher, at=story.at)
+    close_attendance(story.lecture.id, by=story.teacher, at=story.at)
     with pytest.raises(Refused, match="closed"):
-        actions.take_back_signature(group, reason="x", by=story.focal, at=story.at)
+        take_back_signature(group, reason="x", by=story.focal, at=story.at)
     assert story.credit(story.people[0]) is not None
 
 
@@ -213,7 +220,7 @@ def test_walk_ins_by_the_policy_of_the_series(make: Make, at: datetime, policy: 
     story = Story(make, at, policy={"walk_ins": policy})
     guest = make.person("Walk In", "walk@ke.example")
     group = story.open()
-    assert actions.add_addresses(group, "name,email\nWalk In,WALK@ke.example", by=story.focal, at=at).added == 1
+    assert add_addresses(group, "name,email\nWalk In,WALK@ke.example", by=story.focal, at=at).added == 1
     assert [one.is_enrolled for one in story.list(group).people] == [False]
     signed = story.sign(group)
     enrolled = find_enrolment(story.series.id, guest.id) is not None
@@ -226,12 +233,12 @@ def test_the_history_of_a_person_tells_the_list_and_the_signature(story: Story) 
     group, (first, second) = story.open(), story.people[:2]
     story.tick(group, first, second)
     story.sign(group)
-    actions.take_back_signature(group, reason="The wrong room", by=story.focal, at=story.at)
-    actions.tick(group, remove=[first.public_id], by=story.focal, at=story.at)
+    take_back_signature(group, reason="The wrong room", by=story.focal, at=story.at)
+    tick(group, remove=[first.public_id], by=story.focal, at=story.at)
     told = {"group_add", "group_remove", "group_sign", "group_take_back"}
 
     def steps(person: Person) -> list[str]:
-        history = queries.get_history(story.lecture.id, person.public_id, by=SYSTEM, at=story.at)
+        history = get_history(story.lecture.id, person.public_id, by=SYSTEM, at=story.at)
         return [step.said for step in history.steps if step.kind in told]
 
     assert steps(first) == [

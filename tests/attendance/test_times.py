@@ -8,8 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from lms.attendance import actions, queries
-from lms.attendance.models import Credit, Outcome, Source
+from lms.attendance.actions.beats import record_beat
+from lms.attendance.actions.closing import close_attendance
+from lms.attendance.actions.joins import open_join
+from lms.attendance.actions.times import confirm_times
+from lms.attendance.models.credits import Credit, Outcome
+from lms.attendance.models.evidence import Source
+from lms.attendance.queries.times import Proposal, TimesPreview, preview_times, propose_times
 from lms.catalogue.models import Lecture, LectureState
 from lms.core import jobs
 from lms.core.db import db
@@ -29,17 +34,17 @@ class Elsewhere(Scene):
         self.lecture = make.lecture(self.series, starts_at=START, instructors=[self.teacher])
         self.id = self.lecture.id
 
-    def propose(self) -> queries.Proposal:
-        found = queries.propose_times(self.id, by=self.by)
+    def propose(self) -> Proposal:
+        found = propose_times(self.id, by=self.by)
         assert found is not None
         return found
 
-    def look(self, start: float, end: float) -> queries.TimesPreview:
-        return queries.preview_times(self.id, minute(start), minute(end), by=self.by, at=LATER)
+    def look(self, start: float, end: float) -> TimesPreview:
+        return preview_times(self.id, minute(start), minute(end), by=self.by, at=LATER)
 
     def confirm(self, start: float, end: float, *, key: str | None = None) -> None:
         key = self.look(start, end).key if key is None else key
-        actions.confirm_times(self.id, started_at=minute(start), ended_at=minute(end), key=key, by=self.by, at=LATER)
+        confirm_times(self.id, started_at=minute(start), ended_at=minute(end), key=key, by=self.by, at=LATER)
         jobs.run_due()
 
     def state(self) -> tuple[Any, ...]:
@@ -58,7 +63,7 @@ def elsewhere(make: Any, context: None) -> Elsewhere:
 
 
 def test_nobody_seen_proposes_nothing(elsewhere: Elsewhere) -> None:
-    assert queries.propose_times(elsewhere.id, by=elsewhere.by) is None
+    assert propose_times(elsewhere.id, by=elsewhere.by) is None
 
 
 def test_near_the_plan_the_plan_is_proposed_and_one_step_makes_it_held(elsewhere: Elsewhere) -> None:
@@ -81,9 +86,9 @@ def test_near_the_plan_the_plan_is_proposed_and_one_step_makes_it_held(elsewhere
 def test_two_sources_are_both_explained(elsewhere: Elsewhere) -> None:
     elsewhere.publish(("ada@x.example", 60, 150), ("ben@x.example", 61, 149), at=LATER)
     cyr = elsewhere.people["Cyr"]
-    join = actions.open_join(elsewhere.id, cyr.id, by=elsewhere.by, at=minute(58)).id
+    join = open_join(elsewhere.id, cyr.id, by=elsewhere.by, at=minute(58)).id
     for number in range(4):
-        actions.record_beat(join, number, at=minute(59 + number / 2))
+        record_beat(join, number, at=minute(59 + number / 2))
     found = elsewhere.propose()
     assert [(one.source, one.file_name, one.people) for one in found.told] == [
         (Source.IMPORT, "report.csv", 2), (Source.LIVE, None, 1)
@@ -139,23 +144,23 @@ def test_what_cannot_be_is_said(elsewhere: Elsewhere) -> None:
             elsewhere.look(start, end)
         assert caught.value.faults[0].field == field
     with pytest.raises(Invalid):
-        actions.confirm_times(elsewhere.id, started_at=minute(1), ended_at=minute(0), key="", by=elsewhere.by, at=LATER)
+        confirm_times(elsewhere.id, started_at=minute(1), ended_at=minute(0), key="", by=elsewhere.by, at=LATER)
     other = elsewhere.make.actor(roles=["instructor"])
     with pytest.raises(Forbidden):
-        queries.propose_times(elsewhere.id, by=other)
+        propose_times(elsewhere.id, by=other)
     with pytest.raises(Forbidden):
-        queries.preview_times(elsewhere.id, START, END, by=other, at=LATER)
+        preview_times(elsewhere.id, START, END, by=other, at=LATER)
     with pytest.raises(Forbidden):
-        actions.confirm_times(elsewhere.id, started_at=START, ended_at=END, key="", by=other, at=LATER)
+        confirm_times(elsewhere.id, started_at=START, ended_at=END, key="", by=other, at=LATER)
     live = elsewhere.make.lecture(elsewhere.series, state="live", starts_at=START, actual_start=START).id
     with pytest.raises(Refused):
-        queries.preview_times(live, START, END, by=elsewhere.by, at=LATER)
+        preview_times(live, START, END, by=elsewhere.by, at=LATER)
 
 
 def test_closed_attendance_keeps_its_times(elsewhere: Elsewhere) -> None:
     elsewhere.publish(("ada@x.example", 0, 50), at=LATER)
     elsewhere.confirm(0, 90)
-    actions.close_attendance(elsewhere.id, by=elsewhere.by, at=LATER)
+    close_attendance(elsewhere.id, by=elsewhere.by, at=LATER)
     assert elsewhere.look(0, 60).is_closed
     with pytest.raises(Refused, match="closed"):
         elsewhere.confirm(0, 60)

@@ -13,7 +13,8 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from lms.attendance.models import AttendanceImport, Credit, Presence
+from lms.attendance.models.credits import Credit
+from lms.attendance.models.evidence import AttendanceImport, Presence
 from lms.attendance.views import roster as roster_views
 from lms.attendance.views.roster import PAGE
 from lms.core.db import db

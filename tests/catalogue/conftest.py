@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 import pytest
 from apiflask import APIFlask
 
-from lms.catalogue.actions import LectureDraft, SeriesDraft, create_series, schedule_lecture
+from lms.catalogue.actions.lectures import schedule_lecture
+from lms.catalogue.actions.series import create_series
+from lms.catalogue.drafts import LectureDraft, SeriesDraft
 from lms.catalogue.models import Lecture, Series
 from lms.core import events
 from lms.core.db import action, db

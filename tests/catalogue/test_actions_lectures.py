@@ -11,15 +11,9 @@ from threading import Thread
 import pytest
 from apiflask import APIFlask
 
-from lms.catalogue.actions import (
-    LectureDraft,
-    edit_lecture,
-    end_lecture,
-    postpone_lecture,
-    publish_lecture,
-    schedule_lecture,
-    start_lecture,
-)
+from lms.catalogue.actions.lectures import edit_lecture, schedule_lecture
+from lms.catalogue.actions.states import end_lecture, postpone_lecture, publish_lecture, start_lecture
+from lms.catalogue.drafts import LectureDraft
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries import get_lecture, list_changes
 from lms.core import audit

@@ -10,21 +10,13 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import select
 
-from lms.catalogue.actions import (
-    PolicyDraft,
-    SeriesDraft,
-    create_series,
-    edit_series,
-    release_seat,
-    schedule_lecture,
-    take_seat,
-    take_seats,
-)
-from lms.catalogue.actions.series import create_or_repeat_series
-from lms.catalogue.drafts import LectureDraft
+from lms.catalogue.actions.lectures import schedule_lecture
+from lms.catalogue.actions.series import create_or_repeat_series, create_series, edit_series
+from lms.catalogue.drafts import LectureDraft, PolicyDraft, SeriesDraft
 from lms.catalogue.handlers import on_erasure, on_export
 from lms.catalogue.models import Policy, Series, Visibility
 from lms.catalogue.queries import current_policy, get_series
+from lms.catalogue.seats import release_seat, take_seat, take_seats
 from lms.core import audit, events
 from lms.core.db import action, db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused

@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from lms.catalogue.actions import (
+from lms.catalogue.actions.lectures import edit_lecture
+from lms.catalogue.actions.series import edit_series
+from lms.catalogue.actions.states import (
     cancel_lecture,
     correct_times,
-    edit_lecture,
-    edit_series,
     end_lecture,
     postpone_lecture,
     publish_lecture,

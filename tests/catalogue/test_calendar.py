@@ -11,7 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 from icalendar import Calendar, Component
 
-from lms.catalogue import actions
+from lms.catalogue.actions.series import edit_series
+from lms.catalogue.actions.states import cancel_lecture, postpone_lecture
 from lms.catalogue.calendar import time_zone
 from lms.catalogue.models import Lecture, Series
 from lms.core import clock
@@ -100,7 +101,7 @@ def test_a_lecture_taken_off_the_programme_is_cancelled_in_calendars(
 
     def turn(visibility: str) -> None:
         with client.application.app_context():
-            actions.edit_series(series.slug, {"visibility": visibility}, by=boss, at=clock.now())
+            edit_series(series.slug, {"visibility": visibility}, by=boss, at=clock.now())
 
     assert read() == (0, "CONFIRMED", "PUBLISH", True)
     turn("draft")
@@ -109,15 +110,15 @@ def test_a_lecture_taken_off_the_programme_is_cancelled_in_calendars(
     turn("public")
     assert read() == (2, "CONFIRMED", "PUBLISH", True)
     with client.application.app_context():
-        actions.postpone_lecture(lecture.id, by=boss, at=clock.now())
+        postpone_lecture(lecture.id, by=boss, at=clock.now())
     assert read() == (3, "CANCELLED", "CANCEL", True)
     with client.application.app_context():
-        actions.postpone_lecture(
+        postpone_lecture(
             lecture.id, local_start=datetime(2036, 10, 21, 9), time_zone="Europe/Berlin", by=boss, at=clock.now()
         )
     assert read() == (4, "CONFIRMED", "PUBLISH", True)
     with client.application.app_context():
-        actions.cancel_lecture(lecture.id, reason="The lecturer is ill.", by=boss, at=clock.now())
+        cancel_lecture(lecture.id, reason="The lecturer is ill.", by=boss, at=clock.now())
     assert read() == (5, "CANCELLED", "CANCEL", True)
 
 

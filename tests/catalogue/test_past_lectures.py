@@ -12,8 +12,8 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from lms.catalogue.actions import (
-    edit_lecture,
+from lms.catalogue.actions.lectures import edit_lecture
+from lms.catalogue.actions.states import (
     end_lecture,
     hold_lecture,
     postpone_lecture,

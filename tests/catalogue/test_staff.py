@@ -14,17 +14,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select
 
-from lms.attendance.queries import count_open_appeals
+from lms.attendance.queries.appeals import count_open_appeals
 from lms.catalogue import queries, rules
-from lms.catalogue.actions import LectureDraft, SeriesDraft, create_series, edit_lecture, edit_series, schedule_lecture
+from lms.catalogue.actions.lectures import edit_lecture, schedule_lecture
+from lms.catalogue.actions.series import create_series, edit_series
+from lms.catalogue.drafts import LectureDraft, SeriesDraft
 from lms.catalogue.models import Lecture, LectureState, SeriesInstructor, Visibility
 from lms.core import audit
 from lms.core.db import action, db
 from lms.core.errors import Forbidden, Invalid, NotFound
 from lms.core.roles import SYSTEM, Role
-from lms.people import actions
+from lms.people.actions.access import grant_role, revoke_role
 from lms.people.models import Person, RoleGrant, SecondFactor
-from lms.people.queries import load_actor
+from lms.people.queries.access import load_actor
 from lms.web.second_factor import rested
 from tests.factories import Make
 
@@ -54,7 +56,7 @@ def revoke(person: Person, at: datetime, role: Role = Role.INSTRUCTOR) -> None:
     """An administrator ends a role."""
     query = select(RoleGrant.id).where(RoleGrant.person_id == person.id, RoleGrant.role == role)
     grant = db.session.scalars(query).one()
-    actions.revoke_role(person.public_id, grant, by=SYSTEM, at=at)
+    revoke_role(person.public_id, grant, by=SYSTEM, at=at)
 
 
 # Rights need the role and the list
@@ -129,11 +131,11 @@ def _live_through(make: Make, moment: datetime, steps: list[tuple[str, int, int]
     for what, who, where in steps:
         person, own = people[who], (series[where].id, people[who].id)
         if what == "grant":
-            actions.grant_role(person.public_id, Role.INSTRUCTOR, by=SYSTEM, at=moment)
+            grant_role(person.public_id, Role.INSTRUCTOR, by=SYSTEM, at=moment)
             roles.add(who)
         elif what == "revoke" and who in roles:
             query = select(RoleGrant.id).where(RoleGrant.person_id == person.id, RoleGrant.revoked_at.is_(None))
-            actions.revoke_role(person.public_id, db.session.scalars(query).one(), by=SYSTEM, at=moment)
+            revoke_role(person.public_id, db.session.scalars(query).one(), by=SYSTEM, at=moment)
             roles.discard(who)
             lists -= {one for one in lists if one[1] == person.id}
         elif what == "factor" and who not in factors:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from apiflask import APIFlask
 
-from lms.attendance.models import Credit, Outcome, Source
+from lms.attendance.models.credits import Credit, Outcome
+from lms.attendance.models.evidence import Source
 from lms.catalogue.models import CertificateKind, Lecture, LectureState, Policy, Series, Visibility
 from lms.core.db import db
 from lms.core.roles import Actor, Role

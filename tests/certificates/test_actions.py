@@ -382,7 +382,7 @@ def test_a_changed_policy_holds_for_the_next_run(programme: Make, at: datetime) 
 
 
 def test_a_correction_that_unearns_never_revokes_by_itself(programme: Make, at: datetime, administrator: Actor) -> None:
-    from lms.attendance.models import Credit, Outcome
+    from lms.attendance.models.credits import Credit, Outcome
 
     made = programme({"Ada": "aaa", "Bo": "aaa"})
     actions.issue_certificates(made.series_id, by=SYSTEM, at=at)

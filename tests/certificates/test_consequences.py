@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 from apiflask import APIFlask
 
-from lms.attendance.models import Outcome, Source
+from lms.attendance.models.credits import Outcome
+from lms.attendance.models.evidence import Source
 from lms.attendance.queries.reckoning import Change, Values
 from lms.certificates.actions import issue_certificates
 from lms.certificates.consequences import consequences

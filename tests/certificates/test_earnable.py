@@ -8,8 +8,8 @@ from typing import cast
 
 import pytest
 
-from lms.attendance.models import Outcome
-from lms.attendance.queries import PersonAttendance
+from lms.attendance.models.credits import Outcome
+from lms.attendance.queries.persons import PersonAttendance
 from lms.catalogue.models import CertificateKind, Lecture, LectureState, Policy
 from lms.certificates.rules import Missing, Standing, standing
 

@@ -10,7 +10,7 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import func, select
 
-from lms.attendance.models import Credit, Outcome
+from lms.attendance.models.credits import Credit, Outcome
 from lms.catalogue.models import CertificateKind
 from lms.certificates import actions, issuing, standings
 from lms.certificates.models import Award, Certificate, CertificateState
@@ -19,7 +19,8 @@ from lms.certificates.standings import Group, Near
 from lms.core.db import db
 from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor
-from lms.people.actions import change_profile, confirm_name, erase_person, merge_people
+from lms.people.actions.persons import change_profile, confirm_name
+from lms.people.actions.privacy import erase_person, merge_people
 from lms.people.models import Person, PersonEmail
 from tests.certificates.conftest import BEGAN, Programme
 

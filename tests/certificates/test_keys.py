@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from lms.app import create_app
 from lms.certificates import keys
-from lms.cli import lms
+from lms.cli.main import lms
 from lms.config import Config
 from lms.core.db import db
 from lms.core.errors import Refused

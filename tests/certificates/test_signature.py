@@ -28,8 +28,9 @@ from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 
-from lms.certificates.keys import SigningKey, kid_of, self_signed
+from lms.certificates.keys import SigningKey, self_signed
 from lms.certificates.pdf_check import PdfCheck, check_pdf
+from lms.certificates.public_keys import kid_of
 from lms.certificates.signature import TimestampAway, sign_pdf
 from tests.certificates.test_document import AWARD, DEFAULT, render
 

@@ -25,7 +25,7 @@ from lms.certificates import actions, badges, baking, file_check, keys, numbers,
 from lms.certificates.file_check import MOST_BYTES, Read, Seal
 from lms.certificates.signature import sign_pdf
 from lms.certificates.verdicts import VerdictState
-from lms.cli import lms
+from lms.cli.main import lms
 from lms.core.db import db
 from lms.core.errors import DomainError, Invalid, TooLarge, WrongKind
 from lms.core.roles import SYSTEM, Actor

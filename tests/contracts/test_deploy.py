@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lms.cli import lms
+from lms.cli.main import lms
 from lms.config import SETTINGS, Config
 
 ROOT = Path(__file__).resolve().parents[2]

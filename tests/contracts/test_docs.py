@@ -13,7 +13,7 @@ import click
 import pytest
 from apiflask import APIFlask
 
-from lms.cli import lms
+from lms.cli.main import lms
 from lms.config import SETTINGS, BadSetting, Config
 from lms.web.guards import ANYONE, SIGNED_IN, Guard
 from lms.web.scopes import SCOPES

@@ -77,3 +77,9 @@ def test_only_actions_commit(path: Path) -> None:
 
 def test_there_is_no_room_for_everything() -> None:
     assert [path for path in MODULES if path.stem in {"utils", "util", "helpers", "misc", "common"}] == []
+
+
+def test_a_package_holds_no_code_of_its_own() -> None:
+    """Callers import from the module that defines a thing."""
+    packages = [path for path in MODULES if path.name == "__init__.py" and path.parent != ROOT / "lms"]
+    assert [path for path in packages if len(ast.parse(path.read_text(encoding="utf-8")).body) != 1] == []

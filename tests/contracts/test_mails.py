@@ -21,8 +21,9 @@ from lms.core.db import db
 from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM
 from lms.enrolment.actions import enrol
-from lms.reports import queries
 from lms.reports.frozen import Frozen, freeze
+from lms.reports.queries.definitions import definitions
+from lms.reports.queries.figures import count
 from lms.reports.rules import Slice
 from lms.web.mail import render
 from tests.factories import Make
@@ -117,10 +118,10 @@ def _of_the_rest() -> Iterator[Case]:
 
 def _of_reports() -> Iterator[Case]:
     for dimensions in ((), ("country",), ("country", "year")):
-        report = queries.count(Slice(), dimensions, by=SYSTEM, at=NOW, locale="en")
+        report = count(Slice(), dimensions, by=SYSTEM, at=NOW, locale="en")
         frozen = Frozen(
             title="The quarter", language="en", time_zone="Asia/Shanghai", figure="participants", about=(),
-            definitions=queries.definitions("Beijing"), report=report, margins=(),
+            definitions=definitions("Beijing"), report=report, margins=(),
         )  # fmt: skip
         yield Case("scheduled_report", SECRET | {"report": freeze(frozen), "query": "by=country"})
 

@@ -20,7 +20,10 @@ from lms.core import clock
 from lms.core.db import db
 from lms.core.outbox import OutboxMail, send_due
 from lms.core.roles import SYSTEM
-from lms.people import actions, passwords
+from lms.people import passwords
+from lms.people.actions.access import disable_person, enable_person
+from lms.people.actions.accounts import reset_password
+from lms.people.actions.links import ask_reset
 from lms.people.models import Person
 from tests.factories import PASSWORD, Make
 
@@ -34,7 +37,7 @@ def people(app: APIFlask, make: Make) -> Person:
     make.person(email="claimed@example.org")
     closed = make.person(email="closed@example.org", password=PASSWORD)
     with app.app_context():
-        actions.disable_person(closed.public_id, by=SYSTEM, at=clock.now())
+        disable_person(closed.public_id, by=SYSTEM, at=clock.now())
     return known
 
 
@@ -120,12 +123,12 @@ def test_a_mail_to_nobody_is_never_sent_and_soon_forgotten(app: APIFlask) -> Non
     with app.app_context():
         at = clock.now()
         for email in ADDRESSES:
-            actions.ask_reset(email, at=at)
+            ask_reset(email, at=at)
         assert db.session.scalar(select(func.count()).select_from(OutboxMail)) == len(ADDRESSES)
         while send_due(lambda mail: sent.append(mail.address), at=at):
             pass
         assert sorted(sent) == ["claimed@example.org", "known@example.org"]
-        actions.ask_reset("known@example.org", at=at + timedelta(hours=1, seconds=1))
+        ask_reset("known@example.org", at=at + timedelta(hours=1, seconds=1))
         kept = db.session.scalars(select(OutboxMail.template).order_by(OutboxMail.id)).all()
         assert kept == ["reset", "claim", "reset"]
 
@@ -147,18 +150,18 @@ def test_all_sessions_and_tokens_of_before_are_dead(app: APIFlask, make: Make, p
     else:
         with app.app_context():
             if way == "disable":
-                actions.disable_person(people.public_id, by=SYSTEM, at=clock.now())
+                disable_person(people.public_id, by=SYSTEM, at=clock.now())
             else:
                 at = clock.now()
-                actions.ask_reset("known@example.org", at=at)
+                ask_reset("known@example.org", at=at)
                 secret = db.session.scalars(db.select(OutboxMail)).one().payload["secret"]
-                actions.reset_password(secret, new, demonstration=False, at=at)
+                reset_password(secret, new, demonstration=False, at=at)
     assert elsewhere.get("/account").status_code == 302
     assert here.get("/account").status_code == (200 if way == "password" else 302)
     assert here.get(path, headers=headers).status_code == 401
     if way == "disable":
         with app.app_context():
-            actions.enable_person(people.public_id, by=SYSTEM, at=clock.now())
+            enable_person(people.public_id, by=SYSTEM, at=clock.now())
         assert here.get(path, headers=headers).status_code == 401
 
 
@@ -223,7 +226,7 @@ def test_signing_in_and_denials_are_logged_without_personal_data(
 @pytest.mark.parametrize(
     ("reading", "path", "endpoint"),
     [
-        ("lms.people.queries.look_at_link", "/reset", "people.reset"),
+        ("lms.people.views.doors.look_at_link", "/reset", "people.reset"),
         ("lms.reports.queries.saved.look_at_subscription", "/unsubscribe", "reports.unsubscribe"),
     ],
 )

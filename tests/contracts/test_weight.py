@@ -18,7 +18,7 @@ from lms.core import clock
 from lms.core.db import action, db
 from lms.core.roles import SYSTEM
 from lms.people.models import Person
-from lms.reports.actions import add_opening_row, create_opening_set
+from lms.reports.actions.opening import add_opening_row, create_opening_set
 from lms.reports.opening_rows import OpeningDraft
 from tests.factories import Make
 

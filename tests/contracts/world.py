@@ -23,11 +23,19 @@ from flask_wtf.csrf import generate_csrf
 from sqlalchemy import select, update
 
 from lms.app import create_app
-from lms.attendance import actions as attendance
+from lms.attendance.actions.appeals import file_appeal
+from lms.attendance.actions.closing import close_attendance
+from lms.attendance.actions.corrections import correct
+from lms.attendance.actions.deciding import decide_appearance
+from lms.attendance.actions.groups import GroupDraft, open_group, tick
+from lms.attendance.actions.imports import keep_file, publish_attendance
+from lms.attendance.actions.joins import open_join
+from lms.attendance.actions.signing import Basis, sign_group
+from lms.attendance.actions.staging import stage_attendance
 from lms.attendance.appealing import AppealDraft
-from lms.attendance.models import Correction, Outcome
+from lms.attendance.models.credits import Correction, Outcome
 from lms.attendance.queries import groups as viewing
-from lms.attendance.queries import review_page
+from lms.attendance.queries.review import review_page
 from lms.catalogue.models import CertificateKind, Series
 from lms.certificates import actions as certificates
 from lms.certificates import designing, keys
@@ -39,12 +47,14 @@ from lms.core.db import action, db
 from lms.core.jobs import Job, JobState, request_job
 from lms.core.roles import SYSTEM, Actor
 from lms.live.tokens import make_mark, make_token
-from lms.people.actions import begin_session, load_countries
+from lms.people.actions.countries import load_countries
+from lms.people.actions.sessions import begin_session
 from lms.people.devices import Device
 from lms.people.models import ApiToken, Person, RoleGrant, SecondFactor, SignInSession
 from lms.people.passwords import hash_secret
-from lms.reports.actions import Attached, add_opening_row, create_opening_set, publish_snapshot
+from lms.reports.actions.opening import add_opening_row, create_opening_set
 from lms.reports.actions.saved import save_report, schedule_report
+from lms.reports.actions.snapshots import Attached, publish_snapshot
 from lms.reports.models import SnapshotVisibility
 from lms.reports.opening_rows import OpeningDraft
 from lms.reports.periods import Rhythm
@@ -384,8 +394,8 @@ def _things(world: World) -> None:
         teacher = world.people["instructor" if name == "mine" else "other instructor"]
         boss = world.people["administrator" if name == "mine" else "other administrator"]
         by, at = Make(world.app).actor(teacher), now
-        staged = attendance.stage_attendance(place.lectures["held"], report(place), file_name="r.csv", by=by)
-        attendance.publish_attendance(staged, skip_bad_rows=False, by=by, at=at)
+        staged = stage_attendance(place.lectures["held"], report(place), file_name="r.csv", by=by)
+        publish_attendance(staged, skip_bad_rows=False, by=by, at=at)
         series_id = _series_id(place.slug)
         certificates.issue_certificates(series_id, by=SYSTEM, at=at)
         world.kid = keys.current().kid
@@ -396,13 +406,11 @@ def _things(world: World) -> None:
         )
         assert number is not None, "the person of each place earns a certificate"
         place.number = write(number)
-        place.import_id = attendance.keep_file(
-            place.lectures["held"], report(place), file_name="r.csv", options={}, by=by, at=at
-        )
+        place.import_id = keep_file(place.lectures["held"], report(place), file_name="r.csv", options={}, by=by, at=at)
         _unknown_people(place, by, at)
         _attendance_things(place, by, Make(world.app).actor(place.person), at)
         place.issue_job = certificates.request_issue(series_id, by=Make(world.app).actor(boss), at=at).public_id
-        joined = attendance.open_join(place.lectures["live"], place.person.id, by=SYSTEM, at=at)
+        joined = open_join(place.lectures["live"], place.person.id, by=SYSTEM, at=at)
         visibility = SnapshotVisibility.PUBLIC if name == "mine" else SnapshotVisibility.STAFF
         attached = [Attached("KE" if name == "mine" else "PE", "Dossier", DOSSIER, Figures())]
         place.snapshot = publish_snapshot(
@@ -442,12 +450,12 @@ def _unknown_people(place: Place, by: Actor, at: datetime) -> None:
     """Somebody seen whom nobody knows, and somebody who is decided to be nobody."""
     lecture_id, stay = place.lectures["held"], report(place).partition(b"example")[2]
     text = b"email,joined_at,left_at\n" + b"\n".join(who + stay.strip() for who in (b"open@y.z", b"decided@y.z"))
-    staged = attendance.stage_attendance(lecture_id, text, file_name="u.csv", by=by)
-    attendance.publish_attendance(staged, by=by, at=at)
+    staged = stage_attendance(lecture_id, text, file_name="u.csv", by=by)
+    publish_attendance(staged, by=by, at=at)
     page = review_page(lecture_id, by=by)
     ids = {one.email: one.id for one in page.items}
     place.unknown, place.decided = ids["open@y.z"], ids["decided@y.z"]
-    attendance.decide_appearance(lecture_id, place.decided, person=None, version=0, by=by, at=at)
+    decide_appearance(lecture_id, place.decided, person=None, version=0, by=by, at=at)
 
 
 def _attendance_things(place: Place, by: Actor, own: Actor, at: datetime) -> None:
@@ -455,27 +463,27 @@ def _attendance_things(place: Place, by: Actor, own: Actor, at: datetime) -> Non
     _groups(place, "KE" if place.slug == "mine" else "PE", at)
     if place.slug != "hidden":  # who is enrolled in a draft sees nothing of it
         draft = AppealDraft(text="I saw all of it")
-        place.appeal_id = attendance.file_appeal(place.lectures["ended"], draft, by=own, at=at)[0].public_id
+        place.appeal_id = file_appeal(place.lectures["ended"], draft, by=own, at=at)[0].public_id
     for outcome in (Outcome.EXCUSED, None):
-        attendance.correct(place.lectures["held"], place.person.public_id, outcome=outcome, reason="ill", by=by, at=at)
+        correct(place.lectures["held"], place.person.public_id, outcome=outcome, reason="ill", by=by, at=at)
     corrections = select(Correction.id).where(Correction.lecture_id == place.lectures["held"])
     place.correction_id = db.session.scalars(corrections).one()
-    attendance.close_attendance(place.lectures["closed"], by=by, at=at)
+    close_attendance(place.lectures["closed"], by=by, at=at)
 
 
 def _groups(place: Place, country: str, at: datetime) -> None:
     """Two viewing groups of a held lecture, one of them signed, and one of a lecture that is live."""
     for what, state in (("open", "held"), ("signed", "held"), ("live", "live")):
-        draft = attendance.GroupDraft(what.title(), "Hall", "Somebody", 9, "UTC")
-        place.groups[what] = attendance.open_group(place.lectures[state], draft, country=country, by=SYSTEM, at=at)[0]
-        attendance.tick(place.groups[what], add=[place.person.public_id], by=SYSTEM, at=at)
+        draft = GroupDraft(what.title(), "Hall", "Somebody", 9, "UTC")
+        place.groups[what] = open_group(place.lectures[state], draft, country=country, by=SYSTEM, at=at)[0]
+        tick(place.groups[what], add=[place.person.public_id], by=SYSTEM, at=at)
     view = viewing.get_group(place.groups["open"], by=SYSTEM)
     place.group_mark = viewing.list_of_group(view, by=SYSTEM, at=at).mark
     place.group_code = viewing.get_group(place.groups["live"], by=SYSTEM).group.code
     start, until = viewing.local_span(view)
-    basis = attendance.Basis(start=start, until=until)
-    attendance.sign_group(place.groups["signed"], basis=basis, mark=place.group_mark, by=SYSTEM, at=at)
-    attendance.tick(place.groups["live"], remove=[place.person.public_id], by=SYSTEM, at=at)
+    basis = Basis(start=start, until=until)
+    sign_group(place.groups["signed"], basis=basis, mark=place.group_mark, by=SYSTEM, at=at)
+    tick(place.groups["live"], remove=[place.person.public_id], by=SYSTEM, at=at)
 
 
 def _saved(make: Make, person: Person | None, other: Person, now: datetime) -> str:

@@ -13,20 +13,14 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from lms.app import create_app
-from lms.attendance.actions import publish_attendance, stage_attendance
-from lms.attendance.models import (
-    Appeal,
-    AppealState,
-    Appearance,
-    Beat,
-    Closing,
-    Correction,
-    Credit,
-    GroupSignature,
-    Outcome,
-    Source,
-    ViewingGroup,
-)
+from lms.attendance.actions.imports import publish_attendance
+from lms.attendance.actions.staging import stage_attendance
+from lms.attendance.models.appeals import Appeal, AppealState
+from lms.attendance.models.appearances import Appearance
+from lms.attendance.models.closings import Closing
+from lms.attendance.models.credits import Correction, Credit, Outcome
+from lms.attendance.models.evidence import Beat, Source
+from lms.attendance.models.groups import GroupSignature, ViewingGroup
 from lms.attendance.queries.appeals import count_open_appeals
 from lms.attendance.queries.evidence import viewers
 from lms.attendance.queries.sessions import unconfirmed_lectures
@@ -45,13 +39,15 @@ from lms.demo.build import Progress, build, ensure
 from lms.demo.folder import Mark, find_mark, set_mark
 from lms.demo.follow_up import FollowUp
 from lms.demo.generate import Demonstration, LectureFile
-from lms.desks.queries import find_next_to_earn
+from lms.desks.queries.earning import find_next_to_earn
 from lms.enrolment.actions import publish_enrolments
 from lms.enrolment.models import Enrolment, EnrolmentStatus
-from lms.people.actions import check_password, stage_people
+from lms.people.actions.accounts import check_password
+from lms.people.actions.files import stage_people
 from lms.people.models import Person
-from lms.people.queries import find_person_by_email, load_actor
-from lms.reports.queries import public_totals, totals
+from lms.people.queries.access import load_actor
+from lms.people.queries.persons import find_person_by_email
+from lms.reports.queries.figures import public_totals, totals
 from lms.reports.rules import Slice
 from tests.demo.counting import attended_in
 

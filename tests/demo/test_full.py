@@ -17,7 +17,7 @@ from lms.core.db import db
 from lms.core.roles import SYSTEM
 from lms.demo.build import ensure
 from lms.demo.folder import find_mark
-from lms.reports.queries import totals
+from lms.reports.queries.figures import totals
 from lms.reports.recount import QUESTIONS, Rows, differences
 from lms.reports.rules import Slice
 

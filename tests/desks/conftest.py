@@ -12,7 +12,7 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
-from lms.attendance.models import Presence, Source
+from lms.attendance.models.evidence import Presence, Source
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries import current_policy
 from lms.core import clock
@@ -74,7 +74,7 @@ class World:
 
     def be_there(self, lecture: Lecture, person: Person, *spans: tuple[int, int]) -> None:
         """Presence of a person, in minutes from the start of the lecture; credits are computed at once."""
-        from lms.attendance.actions import credit_lecture
+        from lms.attendance.actions.credits import credit_lecture
         from lms.core.roles import SYSTEM
 
         start = clock.to_ms(lecture.actual_start or self.at)

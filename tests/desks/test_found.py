@@ -11,7 +11,7 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from lms.catalogue.actions import edit_lecture
+from lms.catalogue.actions.lectures import edit_lecture
 from lms.config import BadSetting, Config
 from lms.core.roles import SYSTEM
 from lms.web.found import alternates, canonical

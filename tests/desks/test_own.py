@@ -169,7 +169,7 @@ class TestCountry:
     def test_series_of_other_countries_are_not_offered(self, world: World, focal_point: object) -> None:
         from lms.catalogue.models import SeriesCountry
         from lms.core.db import action, db
-        from lms.people.queries import country_by_code
+        from lms.people.queries.countries import country_by_code
 
         closed = world.make.series("for-viet-nam", title="For Viet Nam")
         world.make.lecture(closed)

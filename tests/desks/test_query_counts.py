@@ -10,7 +10,7 @@ from lms.attendance import queries as attendance
 from lms.catalogue.models import LectureState
 from lms.core.roles import SYSTEM
 from lms.people.models import Person
-from lms.reports.actions import refresh_public_figures
+from lms.reports.actions.public import refresh_public_figures
 from tests.desks.conftest import CountQueries, World
 
 

@@ -11,9 +11,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from lms.attendance import actions
-from lms.attendance.models import Presence, Source
-from lms.catalogue.actions import edit_series
+from lms.attendance.actions.credits import credit_lecture
+from lms.attendance.models.evidence import Presence, Source
+from lms.catalogue.actions.series import edit_series
 from lms.catalogue.models import Lecture, LectureState
 from lms.core import jobs
 from lms.core.db import action, db
@@ -139,7 +139,7 @@ def test_times_are_proposed_named_in_the_zone_of_the_lecture_and_confirmed_by_on
     )  # fmt: skip
     with app.app_context():
         jobs.run_due()
-        assert actions.credit_lecture(made.id, by=SYSTEM, at=world.at) == 0
+        assert credit_lecture(made.id, by=SYSTEM, at=world.at) == 0
 
 
 def test_other_times_are_typed_shown_and_taken(app: APIFlask, world: World, staff: FlaskClient) -> None:

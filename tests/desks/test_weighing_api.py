@@ -7,7 +7,7 @@ from datetime import timedelta
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from lms.catalogue.actions import edit_series
+from lms.catalogue.actions.series import edit_series
 from lms.core import jobs
 from lms.core.roles import SYSTEM
 from tests.desks.conftest import World

@@ -11,7 +11,8 @@ from flask.testing import FlaskClient
 
 from lms.core.db import db
 from lms.people.models import Person
-from lms.people.queries import contact_of, country_names
+from lms.people.queries.countries import country_names
+from lms.people.queries.persons import contact_of
 from lms.web.fields import zone_choices
 from tests.factories import PASSWORD, Make
 

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
-from lms.catalogue.actions import edit_series, end_lecture, start_lecture
+from lms.catalogue.actions.series import edit_series
+from lms.catalogue.actions.states import end_lecture, start_lecture
 from lms.catalogue.models import Admission, Series
 from lms.core.audit import AuditEntry, list_entries
 from lms.core.db import db
@@ -15,7 +16,8 @@ from lms.core.errors import Forbidden, NotFound, Refused
 from lms.core.roles import ANONYMOUS, SYSTEM, Actor, Role
 from lms.enrolment.actions import enrol, enrol_many, set_status, withdraw
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
-from lms.enrolment.queries import count_by_status, find_enrolment, position_of
+from lms.enrolment.queries.rows import find_enrolment
+from lms.enrolment.queries.series import count_by_status, position_of
 from lms.people.models import Person
 from tests.enrolment.conftest import Cast, Sent
 
@@ -135,8 +137,8 @@ def test_withdrawing_twice_is_once_and_nothing_is_refused(cast: Cast, at: dateti
 
 
 def test_registered_country_is_that_of_the_day(cast: Cast, at: datetime) -> None:
-    from lms.people.actions import set_country
-    from lms.people.queries import country_by_code
+    from lms.people.actions.persons import set_country
+    from lms.people.queries.countries import country_by_code
 
     kenya, ghana = country_by_code("KE"), country_by_code("GH")
     assert kenya is not None

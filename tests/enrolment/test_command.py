@@ -8,11 +8,11 @@ import pytest
 from apiflask import APIFlask
 from click.testing import CliRunner, Result
 
-from lms import cli
 from lms.catalogue.queries import get_series
 from lms.cli import context
+from lms.cli.main import lms
 from lms.core.roles import SYSTEM
-from lms.enrolment.queries import list_seats
+from lms.enrolment.queries.series import list_seats
 from tests.factories import Make
 
 HEAD = "email,full_name,country\n"
@@ -28,7 +28,7 @@ def run(app: APIFlask, make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     def import_file(text: str, *options: str, series: str = "customs") -> Result:
         file = tmp_path / "people.csv"
         file.write_text(text, encoding="utf-8")
-        return CliRunner().invoke(cli.lms, ["import", "enrolments", series, str(file), *options])
+        return CliRunner().invoke(lms, ["import", "enrolments", series, str(file), *options])
 
     return import_file
 

@@ -13,8 +13,10 @@ from lms.core.errors import Forbidden, Invalid, Refused
 from lms.core.roles import SYSTEM, Actor, Role
 from lms.enrolment.actions import enrol, enrol_by_address, publish_enrolments, set_status, withdraw
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
-from lms.enrolment.queries import find_enrolment, get_seat, list_seats, preview_enrolments
-from lms.people.actions import stage_people
+from lms.enrolment.queries.preview import preview_enrolments
+from lms.enrolment.queries.rows import find_enrolment
+from lms.enrolment.queries.series import get_seat, list_seats
+from lms.people.actions.files import stage_people
 from lms.people.models import Person
 from tests.enrolment.conftest import Cast, Sent
 

@@ -8,7 +8,8 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import select
 
-from lms.catalogue.actions import cancel_lecture, edit_lecture, postpone_lecture
+from lms.catalogue.actions.lectures import edit_lecture
+from lms.catalogue.actions.states import cancel_lecture, postpone_lecture
 from lms.catalogue.models import Series
 from lms.core.db import db
 from lms.core.outbox import OutboxMail
@@ -16,8 +17,9 @@ from lms.core.roles import SYSTEM, Actor
 from lms.enrolment.actions import enrol, withdraw
 from lms.enrolment.membership import enrolled_ids
 from lms.enrolment.models import Enrolment, EnrolmentStatus
-from lms.enrolment.queries import find_enrolment, list_seats
-from lms.people.actions import erase_person, export_person, merge_people, undo_merge
+from lms.enrolment.queries.rows import find_enrolment
+from lms.enrolment.queries.series import list_seats
+from lms.people.actions.privacy import erase_person, export_person, merge_people, undo_merge
 from lms.web.mail import render
 from tests.enrolment.conftest import Cast, Sent
 

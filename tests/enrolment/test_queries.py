@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from lms.catalogue.actions import end_lecture, start_lecture
+from lms.catalogue.actions.states import end_lecture, start_lecture
 from lms.catalogue.models import Admission, Lecture
 from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
@@ -14,16 +14,10 @@ from lms.core.roles import ANONYMOUS, SYSTEM, Actor, Role
 from lms.enrolment.actions import enrol, withdraw
 from lms.enrolment.membership import enrolled_ids, expected_at
 from lms.enrolment.models import EnrolmentStatus
-from lms.enrolment.queries import (
-    count_by_status,
-    country_standing,
-    get_enrolment,
-    list_country_people,
-    list_of_person,
-    list_seats,
-    place_of,
-)
-from lms.people.queries import country_by_code
+from lms.enrolment.queries.people import country_standing, list_country_people, list_of_person
+from lms.enrolment.queries.rows import get_enrolment
+from lms.enrolment.queries.series import count_by_status, list_seats, place_of
+from lms.people.queries.countries import country_by_code
 from tests.enrolment.conftest import Cast
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]

@@ -14,18 +14,21 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from lms.attendance.actions import publish_attendance, stage_attendance
-from lms.attendance.queries import cursor_of, find_people, get_row, review_page, roster
+from lms.attendance.actions.imports import publish_attendance
+from lms.attendance.actions.staging import stage_attendance
+from lms.attendance.queries.review import find_people, review_page
+from lms.attendance.queries.roster import cursor_of, get_row, roster
 from lms.catalogue.models import Series
 from lms.core import clock
 from lms.core.db import db
 from lms.core.errors import Invalid, Refused
 from lms.core.roles import SYSTEM
-from lms.enrolment import actions, queries
+from lms.enrolment import actions
 from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.enrolment.queries.series import get_seat
 from lms.live.actions import join_lecture
 from lms.people.models import Person
-from lms.people.queries import find_person_by_email
+from lms.people.queries.persons import find_person_by_email
 from tests.factories import EARLY, Make
 
 pytestmark = [pytest.mark.databases]
@@ -243,9 +246,9 @@ def test_the_profile_is_seen_once_the_person_accepts(
     known: Person, make: Make, teacher: Person, series: Series, at: datetime, way: str
 ) -> None:
     row, by, own = enrolled(make, teacher, series, "known@example.org", at), make.actor(teacher), make.actor(known)
-    assert queries.get_seat(row, by=by).is_hidden
-    assert not queries.get_seat(row, by=SYSTEM).is_hidden
-    assert not queries.get_seat(row, by=own).is_hidden
+    assert get_seat(row, by=by).is_hidden
+    assert not get_seat(row, by=SYSTEM).is_hidden
+    assert not get_seat(row, by=own).is_hidden
     if way == "enrol":
         actions.enrol(series.id, known.id, by=own, at=at)
     elif way == "patch":
@@ -260,7 +263,7 @@ def test_the_profile_is_seen_once_the_person_accepts(
         actions.enrol(series.id, known.id, by=focal, at=at)
     db.session.refresh(row)
     assert row.profile_shared_at == at
-    seat = queries.get_seat(row, by=by)
+    seat = get_seat(row, by=by)
     assert (seat.label, seat.country, seat.is_hidden) == ("Zawadi Achieng", "UG", False)
 
 
@@ -284,7 +287,7 @@ def test_whom_an_instructor_has_met_in_an_own_series_is_known_by_the_address(
     other = make.series("other", instructors=[teacher])
     make.enrolment(other, known)
     row = actions.enrol_by_address(series.id, "known@example.org", by=make.actor(teacher), at=at)
-    assert queries.get_seat(row, by=make.actor(teacher)).label == "Zawadi Achieng"
+    assert get_seat(row, by=make.actor(teacher)).label == "Zawadi Achieng"
 
 
 @pytest.mark.usefixtures("context")

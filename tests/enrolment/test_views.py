@@ -16,7 +16,7 @@ from lms.catalogue.models import Series
 from lms.catalogue.queries import get_series
 from lms.core import clock
 from lms.core.roles import ANONYMOUS, SYSTEM
-from lms.enrolment.queries import count_by_status, list_seats, place_of
+from lms.enrolment.queries.series import count_by_status, list_seats, place_of
 from lms.people.models import Person
 from tests.factories import Make
 

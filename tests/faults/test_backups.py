@@ -20,7 +20,7 @@ import pytest
 from sqlalchemy import select
 
 from lms.app import create_app
-from lms.attendance.models import Beat
+from lms.attendance.models.evidence import Beat
 from lms.certificates import press
 from lms.certificates.actions import issue_certificates
 from lms.certificates.verdicts import VerdictState, verdict_of_file

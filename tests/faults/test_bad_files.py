@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from lms.attendance.models import Presence
+from lms.attendance.models.evidence import Presence
 from lms.core import clock
 from lms.core.db import db
 from lms.core.errors import DomainError

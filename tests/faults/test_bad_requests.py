@@ -10,7 +10,7 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from lms.people.queries import country_id_of
+from lms.people.queries.countries import country_id_of
 from lms.web.plaintext import texts_in
 from tests.factories import Make
 

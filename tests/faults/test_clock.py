@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lms.attendance import rules
-from lms.attendance.models import Credit, Source
+from lms.attendance.models.credits import Credit
+from lms.attendance.models.evidence import Source
 from lms.core import clock, jobs
 from lms.core.db import db
 from tests.factories import Make

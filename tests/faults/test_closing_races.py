@@ -11,13 +11,21 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import func, select
 
-from lms.attendance import actions, rules
+from lms.attendance import rules
+from lms.attendance.actions.appeals import accept_appeal, decline_appeal, file_appeal, withdraw_appeal
+from lms.attendance.actions.closing import close_attendance, reopen_attendance
+from lms.attendance.actions.corrections import correct
+from lms.attendance.actions.imports import publish_attendance
+from lms.attendance.actions.staging import stage_attendance
 from lms.attendance.appealing import AppealDraft
-from lms.attendance.models import Appeal, AppealState, Closing, Correction, Credit, Outcome, Presence
+from lms.attendance.models.appeals import Appeal, AppealState
+from lms.attendance.models.closings import Closing
+from lms.attendance.models.credits import Correction, Credit, Outcome
+from lms.attendance.models.evidence import Presence
 from lms.core.db import db
 from lms.core.errors import Refused
 from lms.core.outbox import OutboxMail
-from lms.people.actions import merge_people
+from lms.people.actions.privacy import merge_people
 from tests.attendance.scene import END, START, Scene
 
 pytestmark = pytest.mark.databases
@@ -78,11 +86,11 @@ def test_an_appeal_is_answered_once(crowd: Crowd, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(rules, "checked_words", slow)
     with crowd.app.app_context():
         draft = AppealDraft(text="I was there")
-        appeal = actions.file_appeal(crowd.lecture, draft, by=crowd.own, at=END)[0].public_id
+        appeal = file_appeal(crowd.lecture, draft, by=crowd.own, at=END)[0].public_id
     by = crowd.scene.by
-    accept = lambda: actions.accept_appeal(appeal, outcome=Outcome.ATTENDED, words="Yes", by=by, at=END)  # noqa: E731
-    decline = lambda: actions.decline_appeal(appeal, words="No", by=crowd.boss, at=END)  # noqa: E731
-    withdraw = lambda: actions.withdraw_appeal(appeal, by=crowd.own, at=END)  # noqa: E731
+    accept = lambda: accept_appeal(appeal, outcome=Outcome.ATTENDED, words="Yes", by=by, at=END)  # noqa: E731
+    decline = lambda: decline_appeal(appeal, words="No", by=crowd.boss, at=END)  # noqa: E731
+    withdraw = lambda: withdraw_appeal(appeal, by=crowd.own, at=END)  # noqa: E731
     ends = crowd.all_at_once([*[accept, decline] * (EIGHT // 2), withdraw])
     assert sorted(ends) == ["done", *["refused"] * EIGHT]
     with crowd.app.app_context():
@@ -94,7 +102,7 @@ def test_an_appeal_is_answered_once(crowd: Crowd, monkeypatch: pytest.MonkeyPatc
 
 def test_one_appeal_is_open_however_often_it_is_asked(crowd: Crowd) -> None:
     acts = [
-        lambda n=n: actions.file_appeal(crowd.lecture, AppealDraft(text=f"Look {n}"), by=crowd.own, at=END)
+        lambda n=n: file_appeal(crowd.lecture, AppealDraft(text=f"Look {n}"), by=crowd.own, at=END)
         for n in range(EIGHT)
     ]
     assert sorted(crowd.all_at_once(acts)) == ["done", *["refused"] * (EIGHT - 1)]
@@ -106,12 +114,12 @@ def test_a_report_counts_in_the_closing_or_is_refused(crowd: Crowd) -> None:
     for number, name in enumerate(("Ada", "Ben", "Cyr", "Ada")[:ROUNDS]):
         text = f"email,joined_at,left_at\n{name.lower()}@x.example,{START.isoformat()},{END.isoformat()}\n"
         with crowd.app.app_context():
-            staged = actions.stage_attendance(crowd.lecture, text.encode(), file_name=f"{number}.csv", by=by)
+            staged = stage_attendance(crowd.lecture, text.encode(), file_name=f"{number}.csv", by=by)
         before = crowd.count(Presence)
         acts: list[Callable[[], object]] = [
-            lambda staged=staged: actions.publish_attendance(staged, by=by, at=END),
-            lambda: actions.close_attendance(crowd.lecture, by=by, at=END),
-            lambda: actions.close_attendance(crowd.lecture, by=crowd.boss, at=END),
+            lambda staged=staged: publish_attendance(staged, by=by, at=END),
+            lambda: close_attendance(crowd.lecture, by=by, at=END),
+            lambda: close_attendance(crowd.lecture, by=crowd.boss, at=END),
         ]
         published, *closed = crowd.all_at_once(acts)
         assert closed == ["done", "done"]
@@ -123,13 +131,13 @@ def test_a_report_counts_in_the_closing_or_is_refused(crowd: Crowd) -> None:
         seen = crowd.count(Presence)
         assert (figures["attended"], crowd.count(Credit)) == (seen, seen)
         with crowd.app.app_context():
-            actions.reopen_attendance(crowd.lecture, reason="once more", by=by, at=END)
+            reopen_attendance(crowd.lecture, reason="once more", by=by, at=END)
 
 
 def test_corrections_and_merges_do_not_wait_in_a_circle(crowd: Crowd) -> None:
     by, (_ada_id, ada), (_ben_id, ben) = crowd.scene.by, crowd.ids["Ada"], crowd.ids["Ben"]
     acts: list[Callable[[], object]] = [
-        lambda n=n: actions.correct(
+        lambda n=n: correct(
             crowd.lecture, ada if n % 2 else ben, outcome=Outcome.EXCUSED, reason=f"reason {n}", by=by, at=END
         )
         for n in range(EIGHT)

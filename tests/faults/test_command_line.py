@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lms import cli
+from lms.cli.main import main
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def wrong(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
     monkeypatch.setattr(sys, "argv", ["lms", *arguments])
     with pytest.raises(SystemExit) as left:
-        cli.main()
+        main()
     told = capsys.readouterr()
     assert told.err.startswith("lms: ")
     assert told.err.count("\n") == 1
@@ -83,7 +83,7 @@ def test_a_file_that_cannot_be_written(
 
 def test_a_dimension_that_is_none(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["lms", "init"])
-    assert cli.main() is None
+    assert main() is None
     capsys.readouterr()
     assert "“colour” is not a dimension" in wrong(monkeypatch, capsys, "report", "totals", "--by", "colour")[1]
 
@@ -106,7 +106,7 @@ def test_where_nothing_is_set_up_commands_work_with_nothing_and_leave_nothing(
 
 def test_what_a_command_writes_is_for_its_user_alone(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
     monkeypatch.setattr(sys, "argv", ["lms", "init"])
-    assert cli.main() is None
+    assert main() is None
     made = [data / "data", *(data / "data").rglob("*")]
     assert {path.name for path in made} >= {"data", "serai.db", "secret.key", "keys"}
     assert {path.name: oct(path.stat().st_mode & 0o077) for path in made if path.stat().st_mode & 0o077} == {}

@@ -12,7 +12,8 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import func, select
 
-from lms.attendance.models import Correction, Credit, Outcome, Presence
+from lms.attendance.models.credits import Correction, Credit, Outcome
+from lms.attendance.models.evidence import Presence
 from lms.catalogue.models import CertificateKind, LectureState, Policy
 from lms.certificates.models import Certificate
 from lms.core import clock, jobs

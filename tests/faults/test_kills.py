@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from lms.attendance.actions import open_join
-from lms.attendance.models import Beat, Credit, Outcome, Source
+from lms.attendance.actions.joins import open_join
+from lms.attendance.models.credits import Credit, Outcome
+from lms.attendance.models.evidence import Beat, Source
 from lms.catalogue.models import CertificateKind, LectureState, Policy, Series
 from lms.certificates.models import Certificate
 from lms.core import clock

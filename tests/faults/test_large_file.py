@@ -12,8 +12,11 @@ import pytest
 from sqlalchemy import event, func, select
 from sqlalchemy.engine import Connection, Engine
 
-from lms.attendance.actions import keep_beat, keep_file, open_join, publish_kept
-from lms.attendance.models import Beat, Credit, Presence
+from lms.attendance.actions.beats import keep_beat
+from lms.attendance.actions.imports import keep_file, publish_kept
+from lms.attendance.actions.joins import open_join
+from lms.attendance.models.credits import Credit
+from lms.attendance.models.evidence import Beat, Presence
 from lms.core import clock
 from lms.core.db import db
 from lms.core.roles import SYSTEM
@@ -93,7 +96,7 @@ def test_heartbeats_go_on_while_a_large_file_is_taken(site: Site) -> None:
     series = make.series()
     teacher = make.person(roles=["administrator"])
     with site.app.app_context():
-        from lms.people.actions import publish_people, stage_people
+        from lms.people.actions.files import publish_people, stage_people
 
         people = "email,full_name,country\n" + "".join(f"p{n}@x.example,Person {n},KE\n" for n in range(PEOPLE))
         publish_people(stage_people(people.encode()), skip_bad_rows=False, by=SYSTEM, at=START)

@@ -20,7 +20,7 @@ from sqlalchemy import func, select, text
 from lms.core.db import db
 from lms.enrolment.models import Enrolment
 from lms.live.tokens import make_token
-from lms.people import queries
+from lms.people.queries.persons import find_person_by_email
 from tests.faults.conftest import Site
 from tests.faults.test_kills import NOBODY_ANSWERS, Viewers, rows_of, standing
 
@@ -231,6 +231,6 @@ def test_on_a_full_disk_writes_are_503_reads_go_on_and_nothing_is_half(small_dis
             return whole, places
 
         assert site.within(look) == ("ok", 2000)
-        assert site.within(lambda: queries.find_person_by_email("full1999@kill.example")) is not None
+        assert site.within(lambda: find_person_by_email("full1999@kill.example")) is not None
     finally:
         site.close()

@@ -12,14 +12,15 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import func, select
 
-from lms.catalogue.actions import SeriesDraft, create_series, edit_series
+from lms.catalogue.actions.series import create_series, edit_series
+from lms.catalogue.drafts import SeriesDraft
 from lms.catalogue.models import Series
 from lms.core.db import db
 from lms.core.roles import SYSTEM, Actor
 from lms.enrolment.actions import enrol, enrol_many, withdraw
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
-from lms.people.actions import create_person
-from lms.people.queries import load_actor
+from lms.people.actions.persons import create_person
+from lms.people.queries.access import load_actor
 
 pytestmark = pytest.mark.databases
 MANY = 50

@@ -21,14 +21,14 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_
 from werkzeug.serving import make_server
 
 from lms.app import create_app
-from lms.attendance.actions import credit_lecture
-from lms.attendance.models import Presence, Source
+from lms.attendance.actions.credits import credit_lecture
+from lms.attendance.models.evidence import Presence, Source
 from lms.catalogue.models import Lecture
 from lms.config import Config
 from lms.core import clock, jobs, outbox
 from lms.core.db import action, db
 from lms.core.roles import SYSTEM
-from lms.people.actions import load_countries
+from lms.people.actions.countries import load_countries
 from lms.people.models import Person
 from lms.web import mail
 from tests.browsers import Fonts, launch

@@ -10,7 +10,7 @@ import pytest
 from lms.catalogue.queries import current_policy
 from lms.core import clock
 from lms.core.roles import SYSTEM
-from lms.reports.actions import refresh_public_figures
+from lms.reports.actions.public import refresh_public_figures
 from tests.journeys.conftest import Site, Visitor
 
 pytestmark = pytest.mark.xdist_group("browser")

@@ -309,7 +309,7 @@ def test_people(app: APIFlask, login: Login) -> None:
 
 
 def _person_id(app: APIFlask, email: str) -> str:
-    from lms.people.queries import find_person_by_email
+    from lms.people.queries.persons import find_person_by_email
 
     with app.app_context():
         person = find_person_by_email(email)

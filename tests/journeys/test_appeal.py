@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from lms.attendance.actions import publish_attendance, stage_attendance
+from lms.attendance.actions.imports import publish_attendance
+from lms.attendance.actions.staging import stage_attendance
 from lms.core import clock
 from tests.journeys.conftest import Site, Visitor
 

@@ -14,12 +14,12 @@ from babel.numbers import format_decimal
 from playwright.sync_api import Browser, Page, ViewportSize
 from werkzeug.serving import make_server
 
-from lms.attendance.actions import credit_lecture
-from lms.attendance.models import Presence, Source
+from lms.attendance.actions.credits import credit_lecture
+from lms.attendance.models.evidence import Presence, Source
 from lms.core import clock
 from lms.core.db import action, db
 from lms.core.roles import SYSTEM
-from lms.reports.actions import refresh_public_figures
+from lms.reports.actions.public import refresh_public_figures
 from tests.contracts.pages import pages
 from tests.contracts.world import World, build
 from tests.factories import Make

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lms.catalogue.actions import end_lecture, start_lecture
+from lms.catalogue.actions.states import end_lecture, start_lecture
 from lms.core import clock
 from lms.core.roles import SYSTEM
 from tests.journeys.conftest import Site, Visitor

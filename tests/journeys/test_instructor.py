@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from lms.attendance.actions import open_join, record_beat
+from lms.attendance.actions.beats import record_beat
+from lms.attendance.actions.joins import open_join
 from lms.catalogue.queries import list_lectures
 from lms.core import clock
 from lms.core.roles import SYSTEM

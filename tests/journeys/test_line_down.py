@@ -10,8 +10,8 @@ from itertools import groupby
 import pytest
 from sqlalchemy import select
 
-from lms.attendance.actions import open_join
-from lms.attendance.models import Beat
+from lms.attendance.actions.joins import open_join
+from lms.attendance.models.evidence import Beat
 from lms.core import clock
 from lms.core.db import db
 from lms.live import actions

@@ -13,7 +13,7 @@ from playwright.sync_api import Locator
 from lms.catalogue.queries import current_policy
 from lms.core import clock
 from lms.core.roles import SYSTEM
-from lms.reports.actions import refresh_public_figures
+from lms.reports.actions.public import refresh_public_figures
 from lms.reports.periods import first_of_quarter
 from tests.journeys.conftest import Site, Visitor
 from tests.paper import tables_of, text_of

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from lms.attendance.actions import open_join, record_beat
-from lms.catalogue.actions import end_lecture
+from lms.attendance.actions.beats import record_beat
+from lms.attendance.actions.joins import open_join
+from lms.catalogue.actions.states import end_lecture
 from lms.core import clock
 from lms.core.roles import SYSTEM
 from tests.journeys.conftest import Site, Visitor

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from lms.catalogue.actions import end_lecture, start_lecture
+from lms.catalogue.actions.states import end_lecture, start_lecture
 from lms.core import clock
 from lms.core.roles import SYSTEM
 from tests.journeys.conftest import Site, Visitor

@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 
-from lms.attendance.models import Beat, Join
+from lms.attendance.models.evidence import Beat, Join
 from lms.catalogue.models import Lecture
 from lms.core import clock
 from lms.core.db import action, db

@@ -13,8 +13,9 @@ from sqlalchemy import event, func, select
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
-from lms.attendance.actions import beats, open_join
-from lms.attendance.models import Beat
+from lms.attendance.actions import beats
+from lms.attendance.actions.joins import open_join
+from lms.attendance.models.evidence import Beat
 from lms.catalogue.models import LectureState
 from lms.core import clock
 from lms.core.db import action, db

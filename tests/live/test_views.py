@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from lms.attendance import queries as attendance
-from lms.attendance.actions import credit_lecture
-from lms.attendance.models import Presence, Source
+from lms.attendance.actions.credits import credit_lecture
+from lms.attendance.models.evidence import Presence, Source
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries import current_policy
 from lms.core import clock

@@ -16,8 +16,9 @@ from apiflask import APIFlask
 from sqlalchemy import make_url, select
 
 from lms.app import create_app
-from lms.attendance.actions import publish_attendance, stage_attendance
-from lms.catalogue.actions import end_lecture, start_lecture
+from lms.attendance.actions.imports import publish_attendance
+from lms.attendance.actions.staging import stage_attendance
+from lms.catalogue.actions.states import end_lecture, start_lecture
 from lms.catalogue.models import CertificateKind
 from lms.certificates import press
 from lms.certificates.actions import issue_certificates

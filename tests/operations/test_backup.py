@@ -197,7 +197,7 @@ def test_a_role_that_was_given_again_before_the_backup_holds_on(
     reporter = make.person("Rono Kiprop", email="rono@example.org", roles=["reporter"])
 
     def twice() -> None:
-        from lms.people.actions import grant_role
+        from lms.people.actions.access import grant_role
 
         grant = db.session.scalars(select(RoleGrant.id).where(RoleGrant.person_id == reporter.id)).one()
         revoke_role(reporter.public_id, grant, by=SYSTEM, at=NOW - timedelta(hours=2))

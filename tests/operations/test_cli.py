@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from lms.cli import lms
+from lms.cli.main import lms
 from tests.operations.conftest import Installation, copied
 
 

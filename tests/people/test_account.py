@@ -14,8 +14,9 @@ from sqlalchemy import select
 
 from lms.core import audit
 from lms.core.db import db
-from lms.people import queries
 from lms.people.models import Consent, Person, PersonEmail
+from lms.people.queries.countries import country_id_of
+from lms.people.queries.persons import profile_of
 from tests.factories import PASSWORD, Make
 
 Post = Callable[..., Any]
@@ -59,7 +60,7 @@ def test_a_new_country_of_ones_own_holds_from_today(app: APIFlask, person: Perso
     assert post("/account", **{**PROFILE, "country": "UG"}).status_code == 302
     by = make.actor(person)
     with app.app_context():
-        profile = queries.profile_of(person.public_id, day=person.created_at.date(), by=by)
+        profile = profile_of(person.public_id, day=person.created_at.date(), by=by)
         assert [country.code for _row, country in profile.history if country] == ["KE", "UG"]
         assert profile.country is not None
         assert profile.country.code == "KE"
@@ -145,7 +146,7 @@ def test_erasure_asks_twice_and_leaves_an_anonymous_row(
     with app.app_context():
         row = db.session.get_one(Person, person.id)
         assert (row.full_name, row.organisation, row.erased_at is None) == ("", None, False)
-        assert queries.country_id_of(person.id, row.created_at.date()) is not None
+        assert country_id_of(person.id, row.created_at.date()) is not None
         for table in (PersonEmail, Consent):
             assert db.session.scalars(select(table).where(table.person_id == person.id)).all() == []
         from lms.core.outbox import OutboxMail

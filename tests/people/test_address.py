@@ -12,8 +12,10 @@ from pyotp import TOTP
 
 from lms.core import audit, clock
 from lms.core.outbox import OutboxMail
-from lms.people import actions, queries
+from lms.people.actions.factors import begin_second_factor, confirm_second_factor
 from lms.people.models import Person
+from lms.people.queries.factors import second_factor_of
+from lms.people.queries.persons import find_person_by_email
 from tests.factories import PASSWORD, Make
 
 Post = Callable[..., Any]
@@ -31,7 +33,7 @@ def person(make: Make, client: FlaskClient) -> Person:
 
 def known_as(app: APIFlask, email: str) -> int | None:
     with app.app_context():
-        found = queries.find_person_by_email(email)
+        found = find_person_by_email(email)
         return found.id if found is not None else None
 
 
@@ -86,10 +88,10 @@ def test_a_code_is_asked_for_where_there_is_a_second_factor(
     by = make.actor(person)
     with app.app_context():
         at = clock.now()
-        actions.begin_second_factor(by=by, at=at)
-        secret = queries.second_factor_of(person.id, at=at, by=by).pending_secret
+        begin_second_factor(by=by, at=at)
+        secret = second_factor_of(person.id, at=at, by=by).pending_secret
         assert secret is not None
-        codes = actions.confirm_second_factor(TOTP(secret).at(at), by=by, at=at)
+        codes = confirm_second_factor(TOTP(secret).at(at), by=by, at=at)
     make.sign_in(client, person)
     for otp in ("", "000000"):
         assert post("/account/address", page="/account", **NEW, otp=otp).status_code == 422

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 from pyotp import TOTP
 
-from lms.cli import lms
+from lms.cli.main import lms
 
 
 @pytest.fixture
@@ -52,23 +52,26 @@ def test_a_second_factor_is_reset_at_the_server(data: Path) -> None:
     from lms.app import create_app
     from lms.core import clock
     from lms.core.db import db
-    from lms.people import actions, queries
+    from lms.people.actions.factors import begin_second_factor, confirm_second_factor
+    from lms.people.queries.access import load_actor
+    from lms.people.queries.factors import has_second_factor, second_factor_of
+    from lms.people.queries.persons import find_person_by_email
 
     assert run("user", "create", "a@x.example", "--name", "Ada", "--role", "administrator").exit_code == 0
     with create_app().app_context():
-        person = queries.find_person_by_email("a@x.example")
+        person = find_person_by_email("a@x.example")
         assert person is not None
-        by = queries.load_actor(person.id, clock.now())
+        by = load_actor(person.id, clock.now())
         assert by is not None
         at = clock.now()
-        actions.begin_second_factor(by=by, at=at)
-        secret = queries.second_factor_of(person.id, at=at, by=by).pending_secret
+        begin_second_factor(by=by, at=at)
+        secret = second_factor_of(person.id, at=at, by=by).pending_secret
         assert secret is not None
-        actions.confirm_second_factor(TOTP(secret).at(at), by=by, at=at)
+        confirm_second_factor(TOTP(secret).at(at), by=by, at=at)
         person_id = person.id
         db.session.remove()
     unknown = run("user", "reset-second-factor", "b@x.example")
     assert (unknown.exit_code, unknown.stderr) == (1, "Error: nobody is known by this address\n")
     assert run("user", "reset-second-factor", "A@x.example").exit_code == 0
     with create_app().app_context():
-        assert not queries.has_second_factor(person_id)
+        assert not has_second_factor(person_id)

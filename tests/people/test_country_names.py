@@ -12,10 +12,10 @@ from sqlalchemy import update
 from lms.core.db import db
 from lms.core.resources import resource
 from lms.core.roles import SYSTEM
-from lms.people.actions import load_countries
+from lms.people.actions.countries import load_countries
 from lms.people.models import Country
-from lms.people.queries import code_of_name, country_names
-from lms.people.queries.country_names import known_names, name_key, names_in_english
+from lms.people.queries.countries import country_names
+from lms.people.queries.country_names import code_of_name, known_names, name_key, names_in_english
 
 
 def test_every_country_of_the_list_has_a_name() -> None:

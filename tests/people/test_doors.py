@@ -13,7 +13,11 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from lms.core.outbox import OutboxMail
-from lms.people import actions, queries
+from lms.people.actions.access import DemoAccount, create_staff, set_demo_accounts
+from lms.people.actions.accounts import check_password
+from lms.people.actions.attempts import TooManyFailures, WrongCredentials
+from lms.people.queries.countries import countries_of, country_by_code
+from lms.people.queries.persons import find_person_by_email
 from tests.factories import PASSWORD, Make
 
 Post = Callable[..., Any]
@@ -85,11 +89,11 @@ def test_five_failures_a_minute_close_an_account(make: Make, client: FlaskClient
 def test_a_closed_account_opens_after_a_minute(make: Make, at: Any) -> None:
     person = make.person(email="a@example.org", password=PASSWORD)
     for _attempt in range(5):
-        with pytest.raises(actions.WrongCredentials):
-            actions.check_password("a@example.org", "wrong", demonstration=False, at=at)
-    with pytest.raises(actions.TooManyFailures):
-        actions.check_password("a@example.org", PASSWORD, demonstration=False, at=at + timedelta(seconds=59))
-    later = actions.check_password("a@example.org", PASSWORD, demonstration=False, at=at + timedelta(seconds=60))
+        with pytest.raises(WrongCredentials):
+            check_password("a@example.org", "wrong", demonstration=False, at=at)
+    with pytest.raises(TooManyFailures):
+        check_password("a@example.org", PASSWORD, demonstration=False, at=at + timedelta(seconds=59))
+    later = check_password("a@example.org", PASSWORD, demonstration=False, at=at + timedelta(seconds=60))
     assert later == person.id
 
 
@@ -103,8 +107,8 @@ def test_several_programs_sign_in_for_one_account_at_once(make: Make, app: APIFl
         with app.app_context():
             together.wait(30)
             try:
-                actions.check_password("a@example.org", PASSWORD, demonstration=False, at=at)
-            except actions.TooManyFailures:
+                check_password("a@example.org", PASSWORD, demonstration=False, at=at)
+            except TooManyFailures:
                 return "refused"
             return "signed in"
 
@@ -122,10 +126,10 @@ def test_many_guesses_at_once_gain_little(make: Make, app: APIFlask, at: datetim
         with app.app_context():
             together.wait(30)
             try:
-                actions.check_password("a@example.org", f"guess {number}", demonstration=False, at=at)
-            except actions.TooManyFailures:
+                check_password("a@example.org", f"guess {number}", demonstration=False, at=at)
+            except TooManyFailures:
                 return False
-            except actions.WrongCredentials:
+            except WrongCredentials:
                 return True
             raise AssertionError("a guess was taken")
 
@@ -139,7 +143,7 @@ def test_registration_is_confirmed_by_the_link(client: FlaskClient, post: Post, 
     assert answer.status_code == 200
     assert "Look into your mail" in answer.text
     with app.app_context():
-        assert queries.find_person_by_email("achieng@example.org") is None
+        assert find_person_by_email("achieng@example.org") is None
     (mail,) = mails()
     assert (mail.template, mail.address) == ("confirm", "Achieng@Example.org")
     link = f"/confirm/{mail.payload['secret']}"
@@ -151,12 +155,12 @@ def test_registration_is_confirmed_by_the_link(client: FlaskClient, post: Post, 
     account = client.get("/account")
     assert "Achieng Odhiambo" in account.text
     with app.app_context():
-        person = queries.find_person_by_email("achieng@example.org")
+        person = find_person_by_email("achieng@example.org")
         assert person is not None
         assert (person.time_zone, person.sector) == ("Africa/Nairobi", "business")
-        kenya = queries.country_by_code("KE")
+        kenya = country_by_code("KE")
         assert kenya is not None
-        assert queries.countries_of([person.id], person.created_at.date()) == {person.id: kenya.id}
+        assert countries_of([person.id], person.created_at.date()) == {person.id: kenya.id}
     assert client.get(link).status_code == 404
 
 
@@ -184,7 +188,7 @@ def test_a_known_address_is_claimed_and_the_page_does_not_tell(
     assert (claim.template, claim.address, claim.person_id) == ("claim", "achieng@example.org", known.id)
     assert post(f"/confirm/{claim.payload['secret']}", password="a long enough one").status_code == 302
     with app.app_context():
-        person = queries.find_person_by_email("achieng@example.org")
+        person = find_person_by_email("achieng@example.org")
         assert person is not None
         assert (person.id, person.full_name) == (known.id, "Achieng Odhiambo")
 
@@ -256,7 +260,7 @@ def test_a_staff_link_leads_to_a_password(app: APIFlask, make: Make, client: Fla
         from lms.core import clock
         from lms.core.roles import Role
 
-        secret = actions.create_staff("i@example.org", "Ines", Role.INSTRUCTOR, None, by=by, at=clock.now())
+        secret = create_staff("i@example.org", "Ines", Role.INSTRUCTOR, None, by=by, at=clock.now())
     assert post(f"/sign-in/{secret}", password="a long enough one").status_code == 302
     assert client.get("/account").status_code == 200
     assert client.get(f"/sign-in/{secret}").status_code == 404
@@ -265,8 +269,8 @@ def test_a_staff_link_leads_to_a_password(app: APIFlask, make: Make, client: Fla
 def test_demo_password_signs_in_nowhere_else(app: APIFlask, make: Make, client: FlaskClient, at: Any) -> None:
     by = make.administrator()
     with app.app_context():
-        account = actions.DemoAccount("trainee@demo.test", "Trainee", "KE")
-        actions.set_demo_accounts([account], by=by, at=at)
+        account = DemoAccount("trainee@demo.test", "Trainee", "KE")
+        set_demo_accounts([account], by=by, at=at)
     given = {"email": "trainee@demo.test", "password": "demo-only"}
     assert client.post("/api/v1/tokens", json=given).status_code == 401
     mark = app.extensions["lms.config"].demonstration_mark
@@ -301,7 +305,7 @@ def test_a_country_with_one_time_needs_no_city(app: APIFlask, post: Post, mails:
     assert "Your country has several times: choose a city with yours." in several.text
     post(f"/confirm/{mails()[0].payload['secret']}", password="a long enough one")
     with app.app_context():
-        person = queries.find_person_by_email("achieng@example.org")
+        person = find_person_by_email("achieng@example.org")
         assert person is not None
         assert person.time_zone == "Africa/Nairobi"
 

@@ -9,8 +9,10 @@ import pytest
 from lms.core.errors import Forbidden, Invalid, WrongKind
 from lms.core.imports import ImportAnswer
 from lms.core.roles import SYSTEM
-from lms.people import actions, queries
+from lms.people.actions.files import publish_people, stage_people
 from lms.people.models import Sector
+from lms.people.queries.countries import country_by_code, country_id_of, country_names, list_countries
+from lms.people.queries.persons import find_person_by_email
 from tests.factories import Make
 
 FILE = """country,full_name,E-mail,native_name,sector,gender,shoe size
@@ -23,7 +25,7 @@ Vietnam,Nguyễn Thị Minh,minh@example.org,,,,
 
 def publish(content: str | bytes, at: datetime, skip: bool = False) -> tuple[ImportAnswer, list[int]]:
     raw = content.encode() if isinstance(content, str) else content
-    return actions.publish_people(actions.stage_people(raw), skip_bad_rows=skip, by=SYSTEM, at=at)
+    return publish_people(stage_people(raw), skip_bad_rows=skip, by=SYSTEM, at=at)
 
 
 @pytest.mark.databases
@@ -35,12 +37,12 @@ def test_a_file_makes_people_and_the_same_again_changes_nothing(at: datetime) ->
     again, same = publish(FILE, at)
     assert (again.rows, again.created, again.matched, again.updated, again.unchanged) == (4, 0, 4, 0, 4)
     assert same == ids
-    achieng = queries.find_person_by_email("achieng@example.org")
+    achieng = find_person_by_email("achieng@example.org")
     assert achieng is not None
     assert (achieng.id, achieng.canonical_id, achieng.sector) == (ids[0], ids[0], Sector.CIVIL_SOCIETY)
-    names = queries.country_names("en")
-    codes = {country.id: country.code for country in queries.list_countries()}
-    homes = [queries.country_id_of(person_id, date(2021, 1, 1)) for person_id in ids]
+    names = country_names("en")
+    codes = {country.id: country.code for country in list_countries()}
+    homes = [country_id_of(person_id, date(2021, 1, 1)) for person_id in ids]
     assert [names[codes[home]] if home else None for home in homes] == ["Kenya", "Egypt", "Viet Nam", None]
 
 
@@ -54,7 +56,7 @@ def test_people_made_afterwards_get_ids_of_their_own(make: Make, at: datetime) -
 @pytest.mark.usefixtures("context")
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_encodings_are_read(encoding: str) -> None:
-    staged = actions.stage_people(FILE.encode(encoding))
+    staged = stage_people(FILE.encode(encoding))
     assert [row.full_name for row in staged.rows][2] == "Nguyễn Thị Minh"
     assert staged.rejected == []
 
@@ -81,7 +83,7 @@ def test_every_bad_row_is_named_and_nothing_is_written(at: datetime) -> None:
     assert faults[3].reason == "sector: Not one of: government, business, academia, civil_society, other."
     assert faults[4].reason == "This address stands in line 2 already."
     assert faults[5].reason == "The row has more cells than the first line has headings."
-    assert queries.find_person_by_email("good@example.org") is None
+    assert find_person_by_email("good@example.org") is None
     answer, ids = publish(content, at, skip=True)
     assert (answer.rows, answer.created, len(answer.rejected), len(ids)) == (7, 1, 6, 1)
     assert answer.as_json()["rejected"][0] == {"row": 3, "reason": faults[0].reason}
@@ -94,12 +96,12 @@ def test_known_people_are_updated_and_a_new_country_leaves_the_past(at: datetime
     changed = FILE.replace("KE,Achieng Odhiambo", "UG,Achieng Atieno Odhiambo")
     answer, same = publish(changed, at)
     assert (answer.updated, answer.unchanged, same) == (1, 3, ids)
-    person = queries.find_person_by_email("achieng@example.org")
+    person = find_person_by_email("achieng@example.org")
     assert person is not None
     assert person.full_name == "Achieng Atieno Odhiambo"
-    codes = {country.id: country.code for country in queries.list_countries()}
-    before = queries.country_id_of(person.id, date(2026, 11, 24))
-    since = queries.country_id_of(person.id, date(2026, 11, 25))
+    codes = {country.id: country.code for country in list_countries()}
+    before = country_id_of(person.id, date(2026, 11, 24))
+    since = country_id_of(person.id, date(2026, 11, 25))
     assert (codes[before or 0], codes[since or 0]) == ("KE", "UG")
 
 
@@ -109,12 +111,12 @@ def test_who_has_an_account_keeps_the_own_profile(make: Make, at: datetime) -> N
     answer, ids = publish(FILE, at)
     assert (answer.matched, answer.updated, ids[0]) == (1, 1, person.id)
     assert answer.notes[1] == "1 person has an account and keeps what differs in the own profile."
-    found = queries.find_person_by_email("achieng@example.org")
+    found = find_person_by_email("achieng@example.org")
     assert found is not None
     assert (found.full_name, found.sector) == ("Achieng O.", Sector.CIVIL_SOCIETY)
-    tanzania = queries.country_by_code("TZ")
+    tanzania = country_by_code("TZ")
     assert tanzania is not None
-    assert queries.country_id_of(person.id, at.date()) == tanzania.id
+    assert country_id_of(person.id, at.date()) == tanzania.id
 
 
 @pytest.mark.usefixtures("context")
@@ -128,15 +130,15 @@ def test_the_address_alone_is_enough_for_a_known_person(make: Make, at: datetime
 @pytest.mark.usefixtures("context")
 def test_what_is_no_file_of_people_is_refused() -> None:
     with pytest.raises(Invalid, match=r"There is no column “email”. The first line has: “name”, “country”\."):
-        actions.stage_people(b"name,country\nA,KE\n")
+        stage_people(b"name,country\nA,KE\n")
     with pytest.raises(Invalid, match="empty"):
-        actions.stage_people(b"")
+        stage_people(b"")
     with pytest.raises(WrongKind):
-        actions.stage_people(b"\x89PNG\r\n\x1a\n")
+        stage_people(b"\x89PNG\r\n\x1a\n")
 
 
 @pytest.mark.usefixtures("context")
 def test_only_administrators_publish(make: Make, at: datetime) -> None:
-    staged = actions.stage_people(FILE.encode())
+    staged = stage_people(FILE.encode())
     with pytest.raises(Forbidden):
-        actions.publish_people(staged, skip_bad_rows=False, by=make.actor(roles=["instructor"]), at=at)
+        publish_people(staged, skip_bad_rows=False, by=make.actor(roles=["instructor"]), at=at)

@@ -18,7 +18,8 @@ from flask import current_app
 from lms.core import outbox
 from lms.core.db import db
 from lms.core.outbox import OutboxMail
-from lms.people import actions
+from lms.people.actions.accounts import register, reset_password
+from lms.people.actions.links import ask_reset, ask_sign_in_link
 from lms.web.mail import render, sender
 from tests.factories import PASSWORD, Make
 
@@ -65,7 +66,7 @@ def drain(at: datetime) -> int:
 @pytest.mark.usefixtures("context")
 def test_a_link_arrives_once_and_its_secret_is_then_forgotten(make: Make, at: datetime, sink: Sink) -> None:
     make.person(full_name="Ana Díaz", email="ana@example.org", password=PASSWORD)
-    actions.ask_reset("ANA@example.org", at=at)
+    ask_reset("ANA@example.org", at=at)
     assert drain(at) == 1
     assert drain(at) == 0
     (message,) = sink.messages
@@ -76,7 +77,7 @@ def test_a_link_arrives_once_and_its_secret_is_then_forgotten(make: Make, at: da
     assert link is not None
     mail = db.session.query(outbox.OutboxMail).one()
     assert (mail.sent_at, mail.payload) == (at, {"full_name": "Ana Díaz"})
-    actions.reset_password(link[1], "quite another one", demonstration=False, at=at)
+    reset_password(link[1], "quite another one", demonstration=False, at=at)
 
 
 @pytest.mark.usefixtures("context")
@@ -85,8 +86,8 @@ def test_each_mail_has_subject_and_link(make: Make, at: datetime, sink: Sink) ->
     make.person(full_name="Ana Díaz", email="has@example.org", password=PASSWORD)
     given = {"full_name": "Viagra http://spam.example", "country": "KE"}
     for email in ("new@example.org", "known@example.org", "has@example.org"):
-        actions.register({**given, "email": email}, consent=True, at=at)
-    actions.ask_sign_in_link("has@example.org", at=at)
+        register({**given, "email": email}, consent=True, at=at)
+    ask_sign_in_link("has@example.org", at=at)
     assert drain(at) == 4
     assert [message["Subject"] for message in sink.messages] == [
         "Confirm your registration",
@@ -104,7 +105,7 @@ def test_each_mail_has_subject_and_link(make: Make, at: datetime, sink: Sink) ->
 @pytest.mark.usefixtures("context")
 def test_mail_down_is_tried_again_and_an_old_link_is_not_sent(make: Make, at: datetime) -> None:
     make.person(email="ana@example.org", password=PASSWORD)
-    actions.ask_sign_in_link("ana@example.org", at=at)
+    ask_sign_in_link("ana@example.org", at=at)
     config = current_app.extensions["lms.config"]
     before, config.mail_url = config.mail_url, f"smtp://127.0.0.1:{free_port()}"
     try:

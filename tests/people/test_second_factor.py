@@ -21,8 +21,13 @@ from lms.core.db import action, db
 from lms.core.errors import Refused
 from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Role
-from lms.people import actions, queries
+from lms.people.actions.access import create_staff
+from lms.people.actions.attempts import WrongCode
+from lms.people.actions.factors import begin_second_factor, check_otp, confirm_second_factor
+from lms.people.actions.privacy import erase_person, export_person, merge_people
 from lms.people.models import Person, SecondFactor
+from lms.people.queries.factors import has_second_factor, second_factor_of
+from lms.people.queries.persons import addresses_of
 from lms.web import second_factor
 from tests.factories import PASSWORD, Make
 
@@ -70,10 +75,10 @@ def set_up(app: APIFlask, make: Make) -> Callable[[Person], Device]:
         by = make.actor(person)
         with app.app_context():
             at = clock.now()
-            actions.begin_second_factor(by=by, at=at)
-            secret = queries.second_factor_of(person.id, at=at, by=by).pending_secret
+            begin_second_factor(by=by, at=at)
+            secret = second_factor_of(person.id, at=at, by=by).pending_secret
             assert secret is not None
-            codes = actions.confirm_second_factor(code_of(secret), by=by, at=at)
+            codes = confirm_second_factor(code_of(secret), by=by, at=at)
         return Device(app, person, secret, codes)
 
     return work
@@ -172,7 +177,7 @@ def test_a_bearer_token_gives_no_role_without_it(
 
 def _address(app: APIFlask, person: Person) -> str:
     with app.app_context():
-        return queries.addresses_of([person.id])[person.id]
+        return addresses_of([person.id])[person.id]
 
 
 def test_people_without_a_role_need_none(make: Make, post: Post, client: FlaskClient, enforced: None) -> None:
@@ -250,18 +255,18 @@ def test_codes_of_the_half_minute_before_and_after_hold_and_no_others(
     make: Make, at: datetime, administrator: Person
 ) -> None:
     by = make.actor(administrator)
-    actions.begin_second_factor(by=by, at=at)
-    secret = queries.second_factor_of(administrator.id, at=at, by=by).pending_secret
+    begin_second_factor(by=by, at=at)
+    secret = second_factor_of(administrator.id, at=at, by=by).pending_secret
     assert secret is not None
-    actions.confirm_second_factor(TOTP(secret).at(at), by=by, at=at)
+    confirm_second_factor(TOTP(secret).at(at), by=by, at=at)
     later = at + timedelta(minutes=10)
     for off in (-2, 2):
-        with pytest.raises(actions.WrongCode):
-            actions.check_otp(administrator.id, TOTP(secret).at(later + timedelta(seconds=30 * off)), at=later)
+        with pytest.raises(WrongCode):
+            check_otp(administrator.id, TOTP(secret).at(later + timedelta(seconds=30 * off)), at=later)
     for off in (-1, 0, 1):
-        actions.check_otp(administrator.id, TOTP(secret).at(later + timedelta(seconds=30 * off)), at=later)
-    with pytest.raises(actions.WrongCode):  # of before one that was taken
-        actions.check_otp(administrator.id, TOTP(secret).at(later), at=later)
+        check_otp(administrator.id, TOTP(secret).at(later + timedelta(seconds=30 * off)), at=later)
+    with pytest.raises(WrongCode):  # of before one that was taken
+        check_otp(administrator.id, TOTP(secret).at(later), at=later)
 
 
 @pytest.mark.usefixtures("context")
@@ -269,14 +274,14 @@ def test_a_device_that_is_not_confirmed_in_time_has_to_be_begun_again(
     make: Make, at: datetime, administrator: Person
 ) -> None:
     by = make.actor(administrator)
-    actions.begin_second_factor(by=by, at=at)
-    secret = queries.second_factor_of(administrator.id, at=at, by=by).pending_secret
+    begin_second_factor(by=by, at=at)
+    secret = second_factor_of(administrator.id, at=at, by=by).pending_secret
     late = at + timedelta(minutes=30)
     assert secret is not None
-    assert queries.second_factor_of(administrator.id, at=late, by=by).pending_secret is None
+    assert second_factor_of(administrator.id, at=late, by=by).pending_secret is None
     with pytest.raises(Refused):
-        actions.confirm_second_factor(TOTP(secret).at(late), by=by, at=late)
-    assert not queries.has_second_factor(administrator.id)
+        confirm_second_factor(TOTP(secret).at(late), by=by, at=late)
+    assert not has_second_factor(administrator.id)
 
 
 def test_the_second_step_waits_ten_minutes(
@@ -365,7 +370,7 @@ def test_staff_cannot_turn_it_off_others_can(
         assert ("Turn it off" in client.get(page).text) is not left
         assert post(page, step="remove", current_password=PASSWORD, otp=device.codes[0]).status_code == status
         with app.app_context():
-            assert queries.has_second_factor(person.id) is left
+            assert has_second_factor(person.id) is left
 
 
 @pytest.mark.databases
@@ -396,19 +401,19 @@ def test_an_administrator_resets_anothers(
     with app.app_context():
         entry = audit.list_entries("person", lost.id)[0]
         assert (entry.verb, entry.actor_id) == ("reset_second_factor", administrator.id)
-        assert not queries.has_second_factor(lost.id)
+        assert not has_second_factor(lost.id)
     own = f"/admin/people/{administrator.public_id}"
     assert "Reset the second factor" not in client.get(own).text
     post(f"{own}/second-factor/reset", page=own)
     with app.app_context():
-        assert queries.has_second_factor(administrator.id)
+        assert has_second_factor(administrator.id)
 
 
 def test_the_staff_link_leads_to_a_password_then_to_the_second_factor(
     app: APIFlask, client: FlaskClient, post: Post, enforced: None
 ) -> None:
     with app.app_context():
-        secret = actions.create_staff("i@example.org", "Ines", Role.INSTRUCTOR, None, by=SYSTEM, at=clock.now())
+        secret = create_staff("i@example.org", "Ines", Role.INSTRUCTOR, None, by=SYSTEM, at=clock.now())
     assert post(f"/sign-in/{secret}", password="a long enough one").status_code == 302
     assert client.get("/teach").location == "/account/second-factor"
     assert "Begin" in page_of(client.get("/account/second-factor"))
@@ -422,13 +427,13 @@ def test_merging_takes_the_second_factor_along_and_erasing_takes_it_away(
     kept, merged = make.person(), make.person(email="m@example.org", password=PASSWORD)
     device = set_up(merged)
     at = clock.now()
-    actions.merge_people(kept.public_id, merged.public_id, by=by, at=at)
-    assert queries.has_second_factor(kept.id)
-    actions.check_otp(kept.id, device.codes[0], at=at)
-    parts = actions.export_person(kept.public_id, by=by, at=at)
+    merge_people(kept.public_id, merged.public_id, by=by, at=at)
+    assert has_second_factor(kept.id)
+    check_otp(kept.id, device.codes[0], at=at)
+    parts = export_person(kept.public_id, by=by, at=at)
     assert [set(row) for row in parts["people"]["second_factor"]] == [{"confirmed_at", "pending_at"}] * 2
-    actions.erase_person(kept.public_id, confirmation="m@example.org", withdraw_certificates=False, by=by, at=at)
-    assert not queries.has_second_factor(kept.id)
+    erase_person(kept.public_id, confirmation="m@example.org", withdraw_certificates=False, by=by, at=at)
+    assert not has_second_factor(kept.id)
 
 
 def test_secrets_are_not_stored_as_they_are_shown(

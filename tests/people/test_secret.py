@@ -14,7 +14,7 @@ from pyotp import TOTP
 from sqlalchemy import select, text, update
 
 from lms.app import create_app
-from lms.cli import lms
+from lms.cli.main import lms
 from lms.config import Config
 from lms.core import clock
 from lms.core.db import action, db
@@ -22,8 +22,11 @@ from lms.core.errors import Refused
 from lms.core.roles import SYSTEM
 from lms.core.secret_key import begin_rotation, end_rotation, read_secrets
 from lms.live.tokens import make_token
-from lms.people import actions, queries
+from lms.people.actions.attempts import WrongCode
+from lms.people.actions.factors import begin_second_factor, check_otp, confirm_second_factor, seal_second_factors
+from lms.people.actions.privacy import merge_people
 from lms.people.models import Person, SecondFactor
+from lms.people.queries.factors import second_factor_of
 from tests.factories import PASSWORD, Make
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
@@ -53,11 +56,11 @@ def test_no_secret_of_a_device_lies_in_the_database_as_it_is(app: APIFlask, make
     person = make.person(email="a@example.org", password=PASSWORD)
     by, at = make.actor(person), clock.now()
     with app.app_context():
-        actions.begin_second_factor(by=by, at=at)
-        secret = queries.second_factor_of(person.id, at=at, by=by).pending_secret
+        begin_second_factor(by=by, at=at)
+        secret = second_factor_of(person.id, at=at, by=by).pending_secret
         assert secret is not None
         rows = [stored(app)]
-        actions.confirm_second_factor(TOTP(secret).at(at), by=by, at=at)
+        confirm_second_factor(TOTP(secret).at(at), by=by, at=at)
         rows.append(stored(app))
         with db.engine.connect() as connection:
             raw = str(connection.execute(text("SELECT * FROM second_factor")).all())
@@ -70,22 +73,22 @@ def test_older_secrets_are_sealed_once_and_still_sign_in(app: APIFlask, make: Ma
     people = [make.person(email=f"{name}@example.org", password=PASSWORD) for name in "ab"]
     keep_as_before(app, *(person.id for person in people))
     with app.app_context():
-        assert actions.seal_second_factors(unsealed_only=True) == 2
+        assert seal_second_factors(unsealed_only=True) == 2
         sealed = stored(app)
-        assert actions.seal_second_factors(unsealed_only=True) == 0
+        assert seal_second_factors(unsealed_only=True) == 0
     assert stored(app) == sealed
     assert [(row[0], str(row[1])[:3]) for row in sealed] == [(person.id, "v1.") for person in people]
     with app.app_context():
         at = clock.now()
         for person in people:
-            actions.check_otp(person.id, TOTP(SECRET).at(at), at=at)
+            check_otp(person.id, TOTP(SECRET).at(at), at=at)
 
 
 @pytest.mark.usefixtures("context")
 def test_a_sealed_secret_is_good_for_its_owner_only(app: APIFlask, make: Make, at: datetime) -> None:
     owner, other = (make.person(email=f"{name}@example.org", password=PASSWORD) for name in "ab")
     keep_as_before(app, owner.id)
-    actions.seal_second_factors(unsealed_only=True)
+    seal_second_factors(unsealed_only=True)
     copied = stored(app)[0][1]
 
     @action
@@ -93,18 +96,18 @@ def test_a_sealed_secret_is_good_for_its_owner_only(app: APIFlask, make: Make, a
         db.session.add(SecondFactor(person_id=other.id, secret=copied, confirmed_at=at, salt="00" * 16))
 
     plant()
-    actions.check_otp(owner.id, TOTP(SECRET).at(at), at=at)
-    with pytest.raises(actions.WrongCode):
-        actions.check_otp(other.id, TOTP(SECRET).at(at), at=at)
+    check_otp(owner.id, TOTP(SECRET).at(at), at=at)
+    with pytest.raises(WrongCode):
+        check_otp(other.id, TOTP(SECRET).at(at), at=at)
 
 
 @pytest.mark.usefixtures("context")
 def test_a_merge_seals_for_the_person_who_is_kept(app: APIFlask, make: Make, at: datetime) -> None:
     kept, merged = make.person(), make.person(password=PASSWORD)
     keep_as_before(app, merged.id)
-    actions.seal_second_factors(unsealed_only=True)
-    actions.merge_people(kept.public_id, merged.public_id, by=SYSTEM, at=at)
-    actions.check_otp(kept.id, TOTP(SECRET).at(at), at=at)
+    seal_second_factors(unsealed_only=True)
+    merge_people(kept.public_id, merged.public_id, by=SYSTEM, at=at)
+    check_otp(kept.id, TOTP(SECRET).at(at), at=at)
 
 
 # Replacing it
@@ -151,7 +154,7 @@ def test_a_secret_is_replaced_while_people_stay_signed_in(folder: Path) -> None:
     person = Make(app).person(password=PASSWORD, country=None)
     keep_as_before(app, person.id)
     with app.app_context():
-        actions.seal_second_factors(unsealed_only=True)
+        seal_second_factors(unsealed_only=True)
     old, cookie = (folder / "secret.key").read_text(), signed_in(app, person)
     token = make_token(old, 7)
     beat = {"room_token": token, "seq": 1}
@@ -167,7 +170,7 @@ def test_a_secret_is_replaced_while_people_stay_signed_in(folder: Path) -> None:
     fresh_cookie = signed_in(during, person)
     with during.app_context():
         at = datetime.now(UTC)
-        actions.check_otp(person.id, TOTP(SECRET).at(at), at=at)
+        check_otp(person.id, TOTP(SECRET).at(at), at=at)
 
     finished = run("keys", "rotate-secret", "--finish")
     assert finished.output.splitlines()[0] == "Sealed with the new secret: 1. The old secret is forgotten."
@@ -177,7 +180,7 @@ def test_a_secret_is_replaced_while_people_stay_signed_in(folder: Path) -> None:
     assert after.test_client().post("/api/v1/lectures/1/presence", json=beat).status_code == 401
     with after.app_context():
         at = datetime.now(UTC) + timedelta(minutes=2)
-        actions.check_otp(person.id, TOTP(SECRET).at(at), at=at)
+        check_otp(person.id, TOTP(SECRET).at(at), at=at)
 
 
 def test_a_secret_from_the_settings_is_replaced_by_the_settings(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +189,7 @@ def test_a_secret_from_the_settings_is_replaced_by_the_settings(folder: Path, mo
     person = Make(app).person(password=PASSWORD, country=None)
     keep_as_before(app, person.id)
     with app.app_context():
-        actions.seal_second_factors(unsealed_only=True)
+        seal_second_factors(unsealed_only=True)
     cookie = signed_in(app, person)
     refused = run("keys", "rotate-secret")
     assert isinstance(refused.exception, Refused)
@@ -200,7 +203,7 @@ def test_a_secret_from_the_settings_is_replaced_by_the_settings(folder: Path, mo
     after = started(folder)
     with after.app_context():
         at = datetime.now(UTC)
-        actions.check_otp(person.id, TOTP(SECRET).at(at), at=at)
+        check_otp(person.id, TOTP(SECRET).at(at), at=at)
     assert not opens(after, cookie)
 
 
@@ -225,10 +228,10 @@ def test_a_lost_secret_leaves_the_recovery_codes(app: APIFlask, make: Make, capf
     person = make.person(password=PASSWORD)
     by, at = make.actor(person), clock.now()
     with app.app_context():
-        actions.begin_second_factor(by=by, at=at)
-        secret = queries.second_factor_of(person.id, at=at, by=by).pending_secret
+        begin_second_factor(by=by, at=at)
+        secret = second_factor_of(person.id, at=at, by=by).pending_secret
         assert secret is not None
-        codes = actions.confirm_second_factor(TOTP(secret).at(at), by=by, at=at)
+        codes = confirm_second_factor(TOTP(secret).at(at), by=by, at=at)
 
         @action
         def lose() -> None:
@@ -237,10 +240,10 @@ def test_a_lost_secret_leaves_the_recovery_codes(app: APIFlask, make: Make, capf
 
         lose()
         configure("INFO")
-        with pytest.raises(actions.WrongCode):
-            actions.check_otp(person.id, TOTP(secret).at(at), at=at)
-        actions.check_otp(person.id, codes[0], at=at)
-        assert actions.seal_second_factors(unsealed_only=False) == 0
+        with pytest.raises(WrongCode):
+            check_otp(person.id, TOTP(secret).at(at), at=at)
+        check_otp(person.id, codes[0], at=at)
+        assert seal_second_factors(unsealed_only=False) == 0
     said = capfd.readouterr().err
     assert re.search(rf'"person": ?{person.id}', said)
     assert "the secret of a second factor cannot be opened" in said

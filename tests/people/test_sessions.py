@@ -18,9 +18,20 @@ from lms.core.db import action, db
 from lms.core.errors import NotFound
 from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM
-from lms.people import actions, queries
+from lms.people.actions.privacy import erase_person, export_person, merge_people, undo_merge
+from lms.people.actions.sessions import (
+    begin_second_step,
+    begin_session,
+    end_session,
+    note_use,
+    prune_sessions,
+    sign_out,
+    sign_out_everywhere,
+)
 from lms.people.devices import Device, describe
 from lms.people.models import ApiToken, Person, SecondFactor, SignInSession
+from lms.people.queries.access import load_actor
+from lms.people.queries.sessions import find_session, list_sessions
 from tests.factories import PASSWORD, Make
 
 Post = Callable[..., Any]
@@ -119,17 +130,17 @@ def test_one_session_is_ended_from_the_page_of_the_account(app: APIFlask, person
 
 @pytest.mark.usefixtures("context")
 def test_nobody_ends_a_session_of_somebody_else(make: Make, person: Person, at: datetime) -> None:
-    secret = actions.begin_session(person.id, Device(), lasts=MONTH, at=at)
+    secret = begin_session(person.id, Device(), lasts=MONTH, at=at)
     public_id = db.session.scalars(select(SignInSession.public_id)).one()
     for by in (make.actor(), make.administrator()):
         with pytest.raises(NotFound):
-            actions.end_session(public_id, by=by, at=at)
-    assert queries.find_session(secret, staff_idle=HOUR, at=at) is not None
+            end_session(public_id, by=by, at=at)
+    assert find_session(secret, staff_idle=HOUR, at=at) is not None
 
 
 @pytest.mark.usefixtures("context")
 def test_only_a_hash_and_a_coarse_device_are_stored(person: Person, at: datetime) -> None:
-    secret = actions.begin_session(person.id, describe(FIREFOX), lasts=MONTH, at=at)
+    secret = begin_session(person.id, describe(FIREFOX), lasts=MONTH, at=at)
     row = db.session.scalars(select(SignInSession)).one()
     assert len(secret) >= 43, "256 bits"
     assert {column.name: getattr(row, column.name) for column in SignInSession.__table__.columns} == {
@@ -167,21 +178,21 @@ def test_staff_are_signed_out_without_use_and_everybody_after_a_month(
     make: Make, at: datetime, roles: Any, later: timedelta, is_signed_in: bool
 ) -> None:
     staff = make.person(roles=roles)
-    secret = actions.begin_session(staff.id, Device(), lasts=MONTH, at=at)
-    found = queries.find_session(secret, staff_idle=HOUR, at=at + later)
+    secret = begin_session(staff.id, Device(), lasts=MONTH, at=at)
+    found = find_session(secret, staff_idle=HOUR, at=at + later)
     assert (found is not None) is is_signed_in
-    listed = queries.list_sessions(current=secret, staff_idle=HOUR, by=make.actor(staff), at=at + later)
+    listed = list_sessions(current=secret, staff_idle=HOUR, by=make.actor(staff), at=at + later)
     assert [one.is_current for one in listed] == ([True] if is_signed_in else [])
 
 
 @pytest.mark.usefixtures("context")
 def test_use_keeps_staff_signed_in_but_not_past_the_end(make: Make, at: datetime) -> None:
-    secret = actions.begin_session(make.person(roles=["reporter"]).id, Device(), lasts=3 * HOUR, at=at)
+    secret = begin_session(make.person(roles=["reporter"]).id, Device(), lasts=3 * HOUR, at=at)
     for minutes in range(50, 180, 50):
-        found = queries.find_session(secret, staff_idle=HOUR, at=at + timedelta(minutes=minutes))
+        found = find_session(secret, staff_idle=HOUR, at=at + timedelta(minutes=minutes))
         assert found is not None
-        actions.note_use(found.session_id, at=at + timedelta(minutes=minutes))
-    assert queries.find_session(secret, staff_idle=HOUR, at=at + 3 * HOUR) is None
+        note_use(found.session_id, at=at + timedelta(minutes=minutes))
+    assert find_session(secret, staff_idle=HOUR, at=at + 3 * HOUR) is None
 
 
 @pytest.fixture
@@ -223,7 +234,7 @@ def test_a_database_that_cannot_be_written_signs_nobody_out(
         raise OperationalError("UPDATE", {}, Exception("database or disk is full"))
 
     make.sign_in(client, person, at=datetime.now(UTC) - HOUR)
-    monkeypatch.setattr(actions, "note_use", full)
+    monkeypatch.setattr("lms.people.actions.sessions.note_use", full)
     answer = client.get("/account")
     answer.close()
     assert (answer.status_code, client.get("/account").status_code) == (200, 200)
@@ -232,38 +243,38 @@ def test_a_database_that_cannot_be_written_signs_nobody_out(
 @pytest.mark.databases
 @pytest.mark.usefixtures("context")
 def test_sessions_are_deleted_a_week_after_their_end(person: Person, at: datetime) -> None:
-    ended = actions.begin_session(person.id, Device(), lasts=MONTH, at=at)
-    actions.begin_session(person.id, Device(), lasts=HOUR, at=at)
-    open_one = actions.begin_session(person.id, Device(), lasts=MONTH, at=at)
-    actions.sign_out(ended, at=at)
+    ended = begin_session(person.id, Device(), lasts=MONTH, at=at)
+    begin_session(person.id, Device(), lasts=HOUR, at=at)
+    open_one = begin_session(person.id, Device(), lasts=MONTH, at=at)
+    sign_out(ended, at=at)
     left = []
     for later in (timedelta(days=7, seconds=-1), timedelta(days=7), timedelta(days=7) + HOUR):
-        actions.prune_sessions(at=at + later)
+        prune_sessions(at=at + later)
         left.append(db.session.scalar(select(func.count()).select_from(SignInSession)))
     assert left == [3, 2, 1]
-    assert queries.find_session(open_one, staff_idle=HOUR, at=at) is not None
+    assert find_session(open_one, staff_idle=HOUR, at=at) is not None
 
 
 @pytest.mark.databases
 @pytest.mark.usefixtures("context")
 def test_merging_undoing_exporting_and_erasing_know_of_sessions(make: Make, person: Person, at: datetime) -> None:
     kept, merged = make.person(email="kept@example.org", password=PASSWORD), person
-    of_kept = actions.begin_session(kept.id, describe(FIREFOX), lasts=MONTH, at=at)
-    of_merged = actions.begin_session(merged.id, Device(), lasts=MONTH, at=at)
+    of_kept = begin_session(kept.id, describe(FIREFOX), lasts=MONTH, at=at)
+    of_merged = begin_session(merged.id, Device(), lasts=MONTH, at=at)
 
     def hold(*secrets: str) -> list[bool]:
-        return [queries.find_session(secret, staff_idle=HOUR, at=at) is not None for secret in secrets]
+        return [find_session(secret, staff_idle=HOUR, at=at) is not None for secret in secrets]
 
-    actions.merge_people(kept.public_id, merged.public_id, by=SYSTEM, at=at)
+    merge_people(kept.public_id, merged.public_id, by=SYSTEM, at=at)
     assert hold(of_kept, of_merged) == [True, False], "who was merged signs in again, by what the other account asks"
-    exported = actions.export_person(kept.public_id, by=SYSTEM, at=at)["people"]["sessions"]
+    exported = export_person(kept.public_id, by=SYSTEM, at=at)["people"]["sessions"]
     assert {one["browser"]: one["ended_at"] for one in exported} == {"Firefox": None, "": at.isoformat()}
     assert set(exported[0]) == {
         "browser", "system", "awaits_code", "created_at", "seen_at", "expires_at", "ended_at",
     }  # fmt: skip
-    actions.undo_merge(merged.public_id, by=SYSTEM, at=at)
+    undo_merge(merged.public_id, by=SYSTEM, at=at)
     assert hold(of_kept) == [False], "nobody stays signed in as somebody else"
-    actions.erase_person(kept.public_id, confirmation="kept@example.org", withdraw_certificates=False, by=SYSTEM, at=at)
+    erase_person(kept.public_id, confirmation="kept@example.org", withdraw_certificates=False, by=SYSTEM, at=at)
     assert db.session.scalars(select(SignInSession.person_id)).all() == [merged.id]
 
 
@@ -271,14 +282,14 @@ def test_a_second_step_is_a_session_that_opens_nothing(
     app: APIFlask, person: Person, client: FlaskClient, at: datetime
 ) -> None:
     with app.app_context():
-        secret = actions.begin_second_step(person.id, Device(), at=at)
-        assert queries.find_session(secret, staff_idle=HOUR, at=at) is None
-        assert queries.list_sessions(current=None, staff_idle=HOUR, by=queries.load_actor(person.id, at), at=at) == []  # type: ignore[arg-type]
-        waiting = queries.find_session(secret, staff_idle=HOUR, at=at, awaits_code=True)
+        secret = begin_second_step(person.id, Device(), at=at)
+        assert find_session(secret, staff_idle=HOUR, at=at) is None
+        assert list_sessions(current=None, staff_idle=HOUR, by=load_actor(person.id, at), at=at) == []  # type: ignore[arg-type]
+        waiting = find_session(secret, staff_idle=HOUR, at=at, awaits_code=True)
         assert waiting is not None
         assert waiting.actor.person_id == person.id
-        actions.sign_out_everywhere(by=waiting.actor, at=at)
-        assert queries.find_session(secret, staff_idle=HOUR, at=at, awaits_code=True) is None
+        sign_out_everywhere(by=waiting.actor, at=at)
+        assert find_session(secret, staff_idle=HOUR, at=at, awaits_code=True) is None
 
 
 # API tokens

@@ -14,8 +14,8 @@ from sqlalchemy import func, select
 
 from lms.core.db import action, db
 from lms.core.outbox import OutboxMail
-from lms.people import actions
-from lms.people.actions import KnownDevice
+from lms.people.actions.accounts import KnownDevice, check_password
+from lms.people.actions.attempts import TooManyFailures, WrongCredentials
 from lms.people.models import Person, SignInFailure
 from lms.people.passwords import hash_secret
 from tests.factories import PASSWORD, Make
@@ -114,13 +114,13 @@ def test_failures_of_the_future_are_dropped(person: Person, at: datetime) -> Non
         db.session.add_all(SignInFailure(key_hash=key, at=moment, pending=False) for _time in range(5))
 
     def sign_in() -> int:
-        return actions.check_password("a@example.org", PASSWORD, demonstration=False, at=at)
+        return check_password("a@example.org", PASSWORD, demonstration=False, at=at)
 
     fail(at + timedelta(hours=1))
     assert sign_in() == person.id
     assert db.session.scalar(select(func.count()).select_from(SignInFailure)) == 0
     fail(at + timedelta(seconds=1))  # the clock of another server may be that far ahead
-    with pytest.raises(actions.TooManyFailures):
+    with pytest.raises(TooManyFailures):
         sign_in()
 
 
@@ -128,10 +128,10 @@ def test_failures_of_the_future_are_dropped(person: Person, at: datetime) -> Non
 def test_guesses_on_a_known_device_are_bounded_too(person: Person, at: datetime) -> None:
     def attempt(password: str) -> int:
         device = KnownDevice(person.id, "mark")
-        return actions.check_password("a@example.org", password, demonstration=False, at=at, device=device)
+        return check_password("a@example.org", password, demonstration=False, at=at, device=device)
 
     for _time in range(5):
-        with pytest.raises(actions.WrongCredentials):
+        with pytest.raises(WrongCredentials):
             attempt("a guess")
-    with pytest.raises(actions.TooManyFailures):
+    with pytest.raises(TooManyFailures):
         attempt(PASSWORD)

@@ -10,7 +10,7 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from lms.core.roles import SYSTEM
-from lms.reports.actions import refresh_public_figures
+from lms.reports.actions.public import refresh_public_figures
 from lms.reports.rules import FIGURES
 from tests.factories import Make
 from tests.languages import speaking_also

@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 from apiflask import APIFlask
 
-from lms.attendance.models import Outcome, Source
-from lms.catalogue.models import LectureState
-from lms.certificates.models import CertificateKind, CertificateState
+from lms.attendance.models.credits import Outcome
+from lms.attendance.models.evidence import Source
+from lms.catalogue.models import CertificateKind, LectureState
+from lms.certificates.models import CertificateState
 from lms.core.errors import Invalid, NotFound
 from lms.core.roles import SYSTEM
 from lms.people.models import Gender, Sector
 from lms.reports import recount
-from lms.reports.queries import Figures, Slice, count
-from lms.reports.rules import DIMENSIONS
+from lms.reports.queries.figures import count
+from lms.reports.rules import DIMENSIONS, Figures, Slice
 from tests.reports.world import World
 
 pytestmark = pytest.mark.databases

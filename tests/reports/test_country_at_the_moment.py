@@ -6,15 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lms.attendance.actions import correct
-from lms.attendance.models import Outcome
+from lms.attendance.actions.corrections import correct
+from lms.attendance.models.credits import Outcome
 from lms.certificates.actions import issue_certificates
 from lms.core.roles import SYSTEM
 from lms.enrolment.actions import enrol
-from lms.people.actions import change_profile
+from lms.people.actions.persons import change_profile
 from lms.people.models import Person
 from lms.reports import recount
-from lms.reports.queries import Slice, count
+from lms.reports.queries.figures import count
+from lms.reports.rules import Slice
 from tests.factories import Make
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]

@@ -15,12 +15,12 @@ from flask.testing import FlaskClient
 from python_calamine import CalamineWorkbook
 from sqlalchemy import update
 
-from lms.attendance.models import Source
+from lms.attendance.models.evidence import Source
 from lms.catalogue.models import LectureState
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import ANONYMOUS, SYSTEM, Role
 from lms.people.models import Person, Sector
-from lms.reports.actions import refresh_public_figures
+from lms.reports.actions.public import refresh_public_figures
 from lms.reports.queries.dossier import get_dossier
 from tests.factories import Make
 from tests.languages import speaking_also

@@ -11,14 +11,15 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
-from lms.attendance.models import Source
+from lms.attendance.models.evidence import Source
 from lms.catalogue.models import LectureState
 from lms.core.errors import Forbidden
 from lms.core.roles import SYSTEM, Role
 from lms.enrolment.models import EnrolmentSource, EnrolmentStatus
-from lms.enrolment.queries import list_undecided
+from lms.enrolment.queries.people import list_undecided
 from lms.people.models import Gender, Person, Sector
-from lms.reports.actions import Attached, publish_snapshot, refresh_public_figures, withdraw_snapshot
+from lms.reports.actions.public import refresh_public_figures
+from lms.reports.actions.snapshots import Attached, publish_snapshot, withdraw_snapshot
 from lms.reports.models import SnapshotVisibility
 from lms.reports.queries.dossier import get_dossier
 from lms.reports.rules import Figures, Slice

@@ -11,7 +11,7 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from lms.core.roles import SYSTEM, Role
-from lms.reports.actions import refresh_public_figures
+from lms.reports.actions.public import refresh_public_figures
 from tests.factories import Make
 from tests.languages import speaking_also
 from tests.reports.world import World

@@ -23,12 +23,18 @@ from lms.core.db import action, db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.jobs import Job, JobState
 from lms.core.roles import SYSTEM, Role
-from lms.people import actions as people
+from lms.people.actions.privacy import erase_person
 from lms.people.models import Gender, Person, PersonEmail, RoleGrant, Sector
-from lms.reports import actions, queries
-from lms.reports.actions.exports import as_question, as_slice
-from lms.reports.queries import Slice
-from lms.reports.rules import EXPORT_KEPT, MOST_EXPORTS
+from lms.reports.actions.exports import (
+    as_question,
+    as_slice,
+    drop_old_exports,
+    fetch_export,
+    forget_exports,
+    request_export,
+)
+from lms.reports.queries.figures import count
+from lms.reports.rules import EXPORT_KEPT, MOST_EXPORTS, Slice
 from tests.factories import Make
 from tests.reports.world import World
 
@@ -52,7 +58,7 @@ def attended(world: World) -> list[int]:
 
 
 def ask(by: Any, kind: str = "people", form: str = "csv", asked: Slice | None = None) -> str:
-    return actions.request_export(kind, form, asked or Slice(), by=by, at=clock.now())
+    return request_export(kind, form, asked or Slice(), by=by, at=clock.now())
 
 
 def job_of(public_id: str) -> Job:
@@ -82,7 +88,7 @@ def test_people_as_lines(app: APIFlask, make: Make, attended: list[int]) -> None
             "attendances": "2", "minutes": "105", "first_day": "2024-05-06", "last_day": "2024-05-07",
         }  # fmt: skip
         assert [line[1] for line in lines[1:]] == ["'=1+1", "'+254", "Wanjiru", "'@sum"]
-        counted = queries.count(Slice(), by=SYSTEM, at=clock.now()).totals
+        counted = count(Slice(), by=SYSTEM, at=clock.now()).totals
         assert len(lines) - 1 == counted.participants
         assert sum(int(line[lines[0].index("attendances")]) for line in lines[1:]) == counted.attendances
 
@@ -204,10 +210,10 @@ def test_a_right_that_went_meanwhile_is_asked_for_again(
         jobs.run_due()
         assert job_of(never).state is JobState.FAILED
         with pytest.raises(Forbidden):
-            actions.fetch_export(made, by=make.actor(person), at=clock.now())
+            fetch_export(made, by=make.actor(person), at=clock.now())
         with pytest.raises(NotFound):
-            actions.fetch_export(made, by=make.actor(roles=[Role.REPORTER]), at=clock.now())
-        key, name = actions.fetch_export(made, by=make.administrator(), at=clock.now())
+            fetch_export(made, by=make.actor(roles=[Role.REPORTER]), at=clock.now())
+        key, name = fetch_export(made, by=make.administrator(), at=clock.now())
         assert files.find(key) is not None
         assert name == f"people-{clock.now():%Y-%m-%d}.csv"
         verbs = db.session.scalars(select(AuditEntry.verb).order_by(AuditEntry.id)).all()
@@ -221,15 +227,15 @@ def test_a_file_is_kept_for_a_day(app: APIFlask, make: Make, attended: list[int]
         jobs.run_due()
         key = (job_of(made).result or {})["file"]
         done = clock.now()
-        assert actions.drop_old_exports(at=done + EXPORT_KEPT - timedelta(minutes=1)) == 0
+        assert drop_old_exports(at=done + EXPORT_KEPT - timedelta(minutes=1)) == 0
         with pytest.raises(NotFound):
-            actions.fetch_export(made, by=reporter, at=done + EXPORT_KEPT)
+            fetch_export(made, by=reporter, at=done + EXPORT_KEPT)
         assert files.find(key) is not None
-        assert actions.drop_old_exports(at=done + EXPORT_KEPT) == 1
+        assert drop_old_exports(at=done + EXPORT_KEPT) == 1
         assert files.find(key) is None
-        assert actions.drop_old_exports(at=done + EXPORT_KEPT) == 0
+        assert drop_old_exports(at=done + EXPORT_KEPT) == 0
         with pytest.raises(NotFound):
-            actions.fetch_export(made, by=reporter, at=done)
+            fetch_export(made, by=reporter, at=done)
 
 
 def test_who_is_erased_is_in_no_file_that_is_kept(app: APIFlask, make: Make, attended: list[int]) -> None:
@@ -239,9 +245,7 @@ def test_who_is_erased_is_in_no_file_that_is_kept(app: APIFlask, make: Make, att
         jobs.run_due()
         key = (job_of(made).result or {})["file"]
         public_id = db.session.scalars(select(Person.public_id).where(Person.id == attended[0])).one()
-        people.erase_person(
-            public_id, confirmation="w@x.example", withdraw_certificates=False, by=SYSTEM, at=clock.now()
-        )
+        erase_person(public_id, confirmation="w@x.example", withdraw_certificates=False, by=SYSTEM, at=clock.now())
         assert files.find(key) is None
         again = ask(reporter)
         jobs.run_due()
@@ -301,7 +305,7 @@ def test_from_the_page_to_the_file(app: APIFlask, client: FlaskClient, make: Mak
     make.sign_in(other := app.test_client(), make.person(roles=[(Role.FOCAL_POINT, "UG")], country=None))
     assert post(fetch, by=other).status_code == 404
     with app.app_context():
-        actions.forget_exports()
+        forget_exports()
     assert "no longer kept" in client.get(task).text
 
 

@@ -9,13 +9,16 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from apiflask import APIFlask
 
-from lms.attendance.actions import correct, credit_lecture, rebuild_tallies
-from lms.attendance.models import Outcome, Presence, Source
+from lms.attendance.actions.corrections import correct
+from lms.attendance.actions.credits import credit_lecture
+from lms.attendance.actions.tallies import rebuild_tallies
+from lms.attendance.models.credits import Outcome
+from lms.attendance.models.evidence import Presence, Source
 from lms.attendance.queries.sessions import unconfirmed_lectures
-from lms.catalogue.actions import (
+from lms.catalogue.actions.series import edit_series
+from lms.catalogue.actions.states import (
     confirm_held,
     correct_times,
-    edit_series,
     end_lecture,
     hold_lecture,
     reopen_lecture,
@@ -32,10 +35,11 @@ from lms.core.roles import SYSTEM
 from lms.core.stamps import touch
 from lms.enrolment.actions import enrol
 from lms.enrolment.models import REGISTRATIONS
-from lms.people.actions import change_profile, erase_person, merge_people, undo_merge
+from lms.people.actions.persons import change_profile
+from lms.people.actions.privacy import erase_person, merge_people, undo_merge
 from lms.people.models import Gender, Sector
 from lms.reports import recount
-from lms.reports.queries import Slice
+from lms.reports.rules import Slice
 from tests.factories import Make
 from tests.reports.world import World
 

@@ -16,11 +16,11 @@ from lms.core.memory import memory
 from lms.core.roles import ANONYMOUS, SYSTEM
 from lms.core.stamps import Stamp, touch
 from lms.enrolment.models import REGISTRATIONS, Enrolment
-from lms.reports import queries
 from lms.reports.actions.kept import keep_deeds
 from lms.reports.deeds import Deeds
 from lms.reports.models import KeptDeeds
 from lms.reports.queries import ledger
+from lms.reports.queries.figures import count
 from lms.reports.rules import Slice
 from tests.reports.world import World
 
@@ -31,7 +31,7 @@ def counted() -> tuple[int, int]:
     """Registrations and certificates, as a process counts them that has read nothing yet."""
     for kind in (REGISTRATIONS, AWARDS):
         memory(kind).clear()
-    totals = queries.count(Slice(), ("country", "year"), by=SYSTEM, at=NOON).totals
+    totals = count(Slice(), ("country", "year"), by=SYSTEM, at=NOON).totals
     db.session.rollback()
     return totals.registrations, totals.certificates
 

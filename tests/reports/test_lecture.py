@@ -13,16 +13,17 @@ from flask.testing import FlaskClient
 from python_calamine import CalamineWorkbook
 from sqlalchemy import event, insert, update
 
-from lms.attendance.models import Outcome, Presence, Source
+from lms.attendance.models.credits import Outcome
+from lms.attendance.models.evidence import Presence, Source
 from lms.catalogue.models import LectureState, SeriesInstructor
 from lms.core import clock
 from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import SYSTEM, Role
 from lms.enrolment.models import Enrolment
-from lms.reports import queries
-from lms.reports.queries import Slice
+from lms.reports.queries.figures import count
 from lms.reports.queries.lecture import get_lecture_report
+from lms.reports.rules import Slice
 from tests.factories import Make
 from tests.reports.world import World
 
@@ -70,7 +71,7 @@ def test_from_registered_to_certified(app: APIFlask, lecture: int) -> None:
         assert found is not None
         assert (found.registered, found.came, found.attended, found.certified) == (6, 4, 3, 1)
         assert found.excused == 1
-        assert found.attended == queries.count(Slice(series="one"), by=SYSTEM, at=AT).totals.attendances
+        assert found.attended == count(Slice(series="one"), by=SYSTEM, at=AT).totals.attendances
         assert found.sources == {Source.LIVE: 2, Source.REPLAY: 1}
         assert [(one.code, one.registered, one.came, one.attended) for one in found.countries] == [
             ("KE", 3, 2, 2),

@@ -12,8 +12,9 @@ from lms.core.db import db
 from lms.core.roles import SYSTEM
 from lms.enrolment.queries.rows import country_on
 from lms.people.models import Person, PersonCountry
-from lms.people.queries import Histories, belonging_to, countries_of, country_codes_of
-from lms.reports import queries
+from lms.people.queries.countries import belonging_to, countries_of, country_codes_of
+from lms.people.queries.histories import Histories
+from lms.reports.queries.figures import count
 from lms.reports.rules import Slice
 from tests.reports.world import World
 
@@ -52,5 +53,5 @@ def test_lists_and_reports_agree_on_merged_people(
         assert db.session.scalar(select(country_on(MAY)).select_from(Person).where(Person.id == kept)) == country
         of_country = {id_ for id_ in world.countries.values() if kept in db.session.scalars(belonging_to([id_], MAY))}
         assert of_country == ({country} - {None})
-        report = queries.count(Slice(), ("country",), by=SYSTEM, at=NOON)
+        report = count(Slice(), ("country",), by=SYSTEM, at=NOON)
         assert [group.keys for group in report.groups if group.figures.attendances] == [(code,)]

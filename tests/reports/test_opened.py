@@ -14,7 +14,10 @@ from lms.core.errors import DomainError, Forbidden, Invalid, NotFound
 from lms.core.roles import SYSTEM, Actor, Role
 from lms.people.models import Person
 from lms.reports.models import OpeningRow, OpeningSet
-from lms.reports.queries import OPENED_TO_ROWS, OpenedRow, Slice, count, list_people, list_rows
+from lms.reports.queries.figures import count, list_people, list_rows
+from lms.reports.queries.opened import KINDS as OPENED_TO_ROWS
+from lms.reports.queries.opened import OpenedRow
+from lms.reports.rules import Slice
 from tests.factories import Make
 from tests.reports.test_rows import COUNTRIES, a_history
 from tests.reports.world import World

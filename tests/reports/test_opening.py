@@ -16,21 +16,24 @@ from lms.core.audit import AuditEntry
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, Refused
 from lms.core.roles import ANONYMOUS, SYSTEM
-from lms.reports import exports, frozen, queries, recount
-from lms.reports.actions import (
+from lms.reports import exports, frozen, recount
+from lms.reports.actions.opening import (
     add_opening_row,
     create_opening_set,
     edit_opening_row,
     edit_opening_set,
     publish_opening,
-    publish_snapshot,
-    refresh_public_figures,
     remove_opening_row,
     remove_opening_set,
 )
+from lms.reports.actions.public import refresh_public_figures
+from lms.reports.actions.snapshots import publish_snapshot
 from lms.reports.models import OpeningRow, SnapshotVisibility
 from lms.reports.opening import Declared
 from lms.reports.opening_rows import OpeningDraft, draft_of, stage_opening
+from lms.reports.queries import figures
+from lms.reports.queries.figures import Report
+from lms.reports.queries.snapshots import get_snapshot
 from lms.reports.rules import Slice
 from tests.factories import Make
 from tests.reports.world import World
@@ -61,11 +64,11 @@ def enter(content: bytes = FILE, declared: int | None = 200, *, skip: bool = Fal
     return public_id
 
 
-def count(dims: tuple[str, ...] = (), **asked: Any) -> queries.Report:
-    return queries.count(Slice(**asked), dims, by=SYSTEM, at=AT)
+def count(dims: tuple[str, ...] = (), **asked: Any) -> Report:
+    return figures.count(Slice(**asked), dims, by=SYSTEM, at=AT)
 
 
-def brief(report: queries.Report) -> tuple[int, int, int, int]:
+def brief(report: Report) -> tuple[int, int, int, int]:
     totals = report.totals
     return totals.sessions, totals.participants, totals.attendances, totals.countries
 
@@ -153,8 +156,8 @@ def test_the_public_sees_large_ones_only(programme: dict[str, Any], world: World
     )
     refresh_public_figures(by=SYSTEM, at=AT)
 
-    def public(dims: tuple[str, ...] = (), **asked: Any) -> queries.Report:
-        return queries.count(Slice(**asked), dims, by=ANONYMOUS, at=AT)
+    def public(dims: tuple[str, ...] = (), **asked: Any) -> Report:
+        return figures.count(Slice(**asked), dims, by=ANONYMOUS, at=AT)
 
     assert brief(public()) == (4, 8, 189, 5)
     opening = public().opening
@@ -258,7 +261,7 @@ def test_exports_and_snapshots_carry_the_label(programme: dict[str, Any]) -> Non
     public_id = publish_snapshot(
         "x", SnapshotVisibility.STAFF, Slice(), ("country",), place="Beijing", by=SYSTEM, at=AT
     )
-    assert frozen.thaw(queries.get_snapshot(public_id, by=SYSTEM).content).report == report
+    assert frozen.thaw(get_snapshot(public_id, by=SYSTEM).content).report == report
 
 
 def test_pages_say_where_they_are_from(

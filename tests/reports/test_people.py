@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 from apiflask import APIFlask
 
-from lms.attendance.actions import credit_lecture
-from lms.attendance.models import Presence, Source
+from lms.attendance.actions.credits import credit_lecture
+from lms.attendance.models.evidence import Presence, Source
 from lms.certificates.models import CertificateState
 from lms.core import clock
 from lms.core.roles import SYSTEM
-from lms.people.actions import erase_person, merge_people, undo_merge
+from lms.people.actions.privacy import erase_person, merge_people, undo_merge
 from lms.reports import recount
-from lms.reports.queries import Slice, count
+from lms.reports.queries.figures import count
+from lms.reports.rules import Slice
 from tests.factories import Make
 from tests.reports.world import World
 

@@ -13,10 +13,11 @@ from apiflask import APIFlask
 from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import ANONYMOUS, SYSTEM, Actor, Role
-from lms.reports.actions import KEPT, refresh_public_figures, refresh_when_due
+from lms.reports.actions.public import KEPT, refresh_public_figures, refresh_when_due
 from lms.reports.models import PublicAnswer, PublicFigures
-from lms.reports.queries import Report, Slice, count, last_refresh, public_headline
-from lms.reports.rules import DIMENSIONS
+from lms.reports.queries.figures import Report, count
+from lms.reports.queries.public import last_refresh, public_headline
+from lms.reports.rules import DIMENSIONS, Slice
 from tests.reports.world import World
 
 pytestmark = pytest.mark.databases

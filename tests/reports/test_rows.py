@@ -8,13 +8,15 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from apiflask import APIFlask
 
-from lms.attendance.models import Outcome, Source
+from lms.attendance.models.credits import Outcome
+from lms.attendance.models.evidence import Source
 from lms.core.db import db
 from lms.core.roles import SYSTEM
 from lms.people.models import Gender, Sector
-from lms.reports import queries
-from lms.reports.queries import Slice, rows
+from lms.reports.queries import rows
+from lms.reports.queries.figures import count
 from lms.reports.queries.scope import resolve
+from lms.reports.rules import Slice
 from tests.reports.world import World
 
 AT = datetime(2026, 11, 25, tzinfo=UTC)
@@ -71,7 +73,7 @@ def test_rows_add_up_to_the_figures(app: APIFlask, world: World, seed: int) -> N
             Slice(from_day=date(2022, 1, 1), to_day=date(2022, 12, 31)),
             Slice(series="two", country="UG", from_day=date(2022, 3, 1)),
         ):
-            counted = queries.count(asked, by=SYSTEM, at=AT).totals
+            counted = count(asked, by=SYSTEM, at=AT).totals
             found = read(asked)
             assert len(found) == counted.attendances
             assert len({(one.person, one.lecture) for one in found}) == len(found)

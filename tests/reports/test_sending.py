@@ -21,8 +21,8 @@ from lms.core.db import db
 from lms.core.outbox import OutboxMail, send_due
 from lms.people.models import Account, RoleGrant
 from lms.reports.actions import saved, sending
-from lms.reports.jobs import send_scheduled
 from lms.reports.jobs import sending as job
+from lms.reports.jobs.sending import send_scheduled
 from lms.reports.models import ReportRun, UnsubscribeLink
 from lms.reports.periods import Rhythm
 from lms.reports.queries.saved import failing_saved, get_saved, list_readers, list_sendings

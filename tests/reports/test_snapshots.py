@@ -18,9 +18,13 @@ from sqlalchemy import func, select, update
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, Refused
 from lms.core.roles import ANONYMOUS, SYSTEM, Role
-from lms.reports import frozen, queries
-from lms.reports.actions import Attached, publish_snapshot, refresh_public_figures, withdraw_snapshot
+from lms.reports import frozen
+from lms.reports.actions.public import refresh_public_figures
+from lms.reports.actions.snapshots import Attached, publish_snapshot, withdraw_snapshot
 from lms.reports.models import Snapshot, SnapshotVisibility
+from lms.reports.queries.definitions import definitions
+from lms.reports.queries.figures import Report, count, count_several
+from lms.reports.queries.snapshots import get_snapshot, list_dossiers, list_snapshots
 from lms.reports.rules import Figures, Group, Slice
 from tests.factories import Make
 from tests.languages import speaking_also
@@ -58,15 +62,15 @@ def staff(client: FlaskClient, make: Make, *roles: Any) -> FlaskClient:
 @pytest.mark.usefixtures("context")
 def test_what_is_frozen_comes_back_to_the_letter(programme: dict[str, Any]) -> None:
     public_id = publish(STAFF, "country", "year", asked=Slice(partner=False), figure="attendances")
-    row = queries.get_snapshot(public_id, by=SYSTEM)
+    row = get_snapshot(public_id, by=SYSTEM)
     told = frozen.thaw(row.content)
 
     asked = Slice(partner=False)
-    now, rows, columns = queries.count_several(asked, [("country", "year"), ("country",), ("year",)], by=SYSTEM, at=AT)
+    now, rows, columns = count_several(asked, [("country", "year"), ("country",), ("year",)], by=SYSTEM, at=AT)
     assert told.report == now
     assert [margin.groups for margin in told.margins] == [rows.groups, columns.groups]
     assert (told.title, told.figure, told.about) == ("The third quarter", "attendances", ["Other countries"])
-    assert told.definitions == queries.definitions("Beijing")
+    assert told.definitions == definitions("Beijing")
     assert frozen.freeze(told) == row.content
     assert row.digest == hashlib.sha256(row.content.encode()).hexdigest()
 
@@ -74,13 +78,13 @@ def test_what_is_frozen_comes_back_to_the_letter(programme: dict[str, Any]) -> N
 @pytest.mark.usefixtures("context")
 def test_later_corrections_change_nothing_that_was_published(programme: dict[str, Any], world: World) -> None:
     public_id = publish(STAFF, "country")
-    before = queries.get_snapshot(public_id, by=SYSTEM).content
+    before = get_snapshot(public_id, by=SYSTEM).content
     db.session.rollback()
     world.attend(programme["lecture"], world.person("UG"), world.person("PE"))
 
-    row = queries.get_snapshot(public_id, by=SYSTEM)
+    row = get_snapshot(public_id, by=SYSTEM)
     told = frozen.thaw(row.content)
-    now = queries.count(Slice(), ("country",), by=SYSTEM, at=AT)
+    now = count(Slice(), ("country",), by=SYSTEM, at=AT)
     assert row.content == before
     changes = {one.figure: (one.then, one.now, one.change) for one in frozen.of_totals(told.report, now)}
     assert changes["participants"] == (10, 12, 2)
@@ -96,8 +100,8 @@ def test_later_corrections_change_nothing_that_was_published(programme: dict[str
 
 
 def test_groups_that_are_gone_or_were_folded() -> None:
-    def report(*groups: Group) -> queries.Report:
-        return queries.Report(AT, Slice(), ("country",), Figures(), list(groups), exact=True)
+    def report(*groups: Group) -> Report:
+        return Report(AT, Slice(), ("country",), Figures(), list(groups), exact=True)
 
     kenya = Group(("KE",), ("Kenya",), Figures(participants=6))
     other = Group(("other",), ("Other groups, together",), Figures(participants=4), folded=True)
@@ -111,7 +115,7 @@ def test_groups_that_are_gone_or_were_folded() -> None:
 def test_for_everybody_means_the_public_figures(programme: dict[str, Any], world: World) -> None:
     db.session.rollback()
     world.attend(programme["lecture"], world.person("KE"))  # after the refresh
-    told = frozen.thaw(queries.get_snapshot(publish(PUBLIC, "country"), by=ANONYMOUS).content)
+    told = frozen.thaw(get_snapshot(publish(PUBLIC, "country"), by=ANONYMOUS).content)
     assert (told.report.as_at, told.report.exact) == (REFRESHED, False)
     assert [(group.keys, group.figures.participants) for group in told.report.groups] == [(("KE",), 6), (("other",), 4)]
     for asked, dims in ((Slice(), ("country", "year")), (Slice(country="UG"), ()), (Slice(country="KE"), ("year",))):
@@ -213,7 +217,7 @@ def test_from_the_page_of_reports_to_a_frozen_one(
     assert "By country and year: 3 groups." in asked
     assert "Administrators and reporters can read these figures" in asked
     with client.application.app_context():
-        assert queries.list_snapshots(by=SYSTEM, limit=1, cursor=None) == []
+        assert list_snapshots(by=SYSTEM, limit=1, cursor=None) == []
 
     answers = [client.post(address, data={**sent, "visibility": "staff", "confirm": "yes"}) for _n in range(2)]
     assert [answer.status_code for answer in answers] == [303, 303]
@@ -250,7 +254,7 @@ def test_a_withdrawn_one_says_so_and_no_more(
 ) -> None:
     with app.app_context():
         public_id = publish(PUBLIC, "country")
-        digest = queries.get_snapshot(public_id, by=ANONYMOUS).digest
+        digest = get_snapshot(public_id, by=ANONYMOUS).digest
     make.sign_in(client, make.person(roles=["administrator"]))
     token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(f"/reports/{public_id}").text)
     assert token is not None
@@ -363,7 +367,7 @@ def test_a_dossier_goes_with_a_report_to_staff_and_the_own_focal_point(
         told = Figures(participants=1)
         dossiers = [Attached(code, f"Dossier of {code}", f"%PDF-1.7 {code}".encode(), told) for code in ("KE", "UG")]
         first, again = (publish(PUBLIC, attached=dossiers, key="once") for _n in range(2))
-        digests = [row.digest for row in queries.list_dossiers(queries.get_snapshot(first, by=SYSTEM), by=SYSTEM)]
+        digests = [row.digest for row in list_dossiers(get_snapshot(first, by=SYSTEM), by=SYSTEM)]
     assert first == again
     assert digests == [hashlib.sha256(f"%PDF-1.7 {code}".encode()).hexdigest() for code in ("KE", "UG")]
     addresses = [f"/reports/{first}/dossiers/{digest}.pdf" for digest in digests]

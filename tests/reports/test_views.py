@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from python_calamine import CalamineWorkbook
 
 from lms.core.roles import SYSTEM
-from lms.reports.actions import refresh_public_figures
+from lms.reports.actions.public import refresh_public_figures
 from lms.reports.rules import FIGURES
 from tests.factories import Make
 from tests.reports.world import World

@@ -9,15 +9,16 @@ from typing import Any
 from apiflask import APIFlask
 from sqlalchemy import delete, insert, select, update
 
-from lms.attendance.models import Correction, Credit, Outcome, Source
-from lms.catalogue.models import Delivery, Lecture, LectureState, Policy, Series, Visibility
-from lms.certificates.models import Award, Certificate, CertificateKind, CertificateState
+from lms.attendance.models.credits import Correction, Credit, Outcome
+from lms.attendance.models.evidence import Source
+from lms.catalogue.models import CertificateKind, Delivery, Lecture, LectureState, Policy, Series, Visibility
+from lms.certificates.models import Award, Certificate, CertificateState
 from lms.core.clock import day_of
 from lms.core.db import Base, db
 from lms.core.stamps import Stamp
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
 from lms.people.models import BEGINNING, Country, Gender, Partnership, Person, PersonCountry, Sector
-from lms.people.queries import countries_of
+from lms.people.queries.countries import countries_of
 
 EARLY = datetime(2019, 1, 1, tzinfo=UTC)
 

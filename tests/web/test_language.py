@@ -14,7 +14,7 @@ from sqlalchemy import update
 from lms.core.db import db
 from lms.core.words import LANGUAGES, find_translated
 from lms.people.models import Person
-from lms.people.queries import contact_of
+from lms.people.queries.persons import contact_of
 from lms.web.locale import speaking
 from lms.web.time import day
 from tests.factories import Make

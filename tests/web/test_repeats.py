@@ -11,12 +11,12 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 
-from lms.attendance.models import Join
+from lms.attendance.models.evidence import Join
 from lms.catalogue.models import Lecture
 from lms.core import clock
 from lms.core.db import action, db
 from lms.core.repeats import KEPT_FOR, KeptAnswer
-from lms.people.actions import erase_person
+from lms.people.actions.privacy import erase_person
 from tests.factories import Make
 
 pytestmark = pytest.mark.databases

@@ -9,7 +9,8 @@ from lms.attendance.actions.corrections import hold_attendance, set_outcomes
 from lms.attendance.actions.credits import lock_lecture
 from lms.attendance.actions.tallies import hold_tallies
 from lms.attendance.appealing import AppealDraft, check_in_time
-from lms.attendance.models import Appeal, AppealState, Outcome
+from lms.attendance.models.appeals import Appeal, AppealState
+from lms.attendance.models.credits import Outcome
 from lms.attendance.queries.appeals import AppealView, appeal_until, get_appeal, open_appeals_in
 from lms.attendance.queries.evidence import corrections_in, is_held
 from lms.attendance.queries.roster import is_on_roster
@@ -20,7 +21,7 @@ from lms.core.errors import Forbidden, Refused
 from lms.core.roles import Actor
 from lms.core.words import _
 from lms.enrolment.actions import share_own_profile
-from lms.people.queries import canonical
+from lms.people.queries.persons import canonical
 
 
 @action

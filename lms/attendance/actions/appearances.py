@@ -9,7 +9,8 @@ from typing import cast
 from sqlalchemy import Table, bindparam, select, update
 
 from lms.attendance.actions.credits import credit_lecture
-from lms.attendance.models import Appearance, AppearanceDecision, How, Presence
+from lms.attendance.models.appearances import Appearance, AppearanceDecision, How
+from lms.attendance.models.evidence import Presence
 from lms.attendance.queries.appearances import lectures_told_of
 from lms.catalogue.models import Lecture
 from lms.core.bulk import among, insert_many

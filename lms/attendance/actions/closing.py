@@ -9,7 +9,7 @@ from sqlalchemy import select
 from lms.attendance import rules
 from lms.attendance.actions.credits import credit_lecture, lock_lecture
 from lms.attendance.actions.tallies import hold_tallies
-from lms.attendance.models import Closing
+from lms.attendance.models.closings import Closing
 from lms.attendance.queries.appeals import count_open_appeals
 from lms.attendance.queries.closings import find_closing
 from lms.attendance.queries.evidence import is_held

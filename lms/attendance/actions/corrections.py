@@ -12,7 +12,7 @@ from lms.attendance import rules
 from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.credits import credit_lecture, lock_lecture
 from lms.attendance.actions.tallies import hold_tallies
-from lms.attendance.models import Correction, Outcome
+from lms.attendance.models.credits import Correction, Outcome
 from lms.attendance.queries.evidence import corrections_in, is_held, pieces
 from lms.attendance.queries.roster import not_on_roster
 from lms.catalogue.models import Lecture
@@ -24,7 +24,7 @@ from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.roles import Actor
 from lms.core.words import _
 from lms.people.models import Person
-from lms.people.queries import person_id_of, person_ids_of
+from lms.people.queries.persons import person_id_of, person_ids_of
 
 MOST = 1000
 """People of one step."""

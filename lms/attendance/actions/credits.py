@@ -10,7 +10,8 @@ from sqlalchemy import Table, bindparam, delete, select, update
 
 from lms.attendance import reading
 from lms.attendance.actions.tallies import drop_tally, hold_tallies, write_tally
-from lms.attendance.models import Beat, Credit, Join, Presence, Source
+from lms.attendance.models.credits import Credit
+from lms.attendance.models.evidence import Beat, Join, Presence, Source
 from lms.attendance.queries.closings import find_closing
 from lms.attendance.queries.evidence import beats_of, is_held, pieces
 from lms.attendance.queries.reckoning import Values, credits_in, reckon

@@ -18,7 +18,8 @@ from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.credits import credit_lecture, lock_lecture
 from lms.attendance.actions.tallies import hold_tallies
 from lms.attendance.actions.walk_ins import take_walk_ins
-from lms.attendance.models import Appearance, How, Presence
+from lms.attendance.models.appearances import Appearance, How
+from lms.attendance.models.evidence import Presence
 from lms.attendance.queries.appearances import claimable, lectures_told_of, standing_in_words
 from lms.attendance.queries.closings import find_closing
 from lms.attendance.queries.review import find_strong
@@ -32,7 +33,7 @@ from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.roles import Actor
 from lms.core.words import _
 from lms.people.models import Person
-from lms.people.queries import person_id_of
+from lms.people.queries.persons import person_id_of
 
 
 @dataclass

@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, select
 from lms.attendance import gatherings
 from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.credits import lock_lecture
-from lms.attendance.models import Entered, GroupEntry, ViewingGroup
+from lms.attendance.models.groups import Entered, GroupEntry, ViewingGroup
 from lms.attendance.queries.groups import (
     GroupView,
     find_by_code,
@@ -35,7 +35,8 @@ from lms.enrolment.actions import share_own_profile
 from lms.enrolment.membership import eligible_people
 from lms.enrolment.rules import check_is_for_country
 from lms.people.models import Person
-from lms.people.queries import countries_of, get_country, ids_by_email
+from lms.people.queries.countries import countries_of, get_country
+from lms.people.queries.persons import ids_by_email
 from lms.people.rules import checked_address, checked_line, email_key
 
 MOST_SIGNS = {"city": 100, "room": 200, "organiser": 200}

@@ -25,12 +25,13 @@ from lms.attendance.actions.mappings import keep_mapping
 from lms.attendance.actions.staging import StagedAttendance, stage_attendance
 from lms.attendance.actions.tallies import hold_tallies
 from lms.attendance.actions.walk_ins import take_walk_ins
-from lms.attendance.models import Appearance, AttendanceImport, How, Presence, Source
+from lms.attendance.formats.report import ReportRow
+from lms.attendance.models.appearances import Appearance, How
+from lms.attendance.models.evidence import AttendanceImport, Presence, Source
 from lms.attendance.queries.appearances import Kept, evidence_in
 from lms.attendance.queries.evidence import is_held
 from lms.attendance.queries.imports import kept_import, window_of
 from lms.attendance.queries.matching import LEADING, Match, match_rows
-from lms.attendance.reading import ReportRow
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
@@ -41,9 +42,9 @@ from lms.core.imports import ImportAnswer
 from lms.core.roles import Actor
 from lms.core.words import _, _n
 from lms.enrolment.membership import eligible_people
-from lms.enrolment.queries import hidden_among
-from lms.people.actions import hold_addresses
-from lms.people.queries import ids_by_email
+from lms.enrolment.queries.sharing import hidden_among
+from lms.people.actions.persons import hold_addresses
+from lms.people.queries.persons import ids_by_email
 
 Progress = Callable[[int, int], None]
 STEPS = 3

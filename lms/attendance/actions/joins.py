@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from lms.attendance import rules
-from lms.attendance.models import Join
+from lms.attendance.models.evidence import Join
 from lms.core import clock
 from lms.core.db import action, db
 from lms.core.roles import Actor

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from lms.attendance.actions.imports import STEPS, Progress, counts_of, publish_kept
-from lms.attendance.models import AttendanceImport
+from lms.attendance.models.evidence import AttendanceImport
 from lms.attendance.queries.imports import kept_import
 from lms.core.db import action, db
 from lms.core.errors import NotFound

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from lms.attendance.models import ColumnMapping
+from lms.attendance.models.mappings import ColumnMapping
 from lms.core import audit
 from lms.core.bulk import insert_many
 from lms.core.db import db

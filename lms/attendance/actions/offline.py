@@ -10,7 +10,7 @@ from sqlalchemy import select
 from lms.attendance import rules
 from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.credits import insert_presence, lock_lecture, row_of_room
-from lms.attendance.models import Beat, Join, Presence
+from lms.attendance.models.evidence import Beat, Join, Presence
 from lms.attendance.queries.evidence import WHO
 from lms.catalogue.models import LectureState
 from lms.core import clock

@@ -10,7 +10,9 @@ from sqlalchemy import String, cast, literal, or_, select, update
 from lms.attendance.actions.credits import credit_lecture
 from lms.attendance.actions.signing import forget_in_groups
 from lms.attendance.actions.tallies import hold_tallies
-from lms.attendance.models import Appeal, AppealState, Appearance, Correction, Credit
+from lms.attendance.models.appeals import Appeal, AppealState
+from lms.attendance.models.appearances import Appearance
+from lms.attendance.models.credits import Correction, Credit
 from lms.attendance.queries.evidence import lectures_with_evidence
 from lms.core.db import action, db
 from lms.core.roles import Actor

@@ -12,7 +12,7 @@ from lms.attendance.actions.tallies import hold_tallies
 from lms.attendance.queries.evidence import is_held
 from lms.attendance.queries.reckoning import difference
 from lms.attendance.queries.weighing import PolicyPreview, preview_policy
-from lms.catalogue.actions import judge_by_policy
+from lms.catalogue.actions.states import judge_by_policy
 from lms.catalogue.models import Policy
 from lms.catalogue.queries import current_policy
 from lms.core import audit

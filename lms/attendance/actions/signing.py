@@ -14,7 +14,8 @@ from lms.attendance.actions.credits import credit_lecture, insert_presence
 from lms.attendance.actions.groups import hold_group
 from lms.attendance.actions.tallies import hold_tallies
 from lms.attendance.actions.walk_ins import take_walk_ins
-from lms.attendance.models import GroupEntry, GroupSignature, Presence, Source, ViewingGroup
+from lms.attendance.models.evidence import Presence, Source
+from lms.attendance.models.groups import GroupEntry, GroupSignature, ViewingGroup
 from lms.attendance.queries.evidence import WHO, is_held, seen_in, span_of
 from lms.attendance.queries.groups import GroupView, Resolved, lecture_day, resolve
 from lms.catalogue.rules import may_edit_lecture, resolve_local
@@ -24,7 +25,8 @@ from lms.core.errors import Invalid, Refused
 from lms.core.roles import SYSTEM, Actor
 from lms.core.words import _
 from lms.people.models import Person, PersonEmail
-from lms.people.queries import countries_of, find_person_by_email
+from lms.people.queries.countries import countries_of
+from lms.people.queries.persons import find_person_by_email
 
 
 @dataclass(frozen=True)

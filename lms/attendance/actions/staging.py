@@ -9,10 +9,10 @@ from functools import partial
 from lms.attendance import reading, rules
 from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.formats.mapping import UnknownHeadings
+from lms.attendance.formats.report import Report, ReportRow, SumRow
 from lms.attendance.queries.evidence import span_of
 from lms.attendance.queries.imports import window_of
 from lms.attendance.queries.mappings import find_mapping
-from lms.attendance.reading import Report, ReportRow, SumRow
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture

@@ -9,7 +9,7 @@ from datetime import date
 from sqlalchemy import delete, insert, select, update
 
 from lms.attendance import tallies
-from lms.attendance.models import Credit, Tally
+from lms.attendance.models.credits import Credit, Tally
 from lms.attendance.queries.tallies import attended_rows, days_of_held, has_tally
 from lms.catalogue.models import Lecture
 from lms.core.bulk import among

@@ -10,7 +10,7 @@ from lms.attendance.actions.policies import check_key
 from lms.attendance.actions.tallies import hold_tallies
 from lms.attendance.queries.reckoning import difference
 from lms.attendance.queries.times import check_times, span_between
-from lms.catalogue.actions import correct_times, hold_lecture
+from lms.catalogue.actions.states import correct_times, hold_lecture
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture

@@ -6,7 +6,9 @@ from typing import Any
 
 from flask.typing import ResponseReturnValue
 
-from lms.attendance import actions
+from lms.attendance.actions import groups, signing
+from lms.attendance.actions.groups import Added, GroupDraft, add_addresses
+from lms.attendance.actions.signing import Basis, take_back_signature
 from lms.attendance.api.blueprint import bp
 from lms.attendance.queries import groups as viewing
 from lms.attendance.schemas.groups import (
@@ -60,8 +62,8 @@ def list_groups(lecture_id: int) -> dict[str, Any]:
 def open_group(lecture_id: int, given: dict[str, Any]) -> ResponseReturnValue:
     """Opens a viewing group for people of a country; the same place once more answers 200 with the same one."""
     country = given.pop("country")
-    draft = actions.GroupDraft(**given)
-    group_id, is_new = actions.open_group(lecture_id, draft, country=country, by=current_actor(), at=clock.now())
+    draft = GroupDraft(**given)
+    group_id, is_new = groups.open_group(lecture_id, draft, country=country, by=current_actor(), at=clock.now())
     return _shown(group_id), 201 if is_new else 200
 
 
@@ -92,10 +94,10 @@ def read_list(group_id: str) -> dict[str, Any]:
 def tick(group_id: str, ticks: dict[str, Any]) -> dict[str, Any]:
     """Puts people onto a list and takes others off it. What is so already stays so."""
     by, at = current_actor(), clock.now()
-    added, removed = actions.tick(group_id, add=ticks["add"], remove=ticks["remove"], by=by, at=at)
-    more = actions.Added()
+    added, removed = groups.tick(group_id, add=ticks["add"], remove=ticks["remove"], by=by, at=at)
+    more = Added()
     if ticks["emails"]:
-        more = actions.add_addresses(group_id, "\n".join(ticks["emails"]), by=by, at=at)
+        more = add_addresses(group_id, "\n".join(ticks["emails"]), by=by, at=at)
     return {
         "added": added + more.added,
         "removed": removed,
@@ -111,8 +113,8 @@ def tick(group_id: str, ticks: dict[str, Any]) -> dict[str, Any]:
 @bp.output(SignedOut)
 def sign_group(group_id: str, given: dict[str, Any]) -> dict[str, Any]:
     """Signs the list of a group as it was looked at: each on it counts. The same once more changes nothing."""
-    basis = actions.Basis(connection=given["connection"], start=given["watched_from"], until=given["watched_until"])
-    signed = actions.sign_group(group_id, basis=basis, mark=given["mark"], by=current_actor(), at=clock.now())
+    basis = Basis(connection=given["connection"], start=given["watched_from"], until=given["watched_until"])
+    signed = signing.sign_group(group_id, basis=basis, mark=given["mark"], by=current_actor(), at=clock.now())
     return {"people": signed.people, "statement": signed.statement, "notes": signed.notes}
 
 
@@ -123,7 +125,7 @@ def sign_group(group_id: str, given: dict[str, Any]) -> dict[str, Any]:
 @bp.output(GroupOut)
 def take_back(group_id: str, given: dict[str, Any]) -> dict[str, Any]:
     """Takes the signature of a group back: nobody on the list counts by it any more."""
-    actions.take_back_signature(group_id, reason=given["reason"], by=current_actor(), at=clock.now())
+    take_back_signature(group_id, reason=given["reason"], by=current_actor(), at=clock.now())
     return _shown(group_id)
 
 
@@ -136,5 +138,5 @@ def take_back(group_id: str, given: dict[str, Any]) -> dict[str, Any]:
 @bp.doc(responses={404: "No group shows this code", 429: "Too often"})
 def check_in(given: dict[str, Any]) -> dict[str, Any]:
     """Puts the caller onto the list of the group that shows this code. Twice is once."""
-    done = actions.check_in(given["code"], by=current_actor(), at=clock.now())
+    done = groups.check_in(given["code"], by=current_actor(), at=clock.now())
     return {"lecture": done.lecture_id, "title": done.title, "place": done.place, "caution": done.caution or None}

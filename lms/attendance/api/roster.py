@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from lms.attendance import actions, queries
+from lms.attendance.actions import appeals, closing
+from lms.attendance.actions.appeals import accept_appeal, decline_appeal
+from lms.attendance.actions.corrections import correct
+from lms.attendance.actions.imports import publish_attendance
+from lms.attendance.actions.staging import stage_attendance
 from lms.attendance.api.blueprint import bp
 from lms.attendance.appealing import AppealDraft
-from lms.attendance.models import AppealState
-from lms.attendance.schemas import (
+from lms.attendance.models.appeals import AppealState
+from lms.attendance.queries import appeals as appeals_queries
+from lms.attendance.queries import closings
+from lms.attendance.queries.appeals import get_appeal
+from lms.attendance.queries.roster import cursor_of, get_row, roster
+from lms.attendance.schemas.roster import (
     AnswerIn,
     AppealIn,
     AppealOut,
@@ -40,10 +48,10 @@ from lms.web.scopes import scope
 @bp.output(AttendanceRows)
 def list_attendance(lecture_id: int, page: dict[str, Any]) -> dict[str, Any]:
     """The roster by name; while the lecture is live, from presence to the last beat received."""
-    rows = queries.roster(
+    rows = roster(
         lecture_id, by=current_actor(), limit=page["limit"], cursor=page["cursor"], q=page["q"], at=clock.now()
     )
-    answer = envelope(rows, page["limit"], queries.cursor_of)
+    answer = envelope(rows, page["limit"], cursor_of)
     answer["items"] = [row_json(row) for row in answer["items"]]
     return answer
 
@@ -56,8 +64,8 @@ def list_attendance(lecture_id: int, page: dict[str, Any]) -> dict[str, Any]:
 def correct_attendance(lecture_id: int, person_id: str, wish: dict[str, Any]) -> dict[str, Any]:
     """Sets the outcome of one person by hand, with the reason; an outcome of null withdraws it."""
     by, at = current_actor(), clock.now()
-    actions.correct(lecture_id, person_id, outcome=wish["outcome"], reason=wish["reason"], by=by, at=at)
-    return row_json(queries.get_row(lecture_id, person_id, by=by, at=at))
+    correct(lecture_id, person_id, outcome=wish["outcome"], reason=wish["reason"], by=by, at=at)
+    return row_json(get_row(lecture_id, person_id, by=by, at=at))
 
 
 @bp.post("/lectures/<int:lecture_id>/attendance-imports")
@@ -70,7 +78,7 @@ def import_attendance(lecture_id: int, report: dict[str, Any]) -> dict[str, Any]
     """Takes a file of attendance. The same evidence again creates nothing."""
     by = current_actor()
     file = report["file"]
-    staged = actions.stage_attendance(
+    staged = stage_attendance(
         lecture_id,
         file.read(),
         file_name=file.filename or "",
@@ -81,7 +89,7 @@ def import_attendance(lecture_id: int, report: dict[str, Any]) -> dict[str, Any]
         sums=report["sums"],
         by=by,
     )
-    answer = actions.publish_attendance(staged, skip_bad_rows=report["skip_bad_rows"], by=by, at=clock.now())
+    answer = publish_attendance(staged, skip_bad_rows=report["skip_bad_rows"], by=by, at=clock.now())
     return answer.as_json()
 
 
@@ -107,7 +115,7 @@ def list_appeals(page: dict[str, Any]) -> dict[str, Any]:
 
 def _appeals(page: dict[str, Any], lecture_id: int | None) -> dict[str, Any]:
     by = current_actor()
-    found = queries.list_appeals(
+    found = appeals_queries.list_appeals(
         by=by,
         lecture_id=lecture_id,
         state=page["state"],
@@ -131,8 +139,8 @@ def file_appeal(lecture_id: int, said: dict[str, Any]) -> tuple[dict[str, Any], 
     draft = AppealDraft(
         said_from=said["there_from"], said_to=said["there_to"], joined_as=said["joined_as"], text=said["text"]
     )
-    appeal, is_new = actions.file_appeal(lecture_id, draft, by=by, at=clock.now())
-    return appeal_json(queries.get_appeal(appeal.public_id, by=by), by), 201 if is_new else 200
+    appeal, is_new = appeals.file_appeal(lecture_id, draft, by=by, at=clock.now())
+    return appeal_json(get_appeal(appeal.public_id, by=by), by), 201 if is_new else 200
 
 
 @bp.get("/appeals/<appeal_id>")
@@ -142,7 +150,7 @@ def file_appeal(lecture_id: int, said: dict[str, Any]) -> tuple[dict[str, Any], 
 def show_appeal(appeal_id: str) -> dict[str, Any]:
     """One appeal, for whoever asked and for the staff of its lecture."""
     by = current_actor()
-    return appeal_json(queries.get_appeal(appeal_id, by=by), by)
+    return appeal_json(get_appeal(appeal_id, by=by), by)
 
 
 @bp.post("/appeals/<appeal_id>/answer")
@@ -154,10 +162,10 @@ def answer_appeal(appeal_id: str, wish: dict[str, Any]) -> dict[str, Any]:
     """Accepts an appeal, setting the outcome in the same step, or declines it; the person is told by mail."""
     by, at = current_actor(), clock.now()
     if wish["decision"] == AppealState.ACCEPTED:
-        actions.accept_appeal(appeal_id, outcome=wish["outcome"], words=wish["words"], by=by, at=at)
+        accept_appeal(appeal_id, outcome=wish["outcome"], words=wish["words"], by=by, at=at)
     else:
-        actions.decline_appeal(appeal_id, words=wish["words"], by=by, at=at)
-    return appeal_json(queries.get_appeal(appeal_id, by=by), by)
+        decline_appeal(appeal_id, words=wish["words"], by=by, at=at)
+    return appeal_json(get_appeal(appeal_id, by=by), by)
 
 
 @bp.post("/appeals/<appeal_id>/withdraw")
@@ -168,8 +176,8 @@ def answer_appeal(appeal_id: str, wish: dict[str, Any]) -> dict[str, Any]:
 def withdraw_appeal(appeal_id: str, body: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
     """Takes one's own appeal back."""
     by = current_actor()
-    actions.withdraw_appeal(appeal_id, by=by, at=clock.now())
-    return appeal_json(queries.get_appeal(appeal_id, by=by), by)
+    appeals.withdraw_appeal(appeal_id, by=by, at=clock.now())
+    return appeal_json(get_appeal(appeal_id, by=by), by)
 
 
 @bp.get("/lectures/<int:lecture_id>/attendance-closings")
@@ -179,7 +187,7 @@ def withdraw_appeal(appeal_id: str, body: dict[str, Any]) -> dict[str, Any]:  # 
 def list_closings(lecture_id: int) -> dict[str, Any]:
     """When the attendance of a lecture was closed and opened again; it is closed while the first has no
     `reopened_at`."""
-    found = queries.list_closings(lecture_id, by=current_actor())
+    found = closings.list_closings(lecture_id, by=current_actor())
     return {"items": [closing_json(view) for view in found], "next": None}
 
 
@@ -192,8 +200,8 @@ def list_closings(lecture_id: int) -> dict[str, Any]:
 def close_attendance(lecture_id: int, body: dict[str, Any]) -> tuple[dict[str, Any], int]:  # noqa: ARG001
     """Closes the attendance of a held lecture: what was counted stands. Closed already, it is the same closing."""
     by, at = current_actor(), clock.now()
-    actions.close_attendance(lecture_id, by=by, at=at)
-    view = queries.list_closings(lecture_id, by=by)[0]
+    closing.close_attendance(lecture_id, by=by, at=at)
+    view = closings.list_closings(lecture_id, by=by)[0]
     return closing_json(view), 201 if view.closed_at == at else 200
 
 
@@ -205,6 +213,6 @@ def close_attendance(lecture_id: int, body: dict[str, Any]) -> tuple[dict[str, A
 def reopen_attendance(lecture_id: int, wish: dict[str, Any]) -> dict[str, Any]:
     """Opens closed attendance again, with the reason; open already, it stays open."""
     by = current_actor()
-    actions.reopen_attendance(lecture_id, reason=wish["reason"], by=by, at=clock.now())
-    found = queries.list_closings(lecture_id, by=by)
+    closing.reopen_attendance(lecture_id, reason=wish["reason"], by=by, at=clock.now())
+    found = closings.list_closings(lecture_id, by=by)
     return {"items": [closing_json(view) for view in found], "next": None}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from lms.attendance import actions, queries
+from lms.attendance.actions.deciding import decide_appearance, undo_decision
 from lms.attendance.api.blueprint import bp
-from lms.attendance.schemas import DecisionIn, UndoIn, UnknownOut, UnknownQuery, UnknownsOut, unknown_json
+from lms.attendance.queries.review import get_unknown, review_page
+from lms.attendance.schemas.roster import DecisionIn, UndoIn, UnknownOut, UnknownQuery, UnknownsOut, unknown_json
 from lms.core import clock
 from lms.web.api import integer_cursor
 from lms.web.guards import SIGNED_IN, allow
@@ -21,7 +22,7 @@ from lms.web.scopes import scope
 @bp.output(UnknownsOut)
 def list_unknown(lecture_id: int, page: dict[str, Any]) -> dict[str, Any]:
     """Who was seen and is not known, with whom they may be; or what was decided on them."""
-    found = queries.review_page(
+    found = review_page(
         lecture_id,
         by=current_actor(),
         decided=page["state"] == "decided",
@@ -41,11 +42,11 @@ def list_unknown(lecture_id: int, page: dict[str, Any]) -> dict[str, Any]:
 def decide_unknown(lecture_id: int, appearance_id: int, wish: dict[str, Any]) -> dict[str, Any]:
     """Says whom one of them means, in the whole series or for some rows. Somebody else's decision meanwhile: 409."""
     by = current_actor()
-    actions.decide_appearance(
+    decide_appearance(
         lecture_id, appearance_id, person=wish["person"], version=wish["version"], rows=wish["rows"], by=by,
         at=clock.now(),
     )  # fmt: skip
-    return unknown_json(queries.get_unknown(lecture_id, appearance_id, by=by))
+    return unknown_json(get_unknown(lecture_id, appearance_id, by=by))
 
 
 @bp.post("/lectures/<int:lecture_id>/attendance-unknown/<int:appearance_id>/undo")
@@ -56,5 +57,5 @@ def decide_unknown(lecture_id: int, appearance_id: int, wish: dict[str, Any]) ->
 def undo_unknown(lecture_id: int, appearance_id: int, wish: dict[str, Any]) -> dict[str, Any]:
     """Takes a decision back."""
     by = current_actor()
-    actions.undo_decision(lecture_id, appearance_id, version=wish["version"], by=by, at=clock.now())
-    return unknown_json(queries.get_unknown(lecture_id, appearance_id, by=by))
+    undo_decision(lecture_id, appearance_id, version=wish["version"], by=by, at=clock.now())
+    return unknown_json(get_unknown(lecture_id, appearance_id, by=by))

@@ -11,7 +11,9 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import aliased
 
 from lms.attendance.appealing import WINDOW
-from lms.attendance.models import Appeal, AppealState, AttendanceImport, Correction, Outcome
+from lms.attendance.models.appeals import Appeal, AppealState
+from lms.attendance.models.credits import Correction, Outcome
+from lms.attendance.models.evidence import AttendanceImport
 from lms.attendance.queries.evidence import WHO, is_held
 from lms.attendance.queries.roster import is_on_roster
 from lms.catalogue.models import Lecture

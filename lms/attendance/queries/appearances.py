@@ -9,7 +9,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
-from lms.attendance.models import Appearance, How, Presence
+from lms.attendance.models.appearances import Appearance, How
+from lms.attendance.models.evidence import Presence
 from lms.attendance.queries.evidence import WHO
 from lms.core.bulk import among
 from lms.core.db import db

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Select, select
 from sqlalchemy.orm import aliased
 
-from lms.attendance.models import Closing
+from lms.attendance.models.closings import Closing
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture

@@ -13,9 +13,10 @@ from lms.attendance.queries.evidence import WHO
 from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.roles import Actor
-from lms.enrolment.queries import hidden_among
+from lms.enrolment.queries.sharing import hidden_among
 from lms.people.models import Person, PersonEmail
-from lms.people.queries import country_codes_of, country_names, names_in_english
+from lms.people.queries.countries import country_codes_of, country_names
+from lms.people.queries.country_names import names_in_english
 
 
 def known_people(person_ids: Collection[int], day: date) -> list[Known]:

@@ -11,7 +11,9 @@ from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam, case, exi
 from sqlalchemy.orm import InstrumentedAttribute
 
 from lms.attendance import rules
-from lms.attendance.models import Appearance, AttendanceImport, Beat, Correction, Join, Presence, Source
+from lms.attendance.models.appearances import Appearance
+from lms.attendance.models.credits import Correction
+from lms.attendance.models.evidence import AttendanceImport, Beat, Join, Presence, Source
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import policy_for
 from lms.core import clock, measures

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
 from lms.attendance import gatherings
-from lms.attendance.models import Entered, GroupEntry, GroupSignature, Presence, Source, ViewingGroup
+from lms.attendance.models.evidence import Presence, Source
+from lms.attendance.models.groups import Entered, GroupEntry, GroupSignature, ViewingGroup
 from lms.attendance.queries.evidence import WHO
 from lms.catalogue.models import Lecture, LectureState, Series, SeriesCountry
 from lms.catalogue.queries import complete_lectures, get_lecture
@@ -22,10 +23,12 @@ from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import Actor
 from lms.core.sorting import sort_key
 from lms.enrolment.membership import eligible_at, eligible_people
-from lms.enrolment.queries import day_of, hidden_among, matching_for
+from lms.enrolment.queries.rows import day_of
+from lms.enrolment.queries.sharing import hidden_among, matching_for
 from lms.enrolment.rules import speaks_for
 from lms.people.models import Country, Person
-from lms.people.queries import addresses_of, belonging_to, countries_of, ids_by_email
+from lms.people.queries.countries import belonging_to, countries_of
+from lms.people.queries.persons import addresses_of, ids_by_email
 
 SHOWN = 300
 """How many people of a country a list offers at once; who is not among them is searched for."""

@@ -14,18 +14,12 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import aliased
 
 from lms.attendance import rules
-from lms.attendance.models import (
-    Appeal,
-    AppealState,
-    Appearance,
-    AppearanceDecision,
-    AttendanceImport,
-    Closing,
-    Correction,
-    Join,
-    Presence,
-    ViewingGroup,
-)
+from lms.attendance.models.appeals import Appeal, AppealState
+from lms.attendance.models.appearances import Appearance, AppearanceDecision
+from lms.attendance.models.closings import Closing
+from lms.attendance.models.credits import Correction
+from lms.attendance.models.evidence import AttendanceImport, Join, Presence
+from lms.attendance.models.groups import ViewingGroup
 from lms.attendance.queries.closings import find_closing
 from lms.attendance.queries.roster import RosterRow, get_editable_lecture, get_row
 from lms.catalogue.models import Lecture, LectureChange
@@ -35,7 +29,7 @@ from lms.core.db import db
 from lms.core.roles import Actor
 from lms.core.words import _, _n
 from lms.people.models import Person
-from lms.people.queries import members, person_id_of
+from lms.people.queries.persons import members, person_id_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from lms.attendance.models import AttendanceImport
+from lms.attendance.models.evidence import AttendanceImport
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture

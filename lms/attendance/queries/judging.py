@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import bindparam, select
 
 from lms.attendance import rules
-from lms.attendance.models import Correction, Credit, Outcome, Source
+from lms.attendance.models.credits import Correction, Credit, Outcome
+from lms.attendance.models.evidence import Source
 from lms.attendance.queries.evidence import (
     WHO,
     Seen,

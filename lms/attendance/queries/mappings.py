@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lms.attendance.formats.mapping import Glimpse
-from lms.attendance.models import ColumnMapping
+from lms.attendance.models.mappings import ColumnMapping
 from lms.attendance.queries.imports import kept_import
 from lms.attendance.reading import look_at
 from lms.core.db import db

@@ -9,20 +9,21 @@ from functools import cached_property
 
 from sqlalchemy import select
 
+from lms.attendance.formats.report import ReportRow
 from lms.attendance.likeness import Candidate, Crowd, Known
-from lms.attendance.models import How
+from lms.attendance.models.appearances import How
 from lms.attendance.queries.appearances import Standing, decided_in_words, standing_of
 from lms.attendance.queries.crowd import crowd_of, known_people
-from lms.attendance.reading import ReportRow, plain_name
+from lms.attendance.reading import plain_name
 from lms.catalogue.models import Lecture
 from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.roles import Actor
 from lms.core.words import _
 from lms.enrolment.membership import eligible_people
-from lms.enrolment.queries import hidden_among
+from lms.enrolment.queries.sharing import hidden_among
 from lms.people.models import Person
-from lms.people.queries import ids_by_email
+from lms.people.queries.persons import ids_by_email
 from lms.people.rules import email_key
 
 

@@ -21,18 +21,10 @@ from sqlalchemy import (
     union_all,
 )
 
-from lms.attendance.models import (
-    Appeal,
-    Appearance,
-    AttendanceImport,
-    Beat,
-    Correction,
-    Credit,
-    Join,
-    Outcome,
-    Presence,
-    Source,
-)
+from lms.attendance.models.appeals import Appeal
+from lms.attendance.models.appearances import Appearance
+from lms.attendance.models.credits import Correction, Credit, Outcome
+from lms.attendance.models.evidence import AttendanceImport, Beat, Join, Presence, Source
 from lms.attendance.queries.evidence import OFFLINE, TOLD_BY, CertainPart, Reported, Seen, Span, seen_by, span_of
 from lms.attendance.queries.groups import export_of_groups, places_of
 from lms.attendance.queries.judging import ByHand, Judge, Reckoning, asides_of, by_hand, in_group

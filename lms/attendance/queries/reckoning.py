@@ -10,7 +10,8 @@ from typing import NamedTuple
 from sqlalchemy import select
 
 from lms.attendance import rules
-from lms.attendance.models import Credit, Outcome, Source
+from lms.attendance.models.credits import Credit, Outcome
+from lms.attendance.models.evidence import Source
 from lms.attendance.queries.evidence import Span, corrections_in, is_held, pieces, seen_in, span_of
 from lms.catalogue.models import Lecture, LectureState, Policy
 from lms.catalogue.queries import get_lecture, get_series, policy_for

@@ -12,7 +12,8 @@ from sqlalchemy.orm import aliased
 
 from lms.attendance import rules
 from lms.attendance.likeness import Candidate, Known, strong_one
-from lms.attendance.models import Appearance, AttendanceImport, How, Presence
+from lms.attendance.models.appearances import Appearance, How
+from lms.attendance.models.evidence import AttendanceImport, Presence
 from lms.attendance.names import undecorated
 from lms.attendance.queries.crowd import as_seen, known_people
 from lms.attendance.queries.evidence import Span, seen_in, span_of
@@ -25,9 +26,9 @@ from lms.core.errors import NotFound
 from lms.core.roles import Actor
 from lms.core.sorting import sort_key
 from lms.enrolment.membership import eligible_people
-from lms.enrolment.queries import hidden_among
+from lms.enrolment.queries.sharing import hidden_among
 from lms.people.models import Person
-from lms.people.queries import find_person_by_email
+from lms.people.queries.persons import find_person_by_email
 from lms.people.rules import email_key
 
 FOUND = 20

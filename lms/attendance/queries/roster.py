@@ -13,7 +13,9 @@ from typing import Any
 from sqlalchemy import CompoundSelect, Integer, Row, bindparam, case, func, literal, select, tuple_, union
 
 from lms.attendance import rules
-from lms.attendance.models import Appearance, Credit, Outcome, Presence
+from lms.attendance.models.appearances import Appearance
+from lms.attendance.models.credits import Credit, Outcome
+from lms.attendance.models.evidence import Presence
 from lms.attendance.queries.evidence import (
     WHO,
     intervals_in,
@@ -38,10 +40,11 @@ from lms.core.roles import Actor
 from lms.core.sorting import sort_key
 from lms.core.words import _
 from lms.enrolment.membership import expected_at
-from lms.enrolment.queries import hidden_among, shared_in
+from lms.enrolment.queries.sharing import hidden_among, shared_in
 from lms.enrolment.rules import sees_shared_only
 from lms.people.models import Person, PersonEmail
-from lms.people.queries import addresses_of, country_codes_of, person_id_of
+from lms.people.queries.countries import country_codes_of
+from lms.people.queries.persons import addresses_of, person_id_of
 from lms.people.rules import email_key
 
 """How many steps the curve of a lecture has."""

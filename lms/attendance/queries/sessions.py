@@ -13,10 +13,9 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Select, and_, bindparam, cast, exists, extract, func, not_, or_, select
 from sqlalchemy.orm import joinedload
 
-from lms.attendance.models import Credit, Outcome
+from lms.attendance.models.credits import Credit, Outcome
 from lms.catalogue.models import Lecture, LectureState
-from lms.catalogue.queries import may_edit_lecture
-from lms.catalogue.rules import AnyLecture
+from lms.catalogue.rules import AnyLecture, may_edit_lecture
 from lms.core.db import db, is_sqlite
 from lms.core.errors import Forbidden
 from lms.core.roles import Actor

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import String, select, type_coerce
 
 from lms.attendance import tallies
-from lms.attendance.models import Credit, Outcome, Tally
+from lms.attendance.models.credits import Credit, Outcome, Tally
 from lms.attendance.tallies import Attended
 from lms.catalogue.models import Lecture, LectureState
 from lms.core import clock
@@ -17,7 +17,7 @@ from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.memory import memory
 from lms.people.models import Person
-from lms.people.queries import Histories
+from lms.people.queries.histories import Histories
 
 CHUNK = 50
 """So many stored tallies are read at once: each may be 100 kB and more."""

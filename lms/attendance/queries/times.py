@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 
 from lms.attendance import rules
-from lms.attendance.models import AttendanceImport, Beat, Join, Presence, Source
+from lms.attendance.models.evidence import AttendanceImport, Beat, Join, Presence, Source
 from lms.attendance.queries.closings import find_closing
 from lms.attendance.queries.evidence import Span, beats_of, is_held
 from lms.attendance.queries.reckoning import Difference, difference

@@ -10,7 +10,7 @@ from hashlib import blake2b
 
 from sqlalchemy import select
 
-from lms.attendance.models import Outcome
+from lms.attendance.models.credits import Outcome
 from lms.attendance.queries.closings import find_closing
 from lms.attendance.queries.evidence import is_held
 from lms.attendance.queries.reckoning import Change, Difference, Values, difference
@@ -20,9 +20,9 @@ from lms.catalogue.rules import check_can_edit_series
 from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.roles import Actor
-from lms.enrolment.queries import hidden_among
+from lms.enrolment.queries.sharing import hidden_among
 from lms.people.models import Person
-from lms.people.queries import addresses_of
+from lms.people.queries.persons import addresses_of
 
 PAGE = 50
 

@@ -9,7 +9,7 @@ from apiflask.fields import Boolean, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf, Range
 
 from lms.attendance.gatherings import MOST_EXPECTED, MOST_PASTED, show_code
-from lms.attendance.models import Entered
+from lms.attendance.models.groups import Entered
 from lms.attendance.queries.groups import GroupList, GroupView, Listed
 from lms.attendance.rules import REASON_LENGTH
 from lms.web.api import AnswerSchema, RejectedOut, rfc3339

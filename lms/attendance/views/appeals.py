@@ -8,10 +8,15 @@ from typing import Any
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.attendance import actions, queries
+from lms.attendance.actions import appeals as appeals_actions
+from lms.attendance.actions.appeals import file_appeal
 from lms.attendance.appealing import AppealDraft, nearest, resembling
 from lms.attendance.forms import AcceptForm, AppealForm, DeclineForm
-from lms.attendance.models import AppealState
+from lms.attendance.models.appeals import AppealState
+from lms.attendance.queries.appeals import AppealView, get_appeal, get_appealable, list_appeals
+from lms.attendance.queries.closings import view_of
+from lms.attendance.queries.persons import attendance_of_person
+from lms.attendance.queries.roster import get_row, list_unmatched
 from lms.attendance.views.blueprint import bp
 from lms.attendance.views.roster import marks_of
 from lms.catalogue.models import Lecture
@@ -32,19 +37,19 @@ PAGE = 50
 def appeal(lecture_id: int) -> ResponseReturnValue:
     """Asks for a look at the own attendance of a lecture."""
     by, at = current_actor(), clock.now()
-    lecture, own = queries.get_appealable(lecture_id, by=by, at=at)
+    lecture, own = get_appealable(lecture_id, by=by, at=at)
     form, status = AppealForm(), 200
     form.there_from.label.text = _("I was there from (time in %(city)s)", city=zone_city(viewer_zone()))
     if request.method == "POST":
-        failed = form.attempt(lambda: actions.file_appeal(lecture_id, _draft(form, lecture), by=by, at=at))
+        failed = form.attempt(lambda: file_appeal(lecture_id, _draft(form, lecture), by=by, at=at))
         if failed is None:
             flash(_("It is asked. Those who give the lecture look at it, and you hear by e-mail."), "done")
             return redirect(url_for("desks.lecture", lecture_id=lecture_id, _anchor="counted"))
         status = failed
-        lecture, own = queries.get_appealable(lecture_id, by=by, at=at)
+        lecture, own = get_appealable(lecture_id, by=by, at=at)
     elif own.open is not None:
         return redirect(url_for("desks.lecture", lecture_id=lecture_id, _anchor="counted"))
-    attendance = next(iter(queries.attendance_of_person(by.person_id or 0, by=by, lecture_id=lecture_id)), None)
+    attendance = next(iter(attendance_of_person(by.person_id or 0, by=by, lecture_id=lecture_id)), None)
     page = render_template(
         "attendance/appeal.html", lecture=lecture, own=own, form=form, attendance=attendance, marks=marks_of(lecture)
     )
@@ -74,9 +79,9 @@ def _instant(typed: str | None, field: str, moment: datetime | None) -> datetime
 def withdraw_appeal(appeal_id: str) -> ResponseReturnValue:
     """Takes the own appeal back."""
     by = current_actor()
-    lecture_id = queries.get_appeal(appeal_id, by=by).lecture.id
+    lecture_id = get_appeal(appeal_id, by=by).lecture.id
     try:
-        actions.withdraw_appeal(appeal_id, by=by, at=clock.now())
+        appeals_actions.withdraw_appeal(appeal_id, by=by, at=clock.now())
     except Refused as error:
         flash(error.message, "wrong")
     else:
@@ -92,7 +97,7 @@ def appeals() -> ResponseReturnValue:
     state = None if request.args.get("state") == "all" else AppealState.OPEN
     lecture_id = request.args.get("lecture", type=whole)
     cursor = integer_cursor(request.args.get("after"))
-    found = queries.list_appeals(by=by, lecture_id=lecture_id, state=state, limit=PAGE, cursor=cursor)
+    found = list_appeals(by=by, lecture_id=lecture_id, state=state, limit=PAGE, cursor=cursor)
     return render_template(
         "attendance/appeals.html",
         appeals=found[:PAGE],
@@ -109,7 +114,7 @@ def appeals() -> ResponseReturnValue:
 def appeal_page(appeal_id: str) -> ResponseReturnValue:
     """An appeal with the evidence beside it, to be answered; who asked is led to the page of the lecture."""
     by = current_actor()
-    view = queries.get_appeal(appeal_id, by=by)
+    view = get_appeal(appeal_id, by=by)
     if view.person_id == by.person_id and not by.is_administrator:
         return redirect(url_for("desks.lecture", lecture_id=view.lecture.id, _anchor="counted"))
     return _page(appeal_id)
@@ -117,10 +122,10 @@ def appeal_page(appeal_id: str) -> ResponseReturnValue:
 
 def _page(appeal_id: str, accept: AcceptForm | None = None, decline: DeclineForm | None = None) -> str:
     by = current_actor()
-    view = queries.get_appeal(appeal_id, by=by)
+    view = get_appeal(appeal_id, by=by)
     lecture = view.lecture
     try:
-        row = queries.get_row(lecture.id, view.person, by=by, at=clock.now())
+        row = get_row(lecture.id, view.person, by=by, at=clock.now())
     except NotFound:  # no longer on the roster, as what was seen turned out to be another's
         row = None
     names = [view.full_name, view.native_name, view.appeal.joined_as]
@@ -129,15 +134,15 @@ def _page(appeal_id: str, accept: AcceptForm | None = None, decline: DeclineForm
         view=view,
         row=row,
         marks=marks_of(lecture),
-        alike=resembling(names, queries.list_unmatched(lecture.id, by=by))[:20],
-        closing=queries.view_of(lecture.id),
+        alike=resembling(names, list_unmatched(lecture.id, by=by))[:20],
+        closing=view_of(lecture.id),
         accept=accept or AcceptForm(formdata=None, words=_prefilled(view)),
         decline=decline or DeclineForm(formdata=None),
         from_ms=clock.from_ms,
     )
 
 
-def _prefilled(view: queries.AppealView) -> str:
+def _prefilled(view: AppealView) -> str:
     appeal, zone = view.appeal, view.lecture.time_zone
     if appeal.said_from is None or appeal.said_to is None:
         return _("Looked at again on appeal")
@@ -155,7 +160,7 @@ def accept_appeal(appeal_id: str) -> ResponseReturnValue:
     """Accepts an appeal and sets the outcome in the same step."""
     form = AcceptForm()
     words: dict[str, Any] = {"words": form.words.data or "", "by": current_actor(), "at": clock.now()}
-    status = form.attempt(lambda: actions.accept_appeal(appeal_id, outcome=form.wanted, **words))
+    status = form.attempt(lambda: appeals_actions.accept_appeal(appeal_id, outcome=form.wanted, **words))
     if status is not None:
         return _page(appeal_id, accept=form), status
     return _answered(appeal_id, _("Accepted. The person is told by e-mail."))
@@ -167,7 +172,7 @@ def decline_appeal(appeal_id: str) -> ResponseReturnValue:
     """Declines an appeal with words."""
     form = DeclineForm()
     words: dict[str, Any] = {"words": form.words.data or "", "by": current_actor(), "at": clock.now()}
-    status = form.attempt(lambda: actions.decline_appeal(appeal_id, **words))
+    status = form.attempt(lambda: appeals_actions.decline_appeal(appeal_id, **words))
     if status is not None:
         return _page(appeal_id, decline=form), status
     return _answered(appeal_id, _("Declined. The person is told by e-mail."))
@@ -176,8 +181,8 @@ def decline_appeal(appeal_id: str) -> ResponseReturnValue:
 def _answered(appeal_id: str, said: str) -> ResponseReturnValue:
     """On to the next open appeal of the lecture, else to the appeal that was answered."""
     by = current_actor()
-    view = queries.get_appeal(appeal_id, by=by)
-    following = queries.list_appeals(by=by, lecture_id=view.lecture.id, state=AppealState.OPEN, limit=1)
+    view = get_appeal(appeal_id, by=by)
+    following = list_appeals(by=by, lecture_id=view.lecture.id, state=AppealState.OPEN, limit=1)
     flash(said, "done")
     if following:
         flash(_("This is the next appeal of this lecture."), "now")

@@ -8,9 +8,11 @@ from typing import Any
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
-from lms.attendance import actions, queries
+from lms.attendance.actions.imports import answer_kept
+from lms.attendance.actions.staging import Elsewhen, stage_attendance
 from lms.attendance.formats.mapping import UnknownHeadings
 from lms.attendance.forms import ReadingForm, reading_form
+from lms.attendance.queries.mappings import columns_of
 from lms.catalogue.models import Lecture
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
@@ -25,7 +27,7 @@ def questions(error: Invalid | Refused) -> set[str]:
     if isinstance(error, Invalid):
         named = {fault.field or "" for fault in error.faults}
         return named if named <= _ASKED else set()
-    return error.questions if isinstance(error, actions.Elsewhen) else set()
+    return error.questions if isinstance(error, Elsewhen) else set()
 
 
 def ask(
@@ -48,7 +50,7 @@ def ask(
         form.question = error.message
     elif isinstance(error, Invalid):
         form.take(error)
-    elif isinstance(error, actions.Elsewhen):
+    elif isinstance(error, Elsewhen):
         for name in error.questions:
             form[name].errors = [error.message]
     page = render_template(
@@ -76,13 +78,13 @@ def take_answer(
     if form.columns:
         answered["mapping"] = {column.key: field.data for column, field in form.column_fields()}
     try:
-        actions.stage_attendance(lecture.id, content, file_name=file_name, **answered, by=current_actor())
+        stage_attendance(lecture.id, content, file_name=file_name, **answered, by=current_actor())
     except (Invalid, Refused) as error:
         open_still = questions(error)
         if not open_still:
             raise
         if not open_still & {*request.form, *(("mapping",) if form.columns else ())}:
-            actions.answer_kept(kept, options=answered, by=current_actor(), at=clock.now())
+            answer_kept(kept, options=answered, by=current_actor(), at=clock.now())
         return ask(lecture, kept, file_name, answered, error, is_first=False)
     return answered
 
@@ -90,7 +92,7 @@ def take_answer(
 def _form(lecture: Lecture, kept: str, options: Mapping[str, Any], *, with_columns: bool, is_open: bool) -> ReadingForm:
     """The form with what was said so far; with a choice for each column where somebody has to say, or said before.
     `is_open`: the file does not say it itself."""
-    glimpse, recalled = queries.columns_of(kept, by=current_actor())
+    glimpse, recalled = columns_of(kept, by=current_actor())
     mapping = options.get("mapping") or recalled
     columns = glimpse.columns if glimpse is not None and (with_columns or mapping) else []
     given = {name: value for name, value in options.items() if name != "mapping"}

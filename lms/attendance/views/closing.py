@@ -5,8 +5,11 @@ from __future__ import annotations
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.attendance import actions, queries
+from lms.attendance.actions.closing import close_attendance, reopen_attendance
 from lms.attendance.forms import ReopenForm
+from lms.attendance.queries.appeals import count_open_appeals
+from lms.attendance.queries.closings import get_closable
+from lms.attendance.queries.roster import roster_totals
 from lms.attendance.views.blueprint import bp
 from lms.core import clock
 from lms.core.words import _
@@ -22,7 +25,7 @@ def close(lecture_id: int) -> ResponseReturnValue:
     form = BaseForm()
     status = None
     if request.method == "POST":
-        status = form.attempt(lambda: actions.close_attendance(lecture_id, by=current_actor(), at=clock.now()))
+        status = form.attempt(lambda: close_attendance(lecture_id, by=current_actor(), at=clock.now()))
         if status is None:
             flash(_("The attendance of this lecture is closed."), "done")
             return redirect(url_for(".roster", lecture_id=lecture_id))
@@ -35,9 +38,7 @@ def reopen(lecture_id: int) -> ResponseReturnValue:
     """Opens closed attendance again."""
     form = ReopenForm()
     said = form.reason.data or ""
-    status = form.attempt(
-        lambda: actions.reopen_attendance(lecture_id, reason=said, by=current_actor(), at=clock.now())
-    )
+    status = form.attempt(lambda: reopen_attendance(lecture_id, reason=said, by=current_actor(), at=clock.now()))
     if status is not None:
         return _page(lecture_id, None, form), status
     flash(_("The attendance of this lecture is open again."), "done")
@@ -46,14 +47,14 @@ def reopen(lecture_id: int) -> ResponseReturnValue:
 
 def _page(lecture_id: int, close_form: BaseForm | None, reopen_form: ReopenForm | None) -> str:
     by, at = current_actor(), clock.now()
-    lecture, closings = queries.get_closable(lecture_id, by=by)
+    lecture, closings = get_closable(lecture_id, by=by)
     return render_template(
         "attendance/close.html",
         lecture=lecture,
         closing=closings[0] if closings and closings[0].holds else None,
         earlier=[one for one in closings if not one.holds],
-        totals=queries.roster_totals(lecture_id, by=by, at=at),
-        open_appeals=queries.count_open_appeals(by=by, lecture_id=lecture_id),
+        totals=roster_totals(lecture_id, by=by, at=at),
+        open_appeals=count_open_appeals(by=by, lecture_id=lecture_id),
         form=close_form or BaseForm(formdata=None),
         reopen_form=reopen_form or ReopenForm(formdata=None),
     )

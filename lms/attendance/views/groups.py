@@ -10,7 +10,12 @@ from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
 
-from lms.attendance import actions, gatherings
+from lms.attendance import gatherings
+from lms.attendance.actions import groups as groups_actions
+from lms.attendance.actions import signing
+from lms.attendance.actions.closing import check_not_closed
+from lms.attendance.actions.groups import Added, CheckedIn, GroupDraft, call_off, drop_address, open_group, renew_code
+from lms.attendance.actions.signing import Basis, Signed, take_back_signature
 from lms.attendance.forms import AddressesForm, CheckInForm, GroupForm, SignatureForm, TakeBackForm
 from lms.attendance.queries import groups as viewing
 from lms.attendance.views.blueprint import bp
@@ -22,7 +27,7 @@ from lms.core.roles import Actor, Role
 from lms.core.sorting import sort_key
 from lms.core.tables import decode
 from lms.core.words import _, _n
-from lms.people.queries import country_names, list_countries
+from lms.people.queries.countries import country_names, list_countries
 from lms.web.codes import qr_code
 from lms.web.fields import sorted_choices, zone_choices
 from lms.web.guards import ANYONE, allow
@@ -77,7 +82,7 @@ def groups(lecture_id: int) -> ResponseReturnValue:
 
         def work() -> None:
             country = asked.country.data or None if "country" in asked else None
-            opened.append(actions.open_group(lecture_id, _draft(asked), country=country, by=by, at=at)[0])
+            opened.append(open_group(lecture_id, _draft(asked), country=country, by=by, at=at)[0])
 
         status = asked.attempt(work)
         if status is None:
@@ -86,7 +91,7 @@ def groups(lecture_id: int) -> ResponseReturnValue:
     reason = ""
     try:
         gatherings.check_has_groups(lecture)
-        actions.check_not_closed(lecture)
+        check_not_closed(lecture)
     except Refused as error:
         form, reason = (form if request.method == "POST" else None), error.message
     page = render_template(
@@ -101,8 +106,8 @@ def groups(lecture_id: int) -> ResponseReturnValue:
     return page, status or 200
 
 
-def _draft(form: GroupForm) -> actions.GroupDraft:
-    return actions.GroupDraft(
+def _draft(form: GroupForm) -> GroupDraft:
+    return GroupDraft(
         city=form.city.data or "",
         room=form.room.data or "",
         organiser=form.organiser.data or "",
@@ -172,7 +177,7 @@ def _has(one: viewing.Listed, q: str) -> bool:
 
 def _closed(lecture: Lecture) -> str:
     try:
-        actions.check_not_closed(lecture)
+        check_not_closed(lecture)
     except Refused as error:
         return error.message
     return ""
@@ -196,7 +201,7 @@ def edit_group(group_id: str) -> ResponseReturnValue:
     form = GroupForm()
     zone = viewing.get_group(group_id, by=current_actor()).group.time_zone
     form.offer([], _zones(zone), zone)
-    status = form.attempt(lambda: actions.edit_group(group_id, _draft(form), by=current_actor(), at=clock.now()))
+    status = form.attempt(lambda: groups_actions.edit_group(group_id, _draft(form), by=current_actor(), at=clock.now()))
     if status is not None:
         return _page(group_id, status, edit=form, is_editing=True)
     flash(_("Saved."), "done")
@@ -211,10 +216,10 @@ def tick(group_id: str) -> ResponseReturnValue:
     ticked, before = request.form.getlist("people"), request.form.getlist("was")
     try:
         if (address := request.form.get("drop")) is not None:
-            actions.drop_address(group_id, address, by=by, at=at)
+            drop_address(group_id, address, by=by, at=at)
             flash(_("Taken off the list: %(address)s.", address=address), "done")
             return _to(group_id, "people")
-        added, removed = actions.tick(
+        added, removed = groups_actions.tick(
             group_id, add=set(ticked) - set(before), remove=set(before) - set(ticked), by=by, at=at
         )
     except (Invalid, Refused) as error:
@@ -232,7 +237,7 @@ def tick(group_id: str) -> ResponseReturnValue:
 def add_addresses(group_id: str) -> ResponseReturnValue:
     """Puts on the list whose addresses were pasted or stand in a file; who is not taken stays to be looked at."""
     form = AddressesForm()
-    answers: list[actions.Added] = []
+    answers: list[Added] = []
 
     def work() -> None:
         text = form.addresses.data or ""
@@ -241,7 +246,7 @@ def add_addresses(group_id: str) -> ResponseReturnValue:
             raise Invalid("file", _("That is more than a list of people."))
         if content:
             text = f"{text}\n{decode(content)}"
-        answers.append(actions.add_addresses(group_id, text, by=current_actor(), at=clock.now()))
+        answers.append(groups_actions.add_addresses(group_id, text, by=current_actor(), at=clock.now()))
 
     try:
         status = form.attempt(work)
@@ -267,16 +272,16 @@ def add_addresses(group_id: str) -> ResponseReturnValue:
 def sign_group(group_id: str) -> ResponseReturnValue:
     """Signs the list as it was looked at."""
     form = SignatureForm()
-    signed: list[actions.Signed] = []
+    signed: list[Signed] = []
 
     def work() -> None:
-        basis = actions.Basis(start=form.watched_from.data, until=form.watched_until.data)
+        basis = Basis(start=form.watched_from.data, until=form.watched_until.data)
         if form.basis.data == "connection":
             if not form.connection.data:
                 raise Invalid("connection", _("Write the e-mail address."))
-            basis = actions.Basis(connection=form.connection.data)
+            basis = Basis(connection=form.connection.data)
         mark = form.mark.data or ""
-        signed.append(actions.sign_group(group_id, basis=basis, mark=mark, by=current_actor(), at=clock.now()))
+        signed.append(signing.sign_group(group_id, basis=basis, mark=mark, by=current_actor(), at=clock.now()))
 
     status = form.attempt(work)
     if status is not None:
@@ -295,7 +300,7 @@ def take_back(group_id: str) -> ResponseReturnValue:
     """Takes the signature back, with a reason."""
     form = TakeBackForm()
     by, at = current_actor(), clock.now()
-    status = form.attempt(lambda: actions.take_back_signature(group_id, reason=form.reason.data or "", by=by, at=at))
+    status = form.attempt(lambda: take_back_signature(group_id, reason=form.reason.data or "", by=by, at=at))
     if status is not None:
         return _page(group_id, status, take_back=form)
     flash(_("The signature is taken back: nobody of this list is counted. The list stays as it is."), "done")
@@ -309,10 +314,10 @@ def step_group(group_id: str) -> ResponseReturnValue:
     by, at = current_actor(), clock.now()
     try:
         if request.form.get("step") == "code":
-            actions.renew_code(group_id, by=by, at=at)
+            renew_code(group_id, by=by, at=at)
             flash(_("There is a new code. The old one is taken no more."), "done")
         elif request.form.get("step") == "call_off":
-            actions.call_off(group_id, by=by, at=at)
+            call_off(group_id, by=by, at=at)
             flash(_("The group is called off."), "done")
     except Refused as error:
         flash(error.message, "wrong")
@@ -389,11 +394,11 @@ def check_in() -> ResponseReturnValue:
     if request.method == "GET":
         form.code.data = request.args.get("code", "")[:20]
         return render_template("attendance/check_in.html", form=form)
-    told: list[actions.CheckedIn] = []
+    told: list[CheckedIn] = []
 
     def work() -> None:
         email = None if by.is_signed_in else form.email.data or None
-        told.append(actions.check_in(form.code.data or "", email=email, by=by, at=at))
+        told.append(groups_actions.check_in(form.code.data or "", email=email, by=by, at=at))
 
     try:
         status = form.attempt(work)

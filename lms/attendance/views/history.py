@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.attendance import actions, queries
+from lms.attendance.actions.corrections import correct, restore_correction
+from lms.attendance.queries.history import get_history
 from lms.attendance.views.blueprint import bp
 from lms.attendance.views.roster import marks_of
 from lms.core import clock
@@ -20,7 +21,7 @@ from lms.web.numbers import whole
 @allow(SIGNED_IN)
 def history(lecture_id: int, person_id: str) -> ResponseReturnValue:
     """Every step, the latest first."""
-    found = queries.get_history(lecture_id, person_id, by=current_actor(), at=clock.now())
+    found = get_history(lecture_id, person_id, by=current_actor(), at=clock.now())
     return render_template(
         "attendance/history.html", history=found, lecture=found.lecture, row=found.row, marks=marks_of(found.lecture)
     )
@@ -34,10 +35,10 @@ def undo(lecture_id: int, person_id: str) -> ResponseReturnValue:
     restored = request.form.get("restore", type=whole)
     try:
         if restored is None:
-            actions.correct(lecture_id, person_id, outcome=None, by=by, at=at)
+            correct(lecture_id, person_id, outcome=None, by=by, at=at)
             said = _("The correction is withdrawn.")
         else:
-            actions.restore_correction(lecture_id, person_id, restored, by=by, at=at)
+            restore_correction(lecture_id, person_id, restored, by=by, at=at)
             said = _("It is set again, with the reason that it had.")
     except (Refused, Invalid) as error:
         flash(error.message, "wrong")

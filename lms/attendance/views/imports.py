@@ -8,8 +8,13 @@ from typing import Any
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.attendance import actions, queries, reading
+from lms.attendance import reading
+from lms.attendance.actions.imports import answer_kept, drop_kept, keep_file, preview_attendance, publish_kept
+from lms.attendance.actions.large_files import LARGE, request_publish
+from lms.attendance.actions.staging import stage_attendance
 from lms.attendance.forms import FORMAT_NAMES, PublishForm, ReportForm
+from lms.attendance.queries.imports import kept_import
+from lms.attendance.queries.roster import get_editable_lecture, walk_ins_of
 from lms.attendance.views.asking import ask, questions, take_answer
 from lms.attendance.views.blueprint import bp
 from lms.catalogue.models import Lecture, LectureState
@@ -26,7 +31,7 @@ from lms.web.time import likely_zones
 def import_file(lecture_id: int) -> ResponseReturnValue:
     """First step: takes a file, says in numbers what it would do, stores no attendance."""
     by, at = current_actor(), clock.now()
-    lecture = queries.get_editable_lecture(lecture_id, by=by)
+    lecture = get_editable_lecture(lecture_id, by=by)
     form = ReportForm(likely=likely_zones(lecture.time_zone))
 
     def again(status: int) -> ResponseReturnValue:
@@ -40,10 +45,10 @@ def import_file(lecture_id: int) -> ResponseReturnValue:
         return again(422)
     options, content, name = form.asked(), file.read(), file.filename or ""
     try:
-        actions.stage_attendance(lecture_id, content, file_name=name, **options, by=by)
+        stage_attendance(lecture_id, content, file_name=name, **options, by=by)
     except (Invalid, Refused) as error:
         if questions(error):
-            kept = actions.keep_file(lecture_id, content, file_name=name, options=options, by=by, at=at)
+            kept = keep_file(lecture_id, content, file_name=name, options=options, by=by, at=at)
             return ask(lecture, kept, name, options, error)
         if isinstance(error, Invalid):
             form.take(error)
@@ -53,7 +58,7 @@ def import_file(lecture_id: int) -> ResponseReturnValue:
     except (TooLarge, WrongKind) as error:
         form.file.errors = [error.message]
         return again(error.status)
-    kept = actions.keep_file(lecture_id, content, file_name=name, options=options, by=by, at=at)
+    kept = keep_file(lecture_id, content, file_name=name, options=options, by=by, at=at)
     return redirect(url_for(".import_look", lecture_id=lecture_id, import_id=kept))
 
 
@@ -62,15 +67,15 @@ def import_file(lecture_id: int) -> ResponseReturnValue:
 def import_look(lecture_id: int, import_id: str) -> ResponseReturnValue:
     """Second step: what would happen, and the button that makes it happen; before it, what the file leaves open."""
     by, at = current_actor(), clock.now()
-    lecture = queries.get_editable_lecture(lecture_id, by=by)
+    lecture = get_editable_lecture(lecture_id, by=by)
     step = request.form.get("step")
     if step == "leave":
-        actions.drop_kept(import_id, by=by, at=at)
+        drop_kept(import_id, by=by, at=at)
         flash(_("The file was left; nothing is stored."), "done")
         return redirect(url_for(".roster", lecture_id=lecture_id))
     form = PublishForm()
     try:
-        row, content = queries.kept_import(import_id, by=by)
+        row, content = kept_import(import_id, by=by)
         if row.lecture_id != lecture_id:
             raise NotFound
         file_name, options = row.file_name, dict(row.answer)
@@ -78,12 +83,12 @@ def import_look(lecture_id: int, import_id: str) -> ResponseReturnValue:
             answered = take_answer(lecture, import_id, file_name, content, options)
             if not isinstance(answered, dict):
                 return answered
-            actions.answer_kept(import_id, options=answered, by=by, at=at)
+            answer_kept(import_id, options=answered, by=by, at=at)
             return redirect(url_for(".import_look", lecture_id=lecture_id, import_id=import_id))
         if "ask" in request.args:
             return ask(lecture, import_id, file_name, options)
         try:
-            staged = actions.stage_attendance(lecture_id, content, file_name=file_name, **options, by=by)
+            staged = stage_attendance(lecture_id, content, file_name=file_name, **options, by=by)
         except (Invalid, Refused) as error:
             if questions(error):
                 return ask(lecture, import_id, file_name, options, error)
@@ -91,17 +96,17 @@ def import_look(lecture_id: int, import_id: str) -> ResponseReturnValue:
         status = 200
         if form.validate_on_submit():
             try:
-                if len(staged.rows) > actions.LARGE and (not staged.rejected or form.skip_bad_rows.data):
-                    job = actions.request_publish(import_id, skip_bad_rows=form.skip_bad_rows.data, by=by, at=at)
+                if len(staged.rows) > LARGE and (not staged.rejected or form.skip_bad_rows.data):
+                    job = request_publish(import_id, skip_bad_rows=form.skip_bad_rows.data, by=by, at=at)
                     return redirect(url_for("desks.job", public_id=job.public_id))
-                answer = actions.publish_kept(import_id, skip_bad_rows=form.skip_bad_rows.data, by=by, at=at)
+                answer = publish_kept(import_id, skip_bad_rows=form.skip_bad_rows.data, by=by, at=at)
             except (Invalid, Refused) as error:
                 reason = _("Tick that the rejected rows are to be left out, or put them right in the file.")
                 form.skip_bad_rows.errors = [reason if isinstance(error, Invalid) else error.message]
                 status = error.status
             else:
                 return _published(lecture, answer)
-        answer, strangers = actions.preview_attendance(staged, by=by)
+        answer, strangers = preview_attendance(staged, by=by)
     except NotFound:
         flash(_("This file is no longer waiting. Load it again if it was not taken."), "now")
         return redirect(url_for(".import_file", lecture_id=lecture_id))
@@ -116,7 +121,7 @@ def import_look(lecture_id: int, import_id: str) -> ResponseReturnValue:
         strangers=strangers,
         file_name=file_name,
         read_as=_read_as(staged.report, options),
-        walk_ins=queries.walk_ins_of(lecture),
+        walk_ins=walk_ins_of(lecture),
     )
     return page, status
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.attendance import actions
+from lms.attendance.actions.policies import request_policy
 from lms.attendance.views.blueprint import bp
 from lms.core import clock
 from lms.core.errors import Refused
@@ -21,7 +21,7 @@ def apply_policy(slug: str) -> ResponseReturnValue:
     chosen = request.form.getlist("lecture", type=whole)
     key = request.form.get("key", "")
     try:
-        job = actions.request_policy(slug, chosen=chosen, key=key, by=current_actor(), at=clock.now())
+        job = request_policy(slug, chosen=chosen, key=key, by=current_actor(), at=clock.now())
     except Refused as refused:
         flash(refused.message, "wrong")
         return redirect(url_for("desks.policy", slug=slug, chosen=1, lecture=chosen))

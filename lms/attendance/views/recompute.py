@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import redirect, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.attendance import actions
+from lms.attendance.actions.recompute import request_recompute
 from lms.attendance.views.blueprint import bp
 from lms.core import clock
 from lms.core.roles import Role
@@ -17,5 +17,5 @@ from lms.web.identity import current_actor
 @allow(Role.ADMINISTRATOR)
 def recompute() -> ResponseReturnValue:
     """Works out the attendance of all lectures anew, in the background."""
-    job = actions.request_recompute(by=current_actor(), at=clock.now())
+    job = request_recompute(by=current_actor(), at=clock.now())
     return redirect(url_for("desks.job", public_id=job.public_id))

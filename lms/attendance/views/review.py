@@ -7,15 +7,19 @@ from typing import Any
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.attendance import actions, queries
+from lms.attendance.actions import deciding
+from lms.attendance.actions.deciding import Decided, accept_strong, decide_appearance
 from lms.attendance.forms import DecisionForm
+from lms.attendance.queries.closings import view_of
+from lms.attendance.queries.review import find_people, list_strong, review_page
+from lms.attendance.queries.roster import walk_ins_of
 from lms.attendance.views.blueprint import bp
 from lms.attendance.views.roster import marks_of
 from lms.catalogue.rules import may_edit_lecture
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
 from lms.core.words import _, _n
-from lms.people.queries import country_names
+from lms.people.queries.countries import country_names
 from lms.web.forms import BaseForm
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
@@ -47,12 +51,12 @@ def _place() -> dict[str, Any]:
 
 def _page(lecture_id: int, wrong: int | None = None, form: DecisionForm | None = None) -> str:
     by, place = current_actor(), _place()
-    page = queries.review_page(
+    page = review_page(
         lecture_id, by=by, decided="show" in place, q=place.get("q", ""), after=place.get("after", 0), limit=PAGE
     )
     words = request.args.get("who", "").strip()[:200]
     sought = request.args.get("find", type=whole)
-    found, _here = queries.find_people(lecture_id, words, by=by) if sought is not None and words else ([], set())
+    found, _here = find_people(lecture_id, words, by=by) if sought is not None and words else ([], set())
     codes = {one.known.country for item in page.items for one in item.candidates} | {one.country for one in found}
     return render_template(
         "attendance/review.html",
@@ -66,8 +70,8 @@ def _page(lecture_id: int, wrong: int | None = None, form: DecisionForm | None =
         form=form,
         marks=marks_of(page.lecture),
         may_decide=may_edit_lecture(page.lecture, by),
-        closing=queries.view_of(page.lecture.id),
-        walk_ins=queries.walk_ins_of(page.lecture),
+        closing=view_of(page.lecture.id),
+        walk_ins=walk_ins_of(page.lecture),
         countries=country_names(reader_locale(), {code for code in codes if code}),
         from_ms=clock.from_ms,
     )
@@ -82,13 +86,13 @@ def _back(lecture_id: int, **more: Any) -> ResponseReturnValue:
 def decide(lecture_id: int, appearance_id: int) -> ResponseReturnValue:
     """Says whom one of them means."""
     by, form = current_actor(), DecisionForm()
-    done = actions.Decided()
+    done = Decided()
 
     def attempt() -> None:
         nonlocal done
         if not form.person.data:
             raise Invalid("person", _("Choose somebody, or say that it is nobody of ours."))
-        done = actions.decide_appearance(
+        done = decide_appearance(
             lecture_id,
             appearance_id,
             person=None if form.person.data == NOBODY else form.person.data,
@@ -113,7 +117,7 @@ def undo_decision(lecture_id: int, appearance_id: int) -> ResponseReturnValue:
     form = DecisionForm()
     if form.validate_on_submit():
         try:
-            actions.undo_decision(
+            deciding.undo_decision(
                 lecture_id, appearance_id, version=form.version.data or 0, by=current_actor(), at=clock.now()
             )
         except Refused as error:
@@ -131,7 +135,7 @@ def review_strong(lecture_id: int) -> ResponseReturnValue:
     if request.method == "POST" and form.validate_on_submit():
         seen = request.form.get("seen", "")
         try:
-            done = actions.accept_strong(lecture_id, seen=seen, by=by, at=clock.now())
+            done = accept_strong(lecture_id, seen=seen, by=by, at=clock.now())
         except Refused as error:
             form.form_errors.append(error.message)
             status = error.status
@@ -139,7 +143,7 @@ def review_strong(lecture_id: int) -> ResponseReturnValue:
             said = _n("%(num)s is decided, and counted.", "%(num)s are decided, and counted.", done.count)
             flash(said + " " + _("Each can be taken back under “Decided”."), "done")
             return redirect(url_for(".review", lecture_id=lecture_id))
-    lecture, strong = queries.list_strong(lecture_id, by=by)
+    lecture, strong = list_strong(lecture_id, by=by)
     page = render_template(
         "attendance/review_strong.html",
         lecture=lecture,

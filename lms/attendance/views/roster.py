@@ -8,8 +8,13 @@ from typing import Any
 from flask import Response, flash, redirect, render_template, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.attendance import actions, queries
+from lms.attendance.actions import corrections
 from lms.attendance.forms import CorrectionForm, ManyForm
+from lms.attendance.queries import roster as roster_queries
+from lms.attendance.queries.appeals import list_open_appeals
+from lms.attendance.queries.closings import view_of
+from lms.attendance.queries.evidence import span_of
+from lms.attendance.queries.roster import RosterPage, get_roster_page, get_row
 from lms.attendance.views.blueprint import bp
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import may_edit_lecture
@@ -17,7 +22,7 @@ from lms.core import clock
 from lms.core.errors import Invalid, Refused
 from lms.core.tables import write_csv
 from lms.core.words import _, _n
-from lms.people.queries import country_names
+from lms.people.queries.countries import country_names
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
@@ -38,14 +43,14 @@ def roster(lecture_id: int) -> ResponseReturnValue:
 def _roster_page(lecture_id: int, opened: str | None, form: CorrectionForm | None, many: ManyForm | None = None) -> str:
     by, at = current_actor(), clock.now()
     q, cursor = _sought(), request.args.get("cursor")
-    page = queries.get_roster_page(lecture_id, by=by, limit=PAGE, cursor=cursor, q=q, at=at)
+    page = get_roster_page(lecture_id, by=by, limit=PAGE, cursor=cursor, q=q, at=at)
     row = next((one for one in page.rows if one.public_id == opened), None)
     if form is None and row is not None:
         form = CorrectionForm(formdata=None, outcome=row.outcome.value)
     may_edit = may_edit_lecture(page.lecture, by)
     held = page.lecture.state is LectureState.HELD
-    closing = queries.view_of(lecture_id) if held else None
-    waiting = queries.list_open_appeals(by=by, lecture_id=lecture_id) if held and may_edit else []
+    closing = view_of(lecture_id) if held else None
+    waiting = list_open_appeals(by=by, lecture_id=lecture_id) if held and may_edit else []
     return render_template(
         "attendance/roster.html",
         marks=marks_of(page.lecture),
@@ -62,14 +67,14 @@ def _roster_page(lecture_id: int, opened: str | None, form: CorrectionForm | Non
     )
 
 
-def _shown(page: queries.RosterPage, q: str, cursor: str | None, at: datetime) -> dict[str, Any]:
+def _shown(page: RosterPage, q: str, cursor: str | None, at: datetime) -> dict[str, Any]:
     """What the roster shows on screen and on paper alike."""
     return {
         "lecture": page.lecture,
         "page": page,
         "q": q,
         "cursor": cursor,
-        "span": queries.span_of(page.lecture, clock.to_ms(at)),
+        "span": span_of(page.lecture, clock.to_ms(at)),
         "needed_percent": page.needed_percent,
         "countries": country_names(reader_locale(), {one.country for one in page.rows if one.country}),
         "at": at,
@@ -81,7 +86,7 @@ def _shown(page: queries.RosterPage, q: str, cursor: str | None, at: datetime) -
 def roster_print(lecture_id: int) -> ResponseReturnValue:
     """All rows on one page, to be printed: what the roster shows, without what is pressed."""
     at, q, cursor = clock.now(), _sought(), request.args.get("cursor")
-    page = queries.get_roster_page(lecture_id, by=current_actor(), limit=PRINTED, cursor=cursor, q=q, at=at)
+    page = get_roster_page(lecture_id, by=current_actor(), limit=PRINTED, cursor=cursor, q=q, at=at)
     return render_template("attendance/roster_print.html", **_shown(page, q, cursor, at))
 
 
@@ -106,7 +111,7 @@ def marks_of(lecture: Lecture) -> list[Any]:
 @allow(SIGNED_IN)
 def person(lecture_id: int, person_id: str) -> ResponseReturnValue:
     """One person on the roster: the roster, opened there."""
-    row = queries.get_row(lecture_id, person_id, by=current_actor(), at=clock.now())
+    row = get_row(lecture_id, person_id, by=current_actor(), at=clock.now())
     return redirect(
         url_for(".roster", lecture_id=lecture_id, q=row.full_name, open=person_id, _anchor=f"p-{person_id}")
     )
@@ -119,7 +124,7 @@ def correct(lecture_id: int, person_id: str) -> ResponseReturnValue:
     form = CorrectionForm()
     if form.validate_on_submit():
         try:
-            actions.correct(
+            corrections.correct(
                 lecture_id,
                 person_id,
                 outcome=form.wanted,
@@ -147,7 +152,7 @@ def correct_many(lecture_id: int) -> ResponseReturnValue:
 
     def work() -> None:
         given: dict[str, Any] = {"reason": form.reason.data or "", "by": current_actor(), "at": clock.now()}
-        changed.append(actions.correct_many(lecture_id, ticked, outcome=form.wanted, **given))
+        changed.append(corrections.correct_many(lecture_id, ticked, outcome=form.wanted, **given))
 
     status = form.attempt(work)
     if status is not None:
@@ -163,7 +168,7 @@ def correct_many(lecture_id: int) -> ResponseReturnValue:
 @allow(SIGNED_IN)
 def roster_csv(lecture_id: int) -> ResponseReturnValue:
     """The whole roster as a file."""
-    rows = queries.roster(lecture_id, by=current_actor(), limit=None, at=clock.now())
+    rows = roster_queries.roster(lecture_id, by=current_actor(), limit=None, at=clock.now())
     headings = [
         "email", "full_name", "native_name", "country", "organisation", "minutes", "percent", "outcome", "sources",
         "explanation",

@@ -8,8 +8,8 @@ from typing import Any
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.attendance import actions
-from lms.attendance.queries import get_editable_lecture
+from lms.attendance.actions import times
+from lms.attendance.queries.roster import get_editable_lecture
 from lms.attendance.views.blueprint import bp
 from lms.catalogue.forms import local_of
 from lms.core import clock
@@ -30,7 +30,7 @@ def confirm_times(lecture_id: int) -> ResponseReturnValue:
         return redirect(url_for("desks.times", lecture_id=lecture_id))
     key = request.form.get("key", "")
     try:
-        actions.confirm_times(lecture_id, started_at=start, ended_at=end, key=key, by=by, at=at)
+        times.confirm_times(lecture_id, started_at=start, ended_at=end, key=key, by=by, at=at)
     except (Invalid, Refused) as error:
         flash(error.message, "wrong")
         typed: dict[str, Any] = {"actual_start": local_of(start, zone), "actual_end": local_of(end, zone)}

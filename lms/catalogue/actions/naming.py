@@ -19,7 +19,8 @@ from lms.core.errors import Fault, Invalid, Refused
 from lms.core.roles import Actor
 from lms.core.words import _
 from lms.people.models import Person
-from lms.people.queries import holders_of, ids_by_email
+from lms.people.queries.access import holders_of
+from lms.people.queries.persons import ids_by_email
 from lms.people.rules import email_key
 
 

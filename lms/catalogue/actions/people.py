@@ -15,7 +15,7 @@ from lms.catalogue.rules import TEACHING_ROLES
 from lms.core import audit
 from lms.core.db import action, db, is_sqlite
 from lms.core.roles import Actor
-from lms.people.queries import holders_of
+from lms.people.queries.access import holders_of
 
 _MOVED = "move_instructor"
 

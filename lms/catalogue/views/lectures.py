@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from flask import Response, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.catalogue import actions, queries
+from lms.catalogue import queries
+from lms.catalogue.actions.lectures import edit_lecture, schedule_lecture
 from lms.catalogue.calendar import lecture_calendar
 from lms.catalogue.forms import CatalogueForm, LectureForm, MomentForm, PostponeForm, TimesForm, local_of
 from lms.catalogue.models import Lecture, LectureState
@@ -39,7 +40,7 @@ def lecture_new(slug: str) -> ResponseReturnValue:
     state = LectureState.DRAFT if request.form.get("state") == "draft" else LectureState.SCHEDULED
     if form.is_submitted() and form.validate_for(state):
         try:
-            made = actions.schedule_lecture(slug, form.draft(state), by=actor, at=clock.now())
+            made = schedule_lecture(slug, form.draft(state), by=actor, at=clock.now())
         except Invalid as error:
             form.take(error)
             status = 422
@@ -64,7 +65,7 @@ def lecture_edit(lecture_id: int) -> ResponseReturnValue:
     form, status = _form_of(lecture_id), 200
     if form.validate_on_submit():
         try:
-            actions.edit_lecture(lecture_id, form.changes(), by=actor, at=clock.now())
+            edit_lecture(lecture_id, form.changes(), by=actor, at=clock.now())
         except Invalid as error:
             form.take(error)
             status = 422

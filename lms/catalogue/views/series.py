@@ -9,10 +9,12 @@ from typing import Any
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.catalogue import actions, queries
+from lms.catalogue import queries
+from lms.catalogue.actions.series import create_series, edit_series
 from lms.catalogue.forms import SeriesForm, language_choices
 from lms.catalogue.models import Admission, LectureState, Policy
 from lms.catalogue.rules import check_can_edit_series, may_create_series, may_see_series, next_lecture, stop_states
+from lms.catalogue.statements import OPEN_STATES
 from lms.catalogue.views.blueprint import bp
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
@@ -56,7 +58,7 @@ def _row(card: queries.Card, policy: Policy, at: datetime) -> dict[str, Any]:
         "count": len(card.lectures),
         "live": next((one for one in card.lectures if one.state is LectureState.LIVE), None),
         "next": next_lecture(card.lectures),
-        "open": any(one.state in queries.OPEN_STATES and not one.held_unknown for one in card.lectures),
+        "open": any(one.state in OPEN_STATES and not one.held_unknown for one in card.lectures),
         "waiting": waiting,
         "first": min(dates, default=None),
         "last": max(dates, default=None),
@@ -105,7 +107,7 @@ def series_new() -> ResponseReturnValue:
     form, status = SeriesForm(), 200
     if form.validate_on_submit():
         try:
-            made = actions.create_series(form.draft(), by=current_actor(), at=clock.now())
+            made = create_series(form.draft(), by=current_actor(), at=clock.now())
         except Invalid as error:
             form.take(error)
             status = 422
@@ -130,7 +132,7 @@ def series_edit(slug: str) -> ResponseReturnValue:
         draft = form.draft()
         changes = {one.name: getattr(draft, one.name) for one in fields(draft)} | {"policy": form.policy.form.typed()}
         try:
-            saved = actions.edit_series(slug, changes, by=actor, at=clock.now())
+            saved = edit_series(slug, changes, by=actor, at=clock.now())
         except Invalid as error:
             form.take(error)
             status = 422

@@ -7,7 +7,18 @@ from datetime import datetime
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.catalogue import actions, queries
+from lms.catalogue import queries
+from lms.catalogue.actions.states import (
+    cancel_lecture,
+    confirm_held,
+    end_lecture,
+    hold_lecture,
+    postpone_lecture,
+    publish_lecture,
+    reopen_lecture,
+    start_lecture,
+    undo_start,
+)
 from lms.catalogue.forms import CancelForm, CatalogueForm, MomentForm, PostponeForm, TimesForm
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import check_can_edit_lecture, check_can_start, is_early_start, resolve_local
@@ -45,7 +56,7 @@ def _instant(local: datetime | None, zone: str, field: str) -> datetime | None:
 def lecture_publish(lecture_id: int) -> ResponseReturnValue:
     """Puts a draft on the programme."""
     form = MomentForm()
-    status = form.attempt(lambda: actions.publish_lecture(lecture_id, by=current_actor(), at=clock.now()))
+    status = form.attempt(lambda: publish_lecture(lecture_id, by=current_actor(), at=clock.now()))
     if status is not None:
         return _with_reason(lecture_id, form, status)
     flash(_("The lecture is on the programme."), "done")
@@ -76,7 +87,7 @@ def lecture_start(lecture_id: int) -> ResponseReturnValue:
         if is_early and not is_confirmed:
             check_can_start(lecture, began, now)
         else:
-            actions.start_lecture(lecture_id, started_at=began, by=current_actor(), at=now)
+            start_lecture(lecture_id, started_at=began, by=current_actor(), at=now)
 
     status = form.attempt(work)
     if status is not None:
@@ -105,7 +116,7 @@ def lecture_end(lecture_id: int) -> ResponseReturnValue:
 
     def work() -> None:
         ended = _instant(form.at.data, zone, "at")
-        actions.end_lecture(lecture_id, ended_at=ended, by=current_actor(), at=clock.now())
+        end_lecture(lecture_id, ended_at=ended, by=current_actor(), at=clock.now())
 
     status = form.attempt(work)
     if status is not None:
@@ -119,7 +130,7 @@ def lecture_end(lecture_id: int) -> ResponseReturnValue:
 def lecture_reopen(lecture_id: int) -> ResponseReturnValue:
     """Takes back a mistaken end."""
     form = MomentForm()
-    status = form.attempt(lambda: actions.reopen_lecture(lecture_id, by=current_actor(), at=clock.now()))
+    status = form.attempt(lambda: reopen_lecture(lecture_id, by=current_actor(), at=clock.now()))
     if status is not None:
         return _with_reason(lecture_id, form, status)
     flash(_("The lecture is live again."), "done")
@@ -137,7 +148,7 @@ def lecture_hold(lecture_id: int) -> ResponseReturnValue:
         ended = _instant(form.actual_end.data, zone, "actual_end")
         assert began is not None
         assert ended is not None
-        actions.hold_lecture(lecture_id, started_at=began, ended_at=ended, by=current_actor(), at=clock.now())
+        hold_lecture(lecture_id, started_at=began, ended_at=ended, by=current_actor(), at=clock.now())
 
     status = form.attempt(work)
     if status is not None:
@@ -151,7 +162,7 @@ def lecture_hold(lecture_id: int) -> ResponseReturnValue:
 def lecture_confirm(lecture_id: int) -> ResponseReturnValue:
     """Confirms that a lecture was held, so that it counts as a session."""
     form = MomentForm()
-    status = form.attempt(lambda: actions.confirm_held(lecture_id, by=current_actor(), at=clock.now()))
+    status = form.attempt(lambda: confirm_held(lecture_id, by=current_actor(), at=clock.now()))
     if status is not None:
         return _with_reason(lecture_id, form, status)
     flash(_("Confirmed. The lecture counts as a session."), "done")
@@ -163,7 +174,7 @@ def lecture_confirm(lecture_id: int) -> ResponseReturnValue:
 def lecture_undo_start(lecture_id: int) -> ResponseReturnValue:
     """Undoes a start, and the end after it: the lecture is scheduled as planned."""
     form = MomentForm()
-    status = form.attempt(lambda: actions.undo_start(lecture_id, by=current_actor(), at=clock.now()))
+    status = form.attempt(lambda: undo_start(lecture_id, by=current_actor(), at=clock.now()))
     if status is not None:
         return _with_reason(lecture_id, form, status)
     flash(_("Undone. The lecture is scheduled as planned. What was recorded is kept."), "done")
@@ -201,7 +212,7 @@ def lecture_postpone(lecture_id: int) -> ResponseReturnValue:
             reason = _("Write the new time, or postpone without a date.")
             raise Invalid(faults=[Fault(field="starts_at", reason=reason)])
         zone = None if local is None else form.time_zone.data
-        actions.postpone_lecture(lecture_id, local_start=local, time_zone=zone, by=actor, at=clock.now())
+        postpone_lecture(lecture_id, local_start=local, time_zone=zone, by=actor, at=clock.now())
 
     status = form.attempt(work)
     if status is not None:
@@ -221,7 +232,7 @@ def lecture_cancel(lecture_id: int) -> ResponseReturnValue:
     form, status = CancelForm(), 200
     if request.form.get("confirm") == "cancel":
         said = form.reason.data or ""
-        failed = form.attempt(lambda: actions.cancel_lecture(lecture_id, reason=said, by=actor, at=clock.now()))
+        failed = form.attempt(lambda: cancel_lecture(lecture_id, reason=said, by=actor, at=clock.now()))
         if failed is None:
             flash(_("The lecture is cancelled."), "done")
             return _onwards(lecture_id)

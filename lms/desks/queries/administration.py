@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
-from lms.attendance.queries import count_open_appeals
+from lms.attendance.queries.appeals import count_open_appeals
 from lms.attendance.queries.sessions import unconfirmed_lectures
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.certificates.actions import JOB as CERTIFICATES

@@ -13,13 +13,7 @@ from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import Actor
 from lms.enrolment.models import EnrolmentStatus
-from lms.enrolment.queries import (
-    CountryPerson,
-    CountryTotals,
-    Places,
-    country_standing,
-    list_country_people,
-)
+from lms.enrolment.queries.people import CountryPerson, CountryTotals, Places, country_standing, list_country_people
 from lms.people.models import Country
 
 PAGE = 25

@@ -11,8 +11,9 @@ from lms.catalogue.rules import next_lecture
 from lms.certificates.rules import standing
 from lms.core.clock import reporting_zone
 from lms.core.roles import Actor
-from lms.enrolment.queries import day_of, list_of_person
-from lms.people.queries import country_id_of
+from lms.enrolment.queries.people import list_of_person
+from lms.enrolment.queries.rows import day_of
+from lms.people.queries.countries import country_id_of
 
 LOOKED_AT = 100
 

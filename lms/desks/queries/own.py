@@ -8,17 +8,18 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, func, select
 
-from lms.attendance.queries import PersonAttendance, attendance_of_person
+from lms.attendance.queries.persons import PersonAttendance, attendance_of_person
 from lms.attendance.queries.sessions import sessions_among
 from lms.catalogue.models import LectureState, Policy, Series
-from lms.catalogue.queries import Station, current_policies, stations_of
+from lms.catalogue.queries import current_policies, stations_of
+from lms.catalogue.rules import Station
 from lms.certificates.rules import Standing, standing
 from lms.core.clock import reporting_zone
 from lms.core.db import db
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
 from lms.enrolment.models import Enrolment, EnrolmentStatus
-from lms.enrolment.queries import list_of_person
+from lms.enrolment.queries.people import list_of_person
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from lms.catalogue.queries import list_listings_to_end, list_live
 from lms.core import clock
 from lms.core.jobs import JobState, get_job
 from lms.core.roles import Role
-from lms.desks import queries, work
+from lms.desks import work
+from lms.desks.queries.administration import list_jobs, needs_of_administrators
 from lms.desks.views.blueprint import bp
-from lms.people.queries import get_grant
-from lms.reports.queries import public_headline
+from lms.people.queries.access import get_grant
+from lms.reports.queries.public import public_headline
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
@@ -23,8 +24,8 @@ from lms.web.locale import reader_locale
 def admin() -> ResponseReturnValue:
     """What needs an administrator, what is live, the programme in figures, and the last tasks."""
     by, at = current_actor(), clock.now()
-    needs = queries.needs_of_administrators(by=by, at=at)
-    last = queries.list_jobs(by=by)
+    needs = needs_of_administrators(by=by, at=at)
+    last = list_jobs(by=by)
     jobs = [*needs.jobs, *last]
     words = dict(zip((one.id for one in jobs), work.describe(jobs, by=by), strict=True))
     return render_template(

@@ -7,20 +7,24 @@ from datetime import UTC, datetime
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
-from lms.attendance.models import Outcome
-from lms.attendance.queries import appeal_states_of, count_open_appeals, list_open_appeals
+from lms.attendance.models.credits import Outcome
+from lms.attendance.queries.appeals import appeal_states_of, count_open_appeals, list_open_appeals
 from lms.attendance.queries.groups import list_country_groups, list_lectures_to_watch
 from lms.catalogue.models import LectureState
 from lms.catalogue.queries import list_upcoming, name_givers
 from lms.certificates.queries import list_of_person
 from lms.core import clock
 from lms.core.roles import Role
-from lms.desks import queries, rules
+from lms.desks import rules
+from lms.desks.queries.country import get_country_desk, list_open_series
+from lms.desks.queries.own import list_own_series
+from lms.desks.queries.teaching import list_desk_lectures, list_given
 from lms.desks.route import mini_stops
 from lms.desks.views.blueprint import bp
 from lms.enrolment.models import EnrolmentStatus
-from lms.people.queries import name_to_confirm
-from lms.reports.queries import Slice, count
+from lms.people.queries.persons import name_to_confirm
+from lms.reports.queries.figures import count
+from lms.reports.rules import Slice
 from lms.web.api import integer_cursor
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
@@ -36,7 +40,7 @@ def me() -> ResponseReturnValue:
     """One's own lectures, where one stands in each series, what was counted, and certificates."""
     by, at = current_actor(), clock.now()
     assert by.person_id is not None
-    found = queries.list_own_series(by.person_id, by=by, at=at)
+    found = list_own_series(by.person_id, by=by, at=at)
     joined = [one for one in found if one.enrolment.status in _IN or one.attendance]
     lectures = [one for own in joined if own.is_in for one in own.lectures]
     live = [one for one in lectures if one.state is LectureState.LIVE]
@@ -79,7 +83,7 @@ def teach() -> ResponseReturnValue:
     """An instructor's desk: what is live or next and whether it is ready, what was held, what has no date."""
     by, at = current_actor(), clock.now()
     assert by.person_id is not None
-    taught, given = queries.list_given(by.person_id, by=by)
+    taught, given = list_given(by.person_id, by=by)
     live = [one for one in taught if one.lecture.state is LectureState.LIVE]
     scheduled = [one for one in taught if one.lecture.state is LectureState.SCHEDULED and one.lecture.starts_at]
     scheduled.sort(key=lambda one: (one.lecture.starts_at, one.lecture.id))
@@ -105,7 +109,7 @@ def teach() -> ResponseReturnValue:
         given=given,
         appeals=appeals[:APPEALS],
         appeal_count=count_open_appeals(by=by) if len(appeals) > APPEALS else len(appeals),
-        others=[] if taught or not by.is_administrator else queries.list_desk_lectures(by=by, at=at),
+        others=[] if taught or not by.is_administrator else list_desk_lectures(by=by, at=at),
     )
 
 
@@ -115,7 +119,7 @@ def country() -> ResponseReturnValue:
     """A focal point's desk: the own country's people and totals, and the series they may be enrolled in."""
     by, at = current_actor(), clock.now()
     q, cursor = request.args.get("q", "").strip()[:100], integer_cursor(request.args.get("after"))
-    desk = queries.get_country_desk(request.args.get("country"), q=q or None, cursor=cursor, by=by, at=at)
+    desk = get_country_desk(request.args.get("country"), q=q or None, cursor=cursor, by=by, at=at)
     seeks = bool(q) or cursor is not None  # whoever looks somebody up need not wait for the figures
     return render_template(
         "desks/country.html",
@@ -123,7 +127,7 @@ def country() -> ResponseReturnValue:
         q=q,
         report_of=None if seeks else count(Slice(country=desk.country.code), by=by, at=at),
         at=at,
-        open_series=queries.list_open_series(desk.country, desk.places, by=by),
+        open_series=list_open_series(desk.country, desk.places, by=by),
         groups=[] if seeks else list_country_groups(desk.country.id, by=by, at=at),
         to_watch=[] if seeks else list_lectures_to_watch(desk.country, by=by, at=at),
     )

@@ -6,7 +6,9 @@ from flask import render_template, request
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
-from lms.attendance.queries import attendance_of_person, own_appeals, own_history
+from lms.attendance.queries.appeals import own_appeals
+from lms.attendance.queries.history import own_history
+from lms.attendance.queries.persons import attendance_of_person
 from lms.attendance.queries.sessions import needs_confirmation, sessions_among
 from lms.catalogue.forms import offered_zones
 from lms.catalogue.models import Lecture, LectureState
@@ -18,18 +20,20 @@ from lms.catalogue.queries import (
     list_cards,
     list_lectures,
     list_upcoming,
-    may_edit_series,
     policy_for,
 )
+from lms.catalogue.rules import may_edit_series
 from lms.certificates.rules import standing
 from lms.core import clock
 from lms.core.roles import Actor, Role
-from lms.desks import cards, queries, rules, structured
+from lms.desks import cards, rules, structured
+from lms.desks.queries.earning import find_next_to_earn
 from lms.desks.route import mini_stops, stops
 from lms.desks.views.blueprint import bp
 from lms.enrolment.models import EnrolmentStatus
-from lms.enrolment.queries import find_enrolment, place_of
-from lms.reports.queries import public_headline
+from lms.enrolment.queries.rows import find_enrolment
+from lms.enrolment.queries.series import place_of
+from lms.reports.queries.public import public_headline
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
@@ -96,7 +100,7 @@ def series(slug: str) -> ResponseReturnValue:
         stops=stops(lectures, at=at, own=own, box=box),
         standing=stands if own is not None else None,
         newcomer=stands if own is None else None,
-        to_earn_in=queries.find_next_to_earn(shown, by=by, at=at) if seeks else None,
+        to_earn_in=find_next_to_earn(shown, by=by, at=at) if seeks else None,
         may_edit=may_edit,
         may_see_enrolments=may_edit or by.is_reporter or by.is_focal_point,
         may_see_certificates=by.is_reporter and policy.certificate is not None,

@@ -10,10 +10,10 @@ from typing import Any
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
-from lms.attendance import queries
-from lms.attendance.queries import Side
 from lms.attendance.queries.reckoning import Difference
-from lms.attendance.queries.weighing import PAGE, sided
+from lms.attendance.queries.roster import get_editable_lecture
+from lms.attendance.queries.times import Proposal, preview_times, propose_times
+from lms.attendance.queries.weighing import PAGE, Side, list_changes, preview_policy, sided
 from lms.catalogue.forms import TimesForm, local_of, near
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import planned_end, resolve_local
@@ -58,7 +58,7 @@ def shown_of(series_id: int, differences: Sequence[Difference], effects: Consequ
     if group in lists:
         rows = lists[group][(page - 1) * PAGE : page * PAGE]
     else:
-        rows = queries.list_changes(differences, Side(group), series_id=series_id, by=by, page=page)
+        rows = list_changes(differences, Side(group), series_id=series_id, by=by, page=page)
     return Shown(counts, group, rows, page, pages, effects is not None)
 
 
@@ -68,7 +68,7 @@ def policy(slug: str) -> ResponseReturnValue:
     """What the newest policy of a series would change of its lectures that were held under another."""
     by = current_actor()
     chosen = request.args.getlist("lecture", type=whole) if "chosen" in request.args else None
-    preview = queries.preview_policy(slug, chosen=chosen, by=by)
+    preview = preview_policy(slug, chosen=chosen, by=by)
     effects = consequences(preview.series.id, preview.changes, by=by)
     return render_template(
         "desks/policy.html",
@@ -84,15 +84,15 @@ def policy(slug: str) -> ResponseReturnValue:
 def times(lecture_id: int) -> ResponseReturnValue:
     """When a lecture was given, as its reports and our room tell, and what these times, or others, would change."""
     by, at = current_actor(), clock.now()
-    lecture = queries.get_editable_lecture(lecture_id, by=by)
-    proposal = queries.propose_times(lecture_id, by=by)
+    lecture = get_editable_lecture(lecture_id, by=by)
+    proposal = propose_times(lecture_id, by=by)
     form, preview, effects, status = _times_form(lecture, proposal), None, None, 200
     try:
         start, end = _typed(lecture, form, proposal)
         if form.errors:
             status = 422
         elif start is not None and end is not None:
-            preview = queries.preview_times(lecture_id, start, end, by=by, at=at)
+            preview = preview_times(lecture_id, start, end, by=by, at=at)
             changes = {lecture_id: preview.difference.changes}
             effects = consequences(lecture.series_id, changes, by=by)
     except Invalid as error:
@@ -113,7 +113,7 @@ def times(lecture_id: int) -> ResponseReturnValue:
     ), status
 
 
-def _times_form(lecture: Lecture, proposal: queries.Proposal | None) -> TimesForm:
+def _times_form(lecture: Lecture, proposal: Proposal | None) -> TimesForm:
     """What was typed; else the actual times, or while there are none what is proposed or was planned."""
     start, end = lecture.actual_start, lecture.actual_end
     if lecture.state is not LectureState.HELD:
@@ -129,9 +129,7 @@ def _local(lecture: Lecture, start: datetime | None, end: datetime | None) -> di
     return {"actual_start": local_of(start, lecture.time_zone), "actual_end": local_of(end, lecture.time_zone)}
 
 
-def _typed(
-    lecture: Lecture, form: TimesForm, proposal: queries.Proposal | None
-) -> tuple[datetime | None, datetime | None]:
+def _typed(lecture: Lecture, form: TimesForm, proposal: Proposal | None) -> tuple[datetime | None, datetime | None]:
     """The instants that are asked about; what was not touched keeps its fractions of a second."""
     if "actual_start" in request.args:
         form.validate()

@@ -34,7 +34,8 @@ from lms.core.roles import Actor
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
 from lms.enrolment.queries.rows import Registered, day_of, matching, speaking
 from lms.people.models import Country, Person
-from lms.people.queries import addresses_of, belonging_to
+from lms.people.queries.countries import belonging_to
+from lms.people.queries.persons import addresses_of
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from lms.core.roles import Actor
 from lms.enrolment import rules
 from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.rows import standing_of
-from lms.people.actions import StagedPeople
-from lms.people.queries import ids_by_email
+from lms.people.actions.files import StagedPeople
+from lms.people.queries.persons import ids_by_email
 
 
 @dataclass(frozen=True)

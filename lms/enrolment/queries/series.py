@@ -19,7 +19,8 @@ from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.rows import SPEAKS, country_on, day_of, find_enrolment, speaking
 from lms.enrolment.queries.sharing import hidden_among, matching_for
 from lms.people.models import Country, Person
-from lms.people.queries import addresses_of, belonging_to, country_id_of
+from lms.people.queries.countries import belonging_to, country_id_of
+from lms.people.queries.persons import addresses_of
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from lms.enrolment import rules
 from lms.enrolment.models import Enrolment
 from lms.enrolment.queries.rows import day_of, having_address, having_name, matching, speaking
 from lms.people.models import Person
-from lms.people.queries import countries_of
+from lms.people.queries.countries import countries_of
 
 
 def shared_in(series_id: Any) -> Select[Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlalchemy import select
 from sqlalchemy.orm import undefer
 
-from lms.attendance.models import AttendanceImport
+from lms.attendance.models.evidence import AttendanceImport
 from lms.certificates import keys, numbers, printing
 from lms.certificates.badge_check import read_credential
 from lms.certificates.models import Certificate, CertificateDesign, CertificateState

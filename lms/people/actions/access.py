@@ -20,7 +20,8 @@ from lms.people.actions.persons import create_person
 from lms.people.actions.sessions import end_access
 from lms.people.models import Account, ApiToken, Country, LinkPurpose, Person, RoleGrant
 from lms.people.passwords import hash_password, hash_secret, new_secret
-from lms.people.queries import find_person_by_email, get_country, members, person_id_of
+from lms.people.queries.countries import get_country
+from lms.people.queries.persons import find_person_by_email, members, person_id_of
 from lms.people.rules import (
     DEMO_PASSWORD,
     INVITATION_LASTS,

@@ -23,15 +23,9 @@ from lms.people.actions.persons import change_profile, checked_profile, insert_p
 from lms.people.actions.sessions import end_access
 from lms.people.models import Account, Consent, LinkPurpose, OneTimeLink
 from lms.people.passwords import hash_password, hash_secret, verify_password
-from lms.people.queries import (
-    contact_of,
-    country_by_code,
-    find_addressee,
-    find_link,
-    find_person_by_email,
-    get_country,
-    load_actor,
-)
+from lms.people.queries.access import find_link, load_actor
+from lms.people.queries.countries import country_by_code, get_country
+from lms.people.queries.persons import contact_of, find_addressee, find_person_by_email
 from lms.people.rules import (
     CONSENT_VERSION,
     DEMO_PASSWORD,

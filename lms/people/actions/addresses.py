@@ -18,7 +18,8 @@ from lms.people.actions.factors import check_owner
 from lms.people.actions.links import make_link
 from lms.people.actions.notices import post_notice
 from lms.people.models import LinkPurpose, OneTimeLink, PersonEmail
-from lms.people.queries import addresses_of, contact_of, find_link, find_person_by_email, load_actor, members
+from lms.people.queries.access import find_link, load_actor
+from lms.people.queries.persons import addresses_of, contact_of, find_person_by_email, members
 from lms.people.rules import CONFIRM_LASTS, MAX_LINKS, MAX_LINKS_WINDOW, checked_address, email_key
 
 

@@ -15,7 +15,7 @@ from lms.core.resources import resource
 from lms.core.roles import Actor
 from lms.core.words import _
 from lms.people.models import Country, Partnership, Region
-from lms.people.queries import get_country
+from lms.people.queries.countries import get_country
 
 
 def _seed(name: str) -> list[dict[str, str]]:

@@ -22,8 +22,8 @@ from lms.people.actions.notices import post_notice
 from lms.people.actions.sessions import end_sessions
 from lms.people.models import RecoveryCode, SecondFactor
 from lms.people.passwords import hash_codes, hash_secret
-from lms.people.queries import person_id_of, second_factor_of
-from lms.people.queries.factors import has_second_factor, opened, owner_of_seal
+from lms.people.queries.factors import has_second_factor, opened, owner_of_seal, second_factor_of
+from lms.people.queries.persons import person_id_of
 from lms.people.rules import CODE_SIGNS, CODE_STEP, OTP_FAILURE_WINDOW, RECOVERY_CODES, plain_code
 
 log = structlog.get_logger(__name__)

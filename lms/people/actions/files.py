@@ -22,7 +22,10 @@ from lms.core.tables import Table, read_table
 from lms.core.words import _, _n
 from lms.people.actions.persons import hold_addresses
 from lms.people.models import BEGINNING, Account, Country, Gender, Person, PersonCountry, PersonEmail, Sector
-from lms.people.queries import chunks, code_of_name, countries_of, country_names, ids_by_email
+from lms.people.queries.chunks import chunks
+from lms.people.queries.countries import countries_of, country_names
+from lms.people.queries.country_names import code_of_name
+from lms.people.queries.persons import ids_by_email
 from lms.people.rules import checked_address, checked_line, clean_line, email_key
 
 COLUMNS: Final = ("email", "full_name", "native_name", "country", "sector", "organisation", "job_title", "gender")

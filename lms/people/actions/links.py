@@ -12,7 +12,7 @@ from lms.core.db import action, db
 from lms.core.outbox import OutboxMail, post_mail
 from lms.people.models import LinkPurpose, OneTimeLink
 from lms.people.passwords import hash_secret, new_secret
-from lms.people.queries import find_addressee
+from lms.people.queries.persons import find_addressee
 from lms.people.rules import CONFIRM_LASTS, MAX_LINKS, MAX_LINKS_WINDOW, RESET_LASTS, SIGN_IN_LASTS, email_key
 
 NOBODY: Final = "nobody"

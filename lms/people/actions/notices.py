@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from lms.core.outbox import post_mail
-from lms.people.queries import contact_of
+from lms.people.queries.persons import contact_of
 
 
 def post_notice(person_id: int, what: str, *, at: datetime, address: str | None = None) -> None:

@@ -16,7 +16,8 @@ from lms.core.events import AddressesKnown, PeopleCountriesChanged, PeopleTraits
 from lms.core.roles import SYSTEM, Actor
 from lms.core.words import _, translated
 from lms.people.models import BEGINNING, Gender, Person, PersonCountry, PersonEmail, Sector
-from lms.people.queries import country_id_of, find_person_by_email, get_country, members
+from lms.people.queries.countries import country_id_of, get_country
+from lms.people.queries.persons import find_person_by_email, members
 from lms.people.rules import (
     NAMES,
     can_see_person,

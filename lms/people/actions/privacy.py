@@ -33,7 +33,8 @@ from lms.people.models import (
     SecondFactor,
     SignInSession,
 )
-from lms.people.queries import load_actor, members, person_id_of
+from lms.people.queries.access import load_actor
+from lms.people.queries.persons import members, person_id_of
 from lms.people.rules import can_see_person, email_key
 
 ERASED_NAME = ""

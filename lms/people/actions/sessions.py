@@ -15,7 +15,7 @@ from lms.core.roles import Actor
 from lms.people.devices import Device
 from lms.people.models import Account, ApiToken, Person, SignInSession
 from lms.people.passwords import hash_secret, new_secret
-from lms.people.queries import home_zones, members
+from lms.people.queries.persons import home_zones, members
 from lms.people.rules import SECOND_STEP_LASTS, SESSIONS_KEPT
 
 log = structlog.get_logger(__name__)

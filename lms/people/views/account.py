@@ -11,8 +11,16 @@ from flask.typing import ResponseReturnValue
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
 from lms.core.words import _
-from lms.people import actions, queries
+from lms.people.actions import access, accounts, addresses, persons, sessions
+from lms.people.actions.accounts import check_own_password
+from lms.people.actions.factors import check_owner
+from lms.people.actions.persons import change_profile
+from lms.people.actions.privacy import erase_person, export_person
 from lms.people.forms import ChangePasswordForm, EraseForm, NewAddressForm, ProfileForm, TokenForm
+from lms.people.queries.access import list_tokens, look_at_link
+from lms.people.queries.factors import second_factor_of
+from lms.people.queries.persons import Profile, profile_of
+from lms.people.queries.sessions import find_session, list_sessions
 from lms.people.views.blueprint import (
     bp,
     end_session,
@@ -32,7 +40,7 @@ from lms.web.scopes import checked_scopes
 def _page(status: int = 200, **given: Any) -> ResponseReturnValue:
     """The account's page; `given` replaces a form that was sent, or shows a new token."""
     actor, at = current_actor(), clock.now()
-    profile = queries.profile_of(actor.public_id, day=today(at), by=actor)
+    profile = profile_of(actor.public_id, day=today(at), by=actor)
     form = given.pop("form", None) or profile_form(ProfileForm, profile)
     form.offer(locale=reader_locale(), now=at)
     shown = {
@@ -40,21 +48,21 @@ def _page(status: int = 200, **given: Any) -> ResponseReturnValue:
         "password_form": ChangePasswordForm(formdata=None),
         "token_form": TokenForm(formdata=None),
     } | given
-    tokens = queries.list_tokens(profile.person.id, at=at, by=actor)
+    tokens = list_tokens(profile.person.id, at=at, by=actor)
     page = render_template(
         "people/account.html",
         profile=profile,
         form=form,
         tokens=tokens,
-        sessions=queries.list_sessions(current=session_secret(), staff_idle=staff_idle(), by=actor, at=at),
+        sessions=list_sessions(current=session_secret(), staff_idle=staff_idle(), by=actor, at=at),
         idle_minutes=staff_idle() // timedelta(minutes=1) if actor.roles else None,
-        factor=queries.second_factor_of(profile.person.id, at=at, by=actor),
+        factor=second_factor_of(profile.person.id, at=at, by=actor),
         **shown,
     )
     return page, status
 
 
-def profile_form(kind: type[ProfileForm], profile: queries.Profile) -> ProfileForm:
+def profile_form(kind: type[ProfileForm], profile: Profile) -> ProfileForm:
     """A form that shows what is stored."""
     person = profile.person
     return kind(
@@ -90,7 +98,7 @@ def change_account() -> ResponseReturnValue:
         changes = dict(form.values())
         changes["country"] = changes["country"] or None
         try:
-            actions.change_profile(actor.public_id, changes, by=actor, at=at, today=today(at))
+            change_profile(actor.public_id, changes, by=actor, at=at, today=today(at))
         except Invalid as error:
             form.take(error)
         else:
@@ -105,7 +113,7 @@ def confirm_name() -> ResponseReturnValue:
     """Confirms that the names are right as they stand on the page that was seen."""
     seen = request.form.get("full_name", ""), request.form.get("native_name") or None
     try:
-        actions.confirm_name(*seen, by=current_actor(), at=clock.now())
+        persons.confirm_name(*seen, by=current_actor(), at=clock.now())
     except Refused as error:
         flash(error.message, "wrong")
     else:
@@ -120,7 +128,7 @@ def ask_address_change() -> ResponseReturnValue:
     """Mails a link to the reader's new address, after the password."""
     form, actor, at = NewAddressForm(), current_actor(), clock.now()
     status = form.attempt(
-        lambda: actions.ask_address_change(
+        lambda: addresses.ask_address_change(
             form.email.data or "",
             form.current_password.data or "",
             form.otp.data or "",
@@ -142,12 +150,12 @@ def ask_address_change() -> ResponseReturnValue:
 def change_address(secret: str) -> ResponseReturnValue:
     """Changes the address of an account by the link that was mailed to the new one."""
     at = clock.now()
-    shown = queries.look_at_link(secret, at=at)
+    shown = look_at_link(secret, at=at)
     if shown is None or shown.purpose != "change_address":
         return render_template("people/link_gone.html"), 404
     if request.method == "POST":
         try:
-            actions.change_address(secret, at=at)
+            addresses.change_address(secret, at=at)
             flash(_("Your address is changed."), "done")
         except Refused as error:
             flash(error.message, "wrong")
@@ -163,7 +171,7 @@ def change_password() -> ResponseReturnValue:
     form, actor, at = ChangePasswordForm(), current_actor(), clock.now()
 
     def change() -> None:
-        actions.change_password(
+        accounts.change_password(
             form.current_password.data or "",
             form.new_password.data or "",
             demonstration=in_demonstration(),
@@ -184,7 +192,7 @@ def change_password() -> ResponseReturnValue:
 def sign_out_everywhere() -> ResponseReturnValue:
     """Ends all sessions of the reader, this one too, and all API tokens."""
     at = clock.now()
-    actions.sign_out_everywhere(by=current_actor(), at=at)
+    sessions.sign_out_everywhere(by=current_actor(), at=at)
     end_session(at)
     flash(_("You are signed out on all devices, and your API tokens are revoked."), "done")
     return redirect(url_for("desks.home"))
@@ -195,8 +203,8 @@ def sign_out_everywhere() -> ResponseReturnValue:
 def end_one_session(public_id: str) -> ResponseReturnValue:
     """Ends one of the reader's sessions; this one means signing out."""
     actor, at = current_actor(), clock.now()
-    actions.end_session(public_id, by=actor, at=at)
-    if queries.find_session(session_secret() or "", staff_idle=staff_idle(), at=at) is None:
+    sessions.end_session(public_id, by=actor, at=at)
+    if find_session(session_secret() or "", staff_idle=staff_idle(), at=at) is None:
         end_session(at)
         flash(_("You are signed out."), "done")
         return redirect(url_for("desks.home"))
@@ -214,10 +222,10 @@ def create_token() -> ResponseReturnValue:
 
     def make() -> None:
         scopes = checked_scopes(form.scopes.data or ())
-        actions.check_owner(
+        check_owner(
             form.current_password.data or "", form.otp.data or "", demonstration=in_demonstration(), by=actor, at=at
         )
-        made.extend(actions.create_token(form.name.data or "", scopes=scopes, by=actor, at=at))
+        made.extend(access.create_token(form.name.data or "", scopes=scopes, by=actor, at=at))
 
     status = form.attempt(make)
     form.otp.data = None
@@ -231,7 +239,7 @@ def create_token() -> ResponseReturnValue:
 @allow(SIGNED_IN)
 def revoke_token(public_id: str) -> ResponseReturnValue:
     """Ends a token."""
-    actions.revoke_token(public_id, by=current_actor(), at=clock.now())
+    access.revoke_token(public_id, by=current_actor(), at=clock.now())
     flash(_("The token is revoked. Programs that use it are refused from now on."), "done")
     return redirect(url_for("people.account") + "#tokens")
 
@@ -241,7 +249,7 @@ def revoke_token(public_id: str) -> ResponseReturnValue:
 def export() -> ResponseReturnValue:
     """All that is stored on the reader, as a file."""
     actor = current_actor()
-    parts = actions.export_person(actor.public_id, by=actor, at=clock.now())
+    parts = export_person(actor.public_id, by=actor, at=clock.now())
     answer = Response(json.dumps(parts, indent=2, ensure_ascii=False, default=str), mimetype="application/json")
     answer.headers["Content-Disposition"] = "attachment; filename=my-data.json"
     return answer
@@ -253,11 +261,11 @@ def export() -> ResponseReturnValue:
 def erase() -> ResponseReturnValue:
     """Erases the reader's personal data, after a typed confirmation and the password."""
     form, actor, at = EraseForm(), current_actor(), clock.now()
-    profile = queries.profile_of(actor.public_id, day=today(at), by=actor)
+    profile = profile_of(actor.public_id, day=today(at), by=actor)
 
     def work() -> None:
-        actions.check_own_password(form.current_password.data or "", demonstration=in_demonstration(), by=actor, at=at)
-        actions.erase_person(
+        check_own_password(form.current_password.data or "", demonstration=in_demonstration(), by=actor, at=at)
+        erase_person(
             actor.public_id,
             confirmation=form.confirmation.data or "",
             withdraw_certificates=form.certificates.data == "withdraw",

@@ -11,8 +11,12 @@ from lms.core import clock
 from lms.core.errors import Invalid, Refused
 from lms.core.roles import Role
 from lms.core.words import _
-from lms.people import actions, queries
+from lms.people.actions import access, factors
+from lms.people.actions.persons import change_profile
 from lms.people.forms import PersonForm, RoleForm, SearchForm
+from lms.people.queries.access import account_of, list_acts, list_grants, reach_of_role
+from lms.people.queries.factors import second_factor_of
+from lms.people.queries.persons import list_people, profile_of
 from lms.people.views.account import profile_form
 from lms.people.views.blueprint import bp, today
 from lms.web.api import integer_cursor
@@ -29,7 +33,7 @@ def admin_people() -> ResponseReturnValue:
     """The list of people, searched and paged."""
     form, at = SearchForm(formdata=request.args), clock.now()
     q = form.q.data or ""
-    hits = queries.list_people(
+    hits = list_people(
         q=q, cursor=integer_cursor(request.args.get("cursor")), limit=PAGE, day=today(at), by=current_actor()
     )
     following = None
@@ -40,7 +44,7 @@ def admin_people() -> ResponseReturnValue:
 
 def _page(public_id: str, status: int = 200, **given: Any) -> ResponseReturnValue:
     actor, at = current_actor(), clock.now()
-    profile = queries.profile_of(public_id, day=today(at), by=actor)
+    profile = profile_of(public_id, day=today(at), by=actor)
     person_id = profile.person.id
     form = given.pop("form", None) or profile_form(PersonForm, profile)
     role_form = given.pop("role_form", None) or RoleForm(formdata=None)
@@ -50,10 +54,10 @@ def _page(public_id: str, status: int = 200, **given: Any) -> ResponseReturnValu
         "people/admin_person.html",
         profile=profile,
         person=profile.person,
-        account=queries.account_of(person_id, by=actor),
-        factor=queries.second_factor_of(person_id, at=at, by=actor),
-        grants=queries.list_grants(person_id, by=actor),
-        entries=queries.list_acts(person_id, by=actor),
+        account=account_of(person_id, by=actor),
+        factor=second_factor_of(person_id, at=at, by=actor),
+        grants=list_grants(person_id, by=actor),
+        entries=list_acts(person_id, by=actor),
         form=form,
         role_form=role_form,
         is_self=person_id == actor.person_id,
@@ -78,7 +82,7 @@ def edit_person(public_id: str) -> ResponseReturnValue:
         changes = dict(form.values())
         changes["country"] = changes["country"] or None
         try:
-            actions.change_profile(public_id, changes, by=current_actor(), at=at, today=today(at))
+            change_profile(public_id, changes, by=current_actor(), at=at, today=today(at))
         except Invalid as error:
             form.take(error)
         else:
@@ -92,7 +96,7 @@ def edit_person(public_id: str) -> ResponseReturnValue:
 def disable_person(public_id: str) -> ResponseReturnValue:
     """Closes an account at once."""
     try:
-        actions.disable_person(public_id, by=current_actor(), at=clock.now())
+        access.disable_person(public_id, by=current_actor(), at=clock.now())
         flash(_("The account is disabled: no sign-in, no session and no token holds any more."), "done")
     except Refused as error:
         flash(error.message, "wrong")
@@ -103,7 +107,7 @@ def disable_person(public_id: str) -> ResponseReturnValue:
 @allow(Role.ADMINISTRATOR)
 def enable_person(public_id: str) -> ResponseReturnValue:
     """Opens an account again."""
-    actions.enable_person(public_id, by=current_actor(), at=clock.now())
+    access.enable_person(public_id, by=current_actor(), at=clock.now())
     flash(_("The account is open again."), "done")
     return redirect(url_for("people.admin_person", public_id=public_id))
 
@@ -113,7 +117,7 @@ def enable_person(public_id: str) -> ResponseReturnValue:
 def reset_second_factor(public_id: str) -> ResponseReturnValue:
     """Takes away the second factor of somebody who lost the device."""
     try:
-        actions.reset_second_factor(public_id, by=current_actor(), at=clock.now())
+        factors.reset_second_factor(public_id, by=current_actor(), at=clock.now())
         flash(_("The second factor is taken away, and all sessions have ended. A mail says so."), "done")
     except Refused as error:
         flash(error.message, "wrong")
@@ -130,9 +134,9 @@ def grant_role(public_id: str) -> ResponseReturnValue:
         role, code = Role(form.role.data), form.country.data or None
         try:
             if not request.form.get("confirm"):
-                reach = queries.reach_of_role(public_id, role, code, day=today(at), by=by)
+                reach = reach_of_role(public_id, role, code, day=today(at), by=by)
                 return render_template("people/grant_role.html", reach=reach, role=role, person=reach.person)
-            actions.grant_role(public_id, role, country_code=code, by=by, at=at)
+            access.grant_role(public_id, role, country_code=code, by=by, at=at)
         except Invalid as error:
             form.take(error)
         else:
@@ -146,7 +150,7 @@ def grant_role(public_id: str) -> ResponseReturnValue:
 def revoke_role(public_id: str, grant_id: int) -> ResponseReturnValue:
     """Removes a role, with the person's places on lists of instructors."""
     try:
-        actions.revoke_role(public_id, grant_id, by=current_actor(), at=clock.now())
+        access.revoke_role(public_id, grant_id, by=current_actor(), at=clock.now())
         flash(_("Role removed."), "done")
     except Refused as error:
         flash(error.message, "wrong")

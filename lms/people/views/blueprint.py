@@ -10,8 +10,11 @@ from flask_login import login_user, logout_user
 
 from lms.core import clock
 from lms.core.roles import Actor, Role
-from lms.people import actions, queries
+from lms.people.actions.sessions import begin_second_step, begin_session, note_sign_in, sign_out
 from lms.people.devices import Device, describe
+from lms.people.queries.access import load_actor
+from lms.people.queries.factors import has_second_factor
+from lms.people.queries.sessions import find_session
 from lms.people.rules import SECOND_STEP_LASTS
 from lms.people.views.known_devices import remember
 from lms.web.identity import SignedIn as Identity
@@ -65,11 +68,11 @@ def session_secret() -> str | None:
 
 def start_session(person_id: int, *, at: datetime) -> None:
     """Begins a new session: the one before ends, and nothing of it is carried over."""
-    actor = rested(queries.load_actor(person_id, at))
+    actor = rested(load_actor(person_id, at))
     if actor is not None:
         replaced = [secret for secret in (session_secret(), session.get(_SECOND_STEP)) if secret]
         lasts = timedelta(days=current_app.extensions["lms.config"].session_days)
-        secret = actions.begin_session(person_id, _device(), lasts=lasts, at=at, replaced=replaced)
+        secret = begin_session(person_id, _device(), lasts=lasts, at=at, replaced=replaced)
         session.clear()
         login_user(Identity(actor, secret))
         g.actor = actor
@@ -79,7 +82,7 @@ def end_session(at: datetime) -> None:
     """Ends the session of this browser, here and on the server."""
     secret = session_secret()
     if secret:
-        actions.sign_out(secret, at=at)
+        sign_out(secret, at=at)
     logout_user()
     session.clear()
 
@@ -94,16 +97,16 @@ def enter(person_id: int, *, at: datetime, following: str | None = None) -> Resp
     `following` leads on where the address of this page does not say it: the link from a mail kept it.
     """
     following = kept_next() or (following if is_local(following) else None)
-    if queries.has_second_factor(person_id):
+    if has_second_factor(person_id):
         end_session(at)
-        session[_SECOND_STEP] = actions.begin_second_step(person_id, _device(), at=at)
+        session[_SECOND_STEP] = begin_second_step(person_id, _device(), at=at)
         return redirect(url_for("people.sign_in", next=following))
     return let_in(person_id, at=at, following=following)
 
 
 def let_in(person_id: int, *, at: datetime, following: str | None) -> ResponseReturnValue:
     """Begins the session of somebody who has given all that was asked for, and leads on to a local path."""
-    actions.note_sign_in(person_id, zone=cookie_zone(), at=at)
+    note_sign_in(person_id, zone=cookie_zone(), at=at)
     start_session(person_id, at=at)
     return remember(make_response(redirect(following or landing(current_actor()))), person_id)
 
@@ -113,7 +116,7 @@ def second_step(at: datetime) -> int | None:
     secret = session.get(_SECOND_STEP)
     if not secret:
         return None
-    found = queries.find_session(secret, staff_idle=SECOND_STEP_LASTS, at=at, awaits_code=True)
+    found = find_session(secret, staff_idle=SECOND_STEP_LASTS, at=at, awaits_code=True)
     return found.actor.person_id if found is not None else None
 
 

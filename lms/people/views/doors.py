@@ -10,8 +10,13 @@ from flask.typing import ResponseReturnValue
 from lms.core import clock
 from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.words import _
-from lms.people import actions, queries
+from lms.people.actions import accounts
+from lms.people.actions.accounts import check_password, reset_password, use_sign_in_link
+from lms.people.actions.attempts import TooManyFailures, WrongCode, WrongCredentials
+from lms.people.actions.factors import check_otp
+from lms.people.actions.links import ask_reset, ask_sign_in_link
 from lms.people.forms import AddressForm, NewPasswordForm, OtpForm, RegisterForm, SignInForm, ZoneForm
+from lms.people.queries.access import LinkView, look_at_link
 from lms.people.rules import CONSENT_VERSION
 from lms.people.views.blueprint import (
     bp,
@@ -54,17 +59,17 @@ def sign_in() -> ResponseReturnValue:
     if not form.validate():
         return _sign_in_page(form, 422)
     try:
-        person_id = actions.check_password(
+        person_id = check_password(
             form.email.data or "",
             form.password.data or "",
             demonstration=in_demonstration(),
             at=at,
             device=known_device(),
         )
-    except actions.TooManyFailures as error:
+    except TooManyFailures as error:
         form.form_errors += [error.message, _("You need not wait if you sign in with a link by e-mail.")]
         return _sign_in_page(form, 429, error.seconds)
-    except actions.WrongCredentials as error:
+    except WrongCredentials as error:
         form.password.errors = [error.message]
         return _sign_in_page(form, 422)
     answer = enter(person_id, at=at)
@@ -80,11 +85,11 @@ def _take_code(person_id: int | None, at: datetime) -> ResponseReturnValue:
     if not form.validate():
         return _code_page(form, 422)
     try:
-        actions.check_otp(person_id, form.otp.data or "", at=at)
-    except actions.TooManyFailures as error:
+        check_otp(person_id, form.otp.data or "", at=at)
+    except TooManyFailures as error:
         form.form_errors.append(error.message)
         return _code_page(form, 429, error.seconds)
-    except actions.WrongCode as error:
+    except WrongCode as error:
         form.otp.errors = [error.message]
         return _code_page(form, 422)
     return let_in(person_id, at=at, following=kept_next())
@@ -117,7 +122,7 @@ def send_sign_in_link() -> ResponseReturnValue:
     """Mails a link that signs in once."""
     form = AddressForm()
     if form.validate_on_submit():
-        actions.ask_sign_in_link(form.email.data or "", at=clock.now(), locale=reader_locale(), following=kept_next())
+        ask_sign_in_link(form.email.data or "", at=clock.now(), locale=reader_locale(), following=kept_next())
         return render_template("people/mail_sent.html", email=form.email.data, what="sign_in")
     return _sign_in_page(SignInForm(formdata=None), 422, link_form=form)
 
@@ -128,13 +133,13 @@ def send_sign_in_link() -> ResponseReturnValue:
 def sign_in_link(secret: str) -> ResponseReturnValue:
     """Signs in with a link from a mail, after one press; sets the first password where there is none."""
     at = clock.now()
-    shown = queries.look_at_link(secret, at=at)
+    shown = look_at_link(secret, at=at)
     if shown is None or shown.purpose != "sign_in":
         return render_template("people/link_gone.html"), 404
     if not shown.has_password:
         return _set_password(secret, shown)
     if request.method == "POST":
-        return enter(actions.use_sign_in_link(secret, at=at), at=at, following=shown.following)
+        return enter(use_sign_in_link(secret, at=at), at=at, following=shown.following)
     return render_template("people/sign_in_link.html", shown=shown)
 
 
@@ -173,7 +178,7 @@ def register() -> ResponseReturnValue:
         given = {name: value for name, value in given.items() if name != "consent"}
         try:
             if valid:
-                actions.register(given, consent=bool(form.consent.data), at=at, following=kept_next())
+                accounts.register(given, consent=bool(form.consent.data), at=at, following=kept_next())
                 return render_template("people/mail_sent.html", email=form.email.data, what="register")
             if not form.consent.data:
                 form.consent.errors = [_("Without it no attendance can be recorded.")]
@@ -189,7 +194,7 @@ def register() -> ResponseReturnValue:
 def confirm(secret: str) -> ResponseReturnValue:
     """Confirms an address and sets the first password."""
     at = clock.now()
-    shown = queries.look_at_link(secret, at=at)
+    shown = look_at_link(secret, at=at)
     if shown is None or shown.purpose != "confirm":
         return render_template("people/link_gone.html"), 404
     form, status = NewPasswordForm(), 200
@@ -197,7 +202,7 @@ def confirm(secret: str) -> ResponseReturnValue:
         status = 422
         if form.validate():
             try:
-                person_id = actions.confirm(
+                person_id = accounts.confirm(
                     secret,
                     form.password.data or "",
                     consent=bool(form.consent.data),
@@ -223,7 +228,7 @@ def forgot() -> ResponseReturnValue:
     """Mails a link that leads to a new password."""
     form, status = AddressForm(), 200
     if form.validate_on_submit():
-        actions.ask_reset(form.email.data or "", at=clock.now(), locale=reader_locale(), following=kept_next())
+        ask_reset(form.email.data or "", at=clock.now(), locale=reader_locale(), following=kept_next())
         return render_template("people/mail_sent.html", email=form.email.data, what="reset")
     if form.is_submitted():
         status = 422
@@ -235,21 +240,19 @@ def forgot() -> ResponseReturnValue:
 @sign_ins
 def reset(secret: str) -> ResponseReturnValue:
     """Sets a new password with a link from a mail."""
-    shown = queries.look_at_link(secret, at=clock.now())
+    shown = look_at_link(secret, at=clock.now())
     if shown is None or shown.purpose != "reset":
         return render_template("people/link_gone.html"), 404
     return _set_password(secret, shown)
 
 
-def _set_password(secret: str, shown: queries.LinkView) -> ResponseReturnValue:
+def _set_password(secret: str, shown: LinkView) -> ResponseReturnValue:
     form, at, status = NewPasswordForm(), clock.now(), 200
     if form.is_submitted():
         status = 422
         if form.validate():
             try:
-                person_id = actions.reset_password(
-                    secret, form.password.data or "", demonstration=in_demonstration(), at=at
-                )
+                person_id = reset_password(secret, form.password.data or "", demonstration=in_demonstration(), at=at)
             except Invalid as error:
                 form.take(error)
             except NotFound:

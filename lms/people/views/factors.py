@@ -10,8 +10,11 @@ from flask.typing import ResponseReturnValue
 from lms.core import clock
 from lms.core.errors import NotFound
 from lms.core.words import _
-from lms.people import actions, queries
+from lms.people.actions import factors
+from lms.people.actions.factors import begin_second_factor, check_owner, remove_second_factor, renew_recovery_codes
 from lms.people.forms import OtpForm, ProofForm
+from lms.people.queries.factors import second_factor_of
+from lms.people.queries.persons import profile_of
 from lms.people.rules import provisioning_address
 from lms.people.views.blueprint import bp, in_demonstration, landing, start_session, today
 from lms.people.views.doors import sign_ins
@@ -23,7 +26,7 @@ from lms.web.identity import current_actor
 
 def _page(status: int = 200, **given: Any) -> ResponseReturnValue:
     actor, at = current_actor(), clock.now()
-    factor = queries.second_factor_of(actor.person_id or 0, at=at, by=actor)
+    factor = second_factor_of(actor.person_id or 0, at=at, by=actor)
     proof = given.pop("proof", None) or ProofForm(formdata=None)
     form = given.pop("form", None) or OtpForm(formdata=None)
     is_needed = actor.roles_rest or (bool(actor.roles) and rule.is_needed())
@@ -42,7 +45,7 @@ def _page(status: int = 200, **given: Any) -> ResponseReturnValue:
 
 def _address() -> str:
     actor, at = current_actor(), clock.now()
-    return queries.profile_of(actor.public_id, day=today(at), by=actor).email or ""
+    return profile_of(actor.public_id, day=today(at), by=actor).email or ""
 
 
 @bp.get("/account/second-factor")
@@ -62,15 +65,15 @@ def change_second_factor() -> ResponseReturnValue:
     codes: list[str] = []
 
     def change() -> None:
-        actions.check_owner(
+        check_owner(
             form.current_password.data or "", form.otp.data or "", demonstration=in_demonstration(), by=actor, at=at
         )
         if step == "codes":
-            codes.extend(actions.renew_recovery_codes(by=actor, at=at))
+            codes.extend(renew_recovery_codes(by=actor, at=at))
         elif step == "remove":
-            actions.remove_second_factor(enforced=rule.is_needed(), by=actor, at=at)
+            remove_second_factor(enforced=rule.is_needed(), by=actor, at=at)
         else:
-            actions.begin_second_factor(by=actor, at=at)
+            begin_second_factor(by=actor, at=at)
 
     status = form.attempt(change)
     if status is not None:
@@ -92,7 +95,7 @@ def confirm_second_factor() -> ResponseReturnValue:
     codes: list[str] = []
 
     def confirm() -> None:
-        codes.extend(actions.confirm_second_factor(form.otp.data or "", by=actor, at=at))
+        codes.extend(factors.confirm_second_factor(form.otp.data or "", by=actor, at=at))
         start_session(actor.person_id or 0, at=at)
 
     status = form.attempt(confirm)
@@ -107,7 +110,7 @@ def confirm_second_factor() -> ResponseReturnValue:
 def second_factor_image() -> ResponseReturnValue:
     """The secret of the device that is being set up, as a QR code."""
     actor = current_actor()
-    secret = queries.second_factor_of(actor.person_id or 0, at=clock.now(), by=actor).pending_secret
+    secret = second_factor_of(actor.person_id or 0, at=clock.now(), by=actor).pending_secret
     if secret is None:
         raise NotFound
     address = provisioning_address(secret, _address(), current_app.extensions["lms.config"].organiser)

@@ -10,7 +10,7 @@ from typing import Final
 from flask import Response, current_app, request
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from lms.people.actions import KnownDevice
+from lms.people.actions.accounts import KnownDevice
 from lms.people.rules import DEVICE_LASTS
 
 _SALT: Final = "known-device"

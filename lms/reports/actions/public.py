@@ -13,8 +13,7 @@ from lms.core.errors import Forbidden
 from lms.core.roles import SYSTEM, Actor
 from lms.reports.actions.kept import keep_deeds
 from lms.reports.models import PublicAnswer, PublicFigures
-from lms.reports.queries import last_refresh
-from lms.reports.queries.public import count_all
+from lms.reports.queries.public import count_all, last_refresh
 from lms.reports.rules import is_refresh_due
 
 KEPT = 3

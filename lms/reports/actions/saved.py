@@ -17,7 +17,8 @@ from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
 from lms.core.roles import Actor
 from lms.core.words import _
 from lms.people.passwords import hash_secret
-from lms.people.queries import canonical, find_person_by_email, load_actor, members
+from lms.people.queries.access import load_actor
+from lms.people.queries.persons import canonical, find_person_by_email, members
 from lms.reports.models import ReportRecipient, ReportRun, ReportSchedule, SavedReport, UnsubscribeLink
 from lms.reports.periods import Rhythm
 from lms.reports.queries.saved import get_saved, is_of, may_see

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from lms.core.db import action, db, one_at_a_time
 from lms.core.outbox import SECRET, post_mail
 from lms.people.passwords import hash_secret
-from lms.people.queries import Contact
+from lms.people.queries.persons import Contact
 from lms.reports.models import ReportRecipient, ReportRun, ReportSchedule, UnsubscribeLink
 from lms.reports.periods import Due
 from lms.reports.queries.saved import Plan, was_run

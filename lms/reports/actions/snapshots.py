@@ -19,10 +19,12 @@ from lms.core.db import action, db
 from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
 from lms.core.roles import ANONYMOUS, Actor
 from lms.core.words import _
-from lms.people.queries import country_by_code
-from lms.reports import queries
+from lms.people.queries.countries import country_by_code
 from lms.reports.frozen import Frozen, checksum, freeze, question
 from lms.reports.models import Snapshot, SnapshotDossier, SnapshotVisibility
+from lms.reports.queries.definitions import definitions
+from lms.reports.queries.figures import count_several
+from lms.reports.queries.labels import filters_in_words
 from lms.reports.rules import FIGURES, Figures, Slice
 
 LONGEST_TITLE = 200
@@ -75,14 +77,14 @@ def publish_snapshot(
     dims = tuple(dimensions)
     questions = [dims, dims[:1], dims[1:]] if len(dims) == 2 else [dims]
     counted_by = ANONYMOUS if visibility is SnapshotVisibility.PUBLIC else by
-    report, *margins = queries.count_several(asked, questions, by=counted_by, at=at, locale=locale)
+    report, *margins = count_several(asked, questions, by=counted_by, at=at, locale=locale)
     frozen = Frozen(
         title=title,
         language=locale,
         time_zone=clock.reporting_zone(),
         figure=figure,
-        about=queries.filters_in_words(asked, locale),
-        definitions=queries.definitions(place),
+        about=filters_in_words(asked, locale),
+        definitions=definitions(place),
         report=report,
         margins=tuple(margins),
     )

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from lms.core import clock
 from lms.core.jobs import Job
 from lms.core.roles import Role
-from lms.reports.actions import fetch_export, request_export
+from lms.reports.actions.exports import fetch_export, request_export
 from lms.reports.api.blueprint import bp
 from lms.reports.queries.exports import get_export, list_exports
 from lms.reports.readouts.answers import rows_answer

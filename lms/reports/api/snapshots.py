@@ -10,9 +10,12 @@ from flask import url_for
 from lms.core import clock
 from lms.core.errors import DomainError
 from lms.core.roles import Actor, Role
-from lms.reports import actions, frozen, queries
+from lms.reports import frozen
+from lms.reports.actions.snapshots import publish_snapshot, withdraw_snapshot
 from lms.reports.api.blueprint import bp
 from lms.reports.models import Snapshot, SnapshotVisibility
+from lms.reports.queries.figures import count
+from lms.reports.queries.snapshots import get_snapshot, list_snapshots, may_count_exactly, may_read_figures
 from lms.reports.rules import FILTERS, Slice
 from lms.reports.schemas import FrozenOut, SnapshotIn, SnapshotOut, SnapshotReason, SnapshotsOut
 from lms.web.api import PageQuery, envelope, integer_cursor, rfc3339
@@ -43,7 +46,7 @@ def as_json(row: Snapshot) -> dict[str, Any]:
 
 def with_figures(row: Snapshot, *, by: Actor) -> dict[str, Any]:
     """A published report with its figures, and what changed since, each for whoever may see it."""
-    if not queries.may_read_figures(row, by=by):
+    if not may_read_figures(row, by=by):
         return as_json(row)
     told = frozen.thaw(row.content)
     return {
@@ -58,11 +61,11 @@ def with_figures(row: Snapshot, *, by: Actor) -> dict[str, Any]:
 
 
 def _since(row: Snapshot, told: frozen.Frozen, *, by: Actor) -> dict[str, Any] | None:
-    if not queries.may_count_exactly(row, by=by):
+    if not may_count_exactly(row, by=by):
         return None
     locale = reader_locale()
     try:
-        now = queries.count(told.report.asked, told.report.dimensions, by=by, at=clock.now(), locale=locale)
+        now = count(told.report.asked, told.report.dimensions, by=by, at=clock.now(), locale=locale)
     except DomainError:  # its series or country is not there any more
         return None
     return {
@@ -94,7 +97,7 @@ def _changes(changes: Iterable[frozen.Difference]) -> list[dict[str, Any]]:
 def list_reports(page: dict[str, Any]) -> dict[str, Any]:
     """The published reports that the caller may see, newest first."""
     limit = page["limit"]
-    rows = queries.list_snapshots(by=current_actor(), limit=limit, cursor=integer_cursor(page["cursor"]))
+    rows = list_snapshots(by=current_actor(), limit=limit, cursor=integer_cursor(page["cursor"]))
     answer = envelope(rows, limit, lambda row: row.id)
     answer["items"] = [as_json(row) for row in answer["items"]]
     return answer
@@ -110,7 +113,7 @@ def list_reports(page: dict[str, Any]) -> dict[str, Any]:
 def publish_report(wish: dict[str, Any]) -> dict[str, Any]:
     """Freezes a report as it stands: `public` with the public figures, `staff` with the exact ones of this moment."""
     by = current_actor()
-    public_id = actions.publish_snapshot(
+    public_id = publish_snapshot(
         wish["title"],
         SnapshotVisibility(wish["visibility"]),
         Slice(**{name: wish[name] for name in ("from_day", "to_day", *FILTERS)}),
@@ -121,7 +124,7 @@ def publish_report(wish: dict[str, Any]) -> dict[str, Any]:
         by=by,
         at=clock.now(),
     )
-    return with_figures(queries.get_snapshot(public_id, by=by), by=by)
+    return with_figures(get_snapshot(public_id, by=by), by=by)
 
 
 @bp.get("/reports/<public_id>")
@@ -132,7 +135,7 @@ def publish_report(wish: dict[str, Any]) -> dict[str, Any]:
 def get_report(public_id: str) -> dict[str, Any]:
     """A published report, with its figures as they were frozen."""
     by = current_actor()
-    return with_figures(queries.get_snapshot(public_id, by=by), by=by)
+    return with_figures(get_snapshot(public_id, by=by), by=by)
 
 
 @bp.post("/reports/<public_id>/withdraw")
@@ -143,5 +146,5 @@ def get_report(public_id: str) -> dict[str, Any]:
 def withdraw_report(public_id: str, body: dict[str, str]) -> dict[str, Any]:
     """Withdraws a published report, with a reason; it keeps its address."""
     by = current_actor()
-    actions.withdraw_snapshot(public_id, reason=body["reason"], by=by, at=clock.now())
-    return as_json(queries.get_snapshot(public_id, by=by))
+    withdraw_snapshot(public_id, reason=body["reason"], by=by, at=clock.now())
+    return as_json(get_snapshot(public_id, by=by))

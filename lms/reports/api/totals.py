@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from lms.core import clock
-from lms.reports import exports, queries
+from lms.reports import exports
 from lms.reports.api.blueprint import bp
+from lms.reports.queries.figures import count
 from lms.reports.rules import FILTERS, Slice
 from lms.reports.schemas import TotalsOut, TotalsQuery
 from lms.web.guards import ANYONE, allow
@@ -30,5 +31,5 @@ def totals(wish: dict[str, Any]) -> dict[str, Any]:
         **{name: wish[name] for name in FILTERS if name != "partner"},
     )
     dimensions = tuple(name.strip() for name in wish["by"].split(",")) if wish["by"] else ()
-    report = queries.count(asked, dimensions, by=current_actor(), at=clock.now(), locale=reader_locale())
+    report = count(asked, dimensions, by=current_actor(), at=clock.now(), locale=reader_locale())
     return exports.api_object(report)

@@ -10,7 +10,7 @@ from lms.core import clock, files
 from lms.core.errors import Forbidden, Refused
 from lms.core.jobs import Run, job
 from lms.core.words import _
-from lms.people.queries import load_actor
+from lms.people.queries.access import load_actor
 from lms.reports.actions.exports import JOB, as_slice, exported_scope
 from lms.reports.exporting import Rows, about, opened, write
 from lms.reports.queries.rows import was_anybody_erased

@@ -12,11 +12,14 @@ from lms.core import clock
 from lms.core.errors import DomainError, Forbidden
 from lms.core.roles import Actor
 from lms.core.words import _
-from lms.people.queries import contact_of, load_actor
-from lms.reports import queries
+from lms.people.queries.access import load_actor
+from lms.people.queries.persons import contact_of
 from lms.reports.actions.sending import Letter, keep_run, put_off
 from lms.reports.frozen import Frozen, freeze
 from lms.reports.periods import last_due, next_due
+from lms.reports.queries.definitions import definitions
+from lms.reports.queries.figures import count
+from lms.reports.queries.labels import filters_in_words
 from lms.reports.queries.saved import Plan, list_plans, may_see, subscribed, was_run
 from lms.reports.questions import Question, read_question
 from lms.reports.rules import Slice
@@ -98,9 +101,9 @@ def _frozen(name: str, question: Question, asked: Slice, locale: str, *, by: Act
             language=locale,
             time_zone=zone,
             figure=question.figure,
-            about=queries.filters_in_words(asked, locale),
-            definitions=queries.definitions(zone_city(zone)),
-            report=queries.count(asked, question.dimensions, by=by, at=at, locale=locale),
+            about=filters_in_words(asked, locale),
+            definitions=definitions(zone_city(zone)),
+            report=count(asked, question.dimensions, by=by, at=at, locale=locale),
             margins=(),
         )
     return freeze(frozen)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lms.attendance.queries import read_tallies
+from lms.attendance.queries.tallies import read_tallies
 from lms.catalogue.models import Lecture, LectureState
-from lms.catalogue.queries import may_edit_lecture
+from lms.catalogue.rules import may_edit_lecture
 from lms.core import clock
 from lms.core.roles import Actor
 

@@ -16,11 +16,11 @@ from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import Actor
 from lms.enrolment.models import EnrolmentStatus
-from lms.enrolment.queries import CountryTotals, Places, Undecided, country_standing, list_undecided
+from lms.enrolment.queries.people import CountryTotals, Places, Undecided, country_standing, list_undecided
 from lms.people.models import Country
-from lms.people.queries import country_by_code, country_names, partner_ids, partnerships
+from lms.people.queries.countries import country_by_code, country_names, partner_ids, partnerships
 from lms.reports.counting import Question
-from lms.reports.queries import Report, count, count_several
+from lms.reports.queries.figures import Report, count, count_several
 from lms.reports.queries.institutions import Institution, list_institutions
 from lms.reports.queries.labels import region_names
 from lms.reports.queries.ledger import load

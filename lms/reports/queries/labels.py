@@ -16,7 +16,7 @@ from lms.core.db import db
 from lms.core.roles import Actor
 from lms.core.words import _, _l
 from lms.people.models import Region
-from lms.people.queries import Rows, country_rows, named_countries
+from lms.people.queries.countries import Rows, country_rows, named_countries
 from lms.reports.rules import VALUES, Slice
 
 _NO_REGIONS: Final[Mapping[str, str]] = {}

@@ -9,13 +9,14 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from lms.attendance.models import Credit, Outcome, Source
-from lms.attendance.queries import span_of
-from lms.attendance.queries.evidence import WHO, seen_in
+from lms.attendance.models.credits import Credit, Outcome
+from lms.attendance.models.evidence import Source
+from lms.attendance.queries.evidence import WHO, seen_in, span_of
 from lms.attendance.queries.roster import on_roster
 from lms.attendance.sweep import Course, course
 from lms.catalogue.models import Lecture, LectureState
-from lms.catalogue.queries import get_lecture, may_edit_lecture
+from lms.catalogue.queries import get_lecture
+from lms.catalogue.rules import may_edit_lecture
 from lms.certificates.models import Award, Certificate
 from lms.core import clock
 from lms.core.bulk import among
@@ -23,7 +24,7 @@ from lms.core.db import db
 from lms.core.errors import Forbidden
 from lms.core.roles import Actor
 from lms.people.models import Country, Person
-from lms.people.queries import countries_of, country_names
+from lms.people.queries.countries import countries_of, country_names
 from lms.reports.queries.ledger import COUNTED
 
 

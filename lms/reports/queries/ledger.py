@@ -24,8 +24,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import String, select, type_coerce
 from sqlalchemy.orm import aliased
 
-from lms.attendance.queries import read_tallies
 from lms.attendance.queries.sessions import is_session, whole_seconds
+from lms.attendance.queries.tallies import read_tallies
 from lms.attendance.tallies import code_of
 from lms.catalogue.models import Lecture, Series
 from lms.certificates.models import AWARDS, Award, Certificate, CertificateState

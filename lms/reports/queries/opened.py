@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
-from lms.attendance.queries import attended_rows
+from lms.attendance.queries.tallies import attended_rows
 from lms.catalogue.models import Lecture
 from lms.core import clock
 from lms.core.db import db

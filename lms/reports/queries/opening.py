@@ -9,7 +9,7 @@ from datetime import date
 from pyroaring import BitMap
 from sqlalchemy import func, select
 
-from lms.attendance.models import Credit, Outcome
+from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.tallies import values_of
 from lms.core.db import db
 from lms.core.measures import whole_minutes

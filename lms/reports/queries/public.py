@@ -23,7 +23,7 @@ from lms.core.db import db
 from lms.core.errors import Forbidden
 from lms.core.words import _, catalogue
 from lms.people.models import Region
-from lms.people.queries import Rows, country_rows, named_countries
+from lms.people.queries.countries import Rows, country_rows, named_countries
 from lms.reports.balances import Balances, add
 from lms.reports.counting import Ledger, Part, tally
 from lms.reports.folding import Blocks, folded, is_apart, united

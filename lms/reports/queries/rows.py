@@ -16,12 +16,12 @@ from typing import Any
 from sqlalchemy import Connection, Select, String, exists, func, select, type_coerce
 from sqlalchemy.orm import aliased
 
-from lms.attendance.models import Credit, Outcome
+from lms.attendance.models.credits import Credit, Outcome
 from lms.catalogue.models import Lecture
 from lms.core import clock
 from lms.core.db import db
 from lms.people.models import Person, PersonCountry
-from lms.people.queries import Histories
+from lms.people.queries.histories import Histories
 from lms.reports.queries.ledger import held_within
 from lms.reports.queries.scope import Partners, Scope
 

@@ -14,7 +14,8 @@ from lms.core.outbox import OutboxMail
 from lms.core.roles import Actor
 from lms.people.models import Person
 from lms.people.passwords import hash_secret
-from lms.people.queries import addresses_of, country_by_code, members
+from lms.people.queries.countries import country_by_code
+from lms.people.queries.persons import addresses_of, members
 from lms.reports.models import ReportRecipient, ReportRun, ReportSchedule, SavedReport, UnsubscribeLink
 from lms.reports.periods import Rhythm
 from lms.reports.rules import Slice

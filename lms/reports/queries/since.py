@@ -14,7 +14,8 @@ from lms.core.roles import Actor
 from lms.people.models import Country
 from lms.reports.frozen import thaw
 from lms.reports.models import Snapshot, SnapshotDossier
-from lms.reports.queries import Report, count, list_snapshots
+from lms.reports.queries.figures import Report, count
+from lms.reports.queries.snapshots import list_snapshots
 from lms.reports.rules import Figures, Slice
 
 LOOKED_THROUGH: Final = 20

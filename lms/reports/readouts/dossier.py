@@ -10,8 +10,8 @@ from functools import partial
 from lms.core import clock
 from lms.core.measures import percent
 from lms.core.words import _, _n
-from lms.reports.queries import Report
 from lms.reports.queries.dossier import Dossier, Peer, Upcoming
+from lms.reports.queries.figures import Report
 from lms.reports.readouts.model import Column, Figure, Mark, Picture, ReadOut, Section, Table, Value
 from lms.reports.readouts.wording import Opening, each, figure_column, group_table, marks, overlap_note
 from lms.reports.rules import Figures

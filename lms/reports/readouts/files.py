@@ -11,7 +11,7 @@ from lms.core.errors import NotFound
 from lms.core.tables import write_csv
 from lms.core.words import _
 from lms.core.workbooks import MIME, Workbook, widths_of
-from lms.reports.queries import definitions
+from lms.reports.queries.definitions import definitions
 from lms.reports.readouts import paper
 from lms.reports.readouts.model import ReadOut
 from lms.reports.readouts.writing import as_at, plain

@@ -7,7 +7,7 @@ from typing import Final
 
 from lms.core import measures
 from lms.core.words import _, _l
-from lms.reports.queries import OpenedRow, OpenedRows
+from lms.reports.queries.opened import OpenedRow, OpenedRows
 from lms.reports.readouts.model import Column, Table, Value
 from lms.reports.readouts.wording import figure_column
 

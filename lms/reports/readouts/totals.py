@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from lms.core.words import _
 from lms.reports import exports
-from lms.reports.queries import Report, definitions
+from lms.reports.queries.definitions import definitions
+from lms.reports.queries.figures import Report
 from lms.reports.readouts.model import Column, Figure, Picture, ReadOut, Section, Table
 from lms.reports.readouts.wording import ALL_FIGURES, figure_column, marks, values
 from lms.reports.rules import TIME_DIMENSIONS

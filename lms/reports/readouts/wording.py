@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from lms.core.words import _
-from lms.reports.queries import Report, figure_names
+from lms.reports.queries.definitions import figure_names
+from lms.reports.queries.figures import Report
 from lms.reports.readouts.model import Column, Kind, Mark, Table, Value
 from lms.reports.rules import FIGURES, Group
 

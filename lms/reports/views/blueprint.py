@@ -11,8 +11,8 @@ from lms.core import clock
 from lms.core.errors import Forbidden
 from lms.core.roles import Actor
 from lms.core.words import _
-from lms.reports import queries
 from lms.reports.forms import ReportForm
+from lms.reports.queries.labels import choices
 from lms.reports.rules import FILTERS
 
 bp = Blueprint("reports", __name__, template_folder="../templates")
@@ -21,7 +21,7 @@ bp = Blueprint("reports", __name__, template_folder="../templates")
 def asked_form(by: Actor, locale: str) -> ReportForm:
     """What the address asks for, held to what this actor may ask; a focal point asks of the own country."""
     own = not by.is_reporter
-    offered = queries.choices(by=by, locale=locale)
+    offered = choices(by=by, locale=locale)
     given = MultiDict(request.args)
     if own and not given.get("country"):
         given["country"] = offered.countries[0][0] if offered.countries else ""

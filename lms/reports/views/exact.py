@@ -12,8 +12,10 @@ from lms.core import clock
 from lms.core.errors import Invalid, NotFound
 from lms.core.roles import Actor, Role
 from lms.core.words import _
-from lms.reports import exports, queries, shapes
+from lms.reports import exports, shapes
 from lms.reports.forms import ReportForm, SavedNameForm
+from lms.reports.queries.definitions import figure_names
+from lms.reports.queries.figures import count, count_several
 from lms.reports.queries.saved import failing_saved, list_saved
 from lms.reports.readouts.answers import file_answer
 from lms.reports.readouts.files import file_of
@@ -54,12 +56,12 @@ def totals_page(save_form: SavedNameForm | None = None, status: int = 200) -> Re
 def _answer(form: ReportForm, *, by: Actor, locale: str) -> dict[str, Any]:
     dims, figure = form.dimensions, form.figure.data
     questions = [dims, (), ()] if len(dims) < 2 else [dims, dims[:1], dims[1:]]
-    report, rows, columns = queries.count_several(form.asked, questions, by=by, at=clock.now(), locale=locale)
+    report, rows, columns = count_several(form.asked, questions, by=by, at=clock.now(), locale=locale)
     return {
         "report": report,
         "open": partial(opened_address, form),
         "figure": figure,
-        "names": queries.figure_names(),
+        "names": figure_names(),
         "definition": exports.definitions()[figure],
         "sentence": shapes.sentence(report, figure, form.about),
         "cross": shapes.cross(report, rows, columns, figure) if len(dims) == 2 else None,
@@ -86,7 +88,7 @@ def download(kind: str) -> ResponseReturnValue:
     form = asked_form(by, locale)
     if not form.validate():
         raise Invalid(None, _("These settings cannot be counted."))
-    report = queries.count(form.asked, form.dimensions, by=by, at=clock.now(), locale=locale)
+    report = count(form.asked, form.dimensions, by=by, at=clock.now(), locale=locale)
     if kind == "pdf":
         names = {name: str(label) for name, label in shapes.COLUMN_NAMES.items()}
         title = str(shapes.sentence(report, form.figure.data, form.about).striptags())

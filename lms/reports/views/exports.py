@@ -9,7 +9,7 @@ from lms.core import clock
 from lms.core.errors import Invalid
 from lms.core.roles import Role
 from lms.core.words import _
-from lms.reports.actions import fetch_export, request_export
+from lms.reports.actions.exports import fetch_export, request_export
 from lms.reports.readouts.answers import rows_answer
 from lms.reports.views.blueprint import asked_form, bp
 from lms.web.guards import allow

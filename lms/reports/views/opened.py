@@ -11,9 +11,11 @@ from lms.core import clock
 from lms.core.errors import Invalid
 from lms.core.roles import Actor, Role
 from lms.core.words import _
-from lms.reports import queries, shapes
+from lms.reports import shapes
 from lms.reports.forms import ReportForm
-from lms.reports.queries import OpenedRow
+from lms.reports.queries.definitions import figure_names
+from lms.reports.queries.figures import list_people, list_rows
+from lms.reports.queries.opened import OpenedRow
 from lms.reports.readouts import opened as reading
 from lms.reports.readouts.writing import written
 from lms.reports.views.blueprint import address, asked_form, bp
@@ -59,7 +61,7 @@ def people() -> ResponseReturnValue:
     form, keys = _asked(by, locale)
     page = request.args.get("page", 1, type=whole)
     first = (max(page, 1) - 1) * A_PAGE
-    opened = queries.list_people(
+    opened = list_people(
         form.asked, keys, organisation=_organisation(), by=by, locale=locale, limit=A_PAGE, offset=first
     )
     asked = request.args.to_dict()
@@ -83,13 +85,13 @@ def rows(figure: str) -> ResponseReturnValue:
     by, at, locale = current_actor(), clock.now(), reader_locale()
     form, keys = _asked(by, locale)
     after = request.args.get("after") or None
-    opened = queries.list_rows(figure, form.asked, keys, by=by, at=at, locale=locale, limit=A_PAGE, cursor=after)
+    opened = list_rows(figure, form.asked, keys, by=by, at=at, locale=locale, limit=A_PAGE, cursor=after)
     asked: dict[str, Any] = {name: value for name, value in request.args.items() if name not in {"figure", "after"}}
     return render_template(
         "reports/rows.html",
         opened=opened,
         value=getattr(opened.figures, figure),
-        name=queries.figure_names()[figure],
+        name=figure_names()[figure],
         tables=reading.tables(opened, lambda row: _url(row, by)),
         about=[*opened.labels, *form.about],
         period=shapes.period(form.asked),

@@ -14,10 +14,24 @@ from lms.core.imports import ImportAnswer
 from lms.core.roles import Role
 from lms.core.sorting import sort_key
 from lms.core.words import _, _n
-from lms.people.queries import country_names
-from lms.reports import actions, queries
+from lms.people.queries.countries import country_names
+from lms.reports.actions import opening as opening_actions
+from lms.reports.actions.opening import (
+    add_opening_row,
+    create_opening_set,
+    edit_opening_set,
+    publish_opening,
+    remove_opening_set,
+)
 from lms.reports.forms import OpeningFileForm, OpeningRowForm, OpeningSetForm, RemoveOpeningForm
 from lms.reports.opening_rows import FIELDS, as_text, draft_of, stage_opening
+from lms.reports.queries.balances import (
+    get_opening_row,
+    get_opening_set,
+    list_opening_rows,
+    list_opening_sets,
+    set_of_row,
+)
 from lms.reports.views.blueprint import bp
 from lms.web.forms import BaseForm
 from lms.web.guards import allow
@@ -34,9 +48,7 @@ LOOKED_AT = 50
 @allow(Role.ADMINISTRATOR, Role.REPORTER)
 def opening() -> ResponseReturnValue:
     """The sets of opening balances."""
-    return render_template(
-        "reports/opening.html", sets=queries.list_opening_sets(by=current_actor()), form=OpeningSetForm()
-    )
+    return render_template("reports/opening.html", sets=list_opening_sets(by=current_actor()), form=OpeningSetForm())
 
 
 @bp.post("/admin/opening")
@@ -47,11 +59,11 @@ def begin_opening() -> ResponseReturnValue:
 
     def begin() -> None:
         given = (form.name.data or "", form.note.data or "", form.declared_participants.data)
-        made[0] = actions.create_opening_set(*given, by=by, at=clock.now())
+        made[0] = create_opening_set(*given, by=by, at=clock.now())
 
     status = form.attempt(begin)
     if status is not None:
-        sets = queries.list_opening_sets(by=by)
+        sets = list_opening_sets(by=by)
         return render_template("reports/opening.html", sets=sets, form=form), status
     flash(_("The set is there; now enter its rows."), "done")
     return redirect(url_for("reports.opening_set", public_id=made[0]), code=303)
@@ -66,9 +78,9 @@ def opening_set(public_id: str) -> ResponseReturnValue:
 
 def _set_page(public_id: str, status: int = 200, **forms: BaseForm) -> ResponseReturnValue:
     by = current_actor()
-    row = queries.get_opening_set(public_id, by=by)
+    row = get_opening_set(public_id, by=by)
     page = max(request.args.get("page", 1, type=whole), 1)
-    rows = queries.list_opening_rows(row.id, by=by, limit=ROWS_A_PAGE, offset=(page - 1) * ROWS_A_PAGE)
+    rows = list_opening_rows(row.id, by=by, limit=ROWS_A_PAGE, offset=(page - 1) * ROWS_A_PAGE)
     given: dict[str, Any] = {
         "set_form": OpeningSetForm(formdata=None, obj=row),
         "row_form": OpeningRowForm(formdata=None),
@@ -101,7 +113,7 @@ def edit_opening(public_id: str) -> ResponseReturnValue:
 
     def edit() -> None:
         given = (form.name.data or "", form.note.data or "", form.declared_participants.data)
-        actions.edit_opening_set(public_id, *given, by=current_actor(), at=clock.now())
+        edit_opening_set(public_id, *given, by=current_actor(), at=clock.now())
 
     status = form.attempt(edit)
     if status is not None:
@@ -115,7 +127,7 @@ def edit_opening(public_id: str) -> ResponseReturnValue:
 def remove_opening(public_id: str) -> ResponseReturnValue:
     """Takes a set out, with all its rows, once that is confirmed."""
     form = RemoveOpeningForm()
-    status = form.attempt(lambda: actions.remove_opening_set(public_id, by=current_actor(), at=clock.now()))
+    status = form.attempt(lambda: remove_opening_set(public_id, by=current_actor(), at=clock.now()))
     if status is not None:
         return _set_page(public_id, status, remove_form=form)
     flash(_("The set is out; the figures are without it from now on."), "done")
@@ -130,7 +142,7 @@ def add_opening(public_id: str) -> ResponseReturnValue:
     _offer(form)
 
     def enter() -> None:
-        actions.add_opening_row(public_id, draft_of(form.data), by=current_actor(), at=clock.now())
+        add_opening_row(public_id, draft_of(form.data), by=current_actor(), at=clock.now())
 
     status = form.attempt(enter)
     if status is not None:
@@ -144,7 +156,7 @@ def add_opening(public_id: str) -> ResponseReturnValue:
 def opening_file(public_id: str) -> ResponseReturnValue:
     """Looks at a file (step 1), then enters its rows (step 2)."""
     form, by, at = OpeningFileForm(), current_actor(), clock.now()
-    row = queries.get_opening_set(public_id, by=by)
+    row = get_opening_set(public_id, by=by)
     is_second, sent, status = bool(form.content.data), request.files.get("file"), 200
     try:
         if not is_second:
@@ -159,7 +171,7 @@ def opening_file(public_id: str) -> ResponseReturnValue:
 
         def publish() -> None:
             skip = bool(form.skip_bad_rows.data)
-            answers.append(actions.publish_opening(public_id, staged, skip_bad_rows=skip, by=by, at=at))
+            answers.append(publish_opening(public_id, staged, skip_bad_rows=skip, by=by, at=at))
 
         found = form.attempt(publish)
         if found is None:
@@ -186,14 +198,14 @@ def _done(answer: ImportAnswer) -> str:
 @allow(Role.ADMINISTRATOR, Role.REPORTER)
 def opening_row(row_id: int) -> ResponseReturnValue:
     """One row, to be corrected or taken out."""
-    row = queries.get_opening_row(row_id, by=current_actor())
+    row = get_opening_row(row_id, by=current_actor())
     given = {"lecture": row.title, "date": row.day.isoformat(), "series": row.series_name, "country": row.country_code}
     form = OpeningRowForm(formdata=None, data={**given, "attendances": str(row.attendances)})
     return _row_page(row_id, form)
 
 
 def _row_page(row_id: int, form: OpeningRowForm, status: int = 200) -> ResponseReturnValue:
-    row = queries.get_opening_row(row_id, by=current_actor())
+    row = get_opening_row(row_id, by=current_actor())
     _offer(form)
     return render_template("reports/opening_row.html", row=row, form=form), status
 
@@ -204,7 +216,7 @@ def edit_opening_row(row_id: int) -> ResponseReturnValue:
     """Corrects one row."""
     form, by = OpeningRowForm(), current_actor()
     _offer(form)
-    status = form.attempt(lambda: actions.edit_opening_row(row_id, draft_of(form.data), by=by, at=clock.now()))
+    status = form.attempt(lambda: opening_actions.edit_opening_row(row_id, draft_of(form.data), by=by, at=clock.now()))
     if status is not None:
         return _row_page(row_id, form, status)
     flash(_("Saved."), "done")
@@ -216,11 +228,11 @@ def edit_opening_row(row_id: int) -> ResponseReturnValue:
 def remove_opening_row(row_id: int) -> ResponseReturnValue:
     """Takes one row out."""
     by, back = current_actor(), _set_of(row_id)
-    actions.remove_opening_row(row_id, by=by, at=clock.now())
+    opening_actions.remove_opening_row(row_id, by=by, at=clock.now())
     flash(_("The row is out."), "done")
     return redirect(back, code=303)
 
 
 def _set_of(row_id: int) -> str:
-    public_id = queries.set_of_row(queries.get_opening_row(row_id, by=current_actor()))
+    public_id = set_of_row(get_opening_row(row_id, by=current_actor()))
     return url_for("reports.opening_set", public_id=public_id)

@@ -11,7 +11,11 @@ from lms.core import clock
 from lms.core.errors import NotFound
 from lms.core.roles import ANONYMOUS
 from lms.core.words import translated
-from lms.reports import exports, queries, shapes
+from lms.reports import exports, shapes
+from lms.reports.opening import Opening
+from lms.reports.queries.definitions import figure_names, further_terms
+from lms.reports.queries.figures import count
+from lms.reports.queries.public import Headline, Overview, public_overview
 from lms.reports.readouts.answers import file_answer
 from lms.reports.rules import DIMENSIONS, Slice
 from lms.reports.views.blueprint import bp
@@ -34,7 +38,7 @@ EMBED_POLICY = (
 def impact() -> ResponseReturnValue:
     """What came of it: the public figures, with map, years, regions and countries."""
     at, locale = clock.now(), reader_locale()
-    overview = queries.public_overview(("year", "region", "country", "series"), at=at, locale=locale)
+    overview = public_overview(("year", "region", "country", "series"), at=at, locale=locale)
     countries = len(overview.groups["country"])
     shown = countries if request.args.get("countries") == "all" else min(FIRST_COUNTRIES, countries)
     return render_template("reports/impact.html", overview=overview, shown=shown)
@@ -50,7 +54,7 @@ def embed() -> ResponseReturnValue:
     asked = request.args.get("lang")
     best = request.accept_languages.best_match(translated())
     with speaking(asked if asked in translated() else best or "en", None):
-        overview = queries.public_overview(("country",), at=clock.now(), locale=reader_locale())
+        overview = public_overview(("country",), at=clock.now(), locale=reader_locale())
         answer = make_response(render_template("reports/embed.html", overview=overview))
     answer.headers["Content-Security-Policy"] = EMBED_POLICY
     answer.vary.add("Accept-Language")
@@ -61,25 +65,25 @@ def embed() -> ResponseReturnValue:
 
 
 @bp.app_template_filter("map_scale")
-def map_scale(overview: queries.Overview) -> list[tuple[int, float]]:
+def map_scale(overview: Overview) -> list[tuple[int, float]]:
     """What the sizes on the map of participants mean."""
     return maps.scale(shapes.mapped(overview.headline.places))
 
 
 @bp.app_template_filter("opening_words")
-def opening_words(opening: queries.Opening | None) -> list[str]:
+def opening_words(opening: Opening | None) -> list[str]:
     """What is said of opening balances beside figures."""
     return shapes.opening_words(opening)
 
 
 @bp.app_template_filter("bubbles")
-def bubbles(headline: queries.Headline) -> list[maps.Bubble]:
+def bubbles(headline: Headline) -> list[maps.Bubble]:
     """The bubbles of the map of participants."""
     return shapes.bubbles(headline.places)
 
 
 @bp.app_template_filter("laid_out")
-def laid_out(overview: queries.Overview, shown: int) -> dict[str, Any]:
+def laid_out(overview: Overview, shown: int) -> dict[str, Any]:
     """What stands on the page of what came of it, with so many countries."""
     headline, by = overview.headline, overview.groups
     countries = by["country"]
@@ -107,7 +111,7 @@ def impact_csv() -> ResponseReturnValue:
     name = request.args.get("by", "country")
     if name not in DIMENSIONS:
         raise NotFound
-    report = queries.count(Slice(), (name,), by=ANONYMOUS, at=clock.now(), locale=reader_locale())
+    report = count(Slice(), (name,), by=ANONYMOUS, at=clock.now(), locale=reader_locale())
     return file_answer(
         exports.as_csv(report), "text/csv; charset=utf-8", f"impact-by-{name}-{report.as_at:%Y-%m-%d}.csv"
     )
@@ -119,7 +123,7 @@ def definitions() -> ResponseReturnValue:
     """What each figure counts, in plain words."""
     return render_template(
         "reports/definitions.html",
-        names=queries.figure_names(),
+        names=figure_names(),
         definitions=exports.definitions(),
-        terms=queries.further_terms(),
+        terms=further_terms(),
     )

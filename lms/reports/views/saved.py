@@ -4,29 +4,39 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import Flask, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.core import clock
 from lms.core.errors import Invalid
 from lms.core.roles import Role
 from lms.core.words import _
-from lms.people.queries import addresses_of
-from lms.reports import queries, shapes
+from lms.people.queries.persons import addresses_of
+from lms.reports import shapes
 from lms.reports.actions import saved as actions
+from lms.reports.actions.sending import TEMPLATE
 from lms.reports.forms import PERIOD_NAMES, RHYTHM_NAMES, RemoveSavedForm, SavedNameForm, ScheduleForm
+from lms.reports.mailing import prepared
 from lms.reports.models import SavedReport
 from lms.reports.periods import Rhythm, next_due
 from lms.reports.queries import saved as reading
+from lms.reports.queries.definitions import figure_names
+from lms.reports.queries.labels import filters_in_words
 from lms.reports.questions import read_question
 from lms.reports.views.blueprint import address, asked_form, bp
 from lms.reports.views.exact import totals_page
+from lms.web import mail
 from lms.web.forms import BaseForm
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
 from lms.web.limits import throttle_guesses
 from lms.web.locale import reader_locale
 from lms.web.time import organiser_zone
+
+
+def init_app(app: Flask) -> None:
+    """Has scheduled reports written by `prepared` when they are sent."""
+    mail.register(app, TEMPLATE, prepared)
 
 
 @bp.post("/admin/reports/saved")
@@ -86,7 +96,7 @@ def _asks(row: SavedReport) -> list[tuple[str, str]]:
     """What a saved report asks, in words: (what, answer)."""
     question = read_question(row.question)
     names = dict(shapes.DIMENSION_NAMES)
-    said = [(_("Counts"), queries.figure_names()[question.figure])]
+    said = [(_("Counts"), figure_names()[question.figure])]
     if question.dimensions:
         said.append((_("By"), " · ".join(str(names[name]) for name in question.dimensions)))
     today = clock.day_of(clock.now(), organiser_zone())
@@ -94,7 +104,7 @@ def _asks(row: SavedReport) -> list[tuple[str, str]]:
     if question.period is not None and question.on(today).from_day is not None:
         days = _("%(name)s, today: %(days)s", name=dict(PERIOD_NAMES)[question.period.value], days=days)
     said.append((_("Period"), days))
-    filters = queries.filters_in_words(question.asked, reader_locale())
+    filters = filters_in_words(question.asked, reader_locale())
     return [*said, (_("Of"), " · ".join(filters) or _("Everything"))]
 
 

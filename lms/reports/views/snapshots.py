@@ -16,9 +16,23 @@ from lms.core import clock
 from lms.core.errors import DomainError, Forbidden, Invalid, NotFound, Refused
 from lms.core.roles import ANONYMOUS, Actor, Role
 from lms.core.words import _
-from lms.reports import actions, exports, frozen, queries, shapes
+from lms.reports import exports, frozen, shapes
+from lms.reports.actions import snapshots as snapshots_actions
+from lms.reports.actions.snapshots import Attached, publish_snapshot
 from lms.reports.forms import PublishForm, ReportForm, WithdrawForm
 from lms.reports.models import Snapshot, SnapshotVisibility
+from lms.reports.queries.definitions import figure_names
+from lms.reports.queries.figures import count
+from lms.reports.queries.labels import choices
+from lms.reports.queries.public import last_refresh
+from lms.reports.queries.snapshots import (
+    get_dossier_file,
+    get_snapshot,
+    list_dossiers,
+    list_snapshots,
+    may_count_exactly,
+    may_read_figures,
+)
 from lms.reports.readouts.answers import file_answer
 from lms.reports.readouts.files import file_of
 from lms.reports.readouts.totals import read_out
@@ -42,7 +56,7 @@ CHANGES_SHOWN = 200
 def snapshots() -> ResponseReturnValue:
     """The published reports, newest first."""
     by, cursor = current_actor(), integer_cursor(request.args.get("cursor"))
-    rows = queries.list_snapshots(by=by, limit=A_PAGE, cursor=cursor)
+    rows = list_snapshots(by=by, limit=A_PAGE, cursor=cursor)
     following = url_for("reports.snapshots", cursor=rows[A_PAGE - 1].id) if len(rows) > A_PAGE else None
     return render_template("reports/snapshots.html", rows=rows[:A_PAGE], following=following)
 
@@ -57,7 +71,7 @@ def publish() -> ResponseReturnValue:
         raise Invalid(None, _("These settings cannot be counted."))
     closed = _closed_to_public(asked, locale)
     form = PublishForm()
-    form.offer(queries.choices(by=by, locale=locale).countries, is_closed=closed is not None)
+    form.offer(choices(by=by, locale=locale).countries, is_closed=closed is not None)
     status, asks = 200, False
     if request.method == "POST" and form.validate() and not request.form.get("confirm"):
         asks = closed is None or form.visibility.data != SnapshotVisibility.PUBLIC
@@ -66,7 +80,7 @@ def publish() -> ResponseReturnValue:
             status = 422
     elif request.method == "POST" and form.validate():
         try:
-            public_id = actions.publish_snapshot(
+            public_id = publish_snapshot(
                 form.title.data or "",
                 SnapshotVisibility(form.visibility.data),
                 asked.asked,
@@ -95,14 +109,14 @@ def publish() -> ResponseReturnValue:
         status = 422
     dims = asked.dimensions
     is_public = asks and form.visibility.data == SnapshotVisibility.PUBLIC
-    report = queries.count(asked.asked, dims, by=ANONYMOUS if is_public else by, at=at, locale=locale)
+    report = count(asked.asked, dims, by=ANONYMOUS if is_public else by, at=at, locale=locale)
     return render_template(
         "reports/publish.html",
         form=form,
         asks=asks,
         is_public=is_public,
         closed=closed,
-        refreshed=queries.last_refresh() or at,
+        refreshed=last_refresh() or at,
         sentence=shapes.sentence(report, asked.figure.data, asked.about),
         groups=len(report.groups),
         dimensions=[str(label) for name, label in shapes.DIMENSION_NAMES if name in dims],
@@ -111,20 +125,20 @@ def publish() -> ResponseReturnValue:
     ), status
 
 
-def _attached(code: str, at: datetime) -> list[actions.Attached]:
+def _attached(code: str, at: datetime) -> list[Attached]:
     """The dossier of the chosen country as it is now, on paper; nothing where none is chosen."""
     if not code:
         return []
     found = asked_dossier(code, at)
     out = read_dossier(found, at)
     content, _kind, _name = file_of(out, "pdf")
-    return [actions.Attached(found.code, out.title, content, found.totals.totals)]
+    return [Attached(found.code, out.title, content, found.totals.totals)]
 
 
 def _closed_to_public(asked: ReportForm, locale: str) -> str | None:
     """Why the question is finer than what is public; None where it is not."""
     try:
-        queries.count(asked.asked, asked.dimensions, by=ANONYMOUS, at=clock.now(), locale=locale)
+        count(asked.asked, asked.dimensions, by=ANONYMOUS, at=clock.now(), locale=locale)
     except Forbidden as error:
         return error.message
     except NotFound:
@@ -136,7 +150,7 @@ def _closed_to_public(asked: ReportForm, locale: str) -> str | None:
 @allow(ANYONE, indexed=True)
 def snapshot(public_id: str) -> ResponseReturnValue:
     """A published report, as it was published; beside it what changed since, for whoever may count exactly."""
-    return _page(queries.get_snapshot(public_id, by=current_actor()), WithdrawForm(MultiDict()))
+    return _page(get_snapshot(public_id, by=current_actor()), WithdrawForm(MultiDict()))
 
 
 def _page(row: Snapshot, form: WithdrawForm) -> ResponseReturnValue:
@@ -145,14 +159,14 @@ def _page(row: Snapshot, form: WithdrawForm) -> ResponseReturnValue:
     report, figure = told.report, request.args.get("figure", told.figure)
     if figure not in FIGURES:
         raise NotFound
-    context: dict[str, Any] = {"row": row, "form": form, "told": told, "shown": queries.may_read_figures(row, by=by)}
-    context["dossiers"] = queries.list_dossiers(row, by=by) if by.is_signed_in else []
+    context: dict[str, Any] = {"row": row, "form": form, "told": told, "shown": may_read_figures(row, by=by)}
+    context["dossiers"] = list_dossiers(row, by=by) if by.is_signed_in else []
     if context["shown"]:
         context |= {
             "report": report,
             "figure": figure,
             "open": lambda _figure, **_group: None,
-            "names": queries.figure_names(),
+            "names": figure_names(),
             "sentence": shapes.sentence(report, told.figure, told.about),
             "cross": shapes.cross(report, told.margins[0], told.margins[1], figure) if told.margins else None,
             "dimension_names": {name: str(label) for name, label in shapes.DIMENSION_NAMES},
@@ -168,11 +182,11 @@ def _page(row: Snapshot, form: WithdrawForm) -> ResponseReturnValue:
 
 def _since(row: Snapshot, told: frozen.Frozen, *, by: Actor) -> dict[str, Any] | None:
     """What changed since, for the page; None for whoever may not count exactly, or where nothing can be counted."""
-    if not queries.may_count_exactly(row, by=by):
+    if not may_count_exactly(row, by=by):
         return None
     asked, dims = told.report.asked, told.report.dimensions
     try:
-        now = queries.count(asked, dims, by=by, at=clock.now(), locale=reader_locale())
+        now = count(asked, dims, by=by, at=clock.now(), locale=reader_locale())
     except DomainError as error:
         return {"fails": error.message}
     changes = frozen.of_groups(told.report, now)
@@ -206,8 +220,8 @@ def snapshot_file(public_id: str, kind: str) -> ResponseReturnValue:
     """A published report as a file: PDF, CSV, XLSX, or the frozen text itself as JSON, whose checksum stands on its
     page."""
     by = current_actor()
-    row = queries.get_snapshot(public_id, by=by)
-    if kind not in {"pdf", "csv", "xlsx", "json"} or not queries.may_read_figures(row, by=by):
+    row = get_snapshot(public_id, by=by)
+    if kind not in {"pdf", "csv", "xlsx", "json"} or not may_read_figures(row, by=by):
         raise NotFound
     told = frozen.thaw(row.content)
     name = f"report-{public_id}-{told.report.as_at:%Y-%m-%d}.{kind}"
@@ -241,7 +255,7 @@ def _on_paper(row: Snapshot, told: frozen.Frozen) -> Any:
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 def attached_dossier(public_id: str, digest: str) -> ResponseReturnValue:
     """A country's dossier as it was when the report was published: for staff, and the country's own focal point."""
-    _dossier, content = queries.get_dossier_file(public_id, digest, by=current_actor())
+    _dossier, content = get_dossier_file(public_id, digest, by=current_actor())
     return file_answer(content, "application/pdf", f"dossier-{public_id}-{digest[:8]}.pdf")
 
 
@@ -252,7 +266,7 @@ def withdraw_snapshot(public_id: str) -> ResponseReturnValue:
     form, by = WithdrawForm(), current_actor()
     if form.validate():
         try:
-            actions.withdraw_snapshot(public_id, reason=form.reason.data or "", by=by, at=clock.now())
+            snapshots_actions.withdraw_snapshot(public_id, reason=form.reason.data or "", by=by, at=clock.now())
         except Invalid as error:
             form.take(error)
         except Refused as error:
@@ -260,5 +274,5 @@ def withdraw_snapshot(public_id: str) -> ResponseReturnValue:
         else:
             flash(_("The report is withdrawn. Its address stays and says so."), "done")
     if form.errors:
-        return _page(queries.get_snapshot(public_id, by=by), form)
+        return _page(get_snapshot(public_id, by=by), form)
     return redirect(url_for("reports.snapshot", public_id=public_id), code=303)

@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import xlsxwriter
 
-from lms.attendance.formats import Report
+from lms.attendance.formats.report import Report
 from lms.attendance.rules import Interval, clip, length, unite
 
 NAIROBI = timezone(timedelta(hours=3))

@@ -17,7 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lms.attendance import instants
-from lms.attendance.formats import FORMATS, SYSTEMS, Asked, Document, Report, open_document
+from lms.attendance.formats.recognition import FORMATS, SYSTEMS
+from lms.attendance.formats.report import Asked, Report
+from lms.attendance.formats.sheets import Document, open_document
 from lms.attendance.reading import read_report
 from lms.core.errors import Invalid, TooLarge, WrongKind
 from tests.attendance.formats.gallery import REPORTS

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lms.attendance.formats import Report
+from lms.attendance.formats.report import Report
 from lms.attendance.reading import read_report
 from lms.core.errors import Invalid
 from tests.attendance.formats import samples

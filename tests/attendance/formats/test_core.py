@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from lms.attendance import instants, rules
 from lms.attendance.formats.headings import find_heading
+from lms.attendance.formats.report import Report
 from lms.attendance.formats.sheets import open_document
 from lms.attendance.formats.vocabulary import WORDS
 from lms.attendance.names import undecorated
-from lms.attendance.reading import Report, read_report
+from lms.attendance.reading import read_report
 from lms.core.errors import Invalid, TooLarge, WrongKind
 from lms.core.tables import MAX_ROWS
 from tests.attendance.formats.reports import at, workbook, written

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from lms.attendance import actions
-from lms.attendance.actions import Elsewhen, StagedAttendance
-from lms.attendance.models import AttendanceImport, Presence
+from lms.attendance.actions.imports import publish_attendance
+from lms.attendance.actions.staging import Elsewhen, StagedAttendance, stage_attendance
+from lms.attendance.models.evidence import AttendanceImport, Presence
 from lms.core.db import db
 from lms.core.errors import DomainError
 from lms.core.roles import SYSTEM
@@ -35,7 +35,7 @@ class Scene:
         return self.bring(written(rows), **options)
 
     def bring(self, content: bytes, **options: Any) -> StagedAttendance:
-        return actions.stage_attendance(self.lecture.id, content, file_name="r.csv", by=SYSTEM, **options)
+        return stage_attendance(self.lecture.id, content, file_name="r.csv", by=SYSTEM, **options)
 
 
 @pytest.fixture
@@ -94,6 +94,6 @@ WHOLE = written([["email", "joined_at", "left_at"], *[[f"n{n}@x.example", "2026-
 @pytest.mark.parametrize("format", ["auto", "zoom", "plain"])
 def test_nothing_is_half_written_of_a_bad_file(scene: Scene, content: bytes, format: str) -> None:
     with pytest.raises(DomainError):
-        actions.publish_attendance(scene.bring(content, format=format), skip_bad_rows=True, by=SYSTEM, at=START)
+        publish_attendance(scene.bring(content, format=format), skip_bad_rows=True, by=SYSTEM, at=START)
     for table in (Presence, AttendanceImport):
         assert db.session.scalar(select(func.count()).select_from(table)) == 0

@@ -7,8 +7,7 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
-from lms.attendance import actions
-from lms.attendance.actions import Elsewhen
+from lms.attendance.actions.staging import Elsewhen, stage_attendance
 from lms.core.roles import SYSTEM
 from tests.attendance.formats.reports import written
 from tests.attendance.formats.test_elsewhen import Scene
@@ -90,5 +89,5 @@ def test_who_came_early_or_left_late_is_of_the_same_meeting(scene: Scene) -> Non
     rows = [["email", "joined_at", "left_at"], ["a@x.example", "2026-11-04T05:00Z", "2026-11-04T05:20Z"],
             ["b@x.example", "2026-11-04T06:10Z", "2026-11-04T07:00Z"],
             ["c@x.example", "2026-11-04T08:00Z", "2026-11-04T09:00Z"]]  # fmt: skip
-    staged = actions.stage_attendance(scene.lecture.id, written(rows), file_name="r.csv", by=SYSTEM)
+    staged = stage_attendance(scene.lecture.id, written(rows), file_name="r.csv", by=SYSTEM)
     assert (len(staged.rows), staged.report.notes) == (3, [])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lms.attendance import instants
-from lms.attendance.formats import Report
+from lms.attendance.formats.report import Report
 from lms.attendance.parsing import parse_report as read_report
 from lms.core.errors import Invalid
 from tests.attendance.formats.reports import at, minutes, workbook, written

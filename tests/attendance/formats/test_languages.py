@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lms.attendance.formats import Report, vocabulary, words_of_people, words_of_times
+from lms.attendance.formats import vocabulary, words_of_people, words_of_times
 from lms.attendance.formats.headings import plain
+from lms.attendance.formats.report import Report
 from lms.attendance.parsing import parse_report as read_report
 from tests.attendance.formats.languages import (
     BY_HAND,

@@ -14,7 +14,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from lms.attendance.formats.mapping import UnknownHeadings
-from lms.attendance.models import AttendanceImport, ColumnMapping, Presence
+from lms.attendance.models.evidence import AttendanceImport, Presence
+from lms.attendance.models.mappings import ColumnMapping
 from lms.attendance.reading import look_at, read_report
 from lms.core.db import db
 from lms.core.errors import Invalid

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from lms.attendance import actions, queries
-from lms.attendance.models import Presence
-from lms.attendance.queries import attendance_of_person
+from lms.attendance.actions.credits import credit_lecture
+from lms.attendance.actions.imports import publish_attendance
+from lms.attendance.actions.staging import stage_attendance
+from lms.attendance.models.evidence import Presence
+from lms.attendance.queries.persons import attendance_of_person
+from lms.attendance.queries.roster import get_row, presence_curve
 from lms.catalogue.models import Lecture
 from lms.core.db import action, db
 from lms.core.imports import ImportAnswer
@@ -33,14 +36,14 @@ class Scene:
         self.lecture = make.lecture(self.series, state="held", actual_start=START, actual_end=END, starts_at=START)
 
     def take(self, text: str, **options: Any) -> ImportAnswer:
-        staged = actions.stage_attendance(
+        staged = stage_attendance(
             self.lecture.id, text.encode(), file_name="r.csv", by=SYSTEM, time_zone="UTC", **options
         )
-        return actions.publish_attendance(staged, by=SYSTEM, at=END)
+        return publish_attendance(staged, by=SYSTEM, at=END)
 
     def said(self, name: str) -> tuple[float, str, str]:
         """Minutes and words on the roster; the person's own page says the same."""
-        row = queries.get_row(self.lecture.id, self.people[name].public_id, by=SYSTEM)
+        row = get_row(self.lecture.id, self.people[name].public_id, by=SYSTEM)
         own = attendance_of_person(self.people[name].id, by=SYSTEM)[0]
         assert (own.minutes, own.outcome, own.explanation) == (row.minutes, row.outcome, row.explanation)
         return row.minutes, row.outcome.value, row.explanation
@@ -70,7 +73,7 @@ def test_of_several_joins_what_is_certain_counts(scene: Scene) -> None:
         0.0, "absent", "0 of 90 minutes, what is certain of 25 minutes stated as a sum: absent"
     )  # fmt: skip
     assert answer.notes[0].startswith("2 rows state less time than from join to leave")
-    curve = queries.presence_curve(scene.lecture.id, by=SYSTEM)
+    curve = presence_curve(scene.lecture.id, by=SYSTEM)
     assert (curve[0], curve[30], curve[63], curve[-1]) == (1, 2, 0, 0)
 
 
@@ -95,7 +98,7 @@ def test_a_sum_follows_the_times_of_the_lecture(scene: Scene) -> None:
         db.session.get_one(Lecture, scene.lecture.id).actual_start = moved
 
     move()
-    actions.credit_lecture(scene.lecture.id, by=SYSTEM, at=END)
+    credit_lecture(scene.lecture.id, by=SYSTEM, at=END)
     assert scene.said("Ada")[0] == 40.0  # 80 less 30 before and 10 after
     assert scene.said("Ben")[0] == 40.0  # 06:20 to 07:00 by its times; the sum of 30 lies within
     assert scene.take("email,minutes\nben@x.example,30\n").created == 0

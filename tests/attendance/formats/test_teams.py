@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lms.attendance.formats import Report
+from lms.attendance.formats.report import Report
 from lms.attendance.formats.teams_words import account, address
 from lms.attendance.formats.vocabulary import role_of
 from lms.attendance.reading import read_report

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lms.attendance.formats import Report
+from lms.attendance.formats.report import Report
 from lms.attendance.reading import read_report
 from lms.core.errors import Invalid
 from tests.attendance.formats.samples import END, SECONDS, START, ms, seconds, webex, webex_portuguese

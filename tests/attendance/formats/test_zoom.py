@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lms.attendance.reading import Report, read_report
+from lms.attendance.formats.report import Report
+from lms.attendance.reading import read_report
 from lms.core.errors import Invalid
 from tests.attendance.formats.reports import WAYS, Rows, at, minutes, workbook, written
 

@@ -1,0 +1,37 @@
+"""What is read of attendance: rosters, one's own attendance, what counts so far, outcomes in bulk."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from lms.attendance.queries import evidence
+from lms.core import clock
+from lms.core.memory import memory
+
+VIEWERS_STAND = 5_000
+"""So many milliseconds a count of who is in the room stands."""
+
+
+def counted_ms(lecture_id: int, person_id: int, at: datetime) -> int:
+    """Milliseconds of a lecture that count for a person so far."""
+    return evidence.counted_ms(lecture_id, person_id, clock.to_ms(at))
+
+
+def count_viewers(lecture_id: int, at: datetime) -> int:
+    """How many people are in the room: counted at most every `VIEWERS_STAND` in each process, shared by all who look.
+
+    Thousands of pages ask every few seconds, and each count looks through the beats of them all.
+    """
+    kept, now = memory("viewers"), clock.to_ms(at)
+    entry: tuple[int, int] | None = kept.get(lecture_id)
+    if entry is not None and 0 <= now - entry[0] < VIEWERS_STAND:
+        return entry[1]
+    if entry is not None and now >= entry[0]:
+        kept[lecture_id] = now, entry[1]  # who asks while this one counts is told what stood
+    try:
+        counted = evidence.viewers(lecture_id, now)
+    except BaseException:
+        kept.pop(lecture_id, None)
+        raise
+    kept[lecture_id] = now, counted
+    return counted

@@ -1,0 +1,378 @@
+"""What the API of attendance takes and answers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from apiflask import Schema
+from apiflask.fields import AwareDateTime, Boolean, Dict, Enum, File, Float, Integer, List, Nested, String
+from apiflask.validators import Length, OneOf
+from marshmallow import ValidationError
+
+from lms.attendance.appealing import NAME_LENGTH
+from lms.attendance.formats.mapping import FIELDS
+from lms.attendance.models.appeals import AppealState
+from lms.attendance.models.appearances import How
+from lms.attendance.models.credits import Outcome
+from lms.attendance.models.evidence import Source
+from lms.attendance.queries.appeals import AppealView
+from lms.attendance.queries.closings import ClosingView
+from lms.attendance.queries.review import Unknown
+from lms.attendance.queries.roster import RosterRow
+from lms.attendance.rules import REASON_LENGTH
+from lms.core import clock
+from lms.core.measures import tenth_minutes
+from lms.core.roles import Actor
+from lms.core.words import _, _l
+from lms.web.api import AnswerSchema, PageQuery, rfc3339
+
+SOURCES = [source.value for source in Source]
+OUTCOMES = [outcome.value for outcome in Outcome]
+_AWARE = {"invalid_awareness": _l("Write an instant with an offset, such as 2026-12-02T06:00:00Z.")}
+
+
+class RosterQuery(PageQuery):
+    """`q` looks in names, organisations and addresses."""
+
+    q = String(load_default=None, validate=Length(max=200))
+
+
+class PersonOut(AnswerSchema):
+    """The person of a row. Name and country are null for an instructor while the person has not accepted."""
+
+    id = String()
+    email = String(allow_none=True)
+    full_name = String(allow_none=True)
+    country = String(allow_none=True)
+
+
+class IntervalOut(AnswerSchema):
+    """Presence, clipped to the lecture and united within its source."""
+
+    joined_at = String()
+    left_at = String()
+    source = String(validate=OneOf(SOURCES))
+
+
+class CorrectionOut(AnswerSchema):
+    """A correction that holds."""
+
+    outcome = String(validate=OneOf(OUTCOMES))
+    reason = String()
+    by = String(allow_none=True)
+    at = String()
+
+
+class AttendanceRow(AnswerSchema):
+    """One person in one lecture. `minutes` and `percent` have one decimal, rounded down."""
+
+    person = Nested(PersonOut)
+    minutes = Float()
+    percent = Float()
+    outcome = String(validate=OneOf(OUTCOMES))
+    sources = List(String(validate=OneOf(SOURCES)))
+    intervals = List(Nested(IntervalOut))
+    explanation = String()
+    counted = Boolean()
+    correction = Nested(CorrectionOut, allow_none=True)
+
+
+class AttendanceRows(AnswerSchema):
+    """A page of the roster."""
+
+    items = List(Nested(AttendanceRow))
+    next = String(allow_none=True)
+
+
+class CorrectionIn(Schema):
+    """The outcome set by hand, and why; an outcome of null withdraws it."""
+
+    outcome = Enum(Outcome, by_value=True, required=True, allow_none=True)
+    reason = String(load_default="", validate=Length(max=REASON_LENGTH))
+
+
+class AppealIn(Schema):
+    """What somebody says of the own attendance: from when to when (both or neither), under which name, in words."""
+
+    there_from = AwareDateTime(load_default=None, allow_none=True, error_messages=_AWARE)
+    there_to = AwareDateTime(load_default=None, allow_none=True, error_messages=_AWARE)
+    joined_as = String(load_default="", validate=Length(max=NAME_LENGTH))
+    text = String(load_default="", validate=Length(max=REASON_LENGTH))
+
+
+class AppealPerson(AnswerSchema):
+    """Who asked."""
+
+    id = String()
+    full_name = String()
+
+
+class AppealOut(AnswerSchema):
+    """An appeal. `answered_by` and `outcome`, what was set by hand, are null while it is open."""
+
+    id = String()
+    lecture = Integer()
+    person = Nested(AppealPerson)
+    filed_at = String()
+    there_from = String(allow_none=True)
+    there_to = String(allow_none=True)
+    joined_as = String()
+    text = String()
+    state = String(validate=OneOf([state.value for state in AppealState]))
+    ended_at = String(allow_none=True)
+    answer = String()
+    answered_by = String(allow_none=True)
+    outcome = String(validate=OneOf(OUTCOMES), allow_none=True)
+
+
+class AppealsOut(AnswerSchema):
+    """A page of appeals."""
+
+    items = List(Nested(AppealOut))
+    next = String(allow_none=True)
+
+
+class AppealsQuery(PageQuery):
+    """Which appeals: those of a state, or all, the newest first (open ones in the order in which they came)."""
+
+    state = Enum(AppealState, by_value=True, load_default=None)
+
+
+class AnswerIn(Schema):
+    """How an appeal is answered. Accepted, the outcome is set by hand with `words` as its reason; an outcome of null
+    sets nothing by hand."""
+
+    decision = String(required=True, validate=OneOf([AppealState.ACCEPTED.value, AppealState.DECLINED.value]))
+    outcome = Enum(Outcome, by_value=True, load_default=Outcome.ATTENDED, allow_none=True)
+    words = String(load_default="", validate=Length(max=REASON_LENGTH))
+
+
+class ReopenIn(Schema):
+    """Why closed attendance is opened again."""
+
+    reason = String(load_default="", validate=Length(max=REASON_LENGTH))
+
+
+class ClosingOut(AnswerSchema):
+    """One time that attendance was closed, with the numbers that were; it holds while `reopened_at` is null."""
+
+    closed_at = String()
+    closed_by = String(allow_none=True)
+    figures = Dict(keys=String(), values=Integer())
+    reopened_at = String(allow_none=True)
+    reopened_by = String(allow_none=True)
+    reason = String(allow_none=True)
+
+
+class ClosingsOut(AnswerSchema):
+    """All closings of a lecture, the latest first."""
+
+    items = List(Nested(ClosingOut))
+    next = String(allow_none=True)
+
+
+class Meanings(String):
+    """A JSON object of texts, as it stands in a form."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **more)
+        try:
+            found = json.loads(text or "{}")
+        except ValueError:
+            found = None
+        if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
+            raise ValidationError(_('Write a JSON object such as {"Correo": "email"}.'))
+        return found
+
+
+class UnknownQuery(PageQuery):
+    """`state` is open (to decide) or decided; `q` looks in names and addresses as the reports say them."""
+
+    state = String(load_default="open", validate=OneOf(["open", "decided"]))
+    q = String(load_default="", validate=Length(max=200))
+
+
+class CandidateOut(AnswerSchema):
+    """Somebody who may be meant: how surely (0 to 100; 100 is the same full name), and why."""
+
+    person = String()
+    full_name = String()
+    score = Integer()
+    reasons = List(String())
+
+
+class StayOut(AnswerSchema):
+    """One row of evidence; `system` is the format of the report."""
+
+    id = String()
+    joined_at = String()
+    left_at = String()
+    system = String(allow_none=True)
+
+
+class UnknownOut(AnswerSchema):
+    """Somebody whom reports tell of, as seen in one lecture. `version` is to be sent back with a decision."""
+
+    id = Integer()
+    version = Integer()
+    name = String(allow_none=True)
+    email = String(allow_none=True)
+    minutes = Float()
+    lectures = Integer()
+    stays = List(Nested(StayOut))
+    candidates = List(Nested(CandidateOut))
+    decision = String(validate=OneOf([how.value for how in How if how is not How.UNDONE]), allow_none=True)
+    person = Nested(PersonOut, allow_none=True)
+    decided_by = String(allow_none=True)
+    decided_at = String(allow_none=True)
+
+
+class UnknownsOut(AnswerSchema):
+    """A page of them."""
+
+    items = List(Nested(UnknownOut))
+    next = String(allow_none=True)
+
+
+class DecisionIn(Schema):
+    """Who is meant: the id of a person, or null: nobody of ours. `rows` (ids of stays): only these, else wherever the
+    same stands in the series."""
+
+    person = String(required=True, allow_none=True, validate=Length(max=64))
+    version = Integer(required=True)
+    rows = List(String(validate=Length(max=64)), load_default=None, allow_none=True)
+
+
+class UndoIn(Schema):
+    """The version of what is taken back."""
+
+    version = Integer(required=True)
+
+
+class ReportIn(Schema):
+    """A file of attendance and how it is to be read."""
+
+    file = File(required=True)  # type: ignore[no-untyped-call]
+    format = String(load_default="auto")
+    time_zone = String(load_default=None, allow_none=True)
+    date_order = String(load_default=None, allow_none=True)
+    sums = String(
+        load_default="",
+        metadata={"description": "How several sums of one person without times are read: add, or largest."},
+    )
+    mapping = Meanings(
+        load_default=None,
+        allow_none=True,
+        metadata={"description": f"JSON: heading → one of {', '.join(FIELDS)}, for tables whose headings are unknown."},
+    )
+    skip_bad_rows = Boolean(load_default=False)
+
+
+def row_json(row: RosterRow) -> dict[str, Any]:
+    """An attendance row as the API shows it."""
+    by_hand = row.correction
+    return {
+        "person": {
+            "id": row.public_id,
+            "email": row.email,
+            "full_name": None if row.is_hidden else row.full_name,
+            "country": row.country,
+        },
+        "minutes": row.minutes,
+        "percent": row.percent,
+        "outcome": row.outcome.value,
+        "sources": [source.value for source in row.sources],
+        "intervals": [
+            {
+                "joined_at": rfc3339(clock.from_ms(joined)),
+                "left_at": rfc3339(clock.from_ms(left)),
+                "source": source.value,
+            }
+            for joined, left, source in row.intervals
+        ],
+        "explanation": row.explanation,
+        "counted": row.is_counted,
+        "correction": None
+        if by_hand is None
+        else {
+            "outcome": by_hand.outcome.value,
+            "reason": by_hand.reason,
+            "by": by_hand.by,
+            "at": rfc3339(by_hand.at),
+        },
+    }
+
+
+def unknown_json(one: Unknown) -> dict[str, Any]:
+    """Somebody not known as the API shows it."""
+    return {
+        "id": one.id,
+        "version": one.version,
+        "name": one.name,
+        "email": one.email,
+        "minutes": tenth_minutes(one.present_ms),
+        "lectures": one.lectures,
+        "stays": [
+            {
+                "id": stay.evidence,
+                "joined_at": rfc3339(clock.from_ms(stay.joined_ms)),
+                "left_at": rfc3339(clock.from_ms(stay.left_ms)),
+                "system": stay.system,
+            }
+            for stay in one.stays
+        ],
+        "candidates": [
+            {
+                "person": each.known.public_id,
+                "full_name": each.known.full_name,
+                "score": each.score,
+                "reasons": list(each.reasons),
+            }
+            for each in one.candidates
+        ],
+        "decision": one.how.value if one.how is not None else None,
+        "person": None
+        if one.person is None
+        else {
+            "id": one.person.public_id,
+            "email": next(iter(one.person.mailboxes), None),
+            "full_name": one.person.full_name,
+            "country": one.person.country,
+        },
+        "decided_by": one.decided_by if one.how is not None else None,
+        "decided_at": rfc3339(one.decided_at) if one.how is not None and one.decided_at is not None else None,
+    }
+
+
+def appeal_json(view: AppealView, by: Actor) -> dict[str, Any]:
+    """An appeal as the API shows it; who asked does not read who answered."""
+    appeal = view.appeal
+    is_own = view.person_id == by.person_id and not by.is_administrator
+    return {
+        "id": appeal.public_id,
+        "lecture": appeal.lecture_id,
+        "person": {"id": view.person, "full_name": view.full_name},
+        "filed_at": rfc3339(appeal.filed_at),
+        "there_from": rfc3339(appeal.said_from),
+        "there_to": rfc3339(appeal.said_to),
+        "joined_as": appeal.joined_as,
+        "text": appeal.text,
+        "state": appeal.state.value,
+        "ended_at": rfc3339(appeal.ended_at),
+        "answer": appeal.answer,
+        "answered_by": None if is_own else view.answered_by,
+        "outcome": view.outcome.value if view.outcome is not None else None,
+    }
+
+
+def closing_json(view: ClosingView) -> dict[str, Any]:
+    """A closing as the API shows it."""
+    return {
+        "closed_at": rfc3339(view.closed_at),
+        "closed_by": view.closed_by,
+        "figures": view.figures,
+        "reopened_at": rfc3339(view.reopened_at),
+        "reopened_by": view.reopened_by,
+        "reason": view.reason,
+    }

@@ -1,0 +1,253 @@
+"""Pages: verify a number, issue for a series, one's own certificate and its file."""
+
+from __future__ import annotations
+
+import json
+
+from flask import Response, flash, redirect, render_template, request, stream_with_context, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.catalogue.queries import get_series
+from lms.certificates import actions, holding, keys, numbers, queries, standings, status, verdicts
+from lms.certificates.delivery import LISTS, NUMBERS, READS, badge_answer, pdf_answer, picture_answer, public_answer
+from lms.certificates.file_check import MOST_BYTES
+from lms.certificates.forms import CheckFileForm, RevokeForm, WithdrawForm
+from lms.certificates.standings import Group
+from lms.certificates.views.blueprint import bp
+from lms.core import clock
+from lms.core.errors import Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
+from lms.core.jobs import JobState, get_job
+from lms.core.roles import Role
+from lms.core.tables import write_csv
+from lms.core.words import _, _n
+from lms.web.bodies import FORM_BYTES, body_limit
+from lms.web.guards import ANYONE, SIGNED_IN, allow
+from lms.web.identity import current_actor
+from lms.web.limits import throttle_guesses, throttle_reads
+from lms.web.numbers import whole
+
+bp.add_app_template_global(holding.linkedin_address)
+
+
+@bp.get("/verify")
+@allow(ANYONE, indexed=True)
+def verify() -> ResponseReturnValue:
+    """The form that takes a number; a number in the query leads to its page."""
+    typed = request.args.get("number", "").strip()
+    if typed:
+        bare = numbers.parse(typed)
+        return redirect(url_for(".certificate", number=numbers.write(bare) if bare else typed[:64].replace("/", "-")))
+    missing = "number" in request.args
+    return render_template("certificates/verify.html", missing=missing, form=CheckFileForm()), 422 if missing else 200
+
+
+@bp.post("/verify")
+@allow(ANYONE)
+@throttle_guesses(NUMBERS)
+@throttle_reads(READS)
+@body_limit(MOST_BYTES + FORM_BYTES)
+def verify_file() -> ResponseReturnValue:
+    """Whether a file is a certificate or badge of ours as it was issued, and whether it still holds."""
+    form = CheckFileForm()
+    if not form.validate_on_submit():
+        return render_template("certificates/verify.html", form=form), 422
+    try:
+        verdict = verdicts.verdict_of_file(form.file.data.read(MOST_BYTES + 1), by=current_actor())
+    except (Invalid, TooLarge, WrongKind) as error:
+        form.take(Invalid("file", error.message))
+        return render_template("certificates/verify.html", form=form), error.status
+    return render_template("certificates/verify-file.html", verdict=verdict), 200 if verdict.is_known else 404
+
+
+@bp.get("/verify/<number>")
+@allow(ANYONE)
+@throttle_guesses(NUMBERS)
+@throttle_reads(READS)
+def certificate(number: str) -> ResponseReturnValue:
+    """Whether a certificate holds: name, series, kind, hours, date, state, and nothing else."""
+    try:
+        shown = queries.get_certificate(number, by=current_actor())
+    except NotFound:
+        is_number = numbers.parse(number) is not None
+        return render_template("certificates/verify-unknown.html", number=number[:64], is_number=is_number), 404
+    return render_template("certificates/verify-number.html", shown=shown)
+
+
+@bp.get("/certificates/<number>")
+@allow(SIGNED_IN)
+@throttle_guesses(NUMBERS)
+def own(number: str) -> ResponseReturnValue:
+    """A certificate for its holder and administrators: the file, withdrawing, revoking."""
+    return _own(number, WithdrawForm(), RevokeForm())
+
+
+def _own(number: str, withdraw_form: WithdrawForm, revoke_form: RevokeForm) -> str:
+    shown = queries.get_certificate(number, by=current_actor())
+    if not shown.is_full:
+        raise Forbidden
+    return render_template(
+        "certificates/own.html",
+        shown=shown,
+        withdraw_form=withdraw_form,
+        revoke_form=revoke_form,
+    )
+
+
+@bp.post("/certificates/<number>/withdraw")
+@allow(SIGNED_IN)
+def withdraw(number: str) -> ResponseReturnValue:
+    """Withdraws a certificate at its holder's wish."""
+    form = WithdrawForm()
+    if not form.validate_on_submit():
+        return _own(number, form, RevokeForm(formdata=None)), 422
+    actions.withdraw(number, by=current_actor(), at=clock.now())
+    flash(_("The certificate is withdrawn. Its number says no more than that."), "done")
+    return redirect(url_for(".own", number=number))
+
+
+@bp.post("/certificates/<number>/revoke")
+@allow(Role.ADMINISTRATOR)
+def revoke(number: str) -> ResponseReturnValue:
+    """Revokes a certificate, with a reason."""
+    form = RevokeForm()
+    if not form.validate_on_submit():
+        return _own(number, WithdrawForm(formdata=None), form), 422
+    try:
+        actions.revoke(number, reason=form.reason.data or "", by=current_actor(), at=clock.now())
+    except Invalid as error:
+        form.take(error)
+        return _own(number, WithdrawForm(formdata=None), form), 422
+    flash(_("The certificate is revoked."), "done")
+    return redirect(url_for(".own", number=number))
+
+
+@bp.get("/certificates/<number>.pdf")
+@allow(SIGNED_IN)
+@throttle_guesses(NUMBERS)
+def download(number: str) -> ResponseReturnValue:
+    """The certificate as PDF, for its holder and administrators."""
+    return pdf_answer(number, queries.get_pdf(number, by=current_actor()))
+
+
+@bp.get("/certificates/<number>.png")
+@allow(SIGNED_IN)
+@throttle_guesses(NUMBERS)
+def badge(number: str) -> ResponseReturnValue:
+    """The badge as a picture with the signed credential in it, for its holder and administrators."""
+    return picture_answer(number, holding.get_baked_badge(number, by=current_actor()))
+
+
+@bp.get("/certificates/<number>.jwt")
+@allow(SIGNED_IN)
+@throttle_guesses(NUMBERS)
+def badge_text(number: str) -> ResponseReturnValue:
+    """The badge as signed text, for its holder and administrators."""
+    return badge_answer(number, holding.get_badge(number, by=current_actor()))
+
+
+@bp.get("/certificates/status/<int:list_number>")
+@allow(ANYONE)
+@throttle_reads(LISTS)
+def status_list(list_number: int) -> ResponseReturnValue:
+    """A signed list of states, one bit a badge: W3C Bitstring Status List as VC-JWT."""
+    text = status.signed_list(list_number, at=clock.now())
+    return public_answer(text, "application/vc+jwt", seconds=int(status.TTL.total_seconds())).make_conditional(request)
+
+
+@bp.get("/.well-known/jwks.json")
+@allow(ANYONE)
+@throttle_reads(LISTS)
+def jwks() -> ResponseReturnValue:
+    """Every public key that signs or once signed, as a JSON Web Key Set."""
+    return public_answer(json.dumps(keys.published_jwks()), "application/jwk-set+json", seconds=3600).make_conditional(
+        request
+    )
+
+
+@bp.get("/certificates/keys/<kid>")
+@allow(ANYONE)
+@throttle_reads(LISTS)
+def jwk(kid: str) -> ResponseReturnValue:
+    """One public key that signs or once signed, as JWK: the address that badges name as their `kid`."""
+    return public_answer(json.dumps(keys.published_jwk(kid)), "application/jwk+json", seconds=3600).make_conditional(
+        request
+    )
+
+
+@bp.get("/series/<slug>/certificates")
+@allow(Role.ADMINISTRATOR, Role.REPORTER)
+def issue(slug: str) -> ResponseReturnValue:
+    """Who earns a certificate of the series, who just misses it and by what, who is blocked."""
+    by = current_actor()
+    try:
+        shown, page = _group(), request.args.get("page", 1, type=whole)
+        preview = standings.preview(slug, by=by, shown=shown, page=page)
+    except Refused as refused:
+        series = get_series(slug, by=by)
+        return render_template("certificates/none.html", series=series, reason=refused.message)
+    return render_template("certificates/issue.html", preview=preview, series=preview.series)
+
+
+def _group() -> Group | None:
+    """The group of people that is asked for."""
+    asked = request.args.get("show")
+    try:
+        return Group(asked) if asked else None
+    except ValueError as error:
+        raise NotFound from error
+
+
+@bp.get("/series/<slug>/certificates.csv")
+@allow(Role.ADMINISTRATOR)
+def export(slug: str) -> ResponseReturnValue:
+    """One group of people as a file."""
+    group = _group() or Group.EARNED
+    rows = standings.table(slug, group, by=current_actor())
+    headings = next(rows)
+    answer = Response(stream_with_context(write_csv([str(one) for one in headings], rows)), mimetype="text/csv")
+    answer.headers["Content-Disposition"] = f'attachment; filename="{slug}-{group}.csv"'
+    answer.headers["Cache-Control"] = "private, no-store"
+    return answer
+
+
+@bp.post("/series/<slug>/certificates/reminders")
+@allow(Role.ADMINISTRATOR)
+def remind(slug: str) -> ResponseReturnValue:
+    """Writes, once, to those whose certificate waits for their word on their name."""
+    told = actions.remind_unconfirmed(slug, by=current_actor(), at=clock.now())
+    if told:
+        flash(_n("A mail goes to %(num)s person.", "A mail goes to %(num)s people.", told), "done")
+    else:
+        flash(_("Everybody who can be reached by mail was reminded already. Nobody is reminded twice."), "done")
+    return redirect(url_for(".issue", slug=slug, show=Group.UNCONFIRMED.value))
+
+
+@bp.post("/series/<slug>/certificates")
+@allow(Role.ADMINISTRATOR)
+def request_issue(slug: str) -> ResponseReturnValue:
+    """Issues what has been earned, in the background."""
+    by = current_actor()
+    series = get_series(slug, by=by)
+    try:
+        job = actions.request_issue(series.id, by=by, at=clock.now())
+    except Refused as refused:
+        flash(refused.message, "wrong")
+        return redirect(url_for(".issue", slug=slug))
+    return redirect(url_for(".progress", slug=slug, job_id=job.public_id))
+
+
+@bp.get("/series/<slug>/certificates/<job_id>")
+@allow(Role.ADMINISTRATOR)
+def progress(slug: str, job_id: str) -> ResponseReturnValue:
+    """How far issuing is, what it came to, and what stopped."""
+    by = current_actor()
+    series = get_series(slug, by=by)
+    job = get_job(job_id, by=by)
+    if job.kind != actions.JOB or job.arguments["series_id"] != series.id:
+        raise NotFound
+    refused = (job.result or {}).get("refused", [])
+    names = queries.names_of([item["person"] for item in refused[:200]], by=by)
+    is_over = job.state in (JobState.DONE, JobState.FAILED)
+    return render_template(
+        "certificates/progress.html", series=series, job=job, refused=refused, names=names, is_over=is_over
+    )

@@ -1,0 +1,71 @@
+"""People's pages: registering and signing in, the account, and administration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import partial
+
+import structlog
+from flask import Flask, Response, g, has_app_context
+from sqlalchemy.exc import OperationalError
+
+from lms.core import clock
+from lms.core.roles import Actor
+from lms.people.actions import sessions
+from lms.people.queries.access import actor_of_token
+from lms.people.queries.countries import country_names
+from lms.people.queries.sessions import find_session
+from lms.people.rules import SEEN_EVERY
+from lms.people.views.blueprint import staff_idle
+from lms.web import identity
+from lms.web.locale import reader_locale
+
+log = structlog.get_logger(__name__)
+
+
+def country_name(code: str | None) -> str:
+    """A country's name in the reader's language, of its code."""
+    if not code:
+        return ""
+    locale = reader_locale()
+    kept: dict[str, Mapping[str, str]] = g.setdefault("country_names", {}) if has_app_context() else {}
+    if locale not in kept:
+        kept[locale] = country_names(locale)
+    return kept[locale].get(code, code)
+
+
+def _actor_of_session(secret: str) -> Actor | None:
+    at = clock.now()
+    found = find_session(secret, staff_idle=staff_idle(), at=at)
+    if found is None:
+        return None
+    if not timedelta() <= at - found.seen_at < SEEN_EVERY:
+        g.used_session = found.session_id
+    return found.actor
+
+
+def _note_use(app: Flask, session_id: int) -> None:
+    """After the answer has gone: nobody waits for it, and what cannot be written now is written the next time."""
+    with app.app_context():
+        try:
+            sessions.note_use(session_id, at=clock.now())
+        except OperationalError as error:
+            log.warning("the use of a session was not noted", error=type(error).__name__)
+
+
+def init_app(app: Flask) -> None:
+    """Tells how sessions and bearer tokens are read; registers the filter `country_name`."""
+    identity.register(
+        app,
+        session=_actor_of_session,
+        bearer=lambda secret: actor_of_token(secret, clock.now()),
+    )
+    app.add_template_filter(country_name, "country_name")
+
+    @app.after_request
+    def note_use(answer: Response) -> Response:
+        session_id = g.pop("used_session", None)
+        if session_id is not None:
+            answer.call_on_close(partial(_note_use, app, session_id))
+        return answer

@@ -1,0 +1,176 @@
+"""The one place that counts: every door asks here, and all get the same figures.
+
+`count` answers whoever asks: reporters and administrators exactly, at this moment, in any combination; focal points
+likewise for the own country; everybody else from the last daily refresh (`public`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lms.core import clock
+from lms.core.errors import Forbidden, NotFound
+from lms.core.roles import ANONYMOUS, Actor
+from lms.core.words import _
+from lms.reports.balances import add
+from lms.reports.counting import Part, tally
+from lms.reports.opening import Opening
+from lms.reports.queries.balances import (
+    read_balances,
+)
+from lms.reports.queries.labels import read_names
+from lms.reports.queries.ledger import load
+from lms.reports.queries.opened import KINDS as OPENED_TO_ROWS
+from lms.reports.queries.opened import OpenedRows, open_rows
+from lms.reports.queries.opening import Opened, open_people
+from lms.reports.queries.public import (
+    public_report,
+)
+from lms.reports.queries.scope import Partners, Scope, resolve
+from lms.reports.rules import Figures, Group, Key, Slice, check_question, in_order
+
+
+@dataclass(frozen=True)
+class Report:
+    """The answer to a question: the figures of the whole slice, and the groups that were asked for."""
+
+    as_at: datetime
+    asked: Slice
+    dimensions: tuple[str, ...]
+    totals: Figures
+    groups: list[Group]
+    exact: bool
+    opening: Opening | None = None
+    """What opening balances bring; None where there are none in the slice."""
+
+    def as_json(self) -> dict[str, Any]:
+        """What was counted, as the API shows it."""
+        told: dict[str, Any] = {"totals": self.totals.as_json()}
+        if self.opening is not None:
+            told["opening"] = self.opening.as_json()
+        return {**told, "groups": [group.as_json() for group in self.groups]}
+
+
+def count(asked: Slice, dimensions: Sequence[str] = (), *, by: Actor, at: datetime, locale: str = "en") -> Report:
+    """The figures of a slice, and by one or two dimensions where these are named.
+
+    Raises Invalid (an unknown code or dimension, a period turned round), NotFound (an unknown series), Forbidden
+    (finer than what this actor may see).
+    """
+    return count_several(asked, [dimensions], by=by, at=at, locale=locale)[0]
+
+
+def count_several(
+    asked: Slice, questions: Sequence[Sequence[str]], *, by: Actor, at: datetime, locale: str = "en"
+) -> list[Report]:
+    """`count` for several sets of dimensions of one slice: all of the same rows at the same moment."""
+    several = [tuple(dimensions) for dimensions in questions]
+    for dims in several:
+        check_question(asked, dims)
+    scope = resolve(asked, by=by)
+    if not _exactly(asked, scope, by):
+        reports = []
+        for dims in several:
+            as_at, totals, groups, opening = public_report(asked, scope, dims, at=at, locale=locale)
+            reports.append(Report(as_at, asked, dims, totals, groups, exact=False, opening=opening))
+        return reports
+    partners = Partners()
+    today = partners.on(clock.day_of(at, scope.zone))
+    ledger = load(scope, partners)
+    counted = {dims: tally(ledger, dims) for dims in {(), *several}}
+    balances = read_balances(partners).within(asked, series_id=scope.series_id, countries=scope.wanted.countries)
+    openings = {dims: add(parts, balances, dims, Part) for dims, parts in counted.items()}
+    names = read_names(locale) if any(several) else None  # three questions that a mere total has no use for
+    whole = counted[()][()].figures(today)
+
+    def group(dims: tuple[str, ...], key: Key, part: Part) -> Group:
+        assert names is not None
+        inner = list(zip(dims, key, strict=True))
+        keys = tuple(names.key(name, value) for name, value in inner)
+        labels = tuple(names.label(name, value) for name, value in inner)
+        return Group(keys, labels, part.figures(today), opening=openings[dims].get(key))
+
+    return [
+        Report(
+            at,
+            asked,
+            dims,
+            whole,
+            in_order((group(dims, key, part) for key, part in counted[dims].items()), dims) if dims else [],
+            exact=True,
+            opening=openings[()].get(()),
+        )
+        for dims in several
+    ]
+
+
+def _exactly(asked: Slice, scope: Scope, by: Actor) -> bool:
+    """Whether this actor may have this slice exactly. Raises Forbidden for another country than a focal point's own."""
+    if by.is_reporter:
+        return True
+    if not by.is_focal_point or asked.country is None:
+        return False
+    if scope.country_id not in by.country_ids:
+        raise Forbidden(_("You may see the figures of your own country."))
+    return True
+
+
+def list_people(
+    asked: Slice,
+    keys: Mapping[str, str | None],
+    *,
+    organisation: str | None = None,
+    by: Actor,
+    locale: str = "en",
+    limit: int = 50,
+    offset: int = 0,
+) -> Opened:
+    """The people behind a figure: of a slice, of the group whose keys are given by dimension, of an organisation."""
+    check_question(asked, tuple(keys))
+    scope = resolve(asked, by=by)
+    return open_people(scope, keys, organisation=organisation, by=by, locale=locale, limit=limit, offset=offset)
+
+
+def list_rows(
+    figure: str,
+    asked: Slice,
+    keys: Mapping[str, str | None],
+    *,
+    by: Actor,
+    at: datetime,
+    locale: str = "en",
+    limit: int = 50,
+    cursor: str | None = None,
+) -> OpenedRows:
+    """The rows behind any other figure, a page at a time: lectures, attendances, countries, registrations, awards.
+
+    Raises NotFound for a figure that is none of `OPENED_TO_ROWS`, Forbidden unless the actor may see these rows.
+    """
+    if figure not in OPENED_TO_ROWS:
+        raise NotFound
+    check_question(asked, tuple(keys))
+    scope = resolve(asked, by=by)
+    return open_rows(figure, asked, scope, keys, by=by, at=at, locale=locale, limit=limit, cursor=cursor)
+
+
+def totals(asked: Slice, *, by: Actor, at: datetime) -> Figures:
+    """The figures of a slice."""
+    return count(asked, by=by, at=at).totals
+
+
+def groups(asked: Slice, dimensions: Sequence[str], *, by: Actor, at: datetime, locale: str = "en") -> list[Group]:
+    """The figures of a slice by one or two dimensions."""
+    return count(asked, dimensions, by=by, at=at, locale=locale).groups
+
+
+def public_totals(*, at: datetime) -> Figures:
+    """The figures of all time as everybody may see them."""
+    return count(Slice(), by=ANONYMOUS, at=at).totals
+
+
+def public_groups(dimension: str, *, at: datetime, locale: str = "en") -> list[Group]:
+    """The figures of all time by one dimension, as everybody may see them."""
+    return count(Slice(), (dimension,), by=ANONYMOUS, at=at, locale=locale).groups
