@@ -19,8 +19,9 @@ from typing import Any
 
 from bench.database import opened, spent_on
 from bench.programme import ENDED, SERIES
-from lms.certificates import bundles, press
-from lms.certificates.actions import issue_certificates
+from lms.certificates.actions import bundles
+from lms.certificates.actions.awards import issue_certificates
+from lms.certificates.pdf import batch_render
 from lms.core.roles import SYSTEM
 
 ISSUED = ENDED + timedelta(days=1)
@@ -49,7 +50,7 @@ def run(folder: Path) -> Stages:
     with opened(folder):
         return {
             "issued": _watched(lambda: issue_certificates(SERIES, by=SYSTEM, at=ISSUED)["issued"]),
-            "made": _watched(lambda: press.fill(SERIES, _unheard).made),
+            "made": _watched(lambda: batch_render.fill(SERIES, _unheard).made),
             "zip": _watched(lambda: bundles.make_bundle(1, SERIES, "zip", _unheard)["count"]),
             "pdf": _watched(lambda: bundles.make_bundle(2, SERIES, "pdf", _unheard)["count"]),
         }

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from random import Random
 
-from lms.attendance.actions.imports import publish_attendance
-from lms.attendance.actions.staging import stage_attendance
+from lms.attendance_imports.actions.imports import publish_attendance
+from lms.attendance_imports.actions.staging import stage_attendance
 from lms.catalogue.actions.lectures import schedule_lecture
 from lms.catalogue.actions.series import create_series
 from lms.catalogue.actions.states import end_lecture, start_lecture
-from lms.catalogue.drafts import LectureDraft, SeriesDraft
+from lms.catalogue.inputs import LectureDraft, SeriesDraft
 from lms.core import clock
 from lms.core.imports import ImportAnswer
 from lms.core.roles import SYSTEM

@@ -22,7 +22,7 @@ from lms.attendance.models.evidence import Join
 from lms.catalogue.actions.lectures import schedule_lecture
 from lms.catalogue.actions.series import create_series
 from lms.catalogue.actions.states import start_lecture
-from lms.catalogue.drafts import LectureDraft, SeriesDraft
+from lms.catalogue.inputs import LectureDraft, SeriesDraft
 from lms.config import Config
 from lms.core import clock
 from lms.core.bulk import insert_many

@@ -19,34 +19,34 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lms import __version__
 from lms.config import Config
-from lms.core import audit, events, jobs, outbox, repeats, sealing, worker_heartbeats
+from lms.core import audit, events, idempotency, jobs, outbox, sealing, worker_heartbeats
 from lms.core.db import db, engine_options
+from lms.core.i18n import _
 from lms.core.logs import configure as configure_logs
 from lms.core.resources import resource
 from lms.core.secret_key import read_secrets
-from lms.core.words import _
 from lms.web import (
-    addresses,
     api,
-    bodies,
+    body_limits,
     compression,
-    document,
-    found,
+    discovery,
+    fragment_cache,
     guards,
     headers,
     hosts,
     identity,
-    kept,
     limits,
     locale,
     mail,
     numbers,
+    openapi,
     pictures,
-    plaintext,
     problems,
     request_log,
     scopes,
+    text_payload,
     time,
+    url_cache,
 )
 from lms.web.assets import asset
 
@@ -54,7 +54,7 @@ CORE_TABLES = (
     audit.AuditEntry,
     jobs.Job,
     outbox.OutboxMail,
-    repeats.KeptAnswer,
+    idempotency.KeptAnswer,
     worker_heartbeats.WorkerHeartbeat,
 )
 SLICES = (
@@ -63,11 +63,13 @@ SLICES = (
     "catalogue",
     "enrolment",
     "attendance",
+    "attendance_imports",
+    "viewing_groups",
     "live",
     "certificates",
     "reports",
     "demo",
-    "desks",
+    "dashboards",
 )
 """In the order of the tower, lowest first: handlers answer an event in this order."""
 
@@ -131,25 +133,25 @@ def create_app(config: Config | None = None, *, rates_uri: str = "memory://") ->
     if config.proxies:  # only the reader's address: scheme and host are those of the base address
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=config.proxies, x_proto=0)  # type: ignore[method-assign]
     request_log.init_app(app)
-    bodies.init_app(app)
+    body_limits.init_app(app)
     db.init_app(app)
     Migrate(app, db, directory=str(resource("migrations")), render_as_batch=True)
     numbers.init_app(app)
-    addresses.init_app(app)
+    url_cache.init_app(app)
     compression.init_app(app)
     app.error_processor(api.on_schema_error)  # takes every HTTP error for itself, so the pages' handlers come after it
     problems.init_app(app)
     locale.init_app(app)
-    kept.init_app(app)
+    fragment_cache.init_app(app)
     identity.init_app(app)
     limits.init_app(app)
     guards.init_app(app)
     scopes.init_app(app)
     api.init_app(app)
-    plaintext.init_app(app)
-    document.init_app(app)
+    text_payload.init_app(app)
+    openapi.init_app(app)
     headers.init_app(app)
-    found.init_app(app)
+    discovery.init_app(app)
     time.init_app(app)
     mail.init_app(app)
     pictures.init_app(app)
@@ -189,9 +191,9 @@ def _modules(name: str, room: str) -> list[ModuleType]:
     full = f"lms.{name}.{room}"
     if importlib.util.find_spec(full) is None:
         return []
-    found = importlib.import_module(full)
-    inner = [f"{full}.{module.name}" for module in pkgutil.iter_modules(getattr(found, "__path__", ()))]
-    return [importlib.import_module(module) for module in inner] if inner else [found]
+    discovery = importlib.import_module(full)
+    inner = [f"{full}.{module.name}" for module in pkgutil.iter_modules(getattr(discovery, "__path__", ()))]
+    return [importlib.import_module(module) for module in inner] if inner else [discovery]
 
 
 def _protect_forms(app: APIFlask) -> None:

@@ -24,7 +24,7 @@ from gunicorn.app.base import BaseApplication
 from huey import SqliteHuey
 
 from lms.app import create_app, settle
-from lms.certificates.bundles import drop_old_bundles
+from lms.certificates.actions.bundles import drop_old_bundles
 from lms.config import Config
 from lms.core import clock, files, jobs, logs, outbox, schema, worker_heartbeats
 from lms.core.db import db

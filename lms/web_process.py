@@ -30,7 +30,7 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 from lms.config import Config
 from lms.connections import Connection, NoRoom, Room
 from lms.core import logs
-from lms.web.bodies import most_bytes
+from lms.web.body_limits import most_bytes
 
 LEAST_RATE = 500
 """Bytes a second that a client sends of a body, and takes of an answer, once its first seconds are over."""

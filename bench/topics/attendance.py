@@ -24,11 +24,11 @@ from bench.served import Served
 from bench.site import Bench
 from bench.table import Aim, CannotMeasure, Row, topic
 from bench.viewers import WAYS, Audience, Outcome, gather, room, send
-from lms.attendance.actions.imports import match_staged, publish_attendance, publish_matched
 from lms.attendance.actions.recompute import recompute_lectures
-from lms.attendance.actions.staging import StagedAttendance, stage_attendance
 from lms.attendance.models.credits import Credit
 from lms.attendance.queries.reckoning import held_lectures
+from lms.attendance_imports.actions.imports import match_staged, publish_attendance, publish_matched
+from lms.attendance_imports.actions.staging import StagedAttendance, stage_attendance
 from lms.catalogue.models import Lecture
 from lms.core import clock
 from lms.core.db import db

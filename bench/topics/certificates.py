@@ -27,10 +27,10 @@ from bench.programme import (
 from bench.served import ROOT
 from bench.site import Bench
 from bench.table import Aim, CannotMeasure, Row, topic
-from lms.certificates import document, press, printing
-from lms.certificates.actions import issue_certificates
+from lms.certificates.actions.awards import issue_certificates
 from lms.certificates.models import Certificate
-from lms.certificates.queries import get_pdf
+from lms.certificates.pdf import batch_render, store, typesetting
+from lms.certificates.queries.certificates import get_pdf
 from lms.core.db import db
 from lms.core.roles import SYSTEM
 from lms.core.typesetting import STANDARDS, font_folders, typeset
@@ -43,12 +43,12 @@ def certificates(bench: Bench) -> Iterator[Row]:
     """Issues to everybody who came, then asks for each file once, as its holder does; the fonts are read before."""
     count = bench.of(300, 4)
     inputs: list[Mapping[str, str]] = []
-    noting = patch("lms.certificates.document.typeset", _noting(inputs))
+    noting = patch("lms.certificates.pdf.typesetting.typeset", _noting(inputs))
     with opened(copied(bench.prepared, bench.folder / "certificates")), noting:
         lecture_id = prepare_lecture()
         take_enrolments(people_file(count))
         take_attendance(lecture_id, attendance_file(count))
-        printing.installed_fonts()
+        store.installed_fonts()
         issuing, _result = spent_on(lambda: issue_certificates(SERIES, by=SYSTEM, at=ISSUED))
         numbers = list(db.session.scalars(select(Certificate.number).order_by(Certificate.id)))
         folders = font_folders()
@@ -57,16 +57,16 @@ def certificates(bench: Bench) -> Iterator[Row]:
         get_pdf(numbers[0], by=SYSTEM)
         setting, _files = spent_on(lambda: [get_pdf(number, by=SYSTEM) for number in numbers[1:]])
         rows = list(db.session.scalars(select(Certificate).order_by(Certificate.id)))
-        size = sum(len(printing.find_pdf(row) or b"") for row in rows) / len(rows)
+        size = sum(len(store.find_pdf(row) or b"") for row in rows) / len(rows)
         for row in rows:
-            printing.forget_pdf(row)
+            store.forget_pdf(row)
         get_pdf(numbers[0], by=SYSTEM)
-        with patch("lms.certificates.press.FEW", len(rows)):  # in this process, whose time is taken
-            pressing, pressed = spent_on(lambda: press.fill(SERIES, lambda *_: None))
-        with patch("lms.certificates.press.FEW", 0):
+        with patch("lms.certificates.pdf.batch_render.FEW", len(rows)):  # in this process, whose time is taken
+            pressing, pressed = spent_on(lambda: batch_render.fill(SERIES, lambda *_: None))
+        with patch("lms.certificates.pdf.batch_render.FEW", 0):
             for row in rows:
-                printing.forget_pdf(row)
-            together, _pressed = spent_on(lambda: press.fill(SERIES, lambda *_: None))
+                store.forget_pdf(row)
+            together, _pressed = spent_on(lambda: batch_render.fill(SERIES, lambda *_: None))
     if pressed.made != len(numbers) - 1 or len(inputs) != 2 * len(numbers):
         raise CannotMeasure(f"{len(numbers)} certificates were issued, {len(inputs)} set, {pressed.made} made")
     others = len(numbers) - 1
@@ -105,7 +105,7 @@ def _noting(inputs: list[Mapping[str, str]]) -> Callable[[Path, Mapping[str, str
 def _barely(inputs: Sequence[Mapping[str, str]], folders: Sequence[Path]) -> tuple[float, float]:
     """Seconds of the processor for all documents but the first: typst alone, and with a bare signature on each."""
     there = [str(folder) for folder in folders]
-    job = Job(str(document.TEMPLATE), there, list(STANDARDS), [dict(one) for one in inputs])
+    job = Job(str(typesetting.TEMPLATE), there, list(STANDARDS), [dict(one) for one in inputs])
     given = json.dumps(asdict(job)).encode()
     done = subprocess.run([sys.executable, "-m", "bench.bare"], input=given, capture_output=True, cwd=ROOT, check=False)
     if done.returncode:

@@ -19,9 +19,10 @@ from bench.programme import (
 )
 from bench.site import Bench
 from bench.table import Aim, CannotMeasure, Row, topic
-from lms.certificates import printing, standings
-from lms.certificates.actions import issue_certificates
+from lms.certificates.actions.awards import issue_certificates
 from lms.certificates.models import Certificate
+from lms.certificates.pdf import store
+from lms.certificates.queries import eligibility
 from lms.core.db import db
 from lms.core.roles import SYSTEM
 
@@ -36,8 +37,8 @@ def issuing(bench: Bench) -> Iterator[Row]:
         lecture_id = prepare_lecture()
         take_enrolments(people_file(count))
         take_attendance(lecture_id, attendance_file(count))
-        printing.installed_fonts()
-        looking, _preview = spent_on(lambda: standings.preview("bench", by=SYSTEM))
+        store.installed_fonts()
+        looking, _preview = spent_on(lambda: eligibility.preview("bench", by=SYSTEM))
         first, result = spent_on(lambda: issue_certificates(SERIES, by=SYSTEM, at=ISSUED))
         again, nothing = spent_on(lambda: issue_certificates(SERIES, by=SYSTEM, at=ISSUED + timedelta(days=1)))
         issued = result["issued"]

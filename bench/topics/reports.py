@@ -19,7 +19,7 @@ from bench.table import Aim, Row, topic
 from lms.attendance.actions.tallies import rebuild_tallies
 from lms.core import clock
 from lms.core.db import db
-from lms.core.memory import memory
+from lms.core.process_cache import memory
 from lms.core.roles import SYSTEM
 from lms.reports.actions.kept import keep_deeds
 from lms.reports.queries.figures import count

@@ -25,11 +25,12 @@ from bench.programme import (
 from bench.site import Bench
 from bench.table import Aim, Row, topic
 from lms.catalogue.models import CertificateKind
-from lms.certificates import badges, keys, numbers
-from lms.certificates.actions import issue_certificates
+from lms.certificates import keys, numbers
+from lms.certificates.actions.awards import issue_certificates
+from lms.certificates.badges import credential
 from lms.certificates.models import Certificate
-from lms.certificates.queries import get_certificate
-from lms.certificates.verdicts import verdict_of_file
+from lms.certificates.queries.certificates import get_certificate
+from lms.certificates.verification.file_verification import verdict_of_file
 from lms.core.db import action, db
 from lms.core.roles import ANONYMOUS, SYSTEM
 
@@ -98,7 +99,7 @@ def _fill(many: int) -> None:
 
 def _signed(count: int) -> tuple[float, float]:
     """CPU milliseconds a badge, and a bare ES256 signature of as many bytes."""
-    facts = badges.Facts(
+    facts = credential.Facts(
         number=numbers.generate(),
         kind=CertificateKind.PARTICIPATION,
         series="A series",
@@ -115,7 +116,7 @@ def _signed(count: int) -> tuple[float, float]:
 
     @action
     def work() -> list[dict[str, object]]:
-        return badges.badges_for([replace(facts, number=numbers.generate()) for _ in range(count)], key)
+        return credential.badges_for([replace(facts, number=numbers.generate()) for _ in range(count)], key)
 
     spent, made = spent_on(work)
     content = str(made[0]["credential"]).rpartition(".")[0].encode()

@@ -6,10 +6,8 @@ from lms.attendance.actions.closing import check_lecture_not_closed
 from lms.attendance.actions.credits import delete_credits
 from lms.attendance.actions.people import erase_evidence, recount_people
 from lms.attendance.actions.tallies import retally_lecture, retally_people
-from lms.attendance.queries.appearances import has_claims
 from lms.attendance.queries.persons import export_of_person
 from lms.core.events import (
-    AddressesKnown,
     LectureEnded,
     LectureReopened,
     LectureStartUndone,
@@ -65,14 +63,6 @@ def on_merged(event: PeopleMerged) -> None:
 def on_unmerged(event: MergeUndone) -> None:
     """Each has the own evidence again."""
     recount_people([event.kept_id, event.merged_id], by=event.by, at=event.at)
-
-
-@handles(AddressesKnown)
-def on_addresses(event: AddressesKnown) -> None:
-    """What was seen under an address of theirs before they were known becomes theirs: in a task, since it may be in
-    many lectures, and since it holds more than whoever says the address does."""
-    if has_claims(event.person_ids):
-        request_job("claim_appearances", {"person_ids": list(event.person_ids)}, by=event.by, at=event.at)
 
 
 @handles(PeopleCountriesChanged)

@@ -6,9 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from lms.attendance.actions.credits import compact_beats, credit_lecture
-from lms.attendance.actions.deciding import claim_appearances
-from lms.attendance.actions.large_files import JOB as FILE
-from lms.attendance.actions.large_files import publish_large
 from lms.attendance.actions.policies import JOB as POLICY
 from lms.attendance.actions.policies import apply_policy
 from lms.attendance.actions.recompute import JOB as RECOMPUTE
@@ -25,12 +22,6 @@ def run_credit(_run: Run, *, lecture_id: int, person_id: int | None = None) -> d
     compact_beats(lecture_id, by=SYSTEM, at=clock.now())
     only = [person_id] if person_id is not None else None
     return {"changed": credit_lecture(lecture_id, by=SYSTEM, at=clock.now(), only=only)}
-
-
-@job("claim_appearances")
-def run_claim(_run: Run, *, person_ids: list[int]) -> dict[str, Any]:
-    """Gives people what was seen under their addresses before they were known by them."""
-    return {"lectures": claim_appearances(person_ids, by=SYSTEM, at=clock.now())}
 
 
 @job(RECOMPUTE, alone=True)
@@ -53,14 +44,3 @@ def run_policy(
     asked = [(lecture_id, key, gaining, losing) for lecture_id, key, gaining, losing in lectures]
     actor = Actor(person_id=by, system=True)
     return apply_policy(policy_id, asked, by=actor, at=datetime.fromisoformat(at), progress=run.progress)
-
-
-@job(FILE)
-def run_import(
-    run: Run, *, import_id: str, lecture_id: int, digest: str, skip_bad_rows: bool, by: int | None, at: str
-) -> dict[str, Any]:
-    """Takes a large file of attendance; who sent it was checked when it was asked for."""
-    actor, moment = Actor(person_id=by, system=True), datetime.fromisoformat(at)
-    return publish_large(
-        import_id, lecture_id, digest, skip_bad_rows=skip_bad_rows, by=actor, at=moment, progress=run.progress
-    )

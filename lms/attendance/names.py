@@ -102,3 +102,8 @@ def _turned(name: str) -> str:
     if len(parts) == 2 and all(any(sign.isalpha() for sign in part) for part in parts):
         return f"{parts[1]} {parts[0]}"
     return ", ".join(parts)
+
+
+def plain_name(name: str) -> str:
+    """A name for comparing: NFC, one space between words, without case."""
+    return " ".join(unicodedata.normalize("NFC", name).split()).casefold()

@@ -22,7 +22,7 @@ from lms.catalogue.actions.states import (
     start_lecture,
     undo_start,
 )
-from lms.catalogue.drafts import LectureDraft, PolicyDraft, SeriesDraft
+from lms.catalogue.inputs import LectureDraft, PolicyDraft, SeriesDraft
 from lms.catalogue.models import Lecture, Series
 from lms.catalogue.rules import may_edit_lecture
 from lms.catalogue.schemas import (
@@ -42,8 +42,8 @@ from lms.core import clock
 from lms.core.roles import Actor, Role
 from lms.web.api import Nothing, PageQuery, envelope, integer_cursor, rfc3339
 from lms.web.guards import ANYONE, SIGNED_IN, allow
+from lms.web.idempotency import idempotent
 from lms.web.identity import current_actor
-from lms.web.repeats import idempotent
 from lms.web.scopes import scope
 
 bp = APIBlueprint(

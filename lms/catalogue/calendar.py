@@ -13,7 +13,7 @@ from icalendar import Calendar, Event, Timezone, TimezoneDaylight, TimezoneStand
 from lms import __version__
 from lms.catalogue.models import Lecture, LectureState
 from lms.core.errors import Refused
-from lms.core.words import _
+from lms.core.i18n import _
 
 _AROUND = timedelta(days=400)
 _PLANNED = (LectureState.SCHEDULED, LectureState.LIVE)

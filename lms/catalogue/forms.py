@@ -23,11 +23,11 @@ from wtforms import (
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
 from wtforms.validators import InputRequired, Optional
 
-from lms.catalogue.drafts import LectureDraft, PolicyDraft, SeriesDraft
+from lms.catalogue.inputs import LectureDraft, PolicyDraft, SeriesDraft
 from lms.catalogue.models import Admission, CertificateKind, Lecture, LectureState, Policy, Series, Visibility, WalkIns
 from lms.core import clock
 from lms.core.errors import Invalid
-from lms.core.words import _, _l
+from lms.core.i18n import _, _l
 from lms.people.queries.countries import country_names
 from lms.web.fields import KnownChoice, LocalTime, WholeNumber, ZoneField, sorted_choices, zone_choices
 from lms.web.forms import BaseForm

@@ -12,7 +12,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.util import identity_key
 
 from lms.catalogue import statements
-from lms.catalogue.drafts import is_slug
+from lms.catalogue.inputs import is_slug
 from lms.catalogue.models import (
     Admission,
     Lecture,

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from lms.catalogue.models import Lecture, LectureState, Series, Visibility
 from lms.core.clock import to_ms
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.i18n import _
 from lms.core.roles import Actor, Role
-from lms.core.words import _
 
 FIRST_YEAR, LAST_YEAR = 1990, 2100
 REOPEN_WITHIN = timedelta(hours=24)
@@ -394,3 +394,14 @@ def stop_states(lectures: Sequence[AnyLecture], at: datetime) -> dict[int, str]:
     """`stop_state` of all lectures of a series, by lecture id; the first one to come is *next*."""
     following = next_lecture(lectures)
     return {one.id: stop_state(one, at, is_next=following is not None and one.id == following.id) for one in lectures}
+
+
+MARKS = 6
+
+
+def marks_of(lecture: Lecture) -> list[Any]:
+    """The instants that stand under a picture of a lecture, at even steps; none before it was held."""
+    if lecture.actual_start is None or lecture.actual_end is None:
+        return []
+    step = (lecture.actual_end - lecture.actual_start) / MARKS
+    return [lecture.actual_start + step * n for n in range(MARKS + 1)]

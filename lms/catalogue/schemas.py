@@ -16,7 +16,7 @@ from apiflask.fields import (
 from apiflask.validators import Length
 
 from lms.catalogue.models import Admission, CertificateKind, Delivery, LectureState, Visibility, WalkIns
-from lms.core.words import _l
+from lms.core.i18n import _l
 from lms.web.api import AnswerSchema, PageQuery
 from lms.web.local_time import LocalTime
 

@@ -9,10 +9,12 @@ from flask.typing import ResponseReturnValue
 
 from lms.catalogue.models import CertificateKind
 from lms.catalogue.queries import get_series
-from lms.certificates import actions, bundles, holding, queries, standings
-from lms.certificates.delivery import NUMBERS, READS, badge_answer, bundle_answer, pdf_answer
+from lms.certificates.actions import awards, bundles
 from lms.certificates.models import CertificateState
-from lms.certificates.queries import Shown
+from lms.certificates.queries import certificates, eligibility, holder_downloads
+from lms.certificates.queries.certificates import Shown
+from lms.certificates.queries.eligibility import Group
+from lms.certificates.responses import NUMBERS, READS, badge_answer, bundle_answer, pdf_answer
 from lms.certificates.schemas import (
     AskedSchema,
     BundleSchema,
@@ -24,14 +26,13 @@ from lms.certificates.schemas import (
     RevokeSchema,
     ToldSchema,
 )
-from lms.certificates.standings import Group
 from lms.core import clock
 from lms.core.roles import Role
 from lms.web.api import Nothing, PageQuery, envelope, integer_cursor
 from lms.web.guards import ANYONE, SIGNED_IN, allow
+from lms.web.idempotency import idempotent
 from lms.web.identity import current_actor
 from lms.web.limits import throttle_guesses, throttle_reads
-from lms.web.repeats import idempotent
 from lms.web.scopes import scope
 
 PDF: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
@@ -97,7 +98,7 @@ def as_json(shown: Shown) -> dict[str, Any]:
 @bp.output(CertificateSchema)
 def certificate(number: str) -> dict[str, Any]:
     """Whether a certificate holds, for anybody who has its number."""
-    return as_json(queries.get_certificate(number, by=current_actor()))
+    return as_json(certificates.get_certificate(number, by=current_actor()))
 
 
 @bp.get("/certificates/<number>.pdf")
@@ -107,7 +108,7 @@ def certificate(number: str) -> dict[str, Any]:
 @bp.doc(responses=PDF)
 def download(number: str) -> ResponseReturnValue:
     """The certificate as a file, for its holder and administrators."""
-    return pdf_answer(number, queries.get_pdf(number, by=current_actor()))
+    return pdf_answer(number, certificates.get_pdf(number, by=current_actor()))
 
 
 @bp.get("/certificates/<number>.json")
@@ -117,7 +118,7 @@ def download(number: str) -> ResponseReturnValue:
 @bp.doc(responses=BADGE)
 def badge(number: str) -> ResponseReturnValue:
     """The award as Open Badges 3.0 credential (VC-JWT), for its holder and administrators."""
-    return badge_answer(number, holding.get_badge(number, by=current_actor()))
+    return badge_answer(number, holder_downloads.get_badge(number, by=current_actor()))
 
 
 @bp.post("/certificates/<number>/revoke")
@@ -128,8 +129,8 @@ def badge(number: str) -> ResponseReturnValue:
 def revoke(number: str, body: dict[str, str]) -> dict[str, Any]:
     """Takes a certificate's validity away, with a reason."""
     by = current_actor()
-    actions.revoke(number, reason=body["reason"], by=by, at=clock.now())
-    return as_json(queries.get_certificate(number, by=by))
+    awards.revoke(number, reason=body["reason"], by=by, at=clock.now())
+    return as_json(certificates.get_certificate(number, by=by))
 
 
 @bp.post("/certificates/<number>/withdraw")
@@ -140,8 +141,8 @@ def revoke(number: str, body: dict[str, str]) -> dict[str, Any]:
 def withdraw(number: str, body: dict[str, str]) -> dict[str, Any]:  # noqa: ARG001
     """Withdraws a certificate at its holder's wish: its number says no more than that from then on."""
     by = current_actor()
-    actions.withdraw(number, by=by, at=clock.now())
-    return as_json(queries.get_certificate(number, by=by))
+    awards.withdraw(number, by=by, at=clock.now())
+    return as_json(certificates.get_certificate(number, by=by))
 
 
 @bp.get("/series/<slug>/certificates")
@@ -152,7 +153,7 @@ def withdraw(number: str, body: dict[str, str]) -> dict[str, Any]:  # noqa: ARG0
 def series_certificates(slug: str, page: dict[str, Any]) -> dict[str, Any]:
     """The certificates of a series, in order of issue."""
     limit = page["limit"]
-    rows = queries.list_of_series(slug, by=current_actor(), limit=limit, cursor=integer_cursor(page["cursor"]))
+    rows = certificates.list_of_series(slug, by=current_actor(), limit=limit, cursor=integer_cursor(page["cursor"]))
     answer = envelope(rows, limit, lambda row: row[0])
     answer["items"] = [as_json(shown) for _cursor, shown in answer["items"]]
     return answer
@@ -169,7 +170,7 @@ def issue(slug: str, body: dict[str, str | None]) -> dict[str, Any]:
     by = current_actor()
     series = get_series(slug, by=by)
     kind = CertificateKind(body["kind"]) if body["kind"] else None
-    return {"job": actions.request_issue(series.id, kind, by=by, at=clock.now()).public_id}
+    return {"job": awards.request_issue(series.id, kind, by=by, at=clock.now()).public_id}
 
 
 @bp.get("/series/<slug>/certificates/preview")
@@ -182,7 +183,7 @@ def preview(slug: str, asked: dict[str, Any]) -> dict[str, Any]:
     """Who earns a certificate, who just misses it and by what, who is blocked: what issuing now would do."""
     shown = Group(asked["show"]) if asked["show"] else None
     page = integer_cursor(asked["cursor"]) or 1
-    found = standings.preview(slug, by=current_actor(), shown=shown, page=page, size=asked["limit"])
+    found = eligibility.preview(slug, by=current_actor(), shown=shown, page=page, size=asked["limit"])
     return {
         "kind": str(found.kind),
         "lectures": found.asked.lectures,
@@ -204,7 +205,7 @@ def preview(slug: str, asked: dict[str, Any]) -> dict[str, Any]:
 @bp.output(ToldSchema)
 def remind(slug: str, body: dict[str, str]) -> dict[str, int]:  # noqa: ARG001
     """Asks those who have earned a certificate by mail, once, to confirm the name it would bear."""
-    return {"told": actions.remind_unconfirmed(slug, by=current_actor(), at=clock.now())}
+    return {"told": awards.remind_unconfirmed(slug, by=current_actor(), at=clock.now())}
 
 
 @bp.post("/series/<slug>/certificates/bundles")

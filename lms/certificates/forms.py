@@ -10,7 +10,7 @@ from wtforms import BooleanField, ColorField, SelectField, StringField, TextArea
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
 from wtforms.validators import InputRequired, Length
 
-from lms.core.words import _, _l
+from lms.core.i18n import _, _l
 from lms.web.forms import BaseForm
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lms.certificates import actions, holding, queries
+from lms.certificates.actions import awards
+from lms.certificates.queries import certificates, holder_downloads
 from lms.core.events import (
     MergeUndone,
     PeopleMerged,
@@ -18,33 +19,33 @@ from lms.core.roles import SYSTEM
 @handles(PersonNameCorrected)
 def supersede(event: PersonNameCorrected) -> None:
     """A new name supersedes the person's certificates."""
-    actions.supersede(event.person_id, by=event.by, at=event.at)
+    awards.supersede(event.person_id, by=event.by, at=event.at)
 
 
 @handles(PeopleMerged)
 def unite(event: PeopleMerged) -> None:
     """Two certificates of one series become the earliest valid one."""
-    actions.unite(event.kept_id, event.merged_id, by=event.by, at=event.at)
-    actions.touch_awards([event.kept_id, event.merged_id])
+    awards.unite(event.kept_id, event.merged_id, by=event.by, at=event.at)
+    awards.touch_awards([event.kept_id, event.merged_id])
 
 
 @handles(MergeUndone)
 def part(event: MergeUndone) -> None:
     """What gave way holds again."""
-    actions.part(event.kept_id, event.merged_id, by=event.by, at=event.at)
-    actions.touch_awards([event.kept_id, event.merged_id])
+    awards.part(event.kept_id, event.merged_id, by=event.by, at=event.at)
+    awards.touch_awards([event.kept_id, event.merged_id])
 
 
 @handles(PeopleTraitsChanged)
 def count_anew(event: PeopleTraitsChanged) -> None:
     """Awards count under the sector and gender of today."""
-    actions.touch_awards(event.person_ids)
+    awards.touch_awards(event.person_ids)
 
 
 @handles(PersonErased)
 def erase(event: PersonErased) -> None:
     """Withdrawn if the person chose so."""
-    actions.erase_holder(event.person_id, withdraw_certificates=event.withdraw_certificates, by=event.by, at=event.at)
+    awards.erase_holder(event.person_id, withdraw_certificates=event.withdraw_certificates, by=event.by, at=event.at)
 
 
 @handles(PersonExportAsked)
@@ -63,7 +64,7 @@ def export(event: PersonExportAsked) -> None:
             "lectures": shown.lectures,
             "replaces": shown.replaces,
             "reason": shown.reason,
-            "badge": holding.find_badge(shown.number),
+            "badge": holder_downloads.find_badge(shown.number),
         }
-        for shown in queries.list_of_person(event.person_id, by=SYSTEM)
+        for shown in certificates.list_of_person(event.person_id, by=SYSTEM)
     ]

@@ -8,17 +8,17 @@ from datetime import datetime
 from typing import Any
 
 from lms.catalogue.models import CertificateKind
-from lms.certificates.actions import FILES_JOB, JOB, issue_certificates, request_files
-from lms.certificates.bundles import JOB as BUNDLE_JOB
-from lms.certificates.bundles import make_bundle
-from lms.certificates.press import fill
-from lms.certificates.queries import count_awarded_at
-from lms.certificates.signature import TimestampAway
+from lms.certificates.actions.awards import FILES_JOB, JOB, issue_certificates, request_files
+from lms.certificates.actions.bundles import JOB as BUNDLE_JOB
+from lms.certificates.actions.bundles import make_bundle
+from lms.certificates.pdf.batch_render import fill
+from lms.certificates.pdf.signature import TimestampAway
+from lms.certificates.queries.certificates import count_awarded_at
 from lms.core import clock
 from lms.core.errors import Refused
+from lms.core.i18n import _
 from lms.core.jobs import Run, job
 from lms.core.roles import Actor
-from lms.core.words import _
 
 
 @job(JOB)

@@ -28,8 +28,8 @@ from lms.config import Config
 from lms.core import audit
 from lms.core.db import action, db, one_at_a_time
 from lms.core.errors import NotFound, Refused
+from lms.core.i18n import _
 from lms.core.roles import Actor
-from lms.core.words import _
 
 NO_END = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)  # RFC 5280: no well-defined end
 

@@ -8,7 +8,7 @@ unknown one.
 import secrets
 from collections.abc import Callable
 
-from lms.core.signs import SIGNS, read_signs
+from lms.core.crockford import SIGNS, read_signs
 
 PREFIX = "SR"
 LENGTH = 16

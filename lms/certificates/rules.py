@@ -10,15 +10,15 @@ from typing import TypeVar
 from lms.attendance.models.credits import Outcome
 from lms.attendance.queries.persons import PersonAttendance
 from lms.attendance.rules import needed_ms
-from lms.catalogue.drafts import clean_line
+from lms.catalogue.inputs import clean_line
 from lms.catalogue.models import CertificateKind, Lecture, LectureState, Policy
 from lms.catalogue.rules import AnyLecture, Station, length_ms, planned_end
 from lms.certificates.models import CertificateState
 from lms.core.clock import day_of
 from lms.core.errors import Forbidden, Invalid, Refused
+from lms.core.i18n import _
 from lms.core.measures import MINUTE_MS, needed_minutes, tenth_hours
 from lms.core.roles import Actor
-from lms.core.words import _
 
 L = TypeVar("L", Lecture, Station, AnyLecture)
 

@@ -7,9 +7,9 @@ from apiflask.fields import Date, Float, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf
 
 from lms.catalogue.models import CertificateKind
-from lms.certificates.bundles import FORMS
+from lms.certificates.actions.bundles import FORMS
 from lms.certificates.models import CertificateState
-from lms.certificates.standings import Group
+from lms.certificates.queries.eligibility import Group
 from lms.web.api import AnswerSchema, PageQuery
 
 KINDS = [kind.value for kind in CertificateKind]

@@ -171,8 +171,8 @@ def import_attendance(
     Zoom's, Teams', Webex', BigBlueButton's, Tencent Meeting's or Google Meet's, or a table (CSV, XLSX) with the
     headings email, joined_at, left_at in any order; name beside or instead of email.
     """
-    from lms.attendance.actions.imports import publish_attendance
-    from lms.attendance.actions.staging import stage_attendance
+    from lms.attendance_imports.actions.imports import publish_attendance
+    from lms.attendance_imports.actions.staging import stage_attendance
 
     mapping = {heading: meaning for heading, _sign, meaning in (one.rpartition("=") for one in said)}
     with application(), taking(file):
@@ -205,14 +205,14 @@ def issue_certificates(series: str, kind: str | None) -> None:
     """Issues what has been earned in the series of this address; run twice, nothing is issued twice."""
     from lms.catalogue.models import CertificateKind
     from lms.catalogue.queries import find_series
-    from lms.certificates import actions
+    from lms.certificates.actions import awards
 
     with application():
         found = find_series(series)
         if found is None:
             raise click.ClickException(f"there is no series {series}")
         asked = CertificateKind(kind) if kind else None
-        result = actions.issue_certificates(found.id, asked, by=SYSTEM, at=clock.now())
+        result = awards.issue_certificates(found.id, asked, by=SYSTEM, at=clock.now())
         for item in result["refused"]:
             click.echo(f"{item['person']}: {item['reason']}")
         told = [f"{words} {result[name]}" for name, words in COUNTS_OF_ISSUING.items()]
@@ -226,15 +226,16 @@ def verify_certificate(file: IO[bytes]) -> None:
 
     Nothing is fetched. Where the database cannot be read the signature alone is checked. Exit 0 for valid only.
     """
-    from lms.certificates import numbers, printing
-    from lms.certificates.file_check import MOST_BYTES, Seal
-    from lms.certificates.verdicts import VerdictState, read_without_database, verdict_of_file
+    from lms.certificates import numbers
+    from lms.certificates.pdf import store
+    from lms.certificates.verification.file_reading import MOST_BYTES, Seal
+    from lms.certificates.verification.file_verification import VerdictState, read_without_database, verdict_of_file
 
     content = file.read(MOST_BYTES + 1)
     with application(works_without_data=True):
         try:
             verdict = verdict_of_file(content, by=SYSTEM)
-            address = printing.address_of(numbers.parse(verdict.number or "") or "")
+            address = store.address_of(numbers.parse(verdict.number or "") or "")
         except DBAPIError:
             read = read_without_database(content)
             if read.seal is not Seal.OURS:

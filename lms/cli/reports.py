@@ -40,7 +40,7 @@ def report_totals(
     from_day: datetime | None, to_day: datetime | None, dimensions: str, kind: str, output: Path | None, **filters: str
 ) -> None:
     """Counts all figures of a slice, exactly and at this moment."""
-    from lms.reports import exports
+    from lms.reports.exports import files
     from lms.reports.queries.figures import count
     from lms.reports.rules import Slice
 
@@ -56,13 +56,13 @@ def report_totals(
         by = tuple(name.strip() for name in dimensions.split(",")) if dimensions else ()
         counted = count(asked, by, by=SYSTEM, at=clock.now())
         if kind == "xlsx":
-            content = exports.as_xlsx(counted)
+            content = files.as_xlsx(counted)
         elif kind == "json":
-            content = exports.as_json(counted).encode()
+            content = files.as_json(counted).encode()
         elif kind == "csv":
-            content = "".join(exports.as_csv(counted)).encode()
+            content = "".join(files.as_csv(counted)).encode()
         else:
-            content = "".join(f"{line}\n" for line in exports.as_text(counted)).encode()
+            content = "".join(f"{line}\n" for line in files.as_text(counted)).encode()
     if output is not None:
         output.write_bytes(content)
     else:

@@ -165,7 +165,7 @@ def in_action() -> bool:
 
 
 def write_connection() -> Connection:
-    """A connection of one's own for short writing transactions, outside of any session (see `core.groups`)."""
+    """A connection of one's own for short writing transactions, outside of any session (see `core.group_commit`)."""
     return db.engine.connect().execution_options(**{_WRITES: True})
 
 

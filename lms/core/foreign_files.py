@@ -26,7 +26,7 @@ from flask_babel import get_locale
 
 from lms.core.errors import Busy, DomainError, Fault, Invalid, TooLarge, WrongKind
 from lms.core.foreign_process import LENGTH, MAX_FRAME
-from lms.core.words import _
+from lms.core.i18n import _
 
 log = structlog.get_logger(__name__)
 _MB = 1024 * 1024

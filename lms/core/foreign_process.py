@@ -82,10 +82,10 @@ def _limit(memory: int, cpu: int, clock: int) -> None:
 
 
 def _answer(stream: BinaryIO, reader: Reader, head: dict[str, Any]) -> None:
-    from lms.core import words
+    from lms.core import i18n
     from lms.core.errors import DomainError, Fault, Invalid
 
-    words.use_language(head["language"])
+    i18n.use_language(head["language"])
     content = stream.read(head["size"])
     try:
         for value in reader(content, **head["options"]):

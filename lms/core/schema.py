@@ -13,8 +13,8 @@ from sqlalchemy.exc import OperationalError
 from lms.config import Config
 from lms.core.db import db
 from lms.core.errors import Refused
+from lms.core.i18n import _, _l
 from lms.core.resources import resource
-from lms.core.words import _, _l
 
 log = structlog.get_logger(__name__)
 

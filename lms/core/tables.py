@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 
 from lms.core.errors import Invalid, TooLarge, WrongKind
 from lms.core.foreign_files import TABLES, read_foreign
+from lms.core.i18n import _
 from lms.core.unpacking import MAX_CELLS, Cell, read_workbook
-from lms.core.words import _
 
 MAX_BYTES = 64 * 1024 * 1024
 MAX_ROWS = 250_000

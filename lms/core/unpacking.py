@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 
 from lms.core.errors import Invalid, TooLarge, WrongKind
-from lms.core.words import _
+from lms.core.i18n import _
 
 MAX_UNPACKED = 256 * 1024 * 1024
 MAX_CELLS = 4_000_000

@@ -16,19 +16,18 @@ from flask import Flask
 from flask_migrate import upgrade
 
 from lms.attendance.actions.beats import record_beat
-from lms.attendance.actions.groups import GroupDraft, open_group
-from lms.attendance.actions.imports import publish_attendance
 from lms.attendance.actions.joins import open_join
 from lms.attendance.actions.offline import keep_offline_beats
-from lms.attendance.actions.staging import stage_attendance
 from lms.attendance.actions.tallies import rebuild_tallies
 from lms.attendance.rules import BEAT_SECONDS
+from lms.attendance_imports.actions.imports import publish_attendance
+from lms.attendance_imports.actions.staging import stage_attendance
 from lms.catalogue.actions.lectures import schedule_lecture
 from lms.catalogue.actions.series import create_series
 from lms.catalogue.actions.states import cancel_lecture, end_lecture, hold_lecture, postpone_lecture, start_lecture
-from lms.catalogue.drafts import LectureDraft, PolicyDraft, SeriesDraft
+from lms.catalogue.inputs import LectureDraft, PolicyDraft, SeriesDraft
 from lms.catalogue.models import Admission, CertificateKind, LectureState, Visibility
-from lms.certificates.actions import give_missing_badges, issue_certificates
+from lms.certificates.actions.awards import give_missing_badges, issue_certificates
 from lms.certificates.keys import ensure_key
 from lms.config import Config
 from lms.core import jobs
@@ -48,6 +47,7 @@ from lms.people.actions.countries import declare_partners, load_countries
 from lms.people.actions.files import stage_people
 from lms.people.actions.persons import create_person
 from lms.reports.actions.public import refresh_public_figures
+from lms.viewing_groups.actions.groups import GroupDraft, open_group
 
 TO_ANSWER = "fees-and-fairness"
 """The series with lectures whose staff are asked whether they were held."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lms.config import Config
 from lms.core.errors import Refused
-from lms.core.words import _
+from lms.core.i18n import _
 
 STALE_AFTER = timedelta(days=1)
 

@@ -17,14 +17,10 @@ from zoneinfo import ZoneInfo
 from lms.attendance.actions.appeals import accept_appeal, decline_appeal, file_appeal, withdraw_appeal
 from lms.attendance.actions.closing import close_attendance
 from lms.attendance.actions.corrections import correct
-from lms.attendance.actions.groups import GroupDraft, add_addresses, call_off, open_group
-from lms.attendance.actions.imports import publish_attendance
-from lms.attendance.actions.signing import Basis, sign_group, take_back_signature
-from lms.attendance.actions.staging import stage_attendance
 from lms.attendance.appealing import AppealDraft
-from lms.attendance.gatherings import mark_of
 from lms.attendance.models.credits import Outcome
-from lms.attendance.queries.groups import get_group, resolve
+from lms.attendance_imports.actions.imports import publish_attendance
+from lms.attendance_imports.actions.staging import stage_attendance
 from lms.core import outbox
 from lms.core.db import action
 from lms.core.roles import SYSTEM, Actor, Role
@@ -34,6 +30,10 @@ from lms.people.actions.access import grant_role
 from lms.people.actions.persons import create_person
 from lms.people.queries.access import load_actor
 from lms.people.queries.persons import find_person_by_email
+from lms.viewing_groups.actions.groups import GroupDraft, add_addresses, call_off, open_group
+from lms.viewing_groups.actions.signing import Basis, sign_group, take_back_signature
+from lms.viewing_groups.queries import get_group, resolve
+from lms.viewing_groups.rules import mark_of
 
 KENYA = "focal.ke@demo.test"
 """The focal point who signs in to the demonstration; the others of `focal_points.csv` have no account."""

@@ -13,13 +13,13 @@ from lms.catalogue.queries import get_series_by_id
 from lms.catalogue.seats import release_seat, take_seat, take_seats
 from lms.core import audit
 from lms.core.bulk import among, insert_many
+from lms.core.cache_versions import touch
 from lms.core.db import action, db, one_at_a_time
 from lms.core.errors import Forbidden, Invalid, Refused
+from lms.core.i18n import _, _n
 from lms.core.imports import ImportAnswer
 from lms.core.limits import addresses_per_day
 from lms.core.roles import SYSTEM, Actor
-from lms.core.stamps import touch
-from lms.core.words import _, _n
 from lms.enrolment import notices, rules
 from lms.enrolment.models import REGISTRATIONS, Enrolment, EnrolmentSource, EnrolmentSpan, EnrolmentStatus, SetAside
 from lms.enrolment.queries.people import doubles_of, list_of_person

@@ -15,8 +15,8 @@ from lms.catalogue.queries import get_series
 from lms.catalogue.rules import may_edit_series
 from lms.core import clock
 from lms.core.errors import Forbidden, Invalid
+from lms.core.i18n import _
 from lms.core.roles import Actor
-from lms.core.words import _
 from lms.enrolment import actions
 from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.series import Seat, get_seat, list_seats
@@ -25,9 +25,9 @@ from lms.people.actions.files import stage_people
 from lms.people.actions.persons import PROFILE_FIELDS
 from lms.people.queries.persons import find_person_by_email
 from lms.web.api import consumes, envelope, integer_cursor, rfc3339
-from lms.web.document import takes
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
+from lms.web.openapi import takes
 from lms.web.scopes import scope
 
 bp = APIBlueprint(

@@ -8,7 +8,7 @@ from flask_wtf.file import FileField, FileRequired
 from wtforms import EmailField, SelectField, StringField
 from wtforms.validators import InputRequired
 
-from lms.core.words import _, _l
+from lms.core.i18n import _, _l
 from lms.web.forms import BaseForm, LongSelect
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from apiflask import Schema
 from apiflask.fields import Enum, Integer, List, Nested, String
 
-from lms.core.words import find_translated
+from lms.core.i18n import find_translated
 from lms.enrolment.models import EnrolmentStatus
 from lms.people.models import Gender, Sector
 from lms.web.api import AnswerSchema, PageQuery

@@ -16,8 +16,8 @@ from lms.catalogue.rules import may_edit_series
 from lms.catalogue.statements import OPEN_STATES
 from lms.core import clock, files
 from lms.core.errors import DomainError, Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
+from lms.core.i18n import _, _n
 from lms.core.roles import Actor, Role
-from lms.core.words import _, _n
 from lms.enrolment import actions, mailing
 from lms.enrolment.forms import EnrolForm, FileForm
 from lms.enrolment.models import Enrolment, EnrolmentStatus
@@ -39,7 +39,7 @@ STAGED_LASTS = 24 * 60 * 60  # seconds
 
 
 def _series_page(slug: str) -> ResponseReturnValue:
-    return redirect(url_for("desks.series", slug=slug), 303)
+    return redirect(url_for("dashboards.series", slug=slug), 303)
 
 
 def _list_page(slug: str) -> ResponseReturnValue:
@@ -89,7 +89,7 @@ def withdraw(slug: str) -> ResponseReturnValue:
         return _series_page(slug)
     if request.method == "POST":  # the question stands on a page that one can come back to
         return redirect(url_for("enrolment.withdraw", slug=slug), 303)
-    back = url_for("desks.series", slug=slug)
+    back = url_for("dashboards.series", slug=slug)
     return _ask_to_withdraw(row, series, back=back, action=url_for("enrolment.withdraw", slug=slug), own=True)
 
 

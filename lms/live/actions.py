@@ -9,8 +9,8 @@ from lms.attendance.actions.joins import open_join
 from lms.catalogue.queries import get_lecture
 from lms.core.db import action
 from lms.core.errors import Forbidden, Invalid
+from lms.core.i18n import _
 from lms.core.roles import Actor
-from lms.core.words import _
 from lms.enrolment.actions import share_profile
 from lms.enrolment.queries.rows import find_enrolment
 from lms.live.rules import check_can_join

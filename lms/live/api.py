@@ -13,17 +13,17 @@ from lms.attendance.actions.beats import keep_beat
 from lms.attendance.actions.offline import keep_offline_beats
 from lms.core import clock
 from lms.core.errors import Fault, Invalid
-from lms.core.words import _
+from lms.core.i18n import _
 from lms.live.actions import join_lecture
 from lms.live.schemas import JoinIn, JoinOut, KeptOut
 from lms.live.tokens import make_mark, make_token, read_mark, read_token
 from lms.web.api import consumes
-from lms.web.bodies import body_limit
-from lms.web.document import takes
+from lms.web.body_limits import body_limit
 from lms.web.guards import ANYONE, SIGNED_IN, allow
+from lms.web.idempotency import idempotent
 from lms.web.identity import Unauthenticated, current_actor
+from lms.web.openapi import takes
 from lms.web.problems import problem
-from lms.web.repeats import idempotent
 from lms.web.scopes import scope
 
 bp = APIBlueprint(

@@ -16,8 +16,8 @@ from lms.catalogue.queries import get_lecture
 from lms.catalogue.rules import may_edit_lecture
 from lms.core import clock
 from lms.core.errors import Forbidden
+from lms.core.i18n import _
 from lms.core.roles import Actor
-from lms.core.words import _
 from lms.enrolment.queries.rows import find_enrolment
 from lms.live.rules import RoomState, is_enrolled, is_open, room_state
 

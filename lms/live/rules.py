@@ -8,7 +8,7 @@ from enum import StrEnum
 from lms.attendance.rules import ROOM_OPENS, room_is_open
 from lms.catalogue.models import Lecture, LectureState
 from lms.core.errors import Forbidden, Refused
-from lms.core.words import _
+from lms.core.i18n import _
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 
 

@@ -27,7 +27,7 @@ def room(lecture_id: int) -> ResponseReturnValue:
         here = get_room(lecture_id, by=current_actor(), at=clock.now())
     except Forbidden as error:
         flash(error.message, "now")
-        return redirect(url_for("desks.lecture", lecture_id=lecture_id))
+        return redirect(url_for("dashboards.lecture", lecture_id=lecture_id))
     return render_template(
         "live/room.html", room=here, lecture=here.lecture, shows_link=_shows_link(here), offline_ms=OFFLINE_MS
     )

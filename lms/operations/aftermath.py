@@ -8,15 +8,15 @@ from typing import cast
 
 from sqlalchemy import CursorResult, Update, delete, update
 
-from lms.attendance.actions.large_files import JOB as FILE
 from lms.attendance.actions.policies import JOB as POLICY
 from lms.attendance.actions.recompute import JOB as RECOMPUTE
+from lms.attendance_imports.actions.large_files import JOB as FILE
 from lms.core import audit, clock
 from lms.core.db import action, db
+from lms.core.i18n import _
 from lms.core.jobs import Job, JobState
 from lms.core.outbox import stop_due
 from lms.core.roles import Actor
-from lms.core.words import _
 from lms.operations.manifest import Manifest
 from lms.people.models import ApiToken, OneTimeLink, SignInSession
 from lms.reports.actions.sending import keep_run

@@ -20,9 +20,9 @@ from lms import __version__
 from lms.config import Config
 from lms.core import schema
 from lms.core.errors import Refused
+from lms.core.i18n import _
 from lms.core.journal import sync_folder
 from lms.core.roles import SYSTEM
-from lms.core.words import _
 from lms.operations import manifest
 from lms.operations.databases import FILE_NAMES, Tell, copy_to, count_rows, kind_of, one_moment
 from lms.operations.figures import headline

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from lms.core.words import _
+from lms.core.i18n import _
 from lms.operations.checks import certificates, database, service
 from lms.operations.checks.model import Asked, Finding, Level, fault
 

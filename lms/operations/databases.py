@@ -21,7 +21,7 @@ from sqlalchemy.engine import Connection
 from lms.config import Config
 from lms.core.db import db, is_sqlite
 from lms.core.errors import Refused
-from lms.core.words import _
+from lms.core.i18n import _
 from lms.operations import manifest
 
 FILE_NAMES = {"sqlite": "database.sqlite", "postgresql": "database.dump"}

@@ -9,15 +9,15 @@ from alembic.util import CommandError
 from flask_migrate import upgrade
 
 from lms.attendance.actions.tallies import rebuild_tallies
-from lms.certificates.actions import give_missing_badges
-from lms.certificates.freezing import freeze_older
+from lms.certificates.actions.awards import give_missing_badges
 from lms.certificates.keys import ensure_key
+from lms.certificates.pdf.issue_context import freeze_older
 from lms.config import Config
 from lms.core import schema
 from lms.core.db import db
 from lms.core.errors import Refused
+from lms.core.i18n import _
 from lms.core.roles import SYSTEM
-from lms.core.words import _
 from lms.operations.databases import Tell, copy_to, kind_of, one_moment
 from lms.people.actions.countries import load_countries
 from lms.people.actions.factors import seal_second_factors

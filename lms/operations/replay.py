@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from lms.certificates.actions import revoke, withdraw
+from lms.certificates.actions.awards import revoke, withdraw
 from lms.core.errors import NotFound, Refused
+from lms.core.i18n import _
 from lms.core.journal import Entry, Journal
 from lms.core.roles import SYSTEM
-from lms.core.words import _
 from lms.people.actions.access import disable_person, enable_person, revoke_role_again
 from lms.people.actions.privacy import erase_again
 

@@ -9,7 +9,7 @@ from flask import current_app
 from flask.typing import ResponseReturnValue
 
 from lms.core import clock
-from lms.core.words import _
+from lms.core.i18n import _
 from lms.people.actions import access
 from lms.people.actions.accounts import check_password
 from lms.people.actions.attempts import TooManyFailures, WrongCode, WrongCredentials

@@ -20,7 +20,7 @@ from wtforms.validators import DataRequired, InputRequired, Optional, Validation
 from wtforms.widgets import CheckboxInput
 
 from lms.core.errors import Invalid
-from lms.core.words import _, _l
+from lms.core.i18n import _, _l
 from lms.people.models import Gender, Sector
 from lms.people.queries.countries import country_names
 from lms.people.rules import checked_address

@@ -12,9 +12,9 @@ from urllib.parse import quote
 from email_validator import EmailNotValidError, validate_email
 
 from lms.core.errors import Forbidden, Invalid
+from lms.core.i18n import _
 from lms.core.roles import Actor, Role
-from lms.core.words import _
-from lms.people.guessing import is_guessed_soon, is_made_of, is_stolen
+from lms.people.throttling import is_guessed_soon, is_made_of, is_stolen
 
 MAX_NAME: Final = 200
 NAMES: Final = frozenset({"full_name", "native_name"})

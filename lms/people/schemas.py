@@ -7,7 +7,7 @@ from apiflask.fields import Date, List, String
 from apiflask.validators import Length
 from marshmallow import ValidationError
 
-from lms.core.words import _, find_translated
+from lms.core.i18n import _, find_translated
 from lms.web.api import AnswerSchema
 from lms.web.scopes import SCOPES
 

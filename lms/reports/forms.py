@@ -21,7 +21,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import InputRequired, Optional, ValidationError
 
 from lms.core.errors import Invalid
-from lms.core.words import _, _l
+from lms.core.i18n import _, _l
 from lms.reports.models import SnapshotVisibility
 from lms.reports.periods import Period, Rhythm, days_of
 from lms.reports.queries.definitions import figure_names

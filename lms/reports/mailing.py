@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lms.core import workbooks
 from lms.core.outbox import SECRET
-from lms.reports import exports, shapes
-from lms.reports.frozen import thaw
+from lms.reports import shapes
+from lms.reports.exports import files as exports
 from lms.reports.queries.definitions import figure_names
 from lms.reports.rules import FIGURES
+from lms.reports.snapshots.codec import thaw
 from lms.web.mail import Attachment, More
 
 GROUPS_TOLD = 25
@@ -41,6 +43,6 @@ def prepared(payload: Mapping[str, Any]) -> More:
     csv = "".join(exports.as_csv(report)).encode()
     files = (
         Attachment(f"{name}.csv", "text/csv", csv),
-        Attachment(f"{name}.xlsx", exports.XLSX, exports.as_xlsx(report, told.definitions)),
+        Attachment(f"{name}.xlsx", workbooks.MIME, exports.as_xlsx(report, told.definitions)),
     )
     return More(words, files, unsubscribe=f"/unsubscribe/{payload[SECRET]}")

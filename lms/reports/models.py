@@ -41,7 +41,7 @@ class SnapshotVisibility(StrEnum):
 
 
 class Snapshot(Base):
-    """A report as it was published. Of `content` (JSON as text, see `reports.frozen`) `digest` is the SHA-256.
+    """A report as it was published. Of `content` (JSON as text, see `reports.snapshots.codec`) `digest` is the SHA-256.
 
     Only withdrawing it writes to a row again. `key` makes the same publication, sent twice, one row.
     """

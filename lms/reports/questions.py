@@ -8,7 +8,7 @@ from datetime import date
 from typing import Final
 
 from lms.core.errors import Invalid
-from lms.core.words import _
+from lms.core.i18n import _
 from lms.reports.periods import Period, days_of
 from lms.reports.rules import FIGURES, FILTERS, Slice, check_question, check_values
 

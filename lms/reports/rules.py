@@ -10,9 +10,9 @@ from unicodedata import normalize
 from zoneinfo import ZoneInfo
 
 from lms.core.errors import Forbidden, Invalid
-from lms.core.words import _
+from lms.core.i18n import _
 from lms.people.models import Gender, Sector
-from lms.reports.opening import Opening
+from lms.reports.opening_balances.label import Opening
 
 DIMENSIONS: Final = ("country", "region", "series", "year", "month", "sector", "gender", "source", "language")
 FILTERS: Final = ("series", "country", "region", "partner", "sector", "gender", "language", "source")

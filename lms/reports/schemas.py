@@ -8,8 +8,8 @@ from apiflask import Schema
 from apiflask.fields import Boolean, Date, Dict, Enum, Float, Integer, List, Nested, Raw, String
 from apiflask.validators import Length, OneOf, Range
 
+from lms.core.i18n import find_translated
 from lms.core.jobs import JobState
-from lms.core.words import find_translated
 from lms.reports.models import SnapshotVisibility
 from lms.reports.periods import Period, Rhythm
 from lms.reports.rules import DIMENSIONS, EXPORT_FORMATS, EXPORTS, FIGURES, VALUES

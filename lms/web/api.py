@@ -16,7 +16,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest
 
 from lms.core.errors import Fault, Invalid
-from lms.core.words import _
+from lms.core.i18n import _
 from lms.web.problems import problem
 
 F = TypeVar("F", bound=Callable[..., object])

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from lms.core.resources import resource
-from lms.web.addresses import address_of
+from lms.web.url_cache import address_of
 
 _LISTING = str(resource("static", "build", "manifest.json"))
 

@@ -12,8 +12,8 @@ from wtforms.validators import ValidationError
 from wtforms.widgets import TextInput
 
 from lms.core import zones
+from lms.core.i18n import _
 from lms.core.sorting import sort_key
-from lms.core.words import _
 from lms.web.time import offset_words, zone_city
 
 _LOCAL = ("%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S")

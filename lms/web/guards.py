@@ -47,7 +47,7 @@ def allow(*who: Guard | Role, while_resting: bool = False, indexed: bool = False
     """Declares who may use a view: ANYONE, SIGNED_IN or roles. Stands directly beneath the route.
 
     `while_resting`: also a page for staff who have yet to set up the second factor; from all others they are led there.
-    `indexed`: search engines may keep what a stranger sees of it (`web.found`); whatever is not declared is `noindex`.
+    `indexed`: search engines may keep what a stranger sees of it (`web.discovery`); what is not declared is `noindex`.
     """
     guards = [item for item in who if isinstance(item, Guard)]
     guard = guards[0] if guards else Guard(roles=frozenset(item for item in who if isinstance(item, Role)))

@@ -7,7 +7,7 @@ import secrets
 
 from flask import Flask, Response, g, request
 
-from lms.web.found import is_found
+from lms.web.discovery import is_found
 from lms.web.identity import Unauthenticated, current_actor
 
 

@@ -17,7 +17,7 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from limits import RateLimitItemPerMinute
 
-from lms.core.words import _
+from lms.core.i18n import _
 from lms.web.identity import current_actor
 from lms.web.problems import problem
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from apiflask.fields import NaiveDateTime
 
-from lms.core.words import _l
+from lms.core.i18n import _l
 
 _LOCAL = _l("Enter a local time without an offset, such as 2026-12-02T14:00.")
 

@@ -15,8 +15,8 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
+from lms.core.i18n import catalogue, spoken, translated
 from lms.core.resources import resource
-from lms.core.words import catalogue, spoken, translated
 from lms.web.identity import Unauthenticated, current_actor
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 API, HEARTBEAT, PAGE, SERVICE, STATIC = "api", "heartbeat", "page", "service", "static"
 _FORWARDED = ("X-Forwarded-For", "X-Real-IP", "Forwarded")
-_SERVICE_ENDPOINTS = frozenset({"web.healthz", "web.readyz", "desks.metrics"})
+_SERVICE_ENDPOINTS = frozenset({"web.healthz", "web.readyz", "dashboards.metrics"})
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 

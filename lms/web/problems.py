@@ -18,8 +18,8 @@ from werkzeug.exceptions import HTTPException
 from lms.core.db import db
 from lms.core.errors import Busy, DomainError, Fault, Forbidden, Invalid, NotFound
 from lms.core.files import StorageAway
+from lms.core.i18n import _
 from lms.core.roles import ANONYMOUS
-from lms.core.words import _
 from lms.web.identity import Unauthenticated, current_actor
 from lms.web.request_log import reference
 

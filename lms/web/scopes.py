@@ -12,7 +12,7 @@ from typing import TypeVar
 from flask import Flask, current_app, request
 
 from lms.core.errors import Fault, Forbidden, Invalid
-from lms.core.words import _, _l
+from lms.core.i18n import _, _l
 from lms.web.identity import current_actor
 
 F = TypeVar("F", bound=Callable[..., object])

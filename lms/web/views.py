@@ -12,12 +12,12 @@ from flask.typing import ResponseReturnValue
 
 from lms.core import clock, schema, zones
 from lms.core.errors import NotFound
+from lms.core.i18n import translated
 from lms.core.roles import ANONYMOUS
-from lms.core.words import translated
 from lms.web import locale as languages
 from lms.web import time
 from lms.web.assets import asset
-from lms.web.found import base_url
+from lms.web.discovery import base_url
 from lms.web.guards import ANYONE, allow
 from lms.web.headers import nonce
 from lms.web.identity import Unauthenticated, current_actor
@@ -40,7 +40,7 @@ def is_local(address: str | None) -> bool:
 def back_to() -> str:
     """Where a small POST returns to: the local path named in `next`, else home."""
     following = request.form.get("next") or request.args.get("next")
-    return following if following is not None and is_local(following) else url_for("desks.home")
+    return following if following is not None and is_local(following) else url_for("dashboards.home")
 
 
 def _address() -> str:

@@ -7,17 +7,17 @@ from typing import Any
 
 from sqlalchemy import select
 
-from lms.attendance.actions import groups
-from lms.attendance.actions.groups import GroupDraft, open_group
-from lms.attendance.actions.signing import Basis, Signed, sign_group
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Presence, Source
-from lms.attendance.queries import groups as viewing
 from lms.catalogue.models import Lecture, Series
 from lms.core import clock
 from lms.core.db import action, db
 from lms.core.roles import SYSTEM, Actor
 from lms.people.models import Person
+from lms.viewing_groups import queries as viewing
+from lms.viewing_groups.actions import groups
+from lms.viewing_groups.actions.groups import GroupDraft, open_group
+from lms.viewing_groups.actions.signing import Basis, Signed, sign_group
 from tests.factories import Make
 
 START = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)  # 09:00 in Nairobi

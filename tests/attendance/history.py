@@ -12,15 +12,12 @@ from sqlalchemy import select
 
 from lms.attendance.actions.beats import record_beat
 from lms.attendance.actions.corrections import correct
-from lms.attendance.actions.deciding import decide_appearance, undo_decision
-from lms.attendance.actions.groups import GroupDraft, open_group, tick
-from lms.attendance.actions.imports import publish_attendance
 from lms.attendance.actions.joins import open_join
-from lms.attendance.actions.signing import Basis, sign_group
-from lms.attendance.actions.staging import stage_attendance
-from lms.attendance.models.appearances import Appearance
 from lms.attendance.models.credits import Outcome
-from lms.attendance.queries.groups import get_group, list_of_group
+from lms.attendance.models.unmatched import Appearance
+from lms.attendance_imports.actions.imports import publish_attendance
+from lms.attendance_imports.actions.resolution import decide_appearance, undo_decision
+from lms.attendance_imports.actions.staging import stage_attendance
 from lms.catalogue.actions.states import (
     correct_times,
     end_lecture,
@@ -36,6 +33,9 @@ from lms.core.errors import DomainError
 from lms.core.roles import SYSTEM
 from lms.enrolment.actions import enrol, withdraw
 from lms.people.actions.privacy import merge_people, undo_merge
+from lms.viewing_groups.actions.groups import GroupDraft, open_group, tick
+from lms.viewing_groups.actions.signing import Basis, sign_group
+from lms.viewing_groups.queries import get_group, list_of_group
 from tests.factories import Make
 
 T0 = datetime(2026, 11, 4, 6, 0, tzinfo=UTC)

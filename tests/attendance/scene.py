@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from lms.attendance.actions.imports import publish_attendance
-from lms.attendance.actions.staging import stage_attendance
 from lms.attendance.models.credits import Credit
 from lms.attendance.models.evidence import AttendanceImport, Presence
 from lms.attendance.queries.roster import RosterRow, get_row
+from lms.attendance_imports.actions.imports import publish_attendance
+from lms.attendance_imports.actions.staging import stage_attendance
 from lms.core.db import db
 from lms.core.imports import ImportAnswer
 from lms.core.roles import Actor

@@ -12,13 +12,11 @@ from sqlalchemy import event, func, select, update
 from lms.attendance.actions import corrections
 from lms.attendance.actions.beats import record_beat
 from lms.attendance.actions.credits import credit_lecture
-from lms.attendance.actions.imports import drop_kept, keep_file, publish_kept
 from lms.attendance.actions.joins import open_join
 from lms.attendance.actions.people import erase_evidence
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Beat, Source
 from lms.attendance.queries import evidence
-from lms.attendance.queries.imports import kept_import
 from lms.attendance.queries.persons import attendance_of_person, export_of_person, outcomes_of_series
 from lms.attendance.queries.roster import (
     cursor_of,
@@ -29,6 +27,8 @@ from lms.attendance.queries.roster import (
     roster_totals,
 )
 from lms.attendance.queries.viewers import count_viewers, counted_ms
+from lms.attendance_imports.actions.imports import drop_kept, keep_file, publish_kept
+from lms.attendance_imports.queries.imports import kept_import
 from lms.catalogue.actions.states import end_lecture, reopen_lecture, start_lecture, undo_start
 from lms.catalogue.models import Lecture, WalkIns
 from lms.core import clock, jobs

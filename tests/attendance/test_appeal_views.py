@@ -11,11 +11,11 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from lms.attendance.actions.imports import publish_attendance
-from lms.attendance.actions.staging import stage_attendance
 from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.closings import Closing
 from lms.attendance.models.credits import Correction, Outcome
+from lms.attendance_imports.actions.imports import publish_attendance
+from lms.attendance_imports.actions.staging import stage_attendance
 from lms.core import clock
 from lms.core.db import db
 from tests.factories import Make

@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from lms.attendance.actions.appearances import settle
 from lms.attendance.actions.credits import credit_lecture
-from lms.attendance.actions.imports import publish_attendance
-from lms.attendance.actions.staging import StagedAttendance
-from lms.attendance.formats.report import Report, ReportRow
-from lms.attendance.models.appearances import Appearance, AppearanceDecision, How
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Presence, Source
+from lms.attendance.models.unmatched import Appearance, AppearanceDecision, How
 from lms.attendance.queries.persons import attendance_of_person, export_of_person
 from lms.attendance.queries.roster import get_row, presence_curve, roster, roster_totals
 from lms.attendance.queries.viewers import counted_ms
+from lms.attendance_imports.actions.imports import publish_attendance
+from lms.attendance_imports.actions.staging import StagedAttendance
+from lms.attendance_imports.actions.unmatched import settle
+from lms.attendance_imports.readers.report import Report, ReportRow
 from lms.core import clock
 from lms.core.db import action, db
 from lms.core.imports import ImportAnswer

@@ -11,11 +11,11 @@ from sqlalchemy import select
 from lms.attendance.actions.closing import close_attendance, reopen_attendance
 from lms.attendance.actions.corrections import correct
 from lms.attendance.actions.credits import credit_lecture
-from lms.attendance.actions.imports import publish_attendance
-from lms.attendance.actions.staging import stage_attendance
 from lms.attendance.models.closings import Closing
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Presence, Source
+from lms.attendance_imports.actions.imports import publish_attendance
+from lms.attendance_imports.actions.staging import stage_attendance
 from lms.catalogue.actions.states import correct_times, reopen_lecture, undo_start
 from lms.catalogue.models import Lecture, LectureState
 from lms.core import audit, clock

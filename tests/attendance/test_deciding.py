@@ -12,11 +12,11 @@ from sqlalchemy import select
 
 from lms.attendance.actions.closing import close_attendance, reopen_attendance
 from lms.attendance.actions.credits import credit_lecture
-from lms.attendance.actions.deciding import Decided, accept_strong, decide_appearance, undo_decision
-from lms.attendance.models.appearances import Appearance, AppearanceDecision, How
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Presence
-from lms.attendance.queries.review import Unknown, find_people, list_strong, review_page
+from lms.attendance.models.unmatched import Appearance, AppearanceDecision, How
+from lms.attendance_imports.actions.resolution import Decided, accept_strong, decide_appearance, undo_decision
+from lms.attendance_imports.queries.review import Unknown, find_people, list_strong, review_page
 from lms.catalogue.models import WalkIns
 from lms.core import audit, jobs
 from lms.core.db import db

@@ -11,14 +11,14 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import func, select
 
-from lms.attendance.actions import deciding
-from lms.attendance.actions.deciding import decide_appearance
-from lms.attendance.actions.imports import publish_attendance
-from lms.attendance.actions.staging import stage_attendance
-from lms.attendance.models.appearances import Appearance, AppearanceDecision
 from lms.attendance.models.credits import Credit
-from lms.attendance.queries.appearances import lectures_told_of
-from lms.attendance.queries.review import review_page
+from lms.attendance.models.unmatched import Appearance, AppearanceDecision
+from lms.attendance_imports.actions import resolution
+from lms.attendance_imports.actions.imports import publish_attendance
+from lms.attendance_imports.actions.resolution import decide_appearance
+from lms.attendance_imports.actions.staging import stage_attendance
+from lms.attendance_imports.queries.review import review_page
+from lms.attendance_imports.queries.unmatched import lectures_told_of
 from lms.core import jobs
 from lms.core.db import db
 from lms.core.errors import Refused
@@ -94,7 +94,7 @@ def test_a_decision_beside_imports_of_other_lectures_counts_all_of_them(
         time.sleep(0.5)  # whoever does not wait is done meanwhile
         return found
 
-    monkeypatch.setattr(deciding, "lectures_told_of", slowly)
+    monkeypatch.setattr(resolution, "lectures_told_of", slowly)
     scene, one, people = prepared(app, make)
     with app.app_context():
         others = [

@@ -8,8 +8,16 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from lms.attendance import gatherings
-from lms.attendance.actions.groups import (
+from lms.attendance.models.credits import Outcome
+from lms.attendance.models.evidence import Source
+from lms.attendance.models.groups import GroupEntry, ViewingGroup
+from lms.core.db import db
+from lms.core.errors import DomainError, Forbidden, Invalid, NotFound, Refused
+from lms.core.roles import ANONYMOUS
+from lms.people.actions.privacy import erase_person, export_person, merge_people, undo_merge
+from lms.viewing_groups import queries as viewing
+from lms.viewing_groups import rules
+from lms.viewing_groups.actions.groups import (
     GroupDraft,
     add_addresses,
     call_off,
@@ -19,15 +27,7 @@ from lms.attendance.actions.groups import (
     renew_code,
     tick,
 )
-from lms.attendance.actions.signing import sign_group, take_back_signature
-from lms.attendance.models.credits import Outcome
-from lms.attendance.models.evidence import Source
-from lms.attendance.models.groups import GroupEntry, ViewingGroup
-from lms.attendance.queries import groups as viewing
-from lms.core.db import db
-from lms.core.errors import DomainError, Forbidden, Invalid, NotFound, Refused
-from lms.core.roles import ANONYMOUS
-from lms.people.actions.privacy import erase_person, export_person, merge_people, undo_merge
+from lms.viewing_groups.actions.signing import sign_group, take_back_signature
 from tests.attendance.gathering import DRAFT, START, TIMES, Story
 from tests.factories import Make
 
@@ -110,7 +110,7 @@ def test_checking_in_by_code(story: Story, make: Make) -> None:
     group = story.open()
     code, during = code_of(story, group), START + timedelta(minutes=5)
     one, two, three = story.people
-    shown = gatherings.show_code(code)
+    shown = rules.show_code(code)
     for typed in (shown, shown.lower(), f" {code[:2]} {code[2:]} "):
         told = check_in(typed, by=make.actor(one), at=during)
         assert (told.title, told.place, told.caution) == ("Rules of origin", "Nairobi, Treasury Building, room 4", "")
@@ -168,7 +168,7 @@ def test_codes_that_nobody_shows(story: Story, make: Make) -> None:
 
 
 def test_who_has_the_code_cannot_fill_the_list_without_end(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gatherings, "MOST_LISTED", 2)
+    monkeypatch.setattr(rules, "MOST_LISTED", 2)
     code, during = code_of(story, story.open()), START + timedelta(minutes=5)
     for name in ("a", "b"):
         check_in(code, email=f"{name}@x.example", by=ANONYMOUS, at=during)

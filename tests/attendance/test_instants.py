@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lms.attendance.instants import duration_ms
+from lms.attendance_imports.readers.timestamps import duration_ms
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,12 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import func, select
 
-from lms.attendance import reading
-from lms.attendance.actions import imports
-from lms.attendance.actions.imports import drop_kept, keep_file, publish_kept
-from lms.attendance.actions.large_files import request_publish
-from lms.attendance.actions.staging import stage_attendance
 from lms.attendance.models.evidence import Presence
+from lms.attendance_imports.actions import imports
+from lms.attendance_imports.actions.imports import drop_kept, keep_file, publish_kept
+from lms.attendance_imports.actions.large_files import request_publish
+from lms.attendance_imports.actions.staging import stage_attendance
+from lms.attendance_imports.readers import reading
 from lms.core import jobs
 from lms.core.db import db, in_action
 from lms.core.errors import Invalid, NotFound
@@ -126,7 +126,7 @@ def test_bad_rows_stop_a_kept_file_before_anything_is_matched(scene: Scene) -> N
 
 
 def test_a_large_file_becomes_a_task_on_the_page(app: APIFlask, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lms.attendance.views.imports.LARGE", 1)
+    monkeypatch.setattr("lms.attendance_imports.views.imports.LARGE", 1)
     scene = Scene(make)
     client = app.test_client()
     make.sign_in(client, scene.teacher)

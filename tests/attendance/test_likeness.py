@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from lms.attendance.likeness import APART, STRONG, Candidate, Crowd, Known, strong_one
+from lms.attendance_imports.name_matching import APART, STRONG, Candidate, Crowd, Known, strong_one
 
 PEOPLE = [
     Known(1, "brian", "Brian Otieno Smith", None, "Ministry of Trade and Industry", "KE", ("b.smith@trade.go.ke",)),

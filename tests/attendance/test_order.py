@@ -15,17 +15,17 @@ from sqlalchemy import select
 from lms.attendance.actions import corrections
 from lms.attendance.actions.beats import record_beat
 from lms.attendance.actions.credits import credit_lecture
-from lms.attendance.actions.groups import GroupDraft, open_group, tick
-from lms.attendance.actions.imports import publish_attendance
 from lms.attendance.actions.joins import open_join
-from lms.attendance.actions.signing import Basis, sign_group
-from lms.attendance.actions.staging import stage_attendance
 from lms.attendance.models.credits import Credit, Outcome
-from lms.attendance.queries import groups as viewing
+from lms.attendance_imports.actions.imports import publish_attendance
+from lms.attendance_imports.actions.staging import stage_attendance
 from lms.catalogue.actions.states import end_lecture
 from lms.core import jobs
 from lms.core.db import db
 from lms.core.roles import SYSTEM
+from lms.viewing_groups import queries as viewing
+from lms.viewing_groups.actions.groups import GroupDraft, open_group, tick
+from lms.viewing_groups.actions.signing import Basis, sign_group
 from tests.attendance.scene import END, START, Scene, minute
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]

@@ -13,7 +13,7 @@ from lms.attendance.actions.corrections import correct
 from lms.attendance.actions.credits import credit_lecture
 from lms.attendance.actions.policies import request_policy
 from lms.attendance.models.credits import Credit, Outcome
-from lms.attendance.queries.weighing import PolicyPreview, Side, list_changes, preview_policy
+from lms.attendance.queries.change_preview import PolicyPreview, Side, list_changes, preview_policy
 from lms.catalogue.actions.series import edit_series
 from lms.catalogue.actions.states import end_lecture, start_lecture
 from lms.catalogue.models import Lecture, LectureChange, LectureState

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lms.attendance.reading import evidence_of, read_report
+from lms.attendance.rules import evidence_of
+from lms.attendance_imports.readers.reading import read_report
 from lms.core import clock
 from lms.core.errors import Invalid, WrongKind
 

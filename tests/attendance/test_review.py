@@ -11,9 +11,9 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from lms.attendance.models.appearances import Appearance
 from lms.attendance.models.credits import Credit
 from lms.attendance.models.evidence import Source
+from lms.attendance.models.unmatched import Appearance
 from lms.attendance.queries.persons import attendance_of_person
 from lms.attendance.queries.roster import get_row
 from lms.core.db import db

@@ -20,7 +20,7 @@ from lms.catalogue.actions.states import (
 )
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries import list_changes
-from lms.certificates.queries import counted_lectures
+from lms.certificates.queries.certificates import counted_lectures
 from lms.core import jobs
 from lms.core.db import db
 from lms.core.errors import Forbidden, Refused

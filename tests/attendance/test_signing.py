@@ -8,8 +8,6 @@ import pytest
 from sqlalchemy import select
 
 from lms.attendance.actions.closing import close_attendance
-from lms.attendance.actions.groups import GroupDraft, add_addresses, call_off, edit_group, open_group, tick
-from lms.attendance.actions.signing import Basis, sign_group, take_back_signature
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Presence, Source
 from lms.attendance.models.groups import GroupSignature
@@ -22,6 +20,8 @@ from lms.core.errors import Invalid, Refused
 from lms.core.roles import SYSTEM
 from lms.enrolment.queries.rows import find_enrolment
 from lms.people.models import Person
+from lms.viewing_groups.actions.groups import GroupDraft, add_addresses, call_off, edit_group, open_group, tick
+from lms.viewing_groups.actions.signing import Basis, sign_group, take_back_signature
 from tests.attendance.gathering import DRAFT, TIMES, Story
 from tests.factories import Make
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lms.attendance.attendance_curve import Course, course
 from lms.attendance.rules import clip, unite
-from lms.attendance.sweep import Course, course
 from lms.core.measures import MINUTE_MS
 
 START = 1_764_000_000_000

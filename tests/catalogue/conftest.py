@@ -12,7 +12,7 @@ from apiflask import APIFlask
 
 from lms.catalogue.actions.lectures import schedule_lecture
 from lms.catalogue.actions.series import create_series
-from lms.catalogue.drafts import LectureDraft, SeriesDraft
+from lms.catalogue.inputs import LectureDraft, SeriesDraft
 from lms.catalogue.models import Lecture, Series
 from lms.core import events
 from lms.core.db import action, db

@@ -13,7 +13,7 @@ from apiflask import APIFlask
 
 from lms.catalogue.actions.lectures import edit_lecture, schedule_lecture
 from lms.catalogue.actions.states import end_lecture, postpone_lecture, publish_lecture, start_lecture
-from lms.catalogue.drafts import LectureDraft
+from lms.catalogue.inputs import LectureDraft
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries import get_lecture, list_changes
 from lms.core import audit

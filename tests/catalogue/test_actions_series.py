@@ -12,8 +12,8 @@ from sqlalchemy import select
 
 from lms.catalogue.actions.lectures import schedule_lecture
 from lms.catalogue.actions.series import create_or_repeat_series, create_series, edit_series
-from lms.catalogue.drafts import LectureDraft, PolicyDraft, SeriesDraft
 from lms.catalogue.handlers import on_erasure, on_export
+from lms.catalogue.inputs import LectureDraft, PolicyDraft, SeriesDraft
 from lms.catalogue.models import Policy, Series, Visibility
 from lms.catalogue.queries import current_policy, get_series
 from lms.catalogue.seats import release_seat, take_seat, take_seats

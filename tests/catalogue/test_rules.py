@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lms.catalogue.drafts import clean_line, is_language, is_web_address
+from lms.catalogue.inputs import clean_line, is_language, is_web_address
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import length_ms, occupied, overlaps, resolve_local, stop_state, stop_states
 from lms.core.errors import Invalid

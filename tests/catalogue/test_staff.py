@@ -18,7 +18,7 @@ from lms.attendance.queries.appeals import count_open_appeals
 from lms.catalogue import queries, rules
 from lms.catalogue.actions.lectures import edit_lecture, schedule_lecture
 from lms.catalogue.actions.series import create_series, edit_series
-from lms.catalogue.drafts import LectureDraft, SeriesDraft
+from lms.catalogue.inputs import LectureDraft, SeriesDraft
 from lms.catalogue.models import Lecture, LectureState, SeriesInstructor, Visibility
 from lms.core import audit
 from lms.core.db import action, db

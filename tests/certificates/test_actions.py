@@ -7,10 +7,13 @@ import pytest
 from sqlalchemy import select
 
 from lms.catalogue.models import CertificateKind, Policy, Series
-from lms.certificates import actions, numbers, printing, queries, standings
+from lms.certificates import numbers
+from lms.certificates.actions import awards
 from lms.certificates.models import Award, Certificate, CertificateState
+from lms.certificates.pdf import store
+from lms.certificates.queries import certificates, eligibility
+from lms.certificates.queries.eligibility import Group
 from lms.certificates.rules import Missing
-from lms.certificates.standings import Group
 from lms.core import audit
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
@@ -37,20 +40,20 @@ def number_of(name: str) -> str:
 
 def test_what_is_earned_is_issued_once(programme: Make, at: datetime) -> None:
     made = programme({"Ada Obi": "aa-", "Suharto": "a--", "Nino": "aax", "Ana": "app", "Bo": "---"})
-    first = actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
+    first = awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
     assert first == {"issued": 2, "already_issued": 0, "not_earned": 3, "refused": []}
-    again = actions.issue_certificates(made.series_id, by=SYSTEM, at=at + timedelta(days=1))
+    again = awards.issue_certificates(made.series_id, by=SYSTEM, at=at + timedelta(days=1))
     assert again == {"issued": 0, "already_issued": 2, "not_earned": 3, "refused": []}
     assert [row.name for row in rows()] == ["Ada Obi", "Nino"]
 
 
 def test_a_certificate_freezes_all_that_stands_on_it(programme: Make, at: datetime) -> None:
     made = programme({("Fatima Zahra Benali", "فاطمة الزهراء بن علي"): "a-a"})
-    actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
+    awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
     db.session.get_one(Person, made.people["Fatima Zahra Benali"]).full_name = "Somebody Else"
     db.session.get_one(Series, made.series_id).title = "Another title"
     db.session.commit()
-    shown = queries.get_certificate(number_of("Fatima Zahra Benali"), by=SYSTEM)
+    shown = certificates.get_certificate(number_of("Fatima Zahra Benali"), by=SYSTEM)
     assert (shown.name, shown.native_name) == ("Fatima Zahra Benali", "فاطمة الزهراء بن علي")
     assert shown.series == "Livestream commerce from a village"
     assert (shown.hours, shown.issued_on) == (3.0, date(2026, 11, 25))
@@ -64,25 +67,25 @@ def test_a_certificate_freezes_all_that_stands_on_it(programme: Make, at: dateti
 
 def test_the_day_is_the_organisers(programme: Make, at: datetime) -> None:
     made = programme({"Ada": "aaa"})
-    actions.issue_certificates(made.series_id, by=SYSTEM, at=at.replace(hour=17))
+    awards.issue_certificates(made.series_id, by=SYSTEM, at=at.replace(hour=17))
     assert rows()[0].issued_on == date(2026, 11, 26)
 
 
 def test_lectures_to_come_count_as_not_attended(programme: Make, at: datetime) -> None:
     made = programme({"Ada": "aaa", "Bo": "aa-"}, held=3, to_come=2)
-    result = actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
+    result = awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
     assert (result["issued"], result["not_earned"]) == (1, 1)
 
 
 def test_only_the_enrolled_are_considered(programme: Make, at: datetime) -> None:
     made = programme({"Ada": "aaa"}, status=EnrolmentStatus.WITHDRAWN)
-    result = actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
+    result = awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
     assert result == {"issued": 0, "already_issued": 0, "not_earned": 0, "refused": []}
 
 
 def test_a_letter_without_a_font_stops_that_one_before_it_has_a_number(programme: Make, at: datetime) -> None:
     made = programme({("Amazigh", "ⵣ𞤀"): "aaa", "Ada": "aaa"})
-    result = actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
+    result = awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
     assert result["issued"] == 1
     assert [item["person"] for item in result["refused"]] == [made.public["Amazigh"]]
     assert result["refused"][0]["reason"].startswith(
@@ -94,48 +97,48 @@ def test_a_letter_without_a_font_stops_that_one_before_it_has_a_number(programme
 def test_a_series_whose_title_cannot_be_printed_is_refused_as_a_whole(programme: Make, at: datetime) -> None:
     made = programme({"Ada": "aaa"}, title="Title with 𒀀")
     with pytest.raises(Refused, match=r"Title of the series: no installed font has 𒀀 \(U\+12000\)"):
-        actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
+        awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
     assert rows() == []
 
 
 def test_a_series_without_certificates_says_so(programme: Make, at: datetime, administrator: Actor) -> None:
     made = programme({"Ada": "aaa"}, kind=None)
     with pytest.raises(Refused, match="gives no certificates"):
-        actions.request_issue(made.series_id, by=administrator, at=at)
+        awards.request_issue(made.series_id, by=administrator, at=at)
 
 
 def test_the_other_kind_is_refused(programme: Make, at: datetime, administrator: Actor) -> None:
     made = programme({"Ada": "aaa"})
     with pytest.raises(Refused, match="certificates of participation, no others"):
-        actions.request_issue(made.series_id, CertificateKind.COMPLETION, by=administrator, at=at)
+        awards.request_issue(made.series_id, CertificateKind.COMPLETION, by=administrator, at=at)
 
 
 def test_only_an_administrator_issues(programme: Make, at: datetime) -> None:
     made = programme({"Ada": "aaa"})
     for role in (Role.REPORTER, Role.INSTRUCTOR, Role.FOCAL_POINT):
         with pytest.raises(Forbidden):
-            actions.request_issue(made.series_id, by=Actor(person_id=1, roles=frozenset({role})), at=at)
+            awards.request_issue(made.series_id, by=Actor(person_id=1, roles=frozenset({role})), at=at)
         with pytest.raises(Forbidden):
-            actions.issue_certificates(made.series_id, by=Actor(person_id=1, roles=frozenset({role})), at=at)
+            awards.issue_certificates(made.series_id, by=Actor(person_id=1, roles=frozenset({role})), at=at)
 
 
 def test_the_job_issues_and_keeps_the_result(programme: Make, at: datetime, administrator: Actor) -> None:
     made = programme({"Ada": "aaa", "Bo": "a--"})
-    job = actions.request_issue(made.series_id, by=administrator, at=at)
+    job = awards.request_issue(made.series_id, by=administrator, at=at)
     public_id = job.public_id
-    assert actions.request_issue(made.series_id, by=administrator, at=at).public_id == public_id
+    assert awards.request_issue(made.series_id, by=administrator, at=at).public_id == public_id
     assert run_due() == 2  # issuing, then making the files
     job = get_job(public_id, by=administrator)
     assert (job.state, job.done, job.total) == (JobState.DONE, 2, 2)
     assert job.result == {"issued": 1, "already_issued": 0, "not_earned": 1, "refused": []}
-    later = actions.request_issue(made.series_id, by=administrator, at=at + timedelta(seconds=1))
+    later = awards.request_issue(made.series_id, by=administrator, at=at + timedelta(seconds=1))
     assert later.public_id != public_id
 
 
 def test_a_job_taken_up_again_counts_what_it_issued_before(programme: Make, at: datetime, administrator: Actor) -> None:
     made = programme({"Ada": "aaa", "Bo": "aaa", "Cy": "aaa"})
-    public_id = actions.request_issue(made.series_id, by=administrator, at=at).public_id
-    actions.issue_batch(made.series_id, CertificateKind.PARTICIPATION, [made.people["Bo"]], by=SYSTEM, at=at)
+    public_id = awards.request_issue(made.series_id, by=administrator, at=at).public_id
+    awards.issue_batch(made.series_id, CertificateKind.PARTICIPATION, [made.people["Bo"]], by=SYSTEM, at=at)
     run_due()
     job = db.session.scalars(select(Job).where(Job.public_id == public_id)).one()
     assert job.result == {"issued": 3, "already_issued": 0, "not_earned": 0, "refused": []}
@@ -144,7 +147,7 @@ def test_a_job_taken_up_again_counts_what_it_issued_before(programme: Make, at: 
 
 def test_a_batch_leaves_one_trace_in_the_audit(programme: Make, at: datetime, administrator: Actor) -> None:
     made = programme({"Ada": "aaa", "Bo": "aaa"})
-    actions.issue_certificates(made.series_id, by=administrator, at=at)
+    awards.issue_certificates(made.series_id, by=administrator, at=at)
     entries = audit.list_entries("person", made.people["Ada"])
     assert [(entry.verb, entry.detail) for entry in entries] == [
         ("issue certificates", {"kind": "participation", "count": 2})
@@ -153,10 +156,10 @@ def test_a_batch_leaves_one_trace_in_the_audit(programme: Make, at: datetime, ad
 
 
 def test_many_people_are_issued_in_batches(programme: Make, at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(actions, "BATCH", 2)
+    monkeypatch.setattr(awards, "BATCH", 2)
     made = programme({f"Person {n}": "aaa" for n in range(5)})
     told: list[tuple[int, int]] = []
-    result = actions.issue_certificates(
+    result = awards.issue_certificates(
         made.series_id, by=SYSTEM, at=at, progress=lambda done, total: told.append((done, total))
     )
     assert result["issued"] == 5
@@ -165,33 +168,33 @@ def test_many_people_are_issued_in_batches(programme: Make, at: datetime, monkey
 
 def test_revoking_needs_a_reason_and_an_administrator(programme: Make, at: datetime, administrator: Actor) -> None:
     made = programme({"Ada": "aaa"})
-    actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
+    awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
     number = number_of("Ada")
     with pytest.raises(Forbidden):
-        actions.revoke(number, reason="why", by=made.holder("Ada"), at=at)
+        awards.revoke(number, reason="why", by=made.holder("Ada"), at=at)
     with pytest.raises(Invalid):
-        actions.revoke(number, reason="  ", by=administrator, at=at)
-    actions.revoke(number, reason=" Issued in error ", by=administrator, at=at)
-    shown = queries.get_certificate(number, by=administrator)
+        awards.revoke(number, reason="  ", by=administrator, at=at)
+    awards.revoke(number, reason=" Issued in error ", by=administrator, at=at)
+    shown = certificates.get_certificate(number, by=administrator)
     assert (shown.state, shown.reason, shown.ended_at) == (CertificateState.REVOKED, "Issued in error", at)
     with pytest.raises(Refused, match="has been revoked"):
-        actions.revoke(number, reason="again", by=administrator, at=at)
+        awards.revoke(number, reason="again", by=administrator, at=at)
     with pytest.raises(NotFound):
-        actions.revoke("SR-0000-0000-0000-0000-0", reason="why", by=administrator, at=at)
-    assert actions.issue_certificates(made.series_id, by=SYSTEM, at=at)["already_issued"] == 1
+        awards.revoke("SR-0000-0000-0000-0000-0", reason="why", by=administrator, at=at)
+    assert awards.issue_certificates(made.series_id, by=SYSTEM, at=at)["already_issued"] == 1
 
 
 def test_the_holder_withdraws_and_nobody_else(programme: Make, at: datetime) -> None:
     made = programme({"Ada": "aaa", "Bo": "---"})
-    actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
+    awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
     number = number_of("Ada")
     for stranger in (ANONYMOUS, made.holder("Bo")):
         with pytest.raises(Forbidden):
-            actions.withdraw(number, by=stranger, at=at)
-    actions.withdraw(number.lower().replace("-", " "), by=made.holder("Ada"), at=at)
-    assert queries.get_certificate(number, by=ANONYMOUS).state is CertificateState.WITHDRAWN
+            awards.withdraw(number, by=stranger, at=at)
+    awards.withdraw(number.lower().replace("-", " "), by=made.holder("Ada"), at=at)
+    assert certificates.get_certificate(number, by=ANONYMOUS).state is CertificateState.WITHDRAWN
     with pytest.raises(Refused):
-        actions.withdraw(number, by=made.holder("Ada"), at=at)
+        awards.withdraw(number, by=made.holder("Ada"), at=at)
 
 
 def rename(person_id: int, full_name: str, native_name: str | None, at: datetime) -> None:
@@ -209,34 +212,34 @@ def rename(person_id: int, full_name: str, native_name: str | None, at: datetime
 
 def test_a_corrected_name_supersedes(programme: Make, at: datetime) -> None:
     made = programme({"Fatima Benaly": "aaa"})
-    actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
+    awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
     old = number_of("Fatima Benaly")
     rename(made.people["Fatima Benaly"], "Fatima Benali", None, at + timedelta(days=9))
     new = number_of("Fatima Benali")
-    first, second = (queries.get_certificate(number, by=SYSTEM) for number in (old, new))
+    first, second = (certificates.get_certificate(number, by=SYSTEM) for number in (old, new))
     assert (first.state, first.name, first.replaced_by) == (CertificateState.SUPERSEDED, "Fatima Benaly", new)
     assert (second.state, second.name, second.replaces) == (CertificateState.VALID, "Fatima Benali", old)
     assert first.issued_on == second.issued_on
     rename(made.people["Fatima Benaly"], "Fatima Benali", None, at + timedelta(days=10))
     assert len(rows()) == 2
-    assert [shown.number for shown in queries.list_of_person(made.people["Fatima Benaly"], by=SYSTEM)] == [new]
+    assert [shown.number for shown in certificates.list_of_person(made.people["Fatima Benaly"], by=SYSTEM)] == [new]
 
 
 def test_a_corrected_name_that_cannot_be_printed_waits_for_a_font(
     programme: Make, at: datetime, administrator: Actor
 ) -> None:
     made = programme({"Ada": "aaa", "Bo": "aaa"})
-    actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
+    awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
     rename(made.people["Ada"], "Ada", "ⵣ", at)
     assert db.session.get_one(Person, made.people["Ada"]).native_name == "ⵣ"
     assert [row.state for row in rows()] == [CertificateState.VALID, CertificateState.VALID]
-    preview = standings.preview(made.slug, by=administrator, shown=Group.BLOCKED)
+    preview = eligibility.preview(made.slug, by=administrator, shown=Group.BLOCKED)
     assert (preview.counts[Group.HAVE], [row.full_name for row in preview.rows]) == (1, ["Ada"])
-    again = actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
+    again = awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
     assert (again["already_issued"], [item["person"] for item in again["refused"]]) == (1, [made.public["Ada"]])
     db.session.get_one(Person, made.people["Ada"]).native_name = "Ада"
     db.session.commit()
-    last = actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
+    last = awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
     assert last == {"issued": 0, "already_issued": 2, "not_earned": 0, "refused": []}
     assert [(row.native_name, row.state) for row in rows() if row.name == "Ada"] == [
         (None, CertificateState.SUPERSEDED),
@@ -246,13 +249,13 @@ def test_a_corrected_name_that_cannot_be_printed_waits_for_a_font(
 
 def test_withdrawing_silences_the_numbers_it_replaced(programme: Make, at: datetime) -> None:
     made = programme({"Ada One": "aaa"})
-    actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
+    awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
     old = number_of("Ada One")
     rename(made.people["Ada One"], "Ada Two", None, at)
     rename(made.people["Ada One"], "Ada Three", None, at)
-    actions.withdraw(number_of("Ada Three"), by=made.holder("Ada One"), at=at)
-    assert queries.get_certificate(old, by=ANONYMOUS).state is CertificateState.WITHDRAWN
-    assert queries.get_certificate(number_of("Ada Two"), by=ANONYMOUS).state is CertificateState.WITHDRAWN
+    awards.withdraw(number_of("Ada Three"), by=made.holder("Ada One"), at=at)
+    assert certificates.get_certificate(old, by=ANONYMOUS).state is CertificateState.WITHDRAWN
+    assert certificates.get_certificate(number_of("Ada Two"), by=ANONYMOUS).state is CertificateState.WITHDRAWN
 
 
 def merge(kept: int, merged: int, at: datetime) -> None:
@@ -273,13 +276,13 @@ def test_of_two_merged_people_the_earliest_certificate_stays(programme: Make, at
 
     made = programme({"Ada Later": "aaa", "Ada Early": "aaa"})
     early, late = made.people["Ada Early"], made.people["Ada Later"]
-    actions.issue_batch(made.series_id, CertificateKind.PARTICIPATION, [early], by=SYSTEM, at=at)
-    actions.issue_batch(made.series_id, CertificateKind.PARTICIPATION, [late], by=SYSTEM, at=at + timedelta(hours=1))
+    awards.issue_batch(made.series_id, CertificateKind.PARTICIPATION, [early], by=SYSTEM, at=at)
+    awards.issue_batch(made.series_id, CertificateKind.PARTICIPATION, [late], by=SYSTEM, at=at + timedelta(hours=1))
     merge(late, early, at + timedelta(days=1))
-    gone = queries.get_certificate(number_of("Ada Later"), by=SYSTEM)
+    gone = certificates.get_certificate(number_of("Ada Later"), by=SYSTEM)
     assert (gone.state, gone.replaced_by) == (CertificateState.SUPERSEDED, number_of("Ada Early"))
-    assert queries.get_certificate(number_of("Ada Early"), by=made.holder("Ada Later")).is_holder
-    assert actions.issue_certificates(made.series_id, by=SYSTEM, at=at + timedelta(days=2))["already_issued"] == 1
+    assert certificates.get_certificate(number_of("Ada Early"), by=made.holder("Ada Later")).is_holder
+    assert awards.issue_certificates(made.series_id, by=SYSTEM, at=at + timedelta(days=2))["already_issued"] == 1
 
     @action
     def undo() -> None:
@@ -289,7 +292,7 @@ def test_of_two_merged_people_the_earliest_certificate_stays(programme: Make, at
 
     undo()
     assert [row.state for row in rows()] == [CertificateState.VALID, CertificateState.VALID]
-    assert not queries.get_certificate(number_of("Ada Early"), by=made.holder("Ada Later")).is_holder
+    assert not certificates.get_certificate(number_of("Ada Early"), by=made.holder("Ada Later")).is_holder
 
 
 @pytest.mark.parametrize("withdrawn", [True, False])
@@ -299,10 +302,10 @@ def test_who_is_erased_chooses_what_becomes_of_the_certificates(
     from lms.core.db import action
 
     made = programme({("Ada", "Аda"): "aaa"})
-    actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
+    awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
     number = number_of("Ada")
-    assert queries.get_pdf(number, by=administrator).startswith(b"%PDF")
-    assert printing.find_pdf(rows()[0]) is not None
+    assert certificates.get_pdf(number, by=administrator).startswith(b"%PDF")
+    assert store.find_pdf(rows()[0]) is not None
 
     @action
     def erase() -> None:
@@ -313,16 +316,16 @@ def test_who_is_erased_chooses_what_becomes_of_the_certificates(
     row = rows()[0]
     if withdrawn:
         assert (row.state, row.name, row.native_name) == (CertificateState.WITHDRAWN, "", None)
-        assert printing.find_pdf(rows()[0]) is None
+        assert store.find_pdf(rows()[0]) is None
     else:
         assert (row.state, row.name) == (CertificateState.VALID, "Ada")
-        assert printing.find_pdf(rows()[0]) is not None
+        assert store.find_pdf(rows()[0]) is not None
     assert db.session.scalars(select(Award)).one().person_id == made.people["Ada"]
 
 
 def test_the_export_of_a_person_has_the_certificates(programme: Make, at: datetime) -> None:
     made = programme({"Ada": "aaa"})
-    actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
+    awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
     event = PersonExportAsked(person_id=made.people["Ada"], by=SYSTEM, at=at)
     publish(event)
     assert [item["number"] for item in event.parts["certificates"]] == [number_of("Ada")]
@@ -330,23 +333,23 @@ def test_the_export_of_a_person_has_the_certificates(programme: Make, at: dateti
 
 def test_the_file_is_the_holders_and_the_administrators(programme: Make, at: datetime, administrator: Actor) -> None:
     made = programme({"Ada": "aaa", "Bo": "---"})
-    actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
+    awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
     number = number_of("Ada")
-    first = queries.get_pdf(number, by=made.holder("Ada"))
+    first = certificates.get_pdf(number, by=made.holder("Ada"))
     assert first.startswith(b"%PDF")
-    assert queries.get_pdf(number, by=administrator) == first
+    assert certificates.get_pdf(number, by=administrator) == first
     for stranger in (ANONYMOUS, made.holder("Bo"), Actor(person_id=9, roles=frozenset({Role.REPORTER}))):
         with pytest.raises(Forbidden):
-            queries.get_pdf(number, by=stranger)
-    actions.revoke(number, reason="why", by=administrator, at=at)
+            certificates.get_pdf(number, by=stranger)
+    awards.revoke(number, reason="why", by=administrator, at=at)
     with pytest.raises(Refused, match="revoked"):
-        queries.get_pdf(number, by=made.holder("Ada"))
+        certificates.get_pdf(number, by=made.holder("Ada"))
 
 
 def test_the_page_that_issues_counts_everybody_once(programme: Make, at: datetime, administrator: Actor) -> None:
     made = programme({"Ada": "aaa", "Bo": "a--", "Cy": "---", ("Di", "ⵣ"): "aaa", "Eve": "aa-"})
-    actions.issue_batch(made.series_id, CertificateKind.PARTICIPATION, [made.people["Eve"]], by=SYSTEM, at=at)
-    found = standings.preview(made.slug, by=administrator)
+    awards.issue_batch(made.series_id, CertificateKind.PARTICIPATION, [made.people["Eve"]], by=SYSTEM, at=at)
+    found = eligibility.preview(made.slug, by=administrator)
     assert (found.asked.needed, found.asked.lectures, found.enrolled) == (2, 3, 5)
     assert found.counts == {
         Group.EARNED: 1,
@@ -359,15 +362,15 @@ def test_the_page_that_issues_counts_everybody_once(programme: Make, at: datetim
     }
     assert [(row.full_name, row.stops, row.hours) for row in found.rows] == [("Ada", [True, True, True], 4.5)]
     for group, names in ((Group.MISSES, ["Bo"]), (Group.BLOCKED, ["Di"]), (Group.HAVE, ["Eve"])):
-        shown = standings.preview(made.slug, by=administrator, shown=group)
+        shown = eligibility.preview(made.slug, by=administrator, shown=group)
         assert [row.full_name for row in shown.rows] == names
     with pytest.raises(Forbidden):
-        standings.preview(made.slug, by=made.holder("Ada"))
+        eligibility.preview(made.slug, by=made.holder("Ada"))
 
 
 def test_a_changed_policy_holds_for_the_next_run(programme: Make, at: datetime) -> None:
     made = programme({"Ada": "a--"})
-    assert actions.issue_certificates(made.series_id, by=SYSTEM, at=at)["issued"] == 0
+    assert awards.issue_certificates(made.series_id, by=SYSTEM, at=at)["issued"] == 0
     db.session.add(
         Policy(
             series_id=made.series_id,
@@ -378,30 +381,30 @@ def test_a_changed_policy_holds_for_the_next_run(programme: Make, at: datetime) 
         )
     )
     db.session.commit()
-    assert actions.issue_certificates(made.series_id, by=SYSTEM, at=at)["issued"] == 1
+    assert awards.issue_certificates(made.series_id, by=SYSTEM, at=at)["issued"] == 1
 
 
 def test_a_correction_that_unearns_never_revokes_by_itself(programme: Make, at: datetime, administrator: Actor) -> None:
     from lms.attendance.models.credits import Credit, Outcome
 
     made = programme({"Ada": "aaa", "Bo": "aaa"})
-    actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
-    assert standings.preview(made.slug, by=administrator).counts[Group.UNEARNED] == 0
+    awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
+    assert eligibility.preview(made.slug, by=administrator).counts[Group.UNEARNED] == 0
     for credit in db.session.scalars(select(Credit).where(Credit.person_id == made.people["Ada"])):
         credit.outcome = Outcome.PARTIAL
     db.session.commit()
-    assert actions.issue_certificates(made.series_id, by=SYSTEM, at=at)["already_issued"] == 2
+    assert awards.issue_certificates(made.series_id, by=SYSTEM, at=at)["already_issued"] == 2
     assert [row.state for row in rows()] == [CertificateState.VALID, CertificateState.VALID]
-    found = standings.preview(made.slug, by=administrator, shown=Group.UNEARNED)
+    found = eligibility.preview(made.slug, by=administrator, shown=Group.UNEARNED)
     assert (found.counts[Group.UNEARNED], found.counts[Group.HAVE]) == (1, 2)
     assert [(row.full_name, row.lacks, row.number) for row in found.rows] == [("Ada", Missing(2, 0), number_of("Ada"))]
-    actions.revoke(number_of("Ada"), reason="why", by=administrator, at=at)
-    assert standings.preview(made.slug, by=administrator).counts[Group.UNEARNED] == 0
+    awards.revoke(number_of("Ada"), reason="why", by=administrator, at=at)
+    assert eligibility.preview(made.slug, by=administrator).counts[Group.UNEARNED] == 0
 
 
 def test_a_stricter_policy_unearns_nothing(programme: Make, at: datetime, administrator: Actor) -> None:
     made = programme({"Ada": "aa-"})
-    actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
+    awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
     stricter = Policy(
         series_id=made.series_id,
         version=2,
@@ -412,4 +415,4 @@ def test_a_stricter_policy_unearns_nothing(programme: Make, at: datetime, admini
     )
     db.session.add(stricter)
     db.session.commit()
-    assert standings.preview(made.slug, by=administrator).counts[Group.UNEARNED] == 0
+    assert eligibility.preview(made.slug, by=administrator).counts[Group.UNEARNED] == 0

@@ -10,7 +10,7 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from lms.catalogue.models import CertificateKind
-from lms.certificates import actions
+from lms.certificates.actions import awards
 from lms.core import jobs
 from lms.core.db import db
 from lms.core.roles import SYSTEM, Actor, Role
@@ -41,7 +41,7 @@ def made(app: APIFlask, programme: Make, at: datetime) -> Programme:
     series = programme({("Ada", "Ада"): "aaa", "Bo": "aaa", "Cy": "a--"})
     with app.app_context():
         for hour, name in enumerate(("Ada", "Bo")):
-            actions.issue_batch(
+            awards.issue_batch(
                 series.series_id,
                 CertificateKind.PARTICIPATION,
                 [series.people[name]],

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from lms.certificates import artwork
+from lms.certificates.designs import image_sanitizer
 from lms.core.errors import Invalid
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 40 20">{}</svg>'
@@ -34,7 +34,7 @@ def svg(inner: str, frame: str = SVG) -> bytes:
     ids=["png", "clear png", "grey png", "jpeg", "grey jpeg"],
 )
 def test_pixels_are_drawn_anew_and_small(content: bytes) -> None:
-    picture = artwork.read(content)
+    picture = image_sanitizer.read(content)
     assert picture.shape == 4.0
     assert 'width="900" height="225"' in picture.svg
     assert "data:image/png;base64," in picture.svg
@@ -42,14 +42,14 @@ def test_pixels_are_drawn_anew_and_small(content: bytes) -> None:
 
 
 def test_a_small_picture_is_not_blown_up() -> None:
-    assert 'width="40" height="20"' in artwork.read(raster("PNG", (40, 20))).svg
+    assert 'width="40" height="20"' in image_sanitizer.read(raster("PNG", (40, 20))).svg
 
 
 def test_a_noisy_photograph_does_not_swell_every_certificate() -> None:
     out = io.BytesIO()
     Image.frombytes("RGB", (500, 500), random.Random(5).randbytes(750_000)).save(out, "PNG")
     assert len(out.getvalue()) > 700_000
-    assert len(artwork.read(out.getvalue()).svg) < 400_000
+    assert len(image_sanitizer.read(out.getvalue()).svg) < 400_000
 
 
 def test_what_an_svg_draws_stays_and_nothing_else() -> None:
@@ -59,7 +59,7 @@ def test_what_an_svg_draws_stays_and_nothing_else() -> None:
         f'<g transform="scale(2)" data-x="1" font-family="X">{SQUARE}<circle r="3" fill="url(#a)"/></g>'
         "<style>.b{fill:#123456}</style>"
     )
-    picture = artwork.read(
+    picture = image_sanitizer.read(
         b'<?xml version="1.0"?><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "svg11.dtd">' + svg(inner)
     )
     assert picture.shape == 2.0
@@ -71,7 +71,7 @@ def test_what_an_svg_draws_stays_and_nothing_else() -> None:
 
 def test_the_size_of_an_svg_may_stand_in_any_unit() -> None:
     frame = '<svg xmlns="http://www.w3.org/2000/svg" width="30mm" height="1cm">{}</svg>'
-    assert artwork.read(svg(SQUARE, frame)).shape == pytest.approx(3.0)
+    assert image_sanitizer.read(svg(SQUARE, frame)).shape == pytest.approx(3.0)
 
 
 def _bomb() -> bytes:
@@ -157,14 +157,14 @@ COMPLICATED = {
 @pytest.mark.parametrize(("content", "reason"), REFUSED.values(), ids=REFUSED)
 def test_what_is_no_mere_picture_is_refused_with_the_reason(content: bytes, reason: str) -> None:
     with pytest.raises(Invalid) as caught:
-        artwork.read(content)
+        image_sanitizer.read(content)
     assert [(fault.field, fault.reason) for fault in caught.value.faults] == [("file", reason)]
 
 
 @pytest.mark.parametrize("content", COMPLICATED.values(), ids=COMPLICATED)
 def test_what_would_take_long_to_draw_is_refused(content: bytes) -> None:
     with pytest.raises(Invalid, match="too complicated"):
-        artwork.read(content)
+        image_sanitizer.read(content)
 
 
 def test_a_picture_of_many_pixels_is_refused_before_it_is_unpacked() -> None:
@@ -174,11 +174,11 @@ def test_a_picture_of_many_pixels_is_refused_before_it_is_unpacked() -> None:
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 6, 0, 0, 0))
     content = b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(500_000)))
     with pytest.raises(Invalid, match="60000 × 60000 pixels; at most 4000 each way"):
-        artwork.read(content)
+        image_sanitizer.read(content)
 
 
 def test_a_picture_that_kills_its_reader_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(artwork, "PICTURES", replace(artwork.PICTURES, memory_mb=1))
+    monkeypatch.setattr(image_sanitizer, "PICTURES", replace(image_sanitizer.PICTURES, memory_mb=1))
     with pytest.raises(Invalid, match="needs too much memory or time") as refused:
-        artwork.read(raster("PNG"))
-    assert refused.value.faults[0].field == artwork.FIELD
+        image_sanitizer.read(raster("PNG"))
+    assert refused.value.faults[0].field == image_sanitizer.FIELD

@@ -24,8 +24,11 @@ from joserfc import jws
 from joserfc.jwk import ECKey
 
 from lms.catalogue.models import CertificateKind
-from lms.certificates import badges, baking, keys, numbers, public_keys, status, vcjwt
-from lms.certificates.badge_check import BadgeCheck, read_credential
+from lms.certificates import keys, numbers, public_keys
+from lms.certificates.badges import baking, vc_jwt
+from lms.certificates.badges import credential as badges
+from lms.certificates.badges import status_list as status
+from lms.certificates.badges.check import BadgeCheck, read_credential
 from lms.core.roles import SYSTEM
 from tests.certificates.conftest import Programme
 
@@ -212,8 +215,8 @@ def test_the_kid_is_an_address_that_answers_the_key(app: APIFlask, context: None
 def test_a_badge_from_before_that_names_its_key_by_the_bare_id_is_read(
     context: None, credential: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vcjwt, "_headers", {})
-    monkeypatch.setattr(vcjwt, "key_address", lambda issuer, kid: kid)
+    monkeypatch.setattr(vc_jwt, "_headers", {})
+    monkeypatch.setattr(vc_jwt, "key_address", lambda issuer, kid: kid)
     old = badges.sign_credential(credential, keys.current())
     assert part(old, 0)["kid"] == keys.current().kid
     assert read_credential(old, keys.public_jwks()) == BadgeCheck(True, True, keys.current().kid, numbers.write(NUMBER))
@@ -250,18 +253,18 @@ def test_a_badge_that_borrows_our_key_id_is_not_intact(context: None, credential
     foreign = another_key()
     borrowed = keys.SigningKey(keys.current().kid, foreign.private, foreign.certificate, [])
     named = public_keys.key_address("http://localhost", borrowed.kid)
-    vcjwt._headers.pop(named, None)
+    vc_jwt._headers.pop(named, None)
     try:
         forged = badges.sign_credential(credential, borrowed)
     finally:
-        vcjwt._headers.pop(named, None)
+        vc_jwt._headers.pop(named, None)
     check = read_credential(forged, keys.public_jwks())
     assert (check.intact, check.ours) == (False, True)
 
 
 @pytest.mark.parametrize("header", [{"alg": "none"}, {"alg": "HS256"}, {"alg": "ES256", "crit": ["b64"], "b64": False}])
 def test_the_header_does_not_choose_how_it_is_checked(context: None, signed: str, header: dict[str, Any]) -> None:
-    head = vcjwt._encode(json.dumps(header | {"kid": keys.current().kid}).encode())
+    head = vc_jwt._encode(json.dumps(header | {"kid": keys.current().kid}).encode())
     _head, body, signature = signed.split(".")
     for forged in (f"{head}.{body}.{signature}", f"{head}.{body}."):
         assert not read_credential(forged, keys.public_jwks()).intact
@@ -270,7 +273,7 @@ def test_the_header_does_not_choose_how_it_is_checked(context: None, signed: str
 def test_a_token_of_ours_that_is_no_badge_is_no_badge(context: None) -> None:
     key = keys.current()
     claims = {"validFrom": "2026-01-01T00:00:00Z", "issuer": {"id": "x"}, "id": "y", "credentialSubject": {"id": "z"}}
-    text = vcjwt.sign_credential(claims | {"type": ["VerifiableCredential"]}, key)
+    text = vc_jwt.sign_credential(claims | {"type": ["VerifiableCredential"]}, key)
     assert not read_credential(text, keys.public_jwks()).intact
 
 
@@ -293,7 +296,7 @@ def test_whatever_is_read_is_answered(text: str) -> None:
 def test_whatever_json_a_badge_holds_is_answered(value: Any) -> None:
     headers = [value, {"alg": "ES256", "kid": value, "jwk": value}, {"alg": value, "jwk": {"kty": value, "crv": value}}]
     for header in headers:
-        pieces = [vcjwt._encode(json.dumps(one).encode()) for one in (header, {"credentialSubject": value})]
+        pieces = [vc_jwt._encode(json.dumps(one).encode()) for one in (header, {"credentialSubject": value})]
         assert not read_credential(".".join([*pieces, "AAAA"]), {"keys": []}).ours
 
 
@@ -369,7 +372,7 @@ def status_list(indices: list[int]) -> str:
         "id": address,
         "type": ["VerifiableCredential", "BitstringStatusListCredential"],
         "issuer": {"id": "http://localhost"},
-        "validFrom": vcjwt.instant(now),
+        "validFrom": vc_jwt.instant(now),
         "credentialSubject": {
             "id": f"{address}#list",
             "type": "BitstringStatusList",
@@ -377,4 +380,4 @@ def status_list(indices: list[int]) -> str:
             "encodedList": status.encode(indices),
         },
     }
-    return vcjwt.sign_credential(content, keys.current())
+    return vc_jwt.sign_credential(content, keys.current())

@@ -12,9 +12,10 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import select
 
-from lms.certificates import actions, bundles, keys, numbers
+from lms.certificates import keys, numbers
+from lms.certificates.actions import awards, bundles
 from lms.certificates.models import Certificate
-from lms.certificates.pdf_check import check_pdf
+from lms.certificates.pdf.check import check_pdf
 from lms.core import clock, files, jobs
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
@@ -29,7 +30,7 @@ Make = Callable[..., Programme]
 def issued(app: APIFlask, programme: Make, at: datetime) -> Programme:
     made = programme({"Ada / Lovelace": "aaa", ("Bo", "Бо"): "aaa", "Cy": "aaa"})
     with app.app_context():
-        actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
+        awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
     return made
 
 
@@ -98,7 +99,7 @@ def test_a_file_goes_after_a_day_and_with_whoever_withdraws(
         second = asked(issued.series_id, "pdf", by=administrator, at=at)
         key, _name = bundles.fetch_bundle(second, by=administrator, at=clock.now())
         number = numbers.write(db.session.scalars(select(Certificate.number)).first() or "")
-        actions.withdraw(number, by=administrator, at=at)
+        awards.withdraw(number, by=administrator, at=at)
         assert files.find(key) is None
         with pytest.raises(NotFound):
             bundles.fetch_bundle(second, by=administrator, at=clock.now())

@@ -11,8 +11,8 @@ from apiflask import APIFlask
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
 from lms.attendance.queries.reckoning import Change, Values
-from lms.certificates.actions import issue_certificates
-from lms.certificates.consequences import consequences
+from lms.certificates.actions.awards import issue_certificates
+from lms.certificates.queries.change_preview import consequences
 from lms.core.errors import Forbidden
 from lms.core.roles import SYSTEM, Actor
 from tests.certificates.conftest import BEGAN, Programme

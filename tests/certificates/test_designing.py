@@ -11,10 +11,14 @@ from apiflask import APIFlask
 from sqlalchemy import select
 
 from lms.catalogue.models import CertificateKind
-from lms.certificates import actions, designing, drawings, printing, versions
-from lms.certificates.designs import BUILT_IN
-from lms.certificates.drawings import Look
+from lms.certificates.actions import awards
+from lms.certificates.designs import actions as designing
+from lms.certificates.designs import queries as drawings
+from lms.certificates.designs import versions
+from lms.certificates.designs.design import BUILT_IN
+from lms.certificates.designs.queries import Look
 from lms.certificates.models import Certificate, CertificateDesign
+from lms.certificates.pdf import store
 from lms.core import files
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
@@ -42,7 +46,7 @@ def in_use(by: Actor, at: datetime, name: str = "Red") -> tuple[int, int]:
 
 def issue(series: Programme, name: str, at: datetime) -> Certificate:
     kind = CertificateKind.PARTICIPATION
-    actions.issue_batch(series.series_id, kind, [series.people[name]], by=SYSTEM, at=at)
+    awards.issue_batch(series.series_id, kind, [series.people[name]], by=SYSTEM, at=at)
     return db.session.scalars(select(Certificate).where(Certificate.name == name)).one()
 
 
@@ -97,7 +101,7 @@ def test_a_corrected_name_keeps_the_design(context: None, programme: Make, admin
 
     db.session.get_one(Person, series.people["Ada"]).full_name = "Ada Obi"
     db.session.commit()
-    actions.supersede(series.people["Ada"], by=SYSTEM, at=at)
+    awards.supersede(series.people["Ada"], by=SYSTEM, at=at)
     assert db.session.scalars(select(Certificate.design).order_by(Certificate.id)).all() == [2, 2]
 
 
@@ -111,10 +115,11 @@ def test_the_file_of_a_certificate_has_its_design(
     designing.publish_design(red, by=by, at=at)
     designing.choose_design(series.slug, red, by=by, at=at)
     issue(series, "Ada", at)
-    from lms.certificates import numbers, queries
+    from lms.certificates import numbers
+    from lms.certificates.queries import certificates
 
     number = numbers.write(db.session.scalars(select(Certificate.number)).one())
-    assert b"Arms of the ministry" in inside(queries.get_pdf(number, by=by))
+    assert b"Arms of the ministry" in inside(certificates.get_pdf(number, by=by))
 
 
 def test_a_change_makes_one_draft_and_nothing_changes_what_is_in_use(
@@ -179,7 +184,7 @@ def test_a_draft_whose_signs_are_gone_is_not_put_into_use(
     context: None, administrator: Actor, at: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     red = drafted(administrator, at)
-    monkeypatch.setattr(printing, "installed_fonts", lambda: (frozenset({32}),))
+    monkeypatch.setattr(store, "installed_fonts", lambda: (frozenset({32}),))
     with pytest.raises(Refused, match="No installed font has"):
         designing.publish_design(red, by=administrator, at=at)
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pikepdf
 import pytest
 
-from lms.certificates import artwork
-from lms.certificates.designs import (
+from lms.certificates.designs import image_sanitizer
+from lms.certificates.designs.design import (
     BUILT_IN,
     COLOURS,
     PLACEHOLDERS,
@@ -21,8 +21,8 @@ from lms.certificates.designs import (
     faults_of_braces,
     fill,
 )
-from lms.certificates.document import picture, render
-from lms.certificates.pdf_check import check_pdf
+from lms.certificates.pdf.check import check_pdf
+from lms.certificates.pdf.typesetting import picture, render
 from lms.core.errors import Invalid
 from tests.certificates.test_artwork import SQUARE, raster, svg
 from tests.certificates.test_document import AWARD, DEFAULT, inside, pages, stations
@@ -122,7 +122,7 @@ def test_the_language_of_the_series_decides_and_english_stands_in() -> None:
 
 
 def full() -> Design:
-    logo, seal = artwork.read(raster("PNG")), artwork.read(svg(SQUARE))
+    logo, seal = image_sanitizer.read(raster("PNG")), image_sanitizer.read(svg(SQUARE))
     return Design(
         colours={"accent": "#7a1f3d"},
         signatory="Zhou Anran",
@@ -130,7 +130,7 @@ def full() -> Design:
         pictures={
             "logo": replace(logo, alt="Arms of the ministry"),
             "seal": replace(seal, alt="Seal"),
-            "signature": replace(artwork.read(raster("JPEG", (900, 300))), alt="Signature of Zhou Anran"),
+            "signature": replace(image_sanitizer.read(raster("JPEG", (900, 300))), alt="Signature of Zhou Anran"),
         },
     )
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lms.certificates.document import Award, Station, render
+from lms.certificates.pdf.typesetting import Award, Station, render
 from lms.core.glyphs import coverage, missing_signs
 from lms.core.typesetting import CannotRender
 

@@ -12,8 +12,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from lms.catalogue.models import Series
-from lms.certificates import actions, baking, freezing, holding, numbers, orders, printing, queries, vcjwt
+from lms.certificates import numbers
+from lms.certificates.actions import awards
+from lms.certificates.badges import baking, vc_jwt
 from lms.certificates.models import Certificate
+from lms.certificates.pdf import issue_context, render_jobs, store
+from lms.certificates.queries import certificates, holder_downloads
 from lms.config import Config
 from lms.core.db import db
 from lms.core.roles import SYSTEM
@@ -30,7 +34,7 @@ def issued(app: APIFlask, context: None, programme: Make, at: datetime) -> Progr
     japan = db.session.scalar(select(Country.id).where(Country.code == "JP"))
     db.session.add(PersonCountry(person_id=made.people["Wang Fang"], country_id=japan, since=BEGINNING))
     db.session.commit()
-    actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
+    awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
     return made
 
 
@@ -40,7 +44,7 @@ def rows() -> list[Certificate]:
 
 
 def papers() -> list[bytes]:
-    return [printing.made(order, printing.means()) for order in orders.orders_of(rows())]
+    return [store.made(order, store.means()) for order in render_jobs.orders_of(rows())]
 
 
 @pytest.fixture
@@ -74,10 +78,10 @@ def test_a_certificate_that_replaces_another_keeps_who_gave_it(
     change_everything()
     db.session.execute(update(Person).where(Person.full_name == "Ada").values(full_name="Ada Obi"))
     db.session.commit()
-    actions.supersede(issued.people["Ada"], by=SYSTEM, at=at + timedelta(days=1))
+    awards.supersede(issued.people["Ada"], by=SYSTEM, at=at + timedelta(days=1))
     new = rows()[-1]
     assert (new.name, new.organiser, new.language, new.base_url) == ("Ada Obi", organiser, "en", "https://new.example")
-    claims = vcjwt.unproved(new.credential or "")[1]
+    claims = vc_jwt.unproved(new.credential or "")[1]
     assert claims["issuer"] == {
         "id": "https://new.example",
         "type": ["Profile"],
@@ -89,9 +93,9 @@ def test_a_certificate_that_replaces_another_keeps_who_gave_it(
 def test_the_picture_of_a_badge_keeps_who_gave_it(issued: Programme, change_everything: Callable[[], None]) -> None:
     holder = issued.holder("Ada")
     number = numbers.write(rows()[1].number)
-    before = holding.get_baked_badge(number, by=holder)
+    before = holder_downloads.get_baked_badge(number, by=holder)
     change_everything()
-    assert holding.get_baked_badge(number, by=holder) == before
+    assert holder_downloads.get_baked_badge(number, by=holder) == before
     assert baking.unbake(before) == rows()[1].credential
 
 
@@ -103,8 +107,8 @@ def test_the_page_of_a_number_names_who_issued_it(
     db.session.remove()
     page = client.get(f"/verify/{number}").text
     assert f"by the {organiser}" in page
-    shown = queries.get_certificate(number, by=SYSTEM)
-    assert f"organizationName={quote_plus(organiser)}" in holding.linkedin_address(shown)
+    shown = certificates.get_certificate(number, by=SYSTEM)
+    assert f"organizationName={quote_plus(organiser)}" in holder_downloads.linkedin_address(shown)
 
 
 @pytest.mark.databases
@@ -115,14 +119,14 @@ def test_what_older_certificates_show_is_kept_as_of_now(
     db.session.execute(update(Certificate).values(dict.fromkeys(COLUMNS)))
     db.session.commit()
     assert papers() == before, "one that keeps nothing is set as things stand"
-    monkeypatch.setattr(freezing, "BATCH", 1)
-    assert freezing.freeze_older() == 2
+    monkeypatch.setattr(issue_context, "BATCH", 1)
+    assert issue_context.freeze_older() == 2
     assert [[getattr(row, name) for name in COLUMNS] for row in rows()] == kept
     change_everything()
     assert papers() == before
-    assert freezing.freeze_older() == 0
+    assert issue_context.freeze_older() == 0
 
 
 def test_of_an_erased_holder_the_country_goes_with_the_name(issued: Programme, at: datetime) -> None:
-    actions.erase_holder(issued.people["Wang Fang"], withdraw_certificates=True, by=SYSTEM, at=at)
+    awards.erase_holder(issued.people["Wang Fang"], withdraw_certificates=True, by=SYSTEM, at=at)
     assert (rows()[0].name, rows()[0].country) == ("", None)

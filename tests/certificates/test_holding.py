@@ -14,7 +14,9 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from lms.certificates import actions, baking, handlers, keys, status, vcjwt
+from lms.certificates import handlers, keys
+from lms.certificates.actions import awards
+from lms.certificates.badges import baking, status_list, vc_jwt
 from lms.core.db import db
 from lms.core.events import PersonExportAsked
 from lms.core.roles import SYSTEM, Actor
@@ -33,7 +35,7 @@ Make = Callable[..., Programme]
 def made(app: APIFlask, programme: Make, at: datetime) -> Programme:
     series = programme({"Ada": "aaa", "Bo": "aaa"}, title="Trade & “customs” +1", slug="trade")
     with app.app_context():
-        actions.issue_batch(series.series_id, KIND, list(series.people.values()), by=SYSTEM, at=at)
+        awards.issue_batch(series.series_id, KIND, list(series.people.values()), by=SYSTEM, at=at)
     return series
 
 
@@ -70,7 +72,7 @@ def test_a_badge_that_does_not_hold_is_not_given_out(
     browser = sign_in(administrator)
     assert browser.get(f"/certificates/{number}.png").status_code == 200
     with app.app_context():
-        actions.withdraw(number, by=administrator, at=at)
+        awards.withdraw(number, by=administrator, at=at)
         assert row_of("Ada").credential is None
         db.session.execute(text("UPDATE certificate SET credential = NULL"))
         db.session.commit()
@@ -124,7 +126,7 @@ def test_the_lists_of_states_are_published(client: FlaskClient, app: APIFlask, m
     assert answer.headers["Cache-Control"] == "public, max-age=300"
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     with app.app_context():
-        claims = vcjwt.read_claims(answer.text, keys.public_jwks())
+        claims = vc_jwt.read_claims(answer.text, keys.public_jwks())
     assert claims is not None
     assert claims["id"] == "http://localhost/certificates/status/1"
     assert client.get("/certificates/status/2").status_code == 404
@@ -136,11 +138,11 @@ def test_what_the_doors_give_is_accepted_by_others(
 ) -> None:
     """With nothing but what is published and what the holder has."""
     token = sign_in(made.holder("Ada")).get(f"/certificates/{number}.jwt").text
-    address = vcjwt.unproved(token)[1]["credentialStatus"]["statusListCredential"]
+    address = vc_jwt.unproved(token)[1]["credentialStatus"]["statusListCredential"]
     lists = {address: client.get(urlsplit(address).path).text}
     jwks = client.get("/.well-known/jwks.json").json
     assert independent(jwks=jwks, badges=[token], lists=lists)["badges"] == [None]
-    assert status.TTL.total_seconds() == 300
+    assert status_list.TTL.total_seconds() == 300
 
 
 def test_a_persons_export_holds_the_badge(app: APIFlask, made: Programme, at: datetime) -> None:

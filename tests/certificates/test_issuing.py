@@ -12,10 +12,11 @@ from sqlalchemy import func, select
 
 from lms.attendance.models.credits import Credit, Outcome
 from lms.catalogue.models import CertificateKind
-from lms.certificates import actions, issuing, standings
+from lms.certificates.actions import awards, bulk_issue
 from lms.certificates.models import Award, Certificate, CertificateState
+from lms.certificates.queries import eligibility
+from lms.certificates.queries.eligibility import Group, Near
 from lms.certificates.rules import Missing
-from lms.certificates.standings import Group, Near
 from lms.core.db import db
 from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor
@@ -34,7 +35,7 @@ class Beside:
 
     def __init__(self, app: APIFlask, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
         self.fault: BaseException | None = None
-        write = issuing.write
+        write = bulk_issue.write
 
         def run() -> None:
             try:
@@ -51,7 +52,7 @@ class Beside:
                 self.thread.join(0.3)  # on both databases it waits for the batch to end
             write(*given)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(issuing, "write", paused)
+        monkeypatch.setattr(bulk_issue, "write", paused)
 
     def end(self) -> None:
         """When the other has done its work too."""
@@ -73,7 +74,7 @@ def test_a_name_corrected_while_it_is_issued_is_superseded(
     change = {"full_name": "Ada Obie"}
     beside = Beside(app, monkeypatch, lambda: change_profile(made.public["Ada Obi"], change, by=administrator, at=at))
     with app.app_context():
-        actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
+        awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
         beside.end()
         assert rows() == [("Ada Obi", CertificateState.SUPERSEDED), ("Ada Obie", CertificateState.VALID)]
 
@@ -85,7 +86,7 @@ def test_two_merged_while_both_are_issued_keep_one(
     pair = made.public["Ada"], made.public["Ada O."]
     beside = Beside(app, monkeypatch, lambda: merge_people(*pair, by=administrator, at=at))
     with app.app_context():
-        actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
+        awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
         beside.end()
         assert sorted(state for _name, state in rows()) == [CertificateState.SUPERSEDED, CertificateState.VALID]
 
@@ -100,7 +101,7 @@ def test_one_erased_while_it_is_issued_has_it_withdrawn(
 
     beside = Beside(app, monkeypatch, erase)
     with app.app_context():
-        actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
+        awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
         beside.end()
         assert rows() == [("", CertificateState.WITHDRAWN)]
 
@@ -112,11 +113,11 @@ def test_two_runs_at_once_issue_once(
     found: list[int] = []
 
     def other() -> None:
-        found.append(actions.issue_certificates(made.series_id, by=SYSTEM, at=at + timedelta(hours=1))["issued"])
+        found.append(awards.issue_certificates(made.series_id, by=SYSTEM, at=at + timedelta(hours=1))["issued"])
 
     beside = Beside(app, monkeypatch, other)
     with app.app_context():
-        found.append(actions.issue_certificates(made.series_id, by=SYSTEM, at=at)["issued"])
+        found.append(awards.issue_certificates(made.series_id, by=SYSTEM, at=at)["issued"])
         beside.end()
         assert sorted(found) == [0, 2]
         assert len(rows()) == 2
@@ -125,7 +126,7 @@ def test_two_runs_at_once_issue_once(
 @pytest.mark.usefixtures("context")
 def test_an_award_says_what_was_asked_and_its_certificate_is_signed(programme: Make, at: datetime) -> None:
     made = programme({"Ada": "aaa"}, present=60, min_lectures=2, min_minutes=120)
-    actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
+    awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
     award = db.session.scalars(select(Award)).one()
     assert (award.needed, award.needed_minutes) == (2, 120)
     row = db.session.scalars(select(Certificate)).one()
@@ -138,13 +139,13 @@ def test_an_award_says_what_was_asked_and_its_certificate_is_signed(programme: M
 def test_minutes_a_number_and_a_last_day_decide(programme: Make, at: datetime, administrator: Actor) -> None:
     people = {"Ada": "aaa", "Bo": "aa-", "Cy": "-aa", "Di": "a--"}
     made = programme(people, present=60, min_lectures=2, min_minutes=120, deadline=date(2026, 5, 27))
-    found = standings.preview(made.slug, by=administrator, shown=Group.MISSES)
+    found = eligibility.preview(made.slug, by=administrator, shown=Group.MISSES)
     assert (found.asked.lectures, found.asked.needed, found.asked.minutes) == (2, 2, 120)
     assert [(row.full_name, row.attended, row.minutes, row.lacks) for row in found.rows] == [
         ("Cy", 1, 60, Missing(1, 60)),
         ("Di", 1, 60, Missing(1, 60)),
     ]
-    assert actions.issue_certificates(made.series_id, by=SYSTEM, at=at)["issued"] == 2
+    assert awards.issue_certificates(made.series_id, by=SYSTEM, at=at)["issued"] == 2
     stations = db.session.scalars(select(Certificate)).first()
     assert stations is not None
     assert len(stations.lectures) == 2
@@ -156,7 +157,7 @@ def test_what_is_missing_is_said_to_the_minute(programme: Make, administrator: A
     credit = db.session.scalars(select(Credit).where(Credit.outcome == Outcome.PARTIAL)).one()
     credit.present_ms = 50 * 60_000 + 1  # of 54 minutes needed
     db.session.commit()
-    row = standings.preview(made.slug, by=administrator, shown=Group.MISSES).rows[0]
+    row = eligibility.preview(made.slug, by=administrator, shown=Group.MISSES).rows[0]
     assert (row.lacks, row.near) == (Missing(1, 0), Near("Lecture 2", 4))
 
 
@@ -166,17 +167,17 @@ def test_a_name_not_confirmed_waits_where_the_policy_says_so(
 ) -> None:
     made = programme({"Ada": "aaa", "Bo": "aaa"}, confirmed_names=True)
     confirm_name("Ada", None, by=made.holder("Ada"), at=at)
-    found = standings.preview(made.slug, by=administrator, shown=Group.BLOCKED)
+    found = eligibility.preview(made.slug, by=administrator, shown=Group.BLOCKED)
     assert [(row.full_name, row.reason) for row in found.rows] == [
         ("Bo", "The name has not been confirmed by its holder.")
     ]
-    result = actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
+    result = awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
     assert (result["issued"], [item["person"] for item in result["refused"]]) == (1, [made.public["Bo"]])
     # who writes the own name has looked at it; others' change takes that away
     change_profile(made.public["Bo"], {"full_name": "Bo Li"}, by=administrator, at=at)
-    assert actions.issue_certificates(made.series_id, by=SYSTEM, at=at)["issued"] == 0
+    assert awards.issue_certificates(made.series_id, by=SYSTEM, at=at)["issued"] == 0
     change_profile(made.public["Bo"], {"full_name": "Bo Li"}, by=made.holder("Bo"), at=at)
-    assert actions.issue_certificates(made.series_id, by=SYSTEM, at=at)["issued"] == 1
+    assert awards.issue_certificates(made.series_id, by=SYSTEM, at=at)["issued"] == 1
 
 
 @pytest.mark.usefixtures("context")
@@ -186,8 +187,8 @@ def test_who_has_not_confirmed_is_reminded_once(programme: Make, at: datetime, a
         address = f"{name.lower()}@x.example"
         db.session.add(PersonEmail(person_id=made.people[name], address=address, key=address))
     db.session.commit()
-    assert actions.remind_unconfirmed(made.slug, by=administrator, at=at) == 1
-    assert actions.remind_unconfirmed(made.slug, by=administrator, at=at + timedelta(days=9)) == 0
+    assert awards.remind_unconfirmed(made.slug, by=administrator, at=at) == 1
+    assert awards.remind_unconfirmed(made.slug, by=administrator, at=at + timedelta(days=9)) == 0
     mail = db.session.scalars(select(OutboxMail)).one()
     assert (mail.address, mail.template, mail.payload["full_name"]) == ("ada@x.example", "confirm_name", "Ada")
 
@@ -197,11 +198,11 @@ def test_groups_are_paged_and_given_as_a_file(
     programme: Make, administrator: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = programme({"Ada": "aaa", "Émile": "aaa", "Zoë": "aaa"})
-    monkeypatch.setattr(standings, "_CHUNK", 2)
-    first, last = (standings.preview(made.slug, by=administrator, page=page, size=2) for page in (1, 9))
+    monkeypatch.setattr(eligibility, "_CHUNK", 2)
+    first, last = (eligibility.preview(made.slug, by=administrator, page=page, size=2) for page in (1, 9))
     assert (first.pages, [row.full_name for row in first.rows]) == (2, ["Ada", "Émile"])
     assert (last.page, [row.full_name for row in last.rows]) == (2, ["Zoë"])
-    headings, *lines = standings.table(made.slug, Group.EARNED, by=administrator)
+    headings, *lines = eligibility.table(made.slug, Group.EARNED, by=administrator)
     assert headings[0] == "full_name"
     assert [line[0] for line in lines] == ["Ada", "Émile", "Zoë"]
     assert db.session.scalar(select(func.count(Person.id)).where(Person.created_at == BEGAN)) == 4

@@ -17,9 +17,13 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import select
 
-from lms.certificates import actions, keys, numbers, press, printing, queries
+from lms.certificates import keys, numbers
+from lms.certificates.actions import awards
 from lms.certificates.models import Certificate
-from lms.certificates.pdf_check import check_pdf
+from lms.certificates.pdf import batch_render
+from lms.certificates.pdf import store as printing
+from lms.certificates.pdf.check import check_pdf
+from lms.certificates.queries import certificates
 from lms.core import files, jobs
 from lms.core.db import db
 from lms.core.jobs import Job
@@ -38,7 +42,7 @@ def rows() -> list[Certificate]:
 def issued(app: APIFlask, programme: Make, at: datetime) -> Programme:
     made = programme({f"Person {place}": "aaa" for place in range(3)})
     with app.app_context():
-        actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
+        awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
     return made
 
 
@@ -47,7 +51,7 @@ def test_issuing_in_the_background_makes_the_files_too(
 ) -> None:
     made = programme({"Ada": "aaa", "Bo": "aaa", "Cy": "---"})
     with app.app_context():
-        actions.request_issue(made.series_id, by=administrator, at=at)
+        awards.request_issue(made.series_id, by=administrator, at=at)
         jobs.run_due()
         last = db.session.scalars(select(Job).order_by(Job.id.desc())).first()
         assert last is not None
@@ -63,12 +67,14 @@ def test_what_is_there_is_not_made_again(
     app: APIFlask, issued: Programme, administrator: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with app.app_context():
-        first = queries.get_pdf(numbers.write(rows()[0].number), by=administrator)
+        first = certificates.get_pdf(numbers.write(rows()[0].number), by=administrator)
         told: list[tuple[int, int]] = []
-        assert press.fill(issued.series_id, lambda *far: told.append(far)) == press.Pressed(made=2, kept=1)
+        assert batch_render.fill(issued.series_id, lambda *far: told.append(far)) == batch_render.Pressed(
+            made=2, kept=1
+        )
         assert told == [(3, 3)]
         monkeypatch.setattr(printing, "made", lambda *_: pytest.fail("made again"))
-        assert press.fill(issued.series_id, lambda *_: None) == press.Pressed(made=0, kept=3)
+        assert batch_render.fill(issued.series_id, lambda *_: None) == batch_render.Pressed(made=0, kept=3)
         assert printing.find_pdf(rows()[0]) == first
 
 
@@ -85,8 +91,8 @@ def test_one_that_cannot_be_set_holds_up_no_other(
             return whole(order, means)
 
         monkeypatch.setattr(printing, "made", made)
-        result = press.fill(issued.series_id, lambda *_: None)
-        assert result == press.Pressed(made=2, kept=0, refused=[{"number": bad, "reason": "no glyph"}])
+        result = batch_render.fill(issued.series_id, lambda *_: None)
+        assert result == batch_render.Pressed(made=2, kept=0, refused=[{"number": bad, "reason": "no glyph"}])
 
 
 def test_one_that_is_withdrawn_while_it_is_made_leaves_no_file(
@@ -98,11 +104,11 @@ def test_one_that_is_withdrawn_while_it_is_made_leaves_no_file(
 
         def store(folder: Path, key: str, content: bytes) -> None:
             if key == printing.key_of(rows()[2]):
-                actions.withdraw(number, by=administrator, at=at)
+                awards.withdraw(number, by=administrator, at=at)
             whole(folder, key, content)
 
         monkeypatch.setattr(files, "store_in", store)
-        press.fill(issued.series_id, lambda *_: None)
+        batch_render.fill(issued.series_id, lambda *_: None)
         assert [printing.is_kept(row) for row in rows()] == [True, True, False]
 
 
@@ -110,12 +116,12 @@ def test_processes_of_their_own_make_the_same_files(
     app: APIFlask, issued: Programme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with app.app_context():
-        here = [printing.pdf_of(row, lambda row=row: press.orders_of([row])[0]) for row in rows()]  # type: ignore[misc]
+        here = [printing.pdf_of(row, lambda row=row: batch_render.orders_of([row])[0]) for row in rows()]  # type: ignore[misc]
         for row in rows():
             printing.forget_pdf(row)
-        monkeypatch.setattr(press, "FEW", 0)
-        monkeypatch.setattr(press, "BATCH", 1)
-        assert press.fill(issued.series_id, lambda *_: None) == press.Pressed(made=3, kept=0)
+        monkeypatch.setattr(batch_render, "FEW", 0)
+        monkeypatch.setattr(batch_render, "BATCH", 1)
+        assert batch_render.fill(issued.series_id, lambda *_: None) == batch_render.Pressed(made=3, kept=0)
         assert [printing.find_pdf(row) for row in rows()] == here
 
 
@@ -146,7 +152,7 @@ def test_a_press_that_is_killed_leaves_whole_files_and_is_followed_by_another(
 ) -> None:
     made = programme({f"Person {place}": "aaa" for place in range(60)})
     with app.app_context():
-        actions.issue_certificates(made.series_id, by=SYSTEM, at=at)
+        awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
         folder = files.folder() / "certificates"
         shutil.rmtree(folder, ignore_errors=True)
         environment = {**os.environ, **app.extensions["lms.config"].environment()}
@@ -166,7 +172,7 @@ def test_a_press_that_is_killed_leaves_whole_files_and_is_followed_by_another(
         for path in before:
             check = check_pdf(path.read_bytes(), trusted)
             assert (check.intact, check.ours) == (True, True)
-        result = press.fill(made.series_id, lambda *_: None)
+        result = batch_render.fill(made.series_id, lambda *_: None)
         assert (result.made, result.kept) == (60 - len(before), len(before))
         assert {path: path.stat().st_mtime_ns for path in before} == before
         assert len(list(folder.rglob("*.pdf"))) == 60

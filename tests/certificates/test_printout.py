@@ -8,8 +8,8 @@ from dataclasses import replace
 import pikepdf
 import pytest
 
-from lms.certificates.printout import Printout
-from lms.certificates.revision import CannotRevise
+from lms.certificates.pdf.incremental_update import CannotRevise
+from lms.certificates.pdf.merge import Printout
 from tests.certificates.test_document import AWARD
 from tests.certificates.test_scripts import signed
 

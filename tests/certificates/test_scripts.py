@@ -10,10 +10,10 @@ from typing import Any
 import pikepdf
 import pytest
 
-from lms.certificates.document import Award, Station, render, spoken
-from lms.certificates.pdf_check import check_pdf
-from lms.certificates.revision import CannotRevise
-from lms.certificates.signature import sign_pdf
+from lms.certificates.pdf.check import check_pdf
+from lms.certificates.pdf.incremental_update import CannotRevise
+from lms.certificates.pdf.signature import sign_pdf
+from lms.certificates.pdf.typesetting import Award, Station, render, spoken
 from lms.core.glyphs import coverage, missing_signs
 from lms.core.typesetting import CannotRender
 from tests.certificates.scripts import NAMES

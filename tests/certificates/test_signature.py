@@ -29,9 +29,9 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 
 from lms.certificates.keys import SigningKey, self_signed
-from lms.certificates.pdf_check import PdfCheck, check_pdf
+from lms.certificates.pdf.check import PdfCheck, check_pdf
+from lms.certificates.pdf.signature import TimestampAway, sign_pdf
 from lms.certificates.public_keys import kid_of
-from lms.certificates.signature import TimestampAway, sign_pdf
 from tests.certificates.test_document import AWARD, DEFAULT, render
 
 AT = datetime(2026, 7, 2, 8, 30, tzinfo=UTC)

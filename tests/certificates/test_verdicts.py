@@ -21,10 +21,13 @@ from sqlalchemy import event, text
 from werkzeug.test import TestResponse
 
 from lms.catalogue.models import CertificateKind
-from lms.certificates import actions, badges, baking, file_check, keys, numbers, status, verdicts
-from lms.certificates.file_check import MOST_BYTES, Read, Seal
-from lms.certificates.signature import sign_pdf
-from lms.certificates.verdicts import VerdictState
+from lms.certificates import keys, numbers
+from lms.certificates.actions import awards
+from lms.certificates.badges import baking, credential, status_list
+from lms.certificates.pdf.signature import sign_pdf
+from lms.certificates.verification import file_reading, file_verification
+from lms.certificates.verification.file_reading import MOST_BYTES, Read, Seal
+from lms.certificates.verification.file_verification import VerdictState
 from lms.cli.main import lms
 from lms.core.db import db
 from lms.core.errors import DomainError, Invalid, TooLarge, WrongKind
@@ -58,7 +61,7 @@ class Held:
 def held(app: APIFlask, programme: Make, at: datetime) -> Held:
     made = programme({"Ada": "aaa", "Bo": "aaa"})
     with app.app_context():
-        actions.issue_batch(made.series_id, CertificateKind.PARTICIPATION, list(made.people.values()), by=SYSTEM, at=at)
+        awards.issue_batch(made.series_id, CertificateKind.PARTICIPATION, list(made.people.values()), by=SYSTEM, at=at)
         number, token = number_of("Ada"), row_of("Ada").credential or ""
         plain = paper(number)
         signed = sign_pdf(plain, keys.current(), at=at, number=number, organiser=ORGANISER)
@@ -99,13 +102,13 @@ def test_a_genuine_file_says_what_became_of_it(
     with app.app_context():
         db.session.get_one(Person, held.programme.people["Ada"]).full_name = "Ada Obi"
         db.session.commit()
-        actions.supersede(held.programme.people["Ada"], by=SYSTEM, at=at)
+        awards.supersede(held.programme.people["Ada"], by=SYSTEM, at=at)
         successor = number_of("Ada Obi")
     answer = drop(client, held.files[kind])
     assert said(answer) == "superseded"
     assert f'href="/verify/{successor}"' in answer.text
     with app.app_context():
-        actions.withdraw(successor, by=administrator, at=at)
+        awards.withdraw(successor, by=administrator, at=at)
     answer = drop(client, held.files[kind])
     assert said(answer) == "withdrawn"
     assert not re.search(r"\bAda\b", answer.text)
@@ -116,7 +119,7 @@ def test_a_revoked_one_keeps_its_reason_to_itself(
     app: APIFlask, client: FlaskClient, held: Held, administrator: Actor, at: datetime
 ) -> None:
     with app.app_context():
-        actions.revoke(held.number, reason="Was not there", by=administrator, at=at)
+        awards.revoke(held.number, reason="Was not there", by=administrator, at=at)
     for content in held.files.values():
         answer = drop(client, content)
         assert said(answer) == "revoked"
@@ -127,10 +130,10 @@ def test_an_erased_holders_files_say_what_the_holder_chose(
     app: APIFlask, client: FlaskClient, held: Held, at: datetime
 ) -> None:
     with app.app_context():
-        actions.erase_holder(held.programme.people["Ada"], withdraw_certificates=False, by=SYSTEM, at=at)
+        awards.erase_holder(held.programme.people["Ada"], withdraw_certificates=False, by=SYSTEM, at=at)
     assert {said(drop(client, content)) for content in held.files.values()} == {"valid"}
     with app.app_context():
-        actions.erase_holder(held.programme.people["Ada"], withdraw_certificates=True, by=SYSTEM, at=at)
+        awards.erase_holder(held.programme.people["Ada"], withdraw_certificates=True, by=SYSTEM, at=at)
     assert {said(drop(client, content)) for content in held.files.values()} == {"withdrawn"}
 
 
@@ -152,8 +155,8 @@ def test_a_forged_file_with_our_number_is_told_from_a_changed_one(
     foreign = another_key()
     plain = paper(held.number)
     with app.app_context():
-        facts = badges.Facts(**vars(FACTS) | {"number": numbers.parse(held.number)})
-        token = badges.sign_credential(badges.credential_of(facts, status.Place(1, 1)), foreign)
+        facts = credential.Facts(**vars(FACTS) | {"number": numbers.parse(held.number)})
+        token = credential.sign_credential(credential.credential_of(facts, status_list.Place(1, 1)), foreign)
     for content in (
         sign_pdf(plain, foreign, at=at, number=held.number, organiser=ORGANISER),
         token.encode(),
@@ -264,7 +267,7 @@ def test_any_bytes_are_answered(app: APIFlask, held: Held, noise: bytes, place: 
     broken = content[:cut] + noise + content[cut + len(noise) :]
     with app.app_context():
         try:
-            verdict = verdicts.verdict_of_file(broken)
+            verdict = file_verification.verdict_of_file(broken)
         except (Invalid, TooLarge, WrongKind):
             return
         # A badge's picture is signed by nobody: what is in it is
@@ -326,7 +329,7 @@ def test_every_lookup_goes_by_an_index_however_many_certificates_there_are(
     with app.app_context():
         db.session.get_one(Person, held.programme.people["Ada"]).full_name = "Ada Obi"
         db.session.commit()
-        actions.supersede(held.programme.people["Ada"], by=SYSTEM, at=at)
+        awards.supersede(held.programme.people["Ada"], by=SYSTEM, at=at)
         valid = number_of("Bo")
     counts = {}
     for name, work in (
@@ -378,11 +381,11 @@ def test_the_command_says_the_same(
     with app.app_context():
         db.session.get_one(Person, held.programme.people["Ada"]).full_name = "Ada Obi"
         db.session.commit()
-        actions.supersede(held.programme.people["Ada"], by=SYSTEM, at=at)
+        awards.supersede(held.programme.people["Ada"], by=SYSTEM, at=at)
         successor = number_of("Ada Obi")
     assert verify(file) == (1, f"superseded {held.number}: {facts}\nreplaced by {successor}\n")
     with app.app_context():
-        actions.revoke(successor, reason="Not there", by=administrator, at=at + timedelta(days=1))
+        awards.revoke(successor, reason="Not there", by=administrator, at=at + timedelta(days=1))
     assert verify(file)[1].startswith("superseded")
 
 
@@ -390,7 +393,7 @@ def test_the_command_tells_withdrawn_altered_and_unknown(
     app: APIFlask, held: Held, folder: Path, administrator: Actor, at: datetime
 ) -> None:
     with app.app_context():
-        actions.withdraw(held.number, by=administrator, at=at)
+        awards.withdraw(held.number, by=administrator, at=at)
     assert verify(folder / "ada.jwt") == (1, f"withdrawn {held.number}\n")
     (folder / "changed.pdf").write_bytes(held.pdf + b" ")
     assert verify(folder / "changed.pdf") == (
@@ -440,7 +443,7 @@ def test_where_nothing_was_ever_issued_a_genuine_file_is_not_called_altered(
 
 def test_what_is_read_of_a_file_alone(held: Held, app: APIFlask) -> None:
     with app.app_context():
-        read = verdicts.read_without_database(held.pdf)
+        read = file_verification.read_without_database(held.pdf)
     assert read == Read(Seal.OURS, held.number, is_badge=False)
 
 
@@ -456,7 +459,7 @@ def test_a_badge_whose_key_is_on_a_curve_that_nobody_knows_is_answered(client: F
 def test_a_file_that_kills_its_reader_is_answered_with_a_sentence(
     client: FlaskClient, held: Held, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_check, "PROOFS", replace(file_check.PROOFS, memory_mb=1))
+    monkeypatch.setattr(file_reading, "PROOFS", replace(file_reading.PROOFS, memory_mb=1))
     answer = drop(client, held.files["pdf"])
     assert answer.status_code == 422
     assert "needs too much memory or time" in answer.text
@@ -465,6 +468,6 @@ def test_a_file_that_kills_its_reader_is_answered_with_a_sentence(
 def test_who_checks_too_many_files_at_once_is_told_to_come_again(
     client: FlaskClient, held: Held, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_check, "PROOFS", replace(file_check.PROOFS, at_once=0, wait_seconds=0))
+    monkeypatch.setattr(file_reading, "PROOFS", replace(file_reading.PROOFS, at_once=0, wait_seconds=0))
     answer = drop(client, held.files["pdf"])
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")

@@ -10,7 +10,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from lms.catalogue.models import CertificateKind
-from lms.certificates import actions, numbers
+from lms.certificates import numbers
+from lms.certificates.actions import awards
 from lms.certificates.models import Certificate
 from lms.core import jobs
 from lms.core.db import db
@@ -49,7 +50,7 @@ def made(app: APIFlask, programme: Make, at: datetime) -> Programme:
     )
     ids = [series.people[name] for name in ("Fatima Benaly", "Bo <b>")]
     with app.app_context():
-        actions.issue_batch(series.series_id, CertificateKind.PARTICIPATION, ids, by=SYSTEM, at=at)
+        awards.issue_batch(series.series_id, CertificateKind.PARTICIPATION, ids, by=SYSTEM, at=at)
     return series
 
 
@@ -106,8 +107,8 @@ def test_each_state_says_its_own(
     with app.app_context():
         db.session.get_one(Person, made.people["Fatima Benaly"]).full_name = "Fatima Benali"
         db.session.commit()
-        actions.supersede(made.people["Fatima Benaly"], by=SYSTEM, at=at + timedelta(days=1))
-        actions.revoke(other, reason="Had not attended", by=administrator, at=at)
+        awards.supersede(made.people["Fatima Benaly"], by=SYSTEM, at=at + timedelta(days=1))
+        awards.revoke(other, reason="Had not attended", by=administrator, at=at)
     new = number_of(app, "Fatima Benali")
     page = client.get(f"/verify/{old}").text
     assert verdict(page) == "superseded"
@@ -117,7 +118,7 @@ def test_each_state_says_its_own(
     assert verdict(page) == "revoked"
     assert "Had not attended" not in page
     with app.app_context():
-        actions.withdraw(new, by=administrator, at=at)
+        awards.withdraw(new, by=administrator, at=at)
     page = client.get(f"/verify/{new}").text
     assert verdict(page) == "withdrawn"
     assert "Fatima" not in page

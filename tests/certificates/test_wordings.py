@@ -10,11 +10,13 @@ import pytest
 from sqlalchemy import select, update
 
 from lms.catalogue.models import CertificateKind, Series
-from lms.certificates import actions, document, orders, versions
-from lms.certificates.designs import BUILT_IN, LIMITS, READY_MADE, SENTENCES, checked_words
-from lms.certificates.document import Station
+from lms.certificates.actions import awards
+from lms.certificates.designs import versions
+from lms.certificates.designs.default_texts import READY
+from lms.certificates.designs.design import BUILT_IN, LIMITS, READY_MADE, SENTENCES, checked_words
 from lms.certificates.models import Certificate
-from lms.certificates.wordings import READY
+from lms.certificates.pdf import render_jobs, typesetting
+from lms.certificates.pdf.typesetting import Station
 from lms.core import glyphs
 from lms.core.db import db
 from lms.core.roles import SYSTEM
@@ -47,11 +49,13 @@ def test_they_keep_to_the_rules_that_hold_for_all_words(context: None, language:
 def test_a_sentence_is_filled_as_the_language_writes_numbers(language: str) -> None:
     stations = tuple(Station("A", None, came) for came in (True, True, False))
     award = replace(AWARD, design=READY_MADE, language=language, hours=7.5, stations=stations)
-    assert document._sentence(award, language).replace("\u00a0", " ") == SAID[language]
+    assert typesetting._sentence(award, language).replace("\u00a0", " ") == SAID[language]
 
 
 def test_a_day_and_what_was_missed_are_parted_as_the_language_parts_them() -> None:
-    commas = {language: document._looks(replace(AWARD, language=language), language)["comma"] for language in LANGUAGES}
+    commas = {
+        language: typesetting._looks(replace(AWARD, language=language), language)["comma"] for language in LANGUAGES
+    }
     assert commas == {"ar": "، ", "es": ", ", "fr": ", ", "pt": ", ", "ru": ", ", "zh": "，"}
 
 
@@ -65,7 +69,7 @@ def test_a_certificate_in_them_keeps_to_one_page(language: str) -> None:
 def issued_with(made: Programme, at: datetime, language: str) -> Certificate:
     db.session.execute(update(Series).values(language=language))
     db.session.commit()
-    actions.issue_batch(made.series_id, CertificateKind.PARTICIPATION, list(made.people.values()), by=SYSTEM, at=at)
+    awards.issue_batch(made.series_id, CertificateKind.PARTICIPATION, list(made.people.values()), by=SYSTEM, at=at)
     return db.session.scalars(select(Certificate)).one()
 
 
@@ -74,8 +78,8 @@ def test_the_built_in_design_speaks_the_language_of_the_series(
     context: None, programme: Make, at: datetime, language: str, title: str
 ) -> None:
     row = issued_with(programme({"Ada": "aaa"}), at, language)
-    (order,) = orders.orders_of([row])
-    assert document._content(order.award)["title"].startswith(title)
+    (order,) = render_jobs.orders_of([row])
+    assert typesetting._content(order.award)["title"].startswith(title)
 
 
 @pytest.mark.parametrize("language", ["en", "sw", "th"])
@@ -83,8 +87,8 @@ def test_in_other_languages_it_speaks_english(context: None, programme: Make, at
     row = issued_with(programme({"Ada": "aaa"}), at, language)
     assert row.design == 1
     assert versions.design_of(1) is BUILT_IN
-    (order,) = orders.orders_of([row])
-    assert document._content(order.award)["title"] == "Certificate of participation"
+    (order,) = render_jobs.orders_of([row])
+    assert typesetting._content(order.award)["title"] == "Certificate of participation"
 
 
 def test_without_a_font_for_them_it_speaks_english_and_stays_with_it(

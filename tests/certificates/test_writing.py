@@ -1,6 +1,6 @@
 import pytest
 
-from lms.certificates.writing import LATIN, Writing, language_of, writing_of
+from lms.certificates.pdf.script_detection import LATIN, Writing, language_of, writing_of
 
 
 @pytest.mark.parametrize(

@@ -71,4 +71,4 @@ def test_the_profile_names_statements_modules_and_functions(tiny: list[str]) -> 
     assert done.exit_code == 0, done.output
     assert "statements" in done.output
     assert "library sqlalchemy" in done.output
-    assert "lms/desks/views/programme.py" in done.output
+    assert "lms/dashboards/views/programme.py" in done.output

@@ -21,10 +21,10 @@ from lms.core.db import db
 from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM
 from lms.enrolment.actions import enrol
-from lms.reports.frozen import Frozen, freeze
 from lms.reports.queries.definitions import definitions
 from lms.reports.queries.figures import count
 from lms.reports.rules import Slice
+from lms.reports.snapshots.codec import Frozen, freeze
 from lms.web.mail import render
 from tests.factories import Make
 

@@ -16,7 +16,7 @@ OUTSTANDING = (
     "lms/cli",
     "lms/dashboards",
     "lms/demo",
-    "lms/desks",
+    "lms/dashboards",
     "lms/enrolment",
     "lms/live",
     "lms/operations",

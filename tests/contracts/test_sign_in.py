@@ -216,7 +216,7 @@ def test_signing_in_and_denials_are_logged_without_personal_data(
     assert ("sign-in refused", "too many failures", None) in said
     assert said[-3:] == [
         ("signed in", None, people.id),
-        ("denied", "desks.admin", people.id),
+        ("denied", "dashboards.admin", people.id),
         ("denied", "people_api.get_person", None),
     ]
     for secret in ("example.org", "Known Person", "not this one", PASSWORD, "serai_guess", people.public_id):
@@ -226,7 +226,7 @@ def test_signing_in_and_denials_are_logged_without_personal_data(
 @pytest.mark.parametrize(
     ("reading", "path", "endpoint"),
     [
-        ("lms.people.views.doors.look_at_link", "/reset", "people.reset"),
+        ("lms.people.views.signing_in.look_at_link", "/reset", "people.reset"),
         ("lms.reports.queries.saved.look_at_subscription", "/unsubscribe", "reports.unsubscribe"),
     ],
 )

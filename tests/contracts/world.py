@@ -26,19 +26,17 @@ from lms.app import create_app
 from lms.attendance.actions.appeals import file_appeal
 from lms.attendance.actions.closing import close_attendance
 from lms.attendance.actions.corrections import correct
-from lms.attendance.actions.deciding import decide_appearance
-from lms.attendance.actions.groups import GroupDraft, open_group, tick
-from lms.attendance.actions.imports import keep_file, publish_attendance
 from lms.attendance.actions.joins import open_join
-from lms.attendance.actions.signing import Basis, sign_group
-from lms.attendance.actions.staging import stage_attendance
 from lms.attendance.appealing import AppealDraft
 from lms.attendance.models.credits import Correction, Outcome
-from lms.attendance.queries import groups as viewing
-from lms.attendance.queries.review import review_page
+from lms.attendance_imports.actions.imports import keep_file, publish_attendance
+from lms.attendance_imports.actions.resolution import decide_appearance
+from lms.attendance_imports.actions.staging import stage_attendance
+from lms.attendance_imports.queries.review import review_page
 from lms.catalogue.models import CertificateKind, Series
-from lms.certificates import actions as certificates
-from lms.certificates import designing, keys
+from lms.certificates import keys
+from lms.certificates.actions import awards as certificates
+from lms.certificates.designs import actions
 from lms.certificates.models import Award, Certificate
 from lms.certificates.numbers import write
 from lms.config import Config
@@ -52,14 +50,17 @@ from lms.people.actions.sessions import begin_session
 from lms.people.devices import Device
 from lms.people.models import ApiToken, Person, RoleGrant, SecondFactor, SignInSession
 from lms.people.passwords import hash_secret
-from lms.reports.actions.opening import add_opening_row, create_opening_set
+from lms.reports.actions.opening_balances import add_opening_row, create_opening_set
 from lms.reports.actions.saved import save_report, schedule_report
 from lms.reports.actions.snapshots import Attached, publish_snapshot
 from lms.reports.models import SnapshotVisibility
-from lms.reports.opening_rows import OpeningDraft
+from lms.reports.opening_balances.rows import OpeningDraft
 from lms.reports.periods import Rhythm
 from lms.reports.queries.saved import may_see
 from lms.reports.rules import Figures, Slice
+from lms.viewing_groups import queries as viewing
+from lms.viewing_groups.actions.groups import GroupDraft, open_group, tick
+from lms.viewing_groups.actions.signing import Basis, sign_group
 from lms.web.limits import limiter
 from tests.factories import Make
 from tests.tables import create_tables
@@ -183,13 +184,13 @@ class World:
             values["public_id"] = self.saved[kind][role]
         elif endpoint.startswith("reports"):
             values["public_id"] = here.snapshot
-        elif endpoint == "desks.job":
+        elif endpoint == "dashboards.job":
             values["public_id"] = self.jobs[kind][role]
         elif endpoint == "people.revoke_token":
             values["public_id"] = self.tokens[kind][role]
         elif endpoint == "people.end_one_session":
             values["public_id"] = self.sessions[kind][role]
-        elif endpoint in {"people.revoke_role", "people.grant_role", "desks.revoke_role"}:
+        elif endpoint in {"people.revoke_role", "people.grant_role", "dashboards.revoke_role"}:
             values["public_id"] = self.people["instructor" if kind == "mine" else "other instructor"].public_id
         return {name: values[name] for name in names}
 
@@ -225,9 +226,9 @@ STATE_OF = {
     "catalogue.lecture_undo_start": "ended",
     "catalogue.lecture_confirm": "ended",
     "attendance.confirm_times": "held",
-    "desks.times": "held",
-    "desks_api.look_at_times": "held",
-    "desks_api.confirm_times": "held",
+    "dashboards.times": "held",
+    "dashboards_api.look_at_times": "held",
+    "dashboards_api.confirm_times": "held",
     "catalogue_api.end": "live",
     "catalogue_api.take_back_start": "ended",
     "catalogue_api.reopen": "ended",
@@ -245,13 +246,13 @@ STATE_OF = {
     "attendance.correct_many": "held",
     "attendance.history": "held",
     "attendance.undo": "held",
-    "attendance.review": "held",
-    "attendance.review_strong": "held",
-    "attendance.decide": "held",
-    "attendance.undo_decision": "held",
-    "attendance_api.list_unknown": "held",
-    "attendance_api.decide_unknown": "held",
-    "attendance_api.undo_unknown": "held",
+    "attendance_imports.review": "held",
+    "attendance_imports.review_strong": "held",
+    "attendance_imports.decide": "held",
+    "attendance_imports.undo_decision": "held",
+    "attendance_imports_api.list_unknown": "held",
+    "attendance_imports_api.decide_unknown": "held",
+    "attendance_imports_api.undo_unknown": "held",
     "attendance.appeal": "held",
     "attendance.close": "held",
     "attendance.reopen": "closed",
@@ -260,13 +261,13 @@ STATE_OF = {
     "attendance_api.list_closings": "closed",
     "attendance_api.close_attendance": "held",
     "attendance_api.reopen_attendance": "closed",
-    "attendance.import_file": "held",
-    "attendance.import_look": "held",
+    "attendance_imports.import_file": "held",
+    "attendance_imports.import_look": "held",
     "attendance_api.list_attendance": "held",
     "reports.lecture": "held",
     "reports.lecture_file": "held",
     "attendance_api.correct_attendance": "held",
-    "attendance_api.import_attendance": "held",
+    "attendance_imports_api.import_attendance": "held",
 }
 """The state in which a door's lecture is; scheduled for all others."""
 
@@ -525,11 +526,11 @@ def _job(person_id: int) -> str:
 
 def _design(name: str, by: Actor, at: datetime) -> int:
     """A design that is in use and drafted anew, with all that can be taken out of it."""
-    family = designing.create_design(name, by=by, at=at)
+    family = actions.create_design(name, by=by, at=at)
     words = dict.fromkeys(("participation", "completion", "sentence"), "Attestation")
-    designing.set_words(family, "fr", words, by=by, at=at)
+    actions.set_words(family, "fr", words, by=by, at=at)
     picture = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0h9v9z"/></svg>'
-    designing.set_picture(family, "logo", picture, "Arms", by=by, at=at)
-    designing.publish_design(family, by=by, at=at)
-    designing.set_looks(family, {"name": name, "signatory": "Zhou"}, by=by, at=at)
+    actions.set_picture(family, "logo", picture, "Arms", by=by, at=at)
+    actions.publish_design(family, by=by, at=at)
+    actions.set_looks(family, {"name": name, "signatory": "Zhou"}, by=by, at=at)
     return family

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lms.core.errors import Fault, Invalid, TooLarge
-from lms.core.words import catalogue
+from lms.core.i18n import catalogue
 
 
 def echo(content: bytes, **options: Any) -> Iterator[Any]:

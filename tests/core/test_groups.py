@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 
 from lms.core.db import action, db
-from lms.core.groups import GroupWriter, close_groups, group_writer
+from lms.core.group_commit import GroupWriter, close_groups, group_writer
 
 pytestmark = pytest.mark.databases
 

@@ -13,19 +13,19 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from lms.app import create_app
-from lms.attendance.actions.imports import publish_attendance
-from lms.attendance.actions.staging import stage_attendance
 from lms.attendance.models.appeals import Appeal, AppealState
-from lms.attendance.models.appearances import Appearance
 from lms.attendance.models.closings import Closing
 from lms.attendance.models.credits import Correction, Credit, Outcome
 from lms.attendance.models.evidence import Beat, Source
 from lms.attendance.models.groups import GroupSignature, ViewingGroup
+from lms.attendance.models.unmatched import Appearance
 from lms.attendance.queries.appeals import count_open_appeals
 from lms.attendance.queries.evidence import viewers
 from lms.attendance.queries.sessions import unconfirmed_lectures
+from lms.attendance_imports.actions.imports import publish_attendance
+from lms.attendance_imports.actions.staging import stage_attendance
 from lms.catalogue.models import Lecture, LectureInstructor, LectureState, Series
-from lms.certificates.actions import issue_certificates
+from lms.certificates.actions.awards import issue_certificates
 from lms.certificates.models import Award, Certificate
 from lms.config import Config
 from lms.core import clock
@@ -35,11 +35,11 @@ from lms.core.jobs import Job, JobState
 from lms.core.outbox import OutboxMail
 from lms.core.resources import resource
 from lms.core.roles import ANONYMOUS, SYSTEM, Role
+from lms.dashboards.queries.earning import find_next_to_earn
 from lms.demo.build import Progress, build, ensure
 from lms.demo.folder import Mark, find_mark, set_mark
 from lms.demo.follow_up import FollowUp
 from lms.demo.generate import Demonstration, LectureFile
-from lms.desks.queries.earning import find_next_to_earn
 from lms.enrolment.actions import publish_enrolments
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.people.actions.accounts import check_password

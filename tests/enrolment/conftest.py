@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from lms.catalogue.actions.lectures import schedule_lecture
 from lms.catalogue.actions.series import create_series
-from lms.catalogue.drafts import LectureDraft, SeriesDraft
+from lms.catalogue.inputs import LectureDraft, SeriesDraft
 from lms.catalogue.models import Lecture, Series
 from lms.core.db import db
 from lms.core.outbox import OutboxMail

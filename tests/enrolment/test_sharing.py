@@ -14,10 +14,10 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from lms.attendance.actions.imports import publish_attendance
-from lms.attendance.actions.staging import stage_attendance
-from lms.attendance.queries.review import find_people, review_page
 from lms.attendance.queries.roster import cursor_of, get_row, roster
+from lms.attendance_imports.actions.imports import publish_attendance
+from lms.attendance_imports.actions.staging import stage_attendance
+from lms.attendance_imports.queries.review import find_people, review_page
 from lms.catalogue.models import Series
 from lms.core import clock
 from lms.core.db import db

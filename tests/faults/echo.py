@@ -17,7 +17,7 @@ from flask import Flask, Response, request, send_file
 from gunicorn.app.base import BaseApplication
 
 from lms.config import Config
-from lms.web import bodies
+from lms.web import body_limits
 from lms.web_process import server_options
 from tests.proxy import free_port
 
@@ -32,7 +32,7 @@ def make_app(folder: Path) -> Flask:
     """`/large` answers from memory, `/file` from a file, `/held` once somebody writes into the pipe `held`."""
     app = Flask("echo", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MOST_BYTES
-    bodies.init_app(app)
+    body_limits.init_app(app)
     (folder / "large").write_bytes(LARGE)
 
     @app.route("/", methods=["GET", "POST"])
@@ -41,7 +41,7 @@ def make_app(folder: Path) -> Flask:
         return {"length": len(got), "told": request.content_length, "sha256": hashlib.sha256(got).hexdigest()}
 
     @app.post("/small")
-    @bodies.body_limit(SMALL_BYTES)
+    @body_limits.body_limit(SMALL_BYTES)
     def small() -> dict[str, Any]:
         return echo()
 

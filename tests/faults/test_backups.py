@@ -21,9 +21,9 @@ from sqlalchemy import select
 
 from lms.app import create_app
 from lms.attendance.models.evidence import Beat
-from lms.certificates import press
-from lms.certificates.actions import issue_certificates
-from lms.certificates.verdicts import VerdictState, verdict_of_file
+from lms.certificates.actions.awards import issue_certificates
+from lms.certificates.pdf import batch_render
+from lms.certificates.verification.file_verification import VerdictState, verdict_of_file
 from lms.config import Config
 from lms.core import clock
 from lms.core.db import db
@@ -45,7 +45,7 @@ def site(database_url: str, tmp_path: Path) -> Iterator[Site]:
 
     def certify() -> None:
         issue_certificates(series_id, by=SYSTEM, at=clock.now())
-        press.fill(series_id, lambda done, total: None)
+        batch_render.fill(series_id, lambda done, total: None)
 
     made.within(certify)
     yield made

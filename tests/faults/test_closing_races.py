@@ -15,13 +15,13 @@ from lms.attendance import rules
 from lms.attendance.actions.appeals import accept_appeal, decline_appeal, file_appeal, withdraw_appeal
 from lms.attendance.actions.closing import close_attendance, reopen_attendance
 from lms.attendance.actions.corrections import correct
-from lms.attendance.actions.imports import publish_attendance
-from lms.attendance.actions.staging import stage_attendance
 from lms.attendance.appealing import AppealDraft
 from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.closings import Closing
 from lms.attendance.models.credits import Correction, Credit, Outcome
 from lms.attendance.models.evidence import Presence
+from lms.attendance_imports.actions.imports import publish_attendance
+from lms.attendance_imports.actions.staging import stage_attendance
 from lms.core.db import db
 from lms.core.errors import Refused
 from lms.core.outbox import OutboxMail

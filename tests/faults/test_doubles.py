@@ -101,7 +101,7 @@ def test_certificates_issued_twice_at_once_are_one_each(held: Held) -> None:
     series_id = held.series.id
 
     def issue() -> dict[str, Any]:
-        from lms.certificates.actions import issue_certificates
+        from lms.certificates.actions.awards import issue_certificates
 
         with held.app.app_context():
             return issue_certificates(series_id, by=SYSTEM, at=clock.now())

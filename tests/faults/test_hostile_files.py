@@ -18,8 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lms.attendance.actions.joins import open_join
-from lms.attendance.gatherings import addresses_in
-from lms.attendance.reading import read_report
+from lms.attendance_imports.readers.reading import read_report
 from lms.catalogue.models import LectureState
 from lms.core import clock
 from lms.core.db import action
@@ -27,6 +26,7 @@ from lms.core.errors import DomainError
 from lms.core.roles import SYSTEM
 from lms.core.tables import read_table
 from lms.live.tokens import make_token
+from lms.viewing_groups.rules import addresses_in
 from tests.factories import Make
 from tests.faults.conftest import Site
 from tests.faults.hostile import FILES, counted_strings, one_wide_line, repeated_string

@@ -13,7 +13,7 @@ from apiflask import APIFlask
 from sqlalchemy import func, select
 
 from lms.catalogue.actions.series import create_series, edit_series
-from lms.catalogue.drafts import SeriesDraft
+from lms.catalogue.inputs import SeriesDraft
 from lms.catalogue.models import Series
 from lms.core.db import db
 from lms.core.roles import SYSTEM, Actor

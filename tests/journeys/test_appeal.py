@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from lms.attendance.actions.imports import publish_attendance
-from lms.attendance.actions.staging import stage_attendance
+from lms.attendance_imports.actions.imports import publish_attendance
+from lms.attendance_imports.actions.staging import stage_attendance
 from lms.core import clock
 from tests.journeys.conftest import Site, Visitor
 

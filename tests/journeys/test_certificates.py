@@ -10,8 +10,10 @@ import pytest
 from sqlalchemy import select
 
 from lms.catalogue.queries import current_policy
-from lms.certificates import actions, numbers, queries
+from lms.certificates import numbers
+from lms.certificates.actions import awards
 from lms.certificates.models import Certificate
+from lms.certificates.queries import certificates
 from lms.core import clock
 from lms.core.db import db
 from lms.core.roles import SYSTEM
@@ -43,12 +45,12 @@ def issued(site: Site) -> dict[str, str]:
     for person in people:
         make.enrolment(series, person, at=began - timedelta(days=1))
     site.be_there(held, *people)
-    site.within(lambda: actions.issue_certificates(series.id, by=SYSTEM, at=clock.now()))
+    site.within(lambda: awards.issue_certificates(series.id, by=SYSTEM, at=clock.now()))
     return site.within(lambda: {row.name: numbers.write(row.number) for row in db.session.scalars(select(Certificate))})
 
 
 def file_of(site: Site, number: str) -> bytes:
-    return site.within(lambda: queries.get_pdf(number, by=SYSTEM))
+    return site.within(lambda: certificates.get_pdf(number, by=SYSTEM))
 
 
 def end_all_but_one(site: Site, issued: dict[str, str]) -> None:
@@ -56,10 +58,10 @@ def end_all_but_one(site: Site, issued: dict[str, str]) -> None:
         person = db.session.scalars(select(Person).where(Person.full_name == "Former")).one()
         person.full_name = "Present"
         db.session.commit()
-        actions.supersede(person.id, by=SYSTEM, at=clock.now())
+        awards.supersede(person.id, by=SYSTEM, at=clock.now())
 
-    site.within(lambda: actions.revoke(issued["Revoked"], reason="Was not there", by=SYSTEM, at=clock.now()))
-    site.within(lambda: actions.withdraw(issued["Withdrawn"], by=SYSTEM, at=clock.now()))
+    site.within(lambda: awards.revoke(issued["Revoked"], reason="Was not there", by=SYSTEM, at=clock.now()))
+    site.within(lambda: awards.withdraw(issued["Withdrawn"], by=SYSTEM, at=clock.now()))
     site.within(rename)
 
 

@@ -132,7 +132,7 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     with world.app.app_context(), speaking_also(world.app, "ar"), pytest.MonkeyPatch.context() as patched:
         _many_years(world)
         patched.setattr("lms.web.time._number", _large)
-        patched.setattr("lms.attendance.gatherings.show_code", lambda _code: "WMWM-WMWM")  # the widest there is
+        patched.setattr("lms.viewing_groups.rules.show_code", lambda _code: "WMWM-WMWM")  # the widest there is
         server = make_server("127.0.0.1", 0, world.app, threaded=True)
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()

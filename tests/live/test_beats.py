@@ -19,7 +19,7 @@ from lms.attendance.models.evidence import Beat
 from lms.catalogue.models import LectureState
 from lms.core import clock
 from lms.core.db import action, db
-from lms.core.groups import close_groups
+from lms.core.group_commit import close_groups
 from lms.core.roles import SYSTEM
 from lms.live.tokens import make_token
 from tests.factories import Make

@@ -11,7 +11,6 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
-from lms.attendance import queries as attendance
 from lms.attendance.actions.credits import credit_lecture
 from lms.attendance.models.evidence import Presence, Source
 from lms.catalogue.models import Lecture
@@ -71,7 +70,7 @@ def test_the_room_of_a_live_lecture(hall: Hall) -> None:
 
 
 def test_the_page_joins_and_counts(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attendance, "VIEWERS_STAND", 0)
+    monkeypatch.setattr("lms.attendance.queries.viewers.VIEWERS_STAND", 0)
     token = re.search(r'data-csrf="([^"]+)"', hall.client.get(hall.path).text)
     assert token
     assert hall.client.post(f"{hall.path}/join").status_code == 400

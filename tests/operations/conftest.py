@@ -16,13 +16,13 @@ from apiflask import APIFlask
 from sqlalchemy import make_url, select
 
 from lms.app import create_app
-from lms.attendance.actions.imports import publish_attendance
-from lms.attendance.actions.staging import stage_attendance
+from lms.attendance_imports.actions.imports import publish_attendance
+from lms.attendance_imports.actions.staging import stage_attendance
 from lms.catalogue.actions.states import end_lecture, start_lecture
 from lms.catalogue.models import CertificateKind
-from lms.certificates import press
-from lms.certificates.actions import issue_certificates
+from lms.certificates.actions.awards import issue_certificates
 from lms.certificates.models import Certificate
+from lms.certificates.pdf import batch_render
 from lms.config import Config
 from lms.core import jobs
 from lms.core.db import db
@@ -89,7 +89,7 @@ def fill(made: Installation) -> None:
         issue_certificates(series.id, by=SYSTEM, at=BEGAN + timedelta(days=1))
         rows = list(db.session.scalars(select(Certificate).order_by(Certificate.id)))
         made.numbers += [row.number for row in rows]
-        press.fill(series.id, lambda done, total: None)
+        batch_render.fill(series.id, lambda done, total: None)
 
     made.within(attend)
 

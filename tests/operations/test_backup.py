@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import func, select, text
 
 from lms.app import create_app
-from lms.certificates.actions import revoke, withdraw
+from lms.certificates.actions.awards import revoke, withdraw
 from lms.certificates.models import Certificate, CertificateState
-from lms.certificates.verdicts import VerdictState, verdict_of_file
+from lms.certificates.verification.file_verification import VerdictState, verdict_of_file
 from lms.config import Config
 from lms.core import files, journal, schema
 from lms.core.db import action, db

@@ -8,7 +8,7 @@ import pytest
 
 from lms.attendance.actions.corrections import correct
 from lms.attendance.models.credits import Outcome
-from lms.certificates.actions import issue_certificates
+from lms.certificates.actions.awards import issue_certificates
 from lms.core.roles import SYSTEM
 from lms.enrolment.actions import enrol
 from lms.people.actions.persons import change_profile

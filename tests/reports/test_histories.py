@@ -26,13 +26,13 @@ from lms.catalogue.actions.states import (
 )
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.certificates import numbers
-from lms.certificates.actions import revoke, withdraw
+from lms.certificates.actions.awards import revoke, withdraw
 from lms.certificates.models import AWARDS, Certificate
 from lms.core import clock
+from lms.core.cache_versions import touch
 from lms.core.db import action, db
 from lms.core.errors import DomainError
 from lms.core.roles import SYSTEM
-from lms.core.stamps import touch
 from lms.enrolment.actions import enrol
 from lms.enrolment.models import REGISTRATIONS
 from lms.people.actions.persons import change_profile

@@ -10,11 +10,11 @@ from apiflask import APIFlask
 from sqlalchemy import delete, insert, select
 
 from lms.certificates.models import AWARDS
+from lms.core.cache_versions import Stamp, touch
 from lms.core.db import action, db
 from lms.core.errors import Forbidden
-from lms.core.memory import memory
+from lms.core.process_cache import memory
 from lms.core.roles import ANONYMOUS, SYSTEM
-from lms.core.stamps import Stamp, touch
 from lms.enrolment.models import REGISTRATIONS, Enrolment
 from lms.reports.actions.kept import keep_deeds
 from lms.reports.deeds import Deeds

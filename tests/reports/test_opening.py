@@ -16,8 +16,8 @@ from lms.core.audit import AuditEntry
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, Refused
 from lms.core.roles import ANONYMOUS, SYSTEM
-from lms.reports import exports, frozen, recount
-from lms.reports.actions.opening import (
+from lms.reports import recount
+from lms.reports.actions.opening_balances import (
     add_opening_row,
     create_opening_set,
     edit_opening_row,
@@ -28,13 +28,15 @@ from lms.reports.actions.opening import (
 )
 from lms.reports.actions.public import refresh_public_figures
 from lms.reports.actions.snapshots import publish_snapshot
+from lms.reports.exports import files
 from lms.reports.models import OpeningRow, SnapshotVisibility
-from lms.reports.opening import Declared
-from lms.reports.opening_rows import OpeningDraft, draft_of, stage_opening
+from lms.reports.opening_balances.label import Declared
+from lms.reports.opening_balances.rows import OpeningDraft, draft_of, stage_opening
 from lms.reports.queries import figures
 from lms.reports.queries.figures import Report
 from lms.reports.queries.snapshots import get_snapshot
 from lms.reports.rules import Slice
+from lms.reports.snapshots import codec
 from tests.factories import Make
 from tests.reports.world import World
 
@@ -251,9 +253,9 @@ def test_rows_are_corrected_and_taken_out(programme: dict[str, Any], make: Make)
 def test_exports_and_snapshots_carry_the_label(programme: dict[str, Any]) -> None:
     enter()
     report = count(("country",))
-    told = exports.api_object(report)
+    told = files.api_object(report)
     assert told["opening"]["attendances"] == 257
-    lines = "".join(exports.as_csv(report)).splitlines()
+    lines = "".join(files.as_csv(report)).splitlines()
     assert lines[0].endswith(",opening_sessions,opening_attendances")
     assert [line.split(",")[0] + ":" + ",".join(line.split(",")[-2:]) for line in lines[1:]] == [
         "KE:2,170", "FR:0,0", "UG:1,80", ":1,7",
@@ -261,7 +263,7 @@ def test_exports_and_snapshots_carry_the_label(programme: dict[str, Any]) -> Non
     public_id = publish_snapshot(
         "x", SnapshotVisibility.STAFF, Slice(), ("country",), place="Beijing", by=SYSTEM, at=AT
     )
-    assert frozen.thaw(get_snapshot(public_id, by=SYSTEM).content).report == report
+    assert codec.thaw(get_snapshot(public_id, by=SYSTEM).content).report == report
 
 
 def test_pages_say_where_they_are_from(

@@ -10,8 +10,8 @@ from typing import Any
 import pikepdf
 from apiflask import APIFlask
 
-from lms.reports.readouts.model import Column, ReadOut, Section, Table
-from lms.reports.readouts.paper import pdf_of
+from lms.reports.documents.model import Column, ReadOut, Section, Table
+from lms.reports.documents.paper import pdf_of
 
 SERIES = "التجارة الإلكترونية"
 

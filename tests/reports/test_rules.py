@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pyroaring import BitMap
 
 from lms.reports.counting import Part
-from lms.reports.folding import folded, united
+from lms.reports.disclosure_control import folded, united
 from lms.reports.rules import FEWEST, Key, is_refresh_due
 
 

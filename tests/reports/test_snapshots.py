@@ -18,7 +18,6 @@ from sqlalchemy import func, select, update
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, Refused
 from lms.core.roles import ANONYMOUS, SYSTEM, Role
-from lms.reports import frozen
 from lms.reports.actions.public import refresh_public_figures
 from lms.reports.actions.snapshots import Attached, publish_snapshot, withdraw_snapshot
 from lms.reports.models import Snapshot, SnapshotVisibility
@@ -26,6 +25,7 @@ from lms.reports.queries.definitions import definitions
 from lms.reports.queries.figures import Report, count, count_several
 from lms.reports.queries.snapshots import get_snapshot, list_dossiers, list_snapshots
 from lms.reports.rules import Figures, Group, Slice
+from lms.reports.snapshots import codec
 from tests.factories import Make
 from tests.languages import speaking_also
 from tests.reports.world import World
@@ -63,7 +63,7 @@ def staff(client: FlaskClient, make: Make, *roles: Any) -> FlaskClient:
 def test_what_is_frozen_comes_back_to_the_letter(programme: dict[str, Any]) -> None:
     public_id = publish(STAFF, "country", "year", asked=Slice(partner=False), figure="attendances")
     row = get_snapshot(public_id, by=SYSTEM)
-    told = frozen.thaw(row.content)
+    told = codec.thaw(row.content)
 
     asked = Slice(partner=False)
     now, rows, columns = count_several(asked, [("country", "year"), ("country",), ("year",)], by=SYSTEM, at=AT)
@@ -71,7 +71,7 @@ def test_what_is_frozen_comes_back_to_the_letter(programme: dict[str, Any]) -> N
     assert [margin.groups for margin in told.margins] == [rows.groups, columns.groups]
     assert (told.title, told.figure, told.about) == ("The third quarter", "attendances", ["Other countries"])
     assert told.definitions == definitions("Beijing")
-    assert frozen.freeze(told) == row.content
+    assert codec.freeze(told) == row.content
     assert row.digest == hashlib.sha256(row.content.encode()).hexdigest()
 
 
@@ -83,15 +83,15 @@ def test_later_corrections_change_nothing_that_was_published(programme: dict[str
     world.attend(programme["lecture"], world.person("UG"), world.person("PE"))
 
     row = get_snapshot(public_id, by=SYSTEM)
-    told = frozen.thaw(row.content)
+    told = codec.thaw(row.content)
     now = count(Slice(), ("country",), by=SYSTEM, at=AT)
     assert row.content == before
-    changes = {one.figure: (one.then, one.now, one.change) for one in frozen.of_totals(told.report, now)}
+    changes = {one.figure: (one.then, one.now, one.change) for one in codec.of_totals(told.report, now)}
     assert changes["participants"] == (10, 12, 2)
     assert changes["countries"] == (3, 4, 1)
     assert changes["contact_hours"] == (10.0, 12.0, 2.0)
     assert changes["sessions"] == (1, 1, 0)
-    groups = {(one.keys[0], one.figure): (one.then, one.now) for one in frozen.of_groups(told.report, now)}
+    groups = {(one.keys[0], one.figure): (one.then, one.now) for one in codec.of_groups(told.report, now)}
     assert groups == {
         ("UG", "participants"): (2, 3), ("UG", "attendances"): (2, 3), ("UG", "contact_hours"): (2.0, 3.0),
         ("PE", "sessions"): (0, 1), ("PE", "participants"): (0, 1), ("PE", "attendances"): (0, 1),
@@ -106,16 +106,16 @@ def test_groups_that_are_gone_or_were_folded() -> None:
     kenya = Group(("KE",), ("Kenya",), Figures(participants=6))
     other = Group(("other",), ("Other groups, together",), Figures(participants=4), folded=True)
     uganda = Group(("UG",), ("Uganda",), Figures(participants=2))
-    gone = frozen.of_groups(report(kenya, uganda), report(kenya))
+    gone = codec.of_groups(report(kenya, uganda), report(kenya))
     assert [(one.labels, one.figure, one.then, one.now) for one in gone] == [(("Uganda",), "participants", 2, 0)]
-    assert frozen.of_groups(report(kenya, other), report(kenya, uganda)) == []
+    assert codec.of_groups(report(kenya, other), report(kenya, uganda)) == []
 
 
 @pytest.mark.usefixtures("context")
 def test_for_everybody_means_the_public_figures(programme: dict[str, Any], world: World) -> None:
     db.session.rollback()
     world.attend(programme["lecture"], world.person("KE"))  # after the refresh
-    told = frozen.thaw(get_snapshot(publish(PUBLIC, "country"), by=ANONYMOUS).content)
+    told = codec.thaw(get_snapshot(publish(PUBLIC, "country"), by=ANONYMOUS).content)
     assert (told.report.as_at, told.report.exact) == (REFRESHED, False)
     assert [(group.keys, group.figures.participants) for group in told.report.groups] == [(("KE",), 6), (("other",), 4)]
     for asked, dims in ((Slice(), ("country", "year")), (Slice(country="UG"), ()), (Slice(country="KE"), ("year",))):

@@ -8,16 +8,16 @@ import pytest
 from apiflask import APIFlask
 from flask import url_for
 
-from lms.web.addresses import address_of
+from lms.web.url_cache import address_of
 
 
 @pytest.mark.parametrize(
     ("endpoint", "values"),
     [
-        ("desks.home", {}),
-        ("desks.lecture", {"lecture_id": 1}),
-        ("desks.lecture", {"lecture_id": True}),
-        ("desks.help", {"_anchor": "accessibility"}),
+        ("dashboards.home", {}),
+        ("dashboards.lecture", {"lecture_id": 1}),
+        ("dashboards.lecture", {"lecture_id": True}),
+        ("dashboards.help", {"_anchor": "accessibility"}),
         ("catalogue.series_list", {"q": "1", "page": 1}),
         ("catalogue.series_list", {"q": ["a", "b"]}),
         ("catalogue.series_list", {"_external": True}),

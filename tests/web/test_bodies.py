@@ -8,7 +8,7 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from lms.web.bodies import FORM_BYTES, most_bytes
+from lms.web.body_limits import FORM_BYTES, most_bytes
 
 MB = 1024 * 1024
 HEAD = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.pdf"\r\n\r\n'

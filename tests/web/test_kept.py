@@ -6,7 +6,7 @@ import pytest
 from apiflask import APIFlask
 from jinja2 import DictLoader
 
-from lms.web.kept import kept
+from lms.web.fragment_cache import kept
 from tests.languages import speaking_also
 
 

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from lms.core.db import db
-from lms.core.words import LANGUAGES, find_translated
+from lms.core.i18n import LANGUAGES, find_translated
 from lms.people.models import Person
 from lms.people.queries.persons import contact_of
 from lms.web.locale import speaking

@@ -415,10 +415,10 @@ class TestBase:
         someone = SimpleNamespace(is_signed_in=True, roles={"instructor"}, full_name="Lin Yuhan")
         made = render(self.PAGE, using={"actor": someone})
         desk = made[made.index('class="desk"') : made.index("<main")]
-        assert re.findall(r'href="([^"]+)"', desk) == ["/desks.teach", "/catalogue.series_new"]
+        assert re.findall(r'href="([^"]+)"', desk) == ["/dashboards.teach", "/catalogue.series_new"]
         assert "<bdi>Lin Yuhan</bdi>" in made
         assert '<form method="post" action="/people.sign_out">' in made
-        assert '<a href="/desks.me">My lectures</a>' in made
+        assert '<a href="/dashboards.me">My lectures</a>' in made
 
     def test_live_lecture_is_said_everywhere(self) -> None:
         live = [(7, "Getting paid", datetime(2026, 11, 25, 6, 0, tzinfo=UTC))]
@@ -426,7 +426,7 @@ class TestBase:
         bar = made[made.index('class="nowbar"') : made.index("</aside>")]
         assert "<bdi>Getting paid</bdi>" in bar
         assert "12 minutes ago" in bar
-        assert 'href="/desks.lecture/7"' in bar
+        assert 'href="/dashboards.lecture/7"' in bar
 
     def test_messages_are_notes(self) -> None:
         said = [("message", "Saved."), ("error", "Not saved.")]

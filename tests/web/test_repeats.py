@@ -15,7 +15,7 @@ from lms.attendance.models.evidence import Join
 from lms.catalogue.models import Lecture
 from lms.core import clock
 from lms.core.db import action, db
-from lms.core.repeats import KEPT_FOR, KeptAnswer
+from lms.core.idempotency import KEPT_FOR, KeptAnswer
 from lms.people.actions.privacy import erase_person
 from tests.factories import Make
 

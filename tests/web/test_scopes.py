@@ -12,7 +12,13 @@ from flask.testing import FlaskClient
 from lms.web.scopes import SCOPES
 from tests.factories import PASSWORD, Make
 
-WITHOUT = {"people_api.create_token", "live_api.presence", "live_api.presence_kept", "desks_api.docs", "openapi.spec"}
+WITHOUT = {
+    "people_api.create_token",
+    "live_api.presence",
+    "live_api.presence_kept",
+    "dashboards_api.docs",
+    "openapi.spec",
+}
 """What is called with a password, with a room token, or read by anybody without a token."""
 
 

@@ -18,8 +18,8 @@ from lms.catalogue.queries import get_lecture
 from lms.core import audit
 from lms.core.db import action, db
 from lms.core.errors import Forbidden, Refused
+from lms.core.i18n import _
 from lms.core.roles import Actor
-from lms.core.words import _
 from lms.enrolment.actions import share_own_profile
 from lms.people.queries.persons import canonical
 

@@ -14,7 +14,7 @@ from lms.catalogue.models import LectureState
 from lms.core import clock
 from lms.core.db import action, db
 from lms.core.errors import NotFound
-from lms.core.groups import group_writer
+from lms.core.group_commit import group_writer
 
 
 class Received(NamedTuple):

@@ -20,8 +20,8 @@ from lms.catalogue.rules import check_can_edit_lecture
 from lms.core import audit
 from lms.core.db import action, db
 from lms.core.errors import Refused
+from lms.core.i18n import _
 from lms.core.roles import Actor
-from lms.core.words import _
 from lms.people.models import Person
 
 

@@ -21,8 +21,8 @@ from lms.catalogue.rules import check_can_edit_lecture
 from lms.core import audit
 from lms.core.db import action, db
 from lms.core.errors import Invalid, NotFound, Refused
+from lms.core.i18n import _
 from lms.core.roles import Actor
-from lms.core.words import _
 from lms.people.models import Person
 from lms.people.queries.persons import person_id_of, person_ids_of
 

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 from sqlalchemy import Table, bindparam, delete, select, update
 
-from lms.attendance import reading
 from lms.attendance.actions.tallies import drop_tally, hold_tallies, write_tally
 from lms.attendance.models.credits import Credit
 from lms.attendance.models.evidence import Beat, Join, Presence, Source
@@ -16,7 +15,7 @@ from lms.attendance.queries.closings import find_closing
 from lms.attendance.queries.evidence import beats_of, is_held, pieces
 from lms.attendance.queries.reckoning import Values, credits_in, reckon
 from lms.attendance.queries.tallies import has_tally
-from lms.attendance.rules import Interval
+from lms.attendance.rules import Interval, evidence_of
 from lms.catalogue.models import Lecture, LectureState
 from lms.core import audit
 from lms.core.bulk import among, insert_many
@@ -54,7 +53,7 @@ def row_of_room(lecture_id: int, join_id: int, person_id: int, interval: Interva
         "source": Source.LIVE,
         "joined_ms": joined,
         "left_ms": left,
-        "evidence": reading.evidence_of(f"join:{join_id}", joined, left, "offline" if offline else "live"),
+        "evidence": evidence_of(f"join:{join_id}", joined, left, "offline" if offline else "live"),
         "import_id": None,
         "appearance_id": None,
         "offline": offline,

@@ -8,11 +8,10 @@ from datetime import datetime
 from sqlalchemy import String, cast, literal, or_, select, update
 
 from lms.attendance.actions.credits import credit_lecture
-from lms.attendance.actions.signing import forget_in_groups
 from lms.attendance.actions.tallies import hold_tallies
 from lms.attendance.models.appeals import Appeal, AppealState
-from lms.attendance.models.appearances import Appearance
 from lms.attendance.models.credits import Correction, Credit
+from lms.attendance.models.unmatched import Appearance
 from lms.attendance.queries.evidence import lectures_with_evidence
 from lms.core.db import action, db
 from lms.core.roles import Actor
@@ -44,4 +43,3 @@ def erase_evidence(person_id: int, *, by: Actor, at: datetime) -> None:  # noqa:
     db.session.execute(own.values(text="", joined_as="", answer="", said_from=None, said_to=None))
     waiting = own.where(Appeal.state == AppealState.OPEN)
     db.session.execute(waiting.values(state=AppealState.WITHDRAWN, ended_at=at))
-    forget_in_groups(person_id)

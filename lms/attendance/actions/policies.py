@@ -9,18 +9,18 @@ from typing import Any
 from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.credits import credit_lecture, lock_lecture
 from lms.attendance.actions.tallies import hold_tallies
+from lms.attendance.queries.change_preview import PolicyPreview, preview_policy
 from lms.attendance.queries.evidence import is_held
 from lms.attendance.queries.reckoning import difference
-from lms.attendance.queries.weighing import PolicyPreview, preview_policy
 from lms.catalogue.actions.states import judge_by_policy
 from lms.catalogue.models import Policy
 from lms.catalogue.queries import current_policy
 from lms.core import audit
 from lms.core.db import action, db
 from lms.core.errors import Refused
+from lms.core.i18n import _
 from lms.core.jobs import Job, request_job
 from lms.core.roles import Actor
-from lms.core.words import _
 
 JOB = "apply_policy"
 Asked = tuple[int, str, int, int]

@@ -7,8 +7,6 @@ from typing import Any
 from lms.attendance.actions import appeals, closing
 from lms.attendance.actions.appeals import accept_appeal, decline_appeal
 from lms.attendance.actions.corrections import correct
-from lms.attendance.actions.imports import publish_attendance
-from lms.attendance.actions.staging import stage_attendance
 from lms.attendance.api.blueprint import bp
 from lms.attendance.appealing import AppealDraft
 from lms.attendance.models.appeals import AppealState
@@ -28,14 +26,13 @@ from lms.attendance.schemas.roster import (
     ClosingsOut,
     CorrectionIn,
     ReopenIn,
-    ReportIn,
     RosterQuery,
     appeal_json,
     closing_json,
     row_json,
 )
 from lms.core import clock
-from lms.web.api import ImportAnswerOut, Nothing, consumes, envelope, integer_cursor
+from lms.web.api import Nothing, envelope, integer_cursor
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.scopes import scope
@@ -66,31 +63,6 @@ def correct_attendance(lecture_id: int, person_id: str, wish: dict[str, Any]) ->
     by, at = current_actor(), clock.now()
     correct(lecture_id, person_id, outcome=wish["outcome"], reason=wish["reason"], by=by, at=at)
     return row_json(get_row(lecture_id, person_id, by=by, at=at))
-
-
-@bp.post("/lectures/<int:lecture_id>/attendance-imports")
-@allow(SIGNED_IN)
-@scope("attendance:write")
-@consumes("multipart/form-data")
-@bp.input(ReportIn, location="form_and_files", arg_name="report")
-@bp.output(ImportAnswerOut)
-def import_attendance(lecture_id: int, report: dict[str, Any]) -> dict[str, Any]:
-    """Takes a file of attendance. The same evidence again creates nothing."""
-    by = current_actor()
-    file = report["file"]
-    staged = stage_attendance(
-        lecture_id,
-        file.read(),
-        file_name=file.filename or "",
-        format=report["format"],
-        time_zone=report["time_zone"],
-        date_order=report["date_order"],
-        mapping=report["mapping"],
-        sums=report["sums"],
-        by=by,
-    )
-    answer = publish_attendance(staged, skip_bad_rows=report["skip_bad_rows"], by=by, at=clock.now())
-    return answer.as_json()
 
 
 @bp.get("/lectures/<int:lecture_id>/appeals")

@@ -25,7 +25,7 @@ class Entered(StrEnum):
 class ViewingGroup(Base):
     """People of one country who watch a lecture together: where, who sees to it, how many are expected.
 
-    `code` is shown on the wall (eight signs, as `core.signs`); `time_zone` is that of the place, in which times are
+    `code` is shown on the wall (eight signs, as `core.crockford`); `time_zone` is that of the place, in which times are
     entered. One that is called off stays, and counts for nothing.
     """
 

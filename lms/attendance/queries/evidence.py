@@ -11,12 +11,14 @@ from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam, case, exi
 from sqlalchemy.orm import InstrumentedAttribute
 
 from lms.attendance import rules
-from lms.attendance.models.appearances import Appearance
 from lms.attendance.models.credits import Correction
 from lms.attendance.models.evidence import AttendanceImport, Beat, Join, Presence, Source
+from lms.attendance.models.groups import GroupSignature, ViewingGroup
+from lms.attendance.models.unmatched import Appearance
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import policy_for
 from lms.core import clock, measures
+from lms.core.bulk import among
 from lms.core.db import db
 from lms.people.models import Person
 
@@ -295,3 +297,20 @@ def min_percent_of(lecture: Lecture) -> int:
 def is_held(lecture: Lecture) -> bool:
     """Whether credits may stand: it was held, and its actual times are known."""
     return lecture.state is LectureState.HELD and lecture.actual_start is not None and lecture.actual_end is not None
+
+
+def places_of(lecture_ids: Collection[int], person_ids: Collection[int]) -> dict[tuple[int, int], str]:
+    """(lecture, person) → the cities in which the person watched it in a group that was signed for."""
+    query = (
+        select(Presence.lecture_id, WHO, ViewingGroup.city)
+        .join(Person, Person.id == Presence.person_id)
+        .join(GroupSignature, GroupSignature.id == Presence.signature_id)
+        .join(ViewingGroup, ViewingGroup.id == GroupSignature.group_id)
+        .where(Presence.lecture_id.in_(lecture_ids), Presence.source == Source.GROUP, among(WHO, person_ids))
+        .distinct()
+        .order_by(ViewingGroup.city)
+    )
+    found: dict[tuple[int, int], list[str]] = {}
+    for lecture_id, person_id, city in db.session.execute(query):
+        found.setdefault((lecture_id, person_id), []).append(city)
+    return {key: ", ".join(cities) for key, cities in found.items()}

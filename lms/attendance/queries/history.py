@@ -15,19 +15,19 @@ from sqlalchemy.orm import aliased
 
 from lms.attendance import rules
 from lms.attendance.models.appeals import Appeal, AppealState
-from lms.attendance.models.appearances import Appearance, AppearanceDecision
 from lms.attendance.models.closings import Closing
 from lms.attendance.models.credits import Correction
 from lms.attendance.models.evidence import AttendanceImport, Join, Presence
 from lms.attendance.models.groups import ViewingGroup
+from lms.attendance.models.unmatched import Appearance, AppearanceDecision
 from lms.attendance.queries.closings import find_closing
 from lms.attendance.queries.roster import RosterRow, get_editable_lecture, get_row
 from lms.catalogue.models import Lecture, LectureChange
 from lms.core import audit, clock
 from lms.core.audit import AuditEntry, AuditSubject
 from lms.core.db import db
+from lms.core.i18n import _, _n
 from lms.core.roles import Actor
-from lms.core.words import _, _n
 from lms.people.models import Person
 from lms.people.queries.persons import members, person_id_of
 

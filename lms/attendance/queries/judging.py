@@ -21,15 +21,15 @@ from lms.attendance.queries.evidence import (
     min_percent_of,
     offline_ms,
     pieces,
+    places_of,
     stated_in,
     system_of,
 )
-from lms.attendance.queries.groups import places_of
 from lms.catalogue.models import Lecture, WalkIns
 from lms.catalogue.queries import policy_for
 from lms.core import clock, measures
 from lms.core.db import db
-from lms.core.words import _
+from lms.core.i18n import _
 from lms.enrolment.membership import eligible_people
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.people.models import Person

@@ -22,11 +22,20 @@ from sqlalchemy import (
 )
 
 from lms.attendance.models.appeals import Appeal
-from lms.attendance.models.appearances import Appearance
 from lms.attendance.models.credits import Correction, Credit, Outcome
 from lms.attendance.models.evidence import AttendanceImport, Beat, Join, Presence, Source
-from lms.attendance.queries.evidence import OFFLINE, TOLD_BY, CertainPart, Reported, Seen, Span, seen_by, span_of
-from lms.attendance.queries.groups import export_of_groups, places_of
+from lms.attendance.models.unmatched import Appearance
+from lms.attendance.queries.evidence import (
+    OFFLINE,
+    TOLD_BY,
+    CertainPart,
+    Reported,
+    Seen,
+    Span,
+    places_of,
+    seen_by,
+    span_of,
+)
 from lms.attendance.queries.judging import ByHand, Judge, Reckoning, asides_of, by_hand, in_group
 from lms.attendance.rules import seen_by_beats
 from lms.catalogue.models import Lecture, LectureState, Policy
@@ -36,7 +45,7 @@ from lms.core.db import UtcDateTime, db
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
 from lms.enrolment.membership import IS_ELIGIBLE, IS_EXPECTED, holds_for, series_of
-from lms.people.models import Person, PersonEmail
+from lms.people.models import Person
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,7 +238,6 @@ def outcomes_of_series(series_id: int) -> dict[int, dict[int, Outcome]]:
 def export_of_person(person_id: int) -> dict[str, Any]:
     """All that is stored here on a person, for the person's own export."""
     rows = _row_ids(person_id)
-    keys = list(db.session.scalars(select(PersonEmail.key).where(PersonEmail.person_id.in_(rows))))
 
     def moment(ms: int) -> str:
         return clock.from_ms(ms).isoformat()
@@ -300,7 +308,6 @@ def export_of_person(person_id: int) -> dict[str, Any]:
             }
             for one in appeals
         ],
-        "groups": export_of_groups(rows, keys),
         "credits": [
             {
                 "lecture": one.lecture_id,

@@ -13,9 +13,10 @@ from typing import Any
 from sqlalchemy import CompoundSelect, Integer, Row, bindparam, case, func, literal, select, tuple_, union
 
 from lms.attendance import rules
-from lms.attendance.models.appearances import Appearance
+from lms.attendance.attendance_curve import course
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Presence
+from lms.attendance.models.unmatched import Appearance
 from lms.attendance.queries.evidence import (
     WHO,
     intervals_in,
@@ -28,7 +29,6 @@ from lms.attendance.queries.evidence import (
     with_evidence,
 )
 from lms.attendance.queries.judging import Judge, Reckoning
-from lms.attendance.sweep import course
 from lms.catalogue.models import Lecture, LectureState, WalkIns
 from lms.catalogue.queries import get_lecture, policy_for
 from lms.catalogue.rules import check_can_edit_lecture, may_edit_lecture
@@ -36,9 +36,9 @@ from lms.core import clock
 from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound
+from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.core.sorting import sort_key
-from lms.core.words import _
 from lms.enrolment.membership import expected_at
 from lms.enrolment.queries.sharing import hidden_among, shared_in
 from lms.enrolment.rules import sees_shared_only

@@ -15,7 +15,7 @@ from lms.catalogue.models import Lecture, LectureState
 from lms.core import clock
 from lms.core.bulk import among
 from lms.core.db import db
-from lms.core.memory import memory
+from lms.core.process_cache import memory
 from lms.people.models import Person
 from lms.people.queries.histories import Histories
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from lms.attendance.queries import evidence
 from lms.core import clock
-from lms.core.memory import memory
+from lms.core.process_cache import memory
 
 VIEWERS_STAND = 5_000
 """So many milliseconds a count of who is in the room stands."""

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from apiflask import Schema
-from apiflask.fields import AwareDateTime, Boolean, Dict, Enum, File, Float, Integer, List, Nested, String
+from apiflask.fields import AwareDateTime, Boolean, Dict, Enum, Float, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf
-from marshmallow import ValidationError
 
 from lms.attendance.appealing import NAME_LENGTH
-from lms.attendance.formats.mapping import FIELDS
 from lms.attendance.models.appeals import AppealState
-from lms.attendance.models.appearances import How
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
 from lms.attendance.queries.appeals import AppealView
 from lms.attendance.queries.closings import ClosingView
-from lms.attendance.queries.review import Unknown
 from lms.attendance.queries.roster import RosterRow
 from lms.attendance.rules import REASON_LENGTH
 from lms.core import clock
-from lms.core.measures import tenth_minutes
+from lms.core.i18n import _l
 from lms.core.roles import Actor
-from lms.core.words import _, _l
 from lms.web.api import AnswerSchema, PageQuery, rfc3339
 
 SOURCES = [source.value for source in Source]
@@ -172,103 +166,6 @@ class ClosingsOut(AnswerSchema):
     next = String(allow_none=True)
 
 
-class Meanings(String):
-    """A JSON object of texts, as it stands in a form."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> Any:
-        text = super()._deserialize(value, attr, data, **more)
-        try:
-            found = json.loads(text or "{}")
-        except ValueError:
-            found = None
-        if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
-            raise ValidationError(_('Write a JSON object such as {"Correo": "email"}.'))
-        return found
-
-
-class UnknownQuery(PageQuery):
-    """`state` is open (to decide) or decided; `q` looks in names and addresses as the reports say them."""
-
-    state = String(load_default="open", validate=OneOf(["open", "decided"]))
-    q = String(load_default="", validate=Length(max=200))
-
-
-class CandidateOut(AnswerSchema):
-    """Somebody who may be meant: how surely (0 to 100; 100 is the same full name), and why."""
-
-    person = String()
-    full_name = String()
-    score = Integer()
-    reasons = List(String())
-
-
-class StayOut(AnswerSchema):
-    """One row of evidence; `system` is the format of the report."""
-
-    id = String()
-    joined_at = String()
-    left_at = String()
-    system = String(allow_none=True)
-
-
-class UnknownOut(AnswerSchema):
-    """Somebody whom reports tell of, as seen in one lecture. `version` is to be sent back with a decision."""
-
-    id = Integer()
-    version = Integer()
-    name = String(allow_none=True)
-    email = String(allow_none=True)
-    minutes = Float()
-    lectures = Integer()
-    stays = List(Nested(StayOut))
-    candidates = List(Nested(CandidateOut))
-    decision = String(validate=OneOf([how.value for how in How if how is not How.UNDONE]), allow_none=True)
-    person = Nested(PersonOut, allow_none=True)
-    decided_by = String(allow_none=True)
-    decided_at = String(allow_none=True)
-
-
-class UnknownsOut(AnswerSchema):
-    """A page of them."""
-
-    items = List(Nested(UnknownOut))
-    next = String(allow_none=True)
-
-
-class DecisionIn(Schema):
-    """Who is meant: the id of a person, or null: nobody of ours. `rows` (ids of stays): only these, else wherever the
-    same stands in the series."""
-
-    person = String(required=True, allow_none=True, validate=Length(max=64))
-    version = Integer(required=True)
-    rows = List(String(validate=Length(max=64)), load_default=None, allow_none=True)
-
-
-class UndoIn(Schema):
-    """The version of what is taken back."""
-
-    version = Integer(required=True)
-
-
-class ReportIn(Schema):
-    """A file of attendance and how it is to be read."""
-
-    file = File(required=True)  # type: ignore[no-untyped-call]
-    format = String(load_default="auto")
-    time_zone = String(load_default=None, allow_none=True)
-    date_order = String(load_default=None, allow_none=True)
-    sums = String(
-        load_default="",
-        metadata={"description": "How several sums of one person without times are read: add, or largest."},
-    )
-    mapping = Meanings(
-        load_default=None,
-        allow_none=True,
-        metadata={"description": f"JSON: heading → one of {', '.join(FIELDS)}, for tables whose headings are unknown."},
-    )
-    skip_bad_rows = Boolean(load_default=False)
-
-
 def row_json(row: RosterRow) -> dict[str, Any]:
     """An attendance row as the API shows it."""
     by_hand = row.correction
@@ -301,47 +198,6 @@ def row_json(row: RosterRow) -> dict[str, Any]:
             "by": by_hand.by,
             "at": rfc3339(by_hand.at),
         },
-    }
-
-
-def unknown_json(one: Unknown) -> dict[str, Any]:
-    """Somebody not known as the API shows it."""
-    return {
-        "id": one.id,
-        "version": one.version,
-        "name": one.name,
-        "email": one.email,
-        "minutes": tenth_minutes(one.present_ms),
-        "lectures": one.lectures,
-        "stays": [
-            {
-                "id": stay.evidence,
-                "joined_at": rfc3339(clock.from_ms(stay.joined_ms)),
-                "left_at": rfc3339(clock.from_ms(stay.left_ms)),
-                "system": stay.system,
-            }
-            for stay in one.stays
-        ],
-        "candidates": [
-            {
-                "person": each.known.public_id,
-                "full_name": each.known.full_name,
-                "score": each.score,
-                "reasons": list(each.reasons),
-            }
-            for each in one.candidates
-        ],
-        "decision": one.how.value if one.how is not None else None,
-        "person": None
-        if one.person is None
-        else {
-            "id": one.person.public_id,
-            "email": next(iter(one.person.mailboxes), None),
-            "full_name": one.person.full_name,
-            "country": one.person.country,
-        },
-        "decided_by": one.decided_by if one.how is not None else None,
-        "decided_at": rfc3339(one.decided_at) if one.how is not None and one.decided_at is not None else None,
     }
 
 

@@ -18,11 +18,11 @@ from lms.attendance.queries.closings import view_of
 from lms.attendance.queries.persons import attendance_of_person
 from lms.attendance.queries.roster import get_row, list_unmatched
 from lms.attendance.views.blueprint import bp
-from lms.attendance.views.roster import marks_of
 from lms.catalogue.models import Lecture
+from lms.catalogue.rules import marks_of
 from lms.core import clock
 from lms.core.errors import Invalid, NotFound, Refused
-from lms.core.words import _
+from lms.core.i18n import _
 from lms.web.api import integer_cursor
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
@@ -44,11 +44,11 @@ def appeal(lecture_id: int) -> ResponseReturnValue:
         failed = form.attempt(lambda: file_appeal(lecture_id, _draft(form, lecture), by=by, at=at))
         if failed is None:
             flash(_("It is asked. Those who give the lecture look at it, and you hear by e-mail."), "done")
-            return redirect(url_for("desks.lecture", lecture_id=lecture_id, _anchor="counted"))
+            return redirect(url_for("dashboards.lecture", lecture_id=lecture_id, _anchor="counted"))
         status = failed
         lecture, own = get_appealable(lecture_id, by=by, at=at)
     elif own.open is not None:
-        return redirect(url_for("desks.lecture", lecture_id=lecture_id, _anchor="counted"))
+        return redirect(url_for("dashboards.lecture", lecture_id=lecture_id, _anchor="counted"))
     attendance = next(iter(attendance_of_person(by.person_id or 0, by=by, lecture_id=lecture_id)), None)
     page = render_template(
         "attendance/appeal.html", lecture=lecture, own=own, form=form, attendance=attendance, marks=marks_of(lecture)
@@ -86,7 +86,7 @@ def withdraw_appeal(appeal_id: str) -> ResponseReturnValue:
         flash(error.message, "wrong")
     else:
         flash(_("It is taken back."), "done")
-    return redirect(url_for("desks.lecture", lecture_id=lecture_id, _anchor="counted"))
+    return redirect(url_for("dashboards.lecture", lecture_id=lecture_id, _anchor="counted"))
 
 
 @bp.get("/appeals")
@@ -116,7 +116,7 @@ def appeal_page(appeal_id: str) -> ResponseReturnValue:
     by = current_actor()
     view = get_appeal(appeal_id, by=by)
     if view.person_id == by.person_id and not by.is_administrator:
-        return redirect(url_for("desks.lecture", lecture_id=view.lecture.id, _anchor="counted"))
+        return redirect(url_for("dashboards.lecture", lecture_id=view.lecture.id, _anchor="counted"))
     return _page(appeal_id)
 
 

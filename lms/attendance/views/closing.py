@@ -12,7 +12,7 @@ from lms.attendance.queries.closings import get_closable
 from lms.attendance.queries.roster import roster_totals
 from lms.attendance.views.blueprint import bp
 from lms.core import clock
-from lms.core.words import _
+from lms.core.i18n import _
 from lms.web.forms import BaseForm
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor

@@ -8,10 +8,10 @@ from flask.typing import ResponseReturnValue
 from lms.attendance.actions.corrections import correct, restore_correction
 from lms.attendance.queries.history import get_history
 from lms.attendance.views.blueprint import bp
-from lms.attendance.views.roster import marks_of
+from lms.catalogue.rules import marks_of
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
-from lms.core.words import _
+from lms.core.i18n import _
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.numbers import whole

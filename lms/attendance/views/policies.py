@@ -24,5 +24,5 @@ def apply_policy(slug: str) -> ResponseReturnValue:
         job = request_policy(slug, chosen=chosen, key=key, by=current_actor(), at=clock.now())
     except Refused as refused:
         flash(refused.message, "wrong")
-        return redirect(url_for("desks.policy", slug=slug, chosen=1, lecture=chosen))
-    return redirect(url_for("desks.job", public_id=job.public_id))
+        return redirect(url_for("dashboards.policy", slug=slug, chosen=1, lecture=chosen))
+    return redirect(url_for("dashboards.job", public_id=job.public_id))

@@ -18,4 +18,4 @@ from lms.web.identity import current_actor
 def recompute() -> ResponseReturnValue:
     """Works out the attendance of all lectures anew, in the background."""
     job = request_recompute(by=current_actor(), at=clock.now())
-    return redirect(url_for("desks.job", public_id=job.public_id))
+    return redirect(url_for("dashboards.job", public_id=job.public_id))

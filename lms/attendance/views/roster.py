@@ -16,12 +16,12 @@ from lms.attendance.queries.closings import view_of
 from lms.attendance.queries.evidence import span_of
 from lms.attendance.queries.roster import RosterPage, get_roster_page, get_row
 from lms.attendance.views.blueprint import bp
-from lms.catalogue.models import Lecture, LectureState
-from lms.catalogue.rules import may_edit_lecture
+from lms.catalogue.models import LectureState
+from lms.catalogue.rules import marks_of, may_edit_lecture
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
+from lms.core.i18n import _, _n
 from lms.core.tables import write_csv
-from lms.core.words import _, _n
 from lms.people.queries.countries import country_names
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
@@ -30,7 +30,6 @@ from lms.web.locale import reader_locale
 PAGE = 50
 PRINTED = 1000
 """Rows of one printable page, some twenty sheets; what is more follows on the next."""
-MARKS = 6
 
 
 @bp.get("/lectures/<int:lecture_id>/roster")
@@ -97,14 +96,6 @@ def _kept() -> dict[str, Any]:
 
 def _sought() -> str:
     return request.args.get("q", "").strip()[:200]
-
-
-def marks_of(lecture: Lecture) -> list[Any]:
-    """The instants that stand under a picture of a lecture, at even steps; none before it was held."""
-    if lecture.actual_start is None or lecture.actual_end is None:
-        return []
-    step = (lecture.actual_end - lecture.actual_start) / MARKS
-    return [lecture.actual_start + step * n for n in range(MARKS + 1)]
 
 
 @bp.get("/lectures/<int:lecture_id>/roster/<person_id>")

@@ -14,7 +14,7 @@ from lms.attendance.views.blueprint import bp
 from lms.catalogue.forms import local_of
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
-from lms.core.words import _
+from lms.core.i18n import _
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 
@@ -27,7 +27,7 @@ def confirm_times(lecture_id: int) -> ResponseReturnValue:
     zone = get_editable_lecture(lecture_id, by=by).time_zone
     start, end = _instant("actual_start"), _instant("actual_end")
     if start is None or end is None:
-        return redirect(url_for("desks.times", lecture_id=lecture_id))
+        return redirect(url_for("dashboards.times", lecture_id=lecture_id))
     key = request.form.get("key", "")
     try:
         times.confirm_times(lecture_id, started_at=start, ended_at=end, key=key, by=by, at=at)
@@ -35,7 +35,7 @@ def confirm_times(lecture_id: int) -> ResponseReturnValue:
         flash(error.message, "wrong")
         typed: dict[str, Any] = {"actual_start": local_of(start, zone), "actual_end": local_of(end, zone)}
         shown = {name: value.isoformat() for name, value in typed.items()}
-        return redirect(url_for("desks.times", lecture_id=lecture_id, **shown))
+        return redirect(url_for("dashboards.times", lecture_id=lecture_id, **shown))
     flash(_("The times are confirmed. Attendance is being worked out."), "done")
     return redirect(url_for(".roster", lecture_id=lecture_id))
 

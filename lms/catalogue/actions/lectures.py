@@ -11,7 +11,7 @@ from sqlalchemy import select
 from lms.catalogue.actions.history import note, record
 from lms.catalogue.actions.naming import ListChange, check_no_clash, persons_of, set_lecture_instructors
 from lms.catalogue.actions.series import locked_series
-from lms.catalogue.drafts import LectureDraft, checked_lecture
+from lms.catalogue.inputs import LectureDraft, checked_lecture
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries import find_lecture
 from lms.catalogue.rules import (
@@ -26,8 +26,8 @@ from lms.catalogue.rules import (
 from lms.core.db import action, db
 from lms.core.errors import Fault, Invalid, NotFound
 from lms.core.events import LecturePostponed, LectureScheduled, publish
+from lms.core.i18n import _
 from lms.core.roles import Actor
-from lms.core.words import _
 
 _PLAIN = (
     "title",

@@ -16,8 +16,8 @@ from lms.catalogue.queries import list_around
 from lms.catalogue.rules import TEACHING_ROLES, may_see_lecture, occupied, overlaps
 from lms.core.db import db, is_sqlite
 from lms.core.errors import Fault, Invalid, Refused
+from lms.core.i18n import _
 from lms.core.roles import Actor
-from lms.core.words import _
 from lms.people.models import Person
 from lms.people.queries.access import holders_of
 from lms.people.queries.persons import ids_by_email

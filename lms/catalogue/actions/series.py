@@ -11,7 +11,7 @@ from sqlalchemy import delete, exists, func, insert, select
 
 from lms.catalogue.actions.history import note
 from lms.catalogue.actions.naming import ListChange, add_series_instructors, persons_of
-from lms.catalogue.drafts import PolicyDraft, SeriesDraft, checked_policy, checked_series, is_slug
+from lms.catalogue.inputs import PolicyDraft, SeriesDraft, checked_policy, checked_series, is_slug
 from lms.catalogue.models import (
     Lecture,
     LectureChange,
@@ -29,8 +29,8 @@ from lms.core import audit
 from lms.core.db import action, db, is_sqlite
 from lms.core.errors import Fault, Invalid, NotFound, Refused
 from lms.core.events import CapacityChanged, PolicyChanged, publish
+from lms.core.i18n import _
 from lms.core.roles import Actor
-from lms.core.words import _
 from lms.people.models import Country, Person
 
 _PLAIN = ("title", "description", "language", "admission", "starts_on", "ends_on")

@@ -7,7 +7,7 @@ from datetime import datetime
 from lms.catalogue.actions.history import note, record
 from lms.catalogue.actions.lectures import locked_lecture
 from lms.catalogue.actions.naming import check_no_clash
-from lms.catalogue.drafts import clean_line, clean_text
+from lms.catalogue.inputs import clean_line, clean_text
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import current_policy
 from lms.catalogue.rules import (
@@ -39,8 +39,8 @@ from lms.core.events import (
     LectureTimesCorrected,
     publish,
 )
+from lms.core.i18n import _
 from lms.core.roles import Actor
-from lms.core.words import _
 
 
 def _mine(lecture_id: int, by: Actor) -> Lecture:

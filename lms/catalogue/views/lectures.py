@@ -23,7 +23,7 @@ from lms.catalogue.rules import (
 from lms.catalogue.views.blueprint import bp
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
-from lms.core.words import _
+from lms.core.i18n import _
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.time import viewer_zone
@@ -138,7 +138,7 @@ def lecture_ics(lecture_id: int) -> ResponseReturnValue:
     config = current_app.extensions["lms.config"]
     file = lecture_calendar(
         lecture,
-        url=config.base_url.rstrip("/") + url_for("desks.lecture", lecture_id=lecture.id),
+        url=config.base_url.rstrip("/") + url_for("dashboards.lecture", lecture_id=lecture.id),
         host=urlsplit(config.base_url).hostname or "localhost",
         organiser=config.organiser,
         contact=config.contact,

@@ -18,8 +18,8 @@ from lms.catalogue.statements import OPEN_STATES
 from lms.catalogue.views.blueprint import bp
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
+from lms.core.i18n import _
 from lms.core.roles import Actor, Role
-from lms.core.words import _
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 
@@ -142,8 +142,8 @@ def series_edit(slug: str) -> ResponseReturnValue:
         else:
             flash(_("Saved."), "done")
             if not may_see_series(saved, actor):  # a draft, given away
-                return redirect(url_for("desks.teach"))
-            return redirect(url_for("desks.series", slug=saved.slug))
+                return redirect(url_for("dashboards.teach"))
+            return redirect(url_for("dashboards.series", slug=saved.slug))
     elif form.is_submitted():
         status = 422
     series = queries.get_series(slug, by=actor)

@@ -26,7 +26,7 @@ from lms.catalogue.views.blueprint import bp
 from lms.catalogue.views.lectures import lecture_page
 from lms.core import clock
 from lms.core.errors import Fault, Invalid
-from lms.core.words import _
+from lms.core.i18n import _
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.views import is_local

@@ -6,8 +6,8 @@ from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.queries import get_series
-from lms.certificates import bundles
-from lms.certificates.delivery import bundle_answer
+from lms.certificates.actions import bundles
+from lms.certificates.responses import bundle_answer
 from lms.certificates.views.blueprint import bp
 from lms.core import clock
 from lms.core.roles import Role
@@ -22,7 +22,7 @@ def request_bundle(slug: str) -> ResponseReturnValue:
     by = current_actor()
     series = get_series(slug, by=by)
     job = bundles.request_bundle(series.id, request.form.get("form", ""), by=by, at=clock.now())
-    return redirect(url_for("desks.job", public_id=job.public_id), 303)
+    return redirect(url_for("dashboards.job", public_id=job.public_id), 303)
 
 
 @bp.post("/certificates/files/<job_id>")

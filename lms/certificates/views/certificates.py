@@ -8,25 +8,29 @@ from flask import Response, flash, redirect, render_template, request, stream_wi
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.queries import get_series
-from lms.certificates import actions, holding, keys, numbers, queries, standings, status, verdicts
-from lms.certificates.delivery import LISTS, NUMBERS, READS, badge_answer, pdf_answer, picture_answer, public_answer
-from lms.certificates.file_check import MOST_BYTES
+from lms.certificates import keys, numbers
+from lms.certificates.actions import awards
+from lms.certificates.badges import status_list as status
 from lms.certificates.forms import CheckFileForm, RevokeForm, WithdrawForm
-from lms.certificates.standings import Group
+from lms.certificates.queries import certificates, eligibility, holder_downloads
+from lms.certificates.queries.eligibility import Group
+from lms.certificates.responses import LISTS, NUMBERS, READS, badge_answer, pdf_answer, picture_answer, public_answer
+from lms.certificates.verification import file_verification
+from lms.certificates.verification.file_reading import MOST_BYTES
 from lms.certificates.views.blueprint import bp
 from lms.core import clock
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
+from lms.core.i18n import _, _n
 from lms.core.jobs import JobState, get_job
 from lms.core.roles import Role
 from lms.core.tables import write_csv
-from lms.core.words import _, _n
-from lms.web.bodies import FORM_BYTES, body_limit
+from lms.web.body_limits import FORM_BYTES, body_limit
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.limits import throttle_guesses, throttle_reads
 from lms.web.numbers import whole
 
-bp.add_app_template_global(holding.linkedin_address)
+bp.add_app_template_global(holder_downloads.linkedin_address)
 
 
 @bp.get("/verify")
@@ -52,7 +56,7 @@ def verify_file() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return render_template("certificates/verify.html", form=form), 422
     try:
-        verdict = verdicts.verdict_of_file(form.file.data.read(MOST_BYTES + 1), by=current_actor())
+        verdict = file_verification.verdict_of_file(form.file.data.read(MOST_BYTES + 1), by=current_actor())
     except (Invalid, TooLarge, WrongKind) as error:
         form.take(Invalid("file", error.message))
         return render_template("certificates/verify.html", form=form), error.status
@@ -66,7 +70,7 @@ def verify_file() -> ResponseReturnValue:
 def certificate(number: str) -> ResponseReturnValue:
     """Whether a certificate holds: name, series, kind, hours, date, state, and nothing else."""
     try:
-        shown = queries.get_certificate(number, by=current_actor())
+        shown = certificates.get_certificate(number, by=current_actor())
     except NotFound:
         is_number = numbers.parse(number) is not None
         return render_template("certificates/verify-unknown.html", number=number[:64], is_number=is_number), 404
@@ -82,7 +86,7 @@ def own(number: str) -> ResponseReturnValue:
 
 
 def _own(number: str, withdraw_form: WithdrawForm, revoke_form: RevokeForm) -> str:
-    shown = queries.get_certificate(number, by=current_actor())
+    shown = certificates.get_certificate(number, by=current_actor())
     if not shown.is_full:
         raise Forbidden
     return render_template(
@@ -100,7 +104,7 @@ def withdraw(number: str) -> ResponseReturnValue:
     form = WithdrawForm()
     if not form.validate_on_submit():
         return _own(number, form, RevokeForm(formdata=None)), 422
-    actions.withdraw(number, by=current_actor(), at=clock.now())
+    awards.withdraw(number, by=current_actor(), at=clock.now())
     flash(_("The certificate is withdrawn. Its number says no more than that."), "done")
     return redirect(url_for(".own", number=number))
 
@@ -113,7 +117,7 @@ def revoke(number: str) -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _own(number, WithdrawForm(formdata=None), form), 422
     try:
-        actions.revoke(number, reason=form.reason.data or "", by=current_actor(), at=clock.now())
+        awards.revoke(number, reason=form.reason.data or "", by=current_actor(), at=clock.now())
     except Invalid as error:
         form.take(error)
         return _own(number, WithdrawForm(formdata=None), form), 422
@@ -126,7 +130,7 @@ def revoke(number: str) -> ResponseReturnValue:
 @throttle_guesses(NUMBERS)
 def download(number: str) -> ResponseReturnValue:
     """The certificate as PDF, for its holder and administrators."""
-    return pdf_answer(number, queries.get_pdf(number, by=current_actor()))
+    return pdf_answer(number, certificates.get_pdf(number, by=current_actor()))
 
 
 @bp.get("/certificates/<number>.png")
@@ -134,7 +138,7 @@ def download(number: str) -> ResponseReturnValue:
 @throttle_guesses(NUMBERS)
 def badge(number: str) -> ResponseReturnValue:
     """The badge as a picture with the signed credential in it, for its holder and administrators."""
-    return picture_answer(number, holding.get_baked_badge(number, by=current_actor()))
+    return picture_answer(number, holder_downloads.get_baked_badge(number, by=current_actor()))
 
 
 @bp.get("/certificates/<number>.jwt")
@@ -142,7 +146,7 @@ def badge(number: str) -> ResponseReturnValue:
 @throttle_guesses(NUMBERS)
 def badge_text(number: str) -> ResponseReturnValue:
     """The badge as signed text, for its holder and administrators."""
-    return badge_answer(number, holding.get_badge(number, by=current_actor()))
+    return badge_answer(number, holder_downloads.get_badge(number, by=current_actor()))
 
 
 @bp.get("/certificates/status/<int:list_number>")
@@ -181,7 +185,7 @@ def issue(slug: str) -> ResponseReturnValue:
     by = current_actor()
     try:
         shown, page = _group(), request.args.get("page", 1, type=whole)
-        preview = standings.preview(slug, by=by, shown=shown, page=page)
+        preview = eligibility.preview(slug, by=by, shown=shown, page=page)
     except Refused as refused:
         series = get_series(slug, by=by)
         return render_template("certificates/none.html", series=series, reason=refused.message)
@@ -202,7 +206,7 @@ def _group() -> Group | None:
 def export(slug: str) -> ResponseReturnValue:
     """One group of people as a file."""
     group = _group() or Group.EARNED
-    rows = standings.table(slug, group, by=current_actor())
+    rows = eligibility.table(slug, group, by=current_actor())
     headings = next(rows)
     answer = Response(stream_with_context(write_csv([str(one) for one in headings], rows)), mimetype="text/csv")
     answer.headers["Content-Disposition"] = f'attachment; filename="{slug}-{group}.csv"'
@@ -214,7 +218,7 @@ def export(slug: str) -> ResponseReturnValue:
 @allow(Role.ADMINISTRATOR)
 def remind(slug: str) -> ResponseReturnValue:
     """Writes, once, to those whose certificate waits for their word on their name."""
-    told = actions.remind_unconfirmed(slug, by=current_actor(), at=clock.now())
+    told = awards.remind_unconfirmed(slug, by=current_actor(), at=clock.now())
     if told:
         flash(_n("A mail goes to %(num)s person.", "A mail goes to %(num)s people.", told), "done")
     else:
@@ -229,7 +233,7 @@ def request_issue(slug: str) -> ResponseReturnValue:
     by = current_actor()
     series = get_series(slug, by=by)
     try:
-        job = actions.request_issue(series.id, by=by, at=clock.now())
+        job = awards.request_issue(series.id, by=by, at=clock.now())
     except Refused as refused:
         flash(refused.message, "wrong")
         return redirect(url_for(".issue", slug=slug))
@@ -243,10 +247,10 @@ def progress(slug: str, job_id: str) -> ResponseReturnValue:
     by = current_actor()
     series = get_series(slug, by=by)
     job = get_job(job_id, by=by)
-    if job.kind != actions.JOB or job.arguments["series_id"] != series.id:
+    if job.kind != awards.JOB or job.arguments["series_id"] != series.id:
         raise NotFound
     refused = (job.result or {}).get("refused", [])
-    names = queries.names_of([item["person"] for item in refused[:200]], by=by)
+    names = certificates.names_of([item["person"] for item in refused[:200]], by=by)
     is_over = job.state in (JobState.DONE, JobState.FAILED)
     return render_template(
         "certificates/progress.html", series=series, job=job, refused=refused, names=names, is_over=is_over

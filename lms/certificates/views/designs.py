@@ -12,9 +12,10 @@ from werkzeug.datastructures import MultiDict
 from lms.catalogue.forms import LANGUAGES, language_choices
 from lms.catalogue.models import CertificateKind
 from lms.catalogue.queries import get_series
-from lms.certificates import designing, drawings, versions
-from lms.certificates.designs import COLOURS, ENGLISH, FALLBACK, LIMITS, ROLES
-from lms.certificates.drawings import Look, Version
+from lms.certificates.designs import actions, queries, versions
+from lms.certificates.designs.default_texts import READY
+from lms.certificates.designs.design import COLOURS, ENGLISH, FALLBACK, LIMITS, ROLES
+from lms.certificates.designs.queries import Look, Version
 from lms.certificates.forms import (
     DesignLooksForm,
     DesignPictureForm,
@@ -24,11 +25,10 @@ from lms.certificates.forms import (
     SeriesDesignForm,
 )
 from lms.certificates.views.blueprint import bp
-from lms.certificates.wordings import READY
 from lms.core import clock
 from lms.core.errors import Invalid, NotFound, Refused
+from lms.core.i18n import _
 from lms.core.roles import Role
-from lms.core.words import _
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.time import language_name
@@ -41,8 +41,8 @@ _LOOK = "look-"
 def design_list() -> ResponseReturnValue:
     """All designs, and which one is for all."""
     by = current_actor()
-    designs = drawings.list_designs(by=by)
-    return render_template("certificates/designs.html", designs=designs, built_in=drawings.count_built_in(by=by))
+    designs = queries.list_designs(by=by)
+    return render_template("certificates/designs.html", designs=designs, built_in=queries.count_built_in(by=by))
 
 
 @bp.get("/admin/designs/new")
@@ -53,7 +53,7 @@ def design_new() -> ResponseReturnValue:
 
 
 def _new(form: NewDesignForm) -> str:
-    form.offer((one.family_id, one.name) for one in drawings.list_designs(by=current_actor()))
+    form.offer((one.family_id, one.name) for one in queries.list_designs(by=current_actor()))
     return render_template("certificates/design-new.html", form=form)
 
 
@@ -62,11 +62,11 @@ def _new(form: NewDesignForm) -> str:
 def create_design() -> ResponseReturnValue:
     """Makes a new design, drafted."""
     form, by = NewDesignForm(), current_actor()
-    form.offer((one.family_id, one.name) for one in drawings.list_designs(by=by))
+    form.offer((one.family_id, one.name) for one in queries.list_designs(by=by))
     if not form.validate_on_submit():
         return _new(form), 422
     try:
-        family_id = designing.create_design(form.name.data or "", like=form.like.data, by=by, at=clock.now())
+        family_id = actions.create_design(form.name.data or "", like=form.like.data, by=by, at=clock.now())
     except Invalid as error:
         form.take(error)
         return _new(form), 422
@@ -82,7 +82,7 @@ def design(family_id: int) -> ResponseReturnValue:
 
 def _page(family_id: int, status: int = 200, **given: Any) -> ResponseReturnValue:
     """The page, or for a script only how it looks, with what is wrong in a form that was sent."""
-    shown = drawings.get_design(family_id, by=current_actor())
+    shown = queries.get_design(family_id, by=current_actor())
     look_form = _look_form(shown)
     about: dict[str, Any] = {"shown": shown, "look_form": look_form, **_looked_at(shown, look_form)}
     wrong = next((form for form in given.values() if form.errors), None)
@@ -134,9 +134,9 @@ def _look_form(shown: Version) -> LookForm:
     sent = {name: value for name, value in request.args.items() if name.startswith(_LOOK)}
     sent |= {name: value for name, value in request.form.items() if name.startswith(_LOOK)}
     form = LookForm(formdata=MultiDict(sent), prefix=_LOOK)
-    series = {"": _("An invented one")} | {one.slug: one.title for one in drawings.series_to_look_at(by=by)}
+    series = {"": _("An invented one")} | {one.slug: one.title for one in queries.series_to_look_at(by=by)}
     chosen = form.series.data if form.series.data in series else ""
-    scripts = {f"script-{script}": _script_name(script) for script in drawings.scripts_of(chosen, by=by)}
+    scripts = {f"script-{script}": _script_name(script) for script in queries.scripts_of(chosen, by=by)}
     words = {tag: language_name(tag) for tag in shown.spec.get("words", {})}
     form.offer(series, _samples() | scripts, {"": _("As the series"), FALLBACK: language_name(FALLBACK)} | words)
     edited = _words_language(shown)
@@ -163,11 +163,11 @@ def _samples() -> dict[str, str]:
 
 
 def _looked_at(shown: Version, form: LookForm) -> dict[str, Any]:
-    award = drawings.award_of(versions.to_design(shown.spec), _look(form), by=current_actor())
+    award = queries.award_of(versions.to_design(shown.spec), _look(form), by=current_actor())
     query = {f"{_LOOK}{name}": value for name, value in form.data.items() if value}
     return {
         "award": award,
-        "fault": drawings.fault_of(award),
+        "fault": queries.fault_of(award),
         "look": query,
         "stamp": int(shown.changed_at.timestamp() * 1000),
     }
@@ -182,8 +182,8 @@ def _look(form: LookForm) -> Look:
 def design_look(family_id: int) -> ResponseReturnValue:
     """A design on a sample, as a picture."""
     by = current_actor()
-    form = _look_form(drawings.get_design(family_id, by=by))
-    return Response(drawings.picture_of(family_id, _look(form), by=by), mimetype="image/png")
+    form = _look_form(queries.get_design(family_id, by=by))
+    return Response(queries.picture_of(family_id, _look(form), by=by), mimetype="image/png")
 
 
 def _done(family_id: int, **query: str) -> ResponseReturnValue:
@@ -211,7 +211,7 @@ def design_looks(family_id: int) -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _page(family_id, 422, looks_form=form)
     try:
-        designing.set_looks(family_id, form.values(), by=current_actor(), at=clock.now())
+        actions.set_looks(family_id, form.values(), by=current_actor(), at=clock.now())
     except Invalid as error:
         form.take(error)
         return _page(family_id, 422, looks_form=form)
@@ -228,7 +228,7 @@ def design_words(family_id: int, language: str) -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _page(family_id, 422, words_form=form)
     try:
-        designing.set_words(family_id, language, form.values(), by=current_actor(), at=clock.now())
+        actions.set_words(family_id, language, form.values(), by=current_actor(), at=clock.now())
     except Invalid as error:
         form.take(error)
         return _page(family_id, 422, words_form=form)
@@ -239,7 +239,7 @@ def design_words(family_id: int, language: str) -> ResponseReturnValue:
 @allow(Role.ADMINISTRATOR)
 def drop_design_words(family_id: int, language: str) -> ResponseReturnValue:
     """Takes a language out."""
-    designing.drop_words(family_id, language, by=current_actor(), at=clock.now())
+    actions.drop_words(family_id, language, by=current_actor(), at=clock.now())
     return redirect(url_for(".design", family_id=family_id))
 
 
@@ -254,7 +254,7 @@ def design_picture(family_id: int, role: str) -> ResponseReturnValue:
         return _page(family_id, 422, **{f"{role}_form": form})
     content = form.file.data.read() if form.file.data else None
     try:
-        designing.set_picture(family_id, role, content, form.alt.data, by=current_actor(), at=clock.now())
+        actions.set_picture(family_id, role, content, form.alt.data, by=current_actor(), at=clock.now())
     except Invalid as error:
         form.take(error)
         return _page(family_id, 422, **{f"{role}_form": form})
@@ -265,7 +265,7 @@ def design_picture(family_id: int, role: str) -> ResponseReturnValue:
 @allow(Role.ADMINISTRATOR)
 def drop_design_picture(family_id: int, role: str) -> ResponseReturnValue:
     """Takes a picture out."""
-    designing.drop_picture(family_id, role, by=current_actor(), at=clock.now())
+    actions.drop_picture(family_id, role, by=current_actor(), at=clock.now())
     return _done(family_id)
 
 
@@ -274,7 +274,7 @@ def drop_design_picture(family_id: int, role: str) -> ResponseReturnValue:
 def publish_design(family_id: int) -> ResponseReturnValue:
     """Puts the draft into use."""
     try:
-        designing.publish_design(family_id, by=current_actor(), at=clock.now())
+        actions.publish_design(family_id, by=current_actor(), at=clock.now())
         flash(_("It is in use: whoever gets a certificate from now on gets this one."), "done")
     except Refused as refused:
         flash(refused.message, "wrong")
@@ -286,7 +286,7 @@ def publish_design(family_id: int) -> ResponseReturnValue:
 def default_design(family_id: int) -> ResponseReturnValue:
     """Makes a design the one for all; 0 is the built-in one."""
     try:
-        designing.set_default(family_id or None, by=current_actor(), at=clock.now())
+        actions.set_default(family_id or None, by=current_actor(), at=clock.now())
     except Refused as refused:
         flash(refused.message, "wrong")
     return redirect(url_for(".design_list"))
@@ -304,13 +304,13 @@ def _series_page(slug: str, form: SeriesDesignForm | None) -> str:
     series = get_series(slug, by=by)
     chosen = versions.choice_of(series.id)
     form = form or _series_form(data={"design": "all" if chosen is None else str(chosen)})
-    designs = [one for one in drawings.list_designs(by=by) if one.in_use]
+    designs = [one for one in queries.list_designs(by=by) if one.in_use]
     return render_template("certificates/series-design.html", series=series, form=form, designs=designs)
 
 
 def _series_form(**given: Any) -> SeriesDesignForm:
     form = SeriesDesignForm(**given)
-    designs = [one for one in drawings.list_designs(by=current_actor()) if one.in_use]
+    designs = [one for one in queries.list_designs(by=current_actor()) if one.in_use]
     for_all = next((one.name for one in designs if one.is_default), _("built-in"))
     form.offer(((one.family_id, one.name) for one in designs), for_all)
     return form
@@ -324,6 +324,6 @@ def choose_design(slug: str) -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _series_page(slug, form), 422
     chosen = None if form.design.data == "all" else int(form.design.data)
-    designing.choose_design(slug, chosen, by=current_actor(), at=clock.now())
+    actions.choose_design(slug, chosen, by=current_actor(), at=clock.now())
     flash(_("Certificates that are issued from now on have this design."), "done")
     return redirect(url_for(".issue", slug=slug))

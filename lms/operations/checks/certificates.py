@@ -8,13 +8,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import undefer
 
 from lms.attendance.models.evidence import AttendanceImport
-from lms.certificates import keys, numbers, printing
-from lms.certificates.badge_check import read_credential
+from lms.certificates import keys, numbers
+from lms.certificates.badges.check import read_credential
 from lms.certificates.models import Certificate, CertificateDesign, CertificateState
-from lms.certificates.pdf_check import check_pdf
+from lms.certificates.pdf import store
+from lms.certificates.pdf.check import check_pdf
 from lms.core import files
 from lms.core.db import db
-from lms.core.words import _, _n
+from lms.core.i18n import _, _n
 from lms.operations.backup import LEFT_OUT
 from lms.operations.checks.model import Asked, Finding, fault, ok, warning
 from lms.operations.manifest import files_in
@@ -44,7 +45,7 @@ def check_certificates(asked: Asked) -> Iterator[Finding]:
     for row in _rows():
         certificates += 1
         number = numbers.write(row.number)
-        content = files.find(printing.key_of(row))
+        content = files.find(store.key_of(row))
         if content is not None and row.state is CertificateState.WITHDRAWN:
             wrong.append(_("%(number)s is withdrawn and still has its file", number=number))
         elif content is not None:

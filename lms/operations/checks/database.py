@@ -11,8 +11,8 @@ from sqlalchemy.engine import Connection
 from lms.core import clock, schema
 from lms.core.audit import AuditEntry
 from lms.core.db import db, is_sqlite
+from lms.core.i18n import _
 from lms.core.outbox import OutboxMail
-from lms.core.words import _
 from lms.operations.checks.model import Asked, Finding, fault, ok
 from lms.reports import recount
 

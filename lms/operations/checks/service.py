@@ -15,9 +15,9 @@ from sqlalchemy import func, select
 from lms.config import SETTINGS, Config
 from lms.core import journal
 from lms.core.db import db
+from lms.core.i18n import _, _n
 from lms.core.jobs import Job, JobState
 from lms.core.outbox import MAX_ATTEMPTS, OutboxMail
-from lms.core.words import _, _n
 from lms.core.worker_heartbeats import is_worker_alive, worker_last_seen
 from lms.operations.backup import LAST_BACKUP
 from lms.operations.checks.model import Asked, Finding, fault, ok, warning

@@ -12,8 +12,8 @@ from lms.core import audit, journal
 from lms.core.db import action, db
 from lms.core.errors import Forbidden, NotFound, Refused
 from lms.core.events import RoleRevoked, publish
+from lms.core.i18n import _
 from lms.core.roles import Actor, Role
-from lms.core.words import _
 from lms.people.actions.links import make_link
 from lms.people.actions.notices import post_notice
 from lms.people.actions.persons import create_person

@@ -13,9 +13,9 @@ from sqlalchemy import select, update
 from lms.core import audit, zones
 from lms.core.db import action, db
 from lms.core.errors import Fault, Invalid, NotFound, Refused
+from lms.core.i18n import _
 from lms.core.organiser import organiser_name
 from lms.core.roles import ANONYMOUS, Actor
-from lms.core.words import _
 from lms.people.actions.attempts import WrongCredentials, begin_attempt, forget_attempt, note_failure
 from lms.people.actions.links import send_link
 from lms.people.actions.notices import post_notice

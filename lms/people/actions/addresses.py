@@ -11,9 +11,9 @@ from lms.core import audit
 from lms.core.db import action, db
 from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.events import AddressesKnown, publish
+from lms.core.i18n import _
 from lms.core.outbox import post_mail
 from lms.core.roles import Actor
-from lms.core.words import _
 from lms.people.actions.factors import check_owner
 from lms.people.actions.links import make_link
 from lms.people.actions.notices import post_notice

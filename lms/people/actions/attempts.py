@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, or_, select, update
 
 from lms.core.db import action, db, is_sqlite
 from lms.core.errors import DomainError, Refused
-from lms.core.words import _
+from lms.core.i18n import _
 from lms.people.models import SignInFailure
 from lms.people.rules import CLOCK_SKEW, FAILURE_WINDOW, LONGEST_FAILURE_WINDOW, MAX_FAILURES
 

@@ -11,9 +11,9 @@ from sqlalchemy import or_, select
 from lms.core import audit
 from lms.core.db import action, db
 from lms.core.errors import Forbidden, Invalid
+from lms.core.i18n import _
 from lms.core.resources import resource
 from lms.core.roles import Actor
-from lms.core.words import _
 from lms.people.models import Country, Partnership, Region
 from lms.people.queries.countries import get_country
 

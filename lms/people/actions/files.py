@@ -15,11 +15,11 @@ from lms.core.bulk import among, insert_many
 from lms.core.db import action, db, is_sqlite
 from lms.core.errors import Fault, Forbidden, Invalid
 from lms.core.events import AddressesKnown, PeopleCountriesChanged, PeopleTraitsChanged, PersonNameCorrected, publish
+from lms.core.i18n import _, _n
 from lms.core.imports import ImportAnswer
 from lms.core.roles import Actor
 from lms.core.sorting import sort_key
 from lms.core.tables import Table, read_table
-from lms.core.words import _, _n
 from lms.people.actions.persons import hold_addresses
 from lms.people.models import BEGINNING, Account, Country, Gender, Person, PersonCountry, PersonEmail, Sector
 from lms.people.queries.chunks import chunks

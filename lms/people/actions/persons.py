@@ -13,8 +13,8 @@ from lms.core import audit
 from lms.core.db import action, db, one_at_a_time
 from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
 from lms.core.events import AddressesKnown, PeopleCountriesChanged, PeopleTraitsChanged, PersonNameCorrected, publish
+from lms.core.i18n import _, translated
 from lms.core.roles import SYSTEM, Actor
-from lms.core.words import _, translated
 from lms.people.models import BEGINNING, Gender, Person, PersonCountry, PersonEmail, Sector
 from lms.people.queries.countries import country_id_of, get_country
 from lms.people.queries.persons import find_person_by_email, members

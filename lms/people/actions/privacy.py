@@ -12,11 +12,11 @@ from lms.core import audit, journal
 from lms.core.db import IDENTITY, Base, action, db, one_at_a_time
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.events import MergeUndone, PeopleMerged, PersonErased, PersonExportAsked, publish
+from lms.core.i18n import _
+from lms.core.idempotency import forget_answers
 from lms.core.outbox import MAX_ATTEMPTS, OutboxMail, erase_mails
-from lms.core.repeats import forget_answers
 from lms.core.roles import Actor, Role
 from lms.core.sorting import sort_key
-from lms.core.words import _
 from lms.people.actions.factors import copy_second_factor
 from lms.people.actions.sessions import end_sessions
 from lms.people.models import (

@@ -15,7 +15,7 @@ from sqlalchemy.orm import aliased
 from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.errors import Invalid
-from lms.core.words import _
+from lms.core.i18n import _
 from lms.people.models import Country, Partnership, Person, PersonCountry, Region
 from lms.people.queries.country_names import territories
 

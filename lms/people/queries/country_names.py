@@ -15,9 +15,9 @@ from typing import Final
 
 from babel import Locale, UnknownLocaleError
 
+from lms.core.i18n import LANGUAGES
 from lms.core.resources import resource
 from lms.core.sorting import sort_key
-from lms.core.words import LANGUAGES
 
 _INVERTED: Final = re.compile(r"(.+?)(?:, | \()([^()]+?)\)?$")
 _SHORT: Final = {"st": "saint", "rep": "republic", "dem": "democratic", "fed": "federated", "sts": "states"}

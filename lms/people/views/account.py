@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
-from lms.core.words import _
+from lms.core.i18n import _
 from lms.people.actions import access, accounts, addresses, persons, sessions
 from lms.people.actions.accounts import check_own_password
 from lms.people.actions.factors import check_owner
@@ -30,7 +30,7 @@ from lms.people.views.blueprint import (
     start_session,
     today,
 )
-from lms.people.views.doors import sign_ins
+from lms.people.views.signing_in import sign_ins
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
@@ -118,7 +118,7 @@ def confirm_name() -> ResponseReturnValue:
         flash(error.message, "wrong")
     else:
         flash(_("Thank you. Your certificates will bear this name."), "done")
-    return redirect(url_for("desks.me"))
+    return redirect(url_for("dashboards.me"))
 
 
 @bp.post("/account/address")
@@ -195,7 +195,7 @@ def sign_out_everywhere() -> ResponseReturnValue:
     sessions.sign_out_everywhere(by=current_actor(), at=at)
     end_session(at)
     flash(_("You are signed out on all devices, and your API tokens are revoked."), "done")
-    return redirect(url_for("desks.home"))
+    return redirect(url_for("dashboards.home"))
 
 
 @bp.post("/account/sessions/<public_id>/end")
@@ -207,7 +207,7 @@ def end_one_session(public_id: str) -> ResponseReturnValue:
     if find_session(session_secret() or "", staff_idle=staff_idle(), at=at) is None:
         end_session(at)
         flash(_("You are signed out."), "done")
-        return redirect(url_for("desks.home"))
+        return redirect(url_for("dashboards.home"))
     flash(_("That device is signed out."), "done")
     return redirect(url_for("people.account") + "#sessions")
 
@@ -277,5 +277,5 @@ def erase() -> ResponseReturnValue:
     if status is None:
         end_session(at)
         flash(_("Your personal data is erased. Thank you for having been here."), "done")
-        return redirect(url_for("desks.home"))
+        return redirect(url_for("dashboards.home"))
     return render_template("people/erase.html", form=form, profile=profile), status

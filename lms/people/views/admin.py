@@ -9,8 +9,8 @@ from flask.typing import ResponseReturnValue
 
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
+from lms.core.i18n import _
 from lms.core.roles import Role
-from lms.core.words import _
 from lms.people.actions import access, factors
 from lms.people.actions.persons import change_profile
 from lms.people.forms import PersonForm, RoleForm, SearchForm

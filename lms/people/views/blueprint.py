@@ -42,12 +42,12 @@ def in_demonstration() -> bool:
 def landing(actor: Actor) -> str:
     """The page where somebody begins: the desk of the highest role, else one's own lectures."""
     if actor.has(Role.ADMINISTRATOR):
-        return url_for("desks.admin")
+        return url_for("dashboards.admin")
     if actor.has(Role.INSTRUCTOR):
-        return url_for("desks.teach")
+        return url_for("dashboards.teach")
     if actor.has(Role.FOCAL_POINT):
-        return url_for("desks.country")
-    return url_for("desks.me")
+        return url_for("dashboards.country")
+    return url_for("dashboards.me")
 
 
 def kept_next() -> str | None:

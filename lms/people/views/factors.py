@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from lms.core import clock
 from lms.core.errors import NotFound
-from lms.core.words import _
+from lms.core.i18n import _
 from lms.people.actions import factors
 from lms.people.actions.factors import begin_second_factor, check_owner, remove_second_factor, renew_recovery_codes
 from lms.people.forms import OtpForm, ProofForm
@@ -17,11 +17,11 @@ from lms.people.queries.factors import second_factor_of
 from lms.people.queries.persons import profile_of
 from lms.people.rules import provisioning_address
 from lms.people.views.blueprint import bp, in_demonstration, landing, start_session, today
-from lms.people.views.doors import sign_ins
+from lms.people.views.signing_in import sign_ins
 from lms.web import second_factor as rule
-from lms.web.codes import qr_code
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
+from lms.web.qr_code import qr_code
 
 
 def _page(status: int = 200, **given: Any) -> ResponseReturnValue:

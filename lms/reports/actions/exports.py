@@ -11,9 +11,9 @@ from lms.core import files
 from lms.core.audit import record
 from lms.core.db import action, after_commit, db, one_at_a_time
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.i18n import _, _n
 from lms.core.jobs import Job, JobState, get_job, request_job
 from lms.core.roles import Actor
-from lms.core.words import _, _n
 from lms.reports.queries.scope import Scope, resolve
 from lms.reports.rules import EXPORT_FORMATS, EXPORT_JOB, EXPORT_KEPT, EXPORTS, MOST_EXPORTS, Slice, check_question
 

@@ -10,7 +10,7 @@ from lms.core import clock
 from lms.core.bulk import insert_many
 from lms.core.db import action, db
 from lms.core.errors import Forbidden
-from lms.core.memory import memory
+from lms.core.process_cache import memory
 from lms.core.roles import Actor
 from lms.enrolment.models import REGISTRATIONS
 from lms.reports.models import KeptDeeds

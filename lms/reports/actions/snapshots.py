@@ -11,21 +11,21 @@ from hashlib import sha256
 
 from sqlalchemy import select
 
-from lms.catalogue.drafts import clean_line
+from lms.catalogue.inputs import clean_line
 from lms.core import clock, files
 from lms.core.audit import record
 from lms.core.bulk import insert_many
 from lms.core.db import action, db
 from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
+from lms.core.i18n import _
 from lms.core.roles import ANONYMOUS, Actor
-from lms.core.words import _
 from lms.people.queries.countries import country_by_code
-from lms.reports.frozen import Frozen, checksum, freeze, question
 from lms.reports.models import Snapshot, SnapshotDossier, SnapshotVisibility
 from lms.reports.queries.definitions import definitions
 from lms.reports.queries.figures import count_several
 from lms.reports.queries.labels import filters_in_words
 from lms.reports.rules import FIGURES, Figures, Slice
+from lms.reports.snapshots.codec import Frozen, checksum, freeze, question
 
 LONGEST_TITLE = 200
 LONGEST_REASON = 2000

@@ -14,8 +14,8 @@ from lms.core.jobs import Job
 from lms.core.roles import Role
 from lms.reports.actions.exports import fetch_export, request_export
 from lms.reports.api.blueprint import bp
+from lms.reports.documents.answers import rows_answer
 from lms.reports.queries.exports import get_export, list_exports
-from lms.reports.readouts.answers import rows_answer
 from lms.reports.rules import FILTERS, Slice
 from lms.reports.schemas import ExportIn, ExportOut, ExportsOut, FetchIn
 from lms.web.api import PageQuery, envelope, integer_cursor, rfc3339

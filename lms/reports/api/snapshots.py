@@ -10,7 +10,6 @@ from flask import url_for
 from lms.core import clock
 from lms.core.errors import DomainError
 from lms.core.roles import Actor, Role
-from lms.reports import frozen
 from lms.reports.actions.snapshots import publish_snapshot, withdraw_snapshot
 from lms.reports.api.blueprint import bp
 from lms.reports.models import Snapshot, SnapshotVisibility
@@ -18,11 +17,12 @@ from lms.reports.queries.figures import count
 from lms.reports.queries.snapshots import get_snapshot, list_snapshots, may_count_exactly, may_read_figures
 from lms.reports.rules import FILTERS, Slice
 from lms.reports.schemas import FrozenOut, SnapshotIn, SnapshotOut, SnapshotReason, SnapshotsOut
+from lms.reports.snapshots import codec
 from lms.web.api import PageQuery, envelope, integer_cursor, rfc3339
 from lms.web.guards import ANYONE, allow
+from lms.web.idempotency import idempotent
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
-from lms.web.repeats import idempotent
 from lms.web.scopes import scope
 from lms.web.time import organiser_zone, zone_city
 
@@ -48,19 +48,19 @@ def with_figures(row: Snapshot, *, by: Actor) -> dict[str, Any]:
     """A published report with its figures, and what changed since, each for whoever may see it."""
     if not may_read_figures(row, by=by):
         return as_json(row)
-    told = frozen.thaw(row.content)
+    told = codec.thaw(row.content)
     return {
         **as_json(row),
         "time_zone": told.time_zone,
         "exact": told.report.exact,
-        "question": frozen.question(told.report, told.figure),
+        "question": codec.question(told.report, told.figure),
         "definitions": told.definitions,
         **told.report.as_json(),
         "since": _since(row, told, by=by),
     }
 
 
-def _since(row: Snapshot, told: frozen.Frozen, *, by: Actor) -> dict[str, Any] | None:
+def _since(row: Snapshot, told: codec.Frozen, *, by: Actor) -> dict[str, Any] | None:
     if not may_count_exactly(row, by=by):
         return None
     locale = reader_locale()
@@ -70,12 +70,12 @@ def _since(row: Snapshot, told: frozen.Frozen, *, by: Actor) -> dict[str, Any] |
         return None
     return {
         "as_at": rfc3339(now.as_at),
-        "totals": _changes(frozen.of_totals(told.report, now)),
-        "groups": _changes(frozen.of_groups(told.report, now)),
+        "totals": _changes(codec.of_totals(told.report, now)),
+        "groups": _changes(codec.of_groups(told.report, now)),
     }
 
 
-def _changes(changes: Iterable[frozen.Difference]) -> list[dict[str, Any]]:
+def _changes(changes: Iterable[codec.Difference]) -> list[dict[str, Any]]:
     return [
         {
             "key": (list(one.keys) if len(one.keys) > 1 else one.keys[0]) if one.keys else None,

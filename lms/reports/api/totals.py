@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from lms.core import clock
-from lms.reports import exports
 from lms.reports.api.blueprint import bp
+from lms.reports.exports import files
 from lms.reports.queries.figures import count
 from lms.reports.rules import FILTERS, Slice
 from lms.reports.schemas import TotalsOut, TotalsQuery
@@ -32,4 +32,4 @@ def totals(wish: dict[str, Any]) -> dict[str, Any]:
     )
     dimensions = tuple(name.strip() for name in wish["by"].split(",")) if wish["by"] else ()
     report = count(asked, dimensions, by=current_actor(), at=clock.now(), locale=reader_locale())
-    return exports.api_object(report)
+    return files.api_object(report)

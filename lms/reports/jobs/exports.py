@@ -8,11 +8,11 @@ from typing import Any
 
 from lms.core import clock, files
 from lms.core.errors import Forbidden, Refused
+from lms.core.i18n import _
 from lms.core.jobs import Run, job
-from lms.core.words import _
 from lms.people.queries.access import load_actor
 from lms.reports.actions.exports import JOB, as_slice, exported_scope
-from lms.reports.exporting import Rows, about, opened, write
+from lms.reports.exports.rows import Rows, about, opened, write
 from lms.reports.queries.rows import was_anybody_erased
 from lms.reports.rules import EXPORT_KEPT
 from lms.web.locale import speaking

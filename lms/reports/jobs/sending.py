@@ -10,12 +10,11 @@ from sqlalchemy.exc import OperationalError
 
 from lms.core import clock
 from lms.core.errors import DomainError, Forbidden
+from lms.core.i18n import _
 from lms.core.roles import Actor
-from lms.core.words import _
 from lms.people.queries.access import load_actor
 from lms.people.queries.persons import contact_of
 from lms.reports.actions.sending import Letter, keep_run, put_off
-from lms.reports.frozen import Frozen, freeze
 from lms.reports.periods import last_due, next_due
 from lms.reports.queries.definitions import definitions
 from lms.reports.queries.figures import count
@@ -23,6 +22,7 @@ from lms.reports.queries.labels import filters_in_words
 from lms.reports.queries.saved import Plan, list_plans, may_see, subscribed, was_run
 from lms.reports.questions import Question, read_question
 from lms.reports.rules import Slice
+from lms.reports.snapshots.codec import Frozen, freeze
 from lms.web.locale import speaking
 from lms.web.second_factor import rested
 from lms.web.time import zone_city

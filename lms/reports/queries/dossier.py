@@ -20,12 +20,12 @@ from lms.enrolment.queries.people import CountryTotals, Places, Undecided, count
 from lms.people.models import Country
 from lms.people.queries.countries import country_by_code, country_names, partner_ids, partnerships
 from lms.reports.counting import Question
+from lms.reports.queries.comparison import Since, find_published
 from lms.reports.queries.figures import Report, count, count_several
 from lms.reports.queries.institutions import Institution, list_institutions
 from lms.reports.queries.labels import region_names
 from lms.reports.queries.ledger import load
 from lms.reports.queries.scope import Partners, resolve
-from lms.reports.queries.since import Since, find_published
 from lms.reports.rules import Figures, Slice
 
 COMING = (LectureState.LIVE, LectureState.SCHEDULED, LectureState.POSTPONED)

@@ -13,19 +13,17 @@ from typing import Any
 
 from lms.core import clock
 from lms.core.errors import Forbidden, NotFound
+from lms.core.i18n import _
 from lms.core.roles import ANONYMOUS, Actor
-from lms.core.words import _
-from lms.reports.balances import add
 from lms.reports.counting import Part, tally
-from lms.reports.opening import Opening
-from lms.reports.queries.balances import (
-    read_balances,
-)
+from lms.reports.opening_balances.counting import add
+from lms.reports.opening_balances.label import Opening
 from lms.reports.queries.labels import read_names
 from lms.reports.queries.ledger import load
 from lms.reports.queries.opened import KINDS as OPENED_TO_ROWS
 from lms.reports.queries.opened import OpenedRows, open_rows
 from lms.reports.queries.opening import Opened, open_people
+from lms.reports.queries.opening_balances import read_balances
 from lms.reports.queries.public import (
     public_report,
 )

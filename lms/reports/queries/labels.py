@@ -13,8 +13,8 @@ from sqlalchemy import select
 
 from lms.catalogue.models import Lecture, Series, Visibility
 from lms.core.db import db
+from lms.core.i18n import _, _l
 from lms.core.roles import Actor
-from lms.core.words import _, _l
 from lms.people.models import Region
 from lms.people.queries.countries import Rows, country_rows, named_countries
 from lms.reports.rules import VALUES, Slice
@@ -202,16 +202,3 @@ def _babel(locale: str) -> Locale:
         return Locale.parse(locale, sep="-" if "-" in locale else "_")
     except (UnknownLocaleError, ValueError):
         return Locale("en")
-
-
-__all__ = [
-    "Choices",
-    "Names",
-    "choices",
-    "filters_in_words",
-    "label",
-    "language_name",
-    "other_label",
-    "read_names",
-    "region_names",
-]

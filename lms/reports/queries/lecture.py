@@ -9,11 +9,11 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from lms.attendance.attendance_curve import Course, course
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Source
 from lms.attendance.queries.evidence import WHO, seen_in, span_of
 from lms.attendance.queries.roster import on_roster
-from lms.attendance.sweep import Course, course
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import get_lecture
 from lms.catalogue.rules import may_edit_lecture

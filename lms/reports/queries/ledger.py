@@ -30,9 +30,9 @@ from lms.attendance.tallies import code_of
 from lms.catalogue.models import Lecture, Series
 from lms.certificates.models import AWARDS, Award, Certificate, CertificateState
 from lms.core import clock
+from lms.core.cache_versions import stamps_of
 from lms.core.db import db
-from lms.core.memory import memory
-from lms.core.stamps import stamps_of
+from lms.core.process_cache import memory
 from lms.enrolment.models import REGISTRATIONS, Enrolment
 from lms.people.models import Country, Person
 from lms.reports.counting import HeldLecture, Ledger

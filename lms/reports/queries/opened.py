@@ -19,18 +19,18 @@ from lms.catalogue.models import Lecture
 from lms.core import clock
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid
+from lms.core.i18n import _
 from lms.core.roles import Actor
-from lms.core.words import _
 from lms.people.models import Person
-from lms.reports.balances import Balances
-from lms.reports.balances import Row as Balance
 from lms.reports.counting import HeldLecture, Ledger, Part, Question, tally
 from lms.reports.models import OpeningRow
 from lms.reports.narrowing import narrowed
+from lms.reports.opening_balances.counting import Balances
+from lms.reports.opening_balances.counting import Row as Balance
 from lms.reports.queries import deeds
-from lms.reports.queries.balances import read_balances
 from lms.reports.queries.labels import Names, read_names
 from lms.reports.queries.ledger import load
+from lms.reports.queries.opening_balances import read_balances
 from lms.reports.queries.scope import Partners, Scope
 from lms.reports.rules import Figures, Slice
 

@@ -21,17 +21,17 @@ from sqlalchemy import Text, bindparam, cast, select
 from lms.core import clock
 from lms.core.db import db
 from lms.core.errors import Forbidden
-from lms.core.words import _, catalogue
+from lms.core.i18n import _, catalogue
 from lms.people.models import Region
 from lms.people.queries.countries import Rows, country_rows, named_countries
-from lms.reports.balances import Balances, add
 from lms.reports.counting import Ledger, Part, tally
-from lms.reports.folding import Blocks, folded, is_apart, united
+from lms.reports.disclosure_control import Blocks, folded, is_apart, united
 from lms.reports.models import PublicAnswer, PublicFigures
-from lms.reports.opening import Opening
-from lms.reports.queries.balances import read_balances
+from lms.reports.opening_balances.counting import Balances, add
+from lms.reports.opening_balances.label import Opening
 from lms.reports.queries.labels import Names, names_of, other_label, read_names, region_rows, series_rows
 from lms.reports.queries.ledger import load, many_rows
+from lms.reports.queries.opening_balances import read_balances
 from lms.reports.queries.scope import Partners, Scope, ancestors
 from lms.reports.rules import (
     DIMENSIONS,

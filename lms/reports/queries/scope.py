@@ -8,13 +8,13 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 
-from lms.catalogue.drafts import is_language
+from lms.catalogue.inputs import is_language
 from lms.catalogue.models import Series, Visibility
 from lms.core import clock
 from lms.core.db import db
 from lms.core.errors import Invalid, NotFound
+from lms.core.i18n import _
 from lms.core.roles import Actor
-from lms.core.words import _
 from lms.people.models import Country, Partnership, Region
 from lms.reports.counting import Wanted
 from lms.reports.rules import VALUES, Slice, check_values

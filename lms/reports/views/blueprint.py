@@ -9,8 +9,8 @@ from werkzeug.datastructures import MultiDict
 
 from lms.core import clock
 from lms.core.errors import Forbidden
+from lms.core.i18n import _
 from lms.core.roles import Actor
-from lms.core.words import _
 from lms.reports.forms import ReportForm
 from lms.reports.queries.labels import choices
 from lms.reports.rules import FILTERS

@@ -9,15 +9,15 @@ from flask import render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.core import clock
+from lms.core.i18n import _
 from lms.core.roles import Role
-from lms.core.words import _
+from lms.reports.documents import dossier as reading
+from lms.reports.documents.answers import file_answer
+from lms.reports.documents.files import FILES, file_of
+from lms.reports.documents.model import Column, ReadOut, Table
+from lms.reports.documents.wording import figure_column
+from lms.reports.documents.writing import written
 from lms.reports.queries import dossier as dossiers
-from lms.reports.readouts import dossier as reading
-from lms.reports.readouts.answers import file_answer
-from lms.reports.readouts.files import FILES, file_of
-from lms.reports.readouts.model import Column, ReadOut, Table
-from lms.reports.readouts.wording import figure_column
-from lms.reports.readouts.writing import written
 from lms.reports.views.blueprint import bp
 from lms.reports.views.opened import NOT_STATED, opened_of
 from lms.web.guards import allow
@@ -81,8 +81,8 @@ def read_dossier(found: dossiers.Dossier, at: datetime) -> ReadOut:
         found,
         at=at,
         ways=reading.Ways(
-            series=lambda slug: url_for("desks.series", slug=slug),
-            lecture=lambda lecture_id: url_for("desks.lecture", lecture_id=lecture_id),
+            series=lambda slug: url_for("dashboards.series", slug=slug),
+            lecture=lambda lecture_id: url_for("dashboards.lecture", lecture_id=lecture_id),
             lecture_report=lambda lecture_id: url_for("reports.lecture", lecture_id=lecture_id),
             enrolments=lambda slug: url_for("enrolment.series_enrolments", slug=slug),
             published=lambda public_id: url_for("reports.snapshot", public_id=public_id),

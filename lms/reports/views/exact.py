@@ -8,18 +8,19 @@ from typing import Any
 from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.core import clock
+from lms.core import clock, workbooks
 from lms.core.errors import Invalid, NotFound
+from lms.core.i18n import _
 from lms.core.roles import Actor, Role
-from lms.core.words import _
-from lms.reports import exports, shapes
+from lms.reports import shapes
+from lms.reports.documents.answers import file_answer
+from lms.reports.documents.files import file_of
+from lms.reports.documents.totals import read_out
+from lms.reports.exports import files
 from lms.reports.forms import ReportForm, SavedNameForm
 from lms.reports.queries.definitions import figure_names
 from lms.reports.queries.figures import count, count_several
 from lms.reports.queries.saved import failing_saved, list_saved
-from lms.reports.readouts.answers import file_answer
-from lms.reports.readouts.files import file_of
-from lms.reports.readouts.totals import read_out
 from lms.reports.views.blueprint import address, asked_form, bp
 from lms.reports.views.opened import opened_address
 from lms.web.guards import allow
@@ -62,7 +63,7 @@ def _answer(form: ReportForm, *, by: Actor, locale: str) -> dict[str, Any]:
         "open": partial(opened_address, form),
         "figure": figure,
         "names": figure_names(),
-        "definition": exports.definitions()[figure],
+        "definition": files.definitions()[figure],
         "sentence": shapes.sentence(report, figure, form.about),
         "cross": shapes.cross(report, rows, columns, figure) if len(dims) == 2 else None,
         "dimension_names": {name: str(label) for name, label in shapes.DIMENSION_NAMES},
@@ -95,7 +96,7 @@ def download(kind: str) -> ResponseReturnValue:
         return file_answer(*file_of(read_out(report, form.figure.data, title=title, names=names), kind))
     name = f"totals-{report.as_at:%Y-%m-%d}.{kind}"
     if kind == "csv":
-        return file_answer(exports.as_csv(report), "text/csv; charset=utf-8", name)
+        return file_answer(files.as_csv(report), "text/csv; charset=utf-8", name)
     if kind == "json":
-        return file_answer(exports.as_json(report), "application/json", name)
-    return file_answer(exports.as_xlsx(report), exports.XLSX, name)
+        return file_answer(files.as_json(report), "application/json", name)
+    return file_answer(files.as_xlsx(report), workbooks.MIME, name)

@@ -7,10 +7,10 @@ from flask.typing import ResponseReturnValue
 
 from lms.core import clock
 from lms.core.errors import Invalid
+from lms.core.i18n import _
 from lms.core.roles import Role
-from lms.core.words import _
 from lms.reports.actions.exports import fetch_export, request_export
-from lms.reports.readouts.answers import rows_answer
+from lms.reports.documents.answers import rows_answer
 from lms.reports.views.blueprint import asked_form, bp
 from lms.web.guards import allow
 from lms.web.identity import current_actor
@@ -27,7 +27,7 @@ def ask_export() -> ResponseReturnValue:
         raise Invalid(None, _("These settings cannot be counted."))
     kind, kept = request.form.get("kind", ""), request.form.get("format", "")
     task = request_export(kind, kept, form.asked, locale=locale, by=by, at=clock.now())
-    return redirect(url_for("desks.job", public_id=task), 303)
+    return redirect(url_for("dashboards.job", public_id=task), 303)
 
 
 @bp.post("/admin/reports/rows/<job_id>")

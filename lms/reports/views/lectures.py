@@ -9,14 +9,14 @@ from lms.catalogue.queries import get_lecture
 from lms.catalogue.rules import may_edit_lecture
 from lms.core import clock
 from lms.core.errors import Refused
+from lms.core.i18n import _
 from lms.core.roles import Actor
-from lms.core.words import _
+from lms.reports.documents.answers import file_answer
+from lms.reports.documents.files import FILES, file_of
+from lms.reports.documents.lecture import read_out
+from lms.reports.documents.model import ReadOut
+from lms.reports.documents.writing import written
 from lms.reports.queries.lecture import get_lecture_report
-from lms.reports.readouts.answers import file_answer
-from lms.reports.readouts.files import FILES, file_of
-from lms.reports.readouts.lecture import read_out
-from lms.reports.readouts.model import ReadOut
-from lms.reports.readouts.writing import written
 from lms.reports.views.blueprint import bp
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor

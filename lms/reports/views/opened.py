@@ -9,15 +9,15 @@ from flask.typing import ResponseReturnValue
 
 from lms.core import clock
 from lms.core.errors import Invalid
+from lms.core.i18n import _
 from lms.core.roles import Actor, Role
-from lms.core.words import _
 from lms.reports import shapes
+from lms.reports.documents import opened as reading
+from lms.reports.documents.writing import written
 from lms.reports.forms import ReportForm
 from lms.reports.queries.definitions import figure_names
 from lms.reports.queries.figures import list_people, list_rows
 from lms.reports.queries.opened import OpenedRow
-from lms.reports.readouts import opened as reading
-from lms.reports.readouts.writing import written
 from lms.reports.views.blueprint import address, asked_form, bp
 from lms.web.guards import allow
 from lms.web.identity import current_actor

@@ -9,14 +9,15 @@ from flask.typing import ResponseReturnValue
 
 from lms.core import clock
 from lms.core.errors import NotFound
+from lms.core.i18n import translated
 from lms.core.roles import ANONYMOUS
-from lms.core.words import translated
-from lms.reports import exports, shapes
-from lms.reports.opening import Opening
+from lms.reports import shapes
+from lms.reports.documents.answers import file_answer
+from lms.reports.exports import files
+from lms.reports.opening_balances.label import Opening
 from lms.reports.queries.definitions import figure_names, further_terms
 from lms.reports.queries.figures import count
 from lms.reports.queries.public import Headline, Overview, public_overview
-from lms.reports.readouts.answers import file_answer
 from lms.reports.rules import DIMENSIONS, Slice
 from lms.reports.views.blueprint import bp
 from lms.web import maps
@@ -112,9 +113,7 @@ def impact_csv() -> ResponseReturnValue:
     if name not in DIMENSIONS:
         raise NotFound
     report = count(Slice(), (name,), by=ANONYMOUS, at=clock.now(), locale=reader_locale())
-    return file_answer(
-        exports.as_csv(report), "text/csv; charset=utf-8", f"impact-by-{name}-{report.as_at:%Y-%m-%d}.csv"
-    )
+    return file_answer(files.as_csv(report), "text/csv; charset=utf-8", f"impact-by-{name}-{report.as_at:%Y-%m-%d}.csv")
 
 
 @bp.get("/definitions")
@@ -124,6 +123,6 @@ def definitions() -> ResponseReturnValue:
     return render_template(
         "reports/definitions.html",
         names=figure_names(),
-        definitions=exports.definitions(),
+        definitions=files.definitions(),
         terms=further_terms(),
     )

@@ -9,8 +9,8 @@ from flask.typing import ResponseReturnValue
 
 from lms.core import clock
 from lms.core.errors import Invalid
+from lms.core.i18n import _
 from lms.core.roles import Role
-from lms.core.words import _
 from lms.people.queries.persons import addresses_of
 from lms.reports import shapes
 from lms.reports.actions import saved as actions

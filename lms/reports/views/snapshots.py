@@ -12,13 +12,17 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
-from lms.core import clock
+from lms.core import clock, workbooks
 from lms.core.errors import DomainError, Forbidden, Invalid, NotFound, Refused
+from lms.core.i18n import _
 from lms.core.roles import ANONYMOUS, Actor, Role
-from lms.core.words import _
-from lms.reports import exports, frozen, shapes
+from lms.reports import shapes
 from lms.reports.actions import snapshots as snapshots_actions
 from lms.reports.actions.snapshots import Attached, publish_snapshot
+from lms.reports.documents.answers import file_answer
+from lms.reports.documents.files import file_of
+from lms.reports.documents.totals import read_out
+from lms.reports.exports import files
 from lms.reports.forms import PublishForm, ReportForm, WithdrawForm
 from lms.reports.models import Snapshot, SnapshotVisibility
 from lms.reports.queries.definitions import figure_names
@@ -33,10 +37,8 @@ from lms.reports.queries.snapshots import (
     may_count_exactly,
     may_read_figures,
 )
-from lms.reports.readouts.answers import file_answer
-from lms.reports.readouts.files import file_of
-from lms.reports.readouts.totals import read_out
 from lms.reports.rules import FIGURES
+from lms.reports.snapshots import codec
 from lms.reports.views.blueprint import address, asked_form, bp
 from lms.reports.views.countries import asked_dossier, read_dossier
 from lms.reports.views.opened import NOT_STATED, opened_of
@@ -155,7 +157,7 @@ def snapshot(public_id: str) -> ResponseReturnValue:
 
 def _page(row: Snapshot, form: WithdrawForm) -> ResponseReturnValue:
     by, locale = current_actor(), reader_locale()
-    told = frozen.thaw(row.content)
+    told = codec.thaw(row.content)
     report, figure = told.report, request.args.get("figure", told.figure)
     if figure not in FIGURES:
         raise NotFound
@@ -180,7 +182,7 @@ def _page(row: Snapshot, form: WithdrawForm) -> ResponseReturnValue:
     return render_template("reports/snapshot.html", **context), 422 if form.errors else 200
 
 
-def _since(row: Snapshot, told: frozen.Frozen, *, by: Actor) -> dict[str, Any] | None:
+def _since(row: Snapshot, told: codec.Frozen, *, by: Actor) -> dict[str, Any] | None:
     """What changed since, for the page; None for whoever may not count exactly, or where nothing can be counted."""
     if not may_count_exactly(row, by=by):
         return None
@@ -189,11 +191,11 @@ def _since(row: Snapshot, told: frozen.Frozen, *, by: Actor) -> dict[str, Any] |
         now = count(asked, dims, by=by, at=clock.now(), locale=reader_locale())
     except DomainError as error:
         return {"fails": error.message}
-    changes = frozen.of_groups(told.report, now)
+    changes = codec.of_groups(told.report, now)
     question = _as_address(told)
     return {
         "as_at": now.as_at,
-        "totals": frozen.of_totals(told.report, now),
+        "totals": codec.of_totals(told.report, now),
         "groups": changes[:CHANGES_SHOWN],
         "today": address("reports.totals", question),
         "open": lambda change: opened_of(change.figure, **_narrowed(question, change.keys)),
@@ -202,7 +204,7 @@ def _since(row: Snapshot, told: frozen.Frozen, *, by: Actor) -> dict[str, Any] |
     }
 
 
-def _as_address(told: frozen.Frozen) -> dict[str, str]:
+def _as_address(told: codec.Frozen) -> dict[str, str]:
     """The question of a published report, as the page of reports takes it."""
     axes = dict(zip(("rows", "columns"), told.report.dimensions, strict=False))
     return {"figure": told.figure, **told.report.asked.parameters, **axes}
@@ -223,14 +225,14 @@ def snapshot_file(public_id: str, kind: str) -> ResponseReturnValue:
     row = get_snapshot(public_id, by=by)
     if kind not in {"pdf", "csv", "xlsx", "json"} or not may_read_figures(row, by=by):
         raise NotFound
-    told = frozen.thaw(row.content)
+    told = codec.thaw(row.content)
     name = f"report-{public_id}-{told.report.as_at:%Y-%m-%d}.{kind}"
     if kind == "json":
         return file_answer(row.content, "application/json", name)
     if kind == "pdf":
         return file_answer(_on_paper(row, told), "application/pdf", name)
     if kind == "csv":
-        return file_answer(exports.as_csv(told.report), "text/csv; charset=utf-8", name)
+        return file_answer(files.as_csv(told.report), "text/csv; charset=utf-8", name)
     about = [
         (_("title"), told.title),
         (_("published"), rfc3339(row.published_at) or ""),
@@ -238,10 +240,10 @@ def snapshot_file(public_id: str, kind: str) -> ResponseReturnValue:
     ]
     if row.withdrawn_at is not None:
         about.append((_("withdrawn"), f"{rfc3339(row.withdrawn_at)}: {row.withdrawn_reason}"))
-    return file_answer(exports.as_xlsx(told.report, told.definitions, about), exports.XLSX, name)
+    return file_answer(files.as_xlsx(told.report, told.definitions, about), workbooks.MIME, name)
 
 
-def _on_paper(row: Snapshot, told: frozen.Frozen) -> Any:
+def _on_paper(row: Snapshot, told: codec.Frozen) -> Any:
     names = {name: str(label) for name, label in shapes.COLUMN_NAMES.items()}
     out = read_out(told.report, told.figure, title=told.title, names=names)
     said = [_("Checksum (SHA-256) of what was frozen: %(digest)s", digest=row.digest)]

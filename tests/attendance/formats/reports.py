@@ -11,7 +11,7 @@ from typing import Any
 import xlsxwriter
 
 from lms.attendance import rules
-from lms.attendance.formats.report import Report
+from lms.attendance_imports.readers.report import Report
 from lms.core import clock
 
 Rows = Sequence[Sequence[Any]]

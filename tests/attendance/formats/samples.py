@@ -22,8 +22,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import xlsxwriter
 
-from lms.attendance.formats.report import Report
 from lms.attendance.rules import Interval, clip, length, unite
+from lms.attendance_imports.readers.report import Report
 
 NAIROBI = timezone(timedelta(hours=3))
 

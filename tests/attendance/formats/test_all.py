@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lms.attendance import instants
-from lms.attendance.formats.recognition import FORMATS, SYSTEMS
-from lms.attendance.formats.report import Asked, Report
-from lms.attendance.formats.sheets import Document, open_document
-from lms.attendance.reading import read_report
+from lms.attendance_imports.readers import timestamps
+from lms.attendance_imports.readers.reading import read_report
+from lms.attendance_imports.readers.recognition import FORMATS, SYSTEMS
+from lms.attendance_imports.readers.report import Asked, Report
+from lms.attendance_imports.readers.sheets import Document, open_document
 from lms.core.errors import Invalid, TooLarge, WrongKind
 from tests.attendance.formats.gallery import REPORTS
 from tests.attendance.formats.reports import WAYS, written
@@ -106,7 +106,7 @@ def _is_of_a_person(cells: list[str]) -> bool:
     """Whether a line is a row of a table rather than a title, a heading or something about the meeting."""
     timed = (cell for cell in cells if ":" in cell)
     return sum(map(bool, cells)) > 2 and any(
-        instants.read(cell) or instants.read(f"2026-10-25 {cell}") for cell in timed
+        timestamps.read(cell) or timestamps.read(f"2026-10-25 {cell}") for cell in timed
     )
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lms.attendance.formats.report import Report
-from lms.attendance.reading import read_report
+from lms.attendance_imports.readers.reading import read_report
+from lms.attendance_imports.readers.report import Report
 from lms.core.errors import Invalid
 from tests.attendance.formats import samples
 from tests.attendance.formats.samples import SECONDS, bbb, bbb_callback, bbb_of_2021, ms, seconds, summed

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lms.attendance import instants, rules
-from lms.attendance.formats.headings import find_heading
-from lms.attendance.formats.report import Report
-from lms.attendance.formats.sheets import open_document
-from lms.attendance.formats.vocabulary import WORDS
+from lms.attendance import rules
 from lms.attendance.names import undecorated
-from lms.attendance.reading import read_report
+from lms.attendance_imports.readers import timestamps
+from lms.attendance_imports.readers.headings import find_heading
+from lms.attendance_imports.readers.reading import read_report
+from lms.attendance_imports.readers.report import Report
+from lms.attendance_imports.readers.sheets import open_document
+from lms.attendance_imports.readers.vocabulary import WORDS
 from lms.core.errors import Invalid, TooLarge, WrongKind
 from lms.core.tables import MAX_ROWS
 from tests.attendance.formats.reports import at, workbook, written
@@ -128,17 +129,17 @@ LOCAL = datetime(2026, 10, 5, 17, 55)  # noqa: DTZ001 - local on purpose
     ],
 )
 def test_times_are_read_as_files_write_them(text: str, moment: datetime | None) -> None:
-    assert instants.read(text) == moment
+    assert timestamps.read(text) == moment
 
 
 @pytest.mark.parametrize(
     "text", ["10/05/2026 05:55:00 PM", "10/05/26, 5:55:00\u202fPM", "10.05.2026 17:55", "10/5/2026 17:55:00"]
 )
 def test_dates_in_figures_stay_open(text: str) -> None:
-    found = instants.read(text)
-    assert isinstance(found, instants.Loose)
-    assert found.at(instants.DateOrder.MDY) == LOCAL
-    assert found.at(instants.DateOrder.DMY) == datetime(2026, 5, 10, 17, 55)  # noqa: DTZ001
+    found = timestamps.read(text)
+    assert isinstance(found, timestamps.Loose)
+    assert found.at(timestamps.DateOrder.MDY) == LOCAL
+    assert found.at(timestamps.DateOrder.DMY) == datetime(2026, 5, 10, 17, 55)  # noqa: DTZ001
 
 
 @pytest.mark.parametrize(
@@ -152,14 +153,19 @@ def test_dates_in_figures_stay_open(text: str) -> None:
     ],
 )  # fmt: skip
 def test_durations(text: str, seconds: int | None) -> None:
-    assert instants.duration_ms(text) == (None if seconds is None else seconds * 1000)
+    assert timestamps.duration_ms(text) == (None if seconds is None else seconds * 1000)
 
 
 def test_a_bare_number_counts_what_its_heading_says() -> None:
-    assert [instants.unit_in(one) for one in ("Duration (Minutes)", "时长(分钟)", "Seconds", "Hours", "Duration")] == [
+    headings = ("Duration (Minutes)", "时长(分钟)", "Seconds", "Hours", "Duration")
+    assert [timestamps.unit_in(one) for one in headings] == [
         "minutes", "minutes", "seconds", "hours", None,
     ]  # fmt: skip
-    assert [instants.duration_ms("1,5", unit) for unit in ("hours", "minutes", "seconds")] == [5_400_000, 90_000, 1500]
+    assert [timestamps.duration_ms("1,5", unit) for unit in ("hours", "minutes", "seconds")] == [
+        5_400_000,
+        90_000,
+        1500,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -168,7 +174,7 @@ def test_a_bare_number_counts_what_its_heading_says() -> None:
      ("Asia/Shanghai", 8), ("Join Time", None), ("Tutucu", None)],
 )  # fmt: skip
 def test_a_zone_is_taken_where_it_is_said(text: str, hours: float | None) -> None:
-    zone = instants.zone_in(text)
+    zone = timestamps.zone_in(text)
     assert (zone and LOCAL.replace(tzinfo=zone).utcoffset()) == (None if hours is None else timedelta(hours=hours))
 
 
@@ -203,7 +209,7 @@ def test_an_hour_that_happens_twice_is_told_apart_where_it_can_be_and_said_where
     st.sampled_from(["Europe/Berlin", "Africa/Cairo", "Asia/Beirut", "Australia/Lord_Howe", "Africa/Casablanca"]),
 )
 def test_what_a_local_time_may_mean_is_what_has_that_clock(local: datetime, zone: str) -> None:
-    found = instants.possible_ms(local, ZoneInfo(zone))
+    found = timestamps.possible_ms(local, ZoneInfo(zone))
     assert sorted(set(found)) == list(found)
     for one in found:
         assert datetime.fromtimestamp(one / 1000, ZoneInfo(zone)).replace(tzinfo=None, fold=0) == local.replace(

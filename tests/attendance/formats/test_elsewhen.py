@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from lms.attendance.actions.imports import publish_attendance
-from lms.attendance.actions.staging import Elsewhen, StagedAttendance, stage_attendance
 from lms.attendance.models.evidence import AttendanceImport, Presence
+from lms.attendance_imports.actions.imports import publish_attendance
+from lms.attendance_imports.actions.staging import Elsewhen, StagedAttendance, stage_attendance
 from lms.core.db import db
 from lms.core.errors import DomainError
 from lms.core.roles import SYSTEM

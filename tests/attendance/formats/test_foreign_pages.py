@@ -7,7 +7,7 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
-from lms.attendance.actions.staging import Elsewhen, stage_attendance
+from lms.attendance_imports.actions.staging import Elsewhen, stage_attendance
 from lms.core.roles import SYSTEM
 from tests.attendance.formats.reports import written
 from tests.attendance.formats.test_elsewhen import Scene

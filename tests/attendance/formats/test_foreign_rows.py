@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lms.attendance.formats.report import Report
-from lms.attendance.parsing import parse_report as read_report
+from lms.attendance_imports.readers.child_process import parse_report as read_report
+from lms.attendance_imports.readers.report import Report
 from lms.core.errors import Invalid
 from tests.attendance.formats.reports import minutes, written
 from tests.attendance.formats.samples import workbook

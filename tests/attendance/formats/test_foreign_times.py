@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from lms.attendance import instants
-from lms.attendance.formats.report import Report
-from lms.attendance.parsing import parse_report as read_report
+from lms.attendance_imports.readers import timestamps
+from lms.attendance_imports.readers.child_process import parse_report as read_report
+from lms.attendance_imports.readers.report import Report
 from lms.core.errors import Invalid
 from tests.attendance.formats.reports import at, minutes, workbook, written
 
@@ -182,7 +182,7 @@ MOMENT = datetime(2026, 11, 4, 14, 5)  # noqa: DTZ001 - no zone is said
     ],
 )
 def test_times_are_read_in_the_writing_of_many_languages(text: str) -> None:
-    assert instants.read(text) == MOMENT
+    assert timestamps.read(text) == MOMENT
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_times_are_read_in_the_writing_of_many_languages(text: str) -> None:
      ("14:05 +03:00", None), ("26:00", None), ("1h 5m", None), ("٢:٠٥ م", "14:05:00")],
 )  # fmt: skip
 def test_times_of_the_day_are_read_as_such(text: str, clock: str | None) -> None:
-    found = instants.read_clock(text)
+    found = timestamps.read_clock(text)
     assert (found.isoformat() if found else None) == clock
 
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lms.attendance.formats import vocabulary, words_of_people, words_of_times
-from lms.attendance.formats.headings import plain
-from lms.attendance.formats.report import Report
-from lms.attendance.parsing import parse_report as read_report
+from lms.attendance_imports.readers import vocabulary, words_of_people, words_of_times
+from lms.attendance_imports.readers.child_process import parse_report as read_report
+from lms.attendance_imports.readers.headings import plain
+from lms.attendance_imports.readers.report import Report
 from tests.attendance.formats.languages import (
     BY_HAND,
     LECTURE,

@@ -13,10 +13,10 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from lms.attendance.formats.mapping import UnknownHeadings
 from lms.attendance.models.evidence import AttendanceImport, Presence
-from lms.attendance.models.mappings import ColumnMapping
-from lms.attendance.reading import look_at, read_report
+from lms.attendance_imports.models import ColumnMapping
+from lms.attendance_imports.readers.mapping import UnknownHeadings
+from lms.attendance_imports.readers.reading import look_at, read_report
 from lms.core.db import db
 from lms.core.errors import Invalid
 from tests.attendance.formats.reports import minutes, workbook, written

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from lms.attendance.formats.report import Report
-from lms.attendance.reading import read_report
+from lms.attendance_imports.readers.reading import read_report
+from lms.attendance_imports.readers.report import Report
 from lms.core.errors import Invalid
 from tests.attendance.formats.samples import MEET, MEET_DATED, MEET_FULL, ms, seconds, summed, utc
 

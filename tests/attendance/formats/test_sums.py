@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import select
 
 from lms.attendance.actions.credits import credit_lecture
-from lms.attendance.actions.imports import publish_attendance
-from lms.attendance.actions.staging import stage_attendance
 from lms.attendance.models.evidence import Presence
 from lms.attendance.queries.persons import attendance_of_person
 from lms.attendance.queries.roster import get_row, presence_curve
+from lms.attendance_imports.actions.imports import publish_attendance
+from lms.attendance_imports.actions.staging import stage_attendance
 from lms.catalogue.models import Lecture
 from lms.core.db import action, db
 from lms.core.imports import ImportAnswer

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from lms.attendance.formats.report import Report
-from lms.attendance.formats.teams_words import account, address
-from lms.attendance.formats.vocabulary import role_of
-from lms.attendance.reading import read_report
+from lms.attendance_imports.readers.reading import read_report
+from lms.attendance_imports.readers.report import Report
+from lms.attendance_imports.readers.teams_words import account, address
+from lms.attendance_imports.readers.vocabulary import role_of
 from lms.core.errors import Invalid
 from tests.attendance.formats import samples_teams as samples
 from tests.attendance.formats.samples import SECONDS, ms, seconds, summed

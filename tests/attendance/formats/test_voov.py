@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lms.attendance.formats.report import Report
-from lms.attendance.formats.voov import own_name
-from lms.attendance.reading import read_report
+from lms.attendance_imports.readers.reading import read_report
+from lms.attendance_imports.readers.report import Report
+from lms.attendance_imports.readers.voov import own_name
 from lms.core.errors import Invalid
 from tests.attendance.formats.samples import (
     VOOV,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lms.attendance.formats.report import Report
-from lms.attendance.reading import read_report
+from lms.attendance_imports.readers.reading import read_report
+from lms.attendance_imports.readers.report import Report
 from lms.core.errors import Invalid
 from tests.attendance.formats.samples import END, SECONDS, START, ms, seconds, webex, webex_portuguese
 

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lms.attendance.formats.report import Report
-from lms.attendance.reading import read_report
+from lms.attendance_imports.readers.reading import read_report
+from lms.attendance_imports.readers.report import Report
 from lms.core.errors import Invalid
 from tests.attendance.formats.reports import WAYS, Rows, at, minutes, workbook, written
 

@@ -1,0 +1,1 @@
+"""Reports of meeting systems: read, matched to people, and taken over as presence."""

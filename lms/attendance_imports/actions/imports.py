@@ -1,0 +1,392 @@
+"""Reports of attendance: read and looked at outside any transaction, published in one short one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import delete, func, select
+
+from lms.attendance import rules
+from lms.attendance.actions.closing import check_not_closed
+from lms.attendance.actions.credits import credit_lecture, insert_presence, lock_lecture
+from lms.attendance.actions.tallies import hold_tallies
+from lms.attendance.actions.walk_ins import take_walk_ins
+from lms.attendance.models.evidence import AttendanceImport, Presence, Source
+from lms.attendance.models.unmatched import Appearance, How
+from lms.attendance.queries.evidence import is_held
+from lms.attendance.rules import evidence_of
+from lms.attendance_imports.actions.mappings import keep_mapping
+from lms.attendance_imports.actions.staging import StagedAttendance, stage_attendance
+from lms.attendance_imports.actions.unmatched import (
+    Said,
+    hold_appearances,
+    keep_appearances,
+    recount_elsewhere,
+    settle,
+    settle_alone,
+)
+from lms.attendance_imports.queries.imports import kept_import, window_of
+from lms.attendance_imports.queries.matching import LEADING, Match, match_rows
+from lms.attendance_imports.queries.unmatched import Kept, evidence_in
+from lms.attendance_imports.readers import reading
+from lms.attendance_imports.readers.report import ReportRow
+from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.queries import get_lecture
+from lms.catalogue.rules import check_can_edit_lecture
+from lms.core import audit, clock, files, measures
+from lms.core.db import action, db
+from lms.core.errors import Invalid, NotFound, Refused
+from lms.core.i18n import _, _n
+from lms.core.imports import ImportAnswer
+from lms.core.roles import Actor
+from lms.enrolment.membership import eligible_people
+from lms.enrolment.queries.sharing import hidden_among
+from lms.people.actions.persons import hold_addresses
+from lms.people.queries.persons import ids_by_email
+
+Progress = Callable[[int, int], None]
+STEPS = 3
+"""A file is read, matched and written."""
+KEPT = timedelta(days=1)
+"""How long a file waits between the two steps of the page."""
+
+
+@dataclass
+class _Tally:
+    """What is to be written of a report, and whose evidence is new.
+
+    `told` are those nobody is known by, under their keys; `new` rows name theirs by its key. Of evidence that was
+    there, `settled` appearances mean somebody from now on, and `alone` are rows recognised by themselves.
+    """
+
+    new: list[tuple[dict[str, Any], str | None]] = field(default_factory=list)
+    told: dict[str, Said] = field(default_factory=dict)
+    settled: dict[int, int] = field(default_factory=dict)
+    alone: dict[str, int] = field(default_factory=dict)
+    answer: ImportAnswer = field(default_factory=ImportAnswer)
+    newly_seen: list[int] = field(default_factory=list)
+
+    @property
+    def writes(self) -> bool:
+        """Whether there is anything to write."""
+        return bool(self.new or self.settled or self.alone)
+
+
+def preview_attendance(staged: StagedAttendance, *, by: Actor) -> tuple[ImportAnswer, int]:
+    """What publishing would answer as things stand now, and how many people seen are not enrolled. Writes nothing."""
+    lecture = get_lecture(staged.lecture_id, by=by)
+    check_can_edit_lecture(lecture, by)
+    tally = _tally(lecture, staged, match_rows(lecture, staged.rows), by)
+    return tally.answer, len(set(tally.newly_seen) - eligible_people(lecture.id))
+
+
+def _tally(lecture: Lecture, staged: StagedAttendance, matches: Sequence[Match], by: Actor) -> _Tally:
+    """Sorts the rows into new evidence, evidence whose person has become known, and what is there already."""
+    there = evidence_in(lecture.id)
+    tally, answer = _Tally(), ImportAnswer()
+    perhaps = {one.known.person_id for match in matches for one in match.candidates}
+    hidden = hidden_among(lecture.series_id, perhaps, by=by)
+    guests = 0
+    for row, match in zip(staged.rows, matches, strict=True):
+        if row.role in LEADING and not match.is_expected:
+            guests += 1
+            continue
+        evidence = evidence_of(match.key, *row.content)
+        is_known = match.person is not None
+        answer.matched += is_known
+        if not is_known:
+            answer.unmatched.append(_unmatched(row, match, hidden))
+        if evidence not in there:
+            there[evidence] = Kept(match.appearance, True)
+            is_decided = match.appearance is not None
+            through = match.key if is_decided or not is_known else None
+            if through is not None and not is_decided:
+                tally.told.setdefault(match.key, (row.said or row.name or None, row.email or None))
+            tally.new.append((_presence(lecture, row, match, evidence), through))
+            answer.created += is_known
+        elif there[evidence].is_settled or not is_known:
+            answer.unchanged += is_known
+            continue
+        else:
+            _recognise(tally, there, evidence, match)
+            answer.updated += 1
+        if match.person is not None:
+            tally.newly_seen.append(match.person)
+    answer.rows = staged.report.total
+    answer.rejected = list(staged.rejected)
+    answer.notes = list(staged.report.notes)
+    answer.not_read = list(staged.report.not_read)
+    if guests:
+        answer.notes.append(
+            _n(
+                "%(num)s row of a host or panelist who is not enrolled is left out.",
+                "%(num)s rows of hosts and panelists who are not enrolled are left out.",
+                guests,
+            )
+        )
+    tally.answer = answer
+    return tally
+
+
+def _recognise(tally: _Tally, there: dict[str, Kept], evidence: str, match: Match) -> None:
+    """Evidence that was there, of somebody who is known by now. An address is one person's in the whole series; a name
+    is one person's among those enrolled today, and so the row is recognised by itself."""
+    assert match.person is not None
+    appearance = there[evidence].appearance_id
+    there[evidence] = Kept(appearance, True)
+    if match.how is How.NAME or appearance is None:
+        tally.alone[evidence] = match.person
+    else:
+        tally.settled[appearance] = match.person
+
+
+def _presence(lecture: Lecture, row: ReportRow, match: Match, evidence: str) -> dict[str, Any]:
+    return {
+        "lecture_id": lecture.id,
+        "person_id": match.person if match.appearance is None else None,
+        "source": Source.IMPORT,
+        "joined_ms": row.joined_ms,
+        "left_ms": row.left_ms,
+        "stated_ms": row.stated_ms,
+        "evidence": evidence,
+        "import_id": None,
+        "appearance_id": match.appearance,
+    }
+
+
+def _unmatched(row: ReportRow, match: Match, hidden: Collection[int]) -> dict[str, Any]:
+    return {
+        "row": row.line,
+        "name": row.name or None,
+        "email": row.email or None,
+        "reason": match.reason,
+        "candidates": [
+            {
+                "person": one.known.public_id,
+                "full_name": one.known.full_name,
+                "score": one.score,
+                "reasons": list(one.reasons),
+            }
+            for one in match.candidates
+            if one.known.person_id not in hidden
+        ],
+    }
+
+
+def publish_attendance(
+    staged: StagedAttendance, *, skip_bad_rows: bool = False, by: Actor, at: datetime
+) -> ImportAnswer:
+    """Writes what was staged: evidence, walk-ins, credits. Matches are looked up anew, before the transaction.
+
+    The same evidence again creates nothing, whatever file it comes in. Raises Invalid with every bad row unless
+    they are to be skipped.
+    """
+    check_rows(staged, skip_bad_rows=skip_bad_rows)
+    return publish_matched(staged, match_staged(staged, by=by), by=by, at=at)
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Whom the rows of a report mean, and what was there when that was looked up."""
+
+    tally: _Tally
+    basis: tuple[int, ...]
+
+
+def check_rows(staged: StagedAttendance, *, skip_bad_rows: bool) -> None:
+    """Invalid with every bad row, unless they are to be skipped and there are others."""
+    if staged.rejected and (not skip_bad_rows or not staged.rows):
+        raise Invalid(faults=staged.rejected)
+
+
+def match_staged(staged: StagedAttendance, *, by: Actor) -> Matched:
+    """Looks up whom the rows of a report mean, as things stand now. Writes nothing and holds nobody up."""
+    lecture = get_lecture(staged.lecture_id, by=by)
+    check_can_edit_lecture(lecture, by)
+    basis = _basis(lecture)  # first: what comes in while the rest is read makes it another one
+    return Matched(_tally(lecture, staged, match_rows(lecture, staged.rows), by), basis)
+
+
+def _basis(lecture: Lecture) -> tuple[int, ...]:
+    """Moves on with each piece of evidence of a lecture, and with all that is decided on the names of its series.
+
+    People and places that change meanwhile need no look: evidence is read through who somebody is at the time.
+    """
+    seen = select(func.count(), func.coalesce(func.max(Presence.id), 0)).where(Presence.lecture_id == lecture.id)
+    told = select(func.count(), func.coalesce(func.sum(Appearance.version), 0)).where(
+        Appearance.series_id == lecture.series_id
+    )
+    return (*db.session.execute(seen).one(), *db.session.execute(told).one())
+
+
+@action
+def publish_matched(staged: StagedAttendance, matched: Matched, *, by: Actor, at: datetime) -> ImportAnswer:
+    """The short transaction of `publish_attendance`; what came in since the rows were matched is looked at again."""
+    lecture = get_lecture(staged.lecture_id, by=by)
+    check_can_edit_lecture(lecture, by)
+    hold_addresses(shared=True)
+    hold_appearances(lecture.series_id)
+    hold_tallies()
+    check_not_closed(lock_lecture(lecture.id))
+    window_of(lecture)
+    if lecture.state is LectureState.SCHEDULED and lecture.starts_at is not None and lecture.starts_at > at:
+        raise Refused(_("This lecture has not begun."))
+    if staged.mapping:
+        keep_mapping(staged.signature, staged.mapping, lecture_id=lecture.id, by=by, at=at)
+    tally = matched.tally
+    unknown = [key for key in tally.told if not key.startswith(("name:", "registrant:"))]
+    if matched.basis != _basis(lecture) or ids_by_email(unknown):  # an address may have become known meanwhile
+        tally = _tally(lecture, staged, match_rows(lecture, staged.rows), by)
+    answer = tally.answer
+    if tally.writes:
+        _write(lecture, staged, tally, by=by, at=at)
+        notes, here = take_walk_ins(lecture, tally.newly_seen, by=by, at=at)
+        answer.notes += notes
+    else:
+        here = eligible_people(lecture.id)
+    if is_held(lecture):
+        credit_lecture(lecture.id, by=by, at=at, enrolled=here)
+    elif lecture.state is LectureState.SCHEDULED and (timed := [row for row in staged.rows if row.is_timed]):
+        answer.notes.append(_proposal(lecture, timed))
+    return answer
+
+
+def counts_of(answer: ImportAnswer) -> dict[str, int]:
+    """What came of a file, as it is kept with it."""
+    return {"rows": answer.rows, "created": answer.created, "updated": answer.updated,
+            "unmatched": len(answer.unmatched), "rejected": len(answer.rejected)}  # fmt: skip
+
+
+def _write(lecture: Lecture, staged: StagedAttendance, tally: _Tally, *, by: Actor, at: datetime) -> None:
+    counts = counts_of(tally.answer)
+    row = AttendanceImport(
+        lecture_id=lecture.id,
+        file_name=staged.file_name,
+        digest=staged.digest,
+        format=staged.report.format,
+        by_person_id=by.person_id,
+        staged_at=at,
+        published_at=at,
+        answer=counts,
+    )
+    db.session.add(row)
+    db.session.flush()
+    kept = keep_appearances(lecture.series_id, tally.told)
+    for new, through in tally.new:
+        new["import_id"] = row.id
+        if through in kept:
+            new["appearance_id"] = kept[through]
+    insert_presence(sorted((new for new, _through in tally.new), key=lambda new: new["person_id"] or 0))
+    settle(tally.settled, How.ADDRESS, by=by, at=at)
+    settle_alone(lecture, tally.alone, How.NAME, by=by, at=at)
+    audit.record("attendance.import", by=by, at=at, detail=counts, lecture=lecture.id, person=tally.newly_seen)
+    recount_elsewhere(lecture, tally.settled, by=by, at=at)
+
+
+def _proposal(lecture: Lecture, timed: Sequence[ReportRow]) -> str:
+    assert lecture.starts_at is not None
+    planned = clock.to_ms(lecture.starts_at)
+    start, end = rules.propose_times(
+        [(row.joined_ms, row.left_ms) for row in timed],
+        planned,
+        planned + lecture.duration_minutes * measures.MINUTE_MS,
+    )
+    zone = ZoneInfo(lecture.time_zone)
+    return _(
+        "Nobody started this lecture. By the file it was given from %(start)s to %(end)s (%(zone)s). Once that is "
+        "confirmed, attendance is counted.",
+        start=f"{clock.from_ms(start).astimezone(zone):%Y-%m-%d %H:%M}",
+        end=f"{clock.from_ms(end).astimezone(zone):%Y-%m-%d %H:%M}",
+        zone=lecture.time_zone,
+    )
+
+
+# The two steps of the page: the file waits under a key of our own, with what was said about it
+
+
+@action
+def keep_file(
+    lecture_id: int, content: bytes, *, file_name: str, options: dict[str, Any], by: Actor, at: datetime
+) -> str:
+    """Keeps a file between the two steps; answers its public id. Files left behind for a day go."""
+    lecture = get_lecture(lecture_id, by=by)
+    check_can_edit_lecture(lecture, by)
+    old = select(AttendanceImport).where(
+        AttendanceImport.published_at.is_(None), AttendanceImport.staged_at < at - KEPT
+    )
+    for row in db.session.scalars(old):
+        files.delete(row.file_key or "")
+        db.session.delete(row)
+    row = AttendanceImport(
+        lecture_id=lecture_id,
+        file_name=file_name[:200],
+        digest=reading.digest(content),
+        by_person_id=by.person_id,
+        staged_at=at,
+        answer=options,
+    )
+    db.session.add(row)
+    db.session.flush()
+    row.file_key = f"attendance/{row.public_id}"
+    files.store(row.file_key, content)
+    return row.public_id
+
+
+@action
+def answer_kept(public_id: str, *, options: dict[str, Any], by: Actor, at: datetime) -> None:  # noqa: ARG001 - as every action
+    """Keeps what was said about a kept file: how it is to be read."""
+    row, _content = kept_import(public_id, by=by)
+    row.answer = options
+
+
+def publish_kept(
+    public_id: str,
+    *,
+    skip_bad_rows: bool,
+    by: Actor,
+    at: datetime,
+    progress: Progress = lambda _done, _total: None,
+) -> ImportAnswer:
+    """The second step: publishes a kept file and forgets it. Read and matched before the transaction.
+
+    `progress` is told how many of the steps are done. NotFound once the file is published or was left.
+    """
+    progress(0, STEPS)
+    row, content = kept_import(public_id, by=by)
+    staged = stage_attendance(row.lecture_id, content, file_name=row.file_name, **row.answer, by=by)
+    check_rows(staged, skip_bad_rows=skip_bad_rows)
+    progress(1, STEPS)
+    matched = match_staged(staged, by=by)
+    progress(2, STEPS)
+    return _publish_kept(public_id, staged, matched, by=by, at=at)
+
+
+@action
+def _publish_kept(
+    public_id: str, staged: StagedAttendance, matched: Matched, *, by: Actor, at: datetime
+) -> ImportAnswer:
+    waiting = select(AttendanceImport).where(
+        AttendanceImport.public_id == public_id, AttendanceImport.published_at.is_(None)
+    )
+    row = db.session.scalar(waiting.with_for_update())
+    if row is None:
+        raise NotFound
+    answer = publish_matched(staged, matched, by=by, at=at)
+    _forget(row)
+    return answer
+
+
+@action
+def drop_kept(public_id: str, *, by: Actor, at: datetime) -> None:  # noqa: ARG001 - as every action
+    """Leaves a kept file unpublished and forgets it."""
+    row, _content = kept_import(public_id, by=by)
+    _forget(row)
+
+
+def _forget(row: AttendanceImport) -> None:
+    files.delete(row.file_key or "")
+    db.session.execute(delete(AttendanceImport).where(AttendanceImport.id == row.id))

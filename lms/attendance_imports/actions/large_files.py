@@ -1,0 +1,58 @@
+"""Large files of attendance, taken in the background: who sent one need not wait, and finds it again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from lms.attendance.models.evidence import AttendanceImport
+from lms.attendance_imports.actions.imports import STEPS, Progress, counts_of, publish_kept
+from lms.attendance_imports.queries.imports import kept_import
+from lms.core.db import action, db
+from lms.core.errors import NotFound
+from lms.core.i18n import _
+from lms.core.jobs import Job, JobState, request_job
+from lms.core.roles import Actor
+
+JOB = "import_attendance"
+LARGE = 5_000
+"""A file of more rows is taken in the background."""
+
+
+@action
+def request_publish(public_id: str, *, skip_bad_rows: bool, by: Actor, at: datetime) -> Job:
+    """Asks for a kept file to be published in the background; what waits or runs already for it is answered.
+
+    NotFound for a file that is gone, and for who may not edit the lecture.
+    """
+    row = kept_import(public_id, by=by)[0]
+    waiting = select(Job).where(Job.kind == JOB, Job.state.in_([JobState.QUEUED, JobState.RUNNING]))
+    for there in db.session.scalars(waiting):
+        if there.arguments["import_id"] == public_id:
+            return there
+    arguments = {
+        "import_id": public_id, "lecture_id": row.lecture_id, "digest": row.digest, "skip_bad_rows": skip_bad_rows,
+        "by": by.person_id, "at": at.isoformat(),
+    }  # fmt: skip
+    return request_job(JOB, arguments, by=by, at=at, total=STEPS)
+
+
+def publish_large(
+    public_id: str, lecture_id: int, digest: str, *, skip_bad_rows: bool, by: Actor, at: datetime, progress: Progress
+) -> dict[str, Any]:
+    """Publishes a kept file, and says in counts what came of it; begun again after it was done, it says the same."""
+    try:
+        answer = publish_kept(public_id, skip_bad_rows=skip_bad_rows, by=by, at=at, progress=progress)
+    except NotFound:
+        query = select(AttendanceImport.answer).where(
+            AttendanceImport.lecture_id == lecture_id,
+            AttendanceImport.digest == digest,
+            AttendanceImport.published_at == at,
+        )
+        done = db.session.scalar(query)
+        if done is None:
+            raise NotFound(_("This file is no longer waiting. Load it again if it was not taken.")) from None
+        return dict(done)
+    return {**counts_of(answer), "notes": answer.notes}

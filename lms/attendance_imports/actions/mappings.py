@@ -1,0 +1,22 @@
+"""What the headings of a plain table mean, as somebody said: kept for the next file that has the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from lms.attendance_imports.models import ColumnMapping
+from lms.core import audit
+from lms.core.bulk import insert_many
+from lms.core.db import db
+from lms.core.roles import Actor
+
+
+def keep_mapping(signature: str, mapping: Mapping[str, str], *, lecture_id: int, by: Actor, at: datetime) -> None:
+    """Keeps what the columns mean, inside the running action; the newest answer holds."""
+    row = {"signature": signature, "mapping": dict(mapping), "decided_at": at}
+    insert_many(ColumnMapping.__table__, [row], unless=("signature",))
+    kept = db.session.get_one(ColumnMapping, signature, populate_existing=True, with_for_update=True)
+    if kept.mapping != row["mapping"] or kept.decided_at == at:
+        kept.mapping, kept.decided_at = dict(mapping), at
+        audit.record("attendance.mapping", by=by, at=at, detail={"mapping": row["mapping"]}, lecture=lecture_id)

@@ -1,0 +1,233 @@
+"""Deciding whom files mean: one by one, all strong ones together, and taking it back.
+
+Every step holds the series' appearances, then the lectures concerned: of two who decide at once the second is told
+what the first decided, and neither counts without the other. Nothing is decided on what somebody has not seen: who
+decides says which version they saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import select, update
+
+from lms.attendance.actions.closing import check_not_closed
+from lms.attendance.actions.credits import credit_lecture, lock_lecture
+from lms.attendance.actions.tallies import hold_tallies
+from lms.attendance.actions.walk_ins import take_walk_ins
+from lms.attendance.models.evidence import Presence
+from lms.attendance.models.unmatched import Appearance, How
+from lms.attendance.queries.closings import find_closing
+from lms.attendance_imports.actions.unmatched import hold_appearances, settle, settle_alone
+from lms.attendance_imports.queries.review import find_strong
+from lms.attendance_imports.queries.unmatched import claimable, lectures_told_of, standing_in_words
+from lms.catalogue.models import Lecture
+from lms.catalogue.queries import get_lecture
+from lms.catalogue.rules import check_can_edit_lecture
+from lms.core import audit
+from lms.core.bulk import among
+from lms.core.db import action, db
+from lms.core.errors import Invalid, NotFound, Refused
+from lms.core.i18n import _
+from lms.core.roles import Actor
+from lms.people.models import Person
+from lms.people.queries.persons import person_id_of
+
+
+@dataclass
+class Decided:
+    """What became of a decision: `count` appearances or rows, and what was done about walk-ins, in words."""
+
+    count: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+@action
+def decide_appearance(
+    lecture_id: int,
+    appearance_id: int,
+    *,
+    person: str | None,
+    version: int,
+    rows: Collection[str] | None = None,
+    by: Actor,
+    at: datetime,
+) -> Decided:
+    """Says whom an appearance means in its whole series: a person (public id), or null: nobody of ours.
+
+    With `rows` (pieces of evidence of this lecture) only these mean it, each by itself. `version` is the one that the
+    decider saw. The lectures concerned are counted at once. For the lecture's instructors and administrators.
+    NotFound for an appearance that was not seen in this lecture, rows that are not its own, and an unknown person;
+    Invalid without a row; Refused once somebody else has decided, and where attendance is closed.
+    """
+    lecture = _held_for(lecture_id, by)
+    who = _person(person) if person is not None else None
+    how = How.HAND if who is not None else How.NOBODY
+    row = _appearance(lecture, appearance_id)
+    if rows is None and row.version == version + 1 and (row.how, row.person_id) == (how, who):
+        return Decided()  # sent twice
+    _check_seen(row, version)
+    if rows is not None and not rows:
+        raise Invalid("rows", _("Tick the rows that are meant."))
+    was = row.person_id
+    if rows is None:
+        concerned = _lock(lecture, lectures_told_of([appearance_id]))
+        settle({appearance_id: who}, how, by=by, at=at)
+    else:
+        concerned = _lock(lecture, [lecture_id])
+        _check_rows(lecture, appearance_id, rows)
+        settle_alone(lecture, dict.fromkeys(rows, who), how, by=by, at=at)
+    audit.record(
+        "attendance.decide", by=by, at=at, detail={"how": how.value}, lecture=concerned, appearance=appearance_id,
+        person=_some(who, was),
+    )  # fmt: skip
+    notes, _here = take_walk_ins(lecture, [who], by=by, at=at) if who is not None else ([], set())
+    _recount(concerned, _some(who, was), by=by, at=at)
+    return Decided(len(rows) if rows is not None else 1, notes)
+
+
+@action
+def undo_decision(lecture_id: int, appearance_id: int, *, version: int, by: Actor, at: datetime) -> None:
+    """Takes a decision back: nobody is meant until somebody decides anew. A row that was decided by itself goes back to
+    where it was. NotFound, Refused as for deciding; undone already, nothing changes."""
+    lecture = _held_for(lecture_id, by)
+    row = _appearance(lecture, appearance_id)
+    if row.how is None and row.version == version + 1:
+        return  # sent twice
+    _check_seen(row, version)
+    if row.how is None:
+        return
+    was, whole = row.person_id, row.within_id
+    concerned = _lock(lecture, lectures_told_of([appearance_id]))
+    settle({appearance_id: None}, How.UNDONE, by=by, at=at)
+    meant = None
+    if whole is not None:
+        db.session.execute(
+            update(Presence)
+            .where(Presence.appearance_id == appearance_id)
+            .values(appearance_id=whole)
+            .execution_options(synchronize_session=False)
+        )
+        meant = db.session.scalar(select(Appearance.person_id).where(Appearance.id == whole))
+    audit.record(
+        "attendance.undo_decision", by=by, at=at, lecture=concerned, appearance=appearance_id, person=_some(was)
+    )
+    _recount(concerned, _some(was, meant), by=by, at=at)
+
+
+@action
+def accept_strong(lecture_id: int, *, seen: str, by: Actor, at: datetime) -> Decided:
+    """Decides on all who have one strong candidate, for that one. `seen` is the mark of the list that was looked at
+    (`find_strong`): Refused where it is another one by now."""
+    lecture = _held_for(lecture_id, by)
+    strong = find_strong(lecture, by=by)
+    if strong.mark != seen:
+        raise Refused(_("Somebody has decided, or the list has changed meanwhile. Look at it once more."))
+    people = {one.appearance_id: one.candidate.known.person_id for one in strong.items}
+    if not people:
+        return Decided()
+    concerned = _lock(lecture, lectures_told_of(people))
+    settle(people, How.TOGETHER, by=by, at=at)
+    meant = set(people.values())
+    detail = {"how": How.TOGETHER.value, "count": len(people)}
+    audit.record("attendance.decide", by=by, at=at, detail=detail, lecture=concerned, person=meant)
+    _recount(concerned, meant, by=by, at=at)
+    return Decided(len(people))
+
+
+@action
+def claim_appearances(person_ids: Sequence[int], *, by: Actor, at: datetime) -> int:
+    """Gives people the evidence that was kept under an address which is known to be theirs by now, in every series,
+    and counts it; what somebody decided by hand stays. Returns how many lectures were counted.
+
+    Who somebody is does not wait for attendance to be reopened: closed lectures count it too, as after a merge.
+    """
+    for series_id in sorted({series_id for series_id, _person in claimable(person_ids).values()}):
+        hold_appearances(series_id)
+    hold_tallies()
+    people: dict[int, int | None] = {id_: person for id_, (_series, person) in claimable(person_ids).items()}
+    if not people:
+        return 0
+    concerned = sorted(lectures_told_of(people))
+    for lecture_id in concerned:
+        lock_lecture(lecture_id)
+    settle(people, How.ADDRESS, by=by, at=at)
+    claimers = _some(*people.values())
+    audit.record("attendance.claim", by=by, at=at, lecture=concerned, person=claimers)
+    for lecture_id in concerned:
+        take_walk_ins(db.session.get_one(Lecture, lecture_id), sorted(claimers), by=by, at=at)
+        credit_lecture(lecture_id, by=by, at=at, only=claimers)
+    return len(concerned)
+
+
+def _held_for(lecture_id: int, by: Actor) -> Lecture:
+    lecture = get_lecture(lecture_id, by=by)
+    check_can_edit_lecture(lecture, by)
+    hold_appearances(lecture.series_id)
+    hold_tallies()
+    return lecture
+
+
+def _person(public_id: str) -> int:
+    person_id = person_id_of(public_id)
+    if db.session.get_one(Person, person_id).erased_at is not None:
+        raise NotFound
+    return person_id
+
+
+def _appearance(lecture: Lecture, appearance_id: int) -> Appearance:
+    """An appearance of the series that was seen in this lecture, as it is now."""
+    row = db.session.scalar(
+        select(Appearance)
+        .where(Appearance.id == appearance_id, Appearance.series_id == lecture.series_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    seen = select(Presence.id).where(Presence.lecture_id == lecture.id, Presence.appearance_id == appearance_id)
+    if row is None or (db.session.scalar(seen.limit(1)) is None and row.within_id is None):
+        raise NotFound
+    return row
+
+
+def _check_seen(row: Appearance, version: int) -> None:
+    if row.version != version:
+        raise Refused(_("Somebody else has decided meanwhile: %(now)s. Look once more.", now=standing_in_words(row.id)))
+
+
+def _check_rows(lecture: Lecture, appearance_id: int, rows: Collection[str]) -> None:
+    own = select(Presence.evidence).where(
+        Presence.lecture_id == lecture.id, Presence.appearance_id == appearance_id, among(Presence.evidence, rows)
+    )
+    if set(db.session.scalars(own)) != set(rows):
+        raise NotFound
+
+
+def _lock(lecture: Lecture, lecture_ids: Collection[int]) -> list[int]:
+    """Holds the lectures concerned, this one among them, in one order; Refused where one is closed."""
+    concerned = sorted({lecture.id, *lecture_ids})
+    for lecture_id in concerned:
+        one = lock_lecture(lecture_id)
+        if lecture_id == lecture.id:
+            check_not_closed(one)
+        elif find_closing(lecture_id) is not None:
+            raise Refused(
+                _(
+                    "The same was seen in “%(title)s”, whose attendance is closed. Decide on the rows of this lecture "
+                    "only, or reopen the other one.",
+                    title=one.title,
+                )
+            )
+    return concerned
+
+
+def _recount(lecture_ids: Sequence[int], people: Collection[int], *, by: Actor, at: datetime) -> None:
+    if people:
+        who = set(db.session.scalars(select(Person.canonical_id).where(among(Person.id, people))))
+        for lecture_id in lecture_ids:
+            credit_lecture(lecture_id, by=by, at=at, only={*people, *(one for one in who if one is not None)})
+
+
+def _some(*people: int | None) -> set[int]:
+    return {one for one in people if one is not None}

@@ -1,0 +1,102 @@
+"""Whom files tell of without anybody being known: kept once in a series, decided later, taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import cast
+
+from sqlalchemy import Table, bindparam, select, update
+
+from lms.attendance.actions.credits import credit_lecture
+from lms.attendance.models.evidence import Presence
+from lms.attendance.models.unmatched import Appearance, AppearanceDecision, How
+from lms.attendance_imports.queries.unmatched import lectures_told_of
+from lms.catalogue.models import Lecture
+from lms.core.bulk import among, insert_many
+from lms.core.db import db, one_at_a_time
+from lms.core.roles import Actor
+
+Said = tuple[str | None, str | None]
+"""Name and address, as a file says them."""
+
+
+def hold_appearances(series_id: int) -> None:
+    """Lets nobody else decide on whom the files of a series tell of, nor bring in another file, until the action
+    ends: neither then counts without what the other does. Taken before any row is locked."""
+    one_at_a_time(f"appearances {series_id}")
+
+
+def keep_appearances(series_id: int, told: Mapping[str, Said]) -> dict[str, int]:
+    """The ids of the appearances under these keys, made where there are none."""
+    rows = [
+        {"series_id": series_id, "key": key, "name": name, "email": email, "version": 0}
+        for key, (name, email) in sorted(told.items())
+    ]
+    insert_many(Appearance.__table__, rows, unless=("series_id", "key"))
+    query = select(Appearance.key, Appearance.id).where(
+        Appearance.series_id == series_id, among(Appearance.key, list(told))
+    )
+    return dict(db.session.execute(query).all())
+
+
+def settle(people: Mapping[int, int | None], how: How, *, by: Actor, at: datetime) -> None:
+    """Says of appearances (ids) whom they mean, inside the running action, and keeps that it was said."""
+    if not people:
+        return
+    table = cast(Table, Appearance.__table__)
+    statement = (
+        update(table)
+        .where(table.c.id == bindparam("which"))
+        .values(
+            person_id=bindparam("whom"),
+            how=None if how is How.UNDONE else how,
+            decided_by=by.person_id,
+            decided_at=at,
+            version=table.c.version + 1,
+        )
+    )
+    given = [{"which": id_, "whom": person_id} for id_, person_id in sorted(people.items())]
+    db.session.connection().execute(statement, given)
+    now = select(table.c.id, table.c.version, table.c.person_id).where(among(table.c.id, list(people)))
+    insert_many(
+        AppearanceDecision.__table__,
+        [
+            {"appearance_id": id_, "version": version, "person_id": person_id, "how": how,
+             "by_person_id": by.person_id, "made_at": at}
+            for id_, version, person_id in db.session.execute(now)
+        ],
+    )  # fmt: skip
+
+
+def settle_alone(lecture: Lecture, people: Mapping[str, int | None], how: How, *, by: Actor, at: datetime) -> None:
+    """Says of single pieces of evidence of a lecture, whatever is said of others of the same name, whom they mean."""
+    if not people:
+        return
+    was = (
+        select(Presence.evidence, Appearance.id, Appearance.name, Appearance.email)
+        .join(Appearance, Appearance.id == Presence.appearance_id)
+        .where(Presence.lecture_id == lecture.id, among(Presence.evidence, list(people)))
+    )
+    within = {evidence: (id_, (name, email)) for evidence, id_, name, email in db.session.execute(was)}
+    told = {f"row:{evidence}": said for evidence, (_id, said) in within.items()}
+    own = keep_appearances(lecture.series_id, told)
+    presence, appearance = cast(Table, Presence.__table__), cast(Table, Appearance.__table__)
+    db.session.connection().execute(
+        update(appearance).where(appearance.c.id == bindparam("own")).values(within_id=bindparam("whole")),
+        [{"own": own[f"row:{evidence}"], "whole": id_} for evidence, (id_, _said) in within.items()],
+    )
+    db.session.connection().execute(
+        update(presence)
+        .where(presence.c.lecture_id == lecture.id, presence.c.evidence == bindparam("seen"))
+        .values(appearance_id=bindparam("own")),
+        [{"seen": evidence, "own": own[f"row:{evidence}"]} for evidence in within],
+    )
+    settle({own[f"row:{evidence}"]: people[evidence] for evidence in within}, how, by=by, at=at)
+
+
+def recount_elsewhere(lecture: Lecture, people: Mapping[int, int], *, by: Actor, at: datetime) -> None:
+    """Counts these people anew in the other lectures in which these appearances were seen, inside the action."""
+    if people:
+        for lecture_id in sorted(lectures_told_of(people) - {lecture.id}):
+            credit_lecture(lecture_id, by=by, at=at, only=set(people.values()))

@@ -1,0 +1,107 @@
+"""Who was seen and is not known, and deciding on them, for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint
+
+from lms.attendance_imports.actions.imports import publish_attendance
+from lms.attendance_imports.actions.resolution import decide_appearance, undo_decision
+from lms.attendance_imports.actions.staging import stage_attendance
+from lms.attendance_imports.queries.review import get_unknown, review_page
+from lms.attendance_imports.schemas import (
+    DecisionIn,
+    ReportIn,
+    UndoIn,
+    UnknownOut,
+    UnknownQuery,
+    UnknownsOut,
+    unknown_json,
+)
+from lms.core import clock
+from lms.web.api import ImportAnswerOut, consumes, integer_cursor
+from lms.web.guards import SIGNED_IN, allow
+from lms.web.identity import current_actor
+from lms.web.scopes import scope
+
+bp = APIBlueprint(
+    "attendance_imports_api",
+    __name__,
+    url_prefix="/api/v1",
+    tag={
+        "name": "Attendance imports",
+        "description": "Reports of meeting systems, and the attendees in them who are not matched to a person.",
+    },
+)
+
+
+@bp.get("/lectures/<int:lecture_id>/attendance-unknown")
+@allow(SIGNED_IN)
+@scope("attendance:read")
+@bp.input(UnknownQuery, location="query", arg_name="page")
+@bp.output(UnknownsOut)
+def list_unknown(lecture_id: int, page: dict[str, Any]) -> dict[str, Any]:
+    """Who was seen and is not known, with whom they may be; or what was decided on them."""
+    found = review_page(
+        lecture_id,
+        by=current_actor(),
+        decided=page["state"] == "decided",
+        q=page["q"].strip(),
+        after=integer_cursor(page["cursor"]) or 0,
+        limit=page["limit"],
+    )
+    following = str(found.following) if found.following is not None else None
+    return {"items": [unknown_json(one) for one in found.items], "next": following}
+
+
+@bp.post("/lectures/<int:lecture_id>/attendance-unknown/<int:appearance_id>/decide")
+@allow(SIGNED_IN)
+@scope("attendance:write")
+@bp.input(DecisionIn, arg_name="wish")
+@bp.output(UnknownOut)
+def decide_unknown(lecture_id: int, appearance_id: int, wish: dict[str, Any]) -> dict[str, Any]:
+    """Says whom one of them means, in the whole series or for some rows. Somebody else's decision meanwhile: 409."""
+    by = current_actor()
+    decide_appearance(
+        lecture_id, appearance_id, person=wish["person"], version=wish["version"], rows=wish["rows"], by=by,
+        at=clock.now(),
+    )  # fmt: skip
+    return unknown_json(get_unknown(lecture_id, appearance_id, by=by))
+
+
+@bp.post("/lectures/<int:lecture_id>/attendance-unknown/<int:appearance_id>/undo")
+@allow(SIGNED_IN)
+@scope("attendance:write")
+@bp.input(UndoIn, arg_name="wish")
+@bp.output(UnknownOut)
+def undo_unknown(lecture_id: int, appearance_id: int, wish: dict[str, Any]) -> dict[str, Any]:
+    """Takes a decision back."""
+    by = current_actor()
+    undo_decision(lecture_id, appearance_id, version=wish["version"], by=by, at=clock.now())
+    return unknown_json(get_unknown(lecture_id, appearance_id, by=by))
+
+
+@bp.post("/lectures/<int:lecture_id>/attendance-imports")
+@allow(SIGNED_IN)
+@scope("attendance:write")
+@consumes("multipart/form-data")
+@bp.input(ReportIn, location="form_and_files", arg_name="report")
+@bp.output(ImportAnswerOut)
+def import_attendance(lecture_id: int, report: dict[str, Any]) -> dict[str, Any]:
+    """Takes a file of attendance. The same evidence again creates nothing."""
+    by = current_actor()
+    file = report["file"]
+    staged = stage_attendance(
+        lecture_id,
+        file.read(),
+        file_name=file.filename or "",
+        format=report["format"],
+        time_zone=report["time_zone"],
+        date_order=report["date_order"],
+        mapping=report["mapping"],
+        sums=report["sums"],
+        by=by,
+    )
+    answer = publish_attendance(staged, skip_bad_rows=report["skip_bad_rows"], by=by, at=clock.now())
+    return answer.as_json()

@@ -1,0 +1,139 @@
+"""Forms of the import pages and of unmatched attendees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+from flask_wtf.file import FileField
+from wtforms import (
+    BooleanField,
+    IntegerField,
+    RadioField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+)
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
+from wtforms.validators import Optional
+
+from lms.attendance_imports.readers.mapping import Column
+from lms.attendance_imports.readers.reading import NAMES
+from lms.core import clock, zones
+from lms.core.i18n import _, _l
+from lms.people.queries.countries import country_names
+from lms.web.fields import ZoneField, zone_choices, zone_words
+from lms.web.forms import BaseForm
+from lms.web.locale import reader_locale
+
+FORMAT_NAMES = {
+    "auto": _l("Recognise it by its content"),
+    "zoom": "Zoom",
+    "teams": "Microsoft Teams",
+    "webex": "Webex",
+    "bbb": "BigBlueButton",
+    "voov": _l("Tencent Meeting (VooV)"),
+    "meet": "Google Meet",
+    "plain": _l("A table of my own"),
+}
+
+
+MEANINGS = {
+    "": _l("Leave it out"),
+    "email": _l("E-mail address"),
+    "name": _l("Full name"),
+    "first_name": _l("First name"),
+    "last_name": _l("Last name"),
+    "date": _l("Date"),
+    "joined_at": _l("When they came"),
+    "left_at": _l("When they left"),
+    "minutes": _l("Minutes they stayed"),
+    "seconds": _l("Seconds they stayed"),
+    "hours": _l("Hours they stayed"),
+    "waiting_room": _l("Whether they were in the waiting room"),
+    "registrant_id": _l("Registrant’s number"),
+}
+
+
+_ORDERS = (
+    SelectChoice("dmy", _l("Day first: 25/11/2026")),
+    SelectChoice("mdy", _l("Month first: 11/25/2026")),
+    SelectChoice("ymd", _l("Year first: 2026/11/25")),
+)
+
+
+_SUMS = (
+    SelectChoice("largest", _l("The same stay told again: take the longest")),
+    SelectChoice("add", _l("Stays of their own: add them up")),
+)
+
+
+class ReadingForm(BaseForm):
+    """How a report is to be read: what it does not say itself. `is_open`: it was seen that the file does not say it."""
+
+    columns: tuple[Column, ...] = ()
+    question = ""
+    format = SelectField(_l("Where the report is from"), default="auto")
+    time_zone = ZoneField(_l("Time zone of the times in the file"), default="")
+    date_order = RadioField(_l("Order of day and month"), default="")
+    sums = RadioField(_l("Several durations of one person"), default="")
+
+    def __init__(self, *args: Any, likely: Iterable[str] = (), is_open: bool = False, **more: Any) -> None:
+        super().__init__(*args, **more)
+        names = sorted(NAMES, key=list(FORMAT_NAMES).index)
+        self.date_order.choices = [*_ORDERS] if is_open else [SelectChoice("", _("As the file shows")), *_ORDERS]
+        self.sums.choices = [*_SUMS] if is_open else [SelectChoice("", _("Ask me if there are any")), *_SUMS]
+        self.format.choices = [SelectChoice(name, FORMAT_NAMES[name]) for name in names]
+        first = [zone for zone in dict.fromkeys(map(zones.canonical, (*likely, "UTC"))) if zone is not None]
+        at = clock.now()
+        self.time_zone.choices = [
+            SelectChoice("", _("Choose a zone") if is_open else _("Ask me if the file does not say it")),
+            *(SelectChoice(one, zone_words(one, at), optgroup=_("Likely")) for one in first),
+            *(
+                replace(one, optgroup=_("All"))
+                for one in zone_choices(country_names(reader_locale()), at=at)
+                if one.value not in first
+            ),
+        ]
+
+    def column_fields(self) -> list[tuple[Column, Any]]:
+        """The columns that are asked about, each with its choice."""
+        return [(column, self[f"column_{index}"]) for index, column in enumerate(self.columns)]
+
+    def asked(self) -> dict[str, Any]:
+        """What was said, by the names of `stage_attendance`; what was left open is not there."""
+        said = {name: self[name].data for name in ("time_zone", "date_order", "sums") if self[name].data}
+        return said if self.format.data in ("", None, "auto") else {**said, "format": self.format.data}
+
+
+class DecisionForm(BaseForm):
+    """Whom somebody seen is: a person, or nobody of ours; of ticked `rows` only; on what was seen at `version`."""
+
+    person = StringField()
+    version = IntegerField(validators=[Optional()])
+    rows = SelectMultipleField(validate_choice=False)
+
+
+class ReportForm(ReadingForm):
+    """The first step: a file, and how it is to be read."""
+
+    file = FileField(_l("File"))
+
+
+def reading_form(columns: Sequence[Column], mapping: Mapping[str, str]) -> type[ReadingForm]:
+    """The form that asks how a file is to be read, with a choice for each column. `mapping` is what was said."""
+    choices = [SelectChoice(value, label) for value, label in MEANINGS.items()]
+    fields: dict[str, Any] = {
+        f"column_{index}": SelectField(
+            column.key, choices=choices, default=mapping.get(column.key, "" if mapping else column.guess)
+        )
+        for index, column in enumerate(columns)
+    }
+    return cast("type[ReadingForm]", type("ColumnsForm", (ReadingForm,), {**fields, "columns": tuple(columns)}))
+
+
+class PublishForm(BaseForm):
+    """The second step: take what was looked at. `step` of the button pressed says take or leave."""
+
+    skip_bad_rows = BooleanField(_l("Leave the rejected rows out and take the others"))

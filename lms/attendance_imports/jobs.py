@@ -1,0 +1,30 @@
+"""Attendance imports in the background."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from lms.attendance_imports.actions.large_files import JOB as FILE
+from lms.attendance_imports.actions.large_files import publish_large
+from lms.attendance_imports.actions.resolution import claim_appearances
+from lms.core import clock
+from lms.core.jobs import Run, job
+from lms.core.roles import SYSTEM, Actor
+
+
+@job("claim_appearances")
+def run_claim(_run: Run, *, person_ids: list[int]) -> dict[str, Any]:
+    """Gives people what was seen under their addresses before they were known by them."""
+    return {"lectures": claim_appearances(person_ids, by=SYSTEM, at=clock.now())}
+
+
+@job(FILE)
+def run_import(
+    run: Run, *, import_id: str, lecture_id: int, digest: str, skip_bad_rows: bool, by: int | None, at: str
+) -> dict[str, Any]:
+    """Takes a large file of attendance; who sent it was checked when it was asked for."""
+    actor, moment = Actor(person_id=by, system=True), datetime.fromisoformat(at)
+    return publish_large(
+        import_id, lecture_id, digest, skip_bad_rows=skip_bad_rows, by=actor, at=moment, progress=run.progress
+    )

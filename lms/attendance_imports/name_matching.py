@@ -1,0 +1,308 @@
+"""How much a name in a report is like that of somebody known, as a score and in words. Pure.
+
+100 is the same full name; from `STRONG` on one person is meant as good as surely, if nobody else comes near. A score
+is never a credit: somebody looks at it and decides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from heapq import nlargest
+
+from rapidfuzz.distance import Levenshtein
+
+from lms.attendance.names import plain_name, undecorated
+from lms.core.i18n import _
+from lms.core.sorting import sort_key
+
+STRONG = 90
+"""From this score on a candidate is strong, where the next one is `APART` or more behind."""
+APART = 10
+WEAK = 50
+"""Below this score nobody is a candidate."""
+SHOWN = 5
+"""How many candidates are told."""
+
+_LOOKED_AT = 10
+_POOL = 200
+_WORDS = re.compile(r"[^\W_]+")
+_MARKS = re.compile(r"['’ʼ`´.]")
+_BRACKETED = re.compile(r"[(（\[【]([^()（）\[\]【】]+)[)）\]】]")
+_VOWELS = re.compile(r"(?<=.)[aeiou]+")
+_TWICE = re.compile(r"(.)\1+")
+_PUBLIC_MAIL = re.compile(
+    r"^(?:gmail|googlemail|yahoo|ymail|hotmail|outlook|live|msn|aol|icloud|me|qq|163|126|sina|foxmail|mail|gmx|web|"
+    r"proton|protonmail|yandex)\.[a-z.]+$"
+)
+_SMALL_WORDS = frozenset({"of", "the", "and", "for", "de", "la", "le", "du", "des", "et", "do", "da", "y"})
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Somebody whom a report may mean. `mailboxes` are the addresses, as `email_key`."""
+
+    person_id: int
+    public_id: str
+    full_name: str
+    native_name: str | None = None
+    organisation: str | None = None
+    country: str | None = None
+    mailboxes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Somebody whom a name may mean: how surely (0 to 100), and why in words."""
+
+    known: Known
+    score: int
+    reasons: tuple[str, ...]
+
+
+class _Name:
+    """A name, ready to be compared."""
+
+    __slots__ = ("joined", "plain", "words")
+
+    def __init__(self, text: str) -> None:
+        self.plain = plain_name(text)
+        self.words = words_of(text)
+        self.joined = "".join(self.words)
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a name, without case, accents and marks."""
+    return _WORDS.findall(sort_key(_MARKS.sub("", text)))
+
+
+def strong_one(candidates: Sequence[Candidate]) -> Candidate | None:
+    """The one candidate who is strong while nobody else comes near; None where there is no such one."""
+    if not candidates or candidates[0].score < STRONG:
+        return None
+    is_alone = len(candidates) == 1 or candidates[0].score - candidates[1].score >= APART
+    return candidates[0] if is_alone else None
+
+
+class Crowd:
+    """Everybody whom the names of a report may mean: asked for each name in turn.
+
+    Only who shares a word with it (or one spelled alike, or the letters, or the name before the @) is looked at, so
+    that a name costs about the same however many there are. `countries` tells each code's names.
+    """
+
+    def __init__(self, people: Iterable[Known], countries: Mapping[str, Collection[str]] | None = None) -> None:
+        self.people = list(people)
+        self._names = [_names_of(one) for one in self.people]
+        self._countries = {code: {sort_key(name) for name in names} for code, names in (countries or {}).items()}
+        self._keys = [
+            {key for _why, name in names for key in _keys(name)} | set(_mail_keys(one.mailboxes))
+            for one, names in zip(self.people, self._names, strict=True)
+        ]
+        self._index: dict[Hashable, list[int]] = {}
+        for number, keys in enumerate(self._keys):
+            for key in keys:
+                self._index.setdefault(key, []).append(number)
+        self._told: dict[tuple[str, str, str], list[Candidate]] = {}
+
+    def alike(self, name: str, said: str = "", email: str = "") -> list[Candidate]:
+        """The candidates for a name, the likeliest first. `said` is the name with its decorations, `email` an address
+        that nobody is known by."""
+        asked = name, said, email
+        if asked not in self._told:
+            self._told[asked] = self._alike(name, said, email)
+        return self._told[asked]
+
+    def _alike(self, name: str, said: str, email: str) -> list[Candidate]:
+        ways = [_Name(text) for text in dict.fromkeys((name, *_BRACKETED.findall(said))) if text]
+        keys = {key for way in ways for key in _keys(way)} | set(_mail_keys([email] if email else []))
+        found = []
+        for number in self._nearest(keys):
+            candidate = self._judge(number, ways, name, said, email)
+            if candidate is not None and candidate.score >= WEAK:
+                found.append(candidate)
+        return sorted(found, key=lambda one: (-one.score, one.known.full_name, one.known.person_id))[:SHOWN]
+
+    def _nearest(self, keys: Collection[Hashable]) -> list[int]:
+        """Who has most in common with these keys, what few share counting most: sought among the holders of the
+        rarest."""
+        held = sorted((holders for key in keys if (holders := self._index.get(key))), key=len)
+        pool: set[int] = set()
+        for holders in held:
+            if len(pool) > _POOL:
+                break
+            pool.update(holders)
+        weights = {key: 1 / len(self._index[key]) for key in keys if key in self._index}
+        shared = weights.keys()
+        hits = [(sum(weights[key] for key in shared & self._keys[number]), number) for number in pool]
+        return [number for _weight, number in nlargest(_LOOKED_AT, hits)]
+
+    def _judge(self, number: int, ways: Sequence[_Name], name: str, said: str, email: str) -> Candidate | None:
+        known = self.people[number]
+        judged = [
+            (score, reasons, in_native)
+            for way in ways
+            for in_native, known_name in self._names[number]
+            if (compared := _compare(way, known_name)) is not None
+            for score, reasons in [compared]
+        ]
+        score, reasons, in_native = max(judged, key=lambda one: one[0]) if judged else (0, (), False)
+        told = [_("the name in native script"), *reasons[1:]] if in_native and score == 100 else list(reasons)
+        if in_native and score < 100:
+            told.insert(0, _("by the name in native script"))
+        more = self._around(known, name, said, email)
+        if score == 0:
+            if not any(is_enough for _points, is_enough, _reason in more):
+                return None
+            score = WEAK
+        if score < 100:
+            score = min(99, score + sum(points for points, _enough, _reason in more))
+        return Candidate(known, score, (*told, *(reason for _points, _enough, reason in more)))
+
+    def _around(self, known: Known, name: str, said: str, email: str) -> list[tuple[int, bool, str]]:
+        """What speaks for somebody besides the name: points, whether it is enough by itself, and why."""
+        found: list[tuple[int, bool, str]] = []
+        aside = [word for word in words_of(said) if word not in set(words_of(name))]
+        if aside and known.organisation:
+            theirs = set(words_of(known.organisation)) - _SMALL_WORDS
+            own = set(aside) - _SMALL_WORDS
+            if (shared := own & theirs) and (len(shared) > 1 or shared in (own, theirs)):
+                found.append((6, False, _("the same organisation beside the name")))
+        if aside and known.country is not None:
+            told = " ".join(aside)
+            if any(told == one or f" {one} " in f" {told} " for one in self._countries.get(known.country, ())):
+                found.append((3, False, _("the same country beside the name")))
+        if email and known.mailboxes:
+            box, _at, domain = email.partition("@")
+            boxes = [one.partition("@") for one in known.mailboxes]
+            if len(box) > 4 and any(box == theirs for theirs, _a, _d in boxes):
+                found.append((6, True, _("the same name before the @ of the address")))
+            elif domain and not _PUBLIC_MAIL.match(domain) and any(domain == theirs for _b, _a, theirs in boxes):
+                found.append((3, False, _("an address of the same organisation")))
+        return found
+
+
+def _names_of(known: Known) -> list[tuple[bool, _Name]]:
+    names = [(False, _Name(undecorated(known.full_name) if "(" in known.full_name else known.full_name))]
+    if known.native_name:
+        names.append((True, _Name(known.native_name)))
+    return names
+
+
+def _keys(name: _Name) -> Iterable[Hashable]:
+    yield from ((0, word) for word in name.words if len(word) > 1)
+    yield from ((1, bones) for word in name.words if len(bones := _bones(word)) > 2)
+    yield 2, name.joined
+
+
+def _mail_keys(mailboxes: Iterable[str]) -> Iterable[Hashable]:
+    return [(3, box) for box in (one.partition("@")[0] for one in mailboxes) if len(box) > 4]
+
+
+def _bones(word: str) -> str:
+    """What is left of a word without vowels and doubled letters: the same of Mohammed and Muhamad."""
+    return _TWICE.sub(r"\1", _VOWELS.sub("", word))
+
+
+@dataclass
+class _Pairs:
+    """How the words of two names go together."""
+
+    same: list[tuple[int, int]] = field(default_factory=list)
+    initials: list[tuple[str, str]] = field(default_factory=list)
+    near: list[tuple[str, str]] = field(default_factory=list)
+    said_left: list[str] = field(default_factory=list)
+    theirs_left: list[int] = field(default_factory=list)
+    length: int = 0
+
+
+def _compare(said: _Name, theirs: _Name) -> tuple[int, tuple[str, ...]] | None:
+    """The score of two names and why; None where they have nothing in common."""
+    if said.plain == theirs.plain:
+        return 100, (_("the same full name"),)
+    if not said.words or not theirs.words:
+        return None
+    if said.words == theirs.words:
+        return 97, (_("the same name without accents and marks"),)
+    if sorted(said.words) == sorted(theirs.words):
+        return 96, (_("the same words in another order"),)
+    if said.joined == theirs.joined:
+        return 94, (_("the same letters, parted in another way"),)
+    pairs = _pair(said.words, theirs.words)
+    whole = len(pairs.same) + len(pairs.near)
+    if not whole or (not any(len(said.words[a]) > 2 for a, _b in pairs.same) and not pairs.near):
+        return None
+    return _weigh(pairs, whole)
+
+
+def _weigh(pairs: _Pairs, whole: int) -> tuple[int, tuple[str, ...]]:
+    score, reasons = 100, []
+    if pairs.near:
+        score -= 11 * len(pairs.near)
+        spelled = ", ".join(f"{a} / {b}" for a, b in pairs.near)
+        reasons.append(_("spelled a little differently (%(words)s)", words=spelled))
+    if pairs.initials:
+        score -= 12 * len(pairs.initials)
+        reasons.append(_("initials stand for names"))
+    is_little = whole + len(pairs.initials) < 2
+    if pairs.theirs_left:
+        score -= 45 if is_little else 8 * min(len(pairs.theirs_left), 4)
+        reasons.append(_left_out(pairs.theirs_left, pairs.length, is_little=is_little))
+    if pairs.said_left:
+        score -= (35 if is_little else 10) * len(pairs.said_left)
+        reasons.append(_("a name more than is known"))
+    if pairs.same != sorted(pairs.same, key=lambda pair: pair[1]):
+        score -= 4
+        reasons.append(_("in another order"))
+    if pairs.same and not is_little:
+        reasons.insert(0, _("most of the name is the same") if len(pairs.same) > 1 else _("one name is the same"))
+    return max(score, 0), tuple(reasons)
+
+
+def _left_out(places: Sequence[int], length: int, *, is_little: bool) -> str:
+    if is_little:
+        return _("only one of several names")
+    if all(0 < place < length - 1 for place in places):
+        return _("a middle name is missing")
+    return _("a name is missing")
+
+
+def _pair(said: Sequence[str], theirs: Sequence[str]) -> _Pairs:
+    pairs, free = _Pairs(length=len(theirs)), dict(enumerate(theirs))
+    left: list[tuple[int, str]] = []
+    for place, word in enumerate(said):
+        if (other := next((at for at, one in free.items() if one == word), None)) is None:
+            left.append((place, word))
+        elif len(word) > 1:
+            pairs.same.append((place, other))
+            del free[other]
+        else:
+            pairs.initials.append((word, free.pop(other)))
+    tests: tuple[tuple[Callable[[str, str], bool], list[tuple[str, str]]], ...] = (
+        (_is_near, pairs.near), (_is_initial, pairs.initials)
+    )  # fmt: skip
+    for test, into in tests:
+        still = []
+        for place, word in left:
+            other = next((at for at, one in free.items() if test(word, one)), None)
+            if other is None:
+                still.append((place, word))
+            else:
+                into.append((word, free.pop(other)))
+        left = still
+    pairs.said_left = [word for _place, word in left]
+    pairs.theirs_left = list(free)
+    return pairs
+
+
+def _is_near(a: str, b: str) -> bool:
+    longest = max(len(a), len(b))
+    if longest < 4:
+        return False
+    distance = Levenshtein.distance(a, b, score_cutoff=3)
+    return distance <= max(1, longest // 4) or (len(bones := _bones(a)) > 2 and bones == _bones(b) and distance <= 3)
+
+
+def _is_initial(a: str, b: str) -> bool:
+    return (len(a) == 1 and b.startswith(a)) or (len(b) == 1 and a.startswith(b))

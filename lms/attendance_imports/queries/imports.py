@@ -1,0 +1,49 @@
+"""Files of attendance that wait for their second step, and the time a report must have in common with a lecture."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from lms.attendance.models.evidence import AttendanceImport
+from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.queries import get_lecture
+from lms.catalogue.rules import check_can_edit_lecture
+from lms.core import clock, files, measures
+from lms.core.db import db
+from lms.core.errors import NotFound, Refused
+from lms.core.i18n import _
+from lms.core.roles import Actor
+
+
+def window_of(lecture: Lecture) -> tuple[int, int]:
+    """The span (milliseconds UTC) with which evidence must overlap: actual, or some hours around the plan.
+
+    Refused for a draft, a cancelled and a postponed lecture: nobody can have been there.
+    """
+    if lecture.state in (LectureState.DRAFT, LectureState.CANCELLED, LectureState.POSTPONED):
+        raise Refused(_("This lecture was not given: it has no attendance."))
+    if lecture.actual_start is not None:
+        start = clock.to_ms(lecture.actual_start)
+        end = clock.to_ms(lecture.actual_end) if lecture.actual_end is not None else start + 24 * measures.HOUR_MS
+        return start, end
+    if lecture.starts_at is None:
+        raise Refused(_("This lecture has no date."))
+    planned = clock.to_ms(lecture.starts_at)
+    return (
+        planned - 3 * measures.HOUR_MS,
+        planned + lecture.duration_minutes * measures.MINUTE_MS + 3 * measures.HOUR_MS,
+    )
+
+
+def kept_import(public_id: str, *, by: Actor) -> tuple[AttendanceImport, bytes]:
+    """A file that waits for its second step, for who may edit the lecture; NotFound otherwise and once it is gone."""
+    row = db.session.scalar(
+        select(AttendanceImport).where(AttendanceImport.public_id == public_id, AttendanceImport.published_at.is_(None))
+    )
+    if row is None:
+        raise NotFound
+    check_can_edit_lecture(get_lecture(row.lecture_id, by=by), by)
+    content = files.find(row.file_key or "")
+    if content is None:
+        raise NotFound
+    return row, content

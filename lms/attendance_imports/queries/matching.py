@@ -1,0 +1,161 @@
+"""Whom the rows of a report speak of: as was decided before, by address or link, else by the exact full name among
+the enrolled; who is only like it is a candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from sqlalchemy import select
+
+from lms.attendance.models.unmatched import How
+from lms.attendance.names import plain_name
+from lms.attendance_imports.name_matching import Candidate, Crowd, Known
+from lms.attendance_imports.queries.candidates import crowd_of, known_people
+from lms.attendance_imports.queries.unmatched import Standing, decided_in_words, standing_of
+from lms.attendance_imports.readers.report import ReportRow
+from lms.catalogue.models import Lecture
+from lms.core.bulk import among
+from lms.core.db import db
+from lms.core.i18n import _
+from lms.core.roles import Actor
+from lms.enrolment.membership import eligible_people
+from lms.enrolment.queries.sharing import hidden_among
+from lms.people.models import Person
+from lms.people.queries.persons import ids_by_email
+from lms.people.rules import email_key
+
+
+@dataclass(frozen=True)
+class Match:
+    """Whom the rows of one "who" of a report mean, as things stand now.
+
+    `person` is canonical; null: nobody, or nobody for sure. `how` they were found: by an address or a name, or as was
+    decided earlier in the series (then `appearance` is what was decided upon). `reason` says why, or why nobody was.
+    `is_expected`: whether they are enrolled; asked of hosts and panelists only.
+    """
+
+    key: str
+    person: int | None
+    how: How | None
+    reason: str
+    appearance: int | None = None
+    candidates: list[Candidate] = field(default_factory=list)
+    is_expected: bool = False
+
+
+def who_of(row: ReportRow) -> str:
+    """Who a row says it is: its address, else the registrant's id, else the name as the file writes it."""
+    if row.email:
+        return email_key(row.email)
+    if row.registrant:
+        return f"registrant:{row.registrant}"
+    return f"name:{plain_name(row.said or row.name)}"
+
+
+LEADING = frozenset({"host", "panelist"})
+"""Roles of those who hold a meeting: they count when they are enrolled."""
+
+
+def match_rows(lecture: Lecture, rows: Sequence[ReportRow]) -> list[Match]:
+    """Matches the rows as things stand now: by what was decided in this series, else by address in any case of
+    letters, by a registrant's id or link, or without any of them by the one enrolled of exactly this name.
+
+    Who is like somebody, but not surely, is a candidate: nothing is credited on a guess.
+    """
+    keys = [who_of(row) for row in rows]
+    first = dict(zip(reversed(keys), reversed(rows), strict=True))
+    decided = {key: one for key, one in standing_of(lecture.series_id, first).items() if one.how is not None}
+    known = ids_by_email({key for key, row in first.items() if row.email})
+    links = _links(keys, rows, known)
+    found: dict[str, Match] = {}
+    left: list[str] = []
+    for key in first:
+        if key in decided:
+            found[key] = _as_decided(decided[key])
+        elif key in known:
+            found[key] = Match(key, known[key], How.ADDRESS, _("the same address"))
+        elif key in links:
+            found[key] = Match(key, links[key], How.ADDRESS, _("the same registration"))
+        else:
+            left.append(key)
+    if left:
+        names = Names.of(lecture)
+        found |= {key: _by_name(key, first[key], names) for key in left}
+    leading = {key for key, row in zip(keys, rows, strict=True) if row.role in LEADING}
+    if leading:
+        here = eligible_people(lecture.id)
+        found |= {key: replace(found[key], is_expected=True) for key in leading if found[key].person in here}
+    return [found[key] for key in keys]
+
+
+def _links(keys: Sequence[str], rows: Sequence[ReportRow], known: Mapping[str, int]) -> dict[str, int]:
+    """Whom registrants' ids mean: the person whose own id the personal link carried, or who has the one address under
+    which the same registrant stands elsewhere in the file."""
+    asked = {row.registrant for key, row in zip(keys, rows, strict=True) if key.startswith("registrant:")}
+    if not asked:
+        return {}
+    addressed: dict[str, set[int | None]] = {}
+    for key, row in zip(keys, rows, strict=True):
+        if row.email and row.registrant in asked:
+            addressed.setdefault(row.registrant, set()).add(known.get(key))
+    own = select(Person.public_id, Person.canonical_id).where(
+        among(Person.public_id, sorted(asked)), Person.erased_at.is_(None)
+    )
+    found: dict[str, int] = {}
+    for registrant, people in addressed.items():
+        if len(people) == 1 and (person_id := next(iter(people))) is not None:
+            found[registrant] = person_id
+    found |= {public_id: person_id for public_id, person_id in db.session.execute(own) if person_id is not None}
+    return {f"registrant:{registrant}": person_id for registrant, person_id in found.items()}
+
+
+def _as_decided(standing: Standing) -> Match:
+    reason = decided_in_words(standing.decided_by, standing.decided_at)
+    if standing.person_id is None:
+        reason = _("Nobody of ours: %(reason)s.", reason=reason)
+    return Match(standing.key, standing.person_id, standing.how, reason, standing.id)
+
+
+def _by_name(key: str, row: ReportRow, names: Names) -> Match:
+    alike = names.exactly(row.name)
+    if len(alike) == 1 and not row.email:
+        return Match(key, alike[0].person_id, How.NAME, _("the same full name"))
+    candidates = names.crowd.alike(row.name, row.said, email_key(row.email) if row.email else "")
+    if row.email:
+        reason = _("Nobody is known by this address.")
+    elif alike:
+        reason = _("Several people of this name are enrolled.")
+    else:
+        reason = _("Nobody of this name is enrolled.")
+    return Match(key, None, None, reason, candidates=candidates)
+
+
+class Names:
+    """The names of everybody enrolled in a lecture, for finding the one of exactly a name, or whoever is like it."""
+
+    def __init__(self, people: list[Known], languages: Collection[str]) -> None:
+        self.people, self.languages = people, languages
+        self._exact: dict[str, list[Known]] = {}
+        for one in people:
+            for name in {plain_name(one.full_name), plain_name(one.native_name or "")} - {""}:
+                self._exact.setdefault(name, []).append(one)
+
+    @classmethod
+    def of(cls, lecture: Lecture, *, shown_to: Actor | None = None) -> Names:
+        """Of those whose attendance of a lecture is credited; of those whose names the actor sees, where given."""
+        day = (lecture.actual_start or lecture.starts_at or lecture.created_at).date()
+        people = eligible_people(lecture.id)
+        if shown_to is not None:
+            people -= hidden_among(lecture.series_id, people, by=shown_to)
+        return cls(known_people(people, day), (lecture.language,))
+
+    def exactly(self, name: str) -> list[Known]:
+        """Everybody of this full or native name."""
+        return self._exact.get(plain_name(name), []) if name else []
+
+    @cached_property
+    def crowd(self) -> Crowd:
+        """The same people, for finding whoever is like a name: made when it is first asked for."""
+        return crowd_of(self.people, self.languages)

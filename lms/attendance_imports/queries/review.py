@@ -1,0 +1,324 @@
+"""Who was seen in a lecture and is not known: a page of them, with whom they may be and what that would give."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import aliased
+
+from lms.attendance import rules
+from lms.attendance.models.evidence import AttendanceImport, Presence
+from lms.attendance.models.unmatched import Appearance, How
+from lms.attendance.names import undecorated
+from lms.attendance.queries.evidence import Span, seen_in, span_of
+from lms.attendance.queries.roster import get_rostered_lecture
+from lms.attendance_imports.name_matching import Candidate, Known, strong_one
+from lms.attendance_imports.queries.candidates import as_seen, known_people
+from lms.attendance_imports.queries.matching import Names
+from lms.catalogue.models import Lecture
+from lms.core.bulk import among
+from lms.core.db import db
+from lms.core.errors import NotFound
+from lms.core.roles import Actor
+from lms.core.sorting import sort_key
+from lms.enrolment.membership import eligible_people
+from lms.enrolment.queries.sharing import hidden_among
+from lms.people.models import Person
+from lms.people.queries.persons import find_person_by_email
+from lms.people.rules import email_key
+
+FOUND = 20
+"""How many people a search on the page answers with."""
+
+
+@dataclass(frozen=True)
+class Stay:
+    """One row of evidence: its identity, from when to when (milliseconds UTC), and the system that wrote the report."""
+
+    evidence: str
+    joined_ms: int
+    left_ms: int
+    system: str | None
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """Somebody whom the files of a series tell of, as seen in one lecture.
+
+    `name` and `email` are as the file says. `present_ms` is what the stays come to within the lecture, `lectures` in
+    how many of the series the same was seen. Once decided: `how`, and whom it means, who decided and when.
+    `candidates` with what is counted for each of them in this lecture already.
+    """
+
+    id: int
+    version: int
+    name: str | None
+    email: str | None
+    is_row: bool
+    stays: list[Stay]
+    present_ms: int
+    lectures: int
+    how: How | None = None
+    person: Known | None = None
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    candidates: list[Candidate] = field(default_factory=list)
+    strong: Candidate | None = None
+
+
+@dataclass(frozen=True)
+class ReviewPage:
+    """A page of them. `open` are not decided, `decided` are; `following` is the cursor of the next page, if any.
+
+    `present_ms` is what counts for each candidate in this lecture already, by person.
+    """
+
+    lecture: Lecture
+    span: Span
+    items: list[Unknown]
+    following: int | None
+    open: int
+    decided: int
+    present_ms: dict[int, int]
+    enrolled: set[int]
+
+
+@dataclass(frozen=True)
+class StrongOne:
+    """Somebody not known with the one strong candidate."""
+
+    appearance_id: int
+    name: str | None
+    email: str | None
+    candidate: Candidate
+
+
+@dataclass(frozen=True)
+class Strong:
+    """All who have one strong candidate; `mark` changes with whatever of it changes."""
+
+    items: list[StrongOne]
+    mark: str
+
+
+def review_page(
+    lecture_id: int, *, by: Actor, decided: bool = False, q: str = "", after: int = 0, limit: int = 25
+) -> ReviewPage:
+    """Who was seen and is not known, or once `decided` on, in the order in which they came; `q` looks in names and
+    addresses. For those who may read the roster."""
+    lecture = get_rostered_lecture(lecture_id, by=by)
+    ids = _seen_here(lecture, is_decided=decided)
+    counts = {decided: len(ids), not decided: len(_seen_here(lecture, is_decided=not decided))}
+    if q:
+        ids = _holding(ids, q)
+    ids = [id_ for id_ in ids if id_ > after]
+    shown = ids[:limit]
+    span, here = span_of(lecture), eligible_people(lecture.id)
+    items = _unknown(lecture, span, shown, by)
+    if not decided and items:
+        items = _with_candidates(lecture, items, by)
+    people = [one.known.person_id for item in items for one in item.candidates]
+    return ReviewPage(
+        lecture=lecture,
+        span=span,
+        items=items,
+        following=shown[-1] if len(ids) > limit else None,
+        open=counts[False],
+        decided=counts[True],
+        present_ms=_present(lecture, span, people),
+        enrolled=here,
+    )
+
+
+def get_unknown(lecture_id: int, appearance_id: int, *, by: Actor) -> Unknown:
+    """One of the series, decided or not, as seen in this lecture (its rows may stand by themselves by now); NotFound
+    for one that is not of the series."""
+    lecture = get_rostered_lecture(lecture_id, by=by)
+    found = _unknown(lecture, span_of(lecture), [appearance_id], by)
+    if not found:
+        raise NotFound
+    return found[0] if found[0].how is not None else _with_candidates(lecture, found, by)[0]
+
+
+def find_people(lecture_id: int, words: str, *, by: Actor) -> tuple[list[Known], set[int]]:
+    """People enrolled in whose name, organisation or address these words are, and whoever has exactly this address,
+    enrolled or not; with the ids of those who are enrolled. Whose profile is not shared is found by the address
+    alone, and only when enrolled. For those who may read the roster."""
+    lecture = get_rostered_lecture(lecture_id, by=by)
+    here = eligible_people(lecture.id)
+    wanted = sort_key(words.strip())
+    if not wanted:
+        return [], here
+    day = (lecture.actual_start or lecture.starts_at or lecture.created_at).date()
+    known = as_seen(known_people(here, day), lecture.series_id, by)
+    parts = wanted.split()
+    found = [one for one in known if all(part in _text_of(one) for part in parts)]
+    person = find_person_by_email(words) if "@" in words else None
+    if person is not None and person.id not in here and not hidden_among(lecture.series_id, [person.id], by=by):
+        found = [*known_people([person.id], day), *found]
+    return sorted(found, key=lambda one: (sort_key(one.full_name), one.person_id))[:FOUND], here
+
+
+def _text_of(one: Known) -> str:
+    return " ".join([sort_key(text) for text in (one.full_name, one.native_name, one.organisation) if text]) + " ".join(
+        one.mailboxes
+    )
+
+
+def count_open(lecture_id: int) -> int:
+    """How many were seen in a lecture and nobody knows who they are."""
+    query = (
+        select(func.count(Presence.appearance_id.distinct()))
+        .join(Appearance, Appearance.id == Presence.appearance_id)
+        .where(Presence.lecture_id == lecture_id, Presence.person_id.is_(None), Appearance.how.is_(None))
+    )
+    return db.session.scalar(query) or 0
+
+
+def find_strong(lecture: Lecture, *, by: Actor) -> Strong:
+    """All who have one strong candidate whom nobody else of them has too, among those whose names the actor sees."""
+    query = select(Appearance.id, Appearance.version, Appearance.name, Appearance.email).where(
+        among(Appearance.id, _seen_here(lecture, is_decided=False))
+    )
+    crowd = Names.of(lecture, shown_to=by).crowd
+    found: list[tuple[int, StrongOne]] = []
+    for id_, version, name, email in db.session.execute(query.order_by(Appearance.id)):
+        candidate = strong_one(crowd.alike(*_asked(name, email)))
+        if candidate is not None:
+            found.append((version, StrongOne(id_, name, email, candidate)))
+    meant: dict[int, int] = {}
+    for _version, one in found:
+        meant[one.candidate.known.person_id] = meant.get(one.candidate.known.person_id, 0) + 1
+    alone = [(version, one) for version, one in found if meant[one.candidate.known.person_id] == 1]
+    text = "|".join(f"{one.appearance_id}.{version}.{one.candidate.known.person_id}" for version, one in alone)
+    mark = hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+    return Strong([one for _version, one in alone], mark)
+
+
+def list_strong(lecture_id: int, *, by: Actor) -> tuple[Lecture, Strong]:
+    """A lecture and what `find_strong` finds in it, for those who may read the roster."""
+    lecture = get_rostered_lecture(lecture_id, by=by)
+    return lecture, find_strong(lecture, by=by)
+
+
+def _seen_here(lecture: Lecture, *, is_decided: bool) -> list[int]:
+    query = (
+        select(Presence.appearance_id)
+        .join(Appearance, Appearance.id == Presence.appearance_id)
+        .where(
+            Presence.lecture_id == lecture.id,
+            Presence.person_id.is_(None),
+            Appearance.how.is_not(None) if is_decided else Appearance.how.is_(None),
+        )
+        .distinct()
+        .order_by(Presence.appearance_id)
+    )
+    return [id_ for id_ in db.session.scalars(query) if id_ is not None]
+
+
+def _holding(ids: Collection[int], q: str) -> list[int]:
+    """Of these the ones with a text in name or address, in any case of letters and without accents."""
+    wanted = sort_key(q)
+    query = select(Appearance.id, Appearance.name, Appearance.email).where(among(Appearance.id, ids))
+    return sorted(
+        id_
+        for id_, name, email in db.session.execute(query)
+        if any(wanted in sort_key(text) for text in (name, email) if text)
+    )
+
+
+def _unknown(lecture: Lecture, span: Span, ids: Sequence[int], by: Actor) -> list[Unknown]:
+    stays: dict[int, list[Stay]] = {}
+    seen: dict[int, list[rules.Interval]] = {}
+    rows = (
+        select(
+            Presence.appearance_id, Presence.evidence, Presence.joined_ms, Presence.left_ms, Presence.stated_ms,
+            AttendanceImport.format,
+        )
+        .outerjoin(AttendanceImport, AttendanceImport.id == Presence.import_id)
+        .where(Presence.lecture_id == lecture.id, among(Presence.appearance_id, ids))
+        .order_by(Presence.joined_ms, Presence.id)
+    )  # fmt: skip
+    for id_, evidence, joined, left, stated, system in db.session.execute(rows) if ids else ():
+        assert id_ is not None  # asked for by it
+        if stated is not None:
+            joined, left = rules.certain(joined, left, stated, span.start, span.end)
+        stays.setdefault(id_, []).append(Stay(evidence, joined, left, system))
+        seen.setdefault(id_, []).append((joined, left))
+    decider = aliased(Person)
+    query = (
+        select(Appearance, decider.full_name)
+        .outerjoin(decider, decider.id == Appearance.decided_by)
+        .where(among(Appearance.id, list(ids)), Appearance.series_id == lecture.series_id)
+        .order_by(Appearance.id)
+    )
+    found = [(row, name) for row, name in db.session.execute(query)] if ids else []
+    meant = _people({row.person_id for row, _name in found if row.person_id is not None}, lecture, by)
+    lectures = _lectures(list(stays))
+    return [
+        Unknown(
+            id=row.id,
+            version=row.version,
+            name=row.name,
+            email=row.email,
+            is_row=row.within_id is not None,
+            stays=stays.get(row.id, []),
+            present_ms=rules.length(rules.clip(rules.unite(seen.get(row.id, [])), span.start, span.end)),
+            lectures=lectures.get(row.id, 0),
+            how=row.how,
+            person=meant.get(row.person_id) if row.person_id is not None else None,
+            decided_by=name,
+            decided_at=row.decided_at,
+        )
+        for row, name in found
+    ]
+
+
+def _people(person_ids: Collection[int], lecture: Lecture, by: Actor) -> dict[int, Known]:
+    """What is known of these rows of people, under their ids, as the people they are today."""
+    if not person_ids:
+        return {}
+    own = dict(
+        db.session.execute(select(Person.id, Person.canonical_id).where(among(Person.id, list(person_ids)))).all()
+    )
+    day = (lecture.actual_start or lecture.starts_at or lecture.created_at).date()
+    people = known_people({id_ for id_ in own.values() if id_ is not None}, day)
+    known = {one.person_id: one for one in as_seen(people, lecture.series_id, by)}
+    return {row: known[who] for row, who in own.items() if who in known}
+
+
+def _lectures(ids: Collection[int]) -> dict[int, int]:
+    query = (
+        select(Presence.appearance_id, func.count(Presence.lecture_id.distinct()))
+        .where(among(Presence.appearance_id, ids))
+        .group_by(Presence.appearance_id)
+    )
+    return {id_: count for id_, count in db.session.execute(query) if id_ is not None} if ids else {}
+
+
+def _asked(name: str | None, email: str | None) -> tuple[str, str, str]:
+    return undecorated(name) if name else "", name or "", email_key(email) if email else ""
+
+
+def _with_candidates(lecture: Lecture, items: Iterable[Unknown], by: Actor) -> list[Unknown]:
+    crowd = Names.of(lecture, shown_to=by).crowd
+    found = []
+    for item in items:
+        candidates = crowd.alike(*_asked(item.name, item.email))
+        found.append(replace(item, candidates=candidates, strong=strong_one(candidates)))
+    return found
+
+
+def _present(lecture: Lecture, span: Span, people: Collection[int]) -> dict[int, int]:
+    """Milliseconds of the lecture that are there for these people already."""
+    if not people:
+        return {}
+    seen = seen_in(lecture, sorted(set(people)))
+    return {
+        person: rules.length(rules.clip(rules.unite((a, b) for a, b, _source in found), span.start, span.end))
+        for person, found in seen.items()
+    }

@@ -1,0 +1,107 @@
+"""Whom files tell of without anybody being known, and what was decided about it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import aliased
+
+from lms.attendance.models.evidence import Presence
+from lms.attendance.models.unmatched import Appearance, How
+from lms.attendance.queries.evidence import WHO
+from lms.core.bulk import among
+from lms.core.db import db
+from lms.core.i18n import _
+from lms.people.models import Person, PersonEmail
+
+
+@dataclass(frozen=True)
+class Standing:
+    """An appearance as it stands: whom it means (canonical; null: nobody, or not decided), how, by whom and when."""
+
+    id: int
+    key: str
+    person_id: int | None
+    how: How | None
+    decided_by: str | None
+    decided_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A piece of evidence that is there: through which appearance, and whether it is settled whose it is."""
+
+    appearance_id: int | None
+    is_settled: bool
+
+
+def evidence_in(lecture_id: int) -> dict[str, Kept]:
+    """The evidence of a lecture, by its identity."""
+    query = (
+        select(Presence.evidence, Presence.appearance_id, Presence.person_id.is_not(None) | Appearance.how.is_not(None))
+        .outerjoin(Appearance, Appearance.id == Presence.appearance_id)
+        .where(Presence.lecture_id == lecture_id)
+    )
+    return {evidence: Kept(through, bool(settled)) for evidence, through, settled in db.session.execute(query)}
+
+
+def lectures_told_of(appearance_ids: Iterable[int]) -> set[int]:
+    """The lectures in which these appearances were seen."""
+    query = select(Presence.lecture_id).where(among(Presence.appearance_id, list(appearance_ids))).distinct()
+    return set(db.session.scalars(query))
+
+
+def claimable(person_ids: Collection[int]) -> dict[int, tuple[int, int]]:
+    """The appearances under an address of one of these people (canonical, or a row merged into them) that nobody said
+    by hand are somebody else: the series of each, and whose it is."""
+    query = (
+        select(Appearance.id, Appearance.series_id, WHO)
+        .join(PersonEmail, PersonEmail.key == Appearance.key)
+        .join(Person, Person.id == PersonEmail.person_id)
+        .where(
+            among(PersonEmail.person_id, list(person_ids)),
+            Person.erased_at.is_(None),
+            Appearance.how.is_(None) | (Appearance.how == How.NOBODY),
+        )
+    )
+    return {id_: (series_id, person_id) for id_, series_id, person_id in db.session.execute(query)}
+
+
+def has_claims(person_ids: Collection[int]) -> bool:
+    """Whether any evidence waits under an address of these people."""
+    return bool(claimable(person_ids))
+
+
+def decided_in_words(by: str | None, at: datetime | None) -> str:
+    """Who decided, and when."""
+    day = f"{at:%Y-%m-%d}" if at is not None else "–"
+    return _("decided by %(who)s on %(day)s", who=by or _("the system"), day=day)
+
+
+def standing_in_words(appearance_id: int) -> str:
+    """How an appearance was resolved, without the name of the person it means, and by whom."""
+    decider = aliased(Person)
+    query = (
+        select(Appearance.how, Appearance.person_id, decider.full_name, Appearance.decided_at)
+        .outerjoin(decider, decider.id == Appearance.decided_by)
+        .where(Appearance.id == appearance_id)
+    )
+    how, meant, by, at = db.session.execute(query).one()
+    nobody = _("nobody of ours") if how is How.NOBODY else _("taken back")
+    whom = nobody if meant is None else _("linked to a person")
+    return f"{whom}, {decided_in_words(by, at)}"
+
+
+def standing_of(series_id: int, keys: Iterable[str]) -> dict[str, Standing]:
+    """The appearances of a series under these keys."""
+    decider = aliased(Person)
+    query = (
+        select(Appearance.id, Appearance.key, WHO, Appearance.how, decider.full_name, Appearance.decided_at)
+        .outerjoin(Person, Person.id == Appearance.person_id)
+        .outerjoin(decider, decider.id == Appearance.decided_by)
+        .where(Appearance.series_id == series_id, among(Appearance.key, list(keys)))
+    )
+    return {row[1]: Standing(*row) for row in db.session.execute(query)}

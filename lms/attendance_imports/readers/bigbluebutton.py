@@ -1,0 +1,273 @@
+"""Reports of BigBlueButton: the data of its learning dashboard, what its analytics callback posts, and the table that
+the dashboard saves. The first two hold every connection and say its zone; the table adds up the devices of a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lms.attendance.names import undecorated
+from lms.attendance_imports.readers import timestamps
+from lms.attendance_imports.readers.pairing import pair
+from lms.attendance_imports.readers.report import Asked, Report, ReportRow
+from lms.attendance_imports.readers.session_rows import Entry, take
+from lms.attendance_imports.readers.shapes import is_alone
+from lms.attendance_imports.readers.sheets import Document
+from lms.attendance_imports.readers.times import Read, Times, is_blank
+from lms.attendance_imports.readers.vocabulary import moderates
+from lms.catalogue.rules import FIRST_YEAR, LAST_YEAR
+from lms.core import clock
+from lms.core.errors import Fault, Invalid
+from lms.core.i18n import _, _n
+
+NAME = "bbb"
+
+
+def recognises(document: Document) -> bool:
+    """Whether it is one of the three."""
+    return _users(document) is not None or _meeting(document) is not None or _columns(document) is not None
+
+
+def read(document: Document, asked: Asked) -> Report:
+    """Reads it. Raises Invalid (`file`; for the table also `time_zone`, `date_order`)."""
+    users, meeting, columns = _users(document), _meeting(document), _columns(document)
+    if users is not None:
+        report = _read_dashboard(document.data, users)
+    elif meeting is not None:
+        report = _read_callback(document.data, meeting, asked)
+    elif columns is not None:
+        return _read_table(document, columns, asked)
+    else:
+        raise Invalid("file", _("This is not a report of BigBlueButton's learning dashboard."))
+    if not report.total:
+        raise Invalid("file", _("Nobody stands in this file."))
+    report.notes[:0] = document.notes
+    return report
+
+
+# The data of the dashboard
+
+
+def _users(document: Document) -> list[Mapping[str, Any]] | None:
+    data = document.data
+    users = data.get("users") if isinstance(data, Mapping) else None
+    if not isinstance(users, Mapping) or not {"intId", "createdOn", "extId"} & data.keys():
+        return None
+    return [user for user in users.values() if isinstance(user, Mapping)]
+
+
+def _read_dashboard(data: Mapping[str, Any], users: Sequence[Mapping[str, Any]]) -> Report:
+    report = Report(format=NAME, title=_text(data.get("name"))[:200], meeting=_text(data.get("extId"))[:200])
+    report.starts_ms, report.ends_ms = _ms(data.get("createdOn")), _ms(data.get("endedOn"))
+    sessions = [session for user in users for session in _sessions(user)]
+    told = [_ms(session.get(key)) for session in sessions for key in ("registeredOn", "leftOn")]
+    end_ms = report.ends_ms or max((moment for moment in told if moment is not None), default=0)
+    unfinished = 0
+    for user in users:
+        person = _Person.of(user.get("name"), user.get("extId"), user.get("isModerator"))
+        for session in _sessions(user):
+            report.total += 1
+            joined, left = _ms(session.get("registeredOn")), _ms(session.get("leftOn"))
+            stays = left is None and session.get("leftOn") in (0, None)
+            reason = person.wrong
+            if joined is None or (left is None and not stays):
+                reason = reason or _("The times of a connection cannot be read.")
+            elif left is not None and left < joined:
+                reason = reason or _("The leave is before the join.")
+            if reason or joined is None:
+                report.rejected.append(Fault(row=report.total, reason=reason))
+                continue
+            unfinished += stays
+            report.rows.append(person.row(report.total, joined, left if left is not None else max(end_ms, joined)))
+    _say_unfinished(report, unfinished, end_ms)
+    return report
+
+
+def _sessions(user: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The stays of a person, in whichever version: connections with sessions, connections, or the person alone."""
+    connections = user.get("intIds")
+    if not isinstance(connections, Mapping):
+        connections = {"": user} if "registeredOn" in user else {}
+    for connection in connections.values():
+        if not isinstance(connection, Mapping):
+            continue
+        sessions = connection.get("sessions")
+        for session in sessions if isinstance(sessions, list) else [connection]:
+            if isinstance(session, Mapping):
+                yield session
+
+
+def _ms(value: object) -> int | None:
+    """Milliseconds of the dashboard; None where they are none, or nought: not yet."""
+    if isinstance(value, str) and value.isdecimal() and len(value) < 20:
+        value = int(value)
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 1e15:
+        return None
+    return int(value) if FIRST_YEAR <= clock.from_ms(int(value)).year <= LAST_YEAR else None
+
+
+# What the callback posts
+
+
+def _meeting(document: Document) -> Mapping[str, Any] | None:
+    data = document.data
+    if not isinstance(data, Mapping):
+        return None
+    inner = data.get("data", data)
+    return inner if isinstance(inner, Mapping) and isinstance(inner.get("attendees"), list) else None
+
+
+def _read_callback(data: Mapping[str, Any], meeting: Mapping[str, Any], asked: Asked) -> Report:
+    report = Report(format=NAME, meeting=_text(data.get("meeting_id"))[:200])
+    metadata = meeting.get("metadata")
+    if isinstance(metadata, Mapping):
+        report.title = _text(metadata.get("meeting_name"))[:200]
+    times = Times(asked)
+    span = [times.read(_text(meeting.get(key))) for key in ("start", "finish")]
+    people = []
+    for one in meeting["attendees"]:
+        if isinstance(one, Mapping):
+            person = _Person.of(one.get("name"), one.get("ext_user_id"), one.get("moderator"))
+            people.append((person, _moments(one.get("joins"), times), _moments(one.get("leaves"), times)))
+    times.settle()
+    report.starts_ms, report.ends_ms = times.span(span[0], span[1])
+    read = [(person, _instants(joins, times), _instants(leaves, times)) for person, joins, leaves in people]
+    told = [moment for _person, joins, leaves in read for moment in (*joins, *leaves) if moment is not None]
+    end_ms = report.ends_ms or max(told, default=0)
+    unfinished = 0
+    for person, joins, leaves in read:
+        found = pair([one for one in joins if one is not None], [one for one in leaves if one is not None], end_ms)
+        unfinished += found.unfinished
+        reason = person.wrong
+        if None in joins or None in leaves:
+            reason = reason or _("The times of a connection cannot be read.")
+        if reason or found.strays:
+            report.total += 1
+            report.rejected.append(Fault(row=report.total, reason=reason or _("Leaves without having joined.")))
+        for joined_ms, left_ms in found.stays if not reason else ():
+            report.total += 1
+            report.rows.append(person.row(report.total, joined_ms, left_ms))
+    _say_unfinished(report, unfinished, end_ms)
+    return report
+
+
+def _moments(said: object, times: Times) -> list[Read]:
+    return [times.read(_text(one)) for one in said] if isinstance(said, list) else []
+
+
+def _instants(moments: Iterable[Read], times: Times) -> list[int | None]:
+    return [times.ms(moment) for moment in moments]
+
+
+# What both have in common
+
+
+@dataclass(frozen=True)
+class _Person:
+    said: str
+    email: str
+    registrant: str
+    role: str
+    wrong: str
+
+    @classmethod
+    def of(cls, name: object, external: object, moderates: object) -> _Person:
+        """A person as the file says; `wrong` is why no row of theirs can be taken."""
+        said, account = " ".join(_text(name).split()), _text(external).strip()
+        is_address = "@" in account and " " not in account
+        wrong = "" if said or account else _("Neither an e-mail address nor a name.")
+        if len(said) > 200 or len(account) > 320:
+            wrong = _("The e-mail address or the name is too long.")
+        role = "host" if moderates is True or _text(moderates).casefold() == "true" else "attendee"
+        return cls(said, account if is_address else "", "" if is_address else account, role, wrong)
+
+    def row(self, number: int, joined_ms: int, left_ms: int) -> ReportRow:
+        """One stay of this person; stays are numbered as they stand in the file."""
+        name = undecorated(self.said) if self.said else ""
+        return ReportRow(number, self.email, name, joined_ms, left_ms, self.registrant, self.role, self.said)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value.replace("\x00", "")
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1e18 else ""
+
+
+def _say_unfinished(report: Report, unfinished: int, end_ms: int) -> None:
+    if unfinished:
+        report.notes.append(
+            _n(
+                "%(num)s person never left: taken to have stayed until the end, %(time)s (UTC).",
+                "%(num)s people never left: taken to have stayed until the end, %(time)s (UTC).",
+                unfinished,
+                time=f"{clock.from_ms(end_ms):%Y-%m-%d %H:%M}",
+            )
+        )
+
+
+# The table that the dashboard saves: headings in the language of whoever saved it
+
+
+def _columns(document: Document) -> int | None:
+    """The column of the join, found by the cells of the first person: TRUE or FALSE for moderators in the second
+    (in the
+    language of the spreadsheet that saved it again), then somewhere a join, a leave (or a dash) and the sum; None where
+    it is no such table."""
+    people = (row for _line, row in document.lines[1:10] if len(row) > 7 and moderates(row[1]) is not None)
+    cells = next(people, [])
+    for place in range(2, len(cells) - 2):
+        joined, left, total = cells[place : place + 3]
+        if (
+            timestamps.read(joined)
+            and (is_blank(left) or timestamps.read(left))
+            and timestamps.duration_ms(total) is not None
+        ):
+            return place
+    return None
+
+
+def _read_table(document: Document, column: int, asked: Asked) -> Report:
+    _line, headings = document.lines[0]
+    people = [
+        (line, row) for line, row in document.lines[1:] if not is_alone(row)
+    ]  # not an answer in a poll that goes on
+    line, last = people[-1]
+    if not document.is_whole and len(last) < column + 3:
+        raise Invalid("file", _("The file is cut off: line %(line)s ends too early.", line=line))
+    rows = [(line, row) for line, row in people if not row[1] or moderates(row[1]) is not None]
+    broken = [line for line, row in people if row[1] and moderates(row[1]) is None]
+    report = Report(format=NAME, notes=list(document.notes))
+    times = Times(asked)
+    entries = []
+    for line, row in rows:
+        joined, left, stated = (*row[column : column + 3], "", "", "")[:3]
+        if not row[1] and not joined:  # the answers of those who stay unnamed in polls
+            continue
+        total = timestamps.duration_ms(stated)
+        if total is None:
+            reason = _("“%(column)s” is not a duration that can be read.", column=_at(headings, column + 2))
+            report.rejected.append(Fault(row=line, reason=reason))
+            continue
+        entries.append(
+            Entry(
+                line,
+                row[0],
+                "",
+                times.read(joined),
+                times.read(left),
+                total,
+                role=("host" if moderates(row[1]) else "attendee") if row[1] else "",
+            )
+        )
+    for line in broken:
+        report.rejected.append(Fault(row=line, reason=_("This line is not one of a person.")))
+    report.total = len(entries) + len(report.rejected)
+    times.settle(document)
+    take(report, entries, times, joined=_at(headings, column), left=_at(headings, column + 1))
+    return report
+
+
+def _at(headings: Sequence[str], column: int) -> str:
+    return headings[column] if column < len(headings) else ""

@@ -1,0 +1,164 @@
+"""Tables whose headings nobody knows: what is shown of them, and how they are read once somebody said what is what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from lms.attendance_imports.readers import timestamps
+from lms.attendance_imports.readers.headings import Heading, is_value, plain
+from lms.attendance_imports.readers.shapes import is_address, is_time, meaning_of
+from lms.attendance_imports.readers.sheets import Document
+from lms.attendance_imports.readers.vocabulary import WORDS
+from lms.core.errors import Invalid
+from lms.core.i18n import _
+
+FIELDS = {
+    "email": "email",
+    "name": "name",
+    "first_name": "first_name",
+    "last_name": "last_name",
+    "date": "date",
+    "joined_at": "joined",
+    "left_at": "left",
+    "minutes": "duration",
+    "seconds": "duration",
+    "hours": "duration",
+    "waiting_room": "waiting",
+    "registrant_id": "registrant",
+}
+"""What a column may mean, and the field that it is."""
+_EXAMPLES = 3
+_LOOKED_AT = 200
+_LONGEST = 80
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: the key by which a mapping names it (its heading, or #3), what its first rows say, and what its
+    heading seems to mean (nothing: unknown)."""
+
+    key: str
+    examples: list[str]
+    guess: str
+
+
+@dataclass(frozen=True)
+class Glimpse:
+    """What can be shown of a table: the place of its headings (-1: it has none, and each column is named by its
+    number),
+    its columns, and what identifies the headings."""
+
+    place: int
+    columns: list[Column]
+    signature: str
+
+
+class UnknownHeadings(Invalid):
+    """A table, but nobody knows what its columns mean (`mapping`). `glimpse` is what to ask about."""
+
+    def __init__(self, glimpse: Glimpse, reason: str = "") -> None:
+        headings = ", ".join(column.key for column in glimpse.columns)
+        super().__init__(
+            "mapping",
+            reason
+            or _("The headings do not say who was there, and when. Say what each column means: %(headings)s.",
+                 headings=headings),
+        )  # fmt: skip
+        self.glimpse = glimpse
+
+
+def glimpse_of(document: Document) -> Glimpse | None:
+    """Looks at a table; None where there is none: no line of two cells or more with another one beneath."""
+    for place, (_line, cells) in enumerate(document.lines[:-1]):
+        if sum(map(bool, cells)) > 1:
+            values = sum(map(is_value, cells))
+            if not values:
+                return _glimpse(document, place)
+            if values > 1 and sum(map(is_time, cells)):
+                return _glimpse(document, -1)
+    return None
+
+
+def _glimpse(document: Document, place: int) -> Glimpse:
+    rows = [cells for _line, cells in document.lines[place + 1 : place + 1 + _LOOKED_AT]]
+    columns: list[Column] = []
+    for index, key in _keys(document, place):
+        found = dict.fromkeys(cell for row in rows for cell in row[index : index + 1] if cell)
+        examples = [cell if len(cell) <= _LONGEST else cell[:_LONGEST] + "…" for cell in list(found)[:_EXAMPLES]]
+        if examples or not key.startswith("#"):
+            columns.append(Column(key, examples, _guess(key, examples, {one.guess for one in columns})))
+    said = "|".join(plain(column.key) for column in columns)
+    return Glimpse(place, columns, sha256(said.encode()).hexdigest())
+
+
+def _keys(document: Document, place: int) -> list[tuple[int, str]]:
+    """The columns with their keys: the heading, or the number where there is none or it is there twice."""
+    if place < 0:
+        return [(index, f"#{index + 1}") for index in range(max(len(cells) for _line, cells in document.lines))]
+    cells = document.lines[place][1]
+    beneath = document.lines[place + 1][1] if place + 1 < len(document.lines) else []
+    seen: set[str] = set()
+    found = []
+    for index in range(max(len(cells), len(beneath))):
+        cell = cells[index] if index < len(cells) else ""
+        key = f"#{index + 1}" if not cell or plain(cell) in seen else cell
+        seen.add(plain(cell))
+        found.append((index, key))
+    return found
+
+
+def _guess(heading: str, examples: list[str], taken: set[str]) -> str:
+    """What a column seems to be, by its heading, else by what stands in it: it is shown, and somebody decides."""
+    field = WORDS.field(heading) or WORDS.near(heading) or ""
+    meaning = meaning_of(field)
+    found = (timestamps.unit_in(heading) or "") if field == "duration" else meaning if meaning in FIELDS else ""
+    if not found and examples and all(map(is_address, examples)):
+        found = "email"
+    elif not found and examples and all(map(is_time, examples)):
+        found = "left_at" if "joined_at" in taken else "joined_at"
+    return found if found not in taken else ""
+
+
+def mapped(document: Document, mapping: Mapping[str, str]) -> tuple[Heading, str | None]:
+    """The headings as somebody said they are to be read, and the unit of the duration. Raises Invalid (`mapping`)."""
+    known = {key: meaning for key, meaning in mapping.items() if meaning}
+    for key, meaning in known.items():
+        if meaning not in FIELDS:
+            raise Invalid(
+                "mapping",
+                _("“%(key)s” cannot be “%(meaning)s”: a column is one of %(names)s.", key=key, meaning=meaning,
+                  names=", ".join(FIELDS)),
+            )  # fmt: skip
+    places = range(-1 if all(key.startswith("#") for key in known) else 0, len(document.lines))
+    place = next((place for place in places if _has(document, place, known)), None)
+    if place is None:
+        raise Invalid("mapping", _("No line of this file has the headings %(names)s.", names=", ".join(known)))
+    indexes = {_wanted(key): index for index, key in _keys(document, place)}
+    columns: dict[str, int] = {}
+    for key, meaning in known.items():
+        field = FIELDS[meaning]
+        if field in columns:
+            raise Invalid("mapping", _("Two columns cannot both be “%(meaning)s”.", meaning=meaning))
+        columns[field] = indexes[_wanted(key)]
+    timed = {"joined", "left"} <= columns.keys() or "duration" in columns
+    if not timed or not columns.keys() & {"email", "name", "first_name", "last_name"}:
+        raise Invalid("mapping", _("Say which column is the e-mail address or the name, and which say when people came "
+                                   "and left, or how long they stayed."))  # fmt: skip
+    unit = next((one for one in known.values() if one in timestamps.UNITS), None)
+    if place < 0:
+        return Heading(place, 0, [], columns), unit
+    line, cells = document.lines[place]
+    said = {_wanted(key) for key in mapping}
+    unread = [index for key, index in indexes.items() if key not in said and index < len(cells) and cells[index]]
+    return Heading(place, line, cells, columns, unread=unread), unit
+
+
+def _has(document: Document, place: int, mapping: Mapping[str, str]) -> bool:
+    keys = {_wanted(key) for _index, key in _keys(document, place)}
+    return bool(mapping) and all(_wanted(key) in keys for key in mapping)
+
+
+def _wanted(key: str) -> str:
+    return key if key.startswith("#") else plain(key)

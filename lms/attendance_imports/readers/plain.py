@@ -1,0 +1,104 @@
+"""A plain table of who was there: headings in any order and many languages, or as somebody said what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lms.attendance_imports.readers import timestamps
+from lms.attendance_imports.readers.headings import Heading, find_heading
+from lms.attendance_imports.readers.mapping import UnknownHeadings, glimpse_of, mapped
+from lms.attendance_imports.readers.mistaken import reason_of
+from lms.attendance_imports.readers.report import Asked, Report
+from lms.attendance_imports.readers.session_rows import Entry, never_came, take
+from lms.attendance_imports.readers.shapes import open_table
+from lms.attendance_imports.readers.sheets import Document
+from lms.attendance_imports.readers.times import Times
+from lms.attendance_imports.readers.vocabulary import WORDS
+from lms.attendance_imports.readers.waiting import Waiting
+from lms.core.errors import Invalid
+from lms.core.i18n import _
+
+NAME = "plain"
+_WHO = ({"email"}, {"name"}, {"first_name"}, {"last_name"})
+NEEDED = [who | times for who in _WHO for times in ({"joined", "left"}, {"joined", "duration"}, {"duration"})]
+"""The sets of headings of which one must be there."""
+
+
+def recognises(document: Document) -> bool:
+    """Whether one of the first lines has headings that say who and when."""
+    return find_heading(document, WORDS, *NEEDED) is not None
+
+
+def read(document: Document, asked: Asked) -> Report:
+    """Reads it. Raises Invalid (`file`, `time_zone`, `date_order`, `mapping`)."""
+    if asked.mapping:
+        return _read(document, *mapped(document, asked.mapping), asked)
+    reason = reason_of(document)
+    if reason:
+        raise Invalid("file", reason)
+    heading = find_heading(document, WORDS, *NEEDED)
+    if heading is not None:
+        return _read(document, heading, timestamps.unit_in(heading.words("duration")), asked)
+    glimpse = glimpse_of(document)
+    if glimpse is None:
+        raise Invalid("file", _("This is text without a table: a table has a row for each person."))
+    raise UnknownHeadings(glimpse)
+
+
+def check_is_whole(document: Document, heading: Heading) -> None:
+    """Raises Invalid where a file has headings only, or ends in the middle of its last line."""
+    if len(document.lines) <= heading.place + 1:
+        raise Invalid("file", _("The file has headings, but no rows."))
+    line, cells = document.lines[-1]
+    if len(cells) < heading.width and not document.is_whole:
+        raise Invalid("file", _("The file is cut off: line %(line)s ends too early.", line=line))
+
+
+def full_name(heading: Heading, row: Sequence[str]) -> str:
+    """The name, or the first and the last name beside each other."""
+    name = heading.cell(row, "name")
+    return name or f"{heading.cell(row, 'first_name')} {heading.cell(row, 'last_name')}".strip()
+
+
+def _read(document: Document, heading: Heading, unit: str | None, asked: Asked) -> Report:
+    check_is_whole(document, heading)
+    report = Report(format=NAME, notes=list(document.notes))
+    heading, rows = open_table(report, heading, document.lines[heading.place + 1 :])
+    report.total = len(rows)
+    words = [heading.words(field) for field in ("joined", "left")]
+    above = " ".join(cell for _line, cells in document.lines[: max(heading.place, 0)] for cell in cells)
+    times = Times(asked, timestamps.zone_in(" ".join([*words, above])))
+    waiting = Waiting(report, heading)
+    entries: list[Entry] = []
+    for line, row in rows:
+        joined, left = heading.cell(row, "joined"), heading.cell(row, "left")
+        if never_came(joined, left) or waiting.leaves_out(line, row):
+            continue
+        entry = Entry(
+            line,
+            full_name(heading, row),
+            heading.cell(row, "email"),
+            times.read(_dated(heading, row, joined)),
+            times.read(_dated(heading, row, left)),
+            timestamps.duration_ms(heading.cell(row, "duration"), unit),
+            registrant=heading.cell(row, "registrant"),
+        )
+        entries.append(entry)
+    waiting.say()
+    if not heading.columns.keys() & {"joined", "left"} and all(one.total_ms is None for one in entries):
+        glimpse = glimpse_of(document)
+        if glimpse is not None:
+            raise UnknownHeadings(
+                glimpse,
+                _("“%(heading)s” does not say what it counts: minutes, seconds or hours.",
+                  heading=heading.words("duration")),
+            )  # fmt: skip
+    times.settle(document)
+    take(report, entries, times, joined=words[0], left=words[1])
+    return report
+
+
+def _dated(heading: Heading, row: Sequence[str], clock: str) -> str:
+    """A time of the day with the date of its row, where that is a column of its own."""
+    date = heading.cell(row, "date")
+    return f"{date.removesuffix(' 00:00:00')} {clock}" if date and timestamps.read_clock(clock) is not None else clock

@@ -1,0 +1,102 @@
+"""The formats in which reports of attendance come: each a module that recognises its own by content, and reads it.
+
+A module has `NAME`, `recognises(document) -> bool` and `read(document, asked) -> Report`, raising Invalid. All of it is
+pure: nothing is looked up and nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol, cast
+
+from lms.attendance_imports.readers import bigbluebutton, meet, plain, teams, voov, webex, zoom
+from lms.attendance_imports.readers.report import Asked, Report
+from lms.attendance_imports.readers.sheets import Document, open_document
+from lms.core.errors import Invalid
+from lms.core.i18n import _
+from lms.core.tables import is_workbook
+
+
+class Format(Protocol):
+    """What every module of a format offers."""
+
+    NAME: str
+
+    def recognises(self, document: Document) -> bool:
+        """Whether a file is of this format, by its content."""
+
+    def read(self, document: Document, asked: Asked) -> Report:
+        """What the file says."""
+
+
+SYSTEMS = cast("tuple[Format, ...]", (zoom, teams, webex, bigbluebutton, voov, meet))
+"""The meeting systems; a plain table is what none of them wrote."""
+PLAIN = cast(Format, plain)
+FORMATS: dict[str, Format] = {one.NAME: one for one in (*SYSTEMS, PLAIN)}
+
+
+def recognise(document: Document) -> Format | None:
+    """The one format that a file is of; None where it is of none. Raises Invalid (`format`) where it may be several."""
+    found = [one for one in SYSTEMS if one.recognises(document)]
+    if len(found) > 1 and not meet.is_certain(document):  # others too write times of the day only
+        found = [one for one in found if one.NAME != meet.NAME]
+    if len(found) > 1:
+        names = ", ".join(one.NAME for one in found)
+        raise Invalid("format", _("The file may be of several formats: %(names)s. Say which.", names=names))
+    if found:
+        return found[0]
+    return PLAIN if PLAIN.recognises(document) else None
+
+
+_SHEETS = 4
+"""Up to so many sheets of a workbook are looked at."""
+
+
+def read_file(content: bytes, format: str, asked: Asked) -> Report:
+    """What a file says, of a format or `auto`. Of the sheets of a workbook, the one that tells every stay. Raises
+    Invalid
+    (`format`, `file`, and what a reader raises), WrongKind, TooLarge."""
+    document = open_document(content)
+    if asked.mapping or format == PLAIN.NAME:
+        return PLAIN.read(document, asked)
+    found = [(sheet, one) for sheet in _sheets(content, document) if (one := _format_of(sheet, format)) is not None]
+    found = [(sheet, one) for sheet, one in found if one is found[0][1]]
+    if not found:
+        if format == "auto":
+            return PLAIN.read(document, asked)
+        other = recognise(document)
+        reason = _("The headings of this file are not those of “%(name)s”.", name=format)
+        if other is not None:
+            reason += " " + _("It looks like a file of “%(name)s”.", name=other.NAME)
+        raise Invalid("format", reason)
+    reports: list[Report] = []
+    faults: list[Invalid] = []
+    for sheet, one in found:
+        try:
+            reports.append(one.read(sheet, asked))
+        except Invalid as error:
+            faults.append(error)
+    if not reports:
+        raise faults[0]
+    best = min(reports, key=lambda report: (len(report.sums), -len(report.rows)))  # the first of equals
+    if len(reports) > 1:
+        best.notes.append(_("The workbook has %(n)s lists of people: the most detailed one is read.", n=len(reports)))
+    return best
+
+
+def _format_of(document: Document, format: str) -> Format | None:
+    if format == "auto":
+        return recognise(document)
+    return FORMATS[format] if FORMATS[format].recognises(document) else None
+
+
+def _sheets(content: bytes, first: Document) -> Iterator[Document]:
+    """The file; of a workbook also its next sheets, since some systems put the list of people behind another one."""
+    yield first
+    for sheet in range(1, _SHEETS) if is_workbook(content) else ():
+        try:
+            document = open_document(content, sheet)
+        except Invalid:  # empty, or there is none
+            continue
+        document.notes.append(_("Read from sheet %(n)s of the workbook.", n=sheet + 1))
+        yield document

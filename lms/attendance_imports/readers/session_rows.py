@@ -1,0 +1,244 @@
+"""From the cells of a report to stays and sums, row by row.
+
+A reader collects an `Entry` for each row of a person, lets `Times` read every time of the file, and hands both to
+`take`. Nothing is guessed, and nothing counts twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from lms.attendance.names import undecorated
+from lms.attendance_imports.readers.report import Report, ReportRow, SumRow
+from lms.attendance_imports.readers.sums import settle_sums
+from lms.attendance_imports.readers.times import Read, Times, Unreadable
+from lms.core import clock
+from lms.core.errors import Fault
+from lms.core.i18n import _, _n
+
+_NEVER = {"no", "n/a", "-", "--", "—", "–"}
+_TOLERANCE_MS = 90_000
+"""Durations are written in whole minutes, rounded up or down, and some clocks start a little later."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """One row about a person, its times as `Times.read` answered; `total_ms` is the duration that the row states."""
+
+    line: int
+    said: str
+    email: str
+    joined: Read
+    left: Read
+    total_ms: int | None = None
+    joins: int | None = None
+    registrant: str = ""
+    role: str = ""
+    original: bool = False  # whether the brackets of the name hold the original one
+
+
+def never_came(*cells: str) -> bool:
+    """Whether a row is of somebody who registered only: `No` or a dash instead of times."""
+    said = {cell.strip().casefold() for cell in cells}
+    return bool(said & _NEVER) and said <= {*_NEVER, ""}
+
+
+def take(
+    report: Report,
+    entries: Iterable[Entry],
+    times: Times,
+    *,
+    joined: str = "joined_at",
+    left: str = "left_at",
+    stay_on: bool = False,
+) -> None:
+    """Adds the entries to the report: rows, sums and rejected rows. `joined` and `left` are the headings of the times.
+
+    A row that has a duration and one time has the other too, where its cell is empty. One whose duration is shorter
+    than from its join to its leave was not there all the time, and is taken as a sum. So is one of no time at all,
+    where
+    the whole file has none. `stay_on`: an empty leave means that somebody was there until the end.
+    """
+    entries = list(entries)
+    report.is_local, report.was_ordered, report.may_lack_halves = (
+        times.is_local, times.was_ordered, times.may_lack_halves
+    )  # fmt: skip
+    report.notes += times.notes
+    taker = _Taker(report, times, (joined, left), _end(report, entries, times), stay_on=stay_on)
+    taker.untimed = all(entry.joined is None and entry.left is None for entry in entries)
+    for entry in entries:
+        reason = taker.take(entry)
+        if reason:
+            report.rejected.append(Fault(row=entry.line, reason=reason))
+    taker.say()
+    settle_sums(report, times.asked.sums)
+
+
+def _end(report: Report, entries: Sequence[Entry], times: Times) -> int | None:
+    """When the meeting ended: as the file says, else the last time in it."""
+    if report.ends_ms is not None:
+        return report.ends_ms
+    told = (times.ms(moment) for entry in entries for moment in (entry.joined, entry.left))
+    return max((moment for moment in told if moment is not None), default=None)
+
+
+def _name(entry: Entry) -> str:
+    return undecorated(entry.said, original=entry.original) if entry.said else ""
+
+
+@dataclass
+class _Taker:
+    report: Report
+    times: Times
+    headings: tuple[str, str]
+    end_ms: int | None
+    stay_on: bool
+    untimed: bool = False
+    shorter: list[int] = field(default_factory=list)
+    longer: list[int] = field(default_factory=list)
+    twice: list[int] = field(default_factory=list)
+    inferred: list[int] = field(default_factory=list)
+    stayed: list[int] = field(default_factory=list)
+
+    def take(self, entry: Entry) -> str:
+        """Adds the row, or says why not."""
+        if not entry.email and not entry.said:
+            return _("Neither an e-mail address nor a name.")
+        if len(entry.email) > 320 or len(entry.said) > 200:
+            return _("The e-mail address or the name is too long.")
+        if self.untimed and entry.total_ms is not None:
+            self._sum(entry, None, None, entry.total_ms)
+            return ""
+        known = self.times.pair(entry.joined, entry.left)
+        found: list[tuple[int, ...]] = []
+        for moment, local, heading in zip((entry.joined, entry.left), known, self.headings, strict=True):
+            instants_of, reason = self._instants(moment, local, heading)
+            if reason:
+                return reason
+            found.append(instants_of)
+        joins, leaves = found
+        if joins and leaves:
+            return self._place(entry, joins, leaves)
+        return self._infer(entry, joins, leaves)
+
+    def _instants(self, moment: Read, known: datetime | None, heading: str) -> tuple[tuple[int, ...], str]:
+        """The instants that a cell may mean, none where it is empty; or why it cannot be read."""
+        if moment is None:
+            return (), ""
+        if known is None or isinstance(moment, Unreadable):
+            return (), _("“%(column)s” is not a time that can be read.", column=heading)
+        found = self.times.possible(known)
+        if found:
+            return found, ""
+        return (), _(
+            "%(time)s does not exist in %(zone)s: the clocks are put forward then. Is the time zone right?",
+            time=f"{known:%Y-%m-%d %H:%M}",
+            zone=self.times.zone,
+        )
+
+    def _infer(self, entry: Entry, joins: tuple[int, ...], leaves: tuple[int, ...]) -> str:
+        """Finds the time whose cell is empty."""
+        total = entry.total_ms
+        if total is not None and (joins or leaves):
+            if (entry.joins or 1) > 1:  # somewhere between: it was no single stay
+                first = joins[0] if joins else None
+                last = leaves[0] if first is None else max(self.end_ms or 0, first + total)
+                self._sum(entry, first, last, total)
+                return ""
+            self.inferred.append(entry.line)
+            joins = joins or tuple(one - total for one in leaves)
+            return self._place(entry, joins, leaves or tuple(one + total for one in joins))
+        if joins and self.stay_on and self.end_ms is not None and self.end_ms >= joins[0]:
+            self.stayed.append(entry.line)
+            return self._place(entry, joins[:1], (self.end_ms,))
+        heading = self.headings[1] if joins else self.headings[0]
+        return _("“%(column)s” is empty, and nothing else in the row says when it was.", column=heading)
+
+    def _place(self, entry: Entry, joins: tuple[int, ...], leaves: tuple[int, ...]) -> str:
+        total = entry.total_ms
+        spans = [(a, b) for a in joins for b in leaves if b >= a]
+        if total is not None and len(spans) > 1:
+            spans = [one for one in spans if abs(one[1] - one[0] - total) <= _TOLERANCE_MS] or spans
+        if not spans:
+            reason = _("The leave is before the join.")
+            if self.times.may_lack_halves:
+                reason += " " + _("No hour in this file is above 12: has its clock lost AM and PM?")
+            return reason
+        if len(spans) > 1:
+            self.twice.append(entry.line)
+        joined_ms, left_ms = spans[0]
+        if total is not None and total + _TOLERANCE_MS < left_ms - joined_ms:
+            self.shorter.append(entry.line)
+            self._sum(entry, joined_ms, left_ms, total)
+            return ""
+        if total is not None and total > left_ms - joined_ms + _TOLERANCE_MS:
+            self.longer.append(entry.line)
+        self.report.rows.append(
+            ReportRow(
+                entry.line, entry.email, _name(entry), joined_ms, left_ms, entry.registrant, entry.role, entry.said
+            )
+        )
+        return ""
+
+    def _sum(self, entry: Entry, first: int | None, last: int | None, total: int) -> None:
+        self.report.sums.append(
+            SumRow(entry.line, entry.email, _name(entry), first, last, entry.joins, total, entry.registrant, entry.role,
+                   entry.said)
+        )  # fmt: skip
+
+    def say(self) -> None:
+        """What has to be said of all rows together."""
+        notes = self.report.notes
+        if self.shorter:
+            notes.append(
+                _n(
+                    "Line %(line)s states less time than from its join to its leave: what is certain counts.",
+                    "%(num)s rows state less time than from join to leave (the first: line %(line)s): what is certain "
+                    "counts.",
+                    len(self.shorter),
+                    line=self.shorter[0],
+                )
+            )
+        if self.longer:
+            notes.append(
+                _n(
+                    "Line %(line)s states more time than from its join to its leave: its times count.",
+                    "%(num)s rows state more time than from join to leave (the first: line %(line)s): their times "
+                    "count.",
+                    len(self.longer),
+                    line=self.longer[0],
+                )
+            )
+        if self.twice:
+            notes.append(
+                _n(
+                    "Line %(line)s has a time in the hour that happens twice in %(zone)s, as clocks are put back: it "
+                    "is read as the first.",
+                    "%(num)s rows have a time in the hour that happens twice in %(zone)s, as clocks are put back (the "
+                    "first: line %(line)s): it is read as the first.",
+                    len(self.twice),
+                    line=self.twice[0],
+                    zone=self.times.zone,
+                )
+            )
+        if self.inferred:
+            notes.append(
+                _n(
+                    "Line %(line)s has one time only: the other is found with its duration.",
+                    "%(num)s rows have one time only (the first: line %(line)s): the other is found with their "
+                    "duration.",
+                    len(self.inferred),
+                    line=self.inferred[0],
+                )
+            )
+        if self.stayed and self.end_ms is not None:
+            notes.append(
+                _n(
+                    "%(num)s person never left: taken to have stayed until the end, %(time)s (UTC).",
+                    "%(num)s people never left: taken to have stayed until the end, %(time)s (UTC).",
+                    len(self.stayed),
+                    time=f"{clock.from_ms(self.end_ms):%Y-%m-%d %H:%M}",
+                )
+            )

@@ -1,0 +1,111 @@
+"""Sums beside other rows of the same person: what was told twice never counts twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from lms.attendance_imports.readers.report import Report, ReportRow, SumRow
+from lms.core.errors import Invalid
+from lms.core.i18n import _, _n
+
+WAYS = ("add", "largest")
+"""How several sums without times of one person are read: as stays of their own, or as one that is told again."""
+
+
+def settle_sums(report: Report, way: str) -> None:
+    """Of a sum and the rows of its person between its first join and its last leave, the larger counts; several sums of
+    no time are added, or the largest is taken, as was said. Raises Invalid (`sums`) where nobody said."""
+    if not report.sums:
+        return
+    summed: dict[str, list[SumRow]] = {}
+    for one in report.sums:
+        summed.setdefault(_who(one), []).append(one)
+    stays: dict[str, list[ReportRow]] = {}
+    for row in report.rows:
+        if _who(row) in summed:
+            stays.setdefault(_who(row), []).append(row)
+    sums: list[SumRow] = []
+    rows = [row for row in report.rows if _who(row) not in stays]
+    told_twice: list[int] = []
+    for who, found in summed.items():
+        timed = [one for one in found if one.first_ms is not None or one.last_ms is not None]
+        sums += _untimed([one for one in found if one.first_ms is None and one.last_ms is None], way)
+        there = stays.get(who, [])
+        for one in _apart(timed):
+            begin, end = _window(one)
+            within = [row for row in there if row.joined_ms < end and begin < row.left_ms]
+            if within and _length(within, begin, end) >= one.total_ms:
+                told_twice.append(one.line)
+                continue
+            sums.append(one)
+            if within:
+                told_twice += [row.line for row in within]
+                there = [part for row in there for part in _outside(row, begin, end)]
+        told_twice += [one.line for one in timed if not any(one.content == other.content for other in _apart(timed))]
+        rows += there
+    report.sums = sorted(sums, key=lambda one: one.line)
+    report.rows = sorted(rows, key=lambda row: row.line)
+    if told_twice:
+        report.notes.append(
+            _n(
+                "Line %(line)s tells of time that another row of the same person tells too: the longer one counts.",
+                "%(num)s rows tell of time that another row of the same person tells too (the first: line %(line)s): "
+                "the longer one counts.",
+                len(told_twice),
+                line=min(told_twice),
+            )
+        )
+
+
+def _who(row: ReportRow | SumRow) -> str:
+    return row.email.casefold() or f"{row.registrant}|{row.said or row.name}"
+
+
+def _untimed(sums: Sequence[SumRow], way: str) -> list[SumRow]:
+    """One of sums of no time of one person; the same one twice is one."""
+    totals = {one.total_ms for one in sums}
+    if len(totals) < 2:
+        return list(sums[:1])
+    if way not in WAYS:
+        lines = ", ".join(str(one.line) for one in sums[:5])
+        raise Invalid(
+            "sums",
+            _(
+                "Lines %(lines)s state several durations of one person, and no times. Are these stays of their own "
+                "(add), "
+                "or is the same stay told again (largest)?",
+                lines=lines,
+            ),
+        )
+    return [replace(sums[0], total_ms=sum(totals) if way == "add" else max(totals))]
+
+
+def _window(one: SumRow) -> tuple[int, int]:
+    begin = one.first_ms if one.first_ms is not None else (one.last_ms or 0) - one.total_ms
+    return begin, one.last_ms if one.last_ms is not None else begin + one.total_ms
+
+
+def _apart(sums: Iterable[SumRow]) -> list[SumRow]:
+    """The sums of one person that do not overlap, the largest first."""
+    kept: list[SumRow] = []
+    for one in sorted(sums, key=lambda one: (-one.total_ms, *_window(one), one.line)):
+        begin, end = _window(one)
+        if all(end <= first or last <= begin for first, last in map(_window, kept)):
+            kept.append(one)
+    return kept
+
+
+def _outside(row: ReportRow, begin: int, end: int) -> list[ReportRow]:
+    """What of a stay is outside of a span."""
+    before = replace(row, left_ms=min(row.left_ms, begin))
+    after = replace(row, joined_ms=max(row.joined_ms, end))
+    return [part for part in (before, after) if part.joined_ms < part.left_ms]
+
+
+def _length(rows: Sequence[ReportRow], begin: int, end: int) -> int:
+    total, reached = 0, begin
+    for joined, left in sorted((row.joined_ms, row.left_ms) for row in rows):
+        total += max(min(left, end) - max(joined, reached), 0)
+        reached = max(reached, min(left, end))
+    return total

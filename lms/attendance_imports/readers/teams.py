@@ -1,0 +1,244 @@
+"""Reports of Microsoft Teams: the one in parts, the one of 2021, and the lists of who did what.
+
+Its times are written as on the computer that downloads: neither zone nor order of day and month is said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lms.attendance_imports.readers import teams_log, timestamps
+from lms.attendance_imports.readers.headings import Heading, find_heading, heading_at
+from lms.attendance_imports.readers.report import Asked, Report
+from lms.attendance_imports.readers.session_rows import Entry, take
+from lms.attendance_imports.readers.shapes import Line, is_alone, is_time, open_table, with_shapes
+from lms.attendance_imports.readers.sheets import Document
+from lms.attendance_imports.readers.stated import compare, people_in
+from lms.attendance_imports.readers.teams_words import (
+    STAY_WORDS,
+    SUMMARY,
+    TITLES,
+    WORDS,
+    account,
+    address,
+    settle_presenters,
+)
+from lms.attendance_imports.readers.times import Read, Times
+from lms.attendance_imports.readers.vocabulary import role_of
+from lms.core.errors import Fault, Invalid
+from lms.core.i18n import _
+
+NAME = "teams"
+_PART = re.compile(r"([1-9])[.．、]\s*(\S.*)")
+_SUMS, _STAYS = 2, 3
+"""The numbers of the parts that list people."""
+
+
+def recognises(document: Document) -> bool:
+    """Whether it is one of them: parts, a summary above the stays, or a list of actions."""
+    return bool(_parts(document)) or _heading_of_2021(document) is not None or teams_log.recognises(document)
+
+
+def read(document: Document, asked: Asked) -> Report:
+    """Reads it. Raises Invalid (`file`, `time_zone`, `date_order`)."""
+    parts = _parts(document)
+    if parts:
+        return _read_parts(document, parts, asked)
+    heading = _heading_of_2021(document)
+    if heading is not None:
+        rows = document.lines[heading.place + 1 :]
+        return _read(document, [_Table(heading, rows, is_sum=False)], document.lines[: heading.place], asked)
+    if teams_log.recognises(document):
+        return teams_log.read(document, asked, NAME)
+    raise Invalid("file", _("This is not an attendance report of Microsoft Teams."))
+
+
+def _parts(document: Document) -> dict[int, range]:
+    """The places of the lines of each part by its number, its title left out. Some may be missing; a title without a
+    number is known by its words. Nothing where it is no such file."""
+    begins: list[tuple[int, int]] = []
+    for place, (_line, cells) in enumerate(document.lines):
+        number = _number(cells) if is_alone(cells) else 0
+        if number > (begins[-1][0] if begins else 0):
+            begins.append((number, place))
+    ends = [*(place for _number, place in begins[1:]), len(document.lines)]
+    parts = {number: range(place + 1, end) for (number, place), end in zip(begins, ends, strict=False)}
+    if begins and begins[0][1] > 0 and 1 not in parts:
+        parts[1] = range(begins[0][1])  # a summary without a title
+    listed = [parts[number] for number in (_SUMS, _STAYS) if number in parts]
+    is_whole = begins and begins[0] == (1, 0) and len(begins) > 1
+    return parts if is_whole or any(_is_list(document, part) for part in listed) else {}
+
+
+def _number(cells: Sequence[str]) -> int:
+    """The number of the part that a line is the title of; 0 where it is none."""
+    found = _PART.fullmatch(cells[0])
+    if found is not None:
+        return int(found[1])
+    return {"participants": _SUMS, "activities": _STAYS}.get(TITLES.field(cells[0]) or "", 0)
+
+
+def _is_list(document: Document, part: range) -> bool:
+    """Whether a part without a first one before it has headings of Teams, and times beneath."""
+    if len(part) < 2:
+        return False
+    heading = heading_at(document, part.start, WORDS)
+    rows = document.lines[part.start + 1 : part.stop]
+    timed = any(sum(map(is_time, cells)) >= 2 for _line, cells in rows[:5])
+    is_theirs = {"name", "joined", "left"} <= heading.columns.keys() and "role" in heading.columns
+    return timed and (is_theirs or _PART.fullmatch(document.lines[part.start - 1][1][0]) is not None)
+
+
+def _heading_of_2021(document: Document) -> Heading | None:
+    """The headings of the report between the generations: a summary above, or the UPN among the columns."""
+    found = find_heading(document, WORDS, {"name", "joined", "left"}, within=20)
+    if found is None:
+        return None
+    above = [cells[0] for _line, cells in document.lines[: found.place]]
+    upn = any("upn" in cell.casefold() for cell in found.cells)
+    return found if upn or any(STAY_WORDS.field(cell) for cell in above) else None
+
+
+@dataclass
+class _Table:
+    """A table of people: of stays, or with one row a person."""
+
+    heading: Heading
+    rows: Sequence[Line]
+    is_sum: bool
+
+
+def _read_parts(document: Document, parts: dict[int, range], asked: Asked) -> Report:
+    tables = []
+    for number in (_SUMS, _STAYS):
+        part = parts.get(number, range(0))
+        if len(part) > 0:
+            heading = heading_at(document, part.start, WORDS)
+            rows = document.lines[part.start + 1 : part.stop]
+            tables.append(_Table(with_shapes(heading, rows), rows, is_sum=number == _SUMS))
+    listed, tables = tables, [one for one in tables if one.heading.columns.keys() & {"joined", "left", "duration"}]
+    if listed and not tables:
+        raise Invalid("file", _("This file says who was there, but neither when nor for how long."))
+    if not any(table.rows for table in tables):
+        raise Invalid("file", _("The file is cut off: nobody stands in it."))
+    summary = [document.lines[place] for place in parts.get(1, range(0))]
+    return _read(document, tables, summary, asked)
+
+
+def _read(document: Document, tables: list[_Table], summary: Sequence[Line], asked: Asked) -> Report:
+    line, cells = document.lines[-1]
+    ends_here = tables[-1].rows[-1:] == document.lines[-1:]
+    if ends_here and not document.is_whole and len(cells) < min(tables[-1].heading.width, 4):
+        raise Invalid("file", _("The file is cut off: line %(line)s ends too early.", line=line))
+    report = Report(format=NAME, notes=list(document.notes))
+    for one in tables:
+        one.heading, one.rows = open_table(report, one.heading, one.rows)
+    times = Times(asked, timestamps.zone_in(" ".join(" ".join(cells) for _line, cells in summary)))
+    spans, people, lasted = _about(report, summary, times)
+    known = _Accounts(tables)
+    of_sums: list[Entry] = []
+    of_stays: list[Entry] = []
+    for one in tables:
+        for line, row in one.rows:
+            (of_sums if one.is_sum else of_stays).append(_entry(one.heading, line, row, times, known))
+    there = {_who(entry) for entry in of_stays}
+    # Stays of a name alone are those of the person of this name, where all of them have an address
+    nameless = {entry.said for entry in of_stays if not entry.email} - {one.said for one in of_sums if not one.email}
+    alone = [one for one in of_sums if _who(one) not in there and one.said not in nameless]
+    for entry in alone:
+        if entry.total_ms is None:
+            # Without it the whole time from the first join to the last leave would count, whatever was between
+            column = tables[0].heading.words("duration")
+            reason = _("“%(column)s” is not a duration that can be read.", column=column)
+            report.rejected.append(Fault(row=entry.line, reason=reason))
+    entries = [*of_stays, *(entry for entry in alone if entry.total_ms is not None)]
+    report.total = len(entries) + len(report.rejected)
+    times.settle(document)
+    report.starts_ms, report.ends_ms = times.span(*spans)
+    words = [tables[-1].heading.words(field) for field in ("joined", "left")]
+    take(report, entries, times, joined=words[0], left=words[1])
+    settle_presenters(report)
+    compare(report, people=people, rows=max(people_in(report), len(of_sums)) + len(report.rejected), lasted_ms=lasted)
+    return report
+
+
+def _about(report: Report, summary: Sequence[Line], times: Times) -> tuple[tuple[Read, Read], str, int | None]:
+    """What the summary says of the meeting: when it began and ended (the first two times), how many people were there,
+    and how long it lasted. Its title and number go into the report."""
+    moments: list[Read] = []
+    people, lasted = "", None
+    for _line, cells in summary:
+        value = next((cell for cell in cells[1:] if cell), "")
+        field = SUMMARY.field(cells[0])
+        if field == "people":
+            people = value
+        elif field == "lasted":
+            lasted = timestamps.duration_ms(value)
+        elif is_time(value):
+            moments += [times.read(value)] if len(moments) < 2 else []
+        elif field == "meeting":
+            report.meeting = value[:200]
+        elif field == "title" or (value and not report.title and not value.isdigit()):
+            report.title = value[:200]
+    first, last = [*moments, None, None][:2]
+    return (first, last if len(moments) == 2 else None), people, lasted
+
+
+class _Accounts:
+    """The address and the account of people who stand in one table with them and in another without."""
+
+    def __init__(self, tables: list[_Table]) -> None:
+        found: dict[str, set[tuple[str, str]]] = {}
+        for table in tables:
+            for _line, row in table.rows:
+                name = table.heading.cell(row, "name")
+                email, registrant = _account(table.heading, row)
+                if name and (email or registrant):
+                    found.setdefault(name, set()).add((email.casefold(), registrant))
+        addresses = {name: {email for email, _id in said if email} for name, said in found.items()}
+        self._one = {
+            name: (next(iter(addresses[name]), ""), max(registrant for _email, registrant in said))
+            for name, said in found.items()
+            if len(addresses[name]) <= 1 and len({registrant for _e, registrant in said if registrant}) <= 1
+        }
+        people = {
+            (table.heading.cell(row, "name"), *row) for table in tables if table.is_sum for _line, row in table.rows
+        }
+        self._rows = Counter(name for name, *_row in people)
+
+    def of(self, name: str) -> tuple[str, str]:
+        """Of somebody named so, where there is one such person only."""
+        return self._one.get(name, ("", "")) if self._rows[name] <= 1 else ("", "")
+
+
+def _account(heading: Heading, row: Sequence[str]) -> tuple[str, str]:
+    upn = heading.cell(row, "registrant")
+    return heading.cell(row, "email") or address(upn), account(upn)
+
+
+def _entry(heading: Heading, line: int, row: Sequence[str], times: Times, known: _Accounts) -> Entry:
+    """One row."""
+    said = heading.cell(row, "name")
+    email, registrant = _account(heading, row)
+    if not email:
+        found, other = known.of(said)
+        email, registrant = found, registrant or other
+    total = timestamps.duration_ms(heading.cell(row, "duration"))
+    joined, left = (heading.cell(row, field) for field in ("joined", "left"))
+    return Entry(
+        line,
+        said,
+        email,
+        times.read(joined),
+        times.read(left),
+        total,
+        registrant=registrant,
+        role=role_of(heading.cell(row, "role")),
+    )
+
+
+def _who(entry: Entry) -> str:
+    return entry.email.casefold() or entry.said

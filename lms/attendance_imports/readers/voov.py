@@ -1,0 +1,145 @@
+"""Reports of Tencent Meeting (VooV): one row a person with sums, or in the detailed list one row a stay.
+
+A name stands as `nickname(name on joining)`. No zone is said; Beijing's is not assumed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from lms.attendance_imports.readers import timestamps
+from lms.attendance_imports.readers.headings import Heading, Vocabulary, find_heading
+from lms.attendance_imports.readers.plain import check_is_whole
+from lms.attendance_imports.readers.report import Asked, Report
+from lms.attendance_imports.readers.session_rows import Entry, never_came, take
+from lms.attendance_imports.readers.shapes import Line, is_alone, open_table
+from lms.attendance_imports.readers.sheets import Document
+from lms.attendance_imports.readers.stated import compare, people_in
+from lms.attendance_imports.readers.times import Times
+from lms.attendance_imports.readers.vocabulary import WORDS as COMMON
+from lms.attendance_imports.readers.vocabulary import role_of, words_of
+from lms.attendance_imports.readers.words_of_people import PEOPLE
+from lms.attendance_imports.readers.words_of_times import LASTED
+from lms.core.errors import Fault, Invalid
+from lms.core.i18n import _
+
+NAME = "voov"
+_WORDS = COMMON.with_(
+    {
+        "nickname": (
+            "用户昵称（入会昵称）", "用户昵称", "用户昵称(入会昵称)", "用户名称（入会昵称）",
+            "成员昵称（入会昵称）", "昵称（入会昵称）", "使用者暱稱（入會暱稱）",
+            "nickname (name on joining)", "user nickname (joining nickname)", "user nickname (nickname in meeting)",
+            "nickname (in-meeting nickname)", "user nickname",
+        ),
+        "first": ("首次入会时间", "首次加入时间", "首次入會時間", "first join time", "first join"),
+        "last": ("最后退会时间", "最后离开时间", "最後退會時間", "last leave time", "last exit time"),
+        "joined": ("入会时间", "加入会议时间", "入會時間", "join time"),
+        "left": ("退会时间", "离开会议时间", "離會時間", "退會時間", "leave time", "exit time"),
+        "joins": ("number of joins", "join times", "times joined"),
+        "duration": ("单次参会时长", "本次参会时长", "accumulated duration", "total meeting duration"),
+        "registrant": ("用户id", "userid", "user id", "工号"),
+    }
+)  # fmt: skip
+_ABOUT = Vocabulary(
+    {
+        "title": ("会议主题", "會議主題", "meeting topic", "topic"),
+        "meeting": ("会议号", "會議號", "meeting id", "meeting number"),
+        "starts": ("会议开始时间", "实际开始时间", "開始時間", "actual start time"),
+        "ends": ("会议结束时间", "实际结束时间", "結束時間", "actual end time"),
+        "people": words_of(PEOPLE),
+        "lasted": words_of(LASTED),
+    }
+)
+_BOTH = re.compile(r"(?P<nick>[^(（]*)[(（](?P<own>.*)[)）]\s*")
+
+
+def recognises(document: Document) -> bool:
+    """Whether its headings are those of Tencent Meeting."""
+    return _heading(document) is not None
+
+
+def _heading(document: Document) -> Heading | None:
+    sums, stays, untimed = {"first", "last"}, {"joined", "left"}, {"duration", "role"}
+    return find_heading(document, _WORDS, *({"nickname", *fields} for fields in (sums, stays, untimed)), within=30)
+
+
+def read(document: Document, asked: Asked) -> Report:
+    """Reads it. Raises Invalid (`file`, `time_zone`, `date_order`)."""
+    heading = _heading(document)
+    if heading is None:
+        raise Invalid("file", _("This is not a list of participants of Tencent Meeting (VooV)."))
+    check_is_whole(document, heading)
+    above = document.lines[: heading.place]
+    report = Report(format=NAME, notes=list(document.notes))
+    beneath = [(line, row) for line, row in document.lines[heading.place + 1 :] if not is_alone(row)]  # not the remarks
+    heading, rows = open_table(report, heading, beneath)
+    report.total = len(rows)
+    zone = timestamps.zone_in(" ".join(" ".join(cells) for _line, cells in [*above, (0, heading.cells)]))
+    times = Times(asked, zone)
+    said = _about(above)
+    report.title, report.meeting = said.get("title", "")[:200], said.get("meeting", "")[:200]
+    spans = times.read(said.get("starts", "")), times.read(said.get("ends", ""))
+    fields = ("first", "last") if "first" in heading.columns else ("joined", "left")
+    entries = [one for line, row in rows if (one := _entry(report, heading, fields, line, row, times)) is not None]
+    times.settle(document)
+    report.starts_ms, report.ends_ms = times.span(*spans)
+    take(report, entries, times, joined=heading.words(fields[0]), left=heading.words(fields[1]), stay_on=True)
+    lasted = timestamps.duration_ms(said.get("lasted", "")) if fields[0] == "joined" else None
+    compare(report, people=said.get("people", ""), rows=people_in(report) + len(report.rejected), lasted_ms=lasted)
+    nicknames = {line: heading.cell(row, "nickname") for line, row in rows}
+    for stay in report.rows:
+        stay.said = nicknames[stay.line]
+    for whole in report.sums:
+        whole.said = nicknames[whole.line]
+    return report
+
+
+def _about(above: Sequence[Line]) -> dict[str, str]:
+    """What the lines above the headings say. The times for which it was planned are not those at which it was held."""
+    found: dict[str, str] = {}
+    for _line, cells in above:
+        name, _colon, rest = cells[0].replace("：", ":").partition(":")
+        field = _ABOUT.field(cells[0]) or _ABOUT.field(name)
+        value = next((cell for cell in cells[1:] if cell), "") or rest.strip()
+        if field is not None and value:
+            found.setdefault(field, value)
+    return found
+
+
+def _entry(
+    report: Report, heading: Heading, fields: tuple[str, str], line: int, row: Sequence[str], times: Times
+) -> Entry | None:
+    """One row; None where nobody came, or it is rejected at once."""
+    joined, left = (heading.cell(row, field) for field in fields)
+    stated = heading.cell(row, "duration")
+    if never_came(joined, left):
+        return None
+    total = timestamps.duration_ms(stated)
+    if total is None and stated and fields == ("first", "last"):
+        # Without it the whole time from the first join to the last leave would count, whatever lay between
+        reason = _("“%(column)s” is not a duration that can be read.", column=heading.words("duration"))
+        report.rejected.append(Fault(row=line, reason=reason))
+        return None
+    joins = heading.cell(row, "joins")
+    return Entry(
+        line,
+        own_name(heading.cell(row, "nickname")),
+        heading.cell(row, "email"),
+        times.read(joined),
+        times.read(left),
+        total,
+        int(joins) if joins.isdecimal() and len(joins) < 6 else None,
+        heading.cell(row, "registrant"),
+        role_of(heading.cell(row, "role")),
+    )
+
+
+def own_name(said: str) -> str:
+    """The name that somebody gave on joining, which stands in brackets behind the nickname of the account; the
+    nickname where there is no other."""
+    found = _BOTH.fullmatch(said)
+    if found is None:
+        return said
+    return found["own"].strip() or found["nick"].strip()

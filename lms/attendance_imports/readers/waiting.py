@@ -1,0 +1,49 @@
+"""Rows of the waiting room: no presence. What says neither yes nor no is a bad row, since nobody knows what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lms.attendance_imports.readers.headings import Heading
+from lms.attendance_imports.readers.report import Report
+from lms.attendance_imports.readers.times import is_blank
+from lms.attendance_imports.readers.vocabulary import is_yes
+from lms.core.errors import Fault
+from lms.core.i18n import _, _n
+
+
+@dataclass
+class Waiting:
+    """The rows of the waiting room in one table or more."""
+
+    report: Report
+    heading: Heading
+    count: int = 0
+
+    def leaves_out(self, line: int, row: Sequence[str]) -> bool:
+        """Whether a row is of the waiting room, or cannot be known not to be."""
+        said = self.heading.cell(row, "waiting")
+        if is_blank(said):
+            return False
+        answer = is_yes(said)
+        if answer is None:
+            reason = _(
+                "“%(column)s” says “%(said)s”: neither yes nor no.",
+                column=self.heading.words("waiting"),
+                said=said[:40],
+            )
+            self.report.rejected.append(Fault(row=line, reason=reason))
+        self.count += answer is True
+        return answer is not False
+
+    def say(self) -> None:
+        """A note about them."""
+        if self.count:
+            self.report.notes.append(
+                _n(
+                    "%(num)s row is of the waiting room and no presence.",
+                    "%(num)s rows are of the waiting room and no presence.",
+                    self.count,
+                )
+            )

@@ -1,0 +1,154 @@
+"""Who was seen and is not known: a page to decide on them one by one, and one for all that are as good as sure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.attendance.queries.closings import view_of
+from lms.attendance.queries.roster import walk_ins_of
+from lms.attendance_imports.actions import resolution
+from lms.attendance_imports.actions.resolution import Decided, accept_strong, decide_appearance
+from lms.attendance_imports.forms import DecisionForm
+from lms.attendance_imports.queries.review import find_people, list_strong, review_page
+from lms.attendance_imports.views.blueprint import bp
+from lms.catalogue.rules import marks_of, may_edit_lecture
+from lms.core import clock
+from lms.core.errors import Invalid, Refused
+from lms.core.i18n import _, _n
+from lms.people.queries.countries import country_names
+from lms.web.forms import BaseForm
+from lms.web.guards import SIGNED_IN, allow
+from lms.web.identity import current_actor
+from lms.web.locale import reader_locale
+from lms.web.numbers import whole
+
+PAGE = 25
+STRONG_SHOWN = 500
+NOBODY = "nobody"
+
+
+@bp.get("/lectures/<int:lecture_id>/attendance/review")
+@allow(SIGNED_IN)
+def review(lecture_id: int) -> ResponseReturnValue:
+    """Who was seen and is not known, with whom they may be."""
+    return _page(lecture_id)
+
+
+def _place() -> dict[str, Any]:
+    """Where on the page one is, to be carried on."""
+    after = request.args.get("after", "")
+    given = {
+        "show": "decided" if request.args.get("show") == "decided" else None,
+        "q": request.args.get("q", "").strip()[:200] or None,
+        "after": int(after) if after.isascii() and after.isdigit() and len(after) < 10 else None,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _page(lecture_id: int, wrong: int | None = None, form: DecisionForm | None = None) -> str:
+    by, place = current_actor(), _place()
+    page = review_page(
+        lecture_id, by=by, decided="show" in place, q=place.get("q", ""), after=place.get("after", 0), limit=PAGE
+    )
+    words = request.args.get("who", "").strip()[:200]
+    sought = request.args.get("find", type=whole)
+    found, _here = find_people(lecture_id, words, by=by) if sought is not None and words else ([], set())
+    codes = {one.known.country for item in page.items for one in item.candidates} | {one.country for one in found}
+    return render_template(
+        "attendance_imports/review.html",
+        lecture=page.lecture,
+        page=page,
+        place=place,
+        sought=sought,
+        words=words,
+        found=found,
+        wrong=wrong,
+        form=form,
+        marks=marks_of(page.lecture),
+        may_decide=may_edit_lecture(page.lecture, by),
+        closing=view_of(page.lecture.id),
+        walk_ins=walk_ins_of(page.lecture),
+        countries=country_names(reader_locale(), {code for code in codes if code}),
+        from_ms=clock.from_ms,
+    )
+
+
+def _back(lecture_id: int, **more: Any) -> ResponseReturnValue:
+    return redirect(url_for(".review", lecture_id=lecture_id, **_place(), **more))
+
+
+@bp.post("/lectures/<int:lecture_id>/attendance/review/<int:appearance_id>")
+@allow(SIGNED_IN)
+def decide(lecture_id: int, appearance_id: int) -> ResponseReturnValue:
+    """Says whom one of them means."""
+    by, form = current_actor(), DecisionForm()
+    done = Decided()
+
+    def attempt() -> None:
+        nonlocal done
+        if not form.person.data:
+            raise Invalid("person", _("Choose somebody, or say that it is nobody of ours."))
+        done = decide_appearance(
+            lecture_id,
+            appearance_id,
+            person=None if form.person.data == NOBODY else form.person.data,
+            version=form.version.data or 0,
+            rows=form.rows.data or None,
+            by=by,
+            at=clock.now(),
+        )
+
+    status = form.attempt(attempt)
+    if status is not None:
+        return _page(lecture_id, appearance_id, form), status
+    said = _("Decided, and counted. It can be taken back under “Decided”.")
+    flash(" ".join([said, *done.notes]), "done")
+    return _back(lecture_id, _anchor="unknown")
+
+
+@bp.post("/lectures/<int:lecture_id>/attendance/review/<int:appearance_id>/undo")
+@allow(SIGNED_IN)
+def undo_decision(lecture_id: int, appearance_id: int) -> ResponseReturnValue:
+    """Takes back what was decided on one of them."""
+    form = DecisionForm()
+    if form.validate_on_submit():
+        try:
+            resolution.undo_decision(
+                lecture_id, appearance_id, version=form.version.data or 0, by=current_actor(), at=clock.now()
+            )
+        except Refused as error:
+            flash(error.message, "wrong")
+        else:
+            flash(_("Taken back. It counts for nobody until it is decided anew."), "done")
+    return _back(lecture_id, _anchor="unknown")
+
+
+@bp.route("/lectures/<int:lecture_id>/attendance/review/strong", methods=["GET", "POST"])
+@allow(SIGNED_IN)
+def review_strong(lecture_id: int) -> ResponseReturnValue:
+    """All who have one strong candidate: looked at together, and decided together."""
+    by, form, status = current_actor(), BaseForm(), 200
+    if request.method == "POST" and form.validate_on_submit():
+        seen = request.form.get("seen", "")
+        try:
+            done = accept_strong(lecture_id, seen=seen, by=by, at=clock.now())
+        except Refused as error:
+            form.form_errors.append(error.message)
+            status = error.status
+        else:
+            said = _n("%(num)s is decided, and counted.", "%(num)s are decided, and counted.", done.count)
+            flash(said + " " + _("Each can be taken back under “Decided”."), "done")
+            return redirect(url_for(".review", lecture_id=lecture_id))
+    lecture, strong = list_strong(lecture_id, by=by)
+    page = render_template(
+        "attendance_imports/review_strong.html",
+        lecture=lecture,
+        strong=strong,
+        shown=STRONG_SHOWN,
+        form=form,
+        may_decide=may_edit_lecture(lecture, by),
+    )
+    return page, status

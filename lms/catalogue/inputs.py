@@ -1,0 +1,278 @@
+"""What is asked for when a series or lecture is made or changed, and its check field by field: pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from babel import Locale
+
+from lms.catalogue.models import Admission, CertificateKind, Delivery, LectureState, Visibility, WalkIns
+from lms.core.errors import Fault, Invalid
+from lms.core.i18n import _
+
+MAX_CAPACITY = 1_000_000
+MAX_MATERIALS = 50
+MAX_LECTURES = 1000
+MAX_MINUTES = 100_000
+RESERVED_SLUGS = frozenset({"new"})
+_SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,2}")
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+
+K = TypeVar("K", bound=StrEnum)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyDraft:
+    """The policy of a series, fields as in the API."""
+
+    min_percent: int = 60
+    min_lectures_percent: int = 60
+    replay_days: int = 28
+    walk_ins: WalkIns = WalkIns.ENROL
+    certificate: CertificateKind | None = CertificateKind.PARTICIPATION
+    min_lectures: int | None = None
+    min_minutes: int | None = None
+    deadline: date | None = None
+    confirmed_names: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeriesDraft:
+    """A series as asked for, fields as in the API. `instructors` are e-mail addresses, `countries` codes."""
+
+    slug: str
+    title: str
+    description: str = ""
+    language: str = "en"
+    visibility: Visibility = Visibility.PUBLIC
+    admission: Admission = Admission.OPEN
+    starts_on: date | None = None
+    ends_on: date | None = None
+    capacity: int | None = None
+    countries: tuple[str, ...] | None = None
+    instructors: tuple[str, ...] = ()
+    policy: PolicyDraft = field(default_factory=PolicyDraft)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LectureDraft:
+    """A lecture as asked for, fields as in the API. `starts_at` is local time without offset in `time_zone`.
+
+    `language` null is the series' language. `state` is draft or scheduled.
+    """
+
+    title: str
+    time_zone: str
+    starts_at: datetime | None = None
+    abstract: str = ""
+    state: LectureState = LectureState.SCHEDULED
+    duration_minutes: int = 90
+    language: str | None = None
+    interpretation: tuple[str, ...] = ()
+    instructors: tuple[str, ...] = ()
+    delivery: Delivery = Delivery.LINK
+    join_url: str | None = None
+    recording_url: str | None = None
+    materials: tuple[Mapping[str, str], ...] = ()
+
+
+def clean_text(text: str | None) -> str:
+    """Text as it is stored: NFC, without control signs (but line ends) and without marks that turn direction."""
+    kept = unicodedata.normalize("NFC", (text or "").replace("\r\n", "\n").replace("\r", "\n"))
+    return "".join(sign for sign in kept if sign == "\n" or not _is_unwanted(sign)).strip()
+
+
+def clean_line(text: str | None) -> str:
+    """One line of text; empty where nothing in it can be seen."""
+    line = " ".join(clean_text(text).split())
+    return line if any(unicodedata.category(sign) not in {"Cf", "Zs", "Mn"} for sign in line) else ""
+
+
+def _is_unwanted(sign: str) -> bool:
+    return sign in _BIDI or unicodedata.category(sign) in {"Cc", "Cs"}
+
+
+def is_web_address(text: str) -> bool:
+    """Whether this is an http or https address with a host and nothing that hides another."""
+    if len(text) > 2000 or "\\" in text or any(sign.isspace() or _is_unwanted(sign) for sign in text):
+        return False
+    try:
+        parts = urlsplit(text)
+        return parts.scheme.lower() in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return False
+
+
+def is_slug(text: str) -> bool:
+    """Whether a series can have this name in addresses: small letters, digits, single hyphens."""
+    return len(text) <= 80 and _SLUG.fullmatch(text) is not None
+
+
+def is_language(code: str) -> bool:
+    """Whether this is a code of a language that has a name: fr, zh-Hant, pt-BR."""
+    return bool(_LANGUAGE.fullmatch(code)) and len(code) <= 16 and code.partition("-")[0] in Locale("en").languages
+
+
+class _Check:
+    """Collects what is wrong, so that all of it is said at once."""
+
+    def __init__(self) -> None:
+        self.faults: list[Fault] = []
+
+    def wrong(self, name: str, reason: str) -> None:
+        self.faults.append(Fault(field=name, reason=reason))
+
+    def line(self, name: str, text: str | None) -> str:
+        value = clean_line(text)
+        if not value:
+            self.wrong(name, _("Write something here."))
+        elif len(value) > 200:
+            self.wrong(name, _("Write at most %(n)s signs.", n=200))
+        return value
+
+    def text(self, name: str, text: str | None) -> str:
+        value = clean_text(text)
+        if len(value) > 20_000:
+            self.wrong(name, _("Write at most %(n)s signs.", n=20_000))
+        return value
+
+    def whole(self, name: str, value: object, low: int, high: int) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            self.wrong(name, _("Write a whole number from %(low)s to %(high)s.", low=low, high=high))
+            return low
+        return value
+
+    def whole_or_none(self, name: str, value: object, low: int, high: int) -> int | None:
+        return None if value is None else self.whole(name, value, low, high)
+
+    def day(self, name: str, value: date | None) -> date | None:
+        if value is not None and not 1990 <= value.year <= 2100:
+            self.wrong(name, _("Write a year between %(first)s and %(last)s.", first=1990, last=2100))
+        return value
+
+    def choice(self, name: str, kind: type[K], value: object) -> K:
+        try:
+            return kind(str(value))
+        except ValueError:
+            self.wrong(name, _("Choose one of: %(choices)s.", choices=", ".join(kind)))
+            return next(iter(kind))
+
+    def language(self, name: str, code: str) -> str:
+        if not is_language(code):
+            self.wrong(name, _("“%(code)s” is not a language that is known here, such as en or fr.", code=code[:32]))
+        return code
+
+    def address(self, name: str, url: str | None) -> str | None:
+        value = (url or "").strip()
+        if value and not is_web_address(value):
+            self.wrong(name, _("Write a web address that begins with https:// or http://."))
+        return value or None
+
+    def done(self) -> None:
+        if self.faults:
+            raise Invalid(faults=self.faults)
+
+
+def checked_policy(draft: PolicyDraft, check: _Check | None = None) -> PolicyDraft:
+    """The policy as it is stored. Invalid names the fields as `policy.min_percent`."""
+    own = check or _Check()
+    value = PolicyDraft(
+        min_percent=own.whole("policy.min_percent", draft.min_percent, 1, 100),
+        min_lectures_percent=own.whole("policy.min_lectures_percent", draft.min_lectures_percent, 1, 100),
+        replay_days=own.whole("policy.replay_days", draft.replay_days, 0, 3650),
+        walk_ins=own.choice("policy.walk_ins", WalkIns, draft.walk_ins),
+        certificate=None
+        if draft.certificate is None
+        else own.choice("policy.certificate", CertificateKind, draft.certificate),
+        min_lectures=own.whole_or_none("policy.min_lectures", draft.min_lectures, 1, MAX_LECTURES),
+        min_minutes=own.whole_or_none("policy.min_minutes", draft.min_minutes, 1, MAX_MINUTES),
+        deadline=own.day("policy.deadline", draft.deadline),
+        confirmed_names=bool(draft.confirmed_names),
+    )
+    if check is None:
+        own.done()
+    return value
+
+
+def checked_series(draft: SeriesDraft) -> SeriesDraft:
+    """The series as it is stored, addresses and country codes apart. Invalid names every field that is wrong."""
+    check = _Check()
+    slug = draft.slug.strip()
+    if not is_slug(slug):
+        check.wrong("slug", _("Use small letters a to z, digits and single hyphens, 80 signs at most."))
+    elif slug in RESERVED_SLUGS:
+        check.wrong("slug", _("This name is taken by the pages themselves. Choose another."))
+    if draft.starts_on and draft.ends_on and draft.ends_on < draft.starts_on:
+        check.wrong("ends_on", _("The last day lies before the first."))
+    for name, day in (("starts_on", draft.starts_on), ("ends_on", draft.ends_on)):
+        check.day(name, day)
+    for code in draft.countries or ():
+        if not code.isascii() or not code.isprintable() or len(code) > 16:
+            check.wrong("countries", _("Write codes of countries, such as KE."))
+    value = replace(
+        draft,
+        slug=slug,
+        title=check.line("title", draft.title),
+        description=check.text("description", draft.description),
+        language=check.language("language", draft.language),
+        visibility=check.choice("visibility", Visibility, draft.visibility),
+        admission=check.choice("admission", Admission, draft.admission),
+        capacity=None if draft.capacity is None else check.whole("capacity", draft.capacity, 1, MAX_CAPACITY),
+        countries=_distinct(code.upper() for code in draft.countries or ()) or None,
+        instructors=_distinct(draft.instructors),
+        policy=checked_policy(draft.policy, check),
+    )
+    check.done()
+    return value
+
+
+def checked_lecture(draft: LectureDraft) -> LectureDraft:
+    """The lecture as it is stored, addresses and time apart. Invalid names every field that is wrong."""
+    check = _Check()
+    if draft.state not in (LectureState.DRAFT, LectureState.SCHEDULED):
+        check.wrong("state", _("A new lecture is draft or scheduled; it is started, ended and cancelled afterwards."))
+    if draft.state is LectureState.SCHEDULED and draft.starts_at is None:
+        check.wrong("starts_at", _("Write when the lecture begins."))
+    value = replace(
+        draft,
+        title=check.line("title", draft.title),
+        abstract=check.text("abstract", draft.abstract),
+        duration_minutes=check.whole("duration_minutes", draft.duration_minutes, 1, 1440),
+        language=check.language("language", draft.language or "en") if draft.language else None,
+        interpretation=tuple(check.language("interpretation", code) for code in _distinct(draft.interpretation)),
+        instructors=_distinct(draft.instructors),
+        delivery=check.choice("delivery", Delivery, draft.delivery),
+        join_url=check.address("join_url", draft.join_url),
+        recording_url=check.address("recording_url", draft.recording_url),
+        materials=_checked_materials(draft.materials, check),
+    )
+    check.done()
+    return value
+
+
+def _checked_materials(given: Iterable[Mapping[str, Any]], check: _Check) -> tuple[Mapping[str, str], ...]:
+    kept: list[Mapping[str, str]] = []
+    for index, row in enumerate(given):
+        title, url = clean_line(row.get("title")), (row.get("url") or "").strip()
+        if not title:
+            check.wrong(f"materials.{index}.title", _("Write what this link leads to."))
+        elif len(title) > 200:
+            check.wrong(f"materials.{index}.title", _("Write at most %(n)s signs.", n=200))
+        if not is_web_address(url):
+            check.wrong(f"materials.{index}.url", _("Write a web address that begins with https:// or http://."))
+        kept.append({"title": title, "url": url})
+    if len(kept) > MAX_MATERIALS:
+        check.wrong("materials", _("Give at most %(n)s links.", n=MAX_MATERIALS))
+    return tuple(kept)
+
+
+def _distinct(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(line for value in values if (line := clean_line(value))))

@@ -1,0 +1,425 @@
+"""Every write of certificates: request, issue, supersede, revoke, withdraw, and what merging and erasing do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy import func, select
+
+from lms.attendance.models.credits import Outcome
+from lms.catalogue.inputs import clean_text
+from lms.catalogue.models import CertificateKind
+from lms.catalogue.queries import current_policy, get_series_by_id
+from lms.certificates import keys, numbers, rules
+from lms.certificates.actions import bulk_issue
+from lms.certificates.actions.bundles import forget_bundles
+from lms.certificates.badges import status_list
+from lms.certificates.badges.credential import give_badges
+from lms.certificates.models import AWARDS, Award, Certificate, CertificateState
+from lms.certificates.pdf import store
+from lms.certificates.pdf.issue_context import surroundings
+from lms.certificates.pdf.render_jobs import count_valid, occasion_of
+from lms.certificates.queries import certificates, eligibility
+from lms.core import audit, files, journal
+from lms.core.bulk import among
+from lms.core.cache_versions import touch
+from lms.core.db import action, after_commit, db, one_at_a_time
+from lms.core.errors import Refused
+from lms.core.glyphs import Coverage
+from lms.core.jobs import Job, JobState, request_job
+from lms.core.outbox import post_mails, posted
+from lms.core.roles import SYSTEM, Actor
+from lms.people.models import Person
+from lms.people.queries.persons import contact_of, with_password
+
+JOB = "issue_certificates"
+FILES_JOB = "render_certificates"
+BATCH = 500  # small: others wait for the one writer of SQLite meanwhile
+MERGED = "merged"  # the reason of a certificate that another of the same person has taken the place of
+
+
+@dataclass
+class Batch:
+    """What one batch of people came to: counts, and those refused with the reason."""
+
+    issued: int = 0
+    already_issued: int = 0
+    not_earned: int = 0
+    refused: list[dict[str, str]] = field(default_factory=list)
+
+
+@action
+def request_issue(series_id: int, kind: CertificateKind | None = None, *, by: Actor, at: datetime) -> Job:
+    """Asks for the certificates of a series to be issued in the background; the job's result are the counts.
+
+    While such a job waits or runs, asking again gives that job. Raises Forbidden, NotFound, Refused.
+    """
+    rules.check_can_issue(by)
+    one_at_a_time(f"certificates.request {series_id}")
+    kind = _check_series(series_id, kind)
+    arguments = {"series_id": series_id, "kind": str(kind)}
+    waiting = select(Job).where(Job.kind == JOB, Job.state.in_([JobState.QUEUED, JobState.RUNNING]))
+    for job in db.session.scalars(waiting):
+        if {name: job.arguments.get(name) for name in arguments} == arguments:
+            return job
+    audit.record("request certificates", by=by, at=at, detail={"kind": str(kind)}, series=series_id)
+    arguments |= {"by": by.person_id, "at": at.isoformat()}
+    return request_job(JOB, arguments, by=by, at=at, total=len(certificates.candidate_ids(series_id)))
+
+
+def _check_series(series_id: int, kind: CertificateKind | None) -> CertificateKind:
+    """The kind to issue; Refused where the series gives none or its own texts cannot be printed."""
+    kind = rules.kind_to_issue(kind, current_policy(series_id).certificate)
+    series = get_series_by_id(series_id, by=SYSTEM)
+    titles = [lecture.title for lecture in certificates.counted_lectures(series_id)]
+    fault = store.fault_of_series(series.title, titles, store.installed_fonts())
+    if fault is not None:
+        raise Refused(fault)
+    return kind
+
+
+@action
+def request_files(series_id: int, *, by: Actor, at: datetime) -> Job:
+    """Asks for the files of a series' certificates to be made in the background, those that are not there."""
+    rules.check_can_issue(by)
+    return request_job(FILES_JOB, {"series_id": series_id}, by=by, at=at, total=count_valid(series_id))
+
+
+def issue_certificates(
+    series_id: int,
+    kind: CertificateKind | None = None,
+    *,
+    by: Actor,
+    at: datetime,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Issues what has been earned in a series, batch by batch, each its own transaction: run twice, nothing twice.
+
+    Returns `{issued, already_issued, not_earned, refused: [{person, reason}]}`.
+    """
+    rules.check_can_issue(by)
+    kind = _check_series(series_id, kind)
+    keys.ensure_key(by=SYSTEM, at=at)
+    ids = certificates.candidate_ids(series_id)
+    total = Batch()
+    for start in range(0, len(ids), BATCH):
+        batch = issue_batch(series_id, kind, ids[start : start + BATCH], by=by, at=at)
+        total.issued += batch.issued
+        total.already_issued += batch.already_issued
+        total.not_earned += batch.not_earned
+        total.refused += batch.refused
+        if progress is not None:
+            progress(min(start + BATCH, len(ids)), len(ids))
+    return {
+        "issued": total.issued,
+        "already_issued": total.already_issued,
+        "not_earned": total.not_earned,
+        "refused": total.refused,
+    }
+
+
+@action
+def issue_batch(series_id: int, kind: CertificateKind, person_ids: Sequence[int], *, by: Actor, at: datetime) -> Batch:
+    """Issues to those of these people who have earned it and have none yet.
+
+    Whose certificate bears a former name, because the new one could not be printed, gets its successor.
+    """
+    rules.check_can_issue(by)
+    one_at_a_time(f"certificates.issue {series_id}")
+    # Held first: whose name is corrected, who is merged or erased meanwhile waits, and then finds the certificate
+    people = certificates.held_people(person_ids)
+    policy, lectures = current_policy(series_id), certificates.counted_lectures(series_id)
+    asked = rules.earning(lectures, policy)
+    credits = certificates.credits_of([lecture.id for lecture in lectures], person_ids)
+    already = certificates.awarded_ids(series_id, kind, person_ids)
+    former = certificates.former_of(series_id, kind, person_ids)
+    fonts = store.installed_fonts()
+    batch = Batch()
+    stale: list[tuple[Certificate, Any]] = []
+    earned: list[bulk_issue.Earned] = []
+    for person_id in person_ids:
+        person, row = people.get(person_id), former.get(person_id)
+        own = credits.get(person_id, {})
+        came = frozenset(key for key, (outcome, _present) in own.items() if outcome is Outcome.ATTENDED)
+        present = sum(present for _outcome, present in own.values())
+        if person_id in already and (person is None or row is None):
+            batch.already_issued += 1
+        elif person is None or not (row or rules.has_earned(len(came), present, asked)):
+            batch.not_earned += 1
+        elif reason := _obstacle(person, fonts, must_be_confirmed=policy.confirmed_names and row is None):
+            batch.refused.append({"person": person.public_id, "reason": reason})
+        elif row is not None:
+            batch.already_issued += 1
+            stale.append((row, person))
+        else:
+            earned.append(bulk_issue.Earned(person_id, person.full_name, person.native_name, came))
+    if stale:
+        _replace(stale, by=by, at=at)
+    series = get_series_by_id(series_id, by=SYSTEM)
+    bulk_issue.write(bulk_issue.Occasion(series, kind, lectures, asked, at), earned)
+    batch.issued = len(earned)
+    if earned:
+        touch(AWARDS, [series_id])
+        audit.record(
+            "issue certificates",
+            by=by,
+            at=at,
+            detail={"kind": str(kind), "count": len(earned)},
+            series=series_id,
+            person=[one.person_id for one in earned],
+        )
+    return batch
+
+
+@action
+def remind_unconfirmed(slug: str, *, by: Actor, at: datetime) -> int:
+    """Asks those who have earned a certificate to confirm the name it would bear; returns how many mails are new.
+
+    Once a person and series, whatever is asked again. Raises Forbidden, NotFound, Refused.
+    """
+    rules.check_can_issue(by)
+    series, waiting = eligibility.unconfirmed_earners(slug, by=by)
+    native = certificates.native_names_of(waiting)
+    marks = {person_id: f"confirm-name:{series.id}:{person_id}" for person_id in waiting}
+    told, with_account = posted(marks.values()), with_password(waiting)
+    mails = [
+        {
+            "template": "confirm_name",
+            "address": contact.address,
+            "locale": contact.locale,
+            "time_zone": contact.time_zone or "",
+            "person_id": person_id,
+            "payload": {
+                "full_name": contact.full_name,
+                "native_name": native[person_id],
+                "title": series.title,
+                "waits": current_policy(series.id).confirmed_names,
+                "has_account": person_id in with_account,
+            },
+            "dedupe_key": marks[person_id],
+            "created_at": at,
+            "due_at": at,
+            "expires_at": None,
+            "attempts": 0,
+        }
+        for person_id, contact in contact_of(waiting).items()
+        if contact.address and marks[person_id] not in told
+    ]
+    post_mails(mails)
+    if mails:
+        people = [int(str(mail["person_id"])) for mail in mails]
+        audit.record("remind of names", by=by, at=at, series=series.id, person=people)
+    return len(mails)
+
+
+def _obstacle(person: Any, fonts: Coverage, *, must_be_confirmed: bool) -> str | None:
+    """Why somebody who has earned a certificate gets none yet."""
+    reason = store.fault_of_names(person.full_name, person.native_name, fonts)
+    if reason is None and must_be_confirmed and person.name_confirmed_at is None:
+        return rules.unconfirmed_name()
+    return reason
+
+
+@action
+def revoke(typed: str, *, reason: str, by: Actor, at: datetime) -> None:
+    """Takes a certificate's validity away, with a reason. Raises NotFound, Forbidden, Invalid, Refused."""
+    row = _locked(typed)
+    rules.check_can_revoke(row.state, reason, by)
+    row.state, row.reason, row.ended_at = CertificateState.REVOKED, clean_text(reason), at
+    journal.record("revoke_certificate", at=at, number=row.number)
+    _record("revoke certificate", row, by=by, at=at)
+
+
+@action
+def withdraw(typed: str, *, by: Actor, at: datetime) -> None:
+    """At the holder's wish the number says from now on no more than that it was withdrawn."""
+    row = _locked(typed)
+    holder = certificates.canonical_ids([row.award.person_id])[row.award.person_id]
+    rules.check_can_withdraw(row.state, is_holder=by.is_signed_in and by.person_id == holder, by=by)
+    row.state, row.ended_at, row.credential = CertificateState.WITHDRAWN, at, None
+    _forget_file(row)
+    journal.record("withdraw_certificate", at=at, number=row.number)
+    _record("withdraw certificate", row, by=by, at=at)
+
+
+def _forget_file(row: Certificate) -> None:
+    """Takes the file away: now, and once more after the commit, should somebody have made it meanwhile."""
+    store.forget_pdf(row)
+    after_commit(partial(files.delete, store.key_of(row)))
+    forget_bundles()
+
+
+def _locked(typed: str) -> Certificate:
+    row = certificates.get_row(typed)
+    return db.session.scalars(
+        select(Certificate).where(Certificate.id == row.id).with_for_update().execution_options(populate_existing=True)
+    ).one()
+
+
+def _record(verb: str, row: Certificate, *, by: Actor, at: datetime) -> None:
+    touch(AWARDS, [row.award.series_id])
+    status_list.touch([row])
+    audit.record(verb, by=by, at=at, certificate=row.id, series=row.award.series_id, person=row.award.person_id)
+
+
+def _rows_of(*person_ids: int) -> list[tuple[Certificate, Award]]:
+    query = (
+        select(Certificate, Award)
+        .join(Award, Award.id == Certificate.award_id)
+        .where(Award.person_id.in_(person_ids))
+        .order_by(Certificate.issued_at, Certificate.id)
+    )
+    return [(row, award) for row, award in db.session.execute(query)]
+
+
+@action
+def supersede(person_id: int, *, by: Actor, at: datetime) -> int:
+    """Replaces the person's valid certificates that bear another name than the one held now; returns how many.
+
+    Where the new name cannot be printed, or the key to sign with is away, the old certificates stay, and the next run
+    of issuing says why.
+    """
+    person = db.session.get_one(Person, person_id)
+    ids = db.session.scalars(select(Person.id).where(func.coalesce(Person.canonical_id, Person.id) == person_id))
+    old = [row for row, _award in _rows_of(*ids) if row.state is CertificateState.VALID and _is_stale(row, person)]
+    if not old:
+        return 0
+    if not _can_sign(at=at) or store.fault_of_names(person.full_name, person.native_name, store.installed_fonts()):
+        audit.record("refuse certificates", by=by, at=at, certificate=[row.id for row in old], person=person_id)
+        return 0
+    _replace([(row, person) for row in old], by=by, at=at)
+    return len(old)
+
+
+def _can_sign(*, at: datetime) -> bool:
+    try:
+        keys.ensure_key(by=SYSTEM, at=at)
+        keys.current()
+    except keys.KeyMissing:
+        return False
+    return True
+
+
+def touch_awards(person_ids: Sequence[int]) -> None:
+    """Says, inside the running action, that awards of these people count differently: as one, or apart, or under
+    another country, sector or gender."""
+    people = select(Person.canonical_id).where(among(Person.id, person_ids))
+    members = select(Person.id).where(Person.canonical_id.in_(people))
+    touch(AWARDS, list(db.session.scalars(select(Award.series_id).where(Award.person_id.in_(members)).distinct())))
+
+
+def _is_stale(row: Certificate, person: Person) -> bool:
+    return (row.name, row.native_name) != (person.full_name, person.native_name)
+
+
+def _replace(pairs: Sequence[tuple[Certificate, Person]], *, by: Actor, at: datetime) -> None:
+    """A successor for each certificate, with the person's name of now and the day of the first issue."""
+    touch_awards([person.id for _row, person in pairs])
+    status_list.touch(row for row, _person in pairs)
+    made: list[tuple[Certificate, Award]] = []
+    around = surroundings([occasion_of(row) for row, _person in pairs])
+    for (row, person), now in zip(pairs, around, strict=True):
+        row.state, row.ended_at = CertificateState.SUPERSEDED, at
+        made.append(
+            (
+                Certificate(
+                    award_id=row.award_id,
+                    number=numbers.generate(),
+                    name=person.full_name,
+                    native_name=person.native_name,
+                    series_title=row.series_title,
+                    lectures=row.lectures,
+                    hours_ms=row.hours_ms,
+                    issued_on=row.issued_on,
+                    issued_at=at,
+                    design=row.design,
+                    organiser=row.organiser or now["organiser"],
+                    language=row.language or now["language"],
+                    country=now["country"],
+                    base_url=now["base_url"],
+                    replaces_id=row.id,
+                ),
+                row.award,
+            )
+        )
+    give_badges(made)
+    db.session.add_all(row for row, _award in made)
+    audit.record(
+        "supersede certificates",
+        by=by,
+        at=at,
+        certificate=[row.id for row, _person in pairs],
+        person=[person.id for _row, person in pairs],
+    )
+
+
+@action
+def unite(kept_id: int, merged_id: int, *, by: Actor, at: datetime) -> None:
+    """After a merge, of two valid certificates of one series and kind the earliest stays."""
+    ids = db.session.scalars(select(Person.id).where(func.coalesce(Person.canonical_id, Person.id) == kept_id))
+    valid: dict[tuple[int, CertificateKind], Certificate] = {}
+    for row, award in _rows_of(*ids, kept_id, merged_id):
+        if row.state is not CertificateState.VALID:
+            continue
+        if valid.setdefault((award.series_id, award.kind), row) is not row:
+            row.state, row.ended_at, row.reason = CertificateState.SUPERSEDED, at, MERGED
+            _record("supersede certificate", row, by=by, at=at)
+
+
+@action
+def part(kept_id: int, merged_id: int, *, by: Actor, at: datetime) -> None:
+    """When a merge is undone, the certificate that gave way to the other's holds again."""
+    for row, _award in _rows_of(kept_id, merged_id):
+        if row.state is CertificateState.SUPERSEDED and row.reason == MERGED:
+            row.state, row.ended_at, row.reason = CertificateState.VALID, None, None
+            _record("restore certificate", row, by=by, at=at)
+
+
+@action
+def erase_holder(person_id: int, *, withdraw_certificates: bool, by: Actor, at: datetime) -> None:
+    """When a person is erased: the certificates stay as they are or, as the person chose, are withdrawn.
+
+    Their badges go either way: what the holder has of them can still be checked. A withdrawn certificate keeps number,
+    state and the figures, and loses the name and the file.
+    """
+    for row, _award in _rows_of(person_id):
+        row.credential = None
+        if not withdraw_certificates:
+            continue
+        row.name, row.native_name, row.country, row.reason = "", None, None, None
+        if row.state is CertificateState.VALID:
+            row.state, row.ended_at = CertificateState.WITHDRAWN, at
+        _forget_file(row)
+        _record("withdraw certificate", row, by=by, at=at)
+
+
+def give_missing_badges(*, by: Actor) -> int:
+    """Signs the badges of valid certificates that were issued before there were any; returns how many."""
+    done = 0
+    while given := _give_missing(by=by):
+        done += given
+    return done
+
+
+@action
+def _give_missing(*, by: Actor) -> int:
+    rules.check_can_issue(by)
+    query = (
+        select(Certificate, Award)
+        .join(Award, Award.id == Certificate.award_id)
+        .join(Person, Person.id == Award.person_id)
+        .where(
+            Certificate.state == CertificateState.VALID,
+            Certificate.signing_kid.is_(None),
+            Person.erased_at.is_(None),
+        )
+        .order_by(Certificate.id)
+        .limit(BATCH)
+    )
+    pairs = [(row, award) for row, award in db.session.execute(query)]
+    give_badges(pairs)
+    return len(pairs)

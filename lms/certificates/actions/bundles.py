@@ -1,0 +1,142 @@
+"""All certificates of a series in one file, a ZIP of them or a PDF to print: asked for, made in the background, kept
+for a day."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, BinaryIO, Final
+
+from sqlalchemy import select, update
+
+from lms.catalogue.queries import get_series_by_id
+from lms.certificates import numbers, rules
+from lms.certificates.models import Certificate
+from lms.certificates.pdf import render_jobs, store
+from lms.certificates.pdf.batch_render import Pressed, fill
+from lms.certificates.pdf.merge import Printout
+from lms.core import audit, clock, files
+from lms.core.db import action, after_commit, db, one_at_a_time
+from lms.core.errors import Invalid, NotFound, Refused
+from lms.core.i18n import _
+from lms.core.jobs import Job, JobState, get_job, request_job
+from lms.core.roles import SYSTEM, Actor
+
+JOB = "bundle_certificates"
+FORMS: Final = {"zip": "application/zip", "pdf": "application/pdf"}
+KEPT = timedelta(days=1)
+_UNFIT = re.compile(r'[\x00-\x1f/\\:*?"<>|]+')  # what some system forbids in the name of a file
+
+
+@action
+def request_bundle(series_id: int, form: str, *, by: Actor, at: datetime) -> Job:
+    """Asks for the valid certificates of a series in one file, `zip` or `pdf`; while one is made, it is that.
+
+    Raises Forbidden, Invalid, NotFound, Refused where there is no certificate.
+    """
+    rules.check_can_issue(by)
+    if form not in FORMS:
+        raise Invalid("form", _("Choose ZIP or PDF."))
+    one_at_a_time("certificates.bundle")
+    get_series_by_id(series_id, by=by)
+    arguments = {"series_id": series_id, "form": form}
+    waiting = select(Job).where(Job.kind == JOB, Job.state.in_([JobState.QUEUED, JobState.RUNNING]))
+    for job in db.session.scalars(waiting):
+        if job.arguments == arguments:
+            return job
+    total = render_jobs.count_valid(series_id)
+    if not total:
+        raise Refused(_("No certificate of this series is valid."))
+    audit.record("ask for certificates", by=by, at=at, detail={"form": form}, series=series_id)
+    return request_job(JOB, arguments, by=by, at=at, total=2 * total)
+
+
+def make_bundle(job_id: int, series_id: int, form: str, progress: Callable[[int, int], None]) -> dict[str, Any]:
+    """Makes the files that are missing, then puts all into one; half of the progress is each."""
+    pressed = fill(series_id, lambda done, total: progress(done, 2 * total))
+    key, count = f"bundles/{job_id}.{form}", 0
+    with files.writing(key) as file:
+        packed = _zipped(series_id, file) if form == "zip" else _printed(series_id, file)
+        for count, total in packed:
+            progress(total + count, 2 * total)
+    slug = get_series_by_id(series_id, by=SYSTEM).slug
+    return {
+        **_told(pressed),
+        "count": count,
+        "file": key,
+        "name": f"certificates-{slug}.{form}",
+        "expires_at": (clock.now() + KEPT).isoformat(),
+    }
+
+
+def _told(pressed: Pressed) -> dict[str, Any]:
+    return {"made": pressed.made, "kept": pressed.kept, "refused": pressed.refused}
+
+
+def _each(series_id: int) -> Iterator[list[tuple[Certificate, bytes]]]:
+    for rows in render_jobs.chunks(series_id):
+        found = [(row, store.find_pdf(row)) for row in rows]
+        yield [(row, pdf) for row, pdf in found if pdf is not None]
+
+
+def _zipped(series_id: int, file: BinaryIO) -> Iterator[tuple[int, int]]:
+    count, total = 0, render_jobs.count_valid(series_id)
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for some in _each(series_id):
+            for row, pdf in some:
+                name = " ".join(_UNFIT.sub(" ", row.name).split())[:80].strip(" .")
+                entry = zipfile.ZipInfo(f"{numbers.write(row.number)} {name}.pdf", row.issued_at.timetuple()[:6])
+                archive.writestr(entry, pdf)
+            count += len(some)
+            yield count, max(count, total)
+
+
+def _printed(series_id: int, file: BinaryIO) -> Iterator[tuple[int, int]]:
+    count, total, printout = 0, render_jobs.count_valid(series_id), Printout(file)
+    for some in _each(series_id):
+        for _row, pdf in some:
+            printout.add(pdf)
+        count += len(some)
+        yield count, max(count, total)
+    printout.finish()
+
+
+@action
+def fetch_bundle(public_id: str, *, by: Actor, at: datetime) -> tuple[str, str]:
+    """(key in `core.files`, file name) of a file that is made, with an entry in the audit trail. NotFound once it is
+    gone."""
+    rules.check_can_issue(by)
+    job = get_job(public_id, by=by)
+    kept: dict[str, Any] = job.result or {}
+    if job.kind != JOB or job.state is not JobState.DONE or not kept.get("file"):
+        raise NotFound
+    if datetime.fromisoformat(kept["expires_at"]) <= at:
+        raise NotFound
+    audit.record("fetch certificates", by=by, at=at, detail={"count": kept["count"]}, job=job.id)
+    return kept["file"], kept["name"]
+
+
+def drop_old_bundles(*, at: datetime) -> int:
+    """What the worker calls now and then: removes the files that were kept for their time."""
+    old = select(Job.result).where(Job.kind == JOB, Job.state == JobState.DONE, Job.finished_at <= at - KEPT)
+    is_any = any((result or {}).get("file") for result in db.session.scalars(old))
+    return forget_bundles(made_before=at - KEPT) if is_any else 0
+
+
+@action
+def forget_bundles(*, made_before: datetime | None = None) -> int:
+    """Removes the files made before then, or all: each may hold somebody who has gone. Returns how many there were."""
+    query = select(Job).where(Job.kind == JOB, Job.state == JobState.DONE)
+    if made_before is not None:
+        query = query.where(Job.finished_at <= made_before)
+    forgotten = 0
+    for job in db.session.scalars(query):
+        key = (job.result or {}).get("file")
+        if key:
+            db.session.execute(update(Job).where(Job.id == job.id).values(result={**(job.result or {}), "file": None}))
+            after_commit(partial(files.delete, key))
+            forgotten += 1
+    return forgotten

@@ -1,0 +1,1 @@
+"""The award as an Open Badges 3.0 credential."""

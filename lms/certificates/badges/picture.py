@@ -1,0 +1,33 @@
+"""The picture of a badge, drawn once a series and kind: it names nobody."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+
+from lms.certificates.pdf.script_detection import writing_of
+from lms.core.typesetting import draw, font_folders, tongue
+
+TEMPLATE = Path(__file__).parents[1] / "design" / "badge.typ"
+PPI = 144
+"""600 pixels a side."""
+_CJK = {"ja": "JP", "ko": "KR", "zh-TW": "TC", "zh-HK": "HK"}
+
+
+def badge_picture(kind: str, series: str, organiser: str) -> bytes:
+    """A PNG that shows what the badge is for and who gives it. Raises `core.typesetting.CannotRender`."""
+    return _drawn(kind, series, organiser, tuple(font_folders()))
+
+
+@lru_cache(maxsize=32)
+def _drawn(kind: str, series: str, organiser: str, folders: tuple[Path, ...]) -> bytes:
+    writing = writing_of(series)
+    content = {
+        "kind": kind,
+        "series": series,
+        "organiser": organiser,
+        "lang": tongue(writing.lang)["lang"],
+        "cjk": f"Noto Sans CJK {_CJK.get(writing.lang, 'SC')}",
+    }
+    return draw(TEMPLATE, {"badge": json.dumps(content, ensure_ascii=False, sort_keys=True)}, folders, ppi=PPI)

@@ -1,0 +1,171 @@
+"""Whether a badge still holds, for whoever has only the badge: signed lists of bits, W3C Bitstring Status List.
+
+Each certificate has a place of its own, drawn at random, so that a place says nothing of when or for whom it was
+taken. The bit is read from the certificate's state: set once it is superseded, revoked or withdrawn.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import select
+
+from lms.certificates import keys
+from lms.certificates.badges.vc_jwt import instant, sign_credential
+from lms.certificates.models import Certificate, CertificateState, StatusList
+from lms.config import Config
+from lms.core import cache_versions
+from lms.core.bulk import among
+from lms.core.cache_versions import Stamp
+from lms.core.db import db, one_at_a_time
+from lms.core.errors import NotFound
+
+LENGTH = 131_072
+"""Places of a list: the least that the standard allows, so that one place hides among many."""
+FULL = LENGTH * 3 // 4
+"""So many are taken before the next list is begun: a free place is then soon found."""
+STAMP = "status-list"
+TTL = timedelta(minutes=5)
+VALID = timedelta(days=7)
+"""How long a list may be relied on: an older copy cannot be passed off as the present one."""
+RENEWED = timedelta(hours=1)
+"""How old a kept list may be before it is signed anew, though nothing has changed."""
+PURPOSE = "revocation"
+
+_random = random.SystemRandom()
+
+
+def _config() -> Config:
+    config: Config = current_app.extensions["lms.config"]
+    return config
+
+
+@dataclass(frozen=True)
+class Place:
+    """A certificate's place: the list's number and the index of the bit."""
+
+    number: int
+    index: int
+
+
+def address_of(number: int) -> str:
+    """Where a list is to be read."""
+    return f"{_config().base_url}/certificates/status/{number}"
+
+
+def entry(place: Place) -> dict[str, str]:
+    """What a credential says about where its state is to be read."""
+    address = address_of(place.number)
+    return {
+        "id": f"{address}#{place.index}",
+        "type": "BitstringStatusListEntry",
+        "statusPurpose": PURPOSE,
+        "statusListIndex": str(place.index),
+        "statusListCredential": address,
+    }
+
+
+def take_places(count: int) -> list[Place]:
+    """Draws free places for new certificates, inside the running action, which writes them down."""
+    if not count:
+        return []
+    one_at_a_time("certificates.status")
+    found: list[Place] = []
+    current = db.session.scalar(select(StatusList).order_by(StatusList.number.desc()).limit(1))
+    while len(found) < count:
+        if current is None or current.taken >= FULL:
+            current = StatusList(number=current.number + 1 if current else 1, taken=0)
+            db.session.add(current)
+            db.session.flush()
+        wanted = min(count - len(found), FULL - current.taken)
+        found += [Place(current.number, index) for index in _draw(current.number, wanted)]
+        current.taken += wanted
+    return found
+
+
+def _draw(number: int, wanted: int) -> list[int]:
+    """Free indices of a list: twice as many as are wanted are drawn, and those in use left out."""
+    free: list[int] = []
+    while len(free) < wanted:
+        drawn = _random.sample(range(LENGTH), min(LENGTH, 2 * (wanted - len(free)) + 8))
+        query = select(Certificate.status_index).where(
+            Certificate.status_list == number, among(Certificate.status_index, drawn)
+        )
+        used = set(db.session.scalars(query)) | set(free)
+        free += [index for index in drawn if index not in used]
+    return free[:wanted]
+
+
+def touch(rows: Iterable[Certificate]) -> None:
+    """Says, inside the running action, that the states of these certificates change in it."""
+    cache_versions.touch(STAMP, {row.status_list for row in rows if row.status_list is not None})
+
+
+def is_set(encoded: str, index: int) -> bool:
+    """Whether the bit at `index` of an encoded list is set: most significant bit first."""
+    content = gzip.decompress(base64.urlsafe_b64decode(encoded[1:] + "=" * (-len(encoded[1:]) % 4)))
+    return bool(content[index // 8] & 0x80 >> index % 8)
+
+
+def encode(indices: Iterable[int]) -> str:
+    """A list with these bits set, as the standard writes it: multibase base64url of gzip."""
+    content = bytearray(LENGTH // 8)
+    for index in indices:
+        content[index // 8] |= 0x80 >> index % 8
+    return "u" + base64.urlsafe_b64encode(gzip.compress(bytes(content), mtime=0)).rstrip(b"=").decode("ascii")
+
+
+@dataclass(frozen=True)
+class _Kept:
+    stamp: int
+    kid: str
+    at: datetime
+    text: str
+
+
+_kept: dict[str, _Kept] = {}
+
+
+def signed_list(number: int, *, at: datetime) -> str:
+    """A list as VC-JWT, kept in memory until a state in it changes. Raises NotFound for one that there is not."""
+    address = address_of(number)
+    stamp = db.session.scalar(select(Stamp.value).where(Stamp.kind == STAMP, Stamp.of_id == number)) or 0
+    key = keys.current()
+    kept = _kept.get(address)
+    if kept is not None and (kept.stamp, kept.kid) == (stamp, key.kid) and timedelta(0) <= at - kept.at < RENEWED:
+        return kept.text
+    text = sign_credential(list_credential(number, at=at), key)
+    _kept[address] = _Kept(stamp, key.kid, at, text)
+    return text
+
+
+def list_credential(number: int, *, at: datetime) -> dict[str, Any]:
+    """A list as it stands now, not yet signed. Raises NotFound for one that there is not."""
+    if db.session.get(StatusList, number) is None:
+        raise NotFound
+    ended = select(Certificate.status_index).where(
+        Certificate.status_list == number, Certificate.state != CertificateState.VALID
+    )
+    address = address_of(number)
+    return {
+        "@context": ["https://www.w3.org/ns/credentials/v2"],
+        "id": address,
+        "type": ["VerifiableCredential", "BitstringStatusListCredential"],
+        "issuer": {"id": _config().base_url},
+        "validFrom": instant(at),
+        "validUntil": instant(at + VALID),
+        "credentialSubject": {
+            "id": f"{address}#list",
+            "type": "BitstringStatusList",
+            "statusPurpose": PURPOSE,
+            "encodedList": encode(index for index in db.session.scalars(ended) if index is not None),
+            "ttl": int(TTL.total_seconds() * 1000),
+        },
+    }

@@ -1,0 +1,1 @@
+"""What certificates look like."""

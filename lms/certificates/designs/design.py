@@ -1,0 +1,197 @@
+"""What a design of a certificate is: colours, pictures and words. Data that is checked here, never template code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lms.catalogue.inputs import clean_line
+from lms.certificates.designs.default_texts import READY
+from lms.certificates.designs.image_sanitizer import Picture
+from lms.core.errors import Fault, Invalid
+from lms.core.i18n import _
+
+BUILT_IN_VERSION = 1
+READY_VERSION = 0
+FALLBACK = "en"
+MAX_LANGUAGES = 24
+
+ROLES = ("logo", "seal", "signature")
+COLOURS = {"ink": "#0e1a1c", "quiet": "#48585b", "accent": "#00626b"}
+LEAST_CONTRAST = 4.5
+
+PLACEHOLDERS = ("name", "series", "lectures", "attended", "hours", "date", "organiser")
+
+LIMITS = {
+    "participation": 60,
+    "completion": 60,
+    "sentence": 240,
+    "sentence_all": 240,
+    "sentence_one": 240,
+    "issued": 40,
+    "verify": 60,
+    "missed": 30,
+    "to_come": 30,
+    "office": 100,
+}
+"""The words of a design in one language, with the most letters each may have."""
+
+TITLES = ("participation", "completion")
+SENTENCES = ("sentence", "sentence_all", "sentence_one")
+
+ENGLISH: Mapping[str, str] = {
+    "participation": "Certificate of participation",
+    "completion": "Certificate of completion",
+    "sentence": "attended {attended} of the {lectures} lectures, {hours} hours, of the series",
+    "sentence_all": "attended all {lectures} lectures, {hours} hours, of the series",
+    "sentence_one": "attended the lecture, {hours} hours, of the series",
+    "issued": "Issued",
+    "verify": "Anyone can verify this at",
+    "missed": "not attended",
+    "to_come": "to come",
+    "office": "",
+}
+
+_COLOUR = re.compile(r"#[0-9a-f]{6}")
+_BRACES = re.compile(r"\{([^{}]*)\}|[{}]")
+
+
+@dataclass(frozen=True)
+class Design:
+    """A design as a certificate is set with it. `words` by language; `pictures` by role (see ROLES).
+
+    Nothing given is the built-in design in English.
+    """
+
+    colours: Mapping[str, str] = field(default_factory=dict)
+    signatory: str = ""
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    pictures: Mapping[str, Picture] = field(default_factory=dict)
+
+    def colour(self, name: str) -> str:
+        """One of COLOURS as #rrggbb."""
+        return self.colours.get(name) or COLOURS[name]
+
+    def language_for(self, wanted: str) -> str:
+        """The language that a certificate of a series in `wanted` speaks: its own where there are words, else English.
+
+        `zh-Hant` takes `zh` where nothing is nearer.
+        """
+        return next((tag for tag in _ever_shorter(wanted) if tag in self.words), FALLBACK)
+
+    def word(self, name: str, language: str) -> str:
+        """What stands on the certificate; what is missing in a language is taken from English."""
+        own = self.words.get(language, {})
+        sentences = SENTENCES if name in SENTENCES else (name,)
+        for where in (own, self.words.get(FALLBACK, {}), ENGLISH):
+            # With one sentence only it is said of everybody, also of those who attended all
+            for wanted in dict.fromkeys((name, sentences[0])):
+                if where.get(wanted):
+                    return where[wanted]
+        return ""
+
+
+BUILT_IN = Design()
+"""Version 1, in English: of every series whose language has no ready-made words, or no font to set them."""
+READY_MADE = Design(words=READY)
+"""Version 0: the same, in the language of the series."""
+
+
+def _ever_shorter(tag: str) -> Iterator[str]:
+    parts = tag.replace("_", "-").split("-")
+    for length in range(len(parts), 0, -1):
+        yield "-".join(parts[:length])
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """A sentence with its placeholders filled, once: braces in a value stay what they are."""
+    return _BRACES.sub(lambda found: values.get(found[1] or "", found[0]), text)
+
+
+def contrast_with_paper(colour: str) -> float:
+    """The contrast of a colour (#rrggbb) with white, 1 to 21, as WCAG 2.2 reckons it."""
+    shares = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    red, green, blue = (share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares)
+    return 1.05 / (0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05)
+
+
+def checked_colours(given: Mapping[str, str | None]) -> dict[str, str]:
+    """Colours as they are kept. Raises Invalid for what is none, or too pale to be read on paper."""
+    faults, kept = [], {}
+    for name in COLOURS:
+        colour = (given.get(name) or COLOURS[name]).strip().lower()
+        kept[name] = colour
+        if not _COLOUR.fullmatch(colour):
+            faults.append(Fault(_("Write a colour as # and six digits or letters a to f, such as #00626b."), name))
+        elif (contrast := contrast_with_paper(colour)) < LEAST_CONTRAST:
+            told = f"{contrast // 0.1 / 10:.1f}"
+            faults.append(
+                Fault(
+                    _(
+                        "On white paper its contrast is %(contrast)s to 1; 4.5 is needed. Take a darker one.",
+                        contrast=told,
+                    ),
+                    name,
+                )
+            )
+    if faults:
+        raise Invalid(faults=faults)
+    return kept
+
+
+def checked_line(text: str | None, limit: int, name: str) -> str:
+    """One line without control or direction signs. Raises Invalid where it is too long."""
+    line = clean_line(text)
+    if len(line) > limit:
+        raise Invalid(name, _("At most %(n)s letters have a place here; these are %(have)s.", n=limit, have=len(line)))
+    return line
+
+
+def checked_words(given: Mapping[str, str | None], language: str) -> dict[str, str]:
+    """The words of one language as they are kept; what is as in English by default is not.
+
+    Raises Invalid: too long, an unknown placeholder, a brace alone; in another language than English a kind's title
+    or the sentence missing.
+    """
+    faults: list[Fault] = []
+    kept: dict[str, str] = {}
+    for name, limit in LIMITS.items():
+        try:
+            line = checked_line(given.get(name), limit, name)
+        except Invalid as error:
+            faults += error.faults
+            continue
+        faults += [Fault(reason, name) for reason in faults_of_braces(line, PLACEHOLDERS if name in SENTENCES else ())]
+        if not line and language != FALLBACK and name in (*TITLES, "sentence"):
+            faults.append(Fault(_("Write this one: English beside the other language would be no sentence."), name))
+        if line:
+            kept[name] = line
+    if faults:
+        raise Invalid(faults=faults)
+    return kept
+
+
+def faults_of_braces(text: str, known: Iterable[str]) -> Iterator[str]:
+    """What is wrong with the braces of a text in which these placeholders may stand."""
+    allowed = tuple(known)
+    named = ", ".join(f"{{{name}}}" for name in allowed)
+    for found in _BRACES.finditer(text):
+        if not allowed:
+            yield _("No placeholder can stand here: leave the braces out.")
+            return
+        if found[1] is None:
+            yield _("A brace stands alone. Placeholders are written as %(known)s.", known=named)
+            return
+        if found[1] not in allowed:
+            yield _("There is no placeholder %(name)s. Known are %(known)s.", name=found[0], known=named)
+
+
+def texts_of(spec: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Every text that is printed of a kept design: language, name, text."""
+    if spec.get("signatory"):
+        yield "", "signatory", spec["signatory"]
+    for language, words in spec.get("words", {}).items():
+        for name, text in words.items():
+            yield language, name, text

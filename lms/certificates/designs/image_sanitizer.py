@@ -1,0 +1,325 @@
+"""Pictures that stand on certificates: read by their content, bounded, made anew as SVG that draws and does no more."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from xml.parsers import expat
+from xml.sax.saxutils import escape, quoteattr
+
+from lms.core.errors import Invalid
+from lms.core.foreign_files import PICTURES, read_foreign
+from lms.core.i18n import _
+from lms.core.typesetting import CannotRender, draw, typeset
+
+MAX_BYTES = 1_000_000
+MAX_SIDE = 4000
+MAX_SVG_BYTES = 300_000
+MAX_ELEMENTS = 2000
+MAX_DEPTH = 24
+MAX_CLIPS = 64
+MAX_SET_BYTES = 400_000  # what a picture may add to each file
+MAX_SHAPE = 10  # times as wide as high, or as high as wide
+SIDES_KEPT = (900, 600, 400, 300)  # pixels of the longer side: 900 are 380 to the inch where a logo is 60 mm wide
+BYTES_KEPT = 120_000  # every file holds it: what is larger, as a noisy photograph, is kept with fewer pixels
+FIELD = "file"
+
+_TEMPLATE = Path(__file__).parents[1] / "design" / "picture.typ"
+_SVG = "http://www.w3.org/2000/svg"
+_XLINK = "http://www.w3.org/1999/xlink"
+_PAINTED = frozenset({"linearGradient", "radialGradient", "stop", "clipPath", "defs"})
+_PASSED_OVER = frozenset({"title", "desc", "metadata"})
+_SHAPES = frozenset({"path", "rect", "circle", "ellipse", "line", "polyline", "polygon"})
+_DRAWN = _SHAPES | _PAINTED | {"svg", "g"}
+_ATTRIBUTES = frozenset(
+    {
+        "id", "class", "d", "x", "y", "x1", "y1", "x2", "y2", "cx", "cy", "r", "rx", "ry", "fx", "fy",
+        "width", "height", "points", "transform", "viewBox", "offset", "gradientUnits",
+        "gradientTransform", "spreadMethod", "clipPathUnits", "clip-path", "clip-rule", "fill",
+        "fill-opacity", "fill-rule", "opacity", "stroke", "stroke-linecap", "stroke-linejoin",
+        "stroke-miterlimit", "stroke-opacity", "stroke-width", "stop-color", "stop-opacity", "color",
+        "display", "visibility", "style", "preserveAspectRatio",
+    }
+)  # fmt: skip
+_LINK = re.compile(r"#[\w.-]+")
+_ADDRESS = re.compile(r"url\s*\(", re.IGNORECASE)
+_OWN_ADDRESS = re.compile(r"url\s*\(\s*['\"]?\s*#", re.IGNORECASE)
+_LENGTH = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*(px|pt|mm|cm|in)?\s*")
+_UNITS = {"px": 1.0, "pt": 4 / 3, "mm": 96 / 25.4, "cm": 96 / 2.54, "in": 96.0}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as it is set: an SVG, its width over its height, and what is read aloud in its place."""
+
+    svg: str
+    shape: float
+    alt: str = ""
+
+
+def read(content: bytes) -> Picture:
+    """A PNG, JPEG or SVG file as a picture. Raises Invalid: another kind, too large, broken, or one that does more; and
+    Busy."""
+    if not content:
+        raise Invalid(FIELD, _("The file is empty."))
+    if len(content) > MAX_BYTES:
+        raise Invalid(FIELD, _("The file is too large: at most 1 MB."))
+    ((svg, shape),) = read_foreign(PICTURES, "lms.certificates.designs.image_sanitizer:read_within", content)
+    return Picture(svg, shape)
+
+
+def read_within(content: bytes) -> Iterator[tuple[str, float]]:
+    """What `read` answers, from the process for foreign files: the SVG, and its width over its height."""
+    picture = _picture_of(content)
+    yield picture.svg, picture.shape
+
+
+def _picture_of(content: bytes) -> Picture:
+    if content.startswith(b"\x89PNG\r\n\x1a\n"):
+        return _of_pixels(content, _png_size(content))
+    if content.startswith(b"\xff\xd8\xff"):
+        return _of_pixels(content, _jpeg_size(content))
+    if b"<svg" in content[:20_000] or b":svg" in content[:20_000]:
+        return _of_svg(content)
+    raise Invalid(FIELD, _("This is no PNG, JPEG or SVG picture, whatever its name says."))
+
+
+# Pixels ----------------------------------------------------------------------------------------------------------
+
+
+def _png_size(content: bytes) -> tuple[int, int]:
+    if len(content) < 33 or content[12:16] != b"IHDR":
+        raise _broken()
+    width, height = struct.unpack(">II", content[16:24])
+    return width, height
+
+
+def _jpeg_size(content: bytes) -> tuple[int, int]:
+    place = 2
+    while place + 9 < len(content) and content[place] == 0xFF:
+        kind, length = content[place + 1], int.from_bytes(content[place + 2 : place + 4])
+        if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
+            if content[place + 9] not in (1, 3):
+                raise Invalid(FIELD, _("This JPEG is made for print (CMYK). Save it in RGB colours, or as PNG."))
+            height, width = struct.unpack(">HH", content[place + 5 : place + 9])
+            return width, height
+        place += 1 if kind == 0xFF else 2 + max(2, length)
+    raise _broken()
+
+
+def _of_pixels(content: bytes, size: tuple[int, int]) -> Picture:
+    """Drawn anew at the size that is printed: what is kept is pixels only, and never more than a few."""
+    width, height = size
+    if not width or not height:
+        raise _broken()
+    if max(size) > MAX_SIDE:
+        raise Invalid(
+            FIELD,
+            _("The picture has %(w)s × %(h)s pixels; at most %(n)s each way are taken.", w=width, h=height, n=MAX_SIDE),
+        )
+    shape = _checked_shape(width / height)
+    given = json.dumps([*content], separators=(",", ":"))  # read strictly: within an SVG a damaged one is passed over
+    for side in SIDES_KEPT:
+        share = min(1.0, side / max(size))
+        wide, high = max(1, round(width * share)), max(1, round(height * share))
+        try:
+            png = draw(_TEMPLATE, {"pixels": given, "width": str(wide), "height": str(high)}, (), ppi=72)
+        except CannotRender as error:
+            raise _broken() from error
+        if len(png) <= BYTES_KEPT:
+            break
+    return Picture(_wrapped(png, wide, high), shape)
+
+
+def _wrapped(png: bytes, width: int, height: int) -> str:
+    data = base64.b64encode(png).decode()
+    return (
+        f'<svg xmlns="{_SVG}" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
+        f'<image width="{width}" height="{height}" href="data:image/png;base64,{data}"/></svg>'
+    )
+
+
+def _checked_shape(shape: float) -> float:
+    if not 1 / MAX_SHAPE <= shape <= MAX_SHAPE:
+        raise Invalid(
+            FIELD, _("The picture is too long and thin: at most ten times as wide as high, or as high as wide.")
+        )
+    return shape
+
+
+def _broken() -> Invalid:
+    return Invalid(FIELD, _("The picture cannot be read: the file is damaged."))
+
+
+# SVG ------------------------------------------------------------------------------------------------------------
+
+
+def _of_svg(content: bytes) -> Picture:
+    if len(content) > MAX_SVG_BYTES:
+        raise Invalid(FIELD, _("An SVG may have at most 300 kB. Simplify its paths, or save it as PNG."))
+    reader = _Reader()
+    try:
+        reader.parser.Parse(content, True)
+    except expat.ExpatError as error:
+        raise _broken() from error
+    if not reader.has_shapes:
+        raise Invalid(FIELD, _("This SVG draws nothing."))
+    picture = Picture("".join(reader.out), _checked_shape(reader.shape))
+    try:
+        pdf = typeset(_TEMPLATE, {"picture": picture.svg, "width": "100", "height": "100"}, ())
+    except CannotRender as error:
+        raise _broken() from error
+    if len(pdf) > MAX_SET_BYTES:
+        raise _complicated()
+    return picture
+
+
+def _complicated() -> Invalid:
+    return Invalid(
+        FIELD,
+        _(
+            "This SVG is too complicated: at most %(n)s shapes, nested %(deep)s deep, are taken. Simplify it, or save "
+            "it as PNG.",
+            n=MAX_ELEMENTS,
+            deep=MAX_DEPTH,
+        ),
+    )
+
+
+class _Reader:
+    """Reads an SVG and writes down what it draws. What is not drawing is left out, what could do harm refused."""
+
+    def __init__(self) -> None:
+        self.out: list[str] = []
+        self.shape = 1.0
+        self._path: list[bool] = []
+        self._open: list[str] = []
+        self._count = self._clips = self._shapes = 0
+        self._css: list[str] | None = None
+        self.parser = expat.ParserCreate(namespace_separator=" ")
+        self.parser.StartDoctypeDeclHandler = self._doctype
+        self.parser.StartElementHandler = self._start
+        self.parser.EndElementHandler = self._end
+        self.parser.CharacterDataHandler = self._text
+
+    @property
+    def has_shapes(self) -> bool:
+        """Whether anything is drawn."""
+        return self._shapes > 0
+
+    def _doctype(self, _name: str, _system: str | None, _public: str | None, has_own: bool) -> None:
+        if has_own:
+            raise Invalid(FIELD, _("This SVG defines entities of its own, which are not taken."))
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        space, _sep, name = tag.rpartition(" ")
+        self._count += 1
+        if self._count > MAX_ELEMENTS or len(self._path) >= MAX_DEPTH:
+            raise _complicated()
+        if not self._path and (space, name) != (_SVG, "svg"):
+            raise _broken()
+        is_foreign = space != _SVG or name in _PASSED_OVER
+        if is_foreign or (self._path and not self._path[-1]):
+            self._path.append(False)
+            return
+        if name == "style":
+            self._css = []
+            self._path.append(False)
+            return
+        if name not in _DRAWN or (name == "svg" and self._path):
+            raise Invalid(FIELD, _refused(name))
+        kept = {key: text for key, text in map(_attribute, attributes.items()) if text is not None}
+        self._check_clip(name, kept)
+        self._shapes += name in _SHAPES
+        if name == "svg":
+            self._measure(attributes, kept)
+        self._path.append(True)
+        self._open.append(name)
+        self.out.append(f"<{name}" + "".join(f" {key}={quoteattr(text)}" for key, text in kept.items()) + ">")
+
+    def _check_clip(self, name: str, kept: dict[str, str]) -> None:
+        """Clips within clips multiply: there are none, and not many at all."""
+        if "clip-path" not in kept:
+            return
+        self._clips += 1
+        if self._clips > MAX_CLIPS or name == "clipPath" or "clipPath" in self._open:
+            raise _complicated()
+
+    def _measure(self, attributes: dict[str, str], kept: dict[str, str]) -> None:
+        box = re.split(r"[\s,]+", attributes.get("viewBox", "").strip())
+        try:
+            sides = [float(side) for side in box[2:]] if len(box) == 4 else [_pixels(attributes[key]) for key in _SIDES]
+        except (KeyError, ValueError) as error:
+            raise Invalid(FIELD, _("This SVG does not say how large it is: it needs a viewBox.")) from error
+        if not all(0.01 < side < 1e6 for side in sides):
+            raise Invalid(FIELD, _("This SVG does not say how large it is: it needs a viewBox."))
+        self.shape = sides[0] / sides[1]
+        kept.setdefault("viewBox", f"0 0 {sides[0]:g} {sides[1]:g}")
+        kept |= {"width": f"{sides[0]:g}", "height": f"{sides[1]:g}", "xmlns": _SVG, "xmlns:xlink": _XLINK}
+
+    def _end(self, tag: str) -> None:
+        if self._path.pop():
+            self._open.pop()
+            self.out.append(f"</{tag.rpartition(' ')[2]}>")
+        elif self._css is not None and tag == f"{_SVG} style":
+            self.out.append(f"<style>{escape(_checked_css(''.join(self._css)))}</style>")
+            self._css = None
+
+    def _text(self, text: str) -> None:
+        if self._css is not None:
+            self._css.append(text)
+
+
+_SIDES = ("width", "height")
+
+
+def _pixels(length: str) -> float:
+    found = _LENGTH.fullmatch(length)
+    if found is None:
+        raise ValueError(length)
+    return float(found[1]) * _UNITS[found[2] or "px"]
+
+
+def _attribute(given: tuple[str, str]) -> tuple[str, str | None]:
+    """An attribute as it is kept; null for one that is left out."""
+    tag, text = given
+    space, _sep, name = tag.rpartition(" ")
+    if name == "href" and space in ("", _XLINK):
+        if not _LINK.fullmatch(text.strip()):
+            raise Invalid(FIELD, _("This SVG points to something outside itself. Put all of it into the one file."))
+        return "xlink:href", text.strip()
+    if space:
+        return name, None
+    if name.lower().startswith("on"):
+        raise Invalid(FIELD, _("This SVG holds a script. A picture may only draw."))
+    return name, _checked_css(text) if name in _ATTRIBUTES else None
+
+
+def _checked_css(text: str) -> str:
+    if (
+        len(_ADDRESS.findall(text)) != len(_OWN_ADDRESS.findall(text))
+        or "@" in text
+        or "\\" in text
+        or "javascript:" in text.lower()
+    ):
+        raise Invalid(FIELD, _("This SVG points to something outside itself. Put all of it into the one file."))
+    if "clip-path" in text or "filter" in text or "mask" in text:
+        raise _complicated()
+    return text
+
+
+def _refused(name: str) -> str:
+    if name in ("script", "foreignObject", "a", "animate", "set", "animateTransform", "animateMotion", "handler"):
+        return _("This SVG holds a script. A picture may only draw.")
+    if name in ("text", "tspan", "textPath"):
+        return _("This SVG holds letters. Turn them into paths first: the font may be missing elsewhere.")
+    if name == "image":
+        return _("This SVG holds a picture within. Save it as PNG instead.")
+    return _(
+        "This SVG uses “%(name)s”, which is not taken. Turn everything into plain paths, or save it as PNG.", name=name
+    )

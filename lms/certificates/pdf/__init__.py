@@ -1,0 +1,1 @@
+"""The certificate's PDF file."""

@@ -1,0 +1,168 @@
+"""Makes the files of many certificates in as many processes as there are cores, at memory that does not grow.
+
+A file is kept as soon as it is made, under a name that it gets once it is whole: whoever is killed midway is
+followed by somebody who makes the others.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import parent_process
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_der_private_key,
+)
+from sqlalchemy import select
+
+from lms.certificates.keys import SigningKey
+from lms.certificates.models import Certificate, CertificateState
+from lms.certificates.pdf import store
+from lms.certificates.pdf.render_jobs import chunks, count_valid, orders_of
+from lms.certificates.pdf.store import Means, Order
+from lms.core import files
+from lms.core.db import db
+from lms.core.typesetting import CannotRender
+
+BATCH = 20
+"""Certificates that a process is given at once."""
+FEW = 40
+"""So many are made without processes of their own, which take a second to begin."""
+
+Failures = list[tuple[int, str]]
+
+
+@dataclass
+class Pressed:
+    """What came of a run: how many files were made, how many were there, and who has none, with the reason."""
+
+    made: int = 0
+    kept: int = 0
+    refused: list[dict[str, str]] = field(default_factory=list)
+
+
+def fill(series_id: int, progress: Callable[[int, int], None]) -> Pressed:
+    """Makes every file of a series' valid certificates that is not there; what it cannot make holds up no other.
+
+    Raises `keys.KeyMissing`, `signature.TimestampAway`.
+    """
+    total, done, result = count_valid(series_id), 0, Pressed()
+    with _Press(store.means(), total) as press:
+        for rows in chunks(series_id):
+            missing = [row for row in rows if not store.is_kept(row)]
+            ids, orders = [row.id for row in missing], orders_of(missing)
+            result.kept += len(rows) - len(missing)
+            done += len(rows)
+            db.session.rollback()  # nothing is held while the files are made
+            failures = press.run(orders)
+            result.made += len(orders) - len(failures)
+            result.refused += [{"number": orders[place].award.number, "reason": why} for place, why in failures]
+            progress(done, max(total, done))
+            _forget_withdrawn(ids)
+    return result
+
+
+def _forget_withdrawn(ids: Sequence[int]) -> None:
+    """Takes the files away of those that were withdrawn while they were made."""
+    query = select(Certificate).where(Certificate.id.in_(ids), Certificate.state == CertificateState.WITHDRAWN)
+    for row in db.session.scalars(query):
+        store.forget_pdf(row)
+
+
+class _Press:
+    """Processes that make files, begun when there is enough to do; used as a context."""
+
+    def __init__(self, means: Means, total: int) -> None:
+        self._means, self._many = means, total > FEW
+        self._folder = files.folder()
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> _Press:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def run(self, orders: list[Order]) -> Failures:
+        """Makes and keeps these; returns the places of those it could not make, with the reason."""
+        if not self._many:
+            return _print(orders, self._means, self._folder)
+        pool = self._pool = self._pool or _begin(self._means, self._folder)
+        waiting: deque[tuple[int, Future[Failures]]] = deque(
+            (start, pool.submit(_print_here, orders[start : start + BATCH])) for start in range(0, len(orders), BATCH)
+        )
+        return [(start + place, why) for start, one in waiting for place, why in one.result()]
+
+
+# In a process of its own ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Packed:
+    """`Means` as they travel to another process."""
+
+    folders: tuple[Path, ...]
+    kid: str
+    private: bytes = field(repr=False)
+    certificates: tuple[bytes, ...]
+    timestamp_url: str
+
+
+_given: list[tuple[Means, Path]] = []
+
+
+def _begin(means: Means, folder: Path) -> ProcessPoolExecutor:
+    key = means.key
+    packed = _Packed(
+        means.folders,
+        key.kid,
+        key.private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()),
+        tuple(one.public_bytes(Encoding.DER) for one in [key.certificate, *key.chain]),
+        means.timestamp_url,
+    )
+    context = multiprocessing.get_context("spawn")  # a copy of a process with threads may wait for ever
+    return ProcessPoolExecutor(os.cpu_count(), context, _prepare, (packed, folder))
+
+
+def _prepare(packed: _Packed, folder: Path) -> None:
+    """What a process does first: takes what it is given, and ends when the one that began it is gone."""
+    os.nice(5)  # whoever waits for a page comes first
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    private = load_der_private_key(packed.private, None)
+    if not isinstance(private, ec.EllipticCurvePrivateKey):
+        raise TypeError("no P-256 key")
+    own, *chain = [x509.load_der_x509_certificate(one) for one in packed.certificates]
+    _given[:] = [(Means(packed.folders, SigningKey(packed.kid, private, own, chain), packed.timestamp_url), folder)]
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _print_here(orders: list[Order]) -> Failures:
+    return _print(orders, *_given[0])
+
+
+def _print(orders: list[Order], means: Means, folder: Path) -> Failures:
+    failures: Failures = []
+    for place, order in enumerate(orders):
+        try:
+            files.store_in(folder, order.key, store.made(order, means))
+        except CannotRender as error:
+            failures.append((place, str(error)))
+    return failures

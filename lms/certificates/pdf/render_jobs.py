@@ -1,0 +1,50 @@
+"""Which certificates a series has that hold, and what their files are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import contains_eager
+
+from lms.certificates.models import Award, Certificate, CertificateState
+from lms.certificates.pdf import store
+from lms.certificates.pdf.issue_context import Occasion, surroundings
+from lms.certificates.pdf.store import Order
+from lms.core.db import db
+
+CHUNK = 400
+"""Certificates that are read at once."""
+
+
+def count_valid(series_id: int) -> int:
+    """How many certificates of a series hold."""
+    return db.session.scalar(_valid(series_id, select(func.count(Certificate.id)))) or 0
+
+
+def _valid(series_id: int, query: Select[Any]) -> Select[Any]:
+    return query.join(Certificate.award).where(
+        Award.series_id == series_id, Certificate.state == CertificateState.VALID
+    )
+
+
+def chunks(series_id: int) -> Iterator[list[Certificate]]:
+    """The certificates of a series that hold, with their awards, in order of issue."""
+    last = 0
+    query = _valid(series_id, select(Certificate)).options(contains_eager(Certificate.award)).order_by(Certificate.id)
+    while rows := list(db.session.scalars(query.where(Certificate.id > last).limit(CHUNK))):
+        last = rows[-1].id
+        yield rows
+
+
+def orders_of(rows: Sequence[Certificate]) -> list[Order]:
+    """What the files of these certificates are made of; a handful of queries however many there are."""
+    older = [row for row in rows if row.organiser is None]
+    now = dict(zip((row.id for row in older), surroundings([occasion_of(row) for row in older]), strict=True))
+    return [store.order_of(row, row.award.kind, now.get(row.id)) for row in rows]
+
+
+def occasion_of(row: Certificate) -> Occasion:
+    """What is asked of the surroundings of a certificate whose award is at hand."""
+    return Occasion(row.award.series_id, row.award.person_id, row.issued_on)

@@ -1,0 +1,199 @@
+"""From a certificate's row to its file: which fonts there are, whether it can be set, and the signed PDF kept."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+import structlog
+from flask import current_app
+
+from lms.certificates import keys, numbers
+from lms.certificates.designs.versions import design_of
+from lms.certificates.models import Certificate
+from lms.certificates.pdf import typesetting
+from lms.certificates.pdf.signature import TimestampAway, sign_pdf
+from lms.certificates.rules import hours
+from lms.config import Config
+from lms.core import files, glyphs
+from lms.core.errors import Refused
+from lms.core.i18n import _
+from lms.core.typesetting import font_folders
+
+log = structlog.get_logger(__name__)
+
+
+def _config() -> Config:
+    config: Config = current_app.extensions["lms.config"]
+    return config
+
+
+def reporting_zone() -> str:
+    """The IANA zone whose day stands on a certificate."""
+    return _config().reporting_zone
+
+
+def installed_fonts() -> glyphs.Coverage:
+    """What the installed fonts can draw; ask once for many texts."""
+    return glyphs.coverage(font_folders())
+
+
+def fault_of(texts: Mapping[str, str | None], fonts: glyphs.Coverage) -> str | None:
+    """Why a certificate with these texts (named as the reader knows them) cannot be made, or None."""
+    for name, text in texts.items():
+        missing = glyphs.missing_signs(text or "", fonts)
+        if missing:
+            return _(
+                "%(field)s: no installed font has %(signs)s. No certificate is made with an empty box in its "
+                "place: install a font that has it, or write it in other letters.",
+                field=name,
+                signs=glyphs.named(missing),
+            )
+    return None
+
+
+def fault_of_names(full_name: str, native_name: str | None, fonts: glyphs.Coverage) -> str | None:
+    """Why a person's names cannot be set, or None."""
+    if not any(glyphs.missing_signs(name, fonts) for name in (full_name, native_name or "")):
+        return None  # most are so: no words are looked up for them
+    return fault_of({_("Full name"): full_name, _("Name in native script"): native_name}, fonts)
+
+
+def fault_of_series(title: str, lectures: list[str], fonts: glyphs.Coverage) -> str | None:
+    """Why no certificate of this series can be set, or None."""
+    texts: dict[str, str | None] = {_("Title of the series"): title, _("Organiser"): _config().organiser}
+    texts |= {_("Title of lecture %(n)s", n=place): text for place, text in enumerate(lectures, 1)}
+    return fault_of(texts, fonts)
+
+
+def address_of(bare: str, base_url: str | None = None) -> str:
+    """The full address of a number's verification page; under this installation's address unless another is given."""
+    return f"{base_url or _config().base_url}/verify/{quote(numbers.write(bare), safe='-*~$=')}"
+
+
+def key_of(certificate: Certificate) -> str:
+    """What the certificate's file is kept under."""
+    return f"certificates/{certificate.number[:2]}/{certificate.number[: numbers.LENGTH]}.pdf"
+
+
+def _unsigned_key(certificate: Certificate) -> str:
+    """Where files were kept before they were signed."""
+    return f"certificates/{certificate.number[: numbers.LENGTH]}.pdf"
+
+
+@dataclass(frozen=True)
+class Order:
+    """One file to be made: what stands in it, the time its signature says, and the key it is kept under."""
+
+    award: typesetting.Award
+    at: datetime
+    key: str
+
+
+@dataclass(frozen=True)
+class Means:
+    """What every file of a run is made with."""
+
+    folders: tuple[Path, ...]
+    key: keys.SigningKey
+    timestamp_url: str
+
+
+def means() -> Means:
+    """The fonts and the key of now. Raises `keys.KeyMissing`."""
+    return Means(tuple(font_folders()), keys.current(), _config().timestamp_url)
+
+
+def order_of(certificate: Certificate, kind: str, surroundings: Mapping[str, str | None] | None = None) -> Order:
+    """What a certificate's file is made of; the same whenever it is asked for.
+
+    `surroundings` stand for those that an older certificate does not keep (see `freezing`).
+    """
+    kept = surroundings or {
+        name: getattr(certificate, name) for name in ("organiser", "language", "country", "base_url")
+    }
+    stations = tuple(
+        typesetting.Station(
+            title=stop["title"],
+            day=date.fromisoformat(stop["day"]) if stop["day"] else None,
+            attended=stop["attended"],
+        )
+        for stop in certificate.lectures
+    )
+    award = typesetting.Award(
+        kind=kind,
+        full_name=certificate.name,
+        native_name=certificate.native_name,
+        series=certificate.series_title,
+        language=kept["language"] or "en",
+        stations=stations,
+        hours=hours([certificate.hours_ms]),
+        issued_on=certificate.issued_on,
+        number=numbers.write(certificate.number),
+        address=address_of(certificate.number, kept["base_url"]),
+        organiser=kept["organiser"] or "",
+        country=kept["country"],
+        design=design_of(certificate.design),
+    )
+    return Order(award, certificate.issued_at, key_of(certificate))
+
+
+def made(order: Order, given: Means) -> bytes:
+    """A certificate set and signed: the same order and key give the same bytes, a time stamp apart.
+
+    Raises CannotRender, TimestampAway.
+    """
+    at = max(order.at, given.key.certificate.not_valid_before_utc)  # issued before there were keys to sign with
+    return sign_pdf(
+        typesetting.render(order.award, given.folders),
+        given.key,
+        at=at,
+        number=order.award.number,
+        organiser=order.award.organiser,
+        spoken=typesetting.spoken(order.award),
+        timestamp_url=given.timestamp_url,
+    )
+
+
+def is_kept(certificate: Certificate) -> bool:
+    """Whether the certificate's file is there."""
+    return files.has(key_of(certificate))
+
+
+def find_pdf(certificate: Certificate) -> bytes | None:
+    """The certificate's file, where it is kept already."""
+    return files.find(key_of(certificate))
+
+
+def pdf_of(certificate: Certificate, order: Callable[[], Order]) -> bytes:
+    """The certificate's file: made at the first call, kept, and the same bytes from then on.
+
+    Raises Refused while it cannot be signed.
+    """
+    try:
+        kept = find_pdf(certificate)
+    except files.StorageAway as error:  # it can be made again without it
+        log.warning("certificate set without storage", error=str(error))
+        kept = None
+    if kept is not None:
+        return kept
+    asked = order()
+    try:
+        pdf = made(asked, means())
+    except TimestampAway as error:
+        log.warning("no time stamp", error=str(error))
+        raise Refused(_("The time stamp server does not answer. Try again in a few minutes.")) from error
+    with contextlib.suppress(files.StorageAway):
+        files.store(asked.key, pdf)
+        files.delete(_unsigned_key(certificate))
+    return pdf
+
+
+def forget_pdf(certificate: Certificate) -> None:
+    """Takes the kept file away."""
+    files.delete(key_of(certificate))
+    files.delete(_unsigned_key(certificate))

@@ -1,0 +1,331 @@
+"""Every read of certificates: by number for anybody, by person and series for whoever may see them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import aliased, contains_eager
+
+from lms.attendance.models.credits import Credit, Outcome
+from lms.attendance.queries.sessions import sessions_among
+from lms.catalogue.models import CertificateKind, Lecture, Series
+from lms.catalogue.queries import current_policy, get_series, list_lectures
+from lms.catalogue.rules import length_ms
+from lms.certificates import numbers, rules
+from lms.certificates.models import Award, Certificate, CertificateState
+from lms.certificates.pdf import store
+from lms.certificates.pdf.render_jobs import orders_of
+from lms.core.bulk import among
+from lms.core.db import db
+from lms.core.errors import Forbidden, NotFound
+from lms.core.organiser import organiser_name
+from lms.core.roles import SYSTEM, Actor, Role
+from lms.enrolment.membership import enrolled_ids
+from lms.people.models import Person
+
+CHUNK = 500
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A certificate as its reader may see it. `is_full` for the holder and staff; else the public part is shown.
+
+    `organiser` is who issued it, under the name of then. `state` is what holds for the number: one that was superseded
+    by a withdrawn one says no more either.
+    """
+
+    number: str
+    state: CertificateState
+    name: str
+    native_name: str | None
+    series: str
+    series_slug: str
+    kind: CertificateKind
+    hours: float
+    organiser: str
+    issued_on: date
+    ended_at: datetime | None
+    replaced_by: str | None
+    replaces: str | None
+    reason: str | None
+    lectures: list[dict[str, Any]]
+    person: str
+    is_holder: bool
+    is_full: bool
+
+
+def counted_lectures(series_id: int) -> list[Lecture]:
+    """The lectures a certificate of the series is measured by, in order of time; those without a time last."""
+    found = list_lectures(series_id, by=SYSTEM)
+    deadline = current_policy(series_id).deadline
+    lectures = rules.measured(found, sessions_among(found), deadline, store.reporting_zone())
+
+    def when(lecture: Lecture) -> tuple[float, int]:
+        starts = lecture.actual_start or lecture.starts_at
+        return (starts.timestamp() if starts else float("inf"), lecture.id)
+
+    return sorted(lectures, key=when)
+
+
+def canonical_ids(person_ids: Iterable[int]) -> dict[int, int]:
+    """Who each of these is after merges."""
+    found: dict[int, int] = {}
+    for chunk in _chunks(sorted(person_ids)):
+        query = select(Person.id, func.coalesce(Person.canonical_id, Person.id)).where(Person.id.in_(chunk))
+        found.update((person_id, canonical) for person_id, canonical in db.session.execute(query))
+    return found
+
+
+def candidate_ids(series_id: int) -> list[int]:
+    """Everybody enrolled in the series, as one person after merges, in a fixed order."""
+    return sorted(enrolled_ids(series_id))
+
+
+def awarded_ids(series_id: int, kind: CertificateKind, person_ids: Sequence[int]) -> set[int]:
+    """Which of these people have the award already, as one person after merges."""
+    query = (
+        select(Person.canonical_id)
+        .join(Award, Award.person_id == Person.id)
+        .where(Award.series_id == series_id, Award.kind == kind, among(Person.canonical_id, person_ids))
+    )
+    return {person_id for person_id in db.session.scalars(query) if person_id is not None}
+
+
+def bears_a_former_name() -> ColumnElement[bool]:
+    """Whether a `Certificate` bears other names than its `Person` has now."""
+    return or_(Certificate.name != Person.full_name, Certificate.native_name.is_distinct_from(Person.native_name))
+
+
+def former_of(series_id: int, kind: CertificateKind, person_ids: Sequence[int]) -> dict[int, Certificate]:
+    """Of these people's valid certificates for one series and kind, those that bear a former name, by person."""
+    query = (
+        select(Certificate)
+        .join(Certificate.award)
+        .join(Person, Person.id == Award.person_id)
+        .options(contains_eager(Certificate.award))
+        .where(
+            Award.series_id == series_id,
+            Award.kind == kind,
+            among(Award.person_id, person_ids),
+            Certificate.state == CertificateState.VALID,
+            bears_a_former_name(),
+        )
+    )
+    return {row.award.person_id: row for row in db.session.scalars(query)}
+
+
+def credits_of(lecture_ids: Sequence[int], person_ids: Sequence[int]) -> dict[int, dict[int, tuple[Outcome, int]]]:
+    """What each of these people has for each of these lectures: the outcome, and the milliseconds that count."""
+    query = select(Credit.person_id, Credit.lecture_id, Credit.outcome, Credit.present_ms).where(
+        among(Credit.person_id, person_ids), Credit.lecture_id.in_(lecture_ids)
+    )
+    found: dict[int, dict[int, tuple[Outcome, int]]] = {}
+    for person_id, lecture_id, outcome, present in db.session.execute(query):
+        found.setdefault(person_id, {})[lecture_id] = (outcome, present)
+    return found
+
+
+def count_awarded_at(series_id: int, kind: CertificateKind, at: datetime) -> int:
+    """How many awards one run of issuing has made: its moment is its mark."""
+    query = select(func.count()).where(Award.series_id == series_id, Award.kind == kind, Award.awarded_at == at)
+    return db.session.scalar(query) or 0
+
+
+def held_people(person_ids: Sequence[int]) -> dict[int, Any]:
+    """Names of people as they are committed now, those merged away or erased left out; held until the action ends."""
+    query = (
+        select(Person.id, Person.public_id, Person.full_name, Person.native_name, Person.name_confirmed_at)
+        .where(among(Person.id, person_ids), Person.canonical_id == Person.id, Person.erased_at.is_(None))
+        .order_by(Person.id)  # in one order everywhere, so that nobody waits in a circle
+        .with_for_update(read=True)
+    )
+    return {person.id: person for person in db.session.execute(query)}
+
+
+def stations_of(lectures: Sequence[Lecture], attended: Collection[int]) -> list[dict[str, Any]]:
+    """The route as it is frozen on a certificate."""
+    zone = store.reporting_zone()
+    stations = []
+    for lecture in lectures:
+        day = rules.day_given(lecture, zone)
+        given = day.isoformat() if day else None
+        stations.append({"title": lecture.title, "day": given, "attended": lecture.id in attended})
+    return stations
+
+
+def attended_ms(lectures: Sequence[Lecture], attended: Collection[int]) -> int:
+    """The actual length of the lectures attended, in milliseconds."""
+    return sum(length_ms(lecture) or 0 for lecture in lectures if lecture.id in attended)
+
+
+def names_of(public_ids: Sequence[str], *, by: Actor) -> dict[str, str]:
+    """Full names by public id, for the report of a run of issuing."""
+    if not by.is_reporter:
+        raise Forbidden
+    query = select(Person.public_id, Person.full_name).where(Person.public_id.in_(public_ids))
+    return {row.public_id: row.full_name for row in db.session.execute(query)}
+
+
+def native_names_of(person_ids: Sequence[int]) -> dict[int, str | None]:
+    """Names in native script by person."""
+    query = select(Person.id, Person.native_name).where(among(Person.id, person_ids))
+    return dict(db.session.execute(query).all())
+
+
+def find_row(typed: str) -> Certificate | None:
+    """The certificate of a number as somebody typed it, with its award."""
+    bare = numbers.parse(typed)
+    if bare is None:
+        return None
+    query = select(Certificate).join(Certificate.award).options(contains_eager(Certificate.award))
+    return db.session.scalar(query.where(Certificate.number == bare))
+
+
+def get_row(typed: str) -> Certificate:
+    """As find_row; NotFound for an unknown number."""
+    row = find_row(typed)
+    if row is None:
+        raise NotFound
+    return row
+
+
+def get_certificate(typed: str, *, by: Actor) -> Shown:
+    """A certificate by its number, for anybody: what its reader may see. NotFound for an unknown number."""
+    return _shown([get_row(typed)], by=by)[0]
+
+
+def list_of_person(person_id: int, *, by: Actor) -> list[Shown]:
+    """A person's certificates that were not superseded, newest first: for oneself and for staff."""
+    if not (by.is_reporter or (by.is_signed_in and by.person_id == person_id)):
+        raise Forbidden
+    query = (
+        select(Certificate)
+        .join(Certificate.award)
+        .join(Person, Person.id == Award.person_id)
+        .options(contains_eager(Certificate.award))
+        .where(
+            Person.canonical_id == person_id,
+            Certificate.state != CertificateState.SUPERSEDED,
+        )
+        .order_by(Certificate.issued_on.desc(), Certificate.id.desc())
+    )
+    return _shown(list(db.session.scalars(query)), by=by)
+
+
+def list_of_series(slug: str, *, by: Actor, limit: int, cursor: int | None = None) -> list[tuple[int, Shown]]:
+    """The certificates of a series in order of issue, with their cursors: for administrators and reporters."""
+    if not by.is_reporter:
+        raise Forbidden
+    series = get_series(slug, by=by)
+    query = (
+        select(Certificate)
+        .join(Certificate.award)
+        .options(contains_eager(Certificate.award))
+        .where(Award.series_id == series.id, Certificate.id > (cursor or 0))
+        .order_by(Certificate.id)
+        .limit(limit + 1)
+    )
+    rows = list(db.session.scalars(query))
+    return list(zip((row.id for row in rows), _shown(rows, by=by), strict=True))
+
+
+def get_pdf(typed: str, *, by: Actor) -> bytes:
+    """The file of a valid certificate, for its holder and administrators. Raises NotFound, Forbidden, Refused."""
+    row = get_row(typed)
+    shown = _shown([row], by=by)[0]
+    if not (shown.is_holder or by.is_administrator):
+        raise Forbidden
+    rules.check_can_download(row.state)
+    return store.pdf_of(row, lambda: orders_of([row])[0])
+
+
+def _shown(rows: Sequence[Certificate], *, by: Actor) -> list[Shown]:
+    """Rows as the reader may see them; a handful of queries however many there are."""
+    people: dict[int, tuple[str, int]] = {}
+    slugs: dict[int, str] = {}
+    after: dict[int, Certificate] = {}
+    before: dict[int, str] = {}
+    for chunk in _chunks(sorted({row.award.person_id for row in rows})):
+        who = select(Person.id, Person.public_id, func.coalesce(Person.canonical_id, Person.id))
+        for person_id, public_id, canonical in db.session.execute(who.where(Person.id.in_(chunk))):
+            people[person_id] = (public_id, canonical)
+    for chunk in _chunks(sorted({row.award.series_id for row in rows})):
+        where = select(Series.id, Series.slug).where(Series.id.in_(chunk))
+        slugs.update((series_id, slug) for series_id, slug in db.session.execute(where))
+    for chunk in _chunks([row.id for row in rows if row.state is CertificateState.SUPERSEDED]):
+        for row in db.session.scalars(select(Certificate).where(Certificate.replaces_id.in_(chunk))):
+            after[row.replaces_id or 0] = row
+    for chunk in _chunks([row.replaces_id for row in rows if row.replaces_id is not None]):
+        replaced = select(Certificate.id, Certificate.number).where(Certificate.id.in_(chunk))
+        before.update((row_id, bare) for row_id, bare in db.session.execute(replaced))
+    staff = by.has(Role.ADMINISTRATOR, Role.REPORTER)
+    answer = []
+    for row in rows:
+        public_id, canonical = people[row.award.person_id]
+        is_holder = by.is_signed_in and by.person_id in (canonical, row.award.person_id)
+        successor = (after.get(row.id) or find_kept(row)) if row.state is CertificateState.SUPERSEDED else None
+        answer.append(
+            Shown(
+                number=numbers.write(row.number),
+                state=_state_of(row, successor),
+                name=row.name,
+                native_name=row.native_name,
+                series=row.series_title,
+                series_slug=slugs[row.award.series_id],
+                kind=row.award.kind,
+                hours=rules.hours([row.hours_ms]),
+                organiser=row.organiser or organiser_name(),
+                issued_on=row.issued_on,
+                ended_at=row.ended_at,
+                replaced_by=numbers.write(successor.number) if successor else None,
+                replaces=numbers.write(before[row.replaces_id]) if row.replaces_id else None,
+                reason=row.reason,
+                lectures=row.lectures,
+                person=public_id,
+                is_holder=is_holder,
+                is_full=staff or is_holder,
+            )
+        )
+    return answer
+
+
+def find_kept(row: Certificate) -> Certificate | None:
+    """Of somebody's certificates of one series and kind, after a merge: the one that was kept instead of this."""
+    holder, other = aliased(Person), aliased(Person)
+    query = (
+        select(Certificate)
+        .join(Award, Award.id == Certificate.award_id)
+        .join(other, other.id == Award.person_id)
+        .join(holder, holder.canonical_id == other.canonical_id)
+        .where(
+            holder.id == row.award.person_id,
+            Award.series_id == row.award.series_id,
+            Award.kind == row.award.kind,
+            Certificate.state != CertificateState.SUPERSEDED,
+        )
+        .order_by(Certificate.issued_at)
+        .limit(1)
+    )
+    return db.session.scalar(query)
+
+
+def _state_of(row: Certificate, successor: Certificate | None) -> CertificateState:
+    """What holds for a number: withdrawing the current certificate silences those it replaced."""
+    seen = {row.id}
+    while successor is not None and successor.id not in seen:
+        if successor.state is CertificateState.WITHDRAWN:
+            return CertificateState.WITHDRAWN
+        if successor.state is not CertificateState.SUPERSEDED:
+            break
+        seen.add(successor.id)
+        query = select(Certificate).where(Certificate.replaces_id == successor.id)
+        successor = db.session.scalar(query)
+    return row.state
+
+
+def _chunks(ids: Sequence[int]) -> Iterable[Sequence[int]]:
+    return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))

@@ -1,0 +1,127 @@
+"""What another judgement of lectures would mean for certificates: who would earn one, and who holds one that would no
+longer be earned. Nothing is issued or revoked by it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import select
+
+from lms.attendance.models.credits import Outcome
+from lms.attendance.queries.reckoning import Change, Values
+from lms.catalogue.models import Policy
+from lms.catalogue.queries import current_policy, get_series_by_id
+from lms.catalogue.rules import may_edit_series
+from lms.certificates import numbers, rules
+from lms.certificates.models import Award, Certificate, CertificateState
+from lms.certificates.queries import certificates
+from lms.certificates.queries.eligibility import candidates, counted_by_person
+from lms.core.bulk import among
+from lms.core.db import db
+from lms.core.errors import Forbidden
+from lms.core.measures import whole_minutes
+from lms.core.roles import Actor
+from lms.enrolment.queries.sharing import hidden_among
+from lms.people.models import Person
+from lms.people.queries.persons import addresses_of
+
+
+@dataclass(frozen=True)
+class Affected:
+    """Somebody whose certificate is touched: what would count, and the number of the certificate held (staff only)."""
+
+    person: str
+    full_name: str
+    native_name: str | None
+    attended: int
+    minutes: int
+    number: str | None = None
+
+
+@dataclass(frozen=True)
+class Consequences:
+    """By what the newest policy asks: who would newly have earned a certificate, who holds a valid one that would no
+    longer be earned, and who has earned one, has none yet, and would not have earned it."""
+
+    earn: list[Affected] = field(default_factory=list)
+    unearn: list[Affected] = field(default_factory=list)
+    miss: list[Affected] = field(default_factory=list)
+
+
+def consequences(series_id: int, changes: Mapping[int, Mapping[int, Change]], *, by: Actor) -> Consequences | None:
+    """What these changes of credits (by lecture and person) would mean; null where the series gives no certificates.
+
+    For the series' instructors, administrators and reporters.
+    """
+    if not (may_edit_series(get_series_by_id(series_id, by=by), by) or by.is_reporter):
+        raise Forbidden
+    policy = current_policy(series_id)
+    return None if policy.certificate is None else _weigh(series_id, policy, changes, by)
+
+
+def _weigh(series_id: int, policy: Policy, changes: Mapping[int, Mapping[int, Change]], by: Actor) -> Consequences:
+    lectures = certificates.counted_lectures(series_id)
+    asked = rules.earning(lectures, policy)
+    ids = [lecture.id for lecture in lectures]
+    counted = {lecture_id: changes[lecture_id] for lecture_id in ids if lecture_id in changes}
+    people = {person_id for one in counted.values() for person_id in one}
+    assert policy.certificate is not None
+    standing = counted_by_person(ids)
+    sums = select(standing).where(among(standing.c.person_id, people))
+    before = {id_: (attended, present) for id_, attended, present in db.session.execute(sums)}
+    after = dict(before)
+    for one in counted.values():
+        for person_id, change in one.items():
+            attended, present = after.get(person_id, (0, 0))
+            more, longer = _counts(change.after)
+            less, shorter = _counts(change.before)
+            after[person_id] = attended + more - less, present + longer - shorter
+    known = select(Person.id, Person.public_id, Person.full_name, Person.native_name).order_by(
+        Person.sort_name, Person.id
+    )
+    enrolled = set(db.session.scalars(candidates(series_id, Person.id).where(among(Person.id, people))))
+    awarded = certificates.awarded_ids(series_id, policy.certificate, list(people))
+    held = _held(series_id, policy, people)
+    hidden = hidden_among(series_id, people, by=by)
+    addresses = addresses_of(hidden)
+    found = Consequences()
+    for row in db.session.execute(known.where(among(Person.id, people), Person.erased_at.is_(None))):
+        had, has = before.get(row.id, (0, 0)), after[row.id]
+        name, native = (addresses.get(row.id, ""), None) if row.id in hidden else (row.full_name, row.native_name)
+        affected = Affected(row.public_id, name, native, has[0], whole_minutes(has[1]))
+        if row.id in held:
+            number, needed, minutes = held[row.id]
+            own = replace(asked, needed=needed or asked.needed, minutes=asked.minutes if minutes is None else minutes)
+            if _earned(had, own) and not _earned(has, own):
+                shown = numbers.write(number) if by.is_reporter else None
+                found.unearn.append(replace(affected, number=shown))
+        elif row.id in enrolled and row.id not in awarded:
+            earned, earns = _earned(had, asked), _earned(has, asked)
+            if earns and not earned:
+                found.earn.append(affected)
+            elif earned and not earns:
+                found.miss.append(affected)
+    return found
+
+
+def _earned(counted: tuple[int, int], asked: rules.Earning) -> bool:
+    attended, present_ms = counted
+    return rules.has_earned(attended, present_ms, asked)
+
+
+def _counts(values: Values | None) -> tuple[int, int]:
+    """What a credit adds: a lecture attended or none, and milliseconds."""
+    return (0, 0) if values is None else (int(values.outcome is Outcome.ATTENDED), values.present_ms)
+
+
+def _held(series_id: int, policy: Policy, people: set[int]) -> dict[int, tuple[str, int | None, int | None]]:
+    """The valid certificates of these people, with what was asked when they were issued."""
+    query = (
+        select(Person.canonical_id, Certificate.number, Award.needed, Award.needed_minutes)
+        .join(Award, Award.person_id == Person.id)
+        .join(Certificate, Certificate.award_id == Award.id)
+        .where(Award.series_id == series_id, Award.kind == policy.certificate)
+        .where(Certificate.state == CertificateState.VALID, among(Person.canonical_id, people))
+    )
+    return {id_: (number, needed, minutes) for id_, number, needed, minutes in db.session.execute(query) if id_}

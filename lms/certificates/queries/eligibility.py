@@ -1,0 +1,405 @@
+"""Who earns a certificate of a series, who just misses it and by what, who is blocked: counted by the database, so
+that a series of 100,000 people is looked at a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, not_, or_, select, true
+
+from lms.attendance.models.credits import Credit, Outcome
+from lms.attendance.rules import needed_ms
+from lms.catalogue.models import CertificateKind, Lecture, LectureState, Policy, Series
+from lms.catalogue.queries import current_policy, get_series
+from lms.catalogue.rules import length_ms
+from lms.certificates import numbers, rules
+from lms.certificates.models import Award, Certificate, CertificateState
+from lms.certificates.pdf import store
+from lms.certificates.queries import certificates
+from lms.core import measures
+from lms.core.bulk import among
+from lms.core.db import db
+from lms.core.errors import Forbidden
+from lms.core.roles import Actor
+from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.enrolment.queries.rows import speaking
+from lms.people.models import Person
+from lms.people.queries.persons import addresses_of
+
+PAGE = 50
+_CHUNK = 2000
+
+
+class Group(StrEnum):
+    """Where somebody stands. `unconfirmed` are those with a name nobody confirmed, blocked by it or not."""
+
+    EARNED = "earned"
+    MISSES = "misses"
+    BLOCKED = "blocked"
+    UNCONFIRMED = "unconfirmed"
+    HAVE = "have"
+    UNEARNED = "unearned"
+    REST = "rest"
+
+
+@dataclass(frozen=True)
+class Near:
+    """The lecture that counts in part and lacks the least: so many minutes more would have made it attended."""
+
+    title: str
+    minutes: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One person in a group. `lacks` is null where nothing is missing; `number` is of the certificate held."""
+
+    person: str
+    full_name: str
+    native_name: str | None
+    attended: int
+    minutes: int
+    stops: list[bool | None]
+    hours: float
+    lacks: rules.Missing | None = None
+    near: Near | None = None
+    reason: str | None = None
+    number: str | None = None
+
+
+@dataclass
+class Preview:
+    """What issuing now would do: how many are in each group, and one page of one of them."""
+
+    series: Series
+    kind: CertificateKind
+    policy: Policy
+    asked: rules.Earning
+    lectures: list[Lecture]
+    fault: str | None = None
+    enrolled: int = 0
+    counts: dict[Group, int] = field(default_factory=dict)
+    shown: Group = Group.EARNED
+    page: int = 1
+    rows: list[Row] = field(default_factory=list)
+    size: int = PAGE
+
+    @property
+    def to_come(self) -> int:
+        """Lectures that are not held yet and count as not attended."""
+        return self.asked.to_come
+
+    @property
+    def pages(self) -> int:
+        """How many pages the group shown has."""
+        return max(1, -(-self.counts[self.shown] // self.size))
+
+
+def preview(slug: str, *, by: Actor, shown: Group | None = None, page: int = 1, size: int = PAGE) -> Preview:
+    """What issuing for a series would do now, with a page of one group (default: the first that has anybody).
+
+    `page` counts from 1, a page has `size` people; one beyond the last is the last.
+
+    Raises Refused where the series gives no certificates.
+    """
+    view = _View(slug, by=by)
+    found = Preview(view.series, view.kind, view.policy, view.asked, view.lectures, fault=view.fault, size=size)
+    found.enrolled, found.counts = view.counts()
+    order = (Group.EARNED, Group.BLOCKED, Group.MISSES, Group.HAVE)
+    found.shown = shown or next((one for one in order if found.counts[one]), Group.EARNED)
+    found.page = min(max(1, page), found.pages)
+    found.rows = view.rows(found.shown, limit=size, offset=(found.page - 1) * size)
+    return found
+
+
+def table(slug: str, shown: Group, *, by: Actor) -> Iterator[Sequence[object]]:
+    """A group as the rows of a file, headings first. For administrators; raises Refused as `preview`."""
+    if not by.is_administrator:
+        raise Forbidden
+    view = _View(slug, by=by)
+    yield (
+        *("full_name", "native_name", "email", "attended", "needed", "minutes", "needed_minutes"),
+        *("lectures_missing", "minutes_missing", "reason", "certificate"),
+    )
+    start = 0
+    while found := view.records(shown, limit=_CHUNK, offset=start):
+        addresses = addresses_of([one.id for one in found])
+        held = view.numbers_of([one.id for one in found]) if shown in (Group.HAVE, Group.UNEARNED) else {}
+        for one in found:
+            lacks = view.missing(one)
+            yield (
+                *(one.full_name, one.native_name or "", addresses.get(one.id, "")),
+                *(one.attended, view.asked.needed, measures.whole_minutes(one.present_ms), view.asked.minutes),
+                *(lacks.lectures, lacks.minutes, view.reason(one) or "", held.get(one.id, "")),
+            )
+        start += len(found)
+
+
+def candidates(series_id: int, *columns: Any) -> Select[Any]:
+    """Who is enrolled in a series now and known still: who can be issued a certificate."""
+    return speaking(*columns).where(
+        Enrolment.series_id == series_id, Enrolment.status == EnrolmentStatus.ENROLLED, Person.erased_at.is_(None)
+    )
+
+
+def counted_by_person(lecture_ids: Sequence[int]) -> Subquery:
+    """`person_id, attended, present_ms` over these lectures; merged people have one credit a lecture."""
+    return (
+        select(
+            Credit.person_id,
+            func.sum(case((Credit.outcome == Outcome.ATTENDED, 1), else_=0)).label("attended"),
+            func.sum(Credit.present_ms).label("present_ms"),
+        )
+        .where(Credit.lecture_id.in_(lecture_ids))
+        .group_by(Credit.person_id)
+        .subquery()
+    )
+
+
+def unconfirmed_earners(slug: str, *, by: Actor) -> tuple[Series, list[int]]:
+    """Who has earned a certificate of the series, has none, and has not confirmed the name it would bear (ids)."""
+    view = _View(slug, by=by)
+    return view.series, list(db.session.scalars(select(view.people.c.id).where(view.in_group(Group.UNCONFIRMED))))
+
+
+class _View:
+    """One reading of a series: its policy, its lectures, and the query of where everybody enrolled stands."""
+
+    def __init__(self, slug: str, *, by: Actor) -> None:
+        if not by.is_reporter:
+            raise Forbidden
+        self.series = get_series(slug, by=by)
+        self.policy = current_policy(self.series.id)
+        self.kind = rules.kind_to_issue(None, self.policy.certificate)
+        self.lectures = certificates.counted_lectures(self.series.id)
+        self.asked = rules.earning(self.lectures, self.policy)
+        self.fonts = store.installed_fonts()
+        titles = [lecture.title for lecture in self.lectures]
+        self.fault = store.fault_of_series(self.series.title, titles, self.fonts)
+        self.people = self._people()
+        self._faults: dict[int, str] | None = None
+
+    def _people(self) -> Subquery:
+        came = counted_by_person([lecture.id for lecture in self.lectures])
+        member = (
+            select(Person.canonical_id)
+            .join(Award, Award.person_id == Person.id)
+            .where(Award.series_id == self.series.id, Award.kind == self.kind)
+        )
+        return (
+            candidates(
+                self.series.id,
+                Person.id,
+                Person.public_id,
+                Person.full_name,
+                Person.native_name,
+                Person.sort_name,
+                Person.name_confirmed_at,
+                func.coalesce(came.c.attended, 0).label("attended"),
+                func.coalesce(came.c.present_ms, 0).label("present_ms"),
+                Person.id.in_(member).label("has_award"),
+            )
+            .outerjoin(came, came.c.person_id == Person.id)
+            .subquery("standing")
+        )
+
+    def _earns(self) -> ColumnElement[bool]:
+        row, asked = self.people.c, self.asked
+        if not asked.lectures:
+            return ~true()
+        return and_(row.attended >= asked.needed, row.present_ms >= asked.needed_ms)
+
+    def _misses(self) -> ColumnElement[bool]:
+        """As `rules.just_misses`."""
+        row, asked = self.people.c, self.asked
+        if not asked.lectures or asked.to_come:
+            return ~true()
+        return and_(
+            row.attended + row.present_ms > 0,
+            row.attended >= asked.needed - 1,
+            row.present_ms >= asked.needed_ms - asked.one_lecture * measures.MINUTE_MS,
+            not_(self._earns()),
+        )
+
+    @property
+    def faults(self) -> dict[int, str]:
+        """Whose certificate cannot be printed, with the reason: of those who would get one now."""
+        if self._faults is None:
+            row = self.people.c
+            waiting = select(row.id, row.full_name, row.native_name).where(
+                or_(and_(self._earns(), not_(row.has_award)), row.id.in_(self._renamed()))
+            )
+            self._faults = {
+                person_id: reason
+                for person_id, full_name, native_name in db.session.execute(waiting)
+                if (reason := store.fault_of_names(full_name, native_name, self.fonts)) is not None
+            }
+        return self._faults
+
+    def _renamed(self) -> Select[Any]:
+        """Whose valid certificate bears other names than theirs now: they get its successor."""
+        return (
+            select(Award.person_id)
+            .join(Certificate, Certificate.award_id == Award.id)
+            .join(Person, Person.id == Award.person_id)
+            .where(Award.series_id == self.series.id, Award.kind == self.kind)
+            .where(Certificate.state == CertificateState.VALID)
+            .where(certificates.bears_a_former_name())
+        )
+
+    def in_group(self, group: Group) -> ColumnElement[bool]:
+        """Whether somebody of `people` belongs to a group."""
+        row = self.people.c
+        due = and_(self._earns(), not_(row.has_award))
+        unconfirmed = and_(due, row.name_confirmed_at.is_(None))
+        blocked = among(row.id, self.faults)
+        if self.policy.confirmed_names:
+            blocked = or_(blocked, unconfirmed)
+        match group:
+            case Group.EARNED:
+                return and_(due, not_(blocked))
+            case Group.BLOCKED:
+                return blocked
+            case Group.UNCONFIRMED:
+                return unconfirmed
+            case Group.MISSES:
+                return and_(self._misses(), not_(row.has_award))
+            case Group.HAVE:
+                return and_(row.has_award, not_(among(row.id, self.faults)))
+            case _:
+                return and_(not_(row.has_award), not_(self._earns()))
+
+    def counts(self) -> tuple[int, dict[Group, int]]:
+        """How many are enrolled, and how many in each group."""
+        groups = [group for group in Group if group is not Group.UNEARNED]
+        columns = [func.sum(case((self.in_group(group), 1), else_=0)) for group in groups]
+        total, *found = db.session.execute(select(func.count(), *columns).select_from(self.people)).one()
+        counts = {group: int(count or 0) for group, count in zip(groups, found, strict=True)}
+        unearned = select(func.count()).select_from(self._unearned().subquery())
+        return total, counts | {Group.UNEARNED: db.session.scalar(unearned) or 0}
+
+    def _unearned(self) -> Any:
+        """Who holds a valid certificate that what counts by now would not earn: by what was asked when it was issued.
+
+        Also who has left the series since. What was earned is never taken away by itself.
+        """
+        came = counted_by_person([lecture.id for lecture in self.lectures])
+        attended, present = func.coalesce(came.c.attended, 0), func.coalesce(came.c.present_ms, 0)
+        holder = (
+            select(Person.canonical_id.label("person_id"), Award.needed, Award.needed_minutes)
+            .join(Award, Award.person_id == Person.id)
+            .join(Certificate, Certificate.award_id == Award.id)
+            .where(Award.series_id == self.series.id, Award.kind == self.kind)
+            .where(Certificate.state == CertificateState.VALID)
+            .subquery()
+        )
+        return (
+            select(
+                Person.id,
+                Person.public_id,
+                Person.full_name,
+                Person.native_name,
+                attended.label("attended"),
+                present.label("present_ms"),
+            )
+            .join(holder, holder.c.person_id == Person.id)
+            .outerjoin(came, came.c.person_id == Person.id)
+            .where(Person.erased_at.is_(None))
+            .where(
+                or_(
+                    attended < func.coalesce(holder.c.needed, self.asked.needed),
+                    present < func.coalesce(holder.c.needed_minutes, self.asked.minutes) * measures.MINUTE_MS,
+                )
+            )
+        )
+
+    def records(self, group: Group, *, limit: int, offset: int) -> Sequence[Any]:
+        """Some of a group, in the order of their names."""
+        if group is Group.UNEARNED:
+            query = self._unearned().order_by(Person.sort_name, Person.id)
+        else:
+            row = self.people.c
+            query = select(self.people).where(self.in_group(group)).order_by(row.sort_name, row.id)
+        return db.session.execute(query.limit(limit).offset(offset)).all()
+
+    def missing(self, record: Any) -> rules.Missing:
+        """What somebody lacks."""
+        return rules.missing(record.attended, record.present_ms, self.asked)
+
+    def reason(self, record: Any) -> str | None:
+        """Why somebody is blocked; null for others."""
+        if record.id in self.faults:
+            return self.faults[record.id]
+        if self.policy.confirmed_names and record.name_confirmed_at is None and not record.has_award:
+            return rules.unconfirmed_name()
+        return None
+
+    def rows(self, group: Group, *, limit: int, offset: int) -> list[Row]:
+        """Some of a group as they stand on the page."""
+        records = self.records(group, limit=limit, offset=offset)
+        credits = certificates.credits_of([lecture.id for lecture in self.lectures], [one.id for one in records])
+        held = self.numbers_of([one.id for one in records]) if group in (Group.HAVE, Group.UNEARNED) else {}
+        found = []
+        for one in records:
+            own = credits.get(one.id, {})
+            came = {lecture_id for lecture_id, (outcome, _present) in own.items() if outcome is Outcome.ATTENDED}
+            lacks = self.missing(one) if group in (Group.MISSES, Group.REST, Group.UNEARNED) else None
+            found.append(
+                Row(
+                    one.public_id,
+                    one.full_name,
+                    one.native_name,
+                    one.attended,
+                    measures.whole_minutes(one.present_ms),
+                    stops=self._stops(came),
+                    hours=rules.hours([certificates.attended_ms(self.lectures, came)]),
+                    lacks=lacks,
+                    near=self._near(own) if lacks and lacks.lectures == 1 else None,
+                    reason=self.reason(one) if group is Group.BLOCKED else None,
+                    number=held.get(one.id),
+                )
+            )
+        return found
+
+    def _stops(self, came: set[int]) -> list[bool | None]:
+        return [
+            True if lecture.id in came else (False if lecture.state is LectureState.HELD else None)
+            for lecture in self.lectures
+        ]
+
+    def _near(self, own: dict[int, tuple[Outcome, int]]) -> Near | None:
+        """Of the lectures attended in part, the one that lacks the least."""
+        percents = self._percents()
+        lacking = []
+        for lecture in self.lectures:
+            outcome, present = own.get(lecture.id, (Outcome.ABSENT, 0))
+            length = length_ms(lecture)
+            if outcome is Outcome.PARTIAL and length:
+                needed = needed_ms(length, percents.get(lecture.policy_id or 0, self.policy.min_percent))
+                lacking.append((measures.needed_minutes(needed - present), lecture.title))
+        lacking = [one for one in lacking if one[0] > 0]
+        if not lacking:
+            return None
+        minutes, title = min(lacking)
+        return Near(title, minutes)
+
+    def _percents(self) -> dict[int, int]:
+        if not hasattr(self, "_shares"):
+            ids = {lecture.policy_id for lecture in self.lectures if lecture.policy_id is not None}
+            query = select(Policy.id, Policy.min_percent).where(Policy.id.in_(ids))
+            self._shares: dict[int, int] = dict(db.session.execute(query).all())
+        return self._shares
+
+    def numbers_of(self, person_ids: Iterable[int]) -> dict[int, str]:
+        """The written numbers of the certificates that these people hold now."""
+        query = (
+            select(Person.canonical_id, Certificate.number)
+            .join(Award, Award.person_id == Person.id)
+            .join(Certificate, Certificate.award_id == Award.id)
+            .where(among(Person.canonical_id, person_ids), Award.series_id == self.series.id, Award.kind == self.kind)
+            .where(Certificate.state == CertificateState.VALID)
+        )
+        return {person_id: numbers.write(bare) for person_id, bare in db.session.execute(query) if person_id}

@@ -1,0 +1,1 @@
+"""Whether a file that somebody holds is a certificate of ours."""

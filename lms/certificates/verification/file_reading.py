@@ -1,0 +1,108 @@
+"""What a certificate's file or a badge says by itself. It is read in a process of its own (`core.foreign_files`), where
+nothing of the server is imported."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from lms.certificates.badges import baking
+from lms.certificates.badges.check import BadgeCheck, read_credential
+from lms.certificates.badges.vc_jwt import LONGEST, unproved
+from lms.certificates.pdf.check import PdfCheck, check_pdf
+from lms.core.errors import Invalid, TooLarge, WrongKind
+from lms.core.foreign_files import PROOFS, read_foreign
+from lms.core.i18n import _
+
+MOST_BYTES = 1024 * 1024
+"""The largest file that is read: ours have a tenth of it."""
+
+
+class Seal(StrEnum):
+    """What a file's signature says, whatever became of the certificate."""
+
+    OURS = "ours"
+    """One of our keys signed it as it stands."""
+    BROKEN = "broken"
+    """It was changed after it was signed, or its signature cannot be read."""
+    FOREIGN = "foreign"
+    """Somebody else signed it."""
+    MISSING = "missing"
+    """Nobody signed it: a copy, an imitation, or a certificate from before they were signed."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """A file by itself: what its signature says, and the number that it bears (to be believed only if ours)."""
+
+    seal: Seal
+    number: str | None
+    is_badge: bool
+
+
+def read_file(content: bytes, jwks: Mapping[str, Any], trusted: Iterable[x509.Certificate]) -> Read:
+    """What a file says by itself, against these public keys. Raises Invalid, TooLarge, WrongKind, and Busy.
+
+    Any bytes are answered: nothing of a file is obeyed, fetched or drawn.
+    """
+    if not content:
+        raise Invalid("file", _("The file is empty."))
+    if len(content) > MOST_BYTES:
+        raise TooLarge(_("The file is larger than %(n)s MB: no certificate is.", n=MOST_BYTES // 1024 // 1024))
+    certificates = [base64.b64encode(one.public_bytes(serialization.Encoding.DER)).decode() for one in trusted]
+    ((seal, number, is_badge),) = read_foreign(
+        PROOFS, "lms.certificates.verification.file_reading:read_within", content, jwks=jwks, trusted=certificates
+    )
+    return Read(Seal(seal), number, is_badge)
+
+
+def read_within(
+    content: bytes, *, jwks: Mapping[str, Any], trusted: list[str]
+) -> Iterator[tuple[str, str | None, bool]]:
+    """What `read_file` answers: the seal, the number, whether it is a badge."""
+    certificates = [x509.load_der_x509_certificate(base64.b64decode(one)) for one in trusted]
+    is_pdf = b"%PDF-" in content[:1024]
+    read = _read_pdf(content, certificates) if is_pdf else _read_badge(_badge_in(content), jwks)
+    yield read.seal.value, read.number, read.is_badge
+
+
+def _read_pdf(content: bytes, trusted: Iterable[x509.Certificate]) -> Read:
+    check = check_pdf(content, trusted)
+    # The signature stands at the end: what was cut off there is not taken for a file that never had one
+    is_torn = check.number is not None and not content.rstrip().endswith(b"%%EOF")
+    broken = Seal.BROKEN if is_torn or b"/ByteRange" in content else Seal.MISSING
+    return Read(_seal(check, broken), check.number, is_badge=False)
+
+
+def _badge_in(content: bytes) -> str:
+    if baking.is_picture(content):
+        found = baking.unbake(content)
+        if found is None:
+            raise WrongKind(
+                _("There is no badge in this picture. A screenshot of a badge has none; take the file itself.")
+            )
+        return found
+    try:
+        text = content.decode("ascii").strip() if len(content) <= LONGEST else ""
+    except UnicodeDecodeError:
+        text = ""
+    if not all(unproved(text)):
+        raise WrongKind(_("This is neither a certificate as PDF nor a badge (PNG or signed text)."))
+    return text
+
+
+def _read_badge(text: str, jwks: Mapping[str, Any]) -> Read:
+    check = read_credential(text, jwks)
+    return Read(_seal(check, Seal.BROKEN), check.number, is_badge=True)
+
+
+def _seal(check: PdfCheck | BadgeCheck, broken: Seal) -> Seal:
+    if not check.intact:
+        return broken
+    return Seal.OURS if check.ours else Seal.FOREIGN

@@ -1,0 +1,146 @@
+"""The picture of a shared link: a lecture, a series or the whole programme, 1200 by 630 pixels.
+
+What it shows is what a stranger may see, in the organiser's zone and in English, so it is the same for everybody. Its
+address has a mark of its content: whoever keeps a picture gets the new one when something changes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from flask import current_app
+
+from lms.catalogue.models import Lecture, LectureState, Series
+from lms.catalogue.rules import AnyLecture
+from lms.certificates.pdf.script_detection import language_of, writing_of
+from lms.core.glyphs import coverage, missing_signs
+from lms.core.i18n import _
+from lms.core.resources import resource
+from lms.core.typesetting import draw, font_folders, tongue
+from lms.web.locale import speaking
+from lms.web.time import day, organiser_zone, short_day, time_of_day, zone_city
+from lms.web.url_cache import address_of
+
+TEMPLATE = Path(__file__).parent / "design" / "card.typ"
+PPI = 144
+"""1200 by 630 pixels: the page of the template is half of that in points."""
+MOST_STOPS = 40
+_CJK = {"ja": "JP", "ko": "KR", "zh-TW": "TC", "zh-HK": "HK"}
+_LATIN = {**tongue("en"), "dir": "ltr"}
+Card = dict[str, Any]
+
+
+def lecture_card(lecture: Lecture, order: Sequence[AnyLecture]) -> Card:
+    """A lecture: when, by whom, and which stop it is on the route of its series, whose lectures are `order`."""
+    ids = [one.id for one in order if one.state is not LectureState.CANCELLED]
+    with speaking("en", organiser_zone()):
+        return _card(
+            lecture.title,
+            lecture.language,
+            over=(lecture.series.title, lecture.series.language),
+            when=_when(lecture),
+            by=(person.full_name for person in lecture.instructors),
+            stops=len(ids),
+            stop=ids.index(lecture.id) if lecture.id in ids else None,
+        )
+
+
+def series_card(series: Series, order: Sequence[AnyLecture]) -> Card:
+    """A series: from when to when, by whom, and its route."""
+    going = [one for one in order if one.state is not LectureState.CANCELLED]
+    dates = [date for one in going if (date := one.actual_start or one.starts_at) is not None]
+    with speaking("en", organiser_zone()):
+        first, last = (short_day(min(dates)), short_day(max(dates))) if dates else ("", "")
+        when = first if first == last else _("%(first)s to %(last)s", first=first, last=last)
+        by = (person.full_name for person in series.instructors)
+        over = (_("Free online lectures"), "en")
+        return _card(series.title, series.language, over=over, when=when, by=by, stops=len(going))
+
+
+def site_card() -> Card:
+    """The programme itself."""
+    with speaking("en", organiser_zone()):
+        title = _("Free online lectures on digital trade")
+        return _card(title, "en", over=("", "en"), when="", by=[_("Live, interpreted, with a certificate")])
+
+
+def _when(lecture: Lecture) -> str:
+    if lecture.state is LectureState.CANCELLED:
+        return _("Cancelled")
+    start: datetime | None = lecture.actual_start or lecture.starts_at
+    if start is None:
+        return _("Postponed")
+    return _(
+        "%(day)s, %(clock)s in %(city)s", day=day(start), clock=time_of_day(start), city=zone_city(organiser_zone())
+    )
+
+
+def _card(
+    title: str,
+    language: str,
+    *,
+    over: tuple[str, str],
+    when: str,
+    by: Iterable[str],
+    stops: int = 0,
+    stop: int | None = None,
+) -> Card:
+    own = language_of(title, language)
+    return {
+        "title": title,
+        "tongue": _tongue(title, language),
+        "cjk": f"Noto Sans CJK {_CJK.get(own, 'SC')}",
+        "over": over[0],
+        "over_tongue": _tongue(*over) if over[0] else _LATIN,
+        "when": when,
+        "by": " · ".join(by),
+        "organiser": current_app.extensions["lms.config"].organiser,
+        "stops": min(stops, MOST_STOPS),
+        "stop": stop,
+    }
+
+
+def _tongue(text: str, declared: str) -> dict[str, str | None]:
+    return {**tongue(language_of(text, declared)), "dir": writing_of(text).direction}
+
+
+def address_of_card(endpoint: str, card: Card, **values: str | int) -> str:
+    """The path of a picture, with the mark of its content."""
+    return address_of(endpoint, v=mark_of(card), **values)
+
+
+def mark_of(card: Card) -> str:
+    """A few characters that change with the content."""
+    return sha256((_written(card) + _template()).encode()).hexdigest()[:12]
+
+
+def can_be_drawn(card: Card) -> bool:
+    """Whether the fonts here have every character of it."""
+    fonts = coverage(font_folders())
+    return not any(missing_signs(card[name], fonts) for name in ("title", "over", "when", "by", "organiser"))
+
+
+def draw_card(card: Card) -> bytes:
+    """The picture as PNG; each is drawn once, and the last hundred are kept. Raises `core.typesetting.CannotRender`."""
+    return _drawn(_written(card), tuple(font_folders()))
+
+
+@lru_cache(maxsize=100)
+def _drawn(card: str, folders: tuple[Path, ...]) -> bytes:
+    gate = resource("static", "images", "favicon.svg").read_text(encoding="utf-8")
+    return draw(TEMPLATE, {"card": card, "gate": gate}, folders, ppi=PPI)
+
+
+@lru_cache(maxsize=1)
+def _template() -> str:
+    return TEMPLATE.read_text(encoding="utf-8")
+
+
+def _written(card: Card) -> str:
+    return json.dumps(card, ensure_ascii=False, sort_keys=True)

@@ -1,0 +1,193 @@
+"""What needs an administrator: mail and jobs that failed, applications, lectures nobody started or ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import joinedload
+
+from lms.attendance.queries.appeals import count_open_appeals
+from lms.attendance.queries.sessions import unconfirmed_lectures
+from lms.catalogue.models import Lecture, LectureState, Series
+from lms.certificates.actions.awards import JOB as CERTIFICATES
+from lms.core.db import db
+from lms.core.errors import Forbidden
+from lms.core.jobs import Job, JobState
+from lms.core.outbox import MAX_ATTEMPTS, OutboxMail
+from lms.core.roles import Actor
+from lms.dashboards.rules import is_late, is_overdue
+from lms.enrolment.models import Enrolment, EnrolmentStatus
+
+RECENT = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class FailedMail:
+    """Mail that could not be sent: how many, given up or to be tried again, and the last reason."""
+
+    count: int
+    given_up: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class SeriesApplications:
+    """Applications to a series that wait for a decision."""
+
+    series: Series
+    count: int
+    oldest: datetime
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """Certificates that could not be made in the last run of a series."""
+
+    series: Series
+    job: Job
+    count: int
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Everything that waits for an administrator."""
+
+    mail: FailedMail | None
+    jobs: Sequence[Job]
+    applications: Sequence[SeriesApplications]
+    overdue: Sequence[Lecture]
+    late: Sequence[Lecture]
+    unconfirmed: Sequence[Lecture]
+    refused: Sequence[Refusals]
+    appeals: int
+
+    @property
+    def count(self) -> int:
+        """How many things."""
+        lectures = (self.overdue, self.late, self.unconfirmed)
+        parts: Sequence[Sequence[Any]] = (self.jobs, self.applications, *lectures, self.refused)
+        return sum(len(part) for part in parts) + (self.mail is not None) + (self.appeals > 0)
+
+
+def needs_of_administrators(*, by: Actor, at: datetime) -> Needs:
+    """What needs an administrator now. Forbidden for anybody else."""
+    if not by.is_administrator:
+        raise Forbidden
+    open_lectures = _open_lectures(at)
+    return Needs(
+        mail=_failed_mail(at),
+        jobs=_failed_jobs(at),
+        applications=_applications(),
+        overdue=[one for one in open_lectures if is_overdue(one, at)],
+        late=[one for one in open_lectures if is_late(one, at)],
+        unconfirmed=unconfirmed_lectures(by=by),
+        refused=_refused(at),
+        appeals=count_open_appeals(by=by),
+    )
+
+
+def list_jobs(*, by: Actor, limit: int = 10) -> list[Job]:
+    """The last jobs, the newest first, without recounts that changed nothing. Forbidden but for administrators."""
+    if not by.is_administrator:
+        raise Forbidden
+    found = db.session.scalars(select(Job).order_by(Job.id.desc()).limit(20 * limit))
+    return [job for job in found if job.state is not JobState.DONE or (job.result or {}) != {"changed": 0}][:limit]
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """What jobs are about, by id."""
+
+    series: dict[int, Series]
+    lectures: dict[int, Lecture]
+
+
+def subjects_of(jobs: Sequence[Job], *, by: Actor) -> Subjects:
+    """The series and lectures that these jobs are about. Jobs that somebody else asked for: Forbidden."""
+    if not by.is_administrator and any(job.asked_by != by.person_id for job in jobs):
+        raise Forbidden
+    series = [job.arguments["series_id"] for job in jobs if "series_id" in job.arguments]
+    lectures = [job.arguments["lecture_id"] for job in jobs if "lecture_id" in job.arguments]
+    return Subjects(
+        {one.id: one for one in db.session.scalars(select(Series).where(Series.id.in_(series)))} if series else {},
+        {one.id: one for one in db.session.scalars(select(Lecture).where(Lecture.id.in_(lectures)))}
+        if lectures
+        else {},
+    )
+
+
+def _failed_mail(at: datetime) -> FailedMail | None:
+    failed = (
+        OutboxMail.sent_at.is_(None),
+        OutboxMail.error.is_not(None),
+        OutboxMail.error != "expired",
+        OutboxMail.created_at > at - RECENT,
+    )
+    query = select(
+        func.count(), func.count().filter(OutboxMail.attempts >= MAX_ATTEMPTS), func.max(OutboxMail.id)
+    ).where(*failed)
+    count, given_up, last = db.session.execute(query).one()
+    if not count:
+        return None
+    reason = db.session.scalar(select(OutboxMail.error).where(OutboxMail.id == last))
+    return FailedMail(count, given_up, reason or "")
+
+
+def _failed_jobs(at: datetime) -> list[Job]:
+    """Failed jobs that no later one of the same kind and arguments made good."""
+    query = select(Job).where(Job.created_at > at - RECENT).order_by(Job.id.desc()).limit(200)
+    seen: set[tuple[str, str]] = set()
+    failed = []
+    for job in db.session.scalars(query):
+        said = {name: value for name, value in job.arguments.items() if name not in {"at", "by"}}
+        key = (job.kind, repr(sorted(said.items())))
+        if key not in seen and job.state is JobState.FAILED:
+            failed.append(job)
+        if job.state in (JobState.FAILED, JobState.DONE):
+            seen.add(key)
+    return failed
+
+
+def _applications() -> list[SeriesApplications]:
+    query = (
+        select(Series, func.count(Enrolment.id), func.min(Enrolment.queued_at))
+        .join(Enrolment, Enrolment.series_id == Series.id)
+        .where(Enrolment.status == EnrolmentStatus.APPLIED)
+        .group_by(Series.id)
+        .order_by(func.min(Enrolment.queued_at))
+    )
+    return [SeriesApplications(series, count, oldest) for series, count, oldest in db.session.execute(query)]
+
+
+def _open_lectures(at: datetime) -> list[Lecture]:
+    query = (
+        select(Lecture)
+        .where(
+            (Lecture.state == LectureState.LIVE)
+            | ((Lecture.state == LectureState.SCHEDULED) & (Lecture.starts_at < at))
+        )
+        .options(joinedload(Lecture.series))
+        .order_by(Lecture.starts_at, Lecture.id)
+    )
+    return list(db.session.scalars(query))
+
+
+def _refused(at: datetime) -> list[Refusals]:
+    query = (
+        select(Job)
+        .where(Job.kind == CERTIFICATES, Job.state == JobState.DONE, Job.created_at > at - RECENT)
+        .order_by(Job.id.desc())
+        .limit(200)
+    )
+    last: dict[int, Job] = {}
+    for job in db.session.scalars(query):
+        last.setdefault(int(job.arguments["series_id"]), job)
+    stopped = {key: job for key, job in last.items() if (job.result or {}).get("refused")}
+    series = {one.id: one for one in db.session.scalars(select(Series).where(Series.id.in_(stopped)))}
+    return [
+        Refusals(series[key], job, len((job.result or {})["refused"])) for key, job in stopped.items() if key in series
+    ]

@@ -1,0 +1,141 @@
+"""The stations of a route as pages draw them, for whoever looks: what the macros `route` and `route_mini` take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from lms.attendance.models.credits import Outcome
+from lms.attendance.queries.persons import PersonAttendance
+from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.rules import AnyLecture, stop_states
+from lms.core import measures
+from lms.core.i18n import _
+from lms.dashboards.texts import passage
+from lms.web import time
+from lms.web.url_cache import address_of
+
+Stop = dict[str, Any]
+
+
+def names(people: Sequence[Any]) -> Markup:
+    """Names one after the other, each in its own direction, with the native ones beside."""
+    shown = [
+        f"<bdi>{escape(one.full_name)}</bdi>" + (f" <bdi>{escape(one.native_name)}</bdi>" if one.native_name else "")
+        for one in people
+    ]
+    return Markup(", ".join(shown))  # noqa: S704 - each name is escaped
+
+
+def when(lecture: Lecture) -> Markup:
+    """A lecture's time in one line: its day where it was held, else both zones."""
+    began = lecture.actual_start if lecture.state is LectureState.HELD else None
+    if began is not None:
+        return Markup(f'<time datetime="{time.timestamp(began)}">{escape(time.short_day(began))}</time>')  # noqa: S704
+    if lecture.starts_at is None or lecture.state is LectureState.POSTPONED:
+        return escape(_("no date yet"))
+    starts = lecture.starts_at
+    ends = starts + timedelta(minutes=lecture.duration_minutes)
+    here, there = time.viewer_zone(), time.organiser_zone()
+    hours = f"{time.time_of_day(starts, here)}–{time.time_of_day(ends, here)}"
+    said = (
+        f'{escape(time.day(starts, here))}, <time datetime="{time.timestamp(starts)}" dir="ltr">{escape(hours)}</time>'
+        f"&nbsp;{escape(time.zone_city(here))}"
+    )
+    if here != there:
+        said += f" · {escape(time.time_of_day(starts, there))}&nbsp;{escape(time.zone_city(there))}"
+    return Markup(said)  # noqa: S704 - each part is escaped
+
+
+def stops(
+    lectures: Sequence[Lecture],
+    *,
+    at: datetime,
+    own: Mapping[int, PersonAttendance] | None = None,
+    box: Callable[[Lecture], Markup] | None = None,
+) -> list[Stop]:
+    """One stop a lecture, in the order given.
+
+    `own`: the reader's attendance by lecture, for somebody enrolled; null for everybody else. `box` draws what
+    stands beneath the lecture that is live.
+    """
+    states = stop_states(lectures, at)
+    return [_stop(lecture, states[lecture.id], at, own, box) for lecture in lectures]
+
+
+def mini_stops(
+    lectures: Sequence[AnyLecture], *, at: datetime, own: Mapping[int, PersonAttendance] | None
+) -> list[Stop]:
+    """As `stops`, without titles, times and addresses: what `route_mini` shows."""
+    states = stop_states(lectures, at)
+    return [{"state": states[one.id]} | _standing(one, states[one.id], at, own) for one in lectures]
+
+
+def _stop(
+    lecture: Lecture,
+    state: str,
+    at: datetime,
+    own: Mapping[int, PersonAttendance] | None,
+    box: Callable[[Lecture], Markup] | None,
+) -> Stop:
+    found: Stop = {
+        "state": state,
+        "title": passage(lecture.title, lecture.language),
+        "url": address_of("dashboards.lecture", lecture_id=lecture.id),
+        "testid": f"lecture-{lecture.id}",
+        "meta": Markup(" · ").join(part for part in (names(lecture.instructors), when(lecture)) if part),
+    }
+    if lecture.state is LectureState.LIVE and box is not None:
+        return found | {"box": box(lecture), "meta": names(lecture.instructors)}
+    return found | _standing(lecture, state, at, own)
+
+
+def _standing(lecture: AnyLecture, state: str, at: datetime, own: Mapping[int, PersonAttendance] | None) -> Stop:
+    """What a stop says of how its lecture stands: tag, words, action, and the state where attendance decides it."""
+    if lecture.state is LectureState.HELD:
+        return _held(lecture, own)
+    if lecture.state is LectureState.LIVE:
+        return {"tag": _("Live now")}
+    if lecture.state is LectureState.CANCELLED:
+        return {"tag": _("Cancelled")}
+    if lecture.state is LectureState.POSTPONED:
+        return {"tag": _("Postponed"), "words": _("postponed")}
+    if lecture.state is LectureState.DRAFT:
+        return {"tag": _("Draft"), "words": _("draft, seen by its staff only")}
+    if lecture.held_unknown:
+        return {"tag": _("Not yet confirmed"), "words": _("seen by its staff only until they say whether it was held")}
+    if state == "next" and lecture.starts_at is not None:
+        late = lecture.starts_at <= at
+        return {"tag": _("Begins soon") if late else _first_large(time.ago(lecture.starts_at, at))}
+    return {}
+
+
+def _first_large(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _held(lecture: AnyLecture, own: Mapping[int, PersonAttendance] | None) -> Stop:
+    if own is None:
+        return {"words": _("held"), "tag": _("Held")} | _recording(lecture)
+    mine = own.get(lecture.id)
+    if mine is None:
+        return {"state": "missed", "words": _("held before you were enrolled")} | _recording(lecture)
+    seen, length = measures.whole_minutes(mine.present_ms), measures.whole_minutes(mine.length_ms)
+    minutes = _("%(seen)s of %(length)s min", seen=seen, length=length)
+    if mine.outcome is Outcome.ATTENDED:
+        return {"state": "done", "tag": _("Attended, %(minutes)s", minutes=minutes), "words": _("attended")}
+    if mine.outcome is Outcome.EXCUSED:
+        return {"state": "missed", "tag": _("Excused"), "words": _("excused")} | _recording(lecture)
+    missed: Stop = {"state": "missed", "words": _("missed"), "tag": _("Absent")}
+    if mine.outcome is Outcome.PARTIAL:
+        missed |= {"words": _("partial"), "tag": _("Partial, %(minutes)s", minutes=minutes)}
+    return missed | _recording(lecture)
+
+
+def _recording(lecture: AnyLecture) -> Stop:
+    if not lecture.recording_url:
+        return {}
+    return {"action": {"url": lecture.recording_url, "label": _("Recording")}}

@@ -1,0 +1,36 @@
+"""The blueprint of the desks, and what every page is told: which lectures are live."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, g, has_request_context, request
+from sqlalchemy.exc import SQLAlchemyError
+
+from lms.catalogue.queries import list_live_in_public
+
+bp = Blueprint("dashboards", __name__, template_folder="../templates")
+
+Live = tuple[int, str, datetime | None]
+
+
+@bp.app_context_processor
+def live_lectures() -> dict[str, Any]:
+    """`live_lectures` for the bar on top of every page: (id, title, actual start) of public live lectures.
+
+    A lecture's own pages say themselves that it is live.
+    """
+    if not has_request_context():  # mail is rendered outside of a request
+        return {}
+    if "live_lectures" not in g:
+        here = (request.view_args or {}).get("lecture_id")
+        g.live_lectures = [live for live in _live() if live[0] != here]
+    return {"live_lectures": g.live_lectures}
+
+
+def _live() -> list[Live]:
+    try:
+        return list_live_in_public()
+    except SQLAlchemyError:
+        return []  # a page that says what went wrong is also written while the database is away

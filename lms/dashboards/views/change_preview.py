@@ -1,0 +1,146 @@
+"""What another policy, or other times, would change of what was counted: looked at before it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import render_template, request
+from flask.typing import ResponseReturnValue
+
+from lms.attendance.queries.change_preview import PAGE, Side, list_changes, preview_policy, sided
+from lms.attendance.queries.reckoning import Difference
+from lms.attendance.queries.roster import get_editable_lecture
+from lms.attendance.queries.times import Proposal, preview_times, propose_times
+from lms.catalogue.forms import TimesForm, local_of, near
+from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.rules import planned_end, resolve_local
+from lms.certificates.queries.change_preview import Consequences, consequences
+from lms.core import clock
+from lms.core.errors import Invalid, Refused
+from lms.core.roles import Actor
+from lms.dashboards.views.blueprint import bp
+from lms.web.guards import SIGNED_IN, allow
+from lms.web.identity import current_actor
+from lms.web.numbers import whole
+
+GROUPS = ("gain", "lose", "earn", "unearn", "miss")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Who is affected: how many in each group, and one page of one of them."""
+
+    counts: dict[str, int]
+    group: str
+    rows: Sequence[Any]
+    page: int
+    pages: int
+    has_certificates: bool
+
+    @property
+    def total(self) -> int:
+        """How many are affected in any way, each group counted."""
+        return sum(self.counts.values())
+
+
+def shown_of(series_id: int, differences: Sequence[Difference], effects: Consequences | None, *, by: Actor) -> Shown:
+    """What the address asks for: `show` a group (default: the first that has anybody), and its `page`."""
+    counts = {side.value: sum(len(sided(one, side)) for one in differences) for side in Side}
+    lists: Mapping[str, Sequence[Any]] = vars(effects) if effects is not None else {}
+    counts |= {name: len(found) for name, found in lists.items()}
+    asked = request.args.get("show", "")
+    group = asked if asked in counts else next((name for name in GROUPS if counts.get(name)), Side.GAIN.value)
+    pages = max(1, -(-counts[group] // PAGE))
+    page = min(max(1, request.args.get("page", 1, type=whole)), pages)
+    if group in lists:
+        rows = lists[group][(page - 1) * PAGE : page * PAGE]
+    else:
+        rows = list_changes(differences, Side(group), series_id=series_id, by=by, page=page)
+    return Shown(counts, group, rows, page, pages, effects is not None)
+
+
+@bp.get("/series/<slug>/policy")
+@allow(SIGNED_IN)
+def policy(slug: str) -> ResponseReturnValue:
+    """What the newest policy of a series would change of its lectures that were held under another."""
+    by = current_actor()
+    chosen = request.args.getlist("lecture", type=whole) if "chosen" in request.args else None
+    preview = preview_policy(slug, chosen=chosen, by=by)
+    effects = consequences(preview.series.id, preview.changes, by=by)
+    return render_template(
+        "dashboards/policy.html",
+        preview=preview,
+        series=preview.series,
+        titles={one.lecture.id: one.lecture.title for one in preview.lectures},
+        shown=shown_of(preview.series.id, [one.difference for one in preview.taken], effects, by=by),
+    )
+
+
+@bp.get("/lectures/<int:lecture_id>/times")
+@allow(SIGNED_IN)
+def times(lecture_id: int) -> ResponseReturnValue:
+    """When a lecture was given, as its reports and our room tell, and what these times, or others, would change."""
+    by, at = current_actor(), clock.now()
+    lecture = get_editable_lecture(lecture_id, by=by)
+    proposal = propose_times(lecture_id, by=by)
+    form, preview, effects, status = _times_form(lecture, proposal), None, None, 200
+    try:
+        start, end = _typed(lecture, form, proposal)
+        if form.errors:
+            status = 422
+        elif start is not None and end is not None:
+            preview = preview_times(lecture_id, start, end, by=by, at=at)
+            changes = {lecture_id: preview.difference.changes}
+            effects = consequences(lecture.series_id, changes, by=by)
+    except Invalid as error:
+        form.take(error)
+        status = 422
+    except Refused as error:
+        form.form_errors.append(error.message)
+        status = error.status
+    return render_template(
+        "dashboards/times.html",
+        lecture=lecture,
+        series=lecture.series,
+        form=form,
+        proposal=proposal,
+        proposed=_local(lecture, proposal.start, proposal.end) if proposal is not None else {},
+        preview=preview,
+        shown=shown_of(lecture.series_id, [preview.difference], effects, by=by) if preview is not None else None,
+    ), status
+
+
+def _times_form(lecture: Lecture, proposal: Proposal | None) -> TimesForm:
+    """What was typed; else the actual times, or while there are none what is proposed or was planned."""
+    start, end = lecture.actual_start, lecture.actual_end
+    if lecture.state is not LectureState.HELD:
+        start, end = lecture.starts_at, planned_end(lecture)
+        if proposal is not None:
+            start, end = proposal.start, proposal.end
+    sent = request.args if "actual_start" in request.args else None
+    return TimesForm(formdata=sent, data=_local(lecture, start, end), meta={"csrf": False})
+
+
+def _local(lecture: Lecture, start: datetime | None, end: datetime | None) -> dict[str, datetime | None]:
+    """Two instants as the form shows them: in the lecture's zone, without offset."""
+    return {"actual_start": local_of(start, lecture.time_zone), "actual_end": local_of(end, lecture.time_zone)}
+
+
+def _typed(lecture: Lecture, form: TimesForm, proposal: Proposal | None) -> tuple[datetime | None, datetime | None]:
+    """The instants that are asked about; what was not touched keeps its fractions of a second."""
+    if "actual_start" in request.args:
+        form.validate()
+    known = [lecture.actual_start, lecture.actual_end]
+    if proposal is not None:
+        known += [proposal.start, proposal.end]
+    found: list[datetime | None] = []
+    for field in (form.actual_start, form.actual_end):
+        if field.data is None or field.errors:
+            found.append(None)
+            continue
+        asked = resolve_local(field.data, lecture.time_zone, field.name)
+        found.append(next((one for one in known if one is not None and near(one, asked)), asked))
+    return found[0], found[1]

@@ -1,0 +1,15 @@
+"""The templates' filters for texts of the catalogue."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from lms.dashboards import texts
+
+
+def init_app(app: Flask) -> None:
+    """Registers the filters `markdown`, `passage`, `summary` and `beyond`."""
+    app.add_template_filter(texts.markdown, "markdown")
+    app.add_template_filter(texts.passage, "passage")
+    app.add_template_filter(texts.summary, "summary")
+    app.add_template_filter(texts.beyond, "beyond")

@@ -1,0 +1,133 @@
+"""Desks of one's own: what a trainee, an instructor and a focal point have to do and where they stand."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from flask import render_template, request
+from flask.typing import ResponseReturnValue
+
+from lms.attendance.models.credits import Outcome
+from lms.attendance.queries.appeals import appeal_states_of, count_open_appeals, list_open_appeals
+from lms.catalogue.models import LectureState
+from lms.catalogue.queries import list_upcoming, name_givers
+from lms.certificates.queries.certificates import list_of_person
+from lms.core import clock
+from lms.core.roles import Role
+from lms.dashboards import rules
+from lms.dashboards.queries.country import get_country_desk, list_open_series
+from lms.dashboards.queries.own import list_own_series
+from lms.dashboards.queries.teaching import list_desk_lectures, list_given
+from lms.dashboards.route import mini_stops
+from lms.dashboards.views.blueprint import bp
+from lms.enrolment.models import EnrolmentStatus
+from lms.people.queries.persons import name_to_confirm
+from lms.reports.queries.figures import count
+from lms.reports.rules import Slice
+from lms.viewing_groups.queries import list_country_groups, list_lectures_to_watch
+from lms.web.api import integer_cursor
+from lms.web.guards import SIGNED_IN, allow
+from lms.web.identity import current_actor
+
+NEXT = 5
+APPEALS = 5
+_IN = (EnrolmentStatus.ENROLLED, EnrolmentStatus.WAITLISTED, EnrolmentStatus.APPLIED)
+
+
+@bp.get("/me")
+@allow(SIGNED_IN)
+def me() -> ResponseReturnValue:
+    """One's own lectures, where one stands in each series, what was counted, and certificates."""
+    by, at = current_actor(), clock.now()
+    assert by.person_id is not None
+    found = list_own_series(by.person_id, by=by, at=at)
+    joined = [one for one in found if one.enrolment.status in _IN or one.attendance]
+    lectures = [one for own in joined if own.is_in for one in own.lectures]
+    live = [one for one in lectures if one.state is LectureState.LIVE]
+    upcoming = [
+        one
+        for one in lectures
+        if one.state is LectureState.SCHEDULED and one.starts_at is not None and not rules.is_late(one, at)
+    ]
+    upcoming.sort(key=lambda one: (one.starts_at, one.id))
+    name_givers(upcoming[:NEXT])
+    percents = {own.series.id: own.policy.min_percent for own in joined}
+    attendance = sorted(
+        (one for own in joined for one in own.attendance.values()), key=lambda one: one.start_ms, reverse=True
+    )
+    return render_template(
+        "dashboards/me.html",
+        name_to_confirm=name_to_confirm(by.person_id),
+        series=[
+            (own, mini_stops(own.lectures, at=at, own=own.attendance if own.is_in or own.attendance else None))
+            for own in joined
+        ],
+        live=live,
+        upcoming=upcoming[:NEXT],
+        needed={
+            one.id: rules.needed_minutes(one.duration_minutes, percents[one.series_id])
+            for one in [*live, *upcoming[:1]]
+        },
+        room_is_open={one.id for one in upcoming[:1] if rules.room_is_open(one, at)},
+        attendance=[(one, clock.from_ms(one.start_ms)) for one in attendance],
+        appeals=appeal_states_of(by=by) if attendance else {},
+        attended=sum(one.outcome is Outcome.ATTENDED for one in attendance),
+        certificates=list_of_person(by.person_id, by=by),
+        suggested=[] if joined else list_upcoming(by=by, at=at, limit=3),
+    )
+
+
+@bp.get("/teach")
+@allow(Role.INSTRUCTOR, Role.ADMINISTRATOR)
+def teach() -> ResponseReturnValue:
+    """An instructor's desk: what is live or next and whether it is ready, what was held, what has no date."""
+    by, at = current_actor(), clock.now()
+    assert by.person_id is not None
+    taught, given = list_given(by.person_id, by=by)
+    live = [one for one in taught if one.lecture.state is LectureState.LIVE]
+    scheduled = [one for one in taught if one.lecture.state is LectureState.SCHEDULED and one.lecture.starts_at]
+    scheduled.sort(key=lambda one: (one.lecture.starts_at, one.lecture.id))
+    undated = [one for one in taught if one.lecture.state in (LectureState.DRAFT, LectureState.POSTPONED)]
+    undated.sort(key=lambda one: (one.lecture.starts_at or datetime.max.replace(tzinfo=UTC), one.lecture.id))
+    late = [one for one in scheduled if rules.is_late(one.lecture, at)]
+    coming = [one for one in scheduled if not rules.is_late(one.lecture, at)]
+    own_live = [one for one in live if one.is_given_by(by)]
+    first = next(iter([*own_live, *(one for one in coming if one.is_given_by(by)), *coming]), None)
+    appeals = list_open_appeals(by=by, limit=APPEALS + 1)
+    return render_template(
+        "dashboards/teach.html",
+        first=first,
+        missing=rules.what_is_missing(first.lecture) if first else [],
+        live=own_live,
+        live_beside=[one for one in live if not one.is_given_by(by)],
+        coming=coming,
+        late=late,
+        overdue={one.lecture.id for one in live if rules.is_overdue(one.lecture, at)},
+        undated=undated,
+        held=[one for one in taught if one.lecture.state is LectureState.HELD],
+        cancelled=[one for one in taught if one.lecture.state is LectureState.CANCELLED],
+        given=given,
+        appeals=appeals[:APPEALS],
+        appeal_count=count_open_appeals(by=by) if len(appeals) > APPEALS else len(appeals),
+        others=[] if taught or not by.is_administrator else list_desk_lectures(by=by, at=at),
+    )
+
+
+@bp.get("/country")
+@allow(Role.FOCAL_POINT)
+def country() -> ResponseReturnValue:
+    """A focal point's desk: the own country's people and totals, and the series they may be enrolled in."""
+    by, at = current_actor(), clock.now()
+    q, cursor = request.args.get("q", "").strip()[:100], integer_cursor(request.args.get("after"))
+    desk = get_country_desk(request.args.get("country"), q=q or None, cursor=cursor, by=by, at=at)
+    seeks = bool(q) or cursor is not None  # whoever looks somebody up need not wait for the figures
+    return render_template(
+        "dashboards/country.html",
+        desk=desk,
+        q=q,
+        report_of=None if seeks else count(Slice(country=desk.country.code), by=by, at=at),
+        at=at,
+        open_series=list_open_series(desk.country, desk.places, by=by),
+        groups=[] if seeks else list_country_groups(desk.country.id, by=by, at=at),
+        to_watch=[] if seeks else list_lectures_to_watch(desk.country, by=by, at=at),
+    )

@@ -1,0 +1,158 @@
+"""Pages for everybody: home, a series, a lecture. Who is signed in sees the own place on them."""
+
+from __future__ import annotations
+
+from flask import render_template, request
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from lms.attendance.queries.appeals import own_appeals
+from lms.attendance.queries.history import own_history
+from lms.attendance.queries.persons import attendance_of_person
+from lms.attendance.queries.sessions import needs_confirmation, sessions_among
+from lms.catalogue.forms import offered_zones
+from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.queries import (
+    SeriesFilter,
+    current_policy,
+    get_lecture,
+    get_series,
+    list_cards,
+    list_lectures,
+    list_upcoming,
+    policy_for,
+)
+from lms.catalogue.rules import may_edit_series
+from lms.certificates.rules import standing
+from lms.core import clock
+from lms.core.roles import Actor, Role
+from lms.dashboards import cards, rules, structured
+from lms.dashboards.queries.earning import find_next_to_earn
+from lms.dashboards.route import mini_stops, stops
+from lms.dashboards.views.blueprint import bp
+from lms.enrolment.models import EnrolmentStatus
+from lms.enrolment.queries.rows import find_enrolment
+from lms.enrolment.queries.series import place_of
+from lms.reports.queries.public import public_headline
+from lms.web.guards import ANYONE, allow
+from lms.web.identity import current_actor
+from lms.web.locale import reader_locale
+
+NEXT, CARDS = 5, 4
+
+
+@bp.get("/")
+@allow(ANYONE, indexed=True)
+def home() -> ResponseReturnValue:
+    """What this is, whether something is on, what is next, what may be joined, and the programme in figures."""
+    by, at = current_actor(), clock.now()
+    cards, total = list_cards(SeriesFilter(open=True, limit=CARDS), by=by)
+    return render_template(
+        "dashboards/home.html",
+        headline=public_headline(at=at, locale=reader_locale()),
+        upcoming=list_upcoming(by=by, at=at, limit=NEXT),
+        cards=[(card, mini_stops(card.lectures, at=at, own=None)) for card in cards],
+        total=total,
+    )
+
+
+@bp.get("/series/<slug>")
+@allow(ANYONE, indexed=True)
+def series(slug: str) -> ResponseReturnValue:
+    """A series: its route, what it asks and gives, and the reader's own place."""
+    by, at = current_actor(), clock.now()
+    shown = get_series(slug, by=by)
+    lectures = list_lectures(shown.id, by=by)
+    policy = current_policy(shown.id)
+    place = place_of(shown, by=by, at=at)
+    own = None
+    stands = None
+    if by.person_id is not None and place.status is not None:
+        own = {one.lecture_id: one for one in attendance_of_person(by.person_id, by=by, series_id=shown.id)}
+        if place.status != EnrolmentStatus.ENROLLED and not own:
+            own = None
+    may_enrol = not place.is_active and place.refusal is None
+    if own is not None or may_enrol:
+        stands = standing(
+            lectures,
+            own.values() if own is not None else (),
+            policy,
+            sessions=sessions_among(lectures),
+            zone=clock.reporting_zone(),
+            at=at,
+            is_in=place.status == EnrolmentStatus.ENROLLED,
+        )
+    seeks = stands is not None and not stands.can_be_earned
+    may_edit = may_edit_series(shown, by)
+
+    def box(lecture: Lecture) -> Markup:
+        may_join = may_edit or place.status == EnrolmentStatus.ENROLLED
+        needed = rules.needed_minutes(lecture.duration_minutes, policy.min_percent)
+        made = render_template("dashboards/_live.html", lecture=lecture, needed=needed, may_join=may_join)
+        return Markup(made)  # noqa: S704 - escaped by the template
+
+    return render_template(
+        "dashboards/series.html",
+        series=shown,
+        lectures=lectures,
+        policy=policy,
+        place=place,
+        stops=stops(lectures, at=at, own=own, box=box),
+        standing=stands if own is not None else None,
+        newcomer=stands if own is None else None,
+        to_earn_in=find_next_to_earn(shown, by=by, at=at) if seeks else None,
+        may_edit=may_edit,
+        may_see_enrolments=may_edit or by.is_reporter or by.is_focal_point,
+        may_see_certificates=by.is_reporter and policy.certificate is not None,
+        picture=cards.address_of_card("dashboards.series_picture", cards.series_card(shown, lectures), slug=shown.slug),
+        interpretation=sorted({code for one in lectures for code in one.interpretation}),
+    )
+
+
+@bp.get("/lectures/<int:lecture_id>")
+@allow(ANYONE, indexed=True)
+def lecture(lecture_id: int) -> ResponseReturnValue:
+    """A lecture: when it is for the reader, what it is about, who gives it, and what of it was counted."""
+    by, at = current_actor(), clock.now()
+    shown = get_lecture(lecture_id, by=by)
+    all_of_series = list_lectures(shown.series_id, by=by)
+    order = [one.id for one in all_of_series if one.state is not LectureState.CANCELLED]
+    policy = policy_for(shown)
+    enrolment = find_enrolment(shown.series_id, by.person_id) if by.person_id is not None else None
+    is_enrolled = enrolment is not None and enrolment.status is EnrolmentStatus.ENROLLED
+    may_edit = may_edit_series(shown.series, by)
+    may_postpone = may_edit and shown.state in {LectureState.SCHEDULED, LectureState.POSTPONED}
+    attendance = _own_attendance(shown, by)
+    return render_template(
+        "dashboards/lecture.html",
+        lecture=shown,
+        series=shown.series,
+        policy=policy,
+        position=order.index(shown.id) + 1 if shown.id in order else None,
+        count=len(order),
+        attendance=attendance,
+        from_ms=clock.from_ms,
+        appeals=own_appeals(shown, by=by, at=at) if attendance is not None else None,
+        history=own_history(shown, by=by) if attendance is not None and "steps" in request.args else [],
+        is_enrolled=is_enrolled,
+        needed=rules.needed_minutes(shown.duration_minutes, policy.min_percent),
+        room_is_open=rules.room_is_open(shown, at),
+        may_join=is_enrolled or may_edit,
+        may_edit=may_edit,
+        may_see_roster=may_edit or by.has(Role.REPORTER),
+        zones=offered_zones(shown.time_zone) if may_postpone else [],
+        missing=rules.what_is_missing(shown) if may_edit else [],
+        needs_confirmation=needs_confirmation(shown, by=by),
+        is_overdue=rules.is_overdue(shown, at),
+        is_late=rules.is_late(shown, at),
+        structured=structured.lecture(shown),
+        picture=cards.address_of_card(
+            "dashboards.lecture_picture", cards.lecture_card(shown, all_of_series), lecture_id=shown.id
+        ),
+    )
+
+
+def _own_attendance(shown: Lecture, by: Actor) -> object | None:
+    if by.person_id is None or shown.state is not LectureState.HELD:
+        return None
+    return next(iter(attendance_of_person(by.person_id, by=by, lecture_id=shown.id)), None)

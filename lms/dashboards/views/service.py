@@ -1,0 +1,31 @@
+"""Help and contact, accessibility: what the foot of every page leads to. Metrics, for those who run the service."""
+
+from __future__ import annotations
+
+from flask import Response, current_app, render_template, request
+from flask.typing import ResponseReturnValue
+
+from lms.core import clock
+from lms.core.errors import NotFound
+from lms.dashboards.queries.operation import collect_operation
+from lms.dashboards.views.blueprint import bp
+from lms.web.guards import ANYONE, allow
+from lms.web.metrics import may_read_metrics, render_metrics
+
+
+@bp.get("/help")
+@allow(ANYONE, indexed=True)
+def help() -> ResponseReturnValue:
+    """How to take part, where to write, and how far the pages are accessible."""
+    return render_template("dashboards/help.html")
+
+
+@bp.get("/metrics")
+@allow(ANYONE, while_resting=True)
+def metrics() -> ResponseReturnValue:
+    """Metrics for Prometheus: open to this machine and to `LMS_METRICS_TOKEN`, to nobody else."""
+    config = current_app.extensions["lms.config"]
+    if not may_read_metrics(request, config):
+        raise NotFound
+    text, media_type = render_metrics(collect_operation(config, at=clock.now()))
+    return Response(text, content_type=media_type, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,145 @@
+"""Long tasks in words: what they are, what they are about, and what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import url_for
+
+from lms.core.i18n import _, _n
+from lms.core.jobs import Job, JobState
+from lms.core.roles import Actor
+from lms.dashboards.queries.administration import Subjects, subjects_of
+from lms.web.time import number
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task in words. `url` leads to what it is about; `report` to a page that says more than this one; `file` is
+    where what was made is fetched by a form, and `until` how long it is kept."""
+
+    title: str
+    about: str | None
+    url: str | None
+    outcome: str | None
+    report: str | None
+    file: str | None = None
+    until: datetime | None = None
+
+
+def describe(jobs: Sequence[Job], *, by: Actor) -> list[Task]:
+    """Each of these jobs in words, in their order."""
+    subjects = subjects_of(jobs, by=by)
+    return [_describe(job, subjects) for job in jobs]
+
+
+def _describe(job: Job, subjects: Subjects) -> Task:
+    titles = {
+        "issue_certificates": _("Issuing certificates"),
+        "bundle_certificates": _("Putting certificates into one file"),
+        "render_certificates": _("Making the files of certificates"),
+        "credit_lecture": _("Counting attendance"),
+        "import_attendance": _("Taking a report of attendance"),
+        "recompute_attendance": _("Counting all attendance anew"),
+        "apply_policy": _("Judging held lectures by the policy"),
+        "export_rows": _("Exporting rows"),
+    }
+    title = titles.get(job.kind, job.kind.replace("_", " ").capitalize())
+    series = subjects.series.get(job.arguments.get("series_id", 0))
+    lecture = subjects.lectures.get(job.arguments.get("lecture_id", 0))
+    about = url = report = None
+    if series is not None:
+        about, url = series.title, url_for("dashboards.series", slug=series.slug)
+        if job.kind == "issue_certificates":
+            report = url_for("certificates.progress", slug=series.slug, job_id=job.public_id)
+    elif lecture is not None:
+        about, url = lecture.title, url_for("attendance.roster", lecture_id=lecture.id)
+    result = job.result or {}
+    if job.kind == "bundle_certificates" and job.state is JobState.DONE and result.get("file"):
+        file = url_for("certificates.fetch_bundle", job_id=job.public_id)
+        return Task(title, about, url, _outcome(job), None, file, datetime.fromisoformat(result["expires_at"]))
+    if job.kind == "export_rows" and job.state is JobState.DONE and result.get("file"):
+        until = datetime.fromisoformat(result["expires_at"])
+        return Task(
+            title, result["name"], None, _outcome(job), None, url_for("reports.fetch", job_id=job.public_id), until
+        )
+    return Task(title, about, url, _outcome(job), report)
+
+
+def _outcome(job: Job) -> str | None:
+    if job.state is JobState.FAILED:
+        return job.error or _("It stopped.")
+    if job.state is not JobState.DONE:
+        return None
+    result = job.result or {}
+    if job.kind == "issue_certificates":
+        return "; ".join(_certificates(result))
+    if job.kind == "bundle_certificates":
+        counted = _n("%(n)s certificate", "%(n)s certificates", result["count"], n=number(result["count"]))
+        if not result.get("file"):
+            return _("%(rows)s. The file is no longer kept: ask for it again.", rows=counted)
+        stopped = len(result["refused"])
+        return f"{counted}; " + _("%(n)s stopped", n=number(stopped)) if stopped else counted
+    if job.kind == "render_certificates":
+        return _(
+            "%(made)s made, %(kept)s there already, %(refused)s stopped",
+            made=number(result["made"]),
+            kept=number(result["kept"]),
+            refused=number(len(result["refused"])),
+        )
+    if job.kind == "export_rows":
+        counted = _n("%(n)s row", "%(n)s rows", result["rows"], n=number(result["rows"]))
+        return (
+            counted
+            if result.get("file")
+            else _("%(rows)s. The file is no longer kept: ask for it again.", rows=counted)
+        )
+    if job.kind == "credit_lecture":
+        changed = result.get("changed", 0)
+        return _n("%(n)s credit written", "%(n)s credits written", changed, n=number(changed))
+    if job.kind == "import_attendance":
+        taken = _(
+            "%(created)s new, %(unmatched)s without a person, %(rejected)s rejected",
+            created=number(result["created"] + result["updated"]),
+            unmatched=number(result["unmatched"]),
+            rejected=number(result["rejected"]),
+        )
+        return " ".join([taken + ".", *result.get("notes", [])])
+    if job.kind in ("recompute_attendance", "apply_policy"):
+        return "; ".join(_recounted(result))
+    said = [f"{name.replace('_', ' ')}: {_value(value)}" for name, value in result.items() if value is not None]
+    return "; ".join(said) or _("Done.")
+
+
+def _recounted(result: dict[str, Any]) -> list[str]:
+    lectures, left = result["lectures"], len(result["left_out"])
+    said = [_n("%(n)s lecture counted anew", "%(n)s lectures counted anew", lectures, n=number(lectures))]
+    if "gained" in result:
+        said.append(_("%(n)s gained attendance", n=number(result["gained"])))
+        said.append(_("%(n)s lost it", n=number(result["lost"])))
+    else:
+        changed = result["changed"]
+        said.append(_n("%(n)s credit written", "%(n)s credits written", changed, n=number(changed)))
+    if left:
+        said.append(_n("%(n)s left out: %(why)s", "%(n)s left out: %(why)s", left, n=number(left),
+                       why=result["left_out"][0]["reason"]))  # fmt: skip
+    return said
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list | dict):
+        return number(len(value))
+    return number(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+
+
+def _certificates(result: dict[str, Any]) -> list[str]:
+    refused = len(result.get("refused", []))
+    return [
+        _n("%(n)s issued", "%(n)s issued", result.get("issued", 0), n=number(result.get("issued", 0))),
+        _("%(n)s had one already", n=number(result.get("already_issued", 0))),
+        _("%(n)s not earned", n=number(result.get("not_earned", 0))),
+        _("%(n)s stopped", n=number(refused)),
+    ]

@@ -1,0 +1,234 @@
+"""Opening balances: entered by hand or from a file, corrected, taken out again, each with its audit row."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from datetime import date, datetime
+
+from sqlalchemy import select
+
+from lms.catalogue.inputs import clean_line, clean_text
+from lms.catalogue.models import Series
+from lms.core import clock
+from lms.core.audit import record
+from lms.core.db import action, db, one_at_a_time
+from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
+from lms.core.i18n import _
+from lms.core.imports import ImportAnswer
+from lms.core.roles import Actor
+from lms.people.models import Country
+from lms.reports.models import OpeningRow, OpeningSet
+from lms.reports.opening_balances.rows import OpeningDraft, StagedOpening
+
+MOST_DECLARED = 100_000_000
+_LOCK = "opening balances"
+
+
+@action
+def create_opening_set(name: str, note: str, declared: int | None, *, by: Actor, at: datetime) -> str:
+    """Begins a set; returns its public id. `declared`: how many different people it is of, as the organiser says.
+
+    Raises Forbidden, Invalid.
+    """
+    _check_administrator(by)
+    row = OpeningSet(public_id=secrets.token_hex(6), created_at=at)
+    _fill(row, name, note, declared)
+    db.session.add(row)
+    db.session.flush()
+    detail = {"name": row.name, "declared_participants": declared}
+    record("create_opening_set", by=by, at=at, detail=detail, opening_set=row.id)
+    return row.public_id
+
+
+@action
+def edit_opening_set(public_id: str, name: str, note: str, declared: int | None, *, by: Actor, at: datetime) -> None:
+    """Corrects what is said of a set. Raises Forbidden, NotFound, Invalid."""
+    _check_administrator(by)
+    row = _set(public_id)
+    before = {"name": row.name, "declared_participants": row.declared_participants}
+    _fill(row, name, note, declared)
+    after = {"name": row.name, "declared_participants": declared}
+    record("edit_opening_set", by=by, at=at, detail={"before": before, "after": after}, opening_set=row.id)
+
+
+@action
+def remove_opening_set(public_id: str, *, by: Actor, at: datetime) -> None:
+    """Takes a set out, with all its rows. Raises Forbidden, NotFound."""
+    _check_administrator(by)
+    row = _set(public_id)
+    rows = list(db.session.scalars(select(OpeningRow).where(OpeningRow.set_id == row.id)))
+    detail = {"name": row.name, "rows": len(rows), "attendances": sum(one.attendances for one in rows)}
+    record("remove_opening_set", by=by, at=at, detail=detail, opening_set=row.id)
+    for one in rows:
+        db.session.delete(one)
+    db.session.flush()
+    db.session.delete(row)
+
+
+def _fill(row: OpeningSet, name: str, note: str, declared: int | None) -> None:
+    name, note = clean_line(name), clean_text(note)
+    faults = []
+    if not 1 <= len(name) <= 200:
+        faults.append(Fault(_("Give it a name of 1 to %(n)s signs.", n=200), field="name"))
+    if len(note) > 4000:
+        faults.append(Fault(_("Say it in %(n)s signs or fewer.", n=4000), field="note"))
+    if declared is not None and not 0 <= declared <= MOST_DECLARED:
+        reason = _("This is a whole number of up to %(n)s.", n=f"{MOST_DECLARED:,}")
+        faults.append(Fault(reason, field="declared_participants"))
+    if faults:
+        raise Invalid(faults=faults)
+    row.name, row.note, row.declared_participants = name, note, declared
+
+
+@action
+def add_opening_row(public_id: str, draft: OpeningDraft, *, by: Actor, at: datetime) -> int:
+    """Enters one row; returns its id. Raises Forbidden, NotFound, Invalid, Refused (it is there already)."""
+    _check_administrator(by)
+    one_at_a_time(_LOCK)
+    set_id = _set(public_id).id
+    known = _Known([draft], at=at)
+    known.check(draft)
+    if known.find(draft) is not None:
+        raise Refused(_("This lecture of that day and country is entered already."))
+    row = OpeningRow(set_id=set_id)
+    known.fill(row, draft)
+    db.session.add(row)
+    db.session.flush()
+    record("add_opening_row", by=by, at=at, detail=_told(row), opening_set=set_id)
+    return row.id
+
+
+@action
+def edit_opening_row(row_id: int, draft: OpeningDraft, *, by: Actor, at: datetime) -> None:
+    """Corrects one row. Raises Forbidden, NotFound, Invalid, Refused (another one says this already)."""
+    _check_administrator(by)
+    one_at_a_time(_LOCK)
+    row = _row(row_id)
+    known = _Known([draft], at=at)
+    known.check(draft)
+    if known.find(draft) not in (None, row):
+        raise Refused(_("This lecture of that day and country is entered already."))
+    before = _told(row)
+    known.fill(row, draft)
+    record("edit_opening_row", by=by, at=at, detail={"before": before, "after": _told(row)}, opening_set=row.set_id)
+
+
+@action
+def remove_opening_row(row_id: int, *, by: Actor, at: datetime) -> None:
+    """Takes one row out. Raises Forbidden, NotFound."""
+    _check_administrator(by)
+    row = _row(row_id)
+    record("remove_opening_row", by=by, at=at, detail=_told(row), opening_set=row.set_id)
+    db.session.delete(row)
+
+
+@action
+def publish_opening(
+    public_id: str, staged: StagedOpening, *, skip_bad_rows: bool, by: Actor, at: datetime
+) -> ImportAnswer:
+    """Enters the rows of a file: new ones are created, those of this set with another count or series updated.
+
+    The same file again changes nothing. A row that stands in another set is a bad row. Raises Forbidden, NotFound;
+    Invalid with every bad row unless they are skipped: then nothing is written.
+    """
+    _check_administrator(by)
+    one_at_a_time(_LOCK)
+    set_id = _set(public_id).id
+    answer = ImportAnswer(rows=staged.read, rejected=list(staged.rejected), notes=list(staged.notes))
+    known = _Known((draft for _line, draft in staged.rows), at=at)
+    for line, draft in staged.rows:
+        try:
+            known.check(draft)
+        except Invalid as error:
+            answer.rejected += [Fault(fault.reason, field=fault.field, row=line) for fault in error.faults]
+            continue
+        row = known.find(draft)
+        if row is None:
+            row = OpeningRow(set_id=set_id)
+            known.fill(row, draft)
+            db.session.add(row)
+            answer.created += 1
+        elif row.set_id != set_id:
+            answer.rejected.append(Fault(_("This lecture of that day and country is in another set."), row=line))
+        elif (row.attendances, row.series_name, row.title) != (draft.attendances, draft.series_name, draft.title):
+            known.fill(row, draft)
+            answer.updated += 1
+        else:
+            answer.unchanged += 1
+    answer.rejected.sort(key=lambda fault: fault.row or 0)
+    if answer.rejected and not skip_bad_rows:
+        raise Invalid(faults=answer.rejected)
+    if answer.created or answer.updated:
+        detail = {"created": answer.created, "updated": answer.updated, "rejected": len(answer.rejected)}
+        record("import_opening_rows", by=by, at=at, detail=detail, opening_set=set_id)
+    return answer
+
+
+class _Known:
+    """What rows are checked against: countries, series by slug and title, and the rows of the same days."""
+
+    def __init__(self, drafts: Iterable[OpeningDraft], *, at: datetime) -> None:
+        self._today = clock.day_of(at, clock.reporting_zone())
+        self._countries = dict(db.session.execute(select(Country.code, Country.id)).all())
+        self._series: dict[str, int] = {}
+        for id_, slug, title in db.session.execute(select(Series.id, Series.slug, Series.title).order_by(Series.id)):
+            self._series.setdefault(title.casefold(), id_)
+            self._series[slug] = id_
+        days = {draft.day for draft in drafts}
+        query = select(OpeningRow)
+        if days:
+            query = query.where(OpeningRow.day >= min(days), OpeningRow.day <= max(days))
+        self._rows = {(row.day, row.title_key, row.country_code): row for row in db.session.scalars(query)}
+
+    def check(self, draft: OpeningDraft) -> None:
+        """Raises Invalid for an unknown country and a day to come."""
+        faults = []
+        if draft.country_code and draft.country_code not in self._countries:
+            code = draft.country_code[:20]
+            faults.append(Fault(_("No country on the list has the code “%(code)s”.", code=code), field="country"))
+        if draft.day > self._today:
+            faults.append(Fault(_("This day is still to come."), field="date"))
+        if faults:
+            raise Invalid(faults=faults)
+
+    def find(self, draft: OpeningDraft) -> OpeningRow | None:
+        """The row that has this lecture, day and country already."""
+        return self._rows.get((draft.day, draft.title_key, draft.country_code))
+
+    def fill(self, row: OpeningRow, draft: OpeningDraft) -> None:
+        """Writes a draft into a row."""
+        row.day, row.title, row.title_key = draft.day, draft.title, draft.title_key
+        row.series_name, row.series_id = draft.series_name, self._series.get(draft.series_name.casefold())
+        row.country_code, row.country_id = draft.country_code, self._countries.get(draft.country_code)
+        row.attendances = draft.attendances
+
+
+def _told(row: OpeningRow) -> dict[str, str | int]:
+    day: date = row.day
+    return {
+        "lecture": row.title,
+        "date": day.isoformat(),
+        "series": row.series_name,
+        "country": row.country_code,
+        "attendances": row.attendances,
+    }
+
+
+def _check_administrator(by: Actor) -> None:
+    if not by.is_administrator:
+        raise Forbidden
+
+
+def _set(public_id: str) -> OpeningSet:
+    row = db.session.scalar(select(OpeningSet).where(OpeningSet.public_id == public_id).with_for_update())
+    if row is None:
+        raise NotFound
+    return row
+
+
+def _row(row_id: int) -> OpeningRow:
+    row = db.session.get(OpeningRow, row_id, with_for_update=True)
+    if row is None:
+        raise NotFound
+    return row

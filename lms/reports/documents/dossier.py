@@ -1,0 +1,382 @@
+"""A country's dossier as a read-out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+
+from lms.core import clock
+from lms.core.i18n import _, _n
+from lms.core.measures import percent
+from lms.reports.documents.model import Column, Figure, Mark, Picture, ReadOut, Section, Table, Value
+from lms.reports.documents.wording import Opening, each, figure_column, group_table, marks, overlap_note
+from lms.reports.queries.dossier import Dossier, Peer, Upcoming
+from lms.reports.queries.figures import Report
+from lms.reports.rules import Figures
+from lms.reports.shapes import opening_words, period
+from lms.web.time import number, short_day
+
+MOST_INSTITUTIONS = 8
+MOST_SERIES = 10
+MOST_UPCOMING = 6
+MOST_LECTURES = 5
+PEOPLE = ("participants", "attendances", "contact_hours")
+SINCE = ("sessions", *PEOPLE, "registrations", "certificates")
+
+
+@dataclass(frozen=True)
+class Ways:
+    """Where what a dossier names stands: a series, a lecture and its report, the enrolments of a series, a published
+    report, and the rows of a figure (`opened(figure, **group)`)."""
+
+    series: Callable[[str], str]
+    lecture: Callable[[int], str]
+    lecture_report: Callable[[int], str]
+    enrolments: Callable[[str], str]
+    published: Callable[[str], str]
+    opened: Opening
+
+
+def read_out(dossier: Dossier, *, at: datetime, ways: Ways) -> ReadOut:
+    """The dossier in parts."""
+    sections = (
+        _years(dossier, at, ways),
+        _parts(
+            dossier.by["sector"],
+            opened=partial(ways.opened, rows="sector"),
+            anchor="sectors",
+            title=_("Who they are"),
+            text=_("Participants by sector"),
+            told=_("Participants by sector, as in the table."),
+            head=_("Sector"),
+            overlap=_("They add up to more than the total: some changed sector between lectures."),
+        ),
+        _parts(
+            dossier.by["gender"],
+            opened=partial(ways.opened, rows="gender"),
+            anchor="gender",
+            title=_("Women and men"),
+            text=_("Participants by gender, as they state it"),
+            told=_("Participants by gender, as in the table."),
+            head=_("Gender"),
+            overlap=_("They add up to more than the total: some changed what they state."),
+        ),
+        _institutions(dossier, ways),
+        _series(dossier, ways),
+        _lectures(dossier, ways),
+        _upcoming(dossier, ways),
+        _undecided(dossier, ways),
+        _since(dossier, ways),
+        _peers(dossier),
+    )
+    return ReadOut(
+        name=f"dossier-{dossier.code}",
+        over=_("Country dossier"),
+        title=dossier.name,
+        lede=_lede(dossier),
+        as_at=dossier.totals.as_at,
+        figures=_figures(dossier, ways.opened),
+        sections=tuple(one for one in sections if one is not None),
+        asked=((_("Country"), f"{dossier.name} ({dossier.code})"), (_("Period"), _("since the beginning"))),
+        footnotes=(
+            _("The country of each person is that of the day of the lecture, registration or certificate."),
+            *opening_words(dossier.totals.opening),
+        ),
+    )
+
+
+def _lede(dossier: Dossier) -> str:
+    if dossier.partner_since is None:
+        partner = _("Not a partner country.")
+    elif dossier.partner_until is None:
+        partner = _("Partner since %(day)s.", day=short_day(dossier.partner_since))
+    else:
+        partner = _(
+            "Partner from %(first)s to %(last)s.",
+            first=short_day(dossier.partner_since),
+            last=short_day(dossier.partner_until),
+        )
+    now = _n(
+        "%(n)s person of the country is known today;",
+        "%(n)s people of the country are known today;",
+        dossier.people.people,
+        n=number(dossier.people.people),
+    )
+    enrolled = _n("%(n)s is enrolled", "%(n)s are enrolled", dossier.people.people_enrolled,
+                  n=number(dossier.people.people_enrolled))  # fmt: skip
+    waiting = dossier.people.waiting + dossier.people.applied
+    waits = _n("%(n)s place is waited for", "%(n)s places are waited for", waiting, n=number(waiting))
+    region = [f"{dossier.region}."] if dossier.region else []
+    return " ".join([partner, *region, now, _("%(enrolled)s, %(waits)s.", enrolled=enrolled, waits=waits)])
+
+
+def _figures(dossier: Dossier, opened: Opening) -> tuple[Figure, ...]:
+    totals = dossier.totals.totals
+    programme = next((peer for peer in dossier.peers if peer.name is None), None)
+    grouped = next((one.figures.attendances for one in dossier.by["source"].groups if one.keys == ("group",)), 0)
+    part = percent(totals.participants, programme.figures.participants) if programme else None
+    notes = {
+        "participants": _("%(share)s %% of the programme", share=number(part)) if part is not None else None,
+        "attendances": _("of them %(n)s in groups", n=number(grouped)) if grouped else None,
+        "sessions": _("with somebody of %(country)s", country=dossier.name),
+        "certificates": _rate(totals.certificates, totals.participants),
+    }
+    return tuple(
+        Figure(
+            name=name,
+            label=figure_column(name).name.lower(),
+            value=getattr(totals, name),
+            note=notes.get(name),
+            url=opened(name) if getattr(totals, name) else None,
+            definition=name,
+        )
+        for name in ("participants", "attendances", "contact_hours", "certificates", "registrations", "sessions")
+    )
+
+
+def _rate(certificates: int, participants: int) -> str | None:
+    if not participants:
+        return None
+    return _("%(n)s for 100 participants", n=number(percent(certificates, participants) or 0))
+
+
+def _since(dossier: Dossier, ways: Ways) -> Section | None:
+    since = dossier.since
+    if since is None:
+        return None
+    named = [(name, getattr(since.then, name), getattr(since.now, name)) for name in SINCE]
+    words = {
+        True: _("Since the dossier that went with “%(title)s”, %(day)s"),
+        False: _("Since the report “%(title)s”, as at %(day)s"),
+    }
+    day = short_day(clock.day_of(since.as_at, clock.reporting_zone()))
+    asked = since.asked.parameters
+    has_period = since.asked.from_day is not None or since.asked.to_day is not None
+    return Section(
+        anchor="since",
+        title=_("What changed"),
+        text=words[since.is_dossier] % {"title": since.title, "day": day},
+        table=Table(
+            (
+                Column(_("Figure"), "text"),
+                Column(_("Then"), "decimal"),
+                Column(_("Now"), "decimal"),
+                Column(_("Difference"), "change"),
+            ),
+            tuple((figure_column(name).name, then, now, round(now - then, 1)) for name, then, now in named),
+            links={(row, 2): ways.opened(name, **asked) for row, (name, _then, now) in enumerate(named) if now},
+        )
+        if any(then != now for _name, then, now in named)
+        else None,
+        note=_("Both of %(period)s.", period=period(since.asked)) if has_period else None,
+        more=(_("As it was published"), ways.published(since.public_id)),
+        empty=_("No figure changed."),
+    )
+
+
+def _years(dossier: Dossier, at: datetime, ways: Ways) -> Section:
+    report = dossier.by["year"]
+    this_year = str(clock.day_of(at, clock.reporting_zone()).year)
+    is_partial = any(group.keys == (this_year,) for group in report.groups)
+    return Section(
+        anchor="years",
+        title=_("By year"),
+        text=_("Participants of each year"),
+        picture=Picture("columns", marks(report, partial=this_year), _("Participants by year, as in the table.")),
+        table=group_table(
+            _("Year"),
+            report,
+            ("sessions", *PEOPLE, "registrations", "certificates"),
+            opened=partial(ways.opened, rows="year"),
+        ),
+        note=_joined(
+            overlap_note(report, _("Whoever came in several years stands in each of them.")),
+            _("%(year)s is not over.", year=this_year) if is_partial else None,
+        ),
+        empty=_("Nobody of this country has attended a lecture yet."),
+    )
+
+
+def _joined(*sentences: str | None) -> str | None:
+    return " ".join(one for one in sentences if one) or None
+
+
+def _parts(
+    report: Report, *, opened: Opening, anchor: str, title: str, text: str, told: str, head: str, overlap: str
+) -> Section | None:
+    """Participants by what they differ in, as bars and as a table; None where there is nobody."""
+    if not report.totals.participants:
+        return None
+    return Section(
+        anchor=anchor,
+        title=title,
+        text=text,
+        picture=Picture("bars", marks(report), told),
+        table=group_table(head, report, (*PEOPLE, "certificates"), opened=opened),
+        note=overlap_note(report, overlap),
+    )
+
+
+def _institutions(dossier: Dossier, ways: Ways) -> Section | None:
+    named = [one for one in dossier.institutions if one.name is not None]
+    if not named:
+        return None
+    shown, rest = named[:MOST_INSTITUTIONS], named[MOST_INSTITUTIONS:]
+    rows: list[tuple[Value, ...]] = [(one.name, one.participants) for one in shown]
+    links = {(row, 1): ways.opened("participants", organisation=one.name) for row, one in enumerate(shown)}
+    if rest:
+        others = _n("%(num)s other institution", "%(num)s other institutions", len(rest))
+        rows.append((others, sum(one.participants for one in rest)))
+    unnamed = sum(one.participants for one in dossier.institutions if one.name is None)
+    if unnamed:
+        links[len(rows), 1] = ways.opened("participants", organisation=None)
+        rows.append((_("Not stated"), unnamed))
+    links[len(rows), 1] = ways.opened("participants")
+    return Section(
+        anchor="institutions",
+        title=_("Institutions"),
+        text=_("Participants by the organisation they name today"),
+        picture=Picture(
+            "bars",
+            tuple(Mark(str(one.name), one.participants) for one in shown),
+            _("The institutions with most participants, as in the table."),
+        ),
+        table=Table(
+            (Column(_("Institution"), "text"), figure_column("participants")),
+            tuple(rows),
+            foot=(_("All"), dossier.totals.totals.participants),
+            links=links,
+        ),
+    )
+
+
+def _series(dossier: Dossier, ways: Ways) -> Section:
+    report = dossier.by["series"]
+    attended = [group for group in report.groups if group.figures.attendances]
+    shown = attended[:MOST_SERIES]
+    urls = {index: ways.series(str(group.keys[0])) for index, group in enumerate(shown) if group.keys[0] is not None}
+    table = group_table(
+        _("Series"),
+        replace(report, groups=shown),
+        ("sessions", "participants", "attendances", "certificates"),
+        opened=partial(ways.opened, rows="series"),
+        has_foot=False,
+        urls=urls,
+    )
+    return Section(
+        anchor="series",
+        title=_("Series attended"),
+        text=_n("%(num)s series", "%(num)s series", len(attended)),
+        table=table if shown else None,
+        note=_("The %(n)s with most participants.", n=len(shown)) if len(attended) > len(shown) else None,
+        empty=_("None yet."),
+    )
+
+
+def _lectures(dossier: Dossier, ways: Ways) -> Section | None:
+    shown = dossier.lectures[:MOST_LECTURES]
+    if not shown:
+        return None
+    columns = (Column(_("Lecture"), "text"), Column(_("Date"), "day"), figure_column("attendances"))
+    return Section(
+        anchor="lectures",
+        title=_("Lectures most attended"),
+        table=Table(
+            columns,
+            tuple((one.title, one.day, one.attendances) for one in shown),
+            urls={index: ways.lecture(one.id) for index, one in enumerate(shown)},
+            links={(index, 2): ways.lecture_report(one.id) for index, one in enumerate(shown)},
+        ),
+        note=_("The %(n)s with most attendances of %(all)s.", n=len(shown), all=number(len(dossier.lectures)))
+        if len(dossier.lectures) > len(shown)
+        else None,
+    )
+
+
+def _upcoming(dossier: Dossier, ways: Ways) -> Section:
+    shown = dossier.upcoming[:MOST_UPCOMING]
+    more = len(dossier.upcoming) - len(shown)
+    urls = {index: ways.lecture(one.lecture.id) for index, one in enumerate(shown)}
+    columns = (
+        Column(_("Lecture"), "text"),
+        Column(_("When"), "moment"),
+        Column(_("Series"), "text"),
+        Column(_("Enrolled")),
+        Column(_("Waiting")),
+    )
+    return Section(
+        anchor="upcoming",
+        title=_("What is coming"),
+        text=_("Lectures of series in which people of %(country)s stand", country=dossier.name),
+        table=Table(columns, tuple(map(_upcoming_row, shown)), urls=urls) if shown else None,
+        note=_n("One more lecture later.", "%(num)s more lectures later.", more) if more else None,
+        empty=_("Nobody of this country stands in a series with lectures to come."),
+    )
+
+
+def _upcoming_row(one: Upcoming) -> tuple[Value, ...]:
+    lecture = one.lecture
+    return lecture.title, lecture.starts_at, lecture.series.title, one.enrolled, one.waiting + one.applied
+
+
+def _undecided(dossier: Dossier, ways: Ways) -> Section:
+    shown = dossier.undecided
+    columns = (
+        Column(_("Series"), "text"),
+        Column(_("Nominated, not decided")),
+        Column(_("Applied, not decided")),
+        Column(_("On the waiting list")),
+    )
+    numbers = [(one.numbers.nominated, one.numbers.applied, one.numbers.waiting) for one in shown]
+    return Section(
+        anchor="undecided",
+        title=_("Not decided yet"),
+        text=_("People of %(country)s who wait for a decision or a place", country=dossier.name),
+        table=Table(
+            columns,
+            tuple((one.series.title, *row) for one, row in zip(shown, numbers, strict=True)),
+            foot=(_("All"), *map(sum, zip(*numbers, strict=True))),
+            urls={index: ways.enrolments(one.series.slug) for index, one in enumerate(shown)},
+        )
+        if shown
+        else None,
+        note=_("Nominated are those whom a focal point named; applied those who asked themselves.") if shown else None,
+        empty=_("Nobody of this country waits for a decision or a place."),
+    )
+
+
+def _peers(dossier: Dossier) -> Section | None:
+    if not dossier.peers or not dossier.totals.totals.participants:
+        return None
+    own = dossier.totals.totals
+    measures: tuple[tuple[str, Callable[[Figures], float | None]], ...] = (
+        (_("Participants"), lambda one: one.participants),
+        (_("Attendances for each participant"), lambda one: each(one.attendances, one.participants)),
+        (_("Contact hours for each participant"), lambda one: each(one.contact_hours, one.participants)),
+        (_("Certificates for 100 participants"), lambda one: percent(one.certificates, one.participants)),
+    )
+    compared = [own, *(peer.figures for peer in dossier.peers)]
+    return Section(
+        anchor="peers",
+        title=_("Compared"),
+        text=_("With its region and the whole programme"),
+        table=Table(
+            (Column(_("Measure"), "text"), *(Column(name, "decimal") for name in _peer_names(dossier))),
+            tuple((name, *(measure(one) for one in compared)) for name, measure in measures),
+        ),
+        note=_published(dossier.peers),
+    )
+
+
+def _peer_names(dossier: Dossier) -> list[str]:
+    return [dossier.name, *(peer.name or _("Whole programme") for peer in dossier.peers)]
+
+
+def _published(peers: list[Peer]) -> str | None:
+    published = [peer for peer in peers if not peer.exact]
+    if not published:
+        return None
+    zone = clock.reporting_zone()
+    return _("Region and programme as published on %(day)s.", day=short_day(clock.day_of(published[0].as_at, zone)))

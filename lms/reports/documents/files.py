@@ -1,0 +1,96 @@
+"""A read-out as a file: PDF, XLSX, CSV, JSON. Cells that look like formulas are harmless."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from lms.core.errors import NotFound
+from lms.core.i18n import _
+from lms.core.tables import write_csv
+from lms.core.workbooks import MIME, Workbook, widths_of
+from lms.reports.documents import paper
+from lms.reports.documents.model import ReadOut
+from lms.reports.documents.writing import as_at, plain
+from lms.reports.queries.definitions import definitions
+from lms.web.api import rfc3339
+from lms.web.time import organiser_zone, zone_city
+
+FILES = (("pdf", "PDF"), ("xlsx", "XLSX"), ("csv", "CSV"), ("json", "JSON"))
+"""The kinds of file, and their names on buttons."""
+
+
+def file_of(out: ReadOut, kind: str) -> tuple[Any, str, str]:
+    """(content, content type, file name) of a read-out. Raises NotFound for a kind that there is not."""
+    name = f"{out.name}-{out.as_at:%Y-%m-%d}.{kind}"
+    if kind == "pdf":
+        return paper.pdf_of(out), "application/pdf", name
+    if kind == "xlsx":
+        return workbook_of(out), MIME, name
+    if kind == "csv":
+        return write_csv(("section", "row", "figure", "value"), lines_of(out)), "text/csv; charset=utf-8", name
+    if kind == "json":
+        return json.dumps(object_of(out), ensure_ascii=False, indent=2) + "\n", "application/json", name
+    raise NotFound
+
+
+def workbook_of(out: ReadOut) -> bytes:
+    """A workbook: the totals, a sheet for each table, and what was asked, when, and what each figure counts."""
+    buffer = io.BytesIO()
+    with Workbook(buffer, zone=organiser_zone()) as book:
+        totals = [(figure.label, figure.value, figure.note) for figure in out.figures]
+        headings = (_("Figure"), _("Value"), _("Note"))
+        book.add_sheet(_("Totals"), headings, totals, widths=widths_of(headings, totals))
+        for section in out.sections:
+            if section.table is not None:
+                names = [column.name for column in section.table.columns]
+                rows = [*section.table.rows, *([section.table.foot] if section.table.foot else [])]
+                book.add_sheet(section.title, names, rows, widths=widths_of(names, rows))
+        add_about(book, [(_("Report"), out.title), (_("As at"), as_at(out)), *out.asked], out.footnotes)
+    return buffer.getvalue()
+
+
+def add_about(book: Workbook, asked: list[tuple[str, str]], notes: tuple[str, ...] = ()) -> None:
+    """The sheet that says what was asked, when, in whose time, and what each figure counts."""
+    city = zone_city(organiser_zone())
+    said = [*asked, (_("Time zone"), f"{city} ({organiser_zone()})"), *((_("Note"), note) for note in notes)]
+    said += list(definitions(city).items())
+    headings = (_("What"), _("Meaning"))
+    book.add_sheet(_("Definitions and filters"), headings, said, widths=(24, 60))
+
+
+def lines_of(out: ReadOut) -> Iterator[tuple[object, ...]]:
+    """Every value of a read-out on a line of its own, so that programs can take it: (section, row, figure, value)."""
+    for figure in out.figures:
+        yield "totals", "", figure.name, figure.value
+    for section in out.sections:
+        if section.table is None:
+            continue
+        columns = section.table.columns
+        for row in [*section.table.rows, *([section.table.foot] if section.table.foot else [])]:
+            for column, value in zip(columns[1:], row[1:], strict=True):
+                yield section.anchor, row[0], column.definition or column.name, plain(value)
+
+
+def object_of(out: ReadOut) -> dict[str, Any]:
+    """A read-out as a JSON object."""
+    return {
+        "title": out.title,
+        "as_at": rfc3339(out.as_at),
+        "asked": dict(out.asked),
+        "definitions": definitions(zone_city(organiser_zone())),
+        "totals": {figure.name: figure.value for figure in out.figures},
+        "sections": {
+            section.anchor: {
+                "title": section.title,
+                "columns": [column.definition or column.name for column in section.table.columns],
+                "rows": [[plain(value) for value in row] for row in section.table.rows],
+                "all": [plain(value) for value in section.table.foot] if section.table.foot else None,
+                "note": section.note,
+            }
+            for section in out.sections
+            if section.table is not None
+        },
+    }

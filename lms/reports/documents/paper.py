@@ -1,0 +1,133 @@
+"""A read-out on paper: A4, PDF/A-2a and PDF/UA-1, with the same pictures and tables as the page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from unicodedata import normalize
+
+from flask import current_app
+
+from lms.certificates.pdf.script_detection import language_of
+from lms.core import clock
+from lms.core.glyphs import Coverage, coverage, missing_signs
+from lms.core.i18n import _
+from lms.core.typesetting import font_folders, tongue, typeset
+from lms.reports.documents.model import Picture, ReadOut, Section, Table
+from lms.reports.documents.writing import as_at, written
+from lms.web.locale import direction, reader_locale
+from lms.web.pictures import ticks
+from lms.web.time import number, organiser_zone
+
+TEMPLATE = Path(__file__).parents[1] / "design" / "readout.typ"
+MISSING = "?"
+"""Stands for a sign that no installed font has: a report is not stopped by one name, and says so."""
+
+
+def pdf_of(out: ReadOut) -> bytes:
+    """The read-out as PDF; the same read-out gives the same bytes."""
+    folders = font_folders()
+    fonts = coverage(folders)
+    content, changed = _drawable(_content(out), fonts)
+    if changed:
+        content["footnotes"].append(
+            _("“?” stands for signs that no installed font has; the page on screen shows them.")
+        )
+    content["tongues"] = _tongues(content, content["tongue"]["lang"])
+    return typeset(TEMPLATE, {"out": json.dumps(content, ensure_ascii=False, sort_keys=True)}, folders)
+
+
+def _content(out: ReadOut) -> dict[str, Any]:
+    language = reader_locale()
+    day = clock.day_of(out.as_at, organiser_zone())
+    return {
+        "tongue": {**tongue(language), "dir": direction(language)},
+        "organiser": current_app.extensions["lms.config"].organiser,
+        "over": out.over,
+        "title": out.title,
+        "lede": out.lede,
+        "day": [day.year, day.month, day.day],
+        "as_at": _("As at %(when)s.", when=as_at(out)),
+        "figures": [
+            {"label": figure.label, "value": number(figure.value), "note": figure.note} for figure in out.figures
+        ],
+        "sections": [_section(section) for section in out.sections],
+        "footnotes": list(out.footnotes),
+        "page": _("Page"),
+    }
+
+
+def _tongues(content: Any, language: str) -> dict[str, dict[str, str | None]]:
+    """The texts that are not in the language of the document (titles, names), with the language they are written in."""
+    if isinstance(content, str):
+        own = language_of(content, language)
+        return {} if own == language else {content: tongue(own)}
+    parts = content.values() if isinstance(content, dict) else content if isinstance(content, list) else ()
+    return {text: own for part in parts for text, own in _tongues(part, language).items()}
+
+
+def _section(section: Section) -> dict[str, Any]:
+    table = section.table if section.table is not None and section.table.rows else None
+    return {
+        "title": section.title,
+        "text": section.text,
+        "picture": _picture(section.picture) if table and section.picture and section.picture.marks else None,
+        "table": _table(table) if table else None,
+        "note": section.note if table else section.empty,
+    }
+
+
+def _picture(picture: Picture) -> dict[str, Any]:
+    most = max(mark.value for mark in picture.marks)
+    values = ticks(most)
+    return {
+        "kind": picture.kind,
+        "told": picture.told,
+        "most": most or 1,
+        "marks": [
+            {
+                "label": mark.label,
+                "value": mark.value,
+                "shown": number(mark.value),
+                "note": mark.note,
+                "partial": mark.partial,
+            }
+            for mark in picture.marks
+        ],
+        "ticks": [{"value": value, "shown": number(value)} for value in values],
+        "axis": list(picture.axis),
+    }
+
+
+def _table(table: Table) -> dict[str, Any]:
+    kinds = [column.kind for column in table.columns]
+    rows = [*table.rows[:: table.thin], *([table.foot] if table.foot else [])]
+    return {
+        "columns": [
+            {"name": column.name, "text": column.kind in {"text", "day", "moment"}} for column in table.columns
+        ],
+        "rows": [[written(value, kind) for value, kind in zip(row, kinds, strict=True)] for row in rows],
+        "has_foot": table.foot is not None,
+    }
+
+
+def _drawable(content: Any, fonts: Coverage) -> tuple[Any, bool]:
+    """The content with what cannot be drawn replaced, and whether anything was."""
+    if isinstance(content, str):
+        missing = missing_signs(content, fonts)
+        if not missing:
+            return content, False
+        text = normalize("NFC", content)
+        for sign in missing:
+            text = text.replace(sign, MISSING)
+        return text, True
+    if isinstance(content, dict):
+        parts = {name: _drawable(value, fonts) for name, value in content.items()}
+        return {name: part for name, (part, _changed) in parts.items()}, any(
+            changed for _part, changed in parts.values()
+        )
+    if isinstance(content, list):
+        found = [_drawable(value, fonts) for value in content]
+        return [part for part, _changed in found], any(changed for _part, changed in found)
+    return content, False

@@ -1,0 +1,86 @@
+"""Columns and notes that read-outs share, in the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from lms.core.i18n import _
+from lms.reports.documents.model import Column, Kind, Mark, Table, Value
+from lms.reports.queries.definitions import figure_names
+from lms.reports.queries.figures import Report
+from lms.reports.rules import FIGURES, Group
+
+
+def figure_column(name: str) -> Column:
+    """The column of a figure of the definitions."""
+    kind: Kind = "decimal" if name == "contact_hours" else "number"
+    noun = figure_names()[name]
+    return Column(noun[:1].upper() + noun[1:], kind, definition=name)
+
+
+Opening = Callable[..., str]
+"""Says where the rows of a figure stand: `(figure, row=key)`, the key of a group; without one of the whole."""
+
+
+def group_table(
+    heading: str,
+    report: Report,
+    figures: Sequence[str],
+    *,
+    opened: Opening,
+    most: int | None = None,
+    has_foot: bool = True,
+    urls: dict[int, str] | None = None,
+) -> Table:
+    """The groups of a report by one dimension, with some of its figures; the foot has the whole slice."""
+    groups = report.groups[:most]
+    links = {
+        (row, column): opened(name, row=group.keys[0])
+        for row, group in enumerate(groups)
+        for column, name in enumerate(figures, 1)
+        if getattr(group.figures, name)
+    }
+    if has_foot:
+        links |= {
+            (len(groups), column): opened(name)
+            for column, name in enumerate(figures, 1)
+            if getattr(report.totals, name)
+        }
+    return Table(
+        columns=(Column(heading, "text"), *(figure_column(name) for name in figures)),
+        rows=tuple((" · ".join(group.labels), *values(group, figures)) for group in groups),
+        foot=(_("All"), *(getattr(report.totals, name) for name in figures)) if has_foot else None,
+        urls=urls or {},
+        links=links,
+    )
+
+
+def values(group: Group, figures: Iterable[str]) -> tuple[Value, ...]:
+    """Some figures of a group."""
+    return tuple(getattr(group.figures, name) for name in figures)
+
+
+def marks(report: Report, figure: str = "participants", partial: str | None = None) -> tuple[Mark, ...]:
+    """The groups of a report as marks of a picture; the group whose key is `partial` is not over yet."""
+    return tuple(
+        Mark(
+            " · ".join(group.labels),
+            getattr(group.figures, figure),
+            partial=partial is not None and group.keys[0] == partial,
+        )
+        for group in report.groups
+    )
+
+
+def overlap_note(report: Report, why: str) -> str | None:
+    """Why the groups of people add up to more than the whole, where they do."""
+    whole = sum(group.figures.participants for group in report.groups)
+    return why if whole > report.totals.participants else None
+
+
+def each(part: float, whole: float) -> float | None:
+    """So much for each one, with one decimal; none of nothing."""
+    return round(part / whole, 1) if whole else None
+
+
+ALL_FIGURES = tuple(FIGURES)

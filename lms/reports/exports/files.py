@@ -1,0 +1,113 @@
+"""A report as a file: CSV, XLSX, JSON, or a table of plain text. Cells that look like formulas are harmless."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from lms.core.i18n import _
+from lms.core.tables import write_csv
+from lms.core.workbooks import Workbook, widths_of
+from lms.reports import shapes
+from lms.reports.opening_balances.label import Opening
+from lms.reports.queries import definitions as definitions_queries
+from lms.reports.queries.definitions import figure_names
+from lms.reports.queries.figures import Report
+from lms.reports.rules import FIGURES
+from lms.web.api import rfc3339
+from lms.web.time import organiser_zone, zone_city
+
+OPENING = ("opening_sessions", "opening_attendances")
+"""Columns of a report in which opening balances are: how much of each row's figures they are."""
+
+
+def headings(report: Report) -> list[str]:
+    """Two columns for each dimension (key and name), then the figures by their names in the API."""
+    keys = [column for name in report.dimensions for column in (name, f"{name}_name")]
+    return [*keys, *FIGURES, *(OPENING if report.opening is not None else ())]
+
+
+def rows(report: Report) -> Iterator[list[object]]:
+    """A row for each group; without dimensions one row of totals."""
+    if not report.dimensions:
+        yield [*report.totals.as_json().values(), *_of_opening(report, report.opening)]
+    for group in report.groups:
+        keys = group.keys * len(report.dimensions) if group.folded else group.keys
+        named = [cell for key, label in zip(keys, group.labels, strict=False) for cell in (key, label)]
+        yield [*named, *group.figures.as_json().values(), *_of_opening(report, group.opening)]
+
+
+def _of_opening(report: Report, opening: Opening | None) -> list[int]:
+    """How much of a row is of opening balances; nothing in a report without any."""
+    if report.opening is None:
+        return []
+    return [0, 0] if opening is None else [opening.sessions, opening.attendances]
+
+
+def as_csv(report: Report) -> Iterator[str]:
+    """The lines of a CSV file."""
+    return write_csv(headings(report), rows(report))
+
+
+def as_json(report: Report) -> str:
+    """The object of the API."""
+    return json.dumps(api_object(report), ensure_ascii=False, indent=2) + "\n"
+
+
+def api_object(report: Report) -> dict[str, Any]:
+    """`{as_at, definitions, totals, groups}`."""
+    return {"as_at": rfc3339(report.as_at), "definitions": definitions(), **report.as_json()}
+
+
+def definitions() -> dict[str, str]:
+    """What each figure counts, with the organiser's city named."""
+    return definitions_queries.definitions(zone_city(organiser_zone()))
+
+
+def as_xlsx(report: Report, texts: Mapping[str, str] | None = None, told: Sequence[tuple[str, str]] = ()) -> bytes:
+    """A workbook: the groups, then what was asked, the totals and what each figure counts.
+
+    `texts` are the definitions where they are not today's, `told` what else is said of the report.
+    """
+    buffer = io.BytesIO()
+    with Workbook(buffer, zone=organiser_zone()) as book:
+        names, figures = headings(report), list(rows(report))
+        book.add_sheet(_("Figures"), names, figures, widths=widths_of(names, figures))
+        called, said = figure_names(), definitions() if texts is None else texts
+        city = zone_city(organiser_zone())
+        lines: list[Sequence[object]] = [*told, (_("as at"), rfc3339(report.as_at)), *asked(report)]
+        lines.append((_("Time zone"), f"{city} ({organiser_zone()})"))
+        lines += [(called[name], value, said[name]) for name, value in report.totals.as_json().items()]
+        lines += [(_("Opening balances"), None, words) for words in shapes.opening_words(report.opening)]
+        book.add_sheet(_("About"), (_("What"), _("Value"), _("Meaning")), lines, widths=(24, 24, 60))
+    return buffer.getvalue()
+
+
+def asked(report: Report) -> list[tuple[str, str]]:
+    """What was asked for, as (parameter, value)."""
+    given: list[tuple[str, object]] = [("from", report.asked.from_day), ("to", report.asked.to_day)]
+    given += report.asked.filters.items()
+    given.append(("by", ",".join(report.dimensions) or None))
+    return [(name, str(value).lower() if value is True or value is False else str(value))
+            for name, value in given if value is not None]  # fmt: skip
+
+
+def as_text(report: Report) -> Iterator[str]:
+    """A table of plain text, its columns aligned; the totals stand in the last line."""
+    names = figure_names()
+    lines = [[*report.dimensions, *(names[name] for name in FIGURES)]]
+    for group in report.groups:
+        labels = [*group.labels, *[""] * (len(report.dimensions) - len(group.labels))]
+        lines.append([*labels, *(f"{value:,}" for value in group.figures.as_json().values())])
+    whole = [_("all"), *[""] * (len(report.dimensions) - 1)] if report.dimensions else []
+    lines.append([*whole, *(f"{value:,}" for value in report.totals.as_json().values())])
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    for line in lines:
+        cells = [
+            cell.ljust(width) if column < len(report.dimensions) else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        yield "  ".join(cells).rstrip()
+    yield from shapes.opening_words(report.opening)

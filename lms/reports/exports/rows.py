@@ -1,0 +1,164 @@
+"""The rows behind the figures as a file: people or their attendances, as many as there are, at flat memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, BinaryIO, Final
+
+from sqlalchemy import Connection, select
+
+from lms.catalogue.models import Series
+from lms.core.bulk import among
+from lms.core.db import db
+from lms.core.i18n import _
+from lms.core.measures import whole_minutes
+from lms.core.tables import write_csv
+from lms.core.workbooks import Workbook
+from lms.people.models import Country, Person, PersonEmail
+from lms.reports.queries.definitions import definitions
+from lms.reports.queries.rows import Attendance, Held, estimate, held_lectures, stream
+from lms.reports.queries.scope import Scope
+from lms.reports.rules import Slice
+from lms.web.time import organiser_zone, zone_city
+
+PEOPLE: Final = (
+    "person", "full_name", "native_name", "email", "countries", "organisation", "job_title", "sector", "gender",
+    "attendances", "minutes", "first_day", "last_day",
+)  # fmt: skip
+ATTENDANCES: Final = (
+    "person", "full_name", "native_name", "email", "organisation", "country", "sector", "gender", "series", "lecture",
+    "title", "language", "day", "started_at", "source", "minutes",
+)  # fmt: skip
+"""Headings, named as in the API. The country, sector and gender of an attendance are those of then, a person's are
+today's; the countries of a person are those of the days of the lectures."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a row says of a person; nothing of who was erased."""
+
+    public_id: str
+    full_name: str
+    native_name: str | None
+    email: str | None
+    organisation: str | None
+    job_title: str | None
+    sector: str | None
+    gender: str | None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a scope, of one kind, read on one connection."""
+
+    kind: str
+    scope: Scope
+    connection: Connection
+
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """The columns."""
+        return PEOPLE if self.kind == "people" else ATTENDANCES
+
+    def each(self, progress: Callable[[int, int], None]) -> Iterator[tuple[object, ...]]:
+        """Row after row, person after person; tells how many of how many credits have been looked through."""
+        held = held_lectures(self.scope, self.connection)
+        codes = dict(self.connection.execute(select(Country.id, Country.code)).all())
+        slugs = dict(self.connection.execute(select(Series.id, Series.slug)).all())
+        total = estimate(self.scope, self.connection)
+        for seen, batch in stream(self.scope, held, self.connection):
+            known = _known({one.person for one in batch}, self.connection)
+            if self.kind == "people":
+                yield from _people(batch, known, held, codes)
+            else:
+                yield from _attendances(batch, known, held, codes, slugs)
+            progress(seen, total)
+
+
+def write(
+    rows: Rows, file: BinaryIO, kind: str, about: Sequence[tuple[str, str]], progress: Callable[[int, int], None]
+) -> int:
+    """Writes the rows into a file as they come; returns how many. In a workbook `about` is a sheet of its own."""
+    if kind == "csv":
+        counted = _Counted(rows.each(progress))
+        for piece in write_csv(rows.headings, counted):
+            file.write(piece.encode())
+        return counted.rows
+    with Workbook(file, zone=organiser_zone()) as book:
+        written = book.add_sheet(_("Rows"), rows.headings, rows.each(progress))
+        book.add_sheet(_("Definitions and filters"), (_("What"), _("Meaning")), about, widths=(24, 60))
+    return written
+
+
+def about(kind: str, asked: Slice, at: datetime) -> list[tuple[str, str]]:
+    """What was asked, as at when, and what the figures count."""
+    city = zone_city(organiser_zone())
+    given: list[tuple[str, object]] = [("from", asked.from_day), ("to", asked.to_day), *asked.filters.items()]
+    said: list[tuple[str, str]] = [(_("Rows"), kind), (_("As at"), f"{at:%Y-%m-%d %H:%M} UTC")]
+    said.append((_("Time zone"), f"{city} ({organiser_zone()})"))
+    said += [(name, str(value)) for name, value in given if value is not None]
+    texts = definitions(city)
+    return said + [(name, texts[name]) for name in ("participants", "attendances", "contact_hours")]
+
+
+class _Counted:
+    def __init__(self, rows: Iterable[tuple[object, ...]]) -> None:
+        self._found, self.rows = rows, 0
+
+    def __iter__(self) -> Iterator[tuple[object, ...]]:
+        for row in self._found:
+            self.rows += 1
+            yield row
+
+
+def _known(people: set[int], connection: Connection) -> dict[int, Known]:
+    query = (
+        select(
+            Person.id, Person.public_id, Person.full_name, Person.native_name, PersonEmail.address,
+            Person.organisation, Person.job_title, Person.sector, Person.gender,
+        )
+        .outerjoin(PersonEmail, (PersonEmail.person_id == Person.id) & PersonEmail.is_primary)
+        .where(among(Person.id, people))
+    )  # fmt: skip
+    return {row[0]: Known(*row[1:]) for row in connection.execute(query)}
+
+
+def _people(
+    batch: list[Attendance], known: dict[int, Known], held: dict[int, Held], codes: dict[int, str]
+) -> Iterator[tuple[object, ...]]:
+    own: dict[int, list[Attendance]] = {}
+    for one in batch:
+        own.setdefault(one.person, []).append(one)
+    for person, attended in own.items():
+        who = known[person]
+        days: list[date] = [held[one.lecture].day for one in attended]
+        countries = sorted({codes[one.country] for one in attended if one.country is not None})
+        yield (
+            who.public_id, who.full_name, who.native_name, who.email, " ".join(countries), who.organisation,
+            who.job_title, who.sector, who.gender, len(attended), whole_minutes(sum(one.ms for one in attended)),
+            min(days), max(days),
+        )  # fmt: skip
+
+
+def _attendances(
+    batch: list[Attendance],
+    known: dict[int, Known],
+    held: dict[int, Held],
+    codes: dict[int, str],
+    slugs: dict[int, str],
+) -> Iterator[tuple[object, ...]]:
+    for one in batch:
+        who, lecture = known[one.person], held[one.lecture]
+        country: Any = codes[one.country] if one.country is not None else None
+        yield (
+            who.public_id, who.full_name, who.native_name, who.email, who.organisation, country, one.sector,
+            one.gender, slugs[lecture.series_id], lecture.id, lecture.title, lecture.language, lecture.day,
+            lecture.start.astimezone(UTC), one.source, one.ms // 6_000 / 10,
+        )  # fmt: skip
+
+
+def opened() -> Connection:
+    """A connection of one's own to read on."""
+    return db.engine.connect()

@@ -1,0 +1,1 @@
+"""Opening balances: sessions from before the system."""

@@ -1,0 +1,144 @@
+"""Opening balances, counted: sessions from before the system, as aggregates (lecture, day, country, attendances).
+
+They add to sessions, attendances and countries, wherever they have the key: period, series, country, region, partner,
+year, month. They have no sector, gender, source or language, and are in no slice and no group by these. Of people they
+have a declared number a set, which is added to nothing: it is shown apart, where the whole set is in the slice. No
+database, no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Protocol, TypeVar
+
+from lms.reports.opening_balances.label import Declared, Opening
+from lms.reports.rules import FEWEST, Slice
+
+WITHOUT = frozenset({"sector", "gender", "source", "language"})
+"""What opening balances do not have: dimensions and filters they are never in."""
+
+
+class Counted(Protocol):
+    """The part of a count that opening balances add to."""
+
+    lectures: set[int]
+    countries: set[int | None]
+    attendances: int
+
+
+P = TypeVar("P", bound=Counted)
+Key = tuple[Hashable, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """The attendances of one country in one session. `session` is below 0, so that it is no lecture's id."""
+
+    id: int
+    session: int
+    set_id: int
+    day: date
+    series_id: int | None
+    country_id: int | None
+    region: str | None
+    is_partner: bool
+    attendances: int
+
+
+@dataclass
+class Balances:
+    """The opening balances of a slice; `whole` holds how many rows each set has altogether."""
+
+    rows: list[Row] = field(default_factory=list)
+    sets: Mapping[int, Declared] = field(default_factory=dict)
+    whole: Mapping[int, int] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.rows)
+
+    def within(self, asked: Slice, *, series_id: int | None, countries: Collection[int | None] | None) -> Balances:
+        """Those of a slice whose series and countries are resolved."""
+        if WITHOUT.intersection(asked.filters):
+            return Balances(sets=self.sets, whole=self.whole)
+        first, last = asked.from_day or date.min, asked.to_day or date.max
+        rows = [
+            row
+            for row in self.rows
+            if first <= row.day <= last
+            and series_id in (None, row.series_id)
+            and (countries is None or row.country_id in countries)
+            and asked.partner in (None, row.is_partner)
+        ]
+        return Balances(rows, self.sets, self.whole)
+
+    def opening(self, known: Collection[int | None] = ()) -> Opening:
+        """The label of these rows; `known` are the countries that the system has in the slice by itself."""
+        countries = {row.country_id for row in self.rows if row.attendances} - {None}
+        here: dict[int, int] = {}
+        for row in self.rows:
+            here[row.set_id] = here.get(row.set_id, 0) + 1
+        return Opening(
+            sessions=len({row.session for row in self.rows}),
+            attendances=sum(row.attendances for row in self.rows),
+            countries=len(countries),
+            countries_added=len(countries.difference(known)),
+            declared=tuple(self.sets[id_] for id_, rows in sorted(here.items()) if rows == self.whole[id_]),
+        )
+
+    def groups(self, dimensions: Sequence[str]) -> dict[Key, Balances]:
+        """By these dimensions; by one that they do not have there are none."""
+        found: dict[Key, Balances] = {}
+        if WITHOUT.intersection(dimensions):
+            return found
+        for row in self.rows:
+            key = tuple(_value(row, name) for name in dimensions)
+            found.setdefault(key, Balances([], self.sets, self.whole)).rows.append(row)
+        return found
+
+    def is_large(self) -> bool:
+        """Whether these are surely of five people or more: nobody attends one lecture twice."""
+        by_session: dict[int, int] = {}
+        for row in self.rows:
+            by_session[row.session] = by_session.get(row.session, 0) + row.attendances
+        return max(by_session.values(), default=0) >= FEWEST
+
+
+def add(
+    parts: dict[Key, P], balances: Balances, dimensions: Sequence[str], make: Callable[[], P]
+) -> dict[Key, Opening]:
+    """Adds opening balances to what was counted by these dimensions; answers with the label of each group.
+
+    `make` begins a part that is not there yet.
+    """
+    labels: dict[Key, Opening] = {}
+    for key, group in balances.groups(dimensions).items():
+        if key not in parts:
+            parts[key] = make()
+        part = parts[key]
+        labels[key] = group.opening(part.countries)
+        part.lectures |= {row.session for row in group.rows}
+        part.countries |= {row.country_id for row in group.rows if row.attendances}
+        part.attendances += sum(row.attendances for row in group.rows)
+    return labels
+
+
+def _value(row: Row, name: str) -> Hashable:
+    if name == "country":
+        return row.country_id
+    if name == "series":
+        return row.series_id
+    if name == "region":
+        return row.region
+    if name == "partner":
+        return row.is_partner
+    return row.day.isoformat()[:7] if name == "month" else row.day.isoformat()[:4]
+
+
+def sessions_of(keys: Iterable[tuple[int, date, str]]) -> dict[tuple[date, str], int]:
+    """A number below 0 for each session, from (row id, day, title without case) of all rows."""
+    first: dict[tuple[date, str], int] = {}
+    for id_, day, title in keys:
+        first[day, title] = min(id_, first.get((day, title), id_))
+    return {session: -id_ for session, id_ in first.items()}

@@ -1,0 +1,57 @@
+"""The label that stands beside figures in which opening balances are (see `reports.opening_balances.counting`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A set of opening balances: its name, and how many different people it is declared to be of."""
+
+    name: str
+    participants: int | None
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What opening balances bring to a slice, for the label beside its figures.
+
+    `countries_added` are those that nobody of the system is of; `declared` are the sets that lie wholly in the slice.
+    """
+
+    sessions: int = 0
+    attendances: int = 0
+    countries: int = 0
+    countries_added: int = 0
+    declared: tuple[Declared, ...] = ()
+
+    @property
+    def declared_participants(self) -> int | None:
+        """The declared people of all sets that lie wholly in the slice; None where nothing is declared of them.
+
+        Who is in two sets counts twice: these figures are declared, not counted.
+        """
+        known = [one.participants for one in self.declared if one.participants is not None]
+        return sum(known) if known else None
+
+    def as_json(self) -> dict[str, Any]:
+        """As the API shows it beside totals."""
+        return {
+            "sessions": self.sessions,
+            "attendances": self.attendances,
+            "countries": self.countries,
+            "countries_added": self.countries_added,
+            "declared_participants": self.declared_participants,
+        }
+
+    @classmethod
+    def of_json(cls, told: Mapping[str, Any] | None) -> Opening | None:
+        """What `as_json` told, without the names of sets; None of nothing."""
+        if told is None:
+            return None
+        people = told["declared_participants"]
+        declared = () if people is None else (Declared("", people),)
+        return cls(told["sessions"], told["attendances"], told["countries"], told["countries_added"], declared)

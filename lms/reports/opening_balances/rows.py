@@ -1,0 +1,129 @@
+"""Rows of opening balances as they are typed or stand in a file, checked one by one: no database."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from lms.catalogue.inputs import clean_line
+from lms.core.errors import Fault, Invalid, TooLarge
+from lms.core.i18n import _
+from lms.core.tables import read_table
+from lms.people.queries.country_names import code_of_name
+
+FIELDS = ("lecture", "date", "series", "country", "attendances")
+"""Headings of a file, in any order; further ones are ignored."""
+MOST_ROWS = 10_000
+MOST_ATTENDANCES = 1_000_000
+_NUMBER = re.compile(r"[0-9]{1,9}|[0-9]{1,3}(,[0-9]{3}){1,2}")
+
+
+@dataclass(frozen=True)
+class OpeningDraft:
+    """One row: a lecture of a day, the series' name (may be empty), a country's code (empty: not stated), the count."""
+
+    title: str
+    day: date
+    series_name: str
+    country_code: str
+    attendances: int
+
+    @property
+    def title_key(self) -> str:
+        """The title for comparing."""
+        return self.title.casefold()
+
+
+@dataclass
+class StagedOpening:
+    """A file, read: (line, row) of what can be taken, and the rest with reasons."""
+
+    rows: list[tuple[int, OpeningDraft]] = field(default_factory=list)
+    rejected: list[Fault] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    read: int = 0
+
+
+def draft_of(cells: Mapping[str, str]) -> OpeningDraft:
+    """A row of what was typed, by the names of FIELDS. Raises Invalid with every field that is wrong."""
+    faults: list[Fault] = []
+    title, series = clean_line(cells.get("lecture")), clean_line(cells.get("series"))
+    country = clean_line(cells.get("country"))
+    country = (code_of_name(country) or country).upper()
+    if not 1 <= len(title) <= 300:
+        faults.append(Fault(_("Name the lecture, in 1 to %(n)s signs.", n=300), field="lecture"))
+    if len(series) > 300:
+        faults.append(Fault(_("The series’ name is longer than %(n)s signs.", n=300), field="series"))
+    day = _day(cells.get("date", ""))
+    if day is None:
+        faults.append(Fault(_("Write the date as year-month-day, such as 2021-03-28."), field="date"))
+    count = _count(cells.get("attendances", ""))
+    if count is None:
+        reason = _("Attendances are a whole number of up to %(n)s.", n=f"{MOST_ATTENDANCES:,}")
+        faults.append(Fault(reason, field="attendances"))
+    elif count == 0 and country:
+        faults.append(Fault(_("A country without an attendance is not entered."), field="attendances"))
+    if faults or day is None or count is None:
+        raise Invalid(faults=faults)
+    return OpeningDraft(title, day, series, country, count)
+
+
+def _day(text: str) -> date | None:
+    text = text.strip().removesuffix(" 00:00:00")
+    try:
+        found = date.fromisoformat(text) if len(text) == 10 else None
+    except ValueError:
+        return None
+    return found if found is not None and found.year >= 1990 else None
+
+
+def _count(text: str) -> int | None:
+    text = "".join(text.split())
+    if not _NUMBER.fullmatch(text):
+        return None
+    number = int(text.replace(",", ""))
+    return number if number <= MOST_ATTENDANCES else None
+
+
+def as_text(content: bytes) -> str:
+    """A file as CSV of text, each row in the line it stands in: what is carried from the look at it to entering it."""
+    table = read_table(content)
+    lines: dict[int, list[str]] = {line: [" ".join(cell.split()) for cell in cells] for line, cells in table.rows}
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(table.headings)
+    for line in range(2, max(lines, default=1) + 1):
+        writer.writerow(lines.get(line, []))
+    return buffer.getvalue()
+
+
+def stage_opening(content: bytes) -> StagedOpening:
+    """Reads a file (CSV, XLSX). Raises Invalid where it lacks a heading, TooLarge, and what `read_table` raises."""
+    table = read_table(content)
+    columns = {name: table.column(name) for name in FIELDS}
+    missing = [name for name in ("lecture", "date", "attendances") if columns[name] is None]
+    if missing:
+        raise Invalid("file", _("The file lacks the heading “%(name)s”.", name=missing[0]))
+    if len(table.rows) > MOST_ROWS:
+        raise TooLarge(_("The file has more than %(n)s rows.", n=f"{MOST_ROWS:,}"))
+    staged = StagedOpening(read=len(table.rows))
+    staged.notes = [_("The file has no column “%(name)s”.", name=name) for name in FIELDS if columns[name] is None]
+    seen: dict[tuple[date, str, str], int] = {}
+    for line, cells in table.rows:
+        given = {name: cells[at] for name, at in columns.items() if at is not None and at < len(cells)}
+        try:
+            draft = draft_of(given)
+        except Invalid as error:
+            staged.rejected += [Fault(fault.reason, field=fault.field, row=line) for fault in error.faults]
+            continue
+        first = seen.setdefault((draft.day, draft.title_key, draft.country_code), line)
+        if first == line:
+            staged.rows.append((line, draft))
+        else:
+            reason = _("The same lecture, day and country stand in line %(line)s already.", line=first)
+            staged.rejected.append(Fault(reason, row=line))
+    return staged

@@ -1,0 +1,89 @@
+"""What changed of a country since its last published dossier, or the last published report that told its figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import select
+
+from lms.core.db import db
+from lms.core.errors import Invalid, NotFound
+from lms.core.roles import Actor
+from lms.people.models import Country
+from lms.reports.models import Snapshot, SnapshotDossier
+from lms.reports.queries.figures import Report, count
+from lms.reports.queries.snapshots import list_snapshots
+from lms.reports.rules import Figures, Slice
+from lms.reports.snapshots.codec import thaw
+
+LOOKED_THROUGH: Final = 20
+"""So many of the last published reports are looked through for one that tells the country's figures."""
+
+
+@dataclass(frozen=True)
+class Since:
+    """The figures of a country as they were published and as the same question is counted now."""
+
+    title: str
+    public_id: str
+    as_at: datetime
+    asked: Slice
+    then: Figures
+    now: Figures
+    is_dossier: bool
+
+
+def find_published(country: Country, totals: Report, *, by: Actor, at: datetime, locale: str) -> Since | None:
+    """The later of the two, the dossier where both were published at once; None where there is neither.
+
+    For whoever may read the country's dossier; `totals` are its figures of all time. What was withdrawn is left out.
+    """
+    dossier = _last_dossier(country)
+    for row in list_snapshots(by=by, limit=LOOKED_THROUGH):
+        if dossier is not None and row.published_at <= dossier[0].published_at:
+            break
+        told = None if row.withdrawn_at is not None else _told_of(row, country.code)
+        if told is None:
+            continue
+        asked, then = told
+        try:
+            now = count(asked, by=by, at=at, locale=locale).totals
+        except (Invalid, NotFound):  # its series is not there any more
+            continue
+        return Since(row.title, row.public_id, row.as_at, asked, then, now, is_dossier=False)
+    if dossier is None:
+        return None
+    row, then = dossier
+    return Since(row.title, row.public_id, row.published_at, totals.asked, then, totals.totals, is_dossier=True)
+
+
+def _last_dossier(country: Country) -> tuple[Snapshot, Figures] | None:
+    query = (
+        select(Snapshot, SnapshotDossier.figures)
+        .join(SnapshotDossier, SnapshotDossier.snapshot_id == Snapshot.id)
+        .where(
+            SnapshotDossier.country_id == country.id,
+            SnapshotDossier.figures.is_not(None),
+            Snapshot.withdrawn_at.is_(None),
+        )
+        .order_by(Snapshot.id.desc())
+        .limit(1)
+    )
+    found = db.session.execute(query).one_or_none()
+    return None if found is None else (found[0], Figures(**found[1]))
+
+
+def _told_of(row: Snapshot, code: str) -> tuple[Slice, Figures] | None:
+    """What a published report tells of one country: the question of its figures alone, and these."""
+    told = thaw(row.content)
+    report = told.report
+    if report.asked.country is not None:
+        return (report.asked, report.totals) if report.asked.country.upper() == code else None
+    for groups in [report, *told.margins]:
+        if groups.dimensions == ("country",):
+            for group in groups.groups:
+                if group.keys == (code,) and not group.folded:
+                    return replace(report.asked, country=code), group.figures
+    return None

@@ -1,0 +1,1 @@
+"""Reports frozen as they were published."""

@@ -1,0 +1,238 @@
+"""Opening balances: sets of them, their rows by hand or from a file. Reporters read, administrators enter."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.core import clock
+from lms.core.errors import Invalid
+from lms.core.i18n import _, _n
+from lms.core.imports import ImportAnswer
+from lms.core.roles import Role
+from lms.core.sorting import sort_key
+from lms.people.queries.countries import country_names
+from lms.reports.actions import opening_balances as opening_actions
+from lms.reports.actions.opening_balances import (
+    add_opening_row,
+    create_opening_set,
+    edit_opening_set,
+    publish_opening,
+    remove_opening_set,
+)
+from lms.reports.forms import OpeningFileForm, OpeningRowForm, OpeningSetForm, RemoveOpeningForm
+from lms.reports.opening_balances.rows import FIELDS, as_text, draft_of, stage_opening
+from lms.reports.queries.opening_balances import (
+    get_opening_row,
+    get_opening_set,
+    list_opening_rows,
+    list_opening_sets,
+    set_of_row,
+)
+from lms.reports.views.blueprint import bp
+from lms.web.forms import BaseForm
+from lms.web.guards import allow
+from lms.web.identity import current_actor
+from lms.web.locale import reader_locale
+from lms.web.numbers import whole
+
+ROWS_A_PAGE = 100
+LOOKED_AT = 50
+"""So many rows and faults of a file are shown before it is entered."""
+
+
+@bp.get("/admin/opening")
+@allow(Role.ADMINISTRATOR, Role.REPORTER)
+def opening() -> ResponseReturnValue:
+    """The sets of opening balances."""
+    return render_template("reports/opening.html", sets=list_opening_sets(by=current_actor()), form=OpeningSetForm())
+
+
+@bp.post("/admin/opening")
+@allow(Role.ADMINISTRATOR)
+def begin_opening() -> ResponseReturnValue:
+    """Begins a set."""
+    form, by, made = OpeningSetForm(), current_actor(), [""]
+
+    def begin() -> None:
+        given = (form.name.data or "", form.note.data or "", form.declared_participants.data)
+        made[0] = create_opening_set(*given, by=by, at=clock.now())
+
+    status = form.attempt(begin)
+    if status is not None:
+        sets = list_opening_sets(by=by)
+        return render_template("reports/opening.html", sets=sets, form=form), status
+    flash(_("The set is there; now enter its rows."), "done")
+    return redirect(url_for("reports.opening_set", public_id=made[0]), code=303)
+
+
+@bp.get("/admin/opening/<public_id>")
+@allow(Role.ADMINISTRATOR, Role.REPORTER)
+def opening_set(public_id: str) -> ResponseReturnValue:
+    """A set with its rows, and the forms to add to it."""
+    return _set_page(public_id)
+
+
+def _set_page(public_id: str, status: int = 200, **forms: BaseForm) -> ResponseReturnValue:
+    by = current_actor()
+    row = get_opening_set(public_id, by=by)
+    page = max(request.args.get("page", 1, type=whole), 1)
+    rows = list_opening_rows(row.id, by=by, limit=ROWS_A_PAGE, offset=(page - 1) * ROWS_A_PAGE)
+    given: dict[str, Any] = {
+        "set_form": OpeningSetForm(formdata=None, obj=row),
+        "row_form": OpeningRowForm(formdata=None),
+    }
+    given |= {"file_form": OpeningFileForm(formdata=None), "remove_form": RemoveOpeningForm(formdata=None), **forms}
+    _offer(given["row_form"])
+    address = partial(url_for, "reports.opening_set", public_id=public_id)
+    return render_template(
+        "reports/opening_set.html",
+        row=row,
+        rows=rows[:ROWS_A_PAGE],
+        names=country_names(reader_locale()),
+        previous=address(page=page - 1) if page > 1 else None,
+        following=url_for("reports.opening_set", public_id=public_id, page=page + 1)
+        if len(rows) > ROWS_A_PAGE
+        else None,
+        **given,
+    ), status
+
+
+def _offer(form: OpeningRowForm) -> None:
+    form.offer(sorted(country_names(reader_locale()).items(), key=lambda pair: sort_key(pair[1])))
+
+
+@bp.post("/admin/opening/<public_id>")
+@allow(Role.ADMINISTRATOR)
+def edit_opening(public_id: str) -> ResponseReturnValue:
+    """Corrects what is said of a set."""
+    form = OpeningSetForm()
+
+    def edit() -> None:
+        given = (form.name.data or "", form.note.data or "", form.declared_participants.data)
+        edit_opening_set(public_id, *given, by=current_actor(), at=clock.now())
+
+    status = form.attempt(edit)
+    if status is not None:
+        return _set_page(public_id, status, set_form=form)
+    flash(_("Saved."), "done")
+    return redirect(url_for("reports.opening_set", public_id=public_id), code=303)
+
+
+@bp.post("/admin/opening/<public_id>/remove")
+@allow(Role.ADMINISTRATOR)
+def remove_opening(public_id: str) -> ResponseReturnValue:
+    """Takes a set out, with all its rows, once that is confirmed."""
+    form = RemoveOpeningForm()
+    status = form.attempt(lambda: remove_opening_set(public_id, by=current_actor(), at=clock.now()))
+    if status is not None:
+        return _set_page(public_id, status, remove_form=form)
+    flash(_("The set is out; the figures are without it from now on."), "done")
+    return redirect(url_for("reports.opening"), code=303)
+
+
+@bp.post("/admin/opening/<public_id>/rows")
+@allow(Role.ADMINISTRATOR)
+def add_opening(public_id: str) -> ResponseReturnValue:
+    """Enters one row."""
+    form = OpeningRowForm()
+    _offer(form)
+
+    def enter() -> None:
+        add_opening_row(public_id, draft_of(form.data), by=current_actor(), at=clock.now())
+
+    status = form.attempt(enter)
+    if status is not None:
+        return _set_page(public_id, status, row_form=form)
+    flash(_("Entered."), "done")
+    return redirect(url_for("reports.opening_set", public_id=public_id), code=303)
+
+
+@bp.post("/admin/opening/<public_id>/file")
+@allow(Role.ADMINISTRATOR)
+def opening_file(public_id: str) -> ResponseReturnValue:
+    """Looks at a file (step 1), then enters its rows (step 2)."""
+    form, by, at = OpeningFileForm(), current_actor(), clock.now()
+    row = get_opening_set(public_id, by=by)
+    is_second, sent, status = bool(form.content.data), request.files.get("file"), 200
+    try:
+        if not is_second:
+            form.content.data = as_text(sent.read() if sent else b"")
+        staged = stage_opening((form.content.data or "").encode())
+    except Invalid as error:
+        form.take(error)
+        form.content.data = ""
+        return _set_page(public_id, 422, file_form=form)
+    if is_second:
+        answers: list[ImportAnswer] = []
+
+        def publish() -> None:
+            skip = bool(form.skip_bad_rows.data)
+            answers.append(publish_opening(public_id, staged, skip_bad_rows=skip, by=by, at=at))
+
+        found = form.attempt(publish)
+        if found is None:
+            flash(_done(answers[0]), "done")
+            return redirect(url_for("reports.opening_set", public_id=public_id), code=303)
+        status = found
+    return render_template(
+        "reports/opening_file.html", row=row, staged=staged, form=form, few=LOOKED_AT,
+        names=country_names(reader_locale()), fields=FIELDS,
+    ), status  # fmt: skip
+
+
+def _done(answer: ImportAnswer) -> str:
+    entered = _n("%(num)s row entered", "%(num)s rows entered", answer.created)
+    return entered + _(
+        ", %(updated)s changed, %(same)s as they were, %(bad)s left out.",
+        updated=answer.updated,
+        same=answer.unchanged,
+        bad=len({fault.row for fault in answer.rejected}),
+    )
+
+
+@bp.get("/admin/opening/rows/<int:row_id>")
+@allow(Role.ADMINISTRATOR, Role.REPORTER)
+def opening_row(row_id: int) -> ResponseReturnValue:
+    """One row, to be corrected or taken out."""
+    row = get_opening_row(row_id, by=current_actor())
+    given = {"lecture": row.title, "date": row.day.isoformat(), "series": row.series_name, "country": row.country_code}
+    form = OpeningRowForm(formdata=None, data={**given, "attendances": str(row.attendances)})
+    return _row_page(row_id, form)
+
+
+def _row_page(row_id: int, form: OpeningRowForm, status: int = 200) -> ResponseReturnValue:
+    row = get_opening_row(row_id, by=current_actor())
+    _offer(form)
+    return render_template("reports/opening_row.html", row=row, form=form), status
+
+
+@bp.post("/admin/opening/rows/<int:row_id>")
+@allow(Role.ADMINISTRATOR)
+def edit_opening_row(row_id: int) -> ResponseReturnValue:
+    """Corrects one row."""
+    form, by = OpeningRowForm(), current_actor()
+    _offer(form)
+    status = form.attempt(lambda: opening_actions.edit_opening_row(row_id, draft_of(form.data), by=by, at=clock.now()))
+    if status is not None:
+        return _row_page(row_id, form, status)
+    flash(_("Saved."), "done")
+    return redirect(_set_of(row_id), code=303)
+
+
+@bp.post("/admin/opening/rows/<int:row_id>/remove")
+@allow(Role.ADMINISTRATOR)
+def remove_opening_row(row_id: int) -> ResponseReturnValue:
+    """Takes one row out."""
+    by, back = current_actor(), _set_of(row_id)
+    opening_actions.remove_opening_row(row_id, by=by, at=clock.now())
+    flash(_("The row is out."), "done")
+    return redirect(back, code=303)
+
+
+def _set_of(row_id: int) -> str:
+    public_id = set_of_row(get_opening_row(row_id, by=current_actor()))
+    return url_for("reports.opening_set", public_id=public_id)

@@ -1,0 +1,1 @@
+"""Viewing groups: many people before one screen, their list and its signature."""

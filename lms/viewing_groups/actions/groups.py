@@ -1,0 +1,390 @@
+"""Viewing groups and their lists: opening, checking in, ticking. Nothing of it counts before the signature."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, select
+
+from lms.attendance.actions.closing import check_not_closed
+from lms.attendance.actions.credits import lock_lecture
+from lms.attendance.models.groups import Entered, GroupEntry, ViewingGroup
+from lms.catalogue.models import WalkIns
+from lms.catalogue.queries import policy_for
+from lms.catalogue.rules import may_edit_lecture, zone_of
+from lms.core import audit
+from lms.core.bulk import among, insert_many
+from lms.core.db import action, db
+from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
+from lms.core.i18n import _
+from lms.core.roles import Actor
+from lms.enrolment.actions import share_own_profile
+from lms.enrolment.membership import eligible_people
+from lms.enrolment.rules import check_is_for_country
+from lms.people.models import Person
+from lms.people.queries.countries import countries_of, get_country
+from lms.people.queries.persons import ids_by_email
+from lms.people.rules import checked_address, checked_line, email_key
+from lms.viewing_groups import rules
+from lms.viewing_groups.queries import (
+    GroupView,
+    find_by_code,
+    get_group,
+    get_lecture_with_groups,
+    lecture_day,
+    may_run,
+    resolve,
+)
+
+MOST_SIGNS = {"city": 100, "room": 200, "organiser": 200}
+
+
+@dataclass(frozen=True)
+class GroupDraft:
+    """Where a group watches, who sees to it (a name), how many are expected, and the zone of the place."""
+
+    city: str
+    room: str
+    organiser: str
+    expected: int
+    time_zone: str
+
+
+@dataclass
+class Added:
+    """What became of people who were to be put on a list; `rejected` names lines of a text."""
+
+    added: int = 0
+    unchanged: int = 0
+    rejected: list[Fault] = field(default_factory=list)
+    addresses: list[str] = field(default_factory=list)
+    """The addresses that were not taken."""
+
+
+@dataclass(frozen=True)
+class CheckedIn:
+    """What somebody is told who checked in: where, and what of it will not count. `is_named`: who it was is certain,
+    and on the list; else it says the same to everybody."""
+
+    lecture_id: int
+    title: str
+    place: str
+    is_named: bool
+    caution: str = ""
+
+
+@action
+def open_group(
+    lecture_id: int, draft: GroupDraft, *, country: str | None = None, by: Actor, at: datetime
+) -> tuple[str, bool]:
+    """Opens a group for people of a country; answers its public id, and whether it is new: the same place twice is one
+    group. A focal point opens for the own country (the only one unless `country`, a code, says which), the lecture's
+    staff for any.
+
+    Raises Forbidden, NotFound, Invalid (by field), Refused (no such lecture to watch, or not for that country).
+    """
+    lecture = get_lecture_with_groups(lecture_id, by=by)
+    lock_lecture(lecture_id)
+    is_staff = may_edit_lecture(lecture, by)
+    if not (is_staff or by.is_focal_point):
+        raise Forbidden
+    country_id = _country_of(country, by)
+    if not is_staff:
+        if country_id not in by.country_ids:
+            raise Forbidden(_("A focal point opens groups for the own country only."))
+        check_is_for_country(lecture.series, country_id)
+    values = _checked(draft)
+    rules.check_has_groups(lecture)
+    check_not_closed(lecture)
+    where = {name: getattr(ViewingGroup, name) == values[name] for name in ("city", "room", "organiser")}
+    same = select(ViewingGroup.public_id).where(
+        ViewingGroup.lecture_id == lecture_id,
+        ViewingGroup.country_id == country_id,
+        ViewingGroup.called_off_at.is_(None),
+        *where.values(),
+    )
+    there = db.session.scalar(same.limit(1))
+    if there is not None:
+        return there, False
+    made = ViewingGroup(
+        lecture_id=lecture_id,
+        country_id=country_id,
+        code=_new_code(),
+        opened_by=by.person_id,
+        opened_at=at,
+        **values,
+    )
+    db.session.add(made)
+    db.session.flush()
+    audit.record("group.open", by=by, at=at, detail={"expected": made.expected}, lecture=lecture_id, group=made.id)
+    return made.public_id, True
+
+
+def _country_of(code: str | None, by: Actor) -> int:
+    if code:
+        return get_country(code).id
+    if len(by.country_ids) == 1:
+        return next(iter(by.country_ids))
+    raise Invalid("country", _("Say for which country."))
+
+
+def _checked(draft: GroupDraft) -> dict[str, Any]:
+    """What a draft says, cleaned; Invalid with everything that is wrong."""
+    faults: list[Fault] = []
+    values: dict[str, Any] = {}
+    asked = {"city": _("Write the city."), "room": _("Write which room."), "organiser": _("Write who sees to it.")}
+    for name, missing in asked.items():
+        try:
+            values[name] = checked_line(getattr(draft, name), field=name)
+        except Invalid as error:
+            faults += error.faults
+            continue
+        if values[name] is None:
+            faults.append(Fault(field=name, reason=missing))
+        elif len(values[name]) > MOST_SIGNS[name]:
+            faults.append(Fault(field=name, reason=_("At most %(n)s signs.", n=MOST_SIGNS[name])))
+    values["expected"], values["time_zone"] = draft.expected, draft.time_zone
+    if not 1 <= draft.expected <= rules.MOST_EXPECTED:
+        reason = _("Write a number from 1 to %(n)s.", n=rules.MOST_EXPECTED)
+        faults.append(Fault(field="expected", reason=reason))
+    try:
+        zone_of(draft.time_zone)
+    except Invalid as error:
+        faults += error.faults
+    if faults:
+        raise Invalid(faults=faults)
+    return values
+
+
+def _new_code() -> str:
+    while True:
+        code = rules.draw_code()
+        if db.session.scalar(select(ViewingGroup.id).where(ViewingGroup.code == code)) is None:
+            return code
+
+
+def hold_group(public_id: str, *, by: Actor) -> GroupView:
+    """A group that the actor may run, inside the running action, its lecture and itself locked. NotFound, Forbidden."""
+    found = get_group(public_id, by=by)
+    lock_lecture(found.lecture.id)
+    query = select(ViewingGroup).where(ViewingGroup.id == found.group.id).with_for_update()
+    db.session.execute(query.execution_options(populate_existing=True))
+    view = get_group(public_id, by=by)
+    if not may_run(view.group, view.lecture, by):
+        raise Forbidden
+    return view
+
+
+def _check_list_is_open(view: GroupView) -> None:
+    if view.group.called_off_at is not None:
+        raise Refused(_("This group was called off."))
+    if view.signature is not None:
+        raise Refused(_("This list is signed. Take the signature back first; nothing of the list is lost by that."))
+
+
+@action
+def edit_group(public_id: str, draft: GroupDraft, *, by: Actor, at: datetime) -> None:
+    """Corrects what is said of a group. Refused while its list is signed: the statement names the place."""
+    view = hold_group(public_id, by=by)
+    _check_list_is_open(view)
+    changed = {name: value for name, value in _checked(draft).items() if getattr(view.group, name) != value}
+    for name, value in changed.items():
+        setattr(view.group, name, value)
+    if changed:
+        detail = {"fields": sorted(changed)}
+        audit.record("group.edit", by=by, at=at, detail=detail, lecture=view.lecture.id, group=view.group.id)
+
+
+@action
+def renew_code(public_id: str, *, by: Actor, at: datetime) -> str:
+    """A new code, because the old one went around; answers with it. The old one is taken no more."""
+    view = hold_group(public_id, by=by)
+    _check_list_is_open(view)
+    view.group.code = _new_code()
+    audit.record("group.renew_code", by=by, at=at, lecture=view.lecture.id, group=view.group.id)
+    return view.group.code
+
+
+@action
+def call_off(public_id: str, *, by: Actor, at: datetime) -> None:
+    """Calls a group off: its code is taken no more, and it cannot be signed for. Refused while it is signed."""
+    view = hold_group(public_id, by=by)
+    if view.group.called_off_at is not None:
+        return
+    _check_list_is_open(view)
+    view.group.called_off_at = at
+    audit.record("group.call_off", by=by, at=at, lecture=view.lecture.id, group=view.group.id)
+
+
+@action
+def check_in(code: str, *, email: str | None = None, by: Actor, at: datetime) -> CheckedIn:
+    """Puts whoever shows the code of a group onto its list: the one signed in, or an address.
+
+    Whether an address is known is never said: it waits on the list as it was written. Twice is once. Raises NotFound
+    for a code that no group shows; Refused outside the hours of its lecture, for a list that is signed, and for
+    somebody signed in who is of another country; Invalid (`email`).
+    """
+    parsed = rules.read_code(code)
+    view = find_by_code(parsed) if parsed is not None else None
+    if view is None:
+        raise NotFound(_("No group shows this code. Look at the wall once more."))
+    lock_lecture(view.lecture.id)
+    db.session.refresh(view.group)
+    view = find_by_code(parsed or "")
+    if view is None:
+        raise NotFound(_("No group shows this code. Look at the wall once more."))
+    since, until = rules.code_holds(view.lecture)
+    if at < since:
+        raise Refused(_("It is too early: one may check in from an hour before the lecture."))
+    if until is not None and at > until:
+        raise Refused(_("It is too late: the lecture is over. Whoever sees to the group can still tick you."))
+    if view.signature is not None:
+        raise Refused(_("The list of this group is signed already. Ask whoever sees to the group."))
+    told = CheckedIn(view.lecture.id, view.lecture.title, view.place, is_named=not email)
+    if email:
+        address = checked_address(email)
+        _check_room_on_list(view.group)
+        _insert(view.group, [{"address": address, "key": email_key(address)}], Entered.ADDRESS, by=by, at=at)
+        return told
+    if by.person_id is None:
+        raise Invalid("email", _("Write your e-mail address, or sign in."))
+    if countries_of([by.person_id], lecture_day(view.lecture, at))[by.person_id] != view.group.country_id:
+        raise Refused(_("This group is for people of another country than yours. Ask whoever gives the lecture."))
+    share_own_profile(view.lecture.series_id, by=by, at=at)
+    if by.person_id not in resolve(view.group, view.lecture, at=at).people:
+        _check_room_on_list(view.group)
+        _insert(view.group, [{"person_id": by.person_id}], Entered.CODE, by=by, at=at)
+        audit.record("group.check_in", by=by, at=at, lecture=view.lecture.id, group=view.group.id,
+                     person=by.person_id)  # fmt: skip
+    caution = ""
+    if policy_for(view.lecture).walk_ins is WalkIns.IGNORE and not eligible_people(view.lecture.id, [by.person_id]):
+        caution = _("You are not enrolled in this series, and it takes nobody who is not: this will not be counted.")
+    return replace(told, caution=caution)
+
+
+def _check_room_on_list(group: ViewingGroup, more: int = 1) -> None:
+    listed = select(func.count()).where(GroupEntry.group_id == group.id)
+    if (db.session.scalar(listed) or 0) + more > rules.MOST_LISTED:
+        raise Refused(_("This list is full: it takes %(n)s people.", n=rules.MOST_LISTED))
+
+
+def _insert(group: ViewingGroup, who: list[dict[str, Any]], how: Entered, *, by: Actor, at: datetime) -> None:
+    same = {"group_id": group.id, "entered": how, "entered_by": by.person_id, "entered_at": at}
+    named = {"person_id": None, "address": None, "key": None}
+    rows: list[Mapping[str, Any]] = [{**named, **one, **same} for one in who]
+    insert_many(
+        GroupEntry.__table__, rows, unless=("group_id", "person_id" if who and "person_id" in who[0] else "key")
+    )
+
+
+@action
+def tick(
+    public_id: str, *, add: Collection[str] = (), remove: Collection[str] = (), by: Actor, at: datetime
+) -> tuple[int, int]:
+    """Puts people (public ids) onto a list and takes others off it; answers how many each. What is so already stays so.
+
+    Invalid (`people`) for somebody nobody knows and, unless staff tick, for somebody of another country: both look
+    alike. Refused while the list is signed.
+    """
+    view = hold_group(public_id, by=by)
+    _check_list_is_open(view)
+    on_list = resolve(view.group, view.lecture, at=at).people
+    entering = _known(view, add, by=by, at=at)
+    leaving = set(_known(view, remove, by=by, at=at)) & set(on_list)
+    new = [one for one in entering if one not in on_list]
+    if new:
+        _check_room_on_list(view.group, len(new))
+        _insert(view.group, [{"person_id": one} for one in new], Entered.TICKED, by=by, at=at)
+        audit.record("group.add", by=by, at=at, lecture=view.lecture.id, group=view.group.id, person=new)
+    if leaving:
+        _strike(view.group, leaving)
+        audit.record("group.remove", by=by, at=at, lecture=view.lecture.id, group=view.group.id, person=leaving)
+    return len(new), len(leaving)
+
+
+def _known(view: GroupView, public_ids: Collection[str], *, by: Actor, at: datetime) -> list[int]:
+    """The canonical ids of people whom the actor may tick, in the order given."""
+    wanted = list(dict.fromkeys(public_ids))
+    if not wanted:
+        return []
+    query = select(Person.public_id, Person.canonical_id).where(
+        among(Person.public_id, wanted), Person.erased_at.is_(None)
+    )
+    ids: dict[str, int] = {public_id: who for public_id, who in db.session.execute(query) if who is not None}
+    allowed = _tickable(view, ids.values(), by=by, at=at)
+    wrong = [one for one in wanted if ids.get(one) not in allowed]
+    if wrong:
+        reason = _nobody()
+        raise Invalid(faults=[Fault(field="people", reason=f"{one[:40]}: {reason}") for one in wrong[:50]])
+    return list(dict.fromkeys(ids[one] for one in wanted))
+
+
+def _tickable(view: GroupView, person_ids: Collection[int], *, by: Actor, at: datetime) -> set[int]:
+    if may_edit_lecture(view.lecture, by):
+        return set(person_ids)
+    countries = countries_of(set(person_ids), lecture_day(view.lecture, at))
+    return {one for one, country_id in countries.items() if country_id == view.group.country_id}
+
+
+def _nobody() -> str:
+    return _("Nobody of this country is known by this.")
+
+
+def _strike(group: ViewingGroup, person_ids: Collection[int]) -> None:
+    """Takes people off a list, by whatever entry they stand there."""
+    rows = select(Person.id).where(among(Person.canonical_id, person_ids))
+    own = select(GroupEntry.id).where(GroupEntry.group_id == group.id, GroupEntry.person_id.in_(rows))
+    entries = set(db.session.scalars(own))
+    written = select(GroupEntry.id, GroupEntry.key).where(GroupEntry.group_id == group.id, GroupEntry.key.is_not(None))
+    keys = {key: entry_id for entry_id, key in db.session.execute(written) if key is not None}
+    entries |= {keys[key] for key, who in ids_by_email(keys).items() if who in set(person_ids)}
+    db.session.execute(delete(GroupEntry).where(among(GroupEntry.id, entries)))
+
+
+@action
+def add_addresses(public_id: str, text: str, *, by: Actor, at: datetime) -> Added:
+    """Puts everybody onto a list whose address stands in a text (pasted, or a CSV). The good ones are taken; the
+    others are named by line: nobody known by them or, unless staff ask, somebody of another country.
+
+    Invalid (`addresses`) where no address is in it at all. Refused while the list is signed.
+    """
+    view = hold_group(public_id, by=by)
+    _check_list_is_open(view)
+    found = rules.addresses_in(text)
+    if not found:
+        raise Invalid("addresses", _("There is no e-mail address in this."))
+    if len(found) > rules.MOST_PASTED:
+        raise Invalid("addresses", _("At most %(n)s addresses at once.", n=rules.MOST_PASTED))
+    known = ids_by_email({email_key(address) for _line, address in found})
+    allowed = _tickable(view, known.values(), by=by, at=at)
+    on_list = resolve(view.group, view.lecture, at=at).people
+    answer, new = Added(), []
+    for line, address in found:
+        who = known.get(email_key(address))
+        if who not in allowed:
+            answer.rejected.append(Fault(row=line, reason=f"{address}: {_nobody()}"))
+            answer.addresses.append(address)
+        elif who in on_list or who in new:
+            answer.unchanged += 1
+        else:
+            new.append(who)
+    if new:
+        _check_room_on_list(view.group, len(new))
+        _insert(view.group, [{"person_id": one} for one in new], Entered.LIST, by=by, at=at)
+        audit.record("group.add", by=by, at=at, lecture=view.lecture.id, group=view.group.id, person=new)
+    answer.added = len(new)
+    return answer
+
+
+@action
+def drop_address(public_id: str, address: str, *, by: Actor, at: datetime) -> None:
+    """Takes an address off a list, of which nobody is known in the group's country."""
+    view = hold_group(public_id, by=by)
+    _check_list_is_open(view)
+    gone = {entry.id for entry in resolve(view.group, view.lecture, at=at).unknown if entry.address == address}
+    if gone:
+        db.session.execute(delete(GroupEntry).where(among(GroupEntry.id, gone)))
+        audit.record("group.drop_address", by=by, at=at, lecture=view.lecture.id, group=view.group.id)

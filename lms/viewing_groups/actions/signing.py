@@ -1,0 +1,215 @@
+"""The signature of a viewing group: the presence of everybody on the list is evidence while it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import and_, delete, or_, select, update
+
+from lms.attendance import rules
+from lms.attendance.actions.closing import check_not_closed
+from lms.attendance.actions.credits import credit_lecture, insert_presence
+from lms.attendance.actions.tallies import hold_tallies
+from lms.attendance.actions.walk_ins import take_walk_ins
+from lms.attendance.models.evidence import Presence, Source
+from lms.attendance.models.groups import GroupEntry, GroupSignature, ViewingGroup
+from lms.attendance.queries.evidence import WHO, is_held, seen_in, span_of
+from lms.attendance.rules import evidence_of
+from lms.catalogue.rules import may_edit_lecture, resolve_local
+from lms.core import audit, clock
+from lms.core.db import action, db
+from lms.core.errors import Invalid, Refused
+from lms.core.i18n import _
+from lms.core.roles import SYSTEM, Actor
+from lms.people.models import Person, PersonEmail
+from lms.people.queries.countries import countries_of
+from lms.people.queries.persons import find_person_by_email
+from lms.viewing_groups import rules as gatherings
+from lms.viewing_groups.actions.groups import hold_group
+from lms.viewing_groups.queries import GroupView, Resolved, lecture_day, resolve
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What a group saw: by the connection of whose address it is, or from–until, local times of the group's zone."""
+
+    connection: str | None = None
+    start: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Signed:
+    """What came of a signature: for how many people, and what else there is to say."""
+
+    people: int
+    statement: str
+    notes: list[str]
+
+
+@action
+def sign_group(public_id: str, *, basis: Basis, mark: str, by: Actor, at: datetime) -> Signed:
+    """Signs the list of a group as it was looked at (`mark`): the presence of each becomes evidence, walk-ins come into
+    the series where its policy says so, and credits are counted.
+
+    The same once more changes nothing. Raises Invalid (by field); Refused before the lecture was held, for an empty
+    list, and where list or basis are not what was signed or looked at.
+    """
+    hold_tallies()
+    view = hold_group(public_id, by=by)
+    group, lecture = view.group, view.lecture
+    if group.called_off_at is not None:
+        raise Refused(_("This group was called off."))
+    if not is_held(lecture):
+        raise Refused(_("A group is signed for once the lecture has been held."))
+    check_not_closed(lecture)
+    intervals, connection_id = _seen(view, basis, by=by, at=at)
+    declared = intervals[0] if connection_id is None else None
+    standing = view.signature
+    if standing is not None:
+        if standing.digest == mark and (standing.connection_id, standing.from_ms, standing.until_ms) == (
+            connection_id, *(declared or (None, None)),
+        ):  # fmt: skip
+            return Signed(standing.people, standing.statement, [])
+        raise Refused(_("This list is signed. Take the signature back first; nothing of the list is lost by that."))
+    resolved = resolve(group, lecture, at=at)
+    if not resolved.people:
+        raise Refused(_("Nobody is on the list yet."))
+    if gatherings.mark_of(resolved.people) != mark:
+        raise Refused(_("The list has changed since you looked at it. Look at it once more, then sign."))
+    place = f"{view.place}, {_times(view, intervals)}"
+    said = gatherings.promise(len(resolved.people), title=lecture.title, place=place)
+    signature = GroupSignature(
+        group_id=group.id,
+        people=len(resolved.people),
+        digest=mark,
+        statement=said,
+        connection_id=connection_id,
+        from_ms=declared[0] if declared else None,
+        until_ms=declared[1] if declared else None,
+        signed_by=by.person_id,
+        signed_at=at,
+    )
+    db.session.add(signature)
+    db.session.flush()
+    _settle(resolved)
+    ids = sorted(resolved.people)
+    insert_presence(
+        [
+            {
+                "lecture_id": lecture.id,
+                "person_id": person_id,
+                "source": Source.GROUP,
+                "joined_ms": joined,
+                "left_ms": left,
+                "evidence": evidence_of(f"group:{signature.id}:{person_id}", joined, left, "group"),
+                "signature_id": signature.id,
+            }
+            for person_id in ids
+            for joined, left in intervals
+        ]
+    )
+    detail = {"people": len(ids), "signature": signature.id}
+    audit.record("group.sign", by=by, at=at, detail=detail, lecture=lecture.id, group=group.id, person=ids)
+    # The policy of the series enrols them, not the focal point, who may not enrol everywhere
+    notes, here = take_walk_ins(lecture, ids, by=by if may_edit_lecture(lecture, by) else SYSTEM, at=at)
+    credit_lecture(lecture.id, by=by, at=at, only=ids, enrolled=here)
+    doubt = gatherings.size_warning(len(ids), group.expected)
+    return Signed(len(ids), said, [*([doubt] if doubt else []), *notes])
+
+
+def _seen(view: GroupView, basis: Basis, *, by: Actor, at: datetime) -> tuple[list[rules.Interval], int | None]:
+    """The intervals in which a group watched, and whose connection says so. Invalid by field."""
+    span = span_of(view.lecture)
+    if basis.connection:
+        person_id = _whose_connection(view, basis.connection, by=by, at=at)
+        seen = seen_in(view.lecture, [person_id]).get(person_id, []) if person_id is not None else []
+        own = rules.unite((a, b) for a, b, source in seen if source in (Source.LIVE, Source.IMPORT))
+        if not rules.clip(own, span.start, span.end):
+            reason = _("Nothing was seen of this account during the lecture. Write the times instead.")
+            raise Invalid("connection", reason)
+        return own, person_id
+    if basis.start is None or basis.until is None:
+        raise Invalid(
+            "watched_from" if basis.start is None else "watched_until",
+            _("Write from when until when the group watched."),
+        )
+    start = clock.to_ms(resolve_local(basis.start, view.group.time_zone, "watched_from"))
+    until = clock.to_ms(resolve_local(basis.until, view.group.time_zone, "watched_until"))
+    gatherings.check_declared(start, until, (span.start, span.end))
+    return [(start, until)], None
+
+
+def _whose_connection(view: GroupView, address: str, *, by: Actor, at: datetime) -> int | None:
+    """Who is known by an address, of those whose presence the actor may read: staff anybody's, a focal point the own
+    and that of the country's people."""
+    person = find_person_by_email(address)
+    if person is None or may_edit_lecture(view.lecture, by) or person.id == by.person_id:
+        return person.id if person is not None else None
+    of_country = countries_of([person.id], lecture_day(view.lecture, at))[person.id] == view.group.country_id
+    return person.id if of_country else None
+
+
+def _times(view: GroupView, intervals: list[rules.Interval]) -> str:
+    """When a group watched, in the zone of its place, which is named."""
+    zone = ZoneInfo(view.group.time_zone)
+    start, end = (clock.from_ms(ms).astimezone(zone) for ms in (intervals[0][0], intervals[-1][1]))
+    until = f"{end:%H:%M}" if end.date() == start.date() else f"{end:%Y-%m-%d %H:%M}"
+    return _("%(start)s to %(end)s (%(zone)s)", start=f"{start:%Y-%m-%d %H:%M}", end=until, zone=view.group.time_zone)
+
+
+def _settle(resolved: Resolved) -> None:
+    """Addresses become the people known by them: what was signed no longer hangs on who has which address."""
+    for person_id, entry in resolved.people.items():
+        if entry.person_id is None:
+            entry.person_id, entry.address, entry.key = person_id, None, None
+    db.session.flush()
+
+
+@action
+def take_back_signature(public_id: str, *, reason: str, by: Actor, at: datetime) -> None:
+    """Takes the signature of a group back: its presence counts no more; the list stays and can be signed anew.
+
+    Without a signature that stands nothing happens. Invalid without a reason.
+    """
+    hold_tallies()
+    view = hold_group(public_id, by=by)
+    signature = view.signature
+    if signature is None:
+        return
+    check_not_closed(view.lecture)
+    reason = rules.checked_words(reason, lack=_("Say why."))
+    people = set(
+        db.session.scalars(
+            select(WHO).join(Presence, Presence.person_id == Person.id).where(Presence.signature_id == signature.id)
+        )
+    )
+    signature.taken_back_at, signature.taken_back_by, signature.reason = at, by.person_id, reason
+    db.session.execute(
+        delete(Presence).where(Presence.signature_id == signature.id).execution_options(synchronize_session=False)
+    )
+    detail = {"people": len(people), "signature": signature.id}
+    audit.record(
+        "group.take_back", by=by, at=at, detail=detail, lecture=view.lecture.id, group=view.group.id, person=people
+    )
+    credit_lecture(view.lecture.id, by=by, at=at, only=people)
+
+
+@action
+def forget_in_groups(person_id: int, *, by: Actor, at: datetime) -> None:  # noqa: ARG001 - as every action
+    """Takes somebody who is erased, and the own addresses, off every list that is not signed, and the name out of
+    what is said of places, inside the running action.
+    Where a signature stands the entry stays, anonymous."""
+    keys = select(PersonEmail.key).where(PersonEmail.person_id == person_id)
+    signed = select(GroupSignature.group_id).where(GroupSignature.taken_back_at.is_(None))
+    gone = or_(GroupEntry.key.in_(keys), and_(GroupEntry.person_id == person_id, GroupEntry.group_id.not_in(signed)))
+    db.session.execute(delete(GroupEntry).where(gone).execution_options(synchronize_session=False))
+    name = select(Person.full_name).where(Person.id == person_id).scalar_subquery()
+    db.session.execute(
+        update(ViewingGroup)
+        .where(ViewingGroup.organiser == name)
+        .values(organiser="")
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,343 @@
+"""What is read of viewing groups. A focal point sees those of the own country and its people, and no one else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+
+from lms.attendance.models.groups import Entered, GroupEntry, GroupSignature, ViewingGroup
+from lms.attendance.queries.evidence import WHO
+from lms.catalogue.models import Lecture, LectureState, Series, SeriesCountry
+from lms.catalogue.queries import complete_lectures, get_lecture
+from lms.catalogue.rules import may_edit_lecture, may_see_lecture
+from lms.catalogue.visibility import visible
+from lms.core.bulk import among
+from lms.core.db import db
+from lms.core.errors import Forbidden, NotFound
+from lms.core.roles import Actor
+from lms.core.sorting import sort_key
+from lms.enrolment.membership import eligible_at, eligible_people
+from lms.enrolment.queries.rows import day_of
+from lms.enrolment.queries.sharing import hidden_among, matching_for
+from lms.enrolment.rules import speaks_for
+from lms.people.models import Country, Person, PersonEmail
+from lms.people.queries.countries import belonging_to, countries_of
+from lms.people.queries.persons import addresses_of, ids_by_email, members
+from lms.viewing_groups import rules
+
+SHOWN = 300
+"""How many people of a country a list offers at once; who is not among them is searched for."""
+UPCOMING = 5
+RECENT = timedelta(days=60)
+LATE = timedelta(hours=6)
+"""So long after its planned start a lecture that nobody started is still offered."""
+
+
+@dataclass(frozen=True)
+class GroupView:
+    """A group with its lecture, its country's code, how many entries its list has, and the signature that stands."""
+
+    group: ViewingGroup
+    lecture: Lecture
+    country: str
+    listed: int
+    signature: GroupSignature | None
+
+    @property
+    def place(self) -> str:
+        """City and room."""
+        return f"{self.group.city}, {self.group.room}"
+
+    @property
+    def state(self) -> str:
+        """open, signed or called_off."""
+        if self.group.called_off_at is not None:
+            return "called_off"
+        return "signed" if self.signature is not None else "open"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One person of a country, as a group's list shows it. `entered` null: not on the list. `is_enrolled`: whether
+    the presence would count as things stand."""
+
+    person_id: int
+    public_id: str
+    full_name: str
+    native_name: str | None
+    organisation: str | None
+    email: str | None
+    entered: Entered | None
+    entered_at: datetime | None
+    is_enrolled: bool
+
+
+@dataclass(frozen=True)
+class GroupList:
+    """Who is on a group's list, by name; `unknown` are the addresses of nobody known in this country, `elsewhere`
+    counts the people of other countries whom staff ticked and the reader may not see. `mark` identifies the list."""
+
+    people: list[Listed]
+    unknown: list[str]
+    elsewhere: int
+    mark: str
+
+    @property
+    def size(self) -> int:
+        """How many people would be signed for."""
+        return len(self.people) + self.elsewhere
+
+
+@dataclass(frozen=True)
+class Offered:
+    """People of the country who are enrolled and not on the list, by name; `left_out` says how many more there are."""
+
+    people: list[Listed]
+    left_out: int
+
+
+def may_run(group: ViewingGroup, lecture: Lecture, by: Actor) -> bool:
+    """Whether somebody may tick and sign: the country's focal points, and the staff of the lecture."""
+    return may_edit_lecture(lecture, by) or speaks_for(by, group.country_id)
+
+
+def get_group(public_id: str, *, by: Actor) -> GroupView:
+    """A group, for its country's focal points, the lecture's staff and reporters. NotFound for everybody else."""
+    found = _views([ViewingGroup.public_id == public_id])
+    if not found:
+        raise NotFound
+    view = found[0]
+    if not may_see_lecture(view.lecture, by) or not (by.is_reporter or may_run(view.group, view.lecture, by)):
+        raise NotFound
+    return view
+
+
+def get_lecture_with_groups(lecture_id: int, *, by: Actor) -> Lecture:
+    """A lecture, for whoever may see groups of it; Forbidden, or NotFound where the lecture is not to be seen."""
+    lecture = get_lecture(lecture_id, by=by)
+    if not (by.is_reporter or by.is_focal_point or may_edit_lecture(lecture, by)):
+        raise Forbidden
+    return lecture
+
+
+def list_groups(lecture_id: int, *, by: Actor) -> list[GroupView]:
+    """The groups of a lecture by place: all for its staff and reporters, the own country's for a focal point."""
+    lecture = get_lecture_with_groups(lecture_id, by=by)
+    where: list[ColumnElement[bool]] = [ViewingGroup.lecture_id == lecture_id]
+    if not (by.is_reporter or may_edit_lecture(lecture, by)):
+        where.append(ViewingGroup.country_id.in_(by.country_ids))
+    found = _views(where)
+    return sorted(found, key=lambda one: (one.state == "called_off", sort_key(one.group.city), one.group.id))
+
+
+def list_country_groups(country_id: int, *, by: Actor, at: datetime) -> list[GroupView]:
+    """The groups of one country that are to come, that wait for a signature, or were signed of late; the next lecture
+    first among those to come, the last one first among the others."""
+    if not (by.is_reporter or speaks_for(by, country_id)):
+        raise Forbidden
+    begins = func.coalesce(Lecture.actual_start, Lecture.starts_at)
+    fits = [
+        ViewingGroup.country_id == country_id,
+        ViewingGroup.called_off_at.is_(None),
+        or_(GroupSignature.id.is_(None), begins > at - RECENT),
+    ]
+    found = [one for one in _views(fits) if may_see_lecture(one.lecture, by)]
+
+    def place(one: GroupView) -> tuple[bool, float]:
+        moment = one.lecture.actual_start or one.lecture.starts_at
+        stamp = moment.timestamp() if moment is not None else 0.0
+        over = one.lecture.state is LectureState.HELD
+        return over, -stamp if over else stamp
+
+    return sorted(found, key=place)
+
+
+def list_lectures_to_watch(country: Country, *, by: Actor, at: datetime) -> list[Lecture]:
+    """What is live or next for people of a country, the live ones first."""
+    only = exists().where(SeriesCountry.series_id == Lecture.series_id)
+    query = (
+        select(Lecture)
+        .join(Series)
+        .where(
+            Lecture.state.in_((LectureState.LIVE, LectureState.SCHEDULED)),
+            or_(Lecture.state == LectureState.LIVE, Lecture.starts_at > at - LATE),
+            visible(by),
+            or_(~only, only.where(SeriesCountry.country_id == country.id)),
+        )
+        .order_by(Lecture.state != LectureState.LIVE, Lecture.starts_at, Lecture.id)
+        .limit(UPCOMING)
+    )
+    return list(db.session.scalars(query))
+
+
+def _views(where: Sequence[ColumnElement[bool]]) -> list[GroupView]:
+    """Groups whole: of those of one lecture, one country or one id there are never many."""
+    listed = select(func.count()).where(GroupEntry.group_id == ViewingGroup.id).correlate(ViewingGroup)
+    query = (
+        select(ViewingGroup, Lecture, Country.code, listed.scalar_subquery(), GroupSignature)
+        .join(Lecture, Lecture.id == ViewingGroup.lecture_id)
+        .join(Country, Country.id == ViewingGroup.country_id)
+        .outerjoin(
+            GroupSignature,
+            and_(GroupSignature.group_id == ViewingGroup.id, GroupSignature.taken_back_at.is_(None)),
+        )
+        .where(*where)
+        .order_by(ViewingGroup.id)
+    )
+    found = [GroupView(*row) for row in db.session.execute(query)]
+    complete_lectures(list({one.lecture.id: one.lecture for one in found}.values()))
+    return found
+
+
+def find_by_code(code: str) -> GroupView | None:
+    """The group that shows this code, unless it was called off. For checking in, whoever asks."""
+    found = _views([ViewingGroup.code == code, ViewingGroup.called_off_at.is_(None)])
+    return found[0] if found else None
+
+
+def lecture_day(lecture: Lecture, at: datetime) -> date:
+    """The day of which countries are read: the lecture's, today while it is to come."""
+    begins = lecture.actual_start or lecture.starts_at
+    return day_of(min(begins, at) if begins is not None else at)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Entries of a list by who they are today (canonical): the earliest entry of each person, and what is left."""
+
+    people: dict[int, GroupEntry]
+    unknown: list[GroupEntry]
+
+
+def resolve(group: ViewingGroup, lecture: Lecture, *, at: datetime) -> Resolved:
+    """Who is on a list: addresses are those known by them, as far as they are of the group's country."""
+    query = (
+        select(GroupEntry, WHO)
+        .outerjoin(Person, Person.id == GroupEntry.person_id)
+        .where(GroupEntry.group_id == group.id)
+        .order_by(GroupEntry.id)
+    )
+    rows: list[tuple[GroupEntry, int | None]] = [(entry, who) for entry, who in db.session.execute(query)]
+    known = ids_by_email({entry.key for entry, who in rows if who is None and entry.key is not None})
+    countries = countries_of(set(known.values()), lecture_day(lecture, at)) if known else {}
+    found = Resolved({}, [])
+    for entry, who in rows:
+        if who is None:
+            who = known.get(entry.key or "")
+            if who is not None and countries.get(who) != group.country_id:
+                who = None
+        if who is None:
+            found.unknown.append(entry)
+        else:
+            found.people.setdefault(who, entry)
+    return found
+
+
+def list_of_group(view: GroupView, *, by: Actor, at: datetime) -> GroupList:
+    """Who is on the list of a group that one may see (`get_group`)."""
+    resolved = resolve(view.group, view.lecture, at=at)
+    shown = set(resolved.people)
+    if not (by.is_reporter or may_edit_lecture(view.lecture, by)):
+        countries = countries_of(shown, lecture_day(view.lecture, at))
+        shown = {one for one in shown if countries[one] in by.country_ids}
+    return GroupList(
+        people=_listed(shown, view.lecture, resolved, by),
+        unknown=[entry.address or "" for entry in resolved.unknown],
+        elsewhere=len(resolved.people) - len(shown),
+        mark=rules.mark_of(resolved.people),
+    )
+
+
+def offered_to_group(view: GroupView, *, by: Actor, at: datetime, q: str | None = None) -> Offered:
+    """Whom else the list may take at a tick: people of the country who are enrolled, by name; those with `q` in name or
+    address, where given. For a group that one may run; nobody for others."""
+    if not may_run(view.group, view.lecture, by):
+        return Offered([], 0)
+    resolved = resolve(view.group, view.lecture, at=at)
+    of_country = belonging_to([view.group.country_id], lecture_day(view.lecture, at))
+    enrolled = eligible_at(view.lecture.id)
+    query = select(Person.id).where(Person.id.in_(of_country), Person.id.in_(enrolled), Person.erased_at.is_(None))
+    if q:
+        query = query.where(matching_for(q, view.lecture.series_id, by=by))
+    ids = [one for one in db.session.scalars(query.order_by(Person.sort_name, Person.id)) if one not in resolved.people]
+    return Offered(_listed(ids[:SHOWN], view.lecture, None, by), max(len(ids) - SHOWN, 0))
+
+
+def _listed(person_ids: Iterable[int], lecture: Lecture, resolved: Resolved | None, by: Actor) -> list[Listed]:
+    ids = list(person_ids)
+    hidden = hidden_among(lecture.series_id, ids, by=by)
+    addresses, enrolled = addresses_of(ids), eligible_people(lecture.id, ids)
+    query = select(Person).where(among(Person.id, ids)).order_by(Person.sort_name, Person.id)
+    found = []
+    for person in db.session.scalars(query):
+        entry = resolved.people.get(person.id) if resolved is not None else None
+        found.append(
+            Listed(
+                person_id=person.id,
+                public_id=person.public_id,
+                full_name=addresses.get(person.id, "") if person.id in hidden else person.full_name,
+                native_name=None if person.id in hidden else person.native_name,
+                organisation=None if person.id in hidden else person.organisation,
+                email=addresses.get(person.id),
+                entered=entry.entered if entry is not None else None,
+                entered_at=entry.entered_at if entry is not None else None,
+                is_enrolled=person.id in enrolled,
+            )
+        )
+    return found
+
+
+def local_span(view: GroupView) -> tuple[datetime | None, datetime | None]:
+    """From when until when the lecture was given, to the minute, as clocks at the place show it; null before."""
+    start, end = view.lecture.actual_start, view.lecture.actual_end
+    if start is None or end is None:
+        return None, None
+    zone, up = ZoneInfo(view.group.time_zone), timedelta(minutes=1) - timedelta(microseconds=1)
+    first, last = (
+        moment.astimezone(zone).replace(tzinfo=None, second=0, microsecond=0) for moment in (start, end + up)
+    )
+    return first, last
+
+
+def signatures_of(view: GroupView) -> list[tuple[GroupSignature, str | None, str | None]]:
+    """Every signature of a group, the last one first, with the names of who signed and who took it back."""
+    signer, taker = (
+        select(Person.full_name).where(Person.id == column).scalar_subquery()
+        for column in (GroupSignature.signed_by, GroupSignature.taken_back_by)
+    )
+    query = select(GroupSignature, signer, taker).where(GroupSignature.group_id == view.group.id)
+    return [(row[0], row[1], row[2]) for row in db.session.execute(query.order_by(GroupSignature.id.desc()))]
+
+
+def export_of_person(person_id: int) -> list[dict[str, object]]:
+    """The groups that list a person, or that the person opened or signed, for the person's own export."""
+    rows = members(person_id)
+    keys = select(PersonEmail.key).where(PersonEmail.person_id.in_(rows))
+    on_list = exists().where(
+        GroupEntry.group_id == ViewingGroup.id, or_(GroupEntry.person_id.in_(rows), GroupEntry.key.in_(keys))
+    )
+    signed = exists().where(
+        GroupSignature.group_id == ViewingGroup.id,
+        or_(GroupSignature.signed_by.in_(rows), GroupSignature.connection_id.in_(rows)),
+    )
+    query = (
+        select(ViewingGroup, on_list.label("listed"), signed.label("signed"))
+        .where(or_(on_list, signed, ViewingGroup.opened_by.in_(rows)))
+        .order_by(ViewingGroup.id)
+    )
+    return [
+        {
+            "group": group.public_id,
+            "lecture": group.lecture_id,
+            "city": group.city,
+            "room": group.room,
+            "on_list": bool(listed),
+            "opened": group.opened_by in rows,
+            "signed": bool(has_signed),
+        }
+        for group, listed, has_signed in db.session.execute(query)
+    ]

@@ -1,0 +1,186 @@
+"""What the API of viewing groups takes and answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import Schema
+from apiflask.fields import Boolean, Integer, List, Nested, String
+from apiflask.validators import Length, OneOf, Range
+
+from lms.attendance.models.groups import Entered
+from lms.attendance.rules import REASON_LENGTH
+from lms.viewing_groups.queries import GroupList, GroupView, Listed
+from lms.viewing_groups.rules import MOST_EXPECTED, MOST_PASTED, show_code
+from lms.web.api import AnswerSchema, RejectedOut, rfc3339
+from lms.web.local_time import LocalTime
+
+
+class GroupIn(Schema):
+    """Where a group watches, who sees to it, how many are expected. A focal point's own country unless `country`."""
+
+    country = String(load_default=None, allow_none=True, validate=Length(max=8))
+    city = String(required=True, validate=Length(max=200))
+    room = String(required=True, validate=Length(max=400))
+    organiser = String(required=True, validate=Length(max=400))
+    expected = Integer(required=True, validate=Range(1, MOST_EXPECTED))
+    time_zone = String(required=True, validate=Length(max=64))
+
+
+class SignatureOut(AnswerSchema):
+    """The signature that stands."""
+
+    people = Integer()
+    statement = String()
+    signed_at = String()
+
+
+class GroupOut(AnswerSchema):
+    """A viewing group. `code` is shown to whoever may run the group, null to others."""
+
+    id = String()
+    lecture = Integer()
+    country = String()
+    city = String()
+    room = String()
+    organiser = String()
+    expected = Integer()
+    time_zone = String()
+    state = String(validate=OneOf(["open", "signed", "called_off"]))
+    listed = Integer(metadata={"description": "Entries of the list; some may be the same person."})
+    code = String(allow_none=True)
+    signature = Nested(SignatureOut, allow_none=True)
+
+
+class GroupsOut(AnswerSchema):
+    """The groups of a lecture that the caller may see."""
+
+    items = List(Nested(GroupOut))
+    next = String(allow_none=True)
+
+
+class ListedOut(AnswerSchema):
+    """Somebody on a list. `enrolled`: whether it would count as things stand."""
+
+    id = String()
+    full_name = String()
+    native_name = String(allow_none=True)
+    organisation = String(allow_none=True)
+    email = String(allow_none=True)
+    entered = String(validate=OneOf([one.value for one in Entered]))
+    entered_at = String()
+    enrolled = Boolean()
+
+
+class ListOut(AnswerSchema):
+    """A list: `unknown_addresses` are those of nobody known in the country, `elsewhere` counts people of other
+    countries whom the caller may not see, `mark` is what a signature names."""
+
+    people = List(Nested(ListedOut))
+    unknown_addresses = List(String())
+    elsewhere = Integer()
+    mark = String()
+
+
+class TicksIn(Schema):
+    """People to put onto a list and to take off it, by id; and addresses to put onto it."""
+
+    add = List(String(validate=Length(max=32)), load_default=list, validate=Length(max=MOST_PASTED))
+    remove = List(String(validate=Length(max=32)), load_default=list, validate=Length(max=MOST_PASTED))
+    emails = List(String(validate=Length(max=320)), load_default=list, validate=Length(max=MOST_PASTED))
+
+
+class TicksOut(AnswerSchema):
+    """How many came onto the list and went off it; `rejected` names addresses by their place, counted from 1."""
+
+    added = Integer()
+    removed = Integer()
+    unchanged = Integer()
+    rejected = List(Nested(RejectedOut))
+
+
+class SignIn(Schema):
+    """What a group watched: by the `connection` of whose address it is, or from and until, local times of its zone.
+    `mark` is that of the list that was looked at."""
+
+    mark = String(required=True, validate=Length(max=64))
+    connection = String(load_default=None, allow_none=True, validate=Length(max=320))
+    watched_from = LocalTime(load_default=None, allow_none=True)
+    watched_until = LocalTime(load_default=None, allow_none=True)
+
+
+class SignedOut(AnswerSchema):
+    """What came of a signature."""
+
+    people = Integer()
+    statement = String()
+    notes = List(String())
+
+
+class TakeBackIn(Schema):
+    """Why a signature is taken back."""
+
+    reason = String(required=True, validate=Length(1, REASON_LENGTH))
+
+
+class CheckInIn(Schema):
+    """The code on the wall."""
+
+    code = String(required=True, validate=Length(max=100))
+
+
+class CheckedInOut(AnswerSchema):
+    """Where one is on the list; `caution` says why it may not count, null where it will."""
+
+    lecture = Integer()
+    title = String()
+    place = String()
+    caution = String(allow_none=True)
+
+
+def group_json(view: GroupView, *, may_run: bool) -> dict[str, Any]:
+    """A group as the API shows it."""
+    group, signature = view.group, view.signature
+    return {
+        "id": group.public_id,
+        "lecture": group.lecture_id,
+        "country": view.country,
+        "city": group.city,
+        "room": group.room,
+        "organiser": group.organiser,
+        "expected": group.expected,
+        "time_zone": group.time_zone,
+        "state": view.state,
+        "listed": view.listed,
+        "code": show_code(group.code) if may_run else None,
+        "signature": None
+        if signature is None
+        else {
+            "people": signature.people,
+            "statement": signature.statement,
+            "signed_at": rfc3339(signature.signed_at),
+        },
+    }
+
+
+def list_json(found: GroupList) -> dict[str, Any]:
+    """A list as the API shows it."""
+    return {
+        "people": [_listed(one) for one in found.people],
+        "unknown_addresses": found.unknown,
+        "elsewhere": found.elsewhere,
+        "mark": found.mark,
+    }
+
+
+def _listed(one: Listed) -> dict[str, Any]:
+    return {
+        "id": one.public_id,
+        "full_name": one.full_name,
+        "native_name": one.native_name,
+        "organisation": one.organisation,
+        "email": one.email,
+        "entered": one.entered,
+        "entered_at": rfc3339(one.entered_at),
+        "enrolled": one.is_enrolled,
+    }

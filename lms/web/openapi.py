@@ -1,0 +1,163 @@
+"""The OpenAPI document, completed: what every call shares is added from its guard, its scope and its address.
+
+A slice documents what it takes and gives, and any error that means something of its own; the rest stands here once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from apiflask import APIFlask
+
+from lms.web.idempotency import HEADER
+from lms.web.scopes import SCOPES
+
+_LICENSE = {"name": "Apache License 2.0", "identifier": "Apache-2.0"}
+F = TypeVar("F", bound=Callable[..., object])
+_PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_RETRY_AFTER = {"Retry-After": {"description": "Whole seconds.", "schema": {"type": "integer", "minimum": 1}}}
+_INTRODUCTION = (
+    "Everything that scripts and other systems can do. Times are RFC 3339 in UTC; lists answer `{items, next}` and "
+    "take `limit` and `cursor`; errors are problem details (RFC 9457). What is not yours to see is 404, as what is "
+    "not there."
+)
+_WORDS = {
+    400: "Not a JSON object",
+    401: "No token where one is needed, or one that does not hold",
+    403: "Not yours to do, or outside the scopes of the token",
+    404: "Not there, or not yours to see",
+    409: "Not now, with the reason",
+    413: "Larger than what is taken",
+    415: "Of a kind that is not taken",
+    422: "Which field or row, and why",
+    429: "Too often: wait as long as Retry-After says",
+    503: "Cannot be written at this moment; nothing was changed",
+}
+_SCHEMA = {
+    "type": "object",
+    "description": "What went wrong (RFC 9457).",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "description": "`about:blank`, or what names this kind of problem."},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "request_id": {
+            "type": "string",
+            "description": "Quote it to report the error. With 403 and 5xx; the header X-Request-ID always has it.",
+        },
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["reason"],
+                "properties": {
+                    "field": {"type": "string"},
+                    "row": {"type": "integer", "description": "The line in the file, counted from 1."},
+                    "reason": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
+
+def takes(**content: dict[str, Any]) -> Callable[[F], F]:
+    """Documents bodies that a view reads for itself: `json=`, `multipart=`, `text=`, each a JSON schema."""
+    kinds = {"json": "application/json", "multipart": "multipart/form-data", "text": "text/plain"}
+
+    def mark(view: F) -> F:
+        view.body_content = {kinds[kind]: {"schema": schema} for kind, schema in content.items()}  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def init_app(app: APIFlask) -> None:
+    """Completes the document when it is made."""
+
+    @app.spec_processor
+    def complete(document: Any) -> Any:
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        for unused in ("HTTPError", "ValidationError"):
+            schemas.pop(unused, None)
+        schemas["Problem"] = _SCHEMA
+        listed = "\n".join(f"- `{name}`: {text}" for name, text in SCOPES.items())
+        document["components"]["securitySchemes"] = {
+            "bearer": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "A token of `POST /api/v1/tokens`. Where it is held to scopes, a call outside of them "
+                f"is 403 and names the one that is lacking:\n\n{listed}",
+            }
+        }
+        document["info"] |= {"description": _INTRODUCTION, "license": _LICENSE}
+        document["servers"] = [{"url": app.extensions["lms.config"].base_url}]
+        views = _views(app)
+        for path, calls in document["paths"].items():
+            for method, call in calls.items():
+                if (found := views.get((method.upper(), path))) is not None:
+                    _complete(call, method, path, *found)
+        return document
+
+
+def _views(app: APIFlask) -> dict[tuple[str, str], tuple[str, Any]]:
+    return {
+        (method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)): (rule.endpoint, app.view_functions[rule.endpoint])
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods or ()
+    }
+
+
+def _complete(call: dict[str, Any], method: str, path: str, endpoint: str, view: Any) -> None:
+    scope, guard = getattr(view, "scope", None), getattr(view, "guard", None)
+    call["operationId"] = endpoint.replace("_api.", ".")
+    call["security"] = ([{}] if guard is None or guard.anyone else []) + ([{"bearer": [scope]}] if scope else [])
+    if content := getattr(view, "body_content", None):
+        body = call.setdefault("requestBody", {"content": {}})
+        body["content"] = {**body["content"], **content}
+    for parameter in call.get("parameters", []):
+        _state_as_sent(parameter["schema"])
+    if getattr(view, "is_idempotent", False):
+        described = "The same call again under the same key, within a day, is answered as it was; another one is 409."
+        schema = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
+        key = {"name": HEADER, "in": "header", "required": False, "description": described, "schema": schema}
+        call.setdefault("parameters", []).append(key)
+    responses = call["responses"]
+    for status in _errors(call, method, path, scope) | {int(told) for told in responses if int(told) >= 400}:
+        told = responses.get(str(status), {}).get("description")
+        generic = not told or told in {"Validation error", "Not found"}
+        responses[str(status)] = {"description": _WORDS[status] if generic else told, "content": _PROBLEM}
+        if status in {429, 503}:
+            responses[str(status)]["headers"] = _RETRY_AFTER
+    if "201" in responses and not responses.get("200", {}).get("content", {}).get("application/json", {}).get(
+        "schema", 1
+    ):
+        responses["200"]["content"] = responses["201"]["content"]  # the same object, which was there already
+    call["responses"] = dict(sorted(responses.items()))
+
+
+def _state_as_sent(schema: dict[str, Any]) -> None:
+    """Takes null out of a parameter: one that is not sent has no value, and an address cannot carry null."""
+    if schema.pop("nullable", False) and schema.get("default", 1) is None:
+        del schema["default"]
+    if "enum" in schema:
+        schema["enum"] = [value for value in schema["enum"] if value is not None]
+        schema.setdefault("type", "string")
+
+
+def _errors(call: dict[str, Any], method: str, path: str, scope: str | None) -> set[int]:
+    """The errors that follow from how a call is made."""
+    found = {503}
+    if scope:
+        found |= {401, 403, 429}
+    if "{" in path:
+        found.add(404)
+    if call.get("parameters"):
+        found |= {422} if any(one["in"] != "path" for one in call["parameters"]) else set()
+    if method != "get":
+        found |= {400, 413, 415, 422}
+        found |= {409} if scope else set()
+    return found

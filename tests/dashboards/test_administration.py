@@ -1,0 +1,158 @@
+"""/admin and the page of a long task."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from lms.catalogue.models import LectureState
+from lms.core.db import action, db
+from lms.core.jobs import Job, JobState
+from lms.core.outbox import OutboxMail
+from lms.enrolment.models import EnrolmentStatus
+from lms.people.models import Person
+from tests.dashboards.conftest import World
+
+
+def flat(text: str) -> str:
+    return re.sub(r"\s+", " ", text)
+
+
+def add(world: World, make: Callable[[], Any]) -> None:
+    @action
+    def write() -> None:
+        db.session.add(make())
+
+    with world.make.app.app_context():
+        write()
+
+
+def job(at: datetime, **columns: Any) -> Job:
+    given = {"kind": "issue_certificates", "state": JobState.DONE, "created_at": at, "arguments": {}, "asked_by": None}
+    return Job(**(given | columns))
+
+
+def mail(at: datetime, **columns: Any) -> OutboxMail:
+    given = {
+        "template": "enrolment_enrolled",
+        "address": "a@example.org",
+        "payload": {},
+        "created_at": at,
+        "due_at": at,
+    }
+    return OutboxMail(**(given | columns))
+
+
+def administrator(world: World) -> Person:
+    return world.make.person("Zhou Anran", roles=["administrator"])
+
+
+def test_a_quiet_day_says_so(world: World) -> None:
+    page = flat(world.signed_in(administrator(world)).get("/admin").text)
+    assert "One lecture is live; nothing needs you" in page
+    assert "None yet. Issuing certificates and counting attendance appear here." in page
+
+
+def test_everything_that_needs_somebody_is_said(world: World) -> None:
+    at, series_id = world.at, world.series.id
+    world.make.enrolment(world.series, status=EnrolmentStatus.APPLIED)
+    world.make.lecture(
+        world.series, title="Endless", state=LectureState.LIVE, starts_at=at - timedelta(hours=5),
+        actual_start=at - timedelta(hours=5),
+    )  # fmt: skip
+    world.make.lecture(world.series, title="Forgotten", starts_at=at - timedelta(hours=2))
+    refused = {"issued": 3, "already_issued": 0, "not_earned": 1, "refused": [{"person": "x", "reason": "ⵣ"}]}
+    add(world, lambda: job(at, arguments={"series_id": series_id, "kind": "participation"}, result=refused))
+    add(
+        world,
+        lambda: job(
+            at, kind="credit_lecture", state=JobState.FAILED, error="Broken", arguments={"lecture_id": world.held[0].id}
+        ),
+    )
+    add(world, lambda: mail(at, dedupe_key="1", attempts=8, error="OSError: refused"))
+    page = flat(world.signed_in(administrator(world)).get("/admin").text)
+    assert "2 lectures are live; 6 things need you" in page
+    needs = page[page.index('data-testid="needs"') : page.index("</ol>", page.index('data-testid="needs"'))]
+    assert re.findall(r"<b>([^<]+)</b>", needs) == [
+        "Live too long", "Not started", "One application", "One certificate", "A task failed", "One mail",
+    ]  # fmt: skip
+    assert "OSError: refused" in needs
+    assert "Counting attendance: What it is" in needs
+    assert "3 issued; 0 had one already; 1 not earned; 1 stopped" in page
+
+
+def test_a_lecture_in_which_nobody_was_is_confirmed_or_undone_with_one_press(world: World) -> None:
+    start = world.at - timedelta(days=1)
+    empty, short = (
+        world.make.lecture(
+            world.series, title=title, state=LectureState.HELD, confirmed_at=None, actual_start=start,
+            actual_end=start + timedelta(minutes=minutes),
+        )
+        for title, minutes in (("Empty", 50), ("Short", 3))
+    )  # fmt: skip
+    admin = world.signed_in(administrator(world))
+    page = flat(admin.get("/admin").text)
+    assert "2 things need you" in page
+    assert re.findall(r'data-testid="unconfirmed-(\d+)"', page) == [str(empty.id), str(short.id)]
+    assert "It is not in the totals until you confirm it." in flat(admin.get(f"/lectures/{empty.id}").text)
+    found = re.search(r'name="csrf_token" value="([^"]+)"', admin.get("/admin").text)
+    assert found
+    token = {"csrf_token": found[1], "next": "/admin"}
+    assert admin.post(f"/lectures/{empty.id}/confirm", data=token).location == "/admin"
+    assert admin.post(f"/lectures/{short.id}/undo-start", data=token).location == "/admin"
+    page = flat(admin.get("/admin").text)
+    assert re.findall(r'data-testid="unconfirmed-(\d+)"', page) == []
+    assert "until you confirm it" not in flat(admin.get(f"/lectures/{empty.id}").text)
+
+
+def test_a_failed_task_that_was_made_good_is_not_said(world: World) -> None:
+    for state in (JobState.FAILED, JobState.DONE):
+        add(world, lambda state=state: job(world.at, kind="credit_lecture", state=state, arguments={"lecture_id": 1}))
+    assert "nothing needs you" in world.signed_in(administrator(world)).get("/admin").text
+
+
+def test_recounts_that_changed_nothing_are_not_listed(world: World) -> None:
+    for number in range(12):
+        changed = 7 if number == 0 else 0
+        add(world, lambda number=number, changed=changed: job(
+            world.at, public_id=f"job{number}", kind="credit_lecture", arguments={}, result={"changed": changed}
+        ))  # fmt: skip
+    page = world.signed_in(administrator(world)).get("/admin").text
+    assert "7 credits written" in page
+    assert page.count('data-testid="job-') == 1
+
+
+def test_admin_is_for_administrators(world: World) -> None:
+    assert world.signed_in(world.instructor).get("/admin").status_code == 403
+    assert world.make.app.test_client().get("/admin").status_code == 302
+
+
+def test_a_task_says_how_far_it_is(world: World) -> None:
+    who = administrator(world)
+    add(world, lambda: job(world.at, public_id="abc", state=JobState.RUNNING, done=16, total=20))
+    page = world.signed_in(who).get("/jobs/abc").text
+    assert 'data-testid="job" data-state="running"' in page
+    assert "16 of 20" in page
+    assert "htmx" in page
+    assert 'data-hx-get="/jobs/abc"' in page
+
+
+def test_a_task_says_what_came_of_it(world: World) -> None:
+    result = {"issued": 3, "already_issued": 1, "not_earned": 2, "refused": []}
+    arguments = {"series_id": world.series.id}
+    add(world, lambda: job(world.at, public_id="abc", arguments=arguments, result=result, asked_by=world.trainee.id))
+    page = world.signed_in(world.trainee).get("/jobs/abc").text
+    assert "3 issued; 1 had one already; 2 not earned; 0 stopped" in page
+    assert "htmx" not in page
+    assert world.signed_in(world.instructor).get("/jobs/abc").status_code == 404
+
+
+def test_a_task_by_the_api(world: World) -> None:
+    add(world, lambda: job(world.at, public_id="abc", result={"issued": 3}, done=4, total=4, asked_by=world.trainee.id))
+    client = world.make.app.test_client()
+    answer = client.get("/api/v1/jobs/abc", headers=world.make.headers(world.trainee))
+    assert answer.json == {"id": "abc", "state": "done", "done": 4, "total": 4, "result": {"issued": 3}}
+    assert client.get("/api/v1/jobs/abc", headers=world.make.headers(world.instructor)).status_code == 404
+    assert client.get("/api/v1/jobs/abc").status_code == 401

@@ -1,0 +1,188 @@
+"""/me, /teach, /country: what each says first, and to whom it says nothing."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from apiflask import APIFlask
+
+from lms.catalogue.models import LectureState
+from lms.enrolment.models import EnrolmentStatus
+from tests.dashboards.conftest import World
+from tests.factories import Make
+
+
+def flat(text: str) -> str:
+    return re.sub(r"\s+", " ", text)
+
+
+class TestMe:
+    def test_says_what_is_on_and_where_one_stands(self, world: World) -> None:
+        page = flat(world.signed_in(world.trainee).get("/me").text)
+        assert "<h1> Your lecture is on</h1>" in page or "<h1>Your lecture is on</h1>" in page
+        assert f'href="/lectures/{world.live.id}/room"' in page  # type: ignore[union-attr]
+        assert 'data-testid="own-cross-border" data-status="enrolled"' in page
+        assert "<b>1 of the 3</b> lectures for your certificate." in page
+        assert "62 of 90 minutes, two rejoins: attended" in page
+        assert f'data-testid="attendance-{world.held[1].id}" data-outcome="absent"' in page
+
+    def test_begins_with_a_series(self, world: World) -> None:
+        newcomer = world.make.person("Sutrisno", country="ID")
+        page = flat(world.signed_in(newcomer).get("/me").text)
+        assert "Your route begins with one series" in page
+        assert 'href="/series">Find a series</a>' in page
+        assert page.count('<li class="lec"') == 2
+
+    def test_says_the_place_in_the_line(self, world: World) -> None:
+        for number in (1, 2):
+            person = world.make.person(f"Waiting {number}")
+            world.make.enrolment(
+                world.series, person, status=EnrolmentStatus.WAITLISTED, at=world.at - timedelta(days=10 - number)
+            )
+        assert "You are number 2 on the waiting list." in world.signed_in(person).get("/me").text
+
+    @pytest.mark.parametrize(
+        ("status", "heading"),
+        [
+            ("applied", "Your application waits for an answer"),
+            ("waitlisted", "You are on the waiting list"),
+            ("withdrawn", "Your route begins with one series"),
+        ],
+    )
+    def test_says_first_what_one_waits_for(self, world: World, status: str, heading: str) -> None:
+        person = world.make.person()
+        world.make.enrolment(world.series, person, status=status)
+        page = world.signed_in(person).get("/me").text
+        assert " ".join(page.split("<h1>")[1].split("</h1>")[0].split()) == heading
+
+    def test_keeps_what_was_attended_after_withdrawing(self, world: World) -> None:
+        client = world.signed_in(world.trainee)
+        token = re.search(r'name="csrf_token" value="([^"]+)"', client.get("/series/cross-border").text)
+        assert token is not None
+        client.post("/series/cross-border/withdraw", data={"csrf_token": token[1], "confirm": "yes"})
+        page = client.get("/me").text
+        assert "You have withdrawn. What you attended stays." in page
+        assert "62 of 90 minutes, two rejoins: attended" in page
+
+    def test_is_for_who_is_signed_in(self, app: APIFlask) -> None:
+        answer = app.test_client().get("/me")
+        assert (answer.status_code, answer.headers["Location"]) == (302, "/sign-in?next=/me")
+
+
+class TestTeach:
+    def test_says_what_is_live_and_what_was_held(self, world: World) -> None:
+        page = flat(world.signed_in(world.instructor).get("/teach").text)
+        assert "You are live" in page
+        assert f'action="/lectures/{world.live.id}/end"' in page  # type: ignore[union-attr]
+        row = page[page.index(f'<tr data-testid="lecture-{world.held[0].id}">') :]
+        assert '<td class="n" data-label="Attended">1</td>' in row[: row.index("</tr>")]
+        assert 'href="/series/cross-border/lectures/new"' in page
+
+    def test_says_what_is_missing_for_the_next_one(self, world: World) -> None:
+        lecturer = world.make.person("Abebe Tadesse", roles=["instructor"])
+        series = world.make.series("origin", instructors=[lecturer])
+        lecture = world.make.lecture(series, title="Rules of origin", instructors=[lecturer])
+        page = flat(world.signed_in(lecturer).get("/teach").text)
+        assert "Your next lecture is <time" in page
+        assert f'data-testid="next-{lecture.id}"' in page
+        assert '<li class="is-wrong">The address of the meeting' in page
+        assert f'action="/lectures/{lecture.id}/start"' in page
+
+    def test_says_what_others_give_beside(self, world: World) -> None:
+        colleague = world.make.person("Abebe Tadesse", roles=["instructor"])
+        series = world.make.series("shared", instructors=[world.instructor, colleague])
+        other = world.make.lecture(series, title="Another's", starts_at=world.at, instructors=[colleague], state="live",
+                                   actual_start=world.at)  # fmt: skip
+        own = world.make.lecture(series, title="Own", instructors=[world.instructor])
+        page = flat(world.signed_in(colleague).get("/teach").text)
+        assert "You are live" in page
+        world.make.lecture(series, title="Later", starts_at=world.at + timedelta(hours=5), instructors=[colleague])
+        world.make.sign_in(client := world.make.app.test_client(), world.instructor)
+        page = flat(client.get("/teach").text)
+        assert "Live in your series" in page
+        assert f'data-testid="live-{other.id}"' not in page
+        assert f'data-testid="lecture-{own.id}"' in page
+
+    def test_keeps_in_sight_what_nobody_started_or_ended(self, world: World) -> None:
+        world.make.lecture(
+            world.series, title="Forgotten", starts_at=world.at - timedelta(hours=3), instructors=[world.instructor]
+        )
+        world.make.lecture(
+            world.series,
+            title="Endless",
+            state=LectureState.LIVE,
+            starts_at=world.at - timedelta(hours=5),
+            actual_start=world.at - timedelta(hours=5),
+        )
+        page = world.signed_in(world.instructor).get("/teach").text
+        assert page.count("It should be over") == 1
+        assert "It was held: import attendance" in page
+
+    def test_shows_an_administrator_everybodys(self, world: World) -> None:
+        administrator = world.make.person(roles=["administrator"])
+        page = world.signed_in(administrator).get("/teach").text
+        assert "Everybody’s lectures" in page
+        assert "Getting paid" in page
+
+    @pytest.mark.parametrize("roles", [[], [("focal_point", "KE")], ["reporter"]])
+    def test_is_not_for_others(self, world: World, roles: list[str]) -> None:
+        assert world.signed_in(world.make.person(roles=roles, password="x" * 12)).get("/teach").status_code == 403
+
+
+class TestCountry:
+    @pytest.fixture
+    def focal_point(self, make: Make) -> object:
+        return make.person("Peter Mutua", roles=[("focal_point", "KE")])
+
+    def test_shows_the_own_people_only(self, world: World, focal_point: object) -> None:
+        world.make.person("Nguyen Thi Chau", "chau@example.org", country="VN")
+        page = flat(world.signed_in(focal_point).get("/country").text)  # type: ignore[arg-type]
+        assert "<h1>Kenya</h1>" in page
+        assert "achieng@example.org" in page
+        assert "Nguyen" not in page
+        assert 'data-testid="figure-participants" data-value="1"' in page
+        assert 'href="/admin/reports/people?figure=participants&amp;country=KE"' in page
+        assert 'href="/series/cross-border/enrolments"' in page
+
+    def test_finds_and_pages(self, world: World, focal_point: object) -> None:
+        for number in range(60):
+            world.make.person(f"Zawadi {number:02}")
+        client = world.signed_in(focal_point)  # type: ignore[arg-type]
+        first = client.get("/country").text
+        assert first.count('data-testid="person"') == 25
+        following = re.search(r'rel="next" href="([^"]+)"', first)
+        assert following is not None
+        second = client.get(following[1].replace("&amp;", "&")).text
+        assert second.count('data-testid="person"') == 25
+        assert "Zawadi 30" in second
+        assert "Zawadi 00" in first
+        assert "Zawadi 00" not in second
+        found = client.get("/country?q=achieng").text
+        assert found.count('data-testid="person"') == 1
+        assert "Nobody has that name or address" in client.get("/country?q=nobody").text
+
+    def test_another_country_is_not_there(self, world: World, focal_point: object) -> None:
+        assert world.signed_in(focal_point).get("/country?country=VN").status_code == 404  # type: ignore[arg-type]
+
+    def test_series_of_other_countries_are_not_offered(self, world: World, focal_point: object) -> None:
+        from lms.catalogue.models import SeriesCountry
+        from lms.core.db import action, db
+        from lms.people.queries.countries import country_by_code
+
+        closed = world.make.series("for-viet-nam", title="For Viet Nam")
+        world.make.lecture(closed)
+
+        @action
+        def limit() -> None:
+            country = country_by_code("VN")
+            assert country is not None
+            db.session.add(SeriesCountry(series_id=closed.id, country_id=country.id))
+
+        with world.make.app.app_context():
+            limit()
+        assert "For Viet Nam" not in world.signed_in(focal_point).get("/country").text  # type: ignore[arg-type]
+
+    def test_is_for_focal_points(self, world: World) -> None:
+        assert world.signed_in(world.make.person(roles=["administrator"])).get("/country").status_code == 403

@@ -1,0 +1,153 @@
+"""No page asks the database more because there is more: the numbers are pinned, with little and with much."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from lms.catalogue.models import LectureState
+from lms.core.roles import SYSTEM
+from lms.people.models import Person
+from lms.reports.actions.public import refresh_public_figures
+from tests.dashboards.conftest import CountQueries, World
+
+
+def grow(world: World) -> None:
+    """Ten more series with the same people, three lectures in each, and ten more lectures in the first series.
+
+    Twenty more people in it, from five countries, who came to the first lecture.
+    """
+    for number in range(4):
+        held = world.hold(40 + number, f"Earlier {number}")
+        world.be_there(held, world.trainee, (0, 70))
+    for number in range(6):
+        world.make.lecture(
+            world.series, starts_at=world.at + timedelta(days=30 + number), instructors=[world.instructor]
+        )
+    for number, code in enumerate(("KE", "GH", "PE", "EG", "FR") * 4):
+        person = world.make.person(f"Guest {number}", country=code)
+        world.make.enrolment(world.series, person, at=world.at - timedelta(days=60))
+        world.be_there(world.held[0], person, (0, 90))
+    for number in range(10):
+        series = world.make.series(instructors=[world.instructor], policy={"certificate": "participation"})
+        world.make.enrolment(series, world.trainee, at=world.at - timedelta(days=90))
+        world.make.enrolment(series, world.make.person())
+        began = world.at - timedelta(days=50, hours=number * 3)
+        held = world.make.lecture(
+            series,
+            starts_at=began,
+            actual_start=began,
+            actual_end=began + timedelta(minutes=90),
+            policy_id=world.policy_of(series),
+            state=LectureState.HELD,
+            instructors=[world.instructor],
+            at=began - timedelta(days=1),
+        )
+        world.be_there(held, world.trainee, (0, 80))
+        for days in (20, 21):
+            starts = world.at + timedelta(days=days, hours=number * 3)
+            world.make.lecture(series, starts_at=starts, instructors=[world.instructor])
+
+
+@pytest.mark.parametrize(
+    ("path", "who", "expected"),
+    [
+        ("/", None, 9),
+        ("/series", None, 6),
+        ("/lectures/{held}", None, 8),
+        ("/lectures/{held}", "trainee", 14),
+        ("/impact", None, 6),
+        ("/definitions", None, 1),
+        ("/sign-in", None, 1),
+        ("/api/v1/totals", None, 2),
+        ("/api/v1/series", None, 4),
+        ("/api/v1/lectures/{held}", None, 4),
+        ("/series/cross-border", None, 10),
+        ("/series/cross-border", "trainee", 14),
+        ("/me", "trainee", 12),
+        ("/teach", "instructor", 12),  # the counter asks for versions of tallies, and once for those it does not have
+        ("/country", "focal_point", 24),
+        ("/lectures/{live}/groups", "focal_point", 13),
+        ("/admin", "administrator", 18),
+        ("/admin/people", "administrator", 6),
+        ("/series/cross-border/enrolments", "instructor", 10),
+        ("/series/cross-border/enrolments", "focal_point", 12),
+        ("/series/cross-border/certificates", "administrator", 15),
+        ("/lectures/{held}/roster", "instructor", 23),
+        ("/lectures/{live}/roster", "instructor", 20),
+        ("/lectures/{held}/room", "trainee", 13),
+        ("/lectures/{live}/room", "trainee", 11),
+    ],
+)
+def test_pages_ask_as_often_for_much_as_for_little(
+    world: World,
+    count_queries: CountQueries,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    who: str | None,
+    expected: int,
+) -> None:
+    monkeypatch.setattr("lms.attendance.queries.viewers.VIEWERS_STAND", 0)  # who is in the room is counted each time
+    people: dict[str, Person] = {
+        "trainee": world.trainee,
+        "instructor": world.instructor,
+        "focal_point": world.make.person("Peter Mutua", roles=[("focal_point", "KE")]),
+        "administrator": world.make.person("Zhou Anran", roles=["administrator"]),
+    }
+    with world.make.app.app_context():
+        refresh_public_figures(by=SYSTEM, at=world.at)
+    assert world.live is not None
+    path = path.format(held=world.held[0].id, live=world.live.id)
+    client = world.signed_in(people[who]) if who else world.make.app.test_client()
+    assert client.get(path).status_code == 200  # whatever is read once a process
+    with count_queries() as little:
+        client.get(path)
+    grow(world)
+    client.get(path)  # what is new is read once, and then remembered
+    with count_queries() as much:
+        client.get(path)
+    assert (len(little), len(much)) == (expected, expected)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/api/v1/lectures/{held}/attendance", 16),
+        ("/api/v1/lectures/{live}/attendance", 15),
+        ("/api/v1/series/cross-border/enrolments", 8),
+    ],
+)
+def test_lists_of_the_api_ask_as_often_for_much_as_for_little(
+    world: World, count_queries: CountQueries, path: str, expected: int
+) -> None:
+    assert world.live is not None
+    path = path.format(held=world.held[0].id, live=world.live.id)
+    client, headers = world.make.app.test_client(), world.make.headers(world.instructor)
+    first = client.get(path, headers=headers)
+    assert first.status_code == 200
+    with count_queries() as little:
+        client.get(path, headers=headers)
+    grow(world)
+    assert len(client.get(path, headers=headers).json["items"]) > len(first.json["items"])
+    with count_queries() as much:
+        client.get(path, headers=headers)
+    assert (len(little), len(much)) == (expected, expected)
+
+
+@pytest.mark.databases
+def test_every_desk_stands_on_both_databases(world: World) -> None:
+    grow(world)
+    focal_point = world.make.person("Peter Mutua", roles=[("focal_point", "KE")])
+    administrator = world.make.person("Zhou Anran", roles=["administrator"])
+    world.make.enrolment(world.series, status="applied")
+    world.make.enrolment(world.series, focal_point, status="waitlisted")
+    for who, paths in (
+        (None, ["/", "/series/cross-border", f"/lectures/{world.held[0].id}"]),
+        (world.trainee, ["/me", "/series/cross-border", f"/lectures/{world.held[0].id}"]),
+        (world.instructor, ["/teach", "/series/cross-border"]),
+        (focal_point, ["/me", "/country", "/country?q=achieng"]),
+        (administrator, ["/admin", "/teach"]),
+    ):
+        client = world.signed_in(who) if who is not None else world.make.app.test_client()
+        assert [(path, client.get(path).status_code) for path in paths] == [(path, 200) for path in paths]

@@ -1,0 +1,65 @@
+"""Pure decisions of the desks."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from lms.catalogue.models import Delivery, Lecture, LectureState
+from lms.dashboards import rules
+
+
+def lecture(number: int = 1, state: LectureState = LectureState.SCHEDULED, **columns: object) -> Lecture:
+    given = {
+        "id": number,
+        "state": state,
+        "duration_minutes": 90,
+        "abstract": "",
+        "materials": [],
+        "delivery": Delivery.LINK,
+    }
+    return Lecture(**(given | columns))
+
+
+@pytest.mark.parametrize(("minutes", "percent", "needed"), [(90, 60, 54), (45, 60, 27), (50, 33, 17), (1, 1, 1)])
+def test_needed_minutes_are_rounded_up(minutes: int, percent: int, needed: int) -> None:
+    assert rules.needed_minutes(minutes, percent) == needed
+
+
+@pytest.mark.parametrize(("minutes", "is_open"), [(-61, False), (-60, True), (0, True), (30, True)])
+def test_the_room_opens_an_hour_before(at: datetime, minutes: int, is_open: bool) -> None:
+    assert rules.room_is_open(lecture(starts_at=at), at + timedelta(minutes=minutes)) is is_open
+
+
+def test_the_room_of_a_held_lecture_is_closed(at: datetime) -> None:
+    assert not rules.room_is_open(lecture(state=LectureState.HELD, starts_at=at), at)
+    assert rules.room_is_open(lecture(state=LectureState.LIVE, starts_at=None), at)
+
+
+@pytest.mark.parametrize(("minutes", "overdue"), [(90, False), (120, False), (121, True)])
+def test_overdue_half_an_hour_after_its_end(at: datetime, minutes: int, overdue: bool) -> None:
+    live = lecture(state=LectureState.LIVE, starts_at=at, actual_start=at)
+    assert rules.is_overdue(live, at + timedelta(minutes=minutes)) is overdue
+
+
+def test_overdue_reckons_from_a_late_start(at: datetime) -> None:
+    live = lecture(state=LectureState.LIVE, starts_at=at, actual_start=at + timedelta(minutes=60))
+    assert not rules.is_overdue(live, at + timedelta(minutes=170))
+
+
+@pytest.mark.parametrize(("minutes", "late"), [(0, False), (15, False), (16, True)])
+def test_late_a_quarter_after_its_start(at: datetime, minutes: int, late: bool) -> None:
+    assert rules.is_late(lecture(starts_at=at), at + timedelta(minutes=minutes)) is late
+
+
+def test_what_is_missing() -> None:
+    assert rules.what_is_missing(lecture(starts_at=None)) == ["time", "join_url", "abstract", "materials"]
+    whole = lecture(
+        starts_at=datetime(2026, 1, 1, tzinfo=UTC),
+        join_url="https://x.example",
+        abstract="A",
+        materials=[{"title": "a", "url": "b"}],
+    )
+    assert rules.what_is_missing(whole) == []
+    assert "join_url" not in rules.what_is_missing(lecture(delivery=Delivery.ROOM))
