@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import wraps
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
@@ -164,6 +168,26 @@ def in_action() -> bool:
     return db.session.registry.has() and _UNIT in db.session().info  # no session is made to find that there is none
 
 
+@contextmanager
+def write_turn(engine: Engine) -> Iterator[None]:
+    """On SQLite those who write take turns, in all threads and processes, by a lock on the database's folder.
+
+    SQLite only looks again after up to 100 ms whether its own lock is free: who had just committed would have it again
+    and again, and others would wait for seconds.
+    """
+    database = engine.url.database
+    if engine.dialect.name != "sqlite" or not database:
+        yield
+        return
+    folder = os.open(Path(database).parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        fcntl.flock(folder, fcntl.LOCK_UN)  # closing is not enough where a child process was forked meanwhile
+        os.close(folder)
+
+
 def write_connection() -> Connection:
     """A connection of one's own for short writing transactions, outside of any session (see `core.group_commit`)."""
     return db.engine.connect().execution_options(**{_WRITES: True})
@@ -183,23 +207,24 @@ def action(function: Callable[P, R]) -> Callable[P, R]:
         if _UNIT in session.info:
             return function(*args, **kwargs)
         session.rollback()
-        unit = session.info[_UNIT] = _Unit()
-        undoing: list[Hook] = []
-        try:
-            session.connection(execution_options={_WRITES: True})
-            result = function(*args, **kwargs)
-            session.flush()
-            for hook, undo in unit.before:
-                undoing.append(undo)
-                hook()
-            session.commit()
-        except BaseException:
-            session.rollback()
-            for undo in undoing:
-                undo()
-            raise
-        finally:
-            session.info.pop(_UNIT, None)
+        with write_turn(db.engine):
+            unit = session.info[_UNIT] = _Unit()
+            undoing: list[Hook] = []
+            try:
+                session.connection(execution_options={_WRITES: True})
+                result = function(*args, **kwargs)
+                session.flush()
+                for hook, undo in unit.before:
+                    undoing.append(undo)
+                    hook()
+                session.commit()
+            except BaseException:
+                session.rollback()
+                for undo in undoing:
+                    undo()
+                raise
+            finally:
+                session.info.pop(_UNIT, None)
         for hook in unit.after:
             hook()
         return result

@@ -6,12 +6,9 @@ the last commit has ended; there is no timer. A request goes on once the group t
 
 from __future__ import annotations
 
-import fcntl
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -19,7 +16,7 @@ from flask import Flask, current_app
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
-from lms.core.db import in_action, write_connection
+from lms.core.db import in_action, write_connection, write_turn
 
 ItemT = TypeVar("ItemT")
 AnswerT = TypeVar("AnswerT")
@@ -58,7 +55,6 @@ class GroupWriter(Generic[ItemT, AnswerT]):
         self._ready = threading.Condition(threading.Lock())
         self._thread: threading.Thread | None = None
         self._stopping = False
-        self._turns: int | None = None
 
     def write(self, item: ItemT) -> AnswerT:
         """Answers once the item is committed; raises what kept its whole group from that."""
@@ -105,26 +101,6 @@ class GroupWriter(Generic[ItemT, AnswerT]):
                     member.settled.set()
         if connection is not None:
             connection.close()
-        if self._turns is not None:
-            os.close(self._turns)
-            self._turns = None
-
-    @contextmanager
-    def _turn(self, connection: Connection) -> Iterator[None]:
-        """On SQLite the writers of all processes take turns. SQLite itself only looks again after a while whether the
-        lock is free: who had just committed would have it again and again, and the others' groups wait for seconds. The
-        turn is a lock on the database's folder."""
-        database = connection.engine.url.database
-        if connection.dialect.name != "sqlite" or not database:
-            yield
-            return
-        if self._turns is None:
-            self._turns = os.open(Path(database).parent, os.O_RDONLY)
-        fcntl.flock(self._turns, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.flock(self._turns, fcntl.LOCK_UN)
 
     def _settle(self, group: list[_Member[ItemT, AnswerT]], connection: Connection | None) -> Connection | None:
         items = [member.item for member in group]
@@ -133,7 +109,7 @@ class GroupWriter(Generic[ItemT, AnswerT]):
                 if connection is None:
                     with self._app.app_context():
                         connection = write_connection()
-                with self._turn(connection), connection.begin():
+                with write_turn(connection.engine), connection.begin():
                     answers = self._work(connection, items)
                 for member, answer in zip(group, answers, strict=True):
                     member.answer = answer

@@ -195,3 +195,31 @@ def test_on_sqlite_the_writers_of_all_processes_take_turns(
     finally:
         os.close(another)
     assert answers == {0: 0}
+
+
+def test_on_sqlite_actions_take_turns_with_all_who_write(app: APIFlask) -> None:
+    began, done = threading.Event(), threading.Event()
+
+    @action
+    def write() -> None:
+        began.set()
+
+    def run() -> None:
+        with app.app_context():
+            write()
+            db.session.remove()
+        done.set()
+
+    with app.app_context():
+        is_sqlite, database = db.engine.dialect.name == "sqlite", db.engine.url.database
+    assert database is not None
+    another = os.open(Path(database).parent if is_sqlite else Path.cwd(), os.O_RDONLY)
+    fcntl.flock(another, fcntl.LOCK_EX)
+    try:
+        threading.Thread(target=run, daemon=True).start()
+        assert began.wait(0.5 if is_sqlite else 10) is not is_sqlite
+        fcntl.flock(another, fcntl.LOCK_UN)
+        assert done.wait(10)
+        fcntl.flock(another, fcntl.LOCK_EX | fcntl.LOCK_NB)  # an action that is over has given its turn back
+    finally:
+        os.close(another)
