@@ -5,6 +5,7 @@ from __future__ import annotations
 from alembic import context
 from flask import current_app
 
+from lms.core.cache_versions import UNWATCHED
 from lms.core.db import Base, UtcDateTime
 
 
@@ -21,7 +22,7 @@ database = current_app.extensions["migrate"].db
 def run() -> None:
     """Migrates. Batch mode rebuilds tables: with foreign keys on, a rebuilt parent would empty its children."""
     engine = database.engine
-    with engine.connect() as connection:
+    with engine.connect().execution_options(**{UNWATCHED: True}) as connection:
         sqlite = connection.dialect.name == "sqlite"
         if sqlite:
             connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")

@@ -1,21 +1,26 @@
 """Stamps: a number that is drawn anew, in the same transaction, whenever that changes for which it stands.
 
 What was read once can be kept in memory under the stamp that it was read with (read the stamp first), and is read again
-when the stamp is another one. What has no stamp is never kept.
+when the stamp is another one.
+
+A stamp is drawn by who changes the thing (`touch`), or stands for whole tables (`watch`): then every transaction that
+writes to one of them draws it as it commits, whatever wrote.
 """
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
-from sqlalchemy import BigInteger, String, select
+from sqlalchemy import BigInteger, String, event, select, text
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Mapped, mapped_column
 
-from lms.core.db import Base, db, is_sqlite
+from lms.core.db import Base, db
 
 
 class Stamp(Base):
@@ -30,18 +35,72 @@ class Stamp(Base):
 
 def touch(kind: str, ids: Collection[int]) -> None:
     """Draws new stamps, inside the running action: these things change in it."""
-    if not ids:
-        return
+    if ids:
+        _draw(db.session.connection(), kind, ids)
+
+
+def _draw(connection: Connection, kind: str, ids: Collection[int]) -> None:
     # In one order everywhere, so that nobody waits in a circle
     rows = [{"kind": kind, "of_id": id_, "value": secrets.randbits(62)} for id_ in sorted(set(ids))]
-    statement: Any = (insert_sqlite if is_sqlite() else insert_postgresql)(Stamp)
+    statement: Any = (insert_sqlite if connection.dialect.name == "sqlite" else insert_postgresql)(Stamp)
     statement = statement.on_conflict_do_update(
         index_elements=["kind", "of_id"], set_={"value": statement.excluded.value}
     )
-    db.session.connection().execute(statement, rows)
+    connection.execute(statement, rows)
 
 
 def stamps_of(kind: str) -> dict[int, int]:
     """The stamps of all things of a kind, by id."""
     query = select(Stamp.of_id, Stamp.value).where(Stamp.kind == kind)
     return dict(db.session.connection().execute(query).all())
+
+
+UNWATCHED = "lms_unwatched"
+"""The option of a connection that changes tables themselves, and draws no stamps."""
+_ALL = 0
+_WRITTEN = re.compile(r'\s*(?:INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM|TRUNCATE(?: TABLE)?)\s+"?(\w+)"?', re.I)
+_CHANGED = "lms.changed"
+_watched: dict[str, Callable[[str], bool]] = {}
+
+
+def watch(kind: str, includes: Callable[[str], bool]) -> None:
+    """From now on `stamp_of(kind)` is another one after each transaction that wrote to a table that it includes."""
+    _watched[kind] = includes
+
+
+def stamp_of(kind: str) -> int | None:
+    """The stamp of the tables of a kind (`watch`); None until one of them is written to."""
+    value: int | None = db.session.connection().execute(_STAMP_OF, {"kind": kind}).scalar()
+    return value
+
+
+_STAMP_OF: Any = text("SELECT value FROM stamp WHERE kind = :kind AND of_id = 0")
+
+
+@event.listens_for(Engine, "before_cursor_execute")
+def _note(connection: Connection, _cursor: object, statement: str, *_more: object) -> None:
+    """Notes the table that a statement writes to, until the transaction ends."""
+    if statement[:6] == "SELECT":
+        return
+    written = _WRITTEN.match(statement)
+    if written is not None and written[1] != Stamp.__tablename__:
+        connection.info.setdefault(_CHANGED, set()).add(written[1])
+
+
+@event.listens_for(Engine, "commit")
+def _draw_watched(connection: Connection) -> None:
+    """Draws the stamps of what was changed, in the transaction that is about to be committed.
+
+    They come last, and in one order, so that nobody waits for them in a circle.
+    """
+    changed: set[str] | None = connection.info.pop(_CHANGED, None)
+    if not changed or connection.get_execution_options().get(UNWATCHED):
+        return
+    for kind in sorted(_watched):
+        if any(map(_watched[kind], changed)):
+            _draw(connection, kind, [_ALL])
+
+
+@event.listens_for(Engine, "rollback")
+def _forget(connection: Connection) -> None:
+    connection.info.pop(_CHANGED, None)
