@@ -32,7 +32,7 @@ from lms.attendance_imports.queries.imports import kept_import
 from lms.catalogue.actions.states import end_lecture, reopen_lecture, start_lecture, undo_start
 from lms.catalogue.models import Lecture, WalkIns
 from lms.core import clock, jobs
-from lms.core.db import action, db
+from lms.core.db import action, db, is_sqlite
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.roles import SYSTEM
 from lms.enrolment.models import Enrolment, EnrolmentStatus
@@ -336,6 +336,33 @@ def test_a_correction_without_evidence_adds_no_minutes(scene: Scene) -> None:
     correct(scene, "Cyr", Outcome.ATTENDED, "seen by the host")
     correct(scene, "Cyr", None)
     assert scene.credit("Cyr") is None
+
+
+def test_a_correction_reads_only_the_person_of_a_large_lecture(scene: Scene) -> None:
+    if not is_sqlite():
+        pytest.skip("only SQLite counts its steps")
+
+    def steps(reason: str) -> int:
+        taken = 0
+
+        def count() -> None:
+            nonlocal taken
+            taken += 1
+
+        line: Any = db.session.connection().connection.dbapi_connection
+        line.set_progress_handler(count, 10)
+        correct(scene, "Ada", Outcome.EXCUSED, reason)
+        line.set_progress_handler(None, 10)
+        return taken
+
+    scene.publish(("ada@x.example", 0, 30))
+    correct(scene, "Ada", Outcome.EXCUSED, "first")
+    few = steps("of three")
+    for number in range(100):
+        scene.make.enrolment(scene.series, scene.make.person(f"Guest {number}", email=f"guest{number}@x.example"))
+    scene.publish(*((f"guest{number}@x.example", 0, 90) for number in range(100)))
+    many = steps("of a hundred and three")
+    assert many < few * 1.5  # one row more of a guest each would be ten times as many
 
 
 def test_corrections_are_refused_without_reason_right_or_end(scene: Scene) -> None:

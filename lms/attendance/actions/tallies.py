@@ -10,7 +10,7 @@ from sqlalchemy import delete, insert, select, update
 
 from lms.attendance import tallies
 from lms.attendance.models.credits import Credit, Tally
-from lms.attendance.queries.tallies import attended_rows, days_of_held, has_tally
+from lms.attendance.queries.tallies import attended_rows, attended_sums, days_of_held, has_tally
 from lms.catalogue.models import Lecture
 from lms.core.bulk import among
 from lms.core.db import IDENTITY, action, db, one_at_a_time
@@ -53,12 +53,7 @@ def _change(tally: tallies.Tally, lecture_id: int, day: date, only: Iterable[int
     after = {row.person: tally.add(row) for row in attended_rows(lecture_id, day, list(only))}
     # Sums are taken from the rows of all who stand there: nothing is added to what was added up before
     codes = {*before.values(), *after.values()}
-    sums = dict.fromkeys(codes, (0, 0))
-    members = {person for code in codes for person in tally.people_in(code)}
-    for row in attended_rows(lecture_id, day, members):
-        code = tallies.code_of(*row[1:5])
-        amount, ms = sums[code]
-        sums[code] = amount + 1, ms + row.ms
+    sums = {code: attended_sums(lecture_id, tally.people_in(code)) for code in codes}
     held = tally.sums_of(codes)
     if before == after and held == sums:
         return False

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam, case, exists, func, select, union_all
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from lms.attendance import rules
 from lms.attendance.models.credits import Correction
@@ -24,6 +24,7 @@ from lms.people.models import Person
 
 WHO = cast("InstrumentedAttribute[int]", Person.canonical_id)
 """Who a row of people is today; null only within the insert of the row."""
+_Member = aliased(Person)
 CHUNK = 10_000
 Seen = tuple[int, int, Source]
 
@@ -179,9 +180,15 @@ def seen_by(*columns: Any, lecture_id: Any = None, people: Any = None) -> list[S
         .join(Appearance, Appearance.id == Presence.appearance_id)
         .join(Person, Person.id == Appearance.person_id),
     ]
-    if lecture_id is not None:
-        ways = [way.where(Presence.lecture_id == lecture_id) for way in ways]
-    return ways if people is None else [way.where(WHO.in_(people)) for way in ways]
+    if people is None:
+        return ways if lecture_id is None else [way.where(Presence.lecture_id == lecture_id) for way in ways]
+    # Looked up from the people, so that of a lecture only their rows are read: "+ 0" keeps the index of lectures out
+    rows = select(_Member.id).where(_Member.canonical_id.in_(people))
+    found_out = select(Appearance.id).where(Appearance.person_id.in_(rows))
+    own, later = ways[0].where(Presence.person_id.in_(rows)), ways[1].where(Presence.appearance_id.in_(found_out))
+    if lecture_id is None:
+        return [own, later]
+    return [own.where(Presence.lecture_id == lecture_id), later.where(Presence.lecture_id + 0 == lecture_id)]
 
 
 def undecided() -> tuple[ColumnElement[bool], ...]:
@@ -235,11 +242,15 @@ def corrections_in(lecture_id: int, person_ids: Collection[int] | None = None) -
     return found
 
 
-def with_evidence(lecture_id: Any, people: Collection[int] | None = None) -> list[Select[int]]:
+def with_evidence(lecture_id: Any, people: Any = None) -> list[Select[int]]:
     """The queries of everyone who was seen in a lecture, or corrected by hand; of some `people`, where given."""
+    return [*seen_by(WHO, lecture_id=lecture_id, people=people), *corrected_or_in_room(lecture_id, people)]
+
+
+def corrected_or_in_room(lecture_id: Any, people: Any = None) -> list[Select[int]]:
+    """The queries of everyone who was corrected by hand, or whose heartbeats are not yet presence."""
     beating = exists().where(Beat.join_id == Join.id)
     queries = [
-        *seen_by(WHO, lecture_id=lecture_id),
         select(WHO)
         .join(Correction, Correction.person_id == Person.id)
         .where(Correction.lecture_id == lecture_id, Correction.withdrawn_at.is_(None)),

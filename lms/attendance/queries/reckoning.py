@@ -15,6 +15,7 @@ from lms.attendance.models.evidence import Source
 from lms.attendance.queries.evidence import Span, corrections_in, is_held, pieces, seen_in, span_of
 from lms.catalogue.models import Lecture, LectureState, Policy
 from lms.catalogue.queries import get_lecture, get_series, policy_for
+from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.errors import Forbidden
 from lms.core.roles import Actor
@@ -54,10 +55,13 @@ def reckon(
     if not everybody and not corrections:
         return {}
     if enrolled is None:
-        enrolled = eligible_people(lecture.id)
+        enrolled = eligible_people(lecture.id, only)
     policy = policy or policy_for(lecture)
     policy_id, minimum = policy.id, policy.min_percent
-    counted = enrolled.union(db.session.scalars(select(Credit.person_id).where(Credit.lecture_id == lecture.id)))
+    credited = select(Credit.person_id).where(Credit.lecture_id == lecture.id)
+    if only is not None:
+        credited = credited.where(among(Credit.person_id, only))
+    counted = enrolled.union(db.session.scalars(credited))
     counted.update(corrections)
     found: dict[int, Values] = {}
     for person_id, seen in everybody.items():

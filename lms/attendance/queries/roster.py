@@ -5,23 +5,21 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Integer, Row, bindparam, case, func, literal, select, tuple_, union
+from sqlalchemy import CompoundSelect, Integer, Row, bindparam, func, select, union
 
 from lms.attendance import rules
-from lms.attendance.attendance_curve import course
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Presence
 from lms.attendance.models.unmatched import Appearance
 from lms.attendance.queries.evidence import (
     WHO,
-    intervals_in,
-    is_held,
     min_percent_of,
+    pieces,
     seen_in,
     span_of,
     undecided,
@@ -29,6 +27,7 @@ from lms.attendance.queries.evidence import (
     with_evidence,
 )
 from lms.attendance.queries.judging import Judge, Reckoning
+from lms.attendance.queries.roster_order import RosterOrder, curve_of, position_of, roster_order
 from lms.catalogue.models import Lecture, LectureState, WalkIns
 from lms.catalogue.queries import get_lecture, policy_for
 from lms.catalogue.rules import check_can_edit_lecture, may_edit_lecture
@@ -40,7 +39,7 @@ from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.core.sorting import sort_key
 from lms.enrolment.membership import expected_at
-from lms.enrolment.queries.sharing import hidden_among, shared_in
+from lms.enrolment.queries.sharing import hidden_among
 from lms.enrolment.rules import sees_shared_only
 from lms.people.models import Person, PersonEmail
 from lms.people.queries.countries import country_codes_of
@@ -137,50 +136,21 @@ def walk_ins_of(lecture: Lecture) -> WalkIns:
     return policy_for(lecture).walk_ins
 
 
-def on_roster(lecture: Lecture, people: Collection[int] | None = None) -> CompoundSelect[Any]:
+def on_roster(lecture: Lecture) -> CompoundSelect[Any]:
     """The query of who stands on the roster: who was enrolled when the lecture ended, and everyone with evidence."""
-    return union(expected_at(lecture.id, people), *with_evidence(lecture.id, people))
+    return union(expected_at(lecture.id), *with_evidence(lecture.id))
 
 
 _LECTURE: Any = bindparam("lecture_id", type_=Integer)
-_ON_ROSTER: CompoundSelect[Any] = union(expected_at(_LECTURE), *with_evidence(_LECTURE))
-"""As `on_roster`, made once for every lecture: asked with `lecture_id`."""
+_PEOPLE: Any = bindparam("people", expanding=True)
+_OF_SOME: CompoundSelect[Any] = union(expected_at(_LECTURE, _PEOPLE), *with_evidence(_LECTURE, _PEOPLE))
+"""As `on_roster`, of some people, made once for every lecture: asked with `lecture_id` and `people`."""
 
 
 @lru_cache(maxsize=2)
-def _entries(shared_only: bool) -> tuple[Any, Any]:
-    """The query of people, and what it is in order of: names, or with `shared_only` nothing for a name that is not
-    shared in the series, so that no place in the list tells it. Asked with `series_id`."""
-    if not shared_only:
-        return _ENTRIES.add_columns(Person.sort_name.label("position")), Person.sort_name
-    shared = Person.id.in_(shared_in(bindparam("series_id", type_=Integer)))
-    position = case((shared, Person.sort_name), else_=literal("", Person.sort_name.type))
-    return _ENTRIES.add_columns(position.label("position")), position
-
-
-@lru_cache(maxsize=4)
-def _paged(is_first: bool, shared_only: bool) -> Any:
-    """One page of the roster by name, `limit` long, after `name` and `person_id` where it is not the first."""
-    query, position = _entries(shared_only)
-    query = query.where(Person.id.in_(_ON_ROSTER))
-    if not is_first:
-        after = tuple_(bindparam("name", type_=Person.sort_name.type), bindparam("person_id", type_=Integer))
-        query = query.where(tuple_(position, Person.id) > after)
-    return query.order_by(position, Person.id).limit(bindparam("limit", type_=Integer))
-
-
-def _sizes() -> Any:
-    """How many stand on the roster, and how many more were there of whom nobody knows who they are."""
-    nobody = (
-        select(func.count(Presence.appearance_id.distinct()))
-        .join(Appearance, Appearance.id == Presence.appearance_id)
-        .where(Presence.lecture_id == _LECTURE, *undecided())
-    )
-    people = select(func.count()).select_from(_ON_ROSTER.subquery())
-    return select(people.scalar_subquery(), nobody.scalar_subquery())
-
-
-_SIZES: Any = _sizes()
+def _entries(shared_only: bool) -> Any:
+    """The query of people, with what a roster is in order of; asked with `series_id` where only shared names are."""
+    return _ENTRIES.add_columns(position_of(shared_only).label("position"))
 
 
 _OUTCOMES: Any = (
@@ -197,7 +167,11 @@ def is_on_roster(lecture: Lecture, person_id: int) -> bool:
 
 def not_on_roster(lecture: Lecture, person_ids: Collection[int]) -> set[int]:
     """Who of these people does not stand on the roster."""
-    return set(person_ids).difference(db.session.scalars(on_roster(lecture, person_ids)))
+    missing = set(person_ids)
+    for people in pieces(missing):
+        found = db.session.scalars(_OF_SOME, {"lecture_id": lecture.id, "people": people})
+        missing.difference_update(found)
+    return missing
 
 
 def cursor_of(row: RosterRow) -> str:
@@ -227,7 +201,8 @@ def roster(
 
     `q` looks in names, organisations and addresses, in any case of letters.
     """
-    return _list(get_rostered_lecture(lecture_id, by=by), limit, cursor, q, at, by)
+    lecture = get_rostered_lecture(lecture_id, by=by)
+    return _list(lecture, roster_order(lecture, shared_only=sees_shared_only(by)), limit, cursor, q, at, by)
 
 
 def get_roster_page(
@@ -236,8 +211,9 @@ def get_roster_page(
     """What the page of a roster shows, as `roster`, `roster_totals` and `presence_curve` say it."""
     lecture = get_rostered_lecture(lecture_id, by=by)
     policy = policy_for(lecture)  # held here, so that it is read once
-    rows = _list(lecture, limit, cursor, q, at, by)
-    totals = _totals(lecture, at)
+    order = roster_order(lecture, shared_only=sees_shared_only(by))
+    rows = _list(lecture, order, limit, cursor, q, at, by)
+    totals = _totals(lecture, order, at)
     return RosterPage(
         lecture=lecture,
         needed_percent=policy.min_percent,
@@ -245,7 +221,7 @@ def get_roster_page(
         rows=rows[:limit],
         following=cursor_of(rows[limit - 1]) if len(rows) > limit else None,
         totals=totals,
-        curve=_curve(lecture),
+        curve=order.curve,
     )
 
 
@@ -255,30 +231,31 @@ def get_row(lecture_id: int, person_public_id: str, *, by: Actor, at: datetime |
     person_id = person_id_of(person_public_id)
     if not is_on_roster(lecture, person_id):
         raise NotFound
-    query, _position = _entries(False)
-    return _rows(lecture, db.session.execute(query.where(Person.id == person_id)).all(), at, by)[0]
+    query = _entries(False).where(Person.id == person_id)
+    return _rows(lecture, db.session.execute(query).all(), at, by)[0]
 
 
 def _list(
-    lecture: Lecture, limit: int | None, cursor: str | None, q: str | None, at: datetime | None, by: Actor
+    lecture: Lecture,
+    order: RosterOrder,
+    limit: int | None,
+    cursor: str | None,
+    q: str | None,
+    at: datetime | None,
+    by: Actor,
 ) -> list[RosterRow]:
+    after = None
+    if cursor is not None:
+        name, person_id = _position(cursor)
+        after = sort_key(name), person_id
     needle = (q or "").strip()
-    where: dict[str, Any] = {"limit": 2**31 - 1 if limit is None else limit + 1}
-    if cursor is not None:
-        name, where["person_id"] = _position(cursor)
-        where["name"] = sort_key(name)
-    shared_only = sees_shared_only(by)
-    if not needle:
-        page = _paged(cursor is None, shared_only)
-        where |= {"lecture_id": lecture.id, "series_id": lecture.series_id}
-        return _rows(lecture, db.session.execute(page, where).all(), at, by)
-    query, position = _entries(shared_only)
-    query = query.where(among(Person.id, _found(lecture, needle, by)))
-    if cursor is not None:
-        query = query.where(tuple_(position, Person.id) > tuple_(where["name"], where["person_id"]))
-    query = query.order_by(position, Person.id).limit(where["limit"])
-    asked = {"series_id": lecture.series_id} if shared_only else {}
-    return _rows(lecture, db.session.execute(query, asked).all(), at, by)
+    if needle:
+        found = _found(lecture, needle, by)
+        order = replace(order, positions=[one for one in order.positions if one[1] in found])
+    ids = order.page(after, None if limit is None else limit + 1)
+    query = _entries(sees_shared_only(by)).where(among(Person.id, ids))
+    entries = db.session.execute(query, {"series_id": lecture.series_id}).all() if ids else []
+    return _rows(lecture, sorted(entries, key=lambda entry: (entry.position, entry.id)), at, by)
 
 
 def _found(lecture: Lecture, needle: str, by: Actor) -> set[int]:
@@ -330,11 +307,12 @@ def _rows(lecture: Lecture, page: Sequence[_Entry], at: datetime | None, by: Act
 
 def roster_totals(lecture_id: int, *, by: Actor, at: datetime | None = None) -> RosterTotals:
     """How many of the roster attended, were there in part, were absent or excused; of a live lecture, who is there."""
-    return _totals(get_rostered_lecture(lecture_id, by=by), at)
+    lecture = get_rostered_lecture(lecture_id, by=by)
+    return _totals(lecture, roster_order(lecture, shared_only=sees_shared_only(by)), at)
 
 
-def _totals(lecture: Lecture, at: datetime | None) -> RosterTotals:
-    people, unmatched = db.session.execute(_SIZES, {"lecture_id": lecture.id}).one()
+def _totals(lecture: Lecture, order: RosterOrder, at: datetime | None) -> RosterTotals:
+    people, unmatched = len(order.positions), order.unmatched
     if lecture.state is LectureState.LIVE:
         now = clock.to_ms(at or clock.now())
         seen = select(func.count()).select_from(union(*with_evidence(lecture.id)).subquery())
@@ -371,11 +349,4 @@ def list_unmatched(lecture_id: int, *, by: Actor) -> list[Unmatched]:
 
 def presence_curve(lecture_id: int, *, by: Actor) -> list[int]:
     """The most people of the roster who were there at once, for each minute from the actual start; empty before."""
-    return _curve(get_rostered_lecture(lecture_id, by=by))
-
-
-def _curve(lecture: Lecture) -> list[int]:
-    if not is_held(lecture):
-        return []
-    span = span_of(lecture)
-    return course(intervals_in(lecture), span.start, span.end).minutes
+    return curve_of(get_rostered_lecture(lecture_id, by=by))

@@ -1,0 +1,136 @@
+"""Who is on a lecture's roster, in order of name, and how many were there: kept in memory until what it is read from
+changes (`core.cache_versions`), so that a page of a large roster costs as much as that of a small one."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from typing import Any
+
+from sqlalchemy import (
+    CompoundSelect,
+    Integer,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    select,
+    union,
+)
+
+from lms.attendance.attendance_curve import course
+from lms.attendance.models.evidence import Beat, Join, Presence
+from lms.attendance.models.unmatched import Appearance
+from lms.attendance.queries.evidence import (
+    corrected_or_in_room,
+    intervals_in,
+    is_held,
+    span_of,
+    undecided,
+    with_evidence,
+)
+from lms.catalogue.models import Lecture
+from lms.core import cache_versions
+from lms.core.db import db
+from lms.core.process_cache import memory
+from lms.enrolment.membership import expected_at
+from lms.enrolment.queries.sharing import shared_in
+from lms.people.models import Person
+
+STAMP = "rosters"
+_TABLES = frozenset(
+    {
+        "appearance", "enrolment", "enrolment_set_aside", "enrolment_span", "lecture", "lecture_change", "person",
+        "presence",
+    }
+)  # fmt: skip
+"""What a roster is read from, but for corrections and heartbeats: these are looked at each time."""
+MOST = 32
+"""So many rosters are kept."""
+Position = tuple[str, int]
+
+cache_versions.watch(STAMP, _TABLES.__contains__)
+
+
+@dataclass(frozen=True)
+class RosterOrder:
+    """`positions` are (name to sort by, person) of everybody on the roster, in order; `unmatched` more were there of
+    whom nobody knows who they are. `curve` is the most people at once in each minute from the actual start."""
+
+    positions: list[Position]
+    unmatched: int
+    curve: list[int]
+
+    @cached_property
+    def members(self) -> frozenset[int]:
+        """Everybody on the roster."""
+        return frozenset(person_id for _name, person_id in self.positions)
+
+    def page(self, after: Position | None, limit: int | None) -> list[int]:
+        """Who follows a position, at most so many."""
+        start = 0 if after is None else bisect_right(self.positions, after)
+        end = None if limit is None else start + limit
+        return [person_id for _name, person_id in self.positions[start:end]]
+
+
+_LECTURE: Any = bindparam("lecture_id", type_=Integer)
+_ON_ROSTER: CompoundSelect[Any] = union(expected_at(_LECTURE), *with_evidence(_LECTURE))
+_LATER: CompoundSelect[Any] = union(*corrected_or_in_room(_LECTURE))
+_UNMATCHED: Any = (
+    select(func.count(Presence.appearance_id.distinct()))
+    .join(Appearance, Appearance.id == Presence.appearance_id)
+    .where(Presence.lecture_id == _LECTURE, *undecided())
+)
+_HAS_BEATS: Any = select(exists().where(Join.lecture_id == _LECTURE, Beat.join_id == Join.id))
+
+
+@lru_cache(maxsize=2)
+def position_of(shared_only: bool) -> Any:
+    """What a roster is in order of: names, or with `shared_only` nothing for a name that is not shared in the series
+    (the parameter `series_id`), so that no place in the list tells it."""
+    if not shared_only:
+        return Person.sort_name
+    shared = Person.id.in_(shared_in(bindparam("series_id", type_=Integer)))
+    return case((shared, Person.sort_name), else_=literal("", Person.sort_name.type))
+
+
+@lru_cache(maxsize=2)
+def _positions(shared_only: bool) -> Any:
+    position = position_of(shared_only)
+    return select(position, Person.id).where(Person.id.in_(_ON_ROSTER)).order_by(position, Person.id)
+
+
+def roster_order(lecture: Lecture, *, shared_only: bool) -> RosterOrder:
+    """The roster of a lecture as it is now."""
+    kept, key = memory(STAMP), (lecture.id, shared_only)
+    stamp = cache_versions.stamp_of(STAMP)  # before what it stands for is read
+    found: tuple[int | None, RosterOrder] | None = kept.get(key)
+    if found is None or found[0] != stamp:
+        found = stamp, _read(lecture, shared_only)
+        kept.pop(key, None)
+        kept[key] = found
+        while len(kept) > MOST:
+            kept.pop(next(iter(kept)), None)
+    order, asked = found[1], {"lecture_id": lecture.id}
+    if not order.members.issuperset(db.session.scalars(_LATER, asked)):
+        order = _read(lecture, shared_only)
+    elif is_held(lecture) and db.session.scalar(_HAS_BEATS, asked):
+        order = replace(order, curve=curve_of(lecture))
+    return order
+
+
+def _read(lecture: Lecture, shared_only: bool) -> RosterOrder:
+    asked = {"lecture_id": lecture.id, "series_id": lecture.series_id}
+    rows = db.session.execute(_positions(shared_only), asked)
+    positions = [(name, person_id) for name, person_id in rows]
+    return RosterOrder(positions, db.session.scalar(_UNMATCHED, asked) or 0, curve_of(lecture))
+
+
+def curve_of(lecture: Lecture) -> list[int]:
+    """The most people who were there at once in each minute from the actual start; empty before it was held."""
+    if not is_held(lecture):
+        return []
+    span = span_of(lecture)
+    return course(intervals_in(lecture), span.start, span.end).minutes
