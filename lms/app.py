@@ -46,7 +46,6 @@ from lms.web import (
     scopes,
     text_payload,
     time,
-    url_cache,
 )
 from lms.web.assets import asset
 
@@ -137,7 +136,6 @@ def create_app(config: Config | None = None, *, rates_uri: str = "memory://") ->
     db.init_app(app)
     Migrate(app, db, directory=str(resource("migrations")), render_as_batch=True)
     numbers.init_app(app)
-    url_cache.init_app(app)
     compression.init_app(app)
     app.error_processor(api.on_schema_error)  # takes every HTTP error for itself, so the pages' handlers come after it
     problems.init_app(app)

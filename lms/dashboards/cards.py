@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from flask import current_app
+from flask import current_app, url_for
 
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.rules import AnyLecture
@@ -25,7 +25,6 @@ from lms.core.resources import resource
 from lms.core.typesetting import draw, font_folders, tongue
 from lms.web.locale import speaking
 from lms.web.time import day, organiser_zone, short_day, time_of_day, zone_city
-from lms.web.url_cache import address_of
 
 TEMPLATE = Path(__file__).parent / "design" / "card.typ"
 PPI = 144
@@ -112,7 +111,7 @@ def _tongue(text: str, declared: str) -> dict[str, str | None]:
 
 def address_of_card(endpoint: str, card: Card, **values: str | int) -> str:
     """The path of a picture, with the mark of its content."""
-    return address_of(endpoint, v=mark_of(card), **values)
+    return url_for(endpoint, v=mark_of(card), **values)
 
 
 def mark_of(card: Card) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from flask import url_for
 from markupsafe import Markup, escape
 
 from lms.attendance.models.credits import Outcome
@@ -16,7 +17,6 @@ from lms.core import measures
 from lms.core.i18n import _
 from lms.dashboards.texts import passage
 from lms.web import time
-from lms.web.url_cache import address_of
 
 Stop = dict[str, Any]
 
@@ -84,7 +84,7 @@ def _stop(
     found: Stop = {
         "state": state,
         "title": passage(lecture.title, lecture.language),
-        "url": address_of("dashboards.lecture", lecture_id=lecture.id),
+        "url": url_for("dashboards.lecture", lecture_id=lecture.id),
         "testid": f"lecture-{lecture.id}",
         "meta": Markup(" · ").join(part for part in (names(lecture.instructors), when(lecture)) if part),
     }

@@ -7,8 +7,9 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
+from flask import url_for
+
 from lms.core.resources import resource
-from lms.web.url_cache import address_of
 
 _LISTING = str(resource("static", "build", "manifest.json"))
 
@@ -29,4 +30,4 @@ def manifest() -> dict[str, str]:
 
 def asset(name: str) -> str:
     """The address of a built asset; it may be kept by browsers for ever."""
-    return address_of("static", filename=manifest().get(name, name))
+    return url_for("static", filename=manifest().get(name, name))

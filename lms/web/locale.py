@@ -13,7 +13,6 @@ from flask import Flask, g, has_request_context, request
 from flask_babel import Babel, force_locale, get_locale
 from jinja2 import pass_context
 from jinja2.runtime import Context
-from markupsafe import Markup
 
 from lms.core.i18n import catalogue, spoken, translated
 from lms.core.resources import resource
@@ -89,22 +88,6 @@ def init_app(app: Flask) -> None:
     )
     put = app.jinja_env.globals
     put["ngettext"] = _grouping(cast("Callable[..., str]", put["ngettext"]))
-    put["gettext"] = put["_"] = _remembering(cast("Callable[..., str]", put["gettext"]))
-
-
-def _remembering(say: Callable[..., str]) -> Callable[..., str]:
-    """What Jinja's extension says; a sentence without values is always the same, and a table has hundreds."""
-
-    @lru_cache(maxsize=8192)
-    def plain(text: str, _locale: str, is_markup: bool) -> str:
-        said: str = (Markup(catalogue().ugettext(text)) if is_markup else catalogue().ugettext(text)) % {}  # noqa: S704
-        return said
-
-    @pass_context
-    def gettext(context: Context, text: str, /, **words: Any) -> str:
-        return say(context, text, **words) if words else plain(text, reader_locale(), context.eval_ctx.autoescape)
-
-    return gettext
 
 
 @lru_cache(maxsize=8192)
