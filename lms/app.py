@@ -46,6 +46,7 @@ from lms.web import (
     scopes,
     text_payload,
     time,
+    whole_pages,
 )
 from lms.web.assets import asset
 
@@ -71,6 +72,15 @@ SLICES = (
     "dashboards",
 )
 """In the order of the tower, lowest first: handlers answer an event in this order."""
+UNSEEN_BY_STRANGERS = frozenset(
+    {
+        "account", "api_token", "appeal", "appearance", "appearance_decision", "attendance_import", "audit_entry",
+        "audit_subject", "award", "beat", "certificate", "closing", "consent", "correction", "group_entry",
+        "group_signature", "job", "join", "kept_answer", "one_time_link", "outbox_mail", "presence", "sign_in_failure",
+        "sign_in_session", "tally", "worker_heartbeat",
+    }
+)  # fmt: skip
+"""Tables that no page reads which is the same for all strangers: what is written to them makes no page anew."""
 
 
 class _App(APIFlask):
@@ -141,6 +151,7 @@ def create_app(config: Config | None = None, *, rates_uri: str = "memory://") ->
     problems.init_app(app)
     locale.init_app(app)
     fragment_cache.init_app(app)
+    whole_pages.init_app(app, unseen=UNSEEN_BY_STRANGERS)
     identity.init_app(app)
     limits.init_app(app)
     guards.init_app(app)

@@ -20,7 +20,7 @@ from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Mapped, mapped_column
 
-from lms.core.db import Base, db
+from lms.core.db import Base, db, is_sqlite
 
 
 class Stamp(Base):
@@ -74,7 +74,22 @@ def stamp_of(kind: str) -> int | None:
     return value
 
 
-_STAMP_OF: Any = text("SELECT value FROM stamp WHERE kind = :kind AND of_id = 0")
+def peek(kind: str) -> int | None:
+    """As `stamp_of`, past the session: a tenth of the time, for who may need nothing else of the database."""
+    line = db.engine.raw_connection()
+    try:
+        cursor = line.cursor()
+        cursor.execute(_PEEK.format("?" if is_sqlite() else "%s"), (kind,))
+        found = cursor.fetchone()
+    except db.engine.dialect.loaded_dbapi.Error:
+        return stamp_of(kind)  # which says what is wrong as every query does
+    finally:
+        line.close()
+    return None if found is None else found[0]
+
+
+_PEEK = "SELECT value FROM stamp WHERE kind = {} AND of_id = 0"
+_STAMP_OF: Any = text(_PEEK.format(":kind"))
 
 
 @event.listens_for(Engine, "before_cursor_execute")

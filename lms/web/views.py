@@ -19,7 +19,6 @@ from lms.web import time
 from lms.web.assets import asset
 from lms.web.discovery import base_url
 from lms.web.guards import ANYONE, allow
-from lms.web.headers import nonce
 from lms.web.identity import Unauthenticated, current_actor
 
 bp = Blueprint("web", __name__, template_folder="templates")
@@ -75,7 +74,6 @@ def shared() -> dict[str, Any]:
         "is_demonstration": config.is_demonstration,
         "now": clock.now(),
         "asset": asset,
-        "csp_nonce": nonce,
     }
 
 

@@ -49,6 +49,10 @@ class World:
         self.make.sign_in(client, person)
         return client
 
+    def forget_pages(self) -> None:
+        """Pages that strangers were shown are rendered anew."""
+        self.make.app.extensions["lms.whole_pages"].clear()
+
     def policy_of(self, series: Series) -> int:
         """The policy a lecture of this series is held under."""
         with self.make.app.app_context():

@@ -146,11 +146,10 @@ class TestLecture:
     def test_structured_data_cannot_leave_its_element(self, world: World) -> None:
         lecture = world.make.lecture(world.series, title="</script><script>alert(1)</script>")
         answer = world.make.app.test_client().get(f"/lectures/{lecture.id}")
-        found = re.search(r'<script type="application/ld\+json" nonce="([^"]+)">(.*?)</script>', answer.text, re.DOTALL)
+        found = re.search(r'<script type="application/ld\+json">(.*?)</script>', answer.text, re.DOTALL)
         assert found is not None
-        assert f"'nonce-{found[1]}'" in answer.headers["Content-Security-Policy"]
-        assert "<" not in found[2]
-        event = json.loads(found[2])
+        assert "<" not in found[1]
+        event = json.loads(found[1])
         assert event["@type"] == "EducationEvent"
         assert event["name"] == "</script><script>alert(1)</script>"
         assert event["startDate"] == "2026-12-02T06:00:00Z"

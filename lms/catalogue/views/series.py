@@ -22,6 +22,7 @@ from lms.core.i18n import _
 from lms.core.roles import Actor, Role
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
+from lms.web.whole_pages import same_for_strangers
 
 PAGE = 20
 
@@ -68,6 +69,7 @@ def _row(card: queries.Card, policy: Policy, at: datetime) -> dict[str, Any]:
 
 @bp.get("/series")
 @allow(ANYONE, indexed=True)
+@same_for_strangers
 def series_list() -> ResponseReturnValue:
     """The series: searched, filtered, what comes next first."""
     actor, at = current_actor(), clock.now()

@@ -37,12 +37,14 @@ from lms.reports.queries.public import public_headline
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
+from lms.web.whole_pages import same_for_strangers
 
 NEXT, CARDS = 5, 4
 
 
 @bp.get("/")
 @allow(ANYONE, indexed=True)
+@same_for_strangers
 def home() -> ResponseReturnValue:
     """What this is, whether something is on, what is next, what may be joined, and the programme in figures."""
     by, at = current_actor(), clock.now()
@@ -58,6 +60,7 @@ def home() -> ResponseReturnValue:
 
 @bp.get("/series/<slug>")
 @allow(ANYONE, indexed=True)
+@same_for_strangers
 def series(slug: str) -> ResponseReturnValue:
     """A series: its route, what it asks and gives, and the reader's own place."""
     by, at = current_actor(), clock.now()
@@ -111,6 +114,7 @@ def series(slug: str) -> ResponseReturnValue:
 
 @bp.get("/lectures/<int:lecture_id>")
 @allow(ANYONE, indexed=True)
+@same_for_strangers
 def lecture(lecture_id: int) -> ResponseReturnValue:
     """A lecture: when it is for the reader, what it is about, who gives it, and what of it was counted."""
     by, at = current_actor(), clock.now()

@@ -11,10 +11,12 @@ from lms.dashboards.queries.operation import collect_operation
 from lms.dashboards.views.blueprint import bp
 from lms.web.guards import ANYONE, allow
 from lms.web.metrics import may_read_metrics, render_metrics
+from lms.web.whole_pages import same_for_strangers
 
 
 @bp.get("/help")
 @allow(ANYONE, indexed=True)
+@same_for_strangers
 def help() -> ResponseReturnValue:
     """How to take part, where to write, and how far the pages are accessible."""
     return render_template("dashboards/help.html")

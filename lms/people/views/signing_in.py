@@ -35,6 +35,7 @@ from lms.web.identity import current_actor
 from lms.web.limits import limiter
 from lms.web.locale import reader_locale
 from lms.web.time import cookie_zone
+from lms.web.whole_pages import same_for_strangers
 
 sign_ins = limiter.shared_limit("30/minute", scope="sign-in", methods=["POST"])
 mails = limiter.shared_limit("20/minute", scope="mail", methods=["POST"])
@@ -266,6 +267,7 @@ def _set_password(secret: str, shown: LinkView) -> ResponseReturnValue:
 
 @bp.get("/privacy")
 @allow(ANYONE, while_resting=True, indexed=True)
+@same_for_strangers
 def privacy() -> ResponseReturnValue:
     """What is kept of a person, why, for how long, and what one may ask for."""
     return render_template("people/privacy.html", version=CONSENT_VERSION)

@@ -24,6 +24,7 @@ from lms.web import maps
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale, speaking
+from lms.web.whole_pages import same_for_strangers
 
 FIRST_COUNTRIES = 12
 FIRST_SERIES = 10
@@ -36,6 +37,7 @@ EMBED_POLICY = (
 
 @bp.get("/impact")
 @allow(ANYONE, indexed=True)
+@same_for_strangers
 def impact() -> ResponseReturnValue:
     """What came of it: the public figures, with map, years, regions and countries."""
     at, locale = clock.now(), reader_locale()
@@ -118,6 +120,7 @@ def impact_csv() -> ResponseReturnValue:
 
 @bp.get("/definitions")
 @allow(ANYONE, indexed=True)
+@same_for_strangers
 def definitions() -> ResponseReturnValue:
     """What each figure counts, in plain words."""
     return render_template(

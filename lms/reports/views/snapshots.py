@@ -47,6 +47,7 @@ from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
 from lms.web.locale import direction, reader_locale
 from lms.web.time import organiser_zone, zone_city
+from lms.web.whole_pages import same_for_strangers
 
 A_PAGE = 50
 CHANGES_SHOWN = 200
@@ -55,6 +56,7 @@ CHANGES_SHOWN = 200
 
 @bp.get("/reports")
 @allow(ANYONE, indexed=True)
+@same_for_strangers
 def snapshots() -> ResponseReturnValue:
     """The published reports, newest first."""
     by, cursor = current_actor(), integer_cursor(request.args.get("cursor"))
@@ -150,6 +152,7 @@ def _closed_to_public(asked: ReportForm, locale: str) -> str | None:
 
 @bp.get("/reports/<public_id>")
 @allow(ANYONE, indexed=True)
+@same_for_strangers
 def snapshot(public_id: str) -> ResponseReturnValue:
     """A published report, as it was published; beside it what changed since, for whoever may count exactly."""
     return _page(get_snapshot(public_id, by=current_actor()), WithdrawForm(MultiDict()))

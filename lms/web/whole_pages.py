@@ -1,0 +1,124 @@
+"""Pages that say the same to everybody who is not signed in: rendered once, and kept as they travel.
+
+A page is kept for its address, the reader's language and time zone, the stamp of what such pages read
+(`core.cache_versions`), and the minute: what it says of the clock, as that a lecture begins in 20 minutes, is never
+older. Who sends a session cookie gets a page of one's own, whatever is in it; so does everybody where the page holds a
+form's token or sets a cookie.
+
+What is kept is answered with an ETag, and caches on the way may keep it for a few seconds (ADR 26).
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import wraps
+from hashlib import blake2b
+from typing import ParamSpec
+
+from flask import Flask, Response, current_app, g, make_response, request, session
+from flask.typing import ResponseReturnValue
+
+from lms.core import cache_versions, clock
+from lms.web.locale import reader_locale
+from lms.web.time import known_zone
+
+P = ParamSpec("P")
+STAMP = "public pages"
+SHARED_SECONDS = 10
+"""How long a cache on the way may answer without asking here; never beyond the minute."""
+MOST = 512
+LONGEST_QUERY = 100
+"""Longer questions are not asked twice."""
+_KEY = "lms.whole_pages"
+_Key = tuple[str, str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """`content` is packed with gzip: it holds no secret that its length could tell."""
+
+    stamp: int | None
+    minute: datetime
+    content: bytes
+    etag: str
+    headers: tuple[tuple[str, str], ...]
+
+
+class _Pages(OrderedDict[_Key, _Page]):
+    """Those that were asked for last."""
+
+    def put(self, key: _Key, page: _Page) -> None:
+        self[key] = page
+        self.move_to_end(key)
+        while len(self) > MOST:
+            self.popitem(last=False)
+
+
+def same_for_strangers(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
+    """Declares a view whose page is the same for all strangers of one language and zone. Stands beneath `@allow`."""
+
+    @wraps(view)
+    def answer(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
+        if not _is_stranger():
+            return view(*args, **kwargs)
+        stamp = cache_versions.peek(STAMP)  # before anything is read that it stands for
+        now = clock.now()
+        minute = now.replace(second=0, microsecond=0)
+        key = request.script_root + request.full_path, reader_locale(), known_zone()
+        pages: _Pages = current_app.extensions[_KEY]
+        page = pages.get(key)
+        if page is None or page.stamp != stamp or page.minute != minute:
+            made = make_response(view(*args, **kwargs))
+            if not _is_same_for_all(made):
+                return made
+            content = made.get_data()
+            etag = blake2b(content, digest_size=16).hexdigest()
+            page = _Page(stamp, minute, gzip.compress(content, 6, mtime=0), etag, _headers_of(made))
+            pages.put(key, page)
+        return _answer(page, now)
+
+    answer.is_same_for_strangers = True  # type: ignore[attr-defined]
+    return answer
+
+
+def _is_stranger() -> bool:
+    """Whether nothing of the request says who asks."""
+    return (
+        request.method in ("GET", "HEAD")
+        and current_app.config["SESSION_COOKIE_NAME"] not in request.cookies
+        and "Authorization" not in request.headers
+        and len(request.query_string) <= LONGEST_QUERY
+    )
+
+
+def _is_same_for_all(made: Response) -> bool:
+    """Whether an answer may be given to others: nothing of it was made for one reader."""
+    is_own = session.modified or "csrf_token" in g or "Set-Cookie" in made.headers
+    return made.status_code == 200 and not is_own and not made.is_streamed
+
+
+def _headers_of(made: Response) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, value in made.headers.items() if name != "Content-Length")
+
+
+def _answer(page: _Page, now: datetime) -> Response:
+    is_packed = bool(request.accept_encodings.quality("gzip"))
+    made = Response(page.content if is_packed else gzip.decompress(page.content), headers=list(page.headers))
+    if is_packed:
+        made.headers["Content-Encoding"] = "gzip"
+    made.vary.update(("Accept-Encoding", "Accept-Language", "Cookie"))
+    seconds = min(SHARED_SECONDS, 60 - now.second)
+    made.headers["Cache-Control"] = f"public, max-age=0, s-maxage={seconds}, must-revalidate"
+    made.set_etag(page.etag, weak=True)
+    made.make_conditional(request)
+    return made
+
+
+def init_app(app: Flask, *, unseen: frozenset[str]) -> None:
+    """Makes the place of this app where pages are kept. `unseen` are the tables that no such page reads."""
+    app.extensions[_KEY] = _Pages()
+    cache_versions.watch(STAMP, lambda table: table not in unseen)
