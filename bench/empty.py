@@ -1,6 +1,6 @@
 """The baseline of every page: a Flask application whose one page says nothing, on the server that Serai runs on.
 
-`python -m bench.empty PORT` serves it until it is told to stop.
+`python -m bench.empty PORT WORKERS` serves it until it is told to stop.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Empty(BaseApplication):
 
     def load_config(self) -> None:
         """Gunicorn's own name for it."""
-        options = server_options(Config.load(), host="127.0.0.1", port=int(sys.argv[1]), workers=1)
+        options = server_options(Config.load(), host="127.0.0.1", port=int(sys.argv[1]), workers=int(sys.argv[2]))
         for name, value in options.items():
             self.cfg.set(name, value)
 

@@ -21,7 +21,8 @@ class Job:
     """Requests as they travel, all of them once, in order, over so many connections at a time.
 
     `rate`: begins so many a second, whatever came back (a latency counts from when it was due); None: as fast as
-    answers come. `keep`: a connection is used again; otherwise each request opens one.
+    answers come. `keep`: a connection is used again; otherwise each request opens one. `accepts`: statuses that are
+    right.
     """
 
     port: int
@@ -29,11 +30,12 @@ class Job:
     connections: int
     rate: float | None = None
     keep: bool = True
+    accepts: tuple[int, ...] = (200, 204)
 
 
 @dataclass
 class Report:
-    """What came back: how often each status, which requests were acknowledged (200 or 204), and how long it took."""
+    """What came back: how often each status, which requests were acknowledged, and how long it took."""
 
     seconds: float = 0.0
     cpu_seconds: float = 0.0
@@ -162,7 +164,7 @@ class _Generator:
         report.latencies_ms.append((time.monotonic() - line.due) * 1000)
         report.statuses[status] = report.statuses.get(status, 0) + 1
         report.bytes_in += len(line.received)
-        if status in (200, 204):
+        if status in self.job.accepts:
             report.acknowledged.append(line.number)
         elif not report.wrong:
             report.wrong = f"{status}: {body[:300].decode(errors='replace')}"
@@ -180,7 +182,9 @@ def as_json(job: Job) -> bytes:
 def from_json(given: bytes) -> Job:
     """The job as the other process sees it."""
     read: dict[str, Any] = json.loads(given)
-    return Job(**read | {"requests": [one.encode("latin-1") for one in read["requests"]]})
+    return Job(
+        **read | {"requests": [one.encode("latin-1") for one in read["requests"]], "accepts": tuple(read["accepts"])}
+    )
 
 
 if __name__ == "__main__":

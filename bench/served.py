@@ -46,21 +46,16 @@ class Served:
     def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
         self.process = process
         self.port = port
+        self.also_counts: list[int] = []
+        """The processes whose children serve the database."""
 
     def web_processes(self) -> list[int]:
         """The processes that answer."""
-        found = []
-        for entry in Path("/proc").iterdir():
-            if not entry.name.isdecimal():
-                continue
-            try:
-                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-                command = (entry / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if parent == self.process.pid and b"worker" not in command:
-                found.append(int(entry.name))
-        return sorted(found)
+        return sorted(
+            number
+            for number, parent, command in _processes()
+            if parent == self.process.pid and b"worker" not in command
+        )
 
     def ask(
         self, path: str, *, method: str = "GET", body: bytes = b"", headers: dict[str, str] | None = None
@@ -78,24 +73,60 @@ class Served:
         given = {name.lower(): value for name, value in answer.getheaders()}
         return Answer(answer.status, given, got, status_line + head + len(got))
 
+    def all_processes(self) -> list[int]:
+        """The server's, those that it began, and those that serve its database, where there are any."""
+        found, parents = [self.process.pid], {self.process.pid, *self.also_counts}
+        for number, parent, _command in _processes():
+            if parent in parents:
+                found.append(number)
+        return sorted({*found, *self.also_counts})
+
     def cost(
-        self, requests: Sequence[bytes], *, connections: int = 4, rate: float | None = None, keep: bool = True
+        self,
+        requests: Sequence[bytes],
+        *,
+        connections: int = 4,
+        rate: float | None = None,
+        keep: bool = True,
+        accepts: tuple[int, ...] = (200, 204),
+        all_processes: bool = False,
     ) -> Cost:
-        """Sends the requests (see `bench.load.Job`). CannotMeasure unless each is answered with 200 or 204."""
+        """Sends the requests (see `bench.load.Job`). CannotMeasure unless each is answered as it should be.
+
+        The processor time is that of the web processes, or of all that work for them.
+        """
         web = self.web_processes()
-        before = _cpu_seconds(web)
-        report = send(Job(self.port, list(requests), connections, rate, keep))
+        before = _cpu_seconds(self.all_processes() if all_processes else web)
+        report = send(Job(self.port, list(requests), connections, rate, keep, accepts))
         if self.web_processes() != web:
             raise CannotMeasure("a web process ended meanwhile")
-        used = _cpu_seconds(web) - before
+        after = _cpu_seconds(self.all_processes() if all_processes else web)
+        used = sum(seconds - before.get(number, 0) for number, seconds in after.items())
         if report.wrong:
             raise CannotMeasure(f"the server answered {report.wrong}")
         return Cost(used * 1000 / len(requests), len(requests) / report.seconds, report)
 
 
-def _cpu_seconds(processes: Sequence[int]) -> float:
+def _processes() -> Iterator[tuple[int, int, list[bytes]]]:
+    """(number, that of the parent, command) of every process."""
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdecimal():
+            continue
+        try:
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            yield int(entry.name), parent, (entry / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+
+
+def parent_of(process: int) -> int:
+    """The process that began another one."""
+    return next(parent for number, parent, _command in _processes() if number == process)
+
+
+def _cpu_seconds(processes: Sequence[int]) -> dict[int, float]:
     """Processor time of processes with all their threads, to the nanosecond: each has a clock (clock_getcpuclockid)."""
-    return sum(time.clock_gettime((~number << 3) | 2) for number in processes)
+    return {number: time.clock_gettime((~number << 3) | 2) for number in processes}
 
 
 def send(job: Job) -> Report:

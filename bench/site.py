@@ -35,6 +35,7 @@ ACCOUNTS = {
     "focal": "focal.ke@demo.test",
     "admin": "admin@demo.test",
 }
+_TOKEN = re.compile(rb'name="?csrf_token"?[^>]*value="?([^" >]+)')
 FOLDER = ROOT / "var" / "bench"
 
 
@@ -53,6 +54,9 @@ class Places:
 class Bench:
     """Given to every topic: where to work, how much, and the site that they share, made when first asked for."""
 
+    people = 3000
+    workers = 1
+
     def __init__(self, folder: Path = FOLDER, *, is_tiny: bool = False, is_full: bool = False) -> None:
         self.folder = folder
         self.is_tiny = is_tiny
@@ -70,7 +74,7 @@ class Bench:
     @cached_property
     def config(self) -> Config:
         """The demonstration's, built where there is none or an old one."""
-        people = self.of(3000, FEWEST)
+        people = self.of(self.people, FEWEST)
         folder = self.folder / f"site-{people}"
         config = Config.load(data=str(folder), database_url="", log_level="ERROR", base_url="http://127.0.0.1")
         ensure(create_app, config, people=people, keep=False, now=clock.now(), say=lambda _line: None)
@@ -115,22 +119,22 @@ class Bench:
 
     @cached_property
     def site(self) -> Served:
-        """The demonstration, served by `lms serve` with one web process."""
+        """The demonstration, served by `lms serve`."""
         port = free_port()
-        command = ["-m", "lms", "serve", "--port", str(port), "--workers", "1"]
+        command = ["-m", "lms", "serve", "--port", str(port), "--workers", str(self.workers)]
         return self._stack.enter_context(serving(command, port, self.config.environment()))
 
     @cached_property
     def empty(self) -> Served:
-        """The empty page on the same server, with one web process."""
+        """The empty page on the same server, with as many web processes."""
         port = free_port()
-        command = ["-m", "bench.empty", str(port)]
+        command = ["-m", "bench.empty", str(port), str(self.workers)]
         return self._stack.enter_context(serving(command, port, self.config.environment()))
 
     def sign_in(self, who: str) -> dict[str, str]:
         """The headers of a browser in which somebody (a key of `ACCOUNTS`) has signed in by the form."""
         page = self.site.ask("/sign-in")
-        token = re.search(rb'name="?csrf_token"?[^>]*value="?([^" >]+)', page.body)
+        token = _TOKEN.search(page.body)
         if token is None:
             raise CannotMeasure("the form for signing in has no token")
         form = {"email": ACCOUNTS[who], "password": PASSWORD, "csrf_token": token[1].decode()}
@@ -139,6 +143,17 @@ class Bench:
         if answer.status != 302:
             raise CannotMeasure(f"{ACCOUNTS[who]} cannot sign in: {answer.status}")
         return _cookie(answer.headers)
+
+    def form(self, who: str) -> tuple[dict[str, str], str]:
+        """The headers of a browser in which somebody has signed in, and the token of its forms."""
+        headers = self.sign_in(who)
+        page = self.site.ask("/account", headers=headers)
+        token = _TOKEN.search(page.body)
+        if token is None:
+            raise CannotMeasure("the page of the account has no form")
+        if "set-cookie" in page.headers:
+            headers = _cookie(page.headers)
+        return headers | {"Content-Type": "application/x-www-form-urlencoded"}, token[1].decode()
 
     def token(self, who: str) -> dict[str, str]:
         """The header of a script to which somebody gave a token."""

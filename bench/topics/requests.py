@@ -13,8 +13,8 @@ from bench.table import Aim, Row, topic
 from lms.live.tokens import make_token
 
 ROUNDS = 3
-PAGE = Aim(5)
-BEAT = Aim(0.5)
+STRANGER, SIGNED_IN, BEAT = (Aim(most, of_ratio=True) for most in (4, 25, 3))
+TOTALS = Aim(5)
 AT_ONCE = 4
 BEATS_AT_ONCE = 16
 """As many heartbeats as a process has threads wait for one commit together; their baseline is asked likewise."""
@@ -27,7 +27,7 @@ class Door:
     name: str
     requests: list[bytes]
     count: int
-    aim: Aim | None = PAGE
+    aim: Aim | None = SIGNED_IN
     at_once: int = AT_ONCE
 
 
@@ -37,15 +37,15 @@ def doors(bench: Bench) -> list[Door]:
     trainee, instructor, admin = (bench.sign_in(who) for who in ("trainee", "instructor", "admin"))
     lecture, series = f"/lectures/{named.held}", f"/series/{named.series}"
     pages = [
-        Door("home", [get("/")], 80),
-        Door("series", [get(series)], 80),
+        Door("home", [get("/")], 400, STRANGER),
+        Door("series", [get(series)], 400, STRANGER),
         Door("series, trainee", [get(series, trainee)], 80),
-        Door("lecture", [get(lecture)], 80),
+        Door("lecture", [get(lecture)], 400, STRANGER),
         Door("lecture, trainee", [get(lecture, trainee)], 80),
         Door("/me", [get("/me", trainee)], 80),
         Door("/teach", [get("/teach", instructor)], 80),
         Door("roster", [get(f"{lecture}/roster", admin)], 80),
-        Door("/api/v1/totals, public", [get("/api/v1/totals")], 200),
+        Door("/api/v1/totals, public", [get("/api/v1/totals")], 200, TOTALS),
         Door("/api/v1/totals, exact", [get("/api/v1/totals", bench.token("admin"))], 40, None),
     ]
     return [*pages, Door("heartbeat", _beats(bench, bench.of(2000, 20)), 2000, BEAT, BEATS_AT_ONCE)]

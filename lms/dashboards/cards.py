@@ -109,7 +109,7 @@ def _tongue(text: str, declared: str) -> dict[str, str | None]:
     return {**tongue(language_of(text, declared)), "dir": writing_of(text).direction}
 
 
-def address_of_card(endpoint: str, card: Card, **values: str | int) -> str:
+def address_of_card(endpoint: str, card: Card, **values: Any) -> str:
     """The path of a picture, with the mark of its content."""
     return url_for(endpoint, v=mark_of(card), **values)
 

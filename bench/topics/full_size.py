@@ -1,0 +1,236 @@
+"""The demonstration at its full size, with eight clients at once, on both databases: what a request costs all processes
+that work for it, and how long a correction by hand waits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from statistics import median, quantiles
+from urllib.parse import urlencode
+
+import psycopg
+from sqlalchemy import func, select
+
+from bench.database import copied_to_postgresql, postgresql
+from bench.served import Cost, Served, get, parent_of, post
+from bench.site import Bench
+from bench.table import Aim, CannotMeasure, Row, topic
+from bench.topics.requests import BEAT, SIGNED_IN, STRANGER
+from lms.app import create_app
+from lms.attendance.models.credits import Credit
+from lms.catalogue.models import Lecture, LectureState
+from lms.config import Config
+from lms.core.db import db
+from lms.demo.crowd import FULL_SCALE
+from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.live.tokens import make_token
+from lms.people.models import Person, PersonEmail
+
+CLIENTS = 8
+ROUNDS = 3
+ROSTERS = (100, 2_500, 10_000)
+CORRECTED = 2_500
+JOIN, CORRECTION = Aim(10, of_ratio=True), Aim(40, of_ratio=True)
+WAIT = Aim(200)
+TWICE = Aim(2, of_ratio=True)
+
+
+class FullSize(Bench):
+    """As large as `make demo` builds it; on the database of `url`, if given."""
+
+    people = FULL_SCALE
+    workers = 2
+
+    def __init__(self, bench: Bench, url: str = "") -> None:
+        super().__init__(bench.folder, is_tiny=bench.is_tiny)
+        self.url = url
+
+    @cached_property
+    def config(self) -> Config:
+        """The demonstration's."""
+        built: Config = super().config
+        return copied_to_postgresql(built, self.url) if self.url else built
+
+    @cached_property
+    def site(self) -> Served:
+        """The demonstration, served; processes of the database count."""
+        served: Served = super().site
+        if self.url:
+            with psycopg.connect(self.url.replace("+psycopg", "")) as line:
+                backend = line.info.backend_pid
+                served.also_counts.append(parent_of(backend))
+        return served
+
+
+@dataclass
+class Kind:
+    """One kind of request; `rounds` has what is sent in each."""
+
+    name: str
+    rounds: list[list[bytes]]
+    aim: Aim
+    accepts: tuple[int, ...] = (200, 201, 204)
+    costs: list[tuple[Cost, Cost]] = field(default_factory=list)
+
+
+@topic("full-size")
+def full_size(bench: Bench) -> Iterator[Row]:
+    """SQLite first, then PostgreSQL; corrections of both are compared."""
+    on_sqlite = yield from _measured(FullSize(bench), "SQLite")
+    with postgresql(is_kept=False) as named:
+        on_postgresql = yield from _measured(FullSize(bench, named("full_size", True)), "PostgreSQL")
+    yield Row("correction by hand, PostgreSQL beside SQLite", on_postgresql, "CPU ms", on_sqlite, aim=TWICE)
+
+
+def _measured(bench: FullSize, database: str) -> Generator[Row, None, float]:
+    """Each round asks for the empty page beside each kind. Answers for what a correction costs."""
+    try:
+        kinds = _kinds(bench)
+        nothing = [get("/")] * bench.of(2000, 10)
+        for kind in kinds:
+            bench.site.cost(kind.rounds[0][: bench.of(16, 2)], connections=1, accepts=kind.accepts)
+        for turn in range(bench.of(ROUNDS, 1)):
+            for kind in kinds:
+                bare = bench.empty.cost(nothing, connections=CLIENTS, all_processes=True)
+                sent = kind.rounds[turn + 1]
+                cost = bench.site.cost(sent, connections=CLIENTS, accepts=kind.accepts, all_processes=True)
+                kind.costs.append((cost, bare))
+        for kind in kinds:
+            yield _row(f"{database}: {kind.name}", kind)
+        waits = [one for cost, _bare in kinds[-1].costs for one in cost.report.latencies_ms]
+        yield Row(f"{database}: {kinds[-1].name}, p50", median(waits), "ms")
+        yield Row(f"{database}: {kinds[-1].name}, p99", quantiles(waits, n=100)[98], "ms", aim=WAIT)
+        return median(cost.cpu_ms for cost, _bare in kinds[-1].costs)
+    finally:
+        bench.close()
+
+
+def _row(name: str, kind: Kind) -> Row:
+    return Row(
+        name,
+        median(cost.cpu_ms for cost, _bare in kind.costs),
+        "CPU ms",
+        baseline=median(bare.cpu_ms for _cost, bare in kind.costs),
+        rate=median(cost.rate for cost, _bare in kind.costs),
+        aim=kind.aim,
+    )
+
+
+def _kinds(bench: FullSize) -> list[Kind]:
+    """What is measured; corrections come last."""
+    named = bench.places
+    trainee, instructor, admin = (bench.sign_in(who) for who in ("trainee", "instructor", "admin"))
+    lecture, series = f"/lectures/{named.held}", f"/series/{named.series}"
+    app = create_app(bench.config)
+    with app.app_context():
+        try:
+            rosters = {size: _lecture_of(size) for size in ROSTERS}
+            emails, corrected = _emails(named.live), _credited(rosters[CORRECTED])
+        finally:
+            db.session.remove()
+            db.engine.dispose()
+
+    def page(name: str, request: bytes, count: int, aim: Aim) -> Kind:
+        return Kind(name, [[request] * bench.of(count, 2)] * (ROUNDS + 1), aim)
+
+    return [
+        page("home", get("/"), 800, STRANGER),
+        page("series", get(series), 800, STRANGER),
+        page("lecture", get(lecture), 800, STRANGER),
+        page("/impact", get("/impact"), 800, STRANGER),
+        page("series, trainee", get(series, trainee), 80, SIGNED_IN),
+        page("lecture, trainee", get(lecture, trainee), 80, SIGNED_IN),
+        page("/me", get("/me", trainee), 80, SIGNED_IN),
+        page("/teach", get("/teach", instructor), 80, SIGNED_IN),
+        *(
+            page(f"roster of about {size:,}", get(f"/lectures/{found}/roster", admin), 80, SIGNED_IN)
+            for size, found in rosters.items()
+        ),
+        Kind("join", _joins(bench, emails), JOIN),
+        Kind("heartbeat", _beats(bench), BEAT),
+        Kind("correction by hand", _corrections(bench, rosters[CORRECTED], corrected), CORRECTION, (302,)),
+    ]
+
+
+def _lecture_of(size: int) -> int:
+    """The held lecture whose roster is nearest to a size: as many as are enrolled in its series."""
+    enrolled = (
+        select(Enrolment.series_id, func.count().label("people"))
+        .where(Enrolment.status == EnrolmentStatus.ENROLLED)
+        .group_by(Enrolment.series_id)
+        .subquery()
+    )
+    query = (
+        select(Lecture.id)
+        .join(enrolled, enrolled.c.series_id == Lecture.series_id)
+        .where(Lecture.state == LectureState.HELD)
+        .order_by(func.abs(enrolled.c.people - size), Lecture.id)
+    )
+    found = db.session.scalars(query).first()
+    if found is None:
+        raise CannotMeasure("no lecture was held")
+    return found
+
+
+def _emails(lecture_id: int) -> list[str]:
+    """Addresses of people who may join the live lecture."""
+    query = (
+        select(PersonEmail.address)
+        .join(Enrolment, Enrolment.person_id == PersonEmail.person_id)
+        .join(Lecture, Lecture.series_id == Enrolment.series_id)
+        .where(Lecture.id == lecture_id, Enrolment.status == EnrolmentStatus.ENROLLED)
+        .order_by(PersonEmail.id)
+        .limit(1000)
+    )
+    return list(db.session.scalars(query))
+
+
+def _credited(lecture_id: int) -> list[str]:
+    """The public ids of people with a credit of a lecture."""
+    query = (
+        select(Person.public_id)
+        .join(Credit, Credit.person_id == Person.id)
+        .where(Credit.lecture_id == lecture_id)
+        .order_by(Person.id)
+        .limit(1000)
+    )
+    return list(db.session.scalars(query))
+
+
+def _rounds(requests: list[bytes]) -> list[list[bytes]]:
+    """Requests of which no two are the same, dealt to the rounds."""
+    return [requests[turn :: ROUNDS + 1] for turn in range(ROUNDS + 1)]
+
+
+def _joins(bench: FullSize, emails: list[str]) -> list[list[bytes]]:
+    headers, path = bench.token("admin"), f"/api/v1/lectures/{bench.places.live}/join"
+    count = bench.of(800, 8)
+    return _rounds(
+        [
+            post(path, json.dumps({"email": emails[number % len(emails)]}).encode(), "application/json", headers)
+            for number in range(count)
+        ],
+    )
+
+
+def _beats(bench: FullSize) -> list[list[bytes]]:
+    named = bench.places
+    made = []
+    for number in range(bench.of(8000, 8)):
+        token = make_token(named.secret, named.joins[number % len(named.joins)])
+        body = json.dumps({"room_token": token, "seq": named.next_seq + number}).encode()
+        made.append(post(f"/api/v1/lectures/{named.live}/presence", body, "text/plain"))
+    return _rounds(made)
+
+
+def _corrections(bench: FullSize, lecture_id: int, people: list[str]) -> list[list[bytes]]:
+    headers, token = bench.form("admin")
+    kind = headers.pop("Content-Type")
+    made = []
+    for number in range(bench.of(800, 8)):
+        form = {"csrf_token": token, "outcome": "excused", "reason": f"bench {token[-6:]} {number}"}
+        path = f"/lectures/{lecture_id}/roster/{people[number % len(people)]}"
+        made.append(post(path, urlencode(form).encode(), kind, headers))
+    return _rounds(made)
