@@ -137,10 +137,11 @@ Hook = Callable[[], None]
 
 @dataclass
 class _Unit:
-    """What an outermost action does around its commit."""
+    """What an outermost action does around its commit, and what it does one at a time (`one_at_a_time`)."""
 
     before: list[tuple[Hook, Hook]] = field(default_factory=list)
     after: list[Hook] = field(default_factory=list)
+    held: set[tuple[str, bool]] = field(default_factory=set)
 
 
 def _unit() -> _Unit:
@@ -239,9 +240,11 @@ def one_at_a_time(what: str, *, shared: bool = False) -> None:
     `shared` ones do it beside each other, and wait only for those who do it alone. SQLite has one writer anyway.
     Taken before any row is locked, so that nobody waits in a circle.
     """
-    if not is_sqlite():
-        lock = func.pg_advisory_xact_lock_shared if shared else func.pg_advisory_xact_lock
-        db.session.execute(select(lock(func.hashtext(what))))
+    if is_sqlite() or (what, shared) in (held := _unit().held):
+        return
+    lock = func.pg_advisory_xact_lock_shared if shared else func.pg_advisory_xact_lock
+    db.session.execute(select(lock(func.hashtext(what))))
+    held.add((what, shared))
 
 
 IDENTITY = "tallies"

@@ -88,7 +88,8 @@ def credit_lecture(
         return _drop(lecture_id, None)
     if only is None and find_closing(lecture_id) is not None:
         return 0
-    compact_beats(lecture_id, by=by, at=at)
+    if only is None:
+        compact_beats(lecture_id, by=by, at=at)
     wanted = reckon(lecture, only=only, enrolled=enrolled)
     existing = credits_in(lecture_id, only)
     new = sorted(person_id for person_id in wanted if person_id not in existing)
