@@ -19,9 +19,8 @@ from typing import Any
 
 from bench.database import opened, spent_on
 from bench.programme import ENDED, SERIES
-from lms.certificates.actions import bundles
+from lms.certificates.actions import batch_render, bundles
 from lms.certificates.actions.awards import issue_certificates
-from lms.certificates.pdf import batch_render
 from lms.core.roles import SYSTEM
 
 ISSUED = ENDED + timedelta(days=1)

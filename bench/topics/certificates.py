@@ -27,9 +27,10 @@ from bench.programme import (
 from bench.served import ROOT
 from bench.site import Bench
 from bench.table import Aim, CannotMeasure, Row, topic
+from lms.certificates.actions import batch_render
 from lms.certificates.actions.awards import issue_certificates
 from lms.certificates.models import Certificate
-from lms.certificates.pdf import batch_render, store, typesetting
+from lms.certificates.pdf import store, typesetting
 from lms.certificates.queries.certificates import get_pdf
 from lms.core.db import db
 from lms.core.roles import SYSTEM
@@ -61,9 +62,9 @@ def certificates(bench: Bench) -> Iterator[Row]:
         for row in rows:
             store.forget_pdf(row)
         get_pdf(numbers[0], by=SYSTEM)
-        with patch("lms.certificates.pdf.batch_render.FEW", len(rows)):  # in this process, whose time is taken
+        with patch("lms.certificates.actions.batch_render.FEW", len(rows)):  # in this process, whose time is taken
             pressing, pressed = spent_on(lambda: batch_render.fill(SERIES, lambda *_: None))
-        with patch("lms.certificates.pdf.batch_render.FEW", 0):
+        with patch("lms.certificates.actions.batch_render.FEW", 0):
             for row in rows:
                 store.forget_pdf(row)
             together, _pressed = spent_on(lambda: batch_render.fill(SERIES, lambda *_: None))

@@ -9,9 +9,9 @@ from typing import Any
 
 from lms.catalogue.models import CertificateKind
 from lms.certificates.actions.awards import FILES_JOB, JOB, issue_certificates, request_files
+from lms.certificates.actions.batch_render import fill
 from lms.certificates.actions.bundles import JOB as BUNDLE_JOB
 from lms.certificates.actions.bundles import make_bundle
-from lms.certificates.pdf.batch_render import fill
 from lms.certificates.pdf.signature import TimestampAway
 from lms.certificates.queries.certificates import count_awarded_at
 from lms.core import clock

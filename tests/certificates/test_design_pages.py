@@ -12,7 +12,9 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from lms.certificates.designs import actions, queries, versions
+from lms.certificates.actions.designs import create_design, drop_words
+from lms.certificates.designs import versions
+from lms.certificates.queries.designs import get_design
 from lms.core import clock
 from lms.core.roles import Actor
 from tests.certificates.conftest import Programme
@@ -30,7 +32,7 @@ SCRIPT = {"HX-Request": "true"}
 @pytest.fixture
 def red(app: APIFlask, administrator: Actor, at: datetime) -> int:
     with app.app_context():
-        return actions.create_design("Red", by=administrator, at=at)
+        return create_design("Red", by=administrator, at=at)
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def post(client: FlaskClient, path: str, data: dict[str, Any] | None = None, **m
 
 def spec(app: APIFlask, family: int, by: Actor) -> Any:
     with app.app_context():
-        return queries.get_design(family, by=by).spec
+        return get_design(family, by=by).spec
 
 
 def reasons(page: str) -> list[str]:
@@ -229,7 +231,7 @@ def test_words_that_are_ready_made_stand_in_the_form_until_they_are_saved(
     app: APIFlask, boss: FlaskClient, red: int, administrator: Actor
 ) -> None:
     with app.app_context():
-        actions.drop_words(red, "es", by=administrator, at=clock.now())
+        drop_words(red, "es", by=administrator, at=clock.now())
     page = boss.get(f"/admin/designs/{red}?words=es").text
     assert "Certificado de participación" in page
     assert "These words are ready-made." in page

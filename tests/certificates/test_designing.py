@@ -12,13 +12,13 @@ from sqlalchemy import select
 
 from lms.catalogue.models import CertificateKind
 from lms.certificates.actions import awards
-from lms.certificates.designs import actions as designing
-from lms.certificates.designs import queries as drawings
+from lms.certificates.actions import designs as designing
 from lms.certificates.designs import versions
 from lms.certificates.designs.design import BUILT_IN
-from lms.certificates.designs.queries import Look
 from lms.certificates.models import Certificate, CertificateDesign
 from lms.certificates.pdf import store
+from lms.certificates.queries import designs as drawings
+from lms.certificates.queries.designs import Look
 from lms.core import files
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused

@@ -16,8 +16,8 @@ from lms.certificates import numbers
 from lms.certificates.actions import awards
 from lms.certificates.badges import baking, vc_jwt
 from lms.certificates.models import Certificate
-from lms.certificates.pdf import issue_context, render_jobs, store
-from lms.certificates.queries import certificates, holder_downloads
+from lms.certificates.pdf import issue_context, store
+from lms.certificates.queries import certificates, holder_downloads, render_jobs
 from lms.config import Config
 from lms.core.db import db
 from lms.core.roles import SYSTEM

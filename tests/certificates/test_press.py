@@ -18,9 +18,8 @@ from apiflask import APIFlask
 from sqlalchemy import select
 
 from lms.certificates import keys, numbers
-from lms.certificates.actions import awards
+from lms.certificates.actions import awards, batch_render
 from lms.certificates.models import Certificate
-from lms.certificates.pdf import batch_render
 from lms.certificates.pdf import store as printing
 from lms.certificates.pdf.check import check_pdf
 from lms.certificates.queries import certificates

@@ -15,8 +15,9 @@ from lms.certificates.designs import versions
 from lms.certificates.designs.default_texts import READY
 from lms.certificates.designs.design import BUILT_IN, LIMITS, READY_MADE, SENTENCES, checked_words
 from lms.certificates.models import Certificate
-from lms.certificates.pdf import render_jobs, typesetting
+from lms.certificates.pdf import typesetting
 from lms.certificates.pdf.typesetting import Station
+from lms.certificates.queries import render_jobs
 from lms.core import glyphs
 from lms.core.db import db
 from lms.core.roles import SYSTEM

@@ -36,7 +36,7 @@ from lms.attendance_imports.queries.review import review_page
 from lms.catalogue.models import CertificateKind, Series
 from lms.certificates import keys
 from lms.certificates.actions import awards as certificates
-from lms.certificates.designs import actions
+from lms.certificates.actions import designs
 from lms.certificates.models import Award, Certificate
 from lms.certificates.numbers import write
 from lms.config import Config
@@ -526,11 +526,11 @@ def _job(person_id: int) -> str:
 
 def _design(name: str, by: Actor, at: datetime) -> int:
     """A design that is in use and drafted anew, with all that can be taken out of it."""
-    family = actions.create_design(name, by=by, at=at)
+    family = designs.create_design(name, by=by, at=at)
     words = dict.fromkeys(("participation", "completion", "sentence"), "Attestation")
-    actions.set_words(family, "fr", words, by=by, at=at)
+    designs.set_words(family, "fr", words, by=by, at=at)
     picture = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0h9v9z"/></svg>'
-    actions.set_picture(family, "logo", picture, "Arms", by=by, at=at)
-    actions.publish_design(family, by=by, at=at)
-    actions.set_looks(family, {"name": name, "signatory": "Zhou"}, by=by, at=at)
+    designs.set_picture(family, "logo", picture, "Arms", by=by, at=at)
+    designs.publish_design(family, by=by, at=at)
+    designs.set_looks(family, {"name": name, "signatory": "Zhou"}, by=by, at=at)
     return family

@@ -21,8 +21,8 @@ from sqlalchemy import select
 
 from lms.app import create_app
 from lms.attendance.models.evidence import Beat
+from lms.certificates.actions import batch_render
 from lms.certificates.actions.awards import issue_certificates
-from lms.certificates.pdf import batch_render
 from lms.certificates.verification.file_verification import VerdictState, verdict_of_file
 from lms.config import Config
 from lms.core import clock

@@ -20,9 +20,9 @@ from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.staging import stage_attendance
 from lms.catalogue.actions.states import end_lecture, start_lecture
 from lms.catalogue.models import CertificateKind
+from lms.certificates.actions import batch_render
 from lms.certificates.actions.awards import issue_certificates
 from lms.certificates.models import Certificate
-from lms.certificates.pdf import batch_render
 from lms.config import Config
 from lms.core import jobs
 from lms.core.db import db

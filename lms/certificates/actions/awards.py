@@ -22,8 +22,8 @@ from lms.certificates.badges.credential import give_badges
 from lms.certificates.models import AWARDS, Award, Certificate, CertificateState
 from lms.certificates.pdf import store
 from lms.certificates.pdf.issue_context import surroundings
-from lms.certificates.pdf.render_jobs import count_valid, occasion_of
 from lms.certificates.queries import certificates, eligibility
+from lms.certificates.queries.render_jobs import count_valid, occasion_of
 from lms.core import audit, files, journal
 from lms.core.bulk import among
 from lms.core.cache_versions import touch

@@ -14,10 +14,11 @@ from sqlalchemy import select, update
 
 from lms.catalogue.queries import get_series_by_id
 from lms.certificates import numbers, rules
+from lms.certificates.actions.batch_render import Pressed, fill
 from lms.certificates.models import Certificate
-from lms.certificates.pdf import render_jobs, store
-from lms.certificates.pdf.batch_render import Pressed, fill
+from lms.certificates.pdf import store
 from lms.certificates.pdf.merge import Printout
+from lms.certificates.queries import render_jobs
 from lms.core import audit, clock, files
 from lms.core.db import action, after_commit, db, one_at_a_time
 from lms.core.errors import Invalid, NotFound, Refused

@@ -18,7 +18,7 @@ from lms.catalogue.rules import length_ms
 from lms.certificates import numbers, rules
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.pdf import store
-from lms.certificates.pdf.render_jobs import orders_of
+from lms.certificates.queries.render_jobs import orders_of
 from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound

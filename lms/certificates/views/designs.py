@@ -12,10 +12,10 @@ from werkzeug.datastructures import MultiDict
 from lms.catalogue.forms import LANGUAGES, language_choices
 from lms.catalogue.models import CertificateKind
 from lms.catalogue.queries import get_series
-from lms.certificates.designs import actions, queries, versions
+from lms.certificates.actions import designs as actions
+from lms.certificates.designs import versions
 from lms.certificates.designs.default_texts import READY
 from lms.certificates.designs.design import COLOURS, ENGLISH, FALLBACK, LIMITS, ROLES
-from lms.certificates.designs.queries import Look, Version
 from lms.certificates.forms import (
     DesignLooksForm,
     DesignPictureForm,
@@ -24,6 +24,8 @@ from lms.certificates.forms import (
     NewDesignForm,
     SeriesDesignForm,
 )
+from lms.certificates.queries import designs as queries
+from lms.certificates.queries.designs import Look, Version
 from lms.certificates.views.blueprint import bp
 from lms.core import clock
 from lms.core.errors import Invalid, NotFound, Refused

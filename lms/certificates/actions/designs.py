@@ -22,10 +22,10 @@ from lms.certificates.designs.design import (
     checked_words,
 )
 from lms.certificates.designs.image_sanitizer import Picture
-from lms.certificates.designs.queries import check_administrator, faults_of_glyphs, missing_in_words
 from lms.certificates.designs.versions import printable_words
 from lms.certificates.models import CertificateDesign, DesignFamily, SeriesDesign
 from lms.certificates.pdf.store import installed_fonts
+from lms.certificates.queries.designs import check_administrator, faults_of_glyphs, missing_in_words
 from lms.core import audit, files
 from lms.core.db import action, db, one_at_a_time
 from lms.core.errors import Fault, Invalid, NotFound, Refused

@@ -29,8 +29,8 @@ from sqlalchemy import select
 from lms.certificates.keys import SigningKey
 from lms.certificates.models import Certificate, CertificateState
 from lms.certificates.pdf import store
-from lms.certificates.pdf.render_jobs import chunks, count_valid, orders_of
 from lms.certificates.pdf.store import Means, Order
+from lms.certificates.queries.render_jobs import chunks, count_valid, orders_of
 from lms.core import files
 from lms.core.db import db
 from lms.core.typesetting import CannotRender
