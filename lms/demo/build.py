@@ -27,7 +27,7 @@ from lms.catalogue.actions.series import create_series
 from lms.catalogue.actions.states import cancel_lecture, end_lecture, hold_lecture, postpone_lecture, start_lecture
 from lms.catalogue.inputs import LectureDraft, PolicyDraft, SeriesDraft
 from lms.catalogue.models import Admission, CertificateKind, LectureState, Visibility
-from lms.certificates.actions.awards import give_missing_badges, issue_certificates
+from lms.certificates.actions.awards import issue_certificates
 from lms.certificates.keys import ensure_key
 from lms.config import Config
 from lms.core import jobs
@@ -392,6 +392,5 @@ def ensure(
         upgrade()
         rebuild_tallies(missing_only=True, by=SYSTEM)
         ensure_key(by=SYSTEM, at=now)
-        give_missing_badges(by=SYSTEM)
         db.session.remove()
         db.engine.dispose()

@@ -9,9 +9,7 @@ from alembic.util import CommandError
 from flask_migrate import upgrade
 
 from lms.attendance.actions.tallies import rebuild_tallies
-from lms.certificates.actions.awards import give_missing_badges
 from lms.certificates.keys import ensure_key
-from lms.certificates.pdf.issue_context import freeze_older
 from lms.config import Config
 from lms.core import schema
 from lms.core.db import db
@@ -53,8 +51,6 @@ def prepare(*, at: datetime) -> None:
     seal_second_factors(unsealed_only=True)
     rebuild_tallies(missing_only=True, by=SYSTEM)
     ensure_key(by=SYSTEM, at=at)
-    give_missing_badges(by=SYSTEM)
-    freeze_older()
 
 
 def copy_before(config: Config, revision: str, *, at: datetime) -> Path:

@@ -16,7 +16,7 @@ from lms.certificates import numbers
 from lms.certificates.actions import awards
 from lms.certificates.badges import baking, vc_jwt
 from lms.certificates.models import Certificate
-from lms.certificates.pdf import issue_context, store
+from lms.certificates.pdf import store
 from lms.certificates.queries import certificates, holder_downloads, render_jobs
 from lms.config import Config
 from lms.core.db import db
@@ -109,22 +109,6 @@ def test_the_page_of_a_number_names_who_issued_it(
     assert f"by the {organiser}" in page
     shown = certificates.get_certificate(number, by=SYSTEM)
     assert f"organizationName={quote_plus(organiser)}" in holder_downloads.linkedin_address(shown)
-
-
-@pytest.mark.databases
-def test_what_older_certificates_show_is_kept_as_of_now(
-    issued: Programme, change_everything: Callable[[], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept, before = [[getattr(row, name) for name in COLUMNS] for row in rows()], papers()
-    db.session.execute(update(Certificate).values(dict.fromkeys(COLUMNS)))
-    db.session.commit()
-    assert papers() == before, "one that keeps nothing is set as things stand"
-    monkeypatch.setattr(issue_context, "BATCH", 1)
-    assert issue_context.freeze_older() == 2
-    assert [[getattr(row, name) for name in COLUMNS] for row in rows()] == kept
-    change_everything()
-    assert papers() == before
-    assert issue_context.freeze_older() == 0
 
 
 def test_of_an_erased_holder_the_country_goes_with_the_name(issued: Programme, at: datetime) -> None:

@@ -196,18 +196,6 @@ def test_an_erased_holders_badge_goes_and_can_still_be_checked(issued: Programme
     assert row_of("Ada").credential is None
     assert read_credential(given, keys.public_jwks()).intact
     assert not bit(row, at)
-    assert awards.give_missing_badges(by=SYSTEM) == 0, "none is made anew"
-
-
-def test_certificates_of_before_get_their_badges_once(issued: Programme, administrator: Actor, at: datetime) -> None:
-    awards.revoke(number_of("Ada"), reason="Not there", by=administrator, at=at)
-    clear = "UPDATE certificate SET credential = NULL, status_list = NULL, status_index = NULL, signing_kid = NULL"
-    db.session.execute(text(clear))
-    db.session.commit()
-    assert awards.give_missing_badges(by=SYSTEM) == 3
-    assert awards.give_missing_badges(by=SYSTEM) == 0
-    assert row_of("Ada").credential is None
-    assert read_credential(row_of("Bo").credential or "", keys.public_jwks()).number == number_of("Bo")
 
 
 def test_a_name_is_corrected_while_the_key_is_away_and_the_certificate_follows(

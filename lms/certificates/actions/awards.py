@@ -21,7 +21,7 @@ from lms.certificates.badges import status_list
 from lms.certificates.badges.credential import give_badges
 from lms.certificates.models import AWARDS, Award, Certificate, CertificateState
 from lms.certificates.pdf import store
-from lms.certificates.pdf.issue_context import surroundings
+from lms.certificates.pdf.issue_context import issue_contexts
 from lms.certificates.queries import certificates, eligibility
 from lms.certificates.queries.render_jobs import count_valid, occasion_of
 from lms.core import audit, files, journal
@@ -321,7 +321,7 @@ def _replace(pairs: Sequence[tuple[Certificate, Person]], *, by: Actor, at: date
     touch_awards([person.id for _row, person in pairs])
     status_list.touch(row for row, _person in pairs)
     made: list[tuple[Certificate, Award]] = []
-    around = surroundings([occasion_of(row) for row, _person in pairs])
+    around = issue_contexts([occasion_of(row) for row, _person in pairs])
     for (row, person), now in zip(pairs, around, strict=True):
         row.state, row.ended_at = CertificateState.SUPERSEDED, at
         made.append(
@@ -395,31 +395,3 @@ def erase_holder(person_id: int, *, withdraw_certificates: bool, by: Actor, at: 
             row.state, row.ended_at = CertificateState.WITHDRAWN, at
         _forget_file(row)
         _record("withdraw certificate", row, by=by, at=at)
-
-
-def give_missing_badges(*, by: Actor) -> int:
-    """Signs the badges of valid certificates that were issued before there were any; returns how many."""
-    done = 0
-    while given := _give_missing(by=by):
-        done += given
-    return done
-
-
-@action
-def _give_missing(*, by: Actor) -> int:
-    rules.check_can_issue(by)
-    query = (
-        select(Certificate, Award)
-        .join(Award, Award.id == Certificate.award_id)
-        .join(Person, Person.id == Award.person_id)
-        .where(
-            Certificate.state == CertificateState.VALID,
-            Certificate.signing_kid.is_(None),
-            Person.erased_at.is_(None),
-        )
-        .order_by(Certificate.id)
-        .limit(BATCH)
-    )
-    pairs = [(row, award) for row, award in db.session.execute(query)]
-    give_badges(pairs)
-    return len(pairs)

@@ -16,7 +16,7 @@ from lms.certificates.designs.versions import version_of_series
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.pdf import store
 from lms.certificates.pdf.issue_context import Occasion as Issue
-from lms.certificates.pdf.issue_context import surroundings
+from lms.certificates.pdf.issue_context import issue_contexts
 from lms.certificates.queries import certificates
 from lms.core.bulk import among, insert_many
 from lms.core.clock import day_of
@@ -86,7 +86,7 @@ def _certificates(occasion: Occasion, earned: Sequence[Earned], awards: dict[int
         if one.attended not in routes:
             stations = certificates.stations_of(occasion.lectures, one.attended)
             routes[one.attended] = stations, certificates.attended_ms(occasion.lectures, one.attended)
-    around = surroundings([Issue(occasion.series.id, one.person_id, issued_on) for one in earned])
+    around = issue_contexts([Issue(occasion.series.id, one.person_id, issued_on) for one in earned])
     rows = [
         {
             "award_id": awards[one.person_id],

@@ -1,4 +1,4 @@
-"""What a certificate shows beside what was earned, as things stand on the day: kept in its row at the issue."""
+"""What a certificate shows besides what was earned, as on the day of issue: its row keeps it."""
 
 from __future__ import annotations
 
@@ -7,28 +7,25 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from flask import current_app
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from lms.catalogue.models import Series
-from lms.certificates.models import Award, Certificate
 from lms.config import Config
 from lms.core.bulk import among
-from lms.core.db import action, db
+from lms.core.db import db
 from lms.people.models import Person
 from lms.people.queries.countries import country_codes_of
 
-BATCH = 500
-
 
 class Occasion(NamedTuple):
-    """Whose certificate of which series (ids), and the day that stands on it."""
+    """Whose certificate of which series (ids), and its day of issue."""
 
     series_id: int
     person_id: int
     issued_on: date
 
 
-def surroundings(occasions: Sequence[Occasion]) -> list[dict[str, Any]]:
+def issue_contexts(occasions: Sequence[Occasion]) -> list[dict[str, Any]]:
     """The columns `organiser`, `language`, `country` and `base_url` for each of these, as they are now.
 
     A handful of queries however many there are.
@@ -51,29 +48,3 @@ def surroundings(occasions: Sequence[Occasion]) -> list[dict[str, Any]]:
         }
         for one in occasions
     ]
-
-
-def freeze_older() -> int:
-    """Keeps, for certificates issued before this was done at the issue, what they show as of now; returns how many."""
-    done = 0
-    while frozen := _freeze_some():
-        done += frozen
-    return done
-
-
-@action
-def _freeze_some() -> int:
-    query = (
-        select(Certificate.id, Award.series_id, Award.person_id, Certificate.issued_on)
-        .join(Award, Award.id == Certificate.award_id)
-        .where(Certificate.organiser.is_(None))
-        .order_by(Certificate.id)
-        .limit(BATCH)
-    )
-    rows = db.session.execute(query).all()
-    kept = surroundings([Occasion(series_id, person_id, day) for _id, series_id, person_id, day in rows])
-    if rows:
-        db.session.execute(
-            update(Certificate), [{"id": row.id, **columns} for row, columns in zip(rows, kept, strict=True)]
-        )
-    return len(rows)

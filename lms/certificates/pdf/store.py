@@ -108,14 +108,8 @@ def means() -> Means:
     return Means(tuple(font_folders()), keys.current(), _config().timestamp_url)
 
 
-def order_of(certificate: Certificate, kind: str, surroundings: Mapping[str, str | None] | None = None) -> Order:
-    """What a certificate's file is made of; the same whenever it is asked for.
-
-    `surroundings` stand for those that an older certificate does not keep (see `freezing`).
-    """
-    kept = surroundings or {
-        name: getattr(certificate, name) for name in ("organiser", "language", "country", "base_url")
-    }
+def order_of(certificate: Certificate, kind: str) -> Order:
+    """What a certificate's file is made of; the same whenever it is asked for."""
     stations = tuple(
         typesetting.Station(
             title=stop["title"],
@@ -129,14 +123,14 @@ def order_of(certificate: Certificate, kind: str, surroundings: Mapping[str, str
         full_name=certificate.name,
         native_name=certificate.native_name,
         series=certificate.series_title,
-        language=kept["language"] or "en",
+        language=certificate.language or "en",
         stations=stations,
         hours=hours([certificate.hours_ms]),
         issued_on=certificate.issued_on,
         number=numbers.write(certificate.number),
-        address=address_of(certificate.number, kept["base_url"]),
-        organiser=kept["organiser"] or "",
-        country=kept["country"],
+        address=address_of(certificate.number, certificate.base_url),
+        organiser=certificate.organiser or "",
+        country=certificate.country,
         design=design_of(certificate.design),
     )
     return Order(award, certificate.issued_at, key_of(certificate))

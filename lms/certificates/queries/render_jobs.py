@@ -10,7 +10,7 @@ from sqlalchemy.orm import contains_eager
 
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.pdf import store
-from lms.certificates.pdf.issue_context import Occasion, surroundings
+from lms.certificates.pdf.issue_context import Occasion
 from lms.certificates.pdf.store import Order
 from lms.core.db import db
 
@@ -39,12 +39,10 @@ def chunks(series_id: int) -> Iterator[list[Certificate]]:
 
 
 def orders_of(rows: Sequence[Certificate]) -> list[Order]:
-    """What the files of these certificates are made of; a handful of queries however many there are."""
-    older = [row for row in rows if row.organiser is None]
-    now = dict(zip((row.id for row in older), surroundings([occasion_of(row) for row in older]), strict=True))
-    return [store.order_of(row, row.award.kind, now.get(row.id)) for row in rows]
+    """What the files of these certificates are made of."""
+    return [store.order_of(row, row.award.kind) for row in rows]
 
 
 def occasion_of(row: Certificate) -> Occasion:
-    """What is asked of the surroundings of a certificate whose award is at hand."""
+    """What the issue context of a certificate is asked for; its award is loaded."""
     return Occasion(row.award.series_id, row.award.person_id, row.issued_on)
