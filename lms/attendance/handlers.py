@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from lms.attendance.actions.closing import check_lecture_not_closed
 from lms.attendance.actions.credits import delete_credits
+from lms.attendance.actions.facts import update_facts_of_lecture, update_facts_of_people
 from lms.attendance.actions.people import erase_evidence, recount_people
-from lms.attendance.actions.tallies import retally_lecture, retally_people
 from lms.attendance.queries.persons import export_of_person
 from lms.core.events import (
     LectureEnded,
@@ -35,7 +35,7 @@ def on_times_corrected(event: LectureTimesCorrected) -> None:
     Refused, and with it the correction, where attendance is closed.
     """
     check_lecture_not_closed(event.lecture_id)
-    retally_lecture(event.lecture_id)
+    update_facts_of_lecture(event.lecture_id)
     request_job("credit_lecture", {"lecture_id": event.lecture_id}, by=event.by, at=event.at)
 
 
@@ -68,7 +68,7 @@ def on_unmerged(event: MergeUndone) -> None:
 @handles(PeopleCountriesChanged)
 def on_moved(event: PeopleCountriesChanged) -> None:
     """Counts them under the country of each lecture's day."""
-    retally_people(event.person_ids)
+    update_facts_of_people(event.person_ids)
 
 
 @handles(PersonErased)

@@ -113,7 +113,7 @@ def restore(folder: Path, journal: Path | None) -> None:
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="Leave out what reads everything: references, tallies, certificates.")
+@click.option("--quick", is_flag=True, help="Leave out what reads everything: references, facts, certificates.")
 def check(quick: bool) -> None:
     """Looks for faults in database, files, certificates, mail, worker and settings; exit 1 where there is one.
 

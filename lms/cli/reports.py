@@ -71,11 +71,11 @@ def report_totals(
 
 @report.command("rebuild")
 def report_rebuild() -> None:
-    """Makes all tallies, which the figures are counted from, anew from the rows."""
-    from lms.attendance.actions.tallies import rebuild_tallies
+    """Writes the facts of all lectures, which figures are counted from, again from the rows."""
+    from lms.attendance.actions.facts import rebuild_facts
 
     with application():
-        click.echo(f"lectures {rebuild_tallies(by=SYSTEM)}")
+        click.echo(f"lectures {rebuild_facts(by=SYSTEM)}")
 
 
 @report.command("verify")
@@ -87,11 +87,11 @@ def report_verify() -> None:
     at = clock.now()
     with application():
         rows = recount.Rows(clock.reporting_zone())
-        found = recount.tally_differences(rows)
+        found = recount.facts_differences(rows)
         wrong = len(found)
         for line in found:
             click.echo(line, err=True)
-        click.echo(f"tallies: {'agree' if not found else f'{len(found)} differ'}")
+        click.echo(f"facts: {'agree' if not found else f'{len(found)} differ'}")
         asked = [(Slice(), dimensions) for dimensions in recount.QUESTIONS]
         asked += [(slice_, ("country", "year")) for slice_ in recount.SLICES]
         for slice_, dimensions in asked:

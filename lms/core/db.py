@@ -247,7 +247,7 @@ def one_at_a_time(what: str, *, shared: bool = False) -> None:
     held.add((what, shared))
 
 
-IDENTITY = "tallies"
+IDENTITY = "identity"
 """What `one_at_a_time` is asked for by those who write what counts people (shared) or change who people are (alone)."""
 
 

@@ -16,9 +16,9 @@ from flask import Flask
 from flask_migrate import upgrade
 
 from lms.attendance.actions.beats import record_beat
+from lms.attendance.actions.facts import rebuild_facts
 from lms.attendance.actions.joins import open_join
 from lms.attendance.actions.offline import keep_offline_beats
-from lms.attendance.actions.tallies import rebuild_tallies
 from lms.attendance.rules import BEAT_SECONDS
 from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.staging import stage_attendance
@@ -390,7 +390,7 @@ def ensure(
         say(f"To have {people:,} people instead, delete that folder or name another with LMS_DATA.")
     with make_app(config).app_context():
         upgrade()
-        rebuild_tallies(missing_only=True, by=SYSTEM)
+        rebuild_facts(missing_only=True, by=SYSTEM)
         ensure_key(by=SYSTEM, at=now)
         db.session.remove()
         db.engine.dispose()

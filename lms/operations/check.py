@@ -20,7 +20,7 @@ WITHOUT_SCHEMA: tuple[Check, ...] = (
 CHECKS: tuple[Check, ...] = (
     database.check_integrity,
     database.check_references,
-    database.check_tallies,
+    database.check_facts,
     database.check_times,
     certificates.check_key,
     certificates.check_certificates,

@@ -8,7 +8,7 @@ from pathlib import Path
 from alembic.util import CommandError
 from flask_migrate import upgrade
 
-from lms.attendance.actions.tallies import rebuild_tallies
+from lms.attendance.actions.facts import rebuild_facts
 from lms.certificates.keys import ensure_key
 from lms.config import Config
 from lms.core import schema
@@ -49,7 +49,7 @@ def prepare(*, at: datetime) -> None:
         raise Refused(_("The database cannot be migrated: %(reason)s", reason=str(error))) from error
     load_countries(by=SYSTEM, at=at)
     seal_second_factors(unsealed_only=True)
-    rebuild_tallies(missing_only=True, by=SYSTEM)
+    rebuild_facts(missing_only=True, by=SYSTEM)
     ensure_key(by=SYSTEM, at=at)
 
 

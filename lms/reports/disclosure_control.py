@@ -12,9 +12,8 @@ from collections import defaultdict
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from types import MappingProxyType
 
-from pyroaring import BitMap
-
-from lms.reports.counting import Part
+from lms.reports.facts.counting import NOBODY, Part
+from lms.reports.facts.counting import united as united_people
 from lms.reports.rules import FEWEST, Key
 
 Edge = tuple[str, Hashable, Key]
@@ -75,7 +74,7 @@ class Blocks:
                 years[key].append(year)
         for key, own in years.items():
             self.blocks[key] = self._in_blocks([(year, by_year[year][key], key in large.get(year, ())) for year in own])
-            everybody = BitMap.union(*(by_year[year][key].people for year in own))
+            everybody = united_people(by_year[year][key].people for year in own)
             if not self.blocks[key] or 0 < len(everybody) < FEWEST:
                 self.blocks[key] = [own]
                 self.never.add(key)
@@ -86,15 +85,15 @@ class Blocks:
     def _in_blocks(years: Sequence[tuple[str, Part, bool]]) -> list[list[str]]:
         found: list[list[str]] = []
         open_years: list[str] = []
-        people = BitMap()
+        people = NOBODY
         for year, own, is_large in years:
             open_years.append(year)
-            people = people | own.people
+            people = united_people([people, own.people])
             # Where nobody attended yet, it is those who registered
             is_many = is_large or own.registrations >= FEWEST
-            if len(people) >= FEWEST or (not people and is_many):
+            if len(people) >= FEWEST or (not len(people) and is_many):
                 found.append(open_years)
-                open_years, people = [], BitMap()
+                open_years, people = [], NOBODY
         if found:
             found[-1] += open_years
         return found

@@ -83,18 +83,17 @@ class SnapshotDossier(Base):
     figures: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
-class KeptDeeds(Base):
-    """The registrations or awards of one series as they were counted under a stamp, in the stored form of
-    `reports.deeds`: what a new process need not read row by row. Worth nothing once the series has another stamp."""
+class SeriesFacts(Base):
+    """The registrations or awards of one series as they were read under a stamp, in the stored form of
+    `reports.facts`: what a new process need not read row by row. Worth nothing once the series has another stamp."""
 
-    __tablename__ = "kept_deeds"
+    __tablename__ = "series_facts"
 
     kind: Mapped[str] = mapped_column(String(32), primary_key=True)
     series_id: Mapped[int] = mapped_column(ForeignKey("series.id", ondelete="CASCADE"), primary_key=True)
     stamp: Mapped[int] = mapped_column(BigInteger)
     time_zone: Mapped[str] = mapped_column(String(64))
-    cells: Mapped[bytes] = mapped_column(LargeBinary)
-    people: Mapped[bytes] = mapped_column(LargeBinary)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class OpeningSet(Base):

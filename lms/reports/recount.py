@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Table, select
 
-from lms.attendance import tallies
-from lms.attendance.models.credits import Correction, Credit, Tally
+from lms.attendance import facts as columns
+from lms.attendance.models.credits import Correction, Credit, LectureFacts
 from lms.catalogue.models import Lecture, Series
 from lms.certificates.models import Award, Certificate
 from lms.core.db import Base, db
@@ -276,8 +276,8 @@ def _count(rows: Rows, facts: list[Fact], sessions: set[int], older: list[Row], 
     }
 
 
-def tally_differences(rows: Rows) -> list[str]:
-    """Which stored tallies are not what the rows say, a line each. A lecture may have none: then its rows are read."""
+def facts_differences(rows: Rows) -> list[str]:
+    """Which stored facts are not what the rows say, a line each. A lecture may have none: then its rows are read."""
     expected: dict[int, dict[int, tuple[Any, ...]]] = defaultdict(dict)
     ids: dict[str | None, int | None] = {row["code"]: row["id"] for row in rows.countries.values()}
     for fact in rows.facts:
@@ -285,23 +285,24 @@ def tally_differences(rows: Rows) -> list[str]:
             values = (ids.get(fact.country), fact.sector, fact.gender, fact.source)
             expected[fact.what][fact.who] = (*values, fact.ms)
     lines = []
-    for stored in db.session.scalars(select(Tally).order_by(Tally.lecture_id)):
+    for stored in db.session.scalars(select(LectureFacts).order_by(LectureFacts.lecture_id)):
         found = expected[stored.lecture_id] if stored.lecture_id in rows.held else {}
-        tally = tallies.unpack(stored.day, stored.people, stored.cells)
-        people: dict[int, list[Any]] = {person: [] for person in tally.people}
-        for axis in tallies.AXES:
-            for value, members in tally.by[axis].items():
-                for person in members:
-                    people.setdefault(person, []).append(value)
-        cells: dict[tuple[Any, ...], tuple[int, int]] = {}
-        for own in found.values():
-            amount, summed = cells.get(own[:4], (0, 0))
-            cells[own[:4]] = amount + 1, summed + own[4]
-        told = {tallies.values_of(code): (amount, ms) for code, amount, ms in zip(*tally.cells, strict=True)}
-        if people != {person: list(values[:4]) for person, values in found.items()}:
-            lines.append(f"lecture {stored.lecture_id}: its tally holds other people than the rows")
-        if told != cells:
-            lines.append(f"lecture {stored.lecture_id}: its tally has other sums than the rows")
+        read = columns.unpack(columns.ATTENDANCES, stored.content)
+        told = [
+            (
+                person,
+                country or None,
+                columns.sector_of(traits),
+                columns.gender_of(traits),
+                columns.source_of(traits),
+                ms,
+            )
+            for person, country, traits, ms in zip(*(read[name].tolist() for name in columns.ATTENDANCES), strict=True)
+        ]
+        if told != [(person, *found[person]) for person in sorted(found)]:
+            lines.append(f"lecture {stored.lecture_id}: its facts are not those of the rows")
+        if stored.attendances != len(found):
+            lines.append(f"lecture {stored.lecture_id}: its facts have another number of attendances than the rows")
     return lines
 
 

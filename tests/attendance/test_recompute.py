@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import select, update
 
 from lms.attendance.actions.closing import close_attendance
+from lms.attendance.actions.facts import rebuild_facts
 from lms.attendance.actions.recompute import recompute_lectures, request_recompute
-from lms.attendance.actions.tallies import rebuild_tallies
-from lms.attendance.models.credits import Credit, Outcome, Tally
+from lms.attendance.models.credits import Credit, LectureFacts, Outcome
 from lms.attendance.queries.reckoning import held_lectures
 from lms.core import clock, jobs
 from lms.core.db import action, db
@@ -42,14 +42,14 @@ class Scenes(Scene):
     def spoil(self) -> None:
         db.session.execute(update(Credit).where(Credit.person_id == self.people["Ada"].id).values(present_ms=1))
         db.session.execute(update(Credit).values(outcome=Outcome.PARTIAL))
-        rebuild_tallies(by=SYSTEM)
+        rebuild_facts(by=SYSTEM)
 
     def rows(self) -> Rows:
         query = select(Credit.lecture_id, Credit.person_id, Credit.present_ms, Credit.percent_tenths, Credit.outcome)
         return list(db.session.execute(query.order_by(Credit.lecture_id, Credit.person_id)).all())
 
     def versions(self) -> dict[int, int]:
-        return dict(db.session.execute(select(Tally.lecture_id, Tally.version)).all())
+        return dict(db.session.execute(select(LectureFacts.lecture_id, LectureFacts.version)).all())
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def scenes(make: Any, context: None) -> Scenes:
     return Scenes(make)
 
 
-def test_only_what_differs_is_written_and_the_tallies_follow(scenes: Scenes) -> None:
+def test_only_what_differs_is_written_and_the_facts_follow(scenes: Scenes) -> None:
     before = scenes.versions()
     wanted = held_lectures(by=SYSTEM)
     told: list[tuple[int, int]] = []

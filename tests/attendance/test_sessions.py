@@ -53,7 +53,7 @@ def figures() -> tuple[int, int]:
     rows = recount.Rows("Asia/Shanghai")
     assert recount.differences(rows, Slice(), (), LATER) == []
     assert recount.differences(rows, Slice(), ("country", "year"), LATER) == []
-    assert recount.tally_differences(rows) == []
+    assert recount.facts_differences(rows) == []
     waiting = [lecture.id for lecture in unconfirmed_lectures(by=SYSTEM)]
     assert waiting == sorted(rows.held.keys() - rows.sessions)
     totals = count(Slice(), (), by=SYSTEM, at=LATER).totals

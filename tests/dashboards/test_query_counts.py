@@ -66,7 +66,7 @@ def grow(world: World) -> None:
         ("/series/cross-border", None, 10),
         ("/series/cross-border", "trainee", 14),
         ("/me", "trainee", 12),
-        ("/teach", "instructor", 12),  # the counter asks for versions of tallies, and once for those it does not have
+        ("/teach", "instructor", 12),  # attendances are counted by one question
         ("/country", "focal_point", 24),
         ("/lectures/{live}/groups", "focal_point", 13),
         ("/admin", "administrator", 18),

@@ -55,11 +55,11 @@ def wrong(installation: Installation, *, is_quick: bool = False) -> list[tuple[L
 def test_nothing_is_found_where_nothing_is_wrong(healthy: Installation) -> None:
     assert wrong(healthy) == []
     assert {finding.about for finding in findings(healthy)} == {
-        "schema", "settings", "permissions", "disk", "journal", "backup", "integrity", "references", "tallies", "clock",
+        "schema", "settings", "permissions", "disk", "journal", "backup", "integrity", "references", "facts", "clock",
         "signing key", "certificates", "files", "mail", "worker",
     }  # fmt: skip
     quick = {finding.about for finding in findings(healthy, is_quick=True)}
-    assert {finding.about for finding in findings(healthy)} - quick == {"references", "tallies", "certificates"}
+    assert {finding.about for finding in findings(healthy)} - quick == {"references", "facts", "certificates"}
 
 
 def file_of(installation: Installation) -> Path:
@@ -136,7 +136,7 @@ CASES: dict[str, tuple[Callable[[Installation], object], list[tuple[Level, str]]
         lambda made: [path.unlink() for path in (made.config.folder / "keys").iterdir()],
         [(FAULT, "signing key")],
     ),
-    "tally differs": (write("UPDATE credit SET present_ms = present_ms + 60000"), [(FAULT, "tallies")]),
+    "facts differ": (write("UPDATE credit SET present_ms = present_ms + 60000"), [(FAULT, "facts")]),
     "time ahead": (write("UPDATE audit_entry SET at = '2031-01-01 00:00:00+00:00'"), [(FAULT, "clock")]),
     "late work": (late_work, [(FAULT, "mail"), (FAULT, "worker")]),
     "no worker": (write("DELETE FROM worker_heartbeat"), [(FAULT, "worker")]),

@@ -360,6 +360,6 @@ def test_a_wrong_count_would_be_found(app: APIFlask, world: World, monkeypatch: 
     with app.app_context():
         rows = recount.Rows("Asia/Shanghai")
         monkeypatch.setattr(
-            "lms.reports.counting.Part.figures", lambda part, partners: Figures(sessions=1, participants=2)
+            "lms.reports.facts.counting.Part.figures", lambda part, partners: Figures(sessions=1, participants=2)
         )
         assert recount.differences(rows, Slice(), (), AT)[0] == "participants of everything: reported 2, recounted 1"

@@ -11,7 +11,7 @@ from apiflask import APIFlask
 
 from lms.attendance.actions.corrections import correct
 from lms.attendance.actions.credits import credit_lecture
-from lms.attendance.actions.tallies import rebuild_tallies
+from lms.attendance.actions.facts import rebuild_facts
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Presence, Source
 from lms.attendance.queries.sessions import unconfirmed_lectures
@@ -215,13 +215,13 @@ def touch_all() -> None:
 def test_figures_are_those_of_the_rows(app: APIFlask, world: World, make: Make, seed: int) -> None:
     with app.app_context():
         walk = Walk(world, make, seed)
-        rebuild_tallies(by=SYSTEM)
+        rebuild_facts(by=SYSTEM)
         touch_all()
         for number in range(90):
             walk.step()
             if number % 3 == 2:
                 rows = recount.Rows("Asia/Shanghai")
-                assert recount.tally_differences(rows) == []
+                assert recount.facts_differences(rows) == []
                 asked, dimensions = QUESTIONS[number // 3 % len(QUESTIONS)]
                 assert recount.differences(rows, asked, dimensions, AT) == [], (number, asked)
                 assert recount.differences(rows, Slice(), (), AT) == [], number

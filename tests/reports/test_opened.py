@@ -60,7 +60,7 @@ def opened(figure: str, asked: Slice, keys: dict[str, str | None]) -> float:
     return len(rows)
 
 
-def deeds(world: World, seed: int) -> None:
+def registrations_and_awards(world: World, seed: int) -> None:
     """Registrations, awards and opening balances beside what people attended; some of merged people."""
     draw = random.Random(seed)
     series = [1, 2]
@@ -88,7 +88,7 @@ def deeds(world: World, seed: int) -> None:
 @pytest.mark.parametrize("seed", range(2))
 def test_rows_add_up_to_each_figure(app: APIFlask, world: World, seed: int) -> None:
     a_history(world, seed)
-    deeds(world, seed)
+    registrations_and_awards(world, seed)
     seen = dict.fromkeys(("participants", *OPENED_TO_ROWS), 0.0)
     with app.app_context():
         for asked, dimensions in QUESTIONS:

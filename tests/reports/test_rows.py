@@ -24,12 +24,11 @@ COUNTRIES = ["KE", "UG", "FR", None]
 
 
 def read(asked: Slice) -> list[rows.Attendance]:
-    scope = resolve(asked, by=SYSTEM)
     with db.engine.connect() as connection:
-        held = rows.held_lectures(scope, connection)
-        found = list(rows.stream(scope, held, connection))
-        assert found[-1][0] == rows.estimate(scope, connection)
-    return [one for _seen, batch in found for one in batch]
+        attendances = rows.Attendances(resolve(asked, by=SYSTEM), connection)
+        found = [one for batch in attendances for one in batch]
+    assert len(found) == attendances.total
+    return found
 
 
 def a_history(world: World, seed: int) -> None:
@@ -88,10 +87,10 @@ def test_people_come_whole_and_in_small_batches(app: APIFlask, world: World, mon
     for lecture in lectures:
         world.attend(lecture, *people)
     monkeypatch.setattr(rows, "PEOPLE_AT_ONCE", 2)
+    monkeypatch.setattr(rows, "BATCHES", 1)
     with app.app_context(), db.engine.connect() as connection:
-        scope = resolve(Slice(), by=SYSTEM)
-        batches = list(rows.stream(scope, rows.held_lectures(scope, connection), connection))
-    assert [(seen, [one.person for one in batch]) for seen, batch in batches] == [
-        (4, [people[0], people[0], people[1], people[1]]),
-        (6, [people[2], people[2]]),
+        batches = list(rows.Attendances(resolve(Slice(), by=SYSTEM), connection))
+    assert [[one.person for one in batch] for batch in batches] == [
+        [people[0], people[0], people[1], people[1]],
+        [people[2], people[2]],
     ]

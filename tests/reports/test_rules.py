@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pyroaring import BitMap
 
-from lms.reports.counting import Part
 from lms.reports.disclosure_control import folded, united
+from lms.reports.facts.counting import Part
 from lms.reports.rules import FEWEST, Key, is_refresh_due
 
 
 def part(*people: int) -> Part:
     made = Part()
-    made.add_people(BitMap(people))
+    made.add_people(np.array(sorted(people), np.uint32))
     made.attendances = len(people)
     return made
 

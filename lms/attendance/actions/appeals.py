@@ -7,7 +7,7 @@ from datetime import datetime
 from lms.attendance import notices, rules
 from lms.attendance.actions.corrections import hold_attendance, set_outcomes
 from lms.attendance.actions.credits import lock_lecture
-from lms.attendance.actions.tallies import hold_tallies
+from lms.attendance.actions.facts import hold_facts
 from lms.attendance.appealing import AppealDraft, check_in_time
 from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.credits import Outcome
@@ -114,7 +114,7 @@ def decline_appeal(public_id: str, *, words: str, by: Actor, at: datetime) -> No
 
 def _held(public_id: str, by: Actor) -> AppealView:
     """An appeal as it is now, its lecture locked until the action ends: it is answered or withdrawn once."""
-    hold_tallies()
+    hold_facts()
     lock_lecture(get_appeal(public_id, by=by).lecture.id)
     view = get_appeal(public_id, by=by)
     db.session.refresh(view.appeal)

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from lms.attendance import rules
 from lms.attendance.actions.credits import credit_lecture, lock_lecture
-from lms.attendance.actions.tallies import hold_tallies
+from lms.attendance.actions.facts import hold_facts
 from lms.attendance.models.closings import Closing
 from lms.attendance.queries.appeals import count_open_appeals
 from lms.attendance.queries.closings import find_closing
@@ -55,7 +55,7 @@ def close_attendance(lecture_id: int, *, by: Actor, at: datetime) -> Closing:
 
     Refused before it was held; closed already, it stays as it is. For its instructors and administrators.
     """
-    hold_tallies()
+    hold_facts()
     lecture = get_lecture(lecture_id, by=by)
     check_can_edit_lecture(lecture, by)
     lecture = lock_lecture(lecture_id)
@@ -81,7 +81,7 @@ def close_attendance(lecture_id: int, *, by: Actor, at: datetime) -> Closing:
 def reopen_attendance(lecture_id: int, *, reason: str, by: Actor, at: datetime) -> None:
     """Opens the closed attendance of a lecture again and counts it anew. Invalid without a reason; open already, it
     stays open. For its instructors and administrators."""
-    hold_tallies()
+    hold_facts()
     check_can_edit_lecture(get_lecture(lecture_id, by=by), by)
     lock_lecture(lecture_id)
     reason = rules.checked_words(reason, lack=_("Say why."))

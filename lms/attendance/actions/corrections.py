@@ -11,7 +11,7 @@ from sqlalchemy import select
 from lms.attendance import rules
 from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.credits import credit_lecture, lock_lecture
-from lms.attendance.actions.tallies import hold_tallies
+from lms.attendance.actions.facts import hold_facts
 from lms.attendance.models.credits import Correction, Outcome
 from lms.attendance.queries.evidence import corrections_in, is_held, pieces
 from lms.attendance.queries.roster import not_on_roster
@@ -93,7 +93,7 @@ def restore_correction(lecture_id: int, person_public_id: str, correction_id: in
 def hold_attendance(lecture_id: int, *, by: Actor) -> Lecture:
     """A lecture whose attendance is to be changed, locked until the action ends; for its staff, else Forbidden or
     NotFound. Refused before it was held, and once its attendance is closed."""
-    hold_tallies()
+    hold_facts()
     check_can_edit_lecture(get_lecture(lecture_id, by=by), by)
     lecture = lock_lecture(lecture_id)
     if not is_held(lecture):

@@ -8,13 +8,13 @@ from typing import Any, cast
 
 from sqlalchemy import Table, bindparam, delete, select, update
 
-from lms.attendance.actions.tallies import drop_tally, hold_tallies, write_tally
+from lms.attendance.actions.facts import drop_facts, hold_facts, write_facts
 from lms.attendance.models.credits import Credit
 from lms.attendance.models.evidence import Beat, Join, Presence, Source
 from lms.attendance.queries.closings import find_closing
 from lms.attendance.queries.evidence import beats_of, is_held, pieces
+from lms.attendance.queries.facts import has_facts
 from lms.attendance.queries.reckoning import Values, credits_in, reckon
-from lms.attendance.queries.tallies import has_tally
 from lms.attendance.rules import Interval, evidence_of
 from lms.catalogue.models import Lecture, LectureState
 from lms.core import audit
@@ -81,10 +81,10 @@ def credit_lecture(
     `enrolled` is what `eligible_people` answers, where the caller has just asked it.
     Sector and gender stay as they were when the credit was first written.
     """
-    hold_tallies()
+    hold_facts()
     lecture = lock_lecture(lecture_id)
     if not is_held(lecture):
-        drop_tally(lecture_id)
+        drop_facts(lecture_id)
         return _drop(lecture_id, None)
     if only is None and find_closing(lecture_id) is not None:
         return 0
@@ -103,14 +103,14 @@ def credit_lecture(
     if count:
         detail = {"new": len(new), "changed": len(changed), "gone": len(gone)}
         audit.record("attendance.credit", by=by, at=at, detail=detail, lecture=lecture_id)
-    if count or only is not None or not has_tally(lecture_id):
-        write_tally(lecture_id, only if only is not None else [*new, *changed, *gone])
+    if count or only is not None or not has_facts(lecture_id):
+        write_facts(lecture_id, only if only is not None else [*new, *changed, *gone])
     return count
 
 
 def delete_credits(lecture_id: int, *, by: Actor, at: datetime) -> None:
     """Takes back all credits of a lecture that is live again, inside the running action."""
-    drop_tally(lecture_id)
+    drop_facts(lecture_id)
     gone = _drop(lecture_id, None)
     if gone:
         audit.record("attendance.uncredit", by=by, at=at, detail={"gone": gone}, lecture=lecture_id)

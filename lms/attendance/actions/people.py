@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import String, cast, literal, or_, select, update
 
 from lms.attendance.actions.credits import credit_lecture
-from lms.attendance.actions.tallies import hold_tallies
+from lms.attendance.actions.facts import hold_facts
 from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.credits import Correction, Credit
 from lms.attendance.models.unmatched import Appearance
@@ -21,7 +21,7 @@ from lms.people.models import PersonEmail
 @action
 def recount_people(person_ids: Collection[int], *, by: Actor, at: datetime) -> None:
     """Counts these people anew wherever one of them was seen: evidence is read through who somebody is today."""
-    hold_tallies(alone=True)
+    hold_facts(alone=True)
     credited = select(Credit.lecture_id).where(Credit.person_id.in_(person_ids)).distinct()
     for lecture_id in sorted(lectures_with_evidence(person_ids) | set(db.session.scalars(credited))):
         credit_lecture(lecture_id, by=by, at=at, only=person_ids)

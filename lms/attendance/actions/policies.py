@@ -8,7 +8,7 @@ from typing import Any
 
 from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.credits import credit_lecture, lock_lecture
-from lms.attendance.actions.tallies import hold_tallies
+from lms.attendance.actions.facts import hold_facts
 from lms.attendance.queries.change_preview import PolicyPreview, preview_policy
 from lms.attendance.queries.evidence import is_held
 from lms.attendance.queries.reckoning import difference
@@ -89,7 +89,7 @@ def apply_policy(
 
 @action
 def _judge(lecture_id: int, policy_id: int, key: str, *, by: Actor, at: datetime) -> None:
-    hold_tallies()
+    hold_facts()
     lecture = lock_lecture(lecture_id)
     if lecture.policy_id == policy_id:
         return

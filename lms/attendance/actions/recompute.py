@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.credits import credit_lecture, lock_lecture
-from lms.attendance.actions.tallies import hold_tallies
+from lms.attendance.actions.facts import hold_facts
 from lms.core import audit
 from lms.core.db import action, db
 from lms.core.errors import Forbidden, Refused
@@ -45,7 +45,7 @@ def recompute_lectures(
 
 @action
 def _recompute(lecture_id: int, *, by: Actor, at: datetime) -> int:
-    hold_tallies()
+    hold_facts()
     check_not_closed(lock_lecture(lecture_id))
     return credit_lecture(lecture_id, by=by, at=at)
 

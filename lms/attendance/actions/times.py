@@ -6,8 +6,8 @@ from datetime import datetime
 
 from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.credits import lock_lecture
+from lms.attendance.actions.facts import hold_facts
 from lms.attendance.actions.policies import check_key
-from lms.attendance.actions.tallies import hold_tallies
 from lms.attendance.queries.reckoning import difference
 from lms.attendance.queries.times import check_times, span_between
 from lms.catalogue.actions.states import correct_times, hold_lecture
@@ -29,7 +29,7 @@ def confirm_times(
     changes is no longer what was shown; Invalid (`actual_start`, `actual_end`) for a span that cannot be.
     """
     check_can_edit_lecture(get_lecture(lecture_id, by=by), by)
-    hold_tallies()
+    hold_facts()
     lecture = lock_lecture(lecture_id)
     check_times(lecture, started_at, ended_at, at)
     check_not_closed(lecture)

@@ -1,4 +1,4 @@
-"""What is derived from evidence or set by hand: corrections, credits, and the tallies that totals are counted from."""
+"""What is derived from evidence or set by hand: corrections, credits, and the facts that totals are counted from."""
 
 from __future__ import annotations
 
@@ -73,17 +73,17 @@ class Credit(Base):
     computed_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class Tally(Base):
+class LectureFacts(Base):
     """Who attended one lecture, ready to be counted: written with its credits, in the same transaction.
 
-    `people` and `cells` are the stored form of `attendance.tallies`; `day` the one on which countries were read.
-    `version` is drawn anew at each change and never comes twice, so that caches can be keyed by it.
+    `content` is the stored form of `attendance.facts`; `day` the one on which countries were read. `version` is drawn
+    again at each change and never comes twice, so that caches can be keyed by it.
     """
 
-    __tablename__ = "tally"
+    __tablename__ = "lecture_facts"
 
     lecture_id: Mapped[int] = mapped_column(ForeignKey("lecture.id", ondelete="CASCADE"), primary_key=True)
     version: Mapped[int] = mapped_column(BigInteger)
     day: Mapped[date]
-    cells: Mapped[bytes] = mapped_column(LargeBinary)
-    people: Mapped[bytes] = mapped_column(LargeBinary)
+    attendances: Mapped[int]
+    content: Mapped[bytes] = mapped_column(LargeBinary)

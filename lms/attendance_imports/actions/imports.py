@@ -13,7 +13,7 @@ from sqlalchemy import delete, func, select
 from lms.attendance import rules
 from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.credits import credit_lecture, insert_presence, lock_lecture
-from lms.attendance.actions.tallies import hold_tallies
+from lms.attendance.actions.facts import hold_facts
 from lms.attendance.actions.walk_ins import take_walk_ins
 from lms.attendance.models.evidence import AttendanceImport, Presence, Source
 from lms.attendance.models.unmatched import Appearance, How
@@ -230,7 +230,7 @@ def publish_matched(staged: StagedAttendance, matched: Matched, *, by: Actor, at
     check_can_edit_lecture(lecture, by)
     hold_addresses(shared=True)
     hold_appearances(lecture.series_id)
-    hold_tallies()
+    hold_facts()
     check_not_closed(lock_lecture(lecture.id))
     window_of(lecture)
     if lecture.state is LectureState.SCHEDULED and lecture.starts_at is not None and lecture.starts_at > at:

@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 
 from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.credits import credit_lecture, lock_lecture
-from lms.attendance.actions.tallies import hold_tallies
+from lms.attendance.actions.facts import hold_facts
 from lms.attendance.actions.walk_ins import take_walk_ins
 from lms.attendance.models.evidence import Presence
 from lms.attendance.models.unmatched import Appearance, How
@@ -146,7 +146,7 @@ def claim_appearances(person_ids: Sequence[int], *, by: Actor, at: datetime) -> 
     """
     for series_id in sorted({series_id for series_id, _person in claimable(person_ids).values()}):
         hold_appearances(series_id)
-    hold_tallies()
+    hold_facts()
     people: dict[int, int | None] = {id_: person for id_, (_series, person) in claimable(person_ids).items()}
     if not people:
         return 0
@@ -166,7 +166,7 @@ def _held_for(lecture_id: int, by: Actor) -> Lecture:
     lecture = get_lecture(lecture_id, by=by)
     check_can_edit_lecture(lecture, by)
     hold_appearances(lecture.series_id)
-    hold_tallies()
+    hold_facts()
     return lecture
 
 

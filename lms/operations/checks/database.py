@@ -1,4 +1,4 @@
-"""The database: its schema, whether it is whole, its references, the tallies, and times that lie ahead."""
+"""The database: its schema, whether it is whole, its references, the facts, and times that lie ahead."""
 
 from __future__ import annotations
 
@@ -95,16 +95,16 @@ def _broken_postgresql(connection: Connection) -> list[str]:
     return lines
 
 
-def check_tallies(asked: Asked) -> Iterator[Finding]:
-    """Whether the tallies that figures are counted from are what the rows say."""
+def check_facts(asked: Asked) -> Iterator[Finding]:
+    """Whether the facts that figures are counted from are what the rows say."""
     if asked.is_quick:
         return
-    differing = recount.tally_differences(recount.Rows(clock.reporting_zone()))
+    differing = recount.facts_differences(recount.Rows(clock.reporting_zone()))
     db.session.rollback()
     for line in differing[:_SHOWN]:
-        yield fault(_("tallies"), line, _("Run `lms report rebuild`, then `lms report verify`."))
+        yield fault(_("facts"), line, _("Run `lms report rebuild`, then `lms report verify`."))
     if not differing:
-        yield ok(_("tallies"), _("as the rows say"))
+        yield ok(_("facts"), _("as the rows say"))
 
 
 def check_times(asked: Asked) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from lms.core import clock
 from lms.core.db import action, db
 from lms.core.errors import Forbidden
 from lms.core.roles import SYSTEM, Actor
-from lms.reports.actions.kept import keep_deeds
+from lms.reports.actions.facts import store_series_facts
 from lms.reports.models import PublicAnswer, PublicFigures
 from lms.reports.queries.public import count_all, last_refresh
 from lms.reports.rules import is_refresh_due
@@ -29,7 +29,7 @@ def refresh_public_figures(*, by: Actor, at: datetime) -> None:
         raise Forbidden
     shared, answers = count_all(at)
     keep_public_figures(shared, answers, by=by, at=at)
-    keep_deeds(by=by)
+    store_series_facts(by=by)
 
 
 @action

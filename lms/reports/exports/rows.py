@@ -18,7 +18,7 @@ from lms.core.tables import write_csv
 from lms.core.workbooks import Workbook
 from lms.people.models import Country, Person, PersonEmail
 from lms.reports.queries.definitions import definitions
-from lms.reports.queries.rows import Attendance, Held, estimate, held_lectures, stream
+from lms.reports.queries.rows import Attendance, Attendances, Held
 from lms.reports.queries.scope import Scope
 from lms.reports.rules import Slice
 from lms.web.time import organiser_zone, zone_city
@@ -63,18 +63,20 @@ class Rows:
         return PEOPLE if self.kind == "people" else ATTENDANCES
 
     def each(self, progress: Callable[[int, int], None]) -> Iterator[tuple[object, ...]]:
-        """Row after row, person after person; tells how many of how many credits have been looked through."""
-        held = held_lectures(self.scope, self.connection)
+        """Row after row, person after person; tells how many of how many attendances have been written."""
+        found = Attendances(self.scope, self.connection)
         codes = dict(self.connection.execute(select(Country.id, Country.code)).all())
         slugs = dict(self.connection.execute(select(Series.id, Series.slug)).all())
-        total = estimate(self.scope, self.connection)
-        for seen, batch in stream(self.scope, held, self.connection):
+        seen = 0
+        for batch in found:
             known = _known({one.person for one in batch}, self.connection)
             if self.kind == "people":
-                yield from _people(batch, known, held, codes)
+                yield from _people(batch, known, found.held, codes)
             else:
-                yield from _attendances(batch, known, held, codes, slugs)
-            progress(seen, total)
+                yield from _attendances(batch, known, found.held, codes, slugs)
+            seen += len(batch)
+            progress(seen, found.total)
+        progress(found.total, found.total)
 
 
 def write(

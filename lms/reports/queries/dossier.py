@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from pyroaring import BitMap
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
@@ -19,12 +18,13 @@ from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.people import CountryTotals, Places, Undecided, country_standing, list_undecided
 from lms.people.models import Country
 from lms.people.queries.countries import country_by_code, country_names, partner_ids, partnerships
-from lms.reports.counting import Question
+from lms.reports.facts.counting import people_of
+from lms.reports.facts.selection import Selection
 from lms.reports.queries.comparison import Since, find_published
+from lms.reports.queries.facts import load
 from lms.reports.queries.figures import Report, count, count_several
 from lms.reports.queries.institutions import Institution, list_institutions
 from lms.reports.queries.labels import region_names
-from lms.reports.queries.ledger import load
 from lms.reports.queries.scope import Partners, resolve
 from lms.reports.rules import Figures, Slice
 
@@ -153,13 +153,14 @@ def _partner_span(country: Country, day: date) -> tuple[date | None, date | None
 
 def _read_rows(asked: Slice, *, by: Actor) -> tuple[list[Institution], list[Attended]]:
     """Participants by what they name as their organisation today, and lectures by attendances."""
-    question = Question(load(resolve(asked, by=by), Partners()), ())
-    attended = {held: number for held in question.ledger.held if (number := question.sums(held)[0])}
-    people = BitMap.union(BitMap(), *map(question.people, attended))
-    query = select(Lecture.id, Lecture.title).where(among(Lecture.id, [held.id for held in attended]))
-    titles = dict(db.session.execute(query).all())
-    found = [Attended(held.id, titles[held.id], held.day, number) for held, number in attended.items()]
-    return list_institutions(people), sorted(found, key=lambda one: (-one.attendances, -one.day.toordinal(), one.id))
+    scope = resolve(asked, by=by)
+    selection = Selection(load(scope, Partners()), scope.filters)
+    attended = selection.sums()
+    titles = dict(db.session.execute(select(Lecture.id, Lecture.title).where(among(Lecture.id, attended))).all())
+    days = {id_: selection.facts.lectures[id_].day for id_ in attended}
+    found = [Attended(id_, titles[id_], days[id_], number) for id_, (number, _ms) in attended.items()]
+    order = sorted(found, key=lambda one: (-one.attendances, -one.day.toordinal(), one.id))
+    return list_institutions(people_of(selection)), order
 
 
 def _upcoming(places: Places, *, by: Actor) -> list[Upcoming]:

@@ -15,11 +15,12 @@ from lms.core import clock
 from lms.core.errors import Forbidden, NotFound
 from lms.core.i18n import _
 from lms.core.roles import ANONYMOUS, Actor
-from lms.reports.counting import Part, tally
+from lms.reports.facts.counting import Part
+from lms.reports.facts.counting import count as count_facts
 from lms.reports.opening_balances.counting import add
 from lms.reports.opening_balances.label import Opening
+from lms.reports.queries.facts import load
 from lms.reports.queries.labels import read_names
-from lms.reports.queries.ledger import load
 from lms.reports.queries.opened import KINDS as OPENED_TO_ROWS
 from lms.reports.queries.opened import OpenedRows, open_rows
 from lms.reports.queries.opening import Opened, open_people
@@ -77,9 +78,9 @@ def count_several(
         return reports
     partners = Partners()
     today = partners.on(clock.day_of(at, scope.zone))
-    ledger = load(scope, partners)
-    counted = {dims: tally(ledger, dims) for dims in {(), *several}}
-    balances = read_balances(partners).within(asked, series_id=scope.series_id, countries=scope.wanted.countries)
+    facts = load(scope, partners)
+    counted = {dims: count_facts(facts, scope.filters, dims) for dims in {(), *several}}
+    balances = read_balances(partners).within(asked, series_id=scope.series_id, countries=scope.countries)
     openings = {dims: add(parts, balances, dims, Part) for dims, parts in counted.items()}
     names = read_names(locale) if any(several) else None  # three questions that a mere total has no use for
     whole = counted[()][()].figures(today)

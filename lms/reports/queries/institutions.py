@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pyroaring import BitMap
+import numpy as np
 from sqlalchemy import select
 
 from lms.core.bulk import among
 from lms.core.db import db
 from lms.people.models import Person
+from lms.reports.facts.counting import People, distinct
 from lms.reports.rules import organisation_key, organisation_name
 
 
@@ -23,12 +23,12 @@ class Institution:
     participants: int
 
 
-def list_institutions(people: Iterable[int]) -> list[Institution]:
+def list_institutions(people: People) -> list[Institution]:
     """The organisations of these people (canonical ids), those of most first, not stated last; they add up to them.
 
     A name is one however it is spaced and in any case of letters; it is written as most write it.
     """
-    query = select(Person.organisation).where(among(Person.id, people))
+    query = select(Person.organisation).where(among(Person.id, people.tolist()))
     written: Counter[str | None] = Counter()
     for (organisation,) in db.session.connection().execute(query):
         written[organisation] += 1
@@ -45,9 +45,10 @@ def _spelling(names: Counter[str]) -> str:
     return min(names, key=lambda name: (-names[name], name))
 
 
-def people_of(organisation: str, people: BitMap) -> BitMap:
+def people_of(organisation: str, people: People) -> People:
     """Who of these people names this organisation today; of an empty one: none."""
     key = organisation_key(organisation)
-    query = select(Person.id, Person.organisation).where(among(Person.id, people))
+    query = select(Person.id, Person.organisation).where(among(Person.id, people.tolist()))
     rows = db.session.connection().execute(query)
-    return BitMap(person for person, name in rows if organisation_key(name) == key)
+    named = (person for person, name in rows if organisation_key(name) == key)
+    return distinct(np.fromiter(named, np.uint32))

@@ -25,7 +25,7 @@ from lms.core.errors import Forbidden
 from lms.core.roles import Actor
 from lms.people.models import Country, Person
 from lms.people.queries.countries import countries_of, country_names
-from lms.reports.queries.ledger import COUNTED
+from lms.reports.queries.facts import COUNTED
 
 
 @dataclass(frozen=True)

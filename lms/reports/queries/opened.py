@@ -1,41 +1,47 @@
 """A figure opened down to its rows, a page at a time: the number of the rows, or their sum, is the figure.
 
-The slice is narrowed to the group first; whatever is counted or listed then is of that group and nothing else. Each row
-says where it stands (`cursor`): the next page begins behind it.
+The filters are narrowed to the group first; whatever is counted or listed then is of that group and nothing else. Each
+row says where it stands (`cursor`): the next page begins behind it.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import select
+import numpy as np
+from sqlalchemy import String, select, type_coerce
 
-from lms.attendance.queries.tallies import attended_rows
+from lms.attendance.facts import source_of
 from lms.catalogue.models import Lecture
+from lms.certificates.models import Award
 from lms.core import clock
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid
 from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.people.models import Person
-from lms.reports.counting import HeldLecture, Ledger, Part, Question, tally
+from lms.reports.facts.counting import Part, count
+from lms.reports.facts.segments import Part as FactsPart
+from lms.reports.facts.selection import HeldLecture, Selection
 from lms.reports.models import OpeningRow
-from lms.reports.narrowing import narrowed
 from lms.reports.opening_balances.counting import Balances
 from lms.reports.opening_balances.counting import Row as Balance
-from lms.reports.queries import deeds
+from lms.reports.queries.facts import load
 from lms.reports.queries.labels import Names, read_names
-from lms.reports.queries.ledger import load
 from lms.reports.queries.opening_balances import read_balances
 from lms.reports.queries.scope import Partners, Scope
 from lms.reports.rules import Figures, Slice
 
 OLDER: Final = "b"
 """Begins the cursor of a row of opening balances, which stand behind all others."""
+
+
+_SERIES_ROW = ("id", "owner", "person", "country", "day")
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,9 @@ class OpenedRow:
     is_older: bool = False
 
 
+_SERIES_ROW = ("id", "owner", "person", "country", "day")
+
+
 @dataclass(frozen=True)
 class OpenedRows:
     """A page of the rows behind a figure. `figures` are those of the slice and group, `older` is how many of them are
@@ -78,21 +87,19 @@ class OpenedRows:
 
 @dataclass(frozen=True)
 class _Asked:
-    ledger: Ledger
+    selection: Selection
     balances: Balances
     names: Names
-    zone: str
     today: frozenset[int]
     """The partner countries of the report's date."""
-
-    def question(self) -> Question:
-        return Question(self.ledger, ())
+    sums: Mapping[int, tuple[int, int]]
+    """(attendances, milliseconds) by lecture."""
 
     def lectures(self) -> list[HeldLecture]:
         """The sessions that the figure counts, newest first."""
-        question = self.question()
-        held = [one for one in self.ledger.held if not question.axes or question.sums(one)[0]]
-        return sorted(held, key=lambda one: (one.day, one.id), reverse=True)
+        is_counted = self.sums if self.selection.filters.by_people else self.selection.facts.lectures
+        held = [one for one in self.selection.lectures() if one.id in is_counted]
+        return sorted(held, key=_where, reverse=True)
 
 
 def check_may_open(scope: Scope, *, by: Actor) -> None:
@@ -121,11 +128,12 @@ def open_rows(
     names = read_names(locale)
     inner = {name: names.inner(name, key) for name, key in keys.items()}
     partners = Partners()
-    balances = read_balances(partners).within(asked, series_id=scope.series_id, countries=scope.wanted.countries)
+    balances = read_balances(partners).within(asked, series_id=scope.series_id, countries=scope.countries)
     grouped = balances.groups(tuple(inner)).get(tuple(inner.values()), Balances())
     today = partners.on(clock.day_of(at, scope.zone))
-    one = _Asked(narrowed(load(scope, partners), inner), grouped, names, scope.zone, today)
-    part = tally(one.ledger, ()).get((), Part())
+    selection = Selection(load(scope, partners), scope.filters.narrowed(inner))
+    one = _Asked(selection, grouped, names, today, selection.sums())
+    part = count(selection.facts, selection.filters)[()]
     part.lectures |= {row.session for row in grouped.rows}
     part.countries |= {row.country_id for row in grouped.rows if row.attendances}
     older = sum(row.attendances for row in grouped.rows)
@@ -159,11 +167,10 @@ def _place(cursor: str | None, parts: int) -> tuple[int, ...] | None:
 def _sessions(asked: _Asked, cursor: str | None) -> Iterator[OpenedRow]:
     if _older_than(cursor) is None:
         after = _place(cursor, 2)
-        question = asked.question()
         for some in _by(50, [one for one in asked.lectures() if after is None or _where(one) < after]):
             titles = _titles(some)
             for held in some:
-                attendances, ms = question.sums(held)
+                attendances, ms = asked.sums.get(held.id, (0, 0))
                 yield OpenedRow(
                     ".".join(map(str, _where(held))), held.day, held.id, titles[held.id],
                     asked.names.label("series", held.series_id), attendances=attendances, ms=ms,
@@ -220,25 +227,23 @@ def _credits(asked: _Asked, cursor: str | None) -> Iterator[OpenedRow]:
     if _older_than(cursor) is not None:
         return
     after = _place(cursor, 3)
-    question = asked.question()
     for held in asked.lectures():
-        if after is not None and _where(held) > after[:2]:
+        if held.id not in asked.sums or (after is not None and _where(held) > after[:2]):
             continue
-        people = question.people(held)
-        start = after[2] if after is not None and _where(held) == after[:2] else -1
-        place = people.rank(start) if start >= 0 else 0
-        while some := people[place : place + 50]:
-            place += 50
-            rows = {row.person: row for row in attended_rows(held.id, held.day, list(some))}
-            known, titles = _known(some), _titles([held])
-            for person in some:
-                row = rows[person]
+        columns = {name: column.tolist() for name, column in asked.selection.of_lecture(held.id).items()}
+        rows = list(zip(columns["person"], columns["country"], columns["traits"], columns["ms"], strict=True))
+        if after is not None and _where(held) == after[:2]:
+            rows = rows[bisect_right(columns["person"], after[2]) :]
+        for start in range(0, len(rows), 50):
+            some = rows[start : start + 50]
+            known, titles = _known([row[0] for row in some]), _titles([held])
+            for person, country, traits, ms in some:
                 public_id, name = known[person]
                 yield OpenedRow(
                     ".".join(map(str, (*_where(held), person))), held.day, held.id, titles[held.id],
                     asked.names.label("series", held.series_id), name, public_id,
-                    asked.names.label("country", row.country), source=asked.names.label("source", row.source),
-                    ms=row.ms,
+                    asked.names.label("country", country or None),
+                    source=asked.names.label("source", source_of(traits)), ms=ms,
                 )  # fmt: skip
 
 
@@ -253,7 +258,7 @@ def _known(people: Any) -> dict[int, tuple[str, str | None]]:
 def _countries(asked: _Asked, cursor: str | None) -> Iterator[OpenedRow]:
     """Each country with somebody of it, those with most participants first; the cursor is the place in the list."""
     after = _place(cursor, 1) or (0,)
-    parts = tally(asked.ledger, ("country",))
+    parts = count(asked.selection.facts, asked.selection.filters, ("country",))
     older: dict[int | None, int] = {}
     for row in asked.balances.rows:
         older[row.country_id] = older.get(row.country_id, 0) + row.attendances
@@ -283,16 +288,38 @@ def _partner_countries(asked: _Asked, cursor: str | None) -> Iterator[OpenedRow]
     return (row for row in _countries(asked, cursor) if row.country_code in codes)
 
 
-def _deeds(read: Callable[..., Iterator[deeds.Deed]]) -> Callable[[_Asked, str | None], Iterator[OpenedRow]]:
-    def rows(asked: _Asked, cursor: str | None) -> Iterator[OpenedRow]:
-        after = _place(cursor, 1)
-        for deed in read(asked.ledger, asked.zone, None if after is None else after[0]):
+def _registrations(asked: _Asked, cursor: str | None) -> Iterator[OpenedRow]:
+    yield from _series_rows(asked, asked.selection.facts.registrations, cursor)
+
+
+def _certificates(asked: _Asked, cursor: str | None) -> Iterator[OpenedRow]:
+    yield from _series_rows(asked, asked.selection.facts.certificates, cursor, with_kinds=True)
+
+
+def _series_rows(
+    asked: _Asked, parts: Sequence[FactsPart], cursor: str | None, *, with_kinds: bool = False
+) -> Iterator[OpenedRow]:
+    """Registrations or awards, those with the highest id first."""
+    after = _place(cursor, 1)
+    columns = asked.selection.columns(parts, "id", "person", "country", "day")
+    order = np.argsort(columns["id"])[::-1]
+    if after is not None:
+        order = order[columns["id"][order] < after[0]]
+    for start in range(0, len(order), 50):
+        some = {name: column[order[start : start + 50]].tolist() for name, column in columns.items()}
+        known = _known(some["person"])
+        kinds = _kinds(some["id"]) if with_kinds else {}
+        for id_, series, person, country, day in zip(*(some[name] for name in _SERIES_ROW), strict=True):
+            public_id, name = known[person]
             yield OpenedRow(
-                str(deed.id), deed.day, series=asked.names.label("series", deed.series_id), person=deed.name,
-                person_id=deed.person_id, country=asked.names.label("country", deed.country), kind=deed.kind,
+                str(id_), date.fromordinal(day), series=asked.names.label("series", series), person=name,
+                person_id=public_id, country=asked.names.label("country", country or None), kind=kinds.get(id_),
             )  # fmt: skip
 
-    return rows
+
+def _kinds(award_ids: Sequence[int]) -> dict[int, str]:
+    query = select(Award.id, type_coerce(Award.kind, String)).where(Award.id.in_(award_ids))
+    return dict(db.session.execute(query).all())
 
 
 KINDS: Final[Mapping[str, Callable[[_Asked, str | None], Iterator[OpenedRow]]]] = {
@@ -301,7 +328,7 @@ KINDS: Final[Mapping[str, Callable[[_Asked, str | None], Iterator[OpenedRow]]]] 
     "contact_hours": _credits,
     "countries": _countries,
     "partner_countries": _partner_countries,
-    "registrations": _deeds(deeds.registrations),
-    "certificates": _deeds(deeds.certificates),
+    "registrations": _registrations,
+    "certificates": _certificates,
 }
 """What the figures open to; participants open to people (see `opening`)."""

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from pyroaring import BitMap
-from sqlalchemy import func, select
+import numpy as np
+from sqlalchemy import select
 
-from lms.attendance.models.credits import Credit, Outcome
-from lms.attendance.tallies import values_of
 from lms.core.db import db
 from lms.core.measures import whole_minutes
 from lms.core.roles import Actor
 from lms.people.models import Person
-from lms.reports.counting import HeldLecture, Ledger, Question
-from lms.reports.narrowing import narrowed
+from lms.reports.facts.counting import People
+from lms.reports.facts.selection import Selection, taken
+from lms.reports.queries.facts import load
 from lms.reports.queries.institutions import people_of
 from lms.reports.queries.labels import Names, read_names
-from lms.reports.queries.ledger import load
 from lms.reports.queries.opened import check_may_open
 from lms.reports.queries.scope import Partners, Scope
 from lms.reports.rules import organisation_name
@@ -76,77 +74,34 @@ def open_people(
     check_may_open(scope, by=by)
     names = read_names(locale)
     inner = {name: names.inner(name, key) for name, key in keys.items()}
-    question = Question(narrowed(load(scope, Partners()), inner), ())
-    counted: list[BitMap] = []
-    within: dict[int, tuple[HeldLecture, BitMap]] = {}
-    for held in question.ledger.held:
-        people = question.people(held)
-        _add(counted, people)
-        within[held.id] = held, people
+    selection = Selection(load(scope, Partners()), scope.filters.narrowed(inner))
+    times = selection.times()
+    people: People = np.flatnonzero(times).astype(np.uint32)
     if organisation is not None:
-        named = people_of(organisation, BitMap.union(BitMap(), *counted))
-        counted = [digit & named for digit in counted]
-    total = len(BitMap.union(BitMap(), *counted))
-    shown = _most_first(counted, offset, limit)
-    rows = _people(shown, _attended(shown, within, question.ledger), names)
+        people = people_of(organisation, people)
+    total = len(people)
+    page = people[np.argsort(-times[people], kind="stable")[offset : offset + limit]]
+    rows = _people(page.tolist(), _attended(page, selection), names)
     labels = [names.label(name, value) for name, value in inner.items()] if total else []
     if organisation is not None and total:
         labels.append(organisation_name(organisation) or names.label("organisation", None))
     return Opened(total, rows, labels)
 
 
-def _add(counted: list[BitMap], people: BitMap) -> None:
-    """Counts one more for each of these people: `counted` holds the binary digits of all counts, the lowest first."""
-    carried = people
-    for place, digit in enumerate(counted):
-        counted[place], carried = digit ^ carried, digit & carried
-        if not carried:
-            return
-    counted.append(BitMap(carried))
-
-
-def _most_first(counted: list[BitMap], offset: int, limit: int) -> list[int]:
-    """A page of people, those with most first, of one count by id."""
-    found: list[int] = []
-    for group in _groups(counted, BitMap.union(BitMap(), *counted)):
-        found += group[offset : offset + limit - len(found)]
-        offset = max(0, offset - len(group))
-        if len(found) == limit:
-            break
-    return found
-
-
-def _groups(counted: list[BitMap], within: BitMap) -> Iterator[BitMap]:
-    """People by how often they were counted, the highest first."""
-    if not within:
-        return
-    if not counted:
-        yield within
-        return
-    *lower, highest = counted
-    yield from _groups(lower, within & highest)
-    yield from _groups(lower, within - highest)
-
-
-def _attended(
-    people: list[int], within: Mapping[int, tuple[HeldLecture, BitMap]], ledger: Ledger
-) -> dict[int, Attended]:
-    """What these people attended of the lectures in which they are counted."""
-    query = (
-        select(Credit.lecture_id, Person.canonical_id, func.max(Credit.present_ms))
-        .join(Person, Person.id == Credit.person_id)
-        .where(Person.canonical_id.in_(people), Credit.outcome == Outcome.ATTENDED)
-        .group_by(Credit.lecture_id, Person.canonical_id)
-    )
-    found = {person: Attended() for person in people}
-    for lecture_id, person, ms in db.session.execute(query):
-        if lecture_id not in within or person is None or person not in within[lecture_id][1]:
-            continue
-        one = found[person]
-        one.attendances += 1
-        one.ms += ms
-        one.countries.add(values_of(ledger.tallies[lecture_id].code(person))[0])
-        one.first = min(one.first, within[lecture_id][0].day)
+def _attended(people: People, selection: Selection) -> dict[int, Attended]:
+    """What these people attended within a selection."""
+    found = {person: Attended() for person in people.tolist()}
+    for part, rows in selection.left(selection.facts.attendances):
+        person = taken(part.segment.columns["person"], rows)
+        own = np.flatnonzero(np.isin(person, people))
+        places = own if rows is None else rows[own]
+        columns = [part.segment.columns[name][places].tolist() for name in ("person", "country", "ms")]
+        for owner, who, country, ms in zip(part.segment.owner[places].tolist(), *columns, strict=True):
+            one = found[who]
+            one.attendances += 1
+            one.ms += ms
+            one.countries.add(country or None)
+            one.first = min(one.first, selection.facts.lectures[part.segment.owners[owner]].day)
     return found
 
 

@@ -15,7 +15,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
-from pyroaring import BitMap
+import numpy as np
 from sqlalchemy import Text, bindparam, cast, select
 
 from lms.core import clock
@@ -24,13 +24,15 @@ from lms.core.errors import Forbidden
 from lms.core.i18n import _, catalogue
 from lms.people.models import Region
 from lms.people.queries.countries import Rows, country_rows, named_countries
-from lms.reports.counting import Ledger, Part, tally
 from lms.reports.disclosure_control import Blocks, folded, is_apart, united
+from lms.reports.facts.counting import NOBODY, Part, count
+from lms.reports.facts.filters import Filters
+from lms.reports.facts.selection import Facts
 from lms.reports.models import PublicAnswer, PublicFigures
 from lms.reports.opening_balances.counting import Balances, add
 from lms.reports.opening_balances.label import Opening
+from lms.reports.queries.facts import load, many_rows
 from lms.reports.queries.labels import Names, names_of, other_label, read_names, region_rows, series_rows
-from lms.reports.queries.ledger import load, many_rows
 from lms.reports.queries.opening_balances import read_balances
 from lms.reports.queries.scope import Partners, Scope, ancestors
 from lms.reports.rules import (
@@ -113,27 +115,27 @@ def count_all(at: datetime) -> tuple[dict[str, Any], Answers]:
 def _count_all(at: datetime) -> tuple[dict[str, Any], Answers]:
     zone = clock.reporting_zone()
     partners = Partners()
-    ledger = load(Scope(zone=zone), partners)
+    facts = load(Scope(zone=zone), partners)
     today = partners.on(clock.day_of(at, zone))
     balances = read_balances(partners)
     parents = dict(db.session.execute(select(Region.code, Region.parent_code)).all())
     drafts: frozenset[Key] = frozenset((series,) for series in read_names("en").drafts)
-    years = sorted(_by_year(ledger, None, parents, balances))
-    by_itself = _spans(_by_year(ledger, None, parents, Balances()), years)
+    years = sorted(_by_year(facts, None, parents, balances))
+    by_itself = _spans(_by_year(facts, None, parents, Balances()), years)
     own = {span: parts[()].countries for span, parts in by_itself if parts}
     answers: Answers = {}
-    whole = Blocks(_by_year(ledger, None, parents, balances), (), _large_by_year(balances, None, years, parents))
+    whole = Blocks(_by_year(facts, None, parents, balances), (), _large_by_year(balances, None, years, parents))
     hidden_years: set[Key] = {(year,) for block in whole.blocks.get((), []) if len(block) > 1 for year in block}
     small_countries: dict[str, dict[Key, Part]] = {}
     small_regions: dict[str, dict[Key, Part]] = {}
     for name in (None, *DIMENSIONS, "partner", "within"):
-        by_year = _by_year(ledger, name, parents, balances)
+        by_year = _by_year(facts, name, parents, balances)
         never = drafts if name == "series" else hidden_years if name == "year" else ()
         bounded = _without_null(by_year) if name == "source" else by_year
         blocks = Blocks(bounded, never, _large_by_year(balances, name, years, parents))
         for span, parts in _spans(by_year, years):
             older = _older(balances, name, span, parents)
-            large = {key for key, group in older.items() if group.is_large() and not parts[key].people}
+            large = {key for key, group in older.items() if group.is_large() and not len(parts[key].people)}
             within = [year for year in years if span[:4] <= year <= span[5:]]
             if name is None:
                 if () not in blocks.hidden(within) or len(within) == len(years):
@@ -146,7 +148,7 @@ def _count_all(at: datetime) -> tuple[dict[str, Any], Answers]:
             hidden = blocks.hidden(within)
             if name in {"region", "partner", "within"}:
                 countries = small_countries[span]
-                inside = _groups_of(name, countries, ledger, parents, today)
+                inside = _groups_of(name, countries, facts, parents, today)
                 hidden |= {key for key in parts if not is_apart(inside[key], countries)}
             small: dict[Key, Part] = {}
             apart: set[Key] = set()
@@ -178,7 +180,7 @@ def _count_all(at: datetime) -> tuple[dict[str, Any], Answers]:
                     for key, part in shown.items()
                     if key[0] is not None
                 }
-    return {"years": years, "partners": sorted(today), "funnel": _funnel(ledger)}, answers
+    return {"years": years, "partners": sorted(today), "funnel": _funnel(facts)}, answers
 
 
 def _large_by_year(
@@ -194,7 +196,7 @@ def _large_by_year(
 def _groups_of(
     name: str,
     countries: Mapping[Key, Part],
-    ledger: Ledger,
+    facts: Facts,
     parents: Mapping[str, str | None],
     partners: Collection[int],
 ) -> dict[Key, set[Key]]:
@@ -202,7 +204,7 @@ def _groups_of(
     found: dict[Key, set[Key]] = defaultdict(set)
     for key in countries:
         (country,) = key
-        region = ledger.region_of.get(country) if isinstance(country, int) else None
+        region = facts.regions.get(country) if isinstance(country, int) else None
         if name == "partner":
             found[country in partners,].add(key)
         elif name == "region":
@@ -224,12 +226,12 @@ def _none_or_all(region: Key, small: Mapping[Key, Part], parents: Mapping[str, s
 
 
 def _by_year(
-    ledger: Ledger, name: str | None, parents: dict[str, str | None], balances: Balances
+    facts: Facts, name: str | None, parents: dict[str, str | None], balances: Balances
 ) -> dict[str, dict[Key, Part]]:
     """Parts by year, then by the dimension; "within" is regions of every level."""
     found: dict[str, dict[Key, Part]] = defaultdict(dict)
     dimensions = ("year",) if name is None else ("region" if name == "within" else name, "year")
-    parts = tally(ledger, dimensions)
+    parts = count(facts, Filters(), dimensions)
     add(parts, balances, dimensions, Part)
     if name is None:
         for (year,), part in parts.items():
@@ -282,19 +284,11 @@ def _bare(figures: Figures) -> list[int | float]:
     return [getattr(figures, name) for name in FIGURES]
 
 
-def _funnel(ledger: Ledger) -> dict[str, int]:
+def _funnel(facts: Facts) -> dict[str, int]:
     """Registrations, and how many of them were followed by an attendance in that series."""
-    came: dict[int, list[BitMap]] = defaultdict(list)
-    for held in ledger.held:
-        came[held.series_id].append(ledger.tallies[held.id].people)
-    registered = ((series_id, deeds.people) for series_id, deeds in ledger.registrations.items())
-    return {
-        "attended": sum(
-            people.intersection_cardinality(BitMap.union(*came[series_id]))
-            for series_id, people in registered
-            if came.get(series_id)
-        )
-    }
+    attended = {key[0]: part.people for key, part in count(facts, Filters(), ("series",)).items()}
+    registered = ((id_, part.segment.of(id_)["person"]) for part in facts.registrations for id_ in part.owners)
+    return {"attended": sum(len(np.intersect1d(people, attended.get(id_, NOBODY))) for id_, people in registered)}
 
 
 def last_refresh() -> datetime | None:

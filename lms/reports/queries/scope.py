@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -16,21 +16,20 @@ from lms.core.errors import Invalid, NotFound
 from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.people.models import Country, Partnership, Region
-from lms.reports.counting import Wanted
+from lms.reports.facts.filters import Filters
 from lms.reports.rules import VALUES, Slice, check_values
 
 
 @dataclass(frozen=True)
 class Scope:
-    """A slice, resolved. The period is given in days, and as UTC bounds, the end left out."""
+    """A slice, resolved. The period is given in days by the filters, and as UTC bounds, the end left out."""
 
     zone: str
     series_id: int | None = None
     country_id: int | None = None
+    countries: frozenset[int | None] | None = None
     language: str | None = None
-    wanted: Wanted = field(default_factory=Wanted)
-    from_day: date | None = None
-    to_day: date | None = None
+    filters: Filters = field(default_factory=Filters)
     start: datetime | None = None
     end: datetime | None = None
 
@@ -51,13 +50,22 @@ class Partners:
             )
         return self._days[day]
 
+    def changes(self) -> list[tuple[date, frozenset[int]]]:
+        """The days on which the partner countries changed, in order, with those from then on; first the beginning."""
+        days = {date.min}
+        for _country, since, until in self._spans:
+            days.add(since)
+            if until is not None and until < date.max:
+                days.add(until + timedelta(days=1))
+        return [(day, self.on(day)) for day in sorted(days)]
+
 
 def resolve(asked: Slice, *, by: Actor) -> Scope:
     """The scope of a slice. Raises Invalid for an unknown code, NotFound for an unknown series."""
     check_values(asked)
     language = None if asked.language is None else _language(asked.language)
     country_id: int | None = None
-    countries: frozenset[int] | None = None
+    countries: frozenset[int | None] | None = None
     if asked.country is not None:
         country_id = db.session.scalar(select(Country.id).where(Country.code == asked.country.upper()))
         if country_id is None:
@@ -68,18 +76,24 @@ def resolve(asked: Slice, *, by: Actor) -> Scope:
         countries = within if countries is None else countries & within
     zone = clock.reporting_zone()
     end = asked.to_day + timedelta(days=1) if asked.to_day and asked.to_day < date.max else None
+    series_id = None if asked.series is None else _series_id(asked.series, by=by)
+    given: dict[str, Iterable[Hashable] | None] = {
+        "country": countries,
+        "series": None if series_id is None else [series_id],
+        "partner": None if asked.partner is None else [asked.partner],
+        **{name: None if getattr(asked, name) is None else [getattr(asked, name)] for name in ("language", *VALUES)},
+    }
     return Scope(
         zone=zone,
-        series_id=None if asked.series is None else _series_id(asked.series, by=by),
+        series_id=series_id,
         country_id=country_id,
+        countries=countries,
         language=language,
-        wanted=Wanted(
-            countries=countries,
-            partner=asked.partner,
-            values={name: frozenset({getattr(asked, name)}) for name in VALUES if getattr(asked, name) is not None},
+        filters=Filters(
+            asked.from_day,
+            asked.to_day,
+            {name: frozenset(values) for name, values in given.items() if values is not None},
         ),
-        from_day=asked.from_day,
-        to_day=asked.to_day,
         start=clock.start_of_day(asked.from_day, zone) if asked.from_day and asked.from_day.year > 1 else None,
         end=clock.start_of_day(end, zone) if end else None,
     )
@@ -102,7 +116,7 @@ def _series_id(slug: str, *, by: Actor) -> int:
     return found
 
 
-def countries_within(region: str) -> frozenset[int]:
+def countries_within(region: str) -> frozenset[int | None]:
     """The countries of an M49 region of any level, all beneath included. Raises Invalid for an unknown code."""
     parents = dict(db.session.execute(select(Region.code, Region.parent_code)).all())
     if region not in parents:

@@ -11,7 +11,7 @@ from sqlalchemy import and_, delete, or_, select, update
 from lms.attendance import rules
 from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.credits import credit_lecture, insert_presence
-from lms.attendance.actions.tallies import hold_tallies
+from lms.attendance.actions.facts import hold_facts
 from lms.attendance.actions.walk_ins import take_walk_ins
 from lms.attendance.models.evidence import Presence, Source
 from lms.attendance.models.groups import GroupEntry, GroupSignature, ViewingGroup
@@ -57,7 +57,7 @@ def sign_group(public_id: str, *, basis: Basis, mark: str, by: Actor, at: dateti
     The same once more changes nothing. Raises Invalid (by field); Refused before the lecture was held, for an empty
     list, and where list or basis are not what was signed or looked at.
     """
-    hold_tallies()
+    hold_facts()
     view = hold_group(public_id, by=by)
     group, lecture = view.group, view.lecture
     if group.called_off_at is not None:
@@ -174,7 +174,7 @@ def take_back_signature(public_id: str, *, reason: str, by: Actor, at: datetime)
 
     Without a signature that stands nothing happens. Invalid without a reason.
     """
-    hold_tallies()
+    hold_facts()
     view = hold_group(public_id, by=by)
     signature = view.signature
     if signature is None:

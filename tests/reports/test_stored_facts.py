@@ -1,4 +1,4 @@
-"""Registrations and awards that were stored as they were counted: used while nothing changed, and never after."""
+"""Facts of registrations and awards as they are stored: used while nothing changed, and never after."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import delete, insert, select
 
+from lms.attendance.facts import columns_from, pack, unpack
 from lms.certificates.models import AWARDS
 from lms.core.cache_versions import Stamp, touch
 from lms.core.db import action, db
@@ -16,10 +17,10 @@ from lms.core.errors import Forbidden
 from lms.core.process_cache import memory
 from lms.core.roles import ANONYMOUS, SYSTEM
 from lms.enrolment.models import REGISTRATIONS, Enrolment
-from lms.reports.actions.kept import keep_deeds
-from lms.reports.deeds import Deeds
-from lms.reports.models import KeptDeeds
-from lms.reports.queries import ledger
+from lms.reports.actions.facts import store_series_facts
+from lms.reports.facts.segments import SERIES_FACTS
+from lms.reports.models import SeriesFacts
+from lms.reports.queries import facts
 from lms.reports.queries.figures import count
 from lms.reports.rules import Slice
 from tests.reports.world import World
@@ -51,7 +52,7 @@ def test_a_new_process_reads_what_is_stored_until_it_changes(
     read: list[tuple[str, list[int]]] = []
 
     def watched(name: str) -> Any:
-        real = getattr(ledger, name)
+        real = getattr(facts, name)
 
         def rows(series_ids: list[int], zone: str) -> Any:
             read.append((name, sorted(series_ids)))
@@ -60,12 +61,12 @@ def test_a_new_process_reads_what_is_stored_until_it_changes(
         return rows
 
     for name in ("_registrations", "_certificates"):
-        monkeypatch.setattr(ledger, name, watched(name))
+        monkeypatch.setattr(facts, name, watched(name))
     with app.app_context():
         for kind in (REGISTRATIONS, AWARDS):
             memory(kind).clear()
-        assert keep_deeds(by=SYSTEM) == 6
-        assert keep_deeds(by=SYSTEM) == 0
+        assert store_series_facts(by=SYSTEM) == 6
+        assert store_series_facts(by=SYSTEM) == 0
         read.clear()
         assert counted() == (4, 1)
         assert read == []
@@ -75,7 +76,7 @@ def test_a_new_process_reads_what_is_stored_until_it_changes(
         action(lambda: touch(REGISTRATIONS, [second]))()
         assert counted() == (3, 1)
         assert read == [("_registrations", [second])]
-        assert keep_deeds(by=SYSTEM) == 1
+        assert store_series_facts(by=SYSTEM) == 1
         read.clear()
         assert counted() == (3, 1)
         assert read == []
@@ -85,13 +86,17 @@ def test_a_new_process_reads_what_is_stored_until_it_changes(
         assert counted() == (3, 1)
         assert [name for name, _ids in read] == ["_registrations", "_certificates"]
         with pytest.raises(Forbidden):
-            keep_deeds(by=ANONYMOUS)
-        assert len(db.session.scalars(select(KeptDeeds)).all()) == 6
+            store_series_facts(by=ANONYMOUS)
+        assert len(db.session.scalars(select(SeriesFacts)).all()) == 6
 
 
 def test_the_stored_form_says_the_same() -> None:
-    for counts, people in (({}, ()), ({(738_000, 5): 2, (738_001, 1 << 20): 70_000}, (1, 5, 1 << 31))):
-        deeds = Deeds(counts, people)
-        again = Deeds.unpack(*deeds.pack())
-        assert list(again.by_days(-1, None, None)) == list(deeds.by_days(-1, None, None))
-        assert again.people == deeds.people
+    for lines in ([], [(1, 0, 5, 738_000, 7), (1 << 31, 250, 0x520, 738_001, 70_000)]):
+        columns = columns_from(SERIES_FACTS, lines)
+        again = unpack(SERIES_FACTS, pack(SERIES_FACTS, columns))
+        assert {name: column.tolist() for name, column in again.items()} == {
+            name: column.tolist() for name, column in columns.items()
+        }
+        assert [*zip(*(again[name].tolist() for name in SERIES_FACTS), strict=True)] == lines
+    with pytest.raises(OverflowError):
+        columns_from(SERIES_FACTS, [(1, 1 << 16, 0, 738_000, 1)])

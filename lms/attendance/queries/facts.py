@@ -1,70 +1,61 @@
-"""Tallies as they stand: the stored ones through a cache in memory, others made from the rows."""
+"""Facts of lectures as they are stored, and attendances as the rows of credits say."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, String, func, select, type_coerce
 from sqlalchemy.orm import aliased
 
-from lms.attendance import tallies
-from lms.attendance.models.credits import Credit, Outcome, Tally
-from lms.attendance.tallies import Attended
+from lms.attendance.facts import ATTENDANCES, Attended, Columns, unpack
+from lms.attendance.models.credits import Credit, LectureFacts, Outcome
 from lms.catalogue.models import Lecture, LectureState
 from lms.core import clock
 from lms.core.bulk import among
 from lms.core.db import db
-from lms.core.process_cache import memory
 from lms.people.models import Person
 from lms.people.queries.histories import Histories
 
 _Row = aliased(Person)
-CHUNK = 50
-"""So many stored tallies are read at once: each may be 100 kB and more."""
 FEW = 200
 """Up to so many lectures their versions are asked for by id; above, all are read."""
 
 
-def read_tallies(days: Mapping[int, date]) -> dict[int, tallies.Tally]:
-    """The tallies of lectures, by id; `days` says the day of each, in the reporting zone. They are shared: read only.
-
-    Where none is stored for that day, the tally is made from the rows: right as well, and slow.
-    """
-    kept = memory("tallies")
-    found: dict[int, tallies.Tally] = {}
-    wanted: list[int] = []
-    for lecture_id, version, day in _versions(days):
-        if days.get(lecture_id) != day:
-            continue
-        entry = kept.get(lecture_id)
-        if entry is not None and entry[0] == version:
-            found[lecture_id] = entry[1]
-        else:
-            wanted.append(lecture_id)
-    for start in range(0, len(wanted), CHUNK):
-        for row in _stored(wanted[start : start + CHUNK]):
-            if days[row.lecture_id] == row.day:
-                tally = tallies.unpack(row.day, row.people, row.cells)
-                kept[row.lecture_id] = row.version, tally
-                found[row.lecture_id] = tally
-    missing = {lecture_id: day for lecture_id, day in days.items() if lecture_id not in found}
-    if missing:
-        found |= {id_: tallies.build(missing[id_], rows) for id_, rows in attended_in(missing).items()}
-    return found
+def read_versions(lecture_ids: Collection[int]) -> dict[int, tuple[int, date]]:
+    """Of these lectures that have stored facts: their version, and the day on which countries were read."""
+    query = select(LectureFacts.lecture_id, LectureFacts.version, LectureFacts.day)
+    if len(lecture_ids) <= FEW:
+        query = query.where(LectureFacts.lecture_id.in_(lecture_ids))
+    rows = db.session.connection().execute(query)
+    return {id_: (version, day) for id_, version, day in rows if len(lecture_ids) <= FEW or id_ in lecture_ids}
 
 
-def _versions(days: Mapping[int, date]) -> Sequence[Any]:
-    query = select(Tally.lecture_id, Tally.version, Tally.day)
-    if len(days) <= FEW:
-        query = query.where(Tally.lecture_id.in_(days))
-    return db.session.connection().execute(query).all()
+def read_facts(lecture_ids: Collection[int]) -> Iterator[tuple[int, int, date, Columns]]:
+    """The stored facts of these lectures: (id, version, day, columns)."""
+    query = select(LectureFacts.lecture_id, LectureFacts.version, LectureFacts.day, LectureFacts.content)
+    rows = db.session.connection().execute(query.where(LectureFacts.lecture_id.in_(lecture_ids)))
+    for id_, version, day, content in rows:
+        yield id_, version, day, unpack(ATTENDANCES, content)
 
 
-def _stored(lecture_ids: Collection[int]) -> Sequence[Any]:
-    query = select(Tally.lecture_id, Tally.version, Tally.day, Tally.people, Tally.cells)
-    return db.session.connection().execute(query.where(Tally.lecture_id.in_(lecture_ids))).all()
+def count_facts(lecture_ids: Collection[int]) -> dict[int, int]:
+    """How many attended each of these held lectures; those without stored facts are counted from the rows."""
+    if not lecture_ids:
+        return {}
+    query = select(LectureFacts.lecture_id, LectureFacts.attendances)
+    found = dict(db.session.connection().execute(query.where(among(LectureFacts.lecture_id, lecture_ids))).all())
+    missing = [id_ for id_ in lecture_ids if id_ not in found]
+    if not missing:
+        return found
+    rows = (
+        select(Credit.lecture_id, func.count(Person.canonical_id.distinct()))
+        .join(Person, Person.id == Credit.person_id)
+        .where(among(Credit.lecture_id, missing), Credit.outcome == Outcome.ATTENDED)
+        .group_by(Credit.lecture_id)
+    )
+    return dict.fromkeys(missing, 0) | found | dict(db.session.connection().execute(rows).all())
 
 
 def attended_rows(lecture_id: int, day: date, only: Collection[int] | None = None) -> list[Attended]:
@@ -73,20 +64,6 @@ def attended_rows(lecture_id: int, day: date, only: Collection[int] | None = Non
     `only` asks for these people (canonical ids).
     """
     return attended_in({lecture_id: day}, only)[lecture_id]
-
-
-def attended_sums(lecture_id: int, people: Iterable[int]) -> tuple[int, int]:
-    """How many of these people (canonical ids) attended a lecture and their milliseconds, as `attended_rows`."""
-    each = (
-        select(func.max(Credit.present_ms).label("ms"))
-        .join(Person, Person.id == Credit.person_id)
-        .where(Credit.lecture_id == lecture_id, Credit.outcome == Outcome.ATTENDED)
-        .where(_is_of(people))
-        .group_by(Person.canonical_id)
-        .subquery()
-    )
-    amount, ms = db.session.execute(select(func.count(), func.sum(each.c.ms)).select_from(each)).one()
-    return amount, int(ms or 0)
 
 
 def _is_of(people: Iterable[int]) -> ColumnElement[bool]:
@@ -148,6 +125,7 @@ def days_of_held(lecture_ids: Collection[int] | None = None) -> dict[int, date]:
     return {id_: clock.day_of(start, zone) for id_, start in db.session.execute(query) if start is not None}
 
 
-def has_tally(lecture_id: int) -> bool:
-    """Whether a lecture has a stored tally."""
-    return db.session.scalar(select(Tally.lecture_id).where(Tally.lecture_id == lecture_id)) is not None
+def has_facts(lecture_id: int) -> bool:
+    """Whether a lecture has stored facts."""
+    query = select(LectureFacts.lecture_id).where(LectureFacts.lecture_id == lecture_id)
+    return db.session.scalar(query) is not None
