@@ -1,1 +1,1 @@
-"""Persons, accounts, countries, sign-in, API tokens, privacy."""
+"""People, accounts, countries, sign-in, API tokens and privacy."""

@@ -32,7 +32,7 @@ bp = APIBlueprint(
     "people_api",
     __name__,
     url_prefix="/api/v1",
-    tag={"name": "People", "description": "Your own account, tokens, and the people of the programme."},
+    tag={"name": "People", "description": "Accounts, tokens and people."},
 )
 
 
@@ -44,14 +44,14 @@ bp = APIBlueprint(
 @bp.doc(
     summary="Get a bearer token",
     responses={
-        400: "Not JSON",
-        401: "Wrong address or password, or the second factor's code is wrong or missing (`otp_required`)",
-        403: "Staff who have yet to set up the second factor",
+        400: "Not a JSON object",
+        401: "The address or password is wrong, or the second factor's code is wrong or missing (`otp_required`)",
+        403: "Staff without their second factor",
         429: "Too often",
     },
 )
 def create_token(given: dict[str, Any]) -> ResponseReturnValue | dict[str, Any]:
-    """A token for an address and its password, with `otp` where there is a second factor; shown once."""
+    """Creates a token from an e-mail address, password and, with a second factor, `otp`. It is shown once."""
     at = clock.now()
     demonstration = bool(current_app.extensions["lms.config"].is_demonstration)
     scopes = checked_scopes(given["scopes"])
@@ -62,7 +62,9 @@ def create_token(given: dict[str, Any]) -> ResponseReturnValue | dict[str, Any]:
             return problem(401)
         if actor.has_second_factor:
             if not given["otp"]:
-                return problem(401, _("Send the code of your second factor as `otp`."), kind=f"{PROBLEMS}otp_required")
+                return problem(
+                    401, _("Send the code from your second factor as `otp`."), kind=f"{PROBLEMS}otp_required"
+                )
             check_otp(person_id, given["otp"], at=at)
     except TooManyFailures as error:
         return problem(429, error.message, headers={"Retry-After": str(error.seconds)})
@@ -71,7 +73,7 @@ def create_token(given: dict[str, Any]) -> ResponseReturnValue | dict[str, Any]:
     if actor.roles and not actor.has_second_factor and second_factor.is_needed():
         return problem(
             403,
-            _("Your role asks for a second factor. Sign in on the website and set it up first."),
+            _("Your role requires a second factor. Sign in on the website and set it up first."),
             kind=f"{PROBLEMS}second_factor_missing",
         )
     token, secret = access.create_token(given["name"], scopes=scopes, by=actor, at=at)
@@ -82,9 +84,12 @@ def create_token(given: dict[str, Any]) -> ResponseReturnValue | dict[str, Any]:
 @allow(SIGNED_IN)
 @scope("people:read")
 @bp.output(PersonOut)
-@bp.doc(summary="Read a person", responses={401: "No or bad token", 404: "Not there, or not yours to see"})
+@bp.doc(
+    summary="Read a person",
+    responses={401: "The token is missing or not valid", 404: "Does not exist, or you do not have access to it"},
+)
 def get_person(public_id: str) -> dict[str, Any]:
-    """A person's profile, for an administrator and for oneself."""
+    """Returns a person's profile, to that person and administrators."""
     return _shown(public_id)
 
 
@@ -95,10 +100,15 @@ def get_person(public_id: str) -> dict[str, Any]:
 @bp.output(PersonOut)
 @bp.doc(
     summary="Change a person",
-    responses={400: "Not JSON", 401: "No or bad token", 403: "The history is not yours", 404: "Not yours to see"},
+    responses={
+        400: "Not a JSON object",
+        401: "The token is missing or not valid",
+        403: "You cannot change the history",
+        404: "Does not exist, or you do not have access to it",
+    },
 )
 def change_person(public_id: str, changes: dict[str, Any]) -> dict[str, Any]:
-    """Changes what is given. A new country holds from `country_from` (an administrator's to set; default today)."""
+    """Changes the fields sent. A new country applies from `country_from` (administrators only; default: today)."""
     at = clock.now()
     today = clock.day_of(at, organiser_zone())
     change_profile(public_id, changes, by=current_actor(), at=at, today=today)

@@ -40,12 +40,12 @@ GENDERS = (
     SelectChoice(Gender.FEMALE.value, _l("Female")),
     SelectChoice(Gender.MALE.value, _l("Male")),
     SelectChoice(Gender.OTHER.value, _l("Other")),
-    SelectChoice("", _l("Rather not say")),
+    SelectChoice("", _l("Prefer not to say")),
 )
 ROLES = (
     SelectChoice("administrator", _l("Administrator")),
     SelectChoice("instructor", _l("Instructor")),
-    SelectChoice("focal_point", _l("Focal point of a country")),
+    SelectChoice("focal_point", _l("Focal point for a country")),
     SelectChoice("reporter", _l("Reporter")),
 )
 
@@ -68,41 +68,41 @@ class Address:
 class SignInForm(BaseForm):
     """Address and password."""
 
-    email = EmailField(_l("E-mail"), [InputRequired(_l("Write your e-mail address."))])
-    password = PasswordField(_l("Password"), [InputRequired(_l("Write your password."))])
+    email = EmailField(_l("E-mail"), [InputRequired(_l("Enter your e-mail address."))])
+    password = PasswordField(_l("Password"), [InputRequired(_l("Enter your password."))])
 
 
 class OtpForm(BaseForm):
     """The code of the second factor."""
 
-    otp = StringField(_l("Code"), [InputRequired(_l("Write the code."))])
+    otp = StringField(_l("Code"), [InputRequired(_l("Enter the code."))])
 
 
 class ProofForm(BaseForm):
     """Proves that it is still the owner who sits there: the password, and a code where there is a second factor."""
 
     current_password = PasswordField(
-        _l("Current password"), [InputRequired(_l("Write your current password."))], id="proof-password"
+        _l("Current password"), [InputRequired(_l("Enter your current password."))], id="proof-password"
     )
-    otp = StringField(_l("Code of your second factor"), id="proof-otp")
+    otp = StringField(_l("Code from your second factor"), id="proof-otp")
 
 
 class NewAddressForm(ProofForm):
     """Another address for one's account, with the proof that its owner asks."""
 
     email = EmailField(
-        _l("New e-mail address"), [InputRequired(_l("Write the new e-mail address.")), Address()], id="new-email"
+        _l("New e-mail address"), [InputRequired(_l("Enter the new e-mail address.")), Address()], id="new-email"
     )
     current_password = PasswordField(
-        _l("Current password"), [InputRequired(_l("Write your current password."))], id="address-password"
+        _l("Current password"), [InputRequired(_l("Enter your current password."))], id="address-password"
     )
-    otp = StringField(_l("Code of your second factor"), id="address-otp")
+    otp = StringField(_l("Code from your second factor"), id="address-otp")
 
 
 class AddressForm(BaseForm):
     """One's own address, to be sent a link."""
 
-    email = EmailField(_l("E-mail"), [InputRequired(_l("Write your e-mail address.")), Address()], id="address")
+    email = EmailField(_l("E-mail"), [InputRequired(_l("Enter your e-mail address.")), Address()], id="address")
 
 
 class NewPasswordForm(BaseForm):
@@ -115,7 +115,7 @@ class NewPasswordForm(BaseForm):
 class ChangePasswordForm(BaseForm):
     """A new password for somebody who knows the current one."""
 
-    current_password = PasswordField(_l("Current password"), [InputRequired(_l("Write your current password."))])
+    current_password = PasswordField(_l("Current password"), [InputRequired(_l("Enter your current password."))])
     new_password = PasswordField(_l("New password"), [InputRequired(_l("Choose a password."))])
 
 
@@ -141,23 +141,23 @@ class ZoneForm(_WithCountryAndZone):
 class RegisterForm(_WithCountryAndZone):
     """Who registers: the name for the certificate, the address, where from, and consent."""
 
-    full_name = StringField(_l("Full name"), [InputRequired(_l("Write the full name."))])
+    full_name = StringField(_l("Full name"), [InputRequired(_l("Enter your full name."))])
     native_name = StringField(_l("Name in your own script"))
-    email = EmailField(_l("E-mail"), [InputRequired(_l("Write your e-mail address.")), Address()])
+    email = EmailField(_l("E-mail"), [InputRequired(_l("Enter your e-mail address.")), Address()])
     country = SelectField(_l("Country or area"), [InputRequired(_l("Choose your country."))], validate_choice=False)
-    sector = RadioField(_l("You come from"), [Optional()], choices=SECTORS, validate_choice=False)
+    sector = RadioField(_l("Where do you work?"), [Optional()], choices=SECTORS, validate_choice=False)
     time_zone = ZoneField(_l("Your time zone"), validate_choice=False)
     consent = BooleanField(_l("I agree that my attendance is recorded"))
 
     def offer(self, *, locale: str, now: datetime | None = None, without_zone: str = "") -> None:
         """Fills the lists; without a city the country's own time is taken, where it has one only."""
-        super().offer(locale=locale, now=now, without_zone=without_zone or _("The time of my country"))
+        super().offer(locale=locale, now=now, without_zone=without_zone or _("Use my country’s time zone"))
 
 
 class ProfileForm(_WithCountryAndZone):
     """A profile as its owner changes it."""
 
-    full_name = StringField(_l("Full name"), [InputRequired(_l("Write the full name."))])
+    full_name = StringField(_l("Full name"), [InputRequired(_l("Enter the full name."))])
     native_name = StringField(_l("Name in your own script"))
     country = SelectField(_l("Country or area"), validate_choice=False)
     sector = SelectField(_l("Sector"), choices=[SelectChoice("", _l("Not stated")), *SECTORS], validate_choice=False)
@@ -180,13 +180,15 @@ class ProfileForm(_WithCountryAndZone):
 class PersonForm(ProfileForm):
     """A profile as an administrator changes it: with the day from which a new country holds."""
 
-    country_from = DateField(_l("A new country holds from"), [Optional()])
+    country_from = DateField(_l("New country applies from"), [Optional()])
 
 
 class TokenForm(ProofForm):
     """What a token is for and may do, with the proof that its owner asks."""
 
-    name = StringField(_l("What it is for"), [InputRequired(_l("Say what it is for, to know it again."))])
+    name = StringField(
+        _l("What it is for"), [InputRequired(_l("Enter what it is for, so that you recognise it later."))]
+    )
     scopes = SelectMultipleField(
         _l("What it may do"),
         choices=[SelectChoice(name, text) for name, text in SCOPES.items()],
@@ -195,7 +197,7 @@ class TokenForm(ProofForm):
     current_password = PasswordField(
         _l("Current password"), [InputRequired(_l("Enter your current password."))], id="token-password"
     )
-    otp = StringField(_l("Code of your second factor"), id="token-otp")
+    otp = StringField(_l("Code from your second factor"), id="token-otp")
 
 
 class EraseForm(BaseForm):
@@ -203,14 +205,16 @@ class EraseForm(BaseForm):
 
     certificates = RadioField(
         _l("Your certificates"),
-        [DataRequired(_l("Choose what becomes of your certificates."))],
+        [DataRequired(_l("Choose what happens to your certificates."))],
         choices=[
-            SelectChoice("keep", _l("They stay valid: who has the number still reads my name on them")),
-            SelectChoice("withdraw", _l("They are withdrawn: who has the number reads only that")),
+            SelectChoice("keep", _l("Keep them valid: people who have the number can still see my name")),
+            SelectChoice("withdraw", _l("Withdraw them: people who have the number see only that they were withdrawn")),
         ],
     )
-    confirmation = StringField(_l("Your e-mail address, to confirm"), [InputRequired(_l("Write your e-mail address."))])
-    current_password = PasswordField(_l("Your password"), [InputRequired(_l("Write your password."))])
+    confirmation = StringField(
+        _l("Enter your e-mail address to confirm"), [InputRequired(_l("Enter your e-mail address."))]
+    )
+    current_password = PasswordField(_l("Your password"), [InputRequired(_l("Enter your password."))])
 
 
 class RoleForm(_WithCountryAndZone):

@@ -85,7 +85,7 @@ def _sort_name(context: Any) -> str:
 
 
 class Person(Base):
-    """Somebody known. `full_name` stands on the certificate as it is; an erased person keeps only this row.
+    """A person. `full_name` is printed on the certificate unchanged. Of an erased person, only this row remains.
 
     `canonical_id` says who somebody is after a merge: the own id by default (null only within the insert).
     `sort_name` is `sort_key(full_name)`: who writes the name past this class writes it too.
@@ -143,7 +143,7 @@ class PersonCountry(Base):
 
 
 class Account(Base):
-    """The way to sign in; none or one a person."""
+    """An account for signing in. A person has at most one."""
 
     __tablename__ = "account"
 

@@ -1,4 +1,4 @@
-"""What a name, an address and a password must be; who may see and change a person."""
+"""Rules for names, addresses and passwords, and for who can see and change a person."""
 
 from __future__ import annotations
 
@@ -93,20 +93,20 @@ def _is_kept(text: str, index: int, sign: str) -> bool:
 
 
 def checked_name(text: str, *, field: str = "full_name") -> str:
-    """A full name: 1 to 200 signs once cleaned, one word allowed; never split or re-cased. Raises Invalid."""
+    """Returns a full name of 1 to 200 characters, cleaned but never split or re-cased. Raises Invalid."""
     name = clean_line(text)
     if not name:
-        raise Invalid(field, _("Write the full name."))
+        raise Invalid(field, _("Enter your full name."))
     if len(name) > MAX_NAME:
-        raise Invalid(field, _("At most %(n)s signs.", n=MAX_NAME))
+        raise Invalid(field, _("Use at most %(n)s characters.", n=MAX_NAME))
     return name
 
 
 def checked_line(text: str | None, *, field: str) -> str | None:
-    """An optional line of at most 200 signs; None where nothing visible is left. Raises Invalid."""
+    """Returns an optional line of at most 200 characters, or None if nothing visible is left. Raises Invalid."""
     line = clean_line(text or "")
     if len(line) > MAX_NAME:
-        raise Invalid(field, _("At most %(n)s signs.", n=MAX_NAME))
+        raise Invalid(field, _("Use at most %(n)s characters.", n=MAX_NAME))
     return line or None
 
 
@@ -114,7 +114,7 @@ def checked_address(text: str, *, field: str = "email") -> str:
     """An e-mail address as typed, cleaned. Only its form is checked, never the network. Raises Invalid."""
     address = clean_line(text)
     if not address:
-        raise Invalid(field, _("Write the e-mail address."))
+        raise Invalid(field, _("Enter the e-mail address."))
     fits = len(address) <= MAX_ADDRESS and address.rfind("@") <= 64
     if fits and _PLAIN_ADDRESS.fullmatch(address):
         return address
@@ -123,31 +123,31 @@ def checked_address(text: str, *, field: str = "email") -> str:
             raise EmailNotValidError("too long")
         return validate_email(address, check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError as error:
-        raise Invalid(field, _("This is not an e-mail address, such as name@example.org.")) from error
+        raise Invalid(field, _("Enter an e-mail address in the correct format, like name@example.org.")) from error
 
 
 def checked_password(password: str, *, demonstration: bool, known: Iterable[str] = (), field: str = "password") -> str:
-    """A password of 8 to 200 signs, left as typed, of any kind of signs. Raises Invalid with the reason.
+    """Returns a password of 8 to 200 characters of any kind, unchanged. Raises Invalid with the reason.
 
     Refused are those that stand on lists of stolen ones, that are guessed soon, or that are made of what everybody
     knows: the words of `known` (name, address, organiser). The demonstration's own is refused elsewhere.
     """
     if len(password) < MIN_PASSWORD:
-        raise Invalid(field, _("At least %(n)s signs.", n=MIN_PASSWORD))
+        raise Invalid(field, _("Use at least %(n)s characters.", n=MIN_PASSWORD))
     if len(password) > MAX_PASSWORD:
-        raise Invalid(field, _("At most %(n)s signs.", n=MAX_PASSWORD))
+        raise Invalid(field, _("Use at most %(n)s characters.", n=MAX_PASSWORD))
     if password == DEMO_PASSWORD:
         if demonstration:
             return password
-        raise Invalid(field, _("This password is known to everybody. Choose another."))
+        raise Invalid(field, _("Everyone knows this password. Choose another."))
     if is_stolen(password):
-        raise Invalid(field, _("This password stands on lists of stolen ones, which are tried first. Choose another."))
-    if is_made_of(password, known):
         raise Invalid(
-            field, _("This is little more than your name, your address or the organiser's name. Choose another.")
+            field, _("This password appears in lists of stolen passwords, which attackers try first. Choose another.")
         )
+    if is_made_of(password, known):
+        raise Invalid(field, _("This is too close to your name, your address or the organiser's name. Choose another."))
     if is_guessed_soon(password):
-        raise Invalid(field, _("This password is too easy to guess. Take several words that do not belong together."))
+        raise Invalid(field, _("This password is too easy to guess. Use several unrelated words."))
     return password
 
 
@@ -164,19 +164,19 @@ def provisioning_address(secret: str, account: str, issuer: str) -> str:
 
 
 def can_see_person(by: Actor, person_id: int) -> bool:
-    """Whether the whole profile of a person is `by`'s to see and change: an administrator's, and one's own."""
+    """Returns whether `by` can see and change the whole profile of a person: administrators and the person."""
     return by.is_administrator or (by.is_signed_in and by.person_id == person_id)
 
 
 def check_role_country(role: Role, country_code: str | None) -> None:
     """Raises Invalid at `country`: a focal point's role has one, no other role has."""
     if role is Role.FOCAL_POINT and not country_code:
-        raise Invalid("country", _("A focal point speaks for a country: choose one."))
+        raise Invalid("country", _("Choose the country of the focal point."))
     if role is not Role.FOCAL_POINT and country_code:
-        raise Invalid("country", _("Only a focal point's role has a country."))
+        raise Invalid("country", _("Only the focal point role has a country."))
 
 
 def check_country_since(by: Actor, since: date | None, today: date) -> None:
-    """A new country of one's own holds from today; only an administrator writes the history. Raises Forbidden."""
+    """People can change their country from today; only administrators can set other days. Raises Forbidden."""
     if not by.is_administrator and since not in (None, today):
-        raise Forbidden(_("Only the organiser can set another day than today."))
+        raise Forbidden(_("Only the organiser can choose a day other than today."))

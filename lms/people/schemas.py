@@ -14,7 +14,7 @@ from lms.web.scopes import SCOPES
 
 def _check_scopes(names: list[str]) -> None:
     if not SCOPES.keys() >= set(names):
-        raise ValidationError(_("There is no such scope; the document of the API lists them."))
+        raise ValidationError(_("Unknown scope. See the API documentation for the list."))
 
 
 class TokenIn(Schema):
@@ -28,7 +28,7 @@ class TokenIn(Schema):
         String(metadata={"enum": list(SCOPES)}),
         load_default=list,
         validate=_check_scopes,
-        metadata={"description": "What the token may do; without any, all that its owner may."},
+        metadata={"description": "The scopes of the token. Without any, full access."},
     )
 
 

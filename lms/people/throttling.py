@@ -21,7 +21,7 @@ _REST: Final = 5
 
 
 def is_stolen(password: str) -> bool:
-    """Whether a password stands among the 30,000 most frequent of those that were stolen elsewhere, in any case."""
+    """Returns whether a password is among the 30,000 most frequent stolen passwords, in any case."""
     return password.casefold() in _STOLEN
 
 
@@ -32,7 +32,7 @@ def is_guessed_soon(password: str) -> bool:
 
 
 def is_made_of(password: str, known: Iterable[str]) -> bool:
-    """Whether next to nothing is left of a password without the words of `known` (a name, an address)."""
+    """Returns whether a password consists almost entirely of the words in `known` (a name, an address)."""
     rest = password.casefold()
     words = {word for text in known for word in re.findall(r"\w{3,}", text.casefold().replace("_", " "))}
     if not any(word in rest for word in words):

@@ -70,9 +70,9 @@ def test_what_is_wrong_is_said_and_what_was_typed_stays(person: Person, post: Po
     answer = post("/account", **{**PROFILE, "full_name": "x" * 201, "country": "ZZ", "time_zone": "Mars/Base"})
     assert answer.status_code == 422
     assert "x" * 201 in answer.text
-    assert "At most 200 signs." in answer.text
-    assert "No country on the list has the code “ZZ”." in answer.text
-    assert "Not an IANA time zone such as Africa/Nairobi." in answer.text
+    assert "Use at most 200 characters." in answer.text
+    assert "There is no country with the code “ZZ”." in answer.text
+    assert "Use an IANA time zone, such as Africa/Nairobi." in answer.text
     assert 'value="Kisumu Traders"' in answer.text
 
 

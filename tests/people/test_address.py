@@ -69,9 +69,9 @@ def test_the_new_address_is_confirmed_and_the_old_one_told(
     ("given", "said"),
     [
         ({"current_password": "not this one"}, "This is not your current password."),
-        ({"current_password": ""}, "Write your current password."),
-        ({"email": "no address"}, "This is not an e-mail address"),
-        ({"email": "OLD@example.org"}, "This is your address already."),
+        ({"current_password": ""}, "Enter your current password."),
+        ({"email": "no address"}, "Enter an e-mail address in the correct format"),
+        ({"email": "OLD@example.org"}, "This is already your e-mail address."),
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_is_sent(
@@ -108,7 +108,7 @@ def test_an_address_of_somebody_else_looks_the_same_and_is_told_there_only(
     first = client.get("/account").text
     free = post("/account/address", page="/account", **NEW)
     assert (taken.status_code, taken.location) == (free.status_code, free.location)
-    assert "Look into the mail of the new address" in first
+    assert "Check your e-mail at the new address" in first
     assert [(mail.template, mail.payload) for mail in mails()[:1]] == [("address_taken", {})]
     assert known_as(app, "taken@example.org") == other.id
 
@@ -121,5 +121,5 @@ def test_an_address_that_is_taken_meanwhile_is_refused(
     other = make.person(email="new@example.org")
     link = f"/account/address/{mails()[-1].payload['secret']}"
     post(link)
-    assert "Somebody else is known by this address meanwhile." in client.get("/account").text
+    assert "Someone else now uses this e-mail address." in client.get("/account").text
     assert (known_as(app, "new@example.org"), known_as(app, "old@example.org")) == (other.id, person.id)

@@ -41,7 +41,7 @@ def test_people_are_found_by_name_and_address(administrator: Person, make: Make,
     assert names(client.get("/admin/people?q=ACHIENG").text) == ["Sutrisno", "Achieng Odhiambo"]
     assert names(client.get("/admin/people?q=Ачиенг").text) == ["Achieng Odhiambo"]
     assert names(client.get("/admin/people?q=50%25").text) == ["50% Discount_"]
-    assert "Nobody found" in client.get("/admin/people?q=nobody at all").text
+    assert "No one found" in client.get("/admin/people?q=nobody at all").text
 
 
 def test_the_list_is_paged(administrator: Person, make: Make, client: FlaskClient) -> None:
@@ -69,12 +69,12 @@ def test_roles_are_given_and_ended(administrator: Person, make: Make, client: Fl
     page = f"/admin/people/{person.public_id}"
     missing = post(f"{page}/roles", page=page, role="focal_point", country="")
     assert missing.status_code == 422
-    assert "A focal point speaks for a country: choose one." in missing.text
+    assert "Choose the country of the focal point." in missing.text
     make.person(country="UG", roles=["focal_point"])
     asked = post(f"{page}/roles", page=page, role="focal_point", country="UG")
     assert asked.status_code == 200
-    assert "This person will see 1 person of the country" in asked.text
-    assert "1 other person holds this role now." in asked.text
+    assert "They will see 1 person from the country" in asked.text
+    assert "1 other person has this role." in asked.text
     assert make.actor(person).roles == set(), "nothing is given before it is confirmed"
     confirmed = {"page": page, "confirm": "yes"}
     assert post(f"{page}/roles", role="focal_point", country="UG", **confirmed).status_code == 302
@@ -95,7 +95,7 @@ def test_administrators_do_not_lock_themselves_out(
     post(revoke[0], page=revoke[0])
     post(f"{page}/disable", page=page)
     assert make.actor(administrator).roles == {Role.ADMINISTRATOR}
-    assert "You cannot disable yourself" in client.get(page).text
+    assert "You cannot disable your own account" in client.get(page).text
 
 
 def test_disabling_ends_sessions_and_tokens_at_once(

@@ -29,9 +29,9 @@ def test_import_people_counts_and_repeats_without_change(data: Path) -> None:
     file.write_text("email,full_name,country\nachieng@example.org,Achieng Odhiambo,KE\nbad,Bad,KE\n", encoding="utf-8")
     refused = run("import", "people", str(file))
     assert refused.exit_code == 1
-    assert refused.stdout == "line 3: email: This is not an e-mail address, such as name@example.org.\n"
+    assert refused.stdout == "line 3: email: Enter an e-mail address in the correct format, like name@example.org.\n"
     assert refused.stderr == (
-        "Error: people.csv: 1 of its rows cannot be taken; nothing was written (--skip-bad-rows takes the others)\n"
+        "Error: people.csv: bad rows: 1; nothing was written (--skip-bad-rows imports the others)\n"
     )
     taken = run("import", "people", "--skip-bad-rows", str(file))
     assert taken.exit_code == 0
@@ -45,7 +45,7 @@ def test_user_create_prints_a_link(data: Path) -> None:
     assert answer.exit_code == 0
     assert answer.stdout.startswith("https://lectures.example/sign-in/")
     missing = run("user", "create", "fo@example.org", "--name", "Fo", "--role", "focal_point")
-    assert str(missing.exception) == "A focal point speaks for a country: choose one."
+    assert str(missing.exception) == "Choose the country of the focal point."
 
 
 def test_a_second_factor_is_reset_at_the_server(data: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_second_factor_is_reset_at_the_server(data: Path) -> None:
         person_id = person.id
         db.session.remove()
     unknown = run("user", "reset-second-factor", "b@x.example")
-    assert (unknown.exit_code, unknown.stderr) == (1, "Error: nobody is known by this address\n")
+    assert (unknown.exit_code, unknown.stderr) == (1, "Error: there is no one with this e-mail address\n")
     assert run("user", "reset-second-factor", "A@x.example").exit_code == 0
     with create_app().app_context():
         assert not has_second_factor(person_id)

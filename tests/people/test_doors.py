@@ -57,7 +57,7 @@ def test_a_failed_sign_in_keeps_the_address_and_marks_the_field(make: Make, post
     for answer, email in ((wrong, "a@example.org"), (unknown, "nobody@example.org")):
         assert answer.status_code == 422
         assert f'value="{email}"' in answer.text
-        assert "The e-mail address and the password do not belong together." in answer.text
+        assert "E-mail or password is wrong." in answer.text
         assert 'aria-invalid="true"' in answer.text
         assert "not this one" not in answer.text
 
@@ -141,7 +141,7 @@ def test_many_guesses_at_once_gain_little(make: Make, app: APIFlask, at: datetim
 def test_registration_is_confirmed_by_the_link(client: FlaskClient, post: Post, mails: Mails, app: APIFlask) -> None:
     answer = post("/register", **REGISTRATION)
     assert answer.status_code == 200
-    assert "Look into your mail" in answer.text
+    assert "Check your e-mail" in answer.text
     with app.app_context():
         assert find_person_by_email("achieng@example.org") is None
     (mail,) = mails()
@@ -170,7 +170,7 @@ def test_registering_asks_for_what_is_missing_and_keeps_the_rest(post: Post, mai
     assert 'value="أحمد"' in answer.text
     assert 'value="no address"' in answer.text
     assert "Choose your country." in answer.text
-    assert "Without it no attendance can be recorded." in answer.text
+    assert "You must agree before we can record your attendance." in answer.text
     assert mails() == []
 
 
@@ -196,7 +196,7 @@ def test_a_known_address_is_claimed_and_the_page_does_not_tell(
 def test_an_address_with_an_account_is_told_so_by_mail_only(make: Make, post: Post, mails: Mails) -> None:
     make.person(email="achieng@example.org", password=PASSWORD)
     answer = post("/register", **REGISTRATION)
-    assert "Look into your mail" in answer.text
+    assert "Check your e-mail" in answer.text
     assert [mail.template for mail in mails()] == ["already_registered"]
 
 
@@ -238,7 +238,7 @@ def test_a_known_person_without_account_gets_the_way_in(
     link = f"/confirm/{mail.payload['secret']}"
     refused = post(link, password="a long enough one")
     assert refused.status_code == 422
-    assert "Without it no attendance can be recorded." in refused.text
+    assert "You must agree before we can record your attendance." in refused.text
     assert post(link, password="a long enough one", consent="y").status_code == 302
 
 
@@ -302,7 +302,7 @@ def test_a_country_with_one_time_needs_no_city(app: APIFlask, post: Post, mails:
     assert mails()[0].time_zone == ""
     several = post("/register", **{**REGISTRATION, "email": "b@example.org", "country": "US", "time_zone": ""})
     assert several.status_code == 422
-    assert "Your country has several times: choose a city with yours." in several.text
+    assert "Your country has several time zones. Choose a city in yours." in several.text
     post(f"/confirm/{mails()[0].payload['secret']}", password="a long enough one")
     with app.app_context():
         person = find_person_by_email("achieng@example.org")

@@ -77,12 +77,12 @@ def test_every_bad_row_is_named_and_nothing_is_written(at: datetime) -> None:
         publish(content, at)
     faults = caught.value.faults
     assert [fault.row for fault in faults] == [3, 4, 5, 6, 7, 8]
-    assert faults[0].reason == "email: This is not an e-mail address, such as name@example.org."
-    assert faults[1].reason == "full_name: Nobody is known by this address, and the row has no name."
+    assert faults[0].reason == "email: Enter an e-mail address in the correct format, like name@example.org."
+    assert faults[1].reason == "full_name: There is no one with this e-mail address, and the row has no name."
     assert faults[2].reason == "country: No country on the list has the code “ZZ”."
     assert faults[3].reason == "sector: Not one of: government, business, academia, civil_society, other."
     assert faults[4].reason == "This address stands in line 2 already."
-    assert faults[5].reason == "The row has more cells than the first line has headings."
+    assert faults[5].reason == "The row has more cells than there are column headings."
     assert find_person_by_email("good@example.org") is None
     answer, ids = publish(content, at, skip=True)
     assert (answer.rows, answer.created, len(answer.rejected), len(ids)) == (7, 1, 6, 1)

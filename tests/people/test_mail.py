@@ -92,8 +92,8 @@ def test_each_mail_has_subject_and_link(make: Make, at: datetime, sink: Sink) ->
     assert [message["Subject"] for message in sink.messages] == [
         "Confirm your registration",
         "Your lectures are waiting for you",
-        "You are registered already",
-        "Your link to sign in",
+        "You are already registered",
+        "Your sign-in link",
     ]
     texts = [message.get_payload(decode=True).decode().replace("\r\n", "\n") for message in sink.messages]
     doors = [re.findall(r"http://localhost/([a-z-]+)/", text) for text in texts]
@@ -124,7 +124,7 @@ def test_mail_down_is_tried_again_and_an_old_link_is_not_sent(make: Make, at: da
     [
         ("password", "Your password was changed"),
         ("second_factor_set", "A second factor was set up"),
-        ("second_factor_removed", "Your second factor was taken away"),
+        ("second_factor_removed", "Your second factor was removed"),
         ("recovery_code", "A recovery code was used"),
         ("address", "Your e-mail address was changed"),
     ],
@@ -137,14 +137,14 @@ def test_a_notice_says_what_changed_and_when(app: APIFlask, what: str, subject: 
         message = render(row, app.extensions["lms.config"])
     assert message["Subject"] == subject
     assert "Dear Ada," in message.get_content()
-    assert "That was on 25 November 2026, 09:00 (Nairobi time)." in message.get_content()
+    assert "This happened on 25 November 2026, 09:00 (Nairobi time)." in message.get_content()
 
 
 @pytest.mark.parametrize(
     ("template", "subject"),
     [
         ("change_address", "Confirm your new e-mail address"),
-        ("address_taken", "This address has an account already"),
+        ("address_taken", "This address already has an account"),
     ],
 )
 def test_the_reader_of_a_new_address_is_told(app: APIFlask, template: str, subject: str) -> None:

@@ -101,7 +101,7 @@ def test_setting_up_from_the_page_then_signing_in_with_a_code(
     assert post("/sign-in", email="admin@example.org", password=PASSWORD).location == "/me"
     led = client.get("/admin")
     assert (led.status_code, led.location) == (302, "/account/second-factor")
-    assert "Your role asks for it" in client.get("/account/second-factor").text
+    assert "Your role requires it" in client.get("/account/second-factor").text
     assert client.get("/account/second-factor/code.svg").status_code == 404
     page = "/account/second-factor"
     assert post(page, current_password="not this one").status_code == 422
@@ -114,7 +114,7 @@ def test_setting_up_from_the_page_then_signing_in_with_a_code(
     assert (image.mimetype, image.headers["Cache-Control"]) == ("image/svg+xml", "no-store")
     assert "style=" not in image.text
     wrong = post(f"{page}/confirm", page=page, otp="12345x")
-    assert (wrong.status_code, "This is not the code of this moment." in wrong.text) == (422, True)
+    assert (wrong.status_code, "This is not the current code." in wrong.text) == (422, True)
     code = code_of(secret[1])
     done = post(f"{page}/confirm", page=page, otp=code)
     assert done.status_code == 200
@@ -131,7 +131,7 @@ def test_setting_up_from_the_page_then_signing_in_with_a_code(
     assert elsewhere.get("/admin").status_code == 302
     assert "Second step" in elsewhere.get("/sign-in").text
     again = other("/sign-in", otp=code)
-    assert (again.status_code, "was used before" in again.text) == (422, True)
+    assert (again.status_code, "was already used" in again.text) == (422, True)
     second = other("/sign-in?next=/series", otp=code_of(secret[1], 1))
     assert (second.status_code, second.location) == (302, "/series")
     assert elsewhere.get("/admin").status_code == 200
@@ -332,7 +332,7 @@ def test_a_device_is_replaced_with_password_and_code(
 ) -> None:
     device, page = set_up(administrator), "/account/second-factor"
     make.sign_in(client, administrator)
-    assert "Write the code of your second factor." in post(page, current_password=PASSWORD).text
+    assert "Enter the code from your second factor." in post(page, current_password=PASSWORD).text
     assert post(page, current_password=PASSWORD, otp="000000").status_code == 422
     assert post(page, current_password=PASSWORD, otp=device.codes[0]).status_code == 302
     pending = re.search(r'<code class="secret">([A-Z2-7]{32})</code>', client.get(page).text)

@@ -173,7 +173,7 @@ def test_a_secret_is_replaced_while_people_stay_signed_in(folder: Path) -> None:
         check_otp(person.id, TOTP(SECRET).at(at), at=at)
 
     finished = run("keys", "rotate-secret", "--finish")
-    assert finished.output.splitlines()[0] == "Sealed with the new secret: 1. The old secret is forgotten."
+    assert finished.output.splitlines()[0] == "Encrypted with the new secret: 1. The old secret was removed."
     assert not (folder / "secret.key.old").exists()
     after = started(folder)
     assert (opens(after, cookie), opens(after, fresh_cookie)) == (False, True)

@@ -118,14 +118,14 @@ def test_one_session_is_ended_from_the_page_of_the_account(app: APIFlask, person
     assert path is not None
     ended = posting(here)(path[1], "/account")
     assert (ended.status_code, ended.location) == (302, "/account#sessions")
-    assert "That device is signed out." in here.get("/account").text
+    assert "The device was signed out." in here.get("/account").text
     assert elsewhere.get("/account").status_code == 302
     with app.app_context():
         assert audit.list_entries("person", person.id)[0].verb == "end_session"
     own_path = re.search(r'action="(/account/sessions/[^"]+/end)"', own)
     assert own_path is not None
     assert posting(here)(own_path[1], "/account").location == "/"
-    assert "You are signed out." in here.get("/").text
+    assert "You have signed out." in here.get("/").text
 
 
 @pytest.mark.usefixtures("context")

@@ -52,7 +52,7 @@ def test_a_known_device_passes_while_strangers_are_kept_out(
     given = {"csrf_token": token[1], "email": "a@example.org", "password": PASSWORD}
     refused = stranger.post("/sign-in", data=given)
     assert refused.status_code == 429
-    assert "You need not wait if you sign in with a link by e-mail." in refused.text
+    assert "To sign in without waiting, use an e-mailed link." in refused.text
     assert post("/sign-in", email="a@example.org", password=PASSWORD).status_code == 302
 
 

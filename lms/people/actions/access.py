@@ -88,7 +88,7 @@ def revoke_role(public_id: str, grant_id: int, *, by: Actor, at: datetime) -> No
     if grant.revoked_at is not None:
         return
     if grant.role is Role.ADMINISTRATOR and person_id == by.person_id:
-        raise Refused(_("You cannot end your own administration: another administrator can."))
+        raise Refused(_("You cannot remove your own administrator role. Ask another administrator."))
     _end_grant(grant, by=by, at=at)
 
 
@@ -141,7 +141,7 @@ def disable_person(public_id: str, *, by: Actor, at: datetime) -> None:
     """Closes a person's account at once: all sessions and API tokens end. For administrators."""
     person_id = _person_id(public_id, by)
     if person_id == by.person_id:
-        raise Refused(_("You cannot disable yourself: another administrator can."))
+        raise Refused(_("You cannot disable your own account. Ask another administrator."))
     account = db.session.get(Account, person_id, populate_existing=True)
     if account is None:
         account = Account(person_id=person_id, created_at=at)
@@ -170,7 +170,7 @@ def enable_person(public_id: str, *, by: Actor, at: datetime) -> None:
 def create_token(
     name: str, *, scopes: Sequence[str] = (), by: Actor, at: datetime, lasts: timedelta = TOKEN_LASTS
 ) -> tuple[ApiToken, str]:
-    """A bearer token of one's own, and its secret, which is shown once and stored nowhere. Its owner gets a mail.
+    """Creates a bearer token for the actor and e-mails a notice. Its secret is returned once and not stored.
 
     Without scopes it may do all that its owner may. The door has made sure that it is the owner who asks. Raises
     NotFound (nobody is signed in), Invalid (a name that is too long).

@@ -83,7 +83,7 @@ def _verify(
     if not fits or load_actor(person_id, at) is None:
         note_failure(attempt)
         log.warning("sign-in refused", reason="wrong credentials", person=person_id or None)
-        raise WrongCredentials(_("The e-mail address and the password do not belong together."))
+        raise WrongCredentials(_("E-mail or password is wrong."))
     forget_attempt(attempt)
 
 
@@ -92,7 +92,7 @@ def use_sign_in_link(secret: str, *, at: datetime) -> int:
     """The person whom a link from a mail signs in, which is used up by it. Raises NotFound (used or too old)."""
     link = find_link(secret, LinkPurpose.SIGN_IN, at=at)
     if link is None or link.person_id is None or load_actor(link.person_id, at) is None:
-        raise NotFound(_("This link was used already or is too old. Ask for a new one."))
+        raise NotFound(_("This link has expired or was already used. Request a new one."))
     if _account(link.person_id, at=at).password_hash is None:
         raise Refused(_("Choose a password first."))
     link.used_at = at
@@ -121,7 +121,7 @@ def register(given: Mapping[str, Any], *, consent: bool, at: datetime, following
         except Invalid as error:
             faults.extend(error.faults)
     if not consent:
-        faults.append(Fault(field="consent", reason=_("Without it no attendance can be recorded.")))
+        faults.append(Fault(field="consent", reason=_("You must agree before we can record your attendance.")))
     if faults:
         raise Invalid(faults=faults)
     address = checked_address(str(given["email"]))
@@ -137,7 +137,7 @@ def _zone_of(given: Mapping[str, Any], at: datetime) -> str | None:
     if given.get("time_zone") or country is None:
         return given.get("time_zone") or None
     if len({zones.offset(zone, at) for zone in zones.zones_of(country.code)}) > 1:
-        raise Invalid("time_zone", _("Your country has several times: choose a city with yours."))
+        raise Invalid("time_zone", _("Your country has several time zones. Choose a city in yours."))
     return zones.main_zone(country.code)
 
 
@@ -148,9 +148,9 @@ def confirm(secret: str, password: str, *, consent: bool, demonstration: bool, a
     """
     link = find_link(secret, LinkPurpose.CONFIRM, at=at)
     if link is None:
-        raise NotFound(_("This link was used already or is too old. Ask for a new one."))
+        raise NotFound(_("This link has expired or was already used. Request a new one."))
     if not consent and not link.payload.get("consent"):
-        raise Invalid("consent", _("Without it no attendance can be recorded."))
+        raise Invalid("consent", _("You must agree before we can record your attendance."))
     known = _known_of(link)
     return _confirm(secret, hash_password(checked_password(password, demonstration=demonstration, known=known)), at=at)
 
@@ -159,7 +159,7 @@ def confirm(secret: str, password: str, *, consent: bool, demonstration: bool, a
 def _confirm(secret: str, password_hash: str, *, at: datetime) -> int:
     link = find_link(secret, LinkPurpose.CONFIRM, at=at)
     if link is None or link.address_key is None:
-        raise NotFound(_("This link was used already or is too old. Ask for a new one."))
+        raise NotFound(_("This link has expired or was already used. Request a new one."))
     given = dict(link.payload)
     email, country = given.pop("email"), given.pop("country", None)
     given.pop("following", None)
@@ -170,7 +170,7 @@ def _confirm(secret: str, password_hash: str, *, at: datetime) -> int:
         person = insert_person(email=email, country_id=country_id, by=ANONYMOUS, at=at, verified_at=at, **given)
     account = _account(person.id, at=at)
     if account.disabled_at is not None or account.password_hash is not None:
-        raise Refused(_("There is an account with this e-mail address already. Sign in."))
+        raise Refused(_("An account with this e-mail address already exists. Sign in."))
     _set_password(account, password_hash, at=at)
     verify_address(person.id, link.address_key, at=at)
     db.session.add(Consent(person_id=person.id, purpose="attendance", text_version=consent, given_at=at))
@@ -193,7 +193,7 @@ def reset_password(secret: str, password: str, *, demonstration: bool, at: datet
     """
     link = find_link(secret, LinkPurpose.RESET, LinkPurpose.SIGN_IN, at=at)
     if link is None:
-        raise NotFound(_("This link was used already or is too old. Ask for a new one."))
+        raise NotFound(_("This link has expired or was already used. Request a new one."))
     known = _known_of(link)
     return _reset(secret, hash_password(checked_password(password, demonstration=demonstration, known=known)), at=at)
 
@@ -210,11 +210,11 @@ def _reset(secret: str, password_hash: str, *, at: datetime) -> int:
     link = find_link(secret, LinkPurpose.RESET, LinkPurpose.SIGN_IN, at=at)
     actor = load_actor(link.person_id, at) if link is not None and link.person_id is not None else None
     if link is None or actor is None or actor.person_id is None:
-        raise NotFound(_("This link was used already or is too old. Ask for a new one."))
+        raise NotFound(_("This link has expired or was already used. Request a new one."))
     account = _account(actor.person_id, at=at)
     had_password = account.password_hash is not None
     if link.purpose is LinkPurpose.SIGN_IN and had_password:
-        raise NotFound(_("This link signs in; it does not change a password."))
+        raise NotFound(_("This link is for signing in. It cannot change a password."))
     _set_password(account, password_hash, at=at)
     if link.address_key:
         verify_address(actor.person_id, link.address_key, at=at)
@@ -226,7 +226,7 @@ def _reset(secret: str, password_hash: str, *, at: datetime) -> int:
 
 
 def change_password(current: str, new: str, *, demonstration: bool, by: Actor, at: datetime) -> None:
-    """Sets one's own new password, knowing the current one; ends all sessions and API tokens. Raises Invalid."""
+    """Sets the actor's new password, given the current one, and ends all sessions and API tokens. Raises Invalid."""
     contact = contact_of([by.person_id]).get(by.person_id) if by.person_id is not None else None
     known = [organiser_name(), by.full_name, contact.address if contact is not None else ""]
     checked_password(new, demonstration=demonstration, known=known, field="new_password")

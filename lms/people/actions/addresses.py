@@ -1,4 +1,4 @@
-"""Another e-mail address for an account: asked with the password, confirmed at the new one, told to the old one."""
+"""Changing an account's e-mail address: requires the password, a confirmation, and a notice to the old address."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _ask(address: str, *, by: Actor, at: datetime) -> None:
     key, person = email_key(address), find_person_by_email(address)
     contact = contact_of([by.person_id]).get(by.person_id)
     if person is not None and person.id == by.person_id and contact is not None and email_key(contact.address) == key:
-        raise Invalid("email", _("This is your address already."))
+        raise Invalid("email", _("This is already your e-mail address."))
     sent = select(func.count()).where(OneTimeLink.address_key == key, OneTimeLink.created_at > at - MAX_LINKS_WINDOW)
     if (db.session.scalar(sent) or 0) >= MAX_LINKS:
         return
@@ -76,7 +76,7 @@ def change_address(secret: str, *, at: datetime) -> None:
     try:
         _change_address(secret, at=at)
     except IntegrityError as error:
-        raise Refused(_("Somebody else is known by this address meanwhile.")) from error
+        raise Refused(_("Someone else now uses this e-mail address.")) from error
 
 
 @action
@@ -84,11 +84,11 @@ def _change_address(secret: str, *, at: datetime) -> None:
     link = find_link(secret, LinkPurpose.CHANGE_ADDRESS, at=at)
     actor = load_actor(link.person_id, at) if link is not None and link.person_id is not None else None
     if link is None or actor is None or actor.person_id is None:
-        raise NotFound(_("This link was used already or is too old. Ask for a new one."))
+        raise NotFound(_("This link has expired or was already used. Request a new one."))
     person_id, address = actor.person_id, str(link.payload["email"])
     key, other = email_key(address), find_person_by_email(address)
     if other is not None and other.id != person_id:
-        raise Refused(_("Somebody else is known by this address meanwhile."))
+        raise Refused(_("Someone else now uses this e-mail address."))
     old = addresses_of([person_id]).get(person_id)
     if old is not None and email_key(old) != key:
         post_notice(person_id, "address", at=at, address=old)

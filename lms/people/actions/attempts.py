@@ -1,4 +1,4 @@
-"""Attempts to sign in: counted before they are checked, so that many at once gain nothing."""
+"""Sign-in attempts, counted before they are checked, so that parallel attempts gain nothing."""
 
 from __future__ import annotations
 

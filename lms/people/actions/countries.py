@@ -77,7 +77,7 @@ def declare_partners(spans: Iterable[tuple[str, date, date | None]], *, by: Acto
             Partnership.since <= (until or date.max),
         )
         if db.session.scalar(overlap) is not None:
-            raise Invalid("since", _("%(code)s is a partner at that time already.", code=country.code))
+            raise Invalid("since", _("%(code)s is already a partner at that time.", code=country.code))
         db.session.add(Partnership(country_id=country.id, since=since, until=until))
         db.session.flush()
         added.append(country.id)

@@ -1,4 +1,4 @@
-"""The second factor: setting it up, its codes at sign-in, recovery codes, and taking it away."""
+"""The second factor: set-up, codes at sign-in, recovery codes, and removal."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def check_otp(person_id: int, otp: str, *, at: datetime) -> None:
         taken = step is not None and _take_step(person_id, step)
     if not taken:
         log.warning("sign-in refused", reason="wrong code", person=person_id)
-        raise WrongCode(_("This code does not hold: it is wrong, too old, or was used before. Wait for the next one."))
+        raise WrongCode(_("This code is wrong, has expired or was already used. Wait for the next one."))
     forget_attempt(attempt)
 
 
@@ -60,7 +60,7 @@ def check_owner(password: str, otp: str, *, demonstration: bool, by: Actor, at: 
     if by.person_id is None or not has_second_factor(by.person_id):
         return
     if not plain_code(otp):
-        raise Invalid("otp", _("Write the code of your second factor."))
+        raise Invalid("otp", _("Enter the code from your second factor."))
     try:
         check_otp(by.person_id, otp, at=at)
     except WrongCode as error:
@@ -111,11 +111,11 @@ def confirm_second_factor(otp: str, *, by: Actor, at: datetime) -> list[str]:
         raise NotFound
     secret = second_factor_of(by.person_id, at=at, by=by).pending_secret
     if secret is None:
-        raise Refused(_("Setting up took too long. Begin once more."))
+        raise Refused(_("Setting up took too long. Start again."))
     attempt = begin_attempt(hash_secret(f"otp:{by.person_id}"), at=at, window=OTP_FAILURE_WINDOW)
     step = _step_of(secret, plain_code(otp), at=at)
     if step is None:
-        raise Invalid("otp", _("This is not the code of this moment. Wait for the next one."))
+        raise Invalid("otp", _("This is not the current code. Wait for the next one."))
     codes, salt = new_codes(), secrets.token_hex(16)
     _confirm(secret, step, salt, hash_codes(codes, salt), by=by, at=at)
     forget_attempt(attempt)
@@ -126,7 +126,7 @@ def confirm_second_factor(otp: str, *, by: Actor, at: datetime) -> list[str]:
 def _confirm(secret: str, step: int, salt: str, hashes: list[str], *, by: Actor, at: datetime) -> None:
     row = _own_row(by)
     if row.pending_secret is None or opened(row.pending_secret, row.person_id) != secret:
-        raise Refused(_("Setting up took too long. Begin once more."))
+        raise Refused(_("Setting up took too long. Start again."))
     row.secret, row.confirmed_at, row.last_step, row.salt = row.pending_secret, at, step, salt
     row.pending_secret = row.pending_at = None
     _replace_codes(row.person_id, hashes)
@@ -136,7 +136,7 @@ def _confirm(secret: str, step: int, salt: str, hashes: list[str], *, by: Actor,
 
 
 def renew_recovery_codes(*, by: Actor, at: datetime) -> list[str]:
-    """Ten new recovery codes in place of those before. The door has made sure who sits there. Raises Refused."""
+    """Replaces the recovery codes with ten new ones. The caller has re-authenticated the owner. Raises Refused."""
     codes, salt = new_codes(), secrets.token_hex(16)
     _renew_codes(salt, hash_codes(codes, salt), by=by, at=at)
     return [shown_code(code) for code in codes]
@@ -158,7 +158,7 @@ def remove_second_factor(*, enforced: bool, by: Actor, at: datetime) -> None:
     if by.person_id is None:
         raise NotFound
     if enforced and by.roles:
-        raise Refused(_("Your role asks for a second factor. You can replace the device."))
+        raise Refused(_("Your role requires a second factor. You can replace the device, but not turn it off."))
     _remove(by.person_id)
     audit.record("remove_second_factor", by=by, at=at, person=by.person_id)
     post_notice(by.person_id, "second_factor_removed", at=at)
@@ -174,7 +174,7 @@ def reset_second_factor(public_id: str, *, by: Actor, at: datetime) -> None:
         raise Forbidden
     person_id = person_id_of(public_id)
     if person_id == by.person_id:
-        raise Refused(_("Replace your own device on the page of your account, or ask another administrator."))
+        raise Refused(_("Replace your own device on your account page, or ask another administrator."))
     if not has_second_factor(person_id):
         return
     _remove(person_id)
@@ -184,7 +184,7 @@ def reset_second_factor(public_id: str, *, by: Actor, at: datetime) -> None:
 
 
 def new_codes() -> list[str]:
-    """Ten recovery codes of ten signs of Crockford's base32: 50 bits each."""
+    """Returns ten recovery codes of ten Crockford base32 characters: 50 bits each."""
     signs = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
     return ["".join(secrets.choice(signs) for _sign in range(CODE_SIGNS)) for _code in range(RECOVERY_CODES)]
 

@@ -80,7 +80,7 @@ def stage_people(content: bytes) -> StagedPeople:
     columns = {name: table.column(*_HEADINGS[name]) for name in COLUMNS}
     if columns["email"] is None:
         found = ", ".join(f"“{heading[:40]}”" for heading in table.headings[:12])
-        raise Invalid("file", _("There is no column “email”. The first line has: %(found)s.", found=found))
+        raise Invalid("file", _("There is no column “email”. The columns are: %(found)s.", found=found))
     staged = StagedPeople(total=len(table.rows), notes=_ignored(table, columns))
     codes = _country_codes()
     lines: dict[str, int] = {}
@@ -90,7 +90,7 @@ def stage_people(content: bytes) -> StagedPeople:
             continue
         first = lines.setdefault(row.key, line)
         if first != line:
-            reason = _("This address stands in line %(line)s already.", line=first)
+            reason = _("This e-mail address is already in line %(line)s.", line=first)
             staged.rejected.append(Fault(row=line, field="email", reason=reason))
             continue
         staged.rows.append(row)
@@ -130,7 +130,7 @@ def _read_row(
     given = {name: cells[index] if index is not None and index < len(cells) else "" for name, index in columns.items()}
     try:
         if any(cell.strip() for cell in cells[width:]):
-            raise Invalid(None, _("The row has more cells than the first line has headings."))
+            raise Invalid(None, _("The row has more cells than there are column headings."))
         address = checked_address(given["email"])
         return PersonRow(
             line=line,
@@ -160,7 +160,7 @@ def _country(cell: str, codes: dict[str, str]) -> str | None:
         return None
     code = codes.get(line.casefold()) or codes.get((code_of_name(line) or "").casefold())
     if code is None:
-        raise Invalid("country", _("No country on the list has the code “%(code)s”.", code=line[:20]))
+        raise Invalid("country", _("There is no country with the code “%(code)s”.", code=line[:20]))
     return code
 
 
@@ -169,7 +169,7 @@ def _choice(known: dict[str, C], cell: str, name: str) -> C | None:
         return known[cell]
     line = clean_line(cell).casefold().replace(" ", "_").replace("-", "_")
     if line and line not in known:
-        raise Invalid(name, _("Not one of: %(known)s.", known=", ".join(known)))
+        raise Invalid(name, _("Use one of: %(known)s.", known=", ".join(known)))
     return known.get(line)
 
 
@@ -185,7 +185,7 @@ def _reject_nameless(staged: StagedPeople) -> None:
 
 
 def _nameless(row: PersonRow) -> Fault:
-    reason = "full_name: " + _("Nobody is known by this address, and the row has no name.")
+    reason = "full_name: " + _("There is no one with this e-mail address, and the row has no name.")
     return Fault(row=row.line, field="full_name", reason=reason)
 
 
@@ -302,8 +302,8 @@ def _update(
     if spared:
         notes.append(
             _n(
-                "%(num)s person has an account and keeps what differs in the own profile.",
-                "%(num)s people have an account and keep what differs in their own profiles.",
+                "%(num)s person has an account: their profile stays as it is.",
+                "%(num)s people have an account: their profiles stay as they are.",
                 spared,
             )
         )
@@ -343,7 +343,7 @@ def _profiles(ids: list[int]) -> dict[int, Any]:
 
 
 def _move(moves: dict[int, int], *, today: date, by: Actor, at: datetime) -> None:
-    """A new country holds from today; the first one of somebody holds from the beginning."""
+    """A new country applies from today; a first country applies from the beginning."""
     history: set[int] = set()
     same_day: dict[int, int] = {}
     for chunk in chunks(list(moves)):

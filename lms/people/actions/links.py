@@ -1,4 +1,4 @@
-"""One-time links that are sent by mail: to confirm a registration, to set a new password, to sign in."""
+"""One-time e-mailed links: to confirm a registration, set a password or sign in."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def ask_reset(email: str, *, at: datetime, locale: str = "en", following: str | 
 
 @action
 def ask_sign_in_link(email: str, *, at: datetime, locale: str = "en", following: str | None = None) -> None:
-    """Mails a link that signs in once, within a quarter of an hour."""
+    """E-mails a link that signs in once, within 15 minutes."""
     send_link(email, {}, to_account="sign_in", following=following, at=at, locale=locale)
 
 

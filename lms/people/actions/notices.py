@@ -1,4 +1,4 @@
-"""Notices by mail of what changed in somebody's way to sign in, so that nobody else does it unseen."""
+"""E-mailed notices about changes to an account, so that no one can make them unnoticed."""
 
 from __future__ import annotations
 

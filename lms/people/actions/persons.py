@@ -65,7 +65,7 @@ def _checked(field: str, value: Any) -> Any:
         return _one_of(Gender, value, field)
     if field == "locale":
         if value not in translated():
-            raise Invalid(field, _("Not one of: %(known)s.", known=", ".join(translated())))
+            raise Invalid(field, _("Use one of: %(known)s.", known=", ".join(translated())))
         return value
     if field == "time_zone":
         return _zone(value)
@@ -79,7 +79,7 @@ def _one_of(kind: type[Sector] | type[Gender], value: Any, field: str) -> Any:
         return kind(value)
     except ValueError as error:
         known = ", ".join(member.value for member in kind)
-        raise Invalid(field, _("Not one of: %(known)s.", known=known)) from error
+        raise Invalid(field, _("Use one of: %(known)s.", known=known)) from error
 
 
 def _zone(value: Any) -> str | None:
@@ -88,7 +88,7 @@ def _zone(value: Any) -> str | None:
     try:
         return ZoneInfo(str(value)).key
     except (KeyError, ValueError, OSError) as error:
-        raise Invalid("time_zone", _("Not an IANA time zone such as Africa/Nairobi.")) from error
+        raise Invalid("time_zone", _("Use an IANA time zone, such as Africa/Nairobi.")) from error
 
 
 def hold_addresses(*, shared: bool = False) -> None:
@@ -140,7 +140,7 @@ def insert_person(
     verified_at: datetime | None = None,
     **profile: Any,
 ) -> Person:
-    """Makes a person for an action that has checked who may; see `create_person`."""
+    """Creates a person. The caller has checked permission; see `create_person`."""
     faults: list[Fault] = []
     kept: dict[str, Any] = {}
     address = None
@@ -157,7 +157,7 @@ def insert_person(
     if address is not None:
         hold_addresses()
     if address is not None and find_person_by_email(address) is not None:
-        raise Refused(_("Somebody with this e-mail address is known already."))
+        raise Refused(_("There is already a person with this e-mail address."))
     person = Person(created_at=at, **kept)
     db.session.add(person)
     db.session.flush()
@@ -181,7 +181,7 @@ def change_profile(
 ) -> Person:
     """Changes what is given of a profile: fields as in the API, `country` (a code or null) and `country_from`.
 
-    A new country holds from `country_from` (default `today`, and the beginning for the first one of somebody) and
+    A new country applies from `country_from` (default `today`, and the beginning for the first one of somebody) and
     leaves the past as it was. A new name and a new country are told to the slices above. Who writes the own name
     confirms it; a change by others takes that away. For administrators and oneself, else NotFound; Invalid names the
     fields.
@@ -220,12 +220,12 @@ def change_profile(
 
 @action
 def confirm_name(full_name: str, native_name: str | None, *, by: Actor, at: datetime) -> None:
-    """Says, for oneself, that both names are right as they stood on the page. Refused where they are others by now."""
+    """Confirms both names as shown on the page. Raises Refused if they have changed since."""
     if by.person_id is None:
         raise NotFound
     person = db.session.get_one(Person, by.person_id, with_for_update=True, populate_existing=True)
     if (person.full_name, person.native_name) != (full_name, native_name or None):
-        raise Refused(_("Your name has been changed meanwhile. Look at it again."))
+        raise Refused(_("Your name has been changed in the meantime. Check it again."))
     if person.name_confirmed_at is None:
         person.name_confirmed_at = at
         audit.record("confirm_name", by=by, at=at, person=person.id)
@@ -244,7 +244,7 @@ def _checked_changes(changes: Mapping[str, Any], *, by: Actor, today: date) -> t
         if changes.get("country"):
             country_id = get_country(changes["country"]).id
         if changes.get("country_from") and "country" not in changes:
-            raise Invalid("country", _("Say which country holds from that day."))
+            raise Invalid("country", _("Choose the country that applies from that day."))
     except Invalid as error:
         faults.extend(error.faults)
     if faults:

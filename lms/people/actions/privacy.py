@@ -66,9 +66,11 @@ def merge_people(kept: str, merged: str, *, by: Actor, at: datetime) -> None:
     one_at_a_time(IDENTITY)  # before the rows: whoever writes credits holds this while referring to them
     _hold([kept_id, merged_id])
     if _fresh(kept_id).erased_at is not None or _fresh(merged_id).erased_at is not None:
-        raise Refused(_("Somebody who was erased cannot be merged."))
+        raise Refused(_("A person who was erased cannot be merged."))
     if len(members(merged_id)) > 1:
-        raise Refused(_("Others were merged into this person. Merge the other way round, or undo that first."))
+        raise Refused(
+            _("Other people were merged into this person. Merge the other way round, or undo those merges first.")
+        )
     _fresh(merged_id).canonical_id = kept_id
     account, other = db.session.get(Account, kept_id), db.session.get(Account, merged_id)
     if account is None and other is not None:
@@ -89,7 +91,7 @@ def merge_people(kept: str, merged: str, *, by: Actor, at: datetime) -> None:
 
 @action
 def undo_merge(merged: str, *, by: Actor, at: datetime) -> None:
-    """Makes somebody who was merged a person of the own again. For administrators; NotFound, Refused."""
+    """Undoes a merge. For administrators. Raises NotFound, Refused."""
     if not by.is_administrator:
         raise Forbidden
     person = db.session.scalar(
@@ -98,7 +100,7 @@ def undo_merge(merged: str, *, by: Actor, at: datetime) -> None:
     if person is None:
         raise NotFound
     if person.canonical_id in (None, person.id) or person.erased_at is not None:
-        raise Refused(_("This person is not merged with another."))
+        raise Refused(_("This person is not merged with anyone."))
     kept_id = int(person.canonical_id or 0)
     end_sessions(kept_id, at=at)  # nobody stays signed in as somebody else
     person.canonical_id = person.id
@@ -189,7 +191,7 @@ def erase_person(public_id: str, *, confirmation: str, withdraw_certificates: bo
     keys = set(db.session.scalars(select(PersonEmail.key).where(PersonEmail.person_id.in_(ids))))
     names = {_fresh(person_id).full_name} if not keys else set()
     if email_key(confirmation) not in keys and confirmation.strip() not in names:
-        raise Invalid("confirmation", _("This is not the e-mail address of the account."))
+        raise Invalid("confirmation", _("This is not the e-mail address of your account."))
     _check_not_last_administrator(person_id, at=at)
     _erase(ids, keys, withdraw_certificates=withdraw_certificates, by=by, at=at)
 
@@ -213,7 +215,7 @@ def erase_again(public_ids: Sequence[str], *, withdraw_certificates: bool, by: A
 
 
 def _erase(ids: Sequence[int], keys: set[str], *, withdraw_certificates: bool, by: Actor, at: datetime) -> None:
-    """Erases the rows that are one person, who is known by these addresses."""
+    """Erases all rows of a person with these e-mail addresses."""
     public_ids = list(db.session.scalars(select(Person.public_id).where(Person.id.in_(ids)).order_by(Person.id)))
     journal.record("erase_person", at=at, persons=public_ids, withdraw=withdraw_certificates)
     audit.record("erase_person", by=by, at=at, detail={"withdraw": withdraw_certificates}, person=ids[0])
@@ -265,4 +267,4 @@ def _check_not_last_administrator(person_id: int, *, at: datetime) -> None:
         .limit(1)
     )
     if db.session.scalar(others) is None:
-        raise Refused(_("You are the only administrator. Make somebody else one first."))
+        raise Refused(_("You are the only administrator. Make someone else an administrator first."))

@@ -1,4 +1,4 @@
-"""Sessions: beginning one at sign-in, ending one or all, and noting that one was used."""
+"""Sessions: starting at sign-in, ending one or all, and recording activity."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def sign_out(secret: str, *, at: datetime) -> None:
 
 @action
 def end_session(public_id: str, *, by: Actor, at: datetime) -> None:
-    """Ends one of one's own sessions, else NotFound."""
+    """Ends one of the actor's sessions. Raises NotFound for others."""
     if by.person_id is None:
         raise NotFound
     own = (SignInSession.public_id == public_id, SignInSession.person_id.in_(members(by.person_id)))
@@ -93,7 +93,7 @@ def end_session(public_id: str, *, by: Actor, at: datetime) -> None:
 
 @action
 def sign_out_everywhere(*, by: Actor, at: datetime) -> None:
-    """Ends all of one's own sessions, this one too, and all API tokens."""
+    """Ends all sessions of the actor, including this one, and all API tokens."""
     if by.person_id is None:
         raise NotFound
     end_access(by.person_id, at=at)

@@ -21,7 +21,7 @@ from lms.people.queries.country_names import territories
 
 
 def list_countries() -> list[Country]:
-    """All countries, by code, also those that are no more."""
+    """Returns all countries by code, including former ones."""
     return list(db.session.scalars(select(Country).order_by(Country.code)))
 
 
@@ -41,7 +41,7 @@ def get_country(code: str, *, field: str = "country") -> Country:
     """The country of a code; Invalid, naming the field, for one that is not on the list."""
     country = country_by_code(code)
     if country is None:
-        raise Invalid(field, _("No country on the list has the code “%(code)s”.", code=code[:20]))
+        raise Invalid(field, _("There is no country with the code “%(code)s”.", code=code[:20]))
     return country
 
 

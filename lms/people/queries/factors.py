@@ -28,7 +28,7 @@ class FactorView:
 
 
 def has_second_factor(person_id: int) -> bool:
-    """Whether a code is asked of this person at sign-in."""
+    """Returns whether this person needs a code to sign in."""
     query = select(SecondFactor.person_id).where(
         SecondFactor.person_id == person_id, SecondFactor.confirmed_at.is_not(None)
     )
@@ -36,7 +36,7 @@ def has_second_factor(person_id: int) -> bool:
 
 
 def second_factor_of(person_id: int, *, at: datetime, by: Actor) -> FactorView:
-    """How the second factor of a person stands. For oneself and administrators, else NotFound."""
+    """Returns the state of a person's second factor, to that person and administrators. Raises NotFound for others."""
     if not can_see_person(by, person_id):
         raise NotFound
     row = db.session.get(SecondFactor, person_id)

@@ -57,12 +57,12 @@ class PersonHit:
 
 
 def canonical(person_id: int) -> int:
-    """Who somebody is after merging: the own id, or that of the person kept."""
+    """Returns the id of a person after merging: their own, or that of the person kept."""
     return db.session.scalar(select(Person.canonical_id).where(Person.id == person_id)) or person_id
 
 
 def members(person_id: int) -> list[int]:
-    """All rows that are this person: the own one first, then those merged into it."""
+    """Returns all rows of a person: their own first, then those merged into it."""
     query = select(Person.id).where(Person.canonical_id == person_id, Person.id != person_id).order_by(Person.id)
     return [person_id, *db.session.scalars(query)]
 
@@ -192,7 +192,7 @@ _ADDRESSES = (
 
 
 def contact_of(person_ids: Iterable[int]) -> dict[int, Contact]:
-    """Where to write to each person; who has no address is left out."""
+    """Returns the e-mail address of each person, without people who have none."""
     ids = list(person_ids)
     addresses = addresses_of(ids)
     found: dict[int, Contact] = {}
@@ -206,19 +206,19 @@ def contact_of(person_ids: Iterable[int]) -> dict[int, Contact]:
 
 
 def with_password(person_ids: Iterable[int]) -> set[int]:
-    """Those of these people who have an account that they can sign in to."""
+    """Returns which of these people have an account with a password."""
     query = select(Account.person_id).where(among(Account.person_id, person_ids), Account.password_hash.is_not(None))
     return set(db.session.scalars(query))
 
 
 def home_zones(person_ids: Collection[int]) -> dict[int, str]:
-    """The main time zone of each person's country of today; who has no country is left out."""
+    """Returns the main time zone of each person's current country, without people who have none."""
     codes = country_codes_of(person_ids, clock.day_of(clock.now(), clock.reporting_zone())) if person_ids else {}
     return {person_id: zone for person_id, code in codes.items() if (zone := zones.main_zone(code))}
 
 
 def name_to_confirm(person_id: int) -> tuple[str, str | None] | None:
-    """A person's full and native name as they will stand on certificates; None once the person has confirmed them."""
+    """Returns a person's full and native name for certificates, or None if the person has confirmed them."""
     query = select(Person.full_name, Person.native_name).where(
         Person.id == person_id, Person.name_confirmed_at.is_(None), Person.erased_at.is_(None)
     )

@@ -84,14 +84,14 @@ def profile_form(kind: type[ProfileForm], profile: Profile) -> ProfileForm:
 @bp.get("/account")
 @allow(SIGNED_IN)
 def account() -> ResponseReturnValue:
-    """Shows the own account."""
+    """Shows the reader's account."""
     return _page()
 
 
 @bp.post("/account")
 @allow(SIGNED_IN)
 def change_account() -> ResponseReturnValue:
-    """Changes the own profile."""
+    """Changes the reader's profile."""
     form, actor, at = ProfileForm(), current_actor(), clock.now()
     form.offer(locale=reader_locale(), now=at)
     if form.validate():
@@ -110,14 +110,14 @@ def change_account() -> ResponseReturnValue:
 @bp.post("/account/name")
 @allow(SIGNED_IN)
 def confirm_name() -> ResponseReturnValue:
-    """Confirms that the names are right as they stand on the page that was seen."""
+    """Confirms that the names shown on the page are right."""
     seen = request.form.get("full_name", ""), request.form.get("native_name") or None
     try:
         persons.confirm_name(*seen, by=current_actor(), at=clock.now())
     except Refused as error:
         flash(error.message, "wrong")
     else:
-        flash(_("Thank you. Your certificates will bear this name."), "done")
+        flash(_("Thank you. This name will appear on your certificates."), "done")
     return redirect(url_for("dashboards.me"))
 
 
@@ -125,7 +125,7 @@ def confirm_name() -> ResponseReturnValue:
 @allow(SIGNED_IN)
 @sign_ins
 def ask_address_change() -> ResponseReturnValue:
-    """Mails a link to the reader's new address, after the password."""
+    """Checks the password and e-mails a link to the reader's new address."""
     form, actor, at = NewAddressForm(), current_actor(), clock.now()
     status = form.attempt(
         lambda: addresses.ask_address_change(
@@ -138,7 +138,7 @@ def ask_address_change() -> ResponseReturnValue:
         )
     )
     if status is None:
-        flash(_("Look into the mail of the new address: the change holds once you open the link there."), "done")
+        flash(_("Check your e-mail at the new address. The change takes effect when you open the link."), "done")
         return redirect(url_for("people.account"))
     form.otp.data = None
     return _page(status, address_form=form)
@@ -148,7 +148,7 @@ def ask_address_change() -> ResponseReturnValue:
 @allow(ANYONE)
 @sign_ins
 def change_address(secret: str) -> ResponseReturnValue:
-    """Changes the address of an account by the link that was mailed to the new one."""
+    """Changes the address of an account with the link e-mailed to the new one."""
     at = clock.now()
     shown = look_at_link(secret, at=at)
     if shown is None or shown.purpose != "change_address":
@@ -156,7 +156,7 @@ def change_address(secret: str) -> ResponseReturnValue:
     if request.method == "POST":
         try:
             addresses.change_address(secret, at=at)
-            flash(_("Your address is changed."), "done")
+            flash(_("Your e-mail address was changed."), "done")
         except Refused as error:
             flash(error.message, "wrong")
         return redirect(url_for("people.account"))
@@ -167,7 +167,7 @@ def change_address(secret: str) -> ResponseReturnValue:
 @allow(SIGNED_IN)
 @sign_ins
 def change_password() -> ResponseReturnValue:
-    """Sets a new password; all other sessions and all API tokens end."""
+    """Sets a new password and ends all other sessions and all API tokens."""
     form, actor, at = ChangePasswordForm(), current_actor(), clock.now()
 
     def change() -> None:
@@ -182,7 +182,7 @@ def change_password() -> ResponseReturnValue:
 
     status = form.attempt(change)
     if status is None:
-        flash(_("Your password is changed. All other devices are signed out, and API tokens are revoked."), "done")
+        flash(_("Your password was changed. All other devices were signed out and your API tokens revoked."), "done")
         return redirect(url_for("people.account"))
     return _page(status, password_form=form)
 
@@ -190,25 +190,25 @@ def change_password() -> ResponseReturnValue:
 @bp.post("/account/sign-out-everywhere")
 @allow(SIGNED_IN, while_resting=True)
 def sign_out_everywhere() -> ResponseReturnValue:
-    """Ends all sessions of the reader, this one too, and all API tokens."""
+    """Ends all sessions of the reader, including this one, and all API tokens."""
     at = clock.now()
     sessions.sign_out_everywhere(by=current_actor(), at=at)
     end_session(at)
-    flash(_("You are signed out on all devices, and your API tokens are revoked."), "done")
+    flash(_("You were signed out on all devices and your API tokens were revoked."), "done")
     return redirect(url_for("dashboards.home"))
 
 
 @bp.post("/account/sessions/<public_id>/end")
 @allow(SIGNED_IN)
 def end_one_session(public_id: str) -> ResponseReturnValue:
-    """Ends one of the reader's sessions; this one means signing out."""
+    """Ends one of the reader's sessions."""
     actor, at = current_actor(), clock.now()
     sessions.end_session(public_id, by=actor, at=at)
     if find_session(session_secret() or "", staff_idle=staff_idle(), at=at) is None:
         end_session(at)
-        flash(_("You are signed out."), "done")
+        flash(_("You have signed out."), "done")
         return redirect(url_for("dashboards.home"))
-    flash(_("That device is signed out."), "done")
+    flash(_("The device was signed out."), "done")
     return redirect(url_for("people.account") + "#sessions")
 
 
@@ -216,7 +216,7 @@ def end_one_session(public_id: str) -> ResponseReturnValue:
 @allow(SIGNED_IN)
 @sign_ins
 def create_token() -> ResponseReturnValue:
-    """Makes a bearer token, after the password, and shows it, this once."""
+    """Checks the password, creates a bearer token and shows it once."""
     form, actor, at = TokenForm(), current_actor(), clock.now()
     made: list[Any] = []
 
@@ -238,16 +238,16 @@ def create_token() -> ResponseReturnValue:
 @bp.post("/account/tokens/<public_id>/revoke")
 @allow(SIGNED_IN)
 def revoke_token(public_id: str) -> ResponseReturnValue:
-    """Ends a token."""
+    """Revokes a token."""
     access.revoke_token(public_id, by=current_actor(), at=clock.now())
-    flash(_("The token is revoked. Programs that use it are refused from now on."), "done")
+    flash(_("The token was revoked. Programs that use it no longer have access."), "done")
     return redirect(url_for("people.account") + "#tokens")
 
 
 @bp.post("/account/export")
 @allow(SIGNED_IN)
 def export() -> ResponseReturnValue:
-    """All that is stored on the reader, as a file."""
+    """Downloads everything stored about the reader."""
     actor = current_actor()
     parts = export_person(actor.public_id, by=actor, at=clock.now())
     answer = Response(json.dumps(parts, indent=2, ensure_ascii=False, default=str), mimetype="application/json")
@@ -259,7 +259,7 @@ def export() -> ResponseReturnValue:
 @allow(SIGNED_IN)
 @sign_ins
 def erase() -> ResponseReturnValue:
-    """Erases the reader's personal data, after a typed confirmation and the password."""
+    """Deletes the reader's personal data, after confirmation and password."""
     form, actor, at = EraseForm(), current_actor(), clock.now()
     profile = profile_of(actor.public_id, day=today(at), by=actor)
 
@@ -276,6 +276,6 @@ def erase() -> ResponseReturnValue:
     status = form.attempt(work) if form.is_submitted() else 200
     if status is None:
         end_session(at)
-        flash(_("Your personal data is erased. Thank you for having been here."), "done")
+        flash(_("Your personal data was deleted. Thank you for taking part."), "done")
         return redirect(url_for("dashboards.home"))
     return render_template("people/erase.html", form=form, profile=profile), status

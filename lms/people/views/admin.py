@@ -30,7 +30,7 @@ PAGE = 50
 @bp.get("/admin/people")
 @allow(Role.ADMINISTRATOR)
 def admin_people() -> ResponseReturnValue:
-    """The list of people, searched and paged."""
+    """Lists people, with search."""
     form, at = SearchForm(formdata=request.args), clock.now()
     q = form.q.data or ""
     hits = list_people(
@@ -68,7 +68,7 @@ def _page(public_id: str, status: int = 200, **given: Any) -> ResponseReturnValu
 @bp.get("/admin/people/<public_id>")
 @allow(Role.ADMINISTRATOR)
 def admin_person(public_id: str) -> ResponseReturnValue:
-    """One person: profile, account, roles, and what was done."""
+    """Shows a person: profile, account, roles and activity."""
     return _page(public_id)
 
 
@@ -94,10 +94,10 @@ def edit_person(public_id: str) -> ResponseReturnValue:
 @bp.post("/admin/people/<public_id>/disable")
 @allow(Role.ADMINISTRATOR)
 def disable_person(public_id: str) -> ResponseReturnValue:
-    """Closes an account at once."""
+    """Disables an account at once."""
     try:
         access.disable_person(public_id, by=current_actor(), at=clock.now())
-        flash(_("The account is disabled: no sign-in, no session and no token holds any more."), "done")
+        flash(_("The account was disabled. Its sessions and tokens have ended."), "done")
     except Refused as error:
         flash(error.message, "wrong")
     return redirect(url_for("people.admin_person", public_id=public_id))
@@ -106,19 +106,19 @@ def disable_person(public_id: str) -> ResponseReturnValue:
 @bp.post("/admin/people/<public_id>/enable")
 @allow(Role.ADMINISTRATOR)
 def enable_person(public_id: str) -> ResponseReturnValue:
-    """Opens an account again."""
+    """Enables a disabled account."""
     access.enable_person(public_id, by=current_actor(), at=clock.now())
-    flash(_("The account is open again."), "done")
+    flash(_("The account was enabled."), "done")
     return redirect(url_for("people.admin_person", public_id=public_id))
 
 
 @bp.post("/admin/people/<public_id>/second-factor/reset")
 @allow(Role.ADMINISTRATOR)
 def reset_second_factor(public_id: str) -> ResponseReturnValue:
-    """Takes away the second factor of somebody who lost the device."""
+    """Resets the second factor of a person who lost their device."""
     try:
         factors.reset_second_factor(public_id, by=current_actor(), at=clock.now())
-        flash(_("The second factor is taken away, and all sessions have ended. A mail says so."), "done")
+        flash(_("The second factor was reset and all sessions have ended. The person will receive an e-mail."), "done")
     except Refused as error:
         flash(error.message, "wrong")
     return redirect(url_for("people.admin_person", public_id=public_id) + "#account")
@@ -127,7 +127,7 @@ def reset_second_factor(public_id: str) -> ResponseReturnValue:
 @bp.post("/admin/people/<public_id>/roles")
 @allow(Role.ADMINISTRATOR)
 def grant_role(public_id: str) -> ResponseReturnValue:
-    """Says what a role means, and asks; then gives it."""
+    """Explains a role and asks for confirmation, then grants it."""
     form, at, by = RoleForm(), clock.now(), current_actor()
     form.offer(locale=reader_locale(), now=at)
     if form.validate():
@@ -140,7 +140,7 @@ def grant_role(public_id: str) -> ResponseReturnValue:
         except Invalid as error:
             form.take(error)
         else:
-            flash(_("The role is given. It holds from the next page on. You can remove it below."), "done")
+            flash(_("Role granted. It takes effect at once. You can remove it below."), "done")
             return redirect(url_for("people.admin_person", public_id=public_id) + "#roles")
     return _page(public_id, 422, role_form=form)
 
@@ -148,7 +148,7 @@ def grant_role(public_id: str) -> ResponseReturnValue:
 @bp.post("/admin/people/<public_id>/roles/<int:grant_id>/revoke")
 @allow(Role.ADMINISTRATOR)
 def revoke_role(public_id: str, grant_id: int) -> ResponseReturnValue:
-    """Removes a role, with the person's places on lists of instructors."""
+    """Removes a role, and removes the person from lists of instructors."""
     try:
         access.revoke_role(public_id, grant_id, by=current_actor(), at=clock.now())
         flash(_("Role removed."), "done")

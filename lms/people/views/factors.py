@@ -51,7 +51,7 @@ def _address() -> str:
 @bp.get("/account/second-factor")
 @allow(SIGNED_IN, while_resting=True)
 def second_factor() -> ResponseReturnValue:
-    """Shows how the second factor stands, and the device that is being set up."""
+    """Shows the state of the second factor, and the device being set up."""
     return _page()
 
 
@@ -59,7 +59,7 @@ def second_factor() -> ResponseReturnValue:
 @allow(SIGNED_IN, while_resting=True)
 @sign_ins
 def change_second_factor() -> ResponseReturnValue:
-    """Begins setting up a device, makes new recovery codes, or takes the factor away; asks for the password."""
+    """Checks the password, then sets up a device, creates recovery codes or removes the second factor."""
     form, actor, at = ProofForm(), current_actor(), clock.now()
     step = request.form.get("step", "begin")
     codes: list[str] = []
@@ -81,7 +81,7 @@ def change_second_factor() -> ResponseReturnValue:
     if step == "codes":
         return _page(codes=codes)
     if step == "remove":
-        flash(_("Signing in does not ask for a code any more."), "done")
+        flash(_("You no longer need a code to sign in."), "done")
         return redirect(url_for("people.account"))
     return redirect(url_for("people.second_factor"))
 
@@ -90,7 +90,7 @@ def change_second_factor() -> ResponseReturnValue:
 @allow(SIGNED_IN, while_resting=True)
 @sign_ins
 def confirm_second_factor() -> ResponseReturnValue:
-    """Confirms the device by a code that it shows, and shows the recovery codes, this once."""
+    """Confirms the device with a code that it shows, and shows the recovery codes once."""
     form, actor, at = OtpForm(), current_actor(), clock.now()
     codes: list[str] = []
 
@@ -108,7 +108,7 @@ def confirm_second_factor() -> ResponseReturnValue:
 @bp.get("/account/second-factor/code.svg")
 @allow(SIGNED_IN, while_resting=True)
 def second_factor_image() -> ResponseReturnValue:
-    """The secret of the device that is being set up, as a QR code."""
+    """Returns the secret of the device being set up, as a QR code."""
     actor = current_actor()
     secret = second_factor_of(actor.person_id or 0, at=clock.now(), by=actor).pending_secret
     if secret is None:

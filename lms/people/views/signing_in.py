@@ -45,7 +45,7 @@ mails = limiter.shared_limit("20/minute", scope="mail", methods=["POST"])
 @allow(ANYONE)
 @sign_ins
 def sign_in() -> ResponseReturnValue:
-    """Signs in with address and password, then with the code of the second factor where there is one."""
+    """Signs in with e-mail address and password, then with a second factor if there is one."""
     at = clock.now()
     if request.method == "GET":
         if current_actor().is_signed_in:
@@ -68,7 +68,7 @@ def sign_in() -> ResponseReturnValue:
             device=known_device(),
         )
     except TooManyFailures as error:
-        form.form_errors += [error.message, _("You need not wait if you sign in with a link by e-mail.")]
+        form.form_errors += [error.message, _("To sign in without waiting, use an e-mailed link.")]
         return _sign_in_page(form, 429, error.seconds)
     except WrongCredentials as error:
         form.password.errors = [error.message]
@@ -80,7 +80,7 @@ def sign_in() -> ResponseReturnValue:
 def _take_code(person_id: int | None, at: datetime) -> ResponseReturnValue:
     """The second step: the code that the device shows, or a recovery code."""
     if person_id is None:
-        flash(_("That took too long. Sign in from the start."), "wrong")
+        flash(_("That took too long. Start signing in again."), "wrong")
         return redirect(url_for("people.sign_in", next=kept_next()))
     form = OtpForm()
     if not form.validate():
@@ -120,7 +120,7 @@ def _waiting(answer: Response, wait: int) -> Response:
 @allow(ANYONE)
 @mails
 def send_sign_in_link() -> ResponseReturnValue:
-    """Mails a link that signs in once."""
+    """E-mails a one-time sign-in link."""
     form = AddressForm()
     if form.validate_on_submit():
         ask_sign_in_link(form.email.data or "", at=clock.now(), locale=reader_locale(), following=kept_next())
@@ -132,7 +132,7 @@ def send_sign_in_link() -> ResponseReturnValue:
 @allow(ANYONE)
 @sign_ins
 def sign_in_link(secret: str) -> ResponseReturnValue:
-    """Signs in with a link from a mail, after one press; sets the first password where there is none."""
+    """Signs in with an e-mailed link, after confirmation. Sets a password if there is none."""
     at = clock.now()
     shown = look_at_link(secret, at=at)
     if shown is None or shown.purpose != "sign_in":
@@ -147,16 +147,16 @@ def sign_in_link(secret: str) -> ResponseReturnValue:
 @bp.post("/sign-out")
 @allow(SIGNED_IN, while_resting=True)
 def sign_out() -> ResponseReturnValue:
-    """Ends the session, on the server too: a copy of the cookie opens nothing."""
+    """Ends the session, also on the server, so that a copied cookie is useless."""
     end_session(clock.now())
-    flash(_("You are signed out."), "done")
+    flash(_("You have signed out."), "done")
     return redirect(url_for("dashboards.home"))
 
 
 @bp.get("/zone")
 @allow(ANYONE, while_resting=True)
 def choose_zone() -> ResponseReturnValue:
-    """Asks an anonymous reader for the time zone; the account's page has it of who is signed in."""
+    """Asks an anonymous reader for a time zone. Signed-in readers set theirs in the account."""
     if current_actor().is_signed_in:
         return redirect(url_for("people.account", _anchor="time_zone"))
     form = ZoneForm(formdata=None, data={"time_zone": cookie_zone() or ""})
@@ -168,7 +168,7 @@ def choose_zone() -> ResponseReturnValue:
 @allow(ANYONE, indexed=True)
 @mails
 def register() -> ResponseReturnValue:
-    """Takes a registration and mails the link that confirms it."""
+    """Registers a person and e-mails a link to confirm it."""
     form, at, status = RegisterForm(), clock.now(), 200
     if not form.is_submitted():
         form.time_zone.data = cookie_zone() or ""
@@ -182,7 +182,7 @@ def register() -> ResponseReturnValue:
                 accounts.register(given, consent=bool(form.consent.data), at=at, following=kept_next())
                 return render_template("people/mail_sent.html", email=form.email.data, what="register")
             if not form.consent.data:
-                form.consent.errors = [_("Without it no attendance can be recorded.")]
+                form.consent.errors = [_("You must agree before we can record your attendance.")]
         except Invalid as error:
             form.take(error)
         status = 422
@@ -193,7 +193,7 @@ def register() -> ResponseReturnValue:
 @allow(ANYONE)
 @sign_ins
 def confirm(secret: str) -> ResponseReturnValue:
-    """Confirms an address and sets the first password."""
+    """Confirms an e-mail address and sets the first password."""
     at = clock.now()
     shown = look_at_link(secret, at=at)
     if shown is None or shown.purpose != "confirm":
@@ -217,7 +217,7 @@ def confirm(secret: str) -> ResponseReturnValue:
                 return redirect(url_for("people.sign_in", next=shown.following))
             else:
                 answer = enter(person_id, at=at, following=shown.following)
-                flash(_("Your address is confirmed. Welcome."), "done")
+                flash(_("Your address was confirmed. Welcome."), "done")
                 return answer
     return render_template("people/confirm.html", form=form, shown=shown), status
 
@@ -226,7 +226,7 @@ def confirm(secret: str) -> ResponseReturnValue:
 @allow(ANYONE)
 @mails
 def forgot() -> ResponseReturnValue:
-    """Mails a link that leads to a new password."""
+    """E-mails a link to choose a new password."""
     form, status = AddressForm(), 200
     if form.validate_on_submit():
         ask_reset(form.email.data or "", at=clock.now(), locale=reader_locale(), following=kept_next())
@@ -240,7 +240,7 @@ def forgot() -> ResponseReturnValue:
 @allow(ANYONE)
 @sign_ins
 def reset(secret: str) -> ResponseReturnValue:
-    """Sets a new password with a link from a mail."""
+    """Sets a new password with an e-mailed link."""
     shown = look_at_link(secret, at=clock.now())
     if shown is None or shown.purpose != "reset":
         return render_template("people/link_gone.html"), 404
@@ -260,7 +260,7 @@ def _set_password(secret: str, shown: LinkView) -> ResponseReturnValue:
                 return render_template("people/link_gone.html"), 404
             else:
                 answer = enter(person_id, at=at, following=shown.following)
-                flash(_("Your password is set."), "done")
+                flash(_("Your password was set."), "done")
                 return answer
     return render_template("people/reset.html", form=form, shown=shown), status
 
@@ -269,5 +269,5 @@ def _set_password(secret: str, shown: LinkView) -> ResponseReturnValue:
 @allow(ANYONE, while_resting=True, indexed=True)
 @same_for_strangers
 def privacy() -> ResponseReturnValue:
-    """What is kept of a person, why, for how long, and what one may ask for."""
+    """Shows what data is kept, why, for how long, and people's rights."""
     return render_template("people/privacy.html", version=CONSENT_VERSION)
