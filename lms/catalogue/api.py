@@ -84,7 +84,7 @@ _LECTURE = (
 
 
 def series_objects(found: Sequence[Series], *, by: Actor) -> list[dict[str, Any]]:
-    """Series as JSON, with addresses for those who may change them."""
+    """Returns series as JSON, with e-mail addresses if the caller can edit them."""
     policies = queries.current_policies([series.id for series in found])
     addresses = queries.instructor_addresses(found, by=by)
     return [
@@ -100,7 +100,7 @@ def series_objects(found: Sequence[Series], *, by: Actor) -> list[dict[str, Any]
 
 
 def lecture_objects(found: Sequence[Lecture], *, by: Actor) -> list[dict[str, Any]]:
-    """Lectures as JSON, with addresses and the way into the meeting for those who may change them."""
+    """Returns lectures as JSON, with e-mail addresses and meeting link if the caller can edit them."""
     addresses = queries.instructor_addresses(found, by=by)
     return [
         {
@@ -138,7 +138,7 @@ def _fixed(sent: dict[str, Any]) -> dict[str, Any]:
 @bp.input(SeriesQuery, location="query", arg_name="query")
 @bp.output(SeriesPage)
 def list_series(query: dict[str, Any]) -> ResponseReturnValue:
-    """The series that the caller may see, newest first."""
+    """Lists the series that the caller can see, newest first."""
     actor = current_actor()
     wanted = queries.SeriesFilter(**{**query, "cursor": integer_cursor(query["cursor"])})
     page = envelope(queries.list_series(wanted, by=actor), wanted.limit, lambda series: series.id)
@@ -150,9 +150,9 @@ def list_series(query: dict[str, Any]) -> ResponseReturnValue:
 @scope("series:write")
 @bp.input(SeriesIn, arg_name="sent")
 @bp.output(SeriesOut, status_code=201)
-@bp.doc(responses={200: "The same series is there already.", 409: "The slug is taken by something else."})
+@bp.doc(responses={200: "The same series already exists.", 409: "A different series has this slug."})
 def create_series(sent: dict[str, Any]) -> ResponseReturnValue:
-    """Makes a series; the same again answers 200 with the same one."""
+    """Creates a series. The same request again returns 200 with the same series."""
     values = {**_fixed(sent), "policy": PolicyDraft(**sent.get("policy", {}))}
     series, is_new = create_or_repeat_series(SeriesDraft(**values), by=current_actor(), at=clock.now())
     return _shown_series(series), 201 if is_new else 200
@@ -163,7 +163,7 @@ def create_series(sent: dict[str, Any]) -> ResponseReturnValue:
 @scope("series:read")
 @bp.output(SeriesOut)
 def get_series(slug: str) -> ResponseReturnValue:
-    """One series."""
+    """Returns a series."""
     return _shown_series(queries.get_series(slug, by=current_actor()))
 
 
@@ -172,9 +172,9 @@ def get_series(slug: str) -> ResponseReturnValue:
 @scope("series:write")
 @bp.input(SeriesIn(partial=True), arg_name="sent")
 @bp.output(SeriesOut)
-@bp.doc(responses={409: "Not now, with the reason."})
+@bp.doc(responses={409: "Not possible in the current state, with the reason."})
 def change_series(slug: str, sent: dict[str, Any]) -> ResponseReturnValue:
-    """Changes what is sent and nothing else."""
+    """Changes the fields sent, and no others."""
     return _shown_series(edit_series(slug, _fixed(sent), by=current_actor(), at=clock.now()))
 
 
@@ -184,7 +184,7 @@ def change_series(slug: str, sent: dict[str, Any]) -> ResponseReturnValue:
 @bp.input(PageQuery, location="query", arg_name="query")
 @bp.output(LecturePage)
 def list_lectures(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
-    """The lectures of a series, in the order in which they were entered."""
+    """Lists the lectures of a series, in the order in which they were created."""
     actor = current_actor()
     series = queries.get_series(slug, by=actor)
     cursor, limit = integer_cursor(query["cursor"]), query["limit"]
@@ -199,9 +199,9 @@ def list_lectures(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
 @idempotent
 @bp.input(LectureIn, arg_name="sent")
 @bp.output(LectureOut, status_code=201)
-@bp.doc(responses={200: "The same lecture is there already.", 409: "Not now: an instructor gives another lecture."})
+@bp.doc(responses={200: "The same lecture already exists.", 409: "An instructor gives another lecture at this time."})
 def create_lecture(slug: str, sent: dict[str, Any]) -> ResponseReturnValue:
-    """Puts a lecture into a series; its time may lie in the past. The same again answers 200 with the same one."""
+    """Creates a lecture in a series. Its time can be in the past. The same request again returns 200."""
     draft = LectureDraft(**_fixed(sent))
     lecture, is_new = schedule_or_repeat_lecture(slug, draft, by=current_actor(), at=clock.now())
     return _shown_lecture(lecture), 201 if is_new else 200
@@ -212,7 +212,7 @@ def create_lecture(slug: str, sent: dict[str, Any]) -> ResponseReturnValue:
 @scope("series:read")
 @bp.output(LectureOut)
 def get_lecture(lecture_id: int) -> ResponseReturnValue:
-    """One lecture."""
+    """Returns a lecture."""
     return _shown_lecture(queries.get_lecture(lecture_id, by=current_actor()))
 
 
@@ -221,9 +221,9 @@ def get_lecture(lecture_id: int) -> ResponseReturnValue:
 @scope("series:write")
 @bp.input(LectureIn(partial=True), arg_name="sent")
 @bp.output(LectureOut)
-@bp.doc(responses={409: "Not now, with the reason."})
+@bp.doc(responses={409: "Not possible in the current state, with the reason."})
 def change_lecture(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
-    """Changes what is sent and nothing else; `state: scheduled` publishes a draft."""
+    """Changes the fields sent, and no others. `state: scheduled` publishes a draft."""
     return _shown_lecture(edit_lecture(lecture_id, _fixed(sent), by=current_actor(), at=clock.now()))
 
 
@@ -232,9 +232,9 @@ def change_lecture(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue
 @scope("series:write")
 @bp.input(AtIn, arg_name="sent")
 @bp.output(LectureOut)
-@bp.doc(responses={409: "Not now, with the reason."})
+@bp.doc(responses={409: "Not possible in the current state, with the reason."})
 def start(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
-    """Makes a lecture live, whatever the planned time: now, or since a moment in the past."""
+    """Starts a lecture, whatever its planned time: now, or at a time in the past."""
     done = start_lecture(lecture_id, started_at=sent.get("at"), by=current_actor(), at=clock.now())
     return _shown_lecture(done)
 
@@ -244,9 +244,9 @@ def start(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
 @scope("series:write")
 @bp.input(AtIn, arg_name="sent")
 @bp.output(LectureOut)
-@bp.doc(responses={409: "Not now, with the reason."})
+@bp.doc(responses={409: "Not possible in the current state, with the reason."})
 def end(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
-    """Ends a live lecture: now, or at a moment in the past."""
+    """Ends a live lecture: now, or at a time in the past."""
     done = end_lecture(lecture_id, ended_at=sent.get("at"), by=current_actor(), at=clock.now())
     return _shown_lecture(done)
 
@@ -256,9 +256,9 @@ def end(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
 @scope("series:write")
 @bp.input(Nothing, arg_name="body")
 @bp.output(LectureOut)
-@bp.doc(responses={409: "Not now, with the reason: it is neither live nor held, or its attendance is closed."})
+@bp.doc(responses={409: "The lecture is neither live nor held, or its attendance is closed."})
 def take_back_start(lecture_id: int, body: dict[str, str]) -> ResponseReturnValue:  # noqa: ARG001
-    """Undoes a start, and the end after it: the lecture is scheduled as planned, and what was recorded is kept."""
+    """Undoes the start and end of a lecture. It is scheduled as planned again, and all records are kept."""
     return _shown_lecture(undo_start(lecture_id, by=current_actor(), at=clock.now()))
 
 
@@ -267,9 +267,9 @@ def take_back_start(lecture_id: int, body: dict[str, str]) -> ResponseReturnValu
 @scope("series:write")
 @bp.input(Nothing, arg_name="body")
 @bp.output(LectureOut)
-@bp.doc(responses={409: "Not now, with the reason: it is not held, or it ended more than a day ago."})
+@bp.doc(responses={409: "The lecture is not held, or it ended more than a day ago."})
 def reopen(lecture_id: int, body: dict[str, str]) -> ResponseReturnValue:  # noqa: ARG001
-    """Undoes an end within a day: the lecture is live again."""
+    """Reopens a lecture within a day of its end. It is live again."""
     return _shown_lecture(reopen_lecture(lecture_id, by=current_actor(), at=clock.now()))
 
 
@@ -278,9 +278,9 @@ def reopen(lecture_id: int, body: dict[str, str]) -> ResponseReturnValue:  # noq
 @scope("series:write")
 @bp.input(HeldIn, arg_name="sent")
 @bp.output(LectureOut)
-@bp.doc(responses={409: "Not now, with the reason: it is not scheduled."})
+@bp.doc(responses={409: "The lecture is not scheduled."})
 def hold(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
-    """Says that a scheduled lecture was held, from when to when. One that was not gets a new time or is cancelled."""
+    """Records that a scheduled lecture was held, with its start and end. If it was not, postpone or cancel it."""
     times = {"started_at": sent["actual_start"], "ended_at": sent["actual_end"]}
     return _shown_lecture(hold_lecture(lecture_id, **times, by=current_actor(), at=clock.now()))
 
@@ -290,9 +290,9 @@ def hold(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
 @scope("series:write")
 @bp.input(Nothing, arg_name="body")
 @bp.output(LectureOut)
-@bp.doc(responses={409: "Not now, with the reason: it is not held."})
+@bp.doc(responses={409: "The lecture is not held."})
 def confirm(lecture_id: int, body: dict[str, str]) -> ResponseReturnValue:  # noqa: ARG001
-    """Confirms that a lecture was held, however short or empty: it counts. Confirmed already, it stays as it is."""
+    """Confirms that a very short or empty lecture was held, so that it counts. Repeating this changes nothing."""
     return _shown_lecture(confirm_held(lecture_id, by=current_actor(), at=clock.now()))
 
 
@@ -301,9 +301,9 @@ def confirm(lecture_id: int, body: dict[str, str]) -> ResponseReturnValue:  # no
 @scope("series:write")
 @bp.input(CancelIn, arg_name="sent")
 @bp.output(LectureOut)
-@bp.doc(responses={409: "Not now, with the reason."})
+@bp.doc(responses={409: "Not possible in the current state, with the reason."})
 def cancel(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
-    """Takes a scheduled lecture off for good; the enrolled are told the reason."""
+    """Cancels a scheduled lecture for good and e-mails the reason to everyone enrolled."""
     return _shown_lecture(cancel_lecture(lecture_id, reason=sent["reason"], by=current_actor(), at=clock.now()))
 
 
@@ -312,9 +312,9 @@ def cancel(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
 @scope("series:write")
 @bp.input(PostponeIn, arg_name="sent")
 @bp.output(LectureOut)
-@bp.doc(responses={409: "Not now, with the reason."})
+@bp.doc(responses={409: "Not possible in the current state, with the reason."})
 def postpone(lecture_id: int, sent: dict[str, Any]) -> ResponseReturnValue:
-    """Moves a lecture to a new time, or off the programme until there is one."""
+    """Postpones a lecture to a new time, or without a date."""
     done = postpone_lecture(
         lecture_id,
         local_start=sent.get("starts_at"),

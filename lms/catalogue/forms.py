@@ -78,7 +78,7 @@ def language_choices(chosen: str | None = None, codes: Iterable[str] = LANGUAGES
 
 
 def lines(text: str | None) -> tuple[str, ...]:
-    """What stands one a line (or between commas), without the empty."""
+    """Splits text at line ends and commas, without empty parts."""
     return tuple(part.strip() for part in (text or "").replace(",", "\n").splitlines() if part.strip())
 
 
@@ -104,7 +104,7 @@ class _Day(DateField):
         try:
             super().process_formdata(valuelist)
         except ValueError as error:
-            raise ValueError(_("Write a day such as 2026-12-02.")) from error
+            raise ValueError(_("Enter a date, such as 2026-12-02.")) from error
 
 
 class CatalogueForm(BaseForm):
@@ -144,12 +144,14 @@ class CatalogueForm(BaseForm):
 class PolicyForm(Form):
     """What counts as attended, and what is certified."""
 
-    min_percent = WholeNumber(_l("Share of a lecture for “attended”, in percent"), [InputRequired()], default=60)
+    min_percent = WholeNumber(
+        _l("Share of a lecture needed to count as attended, in percent"), [InputRequired()], default=60
+    )
     walk_ins = RadioField(
-        _l("Somebody known turns up without being enrolled"),
+        _l("If a registered person attends without enrolling"),
         choices=[
             SelectChoice(WalkIns.ENROL.value, _l("Enrol them")),
-            SelectChoice(WalkIns.IGNORE.value, _l("Note it and do not count it")),
+            SelectChoice(WalkIns.IGNORE.value, _l("Record it, but do not count it")),
         ],
         default=WalkIns.ENROL.value,
     )
@@ -162,11 +164,11 @@ class PolicyForm(Form):
         ],
         default=CertificateKind.PARTICIPATION.value,
     )
-    min_lectures_percent = WholeNumber(_l("Share of the lectures to attend, in percent"), [InputRequired()], default=60)
-    min_lectures = WholeNumber(_l("Or a number of lectures"), [Optional()])
-    min_minutes = WholeNumber(_l("Minutes that must have counted in all"), [Optional()])
-    deadline = _Day(_l("Last day of lectures that count"), [Optional()])
-    confirmed_names = BooleanField(_l("Issue only under names that their holders have confirmed"))
+    min_lectures_percent = WholeNumber(_l("Share of the lectures needed, in percent"), [InputRequired()], default=60)
+    min_lectures = WholeNumber(_l("Or number of lectures needed"), [Optional()])
+    min_minutes = WholeNumber(_l("Minutes needed in total"), [Optional()])
+    deadline = _Day(_l("Last day for lectures that count"), [Optional()])
+    confirmed_names = BooleanField(_l("Issue only to people who have confirmed their name"))
 
     def typed(self) -> dict[str, Any]:
         """What was typed, by the names of the API."""
@@ -185,24 +187,26 @@ class PolicyForm(Form):
 class SeriesForm(CatalogueForm):
     """A series, new or changed."""
 
-    title = StringField(_l("Title"), [InputRequired(_l("Write the title."))])
-    slug = StringField(_l("Name in addresses"), [InputRequired(_l("Write a short name for the address."))])
-    description = TextAreaField(_l("What it is about"))
+    title = StringField(_l("Title"), [InputRequired(_l("Enter the title."))])
+    slug = StringField(_l("Web address"), [InputRequired(_l("Enter a short web address."))])
+    description = TextAreaField(_l("Description"))
     language = KnownChoice(_l("Language"), default="en")
     visibility = RadioField(
-        _l("Who sees it"),
+        _l("Who can see it"),
         choices=[
-            SelectChoice(Visibility.DRAFT.value, _l("Draft: its instructors and the administration only")),
-            SelectChoice(Visibility.PUBLIC.value, _l("Public: everybody")),
+            SelectChoice(Visibility.DRAFT.value, _l("Draft: only its instructors and administrators")),
+            SelectChoice(Visibility.PUBLIC.value, _l("Public: everyone")),
         ],
         default=Visibility.DRAFT.value,
     )
     admission = RadioField(
-        _l("How people come in"),
+        _l("Enrolment"),
         choices=[
-            SelectChoice(Admission.OPEN.value, _l("Open: who enrols has a place")),
-            SelectChoice(Admission.APPLICATION.value, _l("On application: you decide about each")),
-            SelectChoice(Admission.NOMINATION.value, _l("By nomination of a country’s focal point")),
+            SelectChoice(Admission.OPEN.value, _l("Open: anyone can enrol")),
+            SelectChoice(Admission.APPLICATION.value, _l("By application: you decide on each application")),
+            SelectChoice(
+                Admission.NOMINATION.value, _l("By nomination: focal points nominate people from their country")
+            ),
         ],
         default=Admission.OPEN.value,
     )
@@ -269,16 +273,16 @@ class MaterialForm(Form):
 class LectureForm(CatalogueForm):
     """A lecture, new or changed."""
 
-    title = StringField(_l("Title"), [InputRequired(_l("Write the title."))])
-    abstract = TextAreaField(_l("What it is about"))
-    starts_at = LocalTime(_l("Begins, local time"), [Optional()])
-    time_zone = ZoneField(_l("Time zone of that time"))
-    duration_minutes = WholeNumber(_l("Length in minutes"), [InputRequired(_l("Write the length."))], default=90)
+    title = StringField(_l("Title"), [InputRequired(_l("Enter the title."))])
+    abstract = TextAreaField(_l("Description"))
+    starts_at = LocalTime(_l("Start (local time where the lecture is given)"), [Optional()])
+    time_zone = ZoneField(_l("Time zone"))
+    duration_minutes = WholeNumber(_l("Length in minutes"), [InputRequired(_l("Enter the length."))], default=90)
     language = KnownChoice(_l("Language"))
     interpretation = StringField(_l("Interpreted into"))
     instructors = TextAreaField(_l("Instructors"))
-    join_url = StringField(_l("Web address of the meeting"))
-    recording_url = StringField(_l("Web address of the recording"))
+    join_url = StringField(_l("Meeting link"))
+    recording_url = StringField(_l("Recording link"))
     materials = FieldList(FormField(MaterialForm), _l("Links"), min_entries=_MATERIAL_ROWS, max_entries=60)
 
     def __init__(self, *args: Any, **more: Any) -> None:
@@ -333,7 +337,7 @@ class LectureForm(CatalogueForm):
         """Whether all is clear for a new lecture of that state; one on the programme has a time."""
         valid = bool(self.validate())
         if state is LectureState.SCHEDULED and self.starts_at.data is None and not self.starts_at.errors:
-            self.starts_at.errors = [_("Write when the lecture begins.")]
+            self.starts_at.errors = [_("Enter when the lecture starts.")]
             return False
         return valid
 
@@ -345,8 +349,8 @@ class LectureForm(CatalogueForm):
 class PostponeForm(CatalogueForm):
     """A new time; empty: not yet known."""
 
-    starts_at = LocalTime(_l("New local time"), [Optional()], id="new_starts_at")
-    time_zone = ZoneField(_l("Time zone of that time"), id="new_time_zone")
+    starts_at = LocalTime(_l("New start (local time)"), [Optional()], id="new_starts_at")
+    time_zone = ZoneField(_l("Time zone"), id="new_time_zone")
 
     def __init__(self, lecture: Lecture, *args: Any, **more: Any) -> None:
         super().__init__(*args, data={"time_zone": lecture.time_zone}, prefix="", **more)
@@ -358,20 +362,22 @@ class PostponeForm(CatalogueForm):
 class CancelForm(CatalogueForm):
     """Why a lecture is cancelled."""
 
-    reason = TextAreaField(_l("Why it is cancelled"), [InputRequired(_l("Write why: the enrolled will read it."))])
+    reason = TextAreaField(
+        _l("Reason for cancelling"), [InputRequired(_l("Enter the reason. Everyone enrolled will read it."))]
+    )
 
 
 class MomentForm(CatalogueForm):
     """A moment in the lecture's own zone; empty: now."""
 
-    at = LocalTime(_l("At another moment in the past"), [Optional()])
+    at = LocalTime(_l("At an earlier time"), [Optional()])
 
 
 class TimesForm(CatalogueForm):
     """The actual start and end, in the lecture's own zone."""
 
-    actual_start = LocalTime(_l("Began"), [InputRequired(_l("Write when it began."))])
-    actual_end = LocalTime(_l("Ended"), [InputRequired(_l("Write when it ended."))])
+    actual_start = LocalTime(_l("Began"), [InputRequired(_l("Enter when it started."))])
+    actual_end = LocalTime(_l("Ended"), [InputRequired(_l("Enter when it ended."))])
 
 
 def local_of(moment: datetime | None, zone: str) -> datetime | None:

@@ -85,7 +85,7 @@ class LectureDraft:
 
 
 def clean_text(text: str | None) -> str:
-    """Text as it is stored: NFC, without control signs (but line ends) and without marks that turn direction."""
+    """Cleans text for storage: NFC, without control characters except line ends, and without direction marks."""
     kept = unicodedata.normalize("NFC", (text or "").replace("\r\n", "\n").replace("\r", "\n"))
     return "".join(sign for sign in kept if sign == "\n" or not _is_unwanted(sign)).strip()
 
@@ -133,20 +133,20 @@ class _Check:
     def line(self, name: str, text: str | None) -> str:
         value = clean_line(text)
         if not value:
-            self.wrong(name, _("Write something here."))
+            self.wrong(name, _("Enter something here."))
         elif len(value) > 200:
-            self.wrong(name, _("Write at most %(n)s signs.", n=200))
+            self.wrong(name, _("Use at most %(n)s characters.", n=200))
         return value
 
     def text(self, name: str, text: str | None) -> str:
         value = clean_text(text)
         if len(value) > 20_000:
-            self.wrong(name, _("Write at most %(n)s signs.", n=20_000))
+            self.wrong(name, _("Use at most %(n)s characters.", n=20_000))
         return value
 
     def whole(self, name: str, value: object, low: int, high: int) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            self.wrong(name, _("Write a whole number from %(low)s to %(high)s.", low=low, high=high))
+            self.wrong(name, _("Enter a whole number from %(low)s to %(high)s.", low=low, high=high))
             return low
         return value
 
@@ -155,7 +155,7 @@ class _Check:
 
     def day(self, name: str, value: date | None) -> date | None:
         if value is not None and not 1990 <= value.year <= 2100:
-            self.wrong(name, _("Write a year between %(first)s and %(last)s.", first=1990, last=2100))
+            self.wrong(name, _("Enter a year between %(first)s and %(last)s.", first=1990, last=2100))
         return value
 
     def choice(self, name: str, kind: type[K], value: object) -> K:
@@ -167,13 +167,13 @@ class _Check:
 
     def language(self, name: str, code: str) -> str:
         if not is_language(code):
-            self.wrong(name, _("“%(code)s” is not a language that is known here, such as en or fr.", code=code[:32]))
+            self.wrong(name, _("“%(code)s” is not a known language. Use a code such as en or fr.", code=code[:32]))
         return code
 
     def address(self, name: str, url: str | None) -> str | None:
         value = (url or "").strip()
         if value and not is_web_address(value):
-            self.wrong(name, _("Write a web address that begins with https:// or http://."))
+            self.wrong(name, _("Enter a web address that starts with https:// or http://."))
         return value or None
 
     def done(self) -> None:
@@ -207,16 +207,16 @@ def checked_series(draft: SeriesDraft) -> SeriesDraft:
     check = _Check()
     slug = draft.slug.strip()
     if not is_slug(slug):
-        check.wrong("slug", _("Use small letters a to z, digits and single hyphens, 80 signs at most."))
+        check.wrong("slug", _("Use lower-case letters a to z, digits and single hyphens, at most 80 characters."))
     elif slug in RESERVED_SLUGS:
-        check.wrong("slug", _("This name is taken by the pages themselves. Choose another."))
+        check.wrong("slug", _("This web address is used by another page. Choose another."))
     if draft.starts_on and draft.ends_on and draft.ends_on < draft.starts_on:
-        check.wrong("ends_on", _("The last day lies before the first."))
+        check.wrong("ends_on", _("The last day must not be before the first."))
     for name, day in (("starts_on", draft.starts_on), ("ends_on", draft.ends_on)):
         check.day(name, day)
     for code in draft.countries or ():
         if not code.isascii() or not code.isprintable() or len(code) > 16:
-            check.wrong("countries", _("Write codes of countries, such as KE."))
+            check.wrong("countries", _("Enter country codes, such as KE."))
     value = replace(
         draft,
         slug=slug,
@@ -238,9 +238,9 @@ def checked_lecture(draft: LectureDraft) -> LectureDraft:
     """The lecture as it is stored, addresses and time apart. Invalid names every field that is wrong."""
     check = _Check()
     if draft.state not in (LectureState.DRAFT, LectureState.SCHEDULED):
-        check.wrong("state", _("A new lecture is draft or scheduled; it is started, ended and cancelled afterwards."))
+        check.wrong("state", _("A new lecture is draft or scheduled. Start, end or cancel it afterwards."))
     if draft.state is LectureState.SCHEDULED and draft.starts_at is None:
-        check.wrong("starts_at", _("Write when the lecture begins."))
+        check.wrong("starts_at", _("Enter when the lecture starts."))
     value = replace(
         draft,
         title=check.line("title", draft.title),
@@ -263,14 +263,14 @@ def _checked_materials(given: Iterable[Mapping[str, Any]], check: _Check) -> tup
     for index, row in enumerate(given):
         title, url = clean_line(row.get("title")), (row.get("url") or "").strip()
         if not title:
-            check.wrong(f"materials.{index}.title", _("Write what this link leads to."))
+            check.wrong(f"materials.{index}.title", _("Enter what this link leads to."))
         elif len(title) > 200:
-            check.wrong(f"materials.{index}.title", _("Write at most %(n)s signs.", n=200))
+            check.wrong(f"materials.{index}.title", _("Use at most %(n)s characters.", n=200))
         if not is_web_address(url):
-            check.wrong(f"materials.{index}.url", _("Write a web address that begins with https:// or http://."))
+            check.wrong(f"materials.{index}.url", _("Enter a web address that starts with https:// or http://."))
         kept.append({"title": title, "url": url})
     if len(kept) > MAX_MATERIALS:
-        check.wrong("materials", _("Give at most %(n)s links.", n=MAX_MATERIALS))
+        check.wrong("materials", _("Use at most %(n)s links.", n=MAX_MATERIALS))
     return tuple(kept)
 
 

@@ -48,7 +48,7 @@ class LectureState(StrEnum):
 
 
 class Delivery(StrEnum):
-    """Where a lecture is given: in our own room, behind a link to a meeting, or in a system we can call."""
+    """Where a lecture takes place: in our own room, in a linked meeting, or in a system with an API."""
 
     ROOM = "room"
     LINK = "link"

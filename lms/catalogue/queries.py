@@ -1,4 +1,4 @@
-"""Every read of series and lectures. What a door calls takes `by` and shows only what that actor may see."""
+"""Reads of series and lectures. Queries that routes call take `by` and return only what that actor can see."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def _seen(series: Series | None, by: Actor) -> Series:
 
 
 def find_series(slug: str) -> Series | None:
-    """The series of this address, whoever asks: for actions and commands, never for a door."""
+    """Returns a series by slug without a permission check: for actions and commands, never for routes."""
     if not is_slug(slug):
         return None
     return _one_series(Series.slug == slug)
@@ -245,7 +245,7 @@ _POLICIES = select(Policy).where(Policy.series_id.in_(bindparam("ids", expanding
 
 
 def current_policy(series_id: int) -> Policy:
-    """The newest policy of a series: it holds for lectures not yet held."""
+    """Returns the newest policy of a series, which applies to lectures not yet held."""
     return db.session.scalars(_NEWEST_POLICY, {"series_id": series_id}).one()
 
 
@@ -290,7 +290,7 @@ def _was_public(lecture: Lecture) -> bool:
 
 
 def find_lecture(lecture_id: int) -> Lecture | None:
-    """The lecture, whoever asks: for actions, jobs and commands, never for a door."""
+    """Returns a lecture without a permission check: for actions, jobs and commands, never for routes."""
     if not 0 < lecture_id < 2**31:
         return None
     lecture = db.session.scalars(_LECTURES, {"ids": [lecture_id]}).one_or_none()
@@ -445,7 +445,7 @@ def current_listings(person_id: int) -> Listings:
 
 
 def was_postponed(lecture_id: int) -> bool:
-    """Whether a lecture was ever moved, and its enrolled people told so."""
+    """Returns whether a lecture was ever moved, with notice to the enrolled."""
     query = exists().where(LectureChange.lecture_id == lecture_id, LectureChange.what.in_(["postponed", "rescheduled"]))
     return bool(db.session.scalar(select(query)))
 

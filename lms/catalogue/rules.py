@@ -1,4 +1,4 @@
-"""Pure decisions about series and lectures: who may, when, in which state; local time to instant."""
+"""Pure decisions about series and lectures: permissions, states, and local times to instants."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _zones() -> frozenset[str]:
 def zone_of(name: str, field: str = "time_zone") -> ZoneInfo:
     """The IANA zone of this name; Invalid at `field` for anything else."""
     if name not in _zones():
-        raise Invalid(field, _("“%(name)s” is not a time zone. Write one such as Asia/Shanghai.", name=name[:64]))
+        raise Invalid(field, _("“%(name)s” is not a time zone. Use one such as Asia/Shanghai.", name=name[:64]))
     return ZoneInfo(name)
 
 
@@ -45,9 +45,9 @@ def resolve_local(local: datetime, zone: str, field: str = "starts_at") -> datet
     """
     where = zone_of(zone)
     if local.tzinfo is not None:
-        raise Invalid(field, _("Write the local time without an offset."))
+        raise Invalid(field, _("Enter the local time without an offset."))
     if not FIRST_YEAR <= local.year <= LAST_YEAR:
-        raise Invalid(field, _("Write a year between %(first)s and %(last)s.", first=FIRST_YEAR, last=LAST_YEAR))
+        raise Invalid(field, _("Enter a year between %(first)s and %(last)s.", first=FIRST_YEAR, last=LAST_YEAR))
     early = local.replace(tzinfo=where, fold=0)
     late = local.replace(tzinfo=where, fold=1)
     before, after = early.utcoffset() or timedelta(), late.utcoffset() or timedelta()
@@ -59,8 +59,8 @@ def resolve_local(local: datetime, zone: str, field: str = "starts_at") -> datet
         raise Invalid(
             field,
             _(
-                "%(clock)s on %(day)s does not exist in %(zone)s: the clocks are put forward. "
-                "The next valid time is %(next)s.",
+                "%(clock)s on %(day)s does not exist in %(zone)s, because the clocks go forward. The next valid "
+                "time is %(next)s.",
                 next=f"{following:%Y-%m-%d %H:%M}",
                 **said,
             ),
@@ -68,8 +68,8 @@ def resolve_local(local: datetime, zone: str, field: str = "starts_at") -> datet
     raise Invalid(
         field,
         _(
-            "%(clock)s on %(day)s happens twice in %(zone)s, because the clocks are put back: "
-            "at %(first)s and again at %(second)s. Choose a time before or after, or give the time in UTC.",
+            "%(clock)s on %(day)s occurs twice in %(zone)s, because the clocks go back: at %(first)s and "
+            "again at %(second)s. Choose an earlier or later time, or give the time in UTC.",
             first=f"{early.astimezone(UTC):%H:%M} UTC (UTC{_offset(before)})",
             second=f"{late.astimezone(UTC):%H:%M} UTC (UTC{_offset(after)})",
             **said,
@@ -211,7 +211,7 @@ def check_can_create_series(by: Actor) -> None:
 
 
 def check_can_edit_series(series: Series, by: Actor) -> None:
-    """Raises NotFound for who may not even see it, Forbidden for who may not change it."""
+    """Raises NotFound if the actor cannot see it, Forbidden if they cannot change it."""
     if not may_see_series(series, by):
         raise NotFound
     if not may_edit_series(series, by):
@@ -219,7 +219,7 @@ def check_can_edit_series(series: Series, by: Actor) -> None:
 
 
 def check_can_edit_lecture(lecture: Lecture, by: Actor) -> None:
-    """Raises NotFound for who may not even see it, Forbidden for who may not change it."""
+    """Raises NotFound if the actor cannot see it, Forbidden if they cannot change it."""
     if not may_see_lecture(lecture, by):
         raise NotFound
     if not may_edit_lecture(lecture, by):
@@ -234,7 +234,7 @@ def _because(lecture: Lecture) -> str:
         LectureState.DRAFT: _("This lecture is a draft. Publish it first."),
         LectureState.SCHEDULED: _("This lecture has not begun."),
         LectureState.LIVE: _("This lecture is live."),
-        LectureState.HELD: _("This lecture was held."),
+        LectureState.HELD: _("This lecture has already been held."),
         LectureState.CANCELLED: _("This lecture was cancelled."),
         LectureState.POSTPONED: _("This lecture is postponed and has no date. Give it a new time first."),
     }[lecture.state]
@@ -248,9 +248,9 @@ def _check_state(lecture: Lecture, *allowed: LectureState) -> None:
 def check_can_publish(lecture: Lecture) -> None:
     """A draft with a time. Refused otherwise; Invalid at `starts_at` without one."""
     if lecture.state is not LectureState.DRAFT:
-        raise Refused(_("This lecture stands on the programme already."))
+        raise Refused(_("This lecture is already published."))
     if lecture.starts_at is None:
-        raise Invalid("starts_at", _("Write when the lecture begins."))
+        raise Invalid("starts_at", _("Enter when the lecture starts."))
 
 
 def check_can_start(lecture: Lecture, started_at: datetime | None, at: datetime) -> datetime:
@@ -314,7 +314,7 @@ def check_can_hold(lecture: Lecture, started_at: datetime, ended_at: datetime, a
 
 
 def check_can_cancel(lecture: Lecture) -> None:
-    """Only what stands on the programme is cancelled. Refused otherwise."""
+    """Only a published lecture can be cancelled. Raises Refused otherwise."""
     _check_state(lecture, LectureState.SCHEDULED)
 
 
@@ -323,41 +323,41 @@ def check_can_postpone(lecture: Lecture, new_start: datetime | None, at: datetim
     _check_state(lecture, LectureState.SCHEDULED, LectureState.POSTPONED)
     if new_start is None:
         if lecture.state is LectureState.POSTPONED:
-            raise Refused(_("This lecture is postponed already. Give it a new time."))
+            raise Refused(_("This lecture is already postponed. Give it a new time."))
         return
     if new_start <= at:
-        raise Invalid("starts_at", _("The new time lies in the past."))
+        raise Invalid("starts_at", _("The new time is in the past."))
     if new_start == lecture.starts_at:
-        raise Invalid("starts_at", _("This is the time it has already."))
+        raise Invalid("starts_at", _("The lecture is already planned for this time."))
 
 
 def check_can_retime(lecture: Lecture) -> None:
     """The planned time changes before a lecture begins, not after. Refused otherwise."""
     if lecture.state in (LectureState.LIVE, LectureState.HELD, LectureState.CANCELLED):
-        raise Refused(_("The planned time stays as it was. ") + _because(lecture))
+        raise Refused(f"{_because(lecture)} {_('Its planned time can no longer change.')}")
 
 
 def _not_later(moment: datetime | None, at: datetime, field: str = "at") -> datetime:
     if moment is None:
         return at
     if moment > at + _SKEW:
-        raise Invalid(field, _("This moment lies in the future."))
+        raise Invalid(field, _("This time is in the future."))
     if moment.year < FIRST_YEAR:
-        raise Invalid(field, _("Write a year between %(first)s and %(last)s.", first=FIRST_YEAR, last=LAST_YEAR))
+        raise Invalid(field, _("Enter a year between %(first)s and %(last)s.", first=FIRST_YEAR, last=LAST_YEAR))
     return min(moment, at)
 
 
 def _check_span(start: datetime | None, end: datetime, field: str) -> None:
     if start is not None and end <= start:
-        raise Invalid(field, _("The end lies before the start."))
+        raise Invalid(field, _("The end is before the start."))
     if start is not None and end - start > timedelta(hours=24):
-        raise Invalid(field, _("A lecture lasts a day at most. Give the moment at which it ended."))
+        raise Invalid(field, _("A lecture can last at most one day. Enter when it ended."))
 
 
 def check_capacity(capacity: int | None, taken: int) -> None:
     """Raises Refused for fewer places than are taken."""
     if capacity is not None and capacity < taken:
-        raise Refused(_("%(n)s places are taken already: the capacity cannot be lower.", n=taken))
+        raise Refused(_("The capacity cannot be lower than the %(n)s places already taken.", n=taken))
 
 
 # The route

@@ -34,20 +34,18 @@ class PolicyIn(Schema):
     min_lectures = Integer(
         strict=True,
         allow_none=True,
-        metadata={"description": "How many lectures to attend; where it is null, `min_lectures_percent` holds."},
+        metadata={"description": "Number of lectures needed. If null, `min_lectures_percent` applies."},
     )
-    min_minutes = Integer(
-        strict=True, allow_none=True, metadata={"description": "Minutes that must have counted in all."}
-    )
+    min_minutes = Integer(strict=True, allow_none=True, metadata={"description": "Minutes needed in total."})
     deadline = Date(
         allow_none=True,
         metadata={
-            "description": "Lectures count that begin on this day at the latest, in the zone of reports; what is "
-            "known of them later counts too."
+            "description": "Last day, in the reporting zone, on which a lecture that counts can start. Reports "
+            "of it that arrive later count too."
         },
     )
     confirmed_names = Boolean(
-        truthy={True}, falsy={False}, metadata={"description": "Issue only under names that their holders confirmed."}
+        truthy={True}, falsy={False}, metadata={"description": "Issue only to people who have confirmed their name."}
     )
 
 
@@ -165,10 +163,10 @@ class LectureOut(AnswerSchema):
     actual_start = String(allow_none=True)
     actual_end = String(allow_none=True)
     held_unknown = Boolean(
-        metadata={"description": "Entered after its planned time, and staff have not said yet whether it was held."}
+        metadata={"description": "Created after its planned time; staff have not confirmed yet whether it was held."}
     )
     confirmed_at = String(
-        allow_none=True, metadata={"description": "When staff confirmed that it was held, however short or empty."}
+        allow_none=True, metadata={"description": "When staff confirmed that a very short or empty lecture was held."}
     )
     reason = String(allow_none=True)
 
@@ -180,7 +178,7 @@ class LecturePage(AnswerSchema):
     next = String(allow_none=True)
 
 
-_INSTANT = {"invalid_awareness": _l("Write an instant with an offset, such as 2026-12-02T06:00:00Z.")}
+_INSTANT = {"invalid_awareness": _l("Enter a time with an offset, such as 2026-12-02T06:00:00Z.")}
 
 
 class AtIn(Schema):

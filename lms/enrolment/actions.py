@@ -48,7 +48,7 @@ def lock(series_id: int, by: Actor) -> Series:
 def enrol(
     series_id: int, person_id: int, *, by: Actor, at: datetime, source: EnrolmentSource | None = None
 ) -> Enrolment:
-    """Brings one person into a series: a place, else the waiting list; by the own hand perhaps an application.
+    """Enrols a person in a series: with a place, on the waiting list or, by the person, perhaps as an application.
 
     Who is in already stays as is. Who comes back joins the end of the line. Raises Forbidden, Refused.
     """
@@ -157,7 +157,7 @@ def withdraw(series_id: int, person_id: int, *, by: Actor, at: datetime) -> Enro
         rules.check_can_move(series, by, country_id_of(person_id, day_of(at)))
     row = find_enrolment(series_id, person_id)
     if row is None:
-        raise Refused(_("There is no place to give up."))
+        raise Refused(_("You are not enrolled in this series."))
     if row.status is not EnrolmentStatus.WITHDRAWN:
         rules.check_can_withdraw(row.status)
         leave(row, series, by=by, at=at)
@@ -221,7 +221,7 @@ def set_status(public_id: str, status: EnrolmentStatus, *, by: Actor, at: dateti
         if status in {EnrolmentStatus.APPLIED, EnrolmentStatus.REJECTED}:
             raise Forbidden
         if row.status is EnrolmentStatus.APPLIED and status is EnrolmentStatus.ENROLLED:
-            raise Forbidden(_("Applications are decided by the organiser."))
+            raise Forbidden(_("The organiser decides on applications."))
     if row.status is status:
         if own and status is EnrolmentStatus.ENROLLED:
             share_profile(row, at=at)
@@ -337,9 +337,9 @@ def _count_attempt(series_id: int, *, by: Actor, at: datetime) -> None:
     if audit.count_acts(ATTEMPT, by=by, since=at - timedelta(days=1)) >= limit:
         raise Refused(
             _n(
-                "You can enrol %(num)s person by e-mail address in 24 hours. Try again tomorrow, or ask an "
+                "You can enrol %(num)s person by e-mail address within 24 hours. Try again tomorrow, or ask an "
                 "administrator to import a file.",
-                "You can enrol %(num)s people by e-mail address in 24 hours. Try again tomorrow, or ask an "
+                "You can enrol %(num)s people by e-mail address within 24 hours. Try again tomorrow, or ask an "
                 "administrator to import a file.",
                 limit,
             )
@@ -373,7 +373,7 @@ def _enrol_by_address(
             get_country(country)
     if person is None:
         if not full_name:
-            raise Invalid("full_name", _("Nobody is known by this address yet: write the full name too."))
+            raise Invalid("full_name", _("There is no one with this e-mail address yet. Enter the full name too."))
         if not country and not rules.is_staff_of(series, by) and len(by.country_ids) == 1:
             country = db.session.get_one(Country, next(iter(by.country_ids))).code
         rules.check_can_move(series, by, get_country(country).id if country else None)
@@ -408,12 +408,12 @@ def publish_enrolments(
     waiting = sum(1 for pid, status in after.items() if pid not in before and status is EnrolmentStatus.WAITLISTED)
     out = sum(1 for status in after.values() if status not in rules.ACTIVE)
     if waiting:
-        said = _n("%(num)s person waits for a place.", "%(num)s people wait for a place.", waiting)
+        said = _n("%(num)s person is on the waiting list.", "%(num)s people are on the waiting list.", waiting)
         answer.notes.append(said)
     if out:
         said = _n(
-            "%(num)s person withdrew from this series or was rejected before, and stays out: ask the person first.",
-            "%(num)s people withdrew from this series or were rejected before, and stay out: ask them first.",
+            "%(num)s person withdrew from this series or was rejected before, and was not enrolled. Ask them first.",
+            "%(num)s people withdrew from this series or were rejected before, and were not enrolled. Ask them first.",
             out,
         )
         answer.notes.append(said)

@@ -34,18 +34,18 @@ bp = APIBlueprint(
     "enrolment_api",
     __name__,
     url_prefix="/api/v1",
-    tag={"name": "Enrolment", "description": "Places in a series and the waiting list."},
+    tag={"name": "Enrolment", "description": "Enrolments and the waiting list."},
 )
 
 PEOPLE_FILE = {
     "type": "object",
-    "description": "A file of people, by an administrator: CSV or XLSX.",
+    "description": "A CSV or XLSX file of people. Administrators only.",
     "required": ["file"],
     "properties": {"file": {"type": "string", "format": "binary"}, "skip_bad_rows": {"type": "boolean"}},
 }
 ANSWERS: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
     200: {
-        "description": "The same place is there already; for a file, what became of its rows.",
+        "description": "The same enrolment already exists; for a file, the result of the import.",
         "content": {
             "application/json": {
                 "schema": {
@@ -81,7 +81,7 @@ def enrolment_object(seat: Seat, series: Series) -> dict[str, Any]:
 @bp.input(EnrolmentQuery, location="query", arg_name="query")
 @bp.output(EnrolmentPage)
 def list_enrolments(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
-    """The places of a series that the caller may see, in the order of registration; withdrawn ones too."""
+    """Lists the enrolments of a series that the caller can see, in order of registration, withdrawn ones included."""
     by, limit = current_actor(), query["limit"]
     series = get_series(slug, by=by)
     found = list_seats(
@@ -105,7 +105,7 @@ def list_enrolments(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
 @takes(multipart=PEOPLE_FILE)
 @bp.doc(responses=ANSWERS)
 def create_enrolment(slug: str, given: dict[str, Any]) -> ResponseReturnValue:
-    """Enrols the caller, or one person (JSON), or by an administrator all people of a file (multipart)."""
+    """Enrols the caller, one person (JSON), or, for administrators, all people in a file (multipart)."""
     by, at = current_actor(), clock.now()
     full_name = country = None
     series = get_series(slug, by=by)
@@ -131,7 +131,7 @@ def _oneself(given: dict[str, Any], series: Series, by: Actor) -> int | None:
     """The caller's own id where the call is for the caller; staff always say whom they mean."""
     if "email" not in given:
         if may_edit_series(series, by) or by.is_focal_point:
-            raise Invalid("email", _("Write whom to enrol."))
+            raise Invalid("email", _("Enter who to enrol."))
         return by.person_id
     person = find_person_by_email(given["email"])
     return by.person_id if person is not None and person.id == by.person_id else None
@@ -142,7 +142,7 @@ def _take_file(series: Series, by: Actor) -> ResponseReturnValue:
         raise Forbidden
     file = request.files.get("file")
     if file is None:
-        raise Invalid("file", _("Send a file under the name “file”."))
+        raise Invalid("file", _("Send the file in the field “file”."))
     skip = _is_true("skip_bad_rows")
     staged = stage_people(file.read())
     answer = actions.publish_enrolments(series.id, staged, skip_bad_rows=skip, by=by, at=clock.now())
@@ -163,7 +163,7 @@ def _is_true(name: str) -> bool:
 @bp.input(StatusIn, arg_name="sent")
 @bp.output(EnrolmentOut)
 def change_enrolment(public_id: str, sent: dict[str, EnrolmentStatus]) -> ResponseReturnValue:
-    """Admits, rejects or withdraws somebody; oneself one withdraws and comes back."""
+    """Accepts, rejects or withdraws a person. Participants can withdraw and re-enrol themselves."""
     by = current_actor()
     row = actions.set_status(public_id, sent["status"], by=by, at=clock.now())
     return enrolment_object(get_seat(row, by=by), row.series)

@@ -15,7 +15,7 @@ from lms.web.forms import BaseForm, LongSelect
 class EnrolForm(BaseForm):
     """One person by the address; name and country of somebody new."""
 
-    email = EmailField(_l("E-mail"), [InputRequired(_l("Write the e-mail address."))])
+    email = EmailField(_l("E-mail"), [InputRequired(_l("Enter the e-mail address."))])
     full_name = StringField(_l("Full name"))
     country = SelectField(_l("Country or area"), widget=LongSelect())
 

@@ -33,7 +33,7 @@ def fill_places(event: CapacityChanged) -> None:
 
 @handles(LecturePostponed)
 def tell_postponed(event: LecturePostponed) -> None:
-    """Each enrolled person gets the new time, or that there is none yet. What is past is told to nobody."""
+    """E-mails the new time, or that there is none yet, to everyone enrolled. Past lectures are not announced."""
     lecture = get_lecture(event.lecture_id, by=SYSTEM)
     if lecture.state is LectureState.DRAFT or not _is_ahead(event.old_start, event.new_start, at=event.at):
         return
@@ -42,7 +42,7 @@ def tell_postponed(event: LecturePostponed) -> None:
 
 @handles(LectureScheduled)
 def tell_new_time(event: LectureScheduled) -> None:
-    """A postponed lecture has its time: told as a postponement with a time. A new lecture is told to nobody."""
+    """E-mails the new time of a postponed lecture to everyone enrolled. New lectures are not announced."""
     lecture = get_lecture(event.lecture_id, by=SYSTEM)
     if _is_ahead(lecture.starts_at, at=event.at) and was_postponed(lecture.id):
         _tell_time(lecture, None, lecture.starts_at, at=event.at)

@@ -26,7 +26,7 @@ _TEMPLATES = {
 
 
 def tell_state(enrolment: Enrolment, series: Series, *, by: Actor, at: datetime) -> None:
-    """Tells a person of the place as it is now, who else did it, and whether the person is asked to accept it."""
+    """E-mails a person their current status, who else changed it, and whether they are asked to accept."""
     is_other = by.person_id is not None and by.person_id != canonical(enrolment.person_id)
     more = {
         "position": position_of(enrolment),
@@ -37,7 +37,7 @@ def tell_state(enrolment: Enrolment, series: Series, *, by: Actor, at: datetime)
 
 
 def tell_places_won(enrolments: Sequence[Enrolment], series: Series, *, at: datetime) -> None:
-    """Tells people that they moved up from the waiting list."""
+    """E-mails people that they moved up from the waiting list."""
     _tell_places(enrolments, series, "enrolment_place_won", {}, at=at)
 
 
@@ -70,7 +70,7 @@ def tell_lecture(
     expires_at: datetime | None,
     at: datetime,
 ) -> None:
-    """Tells people of a change to a lecture: one mail each for each version of the lecture."""
+    """E-mails people about a change to a lecture, once for each version of the lecture."""
     payload = {
         "title": lecture.title,
         "lecture_id": lecture.id,
@@ -91,7 +91,7 @@ def _post(
     at: datetime,
     expires_at: datetime | None = None,
 ) -> None:
-    """One mail to each person who has an address, in the own language and zone (none: the organiser's)."""
+    """Posts an e-mail to each person with an address, in their language and zone (default: the organiser's)."""
     contacts = contact_of(list(keys))
     with_account = with_password(contacts)
     post_mails(

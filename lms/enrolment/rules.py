@@ -1,4 +1,4 @@
-"""Who may come into a series, who may move whom: pure decisions on loaded objects."""
+"""Pure decisions on loaded objects: who can enrol, and who can change whose enrolment."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def shares_profile(by: Actor, country_id: int | None, *, own: bool) -> bool:
 
 
 def may_move(series: Series, by: Actor, country_id: int | None) -> bool:
-    """Whether the actor may enrol, admit or withdraw somebody else, who is of `country_id`."""
+    """Returns whether the actor can enrol, accept or withdraw another person, from `country_id`."""
     return is_staff_of(series, by) or speaks_for(by, country_id)
 
 
@@ -62,53 +62,60 @@ def check_can_move(series: Series, by: Actor, country_id: int | None) -> None:
     if may_move(series, by, country_id):
         return
     if by.is_focal_point:
-        raise Forbidden(_("A focal point enrols people of the own country only."))
-    raise Forbidden(_("Only the series’ instructors, administrators and focal points enrol others."))
+        raise Forbidden(_("Focal points can only enrol people from their own country."))
+    raise Forbidden(_("Only the instructors of the series, focal points and administrators can enrol other people."))
 
 
 def check_can_enrol_oneself(series: Series, *, is_over: bool) -> None:
-    """Raises Refused where nobody may come in by the own hand."""
+    """Raises Refused if people cannot enrol themselves."""
     if series.admission is Admission.NOMINATION:
-        raise Refused(_("Places in this series are given by nomination. Ask your country’s focal point."))
+        raise Refused(_("Enrolment in this series is by nomination. Ask your country’s focal point."))
     if is_over:
-        raise Refused(_("This series is over: all its lectures were held."))
+        raise Refused(_("This series is over. All its lectures have been held."))
 
 
 def check_is_for_country(series: Series, country_id: int | None) -> None:
     """Raises Refused for a person of `country_id` where a series is for others; null is *not stated*."""
     allowed = {country.id for country in series.countries}
     if allowed and country_id is None:
-        raise Refused(_("This series is for certain countries. State your country in your account first."))
+        raise Refused(_("This series is open to certain countries only. Enter your country in your account first."))
     if allowed and country_id not in allowed:
-        raise Refused(_("This series is for people of other countries."))
+        raise Refused(_("This series is not open to your country."))
 
 
 def wants_decision(series: Series, source: EnrolmentSource) -> bool:
-    """Whether somebody who comes in this way first waits for a decision."""
+    """Returns whether an enrolment of this source needs a decision first."""
     return source is EnrolmentSource.SELF and series.admission is Admission.APPLICATION
 
 
 def check_can_come_back(status: EnrolmentStatus) -> None:
-    """Raises Refused for one who was rejected and tries again by the own hand."""
+    """Raises Refused if a rejected person tries to enrol again."""
     if status is EnrolmentStatus.REJECTED:
-        raise Refused(_("Your application was not accepted. Write to the organiser if this should change."))
+        raise Refused(_("Your application was not accepted. Contact the organiser if you have questions."))
 
 
 def check_can_withdraw(status: EnrolmentStatus) -> None:
     """Raises Refused where there is nothing to give up."""
     if status not in ACTIVE:
-        raise Refused(_("There is no place to give up."))
+        raise Refused(_("You are not enrolled in this series."))
 
 
 def check_can_set(row: Enrolment, status: EnrolmentStatus) -> None:
     """Raises Refused for a change of state that nobody may make. The same state again is no change."""
     if status is EnrolmentStatus.APPLIED:
-        raise Refused(_("An application is made by the person."))
+        raise Refused(_("Only the person themselves can apply."))
     if status is EnrolmentStatus.WAITLISTED:
-        raise Refused(_("The waiting list fills and empties by itself; set “enrolled” instead."))
+        raise Refused(
+            _(
+                "You cannot set this status: people join and leave the waiting list automatically. Set "
+                "“enrolled” instead."
+            )
+        )
     if status is EnrolmentStatus.REJECTED and row.status not in {EnrolmentStatus.APPLIED, EnrolmentStatus.WAITLISTED}:
-        raise Refused(_("Only an application or somebody in the waiting list can be rejected."))
+        raise Refused(_("Only people who have applied or are on the waiting list can be rejected."))
     if status is EnrolmentStatus.WITHDRAWN:
         check_can_withdraw(row.status)
     if status is EnrolmentStatus.ENROLLED and row.status is EnrolmentStatus.WAITLISTED:
-        raise Refused(_("All places are taken. The waiting list moves up by itself when one is freed."))
+        raise Refused(
+            _("All places are taken. When one becomes free, the next person on the waiting list gets it automatically.")
+        )

@@ -31,7 +31,7 @@ class EnrolmentIn(Schema):
 
 
 class StatusIn(Schema):
-    """Where somebody is to stand."""
+    """The new status of a person."""
 
     status = Enum(EnrolmentStatus, by_value=True, required=True)
 

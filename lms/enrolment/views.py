@@ -52,7 +52,7 @@ def _list_page(slug: str) -> ResponseReturnValue:
 @bp.post("/series/<slug>/enrol")
 @allow(SIGNED_IN)
 def enrol(slug: str) -> ResponseReturnValue:
-    """Enrols the reader, or puts the reader in line."""
+    """Enrols the reader, or adds them to the waiting list."""
     by, at = current_actor(), clock.now()
     series = get_series(slug, by=by)
     before = place_of(series, by=by, at=at)
@@ -65,23 +65,23 @@ def enrol(slug: str) -> ResponseReturnValue:
         said = {
             EnrolmentStatus.ENROLLED: _("You are enrolled."),
             EnrolmentStatus.WAITLISTED: _(
-                "All places are taken. You are in the waiting list and get a mail when it is your turn."
+                "All places are taken. You are on the waiting list, and we will e-mail you when it is your turn."
             ),
-            EnrolmentStatus.APPLIED: _("Your application has arrived. You get a mail when it is decided."),
+            EnrolmentStatus.APPLIED: _("We have received your application. We will e-mail you when it is decided."),
         }
-        flash(_("Accepted. The lecturers now see your profile.") if accepts else said[row.status], "done")
+        flash(_("Accepted. The lecturers can now see your profile.") if accepts else said[row.status], "done")
     return _series_page(slug)
 
 
 @bp.route("/series/<slug>/withdraw", methods=["GET", "POST"])
 @allow(SIGNED_IN)
 def withdraw(slug: str) -> ResponseReturnValue:
-    """Asks once more, then gives up the reader's place."""
+    """Asks for confirmation, then withdraws the reader."""
     by, at = current_actor(), clock.now()
     series = get_series(slug, by=by)
     row = find_enrolment(series.id, by.person_id or 0)
     if row is None or not place_of(series, by=by, at=at).is_active:
-        flash(_("There is no place to give up."), "wrong")
+        flash(_("You are not enrolled in this series."), "wrong")
         return _series_page(slug)
     if request.method == "POST" and request.form.get("confirm"):
         actions.withdraw(series.id, by.person_id or 0, by=by, at=at)
@@ -120,7 +120,7 @@ def _may_move(series: Series, by: Actor) -> bool:
 @bp.route("/series/<slug>/enrolments", methods=["GET", "POST"])
 @allow(Role.ADMINISTRATOR, Role.INSTRUCTOR, Role.FOCAL_POINT, Role.REPORTER)
 def series_enrolments(slug: str) -> ResponseReturnValue:
-    """Who is in a series, and enrolling one by the address. A focal point sees the own country's people."""
+    """Lists enrolments and enrols a person by e-mail address. Focal points see people from their country only."""
     by, at = current_actor(), clock.now()
     series = get_series(slug, by=by)
     if not (may_edit_series(series, by) or by.is_reporter or by.is_focal_point):
@@ -162,9 +162,9 @@ def _say_where(row: Enrolment, by: Actor) -> None:
     name = get_seat(row, by=by).label
     said = {
         EnrolmentStatus.ENROLLED: _("%(name)s is enrolled.", name=name),
-        EnrolmentStatus.WAITLISTED: _("%(name)s is in the waiting list.", name=name),
-        EnrolmentStatus.REJECTED: _("%(name)s is rejected.", name=name),
-        EnrolmentStatus.WITHDRAWN: _("%(name)s has no place any more.", name=name),
+        EnrolmentStatus.WAITLISTED: _("%(name)s is on the waiting list.", name=name),
+        EnrolmentStatus.REJECTED: _("%(name)s was rejected.", name=name),
+        EnrolmentStatus.WITHDRAWN: _("%(name)s no longer has a place.", name=name),
     }
     flash(said.get(row.status, name), "done")
 
@@ -191,7 +191,7 @@ def _list(series: Series, form: EnrolForm | None, names: Mapping[str, str], *, b
         states=[
             ("enrolled", _("Enrolled")),
             ("waitlisted", _("Waiting")),
-            ("applied", _("Application to decide")),
+            ("applied", _("Application awaiting a decision")),
             ("rejected", _("Rejected")),
             ("withdrawn", _("Withdrawn")),
         ],
@@ -203,7 +203,7 @@ def _list(series: Series, form: EnrolForm | None, names: Mapping[str, str], *, b
 @bp.route("/series/<slug>/enrolments/<enrolment_id>", methods=["GET", "POST"])
 @allow(Role.ADMINISTRATOR, Role.INSTRUCTOR, Role.FOCAL_POINT)
 def decide(slug: str, enrolment_id: str) -> ResponseReturnValue:
-    """Accepts, rejects, withdraws somebody or lets somebody back in. Asks once more before withdrawing."""
+    """Accepts, rejects, withdraws or re-enrols a person. Asks for confirmation before withdrawing."""
     by, at = current_actor(), clock.now()
     row = get_enrolment(enrolment_id, by=by)
     series = get_series(slug, by=by)
@@ -211,7 +211,7 @@ def decide(slug: str, enrolment_id: str) -> ResponseReturnValue:
         raise NotFound
     wanted = request.form.get("status", "") if request.method == "POST" else EnrolmentStatus.WITHDRAWN.value
     if wanted not in set(EnrolmentStatus):
-        raise Invalid("status", _("There is no such state."))
+        raise Invalid("status", _("Unknown state."))
     status = EnrolmentStatus(wanted)
     if status is EnrolmentStatus.WITHDRAWN and not request.form.get("confirm"):
         if row.status not in ACTIVE:
@@ -246,7 +246,7 @@ def _import_series(slug: str, by: Actor) -> Series:
 @bp.route("/series/<slug>/enrolments/import", methods=["GET", "POST"])
 @allow(Role.ADMINISTRATOR)
 def import_file(slug: str) -> ResponseReturnValue:
-    """Takes a file of people to look at; stores nothing of it in the series."""
+    """Uploads a file of people for a preview. Nothing is saved in the series."""
     by = current_actor()
     series = _import_series(slug, by)
     form, status = FileForm(), 200
@@ -282,21 +282,21 @@ def _staged(series: Series, by: Actor) -> tuple[str, str, StagedPeople] | None:
 @bp.route("/series/<slug>/enrolments/import/preview", methods=["GET", "POST"])
 @allow(Role.ADMINISTRATOR)
 def import_preview(slug: str) -> ResponseReturnValue:
-    """Shows what a file would do; takes its good rows, or forgets it."""
+    """Previews the import of a file, then imports its good rows or cancels."""
     by = current_actor()
     series = _import_series(slug, by)
     found = _staged(series, by)
     if request.method == "POST" and request.form.get("do") == "leave":
         files.delete(_slot(series, by))
-        flash(_("Nothing was stored."), "done")
+        flash(_("Nothing was saved."), "done")
         return _list_page(slug)
     if found is None:
-        flash(_("There is no file to look at. Choose it once more."), "wrong")
+        flash(_("There is no file to preview. Choose the file again."), "wrong")
         return redirect(url_for("enrolment.import_file", slug=slug), 303)
     name, mark, staged = found
     if request.method == "POST":
         if request.form.get("mark") != mark:
-            flash(_("Another file was chosen since. This is what it would do."), "wrong")
+            flash(_("Another file was chosen in the meantime. This is a preview of that file."), "wrong")
             return redirect(url_for("enrolment.import_preview", slug=slug), 303)
         try:
             answer = actions.publish_enrolments(series.id, staged, skip_bad_rows=True, by=by, at=clock.now())
@@ -304,7 +304,7 @@ def import_preview(slug: str) -> ResponseReturnValue:
             flash(error.message, "wrong")
             return redirect(url_for("enrolment.import_preview", slug=slug), 303)
         files.delete(_slot(series, by))
-        flash(_n("%(num)s place is new.", "%(num)s places are new.", answer.created), "done")
+        flash(_n("%(num)s person was enrolled.", "%(num)s people were enrolled.", answer.created), "done")
         for note in answer.notes:
             flash(note, "")
         return _list_page(slug)

@@ -39,7 +39,7 @@ def join_lecture(
     person_id = by.person_id
     if email is not None:
         if not (by.is_administrator and is_demonstration):
-            raise Forbidden(_("Only in a demonstration may an administrator join for others."))
+            raise Forbidden(_("Administrators can join for other people only in a demonstration."))
         person = find_person_by_email(email)
         if person is None:
             raise Invalid("email", _("Nobody is known by this address."))

@@ -40,8 +40,8 @@ BEAT = {
     "required": ["room_token", "seq"],
     "additionalProperties": False,
     "properties": {
-        "room_token": {"type": "string", "description": "As `join` gave it."},
-        "seq": {"type": "integer", "minimum": 0, "maximum": MAX_SEQ, "description": "Grows with each heartbeat."},
+        "room_token": {"type": "string", "description": "The token returned by `join`."},
+        "seq": {"type": "integer", "minimum": 0, "maximum": MAX_SEQ, "description": "Increases with each heartbeat."},
     },
 }
 MARK = "Presence-Mark"
@@ -53,12 +53,12 @@ KEPT = {
     "required": list(KEPT_FIELDS),
     "additionalProperties": False,
     "properties": {
-        "room_token": {"type": "string", "description": "As `join` gave it."},
-        "mark": {"type": "string", "description": f"The `{MARK}` of the last heartbeat that was answered."},
+        "room_token": {"type": "string", "description": "The token returned by `join`."},
+        "mark": {"type": "string", "description": f"The `{MARK}` from the last answered heartbeat."},
         "beats": {
             "type": "array",
             "maxItems": MOST_KEPT,
-            "description": "Each kept heartbeat: its `seq`, and the milliseconds since the mark came.",
+            "description": "For each kept heartbeat: its `seq`, and the milliseconds since the mark was received.",
             "items": {
                 "type": "array",
                 "minItems": 2,
@@ -77,7 +77,7 @@ KEPT = {
 @bp.input(JoinIn, arg_name="wish")
 @bp.output(JoinOut)
 def join(lecture_id: int, wish: dict[str, Any]) -> dict[str, Any]:
-    """Takes part: answers the room token, how often to send it, and the address of the meeting."""
+    """Joins a lecture. Returns the room token, how often to send it, and the meeting link."""
     joined = join_lecture(
         lecture_id,
         email=wish["email"],
@@ -100,12 +100,12 @@ def join(lecture_id: int, wish: dict[str, Any]) -> dict[str, Any]:
 @bp.doc(
     responses={
         204: f"Kept, once the answer is there. Its header `{MARK}` proves when the server last heard of this join.",
-        401: "Not a room token.",
+        401: "The room token is not valid.",
         413: "More than 100 bytes.",
     }
 )
 def presence(lecture_id: int) -> ResponseReturnValue:
-    """A heartbeat `{room_token, seq}`, in at most 100 bytes; `text/plain` is taken too, for `sendBeacon`."""
+    """Records a heartbeat `{room_token, seq}` of at most 100 bytes. Also accepts `text/plain`, for `sendBeacon`."""
     at = clock.now()
     beat = _sent()
     if beat is None:
@@ -123,9 +123,11 @@ def presence(lecture_id: int) -> ResponseReturnValue:
 @consumes("text/plain")
 @takes(json=KEPT, text={"type": "string", "description": "The same JSON."})
 @bp.output(KeptOut)
-@bp.doc(responses={401: "Not a room token.", 409: "Attendance is closed.", 413: f"More than {MAX_KEPT} bytes."})
+@bp.doc(
+    responses={401: "The room token is not valid.", 409: "Attendance is closed.", 413: f"More than {MAX_KEPT} bytes."}
+)
 def presence_kept(lecture_id: int) -> ResponseReturnValue:
-    """Heartbeats kept while the line was down `{room_token, mark, beats}`: counted up to 30 minutes after the mark."""
+    """Records heartbeats kept while offline `{room_token, mark, beats}`, up to 30 minutes after the mark."""
     at = clock.now()
     sent = _sent()
     if sent is None:
@@ -134,7 +136,7 @@ def presence_kept(lecture_id: int) -> ResponseReturnValue:
     join_id = _join_of(token)
     proven = read_mark(_secrets(), mark)
     if proven is None or proven[0] != join_id:
-        raise Invalid("mark", _("This is not the mark of an answer to a heartbeat of this join."))
+        raise Invalid("mark", _("This mark does not belong to an answer to a heartbeat of this join."))
     counted = keep_offline_beats(join_id, beats, mark_ms=proven[1], lecture_id=lecture_id, at=at)
     return {"counted": counted}
 
@@ -163,11 +165,13 @@ def _checked_kept(sent: dict[str, Any]) -> tuple[str, str, list[tuple[int, int]]
     faults = [Fault(field=str(name), reason=_("Unknown field.")) for name in sent if name not in KEPT_FIELDS]
     token, mark, beats = sent.get("room_token"), sent.get("mark"), sent.get("beats")
     if not isinstance(token, str):
-        faults.append(Fault(field="room_token", reason=_("The token of the join is missing.")))
+        faults.append(Fault(field="room_token", reason=_("The room token is missing.")))
     if not isinstance(mark, str):
-        faults.append(Fault(field="mark", reason=_("The mark of the last answer is missing.")))
+        faults.append(Fault(field="mark", reason=_("The mark from the last answer is missing.")))
     if not isinstance(beats, list) or len(beats) > MOST_KEPT or not all(_is_kept(one) for one in beats):
-        faults.append(Fault(field="beats", reason=_("Use at most %(n)s pairs of whole numbers from 0.", n=MOST_KEPT)))
+        faults.append(
+            Fault(field="beats", reason=_("Use at most %(n)s pairs of whole numbers, 0 or greater.", n=MOST_KEPT))
+        )
     if faults:
         raise Invalid(faults=faults)
     return str(token), str(mark), [(seq, elapsed) for seq, elapsed in beats or ()]
@@ -181,9 +185,11 @@ def _checked(beat: dict[str, Any]) -> tuple[str, int]:
     faults = [Fault(field=str(name), reason=_("Unknown field.")) for name in beat if name not in {"room_token", "seq"}]
     token, seq = beat.get("room_token"), beat.get("seq")
     if not isinstance(token, str):
-        faults.append(Fault(field="room_token", reason=_("The token of the join is missing.")))
+        faults.append(Fault(field="room_token", reason=_("The room token is missing.")))
     if not isinstance(seq, int) or isinstance(seq, bool) or not 0 <= seq <= MAX_SEQ:
-        faults.append(Fault(field="seq", reason=_("A whole number from 0 that grows with each heartbeat.")))
+        faults.append(
+            Fault(field="seq", reason=_("Use a whole number, 0 or greater, that increases with each heartbeat."))
+        )
     if faults:
         raise Invalid(faults=faults)
     return str(token), int(seq or 0)

@@ -1,4 +1,4 @@
-"""What a room shows to one who may look at it."""
+"""Reads of the room for people who can see it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from lms.live.rules import RoomState, is_enrolled, is_open, room_state
 
 @dataclass(frozen=True)
 class Room:
-    """A room as one person sees it. Minutes are of the lecture's length, planned until it is over."""
+    """A room as a person sees it. Minutes refer to the length of the lecture, planned until it is over."""
 
     lecture: Lecture
     state: RoomState
@@ -51,19 +51,21 @@ class Room:
         if self.state is not RoomState.OVER or not self.takes_part or self.lecture.state is LectureState.CANCELLED:
             return None
         if self.result is not None and (self.result.present_ms or self.is_attended):
-            return _("Thank you for being here. %(result)s", result=self.result.explanation)
+            return _("Thank you for taking part. %(result)s", result=self.result.explanation)
         if self.counted_ms:
-            return _("Thank you for being here. Your minutes are being added up.")
-        return _("You were not seen in this lecture. Reports and group lists that come in later can still be counted.")
+            return _("Thank you for taking part. Your minutes are being added up.")
+        return _(
+            "We have no record of you in this lecture. Reports and group lists that arrive later can still be counted."
+        )
 
 
 def get_room(lecture_id: int, *, by: Actor, at: datetime) -> Room:
-    """The room, for the enrolled, the lecture's staff and reporters. Forbidden for others."""
+    """Returns the room, to enrolled people, staff of the lecture and reporters. Raises Forbidden for others."""
     lecture = get_lecture(lecture_id, by=by)
     staff = may_edit_lecture(lecture, by)
     takes_part = by.person_id is not None and is_enrolled(find_enrolment(lecture.series_id, by.person_id))
     if not (staff or takes_part or by.is_reporter):
-        raise Forbidden(_("The room is for those who are enrolled in the series."))
+        raise Forbidden(_("The room is only for people enrolled in the series."))
     span = span_of(lecture, clock.to_ms(at))
     state = room_state(lecture)
     counted = counted_ms(lecture_id, by.person_id, at) if takes_part and by.person_id is not None else 0

@@ -13,7 +13,7 @@ from lms.enrolment.models import Enrolment, EnrolmentStatus
 
 
 class RoomState(StrEnum):
-    """How a room's page stands (`data-state`)."""
+    """The state of the room page (`data-state`)."""
 
     WAITING = "waiting"
     LIVE = "live"
@@ -21,7 +21,7 @@ class RoomState(StrEnum):
 
 
 def room_state(lecture: Lecture) -> RoomState:
-    """What a room shows: a lecture that was cancelled is over, one without a date is waited for."""
+    """Returns the state of a room. A cancelled lecture is over; a lecture without a date is waiting."""
     if lecture.state is LectureState.LIVE:
         return RoomState.LIVE
     if lecture.state in (LectureState.HELD, LectureState.CANCELLED):
@@ -42,9 +42,9 @@ def is_enrolled(enrolment: Enrolment | None) -> bool:
 
 
 def check_can_join(lecture: Lecture, enrolment: Enrolment | None, at: datetime) -> None:
-    """Raises Forbidden for who is not enrolled, Refused while the room is not open."""
+    """Raises Forbidden if the person is not enrolled, Refused if the room is not open."""
     if not is_enrolled(enrolment):
-        raise Forbidden(_("Only who is enrolled in the series can take part."))
+        raise Forbidden(_("Only people enrolled in this series can take part."))
     if lecture.state is LectureState.HELD:
         raise Refused(_("This lecture is over."))
     if lecture.state is LectureState.CANCELLED:
@@ -54,5 +54,5 @@ def check_can_join(lecture: Lecture, enrolment: Enrolment | None, at: datetime) 
     if not is_open(lecture, at):
         opens = lecture.starts_at - ROOM_OPENS
         raise Refused(
-            _("The room opens an hour before the start, at %(moment)s UTC.", moment=f"{opens:%Y-%m-%d %H:%M}")
+            _("The room opens one hour before the start, at %(moment)s UTC.", moment=f"{opens:%Y-%m-%d %H:%M}")
         )

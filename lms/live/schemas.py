@@ -1,4 +1,4 @@
-"""What the API of the room takes and answers."""
+"""API schemas of the room."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class JoinIn(Schema):
 
 
 class JoinOut(AnswerSchema):
-    """What the room page uses too."""
+    """The answer of `join`, which the room page uses too."""
 
     room_token = String()
     beat_seconds = Integer()

@@ -22,7 +22,7 @@ bp = Blueprint("live", __name__, template_folder="templates")
 @bp.get("/lectures/<int:lecture_id>/room")
 @allow(SIGNED_IN)
 def room(lecture_id: int) -> ResponseReturnValue:
-    """The room: waiting, live or over."""
+    """Shows the room: waiting, live or over."""
     try:
         here = get_room(lecture_id, by=current_actor(), at=clock.now())
     except Forbidden as error:
@@ -42,7 +42,7 @@ def _shows_link(here: Room) -> bool:
 @bp.get("/lectures/<int:lecture_id>/room/state")
 @allow(SIGNED_IN)
 def state(lecture_id: int) -> ResponseReturnValue:
-    """What the page's script asks every few seconds."""
+    """Returns the state of the room, which its script requests every few seconds."""
     try:
         here = get_room(lecture_id, by=current_actor(), at=clock.now())
     except (Forbidden, NotFound) as error:
@@ -63,7 +63,7 @@ def state(lecture_id: int) -> ResponseReturnValue:
 @bp.post("/lectures/<int:lecture_id>/room/join")
 @allow(SIGNED_IN)
 def join(lecture_id: int) -> ResponseReturnValue:
-    """The page joins for itself."""
+    """Joins the lecture from the room page."""
     try:
         joined = join_lecture(lecture_id, by=current_actor(), at=clock.now())
     except DomainError as error:

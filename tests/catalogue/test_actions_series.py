@@ -235,9 +235,9 @@ def test_seats_never_exceed_the_capacity(make_series: MakeSeries) -> None:
     give_back(key)
     assert take_many(key, 5) == 1
     assert take_many(key, 5) == 0
-    with pytest.raises(Refused, match="3 places are taken"):
+    with pytest.raises(Refused, match="the 3 places already taken"):
         edit_series("trade", {"capacity": 2}, by=SYSTEM, at=series.created_at)
-    with pytest.raises(Refused, match="stays public"):
+    with pytest.raises(Refused, match="must stay public"):
         edit_series("trade", {"visibility": "draft"}, by=SYSTEM, at=series.created_at)
     assert db.session.get_one(Series, key).taken == 3
 

@@ -105,7 +105,7 @@ def test_the_page_asks_whether_a_lecture_of_the_past_was_held(
         page = client.get(path).text
         assert "Not yet confirmed" in page
         assert 'data-testid="start"' not in page
-        assert "Begins soon" not in page
+        assert "Starts soon" not in page
     for path in ("/series", "/series?state=finished"):
         page = client.get(path).text
         assert "In preparation" in page

@@ -32,7 +32,7 @@ from tests.factories import Make
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
 
-NOT_AN_INSTRUCTOR = "{} is not the address of an instructor. An administrator gives people the instructor role."
+NOT_AN_INSTRUCTOR = "{} does not belong to an instructor. Ask an administrator to grant the instructor role."
 
 
 @pytest.fixture
@@ -288,8 +288,8 @@ def test_the_page_says_what_ends_before_the_role_is_removed(make: Make, client: 
     page = client.get(f"/admin/people/{teacher.public_id}/roles/{grant}/revoke")
     assert page.status_code == 200
     said = " ".join(page.text.split())
-    assert "1 series that is not over will no longer list this person as an instructor." in said
-    assert "1 lecture that has not begun will no longer list this person as a lecturer." in said
+    assert "1 series that is not over will no longer list them as an instructor." in said
+    assert "1 lecture that has not started will no longer list them as a lecturer." in said
     assert "Going on" in said
     assert client.get(f"/admin/people/{boss.public_id}/roles/{grant}/revoke").status_code == 404
 

@@ -271,7 +271,7 @@ def test_edit_series(app: APIFlask, staff: FlaskClient, series: Series, make: Ma
     make.enrolment(series)
     answer = staff.post("/series/trade/edit", data={**sent, "title": "Never", "capacity": "1"})
     assert answer.status_code == 409
-    assert "2 places are taken" in answer.text
+    assert "the 2 places already taken" in answer.text
     assert 'value="Never"' in answer.text
     answer = staff.post("/series/trade/edit", data={**sent, "slug": "other"})
     assert (answer.status_code, errors_at(answer)) == (422, {"slug"})
@@ -476,7 +476,7 @@ def test_a_step_that_comes_too_late_says_why_on_the_lectures_page(
         answer = step(staff, lecture, name, **data)
         assert answer.status_code == 409, name
         said = re.findall(r'<div class="note is-wrong"><p>(.+?)</p>', answer.text)
-        assert "Change a lecture" in answer.text
+        assert "Edit lecture" in answer.text
         return " ".join(said)
 
     assert step(staff, lecture, "start", confirm="start").status_code == 302
@@ -498,8 +498,8 @@ def test_cancelling_asks_first_and_says_numbers(
     for _number in range(3):
         make.enrolment(series)
     page = staff.get(f"/lectures/{lecture.id}/cancel").text
-    assert "3 enrolled people are told" in page
-    assert "1 lecture of the series remains" in page
+    assert "We will e-mail your reason to 3 enrolled people" in page
+    assert "1 lecture remains in the series" in page
     first = step(staff, lecture, "cancel", reason="Fire")
     assert first.status_code == 200
     assert "Fire" in first.text

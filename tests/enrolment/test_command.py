@@ -38,7 +38,7 @@ def test_a_file_is_enrolled_and_told(app: APIFlask, run) -> None:  # type: ignor
     first, again = run(text), run(text)
     assert first.exit_code == 0
     assert first.output == (
-        "1 person waits for a place.\nrows 2, created 2, updated 0, unchanged 0, rejected 0, unmatched 0\n"
+        "1 person is on the waiting list.\nrows 2, created 2, updated 0, unchanged 0, rejected 0, unmatched 0\n"
     )
     assert again.output == "rows 2, created 0, updated 0, unchanged 2, rejected 0, unmatched 0\n"
     with app.app_context():

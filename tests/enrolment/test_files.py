@@ -43,7 +43,7 @@ def test_a_file_fills_the_places_then_the_line_without_mail(cast: Cast, at: date
     series = cast.series(capacity=2)
     answer = take(series.id, THREE, at)
     assert counts(answer) == {"rows": 3, "matched": 0, "created": 3, "updated": 0, "unchanged": 0}
-    assert answer["notes"] == ["1 person waits for a place."]
+    assert answer["notes"] == ["1 person is on the waiting list."]
     seats = list_seats(series, by=SYSTEM, limit=9)
     assert [(seat.person.full_name, seat.enrolment.status.value, seat.position) for seat in seats] == [
         ("Amina", "enrolled", None),

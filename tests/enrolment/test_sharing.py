@@ -316,8 +316,8 @@ def test_addresses_a_day_are_limited_for_instructors(
     with pytest.raises(Refused) as error:
         enrolled(make, teacher, series, "three@example.org", at)
     assert error.value.message == (
-        "You can enrol 3 people by e-mail address in 24 hours. Try again tomorrow, or ask an administrator to import a "
-        "file."
+        "You can enrol 3 people by e-mail address within 24 hours. Try again tomorrow, or ask an administrator to "
+        "import a file."
     )
     assert find_person_by_email("three@example.org") is None
     actions.enrol_by_address(series.id, "three@example.org", full_name="Three", by=make.administrator(), at=at)

@@ -80,14 +80,14 @@ def test_one_enrols_and_withdraws_after_being_asked_once_more(app: APIFlask, rea
     assert (pressed.status_code, pressed.location) == (303, "/series/customs/withdraw")
     asked = amina.get("/series/customs/withdraw")
     assert 'data-testid="withdraw"' in asked.text
-    assert "Nobody waits: the place becomes free." in asked.text
+    assert "No one is waiting. The place becomes free." in asked.text
     assert places(app) == [("Amina", "enrolled")]
     assert asked.text.count('data-testid="withdraw"') == 1
     assert amina.post("/series/customs/withdraw", confirm="yes").status_code == 303
     assert amina.said() == ["You have left this series."]
     assert places(app) == [("Amina", "withdrawn")]
     assert amina.post("/series/customs/withdraw", confirm="yes").status_code == 303
-    assert amina.said() == ["There is no place to give up."]
+    assert amina.said() == ["You are not enrolled in this series."]
 
 
 @pytest.mark.usefixtures("series")
@@ -96,10 +96,10 @@ def test_a_full_series_says_so(app: APIFlask, reader: Any) -> None:
     for one in readers:
         one.post("/series/customs/enrol")
     assert readers[2].said() == [
-        "All places are taken. You are in the waiting list and get a mail when it is your turn."
+        "All places are taken. You are on the waiting list, and we will e-mail you when it is your turn."
     ]
     asked = readers[0].get("/series/customs/withdraw")
-    assert "1 person waits: the place goes to that person at once." in asked.text
+    assert "1 person is waiting. They get the place at once." in asked.text
     assert places(app) == [("Amina", "enrolled"), ("Juma", "enrolled"), ("Kofi", "waitlisted")]
 
 
@@ -143,7 +143,7 @@ def test_the_own_place_stands_on_the_series_page(app: APIFlask, reader: Any, mak
     kofi.post("/series/customs/enrol")
     waiting = place_page(app, "customs", actors[2])
     assert 'data-status="waitlisted"' in waiting
-    assert "You are number 1 in the waiting list" in waiting
+    assert "You are number 1 on the waiting list" in waiting
     assert 'data-testid="withdraw"' in waiting
     assert 'data-status="enrolled"' in place_page(app, "customs", actors[0])
 
@@ -157,19 +157,19 @@ def test_staff_see_search_and_enrol(app: APIFlask, reader: Any, make: Make) -> N
     assert page.status_code == 200
     assert "2 enrolled, 1 waiting" in page.text
     assert page.text.count('data-testid="enrolment"') == 3
-    assert "Waiting, number 1" in page.text
+    assert "Waiting list, number 1" in page.text
     found = admin.get("/series/customs/enrolments?q=kofi@").text
     assert found.count('data-testid="enrolment"') == 1
-    assert "Nobody fits" in admin.get("/series/customs/enrolments?q=nobody&status=applied").text
+    assert "No one found" in admin.get("/series/customs/enrolments?q=nobody&status=applied").text
     new = {"email": "zawadi@people.test", "full_name": "Zawadi", "country": "KE"}
     answer = admin.post("/series/customs/enrolments", **new)
     assert answer.status_code == 303
-    assert admin.said() == ["Zawadi is in the waiting list."]
+    assert admin.said() == ["Zawadi is on the waiting list."]
     wrong = admin.post("/series/customs/enrolments", email="someone@people.test", full_name="", country="")
     assert wrong.status_code == 422
     assert 'value="someone@people.test"' in wrong.text
     assert 'aria-invalid="true"' in wrong.text
-    assert "Nobody is known by this address yet" in wrong.text
+    assert "There is no one with this e-mail address yet" in wrong.text
 
 
 def test_an_application_is_decided_on_the_page(app: APIFlask, reader: Any, make: Make) -> None:
@@ -187,8 +187,8 @@ def test_an_application_is_decided_on_the_page(app: APIFlask, reader: Any, make:
     assert places(app) == [("Amina", "enrolled"), ("Juma", "rejected")]
     asked = teacher.post(f"/series/customs/enrolments/{ids[0]}", status="withdrawn")
     assert (asked.status_code, "Withdraw Amina?" in asked.text) == (200, True)
-    assert "1 lecture is still to come: it will not be open to this person." in asked.text
-    assert "You can enrol the person again" in asked.text
+    assert "1 lecture is still to come. This person will not be able to join it." in asked.text
+    assert "You can enrol them again" in asked.text
     assert places(app)[0] == ("Amina", "enrolled")
     done = teacher.post(f"/series/customs/enrolments/{ids[0]}", status="withdrawn", confirm="yes")
     assert places(app)[0] == ("Amina", "withdrawn")
@@ -204,7 +204,7 @@ def test_a_focal_point_sees_and_enrols_the_own_country(app: APIFlask, reader: An
     page = focal.get("/series/customs/enrolments").text
     assert "Kofi" not in page
     assert "0 enrolled, 0 waiting" in page
-    assert "People of Kenya in this series." in page
+    assert "People from Kenya in this series." in page
     assert re.findall(r'<option[^>]* value="([A-Z]{2})"', page) == ["KE"]
     assert (
         focal.post("/series/customs/enrolments", email="z@people.test", full_name="Zawadi", country="KE").status_code
@@ -212,7 +212,7 @@ def test_a_focal_point_sees_and_enrols_the_own_country(app: APIFlask, reader: An
     )
     wrong = focal.post("/series/customs/enrolments", email="kofi@people.test", full_name="", country="KE")
     assert wrong.status_code == 422
-    assert "own country only" in wrong.text
+    assert "from their own country" in wrong.text
     assert places(app) == [("Kofi", "enrolled"), ("Zawadi", "enrolled")]
 
 
@@ -238,7 +238,7 @@ def test_a_file_is_looked_at_first_and_then_taken(app: APIFlask, reader: Any) ->
     answer = upload(admin, text.encode(), "nominees <nov>.csv")
     assert (answer.status_code, answer.location) == (303, "/series/customs/enrolments/import/preview")
     page = admin.get(answer.location).text
-    assert "3 of 4 rows can be taken" in page
+    assert "3 of 4 rows can be imported" in page
     assert "nominees &lt;nov&gt;.csv" in page
     assert "3 people, but 2 places" in page
     assert "Row 5" in page
@@ -261,7 +261,7 @@ def test_a_file_can_be_left(app: APIFlask, reader: Any) -> None:
     admin = reader("Admin", "administrator")
     upload(admin, (HEAD + "amina@file.test,Amina,KE\n").encode())
     assert admin.post("/series/customs/enrolments/import/preview", do="leave").status_code == 303
-    assert admin.said() == ["Nothing was stored."]
+    assert admin.said() == ["Nothing was saved."]
     assert admin.get("/series/customs/enrolments/import/preview").location == "/series/customs/enrolments/import"
     assert places(app) == []
 

@@ -119,7 +119,7 @@ def test_the_room_opens_an_hour_before(hall: Hall) -> None:
     hall.change(state="scheduled", actual_start=None, starts_at=clock.now() + timedelta(minutes=61))
     answer = hall.join()
     assert answer.status_code == 409
-    assert "an hour before" in answer.json["detail"]
+    assert "one hour before" in answer.json["detail"]
     hall.change(starts_at=clock.now() + timedelta(minutes=59))
     assert hall.join().status_code == 200
     for state in ("cancelled", "postponed"):

@@ -106,11 +106,11 @@ def test_after_the_end_the_room_is_over(hall: Hall) -> None:
     hall.change(state="held", actual_end=clock.now())
     page = hall.client.get(hall.path)
     assert 'data-state="over"' in page.text
-    assert "You were not seen in this lecture." in page.text
+    assert "We have no record of you in this lecture." in page.text
     assert "Thank you" not in page.text
     assert URL not in page.text
     told = hall.client.get(f"{hall.path}/state").json["explanation"]
-    assert told.startswith("You were not seen in this lecture.")
+    assert told.startswith("We have no record of you in this lecture.")
 
 
 def test_the_room_thanks_who_was_there(hall: Hall) -> None:
@@ -128,8 +128,8 @@ def test_the_room_thanks_who_was_there(hall: Hall) -> None:
         write()
         room = get_room(lecture.id, by=hall.make.actor(hall.ada), at=clock.now())
         adding_up = replace(room, result=None, counted_ms=1).closing_words
-    assert "Thank you for being here. 20 of 30 minutes: attended" in hall.client.get(hall.path).text
-    assert adding_up == "Thank you for being here. Your minutes are being added up."
+    assert "Thank you for taking part. 20 of 30 minutes: attended" in hall.client.get(hall.path).text
+    assert adding_up == "Thank you for taking part. Your minutes are being added up."
     assert replace(room, takes_part=False).closing_words is None
 
 

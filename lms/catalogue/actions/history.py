@@ -21,7 +21,7 @@ def note(
     at: datetime,
     reason: str | None = None,
 ) -> None:
-    """Writes one row of history; `before` is what stood there, instants as text."""
+    """Writes a row of history. `before` has the previous values, with instants as text."""
     plain = {
         name: value.isoformat() if isinstance(value, datetime) else value
         for name, value in before.items()

@@ -139,7 +139,7 @@ def edit_lecture(lecture_id: int, changes: dict[str, Any], *, by: Actor, at: dat
     check_can_edit_lecture(lecture, by)
     unknown = set(changes) - {one.name for one in fields(LectureDraft)}
     if unknown:
-        raise Invalid(faults=[Fault(field=name, reason=_("There is no such field.")) for name in sorted(unknown)])
+        raise Invalid(faults=[Fault(field=name, reason=_("Unknown field.")) for name in sorted(unknown)])
     target = changes.get("state", lecture.state)
     asked = {name: value for name, value in changes.items() if name != "state"}
     wanted = checked_lecture(replace(_draft_of(lecture), **asked))
@@ -148,7 +148,7 @@ def edit_lecture(lecture_id: int, changes: dict[str, Any], *, by: Actor, at: dat
     giving = [one.id for one in lecture.instructors]
     persons = persons_of(wanted.instructors, listed=giving) if "instructors" in changes else giving
     if target != lecture.state and (lecture.state, target) != (LectureState.DRAFT, LectureState.SCHEDULED):
-        raise Invalid("state", _("The state changes by starting, ending, postponing and cancelling a lecture."))
+        raise Invalid("state", _("To change the state, start, end, postpone or cancel the lecture."))
     before = {"starts_at": lecture.starts_at, "local_start": lecture.local_start, "state": lecture.state}
     _retime(lecture, wanted, starts_at)
     for name in _PLAIN:
@@ -177,7 +177,7 @@ def _retime(lecture: Lecture, wanted: LectureDraft, starts_at: datetime | None) 
         return
     check_can_retime(lecture)
     if starts_at is None and lecture.state is LectureState.SCHEDULED:
-        raise Invalid("starts_at", _("Write when the lecture begins, or postpone it without a date."))
+        raise Invalid("starts_at", _("Enter when the lecture starts, or postpone it without a date."))
     lecture.local_start, lecture.starts_at = wanted.starts_at, starts_at
     if lecture.state is not LectureState.DRAFT:
         lecture.sequence += 1

@@ -55,7 +55,7 @@ def persons_of(addresses: Iterable[str], *, listed: Collection[int] = ()) -> lis
         Fault(
             field="instructors",
             reason=_(
-                "%(address)s is not the address of an instructor. An administrator gives people the instructor role.",
+                "%(address)s does not belong to an instructor. Ask an administrator to grant the instructor role.",
                 address=address[:320],
             ),
         )

@@ -60,7 +60,7 @@ def create_or_repeat_series(draft: SeriesDraft, *, by: Actor, at: datetime) -> t
     if there is not None:
         if may_see_series(there, by) and _is_same(there, draft, persons, countries):
             return there, False
-        raise Refused(_("A series with the name “%(slug)s” is there already.", slug=draft.slug))
+        raise Refused(_("There is already a series with the web address “%(slug)s”.", slug=draft.slug))
     series = Series(
         slug=draft.slug,
         visibility=draft.visibility,
@@ -95,7 +95,7 @@ def edit_series(slug: str, changes: dict[str, Any], *, by: Actor, at: datetime) 
     check_can_edit_series(series, by)
     unknown = set(changes) - {one.name for one in fields(SeriesDraft)}
     if unknown:
-        raise Invalid(faults=[Fault(field=name, reason=_("There is no such field.")) for name in sorted(unknown)])
+        raise Invalid(faults=[Fault(field=name, reason=_("Unknown field.")) for name in sorted(unknown)])
     before = _draft_of(series)
     policy = changes.get("policy", before.policy)
     if isinstance(policy, dict):
@@ -103,7 +103,7 @@ def edit_series(slug: str, changes: dict[str, Any], *, by: Actor, at: datetime) 
     wanted = checked_series(replace(before, **{**changes, "policy": policy}))
     _check_slug(series, wanted)
     if series.visibility is Visibility.PUBLIC and wanted.visibility is Visibility.DRAFT and series.taken:
-        raise Refused(_("%(n)s people are enrolled: the series stays public.", n=series.taken))
+        raise Refused(_("The series must stay public because %(n)s people are enrolled.", n=series.taken))
     check_capacity(wanted.capacity, series.taken)
     countries, persons = _named_in(wanted, listed={person.id for person in series.instructors})
     changed = [name for name in _PLAIN if getattr(series, name) != getattr(wanted, name)]
@@ -157,10 +157,10 @@ def _check_slug(series: Series, wanted: SeriesDraft) -> None:
     if wanted.slug == series.slug:
         return
     if series.visibility is Visibility.PUBLIC:
-        raise Invalid("slug", _("The address of a public series stays as it is: links hang on it."))
+        raise Invalid("slug", _("The web address of a public series cannot change, because links depend on it."))
     _lock_slug(wanted.slug)
     if find_series(wanted.slug) is not None:
-        raise Refused(_("A series with the name “%(slug)s” is there already.", slug=wanted.slug))
+        raise Refused(_("There is already a series with the web address “%(slug)s”.", slug=wanted.slug))
 
 
 def _row(policy: PolicyDraft) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The states of a lecture: publish, start, end, reopen, postpone, cancel, and its actual times put right."""
+"""The states of a lecture: publish, start, end, reopen, postpone, cancel, and correct its actual times."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def postpone_lecture(
     """
     lecture = _mine(lecture_id, by)
     if local_start is None and time_zone is not None:
-        raise Invalid("starts_at", _("Write the new time too, or leave both empty."))
+        raise Invalid("starts_at", _("Enter the new time too, or leave both empty."))
     zone = time_zone or lecture.time_zone
     new_start = resolve_local(local_start, zone) if local_start is not None else None
     check_can_postpone(lecture, new_start, at)
@@ -232,14 +232,14 @@ def postpone_lecture(
 
 @action
 def cancel_lecture(lecture_id: int, *, reason: str, by: Actor, at: datetime) -> Lecture:
-    """Takes a scheduled lecture off for good. `reason` is required and is told to the enrolled."""
+    """Cancels a scheduled lecture for good. The required `reason` is e-mailed to everyone enrolled."""
     lecture = _mine(lecture_id, by)
     check_can_cancel(lecture)
     said = clean_text(reason)
     if not clean_line(said):
-        raise Invalid("reason", _("Write why the lecture is cancelled: the enrolled will read it."))
+        raise Invalid("reason", _("Enter why the lecture is cancelled. Everyone enrolled will read it."))
     if len(said) > 2000:
-        raise Invalid("reason", _("Write at most %(n)s signs.", n=2000))
+        raise Invalid("reason", _("Use at most %(n)s characters.", n=2000))
     note(lecture, "cancelled", {"state": lecture.state}, by=by, at=at, reason=said)
     lecture.state, lecture.reason = LectureState.CANCELLED, said
     lecture.sequence += 1

@@ -32,7 +32,7 @@ from lms.web.time import viewer_zone
 @bp.route("/series/<slug>/lectures/new", methods=["GET", "POST"])
 @allow(SIGNED_IN)
 def lecture_new(slug: str) -> ResponseReturnValue:
-    """Puts a lecture into a series: on the programme, or as a draft."""
+    """Creates a lecture in a series, published or as a draft."""
     actor = current_actor()
     series = queries.get_series(slug, by=actor)
     check_can_edit_series(series, actor)
@@ -48,7 +48,10 @@ def lecture_new(slug: str) -> ResponseReturnValue:
             form.starts_at.errors = [error.message]
             status = 409
         else:
-            flash(_("Saved. Now say whether it was held.") if made.held_unknown else _("The lecture is saved."), "done")
+            flash(
+                _("Saved. Now tell us whether it was held.") if made.held_unknown else _("The lecture was saved."),
+                "done",
+            )
             return redirect(url_for("catalogue.lecture_edit", lecture_id=made.id))
     elif form.is_submitted():
         status = 422
@@ -60,7 +63,7 @@ def lecture_new(slug: str) -> ResponseReturnValue:
 @bp.route("/lectures/<int:lecture_id>/edit", methods=["GET", "POST"])
 @allow(SIGNED_IN)
 def lecture_edit(lecture_id: int) -> ResponseReturnValue:
-    """Changes a lecture; the steps that are possible now stand on the same page."""
+    """Edits a lecture. The same page offers the steps that are currently possible."""
     actor = current_actor()
     form, status = _form_of(lecture_id), 200
     if form.validate_on_submit():
@@ -132,7 +135,7 @@ def _may_reopen(lecture: Lecture, at: Any) -> bool:
 @bp.get("/lectures/<int:lecture_id>.ics")
 @allow(ANYONE)
 def lecture_ics(lecture_id: int) -> ResponseReturnValue:
-    """The lecture as a calendar file."""
+    """Returns the lecture as a calendar file."""
     actor = current_actor()
     lecture = queries.get_lecture_for_calendar(lecture_id, by=actor)
     config = current_app.extensions["lms.config"]

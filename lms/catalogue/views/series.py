@@ -71,7 +71,7 @@ def _row(card: queries.Card, policy: Policy, at: datetime) -> dict[str, Any]:
 @allow(ANYONE, indexed=True)
 @same_for_strangers
 def series_list() -> ResponseReturnValue:
-    """The series: searched, filtered, what comes next first."""
+    """Lists series, with search and filters, upcoming ones first."""
     actor, at = current_actor(), clock.now()
     wanted, said, number = _asked()
     cards, total = queries.list_cards(wanted, by=actor, offset=(number - 1) * PAGE)
@@ -105,7 +105,7 @@ def series_list() -> ResponseReturnValue:
 @bp.route("/series/new", methods=["GET", "POST"])
 @allow(Role.ADMINISTRATOR, Role.INSTRUCTOR)
 def series_new() -> ResponseReturnValue:
-    """Makes a series; its lectures are entered next."""
+    """Creates a series. Its lectures are added next."""
     form, status = SeriesForm(), 200
     if form.validate_on_submit():
         try:
@@ -117,7 +117,7 @@ def series_new() -> ResponseReturnValue:
             form.slug.errors = [error.message]
             status = 409
         else:
-            flash(_("The series is there. Now enter its lectures."), "done")
+            flash(_("The series was created. Now add its lectures."), "done")
             return redirect(url_for("catalogue.lecture_new", slug=made.slug))
     elif form.is_submitted():
         status = 422
@@ -127,7 +127,7 @@ def series_new() -> ResponseReturnValue:
 @bp.route("/series/<slug>/edit", methods=["GET", "POST"])
 @allow(SIGNED_IN)
 def series_edit(slug: str) -> ResponseReturnValue:
-    """Changes a series and its policy."""
+    """Edits a series and its policy."""
     actor = current_actor()
     form, status = _form_of(slug, actor), 200
     if form.validate_on_submit():

@@ -54,21 +54,21 @@ def _instant(local: datetime | None, zone: str, field: str) -> datetime | None:
 @bp.post("/lectures/<int:lecture_id>/publish")
 @allow(SIGNED_IN)
 def lecture_publish(lecture_id: int) -> ResponseReturnValue:
-    """Puts a draft on the programme."""
+    """Publishes a draft."""
     form = MomentForm()
     status = form.attempt(lambda: publish_lecture(lecture_id, by=current_actor(), at=clock.now()))
     if status is not None:
         return _with_reason(lecture_id, form, status)
-    flash(_("The lecture is on the programme."), "done")
+    flash(_("The lecture was published."), "done")
     return _onwards(lecture_id)
 
 
 @bp.route("/lectures/<int:lecture_id>/start", methods=["GET", "POST"])
 @allow(SIGNED_IN)
 def lecture_start(lecture_id: int) -> ResponseReturnValue:
-    """Makes a lecture live: now, or since a moment in the past.
+    """Starts a lecture: now, or at a time in the past.
 
-    More than an hour before its planned time it names both times, and starts once that is confirmed.
+    More than an hour before the planned time, it shows both times and asks for confirmation first.
     """
     form, zone = MomentForm(), _zone(lecture_id)
     lecture = queries.get_lecture(lecture_id, by=current_actor())
@@ -111,7 +111,7 @@ def _ask_early(lecture: Lecture, form: MomentForm) -> str:
 @bp.post("/lectures/<int:lecture_id>/end")
 @allow(SIGNED_IN)
 def lecture_end(lecture_id: int) -> ResponseReturnValue:
-    """Ends a live lecture: now, or at a moment in the past."""
+    """Ends a live lecture: now, or at a time in the past."""
     form, zone = MomentForm(), _zone(lecture_id)
 
     def work() -> None:
@@ -121,14 +121,14 @@ def lecture_end(lecture_id: int) -> ResponseReturnValue:
     status = form.attempt(work)
     if status is not None:
         return _again(lecture_id, status, {LectureState.LIVE}, moment=form)
-    flash(_("The lecture has ended. Attendance is being worked out."), "done")
+    flash(_("The lecture has ended. Attendance is being counted."), "done")
     return _onwards(lecture_id)
 
 
 @bp.post("/lectures/<int:lecture_id>/reopen")
 @allow(SIGNED_IN)
 def lecture_reopen(lecture_id: int) -> ResponseReturnValue:
-    """Takes back a mistaken end."""
+    """Reopens a lecture that was ended by mistake."""
     form = MomentForm()
     status = form.attempt(lambda: reopen_lecture(lecture_id, by=current_actor(), at=clock.now()))
     if status is not None:
@@ -140,7 +140,7 @@ def lecture_reopen(lecture_id: int) -> ResponseReturnValue:
 @bp.post("/lectures/<int:lecture_id>/hold")
 @allow(SIGNED_IN)
 def lecture_hold(lecture_id: int) -> ResponseReturnValue:
-    """Enters that a lecture of the past was held, from when to when."""
+    """Records that a past lecture was held, with its start and end."""
     form, zone = TimesForm(), _zone(lecture_id)
 
     def work() -> None:
@@ -172,12 +172,12 @@ def lecture_confirm(lecture_id: int) -> ResponseReturnValue:
 @bp.post("/lectures/<int:lecture_id>/undo-start")
 @allow(SIGNED_IN)
 def lecture_undo_start(lecture_id: int) -> ResponseReturnValue:
-    """Undoes a start, and the end after it: the lecture is scheduled as planned."""
+    """Undoes the start and end of a lecture. It is scheduled as planned again."""
     form = MomentForm()
     status = form.attempt(lambda: undo_start(lecture_id, by=current_actor(), at=clock.now()))
     if status is not None:
         return _with_reason(lecture_id, form, status)
-    flash(_("Undone. The lecture is scheduled as planned. What was recorded is kept."), "done")
+    flash(_("Undone. The lecture is scheduled as planned. Everything recorded is kept."), "done")
     return _onwards(lecture_id)
 
 
@@ -200,7 +200,7 @@ def _again(lecture_id: int, status: int, offered: set[LectureState], **kept: Cat
 @bp.post("/lectures/<int:lecture_id>/postpone")
 @allow(SIGNED_IN)
 def lecture_postpone(lecture_id: int) -> ResponseReturnValue:
-    """Moves a lecture to a new time, or off the programme until there is one."""
+    """Postpones a lecture to a new time, or without a date."""
     actor = current_actor()
     _zone(lecture_id)
     form = PostponeForm(queries.get_lecture(lecture_id, by=actor))
@@ -209,7 +209,7 @@ def lecture_postpone(lecture_id: int) -> ResponseReturnValue:
     def work() -> None:
         local = None if date == "none" else form.starts_at.data
         if local is None and date == "given":
-            reason = _("Write the new time, or postpone without a date.")
+            reason = _("Enter the new time, or postpone without a date.")
             raise Invalid(faults=[Fault(field="starts_at", reason=reason)])
         zone = None if local is None else form.time_zone.data
         postpone_lecture(lecture_id, local_start=local, time_zone=zone, by=actor, at=clock.now())
@@ -218,14 +218,14 @@ def lecture_postpone(lecture_id: int) -> ResponseReturnValue:
     if status is not None:
         return _again(lecture_id, status, {LectureState.SCHEDULED, LectureState.POSTPONED}, postpone=form)
     moved = queries.get_lecture(lecture_id, by=actor).starts_at is not None
-    flash(_("The lecture has a new time.") if moved else _("The lecture is postponed without a date."), "done")
+    flash(_("The lecture has a new time.") if moved else _("The lecture was postponed without a date."), "done")
     return _onwards(lecture_id)
 
 
 @bp.route("/lectures/<int:lecture_id>/cancel", methods=["GET", "POST"])
 @allow(SIGNED_IN)
 def lecture_cancel(lecture_id: int) -> ResponseReturnValue:
-    """Says in numbers what cancelling does, asks for the reason, and does it once that is confirmed."""
+    """Shows what cancelling a lecture affects, asks for the reason, and cancels it once confirmed."""
     actor = current_actor()
     lecture = queries.get_lecture(lecture_id, by=actor)
     check_can_edit_lecture(lecture, actor)
@@ -234,7 +234,7 @@ def lecture_cancel(lecture_id: int) -> ResponseReturnValue:
         said = form.reason.data or ""
         failed = form.attempt(lambda: cancel_lecture(lecture_id, reason=said, by=actor, at=clock.now()))
         if failed is None:
-            flash(_("The lecture is cancelled."), "done")
+            flash(_("The lecture was cancelled."), "done")
             return _onwards(lecture_id)
         status = failed
         lecture = queries.get_lecture(lecture_id, by=actor)

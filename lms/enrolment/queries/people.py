@@ -61,7 +61,7 @@ class CountryTotals:
 
 
 def doubles_of(person_id: int) -> list[list[Enrolment]]:
-    """Where one person stands in a series with several rows, as after a merge: the rows of each such series."""
+    """Returns, for each series in which a person has several rows after a merge, those rows."""
     by_series: dict[int, list[Enrolment]] = {}
     for row in db.session.scalars(speaking(Enrolment).where(Person.id == person_id).order_by(Enrolment.series_id)):
         by_series.setdefault(row.series_id, []).append(row)

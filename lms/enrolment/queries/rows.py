@@ -97,7 +97,7 @@ _ONE = speaking(Enrolment).where(Enrolment.series_id == bindparam("series"), Per
 
 
 def standing_of(series_id: int, person_ids: Collection[int]) -> dict[int, tuple[int, EnrolmentStatus]]:
-    """Where these people stand in a series: row id and state by person; who has no row is not in it."""
+    """Returns the row id and state of these people in a series, without people who have no row."""
     query = speaking(Person.id, Enrolment.id, Enrolment.status).where(Enrolment.series_id == series_id)
     if len(person_ids) <= _FEW:
         query = query.where(Person.id.in_(person_ids))

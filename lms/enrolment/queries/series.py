@@ -203,7 +203,7 @@ def is_over(series_id: int) -> bool:
 
 
 def count_waiting(series_id: int) -> int:
-    """How many wait for a place. Whoever holds one is not looked at: a page costs the same for a full series."""
+    """Counts the people on the waiting list, without reading those who have a place."""
     query = speaking(func.count()).where(
         Enrolment.series_id == series_id, Enrolment.status == EnrolmentStatus.WAITLISTED
     )
@@ -213,7 +213,7 @@ def count_waiting(series_id: int) -> int:
 def count_by_status(
     series_id: int, *, country_ids: Collection[int] | None = None, at: datetime | None = None
 ) -> dict[EnrolmentStatus, int]:
-    """How many stand in each state, of everybody or of the people of some countries."""
+    """Counts enrolments by state, of everyone or of people from some countries."""
     columns: tuple[Any, ...] = (Enrolment.status, func.count())
     query = select(*columns).where(SPEAKS)
     if country_ids is not None:
