@@ -1,1 +1,1 @@
-"""Pages that read across slices."""
+"""Dashboards and other pages that read across slices."""

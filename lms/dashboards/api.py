@@ -39,7 +39,7 @@ bp = APIBlueprint(
     "dashboards_api",
     __name__,
     url_prefix="/api/v1",
-    tag={"name": "Tasks", "description": "Long tasks and what came of them, and changes of a lecture's times."},
+    tag={"name": "Tasks", "description": "Tasks and their results, policies, and changes to a lecture's times."},
 )
 
 
@@ -49,7 +49,7 @@ bp = APIBlueprint(
 @bp.output(JobOut)
 @bp.doc(responses=[401, 404])
 def job(job_id: str) -> dict[str, Any]:
-    """How far a long task is and what came of it; for administrators and whoever asked for it."""
+    """Returns the progress and result of a task, for administrators and the person who started it."""
     row = get_job(job_id, by=current_actor())
     result = row.result if row.error is None else {"error": row.error}
     return {"id": row.public_id, "state": row.state, "done": row.done, "total": row.total, "result": result}
@@ -61,7 +61,7 @@ def job(job_id: str) -> dict[str, Any]:
 @bp.input(PolicyQuery, location="query", arg_name="asked")
 @bp.output(PolicyPreviewOut)
 def look_at_policy(slug: str, asked: dict[str, Any]) -> dict[str, Any]:
-    """What the newest policy would change of lectures that were held under another. Nothing is changed."""
+    """Previews what the newest policy would change for lectures held under an earlier one."""
     by = current_actor()
     preview = preview_policy(slug, chosen=_numbers(asked["lectures"]), by=by)
     effects = consequences(preview.series.id, preview.changes, by=by)
@@ -89,7 +89,7 @@ def _numbers(text: str | None) -> list[int] | None:
         return None
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if not all(part.isdecimal() and len(part) < 10 for part in parts):
-        raise Invalid("lectures", _("Write numbers of lectures with commas between."))
+        raise Invalid("lectures", _("Enter lecture numbers separated by commas."))
     return [int(part) for part in parts]
 
 
@@ -98,9 +98,9 @@ def _numbers(text: str | None) -> list[int] | None:
 @scope("attendance:write")
 @bp.input(PolicyIn, arg_name="wish")
 @bp.output(AskedOut, status_code=202)
-@bp.doc(responses={409: "Nothing to do, or what was looked at has changed since."})
+@bp.doc(responses={409: "There is nothing to do, or the preview is out of date."})
 def apply_policy(slug: str, wish: dict[str, Any]) -> dict[str, Any]:
-    """Applies the newest policy to lectures that were held, as it was looked at under `key`, as a task."""
+    """Applies the newest policy to past lectures, as previewed under `key`. Runs as a task."""
     by, at = current_actor(), clock.now()
     return {"job": request_policy(slug, chosen=wish["lectures"], key=wish["key"], by=by, at=at).public_id}
 
@@ -110,9 +110,9 @@ def apply_policy(slug: str, wish: dict[str, Any]) -> dict[str, Any]:
 @scope("attendance:read")
 @bp.input(TimesQuery, location="query", arg_name="asked")
 @bp.output(TimesOut)
-@bp.doc(responses={409: "Not in this state."})
+@bp.doc(responses={409: "Not possible in the current state."})
 def look_at_times(lecture_id: int, asked: dict[str, Any]) -> dict[str, Any]:
-    """When a lecture was given by what was seen in it, and what these times would change. Nothing is changed."""
+    """Returns when a lecture was given according to its records, and previews what these times would change."""
     by, at = current_actor(), clock.now()
     proposal = propose_times(lecture_id, by=by)
     start, end = asked["actual_start"], asked["actual_end"]
@@ -166,9 +166,9 @@ def _times(lecture_id: int) -> dict[str, Any]:
 @scope("attendance:write")
 @bp.input(TimesIn, arg_name="sent")
 @bp.output(TimesOut)
-@bp.doc(responses={409: "Closed, not in this state, or what was looked at has changed since."})
+@bp.doc(responses={409: "Attendance is closed, the state does not allow it, or the preview is out of date."})
 def confirm_times(lecture_id: int, sent: dict[str, Any]) -> dict[str, Any]:
-    """Confirms when a lecture was given, as it was looked at under `key`: it is held, or counted anew."""
+    """Sets when a lecture was given, as previewed under `key`. It becomes held, or is recounted."""
     start, end, at = sent["actual_start"], sent["actual_end"], clock.now()
     times.confirm_times(lecture_id, started_at=start, ended_at=end, key=sent["key"], by=current_actor(), at=at)
     return _times(lecture_id)
@@ -178,6 +178,6 @@ def confirm_times(lecture_id: int, sent: dict[str, Any]) -> dict[str, Any]:
 @allow(ANYONE)
 @bp.doc(hide=True)
 def docs() -> ResponseReturnValue:
-    """The API call by call, as a page."""
+    """Shows the API reference."""
     config = current_app.extensions["lms.config"]
     return render_template("dashboards/api.html", groups=list_doors(), who=who, base_url=config.base_url)

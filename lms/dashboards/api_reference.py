@@ -1,4 +1,4 @@
-"""The calls of the API as the page of documentation lists them: read from the OpenAPI document and the guards."""
+"""The API calls for the reference page, read from the OpenAPI document and the guards."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KEY = "lms.dashboards.api_reference"
 
 @dataclass(frozen=True)
 class Field:
-    """One thing that a call takes: where it stands (path, query, body), its kind in a word."""
+    """A parameter of a call: where it is (path, query, body), and its type."""
 
     name: str
     where: str
@@ -31,7 +31,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Door:
-    """One call: its guard and scope, what it takes, and its answers by status with a word each."""
+    """A call: its guard and scope, its parameters, and its answers by status."""
 
     method: str
     path: str
@@ -57,7 +57,7 @@ class Group:
 
 
 def list_doors() -> list[Group]:
-    """Every call by subject, in the order of the document; read once an app."""
+    """Returns all calls by subject, in the order of the document. Read once per app."""
     kept: list[Group] | None = current_app.extensions.get(_KEY)
     if kept is None:
         kept = current_app.extensions[_KEY] = _read(current_app)  # type: ignore[arg-type]
@@ -65,11 +65,11 @@ def list_doors() -> list[Group]:
 
 
 def who(guard: Guard | None) -> str:
-    """A guard in words."""
+    """Returns a guard as text."""
     if guard is None or guard.anyone:
         return _("anyone")
     if guard.signed_in:
-        return _("whoever has a token, within one’s rights")
+        return _("anyone with a token, within their rights")
     words = {
         Role.ADMINISTRATOR: _("administrator"),
         Role.INSTRUCTOR: _("instructor"),
@@ -134,7 +134,7 @@ def _resolve(schema: Mapping[str, Any], document: Mapping[str, Any]) -> Mapping[
 
 
 def _kind(schema: Mapping[str, Any], document: Mapping[str, Any]) -> str:
-    """A schema in a few signs: `string`, `integer`, `[string]`, `open|application|nomination`."""
+    """A schema in a few characters: `string`, `integer`, `[string]`, `open|application|nomination`."""
     schema = _resolve(schema, document)
     if "enum" in schema:
         return "|".join("null" if value is None else str(value) for value in schema["enum"])

@@ -1,4 +1,4 @@
-"""The stations of a route as pages draw them, for whoever looks: what the macros `route` and `route_mini` take."""
+"""The stations of a series' route for a reader, as input of the macros `route` and `route_mini`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def names(people: Sequence[Any]) -> Markup:
 
 
 def when(lecture: Lecture) -> Markup:
-    """A lecture's time in one line: its day where it was held, else both zones."""
+    """Returns a lecture's time in one line: its day if it was held, otherwise the time in both zones."""
     began = lecture.actual_start if lecture.state is LectureState.HELD else None
     if began is not None:
         return Markup(f'<time datetime="{time.timestamp(began)}">{escape(time.short_day(began))}</time>')  # noqa: S704
@@ -94,7 +94,7 @@ def _stop(
 
 
 def _standing(lecture: AnyLecture, state: str, at: datetime, own: Mapping[int, PersonAttendance] | None) -> Stop:
-    """What a stop says of how its lecture stands: tag, words, action, and the state where attendance decides it."""
+    """Returns the tag, text and action of a stop, and its state if attendance decides it."""
     if lecture.state is LectureState.HELD:
         return _held(lecture, own)
     if lecture.state is LectureState.LIVE:
@@ -104,12 +104,15 @@ def _standing(lecture: AnyLecture, state: str, at: datetime, own: Mapping[int, P
     if lecture.state is LectureState.POSTPONED:
         return {"tag": _("Postponed"), "words": _("postponed")}
     if lecture.state is LectureState.DRAFT:
-        return {"tag": _("Draft"), "words": _("draft, seen by its staff only")}
+        return {"tag": _("Draft"), "words": _("draft, visible to staff only")}
     if lecture.held_unknown:
-        return {"tag": _("Not yet confirmed"), "words": _("seen by its staff only until they say whether it was held")}
+        return {
+            "tag": _("Not yet confirmed"),
+            "words": _("visible to staff only, until they confirm whether it was held"),
+        }
     if state == "next" and lecture.starts_at is not None:
         late = lecture.starts_at <= at
-        return {"tag": _("Begins soon") if late else _first_large(time.ago(lecture.starts_at, at))}
+        return {"tag": _("Starts soon") if late else _first_large(time.ago(lecture.starts_at, at))}
     return {}
 
 

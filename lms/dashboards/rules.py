@@ -1,4 +1,4 @@
-"""What a desk says of lectures: pure decisions on loaded objects."""
+"""Pure decisions about lectures on dashboards, on loaded objects."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ OVERDUE = timedelta(minutes=30)
 
 
 def needed_minutes(duration_minutes: int, min_percent: int) -> int:
-    """The whole minutes of a planned lecture that must be attended, as they are shown."""
+    """Returns the whole minutes of a planned lecture that must be attended, as shown on pages."""
     return measures.needed_minutes(attendance.needed_ms(duration_minutes * measures.MINUTE_MS, min_percent))
 
 
 def room_is_open(lecture: AnyLecture, at: datetime) -> bool:
-    """Whether the room lets people in: an hour before the planned start, and while the lecture is live."""
+    """Returns whether the room is open: from an hour before the planned start, and while the lecture is live."""
     if lecture.state is LectureState.LIVE:
         return True
     return (
@@ -31,7 +31,7 @@ def room_is_open(lecture: AnyLecture, at: datetime) -> bool:
 
 
 def is_overdue(lecture: Lecture, at: datetime) -> bool:
-    """Whether a live lecture should have ended half an hour ago: nobody ended it. Never ended by itself."""
+    """Returns whether a live lecture should have ended half an hour ago. Lectures never end automatically."""
     if lecture.state is not LectureState.LIVE or lecture.actual_start is None:
         return False
     ends = lecture.actual_start + timedelta(minutes=lecture.duration_minutes)
@@ -39,12 +39,12 @@ def is_overdue(lecture: Lecture, at: datetime) -> bool:
 
 
 def is_late(lecture: AnyLecture, at: datetime) -> bool:
-    """Whether a scheduled lecture should have begun a quarter of an hour ago: nobody started it."""
+    """Returns whether a scheduled lecture should have started 15 minutes ago."""
     return lecture.state is LectureState.SCHEDULED and lecture.starts_at is not None and at > lecture.starts_at + LATE
 
 
 def what_is_missing(lecture: Lecture) -> list[str]:
-    """What a lecture to come still lacks, in order of weight: time, join_url, abstract, materials."""
+    """Returns what an upcoming lecture still lacks, most important first: time, join_url, abstract, materials."""
     lacks = []
     if lecture.starts_at is None:
         lacks.append("time")

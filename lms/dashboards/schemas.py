@@ -1,4 +1,4 @@
-"""The API of what desks answer."""
+"""The API schemas of tasks, policies and times."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lms.web.api import AnswerSchema
 
 
 class JobOut(AnswerSchema):
-    """A long task: how far it is, and what came of it."""
+    """A task: its progress and result."""
 
     id = String()
     state = Enum(JobState, by_value=True)
@@ -21,13 +21,13 @@ class JobOut(AnswerSchema):
 
 
 class PolicyQuery(Schema):
-    """Lectures by number, with commas between; all unless given."""
+    """Lecture numbers separated by commas. Default: all."""
 
     lectures = String(load_default=None, allow_none=True, validate=Length(max=4000))
 
 
 class JudgedOut(AnswerSchema):
-    """A lecture that was held under another policy: the share asked for then, and how many gain and lose."""
+    """A lecture held under an earlier policy: the percentage required then, and how many gain and lose."""
 
     lecture = Integer()
     title = String()
@@ -39,7 +39,7 @@ class JudgedOut(AnswerSchema):
 
 
 class AffectedOut(AnswerSchema):
-    """Whose certificates are touched, as people's ids."""
+    """The ids of people whose certificates are affected."""
 
     earn = List(String())
     unearn = List(String())
@@ -47,7 +47,7 @@ class AffectedOut(AnswerSchema):
 
 
 class PolicyPreviewOut(AnswerSchema):
-    """What the newest policy would change of lectures held under another; `key` is sent with the wish to do it."""
+    """What the newest policy would change for lectures held under an earlier one. Send `key` to apply it."""
 
     min_percent = Integer()
     lectures = List(Nested(JudgedOut))
@@ -56,27 +56,27 @@ class PolicyPreviewOut(AnswerSchema):
 
 
 class PolicyIn(Schema):
-    """Which lectures (null: all), and the key of what was looked at."""
+    """The lectures (null: all), and the key of the preview."""
 
     lectures = List(Integer(), load_default=None, allow_none=True, validate=Length(max=1000))
     key = String(required=True, validate=Length(max=64))
 
 
 class AskedOut(AnswerSchema):
-    """The task that does it; how far it is says `GET /api/v1/jobs/{id}`."""
+    """The task that was started. `GET /api/v1/jobs/{id}` returns its progress."""
 
     job = String()
 
 
 class TimesQuery(Schema):
-    """The times that are asked about; what is proposed unless both are given."""
+    """The times to preview. Default: the proposed times."""
 
     actual_start = AwareDateTime(load_default=None)
     actual_end = AwareDateTime(load_default=None)
 
 
 class TimesIn(Schema):
-    """The times that were looked at, and the key of what they change."""
+    """The times, and the key of their preview."""
 
     actual_start = AwareDateTime(required=True)
     actual_end = AwareDateTime(required=True)

@@ -1,4 +1,4 @@
-"""What search engines and calendars read of a lecture's page: schema.org as JSON-LD."""
+"""Structured data on a lecture's page for search engines and calendars: schema.org as JSON-LD."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _SCHEMES = {"http", "https", "mailto"}
 
 
 def _lower(tokens: list[Token]) -> list[Token]:
-    """Headings of a text stand below those of the page."""
+    """Lowers the headings of a text below those of the page."""
     for token in tokens:
         if token.type in {"heading_open", "heading_close"}:
             token.tag = "h3" if token.tag in {"h1", "h2"} else "h4"

@@ -1,4 +1,4 @@
-"""Long tasks in words: what they are, what they are about, and what came of them."""
+"""Descriptions of tasks: what they are, their subject and their result."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lms.web.time import number
 
 @dataclass(frozen=True)
 class Task:
-    """One task in words. `url` leads to what it is about; `report` to a page that says more than this one; `file` is
+    """The description of a task. `url` leads to its subject; `report` to a page that says more than this one; `file` is
     where what was made is fetched by a form, and `until` how long it is kept."""
 
     title: str
@@ -31,7 +31,7 @@ class Task:
 
 
 def describe(jobs: Sequence[Job], *, by: Actor) -> list[Task]:
-    """Each of these jobs in words, in their order."""
+    """Describes these jobs, in their order."""
     subjects = subjects_of(jobs, by=by)
     return [_describe(job, subjects) for job in jobs]
 
@@ -39,12 +39,12 @@ def describe(jobs: Sequence[Job], *, by: Actor) -> list[Task]:
 def _describe(job: Job, subjects: Subjects) -> Task:
     titles = {
         "issue_certificates": _("Issuing certificates"),
-        "bundle_certificates": _("Putting certificates into one file"),
-        "render_certificates": _("Making the files of certificates"),
+        "bundle_certificates": _("Combining certificates into one file"),
+        "render_certificates": _("Creating certificate files"),
         "credit_lecture": _("Counting attendance"),
-        "import_attendance": _("Taking a report of attendance"),
-        "recompute_attendance": _("Counting all attendance anew"),
-        "apply_policy": _("Judging held lectures by the policy"),
+        "import_attendance": _("Importing an attendance report"),
+        "recompute_attendance": _("Recounting all attendance"),
+        "apply_policy": _("Applying the policy to past lectures"),
         "export_rows": _("Exporting rows"),
     }
     title = titles.get(job.kind, job.kind.replace("_", " ").capitalize())
@@ -80,29 +80,25 @@ def _outcome(job: Job) -> str | None:
     if job.kind == "bundle_certificates":
         counted = _n("%(n)s certificate", "%(n)s certificates", result["count"], n=number(result["count"]))
         if not result.get("file"):
-            return _("%(rows)s. The file is no longer kept: ask for it again.", rows=counted)
+            return _("%(rows)s. The file was deleted. Request it again.", rows=counted)
         stopped = len(result["refused"])
-        return f"{counted}; " + _("%(n)s stopped", n=number(stopped)) if stopped else counted
+        return f"{counted}; " + _("%(n)s blocked", n=number(stopped)) if stopped else counted
     if job.kind == "render_certificates":
         return _(
-            "%(made)s made, %(kept)s there already, %(refused)s stopped",
+            "%(made)s created, %(kept)s already there, %(refused)s blocked",
             made=number(result["made"]),
             kept=number(result["kept"]),
             refused=number(len(result["refused"])),
         )
     if job.kind == "export_rows":
         counted = _n("%(n)s row", "%(n)s rows", result["rows"], n=number(result["rows"]))
-        return (
-            counted
-            if result.get("file")
-            else _("%(rows)s. The file is no longer kept: ask for it again.", rows=counted)
-        )
+        return counted if result.get("file") else _("%(rows)s. The file was deleted. Request it again.", rows=counted)
     if job.kind == "credit_lecture":
         changed = result.get("changed", 0)
-        return _n("%(n)s credit written", "%(n)s credits written", changed, n=number(changed))
+        return _n("%(n)s attendance saved", "%(n)s attendances saved", changed, n=number(changed))
     if job.kind == "import_attendance":
         taken = _(
-            "%(created)s new, %(unmatched)s without a person, %(rejected)s rejected",
+            "%(created)s new, %(unmatched)s unmatched, %(rejected)s rejected",
             created=number(result["created"] + result["updated"]),
             unmatched=number(result["unmatched"]),
             rejected=number(result["rejected"]),
@@ -116,13 +112,13 @@ def _outcome(job: Job) -> str | None:
 
 def _recounted(result: dict[str, Any]) -> list[str]:
     lectures, left = result["lectures"], len(result["left_out"])
-    said = [_n("%(n)s lecture counted anew", "%(n)s lectures counted anew", lectures, n=number(lectures))]
+    said = [_n("%(n)s lecture recounted", "%(n)s lectures recounted", lectures, n=number(lectures))]
     if "gained" in result:
-        said.append(_("%(n)s gained attendance", n=number(result["gained"])))
-        said.append(_("%(n)s lost it", n=number(result["lost"])))
+        said.append(_("%(n)s gained", n=number(result["gained"])))
+        said.append(_("%(n)s lost", n=number(result["lost"])))
     else:
         changed = result["changed"]
-        said.append(_n("%(n)s credit written", "%(n)s credits written", changed, n=number(changed)))
+        said.append(_n("%(n)s attendance saved", "%(n)s attendances saved", changed, n=number(changed)))
     if left:
         said.append(_n("%(n)s left out: %(why)s", "%(n)s left out: %(why)s", left, n=number(left),
                        why=result["left_out"][0]["reason"]))  # fmt: skip
@@ -139,7 +135,7 @@ def _certificates(result: dict[str, Any]) -> list[str]:
     refused = len(result.get("refused", []))
     return [
         _n("%(n)s issued", "%(n)s issued", result.get("issued", 0), n=number(result.get("issued", 0))),
-        _("%(n)s had one already", n=number(result.get("already_issued", 0))),
+        _("%(n)s already issued", n=number(result.get("already_issued", 0))),
         _("%(n)s not earned", n=number(result.get("not_earned", 0))),
-        _("%(n)s stopped", n=number(refused)),
+        _("%(n)s blocked", n=number(refused)),
     ]

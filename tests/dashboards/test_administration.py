@@ -51,8 +51,8 @@ def administrator(world: World) -> Person:
 
 def test_a_quiet_day_says_so(world: World) -> None:
     page = flat(world.signed_in(administrator(world)).get("/admin").text)
-    assert "One lecture is live; nothing needs you" in page
-    assert "None yet. Issuing certificates and counting attendance appear here." in page
+    assert "One lecture is live · Nothing needs your attention" in page
+    assert "None yet. Tasks such as issuing certificates and counting attendance appear here." in page
 
 
 def test_everything_that_needs_somebody_is_said(world: World) -> None:
@@ -73,14 +73,14 @@ def test_everything_that_needs_somebody_is_said(world: World) -> None:
     )
     add(world, lambda: mail(at, dedupe_key="1", attempts=8, error="OSError: refused"))
     page = flat(world.signed_in(administrator(world)).get("/admin").text)
-    assert "2 lectures are live; 6 things need you" in page
+    assert "2 lectures are live · 6 things need your attention" in page
     needs = page[page.index('data-testid="needs"') : page.index("</ol>", page.index('data-testid="needs"'))]
     assert re.findall(r"<b>([^<]+)</b>", needs) == [
-        "Live too long", "Not started", "One application", "One certificate", "A task failed", "One mail",
+        "Overdue", "Not started", "One application", "One certificate", "A task failed", "One e-mail",
     ]  # fmt: skip
     assert "OSError: refused" in needs
     assert "Counting attendance: What it is" in needs
-    assert "3 issued; 0 had one already; 1 not earned; 1 stopped" in page
+    assert "3 issued; 0 already issued; 1 not earned; 1 blocked" in page
 
 
 def test_a_lecture_in_which_nobody_was_is_confirmed_or_undone_with_one_press(world: World) -> None:
@@ -110,7 +110,7 @@ def test_a_lecture_in_which_nobody_was_is_confirmed_or_undone_with_one_press(wor
 def test_a_failed_task_that_was_made_good_is_not_said(world: World) -> None:
     for state in (JobState.FAILED, JobState.DONE):
         add(world, lambda state=state: job(world.at, kind="credit_lecture", state=state, arguments={"lecture_id": 1}))
-    assert "nothing needs you" in world.signed_in(administrator(world)).get("/admin").text
+    assert "Nothing needs your attention" in world.signed_in(administrator(world)).get("/admin").text
 
 
 def test_recounts_that_changed_nothing_are_not_listed(world: World) -> None:
@@ -120,7 +120,7 @@ def test_recounts_that_changed_nothing_are_not_listed(world: World) -> None:
             world.at, public_id=f"job{number}", kind="credit_lecture", arguments={}, result={"changed": changed}
         ))  # fmt: skip
     page = world.signed_in(administrator(world)).get("/admin").text
-    assert "7 credits written" in page
+    assert "7 attendances saved" in page
     assert page.count('data-testid="job-') == 1
 
 
@@ -144,7 +144,7 @@ def test_a_task_says_what_came_of_it(world: World) -> None:
     arguments = {"series_id": world.series.id}
     add(world, lambda: job(world.at, public_id="abc", arguments=arguments, result=result, asked_by=world.trainee.id))
     page = world.signed_in(world.trainee).get("/jobs/abc").text
-    assert "3 issued; 1 had one already; 2 not earned; 0 stopped" in page
+    assert "3 issued; 1 already issued; 2 not earned; 0 blocked" in page
     assert "htmx" not in page
     assert world.signed_in(world.instructor).get("/jobs/abc").status_code == 404
 

@@ -21,7 +21,7 @@ def flat(text: str) -> str:
 class TestMe:
     def test_says_what_is_on_and_where_one_stands(self, world: World) -> None:
         page = flat(world.signed_in(world.trainee).get("/me").text)
-        assert "<h1> Your lecture is on</h1>" in page or "<h1>Your lecture is on</h1>" in page
+        assert "<h1> Your lecture is live</h1>" in page or "<h1>Your lecture is live</h1>" in page
         assert f'href="/lectures/{world.live.id}/room"' in page  # type: ignore[union-attr]
         assert 'data-testid="own-cross-border" data-status="enrolled"' in page
         assert "<b>1 of the 3</b> lectures for your certificate." in page
@@ -31,7 +31,7 @@ class TestMe:
     def test_begins_with_a_series(self, world: World) -> None:
         newcomer = world.make.person("Sutrisno", country="ID")
         page = flat(world.signed_in(newcomer).get("/me").text)
-        assert "Your route begins with one series" in page
+        assert "Start with a series" in page
         assert 'href="/series">Find a series</a>' in page
         assert page.count('<li class="lec"') == 2
 
@@ -46,9 +46,9 @@ class TestMe:
     @pytest.mark.parametrize(
         ("status", "heading"),
         [
-            ("applied", "Your application waits for an answer"),
+            ("applied", "Your application is awaiting a decision"),
             ("waitlisted", "You are on the waiting list"),
-            ("withdrawn", "Your route begins with one series"),
+            ("withdrawn", "Start with a series"),
         ],
     )
     def test_says_first_what_one_waits_for(self, world: World, status: str, heading: str) -> None:
@@ -63,7 +63,7 @@ class TestMe:
         assert token is not None
         client.post("/series/cross-border/withdraw", data={"csrf_token": token[1], "confirm": "yes"})
         page = client.get("/me").text
-        assert "You have withdrawn. What you attended stays." in page
+        assert "You have withdrawn. Your attendance is kept." in page
         assert "62 of 90 minutes, two rejoins: attended" in page
 
     def test_is_for_who_is_signed_in(self, app: APIFlask) -> None:
@@ -87,7 +87,7 @@ class TestTeach:
         page = flat(world.signed_in(lecturer).get("/teach").text)
         assert "Your next lecture is <time" in page
         assert f'data-testid="next-{lecture.id}"' in page
-        assert '<li class="is-wrong">The address of the meeting' in page
+        assert '<li class="is-wrong">Meeting link' in page
         assert f'action="/lectures/{lecture.id}/start"' in page
 
     def test_says_what_others_give_beside(self, world: World) -> None:
@@ -123,7 +123,7 @@ class TestTeach:
     def test_shows_an_administrator_everybodys(self, world: World) -> None:
         administrator = world.make.person(roles=["administrator"])
         page = world.signed_in(administrator).get("/teach").text
-        assert "Everybody’s lectures" in page
+        assert "All lectures" in page
         assert "Getting paid" in page
 
     @pytest.mark.parametrize("roles", [[], [("focal_point", "KE")], ["reporter"]])
@@ -161,7 +161,7 @@ class TestCountry:
         assert "Zawadi 00" not in second
         found = client.get("/country?q=achieng").text
         assert found.count('data-testid="person"') == 1
-        assert "Nobody has that name or address" in client.get("/country?q=nobody").text
+        assert "No one found with that name or address" in client.get("/country?q=nobody").text
 
     def test_another_country_is_not_there(self, world: World, focal_point: object) -> None:
         assert world.signed_in(focal_point).get("/country?country=VN").status_code == 404  # type: ignore[arg-type]

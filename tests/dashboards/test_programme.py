@@ -37,7 +37,7 @@ def test_home_shows_nothing_personal(world: World) -> None:
 def test_home_of_an_empty_house_has_a_next_step(app: APIFlask) -> None:
     answer = app.test_client().get("/")
     assert answer.status_code == 200
-    assert "No lecture has a date just now" in answer.text
+    assert "No lectures are scheduled at the moment" in answer.text
     assert 'data-testid="figure-sessions" data-value="0"' in re.sub(r"\s+", " ", answer.text)
 
 
@@ -82,12 +82,12 @@ class TestSeries:
         offer("By nomination", 1, language="en", admission="nomination")
         for client in (world.make.app.test_client(), world.signed_in(world.make.person())):
             page = client.get("/series/cross-border").text
-            assert "You can no longer earn this certificate: it needs 5 lectures, and only 3 remain." in page
+            assert "You can no longer earn this certificate: 5 lectures are needed and only 3 remain." in page
             found = re.search(r'data-testid="earn-instead">(.*?)</p>', page)
             assert found is not None
             assert "<bdi>Open to all</bdi>" in found[1]
         enrolled = world.signed_in(world.trainee).get("/series/cross-border").text
-        assert "it needs 5 lectures, you have attended 1 and 3 remain." in enrolled
+        assert "5 lectures are needed, you have attended 1 and only 3 remain." in enrolled
         assert "<bdi>Open to all</bdi>" in enrolled
 
     def test_a_stranger_reads_first_how_to_come_in_and_the_enrolled_where_they_stand(self, world: World) -> None:

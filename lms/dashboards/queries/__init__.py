@@ -1,1 +1,1 @@
-"""Reads of the desks: what several slices say, put together for one page in a fixed number of queries."""
+"""Reads for dashboards: combine several slices for one page in a fixed number of queries."""

@@ -1,4 +1,4 @@
-"""What needs an administrator: mail and jobs that failed, applications, lectures nobody started or ended."""
+"""What needs an administrator: failed mail and jobs, applications, and lectures that no one started or ended."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RECENT = timedelta(days=30)
 
 @dataclass(frozen=True)
 class FailedMail:
-    """Mail that could not be sent: how many, given up or to be tried again, and the last reason."""
+    """E-mails that could not be sent: how many, how many given up, and the latest reason."""
 
     count: int
     given_up: int
@@ -54,7 +54,7 @@ class Refusals:
 
 @dataclass(frozen=True)
 class Needs:
-    """Everything that waits for an administrator."""
+    """Everything that needs an administrator."""
 
     mail: FailedMail | None
     jobs: Sequence[Job]
@@ -74,7 +74,7 @@ class Needs:
 
 
 def needs_of_administrators(*, by: Actor, at: datetime) -> Needs:
-    """What needs an administrator now. Forbidden for anybody else."""
+    """Returns what currently needs an administrator. Raises Forbidden for others."""
     if not by.is_administrator:
         raise Forbidden
     open_lectures = _open_lectures(at)
@@ -91,7 +91,7 @@ def needs_of_administrators(*, by: Actor, at: datetime) -> Needs:
 
 
 def list_jobs(*, by: Actor, limit: int = 10) -> list[Job]:
-    """The last jobs, the newest first, without recounts that changed nothing. Forbidden but for administrators."""
+    """Returns recent jobs, newest first, without recounts that changed nothing. Raises Forbidden for others."""
     if not by.is_administrator:
         raise Forbidden
     found = db.session.scalars(select(Job).order_by(Job.id.desc()).limit(20 * limit))
@@ -138,7 +138,7 @@ def _failed_mail(at: datetime) -> FailedMail | None:
 
 
 def _failed_jobs(at: datetime) -> list[Job]:
-    """Failed jobs that no later one of the same kind and arguments made good."""
+    """Returns failed jobs without a later success of the same kind and arguments."""
     query = select(Job).where(Job.created_at > at - RECENT).order_by(Job.id.desc()).limit(200)
     seen: set[tuple[str, str]] = set()
     failed = []

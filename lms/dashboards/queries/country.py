@@ -1,4 +1,4 @@
-"""A focal point's desk: the own country's people, totals, and the series they may be enrolled in."""
+"""A focal point's dashboard: the people and totals of their country, and the series open to it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class OpenSeries:
 
 @dataclass(frozen=True)
 class CountryDesk:
-    """What a focal point sees: `people` is one page, `more` whether another follows; `places` by series."""
+    """The dashboard of a focal point. `people` is one page, `more` says whether another follows; `places` by series."""
 
     country: Country
     countries: Sequence[Country]
@@ -41,7 +41,7 @@ class CountryDesk:
 
 
 def get_country_desk(code: str | None, *, q: str | None, cursor: int | None, by: Actor, at: datetime) -> CountryDesk:
-    """The desk of one of the own countries, the first by code unless `code` says which. NotFound for another's."""
+    """Returns the dashboard for one of the actor's countries. Default: the first by code. NotFound for others."""
     if not by.is_focal_point or not by.country_ids:
         raise Forbidden
     own = list(db.session.scalars(select(Country).where(Country.id.in_(by.country_ids)).order_by(Country.code)))

@@ -1,4 +1,4 @@
-"""Where a certificate can still be earned, for whoever comes too late in one series."""
+"""Finds another series in which a certificate can still be earned, if it is too late in one."""
 
 from __future__ import annotations
 

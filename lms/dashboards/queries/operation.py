@@ -1,4 +1,4 @@
-"""How the service itself is: the figures of `/metrics`, read when they are asked for."""
+"""The state of the service: figures for `/metrics`, read on request."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lms.core.worker_heartbeats import worker_last_seen
 
 
 def collect_operation(config: Config, *, at: datetime) -> list[Gauge]:
-    """The figures of this moment. While the database is away: that it is, and what can be said without it."""
+    """Returns the current figures. If the database is unreachable, says so and returns the rest."""
     disk = shutil.disk_usage(config.folder)
     gauges = [
         Gauge("build_info", "The version that runs.", {__version__: 1}, label="version"),

@@ -1,4 +1,4 @@
-"""A person's own series: where one stands in each."""
+"""A person's own series and their progress in each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from lms.enrolment.queries.people import list_of_person
 
 @dataclass(frozen=True)
 class OwnSeries:
-    """A series somebody is, was or wants to be in. `position` counts from 1 in the waiting list, else null."""
+    """A series with a person's enrolment. `position` counts from 1 on the waiting list; otherwise null."""
 
     series: Series
     enrolment: Enrolment
@@ -46,13 +46,13 @@ class OwnSeries:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing is to come."""
+        """Whether no lecture is to come."""
         over = (LectureState.HELD, LectureState.CANCELLED)
         return bool(self.lectures) and all(one.state in over for one in self.lectures)
 
 
 def list_own_series(person_id: int, *, by: Actor, at: datetime) -> list[OwnSeries]:
-    """A person's series, those with something to come first, then the latest. Only for oneself; else NotFound."""
+    """Returns a person's series, with upcoming ones first, then the latest. Raises NotFound for other people."""
     if by.person_id != person_id:
         raise NotFound
     enrolments = list_of_person(person_id)
@@ -92,7 +92,7 @@ def list_own_series(person_id: int, *, by: Actor, at: datetime) -> list[OwnSerie
 
 
 def _weight(own: OwnSeries) -> tuple[bool, bool, float]:
-    """What is live or next in a series that one is in comes first; what is over comes last, the latest first."""
+    """Sorts series with live or upcoming lectures first, and past ones last, latest first."""
     open_starts = [
         one.starts_at.timestamp()
         for one in own.lectures

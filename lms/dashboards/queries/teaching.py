@@ -1,4 +1,4 @@
-"""What somebody gives: lectures with how many are enrolled and how many attended."""
+"""An instructor's lectures, with the numbers of people enrolled and attended."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from lms.reports.queries.attended import count_attended
 
 @dataclass(frozen=True)
 class TaughtLecture:
-    """A lecture on an instructor's desk. `attended` is null for one that was not held."""
+    """A lecture on an instructor's dashboard. `attended` is null unless it was held."""
 
     lecture: Lecture
     enrolled: int
     attended: int | None
 
     def is_given_by(self, by: Actor) -> bool:
-        """Whether the actor speaks in it; where nobody is named, all of the series do."""
+        """Returns whether the actor gives the lecture. Without named lecturers, all instructors of the series do."""
         speakers = self.lecture.instructors
         return not speakers or any(person.id == by.person_id for person in speakers)
 
 
 def list_given(person_id: int, *, by: Actor) -> tuple[list[TaughtLecture], list[Series]]:
-    """What somebody gives: lectures of all the own series, latest first, and those series."""
+    """Returns an instructor's lectures in all their series, latest first, and those series."""
     return _counted(list_taught(person_id, by=by), by=by), list_taught_series(person_id, by=by)
 
 
 def list_desk_lectures(*, by: Actor, at: datetime, limit: int = 20) -> list[TaughtLecture]:
-    """For administrators: what is live or was to begin until a day from now, whoever gives it, earliest first."""
+    """Returns, for administrators, all lectures that are live or should start within a day, earliest first."""
     if not by.is_administrator:
         raise Forbidden
     query = (

@@ -51,7 +51,7 @@ def revoke_role(public_id: str, grant_id: int) -> ResponseReturnValue:
 @bp.get("/jobs/<public_id>")
 @allow(SIGNED_IN)
 def job(public_id: str) -> ResponseReturnValue:
-    """How far a long task is and what came of it: for administrators and whoever asked for it."""
+    """Shows the progress and result of a task, to administrators and the person who started it."""
     by = current_actor()
     shown = get_job(public_id, by=by)
     is_over = shown.state in (JobState.DONE, JobState.FAILED)

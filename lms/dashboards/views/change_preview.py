@@ -65,7 +65,7 @@ def shown_of(series_id: int, differences: Sequence[Difference], effects: Consequ
 @bp.get("/series/<slug>/policy")
 @allow(SIGNED_IN)
 def policy(slug: str) -> ResponseReturnValue:
-    """What the newest policy of a series would change of its lectures that were held under another."""
+    """Previews what the newest policy of a series would change for lectures held under an earlier one."""
     by = current_actor()
     chosen = request.args.getlist("lecture", type=whole) if "chosen" in request.args else None
     preview = preview_policy(slug, chosen=chosen, by=by)
@@ -82,7 +82,7 @@ def policy(slug: str) -> ResponseReturnValue:
 @bp.get("/lectures/<int:lecture_id>/times")
 @allow(SIGNED_IN)
 def times(lecture_id: int) -> ResponseReturnValue:
-    """When a lecture was given, as its reports and our room tell, and what these times, or others, would change."""
+    """Shows when a lecture was given according to its records, and previews what other times would change."""
     by, at = current_actor(), clock.now()
     lecture = get_editable_lecture(lecture_id, by=by)
     proposal = propose_times(lecture_id, by=by)

@@ -30,7 +30,7 @@ YEAR = 31_536_000
 @allow(ANYONE)
 @throttle_reads(READS)
 def sitemap() -> ResponseReturnValue:
-    """The pages that strangers may see, for search engines, with the time of their last change where it is known."""
+    """Returns the sitemap: all public pages, with the time of their last change if known."""
     public, base = list_public_pages(), base_url()
     pages: list[tuple[str, datetime | None]] = [(path, None) for path in pages_without_arguments(current_app)]
     pages += [(url_for("dashboards.series", slug=slug), at) for slug, at in public.series]
@@ -53,7 +53,7 @@ def sitemap() -> ResponseReturnValue:
 @allow(ANYONE, indexed=True)
 @throttle_reads(READS)
 def site_picture() -> ResponseReturnValue:
-    """The picture of the programme for shared links."""
+    """Returns the picture of the programme for shared links."""
     return _picture(cards.site_card())
 
 
@@ -61,7 +61,7 @@ def site_picture() -> ResponseReturnValue:
 @allow(ANYONE, indexed=True)
 @throttle_reads(READS)
 def series_picture(slug: str) -> ResponseReturnValue:
-    """The picture of a series for shared links: what strangers may see, for everybody the same."""
+    """Returns the picture of a series for shared links, the same for everyone."""
     series = get_series(slug, by=ANONYMOUS)
     return _picture(cards.series_card(series, list_lectures(series.id, by=ANONYMOUS)))
 
@@ -70,7 +70,7 @@ def series_picture(slug: str) -> ResponseReturnValue:
 @allow(ANYONE, indexed=True)
 @throttle_reads(READS)
 def lecture_picture(lecture_id: int) -> ResponseReturnValue:
-    """The picture of a lecture for shared links: what strangers may see, for everybody the same."""
+    """Returns the picture of a lecture for shared links, the same for everyone."""
     lecture = get_lecture(lecture_id, by=ANONYMOUS)
     return _picture(cards.lecture_card(lecture, list_lectures(lecture.series_id, by=ANONYMOUS)))
 

@@ -37,7 +37,7 @@ _IN = (EnrolmentStatus.ENROLLED, EnrolmentStatus.WAITLISTED, EnrolmentStatus.APP
 @bp.get("/me")
 @allow(SIGNED_IN)
 def me() -> ResponseReturnValue:
-    """One's own lectures, where one stands in each series, what was counted, and certificates."""
+    """Shows the reader's own lectures, progress in each series, attendance and certificates."""
     by, at = current_actor(), clock.now()
     assert by.person_id is not None
     found = list_own_series(by.person_id, by=by, at=at)
@@ -80,7 +80,7 @@ def me() -> ResponseReturnValue:
 @bp.get("/teach")
 @allow(Role.INSTRUCTOR, Role.ADMINISTRATOR)
 def teach() -> ResponseReturnValue:
-    """An instructor's desk: what is live or next and whether it is ready, what was held, what has no date."""
+    """Shows an instructor's lectures: live, next and whether it is ready, past, and undated."""
     by, at = current_actor(), clock.now()
     assert by.person_id is not None
     taught, given = list_given(by.person_id, by=by)
@@ -116,7 +116,7 @@ def teach() -> ResponseReturnValue:
 @bp.get("/country")
 @allow(Role.FOCAL_POINT)
 def country() -> ResponseReturnValue:
-    """A focal point's desk: the own country's people and totals, and the series they may be enrolled in."""
+    """Shows a focal point the people and totals of their country, and the series open to it."""
     by, at = current_actor(), clock.now()
     q, cursor = request.args.get("q", "").strip()[:100], integer_cursor(request.args.get("after"))
     desk = get_country_desk(request.args.get("country"), q=q or None, cursor=cursor, by=by, at=at)

@@ -46,7 +46,7 @@ NEXT, CARDS = 5, 4
 @allow(ANYONE, indexed=True)
 @same_for_strangers
 def home() -> ResponseReturnValue:
-    """What this is, whether something is on, what is next, what may be joined, and the programme in figures."""
+    """Shows the home page: live and next lectures, open series, and the programme in figures."""
     by, at = current_actor(), clock.now()
     cards, total = list_cards(SeriesFilter(open=True, limit=CARDS), by=by)
     return render_template(
@@ -62,7 +62,7 @@ def home() -> ResponseReturnValue:
 @allow(ANYONE, indexed=True)
 @same_for_strangers
 def series(slug: str) -> ResponseReturnValue:
-    """A series: its route, what it asks and gives, and the reader's own place."""
+    """Shows a series: its lectures, its requirements, its certificate, and the reader's enrolment."""
     by, at = current_actor(), clock.now()
     shown = get_series(slug, by=by)
     lectures = list_lectures(shown.id, by=by)
@@ -116,7 +116,7 @@ def series(slug: str) -> ResponseReturnValue:
 @allow(ANYONE, indexed=True)
 @same_for_strangers
 def lecture(lecture_id: int) -> ResponseReturnValue:
-    """A lecture: when it is for the reader, what it is about, who gives it, and what of it was counted."""
+    """Shows a lecture: its time for the reader, description, lecturers, and the reader's attendance."""
     by, at = current_actor(), clock.now()
     shown = get_lecture(lecture_id, by=by)
     all_of_series = list_lectures(shown.series_id, by=by)

@@ -18,14 +18,14 @@ from lms.web.whole_pages import same_for_strangers
 @allow(ANYONE, indexed=True)
 @same_for_strangers
 def help() -> ResponseReturnValue:
-    """How to take part, where to write, and how far the pages are accessible."""
+    """Shows how to take part, how to get help, and the accessibility statement."""
     return render_template("dashboards/help.html")
 
 
 @bp.get("/metrics")
 @allow(ANYONE, while_resting=True)
 def metrics() -> ResponseReturnValue:
-    """Metrics for Prometheus: open to this machine and to `LMS_METRICS_TOKEN`, to nobody else."""
+    """Returns metrics for Prometheus, to this machine and to holders of `LMS_METRICS_TOKEN` only."""
     config = current_app.extensions["lms.config"]
     if not may_read_metrics(request, config):
         raise NotFound
