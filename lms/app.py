@@ -172,7 +172,7 @@ def create_app(config: Config | None = None, *, rates_uri: str = "memory://") ->
 
 
 def settle() -> None:
-    """Tells the garbage collector that what is loaded stays as long as the process: it is never looked through again.
+    """Exempts everything loaded so far from garbage collection, because it lives as long as the process.
 
     For each process that serves or runs a command, once its application stands: a file of 20,000 rows then takes a
     quarter less, because collections in between no longer go through the whole programme.

@@ -107,29 +107,29 @@ def _mail_url(value: str) -> str:
 
 
 SETTINGS = (
-    Setting("DATA", "var", _text, "The data folder: database, files, keys, mail."),
+    Setting("DATA", "var", _text, "Data folder: database, files, keys and mail."),
     Setting(
         "DATABASE_URL",
         "",
         _text,
-        "SQLAlchemy address of the database; empty: SQLite in the data folder.",
+        "SQLAlchemy URL of the database. Empty: SQLite in the data folder.",
         is_secret=True,
     ),
-    Setting("POSTGRESQL_TOOLS", "", _text, "Folder of pg_dump and pg_restore; empty: found on PATH."),
-    Setting("JOURNAL", "", _text, "File of erasures and revocations, on another disk; empty: in the data folder."),
-    Setting("BASE_URL", "http://127.0.0.1:8000", _site, "The one address of this site; other hosts are refused."),
+    Setting("POSTGRESQL_TOOLS", "", _text, "Folder of pg_dump and pg_restore. Empty: found on PATH."),
+    Setting("JOURNAL", "", _text, "Journal of erasures, best on another disk. Empty: in the data folder."),
+    Setting("BASE_URL", "http://127.0.0.1:8000", _site, "Public URL of the site. Other hosts are refused."),
     Setting(
         "SECRET_KEY",
         "",
         _text,
-        "Signs cookies and seals second factors; empty: made once, in the data folder.",
+        "Signs cookies and encrypts second factors. Empty: created once, in the data folder.",
         is_secret=True,
     ),
     Setting(
         "SECRET_KEY_OLD",
         "",
         _text,
-        "The secret before, still accepted until `lms keys rotate-secret --finish`.",
+        "Previous secret, accepted until `lms keys rotate-secret --finish`.",
         is_secret=True,
     ),
     Setting(
@@ -140,58 +140,58 @@ SETTINGS = (
         "empty: files in LMS_DATA. See Mail.",
         is_secret=True,
     ),
-    Setting("MAIL_FROM", "Serai <no-reply@localhost>", _text, "Sender of all mail."),
-    Setting("ORGANISER", "Ministry of Trade", _text, "The organiser's name, on pages, mail and certificates."),
-    Setting("CONTACT", "lectures@ministry.example", _text, "Where people write for help and about their data."),
+    Setting("MAIL_FROM", "Serai <no-reply@localhost>", _text, "Sender of all e-mail."),
+    Setting("ORGANISER", "Ministry of Trade", _text, "Name of the organiser, on pages, e-mails and certificates."),
+    Setting("CONTACT", "lectures@ministry.example", _text, "E-mail address for help and about personal data."),
     Setting(
         "SECURITY_CONTACT",
         "",
         _contact,
-        "Where to report a vulnerability, as https:// or mailto: address: /.well-known/security.txt; empty: none.",
+        "Where to report a vulnerability, https:// or mailto:, for /.well-known/security.txt. Empty: none.",
     ),
-    Setting("REPORTING_ZONE", "Asia/Shanghai", _zone, "The organiser's IANA zone: reports count its days and years."),
-    Setting("ORGANISER_CITY", "Beijing", _text, "The city named beside the organiser's time; empty: the zone's own."),
-    Setting("FONTS", "", _text, "Further folders of TTF or OTF fonts for certificates, separated by colons."),
-    Setting("SIGNING_KEY", "", _text, "A P-256 key to sign with (PEM or PKCS#12); empty: one made in the data folder."),
-    Setting("SIGNING_PASSWORD", "", _text, "Opens the file that LMS_SIGNING_KEY names.", is_secret=True),
-    Setting("TIMESTAMP_URL", "", _text, "A time stamp server (RFC 3161) for signatures; empty: none is asked."),
-    Setting("MAX_UPLOAD_MB", "32", _whole, "Largest file or form that is taken, in megabytes."),
+    Setting("REPORTING_ZONE", "Asia/Shanghai", _zone, "IANA time zone of the organiser. Reports use its days."),
+    Setting("ORGANISER_CITY", "Beijing", _text, "City shown with the organiser's time. Empty: the city of the zone."),
+    Setting("FONTS", "", _text, "More folders of TTF or OTF fonts for certificates, separated by colons."),
+    Setting("SIGNING_KEY", "", _text, "P-256 signing key (PEM or PKCS#12). Empty: created in the data folder."),
+    Setting("SIGNING_PASSWORD", "", _text, "Password of the LMS_SIGNING_KEY file.", is_secret=True),
+    Setting("TIMESTAMP_URL", "", _text, "Time stamp server (RFC 3161) for signatures. Empty: none."),
+    Setting("MAX_UPLOAD_MB", "32", _whole, "Maximum size of a file or form, in megabytes."),
     Setting(
         "SLOW_CLIENT_SECONDS",
         "20",
         _at_least(1),
-        "Seconds for a request's headers, and that a body or an answer may stall. See Slow clients.",
+        "Time limit in seconds for request headers, and for a stalled body or answer. See Slow clients.",
     ),
-    Setting("PROXIES", "0", _whole, "How many trusted reverse proxies stand in front and set X-Forwarded-*."),
-    Setting("WORKERS", "2", _whole, "Web processes of `lms serve`: as many as there are processors."),
-    Setting("THREADS", "64", _whole, "Threads of each web process: so many heartbeats share one commit."),
+    Setting("PROXIES", "0", _whole, "Number of trusted reverse proxies in front that set X-Forwarded-*."),
+    Setting("WORKERS", "2", _whole, "Web processes of `lms serve`. Use the number of processors."),
+    Setting("THREADS", "64", _whole, "Threads per web process. Up to this many heartbeats share one commit."),
     Setting(
         "STAFF_SECOND_FACTOR",
         "",
         _switch,
-        "on or off. Off is obeyed, and is the default, in a demonstration only: elsewhere staff need a second factor.",
+        "on or off. Off only works in a demonstration, where it is the default. Elsewhere, staff need a second factor.",
     ),
-    Setting("SESSION_DAYS", "30", _at_least(1), "Days after which everybody signs in again, however active."),
+    Setting("SESSION_DAYS", "30", _at_least(1), "Days after which everyone must sign in again, even if active."),
     Setting(
         "STAFF_IDLE_MINUTES",
         "60",
         _at_least(10),
-        "Minutes without use after which staff are signed out; at least 10. An open lecture room counts as use.",
+        "Minutes of inactivity after which staff are signed out, at least 10. An open lecture room counts as activity.",
     ),
     Setting(
         "METRICS_TOKEN",
         "",
         _token,
-        "Opens /metrics from elsewhere, as `Authorization: Bearer …`; empty: from this machine only.",
+        "Token for /metrics from other machines, as `Authorization: Bearer …`. Empty: this machine only.",
         is_secret=True,
     ),
     Setting(
         "ADDRESSES_PER_DAY",
         "100",
         _whole,
-        "How many people an instructor or a focal point may enrol by e-mail address in 24 hours.",
+        "How many people an instructor or a focal point can enrol by e-mail address in 24 hours.",
     ),
-    Setting("LOG_LEVEL", "INFO", _text, "Least severity that is logged."),
+    Setting("LOG_LEVEL", "INFO", _text, "Minimum level to log."),
 )  # fmt: skip
 
 _DEMO_MARK = "demonstration.json"
@@ -300,12 +300,12 @@ class Config:
 
     @property
     def is_demonstration(self) -> bool:
-        """Whether the data folder was made by `lms demo`: only there do the demo accounts sign in."""
+        """Whether the data folder was created by `lms demo`. Only there can the demo accounts sign in."""
         return self.demonstration_mark.exists()
 
     @property
     def staff_needs_second_factor(self) -> bool:
-        """Whether a staff role holds only with a second factor: everywhere but in a demonstration."""
+        """Whether staff roles require a second factor: everywhere except in a demonstration."""
         return self.staff_second_factor == "on" or not self.is_demonstration
 
 

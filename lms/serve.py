@@ -166,7 +166,7 @@ class _Beside:
                 self._process = self._begin()
 
     def end(self) -> None:
-        """Tells it to stop, and waits for it."""
+        """Stops the process and waits for it."""
         with self._turn:
             self._ending.set()
             self._process.terminate()

@@ -284,7 +284,7 @@ class _ServerLog(Logger):
 
 
 def server_options(config: Config, *, host: str, port: int, workers: int | None = None) -> dict[str, Any]:
-    """What gunicorn is told: `workers` web processes (default: the setting) of `config.threads` threads each."""
+    """Returns gunicorn's options: `workers` web processes (default: the setting) with `config.threads` threads each."""
     return {
         "bind": f"{host}:{port}",
         "workers": workers or config.workers,

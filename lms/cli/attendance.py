@@ -1,4 +1,4 @@
-"""Commands about attendance that is there already."""
+"""Commands about recorded attendance."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from lms.core.roles import SYSTEM
 
 @click.group()
 def attendance() -> None:
-    """Attendance that is there already."""
+    """Manages recorded attendance."""
 
 
 @attendance.command()
-@click.option("--series", help="Only the lectures of the series of this slug.")
-@click.option("--lecture", type=int, help="Only the lecture of this number.")
+@click.option("--series", help="Only lectures of this series (slug).")
+@click.option("--lecture", type=int, help="Only the lecture with this number.")
 def recompute(series: str | None, lecture: int | None) -> None:
-    """Works out all credits of held lectures anew from the evidence; writes only what differs.
+    """Recounts the attendance of held lectures from the evidence and saves only differences.
 
     Each lecture is a transaction of its own: stopped midway and run again, it comes to the same.
     """

@@ -28,7 +28,7 @@ from lms.core.roles import SYSTEM, Role
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name=None, version="0.1.0", prog_name="lms")
 def lms() -> None:
-    """Serai: run an international online lecture series and prove what came of it."""
+    """Serai: run an international online lecture programme, with provable figures."""
 
 
 lms.add_command(attendance)
@@ -42,7 +42,7 @@ for command in (init, backup, restore, check):
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
 @click.option("--workers", type=click.IntRange(min=1), default=None, help="Web processes (LMS_WORKERS).")
 def serve(host: str, port: int, workers: int | None) -> None:
-    """Serves the pages and, on SQLite, runs the background jobs too."""
+    """Serves the site. On SQLite, also runs the background jobs."""
     from lms.serve import run
 
     run(Config.load(), host=host, port=port, workers=workers)
@@ -51,7 +51,7 @@ def serve(host: str, port: int, workers: int | None) -> None:
 @lms.command()
 @click.option("--with-server", is_flag=True, hidden=True, help="Stop when standard input closes.")
 def worker(with_server: bool) -> None:
-    """Runs the background jobs and sends the mail."""
+    """Runs background jobs and sends e-mail."""
     from lms.serve import run_worker
 
     run_worker(Config.load(), with_server=with_server)
@@ -59,16 +59,16 @@ def worker(with_server: bool) -> None:
 
 @lms.group()
 def user() -> None:
-    """Accounts of staff."""
+    """Manages staff accounts."""
 
 
 @user.command("create")
 @click.argument("email")
-@click.option("--name", required=True, help="The full name.")
+@click.option("--name", required=True, help="Full name.")
 @click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
-@click.option("--country", help="The country's code; needed for a focal point.")
+@click.option("--country", help="Country code. Required for a focal point.")
 def create_user(email: str, name: str, role: str, country: str | None) -> None:
-    """Gives somebody a role and prints a one-time sign-in link, which leads to setting a password."""
+    """Grants a role and prints a one-time link to sign in and set a password."""
     from lms.people.actions.access import create_staff
 
     with application() as config:
@@ -79,26 +79,28 @@ def create_user(email: str, name: str, role: str, country: str | None) -> None:
 @user.command("reset-second-factor")
 @click.argument("email")
 def reset_second_factor(email: str) -> None:
-    """Takes away the second factor of somebody who lost the device, where no administrator can."""
+    """Resets the second factor of someone who lost their device. Use it when no administrator can."""
     from lms.people.actions.factors import reset_second_factor as reset
     from lms.people.queries.persons import find_person_by_email
 
     with application():
         person = find_person_by_email(email)
         if person is None:
-            raise click.ClickException("nobody is known by this address")
+            raise click.ClickException("there is no one with this e-mail address")
         reset(person.public_id, by=SYSTEM, at=clock.now())
-        click.echo("Signing in does not ask for a code any more; all sessions have ended.")
+        click.echo("Signing in no longer needs a code. All sessions have ended.")
 
 
 @lms.group("import")
 def imports() -> None:
-    """Takes files of people, enrolments and attendance: all or nothing, the same file twice changes nothing."""
+    """Imports files. All rows or none; importing the same file again changes nothing."""
 
 
 def skips_bad_rows(command: Callable[..., None]) -> Callable[..., None]:
     """The option of every import."""
-    option = click.option("--skip-bad-rows", is_flag=True, help="Takes the good rows; else one bad row stops all.")
+    option = click.option(
+        "--skip-bad-rows", is_flag=True, help="Import the good rows. Without it, one bad row stops the import."
+    )
     return option(command)
 
 
@@ -106,7 +108,7 @@ def skips_bad_rows(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("file", type=click.File("rb"))
 @skips_bad_rows
 def import_people(file: IO[bytes], skip_bad_rows: bool) -> None:
-    """Takes a CSV or XLSX file of people.
+    """Imports people from a CSV or XLSX file.
 
     Headings in any order: email, full_name, native_name, country, sector, organisation, job_title, gender.
     """
@@ -123,9 +125,10 @@ def import_people(file: IO[bytes], skip_bad_rows: bool) -> None:
 @click.argument("file", type=click.File("rb"))
 @skips_bad_rows
 def import_enrolments(series: str, file: IO[bytes], skip_bad_rows: bool) -> None:
-    """Takes a CSV or XLSX file of people and enrols them in the series of this slug, without mail.
+    """Imports people from a CSV or XLSX file and enrols them in a series, without sending e-mail.
 
-    Headings as for people; for somebody known the email is enough. Who finds no free place waits, in the file's order.
+    Headings as for people. For existing people, the email is enough. When all places are taken, people join the
+    waiting list in the order of the file.
     """
     from lms.catalogue.queries import get_series
     from lms.enrolment.actions import publish_enrolments
@@ -143,17 +146,16 @@ def import_enrolments(series: str, file: IO[bytes], skip_bad_rows: bool) -> None
 @imports.command("attendance")
 @click.argument("lecture", type=int)
 @click.argument("file", type=click.File("rb"))
-@click.option("--format", "form", default="auto", show_default=True, help="The meeting system, or plain.")
-@click.option("--time-zone", help="IANA zone of the times in the file, where they have no offset.")
-@click.option("--date-order", help="mdy, dmy or ymd, where the file leaves it open.")
-@click.option("--sums", default="", help="add or largest: several sums of one person without times.")
+@click.option("--format", "form", default="auto", show_default=True, help="Meeting system, or plain.")
+@click.option("--time-zone", help="IANA time zone of times without an offset.")
+@click.option("--date-order", help="mdy, dmy or ymd, if the file is ambiguous.")
+@click.option("--sums", default="", help="add or largest, if a person has several totals without times.")
 @click.option(
     "--map",
     "said",
     multiple=True,
     metavar="HEADING=MEANING",
-    help="What a column means (email, name, "
-    "joined_at, left_at, minutes, …), where its heading does not say it. May stand several times.",
+    help="Meaning of a column (email, name, joined_at, left_at, minutes, …) with an unknown heading. Repeatable.",
 )
 @skips_bad_rows
 def import_attendance(
@@ -166,10 +168,10 @@ def import_attendance(
     said: tuple[str, ...],
     skip_bad_rows: bool,
 ) -> None:
-    """Takes the report of who was there, for the lecture of this number.
+    """Imports an attendance report for a lecture, given by its number.
 
-    Zoom's, Teams', Webex', BigBlueButton's, Tencent Meeting's or Google Meet's, or a table (CSV, XLSX) with the
-    headings email, joined_at, left_at in any order; name beside or instead of email.
+    Accepts reports from Zoom, Teams, Webex, BigBlueButton, Tencent Meeting and Google Meet, or a table (CSV, XLSX) with
+    the headings email, joined_at and left_at in any order. A name column can replace or complement email.
     """
     from lms.attendance_imports.actions.imports import publish_attendance
     from lms.attendance_imports.actions.staging import stage_attendance
@@ -195,14 +197,16 @@ def import_attendance(
 
 @lms.group()
 def certificates() -> None:
-    """Certificates of a series."""
+    """Issues and verifies certificates."""
 
 
 @certificates.command("issue")
 @click.argument("series")
-@click.option("--kind", type=click.Choice(["participation", "completion"]), help="The kind of the series' policy.")
+@click.option(
+    "--kind", type=click.Choice(["participation", "completion"]), help="The kind set in the policy of the series."
+)
 def issue_certificates(series: str, kind: str | None) -> None:
-    """Issues what has been earned in the series of this address; run twice, nothing is issued twice."""
+    """Issues the earned certificates of a series. Running it again issues nothing twice."""
     from lms.catalogue.models import CertificateKind
     from lms.catalogue.queries import find_series
     from lms.certificates.actions import awards
@@ -222,9 +226,9 @@ def issue_certificates(series: str, kind: str | None) -> None:
 @certificates.command("verify")
 @click.argument("file", type=click.File("rb"))
 def verify_certificate(file: IO[bytes]) -> None:
-    """Says what holds for a certificate's PDF or a badge: valid, superseded, revoked, withdrawn, altered or unknown.
+    """Verifies a certificate PDF or a badge: valid, superseded, revoked, withdrawn, altered or unknown.
 
-    Nothing is fetched. Where the database cannot be read the signature alone is checked. Exit 0 for valid only.
+    Works offline. If the database cannot be read, checks the signature only. Exits with 0 only if valid.
     """
     from lms.certificates import numbers
     from lms.certificates.pdf import store
@@ -242,11 +246,11 @@ def verify_certificate(file: IO[bytes]) -> None:
                 state = VerdictState.ALTERED if read.number and read.seal is Seal.BROKEN else VerdictState.UNKNOWN
                 click.echo(f"{state} {read.number or ''}".strip() + f" (signature: {read.seal})")
                 if read.seal is Seal.FOREIGN:
-                    click.echo("no key in this data folder (LMS_DATA) has signed it: ask where it was issued")
+                    click.echo("not signed by a key in this data folder (LMS_DATA): ask the issuer")
             else:
                 click.echo(f"signed by us, unaltered: {read.number}")
                 click.echo(
-                    "not checked, for the database cannot be read: whether it was superseded, revoked, withdrawn"
+                    "not checked whether it was superseded, revoked or withdrawn, because the database cannot be read"
                 )
             sys.exit(1)
     shown = verdict.shown
@@ -259,21 +263,21 @@ def verify_certificate(file: IO[bytes]) -> None:
     if shown is not None and shown.replaced_by:
         click.echo(f"replaced by {shown.replaced_by}")
     if verdict.is_unsigned:
-        click.echo("the file carries no signature: nobody can tell whether it is as it was issued")
+        click.echo("the file has no signature: it is impossible to tell whether it was altered")
     if shown is None and verdict.is_known:
-        click.echo(f"what was issued: {address}")
+        click.echo(f"original certificate: {address}")
     if verdict.state is not VerdictState.VALID:
         sys.exit(1)
 
 
 @lms.group("keys")
 def signing_keys() -> None:
-    """The keys that certificates are signed with."""
+    """Manages the keys that sign certificates."""
 
 
 @signing_keys.command("list")
 def list_signing_keys() -> None:
-    """Prints every key there ever was, the newest first: its id, since when, until when."""
+    """Lists all keys, past and present, newest first: id, start and end of use."""
     from lms.certificates.keys import list_keys
 
     with application():
@@ -284,7 +288,7 @@ def list_signing_keys() -> None:
 
 @signing_keys.command("rotate")
 def rotate_signing_key() -> None:
-    """Takes a new key, or the one that LMS_SIGNING_KEY names now; what the old one signed stays good."""
+    """Starts using a new key, or the one set in LMS_SIGNING_KEY. Earlier signatures stay valid."""
     from lms.certificates.keys import rotate_key
 
     with application():
@@ -309,7 +313,7 @@ def taking(file: IO[bytes]) -> Iterator[None]:
         tell_rejected(rows)
         name = Path(getattr(file, "name", "the file")).name
         raise click.ClickException(
-            f"{name}: {len(rows)} of its rows cannot be taken; nothing was written (--skip-bad-rows takes the others)"
+            f"{name}: bad rows: {len(rows)}; nothing was written (--skip-bad-rows imports the others)"
         ) from error
 
 
@@ -320,7 +324,7 @@ def tell_rejected(rows: Sequence[Fault]) -> None:
 
 
 def tell_answer(answer: ImportAnswer) -> None:
-    """The counts of an import, what is to be said beside, and each row that was not taken."""
+    """Prints the counts and notes of an import, and each rejected row."""
     for note in answer.notes:
         click.echo(note)
     if answer.not_read:
@@ -337,10 +341,10 @@ def tell_answer(answer: ImportAnswer) -> None:
 @lms.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
-@click.option("--people", type=click.IntRange(min=1), default=None, help="People who register; fewer: sooner.")
-@click.option("--keep", is_flag=True, help="Serve an existing demonstration even when it is older than a day.")
+@click.option("--people", type=click.IntRange(min=1), default=None, help="Number of people. Fewer people build faster.")
+@click.option("--keep", is_flag=True, help="Serve an existing demonstration even if it is older than a day.")
 def demo(host: str, port: int, people: int | None, keep: bool) -> None:
-    """Builds the demonstration programme in a data folder of its own, and serves it."""
+    """Builds the demonstration programme in its own data folder and serves it."""
     from lms.demo.build import ensure
     from lms.serve import run
 
@@ -382,19 +386,19 @@ def what_went_wrong(error: Exception) -> str | None:
     """One line for a person at a terminal; None for what is a fault of the programme."""
     match error:
         case click.UsageError(ctx=click.Context() as ctx):
-            said = f"{error.format_message()} (`{ctx.command_path} --help` tells more)"
+            said = f"{error.format_message()} (see `{ctx.command_path} --help`)"
         case click.ClickException():
             said = error.format_message()
         case DomainError() | BadSetting():
             said = str(error)
         case DBAPIError():
-            said = f"the database cannot be used: {str(error.orig).strip().splitlines()[0]} (`lms init` prepares it)"
+            said = f"cannot use the database: {str(error.orig).strip().splitlines()[0]} (run `lms init` to prepare it)"
         case ArgumentError():
-            said = f"LMS_DATABASE_URL cannot be used: {error}"
+            said = f"cannot use LMS_DATABASE_URL: {error}"
         case ModuleNotFoundError():
             said = f"the module {error.name} is not installed"
         case UnicodeEncodeError():
-            said = "what was given is not text"
+            said = "the input is not text"
         case OSError():
             said = f"{error.filename or 'the system'}: {error.strerror or error}"
         case _:

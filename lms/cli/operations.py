@@ -17,7 +17,7 @@ from lms.core import clock
 @click.command()
 @click.option("--no-copy", is_flag=True, help="Do not copy the database before migrating it.")
 def init(no_copy: bool) -> None:
-    """Creates or migrates the database, loads the countries and makes the key that certificates are signed with.
+    """Creates or migrates the database, loads the countries and creates the key that signs certificates.
 
     Before it migrates an existing database it puts a copy in the data folder (before-<revision>-<time>).
     """
@@ -57,9 +57,9 @@ class Progress:
 
 @click.command()
 @click.argument("folder", type=FOLDER)
-@click.option("--since", type=FOLDER, help="An earlier backup on the same disk: unchanged files are linked to it.")
+@click.option("--since", type=FOLDER, help="An earlier backup on the same disk. Unchanged files are linked to it.")
 def backup(folder: Path, since: Path | None) -> None:
-    """Backs up database, keys and files into a folder that does not exist yet, while people go on working.
+    """Backs up the database, keys and files to a new folder. The site can stay in use.
 
     Prints what it holds. The backup has everything that the data folder has, in clear: guard it the same way.
     """
@@ -70,7 +70,7 @@ def backup(folder: Path, since: Path | None) -> None:
         taken = take_backup(folder, config, since=since, tell=progress, at=clock.now())
     seconds = progress.end()
     for path in taken.damaged:
-        click.echo(f"copied again, because {since}/{path} is damaged or out of reach", err=True)
+        click.echo(f"copied again, because {since}/{path} is damaged or unreachable", err=True)
     files = len(taken.manifest.files)
     megabytes = f"{taken.size / 1_000_000:,.1f} MB"
     click.echo(f"{folder}: {files:,} files, {taken.linked:,} of them linked, {megabytes}, {seconds}")
@@ -81,10 +81,10 @@ def backup(folder: Path, since: Path | None) -> None:
 @click.option(
     "--journal",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="A journal.jsonl that is newer than the backup, from the lost installation.",
+    help="A journal.jsonl from the lost installation, newer than the backup.",
 )
 def restore(folder: Path, journal: Path | None) -> None:
-    """Restores a backup into the data folder and database of the settings, which have to be empty.
+    """Restores a backup into the configured data folder and database, which must be empty.
 
     Checks the whole backup first. Nothing is mailed again, all sessions and API tokens end, and what the journal
     says was erased or revoked is erased and revoked again. A backup of an older version is migrated.
@@ -98,24 +98,26 @@ def restore(folder: Path, journal: Path | None) -> None:
     stopped = done.stopped
     click.echo(f"Restored the backup of {done.manifest.taken_at} to {config.folder} in {seconds}.")
     if done.is_migrated:
-        click.echo("The database was of an older version and has been migrated.")
+        click.echo("The database had an older version and was migrated.")
     click.echo(
-        f"Not done again: {stopped.mails} mails, {stopped.jobs} jobs, {stopped.reports} scheduled reports. "
+        f"Not repeated: {stopped.mails} e-mails, {stopped.jobs} jobs, {stopped.reports} scheduled reports. "
         f"Ended: {stopped.sessions} sessions, {stopped.tokens} API tokens."
     )
     replayed = ", ".join(f"{name} {count}" for name, count in done.replayed.items()) or "nothing"
-    click.echo(f"Journal: {done.entries} entries, done again: {replayed}.")
+    click.echo(f"Journal: {done.entries} entries, replayed: {replayed}.")
     if done.unreadable:
-        click.echo(f"{done.unreadable} lines of the journal cannot be read: look at them yourself.", err=True)
+        click.echo(f"{done.unreadable} lines of the journal cannot be read. Check them manually.", err=True)
     if not done.manifest.has_secret_key and not config.secret_key:
-        click.echo("The backup was taken with LMS_SECRET_KEY set: set the same value before you start.", err=True)
+        click.echo(
+            "The backup was taken with LMS_SECRET_KEY set. Set the same value before you start the server.", err=True
+        )
     click.echo("Next: `lms check`, then `lms serve`.")
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="Leave out what reads everything: references, facts, certificates.")
+@click.option("--quick", is_flag=True, help="Skip the checks that read everything: references, facts, certificates.")
 def check(quick: bool) -> None:
-    """Looks for faults in database, files, certificates, mail, worker and settings; exit 1 where there is one.
+    """Checks the database, files, certificates, mail, worker and settings. Exits with 1 if there is a fault.
 
     Prints a line for each thing that was looked at, and beneath it what to do. Changes nothing.
     """

@@ -15,37 +15,39 @@ from lms.core.roles import SYSTEM
 
 @click.group()
 def report() -> None:
-    """The figures, and a second count that checks them."""
+    """Prints and verifies the figures."""
 
 
 @report.command("totals")
 @click.option("--from", "from_day", type=click.DateTime(["%Y-%m-%d"]), help="First day, in the reporting zone.")
 @click.option("--to", "to_day", type=click.DateTime(["%Y-%m-%d"]), help="Last day, included.")
-@click.option("--series", help="A series' slug.")
-@click.option("--country", help="A country's code.")
+@click.option("--series", help="Slug of a series.")
+@click.option("--country", help="Country code.")
 @click.option("--region", help="An M49 code of any level.")
-@click.option("--partner", type=click.Choice(["true", "false"]), help="Partner countries on the day, or the others.")
-@click.option("--sector", help="Of the people at the time: government, business, academia, civil_society or other.")
-@click.option("--gender", help="Of the people at the time: female, male or other.")
-@click.option("--language", help="The code of the lecture's language.")
-@click.option("--source", help="The way of attending: live, group or manual.")
-@click.option("--by", "dimensions", default="", help="One dimension, or two with a comma: country,year.")
+@click.option(
+    "--partner", type=click.Choice(["true", "false"]), help="Only partner countries (at the time), or only others."
+)
+@click.option("--sector", help="Sector at the time: government, business, academia, civil_society or other.")
+@click.option("--gender", help="Gender at the time: female, male or other.")
+@click.option("--language", help="Language code of the lecture.")
+@click.option("--source", help="How people attended: live, group or manual.")
+@click.option("--by", "dimensions", default="", help="One dimension, or two separated by a comma: country,year.")
 @click.option(
     "--format", "kind", type=click.Choice(["table", "json", "csv", "xlsx"]), default="table", show_default=True
 )
 @click.option(
-    "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; standard output unless given."
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="Output file. Default: standard output."
 )
 def report_totals(
     from_day: datetime | None, to_day: datetime | None, dimensions: str, kind: str, output: Path | None, **filters: str
 ) -> None:
-    """Counts all figures of a slice, exactly and at this moment."""
+    """Prints all figures, optionally filtered and grouped, as of now."""
     from lms.reports.exports import files
     from lms.reports.queries.figures import count
     from lms.reports.rules import Slice
 
     if kind == "xlsx" and output is None and sys.stdout.isatty():
-        raise click.UsageError("An XLSX file is not for a terminal: name a file with --output.")
+        raise click.UsageError("Cannot print XLSX to a terminal. Use --output.")
     partner = None if filters["partner"] is None else filters.pop("partner") == "true"
     asked = Slice(
         from_day=from_day.date() if from_day else None,
@@ -71,7 +73,7 @@ def report_totals(
 
 @report.command("rebuild")
 def report_rebuild() -> None:
-    """Writes the facts of all lectures, which figures are counted from, again from the rows."""
+    """Rebuilds the facts of all lectures, from which figures are counted, from the rows."""
     from lms.attendance.actions.facts import rebuild_facts
 
     with application():
@@ -80,7 +82,7 @@ def report_rebuild() -> None:
 
 @report.command("verify")
 def report_verify() -> None:
-    """Recounts every figure from the rows, independently; exit 1 on a difference."""
+    """Recounts every figure independently from the rows. Exits with 1 on a difference."""
     from lms.reports import recount
     from lms.reports.rules import Slice
 

@@ -10,9 +10,9 @@ from lms.core.secret_key import begin_rotation, end_rotation
 
 
 @click.command("rotate-secret")
-@click.option("--finish", is_flag=True, help="Re-seal what the old secret sealed, and forget the old secret.")
+@click.option("--finish", is_flag=True, help="Re-encrypt with the new secret and remove the old one.")
 def rotate_secret(finish: bool) -> None:
-    """Replaces the secret that signs cookies and room tokens and seals second factors, in two steps.
+    """Replaces the secret that signs cookies and room tokens and encrypts second factors, in two steps.
 
     The first puts a new secret in place; the old one is still accepted. Restart `lms serve` and `lms worker`, then
     finish, and restart them once more.
@@ -22,14 +22,14 @@ def rotate_secret(finish: bool) -> None:
     with application() as config:
         if not finish:
             begin_rotation(config)
-            click.echo("A new secret is in place, the old one is still accepted.")
+            click.echo("A new secret is in place. The old one is still accepted.")
             click.echo("Restart lms serve and lms worker, then run: lms keys rotate-secret --finish")
             return
         if config.secret_key and not config.secret_key_old:
             raise Refused("LMS_SECRET_KEY_OLD is not set: there is nothing to finish")
         count = seal_second_factors(unsealed_only=False)
         end_rotation(config)
-        click.echo(f"Sealed with the new secret: {count}. The old secret is forgotten.")
+        click.echo(f"Encrypted with the new secret: {count}. The old secret was removed.")
         if config.secret_key_old:
             click.echo("Remove LMS_SECRET_KEY_OLD from the settings.")
         click.echo("Restart lms serve and lms worker.")

@@ -1,1 +1,1 @@
-"""Builds the demonstration programme through the same doors as real data."""
+"""Builds the demonstration programme with the same actions and imports as real data."""

@@ -284,7 +284,7 @@ def _attend(
 
 @action
 def _go_live(demonstration: Demonstration, series_ids: dict[str, int], lecture_ids: dict[tuple[str, int], int]) -> None:
-    """Starts the lecture of now, with some people in its room who have been there for a while."""
+    """Starts the current lecture, with people who have been in its room for a while."""
     random = Random(f"{SEED}:live")  # noqa: S311  invented, not a secret
     now = demonstration.now
     guests = {guest.email for guest in demonstration.guests}
@@ -376,7 +376,7 @@ def ensure(
         raise Invalid("people", f"The demonstration needs {FEWEST} people or more.")
     mark = find_mark(config)
     if mark is not None and mark.is_stale(now) and not keep:
-        say(f"The demonstration in {config.folder} is older than a day: it is built anew (KEEP=1 leaves it).")
+        say(f"The demonstration in {config.folder} is older than a day and will be rebuilt (KEEP=1 keeps it).")
         mark = None
     if mark is None:
         wanted = people or FULL_SCALE
@@ -385,9 +385,9 @@ def ensure(
         build(make_app, config.folder, wanted, now=now, progress=Progress(say, rewrite=sys.stdout.isatty()))
         say(f"Built in {time.monotonic() - began:.0f} s.")
         return
-    say(f"The demonstration in {config.folder} is served as it is, with {mark.people:,} people.")
+    say(f"The demonstration in {config.folder} already exists, with {mark.people:,} people, and is served unchanged.")
     if people not in (None, mark.people):
-        say(f"To have {people:,} people instead, delete that folder or name another with LMS_DATA.")
+        say(f"For {people:,} people instead, delete that folder or set LMS_DATA to another.")
     with make_app(config).app_context():
         upgrade()
         rebuild_facts(missing_only=True, by=SYSTEM)

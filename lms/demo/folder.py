@@ -41,10 +41,13 @@ def find_mark(config: Config) -> Mark | None:
     except (FileNotFoundError, NotADirectoryError):
         pass
     except (ValueError, KeyError) as error:
-        raise Refused(_("%(path)s cannot be read; delete it or the folder.", path=config.demonstration_mark)) from error
+        raise Refused(_("%(path)s cannot be read. Delete it or the folder.", path=config.demonstration_mark)) from error
     if config.folder.exists() and (not config.folder.is_dir() or any(config.folder.iterdir())):
         raise Refused(
-            _("%(folder)s holds something that is no demonstration; name another with LMS_DATA.", folder=config.folder)
+            _(
+                "%(folder)s contains something other than a demonstration. Set LMS_DATA to another folder.",
+                folder=config.folder,
+            )
         )
     return None
 

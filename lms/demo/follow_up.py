@@ -221,7 +221,7 @@ def _seconds(file: LectureFile) -> Mapping[str, float]:
 
 
 def make_focal_points(rows: Sequence[Mapping[str, str]], *, at: datetime) -> None:
-    """The focal points of `focal_points.csv`, each with the role for the own country."""
+    """Creates the focal points of `focal_points.csv`, each with the role for their country."""
     for row in rows:
         _make_focal_point(row, at=at)
 

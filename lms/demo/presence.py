@@ -70,7 +70,7 @@ def intervals(seconds: int, stays: bool, rand: Callable[[], float]) -> list[tupl
 
 
 def stays(rand: Callable[[], float]) -> bool:
-    """Whether somebody who comes stays for most of a lecture."""
+    """Returns whether a person who comes stays for most of a lecture."""
     return rand() >= _PARTIAL
 
 

@@ -51,7 +51,7 @@ def stop_what_was_under_way(found: Manifest, *, by: Actor, at: datetime) -> Stop
     for plan in list_plans():
         due = last_due(plan.rhythm, plan.hour, at, zone)
         if due.moment > plan.since and not was_run(plan.report_id, due.day):
-            failure = _("Not sent: a backup was restored, and it may have been sent before.")
+            failure = _("Not sent: a backup was restored, and it may already have been sent.")
             reports += keep_run(plan, due, failure=failure, at=at)
     open_jobs = Job.state.in_([JobState.QUEUED, JobState.RUNNING])
     ended = update(Job).where(open_jobs, Job.kind.not_in(COUNTING_JOBS))

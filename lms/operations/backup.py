@@ -61,9 +61,9 @@ def take_backup(folder: Path, config: Config, *, since: Path | None = None, tell
     """
     folder = folder.resolve()
     if folder.exists() or folder.is_symlink():
-        raise Refused(_("%(folder)s exists already. Name a folder that does not exist yet.", folder=folder))
+        raise Refused(_("%(folder)s already exists. Choose a folder that does not exist yet.", folder=folder))
     if folder.is_relative_to(config.folder):
-        raise Refused(_("Put the backup outside of the data folder, best on another disk."))
+        raise Refused(_("Put the backup outside the data folder, ideally on another disk."))
     if mismatch := schema.find_mismatch():
         raise Refused(mismatch)
     earlier = manifest.read(since) if since is not None else None

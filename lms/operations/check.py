@@ -46,4 +46,4 @@ def _findings(one: Check, asked: Asked) -> Iterator[Finding]:
     except Exception as error:
         about = one.__name__.removeprefix("check_").replace("_", " ")
         text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        yield fault(about, text, _("Mend this first; then run `lms check` again."))
+        yield fault(about, text, _("Fix this first, then run `lms check` again."))

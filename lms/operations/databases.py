@@ -105,8 +105,8 @@ def find_tool(name: str, connection: Connection, config: Config) -> str:
     if program is None:
         raise Refused(
             _(
-                "%(name)s is not installed. Install the client programs of PostgreSQL %(version)s or later, or name "
-                "their folder with LMS_POSTGRESQL_TOOLS.",
+                "%(name)s is not installed. Install the PostgreSQL client programs, version %(version)s or "
+                "later, or set LMS_POSTGRESQL_TOOLS to their folder.",
                 name=name,
                 version=at_least,
             )
@@ -116,8 +116,8 @@ def find_tool(name: str, connection: Connection, config: Config) -> str:
     if found is None or int(found[1]) < at_least:
         raise Refused(
             _(
-                "%(program)s is of version %(found)s and the server of version %(version)s. Install the client "
-                "programs of that version or later, and name their folder with LMS_POSTGRESQL_TOOLS.",
+                "%(program)s has version %(found)s but the server has version %(version)s. Install client "
+                "programs of that version or later, and set LMS_POSTGRESQL_TOOLS to their folder.",
                 program=program,
                 found=found[1] if found else "?",
                 version=at_least,
@@ -182,14 +182,14 @@ def check_is_empty(config: Config, *, is_unfinished: bool) -> None:
     """
     if path := config.sqlite_file:
         if path.exists() and path.stat().st_size and not is_unfinished:
-            raise Refused(_("%(path)s is there already. Restore into an empty place only.", path=path))
+            raise Refused(_("%(path)s already exists. Restore only into an empty folder.", path=path))
         return
     engine = create_engine(config.database, poolclass=NullPool)
     with engine.connect() as connection:
         find_tool("pg_restore", connection, config)
         names = set(inspect(connection).get_table_names())
     if names and _UNFINISHED not in names:
-        raise Refused(_("The database of LMS_DATABASE_URL has tables already. Restore into an empty one only."))
+        raise Refused(_("The database of LMS_DATABASE_URL already has tables. Restore only into an empty database."))
 
 
 def finish(connection: Connection) -> None:

@@ -69,8 +69,8 @@ def copy_before(config: Config, revision: str, *, at: datetime) -> Path:
         partial.unlink(missing_ok=True)
         raise Refused(
             _(
-                "The database is not migrated, because no copy can be made first: %(reason)s Or take a backup "
-                "yourself and run `lms init --no-copy`.",
+                "The database was not migrated, because it cannot be copied first: %(reason)s You can also take "
+                "a backup yourself and run `lms init --no-copy`.",
                 reason=error.message,
             )
         ) from error

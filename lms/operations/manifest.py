@@ -66,14 +66,16 @@ def read(folder: Path) -> Manifest:
         content = json.loads((folder / NAME).read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise Refused(
-            _("%(folder)s is not a finished backup: it has no %(name)s.", folder=folder, name=NAME)
+            _("%(folder)s is not a complete backup: it has no %(name)s.", folder=folder, name=NAME)
         ) from error
     except ValueError as error:
         raise Refused(_damaged(folder)) from error
     if not isinstance(content, dict) or content.pop("checksum", None) != _checksum(content):
         raise Refused(_damaged(folder))
     if content.pop("format") != FORMAT:
-        raise Refused(_("%(folder)s was written by a newer version of Serai. Restore it with that one.", folder=folder))
+        raise Refused(
+            _("%(folder)s was written by a newer version of Serai. Use that version to restore it.", folder=folder)
+        )
     files = {path: Kept(**kept) for path, kept in content.pop("files").items()}
     manifest = Manifest(**content, files=files)
     if any(not _is_safe(path) for path in files):

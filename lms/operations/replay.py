@@ -66,7 +66,7 @@ def replay(journal: Journal) -> Counter[str]:
     for entry in journal.entries:
         deed = DEEDS.get(entry.what)
         if deed is None:
-            raise Refused(_("The journal has an entry that this version does not know: %(what)s", what=entry.what))
+            raise Refused(_("The journal contains an unknown entry: %(what)s", what=entry.what))
         try:
             done[entry.what] += deed(entry)
         except (NotFound, Refused):  # made after the backup, or not valid any more: nothing is left to undo

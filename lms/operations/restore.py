@@ -110,21 +110,21 @@ def _check_fits(found: Manifest, config: Config) -> None:
     if found.database != kind:
         raise Refused(
             _(
-                "The backup is of %(theirs)s and LMS_DATABASE_URL names a database of %(ours)s. Name an empty "
-                "database of the same kind.",
+                "The backup is from %(theirs)s but LMS_DATABASE_URL is a %(ours)s database. Use an empty "
+                "database of the same type.",
                 theirs=found.database,
                 ours=kind,
             )
         )
     if found.reporting_zone != config.reporting_zone:
         raise Refused(
-            _("The backup counts in the zone %(zone)s. Set LMS_REPORTING_ZONE to it.", zone=found.reporting_zone)
+            _("The backup uses the reporting zone %(zone)s. Set LMS_REPORTING_ZONE to it.", zone=found.reporting_zone)
         )
     if schema.is_newer(found.revision):
         raise Refused(
             _(
-                "The backup was taken by a newer version of Serai (%(version)s, schema %(revision)s). Restore it with "
-                "that version or a later one.",
+                "The backup was taken with a newer version of Serai (%(version)s, schema %(revision)s). Use that "
+                "version or a later one to restore it.",
                 version=found.version,
                 revision=found.revision,
             )
@@ -141,8 +141,8 @@ def _check_is_empty(config: Config) -> None:
         if there:
             raise Refused(
                 _(
-                    "The data folder %(folder)s is not empty (%(name)s). Restore into an empty one only: name another "
-                    "with LMS_DATA.",
+                    "The data folder %(folder)s is not empty (%(name)s). Restore only into an empty folder: set "
+                    "LMS_DATA to another.",
                     folder=config.folder,
                     name=min(path.name for path in there),
                 )
@@ -155,11 +155,9 @@ def _check_files(folder: Path, found: Manifest, tell: Tell) -> None:
     there = set(manifest.files_in(folder)) - {manifest.NAME}
     wanted = set(found.files)
     if missing := sorted(wanted - there):
-        raise Refused(_("The backup lacks %(path)s. Use another backup.", path=missing[0]))
+        raise Refused(_("The backup has no %(path)s. Use another backup.", path=missing[0]))
     if extra := sorted(there - wanted):
-        raise Refused(
-            _("The backup has a file that its manifest does not name: %(path)s. Move it away.", path=extra[0])
-        )
+        raise Refused(_("The backup contains a file that is not in its manifest: %(path)s. Remove it.", path=extra[0]))
     for done, (path, kept) in enumerate(found.files.items(), 1):
         if (folder / path).is_symlink() or manifest.digest(folder / path) != kept:
             raise Refused(_("%(path)s in the backup is damaged. Use another backup.", path=path))

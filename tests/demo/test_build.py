@@ -268,7 +268,7 @@ def test_the_folder_is_marked_and_served_as_it_is(built: APIFlask, now: datetime
 
     assert config.is_demonstration
     assert find_mark(config) == Mark(now, PEOPLE)
-    assert "served as it is" in told[0]
+    assert "is served unchanged" in told[0]
     assert "500" in told[1]
 
 

@@ -42,7 +42,7 @@ def test_a_demonstration_is_stale_after_a_day() -> None:
 def test_real_data_is_refused(tmp_path: Path) -> None:
     (tmp_path / "serai.db").write_bytes(b"real")
 
-    with pytest.raises(Refused, match="no demonstration"):
+    with pytest.raises(Refused, match="something other than a demonstration"):
         find_mark(_config(tmp_path))
 
 

@@ -251,7 +251,7 @@ def test_what_is_not_empty_is_left_alone(installation: Installation, target: Con
         restored(folder, installation.config)
     if target.database_url:
         other = settings(tmp_path / "elsewhere", installation.config.database_url)
-        with pytest.raises(Refused, match="has tables already"):
+        with pytest.raises(Refused, match="already has tables"):
             restored(folder, other)
         assert not other.folder.exists()
     assert installation.within(lambda: db.session.scalar(select(func.count()).select_from(Certificate))) == len(NAMES)
@@ -288,7 +288,7 @@ def first_pdf(folder: Path) -> Path:
 
 
 FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "no manifest": (lambda folder: (folder / manifest.NAME).unlink(), "is not a finished backup"),
+    "no manifest": (lambda folder: (folder / manifest.NAME).unlink(), "is not a complete backup"),
     "cut manifest": (lambda folder: (folder / manifest.NAME).write_text("{"), "manifest of .* is damaged"),
     "changed manifest": (
         lambda folder: (folder / manifest.NAME).write_text(
@@ -297,17 +297,20 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         "manifest of .* is damaged",
     ),
     "newer format": (lambda folder: rewritten(folder, format=2), "written by a newer version"),
-    "newer schema": (lambda folder: rewritten(folder, revision="f00d"), "taken by a newer version of Serai"),
-    "another database": (lambda folder: rewritten(folder, database="postgresql"), "Name an empty database of the same"),
+    "newer schema": (lambda folder: rewritten(folder, revision="f00d"), "taken with a newer version of Serai"),
+    "another database": (lambda folder: rewritten(folder, database="postgresql"), "Use an empty database of the same"),
     "another zone": (lambda folder: rewritten(folder, reporting_zone="Asia/Tokyo"), "Set LMS_REPORTING_ZONE"),
     "a path outside": (
         lambda folder: rewritten(folder, files={"../../evil": {"size": 0, "sha256": ""}}),
         "manifest of .* is damaged",
     ),
-    "missing file": (lambda folder: first_pdf(folder).unlink(), "lacks files/certificates"),
+    "missing file": (lambda folder: first_pdf(folder).unlink(), "has no files/certificates"),
     "damaged file": (lambda folder: first_pdf(folder).write_bytes(b"%PDF"), "files/certificates/.* is damaged"),
     "damaged database": (lambda folder: (folder / "database.sqlite").write_bytes(b"x"), "database.sqlite .* damaged"),
-    "extra file": (lambda folder: (folder / "files" / "extra").write_bytes(b"x"), "does not name: files/extra"),
+    "extra file": (
+        lambda folder: (folder / "files" / "extra").write_bytes(b"x"),
+        "is not in its manifest: files/extra",
+    ),
     "a link out": (
         lambda folder: (first_pdf(folder).rename(folder.parent / "moved"), first_pdf_link(folder)),
         "lacks files|is damaged",
@@ -382,7 +385,7 @@ def test_the_figures_are_compared(kept: tuple[Installation, Path], place: Config
 
 @pytest.mark.parametrize(
     ("where", "said"),
-    [("backup", "exists already"), ("data/backup", "outside of the data folder")],
+    [("backup", "already exists"), ("data/backup", "outside the data folder")],
 )
 def test_a_folder_that_does_not_fit_is_refused(kept: tuple[Installation, Path], where: str, said: str) -> None:
     made, folder = kept

@@ -28,13 +28,13 @@ def test_a_backup_is_taken_restored_and_checked(
     assert taken.stdout.startswith(f"{second}: 7 files, 4 of them linked, ")
     assert taken.stderr.splitlines()[0] == "Database: 100 %"
     again = run(monkeypatch, tmp_path / "data", "backup", second)
-    assert (again.exit_code, "exists already" in str(again.exception)) == (1, True)
+    assert (again.exit_code, "already exists" in str(again.exception)) == (1, True)
 
     done = run(monkeypatch, tmp_path / "restored", "restore", second)
     assert done.exit_code == 0
     assert done.stdout.splitlines()[1:] == [
-        "Not done again: 0 mails, 0 jobs, 0 scheduled reports. Ended: 0 sessions, 0 API tokens.",
-        "Journal: 0 entries, done again: nothing.",
+        "Not repeated: 0 e-mails, 0 jobs, 0 scheduled reports. Ended: 0 sessions, 0 API tokens.",
+        "Journal: 0 entries, replayed: nothing.",
         "Next: `lms check`, then `lms serve`.",
     ]
     mark = tmp_path / "restored" / "restore-unfinished"

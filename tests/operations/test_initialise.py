@@ -105,8 +105,8 @@ def test_a_database_of_a_newer_version_is_left_alone(fresh: Config) -> None:
 @pytest.mark.parametrize(
     ("program", "said"),
     [
-        ("", "pg_dump is not installed. Install the client programs of PostgreSQL"),
-        ("#!/bin/sh\necho 'pg_dump (PostgreSQL) 9.6.24'\n", "is of version 9 and the server of version"),
+        ("", "pg_dump is not installed. Install the PostgreSQL client programs"),
+        ("#!/bin/sh\necho 'pg_dump (PostgreSQL) 9.6.24'\n", "has version 9 but the server has version"),
     ],
 )
 @pytest.mark.parametrize("fresh", ["postgresql"], indirect=True)

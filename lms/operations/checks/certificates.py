@@ -30,7 +30,7 @@ def check_key(_asked: Asked) -> Iterator[Finding]:
     try:
         yield ok(_("signing key"), keys.current().kid)
     except keys.KeyMissing as error:
-        remedy = _("Put the key file back from a backup, or make a new one by `lms keys rotate`.")
+        remedy = _("Restore the key file from a backup, or create a new key with `lms keys rotate`.")
         yield fault(_("signing key"), error.message, remedy)
     db.session.rollback()
 
@@ -52,12 +52,12 @@ def check_certificates(asked: Asked) -> Iterator[Finding]:
             on_disk += 1
             pdf = check_pdf(content, trusted)
             if not (pdf.intact and pdf.ours and pdf.number == number):
-                wrong.append(_("the file of %(number)s is not as it was signed", number=number))
+                wrong.append(_("the file of %(number)s differs from what was signed", number=number))
         if row.credential is not None:
             badge = read_credential(row.credential, jwks)
             if not (badge.intact and badge.ours and badge.number == number):
-                wrong.append(_("the badge of %(number)s is not as it was signed", number=number))
-    remedy = _("Delete the file: it is made again when somebody asks for it. For a badge, restore a backup.")
+                wrong.append(_("the badge of %(number)s differs from what was signed", number=number))
+    remedy = _("Delete the file. It is created again when someone requests it. For a badge, restore a backup.")
     for line in wrong[:_SHOWN]:
         yield fault(_("certificates"), line, remedy)
     if len(wrong) > _SHOWN:
@@ -91,12 +91,12 @@ def check_files(_asked: Asked) -> Iterator[Finding]:
         yield fault(_("files"), _("%(name)s is missing", name=name), remedy)
     if extra:
         told = _n(
-            "%(num)s file that no row names: %(name)s",
-            "%(num)s files that no row names: %(name)s, …",
+            "%(num)s file not referenced by any row: %(name)s",
+            "%(num)s files not referenced by any row: %(name)s, …",
             len(extra),
             name=extra[0],
         )
-        yield warning(_("files"), told, _("Nothing needs them. Delete them, or keep them."))
+        yield warning(_("files"), told, _("Nothing uses them. You can delete them."))
     if not missing and not extra:
         yield ok(_("files"), _n("%(num)s file", "%(num)s files", len(there)))
 

@@ -25,7 +25,7 @@ def check_schema(_asked: Asked) -> Iterator[Finding]:
     """Whether the database has the schema of this version."""
     mismatch = schema.find_mismatch()
     if mismatch:
-        yield fault(_("schema"), mismatch, _("Nothing else is checked until then."))
+        yield fault(_("schema"), mismatch, _("Nothing else is checked until this is fixed."))
     else:
         yield ok(_("schema"), schema.newest_revision())
 
@@ -67,14 +67,13 @@ def check_references(asked: Asked) -> Iterator[Finding]:
     for line in broken[:_SHOWN]:
         yield fault(_("references"), line, _("Restore the last backup in which `lms check` finds nothing."))
     if not broken:
-        yield ok(_("references"), _("every reference leads to a row"))
+        yield ok(_("references"), _("every reference points to a row"))
 
 
 def _broken_sqlite(connection: Connection) -> list[str]:
     rows = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
     return [
-        _("%(table)s, row %(row)s: refers to nothing in %(other)s", table=row[0], row=row[1], other=row[2])
-        for row in rows
+        _("%(table)s, row %(row)s: no such row in %(other)s", table=row[0], row=row[1], other=row[2]) for row in rows
     ]
 
 
@@ -91,7 +90,7 @@ def _broken_postgresql(connection: Connection) -> list[str]:
                 .where(rows.c[own].is_not(None), known.c[other].is_(None))
             )
             if count := connection.scalar(lost):
-                lines.append(_("%(table)s.%(column)s: %(count)s refer to nothing", table=name, column=own, count=count))
+                lines.append(_("%(table)s.%(column)s: %(count)s point to nothing", table=name, column=own, count=count))
     return lines
 
 
@@ -104,16 +103,16 @@ def check_facts(asked: Asked) -> Iterator[Finding]:
     for line in differing[:_SHOWN]:
         yield fault(_("facts"), line, _("Run `lms report rebuild`, then `lms report verify`."))
     if not differing:
-        yield ok(_("facts"), _("as the rows say"))
+        yield ok(_("facts"), _("match the rows"))
 
 
 def check_times(asked: Asked) -> Iterator[Finding]:
     """Whether the clocks agree, and no event is recorded as later than now."""
-    remedy = _("Set the clock of this machine and of the database's by NTP.")
+    remedy = _("Set the clocks of this machine and of the database server with NTP.")
     if not is_sqlite():
         theirs = db.session.scalar(select(func.now()))
         if theirs is not None and abs(theirs - clock.now()) > AHEAD:
-            yield fault(_("clock"), _("the database's clock says %(time)s", time=theirs.isoformat()), remedy)
+            yield fault(_("clock"), _("the database's clock is at %(time)s", time=theirs.isoformat()), remedy)
     latest = [
         (name, found)
         for name, moment in ((_("activity"), AuditEntry.at), (_("mail"), OutboxMail.created_at))
@@ -121,6 +120,8 @@ def check_times(asked: Asked) -> Iterator[Finding]:
     ]
     db.session.rollback()
     for name, found in latest:
-        yield fault(_("clock"), _("%(what)s is recorded as of %(time)s", what=name, time=found.isoformat()), remedy)
+        yield fault(
+            _("clock"), _("%(what)s is recorded at %(time)s, in the future", what=name, time=found.isoformat()), remedy
+        )
     if not latest:
-        yield ok(_("clock"), _("nothing is recorded as later than now"))
+        yield ok(_("clock"), _("nothing is recorded in the future"))

@@ -49,18 +49,18 @@ def check_mail(asked: Asked) -> Iterator[Finding]:
     refused = db.session.scalar(select(func.count()).where(*waiting, OutboxMail.error.is_not(None))) or 0
     db.session.rollback()
     if late:
-        told = _n("%(num)s mail waits to be sent", "%(num)s mails wait to be sent", late)
-        yield fault(_("mail"), told, _("Look at the log of `lms worker`."))
+        told = _n("%(num)s e-mail is waiting to be sent", "%(num)s e-mails are waiting to be sent", late)
+        yield fault(_("mail"), told, _("Check the log of `lms worker`."))
     if refused:
-        told = _n("%(num)s mail could not be sent yet", "%(num)s mails could not be sent yet", refused)
-        yield warning(_("mail"), told, _("It is tried again. The reason is in the column error of outbox_mail."))
+        told = _n("%(num)s e-mail could not be sent yet", "%(num)s e-mails could not be sent yet", refused)
+        yield warning(_("mail"), told, _("It will be tried again. The reason is in the column error of outbox_mail."))
 
 
 def check_disk(asked: Asked) -> Iterator[Finding]:
     """Whether there is room on the disk of the data folder."""
     free = shutil.disk_usage(asked.config.folder).free
     told = _("%(count)s MB free", count=f"{free // _MB:,}")
-    remedy = _("Make room, or move the data folder to a larger disk.")
+    remedy = _("Free up space, or move the data folder to a larger disk.")
     if free < _TOO_LITTLE:
         yield fault(_("disk"), told, remedy)
     elif free < _LITTLE:
@@ -85,7 +85,7 @@ def check_worker(asked: Asked) -> Iterator[Finding]:
         yield fault(_("worker"), _("last seen %(time)s", time=seen.isoformat(timespec="seconds")), remedy)
     if waiting:
         told = _n("%(num)s job waits", "%(num)s jobs wait", waiting)
-        yield fault(_("worker"), told, _("Look at the log of `lms worker`."))
+        yield fault(_("worker"), told, _("Check the log of `lms worker`."))
 
 
 def check_settings(asked: Asked) -> Iterator[Finding]:
@@ -98,7 +98,7 @@ def check_settings(asked: Asked) -> Iterator[Finding]:
 
 def _unsafe(config: Config) -> Iterator[Finding]:
     if config.is_demonstration:
-        told = _("this is a demonstration: its accounts have a password that everybody knows")
+        told = _("this is a demonstration: everyone knows the password of its accounts")
         yield warning(_("settings"), told, _("Use another data folder for real data."))
     address = urlsplit(config.base_url)
     if address.scheme != "https":
@@ -106,20 +106,20 @@ def _unsafe(config: Config) -> Iterator[Finding]:
         remedy = _("Put a TLS proxy in front and set LMS_BASE_URL to the https address.")
         yield found(_("settings"), _("LMS_BASE_URL is %(url)s", url=config.base_url), remedy)
     elif not config.proxies:
-        told = _("LMS_PROXIES is 0: every visitor seems to come from the proxy and shares its limits")
+        told = _("LMS_PROXIES is 0: all visitors appear to come from the proxy and share its limits")
         yield warning(_("settings"), told, _("Set LMS_PROXIES=1 behind one proxy."))
     if config.contact == _default("CONTACT"):
-        remedy = _("Set LMS_CONTACT to an address that somebody reads.")
+        remedy = _("Set LMS_CONTACT to an e-mail address that someone reads.")
         yield warning(_("settings"), _("LMS_CONTACT is %(contact)s", contact=config.contact), remedy)
     if not config.mail_url and not config.is_demonstration:
         remedy = _("Set LMS_MAIL_URL to the mail server.")
-        yield warning(_("settings"), _("LMS_MAIL_URL is empty: nobody gets mail"), remedy)
+        yield warning(_("settings"), _("LMS_MAIL_URL is empty: no e-mails are sent"), remedy)
     for name in ("LMS_SECRET_KEY", "LMS_SIGNING_PASSWORD"):
         if os.environ.get(name):
             told = _("%(name)s is in the environment, where other processes of this user can read it", name=name)
             yield warning(_("settings"), told, _("Put it in the file that LMS_CONFIG names, with mode 0600."))
     if not config.staff_needs_second_factor:
-        told = _("staff sign in without a second factor")
+        told = _("staff can sign in without a second factor")
         yield warning(_("settings"), told, _("Set LMS_STAFF_SECOND_FACTOR=on."))
 
 
@@ -154,13 +154,13 @@ def check_journal(asked: Asked) -> Iterator[Finding]:
             path.open("ab").close()
     except OSError as error:
         told = _("%(path)s: %(error)s", path=path, error=error.strerror)
-        yield fault(_("journal"), told, _("Nobody can be erased until it can be written."))
+        yield fault(_("journal"), told, _("No one can be erased until it is writable."))
         return
     if found.unreadable:
         told = _n("%(num)s line cannot be read", "%(num)s lines cannot be read", found.unreadable)
         yield warning(_("journal"), told, _("Compare %(path)s with the journal of the last backup.", path=path))
     if not asked.config.journal and not asked.config.is_demonstration:
-        told = _("it is on the disk of the database: if that is lost, so is the journal")
+        told = _("it is on the same disk as the database: if that disk is lost, so is the journal")
         yield warning(_("journal"), told, _("Set LMS_JOURNAL to a file on another disk."))
     else:
         yield ok(_("journal"), _n("%(num)s entry", "%(num)s entries", len(found.entries)))
@@ -170,15 +170,15 @@ def check_backup(asked: Asked) -> Iterator[Finding]:
     """Whether the last backup is recent."""
     if asked.config.is_demonstration:
         return
-    remedy = _("Run `lms backup FOLDER` every day, and look at what the timer says.")
+    remedy = _("Run `lms backup FOLDER` every day, and check the timer's log.")
     try:
         content = json.loads((asked.config.folder / LAST_BACKUP).read_text(encoding="utf-8"))
         taken_at = datetime.fromisoformat(content["taken_at"])
     except (OSError, ValueError, KeyError):
-        yield warning(_("backup"), _("none was taken yet"), remedy)
+        yield warning(_("backup"), _("there is none yet"), remedy)
         return
     told = _("%(time)s, in %(folder)s", time=taken_at.isoformat(timespec="minutes"), folder=content["folder"])
     if asked.at - taken_at > OLD_BACKUP:
-        yield warning(_("backup"), _("the last one is old: %(backup)s", backup=told), remedy)
+        yield warning(_("backup"), _("the latest is old: %(backup)s", backup=told), remedy)
     else:
         yield ok(_("backup"), told)
