@@ -39,13 +39,13 @@ class AppealDraft:
             raise Invalid(field, _("Write both times, or none."))
         if self.said_from is not None and self.said_to is not None:
             if self.said_to <= self.said_from:
-                raise Invalid("there_to", _("The end lies before the start."))
+                raise Invalid("there_to", _("The end is before the start."))
             outside = self.said_from < start - _DAY or self.said_to > end + _DAY
             if outside or self.said_to <= start or self.said_from >= end:
                 raise Invalid("there_from", _("The lecture was not given at that time."))
         name = checked_words(" ".join(self.joined_as.split()), "joined_as")
         if len(name) > NAME_LENGTH:
-            raise Invalid("joined_as", _("At most %(n)s signs.", n=NAME_LENGTH))
+            raise Invalid("joined_as", _("Use at most %(n)s characters.", n=NAME_LENGTH))
         words = checked_words(self.text, "text")
         if self.said_from is None and not name and not words:
             raise Invalid("text", _("Say what is not right, or when you were there."))

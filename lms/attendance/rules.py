@@ -322,7 +322,7 @@ def checked_words(said: str | None, field: str = "reason", *, lack: str | None =
     """
     words = clean_text(said)
     if len(words) > REASON_LENGTH:
-        raise Invalid(field, _("At most %(n)s signs.", n=REASON_LENGTH))
+        raise Invalid(field, _("Use at most %(n)s characters.", n=REASON_LENGTH))
     if clean_line(words):
         return words
     if lack is not None:

@@ -1,1 +1,1 @@
-"""What every slice stands on: no HTTP, no slice."""
+"""Foundations shared by all slices. Knows neither HTTP nor any slice."""

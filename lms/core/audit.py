@@ -1,6 +1,6 @@
 """The audit trail: who did what to whom and when, written in the action's own transaction.
 
-Personal fields stand here by name, never by value, so that erasure works.
+Personal fields are recorded by name, never by value, so that erasure works.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class AuditEntry(Base):
 
 
 class AuditSubject(Base):
-    """What an act was done to: a batch names each of its people here."""
+    """A subject of an act. A batch has one for each person."""
 
     __tablename__ = "audit_subject"
     __table_args__ = (Index("ix_audit_subject_kind_subject_id", "kind", "subject_id"),)
@@ -48,7 +48,7 @@ def record(
     detail: Mapping[str, Any] | None = None,
     **subjects: int | Iterable[int],
 ) -> None:
-    """Writes one act. Subjects by kind: `record("enrol", by=by, at=at, series=3, person=[1, 2])`."""
+    """Records one act. Subjects by kind: `record("enrol", by=by, at=at, series=3, person=[1, 2])`."""
     entry = AuditEntry(at=at, actor_id=by.person_id, verb=verb, detail=dict(detail or {}))
     db.session.add(entry)
     db.session.flush()
@@ -61,7 +61,7 @@ def record(
 
 
 def count_acts(verb: str, *, by: Actor, since: datetime) -> int:
-    """How often an actor did something after a moment."""
+    """Counts how often an actor did something after a given time."""
     query = select(func.count()).where(
         AuditEntry.actor_id == by.person_id, AuditEntry.verb == verb, AuditEntry.at > since
     )
@@ -69,7 +69,7 @@ def count_acts(verb: str, *, by: Actor, since: datetime) -> int:
 
 
 def list_entries(kind: str, subject_id: int, *, limit: int = 50) -> list[AuditEntry]:
-    """What was done to one subject, newest first. Doors check who may ask."""
+    """Returns the acts on one subject, newest first. Callers check permission."""
     query = (
         select(AuditEntry)
         .join(AuditSubject, AuditSubject.entry_id == AuditEntry.id)

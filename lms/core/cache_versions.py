@@ -1,4 +1,4 @@
-"""Stamps: a number that is drawn anew, in the same transaction, whenever that changes for which it stands.
+"""Version stamps: a random number that is replaced in the same transaction in which its subject changes.
 
 What was read once can be kept in memory under the stamp that it was read with (read the stamp first), and is read again
 when the stamp is another one.

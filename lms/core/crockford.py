@@ -1,4 +1,4 @@
-"""Numbers and codes that people read aloud and type: Crockford's base32, and what is forgiven in it."""
+"""Numbers and codes that people read aloud and type, in Crockford's base32 with its tolerance for typing errors."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _FORGIVEN = str.maketrans("OIL", "011")
 
 
 def draw_signs(length: int) -> str:
-    """So many random signs, five bits each."""
+    """Returns random characters, five bits each."""
     return "".join(secrets.choice(SIGNS) for _place in range(length))
 
 
 def read_signs(typed: str) -> str:
-    """What was typed without the marks between groups, in capitals; O reads as 0, I and L as 1."""
+    """Normalises typed input: upper case, no separators, O read as 0, I and L as 1."""
     return _MARKS.sub("", unicodedata.normalize("NFKC", typed)).upper().translate(_FORGIVEN)

@@ -1,4 +1,4 @@
-"""The ways an action or query says no. `web` renders each as a page or as an RFC 9457 problem."""
+"""Errors that actions and queries raise. `web` renders each as a page or as an RFC 9457 problem."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Fault:
 
 
 class DomainError(Exception):
-    """Base of them all. `str()` is one sentence for the reader, in the reader's language."""
+    """Base class. `str()` is one sentence for the reader, in their language."""
 
     status = 500
 
@@ -26,25 +26,25 @@ class DomainError(Exception):
 
 
 class NotFound(DomainError):
-    """Not there, or not yours to see: both look alike (404)."""
+    """The object does not exist or the actor cannot see it; both look the same (404)."""
 
     status = 404
 
 
 class Forbidden(DomainError):
-    """Never you (403)."""
+    """The actor lacks permission (403)."""
 
     status = 403
 
 
 class Refused(DomainError):
-    """Not now, with the reason (409)."""
+    """The action is not possible in the current state; the message says why (409)."""
 
     status = 409
 
 
 class Invalid(DomainError):
-    """Which field or row, and why (422).
+    """The input is not valid; the faults say which field or row, and why (422).
 
     `Invalid("email", "…")` names one field; `Invalid(faults=[…])` many.
     """
@@ -57,19 +57,19 @@ class Invalid(DomainError):
 
 
 class TooLarge(DomainError):
-    """The file or form is larger than what is taken (413)."""
+    """The file or form is larger than the limit (413)."""
 
     status = 413
 
 
 class WrongKind(DomainError):
-    """The file is of a kind that cannot be read here (415)."""
+    """The type of the file is not supported (415)."""
 
     status = 415
 
 
 class Busy(DomainError):
-    """Too much is being done at this moment: to be tried again after `RETRY_AFTER` seconds (503)."""
+    """The server is busy; try again after `RETRY_AFTER` seconds (503)."""
 
     status = 503
     RETRY_AFTER = 60

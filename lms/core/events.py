@@ -1,7 +1,7 @@
-"""How word goes up the tower: a lower slice says what happened, higher slices answer in the same transaction.
+"""Events: a lower slice publishes what happened, and higher slices handle it in the same transaction.
 
-Handlers stand in the `handlers.py` of a slice, marked with `@handles(Event)`; `lms.app` registers the modules
-in the order of the tower, once an app.
+Handlers are in the `handlers.py` of a slice, marked with `@handles(Event)`. `lms.app` registers the modules
+in the order of the layers, once per app.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class LectureScheduled(Event):
-    """A lecture was put on the programme, or a postponed one has a new time."""
+    """A lecture was published, or a postponed lecture has a new time."""
 
     lecture_id: int
 
@@ -67,7 +67,7 @@ class LectureEnded(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class LectureReopened(Event):
-    """A mistaken end was taken back: the lecture is live again."""
+    """A lecture was reopened after a mistaken end. It is live again."""
 
     lecture_id: int
 
@@ -88,7 +88,7 @@ class LectureTimesCorrected(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyChanged(Event):
-    """A series has a new policy; it holds for lectures not yet held."""
+    """A series has a new policy. It applies to lectures not yet held."""
 
     series_id: int
 
@@ -102,7 +102,7 @@ class CapacityChanged(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class PeopleMerged(Event):
-    """`merged_id` is from now on the same person as `kept_id` (its `canonical_id`)."""
+    """`merged_id` is now the same person as `kept_id` (its `canonical_id`)."""
 
     kept_id: int
     merged_id: int
@@ -110,7 +110,7 @@ class PeopleMerged(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class MergeUndone(Event):
-    """`merged_id` is a person of its own again."""
+    """`merged_id` is a separate person again."""
 
     kept_id: int
     merged_id: int
@@ -133,7 +133,7 @@ class PersonNameCorrected(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class AddressesKnown(Event):
-    """People are known by an address by which they were not known before, or have shown that it is theirs."""
+    """People have a new e-mail address, or have confirmed an address."""
 
     person_ids: tuple[int, ...]
 
@@ -155,7 +155,7 @@ class PeopleTraitsChanged(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class PersonErased(Event):
-    """A person's data goes; the anonymous row stays. Certificates are withdrawn if the person chose so."""
+    """A person's data is erased. An anonymous row stays. Certificates are withdrawn if the person chose so."""
 
     person_id: int
     withdraw_certificates: bool
@@ -163,7 +163,7 @@ class PersonErased(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class PersonExportAsked(Event):
-    """A person asks for all that is stored: each slice adds its part to `parts` under its own name."""
+    """A person exports their data. Each slice adds its part to `parts` under its own name."""
 
     person_id: int
     parts: dict[str, Any] = field(default_factory=dict)
@@ -174,7 +174,7 @@ Handler = Callable[[Any], None]
 
 
 def handles(kind: type[E]) -> Callable[[Callable[[E], None]], Callable[[E], None]]:
-    """Marks a function as the answer of its slice to an event."""
+    """Marks a function as a handler of an event."""
 
     def mark(function: Callable[[E], None]) -> Callable[[E], None]:
         function.handles = kind  # type: ignore[attr-defined]
@@ -190,19 +190,19 @@ class EventBus:
         self.handlers: dict[type[Event], list[Handler]] = {}
 
     def register(self, module: ModuleType) -> None:
-        """Takes all functions of a module that are marked with `@handles`."""
+        """Registers all functions of a module that are marked with `@handles`."""
         for member in list(vars(module).values()):
             kind = getattr(member, "handles", None)
             if isinstance(kind, type) and issubclass(kind, Event):
                 self.handlers.setdefault(kind, []).append(member)
 
     def publish(self, event: Event) -> None:
-        """Calls the handlers, in the order of the tower."""
+        """Calls the handlers, in the order of the layers."""
         for handler in self.handlers.get(type(event), []):
             handler(event)
 
 
 def publish(event: Event) -> None:
-    """Says what happened, inside the running action."""
+    """Publishes an event inside the running action."""
     bus: EventBus = current_app.extensions[KEY]
     bus.publish(event)

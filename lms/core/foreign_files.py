@@ -73,7 +73,7 @@ class _Turns:
 class Lane:
     """What one kind of file may take: address space and answer in MB, time of a processor and of the clock in seconds.
 
-    `at_once` files are read at the same time in each web process; who comes next waits `wait_seconds` at most.
+    `at_once` files are read at the same time in each web process; others wait at most `wait_seconds`.
     """
 
     memory_mb: int
@@ -97,7 +97,7 @@ PROOFS = Lane(memory_mb=512, cpu_seconds=5, clock_seconds=10, answer_mb=1, at_on
 
 
 def read_foreign(lane: Lane, reader: str, content: bytes, **options: Any) -> list[Any]:
-    """What a reader makes of a file: the values that it yields, as JSON has them.
+    """Reads a file in a child process and returns the values that the reader yields, as JSON values.
 
     `reader` is `module:function` of this package; the function gets the content and the options, which are JSON too.
     Raises what it raises of Invalid, WrongKind and TooLarge; Invalid (`file`) where it used up its memory or its

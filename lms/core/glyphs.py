@@ -1,4 +1,4 @@
-"""Which signs of a text no installed font has: asked before a certificate has a number."""
+"""Finds characters of a text that no installed font has, before a certificate gets its number."""
 
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ def font_files(folders: Sequence[Path]) -> tuple[FontFile, ...]:
 
 @lru_cache(maxsize=8)
 def _coverage(files: tuple[FontFile, ...]) -> Coverage:
-    """The code points of each font, largest first; fonts of one coverage stand once."""
+    """Returns the code points of each font, largest first, without fonts of equal coverage."""
     found: set[frozenset[int]] = set()
     for path, _size, _changed in files:
         if path.lower().endswith("c"):
@@ -47,12 +47,12 @@ def _coverage(files: tuple[FontFile, ...]) -> Coverage:
 
 
 def coverage(folders: Sequence[Path]) -> Coverage:
-    """What the fonts in the folders draw, as they stand there now: asked once for many texts."""
+    """Returns what the fonts currently in the folders can draw. Call it once for many texts."""
     return _coverage(font_files(folders))
 
 
 def _drawn_by(font: TTFont) -> frozenset[int]:
-    """What the font draws. Some map control signs, which PDF/A forbids whatever the font says."""
+    """Returns what the font draws, without control characters, which PDF/A forbids."""
     return frozenset(
         point
         for point in font.getBestCmap() or ()
@@ -65,7 +65,7 @@ def _is_drawn(sign: str) -> bool:
 
 
 def _clusters(text: str) -> Iterator[str]:
-    """The text in pieces that one font must set alone: a sign with the accents that share its script."""
+    """The text in pieces that one font must set alone: a character with the accents that share its script."""
     cluster = ""
     for sign in filter(_is_drawn, text):
         is_mark = unicodedata.category(sign).startswith("M")
@@ -80,7 +80,7 @@ def _clusters(text: str) -> Iterator[str]:
 
 
 def _has(font: frozenset[int], sign: str) -> bool:
-    """Whether the font sets the sign, as one or, as a shaper would, taken apart."""
+    """Returns whether the font can set the character, composed or, as a shaper would, decomposed."""
     if ord(sign) in font:
         return True
     parts = unicodedata.normalize("NFD", sign)
@@ -89,7 +89,7 @@ def _has(font: frozenset[int], sign: str) -> bool:
 
 @dataclass(frozen=True)
 class _Plain:
-    """What need not be looked at sign by sign: signs that some font has and that stand in pieces of their own.
+    """Characters that need no individual check: some font has them, and they form separate clusters.
 
     `marks` do so where nothing of `common` (signs of no one script) stands before them.
     """
@@ -113,10 +113,9 @@ def _plain(fonts: Coverage) -> _Plain:
 
 
 def missing_signs(text: str, fonts: Coverage) -> tuple[str, ...]:
-    """The signs of the text that would print as a box, each once, in order of appearance.
+    """Returns the characters of the text that would print as a box, each once, in order of appearance.
 
-    Empty when all is well. Where each sign exists but a letter and its accent are in no font
-    together, the pair stands as one.
+    If a letter and its accent each exist but no font has both, the pair is returned as one.
     """
     points = set(map(ord, text))
     if fonts and fonts[0].issuperset(points):
@@ -136,6 +135,6 @@ def missing_signs(text: str, fonts: Coverage) -> tuple[str, ...]:
 
 
 def named(signs: Sequence[str], limit: int = 5) -> str:
-    """The signs as a reader can look them up: `王 (U+738B), 小 (U+5C0F)`, cut after a few with a count."""
+    """Formats the characters so that readers can look them up: `王 (U+738B), 小 (U+5C0F)`, with a count of more."""
     shown = [f"{sign} ({' '.join(f'U+{ord(part):04X}' for part in sign)})" for sign in signs[:limit]]
     return ", ".join(shown) + (f" +{len(signs) - limit}" if len(signs) > limit else "")

@@ -1,4 +1,4 @@
-"""Every string a person reads goes through one of these: `_` (one), `_n` (singular and plural), `_l` (lazy)."""
+"""Marks messages for translation: `_` (text), `_n` (singular and plural), `_l` (lazy)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from flask_babel.speaklater import LazyString
 from lms.core.resources import resource
 
 LANGUAGES = ("en", "fr", "es", "ru", "ar", "zh", "pt")
-"""Languages that pages and mail may be translated into. English is what everything is written in."""
+"""Languages into which pages and e-mails can be translated. The source language is English."""
 SPOKEN = "lms.languages"
-"""Where an application keeps those into which it is translated."""
+"""The key under which an application keeps the languages that it offers."""
 
 _outside: Any = None
 
@@ -28,24 +28,24 @@ def find_translated() -> tuple[str, ...]:
 
 
 def translated() -> tuple[str, ...]:
-    """The languages that pages and mail really speak: no other may be chosen anywhere."""
+    """Returns the languages that pages and e-mails are available in. No others can be chosen."""
     found: tuple[str, ...] | None = current_app.extensions.get(SPOKEN) if has_app_context() else None
     return found or find_translated()
 
 
 def spoken(code: str | None) -> str:
-    """The language for somebody who wishes for this one: it, where it is translated, else English."""
+    """Returns this language if it is available, otherwise English."""
     return code if code in translated() else "en"
 
 
 def use_language(code: str) -> None:
-    """What is said from now on is in this language: for a process that has no application."""
+    """Sets the language of messages in a process that has no application."""
     global _outside
     _outside = Translations.load(str(resource("translations")), [code]) if code != "en" else NullTranslations()
 
 
 def catalogue() -> Any:
-    """The translations of who reads: asked of Flask-Babel once a page, not once a string."""
+    """Returns the reader's translations. Asks Flask-Babel once per page, not once per message."""
     try:
         return g.catalogue
     except AttributeError:

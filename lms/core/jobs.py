@@ -67,7 +67,7 @@ class Run:
         self.job_id = job_id
 
     def progress(self, done: int, total: int) -> None:
-        """Tells how far the job is, in its own short transaction, and renews the lease."""
+        """Records the progress of the job in its own short transaction, and renews the lease."""
         _tell(self.job_id, done=done, total=total, at=clock.now())
 
 
@@ -102,7 +102,7 @@ def request_job(kind: str, arguments: dict[str, Any], *, by: Actor, at: datetime
 
 
 def wake() -> None:
-    """Tells the queue that there is something to do (after a commit). Without a queue, the sweep finds it."""
+    """Notifies the queue after a commit. Without a queue, the sweep finds the job."""
     enqueue: Callable[[], object] | None = current_app.extensions.get(KEY)
     if enqueue is not None:
         try:
@@ -112,7 +112,7 @@ def wake() -> None:
 
 
 def get_job(public_id: str, *, by: Actor) -> Job:
-    """A job, for an administrator or whoever asked for it; else NotFound."""
+    """Returns a job, for administrators and the person who requested it. Raises NotFound for others."""
     row = db.session.scalar(select(Job).where(Job.public_id == public_id))
     if row is None or not (by.is_administrator or (by.is_signed_in and row.asked_by == by.person_id)):
         raise NotFound

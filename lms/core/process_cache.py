@@ -1,4 +1,4 @@
-"""What one process remembers for one app, between requests. Only what can be read again at any time belongs here."""
+"""A cache per process and app, kept between requests. Store only data that can be read again at any time."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def _compiler(template: Path, _files: tuple[FontFile, ...], folders: tuple[str, 
 
 
 def typeset(template: Path, inputs: Mapping[str, str], folders: Sequence[Path]) -> bytes:
-    """What a template makes of its inputs, as PDF. Raises CannotRender, above all for a sign that no font has."""
+    """What a template makes of its inputs, as PDF. Raises CannotRender, above all for a character that no font has."""
     with _one_at_a_time, _said():
         pdf = _compiler_of(template, folders).compile(
             format="pdf", sys_inputs=dict(inputs), pdf_standards=[*STANDARDS], timestamp=0

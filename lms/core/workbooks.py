@@ -49,7 +49,7 @@ class Workbook(AbstractContextManager["Workbook"]):
     ) -> int:
         """Writes rows under frozen headings, into further sheets where they do not fit into one; returns how many.
 
-        `widths` in signs; without them as wide as the headings.
+        `widths` are in characters. Default: as wide as the headings.
         """
         written, sheet, line = 0, None, 0
         for row in rows:
@@ -101,7 +101,7 @@ class Workbook(AbstractContextManager["Workbook"]):
 
 
 def widths_of(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
-    """How wide columns must be for what stands in them, in signs."""
+    """Returns column widths that fit the contents, in characters."""
     return [
         max([len(heading), *(len(str(row[column])) for row in rows if column < len(row) and row[column] is not None)])
         + 2

@@ -76,5 +76,5 @@ class TakeBackForm(BaseForm):
 class CheckInForm(BaseForm):
     """The code on the wall and, of somebody not signed in, an address."""
 
-    code = StringField(_l("Code on the wall"), [InputRequired(_l("Write the code."))])
+    code = StringField(_l("Code on the wall"), [InputRequired(_l("Enter the code."))])
     email = EmailField(_l("Your e-mail address"))

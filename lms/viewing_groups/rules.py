@@ -94,7 +94,7 @@ def check_declared(start_ms: int, end_ms: int, lecture: Interval) -> None:
     """Raises Invalid for times between which nobody can have watched this lecture."""
     began, ended = lecture
     if end_ms <= start_ms:
-        raise Invalid("watched_until", _("The end lies before the start."))
+        raise Invalid("watched_until", _("The end is before the start."))
     if min(end_ms, ended) - max(start_ms, began) < MINUTE_MS:
         raise Invalid("watched_from", _("The lecture was not given between these times. Is it the right day?"))
     if start_ms < began - AROUND_MS:

@@ -287,7 +287,7 @@ def sign_group(group_id: str) -> ResponseReturnValue:
         basis = Basis(start=form.watched_from.data, until=form.watched_until.data)
         if form.basis.data == "connection":
             if not form.connection.data:
-                raise Invalid("connection", _("Write the e-mail address."))
+                raise Invalid("connection", _("Enter the e-mail address."))
             basis = Basis(connection=form.connection.data)
         mark = form.mark.data or ""
         signed.append(signing.sign_group(group_id, basis=basis, mark=mark, by=current_actor(), at=clock.now()))

@@ -1,1 +1,1 @@
-"""What every slice's doors share: guards, error pages, base form, base templates, API envelope."""
+"""Shared by the routes of all slices: guards, error pages, base form, base templates, API envelope."""

@@ -34,7 +34,7 @@ def consumes(*kinds: str) -> Callable[[F], F]:
 
 
 class AnswerSchema(Schema):
-    """What a call answers. Every field is always there, unless its metadata says `optional`."""
+    """The answer of a call. Every field is always present, unless its metadata says `optional`."""
 
     def on_bind_field(self, field_name: str, field_obj: Field[Any]) -> None:
         """Marks the field as required in the OpenAPI document."""
@@ -53,14 +53,14 @@ class Nothing(Schema):
 
 
 class RejectedOut(AnswerSchema):
-    """A row that was not taken, by its line in the file."""
+    """A rejected row, by its line in the file."""
 
     row = Integer()
     reason = String()
 
 
 class ImportAnswerOut(AnswerSchema):
-    """What became of a file."""
+    """The result of an import."""
 
     rows = Integer()
     matched = Integer()
@@ -70,7 +70,7 @@ class ImportAnswerOut(AnswerSchema):
     rejected = List(Nested(RejectedOut))
     unmatched = List(Dict())
     notes = List(String())
-    not_read = List(String(), metadata={"description": "Headings of the file that mean nothing here."})
+    not_read = List(String(), metadata={"description": "Headings of the file that were not recognised."})
 
 
 def envelope(items: Sequence[Any], limit: int, cursor_of: Callable[[Any], object]) -> dict[str, Any]:

@@ -21,14 +21,14 @@ F = TypeVar("F", bound=Callable[..., object])
 
 @dataclass(frozen=True)
 class Guard:
-    """Roles that may pass, or everybody, or everybody who is signed in."""
+    """The roles that have access, or everyone, or everyone who is signed in."""
 
     roles: frozenset[Role] = frozenset()
     anyone: bool = False
     signed_in: bool = False
 
     def admits(self, actor: Actor) -> bool:
-        """Whether the actor may use the door at all."""
+        """Returns whether the actor can use the route at all."""
         if self.anyone:
             return True
         if self.signed_in:
@@ -73,7 +73,7 @@ def is_indexed(endpoint: str | None) -> bool:
 
 
 def _is_for_resting(endpoint: str) -> bool:
-    """Whether staff without a second factor may use the door; under the API they act as people without a role."""
+    """Returns whether staff without a second factor can use the route. In the API, they act without a role."""
     view = current_app.view_functions[endpoint]
     return request.path.startswith("/api/") or bool(getattr(view, "while_resting", False))
 

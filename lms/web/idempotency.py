@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a call that is sent once more is answered as it was, and makes nothing more."""
+"""`Idempotency-Key`: a repeated call returns the same answer and creates nothing more."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class SignedIn(UserMixin):
 
 
 def register(app: Flask, *, session: SessionLoader, bearer: BearerLoader) -> None:
-    """Tells how a session key and a bearer token are read; each returns None for what does not hold."""
+    """Registers how session keys and bearer tokens are read. Each function returns None for invalid ones."""
     app.extensions[_KEY] = (session, bearer)
 
 

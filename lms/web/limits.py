@@ -38,12 +38,12 @@ def was_a_miss(response: Response) -> bool:
 
 
 def throttle_guesses(scope: str) -> Callable[[F], F]:
-    """Lets an address miss 60 times a minute over all doors of a scope; whoever asks for what exists never waits."""
+    """Limits an address to 60 misses a minute over all routes of a scope. Requests that find something never wait."""
     return cast(Callable[[F], F], limiter.shared_limit("60 per minute", scope=scope, deduct_when=was_a_miss))
 
 
 def throttle_reads(scope: str) -> Callable[[F], F]:
-    """Lets an address read 120 times a minute over all public doors of a scope, without a token or a session."""
+    """Limits an address to 120 anonymous reads a minute over all public routes of a scope."""
     return cast(
         Callable[[F], F],
         limiter.shared_limit("120 per minute", scope=scope, exempt_when=lambda: current_actor().is_signed_in),

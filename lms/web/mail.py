@@ -99,7 +99,7 @@ def render(mail: OutboxMail, config: Config) -> EmailMessage:
 
 
 def paragraph(text: str) -> str:
-    """A text that stands apart from what is before and after it."""
+    """Formats a text as a separate paragraph."""
     return f"\n\n{text}\n\n"
 
 

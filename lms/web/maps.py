@@ -1,4 +1,4 @@
-"""Where a country's bubble stands on the map of participants, and how large it is: no database, no HTTP."""
+"""Positions and sizes of countries' bubbles on the map of participants. No database, no HTTP."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Country:
 
 @dataclass(frozen=True)
 class Label:
-    """Where a name is written: the text's own point, and which end of it stands there."""
+    """The position of a name: the point of the text, and which end of it is there."""
 
     x: float
     y: float
@@ -105,7 +105,7 @@ class _Box:
 
 
 def _label_places(bubble: Bubble) -> Iterator[tuple[Label, _Box]]:
-    """The places where a name may stand, the best first: after, before, below and above its bubble."""
+    """Returns possible positions of a name, best first: after, before, below and above its bubble."""
     width = sum(_WIDE if ord(sign) > 0x2E80 else _NARROW for sign in bubble.name)
     x, y, gap = bubble.x, bubble.y, bubble.radius + 3
     for anchor, at_x, left in (("start", x + gap, x + gap), ("end", x - gap, x - gap - width)):

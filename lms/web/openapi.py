@@ -19,34 +19,34 @@ F = TypeVar("F", bound=Callable[..., object])
 _PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _RETRY_AFTER = {"Retry-After": {"description": "Whole seconds.", "schema": {"type": "integer", "minimum": 1}}}
 _INTRODUCTION = (
-    "Everything that scripts and other systems can do. Times are RFC 3339 in UTC; lists answer `{items, next}` and "
-    "take `limit` and `cursor`; errors are problem details (RFC 9457). What is not yours to see is 404, as what is "
-    "not there."
+    "For scripts and other systems. Times are RFC 3339 in UTC. Lists return `{items, next}` and accept `limit` and "
+    "`cursor`. Errors are problem details (RFC 9457). Objects that you cannot see are answered with 404, like objects "
+    "that do not exist."
 )
 _WORDS = {
     400: "Not a JSON object",
-    401: "No token where one is needed, or one that does not hold",
-    403: "Not yours to do, or outside the scopes of the token",
-    404: "Not there, or not yours to see",
-    409: "Not now, with the reason",
-    413: "Larger than what is taken",
-    415: "Of a kind that is not taken",
-    422: "Which field or row, and why",
-    429: "Too often: wait as long as Retry-After says",
-    503: "Cannot be written at this moment; nothing was changed",
+    401: "The token is missing or not valid",
+    403: "You do not have permission, or the token does not have the scope",
+    404: "Does not exist, or you do not have access to it",
+    409: "Not possible at the moment, with the reason",
+    413: "Too large",
+    415: "Unsupported media type",
+    422: "Validation error: which field or row, and why",
+    429: "Too many requests: wait as long as Retry-After says",
+    503: "Cannot be saved at the moment. Nothing was changed",
 }
 _SCHEMA = {
     "type": "object",
     "description": "What went wrong (RFC 9457).",
     "required": ["type", "title", "status", "detail"],
     "properties": {
-        "type": {"type": "string", "description": "`about:blank`, or what names this kind of problem."},
+        "type": {"type": "string", "description": "`about:blank`, or the type of this problem."},
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
         "request_id": {
             "type": "string",
-            "description": "Quote it to report the error. With 403 and 5xx; the header X-Request-ID always has it.",
+            "description": "Quote it when you report the error. Only with 403 and 5xx; X-Request-ID always has it.",
         },
         "errors": {
             "type": "array",
@@ -89,8 +89,8 @@ def init_app(app: APIFlask) -> None:
             "bearer": {
                 "type": "http",
                 "scheme": "bearer",
-                "description": "A token of `POST /api/v1/tokens`. Where it is held to scopes, a call outside of them "
-                f"is 403 and names the one that is lacking:\n\n{listed}",
+                "description": "A token from `POST /api/v1/tokens`. If it is limited to scopes, a call that needs "
+                f"another scope returns 403 and names it:\n\n{listed}",
             }
         }
         document["info"] |= {"description": _INTRODUCTION, "license": _LICENSE}
@@ -121,7 +121,9 @@ def _complete(call: dict[str, Any], method: str, path: str, endpoint: str, view:
     for parameter in call.get("parameters", []):
         _state_as_sent(parameter["schema"])
     if getattr(view, "is_idempotent", False):
-        described = "The same call again under the same key, within a day, is answered as it was; another one is 409."
+        described = (
+            "Repeating a call with the same key within a day returns the same answer. A different call returns 409."
+        )
         schema = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
         key = {"name": HEADER, "in": "header", "required": False, "description": described, "schema": schema}
         call.setdefault("parameters", []).append(key)

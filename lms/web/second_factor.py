@@ -13,7 +13,7 @@ SWITCH = "STAFF_SECOND_FACTOR"
 
 
 def is_needed() -> bool:
-    """Whether a role holds only with a second factor: everywhere but in a demonstration (see `config`)."""
+    """Returns whether roles require a second factor: everywhere except in a demonstration (see `config`)."""
     switched = current_app.config.get(SWITCH)
     if switched is not None:
         return bool(switched)

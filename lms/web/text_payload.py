@@ -1,4 +1,4 @@
-"""Refuses what is no text before a view runs: NUL, which no database keeps, and halves of a sign (lone surrogates)."""
+"""Refuses invalid text before a view runs: NUL, which no database stores, and lone surrogates."""
 
 from __future__ import annotations
 

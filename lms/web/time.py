@@ -52,7 +52,7 @@ def known_zone() -> str | None:
 
 
 def viewer_zone() -> str:
-    """The IANA zone in which the reader reads times: the own one where it is known, else the organiser's."""
+    """Returns the IANA zone for the reader's times: their own if known, otherwise the organiser's."""
     return known_zone() or organiser_zone()
 
 

@@ -89,7 +89,7 @@ def _keep(name: str, value: str, allowed: bool) -> ResponseReturnValue:
 @bp.post("/language")
 @allow(ANYONE, while_resting=True)
 def set_language() -> ResponseReturnValue:
-    """Keeps an anonymous reader's language in a cookie."""
+    """Stores an anonymous reader's language in a cookie."""
     code = request.form.get("lang", "")
     return _keep("lang", code, code in translated())
 
@@ -97,7 +97,7 @@ def set_language() -> ResponseReturnValue:
 @bp.post("/zone")
 @allow(ANYONE, while_resting=True)
 def set_zone() -> ResponseReturnValue:
-    """Keeps an anonymous reader's time zone in a cookie."""
+    """Stores an anonymous reader's time zone in a cookie."""
     zone = zones.named_zone(request.form.get("time_zone", ""))
     return _keep("zone", zone or "", zone is not None)
 
@@ -105,14 +105,14 @@ def set_zone() -> ResponseReturnValue:
 @bp.get("/healthz")
 @allow(ANYONE, while_resting=True)
 def healthz() -> ResponseReturnValue:
-    """Alive."""
+    """Reports that the process is alive."""
     return Response("ok\n", mimetype="text/plain")
 
 
 @bp.get("/readyz")
 @allow(ANYONE, while_resting=True)
 def readyz() -> ResponseReturnValue:
-    """Can serve: the database answers and has the schema of this version; else 503 with what to do."""
+    """Reports whether the site can serve: the database answers and has the right schema. Else 503, with a remedy."""
     mismatch = schema.find_mismatch()
     return Response(f"{mismatch or 'ok'}\n", status=503 if mismatch else 200, mimetype="text/plain")
 
@@ -120,7 +120,7 @@ def readyz() -> ResponseReturnValue:
 @bp.get("/robots.txt")
 @allow(ANYONE, while_resting=True)
 def robots() -> ResponseReturnValue:
-    """What crawlers may ask for, and where the sitemap is. What is not to be kept says `noindex` itself.
+    """Returns the rules for crawlers and the address of the sitemap. Pages not to be indexed carry `noindex`.
 
     The choice of a time zone has an address for each page that leads to it.
     """
@@ -131,7 +131,7 @@ def robots() -> ResponseReturnValue:
 @bp.get("/.well-known/security.txt")
 @allow(ANYONE, while_resting=True)
 def security_txt() -> ResponseReturnValue:
-    """Where to report a vulnerability (RFC 9116); not there where `LMS_SECURITY_CONTACT` is empty."""
+    """Returns where to report a vulnerability (RFC 9116). Absent if `LMS_SECURITY_CONTACT` is empty."""
     contact = current_app.extensions["lms.config"].security_contact
     if not contact:
         raise NotFound
@@ -149,7 +149,7 @@ def security_txt() -> ResponseReturnValue:
 @bp.get("/site.webmanifest")
 @allow(ANYONE, while_resting=True)
 def webmanifest() -> ResponseReturnValue:
-    """The name, colours and icons with which a phone keeps the site on its first screen."""
+    """Returns the web app manifest: name, colours and icons for a phone's home screen."""
     named = f"Serai, {current_app.extensions['lms.config'].organiser}"
     icons = [{"src": asset("favicon.svg"), "type": "image/svg+xml", "sizes": "any"}]
     for side in (192, 512):
@@ -172,5 +172,5 @@ def webmanifest() -> ResponseReturnValue:
 @bp.get("/favicon.ico")
 @allow(ANYONE, while_resting=True)
 def favicon() -> ResponseReturnValue:
-    """The icon, for those who ask at the root."""
+    """Returns the icon at the conventional address."""
     return redirect(asset("favicon.svg"), 301)

@@ -105,8 +105,8 @@ def test_a_trainee_asks_is_answered_and_reads_it(desk: Desk) -> None:
     assert (
         "Lin Yuhan"
         not in ada.get(f"/lectures/{desk.lecture}?steps=all")
-        .text.partition("For its staff")[0]
-        .partition("step by step")[2]
+        .text.partition("Manage")[0]
+        .partition("Full history")[2]
         .partition("</ol>")[0]
     )
     assert public_id not in teacher.get("/teach").text

@@ -185,8 +185,8 @@ def test_an_unsigned_file_is_not_called_altered_and_leads_to_what_was_issued(
         1,
         [
             f"unknown {held.number} (signature: missing)",
-            "the file carries no signature: nobody can tell whether it is as it was issued",
-            f"what was issued: http://localhost/verify/{held.number}",
+            "the file has no signature: it is impossible to tell whether it was altered",
+            f"original certificate: http://localhost/verify/{held.number}",
         ],
     )
 
@@ -398,7 +398,7 @@ def test_the_command_tells_withdrawn_altered_and_unknown(
     (folder / "changed.pdf").write_bytes(held.pdf + b" ")
     assert verify(folder / "changed.pdf") == (
         1,
-        f"altered {held.number} (signature: broken)\nwhat was issued: http://localhost/verify/{held.number}\n",
+        f"altered {held.number} (signature: broken)\noriginal certificate: http://localhost/verify/{held.number}\n",
     )
     (folder / "other.pdf").write_bytes(b"%PDF-1.7 nothing")
     assert verify(folder / "other.pdf") == (1, "unknown (signature: missing)\n")
@@ -416,7 +416,7 @@ def test_without_the_database_the_signature_alone_is_checked_and_that_is_said(
         1,
         [
             f"signed by us, unaltered: {held.number}",
-            "not checked, for the database cannot be read: whether it was superseded, revoked, withdrawn",
+            "not checked whether it was superseded, revoked or withdrawn, because the database cannot be read",
         ],
     )
     changed = folder / f"changed.{ending}"
@@ -436,7 +436,7 @@ def test_where_nothing_was_ever_issued_a_genuine_file_is_not_called_altered(
         1,
         [
             f"unknown {held.number} (signature: foreign)",
-            "no key in this data folder (LMS_DATA) has signed it: ask where it was issued",
+            "not signed by a key in this data folder (LMS_DATA): ask the issuer",
         ],
     )
 

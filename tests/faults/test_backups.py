@@ -196,7 +196,7 @@ def test_a_backup_that_is_killed_is_no_backup_and_can_be_taken_again(
             break
         killed += 1
         code, said = run(target, "restore", building)
-        assert (code, "is not a finished backup" in said) == (1, True)
+        assert (code, "is not a complete backup" in said) == (1, True)
         assert not target.folder.exists()
     assert killed > 0
     if not folder.exists():

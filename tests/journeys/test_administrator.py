@@ -54,7 +54,7 @@ def test_from_a_person_to_a_proved_certificate(site: Site, sign_in: Callable[[st
     visitor.press("Trainee B")
     visitor.is_accessible("person")
     page.locator("[name=role]").select_option("instructor")
-    visitor.press("Give the role…")
+    visitor.press("Grant role…")
     visitor.hook("give-role")
     assert page.locator("#roles tbody th").inner_text() == "Instructor"
 
@@ -70,9 +70,9 @@ def test_from_a_person_to_a_proved_certificate(site: Site, sign_in: Callable[[st
     page.locator("[data-testid=job][data-state=done]").wait_for()  # the page renews itself
     assert page.get_by_test_id("issued").inner_text() == "5"
     visitor.go("/admin")
-    visitor.reads("5 issued; 0 had one already; 1 not earned; 0 stopped")
+    visitor.reads("5 issued; 0 already issued; 1 not earned; 0 blocked")
     page.locator("tr[data-testid^=job-]").filter(has_text="Issuing certificates").get_by_role("link").first.click()
-    visitor.reads("What came of it")
+    visitor.reads("Result")
     visitor.is_accessible("task")
 
     # the holder finds it, and anybody can prove it

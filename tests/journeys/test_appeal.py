@@ -38,11 +38,11 @@ def test_a_trainee_appeals_and_the_instructor_accepts(site: Site, sign_in: Calla
     achieng.reads("0 of 90 minutes: absent")
     achieng.hook("appeal")
     achieng.is_accessible("appeal")
-    achieng.press("Ask for a look")  # nothing written yet
+    achieng.press("Ask for a review")  # nothing written yet
     achieng.reads("Say what is not right, or when you were there.")
     achieng.page.locator("[name=joined_as]").fill("Odiambo")
     achieng.page.locator("[name=text]").fill("I sat at my sister’s tablet.")
-    achieng.press("Ask for a look")
+    achieng.press("Ask for a review")
     achieng.reads("Waits for an answer")
     achieng.is_accessible("lecture with an appeal")
 
@@ -71,6 +71,6 @@ def test_a_trainee_appeals_and_the_instructor_accepts(site: Site, sign_in: Calla
     achieng.reads("attended, by hand (We found your tablet in the report.)")
     achieng.go(f"/lectures/{lecture}")
     achieng.reads("Attended")
-    achieng.press("All that was done, step by step")
+    achieng.press("Full history")
     achieng.reads("Set by hand: attended.")
     achieng.is_accessible("own history")

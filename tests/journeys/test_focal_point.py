@@ -22,11 +22,11 @@ def test_enrols_one_and_sees_the_own_country_only(site: Site, sign_in: Callable[
 
     visitor.go("/country")
     assert visitor.heading() == "Kenya"
-    visitor.reads("1 person of your country is known here")
+    visitor.reads("1 person from your country is registered")
     visitor.is_accessible("country")
 
     # one of the own country
-    page.get_by_test_id("open-border").get_by_text("Enrol somebody").click()
+    page.get_by_test_id("open-border").get_by_text("Enrol someone").click()
     form = page.get_by_test_id("enrol-border")
     form.locator("[name=email]").fill("wambui@example.org")
     form.locator("[name=full_name]").fill("Wambui Njeri Kamau")
@@ -41,16 +41,16 @@ def test_enrols_one_and_sees_the_own_country_only(site: Site, sign_in: Callable[
     assert page.get_by_test_id("person").count() == 1
     visitor.reads("Wambui Njeri Kamau")
     visitor.go("/country?q=nguyen")
-    visitor.reads("Nobody has that name or address")
+    visitor.reads("No one found with that name or address")
     visitor.is_accessible("country, nobody found")
 
     # one of another's: the reason is said, what was typed stays
     visitor.go("/country")
-    page.get_by_test_id("open-border").get_by_text("Enrol somebody").click()
+    page.get_by_test_id("open-border").get_by_text("Enrol someone").click()
     form = page.get_by_test_id("enrol-border")
     form.locator("[name=email]").fill("chau@example.org")
     form.get_by_role("button", name="Enrol").click()
-    visitor.reads("own country only")
+    visitor.reads("from their own country")
     visitor.reads_not("Nguyen")
     assert page.locator("main [name=email]").input_value() == "chau@example.org"
     visitor.is_accessible("enrolments, wrong")

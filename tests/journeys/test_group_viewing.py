@@ -114,7 +114,7 @@ def test_a_group_is_opened_checked_in_signed_for_and_counted(
     # taken back, it counts no more
     page.get_by_text("Take the signature back").click()
     page.get_by_label("Why").fill("The wrong room")
-    focal.press("Take it back")
+    focal.press("Withdraw")
     focal.reads("nobody of this list is counted")
     trainee.go("/me")
     trainee.reads_not("group viewing")

@@ -37,7 +37,7 @@ def test_from_an_empty_desk_to_a_corrected_roster(site: Site, sign_in: Callable[
     page.locator("main [name=time_zone]").select_option("America/New_York")
     page.locator("[name=duration_minutes]").fill("45")
     page.locator("[name=join_url]").fill("https://meet.example.org/origin")
-    visitor.press("Put it on the programme")
+    visitor.press("Publish")
     visitor.reads("02:30 on 2027-03-14 does not exist in America/New_York")
     assert page.locator("[name=starts_at]").get_attribute("aria-invalid") == "true"
     assert page.locator("[name=title]").input_value() == "Coffee, cashmere, silk"
@@ -45,8 +45,8 @@ def test_from_an_empty_desk_to_a_corrected_roster(site: Site, sign_in: Callable[
     assert page.locator("[name=duration_minutes]").input_value() == "45"
     visitor.is_accessible("new lecture, wrong")
     page.locator("[name=starts_at]").fill("2027-03-14T09:30")
-    visitor.press("Put it on the programme")
-    visitor.reads("The lecture is saved.")
+    visitor.press("Publish")
+    visitor.reads("The lecture was saved.")
     visitor.is_accessible("edit lecture")
     (lecture_id,) = site.within(lambda: [one.id for one in list_lectures(series.id, by=SYSTEM)])
 

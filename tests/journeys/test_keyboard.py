@@ -75,7 +75,7 @@ class Keys:
         with self.page.expect_navigation():
             self.page.keyboard.press("Enter")
         assert self.page.evaluate("document.activeElement.matches('.errors')")
-        assert self.tab() == "Write your password."
+        assert self.tab() == "Enter your password."
         self.page.keyboard.press("Enter")
         assert self.page.evaluate("document.activeElement.name") == "password"
         self.page.keyboard.type(PASSWORD)

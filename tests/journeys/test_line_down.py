@@ -39,17 +39,17 @@ def test_what_was_kept_without_a_line_is_sent_and_counted(
     page.add_init_script(COUNT_WAKE_LOCKS)
     ada.go(f"/lectures/{lecture.id}/room")
     line = page.locator("#line")
-    line.filter(has_text="You are here").wait_for()
+    line.filter(has_text="You are in the room").wait_for()
     assert page.get_by_test_id("meeting").get_attribute("href") == "https://meet.example/1"
 
     assert page.evaluate("asked") == 1
 
     page.context.set_offline(True)
-    line.filter(has_text="Your line is down").wait_for()
+    line.filter(has_text="You are offline").wait_for()
     for _time in range(4):
         page.wait_for_event("requestfailed", lambda request: request.url.endswith("/presence"))
     page.context.set_offline(False)
-    line.filter(has_text="Your line is back").wait_for()
+    line.filter(has_text="You are back online").wait_for()
 
     def beats() -> list[bool]:
         return list(db.session.scalars(select(Beat.offline).order_by(Beat.received_ms)))

@@ -63,14 +63,14 @@ def test_a_report_from_zoom_is_credited_beside_our_own_room(site: Site, sign_in:
     visitor.press("Import a report")
     visitor.is_accessible("import")
     page.locator("[name=file]").set_input_files({"name": "z.csv", "mimeType": "text/csv", "buffer": report})
-    visitor.press("Look at it")
+    visitor.press("Preview")
     visitor.reads("The times in this file have no time zone.")
     visitor.is_accessible("import, asked")
     page.locator("main [name=time_zone]").select_option("Africa/Nairobi")
-    visitor.press("Look at it")
+    visitor.press("Preview")
     visitor.reads("3 rows without a person")
     visitor.is_accessible("import, looked at")
-    visitor.press("Take 6 rows")
+    visitor.press("Import 6 rows")
 
     # nobody is credited on a guess: one is as good as sure, of two of one name one is chosen, one is nobody of ours
     assert visitor.heading() == "3 people whom nobody knows"

@@ -24,7 +24,7 @@ def test_the_browsers_zone_is_read_once(site: Site, browser: Browser) -> None:
     assert opened == [path]
     page.goto(f"{site.address}/zone")
     page.locator("#time_zone").select_option("Africa/Nairobi")
-    page.get_by_role("button", name="Show times in it").click()
+    page.get_by_role("button", name="Use this time zone").click()
     page.goto(path)
     expect(page.locator(".when")).to_contain_text("Nairobi, your time")
     context.close()

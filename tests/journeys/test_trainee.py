@@ -61,7 +61,7 @@ def test_from_the_first_page_to_a_counted_lecture(site: Site, visit: Callable[[]
     page.locator("[name=password]").fill("a long enough one")
     trainee.press("Confirm and sign in")
     trainee.go("/me")
-    assert trainee.heading() == "Your route begins with one series"
+    assert trainee.heading() == "Start with a series"
     trainee.is_accessible("me, empty")
 
     # into a series
@@ -78,17 +78,17 @@ def test_from_the_first_page_to_a_counted_lecture(site: Site, visit: Callable[[]
     trainee.press("Customs for small parcels")
     assert trainee.heading() == "Customs for small parcels"
     trainee.is_accessible("lecture")
-    trainee.press("To the room")
+    trainee.press("Go to the room")
     assert page.get_by_test_id("room").get_attribute("data-state") == "waiting"
     trainee.is_accessible("room, waiting")
     site.within(lambda: start_lecture(lecture.id, by=SYSTEM, at=clock.now()))
     trainee.go(f"/lectures/{lecture.id}/room")
     assert page.get_by_test_id("room").get_attribute("data-state") == "live"
-    page.locator("#line", has_text="You are here").wait_for()
+    page.locator("#line", has_text="You are in the room").wait_for()
     assert page.get_by_test_id("meeting").get_attribute("href") == "https://meet.example.org/parcels"
     page.wait_for_timeout(4000)
     trainee.go("/me")
-    assert trainee.heading() == "Your lecture is on"
+    assert trainee.heading() == "Your lecture is live"
     site.within(lambda: end_lecture(lecture.id, by=SYSTEM, at=clock.now()))
     trainee.is_accessible("me, live")
 
@@ -110,7 +110,7 @@ def test_from_the_first_page_to_a_counted_lecture(site: Site, visit: Callable[[]
     trainee.hook("withdraw")
     trainee.reads("You have left this series.")
     trainee.go("/me")
-    trainee.reads("You have withdrawn. What you attended stays.")
+    trainee.reads("You have withdrawn. Your attendance is kept.")
     assert page.get_by_test_id(f"attendance-{lecture.id}").get_attribute("data-outcome") == "attended"
 
 

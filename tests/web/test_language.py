@@ -93,4 +93,4 @@ def test_the_api_takes_no_language_that_is_not_translated(app: APIFlask, make: M
         f"/api/v1/people/{person.public_id}", json={"locale": code}, headers=make.headers(person)
     )
     assert answer.status_code == 422
-    assert answer.get_json()["errors"] == [{"field": "locale", "reason": "Not one of: en."}]
+    assert answer.get_json()["errors"] == [{"field": "locale", "reason": "Use one of: en."}]

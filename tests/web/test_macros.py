@@ -229,7 +229,7 @@ class TestTime:
         assert '<b>Today, <time datetime="2026-11-25T06:00:00+00:00" dir="ltr">14:00–15:30</time></b>' in made
         assert "<small>Beijing, your time and the organiser’s</small>" in made
         assert "there" not in made
-        assert "Began <time" in made
+        assert "Started <time" in made
 
     def test_an_unknown_zone_is_not_called_ones_own(self) -> None:
         at = datetime(2026, 11, 25, 6, 0, tzinfo=UTC)

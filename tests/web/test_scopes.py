@@ -103,5 +103,5 @@ def test_the_page_offers_scopes_and_shows_them(client: FlaskClient, make: Make) 
     assert made.status_code == 200
     assert "<code>series:read</code> <code>totals:read</code>" in made.text
     post(name="other")
-    assert "All that you may" in client.get("/account").text
+    assert "Full access" in client.get("/account").text
     assert post(name="x", scopes=["all"]).status_code == 422

@@ -23,7 +23,7 @@ from lms.web.api import AnswerSchema, PageQuery, rfc3339
 
 SOURCES = [source.value for source in Source]
 OUTCOMES = [outcome.value for outcome in Outcome]
-_AWARE = {"invalid_awareness": _l("Write an instant with an offset, such as 2026-12-02T06:00:00Z.")}
+_AWARE = {"invalid_awareness": _l("Enter a time with an offset, such as 2026-12-02T06:00:00Z.")}
 
 
 class RosterQuery(PageQuery):

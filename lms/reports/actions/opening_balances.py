@@ -186,7 +186,7 @@ class _Known:
         faults = []
         if draft.country_code and draft.country_code not in self._countries:
             code = draft.country_code[:20]
-            faults.append(Fault(_("No country on the list has the code “%(code)s”.", code=code), field="country"))
+            faults.append(Fault(_("There is no country with the code “%(code)s”.", code=code), field="country"))
         if draft.day > self._today:
             faults.append(Fault(_("This day is still to come."), field="date"))
         if faults:

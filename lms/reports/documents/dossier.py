@@ -120,7 +120,7 @@ def _figures(dossier: Dossier, opened: Opening) -> tuple[Figure, ...]:
     notes = {
         "participants": _("%(share)s %% of the programme", share=number(part)) if part is not None else None,
         "attendances": _("of them %(n)s in groups", n=number(grouped)) if grouped else None,
-        "sessions": _("with somebody of %(country)s", country=dossier.name),
+        "sessions": _("with a participant from %(country)s", country=dossier.name),
         "certificates": _rate(totals.certificates, totals.participants),
     }
     return tuple(

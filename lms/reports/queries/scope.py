@@ -69,7 +69,7 @@ def resolve(asked: Slice, *, by: Actor) -> Scope:
     if asked.country is not None:
         country_id = db.session.scalar(select(Country.id).where(Country.code == asked.country.upper()))
         if country_id is None:
-            raise Invalid("country", _("No country on the list has the code “%(code)s”.", code=asked.country[:20]))
+            raise Invalid("country", _("There is no country with the code “%(code)s”.", code=asked.country[:20]))
         countries = frozenset({country_id})
     if asked.region is not None:
         within = countries_within(asked.region)
@@ -102,9 +102,7 @@ def resolve(asked: Slice, *, by: Actor) -> Scope:
 def _language(code: str) -> str:
     """A language that is known. Raises Invalid."""
     if not is_language(code):
-        raise Invalid(
-            "language", _("“%(code)s” is not a language that is known here, such as en or fr.", code=code[:32])
-        )
+        raise Invalid("language", _("“%(code)s” is not a known language. Use a code such as en or fr.", code=code[:32]))
     return code
 
 

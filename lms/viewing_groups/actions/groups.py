@@ -145,7 +145,7 @@ def _checked(draft: GroupDraft) -> dict[str, Any]:
         if values[name] is None:
             faults.append(Fault(field=name, reason=missing))
         elif len(values[name]) > MOST_SIGNS[name]:
-            faults.append(Fault(field=name, reason=_("At most %(n)s signs.", n=MOST_SIGNS[name])))
+            faults.append(Fault(field=name, reason=_("Use at most %(n)s characters.", n=MOST_SIGNS[name])))
     values["expected"], values["time_zone"] = draft.expected, draft.time_zone
     if not 1 <= draft.expected <= rules.MOST_EXPECTED:
         reason = _("Write a number from 1 to %(n)s.", n=rules.MOST_EXPECTED)

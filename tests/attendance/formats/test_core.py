@@ -198,7 +198,7 @@ def test_an_hour_that_happens_twice_is_told_apart_where_it_can_be_and_said_where
     assert [one.notes for one in spoken.values()] == [[], []]
     silent = stay("2026-10-25 01:30", "2026-10-25 02:30")
     assert silent.rows[0].left_ms == at("2026-10-25T02:30+02:00")
-    assert "happens twice in Europe/Berlin" in silent.notes[0]
+    assert "occurs twice in Europe/Berlin" in silent.notes[0]
     back = stay("2026-10-25 02:50", "2026-10-25 02:10")  # backwards on the clock, twenty minutes in truth
     assert back.rows[0].left_ms - back.rows[0].joined_ms == 20 * 60_000
     assert back.notes == []

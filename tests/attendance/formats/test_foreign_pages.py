@@ -47,7 +47,7 @@ def test_several_sums_of_one_person_are_asked_about_on_the_page(desk: Desk) -> N
     where = kept_at(asked)
     answered = desk.post(where, step="answer", sums="largest")
     assert (answered.status_code, answered.location) == (302, where)
-    assert "2 of 2 rows can be taken" in desk.client.get(where).text
+    assert "2 of 2 rows can be imported" in desk.client.get(where).text
 
 
 def test_several_sums_of_one_person_are_an_option_of_the_api(desk: Desk) -> None:

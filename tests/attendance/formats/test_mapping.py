@@ -156,7 +156,7 @@ def test_columns_are_asked_about_and_remembered(desk: Desk) -> None:
         where, step="answer", column_1="name", column_2="email", column_3="joined_at", column_4="left_at"
     )
     assert (answered.status_code, answered.location) == (302, where)
-    assert "2 of 2 rows can be taken" in desk.client.get(where).text
+    assert "2 of 2 rows can be imported" in desk.client.get(where).text
     assert desk.count(ColumnMapping) == 0
     assert desk.post(where, step="take").location == desk.rosters[0]
     assert (desk.count(Presence), desk.count(ColumnMapping)) == (2, 1)
@@ -199,11 +199,11 @@ def test_the_zone_is_asked_for_with_the_file_kept(desk: Desk) -> None:
     assert still.status_code == 422
     assert 'name="time_zone"' not in still.text  # that is answered
     assert desk.post(where, step="answer", date_order="dmy").location == where
-    assert "1 of 1 rows can be taken" in desk.client.get(where).text
+    assert "1 of 1 rows can be imported" in desk.client.get(where).text
     # a zone in which nobody was there is asked for anew, with what it would take
     elsewhere = desk.post(where, step="answer", time_zone="UTC")
     assert elsewhere.status_code == 409
     assert "lie 8 hours after it. Is the time zone right?" in elsewhere.text
-    assert "1 of 1 rows can be taken" in desk.client.get(where).text  # the last answer that fitted is kept
+    assert "1 of 1 rows can be imported" in desk.client.get(where).text  # the last answer that fitted is kept
     assert desk.post(where, step="leave").status_code == 302
     assert desk.count(AttendanceImport) == 0
