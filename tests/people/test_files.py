@@ -79,9 +79,9 @@ def test_every_bad_row_is_named_and_nothing_is_written(at: datetime) -> None:
     assert [fault.row for fault in faults] == [3, 4, 5, 6, 7, 8]
     assert faults[0].reason == "email: Enter an e-mail address in the correct format, like name@example.org."
     assert faults[1].reason == "full_name: There is no one with this e-mail address, and the row has no name."
-    assert faults[2].reason == "country: No country on the list has the code “ZZ”."
-    assert faults[3].reason == "sector: Not one of: government, business, academia, civil_society, other."
-    assert faults[4].reason == "This address stands in line 2 already."
+    assert faults[2].reason == "country: There is no country with the code “ZZ”."
+    assert faults[3].reason == "sector: Use one of: government, business, academia, civil_society, other."
+    assert faults[4].reason == "This e-mail address is already in line 2."
     assert faults[5].reason == "The row has more cells than there are column headings."
     assert find_person_by_email("good@example.org") is None
     answer, ids = publish(content, at, skip=True)
@@ -110,7 +110,7 @@ def test_who_has_an_account_keeps_the_own_profile(make: Make, at: datetime) -> N
     person = make.person(email="achieng@example.org", full_name="Achieng O.", country="TZ", password="long enough")
     answer, ids = publish(FILE, at)
     assert (answer.matched, answer.updated, ids[0]) == (1, 1, person.id)
-    assert answer.notes[1] == "1 person has an account and keeps what differs in the own profile."
+    assert answer.notes[1] == "1 person has an account: their profile stays as it is."
     found = find_person_by_email("achieng@example.org")
     assert found is not None
     assert (found.full_name, found.sector) == ("Achieng O.", Sector.CIVIL_SOCIETY)
@@ -129,7 +129,7 @@ def test_the_address_alone_is_enough_for_a_known_person(make: Make, at: datetime
 
 @pytest.mark.usefixtures("context")
 def test_what_is_no_file_of_people_is_refused() -> None:
-    with pytest.raises(Invalid, match=r"There is no column “email”. The first line has: “name”, “country”\."):
+    with pytest.raises(Invalid, match=r"There is no column “email”. The columns are: “name”, “country”\."):
         stage_people(b"name,country\nA,KE\n")
     with pytest.raises(Invalid, match="empty"):
         stage_people(b"")

@@ -306,7 +306,7 @@ def test_from_the_page_to_the_file(app: APIFlask, client: FlaskClient, make: Mak
     assert post(fetch, by=other).status_code == 404
     with app.app_context():
         forget_exports()
-    assert "no longer kept" in client.get(task).text
+    assert "was deleted" in client.get(task).text
 
 
 def test_a_report_on_paper(client: FlaskClient, make: Make, attended: list[int]) -> None:

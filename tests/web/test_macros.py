@@ -215,7 +215,7 @@ class TestTime:
             "<small>Nairobi, your time</small></p>"
             '<p class="there"><b><time datetime="2026-12-02T06:00:00+00:00" dir="ltr">14:00–15:30</time></b>'
             "<small>Beijing, the organiser’s time</small></p>"
-            '<p class="in">Begins '
+            '<p class="in">Starts '
             '<time datetime="2026-12-02T06:00:00+00:00" data-countdown>in 6 days, 23:48:00</time></p></div>'
         )
 
