@@ -98,10 +98,7 @@ def read_lines(
     (by the first line unless given); of a workbook a `sheet` is read, counted from 0. Raises what `read_table` raises;
     over-large is one row more than `MAX_ROWS` beneath the first line.
     """
-    if len(content) > MAX_BYTES:
-        raise TooLarge(_("The file is larger than %(n)s MB.", n=MAX_BYTES // 1024 // 1024))
-    if not content.strip():
-        raise Invalid("file", _("The file is empty."))
+    check_size(content)
     if is_workbook(content):
         rows = _read_xlsx(content, sheet)
     else:

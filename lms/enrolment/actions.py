@@ -67,13 +67,7 @@ def enrol(
     decided = not own and row is not None and row.status is EnrolmentStatus.APPLIED
     if row is not None and row.status in rules.ACTIVE and not decided:
         return row
-    if own:
-        rules.check_can_enrol_oneself(series, is_over=is_over(series_id))
-        rules.check_is_for_country(series, country_id)
-        if row is not None:
-            rules.check_can_come_back(row.status)
-    elif not rules.is_staff_of(series, by):
-        rules.check_is_for_country(series, country_id)
+    _check_may_enter(series, row, country_id, own=own, by=by)
     if row is None:
         row = _insert(series_id, person_id, country_id, source, at)
         if shares:
@@ -88,6 +82,16 @@ def enrol(
     db.session.flush()
     notices.tell_state(row, series, by=by, at=at)
     return row
+
+
+def _check_may_enter(series: Series, row: Enrolment | None, country_id: int | None, *, own: bool, by: Actor) -> None:
+    """Raises Refused where the series does not admit the person, who has the enrolment `row` already or none."""
+    if own:
+        rules.check_can_enrol_oneself(series, is_over=is_over(series.id))
+    if own or not rules.is_staff_of(series, by):
+        rules.check_is_for_country(series, country_id)
+    if own and row is not None:
+        rules.check_can_come_back(row.status)
 
 
 def share_profile(row: Enrolment, *, at: datetime) -> None:

@@ -92,12 +92,13 @@ def _too_large(limit: int) -> str:
 
 def init_app(app: Flask) -> None:
     """Registers the one handler of each kind of error."""
+    _on_refusals(app)
+    _on_http(app)
+    _on_faults(app)
 
-    @app.teardown_appcontext
-    def let_go(_error: BaseException | None) -> None:
-        """A connection that was lost after the last question spoils no answer that is ready."""
-        with contextlib.suppress(DBAPIError):
-            db.session.remove()
+
+def _on_refusals(app: Flask) -> None:
+    """What actions and queries refuse, and who may not ask."""
 
     @app.errorhandler(DomainError)
     def domain(error: DomainError) -> ResponseReturnValue:
@@ -123,6 +124,10 @@ def init_app(app: Flask) -> None:
     def unauthenticated(_error: Unauthenticated) -> ResponseReturnValue:
         log.info("denied", door=request.endpoint, method=request.method, person=None)
         return problem(401, _("A valid token is needed."), headers={"WWW-Authenticate": 'Bearer realm="Serai"'})
+
+
+def _on_http(app: Flask) -> None:
+    """Forms that are refused, and what Flask itself refuses."""
 
     @app.errorhandler(CSRFError)
     def forged(error: CSRFError) -> ResponseReturnValue:
@@ -157,6 +162,16 @@ def init_app(app: Flask) -> None:
         if status == 429 and not answer.headers.get("Retry-After", "").isdigit():
             answer.headers["Retry-After"] = "60"
         return answer
+
+
+def _on_faults(app: Flask) -> None:
+    """The database or the disk is away, or something unexpected happened."""
+
+    @app.teardown_appcontext
+    def let_go(_error: BaseException | None) -> None:
+        """A connection that was lost after the last question spoils no answer that is ready."""
+        with contextlib.suppress(DBAPIError):
+            db.session.remove()
 
     def unavailable(error: BaseException) -> ResponseReturnValue:
         with contextlib.suppress(DBAPIError):

@@ -34,9 +34,8 @@ def pair(joins: Iterable[int], leaves: Iterable[int], end_ms: int) -> Pairing:
         if gone and come and by_minute:
             comes_next = following in joined and following not in left
             leaves_next = following in left and following not in joined
-            if inside and comes_next:  # left, came and left
-                come = False
-            elif not inside and leaves_next:  # came, left and came
+            come = not (inside and comes_next)  # else: left, came and left
+            if not inside and leaves_next:  # came, left and came
                 found.stays.append((moment, moment))
                 gone = False
         if gone and inside:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+from cryptography import x509
 from sqlalchemy import select
 from sqlalchemy.orm import undefer
 
@@ -44,19 +46,9 @@ def check_certificates(asked: Asked) -> Iterator[Finding]:
     certificates = on_disk = 0
     for row in _rows():
         certificates += 1
-        number = numbers.write(row.number)
         content = files.find(store.key_of(row))
-        if content is not None and row.state is CertificateState.WITHDRAWN:
-            wrong.append(_("%(number)s is withdrawn and still has its file", number=number))
-        elif content is not None:
-            on_disk += 1
-            pdf = check_pdf(content, trusted)
-            if not (pdf.intact and pdf.ours and pdf.number == number):
-                wrong.append(_("the file of %(number)s differs from what was signed", number=number))
-        if row.credential is not None:
-            badge = read_credential(row.credential, jwks)
-            if not (badge.intact and badge.ours and badge.number == number):
-                wrong.append(_("the badge of %(number)s differs from what was signed", number=number))
+        on_disk += content is not None and row.state is not CertificateState.WITHDRAWN
+        wrong += _wrong_with(row, content, jwks, trusted)
     remedy = _("Delete the file. It is created again when someone requests it. For a badge, restore a backup.")
     for line in wrong[:_SHOWN]:
         yield fault(_("certificates"), line, remedy)
@@ -65,6 +57,23 @@ def check_certificates(asked: Asked) -> Iterator[Finding]:
     if not wrong:
         told = _n("%(num)s certificate", "%(num)s certificates", certificates)
         yield ok(_("certificates"), _("%(certificates)s, %(files)s with a file", certificates=told, files=on_disk))
+
+
+def _wrong_with(
+    row: Certificate, content: bytes | None, jwks: dict[str, list[dict[str, Any]]], trusted: list[x509.Certificate]
+) -> Iterator[str]:
+    """What is wrong with the file and the badge of one certificate."""
+    number = numbers.write(row.number)
+    if content is not None and row.state is CertificateState.WITHDRAWN:
+        yield _("%(number)s is withdrawn and still has its file", number=number)
+    elif content is not None:
+        pdf = check_pdf(content, trusted)
+        if not (pdf.intact and pdf.ours and pdf.number == number):
+            yield _("the file of %(number)s differs from what was signed", number=number)
+    if row.credential is not None:
+        badge = read_credential(row.credential, jwks)
+        if not (badge.intact and badge.ours and badge.number == number):
+            yield _("the badge of %(number)s differs from what was signed", number=number)
 
 
 def _rows() -> Iterator[Certificate]:

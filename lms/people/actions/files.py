@@ -284,11 +284,8 @@ def _update(
     moves: dict[int, int] = {}
     spared = 0
     for row, person_id in matched:
-        before = kept[person_id]
-        claimed = before.has_account
-        wanted = {name: getattr(row, name) for name in ("full_name", *_PERSONAL)}
-        differs = {name: value for name, value in wanted.items() if value and getattr(before, name) != value}
-        filled = {name: value for name, value in differs.items() if not getattr(before, name)}
+        claimed = kept[person_id].has_account
+        differs, filled = _differences(row, kept[person_id])
         if filled if claimed else differs:
             changes[person_id] = filled if claimed else differs
         home = countries[row.country] if row.country else None
@@ -296,9 +293,6 @@ def _update(
             moves[person_id] = home
         elif claimed and (len(filled) < len(differs) or (home is not None and home != belongs[person_id])):
             spared += 1
-    for values in changes.values():
-        if "full_name" in values or "native_name" in values:
-            values["name_confirmed_at"] = None
     if spared:
         notes.append(
             _n(
@@ -307,21 +301,34 @@ def _update(
                 spared,
             )
         )
-    for values in changes.values():
-        if "full_name" in values:
-            values["sort_name"] = sort_key(values["full_name"])
-    for columns in {tuple(sorted(values)) for values in changes.values()}:
-        group = [{"id": who, **values} for who, values in changes.items() if tuple(sorted(values)) == columns]
-        db.session.execute(update(Person), group)
-    db.session.expire_all()
-    for person_id, values in changes.items():
-        if "full_name" in values or "native_name" in values:
-            publish(PersonNameCorrected(by=by, at=at, person_id=person_id))
+    for person_id in _write(changes):
+        publish(PersonNameCorrected(by=by, at=at, person_id=person_id))
     traits = sorted(who for who, values in changes.items() if {"sector", "gender"} & values.keys())
     if traits:
         publish(PeopleTraitsChanged(by=by, at=at, person_ids=tuple(traits)))
     _move(moves, today=at.date(), by=by, at=at)
     return list(dict.fromkeys([*changes, *moves]))
+
+
+def _differences(row: PersonRow, before: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a row says otherwise than the profile, and the part of it that the profile lacks."""
+    said = {name: getattr(row, name) for name in ("full_name", *_PERSONAL)}
+    differs = {name: value for name, value in said.items() if value and getattr(before, name) != value}
+    return differs, {name: value for name, value in differs.items() if not getattr(before, name)}
+
+
+def _write(changes: dict[int, dict[str, Any]]) -> list[int]:
+    """Writes the changed fields of people; returns whose names changed."""
+    renamed = [who for who, values in changes.items() if {"full_name", "native_name"} & values.keys()]
+    for who in renamed:
+        changes[who]["name_confirmed_at"] = None
+        if "full_name" in changes[who]:
+            changes[who]["sort_name"] = sort_key(changes[who]["full_name"])
+    for columns in {tuple(sorted(values)) for values in changes.values()}:
+        group = [{"id": who, **values} for who, values in changes.items() if tuple(sorted(values)) == columns]
+        db.session.execute(update(Person), group)
+    db.session.expire_all()
+    return renamed
 
 
 def _profiles(ids: list[int]) -> dict[int, Any]:

@@ -186,24 +186,15 @@ def change_profile(
     confirms it; a change by others takes that away. For administrators and oneself, else NotFound; Invalid names the
     fields.
     """
-    person = db.session.scalar(
-        select(Person).where(Person.public_id == public_id).execution_options(populate_existing=True)
-    )
-    if person is not None and person.canonical_id not in (None, person.id):
-        person = db.session.get(Person, person.canonical_id)
-    if person is None or not can_see_person(by, person.id):
-        raise NotFound
-    if person.erased_at is not None:
-        raise Refused(_("This person was erased."))
+    person = _person_to_change(public_id, by)
     kept, country_id = _checked_changes(changes, by=by, today=today or at.date())
     changed = [field for field, value in kept.items() if getattr(person, field) != value]
     for field in changed:
         setattr(person, field, kept[field])
-    if by.person_id == person.id:
-        if kept.keys() & NAMES:  # who writes the own name has looked at it
-            person.name_confirmed_at = at
-    elif NAMES.intersection(changed):
+    if by.person_id != person.id and NAMES.intersection(changed):
         person.name_confirmed_at = None
+    elif by.person_id == person.id and kept.keys() & NAMES:  # people who write their own name have read it
+        person.name_confirmed_at = at
     db.session.flush()
     if NAMES.intersection(changed):
         publish(PersonNameCorrected(by=by, at=at, person_id=person.id))
@@ -215,6 +206,20 @@ def change_profile(
             changed.append("country")
     if changed:
         audit.record("change_profile", by=by, at=at, detail={"fields": sorted(changed)}, person=person.id)
+    return person
+
+
+def _person_to_change(public_id: str, by: Actor) -> Person:
+    """The person of an id, or the one it was merged into. Raises NotFound, and Refused for an erased one."""
+    person = db.session.scalar(
+        select(Person).where(Person.public_id == public_id).execution_options(populate_existing=True)
+    )
+    if person is not None and person.canonical_id not in (None, person.id):
+        person = db.session.get(Person, person.canonical_id)
+    if person is None or not can_see_person(by, person.id):
+        raise NotFound
+    if person.erased_at is not None:
+        raise Refused(_("This person was erased."))
     return person
 
 

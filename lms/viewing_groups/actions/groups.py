@@ -219,6 +219,14 @@ def call_off(public_id: str, *, by: Actor, at: datetime) -> None:
     audit.record("group.call_off", by=by, at=at, lecture=view.lecture.id, group=view.group.id)
 
 
+def _group_that_shows(code: str) -> GroupView:
+    parsed = rules.read_code(code)
+    view = find_by_code(parsed) if parsed is not None else None
+    if view is None:
+        raise NotFound(_("No group shows this code. Look at the wall once more."))
+    return view
+
+
 @action
 def check_in(code: str, *, email: str | None = None, by: Actor, at: datetime) -> CheckedIn:
     """Puts whoever shows the code of a group onto its list: the one signed in, or an address.
@@ -227,15 +235,10 @@ def check_in(code: str, *, email: str | None = None, by: Actor, at: datetime) ->
     for a code that no group shows; Refused outside the hours of its lecture, for a list that is signed, and for
     somebody signed in who is of another country; Invalid (`email`).
     """
-    parsed = rules.read_code(code)
-    view = find_by_code(parsed) if parsed is not None else None
-    if view is None:
-        raise NotFound(_("No group shows this code. Look at the wall once more."))
+    view = _group_that_shows(code)
     lock_lecture(view.lecture.id)
     db.session.refresh(view.group)
-    view = find_by_code(parsed or "")
-    if view is None:
-        raise NotFound(_("No group shows this code. Look at the wall once more."))
+    view = _group_that_shows(code)
     since, until = rules.code_holds(view.lecture)
     if at < since:
         raise Refused(_("It is too early: one may check in from an hour before the lecture."))
