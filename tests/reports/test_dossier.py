@@ -21,7 +21,7 @@ from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import ANONYMOUS, SYSTEM, Role
 from lms.people.models import Person, Sector
 from lms.reports.actions.public import refresh_public_figures
-from lms.reports.queries.dossier import get_dossier
+from lms.reports.documents.dossier_data import get_dossier
 from tests.factories import Make
 from tests.languages import speaking_also
 from tests.reports.world import World

@@ -20,8 +20,8 @@ from lms.enrolment.queries.people import list_undecided
 from lms.people.models import Gender, Person, Sector
 from lms.reports.actions.public import refresh_public_figures
 from lms.reports.actions.snapshots import Attached, publish_snapshot, withdraw_snapshot
+from lms.reports.documents.dossier_data import get_dossier
 from lms.reports.models import SnapshotVisibility
-from lms.reports.queries.dossier import get_dossier
 from lms.reports.rules import Figures, Slice
 from tests.factories import Make
 from tests.reports.world import World

@@ -10,9 +10,9 @@ from functools import partial
 from lms.core import clock
 from lms.core.i18n import _, _n
 from lms.core.measures import percent
+from lms.reports.documents.dossier_data import Dossier, Peer, Upcoming
 from lms.reports.documents.model import Column, Figure, Mark, Picture, ReadOut, Section, Table, Value
 from lms.reports.documents.wording import Opening, each, figure_column, group_table, marks, overlap_note
-from lms.reports.queries.dossier import Dossier, Peer, Upcoming
 from lms.reports.queries.figures import Report
 from lms.reports.rules import Figures
 from lms.reports.shapes import opening_words, period

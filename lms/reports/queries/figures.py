@@ -18,7 +18,7 @@ from lms.core.roles import ANONYMOUS, Actor
 from lms.reports.facts.counting import Part
 from lms.reports.facts.counting import count as count_facts
 from lms.reports.opening_balances.counting import add
-from lms.reports.opening_balances.label import Opening
+from lms.reports.opening_label import Opening
 from lms.reports.queries.facts import load
 from lms.reports.queries.labels import read_names
 from lms.reports.queries.opened import KINDS as OPENED_TO_ROWS

@@ -30,7 +30,7 @@ from lms.reports.facts.filters import Filters
 from lms.reports.facts.selection import Facts
 from lms.reports.models import PublicAnswer, PublicFigures
 from lms.reports.opening_balances.counting import Balances, add
-from lms.reports.opening_balances.label import Opening
+from lms.reports.opening_label import Opening
 from lms.reports.queries.facts import load, many_rows
 from lms.reports.queries.labels import Names, names_of, other_label, read_names, region_rows, series_rows
 from lms.reports.queries.opening_balances import read_balances

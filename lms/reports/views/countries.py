@@ -12,12 +12,12 @@ from lms.core import clock
 from lms.core.i18n import _
 from lms.core.roles import Role
 from lms.reports.documents import dossier as reading
+from lms.reports.documents import dossier_data as dossiers
 from lms.reports.documents.answers import file_answer
 from lms.reports.documents.files import FILES, file_of
 from lms.reports.documents.model import Column, ReadOut, Table
 from lms.reports.documents.wording import figure_column
 from lms.reports.documents.writing import written
-from lms.reports.queries import dossier as dossiers
 from lms.reports.views.blueprint import bp
 from lms.reports.views.opened import NOT_STATED, opened_of
 from lms.web.guards import allow
