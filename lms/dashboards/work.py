@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -74,43 +74,56 @@ def _outcome(job: Job) -> str | None:
         return job.error or _("It stopped.")
     if job.state is not JobState.DONE:
         return None
-    result = job.result or {}
-    if job.kind == "issue_certificates":
-        return "; ".join(_certificates(result))
-    if job.kind == "bundle_certificates":
-        counted = _n("%(n)s certificate", "%(n)s certificates", result["count"], n=number(result["count"]))
-        if not result.get("file"):
-            return _("%(rows)s. The file was deleted. Request it again.", rows=counted)
-        stopped = len(result["refused"])
-        return f"{counted}; " + _("%(n)s blocked", n=number(stopped)) if stopped else counted
-    if job.kind == "render_certificates":
-        return _(
-            "%(made)s created, %(kept)s already there, %(refused)s blocked",
-            made=number(result["made"]),
-            kept=number(result["kept"]),
-            refused=number(len(result["refused"])),
-        )
-    if job.kind == "export_rows":
-        counted = _n("%(n)s row", "%(n)s rows", result["rows"], n=number(result["rows"]))
-        return counted if result.get("file") else _("%(rows)s. The file was deleted. Request it again.", rows=counted)
-    if job.kind == "credit_lecture":
-        changed = result.get("changed", 0)
-        return _n("%(n)s attendance saved", "%(n)s attendances saved", changed, n=number(changed))
-    if job.kind == "import_attendance":
-        taken = _(
-            "%(created)s new, %(unmatched)s unmatched, %(rejected)s rejected",
-            created=number(result["created"] + result["updated"]),
-            unmatched=number(result["unmatched"]),
-            rejected=number(result["rejected"]),
-        )
-        return " ".join([taken + ".", *result.get("notes", [])])
-    if job.kind in ("recompute_attendance", "apply_policy"):
-        return "; ".join(_recounted(result))
+    return _WORDS.get(job.kind, _in_general)(job.result or {})
+
+
+def _issued(result: dict[str, Any]) -> str:
+    return "; ".join(_certificates(result))
+
+
+def _bundled(result: dict[str, Any]) -> str:
+    counted = _n("%(n)s certificate", "%(n)s certificates", result["count"], n=number(result["count"]))
+    if not result.get("file"):
+        return _("%(rows)s. The file was deleted. Request it again.", rows=counted)
+    stopped = len(result["refused"])
+    return f"{counted}; " + _("%(n)s blocked", n=number(stopped)) if stopped else counted
+
+
+def _rendered(result: dict[str, Any]) -> str:
+    return _(
+        "%(made)s created, %(kept)s already there, %(refused)s blocked",
+        made=number(result["made"]),
+        kept=number(result["kept"]),
+        refused=number(len(result["refused"])),
+    )
+
+
+def _exported(result: dict[str, Any]) -> str:
+    counted = _n("%(n)s row", "%(n)s rows", result["rows"], n=number(result["rows"]))
+    return counted if result.get("file") else _("%(rows)s. The file was deleted. Request it again.", rows=counted)
+
+
+def _credited(result: dict[str, Any]) -> str:
+    changed = result.get("changed", 0)
+    return _n("%(n)s attendance saved", "%(n)s attendances saved", changed, n=number(changed))
+
+
+def _imported(result: dict[str, Any]) -> str:
+    taken = _(
+        "%(created)s new, %(unmatched)s unmatched, %(rejected)s rejected",
+        created=number(result["created"] + result["updated"]),
+        unmatched=number(result["unmatched"]),
+        rejected=number(result["rejected"]),
+    )
+    return " ".join([taken + ".", *result.get("notes", [])])
+
+
+def _in_general(result: dict[str, Any]) -> str:
     said = [f"{name.replace('_', ' ')}: {_value(value)}" for name, value in result.items() if value is not None]
     return "; ".join(said) or _("Done.")
 
 
-def _recounted(result: dict[str, Any]) -> list[str]:
+def _recounted(result: dict[str, Any]) -> str:
     lectures, left = result["lectures"], len(result["left_out"])
     said = [_n("%(n)s lecture recounted", "%(n)s lectures recounted", lectures, n=number(lectures))]
     if "gained" in result:
@@ -122,7 +135,7 @@ def _recounted(result: dict[str, Any]) -> list[str]:
     if left:
         said.append(_n("%(n)s left out: %(why)s", "%(n)s left out: %(why)s", left, n=number(left),
                        why=result["left_out"][0]["reason"]))  # fmt: skip
-    return said
+    return "; ".join(said)
 
 
 def _value(value: Any) -> str:
@@ -139,3 +152,16 @@ def _certificates(result: dict[str, Any]) -> list[str]:
         _("%(n)s not earned", n=number(result.get("not_earned", 0))),
         _("%(n)s blocked", n=number(refused)),
     ]
+
+
+_WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "issue_certificates": _issued,
+    "bundle_certificates": _bundled,
+    "render_certificates": _rendered,
+    "export_rows": _exported,
+    "credit_lecture": _credited,
+    "import_attendance": _imported,
+    "recompute_attendance": _recounted,
+    "apply_policy": _recounted,
+}
+"""What came of a task that is done, in words, by its kind."""

@@ -58,4 +58,4 @@ def _groups(report: Report, figure: str, names: Mapping[str, str]) -> Section:
 
 def _first(figure: str) -> tuple[str, ...]:
     """The figure that was asked for, then the others."""
-    return (figure, *(name for name in ALL_FIGURES if name != figure and name != "partner_countries"))
+    return (figure, *(name for name in ALL_FIGURES if name not in (figure, "partner_countries")))
