@@ -51,7 +51,7 @@ def administrator(world: World) -> Person:
 
 def test_a_quiet_day_says_so(world: World) -> None:
     page = flat(world.signed_in(administrator(world)).get("/admin").text)
-    assert "One lecture is live · Nothing needs your attention" in page
+    assert "One lecture is live. Nothing needs your attention." in page
     assert "None yet. Tasks such as issuing certificates and counting attendance appear here." in page
 
 
@@ -73,7 +73,7 @@ def test_everything_that_needs_somebody_is_said(world: World) -> None:
     )
     add(world, lambda: mail(at, dedupe_key="1", attempts=8, error="OSError: refused"))
     page = flat(world.signed_in(administrator(world)).get("/admin").text)
-    assert "2 lectures are live · 6 things need your attention" in page
+    assert "2 lectures are live. 6 things need your attention." in page
     needs = page[page.index('data-testid="needs"') : page.index("</ol>", page.index('data-testid="needs"'))]
     assert re.findall(r"<b>([^<]+)</b>", needs) == [
         "Overdue", "Not started", "One application", "One certificate", "A task failed", "One e-mail",
@@ -110,7 +110,7 @@ def test_a_lecture_in_which_nobody_was_is_confirmed_or_undone_with_one_press(wor
 def test_a_failed_task_that_was_made_good_is_not_said(world: World) -> None:
     for state in (JobState.FAILED, JobState.DONE):
         add(world, lambda state=state: job(world.at, kind="credit_lecture", state=state, arguments={"lecture_id": 1}))
-    assert "Nothing needs your attention" in world.signed_in(administrator(world)).get("/admin").text
+    assert "Nothing needs your attention." in world.signed_in(administrator(world)).get("/admin").text
 
 
 def test_recounts_that_changed_nothing_are_not_listed(world: World) -> None:
