@@ -1,1 +1,1 @@
-"""Who was there, and how we know."""
+"""Attendance: who was present, and the evidence for it."""

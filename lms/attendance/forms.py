@@ -22,26 +22,26 @@ _OUTCOMES = (
 
 
 class CorrectionForm(BaseForm):
-    """What is set by hand, and why."""
+    """A correction with its reason."""
 
     outcome = SelectField(
-        _l("Count as"),
-        choices=[*_OUTCOMES, SelectChoice("", _l("As the evidence says (withdraw what was set)"))],
+        _l("Set result to"),
+        choices=[*_OUTCOMES, SelectChoice("", _l("Remove correction (use the evidence)"))],
     )
     reason = TextAreaField(_l("Reason"))
 
     @property
     def wanted(self) -> Outcome | None:
-        """The outcome that was chosen; None withdraws."""
+        """The selected outcome; None removes the correction."""
         return Outcome(self.outcome.data) if self.outcome.data else None
 
 
 class ManyForm(CorrectionForm):
-    """As a correction, of all those who are ticked on the roster."""
+    """A correction for all selected people on the roster."""
 
     outcome = SelectField(
-        _l("Count them as"),
-        choices=[*_OUTCOMES, SelectChoice("", _l("As the evidence says (withdraw what was set)"))],
+        _l("Set result to"),
+        choices=[*_OUTCOMES, SelectChoice("", _l("Remove correction (use the evidence)"))],
         default=Outcome.EXCUSED.value,
         id="many-outcome",
     )
@@ -50,37 +50,37 @@ class ManyForm(CorrectionForm):
 
 
 class AppealForm(BaseForm):
-    """What somebody says of the own attendance. Times are clocks in the reader's zone."""
+    """A person's appeal about their attendance. Times are in the reader's zone."""
 
     there_from = StringField(_l("I was there from"))
     there_to = StringField(_l("I was there until"))
-    joined_as = StringField(_l("The name I joined under, if it was another"))
-    text = TextAreaField(_l("What is not right"))
+    joined_as = StringField(_l("The name I joined with, if different"))
+    text = TextAreaField(_l("What is wrong"))
 
 
 class AcceptForm(BaseForm):
-    """An appeal accepted: what is set by hand, and what the person reads."""
+    """The acceptance of an appeal: the correction, and what the person reads."""
 
     outcome = SelectField(
-        _l("Count as"),
-        choices=[*_OUTCOMES, SelectChoice("", _l("As the evidence says now: nothing is set by hand"))],
+        _l("Set result to"),
+        choices=[*_OUTCOMES, SelectChoice("", _l("As the evidence now shows (no correction)"))],
         default=Outcome.ATTENDED.value,
     )
-    words = TextAreaField(_l("The reason, as the person reads it"), id="accept-words")
+    words = TextAreaField(_l("Answer (the person will see it)"), id="accept-words")
 
     @property
     def wanted(self) -> Outcome | None:
-        """The outcome that is set by hand; None sets nothing."""
+        """The corrected outcome; None corrects nothing."""
         return Outcome(self.outcome.data) if self.outcome.data else None
 
 
 class DeclineForm(BaseForm):
     """An appeal declined, and why."""
 
-    words = TextAreaField(_l("Why, as the person reads it"), id="decline-words")
+    words = TextAreaField(_l("Reason (the person will see it)"), id="decline-words")
 
 
 class ReopenForm(BaseForm):
-    """Why closed attendance is opened again."""
+    """The reason for reopening attendance."""
 
-    reason = TextAreaField(_l("Why it is opened again"))
+    reason = TextAreaField(_l("Reason for reopening"))

@@ -30,9 +30,10 @@ def on_ended(event: LectureEnded) -> None:
 
 @handles(LectureTimesCorrected)
 def on_times_corrected(event: LectureTimesCorrected) -> None:
-    """Asks for the credits anew: what was clipped away may count, and the other way round. The day counts at once.
+    """Requests a recount, because time outside the lecture may now be inside and the other way round. The day counts at
+    once.
 
-    Refused, and with it the correction, where attendance is closed.
+    Raises Refused, which also stops the correction of times, where attendance is closed.
     """
     check_lecture_not_closed(event.lecture_id)
     update_facts_of_lecture(event.lecture_id)
@@ -41,7 +42,9 @@ def on_times_corrected(event: LectureTimesCorrected) -> None:
 
 @handles(LectureReopened)
 def on_reopened(event: LectureReopened) -> None:
-    """No credit stands while a lecture is live. Refused, and with it the reopening, where attendance is closed."""
+    """Deletes credits, because a live lecture has none. Raises Refused, which also stops the reopening, where
+    attendance is closed.
+    """
     check_lecture_not_closed(event.lecture_id)
     delete_credits(event.lecture_id, by=event.by, at=event.at)
 
@@ -61,7 +64,7 @@ def on_merged(event: PeopleMerged) -> None:
 
 @handles(MergeUndone)
 def on_unmerged(event: MergeUndone) -> None:
-    """Each has the own evidence again."""
+    """Gives each person their own evidence back."""
     recount_people([event.kept_id, event.merged_id], by=event.by, at=event.at)
 
 

@@ -1,4 +1,4 @@
-"""Credits are computed after a lecture ended, not under the write lock of whoever ended it."""
+"""Jobs that compute credits after a lecture ended, outside the write lock of the request that ended it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lms.core.roles import SYSTEM, Actor
 
 @job("credit_lecture")
 def run_credit(_run: Run, *, lecture_id: int, person_id: int | None = None) -> dict[str, Any]:
-    """Compacts the beats, then writes the credits that differ; of one person only, where it says whose."""
+    """Compacts heartbeats, then writes changed credits, of one person where one is given."""
     compact_beats(lecture_id, by=SYSTEM, at=clock.now())
     only = [person_id] if person_id is not None else None
     return {"changed": credit_lecture(lecture_id, by=SYSTEM, at=clock.now(), only=only)}
@@ -26,7 +26,7 @@ def run_credit(_run: Run, *, lecture_id: int, person_id: int | None = None) -> d
 
 @job(RECOMPUTE, alone=True)
 def run_recompute(run: Run) -> dict[str, Any]:
-    """Works out all held lectures anew; begun again, it comes to the same."""
+    """Recounts all held lectures. Restarting it gives the same result."""
     return recompute_lectures(held_lectures(by=SYSTEM), by=SYSTEM, at=clock.now(), progress=run.progress)
 
 
@@ -40,7 +40,7 @@ def run_policy(
     by: int | None,
     at: str,
 ) -> dict[str, Any]:
-    """Judges held lectures by the newest policy, as it was looked at."""
+    """Applies the current policy to held lectures, as reviewed."""
     asked = [(lecture_id, key, gaining, losing) for lecture_id, key, gaining, losing in lectures]
     actor = Actor(person_id=by, system=True)
     return apply_policy(policy_id, asked, by=actor, at=datetime.fromisoformat(at), progress=run.progress)

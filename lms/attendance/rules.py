@@ -23,7 +23,7 @@ from lms.core.measures import HOUR_MS, MINUTE_MS
 Interval = tuple[int, int]
 
 BEAT_SECONDS = 30
-"""How often a room page says that it is there."""
+"""How often a room page sends a heartbeat."""
 ROOM_OPENS = timedelta(hours=1)
 """How long before its planned start a room opens."""
 OFFLINE_MS = 30 * MINUTE_MS
@@ -48,7 +48,7 @@ def unite(intervals: Iterable[Interval]) -> list[Interval]:
 
 
 def clip(intervals: Iterable[Interval], start: int, end: int) -> list[Interval]:
-    """The parts of the intervals within [start, end]; what lies outside vanishes."""
+    """The parts of the intervals within [start, end]."""
     return [(max(a, start), min(b, end)) for a, b in intervals if max(a, start) < min(b, end)]
 
 
@@ -62,8 +62,9 @@ _CLEARLY = 1.4
 
 
 def shift_of(seen: Sequence[Interval], start: int, end: int) -> int:
-    """By how many milliseconds later the intervals would lie best within [start, end]: whole hours up to a day and
-    some, or halves and quarters where those fit clearly better. 0 where nothing fits clearly better than as it is."""
+    """The shift in milliseconds with which the intervals fit [start, end] best: whole hours up to about a day, or
+    halves and quarters if clearly better. 0 if no shift is clearly better.
+    """
     some = seen[:: max(len(seen) // _SAMPLE, 1)]
 
     def shared(shift: int) -> int:
@@ -224,7 +225,7 @@ def _rejoins(count: int) -> str:
 
 
 def outcome_word(value: Outcome) -> str:
-    """An outcome as it stands at the end of a sentence."""
+    """An outcome as the last word of a sentence."""
     words: Mapping[Outcome, str] = {
         Outcome.ATTENDED: _("attended"),
         Outcome.PARTIAL: _("partial"),
@@ -267,8 +268,8 @@ def explain(
     """
     said = say_minutes(present_ms, length_ms, rejoins)
     if (kept := measures.whole_minutes(offline_ms)) > 0:
-        said = _n("%(minutes)s, %(num)s minute of them kept while the line was down",
-                  "%(minutes)s, %(num)s minutes of them kept while the line was down", kept, minutes=said)  # fmt: skip
+        said = _n("%(minutes)s, %(num)s of them recorded offline",
+                  "%(minutes)s, %(num)s of them recorded offline", kept, minutes=said)  # fmt: skip
     if group is not None:
         said = (
             _("%(minutes)s, group viewing in %(place)s", minutes=said, place=group)
@@ -276,13 +277,13 @@ def explain(
             else _("%(minutes)s, group viewing", minutes=said)
         )
     if replay:
-        said = _("%(minutes)s with the replay", minutes=said)
+        said = _("%(minutes)s including the replay", minutes=said)
     if stated_ms is not None:
-        said = _n("%(minutes)s, what is certain of %(num)s minute stated as a sum",
-                  "%(minutes)s, what is certain of %(num)s minutes stated as a sum", measures.whole_minutes(stated_ms),
-                  minutes=said)  # fmt: skip
+        said = _n("%(minutes)s, the certain part of %(num)s minute reported as a total",
+                  "%(minutes)s, the certain part of %(num)s minutes reported as a total",
+                  measures.whole_minutes(stated_ms), minutes=said)  # fmt: skip
     if by_hand is not None:
-        return _("%(minutes)s: %(outcome)s, by hand (%(reason)s)", minutes=said, outcome=outcome_word(outcome),
+        return _("%(minutes)s: %(outcome)s, corrected (%(reason)s)", minutes=said, outcome=outcome_word(outcome),
                  reason=by_hand)  # fmt: skip
     if aside:
         return _("%(minutes)s, not counted: %(reason)s", minutes=said, reason=aside)
@@ -316,9 +317,9 @@ def _gathered(seen: Sequence[Interval]) -> Interval:
 
 
 def checked_words(said: str | None, field: str = "reason", *, lack: str | None = None) -> str:
-    """What somebody wrote, cleaned; empty where nothing in it can be seen.
+    """Cleaned text from a person; empty if nothing in it is visible.
 
-    Invalid at `field` where it is too long, or empty while `lack` says what is missing then.
+    Raises Invalid at `field` where it is too long, or where it is empty and `lack` says what is missing.
     """
     words = clean_text(said)
     if len(words) > REASON_LENGTH:
@@ -331,7 +332,7 @@ def checked_words(said: str | None, field: str = "reason", *, lack: str | None =
 
 
 def room_is_open(starts_at: datetime | None, *, live: bool, at: datetime) -> bool:
-    """Whether one may join: the lecture is live, or begins within the hour (or should have begun)."""
+    """Whether people can join: the lecture is live, or starts within the hour (or should have started)."""
     return live or (starts_at is not None and at >= starts_at - ROOM_OPENS)
 
 

@@ -1,1 +1,1 @@
-"""Reports of meeting systems: read, matched to people, and taken over as presence."""
+"""Imports of meeting reports: read, matched to people, and saved as presence."""

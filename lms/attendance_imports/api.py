@@ -1,4 +1,4 @@
-"""Who was seen and is not known, and deciding on them, for programs."""
+"""API calls for unmatched attendees."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ bp = APIBlueprint(
 @bp.input(UnknownQuery, location="query", arg_name="page")
 @bp.output(UnknownsOut)
 def list_unknown(lecture_id: int, page: dict[str, Any]) -> dict[str, Any]:
-    """Who was seen and is not known, with whom they may be; or what was decided on them."""
+    """Lists unmatched attendees with their candidates, or the resolved ones."""
     found = review_page(
         lecture_id,
         by=current_actor(),
@@ -61,7 +61,9 @@ def list_unknown(lecture_id: int, page: dict[str, Any]) -> dict[str, Any]:
 @bp.input(DecisionIn, arg_name="wish")
 @bp.output(UnknownOut)
 def decide_unknown(lecture_id: int, appearance_id: int, wish: dict[str, Any]) -> dict[str, Any]:
-    """Says whom one of them means, in the whole series or for some rows. Somebody else's decision meanwhile: 409."""
+    """Links an unmatched attendee to a person, throughout the series or for some rows. Returns 409 if someone else
+    resolved it first.
+    """
     by = current_actor()
     decide_appearance(
         lecture_id, appearance_id, person=wish["person"], version=wish["version"], rows=wish["rows"], by=by,
@@ -76,7 +78,7 @@ def decide_unknown(lecture_id: int, appearance_id: int, wish: dict[str, Any]) ->
 @bp.input(UndoIn, arg_name="wish")
 @bp.output(UnknownOut)
 def undo_unknown(lecture_id: int, appearance_id: int, wish: dict[str, Any]) -> dict[str, Any]:
-    """Takes a decision back."""
+    """Undoes a resolution."""
     by = current_actor()
     undo_decision(lecture_id, appearance_id, version=wish["version"], by=by, at=clock.now())
     return unknown_json(get_unknown(lecture_id, appearance_id, by=by))
@@ -89,7 +91,7 @@ def undo_unknown(lecture_id: int, appearance_id: int, wish: dict[str, Any]) -> d
 @bp.input(ReportIn, location="form_and_files", arg_name="report")
 @bp.output(ImportAnswerOut)
 def import_attendance(lecture_id: int, report: dict[str, Any]) -> dict[str, Any]:
-    """Takes a file of attendance. The same evidence again creates nothing."""
+    """Imports an attendance report. Importing the same evidence again creates nothing."""
     by = current_actor()
     file = report["file"]
     staged = stage_attendance(

@@ -28,31 +28,31 @@ from lms.web.forms import BaseForm
 from lms.web.locale import reader_locale
 
 FORMAT_NAMES = {
-    "auto": _l("Recognise it by its content"),
+    "auto": _l("Detect automatically"),
     "zoom": "Zoom",
     "teams": "Microsoft Teams",
     "webex": "Webex",
     "bbb": "BigBlueButton",
     "voov": _l("Tencent Meeting (VooV)"),
     "meet": "Google Meet",
-    "plain": _l("A table of my own"),
+    "plain": _l("Other table (CSV or XLSX)"),
 }
 
 
 MEANINGS = {
-    "": _l("Leave it out"),
+    "": _l("Ignore"),
     "email": _l("E-mail address"),
     "name": _l("Full name"),
     "first_name": _l("First name"),
     "last_name": _l("Last name"),
     "date": _l("Date"),
-    "joined_at": _l("When they came"),
-    "left_at": _l("When they left"),
-    "minutes": _l("Minutes they stayed"),
-    "seconds": _l("Seconds they stayed"),
-    "hours": _l("Hours they stayed"),
-    "waiting_room": _l("Whether they were in the waiting room"),
-    "registrant_id": _l("Registrant’s number"),
+    "joined_at": _l("Join time"),
+    "left_at": _l("Leave time"),
+    "minutes": _l("Minutes attended"),
+    "seconds": _l("Seconds attended"),
+    "hours": _l("Hours attended"),
+    "waiting_room": _l("In the waiting room (yes or no)"),
+    "registrant_id": _l("Registration ID"),
 }
 
 
@@ -64,20 +64,20 @@ _ORDERS = (
 
 
 _SUMS = (
-    SelectChoice("largest", _l("The same stay told again: take the longest")),
-    SelectChoice("add", _l("Stays of their own: add them up")),
+    SelectChoice("largest", _l("Repeats of the same stay: use the longest")),
+    SelectChoice("add", _l("Separate stays: add them up")),
 )
 
 
 class ReadingForm(BaseForm):
-    """How a report is to be read: what it does not say itself. `is_open`: it was seen that the file does not say it."""
+    """How to read a report: what it does not state itself. `is_open`: the file was found not to state it."""
 
     columns: tuple[Column, ...] = ()
     question = ""
-    format = SelectField(_l("Where the report is from"), default="auto")
+    format = SelectField(_l("Source of the report"), default="auto")
     time_zone = ZoneField(_l("Time zone of the times in the file"), default="")
     date_order = RadioField(_l("Order of day and month"), default="")
-    sums = RadioField(_l("Several durations of one person"), default="")
+    sums = RadioField(_l("Several durations for one person"), default="")
 
     def __init__(self, *args: Any, likely: Iterable[str] = (), is_open: bool = False, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -88,7 +88,7 @@ class ReadingForm(BaseForm):
         first = [zone for zone in dict.fromkeys(map(zones.canonical, (*likely, "UTC"))) if zone is not None]
         at = clock.now()
         self.time_zone.choices = [
-            SelectChoice("", _("Choose a zone") if is_open else _("Ask me if the file does not say it")),
+            SelectChoice("", _("Select a time zone") if is_open else _("Ask me if the file has no time zone")),
             *(SelectChoice(one, zone_words(one, at), optgroup=_("Likely")) for one in first),
             *(
                 replace(one, optgroup=_("All"))
@@ -102,13 +102,15 @@ class ReadingForm(BaseForm):
         return [(column, self[f"column_{index}"]) for index, column in enumerate(self.columns)]
 
     def asked(self) -> dict[str, Any]:
-        """What was said, by the names of `stage_attendance`; what was left open is not there."""
+        """The answers, by the parameter names of `stage_attendance`, without unanswered ones."""
         said = {name: self[name].data for name in ("time_zone", "date_order", "sums") if self[name].data}
         return said if self.format.data in ("", None, "auto") else {**said, "format": self.format.data}
 
 
 class DecisionForm(BaseForm):
-    """Whom somebody seen is: a person, or nobody of ours; of ticked `rows` only; on what was seen at `version`."""
+    """The resolution of an attendee: a person, or not a participant, optionally for ticked `rows` only, based on
+    `version`.
+    """
 
     person = StringField()
     version = IntegerField(validators=[Optional()])
@@ -116,13 +118,13 @@ class DecisionForm(BaseForm):
 
 
 class ReportForm(ReadingForm):
-    """The first step: a file, and how it is to be read."""
+    """The first step: a file, and how to read it."""
 
     file = FileField(_l("File"))
 
 
 def reading_form(columns: Sequence[Column], mapping: Mapping[str, str]) -> type[ReadingForm]:
-    """The form that asks how a file is to be read, with a choice for each column. `mapping` is what was said."""
+    """The form that asks how to read a file, with a choice for each column. `mapping` has the current answers."""
     choices = [SelectChoice(value, label) for value, label in MEANINGS.items()]
     fields: dict[str, Any] = {
         f"column_{index}": SelectField(
@@ -134,6 +136,6 @@ def reading_form(columns: Sequence[Column], mapping: Mapping[str, str]) -> type[
 
 
 class PublishForm(BaseForm):
-    """The second step: take what was looked at. `step` of the button pressed says take or leave."""
+    """The second step: import the preview. `step` is the button pressed: import or cancel."""
 
-    skip_bad_rows = BooleanField(_l("Leave the rejected rows out and take the others"))
+    skip_bad_rows = BooleanField(_l("Skip the rejected rows and import the others"))

@@ -23,7 +23,7 @@ def run_claim(_run: Run, *, person_ids: list[int]) -> dict[str, Any]:
 def run_import(
     run: Run, *, import_id: str, lecture_id: int, digest: str, skip_bad_rows: bool, by: int | None, at: str
 ) -> dict[str, Any]:
-    """Takes a large file of attendance; who sent it was checked when it was asked for."""
+    """Imports a large attendance file. Permission was checked on request."""
     actor, moment = Actor(person_id=by, system=True), datetime.fromisoformat(at)
     return publish_large(
         import_id, lecture_id, digest, skip_bad_rows=skip_bad_rows, by=actor, at=moment, progress=run.progress

@@ -1,4 +1,4 @@
-"""What somebody said the headings of a plain table mean, for the next file that has the same."""
+"""Stored meanings of the headings of a plain table, for the next file with the same headings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lms.core.db import Base, UtcDateTime
 
 
 class ColumnMapping(Base):
-    """Heading → meaning, kept under the signature of all headings of a file. Who said it stands in the audit log."""
+    """Heading → meaning, stored under the signature of all headings of a file. The audit log records who set it."""
 
     __tablename__ = "column_mapping"
 

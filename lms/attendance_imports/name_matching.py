@@ -1,7 +1,7 @@
-"""How much a name in a report is like that of somebody known, as a score and in words. Pure.
+"""Scores how similar a name in a report is to a known person's, with reasons. Pure.
 
-100 is the same full name; from `STRONG` on one person is meant as good as surely, if nobody else comes near. A score
-is never a credit: somebody looks at it and decides.
+100 is the same full name. From `STRONG` on, the person is almost certainly meant if no other comes close. A score is
+never a credit: someone reviews it and decides.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from lms.core.i18n import _
 from lms.core.sorting import sort_key
 
 STRONG = 90
-"""From this score on a candidate is strong, where the next one is `APART` or more behind."""
+"""The minimum score of a strong candidate, if the next one is `APART` or more behind."""
 APART = 10
 WEAK = 50
-"""Below this score nobody is a candidate."""
+"""The minimum score of a candidate."""
 SHOWN = 5
-"""How many candidates are told."""
+"""The maximum number of candidates shown."""
 
 _LOOKED_AT = 10
 _POOL = 200
@@ -41,7 +41,7 @@ _SMALL_WORDS = frozenset({"of", "the", "and", "for", "de", "la", "le", "du", "de
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Somebody whom a report may mean. `mailboxes` are the addresses, as `email_key`."""
+    """A person whom a report can mean. `mailboxes` are their e-mail addresses, as `email_key`."""
 
     person_id: int
     public_id: str
@@ -54,7 +54,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Somebody whom a name may mean: how surely (0 to 100), and why in words."""
+    """A candidate for a name: a score from 0 to 100, with reasons in words."""
 
     known: Known
     score: int
@@ -78,7 +78,7 @@ def words_of(text: str) -> list[str]:
 
 
 def strong_one(candidates: Sequence[Candidate]) -> Candidate | None:
-    """The one candidate who is strong while nobody else comes near; None where there is no such one."""
+    """The one strong candidate if no other comes close; None if there is none."""
     if not candidates or candidates[0].score < STRONG:
         return None
     is_alone = len(candidates) == 1 or candidates[0].score - candidates[1].score >= APART
@@ -107,8 +107,9 @@ class Crowd:
         self._told: dict[tuple[str, str, str], list[Candidate]] = {}
 
     def alike(self, name: str, said: str = "", email: str = "") -> list[Candidate]:
-        """The candidates for a name, the likeliest first. `said` is the name with its decorations, `email` an address
-        that nobody is known by."""
+        """The candidates for a name, most likely first. `said` is the name with its decorations; `email` is an address
+        that matches nobody.
+        """
         asked = name, said, email
         if asked not in self._told:
             self._told[asked] = self._alike(name, said, email)
@@ -150,7 +151,7 @@ class Crowd:
         score, reasons, in_native = max(judged, key=lambda one: one[0]) if judged else (0, (), False)
         told = [_("the name in native script"), *reasons[1:]] if in_native and score == 100 else list(reasons)
         if in_native and score < 100:
-            told.insert(0, _("by the name in native script"))
+            told.insert(0, _("matches the name in native script"))
         more = self._around(known, name, said, email)
         if score == 0:
             if not any(is_enough for _points, is_enough, _reason in more):
@@ -161,25 +162,25 @@ class Crowd:
         return Candidate(known, score, (*told, *(reason for _points, _enough, reason in more)))
 
     def _around(self, known: Known, name: str, said: str, email: str) -> list[tuple[int, bool, str]]:
-        """What speaks for somebody besides the name: points, whether it is enough by itself, and why."""
+        """Evidence for a candidate other than the name: points, whether it is sufficient by itself, and why."""
         found: list[tuple[int, bool, str]] = []
         aside = [word for word in words_of(said) if word not in set(words_of(name))]
         if aside and known.organisation:
             theirs = set(words_of(known.organisation)) - _SMALL_WORDS
             own = set(aside) - _SMALL_WORDS
             if (shared := own & theirs) and (len(shared) > 1 or shared in (own, theirs)):
-                found.append((6, False, _("the same organisation beside the name")))
+                found.append((6, False, _("same organisation next to the name")))
         if aside and known.country is not None:
             told = " ".join(aside)
             if any(told == one or f" {one} " in f" {told} " for one in self._countries.get(known.country, ())):
-                found.append((3, False, _("the same country beside the name")))
+                found.append((3, False, _("same country next to the name")))
         if email and known.mailboxes:
             box, _at, domain = email.partition("@")
             boxes = [one.partition("@") for one in known.mailboxes]
             if len(box) > 4 and any(box == theirs for theirs, _a, _d in boxes):
-                found.append((6, True, _("the same name before the @ of the address")))
+                found.append((6, True, _("same name before the @ in the e-mail")))
             elif domain and not _PUBLIC_MAIL.match(domain) and any(domain == theirs for _b, _a, theirs in boxes):
-                found.append((3, False, _("an address of the same organisation")))
+                found.append((3, False, _("e-mail domain of the same organisation")))
         return found
 
 
@@ -220,15 +221,15 @@ class _Pairs:
 def _compare(said: _Name, theirs: _Name) -> tuple[int, tuple[str, ...]] | None:
     """The score of two names and why; None where they have nothing in common."""
     if said.plain == theirs.plain:
-        return 100, (_("the same full name"),)
+        return 100, (_("same full name"),)
     if not said.words or not theirs.words:
         return None
     if said.words == theirs.words:
-        return 97, (_("the same name without accents and marks"),)
+        return 97, (_("same name without accents"),)
     if sorted(said.words) == sorted(theirs.words):
-        return 96, (_("the same words in another order"),)
+        return 96, (_("same words in a different order"),)
     if said.joined == theirs.joined:
-        return 94, (_("the same letters, parted in another way"),)
+        return 94, (_("same letters, spaced differently"),)
     pairs = _pair(said.words, theirs.words)
     whole = len(pairs.same) + len(pairs.near)
     if not whole or (not any(len(said.words[a]) > 2 for a, _b in pairs.same) and not pairs.near):
@@ -241,22 +242,22 @@ def _weigh(pairs: _Pairs, whole: int) -> tuple[int, tuple[str, ...]]:
     if pairs.near:
         score -= 11 * len(pairs.near)
         spelled = ", ".join(f"{a} / {b}" for a, b in pairs.near)
-        reasons.append(_("spelled a little differently (%(words)s)", words=spelled))
+        reasons.append(_("slightly different spelling (%(words)s)", words=spelled))
     if pairs.initials:
         score -= 12 * len(pairs.initials)
-        reasons.append(_("initials stand for names"))
+        reasons.append(_("initials instead of names"))
     is_little = whole + len(pairs.initials) < 2
     if pairs.theirs_left:
         score -= 45 if is_little else 8 * min(len(pairs.theirs_left), 4)
         reasons.append(_left_out(pairs.theirs_left, pairs.length, is_little=is_little))
     if pairs.said_left:
         score -= (35 if is_little else 10) * len(pairs.said_left)
-        reasons.append(_("a name more than is known"))
+        reasons.append(_("one extra name"))
     if pairs.same != sorted(pairs.same, key=lambda pair: pair[1]):
         score -= 4
-        reasons.append(_("in another order"))
+        reasons.append(_("different order"))
     if pairs.same and not is_little:
-        reasons.insert(0, _("most of the name is the same") if len(pairs.same) > 1 else _("one name is the same"))
+        reasons.insert(0, _("similar name") if len(pairs.same) > 1 else _("one name matches"))
     return max(score, 0), tuple(reasons)
 
 
@@ -264,8 +265,8 @@ def _left_out(places: Sequence[int], length: int, *, is_little: bool) -> str:
     if is_little:
         return _("only one of several names")
     if all(0 < place < length - 1 for place in places):
-        return _("a middle name is missing")
-    return _("a name is missing")
+        return _("middle name missing")
+    return _("one name missing")
 
 
 def _pair(said: Sequence[str], theirs: Sequence[str]) -> _Pairs:

@@ -21,7 +21,7 @@ from lms.web.api import AnswerSchema, PageQuery, rfc3339
 
 
 class Meanings(String):
-    """A JSON object of texts, as it stands in a form."""
+    """A JSON object of strings, given as text in a form field."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> Any:
         text = super()._deserialize(value, attr, data, **more)
@@ -30,19 +30,19 @@ class Meanings(String):
         except ValueError:
             found = None
         if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
-            raise ValidationError(_('Write a JSON object such as {"Correo": "email"}.'))
+            raise ValidationError(_('Use a JSON object such as {"Correo": "email"}.'))
         return found
 
 
 class UnknownQuery(PageQuery):
-    """`state` is open (to decide) or decided; `q` looks in names and addresses as the reports say them."""
+    """`state` is open (to resolve) or decided; `q` searches names and e-mail addresses as given in the reports."""
 
     state = String(load_default="open", validate=OneOf(["open", "decided"]))
     q = String(load_default="", validate=Length(max=200))
 
 
 class CandidateOut(AnswerSchema):
-    """Somebody who may be meant: how surely (0 to 100; 100 is the same full name), and why."""
+    """A candidate with a score from 0 to 100 (100: same full name) and the reasons for it."""
 
     person = String()
     full_name = String()
@@ -51,7 +51,7 @@ class CandidateOut(AnswerSchema):
 
 
 class StayOut(AnswerSchema):
-    """One row of evidence; `system` is the format of the report."""
+    """One row of evidence. `system` is the format of the report."""
 
     id = String()
     joined_at = String()
@@ -60,7 +60,7 @@ class StayOut(AnswerSchema):
 
 
 class UnknownOut(AnswerSchema):
-    """Somebody whom reports tell of, as seen in one lecture. `version` is to be sent back with a decision."""
+    """An unmatched attendee in one lecture. Send `version` back when you resolve it."""
 
     id = Integer()
     version = Integer()
@@ -77,15 +77,16 @@ class UnknownOut(AnswerSchema):
 
 
 class UnknownsOut(AnswerSchema):
-    """A page of them."""
+    """A page of unmatched attendees."""
 
     items = List(Nested(UnknownOut))
     next = String(allow_none=True)
 
 
 class DecisionIn(Schema):
-    """Who is meant: the id of a person, or null: nobody of ours. `rows` (ids of stays): only these, else wherever the
-    same stands in the series."""
+    """The person's id, or null if not a participant. `rows` (ids of stays) limits the decision to these rows; otherwise
+    it applies throughout the series.
+    """
 
     person = String(required=True, allow_none=True, validate=Length(max=64))
     version = Integer(required=True)
@@ -93,13 +94,13 @@ class DecisionIn(Schema):
 
 
 class UndoIn(Schema):
-    """The version of what is taken back."""
+    """The version of the resolution to undo."""
 
     version = Integer(required=True)
 
 
 class ReportIn(Schema):
-    """A file of attendance and how it is to be read."""
+    """An attendance report and how to read it."""
 
     file = File(required=True)  # type: ignore[no-untyped-call]
     format = String(load_default="auto")
@@ -107,7 +108,7 @@ class ReportIn(Schema):
     date_order = String(load_default=None, allow_none=True)
     sums = String(
         load_default="",
-        metadata={"description": "How several sums of one person without times are read: add, or largest."},
+        metadata={"description": "How to read several durations of one person without times: add or largest."},
     )
     mapping = Meanings(
         load_default=None,
@@ -118,7 +119,7 @@ class ReportIn(Schema):
 
 
 def unknown_json(one: Unknown) -> dict[str, Any]:
-    """Somebody not known as the API shows it."""
+    """Serializes an unmatched attendee."""
     return {
         "id": one.id,
         "version": one.version,

@@ -1,4 +1,4 @@
-"""Viewing groups, for programs: opening, checking in, ticking, signing."""
+"""API calls for viewing groups: open, check in, tick, sign."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ bp = APIBlueprint(
 @scope("attendance:read")
 @bp.output(GroupsOut)
 def list_groups(lecture_id: int) -> dict[str, Any]:
-    """The viewing groups of a lecture: all for its staff and reporters, the own country's for a focal point."""
+    """Lists the viewing groups of a lecture: all of them for staff and reporters, those of their own country for focal
+    points.
+    """
     by = current_actor()
     found = viewing.list_groups(lecture_id, by=by)
     items = [group_json(one, may_run=viewing.may_run(one.group, one.lecture, by)) for one in found]
@@ -71,7 +73,9 @@ def list_groups(lecture_id: int) -> dict[str, Any]:
 @bp.output(GroupOut, status_code=201)
 @bp.doc(responses=ANSWERS)
 def open_group(lecture_id: int, given: dict[str, Any]) -> ResponseReturnValue:
-    """Opens a viewing group for people of a country; the same place once more answers 200 with the same one."""
+    """Opens a viewing group for people from one country. Repeating the call for the same location returns the same
+    group with status 200.
+    """
     country = given.pop("country")
     draft = GroupDraft(**given)
     group_id, is_new = groups.open_group(lecture_id, draft, country=country, by=current_actor(), at=clock.now())
@@ -83,7 +87,7 @@ def open_group(lecture_id: int, given: dict[str, Any]) -> ResponseReturnValue:
 @scope("attendance:read")
 @bp.output(GroupOut)
 def read_group(group_id: str) -> dict[str, Any]:
-    """One viewing group."""
+    """Returns one viewing group."""
     return _shown(group_id)
 
 
@@ -92,7 +96,7 @@ def read_group(group_id: str) -> dict[str, Any]:
 @scope("attendance:read")
 @bp.output(ListOut)
 def read_list(group_id: str) -> dict[str, Any]:
-    """Who is on the list of a group, by name; of a focal point's the own country's people only."""
+    """Lists the people in a group, by name. Focal points see only people from their own country."""
     by = current_actor()
     return list_json(viewing.list_of_group(viewing.get_group(group_id, by=by), by=by, at=clock.now()))
 
@@ -103,7 +107,7 @@ def read_list(group_id: str) -> dict[str, Any]:
 @bp.input(TicksIn, arg_name="ticks")
 @bp.output(TicksOut)
 def tick(group_id: str, ticks: dict[str, Any]) -> dict[str, Any]:
-    """Puts people onto a list and takes others off it. What is so already stays so."""
+    """Adds people to the list of a group and removes others. Entries that are already correct do not change."""
     by, at = current_actor(), clock.now()
     added, removed = groups.tick(group_id, add=ticks["add"], remove=ticks["remove"], by=by, at=at)
     more = Added()
@@ -123,7 +127,9 @@ def tick(group_id: str, ticks: dict[str, Any]) -> dict[str, Any]:
 @bp.input(SignIn, arg_name="given")
 @bp.output(SignedOut)
 def sign_group(group_id: str, given: dict[str, Any]) -> dict[str, Any]:
-    """Signs the list of a group as it was looked at: each on it counts. The same once more changes nothing."""
+    """Signs the list of a group as the caller reviewed it, so that each person on it is counted. Repeating the call
+    changes nothing.
+    """
     basis = Basis(connection=given["connection"], start=given["watched_from"], until=given["watched_until"])
     signed = signing.sign_group(group_id, basis=basis, mark=given["mark"], by=current_actor(), at=clock.now())
     return {"people": signed.people, "statement": signed.statement, "notes": signed.notes}
@@ -135,7 +141,7 @@ def sign_group(group_id: str, given: dict[str, Any]) -> dict[str, Any]:
 @bp.input(TakeBackIn, arg_name="given")
 @bp.output(GroupOut)
 def take_back(group_id: str, given: dict[str, Any]) -> dict[str, Any]:
-    """Takes the signature of a group back: nobody on the list counts by it any more."""
+    """Withdraws the signature of a group. The people on its list are no longer counted."""
     take_back_signature(group_id, reason=given["reason"], by=current_actor(), at=clock.now())
     return _shown(group_id)
 
@@ -148,6 +154,6 @@ def take_back(group_id: str, given: dict[str, Any]) -> dict[str, Any]:
 @bp.output(CheckedInOut)
 @bp.doc(responses={404: "No group shows this code", 429: "Too often"})
 def check_in(given: dict[str, Any]) -> dict[str, Any]:
-    """Puts the caller onto the list of the group that shows this code. Twice is once."""
+    """Adds the caller to the list of the group with this code. Repeating the call changes nothing."""
     done = groups.check_in(given["code"], by=current_actor(), at=clock.now())
     return {"lecture": done.lecture_id, "title": done.title, "place": done.place, "caution": done.caution or None}

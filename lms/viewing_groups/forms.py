@@ -24,11 +24,11 @@ class GroupForm(BaseForm):
     """A viewing group: where, who sees to it, how many."""
 
     country = SelectField(_l("Country or area"), default="")
-    city = StringField(_l("City"), [InputRequired(_l("Write the city."))])
-    room = StringField(_l("Building and room"), [InputRequired(_l("Write which room."))])
-    organiser = StringField(_l("Who sees to it"), [InputRequired(_l("Write who sees to it."))])
-    expected = WholeNumber(_l("People expected"), [InputRequired(_l("Write how many people are expected."))])
-    time_zone = ZoneField(_l("Time zone of the place"))
+    city = StringField(_l("City"), [InputRequired(_l("Enter the city."))])
+    room = StringField(_l("Building and room"), [InputRequired(_l("Enter the building and room."))])
+    organiser = StringField(_l("Person in charge"), [InputRequired(_l("Enter the organiser."))])
+    expected = WholeNumber(_l("People expected"), [InputRequired(_l("Enter how many people are expected."))])
+    time_zone = ZoneField(_l("Local time zone"))
 
     def offer(self, countries: list[SelectChoice], zones: list[SelectChoice], zone: str) -> None:
         """Fills the choices: countries (one at most: nothing to choose), and zones."""
@@ -38,7 +38,7 @@ class GroupForm(BaseForm):
         if len(countries) < 2:
             del self.country
             return
-        blank = SelectChoice("", _("Choose a country"))  # none is assumed
+        blank = SelectChoice("", _("Select a country"))  # none is assumed
         self.country.choices = [blank, *countries]
 
 
@@ -46,35 +46,35 @@ class AddressesForm(BaseForm):
     """Addresses, pasted or from a CSV file."""
 
     addresses = TextAreaField(_l("E-mail addresses"))
-    file = FileField(_l("Or a CSV file with them"))
+    file = FileField(_l("Or a CSV file of e-mail addresses"))
 
 
 class SignatureForm(BaseForm):
-    """What a group watched, and that it did. `mark` identifies the list that was looked at."""
+    """When a group watched, with confirmation. `mark` identifies the list that was reviewed."""
 
     mark = HiddenField()
     basis = RadioField(
         _l("When the group watched"),
         choices=[
-            SelectChoice("times", _l("From and until, as I write it below")),
-            SelectChoice("connection", _l("As long as the account was connected that showed the lecture")),
+            SelectChoice("times", _l("Between the times I enter below")),
+            SelectChoice("connection", _l("While the account that showed the lecture was connected")),
         ],
         default="times",
     )
     watched_from = LocalTime(_l("From"), [Optional()])
     watched_until = LocalTime(_l("Until"), [Optional()])
     connection = EmailField(_l("E-mail address of that account"))
-    confirm = BooleanField(validators=[InputRequired(_l("Tick that you confirm it."))])
+    confirm = BooleanField(validators=[InputRequired(_l("Tick the box to confirm."))])
 
 
 class TakeBackForm(BaseForm):
-    """Why a signature is taken back."""
+    """The reason for withdrawing a signature."""
 
-    reason = StringField(_l("Why"), [InputRequired(_l("Say why."))])
+    reason = StringField(_l("Reason"), [InputRequired(_l("Enter a reason."))])
 
 
 class CheckInForm(BaseForm):
-    """The code on the wall and, of somebody not signed in, an address."""
+    """The check-in code and, if not signed in, an e-mail address."""
 
-    code = StringField(_l("Code on the wall"), [InputRequired(_l("Enter the code."))])
+    code = StringField(_l("Code on the screen"), [InputRequired(_l("Enter the code."))])
     email = EmailField(_l("Your e-mail address"))

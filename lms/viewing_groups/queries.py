@@ -1,4 +1,4 @@
-"""What is read of viewing groups. A focal point sees those of the own country and its people, and no one else."""
+"""Queries for viewing groups. Focal points see only those of their own country."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from lms.people.queries.persons import addresses_of, ids_by_email, members
 from lms.viewing_groups import rules
 
 SHOWN = 300
-"""How many people of a country a list offers at once; who is not among them is searched for."""
+"""How many people from a country a list offers at once; others are found by search."""
 UPCOMING = 5
 RECENT = timedelta(days=60)
 LATE = timedelta(hours=6)
-"""So long after its planned start a lecture that nobody started is still offered."""
+"""How long after its planned start a lecture that nobody started is still offered."""
 
 
 @dataclass(frozen=True)
 class GroupView:
-    """A group with its lecture, its country's code, how many entries its list has, and the signature that stands."""
+    """A group with its lecture, its country's code, the number of entries on its list, and the current signature."""
 
     group: ViewingGroup
     lecture: Lecture
@@ -62,8 +62,9 @@ class GroupView:
 
 @dataclass(frozen=True)
 class Listed:
-    """One person of a country, as a group's list shows it. `entered` null: not on the list. `is_enrolled`: whether
-    the presence would count as things stand."""
+    """One person from a country on a group's list. `entered` null: not on the list. `is_enrolled`: whether the presence
+    would be counted.
+    """
 
     person_id: int
     public_id: str
@@ -78,8 +79,11 @@ class Listed:
 
 @dataclass(frozen=True)
 class GroupList:
-    """Who is on a group's list, by name; `unknown` are the addresses of nobody known in this country, `elsewhere`
-    counts the people of other countries whom staff ticked and the reader may not see. `mark` identifies the list."""
+    """The people on a group's list, by name.
+
+    `unknown` are e-mail addresses that match nobody in this country; `elsewhere` counts people from other countries
+    added by staff whom the reader cannot see. `mark` identifies the list.
+    """
 
     people: list[Listed]
     unknown: list[str]
@@ -94,14 +98,14 @@ class GroupList:
 
 @dataclass(frozen=True)
 class Offered:
-    """People of the country who are enrolled and not on the list, by name; `left_out` says how many more there are."""
+    """Enrolled people from the country who are not on the list, by name. `left_out` says how many more there are."""
 
     people: list[Listed]
     left_out: int
 
 
 def may_run(group: ViewingGroup, lecture: Lecture, by: Actor) -> bool:
-    """Whether somebody may tick and sign: the country's focal points, and the staff of the lecture."""
+    """Whether a person can tick and sign: the country's focal points, and the staff of the lecture."""
     return may_edit_lecture(lecture, by) or speaks_for(by, group.country_id)
 
 
@@ -117,7 +121,7 @@ def get_group(public_id: str, *, by: Actor) -> GroupView:
 
 
 def get_lecture_with_groups(lecture_id: int, *, by: Actor) -> Lecture:
-    """A lecture, for whoever may see groups of it; Forbidden, or NotFound where the lecture is not to be seen."""
+    """A lecture, for people who can see its groups. Raises Forbidden, or NotFound where the lecture is not visible."""
     lecture = get_lecture(lecture_id, by=by)
     if not (by.is_reporter or by.is_focal_point or may_edit_lecture(lecture, by)):
         raise Forbidden
@@ -125,7 +129,9 @@ def get_lecture_with_groups(lecture_id: int, *, by: Actor) -> Lecture:
 
 
 def list_groups(lecture_id: int, *, by: Actor) -> list[GroupView]:
-    """The groups of a lecture by place: all for its staff and reporters, the own country's for a focal point."""
+    """The groups of a lecture by location: all for its staff and reporters, those of their own country for focal
+    points.
+    """
     lecture = get_lecture_with_groups(lecture_id, by=by)
     where: list[ColumnElement[bool]] = [ViewingGroup.lecture_id == lecture_id]
     if not (by.is_reporter or may_edit_lecture(lecture, by)):
@@ -135,8 +141,10 @@ def list_groups(lecture_id: int, *, by: Actor) -> list[GroupView]:
 
 
 def list_country_groups(country_id: int, *, by: Actor, at: datetime) -> list[GroupView]:
-    """The groups of one country that are to come, that wait for a signature, or were signed of late; the next lecture
-    first among those to come, the last one first among the others."""
+    """The groups of one country that are upcoming, waiting for a signature, or recently signed.
+
+    Upcoming ones come first, next lecture first; then the others, latest lecture first.
+    """
     if not (by.is_reporter or speaks_for(by, country_id)):
         raise Forbidden
     begins = func.coalesce(Lecture.actual_start, Lecture.starts_at)
@@ -194,13 +202,13 @@ def _views(where: Sequence[ColumnElement[bool]]) -> list[GroupView]:
 
 
 def find_by_code(code: str) -> GroupView | None:
-    """The group that shows this code, unless it was called off. For checking in, whoever asks."""
+    """The group with this code, unless it was cancelled. For check-in by anyone."""
     found = _views([ViewingGroup.code == code, ViewingGroup.called_off_at.is_(None)])
     return found[0] if found else None
 
 
 def lecture_day(lecture: Lecture, at: datetime) -> date:
-    """The day of which countries are read: the lecture's, today while it is to come."""
+    """The day for which countries are read: the lecture's, or today while it is upcoming."""
     begins = lecture.actual_start or lecture.starts_at
     return day_of(min(begins, at) if begins is not None else at)
 
@@ -214,7 +222,7 @@ class Resolved:
 
 
 def resolve(group: ViewingGroup, lecture: Lecture, *, at: datetime) -> Resolved:
-    """Who is on a list: addresses are those known by them, as far as they are of the group's country."""
+    """Resolves a list to people: e-mail addresses become people if they belong to the group's country."""
     query = (
         select(GroupEntry, WHO)
         .outerjoin(Person, Person.id == GroupEntry.person_id)
@@ -238,7 +246,7 @@ def resolve(group: ViewingGroup, lecture: Lecture, *, at: datetime) -> Resolved:
 
 
 def list_of_group(view: GroupView, *, by: Actor, at: datetime) -> GroupList:
-    """Who is on the list of a group that one may see (`get_group`)."""
+    """The list of a group that the actor can see (`get_group`)."""
     resolved = resolve(view.group, view.lecture, at=at)
     shown = set(resolved.people)
     if not (by.is_reporter or may_edit_lecture(view.lecture, by)):
@@ -253,8 +261,10 @@ def list_of_group(view: GroupView, *, by: Actor, at: datetime) -> GroupList:
 
 
 def offered_to_group(view: GroupView, *, by: Actor, at: datetime, q: str | None = None) -> Offered:
-    """Whom else the list may take at a tick: people of the country who are enrolled, by name; those with `q` in name or
-    address, where given. For a group that one may run; nobody for others."""
+    """Enrolled people from the country who can be ticked, by name, optionally with `q` in name or e-mail address.
+
+    For a group that the actor can manage; empty for others.
+    """
     if not may_run(view.group, view.lecture, by):
         return Offered([], 0)
     resolved = resolve(view.group, view.lecture, at=at)
@@ -292,7 +302,7 @@ def _listed(person_ids: Iterable[int], lecture: Lecture, resolved: Resolved | No
 
 
 def local_span(view: GroupView) -> tuple[datetime | None, datetime | None]:
-    """From when until when the lecture was given, to the minute, as clocks at the place show it; null before."""
+    """The start and end of the lecture to the minute, in local time at the location; None before."""
     start, end = view.lecture.actual_start, view.lecture.actual_end
     if start is None or end is None:
         return None, None

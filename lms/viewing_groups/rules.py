@@ -1,4 +1,4 @@
-"""Group viewing, pure: codes, when they hold, which times may be declared, and the words that are signed."""
+"""Pure rules of group viewing: codes, when they are valid, which times can be declared, and the signed statement."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from lms.core.i18n import _, _n
 from lms.core.measures import MINUTE_MS
 
 CODE_LENGTH = 8
-"""Signs of a code: forty bits, guessed at a limited rate during a few hours."""
+"""The number of characters in a code: forty bits, with rate-limited guessing during a few hours."""
 STAYS_OPEN = timedelta(hours=1)
-"""How long after the lecture one may still check in: links are slow, and queues long."""
+"""How long after the lecture check-in stays open, because links are slow and queues long."""
 MOST_EXPECTED = 5000
 MOST_LISTED = 5000
-"""People and addresses on one list; whoever has the code can write addresses."""
+"""The maximum number of people and e-mail addresses on a list, because anyone with the code can add some."""
 MOST_PASTED = 2000
 AROUND_MS = 3 * 60 * MINUTE_MS
 """So long before and after a lecture a group may say that it was together: more is another day, or another zone."""
@@ -40,13 +40,13 @@ def show_code(code: str) -> str:
 
 
 def read_code(typed: str) -> str | None:
-    """The code that somebody typed, in any case, with or without the mark; None where it cannot be one."""
+    """The code in typed text, in any case, with or without the separator. None if it cannot be one."""
     code = read_signs(typed[:100])
     return code if len(code) == CODE_LENGTH and all(sign in SIGNS for sign in code) else None
 
 
 def check_has_groups(lecture: Lecture) -> None:
-    """Raises Refused for a lecture that nobody can watch together."""
+    """Raises Refused for a lecture that cannot be watched in a group."""
     reasons = {
         LectureState.DRAFT: _("This lecture is a draft. Publish it first."),
         LectureState.CANCELLED: _("This lecture was cancelled."),
@@ -57,7 +57,7 @@ def check_has_groups(lecture: Lecture) -> None:
 
 
 def code_holds(lecture: Lecture) -> tuple[datetime, datetime | None]:
-    """From when until when a code is taken (null: as long as the lecture is live). Refused where never."""
+    """The time during which a code is valid (None: as long as the lecture is live). Raises Refused if it never is."""
     check_has_groups(lecture)
     begins = [moment for moment in (lecture.starts_at, lecture.actual_start) if moment is not None]
     ends = lecture.actual_end or planned_end(lecture)
@@ -67,7 +67,7 @@ def code_holds(lecture: Lecture) -> tuple[datetime, datetime | None]:
 
 
 def is_open(lecture: Lecture, at: datetime) -> bool:
-    """Whether one may check in now."""
+    """Whether check-in is open."""
     try:
         since, until = code_holds(lecture)
     except Refused:
@@ -76,7 +76,7 @@ def is_open(lecture: Lecture, at: datetime) -> bool:
 
 
 def is_over(lecture: Lecture, at: datetime) -> bool:
-    """Whether nobody can check in any more."""
+    """Whether check-in is over."""
     try:
         _since, until = code_holds(lecture)
     except Refused:
@@ -85,26 +85,26 @@ def is_over(lecture: Lecture, at: datetime) -> bool:
 
 
 def mark_of(person_ids: Collection[int]) -> str:
-    """Identifies a list: whoever signs, signs what was looked at."""
+    """Identifies a list, so that a signature applies to the list that was reviewed."""
     said = ",".join(str(one) for one in sorted(person_ids))
     return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
 
 
 def check_declared(start_ms: int, end_ms: int, lecture: Interval) -> None:
-    """Raises Invalid for times between which nobody can have watched this lecture."""
+    """Raises Invalid for times at which nobody can have watched this lecture."""
     began, ended = lecture
     if end_ms <= start_ms:
         raise Invalid("watched_until", _("The end is before the start."))
     if min(end_ms, ended) - max(start_ms, began) < MINUTE_MS:
-        raise Invalid("watched_from", _("The lecture was not given between these times. Is it the right day?"))
+        raise Invalid("watched_from", _("The lecture was not running between these times. Is the date right?"))
     if start_ms < began - AROUND_MS:
-        raise Invalid("watched_from", _("This is hours before the lecture began. Is it the right day?"))
+        raise Invalid("watched_from", _("This is hours before the lecture started. Is the date right?"))
     if end_ms > ended + AROUND_MS:
-        raise Invalid("watched_until", _("This is hours after the lecture ended. Is it the right day?"))
+        raise Invalid("watched_until", _("This is hours after the lecture ended. Is the date right?"))
 
 
 def promise(people: int, *, title: str, place: str) -> str:
-    """What whoever signs confirms."""
+    """The statement confirmed by a signature."""
     return _n(
         "I confirm that this %(num)s person watched “%(title)s” in a group: %(place)s.",
         "I confirm that these %(num)s people watched “%(title)s” together: %(place)s.",
@@ -115,19 +115,22 @@ def promise(people: int, *, title: str, place: str) -> str:
 
 
 def size_warning(people: int, expected: int) -> str | None:
-    """Words of doubt about a list that is twice as long as the place said, or longer; it may be signed all the same."""
+    """A warning about a list twice as long as expected, or longer. It can be signed all the same."""
     if people < 2 * expected:
         return None
     return _(
-        "%(people)s people are on the list, and %(expected)s were expected. Is everybody of this room?",
+        "%(people)s people are on the list, but %(expected)s were expected. Did everyone on the list watch in "
+        "this room?",
         people=people,
         expected=expected,
     )
 
 
 def addresses_in(text: str) -> list[tuple[int, str]]:
-    """The e-mail addresses of a text or of a CSV, each with its line, counted from 1; lines without one are left out
-    (headings, blanks). An address that stands twice is taken once."""
+    """The e-mail addresses in text or CSV, each with its line, counted from 1.
+
+    Lines without one are skipped (headings, blanks), and repeated addresses are used once.
+    """
     found: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), 1):
         for word in _BETWEEN.split(line):  # never a pattern with the @ within: it would be tried from every letter

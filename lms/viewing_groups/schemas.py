@@ -1,4 +1,4 @@
-"""What the API of viewing groups takes and answers."""
+"""Requests and responses of the viewing groups API."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from lms.web.local_time import LocalTime
 
 
 class GroupIn(Schema):
-    """Where a group watches, who sees to it, how many are expected. A focal point's own country unless `country`."""
+    """Where a group watches, the person in charge, and how many people are expected. Without `country`, the focal
+    point's own country.
+    """
 
     country = String(load_default=None, allow_none=True, validate=Length(max=8))
     city = String(required=True, validate=Length(max=200))
@@ -28,7 +30,7 @@ class GroupIn(Schema):
 
 
 class SignatureOut(AnswerSchema):
-    """The signature that stands."""
+    """The current signature."""
 
     people = Integer()
     statement = String()
@@ -36,7 +38,7 @@ class SignatureOut(AnswerSchema):
 
 
 class GroupOut(AnswerSchema):
-    """A viewing group. `code` is shown to whoever may run the group, null to others."""
+    """A viewing group. `code` is null for callers who cannot manage the group."""
 
     id = String()
     lecture = Integer()
@@ -47,20 +49,20 @@ class GroupOut(AnswerSchema):
     expected = Integer()
     time_zone = String()
     state = String(validate=OneOf(["open", "signed", "called_off"]))
-    listed = Integer(metadata={"description": "Entries of the list; some may be the same person."})
+    listed = Integer(metadata={"description": "Entries on the list. Several may be for the same person."})
     code = String(allow_none=True)
     signature = Nested(SignatureOut, allow_none=True)
 
 
 class GroupsOut(AnswerSchema):
-    """The groups of a lecture that the caller may see."""
+    """The groups of a lecture that the caller can see."""
 
     items = List(Nested(GroupOut))
     next = String(allow_none=True)
 
 
 class ListedOut(AnswerSchema):
-    """Somebody on a list. `enrolled`: whether it would count as things stand."""
+    """A person on the list. `enrolled` tells whether the attendance would be counted at present."""
 
     id = String()
     full_name = String()
@@ -73,8 +75,9 @@ class ListedOut(AnswerSchema):
 
 
 class ListOut(AnswerSchema):
-    """A list: `unknown_addresses` are those of nobody known in the country, `elsewhere` counts people of other
-    countries whom the caller may not see, `mark` is what a signature names."""
+    """The list of a group. `unknown_addresses` are e-mail addresses that match nobody in the country; `elsewhere`
+    counts people from other countries whom the caller cannot see; `mark` identifies the list for signing.
+    """
 
     people = List(Nested(ListedOut))
     unknown_addresses = List(String())
@@ -83,7 +86,7 @@ class ListOut(AnswerSchema):
 
 
 class TicksIn(Schema):
-    """People to put onto a list and to take off it, by id; and addresses to put onto it."""
+    """People to add and to remove, by id, and e-mail addresses to add."""
 
     add = List(String(validate=Length(max=32)), load_default=list, validate=Length(max=MOST_PASTED))
     remove = List(String(validate=Length(max=32)), load_default=list, validate=Length(max=MOST_PASTED))
@@ -91,7 +94,7 @@ class TicksIn(Schema):
 
 
 class TicksOut(AnswerSchema):
-    """How many came onto the list and went off it; `rejected` names addresses by their place, counted from 1."""
+    """How many people were added and removed. `rejected` identifies e-mail addresses by position, counted from 1."""
 
     added = Integer()
     removed = Integer()
@@ -100,8 +103,9 @@ class TicksOut(AnswerSchema):
 
 
 class SignIn(Schema):
-    """What a group watched: by the `connection` of whose address it is, or from and until, local times of its zone.
-    `mark` is that of the list that was looked at."""
+    """When a group watched: during the connection of the account with the e-mail address in `connection`, or between
+    two local times. `mark` identifies the list that was reviewed.
+    """
 
     mark = String(required=True, validate=Length(max=64))
     connection = String(load_default=None, allow_none=True, validate=Length(max=320))
@@ -110,7 +114,7 @@ class SignIn(Schema):
 
 
 class SignedOut(AnswerSchema):
-    """What came of a signature."""
+    """The result of signing."""
 
     people = Integer()
     statement = String()
@@ -118,19 +122,19 @@ class SignedOut(AnswerSchema):
 
 
 class TakeBackIn(Schema):
-    """Why a signature is taken back."""
+    """The reason for withdrawing a signature."""
 
     reason = String(required=True, validate=Length(1, REASON_LENGTH))
 
 
 class CheckInIn(Schema):
-    """The code on the wall."""
+    """The check-in code."""
 
     code = String(required=True, validate=Length(max=100))
 
 
 class CheckedInOut(AnswerSchema):
-    """Where one is on the list; `caution` says why it may not count, null where it will."""
+    """The group the caller was added to. `caution` says why the attendance may not be counted, or is null."""
 
     lecture = Integer()
     title = String()
@@ -139,7 +143,7 @@ class CheckedInOut(AnswerSchema):
 
 
 def group_json(view: GroupView, *, may_run: bool) -> dict[str, Any]:
-    """A group as the API shows it."""
+    """Serializes a group."""
     group, signature = view.group, view.signature
     return {
         "id": group.public_id,
@@ -164,7 +168,7 @@ def group_json(view: GroupView, *, may_run: bool) -> dict[str, Any]:
 
 
 def list_json(found: GroupList) -> dict[str, Any]:
-    """A list as the API shows it."""
+    """Serializes a list."""
     return {
         "people": [_listed(one) for one in found.people],
         "unknown_addresses": found.unknown,

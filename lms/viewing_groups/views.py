@@ -1,4 +1,4 @@
-"""Viewing groups: opening them, their lists, the wall, the roster on paper, the signature; and checking in."""
+"""Pages for viewing groups: list, code, printed roster, signature and check-in."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _zones(chosen: str, names: Mapping[str, str] | None = None) -> list[SelectCh
 
 
 def _form_of(lecture: Lecture, by: Actor) -> GroupForm | None:
-    """The form of a new group, for whoever may open one."""
+    """The form for a new group, if the reader can open one."""
     is_staff = may_edit_lecture(lecture, by)
     if not (is_staff or by.is_focal_point):
         return None
@@ -79,7 +79,7 @@ def _form_of(lecture: Lecture, by: Actor) -> GroupForm | None:
 @bp.route("/lectures/<int:lecture_id>/groups", methods=["GET", "POST"])
 @allow(*KEEPERS)
 def groups(lecture_id: int) -> ResponseReturnValue:
-    """The viewing groups of a lecture that one may see, and the form of a new one."""
+    """The viewing groups of a lecture that the reader can see, with a form for a new one."""
     by, at = current_actor(), clock.now()
     lecture = viewing.get_lecture_with_groups(lecture_id, by=by)
     form = _form_of(lecture, by)
@@ -95,7 +95,7 @@ def groups(lecture_id: int) -> ResponseReturnValue:
 
         status = asked.attempt(work)
         if status is None:
-            flash(_("The group is open. Show its code on the wall, or print its roster."), "done")
+            flash(_("Group opened. Show the code on a screen, or print the roster."), "done")
             return _to(opened[0])
     reason = ""
     try:
@@ -131,7 +131,7 @@ def _draft(form: GroupForm) -> GroupDraft:
 @bp.get("/groups/<group_id>")
 @allow(*KEEPERS)
 def group(group_id: str) -> ResponseReturnValue:
-    """A group: its code, who is on its list, and the signature."""
+    """A group with its code, list and signature."""
     return _page(group_id)
 
 
@@ -206,7 +206,7 @@ def _signature_form(view: viewing.GroupView, listed: viewing.GroupList) -> Signa
 @bp.post("/groups/<group_id>/edit")
 @allow(*KEEPERS)
 def edit_group(group_id: str) -> ResponseReturnValue:
-    """Corrects what is said of a group."""
+    """Edits a group."""
     form = GroupForm()
     zone = viewing.get_group(group_id, by=current_actor()).group.time_zone
     form.offer([], _zones(zone), zone)
@@ -220,13 +220,13 @@ def edit_group(group_id: str) -> ResponseReturnValue:
 @bp.post("/groups/<group_id>/people")
 @allow(*KEEPERS)
 def tick(group_id: str) -> ResponseReturnValue:
-    """Puts on the list who was ticked, takes off whose tick was taken away, and drops an address."""
+    """Adds ticked people to the list, removes unticked people, and removes an unknown e-mail address."""
     by, at = current_actor(), clock.now()
     ticked, before = request.form.getlist("people"), request.form.getlist("was")
     try:
         if (address := request.form.get("drop")) is not None:
             drop_address(group_id, address, by=by, at=at)
-            flash(_("Taken off the list: %(address)s.", address=address), "done")
+            flash(_("%(address)s was removed from the list.", address=address), "done")
             return _to(group_id, "people")
         added, removed = groups_actions.tick(
             group_id, add=set(ticked) - set(before), remove=set(before) - set(ticked), by=by, at=at
@@ -234,17 +234,21 @@ def tick(group_id: str) -> ResponseReturnValue:
     except (Invalid, Refused) as error:
         flash(error.message, "wrong")
         return _to(group_id, "people")
-    said = [_n("%(num)s person was put on the list.", "%(num)s people were put on the list.", added)] if added else []
+    said = (
+        [_n("%(num)s person was added to the list.", "%(num)s people were added to the list.", added)] if added else []
+    )
     if removed:
-        said.append(_n("%(num)s person was taken off it.", "%(num)s people were taken off it.", removed))
-    flash(" ".join(said) or _("Nothing has changed."), "done")
+        said.append(
+            _n("%(num)s person was removed from the list.", "%(num)s people were removed from the list.", removed)
+        )
+    flash(" ".join(said) or _("No changes."), "done")
     return redirect(url_for(".group", group_id=group_id, q=request.args.get("q") or None, _anchor="people"), 303)
 
 
 @bp.post("/groups/<group_id>/addresses")
 @allow(*KEEPERS)
 def add_addresses(group_id: str) -> ResponseReturnValue:
-    """Puts on the list whose addresses were pasted or stand in a file; who is not taken stays to be looked at."""
+    """Adds people by e-mail addresses, pasted or in a file. Rejected ones stay in the form for review."""
     form = AddressesForm()
     answers: list[Added] = []
 
@@ -252,7 +256,7 @@ def add_addresses(group_id: str) -> ResponseReturnValue:
         text = form.addresses.data or ""
         content = form.file.data.read(LARGEST_PASTE + 1) if form.file.data else b""
         if len(content) + len(text) > LARGEST_PASTE:
-            raise Invalid("file", _("That is more than a list of people."))
+            raise Invalid("file", _("The list is too large (512 kB at most)."))
         if content:
             text = f"{text}\n{decode(content)}"
         answers.append(groups_actions.add_addresses(group_id, text, by=current_actor(), at=clock.now()))
@@ -266,9 +270,11 @@ def add_addresses(group_id: str) -> ResponseReturnValue:
     if status is not None:
         return _page(group_id, status, addresses=form)
     answer = answers[0]
-    said = _n("%(num)s person was put on the list.", "%(num)s people were put on the list.", answer.added)
+    said = _n("%(num)s person was added to the list.", "%(num)s people were added to the list.", answer.added)
     if answer.unchanged:
-        said += " " + _n("%(num)s was on it already.", "%(num)s were on it already.", answer.unchanged)
+        said += " " + _n(
+            "%(num)s person was already on the list.", "%(num)s people were already on the list.", answer.unchanged
+        )
     flash(said, "done")
     if not answer.rejected:
         return _to(group_id, "people")
@@ -279,7 +285,7 @@ def add_addresses(group_id: str) -> ResponseReturnValue:
 @bp.post("/groups/<group_id>/sign")
 @allow(*KEEPERS)
 def sign_group(group_id: str) -> ResponseReturnValue:
-    """Signs the list as it was looked at."""
+    """Signs the list that the reader reviewed."""
     form = SignatureForm()
     signed: list[Signed] = []
 
@@ -297,7 +303,10 @@ def sign_group(group_id: str) -> ResponseReturnValue:
         view = viewing.get_group(group_id, by=current_actor())
         form.mark.data = viewing.list_of_group(view, by=current_actor(), at=clock.now()).mark
         return _page(group_id, status, sign=form)
-    flash(_n("Signed: %(num)s person is counted.", "Signed: %(num)s people are counted.", signed[0].people), "done")
+    flash(
+        _n("List signed. %(num)s person is counted.", "List signed. %(num)s people are counted.", signed[0].people),
+        "done",
+    )
     for note in signed[0].notes:
         flash(note, "now")
     return _to(group_id)
@@ -306,28 +315,28 @@ def sign_group(group_id: str) -> ResponseReturnValue:
 @bp.post("/groups/<group_id>/take-back")
 @allow(*KEEPERS)
 def take_back(group_id: str) -> ResponseReturnValue:
-    """Takes the signature back, with a reason."""
+    """Withdraws the signature, with a reason."""
     form = TakeBackForm()
     by, at = current_actor(), clock.now()
     status = form.attempt(lambda: take_back_signature(group_id, reason=form.reason.data or "", by=by, at=at))
     if status is not None:
         return _page(group_id, status, take_back=form)
-    flash(_("The signature is taken back: nobody of this list is counted. The list stays as it is."), "done")
+    flash(_("Signature withdrawn. Nobody on this list is counted; the list is kept."), "done")
     return _to(group_id)
 
 
 @bp.post("/groups/<group_id>/steps")
 @allow(*KEEPERS)
 def step_group(group_id: str) -> ResponseReturnValue:
-    """Makes a new code, or calls the group off."""
+    """Creates a new code, or cancels the group."""
     by, at = current_actor(), clock.now()
     try:
         if request.form.get("step") == "code":
             renew_code(group_id, by=by, at=at)
-            flash(_("There is a new code. The old one is taken no more."), "done")
+            flash(_("New code created. The old code is no longer valid."), "done")
         elif request.form.get("step") == "call_off":
             call_off(group_id, by=by, at=at)
-            flash(_("The group is called off."), "done")
+            flash(_("Group cancelled."), "done")
     except Refused as error:
         flash(error.message, "wrong")
     return _to(group_id)
@@ -342,7 +351,7 @@ def _check_in_address() -> str:
 
 
 def _run_by(group_id: str) -> viewing.GroupView:
-    """A group for whoever may run it: others have no use for its code."""
+    """A group that the reader can manage. Others have no use for its code."""
     by = current_actor()
     view = viewing.get_group(group_id, by=by)
     if not viewing.may_run(view.group, view.lecture, by):
@@ -353,7 +362,7 @@ def _run_by(group_id: str) -> viewing.GroupView:
 @bp.get("/groups/<group_id>/wall")
 @allow(*KEEPERS)
 def wall(group_id: str) -> ResponseReturnValue:
-    """The code, large, for a projector."""
+    """Shows the check-in code for a projector."""
     view = _run_by(group_id)
     return render_template(
         "viewing_groups/wall.html",
@@ -366,14 +375,14 @@ def wall(group_id: str) -> ResponseReturnValue:
 @bp.get("/groups/<group_id>/code.svg")
 @allow(*KEEPERS)
 def wall_code(group_id: str) -> ResponseReturnValue:
-    """The address at which one checks in, with the code, as a QR code."""
+    """The check-in link with the code, as a QR code."""
     return qr_code(f"{_check_in_address()}?code={_run_by(group_id).group.code}")
 
 
 @bp.get("/groups/<group_id>/print")
 @allow(*KEEPERS)
 def print_group(group_id: str) -> ResponseReturnValue:
-    """The roster on paper, with room for signatures: who is enrolled in the country, or who is on the list."""
+    """A printable roster with room for signatures: everyone enrolled from the country, or everyone on the list."""
     by, at = current_actor(), clock.now()
     view = viewing.get_group(group_id, by=by)
     listed = viewing.list_of_group(view, by=by, at=at)
@@ -397,7 +406,9 @@ def print_group(group_id: str) -> ResponseReturnValue:
 @allow(ANYONE)
 @throttle_guesses("check-in")
 def check_in() -> ResponseReturnValue:
-    """Checks in at a group by the code on its wall: oneself, or by an address, of which nothing is said."""
+    """Checks in to a group with its code, signed in or by e-mail address. The response does not reveal whether the
+    address is known.
+    """
     by, at = current_actor(), clock.now()
     form = CheckInForm()
     if request.method == "GET":
@@ -417,10 +428,13 @@ def check_in() -> ResponseReturnValue:
         return render_template("viewing_groups/check_in.html", form=form), status
     done = told[0]
     if not done.is_named:
-        flash(_("Written down for %(place)s. Whoever sees to the group confirms the list.", place=done.place), "done")
+        flash(
+            _("Recorded for %(place)s. The person in charge of the group confirms the list.", place=done.place), "done"
+        )
         return redirect(url_for(".check_in"), 303)
     flash(
-        _("You are on the list: %(place)s. It counts once whoever sees to the group has signed the list.",
+        _("You are on the list: %(place)s. Your attendance counts after the person in charge of the group has "
+          "signed the list.",
           place=done.place), "done",
     )  # fmt: skip
     if done.caution:

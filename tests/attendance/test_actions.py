@@ -152,7 +152,7 @@ def test_walk_ins_are_enrolled_where_there_is_a_place(make: Any) -> None:
     assert scene.credit("Eve") is None
     row = scene.row("Eve")
     assert (row.outcome, row.minutes, row.is_counted) == (Outcome.ABSENT, 90.0, False)
-    assert row.explanation == "90 of 90 minutes, not counted: not enrolled, the series is full"
+    assert row.explanation == "90 of 90 minutes, not counted: not enrolled, series full"
     assert roster_totals(scene.lecture.id, by=scene.by).people == 5
 
 
@@ -160,9 +160,9 @@ def test_walk_ins_are_ignored_where_the_policy_says_so(make: Any) -> None:
     scene = Scene(make, policy={"walk_ins": WalkIns.IGNORE})
     scene.people["Dot"] = make.person("Dot", email="dot@x.example")
     answer = scene.publish(("dot@x.example", 0, 90))
-    assert answer.notes == ["1 person seen is not enrolled and is kept as evidence only."]
+    assert answer.notes == ["1 attendee is not enrolled and is kept as evidence only."]
     assert scene.credit("Dot") is None
-    assert "does not take walk-ins" in scene.row("Dot").explanation
+    assert "does not accept walk-ins" in scene.row("Dot").explanation
     make.enrolment(scene.series, scene.people["Dot"])
     scene.publish(("dot@x.example", 0, 90))
     assert scene.credit("Dot") is not None
@@ -319,7 +319,7 @@ def test_a_correction_wins_until_withdrawn_and_keeps_the_evidence(scene: Scene) 
     assert credit is not None
     assert (credit.outcome, credit.present_ms, credit.source) == (Outcome.EXCUSED, 30 * 60_000, Source.LIVE)
     assert row.sources == [Source.IMPORT, Source.MANUAL]
-    assert row.explanation == "30 of 90 minutes: excused, by hand (power cut)"
+    assert row.explanation == "30 of 90 minutes: excused, corrected (power cut)"
     assert row.correction is not None
     assert (row.correction.by, row.correction.at) == ("Lin Yuhan", END)
     scene.publish(("ada@x.example", 30, 80))

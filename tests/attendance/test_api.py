@@ -69,7 +69,8 @@ def test_import_and_roster(door: Door) -> None:
     answer = door.post(TEXT)
     assert answer.status_code == 200
     unmatched = {
-        "row": 4, "name": None, "email": "who@x.example", "reason": "Nobody is known by this address.", "candidates": []
+        "row": 4, "name": None, "email": "who@x.example", "reason": "No person has this e-mail address.",
+        "candidates": [],
     }  # fmt: skip
     assert answer.json == {
         "rows": 3, "matched": 2, "created": 2, "updated": 0, "unchanged": 0, "rejected": [], "notes": [],
@@ -117,7 +118,7 @@ def test_correcting(door: Door) -> None:
         "excused", 62.5, ["import", "manual"]
     )  # fmt: skip
     assert answer.json["correction"]["by"] == "Lin Yuhan"
-    assert door.patch({"outcome": "absent"}).json["errors"] == [{"field": "reason", "reason": "Say why."}]
+    assert door.patch({"outcome": "absent"}).json["errors"] == [{"field": "reason", "reason": "Enter a reason."}]
     assert door.patch({"outcome": "ill", "reason": "x"}).status_code == 422
     assert door.patch({"reason": "x"}).status_code == 422
     assert door.patch({"outcome": None, "reason": "x", "minutes": 90}).status_code == 422
@@ -136,7 +137,7 @@ def test_refusals_of_a_file(door: Door) -> None:
     bad = TEXT + "ada@x.example,2026-11-04T07:00:00Z,2026-11-04T06:00:00Z\n"
     answer = door.post(bad)
     assert (answer.status_code, answer.json["errors"]) == (
-        422, [{"row": 5, "reason": "The leave is before the join."}]
+        422, [{"row": 5, "reason": "The leave time is earlier than the join time."}]
     )  # fmt: skip
     assert door.post(bad, skip_bad_rows="true").json["rejected"] == answer.json["errors"]
     missing = door.client.post(

@@ -91,7 +91,7 @@ def test_a_trainee_asks_is_answered_and_reads_it(desk: Desk) -> None:
     public_id = ask(desk, joined_as="Mwangi")
     page = ada.get(f"/lectures/{desk.lecture}").text
     assert 'data-state="open"' in page
-    assert "Waits for an answer" in ada.get("/me").text
+    assert "Waiting for an answer" in ada.get("/me").text
     assert public_id in teacher.get("/teach").text
     assert public_id in teacher.get(f"/lectures/{desk.lecture}/roster").text
     page = teacher.get(f"/appeals/{public_id}").text
@@ -101,7 +101,7 @@ def test_a_trainee_asks_is_answered_and_reads_it(desk: Desk) -> None:
     assert answer.location == f"/appeals/{public_id}"
     page = ada.get(f"/lectures/{desk.lecture}").text
     assert 'data-state="accepted"' in page
-    assert "attended, by hand (We saw you.)" in page
+    assert "attended, corrected (We saw you.)" in page
     assert (
         "Lin Yuhan"
         not in ada.get(f"/lectures/{desk.lecture}?steps=all")
@@ -121,7 +121,7 @@ def test_times_are_clocks_of_the_reader(desk: Desk) -> None:
     assert (appeal.said_from, appeal.said_to) == (
         desk.start.replace(second=0), desk.end.replace(second=0)
     )  # fmt: skip
-    assert "As the person says" in desk.client(desk.teacher).get(f"/appeals/{appeal.public_id}").text
+    assert "Stated by the person" in desk.client(desk.teacher).get(f"/appeals/{appeal.public_id}").text
 
 
 @pytest.mark.parametrize(
@@ -170,8 +170,8 @@ def test_the_page_of_closing_says_numbers_closes_and_opens_again(desk: Desk) -> 
     path = f"/lectures/{desk.lecture}/attendance/close"
     page = teacher.get(path).text
     assert "Close with 0 attended" in page
-    assert "One appeal waits for an answer" in page
-    assert "One person was seen whom nobody knows" in page
+    assert "One appeal is waiting for an answer" in page
+    assert "One unmatched attendee" in page
     assert teacher.post(path).location == f"/lectures/{desk.lecture}/roster"
     roster = teacher.get(f"/lectures/{desk.lecture}/roster?open={desk.ada.public_id}").text
     assert 'data-testid="closed"' in roster
@@ -189,7 +189,7 @@ def test_many_are_corrected_in_one_step(desk: Desk) -> None:
     teacher, path = desk.client(desk.teacher), f"/lectures/{desk.lecture}/roster"
     both = [desk.ada.public_id, desk.ben.public_id]
     nobody = teacher.post(path, data={"outcome": "excused", "reason": "The network was down."})
-    assert (nobody.status_code, "Choose at least one person." in nobody.text) == (422, True)
+    assert (nobody.status_code, "Select at least one person." in nobody.text) == (422, True)
     bare = teacher.post(path, data={"outcome": "excused", "people": both})
     assert bare.status_code == 422
     assert bare.text.count(" checked") == 2

@@ -197,7 +197,7 @@ def test_what_was_decided_before_is_applied_first_and_says_so(scene: Scene) -> N
     mean(scene, told(scene), None, How.NOBODY)
     assert scene.credit("Cyr") is None
     answer = scene.publish(("desk@x.example", 61, 80))
-    assert [one["reason"] for one in answer.unmatched] == ["Nobody of ours: decided by Lin Yuhan on 2026-11-04."]
+    assert [one["reason"] for one in answer.unmatched] == [("Not a participant: resolved by Lin Yuhan on 2026-11-04.")]
     assert roster_totals(scene.lecture.id, by=scene.by).unmatched == 0
 
 
@@ -226,11 +226,11 @@ def test_names_that_are_only_like_somebodys_are_candidates_with_score_and_reason
     assert answer.matched == 1
     told = [(one["row"], one["reason"], one["candidates"][0]["person"]) for one in answer.unmatched]
     assert told == [
-        (2, "Nobody of this name is enrolled.", person.public_id),
-        (4, "Nobody is known by this address.", person.public_id),
+        (2, "No enrolled person has this name.", person.public_id),
+        (4, "No person has this e-mail address.", person.public_id),
     ]
     first = answer.unmatched[0]["candidates"][0]
-    assert (first["score"], first["reasons"]) == (96, ["the same words in another order"])
+    assert (first["score"], first["reasons"]) == (96, ["same words in a different order"])
     totals = roster_totals(scene.lecture.id, by=scene.by)
     assert (totals.attended, totals.unmatched) == (1, 2)
 
@@ -265,5 +265,5 @@ def test_hosts_and_panelists_count_when_they_are_enrolled_and_else_are_nobody_to
         stay(5, "Ben", role="panelist"),
     )
     assert (answer.rows, answer.matched, answer.created, answer.unmatched) == (4, 2, 2, [])
-    assert answer.notes == ["2 rows of hosts and panelists who are not enrolled are left out."]
+    assert answer.notes == ["2 rows of hosts and panelists who are not enrolled are ignored."]
     assert {row.full_name for row in roster(scene.lecture.id, by=scene.by, limit=9)} == {"Ada", "Ben", "Cyr"}

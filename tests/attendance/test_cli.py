@@ -40,7 +40,7 @@ def test_import_attendance_counts_and_repeats_without_change(file: Path) -> None
     taken = run("import", "attendance", "1", str(file), "--time-zone", "Asia/Shanghai")
     assert taken.exit_code == 0
     assert taken.stdout.splitlines() == [
-        "line 3: no@x.example: Nobody is known by this address.",
+        "line 3: no@x.example: No person has this e-mail address.",
         "rows 2, created 1, updated 0, unchanged 0, rejected 0, unmatched 1",
     ]
     again = run("import", "attendance", "1", str(file), "--time-zone", "Asia/Shanghai")

@@ -93,7 +93,9 @@ def test_only_a_held_lecture_is_closed_by_its_staff(scene: Scene, make: Any) -> 
 
 def test_a_closed_lecture_takes_no_report(closed: Scene) -> None:
     before = closed.counts()
-    with pytest.raises(Refused, match=r"closed by Lin Yuhan on 2026-11-04 09:30 \(UTC\).*reopen"):
+    with pytest.raises(
+        Refused, match=r"Lin Yuhan closed the attendance of this lecture on 2026-11-04 09:30 \(UTC\).*reopen"
+    ):
         closed.publish(("cyr@x.example", 0, 90))
     assert closed.counts() == before
 
@@ -102,13 +104,13 @@ def test_a_report_staged_before_the_closing_is_not_published_after_it(scene: Sce
     text = f"email,joined_at,left_at\ncyr@x.example,{START.isoformat()},{END.isoformat()}\n"
     staged = stage_attendance(scene.lecture.id, text.encode(), file_name="report.csv", by=scene.by)
     close_attendance(scene.lecture.id, by=scene.by, at=CLOSED)
-    with pytest.raises(Refused, match="was closed by"):
+    with pytest.raises(Refused, match="closed the attendance"):
         publish_attendance(staged, by=scene.by, at=CLOSED)
     assert scene.counts() == (0, 0, 0)
 
 
 def test_a_closed_lecture_takes_no_correction(closed: Scene) -> None:
-    with pytest.raises(Refused, match="was closed by"):
+    with pytest.raises(Refused, match="closed the attendance"):
         correct(
             closed.lecture.id, closed.people["Cyr"].public_id, outcome=Outcome.EXCUSED, reason="ill", by=closed.by,
             at=CLOSED,
@@ -117,20 +119,20 @@ def test_a_closed_lecture_takes_no_correction(closed: Scene) -> None:
 
 
 def test_times_of_a_closed_lecture_are_not_corrected(closed: Scene) -> None:
-    with pytest.raises(Refused, match="was closed by"):
+    with pytest.raises(Refused, match="closed the attendance"):
         correct_times(closed.lecture.id, started_at=START, ended_at=minute(30), by=closed.by, at=CLOSED)
     assert db.session.get_one(Lecture, closed.lecture.id, populate_existing=True).actual_end == END
 
 
 def test_a_closed_lecture_is_not_live_again(closed: Scene) -> None:
-    with pytest.raises(Refused, match="was closed by"):
+    with pytest.raises(Refused, match="closed the attendance"):
         reopen_lecture(closed.lecture.id, by=closed.by, at=CLOSED)
     assert db.session.get_one(Lecture, closed.lecture.id, populate_existing=True).state is LectureState.HELD
     assert closed.credit("Ada") is not None
 
 
 def test_the_start_of_a_closed_lecture_is_not_undone(closed: Scene) -> None:
-    with pytest.raises(Refused, match="was closed by"):
+    with pytest.raises(Refused, match="closed the attendance"):
         undo_start(closed.lecture.id, by=closed.by, at=CLOSED)
     assert db.session.get_one(Lecture, closed.lecture.id, populate_existing=True).state is LectureState.HELD
     assert closed.credit("Ada") is not None

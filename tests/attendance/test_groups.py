@@ -46,11 +46,11 @@ def test_a_focal_point_ticks_and_sees_the_own_country_only(story: Story, make: M
     for nobody in (foreigner.public_id, "nobody-at-all"):
         with pytest.raises(Invalid) as error:
             tick(group, add=[nobody], by=story.focal, at=story.at)
-        assert error.value.faults[0].reason == f"{nobody}: Nobody of this country is known by this."
+        assert error.value.faults[0].reason == f"{nobody}: No person from this country has this e-mail address."
     pasted = add_addresses(group, "n@vn.example\nx@nowhere.example", by=story.focal, at=story.at)
     assert [fault.reason for fault in pasted.rejected] == [
-        "n@vn.example: Nobody of this country is known by this.",
-        "x@nowhere.example: Nobody of this country is known by this.",
+        "n@vn.example: No person from this country has this e-mail address.",
+        "x@nowhere.example: No person from this country has this e-mail address.",
     ]
     # staff may; the focal point signs for one more and does not see who it is
     assert story.tick(group, foreigner, by=story.teacher) == (1, 0)
@@ -135,7 +135,7 @@ def test_checking_in_by_code(story: Story, make: Make) -> None:
     story.sign(group)
     assert story.credit(two) == (90, Outcome.ATTENDED, Source.GROUP)
     assert [row.full_name for row in story.list(group).people] == ["Kenyan 0", "Kenyan 1"]
-    with pytest.raises(Refused, match="signed already"):
+    with pytest.raises(Refused, match="already signed"):
         check_in(code, by=make.actor(three), at=during)
 
 

@@ -113,7 +113,7 @@ def test_a_file_that_was_left_fails_with_the_reason(scene: Scene) -> None:
     jobs.run_due()
     done = db.session.get_one(Job, job_id, populate_existing=True)
     assert done.state is JobState.FAILED
-    assert "no longer waiting" in (done.error or "")
+    assert "has expired" in (done.error or "")
     with pytest.raises(NotFound):
         request_publish(kept, skip_bad_rows=False, by=scene.by, at=END)
 

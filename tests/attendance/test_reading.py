@@ -89,10 +89,10 @@ def test_bad_rows_are_told_by_line() -> None:
     )
     report = read_report(text.encode())
     assert [(one.row, one.reason) for one in report.rejected] == [
-        (2, "The leave is before the join."),
-        (3, "“left_at” is not a time that can be read."),
-        (5, "Neither an e-mail address nor a name."),
-        (6, "“joined_at” is empty, and nothing else in the row says when it was."),
+        (2, "The leave time is earlier than the join time."),
+        (3, "“left_at” is not a valid time."),
+        (5, "This row has neither an e-mail address nor a name."),
+        (6, "“joined_at” is empty, and the row has no other time."),
     ]
     assert [row.line for row in report.rows] == [8]
     assert report.total == 6

@@ -137,9 +137,9 @@ def test_explain_says_the_sum_in_words(words: None) -> None:
     assert said(31, 12, Outcome.PARTIAL) == "31 of 90 minutes, 12 rejoins: partial"
     assert said(0.5, 0, Outcome.PARTIAL) == "less than one of 90 minutes: partial"
     assert said(0, 0, Outcome.ABSENT) == "0 of 90 minutes: absent"
-    assert said(31, 0, Outcome.EXCUSED, by_hand="power cut") == "31 of 90 minutes: excused, by hand (power cut)"
+    assert said(31, 0, Outcome.EXCUSED, by_hand="power cut") == "31 of 90 minutes: excused, corrected (power cut)"
     assert said(31, 0, Outcome.PARTIAL, aside="not enrolled") == "31 of 90 minutes, not counted: not enrolled"
-    assert said(90, 0, Outcome.ATTENDED, replay=True) == "90 of 90 minutes with the replay: attended"
+    assert said(90, 0, Outcome.ATTENDED, replay=True) == "90 of 90 minutes including the replay: attended"
 
 
 def test_propose_times_prefers_the_plan_where_it_is_near() -> None:

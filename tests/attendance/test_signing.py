@@ -171,7 +171,7 @@ def test_declared_times_are_clipped_to_the_lecture(story: Story) -> None:
 
 def test_what_cannot_be_signed(story: Story, make: Make) -> None:
     group = story.open()
-    with pytest.raises(Refused, match="Nobody is on the list"):
+    with pytest.raises(Refused, match="There is nobody on the list"):
         story.sign(group)
     story.tick(group, story.people[0])
     mark = story.list(group).mark
@@ -181,7 +181,7 @@ def test_what_cannot_be_signed(story: Story, make: Make) -> None:
     soon = make.lecture(story.series)
     coming = open_group(soon.id, DRAFT, by=story.focal, at=story.at)[0]
     tick(coming, add=[story.people[0].public_id], by=story.focal, at=story.at)
-    with pytest.raises(Refused, match="once the lecture has been held"):
+    with pytest.raises(Refused, match="after the lecture has been held"):
         story.sign(coming)
     call_off(coming, by=story.focal, at=story.at)
     with pytest.raises(Refused, match="called off"):
@@ -212,7 +212,9 @@ def test_a_list_twice_as_long_as_the_place_said_is_doubted_and_signed(story: Sto
     story.tick(group, *story.people)
     signed = story.sign(group)
     assert signed.people == 6
-    assert signed.notes == ["6 people are on the list, and 3 were expected. Is everybody of this room?"]
+    assert signed.notes == [
+        ("6 people are on the list, but 3 were expected. Did everyone on the list watch in this room?")
+    ]
 
 
 @pytest.mark.parametrize("policy", ["enrol", "ignore"])
@@ -242,9 +244,9 @@ def test_the_history_of_a_person_tells_the_list_and_the_signature(story: Story) 
         return [step.said for step in history.steps if step.kind in told]
 
     assert steps(first) == [
-        "Taken off the list of the viewing group in Nairobi.",
-        "The signature for the viewing group in Nairobi was taken back.",
-        "Signed for as present in the viewing group in Nairobi.",
-        "Put on the list of the viewing group in Nairobi.",
+        "Removed from the list of the viewing group in Nairobi.",
+        "Signature for the viewing group in Nairobi withdrawn.",
+        "Confirmed as present in the viewing group in Nairobi.",
+        "Added to the list of the viewing group in Nairobi.",
     ]
     assert steps(second) == steps(first)[1:]

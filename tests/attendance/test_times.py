@@ -126,9 +126,9 @@ def test_what_came_in_since_it_was_looked_at_is_refused(elsewhere: Elsewhere) ->
     elsewhere.publish(("ada@x.example", 0, 60), at=LATER)
     key = elsewhere.look(0, 90).key
     elsewhere.publish(("ben@x.example", 0, 70), at=LATER)
-    with pytest.raises(Refused, match="no longer what was shown"):
+    with pytest.raises(Refused, match="has changed since you reviewed it"):
         elsewhere.confirm(0, 90, key=key)
-    with pytest.raises(Refused, match="no longer what was shown"):
+    with pytest.raises(Refused, match="has changed since you reviewed it"):
         elsewhere.confirm(0, 80, key=elsewhere.look(0, 90).key)
     assert elsewhere.state()[0] is LectureState.SCHEDULED
     assert db.session.scalar(select(Job.id)) is None

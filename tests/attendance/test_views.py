@@ -108,12 +108,12 @@ def test_correcting_on_the_page(desk: Desk) -> None:
     opened = f"{desk.roster}?open={desk.ada.public_id}"
     page = desk.post(person, opened, outcome="excused", reason=" ")
     assert page.status_code == 422
-    assert "Say why." in page.text
+    assert "Enter a reason." in page.text
     done = desk.post(person, opened, outcome="excused", reason="power cut")
     assert done.status_code == 302
     page = desk.client.get(done.location)
-    assert "0 of 90 minutes: excused, by hand (power cut)" in page.text
-    assert "Set by hand by Lin Yuhan" in page.text
+    assert "0 of 90 minutes: excused, corrected (power cut)" in page.text
+    assert "Corrected by Lin Yuhan" in page.text
     desk.post(person, opened, outcome="", reason="")
     assert "0 of 90 minutes: absent" in desk.client.get(desk.roster).text
     assert "open=" in desk.client.get(person).location
@@ -163,4 +163,4 @@ def test_the_pages_are_for_staff(desk: Desk, make: Make, app: APIFlask) -> None:
         assert app.test_client().get(path).status_code == 302
         assert trainee.get(path).status_code == 403
         assert reporter.get(path).status_code == of_reporter
-    assert "Correct by hand" not in reporter.get(f"{desk.roster}?open={desk.ada.public_id}").text
+    assert "Correct attendance" not in reporter.get(f"{desk.roster}?open={desk.ada.public_id}").text

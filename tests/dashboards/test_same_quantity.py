@@ -70,7 +70,7 @@ def test_every_place_says_the_same_of_one_lecture(app: APIFlask, make: Make, cli
     rows = other.get(f"/api/v1/lectures/{lecture_id}/attendance", headers=make.headers(teacher)).get_json()["items"]
 
     assert found(r"(\d+) of (\d+) min", own, me, series, roster) == {(seen, length)}
-    assert found(r"(\d+) (?:to attend|are needed|needed)", room, roster) == {needed}
+    assert found(r"(\d+) (?:to attend|minutes are needed|needed)", room, roster) == {needed}
     assert found(r"need (\d+) of (\d+) minutes", room) == {(needed, length)}
     assert (state["length_minutes"], state["needed_minutes"]) == (int(length), int(needed))
     assert {one["minutes"] for one in rows if one["person"]["full_name"] == "Ada"} == {

@@ -152,7 +152,7 @@ def test_other_times_are_typed_shown_and_taken(app: APIFlask, world: World, staf
     assert (
         stale.location == f"/lectures/{made.id}/times?actual_start=2026-11-04T09:30:00&actual_end=2026-11-04T10:15:00"
     )
-    assert "no longer what was shown" in staff.get(stale.location).text
+    assert "has changed since you reviewed it" in staff.get(stale.location).text
     assert staff.post(f"/lectures/{made.id}/times", data=sent).location == f"/lectures/{made.id}/roster"
     assert stored(app, made.id).actual_start == datetime(2026, 11, 4, 6, 30, tzinfo=UTC)
     again = staff.get(f"/lectures/{made.id}/times")

@@ -37,12 +37,12 @@ def test_a_group_is_opened_checked_in_signed_for_and_counted(
     focal.go("/country")
     page.get_by_test_id(f"watch-{lecture.id}").get_by_role("link", name="Open a group").click()
     focal.is_accessible("groups of a lecture")
-    focal.press("Open the group")
-    focal.reads("Write the city.")
+    focal.press("Open group")
+    focal.reads("Enter the city.")
     focal.is_accessible("groups of a lecture, wrong")
     for field, value in (("city", "Nairobi"), ("room", "Treasury Building, room 4"), ("expected", "3")):
         page.locator(f"#{field}").fill(value)
-    focal.press("Open the group")
+    focal.press("Open group")
     assert focal.heading() == "Nairobi, Treasury Building, room 4"
     focal.is_accessible("group")
     group = page.url.split("#")[0].removeprefix(site.address)
@@ -72,7 +72,7 @@ def test_a_group_is_opened_checked_in_signed_for_and_counted(
     other.page.locator("#code").fill("0000-0000")
     other.page.locator("#email").fill("p2@example.org")
     other.press("Check in")
-    other.reads("No group shows this code.")
+    other.reads("Unknown code.")
     other.is_accessible("check-in, wrong")
 
     # one is ticked from the paper; nothing counts yet
@@ -81,8 +81,8 @@ def test_a_group_is_opened_checked_in_signed_for_and_counted(
     focal.reads("nobody@example.org")
     page.get_by_label("Esther Gitau").check()
     focal.hook("save-ticks")
-    focal.reads("1 person was put on the list.")
-    focal.reads("Once the lecture has been held")
+    focal.reads("1 person was added to the list.")
+    focal.reads("After the lecture")
 
     def end() -> None:
         end_lecture(lecture.id, by=SYSTEM, at=clock.now())
@@ -92,10 +92,10 @@ def test_a_group_is_opened_checked_in_signed_for_and_counted(
     focal.go(group)
     focal.is_accessible("group, to be signed")
     focal.press("Sign for 3 people")
-    focal.reads("Tick that you confirm it.")
+    focal.reads("Tick the box to confirm.")
     page.locator("#confirm").check()
     focal.press("Sign for 3 people")
-    focal.reads("Signed: 3 people are counted.")
+    focal.reads("List signed. 3 people are counted.")
     focal.is_accessible("group, signed")
 
     # who was there reads it; who was not reads nothing of it

@@ -145,10 +145,10 @@ def test_staff_walk_their_desks(site: Site, visit: Callable[[], Visitor]) -> Non
     instructor.visitor.go(f"/lectures/{held.id}")
     instructor.press("Roster")
     instructor.press("Achieng Odhiambo")
-    instructor.to("Count as")
+    instructor.to("Set result to")
     instructor.page.keyboard.type("Exc")
     instructor.write("Reason", "Held the fort at home.")
-    instructor.press("Set by hand")
+    instructor.press("Save correction")
     assert instructor.page.get_by_test_id("roster-row").get_attribute("data-outcome") == "excused"
     instructor.goes_through(f"/lectures/{held.id}/edit")
 
@@ -157,7 +157,7 @@ def test_staff_walk_their_desks(site: Site, visit: Callable[[], Visitor]) -> Non
     focal.goes_through("/country")
     focal.press("Reports")
     focal.to("Partnership")
-    focal.press("Count")
+    focal.press("Show report")
     focal.visitor.reads("0 participants from 0 countries in 0 sessions")
 
     administrator = Keys(visit())

@@ -73,19 +73,19 @@ def test_a_report_from_zoom_is_credited_beside_our_own_room(site: Site, sign_in:
     visitor.press("Import 6 rows")
 
     # nobody is credited on a guess: one is as good as sure, of two of one name one is chosen, one is nobody of ours
-    assert visitor.heading() == "3 people whom nobody knows"
+    assert visitor.heading() == "3 people to identify"
     visitor.is_accessible("review")
-    visitor.press("Those who are as good as sure, together")
-    visitor.reads("the same words in another order")
+    visitor.press("Accept all strong matches")
+    visitor.reads("same words in a different order")
     visitor.is_accessible("review, together")
-    visitor.press("Accept this one")
+    visitor.press("Accept this match")
     kofi = page.get_by_test_id("unknown").filter(has_text="Kofi Mensah")
     kofi.get_by_role("radio").nth(1).check()
-    kofi.get_by_role("button", name="Decide").click()
+    kofi.get_by_role("button", name="Confirm").click()
     ipad = page.get_by_test_id("unknown").filter(has_text="iPad")
-    ipad.get_by_label("Nobody of ours").check()
-    ipad.get_by_role("button", name="Decide").click()
-    assert visitor.heading() == "Everybody seen is known or decided"
+    ipad.get_by_label("Not a participant").check()
+    ipad.get_by_role("button", name="Confirm").click()
+    assert visitor.heading() == "Everyone has been identified"
     visitor.is_accessible("review, done")
 
     # by hand: Ada 0-30 in our room and 25-60 in Zoom; Brian 0-20 and 30-60; Solomon 10-60; one Kofi all, one nothing
@@ -100,5 +100,5 @@ def test_a_report_from_zoom_is_credited_beside_our_own_room(site: Site, sign_in:
     assert "50 of 60 minutes: attended" in said[people[4].public_id]
     page.locator(f"[data-person='{people[0].public_id}']").get_by_role("link").first.click()
     visitor.reads("Zoom report")
-    visitor.reads("Our room")
+    visitor.reads("Live room")
     visitor.is_accessible("roster, opened")

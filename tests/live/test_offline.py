@@ -105,7 +105,7 @@ def test_what_is_proven_counts_and_is_explained(room: Room) -> None:
     assert room.send().json == {"counted": 12}
     room.end()
     shown = room.attendance()
-    assert shown.explanation == "16 of 60 minutes, 6 minutes of them kept while the line was down: partial"
+    assert shown.explanation == "16 of 60 minutes, 6 of them recorded offline: partial"
     assert shown.present_ms == 16 * MINUTE_MS
     assert [(lane.source.value, lane.detail) for lane in shown.lanes] == [("live", None), ("live", "offline")]
 
@@ -155,7 +155,7 @@ def test_who_comes_back_after_the_end_loses_nothing_that_is_proven(room: Room) -
     assert room.send().json == {"counted": 6}
     room.work()
     assert room.attendance().present_ms == 13 * MINUTE_MS
-    assert "3 minutes of them kept while the line was down" in room.attendance().explanation
+    assert "3 of them recorded offline" in room.attendance().explanation
 
 
 @pytest.mark.databases

@@ -1,4 +1,4 @@
-"""Appeals: a person asks for a look at the own attendance, may take that back, and is answered once."""
+"""Actions on appeals: a person asks for a review of their attendance, can cancel it, and gets one answer."""
 
 from __future__ import annotations
 
@@ -26,10 +26,8 @@ from lms.people.queries.persons import canonical
 
 @action
 def file_appeal(lecture_id: int, draft: AppealDraft, *, by: Actor, at: datetime) -> tuple[Appeal, bool]:
-    """Asks for a look at one's own attendance of a held lecture; answers the appeal, and whether it is new.
-
-    The same words again while it is open are the same appeal; others are Refused, as it is once the time is over.
-    Forbidden for who was neither expected nor seen; Invalid for what cannot be.
+    """Submits an appeal about the caller's attendance of a held lecture. Repeating it while the appeal is open returns
+    the same appeal.
     """
     if by.person_id is None:
         raise Forbidden
@@ -37,7 +35,7 @@ def file_appeal(lecture_id: int, draft: AppealDraft, *, by: Actor, at: datetime)
     get_lecture(lecture_id, by=by)
     lecture = lock_lecture(lecture_id)
     if not is_held(lecture):
-        raise Refused(_("One may ask for a look once the lecture was held."))
+        raise Refused(_("You can ask for a review after the lecture has been held."))
     if not is_on_roster(lecture, person_id):
         raise Forbidden
     assert lecture.actual_start is not None
@@ -47,7 +45,12 @@ def file_appeal(lecture_id: int, draft: AppealDraft, *, by: Actor, at: datetime)
     for waiting in open_appeals_in(lecture_id, [person_id]):
         if _same(waiting, draft):
             return waiting, False
-        raise Refused(_("You have asked already, and the answer is to come. Take that back to ask anew."))
+        raise Refused(
+            _(
+                "You have already asked for a review and have not had an answer yet. To send a "
+                "different request, cancel that one first."
+            )
+        )
     check_in_time(appeal_until(lecture), at)
     appeal = Appeal(
         lecture_id=lecture_id,
@@ -71,7 +74,7 @@ def _same(appeal: Appeal, draft: AppealDraft) -> bool:
 
 @action
 def withdraw_appeal(public_id: str, *, by: Actor, at: datetime) -> None:
-    """Takes one's own appeal back; done already, nothing changes. Refused once it was answered."""
+    """Cancels the actor's own appeal; repeating it changes nothing. Raises Refused once it has been answered."""
     view = _held(public_id, by)
     if view.person_id != by.person_id:
         raise Forbidden
@@ -79,7 +82,7 @@ def withdraw_appeal(public_id: str, *, by: Actor, at: datetime) -> None:
     if appeal.state is AppealState.WITHDRAWN:
         return
     if appeal.state is not AppealState.OPEN:
-        raise Refused(_("It was answered already."))
+        raise Refused(_("This appeal has already been answered."))
     appeal.state, appeal.ended_at = AppealState.WITHDRAWN, at
     db.session.flush()
     audit.record("attendance.withdraw_appeal", by=by, at=at, lecture=appeal.lecture_id, person=view.person_id)
@@ -87,14 +90,14 @@ def withdraw_appeal(public_id: str, *, by: Actor, at: datetime) -> None:
 
 @action
 def accept_appeal(public_id: str, *, outcome: Outcome | None, words: str, by: Actor, at: datetime) -> None:
-    """Accepts an appeal and sets the outcome by hand in the same step, with these words as the reason; the person is
-    told by mail. `outcome` null: nothing is set by hand, the evidence was put right or says so already.
+    """Accepts an appeal and corrects the outcome, with these words as the reason. The person gets an e-mail.
 
-    Invalid without words; Refused where it has ended, and where the attendance is closed.
+    With a null `outcome` nothing is corrected: the evidence was corrected, or already says so. Raises Invalid without
+    words, and Refused where the appeal has ended or attendance is closed.
     """
     view = _answerable(public_id, by)
     lecture = hold_attendance(view.lecture.id, by=by)
-    words = rules.checked_words(words, "words", lack=_("Write what the person is to read."))
+    words = rules.checked_words(words, "words", lack=_("Enter an answer for the person."))
     if outcome is not None:
         set_outcomes(lecture, [view.person_id], outcome=outcome, reason=words, by=by, at=at)
         view.appeal.correction_id = corrections_in(lecture.id, [view.person_id])[view.person_id].id
@@ -103,12 +106,12 @@ def accept_appeal(public_id: str, *, outcome: Outcome | None, words: str, by: Ac
 
 @action
 def decline_appeal(public_id: str, *, words: str, by: Actor, at: datetime) -> None:
-    """Declines an appeal, with words that the person is told by mail; also where the attendance is closed.
+    """Declines an appeal, with words that the person gets by e-mail; also where attendance is closed.
 
-    Invalid without words; Refused where it has ended.
+    Raises Invalid without words, and Refused where the appeal has ended.
     """
     view = _answerable(public_id, by)
-    words = rules.checked_words(words, "words", lack=_("Say why: the person reads it."))
+    words = rules.checked_words(words, "words", lack=_("Enter a reason. The person will see it."))
     _answer(view, AppealState.DECLINED, words, by=by, at=at)
 
 
@@ -126,10 +129,10 @@ def _answerable(public_id: str, by: Actor) -> AppealView:
     if view.person_id == by.person_id and not by.is_administrator:
         raise Forbidden
     if view.appeal.state is AppealState.WITHDRAWN:
-        raise Refused(_("The person has taken it back."))
+        raise Refused(_("The person has cancelled this appeal."))
     if not view.is_open:
         who = view.answered_by or _("the system")
-        raise Refused(_("It was answered already, by %(who)s.", who=who))
+        raise Refused(_("This appeal has already been answered by %(who)s.", who=who))
     return view
 
 

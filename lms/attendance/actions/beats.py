@@ -1,4 +1,4 @@
-"""Heartbeats: a page or an app says from time to time that it is there. What is acknowledged is committed."""
+"""Heartbeats, which pages and apps send while they are open. An acknowledged heartbeat is committed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lms.core.group_commit import group_writer
 
 
 class Received(NamedTuple):
-    """A heartbeat as it came in. `lecture_id` is the lecture that it was sent to; None asks nothing."""
+    """A heartbeat as received. `lecture_id` is the lecture it was sent to; None skips the check."""
 
     join_id: int
     seq: int

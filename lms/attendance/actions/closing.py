@@ -1,4 +1,4 @@
-"""Closing the attendance of a lecture: what was counted stands until somebody reopens it, and says why."""
+"""Closes the attendance of a lecture, so that results do not change until someone reopens it with a reason."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from lms.people.models import Person
 
 
 def check_lecture_not_closed(lecture_id: int) -> None:
-    """As `check_not_closed`, for whoever has the id only."""
+    """Like `check_not_closed`, by the lecture's id."""
     check_not_closed(db.session.get_one(Lecture, lecture_id))
 
 
 def check_not_closed(lecture: Lecture) -> None:
-    """Refused, with who closed it and how it is reopened, where the attendance of a lecture is closed.
+    """Raises Refused where the attendance of a lecture is closed, with who closed it and how to reopen it.
 
-    Asked by whoever writes evidence, corrections or decisions of a held lecture, with its row locked.
+    Call it before writing evidence, corrections or decisions of a held lecture, with the lecture's row locked.
     """
     closing = find_closing(lecture.id)
     if closing is None:
@@ -41,8 +41,8 @@ def check_not_closed(lecture: Lecture) -> None:
     who = db.session.scalar(select(Person.full_name).where(Person.id == closing.closed_by))
     raise Refused(
         _(
-            "The attendance of this lecture was closed by %(who)s on %(moment)s (UTC). "
-            "To change it, reopen it on its roster and say why.",
+            "%(who)s closed the attendance of this lecture on %(moment)s (UTC). To change it, reopen "
+            "attendance on the roster and give a reason.",
             who=who or _("the system"),
             moment=f"{closing.closed_at:%Y-%m-%d %H:%M}",
         )
@@ -60,7 +60,7 @@ def close_attendance(lecture_id: int, *, by: Actor, at: datetime) -> Closing:
     check_can_edit_lecture(lecture, by)
     lecture = lock_lecture(lecture_id)
     if not is_held(lecture):
-        raise Refused(_("Attendance is closed once the lecture was held."))
+        raise Refused(_("You can close attendance after the lecture has been held."))
     closing = find_closing(lecture_id)
     if closing is not None:
         return closing
@@ -84,7 +84,7 @@ def reopen_attendance(lecture_id: int, *, reason: str, by: Actor, at: datetime) 
     hold_facts()
     check_can_edit_lecture(get_lecture(lecture_id, by=by), by)
     lock_lecture(lecture_id)
-    reason = rules.checked_words(reason, lack=_("Say why."))
+    reason = rules.checked_words(reason, lack=_("Enter a reason."))
     closing = find_closing(lecture_id)
     if closing is None:
         return

@@ -1,5 +1,7 @@
-"""Corrections by hand: the evidence stays, and who, when and why is kept; it wins until withdrawn. No step is lost:
-what is set anew, withdrawn or set again is a row beside the earlier ones."""
+"""Corrections: the evidence is kept, with who, when and why; a correction overrides it until removed.
+
+No step is lost: setting, removing and restoring each add a row.
+"""
 
 from __future__ import annotations
 
@@ -34,10 +36,11 @@ MOST = 1000
 def correct(
     lecture_id: int, person_public_id: str, *, outcome: Outcome | None, reason: str = "", by: Actor, at: datetime
 ) -> None:
-    """Sets the outcome of one person in one lecture by hand; null withdraws what was set.
+    """Corrects the outcome of one person in one lecture; null removes the correction. Minutes and intervals do not
+    change.
 
-    Minutes and intervals stay as they were seen. Invalid without a reason; Refused before the lecture was held, and
-    once its attendance is closed; NotFound for somebody who does not stand on the roster.
+    Raises Invalid without a reason, Refused before the lecture was held and once its attendance is closed, and NotFound
+    for a person who is not on the roster.
     """
     lecture = hold_attendance(lecture_id, by=by)
     set_outcomes(lecture, [person_id_of(person_public_id)], outcome=outcome, reason=reason, by=by, at=at)
@@ -53,24 +56,24 @@ def correct_many(
     by: Actor,
     at: datetime,
 ) -> int:
-    """As `correct`, for many people in one step; answers for how many something changed. All of them or none.
+    """Like `correct`, for many people at once: all of them or none. Returns for how many something changed.
 
-    Invalid (`people`) for nobody, or for more than a thousand.
+    Raises Invalid (`people`) for nobody, or for more than a thousand.
     """
     lecture = hold_attendance(lecture_id, by=by)
     if not person_public_ids:
-        raise Invalid("people", _("Choose at least one person."))
+        raise Invalid("people", _("Select at least one person."))
     if len(person_public_ids) > MOST:
-        raise Invalid("people", _("At most %(n)s people in one step.", n=MOST))
+        raise Invalid("people", _("Select at most %(n)s people at a time.", n=MOST))
     found = person_ids_of(person_public_ids)
     return set_outcomes(lecture, sorted(set(found)), outcome=outcome, reason=reason, by=by, at=at)
 
 
 @action
 def restore_correction(lecture_id: int, person_public_id: str, correction_id: int, *, by: Actor, at: datetime) -> None:
-    """Sets again what had been set once and was withdrawn or replaced: with its outcome and its reason.
+    """Restores an earlier correction with its outcome and reason.
 
-    NotFound for a correction of somebody else; where it holds, nothing changes.
+    Raises NotFound for another person's correction. If it is the current one, nothing changes.
     """
     lecture = hold_attendance(lecture_id, by=by)
     person_id = person_id_of(person_public_id)
@@ -97,7 +100,7 @@ def hold_attendance(lecture_id: int, *, by: Actor) -> Lecture:
     check_can_edit_lecture(get_lecture(lecture_id, by=by), by)
     lecture = lock_lecture(lecture_id)
     if not is_held(lecture):
-        raise Refused(_("Attendance is corrected once the lecture has ended."))
+        raise Refused(_("You can correct attendance after the lecture has ended."))
     check_not_closed(lecture)
     return lecture
 
@@ -112,11 +115,13 @@ def set_outcomes(
     by: Actor,
     at: datetime,
 ) -> int:
-    """Sets or withdraws corrections inside the running action, the lecture held; answers for how many people
-    something changed, and counts these anew. NotFound where somebody does not stand on the roster."""
+    """Sets or removes corrections inside the running action, with the lecture locked, and recounts these people.
+
+    Returns for how many people something changed. Raises NotFound where a person is not on the roster.
+    """
     if not_on_roster(lecture, person_ids):
         raise NotFound
-    reason = rules.checked_words(reason, lack=_("Say why.") if outcome is not None else None)
+    reason = rules.checked_words(reason, lack=_("Enter a reason.") if outcome is not None else None)
     held = corrections_in(lecture.id, person_ids)
     if outcome is None:
         changed = [person_id for person_id in person_ids if person_id in held]
@@ -148,7 +153,7 @@ def set_outcomes(
 
 
 def _withdraw_all(lecture_id: int, person_ids: Sequence[int], *, by: Actor, at: datetime) -> None:
-    """Withdraws every correction that holds for these people, also those of rows merged into them."""
+    """Removes every current correction for these people, including those of rows merged into them."""
     for people in pieces(person_ids):
         query = (
             select(Correction)

@@ -20,7 +20,7 @@ def open_join(
     at: datetime,
     beat_seconds: int = rules.BEAT_SECONDS,
 ) -> Join:
-    """One page or app that takes part from now on. Who may join and when is decided by `live`."""
+    """Registers a page or app that joins. `live` decides who can join and when."""
     row = Join(lecture_id=lecture_id, person_id=person_id, joined_ms=clock.to_ms(at), beat_seconds=beat_seconds)
     db.session.add(row)
     db.session.flush()

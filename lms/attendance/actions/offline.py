@@ -1,4 +1,4 @@
-"""Heartbeats that a page kept while its line was down: taken where the server's own mark proves their time."""
+"""Heartbeats that a page recorded offline, accepted where the server's own mark proves their time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens here when two people turn out to be one, when that is undone, and when somebody is erased."""
+"""Updates attendance when people are merged, unmerged or deleted."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ def recount_people(person_ids: Collection[int], *, by: Actor, at: datetime) -> N
 
 @action
 def erase_evidence(person_id: int, *, by: Actor, at: datetime) -> None:  # noqa: ARG001 - as every action
-    """Takes names, addresses, reasons and what was said in appeals out of what is kept on a person; intervals and
-    credits stay, anonymous. An open appeal ends."""
+    """Removes names, e-mail addresses, reasons and appeal texts from a deleted person's data. Intervals and credits
+    stay, anonymous. An open appeal ends.
+    """
     keys = select(PersonEmail.key).where(PersonEmail.person_id == person_id)
     db.session.execute(
         update(Appearance)

@@ -1,4 +1,4 @@
-"""The newest policy of a series applied to lectures that were held: what was looked at is what is done, or nothing."""
+"""Applies the current policy of a series to held lectures: exactly what was reviewed, or nothing."""
 
 from __future__ import annotations
 
@@ -28,22 +28,23 @@ Asked = tuple[int, str, int, int]
 
 
 def request_policy(slug: str, *, chosen: Collection[int] | None, key: str, by: Actor, at: datetime) -> Job:
-    """Asks for the newest policy to be applied to held lectures, as it was looked at under `key`, in the background.
+    """Requests that the current policy is applied to held lectures, as reviewed under `key`, in the background. For
+    instructors of the series and administrators.
 
-    For the instructors of the series and administrators. Refused where nothing is to be done, and where what was
-    shown is no longer what would be done: the policy, the evidence or the lectures have changed since.
+    Raises Refused where there is nothing to do, and where the policy, the evidence or the lectures have changed since
+    the review.
     """
     preview = preview_policy(slug, chosen=chosen, by=by)
     check_key(preview.key, key)
     if not preview.taken:
-        raise Refused(_("No lecture is chosen that was held under another policy and is not closed."))
+        raise Refused(_("Select at least one lecture that was held under a different policy and is not closed."))
     return _request(preview, by=by, at=at)
 
 
 def check_key(now: str, looked_at: str) -> None:
-    """Refused where what would be done is not what was looked at."""
+    """Raises Refused where the result differs from what was reviewed."""
     if now != looked_at:
-        raise Refused(_("What this would change is no longer what was shown. Look at it again; nothing was changed."))
+        raise Refused(_("The result has changed since you reviewed it. Nothing was changed; please review it again."))
 
 
 @action
@@ -68,10 +69,10 @@ def apply_policy(
     at: datetime,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """Judges these lectures by a policy, each in a transaction of its own; who asked was checked when it was asked.
+    """Applies a policy to these lectures, each in its own transaction. Permission was checked on request.
 
-    Begun again, what is done already counts as done. Answers `{lectures, gained, lost, left_out: [{lecture, reason}]}`:
-    a lecture is left out where it is closed, or what would be done is no longer what was looked at.
+    When restarted, finished lectures count as done. Returns `{lectures, gained, lost, left_out: [{lecture, reason}]}`;
+    a lecture is left out where it is closed or the result differs from what was reviewed.
     """
     done = gained = lost = 0
     left_out: list[dict[str, Any]] = []
@@ -94,10 +95,10 @@ def _judge(lecture_id: int, policy_id: int, key: str, *, by: Actor, at: datetime
     if lecture.policy_id == policy_id:
         return
     if not is_held(lecture):
-        raise Refused(_("This lecture is not held any more."))
+        raise Refused(_("This lecture is no longer marked as held."))
     check_not_closed(lecture)
     if current_policy(lecture.series_id).id != policy_id:
-        raise Refused(_("The policy of the series has changed since."))
+        raise Refused(_("The policy of the series has changed since then."))
     check_key(difference(lecture, policy=db.session.get_one(Policy, policy_id)).key, key)
     judge_by_policy(lecture_id, policy_id, by=by, at=at)
     credit_lecture(lecture_id, by=by, at=at)

@@ -24,9 +24,9 @@ Progress = Callable[[int, int], None]
 def recompute_lectures(
     lecture_ids: Sequence[int], *, by: Actor, at: datetime, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Works out the credits of these lectures anew from the evidence; writes what differs. For administrators.
+    """Recounts the credits of these lectures from the evidence and writes the differences. For administrators.
 
-    Not one transaction: one a lecture. Answers `{lectures, changed, left_out: [{lecture, reason}]}`; what is closed is
+    Uses one transaction per lecture. Returns `{lectures, changed, left_out: [{lecture, reason}]}`; closed lectures are
     left out.
     """
     if not by.is_administrator:

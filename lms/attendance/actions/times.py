@@ -1,4 +1,4 @@
-"""When a lecture was given, confirmed by its instructor: it is held, or its times are put right."""
+"""Confirms when a lecture took place, or corrects its times. For its instructors."""
 
 from __future__ import annotations
 

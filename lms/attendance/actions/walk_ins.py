@@ -1,4 +1,4 @@
-"""People who turn up without being enrolled: what becomes of them says the series' policy."""
+"""Walk-ins: people who attend without being enrolled. The series' policy decides what happens."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from lms.enrolment.models import EnrolmentSource, EnrolmentStatus
 def take_walk_ins(
     lecture: Lecture, newly_seen: Sequence[int], *, by: Actor, at: datetime
 ) -> tuple[list[str], set[int]]:
-    """Enrols who turned up without being enrolled, where the policy says so; answers with what was done, and who
-    is enrolled now."""
+    """Enrols walk-ins where the policy allows it. Returns what was done, and who is enrolled now."""
     staff = {person.id for person in (*lecture.instructors, *lecture.series.instructors)}
     here = eligible_people(lecture.id)
     strangers = [pid for pid in dict.fromkeys(newly_seen) if pid not in here and pid not in staff]
@@ -27,8 +26,8 @@ def take_walk_ins(
         return [], here
     if policy_for(lecture).walk_ins is WalkIns.IGNORE:
         said = _n(
-            "%(num)s person seen is not enrolled and is kept as evidence only.",
-            "%(num)s people seen are not enrolled and are kept as evidence only.",
+            "%(num)s attendee is not enrolled and is kept as evidence only.",
+            "%(num)s attendees are not enrolled and are kept as evidence only.",
             len(strangers),
         )
         return [said], here
@@ -40,19 +39,19 @@ def take_walk_ins(
     if enrolled:
         notes.append(
             _n(
-                "%(num)s person seen was not enrolled, and is now.",
-                "%(num)s people seen were not enrolled, and are now.",
+                "%(num)s attendee was enrolled by this import.",
+                "%(num)s attendees were enrolled by this import.",
                 enrolled,
             )
         )
     left = sum(stands.values())
     if left:
         full = lecture.series.capacity is not None and stands[None] + stands[EnrolmentStatus.WAITLISTED] > 0
-        reason = _("the series is full") if full else _("their enrolment is not active")
+        reason = _("the series is full") if full else _("enrolment not active")
         notes.append(
             _n(
-                "%(num)s person seen could not be enrolled and is kept as evidence: %(reason)s.",
-                "%(num)s people seen could not be enrolled and are kept as evidence: %(reason)s.",
+                "%(num)s attendee could not be enrolled and is kept as evidence only: %(reason)s.",
+                "%(num)s attendees could not be enrolled and are kept as evidence only: %(reason)s.",
                 left,
                 reason=reason,
             )

@@ -1,1 +1,1 @@
-"""The roster, corrections, reports, appeals, closings and viewing groups, for programs."""
+"""API calls for rosters, corrections, imports, appeals, closings and viewing groups."""

@@ -1,4 +1,4 @@
-"""The blueprint of attendance's calls."""
+"""The blueprint for the attendance API."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ bp = APIBlueprint(
     url_prefix="/api/v1",
     tag={
         "name": "Attendance",
-        "description": "Who attended a lecture: reports of meetings, corrections, appeals and closing.",
+        "description": "Attendance of a lecture: imports, corrections, appeals and closings.",
     },
 )

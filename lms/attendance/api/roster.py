@@ -1,4 +1,4 @@
-"""The roster, corrections, reports, appeals and closings of attendance, for programs."""
+"""API calls for rosters, corrections, imports, appeals and closings."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from lms.web.scopes import scope
 @bp.input(RosterQuery, location="query", arg_name="page")
 @bp.output(AttendanceRows)
 def list_attendance(lecture_id: int, page: dict[str, Any]) -> dict[str, Any]:
-    """The roster by name; while the lecture is live, from presence to the last beat received."""
+    """Lists the roster by name. During a live lecture it reflects presence up to the last heartbeat received."""
     rows = roster(
         lecture_id, by=current_actor(), limit=page["limit"], cursor=page["cursor"], q=page["q"], at=clock.now()
     )
@@ -59,7 +59,7 @@ def list_attendance(lecture_id: int, page: dict[str, Any]) -> dict[str, Any]:
 @bp.input(CorrectionIn, arg_name="wish")
 @bp.output(AttendanceRow)
 def correct_attendance(lecture_id: int, person_id: str, wish: dict[str, Any]) -> dict[str, Any]:
-    """Sets the outcome of one person by hand, with the reason; an outcome of null withdraws it."""
+    """Corrects the outcome of one person, with a reason. A null outcome removes the correction."""
     by, at = current_actor(), clock.now()
     correct(lecture_id, person_id, outcome=wish["outcome"], reason=wish["reason"], by=by, at=at)
     return row_json(get_row(lecture_id, person_id, by=by, at=at))
@@ -71,7 +71,7 @@ def correct_attendance(lecture_id: int, person_id: str, wish: dict[str, Any]) ->
 @bp.input(AppealsQuery, location="query", arg_name="page")
 @bp.output(AppealsOut)
 def list_lecture_appeals(lecture_id: int, page: dict[str, Any]) -> dict[str, Any]:
-    """The appeals of a lecture: all of them for its staff, the own ones for others."""
+    """Lists the appeals of a lecture: all of them for its staff, otherwise the caller's own."""
     return _appeals(page, lecture_id)
 
 
@@ -81,7 +81,7 @@ def list_lecture_appeals(lecture_id: int, page: dict[str, Any]) -> dict[str, Any
 @bp.input(AppealsQuery, location="query", arg_name="page")
 @bp.output(AppealsOut)
 def list_appeals(page: dict[str, Any]) -> dict[str, Any]:
-    """The appeals that one may answer, and the own ones, of all lectures."""
+    """Lists the appeals that the caller can answer and the caller's own, for all lectures."""
     return _appeals(page, None)
 
 
@@ -106,7 +106,9 @@ def _appeals(page: dict[str, Any], lecture_id: int | None) -> dict[str, Any]:
 @bp.output(AppealOut, status_code=201)
 @bp.doc(responses={200: "The same was asked already."})
 def file_appeal(lecture_id: int, said: dict[str, Any]) -> tuple[dict[str, Any], int]:
-    """Asks for a look at one's own attendance of a held lecture. The same again while it is open is the same appeal."""
+    """Submits an appeal about the caller's attendance of a held lecture. Repeating it while the appeal is open returns
+    the same appeal.
+    """
     by = current_actor()
     draft = AppealDraft(
         said_from=said["there_from"], said_to=said["there_to"], joined_as=said["joined_as"], text=said["text"]
@@ -120,7 +122,7 @@ def file_appeal(lecture_id: int, said: dict[str, Any]) -> tuple[dict[str, Any], 
 @scope("attendance:read")
 @bp.output(AppealOut)
 def show_appeal(appeal_id: str) -> dict[str, Any]:
-    """One appeal, for whoever asked and for the staff of its lecture."""
+    """Returns one appeal to the person who submitted it and to the staff of its lecture."""
     by = current_actor()
     return appeal_json(get_appeal(appeal_id, by=by), by)
 
@@ -131,7 +133,7 @@ def show_appeal(appeal_id: str) -> dict[str, Any]:
 @bp.input(AnswerIn, arg_name="wish")
 @bp.output(AppealOut)
 def answer_appeal(appeal_id: str, wish: dict[str, Any]) -> dict[str, Any]:
-    """Accepts an appeal, setting the outcome in the same step, or declines it; the person is told by mail."""
+    """Accepts an appeal and sets the outcome, or declines it. The person gets an e-mail."""
     by, at = current_actor(), clock.now()
     if wish["decision"] == AppealState.ACCEPTED:
         accept_appeal(appeal_id, outcome=wish["outcome"], words=wish["words"], by=by, at=at)
@@ -146,7 +148,7 @@ def answer_appeal(appeal_id: str, wish: dict[str, Any]) -> dict[str, Any]:
 @bp.input(Nothing, arg_name="body")
 @bp.output(AppealOut)
 def withdraw_appeal(appeal_id: str, body: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
-    """Takes one's own appeal back."""
+    """Cancels an appeal of the caller."""
     by = current_actor()
     appeals.withdraw_appeal(appeal_id, by=by, at=clock.now())
     return appeal_json(get_appeal(appeal_id, by=by), by)
@@ -157,8 +159,9 @@ def withdraw_appeal(appeal_id: str, body: dict[str, Any]) -> dict[str, Any]:  # 
 @scope("attendance:read")
 @bp.output(ClosingsOut)
 def list_closings(lecture_id: int) -> dict[str, Any]:
-    """When the attendance of a lecture was closed and opened again; it is closed while the first has no
-    `reopened_at`."""
+    """Lists when the attendance of a lecture was closed and reopened. It is closed while the first entry has no
+    `reopened_at`.
+    """
     found = closings.list_closings(lecture_id, by=current_actor())
     return {"items": [closing_json(view) for view in found], "next": None}
 
@@ -170,7 +173,9 @@ def list_closings(lecture_id: int) -> dict[str, Any]:
 @bp.output(ClosingOut, status_code=201)
 @bp.doc(responses={200: "It is closed already."})
 def close_attendance(lecture_id: int, body: dict[str, Any]) -> tuple[dict[str, Any], int]:  # noqa: ARG001
-    """Closes the attendance of a held lecture: what was counted stands. Closed already, it is the same closing."""
+    """Closes the attendance of a held lecture, so that its results no longer change. If it is already closed, returns
+    that closing.
+    """
     by, at = current_actor(), clock.now()
     closing.close_attendance(lecture_id, by=by, at=at)
     view = closings.list_closings(lecture_id, by=by)[0]
@@ -183,7 +188,7 @@ def close_attendance(lecture_id: int, body: dict[str, Any]) -> tuple[dict[str, A
 @bp.input(ReopenIn, arg_name="wish")
 @bp.output(ClosingsOut)
 def reopen_attendance(lecture_id: int, wish: dict[str, Any]) -> dict[str, Any]:
-    """Opens closed attendance again, with the reason; open already, it stays open."""
+    """Reopens closed attendance, with a reason. If it is already open, it stays open."""
     by = current_actor()
     closing.reopen_attendance(lecture_id, reason=wish["reason"], by=by, at=clock.now())
     found = closings.list_closings(lecture_id, by=by)

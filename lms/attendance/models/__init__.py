@@ -1,1 +1,1 @@
-"""Evidence (presence, beats, imported files), corrections by hand, groups, and the credit derived from them."""
+"""Evidence (presence, heartbeats, imported files), corrections, groups, and the credits derived from them."""

@@ -1,4 +1,4 @@
-"""What people ask to be looked at again: their attendance of one lecture."""
+"""Appeals of people about their attendance of one lecture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lms.people.models import new_public_id
 
 
 class AppealState(StrEnum):
-    """Open until it is answered or taken back; then it stays as it is."""
+    """The state of an appeal: open until it is answered or cancelled, then final."""
 
     OPEN = "open"
     ACCEPTED = "accepted"

@@ -12,10 +12,10 @@ from lms.core.db import Base, UtcDateTime
 
 
 class Closing(Base):
-    """One time that a lecture's attendance was closed: rows are added, and filled in once when it is reopened.
+    """One closing of a lecture's attendance. Rows are added, and completed once when it is reopened.
 
-    While one has no `reopened_at` the attendance is closed; there is at most one such a lecture. `figures` are the
-    numbers that were closed, by name; `reason` says why it was reopened.
+    Attendance is closed while one has no `reopened_at`; there is at most one such row per lecture. `figures` are the
+    numbers at the time of closing, by name; `reason` is the reason for reopening.
     """
 
     __tablename__ = "closing"

@@ -21,7 +21,9 @@ class Outcome(StrEnum):
 
 
 class Correction(Base):
-    """An outcome set by hand: keeps the evidence, wins until withdrawn. `restores_id`: an earlier one, set again."""
+    """A corrected outcome. It keeps the evidence and overrides it until removed. `restores_id`: the earlier correction
+    it restores.
+    """
 
     __tablename__ = "correction"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""Evidence of who was there: intervals, beats, and the files that were taken."""
+"""Evidence of presence: intervals, heartbeats, and imported files."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Beat(Base):
 
 
 class AttendanceImport(Base):
-    """One file of attendance as it was taken, with the answer that was given; `format` as it was read."""
+    """One imported attendance report with its import answer. `format` is the format it was read as."""
 
     __tablename__ = "attendance_import"
 

@@ -1,4 +1,4 @@
-"""Group viewing: many people before one screen, on a list that a focal point signs."""
+"""Group viewing: many people in front of one screen, on a list signed by a focal point."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Somebody as the files of a series say it, and who was found out to be meant."""
+"""Unmatched attendees: people as given in the reports of a series, and who they turned out to be."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""All that was done about one person's attendance of one lecture, step by step, from the rows that keep it.
-
-Each kind of step has a teller of its own, marked with `@tells`; modules of this room add theirs. Nothing is written
-here: what tellers read is append-only, so no step can be lost.
-"""
+"""The history of one person's attendance of a lecture, with corrections to remove or restore."""
 
 from __future__ import annotations
 
@@ -126,16 +122,16 @@ def _corrections(asked: Asked) -> Iterable[Step]:
             yield Step(
                 at=correction.withdrawn_at,
                 kind="withdrawn",
-                said=_("What was set by hand was withdrawn: the evidence decides."),
+                said=_("Correction removed. The result follows the evidence."),
                 by=correction.withdrawn_by,
             )
         word = rules.outcome_word(correction.outcome)
         yield Step(
             at=correction.made_at,
             kind="set",
-            said=_("Set by hand: %(outcome)s.", outcome=word)
+            said=_("Corrected to %(outcome)s.", outcome=word)
             if restored is None
-            else _("Set again by hand: %(outcome)s.", outcome=word),
+            else _("Correction restored: %(outcome)s.", outcome=word),
             words=correction.reason,
             by=correction.by_person_id,
             correction_id=correction.id,
@@ -151,9 +147,9 @@ def _appeals(asked: Asked) -> Iterable[Step]:
         .order_by(Appeal.id.desc())
     )
     answers = {
-        AppealState.ACCEPTED: _("The appeal was accepted."),
-        AppealState.DECLINED: _("The appeal was declined."),
-        AppealState.WITHDRAWN: _("The appeal was taken back."),
+        AppealState.ACCEPTED: _("Appeal accepted."),
+        AppealState.DECLINED: _("Appeal declined."),
+        AppealState.WITHDRAWN: _("Appeal cancelled."),
     }
     for appeal in db.session.scalars(query):
         if appeal.ended_at is not None:
@@ -169,7 +165,7 @@ def _appeals(asked: Asked) -> Iterable[Step]:
         yield Step(
             at=appeal.filed_at,
             kind="appeal",
-            said=_("A look was asked for: an appeal."),
+            said=_("Appeal submitted."),
             words=appeal.text,
             by=appeal.person_id,
             said_by_person=True,
@@ -184,14 +180,14 @@ def _closings(asked: Asked) -> Iterable[Step]:
             yield Step(
                 at=closing.reopened_at,
                 kind="reopened",
-                said=_("The attendance of the lecture was opened again."),
+                said=_("Attendance of the lecture reopened."),
                 words=closing.reason or "",
                 by=closing.reopened_by,
             )
         yield Step(
             at=closing.closed_at,
             kind="closed",
-            said=_("The attendance of the lecture was closed."),
+            said=_("Attendance of the lecture closed."),
             by=closing.closed_by,
         )
 
@@ -214,16 +210,16 @@ def _reports(asked: Asked) -> Iterable[Step]:
         .order_by(AttendanceImport.id.desc())
     )
     for report, count in db.session.execute(query):
-        what = _("A report of the meeting") if asked.is_own else _("The report “%(name)s”", name=report.file_name)
+        what = _("A meeting report") if asked.is_own else _("The report “%(name)s”", name=report.file_name)
         if count:
             said = _n(
-                "%(what)s was taken: %(num)s interval of this person was new in it.",
-                "%(what)s was taken: %(num)s intervals of this person were new in it.",
+                "%(what)s was imported. It contained %(num)s new interval for this person.",
+                "%(what)s was imported. It contained %(num)s new intervals for this person.",
                 count,
                 what=what,
             )
         else:
-            said = _("%(what)s was taken: nothing new of this person in it.", what=what)
+            said = _("%(what)s was imported. It contained nothing new about this person.", what=what)
         yield Step(at=report.published_at, kind="report", said=said, by=report.by_person_id)
 
 
@@ -246,10 +242,10 @@ def _recognised(asked: Asked) -> Iterable[Step]:
         was[decision.appearance_id] = is_now
         if is_now == before:
             continue
-        who = _("somebody in a report") if asked.is_own else _("“%(name)s” in a report", name=name or email or "?")
-        said = _("Recognised: %(who)s is this person.", who=who)
+        who = _("a person in a report") if asked.is_own else _("“%(name)s” in a report", name=name or email or "?")
+        said = _("Identified: %(who)s is this person.", who=who)
         if before:
-            said = _("It was undone that %(who)s is this person.", who=who)
+            said = _("Identification undone: %(who)s is this person.", who=who)
         found.append(Step(at=decision.made_at, kind="recognised", said=said, by=decision.by_person_id))
     return reversed(found)
 
@@ -259,10 +255,10 @@ def _groups(asked: Asked) -> Iterable[Step]:
     """From the audit trail: what is taken off a list or out of a signature leaves no row of its own."""
     words = {
         "group.check_in": _("Checked in to the viewing group in %(place)s."),
-        "group.add": _("Put on the list of the viewing group in %(place)s."),
-        "group.remove": _("Taken off the list of the viewing group in %(place)s."),
-        "group.sign": _("Signed for as present in the viewing group in %(place)s."),
-        "group.take_back": _("The signature for the viewing group in %(place)s was taken back."),
+        "group.add": _("Added to the list of the viewing group in %(place)s."),
+        "group.remove": _("Removed from the list of the viewing group in %(place)s."),
+        "group.sign": _("Confirmed as present in the viewing group in %(place)s."),
+        "group.take_back": _("Signature for the viewing group in %(place)s withdrawn."),
     }
     group = aliased(AuditSubject)
     about = select(AuditSubject.entry_id)
@@ -289,9 +285,9 @@ def _groups(asked: Asked) -> Iterable[Step]:
 @tells
 def _lecture(asked: Asked) -> Iterable[Step]:
     words = {
-        "ended": _("The lecture ended, and attendance was counted."),
-        "reopened": _("The end of the lecture was taken back."),
-        "times_corrected": _("When the lecture began and ended was corrected, and attendance was counted anew."),
+        "ended": _("Lecture ended; attendance counted."),
+        "reopened": _("Lecture reopened."),
+        "times_corrected": _("Start and end of the lecture corrected; attendance recounted."),
     }
     query = (
         select(LectureChange)
@@ -307,8 +303,8 @@ def _merges(asked: Asked) -> Iterable[Step]:
     if asked.is_own:
         return
     words = {
-        "merge_people": _("Two entries of people became one; their evidence is united."),
-        "undo_merge": _("That two entries of people are one was undone."),
+        "merge_people": _("Two records of this person merged; their evidence is combined."),
+        "undo_merge": _("Merge of two records undone."),
     }
     for entry in audit.list_entries("person", asked.person_id, limit=500):
         if entry.verb in words:
@@ -322,5 +318,5 @@ def _joins(asked: Asked) -> Iterable[Step]:
     )
     first, count = db.session.execute(query).one()
     if count:
-        said = _n("Joined the live room.", "Joined the live room, %(num)s times in all.", count)
+        said = _n("Joined the live room.", "Joined the live room, %(num)s times in total.", count)
         yield Step(at=clock.from_ms(first), kind="joined", said=said, by=asked.person_id, said_by_person=True)

@@ -249,19 +249,19 @@ def asides_of(lecture: Lecture, person_ids: Collection[int]) -> dict[int, str]:
     if not person_ids:
         return {}
     if policy_for(lecture).walk_ins is WalkIns.IGNORE:
-        return dict.fromkeys(person_ids, _("not enrolled, and this series does not take walk-ins"))
+        return dict.fromkeys(person_ids, _("not enrolled, and this series does not accept walk-ins"))
     taken = lecture.series.is_full
-    found = dict.fromkeys(person_ids, _("not enrolled, the series is full") if taken else _("not enrolled"))
+    found = dict.fromkeys(person_ids, _("not enrolled, series full") if taken else _("not enrolled"))
     query = (
         select(WHO, Enrolment.status)
         .join(Enrolment, Enrolment.person_id == Person.id)
         .where(Enrolment.series_id == lecture.series_id, WHO.in_(person_ids))
     )
     words = {
-        EnrolmentStatus.WAITLISTED: _("in the waiting list, the series is full"),
+        EnrolmentStatus.WAITLISTED: _("on the waiting list, series full"),
         EnrolmentStatus.WITHDRAWN: _("withdrawn from the series"),
-        EnrolmentStatus.REJECTED: _("not admitted to the series"),
-        EnrolmentStatus.APPLIED: _("the application is not yet decided"),
+        EnrolmentStatus.REJECTED: _("application rejected"),
+        EnrolmentStatus.APPLIED: _("application not yet decided"),
     }
     for person_id, status in db.session.execute(query):
         if status in words:

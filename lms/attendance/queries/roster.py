@@ -1,4 +1,4 @@
-"""The roster of a lecture: who was there and why we say so; while it is live, from presence."""
+"""Queries for the roster of a lecture: who attended, with the evidence; for a live lecture, from presence."""
 
 from __future__ import annotations
 
@@ -70,8 +70,10 @@ class RosterRow(Reckoning):
 
 @dataclass(frozen=True)
 class RosterTotals:
-    """How many of the roster are what. `unmatched` more were there, and nobody knows who they are; of a live lecture
-    `here` are in the room now and `seen` have been."""
+    """The numbers of a roster.
+
+    `unmatched` attendees are not identified; in a live lecture `here` are in the room now and `seen` have been.
+    """
 
     people: int
     attended: int = 0
@@ -86,7 +88,7 @@ class RosterTotals:
 
 @dataclass(frozen=True)
 class Unmatched:
-    """Presence that a report tells of somebody whom nobody knows, or not surely."""
+    """Presence in a report of a person who is not identified, or not for certain."""
 
     name: str | None
     email: str | None
@@ -111,8 +113,9 @@ class RosterPage:
 
 
 def get_rostered_lecture(lecture_id: int, *, by: Actor) -> Lecture:
-    """A lecture, for those who may read its roster: its instructors, administrators, reporters. Else Forbidden,
-    or NotFound where the lecture itself is not to be seen."""
+    """A lecture, for its instructors, administrators and reporters. Raises Forbidden, or NotFound where the lecture
+    itself is not visible.
+    """
     lecture = get_lecture(lecture_id, by=by)
     if not (by.is_reporter or may_edit_lecture(lecture, by)):
         raise Forbidden
@@ -120,7 +123,7 @@ def get_rostered_lecture(lecture_id: int, *, by: Actor) -> Lecture:
 
 
 def get_editable_lecture(lecture_id: int, *, by: Actor) -> Lecture:
-    """A lecture, for those who may bring in attendance and correct it; Forbidden or NotFound for others."""
+    """A lecture, for people who can import and correct its attendance. Raises Forbidden or NotFound for others."""
     lecture = get_lecture(lecture_id, by=by)
     check_can_edit_lecture(lecture, by)
     return lecture
@@ -161,7 +164,7 @@ _OUTCOMES: Any = (
 
 
 def is_on_roster(lecture: Lecture, person_id: int) -> bool:
-    """Whether somebody stands on the roster."""
+    """Whether a person is on the roster."""
     return not not_on_roster(lecture, [person_id])
 
 
@@ -185,7 +188,7 @@ def _position(cursor: str) -> tuple[str, int]:
         name, person_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         return str(name), int(person_id)
     except (ValueError, TypeError) as error:
-        raise Invalid("cursor", _("This is not a cursor of this list.")) from error
+        raise Invalid("cursor", _("This cursor does not belong to this list.")) from error
 
 
 def roster(
@@ -226,7 +229,7 @@ def get_roster_page(
 
 
 def get_row(lecture_id: int, person_public_id: str, *, by: Actor, at: datetime | None = None) -> RosterRow:
-    """The row of one person who stands on the roster; NotFound for others."""
+    """The roster row of one person. Raises NotFound for a person not on the roster."""
     lecture = get_rostered_lecture(lecture_id, by=by)
     person_id = person_id_of(person_public_id)
     if not is_on_roster(lecture, person_id):
@@ -336,7 +339,7 @@ def _totals(lecture: Lecture, order: RosterOrder, at: datetime | None) -> Roster
 
 
 def list_unmatched(lecture_id: int, *, by: Actor) -> list[Unmatched]:
-    """Presence of reports that belongs to nobody known, in order of time."""
+    """Unmatched presence from reports, in order of time."""
     lecture = get_rostered_lecture(lecture_id, by=by)
     query = (
         select(Appearance.name, Appearance.email, Presence.joined_ms, Presence.left_ms)

@@ -1,7 +1,7 @@
-"""Which held lectures are sessions: what is counted in every figure.
+"""Which held lectures are sessions, as counted in every figure.
 
-A lecture that lasted five minutes or more, and in which somebody was present, is a session by itself. Any other is
-one once its staff have confirmed it. Its length is compared in whole seconds, so that all databases agree.
+A lecture of five minutes or more in which someone was present is a session. Any other becomes one when its staff
+confirm it. Lengths are compared in whole seconds, so that all databases agree.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _is_held() -> Any:
 
 
 def _is_certain() -> Any:
-    """Whether a held lecture is a session: confirmed, or long enough with somebody present."""
+    """Whether a held lecture is a session: confirmed, or long enough with someone present."""
     length = whole_seconds(Lecture.actual_end) - whole_seconds(Lecture.actual_start)
     somebody = exists().where(Credit.lecture_id == Lecture.id, Credit.outcome.in_(_PRESENT))
     return or_(Lecture.confirmed_at.is_not(None), and_(length >= LEAST_SECONDS, somebody))
@@ -59,7 +59,7 @@ def _among(_sqlite: bool) -> Select[int]:
 
 
 def unconfirmed_lectures(*, by: Actor) -> list[Lecture]:
-    """Held lectures that count once somebody confirms them, oldest first. For administrators."""
+    """Held lectures that count after confirmation, oldest first. For administrators."""
     if not by.is_administrator:
         raise Forbidden
     query = select(Lecture).where(_is_held(), not_(_is_certain())).options(joinedload(Lecture.series))
@@ -67,7 +67,9 @@ def unconfirmed_lectures(*, by: Actor) -> list[Lecture]:
 
 
 def needs_confirmation(lecture: Lecture, *, by: Actor) -> bool:
-    """Whether a lecture is held but is no session yet, for those who may confirm it; False for all others."""
+    """Whether a held lecture needs confirmation to become a session, for people who can confirm it;
+    False for others.
+    """
     if lecture.state is not LectureState.HELD or lecture.confirmed_at is not None or not may_edit_lecture(lecture, by):
         return False
     return (

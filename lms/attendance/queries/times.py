@@ -1,4 +1,4 @@
-"""When a lecture was given, by what was seen in it; and what its times would change of what is counted. Read only."""
+"""When a lecture took place according to its evidence, and what changing its times would do. Read only."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ from lms.core.db import db
 from lms.core.roles import Actor
 
 _TELLING = (Source.LIVE, Source.IMPORT)
-"""What tells when a lecture was given: a replay or a declared time does not."""
+"""Sources that show when a lecture took place: not replays or declared times."""
 
 
 @dataclass(frozen=True)
 class Told:
-    """What one source saw: our own room (`file_name` null) or a report, how many people, the first and the last."""
+    """What one source recorded: the live room (`file_name` null) or a report, how many people, the
+    first and the last.
+    """
 
     source: Source
     file_name: str | None
@@ -37,7 +39,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Proposal:
-    """When a lecture was probably given. `start_as_planned`, `end_as_planned`: what was seen lies near the plan."""
+    """When a lecture probably took place. `start_as_planned`, `end_as_planned`: the evidence is close to the plan."""
 
     start: datetime
     end: datetime
@@ -48,7 +50,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class TimesPreview:
-    """What these times would change. `key` says what was looked at: it is another one as soon as anything of it is."""
+    """What these times would change. `key` identifies what was reviewed and changes with it."""
 
     lecture: Lecture
     start: datetime
@@ -58,7 +60,7 @@ class TimesPreview:
 
     @property
     def key(self) -> str:
-        """What was looked at."""
+        """The key of what was reviewed."""
         return self.difference.key
 
     @property
@@ -68,9 +70,8 @@ class TimesPreview:
 
 
 def propose_times(lecture_id: int, *, by: Actor) -> Proposal | None:
-    """When a lecture was given, by its reports and our own room; null where nobody was seen, or it has no date.
-
-    For its instructors and administrators.
+    """When a lecture took place according to its reports and the live room. None without evidence or date. For its
+    instructors and administrators.
     """
     lecture = get_lecture(lecture_id, by=by)
     check_can_edit_lecture(lecture, by)
@@ -118,10 +119,10 @@ def _room(lecture_id: int) -> Sequence[Told]:
 
 
 def preview_times(lecture_id: int, start: datetime, end: datetime, *, by: Actor, at: datetime) -> TimesPreview:
-    """What these actual times (aware) would change of a lecture that was held, or that nobody started.
+    """What these actual times (aware) would change, for a held lecture or one that nobody started. For its instructors
+    and administrators.
 
-    For its instructors and administrators. Raises Refused in other states, Invalid (`actual_start`, `actual_end`) for
-    a span that cannot be.
+    Raises Refused in other states, and Invalid (`actual_start`, `actual_end`) for impossible times.
     """
     lecture = get_lecture(lecture_id, by=by)
     check_can_edit_lecture(lecture, by)
@@ -132,7 +133,7 @@ def preview_times(lecture_id: int, start: datetime, end: datetime, *, by: Actor,
 
 
 def check_times(lecture: Lecture, start: datetime, end: datetime, at: datetime) -> None:
-    """Whether a lecture may have these times, as `preview_times` says."""
+    """Raises the errors of `preview_times` for impossible times."""
     if lecture.state is LectureState.HELD:
         check_can_correct_times(lecture, start, end, at)
     else:

@@ -9,7 +9,7 @@ from lms.core import clock
 from lms.core.process_cache import memory
 
 VIEWERS_STAND = 5_000
-"""So many milliseconds a count of who is in the room stands."""
+"""How long a viewer count is cached, in milliseconds."""
 
 
 def counted_ms(lecture_id: int, person_id: int, at: datetime) -> int:

@@ -1,1 +1,1 @@
-"""What the API of attendance takes and answers."""
+"""Requests and responses of the attendance API."""

@@ -1,4 +1,4 @@
-"""What the API of attendance takes and answers."""
+"""Requests and responses of the attendance API."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _AWARE = {"invalid_awareness": _l("Enter a time with an offset, such as 2026-12-
 
 
 class RosterQuery(PageQuery):
-    """`q` looks in names, organisations and addresses."""
+    """`q` searches names, organisations and e-mail addresses."""
 
     q = String(load_default=None, validate=Length(max=200))
 
 
 class PersonOut(AnswerSchema):
-    """The person of a row. Name and country are null for an instructor while the person has not accepted."""
+    """The person in a row. Name and country are null for instructors until the person accepts."""
 
     id = String()
     email = String(allow_none=True)
@@ -42,7 +42,7 @@ class PersonOut(AnswerSchema):
 
 
 class IntervalOut(AnswerSchema):
-    """Presence, clipped to the lecture and united within its source."""
+    """Presence within the lecture, combined for each source."""
 
     joined_at = String()
     left_at = String()
@@ -50,7 +50,7 @@ class IntervalOut(AnswerSchema):
 
 
 class CorrectionOut(AnswerSchema):
-    """A correction that holds."""
+    """The current correction."""
 
     outcome = String(validate=OneOf(OUTCOMES))
     reason = String()
@@ -59,7 +59,7 @@ class CorrectionOut(AnswerSchema):
 
 
 class AttendanceRow(AnswerSchema):
-    """One person in one lecture. `minutes` and `percent` have one decimal, rounded down."""
+    """The attendance of one person in one lecture. `minutes` and `percent` are rounded down to one decimal."""
 
     person = Nested(PersonOut)
     minutes = Float()
@@ -80,14 +80,14 @@ class AttendanceRows(AnswerSchema):
 
 
 class CorrectionIn(Schema):
-    """The outcome set by hand, and why; an outcome of null withdraws it."""
+    """A corrected outcome with its reason. A null outcome removes the correction."""
 
     outcome = Enum(Outcome, by_value=True, required=True, allow_none=True)
     reason = String(load_default="", validate=Length(max=REASON_LENGTH))
 
 
 class AppealIn(Schema):
-    """What somebody says of the own attendance: from when to when (both or neither), under which name, in words."""
+    """What a person states about their attendance: times (both or neither), the name used, or a description."""
 
     there_from = AwareDateTime(load_default=None, allow_none=True, error_messages=_AWARE)
     there_to = AwareDateTime(load_default=None, allow_none=True, error_messages=_AWARE)
@@ -96,14 +96,14 @@ class AppealIn(Schema):
 
 
 class AppealPerson(AnswerSchema):
-    """Who asked."""
+    """The person who submitted the appeal."""
 
     id = String()
     full_name = String()
 
 
 class AppealOut(AnswerSchema):
-    """An appeal. `answered_by` and `outcome`, what was set by hand, are null while it is open."""
+    """An appeal. `answered_by` and `outcome` (the corrected outcome) are null while it is open."""
 
     id = String()
     lecture = Integer()
@@ -128,14 +128,15 @@ class AppealsOut(AnswerSchema):
 
 
 class AppealsQuery(PageQuery):
-    """Which appeals: those of a state, or all, the newest first (open ones in the order in which they came)."""
+    """Filters appeals by state. Open appeals are listed oldest first, others newest first."""
 
     state = Enum(AppealState, by_value=True, load_default=None)
 
 
 class AnswerIn(Schema):
-    """How an appeal is answered. Accepted, the outcome is set by hand with `words` as its reason; an outcome of null
-    sets nothing by hand."""
+    """The answer to an appeal. When it is accepted, `outcome` becomes a correction with `words` as its reason; a null
+    outcome sets no correction.
+    """
 
     decision = String(required=True, validate=OneOf([AppealState.ACCEPTED.value, AppealState.DECLINED.value]))
     outcome = Enum(Outcome, by_value=True, load_default=Outcome.ATTENDED, allow_none=True)
@@ -143,13 +144,13 @@ class AnswerIn(Schema):
 
 
 class ReopenIn(Schema):
-    """Why closed attendance is opened again."""
+    """The reason for reopening attendance."""
 
     reason = String(load_default="", validate=Length(max=REASON_LENGTH))
 
 
 class ClosingOut(AnswerSchema):
-    """One time that attendance was closed, with the numbers that were; it holds while `reopened_at` is null."""
+    """One closing of attendance, with its figures. It is in effect while `reopened_at` is null."""
 
     closed_at = String()
     closed_by = String(allow_none=True)
@@ -160,14 +161,14 @@ class ClosingOut(AnswerSchema):
 
 
 class ClosingsOut(AnswerSchema):
-    """All closings of a lecture, the latest first."""
+    """All closings of a lecture, latest first."""
 
     items = List(Nested(ClosingOut))
     next = String(allow_none=True)
 
 
 def row_json(row: RosterRow) -> dict[str, Any]:
-    """An attendance row as the API shows it."""
+    """Serializes an attendance row."""
     by_hand = row.correction
     return {
         "person": {
@@ -202,7 +203,7 @@ def row_json(row: RosterRow) -> dict[str, Any]:
 
 
 def appeal_json(view: AppealView, by: Actor) -> dict[str, Any]:
-    """An appeal as the API shows it; who asked does not read who answered."""
+    """Serializes an appeal. The person who submitted it does not see who answered."""
     appeal = view.appeal
     is_own = view.person_id == by.person_id and not by.is_administrator
     return {
@@ -223,7 +224,7 @@ def appeal_json(view: AppealView, by: Actor) -> dict[str, Any]:
 
 
 def closing_json(view: ClosingView) -> dict[str, Any]:
-    """A closing as the API shows it."""
+    """Serializes a closing."""
     return {
         "closed_at": rfc3339(view.closed_at),
         "closed_by": view.closed_by,

@@ -1,1 +1,1 @@
-"""The roster, corrections by hand, appeals, closing, and reports from outside."""
+"""Pages for rosters, corrections, appeals, closing and imports."""

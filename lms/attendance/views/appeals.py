@@ -1,4 +1,4 @@
-"""Appeals: the page on which somebody asks, and the pages on which staff answer."""
+"""Pages for submitting and answering appeals."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ PAGE = 50
 @bp.route("/lectures/<int:lecture_id>/appeal", methods=["GET", "POST"])
 @allow(SIGNED_IN)
 def appeal(lecture_id: int) -> ResponseReturnValue:
-    """Asks for a look at the own attendance of a lecture."""
+    """Submits an appeal about the reader's attendance of a lecture."""
     by, at = current_actor(), clock.now()
     lecture, own = get_appealable(lecture_id, by=by, at=at)
     form, status = AppealForm(), 200
-    form.there_from.label.text = _("I was there from (time in %(city)s)", city=zone_city(viewer_zone()))
+    form.there_from.label.text = _("I was there from (%(city)s time)", city=zone_city(viewer_zone()))
     if request.method == "POST":
         failed = form.attempt(lambda: file_appeal(lecture_id, _draft(form, lecture), by=by, at=at))
         if failed is None:
-            flash(_("It is asked. Those who give the lecture look at it, and you hear by e-mail."), "done")
+            flash(_("Your request has been sent. The lecturer will reply by e-mail."), "done")
             return redirect(url_for("dashboards.lecture", lecture_id=lecture_id, _anchor="counted"))
         status = failed
         lecture, own = get_appealable(lecture_id, by=by, at=at)
@@ -71,13 +71,13 @@ def _instant(typed: str | None, field: str, moment: datetime | None) -> datetime
     try:
         return nearest(typed, viewer_zone(), moment)
     except ValueError as error:
-        raise Invalid(field, _("Write the time as hours and minutes, such as 14:30.")) from error
+        raise Invalid(field, _("Enter the time as hours and minutes, such as 14:30.")) from error
 
 
 @bp.post("/appeals/<appeal_id>/withdraw")
 @allow(SIGNED_IN)
 def withdraw_appeal(appeal_id: str) -> ResponseReturnValue:
-    """Takes the own appeal back."""
+    """Cancels the reader's appeal."""
     by = current_actor()
     lecture_id = get_appeal(appeal_id, by=by).lecture.id
     try:
@@ -85,14 +85,14 @@ def withdraw_appeal(appeal_id: str) -> ResponseReturnValue:
     except Refused as error:
         flash(error.message, "wrong")
     else:
-        flash(_("It is taken back."), "done")
+        flash(_("Your request has been cancelled."), "done")
     return redirect(url_for("dashboards.lecture", lecture_id=lecture_id, _anchor="counted"))
 
 
 @bp.get("/appeals")
 @allow(SIGNED_IN)
 def appeals() -> ResponseReturnValue:
-    """What somebody may answer (for others: what they asked), of all lectures or of one: open ones, or all."""
+    """Lists the appeals that the reader can answer, or the reader's own, for one or all lectures."""
     by = current_actor()
     state = None if request.args.get("state") == "all" else AppealState.OPEN
     lecture_id = request.args.get("lecture", type=whole)
@@ -112,7 +112,7 @@ def appeals() -> ResponseReturnValue:
 @bp.get("/appeals/<appeal_id>")
 @allow(SIGNED_IN)
 def appeal_page(appeal_id: str) -> ResponseReturnValue:
-    """An appeal with the evidence beside it, to be answered; who asked is led to the page of the lecture."""
+    """An appeal with its evidence, for staff to answer. Its author is redirected to the lecture page."""
     by = current_actor()
     view = get_appeal(appeal_id, by=by)
     if view.person_id == by.person_id and not by.is_administrator:
@@ -145,9 +145,9 @@ def _page(appeal_id: str, accept: AcceptForm | None = None, decline: DeclineForm
 def _prefilled(view: AppealView) -> str:
     appeal, zone = view.appeal, view.lecture.time_zone
     if appeal.said_from is None or appeal.said_to is None:
-        return _("Looked at again on appeal")
+        return _("Changed on appeal")
     return _(
-        "Looked at again on appeal: there from %(start)s to %(end)s (%(city)s)",
+        "Changed on appeal: present from %(start)s to %(end)s (%(city)s time)",
         start=time_of_day(appeal.said_from, zone),
         end=time_of_day(appeal.said_to, zone),
         city=zone_city(zone),
@@ -163,27 +163,27 @@ def accept_appeal(appeal_id: str) -> ResponseReturnValue:
     status = form.attempt(lambda: appeals_actions.accept_appeal(appeal_id, outcome=form.wanted, **words))
     if status is not None:
         return _page(appeal_id, accept=form), status
-    return _answered(appeal_id, _("Accepted. The person is told by e-mail."))
+    return _answered(appeal_id, _("Appeal accepted. The person will get an e-mail."))
 
 
 @bp.post("/appeals/<appeal_id>/decline")
 @allow(SIGNED_IN)
 def decline_appeal(appeal_id: str) -> ResponseReturnValue:
-    """Declines an appeal with words."""
+    """Declines an appeal with a reason."""
     form = DeclineForm()
     words: dict[str, Any] = {"words": form.words.data or "", "by": current_actor(), "at": clock.now()}
     status = form.attempt(lambda: appeals_actions.decline_appeal(appeal_id, **words))
     if status is not None:
         return _page(appeal_id, decline=form), status
-    return _answered(appeal_id, _("Declined. The person is told by e-mail."))
+    return _answered(appeal_id, _("Appeal declined. The person will get an e-mail."))
 
 
 def _answered(appeal_id: str, said: str) -> ResponseReturnValue:
-    """On to the next open appeal of the lecture, else to the appeal that was answered."""
+    """Redirects to the next open appeal of the lecture, or to the appeal just answered."""
     by = current_actor()
     view = get_appeal(appeal_id, by=by)
     following = list_appeals(by=by, lecture_id=view.lecture.id, state=AppealState.OPEN, limit=1)
     flash(said, "done")
     if following:
-        flash(_("This is the next appeal of this lecture."), "now")
+        flash(_("This is the next appeal for this lecture."), "now")
     return redirect(url_for(".appeal_page", appeal_id=following[0].appeal.public_id if following else appeal_id))

@@ -1,4 +1,4 @@
-"""The blueprint of attendance's pages."""
+"""The blueprint for the attendance pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Closing the attendance of a lecture, said in numbers first, and opening it again with a reason."""
+"""Pages for closing and reopening the attendance of a lecture."""
 
 from __future__ import annotations
 
@@ -21,13 +21,15 @@ from lms.web.identity import current_actor
 @bp.route("/lectures/<int:lecture_id>/attendance/close", methods=["GET", "POST"])
 @allow(SIGNED_IN)
 def close(lecture_id: int) -> ResponseReturnValue:
-    """What closing freezes, in numbers, and the button that does it; once closed, since when, and how to reopen."""
+    """Shows the figures that closing will lock, and closes attendance. When it is closed, shows since when and how to
+    reopen it.
+    """
     form = BaseForm()
     status = None
     if request.method == "POST":
         status = form.attempt(lambda: close_attendance(lecture_id, by=current_actor(), at=clock.now()))
         if status is None:
-            flash(_("The attendance of this lecture is closed."), "done")
+            flash(_("Attendance closed."), "done")
             return redirect(url_for(".roster", lecture_id=lecture_id))
     return _page(lecture_id, form, None), status or 200
 
@@ -35,13 +37,13 @@ def close(lecture_id: int) -> ResponseReturnValue:
 @bp.post("/lectures/<int:lecture_id>/attendance/reopen")
 @allow(SIGNED_IN)
 def reopen(lecture_id: int) -> ResponseReturnValue:
-    """Opens closed attendance again."""
+    """Reopens closed attendance."""
     form = ReopenForm()
     said = form.reason.data or ""
     status = form.attempt(lambda: reopen_attendance(lecture_id, reason=said, by=current_actor(), at=clock.now()))
     if status is not None:
         return _page(lecture_id, None, form), status
-    flash(_("The attendance of this lecture is open again."), "done")
+    flash(_("Attendance reopened."), "done")
     return redirect(url_for(".roster", lecture_id=lecture_id))
 
 

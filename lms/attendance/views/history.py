@@ -1,4 +1,4 @@
-"""All that was done about one person's attendance of a lecture; withdrawing and setting again what was set by hand."""
+"""The history of one person's attendance of a lecture, with corrections to remove or restore."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lms.web.numbers import whole
 @bp.get("/lectures/<int:lecture_id>/roster/<person_id>/history")
 @allow(SIGNED_IN)
 def history(lecture_id: int, person_id: str) -> ResponseReturnValue:
-    """Every step, the latest first."""
+    """Shows every change, latest first."""
     found = get_history(lecture_id, person_id, by=current_actor(), at=clock.now())
     return render_template(
         "attendance/history.html", history=found, lecture=found.lecture, row=found.row, marks=marks_of(found.lecture)
@@ -30,16 +30,16 @@ def history(lecture_id: int, person_id: str) -> ResponseReturnValue:
 @bp.post("/lectures/<int:lecture_id>/roster/<person_id>/history")
 @allow(SIGNED_IN)
 def undo(lecture_id: int, person_id: str) -> ResponseReturnValue:
-    """Withdraws what holds, or sets again what held once (`restore`, the id of a correction)."""
+    """Removes the current correction, or restores an earlier one (`restore`, the id of a correction)."""
     by, at = current_actor(), clock.now()
     restored = request.form.get("restore", type=whole)
     try:
         if restored is None:
             correct(lecture_id, person_id, outcome=None, by=by, at=at)
-            said = _("The correction is withdrawn.")
+            said = _("Correction removed.")
         else:
             restore_correction(lecture_id, person_id, restored, by=by, at=at)
-            said = _("It is set again, with the reason that it had.")
+            said = _("Correction restored with its original reason.")
     except (Refused, Invalid) as error:
         flash(error.message, "wrong")
     else:

@@ -1,4 +1,4 @@
-"""The newest policy of a series, applied to lectures that were held."""
+"""Applies the current policy of a series to lectures already held."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lms.web.numbers import whole
 @bp.post("/series/<slug>/policy")
 @allow(SIGNED_IN)
 def apply_policy(slug: str) -> ResponseReturnValue:
-    """Applies it to the lectures that were looked at, in the background; back to the page where that is refused."""
+    """Applies the policy to the reviewed lectures in the background. Returns to the page where that is refused."""
     chosen = request.form.getlist("lecture", type=whole)
     key = request.form.get("key", "")
     try:

@@ -1,4 +1,4 @@
-"""Everything that was counted, counted anew."""
+"""Recounts all attendance."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ from lms.web.identity import current_actor
 @bp.post("/admin/attendance/recompute")
 @allow(Role.ADMINISTRATOR)
 def recompute() -> ResponseReturnValue:
-    """Works out the attendance of all lectures anew, in the background."""
+    """Recounts the attendance of all lectures in the background."""
     job = request_recompute(by=current_actor(), at=clock.now())
     return redirect(url_for("dashboards.job", public_id=job.public_id))

@@ -1,4 +1,4 @@
-"""The roster of a lecture, and corrections by hand."""
+"""Pages for the roster of a lecture and for corrections."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PRINTED = 1000
 @bp.get("/lectures/<int:lecture_id>/roster")
 @allow(SIGNED_IN)
 def roster(lecture_id: int) -> ResponseReturnValue:
-    """Who was there, and why we say so."""
+    """Shows who attended, with the evidence."""
     return _roster_page(lecture_id, request.args.get("open"), None)
 
 
@@ -67,7 +67,7 @@ def _roster_page(lecture_id: int, opened: str | None, form: CorrectionForm | Non
 
 
 def _shown(page: RosterPage, q: str, cursor: str | None, at: datetime) -> dict[str, Any]:
-    """What the roster shows on screen and on paper alike."""
+    """The context shared by the roster on screen and on paper."""
     return {
         "lecture": page.lecture,
         "page": page,
@@ -83,14 +83,14 @@ def _shown(page: RosterPage, q: str, cursor: str | None, at: datetime) -> dict[s
 @bp.get("/lectures/<int:lecture_id>/roster/print")
 @allow(SIGNED_IN)
 def roster_print(lecture_id: int) -> ResponseReturnValue:
-    """All rows on one page, to be printed: what the roster shows, without what is pressed."""
+    """The printable roster, with all rows and without controls."""
     at, q, cursor = clock.now(), _sought(), request.args.get("cursor")
     page = get_roster_page(lecture_id, by=current_actor(), limit=PRINTED, cursor=cursor, q=q, at=at)
     return render_template("attendance/roster_print.html", **_shown(page, q, cursor, at))
 
 
 def _kept() -> dict[str, Any]:
-    """Which part of the roster was looked at."""
+    """The part of the roster that was shown."""
     return {name: value for name in ("q", "cursor") if (value := request.args.get(name))}
 
 
@@ -101,7 +101,7 @@ def _sought() -> str:
 @bp.get("/lectures/<int:lecture_id>/roster/<person_id>")
 @allow(SIGNED_IN)
 def person(lecture_id: int, person_id: str) -> ResponseReturnValue:
-    """One person on the roster: the roster, opened there."""
+    """Redirects to one person on the roster."""
     row = get_row(lecture_id, person_id, by=current_actor(), at=clock.now())
     return redirect(
         url_for(".roster", lecture_id=lecture_id, q=row.full_name, open=person_id, _anchor=f"p-{person_id}")
@@ -111,7 +111,7 @@ def person(lecture_id: int, person_id: str) -> ResponseReturnValue:
 @bp.post("/lectures/<int:lecture_id>/roster/<person_id>")
 @allow(SIGNED_IN)
 def correct(lecture_id: int, person_id: str) -> ResponseReturnValue:
-    """Sets an outcome by hand, or withdraws what was set."""
+    """Saves or removes a correction."""
     form = CorrectionForm()
     if form.validate_on_submit():
         try:
@@ -128,7 +128,7 @@ def correct(lecture_id: int, person_id: str) -> ResponseReturnValue:
         except Refused as error:
             form.form_errors.append(error.message)
         else:
-            said = _("The correction is withdrawn.") if form.wanted is None else _("Set by hand; the evidence is kept.")
+            said = _("Correction removed.") if form.wanted is None else _("Correction saved. The evidence is kept.")
             flash(said, "done")
             values: dict[str, Any] = {"lecture_id": lecture_id, "open": person_id, "_anchor": f"p-{person_id}"}
             return redirect(url_for(".roster", **values, **_kept()))
@@ -138,7 +138,7 @@ def correct(lecture_id: int, person_id: str) -> ResponseReturnValue:
 @bp.post("/lectures/<int:lecture_id>/roster")
 @allow(SIGNED_IN)
 def correct_many(lecture_id: int) -> ResponseReturnValue:
-    """Sets one outcome by hand for all who are ticked, or withdraws what was set for them."""
+    """Saves or removes a correction for all selected people."""
     form, ticked, changed = ManyForm(), request.form.getlist("people"), []
 
     def work() -> None:
@@ -148,9 +148,9 @@ def correct_many(lecture_id: int) -> ResponseReturnValue:
     status = form.attempt(work)
     if status is not None:
         return _roster_page(lecture_id, None, None, form), status
-    said = _n("Set by hand for %(num)s person.", "Set by hand for %(num)s people.", changed[0])
+    said = _n("Correction saved for %(num)s person.", "Correction saved for %(num)s people.", changed[0])
     if form.wanted is None:
-        said = _n("Withdrawn for %(num)s person.", "Withdrawn for %(num)s people.", changed[0])
+        said = _n("Correction removed for %(num)s person.", "Correction removed for %(num)s people.", changed[0])
     flash(said, "done")
     return redirect(url_for(".roster", lecture_id=lecture_id, **_kept(), _anchor="people"))
 
@@ -158,7 +158,7 @@ def correct_many(lecture_id: int) -> ResponseReturnValue:
 @bp.get("/lectures/<int:lecture_id>/roster.csv")
 @allow(SIGNED_IN)
 def roster_csv(lecture_id: int) -> ResponseReturnValue:
-    """The whole roster as a file."""
+    """The whole roster as CSV."""
     rows = roster_queries.roster(lecture_id, by=current_actor(), limit=None, at=clock.now())
     headings = [
         "email", "full_name", "native_name", "country", "organisation", "minutes", "percent", "outcome", "sources",

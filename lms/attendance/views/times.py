@@ -1,4 +1,4 @@
-"""When a lecture was given, confirmed."""
+"""Confirms when a lecture took place."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lms.web.identity import current_actor
 @bp.post("/lectures/<int:lecture_id>/times")
 @allow(SIGNED_IN)
 def confirm_times(lecture_id: int) -> ResponseReturnValue:
-    """Enters the times that were looked at; back to the page, with them, where that is refused."""
+    """Saves the reviewed start and end times. Returns to the page with them where that is refused."""
     by, at = current_actor(), clock.now()
     zone = get_editable_lecture(lecture_id, by=by).time_zone
     start, end = _instant("actual_start"), _instant("actual_end")
@@ -36,7 +36,7 @@ def confirm_times(lecture_id: int) -> ResponseReturnValue:
         typed: dict[str, Any] = {"actual_start": local_of(start, zone), "actual_end": local_of(end, zone)}
         shown = {name: value.isoformat() for name, value in typed.items()}
         return redirect(url_for("dashboards.times", lecture_id=lecture_id, **shown))
-    flash(_("The times are confirmed. Attendance is being worked out."), "done")
+    flash(_("Times confirmed. Attendance is being counted."), "done")
     return redirect(url_for(".roster", lecture_id=lecture_id))
 
 

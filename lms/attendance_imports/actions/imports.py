@@ -1,4 +1,4 @@
-"""Reports of attendance: read and looked at outside any transaction, published in one short one."""
+"""Imports of attendance reports: read and previewed outside any transaction, published in one short one."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class _Tally:
 
 
 def preview_attendance(staged: StagedAttendance, *, by: Actor) -> tuple[ImportAnswer, int]:
-    """What publishing would answer as things stand now, and how many people seen are not enrolled. Writes nothing."""
+    """The answer that publishing would give now, and how many attendees are not enrolled. Writes nothing."""
     lecture = get_lecture(staged.lecture_id, by=by)
     check_can_edit_lecture(lecture, by)
     tally = _tally(lecture, staged, match_rows(lecture, staged.rows), by)
@@ -85,7 +85,7 @@ def preview_attendance(staged: StagedAttendance, *, by: Actor) -> tuple[ImportAn
 
 
 def _tally(lecture: Lecture, staged: StagedAttendance, matches: Sequence[Match], by: Actor) -> _Tally:
-    """Sorts the rows into new evidence, evidence whose person has become known, and what is there already."""
+    """Sorts the rows into new evidence, evidence whose person is now known, and existing evidence."""
     there = evidence_in(lecture.id)
     tally, answer = _Tally(), ImportAnswer()
     perhaps = {one.known.person_id for match in matches for one in match.candidates}
@@ -123,8 +123,8 @@ def _tally(lecture: Lecture, staged: StagedAttendance, matches: Sequence[Match],
     if guests:
         answer.notes.append(
             _n(
-                "%(num)s row of a host or panelist who is not enrolled is left out.",
-                "%(num)s rows of hosts and panelists who are not enrolled are left out.",
+                "%(num)s row of a host or panelist who is not enrolled is ignored.",
+                "%(num)s rows of hosts and panelists who are not enrolled are ignored.",
                 guests,
             )
         )
@@ -180,10 +180,10 @@ def _unmatched(row: ReportRow, match: Match, hidden: Collection[int]) -> dict[st
 def publish_attendance(
     staged: StagedAttendance, *, skip_bad_rows: bool = False, by: Actor, at: datetime
 ) -> ImportAnswer:
-    """Writes what was staged: evidence, walk-ins, credits. Matches are looked up anew, before the transaction.
+    """Writes a staged report: evidence, walk-ins, credits. Matches are looked up again before the transaction.
 
-    The same evidence again creates nothing, whatever file it comes in. Raises Invalid with every bad row unless
-    they are to be skipped.
+    The same evidence again creates nothing, whatever file it is in. Raises Invalid with every rejected row unless they
+    are skipped.
     """
     check_rows(staged, skip_bad_rows=skip_bad_rows)
     return publish_matched(staged, match_staged(staged, by=by), by=by, at=at)
@@ -191,7 +191,7 @@ def publish_attendance(
 
 @dataclass(frozen=True)
 class Matched:
-    """Whom the rows of a report mean, and what was there when that was looked up."""
+    """The people matched to the rows of a report, and the state of the data at that time."""
 
     tally: _Tally
     basis: tuple[int, ...]
@@ -204,7 +204,7 @@ def check_rows(staged: StagedAttendance, *, skip_bad_rows: bool) -> None:
 
 
 def match_staged(staged: StagedAttendance, *, by: Actor) -> Matched:
-    """Looks up whom the rows of a report mean, as things stand now. Writes nothing and holds nobody up."""
+    """Matches the rows of a report to people. Writes nothing and blocks nobody."""
     lecture = get_lecture(staged.lecture_id, by=by)
     check_can_edit_lecture(lecture, by)
     basis = _basis(lecture)  # first: what comes in while the rest is read makes it another one
@@ -225,7 +225,7 @@ def _basis(lecture: Lecture) -> tuple[int, ...]:
 
 @action
 def publish_matched(staged: StagedAttendance, matched: Matched, *, by: Actor, at: datetime) -> ImportAnswer:
-    """The short transaction of `publish_attendance`; what came in since the rows were matched is looked at again."""
+    """The short transaction of `publish_attendance`. Rows affected by changes since matching are matched again."""
     lecture = get_lecture(staged.lecture_id, by=by)
     check_can_edit_lecture(lecture, by)
     hold_addresses(shared=True)
@@ -234,7 +234,7 @@ def publish_matched(staged: StagedAttendance, matched: Matched, *, by: Actor, at
     check_not_closed(lock_lecture(lecture.id))
     window_of(lecture)
     if lecture.state is LectureState.SCHEDULED and lecture.starts_at is not None and lecture.starts_at > at:
-        raise Refused(_("This lecture has not begun."))
+        raise Refused(_("This lecture has not started yet."))
     if staged.mapping:
         keep_mapping(staged.signature, staged.mapping, lecture_id=lecture.id, by=by, at=at)
     tally = matched.tally
@@ -256,7 +256,7 @@ def publish_matched(staged: StagedAttendance, matched: Matched, *, by: Actor, at
 
 
 def counts_of(answer: ImportAnswer) -> dict[str, int]:
-    """What came of a file, as it is kept with it."""
+    """The import answer, as stored with the file."""
     return {"rows": answer.rows, "created": answer.created, "updated": answer.updated,
             "unmatched": len(answer.unmatched), "rejected": len(answer.rejected)}  # fmt: skip
 
@@ -297,8 +297,8 @@ def _proposal(lecture: Lecture, timed: Sequence[ReportRow]) -> str:
     )
     zone = ZoneInfo(lecture.time_zone)
     return _(
-        "Nobody started this lecture. By the file it was given from %(start)s to %(end)s (%(zone)s). Once that is "
-        "confirmed, attendance is counted.",
+        "This lecture was not started here. According to the file it ran from %(start)s to %(end)s (%(zone)s). "
+        "Attendance is counted after you confirm these times.",
         start=f"{clock.from_ms(start).astimezone(zone):%Y-%m-%d %H:%M}",
         end=f"{clock.from_ms(end).astimezone(zone):%Y-%m-%d %H:%M}",
         zone=lecture.time_zone,
@@ -338,7 +338,7 @@ def keep_file(
 
 @action
 def answer_kept(public_id: str, *, options: dict[str, Any], by: Actor, at: datetime) -> None:  # noqa: ARG001 - as every action
-    """Keeps what was said about a kept file: how it is to be read."""
+    """Stores the answers about how to read an uploaded file."""
     row, _content = kept_import(public_id, by=by)
     row.answer = options
 
@@ -351,9 +351,10 @@ def publish_kept(
     at: datetime,
     progress: Progress = lambda _done, _total: None,
 ) -> ImportAnswer:
-    """The second step: publishes a kept file and forgets it. Read and matched before the transaction.
+    """The second step: publishes an uploaded file and deletes it.
 
-    `progress` is told how many of the steps are done. NotFound once the file is published or was left.
+    Reads and matches before the transaction. Reports finished steps to `progress`. Raises NotFound once the file is
+    published or cancelled.
     """
     progress(0, STEPS)
     row, content = kept_import(public_id, by=by)

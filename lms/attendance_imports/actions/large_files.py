@@ -1,4 +1,4 @@
-"""Large files of attendance, taken in the background: who sent one need not wait, and finds it again."""
+"""Large attendance files, imported in the background, so that users need not wait."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from lms.core.roles import Actor
 
 JOB = "import_attendance"
 LARGE = 5_000
-"""A file of more rows is taken in the background."""
+"""Files with more rows are imported in the background."""
 
 
 @action
 def request_publish(public_id: str, *, skip_bad_rows: bool, by: Actor, at: datetime) -> Job:
-    """Asks for a kept file to be published in the background; what waits or runs already for it is answered.
+    """Requests that an uploaded file is published in the background. Returns the waiting or running job if there is
+    one.
 
-    NotFound for a file that is gone, and for who may not edit the lecture.
+    Raises NotFound for a file that is gone, and for people who cannot edit the lecture.
     """
     row = kept_import(public_id, by=by)[0]
     waiting = select(Job).where(Job.kind == JOB, Job.state.in_([JobState.QUEUED, JobState.RUNNING]))
@@ -42,7 +43,7 @@ def request_publish(public_id: str, *, skip_bad_rows: bool, by: Actor, at: datet
 def publish_large(
     public_id: str, lecture_id: int, digest: str, *, skip_bad_rows: bool, by: Actor, at: datetime, progress: Progress
 ) -> dict[str, Any]:
-    """Publishes a kept file, and says in counts what came of it; begun again after it was done, it says the same."""
+    """Publishes an uploaded file and returns the counts. Restarted after it was done, it returns the same."""
     try:
         answer = publish_kept(public_id, skip_bad_rows=skip_bad_rows, by=by, at=at, progress=progress)
     except NotFound:
@@ -53,6 +54,8 @@ def publish_large(
         )
         done = db.session.scalar(query)
         if done is None:
-            raise NotFound(_("This file is no longer waiting. Load it again if it was not taken.")) from None
+            raise NotFound(
+                _("This upload has expired or was already processed. If it was not imported, upload the file again.")
+            ) from None
         return dict(done)
     return {**counts_of(answer), "notes": answer.notes}

@@ -1,4 +1,4 @@
-"""What the headings of a plain table mean, as somebody said: kept for the next file that has the same."""
+"""Stored meanings of the headings of a plain table, for the next file with the same headings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lms.core.roles import Actor
 
 
 def keep_mapping(signature: str, mapping: Mapping[str, str], *, lecture_id: int, by: Actor, at: datetime) -> None:
-    """Keeps what the columns mean, inside the running action; the newest answer holds."""
+    """Stores the meaning of columns inside the running action. The newest answer applies."""
     row = {"signature": signature, "mapping": dict(mapping), "decided_at": at}
     insert_many(ColumnMapping.__table__, [row], unless=("signature",))
     kept = db.session.get_one(ColumnMapping, signature, populate_existing=True, with_for_update=True)

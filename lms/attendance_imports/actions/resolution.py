@@ -38,7 +38,7 @@ from lms.people.queries.persons import person_id_of
 
 @dataclass
 class Decided:
-    """What became of a decision: `count` appearances or rows, and what was done about walk-ins, in words."""
+    """The result of a resolution: `count` attendees or rows, and what was done about walk-ins, in words."""
 
     count: int = 0
     notes: list[str] = field(default_factory=list)
@@ -70,7 +70,7 @@ def decide_appearance(
         return Decided()  # sent twice
     _check_seen(row, version)
     if rows is not None and not rows:
-        raise Invalid("rows", _("Tick the rows that are meant."))
+        raise Invalid("rows", _("Select the rows this applies to."))
     was = row.person_id
     if rows is None:
         concerned = _lock(lecture, lectures_told_of([appearance_id]))
@@ -90,8 +90,11 @@ def decide_appearance(
 
 @action
 def undo_decision(lecture_id: int, appearance_id: int, *, version: int, by: Actor, at: datetime) -> None:
-    """Takes a decision back: nobody is meant until somebody decides anew. A row that was decided by itself goes back to
-    where it was. NotFound, Refused as for deciding; undone already, nothing changes."""
+    """Undoes a resolution. Nobody is linked until it is resolved again.
+
+    A row that was resolved by itself returns to its attendee. Raises NotFound and Refused as for resolving. If it is
+    already undone, nothing changes.
+    """
     lecture = _held_for(lecture_id, by)
     row = _appearance(lecture, appearance_id)
     if row.how is None and row.version == version + 1:
@@ -119,12 +122,13 @@ def undo_decision(lecture_id: int, appearance_id: int, *, version: int, by: Acto
 
 @action
 def accept_strong(lecture_id: int, *, seen: str, by: Actor, at: datetime) -> Decided:
-    """Decides on all who have one strong candidate, for that one. `seen` is the mark of the list that was looked at
-    (`find_strong`): Refused where it is another one by now."""
+    """Accepts all strong matches. `seen` identifies the list that was reviewed (`find_strong`); raises Refused if it
+    has changed.
+    """
     lecture = _held_for(lecture_id, by)
     strong = find_strong(lecture, by=by)
     if strong.mark != seen:
-        raise Refused(_("Somebody has decided, or the list has changed meanwhile. Look at it once more."))
+        raise Refused(_("The list has changed since you opened it. Please review it again."))
     people = {one.appearance_id: one.candidate.known.person_id for one in strong.items}
     if not people:
         return Decided()
@@ -193,7 +197,9 @@ def _appearance(lecture: Lecture, appearance_id: int) -> Appearance:
 
 def _check_seen(row: Appearance, version: int) -> None:
     if row.version != version:
-        raise Refused(_("Somebody else has decided meanwhile: %(now)s. Look once more.", now=standing_in_words(row.id)))
+        raise Refused(
+            _("Someone else resolved this first (%(now)s). Please review it again.", now=standing_in_words(row.id))
+        )
 
 
 def _check_rows(lecture: Lecture, appearance_id: int, rows: Collection[str]) -> None:
@@ -214,8 +220,8 @@ def _lock(lecture: Lecture, lecture_ids: Collection[int]) -> list[int]:
         elif find_closing(lecture_id) is not None:
             raise Refused(
                 _(
-                    "The same was seen in “%(title)s”, whose attendance is closed. Decide on the rows of this lecture "
-                    "only, or reopen the other one.",
+                    "This person also appears in “%(title)s”, whose attendance is closed. Resolve the rows of "
+                    "this lecture only, or reopen the other lecture.",
                     title=one.title,
                 )
             )

@@ -24,8 +24,7 @@ from lms.core.roles import Actor
 
 
 class Elsewhen(Refused):
-    """Nobody in the file was there during the lecture. `questions` may be answered in another way: the time zone, the
-    order of day and month."""
+    """No time in the file falls within the lecture. `questions` can be answered differently: time zone, date order."""
 
     def __init__(self, message: str, *, questions: set[str]) -> None:
         super().__init__(message)
@@ -34,9 +33,8 @@ class Elsewhen(Refused):
 
 @dataclass
 class StagedAttendance:
-    """A report that was read for a lecture and not yet written.
-
-    `mapping` is what was said now about its columns, `recalled` what was said before; both under `signature`.
+    """A report read for a lecture and not written yet. `mapping` is the meaning of its columns given now, `recalled`
+    the one given earlier; both under `signature`.
     """
 
     lecture_id: int
@@ -49,7 +47,7 @@ class StagedAttendance:
 
     @property
     def rows(self) -> list[ReportRow]:
-        """The rows that can be taken."""
+        """The rows that can be imported."""
         return self.report.rows
 
     @property
@@ -97,7 +95,9 @@ def stage_attendance(
         if not recalled:
             raise
         report = read(mapping=recalled, date_order=date_order)
-        report.notes.append(_("The columns are read as somebody said before: %(columns)s.", columns=said_of(recalled)))
+        report.notes.append(
+            _("The columns are read as set for an earlier file: %(columns)s.", columns=said_of(recalled))
+        )
     report.rows += [_placed(one, report, span.start) for one in report.sums]
     try:
         _check_overlap(report, lecture, window)
@@ -109,7 +109,7 @@ def stage_attendance(
             or not _is_there(read(mapping=said or recalled, date_order=other), window)
         ):
             raise
-        reason = _("Day and month may be exchanged: read the other way, people in it were there during the lecture.")
+        reason = _("Day and month may be swapped: read the other way round, the times match the lecture.")
         raise Elsewhen(f"{_nobody()} {reason}", questions={"date_order"}) from error
     _leave_out(report, window)
     return StagedAttendance(
@@ -120,7 +120,7 @@ def stage_attendance(
 def said_of(mapping: Mapping[str, str]) -> str:
     """A mapping in words: “Correo” is email."""
     return ", ".join(
-        _("“%(heading)s” is %(meaning)s", heading=key, meaning=meaning) for key, meaning in mapping.items() if meaning
+        _("“%(heading)s” as %(meaning)s", heading=key, meaning=meaning) for key, meaning in mapping.items() if meaning
     )
 
 
@@ -133,7 +133,7 @@ def _placed(one: SumRow, report: Report, start: int) -> ReportRow:
 
 
 def _is_there(report: Report, window: tuple[int, int]) -> bool:
-    """Whether somebody in a report was there at the time of the lecture."""
+    """Whether anyone in a report was present at the time of the lecture."""
     return bool(rules.clip(((row.joined_ms, max(row.left_ms, row.joined_ms + 1)) for row in report.rows), *window))
 
 
@@ -141,7 +141,7 @@ _APART_MS = 3 * measures.HOUR_MS
 
 
 def _leave_out(report: Report, window: tuple[int, int]) -> None:
-    """Leaves out the rows of other meetings than that of the lecture's time, and says so."""
+    """Drops rows of other meetings than the one at the lecture's time, with a note."""
     timed = sorted((row.joined_ms, row.left_ms) for row in report.rows if row.is_timed)
     meetings: list[tuple[int, int]] = []
     for joined, left in timed:
@@ -156,8 +156,8 @@ def _leave_out(report: Report, window: tuple[int, int]) -> None:
     count, report.rows = len(report.rows) - len(kept), kept
     report.notes.append(
         _n(
-            "%(num)s row is of another time than the lecture and is left out: %(times)s (UTC).",
-            "%(num)s rows are of another time than the lecture and are left out: %(times)s (UTC).",
+            "%(num)s row falls outside the time of the lecture and is ignored: %(times)s (UTC).",
+            "%(num)s rows fall outside the time of the lecture and are ignored: %(times)s (UTC).",
             count,
             times=", ".join(
                 f"{clock.from_ms(first):%Y-%m-%d %H:%M}–{clock.from_ms(last):%H:%M}" for first, last in others[:5]
@@ -167,7 +167,7 @@ def _leave_out(report: Report, window: tuple[int, int]) -> None:
 
 
 def _check_overlap(report: Report, lecture: Lecture, window: tuple[int, int]) -> None:
-    """Refuses a report of another time; says of one that would fit better an hour or more apart that it would."""
+    """Refuses a report of a different time, and adds a note if a shift of an hour or more would fit better."""
     seen = [(row.joined_ms, max(row.left_ms, row.joined_ms + 1)) for row in report.rows if row.is_timed]
     if not seen:
         return
@@ -179,37 +179,49 @@ def _check_overlap(report: Report, lecture: Lecture, window: tuple[int, int]) ->
     if shift:
         report.notes.append(
             _(
-                "The times of this file would fit the lecture better if they were %(hours)s %(side)s. Is the time zone "
-                "right?",
-                hours=_hours(shift),
-                side=_("later") if shift > 0 else _("earlier"),
+                "The times in this file would match the lecture better if they were %(time)s later. "
+                "Is the time zone right?",
+                time=_hours(shift),
+            )
+            if shift > 0
+            else _(
+                "The times in this file would match the lecture better if they were %(time)s earlier. "
+                "Is the time zone right?",
+                time=_hours(shift),
             )
         )
 
 
 def _hours(shift: int) -> str:
     hours, rest = divmod(abs(shift), measures.HOUR_MS)
+    if hours == 24 and not rest:
+        return _("a day")
     said = _n("%(num)s hour", "%(num)s hours", hours)
-    return f"{said} {_n('%(num)s minute', '%(num)s minutes', measures.whole_minutes(rest))}" if rest else said
+    if not rest:
+        return said
+    minutes = _n("%(num)s minute", "%(num)s minutes", measures.whole_minutes(rest))
+    return _("%(hours)s %(minutes)s", hours=said, minutes=minutes)
 
 
 def _nobody() -> str:
-    return _("Nobody in this file was there during the lecture.")
+    return _("No time in this file falls within the lecture.")
 
 
 def _outside(shift: int, report: Report) -> str:
     said = _nobody()
     if not shift:
-        return f"{said} " + _("Is it the right file and time zone?")
-    lie = {"time": _("a day") if abs(shift) == 24 * measures.HOUR_MS else _hours(shift)}
+        return f"{said} " + _("Are the file and the time zone right?")
+    time = _hours(shift)
     said += " " + (
-        _("Its times lie %(time)s before it.", **lie) if shift > 0 else _("Its times lie %(time)s after it.", **lie)
+        _("Its times are %(time)s earlier than the lecture.", time=time)
+        if shift > 0
+        else _("Its times are %(time)s later than the lecture.", time=time)
     )
     if report.may_lack_halves and abs(shift) == 12 * measures.HOUR_MS:
-        return f"{said} " + _("No hour in this file is above 12: has its clock lost AM and PM?")
+        return f"{said} " + _("All hours in this file are 12 or lower. Did it lose AM and PM?")
     if report.is_local:
         return f"{said} " + _("Is the time zone right?")
-    return f"{said} " + _("Is it the right file?")
+    return f"{said} " + _("Is this the right file?")
 
 
 __all__: Sequence[str] = ["Elsewhen", "StagedAttendance", "said_of", "stage_attendance"]

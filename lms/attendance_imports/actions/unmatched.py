@@ -1,4 +1,4 @@
-"""Whom files tell of without anybody being known: kept once in a series, decided later, taken back."""
+"""Unmatched attendees: stored once per series, resolved later, undone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lms.core.db import db, one_at_a_time
 from lms.core.roles import Actor
 
 Said = tuple[str | None, str | None]
-"""Name and address, as a file says them."""
+"""Name and e-mail address as given in a file."""
 
 
 def hold_appearances(series_id: int) -> None:

@@ -1,4 +1,4 @@
-"""Everybody whom the files of a lecture may mean by name, with what speaks for them."""
+"""Everyone whom the files of a lecture can mean by name, with supporting evidence."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lms.people.queries.country_names import names_in_english
 
 
 def known_people(person_ids: Collection[int], day: date) -> list[Known]:
-    """What is known of these people (canonical ids) that a name may be compared with; nobody who was erased."""
+    """Data of these people (canonical ids) to compare with a name, without deleted people."""
     mailboxes: dict[int, list[str]] = {}
     addresses = (
         select(WHO, PersonEmail.key)

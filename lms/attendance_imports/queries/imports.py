@@ -21,7 +21,7 @@ def window_of(lecture: Lecture) -> tuple[int, int]:
     Refused for a draft, a cancelled and a postponed lecture: nobody can have been there.
     """
     if lecture.state in (LectureState.DRAFT, LectureState.CANCELLED, LectureState.POSTPONED):
-        raise Refused(_("This lecture was not given: it has no attendance."))
+        raise Refused(_("This lecture did not take place, so it has no attendance."))
     if lecture.actual_start is not None:
         start = clock.to_ms(lecture.actual_start)
         end = clock.to_ms(lecture.actual_end) if lecture.actual_end is not None else start + 24 * measures.HOUR_MS
@@ -36,7 +36,9 @@ def window_of(lecture: Lecture) -> tuple[int, int]:
 
 
 def kept_import(public_id: str, *, by: Actor) -> tuple[AttendanceImport, bytes]:
-    """A file that waits for its second step, for who may edit the lecture; NotFound otherwise and once it is gone."""
+    """An uploaded file waiting for its second step, for people who can edit the lecture. Raises NotFound otherwise and
+    once it is gone.
+    """
     row = db.session.scalar(
         select(AttendanceImport).where(AttendanceImport.public_id == public_id, AttendanceImport.published_at.is_(None))
     )

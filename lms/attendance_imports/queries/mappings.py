@@ -1,4 +1,4 @@
-"""What the headings of a plain table mean: what a kept file shows of them, and what somebody said before."""
+"""Queries for the meaning of headings of a plain table: in an uploaded file, and stored ones."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ def find_mapping(signature: str) -> dict[str, str] | None:
 
 
 def columns_of(public_id: str, *, by: Actor) -> tuple[Glimpse | None, dict[str, str]]:
-    """The columns of a file that waits for its second step, and what was said of them before. NotFound where it does
-    not wait, or not for this actor."""
+    """The columns of an uploaded file, with the stored meanings. Raises NotFound if it is not waiting, or not for this
+    actor.
+    """
     _row, content = kept_import(public_id, by=by)
     glimpse = look_at(content)
     return glimpse, (find_mapping(glimpse.signature) or {}) if glimpse is not None else {}

@@ -46,7 +46,7 @@ class Match:
 
 
 def who_of(row: ReportRow) -> str:
-    """Who a row says it is: its address, else the registrant's id, else the name as the file writes it."""
+    """The identity in a row: e-mail address, otherwise registration id, otherwise the name as in the file."""
     if row.email:
         return email_key(row.email)
     if row.registrant:
@@ -55,7 +55,7 @@ def who_of(row: ReportRow) -> str:
 
 
 LEADING = frozenset({"host", "panelist"})
-"""Roles of those who hold a meeting: they count when they are enrolled."""
+"""Roles of people who run a meeting. They count when they are enrolled."""
 
 
 def match_rows(lecture: Lecture, rows: Sequence[ReportRow]) -> list[Match]:
@@ -75,9 +75,9 @@ def match_rows(lecture: Lecture, rows: Sequence[ReportRow]) -> list[Match]:
         if key in decided:
             found[key] = _as_decided(decided[key])
         elif key in known:
-            found[key] = Match(key, known[key], How.ADDRESS, _("the same address"))
+            found[key] = Match(key, known[key], How.ADDRESS, _("same e-mail address"))
         elif key in links:
-            found[key] = Match(key, links[key], How.ADDRESS, _("the same registration"))
+            found[key] = Match(key, links[key], How.ADDRESS, _("same registration ID"))
         else:
             left.append(key)
     if left:
@@ -114,26 +114,26 @@ def _links(keys: Sequence[str], rows: Sequence[ReportRow], known: Mapping[str, i
 def _as_decided(standing: Standing) -> Match:
     reason = decided_in_words(standing.decided_by, standing.decided_at)
     if standing.person_id is None:
-        reason = _("Nobody of ours: %(reason)s.", reason=reason)
+        reason = _("Not a participant: %(reason)s.", reason=reason)
     return Match(standing.key, standing.person_id, standing.how, reason, standing.id)
 
 
 def _by_name(key: str, row: ReportRow, names: Names) -> Match:
     alike = names.exactly(row.name)
     if len(alike) == 1 and not row.email:
-        return Match(key, alike[0].person_id, How.NAME, _("the same full name"))
+        return Match(key, alike[0].person_id, How.NAME, _("same full name"))
     candidates = names.crowd.alike(row.name, row.said, email_key(row.email) if row.email else "")
     if row.email:
-        reason = _("Nobody is known by this address.")
+        reason = _("No person has this e-mail address.")
     elif alike:
-        reason = _("Several people of this name are enrolled.")
+        reason = _("Several enrolled people have this name.")
     else:
-        reason = _("Nobody of this name is enrolled.")
+        reason = _("No enrolled person has this name.")
     return Match(key, None, None, reason, candidates=candidates)
 
 
 class Names:
-    """The names of everybody enrolled in a lecture, for finding the one of exactly a name, or whoever is like it."""
+    """The names of everyone enrolled in a lecture, to find an exact or similar one."""
 
     def __init__(self, people: list[Known], languages: Collection[str]) -> None:
         self.people, self.languages = people, languages

@@ -1,4 +1,4 @@
-"""Who was seen in a lecture and is not known: a page of them, with whom they may be and what that would give."""
+"""Queries for unmatched attendees of a lecture, with candidates and effects."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class ReviewPage:
 
 @dataclass(frozen=True)
 class StrongOne:
-    """Somebody not known with the one strong candidate."""
+    """An unmatched attendee with one strong candidate."""
 
     appearance_id: int
     name: str | None
@@ -108,8 +108,9 @@ class Strong:
 def review_page(
     lecture_id: int, *, by: Actor, decided: bool = False, q: str = "", after: int = 0, limit: int = 25
 ) -> ReviewPage:
-    """Who was seen and is not known, or once `decided` on, in the order in which they came; `q` looks in names and
-    addresses. For those who may read the roster."""
+    """Unmatched attendees, or resolved ones with `decided`, in order of arrival. `q` searches names and e-mail
+    addresses. For readers of the roster.
+    """
     lecture = get_rostered_lecture(lecture_id, by=by)
     ids = _seen_here(lecture, is_decided=decided)
     counts = {decided: len(ids), not decided: len(_seen_here(lecture, is_decided=not decided))}
@@ -135,8 +136,9 @@ def review_page(
 
 
 def get_unknown(lecture_id: int, appearance_id: int, *, by: Actor) -> Unknown:
-    """One of the series, decided or not, as seen in this lecture (its rows may stand by themselves by now); NotFound
-    for one that is not of the series."""
+    """One attendee of the series, resolved or not, as seen in this lecture. Raises NotFound for one of
+    another series.
+    """
     lecture = get_rostered_lecture(lecture_id, by=by)
     found = _unknown(lecture, span_of(lecture), [appearance_id], by)
     if not found:
@@ -170,7 +172,7 @@ def _text_of(one: Known) -> str:
 
 
 def count_open(lecture_id: int) -> int:
-    """How many were seen in a lecture and nobody knows who they are."""
+    """The number of unmatched attendees of a lecture."""
     query = (
         select(func.count(Presence.appearance_id.distinct()))
         .join(Appearance, Appearance.id == Presence.appearance_id)
@@ -180,7 +182,9 @@ def count_open(lecture_id: int) -> int:
 
 
 def find_strong(lecture: Lecture, *, by: Actor) -> Strong:
-    """All who have one strong candidate whom nobody else of them has too, among those whose names the actor sees."""
+    """All attendees with one strong candidate that no other attendee has, among people whose names the
+    actor can see.
+    """
     query = select(Appearance.id, Appearance.version, Appearance.name, Appearance.email).where(
         among(Appearance.id, _seen_here(lecture, is_decided=False))
     )
@@ -200,7 +204,7 @@ def find_strong(lecture: Lecture, *, by: Actor) -> Strong:
 
 
 def list_strong(lecture_id: int, *, by: Actor) -> tuple[Lecture, Strong]:
-    """A lecture and what `find_strong` finds in it, for those who may read the roster."""
+    """A lecture and its strong matches (`find_strong`), for readers of the roster."""
     lecture = get_rostered_lecture(lecture_id, by=by)
     return lecture, find_strong(lecture, by=by)
 

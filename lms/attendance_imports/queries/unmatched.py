@@ -1,4 +1,4 @@
-"""Whom files tell of without anybody being known, and what was decided about it."""
+"""Queries for unmatched attendees and their resolutions."""
 
 from __future__ import annotations
 
@@ -77,12 +77,11 @@ def has_claims(person_ids: Collection[int]) -> bool:
 
 def decided_in_words(by: str | None, at: datetime | None) -> str:
     """Who decided, and when."""
-    day = f"{at:%Y-%m-%d}" if at is not None else "–"
-    return _("decided by %(who)s on %(day)s", who=by or _("the system"), day=day)
+    return _("resolved by %(who)s on %(day)s", who=by or _("the system"), day=_day(at))
 
 
 def standing_in_words(appearance_id: int) -> str:
-    """How an appearance was resolved, without the name of the person it means, and by whom."""
+    """How an attendee was resolved and by whom, without the name of the linked person."""
     decider = aliased(Person)
     query = (
         select(Appearance.how, Appearance.person_id, decider.full_name, Appearance.decided_at)
@@ -90,9 +89,16 @@ def standing_in_words(appearance_id: int) -> str:
         .where(Appearance.id == appearance_id)
     )
     how, meant, by, at = db.session.execute(query).one()
-    nobody = _("nobody of ours") if how is How.NOBODY else _("taken back")
-    whom = nobody if meant is None else _("linked to a person")
-    return f"{whom}, {decided_in_words(by, at)}"
+    words = {"who": by or _("the system"), "day": _day(at)}
+    if meant is not None:
+        return _("identified by %(who)s on %(day)s", **words)
+    if how is How.NOBODY:
+        return _("marked as not a participant by %(who)s on %(day)s", **words)
+    return _("undone by %(who)s on %(day)s", **words)
+
+
+def _day(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d}" if at is not None else "–"
 
 
 def standing_of(series_id: int, keys: Iterable[str]) -> dict[str, Standing]:

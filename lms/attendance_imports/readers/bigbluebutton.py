@@ -40,9 +40,9 @@ def read(document: Document, asked: Asked) -> Report:
     elif columns is not None:
         return _read_table(document, columns, asked)
     else:
-        raise Invalid("file", _("This is not a report of BigBlueButton's learning dashboard."))
+        raise Invalid("file", _("This is not a report from the BigBlueButton learning dashboard."))
     if not report.total:
-        raise Invalid("file", _("Nobody stands in this file."))
+        raise Invalid("file", _("This file lists no participants."))
     report.notes[:0] = document.notes
     return report
 
@@ -75,7 +75,7 @@ def _read_dashboard(data: Mapping[str, Any], users: Sequence[Mapping[str, Any]])
             if joined is None or (left is None and not stays):
                 reason = reason or _("The times of a connection cannot be read.")
             elif left is not None and left < joined:
-                reason = reason or _("The leave is before the join.")
+                reason = reason or _("The leave time is earlier than the join time.")
             if reason or joined is None:
                 report.rejected.append(Fault(row=report.total, reason=reason))
                 continue
@@ -145,7 +145,7 @@ def _read_callback(data: Mapping[str, Any], meeting: Mapping[str, Any], asked: A
             reason = reason or _("The times of a connection cannot be read.")
         if reason or found.strays:
             report.total += 1
-            report.rejected.append(Fault(row=report.total, reason=reason or _("Leaves without having joined.")))
+            report.rejected.append(Fault(row=report.total, reason=reason or _("Leave time without a join time.")))
         for joined_ms, left_ms in found.stays if not reason else ():
             report.total += 1
             report.rows.append(person.row(report.total, joined_ms, left_ms))
@@ -174,17 +174,17 @@ class _Person:
 
     @classmethod
     def of(cls, name: object, external: object, moderates: object) -> _Person:
-        """A person as the file says; `wrong` is why no row of theirs can be taken."""
+        """A person in the file. `wrong` is the reason why their rows are rejected."""
         said, account = " ".join(_text(name).split()), _text(external).strip()
         is_address = "@" in account and " " not in account
-        wrong = "" if said or account else _("Neither an e-mail address nor a name.")
+        wrong = "" if said or account else _("This row has neither an e-mail address nor a name.")
         if len(said) > 200 or len(account) > 320:
             wrong = _("The e-mail address or the name is too long.")
         role = "host" if moderates is True or _text(moderates).casefold() == "true" else "attendee"
         return cls(said, account if is_address else "", "" if is_address else account, role, wrong)
 
     def row(self, number: int, joined_ms: int, left_ms: int) -> ReportRow:
-        """One stay of this person; stays are numbered as they stand in the file."""
+        """One stay of this person. Stays are numbered in file order."""
         name = undecorated(self.said) if self.said else ""
         return ReportRow(number, self.email, name, joined_ms, left_ms, self.registrant, self.role, self.said)
 
@@ -199,8 +199,8 @@ def _say_unfinished(report: Report, unfinished: int, end_ms: int) -> None:
     if unfinished:
         report.notes.append(
             _n(
-                "%(num)s person never left: taken to have stayed until the end, %(time)s (UTC).",
-                "%(num)s people never left: taken to have stayed until the end, %(time)s (UTC).",
+                "%(num)s person has no leave time and is assumed to have stayed until the end, %(time)s (UTC).",
+                "%(num)s people have no leave time and are assumed to have stayed until the end, %(time)s (UTC).",
                 unfinished,
                 time=f"{clock.from_ms(end_ms):%Y-%m-%d %H:%M}",
             )
@@ -235,7 +235,7 @@ def _read_table(document: Document, column: int, asked: Asked) -> Report:
     ]  # not an answer in a poll that goes on
     line, last = people[-1]
     if not document.is_whole and len(last) < column + 3:
-        raise Invalid("file", _("The file is cut off: line %(line)s ends too early.", line=line))
+        raise Invalid("file", _("The file is incomplete: line %(line)s ends too early.", line=line))
     rows = [(line, row) for line, row in people if not row[1] or moderates(row[1]) is not None]
     broken = [line for line, row in people if row[1] and moderates(row[1]) is None]
     report = Report(format=NAME, notes=list(document.notes))
@@ -247,7 +247,7 @@ def _read_table(document: Document, column: int, asked: Asked) -> Report:
             continue
         total = timestamps.duration_ms(stated)
         if total is None:
-            reason = _("“%(column)s” is not a duration that can be read.", column=_at(headings, column + 2))
+            reason = _("“%(column)s” is not a valid duration.", column=_at(headings, column + 2))
             report.rejected.append(Fault(row=line, reason=reason))
             continue
         entries.append(
@@ -262,7 +262,7 @@ def _read_table(document: Document, column: int, asked: Asked) -> Report:
             )
         )
     for line in broken:
-        report.rejected.append(Fault(row=line, reason=_("This line is not one of a person.")))
+        report.rejected.append(Fault(row=line, reason=_("This line does not describe a participant.")))
     report.total = len(entries) + len(report.rejected)
     times.settle(document)
     take(report, entries, times, joined=_at(headings, column), left=_at(headings, column + 1))

@@ -81,9 +81,11 @@ def parse_report(
 ) -> Report:
     """`reading.read_report`, in the process that calls it."""
     if format not in ("auto", *FORMATS):
-        raise Invalid("format", _("The format is one of: %(names)s.", names=", ".join(("auto", *FORMATS))))
+        raise Invalid("format", _("The format must be one of: %(names)s.", names=", ".join(("auto", *FORMATS))))
     if sums not in ("", *WAYS):
-        raise Invalid("sums", _("Several sums of one person are read as one of: %(names)s.", names=", ".join(WAYS)))
+        raise Invalid(
+            "sums", _("Several durations for one person must be read as one of: %(names)s.", names=", ".join(WAYS))
+        )
     return read_file(content, format, Asked(_zone(time_zone), _order(date_order), mapping or None, near, until, sums))
 
 
@@ -91,7 +93,7 @@ def _zone(name: str | None) -> ZoneInfo | None:
     if not name:
         return None
     if name not in available_timezones():
-        raise Invalid("time_zone", _("There is no time zone “%(name)s”; one is Asia/Shanghai.", name=name))
+        raise Invalid("time_zone", _("Unknown time zone “%(name)s”. Use a name such as Asia/Shanghai.", name=name))
     return ZoneInfo(name)
 
 
@@ -101,7 +103,7 @@ def _order(name: str | None) -> DateOrder | None:
     try:
         return DateOrder(name)
     except ValueError:
-        raise Invalid("date_order", _("The order of a date is one of: mdy, dmy, ymd.")) from None
+        raise Invalid("date_order", _("The date order must be one of: mdy, dmy, ymd.")) from None
 
 
 # Outside

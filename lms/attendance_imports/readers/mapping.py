@@ -1,4 +1,4 @@
-"""Tables whose headings nobody knows: what is shown of them, and how they are read once somebody said what is what."""
+"""Tables with unknown headings: their preview, and how they are read once their meaning is set."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ class Glimpse:
 
 
 class UnknownHeadings(Invalid):
-    """A table, but nobody knows what its columns mean (`mapping`). `glimpse` is what to ask about."""
+    """A table with columns of unknown meaning (`mapping`). `glimpse` has what to ask about."""
 
     def __init__(self, glimpse: Glimpse, reason: str = "") -> None:
         headings = ", ".join(column.key for column in glimpse.columns)
         super().__init__(
             "mapping",
             reason
-            or _("The headings do not say who was there, and when. Say what each column means: %(headings)s.",
+            or _("The headings do not show who attended and when. Select what each column means: %(headings)s.",
                  headings=headings),
         )  # fmt: skip
         self.glimpse = glimpse
@@ -110,7 +110,7 @@ def _keys(document: Document, place: int) -> list[tuple[int, str]]:
 
 
 def _guess(heading: str, examples: list[str], taken: set[str]) -> str:
-    """What a column seems to be, by its heading, else by what stands in it: it is shown, and somebody decides."""
+    """The suggested meaning of a column, by its heading or content. The user decides."""
     field = WORDS.field(heading) or WORDS.near(heading) or ""
     meaning = meaning_of(field)
     found = (timestamps.unit_in(heading) or "") if field == "duration" else meaning if meaning in FIELDS else ""
@@ -122,30 +122,30 @@ def _guess(heading: str, examples: list[str], taken: set[str]) -> str:
 
 
 def mapped(document: Document, mapping: Mapping[str, str]) -> tuple[Heading, str | None]:
-    """The headings as somebody said they are to be read, and the unit of the duration. Raises Invalid (`mapping`)."""
+    """The headings with the meanings set by the user, and the unit of the duration. Raises Invalid (`mapping`)."""
     known = {key: meaning for key, meaning in mapping.items() if meaning}
     for key, meaning in known.items():
         if meaning not in FIELDS:
             raise Invalid(
                 "mapping",
-                _("“%(key)s” cannot be “%(meaning)s”: a column is one of %(names)s.", key=key, meaning=meaning,
+                _("“%(key)s” cannot be “%(meaning)s”. Use one of: %(names)s.", key=key, meaning=meaning,
                   names=", ".join(FIELDS)),
             )  # fmt: skip
     places = range(-1 if all(key.startswith("#") for key in known) else 0, len(document.lines))
     place = next((place for place in places if _has(document, place, known)), None)
     if place is None:
-        raise Invalid("mapping", _("No line of this file has the headings %(names)s.", names=", ".join(known)))
+        raise Invalid("mapping", _("No line in this file has the headings %(names)s.", names=", ".join(known)))
     indexes = {_wanted(key): index for index, key in _keys(document, place)}
     columns: dict[str, int] = {}
     for key, meaning in known.items():
         field = FIELDS[meaning]
         if field in columns:
-            raise Invalid("mapping", _("Two columns cannot both be “%(meaning)s”.", meaning=meaning))
+            raise Invalid("mapping", _("Only one column can be “%(meaning)s”.", meaning=meaning))
         columns[field] = indexes[_wanted(key)]
     timed = {"joined", "left"} <= columns.keys() or "duration" in columns
     if not timed or not columns.keys() & {"email", "name", "first_name", "last_name"}:
-        raise Invalid("mapping", _("Say which column is the e-mail address or the name, and which say when people came "
-                                   "and left, or how long they stayed."))  # fmt: skip
+        raise Invalid("mapping", _("Select the column with the e-mail address or the name, and the columns "
+                                   "that show when people joined and left or how long they stayed."))  # fmt: skip
     unit = next((one for one in known.values() if one in timestamps.UNITS), None)
     if place < 0:
         return Heading(place, 0, [], columns), unit

@@ -67,7 +67,7 @@ def read(document: Document, asked: Asked) -> Report:
     """Reads it. Raises Invalid (`file`, `time_zone`, `date_order`)."""
     heading = _heading(document)
     if heading is None:
-        raise Invalid("file", _("This is not an attendance report of Google Meet."))
+        raise Invalid("file", _("This is not a Google Meet attendance report."))
     check_is_whole(document, heading)
     report = Report(format=NAME, notes=list(document.notes))
     heading, rows = open_table(report, heading, document.lines[heading.place + 1 :])
@@ -100,14 +100,14 @@ def _about(document: Document, above: Sequence[Line]) -> dict[str, str]:
 
 
 def _entry(report: Report, heading: Heading, line: int, row: Sequence[str], times: Times) -> Entry | None:
-    """One row; None where nobody came, or it is rejected at once."""
+    """One row, or None if nobody attended or it is rejected."""
     joined, left, stated = (heading.cell(row, field) for field in ("joined", "left", "duration"))
     if never_came(joined, left):
         return None
     total = timestamps.duration_ms(stated, timestamps.unit_in(heading.words("duration")) or "minutes")
     if stated and total is None:
         # Without it the whole time from the first join to the last leave would count, whatever was between
-        reason = _("“%(column)s” is not a duration that can be read.", column=heading.words("duration"))
+        reason = _("“%(column)s” is not a valid duration.", column=heading.words("duration"))
         report.rejected.append(Fault(row=line, reason=reason))
         return None
     email = heading.cell(row, "email")

@@ -29,8 +29,8 @@ def reason_of(document: Document) -> str:
     for begins, reason in (
         (("<!doctype html", "<html"), _("This is a web page, not a table. Download the report as CSV or XLSX.")),
         (("<?xml", "<"), _("This is XML, not a table. Save it as CSV or XLSX.")),
-        (("webvtt",), _("This is a transcript or subtitles. Bring the list of participants.")),
-        (("begin:vcalendar",), _("This is an event of a calendar. Bring the list of participants.")),
+        (("webvtt",), _("This is a transcript or a subtitle file. Upload the participant list instead.")),
+        (("begin:vcalendar",), _("This is a calendar event. Upload the participant list instead.")),
     ):
         if head.startswith(begins):
             return reason
@@ -42,14 +42,16 @@ def _of_json(data: Any) -> str:
     rows = data if isinstance(data, list) else next((value for value in data.values() if isinstance(value, list)), [])
     first = rows[0] if rows and isinstance(rows[0], Mapping) else {}
     if "participants" in keys or {"join_time", "leave_time"} <= first.keys() or "participant_uuid" in first:
-        return _("This is JSON of the Zoom API. Export the CSV under Reports, Usage, Participants instead.")
+        return _("This is JSON from the Zoom API. Export the CSV under Reports, Usage, Participants instead.")
     if keys & {"attendanceRecords", "totalParticipantCount"} or "attendanceIntervals" in first:
-        return _("This is JSON of Microsoft Graph. Download the attendance report of the meeting as CSV instead.")
+        return _("This is JSON from Microsoft Graph. Download the attendance report of the meeting as CSV instead.")
     if {"joinedTime", "leftTime"} & first.keys():
-        return _("This is JSON of the Webex API. Download the attendance report as CSV instead.")
+        return _("This is JSON from the Webex API. Download the attendance report as CSV instead.")
     if "participantSessions" in keys or "signedinUser" in first or "conferenceRecord" in keys:
-        return _("This is JSON of the Google Meet API. Bring the attendance report that comes by mail instead.")
-    return _("This is JSON, but not the data of BigBlueButton’s learning dashboard. Bring a table (CSV or XLSX).")
+        return _(
+            "This is JSON from the Google Meet API. Upload the attendance report that Google sends by e-mail instead."
+        )
+    return _("This is JSON, but not from the BigBlueButton learning dashboard. Upload a table (CSV or XLSX).")
 
 
 def _of_table(document: Document) -> str:
@@ -60,11 +62,10 @@ def _of_table(document: Document) -> str:
             continue
         rows = document.lines[place + 1 :]
         if "duration" not in fields and _REGISTERED.search(said) and len(columns_of(rows, is_time, heading.width)) < 2:
-            return _("This file lists who registered: it does not say who was there. Bring the report of participants.")
+            return _("This file lists registrations, not attendance. Upload the participant report.")
         if {"people", "duration"} <= fields and _TOPIC.search(said) and _counts(heading, rows):
             return _(
-                "This file lists meetings: it does not say who was in them. Open the number of participants of the "
-                "meeting, and export that."
+                "This file lists meetings, not participants. Open the meeting’s number of participants and export that."
             )
     return ""
 

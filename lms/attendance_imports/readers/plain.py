@@ -1,4 +1,4 @@
-"""A plain table of who was there: headings in any order and many languages, or as somebody said what they mean."""
+"""A plain attendance table with headings in any order and many languages, or with meanings set by the user."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ def read(document: Document, asked: Asked) -> Report:
         return _read(document, heading, timestamps.unit_in(heading.words("duration")), asked)
     glimpse = glimpse_of(document)
     if glimpse is None:
-        raise Invalid("file", _("This is text without a table: a table has a row for each person."))
+        raise Invalid("file", _("This file contains text but no table. Upload a table with one row for each person."))
     raise UnknownHeadings(glimpse)
 
 
 def check_is_whole(document: Document, heading: Heading) -> None:
     """Raises Invalid where a file has headings only, or ends in the middle of its last line."""
     if len(document.lines) <= heading.place + 1:
-        raise Invalid("file", _("The file has headings, but no rows."))
+        raise Invalid("file", _("The file has headings but no rows."))
     line, cells = document.lines[-1]
     if len(cells) < heading.width and not document.is_whole:
-        raise Invalid("file", _("The file is cut off: line %(line)s ends too early.", line=line))
+        raise Invalid("file", _("The file is incomplete: line %(line)s ends too early.", line=line))
 
 
 def full_name(heading: Heading, row: Sequence[str]) -> str:
@@ -90,7 +90,7 @@ def _read(document: Document, heading: Heading, unit: str | None, asked: Asked) 
         if glimpse is not None:
             raise UnknownHeadings(
                 glimpse,
-                _("“%(heading)s” does not say what it counts: minutes, seconds or hours.",
+                _("The heading “%(heading)s” does not say whether it is in minutes, seconds or hours.",
                   heading=heading.words("duration")),
             )  # fmt: skip
     times.settle(document)

@@ -26,7 +26,7 @@ class Format(Protocol):
         """Whether a file is of this format, by its content."""
 
     def read(self, document: Document, asked: Asked) -> Report:
-        """What the file says."""
+        """Reads the file."""
 
 
 SYSTEMS = cast("tuple[Format, ...]", (zoom, teams, webex, bigbluebutton, voov, meet))
@@ -42,14 +42,14 @@ def recognise(document: Document) -> Format | None:
         found = [one for one in found if one.NAME != meet.NAME]
     if len(found) > 1:
         names = ", ".join(one.NAME for one in found)
-        raise Invalid("format", _("The file may be of several formats: %(names)s. Say which.", names=names))
+        raise Invalid("format", _("The file matches several formats: %(names)s. Select one.", names=names))
     if found:
         return found[0]
     return PLAIN if PLAIN.recognises(document) else None
 
 
 _SHEETS = 4
-"""Up to so many sheets of a workbook are looked at."""
+"""The maximum number of sheets of a workbook to examine."""
 
 
 def read_file(content: bytes, format: str, asked: Asked) -> Report:
@@ -65,9 +65,9 @@ def read_file(content: bytes, format: str, asked: Asked) -> Report:
         if format == "auto":
             return PLAIN.read(document, asked)
         other = recognise(document)
-        reason = _("The headings of this file are not those of “%(name)s”.", name=format)
+        reason = _("The headings of this file do not match the format “%(name)s”.", name=format)
         if other is not None:
-            reason += " " + _("It looks like a file of “%(name)s”.", name=other.NAME)
+            reason += " " + _("It looks like the format “%(name)s”.", name=other.NAME)
         raise Invalid("format", reason)
     reports: list[Report] = []
     faults: list[Invalid] = []
@@ -80,7 +80,9 @@ def read_file(content: bytes, format: str, asked: Asked) -> Report:
         raise faults[0]
     best = min(reports, key=lambda report: (len(report.sums), -len(report.rows)))  # the first of equals
     if len(reports) > 1:
-        best.notes.append(_("The workbook has %(n)s lists of people: the most detailed one is read.", n=len(reports)))
+        best.notes.append(
+            _("The workbook contains %(n)s lists of people. The most detailed one is used.", n=len(reports))
+        )
     return best
 
 

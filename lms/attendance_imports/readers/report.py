@@ -1,4 +1,4 @@
-"""What a report of attendance says once it is read, whatever system wrote it."""
+"""The content of an attendance report, whatever system wrote it."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Entry:
 
 
 def never_came(*cells: str) -> bool:
-    """Whether a row is of somebody who registered only: `No` or a dash instead of times."""
+    """Whether a row is for a person who only registered: `No` or a dash instead of times."""
     said = {cell.strip().casefold() for cell in cells}
     return bool(said & _NEVER) and said <= {*_NEVER, ""}
 
@@ -103,9 +103,9 @@ class _Taker:
     stayed: list[int] = field(default_factory=list)
 
     def take(self, entry: Entry) -> str:
-        """Adds the row, or says why not."""
+        """Adds the row, or rejects it with a reason."""
         if not entry.email and not entry.said:
-            return _("Neither an e-mail address nor a name.")
+            return _("This row has neither an e-mail address nor a name.")
         if len(entry.email) > 320 or len(entry.said) > 200:
             return _("The e-mail address or the name is too long.")
         if self.untimed and entry.total_ms is not None:
@@ -128,12 +128,12 @@ class _Taker:
         if moment is None:
             return (), ""
         if known is None or isinstance(moment, Unreadable):
-            return (), _("“%(column)s” is not a time that can be read.", column=heading)
+            return (), _("“%(column)s” is not a valid time.", column=heading)
         found = self.times.possible(known)
         if found:
             return found, ""
         return (), _(
-            "%(time)s does not exist in %(zone)s: the clocks are put forward then. Is the time zone right?",
+            "%(time)s does not exist in %(zone)s because the clocks go forward then. Is the time zone right?",
             time=f"{known:%Y-%m-%d %H:%M}",
             zone=self.times.zone,
         )
@@ -154,7 +154,7 @@ class _Taker:
             self.stayed.append(entry.line)
             return self._place(entry, joins[:1], (self.end_ms,))
         heading = self.headings[1] if joins else self.headings[0]
-        return _("“%(column)s” is empty, and nothing else in the row says when it was.", column=heading)
+        return _("“%(column)s” is empty, and the row has no other time.", column=heading)
 
     def _place(self, entry: Entry, joins: tuple[int, ...], leaves: tuple[int, ...]) -> str:
         total = entry.total_ms
@@ -162,9 +162,9 @@ class _Taker:
         if total is not None and len(spans) > 1:
             spans = [one for one in spans if abs(one[1] - one[0] - total) <= _TOLERANCE_MS] or spans
         if not spans:
-            reason = _("The leave is before the join.")
+            reason = _("The leave time is earlier than the join time.")
             if self.times.may_lack_halves:
-                reason += " " + _("No hour in this file is above 12: has its clock lost AM and PM?")
+                reason += " " + _("All hours in this file are 12 or lower. Did it lose AM and PM?")
             return reason
         if len(spans) > 1:
             self.twice.append(entry.line)
@@ -189,14 +189,15 @@ class _Taker:
         )  # fmt: skip
 
     def say(self) -> None:
-        """What has to be said of all rows together."""
+        """Adds notes about all rows together."""
         notes = self.report.notes
         if self.shorter:
             notes.append(
                 _n(
-                    "Line %(line)s states less time than from its join to its leave: what is certain counts.",
-                    "%(num)s rows state less time than from join to leave (the first: line %(line)s): what is certain "
-                    "counts.",
+                    "Line %(line)s gives a shorter duration than the time between joining and leaving. Only "
+                    "the certain part is counted.",
+                    "%(num)s rows give a shorter duration than the time between joining and leaving (first: "
+                    "line %(line)s). Only the certain part is counted.",
                     len(self.shorter),
                     line=self.shorter[0],
                 )
@@ -204,9 +205,10 @@ class _Taker:
         if self.longer:
             notes.append(
                 _n(
-                    "Line %(line)s states more time than from its join to its leave: its times count.",
-                    "%(num)s rows state more time than from join to leave (the first: line %(line)s): their times "
-                    "count.",
+                    "Line %(line)s gives a longer duration than the time between joining and leaving. The join "
+                    "and leave times are used.",
+                    "%(num)s rows give a longer duration than the time between joining and leaving (first: "
+                    "line %(line)s). The join and leave times are used.",
                     len(self.longer),
                     line=self.longer[0],
                 )
@@ -214,10 +216,10 @@ class _Taker:
         if self.twice:
             notes.append(
                 _n(
-                    "Line %(line)s has a time in the hour that happens twice in %(zone)s, as clocks are put back: it "
-                    "is read as the first.",
-                    "%(num)s rows have a time in the hour that happens twice in %(zone)s, as clocks are put back (the "
-                    "first: line %(line)s): it is read as the first.",
+                    "Line %(line)s has a time in the hour that occurs twice in %(zone)s because the clocks go "
+                    "back. The first of the two is used.",
+                    "%(num)s rows have a time in the hour that occurs twice in %(zone)s because the clocks go "
+                    "back (first: line %(line)s). The first of the two is used.",
                     len(self.twice),
                     line=self.twice[0],
                     zone=self.times.zone,
@@ -226,8 +228,8 @@ class _Taker:
         if self.inferred:
             notes.append(
                 _n(
-                    "Line %(line)s has one time only: the other is found with its duration.",
-                    "%(num)s rows have one time only (the first: line %(line)s): the other is found with their "
+                    "Line %(line)s has only one time. The other is calculated from the duration.",
+                    "%(num)s rows have only one time (first: line %(line)s). The other is calculated from the "
                     "duration.",
                     len(self.inferred),
                     line=self.inferred[0],
@@ -236,8 +238,8 @@ class _Taker:
         if self.stayed and self.end_ms is not None:
             notes.append(
                 _n(
-                    "%(num)s person never left: taken to have stayed until the end, %(time)s (UTC).",
-                    "%(num)s people never left: taken to have stayed until the end, %(time)s (UTC).",
+                    "%(num)s person has no leave time and is assumed to have stayed until the end, %(time)s (UTC).",
+                    "%(num)s people have no leave time and are assumed to have stayed until the end, %(time)s (UTC).",
                     len(self.stayed),
                     time=f"{clock.from_ms(self.end_ms):%Y-%m-%d %H:%M}",
                 )

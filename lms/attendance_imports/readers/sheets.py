@@ -56,7 +56,7 @@ def open_document(content: bytes, sheet: int = 0) -> Document:
         if _json(text) is not None:
             return Document(content, [], notes=notes)
         if re.match(r'\s*(\{\s*"|\[\s*\{)', text.lstrip("\ufeff")):
-            raise Invalid("file", _("The file is damaged or cut off."))
+            raise Invalid("file", _("The file is damaged or incomplete."))
     try:
         raw = list(read_lines(content, text_of, _delimiter, sheet=sheet))
     except WrongKind as error:
@@ -109,15 +109,12 @@ def _text(content: bytes, notes: list[str] | None = None) -> str:
     chinese = _decoded(content, "gb18030")
     western = _decoded(content, "cp1252")
     if chinese is not None and (western is None or _is_chinese(chinese)):
-        notes.append(
-            _("The letters of this file are read as Chinese (GB18030): it does not say in what it is written.")
-        )
+        notes.append(_("The file does not declare its encoding; it was read as GB18030 (Chinese)."))
         return chinese
     if western is not None:
-        notes.append(_("The letters of this file are read as Western European (Windows-1252): it does not say in what "
-                       "it is written."))  # fmt: skip
+        notes.append(_("The file does not declare its encoding; it was read as Windows-1252 (Western European)."))
         return western
-    raise Invalid("file", _("The letters of this file cannot be read. Save it as “CSV UTF-8” or as XLSX."))
+    raise Invalid("file", _("The encoding of this file is not supported. Save it as “CSV UTF-8” or as XLSX."))
 
 
 def _decoded(content: bytes, encoding: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What a file says of itself, how many there were and how long it lasted, compared with what was found in it."""
+"""Compares the totals stated in a file, people and duration, with its rows."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ def people_in(report: Report) -> int:
 
 
 def compare(report: Report, *, people: str, rows: int, lasted_ms: int | None = None) -> None:
-    """Says where a file has fewer `rows` than the `people` that it states, or covers less time than it states."""
+    """Adds a note where a file has fewer `rows` than the `people` it states, or covers less time than it states."""
     if people.isdecimal() and len(people) < 7 and rows < int(people):
         report.notes.append(
             _(
-                "The file says that there were %(stated)s participants, and %(found)s are in it: part of it may be "
-                "missing.",
+                "The file states %(stated)s participants but contains %(found)s. Part of it may be missing.",
                 stated=int(people),
                 found=rows,
             )
@@ -35,9 +34,8 @@ def compare(report: Report, *, people: str, rows: int, lasted_ms: int | None = N
     if covered + max(_SLACK_MS, lasted_ms // 10) < lasted_ms:
         report.notes.append(
             _(
-                "The file says that the meeting lasted %(stated)s minutes, and its rows cover %(found)s of them: "
-                "part of it "
-                "may be missing.",
+                "The file states that the meeting lasted %(stated)s minutes, but its rows cover %(found)s. "
+                "Part of it may be missing.",
                 stated=lasted_ms // 60_000,
                 found=covered // 60_000,
             )

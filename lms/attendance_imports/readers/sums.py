@@ -49,9 +49,8 @@ def settle_sums(report: Report, way: str) -> None:
     if told_twice:
         report.notes.append(
             _n(
-                "Line %(line)s tells of time that another row of the same person tells too: the longer one counts.",
-                "%(num)s rows tell of time that another row of the same person tells too (the first: line %(line)s): "
-                "the longer one counts.",
+                "Line %(line)s overlaps another row of the same person. The longer one is used.",
+                "%(num)s rows overlap another row of the same person (first: line %(line)s). The longer one is used.",
                 len(told_twice),
                 line=min(told_twice),
             )
@@ -72,9 +71,8 @@ def _untimed(sums: Sequence[SumRow], way: str) -> list[SumRow]:
         raise Invalid(
             "sums",
             _(
-                "Lines %(lines)s state several durations of one person, and no times. Are these stays of their own "
-                "(add), "
-                "or is the same stay told again (largest)?",
+                "Lines %(lines)s give several durations for one person, without times. Select whether they are "
+                "separate stays (add) or repeats of the same stay (largest).",
                 lines=lines,
             ),
         )

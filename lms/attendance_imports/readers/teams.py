@@ -53,7 +53,7 @@ def read(document: Document, asked: Asked) -> Report:
         return _read(document, [_Table(heading, rows, is_sum=False)], document.lines[: heading.place], asked)
     if teams_log.recognises(document):
         return teams_log.read(document, asked, NAME)
-    raise Invalid("file", _("This is not an attendance report of Microsoft Teams."))
+    raise Invalid("file", _("This is not a Microsoft Teams attendance report."))
 
 
 def _parts(document: Document) -> dict[int, range]:
@@ -121,9 +121,9 @@ def _read_parts(document: Document, parts: dict[int, range], asked: Asked) -> Re
             tables.append(_Table(with_shapes(heading, rows), rows, is_sum=number == _SUMS))
     listed, tables = tables, [one for one in tables if one.heading.columns.keys() & {"joined", "left", "duration"}]
     if listed and not tables:
-        raise Invalid("file", _("This file says who was there, but neither when nor for how long."))
+        raise Invalid("file", _("This file shows who attended, but not when or for how long."))
     if not any(table.rows for table in tables):
-        raise Invalid("file", _("The file is cut off: nobody stands in it."))
+        raise Invalid("file", _("The file is incomplete: it lists no participants."))
     summary = [document.lines[place] for place in parts.get(1, range(0))]
     return _read(document, tables, summary, asked)
 
@@ -132,7 +132,7 @@ def _read(document: Document, tables: list[_Table], summary: Sequence[Line], ask
     line, cells = document.lines[-1]
     ends_here = tables[-1].rows[-1:] == document.lines[-1:]
     if ends_here and not document.is_whole and len(cells) < min(tables[-1].heading.width, 4):
-        raise Invalid("file", _("The file is cut off: line %(line)s ends too early.", line=line))
+        raise Invalid("file", _("The file is incomplete: line %(line)s ends too early.", line=line))
     report = Report(format=NAME, notes=list(document.notes))
     for one in tables:
         one.heading, one.rows = open_table(report, one.heading, one.rows)
@@ -152,7 +152,7 @@ def _read(document: Document, tables: list[_Table], summary: Sequence[Line], ask
         if entry.total_ms is None:
             # Without it the whole time from the first join to the last leave would count, whatever was between
             column = tables[0].heading.words("duration")
-            reason = _("“%(column)s” is not a duration that can be read.", column=column)
+            reason = _("“%(column)s” is not a valid duration.", column=column)
             report.rejected.append(Fault(row=entry.line, reason=reason))
     entries = [*of_stays, *(entry for entry in alone if entry.total_ms is not None)]
     report.total = len(entries) + len(report.rejected)

@@ -81,7 +81,7 @@ def read(document: Document, asked: Asked, name: str) -> Report:
     same meeting."""
     heading = _heading(document)
     if heading is None:
-        raise Invalid("file", _("This is not an attendance report of Microsoft Teams."))
+        raise Invalid("file", _("This is not a Microsoft Teams attendance report."))
     report = Report(format=name, notes=list(document.notes))
     rows: list[Line] = [
         (line, mended(cells, heading.width or 3)) for line, cells in document.lines[heading.place + 1 :]
@@ -89,9 +89,9 @@ def read(document: Document, asked: Asked, name: str) -> Report:
     heading, rows = open_table(report, heading, rows)
     report.total = len(rows)
     if not rows:
-        raise Invalid("file", _("The file has headings, but no rows."))
+        raise Invalid("file", _("The file has headings but no rows."))
     if len(rows[-1][1]) < (heading.width or 3) and not document.is_whole:
-        raise Invalid("file", _("The file is cut off: line %(line)s ends too early.", line=rows[-1][0]))
+        raise Invalid("file", _("The file is incomplete: line %(line)s ends too early.", line=rows[-1][0]))
     times = Times(asked, UTC if "utc" in heading.words("moment").casefold() else None)
     events = [event for line, row in rows if (event := _event(report, heading, line, row, times)) is not None]
     times.settle(document)
@@ -114,9 +114,9 @@ def _event(report: Report, heading: Heading, line: int, row: Sequence[str], time
     action = ACTIONS.field(heading.cell(row, "action"))
     reason = ""
     if action is None:
-        reason = _("“%(said)s” is neither joining nor leaving.", said=heading.cell(row, "action"))
+        reason = _("“%(said)s” is neither “joined” nor “left”.", said=heading.cell(row, "action"))
     elif not said and not upn:
-        reason = _("Neither an e-mail address nor a name.")
+        reason = _("This row has neither an e-mail address nor a name.")
     elif len(said) > 200 or len(upn) > 320:
         reason = _("The e-mail address or the name is too long.")
     if reason:
@@ -141,7 +141,7 @@ def _people(report: Report, events: list[_Event], times: Times, words: str) -> l
         known = times.local(event.moment)
         found = times.possible(known) if known is not None else ()
         if not found:
-            reason = _("“%(column)s” is not a time that can be read.", column=words)
+            reason = _("“%(column)s” is not a valid time.", column=words)
             report.rejected.append(Fault(row=event.line, reason=reason))
             continue
         person = people.setdefault(event.who, _Person())
@@ -171,7 +171,7 @@ def _pair(report: Report, people: list[_Person], end_ms: int, *, of_lecture: boo
                 )
             )
         for moment in found.strays:
-            reason = _("Leaves without having joined.")
+            reason = _("Leave time without a join time.")
             report.rejected.append(Fault(row=person.leaves[moment], reason=reason))
     if of_lecture:
         _say(report, pairings, end_ms)
@@ -182,10 +182,10 @@ def _say(report: Report, pairings: list[Pairing], end_ms: int) -> None:
     if unfinished:
         report.notes.append(
             _n(
-                "%(num)s person never left: taken to have stayed until the last thing that the file tells, "
-                "%(time)s (UTC).",
-                "%(num)s people never left: taken to have stayed until the last thing that the file tells, "
-                "%(time)s (UTC).",
+                "%(num)s person has no leave time and is assumed to have stayed until the last entry in the "
+                "file, %(time)s (UTC).",
+                "%(num)s people have no leave time and are assumed to have stayed until the last entry in the "
+                "file, %(time)s (UTC).",
                 unfinished,
                 time=f"{clock.from_ms(end_ms):%Y-%m-%d %H:%M}",
             )
@@ -194,8 +194,8 @@ def _say(report: Report, pairings: list[Pairing], end_ms: int) -> None:
     if lost:
         report.notes.append(
             _n(
-                "%(num)s person joined more often than left: what is certain counts.",
-                "%(num)s people joined more often than they left: what is certain counts.",
+                "%(num)s person joined more often than they left. Only the certain part is counted.",
+                "%(num)s people joined more often than they left. Only the certain part is counted.",
                 lost,
             )
         )

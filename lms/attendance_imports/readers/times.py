@@ -86,13 +86,13 @@ class Times:
             raise Invalid("file", _calendar(self._year))
         faults: list[Fault] = []
         if self.zone is None and self._local:
-            reason = _("The times in this file have no time zone. Say in which zone they are written.")
+            reason = _("The times in this file have no time zone. Select the time zone they are in.")
             faults.append(Fault(field="time_zone", reason=reason))
         if self.is_open and document is not None:
             self._possible = _order_in(document) or self._possible
         if self._open and self.order is None:
             if self.is_open or not self._possible:
-                reason = _("Day and month may stand either way in this file. Say which: mdy or dmy.")
+                reason = _("The order of day and month in this file is unclear. Select mdy or dmy.")
                 faults.append(Fault(field="date_order", reason=reason))
             else:
                 self.order = DateOrder.DMY if DateOrder.DMY in self._possible else DateOrder.MDY
@@ -100,10 +100,12 @@ class Times:
             raise Invalid(faults=faults)
         if self._clocks and self._day is None:
             if self.asked.near is None:
-                raise Invalid("file", _("The times in this file have no day, and nothing else says when it was."))
+                raise Invalid(
+                    "file", _("The times in this file have no date, and the date is not given anywhere else.")
+                )
             self.notes.append(
                 _(
-                    "The times in this file have no day: they are read as of the day of the lecture, %(day)s.",
+                    "The times in this file have no date; the date of the lecture, %(day)s, is used.",
                     day=f"{self.asked.near.astimezone(self.zone):%Y-%m-%d}",
                 )
             )
@@ -185,8 +187,7 @@ def _order_in(document: Document) -> set[DateOrder]:
 def _calendar(year: int) -> str:
     names = {13: _("Persian"), 14: _("Persian") if year < 1431 else _("Islamic"), 25: _("Buddhist")}
     return _(
-        "The dates in this file are of the %(calendar)s calendar (year %(year)s). Save it again with dates of the "
-        "Gregorian calendar.",
+        "The dates in this file use the %(calendar)s calendar (year %(year)s). Save it again with Gregorian dates.",
         calendar=names[year // 100],
         year=year,
     )

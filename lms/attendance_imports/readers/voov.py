@@ -69,7 +69,7 @@ def read(document: Document, asked: Asked) -> Report:
     """Reads it. Raises Invalid (`file`, `time_zone`, `date_order`)."""
     heading = _heading(document)
     if heading is None:
-        raise Invalid("file", _("This is not a list of participants of Tencent Meeting (VooV)."))
+        raise Invalid("file", _("This is not a participant list from Tencent Meeting (VooV)."))
     check_is_whole(document, heading)
     above = document.lines[: heading.place]
     report = Report(format=NAME, notes=list(document.notes))
@@ -111,7 +111,7 @@ def _about(above: Sequence[Line]) -> dict[str, str]:
 def _entry(
     report: Report, heading: Heading, fields: tuple[str, str], line: int, row: Sequence[str], times: Times
 ) -> Entry | None:
-    """One row; None where nobody came, or it is rejected at once."""
+    """One row, or None if nobody attended or it is rejected."""
     joined, left = (heading.cell(row, field) for field in fields)
     stated = heading.cell(row, "duration")
     if never_came(joined, left):
@@ -119,7 +119,7 @@ def _entry(
     total = timestamps.duration_ms(stated)
     if total is None and stated and fields == ("first", "last"):
         # Without it the whole time from the first join to the last leave would count, whatever lay between
-        reason = _("“%(column)s” is not a duration that can be read.", column=heading.words("duration"))
+        reason = _("“%(column)s” is not a valid duration.", column=heading.words("duration"))
         report.rejected.append(Fault(row=line, reason=reason))
         return None
     joins = heading.cell(row, "joins")

@@ -1,4 +1,4 @@
-"""Rows of the waiting room: no presence. What says neither yes nor no is a bad row, since nobody knows what it is."""
+"""Rows from the waiting room, which do not count as presence. Unclear values are rejected."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Waiting:
         answer = is_yes(said)
         if answer is None:
             reason = _(
-                "“%(column)s” says “%(said)s”: neither yes nor no.",
+                "“%(column)s” is “%(said)s”, which is neither yes nor no.",
                 column=self.heading.words("waiting"),
                 said=said[:40],
             )
@@ -42,8 +42,8 @@ class Waiting:
         if self.count:
             self.report.notes.append(
                 _n(
-                    "%(num)s row is of the waiting room and no presence.",
-                    "%(num)s rows are of the waiting room and no presence.",
+                    "%(num)s row is from the waiting room and does not count as presence.",
+                    "%(num)s rows are from the waiting room and do not count as presence.",
                     self.count,
                 )
             )

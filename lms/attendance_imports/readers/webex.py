@@ -69,7 +69,7 @@ def read(document: Document, asked: Asked) -> Report:
     """Reads it. Raises Invalid (`file`, `time_zone`, `date_order`)."""
     heading = _heading(document)
     if heading is None:
-        raise Invalid("file", _("This is not an attendance report of Webex."))
+        raise Invalid("file", _("This is not a Webex attendance report."))
     check_is_whole(document, heading)
     report = Report(format=NAME, notes=list(document.notes))
     heading, rows = open_table(report, heading, document.lines[heading.place + 1 :])
@@ -118,8 +118,8 @@ def _about(report: Report, spans: Sequence[tuple[int | None, int | None]], meeti
         report.title = ""
         report.notes.append(
             _n(
-                "The file tells of %(num)s meeting: only what falls within the lecture counts.",
-                "The file tells of %(num)s meetings: only what falls within the lecture counts.",
+                "The file contains %(num)s meeting. Only time within the lecture is counted.",
+                "The file contains %(num)s meetings. Only time within the lecture is counted.",
                 meetings,
             )
         )

@@ -126,7 +126,7 @@ class _Reader:
     def report(self) -> Report:
         self._split()
         if not self.headings:
-            raise Invalid("file", _("No line of this file has the headings of a list of participants."))
+            raise Invalid("file", _("No line in this file has the headings of a participant list."))
         last = self.headings[-1][0]
         if not self.headings[-1][2] and len(self.headings) > 1 and self.document.is_whole:
             last = self.headings[0][0]
@@ -144,7 +144,7 @@ class _Reader:
             numbers = ", ".join(sorted(self.meetings)[:5])
             read.notes.append(
                 _(
-                    "The file holds several meetings: %(numbers)s. What is of the lecture’s time counts.",
+                    "The file contains several meetings: %(numbers)s. Times within the lecture are counted.",
                     numbers=numbers,
                 )
             )

@@ -1,4 +1,4 @@
-"""Reports from outside, taken in two steps, with a question between them where a file leaves something open."""
+"""Pages for importing attendance reports in two steps, with questions where a file leaves something open."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from lms.web.time import likely_zones
 @bp.route("/lectures/<int:lecture_id>/attendance/import", methods=["GET", "POST"])
 @allow(SIGNED_IN)
 def import_file(lecture_id: int) -> ResponseReturnValue:
-    """First step: takes a file, says in numbers what it would do, stores no attendance."""
+    """First step: uploads a file and previews it without saving attendance."""
     by, at = current_actor(), clock.now()
     lecture = get_editable_lecture(lecture_id, by=by)
     form = ReportForm(likely=likely_zones(lecture.time_zone))
@@ -41,7 +41,7 @@ def import_file(lecture_id: int) -> ResponseReturnValue:
         return again(422 if request.method == "POST" else 200)
     file = form.file.data
     if not file:
-        form.file.errors = [_("Choose a file.")]
+        form.file.errors = [_("Select a file.")]
         return again(422)
     options, content, name = form.asked(), file.read(), file.filename or ""
     try:
@@ -71,7 +71,7 @@ def import_look(lecture_id: int, import_id: str) -> ResponseReturnValue:  # noqa
     step = request.form.get("step")
     if step == "leave":
         drop_kept(import_id, by=by, at=at)
-        flash(_("The file was left; nothing is stored."), "done")
+        flash(_("Import cancelled. Nothing was saved."), "done")
         return redirect(url_for("attendance.roster", lecture_id=lecture_id))
     form = PublishForm()
     try:
@@ -101,14 +101,16 @@ def import_look(lecture_id: int, import_id: str) -> ResponseReturnValue:  # noqa
                     return redirect(url_for("dashboards.job", public_id=job.public_id))
                 answer = publish_kept(import_id, skip_bad_rows=form.skip_bad_rows.data, by=by, at=at)
             except (Invalid, Refused) as error:
-                reason = _("Tick that the rejected rows are to be left out, or put them right in the file.")
+                reason = _("Select “Skip the rejected rows and import the others”, or correct the rows in the file.")
                 form.skip_bad_rows.errors = [reason if isinstance(error, Invalid) else error.message]
                 status = error.status
             else:
                 return _published(lecture, answer)
         answer, strangers = preview_attendance(staged, by=by)
     except NotFound:
-        flash(_("This file is no longer waiting. Load it again if it was not taken."), "now")
+        flash(
+            _("This upload has expired or was already processed. If it was not imported, upload the file again."), "now"
+        )
         return redirect(url_for(".import_file", lecture_id=lecture_id))
     except DomainError as error:
         flash(error.message, "wrong")
@@ -127,8 +129,8 @@ def import_look(lecture_id: int, import_id: str) -> ResponseReturnValue:  # noqa
 
 
 def _read_as(report: Report, options: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """How the file was read: (what, how)."""
-    found = [(_("Read as"), str(FORMAT_NAMES.get(report.format, report.format)))]
+    """How the file was read, as pairs of label and value."""
+    found = [(_("Format"), str(FORMAT_NAMES.get(report.format, report.format)))]
     if report.title:
         found.append((_("Meeting"), report.title))
     if report.is_local:
@@ -138,7 +140,7 @@ def _read_as(report: Report, options: Mapping[str, Any]) -> list[tuple[str, str]
 
 def _published(lecture: Lecture, answer: Any) -> ResponseReturnValue:
     said = _(
-        "Taken: %(created)s new, %(unchanged)s known already, %(unmatched)s without a person, %(rejected)s rejected.",
+        "Imported: %(created)s new, %(unchanged)s already known, %(unmatched)s unmatched, %(rejected)s rejected.",
         created=answer.created + answer.updated,
         unchanged=answer.unchanged,
         unmatched=len(answer.unmatched),

@@ -1,4 +1,4 @@
-"""What a kept file leaves open: its zone, its order of day and month, what its columns mean."""
+"""Questions about an uploaded file: its time zone, its date order, the meaning of its columns."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ASKED = {"format", "time_zone", "date_order", "sums", "mapping"}
 
 
 def questions(error: Invalid | Refused) -> set[str]:
-    """What of how the file is read may be answered in another way; nothing where the file itself is wrong."""
+    """The parts of an import that the user can answer differently. Empty where the file itself is wrong."""
     if isinstance(error, Invalid):
         named = {fault.field or "" for fault in error.faults}
         return named if named <= _ASKED else set()
@@ -39,8 +39,11 @@ def ask(
     *,
     is_first: bool = True,
 ) -> ResponseReturnValue:
-    """The page that asks, with the file kept beside it. Without an error it asks about all that can be said. What a
-    file leaves open when it `is_first` looked at is a question, not a mistake."""
+    """Renders the page with questions about an uploaded file.
+
+    Without an error it asks about everything that can be set. What a file leaves open when it `is_first` previewed is a
+    question, not a mistake.
+    """
     wanted = questions(error) if error is not None else _ASKED
     form = _form(
         lecture, kept, options, with_columns=error is not None and "mapping" in wanted, is_open=error is not None
@@ -68,8 +71,11 @@ def ask(
 def take_answer(
     lecture: Lecture, kept: str, file_name: str, content: bytes, options: Mapping[str, Any]
 ) -> dict[str, Any] | ResponseReturnValue:
-    """How the file is to be read once somebody answered; the page again where that is not enough. Only what was asked
-    is taken: the rest stays as it was said. An answer is kept unless it is itself what does not fit."""
+    """The import options after the user has answered, or the page again if the answers are not enough.
+
+    Only answers to the questions asked are accepted; the other options stay as they are. An answer is kept unless it is
+    itself the problem.
+    """
     form = _form(
         lecture, kept, options, with_columns=any(name.startswith("column_") for name in request.form), is_open=False
     )
@@ -90,8 +96,9 @@ def take_answer(
 
 
 def _form(lecture: Lecture, kept: str, options: Mapping[str, Any], *, with_columns: bool, is_open: bool) -> ReadingForm:
-    """The form with what was said so far; with a choice for each column where somebody has to say, or said before.
-    `is_open`: the file does not say it itself."""
+    """The form with the current answers, with a choice for each column where one is needed or was made. `is_open` means
+    that the file does not contain the answer.
+    """
     glimpse, recalled = columns_of(kept, by=current_actor())
     mapping = options.get("mapping") or recalled
     columns = glimpse.columns if glimpse is not None and (with_columns or mapping) else []

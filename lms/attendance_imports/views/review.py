@@ -1,4 +1,4 @@
-"""Who was seen and is not known: a page to decide on them one by one, and one for all that are as good as sure."""
+"""Pages for unmatched attendees: one by one, and all strong matches together."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ NOBODY = "nobody"
 @bp.get("/lectures/<int:lecture_id>/attendance/review")
 @allow(SIGNED_IN)
 def review(lecture_id: int) -> ResponseReturnValue:
-    """Who was seen and is not known, with whom they may be."""
+    """Lists unmatched attendees with their candidates."""
     return _page(lecture_id)
 
 
 def _place() -> dict[str, Any]:
-    """Where on the page one is, to be carried on."""
+    """The position on the page, to keep in links and forms."""
     after = request.args.get("after", "")
     given = {
         "show": "decided" if request.args.get("show") == "decided" else None,
@@ -83,14 +83,14 @@ def _back(lecture_id: int, **more: Any) -> ResponseReturnValue:
 @bp.post("/lectures/<int:lecture_id>/attendance/review/<int:appearance_id>")
 @allow(SIGNED_IN)
 def decide(lecture_id: int, appearance_id: int) -> ResponseReturnValue:
-    """Says whom one of them means."""
+    """Resolves one unmatched attendee."""
     by, form = current_actor(), DecisionForm()
     done = Decided()
 
     def attempt() -> None:
         nonlocal done
         if not form.person.data:
-            raise Invalid("person", _("Choose somebody, or say that it is nobody of ours."))
+            raise Invalid("person", _("Select a person, or “Not a participant”."))
         done = decide_appearance(
             lecture_id,
             appearance_id,
@@ -104,7 +104,7 @@ def decide(lecture_id: int, appearance_id: int) -> ResponseReturnValue:
     status = form.attempt(attempt)
     if status is not None:
         return _page(lecture_id, appearance_id, form), status
-    said = _("Decided, and counted. It can be taken back under “Decided”.")
+    said = _("Saved and counted. You can undo this under “Resolved”.")
     flash(" ".join([said, *done.notes]), "done")
     return _back(lecture_id, _anchor="unknown")
 
@@ -112,7 +112,7 @@ def decide(lecture_id: int, appearance_id: int) -> ResponseReturnValue:
 @bp.post("/lectures/<int:lecture_id>/attendance/review/<int:appearance_id>/undo")
 @allow(SIGNED_IN)
 def undo_decision(lecture_id: int, appearance_id: int) -> ResponseReturnValue:
-    """Takes back what was decided on one of them."""
+    """Undoes the resolution of one attendee."""
     form = DecisionForm()
     if form.validate_on_submit():
         try:
@@ -122,14 +122,14 @@ def undo_decision(lecture_id: int, appearance_id: int) -> ResponseReturnValue:
         except Refused as error:
             flash(error.message, "wrong")
         else:
-            flash(_("Taken back. It counts for nobody until it is decided anew."), "done")
+            flash(_("Undone. This presence does not count until it is resolved again."), "done")
     return _back(lecture_id, _anchor="unknown")
 
 
 @bp.route("/lectures/<int:lecture_id>/attendance/review/strong", methods=["GET", "POST"])
 @allow(SIGNED_IN)
 def review_strong(lecture_id: int) -> ResponseReturnValue:
-    """All who have one strong candidate: looked at together, and decided together."""
+    """Reviews and accepts all attendees with one strong match."""
     by, form, status = current_actor(), BaseForm(), 200
     if request.method == "POST" and form.validate_on_submit():
         seen = request.form.get("seen", "")
@@ -139,8 +139,8 @@ def review_strong(lecture_id: int) -> ResponseReturnValue:
             form.form_errors.append(error.message)
             status = error.status
         else:
-            said = _n("%(num)s is decided, and counted.", "%(num)s are decided, and counted.", done.count)
-            flash(said + " " + _("Each can be taken back under “Decided”."), "done")
+            said = _n("%(num)s match accepted and counted.", "%(num)s matches accepted and counted.", done.count)
+            flash(said + " " + _("You can undo each of these under “Resolved”."), "done")
             return redirect(url_for(".review", lecture_id=lecture_id))
     lecture, strong = list_strong(lecture_id, by=by)
     page = render_template(

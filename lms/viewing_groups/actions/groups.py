@@ -55,19 +55,21 @@ class GroupDraft:
 
 @dataclass
 class Added:
-    """What became of people who were to be put on a list; `rejected` names lines of a text."""
+    """The result of adding people to a list. `rejected` identifies lines of a text."""
 
     added: int = 0
     unchanged: int = 0
     rejected: list[Fault] = field(default_factory=list)
     addresses: list[str] = field(default_factory=list)
-    """The addresses that were not taken."""
+    """The e-mail addresses that were not added."""
 
 
 @dataclass(frozen=True)
 class CheckedIn:
-    """What somebody is told who checked in: where, and what of it will not count. `is_named`: who it was is certain,
-    and on the list; else it says the same to everybody."""
+    """The result of a check-in: where, and what may not count.
+
+    `is_named`: the person is certain and on the list. Otherwise the answer is the same for everyone.
+    """
 
     lecture_id: int
     title: str
@@ -80,11 +82,12 @@ class CheckedIn:
 def open_group(
     lecture_id: int, draft: GroupDraft, *, country: str | None = None, by: Actor, at: datetime
 ) -> tuple[str, bool]:
-    """Opens a group for people of a country; answers its public id, and whether it is new: the same place twice is one
-    group. A focal point opens for the own country (the only one unless `country`, a code, says which), the lecture's
-    staff for any.
+    """Opens a group for people from a country. Returns its public id and whether it is new: the same location twice is
+    one group.
 
-    Raises Forbidden, NotFound, Invalid (by field), Refused (no such lecture to watch, or not for that country).
+    Focal points open groups for their own country (the only one, unless the code `country` selects one), the lecture's
+    staff for any. Raises Forbidden, NotFound, Invalid (by field), and Refused (this lecture cannot be watched in a
+    group, or not for that country).
     """
     lecture = get_lecture_with_groups(lecture_id, by=by)
     lock_lecture(lecture_id)
@@ -94,7 +97,7 @@ def open_group(
     country_id = _country_of(country, by)
     if not is_staff:
         if country_id not in by.country_ids:
-            raise Forbidden(_("A focal point opens groups for the own country only."))
+            raise Forbidden(_("Focal points can open groups for their own country only."))
         check_is_for_country(lecture.series, country_id)
     values = _checked(draft)
     rules.check_has_groups(lecture)
@@ -128,14 +131,18 @@ def _country_of(code: str | None, by: Actor) -> int:
         return get_country(code).id
     if len(by.country_ids) == 1:
         return next(iter(by.country_ids))
-    raise Invalid("country", _("Say for which country."))
+    raise Invalid("country", _("Select a country."))
 
 
 def _checked(draft: GroupDraft) -> dict[str, Any]:
-    """What a draft says, cleaned; Invalid with everything that is wrong."""
+    """Cleaned and validated fields. Raises Invalid with every error."""
     faults: list[Fault] = []
     values: dict[str, Any] = {}
-    asked = {"city": _("Write the city."), "room": _("Write which room."), "organiser": _("Write who sees to it.")}
+    asked = {
+        "city": _("Enter the city."),
+        "room": _("Enter the building and room."),
+        "organiser": _("Enter the organiser."),
+    }
     for name, missing in asked.items():
         try:
             values[name] = checked_line(getattr(draft, name), field=name)
@@ -148,7 +155,7 @@ def _checked(draft: GroupDraft) -> dict[str, Any]:
             faults.append(Fault(field=name, reason=_("Use at most %(n)s characters.", n=MOST_SIGNS[name])))
     values["expected"], values["time_zone"] = draft.expected, draft.time_zone
     if not 1 <= draft.expected <= rules.MOST_EXPECTED:
-        reason = _("Write a number from 1 to %(n)s.", n=rules.MOST_EXPECTED)
+        reason = _("Enter a whole number from 1 to %(n)s.", n=rules.MOST_EXPECTED)
         faults.append(Fault(field="expected", reason=reason))
     try:
         zone_of(draft.time_zone)
@@ -180,14 +187,14 @@ def hold_group(public_id: str, *, by: Actor) -> GroupView:
 
 def _check_list_is_open(view: GroupView) -> None:
     if view.group.called_off_at is not None:
-        raise Refused(_("This group was called off."))
+        raise Refused(_("This group was cancelled."))
     if view.signature is not None:
-        raise Refused(_("This list is signed. Take the signature back first; nothing of the list is lost by that."))
+        raise Refused(_("This list is signed. Withdraw the signature first; the list is kept."))
 
 
 @action
 def edit_group(public_id: str, draft: GroupDraft, *, by: Actor, at: datetime) -> None:
-    """Corrects what is said of a group. Refused while its list is signed: the statement names the place."""
+    """Edits a group. Raises Refused while its list is signed, because the statement names the location."""
     view = hold_group(public_id, by=by)
     _check_list_is_open(view)
     changed = {name: value for name, value in _checked(draft).items() if getattr(view.group, name) != value}
@@ -200,7 +207,7 @@ def edit_group(public_id: str, draft: GroupDraft, *, by: Actor, at: datetime) ->
 
 @action
 def renew_code(public_id: str, *, by: Actor, at: datetime) -> str:
-    """A new code, because the old one went around; answers with it. The old one is taken no more."""
+    """Creates a new code and returns it. The old one is no longer valid."""
     view = hold_group(public_id, by=by)
     _check_list_is_open(view)
     view.group.code = _new_code()
@@ -210,7 +217,7 @@ def renew_code(public_id: str, *, by: Actor, at: datetime) -> str:
 
 @action
 def call_off(public_id: str, *, by: Actor, at: datetime) -> None:
-    """Calls a group off: its code is taken no more, and it cannot be signed for. Refused while it is signed."""
+    """Cancels a group: its code is no longer valid, and it cannot be signed. Raises Refused while it is signed."""
     view = hold_group(public_id, by=by)
     if view.group.called_off_at is not None:
         return
@@ -223,7 +230,7 @@ def _group_that_shows(code: str) -> GroupView:
     parsed = rules.read_code(code)
     view = find_by_code(parsed) if parsed is not None else None
     if view is None:
-        raise NotFound(_("No group shows this code. Look at the wall once more."))
+        raise NotFound(_("Unknown code. Check it on the screen and try again."))
     return view
 
 
@@ -241,11 +248,11 @@ def check_in(code: str, *, email: str | None = None, by: Actor, at: datetime) ->
     view = _group_that_shows(code)
     since, until = rules.code_holds(view.lecture)
     if at < since:
-        raise Refused(_("It is too early: one may check in from an hour before the lecture."))
+        raise Refused(_("It is too early. Check-in opens one hour before the lecture."))
     if until is not None and at > until:
-        raise Refused(_("It is too late: the lecture is over. Whoever sees to the group can still tick you."))
+        raise Refused(_("Check-in is over because the lecture has ended. The group’s organiser can still add you."))
     if view.signature is not None:
-        raise Refused(_("The list of this group is signed already. Ask whoever sees to the group."))
+        raise Refused(_("The list of this group is already signed. Ask the group’s organiser."))
     told = CheckedIn(view.lecture.id, view.lecture.title, view.place, is_named=not email)
     if email:
         address = checked_address(email)
@@ -253,9 +260,9 @@ def check_in(code: str, *, email: str | None = None, by: Actor, at: datetime) ->
         _insert(view.group, [{"address": address, "key": email_key(address)}], Entered.ADDRESS, by=by, at=at)
         return told
     if by.person_id is None:
-        raise Invalid("email", _("Write your e-mail address, or sign in."))
+        raise Invalid("email", _("Enter your e-mail address, or sign in."))
     if countries_of([by.person_id], lecture_day(view.lecture, at))[by.person_id] != view.group.country_id:
-        raise Refused(_("This group is for people of another country than yours. Ask whoever gives the lecture."))
+        raise Refused(_("This group is for people from another country. Ask the lecturer."))
     share_own_profile(view.lecture.series_id, by=by, at=at)
     if by.person_id not in resolve(view.group, view.lecture, at=at).people:
         _check_room_on_list(view.group)
@@ -264,14 +271,17 @@ def check_in(code: str, *, email: str | None = None, by: Actor, at: datetime) ->
                      person=by.person_id)  # fmt: skip
     caution = ""
     if policy_for(view.lecture).walk_ins is WalkIns.IGNORE and not eligible_people(view.lecture.id, [by.person_id]):
-        caution = _("You are not enrolled in this series, and it takes nobody who is not: this will not be counted.")
+        caution = _(
+            "You are not enrolled in this series, and only enrolled people are counted. Your "
+            "attendance will not be counted."
+        )
     return replace(told, caution=caution)
 
 
 def _check_room_on_list(group: ViewingGroup, more: int = 1) -> None:
     listed = select(func.count()).where(GroupEntry.group_id == group.id)
     if (db.session.scalar(listed) or 0) + more > rules.MOST_LISTED:
-        raise Refused(_("This list is full: it takes %(n)s people.", n=rules.MOST_LISTED))
+        raise Refused(_("This list is full: it can hold %(n)s people.", n=rules.MOST_LISTED))
 
 
 def _insert(group: ViewingGroup, who: list[dict[str, Any]], how: Entered, *, by: Actor, at: datetime) -> None:
@@ -309,7 +319,7 @@ def tick(
 
 
 def _known(view: GroupView, public_ids: Collection[str], *, by: Actor, at: datetime) -> list[int]:
-    """The canonical ids of people whom the actor may tick, in the order given."""
+    """The canonical ids of people whom the actor can add, in the given order."""
     wanted = list(dict.fromkeys(public_ids))
     if not wanted:
         return []
@@ -333,11 +343,11 @@ def _tickable(view: GroupView, person_ids: Collection[int], *, by: Actor, at: da
 
 
 def _nobody() -> str:
-    return _("Nobody of this country is known by this.")
+    return _("No person from this country has this e-mail address.")
 
 
 def _strike(group: ViewingGroup, person_ids: Collection[int]) -> None:
-    """Takes people off a list, by whatever entry they stand there."""
+    """Removes people from a list, whatever their entry."""
     rows = select(Person.id).where(among(Person.canonical_id, person_ids))
     own = select(GroupEntry.id).where(GroupEntry.group_id == group.id, GroupEntry.person_id.in_(rows))
     entries = set(db.session.scalars(own))
@@ -358,9 +368,9 @@ def add_addresses(public_id: str, text: str, *, by: Actor, at: datetime) -> Adde
     _check_list_is_open(view)
     found = rules.addresses_in(text)
     if not found:
-        raise Invalid("addresses", _("There is no e-mail address in this."))
+        raise Invalid("addresses", _("No e-mail address found here."))
     if len(found) > rules.MOST_PASTED:
-        raise Invalid("addresses", _("At most %(n)s addresses at once.", n=rules.MOST_PASTED))
+        raise Invalid("addresses", _("Enter at most %(n)s e-mail addresses at a time.", n=rules.MOST_PASTED))
     known = ids_by_email({email_key(address) for _line, address in found})
     allowed = _tickable(view, known.values(), by=by, at=at)
     on_list = resolve(view.group, view.lecture, at=at).people
@@ -384,7 +394,7 @@ def add_addresses(public_id: str, text: str, *, by: Actor, at: datetime) -> Adde
 
 @action
 def drop_address(public_id: str, address: str, *, by: Actor, at: datetime) -> None:
-    """Takes an address off a list, of which nobody is known in the group's country."""
+    """Removes an unknown e-mail address from a list."""
     view = hold_group(public_id, by=by)
     _check_list_is_open(view)
     gone = {entry.id for entry in resolve(view.group, view.lecture, at=at).unknown if entry.address == address}

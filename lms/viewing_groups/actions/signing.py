@@ -1,4 +1,4 @@
-"""The signature of a viewing group: the presence of everybody on the list is evidence while it stands."""
+"""Signatures of viewing groups: while one is in effect, the presence of everyone on the list is evidence."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from lms.viewing_groups.queries import GroupView, Resolved, lecture_day, resolve
 
 @dataclass(frozen=True)
 class Basis:
-    """What a group saw: by the connection of whose address it is, or from–until, local times of the group's zone."""
+    """When a group watched: during an account's connection, or between two local times in the group's zone."""
 
     connection: str | None = None
     start: datetime | None = None
@@ -42,7 +42,7 @@ class Basis:
 
 @dataclass(frozen=True)
 class Signed:
-    """What came of a signature: for how many people, and what else there is to say."""
+    """The result of signing: for how many people, and further notes."""
 
     people: int
     statement: str
@@ -51,19 +51,16 @@ class Signed:
 
 @action
 def sign_group(public_id: str, *, basis: Basis, mark: str, by: Actor, at: datetime) -> Signed:
-    """Signs the list of a group as it was looked at (`mark`): the presence of each becomes evidence, walk-ins come into
-    the series where its policy says so, and credits are counted.
-
-    The same once more changes nothing. Raises Invalid (by field); Refused before the lecture was held, for an empty
-    list, and where list or basis are not what was signed or looked at.
+    """Signs the list of a group as the caller reviewed it, so that each person on it is counted. Repeating the call
+    changes nothing.
     """
     hold_facts()
     view = hold_group(public_id, by=by)
     group, lecture = view.group, view.lecture
     if group.called_off_at is not None:
-        raise Refused(_("This group was called off."))
+        raise Refused(_("This group was cancelled."))
     if not is_held(lecture):
-        raise Refused(_("A group is signed for once the lecture has been held."))
+        raise Refused(_("You can sign for a group after the lecture has been held."))
     check_not_closed(lecture)
     intervals, connection_id = _seen(view, basis, by=by, at=at)
     declared = intervals[0] if connection_id is None else None
@@ -73,12 +70,12 @@ def sign_group(public_id: str, *, basis: Basis, mark: str, by: Actor, at: dateti
             connection_id, *(declared or (None, None)),
         ):  # fmt: skip
             return Signed(standing.people, standing.statement, [])
-        raise Refused(_("This list is signed. Take the signature back first; nothing of the list is lost by that."))
+        raise Refused(_("This list is signed. Withdraw the signature first; the list is kept."))
     resolved = resolve(group, lecture, at=at)
     if not resolved.people:
-        raise Refused(_("Nobody is on the list yet."))
+        raise Refused(_("There is nobody on the list yet."))
     if gatherings.mark_of(resolved.people) != mark:
-        raise Refused(_("The list has changed since you looked at it. Look at it once more, then sign."))
+        raise Refused(_("The list has changed since you opened it. Review it again, then sign."))
     place = f"{view.place}, {_times(view, intervals)}"
     said = gatherings.promise(len(resolved.people), title=lecture.title, place=place)
     signature = GroupSignature(
@@ -121,20 +118,20 @@ def sign_group(public_id: str, *, basis: Basis, mark: str, by: Actor, at: dateti
 
 
 def _seen(view: GroupView, basis: Basis, *, by: Actor, at: datetime) -> tuple[list[rules.Interval], int | None]:
-    """The intervals in which a group watched, and whose connection says so. Invalid by field."""
+    """The intervals in which a group watched, and whose connection shows it. Raises Invalid by field."""
     span = span_of(view.lecture)
     if basis.connection:
         person_id = _whose_connection(view, basis.connection, by=by, at=at)
         seen = seen_in(view.lecture, [person_id]).get(person_id, []) if person_id is not None else []
         own = rules.unite((a, b) for a, b, source in seen if source in (Source.LIVE, Source.IMPORT))
         if not rules.clip(own, span.start, span.end):
-            reason = _("Nothing was seen of this account during the lecture. Write the times instead.")
+            reason = _("This account was not connected during the lecture. Enter the times instead.")
             raise Invalid("connection", reason)
         return own, person_id
     if basis.start is None or basis.until is None:
         raise Invalid(
             "watched_from" if basis.start is None else "watched_until",
-            _("Write from when until when the group watched."),
+            _("Enter when the group started and stopped watching."),
         )
     start = clock.to_ms(resolve_local(basis.start, view.group.time_zone, "watched_from"))
     until = clock.to_ms(resolve_local(basis.until, view.group.time_zone, "watched_until"))
@@ -143,8 +140,9 @@ def _seen(view: GroupView, basis: Basis, *, by: Actor, at: datetime) -> tuple[li
 
 
 def _whose_connection(view: GroupView, address: str, *, by: Actor, at: datetime) -> int | None:
-    """Who is known by an address, of those whose presence the actor may read: staff anybody's, a focal point the own
-    and that of the country's people."""
+    """The person with an e-mail address, if the actor can see their presence: anyone for staff; themselves and people
+    from their country for focal points.
+    """
     person = find_person_by_email(address)
     if person is None or may_edit_lecture(view.lecture, by) or person.id == by.person_id:
         return person.id if person is not None else None
@@ -161,7 +159,7 @@ def _times(view: GroupView, intervals: list[rules.Interval]) -> str:
 
 
 def _settle(resolved: Resolved) -> None:
-    """Addresses become the people known by them: what was signed no longer hangs on who has which address."""
+    """Replaces e-mail addresses by people, so that a signed list does not depend on who has which address."""
     for person_id, entry in resolved.people.items():
         if entry.person_id is None:
             entry.person_id, entry.address, entry.key = person_id, None, None
@@ -180,7 +178,7 @@ def take_back_signature(public_id: str, *, reason: str, by: Actor, at: datetime)
     if signature is None:
         return
     check_not_closed(view.lecture)
-    reason = rules.checked_words(reason, lack=_("Say why."))
+    reason = rules.checked_words(reason, lack=_("Enter a reason."))
     people = set(
         db.session.scalars(
             select(WHO).join(Presence, Presence.person_id == Person.id).where(Presence.signature_id == signature.id)

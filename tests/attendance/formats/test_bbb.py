@@ -45,7 +45,9 @@ def test_who_never_left_is_there_until_the_end_of_the_meeting() -> None:
     assert [(row.joined_ms, row.left_ms) for row in report.rows if row.name == "Visitor"] == [
         (ms("15:35:00"), ms("15:50:00"))
     ]
-    assert report.notes == ["1 person never left: taken to have stayed until the end, 2026-10-25 12:50 (UTC)."]
+    assert report.notes == [
+        ("1 person has no leave time and is assumed to have stayed until the end, 2026-10-25 12:50 (UTC).")
+    ]
 
 
 def test_a_dashboard_saved_during_the_meeting_ends_with_the_last_thing_it_tells() -> None:
@@ -91,7 +93,9 @@ def test_the_table_gives_sums_and_leaves_out_the_unnamed() -> None:
     ]
     assert (report.total, report.rejected) == (5, [])
     assert {row.name: row.role for row in report.rows}["Grace Otieno"] == "host"
-    assert report.notes[1] == "Line 4 states more time than from its join to its leave: its times count."
+    assert report.notes[1] == (
+        "Line 4 gives a longer duration than the time between joining and leaving. The join and leave times are used."
+    )
 
 
 def test_the_table_is_read_in_any_language() -> None:
@@ -112,7 +116,7 @@ def test_the_zone_of_the_table_is_asked() -> None:
         ({"registeredOn": 0}, "The times of a connection cannot be read."),
         ({"registeredOn": 1e308}, "The times of a connection cannot be read."),
         ({"leftOn": [1]}, "The times of a connection cannot be read."),
-        ({"leftOn": ms("13:44:59")}, "The leave is before the join."),
+        ({"leftOn": ms("13:44:59")}, "The leave time is earlier than the join time."),
     ],
 )
 def test_connections_that_make_no_sense_are_told(change: dict[str, object], reason: str) -> None:
@@ -129,7 +133,7 @@ def test_people_of_no_name_and_no_id_are_told() -> None:
     data["users"]["u-1"].update(name="", extId="")
     data["users"]["u-3"]["name"] = "x" * 201
     assert [(fault.row, fault.reason) for fault in read(data).rejected] == [
-        (1, "Neither an e-mail address nor a name."),
+        (1, "This row has neither an e-mail address nor a name."),
         (4, "The e-mail address or the name is too long."),
         (5, "The e-mail address or the name is too long."),
     ]
@@ -148,7 +152,7 @@ def test_files_without_anybody_are_refused(data: object) -> None:
 def test_a_table_that_was_cut_off_is_refused() -> None:
     with pytest.raises(Invalid) as caught:
         read_report(samples.BBB_CSV.encode()[: samples.BBB_CSV.index('"Li Wei"') + 20], time_zone="Africa/Nairobi")
-    assert caught.value.faults[0].reason == "The file is cut off: line 5 ends too early."
+    assert caught.value.faults[0].reason == "The file is incomplete: line 5 ends too early."
 
 
 def test_a_file_that_was_cut_off_is_refused() -> None:

@@ -19,7 +19,7 @@ from tests.attendance.formats.reports import written
 pytestmark = pytest.mark.usefixtures("context")
 
 START = datetime(2026, 11, 4, 6, 0, tzinfo=UTC)
-NOBODY = "Nobody in this file was there during the lecture."
+NOBODY = "No time in this file falls within the lecture."
 
 
 class Scene:
@@ -47,17 +47,19 @@ def scene(make: Any, context: None) -> Scene:
     ("joined", "left", "zone", "says", "is_local"),
     [
         ("2026-11-04 14:00", "2026-11-04 15:30", "UTC",
-         "Its times lie 8 hours after it. Is the time zone right?", True),
+         "Its times are 8 hours later than the lecture. Is the time zone right?", True),
         ("2026-11-04 05:50", "2026-11-04 07:40", "Asia/Shanghai",
-         "Its times lie 8 hours before it. Is the time zone right?", True),
+         "Its times are 8 hours earlier than the lecture. Is the time zone right?", True),
         ("2026-11-04 11:30", "2026-11-04 13:00", "UTC",
-         "Its times lie 5 hours 30 minutes after it. Is the time zone right?", True),
+         "Its times are 5 hours 30 minutes later than the lecture. Is the time zone right?", True),
         ("2026-11-03 14:00", "2026-11-03 15:30", "Asia/Shanghai",
-         "Its times lie a day before it. Is the time zone right?", True),
-        ("2026-11-05T06:00Z", "2026-11-05T07:30Z", None, "Its times lie a day after it. Is it the right file?", False),
+         "Its times are a day earlier than the lecture. Is the time zone right?", True),
+        ("2026-11-05T06:00Z", "2026-11-05T07:30Z", None, ("Its times are a day later than the lecture. Is this "
+                                                         "the right file?"), False),
         ("2026-11-04 02:00", "2026-11-04 03:30", "Asia/Shanghai",
-         "Its times lie 12 hours before it. No hour in this file is above 12: has its clock lost AM and PM?", True),
-        ("2026-10-28T06:00Z", "2026-10-28T07:30Z", None, "Is it the right file and time zone?", False),
+         ("Its times are 12 hours earlier than the lecture. All hours in this file are 12 or lower. Did it lose "
+         "AM and PM?"), True),
+        ("2026-10-28T06:00Z", "2026-10-28T07:30Z", None, "Are the file and the time zone right?", False),
     ],
 )  # fmt: skip
 def test_a_report_of_another_time_is_refused_with_what_was_probably_meant(
@@ -72,7 +74,7 @@ def test_a_report_of_another_time_is_refused_with_what_was_probably_meant(
 def test_an_hour_astray_is_said_though_it_overlaps(scene: Scene) -> None:
     astray = scene.stage("2026-11-04 15:00", "2026-11-04 16:30", time_zone="Asia/Shanghai")
     assert astray.report.notes == [
-        "The times of this file would fit the lecture better if they were 1 hour earlier. Is the time zone right?"
+        "The times in this file would match the lecture better if they were 1 hour earlier. Is the time zone right?"
     ]
     # whoever came late or left early is no reason to doubt
     assert scene.stage("2026-11-04 14:40", "2026-11-04 15:40", time_zone="Asia/Shanghai").report.notes == []

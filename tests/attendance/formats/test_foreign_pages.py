@@ -33,7 +33,7 @@ def scene(make: Make, context: None) -> Scene:
 def test_what_is_not_read_is_said_on_the_page_and_in_the_answer(desk: Desk) -> None:
     look = desk.send(UNKNOWN)
     page = desk.client.get(look.location).text
-    assert "Not read: Shoe size" in page
+    assert "Ignored columns: Shoe size" in page
     answer = desk.call(UNKNOWN).json
     assert (answer["not_read"], answer["created"]) == (["Shoe size"], 1)
 
@@ -41,7 +41,7 @@ def test_what_is_not_read_is_said_on_the_page_and_in_the_answer(desk: Desk) -> N
 def test_several_sums_of_one_person_are_asked_about_on_the_page(desk: Desk) -> None:
     asked = desk.send(SUMS)
     assert asked.status_code == 422
-    assert "Lines 2, 3 state several durations of one person" in asked.text
+    assert "Lines 2, 3 give several durations for one person" in asked.text
     assert 'name="sums"' in asked.text
     assert 'name="time_zone"' not in asked.text
     where = kept_at(asked)
@@ -61,7 +61,7 @@ def test_an_answer_by_which_nobody_was_there_says_that_day_and_month_may_be_exch
     where = kept_at(desk.send(table, time_zone="UTC"))
     wrong = desk.post(where, step="answer", date_order="mdy")
     assert wrong.status_code == 409
-    assert "Day and month may be exchanged" in wrong.text
+    assert "Day and month may be swapped" in wrong.text
     assert re.search(r'name="date_order"', wrong.text)
     assert desk.post(where, step="answer", date_order="dmy").location == where
 
@@ -81,7 +81,7 @@ def test_of_two_meetings_in_a_file_that_of_the_lecture_is_taken_and_the_other_is
     staged = scene.bring(written(rows))
     assert [row.email for row in staged.rows] == ["a@x.example"]
     assert staged.report.notes == [
-        "2 rows are of another time than the lecture and are left out: 2026-10-21 06:00–07:15 (UTC)."
+        "2 rows fall outside the time of the lecture and are ignored: 2026-10-21 06:00–07:15 (UTC)."
     ]
 
 

@@ -43,7 +43,10 @@ def test_who_joined_on_another_day_does_not_stay_until_the_end() -> None:
     )
     assert minutes(report, *LECTURE) == {"Ada": 40.0, "Bo": 70.0, "Cy": 70.0}
     assert report.notes == [
-        "2 people never left: taken to have stayed until the last thing that the file tells, 2026-11-04 12:10 (UTC)."
+        (
+            "2 people have no leave time and are assumed to have stayed until the last entry in the file, "
+            "2026-11-04 12:10 (UTC)."
+        )
     ]
 
 
@@ -87,7 +90,7 @@ def test_the_detailed_sheet_of_a_workbook_is_read_instead_of_the_overview() -> N
     for sheets in ([overview, detail], [detail, overview]):
         report = read(workbook(*sheets))
         assert (len(report.rows), report.sums, minutes(report, *LECTURE)) == (2, [], {"Ada": 60.0})
-        assert report.notes[-1] == "The workbook has 2 lists of people: the most detailed one is read."
+        assert report.notes[-1] == "The workbook contains 2 lists of people. The most detailed one is used."
 
 
 def test_a_sum_and_the_stays_of_its_time_are_never_added() -> None:
@@ -96,7 +99,7 @@ def test_a_sum_and_the_stays_of_its_time_are_never_added() -> None:
             ["Ada", "ada@x.example", "2026-11-04 15:00", "2026-11-04 15:20", "20", "No"]]  # fmt: skip
     report = read(written(rows))
     assert minutes(report, *LECTURE) == {"ada@x.example": 60.0}
-    assert "Line 3 tells of time that another row of the same person tells too: the longer one counts." in report.notes
+    assert "Line 3 overlaps another row of the same person. The longer one is used." in report.notes
     longer = [ZOOM, rows[1], ["Ada", "ada@x.example", "2026-11-04 14:10", "2026-11-04 15:25", "75", "No"]]
     assert minutes(read(written(longer)), *LECTURE) == {"ada@x.example": 75.0}
     apart = [ZOOM, ["Ada", "ada@x.example", "2026-11-04 14:00", "2026-11-04 15:00", "30", "No"],
@@ -130,8 +133,10 @@ def test_several_sums_of_one_person_without_times_are_a_question() -> None:
     assert [(fault.field, fault.reason) for fault in caught.value.faults] == [
         (
             "sums",
-            "Lines 2, 4 state several durations of one person, and no times. Are these stays of their own (add), or is "
-            "the same stay told again (largest)?",
+            (
+                "Lines 2, 4 give several durations for one person, without times. Select whether they are separate "
+                "stays (add) or repeats of the same stay (largest)."
+            ),
         )
     ]
     assert minutes(read(written(SUMS), sums="largest"), *LECTURE) == {"Ada": 40.0, "Bo": 30.0}
@@ -152,7 +157,7 @@ def test_a_waiting_room_that_says_neither_yes_nor_no_is_a_bad_row() -> None:
     report = read(written(rows))
     assert minutes(report, *LECTURE) == {"b@x.example": 60.0}
     assert [(fault.row, fault.reason) for fault in report.rejected] == [
-        (2, "“In waiting room” says “perhaps”: neither yes nor no.")
+        (2, "“In waiting room” is “perhaps”, which is neither yes nor no.")
     ]
 
 
@@ -177,15 +182,14 @@ def test_a_sum_without_a_last_leave_is_not_placed_as_one_stay() -> None:
         ([["Topic", "Meeting ID", "Start Time", "End Time", "Duration (Minutes)", "Participants"],
           ["T", "912", "2026-11-04 13:50", "2026-11-04 15:40", "110", "9"], [], ZOOM,
           ["Ada", "a@x.example", "2026-11-04 13:50", "2026-11-04 15:40", "110", "No"]],
-         "The file says that there were 9 participants, and 1 are in it: part of it may be missing."),
+         "The file states 9 participants but contains 1. Part of it may be missing."),
         ([["Topic", "Meeting ID", "Start Time", "End Time", "Duration (Minutes)", "Participants"],
           ["T", "912", "2026-11-04 13:50", "2026-11-04 15:40", "110", "1"], [], ZOOM,
           ["Ada", "a@x.example", "2026-11-04 14:00", "2026-11-04 14:40", "40", "No"]],
-         "The file says that the meeting lasted 110 minutes, and its rows cover 40 of them: part of it may be "
-         "missing."),
+         "The file states that the meeting lasted 110 minutes, but its rows cover 40. Part of it may be missing."),
         ([["参会用户总数：", "3"], [], ["用户昵称（入会昵称）", "入会时间", "退会时间", "身份"],
           ["Ada", "2026-11-04 14:00:00", "2026-11-04 14:30:00", "成员"]],
-         "The file says that there were 3 participants, and 1 are in it: part of it may be missing."),
+         "The file states 3 participants but contains 1. Part of it may be missing."),
     ],
 )  # fmt: skip
 def test_what_a_file_states_of_itself_is_compared_with_what_is_in_it(rows: list[list[str]], note: str) -> None:
@@ -209,20 +213,20 @@ def test_a_file_without_headings_is_asked_about_by_the_numbers_of_its_columns() 
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b'{"page_size": 30, "participants": [{"id": "a", "join_time": "2026-11-04T11:00:00Z"}]}', "JSON of the "
+        (b'{"page_size": 30, "participants": [{"id": "a", "join_time": "2026-11-04T11:00:00Z"}]}', "JSON from the "
         "Zoom API"),
-        (b'[{"name": "Ada", "join_time": "2026-11-04T11:00:00Z", "leave_time": "x"}]', "JSON of the Zoom API"),
-        (b'{"totalParticipantCount": 2, "attendanceRecords": []}', "JSON of Microsoft Graph"),
-        (b'{"items": [{"displayName": "Ada", "joinedTime": "2026", "leftTime": "2026"}]}', "JSON of the Webex API"),
-        (b'{"participants_of": 1}', "not the data of BigBlueButton"),
-        (b"[]", "not the data of BigBlueButton"),
+        (b'[{"name": "Ada", "join_time": "2026-11-04T11:00:00Z", "leave_time": "x"}]', "JSON from the Zoom API"),
+        (b'{"totalParticipantCount": 2, "attendanceRecords": []}', "JSON from Microsoft Graph"),
+        (b'{"items": [{"displayName": "Ada", "joinedTime": "2026", "leftTime": "2026"}]}', "JSON from the Webex API"),
+        (b'{"participants_of": 1}', "not from the BigBlueButton"),
+        (b"[]", "not from the BigBlueButton"),
         (b"<!DOCTYPE html><html><table><tr><td>Name</td></tr></table></html>", "a web page"),
         (b"WEBVTT\n\n00:01.000 --> 00:02.000\nHello, all\n", "transcript"),
-        (b"BEGIN:VCALENDAR\nVERSION:2.0\n", "event of a calendar"),
-        (b"Dear all,\nsee you tomorrow, then.\n", "text without a table"),
-        (b"one column\nof text\n", "text without a table"),
+        (b"BEGIN:VCALENDAR\nVERSION:2.0\n", "calendar event"),
+        (b"Dear all,\nsee you tomorrow, then.\n", "text but no table"),
+        (b"one column\nof text\n", "text but no table"),
         (written([["First Name", "Last Name", "Email", "Registration Time", "Approval Status"],
-                  ["Ada", "L", "ada@x.example", "2026-11-01 09:00", "approved"]]), "lists who registered"),
+                  ["Ada", "L", "ada@x.example", "2026-11-01 09:00", "approved"]]), "lists registrations"),
         (written([["Topic", "Meeting ID", "User Name", "User Email", "Start Time", "End Time", "Duration (Minutes)",
                    "Participants"],
                   ["T", "912 3456 7890", "Lin", "lin@x.example", "2026-11-04 14:00", "2026-11-04 15:30", "90", "25"]]),
@@ -241,7 +245,7 @@ def test_a_file_of_another_format_than_was_said_is_named() -> None:
     with pytest.raises(Invalid) as caught:
         read(content, format="teams")
     assert caught.value.faults[0].reason == (
-        "The headings of this file are not those of “teams”. It looks like a file of “zoom”."
+        "The headings of this file do not match the format “teams”. It looks like the format “zoom”."
     )
 
 
@@ -273,7 +277,7 @@ def test_a_list_of_teams_without_any_time_is_named() -> None:
             ["Ada", "a@x.example", "X"]]  # fmt: skip
     with pytest.raises(Invalid) as caught:
         read(written(rows, "\t"))
-    assert caught.value.faults[0].reason == "This file says who was there, but neither when nor for how long."
+    assert caught.value.faults[0].reason == "This file shows who attended, but not when or for how long."
 
 
 def test_a_sum_that_cannot_be_read_of_somebody_whose_stays_are_known_is_no_bad_row() -> None:

@@ -49,7 +49,7 @@ def read(content: bytes, **options: Any) -> Report:
 def test_a_time_that_cannot_be_read_is_a_bad_row_also_beside_a_duration(format: str, joined: str, left: str) -> None:
     report = read(files(joined, left)[format])
     assert len(report.rejected) == 1
-    assert report.rejected[0].reason.endswith("is not a time that can be read.")
+    assert report.rejected[0].reason.endswith("is not a valid time.")
     assert ADA not in minutes(report, *LECTURE)
 
 
@@ -61,14 +61,14 @@ def test_an_empty_time_is_found_with_the_duration_and_that_is_said(format: str, 
     assert (report.format, report.rejected) == (format, [])
     assert minutes(report, *LECTURE)[ADA] == 60.0
     line = report.rows[0].line
-    assert f"Line {line} has one time only: the other is found with its duration." in report.notes
+    assert f"Line {line} has only one time. The other is calculated from the duration." in report.notes
 
 
 def test_an_empty_time_without_a_duration_is_a_bad_row() -> None:
     report = read(written([PLAIN[:3], [ADA, "2026-11-04 14:00", ""], ["bo@x.example", "", "2026-11-04 14:00"]]))
     assert [fault.reason for fault in report.rejected] == [
-        "“left_at” is empty, and nothing else in the row says when it was.",
-        "“joined_at” is empty, and nothing else in the row says when it was.",
+        "“left_at” is empty, and the row has no other time.",
+        "“joined_at” is empty, and the row has no other time.",
     ]
 
 
@@ -78,7 +78,9 @@ def test_a_dash_is_no_leave_where_the_system_writes_it_for_those_who_stayed() ->
             ["Bo", "2026-11-04 14:10:00", "2026-11-04 14:40:00", "成员"]]  # fmt: skip
     report = read(written(rows))
     assert minutes(report, *LECTURE) == {"Ada": 80.0, "Bo": 30.0}
-    assert report.notes == ["1 person never left: taken to have stayed until the end, 2026-11-04 12:20 (UTC)."]
+    assert report.notes == [
+        ("1 person has no leave time and is assumed to have stayed until the end, 2026-11-04 12:20 (UTC).")
+    ]
 
 
 @pytest.mark.parametrize("format", files("", ""))
@@ -87,9 +89,7 @@ def test_times_of_the_day_alone_are_of_the_day_of_the_lecture(format: str, joine
     report = read(files(joined, left)[format])
     assert report.rejected == []
     assert minutes(report, *LECTURE)[ADA] == 60.0
-    assert report.notes[0] == (
-        "The times in this file have no day: they are read as of the day of the lecture, 2026-11-04."
-    )
+    assert report.notes[0] == ("The times in this file have no date; the date of the lecture, 2026-11-04, is used.")
 
 
 @pytest.mark.parametrize("format", files("", ""))
@@ -204,7 +204,7 @@ def test_a_zone_that_the_file_says_above_its_table_is_not_asked_for() -> None:
 
 def test_a_date_without_a_time_of_the_day_is_no_time() -> None:
     report = read(written([PLAIN[:3], [ADA, "2026-11-04", "2026-11-04 15:00"]]))
-    assert [fault.reason for fault in report.rejected] == ["“joined_at” is not a time that can be read."]
+    assert [fault.reason for fault in report.rejected] == ["“joined_at” is not a valid time."]
 
 
 def test_booleans_of_a_workbook_are_what_bigbluebutton_wrote() -> None:

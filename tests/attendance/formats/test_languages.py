@@ -38,7 +38,7 @@ def test_zoom_is_read_in_every_language_and_its_waiting_room_is_no_presence(lang
     report = read(zoom(language))
     assert (report.format, report.rejected, report.sums, report.not_read) == ("zoom", [], [], [])
     assert minutes(report, *LECTURE) == BY_HAND
-    assert report.notes == ["1 row is of the waiting room and no presence."]
+    assert report.notes == ["1 row is from the waiting room and does not count as presence."]
 
 
 @pytest.mark.parametrize("times", ZOOM_TIMES)
@@ -81,7 +81,7 @@ def test_lists_of_who_did_what_are_read_with_and_without_headings(language: str,
 @pytest.mark.parametrize("language", TEAMS)
 def test_fewer_people_than_the_file_states_are_said(language: str) -> None:
     report = read(teams(language, people=5))
-    assert report.notes == ["The file says that there were 5 participants, and 2 are in it: part of it may be missing."]
+    assert report.notes == ["The file states 5 participants but contains 2. Part of it may be missing."]
 
 
 LANGUAGES = ("en", "es", "pt", "fr", "de", "it", "nl", "pl", "ru", "tr", "ar", "zh", "ja", "ko", "vi", "id")

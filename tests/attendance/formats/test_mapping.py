@@ -67,10 +67,10 @@ class TestReading:
         ("said", "says"),
         [
             ({"Contacto": "mail"}, "cannot be “mail”"),
-            ({"Contacto": "email"}, "when people came"),
+            ({"Contacto": "email"}, "when people joined"),
             ({"Llegó": "joined_at", "Se fue": "left_at"}, "the e-mail address or the name"),
             ({**SAID, "Email": "name"}, "headings"),
-            ({**SAID, "Nº": "email"}, "Two columns"),
+            ({**SAID, "Nº": "email"}, "Only one column"),
         ],
     )
     def test_what_is_said_must_fit_the_file(self, said: dict[str, str], says: str) -> None:
@@ -143,14 +143,14 @@ def test_columns_are_asked_about_and_remembered(desk: Desk) -> None:
     asked = desk.send(written(ODD), time_zone="UTC")
     assert asked.status_code == 422
     assert "ada@x.example" in asked.text  # the first rows
-    assert "The file leaves something open" in asked.text
+    assert "Some information is missing" in asked.text
     assert re.search(r'<option selected value="joined_at">', asked.text)  # by what stands in the column
-    assert "Where the report is from" not in asked.text  # nothing that the file does not leave open
+    assert "Source of the report" not in asked.text  # nothing that the file does not leave open
     assert (desk.count(AttendanceImport), desk.count(Presence), desk.count(ColumnMapping)) == (1, 0, 0)
     where = kept_at(asked)
     incomplete = desk.post(where, step="answer", column_1="name", column_2="email", column_3="", column_4="")
     assert incomplete.status_code == 422
-    assert "when people came" in incomplete.text
+    assert "when people joined" in incomplete.text
     assert re.search(r'<option selected value="email">', incomplete.text)
     answered = desk.post(
         where, step="answer", column_1="name", column_2="email", column_3="joined_at", column_4="left_at"
@@ -164,7 +164,7 @@ def test_columns_are_asked_about_and_remembered(desk: Desk) -> None:
     look = desk.send(written(ODD), 1, time_zone="UTC")
     assert look.status_code == 302
     page = desk.client.get(look.location).text
-    assert "“Contacto” is email" in page
+    assert "“Contacto” as email" in page
     assert 'href="?ask=reading"' in page
     change = desk.client.get(f"{look.location}?ask=reading").text
     assert re.search(r'name="column_2"[^>]*>.*?<option selected value="email">', change, re.DOTALL)
@@ -184,7 +184,7 @@ def test_programs_say_what_columns_mean(desk: Desk) -> None:
     assert (taken.status_code, taken.json["created"]) == (200, 2)
     again = desk.call(written(ODD), 1, time_zone="UTC")
     assert again.json["created"] == 2
-    assert any("“Contacto” is email" in one for one in again.json["notes"])
+    assert any("“Contacto” as email" in one for one in again.json["notes"])
 
 
 def test_the_zone_is_asked_for_with_the_file_kept(desk: Desk) -> None:

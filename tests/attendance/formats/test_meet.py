@@ -31,9 +31,7 @@ def test_times_of_the_day_are_put_on_the_day_of_the_lecture_and_that_is_said() -
         "Wei Li": 1800,  # an address shown in part is none
         "Visitor": 0,
     }
-    assert (
-        report.notes[0] == "The times in this file have no day: they are read as of the day of the lecture, 2026-10-25."
-    )
+    assert report.notes[0] == "The times in this file have no date; the date of the lecture, 2026-10-25, is used."
     assert (report.format, report.total, report.rejected) == ("meet", 6, [])
 
 
@@ -87,12 +85,10 @@ def test_zone_and_day_are_never_guessed() -> None:
     with pytest.raises(Invalid) as caught:
         read(MEET)
     assert [(fault.field, fault.reason) for fault in caught.value.faults] == [
-        ("file", "The times in this file have no day, and nothing else says when it was.")
+        ("file", "The times in this file have no date, and the date is not given anywhere else.")
     ]
 
 
 def test_a_duration_that_cannot_be_read_is_a_bad_row() -> None:
     report = read(MEET.replace("1 hr 33 min", "32:14"), near=utc("14:00:00"))
-    assert [(fault.row, fault.reason) for fault in report.rejected] == [
-        (3, "“Duration” is not a duration that can be read.")
-    ]
+    assert [(fault.row, fault.reason) for fault in report.rejected] == [(3, "“Duration” is not a valid duration.")]

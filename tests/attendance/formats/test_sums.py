@@ -66,13 +66,13 @@ def test_of_several_joins_what_is_certain_counts(scene: Scene) -> None:
     answer = scene.take(TIMED)
     assert (answer.rows, answer.created, answer.rejected) == (3, 3, [])
     assert scene.said("Ada") == (
-        60.0, "attended", "60 of 90 minutes, what is certain of 80 minutes stated as a sum: attended"
+        60.0, "attended", "60 of 90 minutes, the certain part of 80 minutes reported as a total: attended"
     )  # fmt: skip
     assert scene.said("Ben") == (50.0, "partial", "50 of 90 minutes: partial")
     assert scene.said("Cyr") == (
-        0.0, "absent", "0 of 90 minutes, what is certain of 25 minutes stated as a sum: absent"
+        0.0, "absent", "0 of 90 minutes, the certain part of 25 minutes reported as a total: absent"
     )  # fmt: skip
-    assert answer.notes[0].startswith("2 rows state less time than from join to leave")
+    assert answer.notes[0].startswith("2 rows give a shorter duration")
     curve = presence_curve(scene.lecture.id, by=SYSTEM)
     assert (curve[0], curve[30], curve[63], curve[-1]) == (1, 2, 0, 0)
 
@@ -81,7 +81,7 @@ def test_without_any_time_a_sum_lies_where_the_lecture_starts(scene: Scene) -> N
     text = "email,total duration (minutes)\nada@x.example,62\nben@x.example,200\n"
     scene.take(text)
     assert scene.said("Ada") == (
-        62.0, "attended", "62 of 90 minutes, what is certain of 62 minutes stated as a sum: attended"
+        62.0, "attended", "62 of 90 minutes, the certain part of 62 minutes reported as a total: attended"
     )  # fmt: skip
     assert scene.said("Ben")[0] == 90.0
     assert scene.take(text).created == 0

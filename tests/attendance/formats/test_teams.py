@@ -70,7 +70,7 @@ def test_who_stands_in_the_second_part_only_is_not_lost() -> None:
 def test_the_sum_that_cannot_be_read_is_refused_and_does_not_count_as_the_whole_time() -> None:
     report = read(teams(third=False).replace("1h 32m 35s", "quite long"))
     assert [(fault.row, fault.reason) for fault in report.rejected] == [
-        (12, "“In-Meeting Duration” is not a duration that can be read.")
+        (12, "“In-Meeting Duration” is not a valid duration.")
     ]
     assert "amina@trade.example" not in seconds(report)
     assert report.sums == []
@@ -159,7 +159,10 @@ def test_the_list_of_actions_is_paired() -> None:
         "Brian Otieno": ms("15:50:00"),
     }
     assert report.notes == [
-        "2 people never left: taken to have stayed until the last thing that the file tells, 2026-10-25 12:50 (UTC)."
+        (
+            "2 people have no leave time and are assumed to have stayed until the last entry in the file, "
+            "2026-10-25 12:50 (UTC)."
+        )
     ]
     assert (report.total, report.rejected) == (12, [])
 
@@ -180,10 +183,10 @@ def test_what_is_neither_joining_nor_leaving_is_a_bad_row() -> None:
     )
     report = read(head + rows)
     assert [(fault.row, fault.reason) for fault in report.rejected] == [
-        (2, "Leaves without having joined."),
-        (4, "“Waved” is neither joining nor leaving."),
-        (5, "“Timestamp” is not a time that can be read."),
-        (6, "Neither an e-mail address nor a name."),
+        (2, "Leave time without a join time."),
+        (4, "“Waved” is neither “joined” nor “left”."),
+        (5, "“Timestamp” is not a valid time."),
+        (6, "This row has neither an e-mail address nor a name."),
     ]
     assert seconds(report) == {"Ada": 1200}
 
@@ -198,7 +201,7 @@ def test_a_live_event_is_utc_and_pairs_by_connection() -> None:
     }
     assert {(row.registrant, row.left_ms) for row in report.rows if not row.email} == {("8f2c-guest", ms("15:45:00"))}
     assert {row.role for row in report.rows if row.email == "grace@ministry.example"} == {"host"}
-    assert "1 person never left" in report.notes[0]
+    assert "1 person has no leave time" in report.notes[0]
 
 
 def test_no_zone_is_assumed_and_an_open_order_is_asked() -> None:
@@ -221,7 +224,7 @@ def test_a_file_that_was_cut_off_is_refused() -> None:
     )
     cut = whole[: whole.index("10/25/26, 3:50:00 PM")] if whole.count("10/25/26, 3:50:00 PM") == 1 else whole
     assert faults(cut[: cut.rindex("Visitor") + 9], time_zone="Africa/Nairobi") == [
-        ("file", "The file is cut off: line 29 ends too early.")
+        ("file", "The file is incomplete: line 29 ends too early.")
     ]
 
 

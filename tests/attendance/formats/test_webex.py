@@ -54,13 +54,13 @@ def test_a_duration_that_disagrees_with_the_times_is_told() -> None:
     report = read(webex().replace("60 mins", "95 mins", 1).replace("60 mins", "30 mins", 1))
     assert [(row.email, row.total_ms) for row in report.sums] == [] or report.notes
     assert len(report.rows) + len(report.sums) == 9
-    assert any("more time" in note for note in report.notes)
+    assert any("a longer duration" in note for note in report.notes)
 
 
 def test_several_meetings_in_one_file_are_told() -> None:
     other = webex().splitlines(keepends=True)[1].replace("Trade facilitation", "Another day").replace("10-25", "10-26")
     report = read(webex() + other)
-    assert report.notes == ["The file tells of 2 meetings: only what falls within the lecture counts."]
+    assert report.notes == ["The file contains 2 meetings. Only time within the lecture is counted."]
     assert report.title == ""
     assert seconds(report) == SECONDS
 
@@ -71,8 +71,8 @@ def test_bad_rows_are_told_by_line() -> None:
     lines[6] = lines[6].replace("14:10:00", "15:20:00")
     report = read("".join(lines))
     assert [(fault.row, fault.reason) for fault in report.rejected] == [
-        (3, "“Join Time” is not a time that can be read."),
-        (7, "The leave is before the join."),
+        (3, "“Join Time” is not a valid time."),
+        (7, "The leave time is earlier than the join time."),
     ]
 
 

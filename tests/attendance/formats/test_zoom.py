@@ -135,7 +135,7 @@ def test_time_in_the_waiting_room_is_no_presence() -> None:
             ["Ada", ADA, iso("16:20:00"), iso("16:50:00"), 30, "Yes", "", "No"]]  # fmt: skip
     report = read(written(rows))
     assert minutes(report, *LECTURE) == {ADA: 30.0}
-    assert report.notes == ["1 row is of the waiting room and no presence."]
+    assert report.notes == ["1 row is from the waiting room and does not count as presence."]
     assert report.total == 2
 
 
@@ -219,8 +219,8 @@ def test_several_meetings_in_one_file_are_told() -> None:
 @pytest.mark.parametrize(
     ("rows", "says"),
     [
-        ([OLD], "headings, but no rows"),
-        ([*MEETING, [], OLD], "headings, but no rows"),
+        ([OLD], "headings but no rows"),
+        ([*MEETING, [], OLD], "headings but no rows"),
     ],
 )
 def test_a_report_without_people_is_refused(rows: Rows, says: str) -> None:
@@ -233,7 +233,7 @@ def test_a_report_that_was_cut_off_is_refused() -> None:
     whole = written(LAYOUTS["below its meeting"])
     with pytest.raises(Invalid) as caught:
         read(whole[: whole.rindex(b",19,") - 4])
-    assert "cut off: line 11" in caught.value.faults[0].reason
+    assert "incomplete: line 11" in caught.value.faults[0].reason
 
 
 @settings(max_examples=60, deadline=None)
