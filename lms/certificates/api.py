@@ -1,4 +1,4 @@
-"""The API of certificates."""
+"""API calls for certificates."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PDF: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
         "description": "The certificate as PDF/A.",
         "content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}},
     },
-    409: {"description": "Withdrawn or revoked, or it cannot be signed now"},
+    409: {"description": "Withdrawn, revoked, or signing is not possible at the moment"},
 }
 
 BADGE: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
@@ -48,7 +48,7 @@ BADGE: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
         "description": "The credential as compact JWS.",
         "content": {"text/plain": {"schema": {"type": "string"}}},
     },
-    409: {"description": "Withdrawn or revoked, or there is no badge"},
+    409: {"description": "Withdrawn, revoked, or without a badge"},
 }
 
 BUNDLE: dict[int | str, dict[str, str | dict[str, dict[str, Any]]]] = {
@@ -62,12 +62,12 @@ bp = APIBlueprint(
     "certificates_api",
     __name__,
     url_prefix="/api/v1",
-    tag={"name": "Certificates", "description": "Who earns a certificate, issuing, revoking and checking one."},
+    tag={"name": "Certificates", "description": "Preview, issue, revoke and verify certificates."},
 )
 
 
 def as_json(shown: Shown) -> dict[str, Any]:
-    """The object of the API: its public part, or all of it for the holder and staff."""
+    """Serializes a certificate: its public part, or all of it for the holder and staff."""
     answer: dict[str, Any] = {"number": shown.number, "state": str(shown.state)}
     if shown.state is CertificateState.WITHDRAWN and not shown.is_full:
         return answer
@@ -97,7 +97,7 @@ def as_json(shown: Shown) -> dict[str, Any]:
 @throttle_reads(READS)
 @bp.output(CertificateSchema)
 def certificate(number: str) -> dict[str, Any]:
-    """Whether a certificate holds, for anybody who has its number."""
+    """Returns the state of a certificate to anyone who has its number."""
     return as_json(certificates.get_certificate(number, by=current_actor()))
 
 
@@ -107,7 +107,7 @@ def certificate(number: str) -> dict[str, Any]:
 @throttle_guesses(NUMBERS)
 @bp.doc(responses=PDF)
 def download(number: str) -> ResponseReturnValue:
-    """The certificate as a file, for its holder and administrators."""
+    """Downloads the certificate, for its holder and administrators."""
     return pdf_answer(number, certificates.get_pdf(number, by=current_actor()))
 
 
@@ -117,7 +117,7 @@ def download(number: str) -> ResponseReturnValue:
 @throttle_guesses(NUMBERS)
 @bp.doc(responses=BADGE)
 def badge(number: str) -> ResponseReturnValue:
-    """The award as Open Badges 3.0 credential (VC-JWT), for its holder and administrators."""
+    """Returns the award as an Open Badges 3.0 credential (VC-JWT), for its holder and administrators."""
     return badge_answer(number, holder_downloads.get_badge(number, by=current_actor()))
 
 
@@ -127,7 +127,7 @@ def badge(number: str) -> ResponseReturnValue:
 @bp.input(RevokeSchema, arg_name="body")
 @bp.output(CertificateSchema)
 def revoke(number: str, body: dict[str, str]) -> dict[str, Any]:
-    """Takes a certificate's validity away, with a reason."""
+    """Revokes a certificate, with a reason."""
     by = current_actor()
     awards.revoke(number, reason=body["reason"], by=by, at=clock.now())
     return as_json(certificates.get_certificate(number, by=by))
@@ -139,7 +139,7 @@ def revoke(number: str, body: dict[str, str]) -> dict[str, Any]:
 @bp.input(Nothing, arg_name="body")
 @bp.output(CertificateSchema)
 def withdraw(number: str, body: dict[str, str]) -> dict[str, Any]:  # noqa: ARG001
-    """Withdraws a certificate at its holder's wish: its number says no more than that from then on."""
+    """Withdraws a certificate at its holder's request. Its number then shows only that it was withdrawn."""
     by = current_actor()
     awards.withdraw(number, by=by, at=clock.now())
     return as_json(certificates.get_certificate(number, by=by))
@@ -151,7 +151,7 @@ def withdraw(number: str, body: dict[str, str]) -> dict[str, Any]:  # noqa: ARG0
 @bp.input(PageQuery, location="query", arg_name="page")
 @bp.output(CertificateListSchema)
 def series_certificates(slug: str, page: dict[str, Any]) -> dict[str, Any]:
-    """The certificates of a series, in order of issue."""
+    """Lists the certificates of a series in order of issue."""
     limit = page["limit"]
     rows = certificates.list_of_series(slug, by=current_actor(), limit=limit, cursor=integer_cursor(page["cursor"]))
     answer = envelope(rows, limit, lambda row: row[0])
@@ -166,7 +166,7 @@ def series_certificates(slug: str, page: dict[str, Any]) -> dict[str, Any]:
 @bp.input(IssueSchema, arg_name="body")
 @bp.output(AskedSchema, status_code=202)
 def issue(slug: str, body: dict[str, str | None]) -> dict[str, Any]:
-    """Issues what has been earned in a series, as a job; run twice, nothing is issued twice."""
+    """Issues the certificates earned in a series, as a job. Running it twice issues nothing twice."""
     by = current_actor()
     series = get_series(slug, by=by)
     kind = CertificateKind(body["kind"]) if body["kind"] else None
@@ -180,7 +180,7 @@ def issue(slug: str, body: dict[str, str | None]) -> dict[str, Any]:
 @bp.output(PreviewSchema)
 @bp.doc(responses={409: "The series gives no certificates"})
 def preview(slug: str, asked: dict[str, Any]) -> dict[str, Any]:
-    """Who earns a certificate, who just misses it and by what, who is blocked: what issuing now would do."""
+    """Previews issuing: who has earned a certificate, who is short of it and by how much, and who is blocked."""
     shown = Group(asked["show"]) if asked["show"] else None
     page = integer_cursor(asked["cursor"]) or 1
     found = eligibility.preview(slug, by=current_actor(), shown=shown, page=page, size=asked["limit"])
@@ -204,7 +204,7 @@ def preview(slug: str, asked: dict[str, Any]) -> dict[str, Any]:
 @bp.input(Nothing, arg_name="body")
 @bp.output(ToldSchema)
 def remind(slug: str, body: dict[str, str]) -> dict[str, int]:  # noqa: ARG001
-    """Asks those who have earned a certificate by mail, once, to confirm the name it would bear."""
+    """Sends one e-mail to people who have earned a certificate, asking them to confirm their name."""
     return {"told": awards.remind_unconfirmed(slug, by=current_actor(), at=clock.now())}
 
 
@@ -215,7 +215,7 @@ def remind(slug: str, body: dict[str, str]) -> dict[str, int]:  # noqa: ARG001
 @bp.input(BundleSchema, arg_name="body")
 @bp.output(AskedSchema, status_code=202)
 def request_bundle(slug: str, body: dict[str, str]) -> dict[str, Any]:
-    """Puts all certificates of a series that hold into one file, as a job; while one is made, it is that."""
+    """Creates one file with all valid certificates of a series, as a job. Returns the running job if there is one."""
     by = current_actor()
     series = get_series(slug, by=by)
     return {"job": bundles.request_bundle(series.id, body["form"], by=by, at=clock.now()).public_id}
@@ -227,5 +227,7 @@ def request_bundle(slug: str, body: dict[str, str]) -> dict[str, Any]:
 @bp.input(Nothing, arg_name="body")
 @bp.doc(responses=BUNDLE)
 def fetch_bundle(job_id: str, body: dict[str, str]) -> ResponseReturnValue:  # noqa: ARG001
-    """The file that a job has made, for a day; by POST, since who took it stands in the audit trail."""
+    """Downloads the file of a job for one day after it was created. Uses POST because each download is recorded in the
+    audit trail.
+    """
     return bundle_answer(*bundles.fetch_bundle(job_id, by=current_actor(), at=clock.now()))

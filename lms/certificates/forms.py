@@ -19,7 +19,7 @@ class RevokeForm(BaseForm):
 
     reason = TextAreaField(
         _l("Reason"),
-        validators=[InputRequired(_l("Say why: the holder and the staff will read it.")), Length(max=2000)],
+        validators=[InputRequired(_l("Enter a reason. The holder and staff will see it.")), Length(max=2000)],
     )
 
 
@@ -27,42 +27,42 @@ class WithdrawForm(BaseForm):
     """The holder means it."""
 
     sure = BooleanField(
-        _l("I know that this cannot be undone"),
-        validators=[InputRequired(_l("Tick the box: a withdrawn number stays withdrawn."))],
+        _l("I understand that this cannot be undone"),
+        validators=[InputRequired(_l("Tick the box to confirm. A withdrawn certificate cannot be restored."))],
     )
 
 
 class CheckFileForm(BaseForm):
-    """A file whose holder says it is a certificate. It needs no token, and so no cookie: it changes nothing."""
+    """A file presented as a certificate. It needs no token, and so no cookie, because it changes nothing."""
 
     class Meta(BaseForm.Meta):
         csrf = False
 
-    file = FileField(_l("Certificate (PDF) or badge (PNG)"), [FileRequired(_l("Choose a file."))])
+    file = FileField(_l("Certificate (PDF) or badge (PNG)"), [FileRequired(_l("Select a file."))])
 
 
 class NewDesignForm(BaseForm):
     """A new design."""
 
     name = StringField(_l("Name"))
-    like = SelectField(_l("Begin with"), coerce=int, default=0)
+    like = SelectField(_l("Start from"), coerce=int, default=0)
 
     def offer(self, designs: Iterable[tuple[int, str]]) -> None:
         """The designs that it can begin with."""
         self.like.choices = [
-            SelectChoice(0, _("The built-in design")),
+            SelectChoice(0, _("Built-in design")),
             *(SelectChoice(key, name) for key, name in designs),
         ]
 
 
 class DesignLooksForm(BaseForm):
-    """Name, colours, and who signs."""
+    """Name, colours and signatory."""
 
     name = StringField(_l("Name of the design"))
     accent = ColorField(_l("Colour of the route"))
     ink = ColorField(_l("Colour of names and text"))
-    quiet = ColorField(_l("Colour of what is said quietly"))
-    signatory = StringField(_l("Who signs"))
+    quiet = ColorField(_l("Colour of secondary text"))
+    signatory = StringField(_l("Signatory"))
 
 
 class DesignWordsForm(BaseForm):
@@ -71,24 +71,24 @@ class DesignWordsForm(BaseForm):
     participation = StringField(_l("Title of a certificate of participation"))
     completion = StringField(_l("Title of a certificate of completion"))
     sentence = TextAreaField(_l("Sentence before the name of the series"))
-    sentence_all = TextAreaField(_l("The same for who attended every lecture"))
-    sentence_one = TextAreaField(_l("The same for a series of one lecture"))
-    office = StringField(_l("Office of who signs"))
-    issued = StringField(_l("Before the date"))
-    verify = StringField(_l("Before the address"))
-    missed = StringField(_l("Beside a lecture that was missed"))
-    to_come = StringField(_l("Beside a lecture without a day"))
+    sentence_all = TextAreaField(_l("Sentence for people who attended every lecture"))
+    sentence_one = TextAreaField(_l("Sentence for a series with one lecture"))
+    office = StringField(_l("Signatory’s title"))
+    issued = StringField(_l("Text before the date"))
+    verify = StringField(_l("Text before the verification link"))
+    missed = StringField(_l("Label for a lecture that was missed"))
+    to_come = StringField(_l("Label for a lecture without a date"))
 
 
 class DesignPictureForm(BaseForm):
     """A picture and what it shows."""
 
     file = FileField(_l("File"))
-    alt = StringField(_l("What it shows"))
+    alt = StringField(_l("Description (for screen readers)"))
 
     @classmethod
     def of(cls, role: str, **given: Any) -> DesignPictureForm:
-        """The form of one role: several stand on one page."""
+        """The form for one role. A page has several of them."""
         form = cls(**given)
         for field in (form.file, form.alt):
             field.id = f"{role}-{field.name}"
@@ -96,7 +96,7 @@ class DesignPictureForm(BaseForm):
 
 
 class LookForm(BaseForm):
-    """By which sample a design is looked at."""
+    """The sample used to preview a design."""
 
     series = SelectField(_l("Series"), default="")
     sample = SelectField(_l("Sample"), default="longest")
@@ -117,14 +117,14 @@ class LookForm(BaseForm):
 
 
 class SeriesDesignForm(BaseForm):
-    """Which design a series takes: `all`, or a family (0 is the built-in one)."""
+    """The design of a series: `all`, or a family (0 is the built-in one)."""
 
     design = SelectField(_l("Design"), default="all")
 
     def offer(self, designs: Iterable[tuple[int, str]], for_all: str) -> None:
         """The designs in use."""
         self.design.choices = [
-            SelectChoice("all", _("The one for all: %(name)s", name=for_all)),
-            SelectChoice("0", _("The built-in design")),
+            SelectChoice("all", _("Default design: %(name)s", name=for_all)),
+            SelectChoice("0", _("Built-in design")),
             *(SelectChoice(str(key), name) for key, name in designs),
         ]

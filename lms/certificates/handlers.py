@@ -31,7 +31,7 @@ def unite(event: PeopleMerged) -> None:
 
 @handles(MergeUndone)
 def part(event: MergeUndone) -> None:
-    """What gave way holds again."""
+    """Makes the replaced certificate valid again."""
     awards.part(event.kept_id, event.merged_id, by=event.by, at=event.at)
     awards.touch_awards([event.kept_id, event.merged_id])
 

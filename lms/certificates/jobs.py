@@ -23,7 +23,7 @@ from lms.core.roles import Actor
 
 @job(JOB)
 def issue(run: Run, *, series_id: int, kind: str, by: int | None, at: str) -> dict[str, Any]:
-    """Issues what has been earned; who asked was checked when it was asked for and stands in the audit trail."""
+    """Issues earned certificates. Permission was checked on request, and the audit trail records who asked."""
     asked, moment = CertificateKind(kind), datetime.fromisoformat(at)
     # The moment marks the run: what it issued before its worker died counts as issued, not as there already.
     before = count_awarded_at(series_id, asked, moment)
@@ -37,7 +37,9 @@ def issue(run: Run, *, series_id: int, kind: str, by: int | None, at: str) -> di
 
 @job(FILES_JOB, alone=True)
 def make_files(run: Run, *, series_id: int) -> dict[str, Any]:
-    """Sets, signs and keeps the files of a series' certificates; begun again, it makes those that are not there."""
+    """Typesets, signs and stores the files of a series' certificates. When restarted, it creates only
+    the missing ones.
+    """
     with _stamped():
         pressed = fill(series_id, run.progress)
     return {"made": pressed.made, "kept": pressed.kept, "refused": pressed.refused}
@@ -55,4 +57,4 @@ def _stamped() -> Iterator[None]:
     try:
         yield
     except TimestampAway as error:
-        raise Refused(_("The time stamp server does not answer. Try again in a few minutes.")) from error
+        raise Refused(_("The time stamp server is not responding. Try again in a few minutes.")) from error

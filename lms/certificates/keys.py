@@ -35,7 +35,7 @@ NO_END = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)  # RFC 5280: no well-def
 
 
 class KeyMissing(Refused):
-    """There is no key to sign with: the message says what to do."""
+    """There is no signing key. The message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def _public_jwk(public: ec.EllipticCurvePublicKey) -> dict[str, Any]:
 
 
 def find_current() -> KnownKey | None:
-    """The public side of the key in use, or None where none was made yet."""
+    """The public part of the current key, or None if there is no key yet."""
     query = select(KnownKey).where(KnownKey.retired_at.is_(None)).order_by(KnownKey.id.desc()).limit(1)
     return db.session.scalar(query)
 
@@ -80,12 +80,14 @@ def current() -> SigningKey:
     """The key to sign with; its file is read once a process and again when it has changed. Raises KeyMissing."""
     known = find_current()
     if known is None:
-        raise KeyMissing(_("There is no key to sign with yet. `lms init` makes one."))
+        raise KeyMissing(_("There is no signing key yet. Run `lms init` to create one."))
     given = _config().signing_key
     path = Path(given) if given else _path(known.kid)
     file = _read(path)
     if file.kid != known.kid:
-        raise KeyMissing(_("%(path)s holds another key than the one in use. `lms keys rotate` takes it.", path=path))
+        raise KeyMissing(
+            _("%(path)s contains a different key from the one in use. Run `lms keys rotate` to use it.", path=path)
+        )
     own = x509.load_pem_x509_certificate(known.certificate.encode())
     return SigningKey(known.kid, file.private, own, [one for one in file.certificates if one != own])
 
@@ -113,7 +115,7 @@ def _addressed(jwk: dict[str, Any]) -> dict[str, Any]:
 
 
 def find_public(kid: str) -> dict[str, Any] | None:
-    """The public key of this id as JWK, or None for one that was never ours."""
+    """The public key with this id as JWK, or None if it was never ours."""
     return db.session.scalar(select(KnownKey.public_jwk).where(KnownKey.kid == kid))
 
 
@@ -123,7 +125,7 @@ def trusted_certificates() -> list[x509.Certificate]:
 
 
 def from_files() -> tuple[dict[str, list[dict[str, Any]]], list[x509.Certificate]]:
-    """Public keys and certificates as far as the key files tell them: for checking where there is no database."""
+    """Public keys and certificates found in the key files, for checking without a database."""
     given = _config().signing_key
     paths = [Path(given)] if given else []
     files = [_read(path) for path in [*paths, *sorted((_config().folder / "keys").glob("*.pem"))]]
@@ -168,7 +170,9 @@ def _take_new(*, by: Actor, at: datetime) -> str:
         _keep(_path(file.kid), file)
     public = file.private.public_key()
     if find_public(file.kid) is not None:
-        raise Refused(_("The key %(kid)s was in use already: name another with LMS_SIGNING_KEY.", kid=file.kid))
+        raise Refused(
+            _("The key %(kid)s has already been used. Set a different key with LMS_SIGNING_KEY.", kid=file.kid)
+        )
     own = next((one for one in file.certificates if one.public_key() == public), None)
     certificate = own or self_signed(file.private, config.organiser, at=at)
     db.session.add(
@@ -244,7 +248,7 @@ def _read(path: Path) -> _File:
         return _parse(path, changed, _config().signing_password)
     except OSError as error:
         raise KeyMissing(
-            _("The private key %(path)s cannot be read: %(why)s.", path=path, why=error.strerror or "")
+            _("Cannot read the private key %(path)s: %(why)s.", path=path, why=error.strerror or "")
         ) from error
 
 
@@ -266,8 +270,8 @@ def _parse(path: Path, _changed: int, password: str) -> _File:
             certificates = tuple(one.certificate for one in found if one is not None)
     except (ValueError, TypeError) as error:
         raise KeyMissing(
-            _("%(path)s is no private key as PEM or PKCS#12, or LMS_SIGNING_PASSWORD does not open it.", path=path)
+            _("%(path)s is not a private key in PEM or PKCS#12 format, or LMS_SIGNING_PASSWORD is wrong.", path=path)
         ) from error
     if not isinstance(private, ec.EllipticCurvePrivateKey) or not isinstance(private.curve, ec.SECP256R1):
-        raise KeyMissing(_("%(path)s holds no P-256 key, the only kind that is used here.", path=path))
+        raise KeyMissing(_("%(path)s does not contain a P-256 key. Only P-256 keys are supported.", path=path))
     return _File(private, certificates)

@@ -82,9 +82,9 @@ class Certificate(Base):
 
 
 class KnownKey(Base):
-    """The public side of a key that signs or once signed: kept for ever. `certificate` is X.509 as PEM.
+    """The public part of a current or former signing key, kept forever.
 
-    `kid` is the key's RFC 7638 thumbprint; the private key is a file (see `keys`).
+    `certificate` is X.509 as PEM. `kid` is the key's RFC 7638 thumbprint; the private key is a file (see `keys`).
     """
 
     __tablename__ = "signing_key"
@@ -98,7 +98,7 @@ class KnownKey(Base):
 
 
 class StatusList(Base):
-    """A list of states: one bit for each of its places, of which `taken` belong to certificates."""
+    """A status list: one bit per position, of which `taken` are used by certificates."""
 
     __tablename__ = "status_list"
 
@@ -107,7 +107,7 @@ class StatusList(Base):
 
 
 class DesignFamily(Base):
-    """A design under its name, through all its versions; at most one is what series take that chose none."""
+    """A named design with all its versions. At most one is the default."""
 
     __tablename__ = "design_family"
 
@@ -135,7 +135,7 @@ class CertificateDesign(Base):
 
 
 class SeriesDesign(Base):
-    """Which design a series chose; null is the built-in one. Without a row it takes the one for all."""
+    """The design selected for a series; null is the built-in one. Without a row the series uses the default."""
 
     __tablename__ = "series_design"
 

@@ -16,7 +16,7 @@ CHECK_SIGNS = SIGNS + "*~$=U"
 
 
 def check_sign(body: str) -> str:
-    """The check sign of sixteen canonical signs."""
+    """The check character of sixteen canonical characters."""
     value = 0
     for sign in body:
         value = value * 32 + SIGNS.index(sign)
@@ -24,14 +24,17 @@ def check_sign(body: str) -> str:
 
 
 def write(bare: str) -> str:
-    """The one written form of a bare number (17 signs, as stored)."""
+    """The written form of a bare number (17 characters, as stored)."""
     groups = [bare[start : start + 4] for start in range(0, LENGTH, 4)]
     return "-".join([PREFIX, *groups, bare[LENGTH:]])
 
 
 def generate(random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> str:
-    """A new random number, bare: drawn again where its check sign would be a mark, which an address, a file's name
-    or a telephone bears badly. Five of 37 are, so less than a quarter of a bit of 80 is given up."""
+    """A new random bare number.
+
+    Drawn again where its check character would be a symbol, which is awkward in URLs, file names and on the telephone.
+    This affects five of 37 characters, so less than a quarter of a bit out of 80 is lost.
+    """
     while True:
         value = int.from_bytes(random_bytes(LENGTH * 5 // 8), "big")
         body = "".join(SIGNS[value >> shift & 31] for shift in range(5 * (LENGTH - 1), -1, -5))
@@ -41,9 +44,9 @@ def generate(random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> str:
 
 
 def parse(typed: str) -> str | None:
-    """The bare number that somebody typed, or None where it is no number (a wrong check sign included).
+    """The bare number in typed text, or None if it is not a number (or its check character is wrong).
 
-    Any case, with or without the prefix and the marks between groups; O reads as 0, I and L as 1.
+    Accepts any case, with or without the prefix and separators; O reads as 0, I and L as 1.
     """
     signs = read_signs(typed)
     if len(signs) == len(PREFIX) + LENGTH + 1 and signs.startswith(PREFIX):

@@ -1,4 +1,4 @@
-"""How a certificate's file is handed to whoever may have it, on pages and in the API alike."""
+"""Responses that deliver a certificate's file, for pages and the API."""
 
 from __future__ import annotations
 

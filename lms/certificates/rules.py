@@ -1,4 +1,4 @@
-"""Who has earned what, and what may be done to a certificate: pure decisions on given facts."""
+"""Pure rules: who has earned a certificate, and what can be done with it."""
 
 from __future__ import annotations
 
@@ -23,15 +23,17 @@ from lms.core.roles import Actor
 L = TypeVar("L", Lecture, Station, AnyLecture)
 
 COUNTED = (LectureState.HELD, LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
-"""Lectures that a certificate is measured by: held or still to come."""
+"""States of lectures that count towards a certificate: held or upcoming."""
 TO_COME = (LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
 
 
 @dataclass(frozen=True)
 class Earning:
-    """What the policy asks for: `needed` lectures attended, of `lectures` held or still to come, and `minutes` that
-    counted in all of them together. `one_lecture` is the length of the longest, in minutes: what one more would add.
-    `to_come` of the lectures are not held yet.
+    """What the policy requires: `needed` of `lectures` (held or upcoming) attended, and `minutes` counted in all of
+    them.
+
+    `one_lecture` is the length of the longest in minutes: what one more would add. `to_come` of the lectures are not
+    held yet.
     """
 
     lectures: int
@@ -48,7 +50,7 @@ class Earning:
 
 @dataclass(frozen=True)
 class Missing:
-    """What somebody lacks: lectures, and minutes, a started one as a whole one."""
+    """What a person is short of: lectures, and minutes rounded up."""
 
     lectures: int
     minutes: int
@@ -61,11 +63,10 @@ def day_given(lecture: AnyLecture, zone: str) -> date | None:
 
 
 def measured(lectures: Iterable[L], sessions: Container[int], deadline: date | None, zone: str) -> list[L]:
-    """The lectures that a certificate is measured by: held or still to come, and begun by the end of the deadline.
+    """The lectures that count towards a certificate: held or upcoming, and started by the end of the deadline.
 
-    A held lecture counts once it is in the totals: `sessions` are the ids of those. One of which nobody has said yet
-    whether it was held does not count either. Whatever comes to be known of the others later counts: the order of
-    evidence never changes what was earned.
+    A held lecture counts once it is in the totals: `sessions` are the ids of those. One that is not confirmed as held
+    does not count either. Evidence that arrives later counts too: its order never changes what was earned.
     """
     found = [
         lecture
@@ -96,12 +97,12 @@ def _length_ms(lecture: AnyLecture) -> int:
 
 
 def has_earned(attended: int, present_ms: int, asked: Earning) -> bool:
-    """Whether somebody who attended so many lectures, for whom so much counted in all, has the certificate."""
+    """Whether a person with this many attended lectures and this much counted time has earned the certificate."""
     return asked.lectures > 0 and attended >= asked.needed and present_ms >= asked.needed_ms
 
 
 def missing(attended: int, present_ms: int, asked: Earning) -> Missing:
-    """What somebody lacks of what is asked."""
+    """What a person is short of."""
     return Missing(
         lectures=max(0, asked.needed - attended),
         minutes=max(0, needed_minutes(asked.needed_ms - present_ms)),
@@ -109,7 +110,7 @@ def missing(attended: int, present_ms: int, asked: Earning) -> Missing:
 
 
 def just_misses(attended: int, present_ms: int, asked: Earning) -> bool:
-    """Whether somebody came, the last lecture was held, and one more would have done."""
+    """Whether a person attended, the last lecture has been held, and one more lecture would have been enough."""
     lacks = missing(attended, present_ms, asked)
     came = asked.lectures > 0 and asked.to_come == 0 and present_ms + attended > 0
     return came and lacks.lectures + lacks.minutes > 0 and lacks.lectures <= 1 and lacks.minutes <= asked.one_lecture
@@ -117,9 +118,9 @@ def just_misses(attended: int, present_ms: int, asked: Earning) -> bool:
 
 @dataclass(frozen=True)
 class Standing:
-    """How far somebody is on the way to a certificate: what is asked, the lectures attended, and the time counted.
+    """A person's progress towards a certificate: requirements, lectures attended, and time counted.
 
-    `remaining` lectures can still be attended, and would add `remaining_minutes` at most.
+    `remaining` lectures can still be attended, and would add at most `remaining_minutes`.
     """
 
     asked: Earning
@@ -135,7 +136,7 @@ class Standing:
 
     @property
     def needed_minutes(self) -> int:
-        """The minutes that must count in all; 0 where none are asked for."""
+        """The minutes required in total; 0 if none are."""
         return self.asked.minutes
 
     @property
@@ -162,7 +163,7 @@ class Standing:
 
     @property
     def just_misses(self) -> bool:
-        """Whether one more lecture would have done, said after the last."""
+        """Whether one more lecture would have been enough, known after the last one."""
         return just_misses(self.attended, self.present_ms, self.asked)
 
     @property
@@ -181,10 +182,10 @@ def standing(
     at: datetime,
     is_in: bool,
 ) -> Standing | None:
-    """Where somebody with this attendance stands; null where the series gives no certificate or has no lectures.
+    """The progress of a person with this attendance. None if the series issues no certificates or has no lectures.
 
-    `is_in`: enrolled by now, so that a lecture under way may still count as attended. Whoever is not enrolled yet
-    comes too late for one that leaves less than the share needed, or whose planned time is over.
+    `is_in`: enrolled by now, so that a lecture in progress can still count as attended. People who are not enrolled yet
+    are too late for a lecture with less than the required share left, or whose planned time is over.
     """
     counted = measured(lectures, sessions, policy.deadline, zone)
     if policy.certificate is None or not counted:
@@ -216,8 +217,8 @@ def _leaves_enough(lecture: AnyLecture, min_percent: int, at: datetime) -> bool:
 
 
 def unconfirmed_name() -> str:
-    """Why somebody waits whose name nobody has confirmed."""
-    return _("The name has not been confirmed by its holder.")
+    """The reason why a certificate waits for a confirmed name."""
+    return _("The holder has not confirmed their name.")
 
 
 def hours(lengths_ms: Iterable[int]) -> float:
@@ -226,13 +227,13 @@ def hours(lengths_ms: Iterable[int]) -> float:
 
 
 def kind_to_issue(asked: CertificateKind | None, given: CertificateKind | None) -> CertificateKind:
-    """The kind that is issued where `asked` is wanted and the series' policy gives `given`. Raises Refused."""
+    """The kind to issue when `asked` is requested and the series' policy has `given`. Raises Refused."""
     if given is None:
-        raise Refused(_("This series gives no certificates. Its policy says so; change it first."))
+        raise Refused(_("This series does not issue certificates. Change its policy first."))
     if asked is not None and asked != given:
         if given is CertificateKind.COMPLETION:
-            raise Refused(_("This series gives certificates of completion, no others."))
-        raise Refused(_("This series gives certificates of participation, no others."))
+            raise Refused(_("This series issues certificates of completion only."))
+        raise Refused(_("This series issues certificates of participation only."))
     return given
 
 
@@ -247,7 +248,7 @@ def check_can_revoke(state: CertificateState, reason: str, by: Actor) -> None:
     if not by.is_administrator:
         raise Forbidden
     if not clean_line(reason):
-        raise Invalid("reason", _("Say why: the holder and the staff will read it."))
+        raise Invalid("reason", _("Enter a reason. The holder and staff will see it."))
     _check_is_valid(state)
 
 
@@ -259,13 +260,13 @@ def check_can_withdraw(state: CertificateState, *, is_holder: bool, by: Actor) -
 
 
 def check_can_download(state: CertificateState) -> None:
-    """Only a certificate that holds is given out as a file."""
+    """Raises Refused unless the certificate is valid."""
     _check_is_valid(state)
 
 
 def _check_is_valid(state: CertificateState) -> None:
     if state is CertificateState.SUPERSEDED:
-        raise Refused(_("A corrected certificate has replaced this one."))
+        raise Refused(_("This certificate has been replaced by a corrected one."))
     if state is CertificateState.REVOKED:
         raise Refused(_("This certificate has been revoked."))
     if state is CertificateState.WITHDRAWN:

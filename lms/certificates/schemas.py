@@ -1,4 +1,4 @@
-"""What the API of certificates takes and gives."""
+"""Requests and responses of the certificates API."""
 
 from __future__ import annotations
 
@@ -18,15 +18,14 @@ GROUPS = [group.value for group in Group]
 
 
 class CertificateSchema(AnswerSchema):
-    """In public exactly the first seven and, where superseded, `replaced_by`; of a withdrawn one number and state.
-
-    The holder and staff see the rest too.
+    """A certificate. The public sees only the first seven fields and, where superseded, `replaced_by`; for a withdrawn
+    one only number and state. The holder and staff see all fields.
     """
 
     number = String(metadata={"example": "SR-7K4M-92QF-XH3D-8PWN-N"})
     state = String(validate=OneOf(STATES))
     name = String(metadata={"optional": True})
-    series = String(metadata={"optional": True, "description": "Title of the series as on the certificate."})
+    series = String(metadata={"optional": True, "description": "Title of the series as printed on the certificate."})
     kind = String(validate=OneOf(KINDS), metadata={"optional": True})
     hours = Float(metadata={"optional": True, "description": "Actual length of the lectures attended, to one decimal."})
     date = Date(metadata={"optional": True})
@@ -45,54 +44,55 @@ class CertificateListSchema(AnswerSchema):
 
 
 class IssueSchema(Schema):
-    """What to issue: the kind of the series' policy unless named."""
+    """The kind to issue. Defaults to the kind in the series' policy."""
 
     kind = String(load_default=None, allow_none=True, validate=OneOf(KINDS))
 
 
 class AskedSchema(AnswerSchema):
-    """The job that does it; how far it is says `GET /api/v1/jobs/{id}`."""
+    """The job. Follow it with `GET /api/v1/jobs/{id}`."""
 
     job = String()
 
 
 class RevokeSchema(Schema):
-    """Why."""
+    """The reason."""
 
     reason = String(required=True, validate=Length(1, 2000))
 
 
 class PreviewQuery(PageQuery):
-    """Of which group the people are listed: the first that has anybody unless named."""
+    """The group to list. Defaults to the first one that is not empty."""
 
     show = String(load_default=None, validate=OneOf(GROUPS))
 
 
 class MissingSchema(AnswerSchema):
-    """What somebody lacks; a started minute as a whole one."""
+    """What a person is short of. Minutes are rounded up."""
 
     lectures = Integer()
     minutes = Integer()
 
 
 class StandingSchema(AnswerSchema):
-    """Where somebody stands: what was attended and counted, what is lacking, why it is blocked, what is held."""
+    """The progress of one person: what was attended and counted, what is missing, why it is blocked, and the
+    certificate held.
+    """
 
     person = String(metadata={"description": "Public id."})
     full_name = String()
     native_name = String(allow_none=True)
-    attended = Integer(metadata={"description": "Lectures attended of those that the certificate is measured by."})
+    attended = Integer(metadata={"description": "Lectures attended among those that count towards the certificate."})
     minutes = Integer()
     hours = Float(metadata={"description": "Actual length of the lectures attended, to one decimal."})
     lacks = Nested(MissingSchema, allow_none=True)
     reason = String(allow_none=True)
-    number = String(allow_none=True, metadata={"description": "Of the certificate that is held."})
+    number = String(allow_none=True, metadata={"description": "Number of the certificate already issued."})
 
 
 class CountsSchema(AnswerSchema):
-    """How many are in each group; *just missing* (`misses`) and *unconfirmed* overlap with others.
-
-    Nobody just misses it before the last lecture was held: `misses` is then 0.
+    """How many people are in each group. *One lecture short* (`misses`) and *unconfirmed* overlap with other groups.
+    `misses` is 0 until the last lecture has been held.
     """
 
     earned = Integer()
@@ -105,11 +105,13 @@ class CountsSchema(AnswerSchema):
 
 
 class PreviewSchema(AnswerSchema):
-    """What issuing now would do, with a page of one group in the order of names; `fault` stops all of the series."""
+    """What issuing now would do, with a page of one group in the order of names. `fault` blocks all certificates of the
+    series.
+    """
 
     kind = String(validate=OneOf(KINDS))
-    lectures = Integer(metadata={"description": "Held or still to come, by which the certificate is measured."})
-    needed = Integer(metadata={"description": "Lectures to be attended."})
+    lectures = Integer(metadata={"description": "Lectures that count towards the certificate, held or upcoming."})
+    needed = Integer(metadata={"description": "Lectures that must be attended."})
     needed_minutes = Integer()
     enrolled = Integer()
     fault = String(allow_none=True)
@@ -120,12 +122,12 @@ class PreviewSchema(AnswerSchema):
 
 
 class ToldSchema(AnswerSchema):
-    """To how many a mail goes now; nobody is reminded twice."""
+    """How many people get an e-mail now. Nobody is reminded twice."""
 
     told = Integer()
 
 
 class BundleSchema(Schema):
-    """All certificates that hold in one file: each as a signed PDF (`zip`), or one PDF to print."""
+    """All valid certificates in one file: separate signed PDFs (`zip`), or one PDF for printing."""
 
     form = String(required=True, validate=OneOf([*FORMS]))

@@ -278,7 +278,7 @@ def test_a_series_without_certificates_has_nothing_to_look_at(
 ) -> None:
     programme({"Ada": "aaa"}, kind=None)
     answer = client.get("/api/v1/series/livestream/certificates/preview", headers=token("reporter"))
-    assert (answer.status_code, "gives no certificates" in answer.json["detail"]) == (409, True)
+    assert (answer.status_code, "does not issue certificates" in answer.json["detail"]) == (409, True)
 
 
 def test_those_with_unconfirmed_names_are_reminded_once(

@@ -90,61 +90,62 @@ def _many_clips() -> str:
 
 REFUSED: dict[str, tuple[bytes, str]] = {
     "nothing": (b"", "The file is empty."),
-    "a program": (b"MZ" + bytes(500), "This is no PNG, JPEG or SVG picture, whatever its name says."),
-    "a page": (b"<html><body>logo.svg</body></html>", "This is no PNG, JPEG or SVG picture, whatever its name says."),
+    "a program": (b"MZ" + bytes(500), "This is not a PNG, JPEG or SVG image, whatever its file name."),
+    "a page": (b"<html><body>logo.svg</body></html>", ("This is not a PNG, JPEG or SVG image, whatever its file "
+                                                      "name.")),
     "two megabytes": (raster("PNG") + bytes(2_000_000), "The file is too large: at most 1 MB."),
-    "half a png": (raster("PNG")[:80], "The picture cannot be read: the file is damaged."),
-    "a bare head": (b"\x89PNG\r\n\x1a\n", "The picture cannot be read: the file is damaged."),
-    "half a jpeg": (raster("JPEG")[:30], "The picture cannot be read: the file is damaged."),
+    "half a png": (raster("PNG")[:80], "The picture cannot be read because the file is damaged."),
+    "a bare head": (b"\x89PNG\r\n\x1a\n", "The picture cannot be read because the file is damaged."),
+    "half a jpeg": (raster("JPEG")[:30], "The picture cannot be read because the file is damaged."),
     "for print": (
         raster("JPEG", mode="CMYK"),
-        "This JPEG is made for print (CMYK). Save it in RGB colours, or as PNG.",
+        "This JPEG is in print colours (CMYK). Save it as RGB or as PNG.",
     ),
     "too thin": (
         raster("PNG", (1100, 100)),
-        "The picture is too long and thin: at most ten times as wide as high, or as high as wide.",
+        "The picture is too narrow. One side can be at most ten times as long as the other.",
     ),
-    "entities": (_bomb(), "This SVG defines entities of its own, which are not taken."),
+    "entities": (_bomb(), "This SVG defines custom entities, which are not allowed."),
     "an entity outside": (
         b'<!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd">]>' + svg(SQUARE),
-        "This SVG defines entities of its own, which are not taken.",
+        "This SVG defines custom entities, which are not allowed.",
     ),
-    "a script": (svg(f"<script>alert(1)</script>{SQUARE}"), "This SVG holds a script. A picture may only draw."),
-    "an event": (svg('<path onload="x()" d="M0 0h9v9z"/>'), "This SVG holds a script. A picture may only draw."),
+    "a script": (svg(f"<script>alert(1)</script>{SQUARE}"), "This SVG contains a script, which is not allowed."),
+    "an event": (svg('<path onload="x()" d="M0 0h9v9z"/>'), "This SVG contains a script, which is not allowed."),
     "a page within": (
         svg('<foreignObject><p xmlns="http://www.w3.org/1999/xhtml"/></foreignObject>'),
-        "This SVG holds a script. A picture may only draw.",
+        "This SVG contains a script, which is not allowed.",
     ),
     "an address": (
         svg('<path fill="url(https://x.example/a)" d="M0 0h9v9z"/>'),
-        "This SVG points to something outside itself. Put all of it into the one file.",
+        "This SVG refers to external content. Embed everything in the one file.",
     ),
     "an import": (
         svg(f"<style>@import 'x.css';</style>{SQUARE}"),
-        "This SVG points to something outside itself. Put all of it into the one file.",
+        "This SVG refers to external content. Embed everything in the one file.",
     ),
     "a link": (
         svg(f'<defs><linearGradient id="a" xlink:href="file:///etc/passwd"/></defs>{SQUARE}'),
-        "This SVG points to something outside itself. Put all of it into the one file.",
+        "This SVG refers to external content. Embed everything in the one file.",
     ),
     "an image": (
         svg('<image href="http://x.example/a.png" width="9" height="9"/>'),
-        "This SVG holds a picture within. Save it as PNG instead.",
+        "This SVG contains an embedded picture. Save it as PNG instead.",
     ),
     "letters": (
         svg("<text>Ministry</text>"),
-        "This SVG holds letters. Turn them into paths first: the font may be missing elsewhere.",
+        "This SVG contains text. Convert it to paths first, because the font may be missing elsewhere.",
     ),
     "copies of copies": (
         svg(f'<g id="a">{SQUARE}</g><use xlink:href="#a"/>'),
-        "This SVG uses “use”, which is not taken. Turn everything into plain paths, or save it as PNG.",
+        "This SVG uses “use”, which is not allowed. Convert everything to plain paths, or save it as PNG.",
     ),
     "no size": (
         svg(SQUARE, '<svg xmlns="http://www.w3.org/2000/svg">{}</svg>'),
-        "This SVG does not say how large it is: it needs a viewBox.",
+        "This SVG has no size. Add a viewBox.",
     ),
-    "nothing drawn": (svg("<g/>"), "This SVG draws nothing."),
-    "torn": (svg(SQUARE)[:-9], "The picture cannot be read: the file is damaged."),
+    "nothing drawn": (svg("<g/>"), "This SVG is empty."),
+    "torn": (svg(SQUARE)[:-9], "The picture cannot be read because the file is damaged."),
 }  # fmt: skip
 COMPLICATED = {
     "many shapes": svg(SQUARE * 2001),
@@ -163,7 +164,7 @@ def test_what_is_no_mere_picture_is_refused_with_the_reason(content: bytes, reas
 
 @pytest.mark.parametrize("content", COMPLICATED.values(), ids=COMPLICATED)
 def test_what_would_take_long_to_draw_is_refused(content: bytes) -> None:
-    with pytest.raises(Invalid, match="too complicated"):
+    with pytest.raises(Invalid, match="too complex"):
         image_sanitizer.read(content)
 
 
@@ -173,7 +174,7 @@ def test_a_picture_of_many_pixels_is_refused_before_it_is_unpacked() -> None:
 
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 6, 0, 0, 0))
     content = b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(500_000)))
-    with pytest.raises(Invalid, match="60000 × 60000 pixels; at most 4000 each way"):
+    with pytest.raises(Invalid, match=r"60000 × 60000 pixels. The maximum is 4000"):
         image_sanitizer.read(content)
 
 

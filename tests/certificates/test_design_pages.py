@@ -71,7 +71,7 @@ def test_from_a_name_to_a_design_for_all(
     post(boss, f"{began.location}/default")
     with app.app_context():
         assert versions.version_of_series(series.series_id) == 2
-    assert boss.get("/admin/designs").text.count("Take for all") == 1
+    assert boss.get("/admin/designs").text.count("Make default") == 1
     chosen = post(boss, f"/series/{series.slug}/certificates/design", {"design": "0"})
     assert chosen.status_code == 302
     with app.app_context():
@@ -94,8 +94,10 @@ def test_a_wrong_word_is_said_and_what_was_typed_stays(
     wrong = post(boss, f"/admin/designs/{red}/words/en", {"sentence": "took {lectres} <b>", "office": "Chief"})
     assert wrong.status_code == 422
     assert reasons(wrong.text) == [
-        "There is no placeholder {lectres}. Known are {name}, {series}, {lectures}, {attended}, {hours}, {date}, "
-        "{organiser}."
+        (
+            "Unknown placeholder {lectres}. The placeholders are {name}, {series}, {lectures}, {attended}, "
+            "{hours}, {date}, {organiser}."
+        )
     ]
     assert "took {lectres} &lt;b&gt;</textarea>" in wrong.text
     assert 'value="Chief"' in wrong.text
@@ -107,7 +109,7 @@ def test_a_script_gets_only_the_look_with_what_is_wrong(boss: FlaskClient, red: 
     assert (right.status_code, right.text.count("<html"), right.text.count("<img")) == (200, 0, 1)
     assert "look-sample=90" in right.text
     pale = post(boss, f"/admin/designs/{red}/looks", {**LOOKS, "accent": "#ffc233"}, headers=SCRIPT)
-    assert "On white paper its contrast is 1.6 to 1; 4.5 is needed." in pale.text
+    assert "Its contrast on white paper is 1.6 to 1; at least 4.5 is needed." in pale.text
     assert pale.text.count("<img") == 1
 
 
@@ -125,11 +127,11 @@ def test_a_picture_is_added_and_taken_out(app: APIFlask, boss: FlaskClient, red:
 @pytest.mark.parametrize(
     ("content", "name", "alt", "reason"),
     [
-        (svg(f"<script>x</script>{SQUARE}"), "a.svg", "Arms", "This SVG holds a script. A picture may only draw."),
+        (svg(f"<script>x</script>{SQUARE}"), "a.svg", "Arms", "This SVG contains a script, which is not allowed."),
         (raster("PNG") + bytes(1_100_000), "a.png", "Arms", "The file is too large: at most 1 MB."),
-        (b"%PDF-1.7", "logo.png", "Arms", "This is no PNG, JPEG or SVG picture, whatever its name says."),
-        (raster("PNG"), "a.png", " ", "Say what it shows: a screen reader reads it in place of the picture."),
-        (None, "", "Arms", "Choose a file."),
+        (b"%PDF-1.7", "logo.png", "Arms", "This is not a PNG, JPEG or SVG image, whatever its file name."),
+        (raster("PNG"), "a.png", " ", "Describe the picture for screen readers."),
+        (None, "", "Arms", "Select a file."),
     ],
     ids=["script", "large", "other", "untold", "none"],
 )
@@ -186,7 +188,7 @@ def test_samples_and_languages_that_are_not_there_become_the_first(boss: FlaskCl
 
 def test_another_language_is_written_beside_the_english_one(boss: FlaskClient, red: int) -> None:
     page = boss.get(f"/admin/designs/{red}?words=fr").text
-    assert "Words in French" in page
+    assert "Text in French" in page
     assert "In English: Certificate of participation" in page
     words = {"participation": "Attestation", "completion": "Attestation", "sentence": "a suivi"}
     saved = post(boss, f"/admin/designs/{red}/words/fr", words)
@@ -198,14 +200,14 @@ def test_another_language_is_written_beside_the_english_one(boss: FlaskClient, r
 
 def test_a_second_design_of_one_name_is_refused(boss: FlaskClient, red: int) -> None:
     assert reasons(post(boss, "/admin/designs/new", {"name": "red", "like": "0"}).text) == [
-        "Another design has this name."
+        "Another design already has this name."
     ]
     assert reasons(post(boss, "/admin/designs/new", {"name": "", "like": "77"}).text) != []
 
 
 def test_what_is_only_drafted_cannot_be_for_all(boss: FlaskClient, red: int) -> None:
     answer = post(boss, f"/admin/designs/{red}/default", follow_redirects=True)
-    assert "This design is only drafted. Put it into use first." in answer.text
+    assert "This design is a draft. Put it into use first." in answer.text
 
 
 def test_the_built_in_design_is_looked_at_like_the_others(boss: FlaskClient) -> None:
@@ -234,7 +236,7 @@ def test_words_that_are_ready_made_stand_in_the_form_until_they_are_saved(
         drop_words(red, "es", by=administrator, at=clock.now())
     page = boss.get(f"/admin/designs/{red}?words=es").text
     assert "Certificado de participación" in page
-    assert "These words are ready-made." in page
+    assert "This is suggested text." in page
     assert "es" not in spec(app, red, administrator)["words"]
     kept = boss.get(f"/admin/designs/{red}?words=fr").text
-    assert "These words are ready-made." not in kept
+    assert "This is suggested text." not in kept

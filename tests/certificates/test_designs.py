@@ -60,13 +60,13 @@ KNOWN = "{name}, {series}, {lectures}, {attended}, {hours}, {date}, {organiser}"
     ("text", "reasons"),
     [
         ("{name} took {series}", []),
-        ("{nmae} took", [f"There is no placeholder {{nmae}}. Known are {KNOWN}."]),
-        ("{}", [f"There is no placeholder {{}}. Known are {KNOWN}."]),
-        ("{Name}", [f"There is no placeholder {{Name}}. Known are {KNOWN}."]),
-        ("{name.__class__}", [f"There is no placeholder {{name.__class__}}. Known are {KNOWN}."]),
-        ("took {name", [f"A brace stands alone. Placeholders are written as {KNOWN}."]),
-        ("took name}", [f"A brace stands alone. Placeholders are written as {KNOWN}."]),
-        ("{{name}}", [f"A brace stands alone. Placeholders are written as {KNOWN}."]),
+        ("{nmae} took", [f"Unknown placeholder {{nmae}}. The placeholders are {KNOWN}."]),
+        ("{}", [f"Unknown placeholder {{}}. The placeholders are {KNOWN}."]),
+        ("{Name}", [f"Unknown placeholder {{Name}}. The placeholders are {KNOWN}."]),
+        ("{name.__class__}", [f"Unknown placeholder {{name.__class__}}. The placeholders are {KNOWN}."]),
+        ("took {name", [f"There is an unmatched brace. The placeholders are {KNOWN}."]),
+        ("took name}", [f"There is an unmatched brace. The placeholders are {KNOWN}."]),
+        ("{{name}}", [f"There is an unmatched brace. The placeholders are {KNOWN}."]),
     ],
 )
 def test_a_brace_that_is_no_placeholder_is_said(context: None, text: str, reasons: list[str]) -> None:
@@ -75,7 +75,7 @@ def test_a_brace_that_is_no_placeholder_is_said(context: None, text: str, reason
 
 def test_titles_take_no_placeholder(context: None) -> None:
     assert faults({"participation": "For {name}"}) == [
-        ("participation", "No placeholder can stand here: leave the braces out.")
+        ("participation", "This text cannot contain placeholders. Remove the braces.")
     ]
 
 
@@ -85,9 +85,9 @@ def test_words_are_one_line_without_steering_signs(context: None) -> None:
 
 
 def test_words_that_are_too_long_or_missing_are_said_at_their_field(context: None) -> None:
-    needed = "Write this one: English beside the other language would be no sentence."
+    needed = "Enter this text, so that the certificate does not mix two languages."
     assert faults({"participation": "x" * 61, "sentence": "ok"}, "fr") == [
-        ("participation", "At most 60 letters have a place here; these are 61."),
+        ("participation", "Use at most 60 characters; this text has 61."),
         ("completion", needed),
     ]
     assert checked_words({}, "en") == {}
@@ -104,9 +104,9 @@ def test_colours_that_cannot_be_read_are_said_in_words(context: None) -> None:
     with pytest.raises(Invalid) as caught:
         checked_colours({"ink": "#777777", "accent": 'red"; #panic()', "quiet": "#ffc233"})
     assert [(fault.field, fault.reason) for fault in caught.value.faults] == [
-        ("ink", "On white paper its contrast is 4.4 to 1; 4.5 is needed. Take a darker one."),
-        ("quiet", "On white paper its contrast is 1.6 to 1; 4.5 is needed. Take a darker one."),
-        ("accent", "Write a colour as # and six digits or letters a to f, such as #00626b."),
+        ("ink", "Its contrast on white paper is 4.4 to 1; at least 4.5 is needed. Use a darker colour."),
+        ("quiet", "Its contrast on white paper is 1.6 to 1; at least 4.5 is needed. Use a darker colour."),
+        ("accent", "Enter a colour as # followed by six hexadecimal digits, such as #00626b."),
     ]
 
 
@@ -175,7 +175,7 @@ def test_the_look_is_a_picture_of_the_same_sheet() -> None:
 
 def test_a_line_says_how_long_it_may_be(context: None) -> None:
     assert checked_line("x" * 80, 80, "signatory") == "x" * 80
-    with pytest.raises(Invalid, match="At most 80 letters have a place here; these are 81"):
+    with pytest.raises(Invalid, match="Use at most 80 characters; this text has 81"):
         checked_line("x" * 81, 80, "signatory")
 
 

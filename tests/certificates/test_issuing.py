@@ -168,9 +168,7 @@ def test_a_name_not_confirmed_waits_where_the_policy_says_so(
     made = programme({"Ada": "aaa", "Bo": "aaa"}, confirmed_names=True)
     confirm_name("Ada", None, by=made.holder("Ada"), at=at)
     found = eligibility.preview(made.slug, by=administrator, shown=Group.BLOCKED)
-    assert [(row.full_name, row.reason) for row in found.rows] == [
-        ("Bo", "The name has not been confirmed by its holder.")
-    ]
+    assert [(row.full_name, row.reason) for row in found.rows] == [("Bo", "The holder has not confirmed their name.")]
     result = awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
     assert (result["issued"], [item["person"] for item in result["refused"]]) == (1, [made.public["Bo"]])
     # who writes the own name has looked at it; others' change takes that away

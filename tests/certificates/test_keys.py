@@ -87,10 +87,10 @@ def test_a_lost_or_broken_private_key_is_said_clearly(fresh: APIFlask, tmp_path:
         kid = keys.ensure_key(by=SYSTEM, at=SINCE)
         path = tmp_path / "keys" / f"{kid}.pem"
         path.write_bytes(b"-----BEGIN nothing")
-        with pytest.raises(keys.KeyMissing, match=f"{kid}.pem is no private key"):
+        with pytest.raises(keys.KeyMissing, match=f"{kid}.pem is not a private key"):
             keys.current()
         path.unlink()
-        with pytest.raises(keys.KeyMissing, match=f"{kid}.pem cannot be read: No such file"):
+        with pytest.raises(keys.KeyMissing, match=f"Cannot read the private key .*{kid}.pem: No such file"):
             keys.current()
 
 
@@ -107,7 +107,7 @@ def test_a_key_of_ones_own_is_taken_from_pkcs12_with_its_chain(tmp_path: Path) -
         key = keys.current()
         assert (kid, key.certificate, key.chain) == (keys.kid_of(own_key.public_key()), own, [root])
         assert not (tmp_path / "data" / "keys").exists()
-        with pytest.raises(Refused, match="in use already"):
+        with pytest.raises(Refused, match="already been used"):
             keys.rotate_key(by=SYSTEM, at=SINCE)
         assert keys.current().kid == kid
     shut = installation(tmp_path / "data", signing_key=str(file), signing_password="wrong")
@@ -138,7 +138,7 @@ def test_another_kind_of_key_is_refused(tmp_path: Path) -> None:
     file.write_bytes(private.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
     with (
         installation(tmp_path / "data", signing_key=str(file)).app_context(),
-        pytest.raises(keys.KeyMissing, match="no P-256 key"),
+        pytest.raises(keys.KeyMissing, match="does not contain a P-256 key"),
     ):
         keys.ensure_key(by=SYSTEM, at=SINCE)
 

@@ -207,7 +207,7 @@ def test_a_name_is_corrected_while_the_key_is_away_and_the_certificate_follows(
         db.session.get_one(Person, issued.people["Cy"]).full_name = "Cyd"
         db.session.commit()
         assert awards.supersede(issued.people["Cy"], by=SYSTEM, at=at) == 0
-        with pytest.raises(keys.KeyMissing, match="cannot be read"):
+        with pytest.raises(keys.KeyMissing, match="Cannot read"):
             awards.issue_batch(issued.series_id, KIND, list(issued.people.values()), by=SYSTEM, at=at)
     finally:
         away.rename(path)

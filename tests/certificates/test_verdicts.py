@@ -164,7 +164,7 @@ def test_a_forged_file_with_our_number_is_told_from_a_changed_one(
     ):
         answer = drop(client, content)
         assert said(answer) == "altered"
-        assert "somebody else has signed it" in answer.text
+        assert "was signed by someone else" in answer.text
 
 
 def test_an_unsigned_file_is_not_called_altered_and_leads_to_what_was_issued(
@@ -204,9 +204,11 @@ def test_what_was_never_issued_is_unknown(app: APIFlask, client: FlaskClient, he
     with app.app_context():
         ours = sign_pdf(plain, keys.current(), at=at, number=number, organiser=ORGANISER)
     words = {
-        ours: "The signature is ours, but nothing is kept under its number.",
-        sign_pdf(plain, another_key(), at=at, number=number, organiser=ORGANISER): "Somebody else has signed it",
-        b"%PDF-1.4\nnothing": "It bears no number of ours",
+        ours: "The signature is ours, but we have no certificate with this number.",
+        sign_pdf(
+            plain, another_key(), at=at, number=number, organiser=ORGANISER
+        ): "The file was signed by someone else",
+        b"%PDF-1.4\nnothing": "The file has neither one of our numbers",
     }
     for content, reason in words.items():
         answer = drop(client, content)
@@ -217,9 +219,9 @@ def test_what_was_never_issued_is_unknown(app: APIFlask, client: FlaskClient, he
 def test_what_is_no_certificate_is_refused_clearly(client: FlaskClient, held: Held) -> None:
     for content, code, words in (
         (b"", 422, "The file is empty."),
-        (DOT, 415, "There is no badge in this picture."),
-        (b"\x89PNG\r\n\x1a\n", 415, "There is no badge in this picture."),
-        (b"hello", 415, "This is neither a certificate as PDF nor a badge"),
+        (DOT, 415, "This picture contains no badge."),
+        (b"\x89PNG\r\n\x1a\n", 415, "This picture contains no badge."),
+        (b"hello", 415, "This is neither a certificate (PDF) nor a badge"),
         ("žluť".encode("utf-16"), 415, "This is neither"),
         (b"PK\x03\x04" + bytes(500), 415, "This is neither"),
         (b"<svg onload=alert(1)>", 415, "This is neither"),
@@ -231,7 +233,7 @@ def test_what_is_no_certificate_is_refused_clearly(client: FlaskClient, held: He
         assert 'aria-invalid="true"' in answer.text
         assert "<script>." not in answer.text
     missing = client.post("/verify", data={})
-    assert (missing.status_code, "Choose a file." in missing.text) == (422, True)
+    assert (missing.status_code, "Select a file." in missing.text) == (422, True)
 
 
 def test_the_form_works_without_a_script_and_without_a_cookie(client: FlaskClient, app: APIFlask) -> None:

@@ -128,8 +128,8 @@ def test_each_state_says_its_own(
 @pytest.mark.parametrize(
     ("number", "words"),
     [
-        ("SR-0000-0000-0000-0000-0", "nothing was ever issued"),
-        ("SR-0000-0000-0000-0000-1", "check sign"),
+        ("SR-0000-0000-0000-0000-0", "never issued"),
+        ("SR-0000-0000-0000-0000-1", "Check the number"),
         ("<x>", "check"),
     ],
 )
@@ -217,7 +217,7 @@ def test_issuing_from_the_page(app: APIFlask, made: Programme, sign_in: SignIn, 
     assert 'data-state="done"' in page
     assert re.search(r'data-testid="issued">1<', page)
     assert ">Di</bdi>" in page
-    assert "1 certificate that was earned is blocked" in browser.get("/series/livestream/certificates").text
+    assert "1 earned certificate is blocked" in browser.get("/series/livestream/certificates").text
     assert browser.get("/series/livestream/certificates/nothing").status_code == 404
 
 
@@ -234,15 +234,15 @@ def test_a_series_without_certificates_says_what_to_do(programme: Make, sign_in:
     programme({"Ada": "aaa"}, kind=None)
     browser = sign_in(administrator)
     page = browser.get("/series/livestream/certificates").text
-    assert "gives no certificates" in page
+    assert "does not issue certificates" in page
     token = token_of(browser.get("/verify").text)
     answer = browser.post("/series/livestream/certificates", data={"csrf_token": token}, follow_redirects=True)
-    assert "gives no certificates" in answer.text
+    assert "does not issue certificates" in answer.text
 
 
 def test_the_verification_page_is_in_the_readers_time(client: FlaskClient, app: APIFlask, made: Programme) -> None:
     path = f"/verify/{number_of(app, 'Fatima Benaly')}"
-    looked_up = r"Looked up\s+<time[^>]*>[^<]* in (\w+)</time>"
+    looked_up = r"Checked on\s+<time[^>]*>[^<]* in (\w+)</time>"
     assert re.findall(looked_up, client.get(path).text) == ["Beijing"]
     client.set_cookie("zone", "America/Lima")
     assert re.findall(looked_up, client.get(path).text) == ["Lima"]

@@ -61,7 +61,7 @@ def test_from_a_person_to_a_proved_certificate(site: Site, sign_in: Callable[[st
     # certificates, as a task that can be left
     visitor.go("/series/village")
     visitor.press("Certificates")
-    assert visitor.heading() == "5 people have earned their certificate and have none yet"
+    assert visitor.heading() == "5 certificates to issue"
     visitor.is_accessible("certificates")
     page.locator("main form[method=post] button[type=submit]").first.click()
     assert page.get_by_test_id("job").get_attribute("data-state") == "queued"

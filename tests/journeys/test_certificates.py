@@ -103,7 +103,7 @@ def test_whoever_drops_a_file_is_told_what_holds(
     assert page.get_by_test_id("verdict").get_attribute("data-state") == "valid"
     visitor.reads("Valid")
     drop(files["Former"])
-    visitor.press("Show the one that replaces it")
+    visitor.press("Show the current certificate")
     visitor.reads("Present")
     for name in ("Revoked", "Withdrawn", "Former"):
         visitor.go(f"/verify/{issued[name]}")
@@ -145,7 +145,7 @@ def test_an_administrator_makes_a_design_and_sees_it_while_typing(
     page = visitor.page
     visitor.go("/admin/designs")
     visitor.is_accessible("designs")
-    visitor.press("The built-in design")
+    visitor.press("Built-in design")
     visitor.is_accessible("built-in design")
     sheet = page.get_by_test_id("sheet")
     before = sheet.get_attribute("src") or ""
@@ -154,7 +154,7 @@ def test_an_administrator_makes_a_design_and_sees_it_while_typing(
     assert "look-sample=200" in (sheet.get_attribute("src") or "")
     assert sheet.evaluate("async (picture) => { await picture.decode(); return picture.naturalWidth }") == 1684
 
-    visitor.press("Make a design like this")
+    visitor.press("Make a copy")
     page.locator("main [name=name]").fill("Red")
     page.locator("main form[method=post] button[type=submit]").click()
     page.wait_for_url(re.compile(r"/admin/designs/\d+$"))
@@ -166,7 +166,7 @@ def test_an_administrator_makes_a_design_and_sees_it_while_typing(
     assert page.locator("#looks [name=signatory]").input_value() == "Zhou Anran"
     page.locator("#words [name=sentence]").fill("took {lectres}")
     page.locator("#sheet [role=alert]").wait_for()
-    visitor.reads("There is no placeholder {lectres}.")
+    visitor.reads("Unknown placeholder {lectres}.")
     assert page.locator("#words [name=sentence]").input_value() == "took {lectres}"
 
 

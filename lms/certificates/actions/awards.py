@@ -72,7 +72,7 @@ def request_issue(series_id: int, kind: CertificateKind | None = None, *, by: Ac
 
 
 def _check_series(series_id: int, kind: CertificateKind | None) -> CertificateKind:
-    """The kind to issue; Refused where the series gives none or its own texts cannot be printed."""
+    """The kind to issue. Raises Refused where the series issues no certificates or its own text cannot be printed."""
     kind = rules.kind_to_issue(kind, current_policy(series_id).certificate)
     series = get_series_by_id(series_id, by=SYSTEM)
     titles = [lecture.title for lecture in certificates.counted_lectures(series_id)]
@@ -124,9 +124,9 @@ def issue_certificates(
 
 @action
 def issue_batch(series_id: int, kind: CertificateKind, person_ids: Sequence[int], *, by: Actor, at: datetime) -> Batch:
-    """Issues to those of these people who have earned it and have none yet.
+    """Issues certificates to those of these people who have earned one and have none yet.
 
-    Whose certificate bears a former name, because the new one could not be printed, gets its successor.
+    A person whose certificate bears a former name, because the new one could not be printed, gets its successor.
     """
     rules.check_can_issue(by)
     one_at_a_time(f"certificates.issue {series_id}")
@@ -177,9 +177,9 @@ def issue_batch(series_id: int, kind: CertificateKind, person_ids: Sequence[int]
 
 @action
 def remind_unconfirmed(slug: str, *, by: Actor, at: datetime) -> int:
-    """Asks those who have earned a certificate to confirm the name it would bear; returns how many mails are new.
+    """Asks people who have earned a certificate to confirm their name. Returns how many e-mails are new.
 
-    Once a person and series, whatever is asked again. Raises Forbidden, NotFound, Refused.
+    Sends one e-mail per person and series, however often it is called. Raises Forbidden, NotFound, Refused.
     """
     rules.check_can_issue(by)
     series, waiting = eligibility.unconfirmed_earners(slug, by=by)
@@ -217,7 +217,7 @@ def remind_unconfirmed(slug: str, *, by: Actor, at: datetime) -> int:
 
 
 def _obstacle(person: Any, fonts: Coverage, *, must_be_confirmed: bool) -> str | None:
-    """Why somebody who has earned a certificate gets none yet."""
+    """Why a person who has earned a certificate does not get it yet."""
     reason = store.fault_of_names(person.full_name, person.native_name, fonts)
     if reason is None and must_be_confirmed and person.name_confirmed_at is None:
         return rules.unconfirmed_name()
@@ -226,7 +226,7 @@ def _obstacle(person: Any, fonts: Coverage, *, must_be_confirmed: bool) -> str |
 
 @action
 def revoke(typed: str, *, reason: str, by: Actor, at: datetime) -> None:
-    """Takes a certificate's validity away, with a reason. Raises NotFound, Forbidden, Invalid, Refused."""
+    """Revokes a certificate, with a reason. Raises NotFound, Forbidden, Invalid, Refused."""
     row = _locked(typed)
     rules.check_can_revoke(row.state, reason, by)
     row.state, row.reason, row.ended_at = CertificateState.REVOKED, clean_text(reason), at
@@ -236,7 +236,7 @@ def revoke(typed: str, *, reason: str, by: Actor, at: datetime) -> None:
 
 @action
 def withdraw(typed: str, *, by: Actor, at: datetime) -> None:
-    """At the holder's wish the number says from now on no more than that it was withdrawn."""
+    """Withdraws a certificate at the holder's request. Its number then shows only that it was withdrawn."""
     row = _locked(typed)
     holder = certificates.canonical_ids([row.award.person_id])[row.award.person_id]
     rules.check_can_withdraw(row.state, is_holder=by.is_signed_in and by.person_id == holder, by=by)
@@ -247,7 +247,7 @@ def withdraw(typed: str, *, by: Actor, at: datetime) -> None:
 
 
 def _forget_file(row: Certificate) -> None:
-    """Takes the file away: now, and once more after the commit, should somebody have made it meanwhile."""
+    """Deletes the file now, and again after the commit in case it was created in between."""
     store.forget_pdf(row)
     after_commit(partial(files.delete, store.key_of(row)))
     forget_bundles()
@@ -278,10 +278,10 @@ def _rows_of(*person_ids: int) -> list[tuple[Certificate, Award]]:
 
 @action
 def supersede(person_id: int, *, by: Actor, at: datetime) -> int:
-    """Replaces the person's valid certificates that bear another name than the one held now; returns how many.
+    """Replaces the person's valid certificates that bear a former name. Returns how many.
 
-    Where the new name cannot be printed, or the key to sign with is away, the old certificates stay, and the next run
-    of issuing says why.
+    Where the new name cannot be printed, or the signing key is missing, the old certificates remain, and the next
+    issuing run says why.
     """
     person = db.session.get_one(Person, person_id)
     ids = db.session.scalars(select(Person.id).where(func.coalesce(Person.canonical_id, Person.id) == person_id))
@@ -305,8 +305,9 @@ def _can_sign(*, at: datetime) -> bool:
 
 
 def touch_awards(person_ids: Sequence[int]) -> None:
-    """Says, inside the running action, that awards of these people count differently: as one, or apart, or under
-    another country, sector or gender."""
+    """Marks awards of these people as changed inside the running action: merged, split, or under another country,
+    sector or gender.
+    """
     people = select(Person.canonical_id).where(among(Person.id, person_ids))
     members = select(Person.id).where(Person.canonical_id.in_(people))
     touch(AWARDS, list(db.session.scalars(select(Award.series_id).where(Award.person_id.in_(members)).distinct())))
@@ -372,7 +373,7 @@ def unite(kept_id: int, merged_id: int, *, by: Actor, at: datetime) -> None:
 
 @action
 def part(kept_id: int, merged_id: int, *, by: Actor, at: datetime) -> None:
-    """When a merge is undone, the certificate that gave way to the other's holds again."""
+    """Makes the replaced certificate valid again when a merge is undone."""
     for row, _award in _rows_of(kept_id, merged_id):
         if row.state is CertificateState.SUPERSEDED and row.reason == MERGED:
             row.state, row.ended_at, row.reason = CertificateState.VALID, None, None

@@ -1,7 +1,6 @@
-"""Makes the files of many certificates in as many processes as there are cores, at memory that does not grow.
+"""Creates the files of many certificates in one process per core, with bounded memory.
 
-A file is kept as soon as it is made, under a name that it gets once it is whole: whoever is killed midway is
-followed by somebody who makes the others.
+Each file is stored under its final name only when it is complete, so an interrupted run can be continued.
 """
 
 from __future__ import annotations
@@ -36,16 +35,16 @@ from lms.core.db import db
 from lms.core.typesetting import CannotRender
 
 BATCH = 20
-"""Certificates that a process is given at once."""
+"""Certificates per batch for a process."""
 FEW = 40
-"""So many are made without processes of their own, which take a second to begin."""
+"""Up to this many are created without separate processes, which take a second to start."""
 
 Failures = list[tuple[int, str]]
 
 
 @dataclass
 class Pressed:
-    """What came of a run: how many files were made, how many were there, and who has none, with the reason."""
+    """The result of a run: how many files were created, how many existed, and which failed, with the reason."""
 
     made: int = 0
     kept: int = 0
@@ -53,7 +52,7 @@ class Pressed:
 
 
 def fill(series_id: int, progress: Callable[[int, int], None]) -> Pressed:
-    """Makes every file of a series' valid certificates that is not there; what it cannot make holds up no other.
+    """Creates every missing file of a series' valid certificates. A failure does not stop the others.
 
     Raises `keys.KeyMissing`, `signature.TimestampAway`.
     """
@@ -74,7 +73,7 @@ def fill(series_id: int, progress: Callable[[int, int], None]) -> Pressed:
 
 
 def _forget_withdrawn(ids: Sequence[int]) -> None:
-    """Takes the files away of those that were withdrawn while they were made."""
+    """Deletes files of certificates that were withdrawn while the files were created."""
     query = select(Certificate).where(Certificate.id.in_(ids), Certificate.state == CertificateState.WITHDRAWN)
     for row in db.session.scalars(query):
         store.forget_pdf(row)
@@ -137,7 +136,7 @@ def _begin(means: Means, folder: Path) -> ProcessPoolExecutor:
 
 
 def _prepare(packed: _Packed, folder: Path) -> None:
-    """What a process does first: takes what it is given, and ends when the one that began it is gone."""
+    """Initialises a process: stores its context, and ends it when its parent is gone."""
     os.nice(5)  # whoever waits for a page comes first
     threading.Thread(target=_end_with_parent, daemon=True).start()
     private = load_der_private_key(packed.private, None)

@@ -27,7 +27,7 @@ from lms.people.queries.persons import addresses_of
 
 @dataclass(frozen=True)
 class Earned:
-    """Somebody who gets a certificate, with the names it will bear, and the lectures attended (ids)."""
+    """A person who gets a certificate, with the names printed on it and the lectures attended (ids)."""
 
     person_id: int
     full_name: str
@@ -47,7 +47,7 @@ class Occasion:
 
 
 def write(occasion: Occasion, earned: Sequence[Earned]) -> None:
-    """Awards and certificates for people who have none; all of them stand or none."""
+    """Creates awards and certificates for people who have none: all of them or none."""
     if not earned:
         return
     awards = _write_awards(occasion, earned)

@@ -34,13 +34,14 @@ _UNFIT = re.compile(r'[\x00-\x1f/\\:*?"<>|]+')  # what some system forbids in th
 
 @action
 def request_bundle(series_id: int, form: str, *, by: Actor, at: datetime) -> Job:
-    """Asks for the valid certificates of a series in one file, `zip` or `pdf`; while one is made, it is that.
+    """Requests one file (`zip` or `pdf`) with all valid certificates of a series. Returns the running job if there is
+    one.
 
-    Raises Forbidden, Invalid, NotFound, Refused where there is no certificate.
+    Raises Forbidden, Invalid, NotFound, and Refused where there is no certificate.
     """
     rules.check_can_issue(by)
     if form not in FORMS:
-        raise Invalid("form", _("Choose ZIP or PDF."))
+        raise Invalid("form", _("Select ZIP or PDF."))
     one_at_a_time("certificates.bundle")
     get_series_by_id(series_id, by=by)
     arguments = {"series_id": series_id, "form": form}
@@ -50,7 +51,7 @@ def request_bundle(series_id: int, form: str, *, by: Actor, at: datetime) -> Job
             return job
     total = render_jobs.count_valid(series_id)
     if not total:
-        raise Refused(_("No certificate of this series is valid."))
+        raise Refused(_("This series has no valid certificates."))
     audit.record("ask for certificates", by=by, at=at, detail={"form": form}, series=series_id)
     return request_job(JOB, arguments, by=by, at=at, total=2 * total)
 
@@ -129,7 +130,9 @@ def drop_old_bundles(*, at: datetime) -> int:
 
 @action
 def forget_bundles(*, made_before: datetime | None = None) -> int:
-    """Removes the files made before then, or all: each may hold somebody who has gone. Returns how many there were."""
+    """Deletes the files created before the given time, or all, because each may contain a deleted person. Returns how
+    many there were.
+    """
     query = select(Job).where(Job.kind == JOB, Job.state == JobState.DONE)
     if made_before is not None:
         query = query.where(Job.finished_at <= made_before)

@@ -53,10 +53,10 @@ def create_design(name: str, *, like: int | None = None, by: Actor, at: datetime
 def _checked_name(name: str, own: int | None = None) -> str:
     line = checked_line(name, 80, "name")
     if not line:
-        raise Invalid("name", _("Give the design a name."))
+        raise Invalid("name", _("Enter a name for the design."))
     taken = db.session.scalar(select(DesignFamily.id).where(func.lower(DesignFamily.name) == line.lower()))
     if taken not in (None, own):
-        raise Invalid("name", _("Another design has this name."))
+        raise Invalid("name", _("Another design already has this name."))
     return line
 
 
@@ -97,7 +97,7 @@ def _begin(family_id: int, by: Actor) -> Mapping[str, Any]:
 
 @action
 def set_looks(family_id: int, given: Mapping[str, str | None], *, by: Actor, at: datetime) -> None:
-    """Name, colours, and who signs. Raises Invalid."""
+    """Sets name, colours and signatory. Raises Invalid."""
     _begin(family_id, by)
     faults: list[Fault] = []
     kept: dict[str, Any] = {}
@@ -130,7 +130,7 @@ def set_words(family_id: int, language: str, given: Mapping[str, str | None], *,
     words = dict(_begin(family_id, by).get("words", {}))
     kept = checked_words(given, language)
     if language not in words and len(words) >= MAX_LANGUAGES:
-        raise Invalid("language", _("At most %(n)s languages have a place in a design.", n=MAX_LANGUAGES))
+        raise Invalid("language", _("A design can have at most %(n)s languages.", n=MAX_LANGUAGES))
     faults = []
     for name, text in kept.items():
         signs = missing_signs(text, installed_fonts())
@@ -144,7 +144,7 @@ def set_words(family_id: int, language: str, given: Mapping[str, str | None], *,
 
 @action
 def drop_words(family_id: int, language: str, *, by: Actor, at: datetime) -> None:
-    """Takes a language out: certificates of its series are then in English."""
+    """Removes a language. Certificates of series in that language are then in English."""
     words = dict(_begin(family_id, by).get("words", {}))
     if language == FALLBACK or language not in words:
         raise NotFound
@@ -159,7 +159,7 @@ def set_picture(family_id: int, role: str, content: bytes | None, alt: str | Non
         raise NotFound
     words = checked_line(alt, 120, "alt")
     if not words:
-        raise Invalid("alt", _("Say what it shows: a screen reader reads it in place of the picture."))
+        raise Invalid("alt", _("Describe the picture for screen readers."))
     # Read before the transaction: it may take half a second, in which others write
     _keep_picture(family_id, role, image_sanitizer.read(content) if content else None, words, by=by, at=at)
 
@@ -175,13 +175,13 @@ def _keep_picture(family_id: int, role: str, picture: Picture | None, alt: str, 
     elif role in kept:
         kept[role] = {**kept[role], "alt": alt}
     else:
-        raise Invalid(image_sanitizer.FIELD, _("Choose a file."))
+        raise Invalid(image_sanitizer.FIELD, _("Select a file."))
     _change(family_id, "pictures", kept, by=by, at=at)
 
 
 @action
 def drop_picture(family_id: int, role: str, *, by: Actor, at: datetime) -> None:
-    """Takes a picture out of the design."""
+    """Removes a picture from the design."""
     kept = dict(_begin(family_id, by).get("pictures", {}))
     if kept.pop(role, None) is None:
         raise NotFound
@@ -197,7 +197,7 @@ def publish_design(family_id: int, *, by: Actor, at: datetime) -> int:
     spec = _begin(family_id, by)
     row = _newest(family_id)
     if row.version is not None:
-        raise Refused(_("This is in use already; nothing was changed since."))
+        raise Refused(_("This design is already in use and has no changes."))
     faults = faults_of_glyphs(spec)
     if faults:
         raise Refused(faults[0][2])
@@ -209,7 +209,9 @@ def publish_design(family_id: int, *, by: Actor, at: datetime) -> int:
 
 @action
 def set_default(family_id: int | None, *, by: Actor, at: datetime) -> None:
-    """The design of every series that chose none; None is the built-in one. Raises NotFound, Refused."""
+    """Sets the default design, for series without a design of their own. None is the built-in one. Raises NotFound,
+    Refused.
+    """
     check_administrator(by)
     one_at_a_time(_LOCK)
     if family_id is not None:
@@ -222,14 +224,14 @@ def _check_in_use(family_id: int) -> None:
     _family(family_id)
     published = select(CertificateDesign.id).where(CertificateDesign.family_id == family_id)
     if db.session.scalar(published.where(CertificateDesign.version.is_not(None)).limit(1)) is None:
-        raise Refused(_("This design is only drafted. Put it into use first."))
+        raise Refused(_("This design is a draft. Put it into use first."))
 
 
 @action
 def choose_design(slug: str, family_id: int | None, *, by: Actor, at: datetime) -> None:
-    """The design of a series: a family, 0 for the built-in one, None for the one for all.
+    """Sets the design of a series: a family, 0 for the built-in one, or None for the default.
 
-    Holds for what is issued from now on. Raises NotFound, Refused.
+    Applies to certificates issued from now on. Raises NotFound, Refused.
     """
     check_administrator(by)
     series = get_series(slug, by=by)

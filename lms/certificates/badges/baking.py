@@ -20,7 +20,7 @@ def bake(png: bytes, text: str) -> bytes:
 
 
 def unbake(png: bytes) -> str | None:
-    """The credential in a picture, or None where there is none (or it is no picture)."""
+    """The credential in a picture, or None if there is none."""
     try:
         found = next((content for kind, content in _chunks(png) if _is_badge((kind, content))), None)
         if found is None:

@@ -1,6 +1,5 @@
-"""What the signature of a badge says: any text, offline.
-
-It runs in the process for foreign files and imports nothing of the server.
+"""Checks the signature of a badge, offline and for any text. Runs in the process for untrusted files and imports
+nothing from the server.
 """
 
 from __future__ import annotations
@@ -16,9 +15,10 @@ from lms.certificates.public_keys import kid_in
 
 @dataclass(frozen=True)
 class BadgeCheck:
-    """What a badge's signature says. `intact`: what was signed is what stands there; `ours`: by a key of ours.
+    """The result of checking a badge's signature.
 
-    `number` is the one that it names, in its written form, whether or not it is to be believed.
+    `intact`: the content is what was signed; `ours`: signed by one of our keys. `number` is the number in the badge, in
+    written form, trustworthy or not.
     """
 
     intact: bool
@@ -28,7 +28,7 @@ class BadgeCheck:
 
 
 def read_credential(text: str, jwks: Mapping[str, Any]) -> BadgeCheck:
-    """What the signature of a badge says, against these public keys. Never raises, whatever stands in `text`."""
+    """Checks the signature of a badge against these public keys. Never raises, whatever is in `text`."""
     text = text.strip()
     header, claims = unproved(text)
     kid, number = kid_in(header.get("kid")), _number_of(claims)

@@ -1,7 +1,7 @@
-"""The award as an Open Badges 3.0 credential: made, signed and read again.
+"""Open Badges 3.0 credentials for awards: created, signed and read back.
 
-A credential says of its holder no more than a salted hash of the address; who it is for shows only to somebody who
-knows the address already. `keys` signs it, `status` says whether it still holds.
+A credential contains only a salted hash of the holder's e-mail address, so only a reader who knows the address can tell
+whose it is. `keys` signs it; `status` says whether it is still valid.
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Facts:
-    """What a credential is made of; `number` bare, `address` the holder's mail address where one is known.
+    """The content of a credential.
 
-    `days` are those of the lectures attended, `awarded_at` when the award was first made, `organiser` who gave it.
+    `number` is unformatted and `address` is the holder's e-mail address, if known. `days` are those of the lectures
+    attended, `awarded_at` is when the award was first made, and `organiser` is the issuer.
     """
 
     number: str
@@ -132,7 +133,7 @@ def _identity(facts: Facts) -> dict[str, Any]:
 
 
 def badges_for(many: Sequence[Facts], key: SigningKey) -> list[dict[str, Any]]:
-    """For new certificates, inside the action that makes them: the columns that hold each one's signed badge."""
+    """The columns with signed badges for new certificates. Runs inside the action that creates them."""
     places = status_list.take_places(len(many))
     return [
         {
@@ -146,7 +147,7 @@ def badges_for(many: Sequence[Facts], key: SigningKey) -> list[dict[str, Any]]:
 
 
 def give_badges(pairs: Sequence[tuple[Certificate, Award]]) -> None:
-    """Signs a badge for each of these certificates, inside the running action, and writes it into their rows."""
+    """Signs a badge for each of these certificates inside the running action, and stores it."""
     if not pairs:
         return
     series = {award.series_id for _row, award in pairs}

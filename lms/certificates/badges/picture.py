@@ -1,4 +1,4 @@
-"""The picture of a badge, drawn once a series and kind: it names nobody."""
+"""The picture of a badge, drawn once per series and kind. It names nobody."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CJK = {"ja": "JP", "ko": "KR", "zh-TW": "TC", "zh-HK": "HK"}
 
 
 def badge_picture(kind: str, series: str, organiser: str) -> bytes:
-    """A PNG that shows what the badge is for and who gives it. Raises `core.typesetting.CannotRender`."""
+    """A PNG that shows what the badge is for and who issues it. Raises `core.typesetting.CannotRender`."""
     return _drawn(kind, series, organiser, tuple(font_folders()))
 
 

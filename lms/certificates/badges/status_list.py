@@ -28,15 +28,15 @@ from lms.core.db import db, one_at_a_time
 from lms.core.errors import NotFound
 
 LENGTH = 131_072
-"""Places of a list: the least that the standard allows, so that one place hides among many."""
+"""Positions in a list: the minimum in the standard, so that one position hides among many."""
 FULL = LENGTH * 3 // 4
-"""So many are taken before the next list is begun: a free place is then soon found."""
+"""The number of used positions at which the next list is started, so that a free position is found quickly."""
 STAMP = "status-list"
 TTL = timedelta(minutes=5)
 VALID = timedelta(days=7)
 """How long a list may be relied on: an older copy cannot be passed off as the present one."""
 RENEWED = timedelta(hours=1)
-"""How old a kept list may be before it is signed anew, though nothing has changed."""
+"""The maximum age of a stored list before it is signed again without changes."""
 PURPOSE = "revocation"
 
 _random = random.SystemRandom()
@@ -56,12 +56,12 @@ class Place:
 
 
 def address_of(number: int) -> str:
-    """Where a list is to be read."""
+    """The URL of a list."""
     return f"{_config().base_url}/certificates/status/{number}"
 
 
 def entry(place: Place) -> dict[str, str]:
-    """What a credential says about where its state is to be read."""
+    """The entry in a credential that says where to read its state."""
     address = address_of(place.number)
     return {
         "id": f"{address}#{place.index}",
@@ -91,7 +91,7 @@ def take_places(count: int) -> list[Place]:
 
 
 def _draw(number: int, wanted: int) -> list[int]:
-    """Free indices of a list: twice as many as are wanted are drawn, and those in use left out."""
+    """Free indices of a list: twice as many as needed are drawn, and those in use are dropped."""
     free: list[int] = []
     while len(free) < wanted:
         drawn = _random.sample(range(LENGTH), min(LENGTH, 2 * (wanted - len(free)) + 8))
@@ -104,7 +104,7 @@ def _draw(number: int, wanted: int) -> list[int]:
 
 
 def touch(rows: Iterable[Certificate]) -> None:
-    """Says, inside the running action, that the states of these certificates change in it."""
+    """Marks the states of these certificates as changed, inside the running action."""
     cache_versions.touch(STAMP, {row.status_list for row in rows if row.status_list is not None})
 
 
@@ -147,7 +147,7 @@ def signed_list(number: int, *, at: datetime) -> str:
 
 
 def list_credential(number: int, *, at: datetime) -> dict[str, Any]:
-    """A list as it stands now, not yet signed. Raises NotFound for one that there is not."""
+    """The current content of a list, unsigned. Raises NotFound if it does not exist."""
     if db.session.get(StatusList, number) is None:
         raise NotFound
     ended = select(Certificate.status_index).where(

@@ -29,7 +29,7 @@ _headers: dict[str, str] = {}  # by the address of the key: the same for everyth
 
 
 def sign_credential(credential: dict[str, Any], key: SigningKey) -> str:
-    """A credential as VC-JWT by ES256: itself as payload, with the claims that a JWT registers beside."""
+    """A credential as VC-JWT with ES256: the credential is the payload, with the registered JWT claims added."""
     valid_from = datetime.fromisoformat(credential["validFrom"])
     claims = {
         "iss": credential["issuer"]["id"],
@@ -51,7 +51,7 @@ def _header_of(key: SigningKey, issuer: str) -> str:
 
 
 def read_claims(text: str, jwks: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What a VC-JWT claims, if a key of this set signed it as it stands; else None."""
+    """The claims of a VC-JWT if one of these keys signed it unchanged, otherwise None."""
     known = {jwk["kid"]: jwk for jwk in jwks["keys"]}
     try:
         kid = kid_in(jws.extract_compact(text.encode("ascii")).headers().get("kid"))
@@ -69,7 +69,7 @@ def read_claims(text: str, jwks: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def unproved(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Header and claims of a VC-JWT as they stand, whoever signed it; empty where the text is none."""
+    """Header and claims of a VC-JWT without checking the signature; empty if the text is not one."""
     parts = text.split(".")
     if len(parts) != 3 or len(text) > LONGEST:
         return {}, {}
@@ -82,7 +82,7 @@ def unproved(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def instant(at: datetime) -> str:
-    """An instant as it stands in a credential."""
+    """A timestamp in the format of credentials."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -76,4 +76,4 @@ READY: Mapping[str, Mapping[str, str]] = {
         "to_come": "日期待定",
     },
 }
-"""By language (BCP 47); Chinese is in simplified characters, as its language without more says."""
+"""By language (BCP 47). Chinese uses simplified characters, the default for its language code."""

@@ -60,9 +60,9 @@ _BRACES = re.compile(r"\{([^{}]*)\}|[{}]")
 
 @dataclass(frozen=True)
 class Design:
-    """A design as a certificate is set with it. `words` by language; `pictures` by role (see ROLES).
+    """A design as used to typeset a certificate. `words` by language; `pictures` by role (see ROLES).
 
-    Nothing given is the built-in design in English.
+    Without arguments it is the built-in design in English.
     """
 
     colours: Mapping[str, str] = field(default_factory=dict)
@@ -75,14 +75,15 @@ class Design:
         return self.colours.get(name) or COLOURS[name]
 
     def language_for(self, wanted: str) -> str:
-        """The language that a certificate of a series in `wanted` speaks: its own where there are words, else English.
+        """The language of certificates for a series in `wanted`: that language where the design has text for it,
+        otherwise English.
 
-        `zh-Hant` takes `zh` where nothing is nearer.
+        `zh-Hant` falls back to `zh`.
         """
         return next((tag for tag in _ever_shorter(wanted) if tag in self.words), FALLBACK)
 
     def word(self, name: str, language: str) -> str:
-        """What stands on the certificate; what is missing in a language is taken from English."""
+        """The text on the certificate. Text missing in a language is taken from English."""
         own = self.words.get(language, {})
         sentences = SENTENCES if name in SENTENCES else (name,)
         for where in (own, self.words.get(FALLBACK, {}), ENGLISH):
@@ -94,7 +95,7 @@ class Design:
 
 
 BUILT_IN = Design()
-"""Version 1, in English: of every series whose language has no ready-made words, or no font to set them."""
+"""Version 1, in English: for series whose language has no suggested text or no font."""
 READY_MADE = Design(words=READY)
 """Version 0: the same, in the language of the series."""
 
@@ -118,19 +119,20 @@ def contrast_with_paper(colour: str) -> float:
 
 
 def checked_colours(given: Mapping[str, str | None]) -> dict[str, str]:
-    """Colours as they are kept. Raises Invalid for what is none, or too pale to be read on paper."""
+    """Validates colours for storage. Raises Invalid for malformed colours and those too pale to read on paper."""
     faults, kept = [], {}
     for name in COLOURS:
         colour = (given.get(name) or COLOURS[name]).strip().lower()
         kept[name] = colour
         if not _COLOUR.fullmatch(colour):
-            faults.append(Fault(_("Write a colour as # and six digits or letters a to f, such as #00626b."), name))
+            faults.append(Fault(_("Enter a colour as # followed by six hexadecimal digits, such as #00626b."), name))
         elif (contrast := contrast_with_paper(colour)) < LEAST_CONTRAST:
             told = f"{contrast // 0.1 / 10:.1f}"
             faults.append(
                 Fault(
                     _(
-                        "On white paper its contrast is %(contrast)s to 1; 4.5 is needed. Take a darker one.",
+                        "Its contrast on white paper is %(contrast)s to 1; at least 4.5 is needed. Use a "
+                        "darker colour.",
                         contrast=told,
                     ),
                     name,
@@ -142,10 +144,10 @@ def checked_colours(given: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def checked_line(text: str | None, limit: int, name: str) -> str:
-    """One line without control or direction signs. Raises Invalid where it is too long."""
+    """One line without control or direction characters. Raises Invalid where it is too long."""
     line = clean_line(text)
     if len(line) > limit:
-        raise Invalid(name, _("At most %(n)s letters have a place here; these are %(have)s.", n=limit, have=len(line)))
+        raise Invalid(name, _("Use at most %(n)s characters; this text has %(have)s.", n=limit, have=len(line)))
     return line
 
 
@@ -165,7 +167,7 @@ def checked_words(given: Mapping[str, str | None], language: str) -> dict[str, s
             continue
         faults += [Fault(reason, name) for reason in faults_of_braces(line, PLACEHOLDERS if name in SENTENCES else ())]
         if not line and language != FALLBACK and name in (*TITLES, "sentence"):
-            faults.append(Fault(_("Write this one: English beside the other language would be no sentence."), name))
+            faults.append(Fault(_("Enter this text, so that the certificate does not mix two languages."), name))
         if line:
             kept[name] = line
     if faults:
@@ -174,18 +176,18 @@ def checked_words(given: Mapping[str, str | None], language: str) -> dict[str, s
 
 
 def faults_of_braces(text: str, known: Iterable[str]) -> Iterator[str]:
-    """What is wrong with the braces of a text in which these placeholders may stand."""
+    """Errors in the braces of a text that can contain these placeholders."""
     allowed = tuple(known)
     named = ", ".join(f"{{{name}}}" for name in allowed)
     for found in _BRACES.finditer(text):
         if not allowed:
-            yield _("No placeholder can stand here: leave the braces out.")
+            yield _("This text cannot contain placeholders. Remove the braces.")
             return
         if found[1] is None:
-            yield _("A brace stands alone. Placeholders are written as %(known)s.", known=named)
+            yield _("There is an unmatched brace. The placeholders are %(known)s.", known=named)
             return
         if found[1] not in allowed:
-            yield _("There is no placeholder %(name)s. Known are %(known)s.", name=found[0], known=named)
+            yield _("Unknown placeholder %(name)s. The placeholders are %(known)s.", name=found[0], known=named)
 
 
 def texts_of(spec: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

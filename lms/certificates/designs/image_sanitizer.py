@@ -1,4 +1,4 @@
-"""Pictures that stand on certificates: read by their content, bounded, made anew as SVG that draws and does no more."""
+"""Pictures on certificates: recognised by content, limited in size, and rewritten as SVG that only draws."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _picture_of(content: bytes) -> Picture:
         return _of_pixels(content, _jpeg_size(content))
     if b"<svg" in content[:20_000] or b":svg" in content[:20_000]:
         return _of_svg(content)
-    raise Invalid(FIELD, _("This is no PNG, JPEG or SVG picture, whatever its name says."))
+    raise Invalid(FIELD, _("This is not a PNG, JPEG or SVG image, whatever its file name."))
 
 
 # Pixels ----------------------------------------------------------------------------------------------------------
@@ -105,7 +105,7 @@ def _jpeg_size(content: bytes) -> tuple[int, int]:
         kind, length = content[place + 1], int.from_bytes(content[place + 2 : place + 4])
         if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
             if content[place + 9] not in (1, 3):
-                raise Invalid(FIELD, _("This JPEG is made for print (CMYK). Save it in RGB colours, or as PNG."))
+                raise Invalid(FIELD, _("This JPEG is in print colours (CMYK). Save it as RGB or as PNG."))
             height, width = struct.unpack(">HH", content[place + 5 : place + 9])
             return width, height
         place += 1 if kind == 0xFF else 2 + max(2, length)
@@ -113,14 +113,19 @@ def _jpeg_size(content: bytes) -> tuple[int, int]:
 
 
 def _of_pixels(content: bytes, size: tuple[int, int]) -> Picture:
-    """Drawn anew at the size that is printed: what is kept is pixels only, and never more than a few."""
+    """The picture, redrawn at print size: only pixels are kept, never more than needed."""
     width, height = size
     if not width or not height:
         raise _broken()
     if max(size) > MAX_SIDE:
         raise Invalid(
             FIELD,
-            _("The picture has %(w)s × %(h)s pixels; at most %(n)s each way are taken.", w=width, h=height, n=MAX_SIDE),
+            _(
+                "The picture is %(w)s × %(h)s pixels. The maximum is %(n)s in each direction.",
+                w=width,
+                h=height,
+                n=MAX_SIDE,
+            ),
         )
     shape = _checked_shape(width / height)
     given = json.dumps([*content], separators=(",", ":"))  # read strictly: within an SVG a damaged one is passed over
@@ -146,14 +151,12 @@ def _wrapped(png: bytes, width: int, height: int) -> str:
 
 def _checked_shape(shape: float) -> float:
     if not 1 / MAX_SHAPE <= shape <= MAX_SHAPE:
-        raise Invalid(
-            FIELD, _("The picture is too long and thin: at most ten times as wide as high, or as high as wide.")
-        )
+        raise Invalid(FIELD, _("The picture is too narrow. One side can be at most ten times as long as the other."))
     return shape
 
 
 def _broken() -> Invalid:
-    return Invalid(FIELD, _("The picture cannot be read: the file is damaged."))
+    return Invalid(FIELD, _("The picture cannot be read because the file is damaged."))
 
 
 # SVG ------------------------------------------------------------------------------------------------------------
@@ -161,14 +164,14 @@ def _broken() -> Invalid:
 
 def _of_svg(content: bytes) -> Picture:
     if len(content) > MAX_SVG_BYTES:
-        raise Invalid(FIELD, _("An SVG may have at most 300 kB. Simplify its paths, or save it as PNG."))
+        raise Invalid(FIELD, _("An SVG can be at most 300 kB. Simplify its paths, or save it as PNG."))
     reader = _Reader()
     try:
         reader.parser.Parse(content, True)
     except expat.ExpatError as error:
         raise _broken() from error
     if not reader.has_shapes:
-        raise Invalid(FIELD, _("This SVG draws nothing."))
+        raise Invalid(FIELD, _("This SVG is empty."))
     picture = Picture("".join(reader.out), _checked_shape(reader.shape))
     try:
         pdf = typeset(_TEMPLATE, {"picture": picture.svg, "width": "100", "height": "100"}, ())
@@ -183,8 +186,8 @@ def _complicated() -> Invalid:
     return Invalid(
         FIELD,
         _(
-            "This SVG is too complicated: at most %(n)s shapes, nested %(deep)s deep, are taken. Simplify it, or save "
-            "it as PNG.",
+            "This SVG is too complex: at most %(n)s shapes, nested %(deep)s deep, are allowed. Simplify it, or "
+            "save it as PNG.",
             n=MAX_ELEMENTS,
             deep=MAX_DEPTH,
         ),
@@ -192,7 +195,7 @@ def _complicated() -> Invalid:
 
 
 class _Reader:
-    """Reads an SVG and writes down what it draws. What is not drawing is left out, what could do harm refused."""
+    """Reads an SVG and rewrites its drawing instructions. Other content is removed; harmful content is refused."""
 
     def __init__(self) -> None:
         self.out: list[str] = []
@@ -214,7 +217,7 @@ class _Reader:
 
     def _doctype(self, _name: str, _system: str | None, _public: str | None, has_own: bool) -> None:
         if has_own:
-            raise Invalid(FIELD, _("This SVG defines entities of its own, which are not taken."))
+            raise Invalid(FIELD, _("This SVG defines custom entities, which are not allowed."))
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         space, _sep, name = tag.rpartition(" ")
@@ -243,7 +246,7 @@ class _Reader:
         self.out.append(f"<{name}" + "".join(f" {key}={quoteattr(text)}" for key, text in kept.items()) + ">")
 
     def _check_clip(self, name: str, kept: dict[str, str]) -> None:
-        """Clips within clips multiply: there are none, and not many at all."""
+        """Refuses nested or numerous clip paths, which multiply the work."""
         if "clip-path" not in kept:
             return
         self._clips += 1
@@ -255,9 +258,9 @@ class _Reader:
         try:
             sides = [float(side) for side in box[2:]] if len(box) == 4 else [_pixels(attributes[key]) for key in _SIDES]
         except (KeyError, ValueError) as error:
-            raise Invalid(FIELD, _("This SVG does not say how large it is: it needs a viewBox.")) from error
+            raise Invalid(FIELD, _("This SVG has no size. Add a viewBox.")) from error
         if not all(0.01 < side < 1e6 for side in sides):
-            raise Invalid(FIELD, _("This SVG does not say how large it is: it needs a viewBox."))
+            raise Invalid(FIELD, _("This SVG has no size. Add a viewBox."))
         self.shape = sides[0] / sides[1]
         kept.setdefault("viewBox", f"0 0 {sides[0]:g} {sides[1]:g}")
         kept |= {"width": f"{sides[0]:g}", "height": f"{sides[1]:g}", "xmlns": _SVG, "xmlns:xlink": _XLINK}
@@ -286,17 +289,17 @@ def _pixels(length: str) -> float:
 
 
 def _attribute(given: tuple[str, str]) -> tuple[str, str | None]:
-    """An attribute as it is kept; null for one that is left out."""
+    """An attribute as stored, or None if it is dropped."""
     tag, text = given
     space, _sep, name = tag.rpartition(" ")
     if name == "href" and space in ("", _XLINK):
         if not _LINK.fullmatch(text.strip()):
-            raise Invalid(FIELD, _("This SVG points to something outside itself. Put all of it into the one file."))
+            raise Invalid(FIELD, _("This SVG refers to external content. Embed everything in the one file."))
         return "xlink:href", text.strip()
     if space:
         return name, None
     if name.lower().startswith("on"):
-        raise Invalid(FIELD, _("This SVG holds a script. A picture may only draw."))
+        raise Invalid(FIELD, _("This SVG contains a script, which is not allowed."))
     return name, _checked_css(text) if name in _ATTRIBUTES else None
 
 
@@ -307,7 +310,7 @@ def _checked_css(text: str) -> str:
         or "\\" in text
         or "javascript:" in text.lower()
     ):
-        raise Invalid(FIELD, _("This SVG points to something outside itself. Put all of it into the one file."))
+        raise Invalid(FIELD, _("This SVG refers to external content. Embed everything in the one file."))
     if "clip-path" in text or "filter" in text or "mask" in text:
         raise _complicated()
     return text
@@ -315,11 +318,12 @@ def _checked_css(text: str) -> str:
 
 def _refused(name: str) -> str:
     if name in ("script", "foreignObject", "a", "animate", "set", "animateTransform", "animateMotion", "handler"):
-        return _("This SVG holds a script. A picture may only draw.")
+        return _("This SVG contains a script, which is not allowed.")
     if name in ("text", "tspan", "textPath"):
-        return _("This SVG holds letters. Turn them into paths first: the font may be missing elsewhere.")
+        return _("This SVG contains text. Convert it to paths first, because the font may be missing elsewhere.")
     if name == "image":
-        return _("This SVG holds a picture within. Save it as PNG instead.")
+        return _("This SVG contains an embedded picture. Save it as PNG instead.")
     return _(
-        "This SVG uses “%(name)s”, which is not taken. Turn everything into plain paths, or save it as PNG.", name=name
+        "This SVG uses “%(name)s”, which is not allowed. Convert everything to plain paths, or save it as PNG.",
+        name=name,
     )

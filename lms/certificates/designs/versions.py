@@ -18,7 +18,7 @@ from lms.core.typesetting import font_folders
 
 
 def choice_of(series_id: int) -> int | None:
-    """The design that a series chose: its family, 0 for the built-in one, None where it takes the one for all."""
+    """The design selected for a series: its family, 0 for the built-in one, None for the default."""
     row = db.session.get(SeriesDesign, series_id)
     return None if row is None else row.family_id or 0
 

@@ -29,9 +29,10 @@ _NAMED = re.compile(rb"SR-[0-9A-Z*~$=-]{17,26}")
 
 @dataclass(frozen=True)
 class PdfCheck:
-    """What a file's signature says. `intact`: as it was signed, to the last byte. `ours`: signed by one of our keys.
+    """The result of checking a file's signature.
 
-    `number` is the one that the file bears, believed only where it is intact and ours; `kid` then names the key.
+    `intact`: unchanged to the last byte. `ours`: signed by one of our keys. `number` is the number in the file,
+    trustworthy only if it is intact and ours; `kid` then names the key.
     """
 
     intact: bool
@@ -42,10 +43,10 @@ class PdfCheck:
 
 
 def check_pdf(pdf: bytes, trusted: Iterable[x509.Certificate]) -> PdfCheck:
-    """Whether a file is as one of the trusted certificates' keys signed it; for any bytes, offline, without parsing.
+    """Checks that a file is as signed by one of the trusted keys; for any bytes, offline, without parsing.
 
-    The signature speaks for every byte of the file but its own place, and says where that is: nothing else of the
-    file has to be understood, so a hostile one has nothing to attack.
+    The signature covers every byte of the file except its own range, and states that range. Nothing else in the file
+    needs to be understood, so a hostile file has nothing to attack.
     """
     named = _NAMED.search(pdf)
     number = _number(named[0]) if named else None
@@ -66,7 +67,7 @@ def _number(found: bytes) -> str | None:
 
 
 def _check_at(pdf: bytes, span: re.Match[bytes], trusted: Iterable[x509.Certificate]) -> PdfCheck | None:
-    """What the signature over this span of bytes says; None where there is none to be read."""
+    """The result of the signature over this byte range, or None if it cannot be read."""
     start, end, rest = (int(group) for group in span.groups())
     gap = pdf[start:end]
     if not (start < end <= len(pdf) and re.fullmatch(rb"<(?:[0-9A-Fa-f]{2})+>", gap)):
@@ -97,7 +98,9 @@ def _check_at(pdf: bytes, span: re.Match[bytes], trusted: Iterable[x509.Certific
 
 @dataclass(frozen=True)
 class _Told:
-    """A signature taken apart. `length` is that of its own bytes; `is_coherent`: what names the signer agrees."""
+    """A parsed signature. `length` is the length of its own bytes; `is_coherent`: the fields that name the signer
+    agree.
+    """
 
     digest: bytes
     signed: bytes

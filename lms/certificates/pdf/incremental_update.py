@@ -27,7 +27,7 @@ def _found(pattern: bytes, text: bytes) -> re.Match[bytes]:
 
 @dataclass
 class Revision:
-    """What is to be appended to `pdf`: objects by number. Raises CannotRevise for a file of another kind."""
+    """An incremental update to append to `pdf`: objects by number. Raises CannotRevise for a file of another kind."""
 
     pdf: bytes
     objects: dict[int, bytes] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Revision:
         return self.size - 1
 
     def read(self, number: int) -> bytes:
-        """An object as it stands now, without its frame."""
+        """The current content of an object, without its wrapper."""
         if number in self.objects:
             return self.objects[number]
         row = self._rows + number * _ROW
@@ -64,7 +64,7 @@ class Revision:
         return self.pdf[start + len(frame) : end].strip()
 
     def _end(self, start: int) -> int:
-        """Where the object that begins here ends: past its stream, in which any bytes may stand."""
+        """The end of the object that starts here, after its stream, which can contain any bytes."""
         length = re.compile(rb"\d+ 0 obj\s*<<[^>]*?/Length (\d+)").match(self.pdf, start)
         stream = self.pdf.find(b"stream", start)
         after = self.pdf.find(b"endobj", start)

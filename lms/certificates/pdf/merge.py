@@ -1,7 +1,7 @@
-"""Many certificates as one PDF to print: their pages as they were set, what they share written once.
+"""Many certificates as one PDF for printing, with shared objects written once.
 
-The file is written as it grows; of what went before only places and digests are remembered. It bears no signature and
-no structure: who wants those has the certificates themselves.
+The file is written as a stream; only offsets and digests are kept in memory. It has no signature and no structure tree:
+the certificates themselves have those.
 """
 
 from __future__ import annotations

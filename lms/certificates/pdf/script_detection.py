@@ -107,7 +107,7 @@ def _fits(writing: Writing, scripts: frozenset[str]) -> bool:
 
 
 def _scripts_of(tag: str) -> frozenset[str]:
-    """The scripts that a language is written in; none where that is not known."""
+    """The scripts of a language; empty if unknown."""
     language, *rest = tag.split("-")
     named = next((part.title() for part in rest if len(part) == 4), None)
     if named is None and language.lower() in _LATIN_OR_CYRILLIC:

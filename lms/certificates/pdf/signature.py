@@ -60,7 +60,7 @@ def _attribute(kind: str, value: Any) -> cms.CMSAttribute:
 
 
 class _HeldSigner(Signer):
-    """Signs with a key held in memory; the same content gives the same signature where the library can."""
+    """Signs with a key in memory. The same content gives the same signature where the library supports it."""
 
     def __init__(
         self, private: ec.EllipticCurvePrivateKey, certificate: x509.Certificate, chain: Iterable[x509.Certificate]
@@ -77,7 +77,7 @@ class _HeldSigner(Signer):
         self._frames: dict[int, bytes] = {}
 
     def _attributes(self, digest: bytes) -> cms.CMSAttributes:
-        """What PAdES signs: the kind of content, its digest, whose certificate it is."""
+        """The attributes that PAdES signs: content type, digest, and signing certificate."""
         kind = _attribute("content_type", "data")
         return cms.CMSAttributes([kind, _attribute("message_digest", digest), self._identity])
 
@@ -161,9 +161,9 @@ def sign_pdf(
     spoken: Sequence[Spoken] = (),
     timestamp_url: str | None = None,
 ) -> bytes:
-    """The file with the organisation's signature, which says `at` (aware UTC) as its time.
+    """The file with the organisation's signature, with `at` (aware UTC) as its time.
 
-    Raises TimestampAway; CannotRevise for a file that was not set here.
+    Raises TimestampAway, and CannotRevise for a file that was not created here.
     """
     signer = _signer(key.private, key.certificate, tuple(key.chain))
     room = _ROOM + sum(len(_der(one)) for one in [key.certificate, *key.chain]) + (_STAMP if timestamp_url else 0)

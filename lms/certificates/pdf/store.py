@@ -33,7 +33,7 @@ def _config() -> Config:
 
 
 def reporting_zone() -> str:
-    """The IANA zone whose day stands on a certificate."""
+    """The IANA time zone of the date on a certificate."""
     return _config().reporting_zone
 
 
@@ -43,35 +43,35 @@ def installed_fonts() -> glyphs.Coverage:
 
 
 def fault_of(texts: Mapping[str, str | None], fonts: glyphs.Coverage) -> str | None:
-    """Why a certificate with these texts (named as the reader knows them) cannot be made, or None."""
+    """Why a certificate with these texts (keyed by their label) cannot be created, or None."""
     for name, text in texts.items():
         missing = glyphs.missing_signs(text or "", fonts)
         if missing:
             return _(
-                "%(field)s: no installed font has %(signs)s. No certificate is made with an empty box in its "
-                "place: install a font that has it, or write it in other letters.",
+                "%(field)s: no installed font has %(characters)s. Certificates are never issued with missing "
+                "characters. Install a font that has them, or use other characters.",
                 field=name,
-                signs=glyphs.named(missing),
+                characters=glyphs.named(missing),
             )
     return None
 
 
 def fault_of_names(full_name: str, native_name: str | None, fonts: glyphs.Coverage) -> str | None:
-    """Why a person's names cannot be set, or None."""
+    """Why a person's names cannot be typeset, or None."""
     if not any(glyphs.missing_signs(name, fonts) for name in (full_name, native_name or "")):
         return None  # most are so: no words are looked up for them
     return fault_of({_("Full name"): full_name, _("Name in native script"): native_name}, fonts)
 
 
 def fault_of_series(title: str, lectures: list[str], fonts: glyphs.Coverage) -> str | None:
-    """Why no certificate of this series can be set, or None."""
+    """Why certificates of this series cannot be typeset, or None."""
     texts: dict[str, str | None] = {_("Title of the series"): title, _("Organiser"): _config().organiser}
     texts |= {_("Title of lecture %(n)s", n=place): text for place, text in enumerate(lectures, 1)}
     return fault_of(texts, fonts)
 
 
 def address_of(bare: str, base_url: str | None = None) -> str:
-    """The full address of a number's verification page; under this installation's address unless another is given."""
+    """The absolute URL of a number's verification page, on this installation unless another base is given."""
     return f"{base_url or _config().base_url}/verify/{quote(numbers.write(bare), safe='-*~$=')}"
 
 
@@ -87,7 +87,7 @@ def _unsigned_key(certificate: Certificate) -> str:
 
 @dataclass(frozen=True)
 class Order:
-    """One file to be made: what stands in it, the time its signature says, and the key it is kept under."""
+    """One file to create: its content, the time of its signature, and its storage key."""
 
     award: typesetting.Award
     at: datetime
@@ -180,7 +180,7 @@ def pdf_of(certificate: Certificate, order: Callable[[], Order]) -> bytes:
         pdf = made(asked, means())
     except TimestampAway as error:
         log.warning("no time stamp", error=str(error))
-        raise Refused(_("The time stamp server does not answer. Try again in a few minutes.")) from error
+        raise Refused(_("The time stamp server is not responding. Try again in a few minutes.")) from error
     with contextlib.suppress(files.StorageAway):
         files.store(asked.key, pdf)
         files.delete(_unsigned_key(certificate))
@@ -188,6 +188,6 @@ def pdf_of(certificate: Certificate, order: Callable[[], Order]) -> bytes:
 
 
 def forget_pdf(certificate: Certificate) -> None:
-    """Takes the kept file away."""
+    """Deletes the stored file."""
     files.delete(key_of(certificate))
     files.delete(_unsigned_key(certificate))

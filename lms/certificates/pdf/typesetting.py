@@ -65,7 +65,7 @@ def _day(day: date, language: str, *, year: bool) -> str:
 
 
 def _sentence(award: Award, language: str) -> str:
-    """What stands between the name and the series."""
+    """The sentence between the name and the series."""
     hours = f"{award.hours:g}"
     if language != FALLBACK:
         hours = format_decimal(award.hours, "0.#", Locale.parse(language, sep="-"))
@@ -89,7 +89,7 @@ def _sentence(award: Award, language: str) -> str:
 
 
 def _looks(award: Award, language: str) -> dict[str, Any]:
-    """What the design says, in the language of the certificate."""
+    """The design's text and colours in the language of the certificate."""
     design = award.design
     words = {name: design.word(name, language) for name in ("issued", "verify", "missed", "to_come", "office")}
     return {
@@ -138,7 +138,7 @@ def _content(award: Award) -> dict[str, Any]:
 
 
 def spoken(award: Award) -> list[Spoken]:
-    """Names and titles as a reader is told them, in the order of their elements in the template."""
+    """Names and titles as screen readers get them, in the order of their elements in the template."""
     said = [Spoken("Strong", award.full_name, writing_of(award.full_name).lang)]
     if award.native_name:
         said.append(Spoken("Em", award.native_name, writing_of(award.native_name, award.country).lang))
@@ -171,5 +171,5 @@ def render(award: Award, folders: Sequence[Path]) -> bytes:
 
 
 def picture(award: Award, folders: Sequence[Path], *, ppi: float = 144) -> bytes:
-    """The certificate as PNG, to be looked at. Raises `core.typesetting.CannotRender`."""
+    """The certificate as a PNG preview. Raises `core.typesetting.CannotRender`."""
     return draw(TEMPLATE, _inputs(award), folders, ppi=ppi)

@@ -1,4 +1,4 @@
-"""Every read of certificates: by number for anybody, by person and series for whoever may see them."""
+"""Queries for certificates: by number for anyone, by person and series for readers with access."""
 
 from __future__ import annotations
 
@@ -32,10 +32,11 @@ CHUNK = 500
 
 @dataclass(frozen=True)
 class Shown:
-    """A certificate as its reader may see it. `is_full` for the holder and staff; else the public part is shown.
+    """A certificate as the reader can see it.
 
-    `organiser` is who issued it, under the name of then. `state` is what holds for the number: one that was superseded
-    by a withdrawn one says no more either.
+    `is_full` for the holder and staff; otherwise only the public part is shown. `organiser` is the issuer, under its
+    name at the time. `state` is the effective state of the number: one superseded by a withdrawn certificate shows as
+    withdrawn too.
     """
 
     number: str
@@ -96,12 +97,12 @@ def awarded_ids(series_id: int, kind: CertificateKind, person_ids: Sequence[int]
 
 
 def bears_a_former_name() -> ColumnElement[bool]:
-    """Whether a `Certificate` bears other names than its `Person` has now."""
+    """Whether the names on a `Certificate` differ from the current names of its `Person`."""
     return or_(Certificate.name != Person.full_name, Certificate.native_name.is_distinct_from(Person.native_name))
 
 
 def former_of(series_id: int, kind: CertificateKind, person_ids: Sequence[int]) -> dict[int, Certificate]:
-    """Of these people's valid certificates for one series and kind, those that bear a former name, by person."""
+    """Valid certificates of these people for one series and kind that bear a former name, by person."""
     query = (
         select(Certificate)
         .join(Certificate.award)
@@ -136,7 +137,7 @@ def count_awarded_at(series_id: int, kind: CertificateKind, at: datetime) -> int
 
 
 def held_people(person_ids: Sequence[int]) -> dict[int, Any]:
-    """Names of people as they are committed now, those merged away or erased left out; held until the action ends."""
+    """The committed names of people, without merged and deleted ones; locked until the action ends."""
     query = (
         select(Person.id, Person.public_id, Person.full_name, Person.native_name, Person.name_confirmed_at)
         .where(among(Person.id, person_ids), Person.canonical_id == Person.id, Person.erased_at.is_(None))
@@ -177,7 +178,7 @@ def native_names_of(person_ids: Sequence[int]) -> dict[int, str | None]:
 
 
 def find_row(typed: str) -> Certificate | None:
-    """The certificate of a number as somebody typed it, with its award."""
+    """The certificate with this number, as typed, and its award."""
     bare = numbers.parse(typed)
     if bare is None:
         return None
@@ -294,7 +295,7 @@ def _shown(rows: Sequence[Certificate], *, by: Actor) -> list[Shown]:
 
 
 def find_kept(row: Certificate) -> Certificate | None:
-    """Of somebody's certificates of one series and kind, after a merge: the one that was kept instead of this."""
+    """After a merge, the certificate of a series and kind that was kept instead of this one."""
     holder, other = aliased(Person), aliased(Person)
     query = (
         select(Certificate)
@@ -314,7 +315,7 @@ def find_kept(row: Certificate) -> Certificate | None:
 
 
 def _state_of(row: Certificate, successor: Certificate | None) -> CertificateState:
-    """What holds for a number: withdrawing the current certificate silences those it replaced."""
+    """The effective state of a number. Withdrawing the current certificate also hides those it replaced."""
     seen = {row.id}
     while successor is not None and successor.id not in seen:
         if successor.state is CertificateState.WITHDRAWN:

@@ -1,5 +1,6 @@
-"""What another judgement of lectures would mean for certificates: who would earn one, and who holds one that would no
-longer be earned. Nothing is issued or revoked by it."""
+"""The effect of recounting lectures on certificates: newly earned and no longer earned ones. Nothing is issued or
+revoked.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ from lms.people.queries.persons import addresses_of
 
 @dataclass(frozen=True)
 class Affected:
-    """Somebody whose certificate is touched: what would count, and the number of the certificate held (staff only)."""
+    """A person whose certificate is affected: what would count, and the number of their certificate (staff only)."""
 
     person: str
     full_name: str
@@ -41,8 +42,9 @@ class Affected:
 
 @dataclass(frozen=True)
 class Consequences:
-    """By what the newest policy asks: who would newly have earned a certificate, who holds a valid one that would no
-    longer be earned, and who has earned one, has none yet, and would not have earned it."""
+    """Under the current policy: who would newly earn a certificate, who holds a valid one that would no longer be
+    earned, and who has earned one that is not issued yet and would no longer be earned.
+    """
 
     earn: list[Affected] = field(default_factory=list)
     unearn: list[Affected] = field(default_factory=list)
@@ -111,7 +113,7 @@ def _earned(counted: tuple[int, int], asked: rules.Earning) -> bool:
 
 
 def _counts(values: Values | None) -> tuple[int, int]:
-    """What a credit adds: a lecture attended or none, and milliseconds."""
+    """What a credit adds: one attended lecture or none, and milliseconds."""
     return (0, 0) if values is None else (int(values.outcome is Outcome.ATTENDED), values.present_ms)
 
 

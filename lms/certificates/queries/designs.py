@@ -1,4 +1,4 @@
-"""Every read of designs: what there is, which one a series takes, and how one looks on a chosen sample."""
+"""Queries for designs: the list, the design of a series, and previews."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from lms.core.typesetting import font_folders
 from lms.people.models import Person
 
 SAMPLES = ("longest", "plain", "strange", "90", "200", "one", "12", "40")
-"""Samples that every series has, beside one for each script of its people (`script-Arab`)."""
+"""Samples for every series, in addition to one for each script of its people (`script-Arab`)."""
 
 _EVER = datetime(2026, 11, 25, tzinfo=UTC)  # since when there is the built-in design
 _MANY_SERIES = 200
@@ -50,10 +50,10 @@ _TITLES = (
 
 @dataclass(frozen=True)
 class Version:
-    """A design as it stands: the draft where there is one (`is_draft`), else what is in use.
+    """The current version of a design: the draft if there is one (`is_draft`), otherwise the version in use.
 
-    `versions` are those that were put into use, the last of them is issued with. `issued` counts the certificates,
-    `series` those that chose it: in lists only.
+    `versions` are those put into use; the last of them is used for issuing. `issued` counts certificates and `series`
+    counts series using the design, in lists only.
     """
 
     family_id: int
@@ -74,7 +74,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Look:
-    """What is looked at: a series (its slug, empty for an invented one), a sample, a language, a kind."""
+    """Preview settings: a series (its slug, empty for a sample series), a sample, a language, a kind."""
 
     series: str = ""
     sample: str = "longest"
@@ -129,7 +129,7 @@ def get_design(family_id: int, *, by: Actor) -> Version:
         spec = {"words": printable_words()}
         return Version(
             0,
-            _("The built-in design"),
+            _("Built-in design"),
             is_default=False,
             versions=(READY_VERSION,),
             is_draft=False,
@@ -161,9 +161,9 @@ def faults_of_glyphs(spec: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def missing_in_words(signs: Sequence[str]) -> str:
-    """Why a text with these signs cannot be printed."""
+    """Why a text with these characters cannot be printed."""
     return _(
-        "No installed font has %(signs)s. Write it in other letters, or install a font.", signs=glyphs.named(signs)
+        "No installed font has %(characters)s. Use other characters, or install a font.", characters=glyphs.named(signs)
     )
 
 
@@ -177,7 +177,7 @@ def series_to_look_at(*, by: Actor) -> list[Series]:
 
 
 def scripts_of(slug: str, *, by: Actor) -> dict[str, int]:
-    """The scripts in which people of a series are named, each with somebody (id) who is, the longest of a few."""
+    """The scripts of people's names in a series, each with the id of an example person, the longest of a few."""
     check_administrator(by)
     if not slug:
         return {}
@@ -273,7 +273,7 @@ def _stretched(award: typesetting.Award, look: Look, *, by: Actor) -> typesettin
     person_id = scripts_of(look.series, by=by).get(look.sample.removeprefix("script-"))
     person = db.session.get(Person, person_id) if person_id else None
     if person is None:
-        raise Invalid("sample", _("There is no such sample."))
+        raise Invalid("sample", _("This sample does not exist."))
     return _named(award, person)
 
 
@@ -286,7 +286,7 @@ def _repeated(stations: tuple[typesetting.Station, ...], count: int) -> tuple[ty
 
 
 def fault_of(award: typesetting.Award) -> str | None:
-    """Why a sample cannot be printed, or None: a sign that no installed font has."""
+    """Why a sample cannot be printed (a character missing from all installed fonts), or None."""
     words = award.design.words.get(award.design.language_for(award.language), {})
     texts = (award.full_name, award.native_name or "", award.series, award.organiser, award.design.signatory)
     signs = glyphs.missing_signs(" ".join((*texts, *words.values())), store.installed_fonts())

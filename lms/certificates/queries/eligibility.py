@@ -34,7 +34,7 @@ _CHUNK = 2000
 
 
 class Group(StrEnum):
-    """Where somebody stands. `unconfirmed` are those with a name nobody confirmed, blocked by it or not."""
+    """A person's group. `unconfirmed` are those whose name is not confirmed, blocked by it or not."""
 
     EARNED = "earned"
     MISSES = "misses"
@@ -47,7 +47,7 @@ class Group(StrEnum):
 
 @dataclass(frozen=True)
 class Near:
-    """The lecture that counts in part and lacks the least: so many minutes more would have made it attended."""
+    """The partly attended lecture that is closest to counting: this many minutes more would have been enough."""
 
     title: str
     minutes: int
@@ -139,7 +139,7 @@ def table(slug: str, shown: Group, *, by: Actor) -> Iterator[Sequence[object]]:
 
 
 def candidates(series_id: int, *columns: Any) -> Select[Any]:
-    """Who is enrolled in a series now and known still: who can be issued a certificate."""
+    """People currently enrolled in a series and not deleted: those who can get a certificate."""
     return speaking(*columns).where(
         Enrolment.series_id == series_id, Enrolment.status == EnrolmentStatus.ENROLLED, Person.erased_at.is_(None)
     )
@@ -160,13 +160,13 @@ def counted_by_person(lecture_ids: Sequence[int]) -> Subquery:
 
 
 def unconfirmed_earners(slug: str, *, by: Actor) -> tuple[Series, list[int]]:
-    """Who has earned a certificate of the series, has none, and has not confirmed the name it would bear (ids)."""
+    """The ids of people who have earned a certificate of the series, have none, and have not confirmed their name."""
     view = _View(slug, by=by)
     return view.series, list(db.session.scalars(select(view.people.c.id).where(view.in_group(Group.UNCONFIRMED))))
 
 
 class _View:
-    """One reading of a series: its policy, its lectures, and the query of where everybody enrolled stands."""
+    """One snapshot of a series: its policy, its lectures, and the query for everyone's progress."""
 
     def __init__(self, slug: str, *, by: Actor) -> None:
         if not by.is_reporter:
@@ -226,7 +226,7 @@ class _View:
 
     @property
     def faults(self) -> dict[int, str]:
-        """Whose certificate cannot be printed, with the reason: of those who would get one now."""
+        """People whose certificate cannot be printed, with the reason, among those who would get one now."""
         if self._faults is None:
             row = self.people.c
             waiting = select(row.id, row.full_name, row.native_name).where(
@@ -240,7 +240,7 @@ class _View:
         return self._faults
 
     def _renamed(self) -> Select[Any]:
-        """Whose valid certificate bears other names than theirs now: they get its successor."""
+        """People whose valid certificate bears a former name: they get its successor."""
         return (
             select(Award.person_id)
             .join(Certificate, Certificate.award_id == Award.id)
@@ -251,7 +251,7 @@ class _View:
         )
 
     def in_group(self, group: Group) -> ColumnElement[bool]:
-        """Whether somebody of `people` belongs to a group."""
+        """Whether a person in `people` belongs to a group."""
         row = self.people.c
         due = and_(self._earns(), not_(row.has_award))
         unconfirmed = and_(due, row.name_confirmed_at.is_(None))
@@ -326,11 +326,11 @@ class _View:
         return db.session.execute(query.limit(limit).offset(offset)).all()
 
     def missing(self, record: Any) -> rules.Missing:
-        """What somebody lacks."""
+        """What a person is short of."""
         return rules.missing(record.attended, record.present_ms, self.asked)
 
     def reason(self, record: Any) -> str | None:
-        """Why somebody is blocked; null for others."""
+        """Why a person is blocked, or None."""
         if record.id in self.faults:
             return self.faults[record.id]
         if self.policy.confirmed_names and record.name_confirmed_at is None and not record.has_award:
@@ -338,7 +338,7 @@ class _View:
         return None
 
     def rows(self, group: Group, *, limit: int, offset: int) -> list[Row]:
-        """Some of a group as they stand on the page."""
+        """A page of a group."""
         records = self.records(group, limit=limit, offset=offset)
         credits = certificates.credits_of([lecture.id for lecture in self.lectures], [one.id for one in records])
         held = self.numbers_of([one.id for one in records]) if group in (Group.HAVE, Group.UNEARNED) else {}
@@ -394,7 +394,7 @@ class _View:
         return self._shares
 
     def numbers_of(self, person_ids: Iterable[int]) -> dict[int, str]:
-        """The written numbers of the certificates that these people hold now."""
+        """The written numbers of these people's current certificates."""
         query = (
             select(Person.canonical_id, Certificate.number)
             .join(Award, Award.person_id == Person.id)

@@ -1,4 +1,4 @@
-"""What a holder takes along: the badge as text and as a picture, and the links by which it is shown to others."""
+"""What a holder can download and share: the badge as text and picture, and links."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def _badge_of(typed: str, *, by: Actor) -> tuple[str, Shown]:
     row = certificates.get_row(typed)
     rules.check_can_download(row.state)
     if row.credential is None:
-        raise Refused(_("There is no badge of this certificate: its holder was erased, or it is still to be made."))
+        raise Refused(
+            _("This certificate has no badge. The holder’s account was deleted, or the badge has not been made yet.")
+        )
     return row.credential, shown
 
 

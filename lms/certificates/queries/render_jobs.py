@@ -1,4 +1,4 @@
-"""Which certificates a series has that hold, and what their files are made of."""
+"""The valid certificates of a series, and the content of their files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHUNK = 400
 
 
 def count_valid(series_id: int) -> int:
-    """How many certificates of a series hold."""
+    """The number of valid certificates of a series."""
     return db.session.scalar(_valid(series_id, select(func.count(Certificate.id)))) or 0
 
 
@@ -30,7 +30,7 @@ def _valid(series_id: int, query: Select[Any]) -> Select[Any]:
 
 
 def chunks(series_id: int) -> Iterator[list[Certificate]]:
-    """The certificates of a series that hold, with their awards, in order of issue."""
+    """The valid certificates of a series with their awards, in order of issue."""
     last = 0
     query = _valid(series_id, select(Certificate)).options(contains_eager(Certificate.award)).order_by(Certificate.id)
     while rows := list(db.session.scalars(query.where(Certificate.id > last).limit(CHUNK))):

@@ -1,5 +1,6 @@
-"""What a certificate's file or a badge says by itself. It is read in a process of its own (`core.foreign_files`), where
-nothing of the server is imported."""
+"""Reads what a certificate file or badge itself states. Runs in a separate process (`core.foreign_files`) that imports
+nothing from the server.
+"""
 
 from __future__ import annotations
 
@@ -25,21 +26,21 @@ MOST_BYTES = 1024 * 1024
 
 
 class Seal(StrEnum):
-    """What a file's signature says, whatever became of the certificate."""
+    """The state of a file's signature, independent of the certificate's state."""
 
     OURS = "ours"
-    """One of our keys signed it as it stands."""
+    """Signed by one of our keys and unchanged."""
     BROKEN = "broken"
     """It was changed after it was signed, or its signature cannot be read."""
     FOREIGN = "foreign"
-    """Somebody else signed it."""
+    """Signed by someone else."""
     MISSING = "missing"
-    """Nobody signed it: a copy, an imitation, or a certificate from before they were signed."""
+    """Not signed: a copy, a forgery, or a certificate from before files were signed."""
 
 
 @dataclass(frozen=True)
 class Read:
-    """A file by itself: what its signature says, and the number that it bears (to be believed only if ours)."""
+    """A file on its own: the state of its signature, and its number (trustworthy only if the signature is ours)."""
 
     seal: Seal
     number: str | None
@@ -47,14 +48,16 @@ class Read:
 
 
 def read_file(content: bytes, jwks: Mapping[str, Any], trusted: Iterable[x509.Certificate]) -> Read:
-    """What a file says by itself, against these public keys. Raises Invalid, TooLarge, WrongKind, and Busy.
+    """Checks a file against these public keys. Raises Invalid, TooLarge, WrongKind, and Busy.
 
-    Any bytes are answered: nothing of a file is obeyed, fetched or drawn.
+    Any bytes get an answer: nothing in a file is executed, fetched or drawn.
     """
     if not content:
         raise Invalid("file", _("The file is empty."))
     if len(content) > MOST_BYTES:
-        raise TooLarge(_("The file is larger than %(n)s MB: no certificate is.", n=MOST_BYTES // 1024 // 1024))
+        raise TooLarge(
+            _("The file is larger than %(n)s MB, so it cannot be a certificate.", n=MOST_BYTES // 1024 // 1024)
+        )
     certificates = [base64.b64encode(one.public_bytes(serialization.Encoding.DER)).decode() for one in trusted]
     ((seal, number, is_badge),) = read_foreign(
         PROOFS, "lms.certificates.verification.file_reading:read_within", content, jwks=jwks, trusted=certificates
@@ -85,7 +88,7 @@ def _badge_in(content: bytes) -> str:
         found = baking.unbake(content)
         if found is None:
             raise WrongKind(
-                _("There is no badge in this picture. A screenshot of a badge has none; take the file itself.")
+                _("This picture contains no badge. Use the original file; a screenshot does not contain the badge.")
             )
         return found
     try:
@@ -93,7 +96,7 @@ def _badge_in(content: bytes) -> str:
     except UnicodeDecodeError:
         text = ""
     if not all(unproved(text)):
-        raise WrongKind(_("This is neither a certificate as PDF nor a badge (PNG or signed text)."))
+        raise WrongKind(_("This is neither a certificate (PDF) nor a badge (PNG or signed text)."))
     return text
 
 

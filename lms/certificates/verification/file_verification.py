@@ -1,7 +1,7 @@
-"""What a file says about itself: a certificate's PDF or a badge (picture or text) that somebody holds in hand.
+"""Verifies a file that a person has: a certificate's PDF or a badge (picture or text).
 
-The signature is checked first, offline, against every key there ever was; only what one of them signed, unaltered, is
-believed, and its number is then looked up as if it had been typed.
+The signature is checked first, offline, against all keys there ever were. Only if one of them signed it and it is
+unchanged is its number looked up, as if it had been typed.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from lms.core.roles import ANONYMOUS, Actor
 
 
 class VerdictState(StrEnum):
-    """What holds for a file. *altered*: it bears a number of ours and a signature that does not hold for it.
+    """The verdict on a file.
 
-    *unknown* are those of which nothing can be said: no number of ours, or nobody's signature (`Verdict.is_unsigned`).
+    *altered*: it has one of our numbers but no valid signature for it. *unknown*: nothing can be said, because it has
+    no number of ours or is not signed (`Verdict.is_unsigned`).
     """
 
     VALID = "valid"
@@ -32,9 +33,8 @@ class VerdictState(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What holds for a file; `shown` is the certificate behind its number where the file is genuine.
-
-    `is_known`: something was issued under its number.
+    """The verdict on a file. `shown` is the certificate with its number where the file is genuine. `is_known`: a
+    certificate was issued with its number.
     """
 
     state: VerdictState
@@ -44,17 +44,19 @@ class Verdict:
 
     @property
     def number(self) -> str | None:
-        """The number that the file bears."""
+        """The number in the file."""
         return self.read.number
 
     @property
     def is_unsigned(self) -> bool:
-        """Whether it bears a number of ours and no signature: whoever holds it is led to the number's page."""
+        """Whether it has one of our numbers but no signature; the reader is then sent to the number's page."""
         return self.is_known and self.read.seal is Seal.MISSING
 
 
 def verdict_of_file(content: bytes, *, by: Actor = ANONYMOUS) -> Verdict:
-    """What holds for a file now. Raises Invalid, TooLarge, WrongKind for what is no certificate at all."""
+    """The current verdict on a file. Raises Invalid, TooLarge, WrongKind for a file that is not a
+    certificate at all.
+    """
     read = read_file(content, keys.public_jwks(), keys.trusted_certificates())
     row = queries.find_row(read.number) if read.number else None
     if row is None:

@@ -1,1 +1,1 @@
-"""Pages: verify a number, issue for a series, one's own certificate and its file."""
+"""Pages for verifying, issuing and holding certificates."""

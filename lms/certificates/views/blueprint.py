@@ -1,4 +1,4 @@
-"""The blueprint of the pages of certificates."""
+"""The blueprint for the certificate pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All certificates of a series in one file: asked for, and taken."""
+"""Pages for downloading all certificates of a series in one file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lms.web.identity import current_actor
 @bp.post("/series/<slug>/certificates/files")
 @allow(Role.ADMINISTRATOR)
 def request_bundle(slug: str) -> ResponseReturnValue:
-    """Asks for all certificates of a series in one file; leads to the page of the task."""
+    """Starts creating one file with all certificates of a series, and redirects to the task."""
     by = current_actor()
     series = get_series(slug, by=by)
     job = bundles.request_bundle(series.id, request.form.get("form", ""), by=by, at=clock.now())
@@ -28,5 +28,5 @@ def request_bundle(slug: str) -> ResponseReturnValue:
 @bp.post("/certificates/files/<job_id>")
 @allow(Role.ADMINISTRATOR)
 def fetch_bundle(job_id: str) -> ResponseReturnValue:
-    """The file that a task has made, piece by piece; who took it stands in the audit trail."""
+    """Streams the file of a task. The download is recorded in the audit trail."""
     return bundle_answer(*bundles.fetch_bundle(job_id, by=current_actor(), at=clock.now()))

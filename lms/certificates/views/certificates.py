@@ -1,4 +1,4 @@
-"""Pages: verify a number, issue for a series, one's own certificate and its file."""
+"""Pages for verifying, issuing and holding certificates."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ bp.add_app_template_global(holder_downloads.linkedin_address)
 @bp.get("/verify")
 @allow(ANYONE, indexed=True)
 def verify() -> ResponseReturnValue:
-    """The form that takes a number; a number in the query leads to its page."""
+    """The form for a certificate number. A number in the query redirects to its page."""
     typed = request.args.get("number", "").strip()
     if typed:
         bare = numbers.parse(typed)
@@ -51,7 +51,7 @@ def verify() -> ResponseReturnValue:
 @throttle_reads(READS)
 @body_limit(MOST_BYTES + FORM_BYTES)
 def verify_file() -> ResponseReturnValue:
-    """Whether a file is a certificate or badge of ours as it was issued, and whether it still holds."""
+    """Checks whether a file is a genuine certificate or badge and whether it is still valid."""
     form = CheckFileForm()
     if not form.validate_on_submit():
         return render_template("certificates/verify.html", form=form), 422
@@ -68,7 +68,7 @@ def verify_file() -> ResponseReturnValue:
 @throttle_guesses(NUMBERS)
 @throttle_reads(READS)
 def certificate(number: str) -> ResponseReturnValue:
-    """Whether a certificate holds: name, series, kind, hours, date, state, and nothing else."""
+    """Shows whether a certificate is valid: name, series, kind, hours, date, state, and nothing else."""
     try:
         shown = certificates.get_certificate(number, by=current_actor())
     except NotFound:
@@ -81,7 +81,7 @@ def certificate(number: str) -> ResponseReturnValue:
 @allow(SIGNED_IN)
 @throttle_guesses(NUMBERS)
 def own(number: str) -> ResponseReturnValue:
-    """A certificate for its holder and administrators: the file, withdrawing, revoking."""
+    """A certificate for its holder and administrators: download, withdraw, revoke."""
     return _own(number, WithdrawForm(), RevokeForm())
 
 
@@ -100,12 +100,12 @@ def _own(number: str, withdraw_form: WithdrawForm, revoke_form: RevokeForm) -> s
 @bp.post("/certificates/<number>/withdraw")
 @allow(SIGNED_IN)
 def withdraw(number: str) -> ResponseReturnValue:
-    """Withdraws a certificate at its holder's wish."""
+    """Withdraws a certificate at its holder's request."""
     form = WithdrawForm()
     if not form.validate_on_submit():
         return _own(number, form, RevokeForm(formdata=None)), 422
     awards.withdraw(number, by=current_actor(), at=clock.now())
-    flash(_("The certificate is withdrawn. Its number says no more than that."), "done")
+    flash(_("Certificate withdrawn. Its verification page now shows only that it was withdrawn."), "done")
     return redirect(url_for(".own", number=number))
 
 
@@ -121,7 +121,7 @@ def revoke(number: str) -> ResponseReturnValue:
     except Invalid as error:
         form.take(error)
         return _own(number, WithdrawForm(formdata=None), form), 422
-    flash(_("The certificate is revoked."), "done")
+    flash(_("Certificate revoked."), "done")
     return redirect(url_for(".own", number=number))
 
 
@@ -129,7 +129,7 @@ def revoke(number: str) -> ResponseReturnValue:
 @allow(SIGNED_IN)
 @throttle_guesses(NUMBERS)
 def download(number: str) -> ResponseReturnValue:
-    """The certificate as PDF, for its holder and administrators."""
+    """Downloads the certificate as PDF, for its holder and administrators."""
     return pdf_answer(number, certificates.get_pdf(number, by=current_actor()))
 
 
@@ -137,7 +137,7 @@ def download(number: str) -> ResponseReturnValue:
 @allow(SIGNED_IN)
 @throttle_guesses(NUMBERS)
 def badge(number: str) -> ResponseReturnValue:
-    """The badge as a picture with the signed credential in it, for its holder and administrators."""
+    """Downloads the badge as a picture that contains the signed credential, for its holder and administrators."""
     return picture_answer(number, holder_downloads.get_baked_badge(number, by=current_actor()))
 
 
@@ -145,7 +145,7 @@ def badge(number: str) -> ResponseReturnValue:
 @allow(SIGNED_IN)
 @throttle_guesses(NUMBERS)
 def badge_text(number: str) -> ResponseReturnValue:
-    """The badge as signed text, for its holder and administrators."""
+    """Downloads the badge as signed text, for its holder and administrators."""
     return badge_answer(number, holder_downloads.get_badge(number, by=current_actor()))
 
 
@@ -153,7 +153,7 @@ def badge_text(number: str) -> ResponseReturnValue:
 @allow(ANYONE)
 @throttle_reads(LISTS)
 def status_list(list_number: int) -> ResponseReturnValue:
-    """A signed list of states, one bit a badge: W3C Bitstring Status List as VC-JWT."""
+    """A signed list of badge states, one bit per badge: W3C Bitstring Status List as VC-JWT."""
     text = status.signed_list(list_number, at=clock.now())
     return public_answer(text, "application/vc+jwt", seconds=int(status.TTL.total_seconds())).make_conditional(request)
 
@@ -162,7 +162,7 @@ def status_list(list_number: int) -> ResponseReturnValue:
 @allow(ANYONE)
 @throttle_reads(LISTS)
 def jwks() -> ResponseReturnValue:
-    """Every public key that signs or once signed, as a JSON Web Key Set."""
+    """All current and former public signing keys as a JSON Web Key Set."""
     return public_answer(json.dumps(keys.published_jwks()), "application/jwk-set+json", seconds=3600).make_conditional(
         request
     )
@@ -172,7 +172,7 @@ def jwks() -> ResponseReturnValue:
 @allow(ANYONE)
 @throttle_reads(LISTS)
 def jwk(kid: str) -> ResponseReturnValue:
-    """One public key that signs or once signed, as JWK: the address that badges name as their `kid`."""
+    """One current or former public signing key as JWK. Badges name this URL as their `kid`."""
     return public_answer(json.dumps(keys.published_jwk(kid)), "application/jwk+json", seconds=3600).make_conditional(
         request
     )
@@ -181,7 +181,7 @@ def jwk(kid: str) -> ResponseReturnValue:
 @bp.get("/series/<slug>/certificates")
 @allow(Role.ADMINISTRATOR, Role.REPORTER)
 def issue(slug: str) -> ResponseReturnValue:
-    """Who earns a certificate of the series, who just misses it and by what, who is blocked."""
+    """Shows who has earned a certificate of the series, who is short of it and by how much, and who is blocked."""
     by = current_actor()
     try:
         shown, page = _group(), request.args.get("page", 1, type=whole)
@@ -193,7 +193,7 @@ def issue(slug: str) -> ResponseReturnValue:
 
 
 def _group() -> Group | None:
-    """The group of people that is asked for."""
+    """The group of people requested."""
     asked = request.args.get("show")
     try:
         return Group(asked) if asked else None
@@ -204,7 +204,7 @@ def _group() -> Group | None:
 @bp.get("/series/<slug>/certificates.csv")
 @allow(Role.ADMINISTRATOR)
 def export(slug: str) -> ResponseReturnValue:
-    """One group of people as a file."""
+    """One group of people as CSV."""
     group = _group() or Group.EARNED
     rows = eligibility.table(slug, group, by=current_actor())
     headings = next(rows)
@@ -217,19 +217,19 @@ def export(slug: str) -> ResponseReturnValue:
 @bp.post("/series/<slug>/certificates/reminders")
 @allow(Role.ADMINISTRATOR)
 def remind(slug: str) -> ResponseReturnValue:
-    """Writes, once, to those whose certificate waits for their word on their name."""
+    """Sends one reminder to people whose certificate is waiting for them to confirm their name."""
     told = awards.remind_unconfirmed(slug, by=current_actor(), at=clock.now())
     if told:
-        flash(_n("A mail goes to %(num)s person.", "A mail goes to %(num)s people.", told), "done")
+        flash(_n("%(num)s person will get an e-mail.", "%(num)s people will get an e-mail.", told), "done")
     else:
-        flash(_("Everybody who can be reached by mail was reminded already. Nobody is reminded twice."), "done")
+        flash(_("Everyone with an e-mail address has already been reminded. Nobody is reminded twice."), "done")
     return redirect(url_for(".issue", slug=slug, show=Group.UNCONFIRMED.value))
 
 
 @bp.post("/series/<slug>/certificates")
 @allow(Role.ADMINISTRATOR)
 def request_issue(slug: str) -> ResponseReturnValue:
-    """Issues what has been earned, in the background."""
+    """Issues earned certificates in the background."""
     by = current_actor()
     series = get_series(slug, by=by)
     try:
@@ -243,7 +243,7 @@ def request_issue(slug: str) -> ResponseReturnValue:
 @bp.get("/series/<slug>/certificates/<job_id>")
 @allow(Role.ADMINISTRATOR)
 def progress(slug: str, job_id: str) -> ResponseReturnValue:
-    """How far issuing is, what it came to, and what stopped."""
+    """Shows the progress and results of issuing."""
     by = current_actor()
     series = get_series(slug, by=by)
     job = get_job(job_id, by=by)

@@ -1,4 +1,4 @@
-"""Pages on which administrators make designs of certificates and choose them."""
+"""Pages for creating and selecting certificate designs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _LOOK = "look-"
 @bp.get("/admin/designs")
 @allow(Role.ADMINISTRATOR)
 def design_list() -> ResponseReturnValue:
-    """All designs, and which one is for all."""
+    """Lists all designs and the default one."""
     by = current_actor()
     designs = queries.list_designs(by=by)
     return render_template("certificates/designs.html", designs=designs, built_in=queries.count_built_in(by=by))
@@ -50,7 +50,7 @@ def design_list() -> ResponseReturnValue:
 @bp.get("/admin/designs/new")
 @allow(Role.ADMINISTRATOR)
 def design_new() -> ResponseReturnValue:
-    """The form of a new design."""
+    """The form for a new design."""
     return _new(NewDesignForm(data={"like": request.args.get("like", 0, int)}))
 
 
@@ -62,7 +62,7 @@ def _new(form: NewDesignForm) -> str:
 @bp.post("/admin/designs/new")
 @allow(Role.ADMINISTRATOR)
 def create_design() -> ResponseReturnValue:
-    """Makes a new design, drafted."""
+    """Creates a draft design."""
     form, by = NewDesignForm(), current_actor()
     form.offer((one.family_id, one.name) for one in queries.list_designs(by=by))
     if not form.validate_on_submit():
@@ -78,12 +78,12 @@ def create_design() -> ResponseReturnValue:
 @bp.get("/admin/designs/<int:family_id>")
 @allow(Role.ADMINISTRATOR)
 def design(family_id: int) -> ResponseReturnValue:
-    """A design: how it looks on a sample, and all that can be changed."""
+    """A design with its preview and everything that can be edited."""
     return _page(family_id)
 
 
 def _page(family_id: int, status: int = 200, **given: Any) -> ResponseReturnValue:
-    """The page, or for a script only how it looks, with what is wrong in a form that was sent."""
+    """The page, or only the preview for a script, with the errors of a submitted form."""
     shown = queries.get_design(family_id, by=current_actor())
     look_form = _look_form(shown)
     about: dict[str, Any] = {"shown": shown, "look_form": look_form, **_looked_at(shown, look_form)}
@@ -131,16 +131,18 @@ def _words_language(shown: Version) -> str:
 
 
 def _look_form(shown: Version) -> LookForm:
-    """What is looked at: as a script sends it along with another form, else as the address says."""
+    """The preview settings, from another form sent by a script or from the query string."""
     by = current_actor()
     sent = {name: value for name, value in request.args.items() if name.startswith(_LOOK)}
     sent |= {name: value for name, value in request.form.items() if name.startswith(_LOOK)}
     form = LookForm(formdata=MultiDict(sent), prefix=_LOOK)
-    series = {"": _("An invented one")} | {one.slug: one.title for one in queries.series_to_look_at(by=by)}
+    series = {"": _("Sample series")} | {one.slug: one.title for one in queries.series_to_look_at(by=by)}
     chosen = form.series.data if form.series.data in series else ""
     scripts = {f"script-{script}": _script_name(script) for script in queries.scripts_of(chosen, by=by)}
     words = {tag: language_name(tag) for tag in shown.spec.get("words", {})}
-    form.offer(series, _samples() | scripts, {"": _("As the series"), FALLBACK: language_name(FALLBACK)} | words)
+    form.offer(
+        series, _samples() | scripts, {"": _("Language of the series"), FALLBACK: language_name(FALLBACK)} | words
+    )
     edited = _words_language(shown)
     if not sent and edited in words:
         form.language.data = edited
@@ -148,16 +150,16 @@ def _look_form(shown: Version) -> LookForm:
 
 
 def _script_name(script: str) -> str:
-    return _("A name in the script %(script)s", script=script)
+    return _("A name in %(script)s script", script=script)
 
 
 def _samples() -> dict[str, str]:
     return {
-        "longest": _("The longest name"),
+        "longest": _("Longest name"),
         "plain": _("No name in native script"),
-        "strange": _("A name with odd signs"),
-        "90": _("A name of 90 letters"),
-        "200": _("A name of 200 letters"),
+        "strange": _("A name with unusual characters"),
+        "90": _("A name with 90 letters"),
+        "200": _("A name with 200 letters"),
         "one": _("One lecture"),
         "12": _("12 lectures"),
         "40": _("40 lectures"),
@@ -182,21 +184,21 @@ def _look(form: LookForm) -> Look:
 @bp.get("/admin/designs/<int:family_id>/look.png")
 @allow(Role.ADMINISTRATOR)
 def design_look(family_id: int) -> ResponseReturnValue:
-    """A design on a sample, as a picture."""
+    """The preview of a design as a picture."""
     by = current_actor()
     form = _look_form(queries.get_design(family_id, by=by))
     return Response(queries.picture_of(family_id, _look(form), by=by), mimetype="image/png")
 
 
 def _done(family_id: int, **query: str) -> ResponseReturnValue:
-    """After a change: for a script how it looks now, else back to the page with the same sample."""
+    """After a change: the new preview for a script, otherwise a redirect to the page with the same sample."""
     if request.headers.get("HX-Request"):
         return _page(family_id)
     return redirect(_address(family_id, **query), 303)
 
 
 def _kept() -> dict[str, str]:
-    """What the address says of how the page is looked at."""
+    """The preview settings in the query string."""
     known = ("words", *(f"{_LOOK}{name}" for name in ("series", "sample", "language", "kind")))
     return {name: request.args[name] for name in known if name in request.args}
 
@@ -208,7 +210,7 @@ def _address(family_id: int, **query: str) -> str:
 @bp.post("/admin/designs/<int:family_id>/looks")
 @allow(Role.ADMINISTRATOR)
 def design_looks(family_id: int) -> ResponseReturnValue:
-    """Name, colours, and who signs."""
+    """Name, colours and signatory."""
     form = DesignLooksForm()
     if not form.validate_on_submit():
         return _page(family_id, 422, looks_form=form)
@@ -223,7 +225,7 @@ def design_looks(family_id: int) -> ResponseReturnValue:
 @bp.post("/admin/designs/<int:family_id>/words/<language>")
 @allow(Role.ADMINISTRATOR)
 def design_words(family_id: int, language: str) -> ResponseReturnValue:
-    """The words of one language."""
+    """Text in one language."""
     if language not in LANGUAGES:
         raise NotFound
     form = DesignWordsForm()
@@ -240,7 +242,7 @@ def design_words(family_id: int, language: str) -> ResponseReturnValue:
 @bp.post("/admin/designs/<int:family_id>/words/<language>/remove")
 @allow(Role.ADMINISTRATOR)
 def drop_design_words(family_id: int, language: str) -> ResponseReturnValue:
-    """Takes a language out."""
+    """Removes a language."""
     actions.drop_words(family_id, language, by=current_actor(), at=clock.now())
     return redirect(url_for(".design", family_id=family_id))
 
@@ -248,7 +250,7 @@ def drop_design_words(family_id: int, language: str) -> ResponseReturnValue:
 @bp.post("/admin/designs/<int:family_id>/pictures/<role>")
 @allow(Role.ADMINISTRATOR)
 def design_picture(family_id: int, role: str) -> ResponseReturnValue:
-    """A logo, seal or signature, and what it shows."""
+    """Saves a logo, seal or signature with its description."""
     if role not in ROLES:
         raise NotFound
     form = DesignPictureForm.of(role)
@@ -266,7 +268,7 @@ def design_picture(family_id: int, role: str) -> ResponseReturnValue:
 @bp.post("/admin/designs/<int:family_id>/pictures/<role>/remove")
 @allow(Role.ADMINISTRATOR)
 def drop_design_picture(family_id: int, role: str) -> ResponseReturnValue:
-    """Takes a picture out."""
+    """Removes a picture."""
     actions.drop_picture(family_id, role, by=current_actor(), at=clock.now())
     return _done(family_id)
 
@@ -277,7 +279,7 @@ def publish_design(family_id: int) -> ResponseReturnValue:
     """Puts the draft into use."""
     try:
         actions.publish_design(family_id, by=current_actor(), at=clock.now())
-        flash(_("It is in use: whoever gets a certificate from now on gets this one."), "done")
+        flash(_("Design put into use. Certificates issued from now on use it."), "done")
     except Refused as refused:
         flash(refused.message, "wrong")
     return redirect(url_for(".design", family_id=family_id))
@@ -286,7 +288,7 @@ def publish_design(family_id: int) -> ResponseReturnValue:
 @bp.post("/admin/designs/<int:family_id>/default")
 @allow(Role.ADMINISTRATOR)
 def default_design(family_id: int) -> ResponseReturnValue:
-    """Makes a design the one for all; 0 is the built-in one."""
+    """Makes a design the default; 0 is the built-in one."""
     try:
         actions.set_default(family_id or None, by=current_actor(), at=clock.now())
     except Refused as refused:
@@ -297,7 +299,7 @@ def default_design(family_id: int) -> ResponseReturnValue:
 @bp.get("/series/<slug>/certificates/design")
 @allow(Role.ADMINISTRATOR)
 def series_design(slug: str) -> ResponseReturnValue:
-    """Which design the certificates of a series take."""
+    """The design used by a series."""
     return _series_page(slug, None)
 
 
@@ -321,11 +323,11 @@ def _series_form(**given: Any) -> SeriesDesignForm:
 @bp.post("/series/<slug>/certificates/design")
 @allow(Role.ADMINISTRATOR)
 def choose_design(slug: str) -> ResponseReturnValue:
-    """Chooses the design of a series."""
+    """Selects the design of a series."""
     form = _series_form()
     if not form.validate_on_submit():
         return _series_page(slug, form), 422
     chosen = None if form.design.data == "all" else int(form.design.data)
     actions.choose_design(slug, chosen, by=current_actor(), at=clock.now())
-    flash(_("Certificates that are issued from now on have this design."), "done")
+    flash(_("Certificates issued from now on use this design."), "done")
     return redirect(url_for(".issue", slug=slug))
