@@ -52,7 +52,7 @@ class _Day(DateField):
         try:
             super().process_formdata(valuelist)
         except ValueError as error:
-            raise ValueError(_("%(field)s: write a day such as 2026-01-31.", field=self.label.text)) from error
+            raise ValueError(_("%(field)s: enter a date such as 2026-01-31.", field=self.label.text)) from error
 
 
 class ReportForm(BaseForm):
@@ -61,7 +61,7 @@ class ReportForm(BaseForm):
     class Meta(BaseForm.Meta):
         csrf = False
 
-    figure = SelectField(_l("Count"))
+    figure = SelectField(_l("Figure"))
     rows = SelectField(_l("Rows"))
     columns = SelectField(_l("Columns"))
     period = SelectField(_l("Period"))
@@ -91,7 +91,7 @@ class ReportForm(BaseForm):
         self.figure.choices = [(name, noun[:1].upper() + noun[1:]) for name, noun in figure_names().items()]
         self.rows.choices = [("", _("None")), *DIMENSION_NAMES]
         self.columns.choices = [("", _("None")), *DIMENSION_NAMES]
-        self.period.choices = [("", _("The days given")), *PERIOD_NAMES]
+        self.period.choices = [("", _("Custom dates")), *PERIOD_NAMES]
         self.series.choices = [("", _("All")), *series]
         self.country.choices = [*([] if own_country_only else [("", _("All"))]), *countries]
         self.region.choices = [("", _("All")), *regions]
@@ -143,7 +143,7 @@ class ReportForm(BaseForm):
         return chosen
 
     def take(self, error: Invalid) -> None:
-        """Faults name the parameters: `from` and `to` are fields of other names here, `by` stands in the rows."""
+        """Maps faults to fields: `from` and `to` have other names here, and `by` belongs to the rows."""
         fields: dict[str, Any] = {"from": self.from_day, "to": self.to_day, "by": self.columns}
         for fault in error.faults:
             field = fields.get(fault.field or "") or self._fields.get(fault.field or "")
@@ -157,8 +157,8 @@ class PublishForm(BaseForm):
     """Freezing the report on the page; `key` makes the same form, sent twice, one publication."""
 
     title = StringField(_l("Title"))
-    visibility = RadioField(_l("Who may read it"))
-    dossier = SelectField(_l("Attach the dossier of a country"), default="")
+    visibility = RadioField(_l("Visible to"))
+    dossier = SelectField(_l("Attach a country dossier"), default="")
     key = HiddenField()
 
     def offer(self, countries: Iterable[tuple[str, str]], *, is_closed: bool) -> None:
@@ -166,17 +166,15 @@ class PublishForm(BaseForm):
         self.dossier.choices = [("", _("None")), *countries]
         for_all = SelectChoice(
             SnapshotVisibility.PUBLIC.value,
-            _("Everybody: the public figures, small groups put together"),
+            _("Everyone: public figures, with small groups combined"),
             {"disabled": True} if is_closed else {},
         )
-        for_staff = SelectChoice(
-            SnapshotVisibility.STAFF.value, _("Staff who may see reports: the exact figures of this moment")
-        )
+        for_staff = SelectChoice(SnapshotVisibility.STAFF.value, _("Staff who can see reports: exact current figures"))
         self.visibility.choices = [for_all, for_staff]
 
 
 class WithdrawForm(BaseForm):
-    """Why a published report no longer holds."""
+    """The reason for withdrawing a published report."""
 
     reason = TextAreaField(_l("Reason"))
 
@@ -185,8 +183,8 @@ class OpeningSetForm(BaseForm):
     """Opening balances that belong together."""
 
     name = StringField(_l("Name"))
-    note = TextAreaField(_l("Where they are from"))
-    declared_participants = IntegerField(_l("Different people, as declared"), validators=[Optional()])
+    note = TextAreaField(_l("Source"))
+    declared_participants = IntegerField(_l("Different people (as declared)"), validators=[Optional()])
 
 
 class OpeningRowForm(BaseForm):
@@ -204,17 +202,17 @@ class OpeningRowForm(BaseForm):
 
 
 class OpeningFileForm(BaseForm):
-    """A file of opening balances; once it was looked at, `content` carries its rows to the second step."""
+    """A file of opening balances. After the preview, `content` carries its rows to the second step."""
 
     file = FileField(_l("File"))
     content = TextAreaField(_l("Rows"))
-    skip_bad_rows = BooleanField(_l("Leave the bad rows out and enter the rest"))
+    skip_bad_rows = BooleanField(_l("Skip the rejected rows and enter the others"))
 
 
 class RemoveOpeningForm(BaseForm):
     """Taking a whole set out."""
 
-    sure = BooleanField(_l("Yes, take it out with all its rows"), validators=[InputRequired()])
+    sure = BooleanField(_l("Yes, delete the set and all its rows"), validators=[InputRequired()])
 
 
 class SavedNameForm(BaseForm):
@@ -224,11 +222,11 @@ class SavedNameForm(BaseForm):
 
 
 class ScheduleForm(BaseForm):
-    """When and to whom a saved report is sent. Hours are of the reporting zone."""
+    """The schedule and recipients of a saved report. Hours are in the reporting zone."""
 
     rhythm = SelectField(_l("How often"), choices=[SelectChoice(value, name) for value, name in RHYTHM_NAMES])
     hour = SelectField(
-        _l("At"), coerce=int, choices=[SelectChoice(hour, f"{hour:02}:00") for hour in range(24)], default=8
+        _l("Time"), coerce=int, choices=[SelectChoice(hour, f"{hour:02}:00") for hour in range(24)], default=8
     )
     recipients = TextAreaField(_l("To"))
 

@@ -10,13 +10,13 @@ from lms.reports.queries.saved import saved_of_person
 
 @handles(PeopleMerged)
 def unite(event: PeopleMerged) -> None:
-    """Saved reports stay whose they were, and are listed together: two of one name are told apart."""
+    """Lists saved reports of merged people together, and renames duplicates."""
     tell_names_apart(event.kept_id, event.merged_id)
 
 
 @handles(PersonErased)
 def erase(event: PersonErased) -> None:
-    """Every file of rows may hold the person: none is kept. Reports that the person saved go, and are sent no more."""
+    """Deletes all exported files, which may contain the person, and the person's saved reports."""
     forget_exports()
     forget_person(event.person_id)
 

@@ -1,4 +1,4 @@
-"""A scheduled report as mail: its figures in the text, CSV and XLSX beside it, all from what was frozen."""
+"""Scheduled reports as e-mail: figures in the text, CSV and XLSX attached, all from the frozen content."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lms.reports.snapshots.codec import thaw
 from lms.web.mail import Attachment, More
 
 GROUPS_TOLD = 25
-"""So many groups stand in the text; the files have all."""
+"""The number of groups in the text; the files have all of them."""
 
 
 def prepared(payload: Mapping[str, Any]) -> More:

@@ -14,7 +14,7 @@ from lms.reports.periods import Rhythm
 
 
 class PublicFigures(Base):
-    """One refresh of the public figures. `answers` holds what all questions share: years, partners, the funnel."""
+    """One refresh of the public figures. `answers` has what all questions share: years, partners, the funnel."""
 
     __tablename__ = "public_figures"
 
@@ -34,7 +34,7 @@ class PublicAnswer(Base):
 
 
 class SnapshotVisibility(StrEnum):
-    """Who may read a snapshot: everybody, or those who may count its slice exactly."""
+    """Who can see a published report: everyone, or people with exact access to its slice."""
 
     PUBLIC = "public"
     STAFF = "staff"
@@ -55,7 +55,7 @@ class Snapshot(Base):
     visibility: Mapped[SnapshotVisibility] = mapped_column(text_enum(SnapshotVisibility))
     language: Mapped[str] = mapped_column(String(16))
     country_id: Mapped[int | None] = mapped_column(ForeignKey("country.id"))
-    """The country of its slice, whose focal points may read it."""
+    """The country of its slice. Its focal points can see the report."""
     as_at: Mapped[datetime] = mapped_column(UtcDateTime)
     published_at: Mapped[datetime] = mapped_column(UtcDateTime)
     content: Mapped[str] = mapped_column(Text)
@@ -136,10 +136,10 @@ class OpeningRow(Base):
 
 
 class SavedReport(Base):
-    """A question of the page of reports that its owner keeps. `question` has the page's parameters by name.
+    """A report saved by its owner.
 
-    Rows stay whose they were when people are merged: who an owner is, the canonical id says. `name_key` is the name
-    without case.
+    `question` has the page's parameters by name. Rows keep their owner when people are merged; the canonical id
+    identifies the owner. `name_key` is the name without case.
     """
 
     __tablename__ = "saved_report"
@@ -167,7 +167,7 @@ class ReportSchedule(Base):
 
 
 class ReportRecipient(Base):
-    """Somebody to whom a report is sent. Who has unsubscribed stays here, so that nobody else can undo it."""
+    """A recipient of a report. Unsubscribed people stay here, so that nobody else can undo it."""
 
     __tablename__ = "report_recipient"
     __table_args__ = (UniqueConstraint("report_id", "person_id"),)
@@ -188,10 +188,10 @@ class UnsubscribeLink(Base):
 
 
 class ReportRun(Base):
-    """One sending of a report: `day` names its period, so that it is one row whoever does it how often.
+    """One sending of a report. `day` identifies its period, so there is one row however often it runs.
 
-    `mails` are the keys of its mails in the outbox, `left_out` how many were named and may not see it any more;
-    `failure` says why there is nothing to send.
+    `mails` are the keys of its e-mails in the outbox; `left_out` is the number of recipients without access; `failure`
+    says why there is nothing to send.
     """
 
     __tablename__ = "report_run"

@@ -1,4 +1,4 @@
-"""The label that stands beside figures in which opening balances are (see `reports.opening_balances.counting`)."""
+"""The note next to figures that include opening balances (see `reports.balances`)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Declared:
 
 @dataclass(frozen=True)
 class Opening:
-    """What opening balances bring to a slice, for the label beside its figures.
+    """What opening balances add to a slice, for the note next to its figures.
 
-    `countries_added` are those that nobody of the system is of; `declared` are the sets that lie wholly in the slice.
+    `countries_added` are countries with no other attendance; `declared` are the sets that lie entirely in the slice.
     """
 
     sessions: int = 0
@@ -30,15 +30,15 @@ class Opening:
 
     @property
     def declared_participants(self) -> int | None:
-        """The declared people of all sets that lie wholly in the slice; None where nothing is declared of them.
+        """The declared people of all sets entirely in the slice, or None if nothing is declared.
 
-        Who is in two sets counts twice: these figures are declared, not counted.
+        A person in two sets counts twice: these figures are declared, not counted.
         """
         known = [one.participants for one in self.declared if one.participants is not None]
         return sum(known) if known else None
 
     def as_json(self) -> dict[str, Any]:
-        """As the API shows it beside totals."""
+        """Serializes opening balances for the API."""
         return {
             "sessions": self.sessions,
             "attendances": self.attendances,
@@ -49,7 +49,7 @@ class Opening:
 
     @classmethod
     def of_json(cls, told: Mapping[str, Any] | None) -> Opening | None:
-        """What `as_json` told, without the names of sets; None of nothing."""
+        """Deserializes the result of `as_json`, without the names of sets. None for None."""
         if told is None:
             return None
         people = told["declared_participants"]

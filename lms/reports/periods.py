@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 
 class Period(StrEnum):
-    """A period told by its name: it is resolved when the report is opened or sent."""
+    """A period given by its name, resolved when the report is opened or sent."""
 
     THIS_YEAR = "this_year"
     LAST_QUARTER = "last_quarter"
@@ -38,7 +38,7 @@ class Due:
 
 
 def days_of(period: Period, today: date) -> tuple[date | None, date | None]:
-    """The first and the last day of a period as of a day, both included; None where it is open."""
+    """The first and last day of a period relative to a day, both included. None where it is open."""
     if period is Period.THIS_YEAR:
         return date(today.year, 1, 1), date(today.year, 12, 31)
     if period is Period.ALL_TIME:

@@ -17,7 +17,7 @@ PARAMETERS: Final = ("figure", "rows", "columns", "period", "from", "to", *FILTE
 
 @dataclass(frozen=True)
 class Question:
-    """What a report is about: the figure, the dimensions, and a slice whose days a moving period may give."""
+    """The settings of a report: the figure, the dimensions, and a slice whose dates can come from a moving period."""
 
     figure: str
     dimensions: tuple[str, ...]
@@ -33,19 +33,19 @@ class Question:
 
 
 def read_question(told: Mapping[str, str]) -> Question:
-    """The question that these parameters ask. Raises Invalid for what nobody can answer, with the parameter."""
+    """Parses parameters into a question. Raises Invalid with the parameter for what cannot be answered."""
     given = {name: told[name] for name in PARAMETERS if told.get(name)}
     figure, period = given.get("figure", "participants"), given.get("period")
     if figure not in FIGURES:
-        raise Invalid("figure", _("There is no such figure."))
+        raise Invalid("figure", _("Unknown figure."))
     if period is not None and period not in {one.value for one in Period}:
-        raise Invalid("period", _("There is no such period."))
+        raise Invalid("period", _("Unknown period."))
     days = {}
     for name in ("from", "to"):
         try:
             days[name] = date.fromisoformat(given[name]) if name in given else None
         except ValueError as error:
-            raise Invalid(name, _("Write a day such as 2026-01-31.")) from error
+            raise Invalid(name, _("Enter a date such as 2026-01-31.")) from error
     if period and any(days.values()):
         raise Invalid("period", both_given())
     slice_ = Slice(
@@ -61,5 +61,5 @@ def read_question(told: Mapping[str, str]) -> Question:
 
 
 def both_given() -> str:
-    """What is said where days and a period are given at once."""
-    return _("Choose a period or give days, not both.")
+    """The error for dates and a period given together."""
+    return _("Select a period or enter dates, not both.")

@@ -26,14 +26,14 @@ TIME_DIMENSIONS: Final = frozenset({"year", "month"})
 FEWEST: Final = 5
 """Groups of fewer people are not published."""
 OTHER: Final = "other"
-"""The key of the group that stands for all folded ones."""
+"""The key of the group that combines small groups."""
 EXPORTS: Final = ("people", "attendances")
 """The kinds of rows that are exported."""
 EXPORT_JOB: Final = "export_rows"
 """The kind of job that exports rows."""
 EXPORT_FORMATS: Final = ("csv", "xlsx")
 MOST_EXPORTS: Final = 20
-"""So many exports of rows wait or run at most."""
+"""The maximum number of waiting or running exports."""
 EXPORT_KEPT: Final = timedelta(hours=24)
 """So long the file of an export is kept."""
 REFRESH_AT: Final = time(6, 0)
@@ -95,7 +95,7 @@ class Slice:
 
 @dataclass(frozen=True)
 class Group:
-    """One row of a report. `keys` has one value for each dimension asked for; None is *not stated*."""
+    """One row of a report. `keys` has one value for each dimension; None is *not stated*."""
 
     keys: tuple[str | None, ...]
     labels: tuple[str, ...]
@@ -131,12 +131,12 @@ def check_question(asked: Slice, dimensions: Sequence[str]) -> None:
     """
     for name in dimensions:
         if name not in DIMENSIONS:
-            reason = _("“%(name)s” is not a dimension. There are: %(all)s.", name=name[:40], all=", ".join(DIMENSIONS))
+            reason = _("Unknown dimension “%(name)s”. Use one of: %(all)s.", name=name[:40], all=", ".join(DIMENSIONS))
             raise Invalid("by", reason)
     if len(dimensions) > 2 or len(set(dimensions)) != len(dimensions):
-        raise Invalid("by", _("Name one dimension, or two different ones."))
+        raise Invalid("by", _("Use one dimension, or two different ones."))
     if asked.from_day and asked.to_day and asked.from_day > asked.to_day:
-        raise Invalid("to", _("The period ends before it begins."))
+        raise Invalid("to", _("The period must not end before it starts."))
 
 
 def check_values(asked: Slice) -> None:
@@ -144,18 +144,25 @@ def check_values(asked: Slice) -> None:
     for name, known in VALUES.items():
         value = getattr(asked, name)
         if value is not None and value not in known:
-            reason = _("“%(code)s” is not known. There are: %(all)s.", code=value[:40], all=", ".join(known))
+            reason = _("Unknown value “%(code)s”. Use one of: %(all)s.", code=value[:40], all=", ".join(known))
             raise Invalid(name, reason)
 
 
 def check_public(asked: Slice, dimensions: Sequence[str]) -> None:
-    """Whether the public may ask this: one dimension or one filter, whole years or none. Raises Forbidden."""
+    """Raises Forbidden unless the public can see this: one dimension or one filter, whole years or all time."""
     if len(dimensions) + len(asked.filters) > 1:
-        raise Forbidden(_("Without a reporter’s right figures are shown by one dimension or one filter at a time."))
+        raise Forbidden(
+            _(
+                "Public figures can be shown by only one dimension or one filter at a time. Sign in "
+                "as a reporter for more."
+            )
+        )
     starts = asked.from_day is None or (asked.from_day.month, asked.from_day.day) == (1, 1)
     ends = asked.to_day is None or (asked.to_day.month, asked.to_day.day) == (12, 31)
     if not (starts and ends):
-        raise Forbidden(_("Without a reporter’s right figures are shown for whole years, or for all time."))
+        raise Forbidden(
+            _("Public figures can be shown only for whole years or for all time. Sign in as a reporter for more.")
+        )
 
 
 def in_order(groups: Iterable[Group], dimensions: Sequence[str]) -> list[Group]:
@@ -177,7 +184,7 @@ def in_order(groups: Iterable[Group], dimensions: Sequence[str]) -> list[Group]:
 
 
 def is_refresh_due(last: datetime | None, at: datetime, zone: str) -> bool:
-    """Whether six o'clock in the reporting zone has passed since the last refresh (there was none: at once)."""
+    """Whether six o'clock in the reporting zone has passed since the last refresh, or there was none."""
     local = at.astimezone(ZoneInfo(zone))
     due = datetime.combine(local.date(), REFRESH_AT, ZoneInfo(zone))
     if due > local:

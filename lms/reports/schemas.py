@@ -1,4 +1,4 @@
-"""What the API takes and answers about totals."""
+"""Requests and responses of the reports API."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from lms.web.api import AnswerSchema
 _KEY: dict[str, Any] = {
     "anyOf": [{"type": "string"}, {"type": "null"}, {"type": "array", "items": {"type": ["string", "null"]}}]
 }
-_THEN = {"description": "Of the people at the time of the lecture; today for registrations and certificates."}
+_THEN = {"description": "Of the person at the time of the lecture; current for registrations and certificates."}
 
 
 class TotalsQuery(Schema):
-    """A slice and the dimensions to group it by."""
+    """A slice of the figures and the dimensions to group it by."""
 
     from_day = Date(data_key="from", load_default=None, metadata={"description": "First day, in the reporting zone."})
     to_day = Date(data_key="to", load_default=None, metadata={"description": "Last day, included."})
-    series = String(load_default=None, validate=Length(1, 80), metadata={"description": "A series' slug."})
-    country = String(load_default=None, validate=Length(1, 8), metadata={"description": "A country's code."})
+    series = String(load_default=None, validate=Length(1, 80), metadata={"description": "Slug of a series."})
+    country = String(load_default=None, validate=Length(1, 8), metadata={"description": "Code of a country."})
     region = String(
         load_default=None,
         validate=Length(1, 3),
-        metadata={"description": "An M49 code of any level; holds all regions beneath."},
+        metadata={"description": "M49 code of any level, including all regions below it."},
     )
     partner = String(
         load_default=None,
@@ -39,20 +39,20 @@ class TotalsQuery(Schema):
         metadata={"description": "Whether the country was a partner on the day of the lecture."},
     )
     sector = String(
-        load_default=None, validate=OneOf(VALUES["sector"]), metadata={"description": "Of the people then."}
+        load_default=None, validate=OneOf(VALUES["sector"]), metadata={"description": "Of the person at that time."}
     )
     gender = String(
-        load_default=None, validate=OneOf(VALUES["gender"]), metadata={"description": "Of the people then."}
+        load_default=None, validate=OneOf(VALUES["gender"]), metadata={"description": "Of the person at that time."}
     )
     language = String(
         load_default=None,
         validate=Length(1, 16),
-        metadata={"description": "Of the lecture; of the series for registrations and certificates."},
+        metadata={"description": "Of the lecture, or of the series for registrations and certificates."},
     )
     source = String(
         load_default=None,
         validate=OneOf(VALUES["source"]),
-        metadata={"description": "The way of attending; registrations and certificates have none."},
+        metadata={"description": "The way of attending. Registrations and certificates have none."},
     )
     by = String(
         load_default="",
@@ -65,7 +65,7 @@ class TotalsQuery(Schema):
 
 
 class Truth(Boolean):
-    """True or false, and nothing that might stand for it."""
+    """True or false only; no values converted to them."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
         if not isinstance(value, bool):
@@ -74,7 +74,7 @@ class Truth(Boolean):
 
 
 class SliceIn(Schema):
-    """A slice, as `GET /api/v1/totals` takes it."""
+    """A slice, with the parameters of `GET /api/v1/totals`."""
 
     from_day = Date(data_key="from", load_default=None, allow_none=True)
     to_day = Date(data_key="to", load_default=None, allow_none=True)
@@ -89,13 +89,13 @@ class SliceIn(Schema):
 
 
 class QuestionIn(SliceIn):
-    """A slice and the dimensions to group it by, as `GET /api/v1/totals` takes them."""
+    """A slice and its dimensions, with the parameters of `GET /api/v1/totals`."""
 
     by = List(String(validate=OneOf(DIMENSIONS)), load_default=list, validate=Length(0, 2))
 
 
 class SnapshotIn(QuestionIn):
-    """What to publish: the question, a title, and who may read it."""
+    """What to publish: the question, a title, and its visibility."""
 
     title = String(required=True, validate=Length(1, 200))
     visibility = String(required=True, validate=OneOf([kind.value for kind in SnapshotVisibility]))
@@ -103,7 +103,7 @@ class SnapshotIn(QuestionIn):
 
 
 class SnapshotReason(Schema):
-    """Why."""
+    """The reason."""
 
     reason = String(required=True, validate=Length(1, 2000))
 
@@ -122,10 +122,10 @@ class FiguresOut(AnswerSchema):
 
 
 class OpeningOut(AnswerSchema):
-    """What opening balances (sessions from before the system, entered as totals) bring to the figures beside it.
-
-    Only where there are any. `countries_added` nobody of the system is of; `declared_participants` are declared, not
-    counted, and in no other figure; null where a set is only partly in the slice or nothing is declared.
+    """What opening balances (sessions from before this system, entered as totals) add to the figures next to them.
+    Present only where there are any. `countries_added` counts countries with no other attendance;
+    `declared_participants` are declared, not counted, and in no other figure; it is null where a set is only partly
+    in the slice or nothing is declared.
     """
 
     sessions = Integer()
@@ -140,12 +140,12 @@ class GroupOut(FiguresOut):
 
     key = Raw(metadata=_KEY)
     label = String()
-    folded = Boolean(metadata={"optional": True, "description": "Only where small groups are put together."})
+    folded = Boolean(metadata={"optional": True, "description": "Present only where small groups are combined."})
     opening = Nested(OpeningOut, metadata={"optional": True})
 
 
 class TotalsOut(AnswerSchema):
-    """The figures, what they mean, and when they were counted."""
+    """The figures, their definitions, and when they were counted."""
 
     as_at = String(metadata={"format": "date-time"})
     definitions = Dict(keys=String(), values=String())
@@ -155,7 +155,7 @@ class TotalsOut(AnswerSchema):
 
 
 class SnapshotOut(AnswerSchema):
-    """A published report. `checksum` is the SHA-256 of the file at `url` with `.json` behind it."""
+    """A published report. `checksum` is the SHA-256 of the file at `url` with `.json` appended."""
 
     id = String()
     title = String()
@@ -178,7 +178,7 @@ class SnapshotsOut(AnswerSchema):
 
 
 class ChangeOut(AnswerSchema):
-    """One figure as it was frozen and as it is counted now; `key` as in `groups`, null for the whole."""
+    """One figure as frozen and as counted now. `key` is as in `groups`, or null for the total."""
 
     key = Raw(metadata=_KEY)
     label = String()
@@ -189,7 +189,7 @@ class ChangeOut(AnswerSchema):
 
 
 class SinceOut(AnswerSchema):
-    """What changed since: every figure of the whole, and those of groups that are not as they were."""
+    """Changes since publication: every total, and the groups that differ."""
 
     as_at = String(metadata={"format": "date-time"})
     totals = List(Nested(ChangeOut))
@@ -197,10 +197,10 @@ class SinceOut(AnswerSchema):
 
 
 class FrozenOut(SnapshotOut):
-    """A published report with its figures; of a withdrawn one only staff are told these."""
+    """A published report with its figures. Only staff see the figures of a withdrawn one."""
 
     time_zone = String(metadata={"optional": True})
-    exact = Boolean(metadata={"optional": True, "description": "False: the public figures, small groups put together."})
+    exact = Boolean(metadata={"optional": True, "description": "If false, public figures with small groups combined."})
     question = Dict(metadata={"optional": True})
     definitions = Dict(keys=String(), values=String(), metadata={"optional": True})
     totals = Nested(FiguresOut, metadata={"optional": True})
@@ -209,12 +209,12 @@ class FrozenOut(SnapshotOut):
     since = Nested(
         SinceOut,
         allow_none=True,
-        metadata={"optional": True, "description": "For those who may count exactly; else null."},
+        metadata={"optional": True, "description": "Null for callers without exact access."},
     )
 
 
 class SavedIn(QuestionIn):
-    """A question and the name to keep it under. A `period` moves with the calendar, in place of `from` and `to`."""
+    """A question and the name to save it under. A `period` moves with the calendar and replaces `from` and `to`."""
 
     name = String(required=True, validate=Length(1, 100))
     figure = String(load_default="participants", validate=OneOf(FIGURES))
@@ -222,7 +222,7 @@ class SavedIn(QuestionIn):
 
 
 class ScheduleIn(Schema):
-    """When a saved report is sent by mail, at an hour of the reporting zone, and to which addresses of staff."""
+    """When a saved report is e-mailed, at an hour in the reporting zone, and to which staff."""
 
     rhythm = String(required=True, validate=OneOf([rhythm.value for rhythm in Rhythm]))
     hour = Integer(required=True, strict=True, validate=Range(0, 23))
@@ -230,7 +230,7 @@ class ScheduleIn(Schema):
 
 
 class SavedChange(Schema):
-    """What of a saved report changes; a `schedule` of null: it is sent no more."""
+    """The changes to a saved report. A null `schedule` stops sending it."""
 
     name = String(validate=Length(1, 100))
     schedule = Nested(ScheduleIn, allow_none=True)
@@ -247,7 +247,7 @@ class ScheduleOut(AnswerSchema):
 
 
 class SendingOut(AnswerSchema):
-    """What became of one sending: mails sent, mails that wait, readers who may not see it any more."""
+    """The result of one sending: e-mails sent, e-mails waiting, and recipients skipped because they lost access."""
 
     day = String(metadata={"format": "date"})
     sent = Integer()
@@ -258,7 +258,7 @@ class SendingOut(AnswerSchema):
 
 
 class SavedOut(AnswerSchema):
-    """A report that the caller saved: `question` is what it asks, by the names of the parameters."""
+    """One of the caller's saved reports. `question` holds the parameters by name."""
 
     id = String()
     name = String()
@@ -269,7 +269,7 @@ class SavedOut(AnswerSchema):
 
 
 class SavedWithSendings(SavedOut):
-    """The same with its last sendings, newest first."""
+    """A saved report with its latest sendings, newest first."""
 
     sendings = List(Nested(SendingOut))
 
@@ -289,7 +289,7 @@ class ExportIn(SliceIn):
 
 
 class ExportOut(AnswerSchema):
-    """An export: how far it is, and whether its file can be taken (`POST` to `file`) until `expires_at`."""
+    """The progress of an export. Its file can be downloaded (`POST` to `file`) until `expires_at`."""
 
     id = String()
     kind = String(validate=OneOf(EXPORTS))
@@ -302,11 +302,11 @@ class ExportOut(AnswerSchema):
     error = String(allow_none=True)
     created_at = String(metadata={"format": "date-time"})
     expires_at = String(allow_none=True, metadata={"format": "date-time"})
-    file = String(allow_none=True, metadata={"description": "Null while it is not made, and once it is gone."})
+    file = String(allow_none=True, metadata={"description": "Null until the file is created and after it has expired."})
 
 
 class FetchIn(Schema):
-    """Nothing is asked: an empty object, or no body."""
+    """An empty object, or no body."""
 
 
 class ExportsOut(AnswerSchema):

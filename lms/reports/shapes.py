@@ -1,4 +1,4 @@
-"""Reports in the shape in which pages show them: bubbles on a map, a cross table, a sentence that can be said aloud."""
+"""Reports as pages show them: bubbles on a map, a cross table, a sentence."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ COLUMN_NAMES = dict(DIMENSION_NAMES) | {"country": _l("Country or area")}
 
 
 def mapped(places: Iterable[Place]) -> list[maps.Country]:
-    """The countries that have a place on the map, as `lms.web.maps` takes them."""
+    """The countries on the map, as `lms.web.maps` expects them."""
     return [
         maps.Country(place.name, place.latitude, place.longitude, place.value, place.partner)
         for place in places
@@ -42,7 +42,7 @@ def mapped(places: Iterable[Place]) -> list[maps.Country]:
 
 
 def bubbles(places: Iterable[Place]) -> list[maps.Bubble]:
-    """The bubbles of the map of participants."""
+    """The bubbles on the participants map."""
     return maps.bubbles(mapped(places))
 
 
@@ -81,7 +81,7 @@ def value_of(figures: Figures, figure: str) -> float:
 
 
 def overlap(totals: Figures, groups: Iterable[Group], figure: str = "participants") -> int:
-    """By how much the groups add up to more than the whole, because people stand in several of them."""
+    """By how much the groups add up to more than the total, because people are counted in several of them."""
     return int(sum(value_of(group.figures, figure) for group in groups) - value_of(totals, figure))
 
 
@@ -102,7 +102,7 @@ def counted(name: str, value: float) -> str:
 
 
 def sentence(report: Report, figure: str, about: Sequence[str]) -> Markup:
-    """The answer as a sentence that can be said aloud: the figure first; `about` names what was filtered."""
+    """The answer as a sentence with the figure first. `about` names the filters."""
     figures = report.totals
     said = {name: counted(name, value_of(figures, name)) for name in figures.as_json()}
     said |= {"figure": Markup("<b>{}</b>").format(said[figure]), "period": period(report.asked)}
@@ -119,27 +119,33 @@ def sentence(report: Report, figure: str, about: Sequence[str]) -> Markup:
 
 
 def opening_words(opening: Opening | None) -> list[str]:
-    """What is said of opening balances wherever figures stand in which they are; nothing where there are none."""
+    """The notes on opening balances next to figures that include them; empty if there are none."""
     if opening is None:
         return []
     both = {
         "sessions": counted("sessions", opening.sessions),
         "attendances": counted("attendances", opening.attendances),
     }
-    words = _("%(sessions)s and %(attendances)s of these are from before this system, entered as totals.", **both)
+    words = _("This includes %(sessions)s and %(attendances)s from before this system, entered as totals.", **both)
     said = [words]
     if opening.countries_added:
         said.append(
             _n(
-                "%(n)s country is known from these alone.",
-                "%(n)s countries are known from these alone.",
+                "%(n)s country appears only in these totals.",
+                "%(n)s countries appear only in these totals.",
                 opening.countries_added,
                 n=number(opening.countries_added),
             )
         )
     if opening.declared_participants is not None:
         people = number(opening.declared_participants)
-        said.append(_("For these, %(n)s different people are declared; they are not among the participants.", n=people))
+        said.append(
+            _(
+                "The organiser declares %(n)s different people for these sessions. They are not included "
+                "in the participants.",
+                n=people,
+            )
+        )
     return said
 
 
@@ -179,4 +185,4 @@ def period(asked: Slice) -> str:
         return _("from %(first)s", first=short_day(first))
     if last:
         return _("until %(last)s", last=short_day(last))
-    return _("since the beginning")
+    return _("all time")

@@ -85,7 +85,7 @@ def test_a_dimension_that_is_none(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     monkeypatch.setattr(sys, "argv", ["lms", "init"])
     assert main() is None
     capsys.readouterr()
-    assert "“colour” is not a dimension" in wrong(monkeypatch, capsys, "report", "totals", "--by", "colour")[1]
+    assert "Unknown dimension “colour”" in wrong(monkeypatch, capsys, "report", "totals", "--by", "colour")[1]
 
 
 def test_a_port_in_use(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -105,7 +105,7 @@ def test_a_country_without_anybody_has_a_page(client: FlaskClient, make: Make, w
     make.sign_in(client, make.person(roles=[Role.REPORTER], country=None))
     page = client.get("/countries/NR")
     assert page.status_code == 200
-    assert "Nobody of this country has attended a lecture yet." in page.text
+    assert "No one from this country has attended a lecture yet." in page.text
     assert client.get("/countries/NR.pdf").data.startswith(b"%PDF")
 
 
@@ -117,10 +117,10 @@ def test_the_page_shows_pictures_with_their_tables(client: FlaskClient, make: Ma
                      "registrations": "5", "sessions": "2"}  # fmt: skip
     assert "Partner since 14 May 2024." in text
     assert "<b>3</b> <span>2024</span>" in text
-    for heading in ("By year", "Who they are", "Institutions"):
+    for heading in ("By year", "Sectors", "Institutions"):
         part = text[text.index(f"<h2>{heading}</h2>") :]
         assert part.index("<svg") < part.index("<table") < part.index("</section>"), heading
-    lectures = text[text.index("<h2>Lectures most attended</h2>") :]
+    lectures = text[text.index("<h2>Most attended lectures</h2>") :]
     bare = " ".join(re.sub(r"<[^>]+>", " ", lectures[: lectures.index("</section>")]).split())
     assert bare.endswith("Lecture 6 May 2024 3 Lecture 10 June 2025 1")
     assert "As at" in text
@@ -168,8 +168,8 @@ def test_as_a_workbook_cells_have_types_and_headings_stay(client: FlaskClient, m
     make.sign_in(client, make.person(roles=[Role.REPORTER], country=None))
     content = client.get("/countries/KE.xlsx").data
     book = CalamineWorkbook.from_filelike(io.BytesIO(content))
-    assert book.sheet_names == ["Totals", "By year", "Who they are", "Women and men", "Institutions",
-                                "Series attended", "Lectures most attended", "What is coming", "Compared",
+    assert book.sheet_names == ["Totals", "By year", "Sectors", "Women and men", "Institutions",
+                                "Series attended", "Most attended lectures", "Upcoming lectures", "Comparison",
                                 "Definitions and filters"]  # fmt: skip
     years = book.get_sheet_by_name("By year").to_python()
     assert years[0] == [
@@ -183,7 +183,7 @@ def test_as_a_workbook_cells_have_types_and_headings_stay(client: FlaskClient, m
     ]
     assert years[1] == ["2024", 1.0, 3.0, 3.0, 3.0, 5.0, 1.0]
     assert book.get_sheet_by_name("Series attended").to_python()[1][0] == "Series =1+1"
-    coming = book.get_sheet_by_name("What is coming").to_python()[1]
+    coming = book.get_sheet_by_name("Upcoming lectures").to_python()[1]
     assert coming[1] == datetime(2026, 12, 2, 6, 0)  # noqa: DTZ001 - as a cell has it: of Beijing
     about = dict(row[:2] for row in book.get_sheet_by_name("Definitions and filters").to_python())
     assert about["Country"] == "Kenya (KE)"

@@ -90,7 +90,7 @@ def test_an_organisation_opens_to_who_names_it(client: FlaskClient, make: Make) 
     assert "<bdi>Bureau of Standards</bdi>" in first
     assert re.findall(r"<bdi>(Person \d+)</bdi>", first) != re.findall(r"<bdi>(Person \d+)</bdi>", unnamed)
     assert "<bdi>Not stated</bdi>" in unnamed
-    assert "Nobody stands behind" in client.get("/admin/reports/people?country=KE&organisation=Elsewhere").text
+    assert "No people to show for" in client.get("/admin/reports/people?country=KE&organisation=Elsewhere").text
 
 
 def attached(code: str, figures: Figures) -> list[Attached]:
@@ -118,7 +118,7 @@ def test_it_says_what_changed_since_its_last_dossier_or_report(
         last = publish_snapshot("With dossier", STAFF, quarter, ("country",), at=AT, attached=attached("KE", before),
                                 **told)  # fmt: skip
     make.sign_in(client, make.person(roles=[(Role.FOCAL_POINT, "KE")], country=None))
-    assert "No figure changed." in client.get("/countries/KE").text
+    assert "No figures changed." in client.get("/countries/KE").text
     world.attend(lecture, world.person("KE"), minutes=30)
     focal = make.actor(roles=[(Role.FOCAL_POINT, "KE")], country=None)
     with app.app_context():
@@ -130,9 +130,9 @@ def test_it_says_what_changed_since_its_last_dossier_or_report(
         assert get_dossier("KE", by=focal, at=AT).since == since
         assert get_dossier("UG", by=SYSTEM, at=AT).since.title == "Uganda"  # type: ignore[union-attr]
     page = " ".join(client.get("/countries/KE").text.split())
-    part = page[page.index("<h2>What changed</h2>") : page.index("<h2>Compared</h2>")]
+    part = page[page.index("<h2>What changed</h2>") : page.index("<h2>Comparison</h2>")]
     bare = " ".join(re.sub(r"<[^>]+>", " ", part).split())
-    assert "Since the dossier that went with “With dossier”, 25 November 2026" in bare
+    assert "Since the dossier attached to “With dossier”, 25 November 2026" in bare
     assert "Participants 12 13 +1" in bare
     assert "Registrations 14 14 0" in bare
     assert f'href="/reports/{last}"' in part
@@ -183,7 +183,7 @@ def test_it_says_who_is_not_decided_yet(app: APIFlask, client: FlaskClient, make
             list_undecided([world.countries["UG"]], by=focal, at=AT)
     make.sign_in(client, make.person(roles=[(Role.FOCAL_POINT, "KE")], country=None))
     page = " ".join(client.get("/countries/KE").text.split())
-    part = page[page.index("<h2>Not decided yet</h2>") :]
+    part = page[page.index("<h2>Waiting for a decision or a place</h2>") :]
     bare = " ".join(re.sub(r"<[^>]+>", " ", part[: part.index("</section>")]).split())
     assert "Series one 2 1 1 All 2 1 1" in bare
     way = re.search(r'<a href="(/series/one[^"]*)"', part)

@@ -141,7 +141,7 @@ def test_asked_ten_times_at_once_it_is_made_once(app: APIFlask, make: Make, atte
     assert len(set(answers)) == 1
     with app.app_context():
         assert len(db.session.scalars(select(Job.id)).all()) == 1
-        with pytest.raises(Refused, match="under way"):
+        with pytest.raises(Refused, match="in progress"):
             ask(reporter, "attendances")
         jobs.run_due()
         assert ask(reporter) not in answers, "once it is done, the question is a new one"
@@ -152,7 +152,7 @@ def test_only_so_many_wait(app: APIFlask, make: Make, attended: list[int]) -> No
     with app.app_context():
         for reporter in several[:-1]:
             ask(reporter)
-        with pytest.raises(Refused, match=f"{MOST_EXPORTS} exports wait already"):
+        with pytest.raises(Refused, match=f"{MOST_EXPORTS} exports are already waiting"):
             ask(several[-1])
 
 
@@ -288,7 +288,7 @@ def test_from_the_page_to_the_file(app: APIFlask, client: FlaskClient, make: Mak
     assert "Waiting to start." in client.get(task).text
     busy = post("/admin/reports/rows?country=KE", kind="attendances", format="csv")
     assert busy.status_code == 409
-    assert "An export of yours is under way." in busy.text
+    assert "You already have an export in progress." in busy.text
     assert post("/admin/reports/rows?country=UG", kind="people", format="csv").status_code == 403
     with app.app_context():
         jobs.run_due()

@@ -128,14 +128,14 @@ def test_who_may_read_it(app: APIFlask, make: Make, world: World, lecture: int) 
 def test_before_it_is_held_there_is_no_report(client: FlaskClient, make: Make, world: World) -> None:
     soon = world.lecture(world.series(), NOON, state=LectureState.SCHEDULED)
     make.sign_in(client, make.person(roles=[Role.REPORTER], country=None))
-    assert "It has not been held yet" in client.get(f"/lectures/{soon}/report").text
+    assert "This lecture has not been held yet" in client.get(f"/lectures/{soon}/report").text
     assert client.get(f"/lectures/{soon}/report.pdf").status_code == 409
 
 
 def test_a_lecture_with_nobody_has_a_report(client: FlaskClient, make: Make, world: World) -> None:
     empty = world.lecture(world.series(), NOON)
     make.sign_in(client, make.person(roles=[Role.REPORTER], country=None))
-    assert "Nobody was seen in the room." in client.get(f"/lectures/{empty}/report").text
+    assert "No presence was recorded." in client.get(f"/lectures/{empty}/report").text
     for kind in ("pdf", "xlsx", "csv", "json"):
         assert client.get(f"/lectures/{empty}/report.{kind}").status_code == 200
 
@@ -152,7 +152,7 @@ def test_the_page_and_its_files(client: FlaskClient, make: Make, lecture: int) -
         "highest": "3",
         "average": "2.1",
     }
-    assert "Held 6 May 2024, 12:00 to 13:30 in Beijing: 90 minutes." in text
+    assert "Held on 6 May 2024, 12:00 to 13:30 (Beijing time): 90 minutes." in text
     assert "at 12:03, minute 3" in text
     for anchor in ("funnel", "minutes", "countries", "sources", "late", "early", "rejoins"):
         part = text[text.index(f'<section class="part" id="{anchor}">') :]
@@ -160,7 +160,7 @@ def test_the_page_and_its_files(client: FlaskClient, make: Make, lecture: int) -
     assert client.get(f"/lectures/{lecture}/report.pdf").data.startswith(b"%PDF")
     found = json.loads(client.get(f"/lectures/{lecture}/report.json").text)["sections"]
     assert len(found["minutes"]["rows"]) == 90
-    assert found["late"]["rows"] == [["In time", 2, 66.7], ["1 to 5 minutes late", 1, 33.3],
+    assert found["late"]["rows"] == [["On time", 2, 66.7], ["1 to 5 minutes late", 1, 33.3],
                                      ["5 to 15 minutes late", 0, 0.0], ["15 to 30 minutes late", 0, 0.0],
                                      ["30 minutes late or more", 0, 0.0]]  # fmt: skip
     assert [row[1] for row in found["early"]["rows"]] == [2, 0, 0, 0, 1]

@@ -212,7 +212,7 @@ def test_bad_rows_are_told_and_may_be_skipped(programme: dict[str, Any]) -> None
     answer = publish_opening(set_id, stage_opening(content), skip_bad_rows=True, by=SYSTEM, at=AT)
     assert (answer.created, len(answer.rejected)) == (2, 8)
     other = create_opening_set("Another", "", None, by=SYSTEM, at=AT)
-    with pytest.raises(Invalid, match="in another set"):
+    with pytest.raises(Invalid, match="Another set"):
         publish_opening(other, stage_opening(b"lecture,date,country,attendances\nGOOD,2020-01-02,KE,5\n"),
                         skip_bad_rows=False, by=SYSTEM, at=AT)  # fmt: skip
     for wrong in (b"", b"lecture,country\nA,KE\n", b"\x89PNG"):
@@ -272,7 +272,7 @@ def test_pages_say_where_they_are_from(
     with app.app_context():
         enter()
         refresh_public_figures(by=SYSTEM, at=AT)
-    said = "2 sessions and 257 attendances of these are from before this system"
+    said = "This includes 2 sessions and 257 attendances from before this system"
     for path in ("/", "/impact", "/impact/embed"):
         assert said in " ".join(client.get(path).text.split()), path
     assert client.get("/api/v1/totals").get_json()["opening"]["sessions"] == 2
@@ -317,4 +317,4 @@ def test_entered_on_the_page(client: FlaskClient, make: Make, programme: dict[st
     assert client.post(f"{address[1]}/remove", data=sent).status_code == 303
     assert client.post(f"{here}/remove", data=sent).status_code == 422
     assert client.post(f"{here}/remove", data={**sent, "sure": "y"}).status_code == 303
-    assert "Nothing has been entered" in client.get("/admin/opening").text
+    assert "No opening balances" in client.get("/admin/opening").text

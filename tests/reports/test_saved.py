@@ -41,12 +41,12 @@ def test_a_name_is_ones_own_and_once(make: Make, at: datetime) -> None:
     one, other = make.actor(roles=["reporter"]), make.actor(roles=["reporter"])
     first = actions.save_report("  The  Quarter ", ASKS, by=one, at=at)
     assert actions.save_report("The Quarter", ASKS, by=one, at=at) == first
-    with pytest.raises(Invalid, match="of this name already"):
+    with pytest.raises(Invalid, match="already have a report"):
         actions.save_report("the quarter", {**ASKS, "rows": "region"}, by=one, at=at)
     theirs = actions.save_report("The quarter", ASKS, by=other, at=at)
     assert [row.name for row, _schedule in list_saved(by=one)] == ["The Quarter"]
     for name in ("", "\u200b", "x" * 101):
-        with pytest.raises(Invalid, match="Give it a name"):
+        with pytest.raises(Invalid, match="Enter a name"):
             actions.save_report(name, ASKS, by=one, at=at)
     for work in (
         lambda: get_saved(theirs, by=one),
@@ -58,7 +58,7 @@ def test_a_name_is_ones_own_and_once(make: Make, at: datetime) -> None:
         with pytest.raises(NotFound):
             work()
     second = actions.save_report("Another", ASKS, by=one, at=at)
-    with pytest.raises(Invalid, match="of this name already"):
+    with pytest.raises(Invalid, match="already have a report"):
         actions.rename_report(second, "THE QUARTER", by=one, at=at)
     actions.rename_report(second, "another", by=one, at=at)
     actions.remove_report(first, by=one, at=at)
@@ -119,13 +119,13 @@ def test_from_the_page_and_back(client: FlaskClient, make: Make, world: World) -
     target = found[1].replace("&amp;", "&")
     wrong = submit(client, asked, target, name="")
     assert wrong.status_code == 422
-    assert "Give it a name" in wrong.text
+    assert "Enter a name" in wrong.text
     answers = [submit(client, asked, target, name="Each <b>quarter") for _n in range(2)]
     assert [answer.status_code for answer in answers] == [303, 303]
     assert answers[0].location == answers[1].location
 
     own = client.get(answers[0].location).text
-    assert "Last quarter, today: " in own
+    assert "Last quarter (today: " in own
     opened = re.search(r'btn-go" href="(/admin/reports\?[^"]+)"', own)
     assert opened is not None
     page = client.get(opened[1].replace("&amp;", "&")).text
@@ -155,7 +155,7 @@ def test_days_and_a_period_are_two_answers(client: FlaskClient, make: Make, worl
     make.sign_in(client, make.person(roles=["reporter"]))
     answer = client.get("/admin/reports?period=this_year&from=2026-01-01")
     assert answer.status_code == 422
-    assert "Choose a period or give days, not both." in answer.text
+    assert "Select a period or enter dates, not both." in answer.text
 
 
 def test_a_schedule_by_the_page(app: APIFlask, client: FlaskClient, make: Make, world: World, at: datetime) -> None:
@@ -166,7 +166,7 @@ def test_a_schedule_by_the_page(app: APIFlask, client: FlaskClient, make: Make, 
         address = f"/admin/reports/saved/{actions.save_report('Q', ASKS, by=make.actor(owner), at=at)}"
     make.sign_in(client, owner)
     assert ">\nowner@example.org</textarea>" in client.get(address).text.replace("\r", "")
-    wrong = {"teacher@example.org": "may see", "nobody@example.org": "may see", "": "one address at least"}
+    wrong = {"teacher@example.org": "can see", "nobody@example.org": "can see", "": "at least one e-mail address"}
     for typed, reason in wrong.items():
         answer = submit(client, address, f"{address}/schedule", rhythm="weekly", hour="9", recipients=typed)
         assert answer.status_code == 422
@@ -176,9 +176,9 @@ def test_a_schedule_by_the_page(app: APIFlask, client: FlaskClient, make: Make, 
     assert submit(client, address, f"{address}/schedule", **{**good, "rhythm": "hourly"}).status_code == 422
     assert submit(client, address, f"{address}/schedule", **good).status_code == 303
     page = " ".join(client.get(address).text.split())
-    assert "Every Monday; next on " in page
-    assert "09:00 in Beijing." in page
-    assert "Sent by mail" in client.get("/admin/reports").text
+    assert "Every Monday. Next on " in page
+    assert "09:00 (Beijing time)." in page
+    assert "Sent by e-mail" in client.get("/admin/reports").text
     assert submit(client, address, f"{address}/stop").status_code == 303
     assert "next on" not in client.get(address).text
     assert "boss@example.org" in client.get(address).text

@@ -104,7 +104,7 @@ def test_groups_that_are_gone_or_were_folded() -> None:
         return Report(AT, Slice(), ("country",), Figures(), list(groups), exact=True)
 
     kenya = Group(("KE",), ("Kenya",), Figures(participants=6))
-    other = Group(("other",), ("Other groups, together",), Figures(participants=4), folded=True)
+    other = Group(("other",), ("Other groups combined",), Figures(participants=4), folded=True)
     uganda = Group(("UG",), ("Uganda",), Figures(participants=2))
     gone = codec.of_groups(report(kenya, uganda), report(kenya))
     assert [(one.labels, one.figure, one.then, one.now) for one in gone] == [(("Uganda",), "participants", 2, 0)]
@@ -178,14 +178,14 @@ def test_who_sees_which(app: APIFlask, client: FlaskClient, make: Make, programm
         return codes
 
     assert seen() == [200, 404, 404, 404]
-    assert "What changed since" not in client.get(f"/reports/{open_}").text
+    assert "Changes since publication" not in client.get(f"/reports/{open_}").text
     make.sign_in(client, make.person(roles=[("focal_point", "KE")]))
     assert seen() == [200, 404, 200, 404]
-    assert "What changed since" in client.get(f"/reports/{kenya}").text
-    assert "What changed since" not in client.get(f"/reports/{open_}").text
+    assert "Changes since publication" in client.get(f"/reports/{kenya}").text
+    assert "Changes since publication" not in client.get(f"/reports/{open_}").text
     make.sign_in(client, make.person(roles=["reporter"]))
     assert seen() == [200, 200, 200, 200]
-    assert "What changed since" in client.get(f"/reports/{open_}").text
+    assert "Changes since publication" in client.get(f"/reports/{open_}").text
     assert "Withdraw this report" not in client.get(f"/reports/{open_}").text
 
 
@@ -200,7 +200,7 @@ def test_from_the_page_of_reports_to_a_frozen_one(
     form = client.get(address).text
     assert f'<form method="post" action="{link[1]}"' in form
     assert "By country and year: 3 groups." in " ".join(form.split())
-    assert "This report cannot be for everybody" in form
+    assert "This report cannot be public" in form
     token, key = (re.search(rf'name="{name}"[^>]*value="([^"]+)"', form) for name in ("csrf_token", "key"))
     assert token is not None
     assert key is not None
@@ -215,7 +215,7 @@ def test_from_the_page_of_reports_to_a_frozen_one(
     assert "Publish “Quarter &lt;b&gt;3&lt;/b&gt;”?" in asked
     assert "This cannot be undone" in asked
     assert "By country and year: 3 groups." in asked
-    assert "Administrators and reporters can read these figures" in asked
+    assert "Administrators and reporters can see these figures" in asked
     with client.application.app_context():
         assert list_snapshots(by=SYSTEM, limit=1, cursor=None) == []
 
@@ -338,13 +338,13 @@ def test_a_series_that_is_gone_does_not_take_its_report_along(
     staff(client, make, "reporter")
     page = client.get(f"/reports/{public_id}")
     assert page.status_code == 200
-    assert "This cannot be counted any more" in page.text
+    assert "This report can no longer be recounted" in page.text
 
 
 def test_nothing_published_says_what_to_do(client: FlaskClient, make: Make, world: World) -> None:
-    assert "The figures of today stand on the page of impact." in client.get("/reports").text
+    assert "Current figures are on the impact page." in client.get("/reports").text
     staff(client, make, "administrator")
-    assert "Build a report" in client.get("/reports").text
+    assert "Create a report" in client.get("/reports").text
 
 
 def test_reports_are_paged(app: APIFlask, client: FlaskClient, world: World) -> None:

@@ -43,17 +43,17 @@ def test_impact_shows_the_figures(client: FlaskClient, programme: dict[str, Any]
     assert "As at 25 November 2026, 06:00 in Beijing." in page
     assert "Kenya: 6 participants, partner" in page
     assert "Uganda" not in page
-    assert "Other groups, together" in page
+    assert "Other groups combined" in page
     regions = page[page.index('data-testid="by-region"') :]
     cells = re.sub(r"<[^>]+>", " ", regions[: regions.index("</table>")]).split()
-    assert " ".join(cells).endswith("Countries Participants Attendances Other groups, together 4 12 12")
+    assert " ".join(cells).endswith("Countries Participants Attendances Other groups combined 4 12 12")
     for name in shown:
         assert f"/definitions#{name}" in page
 
 
 def test_impact_of_nothing_says_what_to_do(client: FlaskClient, world: World) -> None:
     page = client.get("/impact").text
-    assert "No attendance has been counted yet" in page
+    assert "No attendance counted yet" in page
     assert "/series" in page
 
 
@@ -80,7 +80,7 @@ def test_impact_as_csv(client: FlaskClient, programme: dict[str, Any]) -> None:
     lines = answer.get_data().decode("utf-8-sig").splitlines()
     assert lines[0] == ",".join(["country", "country_name", *FIGURES])
     assert lines[1] == "KE,Kenya,1,6,6,1,1,6,6.0,0"
-    assert lines[2] == 'other,"Other groups, together",1,6,6,3,0,0,6.0,0'
+    assert lines[2] == "other,Other groups combined,1,6,6,3,0,0,6.0,0"
     assert client.get("/impact.csv?by=planet").status_code == 404
     wicked = client.get("/impact.csv?by=year").get_data().decode("utf-8-sig").splitlines()
     assert wicked[1].startswith("2024,2024,1,12,")
@@ -122,7 +122,7 @@ def test_a_figure_opens_down_to_its_people(
     assert "<bdi>Kenya</bdi> · <bdi>Not stated</bdi>" in " ".join(opened.split())
     assert all(client.get(link).status_code == 200 for link in links)
     assert "12 people</h1>" in client.get("/admin/reports/people").text
-    assert "Nobody stands behind" in client.get("/admin/reports/people?rows=sector&row=other").text
+    assert "No people to show for" in client.get("/admin/reports/people?rows=sector&row=other").text
     assert client.get("/admin/reports/people?page=-3").status_code == 200
     assert "<bdi>Erased" not in opened
 
@@ -145,7 +145,7 @@ def test_people_of_another_country_stay_closed(client: FlaskClient, make: Make, 
     assert "2 people</h1>" in client.get("/admin/reports/people").text
     assert client.get("/admin/reports/people?country=KE").status_code == 403
     assert client.get("/admin/reports/people?rows=country&row=KE").status_code == 200
-    assert "Nobody stands behind" in client.get("/admin/reports/people?rows=country&row=KE").text
+    assert "No people to show for" in client.get("/admin/reports/people?rows=country&row=KE").text
 
 
 @pytest.mark.parametrize("rows", ["", "country", "region", "series", "year", "month", "sector", "source", "language"])
@@ -153,37 +153,37 @@ def test_reports_by_everything(client: FlaskClient, make: Make, programme: dict[
     staff(client, make, "administrator")
     page = client.get(f"/admin/reports?figure=contact_hours&rows={rows}")
     assert page.status_code == 200
-    assert "<b>12 contact hours</b> from 4 countries in 1 session, since the beginning" in page.text
+    assert "<b>12 contact hours</b> from 4 countries in 1 session, all time" in page.text
 
 
 def test_reports_keep_what_was_typed(client: FlaskClient, make: Make, programme: dict[str, Any]) -> None:
     staff(client, make, "administrator")
     page = client.get("/admin/reports?rows=year&from=2025-01-01&to=2024-01-01&partner=true")
     assert page.status_code == 422
-    assert "The period ends before it begins." in page.text
+    assert "The period must not end before it starts." in page.text
     assert 'value="2025-01-01"' in page.text
     assert 'aria-invalid="true"' in page.text
     assert '<option selected value="true">' in page.text
     wrong = client.get("/admin/reports?from=2025-13-01")
     assert wrong.status_code == 422
-    assert "From: write a day such as 2026-01-31." in wrong.text
+    assert "From: enter a date such as 2026-01-31." in wrong.text
     assert client.get("/admin/reports?rows=year&columns=year").status_code == 422
 
 
 def test_an_empty_slice_says_what_to_change(client: FlaskClient, make: Make, programme: dict[str, Any]) -> None:
     staff(client, make, "administrator")
     empty = client.get("/admin/reports?from=2019-01-01&to=2019-12-31").text
-    assert "Nothing lies within these settings" in empty
-    assert "Ask for another period" in empty
+    assert "No results for these settings" in empty
+    assert "Select another period" in empty
     assert "<table" not in empty
-    assert "Nothing lies within" not in client.get("/admin/reports").text
-    assert "Nothing lies within" not in client.get("/admin/reports?figure=partner_countries&to=2019-12-31").text
+    assert "No results for" not in client.get("/admin/reports").text
+    assert "No results for" not in client.get("/admin/reports?figure=partner_countries&to=2019-12-31").text
 
 
 def test_a_focal_point_has_the_own_country(client: FlaskClient, make: Make, programme: dict[str, Any]) -> None:
     staff(client, make, ("focal_point", "UG"), country="UG")
     page = client.get("/admin/reports")
-    assert "<b>2 participants</b> from 1 country in 1 session, since the beginning · Uganda" in page.text
+    assert "<b>2 participants</b> from 1 country in 1 session, all time · Uganda" in page.text
     assert "Kenya" not in page.text
     assert client.get("/admin/reports?country=KE").status_code == 403
     assert client.get("/admin/reports.csv?country=KE&rows=year").status_code == 403

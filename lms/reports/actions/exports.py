@@ -1,4 +1,4 @@
-"""Exports of rows: asked for, made in the background, fetched by who may see them, forgotten after a day."""
+"""Exports of rows: requested, created in the background, downloaded, and deleted after a day."""
 
 from __future__ import annotations
 
@@ -22,30 +22,29 @@ WAITING = (JobState.QUEUED, JobState.RUNNING)
 
 
 def exported_scope(asked: Slice, *, by: Actor) -> Scope:
-    """The rows that somebody may have: all for reporters, of the own country for a focal point. Forbidden for others.
+    """The rows that an actor can export: all for reporters, those of their own country for focal points.
 
-    Raises Invalid and NotFound as `queries.count`.
+    Raises Forbidden for others, and Invalid and NotFound like `queries.count`.
     """
     check_question(asked, ())
     if not (by.is_reporter or by.is_focal_point):
         raise Forbidden
     scope = resolve(asked, by=by)
     if not by.is_reporter and (scope.country_id is None or scope.country_id not in by.country_ids):
-        raise Forbidden(_("You may see the people of your own country."))
+        raise Forbidden(_("You can only see people from your own country."))
     return scope
 
 
 @action
 def request_export(kind: str, form: str, asked: Slice, *, locale: str = "en", by: Actor, at: datetime) -> str:
-    """Asks for the people or the attendances of a slice as a file; returns the job's public id.
+    """Starts an export of the people or attendances in a slice, in the background.
 
-    The same question again while its job waits or runs is that job. Raises Refused while another one of the same
-    person does, and when too many wait.
+    Focal points must name their own country.
     """
     if kind not in EXPORTS:
-        raise Invalid("kind", _("Choose people or attendances."))
+        raise Invalid("kind", _("Select people or attendances."))
     if form not in EXPORT_FORMATS:
-        raise Invalid("format", _("Choose CSV or XLSX."))
+        raise Invalid("format", _("Select CSV or XLSX."))
     exported_scope(asked, by=by)
     one_at_a_time("ask for an export")
     settings = as_question(asked)
@@ -55,12 +54,12 @@ def request_export(kind: str, form: str, asked: Slice, *, locale: str = "en", by
         if one.asked_by == by.person_id:
             if {name: one.arguments.get(name) for name in question} == question:
                 return one.public_id
-            raise Refused(_("An export of yours is under way. Wait for it, then ask for the next one."))
+            raise Refused(_("You already have an export in progress. Wait for it to finish, then start the next one."))
     if len(waiting) >= MOST_EXPORTS:
         raise Refused(
             _n(
-                "%(num)s export waits already. Try again in a few minutes.",
-                "%(num)s exports wait already. Try again in a few minutes.",
+                "%(num)s export is already waiting. Try again in a few minutes.",
+                "%(num)s exports are already waiting. Try again in a few minutes.",
                 len(waiting),
             )
         )
@@ -89,10 +88,10 @@ def as_slice(question: dict[str, Any]) -> Slice:
 
 @action
 def fetch_export(public_id: str, *, by: Actor, at: datetime) -> tuple[str, str]:
-    """(key in `core.files`, file name) of an export that is done, with an entry in the audit trail.
+    """The key in `core.files` and the file name of a finished export. Adds an entry to the audit trail.
 
-    For whoever asked for it, and administrators; what one may see is asked again. NotFound for others, and once the
-    file is gone.
+    Only for the person who requested it and administrators; permissions are checked again. Raises NotFound for others,
+    and after the file is deleted.
     """
     job = get_job(public_id, by=by)
     kept: dict[str, Any] = job.result or {}

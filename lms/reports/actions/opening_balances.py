@@ -1,4 +1,4 @@
-"""Opening balances: entered by hand or from a file, corrected, taken out again, each with its audit row."""
+"""Actions on opening balances: enter, edit and delete, each with its audit row."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ _LOCK = "opening balances"
 
 @action
 def create_opening_set(name: str, note: str, declared: int | None, *, by: Actor, at: datetime) -> str:
-    """Begins a set; returns its public id. `declared`: how many different people it is of, as the organiser says.
+    """Creates a set and returns its public id. `declared` is the number of different people, as declared by the
+    organiser.
 
     Raises Forbidden, Invalid.
     """
@@ -43,7 +44,7 @@ def create_opening_set(name: str, note: str, declared: int | None, *, by: Actor,
 
 @action
 def edit_opening_set(public_id: str, name: str, note: str, declared: int | None, *, by: Actor, at: datetime) -> None:
-    """Corrects what is said of a set. Raises Forbidden, NotFound, Invalid."""
+    """Edits a set. Raises Forbidden, NotFound, Invalid."""
     _check_administrator(by)
     row = _set(public_id)
     before = {"name": row.name, "declared_participants": row.declared_participants}
@@ -54,7 +55,7 @@ def edit_opening_set(public_id: str, name: str, note: str, declared: int | None,
 
 @action
 def remove_opening_set(public_id: str, *, by: Actor, at: datetime) -> None:
-    """Takes a set out, with all its rows. Raises Forbidden, NotFound."""
+    """Deletes a set with all its rows. Raises Forbidden, NotFound."""
     _check_administrator(by)
     row = _set(public_id)
     rows = list(db.session.scalars(select(OpeningRow).where(OpeningRow.set_id == row.id)))
@@ -70,11 +71,11 @@ def _fill(row: OpeningSet, name: str, note: str, declared: int | None) -> None:
     name, note = clean_line(name), clean_text(note)
     faults = []
     if not 1 <= len(name) <= 200:
-        faults.append(Fault(_("Give it a name of 1 to %(n)s signs.", n=200), field="name"))
+        faults.append(Fault(_("Enter a name of 1 to %(n)s characters.", n=200), field="name"))
     if len(note) > 4000:
-        faults.append(Fault(_("Say it in %(n)s signs or fewer.", n=4000), field="note"))
+        faults.append(Fault(_("Use at most %(n)s characters.", n=4000), field="note"))
     if declared is not None and not 0 <= declared <= MOST_DECLARED:
-        reason = _("This is a whole number of up to %(n)s.", n=f"{MOST_DECLARED:,}")
+        reason = _("Enter a whole number of at most %(n)s.", n=f"{MOST_DECLARED:,}")
         faults.append(Fault(reason, field="declared_participants"))
     if faults:
         raise Invalid(faults=faults)
@@ -90,7 +91,7 @@ def add_opening_row(public_id: str, draft: OpeningDraft, *, by: Actor, at: datet
     known = _Known([draft], at=at)
     known.check(draft)
     if known.find(draft) is not None:
-        raise Refused(_("This lecture of that day and country is entered already."))
+        raise Refused(_("This lecture is already entered for that day and country."))
     row = OpeningRow(set_id=set_id)
     known.fill(row, draft)
     db.session.add(row)
@@ -101,14 +102,14 @@ def add_opening_row(public_id: str, draft: OpeningDraft, *, by: Actor, at: datet
 
 @action
 def edit_opening_row(row_id: int, draft: OpeningDraft, *, by: Actor, at: datetime) -> None:
-    """Corrects one row. Raises Forbidden, NotFound, Invalid, Refused (another one says this already)."""
+    """Edits one row. Raises Forbidden, NotFound, Invalid, Refused (another row already has this content)."""
     _check_administrator(by)
     one_at_a_time(_LOCK)
     row = _row(row_id)
     known = _Known([draft], at=at)
     known.check(draft)
     if known.find(draft) not in (None, row):
-        raise Refused(_("This lecture of that day and country is entered already."))
+        raise Refused(_("This lecture is already entered for that day and country."))
     before = _told(row)
     known.fill(row, draft)
     record("edit_opening_row", by=by, at=at, detail={"before": before, "after": _told(row)}, opening_set=row.set_id)
@@ -116,7 +117,7 @@ def edit_opening_row(row_id: int, draft: OpeningDraft, *, by: Actor, at: datetim
 
 @action
 def remove_opening_row(row_id: int, *, by: Actor, at: datetime) -> None:
-    """Takes one row out. Raises Forbidden, NotFound."""
+    """Deletes one row. Raises Forbidden, NotFound."""
     _check_administrator(by)
     row = _row(row_id)
     record("remove_opening_row", by=by, at=at, detail=_told(row), opening_set=row.set_id)
@@ -127,10 +128,10 @@ def remove_opening_row(row_id: int, *, by: Actor, at: datetime) -> None:
 def publish_opening(
     public_id: str, staged: StagedOpening, *, skip_bad_rows: bool, by: Actor, at: datetime
 ) -> ImportAnswer:
-    """Enters the rows of a file: new ones are created, those of this set with another count or series updated.
+    """Enters the rows of a file: creates new ones and updates those of this set with a different count or series.
 
-    The same file again changes nothing. A row that stands in another set is a bad row. Raises Forbidden, NotFound;
-    Invalid with every bad row unless they are skipped: then nothing is written.
+    The same file again changes nothing. A row that is in another set is an invalid row. Raises Forbidden, NotFound, and
+    Invalid with every invalid row unless they are skipped; then nothing is written.
     """
     _check_administrator(by)
     one_at_a_time(_LOCK)
@@ -150,7 +151,9 @@ def publish_opening(
             db.session.add(row)
             answer.created += 1
         elif row.set_id != set_id:
-            answer.rejected.append(Fault(_("This lecture of that day and country is in another set."), row=line))
+            answer.rejected.append(
+                Fault(_("Another set already contains this lecture for that day and country."), row=line)
+            )
         elif (row.attendances, row.series_name, row.title) != (draft.attendances, draft.series_name, draft.title):
             known.fill(row, draft)
             answer.updated += 1
@@ -182,13 +185,13 @@ class _Known:
         self._rows = {(row.day, row.title_key, row.country_code): row for row in db.session.scalars(query)}
 
     def check(self, draft: OpeningDraft) -> None:
-        """Raises Invalid for an unknown country and a day to come."""
+        """Raises Invalid for an unknown country or a date in the future."""
         faults = []
         if draft.country_code and draft.country_code not in self._countries:
             code = draft.country_code[:20]
             faults.append(Fault(_("There is no country with the code “%(code)s”.", code=code), field="country"))
         if draft.day > self._today:
-            faults.append(Fault(_("This day is still to come."), field="date"))
+            faults.append(Fault(_("The date must not be in the future."), field="date"))
         if faults:
             raise Invalid(faults=faults)
 

@@ -34,7 +34,7 @@ def refresh_public_figures(*, by: Actor, at: datetime) -> None:
 
 @action
 def keep_public_figures(shared: dict[str, Any], answers: dict[str, Any], *, by: Actor, at: datetime) -> None:
-    """Stores a refresh, and forgets those of long ago. No audit row: nobody decided anything."""
+    """Stores a refresh and deletes old ones. No audit row, because nobody made a decision."""
     if not by.is_administrator:
         raise Forbidden
     row = PublicFigures(as_at=at, answers=shared)

@@ -1,4 +1,4 @@
-"""Saving a question under a name, and saying when and to whom it is sent: each for oneself only."""
+"""Actions on saved reports and their schedules, each for the actor's own reports."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from lms.reports.questions import PARAMETERS, Question, read_question
 
 LONGEST_NAME = 100
 MOST_SAVED = 100
-"""So many reports one person saves at most."""
+"""The maximum number of saved reports per person."""
 MOST_READERS = 30
-"""To so many people a report is sent at most."""
+"""The maximum number of recipients of a report."""
 
 
 @action
 def save_report(name: str, told: Mapping[str, str], *, by: Actor, at: datetime) -> str:
-    """Keeps a question (`told`: the page's parameters) under a name; returns its public id.
+    """Saves a report (`told`: the page's parameters) under a name and returns its public id.
 
-    The same question under the same name again is that report. Raises Invalid (the name, one that is taken, the
-    question), Forbidden for what this actor may not see, Refused above so many reports.
+    The same report under the same name returns the existing one. Raises Invalid (name, name already used, parameters),
+    Forbidden for what this actor cannot see, and Refused above the maximum number of reports.
     """
     question = read_question(told)
     _check_may_see(question, by=by, at=at)
@@ -47,10 +47,10 @@ def save_report(name: str, told: Mapping[str, str], *, by: Actor, at: datetime) 
     if same is not None:
         if same.question == kept:
             return same.public_id
-        raise Invalid("name", _("You have a report of this name already."))
+        raise Invalid("name", _("You already have a report with this name."))
     mine = select(func.count()).where(is_of(SavedReport.owner_id, by.person_id))
     if (db.session.scalar(mine) or 0) >= MOST_SAVED:
-        raise Refused(_("You have saved %(n)s reports. Remove one first.", n=MOST_SAVED))
+        raise Refused(_("You can save at most %(n)s reports. Remove one first.", n=MOST_SAVED))
     public_id = secrets.token_hex(6)
     row = SavedReport(
         public_id=public_id, owner_id=by.person_id, name=line, name_key=line.casefold(), question=kept, created_at=at
@@ -69,14 +69,14 @@ def rename_report(public_id: str, name: str, *, by: Actor, at: datetime) -> None
     row = _fresh(public_id, by=by)
     same = _of_name(line, by=by)
     if same is not None and same.id != row.id:
-        raise Invalid("name", _("You have a report of this name already."))
+        raise Invalid("name", _("You already have a report with this name."))
     row.name, row.name_key = line, line.casefold()
     record("rename_report", by=by, at=at, detail={}, saved_report=row.id)
 
 
 @dataclass(frozen=True)
 class Timing:
-    """When a report is sent, and to whom (addresses)."""
+    """When a report is sent, and to which e-mail addresses."""
 
     rhythm: Rhythm
     hour: int
@@ -93,7 +93,7 @@ def change_report(
     by: Actor,
     at: datetime,
 ) -> None:
-    """Another name, when it is sent, or that it is not: what is given, all or nothing. Raises as these do."""
+    """Changes name, schedule or both: all given changes or none. Raises the errors of those actions."""
     _fresh(public_id, by=by)
     if name is not None:
         rename_report(public_id, name, by=by, at=at)
@@ -113,16 +113,16 @@ def remove_report(public_id: str, *, by: Actor, at: datetime) -> None:
 
 @action
 def schedule_report(public_id: str, rhythm: Rhythm, hour: int, addresses: str, *, by: Actor, at: datetime) -> None:
-    """Sends a report from now on to staff who may see it, named by their addresses, one a line.
+    """Schedules a report for staff who can see it, given by e-mail address, one per line.
 
-    Who has unsubscribed is not written to again, but by oneself. A sending that failed is tried once more. Raises
-    NotFound, Invalid (with `recipients` or `hour`), Forbidden for what the owner may no longer see.
+    People who have unsubscribed can only subscribe again themselves. A failed sending is retried once. Raises NotFound,
+    Invalid (with `recipients` or `hour`), and Forbidden for what the owner can no longer see.
     """
     row = _fresh(public_id, by=by)
     question = read_question(row.question)
     _check_may_see(question, by=by, at=at)
     if not 0 <= hour <= 23:
-        raise Invalid("hour", _("Choose an hour of the day."))
+        raise Invalid("hour", _("Select an hour."))
     people = _readers(addresses, question, at=at)
     known = {
         canonical(one.person_id): one
@@ -152,7 +152,7 @@ def schedule_report(public_id: str, rhythm: Rhythm, hour: int, addresses: str, *
 
 @action
 def stop_schedule(public_id: str, *, by: Actor, at: datetime) -> None:
-    """Sends a report no more; who has unsubscribed is remembered. Raises NotFound."""
+    """Stops sending a report. Remembers who has unsubscribed. Raises NotFound."""
     row = _fresh(public_id, by=by)
     db.session.execute(delete(ReportSchedule).where(ReportSchedule.report_id == row.id))
     record("stop_report", by=by, at=at, detail={}, saved_report=row.id)
@@ -160,7 +160,7 @@ def stop_schedule(public_id: str, *, by: Actor, at: datetime) -> None:
 
 @action
 def set_subscription(secret: str, *, wanted: bool, at: datetime) -> None:
-    """Ends what a mail's link is about, or takes it up again. The link is the right to it. Raises NotFound."""
+    """Unsubscribes with the link in an e-mail, or subscribes again. The link is the permission. Raises NotFound."""
     link = db.session.get(UnsubscribeLink, hash_secret(secret))
     if link is None:
         raise NotFound
@@ -185,7 +185,7 @@ def tell_names_apart(kept_id: int, merged_id: int) -> None:
 
 
 def forget_person(person_id: int) -> None:
-    """Takes an erased person's reports away, and the person out of all recipients. Inside the running action."""
+    """Deletes a deleted person's reports and removes the person from all recipients. Runs inside the running action."""
     _forget(list(db.session.scalars(select(SavedReport.id).where(SavedReport.owner_id == person_id))))
     _leave(ReportRecipient.person_id == person_id)
 
@@ -218,7 +218,7 @@ def _of_name(line: str, *, by: Actor) -> SavedReport | None:
 def _clean_name(name: str) -> str:
     line = clean_line(name)
     if not 1 <= len(line) <= LONGEST_NAME:
-        raise Invalid("name", _("Give it a name of 1 to %(n)s signs.", n=LONGEST_NAME))
+        raise Invalid("name", _("Enter a name of 1 to %(n)s characters.", n=LONGEST_NAME))
     return line
 
 
@@ -229,12 +229,12 @@ def _check_may_see(question: Question, *, by: Actor, at: datetime) -> None:
 
 
 def _readers(addresses: str, question: Question, *, at: datetime) -> dict[int, str]:
-    """The people of addresses who may see a question: person → address as it was typed. Raises Invalid."""
+    """The people with these e-mail addresses who can see a report: person → address as typed. Raises Invalid."""
     typed = list(dict.fromkeys(addresses.replace(",", " ").replace(";", " ").split()))
     if not typed:
-        raise Invalid("recipients", _("Name one address at least."))
+        raise Invalid("recipients", _("Enter at least one e-mail address."))
     if len(typed) > MOST_READERS:
-        raise Invalid("recipients", _("A report is sent to %(n)s people at most.", n=MOST_READERS))
+        raise Invalid("recipients", _("A report can be sent to at most %(n)s people.", n=MOST_READERS))
     found: dict[int, str] = {}
     faults: list[Fault] = []
     today = clock.day_of(at, clock.reporting_zone())
@@ -242,7 +242,7 @@ def _readers(addresses: str, question: Question, *, at: datetime) -> dict[int, s
         person = find_person_by_email(address)
         actor = None if person is None else load_actor(person.id, at)
         if person is None or actor is None or not may_see(question.on(today), by=actor):
-            reason = _("%(address)s is not the address of somebody who may see this report.", address=address[:320])
+            reason = _("%(address)s does not belong to anyone who can see this report.", address=address[:320])
             faults.append(Fault(reason, field="recipients"))
         else:
             found[person.id] = address

@@ -1,4 +1,4 @@
-"""Writing down that a scheduled report was sent, with its mails, in one transaction: once, whoever does it."""
+"""Records that a scheduled report was sent, with its e-mails, in one transaction: once, however often it runs."""
 
 from __future__ import annotations
 

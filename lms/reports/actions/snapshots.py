@@ -1,4 +1,4 @@
-"""Publishing a report as it stands, and withdrawing it. What is published is never changed."""
+"""Publishes and withdraws reports. A published report never changes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LONGEST_REASON = 2000
 
 @dataclass(frozen=True)
 class Attached:
-    """A country's dossier to go with a report: its title, its PDF, and the figures that it begins with."""
+    """A country's dossier attached to a report: its title, its PDF, and its headline figures."""
 
     country: str
     title: str
@@ -69,9 +69,9 @@ def publish_snapshot(
     title = clean_line(title)
     faults = []
     if not 1 <= len(title) <= LONGEST_TITLE:
-        faults.append(Fault(_("Give it a title of 1 to %(n)s signs.", n=LONGEST_TITLE), field="title"))
+        faults.append(Fault(_("Enter a title of 1 to %(n)s characters.", n=LONGEST_TITLE), field="title"))
     if figure not in FIGURES:
-        faults.append(Fault(_("There is no such figure."), field="figure"))
+        faults.append(Fault(_("Unknown figure."), field="figure"))
     if faults:
         raise Invalid(faults=faults)
     dims = tuple(dimensions)
@@ -143,7 +143,7 @@ def _attach(snapshot_id: int, attached: Sequence[Attached]) -> None:
     for dossier in attached:
         found = country_by_code(dossier.country)
         if found is None:
-            raise Invalid("dossier", _("There is no such country."))
+            raise Invalid("dossier", _("Unknown country."))
         db.session.add(
             SnapshotDossier(
                 snapshot_id=snapshot_id,
@@ -163,11 +163,11 @@ def withdraw_snapshot(public_id: str, *, reason: str, by: Actor, at: datetime) -
         raise Forbidden
     reason = clean_line(reason)
     if not 1 <= len(reason) <= LONGEST_REASON:
-        raise Invalid("reason", _("Say why, in 1 to %(n)s signs.", n=LONGEST_REASON))
+        raise Invalid("reason", _("Enter a reason of 1 to %(n)s characters.", n=LONGEST_REASON))
     row = db.session.scalar(select(Snapshot).where(Snapshot.public_id == public_id).with_for_update())
     if row is None:
         raise NotFound
     if row.withdrawn_at is not None:
-        raise Refused(_("This report was withdrawn already."))
+        raise Refused(_("This report has already been withdrawn."))
     row.withdrawn_at, row.withdrawn_reason = at, reason
     record("withdraw_snapshot", by=by, at=at, detail={"reason": reason}, snapshot=row.id)

@@ -1,1 +1,1 @@
-"""The figures, published and saved reports and exports, for programs."""
+"""API calls for figures, published and saved reports, and exports."""

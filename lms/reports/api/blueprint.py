@@ -1,4 +1,4 @@
-"""The blueprint of the API of reports."""
+"""The blueprint for the reports API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exports of rows, for programs: asked for, followed, taken as a file."""
+"""API calls for exports of rows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _DAYS = {"from_day": "from", "to_day": "to"}
 
 
 def as_json(job: Job) -> dict[str, Any]:
-    """How far an export is."""
+    """Serializes an export."""
     result, asked = job.result or {}, job.arguments["asked"]
     expires = datetime.fromisoformat(result["expires_at"]) if result.get("expires_at") else None
     is_there = bool(result.get("file")) and expires is not None and expires > clock.now()
@@ -54,7 +54,7 @@ def as_json(job: Job) -> dict[str, Any]:
 @bp.input(PageQuery, location="query", arg_name="page")
 @bp.output(ExportsOut)
 def list_of_exports(page: dict[str, Any]) -> dict[str, Any]:
-    """The exports that the caller asked for, newest first."""
+    """Lists the caller's exports, newest first."""
     limit = page["limit"]
     rows = list_exports(by=current_actor(), limit=limit, cursor=integer_cursor(page["cursor"]))
     answer = envelope(rows, limit, lambda row: row.id)
@@ -75,8 +75,10 @@ def list_of_exports(page: dict[str, Any]) -> dict[str, Any]:
     }
 )
 def ask_rows(wish: dict[str, Any]) -> tuple[dict[str, Any], int]:
-    """Asks for the people or the attendances of a slice as a file, made in the background; a focal point names the own
-    country."""
+    """Starts an export of the people or attendances in a slice, in the background.
+
+    Focal points must name their own country.
+    """
     by, at = current_actor(), clock.now()
     asked = Slice(**{name: wish[name] for name in ("from_day", "to_day", *FILTERS)})
     made = request_export(wish["kind"], wish["format"], asked, locale=reader_locale(), by=by, at=at)
@@ -89,7 +91,7 @@ def ask_rows(wish: dict[str, Any]) -> tuple[dict[str, Any], int]:
 @scope("exports:read")
 @bp.output(ExportOut)
 def get_rows(job_id: str) -> dict[str, Any]:
-    """How far an export is: for whoever asked for it and administrators."""
+    """Returns the progress of an export to the person who requested it and to administrators."""
     return as_json(get_export(job_id, by=current_actor()))
 
 
@@ -97,9 +99,12 @@ def get_rows(job_id: str) -> dict[str, Any]:
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 @scope("exports:write")
 @bp.input(FetchIn, arg_name="_nothing")
-@bp.output(FileSchema(), content_type="text/csv", description="The file: CSV, or XLSX under the type of that.")
+@bp.output(
+    FileSchema(), content_type="text/csv", description="The file, as CSV or XLSX with the matching content type."
+)
 @bp.doc(responses={404: "It is not made yet, it is gone, or it is not the caller's."})
 def fetch_rows(job_id: str, _nothing: dict[str, str]) -> ResponseReturnValue:
-    """The file of an export. What the caller may see is asked again, and each fetching stands in the audit trail: hence
-    no GET."""
+    """Downloads the file of an export. Permissions are checked again and each download is recorded in the audit trail,
+    so this is not a GET.
+    """
     return rows_answer(*fetch_export(job_id, by=current_actor(), at=clock.now()))

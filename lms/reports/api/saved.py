@@ -1,4 +1,4 @@
-"""Saved reports and when they are sent, for programs: each caller's own."""
+"""API calls for saved reports and their schedules: each caller's own."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AXES = ("rows", "columns")
 
 
 def as_json(row: SavedReport, schedule: ReportSchedule | None) -> dict[str, Any]:
-    """A saved report, as a list has it."""
+    """Serializes a saved report for a list."""
     told = dict(row.question)
     by = [told.pop(axis) for axis in AXES if axis in told]
     return {
@@ -70,7 +70,7 @@ def _whole(public_id: str) -> dict[str, Any]:
 @scope("reports:read")
 @bp.output(SavedListOut)
 def list_saved() -> dict[str, Any]:
-    """The reports that the caller saved, by name: all of them, a hundred at most."""
+    """Lists the caller's saved reports by name, at most a hundred."""
     return {"items": [as_json(*found) for found in queries.list_saved(by=current_actor())], "next": None}
 
 
@@ -81,7 +81,7 @@ def list_saved() -> dict[str, Any]:
 @bp.output(SavedOut, status_code=201)
 @bp.doc(responses={200: "The same question stands under this name already.", 404: "There is no such series."})
 def save_report(wish: dict[str, Any]) -> tuple[dict[str, Any], int]:
-    """Saves a question under a name; a focal point's must be of the own country."""
+    """Saves a report under a name. For focal points it must be about their own country."""
     by, at = current_actor(), clock.now()
     asked = Slice(**{name: wish[name] for name in ("from_day", "to_day", *FILTERS)})
     told = {"figure": wish["figure"], **asked.parameters, **dict(zip(AXES, wish["by"], strict=False))}
@@ -96,7 +96,7 @@ def save_report(wish: dict[str, Any]) -> tuple[dict[str, Any], int]:
 @scope("reports:read")
 @bp.output(SavedWithSendings)
 def get_saved(public_id: str) -> dict[str, Any]:
-    """A saved report of the caller's, when it is sent, and what became of its last sendings."""
+    """Returns one of the caller's saved reports with its schedule and its latest sendings."""
     return _whole(public_id)
 
 
@@ -106,7 +106,7 @@ def get_saved(public_id: str) -> dict[str, Any]:
 @bp.input(SavedChange, arg_name="change")
 @bp.output(SavedWithSendings)
 def change_saved(public_id: str, change: dict[str, Any]) -> dict[str, Any]:
-    """Another name, when it is sent and to whom, or that it is sent no more (`schedule` null)."""
+    """Renames a saved report, or changes its schedule. A null `schedule` stops sending it."""
     wanted = change.get("schedule")
     actions.change_report(
         public_id,
@@ -124,6 +124,6 @@ def change_saved(public_id: str, change: dict[str, Any]) -> dict[str, Any]:
 @scope("reports:write")
 @bp.output({}, status_code=204)
 def remove_saved(public_id: str) -> str:
-    """Forgets a saved report, and when it is sent."""
+    """Deletes a saved report and its schedule."""
     actions.remove_report(public_id, by=current_actor(), at=clock.now())
     return ""

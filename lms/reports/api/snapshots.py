@@ -1,4 +1,4 @@
-"""Published reports, for programs."""
+"""API calls for published reports."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from lms.web.time import organiser_zone, zone_city
 
 
 def as_json(row: Snapshot) -> dict[str, Any]:
-    """What is said of a published report in a list."""
+    """Serializes a published report for a list."""
     return {
         "id": row.public_id,
         "title": row.title,
@@ -45,7 +45,7 @@ def as_json(row: Snapshot) -> dict[str, Any]:
 
 
 def with_figures(row: Snapshot, *, by: Actor) -> dict[str, Any]:
-    """A published report with its figures, and what changed since, each for whoever may see it."""
+    """Serializes a published report with its figures and later changes, as far as the caller can see them."""
     if not may_read_figures(row, by=by):
         return as_json(row)
     told = codec.thaw(row.content)
@@ -95,7 +95,7 @@ def _changes(changes: Iterable[codec.Difference]) -> list[dict[str, Any]]:
 @bp.input(PageQuery, location="query", arg_name="page")
 @bp.output(SnapshotsOut)
 def list_reports(page: dict[str, Any]) -> dict[str, Any]:
-    """The published reports that the caller may see, newest first."""
+    """Lists the published reports that the caller can see, newest first."""
     limit = page["limit"]
     rows = list_snapshots(by=current_actor(), limit=limit, cursor=integer_cursor(page["cursor"]))
     answer = envelope(rows, limit, lambda row: row.id)
@@ -111,7 +111,7 @@ def list_reports(page: dict[str, Any]) -> dict[str, Any]:
 @bp.output(FrozenOut, status_code=201)
 @bp.doc(responses={404: "There is no such series."})
 def publish_report(wish: dict[str, Any]) -> dict[str, Any]:
-    """Freezes a report as it stands: `public` with the public figures, `staff` with the exact ones of this moment."""
+    """Publishes a report and freezes its figures: public figures for `public`, exact current ones for `staff`."""
     by = current_actor()
     public_id = publish_snapshot(
         wish["title"],
@@ -133,7 +133,7 @@ def publish_report(wish: dict[str, Any]) -> dict[str, Any]:
 @bp.output(FrozenOut)
 @bp.doc(responses={404: "There is none, or it is not the caller's to see."})
 def get_report(public_id: str) -> dict[str, Any]:
-    """A published report, with its figures as they were frozen."""
+    """Returns a published report with its frozen figures."""
     by = current_actor()
     return with_figures(get_snapshot(public_id, by=by), by=by)
 
@@ -144,7 +144,7 @@ def get_report(public_id: str) -> dict[str, Any]:
 @bp.input(SnapshotReason, arg_name="body")
 @bp.output(SnapshotOut)
 def withdraw_report(public_id: str, body: dict[str, str]) -> dict[str, Any]:
-    """Withdraws a published report, with a reason; it keeps its address."""
+    """Withdraws a published report, with a reason. Its web page remains."""
     by = current_actor()
     withdraw_snapshot(public_id, reason=body["reason"], by=by, at=clock.now())
     return as_json(get_snapshot(public_id, by=by))

@@ -1,4 +1,4 @@
-"""The figures, for programs."""
+"""API call for figures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from lms.web.scopes import scope
 @bp.output(TotalsOut)
 @bp.doc(responses={403: "Finer than what is public.", 404: "There is no such series."})
 def totals(wish: dict[str, Any]) -> dict[str, Any]:
-    """The figures: public by one dimension, in any combination for reporters."""
+    """Returns figures: public ones by one dimension, exact ones in any combination for reporters."""
     asked = Slice(
         from_day=wish["from_day"],
         to_day=wish["to_day"],

@@ -28,8 +28,9 @@ SINCE = ("sessions", *PEOPLE, "registrations", "certificates")
 
 @dataclass(frozen=True)
 class Ways:
-    """Where what a dossier names stands: a series, a lecture and its report, the enrolments of a series, a published
-    report, and the rows of a figure (`opened(figure, **group)`)."""
+    """Links for a dossier: a series, a lecture and its report, the enrolments of a series, a published report, and the
+    rows of a figure (`opened(figure, **group)`).
+    """
 
     series: Callable[[str], str]
     lecture: Callable[[int], str]
@@ -47,21 +48,21 @@ def read_out(dossier: Dossier, *, at: datetime, ways: Ways) -> ReadOut:
             dossier.by["sector"],
             opened=partial(ways.opened, rows="sector"),
             anchor="sectors",
-            title=_("Who they are"),
+            title=_("Sectors"),
             text=_("Participants by sector"),
             told=_("Participants by sector, as in the table."),
             head=_("Sector"),
-            overlap=_("They add up to more than the total: some changed sector between lectures."),
+            overlap=_("The parts add up to more than the total because some people changed sector between lectures."),
         ),
         _parts(
             dossier.by["gender"],
             opened=partial(ways.opened, rows="gender"),
             anchor="gender",
             title=_("Women and men"),
-            text=_("Participants by gender, as they state it"),
+            text=_("Participants by gender, as stated by them"),
             told=_("Participants by gender, as in the table."),
             head=_("Gender"),
-            overlap=_("They add up to more than the total: some changed what they state."),
+            overlap=_("The parts add up to more than the total because some people changed the gender they state."),
         ),
         _institutions(dossier, ways),
         _series(dossier, ways),
@@ -79,9 +80,9 @@ def read_out(dossier: Dossier, *, at: datetime, ways: Ways) -> ReadOut:
         as_at=dossier.totals.as_at,
         figures=_figures(dossier, ways.opened),
         sections=tuple(one for one in sections if one is not None),
-        asked=((_("Country"), f"{dossier.name} ({dossier.code})"), (_("Period"), _("since the beginning"))),
+        asked=((_("Country"), f"{dossier.name} ({dossier.code})"), (_("Period"), _("all time"))),
         footnotes=(
-            _("The country of each person is that of the day of the lecture, registration or certificate."),
+            _("People are counted under their country on the day of the lecture, registration or certificate."),
             *opening_words(dossier.totals.opening),
         ),
     )
@@ -98,18 +99,17 @@ def _lede(dossier: Dossier) -> str:
             first=short_day(dossier.partner_since),
             last=short_day(dossier.partner_until),
         )
-    now = _n(
-        "%(n)s person of the country is known today;",
-        "%(n)s people of the country are known today;",
-        dossier.people.people,
-        n=number(dossier.people.people),
+    people = dossier.people
+    known = _n("%(n)s person registered", "%(n)s people registered", people.people, n=number(people.people))
+    waiting = people.waiting + people.applied
+    now = _(
+        "%(people)s, %(enrolled)s, %(waiting)s.",
+        people=known,
+        enrolled=_n("%(n)s enrolled", "%(n)s enrolled", people.people_enrolled, n=number(people.people_enrolled)),
+        waiting=_n("%(n)s waiting for a place", "%(n)s waiting for a place", waiting, n=number(waiting)),
     )
-    enrolled = _n("%(n)s is enrolled", "%(n)s are enrolled", dossier.people.people_enrolled,
-                  n=number(dossier.people.people_enrolled))  # fmt: skip
-    waiting = dossier.people.waiting + dossier.people.applied
-    waits = _n("%(n)s place is waited for", "%(n)s places are waited for", waiting, n=number(waiting))
-    region = [f"{dossier.region}."] if dossier.region else []
-    return " ".join([partner, *region, now, _("%(enrolled)s, %(waits)s.", enrolled=enrolled, waits=waits)])
+    region = [_("Region: %(region)s.", region=dossier.region)] if dossier.region else []
+    return " ".join([partner, *region, now])
 
 
 def _figures(dossier: Dossier, opened: Opening) -> tuple[Figure, ...]:
@@ -119,7 +119,7 @@ def _figures(dossier: Dossier, opened: Opening) -> tuple[Figure, ...]:
     part = percent(totals.participants, programme.figures.participants) if programme else None
     notes = {
         "participants": _("%(share)s %% of the programme", share=number(part)) if part is not None else None,
-        "attendances": _("of them %(n)s in groups", n=number(grouped)) if grouped else None,
+        "attendances": _("%(n)s of them in groups", n=number(grouped)) if grouped else None,
         "sessions": _("with a participant from %(country)s", country=dossier.name),
         "certificates": _rate(totals.certificates, totals.participants),
     }
@@ -139,7 +139,7 @@ def _figures(dossier: Dossier, opened: Opening) -> tuple[Figure, ...]:
 def _rate(certificates: int, participants: int) -> str | None:
     if not participants:
         return None
-    return _("%(n)s for 100 participants", n=number(percent(certificates, participants) or 0))
+    return _("%(n)s per 100 participants", n=number(percent(certificates, participants) or 0))
 
 
 def _since(dossier: Dossier, ways: Ways) -> Section | None:
@@ -148,7 +148,7 @@ def _since(dossier: Dossier, ways: Ways) -> Section | None:
         return None
     named = [(name, getattr(since.then, name), getattr(since.now, name)) for name in SINCE]
     words = {
-        True: _("Since the dossier that went with “%(title)s”, %(day)s"),
+        True: _("Since the dossier attached to “%(title)s”, %(day)s"),
         False: _("Since the report “%(title)s”, as at %(day)s"),
     }
     day = short_day(clock.day_of(since.as_at, clock.reporting_zone()))
@@ -170,9 +170,9 @@ def _since(dossier: Dossier, ways: Ways) -> Section | None:
         )
         if any(then != now for _name, then, now in named)
         else None,
-        note=_("Both of %(period)s.", period=period(since.asked)) if has_period else None,
-        more=(_("As it was published"), ways.published(since.public_id)),
-        empty=_("No figure changed."),
+        note=_("Both for the period: %(period)s.", period=period(since.asked)) if has_period else None,
+        more=(_("Published version"), ways.published(since.public_id)),
+        empty=_("No figures changed."),
     )
 
 
@@ -183,7 +183,7 @@ def _years(dossier: Dossier, at: datetime, ways: Ways) -> Section:
     return Section(
         anchor="years",
         title=_("By year"),
-        text=_("Participants of each year"),
+        text=_("Participants in each year"),
         picture=Picture("columns", marks(report, partial=this_year), _("Participants by year, as in the table.")),
         table=group_table(
             _("Year"),
@@ -192,10 +192,10 @@ def _years(dossier: Dossier, at: datetime, ways: Ways) -> Section:
             opened=partial(ways.opened, rows="year"),
         ),
         note=_joined(
-            overlap_note(report, _("Whoever came in several years stands in each of them.")),
-            _("%(year)s is not over.", year=this_year) if is_partial else None,
+            overlap_note(report, _("People who attended in several years are counted in each year.")),
+            _("%(year)s is not complete yet.", year=this_year) if is_partial else None,
         ),
-        empty=_("Nobody of this country has attended a lecture yet."),
+        empty=_("No one from this country has attended a lecture yet."),
     )
 
 
@@ -206,7 +206,7 @@ def _joined(*sentences: str | None) -> str | None:
 def _parts(
     report: Report, *, opened: Opening, anchor: str, title: str, text: str, told: str, head: str, overlap: str
 ) -> Section | None:
-    """Participants by what they differ in, as bars and as a table; None where there is nobody."""
+    """Participants by one attribute, as bars and as a table; None without participants."""
     if not report.totals.participants:
         return None
     return Section(
@@ -237,11 +237,11 @@ def _institutions(dossier: Dossier, ways: Ways) -> Section | None:
     return Section(
         anchor="institutions",
         title=_("Institutions"),
-        text=_("Participants by the organisation they name today"),
+        text=_("Participants by their current organisation"),
         picture=Picture(
             "bars",
             tuple(Mark(str(one.name), one.participants) for one in shown),
-            _("The institutions with most participants, as in the table."),
+            _("Institutions with the most participants, as in the table."),
         ),
         table=Table(
             (Column(_("Institution"), "text"), figure_column("participants")),
@@ -270,7 +270,7 @@ def _series(dossier: Dossier, ways: Ways) -> Section:
         title=_("Series attended"),
         text=_n("%(num)s series", "%(num)s series", len(attended)),
         table=table if shown else None,
-        note=_("The %(n)s with most participants.", n=len(shown)) if len(attended) > len(shown) else None,
+        note=_("The %(n)s series with the most participants.", n=len(shown)) if len(attended) > len(shown) else None,
         empty=_("None yet."),
     )
 
@@ -282,14 +282,14 @@ def _lectures(dossier: Dossier, ways: Ways) -> Section | None:
     columns = (Column(_("Lecture"), "text"), Column(_("Date"), "day"), figure_column("attendances"))
     return Section(
         anchor="lectures",
-        title=_("Lectures most attended"),
+        title=_("Most attended lectures"),
         table=Table(
             columns,
             tuple((one.title, one.day, one.attendances) for one in shown),
             urls={index: ways.lecture(one.id) for index, one in enumerate(shown)},
             links={(index, 2): ways.lecture_report(one.id) for index, one in enumerate(shown)},
         ),
-        note=_("The %(n)s with most attendances of %(all)s.", n=len(shown), all=number(len(dossier.lectures)))
+        note=_("The %(n)s most attended of %(all)s lectures.", n=len(shown), all=number(len(dossier.lectures)))
         if len(dossier.lectures) > len(shown)
         else None,
     )
@@ -308,11 +308,11 @@ def _upcoming(dossier: Dossier, ways: Ways) -> Section:
     )
     return Section(
         anchor="upcoming",
-        title=_("What is coming"),
-        text=_("Lectures of series in which people of %(country)s stand", country=dossier.name),
+        title=_("Upcoming lectures"),
+        text=_("Lectures in series with people from %(country)s", country=dossier.name),
         table=Table(columns, tuple(map(_upcoming_row, shown)), urls=urls) if shown else None,
-        note=_n("One more lecture later.", "%(num)s more lectures later.", more) if more else None,
-        empty=_("Nobody of this country stands in a series with lectures to come."),
+        note=_n("One more lecture after these.", "%(num)s more lectures after these.", more) if more else None,
+        empty=_("No one from this country is in a series with upcoming lectures."),
     )
 
 
@@ -325,15 +325,15 @@ def _undecided(dossier: Dossier, ways: Ways) -> Section:
     shown = dossier.undecided
     columns = (
         Column(_("Series"), "text"),
-        Column(_("Nominated, not decided")),
-        Column(_("Applied, not decided")),
+        Column(_("Nominated")),
+        Column(_("Applied")),
         Column(_("On the waiting list")),
     )
     numbers = [(one.numbers.nominated, one.numbers.applied, one.numbers.waiting) for one in shown]
     return Section(
         anchor="undecided",
-        title=_("Not decided yet"),
-        text=_("People of %(country)s who wait for a decision or a place", country=dossier.name),
+        title=_("Waiting for a decision or a place"),
+        text=_("People from %(country)s", country=dossier.name),
         table=Table(
             columns,
             tuple((one.series.title, *row) for one, row in zip(shown, numbers, strict=True)),
@@ -342,8 +342,10 @@ def _undecided(dossier: Dossier, ways: Ways) -> Section:
         )
         if shown
         else None,
-        note=_("Nominated are those whom a focal point named; applied those who asked themselves.") if shown else None,
-        empty=_("Nobody of this country waits for a decision or a place."),
+        note=_("“Nominated” people were proposed by a focal point; “applied” people applied themselves.")
+        if shown
+        else None,
+        empty=_("No one from this country is waiting for a decision or a place."),
     )
 
 
@@ -353,15 +355,15 @@ def _peers(dossier: Dossier) -> Section | None:
     own = dossier.totals.totals
     measures: tuple[tuple[str, Callable[[Figures], float | None]], ...] = (
         (_("Participants"), lambda one: one.participants),
-        (_("Attendances for each participant"), lambda one: each(one.attendances, one.participants)),
-        (_("Contact hours for each participant"), lambda one: each(one.contact_hours, one.participants)),
-        (_("Certificates for 100 participants"), lambda one: percent(one.certificates, one.participants)),
+        (_("Attendances per participant"), lambda one: each(one.attendances, one.participants)),
+        (_("Contact hours per participant"), lambda one: each(one.contact_hours, one.participants)),
+        (_("Certificates per 100 participants"), lambda one: percent(one.certificates, one.participants)),
     )
     compared = [own, *(peer.figures for peer in dossier.peers)]
     return Section(
         anchor="peers",
-        title=_("Compared"),
-        text=_("With its region and the whole programme"),
+        title=_("Comparison"),
+        text=_("With the region and the whole programme"),
         table=Table(
             (Column(_("Measure"), "text"), *(Column(name, "decimal") for name in _peer_names(dossier))),
             tuple((name, *(measure(one) for one in compared)) for name, measure in measures),

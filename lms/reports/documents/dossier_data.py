@@ -1,4 +1,4 @@
-"""All that is said of one country on one page, for a meeting: what it did, who they are, what comes, and its region."""
+"""The dossier of one country on one page: figures, people, upcoming lectures and its region."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Attended:
 
 @dataclass(frozen=True)
 class Upcoming:
-    """A lecture to come, with so many of the country's people enrolled in its series, waiting and applied."""
+    """An upcoming lecture, with the country's enrolled, waiting and applied people."""
 
     lecture: Lecture
     enrolled: int
@@ -61,7 +61,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Peer:
-    """What a country is compared with: the region it lies in, or the whole programme. `exact` as in a report."""
+    """What a country is compared with: its region, or the whole programme. `exact` as in a report."""
 
     name: str | None
     figures: Figures
@@ -71,7 +71,7 @@ class Peer:
 
 @dataclass(frozen=True)
 class Dossier:
-    """One country. `by` holds the country's figures by year, sector, gender, source and series."""
+    """The dossier of a country. `by` has its figures by year, sector, gender, source and series."""
 
     code: str
     name: str
@@ -94,9 +94,9 @@ DIMENSIONS = ("year", "sector", "gender", "source", "series")
 
 
 def get_dossier(code: str, *, by: Actor, at: datetime, locale: str = "en") -> Dossier:
-    """The dossier of a country, exact at this moment: for reporters, and for the country's own focal point.
+    """The current, exact dossier of a country, for reporters and the country's own focal point.
 
-    NotFound for a country that is not on the list and, to a focal point, for another than the own.
+    Raises NotFound for an unknown country and, for a focal point, for any other country.
     """
     country = get_reported_country(code, by=by)
     asked = Slice(country=country.code)
@@ -123,7 +123,7 @@ def get_dossier(code: str, *, by: Actor, at: datetime, locale: str = "en") -> Do
 
 
 def get_reported_country(code: str, *, by: Actor) -> Country:
-    """A country, for those who may read its report; NotFound for everybody else, as for an unknown code."""
+    """A country, for readers with access to its report. Raises NotFound otherwise, as for an unknown code."""
     if not (by.is_reporter or by.is_focal_point):
         raise Forbidden
     country = country_by_code(code)
@@ -133,7 +133,7 @@ def get_reported_country(code: str, *, by: Actor) -> Country:
 
 
 def list_reported_countries(*, by: Actor, at: datetime, locale: str) -> tuple[Report, frozenset[str]]:
-    """The figures by country, for those who may count them all, and the codes of the partners of today."""
+    """The figures by country, for readers with access to all of them, and the codes of current partners."""
     if not by.is_reporter:
         raise Forbidden
     report = count(Slice(), ("country",), by=by, at=at, locale=locale)
@@ -164,7 +164,7 @@ def _read_rows(asked: Slice, *, by: Actor) -> tuple[list[Institution], list[Atte
 
 
 def _upcoming(places: Places, *, by: Actor) -> list[Upcoming]:
-    """Lectures to come of the series in which people of the country stand, the next one first, undated ones last."""
+    """Upcoming lectures of series with people from the country, next first, undated last."""
     query = (
         select(Lecture)
         .join(Series, Series.id == Lecture.series_id)
@@ -186,7 +186,7 @@ def _upcoming(places: Places, *, by: Actor) -> list[Upcoming]:
 
 
 def _undecided(found: list[Undecided], *, by: Actor) -> list[Waiting]:
-    """The same with their series, by title; of drafts only reporters are told."""
+    """Waiting people with their series, by title. Drafts are included for reporters only."""
     query = select(Series).where(Series.id.in_([one.series_id for one in found]))
     if not by.is_reporter:
         query = query.where(Series.visibility == Visibility.PUBLIC)

@@ -53,7 +53,7 @@ def workbook_of(out: ReadOut) -> bytes:
 
 
 def add_about(book: Workbook, asked: list[tuple[str, str]], notes: tuple[str, ...] = ()) -> None:
-    """The sheet that says what was asked, when, in whose time, and what each figure counts."""
+    """The sheet with the settings, the time and time zone, and the definition of each figure."""
     city = zone_city(organiser_zone())
     said = [*asked, (_("Time zone"), f"{city} ({organiser_zone()})"), *((_("Note"), note) for note in notes)]
     said += list(definitions(city).items())
@@ -62,7 +62,7 @@ def add_about(book: Workbook, asked: list[tuple[str, str]], notes: tuple[str, ..
 
 
 def lines_of(out: ReadOut) -> Iterator[tuple[object, ...]]:
-    """Every value of a read-out on a line of its own, so that programs can take it: (section, row, figure, value)."""
+    """Every value of a report document on its own line, for programs: (section, row, figure, value)."""
     for figure in out.figures:
         yield "totals", "", figure.name, figure.value
     for section in out.sections:

@@ -17,16 +17,16 @@ from lms.web.locale import reader_locale
 from lms.web.time import number, organiser_zone, short_day, time_of_day, zone_city
 
 AXIS = 6
-"""So many steps stand beneath the curve."""
+"""The number of time labels under the curve."""
 ON_PAPER = 5
 """On paper the table of minutes has each fifth."""
 MOST_COUNTRIES = 12
 STEPS = (1, 5, 15, 30)
-"""Where the groups of who came late and left early begin, in minutes."""
+"""The lower bounds of the groups for joining late and leaving early, in minutes."""
 
 
 def read_out(report: LectureReport, *, dossier_url: Callable[[str], str | None]) -> ReadOut:
-    """The report in parts; `dossier_url` says where a country's dossier stands, for who may read it."""
+    """The report as sections. `dossier_url` gives the link to a country's dossier, if the reader can see it."""
     lecture = report.lecture
     sections = (_funnel(report), _curve(report), _countries(report, dossier_url), _sources(report), *_comings(report))
     asked = [(_("Lecture"), lecture.title), (_("Series"), lecture.series.title)]
@@ -41,7 +41,7 @@ def read_out(report: LectureReport, *, dossier_url: Callable[[str], str | None])
         figures=_figures(report),
         sections=sections,
         asked=tuple(asked),
-        footnotes=(_("The country of each person is that of the day of the lecture."),),
+        footnotes=(_("People are counted under their country on the day of the lecture."),),
     )
 
 
@@ -57,15 +57,15 @@ def _lede(report: LectureReport) -> str:
     assert lecture.actual_start is not None
     assert lecture.actual_end is not None
     held = _(
-        "Held %(day)s, %(start)s to %(end)s in %(city)s: %(n)s minutes.",
+        "Held on %(day)s, %(start)s to %(end)s (%(city)s time): %(n)s minutes.",
         day=short_day(lecture.actual_start, zone),
         start=time_of_day(lecture.actual_start, zone),
         end=time_of_day(lecture.actual_end, zone),
         city=zone_city(zone),
         n=number(whole_minutes(_length(report))),
     )
-    only = [_("People of %(country)s only.", country=", ".join(report.only))] if report.only else []
-    return " ".join([_("Of the series %(series)s.", series=lecture.series.title), held, *only])
+    only = [_("Only people from %(country)s.", country=", ".join(report.only))] if report.only else []
+    return " ".join([_("Series: %(series)s.", series=lecture.series.title), held, *only])
 
 
 def _figures(report: LectureReport) -> tuple[Figure, ...]:
@@ -74,19 +74,21 @@ def _figures(report: LectureReport) -> tuple[Figure, ...]:
     stay = tenth_minutes(course.present_ms // course.people) if course.people else 0
     return (
         Figure("registered", _("registered"), report.registered, _("on the roster")),
-        Figure("came", _("were there"), report.came, _part(report.came, report.registered)),
+        Figure("came", _("joined"), report.came, _part(report.came, report.registered)),
         Figure(
             "attended", _("attended"), report.attended, _part(report.attended, report.came), definition="attendances"
         ),
-        Figure("certified", _("certified"), report.certified, _("of those who attended"), definition="certificates"),
-        Figure("highest", _("at most at once"), course.highest, _moment(report) if course.highest else None),
-        Figure("average", _("on average"), average, _("%(n)s minutes a person", n=number(stay))),
+        Figure(
+            "certified", _("certified"), report.certified, _("of those counted as attended"), definition="certificates"
+        ),
+        Figure("highest", _("most at once"), course.highest, _moment(report) if course.highest else None),
+        Figure("average", _("on average"), average, _("%(n)s minutes per person", n=number(stay))),
     )
 
 
 def _part(part: int, whole: int) -> str | None:
     rate = percent(part, whole)
-    return None if rate is None else _("%(n)s %% of those before", n=number(rate))
+    return None if rate is None else _("%(n)s %% of the previous step", n=number(rate))
 
 
 def _moment(report: LectureReport) -> str:
@@ -99,7 +101,7 @@ def _moment(report: LectureReport) -> str:
 def _funnel(report: LectureReport) -> Section:
     steps = [
         (_("Registered"), report.registered),
-        (_("Were there"), report.came),
+        (_("Joined"), report.came),
         (_("Attended"), report.attended),
         (_("Certified"), report.certified),
     ]
@@ -112,15 +114,15 @@ def _funnel(report: LectureReport) -> Section:
         (name, value, None if last is None else percent(value, last), percent(value, report.registered))
         for (name, value), last in zip(steps, before, strict=False)
     ]
-    shares = [Column(_("Of those before"), "percent"), Column(_("Of those registered"), "percent")]
+    shares = [Column(_("Of the previous step"), "percent"), Column(_("Of those registered"), "percent")]
     excused = report.excused
     return Section(
         anchor="funnel",
         title=_("From registered to certified"),
-        text=_("People; certified are those who attended and hold a certificate of the series"),
+        text=_("People. “Certified” counts people who attended this lecture and hold a certificate of the series."),
         picture=Picture("funnel", tuple(marks), _("From registered to certified, as in the table.")),
         table=Table((Column(_("Step"), "text"), Column(_("People")), *shares), tuple(rows)),
-        note=_n("%(num)s was excused by hand.", "%(num)s were excused by hand.", excused) if excused else None,
+        note=_n("%(num)s person was excused.", "%(num)s people were excused.", excused) if excused else None,
     )
 
 
@@ -131,18 +133,18 @@ def _curve(report: LectureReport) -> Section:
     clocks = [time_of_day(start + timedelta(minutes=n), zone) for n in range(len(minutes))]
     last = len(minutes) - 1
     axis = list(dict.fromkeys(round(last * step / AXIS) for step in range(AXIS + 1)))
-    columns = (Column(_("Clock"), "text"), Column(_("Minute")), Column(_("There")))
+    columns = (Column(_("Time"), "text"), Column(_("Minute")), Column(_("Present")))
     return Section(
         anchor="minutes",
         title=_("Minute by minute"),
         text=_(
-            "The most people in the room at once in each minute, by presence of every source; time of %(city)s",
+            "Most people present at once in each minute, from all sources; %(city)s time",
             city=zone_city(zone),
         ),
         picture=Picture(
             "curve",
             tuple(Mark(clock, count) for clock, count in zip(clocks, minutes, strict=True)),
-            _("How many were there minute by minute, as in the table."),
+            _("People present minute by minute, as in the table."),
             axis=tuple(clocks[n] for n in axis),
         ),
         table=Table(
@@ -152,7 +154,7 @@ def _curve(report: LectureReport) -> Section:
         )
         if report.course.people
         else None,
-        empty=_("Nobody was seen in the room."),
+        empty=_("No presence was recorded."),
     )
 
 
@@ -174,14 +176,14 @@ def _countries(report: LectureReport, dossier_url: Callable[[str], str | None]) 
             (
                 Column(_("Country or area"), "text"),
                 Column(_("Attended"), definition="attendances"),
-                Column(_("Were there")),
+                Column(_("Joined")),
                 Column(_("Registered")),
             ),
             tuple((name, one.attended, one.came, one.registered) for name, one in zip(names, rows, strict=True)),
             foot=(_("All"), report.attended, report.came, report.registered),
             urls=urls,
         ),
-        empty=_("Nobody is on the roster."),
+        empty=_("There is nobody on the roster."),
     )
 
 
@@ -190,7 +192,7 @@ def _sources(report: LectureReport) -> Section:
     return Section(
         anchor="sources",
         title=_("How they attended"),
-        text=_("Attendances by what decided them"),
+        text=_("Attendances by source"),
         picture=Picture(
             "bars", tuple(Mark(name, count) for name, count in rows), _("Attendances by source, as in the table.")
         ),
@@ -205,17 +207,19 @@ def _sources(report: LectureReport) -> Section:
 
 def _comings(report: LectureReport) -> tuple[Section, ...]:
     course = report.course
-    late = _grouped(course.late, _("In time"), _("%(a)s to %(b)s minutes late"), _("%(a)s minutes late or more"))
+    late = _grouped(course.late, _("On time"), _("%(a)s to %(b)s minutes late"), _("%(a)s minutes late or more"))
     early = _grouped(
-        course.early, _("To the end"), _("%(a)s to %(b)s minutes before"), _("%(a)s minutes before or more")
+        course.early, _("Stayed to the end"), _("%(a)s to %(b)s minutes early"), _("%(a)s minutes early or more")
     )
     back = [(_("Never"), 0), (_("Once"), 1), (_("Twice"), 2)]
     rejoins = [(name, sum(one == times for one in course.rejoins)) for name, times in back]
     rejoins.append((_("Three times or more"), sum(one >= 3 for one in course.rejoins)))
     return (
-        _distribution("late", _("When they came"), _("People by their first minute in the room"), late),
-        _distribution("early", _("When they left"), _("People by their last minute in the room"), early),
-        _distribution("rejoins", _("How often they came back"), _("Rejoins, after the link was lost or left"), rejoins),
+        _distribution("late", _("Join time"), _("People by the first minute they were present"), late),
+        _distribution("early", _("Leave time"), _("People by the last minute they were present"), early),
+        _distribution(
+            "rejoins", _("Rejoins"), _("How often people rejoined after losing the connection or leaving"), rejoins
+        ),
     )
 
 
@@ -245,5 +249,5 @@ def _distribution(anchor: str, title: str, text: str, rows: list[tuple[str, int]
         table=Table((Column(title, "text"), Column(_("People")), Column(_("Share"), "percent")), tuple(cells))
         if people
         else None,
-        empty=_("Nobody was seen in the room."),
+        empty=_("No presence was recorded."),
     )

@@ -1,4 +1,4 @@
-"""What a read-out is made of. Values stand in it bare; whoever shows it writes them in the reader's language."""
+"""The parts of a report document. Values are raw; renderers format them in the reader's language."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PictureKind = Literal["bars", "columns", "curve", "funnel"]
 
 @dataclass(frozen=True)
 class Figure:
-    """A headline: `name` as in the API, `definition` the anchor that says what is counted (none: it is plain)."""
+    """A headline figure. `name` as in the API; `definition` is the anchor of its definition, if any."""
 
     name: str
     label: str
@@ -35,9 +35,9 @@ class Mark:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of numbers that stand in the table beside it. `told` says for who does not see it what it shows.
+    """A chart of the numbers in the table next to it.
 
-    `axis`: what stands beneath a curve, at even steps.
+    `told` is its description for screen readers. `axis`: the labels under a curve, at even steps.
     """
 
     kind: PictureKind
@@ -58,8 +58,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """The first column names the row. `urls`: where the row's name leads, by index of the row; `links`: where a cell
-    does, by (row, column), the foot being the row behind the last. `thin`: on paper only each so-manieth row stands."""
+    """A table whose first column names the row.
+
+    `urls`: the link of a row's name, by index of the row; `links`: the link of a cell, by (row, column), where the foot
+    is the row after the last. `thin`: on paper only every nth row is shown.
+    """
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Value, ...], ...]
@@ -71,8 +74,9 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a read-out. `note` stands beneath; `empty` in place of what there is not; `more` is a name and where
-    it leads, on pages only."""
+    """A section of a report document. `note` goes below it, `empty` replaces missing content, and `more` is a link with
+    its name, on pages only.
+    """
 
     anchor: str
     title: str
@@ -86,8 +90,9 @@ class Section:
 
 @dataclass(frozen=True)
 class ReadOut:
-    """A whole report. `name` begins the names of its files, `over` says what kind it is; `asked` are the filters in
-    words, `footnotes` what is to be said of all of it."""
+    """A whole report document. `name` starts the names of its files, `over` is its kind, `asked` are the filters in
+    words, and `footnotes` apply to all of it.
+    """
 
     name: str
     over: str

@@ -21,16 +21,16 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "certificates": ("person", "series", "kind", "day", "then"),
 }
 OLDER: Final = ("lecture", "series", "day", "then", "attendances")
-_KINDS = {"participation": _l("Of participation"), "completion": _l("Of completion")}
+_KINDS = {"participation": _l("Participation"), "completion": _l("Completion")}
 
 
 def tables(opened: OpenedRows, url: Callable[[OpenedRow], str | None]) -> list[tuple[str | None, Table]]:
-    """The tables of a page, each with its title; `url` says where a row's name leads. None is without rows."""
+    """The tables of a page, each with its title. `url` gives the link of a row's name. None without rows."""
     by_country = "country" in COLUMNS[opened.figure]
     own = [row for row in opened.rows if by_country or not row.is_older]
     older = [row for row in opened.rows if row.is_older and not by_country]
     found = [(None, _table(COLUMNS[opened.figure], own, url))] if own else []
-    return [*found, *([(_("From before the system"), _table(OLDER, older, url))] if older else [])]
+    return [*found, *([(_("Before this system"), _table(OLDER, older, url))] if older else [])]
 
 
 def _table(names: Sequence[str], rows: Sequence[OpenedRow], url: Callable[[OpenedRow], str | None]) -> Table:
@@ -58,9 +58,9 @@ def _column(name: str) -> Column:
 
 def _value(row: OpenedRow, name: str) -> Value:
     if name == "person":
-        return _("Erased person") if row.person is None else row.person
+        return _("Deleted person") if row.person is None else row.person
     if name == "country" and row.is_older:
-        return _("%(country)s, only from before the system", country=row.country)
+        return _("%(country)s (only before this system)", country=row.country)
     if name == "kind":
         return str(_KINDS[row.kind or ""])
     if name == "contact_hours":

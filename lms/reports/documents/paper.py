@@ -22,7 +22,7 @@ from lms.web.time import number, organiser_zone
 
 TEMPLATE = Path(__file__).parents[1] / "design" / "readout.typ"
 MISSING = "?"
-"""Stands for a sign that no installed font has: a report is not stopped by one name, and says so."""
+"""Replaces a character that no installed font has. One name does not stop a report, and a note says so."""
 
 
 def pdf_of(out: ReadOut) -> bytes:
@@ -32,7 +32,7 @@ def pdf_of(out: ReadOut) -> bytes:
     content, changed = _drawable(_content(out), fonts)
     if changed:
         content["footnotes"].append(
-            _("“?” stands for signs that no installed font has; the page on screen shows them.")
+            _("“?” replaces characters that no installed font has. The page on screen shows them.")
         )
     content["tongues"] = _tongues(content, content["tongue"]["lang"])
     return typeset(TEMPLATE, {"out": json.dumps(content, ensure_ascii=False, sort_keys=True)}, folders)

@@ -18,7 +18,7 @@ MOST_COLUMNS = 12
 
 
 def read_out(report: Report, figure: str, *, title: str, names: Mapping[str, str]) -> ReadOut:
-    """All figures of the slice, and of its groups; `names` are those of the dimensions, `title` says the answer."""
+    """All figures of the slice and its groups. `names` are those of the dimensions; `title` states the answer."""
     texts = definitions(zone_city(organiser_zone()))
     asked = tuple(files.asked(report))
     return ReadOut(
@@ -51,7 +51,7 @@ def _groups(report: Report, figure: str, names: Mapping[str, str]) -> Section:
             tuple((" · ".join(group.labels), *values(group, _first(figure))) for group in report.groups),
             foot=(_("All"), *(getattr(report.totals, name) for name in _first(figure))),
         ),
-        note=_("Groups may add up to more than the whole; each total counts a person once."),
+        note=_("Groups may add up to more than the total because each person is counted once in every total."),
         empty=_("Nothing was counted."),
     )
 

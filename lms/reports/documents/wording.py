@@ -19,7 +19,7 @@ def figure_column(name: str) -> Column:
 
 
 Opening = Callable[..., str]
-"""Says where the rows of a figure stand: `(figure, row=key)`, the key of a group; without one of the whole."""
+"""Gives the link to the rows of a figure: `(figure, row=key)` with the key of a group, or without one for the total."""
 
 
 def group_table(
@@ -61,7 +61,7 @@ def values(group: Group, figures: Iterable[str]) -> tuple[Value, ...]:
 
 
 def marks(report: Report, figure: str = "participants", partial: str | None = None) -> tuple[Mark, ...]:
-    """The groups of a report as marks of a picture; the group whose key is `partial` is not over yet."""
+    """The groups of a report as marks of a chart. The group with the key `partial` is not complete yet."""
     return tuple(
         Mark(
             " · ".join(group.labels),
@@ -79,7 +79,7 @@ def overlap_note(report: Report, why: str) -> str | None:
 
 
 def each(part: float, whole: float) -> float | None:
-    """So much for each one, with one decimal; none of nothing."""
+    """The average with one decimal, or None for an empty whole."""
     return round(part / whole, 1) if whole else None
 
 

@@ -67,9 +67,9 @@ def definitions() -> dict[str, str]:
 
 
 def as_xlsx(report: Report, texts: Mapping[str, str] | None = None, told: Sequence[tuple[str, str]] = ()) -> bytes:
-    """A workbook: the groups, then what was asked, the totals and what each figure counts.
+    """A workbook with the groups, the settings, the totals and the definitions.
 
-    `texts` are the definitions where they are not today's, `told` what else is said of the report.
+    `texts` are the definitions where they are not the current ones; `told` are further notes about the report.
     """
     buffer = io.BytesIO()
     with Workbook(buffer, zone=organiser_zone()) as book:
@@ -95,7 +95,7 @@ def asked(report: Report) -> list[tuple[str, str]]:
 
 
 def as_text(report: Report) -> Iterator[str]:
-    """A table of plain text, its columns aligned; the totals stand in the last line."""
+    """A plain text table with aligned columns and the totals in the last line."""
     names = figure_names()
     lines = [[*report.dimensions, *(names[name] for name in FIGURES)]]
     for group in report.groups:

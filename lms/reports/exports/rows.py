@@ -31,13 +31,16 @@ ATTENDANCES: Final = (
     "person", "full_name", "native_name", "email", "organisation", "country", "sector", "gender", "series", "lecture",
     "title", "language", "day", "started_at", "source", "minutes",
 )  # fmt: skip
-"""Headings, named as in the API. The country, sector and gender of an attendance are those of then, a person's are
-today's; the countries of a person are those of the days of the lectures."""
+"""Column headings, named as in the API.
+
+Country, sector and gender of an attendance are those at the time of the lecture; those of a person are current. The
+countries of a person are those on the days of the lectures.
+"""
 
 
 @dataclass(frozen=True)
 class Known:
-    """What a row says of a person; nothing of who was erased."""
+    """A person's data in a row; empty for a deleted person."""
 
     public_id: str
     full_name: str

@@ -18,14 +18,14 @@ from lms.reports.rules import EXPORT_KEPT
 from lms.web.locale import speaking
 
 TELL_SECONDS = 1.0
-"""How often a job tells how far it is."""
+"""How often a job reports its progress."""
 
 
 @job(JOB, alone=True)
 def export(
     run: Run, *, kind: str, form: str, asked: dict[str, Any], locale: str, by: int | None, at: str
 ) -> dict[str, Any]:
-    """Writes the rows that whoever asked may see at this moment into a file that is kept for a day."""
+    """Writes the rows that the requester can currently see to a file that is kept for a day."""
     with speaking(locale, None):
         return _export(run, kind, form, asked, by, datetime.fromisoformat(at))
 
@@ -49,7 +49,7 @@ def _export(run: Run, kind: str, form: str, asked: dict[str, Any], by: int | Non
         count = write(Rows(kind, scope, connection), file, form, about(kind, slice_, began), progress)
     if was_anybody_erased(began):
         files.delete(key)
-        raise Refused(_("Somebody was erased while the file was written. Ask for it again."))
+        raise Refused(_("A person was deleted while the file was being created. Request the export again."))
     return {
         "rows": count,
         "file": key,

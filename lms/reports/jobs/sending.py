@@ -63,16 +63,16 @@ def send_scheduled(*, at: datetime) -> int:
 
 
 def _actor(person_id: int, at: datetime) -> Actor | None:
-    """A person as an actor, as far as the roles hold."""
+    """A person as an actor, with their current roles."""
     return rested(load_actor(person_id, at))
 
 
 def _letters(plan: Plan, day: date, owner: Actor | None, *, at: datetime) -> tuple[list[Letter], int]:
-    """The report for each reader who may see it, and how many may not; the period is that of the day it was due."""
+    """The report for each recipient who can see it, and how many cannot. The period is that of the day it was due."""
     question = read_question(plan.question)
     asked = question.on(day)
     if owner is None or not may_see(asked, by=owner):
-        raise Forbidden(_("Whoever saved this report may not see it any more."))
+        raise Forbidden(_("The owner of this report can no longer see it."))
     readers = subscribed(plan.report_id)
     contacts = contact_of(readers)
     seeing = [
@@ -81,7 +81,7 @@ def _letters(plan: Plan, day: date, owner: Actor | None, *, at: datetime) -> tup
         if person in contacts and (actor := _actor(person, at)) is not None and may_see(asked, by=actor)
     ]
     if readers and not seeing:
-        raise Forbidden(_("Nobody of those it is for may see this report any more."))
+        raise Forbidden(_("None of the recipients can see this report any more."))
     texts = {
         locale: _frozen(plan.name, question, asked, locale, by=owner, at=at)
         for locale in {contacts[person].locale for person in seeing}
@@ -110,7 +110,7 @@ def _frozen(name: str, question: Question, asked: Slice, locale: str, *, by: Act
 
 
 def _as_dated(told: dict[str, str], asked: Slice) -> dict[str, str]:
-    """The parameters that open the same report later: with the days that the period meant."""
+    """The parameters that open the same report later, with the dates that the period meant."""
     days = {"from": asked.from_day, "to": asked.to_day}
     kept = {name: value for name, value in told.items() if name not in {"period", *days}}
     return kept | {name: day.isoformat() for name, day in days.items() if day is not None}

@@ -49,7 +49,7 @@ class Row:
 
 @dataclass
 class Balances:
-    """The opening balances of a slice; `whole` holds how many rows each set has altogether."""
+    """The opening balances of a slice. `whole` has the total number of rows of each set."""
 
     rows: list[Row] = field(default_factory=list)
     sets: Mapping[int, Declared] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Rows of opening balances as they are typed or stand in a file, checked one by one: no database."""
+"""Validates rows of opening balances, typed or from a file, one by one. Uses no database."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class OpeningDraft:
 
 @dataclass
 class StagedOpening:
-    """A file, read: (line, row) of what can be taken, and the rest with reasons."""
+    """A parsed file: (line, row) of valid rows, and the others with reasons."""
 
     rows: list[tuple[int, OpeningDraft]] = field(default_factory=list)
     rejected: list[Fault] = field(default_factory=list)
@@ -55,18 +55,18 @@ def draft_of(cells: Mapping[str, str]) -> OpeningDraft:
     country = clean_line(cells.get("country"))
     country = (code_of_name(country) or country).upper()
     if not 1 <= len(title) <= 300:
-        faults.append(Fault(_("Name the lecture, in 1 to %(n)s signs.", n=300), field="lecture"))
+        faults.append(Fault(_("Enter a lecture name of 1 to %(n)s characters.", n=300), field="lecture"))
     if len(series) > 300:
-        faults.append(Fault(_("The series’ name is longer than %(n)s signs.", n=300), field="series"))
+        faults.append(Fault(_("The name of the series is longer than %(n)s characters.", n=300), field="series"))
     day = _day(cells.get("date", ""))
     if day is None:
-        faults.append(Fault(_("Write the date as year-month-day, such as 2021-03-28."), field="date"))
+        faults.append(Fault(_("Enter the date as year-month-day, such as 2021-03-28."), field="date"))
     count = _count(cells.get("attendances", ""))
     if count is None:
-        reason = _("Attendances are a whole number of up to %(n)s.", n=f"{MOST_ATTENDANCES:,}")
+        reason = _("Attendances must be a whole number of at most %(n)s.", n=f"{MOST_ATTENDANCES:,}")
         faults.append(Fault(reason, field="attendances"))
     elif count == 0 and country:
-        faults.append(Fault(_("A country without an attendance is not entered."), field="attendances"))
+        faults.append(Fault(_("Enter at least one attendance for each country."), field="attendances"))
     if faults or day is None or count is None:
         raise Invalid(faults=faults)
     return OpeningDraft(title, day, series, country, count)
@@ -90,7 +90,7 @@ def _count(text: str) -> int | None:
 
 
 def as_text(content: bytes) -> str:
-    """A file as CSV of text, each row in the line it stands in: what is carried from the look at it to entering it."""
+    """A file as CSV text with each row on its original line, to carry from preview to entry."""
     table = read_table(content)
     lines: dict[int, list[str]] = {line: [" ".join(cell.split()) for cell in cells] for line, cells in table.rows}
     buffer = io.StringIO()
@@ -107,7 +107,7 @@ def stage_opening(content: bytes) -> StagedOpening:
     columns = {name: table.column(name) for name in FIELDS}
     missing = [name for name in ("lecture", "date", "attendances") if columns[name] is None]
     if missing:
-        raise Invalid("file", _("The file lacks the heading “%(name)s”.", name=missing[0]))
+        raise Invalid("file", _("The file has no heading “%(name)s”.", name=missing[0]))
     if len(table.rows) > MOST_ROWS:
         raise TooLarge(_("The file has more than %(n)s rows.", n=f"{MOST_ROWS:,}"))
     staged = StagedOpening(read=len(table.rows))
@@ -124,6 +124,6 @@ def stage_opening(content: bytes) -> StagedOpening:
         if first == line:
             staged.rows.append((line, draft))
         else:
-            reason = _("The same lecture, day and country stand in line %(line)s already.", line=first)
+            reason = _("Line %(line)s already has the same lecture, day and country.", line=first)
             staged.rejected.append(Fault(reason, row=line))
     return staged

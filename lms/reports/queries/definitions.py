@@ -20,39 +20,43 @@ _NAMES: Final[dict[str, Any]] = {
 
 _TEXTS: Final[dict[str, Any]] = {
     "sessions": _l(
-        "Lectures that were held in the period, by their actual start, in the time of %(place)s. A lecture that lasted "
-        "under five minutes, or in which nobody was present, counts, with its attendances, once its staff confirm that "
-        "it was held. With a filter on people, such as a country: those with one such attendance or more."
+        "Lectures held in the period, by their actual start in %(place)s time. A lecture of less than five "
+        "minutes, or without anyone present, counts with its attendances only after staff confirm that it was "
+        "held. With a filter on people, such as a country, only lectures with at least one attendance of those "
+        "people count."
     ),
     "participants": _l(
-        "Different people with one attendance or more. Each person counts once, however many lectures; the figure is "
-        "therefore never the sum of smaller parts. People who were merged are one. An erased person stays counted "
-        "without a name; who is erased and registers again counts twice."
+        "Different people with at least one attendance. Each person is counted once, however many lectures "
+        "they attended, so this figure is never the sum of smaller parts. Merged records count as one person. "
+        "A deleted person is still counted, without a name; a person who is deleted and registers again is "
+        "counted twice."
     ),
     "attendances": _l(
-        "One person in one lecture, present for the share of its actual length that the series asks for (60 % unless "
-        "it says otherwise): live or in a group. Watching a recording does not count. A correction by the instructor "
-        "wins."
+        "One person in one lecture, present for the share of its actual length that the series requires (60 % "
+        "unless it says otherwise), live or in a group. Watching a recording does not count. A correction by "
+        "the instructor overrides the record."
     ),
     "countries": _l(
-        "Different countries of those attendances: each person’s country on the day of the lecture, by the history of "
-        "countries that is kept for each person. “Not stated” is left out."
+        "Different countries of the people with those attendances: each person’s country on the day of the "
+        "lecture, from the history of countries kept for each person. “Not stated” is not counted."
     ),
     "partner_countries": _l(
-        "Those of the countries that are marked as partners on the date of the report. As a filter, “partner” means on "
-        "the day of the lecture."
+        "The countries among these that are partners on the date of the report. Used as a filter, “partner” "
+        "means a partner on the day of the lecture."
     ),
     "registrations": _l(
-        "Enrolments made in the period, one a person and series, whatever became of them, with the country the person "
-        "had at that moment. A country changed afterwards, also on the same day, moves nothing."
+        "Enrolments made in the period, one per person and series, whatever happened afterwards, with the "
+        "country the person had at that moment. Changing the country later, even on the same day, does not "
+        "change this figure."
     ),
     "contact_hours": _l(
-        "Minutes of all attendances, divided by 60. What was attended by a correction alone adds no minutes."
+        "Minutes of all attendances, divided by 60. An attendance that exists only because of a correction "
+        "adds no minutes."
     ),
     "certificates": _l(
-        "Awards whose certificate is valid or withdrawn, by the day the award was first issued and the person’s "
-        "country at that moment. A country changed afterwards, also on the same day, moves nothing. A replaced "
-        "certificate counts through the one that replaces it; a revoked one does not count."
+        "Awards whose certificate is valid or withdrawn, by the day the award was first issued and the "
+        "person’s country at that moment. Changing the country later, even on the same day, does not change "
+        "this figure. A replaced certificate is counted through its replacement; a revoked one is not counted."
     ),
 }
 
@@ -68,59 +72,61 @@ def definitions(place: str) -> dict[str, str]:
 
 
 def further_terms() -> list[tuple[str, str, str]]:
-    """(anchor, term, text) of what else is said beside figures."""
+    """Further terms next to figures, as (anchor, term, text)."""
     return [
         (
             "attendance",
             _("minutes of an attendance"),
             _(
-                "All minutes in which a person was seen, from every source, cut to the lecture’s actual start and end "
-                "and put together: two devices never count twice."
+                "All minutes in which a person was present, from every source, limited to the lecture’s actual "
+                "start and end and combined: two devices never count twice."
             ),
         ),
         (
             "rounding",
             _("rounding"),
             _(
-                "Minutes attended are rounded down and minutes needed are rounded up. The percentage that decides an "
-                "attendance is rounded down. Hours and other percentages are rounded to the nearest tenth. Nothing is "
-                "decided on a rounded number."
+                "Minutes attended are rounded down, and minutes needed are rounded up. The percentage that "
+                "decides an attendance is rounded down. Hours and other percentages are rounded to the nearest "
+                "tenth. Results are never decided on a rounded number."
             ),
         ),
         (
             "attended",
-            _("registrations with one attendance or more"),
-            _("Registrations of people who then attended one lecture or more of that series."),
+            _("registrations with at least one attendance"),
+            _("Registrations of people who then attended at least one lecture of that series."),
         ),
         (
             "regions",
             _("regions"),
-            _("The regions of the United Nations’ M49 table. A region holds all that lie in it."),
+            _("Regions of the United Nations M49 standard. A region includes every country and area within it."),
         ),
         (
             "dimensions",
             _("sector, gender, language"),
             _(
-                "Of an attendance: the person’s sector and gender at the time of the lecture, and the language of the "
-                "lecture. Of a registration or a certificate: the person’s today, and the language of the series."
+                "For an attendance: the person’s sector and gender at the time of the lecture, and the "
+                "language of the lecture. For a registration or a certificate: the person’s current sector and "
+                "gender, and the language of the series."
             ),
         ),
         (
             "opening",
             _("opening balances"),
             _(
-                "Sessions from before this system, entered as totals: lecture, day, country, attendances. They are in "
-                "sessions, attendances and countries, also by period, series, country and region; they have no sector, "
-                "gender, way of attending or language, and no hours. How many different people they were is declared "
-                "by the organiser, shown apart and never added to the participants."
+                "Sessions from before this system, entered as totals: lecture, day, country, attendances. They "
+                "are included in sessions, attendances and countries, also by period, series, country and "
+                "region. They have no sector, gender, way of attending or language, and no hours. The number "
+                "of different people is declared by the organiser, shown separately and never added to the "
+                "participants."
             ),
         ),
         (
             "other",
-            _("other groups, together"),
+            _("other groups combined"),
             _(
-                "Groups of fewer than five people are not published. They are put together, two at least, so that "
-                "nobody can be found by subtraction. Public figures are counted once a day."
+                "Groups of fewer than five people are not published. At least two groups are combined, so that "
+                "nobody can be identified by subtraction. Public figures are counted once a day."
             ),
         ),
     ]

@@ -1,4 +1,4 @@
-"""Exports of rows that somebody asked for."""
+"""Queries for requested exports of rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def list_exports(*, by: Actor, limit: int = 50, cursor: int | None = None) -> li
 
 
 def get_export(public_id: str, *, by: Actor) -> Job:
-    """An export, for whoever asked for it and administrators. Raises NotFound."""
+    """An export, for the person who requested it and administrators. Raises NotFound."""
     found = get_job(public_id, by=by)
     if found.kind != EXPORT_JOB:
         raise NotFound

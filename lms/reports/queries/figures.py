@@ -1,7 +1,7 @@
-"""The one place that counts: every door asks here, and all get the same figures.
+"""The one place that counts figures, so that every caller gets the same ones.
 
-`count` answers whoever asks: reporters and administrators exactly, at this moment, in any combination; focal points
-likewise for the own country; everybody else from the last daily refresh (`public`).
+`count` answers reporters and administrators exactly, with current data and in any combination; focal points likewise
+for their own country; everyone else from the last daily refresh (`public`).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Report:
     groups: list[Group]
     exact: bool
     opening: Opening | None = None
-    """What opening balances bring; None where there are none in the slice."""
+    """What opening balances add; None if there are none in the slice."""
 
     def as_json(self) -> dict[str, Any]:
         """What was counted, as the API shows it."""
@@ -113,7 +113,7 @@ def _exactly(asked: Slice, scope: Scope, by: Actor) -> bool:
     if not by.is_focal_point or asked.country is None:
         return False
     if scope.country_id not in by.country_ids:
-        raise Forbidden(_("You may see the figures of your own country."))
+        raise Forbidden(_("You can only see figures for your own country."))
     return True
 
 
@@ -127,7 +127,7 @@ def list_people(
     limit: int = 50,
     offset: int = 0,
 ) -> Opened:
-    """The people behind a figure: of a slice, of the group whose keys are given by dimension, of an organisation."""
+    """The people behind a figure, in a slice, optionally of the group given by dimension or of an organisation."""
     check_question(asked, tuple(keys))
     scope = resolve(asked, by=by)
     return open_people(scope, keys, organisation=organisation, by=by, locale=locale, limit=limit, offset=offset)
@@ -146,7 +146,7 @@ def list_rows(
 ) -> OpenedRows:
     """The rows behind any other figure, a page at a time: lectures, attendances, countries, registrations, awards.
 
-    Raises NotFound for a figure that is none of `OPENED_TO_ROWS`, Forbidden unless the actor may see these rows.
+    Raises NotFound for a figure not in `OPENED_TO_ROWS`, and Forbidden if the actor cannot see these rows.
     """
     if figure not in OPENED_TO_ROWS:
         raise NotFound

@@ -33,7 +33,7 @@ _WORDS: Mapping[str, Mapping[str, Any]] = {
         "live": _l("Live"),
         "group": _l("Group viewing"),
         "replay": _l("Replay"),
-        "manual": _l("Set by hand"),
+        "manual": _l("Correction"),
     },
 }
 
@@ -62,7 +62,7 @@ class Names:
         return str(inner)
 
     def inner(self, dimension: str, key: str | None) -> Hashable:
-        """What a key of the API stands for inside; NOWHERE where there is no such country or series."""
+        """The internal key for a key of the API; NOWHERE for an unknown country or series."""
         if key is None or dimension not in {"country", "series"}:
             return key
         known = self.countries if dimension == "country" else self.series
@@ -125,7 +125,7 @@ class Choices:
 
 
 def choices(*, by: Actor, locale: str) -> Choices:
-    """What an actor's reports may be filtered by: a focal point has the own country only."""
+    """The filters available to an actor. Focal points have only their own country."""
     names = read_names(locale)
     countries = [row for id_, row in names.countries.items() if by.is_reporter or id_ in by.country_ids]
     series = [(slug, title) for slug, title, draft in names.series.values() if by.is_reporter or not draft]
@@ -185,8 +185,8 @@ def label(dimension: str, key: str, locale: str = "en", regions: Mapping[str, st
 
 
 def other_label() -> str:
-    """The name of the group that stands for all folded ones."""
-    return _("Other groups, together")
+    """The name of the group that combines small groups."""
+    return _("Other groups combined")
 
 
 def language_name(code: str, locale: str) -> str:

@@ -41,10 +41,11 @@ class FromCountry:
 
 @dataclass(frozen=True)
 class LectureReport:
-    """A held lecture. `countries_of` names the countries that it is restricted to; without any it is all of it.
+    """The report of a held lecture.
 
-    `registered` stand on the roster, `came` were there at all, `attended` have the credit, `certified` of them hold a
-    certificate of the series. `sources` are those of the attendances.
+    `countries_of` are the countries it is limited to, if any. `registered` are on the roster, `came` were present at
+    all, `attended` have the credit, and `certified` of them hold a certificate of the series. `sources` are those of
+    the attendances.
     """
 
     lecture: Lecture
@@ -61,10 +62,10 @@ class LectureReport:
 
 
 def get_lecture_report(lecture_id: int, *, by: Actor, at: datetime, locale: str = "en") -> LectureReport | None:
-    """The report of a lecture; null where it has not been held.
+    """The report of a lecture, or None until it has been held.
 
-    All of it for its instructors, reporters and administrators; for a focal point what people of the own countries
-    did. Forbidden for others, NotFound where the lecture itself is not to be seen.
+    Complete for its instructors, reporters and administrators; for a focal point limited to people from their
+    countries. Raises Forbidden for others, and NotFound where the lecture itself is not visible.
     """
     lecture = get_lecture(lecture_id, by=by)
     sees_all = by.is_reporter or may_edit_lecture(lecture, by)

@@ -1,4 +1,4 @@
-"""A figure opened down to its rows, a page at a time: the number of the rows, or their sum, is the figure.
+"""Opens a figure to its rows, a page at a time: their number, or sum, is the figure.
 
 The filters are narrowed to the group first; whatever is counted or listed then is of that group and nothing else. Each
 row says where it stands (`cursor`): the next page begins behind it.
@@ -38,7 +38,7 @@ from lms.reports.queries.scope import Partners, Scope
 from lms.reports.rules import Figures, Slice
 
 OLDER: Final = "b"
-"""Begins the cursor of a row of opening balances, which stand behind all others."""
+"""Prefix of the cursor of a row of opening balances, which come last."""
 
 
 _SERIES_ROW = ("id", "owner", "person", "country", "day")
@@ -46,9 +46,9 @@ _SERIES_ROW = ("id", "owner", "person", "country", "day")
 
 @dataclass(frozen=True)
 class OpenedRow:
-    """One row behind a figure; what is None the kind of row does not have. Names are those of today, in words.
+    """One row behind a figure. A None field does not apply to its kind.
 
-    `lecture_id` is None for what is from before the system.
+    Names are current, in words. `lecture_id` is None for rows from before this system.
     """
 
     cursor: str
@@ -57,7 +57,7 @@ class OpenedRow:
     lecture: str | None = None
     series: str | None = None
     person: str | None = None
-    """The full name; None of who was erased."""
+    """The full name, or None for a deleted person."""
     person_id: str | None = None
     country: str | None = None
     country_code: str | None = None
@@ -105,7 +105,7 @@ class _Asked:
 def check_may_open(scope: Scope, *, by: Actor) -> None:
     """Raises Forbidden unless the actor reads every report, or the slice is of the actor's own country."""
     if not by.is_reporter and (scope.country_id is None or scope.country_id not in by.country_ids):
-        raise Forbidden(_("You may see the people of your own country."))
+        raise Forbidden(_("You can only see people from your own country."))
 
 
 def open_rows(
@@ -120,9 +120,9 @@ def open_rows(
     limit: int,
     cursor: str | None,
 ) -> OpenedRows:
-    """The rows behind a figure (see `KINDS`) of a scope and of the group that `keys` names by dimension.
+    """The rows behind a figure (see `KINDS`), in a scope and in the group given by `keys`.
 
-    Raises Forbidden (see `check_may_open`), Invalid for a cursor that is none.
+    Raises Forbidden (see `check_may_open`), and Invalid for an invalid cursor.
     """
     check_may_open(scope, by=by)
     names = read_names(locale)
@@ -141,7 +141,7 @@ def open_rows(
     try:
         found = list(islice(KINDS[figure](one, cursor), limit + 1))
     except ValueError as error:
-        raise Invalid("after", _("This is no place in the list.")) from error
+        raise Invalid("after", _("This position is not in the list.")) from error
     figures = part.figures(today)
     has_any = bool(found) or cursor is not None
     labels = [names.label(name, value) for name, value in inner.items()] if has_any else []
@@ -155,7 +155,7 @@ def _older_than(cursor: str | None) -> int | None:
 
 
 def _place(cursor: str | None, parts: int) -> tuple[int, ...] | None:
-    """The numbers of a cursor. Raises ValueError where it is none."""
+    """The numbers in a cursor. Raises ValueError for an invalid one."""
     if cursor is None:
         return None
     found = tuple(int(part) for part in cursor.split("."))
@@ -248,7 +248,7 @@ def _credits(asked: _Asked, cursor: str | None) -> Iterator[OpenedRow]:
 
 
 def _known(people: Any) -> dict[int, tuple[str, str | None]]:
-    """Public id and name of each; no name of who was erased."""
+    """Public id and name of each person; no name for deleted people."""
     query = select(Person.id, Person.public_id, Person.full_name, Person.erased_at).where(Person.id.in_(list(people)))
     return {
         id_: (public_id, None if erased_at else name) for id_, public_id, name, erased_at in db.session.execute(query)

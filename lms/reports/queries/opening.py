@@ -1,4 +1,4 @@
-"""A figure opened down to its rows: the people behind a number, for whoever may see them."""
+"""Drill-down pages: the people, lectures, attendances, countries and registrations behind a figure."""
 
 from __future__ import annotations
 

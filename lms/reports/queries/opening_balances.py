@@ -20,7 +20,7 @@ from lms.reports.queries.scope import Partners
 
 
 def read_balances(partners: Partners) -> Balances:
-    """All opening balances; most often there are none, which is one short question."""
+    """All opening balances. Usually there are none, which is one short query."""
     query = select(
         OpeningRow.id,
         OpeningRow.set_id,

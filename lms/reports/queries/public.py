@@ -359,7 +359,7 @@ def _groups(names: Names, name: str, rows: Iterable[Any] | None) -> list[Group]:
 
 
 def _too_few() -> str:
-    return _("Fewer than %(n)s people: that is not published.", n=FEWEST)
+    return _("Figures for fewer than %(n)s people are not published.", n=FEWEST)
 
 
 def _inner(asked: Slice, scope: Scope, name: str) -> str:

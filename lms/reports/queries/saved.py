@@ -1,4 +1,4 @@
-"""Saved reports of whoever asks, what became of their sendings, and who is still to get them."""
+"""Queries for the actor's saved reports, their sendings and their recipients."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RUNS_SHOWN = 10
 
 @dataclass(frozen=True)
 class Reader:
-    """Somebody who is named to get a report."""
+    """A recipient of a report."""
 
     address: str
     unsubscribed_at: datetime | None
@@ -33,7 +33,7 @@ class Reader:
 
 @dataclass(frozen=True)
 class Sending:
-    """What became of one run: how many of its mails are sent, still wait, or failed with which reasons."""
+    """The result of one run: how many of its e-mails were sent, are waiting, or failed with which reasons."""
 
     run: ReportRun
     sent: int
@@ -64,7 +64,7 @@ class Subscription:
 
 
 def may_see(asked: Slice, *, by: Actor) -> bool:
-    """Whether somebody may see a slice exactly: reporters all, focal points that of the own country."""
+    """Whether a person has exact access to a slice: reporters to all, focal points to that of their own country."""
     if by.is_reporter:
         return True
     if not by.is_focal_point or asked.country is None:
@@ -100,7 +100,7 @@ def list_saved(*, by: Actor) -> list[tuple[SavedReport, ReportSchedule | None]]:
 
 
 def failing_saved(*, by: Actor) -> set[int]:
-    """The ids of one's own scheduled reports whose latest sending failed."""
+    """The ids of the actor's scheduled reports whose latest sending failed."""
     query = (
         select(ReportRun)
         .join(SavedReport, SavedReport.id == ReportRun.report_id)
@@ -118,7 +118,7 @@ def find_schedule(row: SavedReport) -> ReportSchedule | None:
 
 
 def list_readers(row: SavedReport) -> list[Reader]:
-    """Who is named to get a report, by address."""
+    """The recipients of a report, by e-mail address."""
     query = select(ReportRecipient, Person.canonical_id).join(Person, Person.id == ReportRecipient.person_id)
     found = db.session.execute(query.where(ReportRecipient.report_id == row.id))
     rows = [(recipient, person or recipient.person_id) for recipient, person in found]
@@ -130,7 +130,7 @@ def list_readers(row: SavedReport) -> list[Reader]:
 
 
 def list_sendings(row: SavedReport) -> list[Sending]:
-    """The latest runs of a report, newest first, with what became of their mails."""
+    """The latest runs of a report, newest first, with the results of their e-mails."""
     query = select(ReportRun).where(ReportRun.report_id == row.id).order_by(ReportRun.day.desc()).limit(RUNS_SHOWN)
     return [_sending(run) for run in db.session.scalars(query)]
 
@@ -162,9 +162,9 @@ def was_run(report_id: int, day: date) -> bool:
 
 
 def subscribed(report_id: int) -> dict[int, int]:
-    """Who gets a report, for the worker: person → id of the recipient; merged people are one.
+    """The recipients of a report, for the worker: person → id of the recipient. Merged people are one.
 
-    Who was merged with somebody who has unsubscribed has unsubscribed.
+    A person merged with an unsubscribed one is unsubscribed.
     """
     query = (
         select(ReportRecipient, Person.canonical_id)
@@ -183,7 +183,7 @@ def subscribed(report_id: int) -> dict[int, int]:
 
 
 def look_at_subscription(secret: str) -> Subscription:
-    """What the link of a mail is about. Raises NotFound for a link that is none, or whose report is gone."""
+    """The subscription for a link in an e-mail. Raises NotFound for an invalid link, or if the report is deleted."""
     query = (
         select(SavedReport.name, ReportRecipient.unsubscribed_at)
         .join(ReportRecipient, ReportRecipient.report_id == SavedReport.id)

@@ -109,7 +109,7 @@ def _language(code: str) -> str:
 def _series_id(slug: str, *, by: Actor) -> int:
     row = db.session.execute(select(Series.id, Series.visibility).where(Series.slug == slug)).one_or_none()
     if row is None or (row.visibility == Visibility.DRAFT and not by.is_reporter):
-        raise NotFound(_("There is no series “%(slug)s”.", slug=slug[:80]))
+        raise NotFound(_("Unknown series “%(slug)s”.", slug=slug[:80]))
     found: int = row.id
     return found
 
@@ -118,13 +118,13 @@ def countries_within(region: str) -> frozenset[int | None]:
     """The countries of an M49 region of any level, all beneath included. Raises Invalid for an unknown code."""
     parents = dict(db.session.execute(select(Region.code, Region.parent_code)).all())
     if region not in parents:
-        raise Invalid("region", _("“%(code)s” is not an M49 region.", code=region[:20]))
+        raise Invalid("region", _("Unknown M49 region “%(code)s”.", code=region[:20]))
     rows = db.session.execute(select(Country.id, Country.region_code))
     return frozenset(country for country, code in rows if region in ancestors(code, parents))
 
 
 def ancestors(code: str | None, parents: dict[str, str | None]) -> Iterable[str]:
-    """A region and everything it lies in, from the bottom up."""
+    """A region and all regions that contain it, from the bottom up."""
     while code is not None:
         yield code
         code = parents.get(code)

@@ -1,4 +1,4 @@
-"""Published reports, for whoever may see them."""
+"""Queries for published reports."""
 
 from __future__ import annotations
 
@@ -30,17 +30,19 @@ def list_snapshots(*, by: Actor, limit: int = 50, cursor: int | None = None) -> 
 
 
 def may_read_figures(row: Snapshot, *, by: Actor) -> bool:
-    """Whether its figures are shown: of a withdrawn one only to those who may count its slice exactly."""
+    """Whether the figures are shown: for a withdrawn report only to readers with exact access to its slice."""
     return row.withdrawn_at is None or may_count_exactly(row, by=by)
 
 
 def may_count_exactly(row: Snapshot, *, by: Actor) -> bool:
-    """Whether this actor may see the figures of today beside it."""
+    """Whether this actor can see current figures next to it."""
     return by.is_reporter or (by.is_focal_point and row.country_id in by.country_ids)
 
 
 def list_dossiers(row: Snapshot, *, by: Actor) -> list[SnapshotDossier]:
-    """The dossiers attached to a report that this actor may read: reporters all, a focal point the own country's."""
+    """The dossiers attached to a report that this actor can see: all for reporters, the country's own
+    for focal points.
+    """
     query = select(SnapshotDossier).where(SnapshotDossier.snapshot_id == row.id).order_by(SnapshotDossier.id)
     if not by.is_reporter:
         query = query.where(SnapshotDossier.country_id.in_(by.country_ids if by.is_focal_point else ()))
@@ -66,7 +68,7 @@ def _readable(by: Actor) -> ColumnElement[bool]:
 
 
 def list_public_reports(*, limit: int) -> list[tuple[str, datetime]]:
-    """The reports that anybody may read, withdrawn ones left out, with the time of publication; oldest first."""
+    """The public reports without withdrawn ones, with their time of publication, oldest first."""
     query = (
         select(Snapshot.public_id, Snapshot.published_at)
         .where(_readable(ANONYMOUS), Snapshot.withdrawn_at.is_(None))

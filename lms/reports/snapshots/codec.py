@@ -22,7 +22,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Frozen:
-    """What a frozen text says. `margins`: of a cross of two dimensions, the groups of each alone."""
+    """The content of a frozen report. `margins`: for two dimensions, the groups of each alone."""
 
     title: str
     language: str
@@ -72,7 +72,7 @@ def freeze(frozen: Frozen) -> str:
 
 
 def checksum(text: str) -> str:
-    """The SHA-256 of a frozen text, as `sha256sum` tells it of the file."""
+    """The SHA-256 of a frozen report, equal to `sha256sum` of the file."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 

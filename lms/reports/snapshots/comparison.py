@@ -1,4 +1,4 @@
-"""What changed of a country since its last published dossier, or the last published report that told its figures."""
+"""Changes of a country since its last published dossier, or the last published report with its figures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lms.reports.rules import Figures, Slice
 from lms.reports.snapshots.codec import thaw
 
 LOOKED_THROUGH: Final = 20
-"""So many of the last published reports are looked through for one that tells the country's figures."""
+"""The number of recent published reports searched for the country's figures."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Since:
 
 
 def find_published(country: Country, totals: Report, *, by: Actor, at: datetime, locale: str) -> Since | None:
-    """The later of the two, the dossier where both were published at once; None where there is neither.
+    """The later of the two, or the dossier if both were published at once; None if there is neither.
 
-    For whoever may read the country's dossier; `totals` are its figures of all time. What was withdrawn is left out.
+    For readers of the country's dossier; `totals` are its all-time figures. Withdrawn reports are ignored.
     """
     dossier = _last_dossier(country)
     for row in list_snapshots(by=by, limit=LOOKED_THROUGH):
@@ -76,7 +76,7 @@ def _last_dossier(country: Country) -> tuple[Snapshot, Figures] | None:
 
 
 def _told_of(row: Snapshot, code: str) -> tuple[Slice, Figures] | None:
-    """What a published report tells of one country: the question of its figures alone, and these."""
+    """One country in a published report: the question for its figures, and the figures."""
     told = thaw(row.content)
     report = told.report
     if report.asked.country is not None:

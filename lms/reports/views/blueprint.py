@@ -1,4 +1,4 @@
-"""The blueprint of the pages of reports, and what several of them share."""
+"""The blueprint for the report pages, and their shared helpers."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ bp = Blueprint("reports", __name__, template_folder="../templates")
 
 
 def asked_form(by: Actor, locale: str) -> ReportForm:
-    """What the address asks for, held to what this actor may ask; a focal point asks of the own country."""
+    """The settings in the query string, limited to what the actor can see. Focal points get their own country."""
     own = not by.is_reporter
     offered = choices(by=by, locale=locale)
     given = MultiDict(request.args)
     if own and not given.get("country"):
         given["country"] = offered.countries[0][0] if offered.countries else ""
     if own and given["country"] not in {code for code, _name in offered.countries}:
-        raise Forbidden(_("You may see the figures of your own country."))
+        raise Forbidden(_("You can only see figures for your own country."))
     first = {"figure": "participants", "rows": "" if own else "country"}
     for name in ("figure", "rows", "columns", "period", *FILTERS):
         given.setdefault(name, first.get(name, ""))
@@ -43,6 +43,6 @@ def asked_form(by: Actor, locale: str) -> ReportForm:
 
 
 def address(endpoint: str, parameters: dict[str, str]) -> str:
-    """The address of a page with what it is asked."""
+    """The URL of a page with its settings."""
     query = urlencode(parameters)
     return url_for(endpoint) + (f"?{query}" if query else "")

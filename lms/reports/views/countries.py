@@ -1,4 +1,4 @@
-"""A country's dossier: as a page, on paper, as a workbook."""
+"""Country dossiers as a page, PDF and workbook."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from lms.web.locale import reader_locale
 @bp.get("/countries")
 @allow(Role.ADMINISTRATOR, Role.REPORTER)
 def countries() -> ResponseReturnValue:
-    """Every country with figures, and the way to its dossier."""
+    """Lists every country with figures, with links to its dossier."""
     by, at = current_actor(), clock.now()
     report, partners = dossiers.list_reported_countries(by=by, at=at, locale=reader_locale())
     names = ("participants", "attendances", "certificates")
@@ -55,7 +55,7 @@ def countries() -> ResponseReturnValue:
 @bp.get("/countries/<code>")
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 def dossier(code: str) -> ResponseReturnValue:
-    """All that is said of one country, for a meeting: to its focal point of the own country only."""
+    """The dossier of one country. Focal points see only their own country."""
     at = clock.now()
     out = read_dossier(asked_dossier(code, at), at)
     return render_template("reports/dossier.html", out=out, code=code.upper(), written=written, downloads=FILES)
@@ -64,19 +64,19 @@ def dossier(code: str) -> ResponseReturnValue:
 @bp.get("/countries/<code>.<kind>")
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 def dossier_file(code: str, kind: str) -> ResponseReturnValue:
-    """The dossier as a file."""
+    """Downloads the dossier."""
     at = clock.now()
     out = read_dossier(asked_dossier(code, at), at)
     return file_answer(*file_of(out, kind))
 
 
 def asked_dossier(code: str, at: datetime) -> dossiers.Dossier:
-    """The dossier of a country as whoever asks may see it. Raises Forbidden, NotFound."""
+    """The dossier of a country as the reader can see it. Raises Forbidden, NotFound."""
     return dossiers.get_dossier(code, by=current_actor(), at=at, locale=reader_locale())
 
 
 def read_dossier(found: dossiers.Dossier, at: datetime) -> ReadOut:
-    """The dossier in parts, each figure with the way to its rows."""
+    """The dossier as sections, with links from each figure to its rows."""
     return reading.read_out(
         found,
         at=at,

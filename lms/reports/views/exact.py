@@ -1,4 +1,4 @@
-"""The reports of those who may count exactly."""
+"""Pages for exact reports."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from lms.web.locale import reader_locale
 @bp.get("/admin/reports")
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 def totals() -> ResponseReturnValue:
-    """Counts exactly what is asked for: of everything for reporters, of the own country for a focal point."""
+    """Shows exact figures: everything for reporters, their own country for focal points."""
     return totals_page()
 
 
 def totals_page(save_form: SavedNameForm | None = None, status: int = 200) -> ResponseReturnValue:
-    """The page, with the form that saves its question."""
+    """Renders the page with the form to save the report."""
     by, at, locale = current_actor(), clock.now(), reader_locale()
     form = asked_form(by, locale)
     context: dict[str, Any] = {"form": form, "report": None, "cross": None}
@@ -82,13 +82,13 @@ def _answer(form: ReportForm, *, by: Actor, locale: str) -> dict[str, Any]:
 @bp.get("/admin/reports.<kind>")
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 def download(kind: str) -> ResponseReturnValue:
-    """The same as a file: PDF, CSV, XLSX or JSON, with every figure."""
+    """Downloads the report with every figure as PDF, CSV, XLSX or JSON."""
     if kind not in {"pdf", "csv", "xlsx", "json"}:
         raise NotFound
     by, locale = current_actor(), reader_locale()
     form = asked_form(by, locale)
     if not form.validate():
-        raise Invalid(None, _("These settings cannot be counted."))
+        raise Invalid(None, _("There is no report for these settings."))
     report = count(form.asked, form.dimensions, by=by, at=clock.now(), locale=locale)
     if kind == "pdf":
         names = {name: str(label) for name, label in shapes.COLUMN_NAMES.items()}

@@ -1,4 +1,4 @@
-"""Exports of rows: asked for on the page of reports, fetched from the page of the task."""
+"""Pages for exports of rows."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from lms.web.locale import reader_locale
 @bp.post("/admin/reports/rows")
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 def ask_export() -> ResponseReturnValue:
-    """Asks for the people or attendances of the slice that the address names; leads to the page of the task."""
+    """Starts an export of the people or attendances in the slice, and redirects to the task."""
     by, locale = current_actor(), reader_locale()
     form = asked_form(by, locale)
     if not form.validate():
-        raise Invalid(None, _("These settings cannot be counted."))
+        raise Invalid(None, _("There is no report for these settings."))
     kind, kept = request.form.get("kind", ""), request.form.get("format", "")
     task = request_export(kind, kept, form.asked, locale=locale, by=by, at=clock.now())
     return redirect(url_for("dashboards.job", public_id=task), 303)
@@ -33,5 +33,5 @@ def ask_export() -> ResponseReturnValue:
 @bp.post("/admin/reports/rows/<job_id>")
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 def fetch(job_id: str) -> ResponseReturnValue:
-    """The file of an export: what one may see is asked again, and who took it stands in the audit trail."""
+    """Downloads the file of an export. Permissions are checked again, and the audit trail records it."""
     return rows_answer(*fetch_export(job_id, by=current_actor(), at=clock.now()))

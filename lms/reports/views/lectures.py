@@ -1,4 +1,4 @@
-"""How a lecture went: as a page, on paper, as a workbook."""
+"""Lecture reports as a page, PDF and workbook."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ from lms.web.locale import reader_locale
 @bp.get("/lectures/<int:lecture_id>/report")
 @allow(SIGNED_IN)
 def lecture(lecture_id: int) -> ResponseReturnValue:
-    """From registered to certified, minute by minute, by country: to a focal point of the own country's people."""
+    """The report of a lecture: from registered to certified, minute by minute, by country. Focal points see only people
+    from their own country.
+    """
     by = current_actor()
     out = _read_out(lecture_id, by)
     shown = get_lecture(lecture_id, by=by)
@@ -43,7 +45,7 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
 @bp.get("/lectures/<int:lecture_id>/report.<kind>")
 @allow(SIGNED_IN)
 def lecture_file(lecture_id: int, kind: str) -> ResponseReturnValue:
-    """The report as a file; 409 while the lecture has not been held."""
+    """Downloads the report. Returns 409 until the lecture has been held."""
     out = _read_out(lecture_id, current_actor())
     if out is None:
         raise Refused(_("This lecture has not been held yet."))

@@ -1,4 +1,4 @@
-"""A figure opened down to its rows: the people behind it, its lectures, attendances, countries, registrations."""
+"""Drill-down pages: the people, lectures, attendances, countries and registrations behind a figure."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ OWN = frozenset({"row", "column", "page", "after", "organisation"})
 
 
 def _asked(by: Actor, locale: str) -> tuple[ReportForm, dict[str, str | None]]:
-    """What the address asks for, and the keys of the group that `row` and `column` name."""
+    """The settings in the query string, and the keys of the group named by `row` and `column`."""
     form = asked_form(by, locale)
     if not form.validate():
-        raise Invalid(None, _("These settings cannot be counted."))
+        raise Invalid(None, _("There is no report for these settings."))
     keys: dict[str, str | None] = {}
     for dimension, given in ((form.rows.data, "row"), (form.columns.data, "column")):
         if dimension and given in request.args:
@@ -56,7 +56,7 @@ def _back(figure: str) -> str:
 @bp.get("/admin/reports/people")
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 def people() -> ResponseReturnValue:
-    """The people behind a figure: of the slice and of the group that `row` and `column` name."""
+    """Lists the people behind a figure, in the slice and in the group named by `row` and `column`."""
     by, at, locale = current_actor(), clock.now(), reader_locale()
     form, keys = _asked(by, locale)
     page = request.args.get("page", 1, type=whole)
@@ -81,7 +81,7 @@ def people() -> ResponseReturnValue:
 @bp.get("/admin/reports/opened/<figure>")
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 def rows(figure: str) -> ResponseReturnValue:
-    """The rows behind any other figure, likewise."""
+    """Lists the rows behind any other figure."""
     by, at, locale = current_actor(), clock.now(), reader_locale()
     form, keys = _asked(by, locale)
     after = request.args.get("after") or None
@@ -104,7 +104,7 @@ def rows(figure: str) -> ResponseReturnValue:
 
 
 def _url(row: OpenedRow, by: Actor) -> str | None:
-    """Where the name of a row leads, for who may go there."""
+    """The link of a row, if the reader can open it."""
     if row.person_id is not None:
         may = by.is_administrator and row.person is not None
         return url_for("people.admin_person", public_id=row.person_id) if may else None
@@ -114,7 +114,7 @@ def _url(row: OpenedRow, by: Actor) -> str | None:
 
 
 def opened_address(form: ReportForm, figure: str, /, **group: str | None) -> str:
-    """The address of what stands behind a figure; `row` and `column` are the keys of its group, if it has one."""
+    """The URL of the rows behind a figure. `row` and `column` are the keys of its group, if any."""
     given = {name: value for name, value in request.args.items() if value and name not in OWN}
     given |= {"rows": form.rows.data, "columns": form.columns.data, "country": form.country.data}
     given |= {name: NOT_STATED if key is None else key for name, key in group.items()}
@@ -122,7 +122,7 @@ def opened_address(form: ReportForm, figure: str, /, **group: str | None) -> str
 
 
 def opened_of(figure: str, /, **asked: Any) -> str:
-    """The address of what stands behind a figure of what is asked."""
+    """The URL of the rows behind a figure of the current report."""
     if figure == "participants":
         return url_for("reports.people", **(asked | {"figure": figure}))
     return url_for("reports.rows", **(asked | {"figure": figure}))

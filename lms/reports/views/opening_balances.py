@@ -1,4 +1,6 @@
-"""Opening balances: sets of them, their rows by hand or from a file. Reporters read, administrators enter."""
+"""Pages for opening balances: sets and their rows, entered one by one or from a file. Reporters can read them;
+administrators enter them.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from lms.core import clock
 from lms.core.errors import Invalid
-from lms.core.i18n import _, _n
+from lms.core.i18n import _
 from lms.core.imports import ImportAnswer
 from lms.core.roles import Role
 from lms.core.sorting import sort_key
@@ -47,14 +49,14 @@ LOOKED_AT = 50
 @bp.get("/admin/opening")
 @allow(Role.ADMINISTRATOR, Role.REPORTER)
 def opening() -> ResponseReturnValue:
-    """The sets of opening balances."""
+    """Lists the sets of opening balances."""
     return render_template("reports/opening.html", sets=list_opening_sets(by=current_actor()), form=OpeningSetForm())
 
 
 @bp.post("/admin/opening")
 @allow(Role.ADMINISTRATOR)
 def begin_opening() -> ResponseReturnValue:
-    """Begins a set."""
+    """Creates a set."""
     form, by, made = OpeningSetForm(), current_actor(), [""]
 
     def begin() -> None:
@@ -65,14 +67,14 @@ def begin_opening() -> ResponseReturnValue:
     if status is not None:
         sets = list_opening_sets(by=by)
         return render_template("reports/opening.html", sets=sets, form=form), status
-    flash(_("The set is there; now enter its rows."), "done")
+    flash(_("Set created. Now enter its rows."), "done")
     return redirect(url_for("reports.opening_set", public_id=made[0]), code=303)
 
 
 @bp.get("/admin/opening/<public_id>")
 @allow(Role.ADMINISTRATOR, Role.REPORTER)
 def opening_set(public_id: str) -> ResponseReturnValue:
-    """A set with its rows, and the forms to add to it."""
+    """A set with its rows and the forms to add more."""
     return _set_page(public_id)
 
 
@@ -108,7 +110,7 @@ def _offer(form: OpeningRowForm) -> None:
 @bp.post("/admin/opening/<public_id>")
 @allow(Role.ADMINISTRATOR)
 def edit_opening(public_id: str) -> ResponseReturnValue:
-    """Corrects what is said of a set."""
+    """Edits a set."""
     form = OpeningSetForm()
 
     def edit() -> None:
@@ -125,12 +127,12 @@ def edit_opening(public_id: str) -> ResponseReturnValue:
 @bp.post("/admin/opening/<public_id>/remove")
 @allow(Role.ADMINISTRATOR)
 def remove_opening(public_id: str) -> ResponseReturnValue:
-    """Takes a set out, with all its rows, once that is confirmed."""
+    """Deletes a set with all its rows, after confirmation."""
     form = RemoveOpeningForm()
     status = form.attempt(lambda: remove_opening_set(public_id, by=current_actor(), at=clock.now()))
     if status is not None:
         return _set_page(public_id, status, remove_form=form)
-    flash(_("The set is out; the figures are without it from now on."), "done")
+    flash(_("Set deleted. Figures no longer include it."), "done")
     return redirect(url_for("reports.opening"), code=303)
 
 
@@ -147,14 +149,14 @@ def add_opening(public_id: str) -> ResponseReturnValue:
     status = form.attempt(enter)
     if status is not None:
         return _set_page(public_id, status, row_form=form)
-    flash(_("Entered."), "done")
+    flash(_("Row entered."), "done")
     return redirect(url_for("reports.opening_set", public_id=public_id), code=303)
 
 
 @bp.post("/admin/opening/<public_id>/file")
 @allow(Role.ADMINISTRATOR)
 def opening_file(public_id: str) -> ResponseReturnValue:
-    """Looks at a file (step 1), then enters its rows (step 2)."""
+    """Previews a file (step 1), then enters its rows (step 2)."""
     form, by, at = OpeningFileForm(), current_actor(), clock.now()
     row = get_opening_set(public_id, by=by)
     is_second, sent, status = bool(form.content.data), request.files.get("file"), 200
@@ -185,9 +187,9 @@ def opening_file(public_id: str) -> ResponseReturnValue:
 
 
 def _done(answer: ImportAnswer) -> str:
-    entered = _n("%(num)s row entered", "%(num)s rows entered", answer.created)
-    return entered + _(
-        ", %(updated)s changed, %(same)s as they were, %(bad)s left out.",
+    return _(
+        "Rows entered: %(created)s new, %(updated)s changed, %(same)s unchanged, %(bad)s skipped.",
+        created=answer.created,
         updated=answer.updated,
         same=answer.unchanged,
         bad=len({fault.row for fault in answer.rejected}),
@@ -197,7 +199,7 @@ def _done(answer: ImportAnswer) -> str:
 @bp.get("/admin/opening/rows/<int:row_id>")
 @allow(Role.ADMINISTRATOR, Role.REPORTER)
 def opening_row(row_id: int) -> ResponseReturnValue:
-    """One row, to be corrected or taken out."""
+    """One row, to edit or delete."""
     row = get_opening_row(row_id, by=current_actor())
     given = {"lecture": row.title, "date": row.day.isoformat(), "series": row.series_name, "country": row.country_code}
     form = OpeningRowForm(formdata=None, data={**given, "attendances": str(row.attendances)})
@@ -213,7 +215,7 @@ def _row_page(row_id: int, form: OpeningRowForm, status: int = 200) -> ResponseR
 @bp.post("/admin/opening/rows/<int:row_id>")
 @allow(Role.ADMINISTRATOR)
 def edit_opening_row(row_id: int) -> ResponseReturnValue:
-    """Corrects one row."""
+    """Edits one row."""
     form, by = OpeningRowForm(), current_actor()
     _offer(form)
     status = form.attempt(lambda: opening_actions.edit_opening_row(row_id, draft_of(form.data), by=by, at=clock.now()))
@@ -226,10 +228,10 @@ def edit_opening_row(row_id: int) -> ResponseReturnValue:
 @bp.post("/admin/opening/rows/<int:row_id>/remove")
 @allow(Role.ADMINISTRATOR)
 def remove_opening_row(row_id: int) -> ResponseReturnValue:
-    """Takes one row out."""
+    """Deletes one row."""
     by, back = current_actor(), _set_of(row_id)
     opening_actions.remove_opening_row(row_id, by=by, at=clock.now())
-    flash(_("The row is out."), "done")
+    flash(_("Row deleted."), "done")
     return redirect(back, code=303)
 
 

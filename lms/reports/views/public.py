@@ -1,4 +1,4 @@
-"""Pages for everybody: what came of it, and how we count."""
+"""Public pages: figures and definitions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ EMBED_POLICY = (
 @allow(ANYONE, indexed=True)
 @same_for_strangers
 def impact() -> ResponseReturnValue:
-    """What came of it: the public figures, with map, years, regions and countries."""
+    """The public figures, with map, years, regions and countries."""
     at, locale = clock.now(), reader_locale()
     overview = public_overview(("year", "region", "country", "series"), at=at, locale=locale)
     countries = len(overview.groups["country"])
@@ -50,9 +50,9 @@ def impact() -> ResponseReturnValue:
 @bp.get("/impact/embed")
 @allow(ANYONE)
 def embed() -> ResponseReturnValue:
-    """The public figures and the map, for a frame on any site: the same for everybody, whoever is signed in.
+    """The public figures and the map, for embedding in any site.
 
-    Its language is that of `lang`, else the browser's.
+    It is the same for everyone, signed in or not. `lang` sets its language, otherwise the browser does.
     """
     asked = request.args.get("lang")
     best = request.accept_languages.best_match(translated())
@@ -69,25 +69,25 @@ def embed() -> ResponseReturnValue:
 
 @bp.app_template_filter("map_scale")
 def map_scale(overview: Overview) -> list[tuple[int, float]]:
-    """What the sizes on the map of participants mean."""
+    """The scale of the participants map."""
     return maps.scale(shapes.mapped(overview.headline.places))
 
 
 @bp.app_template_filter("opening_words")
 def opening_words(opening: Opening | None) -> list[str]:
-    """What is said of opening balances beside figures."""
+    """The notes on opening balances next to figures."""
     return shapes.opening_words(opening)
 
 
 @bp.app_template_filter("bubbles")
 def bubbles(headline: Headline) -> list[maps.Bubble]:
-    """The bubbles of the map of participants."""
+    """The bubbles on the participants map."""
     return shapes.bubbles(headline.places)
 
 
 @bp.app_template_filter("laid_out")
 def laid_out(overview: Overview, shown: int) -> dict[str, Any]:
-    """What stands on the page of what came of it, with so many countries."""
+    """The content of the impact page, with the given number of countries."""
     headline, by = overview.headline, overview.groups
     countries = by["country"]
     return {
@@ -110,7 +110,7 @@ def laid_out(overview: Overview, shown: int) -> dict[str, Any]:
 @bp.get("/impact.csv")
 @allow(ANYONE)
 def impact_csv() -> ResponseReturnValue:
-    """The public figures by one dimension (`by`, the country unless given), as CSV."""
+    """The public figures by one dimension as CSV. `by` defaults to the country."""
     name = request.args.get("by", "country")
     if name not in DIMENSIONS:
         raise NotFound
@@ -122,7 +122,7 @@ def impact_csv() -> ResponseReturnValue:
 @allow(ANYONE, indexed=True)
 @same_for_strangers
 def definitions() -> ResponseReturnValue:
-    """What each figure counts, in plain words."""
+    """The definition of each figure."""
     return render_template(
         "reports/definitions.html",
         names=figure_names(),

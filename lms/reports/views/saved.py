@@ -1,4 +1,4 @@
-"""Saved reports: kept from the page of reports, opened there, named, sent by mail; the link that ends it."""
+"""Pages for saved reports: save, rename, schedule, unsubscribe."""
 
 from __future__ import annotations
 
@@ -42,25 +42,25 @@ def init_app(app: Flask) -> None:
 @bp.post("/admin/reports/saved")
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 def save() -> ResponseReturnValue:
-    """Keeps the question that the address asks under a name."""
+    """Saves the current report under a name."""
     by, form = current_actor(), SavedNameForm()
     asked = asked_form(by, reader_locale())
     if not asked.validate():
-        raise Invalid(None, _("These settings cannot be counted."))
+        raise Invalid(None, _("There is no report for these settings."))
     made: list[str] = []
     status = form.attempt(
         lambda: made.append(actions.save_report(form.name.data or "", asked.question, by=by, at=clock.now()))
     )
     if status is not None:
         return totals_page(save_form=form, status=status)
-    flash(_("The report is saved. It stands on the page of reports."), "done")
+    flash(_("Report saved. You can find it on the reports page."), "done")
     return redirect(url_for("reports.saved", public_id=made[0]), code=303)
 
 
 @bp.get("/admin/reports/saved/<public_id>")
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 def saved(public_id: str) -> ResponseReturnValue:
-    """One's own saved report: what it asks, its name, when it is sent and what became of that."""
+    """One of the reader's saved reports: its settings, name, schedule and sendings."""
     return _page(public_id)
 
 
@@ -93,25 +93,25 @@ def _page(public_id: str, status: int = 200, **forms: BaseForm) -> ResponseRetur
 
 
 def _asks(row: SavedReport) -> list[tuple[str, str]]:
-    """What a saved report asks, in words: (what, answer)."""
+    """The settings of a saved report, as pairs of label and value."""
     question = read_question(row.question)
     names = dict(shapes.DIMENSION_NAMES)
-    said = [(_("Counts"), figure_names()[question.figure])]
+    said = [(_("Figure"), figure_names()[question.figure])]
     if question.dimensions:
-        said.append((_("By"), " · ".join(str(names[name]) for name in question.dimensions)))
+        said.append((_("Grouped by"), " · ".join(str(names[name]) for name in question.dimensions)))
     today = clock.day_of(clock.now(), organiser_zone())
     days = shapes.period(question.on(today))
     if question.period is not None and question.on(today).from_day is not None:
-        days = _("%(name)s, today: %(days)s", name=dict(PERIOD_NAMES)[question.period.value], days=days)
+        days = _("%(name)s (today: %(days)s)", name=dict(PERIOD_NAMES)[question.period.value], days=days)
     said.append((_("Period"), days))
     filters = filters_in_words(question.asked, reader_locale())
-    return [*said, (_("Of"), " · ".join(filters) or _("Everything"))]
+    return [*said, (_("Filters"), " · ".join(filters) or _("none"))]
 
 
 @bp.post("/admin/reports/saved/<public_id>")
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 def rename_saved(public_id: str) -> ResponseReturnValue:
-    """Gives it another name."""
+    """Renames a saved report."""
     form, by = SavedNameForm(), current_actor()
     reading.get_saved(public_id, by=by)
     status = form.attempt(lambda: actions.rename_report(public_id, form.name.data or "", by=by, at=clock.now()))
@@ -121,7 +121,7 @@ def rename_saved(public_id: str) -> ResponseReturnValue:
 @bp.post("/admin/reports/saved/<public_id>/schedule")
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 def schedule_saved(public_id: str) -> ResponseReturnValue:
-    """Says when and to whom it is sent."""
+    """Schedules a saved report."""
     form, by = ScheduleForm(), current_actor()
     reading.get_saved(public_id, by=by)
 
@@ -135,21 +135,21 @@ def schedule_saved(public_id: str) -> ResponseReturnValue:
 @bp.post("/admin/reports/saved/<public_id>/stop")
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 def stop_saved(public_id: str) -> ResponseReturnValue:
-    """Sends it no more."""
+    """Stops sending a saved report."""
     actions.stop_schedule(public_id, by=current_actor(), at=clock.now())
-    return _after(public_id, None, _("The report is sent no more."))
+    return _after(public_id, None, _("The report will no longer be sent."))
 
 
 @bp.post("/admin/reports/saved/<public_id>/remove")
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 def remove_saved(public_id: str) -> ResponseReturnValue:
-    """Removes it, once that is confirmed."""
+    """Deletes a saved report, after confirmation."""
     form, by = RemoveSavedForm(), current_actor()
     reading.get_saved(public_id, by=by)
     status = form.attempt(lambda: actions.remove_report(public_id, by=by, at=clock.now()))
     if status is not None:
         return _page(public_id, status, remove_form=form)
-    flash(_("The saved report is removed."), "done")
+    flash(_("Saved report deleted."), "done")
     return redirect(url_for("reports.totals"), code=303)
 
 
@@ -164,7 +164,9 @@ def _after(public_id: str, status: int | None, said: str, **forms: BaseForm) -> 
 @allow(ANYONE, while_resting=True)
 @throttle_guesses("unsubscribe")
 def unsubscribe(secret: str) -> ResponseReturnValue:
-    """Ends the mails of one report: a POST, by a person or a mail program (RFC 8058). A GET only asks."""
+    """Unsubscribes from one report, by a POST from a person or a mail program (RFC 8058). A GET only asks for
+    confirmation.
+    """
     if request.method == "POST":
         actions.set_subscription(secret, wanted=request.form.get("again") == "y", at=clock.now())
     shown = reading.look_at_subscription(secret)

@@ -1,4 +1,4 @@
-"""Published reports: frozen, listed, read, taken away as files, withdrawn."""
+"""Pages for published reports: publish, list, read, download, withdraw."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ CHANGES_SHOWN = 200
 @allow(ANYONE, indexed=True)
 @same_for_strangers
 def snapshots() -> ResponseReturnValue:
-    """The published reports, newest first."""
+    """Lists the published reports, newest first."""
     by, cursor = current_actor(), integer_cursor(request.args.get("cursor"))
     rows = list_snapshots(by=by, limit=A_PAGE, cursor=cursor)
     following = url_for("reports.snapshots", cursor=rows[A_PAGE - 1].id) if len(rows) > A_PAGE else None
@@ -68,11 +68,11 @@ def snapshots() -> ResponseReturnValue:
 @bp.route("/reports/new", methods=["GET", "POST"])
 @allow(Role.ADMINISTRATOR)
 def publish() -> ResponseReturnValue:
-    """Freezes the report that the address asks for, under a title, for everybody or for staff."""
+    """Publishes the current report under a title, for everyone or for staff."""
     by, at, locale = current_actor(), clock.now(), reader_locale()
     asked = asked_form(by, locale)
     if not asked.validate():
-        raise Invalid(None, _("These settings cannot be counted."))
+        raise Invalid(None, _("There is no report for these settings."))
     closed = _closed_to_public(asked, locale)
     form = PublishForm()
     form.offer(choices(by=by, locale=locale).countries, is_closed=closed is not None)
@@ -102,7 +102,7 @@ def publish() -> ResponseReturnValue:
         except Forbidden as error:
             form.take(Invalid("visibility", error.message))
         else:
-            flash(_("The report is published. You can withdraw it on this page."), "done")
+            flash(_("Report published. You can withdraw it on this page."), "done")
             return redirect(url_for("reports.snapshot", public_id=public_id), code=303)
     if request.method == "GET":
         form.key.data = secrets.token_urlsafe(16)
@@ -130,7 +130,7 @@ def publish() -> ResponseReturnValue:
 
 
 def _attached(code: str, at: datetime) -> list[Attached]:
-    """The dossier of the chosen country as it is now, on paper; nothing where none is chosen."""
+    """The current PDF dossier of the selected country, or nothing where none is selected."""
     if not code:
         return []
     found = asked_dossier(code, at)
@@ -140,7 +140,7 @@ def _attached(code: str, at: datetime) -> list[Attached]:
 
 
 def _closed_to_public(asked: ReportForm, locale: str) -> str | None:
-    """Why the question is finer than what is public; None where it is not."""
+    """Why the report is too detailed to be public, or None."""
     try:
         count(asked.asked, asked.dimensions, by=ANONYMOUS, at=clock.now(), locale=locale)
     except Forbidden as error:
@@ -154,7 +154,7 @@ def _closed_to_public(asked: ReportForm, locale: str) -> str | None:
 @allow(ANYONE, indexed=True)
 @same_for_strangers
 def snapshot(public_id: str) -> ResponseReturnValue:
-    """A published report, as it was published; beside it what changed since, for whoever may count exactly."""
+    """A published report with its frozen figures. Readers with exact access also see what has changed since."""
     return _page(get_snapshot(public_id, by=current_actor()), WithdrawForm(MultiDict()))
 
 
@@ -186,7 +186,7 @@ def _page(row: Snapshot, form: WithdrawForm) -> ResponseReturnValue:
 
 
 def _since(row: Snapshot, told: codec.Frozen, *, by: Actor) -> dict[str, Any] | None:
-    """What changed since, for the page; None for whoever may not count exactly, or where nothing can be counted."""
+    """The changes since publication. None without exact access or where nothing can be counted."""
     if not may_count_exactly(row, by=by):
         return None
     asked, dims = told.report.asked, told.report.dimensions
@@ -208,13 +208,13 @@ def _since(row: Snapshot, told: codec.Frozen, *, by: Actor) -> dict[str, Any] | 
 
 
 def _as_address(told: codec.Frozen) -> dict[str, str]:
-    """The question of a published report, as the page of reports takes it."""
+    """The query parameters of the reports page for a published report."""
     axes = dict(zip(("rows", "columns"), told.report.dimensions, strict=False))
     return {"figure": told.figure, **told.report.asked.parameters, **axes}
 
 
 def _narrowed(question: dict[str, str], keys: Sequence[str | None]) -> dict[str, str]:
-    """The same, of one group."""
+    """The same, for one group."""
     group = dict(zip(("row", "column"), keys, strict=False))
     return question | {name: NOT_STATED if key is None else key for name, key in group.items()}
 
@@ -222,8 +222,7 @@ def _narrowed(question: dict[str, str], keys: Sequence[str | None]) -> dict[str,
 @bp.get("/reports/<public_id>.<kind>")
 @allow(ANYONE)
 def snapshot_file(public_id: str, kind: str) -> ResponseReturnValue:
-    """A published report as a file: PDF, CSV, XLSX, or the frozen text itself as JSON, whose checksum stands on its
-    page."""
+    """Downloads a published report as PDF, CSV, XLSX, or as the frozen JSON whose checksum is on its page."""
     by = current_actor()
     row = get_snapshot(public_id, by=by)
     if kind not in {"pdf", "csv", "xlsx", "json"} or not may_read_figures(row, by=by):
@@ -249,9 +248,9 @@ def snapshot_file(public_id: str, kind: str) -> ResponseReturnValue:
 def _on_paper(row: Snapshot, told: codec.Frozen) -> Any:
     names = {name: str(label) for name, label in shapes.COLUMN_NAMES.items()}
     out = read_out(told.report, told.figure, title=told.title, names=names)
-    said = [_("Checksum (SHA-256) of what was frozen: %(digest)s", digest=row.digest)]
+    said = [_("SHA-256 checksum of the frozen report: %(digest)s", digest=row.digest)]
     if row.withdrawn_at is not None:
-        said.insert(0, _("This report was withdrawn: %(reason)s", reason=row.withdrawn_reason))
+        said.insert(0, _("This report was withdrawn. Reason: %(reason)s", reason=row.withdrawn_reason))
     lede = str(shapes.sentence(told.report, told.figure, told.about).striptags())
     return file_of(replace(out, over=_("Published report"), lede=lede, footnotes=(*out.footnotes, *said)), "pdf")[0]
 
@@ -259,7 +258,7 @@ def _on_paper(row: Snapshot, told: codec.Frozen) -> Any:
 @bp.get("/reports/<public_id>/dossiers/<digest>.pdf")
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 def attached_dossier(public_id: str, digest: str) -> ResponseReturnValue:
-    """A country's dossier as it was when the report was published: for staff, and the country's own focal point."""
+    """A country's dossier as frozen on publication, for staff and the country's own focal point."""
     _dossier, content = get_dossier_file(public_id, digest, by=current_actor())
     return file_answer(content, "application/pdf", f"dossier-{public_id}-{digest[:8]}.pdf")
 
@@ -267,7 +266,7 @@ def attached_dossier(public_id: str, digest: str) -> ResponseReturnValue:
 @bp.post("/reports/<public_id>/withdraw")
 @allow(Role.ADMINISTRATOR)
 def withdraw_snapshot(public_id: str) -> ResponseReturnValue:
-    """Withdraws a published report, with a reason; it keeps its address."""
+    """Withdraws a published report, with a reason. Its web page remains."""
     form, by = WithdrawForm(), current_actor()
     if form.validate():
         try:
@@ -277,7 +276,7 @@ def withdraw_snapshot(public_id: str) -> ResponseReturnValue:
         except Refused as error:
             flash(error.message, "wrong")
         else:
-            flash(_("The report is withdrawn. Its address stays and says so."), "done")
+            flash(_("Report withdrawn. Its page remains and says so."), "done")
     if form.errors:
         return _page(get_snapshot(public_id, by=by), form)
     return redirect(url_for("reports.snapshot", public_id=public_id), code=303)
