@@ -9,7 +9,7 @@ from babel.messages.extract import extract_from_dir
 from lms.catalogue.forms import PolicyForm
 
 LMS = Path(__file__).parents[2] / "lms"
-KEPT = {"Replay", "%(minutes)s with the replay"}
+KEPT = {"Replay", "%(minutes)s including the replay"}
 """Labels of evidence of this source, which nothing writes."""
 SAYS_THAT_IT_DOES_NOT = (
     "Watching a recording does not count.",
