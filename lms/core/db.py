@@ -108,6 +108,16 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
+@event.listens_for(Engine, "do_connect")
+def _connect(dialect: Dialect, _record: object, arguments: list[Any], options: dict[str, Any]) -> Any:
+    """A connection that keeps what it prepared; None leaves it to the dialect."""
+    if dialect.driver != "psycopg":
+        return None
+    from lms.core.postgresql import connect  # SQLite runs without the driver
+
+    return connect(*arguments, **options)
+
+
 @event.listens_for(Engine, "handle_error")
 def _hide_data(context: ExceptionContext) -> None:
     """Takes the data of rows out of PostgreSQL's messages, which `hide_parameters` leaves there.

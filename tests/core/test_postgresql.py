@@ -1,0 +1,57 @@
+"""On PostgreSQL what was prepared outlives transactions that only read; what was written is still rolled back."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from lms.catalogue.models import Series
+from lms.core.db import db, is_sqlite
+from tests.factories import Make
+
+pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
+TITLE = text("SELECT title FROM series WHERE slug = 'kept'")
+RENAME = text("UPDATE series SET title = 'Lost' WHERE slug = 'kept'")
+
+
+@pytest.fixture
+def series(make: Make) -> Series:
+    return make.series("kept", title="Kept")
+
+
+@pytest.mark.usefixtures("series")
+def test_what_was_prepared_is_kept_between_reading_transactions() -> None:
+    if is_sqlite():
+        pytest.skip("SQLite prepares without the driver")
+    with db.engine.connect() as connection:
+        for _turn in range(8):
+            assert connection.scalar(TITLE) == "Kept"
+            connection.rollback()
+        prepared = text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE 'SELECT title FROM series%'")
+        assert connection.scalar(prepared) == 1
+
+
+@pytest.mark.usefixtures("series")
+def test_what_was_written_is_rolled_back() -> None:
+    with db.engine.connect() as connection:
+        connection.execute(RENAME)
+        connection.rollback()
+        assert connection.scalar(TITLE) == "Kept"
+        connection.rollback()
+        connection.scalar(TITLE)
+        connection.execute(RENAME)
+        connection.scalar(TITLE)
+        with pytest.raises(DBAPIError):
+            connection.execute(text("SELECT nothing FROM nowhere"))
+        connection.rollback()
+        assert connection.scalar(TITLE) == "Kept"
+
+
+@pytest.mark.usefixtures("series")
+def test_a_transaction_that_is_left_is_rolled_back() -> None:
+    with db.engine.connect() as connection:
+        connection.execute(RENAME)
+    db.session.execute(RENAME)
+    db.session.remove()
+    assert db.session.scalar(TITLE) == "Kept"
