@@ -118,4 +118,7 @@ def _draw_watched(connection: Connection) -> None:
 
 @event.listens_for(Engine, "rollback")
 def _forget(connection: Connection) -> None:
-    connection.info.pop(_CHANGED, None)
+    if (
+        not connection.invalidated
+    ):  # one that was lost has nothing noted, and must not be asked before it is rolled back
+        connection.info.pop(_CHANGED, None)

@@ -1,4 +1,4 @@
-"""On PostgreSQL what was prepared outlives transactions that only read; what was written is still rolled back."""
+"""Transactions that only read, or end badly: what was prepared is kept, what was written is rolled back."""
 
 from __future__ import annotations
 
@@ -55,3 +55,12 @@ def test_a_transaction_that_is_left_is_rolled_back() -> None:
     db.session.execute(RENAME)
     db.session.remove()
     assert db.session.scalar(TITLE) == "Kept"
+
+
+@pytest.mark.usefixtures("series")
+def test_a_lost_connection_is_rolled_back_and_made_anew() -> None:
+    with db.engine.connect() as connection:
+        connection.execute(RENAME)
+        connection.invalidate()
+        connection.rollback()
+        assert connection.scalar(TITLE) == "Kept"
