@@ -1,0 +1,40 @@
+"""The pages for contributors name files that exist, and every decision has its date, status and alternatives."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted((ROOT / "docs" / "contributing").glob("*.md"))
+DOCUMENTS = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "docs" / "ARCHITECTURE.md"]
+DECISIONS = sorted((ROOT / "docs" / "adr").glob("*.md"))
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)[^)]*\)")
+PATH = re.compile(r"`((?:lms|tests|docs|bench|deploy|tools|static|migrations)/[\w./-]+)(?:::\w+)?`")
+DATED = re.compile(r"# \d+\. .+\n\nDate: 20\d\d-\d\d-\d\d\. Status: (accepted|superseded by \[ADR \d+\]\(\d{4}-.+\))\.")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_file_that_a_document_names_exists(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    named = {document.parent / link for link in LINK.findall(text)} | {ROOT / path for path in PATH.findall(text)}
+    assert named
+    assert sorted(str(path) for path in named if not path.exists()) == []
+
+
+def test_contributing_links_to_every_page_for_contributors() -> None:
+    assert {page.stem for page in PAGES} == {"figure", "format", "page", "setting"}
+    linked = LINK.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    assert [page.name for page in PAGES if f"docs/contributing/{page.name}" not in linked] == []
+
+
+@pytest.mark.parametrize("decision", DECISIONS, ids=lambda path: path.name[:4])
+def test_every_decision_has_date_status_and_alternatives(decision: Path) -> None:
+    text = decision.read_text(encoding="utf-8")
+    assert DATED.match(text), "the third line is `Date: YYYY-MM-DD. Status: accepted.`"
+    _before, heading, alternatives = text.partition("\n## Alternatives\n")
+    assert heading
+    assert alternatives.strip()
+    assert [link for link in LINK.findall(text) if not (decision.parent / link).exists()] == []
