@@ -79,8 +79,10 @@ def close_attendance(lecture_id: int, *, by: Actor, at: datetime) -> Closing:
 
 @action
 def reopen_attendance(lecture_id: int, *, reason: str, by: Actor, at: datetime) -> None:
-    """Opens the closed attendance of a lecture again and counts it anew. Invalid without a reason; open already, it
-    stays open. For its instructors and administrators."""
+    """Reopens the attendance of a lecture and recounts it. For its instructors and administrators.
+
+    Raises Invalid without a reason. If it is already open, it stays open.
+    """
     hold_facts()
     check_can_edit_lecture(get_lecture(lecture_id, by=by), by)
     lock_lecture(lecture_id)

@@ -94,8 +94,11 @@ def restore_correction(lecture_id: int, person_public_id: str, correction_id: in
 
 
 def hold_attendance(lecture_id: int, *, by: Actor) -> Lecture:
-    """A lecture whose attendance is to be changed, locked until the action ends; for its staff, else Forbidden or
-    NotFound. Refused before it was held, and once its attendance is closed."""
+    """A lecture locked for changes to its attendance until the action ends. For its staff; otherwise raises Forbidden
+    or NotFound.
+
+    Raises Refused before it was held, and once its attendance is closed.
+    """
     hold_facts()
     check_can_edit_lecture(get_lecture(lecture_id, by=by), by)
     lecture = lock_lecture(lecture_id)

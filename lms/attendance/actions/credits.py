@@ -109,7 +109,7 @@ def credit_lecture(
 
 
 def delete_credits(lecture_id: int, *, by: Actor, at: datetime) -> None:
-    """Takes back all credits of a lecture that is live again, inside the running action."""
+    """Deletes all credits of a lecture that is live again, inside the running action."""
     drop_facts(lecture_id)
     gone = _drop(lecture_id, None)
     if gone:

@@ -66,7 +66,7 @@ def drop_facts(lecture_id: int) -> None:
 
 
 def update_facts_of_lecture(lecture_id: int) -> None:
-    """Counts a lecture whose day may have changed, inside the running action."""
+    """Recounts a lecture whose day may have changed, inside the running action."""
     hold_facts()
     lock_held(lecture_id)
     if has_facts(lecture_id):

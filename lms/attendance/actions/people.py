@@ -20,7 +20,7 @@ from lms.people.models import PersonEmail
 
 @action
 def recount_people(person_ids: Collection[int], *, by: Actor, at: datetime) -> None:
-    """Counts these people anew wherever one of them was seen: evidence is read through who somebody is today."""
+    """Recounts these people wherever they have evidence: evidence is read through a person's current identity."""
     hold_facts(alone=True)
     credited = select(Credit.lecture_id).where(Credit.person_id.in_(person_ids)).distinct()
     for lecture_id in sorted(lectures_with_evidence(person_ids) | set(db.session.scalars(credited))):

@@ -1,4 +1,4 @@
-"""What is derived from evidence or set by hand: corrections, credits, and the facts that totals are counted from."""
+"""Corrections, credits, and the tallies that totals are counted from."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def walk_ins_of(lecture: Lecture) -> WalkIns:
 
 
 def on_roster(lecture: Lecture) -> CompoundSelect[Any]:
-    """The query of who stands on the roster: who was enrolled when the lecture ended, and everyone with evidence."""
+    """The query for people on the roster: those enrolled when the lecture ended, and everyone with evidence."""
     return union(expected_at(lecture.id), *with_evidence(lecture.id))
 
 
@@ -169,7 +169,7 @@ def is_on_roster(lecture: Lecture, person_id: int) -> bool:
 
 
 def not_on_roster(lecture: Lecture, person_ids: Collection[int]) -> set[int]:
-    """Who of these people does not stand on the roster."""
+    """The people among these who are not on the roster."""
     missing = set(person_ids)
     for people in pieces(missing):
         found = db.session.scalars(_OF_SOME, {"lecture_id": lecture.id, "people": people})
@@ -309,7 +309,9 @@ def _rows(lecture: Lecture, page: Sequence[_Entry], at: datetime | None, by: Act
 
 
 def roster_totals(lecture_id: int, *, by: Actor, at: datetime | None = None) -> RosterTotals:
-    """How many of the roster attended, were there in part, were absent or excused; of a live lecture, who is there."""
+    """How many people on the roster attended, attended partly, were absent or excused; for a live lecture, who is
+    present.
+    """
     lecture = get_rostered_lecture(lecture_id, by=by)
     return _totals(lecture, roster_order(lecture, shared_only=sees_shared_only(by)), at)
 
@@ -351,5 +353,5 @@ def list_unmatched(lecture_id: int, *, by: Actor) -> list[Unmatched]:
 
 
 def presence_curve(lecture_id: int, *, by: Actor) -> list[int]:
-    """The most people of the roster who were there at once, for each minute from the actual start; empty before."""
+    """The most people on the roster present at once, for each minute from the actual start; empty before."""
     return curve_of(get_rostered_lecture(lecture_id, by=by))

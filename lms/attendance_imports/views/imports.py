@@ -65,7 +65,7 @@ def import_file(lecture_id: int) -> ResponseReturnValue:
 @bp.route("/lectures/<int:lecture_id>/attendance/import/<import_id>", methods=["GET", "POST"])
 @allow(SIGNED_IN)
 def import_look(lecture_id: int, import_id: str) -> ResponseReturnValue:  # noqa: C901, PLR0911, PLR0912 - each answer of the page is one branch
-    """Second step: what would happen, and the button that makes it happen; before it, what the file leaves open."""
+    """Second step: previews the import, asks open questions, and imports on confirmation."""
     by, at = current_actor(), clock.now()
     lecture = get_editable_lecture(lecture_id, by=by)
     step = request.form.get("step")

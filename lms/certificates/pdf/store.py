@@ -109,7 +109,10 @@ def means() -> Means:
 
 
 def order_of(certificate: Certificate, kind: str) -> Order:
-    """What a certificate's file is made of; the same whenever it is asked for."""
+    """The content of a certificate's file, the same on every call.
+
+    `surroundings` replace what an older certificate does not store (see `freezing`).
+    """
     stations = tuple(
         typesetting.Station(
             title=stop["title"],

@@ -66,7 +66,7 @@ class Rows:
         return PEOPLE if self.kind == "people" else ATTENDANCES
 
     def each(self, progress: Callable[[int, int], None]) -> Iterator[tuple[object, ...]]:
-        """Row after row, person after person; tells how many of how many attendances have been written."""
+        """Yields rows person by person, and reports progress in credits."""
         found = Attendances(self.scope, self.connection)
         codes = dict(self.connection.execute(select(Country.id, Country.code)).all())
         slugs = dict(self.connection.execute(select(Series.id, Series.slug)).all())

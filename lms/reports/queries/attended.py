@@ -11,7 +11,7 @@ from lms.core.roles import Actor
 
 
 def count_attended(lectures: Iterable[Lecture], *, by: Actor) -> dict[int, int]:
-    """The attendances of those of these lectures that were held and whose roster this actor may see, by id."""
+    """The attendances of these lectures, by id: those that were held and whose roster this actor can see."""
     return count_facts(
         [
             one.id

@@ -46,7 +46,7 @@ def _spelling(names: Counter[str]) -> str:
 
 
 def people_of(organisation: str, people: People) -> People:
-    """Who of these people names this organisation today; of an empty one: none."""
+    """The people among these who currently name this organisation; an empty name means none."""
     key = organisation_key(organisation)
     query = select(Person.id, Person.organisation).where(among(Person.id, people.tolist()))
     rows = db.session.connection().execute(query)

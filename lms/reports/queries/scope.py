@@ -22,7 +22,7 @@ from lms.reports.rules import VALUES, Slice, check_values
 
 @dataclass(frozen=True)
 class Scope:
-    """A slice, resolved. The period is given in days by the filters, and as UTC bounds, the end left out."""
+    """A resolved slice. The period is given in days and as UTC bounds, without the end."""
 
     zone: str
     series_id: int | None = None

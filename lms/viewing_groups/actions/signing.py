@@ -168,10 +168,7 @@ def _settle(resolved: Resolved) -> None:
 
 @action
 def take_back_signature(public_id: str, *, reason: str, by: Actor, at: datetime) -> None:
-    """Takes the signature of a group back: its presence counts no more; the list stays and can be signed anew.
-
-    Without a signature that stands nothing happens. Invalid without a reason.
-    """
+    """Withdraws the signature of a group. The people on its list are no longer counted."""
     hold_facts()
     view = hold_group(public_id, by=by)
     signature = view.signature
