@@ -149,7 +149,7 @@ class History:
         if lecture.state is LectureState.LIVE and lecture.actual_start is not None:
             joined = lecture.actual_start + step.other * timedelta(minutes=9)
             join = open_join(lecture.id, self.people[step.person][0], by=SYSTEM, at=joined).id
-            for number in range(4 + 10 * step.amount):
+            for number in range(12 * step.amount):
                 record_beat(join, number, at=joined + number * timedelta(seconds=40))
 
     def _began(self, step: Step) -> datetime:

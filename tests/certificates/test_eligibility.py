@@ -1,0 +1,97 @@
+"""Who has earned a certificate, who just missed it and who gets one: every place says the same, whatever happened."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from lms.catalogue.models import CertificateKind
+from lms.certificates.actions.awards import issue_certificates
+from lms.certificates.queries.eligibility import Group, preview
+from lms.core.db import db
+from lms.core.roles import SYSTEM, Actor
+from lms.dashboards.queries.own import list_own_series
+from lms.people.models import Person
+from tests.attendance.history import History, Step, steps
+from tests.factories import Make
+
+pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
+People = set[str]
+policies = st.fixed_dictionaries(
+    {
+        "min_percent": st.sampled_from([20, 60]),
+        "min_lectures": st.sampled_from([None, 1, 2]),
+        "min_minutes": st.sampled_from([None, 40, 95]),
+    }
+)
+
+
+def groups_of(history: History) -> dict[Group, People]:
+    """Who is in each group of what is said before issuing, as the database counts it."""
+    slug = history.series.slug
+    found = {}
+    for group in Group:
+        page = preview(slug, by=SYSTEM, shown=group, size=100)
+        found[group] = {row.person for row in page.rows}
+        assert page.counts[group] == len(page.rows)
+    return found
+
+
+def own_pages(history: History) -> tuple[People, People, People]:
+    """Who is enrolled, who has attended enough and who just missed it, as each person's own page says."""
+    enrolled, reached, misses = set(), set(), set()
+    for person_id, public_id, _email in history.people:
+        if db.session.get_one(Person, person_id).canonical_id != person_id:
+            continue  # merged: reads the pages of who that is today
+        by = Actor(person_id=person_id)
+        for own in list_own_series(person_id, by=by, at=history.now):
+            if own.is_in and own.standing is not None:
+                enrolled.add(public_id)
+                reached.update({public_id} if own.standing.is_reached else ())
+                misses.update({public_id} if own.standing.just_misses else ())
+    return enrolled, reached, misses
+
+
+def check(history: History) -> None:
+    history.series = db.session.merge(history.series)
+    groups = groups_of(history)
+    enrolled, reached, misses = own_pages(history)
+    assert groups[Group.EARNED] == reached
+    assert groups[Group.MISSES] == misses
+    assert groups[Group.REST] >= misses
+    if enrolled:  # nobody has a standing where no lecture counts
+        assert groups[Group.REST] == enrolled - reached
+    done = issue_certificates(history.series_id, by=SYSTEM, at=history.now)
+    assert (done["issued"], done["not_earned"]) == (len(reached), len(groups[Group.REST]))
+    after = groups_of(history)
+    assert (after[Group.HAVE], after[Group.EARNED], after[Group.UNEARNED]) == (reached, set(), set())
+
+
+def live(make: Make, history: list[Step], policy: dict[str, object]) -> History:
+    lived = History(make, certificate=CertificateKind.PARTICIPATION, confirmed_names=False, **policy)
+    lived.run(history)
+    return lived
+
+
+FIXTURE = [HealthCheck.function_scoped_fixture]
+ADA, BEN, HELD = 0, 1, 0
+ATTENDED = [Step("import_rows", ADA, 1, HELD, 3)]
+PARTLY = [Step("import_rows", BEN, 1, HELD, 0), Step("end", BEN, 0, 1, 0)]
+
+
+@settings(max_examples=6, suppress_health_check=FIXTURE)
+@example(history=ATTENDED, policy={"min_percent": 60, "min_lectures": 1})
+@example(history=ATTENDED + PARTLY, policy={"min_percent": 60, "min_lectures": 1, "min_minutes": 95})
+@given(history=steps(14), policy=policies)
+def test_preview_and_own_page_and_issuing_agree(make: Make, history: list[Step], policy: dict[str, object]) -> None:
+    check(live(make, history, policy))
+
+
+@pytest.mark.long
+@settings(max_examples=150, suppress_health_check=FIXTURE)
+@given(history=steps(40), policy=policies)
+def test_preview_and_own_page_and_issuing_agree_after_long_histories(
+    make: Make, history: list[Step], policy: dict[str, object]
+) -> None:
+    check(live(make, history, policy))
