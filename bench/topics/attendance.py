@@ -26,7 +26,7 @@ from bench.table import Aim, CannotMeasure, Row, topic
 from bench.viewers import WAYS, Audience, Outcome, gather, room, send
 from lms.attendance.actions.recompute import recompute_lectures
 from lms.attendance.models.credits import Credit
-from lms.attendance.queries.reckoning import held_lectures
+from lms.attendance.queries.outcomes import held_lectures
 from lms.attendance_imports.actions.imports import match_staged, publish_attendance, publish_matched
 from lms.attendance_imports.actions.staging import StagedAttendance, stage_attendance
 from lms.catalogue.models import Lecture

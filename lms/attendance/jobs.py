@@ -10,7 +10,7 @@ from lms.attendance.actions.policies import JOB as POLICY
 from lms.attendance.actions.policies import apply_policy
 from lms.attendance.actions.recompute import JOB as RECOMPUTE
 from lms.attendance.actions.recompute import recompute_lectures
-from lms.attendance.queries.reckoning import held_lectures
+from lms.attendance.queries.outcomes import held_lectures
 from lms.core import clock
 from lms.core.jobs import Run, job
 from lms.core.roles import SYSTEM, Actor

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from itertools import accumulate
 
 from lms.attendance.models.credits import Outcome
@@ -24,8 +22,6 @@ Interval = tuple[int, int]
 
 BEAT_SECONDS = 30
 """How often a room page sends a heartbeat."""
-ROOM_OPENS = timedelta(hours=1)
-"""How long before its planned start a room opens."""
 OFFLINE_MS = 30 * MINUTE_MS
 """So long after the last mark of the server's time a heartbeat that a page kept can still be proven."""
 OFFLINE_ACCEPTED_MS = 6 * HOUR_MS
@@ -151,54 +147,6 @@ def outcome(present_ms: int, length_ms: int, min_percent: int) -> Outcome:
 def needed_ms(length_ms: int, min_percent: int) -> int:
     """The milliseconds that make *attended*, rounded up."""
     return -(-length_ms * min_percent // 100)
-
-
-@dataclass(frozen=True, slots=True)
-class Sum:
-    """What the presence of one person in one lecture amounts to, before any correction."""
-
-    present_ms: int
-    percent_tenths: int
-    outcome: Outcome
-    source: Source
-    rejoins: int
-
-
-def sum_up(seen: Iterable[tuple[int, int, Source]], *, start: int, end: int, min_percent: int) -> Sum:
-    """Clips, unites and judges. Replay counts only where all the rest does not reach the threshold.
-
-    The source is *group* where what was seen otherwise would not have given the same outcome, *replay* where it took
-    the replay, else *live* (which reports of meeting systems are too).
-    """
-    there: list[Interval] = []
-    alone: list[Interval] = []
-    replayed: list[Interval] = []
-    for joined, left, source in seen:
-        if source is Source.REPLAY:
-            replayed.append((joined, left))
-            continue
-        there.append((joined, left))
-        if source is not Source.GROUP:
-            alone.append((joined, left))
-    total = end - start
-    united = clip(unite(there), start, end)
-    present = length(united)
-    found = Source.LIVE
-    if len(alone) < len(there):
-        without = outcome(length(clip(unite(alone), start, end)), total, min_percent)
-        if not alone or without is not outcome(present, total, min_percent):
-            found = Source.GROUP
-    if replayed and outcome(present, total, min_percent) is not Outcome.ATTENDED:
-        with_replay = clip(unite(there + replayed), start, end)
-        if length(with_replay) > present:
-            united, present, found = with_replay, length(with_replay), Source.REPLAY
-    return Sum(
-        present_ms=present,
-        percent_tenths=measures.percent_tenths(present, total),
-        outcome=outcome(present, total, min_percent),
-        source=found,
-        rejoins=max(len(united) - 1, 0),
-    )
 
 
 def by_source(seen: Iterable[tuple[int, int, Source]], start: int, end: int) -> list[tuple[int, int, Source]]:
@@ -329,11 +277,6 @@ def checked_words(said: str | None, field: str = "reason", *, lack: str | None =
     if lack is not None:
         raise Invalid(field, lack)
     return ""
-
-
-def room_is_open(starts_at: datetime | None, *, live: bool, at: datetime) -> bool:
-    """Whether people can join: the lecture is live, or starts within the hour (or should have started)."""
-    return live or (starts_at is not None and at >= starts_at - ROOM_OPENS)
 
 
 def evidence_of(who: str, joined_ms: int, left_ms: int, source: str) -> str:

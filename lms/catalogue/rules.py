@@ -17,6 +17,8 @@ from lms.core.roles import Actor, Role
 
 FIRST_YEAR, LAST_YEAR = 1990, 2100
 REOPEN_WITHIN = timedelta(hours=24)
+ROOM_OPENS = timedelta(hours=1)
+"""How long before its planned start a room opens."""
 START_AHEAD = timedelta(hours=1)
 """An earlier start must be confirmed on the pages. The API starts a lecture whatever its planned time."""
 _SKEW = timedelta(minutes=1)  # how far a caller's clock may be ahead of ours
@@ -148,6 +150,14 @@ def occupied(lecture: Lecture) -> tuple[datetime, datetime] | None:
     if lecture.state is LectureState.SCHEDULED and lecture.starts_at:
         return lecture.starts_at, lecture.starts_at + duration
     return None
+
+
+def room_is_open(lecture: AnyLecture, at: datetime) -> bool:
+    """Whether the room lets people in: from an hour before the planned start, and while the lecture is live."""
+    if lecture.state is LectureState.LIVE:
+        return True
+    opens = lecture.starts_at - ROOM_OPENS if lecture.starts_at is not None else None
+    return lecture.state is LectureState.SCHEDULED and opens is not None and at >= opens
 
 
 def overlaps(first: tuple[datetime, datetime], second: tuple[datetime, datetime]) -> bool:

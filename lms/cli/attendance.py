@@ -24,7 +24,7 @@ def recompute(series: str | None, lecture: int | None) -> None:
     Each lecture is a transaction of its own: stopped midway and run again, it comes to the same.
     """
     from lms.attendance.actions.recompute import recompute_lectures
-    from lms.attendance.queries.reckoning import held_lectures
+    from lms.attendance.queries.outcomes import held_lectures
 
     with application():
         try:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import ARRAY, ColumnElement, Table, any_, func, literal, select
 
 from lms.core.db import db, is_sqlite
 
+T = TypeVar("T")
 AT_ONCE = 500
 """So many rows go into one statement on PostgreSQL, which takes 65,535 values at most."""
+
+
+def chunks(values: Iterable[T], size: int = 10_000) -> Iterator[list[T]]:
+    """Values in lists short enough for one statement."""
+    listed = list(values)
+    for start in range(0, len(listed), size):
+        yield listed[start : start + size]
 
 
 def insert_many(table: Any, rows: Sequence[Mapping[str, Any]], *, unless: Sequence[str] = ()) -> None:
@@ -35,8 +43,7 @@ def insert_many(table: Any, rows: Sequence[Mapping[str, Any]], *, unless: Sequen
         connection.exec_driver_sql(f"{head}({holes}){tail}", lines)
         return
     # A statement a row costs PostgreSQL several times what the row does
-    for start in range(0, len(lines), AT_ONCE):
-        some = lines[start : start + AT_ONCE]
+    for some in chunks(lines, AT_ONCE):
         values = ", ".join([f"({holes})"] * len(some))
         connection.exec_driver_sql(f"{head}{values}{tail}", tuple(chain.from_iterable(some)))
 

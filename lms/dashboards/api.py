@@ -10,11 +10,11 @@ from flask.typing import ResponseReturnValue
 
 from lms.attendance.actions import times
 from lms.attendance.actions.policies import request_policy
-from lms.attendance.queries.change_preview import Side, preview_policy, sided
+from lms.attendance.queries.change_preview import ChangeKind, preview_policy
 from lms.attendance.queries.roster import get_editable_lecture
 from lms.attendance.queries.times import preview_times, propose_times
 from lms.catalogue.models import LectureState
-from lms.certificates.queries.change_preview import consequences
+from lms.certificates.queries.change_preview import preview_certificates
 from lms.core import clock
 from lms.core.errors import Invalid
 from lms.core.i18n import _
@@ -64,7 +64,7 @@ def look_at_policy(slug: str, asked: dict[str, Any]) -> dict[str, Any]:
     """Previews what the newest policy would change for lectures held under an earlier one."""
     by = current_actor()
     preview = preview_policy(slug, chosen=_numbers(asked["lectures"]), by=by)
-    effects = consequences(preview.series.id, preview.changes, by=by)
+    effects = preview_certificates(preview.series.id, preview.changes, by=by)
     return {
         "min_percent": preview.policy.min_percent,
         "key": preview.key,
@@ -73,8 +73,8 @@ def look_at_policy(slug: str, asked: dict[str, Any]) -> dict[str, Any]:
                 "lecture": one.lecture.id,
                 "title": one.lecture.title,
                 "min_percent": one.policy.min_percent,
-                "gain": len(one.difference.gaining),
-                "lose": len(one.difference.losing),
+                "gain": len(one.difference.gained),
+                "lose": len(one.difference.lost),
                 "closed": one.is_closed,
                 "chosen": one.lecture.id in preview.chosen,
             }
@@ -142,7 +142,7 @@ def look_at_times(lecture_id: int, asked: dict[str, Any]) -> dict[str, Any]:
         and {
             "actual_start": rfc3339(preview.start),
             "actual_end": rfc3339(preview.end),
-            **{side.value: len(sided(preview.difference, side)) for side in Side},
+            **{kind.value: len(preview.difference.people(kind)) for kind in ChangeKind},
             "closed": preview.is_closed,
             "key": preview.key,
         },

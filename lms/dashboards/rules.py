@@ -9,7 +9,6 @@ from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import AnyLecture, planned_end
 from lms.core import measures
 
-ROOM_OPENS = timedelta(hours=1)
 LATE = timedelta(minutes=15)
 OVERDUE = timedelta(minutes=30)
 
@@ -17,17 +16,6 @@ OVERDUE = timedelta(minutes=30)
 def needed_minutes(duration_minutes: int, min_percent: int) -> int:
     """Returns the whole minutes of a planned lecture that must be attended, as shown on pages."""
     return measures.needed_minutes(attendance.needed_ms(duration_minutes * measures.MINUTE_MS, min_percent))
-
-
-def room_is_open(lecture: AnyLecture, at: datetime) -> bool:
-    """Returns whether the room is open: from an hour before the planned start, and while the lecture is live."""
-    if lecture.state is LectureState.LIVE:
-        return True
-    return (
-        lecture.state is LectureState.SCHEDULED
-        and lecture.starts_at is not None
-        and at >= lecture.starts_at - ROOM_OPENS
-    )
 
 
 def is_overdue(lecture: Lecture, at: datetime) -> bool:

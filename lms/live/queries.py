@@ -6,20 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lms.attendance.models.credits import Outcome
-from lms.attendance.queries.evidence import span_of
+from lms.attendance.presence import span_of
+from lms.attendance.queries.outcomes import counted_ms
 from lms.attendance.queries.persons import PersonAttendance, attendance_of_person
 from lms.attendance.queries.roster import needed_percent
-from lms.attendance.queries.viewers import count_viewers, counted_ms
+from lms.attendance.queries.viewers import count_viewers
 from lms.attendance.rules import needed_ms
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import get_lecture
-from lms.catalogue.rules import may_edit_lecture
+from lms.catalogue.rules import may_edit_lecture, room_is_open
 from lms.core import clock
 from lms.core.errors import Forbidden
 from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.enrolment.queries.rows import find_enrolment
-from lms.live.rules import RoomState, is_enrolled, is_open, room_state
+from lms.live.rules import RoomState, is_enrolled, room_state
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def get_room(lecture_id: int, *, by: Actor, at: datetime) -> Room:
     return Room(
         lecture=lecture,
         state=state,
-        is_open=is_open(lecture, at),
+        is_open=room_is_open(lecture, at),
         is_staff=staff,
         takes_part=takes_part,
         counted_ms=counted,

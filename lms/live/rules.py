@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from lms.attendance.rules import ROOM_OPENS, room_is_open
 from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.rules import ROOM_OPENS, room_is_open
 from lms.core.errors import Forbidden, Refused
 from lms.core.i18n import _
 from lms.enrolment.models import Enrolment, EnrolmentStatus
@@ -29,13 +29,6 @@ def room_state(lecture: Lecture) -> RoomState:
     return RoomState.WAITING
 
 
-def is_open(lecture: Lecture, at: datetime) -> bool:
-    """Whether one may join now: the lecture is live, or planned to begin within the hour."""
-    if lecture.state not in (LectureState.SCHEDULED, LectureState.LIVE):
-        return False
-    return room_is_open(lecture.starts_at, live=lecture.state is LectureState.LIVE, at=at)
-
-
 def is_enrolled(enrolment: Enrolment | None) -> bool:
     """Whether somebody has a place in the series."""
     return enrolment is not None and enrolment.status is EnrolmentStatus.ENROLLED
@@ -51,7 +44,7 @@ def check_can_join(lecture: Lecture, enrolment: Enrolment | None, at: datetime) 
         raise Refused(_("This lecture was cancelled."))
     if lecture.state is LectureState.POSTPONED or lecture.starts_at is None:
         raise Refused(_("This lecture is postponed and has no date yet."))
-    if not is_open(lecture, at):
+    if not room_is_open(lecture, at):
         opens = lecture.starts_at - ROOM_OPENS
         raise Refused(
             _("The room opens one hour before the start, at %(moment)s UTC.", moment=f"{opens:%Y-%m-%d %H:%M}")

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
 from lms.attendance.models.groups import Entered, GroupEntry, GroupSignature, ViewingGroup
-from lms.attendance.queries.evidence import WHO
+from lms.attendance.presence import WHO
 from lms.catalogue.models import Lecture, LectureState, Series, SeriesCountry
 from lms.catalogue.queries import complete_lectures, get_lecture
 from lms.catalogue.rules import may_edit_lecture, may_see_lecture

@@ -7,9 +7,9 @@ import re
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from lms.attendance.rules import ROOM_OPENS, Interval
+from lms.attendance.rules import Interval
 from lms.catalogue.models import Lecture, LectureState
-from lms.catalogue.rules import planned_end
+from lms.catalogue.rules import ROOM_OPENS, planned_end
 from lms.core.crockford import SIGNS, draw_signs, read_signs
 from lms.core.errors import Invalid, Refused
 from lms.core.i18n import _, _n

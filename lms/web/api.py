@@ -15,6 +15,7 @@ from flask import Flask, Response, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest
 
+from lms.core import clock
 from lms.core.errors import Fault, Invalid
 from lms.core.i18n import _
 from lms.web.problems import problem
@@ -39,6 +40,21 @@ class AnswerSchema(Schema):
     def on_bind_field(self, field_name: str, field_obj: Field[Any]) -> None:
         """Marks the field as required in the OpenAPI document."""
         field_obj.required = not field_obj.metadata.get("optional", False)
+
+
+class Instant(String):
+    """A moment, or its milliseconds, as RFC 3339 in UTC."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return rfc3339(clock.from_ms(value) if isinstance(value, int) else value)
+
+
+class Part(Nested):
+    """Some fields of the same object, as an object of their own."""
+
+    def serialize(self, attr: str, obj: Any, accessor: Any = None, **kwargs: Any) -> Any:
+        """The object that these fields are read from is the one around them."""
+        return self._serialize(obj, attr, obj, **kwargs)  # type: ignore[no-untyped-call]
 
 
 class PageQuery(Schema):

@@ -30,9 +30,8 @@ _said = lru_cache(maxsize=8192)
 
 
 def organiser_zone() -> str:
-    """The organiser's IANA zone."""
-    zone: str = current_app.extensions["lms.config"].reporting_zone
-    return zone
+    """The organiser's IANA zone, in which reports count."""
+    return clock.reporting_zone()
 
 
 def likely_zones(*zones: str) -> list[str]:

@@ -16,7 +16,8 @@ from lms.attendance.actions.joins import open_join
 from lms.attendance.actions.people import erase_evidence
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Beat, Source
-from lms.attendance.queries import evidence
+from lms.attendance.queries import viewers
+from lms.attendance.queries.outcomes import counted_ms
 from lms.attendance.queries.persons import attendance_of_person, export_of_person, outcomes_of_series
 from lms.attendance.queries.roster import (
     cursor_of,
@@ -26,7 +27,7 @@ from lms.attendance.queries.roster import (
     roster,
     roster_totals,
 )
-from lms.attendance.queries.viewers import count_viewers, counted_ms
+from lms.attendance.queries.viewers import count_viewers
 from lms.attendance_imports.actions.imports import drop_kept, keep_file, publish_kept
 from lms.attendance_imports.queries.imports import kept_import
 from lms.catalogue.actions.states import end_lecture, reopen_lecture, start_lecture, undo_start
@@ -65,7 +66,7 @@ def test_import_credits_clipped_and_united(scene: Scene) -> None:
     assert list(rows) == ["Ada", "Ben", "Cyr"]
     assert rows["Ada"].explanation == "70 of 90 minutes, one rejoin: attended"
     assert rows["Ada"].minutes == 70.0
-    assert [(a, b) for a, b, _s in rows["Ada"].intervals] == [
+    assert [(a, b) for a, b, *_ in rows["Ada"].intervals] == [
         (clock.to_ms(START), clock.to_ms(minute(40))),
         (clock.to_ms(minute(60)), clock.to_ms(END)),
     ]
@@ -226,8 +227,8 @@ def test_viewers_are_counted_once_for_all_who_look_within_seconds(
 ) -> None:
     live(scene)
     beats(scene, "Ada", 9, 10)
-    count, counted = evidence.viewers, []
-    monkeypatch.setattr(evidence, "viewers", lambda *given: counted.append(given) or count(*given))
+    count, counted = viewers.viewers, []
+    monkeypatch.setattr(viewers, "viewers", lambda *given: counted.append(given) or count(*given))
 
     def look(seconds: float) -> tuple[int, int]:
         return count_viewers(scene.lecture.id, minute(10 + seconds / 60)), len(counted)

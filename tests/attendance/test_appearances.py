@@ -11,9 +11,9 @@ from lms.attendance.actions.credits import credit_lecture
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Presence, Source
 from lms.attendance.models.unmatched import Appearance, AppearanceDecision, How
+from lms.attendance.queries.outcomes import counted_ms
 from lms.attendance.queries.persons import attendance_of_person, export_of_person
 from lms.attendance.queries.roster import get_row, presence_curve, roster, roster_totals
-from lms.attendance.queries.viewers import counted_ms
 from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.staging import StagedAttendance
 from lms.attendance_imports.actions.unmatched import settle
@@ -76,7 +76,7 @@ def test_all_that_reads_presence_follows_the_appearance(scene: Scene) -> None:
     assert credit is not None
     assert (credit.present_ms, credit.outcome) == (80 * 60_000, Outcome.ATTENDED)
     assert row.explanation == "80 of 90 minutes, one rejoin: attended"
-    assert [(a, b) for a, b, _source in row.intervals] == [
+    assert [(a, b) for a, b, *_ in row.intervals] == [
         (clock.to_ms(START), clock.to_ms(minute(40))),
         (clock.to_ms(minute(50)), clock.to_ms(END)),
     ]

@@ -13,7 +13,7 @@ from lms.attendance.actions.corrections import correct
 from lms.attendance.actions.credits import credit_lecture
 from lms.attendance.actions.policies import request_policy
 from lms.attendance.models.credits import Credit, Outcome
-from lms.attendance.queries.change_preview import PolicyPreview, Side, list_changes, preview_policy
+from lms.attendance.queries.change_preview import ChangeKind, PolicyPreview, list_changes, preview_policy
 from lms.catalogue.actions.series import edit_series
 from lms.catalogue.actions.states import end_lecture, start_lecture
 from lms.catalogue.models import Lecture, LectureChange, LectureState
@@ -88,9 +88,11 @@ def test_who_gains_and_who_loses_is_shown_before_and_comes_true(held: Held) -> N
     assert held.look().lectures == []
     held.ask(50)
     preview = held.look()
-    assert [(one.policy.min_percent, len(one.difference.gaining)) for one in preview.lectures] == [(60, 1), (60, 1)]
-    assert (preview.count(Side.GAIN), preview.count(Side.LOSE)) == (2, 0)
-    shown = list_changes([one.difference for one in preview.taken], Side.GAIN, series_id=preview.series.id, by=SYSTEM)
+    assert [(one.policy.min_percent, len(one.difference.gained)) for one in preview.lectures] == [(60, 1), (60, 1)]
+    assert (preview.count(ChangeKind.GAINED), preview.count(ChangeKind.LOST)) == (2, 0)
+    shown = list_changes(
+        [one.difference for one in preview.taken], ChangeKind.GAINED, series_id=preview.series.id, by=SYSTEM
+    )
     assert [(one.full_name, one.lecture_id, one.before, one.after) for one in shown] == [
         ("Ben", held.first.id, Outcome.PARTIAL, Outcome.ATTENDED),
         ("Ben", held.second.id, Outcome.PARTIAL, Outcome.ATTENDED),
@@ -108,7 +110,7 @@ def test_who_gains_and_who_loses_is_shown_before_and_comes_true(held: Held) -> N
 def test_some_lectures_only(held: Held) -> None:
     held.ask(80)
     preview = held.look(held.first.id)
-    assert (preview.chosen, preview.count(Side.LOSE)) == ([held.first.id], 1)
+    assert (preview.chosen, preview.count(ChangeKind.LOST)) == ([held.first.id], 1)
     assert len(preview.lectures) == 2
     held.apply(preview)
     assert held.outcomes()[held.first.id, "Ada"] is Outcome.PARTIAL
@@ -121,7 +123,7 @@ def test_a_correction_by_hand_stands(held: Held) -> None:
     correct(held.first.id, ada, outcome=Outcome.EXCUSED, reason="ill", by=held.by, at=LATER)
     held.ask(80)
     preview = held.look()
-    assert preview.count(Side.LOSE) == 0
+    assert preview.count(ChangeKind.LOST) == 0
     held.apply(preview)
     assert held.outcomes()[held.first.id, "Ada"] is Outcome.EXCUSED
 

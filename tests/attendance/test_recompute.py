@@ -11,7 +11,7 @@ from lms.attendance.actions.closing import close_attendance
 from lms.attendance.actions.facts import rebuild_facts
 from lms.attendance.actions.recompute import recompute_lectures, request_recompute
 from lms.attendance.models.credits import Credit, LectureFacts, Outcome
-from lms.attendance.queries.reckoning import held_lectures
+from lms.attendance.queries.outcomes import held_lectures
 from lms.core import clock, jobs
 from lms.core.db import action, db
 from lms.core.errors import Forbidden, NotFound

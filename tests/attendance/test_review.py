@@ -231,13 +231,13 @@ def test_each_system_has_a_lane_and_its_times_in_words(desk: Desk, make: Make) -
     li = desk.people["Li Wei"]
     with make.app.app_context():
         row = get_row(desk.lecture.id, li.public_id, by=make.actor(desk.teacher))
-        lanes = [(lane.source, lane.detail, lane.intervals, lane.ms) for lane in row.lanes]
+        timelines = [(one.source, one.detail, one.intervals, one.ms) for one in row.timelines]
         own = attendance_of_person(li.id, by=make.actor(li))[0]
-    assert lanes == [
+    assert timelines == [
         (Source.IMPORT, "zoom", [(0.0, 40.0)], 2_400_000),
         (Source.IMPORT, "plain", [(0.0, 55.0)], 3_300_000),
     ]
-    assert [(lane.detail, lane.stays) for lane in own.lanes] == [(lane.detail, lane.stays) for lane in row.lanes]
+    assert [(one.detail, one.stays) for one in own.timelines] == [(one.detail, one.stays) for one in row.timelines]
     assert (row.minutes, own.minutes) == (55.0, 55.0)
     opened = desk.client.get(f"/lectures/{desk.lecture.id}/roster?open={li.public_id}").text
     told = text_of(opened)

@@ -1,4 +1,4 @@
-"""Clipping, uniting, judging: the same answer whatever the order, the doubling and the lateness of evidence."""
+"""Clipping and uniting: the same answer whatever the order, the doubling and the lateness of evidence."""
 
 from __future__ import annotations
 
@@ -89,35 +89,6 @@ def test_outcome_is_decided_on_exact_milliseconds(present: int, length: int, ten
 def test_needed_is_the_least_that_attends(present: int, length: int, minimum: int) -> None:
     attended = rules.outcome(present, length, minimum) is Outcome.ATTENDED
     assert attended == (present >= rules.needed_ms(length, minimum))
-
-
-def test_sum_up_counts_two_devices_once_and_clips_to_the_lecture() -> None:
-    seen = [(-10, 30, Source.LIVE), (20, 50, Source.LIVE), (40, 45, Source.IMPORT), (90, 200, Source.IMPORT)]
-    found = rules.sum_up(seen, start=0, end=100, min_percent=60)
-    assert found == rules.Sum(60, 600, Outcome.ATTENDED, Source.LIVE, 1)
-
-
-def test_sum_up_takes_the_replay_only_where_it_is_needed() -> None:
-    live = (0, 70, Source.LIVE)
-    assert rules.sum_up([live, (0, 100, Source.REPLAY)], start=0, end=100, min_percent=60).present_ms == 70
-    found = rules.sum_up([(0, 9, Source.LIVE), (5, 95, Source.REPLAY)], start=0, end=100, min_percent=60)
-    assert (found.present_ms, found.source) == (95, Source.REPLAY)
-    assert rules.sum_up([(0, 9, Source.GROUP)], start=0, end=100, min_percent=60).source is Source.GROUP
-
-
-def test_the_source_is_the_group_where_the_outcome_is_owed_to_it() -> None:
-    def source(*seen: tuple[int, int, Source]) -> Source:
-        return rules.sum_up(seen, start=0, end=100, min_percent=60).source
-
-    group = (0, 90, Source.GROUP)
-    assert source(group, (0, 9, Source.LIVE)) is Source.GROUP
-    assert source(group, (0, 60, Source.LIVE)) is Source.LIVE
-    assert source(group, (0, 60, Source.IMPORT)) is Source.LIVE
-    # in the room before it began only: nothing of that counts
-    assert source(group, (-50, -1, Source.LIVE)) is Source.GROUP
-    # partial either way
-    assert source((0, 30, Source.GROUP), (0, 9, Source.LIVE)) is Source.LIVE
-    assert source((0, 30, Source.GROUP), (0, 90, Source.REPLAY)) is Source.REPLAY
 
 
 def test_by_source_unites_within_a_source_only() -> None:

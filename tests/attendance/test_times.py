@@ -76,7 +76,7 @@ def test_near_the_plan_the_plan_is_proposed_and_one_step_makes_it_held(elsewhere
         (Source.IMPORT, "report.csv", 3, minute(-10), minute(95))
     ]
     preview = elsewhere.look(0, 90)
-    assert (len(preview.difference.gaining), preview.is_as_it_is) == (1, False)
+    assert (len(preview.difference.gained), preview.is_as_it_is) == (1, False)
     assert elsewhere.state()[0] is LectureState.SCHEDULED
     elsewhere.confirm(0, 90)
     assert elsewhere.state() == (LectureState.HELD, START, END)
@@ -113,12 +113,12 @@ def test_times_of_a_held_lecture_show_first_who_gains_and_loses(elsewhere: Elsew
     assert elsewhere.outcomes() == {"Ada": Outcome.PARTIAL, "Ben": Outcome.PARTIAL}
     preview = elsewhere.look(30, 100)
     ids = {name: person.id for name, person in elsewhere.people.items()}
-    assert (preview.difference.gaining, preview.difference.losing) == ([ids["Ben"]], [])
+    assert (preview.difference.gained, preview.difference.lost) == ([ids["Ben"]], [])
     assert elsewhere.outcomes() == {"Ada": Outcome.PARTIAL, "Ben": Outcome.PARTIAL}
     elsewhere.confirm(30, 100)
     assert elsewhere.state() == (LectureState.HELD, minute(30), minute(100))
     assert elsewhere.outcomes() == {"Ada": Outcome.PARTIAL, "Ben": Outcome.ATTENDED}
-    assert elsewhere.look(0, 60).difference.losing == [ids["Ben"]]
+    assert elsewhere.look(0, 60).difference.lost == [ids["Ben"]]
     assert elsewhere.look(30, 100).is_as_it_is
 
 

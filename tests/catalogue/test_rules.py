@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from lms.catalogue.inputs import clean_line, is_language, is_web_address
 from lms.catalogue.models import Lecture, LectureState
-from lms.catalogue.rules import length_ms, occupied, overlaps, resolve_local, stop_state, stop_states
+from lms.catalogue.rules import (
+    length_ms,
+    occupied,
+    overlaps,
+    resolve_local,
+    room_is_open,
+    stop_state,
+    stop_states,
+)
 from lms.core.errors import Invalid
 
 ZONES = ["Asia/Shanghai", "Europe/Berlin", "America/New_York", "Africa/Cairo", "Australia/Lord_Howe", "Asia/Gaza"]
@@ -165,3 +173,24 @@ def test_clean_line_keeps_scripts_and_drops_what_cannot_be_seen() -> None:
 def test_is_language() -> None:
     tried = ("en", "zh-Hant", "pt-BR", "sw", "xx", "EN", "", "english")
     assert [code for code in tried if is_language(code)] == ["en", "zh-Hant", "pt-BR", "sw"]
+
+
+@pytest.mark.parametrize(("minutes", "is_open"), [(-61, False), (-60, True), (0, True), (30, True)])
+def test_the_room_opens_an_hour_before(at: datetime, minutes: int, is_open: bool) -> None:
+    planned = Lecture(state=LectureState.SCHEDULED, starts_at=at)
+    assert room_is_open(planned, at + timedelta(minutes=minutes)) is is_open
+
+
+@pytest.mark.parametrize(
+    ("state", "is_open"),
+    [(state, state in (LectureState.LIVE, LectureState.SCHEDULED)) for state in LectureState],
+)
+def test_the_room_is_open_for_lectures_that_are_planned_or_live(
+    at: datetime, state: LectureState, is_open: bool
+) -> None:
+    assert room_is_open(Lecture(state=state, starts_at=at), at) is is_open
+
+
+def test_the_room_needs_no_planned_start_once_the_lecture_is_live(at: datetime) -> None:
+    assert room_is_open(Lecture(state=LectureState.LIVE, starts_at=None), at)
+    assert not room_is_open(Lecture(state=LectureState.SCHEDULED, starts_at=None), at)

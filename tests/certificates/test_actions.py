@@ -9,11 +9,11 @@ from sqlalchemy import select
 from lms.catalogue.models import CertificateKind, Policy, Series
 from lms.certificates import numbers
 from lms.certificates.actions import awards
+from lms.certificates.eligibility import Missing
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.pdf import store
 from lms.certificates.queries import certificates, eligibility
 from lms.certificates.queries.eligibility import Group
-from lms.certificates.rules import Missing
 from lms.core import audit
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused

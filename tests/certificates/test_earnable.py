@@ -11,7 +11,7 @@ import pytest
 from lms.attendance.models.credits import Outcome
 from lms.attendance.queries.persons import PersonAttendance
 from lms.catalogue.models import CertificateKind, Lecture, LectureState, Policy
-from lms.certificates.rules import Missing, Standing, standing
+from lms.certificates.eligibility import Missing, Standing, standing
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 MINUTE_MS = 60_000

@@ -13,10 +13,10 @@ from sqlalchemy import func, select
 from lms.attendance.models.credits import Credit, Outcome
 from lms.catalogue.models import CertificateKind
 from lms.certificates.actions import awards, bulk_issue
+from lms.certificates.eligibility import Missing
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.queries import eligibility
 from lms.certificates.queries.eligibility import Group, Near
-from lms.certificates.rules import Missing
 from lms.core.db import db
 from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lms.catalogue.models import Lecture, LectureState, Policy
-from lms.certificates import rules
+from lms.certificates import eligibility, rules
 from lms.core import measures
 
 MINUTE = measures.MINUTE_MS
@@ -24,23 +24,25 @@ def policy(percent: int = 60, **columns: object) -> Policy:
     [(6, 60, 4), (5, 60, 3), (1, 60, 1), (3, 100, 3), (10, 1, 1), (0, 60, 1), (7, 50, 4), (100, 60, 60)],
 )
 def test_a_started_lecture_is_a_whole_one(count: int, percent: int, needed: int) -> None:
-    assert rules.earning(lectures(count), policy(percent)).needed == needed
+    assert eligibility.earning(lectures(count), policy(percent)).needed == needed
 
 
 @given(st.integers(1, 200), st.integers(1, 100), st.integers(0, 200))
 def test_earned_is_exactly_the_share(count: int, percent: int, attended: int) -> None:
-    asked = rules.earning(lectures(count), policy(percent))
-    assert rules.has_earned(attended, 0, asked) == (attended > 0 and attended * 100 >= count * percent)
-    assert not (rules.has_earned(attended, 0, asked) and rules.just_misses(attended, 0, asked))
+    asked = eligibility.earning(lectures(count), policy(percent))
+    assert eligibility.has_earned(attended, 0, asked) == (attended > 0 and attended * 100 >= count * percent)
+    assert not (eligibility.has_earned(attended, 0, asked) and eligibility.just_misses(attended, 0, asked))
 
 
 def test_a_series_without_lectures_earns_nobody_anything() -> None:
-    assert not rules.has_earned(5, MINUTE, rules.earning([], policy()))
+    assert not eligibility.has_earned(5, MINUTE, eligibility.earning([], policy()))
 
 
 def test_a_number_of_lectures_holds_in_place_of_the_share() -> None:
-    assert rules.earning(lectures(10), policy(100, min_lectures=2)).needed == 2
-    assert rules.earning(lectures(1), policy(1, min_lectures=2)).needed == 2  # not to be reached, and the page says so
+    assert eligibility.earning(lectures(10), policy(100, min_lectures=2)).needed == 2
+    assert (
+        eligibility.earning(lectures(1), policy(1, min_lectures=2)).needed == 2
+    )  # not to be reached, and the page says so
 
 
 @pytest.mark.parametrize(
@@ -48,8 +50,8 @@ def test_a_number_of_lectures_holds_in_place_of_the_share() -> None:
     [(2, 120 * MINUTE, True), (2, 120 * MINUTE - 1, False), (1, 400 * MINUTE, False)],
 )
 def test_minutes_are_asked_beside_the_lectures(attended: int, present_ms: int, earned: bool) -> None:
-    asked = rules.earning(lectures(3), policy(60, min_minutes=120))
-    assert rules.has_earned(attended, present_ms, asked) is earned
+    asked = eligibility.earning(lectures(3), policy(60, min_minutes=120))
+    assert eligibility.has_earned(attended, present_ms, asked) is earned
 
 
 @pytest.mark.parametrize(
@@ -68,19 +70,19 @@ def test_minutes_are_asked_beside_the_lectures(attended: int, present_ms: int, e
 def test_who_just_misses_lacks_no_more_than_one_lecture(
     attended: int, present_ms: int, lacks: tuple[int, int], just: bool
 ) -> None:
-    asked = rules.earning(lectures(3), policy(60, min_minutes=120))
-    assert rules.missing(attended, present_ms, asked) == rules.Missing(*lacks)
-    assert rules.just_misses(attended, present_ms, asked) is just
+    asked = eligibility.earning(lectures(3), policy(60, min_minutes=120))
+    assert eligibility.missing(attended, present_ms, asked) == eligibility.Missing(*lacks)
+    assert eligibility.just_misses(attended, present_ms, asked) is just
 
 
 def test_nobody_just_misses_while_a_lecture_is_to_come() -> None:
     to_come = lectures(1, state=LectureState.SCHEDULED)
-    assert not rules.just_misses(1, 90 * MINUTE, rules.earning(lectures(2) + to_come, policy()))
-    assert rules.just_misses(1, 90 * MINUTE, rules.earning(lectures(3), policy()))
+    assert not eligibility.just_misses(1, 90 * MINUTE, eligibility.earning(lectures(2) + to_come, policy()))
+    assert eligibility.just_misses(1, 90 * MINUTE, eligibility.earning(lectures(3), policy()))
 
 
 def test_who_never_came_does_not_just_miss() -> None:
-    assert not rules.just_misses(0, 0, rules.earning(lectures(1), policy()))
+    assert not eligibility.just_misses(0, 0, eligibility.earning(lectures(1), policy()))
 
 
 def test_the_deadline_is_the_last_day_in_the_organisers_zone() -> None:
@@ -91,9 +93,9 @@ def test_the_deadline_is_the_last_day_in_the_organisers_zone() -> None:
     ]
     given = [Lecture(id=1, state=LectureState.HELD, starts_at=start, duration_minutes=90) for start in starts]
     given.append(Lecture(state=LectureState.CANCELLED, starts_at=starts[0], duration_minutes=90))
-    assert rules.measured(given, {1}, date(2026, 5, 20), "Asia/Shanghai") == given[:1]
-    assert rules.measured(given, {1}, date(2026, 5, 20), "UTC") == given[:2]
-    assert rules.measured(given, {1}, None, "UTC") == given[:3]
+    assert eligibility.measured(given, {1}, date(2026, 5, 20), "Asia/Shanghai") == given[:1]
+    assert eligibility.measured(given, {1}, date(2026, 5, 20), "UTC") == given[:2]
+    assert eligibility.measured(given, {1}, None, "UTC") == given[:3]
 
 
 def test_a_lecture_counts_by_the_day_on_which_it_began() -> None:
@@ -104,7 +106,7 @@ def test_a_lecture_counts_by_the_day_on_which_it_began() -> None:
         actual_start=datetime(2026, 5, 21, 12, tzinfo=UTC),
         duration_minutes=90,
     )
-    assert rules.measured([late], {1}, date(2026, 5, 20), "UTC") == []
+    assert eligibility.measured([late], {1}, date(2026, 5, 20), "UTC") == []
 
 
 def test_hours_have_one_decimal() -> None:

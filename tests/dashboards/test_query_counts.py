@@ -74,8 +74,8 @@ def grow(world: World) -> None:
         ("/series/cross-border/enrolments", "instructor", 10),
         ("/series/cross-border/enrolments", "focal_point", 12),
         ("/series/cross-border/certificates", "administrator", 15),
-        ("/lectures/{held}/roster", "instructor", 23),
-        ("/lectures/{live}/roster", "instructor", 21),
+        ("/lectures/{held}/roster", "instructor", 22),
+        ("/lectures/{live}/roster", "instructor", 20),
         ("/lectures/{held}/room", "trainee", 13),
         ("/lectures/{live}/room", "trainee", 11),
     ],
@@ -115,8 +115,8 @@ def test_pages_ask_as_often_for_much_as_for_little(
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        ("/api/v1/lectures/{held}/attendance", 19),
-        ("/api/v1/lectures/{live}/attendance", 17),
+        ("/api/v1/lectures/{held}/attendance", 18),
+        ("/api/v1/lectures/{live}/attendance", 16),
         ("/api/v1/series/cross-border/enrolments", 8),
     ],
 )

@@ -27,16 +27,6 @@ def test_needed_minutes_are_rounded_up(minutes: int, percent: int, needed: int) 
     assert rules.needed_minutes(minutes, percent) == needed
 
 
-@pytest.mark.parametrize(("minutes", "is_open"), [(-61, False), (-60, True), (0, True), (30, True)])
-def test_the_room_opens_an_hour_before(at: datetime, minutes: int, is_open: bool) -> None:
-    assert rules.room_is_open(lecture(starts_at=at), at + timedelta(minutes=minutes)) is is_open
-
-
-def test_the_room_of_a_held_lecture_is_closed(at: datetime) -> None:
-    assert not rules.room_is_open(lecture(state=LectureState.HELD, starts_at=at), at)
-    assert rules.room_is_open(lecture(state=LectureState.LIVE, starts_at=None), at)
-
-
 @pytest.mark.parametrize(("minutes", "overdue"), [(90, False), (120, False), (121, True)])
 def test_overdue_half_an_hour_after_its_end(at: datetime, minutes: int, overdue: bool) -> None:
     live = lecture(state=LectureState.LIVE, starts_at=at, actual_start=at)

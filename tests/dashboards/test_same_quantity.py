@@ -12,7 +12,7 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
-from lms.attendance.queries.viewers import counted_ms
+from lms.attendance.queries.outcomes import counted_ms
 from lms.catalogue.models import Lecture
 from lms.core import clock, measures
 from lms.core.db import db

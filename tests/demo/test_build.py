@@ -19,8 +19,8 @@ from lms.attendance.models.credits import Correction, Credit, Outcome
 from lms.attendance.models.evidence import Beat, Source
 from lms.attendance.models.groups import GroupSignature, ViewingGroup
 from lms.attendance.models.unmatched import Appearance
+from lms.attendance.presence import viewers
 from lms.attendance.queries.appeals import count_open_appeals
-from lms.attendance.queries.evidence import viewers
 from lms.attendance.queries.sessions import unconfirmed_lectures
 from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.staging import stage_attendance

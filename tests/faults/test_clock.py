@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from lms.attendance import rules
 from lms.attendance.models.credits import Credit
 from lms.attendance.models.evidence import Source
+from lms.attendance.outcomes import compute_outcome
+from lms.attendance.presence import PresenceInterval
 from lms.core import clock, jobs
 from lms.core.db import db
 from tests.factories import Make
@@ -35,14 +37,14 @@ START = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
 def test_whatever_the_clock_says_minutes_are_neither_negative_nor_above_the_length(
     joins: list[tuple[int, list[int]]], start: int, length: int, beat: int, order: random.Random
 ) -> None:
-    seen: list[tuple[int, int, Source]] = []
+    seen: list[PresenceInterval] = []
     for joined, steps in joins:
         received = [joined + passed for passed in accumulate(steps)]
         order.shuffle(received)  # they come in late, in any order
         intervals = rules.seen_by_beats(received + received[:5], beat_seconds=beat, joined_ms=joined)
         assert intervals == rules.seen_by_beats(sorted(set(received)), beat_seconds=beat, joined_ms=joined)
-        seen += [(*interval, Source.LIVE) for interval in intervals]
-    found = rules.sum_up(seen, start=start, end=start + length, min_percent=60)
+        seen += [PresenceInterval(*interval, Source.LIVE) for interval in intervals]
+    found = compute_outcome(seen, start=start, end=start + length, min_percent=60)
     assert 0 <= found.present_ms <= length
     assert 0 <= found.percent_tenths <= 1000
 

@@ -107,7 +107,7 @@ def test_what_is_proven_counts_and_is_explained(room: Room) -> None:
     shown = room.attendance()
     assert shown.explanation == "16 of 60 minutes, 6 of them recorded offline: partial"
     assert shown.present_ms == 16 * MINUTE_MS
-    assert [(lane.source.value, lane.detail) for lane in shown.lanes] == [("live", None), ("live", "offline")]
+    assert [(lane.source.value, lane.detail) for lane in shown.timelines] == [("live", None), ("live", "offline")]
 
 
 @pytest.mark.databases

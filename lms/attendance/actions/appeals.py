@@ -11,8 +11,9 @@ from lms.attendance.actions.facts import hold_facts
 from lms.attendance.appealing import AppealDraft, check_in_time
 from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.credits import Outcome
+from lms.attendance.presence import is_held
 from lms.attendance.queries.appeals import AppealView, appeal_until, get_appeal, open_appeals_in
-from lms.attendance.queries.evidence import corrections_in, is_held
+from lms.attendance.queries.outcomes import corrections_in
 from lms.attendance.queries.roster import is_on_roster
 from lms.catalogue.queries import get_lecture
 from lms.core import audit

@@ -10,9 +10,9 @@ from lms.attendance import rules
 from lms.attendance.actions.credits import credit_lecture, lock_lecture
 from lms.attendance.actions.facts import hold_facts
 from lms.attendance.models.closings import Closing
+from lms.attendance.presence import is_held
 from lms.attendance.queries.appeals import count_open_appeals
 from lms.attendance.queries.closings import find_closing
-from lms.attendance.queries.evidence import is_held
 from lms.attendance.queries.roster import roster_totals
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries import get_lecture

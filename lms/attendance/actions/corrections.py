@@ -15,12 +15,14 @@ from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.credits import credit_lecture, lock_lecture
 from lms.attendance.actions.facts import hold_facts
 from lms.attendance.models.credits import Correction, Outcome
-from lms.attendance.queries.evidence import corrections_in, is_held, pieces
+from lms.attendance.presence import is_held
+from lms.attendance.queries.outcomes import corrections_in
 from lms.attendance.queries.roster import not_on_roster
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
 from lms.core import audit
+from lms.core.bulk import chunks
 from lms.core.db import action, db
 from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.i18n import _
@@ -157,7 +159,7 @@ def set_outcomes(
 
 def _withdraw_all(lecture_id: int, person_ids: Sequence[int], *, by: Actor, at: datetime) -> None:
     """Removes every current correction for these people, including those of rows merged into them."""
-    for people in pieces(person_ids):
+    for people in chunks(person_ids):
         query = (
             select(Correction)
             .join(Person, Person.id == Correction.person_id)

@@ -11,14 +11,15 @@ from sqlalchemy import Table, bindparam, delete, select, update
 from lms.attendance.actions.facts import drop_facts, hold_facts, write_facts
 from lms.attendance.models.credits import Credit
 from lms.attendance.models.evidence import Beat, Join, Presence, Source
+from lms.attendance.outcomes import CreditValues
+from lms.attendance.presence import is_held, presence_of_joins
 from lms.attendance.queries.closings import find_closing
-from lms.attendance.queries.evidence import beats_of, is_held, pieces
 from lms.attendance.queries.facts import has_facts
-from lms.attendance.queries.reckoning import Values, credits_in, reckon
+from lms.attendance.queries.outcomes import compute_credits, written_credits
 from lms.attendance.rules import Interval, evidence_of
 from lms.catalogue.models import Lecture, LectureState
 from lms.core import audit
-from lms.core.bulk import among, insert_many
+from lms.core.bulk import among, chunks, insert_many
 from lms.core.db import action, db
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
@@ -36,7 +37,7 @@ def compact_beats(lecture_id: int, *, by: Actor, at: datetime) -> int:  # noqa: 
         return 0
     rows = [
         row_of_room(lecture_id, join_id, person_id, interval, offline=offline)
-        for join_id, person_id, _canonical, interval, offline in beats_of(lecture_id)
+        for join_id, person_id, interval, offline in presence_of_joins(lecture_id)
     ]
     insert_presence(rows)
     joins = select(Join.id).where(Join.lecture_id == lecture_id)
@@ -72,13 +73,13 @@ def credit_lecture(
     by: Actor,
     at: datetime,
     only: Collection[int] | None = None,
-    enrolled: set[int] | None = None,
+    eligible: set[int] | None = None,
 ) -> int:
     """Writes the credits of a lecture that was held, from all its evidence; returns how many rows changed.
 
     While it is live, or not held at all, there are none. `only` recounts these people (canonical ids); once attendance
     is closed nobody else is recounted.
-    `enrolled` is what `eligible_people` answers, where the caller has just asked it.
+    `eligible` is what `eligible_people` answers, where the caller has just asked it.
     Sector and gender stay as they were when the credit was first written.
     """
     hold_facts()
@@ -90,8 +91,8 @@ def credit_lecture(
         return 0
     if only is None:
         compact_beats(lecture_id, by=by, at=at)
-    wanted = reckon(lecture, only=only, enrolled=enrolled)
-    existing = credits_in(lecture_id, only)
+    wanted = compute_credits(lecture, only=only, eligible=eligible)
+    existing = written_credits(lecture_id, only)
     new = sorted(person_id for person_id in wanted if person_id not in existing)
     changed = [person_id for person_id, values in wanted.items() if existing.get(person_id, values) != values]
     gone = [person_id for person_id in existing if person_id not in wanted]
@@ -125,7 +126,7 @@ def lock_lecture(lecture_id: int) -> Lecture:
     return lecture
 
 
-def _insert(lecture_id: int, new: list[int], wanted: dict[int, Values], at: datetime) -> None:
+def _insert(lecture_id: int, new: list[int], wanted: dict[int, CreditValues], at: datetime) -> None:
     rows: list[dict[str, Any]] = []
     query = select(Person.id, Person.sector, Person.gender).where(among(Person.id, new)).order_by(Person.id)
     for person_id, sector, gender in db.session.execute(query) if new else ():
@@ -147,7 +148,7 @@ def _insert(lecture_id: int, new: list[int], wanted: dict[int, Values], at: date
     insert_many(Credit.__table__, rows)
 
 
-def _update(lecture_id: int, changed: list[int], wanted: dict[int, Values], at: datetime) -> None:
+def _update(lecture_id: int, changed: list[int], wanted: dict[int, CreditValues], at: datetime) -> None:
     if not changed:
         return
     table = cast(Table, Credit.__table__)
@@ -173,7 +174,7 @@ def _update(lecture_id: int, changed: list[int], wanted: dict[int, Values], at: 
 
 def _drop(lecture_id: int, person_ids: list[int] | None) -> int:
     gone = 0
-    for people in [None] if person_ids is None else pieces(person_ids):
+    for people in [None] if person_ids is None else chunks(person_ids):
         statement = delete(Credit).where(Credit.lecture_id == lecture_id)
         if people is not None:
             statement = statement.where(Credit.person_id.in_(people))

@@ -11,7 +11,7 @@ from lms.attendance import rules
 from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.credits import insert_presence, lock_lecture, row_of_room
 from lms.attendance.models.evidence import Beat, Join, Presence
-from lms.attendance.queries.evidence import WHO
+from lms.attendance.presence import WHO
 from lms.catalogue.models import LectureState
 from lms.core import clock
 from lms.core.bulk import insert_many

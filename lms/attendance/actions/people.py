@@ -12,10 +12,10 @@ from lms.attendance.actions.facts import hold_facts
 from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.credits import Correction, Credit
 from lms.attendance.models.unmatched import Appearance
-from lms.attendance.queries.evidence import lectures_with_evidence
+from lms.attendance.presence import lectures_with_evidence
 from lms.core.db import action, db
 from lms.core.roles import Actor
-from lms.people.models import PersonEmail
+from lms.people.models import Person, PersonEmail
 
 
 @action
@@ -23,7 +23,8 @@ def recount_people(person_ids: Collection[int], *, by: Actor, at: datetime) -> N
     """Recounts these people wherever they have evidence: evidence is read through a person's current identity."""
     hold_facts(alone=True)
     credited = select(Credit.lecture_id).where(Credit.person_id.in_(person_ids)).distinct()
-    for lecture_id in sorted(lectures_with_evidence(person_ids) | set(db.session.scalars(credited))):
+    seen = lectures_with_evidence(Person.id.in_(person_ids))
+    for lecture_id in sorted({*db.session.scalars(seen), *db.session.scalars(credited)}):
         credit_lecture(lecture_id, by=by, at=at, only=person_ids)
 
 

@@ -9,9 +9,8 @@ from typing import Any
 from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.credits import credit_lecture, lock_lecture
 from lms.attendance.actions.facts import hold_facts
-from lms.attendance.queries.change_preview import PolicyPreview, preview_policy
-from lms.attendance.queries.evidence import is_held
-from lms.attendance.queries.reckoning import difference
+from lms.attendance.presence import is_held
+from lms.attendance.queries.change_preview import PolicyPreview, difference, preview_policy
 from lms.catalogue.actions.states import judge_by_policy
 from lms.catalogue.models import Policy
 from lms.catalogue.queries import current_policy
@@ -50,7 +49,7 @@ def check_key(now: str, looked_at: str) -> None:
 @action
 def _request(preview: PolicyPreview, *, by: Actor, at: datetime) -> Job:
     asked: list[Asked] = [
-        (one.lecture.id, one.difference.key, len(one.difference.gaining), len(one.difference.losing))
+        (one.lecture.id, one.difference.key, len(one.difference.gained), len(one.difference.lost))
         for one in preview.taken
     ]
     series_id, policy_id = preview.series.id, preview.policy.id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from lms.attendance.actions import appeals, closing
@@ -12,7 +13,7 @@ from lms.attendance.appealing import AppealDraft
 from lms.attendance.models.appeals import AppealState
 from lms.attendance.queries import appeals as appeals_queries
 from lms.attendance.queries import closings
-from lms.attendance.queries.appeals import get_appeal
+from lms.attendance.queries.appeals import AppealView, get_appeal
 from lms.attendance.queries.roster import cursor_of, get_row, roster
 from lms.attendance.schemas.roster import (
     AnswerIn,
@@ -27,11 +28,9 @@ from lms.attendance.schemas.roster import (
     CorrectionIn,
     ReopenIn,
     RosterQuery,
-    appeal_json,
-    closing_json,
-    row_json,
 )
 from lms.core import clock
+from lms.core.roles import Actor
 from lms.web.api import Nothing, envelope, integer_cursor
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
@@ -48,9 +47,7 @@ def list_attendance(lecture_id: int, page: dict[str, Any]) -> dict[str, Any]:
     rows = roster(
         lecture_id, by=current_actor(), limit=page["limit"], cursor=page["cursor"], q=page["q"], at=clock.now()
     )
-    answer = envelope(rows, page["limit"], cursor_of)
-    answer["items"] = [row_json(row) for row in answer["items"]]
-    return answer
+    return envelope(rows, page["limit"], cursor_of)
 
 
 @bp.patch("/lectures/<int:lecture_id>/attendance/<person_id>")
@@ -58,11 +55,11 @@ def list_attendance(lecture_id: int, page: dict[str, Any]) -> dict[str, Any]:
 @scope("attendance:write")
 @bp.input(CorrectionIn, arg_name="wish")
 @bp.output(AttendanceRow)
-def correct_attendance(lecture_id: int, person_id: str, wish: dict[str, Any]) -> dict[str, Any]:
+def correct_attendance(lecture_id: int, person_id: str, wish: dict[str, Any]) -> Any:
     """Corrects the outcome of one person, with a reason. A null outcome removes the correction."""
     by, at = current_actor(), clock.now()
     correct(lecture_id, person_id, outcome=wish["outcome"], reason=wish["reason"], by=by, at=at)
-    return row_json(get_row(lecture_id, person_id, by=by, at=at))
+    return get_row(lecture_id, person_id, by=by, at=at)
 
 
 @bp.get("/lectures/<int:lecture_id>/appeals")
@@ -85,6 +82,12 @@ def list_appeals(page: dict[str, Any]) -> dict[str, Any]:
     return _appeals(page, None)
 
 
+def _as_asked(view: AppealView, by: Actor) -> AppealView:
+    """An appeal as its reader sees it: who asked does not read who answered."""
+    is_own = view.person_id == by.person_id and not by.is_administrator
+    return replace(view, answered_by=None) if is_own else view
+
+
 def _appeals(page: dict[str, Any], lecture_id: int | None) -> dict[str, Any]:
     by = current_actor()
     found = appeals_queries.list_appeals(
@@ -95,7 +98,7 @@ def _appeals(page: dict[str, Any], lecture_id: int | None) -> dict[str, Any]:
         cursor=integer_cursor(page["cursor"]),
     )
     answer = envelope(found, page["limit"], lambda view: view.appeal.id)
-    answer["items"] = [appeal_json(view, by) for view in answer["items"]]
+    answer["items"] = [_as_asked(view, by) for view in answer["items"]]
     return answer
 
 
@@ -105,7 +108,7 @@ def _appeals(page: dict[str, Any], lecture_id: int | None) -> dict[str, Any]:
 @bp.input(AppealIn, arg_name="said")
 @bp.output(AppealOut, status_code=201)
 @bp.doc(responses={200: "The same was asked already."})
-def file_appeal(lecture_id: int, said: dict[str, Any]) -> tuple[dict[str, Any], int]:
+def file_appeal(lecture_id: int, said: dict[str, Any]) -> Any:
     """Submits an appeal about the caller's attendance of a held lecture. Repeating it while the appeal is open returns
     the same appeal.
     """
@@ -114,17 +117,17 @@ def file_appeal(lecture_id: int, said: dict[str, Any]) -> tuple[dict[str, Any], 
         said_from=said["there_from"], said_to=said["there_to"], joined_as=said["joined_as"], text=said["text"]
     )
     appeal, is_new = appeals.file_appeal(lecture_id, draft, by=by, at=clock.now())
-    return appeal_json(get_appeal(appeal.public_id, by=by), by), 201 if is_new else 200
+    return _as_asked(get_appeal(appeal.public_id, by=by), by), 201 if is_new else 200
 
 
 @bp.get("/appeals/<appeal_id>")
 @allow(SIGNED_IN)
 @scope("attendance:read")
 @bp.output(AppealOut)
-def show_appeal(appeal_id: str) -> dict[str, Any]:
+def show_appeal(appeal_id: str) -> Any:
     """Returns one appeal to the person who submitted it and to the staff of its lecture."""
     by = current_actor()
-    return appeal_json(get_appeal(appeal_id, by=by), by)
+    return _as_asked(get_appeal(appeal_id, by=by), by)
 
 
 @bp.post("/appeals/<appeal_id>/answer")
@@ -132,14 +135,14 @@ def show_appeal(appeal_id: str) -> dict[str, Any]:
 @scope("attendance:write")
 @bp.input(AnswerIn, arg_name="wish")
 @bp.output(AppealOut)
-def answer_appeal(appeal_id: str, wish: dict[str, Any]) -> dict[str, Any]:
+def answer_appeal(appeal_id: str, wish: dict[str, Any]) -> Any:
     """Accepts an appeal and sets the outcome, or declines it. The person gets an e-mail."""
     by, at = current_actor(), clock.now()
     if wish["decision"] == AppealState.ACCEPTED:
         accept_appeal(appeal_id, outcome=wish["outcome"], words=wish["words"], by=by, at=at)
     else:
         decline_appeal(appeal_id, words=wish["words"], by=by, at=at)
-    return appeal_json(get_appeal(appeal_id, by=by), by)
+    return _as_asked(get_appeal(appeal_id, by=by), by)
 
 
 @bp.post("/appeals/<appeal_id>/withdraw")
@@ -147,11 +150,11 @@ def answer_appeal(appeal_id: str, wish: dict[str, Any]) -> dict[str, Any]:
 @scope("appeals:write")
 @bp.input(Nothing, arg_name="body")
 @bp.output(AppealOut)
-def withdraw_appeal(appeal_id: str, body: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
+def withdraw_appeal(appeal_id: str, body: dict[str, Any]) -> Any:  # noqa: ARG001
     """Cancels an appeal of the caller."""
     by = current_actor()
     appeals.withdraw_appeal(appeal_id, by=by, at=clock.now())
-    return appeal_json(get_appeal(appeal_id, by=by), by)
+    return _as_asked(get_appeal(appeal_id, by=by), by)
 
 
 @bp.get("/lectures/<int:lecture_id>/attendance-closings")
@@ -163,7 +166,7 @@ def list_closings(lecture_id: int) -> dict[str, Any]:
     `reopened_at`.
     """
     found = closings.list_closings(lecture_id, by=current_actor())
-    return {"items": [closing_json(view) for view in found], "next": None}
+    return {"items": found, "next": None}
 
 
 @bp.post("/lectures/<int:lecture_id>/attendance-closings")
@@ -172,14 +175,14 @@ def list_closings(lecture_id: int) -> dict[str, Any]:
 @bp.input(Nothing, arg_name="body")
 @bp.output(ClosingOut, status_code=201)
 @bp.doc(responses={200: "It is closed already."})
-def close_attendance(lecture_id: int, body: dict[str, Any]) -> tuple[dict[str, Any], int]:  # noqa: ARG001
+def close_attendance(lecture_id: int, body: dict[str, Any]) -> Any:  # noqa: ARG001
     """Closes the attendance of a held lecture, so that its results no longer change. If it is already closed, returns
     that closing.
     """
     by, at = current_actor(), clock.now()
     closing.close_attendance(lecture_id, by=by, at=at)
     view = closings.list_closings(lecture_id, by=by)[0]
-    return closing_json(view), 201 if view.closed_at == at else 200
+    return view, 201 if view.closed_at == at else 200
 
 
 @bp.post("/lectures/<int:lecture_id>/attendance-closings/reopen")
@@ -192,4 +195,4 @@ def reopen_attendance(lecture_id: int, wish: dict[str, Any]) -> dict[str, Any]:
     by = current_actor()
     closing.reopen_attendance(lecture_id, reason=wish["reason"], by=by, at=clock.now())
     found = closings.list_closings(lecture_id, by=by)
-    return {"items": [closing_json(view) for view in found], "next": None}
+    return {"items": found, "next": None}

@@ -14,7 +14,7 @@ from lms.attendance.appealing import WINDOW
 from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.credits import Correction, Outcome
 from lms.attendance.models.evidence import AttendanceImport
-from lms.attendance.queries.evidence import WHO, is_held
+from lms.attendance.presence import WHO, is_held
 from lms.attendance.queries.roster import is_on_roster
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries import get_lecture

@@ -7,13 +7,15 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
+from typing import NamedTuple
 
 from sqlalchemy import select
 
 from lms.attendance.models.credits import Outcome
+from lms.attendance.outcomes import CreditValues
+from lms.attendance.presence import Span, is_held, span_of
 from lms.attendance.queries.closings import find_closing
-from lms.attendance.queries.evidence import is_held
-from lms.attendance.queries.reckoning import Change, Difference, Values, difference
+from lms.attendance.queries.outcomes import compute_credits, written_credits
 from lms.catalogue.models import Lecture, Policy, Series
 from lms.catalogue.queries import current_policy, get_series, list_lectures, policy_for
 from lms.catalogue.rules import check_can_edit_series
@@ -27,11 +29,72 @@ from lms.people.queries.persons import addresses_of
 PAGE = 50
 
 
-class Side(StrEnum):
-    """Who attends by what would be and does not now, and the other way round."""
+class ChangeKind(StrEnum):
+    """Who would attend and does not now, and the other way round."""
 
-    GAIN = "gain"
-    LOSE = "lose"
+    GAINED = "gain"
+    LOST = "lose"
+
+
+class Change(NamedTuple):
+    """What is written of one person, and what would be; null: no credit."""
+
+    before: CreditValues | None
+    after: CreditValues | None
+
+    @property
+    def kind(self) -> ChangeKind | None:
+        """Whether an attendance would be gained or lost; null: neither."""
+        before, after = _attended(self.before), _attended(self.after)
+        if before is after:
+            return None
+        return ChangeKind.GAINED if after else ChangeKind.LOST
+
+
+def _attended(values: CreditValues | None) -> bool:
+    return values is not None and values.outcome is Outcome.ATTENDED
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What another policy or other times would change of one lecture, by person: those who would keep what they have
+    are left out. `key` is another one as soon as anything of it is."""
+
+    lecture_id: int
+    changes: dict[int, Change]
+    key: str
+
+    @property
+    def gained(self) -> list[int]:
+        """Who would attend, and does not now."""
+        return self.people(ChangeKind.GAINED)
+
+    @property
+    def lost(self) -> list[int]:
+        """Who attends now, and would not."""
+        return self.people(ChangeKind.LOST)
+
+    def people(self, kind: ChangeKind) -> list[int]:
+        """Whose attendance would be gained, or lost."""
+        return [person_id for person_id, change in self.changes.items() if change.kind is kind]
+
+
+def difference(lecture: Lecture, *, policy: Policy | None = None, span: Span | None = None) -> Difference:
+    """What recomputing a lecture by another policy, or other times, would change."""
+    after = compute_credits(lecture, policy=policy, span=span)
+    before = written_credits(lecture.id) if is_held(lecture) else {}
+    changes = {}
+    for person_id in sorted(after.keys() | before.keys()):
+        old, new = before.get(person_id), after.get(person_id)
+        if old is None or new is None or old.computed != new.computed:
+            changes[person_id] = Change(old, new)
+    span = span or span_of(lecture)
+    said = (lecture.id, lecture.state.value, lecture.policy_id, policy and policy.id, lecture.actual_start,
+            lecture.actual_end, span.start, span.end)  # fmt: skip
+    digest = blake2b(repr(said).encode(), digest_size=12)
+    for person_id, (old, new) in changes.items():
+        digest.update(f"{person_id}|{old and old.computed}|{new and new.computed}\n".encode())
+    return Difference(lecture.id, changes, digest.hexdigest())
 
 
 @dataclass(frozen=True)
@@ -55,12 +118,12 @@ class PersonChange:
         return _outcome(self.change.after)
 
 
-def _outcome(values: Values | None) -> Outcome:
+def _outcome(values: CreditValues | None) -> Outcome:
     return values.outcome if values is not None else Outcome.ABSENT
 
 
 @dataclass(frozen=True)
-class Weighed:
+class LecturePreview:
     """A held lecture with the policy that it was judged by, and what the newest would change of it; a closed one
     stays as it is."""
 
@@ -80,12 +143,12 @@ class PolicyPreview:
 
     series: Series
     policy: Policy
-    lectures: list[Weighed]
+    lectures: list[LecturePreview]
     chosen: list[int]
     key: str
 
     @property
-    def taken(self) -> list[Weighed]:
+    def taken(self) -> list[LecturePreview]:
         """The lectures that are chosen."""
         return [one for one in self.lectures if one.lecture.id in self.chosen]
 
@@ -94,14 +157,9 @@ class PolicyPreview:
         """What would change, by lecture and person."""
         return {one.lecture.id: one.difference.changes for one in self.taken}
 
-    def count(self, side: Side) -> int:
+    def count(self, kind: ChangeKind) -> int:
         """How many credits would be gained or lost."""
-        return sum(len(sided(one.difference, side)) for one in self.taken)
-
-
-def sided(found: Difference, side: Side) -> list[int]:
-    """Who gains, or who loses."""
-    return found.gaining if side is Side.GAIN else found.losing
+        return sum(len(one.difference.people(kind)) for one in self.taken)
 
 
 def judges_alike(first: Policy, second: Policy) -> bool:
@@ -125,7 +183,7 @@ def preview_policy(slug: str, *, chosen: Collection[int] | None = None, by: Acto
         own = policy_for(lecture)
         if own.id != newest.id and not judges_alike(own, newest):
             is_closed = find_closing(lecture.id) is not None
-            found.append(Weighed(lecture, own, difference(lecture, policy=newest), is_closed))
+            found.append(LecturePreview(lecture, own, difference(lecture, policy=newest), is_closed))
     taken = [one for one in found if not one.is_closed and (chosen is None or one.lecture.id in chosen)]
     said = [str(newest.id), *(one.difference.key for one in taken)]
     key = blake2b("|".join(said).encode(), digest_size=12).hexdigest()
@@ -133,13 +191,13 @@ def preview_policy(slug: str, *, chosen: Collection[int] | None = None, by: Acto
 
 
 def list_changes(
-    found: Iterable[Difference], side: Side, *, series_id: int, by: Actor, page: int = 1
+    found: Iterable[Difference], kind: ChangeKind, *, series_id: int, by: Actor, page: int = 1
 ) -> list[PersonChange]:
     """One page of who gains or loses in a series, by name, then in the order of the lectures.
 
     Where the actor does not see a name, the address is in its place.
     """
-    pairs = [(person_id, one.lecture_id, one.changes[person_id]) for one in found for person_id in sided(one, side)]
+    pairs = [(person_id, one.lecture_id, one.changes[person_id]) for one in found for person_id in one.people(kind)]
     people = {person_id for person_id, _lecture, _change in pairs}
     query = select(Person.id, Person.sort_name, Person.public_id, Person.full_name, Person.native_name)
     named = {row.id: row for row in db.session.execute(query.where(among(Person.id, people)))}

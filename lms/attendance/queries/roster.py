@@ -16,23 +16,22 @@ from lms.attendance import rules
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Presence
 from lms.attendance.models.unmatched import Appearance
-from lms.attendance.queries.evidence import (
+from lms.attendance.outcomes import AttendanceOutcome
+from lms.attendance.presence import (
     WHO,
-    min_percent_of,
-    pieces,
-    seen_in,
+    is_unmatched,
+    people_with_evidence,
+    presence_in,
     span_of,
-    undecided,
     viewers,
-    with_evidence,
 )
-from lms.attendance.queries.judging import Judge, Reckoning
+from lms.attendance.queries.outcomes import inputs_for, min_percent_of
 from lms.attendance.queries.roster_order import RosterOrder, curve_of, position_of, roster_order
 from lms.catalogue.models import Lecture, LectureState, WalkIns
 from lms.catalogue.queries import get_lecture, policy_for
 from lms.catalogue.rules import check_can_edit_lecture, may_edit_lecture
 from lms.core import clock
-from lms.core.bulk import among
+from lms.core.bulk import among, chunks
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound
 from lms.core.i18n import _
@@ -53,7 +52,7 @@ _ENTRIES: Any = select(Person.id, Person.public_id, Person.full_name, Person.nat
 
 
 @dataclass(frozen=True, kw_only=True)
-class RosterRow(Reckoning):
+class RosterRow(AttendanceOutcome):
     """One person in one lecture. `is_hidden`: the reader sees nothing of the person but the address, which is then
     `full_name` too. `position` is what the list is in order of."""
 
@@ -66,6 +65,11 @@ class RosterRow(Reckoning):
     country: str | None
     is_hidden: bool = False
     position: str = ""
+
+    @property
+    def shown_name(self) -> str | None:
+        """The name, where the reader sees it."""
+        return None if self.is_hidden else self.full_name
 
 
 @dataclass(frozen=True)
@@ -141,12 +145,12 @@ def walk_ins_of(lecture: Lecture) -> WalkIns:
 
 def on_roster(lecture: Lecture) -> CompoundSelect[Any]:
     """The query for people on the roster: those enrolled when the lecture ended, and everyone with evidence."""
-    return union(expected_at(lecture.id), *with_evidence(lecture.id))
+    return union(expected_at(lecture.id), *people_with_evidence(lecture.id))
 
 
 _LECTURE: Any = bindparam("lecture_id", type_=Integer)
 _PEOPLE: Any = bindparam("people", expanding=True)
-_OF_SOME: CompoundSelect[Any] = union(expected_at(_LECTURE, _PEOPLE), *with_evidence(_LECTURE, _PEOPLE))
+_OF_SOME: CompoundSelect[Any] = union(expected_at(_LECTURE, _PEOPLE), *people_with_evidence(_LECTURE, _PEOPLE))
 """As `on_roster`, of some people, made once for every lecture: asked with `lecture_id` and `people`."""
 
 
@@ -171,7 +175,7 @@ def is_on_roster(lecture: Lecture, person_id: int) -> bool:
 def not_on_roster(lecture: Lecture, person_ids: Collection[int]) -> set[int]:
     """The people among these who are not on the roster."""
     missing = set(person_ids)
-    for people in pieces(missing):
+    for people in chunks(missing):
         found = db.session.scalars(_OF_SOME, {"lecture_id": lecture.id, "people": people})
         missing.difference_update(found)
     return missing
@@ -287,8 +291,8 @@ def _rows(lecture: Lecture, page: Sequence[_Entry], at: datetime | None, by: Act
     hidden = hidden_among(lecture.series_id, ids, by=by)
     span = span_of(lecture, clock.to_ms(at) if at is not None else None)
     day = (lecture.actual_start or lecture.starts_at or at or clock.now()).date()
-    seen = seen_in(lecture, ids)
-    judge = Judge.of(lecture, span, ids, seen)
+    presence = presence_in(lecture, ids, span)
+    inputs = inputs_for(lecture, span, ids, presence)
     addresses = addresses_of(ids)
     countries = country_codes_of(ids, day)
     return [
@@ -302,7 +306,7 @@ def _rows(lecture: Lecture, page: Sequence[_Entry], at: datetime | None, by: Act
             country=None if entry.id in hidden else countries.get(entry.id),
             is_hidden=entry.id in hidden,
             position=entry.position,
-            **judge.row(entry.id, seen.get(entry.id, [])),
+            **inputs.fields_for(entry.id, presence.get(entry.id, [])),
         )
         for entry in page
     ]
@@ -320,7 +324,7 @@ def _totals(lecture: Lecture, order: RosterOrder, at: datetime | None) -> Roster
     people, unmatched = len(order.positions), order.unmatched
     if lecture.state is LectureState.LIVE:
         now = clock.to_ms(at or clock.now())
-        seen = select(func.count()).select_from(union(*with_evidence(lecture.id)).subquery())
+        seen = select(func.count()).select_from(union(*people_with_evidence(lecture.id)).subquery())
         return RosterTotals(
             people, unmatched=unmatched, here=viewers(lecture.id, now), seen=db.session.scalar(seen) or 0
         )
@@ -346,7 +350,7 @@ def list_unmatched(lecture_id: int, *, by: Actor) -> list[Unmatched]:
     query = (
         select(Appearance.name, Appearance.email, Presence.joined_ms, Presence.left_ms)
         .join(Appearance, Appearance.id == Presence.appearance_id)
-        .where(Presence.lecture_id == lecture.id, *undecided())
+        .where(Presence.lecture_id == lecture.id, *is_unmatched())
         .order_by(Presence.joined_ms, Presence.id)
     )
     return [Unmatched(*row) for row in db.session.execute(query)]

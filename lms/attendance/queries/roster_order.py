@@ -23,13 +23,13 @@ from sqlalchemy import (
 from lms.attendance.attendance_curve import course
 from lms.attendance.models.evidence import Beat, Join, Presence
 from lms.attendance.models.unmatched import Appearance
-from lms.attendance.queries.evidence import (
+from lms.attendance.presence import (
     corrected_or_in_room,
     intervals_in,
     is_held,
+    is_unmatched,
+    people_with_evidence,
     span_of,
-    undecided,
-    with_evidence,
 )
 from lms.catalogue.models import Lecture
 from lms.core import cache_versions
@@ -76,12 +76,12 @@ class RosterOrder:
 
 
 _LECTURE: Any = bindparam("lecture_id", type_=Integer)
-_ON_ROSTER: CompoundSelect[Any] = union(expected_at(_LECTURE), *with_evidence(_LECTURE))
+_ON_ROSTER: CompoundSelect[Any] = union(expected_at(_LECTURE), *people_with_evidence(_LECTURE))
 _LATER: CompoundSelect[Any] = union(*corrected_or_in_room(_LECTURE))
 _UNMATCHED: Any = (
     select(func.count(Presence.appearance_id.distinct()))
     .join(Appearance, Appearance.id == Presence.appearance_id)
-    .where(Presence.lecture_id == _LECTURE, *undecided())
+    .where(Presence.lecture_id == _LECTURE, *is_unmatched())
 )
 _HAS_BEATS: Any = select(exists().where(Join.lecture_id == _LECTURE, Beat.join_id == Join.id))
 

@@ -10,9 +10,9 @@ from sqlalchemy import func, select
 
 from lms.attendance import rules
 from lms.attendance.models.evidence import AttendanceImport, Beat, Join, Presence, Source
+from lms.attendance.presence import Span, is_held, presence_of_joins
+from lms.attendance.queries.change_preview import Difference, difference
 from lms.attendance.queries.closings import find_closing
-from lms.attendance.queries.evidence import Span, beats_of, is_held
-from lms.attendance.queries.reckoning import Difference, difference
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import get_lecture
 from lms.catalogue.rules import check_can_correct_times, check_can_edit_lecture, check_can_hold
@@ -82,7 +82,7 @@ def propose_times(lecture_id: int, *, by: Actor) -> Proposal | None:
         Presence.lecture_id == lecture_id, Presence.source.in_(_TELLING)
     )
     seen = [(joined, left) for joined, left in db.session.connection().execute(query)]
-    seen += [interval for _join, _own, _person, interval, _offline in beats_of(lecture_id)]
+    seen += [interval for _join, _person, interval, _offline in presence_of_joins(lecture_id)]
     planned = clock.to_ms(lecture.starts_at)
     planned_end = planned + lecture.duration_minutes * measures.MINUTE_MS
     start, end = rules.propose_times(seen, planned, planned_end)
@@ -128,7 +128,7 @@ def preview_times(lecture_id: int, start: datetime, end: datetime, *, by: Actor,
     check_can_edit_lecture(lecture, by)
     check_times(lecture, start, end, at)
     return TimesPreview(
-        lecture, start, end, difference(lecture, span=span_between(start, end)), find_closing(lecture_id) is not None
+        lecture, start, end, difference(lecture, span=Span.between(start, end)), find_closing(lecture_id) is not None
     )
 
 
@@ -138,9 +138,3 @@ def check_times(lecture: Lecture, start: datetime, end: datetime, at: datetime) 
         check_can_correct_times(lecture, start, end, at)
     else:
         check_can_hold(lecture, start, end, at)
-
-
-def span_between(start: datetime, end: datetime) -> Span:
-    """The span in which presence would count."""
-    first, last = clock.to_ms(start), clock.to_ms(end)
-    return Span(first, last, last - first)

@@ -1,20 +1,15 @@
-"""What is read of attendance: rosters, one's own attendance, what counts so far, outcomes in bulk."""
+"""How many people are in a room, counted once for all who look."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from lms.attendance.queries import evidence
+from lms.attendance.presence import viewers
 from lms.core import clock
 from lms.core.process_cache import memory
 
 VIEWERS_STAND = 5_000
 """How long a viewer count is cached, in milliseconds."""
-
-
-def counted_ms(lecture_id: int, person_id: int, at: datetime) -> int:
-    """Milliseconds of a lecture that count for a person so far."""
-    return evidence.counted_ms(lecture_id, person_id, clock.to_ms(at))
 
 
 def count_viewers(lecture_id: int, at: datetime) -> int:
@@ -29,7 +24,7 @@ def count_viewers(lecture_id: int, at: datetime) -> int:
     if entry is not None and now >= entry[0]:
         kept[lecture_id] = now, entry[1]  # who asks while this one counts is told what stood
     try:
-        counted = evidence.viewers(lecture_id, now)
+        counted = viewers(lecture_id, now)
     except BaseException:
         kept.pop(lecture_id, None)
         raise

@@ -10,10 +10,10 @@ from flask.typing import ResponseReturnValue
 
 from lms.attendance.actions import corrections
 from lms.attendance.forms import CorrectionForm, ManyForm
+from lms.attendance.presence import span_of
 from lms.attendance.queries import roster as roster_queries
 from lms.attendance.queries.appeals import list_open_appeals
 from lms.attendance.queries.closings import view_of
-from lms.attendance.queries.evidence import span_of
 from lms.attendance.queries.roster import RosterPage, get_roster_page, get_row
 from lms.attendance.views.blueprint import bp
 from lms.catalogue.models import LectureState

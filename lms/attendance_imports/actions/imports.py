@@ -17,7 +17,7 @@ from lms.attendance.actions.facts import hold_facts
 from lms.attendance.actions.walk_ins import take_walk_ins
 from lms.attendance.models.evidence import AttendanceImport, Presence, Source
 from lms.attendance.models.unmatched import Appearance, How
-from lms.attendance.queries.evidence import is_held
+from lms.attendance.presence import is_held
 from lms.attendance.rules import evidence_of
 from lms.attendance_imports.actions.mappings import keep_mapping
 from lms.attendance_imports.actions.staging import StagedAttendance, stage_attendance
@@ -249,7 +249,7 @@ def publish_matched(staged: StagedAttendance, matched: Matched, *, by: Actor, at
     else:
         here = eligible_people(lecture.id)
     if is_held(lecture):
-        credit_lecture(lecture.id, by=by, at=at, enrolled=here)
+        credit_lecture(lecture.id, by=by, at=at, eligible=here)
     elif lecture.state is LectureState.SCHEDULED and (timed := [row for row in staged.rows if row.is_timed]):
         answer.notes.append(_proposal(lecture, timed))
     return answer

@@ -8,7 +8,7 @@ from functools import partial
 
 from lms.attendance import rules
 from lms.attendance.actions.closing import check_not_closed
-from lms.attendance.queries.evidence import span_of
+from lms.attendance.presence import span_of
 from lms.attendance_imports.queries.imports import window_of
 from lms.attendance_imports.queries.mappings import find_mapping
 from lms.attendance_imports.readers import reading

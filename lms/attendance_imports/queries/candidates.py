@@ -8,7 +8,7 @@ from datetime import date
 
 from sqlalchemy import select
 
-from lms.attendance.queries.evidence import WHO
+from lms.attendance.presence import WHO
 from lms.attendance_imports.name_matching import Crowd, Known
 from lms.core.bulk import among
 from lms.core.db import db

@@ -14,7 +14,7 @@ from lms.attendance import rules
 from lms.attendance.models.evidence import AttendanceImport, Presence
 from lms.attendance.models.unmatched import Appearance, How
 from lms.attendance.names import undecorated
-from lms.attendance.queries.evidence import Span, seen_in, span_of
+from lms.attendance.presence import Span, presence_in, present_ms, span_of
 from lms.attendance.queries.roster import get_rostered_lecture
 from lms.attendance_imports.name_matching import Candidate, Known, strong_one
 from lms.attendance_imports.queries.candidates import as_seen, known_people
@@ -321,8 +321,5 @@ def _present(lecture: Lecture, span: Span, people: Collection[int]) -> dict[int,
     """Milliseconds of the lecture that are there for these people already."""
     if not people:
         return {}
-    seen = seen_in(lecture, sorted(set(people)))
-    return {
-        person: rules.length(rules.clip(rules.unite((a, b) for a, b, _source in found), span.start, span.end))
-        for person, found in seen.items()
-    }
+    seen = presence_in(lecture, sorted(set(people)))
+    return {person: present_ms(found, span) for person, found in seen.items()}

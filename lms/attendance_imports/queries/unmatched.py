@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 
 from lms.attendance.models.evidence import Presence
 from lms.attendance.models.unmatched import Appearance, How
-from lms.attendance.queries.evidence import WHO
+from lms.attendance.presence import WHO
 from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.i18n import _

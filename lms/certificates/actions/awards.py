@@ -19,6 +19,7 @@ from lms.certificates.actions import bulk_issue
 from lms.certificates.actions.bundles import forget_bundles
 from lms.certificates.badges import status_list
 from lms.certificates.badges.credential import give_badges
+from lms.certificates.eligibility import earning, has_earned
 from lms.certificates.models import AWARDS, Award, Certificate, CertificateState
 from lms.certificates.pdf import store
 from lms.certificates.pdf.issue_context import issue_contexts
@@ -133,7 +134,7 @@ def issue_batch(series_id: int, kind: CertificateKind, person_ids: Sequence[int]
     # Held first: whose name is corrected, who is merged or erased meanwhile waits, and then finds the certificate
     people = certificates.held_people(person_ids)
     policy, lectures = current_policy(series_id), certificates.counted_lectures(series_id)
-    asked = rules.earning(lectures, policy)
+    asked = earning(lectures, policy)
     credits = certificates.credits_of([lecture.id for lecture in lectures], person_ids)
     already = certificates.awarded_ids(series_id, kind, person_ids)
     former = certificates.former_of(series_id, kind, person_ids)
@@ -148,7 +149,7 @@ def issue_batch(series_id: int, kind: CertificateKind, person_ids: Sequence[int]
         present = sum(present for _outcome, present in own.values())
         if person_id in already and (person is None or row is None):
             batch.already_issued += 1
-        elif person is None or not (row or rules.has_earned(len(came), present, asked)):
+        elif person is None or not (row or has_earned(len(came), present, asked)):
             batch.not_earned += 1
         elif reason := _obstacle(person, fonts, must_be_confirmed=policy.confirmed_names and row is None):
             batch.refused.append({"person": person.public_id, "reason": reason})

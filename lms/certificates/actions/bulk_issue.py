@@ -10,16 +10,15 @@ from typing import Any
 from sqlalchemy import select
 
 from lms.catalogue.models import CertificateKind, Lecture, Series
-from lms.certificates import keys, numbers, rules
+from lms.certificates import eligibility, keys, numbers
 from lms.certificates.badges.credential import Facts, badges_for, days_attended
 from lms.certificates.designs.versions import version_of_series
 from lms.certificates.models import Award, Certificate, CertificateState
-from lms.certificates.pdf import store
 from lms.certificates.pdf.issue_context import Occasion as Issue
 from lms.certificates.pdf.issue_context import issue_contexts
 from lms.certificates.queries import certificates
 from lms.core.bulk import among, insert_many
-from lms.core.clock import day_of
+from lms.core.clock import day_of, reporting_zone
 from lms.core.db import db
 from lms.people.queries.countries import countries_of
 from lms.people.queries.persons import addresses_of
@@ -42,7 +41,7 @@ class Occasion:
     series: Series
     kind: CertificateKind
     lectures: Sequence[Lecture]
-    asked: rules.Earning
+    asked: eligibility.Earning
     at: datetime
 
 
@@ -56,7 +55,7 @@ def write(occasion: Occasion, earned: Sequence[Earned]) -> None:
 
 def _write_awards(occasion: Occasion, earned: Sequence[Earned]) -> dict[int, int]:
     """The ids of the new awards, by person."""
-    countries = countries_of([one.person_id for one in earned], day_of(occasion.at, store.reporting_zone()))
+    countries = countries_of([one.person_id for one in earned], day_of(occasion.at, reporting_zone()))
     rows = [
         {
             "series_id": occasion.series.id,
@@ -79,7 +78,7 @@ def _write_awards(occasion: Occasion, earned: Sequence[Earned]) -> dict[int, int
 
 
 def _certificates(occasion: Occasion, earned: Sequence[Earned], awards: dict[int, int]) -> list[dict[str, Any]]:
-    issued_on = day_of(occasion.at, store.reporting_zone())
+    issued_on = day_of(occasion.at, reporting_zone())
     design = version_of_series(occasion.series.id)
     routes: dict[frozenset[int], tuple[list[dict[str, Any]], int]] = {}
     for one in earned:

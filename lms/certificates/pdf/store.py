@@ -32,11 +32,6 @@ def _config() -> Config:
     return config
 
 
-def reporting_zone() -> str:
-    """The IANA time zone of the date on a certificate."""
-    return _config().reporting_zone
-
-
 def installed_fonts() -> glyphs.Coverage:
     """What the installed fonts can draw; ask once for many texts."""
     return glyphs.coverage(font_folders())

@@ -15,19 +15,18 @@ from lms.attendance.queries.sessions import sessions_among
 from lms.catalogue.models import CertificateKind, Lecture, Series
 from lms.catalogue.queries import current_policy, get_series, list_lectures
 from lms.catalogue.rules import length_ms
-from lms.certificates import numbers, rules
+from lms.certificates import eligibility, numbers, rules
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.pdf import store
 from lms.certificates.queries.render_jobs import orders_of
-from lms.core.bulk import among
+from lms.core.bulk import among, chunks
+from lms.core.clock import reporting_zone
 from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
 from lms.core.organiser import organiser_name
 from lms.core.roles import SYSTEM, Actor, Role
 from lms.enrolment.membership import enrolled_ids
 from lms.people.models import Person
-
-CHUNK = 500
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def counted_lectures(series_id: int) -> list[Lecture]:
     """The lectures a certificate of the series is measured by, in order of time; those without a time last."""
     found = list_lectures(series_id, by=SYSTEM)
     deadline = current_policy(series_id).deadline
-    lectures = rules.measured(found, sessions_among(found), deadline, store.reporting_zone())
+    lectures = eligibility.measured(found, sessions_among(found), deadline, reporting_zone())
 
     def when(lecture: Lecture) -> tuple[float, int]:
         starts = lecture.actual_start or lecture.starts_at
@@ -75,7 +74,7 @@ def counted_lectures(series_id: int) -> list[Lecture]:
 def canonical_ids(person_ids: Iterable[int]) -> dict[int, int]:
     """Who each of these is after merges."""
     found: dict[int, int] = {}
-    for chunk in _chunks(sorted(person_ids)):
+    for chunk in chunks(sorted(person_ids)):
         query = select(Person.id, func.coalesce(Person.canonical_id, Person.id)).where(Person.id.in_(chunk))
         found.update((person_id, canonical) for person_id, canonical in db.session.execute(query))
     return found
@@ -149,10 +148,10 @@ def held_people(person_ids: Sequence[int]) -> dict[int, Any]:
 
 def stations_of(lectures: Sequence[Lecture], attended: Collection[int]) -> list[dict[str, Any]]:
     """The route as it is frozen on a certificate."""
-    zone = store.reporting_zone()
+    zone = reporting_zone()
     stations = []
     for lecture in lectures:
-        day = rules.day_given(lecture, zone)
+        day = eligibility.day_given(lecture, zone)
         given = day.isoformat() if day else None
         stations.append({"title": lecture.title, "day": given, "attended": lecture.id in attended})
     return stations
@@ -250,17 +249,17 @@ def _shown(rows: Sequence[Certificate], *, by: Actor) -> list[Shown]:
     slugs: dict[int, str] = {}
     after: dict[int, Certificate] = {}
     before: dict[int, str] = {}
-    for chunk in _chunks(sorted({row.award.person_id for row in rows})):
+    for chunk in chunks(sorted({row.award.person_id for row in rows})):
         who = select(Person.id, Person.public_id, func.coalesce(Person.canonical_id, Person.id))
         for person_id, public_id, canonical in db.session.execute(who.where(Person.id.in_(chunk))):
             people[person_id] = (public_id, canonical)
-    for chunk in _chunks(sorted({row.award.series_id for row in rows})):
+    for chunk in chunks(sorted({row.award.series_id for row in rows})):
         where = select(Series.id, Series.slug).where(Series.id.in_(chunk))
         slugs.update((series_id, slug) for series_id, slug in db.session.execute(where))
-    for chunk in _chunks([row.id for row in rows if row.state is CertificateState.SUPERSEDED]):
+    for chunk in chunks([row.id for row in rows if row.state is CertificateState.SUPERSEDED]):
         for row in db.session.scalars(select(Certificate).where(Certificate.replaces_id.in_(chunk))):
             after[row.replaces_id or 0] = row
-    for chunk in _chunks([row.replaces_id for row in rows if row.replaces_id is not None]):
+    for chunk in chunks([row.replaces_id for row in rows if row.replaces_id is not None]):
         replaced = select(Certificate.id, Certificate.number).where(Certificate.id.in_(chunk))
         before.update((row_id, bare) for row_id, bare in db.session.execute(replaced))
     staff = by.has(Role.ADMINISTRATOR, Role.REPORTER)
@@ -326,7 +325,3 @@ def _state_of(row: Certificate, successor: Certificate | None) -> CertificateSta
         query = select(Certificate).where(Certificate.replaces_id == successor.id)
         successor = db.session.scalar(query)
     return row.state
-
-
-def _chunks(ids: Sequence[int]) -> Iterable[Sequence[int]]:
-    return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))

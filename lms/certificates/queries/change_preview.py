@@ -10,11 +10,13 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import select
 
 from lms.attendance.models.credits import Outcome
-from lms.attendance.queries.reckoning import Change, Values
+from lms.attendance.outcomes import CreditValues
+from lms.attendance.queries.change_preview import Change
 from lms.catalogue.models import Policy
 from lms.catalogue.queries import current_policy, get_series_by_id
 from lms.catalogue.rules import may_edit_series
-from lms.certificates import numbers, rules
+from lms.certificates import numbers
+from lms.certificates.eligibility import earning, has_earned
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.queries import certificates
 from lms.certificates.queries.eligibility import candidates, counted_by_person
@@ -41,7 +43,7 @@ class Affected:
 
 
 @dataclass(frozen=True)
-class Consequences:
+class CertificateChanges:
     """Under the current policy: who would newly earn a certificate, who holds a valid one that would no longer be
     earned, and who has earned one that is not issued yet and would no longer be earned.
     """
@@ -51,7 +53,9 @@ class Consequences:
     miss: list[Affected] = field(default_factory=list)
 
 
-def consequences(series_id: int, changes: Mapping[int, Mapping[int, Change]], *, by: Actor) -> Consequences | None:
+def preview_certificates(
+    series_id: int, changes: Mapping[int, Mapping[int, Change]], *, by: Actor
+) -> CertificateChanges | None:
     """What these changes of credits (by lecture and person) would mean; null where the series gives no certificates.
 
     For the series' instructors, administrators and reporters.
@@ -59,12 +63,14 @@ def consequences(series_id: int, changes: Mapping[int, Mapping[int, Change]], *,
     if not (may_edit_series(get_series_by_id(series_id, by=by), by) or by.is_reporter):
         raise Forbidden
     policy = current_policy(series_id)
-    return None if policy.certificate is None else _weigh(series_id, policy, changes, by)
+    return None if policy.certificate is None else _changes(series_id, policy, changes, by)
 
 
-def _weigh(series_id: int, policy: Policy, changes: Mapping[int, Mapping[int, Change]], by: Actor) -> Consequences:
+def _changes(
+    series_id: int, policy: Policy, changes: Mapping[int, Mapping[int, Change]], by: Actor
+) -> CertificateChanges:
     lectures = certificates.counted_lectures(series_id)
-    asked = rules.earning(lectures, policy)
+    asked = earning(lectures, policy)
     ids = [lecture.id for lecture in lectures]
     counted = {lecture_id: changes[lecture_id] for lecture_id in ids if lecture_id in changes}
     people = {person_id for one in counted.values() for person_id in one}
@@ -87,19 +93,20 @@ def _weigh(series_id: int, policy: Policy, changes: Mapping[int, Mapping[int, Ch
     held = _held(series_id, policy, people)
     hidden = hidden_among(series_id, people, by=by)
     addresses = addresses_of(hidden)
-    found = Consequences()
+    found = CertificateChanges()
     for row in db.session.execute(known.where(among(Person.id, people), Person.erased_at.is_(None))):
-        had, has = before.get(row.id, (0, 0)), after[row.id]
+        (attended_before, ms_before), (attended, present_ms) = before.get(row.id, (0, 0)), after[row.id]
         name, native = (addresses.get(row.id, ""), None) if row.id in hidden else (row.full_name, row.native_name)
-        affected = Affected(row.public_id, name, native, has[0], whole_minutes(has[1]))
+        affected = Affected(row.public_id, name, native, attended, whole_minutes(present_ms))
         if row.id in held:
             number, needed, minutes = held[row.id]
             own = replace(asked, needed=needed or asked.needed, minutes=asked.minutes if minutes is None else minutes)
-            if _earned(had, own) and not _earned(has, own):
+            if has_earned(attended_before, ms_before, own) and not has_earned(attended, present_ms, own):
                 shown = numbers.write(number) if by.is_reporter else None
                 found.unearn.append(replace(affected, number=shown))
         elif row.id in enrolled and row.id not in awarded:
-            earned, earns = _earned(had, asked), _earned(has, asked)
+            earned = has_earned(attended_before, ms_before, asked)
+            earns = has_earned(attended, present_ms, asked)
             if earns and not earned:
                 found.earn.append(affected)
             elif earned and not earns:
@@ -107,12 +114,7 @@ def _weigh(series_id: int, policy: Policy, changes: Mapping[int, Mapping[int, Ch
     return found
 
 
-def _earned(counted: tuple[int, int], asked: rules.Earning) -> bool:
-    attended, present_ms = counted
-    return rules.has_earned(attended, present_ms, asked)
-
-
-def _counts(values: Values | None) -> tuple[int, int]:
+def _counts(values: CreditValues | None) -> tuple[int, int]:
     """What a credit adds: one attended lecture or none, and milliseconds."""
     return (0, 0) if values is None else (int(values.outcome is Outcome.ATTENDED), values.present_ms)
 

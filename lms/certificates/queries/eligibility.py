@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, not_, or_, select
 
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.rules import needed_ms
 from lms.catalogue.models import CertificateKind, Lecture, LectureState, Policy, Series
 from lms.catalogue.queries import current_policy, get_series
 from lms.catalogue.rules import length_ms
-from lms.certificates import numbers, rules
+from lms.certificates import eligibility, numbers, rules
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.pdf import store
 from lms.certificates.queries import certificates
@@ -64,7 +64,7 @@ class Row:
     minutes: int
     stops: list[bool | None]
     hours: float
-    lacks: rules.Missing | None = None
+    lacks: eligibility.Missing | None = None
     near: Near | None = None
     reason: str | None = None
     number: str | None = None
@@ -77,7 +77,7 @@ class Preview:
     series: Series
     kind: CertificateKind
     policy: Policy
-    asked: rules.Earning
+    asked: eligibility.Earning
     lectures: list[Lecture]
     fault: str | None = None
     enrolled: int = 0
@@ -175,7 +175,7 @@ class _View:
         self.policy = current_policy(self.series.id)
         self.kind = rules.kind_to_issue(None, self.policy.certificate)
         self.lectures = certificates.counted_lectures(self.series.id)
-        self.asked = rules.earning(self.lectures, self.policy)
+        self.asked = eligibility.earning(self.lectures, self.policy)
         self.fonts = store.installed_fonts()
         titles = [lecture.title for lecture in self.lectures]
         self.fault = store.fault_of_series(self.series.title, titles, self.fonts)
@@ -207,22 +207,10 @@ class _View:
         )
 
     def _earns(self) -> ColumnElement[bool]:
-        row, asked = self.people.c, self.asked
-        if not asked.lectures:
-            return ~true()
-        return and_(row.attended >= asked.needed, row.present_ms >= asked.needed_ms)
+        return eligibility.has_earned(self.people.c.attended, self.people.c.present_ms, self.asked)
 
     def _misses(self) -> ColumnElement[bool]:
-        """As `rules.just_misses`."""
-        row, asked = self.people.c, self.asked
-        if not asked.lectures or asked.to_come:
-            return ~true()
-        return and_(
-            row.attended + row.present_ms > 0,
-            row.attended >= asked.needed - 1,
-            row.present_ms >= asked.needed_ms - asked.one_lecture * measures.MINUTE_MS,
-            not_(self._earns()),
-        )
+        return eligibility.just_misses(self.people.c.attended, self.people.c.present_ms, self.asked)
 
     @property
     def faults(self) -> dict[int, str]:
@@ -309,9 +297,13 @@ class _View:
             .outerjoin(came, came.c.person_id == Person.id)
             .where(Person.erased_at.is_(None))
             .where(
-                or_(
-                    attended < func.coalesce(holder.c.needed, self.asked.needed),
-                    present < func.coalesce(holder.c.needed_minutes, self.asked.minutes) * measures.MINUTE_MS,
+                not_(
+                    eligibility.has_reached(
+                        attended,
+                        present,
+                        func.coalesce(holder.c.needed, self.asked.needed),
+                        func.coalesce(holder.c.needed_minutes, self.asked.minutes) * measures.MINUTE_MS,
+                    )
                 )
             )
         )
@@ -325,9 +317,9 @@ class _View:
             query = select(self.people).where(self.in_group(group)).order_by(row.sort_name, row.id)
         return db.session.execute(query.limit(limit).offset(offset)).all()
 
-    def missing(self, record: Any) -> rules.Missing:
+    def missing(self, record: Any) -> eligibility.Missing:
         """What a person is short of."""
-        return rules.missing(record.attended, record.present_ms, self.asked)
+        return eligibility.missing(record.attended, record.present_ms, self.asked)
 
     def reason(self, record: Any) -> str | None:
         """Why a person is blocked, or None."""

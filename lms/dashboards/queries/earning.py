@@ -8,7 +8,7 @@ from lms.attendance.queries.sessions import sessions_among
 from lms.catalogue.models import Admission, Series, Visibility
 from lms.catalogue.queries import SeriesFilter, current_policies, list_series, stations_of
 from lms.catalogue.rules import next_lecture
-from lms.certificates.rules import standing
+from lms.certificates.eligibility import standing
 from lms.core.clock import reporting_zone
 from lms.core.roles import Actor
 from lms.enrolment.queries.people import list_of_person

@@ -13,7 +13,7 @@ from lms.attendance.queries.sessions import sessions_among
 from lms.catalogue.models import LectureState, Policy, Series
 from lms.catalogue.queries import current_policies, stations_of
 from lms.catalogue.rules import Station
-from lms.certificates.rules import Standing, standing
+from lms.certificates.eligibility import Standing, standing
 from lms.core.clock import reporting_zone
 from lms.core.db import db
 from lms.core.errors import NotFound

@@ -10,14 +10,13 @@ from typing import Any
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
-from lms.attendance.queries.change_preview import PAGE, Side, list_changes, preview_policy, sided
-from lms.attendance.queries.reckoning import Difference
+from lms.attendance.queries.change_preview import PAGE, ChangeKind, Difference, list_changes, preview_policy
 from lms.attendance.queries.roster import get_editable_lecture
 from lms.attendance.queries.times import Proposal, preview_times, propose_times
 from lms.catalogue.forms import TimesForm, local_of, near
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import planned_end, resolve_local
-from lms.certificates.queries.change_preview import Consequences, consequences
+from lms.certificates.queries.change_preview import CertificateChanges, preview_certificates
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
 from lms.core.roles import Actor
@@ -46,19 +45,21 @@ class Shown:
         return sum(self.counts.values())
 
 
-def shown_of(series_id: int, differences: Sequence[Difference], effects: Consequences | None, *, by: Actor) -> Shown:
+def shown_of(
+    series_id: int, differences: Sequence[Difference], effects: CertificateChanges | None, *, by: Actor
+) -> Shown:
     """What the address asks for: `show` a group (default: the first that has anybody), and its `page`."""
-    counts = {side.value: sum(len(sided(one, side)) for one in differences) for side in Side}
+    counts = {kind.value: sum(len(one.people(kind)) for one in differences) for kind in ChangeKind}
     lists: Mapping[str, Sequence[Any]] = vars(effects) if effects is not None else {}
     counts |= {name: len(found) for name, found in lists.items()}
     asked = request.args.get("show", "")
-    group = asked if asked in counts else next((name for name in GROUPS if counts.get(name)), Side.GAIN.value)
+    group = asked if asked in counts else next((name for name in GROUPS if counts.get(name)), ChangeKind.GAINED.value)
     pages = max(1, -(-counts[group] // PAGE))
     page = min(max(1, request.args.get("page", 1, type=whole)), pages)
     if group in lists:
         rows = lists[group][(page - 1) * PAGE : page * PAGE]
     else:
-        rows = list_changes(differences, Side(group), series_id=series_id, by=by, page=page)
+        rows = list_changes(differences, ChangeKind(group), series_id=series_id, by=by, page=page)
     return Shown(counts, group, rows, page, pages, effects is not None)
 
 
@@ -69,7 +70,7 @@ def policy(slug: str) -> ResponseReturnValue:
     by = current_actor()
     chosen = request.args.getlist("lecture", type=whole) if "chosen" in request.args else None
     preview = preview_policy(slug, chosen=chosen, by=by)
-    effects = consequences(preview.series.id, preview.changes, by=by)
+    effects = preview_certificates(preview.series.id, preview.changes, by=by)
     return render_template(
         "dashboards/policy.html",
         preview=preview,
@@ -94,7 +95,7 @@ def times(lecture_id: int) -> ResponseReturnValue:
         elif start is not None and end is not None:
             preview = preview_times(lecture_id, start, end, by=by, at=at)
             changes = {lecture_id: preview.difference.changes}
-            effects = consequences(lecture.series_id, changes, by=by)
+            effects = preview_certificates(lecture.series_id, changes, by=by)
     except Invalid as error:
         form.take(error)
         status = 422

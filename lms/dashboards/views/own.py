@@ -11,6 +11,7 @@ from lms.attendance.models.credits import Outcome
 from lms.attendance.queries.appeals import appeal_states_of, count_open_appeals, list_open_appeals
 from lms.catalogue.models import LectureState
 from lms.catalogue.queries import list_upcoming, name_givers
+from lms.catalogue.rules import room_is_open
 from lms.certificates.queries.certificates import list_of_person
 from lms.core import clock
 from lms.core.roles import Role
@@ -68,7 +69,7 @@ def me() -> ResponseReturnValue:
             one.id: rules.needed_minutes(one.duration_minutes, percents[one.series_id])
             for one in [*live, *upcoming[:1]]
         },
-        room_is_open={one.id for one in upcoming[:1] if rules.room_is_open(one, at)},
+        room_is_open={one.id for one in upcoming[:1] if room_is_open(one, at)},
         attendance=[(one, clock.from_ms(one.start_ms)) for one in attendance],
         appeals=appeal_states_of(by=by) if attendance else {},
         attended=sum(one.outcome is Outcome.ATTENDED for one in attendance),

@@ -22,8 +22,8 @@ from lms.catalogue.queries import (
     list_upcoming,
     policy_for,
 )
-from lms.catalogue.rules import may_edit_series
-from lms.certificates.rules import standing
+from lms.catalogue.rules import may_edit_series, room_is_open
+from lms.certificates.eligibility import standing
 from lms.core import clock
 from lms.core.roles import Actor, Role
 from lms.dashboards import cards, rules, structured
@@ -140,7 +140,7 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
         history=own_history(shown, by=by) if attendance is not None and "steps" in request.args else [],
         is_enrolled=is_enrolled,
         needed=rules.needed_minutes(shown.duration_minutes, policy.min_percent),
-        room_is_open=rules.room_is_open(shown, at),
+        room_is_open=room_is_open(shown, at),
         may_join=is_enrolled or may_edit,
         may_edit=may_edit,
         may_see_roster=may_edit or by.has(Role.REPORTER),

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import func, insert, select, text, update
 
 from lms.core import audit
-from lms.core.bulk import among, insert_many
+from lms.core.bulk import among, chunks, insert_many
 from lms.core.db import action, db, is_sqlite
 from lms.core.errors import Fault, Forbidden, Invalid
 from lms.core.events import AddressesKnown, PeopleCountriesChanged, PeopleTraitsChanged, PersonNameCorrected, publish
@@ -22,7 +22,6 @@ from lms.core.sorting import sort_key
 from lms.core.tables import Table, read_table
 from lms.people.actions.persons import hold_addresses
 from lms.people.models import BEGINNING, Account, Country, Gender, Person, PersonCountry, PersonEmail, Sector
-from lms.people.queries.chunks import chunks
 from lms.people.queries.countries import countries_of, country_names
 from lms.people.queries.country_names import code_of_name
 from lms.people.queries.persons import ids_by_email

@@ -10,13 +10,12 @@ from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import aliased
 
 from lms.core import clock, zones
-from lms.core.bulk import among
+from lms.core.bulk import among, chunks
 from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
 from lms.core.i18n import spoken
 from lms.core.roles import Actor
 from lms.people.models import Account, Country, Person, PersonCountry, PersonEmail
-from lms.people.queries.chunks import chunks
 from lms.people.queries.countries import country_codes_of, country_id_of
 from lms.people.rules import can_see_person, email_key
 

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from lms.attendance.attendance_curve import Course, course
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Source
-from lms.attendance.queries.evidence import WHO, seen_in, span_of
+from lms.attendance.presence import WHO, presence_in, span_of
 from lms.attendance.queries.roster import on_roster
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import get_lecture
@@ -95,8 +95,8 @@ def get_lecture_report(lecture_id: int, *, by: Actor, at: datetime, locale: str 
         certified=_certified(lecture.series_id, attended),
         course=course(
             (
-                [(joined, left) for joined, left, source in intervals if source is not Source.REPLAY]
-                for person, intervals in seen_in(lecture).items()
+                [one[:2] for one in intervals if one.source is not Source.REPLAY]
+                for person, intervals in presence_in(lecture).items()
                 if person in roster
             ),
             span.start,

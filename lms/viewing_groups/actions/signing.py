@@ -15,7 +15,7 @@ from lms.attendance.actions.facts import hold_facts
 from lms.attendance.actions.walk_ins import take_walk_ins
 from lms.attendance.models.evidence import Presence, Source
 from lms.attendance.models.groups import GroupEntry, GroupSignature, ViewingGroup
-from lms.attendance.queries.evidence import WHO, is_held, seen_in, span_of
+from lms.attendance.presence import WHO, is_held, presence_in, span_of
 from lms.attendance.rules import evidence_of
 from lms.catalogue.rules import may_edit_lecture, resolve_local
 from lms.core import audit, clock
@@ -112,7 +112,7 @@ def sign_group(public_id: str, *, basis: Basis, mark: str, by: Actor, at: dateti
     audit.record("group.sign", by=by, at=at, detail=detail, lecture=lecture.id, group=group.id, person=ids)
     # The policy of the series enrols them, not the focal point, who may not enrol everywhere
     notes, here = take_walk_ins(lecture, ids, by=by if may_edit_lecture(lecture, by) else SYSTEM, at=at)
-    credit_lecture(lecture.id, by=by, at=at, only=ids, enrolled=here)
+    credit_lecture(lecture.id, by=by, at=at, only=ids, eligible=here)
     doubt = gatherings.size_warning(len(ids), group.expected)
     return Signed(len(ids), said, [*([doubt] if doubt else []), *notes])
 
@@ -122,8 +122,8 @@ def _seen(view: GroupView, basis: Basis, *, by: Actor, at: datetime) -> tuple[li
     span = span_of(view.lecture)
     if basis.connection:
         person_id = _whose_connection(view, basis.connection, by=by, at=at)
-        seen = seen_in(view.lecture, [person_id]).get(person_id, []) if person_id is not None else []
-        own = rules.unite((a, b) for a, b, source in seen if source in (Source.LIVE, Source.IMPORT))
+        seen = presence_in(view.lecture, [person_id]).get(person_id, []) if person_id is not None else []
+        own = rules.unite(one[:2] for one in seen if one.source in (Source.LIVE, Source.IMPORT))
         if not rules.clip(own, span.start, span.end):
             reason = _("This account was not connected during the lecture. Enter the times instead.")
             raise Invalid("connection", reason)

@@ -10,17 +10,18 @@ from apiflask import APIFlask
 
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
-from lms.attendance.queries.reckoning import Change, Values
+from lms.attendance.outcomes import CreditValues
+from lms.attendance.queries.change_preview import Change
 from lms.certificates.actions.awards import issue_certificates
-from lms.certificates.queries.change_preview import consequences
+from lms.certificates.queries.change_preview import preview_certificates
 from lms.core.errors import Forbidden
 from lms.core.roles import SYSTEM, Actor
 from tests.certificates.conftest import BEGAN, Programme
 from tests.factories import Make
 
 pytestmark = pytest.mark.databases
-NO = Values(10 * 60_000, 111, Outcome.PARTIAL, Source.LIVE, 1)
-YES = Values(60 * 60_000, 666, Outcome.ATTENDED, Source.LIVE, 1)
+NO = CreditValues(10 * 60_000, 111, Outcome.PARTIAL, Source.LIVE, 1)
+YES = CreditValues(60 * 60_000, 666, Outcome.ATTENDED, Source.LIVE, 1)
 PEOPLE: dict[str | tuple[str, str], str] = {"Ada": "aa-", "Ben": "ap-", "Cyr": "aa-", "Dan": "a--", "Eve": "aaa"}
 
 
@@ -39,16 +40,16 @@ def test_who_would_earn_who_holds_and_who_waits(
             second: {who["Ada"]: Change(YES, NO), who["Ben"]: Change(NO, YES), who["Cyr"]: Change(YES, None)},
             third: {who["Dan"]: Change(None, NO), who["Eve"]: Change(YES, NO), 999: Change(None, YES)},
         }
-        before = consequences(made.series_id, changes, by=administrator)
+        before = preview_certificates(made.series_id, changes, by=administrator)
         assert before is not None
         assert (names(before.earn), names(before.unearn), names(before.miss)) == (["Ben"], [], ["Ada", "Cyr"])
         assert [one.attended for one in before.earn] == [2]
         issue_certificates(made.series_id, by=SYSTEM, at=BEGAN + timedelta(days=60))
-        after = consequences(made.series_id, changes, by=administrator)
+        after = preview_certificates(made.series_id, changes, by=administrator)
         assert after is not None
         assert (names(after.earn), names(after.unearn), names(after.miss)) == (["Ben"], ["Ada", "Cyr"], [])
         assert all(one.number and one.number.startswith("SR-") for one in after.unearn)
-        assert consequences(made.series_id, {first: {}}, by=administrator) == type(after)()
+        assert preview_certificates(made.series_id, {first: {}}, by=administrator) == type(after)()
 
 
 def test_minutes_count_too(app: APIFlask, programme: Callable[..., Programme], administrator: Actor) -> None:
@@ -56,7 +57,7 @@ def test_minutes_count_too(app: APIFlask, programme: Callable[..., Programme], a
     longer, shorter = YES._replace(present_ms=60 * 60_000), YES._replace(present_ms=40 * 60_000)
     was = YES._replace(present_ms=50 * 60_000)
     with app.app_context():
-        found = consequences(
+        found = preview_certificates(
             made.series_id,
             {made.lectures[0]: {made.people["Ada"]: Change(was, shorter), made.people["Ben"]: Change(was, longer)}},
             by=administrator,
@@ -71,6 +72,6 @@ def test_no_certificates_and_no_right(
     made = programme(PEOPLE, kind=None)
     stranger = make.actor(roles=["instructor"])
     with app.app_context():
-        assert consequences(made.series_id, {}, by=administrator) is None
+        assert preview_certificates(made.series_id, {}, by=administrator) is None
         with pytest.raises(Forbidden):
-            consequences(made.series_id, {}, by=stranger)
+            preview_certificates(made.series_id, {}, by=stranger)

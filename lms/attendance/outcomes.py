@@ -1,0 +1,270 @@
+"""What the presence of a person in a lecture amounts to, and in words: the one place where an outcome is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from lms.attendance import rules
+from lms.attendance.models.credits import Outcome
+from lms.attendance.models.evidence import Source
+from lms.attendance.presence import PresenceInterval, Span, offline_ms, stated_ms
+from lms.core import clock, measures
+from lms.core.i18n import _
+
+_NO_SOURCES: dict[str, list[Any]] = {"sources": [], "intervals": [], "by_source": []}
+
+
+@dataclass(frozen=True, slots=True)
+class ComputedOutcome:
+    """What one person's presence in one lecture amounts to, with what was set by hand.
+
+    `is_credited`: whether a credit is written of it.
+    """
+
+    present_ms: int
+    percent_tenths: int
+    outcome: Outcome
+    source: Source
+    rejoins: int
+    is_credited: bool
+
+
+def compute_outcome(
+    presence: Iterable[PresenceInterval],
+    *,
+    start: int,
+    end: int,
+    min_percent: int,
+    is_counted: bool = True,
+    by_hand: Outcome | None = None,
+) -> ComputedOutcome:
+    """Clips, unites and decides. Replay counts only where all the rest does not reach the threshold.
+
+    `by_hand` is the outcome of a correction, which wins; without one, who is not counted is absent. The source is
+    *group* where what was seen otherwise would not have given the same outcome, *replay* where it took the replay,
+    *manual* where only a correction made it, else *live* (which reports of meeting systems are too).
+    """
+    there: list[rules.Interval] = []
+    alone: list[rules.Interval] = []
+    replayed: list[rules.Interval] = []
+    for one in presence:
+        interval, source = (one.joined_ms, one.left_ms), one.source
+        if source is Source.REPLAY:
+            replayed.append(interval)
+            continue
+        there.append(interval)
+        if source is not Source.GROUP:
+            alone.append(interval)
+    total = end - start
+    united = rules.clip(rules.unite(there), start, end)
+    present = rules.length(united)
+    found = Source.LIVE
+    if len(alone) < len(there):
+        without = rules.outcome(rules.length(rules.clip(rules.unite(alone), start, end)), total, min_percent)
+        if not alone or without is not rules.outcome(present, total, min_percent):
+            found = Source.GROUP
+    if replayed and rules.outcome(present, total, min_percent) is not Outcome.ATTENDED:
+        with_replay = rules.clip(rules.unite(there + replayed), start, end)
+        if rules.length(with_replay) > present:
+            united, present, found = with_replay, rules.length(with_replay), Source.REPLAY
+    if by_hand is not None:
+        decided, found = by_hand, found if present else Source.MANUAL
+    else:
+        decided = rules.outcome(present, total, min_percent) if is_counted else Outcome.ABSENT
+    return ComputedOutcome(
+        present_ms=present,
+        percent_tenths=measures.percent_tenths(present, total),
+        outcome=decided,
+        source=found,
+        rejoins=max(len(united) - 1, 0),
+        is_credited=by_hand is not None or (is_counted and present > 0),
+    )
+
+
+class CreditValues(NamedTuple):
+    """What a credit says of one person in one lecture."""
+
+    present_ms: int
+    percent_tenths: int
+    outcome: Outcome
+    source: Source
+    policy_id: int
+
+    @property
+    def computed(self) -> tuple[int, int, Outcome, Source]:
+        """All but the policy that it was computed by."""
+        return self[:4]
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """A correction in force: what, why, by whom (name), when."""
+
+    outcome: Outcome
+    reason: str
+    by: str | None
+    at: datetime
+
+
+@dataclass(frozen=True)
+class SourceTimeline:
+    """When one source saw a person: `detail` is the system of a report, or the place of a group. `stays` in
+    milliseconds UTC, `intervals` in minutes from the start, their sum in `ms`."""
+
+    source: Source
+    detail: str | None
+    stays: list[rules.Interval]
+    intervals: list[tuple[float, float]]
+    ms: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttendanceOutcome:
+    """What counts of one person in one lecture. Intervals are clipped to the lecture and united within each source.
+
+    `by_source` has them by what saw the person: of a report its system, of a group its place.
+    `start_ms` and `length_ms` are the lecture's, `needed_percent` is the share that makes *attended*.
+    """
+
+    start_ms: int
+    length_ms: int
+    needed_percent: int
+    present_ms: int
+    percent_tenths: int
+    outcome: Outcome
+    sources: list[Source]
+    intervals: list[PresenceInterval]
+    by_source: list[tuple[Source, str | None, list[rules.Interval]]]
+    rejoins: int
+    explanation: str
+    is_counted: bool
+    correction: ByHand | None
+
+    @property
+    def minutes(self) -> float:
+        """Minutes with one decimal, rounded down."""
+        return measures.tenth_minutes(self.present_ms)
+
+    @property
+    def percent(self) -> float:
+        """Percent with one decimal, rounded down."""
+        return self.percent_tenths / 10
+
+    @property
+    def needed_ms(self) -> int:
+        """How much makes *attended*."""
+        return rules.needed_ms(self.length_ms, self.needed_percent)
+
+    @property
+    def timelines(self) -> list[SourceTimeline]:
+        """When each source saw the person, for a picture."""
+        return [
+            SourceTimeline(source, detail, stays, [self._minutes(one) for one in stays], rules.length(stays))
+            for source, detail, stays in self.by_source
+        ]
+
+    @property
+    def united(self) -> list[tuple[float, float]]:
+        """What is counted once, in minutes from the start."""
+        return [self._minutes(one) for one in rules.unite(one[:2] for one in self.intervals)]
+
+    def minutes_of(self, start: datetime, end: datetime) -> tuple[float, float]:
+        """A span in minutes from the start, without what lies outside the lecture."""
+        last = self.length_ms / measures.MINUTE_MS
+        first, until = self._minutes((clock.to_ms(start), clock.to_ms(end)))
+        return min(max(first, 0), last), min(max(until, 0), last)
+
+    def _minutes(self, interval: rules.Interval) -> tuple[float, float]:
+        start, end = interval
+        return (start - self.start_ms) / measures.MINUTE_MS, (end - self.start_ms) / measures.MINUTE_MS
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutcomeInputs:
+    """All that decides, beside presence, about some people in one lecture.
+
+    `counted` are those whose presence counts, `exclusions` says of others why not. `places` is where people watched in
+    a group.
+    """
+
+    span: Span
+    min_percent: int
+    counted: set[int]
+    corrections: Mapping[int, ByHand]
+    exclusions: Mapping[int, str]
+    places: Mapping[int, str]
+    _absent: dict[str, Any] = field(default_factory=dict, init=False)
+
+    def fields_for(self, person_id: int, presence: Sequence[PresenceInterval]) -> dict[str, Any]:
+        """The fields of a person's `AttendanceOutcome`."""
+        if presence or person_id in self.corrections or person_id not in self.counted:
+            return self._fields(person_id, presence)
+        if not self._absent:  # the same for everybody who never came
+            self._absent.update(self._fields(person_id, presence))
+        return self._absent | {name: list(none) for name, none in _NO_SOURCES.items()}
+
+    def _fields(self, person_id: int, presence: Sequence[PresenceInterval]) -> dict[str, Any]:
+        span, by_hand = self.span, self.corrections.get(person_id)
+        is_counted = by_hand is not None or person_id in self.counted
+        computed = compute_outcome(
+            presence,
+            start=span.start,
+            end=span.start + span.length_ms,
+            min_percent=self.min_percent,
+            is_counted=is_counted,
+            by_hand=by_hand.outcome if by_hand is not None else None,
+        )
+        sources = sorted({one.source for one in presence}, key=list(Source).index)
+        if by_hand is not None and Source.MANUAL not in sources:
+            sources.append(Source.MANUAL)
+        return {
+            "start_ms": span.start,
+            "length_ms": span.length_ms,
+            "needed_percent": self.min_percent,
+            "present_ms": computed.present_ms,
+            "percent_tenths": computed.percent_tenths,
+            "outcome": computed.outcome,
+            "sources": sources,
+            "intervals": [
+                PresenceInterval(*one) for one in rules.by_source((one[:3] for one in presence), span.start, span.end)
+            ],
+            "by_source": self._by_source(person_id, presence),
+            "rejoins": computed.rejoins,
+            "is_counted": is_counted,
+            "correction": by_hand,
+            "explanation": rules.explain(
+                present_ms=computed.present_ms,
+                length_ms=span.length_ms,
+                rejoins=computed.rejoins,
+                outcome=computed.outcome,
+                by_hand=by_hand.reason if by_hand is not None else None,
+                replay=computed.source is Source.REPLAY,
+                stated_ms=stated_ms(presence),
+                offline_ms=offline_ms(presence, span),
+                group=self.places.get(person_id, "") if was_in_group(presence) else None,
+                aside="" if is_counted else self.exclusions.get(person_id, _("not enrolled")),
+            ),
+        }
+
+    def _by_source(
+        self, person_id: int, presence: Sequence[PresenceInterval]
+    ) -> list[tuple[Source, str | None, list[rules.Interval]]]:
+        """The intervals by what saw the person, each clipped and united, in order of time."""
+        grouped: dict[tuple[Source, str | None], list[rules.Interval]] = {}
+        for one in presence:
+            detail = self.places.get(person_id) if one.source is Source.GROUP else one.system
+            grouped.setdefault((one.source, detail), []).append((one.joined_ms, one.left_ms))
+        found = [
+            (source, detail, stays)
+            for (source, detail), intervals in grouped.items()
+            if (stays := rules.clip(rules.unite(intervals), self.span.start, self.span.end))
+        ]
+        return sorted(found, key=lambda one: (one[2][0], one[0].value, one[1] or ""))
+
+
+def was_in_group(presence: Iterable[PresenceInterval]) -> bool:
+    """Whether somebody was seen in a group."""
+    return any(one.source is Source.GROUP for one in presence)

@@ -1,0 +1,331 @@
+"""Who was present when, whatever saw it: the one reader of presence. Ids of people that come out are canonical."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any, NamedTuple, TypeVar, cast
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    null,
+    select,
+    union,
+    union_all,
+)
+from sqlalchemy import cast as sql_cast
+from sqlalchemy.orm import InstrumentedAttribute, aliased
+
+from lms.attendance import rules
+from lms.attendance.models.credits import Correction
+from lms.attendance.models.evidence import AttendanceImport, Beat, Join, Presence, Source
+from lms.attendance.models.groups import GroupSignature, ViewingGroup
+from lms.attendance.models.unmatched import Appearance
+from lms.catalogue.models import Lecture, LectureState
+from lms.core import clock, measures
+from lms.core.bulk import among, chunks
+from lms.core.db import db
+from lms.people.models import Person
+
+T = TypeVar("T")
+_Member = aliased(Person)
+WHO = cast("InstrumentedAttribute[int]", Person.canonical_id)
+"""Who a row of people is today; null only within the insert of the row."""
+OFFLINE = "offline"
+"""The `system` of what a page kept while its line was down."""
+
+
+class PresenceInterval(NamedTuple):
+    """One interval during which a person was seen, in milliseconds UTC.
+
+    `system` is the one whose report says so, as `formats` name it, or `OFFLINE`; null for other sources. `stated_ms` is
+    the sum that a report states where it says no more: the interval is then what is certain of it.
+    """
+
+    joined_ms: int
+    left_ms: int
+    source: Source
+    system: str | None = None
+    stated_ms: int | None = None
+
+
+@dataclass(frozen=True)
+class Span:
+    """The time within which presence counts: the actual one, or while it is not known the planned one.
+
+    `length_ms` is what minutes are measured against: of a live lecture the planned length, or longer.
+    """
+
+    start: int
+    end: int
+    length_ms: int
+
+    @classmethod
+    def between(cls, start: datetime, end: datetime) -> Span:
+        """The span of a lecture that was given from `start` to `end`."""
+        first, last = clock.to_ms(start), clock.to_ms(end)
+        return cls(first, last, last - first)
+
+
+def span_of(lecture: Lecture, now_ms: int | None = None) -> Span:
+    """Of a held lecture its actual start and end; of a live one its start and now."""
+    planned = lecture.duration_minutes * measures.MINUTE_MS
+    if lecture.actual_start is None:
+        start = clock.to_ms(lecture.starts_at) if lecture.starts_at is not None else 0
+        return Span(start, start + planned, planned)
+    if lecture.actual_end is not None:
+        return Span.between(lecture.actual_start, lecture.actual_end)
+    start = clock.to_ms(lecture.actual_start)
+    end = max(now_ms if now_ms is not None else clock.to_ms(clock.now()), start)
+    return Span(start, end, max(planned, end - start))
+
+
+def is_held(lecture: Lecture) -> bool:
+    """Whether a lecture was held, and its actual times are known: credits may be written."""
+    return lecture.state is LectureState.HELD and lecture.actual_start is not None and lecture.actual_end is not None
+
+
+# The queries of presence
+
+
+def presence_by_person(*columns: Any, lecture_id: Any = None, people: Any = None) -> list[Select[Any]]:
+    """The queries of presence with the `Person` it is of: as seen, and as found out later. Both have an index of their
+    own; one join on `coalesce` has none. Of one lecture, and of some `people`, where given."""
+    own = select(*columns).select_from(Presence).join(Person, Person.id == Presence.person_id)
+    later = (
+        select(*columns)
+        .select_from(Presence)
+        .join(Appearance, Appearance.id == Presence.appearance_id)
+        .join(Person, Person.id == Appearance.person_id)
+    )
+    if people is not None:
+        # Looked up from the people, so that of a lecture only their rows are read
+        rows = select(_Member.id).where(_Member.canonical_id.in_(people))
+        own = own.where(Presence.person_id.in_(rows))
+        later = later.where(Presence.appearance_id.in_(select(Appearance.id).where(Appearance.person_id.in_(rows))))
+    if lecture_id is None:
+        return [own, later]
+    # "+ 0" keeps the index of lectures out where the people lead to the rows
+    lecture_of_later = Presence.lecture_id if people is None else Presence.lecture_id + 0
+    return [own.where(Presence.lecture_id == lecture_id), later.where(lecture_of_later == lecture_id)]
+
+
+def is_unmatched() -> tuple[ColumnElement[bool], ...]:
+    """What holds of presence (and its appearance) while nobody knows whose it is, and nobody said that it is nobody's
+    of ours."""
+    return Presence.person_id.is_(None), Appearance.how.is_(None)
+
+
+_LECTURE: Any = bindparam("lecture_id", type_=Integer)
+_PEOPLE: Any = bindparam("people", expanding=True)
+_WHO: Any = bindparam("who", type_=Integer)
+_OFFLINE = case((Presence.offline, OFFLINE))
+_TOLD_BY = case((Presence.offline, OFFLINE), else_=AttendanceImport.format)
+_SPANS = (Presence.joined_ms, Presence.left_ms, Presence.stated_ms, sql_cast(null(), Integer))
+_BEAT_SPANS = (Join.joined_ms, Beat.received_ms, sql_cast(null(), BigInteger), Join.beat_seconds)
+_BEAT_SAW = (literal(Source.LIVE, Presence.source.type), case((Beat.offline, OFFLINE)))
+
+
+def _presence(*saw: Any, lecture_id: Any = None, people: Any = None) -> Any:
+    """All presence: rows of it, and each heartbeat of which none was made yet, with the length of its beat. `saw` are
+    the source and the system, or nothing."""
+    ways = presence_by_person(Presence.lecture_id, WHO, *_SPANS, *saw, lecture_id=lecture_id, people=people)
+    if any(one is _TOLD_BY for one in saw):
+        ways = [way.outerjoin(AttendanceImport, AttendanceImport.id == Presence.import_id) for way in ways]
+    beats = (
+        select(Join.lecture_id, WHO, *_BEAT_SPANS, *_BEAT_SAW[: len(saw)])
+        .join(Beat, Beat.join_id == Join.id)
+        .join(Person, Person.id == Join.person_id)
+    )
+    if lecture_id is not None:
+        beats = beats.where(Join.lecture_id == lecture_id)
+    return union_all(*ways, beats if people is None else beats.where(WHO.in_(people)))
+
+
+_INTERVALS = _presence(lecture_id=_LECTURE)
+_OF_LECTURE = _presence(Presence.source, _OFFLINE, lecture_id=_LECTURE)
+_OF_PEOPLE = _presence(Presence.source, _TOLD_BY, lecture_id=_LECTURE, people=_PEOPLE)
+_OF_PERSON = _presence(Presence.source, _TOLD_BY, people=[_WHO])
+
+
+def presence_in(
+    lecture: Lecture, person_ids: Collection[int] | None = None, span: Span | None = None
+) -> dict[int, list[PresenceInterval]]:
+    """All that was seen of people in a lecture, by person; of sums the part that is certain, for the lecture's own span
+    or another one. Of all people, `system` says only what was kept offline."""
+    spans = {lecture.id: span or span_of(lecture)}
+    if person_ids is None:
+        return _read(_OF_LECTURE, {"lecture_id": lecture.id}, spans, _BY_PERSON, _interval)
+    found: dict[int, list[PresenceInterval]] = {}
+    for people in chunks(person_ids):
+        found |= _read(_OF_PEOPLE, {"lecture_id": lecture.id, "people": people}, spans, _BY_PERSON, _interval)
+    return found
+
+
+def presence_of(person_id: int, spans: dict[int, Span]) -> dict[int, list[PresenceInterval]]:
+    """All that was seen of a person in the lectures of these spans, by lecture."""
+    return _read(_OF_PERSON, {"who": person_id}, spans, _BY_LECTURE, _interval)
+
+
+def intervals_in(lecture: Lecture) -> Iterable[list[rules.Interval]]:
+    """When people were there in a lecture, the intervals of each person; who saw them, is not said."""
+    spans = {lecture.id: span_of(lecture)}
+    return _read(_INTERVALS, {"lecture_id": lecture.id}, spans, _BY_PERSON, lambda *one: one[:2]).values()
+
+
+def _interval(joined: int, left: int, stated: int | None, source: Source, system: str | None) -> PresenceInterval:
+    return PresenceInterval(joined, left, source, system, stated)
+
+
+_BY_LECTURE, _BY_PERSON = 0, 1
+
+
+def _read(
+    query: Any, where: dict[str, Any], spans: dict[int, Span], by: int, make: Callable[..., T]
+) -> dict[int, list[T]]:
+    """What was seen within these spans, by the column `by`, each interval as `make` makes it."""
+    found: dict[int, list[T]] = {}
+    beats: dict[tuple[Any, ...], list[int]] = {}
+    db.session.flush()
+    for row in db.session.connection().execute(query, where):
+        lecture_id, _person_id, joined, left, stated, beat, *saw = row
+        if lecture_id not in spans:
+            continue
+        if beat is not None:
+            beats.setdefault((row[by], joined, beat, *saw), []).append(left)
+            continue
+        if stated is not None:
+            span = spans[lecture_id]
+            joined, left = rules.certain(joined, left, stated, span.start, span.end)
+        found.setdefault(row[by], []).append(make(joined, left, stated, *saw))
+    for (key, joined, beat, *saw), received in beats.items():
+        for first, last in rules.seen_by_beats(received, beat_seconds=beat, joined_ms=joined):
+            found.setdefault(key, []).append(make(first, last, None, *saw))
+    return found
+
+
+_BEATS: Any = (
+    select(Join.id, Join.person_id, Join.joined_ms, Join.beat_seconds, Beat.offline, Beat.received_ms)
+    .join(Beat, Beat.join_id == Join.id)
+    .where(Join.lecture_id == _LECTURE)
+    .order_by(Join.id, Beat.offline)
+)
+
+
+def presence_of_joins(lecture_id: int) -> Iterator[tuple[int, int, rules.Interval, bool]]:
+    """What the heartbeats of each join say: (join, person as joined, interval, whether kept offline)."""
+
+    def join_of(row: Row[int, int, int, int, bool, int]) -> tuple[int, int, int, int, bool]:
+        return row[0], row[1], row[2], row[3], row[4]
+
+    for (join_id, person_id, joined, beat, offline), group in groupby(
+        db.session.execute(_BEATS, {"lecture_id": lecture_id}), key=join_of
+    ):
+        received = [row[5] for row in group]
+        for interval in rules.seen_by_beats(received, beat_seconds=beat, joined_ms=joined):
+            yield join_id, person_id, interval, offline
+
+
+_VIEWERS: Any = (
+    select(func.count(WHO.distinct()))
+    .select_from(Beat)
+    .join(Join, Join.id == Beat.join_id)
+    .join(Person, Person.id == Join.person_id)
+    .where(
+        Join.lecture_id == _LECTURE,
+        Beat.received_ms > bindparam("at_ms", type_=BigInteger) - 120_000,
+        Beat.received_ms + Join.beat_seconds * 1500 > bindparam("at_ms", type_=BigInteger),
+    )
+)
+
+
+def viewers(lecture_id: int, at_ms: int) -> int:
+    """How many people are in the room: those of whom a beat came within the last one and a half."""
+    return db.session.scalar(_VIEWERS, {"lecture_id": lecture_id, "at_ms": at_ms}) or 0
+
+
+# Evidence: presence, or a correction by hand
+
+
+def _corrected_or_in_room(column: Callable[[Any], Any]) -> list[tuple[Any, Any]]:
+    corrected = (
+        select(column(Correction.lecture_id))
+        .select_from(Correction)
+        .join(Person, Person.id == Correction.person_id)
+        .where(Correction.withdrawn_at.is_(None))
+    )
+    joined = (
+        select(column(Join.lecture_id))
+        .select_from(Join)
+        .join(Person, Person.id == Join.person_id)
+        .where(exists().where(Beat.join_id == Join.id))
+    )
+    return [(corrected, Correction.lecture_id), (joined, Join.lecture_id)]
+
+
+def corrected_or_in_room(lecture_id: Any, people: Any = None) -> list[Select[int]]:
+    """The queries of everyone who was corrected by hand, or of whose heartbeats no presence was made yet."""
+    queries = [query.where(lecture == lecture_id) for query, lecture in _corrected_or_in_room(lambda _lecture: WHO)]
+    return queries if people is None else [query.where(WHO.in_(people)) for query in queries]
+
+
+def people_with_evidence(lecture_id: Any, people: Any = None) -> list[Select[int]]:
+    """The queries of everyone of whom a lecture (its id, or a parameter for one) has evidence; of some `people`, where
+    given."""
+    return [
+        *presence_by_person(WHO, lecture_id=lecture_id, people=people),
+        *corrected_or_in_room(lecture_id, people),
+    ]
+
+
+def lectures_with_evidence(whose: ColumnElement[bool]) -> Any:
+    """The query of the lectures that have evidence of each `Person` for whom `whose` holds."""
+    queries = [*presence_by_person(Presence.lecture_id), *(q for q, _lecture in _corrected_or_in_room(lambda id_: id_))]
+    return union(*(query.where(whose) for query in queries))
+
+
+def offline_ms(presence: Sequence[PresenceInterval], span: Span) -> int:
+    """How much of a person's presence is known by nothing but heartbeats that a page kept while its line was down."""
+    if not any(one.system == OFFLINE for one in presence):
+        return 0
+    there = [one for one in presence if one.source is not Source.REPLAY]
+    return present_ms(there, span) - present_ms((one for one in there if one.system != OFFLINE), span)
+
+
+def present_ms(presence: Iterable[PresenceInterval], span: Span) -> int:
+    """How long somebody was there, whatever the source."""
+    return rules.length(rules.clip(rules.unite(one[:2] for one in presence), span.start, span.end))
+
+
+def stated_ms(presence: Iterable[PresenceInterval]) -> int | None:
+    """How much reports with sums only state of a person, all together; null where no report did."""
+    sums = [one.stated_ms for one in presence if one.stated_ms is not None]
+    return sum(sums) if sums else None
+
+
+def places_of(lecture_ids: Collection[int], person_ids: Collection[int]) -> dict[tuple[int, int], str]:
+    """(lecture, person) → the cities in which the person watched it in a group that was signed for."""
+    query = (
+        select(Presence.lecture_id, WHO, ViewingGroup.city)
+        .join(Person, Person.id == Presence.person_id)
+        .join(GroupSignature, GroupSignature.id == Presence.signature_id)
+        .join(ViewingGroup, ViewingGroup.id == GroupSignature.group_id)
+        .where(Presence.lecture_id.in_(lecture_ids), Presence.source == Source.GROUP, among(WHO, person_ids))
+        .distinct()
+        .order_by(ViewingGroup.city)
+    )
+    found: dict[tuple[int, int], list[str]] = {}
+    for lecture_id, person_id, city in db.session.execute(query):
+        found.setdefault((lecture_id, person_id), []).append(city)
+    return {key: ", ".join(cities) for key, cities in found.items()}

@@ -1,0 +1,193 @@
+"""What decides about people's outcomes in a lecture, read in bulk, and the credits that follow. Ids of people that come
+out are canonical."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Integer, bindparam, select
+
+from lms.attendance.models.credits import Correction, Credit
+from lms.attendance.outcomes import ByHand, CreditValues, OutcomeInputs, compute_outcome, was_in_group
+from lms.attendance.presence import WHO, PresenceInterval, Span, is_held, places_of, presence_in, span_of
+from lms.catalogue.models import Lecture, LectureState, Policy, WalkIns
+from lms.catalogue.queries import get_lecture, get_series, policy_for
+from lms.core import clock
+from lms.core.bulk import chunks
+from lms.core.db import db
+from lms.core.errors import Forbidden
+from lms.core.i18n import _
+from lms.core.roles import Actor
+from lms.enrolment.membership import eligible_people
+from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.people.models import Person
+
+_LECTURE: Any = bindparam("lecture_id", type_=Integer)
+_PEOPLE: Any = bindparam("people", expanding=True)
+_CORRECTIONS: Any = (
+    select(WHO, Correction)
+    .join(Person, Person.id == Correction.person_id)
+    .where(Correction.lecture_id == _LECTURE, Correction.withdrawn_at.is_(None))
+    .order_by(Correction.id)
+)
+_CREDITED: Any = select(Credit.person_id).where(Credit.lecture_id == _LECTURE)
+_VALUES: Any = select(
+    Credit.person_id, Credit.present_ms, Credit.percent_tenths, Credit.outcome, Credit.source, Credit.policy_id
+).where(Credit.lecture_id == _LECTURE)
+
+
+def min_percent_of(lecture: Lecture) -> int:
+    """The share of its length that makes *attended* in this lecture."""
+    return policy_for(lecture).min_percent
+
+
+def corrections_in(lecture_id: int, person_ids: Collection[int] | None = None) -> dict[int, Correction]:
+    """The corrections in force, by person; where two people were merged, the newest wins."""
+    found: dict[int, Correction] = {}
+    for people in [None] if person_ids is None else chunks(person_ids):
+        query = _CORRECTIONS if people is None else _CORRECTIONS.where(WHO.in_(_PEOPLE))
+        for person_id, correction in db.session.execute(query, {"lecture_id": lecture_id, "people": people}):
+            found[person_id] = correction
+    return found
+
+
+def by_hand(corrections: Mapping[int, Correction]) -> dict[int, ByHand]:
+    """Corrections with the names of those who made them, under the same keys."""
+    makers = {one.by_person_id for one in corrections.values() if one.by_person_id is not None}
+    names: dict[int, str] = {}
+    if makers:
+        names = dict(db.session.execute(select(Person.id, Person.full_name).where(Person.id.in_(makers))).all())
+    return {
+        key: ByHand(one.outcome, one.reason, names.get(one.by_person_id or 0), one.made_at)
+        for key, one in corrections.items()
+    }
+
+
+def inputs_for(
+    lecture: Lecture, span: Span, person_ids: Collection[int], presence: Mapping[int, list[PresenceInterval]]
+) -> OutcomeInputs:
+    """All that decides about these people in one lecture, of whom this was seen."""
+    in_groups = [one for one in person_ids if was_in_group(presence.get(one, ()))]
+    places = places_of([lecture.id], in_groups) if in_groups else {}
+    counted = eligible_people(lecture.id, person_ids)
+    if is_held(lecture):
+        counted |= _credited(lecture.id, person_ids)
+    return OutcomeInputs(
+        span=span,
+        min_percent=min_percent_of(lecture),
+        counted=counted,
+        corrections=by_hand(corrections_in(lecture.id, person_ids)),
+        exclusions=exclusion_reasons(lecture, [one for one in person_ids if one not in counted]),
+        places={person_id: place for (_lecture_id, person_id), place in places.items()},
+    )
+
+
+def _credited(lecture_id: int, person_ids: Collection[int] | None) -> set[int]:
+    found: set[int] = set()
+    for people in [None] if person_ids is None else chunks(person_ids):
+        query = _CREDITED if people is None else _CREDITED.where(Credit.person_id.in_(_PEOPLE))
+        found.update(db.session.scalars(query, {"lecture_id": lecture_id, "people": people}))
+    return found
+
+
+def exclusion_reasons(lecture: Lecture, person_ids: Collection[int]) -> dict[int, str]:
+    """Why the presence of people who are not enrolled is not counted."""
+    if not person_ids:
+        return {}
+    if policy_for(lecture).walk_ins is WalkIns.IGNORE:
+        return dict.fromkeys(person_ids, _("not enrolled, and this series does not accept walk-ins"))
+    taken = lecture.series.is_full
+    found = dict.fromkeys(person_ids, _("not enrolled, series full") if taken else _("not enrolled"))
+    query = (
+        select(WHO, Enrolment.status)
+        .join(Enrolment, Enrolment.person_id == Person.id)
+        .where(Enrolment.series_id == lecture.series_id, WHO.in_(person_ids))
+    )
+    words = {
+        EnrolmentStatus.WAITLISTED: _("on the waiting list, series full"),
+        EnrolmentStatus.WITHDRAWN: _("withdrawn from the series"),
+        EnrolmentStatus.REJECTED: _("application rejected"),
+        EnrolmentStatus.APPLIED: _("application not yet decided"),
+    }
+    for person_id, status in db.session.execute(query):
+        if status in words:
+            found[person_id] = words[status]
+    return found
+
+
+def compute_credits(
+    lecture: Lecture,
+    *,
+    policy: Policy | None = None,
+    span: Span | None = None,
+    only: Collection[int] | None = None,
+    eligible: set[int] | None = None,
+) -> dict[int, CreditValues]:
+    """The credits of a lecture by person (canonical), from all its evidence and corrections.
+
+    By its own policy and times, or by others: then they are what they would be. `only` asks for these people;
+    `eligible` is what `eligible_people` answers, where the caller has just asked it.
+    """
+    span = span or span_of(lecture)
+    presence, corrections = presence_in(lecture, only, span), corrections_in(lecture.id, only)
+    if not presence and not corrections:
+        return {}
+    policy = policy or policy_for(lecture)
+    counted = set(eligible_people(lecture.id, only) if eligible is None else eligible)
+    counted |= _credited(lecture.id, only)
+    policy_id, min_percent = policy.id, policy.min_percent
+    found: dict[int, CreditValues] = {}
+    for person_id in dict.fromkeys([*presence, *corrections]):
+        correction = corrections.get(person_id)
+        if correction is None and person_id not in counted:
+            continue
+        computed = compute_outcome(
+            presence.get(person_id, ()),
+            start=span.start,
+            end=span.end,
+            min_percent=min_percent,
+            by_hand=correction.outcome if correction is not None else None,
+        )
+        if computed.is_credited:
+            found[person_id] = CreditValues(
+                computed.present_ms, computed.percent_tenths, computed.outcome, computed.source, policy_id
+            )
+    return found
+
+
+def counted_ms(lecture_id: int, person_id: int, at: datetime) -> int:
+    """Milliseconds that count for a person so far: clipped to the actual start, and to the end or `at`."""
+    lecture = db.session.get_one(Lecture, lecture_id)
+    if lecture.actual_start is None:
+        return 0
+    span = span_of(lecture, clock.to_ms(at))
+    presence = presence_in(lecture, [person_id], span).get(person_id, [])
+    return compute_outcome(presence, start=span.start, end=span.end, min_percent=min_percent_of(lecture)).present_ms
+
+
+def written_credits(lecture_id: int, only: Collection[int] | None = None) -> dict[int, CreditValues]:
+    """The credits of a lecture as they are written, by person."""
+    found: dict[int, CreditValues] = {}
+    connection = db.session.connection()
+    for people in [None] if only is None else chunks(only):
+        query = _VALUES if people is None else _VALUES.where(Credit.person_id.in_(_PEOPLE))
+        for person_id, *values in connection.execute(query, {"lecture_id": lecture_id, "people": people}):
+            found[person_id] = CreditValues(*values)
+    return found
+
+
+def held_lectures(*, slug: str | None = None, lecture_id: int | None = None, by: Actor) -> list[int]:
+    """The numbers of all lectures that were held, of one series or the one lecture where it is named.
+
+    For administrators. NotFound for a series or lecture that is not there.
+    """
+    if not by.is_administrator:
+        raise Forbidden
+    query = select(Lecture.id).where(Lecture.state == LectureState.HELD).order_by(Lecture.id)
+    if slug is not None:
+        query = query.where(Lecture.series_id == get_series(slug, by=by).id)
+    if lecture_id is not None:
+        query = query.where(Lecture.id == get_lecture(lecture_id, by=by).id)
+    return list(db.session.scalars(query))

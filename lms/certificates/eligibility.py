@@ -1,0 +1,236 @@
+"""Who earns a certificate, and who just misses it: the one statement of both, on numbers and on columns alike.
+
+What is asked follows from the policy and the lectures it is measured by; how far somebody is, from what counts of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, TypeVar, overload
+
+from sqlalchemy import ColumnElement
+
+from lms.attendance.models.credits import Outcome
+from lms.attendance.queries.persons import PersonAttendance
+from lms.attendance.rules import needed_ms
+from lms.catalogue.models import Lecture, LectureState, Policy
+from lms.catalogue.rules import AnyLecture, Station, length_ms, planned_end
+from lms.core.clock import day_of
+from lms.core.measures import MINUTE_MS, needed_minutes
+
+L = TypeVar("L", Lecture, Station, AnyLecture)
+
+COUNTED = (LectureState.HELD, LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
+"""States of lectures that count towards a certificate: held or upcoming."""
+TO_COME = (LectureState.SCHEDULED, LectureState.LIVE, LectureState.POSTPONED)
+
+
+@dataclass(frozen=True)
+class Earning:
+    """What the policy requires: `needed` of `lectures` (held or upcoming) attended, and `minutes` counted in all of
+    them.
+
+    `one_lecture` is the length of the longest in minutes: what one more would add. `to_come` of the lectures are not
+    held yet.
+    """
+
+    lectures: int
+    needed: int
+    minutes: int = 0
+    one_lecture: int = 0
+    to_come: int = 0
+
+    @property
+    def needed_ms(self) -> int:
+        """The minutes asked for, in milliseconds."""
+        return self.minutes * MINUTE_MS
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What a person is short of: lectures, and minutes rounded up."""
+
+    lectures: int
+    minutes: int
+
+
+def day_given(lecture: AnyLecture, zone: str) -> date | None:
+    """The day on which a lecture began or is to begin, in an IANA zone; null for one without a date."""
+    starts = lecture.actual_start or lecture.starts_at
+    return day_of(starts, zone) if starts else None
+
+
+def measured(lectures: Iterable[L], sessions: Container[int], deadline: date | None, zone: str) -> list[L]:
+    """The lectures that count towards a certificate: held or upcoming, and started by the end of the deadline.
+
+    A held lecture counts once it is in the totals: `sessions` are the ids of those. One that is not confirmed as held
+    does not count either. Evidence that arrives later counts too: its order never changes what was earned.
+    """
+    found = [
+        lecture
+        for lecture in lectures
+        if lecture.state in COUNTED
+        and not lecture.held_unknown
+        and (lecture.state is not LectureState.HELD or lecture.id in sessions)
+    ]
+    if deadline is None:
+        return found
+    return [lecture for lecture in found if (day := day_given(lecture, zone)) is not None and day <= deadline]
+
+
+def earning(lectures: Sequence[AnyLecture], policy: Policy) -> Earning:
+    """What has to be attended of the lectures measured: a number, or a share with a started lecture rounded up."""
+    count = len(lectures)
+    return Earning(
+        lectures=count,
+        needed=policy.min_lectures or max(1, -(-count * policy.min_lectures_percent // 100)),
+        minutes=policy.min_minutes or 0,
+        one_lecture=max((needed_minutes(_length_ms(lecture)) for lecture in lectures), default=0),
+        to_come=sum(lecture.state in TO_COME for lecture in lectures),
+    )
+
+
+def _length_ms(lecture: AnyLecture) -> int:
+    return (length_ms(lecture) if isinstance(lecture, Lecture) else None) or lecture.duration_minutes * MINUTE_MS
+
+
+@overload
+def has_earned(attended: int, present_ms: int, asked: Earning) -> bool: ...
+@overload
+def has_earned(attended: Any, present_ms: Any, asked: Earning) -> ColumnElement[bool]: ...
+def has_earned(attended: Any, present_ms: Any, asked: Earning) -> Any:
+    """Whether a person with this many attended lectures and this much counted time has earned the certificate.
+
+    Numbers give a bool, columns a condition of SQL.
+    """
+    return has_reached(attended, present_ms, asked.needed, asked.needed_ms) & (asked.lectures > 0)
+
+
+def has_reached(attended: Any, present_ms: Any, needed: Any, needed_ms: Any) -> Any:
+    """Whether so many lectures and so much time are enough, each a number or a column."""
+    return (attended >= needed) & (present_ms >= needed_ms)
+
+
+@overload
+def just_misses(attended: int, present_ms: int, asked: Earning) -> bool: ...
+@overload
+def just_misses(attended: Any, present_ms: Any, asked: Earning) -> ColumnElement[bool]: ...
+def just_misses(attended: Any, present_ms: Any, asked: Earning) -> Any:
+    """Whether a person attended, the last lecture has been held, and one more lecture would have been enough.
+
+    Numbers give a bool, columns a condition of SQL.
+    """
+    short = (attended < asked.needed) | (present_ms < asked.needed_ms)
+    one_more = has_reached(attended + 1, present_ms + asked.one_lecture * MINUTE_MS, asked.needed, asked.needed_ms)
+    came = attended + present_ms > 0
+    return came & short & one_more & (asked.lectures > 0 and asked.to_come == 0)
+
+
+def missing(attended: int, present_ms: int, asked: Earning) -> Missing:
+    """What a person is short of."""
+    return Missing(
+        lectures=max(0, asked.needed - attended),
+        minutes=max(0, needed_minutes(asked.needed_ms - present_ms)),
+    )
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A person's progress towards a certificate: requirements, lectures attended, and time counted.
+
+    `remaining` lectures can still be attended, and would add at most `remaining_minutes`.
+    """
+
+    asked: Earning
+    attended: int = 0
+    present_ms: int = 0
+    remaining: int = 0
+    remaining_minutes: int = 0
+
+    @property
+    def needed(self) -> int:
+        """The lectures to be attended."""
+        return self.asked.needed
+
+    @property
+    def needed_minutes(self) -> int:
+        """The minutes required in total; 0 if none are."""
+        return self.asked.minutes
+
+    @property
+    def minutes(self) -> int:
+        """The whole minutes counted so far."""
+        return self.present_ms // MINUTE_MS
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether enough was attended."""
+        return has_earned(self.attended, self.present_ms, self.asked)
+
+    @property
+    def can_be_earned(self) -> bool:
+        """Whether the certificate is earned, or what remains is enough for it."""
+        return has_earned(
+            self.attended + self.remaining, self.present_ms + self.remaining_minutes * MINUTE_MS, self.asked
+        )
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the last lecture was held."""
+        return self.asked.to_come == 0
+
+    @property
+    def just_misses(self) -> bool:
+        """Whether one more lecture would have been enough, known after the last one."""
+        return just_misses(self.attended, self.present_ms, self.asked)
+
+    @property
+    def lacks(self) -> Missing:
+        """What is missing still."""
+        return missing(self.attended, self.present_ms, self.asked)
+
+
+def standing(
+    lectures: Iterable[AnyLecture],
+    attendance: Iterable[PersonAttendance],
+    policy: Policy,
+    *,
+    sessions: Container[int],
+    zone: str,
+    at: datetime,
+    is_in: bool,
+) -> Standing | None:
+    """The progress of a person with this attendance. None if the series issues no certificates or has no lectures.
+
+    `is_in`: enrolled by now, so that a lecture in progress can still count as attended. People who are not enrolled yet
+    are too late for a lecture with less than the required share left, or whose planned time is over.
+    """
+    counted = measured(lectures, sessions, policy.deadline, zone)
+    if policy.certificate is None or not counted:
+        return None
+    ids = {lecture.id for lecture in counted}
+    own = [row for row in attendance if row.lecture_id in ids]
+    remaining = [
+        lecture
+        for lecture in counted
+        if lecture.state in TO_COME and (is_in or _leaves_enough(lecture, policy.min_percent, at))
+    ]
+    return Standing(
+        asked=earning(counted, policy),
+        attended=sum(row.outcome is Outcome.ATTENDED for row in own),
+        present_ms=sum(row.present_ms for row in own if row.is_counted),
+        remaining=len(remaining),
+        remaining_minutes=sum(lecture.duration_minutes for lecture in remaining),
+    )
+
+
+def _leaves_enough(lecture: AnyLecture, min_percent: int, at: datetime) -> bool:
+    """Whether who comes into a lecture at this moment, and not before, can still attend it."""
+    length = timedelta(minutes=lecture.duration_minutes)
+    if lecture.state is LectureState.LIVE and lecture.actual_start is not None:
+        left = lecture.actual_start + length - at
+        return left / timedelta(milliseconds=1) >= needed_ms(lecture.duration_minutes * MINUTE_MS, min_percent)
+    end = planned_end(lecture)
+    return lecture.state is LectureState.POSTPONED or end is None or end > at
