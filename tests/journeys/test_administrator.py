@@ -43,7 +43,7 @@ def test_from_a_person_to_a_proved_certificate(site: Site, sign_in: Callable[[st
     page = visitor.page
 
     visitor.go("/admin")
-    assert visitor.heading() == "Nothing needs you"
+    assert visitor.heading() == "Nothing needs your attention."
     visitor.is_accessible("admin")
 
     # a person, and a role
