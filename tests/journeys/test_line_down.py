@@ -49,7 +49,7 @@ def test_what_was_kept_without_a_line_is_sent_and_counted(
     for _time in range(4):
         page.wait_for_event("requestfailed", lambda request: request.url.endswith("/presence"))
     page.context.set_offline(False)
-    line.filter(has_text="You are back online").wait_for()
+    line.filter(has_text="have been counted").wait_for()
 
     def beats() -> list[bool]:
         return list(db.session.scalars(select(Beat.offline).order_by(Beat.received_ms)))
