@@ -10,7 +10,7 @@ from lms.attendance_imports.actions.staging import stage_attendance
 from lms.catalogue.actions.lectures import schedule_lecture
 from lms.catalogue.actions.series import create_series
 from lms.catalogue.actions.states import end_lecture, start_lecture
-from lms.catalogue.inputs import LectureDraft, SeriesDraft
+from lms.catalogue.inputs import LectureInput, SeriesInput
 from lms.core import clock
 from lms.core.imports import ImportAnswer
 from lms.core.roles import SYSTEM
@@ -52,8 +52,8 @@ def take_enrolments(content: bytes, series_id: int = SERIES) -> ImportAnswer:
 
 def prepare_lecture() -> int:
     """A series, the first of its database, with one lecture that was held; answers the lecture's number."""
-    series = create_series(SeriesDraft(slug="bench", title="Bench"), by=SYSTEM, at=BEGAN - timedelta(days=9))
-    draft = LectureDraft(title="Bench", time_zone="UTC", starts_at=BEGAN.replace(tzinfo=None), duration_minutes=90)
+    series = create_series(SeriesInput(slug="bench", title="Bench"), by=SYSTEM, at=BEGAN - timedelta(days=9))
+    draft = LectureInput(title="Bench", time_zone="UTC", starts_at=BEGAN.replace(tzinfo=None), duration_minutes=90)
     lecture_id = schedule_lecture(series.slug, draft, by=SYSTEM, at=BEGAN - timedelta(days=9)).id
     start_lecture(lecture_id, by=SYSTEM, at=BEGAN)
     end_lecture(lecture_id, by=SYSTEM, at=ENDED)

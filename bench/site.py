@@ -24,7 +24,7 @@ from lms.config import Config
 from lms.core import clock
 from lms.core.db import db
 from lms.demo.build import ensure
-from lms.demo.crowd import FEWEST
+from lms.demo.population import FEWEST
 from lms.enrolment.models import Enrolment
 from lms.people.models import PersonEmail
 

@@ -22,7 +22,7 @@ from lms.attendance.models.evidence import Join
 from lms.catalogue.actions.lectures import schedule_lecture
 from lms.catalogue.actions.series import create_series
 from lms.catalogue.actions.states import start_lecture
-from lms.catalogue.inputs import LectureDraft, SeriesDraft
+from lms.catalogue.inputs import LectureInput, SeriesInput
 from lms.config import Config
 from lms.core import clock
 from lms.core.bulk import insert_many
@@ -116,8 +116,8 @@ def gather(bench: Bench, viewers: int) -> Audience:
 
 
 def _go_live(began: datetime) -> int:
-    series = create_series(SeriesDraft(slug="viewers", title="Viewers"), by=SYSTEM, at=began)
-    draft = LectureDraft(title="Viewers", time_zone="UTC", starts_at=began.replace(tzinfo=None, microsecond=0))
+    series = create_series(SeriesInput(slug="viewers", title="Viewers"), by=SYSTEM, at=began)
+    draft = LectureInput(title="Viewers", time_zone="UTC", starts_at=began.replace(tzinfo=None, microsecond=0))
     lecture_id = schedule_lecture(series.slug, draft, by=SYSTEM, at=began).id
     start_lecture(lecture_id, by=SYSTEM, at=clock.now(), started_at=began)
     return lecture_id

@@ -23,7 +23,7 @@ from lms.attendance.models.credits import Credit
 from lms.catalogue.models import Lecture, LectureState
 from lms.config import Config
 from lms.core.db import db
-from lms.demo.crowd import FULL_SCALE
+from lms.demo.population import FULL_SCALE
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.live.tokens import make_token
 from lms.people.models import Person, PersonEmail

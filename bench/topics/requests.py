@@ -31,7 +31,7 @@ class Door:
     at_once: int = AT_ONCE
 
 
-def doors(bench: Bench) -> list[Door]:
+def routes(bench: Bench) -> list[Door]:
     """The requests that are measured, each as who sends it most."""
     named = bench.places
     trainee, instructor, admin = (bench.sign_in(who) for who in ("trainee", "instructor", "admin"))
@@ -65,7 +65,7 @@ def _beats(bench: Bench, count: int) -> list[bytes]:
 @topic("requests")
 def requests(bench: Bench) -> Iterator[Row]:
     """Each round asks for the empty page beside each door, so that whatever slows one slows the other."""
-    measured = doors(bench)
+    measured = routes(bench)
     nothing = [get("/")] * bench.of(1000, 10)
     for door in measured[:-1]:  # what is read and compiled once a process
         bench.site.cost(door.requests * bench.of(8, 1))

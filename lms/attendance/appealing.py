@@ -24,7 +24,7 @@ ALIKE = 75
 
 
 @dataclass(frozen=True, kw_only=True)
-class AppealDraft:
+class AppealInput:
     """A person's statement: from when to when (both or neither), under which name, and in their own words."""
 
     said_from: datetime | None = None
@@ -32,7 +32,7 @@ class AppealDraft:
     joined_as: str = ""
     text: str = ""
 
-    def checked(self, start: datetime, end: datetime) -> AppealDraft:
+    def checked(self, start: datetime, end: datetime) -> AppealInput:
         """Validates an appeal for storage. Raises Invalid for half a time span, one outside the lecture, or an empty
         appeal.
         """
@@ -51,7 +51,7 @@ class AppealDraft:
         words = checked_words(self.text, "text")
         if self.said_from is None and not name and not words:
             raise Invalid("text", _("Describe what is wrong, or enter when you were there."))
-        return AppealDraft(said_from=self.said_from, said_to=self.said_to, joined_as=name, text=words)
+        return AppealInput(said_from=self.said_from, said_to=self.said_to, joined_as=name, text=words)
 
 
 def check_in_time(until: datetime, at: datetime) -> None:

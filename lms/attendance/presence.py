@@ -31,7 +31,7 @@ from lms.attendance import rules
 from lms.attendance.models.credits import Correction
 from lms.attendance.models.evidence import AttendanceImport, Beat, Join, Presence, Source
 from lms.attendance.models.groups import GroupSignature, ViewingGroup
-from lms.attendance.models.unmatched import Appearance
+from lms.attendance.models.unmatched import UnmatchedAttendee
 from lms.catalogue.models import Lecture, LectureState
 from lms.core import clock, measures
 from lms.core.bulk import among, chunks
@@ -106,14 +106,16 @@ def presence_by_person(*columns: Any, lecture_id: Any = None, people: Any = None
     later = (
         select(*columns)
         .select_from(Presence)
-        .join(Appearance, Appearance.id == Presence.appearance_id)
-        .join(Person, Person.id == Appearance.person_id)
+        .join(UnmatchedAttendee, UnmatchedAttendee.id == Presence.appearance_id)
+        .join(Person, Person.id == UnmatchedAttendee.person_id)
     )
     if people is not None:
         # Looked up from the people, so that of a lecture only their rows are read
         rows = select(_Member.id).where(_Member.canonical_id.in_(people))
         own = own.where(Presence.person_id.in_(rows))
-        later = later.where(Presence.appearance_id.in_(select(Appearance.id).where(Appearance.person_id.in_(rows))))
+        later = later.where(
+            Presence.appearance_id.in_(select(UnmatchedAttendee.id).where(UnmatchedAttendee.person_id.in_(rows)))
+        )
     if lecture_id is None:
         return [own, later]
     # "+ 0" keeps the index of lectures out where the people lead to the rows
@@ -124,7 +126,7 @@ def presence_by_person(*columns: Any, lecture_id: Any = None, people: Any = None
 def is_unmatched() -> tuple[ColumnElement[bool], ...]:
     """What holds of presence (and its appearance) while nobody knows whose it is, and nobody said that it is nobody's
     of ours."""
-    return Presence.person_id.is_(None), Appearance.how.is_(None)
+    return Presence.person_id.is_(None), UnmatchedAttendee.how.is_(None)
 
 
 _LECTURE: Any = bindparam("lecture_id", type_=Integer)

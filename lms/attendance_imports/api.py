@@ -7,7 +7,7 @@ from typing import Any
 from apiflask import APIBlueprint
 
 from lms.attendance_imports.actions.imports import publish_attendance
-from lms.attendance_imports.actions.resolution import decide_appearance, undo_decision
+from lms.attendance_imports.actions.resolution import resolve_attendee, undo_decision
 from lms.attendance_imports.actions.staging import stage_attendance
 from lms.attendance_imports.queries.review import get_unknown, review_page
 from lms.attendance_imports.schemas import (
@@ -65,7 +65,7 @@ def decide_unknown(lecture_id: int, appearance_id: int, wish: dict[str, Any]) ->
     resolved it first.
     """
     by = current_actor()
-    decide_appearance(
+    resolve_attendee(
         lecture_id, appearance_id, person=wish["person"], version=wish["version"], rows=wish["rows"], by=by,
         at=clock.now(),
     )  # fmt: skip

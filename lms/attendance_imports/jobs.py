@@ -7,7 +7,7 @@ from typing import Any
 
 from lms.attendance_imports.actions.large_files import JOB as FILE
 from lms.attendance_imports.actions.large_files import publish_large
-from lms.attendance_imports.actions.resolution import claim_appearances
+from lms.attendance_imports.actions.resolution import link_attendees
 from lms.core import clock
 from lms.core.jobs import Run, job
 from lms.core.roles import SYSTEM, Actor
@@ -16,7 +16,7 @@ from lms.core.roles import SYSTEM, Actor
 @job("claim_appearances")
 def run_claim(_run: Run, *, person_ids: list[int]) -> dict[str, Any]:
     """Gives people what was seen under their addresses before they were known by them."""
-    return {"lectures": claim_appearances(person_ids, by=SYSTEM, at=clock.now())}
+    return {"lectures": link_attendees(person_ids, by=SYSTEM, at=clock.now())}
 
 
 @job(FILE)

@@ -40,7 +40,7 @@ _SMALL_WORDS = frozenset({"of", "the", "and", "for", "de", "la", "le", "du", "de
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class PersonSummary:
     """A person whom a report can mean. `mailboxes` are their e-mail addresses, as `email_key`."""
 
     person_id: int
@@ -56,7 +56,7 @@ class Known:
 class Candidate:
     """A candidate for a name: a score from 0 to 100, with reasons in words."""
 
-    known: Known
+    known: PersonSummary
     score: int
     reasons: tuple[str, ...]
 
@@ -85,14 +85,14 @@ def strong_one(candidates: Sequence[Candidate]) -> Candidate | None:
     return candidates[0] if is_alone else None
 
 
-class Crowd:
+class CandidateIndex:
     """Everybody whom the names of a report may mean: asked for each name in turn.
 
     Only who shares a word with it (or one spelled alike, or the letters, or the name before the @) is looked at, so
     that a name costs about the same however many there are. `countries` tells each code's names.
     """
 
-    def __init__(self, people: Iterable[Known], countries: Mapping[str, Collection[str]] | None = None) -> None:
+    def __init__(self, people: Iterable[PersonSummary], countries: Mapping[str, Collection[str]] | None = None) -> None:
         self.people = list(people)
         self._names = [_names_of(one) for one in self.people]
         self._countries = {code: {sort_key(name) for name in names} for code, names in (countries or {}).items()}
@@ -161,7 +161,7 @@ class Crowd:
             score = min(99, score + sum(points for points, _enough, _reason in more))
         return Candidate(known, score, (*told, *(reason for _points, _enough, reason in more)))
 
-    def _around(self, known: Known, name: str, said: str, email: str) -> list[tuple[int, bool, str]]:
+    def _around(self, known: PersonSummary, name: str, said: str, email: str) -> list[tuple[int, bool, str]]:
         """Evidence for a candidate other than the name: points, whether it is sufficient by itself, and why."""
         found: list[tuple[int, bool, str]] = []
         aside = [word for word in words_of(said) if word not in set(words_of(name))]
@@ -184,7 +184,7 @@ class Crowd:
         return found
 
 
-def _names_of(known: Known) -> list[tuple[bool, _Name]]:
+def _names_of(known: PersonSummary) -> list[tuple[bool, _Name]]:
     names = [(False, _Name(undecorated(known.full_name) if "(" in known.full_name else known.full_name))]
     if known.native_name:
         names.append((True, _Name(known.native_name)))
@@ -193,7 +193,7 @@ def _names_of(known: Known) -> list[tuple[bool, _Name]]:
 
 def _keys(name: _Name) -> Iterable[Hashable]:
     yield from ((0, word) for word in name.words if len(word) > 1)
-    yield from ((1, bones) for word in name.words if len(bones := _bones(word)) > 2)
+    yield from ((1, bones) for word in name.words if len(bones := _consonant_key(word)) > 2)
     yield 2, name.joined
 
 
@@ -201,7 +201,7 @@ def _mail_keys(mailboxes: Iterable[str]) -> Iterable[Hashable]:
     return [(3, box) for box in (one.partition("@")[0] for one in mailboxes) if len(box) > 4]
 
 
-def _bones(word: str) -> str:
+def _consonant_key(word: str) -> str:
     """What is left of a word without vowels and doubled letters: the same of Mohammed and Muhamad."""
     return _TWICE.sub(r"\1", _VOWELS.sub("", word))
 
@@ -302,7 +302,9 @@ def _is_near(a: str, b: str) -> bool:
     if longest < 4:
         return False
     distance = Levenshtein.distance(a, b, score_cutoff=3)
-    return distance <= max(1, longest // 4) or (len(bones := _bones(a)) > 2 and bones == _bones(b) and distance <= 3)
+    return distance <= max(1, longest // 4) or (
+        len(bones := _consonant_key(a)) > 2 and bones == _consonant_key(b) and distance <= 3
+    )
 
 
 def _is_initial(a: str, b: str) -> bool:

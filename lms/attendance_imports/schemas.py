@@ -10,7 +10,7 @@ from apiflask.fields import Boolean, File, Float, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf
 from marshmallow import ValidationError
 
-from lms.attendance.models.unmatched import How
+from lms.attendance.models.unmatched import MatchMethod
 from lms.attendance.schemas.roster import PersonOut
 from lms.attendance_imports.queries.review import Unknown
 from lms.attendance_imports.readers.mapping import FIELDS
@@ -70,7 +70,9 @@ class UnknownOut(AnswerSchema):
     lectures = Integer()
     stays = List(Nested(StayOut))
     candidates = List(Nested(CandidateOut))
-    decision = String(validate=OneOf([how.value for how in How if how is not How.UNDONE]), allow_none=True)
+    decision = String(
+        validate=OneOf([how.value for how in MatchMethod if how is not MatchMethod.UNDONE]), allow_none=True
+    )
     person = Nested(PersonOut, allow_none=True)
     decided_by = String(allow_none=True)
     decided_at = String(allow_none=True)

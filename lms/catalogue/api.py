@@ -22,7 +22,7 @@ from lms.catalogue.actions.states import (
     start_lecture,
     undo_start,
 )
-from lms.catalogue.inputs import LectureDraft, PolicyDraft, SeriesDraft
+from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesInput
 from lms.catalogue.models import Lecture, Series
 from lms.catalogue.rules import may_edit_lecture
 from lms.catalogue.schemas import (
@@ -65,7 +65,7 @@ _SERIES = (
     "capacity",
     "taken",
 )
-_POLICY = tuple(one.name for one in fields(PolicyDraft))
+_POLICY = tuple(one.name for one in fields(PolicyInput))
 _LECTURE = (
     "id",
     "title",
@@ -153,8 +153,8 @@ def list_series(query: dict[str, Any]) -> ResponseReturnValue:
 @bp.doc(responses={200: "The same series already exists.", 409: "A different series has this slug."})
 def create_series(sent: dict[str, Any]) -> ResponseReturnValue:
     """Creates a series. The same request again returns 200 with the same series."""
-    values = {**_fixed(sent), "policy": PolicyDraft(**sent.get("policy", {}))}
-    series, is_new = create_or_repeat_series(SeriesDraft(**values), by=current_actor(), at=clock.now())
+    values = {**_fixed(sent), "policy": PolicyInput(**sent.get("policy", {}))}
+    series, is_new = create_or_repeat_series(SeriesInput(**values), by=current_actor(), at=clock.now())
     return _shown_series(series), 201 if is_new else 200
 
 
@@ -202,7 +202,7 @@ def list_lectures(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
 @bp.doc(responses={200: "The same lecture already exists.", 409: "An instructor gives another lecture at this time."})
 def create_lecture(slug: str, sent: dict[str, Any]) -> ResponseReturnValue:
     """Creates a lecture in a series. Its time can be in the past. The same request again returns 200."""
-    draft = LectureDraft(**_fixed(sent))
+    draft = LectureInput(**_fixed(sent))
     lecture, is_new = schedule_or_repeat_lecture(slug, draft, by=current_actor(), at=clock.now())
     return _shown_lecture(lecture), 201 if is_new else 200
 

@@ -23,7 +23,7 @@ from wtforms import (
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
 from wtforms.validators import InputRequired, Optional
 
-from lms.catalogue.inputs import LectureDraft, PolicyDraft, SeriesDraft
+from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesInput
 from lms.catalogue.models import Admission, CertificateKind, Lecture, LectureState, Policy, Series, Visibility, WalkIns
 from lms.core import clock
 from lms.core.errors import Invalid
@@ -238,16 +238,16 @@ class SeriesForm(CatalogueForm):
                 "countries": "\n".join(country.code for country in series.countries),
                 "instructors": "\n".join(addresses),
                 "policy": {
-                    **{one.name: getattr(policy, one.name) for one in fields(PolicyDraft)},
+                    **{one.name: getattr(policy, one.name) for one in fields(PolicyInput)},
                     "walk_ins": policy.walk_ins.value,
                     "certificate": policy.certificate.value if policy.certificate else "",
                 },
             }
         )
 
-    def draft(self) -> SeriesDraft:
+    def draft(self) -> SeriesInput:
         """What was typed."""
-        return SeriesDraft(
+        return SeriesInput(
             slug=self.slug.data or "",
             title=self.title.data or "",
             description=self.description.data or "",
@@ -259,7 +259,7 @@ class SeriesForm(CatalogueForm):
             capacity=self.capacity.data,
             countries=codes_of(self.countries.data, country_names(reader_locale())) or None,
             instructors=lines(self.instructors.data),
-            policy=PolicyDraft(**self.policy.form.typed()),
+            policy=PolicyInput(**self.policy.form.typed()),
         )
 
 
@@ -341,9 +341,9 @@ class LectureForm(CatalogueForm):
             return False
         return valid
 
-    def draft(self, state: LectureState) -> LectureDraft:
+    def draft(self, state: LectureState) -> LectureInput:
         """What was typed, as a new lecture."""
-        return LectureDraft(state=state, **self.changes())
+        return LectureInput(state=state, **self.changes())
 
 
 class PostponeForm(CatalogueForm):

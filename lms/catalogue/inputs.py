@@ -30,7 +30,7 @@ K = TypeVar("K", bound=StrEnum)
 
 
 @dataclass(frozen=True, kw_only=True)
-class PolicyDraft:
+class PolicyInput:
     """The policy of a series, fields as in the API."""
 
     min_percent: int = 60
@@ -45,7 +45,7 @@ class PolicyDraft:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeriesDraft:
+class SeriesInput:
     """A series as asked for, fields as in the API. `instructors` are e-mail addresses, `countries` codes."""
 
     slug: str
@@ -59,11 +59,11 @@ class SeriesDraft:
     capacity: int | None = None
     countries: tuple[str, ...] | None = None
     instructors: tuple[str, ...] = ()
-    policy: PolicyDraft = field(default_factory=PolicyDraft)
+    policy: PolicyInput = field(default_factory=PolicyInput)
 
 
 @dataclass(frozen=True, kw_only=True)
-class LectureDraft:
+class LectureInput:
     """A lecture as asked for, fields as in the API. `starts_at` is local time without offset in `time_zone`.
 
     `language` null is the series' language. `state` is draft or scheduled.
@@ -181,10 +181,10 @@ class _Check:
             raise Invalid(faults=self.faults)
 
 
-def checked_policy(draft: PolicyDraft, check: _Check | None = None) -> PolicyDraft:
+def checked_policy(draft: PolicyInput, check: _Check | None = None) -> PolicyInput:
     """The policy as it is stored. Invalid names the fields as `policy.min_percent`."""
     own = check or _Check()
-    value = PolicyDraft(
+    value = PolicyInput(
         min_percent=own.whole("policy.min_percent", draft.min_percent, 1, 100),
         min_lectures_percent=own.whole("policy.min_lectures_percent", draft.min_lectures_percent, 1, 100),
         replay_days=own.whole("policy.replay_days", draft.replay_days, 0, 3650),
@@ -202,7 +202,7 @@ def checked_policy(draft: PolicyDraft, check: _Check | None = None) -> PolicyDra
     return value
 
 
-def checked_series(draft: SeriesDraft) -> SeriesDraft:
+def checked_series(draft: SeriesInput) -> SeriesInput:
     """The series as it is stored, addresses and country codes apart. Invalid names every field that is wrong."""
     check = _Check()
     slug = draft.slug.strip()
@@ -234,7 +234,7 @@ def checked_series(draft: SeriesDraft) -> SeriesDraft:
     return value
 
 
-def checked_lecture(draft: LectureDraft) -> LectureDraft:
+def checked_lecture(draft: LectureInput) -> LectureInput:
     """The lecture as it is stored, addresses and time apart. Invalid names every field that is wrong."""
     check = _Check()
     if draft.state not in (LectureState.DRAFT, LectureState.SCHEDULED):

@@ -53,7 +53,7 @@ class Group:
     """The calls of one subject."""
 
     name: str
-    doors: tuple[Door, ...]
+    routes: tuple[Door, ...]
 
 
 def list_doors() -> list[Group]:
@@ -89,7 +89,7 @@ def _read(app: APIFlask) -> list[Group]:
                 call = calls[method]
                 door = _door(method, path, call, guards.get((method.upper(), path)), document)
                 groups.setdefault((call.get("tags") or ["API"])[0], []).append(door)
-    return [Group(name, tuple(doors)) for name, doors in groups.items()]
+    return [Group(name, tuple(routes)) for name, routes in groups.items()]
 
 
 def _guards(app: APIFlask) -> dict[tuple[str, str], Guard | None]:

@@ -25,7 +25,7 @@ from lms.attendance_imports.actions.staging import stage_attendance
 from lms.catalogue.actions.lectures import schedule_lecture
 from lms.catalogue.actions.series import create_series
 from lms.catalogue.actions.states import cancel_lecture, end_lecture, hold_lecture, postpone_lecture, start_lecture
-from lms.catalogue.inputs import LectureDraft, PolicyDraft, SeriesDraft
+from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesInput
 from lms.catalogue.models import Admission, CertificateKind, LectureState, Visibility
 from lms.certificates.actions.awards import issue_certificates
 from lms.certificates.keys import ensure_key
@@ -36,9 +36,9 @@ from lms.core.db import action, db
 from lms.core.errors import Invalid
 from lms.core.roles import SYSTEM, Role
 from lms.demo import follow_up
-from lms.demo.crowd import FEWEST, FULL_SCALE
 from lms.demo.folder import Mark, find_mark, replaced, set_mark
 from lms.demo.generate import SEED, Demonstration, LectureFile
+from lms.demo.population import FEWEST, FULL_SCALE
 from lms.demo.programme import InstructorPlan, LecturePlan, SeriesPlan, load_instructors, load_partners, read
 from lms.enrolment.actions import publish_enrolments
 from lms.enrolment.membership import enrolled_ids
@@ -47,7 +47,7 @@ from lms.people.actions.countries import declare_partners, load_countries
 from lms.people.actions.files import stage_people
 from lms.people.actions.persons import create_person
 from lms.reports.actions.public import refresh_public_figures
-from lms.viewing_groups.actions.groups import GroupDraft, open_group
+from lms.viewing_groups.actions.groups import GroupInput, open_group
 
 TO_ANSWER = "fees-and-fairness"
 """The series with lectures whose staff are asked whether they were held."""
@@ -201,9 +201,9 @@ def opened_at(plan: SeriesPlan, now: datetime) -> datetime:
     return min(first, now) - 2 * BEFORE_FIRST
 
 
-def _series_draft(plan: SeriesPlan, demonstration: Demonstration, addresses: dict[str, str]) -> SeriesDraft:
+def _series_draft(plan: SeriesPlan, demonstration: Demonstration, addresses: dict[str, str]) -> SeriesInput:
     days = [lecture.local_start.date() for lecture in plan.lectures if lecture.state not in ("postponed", "draft")]
-    return SeriesDraft(
+    return SeriesInput(
         slug=plan.slug,
         title=plan.title,
         description=plan.description,
@@ -214,7 +214,7 @@ def _series_draft(plan: SeriesPlan, demonstration: Demonstration, addresses: dic
         ends_on=max(days, default=None),
         capacity=demonstration.capacity(plan),
         instructors=tuple(addresses[key] for key in plan.instructors),
-        policy=PolicyDraft(
+        policy=PolicyInput(
             min_lectures_percent=plan.min_lectures_percent,
             certificate=CertificateKind(plan.certificate) if plan.certificate else None,
         ),
@@ -224,7 +224,7 @@ def _series_draft(plan: SeriesPlan, demonstration: Demonstration, addresses: dic
 def _schedule(plan: SeriesPlan, lecture: LecturePlan, addresses: dict[str, str], *, at: datetime) -> int:
     past = lecture.state == "held"
     place = f"{plan.slug}/{lecture.number}"
-    draft = LectureDraft(
+    draft = LectureInput(
         title=lecture.title,
         abstract=lecture.abstract,
         starts_at=lecture.local_start,
@@ -307,7 +307,7 @@ def _gather(demonstration: Demonstration, lecture_ids: dict[tuple[str, int], int
     coming = [one for plan in plans for one in plan.lectures if one.state == "scheduled"]
     if coming:
         first = min(coming, key=lambda one: one.starts_at)
-        draft = GroupDraft("Nairobi", "Treasury Building, room 4", "Peter Mutua Kilonzo", 30, "Africa/Nairobi")
+        draft = GroupInput("Nairobi", "Treasury Building, room 4", "Peter Mutua Kilonzo", 30, "Africa/Nairobi")
         lecture_id = lecture_ids[first.series, first.number]
         open_group(lecture_id, draft, country="KE", by=SYSTEM, at=demonstration.now)
 
@@ -317,7 +317,7 @@ def _leave_to_answer(now: datetime, addresses: dict[str, str]) -> None:
     which nobody has said whether it was held. Their series is a draft, so that only staff see them."""
     zone = ZoneInfo("Asia/Shanghai")
     rehearsal, yesterday = (_at_ten(now - timedelta(days=days), zone) for days in (3, 1))
-    draft = LectureDraft(
+    draft = LectureInput(
         title="Rehearsal: sound and slides",
         abstract="A trial of the meeting with its lecturer.",
         starts_at=rehearsal.replace(tzinfo=None),

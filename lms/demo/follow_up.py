@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from lms.attendance.actions.appeals import accept_appeal, decline_appeal, file_appeal, withdraw_appeal
 from lms.attendance.actions.closing import close_attendance
 from lms.attendance.actions.corrections import correct
-from lms.attendance.appealing import AppealDraft
+from lms.attendance.appealing import AppealInput
 from lms.attendance.models.credits import Outcome
 from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.staging import stage_attendance
@@ -30,7 +30,7 @@ from lms.people.actions.access import grant_role
 from lms.people.actions.persons import create_person
 from lms.people.queries.access import load_actor
 from lms.people.queries.persons import find_person_by_email
-from lms.viewing_groups.actions.groups import GroupDraft, add_addresses, call_off, open_group
+from lms.viewing_groups.actions.groups import GroupInput, add_addresses, call_off, open_group
 from lms.viewing_groups.actions.signing import Basis, sign_group, take_back_signature
 from lms.viewing_groups.queries import get_group, resolve
 from lms.viewing_groups.rules import mark_of
@@ -293,7 +293,7 @@ def _watch_together(lecture_id: int, plan: GroupPlan) -> None:
     """Opens a group, fills its list, and signs it (or not) as planned, all as the country's focal point."""
     opened = plan.file.start - timedelta(days=2)
     by = _actor(plan.opened_by, opened)
-    draft = GroupDraft(plan.city, plan.room, plan.organiser, len(plan.addresses) + 3, plan.time_zone)
+    draft = GroupInput(plan.city, plan.room, plan.organiser, len(plan.addresses) + 3, plan.time_zone)
     public_id, _is_new = open_group(lecture_id, draft, country=plan.country, by=by, at=opened)
     after = plan.file.end + timedelta(hours=3)
     if plan.state == "called_off":
@@ -319,7 +319,7 @@ def _appeal(lecture_id: int, plan: AppealPlan, instructor: Actor) -> None:
     """Files an appeal as the person concerned, and answers it (or not) as the lecture's instructor."""
     by = _actor(plan.address, plan.filed_at)
     start = plan.file.start.astimezone(UTC) if plan.claims_times else None
-    draft = AppealDraft(
+    draft = AppealInput(
         said_from=start, said_to=plan.file.end if start else None, joined_as=plan.joined_as, text=plan.text
     )
     appeal, _is_new = file_appeal(lecture_id, draft, by=by, at=plan.filed_at)

@@ -11,7 +11,7 @@ from functools import cached_property
 from random import Random
 
 from lms.demo import presence
-from lms.demo.crowd import FULL_SCALE, Crowd, Member, gather
+from lms.demo.population import FULL_SCALE, Member, Population, gather
 from lms.demo.programme import LecturePlan, SeriesPlan, load_countries, load_series, read
 
 SEED = 2020
@@ -41,7 +41,7 @@ class Demonstration:
         self._presence = read("guest_presence.csv")
 
     @cached_property
-    def crowd(self) -> Crowd:
+    def crowd(self) -> Population:
         """Everybody but the guests."""
         return gather(self.series, self.countries, self.people, self.seed)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from lms.demo.crowd import Member
+from lms.demo.population import Member
 
 # How often those who registered come, as bounds of one draw: never, once, now and then, nearly always
 _NEVER, _ONCE, _SOMETIMES = 0.105, 0.69, 0.90

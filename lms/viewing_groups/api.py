@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from lms.core import clock
 from lms.viewing_groups import queries as viewing
 from lms.viewing_groups.actions import groups, signing
-from lms.viewing_groups.actions.groups import Added, GroupDraft, add_addresses
+from lms.viewing_groups.actions.groups import Added, GroupInput, add_addresses
 from lms.viewing_groups.actions.signing import Basis, take_back_signature
 from lms.viewing_groups.schemas import (
     CheckedInOut,
@@ -77,7 +77,7 @@ def open_group(lecture_id: int, given: dict[str, Any]) -> ResponseReturnValue:
     group with status 200.
     """
     country = given.pop("country")
-    draft = GroupDraft(**given)
+    draft = GroupInput(**given)
     group_id, is_new = groups.open_group(lecture_id, draft, country=country, by=current_actor(), at=clock.now())
     return _shown(group_id), 201 if is_new else 200
 

@@ -27,7 +27,7 @@ from lms.viewing_groups.actions import signing
 from lms.viewing_groups.actions.groups import (
     Added,
     CheckedIn,
-    GroupDraft,
+    GroupInput,
     call_off,
     drop_address,
     open_group,
@@ -115,8 +115,8 @@ def groups(lecture_id: int) -> ResponseReturnValue:
     return page, status or 200
 
 
-def _draft(form: GroupForm) -> GroupDraft:
-    return GroupDraft(
+def _draft(form: GroupForm) -> GroupInput:
+    return GroupInput(
         city=form.city.data or "",
         room=form.room.data or "",
         organiser=form.organiser.data or "",

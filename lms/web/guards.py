@@ -43,10 +43,10 @@ ANYONE = Guard(anyone=True)
 SIGNED_IN = Guard(signed_in=True)
 
 
-def allow(*who: Guard | Role, while_resting: bool = False, indexed: bool = False) -> Callable[[F], F]:
+def allow(*who: Guard | Role, allow_without_mfa: bool = False, indexed: bool = False) -> Callable[[F], F]:
     """Declares who may use a view: ANYONE, SIGNED_IN or roles. Stands directly beneath the route.
 
-    `while_resting`: also a page for staff who have yet to set up the second factor; from all others they are led there.
+    `allow_without_mfa`: also for staff who have yet to set up the second factor; all other pages lead them there.
     `indexed`: search engines may keep what a stranger sees of it (`web.discovery`); what is not declared is `noindex`.
     """
     guards = [item for item in who if isinstance(item, Guard)]
@@ -54,7 +54,7 @@ def allow(*who: Guard | Role, while_resting: bool = False, indexed: bool = False
 
     def mark(view: F) -> F:
         view.guard = guard  # type: ignore[attr-defined]
-        view.while_resting = while_resting  # type: ignore[attr-defined]
+        view.allow_without_mfa = allow_without_mfa  # type: ignore[attr-defined]
         view.indexed = indexed  # type: ignore[attr-defined]
         return view
 
@@ -75,7 +75,7 @@ def is_indexed(endpoint: str | None) -> bool:
 def _is_for_resting(endpoint: str) -> bool:
     """Returns whether staff without a second factor can use the route. In the API, they act without a role."""
     view = current_app.view_functions[endpoint]
-    return request.path.startswith("/api/") or bool(getattr(view, "while_resting", False))
+    return request.path.startswith("/api/") or bool(getattr(view, "allow_without_mfa", False))
 
 
 def init_app(app: Flask) -> None:

@@ -8,7 +8,7 @@ from flask import Flask, current_app, g, request
 from flask_login import LoginManager, UserMixin, current_user
 
 from lms.core.roles import ANONYMOUS, Actor
-from lms.web.second_factor import rested
+from lms.web.second_factor import without_resting_roles
 
 SessionLoader = Callable[[str], Actor | None]
 BearerLoader = Callable[[str], Actor | None]
@@ -44,7 +44,7 @@ def init_app(app: Flask) -> None:
 
     @login_manager.user_loader
     def load(key: str) -> SignedIn | None:
-        actor = rested(current_app.extensions[_KEY][0](key))
+        actor = without_resting_roles(current_app.extensions[_KEY][0](key))
         return SignedIn(actor, key) if actor is not None else None
 
 
@@ -64,7 +64,7 @@ def _read_actor() -> Actor:
         return ANONYMOUS
     scheme, _space, token = header.partition(" ")
     loader: BearerLoader = current_app.extensions[_KEY][1]
-    actor = rested(loader(token.strip())) if scheme.lower() == "bearer" else None
+    actor = without_resting_roles(loader(token.strip())) if scheme.lower() == "bearer" else None
     if actor is None:
         raise Unauthenticated
     return actor

@@ -20,7 +20,7 @@ def is_needed() -> bool:
     return bool(current_app.extensions["lms.config"].staff_needs_second_factor)
 
 
-def rested(actor: Actor | None) -> Actor | None:
+def without_resting_roles(actor: Actor | None) -> Actor | None:
     """The actor without roles as long as these need a second factor that is not set up; else as it is."""
     if actor is None or not actor.roles or actor.has_second_factor or not is_needed():
         return actor

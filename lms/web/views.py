@@ -87,7 +87,7 @@ def _keep(name: str, value: str, allowed: bool) -> ResponseReturnValue:
 
 
 @bp.post("/language")
-@allow(ANYONE, while_resting=True)
+@allow(ANYONE, allow_without_mfa=True)
 def set_language() -> ResponseReturnValue:
     """Stores an anonymous reader's language in a cookie."""
     code = request.form.get("lang", "")
@@ -95,7 +95,7 @@ def set_language() -> ResponseReturnValue:
 
 
 @bp.post("/zone")
-@allow(ANYONE, while_resting=True)
+@allow(ANYONE, allow_without_mfa=True)
 def set_zone() -> ResponseReturnValue:
     """Stores an anonymous reader's time zone in a cookie."""
     zone = zones.named_zone(request.form.get("time_zone", ""))
@@ -103,14 +103,14 @@ def set_zone() -> ResponseReturnValue:
 
 
 @bp.get("/healthz")
-@allow(ANYONE, while_resting=True)
+@allow(ANYONE, allow_without_mfa=True)
 def healthz() -> ResponseReturnValue:
     """Reports that the process is alive."""
     return Response("ok\n", mimetype="text/plain")
 
 
 @bp.get("/readyz")
-@allow(ANYONE, while_resting=True)
+@allow(ANYONE, allow_without_mfa=True)
 def readyz() -> ResponseReturnValue:
     """Reports whether the site can serve: the database answers and has the right schema. Else 503, with a remedy."""
     mismatch = schema.find_mismatch()
@@ -118,7 +118,7 @@ def readyz() -> ResponseReturnValue:
 
 
 @bp.get("/robots.txt")
-@allow(ANYONE, while_resting=True)
+@allow(ANYONE, allow_without_mfa=True)
 def robots() -> ResponseReturnValue:
     """Returns the rules for crawlers and the address of the sitemap. Pages not to be indexed carry `noindex`.
 
@@ -129,7 +129,7 @@ def robots() -> ResponseReturnValue:
 
 
 @bp.get("/.well-known/security.txt")
-@allow(ANYONE, while_resting=True)
+@allow(ANYONE, allow_without_mfa=True)
 def security_txt() -> ResponseReturnValue:
     """Returns where to report a vulnerability (RFC 9116). Absent if `LMS_SECURITY_CONTACT` is empty."""
     contact = current_app.extensions["lms.config"].security_contact
@@ -147,7 +147,7 @@ def security_txt() -> ResponseReturnValue:
 
 
 @bp.get("/site.webmanifest")
-@allow(ANYONE, while_resting=True)
+@allow(ANYONE, allow_without_mfa=True)
 def webmanifest() -> ResponseReturnValue:
     """Returns the web app manifest: name, colours and icons for a phone's home screen."""
     named = f"Serai, {current_app.extensions['lms.config'].organiser}"
@@ -170,7 +170,7 @@ def webmanifest() -> ResponseReturnValue:
 
 
 @bp.get("/favicon.ico")
-@allow(ANYONE, while_resting=True)
+@allow(ANYONE, allow_without_mfa=True)
 def favicon() -> ResponseReturnValue:
     """Returns the icon at the conventional address."""
     return redirect(asset("favicon.svg"), 301)

@@ -14,9 +14,9 @@ from lms.attendance.actions.beats import record_beat
 from lms.attendance.actions.corrections import correct
 from lms.attendance.actions.joins import open_join
 from lms.attendance.models.credits import Outcome
-from lms.attendance.models.unmatched import Appearance
+from lms.attendance.models.unmatched import UnmatchedAttendee
 from lms.attendance_imports.actions.imports import publish_attendance
-from lms.attendance_imports.actions.resolution import decide_appearance, undo_decision
+from lms.attendance_imports.actions.resolution import resolve_attendee, undo_decision
 from lms.attendance_imports.actions.staging import stage_attendance
 from lms.catalogue.actions.states import (
     correct_times,
@@ -33,7 +33,7 @@ from lms.core.errors import DomainError
 from lms.core.roles import SYSTEM
 from lms.enrolment.actions import enrol, withdraw
 from lms.people.actions.privacy import merge_people, undo_merge
-from lms.viewing_groups.actions.groups import GroupDraft, open_group, tick
+from lms.viewing_groups.actions.groups import GroupInput, open_group, tick
 from lms.viewing_groups.actions.signing import Basis, sign_group
 from lms.viewing_groups.queries import get_group, list_of_group
 from tests.factories import Make
@@ -182,14 +182,18 @@ class History:
         left = first + (1 + step.amount) * timedelta(minutes=20)
         self._publish(step, f"name,joined_at,left_at\nphone {step.other % 2},{first.isoformat()},{left.isoformat()}\n")
 
-    def _appearances(self, *, decided: bool) -> list[Appearance]:
-        query = select(Appearance).where(Appearance.series_id == self.series_id).order_by(Appearance.id)
+    def _appearances(self, *, decided: bool) -> list[UnmatchedAttendee]:
+        query = (
+            select(UnmatchedAttendee)
+            .where(UnmatchedAttendee.series_id == self.series_id)
+            .order_by(UnmatchedAttendee.id)
+        )
         rows = db.session.scalars(query.execution_options(populate_existing=True))
         return [row for row in rows if (row.how is not None) == decided]
 
     def _decide(self, step: Step) -> None:
         for row in self._appearances(decided=False)[:1]:
-            decide_appearance(
+            resolve_attendee(
                 self.lectures[step.lecture], row.id, person=self.people[step.person][1], version=row.version,
                 by=SYSTEM, at=self.now,
             )  # fmt: skip
@@ -203,7 +207,7 @@ class History:
         if lecture.actual_start is None or lecture.actual_end is None:
             return
         began = lecture.actual_start.replace(tzinfo=None) + (step.amount - 1) * timedelta(minutes=20)
-        draft = GroupDraft("Nairobi", "Room 4", "Jane Wanjiru", 3, "UTC")
+        draft = GroupInput("Nairobi", "Room 4", "Jane Wanjiru", 3, "UTC")
         group = open_group(lecture.id, draft, country="KE", by=SYSTEM, at=self.now)[0]
         tick(group, add=[self.people[step.person][1]], by=SYSTEM, at=self.now)
         mark = list_of_group(get_group(group, by=SYSTEM), by=SYSTEM, at=self.now).mark

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from lms.attendance.actions.appeals import accept_appeal, decline_appeal, file_appeal, withdraw_appeal
 from lms.attendance.actions.closing import close_attendance
 from lms.attendance.actions.people import erase_evidence
-from lms.attendance.appealing import AppealDraft, nearest, resembling
+from lms.attendance.appealing import AppealInput, nearest, resembling
 from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.credits import Correction, Outcome
 from lms.attendance.queries.appeals import count_open_appeals, get_appeal, list_appeals, list_open_appeals
@@ -27,7 +27,7 @@ from tests.attendance.scene import END, START, Scene, minute
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
 ASKED, ANSWERED = END + timedelta(days=1), END + timedelta(days=2)
-THERE = AppealDraft(said_from=START, said_to=minute(80), joined_as="ipad 3", text="The link fell.")
+THERE = AppealInput(said_from=START, said_to=minute(80), joined_as="ipad 3", text="The link fell.")
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def own(scene: Scene, name: str = "Ada") -> Actor:
     return actor
 
 
-def ask(scene: Scene, name: str = "Ada", draft: AppealDraft = THERE, at: datetime = ASKED) -> str:
+def ask(scene: Scene, name: str = "Ada", draft: AppealInput = THERE, at: datetime = ASKED) -> str:
     appeal, _is_new = file_appeal(scene.lecture.id, draft, by=own(scene, name), at=at)
     return appeal.public_id
 
@@ -68,25 +68,25 @@ def test_the_same_again_is_the_same_appeal_and_another_is_refused(scene: Scene) 
     appeal, is_new = file_appeal(scene.lecture.id, THERE, by=own(scene), at=ANSWERED)
     assert (appeal.public_id, is_new) == (first, False)
     with pytest.raises(Refused):
-        ask(scene, draft=AppealDraft(text="And another thing"))
+        ask(scene, draft=AppealInput(text="And another thing"))
     assert len(db.session.scalars(select(Appeal)).all()) == 1
 
 
 @pytest.mark.parametrize(
     ("draft", "field"),
     [
-        (AppealDraft(), "text"),
-        (AppealDraft(text=" \u200b "), "text"),
-        (AppealDraft(said_from=START), "there_to"),
-        (AppealDraft(said_to=END), "there_from"),
-        (AppealDraft(said_from=END, said_to=START), "there_to"),
-        (AppealDraft(said_from=END, said_to=END + timedelta(hours=1)), "there_from"),
-        (AppealDraft(said_from=START - timedelta(hours=1), said_to=START), "there_from"),
-        (AppealDraft(text="x" * 1001), "text"),
-        (AppealDraft(joined_as="x" * 201), "joined_as"),
+        (AppealInput(), "text"),
+        (AppealInput(text=" \u200b "), "text"),
+        (AppealInput(said_from=START), "there_to"),
+        (AppealInput(said_to=END), "there_from"),
+        (AppealInput(said_from=END, said_to=START), "there_to"),
+        (AppealInput(said_from=END, said_to=END + timedelta(hours=1)), "there_from"),
+        (AppealInput(said_from=START - timedelta(hours=1), said_to=START), "there_from"),
+        (AppealInput(text="x" * 1001), "text"),
+        (AppealInput(joined_as="x" * 201), "joined_as"),
     ],
 )
-def test_what_cannot_be_is_said_at_its_field(scene: Scene, draft: AppealDraft, field: str) -> None:
+def test_what_cannot_be_is_said_at_its_field(scene: Scene, draft: AppealInput, field: str) -> None:
     with pytest.raises(Invalid) as caught:
         ask(scene, draft=draft)
     assert [fault.field for fault in caught.value.faults] == [field]
@@ -133,7 +133,7 @@ def test_accepting_sets_the_outcome_in_the_same_step_and_tells(scene: Scene) -> 
         "ada@x.example", True, "attended", "We saw your name."
     )  # fmt: skip
     # once answered, another may be asked
-    ask(scene, draft=AppealDraft(text="And again"))
+    ask(scene, draft=AppealInput(text="And again"))
 
 
 def test_accepting_without_an_outcome_sets_nothing(scene: Scene) -> None:
@@ -217,7 +217,7 @@ def test_an_appeal_follows_a_merge_and_its_undoing(scene: Scene) -> None:
     merge_people(ada.public_id, ben.public_id, by=boss, at=ASKED)
     assert [one.full_name for one in list_open_appeals(by=scene.by)] == ["Ada"]
     with pytest.raises(Refused, match="already asked"):
-        ask(scene, "Ada", AppealDraft(text="the same person"))
+        ask(scene, "Ada", AppealInput(text="the same person"))
     accept_appeal(public_id, outcome=Outcome.EXCUSED, words="Ill.", by=scene.by, at=ANSWERED)
     assert scene.row("Ada").outcome is Outcome.EXCUSED
     undo_merge(ben.public_id, by=boss, at=ANSWERED)
@@ -227,7 +227,7 @@ def test_an_appeal_follows_a_merge_and_its_undoing(scene: Scene) -> None:
 def test_erasure_takes_the_words_and_ends_what_is_open(scene: Scene) -> None:
     answered = ask(scene)
     decline_appeal(answered, words="Dear Ada, no.", by=scene.by, at=ANSWERED)
-    waiting = ask(scene, draft=AppealDraft(text="I am Ada"))
+    waiting = ask(scene, draft=AppealInput(text="I am Ada"))
     exported = export_of_person(scene.people["Ada"].id)["appeals"]
     assert [(one["text"], one["answer"], one["state"]) for one in exported] == [
         ("The link fell.", "Dear Ada, no.", "declined"), ("I am Ada", "", "open")

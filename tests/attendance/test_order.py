@@ -24,7 +24,7 @@ from lms.core import jobs
 from lms.core.db import db
 from lms.core.roles import SYSTEM
 from lms.viewing_groups import queries as viewing
-from lms.viewing_groups.actions.groups import GroupDraft, open_group, tick
+from lms.viewing_groups.actions.groups import GroupInput, open_group, tick
 from lms.viewing_groups.actions.signing import Basis, sign_group
 from tests.attendance.scene import END, START, Scene, minute
 
@@ -79,7 +79,7 @@ class Run:
     def group(self, names: Sequence[str], *, times: int = 1) -> None:
         if not names:
             return
-        draft = GroupDraft("Nairobi", "Room 4", "Jane Wanjiru", 3, "Africa/Nairobi")
+        draft = GroupInput("Nairobi", "Room 4", "Jane Wanjiru", 3, "Africa/Nairobi")
         group = open_group(self.id, draft, country="KE", by=SYSTEM, at=LATER)[0]
         basis = Basis(start=datetime(2026, 11, 4, 9, 20), until=datetime(2026, 11, 4, 10, 20))  # noqa: DTZ001
         people = [self.scene.people[name].public_id for name in names]

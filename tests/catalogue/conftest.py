@@ -12,7 +12,7 @@ from apiflask import APIFlask
 
 from lms.catalogue.actions.lectures import schedule_lecture
 from lms.catalogue.actions.series import create_series
-from lms.catalogue.inputs import LectureDraft, SeriesDraft
+from lms.catalogue.inputs import LectureInput, SeriesInput
 from lms.catalogue.models import Lecture, Series
 from lms.core import events
 from lms.core.db import action, db
@@ -74,7 +74,7 @@ def make_series(context: None) -> Callable[..., Series]:
 
     def make(slug: str = "trade", *, by: Actor = SYSTEM, **fields: object) -> Series:
         values: dict[str, object] = {"slug": slug, "title": slug.title(), **fields}
-        return create_series(SeriesDraft(**values), by=by, at=MOMENT)  # type: ignore[arg-type]
+        return create_series(SeriesInput(**values), by=by, at=MOMENT)  # type: ignore[arg-type]
 
     return make
 
@@ -90,7 +90,7 @@ def make_lecture(context: None) -> Callable[..., Lecture]:
             "starts_at": datetime(2026, 12, 2, 14, 0),
             **fields,
         }
-        return schedule_lecture(slug, LectureDraft(**values), by=by, at=MOMENT)  # type: ignore[arg-type]
+        return schedule_lecture(slug, LectureInput(**values), by=by, at=MOMENT)  # type: ignore[arg-type]
 
     return make
 

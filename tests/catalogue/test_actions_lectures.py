@@ -13,7 +13,7 @@ from apiflask import APIFlask
 
 from lms.catalogue.actions.lectures import edit_lecture, schedule_lecture
 from lms.catalogue.actions.states import end_lecture, postpone_lecture, publish_lecture, start_lecture
-from lms.catalogue.inputs import LectureDraft
+from lms.catalogue.inputs import LectureInput
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries import get_lecture, list_changes
 from lms.core import audit
@@ -29,7 +29,7 @@ PLANNED = datetime(2026, 12, 2, 6, 0, tzinfo=UTC)  # 14:00 in Beijing
 def test_schedule_lecture_stores_all(series: Series, ines: Actor, at: datetime, said: list[str]) -> None:
     made = schedule_lecture(
         "trade",
-        LectureDraft(
+        LectureInput(
             title=" Opening  day ",
             time_zone="Asia/Shanghai",
             starts_at=datetime(2026, 12, 2, 14, 0),
@@ -158,7 +158,7 @@ def test_clash_of_two_at_once_lets_one_through(
             try:
                 schedule_lecture(
                     f"s{number}",
-                    LectureDraft(
+                    LectureInput(
                         title=f"L{number}",
                         time_zone="UTC",
                         starts_at=datetime(2026, 12, 2, 6, number),

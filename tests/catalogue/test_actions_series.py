@@ -13,7 +13,7 @@ from sqlalchemy import select
 from lms.catalogue.actions.lectures import schedule_lecture
 from lms.catalogue.actions.series import create_or_repeat_series, create_series, edit_series
 from lms.catalogue.handlers import on_erasure, on_export
-from lms.catalogue.inputs import LectureDraft, PolicyDraft, SeriesDraft
+from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesInput
 from lms.catalogue.models import Policy, Series, Visibility
 from lms.catalogue.queries import current_policy, get_series
 from lms.catalogue.seats import release_seat, take_seat, take_seats
@@ -37,9 +37,9 @@ def said(app: APIFlask) -> list[events.Event]:
     del bus.publish  # type: ignore[method-assign]
 
 
-def draft(**fields: object) -> SeriesDraft:
+def draft(**fields: object) -> SeriesInput:
     values: dict[str, object] = {"slug": "trade", "title": "Trade", **fields}
-    return SeriesDraft(**values)  # type: ignore[arg-type]
+    return SeriesInput(**values)  # type: ignore[arg-type]
 
 
 @pytest.mark.databases
@@ -53,7 +53,7 @@ def test_create_series_stores_all_and_names_its_maker(ines: Actor, at: datetime)
             ends_on=date(2026, 12, 31),
             capacity=40,
             countries=("ke", "TZ", "KE"),
-            policy=PolicyDraft(min_percent=70, certificate=None),
+            policy=PolicyInput(min_percent=70, certificate=None),
         ),
         by=ines,
         at=at,
@@ -117,10 +117,10 @@ def test_create_series_is_for_instructors_and_administrators(trainee: Actor, adm
         ({"capacity": 2**31}, "capacity"),
         ({"countries": ("KE", "ZZ")}, "countries"),
         ({"instructors": ("nobody@example.org",)}, "instructors"),
-        ({"policy": PolicyDraft(min_percent=0)}, "policy.min_percent"),
-        ({"policy": PolicyDraft(min_lectures_percent=101)}, "policy.min_lectures_percent"),
-        ({"policy": PolicyDraft(replay_days=-1)}, "policy.replay_days"),
-        ({"policy": PolicyDraft(walk_ins="shout")}, "policy.walk_ins"),  # type: ignore[arg-type]
+        ({"policy": PolicyInput(min_percent=0)}, "policy.min_percent"),
+        ({"policy": PolicyInput(min_lectures_percent=101)}, "policy.min_lectures_percent"),
+        ({"policy": PolicyInput(replay_days=-1)}, "policy.replay_days"),
+        ({"policy": PolicyInput(walk_ins="shout")}, "policy.walk_ins"),  # type: ignore[arg-type]
     ],
 )
 def test_create_series_names_the_field_that_is_wrong(
@@ -169,7 +169,7 @@ def test_edit_series_changes_what_is_named_and_nothing_else(
 
 @pytest.mark.databases
 def test_edit_series_policy_is_a_new_version(ines: Actor, at: datetime, said: list[events.Event]) -> None:
-    made = create_series(draft(policy=PolicyDraft(replay_days=7)), by=ines, at=at)
+    made = create_series(draft(policy=PolicyInput(replay_days=7)), by=ines, at=at)
     edit_series("trade", {"policy": {"min_percent": 75}}, by=ines, at=at)
     edit_series("trade", {"policy": {"min_percent": 75}}, by=ines, at=at)
     rows = db.session.scalars(select(Policy).where(Policy.series_id == made.id).order_by(Policy.version)).all()
@@ -298,4 +298,4 @@ def test_export_and_erasure_of_an_instructor(ines: Actor, make_lecture: MakeLect
 
 def test_schedule_lecture_into_nothing_is_not_found(ines: Actor, at: datetime) -> None:
     with pytest.raises(NotFound):
-        schedule_lecture("nothing", LectureDraft(title="A", time_zone="UTC"), by=ines, at=at)
+        schedule_lecture("nothing", LectureInput(title="A", time_zone="UTC"), by=ines, at=at)

@@ -18,7 +18,7 @@ from lms.attendance.queries.appeals import count_open_appeals
 from lms.catalogue import queries, rules
 from lms.catalogue.actions.lectures import edit_lecture, schedule_lecture
 from lms.catalogue.actions.series import create_series, edit_series
-from lms.catalogue.inputs import LectureDraft, SeriesDraft
+from lms.catalogue.inputs import LectureInput, SeriesInput
 from lms.catalogue.models import Lecture, LectureState, SeriesInstructor, Visibility
 from lms.core import audit
 from lms.core.db import action, db
@@ -27,7 +27,7 @@ from lms.core.roles import SYSTEM, Role
 from lms.people.actions.access import grant_role, revoke_role
 from lms.people.models import Person, RoleGrant, SecondFactor
 from lms.people.queries.access import load_actor
-from lms.web.second_factor import rested
+from lms.web.second_factor import without_resting_roles
 from tests.factories import Make
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
@@ -79,7 +79,7 @@ def test_a_resting_role_gives_no_right(make: Make, app: APIFlask, monkeypatch: p
     make.series("draft", instructors=[person], visibility="draft")
     assert queries.get_series("draft", by=make.actor(person)).slug == "draft"
     monkeypatch.setitem(app.config, "STAFF_SECOND_FACTOR", True)
-    resting = rested(make.actor(person))
+    resting = without_resting_roles(make.actor(person))
     assert resting is not None
     with pytest.raises(NotFound):
         queries.get_series("draft", by=resting)
@@ -152,7 +152,7 @@ def _live_through(make: Make, moment: datetime, steps: list[tuple[str, int, int]
             lists.discard(own)
     db.session.expire_all()
     for who, person in enumerate(people):
-        by = rested(load_actor(person.id, moment + timedelta(days=1)))
+        by = without_resting_roles(load_actor(person.id, moment + timedelta(days=1)))
         assert by is not None
         whole = [queries.find_series(one.slug) for one in series]
         given = {one.id for one in series if who in roles and who in factors and (one.id, person.id) in lists}
@@ -185,7 +185,7 @@ def test_only_holders_of_a_teaching_role_are_listed(make: Make, moment: datetime
     make.person(email="reporter@example.org", roles=["reporter"])
     make.person(email="tariq@example.org")
     by = make.actor(teacher)
-    draft = SeriesDraft(slug="trade", title="Trade", instructors=("ada@example.org",))
+    draft = SeriesInput(slug="trade", title="Trade", instructors=("ada@example.org",))
     create_series(draft, by=by, at=moment)
     assert listed("trade") == ["Ada", "Ines"]
     wrong = ("reporter@example.org", "tariq@example.org", "nobody@example.org")
@@ -195,7 +195,7 @@ def test_only_holders_of_a_teaching_role_are_listed(make: Make, moment: datetime
         ("instructors", NOT_AN_INSTRUCTOR.format(address)) for address in wrong
     ]
     assert listed("trade") == ["Ada", "Ines"]
-    lecture = LectureDraft(
+    lecture = LectureInput(
         title="One", starts_at=datetime(2026, 12, 1, 9), time_zone="UTC", duration_minutes=60,
         instructors=("tariq@example.org",),
     )  # fmt: skip
@@ -301,10 +301,10 @@ def test_the_audit_names_who_was_put_on_a_list_and_taken_off(make: Make, moment:
     ines = make.person(email="ines@example.org", roles=["instructor"])
     omar = make.person(email="omar@example.org", roles=["instructor"])
     by = make.actor(ines)
-    series = create_series(SeriesDraft(slug="trade", title="Trade"), by=by, at=moment)
+    series = create_series(SeriesInput(slug="trade", title="Trade"), by=by, at=moment)
     edit_series("trade", {"instructors": ("ines@example.org", "omar@example.org")}, by=by, at=moment)
     edit_series("trade", {"instructors": ("ines@example.org",)}, by=by, at=moment)
-    draft = LectureDraft(
+    draft = LectureInput(
         title="One", starts_at=datetime(2026, 12, 1, 9), time_zone="UTC", duration_minutes=60,
         instructors=("omar@example.org",),
     )  # fmt: skip

@@ -18,8 +18,8 @@ from lms.certificates.queries.designs import get_design
 from lms.core import clock
 from lms.core.roles import Actor
 from tests.certificates.conftest import Programme
-from tests.certificates.test_artwork import SQUARE, raster, svg
 from tests.certificates.test_designs import FRENCH
+from tests.certificates.test_image_sanitizer import SQUARE, raster, svg
 from tests.certificates.test_views import SignIn, sign_in, token_of
 
 __all__ = ["sign_in"]

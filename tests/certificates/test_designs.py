@@ -24,10 +24,10 @@ from lms.certificates.designs.design import (
 from lms.certificates.pdf.check import check_pdf
 from lms.certificates.pdf.typesetting import picture, render
 from lms.core.errors import Invalid
-from tests.certificates.test_artwork import SQUARE, raster, svg
-from tests.certificates.test_document import AWARD, DEFAULT, inside, pages, stations
+from tests.certificates.test_image_sanitizer import SQUARE, raster, svg
 from tests.certificates.test_scripts import elements, marked, signed
 from tests.certificates.test_signature import KEY
+from tests.certificates.test_typesetting import AWARD, DEFAULT, inside, pages, stations
 
 FRENCH = {
     "participation": "Attestation de participation",

@@ -17,8 +17,8 @@ from lms.certificates.pdf.typesetting import Award, Station, render, spoken
 from lms.core.glyphs import coverage, missing_signs
 from lms.core.typesetting import CannotRender
 from tests.certificates.scripts import NAMES
-from tests.certificates.test_document import AWARD, LARGE
 from tests.certificates.test_signature import AT, KEY
+from tests.certificates.test_typesetting import AWARD, LARGE
 
 
 def signed(award: Award) -> bytes:

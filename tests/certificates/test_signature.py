@@ -32,7 +32,7 @@ from lms.certificates.keys import SigningKey, self_signed
 from lms.certificates.pdf.check import PdfCheck, check_pdf
 from lms.certificates.pdf.signature import TimestampAway, sign_pdf
 from lms.certificates.public_keys import kid_of
-from tests.certificates.test_document import AWARD, DEFAULT, render
+from tests.certificates.test_typesetting import AWARD, DEFAULT, render
 
 AT = datetime(2026, 7, 2, 8, 30, tzinfo=UTC)
 ORGANISER = "Ministry of Trade · 商务部"

@@ -24,7 +24,7 @@ from lms.config import Config
 from lms.core import clock
 from lms.core.db import db
 from lms.demo.build import Progress, build
-from lms.demo.crowd import FEWEST
+from lms.demo.population import FEWEST
 from lms.people.models import Person, PersonEmail
 from lms.reports.rules import DIMENSIONS
 

@@ -27,10 +27,10 @@ from lms.attendance.actions.appeals import file_appeal
 from lms.attendance.actions.closing import close_attendance
 from lms.attendance.actions.corrections import correct
 from lms.attendance.actions.joins import open_join
-from lms.attendance.appealing import AppealDraft
+from lms.attendance.appealing import AppealInput
 from lms.attendance.models.credits import Correction, Outcome
 from lms.attendance_imports.actions.imports import keep_file, publish_attendance
-from lms.attendance_imports.actions.resolution import decide_appearance
+from lms.attendance_imports.actions.resolution import resolve_attendee
 from lms.attendance_imports.actions.staging import stage_attendance
 from lms.attendance_imports.queries.review import review_page
 from lms.catalogue.models import CertificateKind, Series
@@ -59,7 +59,7 @@ from lms.reports.periods import Rhythm
 from lms.reports.queries.saved import may_see
 from lms.reports.rules import Figures, Slice
 from lms.viewing_groups import queries as viewing
-from lms.viewing_groups.actions.groups import GroupDraft, open_group, tick
+from lms.viewing_groups.actions.groups import GroupInput, open_group, tick
 from lms.viewing_groups.actions.signing import Basis, sign_group
 from lms.web.limits import limiter
 from tests.factories import Make
@@ -456,14 +456,14 @@ def _unknown_people(place: Place, by: Actor, at: datetime) -> None:
     page = review_page(lecture_id, by=by)
     ids = {one.email: one.id for one in page.items}
     place.unknown, place.decided = ids["open@y.z"], ids["decided@y.z"]
-    decide_appearance(lecture_id, place.decided, person=None, version=0, by=by, at=at)
+    resolve_attendee(lecture_id, place.decided, person=None, version=0, by=by, at=at)
 
 
 def _attendance_things(place: Place, by: Actor, own: Actor, at: datetime) -> None:
     """Something asked, something set by hand and withdrawn, something closed."""
     _groups(place, "KE" if place.slug == "mine" else "PE", at)
     if place.slug != "hidden":  # who is enrolled in a draft sees nothing of it
-        draft = AppealDraft(text="I saw all of it")
+        draft = AppealInput(text="I saw all of it")
         place.appeal_id = file_appeal(place.lectures["ended"], draft, by=own, at=at)[0].public_id
     for outcome in (Outcome.EXCUSED, None):
         correct(place.lectures["held"], place.person.public_id, outcome=outcome, reason="ill", by=by, at=at)
@@ -475,7 +475,7 @@ def _attendance_things(place: Place, by: Actor, own: Actor, at: datetime) -> Non
 def _groups(place: Place, country: str, at: datetime) -> None:
     """Two viewing groups of a held lecture, one of them signed, and one of a lecture that is live."""
     for what, state in (("open", "held"), ("signed", "held"), ("live", "live")):
-        draft = GroupDraft(what.title(), "Hall", "Somebody", 9, "UTC")
+        draft = GroupInput(what.title(), "Hall", "Somebody", 9, "UTC")
         place.groups[what] = open_group(place.lectures[state], draft, country=country, by=SYSTEM, at=at)[0]
         tick(place.groups[what], add=[place.person.public_id], by=SYSTEM, at=at)
     view = viewing.get_group(place.groups["open"], by=SYSTEM)

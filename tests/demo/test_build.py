@@ -18,7 +18,7 @@ from lms.attendance.models.closings import Closing
 from lms.attendance.models.credits import Correction, Credit, Outcome
 from lms.attendance.models.evidence import Beat, Source
 from lms.attendance.models.groups import GroupSignature, ViewingGroup
-from lms.attendance.models.unmatched import Appearance
+from lms.attendance.models.unmatched import UnmatchedAttendee
 from lms.attendance.presence import viewers
 from lms.attendance.queries.appeals import count_open_appeals
 from lms.attendance.queries.sessions import unconfirmed_lectures
@@ -182,7 +182,7 @@ def test_what_follows_lectures_is_there_in_every_state(now: datetime) -> None:
     assert set(db.session.scalars(select(taken_back))) == {True, False}
     assert db.session.scalar(select(func.count()).where(ViewingGroup.called_off_at.is_not(None))) == 1
     assert db.session.scalar(select(func.count()).select_from(Closing)) == 5
-    assert db.session.scalar(select(func.count()).where(Appearance.how.is_(None))) == 17
+    assert db.session.scalar(select(func.count()).where(UnmatchedAttendee.how.is_(None))) == 17
 
     instructor = find_person_by_email("instructor@demo.test")
     assert instructor is not None

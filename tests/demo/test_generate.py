@@ -11,8 +11,8 @@ from itertools import pairwise
 import pytest
 
 from lms.core.resources import resource
-from lms.demo.crowd import FULL_SCALE, LARGE_FONTS_ONLY
 from lms.demo.generate import Demonstration
+from lms.demo.population import FULL_SCALE, LARGE_FONTS_ONLY
 from lms.demo.programme import load_countries, load_instructors, load_partners, load_series, read
 from tests.demo.counting import attended_in
 

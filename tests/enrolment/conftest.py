@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from lms.catalogue.actions.lectures import schedule_lecture
 from lms.catalogue.actions.series import create_series
-from lms.catalogue.inputs import LectureDraft, SeriesDraft
+from lms.catalogue.inputs import LectureInput, SeriesInput
 from lms.catalogue.models import Lecture, Series
 from lms.core.db import db
 from lms.core.outbox import OutboxMail
@@ -40,14 +40,14 @@ class Cast:
 
     def series(self, slug: str = "customs", **fields: object) -> Series:
         """A public series, open to everybody unless said otherwise."""
-        draft = SeriesDraft(**{"slug": slug, "title": slug.title(), **fields})  # type: ignore[arg-type]
+        draft = SeriesInput(**{"slug": slug, "title": slug.title(), **fields})  # type: ignore[arg-type]
         return create_series(draft, by=SYSTEM, at=self.at)
 
     def lecture(self, slug: str = "customs", *, days: int = 7, title: str | None = None) -> Lecture:
         """A lecture so many days from now, at nine in Nairobi."""
         start = (self.at + timedelta(days=days)).replace(hour=9, minute=0, second=0, microsecond=0, tzinfo=None)
         self.count += 1
-        draft = LectureDraft(title=title or f"Lecture {self.count}", time_zone="Africa/Nairobi", starts_at=start)
+        draft = LectureInput(title=title or f"Lecture {self.count}", time_zone="Africa/Nairobi", starts_at=start)
         return schedule_lecture(slug, draft, by=SYSTEM, at=self.at)
 
 

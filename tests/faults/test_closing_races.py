@@ -15,7 +15,7 @@ from lms.attendance import rules
 from lms.attendance.actions.appeals import accept_appeal, decline_appeal, file_appeal, withdraw_appeal
 from lms.attendance.actions.closing import close_attendance, reopen_attendance
 from lms.attendance.actions.corrections import correct
-from lms.attendance.appealing import AppealDraft
+from lms.attendance.appealing import AppealInput
 from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.closings import Closing
 from lms.attendance.models.credits import Correction, Credit, Outcome
@@ -85,7 +85,7 @@ def test_an_appeal_is_answered_once(crowd: Crowd, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(rules, "checked_words", slow)
     with crowd.app.app_context():
-        draft = AppealDraft(text="I was there")
+        draft = AppealInput(text="I was there")
         appeal = file_appeal(crowd.lecture, draft, by=crowd.own, at=END)[0].public_id
     by = crowd.scene.by
     accept = lambda: accept_appeal(appeal, outcome=Outcome.ATTENDED, words="Yes", by=by, at=END)  # noqa: E731
@@ -102,7 +102,7 @@ def test_an_appeal_is_answered_once(crowd: Crowd, monkeypatch: pytest.MonkeyPatc
 
 def test_one_appeal_is_open_however_often_it_is_asked(crowd: Crowd) -> None:
     acts = [
-        lambda n=n: file_appeal(crowd.lecture, AppealDraft(text=f"Look {n}"), by=crowd.own, at=END)
+        lambda n=n: file_appeal(crowd.lecture, AppealInput(text=f"Look {n}"), by=crowd.own, at=END)
         for n in range(EIGHT)
     ]
     assert sorted(crowd.all_at_once(acts)) == ["done", *["refused"] * (EIGHT - 1)]

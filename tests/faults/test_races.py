@@ -13,7 +13,7 @@ from apiflask import APIFlask
 from sqlalchemy import func, select
 
 from lms.catalogue.actions.series import create_series, edit_series
-from lms.catalogue.inputs import SeriesDraft
+from lms.catalogue.inputs import SeriesInput
 from lms.catalogue.models import Series
 from lms.core.db import db
 from lms.core.roles import SYSTEM, Actor
@@ -35,7 +35,7 @@ class Stage:
 
     def set_up(self, capacity: int, people: int) -> tuple[int, list[Actor]]:
         with self.app.app_context():
-            series = create_series(SeriesDraft(slug="rush", title="Rush", capacity=capacity), by=SYSTEM, at=self.at).id
+            series = create_series(SeriesInput(slug="rush", title="Rush", capacity=capacity), by=SYSTEM, at=self.at).id
             actors = [self._person(n) for n in range(people)]
         return series, actors
 

@@ -8,7 +8,7 @@ from lms.attendance import notices, rules
 from lms.attendance.actions.corrections import hold_attendance, set_outcomes
 from lms.attendance.actions.credits import lock_lecture
 from lms.attendance.actions.facts import hold_facts
-from lms.attendance.appealing import AppealDraft, check_in_time
+from lms.attendance.appealing import AppealInput, check_in_time
 from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.credits import Outcome
 from lms.attendance.presence import is_held
@@ -26,7 +26,7 @@ from lms.people.queries.persons import canonical
 
 
 @action
-def file_appeal(lecture_id: int, draft: AppealDraft, *, by: Actor, at: datetime) -> tuple[Appeal, bool]:
+def file_appeal(lecture_id: int, draft: AppealInput, *, by: Actor, at: datetime) -> tuple[Appeal, bool]:
     """Submits an appeal about the caller's attendance of a held lecture. Repeating it while the appeal is open returns
     the same appeal.
     """
@@ -68,7 +68,7 @@ def file_appeal(lecture_id: int, draft: AppealDraft, *, by: Actor, at: datetime)
     return appeal, True
 
 
-def _same(appeal: Appeal, draft: AppealDraft) -> bool:
+def _same(appeal: Appeal, draft: AppealInput) -> bool:
     said = (appeal.said_from, appeal.said_to, appeal.joined_as, appeal.text)
     return said == (draft.said_from, draft.said_to, draft.joined_as, draft.text)
 

@@ -11,7 +11,7 @@ from lms.attendance.actions.credits import credit_lecture
 from lms.attendance.actions.facts import hold_facts
 from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.credits import Correction, Credit
-from lms.attendance.models.unmatched import Appearance
+from lms.attendance.models.unmatched import UnmatchedAttendee
 from lms.attendance.presence import lectures_with_evidence
 from lms.core.db import action, db
 from lms.core.roles import Actor
@@ -35,9 +35,9 @@ def erase_evidence(person_id: int, *, by: Actor, at: datetime) -> None:  # noqa:
     """
     keys = select(PersonEmail.key).where(PersonEmail.person_id == person_id)
     db.session.execute(
-        update(Appearance)
-        .where(or_(Appearance.person_id == person_id, Appearance.key.in_(keys)))
-        .values(name=None, email=None, key=literal("erased:", String) + cast(Appearance.id, String))
+        update(UnmatchedAttendee)
+        .where(or_(UnmatchedAttendee.person_id == person_id, UnmatchedAttendee.key.in_(keys)))
+        .values(name=None, email=None, key=literal("erased:", String) + cast(UnmatchedAttendee.id, String))
         .execution_options(synchronize_session=False)
     )
     db.session.execute(update(Correction).where(Correction.person_id == person_id).values(reason=""))

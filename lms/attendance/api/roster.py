@@ -9,7 +9,7 @@ from lms.attendance.actions import appeals, closing
 from lms.attendance.actions.appeals import accept_appeal, decline_appeal
 from lms.attendance.actions.corrections import correct
 from lms.attendance.api.blueprint import bp
-from lms.attendance.appealing import AppealDraft
+from lms.attendance.appealing import AppealInput
 from lms.attendance.models.appeals import AppealState
 from lms.attendance.queries import appeals as appeals_queries
 from lms.attendance.queries import closings
@@ -113,7 +113,7 @@ def file_appeal(lecture_id: int, said: dict[str, Any]) -> Any:
     the same appeal.
     """
     by = current_actor()
-    draft = AppealDraft(
+    draft = AppealInput(
         said_from=said["there_from"], said_to=said["there_to"], joined_as=said["joined_as"], text=said["text"]
     )
     appeal, is_new = appeals.file_appeal(lecture_id, draft, by=by, at=clock.now())

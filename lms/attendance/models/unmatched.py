@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from lms.core.db import Base, UtcDateTime, text_enum
 
 
-class How(StrEnum):
+class MatchMethod(StrEnum):
     """How it became known whom an appearance means: by an address or a name that became known later, by hand (one
     that somebody looked at, or all strong ones together), or that it is nobody of ours; `undone` takes that back."""
 
@@ -23,7 +23,7 @@ class How(StrEnum):
     UNDONE = "undone"
 
 
-class Appearance(Base):
+class UnmatchedAttendee(Base):
     """One "who" that the files of a series tell of and that nobody was known by at first.
 
     `key` is the address (as `email_key`), `registrant:<id>`, `name:<name as compared>`, or `row:<evidence>` for a row
@@ -46,13 +46,13 @@ class Appearance(Base):
     email: Mapped[str | None] = mapped_column(String(320))
     within_id: Mapped[int | None] = mapped_column(ForeignKey("appearance.id"))
     person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
-    how: Mapped[How | None] = mapped_column(text_enum(How))
+    how: Mapped[MatchMethod | None] = mapped_column(text_enum(MatchMethod))
     decided_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     version: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
-class AppearanceDecision(Base):
+class Resolution(Base):
     """One decision on an appearance, in the order in which they were made: nothing is taken out."""
 
     __tablename__ = "appearance_decision"
@@ -62,6 +62,6 @@ class AppearanceDecision(Base):
     appearance_id: Mapped[int] = mapped_column(ForeignKey("appearance.id"))
     version: Mapped[int]
     person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
-    how: Mapped[How] = mapped_column(text_enum(How))
+    how: Mapped[MatchMethod] = mapped_column(text_enum(MatchMethod))
     by_person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)

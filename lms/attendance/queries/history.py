@@ -15,7 +15,7 @@ from lms.attendance.models.closings import Closing
 from lms.attendance.models.credits import Correction
 from lms.attendance.models.evidence import AttendanceImport, Join, Presence
 from lms.attendance.models.groups import ViewingGroup
-from lms.attendance.models.unmatched import Appearance, AppearanceDecision
+from lms.attendance.models.unmatched import Resolution, UnmatchedAttendee
 from lms.attendance.queries.closings import find_closing
 from lms.attendance.queries.roster import RosterRow, get_editable_lecture, get_row
 from lms.catalogue.models import Lecture, LectureChange
@@ -197,10 +197,10 @@ def _reports(asked: Asked) -> Iterable[Step]:
     seen = (
         select(func.count())
         .select_from(Presence)
-        .outerjoin(Appearance, Appearance.id == Presence.appearance_id)
+        .outerjoin(UnmatchedAttendee, UnmatchedAttendee.id == Presence.appearance_id)
         .where(
             Presence.import_id == AttendanceImport.id,
-            or_(Presence.person_id.in_(asked.members), Appearance.person_id.in_(asked.members)),
+            or_(Presence.person_id.in_(asked.members), UnmatchedAttendee.person_id.in_(asked.members)),
         )
         .scalar_subquery()
     )
@@ -228,12 +228,12 @@ def _recognised(asked: Asked) -> Iterable[Step]:
     """That somebody of a report is this person, and that this was undone. The name in the report is for staff: it may
     be another's."""
     here = select(Presence.appearance_id).where(Presence.lecture_id == asked.lecture.id)
-    ever = select(AppearanceDecision.appearance_id).where(AppearanceDecision.person_id.in_(asked.members))
+    ever = select(Resolution.appearance_id).where(Resolution.person_id.in_(asked.members))
     query = (
-        select(AppearanceDecision, Appearance.name, Appearance.email)
-        .join(Appearance, Appearance.id == AppearanceDecision.appearance_id)
-        .where(Appearance.id.in_(here), Appearance.id.in_(ever))
-        .order_by(AppearanceDecision.id)
+        select(Resolution, UnmatchedAttendee.name, UnmatchedAttendee.email)
+        .join(UnmatchedAttendee, UnmatchedAttendee.id == Resolution.appearance_id)
+        .where(UnmatchedAttendee.id.in_(here), UnmatchedAttendee.id.in_(ever))
+        .order_by(Resolution.id)
     )
     was: dict[int, bool] = {}
     found = []

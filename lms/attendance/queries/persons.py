@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Integer, bindparam, exists, func, select, 
 from lms.attendance.models.appeals import Appeal
 from lms.attendance.models.credits import Correction, Credit, Outcome
 from lms.attendance.models.evidence import Beat, Join, Presence
-from lms.attendance.models.unmatched import Appearance
+from lms.attendance.models.unmatched import UnmatchedAttendee
 from lms.attendance.outcomes import AttendanceOutcome, ByHand, OutcomeInputs, was_in_group
 from lms.attendance.presence import WHO, lectures_with_evidence, places_of, presence_by_person, presence_of, span_of
 from lms.attendance.queries.outcomes import by_hand, exclusion_reasons
@@ -151,7 +151,9 @@ def export_of_person(person_id: int) -> dict[str, Any]:
     )  # fmt: skip
     own: list[Any] = [way.where(WHO.in_([person_id])) for way in presence_by_person(*shown)]
     presence = db.session.execute(union_all(*own).order_by(Presence.joined_ms))
-    appearances = db.session.scalars(select(Appearance).where(Appearance.person_id.in_(rows)).order_by(Appearance.id))
+    appearances = db.session.scalars(
+        select(UnmatchedAttendee).where(UnmatchedAttendee.person_id.in_(rows)).order_by(UnmatchedAttendee.id)
+    )
     joins = db.session.execute(
         select(Join.id, Join.lecture_id, Join.joined_ms).where(Join.person_id.in_(rows)).order_by(Join.joined_ms)
     ).all()

@@ -15,7 +15,7 @@ from sqlalchemy import CompoundSelect, Integer, Row, bindparam, func, select, un
 from lms.attendance import rules
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.models.evidence import Presence
-from lms.attendance.models.unmatched import Appearance
+from lms.attendance.models.unmatched import UnmatchedAttendee
 from lms.attendance.outcomes import AttendanceOutcome
 from lms.attendance.presence import (
     WHO,
@@ -348,8 +348,8 @@ def list_unmatched(lecture_id: int, *, by: Actor) -> list[Unmatched]:
     """Unmatched presence from reports, in order of time."""
     lecture = get_rostered_lecture(lecture_id, by=by)
     query = (
-        select(Appearance.name, Appearance.email, Presence.joined_ms, Presence.left_ms)
-        .join(Appearance, Appearance.id == Presence.appearance_id)
+        select(UnmatchedAttendee.name, UnmatchedAttendee.email, Presence.joined_ms, Presence.left_ms)
+        .join(UnmatchedAttendee, UnmatchedAttendee.id == Presence.appearance_id)
         .where(Presence.lecture_id == lecture.id, *is_unmatched())
         .order_by(Presence.joined_ms, Presence.id)
     )

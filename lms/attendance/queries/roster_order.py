@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from lms.attendance.attendance_curve import course
 from lms.attendance.models.evidence import Beat, Join, Presence
-from lms.attendance.models.unmatched import Appearance
+from lms.attendance.models.unmatched import UnmatchedAttendee
 from lms.attendance.presence import (
     corrected_or_in_room,
     intervals_in,
@@ -80,7 +80,7 @@ _ON_ROSTER: CompoundSelect[Any] = union(expected_at(_LECTURE), *people_with_evid
 _LATER: CompoundSelect[Any] = union(*corrected_or_in_room(_LECTURE))
 _UNMATCHED: Any = (
     select(func.count(Presence.appearance_id.distinct()))
-    .join(Appearance, Appearance.id == Presence.appearance_id)
+    .join(UnmatchedAttendee, UnmatchedAttendee.id == Presence.appearance_id)
     .where(Presence.lecture_id == _LECTURE, *is_unmatched())
 )
 _HAS_BEATS: Any = select(exists().where(Join.lecture_id == _LECTURE, Beat.join_id == Join.id))

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from lms.attendance.actions import appeals as appeals_actions
 from lms.attendance.actions.appeals import file_appeal
-from lms.attendance.appealing import AppealDraft, nearest, resembling
+from lms.attendance.appealing import AppealInput, nearest, resembling
 from lms.attendance.forms import AcceptForm, AppealForm, DeclineForm
 from lms.attendance.models.appeals import AppealState
 from lms.attendance.queries.appeals import AppealView, get_appeal, get_appealable, list_appeals
@@ -56,8 +56,8 @@ def appeal(lecture_id: int) -> ResponseReturnValue:
     return page, status
 
 
-def _draft(form: AppealForm, lecture: Lecture) -> AppealDraft:
-    return AppealDraft(
+def _draft(form: AppealForm, lecture: Lecture) -> AppealInput:
+    return AppealInput(
         said_from=_instant(form.there_from.data, "there_from", lecture.actual_start),
         said_to=_instant(form.there_to.data, "there_to", lecture.actual_end),
         joined_as=form.joined_as.data or "",

@@ -16,7 +16,7 @@ from lms.attendance.actions.credits import credit_lecture, insert_presence, lock
 from lms.attendance.actions.facts import hold_facts
 from lms.attendance.actions.walk_ins import take_walk_ins
 from lms.attendance.models.evidence import AttendanceImport, Presence, Source
-from lms.attendance.models.unmatched import Appearance, How
+from lms.attendance.models.unmatched import MatchMethod, UnmatchedAttendee
 from lms.attendance.presence import is_held
 from lms.attendance.rules import evidence_of
 from lms.attendance_imports.actions.mappings import keep_mapping
@@ -138,7 +138,7 @@ def _recognise(tally: _Tally, there: dict[str, Kept], evidence: str, match: Matc
     assert match.person is not None
     appearance = there[evidence].appearance_id
     there[evidence] = Kept(appearance, True)
-    if match.how is How.NAME or appearance is None:
+    if match.how is MatchMethod.NAME or appearance is None:
         tally.alone[evidence] = match.person
     else:
         tally.settled[appearance] = match.person
@@ -217,8 +217,8 @@ def _basis(lecture: Lecture) -> tuple[int, ...]:
     People and places that change meanwhile need no look: evidence is read through who somebody is at the time.
     """
     seen = select(func.count(), func.coalesce(func.max(Presence.id), 0)).where(Presence.lecture_id == lecture.id)
-    told = select(func.count(), func.coalesce(func.sum(Appearance.version), 0)).where(
-        Appearance.series_id == lecture.series_id
+    told = select(func.count(), func.coalesce(func.sum(UnmatchedAttendee.version), 0)).where(
+        UnmatchedAttendee.series_id == lecture.series_id
     )
     return (*db.session.execute(seen).one(), *db.session.execute(told).one())
 
@@ -281,8 +281,8 @@ def _write(lecture: Lecture, staged: StagedAttendance, tally: _Tally, *, by: Act
         if through in kept:
             new["appearance_id"] = kept[through]
     insert_presence(sorted((new for new, _through in tally.new), key=lambda new: new["person_id"] or 0))
-    settle(tally.settled, How.ADDRESS, by=by, at=at)
-    settle_alone(lecture, tally.alone, How.NAME, by=by, at=at)
+    settle(tally.settled, MatchMethod.ADDRESS, by=by, at=at)
+    settle_alone(lecture, tally.alone, MatchMethod.NAME, by=by, at=at)
     audit.record("attendance.import", by=by, at=at, detail=counts, lecture=lecture.id, person=tally.newly_seen)
     recount_elsewhere(lecture, tally.settled, by=by, at=at)
 

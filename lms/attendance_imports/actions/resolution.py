@@ -18,7 +18,7 @@ from lms.attendance.actions.credits import credit_lecture, lock_lecture
 from lms.attendance.actions.facts import hold_facts
 from lms.attendance.actions.walk_ins import take_walk_ins
 from lms.attendance.models.evidence import Presence
-from lms.attendance.models.unmatched import Appearance, How
+from lms.attendance.models.unmatched import MatchMethod, UnmatchedAttendee
 from lms.attendance.queries.closings import find_closing
 from lms.attendance_imports.actions.unmatched import hold_appearances, settle, settle_alone
 from lms.attendance_imports.queries.review import find_strong
@@ -45,7 +45,7 @@ class Decided:
 
 
 @action
-def decide_appearance(
+def resolve_attendee(
     lecture_id: int,
     appearance_id: int,
     *,
@@ -64,7 +64,7 @@ def decide_appearance(
     """
     lecture = _held_for(lecture_id, by)
     who = _person(person) if person is not None else None
-    how = How.HAND if who is not None else How.NOBODY
+    how = MatchMethod.HAND if who is not None else MatchMethod.NOBODY
     row = _appearance(lecture, appearance_id)
     if rows is None and row.version == version + 1 and (row.how, row.person_id) == (how, who):
         return Decided()  # sent twice
@@ -104,7 +104,7 @@ def undo_decision(lecture_id: int, appearance_id: int, *, version: int, by: Acto
         return
     was, whole = row.person_id, row.within_id
     concerned = _lock(lecture, lectures_told_of([appearance_id]))
-    settle({appearance_id: None}, How.UNDONE, by=by, at=at)
+    settle({appearance_id: None}, MatchMethod.UNDONE, by=by, at=at)
     meant = None
     if whole is not None:
         db.session.execute(
@@ -113,7 +113,7 @@ def undo_decision(lecture_id: int, appearance_id: int, *, version: int, by: Acto
             .values(appearance_id=whole)
             .execution_options(synchronize_session=False)
         )
-        meant = db.session.scalar(select(Appearance.person_id).where(Appearance.id == whole))
+        meant = db.session.scalar(select(UnmatchedAttendee.person_id).where(UnmatchedAttendee.id == whole))
     audit.record(
         "attendance.undo_decision", by=by, at=at, lecture=concerned, appearance=appearance_id, person=_some(was)
     )
@@ -133,16 +133,16 @@ def accept_strong(lecture_id: int, *, seen: str, by: Actor, at: datetime) -> Dec
     if not people:
         return Decided()
     concerned = _lock(lecture, lectures_told_of(people))
-    settle(people, How.TOGETHER, by=by, at=at)
+    settle(people, MatchMethod.TOGETHER, by=by, at=at)
     meant = set(people.values())
-    detail = {"how": How.TOGETHER.value, "count": len(people)}
+    detail = {"how": MatchMethod.TOGETHER.value, "count": len(people)}
     audit.record("attendance.decide", by=by, at=at, detail=detail, lecture=concerned, person=meant)
     _recount(concerned, meant, by=by, at=at)
     return Decided(len(people))
 
 
 @action
-def claim_appearances(person_ids: Sequence[int], *, by: Actor, at: datetime) -> int:
+def link_attendees(person_ids: Sequence[int], *, by: Actor, at: datetime) -> int:
     """Gives people the evidence that was kept under an address which is known to be theirs by now, in every series,
     and counts it; what somebody decided by hand stays. Returns how many lectures were counted.
 
@@ -157,7 +157,7 @@ def claim_appearances(person_ids: Sequence[int], *, by: Actor, at: datetime) -> 
     concerned = sorted(lectures_told_of(people))
     for lecture_id in concerned:
         lock_lecture(lecture_id)
-    settle(people, How.ADDRESS, by=by, at=at)
+    settle(people, MatchMethod.ADDRESS, by=by, at=at)
     claimers = _some(*people.values())
     audit.record("attendance.claim", by=by, at=at, lecture=concerned, person=claimers)
     for lecture_id in concerned:
@@ -181,11 +181,11 @@ def _person(public_id: str) -> int:
     return person_id
 
 
-def _appearance(lecture: Lecture, appearance_id: int) -> Appearance:
+def _appearance(lecture: Lecture, appearance_id: int) -> UnmatchedAttendee:
     """An appearance of the series that was seen in this lecture, as it is now."""
     row = db.session.scalar(
-        select(Appearance)
-        .where(Appearance.id == appearance_id, Appearance.series_id == lecture.series_id)
+        select(UnmatchedAttendee)
+        .where(UnmatchedAttendee.id == appearance_id, UnmatchedAttendee.series_id == lecture.series_id)
         .with_for_update()
         .execution_options(populate_existing=True)
     )
@@ -195,7 +195,7 @@ def _appearance(lecture: Lecture, appearance_id: int) -> Appearance:
     return row
 
 
-def _check_seen(row: Appearance, version: int) -> None:
+def _check_seen(row: UnmatchedAttendee, version: int) -> None:
     if row.version != version:
         raise Refused(
             _("Someone else resolved this first (%(now)s). Please review it again.", now=standing_in_words(row.id))

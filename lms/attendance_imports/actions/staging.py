@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -23,7 +23,7 @@ from lms.core.i18n import _, _n
 from lms.core.roles import Actor
 
 
-class Elsewhen(Refused):
+class TimesDoNotOverlap(Refused):
     """No time in the file falls within the lecture. `questions` can be answered differently: time zone, date order."""
 
     def __init__(self, message: str, *, questions: set[str]) -> None:
@@ -101,7 +101,7 @@ def stage_attendance(
     report.rows += [_placed(one, report, span.start) for one in report.sums]
     try:
         _check_overlap(report, lecture, window)
-    except Elsewhen as error:
+    except TimesDoNotOverlap as error:
         other = {"mdy": "dmy", "dmy": "mdy"}.get(date_order or "")
         if (
             other is None
@@ -110,7 +110,7 @@ def stage_attendance(
         ):
             raise
         reason = _("Day and month may be swapped: read the other way round, the times match the lecture.")
-        raise Elsewhen(f"{_nobody()} {reason}", questions={"date_order"}) from error
+        raise TimesDoNotOverlap(f"{_nobody()} {reason}", questions={"date_order"}) from error
     _leave_out(report, window)
     return StagedAttendance(
         lecture_id, file_name[:200], reading.digest(content), report, said, recalled, signature
@@ -175,7 +175,7 @@ def _check_overlap(report: Report, lecture: Lecture, window: tuple[int, int]) ->
     is_outside = not rules.clip(seen, *window)
     shift = rules.shift_of(seen, span.start, span.start + span.length_ms)
     if is_outside:
-        raise Elsewhen(_outside(shift, report), questions={"time_zone"} if report.is_local else set())
+        raise TimesDoNotOverlap(_outside(shift, report), questions={"time_zone"} if report.is_local else set())
     if shift:
         report.notes.append(
             _(
@@ -222,6 +222,3 @@ def _outside(shift: int, report: Report) -> str:
     if report.is_local:
         return f"{said} " + _("Is the time zone right?")
     return f"{said} " + _("Is this the right file?")
-
-
-__all__: Sequence[str] = ["Elsewhen", "StagedAttendance", "said_of", "stage_attendance"]

@@ -10,7 +10,7 @@ from sqlalchemy import Table, bindparam, select, update
 
 from lms.attendance.actions.credits import credit_lecture
 from lms.attendance.models.evidence import Presence
-from lms.attendance.models.unmatched import Appearance, AppearanceDecision, How
+from lms.attendance.models.unmatched import MatchMethod, Resolution, UnmatchedAttendee
 from lms.attendance_imports.queries.unmatched import lectures_told_of
 from lms.catalogue.models import Lecture
 from lms.core.bulk import among, insert_many
@@ -33,24 +33,24 @@ def keep_appearances(series_id: int, told: Mapping[str, Said]) -> dict[str, int]
         {"series_id": series_id, "key": key, "name": name, "email": email, "version": 0}
         for key, (name, email) in sorted(told.items())
     ]
-    insert_many(Appearance.__table__, rows, unless=("series_id", "key"))
-    query = select(Appearance.key, Appearance.id).where(
-        Appearance.series_id == series_id, among(Appearance.key, list(told))
+    insert_many(UnmatchedAttendee.__table__, rows, unless=("series_id", "key"))
+    query = select(UnmatchedAttendee.key, UnmatchedAttendee.id).where(
+        UnmatchedAttendee.series_id == series_id, among(UnmatchedAttendee.key, list(told))
     )
     return dict(db.session.execute(query).all())
 
 
-def settle(people: Mapping[int, int | None], how: How, *, by: Actor, at: datetime) -> None:
+def settle(people: Mapping[int, int | None], how: MatchMethod, *, by: Actor, at: datetime) -> None:
     """Says of appearances (ids) whom they mean, inside the running action, and keeps that it was said."""
     if not people:
         return
-    table = cast(Table, Appearance.__table__)
+    table = cast(Table, UnmatchedAttendee.__table__)
     statement = (
         update(table)
         .where(table.c.id == bindparam("which"))
         .values(
             person_id=bindparam("whom"),
-            how=None if how is How.UNDONE else how,
+            how=None if how is MatchMethod.UNDONE else how,
             decided_by=by.person_id,
             decided_at=at,
             version=table.c.version + 1,
@@ -60,7 +60,7 @@ def settle(people: Mapping[int, int | None], how: How, *, by: Actor, at: datetim
     db.session.connection().execute(statement, given)
     now = select(table.c.id, table.c.version, table.c.person_id).where(among(table.c.id, list(people)))
     insert_many(
-        AppearanceDecision.__table__,
+        Resolution.__table__,
         [
             {"appearance_id": id_, "version": version, "person_id": person_id, "how": how,
              "by_person_id": by.person_id, "made_at": at}
@@ -69,19 +69,21 @@ def settle(people: Mapping[int, int | None], how: How, *, by: Actor, at: datetim
     )  # fmt: skip
 
 
-def settle_alone(lecture: Lecture, people: Mapping[str, int | None], how: How, *, by: Actor, at: datetime) -> None:
+def settle_alone(
+    lecture: Lecture, people: Mapping[str, int | None], how: MatchMethod, *, by: Actor, at: datetime
+) -> None:
     """Says of single pieces of evidence of a lecture, whatever is said of others of the same name, whom they mean."""
     if not people:
         return
     was = (
-        select(Presence.evidence, Appearance.id, Appearance.name, Appearance.email)
-        .join(Appearance, Appearance.id == Presence.appearance_id)
+        select(Presence.evidence, UnmatchedAttendee.id, UnmatchedAttendee.name, UnmatchedAttendee.email)
+        .join(UnmatchedAttendee, UnmatchedAttendee.id == Presence.appearance_id)
         .where(Presence.lecture_id == lecture.id, among(Presence.evidence, list(people)))
     )
     within = {evidence: (id_, (name, email)) for evidence, id_, name, email in db.session.execute(was)}
     told = {f"row:{evidence}": said for evidence, (_id, said) in within.items()}
     own = keep_appearances(lecture.series_id, told)
-    presence, appearance = cast(Table, Presence.__table__), cast(Table, Appearance.__table__)
+    presence, appearance = cast(Table, Presence.__table__), cast(Table, UnmatchedAttendee.__table__)
     db.session.connection().execute(
         update(appearance).where(appearance.c.id == bindparam("own")).values(within_id=bindparam("whole")),
         [{"own": own[f"row:{evidence}"], "whole": id_} for evidence, (id_, _said) in within.items()],

@@ -9,7 +9,7 @@ from datetime import date
 from sqlalchemy import select
 
 from lms.attendance.presence import WHO
-from lms.attendance_imports.name_matching import Crowd, Known
+from lms.attendance_imports.name_matching import CandidateIndex, PersonSummary
 from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.roles import Actor
@@ -19,7 +19,7 @@ from lms.people.queries.countries import country_codes_of, country_names
 from lms.people.queries.country_names import names_in_english
 
 
-def known_people(person_ids: Collection[int], day: date) -> list[Known]:
+def known_people(person_ids: Collection[int], day: date) -> list[PersonSummary]:
     """Data of these people (canonical ids) to compare with a name, without deleted people."""
     mailboxes: dict[int, list[str]] = {}
     addresses = (
@@ -37,12 +37,12 @@ def known_people(person_ids: Collection[int], day: date) -> list[Known]:
         .order_by(Person.id)
     )
     return [
-        Known(id_, public_id, full_name, native, organisation, codes.get(id_), tuple(mailboxes.get(id_, ())))
+        PersonSummary(id_, public_id, full_name, native, organisation, codes.get(id_), tuple(mailboxes.get(id_, ())))
         for id_, public_id, full_name, native, organisation in db.session.execute(query)
     ]
 
 
-def as_seen(people: Collection[Known], series_id: int, by: Actor) -> list[Known]:
+def as_seen(people: Collection[PersonSummary], series_id: int, by: Actor) -> list[PersonSummary]:
     """These people as the actor sees them in a series: of some the address alone, in place of the name."""
     hidden = hidden_among(series_id, [one.person_id for one in people], by=by)
     return [
@@ -53,9 +53,9 @@ def as_seen(people: Collection[Known], series_id: int, by: Actor) -> list[Known]
     ]
 
 
-def crowd_of(people: list[Known], languages: Collection[str] = ("en",)) -> Crowd:
+def crowd_of(people: list[PersonSummary], languages: Collection[str] = ("en",)) -> CandidateIndex:
     """These people, ready to be compared with names; countries are told in English and in `languages`."""
     named = [country_names(language) for language in dict.fromkeys(("en", *languages))]
     codes = {one.country for one in people if one.country is not None}
     told = {code: {names[code] for names in named if code in names} | set(names_in_english(code)) for code in codes}
-    return Crowd(people, told)
+    return CandidateIndex(people, told)

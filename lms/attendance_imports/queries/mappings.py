@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lms.attendance_imports.models import ColumnMapping
 from lms.attendance_imports.queries.imports import kept_import
-from lms.attendance_imports.readers.mapping import Glimpse
+from lms.attendance_imports.readers.mapping import ColumnPreview
 from lms.attendance_imports.readers.reading import look_at
 from lms.core.db import db
 from lms.core.roles import Actor
@@ -16,7 +16,7 @@ def find_mapping(signature: str) -> dict[str, str] | None:
     return dict(kept.mapping) if kept is not None else None
 
 
-def columns_of(public_id: str, *, by: Actor) -> tuple[Glimpse | None, dict[str, str]]:
+def columns_of(public_id: str, *, by: Actor) -> tuple[ColumnPreview | None, dict[str, str]]:
     """The columns of an uploaded file, with the stored meanings. Raises NotFound if it is not waiting, or not for this
     actor.
     """

@@ -9,9 +9,9 @@ from functools import cached_property
 
 from sqlalchemy import select
 
-from lms.attendance.models.unmatched import How
+from lms.attendance.models.unmatched import MatchMethod
 from lms.attendance.names import plain_name
-from lms.attendance_imports.name_matching import Candidate, Crowd, Known
+from lms.attendance_imports.name_matching import Candidate, CandidateIndex, PersonSummary
 from lms.attendance_imports.queries.candidates import crowd_of, known_people
 from lms.attendance_imports.queries.unmatched import Standing, decided_in_words, standing_of
 from lms.attendance_imports.readers.report import ReportRow
@@ -38,7 +38,7 @@ class Match:
 
     key: str
     person: int | None
-    how: How | None
+    how: MatchMethod | None
     reason: str
     appearance: int | None = None
     candidates: list[Candidate] = field(default_factory=list)
@@ -75,9 +75,9 @@ def match_rows(lecture: Lecture, rows: Sequence[ReportRow]) -> list[Match]:
         if key in decided:
             found[key] = _as_decided(decided[key])
         elif key in known:
-            found[key] = Match(key, known[key], How.ADDRESS, _("same e-mail address"))
+            found[key] = Match(key, known[key], MatchMethod.ADDRESS, _("same e-mail address"))
         elif key in links:
-            found[key] = Match(key, links[key], How.ADDRESS, _("same registration ID"))
+            found[key] = Match(key, links[key], MatchMethod.ADDRESS, _("same registration ID"))
         else:
             left.append(key)
     if left:
@@ -121,7 +121,7 @@ def _as_decided(standing: Standing) -> Match:
 def _by_name(key: str, row: ReportRow, names: Names) -> Match:
     alike = names.exactly(row.name)
     if len(alike) == 1 and not row.email:
-        return Match(key, alike[0].person_id, How.NAME, _("same full name"))
+        return Match(key, alike[0].person_id, MatchMethod.NAME, _("same full name"))
     candidates = names.crowd.alike(row.name, row.said, email_key(row.email) if row.email else "")
     if row.email:
         reason = _("No person has this e-mail address.")
@@ -135,9 +135,9 @@ def _by_name(key: str, row: ReportRow, names: Names) -> Match:
 class Names:
     """The names of everyone enrolled in a lecture, to find an exact or similar one."""
 
-    def __init__(self, people: list[Known], languages: Collection[str]) -> None:
+    def __init__(self, people: list[PersonSummary], languages: Collection[str]) -> None:
         self.people, self.languages = people, languages
-        self._exact: dict[str, list[Known]] = {}
+        self._exact: dict[str, list[PersonSummary]] = {}
         for one in people:
             for name in {plain_name(one.full_name), plain_name(one.native_name or "")} - {""}:
                 self._exact.setdefault(name, []).append(one)
@@ -151,11 +151,11 @@ class Names:
             people -= hidden_among(lecture.series_id, people, by=shown_to)
         return cls(known_people(people, day), (lecture.language,))
 
-    def exactly(self, name: str) -> list[Known]:
+    def exactly(self, name: str) -> list[PersonSummary]:
         """Everybody of this full or native name."""
         return self._exact.get(plain_name(name), []) if name else []
 
     @cached_property
-    def crowd(self) -> Crowd:
+    def crowd(self) -> CandidateIndex:
         """The same people, for finding whoever is like a name: made when it is first asked for."""
         return crowd_of(self.people, self.languages)

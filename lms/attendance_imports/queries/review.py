@@ -12,11 +12,11 @@ from sqlalchemy.orm import aliased
 
 from lms.attendance import rules
 from lms.attendance.models.evidence import AttendanceImport, Presence
-from lms.attendance.models.unmatched import Appearance, How
+from lms.attendance.models.unmatched import MatchMethod, UnmatchedAttendee
 from lms.attendance.names import undecorated
 from lms.attendance.presence import Span, presence_in, present_ms, span_of
 from lms.attendance.queries.roster import get_rostered_lecture
-from lms.attendance_imports.name_matching import Candidate, Known, strong_one
+from lms.attendance_imports.name_matching import Candidate, PersonSummary, strong_one
 from lms.attendance_imports.queries.candidates import as_seen, known_people
 from lms.attendance_imports.queries.matching import Names
 from lms.catalogue.models import Lecture
@@ -62,8 +62,8 @@ class Unknown:
     stays: list[Stay]
     present_ms: int
     lectures: int
-    how: How | None = None
-    person: Known | None = None
+    how: MatchMethod | None = None
+    person: PersonSummary | None = None
     decided_by: str | None = None
     decided_at: datetime | None = None
     candidates: list[Candidate] = field(default_factory=list)
@@ -146,7 +146,7 @@ def get_unknown(lecture_id: int, appearance_id: int, *, by: Actor) -> Unknown:
     return found[0] if found[0].how is not None else _with_candidates(lecture, found, by)[0]
 
 
-def find_people(lecture_id: int, words: str, *, by: Actor) -> tuple[list[Known], set[int]]:
+def find_people(lecture_id: int, words: str, *, by: Actor) -> tuple[list[PersonSummary], set[int]]:
     """People enrolled in whose name, organisation or address these words are, and whoever has exactly this address,
     enrolled or not; with the ids of those who are enrolled. Whose profile is not shared is found by the address
     alone, and only when enrolled. For those who may read the roster."""
@@ -165,7 +165,7 @@ def find_people(lecture_id: int, words: str, *, by: Actor) -> tuple[list[Known],
     return sorted(found, key=lambda one: (sort_key(one.full_name), one.person_id))[:FOUND], here
 
 
-def _text_of(one: Known) -> str:
+def _text_of(one: PersonSummary) -> str:
     return " ".join([sort_key(text) for text in (one.full_name, one.native_name, one.organisation) if text]) + " ".join(
         one.mailboxes
     )
@@ -175,8 +175,8 @@ def count_open(lecture_id: int) -> int:
     """The number of unmatched attendees of a lecture."""
     query = (
         select(func.count(Presence.appearance_id.distinct()))
-        .join(Appearance, Appearance.id == Presence.appearance_id)
-        .where(Presence.lecture_id == lecture_id, Presence.person_id.is_(None), Appearance.how.is_(None))
+        .join(UnmatchedAttendee, UnmatchedAttendee.id == Presence.appearance_id)
+        .where(Presence.lecture_id == lecture_id, Presence.person_id.is_(None), UnmatchedAttendee.how.is_(None))
     )
     return db.session.scalar(query) or 0
 
@@ -185,12 +185,12 @@ def find_strong(lecture: Lecture, *, by: Actor) -> Strong:
     """All attendees with one strong candidate that no other attendee has, among people whose names the
     actor can see.
     """
-    query = select(Appearance.id, Appearance.version, Appearance.name, Appearance.email).where(
-        among(Appearance.id, _seen_here(lecture, is_decided=False))
-    )
+    query = select(
+        UnmatchedAttendee.id, UnmatchedAttendee.version, UnmatchedAttendee.name, UnmatchedAttendee.email
+    ).where(among(UnmatchedAttendee.id, _seen_here(lecture, is_decided=False)))
     crowd = Names.of(lecture, shown_to=by).crowd
     found: list[tuple[int, StrongOne]] = []
-    for id_, version, name, email in db.session.execute(query.order_by(Appearance.id)):
+    for id_, version, name, email in db.session.execute(query.order_by(UnmatchedAttendee.id)):
         candidate = strong_one(crowd.alike(*_asked(name, email)))
         if candidate is not None:
             found.append((version, StrongOne(id_, name, email, candidate)))
@@ -212,11 +212,11 @@ def list_strong(lecture_id: int, *, by: Actor) -> tuple[Lecture, Strong]:
 def _seen_here(lecture: Lecture, *, is_decided: bool) -> list[int]:
     query = (
         select(Presence.appearance_id)
-        .join(Appearance, Appearance.id == Presence.appearance_id)
+        .join(UnmatchedAttendee, UnmatchedAttendee.id == Presence.appearance_id)
         .where(
             Presence.lecture_id == lecture.id,
             Presence.person_id.is_(None),
-            Appearance.how.is_not(None) if is_decided else Appearance.how.is_(None),
+            UnmatchedAttendee.how.is_not(None) if is_decided else UnmatchedAttendee.how.is_(None),
         )
         .distinct()
         .order_by(Presence.appearance_id)
@@ -227,7 +227,9 @@ def _seen_here(lecture: Lecture, *, is_decided: bool) -> list[int]:
 def _holding(ids: Collection[int], q: str) -> list[int]:
     """Of these the ones with a text in name or address, in any case of letters and without accents."""
     wanted = sort_key(q)
-    query = select(Appearance.id, Appearance.name, Appearance.email).where(among(Appearance.id, ids))
+    query = select(UnmatchedAttendee.id, UnmatchedAttendee.name, UnmatchedAttendee.email).where(
+        among(UnmatchedAttendee.id, ids)
+    )
     return sorted(
         id_
         for id_, name, email in db.session.execute(query)
@@ -255,10 +257,10 @@ def _unknown(lecture: Lecture, span: Span, ids: Sequence[int], by: Actor) -> lis
         seen.setdefault(id_, []).append((joined, left))
     decider = aliased(Person)
     query = (
-        select(Appearance, decider.full_name)
-        .outerjoin(decider, decider.id == Appearance.decided_by)
-        .where(among(Appearance.id, list(ids)), Appearance.series_id == lecture.series_id)
-        .order_by(Appearance.id)
+        select(UnmatchedAttendee, decider.full_name)
+        .outerjoin(decider, decider.id == UnmatchedAttendee.decided_by)
+        .where(among(UnmatchedAttendee.id, list(ids)), UnmatchedAttendee.series_id == lecture.series_id)
+        .order_by(UnmatchedAttendee.id)
     )
     found = [(row, name) for row, name in db.session.execute(query)] if ids else []
     meant = _people({row.person_id for row, _name in found if row.person_id is not None}, lecture, by)
@@ -282,7 +284,7 @@ def _unknown(lecture: Lecture, span: Span, ids: Sequence[int], by: Actor) -> lis
     ]
 
 
-def _people(person_ids: Collection[int], lecture: Lecture, by: Actor) -> dict[int, Known]:
+def _people(person_ids: Collection[int], lecture: Lecture, by: Actor) -> dict[int, PersonSummary]:
     """What is known of these rows of people, under their ids, as the people they are today."""
     if not person_ids:
         return {}

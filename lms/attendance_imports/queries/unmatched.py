@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
 from lms.attendance.models.evidence import Presence
-from lms.attendance.models.unmatched import Appearance, How
+from lms.attendance.models.unmatched import MatchMethod, UnmatchedAttendee
 from lms.attendance.presence import WHO
 from lms.core.bulk import among
 from lms.core.db import db
@@ -25,7 +25,7 @@ class Standing:
     id: int
     key: str
     person_id: int | None
-    how: How | None
+    how: MatchMethod | None
     decided_by: str | None
     decided_at: datetime | None
 
@@ -41,8 +41,12 @@ class Kept:
 def evidence_in(lecture_id: int) -> dict[str, Kept]:
     """The evidence of a lecture, by its identity."""
     query = (
-        select(Presence.evidence, Presence.appearance_id, Presence.person_id.is_not(None) | Appearance.how.is_not(None))
-        .outerjoin(Appearance, Appearance.id == Presence.appearance_id)
+        select(
+            Presence.evidence,
+            Presence.appearance_id,
+            Presence.person_id.is_not(None) | UnmatchedAttendee.how.is_not(None),
+        )
+        .outerjoin(UnmatchedAttendee, UnmatchedAttendee.id == Presence.appearance_id)
         .where(Presence.lecture_id == lecture_id)
     )
     return {evidence: Kept(through, bool(settled)) for evidence, through, settled in db.session.execute(query)}
@@ -58,13 +62,13 @@ def claimable(person_ids: Collection[int]) -> dict[int, tuple[int, int]]:
     """The appearances under an address of one of these people (canonical, or a row merged into them) that nobody said
     by hand are somebody else: the series of each, and whose it is."""
     query = (
-        select(Appearance.id, Appearance.series_id, WHO)
-        .join(PersonEmail, PersonEmail.key == Appearance.key)
+        select(UnmatchedAttendee.id, UnmatchedAttendee.series_id, WHO)
+        .join(PersonEmail, PersonEmail.key == UnmatchedAttendee.key)
         .join(Person, Person.id == PersonEmail.person_id)
         .where(
             among(PersonEmail.person_id, list(person_ids)),
             Person.erased_at.is_(None),
-            Appearance.how.is_(None) | (Appearance.how == How.NOBODY),
+            UnmatchedAttendee.how.is_(None) | (UnmatchedAttendee.how == MatchMethod.NOBODY),
         )
     )
     return {id_: (series_id, person_id) for id_, series_id, person_id in db.session.execute(query)}
@@ -84,15 +88,15 @@ def standing_in_words(appearance_id: int) -> str:
     """How an attendee was resolved and by whom, without the name of the linked person."""
     decider = aliased(Person)
     query = (
-        select(Appearance.how, Appearance.person_id, decider.full_name, Appearance.decided_at)
-        .outerjoin(decider, decider.id == Appearance.decided_by)
-        .where(Appearance.id == appearance_id)
+        select(UnmatchedAttendee.how, UnmatchedAttendee.person_id, decider.full_name, UnmatchedAttendee.decided_at)
+        .outerjoin(decider, decider.id == UnmatchedAttendee.decided_by)
+        .where(UnmatchedAttendee.id == appearance_id)
     )
     how, meant, by, at = db.session.execute(query).one()
     words = {"who": by or _("the system"), "day": _day(at)}
     if meant is not None:
         return _("identified by %(who)s on %(day)s", **words)
-    if how is How.NOBODY:
+    if how is MatchMethod.NOBODY:
         return _("marked as not a participant by %(who)s on %(day)s", **words)
     return _("undone by %(who)s on %(day)s", **words)
 
@@ -105,9 +109,16 @@ def standing_of(series_id: int, keys: Iterable[str]) -> dict[str, Standing]:
     """The appearances of a series under these keys."""
     decider = aliased(Person)
     query = (
-        select(Appearance.id, Appearance.key, WHO, Appearance.how, decider.full_name, Appearance.decided_at)
-        .outerjoin(Person, Person.id == Appearance.person_id)
-        .outerjoin(decider, decider.id == Appearance.decided_by)
-        .where(Appearance.series_id == series_id, among(Appearance.key, list(keys)))
+        select(
+            UnmatchedAttendee.id,
+            UnmatchedAttendee.key,
+            WHO,
+            UnmatchedAttendee.how,
+            decider.full_name,
+            UnmatchedAttendee.decided_at,
+        )
+        .outerjoin(Person, Person.id == UnmatchedAttendee.person_id)
+        .outerjoin(decider, decider.id == UnmatchedAttendee.decided_by)
+        .where(UnmatchedAttendee.series_id == series_id, among(UnmatchedAttendee.key, list(keys)))
     )
     return {row[1]: Standing(*row) for row in db.session.execute(query)}

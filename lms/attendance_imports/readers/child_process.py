@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from lms.attendance_imports.readers.mapping import Column, Glimpse, UnknownHeadings, glimpse_of
+from lms.attendance_imports.readers.mapping import Column, ColumnPreview, UnknownHeadings, glimpse_of
 from lms.attendance_imports.readers.recognition import FORMATS, read_file
 from lms.attendance_imports.readers.report import Asked, Report, ReportRow, SumRow
 from lms.attendance_imports.readers.sheets import open_document
@@ -62,8 +62,8 @@ def _tuple_of(row: ReportRow | SumRow | Fault) -> tuple[Any, ...]:
     return tuple(getattr(row, name) for name in row.__dataclass_fields__)
 
 
-def glimpse_in(content: bytes) -> Iterator[dict[str, Any] | None]:
-    """What `reading.look_at` answers, for `glimpse_from`."""
+def column_preview_in(content: bytes) -> Iterator[dict[str, Any] | None]:
+    """What `reading.look_at` answers, for `column_preview_from`."""
     glimpse = glimpse_of(open_document(content))
     yield asdict(glimpse) if glimpse is not None else None
 
@@ -113,7 +113,7 @@ def unpacked(values: list[Any]) -> Report:
     """The report of what `report_of` yielded. Raises UnknownHeadings."""
     first, *pieces = values
     if "unknown" in first:
-        raise UnknownHeadings(glimpse_from(first["unknown"]), first["reason"])
+        raise UnknownHeadings(column_preview_from(first["unknown"]), first["reason"])
     report = Report(**first)
     for piece in pieces:
         report.rows += [ReportRow(*row) for row in piece.get("rows", ())]
@@ -122,6 +122,6 @@ def unpacked(values: list[Any]) -> Report:
     return report
 
 
-def glimpse_from(value: dict[str, Any]) -> Glimpse:
-    """A glimpse of what `glimpse_in` yielded."""
-    return Glimpse(value["place"], [Column(**column) for column in value["columns"]], value["signature"])
+def column_preview_from(value: dict[str, Any]) -> ColumnPreview:
+    """A glimpse of what `column_preview_in` yielded."""
+    return ColumnPreview(value["place"], [Column(**column) for column in value["columns"]], value["signature"])

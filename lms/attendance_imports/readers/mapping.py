@@ -45,7 +45,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Glimpse:
+class ColumnPreview:
     """What can be shown of a table: the place of its headings (-1: it has none, and each column is named by its
     number),
     its columns, and what identifies the headings."""
@@ -58,7 +58,7 @@ class Glimpse:
 class UnknownHeadings(Invalid):
     """A table with columns of unknown meaning (`mapping`). `glimpse` has what to ask about."""
 
-    def __init__(self, glimpse: Glimpse, reason: str = "") -> None:
+    def __init__(self, glimpse: ColumnPreview, reason: str = "") -> None:
         headings = ", ".join(column.key for column in glimpse.columns)
         super().__init__(
             "mapping",
@@ -69,7 +69,7 @@ class UnknownHeadings(Invalid):
         self.glimpse = glimpse
 
 
-def glimpse_of(document: Document) -> Glimpse | None:
+def glimpse_of(document: Document) -> ColumnPreview | None:
     """Looks at a table; None where there is none: no line of two cells or more with another one beneath."""
     for place, (_line, cells) in enumerate(document.lines[:-1]):
         if sum(map(bool, cells)) > 1:
@@ -81,7 +81,7 @@ def glimpse_of(document: Document) -> Glimpse | None:
     return None
 
 
-def _glimpse(document: Document, place: int) -> Glimpse:
+def _glimpse(document: Document, place: int) -> ColumnPreview:
     rows = [cells for _line, cells in document.lines[place + 1 : place + 1 + _LOOKED_AT]]
     columns: list[Column] = []
     for index, key in _keys(document, place):
@@ -90,7 +90,7 @@ def _glimpse(document: Document, place: int) -> Glimpse:
         if examples or not key.startswith("#"):
             columns.append(Column(key, examples, _guess(key, examples, {one.guess for one in columns})))
     said = "|".join(plain(column.key) for column in columns)
-    return Glimpse(place, columns, sha256(said.encode()).hexdigest())
+    return ColumnPreview(place, columns, sha256(said.encode()).hexdigest())
 
 
 def _keys(document: Document, place: int) -> list[tuple[int, str]]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
-from lms.attendance_imports.readers.child_process import glimpse_from, unpacked
-from lms.attendance_imports.readers.mapping import Glimpse
+from lms.attendance_imports.readers.child_process import column_preview_from, unpacked
+from lms.attendance_imports.readers.mapping import ColumnPreview
 from lms.attendance_imports.readers.recognition import FORMATS
 from lms.attendance_imports.readers.report import Report
 from lms.core.foreign_files import TABLES, read_foreign
@@ -51,8 +51,8 @@ def read_report(
     return unpacked(values)
 
 
-def look_at(content: bytes) -> Glimpse | None:
+def look_at(content: bytes) -> ColumnPreview | None:
     """The columns of a table, to be asked about; None where there is none."""
     check_size(content)
     (value,) = read_foreign(TABLES, "lms.attendance_imports.readers.child_process:glimpse_in", content)
-    return glimpse_from(value) if value is not None else None
+    return column_preview_from(value) if value is not None else None

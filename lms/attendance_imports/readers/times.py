@@ -11,7 +11,7 @@ from datetime import datetime, time, timedelta, tzinfo
 from lms.attendance_imports.readers import timestamps
 from lms.attendance_imports.readers.report import Asked
 from lms.attendance_imports.readers.sheets import Document
-from lms.attendance_imports.readers.timestamps import DateOrder, Loose, Moment
+from lms.attendance_imports.readers.timestamps import AmbiguousDate, DateOrder, Moment
 from lms.catalogue.rules import FIRST_YEAR, LAST_YEAR
 from lms.core.errors import Fault, Invalid
 from lms.core.i18n import _
@@ -64,11 +64,11 @@ class Times:
         self._latest_hour = max(self._latest_hour, 24 if is_whole else moment.hour)
         return moment
 
-    def _seen(self, moment: datetime | Loose | None, text: str) -> datetime | Loose | None:
+    def _seen(self, moment: datetime | AmbiguousDate | None, text: str) -> datetime | AmbiguousDate | None:
         year = moment.year if isinstance(moment, datetime) else timestamps.other_calendar(text)
         if year is not None and not FIRST_YEAR <= year <= LAST_YEAR:
             self._year = self._year or timestamps.other_calendar(f"{year}-1-1")
-        if isinstance(moment, Loose):
+        if isinstance(moment, AmbiguousDate):
             self._open = True
             self._possible &= moment.orders()
             self._differs = self._differs or moment.at(DateOrder.MDY) != moment.at(DateOrder.DMY)
@@ -114,7 +114,7 @@ class Times:
         """A time with its day known, still without zone where it has none; None where there is no such day."""
         if isinstance(moment, time):
             return self._on_day(moment)
-        if isinstance(moment, Loose):
+        if isinstance(moment, AmbiguousDate):
             moment = moment.at(self.order) if self.order is not None else None
         if not isinstance(moment, datetime) or not FIRST_YEAR <= moment.year <= LAST_YEAR:
             return None
@@ -178,7 +178,7 @@ def _order_in(document: Document) -> set[DateOrder]:
         next(iter(orders))
         for _line, cells in document.lines
         for cell in cells
-        if 5 < len(cell) < 60 and isinstance(date := timestamps.read_day(cell), Loose)
+        if 5 < len(cell) < 60 and isinstance(date := timestamps.read_day(cell), AmbiguousDate)
         if len(orders := date.orders() - {DateOrder.YMD}) == 1
     }
     return found if len(found) == 1 else set()

@@ -67,7 +67,7 @@ def written(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Loose:
+class AmbiguousDate:
     """A date in figures whose order is still to be known: three numbers, and the time of the day."""
 
     figures: tuple[int, int, int]
@@ -101,11 +101,11 @@ def _days(figures: tuple[int, int, int]) -> dict[DateOrder, tuple[int, int, int]
     return found
 
 
-Moment = datetime | Loose | time
+Moment = datetime | AmbiguousDate | time
 """A time that was read: aware, local, of an order still open, or of the day only."""
 
 
-def read(text: str) -> datetime | Loose | None:
+def read(text: str) -> datetime | AmbiguousDate | None:
     """One time: aware where the text says its offset, else local; Loose where day and month may be exchanged;
     None where it cannot be read."""
     text = written(text.strip().strip('="'))
@@ -121,14 +121,14 @@ def read(text: str) -> datetime | Loose | None:
     timed = _clock(found)
     if timed is None:
         return None
-    loose = Loose((int(found["a"]), int(found["b"]), int(found["c"])), *timed)
+    loose = AmbiguousDate((int(found["a"]), int(found["b"]), int(found["c"])), *timed)
     possible = loose.orders()
     if len(found["a"]) == 4 and DateOrder.YMD in possible:
         return loose.at(DateOrder.YMD)
     return loose if possible else None
 
 
-def read_day(text: str) -> datetime | Loose | None:
+def read_day(text: str) -> datetime | AmbiguousDate | None:
     """A date, alone or with a time of the day: its midnight where it is alone."""
     return read(text) or (read(f"{text} 00:00") if len(text) < 40 else None)
 
@@ -239,10 +239,10 @@ def is_local(moment: Moment) -> bool:
     """Whether a time leaves its zone open."""
     if isinstance(moment, time):
         return True
-    return moment.zone is None if isinstance(moment, Loose) else moment.tzinfo is None
+    return moment.zone is None if isinstance(moment, AmbiguousDate) else moment.tzinfo is None
 
 
-def order_of(found: Iterable[Loose]) -> DateOrder | None:
+def order_of(found: Iterable[AmbiguousDate]) -> DateOrder | None:
     """The one order by which all these dates are dates, or None where it stays open.
 
     Where every order gives the same days (5/5/2026), any will do.

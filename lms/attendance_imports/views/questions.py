@@ -9,7 +9,7 @@ from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from lms.attendance_imports.actions.imports import answer_kept
-from lms.attendance_imports.actions.staging import Elsewhen, stage_attendance
+from lms.attendance_imports.actions.staging import TimesDoNotOverlap, stage_attendance
 from lms.attendance_imports.forms import ReadingForm, reading_form
 from lms.attendance_imports.queries.mappings import columns_of
 from lms.attendance_imports.readers.mapping import UnknownHeadings
@@ -27,7 +27,7 @@ def questions(error: Invalid | Refused) -> set[str]:
     if isinstance(error, Invalid):
         named = {fault.field or "" for fault in error.faults}
         return named if named <= _ASKED else set()
-    return error.questions if isinstance(error, Elsewhen) else set()
+    return error.questions if isinstance(error, TimesDoNotOverlap) else set()
 
 
 def ask(
@@ -53,7 +53,7 @@ def ask(
         form.question = error.message
     elif isinstance(error, Invalid):
         form.take(error)
-    elif isinstance(error, Elsewhen):
+    elif isinstance(error, TimesDoNotOverlap):
         for name in error.questions:
             form[name].errors = [error.message]
     page = render_template(

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from lms.attendance.queries.closings import view_of
 from lms.attendance.queries.roster import walk_ins_of
 from lms.attendance_imports.actions import resolution
-from lms.attendance_imports.actions.resolution import Decided, accept_strong, decide_appearance
+from lms.attendance_imports.actions.resolution import Decided, accept_strong, resolve_attendee
 from lms.attendance_imports.forms import DecisionForm
 from lms.attendance_imports.queries.review import find_people, list_strong, review_page
 from lms.attendance_imports.views.blueprint import bp
@@ -91,7 +91,7 @@ def decide(lecture_id: int, appearance_id: int) -> ResponseReturnValue:
         nonlocal done
         if not form.person.data:
             raise Invalid("person", _("Select a person, or “Not a participant”."))
-        done = decide_appearance(
+        done = resolve_attendee(
             lecture_id,
             appearance_id,
             person=None if form.person.data == NOBODY else form.person.data,

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from lms.catalogue.actions.history import note, record
 from lms.catalogue.actions.naming import ListChange, check_no_clash, persons_of, set_lecture_instructors
 from lms.catalogue.actions.series import locked_series
-from lms.catalogue.inputs import LectureDraft, checked_lecture
+from lms.catalogue.inputs import LectureInput, checked_lecture
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries import find_lecture
 from lms.catalogue.rules import (
@@ -41,7 +41,7 @@ _PLAIN = (
 
 
 @action
-def schedule_lecture(slug: str, draft: LectureDraft, *, by: Actor, at: datetime) -> Lecture:
+def schedule_lecture(slug: str, draft: LectureInput, *, by: Actor, at: datetime) -> Lecture:
     """Puts a lecture into a series: scheduled, or as a draft. Its time may lie in the past.
 
     A repeat with the same content in the same series answers with the lecture that is there. Refused where an
@@ -52,7 +52,7 @@ def schedule_lecture(slug: str, draft: LectureDraft, *, by: Actor, at: datetime)
 
 
 @action
-def schedule_or_repeat_lecture(slug: str, draft: LectureDraft, *, by: Actor, at: datetime) -> tuple[Lecture, bool]:
+def schedule_or_repeat_lecture(slug: str, draft: LectureInput, *, by: Actor, at: datetime) -> tuple[Lecture, bool]:
     """As `schedule_lecture`, and says whether it was made now."""
     series = locked_series(slug)
     check_can_edit_series(series, by)
@@ -98,12 +98,12 @@ def _listing(of_lecture: ListChange, of_series: ListChange) -> dict[str, Any]:
     }
 
 
-def _instant(draft: LectureDraft) -> datetime | None:
+def _instant(draft: LectureInput) -> datetime | None:
     zone_of(draft.time_zone)
     return resolve_local(draft.starts_at, draft.time_zone) if draft.starts_at is not None else None
 
 
-def _find_same(series: Series, draft: LectureDraft, persons: list[int]) -> Lecture | None:
+def _find_same(series: Series, draft: LectureInput, persons: list[int]) -> Lecture | None:
     """The lecture of this series with exactly this content, whatever has become of it since."""
     query = (
         select(Lecture)
@@ -130,14 +130,14 @@ def _find_same(series: Series, draft: LectureDraft, persons: list[int]) -> Lectu
 
 @action
 def edit_lecture(lecture_id: int, changes: dict[str, Any], *, by: Actor, at: datetime) -> Lecture:
-    """Changes a lecture. `changes` holds fields of `LectureDraft`.
+    """Changes a lecture. `changes` holds fields of `LectureInput`.
 
     `state: scheduled` publishes a draft. A new time of a scheduled lecture is a postponement with a new time; a
     postponed one is scheduled again by it. Refused: another time once it has begun, a clash.
     """
     lecture = locked_lecture(lecture_id)
     check_can_edit_lecture(lecture, by)
-    unknown = set(changes) - {one.name for one in fields(LectureDraft)}
+    unknown = set(changes) - {one.name for one in fields(LectureInput)}
     if unknown:
         raise Invalid(faults=[Fault(field=name, reason=_("Unknown field.")) for name in sorted(unknown)])
     target = changes.get("state", lecture.state)
@@ -170,7 +170,7 @@ def edit_lecture(lecture_id: int, changes: dict[str, Any], *, by: Actor, at: dat
     return lecture
 
 
-def _retime(lecture: Lecture, wanted: LectureDraft, starts_at: datetime | None) -> None:
+def _retime(lecture: Lecture, wanted: LectureInput, starts_at: datetime | None) -> None:
     """Sets the planned time; a postponed lecture that is given one is scheduled again."""
     planned = (lecture.local_start, lecture.time_zone, lecture.duration_minutes)
     if planned == (wanted.starts_at, wanted.time_zone, wanted.duration_minutes):
@@ -212,9 +212,9 @@ def locked_lecture(lecture_id: int) -> Lecture:
     return lecture
 
 
-def _draft_of(lecture: Lecture) -> LectureDraft:
+def _draft_of(lecture: Lecture) -> LectureInput:
     """What is there as a draft, so that a change is checked as a whole. Its state plays no part."""
-    return LectureDraft(
+    return LectureInput(
         starts_at=lecture.local_start,
         state=LectureState.DRAFT,
         language=lecture.language,

@@ -11,7 +11,7 @@ from sqlalchemy import delete, exists, func, insert, select
 
 from lms.catalogue.actions.history import note
 from lms.catalogue.actions.naming import ListChange, add_series_instructors, persons_of
-from lms.catalogue.inputs import PolicyDraft, SeriesDraft, checked_policy, checked_series, is_slug
+from lms.catalogue.inputs import PolicyInput, SeriesInput, checked_policy, checked_series, is_slug
 from lms.catalogue.models import (
     Lecture,
     LectureChange,
@@ -37,7 +37,7 @@ _PLAIN = ("title", "description", "language", "admission", "starts_on", "ends_on
 
 
 @action
-def create_series(draft: SeriesDraft, *, by: Actor, at: datetime) -> Series:
+def create_series(draft: SeriesInput, *, by: Actor, at: datetime) -> Series:
     """Makes a series with its first policy; an instructor who makes one is among those who give it.
 
     A repeat with the same content answers with the series that is there. Refused where the slug is taken by
@@ -48,7 +48,7 @@ def create_series(draft: SeriesDraft, *, by: Actor, at: datetime) -> Series:
 
 
 @action
-def create_or_repeat_series(draft: SeriesDraft, *, by: Actor, at: datetime) -> tuple[Series, bool]:
+def create_or_repeat_series(draft: SeriesInput, *, by: Actor, at: datetime) -> tuple[Series, bool]:
     """As `create_series`, and says whether it was made now."""
     check_can_create_series(by)
     draft = checked_series(draft)
@@ -86,14 +86,14 @@ def _lock_slug(slug: str) -> None:
 
 @action
 def edit_series(slug: str, changes: dict[str, Any], *, by: Actor, at: datetime) -> Series:
-    """Changes a series. `changes` holds fields of `SeriesDraft`; `policy` may be a part of one.
+    """Changes a series. `changes` holds fields of `SeriesInput`; `policy` may be a part of one.
 
     A changed policy is a new version, for lectures not yet held. Refused: fewer places than are taken, hiding a
     series that people are enrolled in, dropping who still gives one of its lectures.
     """
     series = locked_series(slug)
     check_can_edit_series(series, by)
-    unknown = set(changes) - {one.name for one in fields(SeriesDraft)}
+    unknown = set(changes) - {one.name for one in fields(SeriesInput)}
     if unknown:
         raise Invalid(faults=[Fault(field=name, reason=_("Unknown field.")) for name in sorted(unknown)])
     before = _draft_of(series)
@@ -153,7 +153,7 @@ def _turn_calendars(series: Series, visibility: Visibility, *, by: Actor, at: da
         lecture.sequence += 1
 
 
-def _check_slug(series: Series, wanted: SeriesDraft) -> None:
+def _check_slug(series: Series, wanted: SeriesInput) -> None:
     if wanted.slug == series.slug:
         return
     if series.visibility is Visibility.PUBLIC:
@@ -163,17 +163,17 @@ def _check_slug(series: Series, wanted: SeriesDraft) -> None:
         raise Refused(_("There is already a series with the web address “%(slug)s”.", slug=wanted.slug))
 
 
-def _row(policy: PolicyDraft) -> dict[str, Any]:
-    return {one.name: getattr(policy, one.name) for one in fields(PolicyDraft)}
+def _row(policy: PolicyInput) -> dict[str, Any]:
+    return {one.name: getattr(policy, one.name) for one in fields(PolicyInput)}
 
 
-def policy_draft(policy: Policy) -> PolicyDraft:
+def policy_draft(policy: Policy) -> PolicyInput:
     """A policy's version as a draft."""
-    return PolicyDraft(**{one.name: getattr(policy, one.name) for one in fields(PolicyDraft)})
+    return PolicyInput(**{one.name: getattr(policy, one.name) for one in fields(PolicyInput)})
 
 
-def _draft_of(series: Series) -> SeriesDraft:
-    return SeriesDraft(
+def _draft_of(series: Series) -> SeriesInput:
+    return SeriesInput(
         slug=series.slug,
         visibility=series.visibility,
         capacity=series.capacity,
@@ -183,7 +183,7 @@ def _draft_of(series: Series) -> SeriesDraft:
     )
 
 
-def _is_same(series: Series, draft: SeriesDraft, persons: list[int], countries: list[Country]) -> bool:
+def _is_same(series: Series, draft: SeriesInput, persons: list[int], countries: list[Country]) -> bool:
     """Whether what is asked for is what is there. Instructors that its lectures brought along do not differ."""
     own = _draft_of(series)
     if {country.id for country in series.countries} != {country.id for country in countries}:
@@ -211,7 +211,7 @@ def _countries_of(codes: tuple[str, ...] | None) -> list[Country]:
     return [found[code] for code in codes]
 
 
-def _named_in(draft: SeriesDraft, *, listed: Collection[int] = ()) -> tuple[list[Country], list[int]]:
+def _named_in(draft: SeriesInput, *, listed: Collection[int] = ()) -> tuple[list[Country], list[int]]:
     """The countries and the instructors that a draft names; Invalid with all that are not known."""
     faults: list[Fault] = []
     countries: list[Country] = []
@@ -262,7 +262,7 @@ def _set_instructors(series: Series, persons: list[int]) -> ListChange:
     return ListChange(add_series_instructors(series, persons).added, sorted(gone))
 
 
-def _set_policy(series: Series, wanted: PolicyDraft, *, by: Actor, at: datetime) -> bool:
+def _set_policy(series: Series, wanted: PolicyInput, *, by: Actor, at: datetime) -> bool:
     newest = current_policy(series.id)
     wanted = checked_policy(wanted)
     if policy_draft(newest) == wanted:

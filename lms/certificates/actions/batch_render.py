@@ -28,8 +28,8 @@ from sqlalchemy import select
 from lms.certificates.keys import SigningKey
 from lms.certificates.models import Certificate, CertificateState
 from lms.certificates.pdf import store
-from lms.certificates.pdf.store import Means, Order
-from lms.certificates.queries.render_jobs import chunks, count_valid, orders_of
+from lms.certificates.pdf.store import Order, RenderContext
+from lms.certificates.queries.render_jobs import chunks, count_valid, render_jobs_of
 from lms.core import files
 from lms.core.db import db
 from lms.core.typesetting import CannotRender
@@ -43,7 +43,7 @@ Failures = list[tuple[int, str]]
 
 
 @dataclass
-class Pressed:
+class RenderResult:
     """The result of a run: how many files were created, how many existed, and which failed, with the reason."""
 
     made: int = 0
@@ -51,20 +51,20 @@ class Pressed:
     refused: list[dict[str, str]] = field(default_factory=list)
 
 
-def fill(series_id: int, progress: Callable[[int, int], None]) -> Pressed:
+def fill(series_id: int, progress: Callable[[int, int], None]) -> RenderResult:
     """Creates every missing file of a series' valid certificates. A failure does not stop the others.
 
     Raises `keys.KeyMissing`, `signature.TimestampAway`.
     """
-    total, done, result = count_valid(series_id), 0, Pressed()
-    with _Press(store.means(), total) as press:
+    total, done, result = count_valid(series_id), 0, RenderResult()
+    with _Press(store.render_context(), total) as render:
         for rows in chunks(series_id):
             missing = [row for row in rows if not store.is_kept(row)]
-            ids, orders = [row.id for row in missing], orders_of(missing)
+            ids, orders = [row.id for row in missing], render_jobs_of(missing)
             result.kept += len(rows) - len(missing)
             done += len(rows)
             db.session.rollback()  # nothing is held while the files are made
-            failures = press.run(orders)
+            failures = render.run(orders)
             result.made += len(orders) - len(failures)
             result.refused += [{"number": orders[place].award.number, "reason": why} for place, why in failures]
             progress(done, max(total, done))
@@ -82,8 +82,8 @@ def _forget_withdrawn(ids: Sequence[int]) -> None:
 class _Press:
     """Processes that make files, begun when there is enough to do; used as a context."""
 
-    def __init__(self, means: Means, total: int) -> None:
-        self._means, self._many = means, total > FEW
+    def __init__(self, render_context: RenderContext, total: int) -> None:
+        self._means, self._many = render_context, total > FEW
         self._folder = files.folder()
         self._pool: ProcessPoolExecutor | None = None
 
@@ -110,7 +110,7 @@ class _Press:
 
 @dataclass(frozen=True)
 class _Packed:
-    """`Means` as they travel to another process."""
+    """`RenderContext` as they travel to another process."""
 
     folders: tuple[Path, ...]
     kid: str
@@ -119,17 +119,17 @@ class _Packed:
     timestamp_url: str
 
 
-_given: list[tuple[Means, Path]] = []
+_given: list[tuple[RenderContext, Path]] = []
 
 
-def _begin(means: Means, folder: Path) -> ProcessPoolExecutor:
-    key = means.key
+def _begin(render_context: RenderContext, folder: Path) -> ProcessPoolExecutor:
+    key = render_context.key
     packed = _Packed(
-        means.folders,
+        render_context.folders,
         key.kid,
         key.private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()),
         tuple(one.public_bytes(Encoding.DER) for one in [key.certificate, *key.chain]),
-        means.timestamp_url,
+        render_context.timestamp_url,
     )
     context = multiprocessing.get_context("spawn")  # a copy of a process with threads may wait for ever
     return ProcessPoolExecutor(os.cpu_count(), context, _prepare, (packed, folder))
@@ -143,7 +143,9 @@ def _prepare(packed: _Packed, folder: Path) -> None:
     if not isinstance(private, ec.EllipticCurvePrivateKey):
         raise TypeError("no P-256 key")
     own, *chain = [x509.load_der_x509_certificate(one) for one in packed.certificates]
-    _given[:] = [(Means(packed.folders, SigningKey(packed.kid, private, own, chain), packed.timestamp_url), folder)]
+    _given[:] = [
+        (RenderContext(packed.folders, SigningKey(packed.kid, private, own, chain), packed.timestamp_url), folder)
+    ]
 
 
 def _end_with_parent() -> None:
@@ -157,11 +159,11 @@ def _print_here(orders: list[Order]) -> Failures:
     return _print(orders, *_given[0])
 
 
-def _print(orders: list[Order], means: Means, folder: Path) -> Failures:
+def _print(orders: list[Order], render_context: RenderContext, folder: Path) -> Failures:
     failures: Failures = []
     for place, order in enumerate(orders):
         try:
-            files.store_in(folder, order.key, store.made(order, means))
+            files.store_in(folder, order.key, store.made(order, render_context))
         except CannotRender as error:
             failures.append((place, str(error)))
     return failures

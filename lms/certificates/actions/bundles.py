@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 
 from lms.catalogue.queries import get_series_by_id
 from lms.certificates import numbers, rules
-from lms.certificates.actions.batch_render import Pressed, fill
+from lms.certificates.actions.batch_render import RenderResult, fill
 from lms.certificates.models import Certificate
 from lms.certificates.pdf import store
 from lms.certificates.pdf.merge import Printout
@@ -74,7 +74,7 @@ def make_bundle(job_id: int, series_id: int, form: str, progress: Callable[[int,
     }
 
 
-def _told(pressed: Pressed) -> dict[str, Any]:
+def _told(pressed: RenderResult) -> dict[str, Any]:
     return {"made": pressed.made, "kept": pressed.kept, "refused": pressed.refused}
 
 

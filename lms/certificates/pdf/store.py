@@ -90,7 +90,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Means:
+class RenderContext:
     """What every file of a run is made with."""
 
     folders: tuple[Path, ...]
@@ -98,15 +98,15 @@ class Means:
     timestamp_url: str
 
 
-def means() -> Means:
+def render_context() -> RenderContext:
     """The fonts and the key of now. Raises `keys.KeyMissing`."""
-    return Means(tuple(font_folders()), keys.current(), _config().timestamp_url)
+    return RenderContext(tuple(font_folders()), keys.current(), _config().timestamp_url)
 
 
 def order_of(certificate: Certificate, kind: str) -> Order:
     """The content of a certificate's file, the same on every call.
 
-    `surroundings` replace what an older certificate does not store (see `freezing`).
+    `issue_contexts` replace what an older certificate does not store (see `freezing`).
     """
     stations = tuple(
         typesetting.Station(
@@ -134,7 +134,7 @@ def order_of(certificate: Certificate, kind: str) -> Order:
     return Order(award, certificate.issued_at, key_of(certificate))
 
 
-def made(order: Order, given: Means) -> bytes:
+def made(order: Order, given: RenderContext) -> bytes:
     """A certificate set and signed: the same order and key give the same bytes, a time stamp apart.
 
     Raises CannotRender, TimestampAway.
@@ -175,7 +175,7 @@ def pdf_of(certificate: Certificate, order: Callable[[], Order]) -> bytes:
         return kept
     asked = order()
     try:
-        pdf = made(asked, means())
+        pdf = made(asked, render_context())
     except TimestampAway as error:
         log.warning("no time stamp", error=str(error))
         raise Refused(_("The time stamp server is not responding. Try again in a few minutes.")) from error

@@ -18,7 +18,7 @@ from lms.catalogue.rules import length_ms
 from lms.certificates import eligibility, numbers, rules
 from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.pdf import store
-from lms.certificates.queries.render_jobs import orders_of
+from lms.certificates.queries.render_jobs import render_jobs_of
 from lms.core.bulk import among, chunks
 from lms.core.clock import reporting_zone
 from lms.core.db import db
@@ -240,7 +240,7 @@ def get_pdf(typed: str, *, by: Actor) -> bytes:
     if not (shown.is_holder or by.is_administrator):
         raise Forbidden
     rules.check_can_download(row.state)
-    return store.pdf_of(row, lambda: orders_of([row])[0])
+    return store.pdf_of(row, lambda: render_jobs_of([row])[0])
 
 
 def _shown(rows: Sequence[Certificate], *, by: Actor) -> list[Shown]:

@@ -38,7 +38,7 @@ def chunks(series_id: int) -> Iterator[list[Certificate]]:
         yield rows
 
 
-def orders_of(rows: Sequence[Certificate]) -> list[Order]:
+def render_jobs_of(rows: Sequence[Certificate]) -> list[Order]:
     """What the files of these certificates are made of."""
     return [store.order_of(row, row.award.kind) for row in rows]
 

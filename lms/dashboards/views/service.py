@@ -23,7 +23,7 @@ def help() -> ResponseReturnValue:
 
 
 @bp.get("/metrics")
-@allow(ANYONE, while_resting=True)
+@allow(ANYONE, allow_without_mfa=True)
 def metrics() -> ResponseReturnValue:
     """Returns metrics for Prometheus, to this machine and to holders of `LMS_METRICS_TOKEN` only."""
     config = current_app.extensions["lms.config"]

@@ -188,7 +188,7 @@ def change_password() -> ResponseReturnValue:
 
 
 @bp.post("/account/sign-out-everywhere")
-@allow(SIGNED_IN, while_resting=True)
+@allow(SIGNED_IN, allow_without_mfa=True)
 def sign_out_everywhere() -> ResponseReturnValue:
     """Ends all sessions of the reader, including this one, and all API tokens."""
     at = clock.now()

@@ -19,7 +19,7 @@ from lms.people.rules import SECOND_STEP_LASTS
 from lms.people.views.known_devices import remember
 from lms.web.identity import SignedIn as Identity
 from lms.web.identity import current_actor
-from lms.web.second_factor import rested
+from lms.web.second_factor import without_resting_roles
 from lms.web.time import cookie_zone, organiser_zone
 from lms.web.views import is_local
 
@@ -68,7 +68,7 @@ def session_secret() -> str | None:
 
 def start_session(person_id: int, *, at: datetime) -> None:
     """Begins a new session: the one before ends, and nothing of it is carried over."""
-    actor = rested(load_actor(person_id, at))
+    actor = without_resting_roles(load_actor(person_id, at))
     if actor is not None:
         replaced = [secret for secret in (session_secret(), session.get(_SECOND_STEP)) if secret]
         lasts = timedelta(days=current_app.extensions["lms.config"].session_days)

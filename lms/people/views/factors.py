@@ -49,14 +49,14 @@ def _address() -> str:
 
 
 @bp.get("/account/second-factor")
-@allow(SIGNED_IN, while_resting=True)
+@allow(SIGNED_IN, allow_without_mfa=True)
 def second_factor() -> ResponseReturnValue:
     """Shows the state of the second factor, and the device being set up."""
     return _page()
 
 
 @bp.post("/account/second-factor")
-@allow(SIGNED_IN, while_resting=True)
+@allow(SIGNED_IN, allow_without_mfa=True)
 @sign_ins
 def change_second_factor() -> ResponseReturnValue:
     """Checks the password, then sets up a device, creates recovery codes or removes the second factor."""
@@ -87,7 +87,7 @@ def change_second_factor() -> ResponseReturnValue:
 
 
 @bp.post("/account/second-factor/confirm")
-@allow(SIGNED_IN, while_resting=True)
+@allow(SIGNED_IN, allow_without_mfa=True)
 @sign_ins
 def confirm_second_factor() -> ResponseReturnValue:
     """Confirms the device with a code that it shows, and shows the recovery codes once."""
@@ -106,7 +106,7 @@ def confirm_second_factor() -> ResponseReturnValue:
 
 
 @bp.get("/account/second-factor/code.svg")
-@allow(SIGNED_IN, while_resting=True)
+@allow(SIGNED_IN, allow_without_mfa=True)
 def second_factor_image() -> ResponseReturnValue:
     """Returns the secret of the device being set up, as a QR code."""
     actor = current_actor()

@@ -145,7 +145,7 @@ def sign_in_link(secret: str) -> ResponseReturnValue:
 
 
 @bp.post("/sign-out")
-@allow(SIGNED_IN, while_resting=True)
+@allow(SIGNED_IN, allow_without_mfa=True)
 def sign_out() -> ResponseReturnValue:
     """Ends the session, also on the server, so that a copied cookie is useless."""
     end_session(clock.now())
@@ -154,7 +154,7 @@ def sign_out() -> ResponseReturnValue:
 
 
 @bp.get("/zone")
-@allow(ANYONE, while_resting=True)
+@allow(ANYONE, allow_without_mfa=True)
 def choose_zone() -> ResponseReturnValue:
     """Asks an anonymous reader for a time zone. Signed-in readers set theirs in the account."""
     if current_actor().is_signed_in:
@@ -266,7 +266,7 @@ def _set_password(secret: str, shown: LinkView) -> ResponseReturnValue:
 
 
 @bp.get("/privacy")
-@allow(ANYONE, while_resting=True, indexed=True)
+@allow(ANYONE, allow_without_mfa=True, indexed=True)
 @same_for_strangers
 def privacy() -> ResponseReturnValue:
     """Shows what data is kept, why, for how long, and people's rights."""

@@ -24,7 +24,7 @@ from lms.reports.questions import Question, read_question
 from lms.reports.rules import Slice
 from lms.reports.snapshots.codec import Frozen, freeze
 from lms.web.locale import speaking
-from lms.web.second_factor import rested
+from lms.web.second_factor import without_resting_roles
 from lms.web.time import zone_city
 
 log = structlog.get_logger(__name__)
@@ -64,7 +64,7 @@ def send_scheduled(*, at: datetime) -> int:
 
 def _actor(person_id: int, at: datetime) -> Actor | None:
     """A person as an actor, with their current roles."""
-    return rested(load_actor(person_id, at))
+    return without_resting_roles(load_actor(person_id, at))
 
 
 def _letters(plan: Plan, day: date, owner: Actor | None, *, at: datetime) -> tuple[list[Letter], int]:

@@ -161,7 +161,7 @@ def _after(public_id: str, status: int | None, said: str, **forms: BaseForm) -> 
 
 
 @bp.route("/unsubscribe/<secret>", methods=["GET", "POST"])
-@allow(ANYONE, while_resting=True)
+@allow(ANYONE, allow_without_mfa=True)
 @throttle_guesses("unsubscribe")
 def unsubscribe(secret: str) -> ResponseReturnValue:
     """Unsubscribes from one report, by a POST from a person or a mail program (RFC 8058). A GET only asks for

@@ -43,7 +43,7 @@ MOST_SIGNS = {"city": 100, "room": 200, "organiser": 200}
 
 
 @dataclass(frozen=True)
-class GroupDraft:
+class GroupInput:
     """Where a group watches, who sees to it (a name), how many are expected, and the zone of the place."""
 
     city: str
@@ -80,7 +80,7 @@ class CheckedIn:
 
 @action
 def open_group(
-    lecture_id: int, draft: GroupDraft, *, country: str | None = None, by: Actor, at: datetime
+    lecture_id: int, draft: GroupInput, *, country: str | None = None, by: Actor, at: datetime
 ) -> tuple[str, bool]:
     """Opens a group for people from a country. Returns its public id and whether it is new: the same location twice is
     one group.
@@ -134,7 +134,7 @@ def _country_of(code: str | None, by: Actor) -> int:
     raise Invalid("country", _("Select a country."))
 
 
-def _checked(draft: GroupDraft) -> dict[str, Any]:
+def _checked(draft: GroupInput) -> dict[str, Any]:
     """Cleaned and validated fields. Raises Invalid with every error."""
     faults: list[Fault] = []
     values: dict[str, Any] = {}
@@ -193,7 +193,7 @@ def _check_list_is_open(view: GroupView) -> None:
 
 
 @action
-def edit_group(public_id: str, draft: GroupDraft, *, by: Actor, at: datetime) -> None:
+def edit_group(public_id: str, draft: GroupInput, *, by: Actor, at: datetime) -> None:
     """Edits a group. Raises Refused while its list is signed, because the statement names the location."""
     view = hold_group(public_id, by=by)
     _check_list_is_open(view)

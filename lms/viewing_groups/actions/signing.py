@@ -26,7 +26,7 @@ from lms.core.roles import SYSTEM, Actor
 from lms.people.models import Person, PersonEmail
 from lms.people.queries.countries import countries_of
 from lms.people.queries.persons import find_person_by_email
-from lms.viewing_groups import rules as gatherings
+from lms.viewing_groups import rules as group_rules
 from lms.viewing_groups.actions.groups import hold_group
 from lms.viewing_groups.queries import GroupView, Resolved, lecture_day, resolve
 
@@ -74,10 +74,10 @@ def sign_group(public_id: str, *, basis: Basis, mark: str, by: Actor, at: dateti
     resolved = resolve(group, lecture, at=at)
     if not resolved.people:
         raise Refused(_("There is nobody on the list yet."))
-    if gatherings.mark_of(resolved.people) != mark:
+    if group_rules.mark_of(resolved.people) != mark:
         raise Refused(_("The list has changed since you opened it. Review it again, then sign."))
     place = f"{view.place}, {_times(view, intervals)}"
-    said = gatherings.promise(len(resolved.people), title=lecture.title, place=place)
+    said = group_rules.promise(len(resolved.people), title=lecture.title, place=place)
     signature = GroupSignature(
         group_id=group.id,
         people=len(resolved.people),
@@ -113,7 +113,7 @@ def sign_group(public_id: str, *, basis: Basis, mark: str, by: Actor, at: dateti
     # The policy of the series enrols them, not the focal point, who may not enrol everywhere
     notes, here = take_walk_ins(lecture, ids, by=by if may_edit_lecture(lecture, by) else SYSTEM, at=at)
     credit_lecture(lecture.id, by=by, at=at, only=ids, eligible=here)
-    doubt = gatherings.size_warning(len(ids), group.expected)
+    doubt = group_rules.size_warning(len(ids), group.expected)
     return Signed(len(ids), said, [*([doubt] if doubt else []), *notes])
 
 
@@ -135,7 +135,7 @@ def _seen(view: GroupView, basis: Basis, *, by: Actor, at: datetime) -> tuple[li
         )
     start = clock.to_ms(resolve_local(basis.start, view.group.time_zone, "watched_from"))
     until = clock.to_ms(resolve_local(basis.until, view.group.time_zone, "watched_until"))
-    gatherings.check_declared(start, until, (span.start, span.end))
+    group_rules.check_declared(start, until, (span.start, span.end))
     return [(start, until)], None
 
 
