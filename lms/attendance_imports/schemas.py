@@ -151,9 +151,9 @@ def unknown_json(one: Unknown) -> dict[str, Any]:
         "person": None
         if one.person is None
         else {
-            "id": one.person.public_id,
+            "public_id": one.person.public_id,
             "email": next(iter(one.person.mailboxes), None),
-            "full_name": one.person.full_name,
+            "shown_name": one.person.full_name,
             "country": one.person.country,
         },
         "decided_by": one.decided_by if one.how is not None else None,
