@@ -39,11 +39,11 @@ def test_a_trainee_appeals_and_the_instructor_accepts(site: Site, sign_in: Calla
     achieng.hook("appeal")
     achieng.is_accessible("appeal")
     achieng.press("Ask for a review")  # nothing written yet
-    achieng.reads("Say what is not right, or when you were there.")
+    achieng.reads("Describe what is wrong, or enter when you were there.")
     achieng.page.locator("[name=joined_as]").fill("Odiambo")
     achieng.page.locator("[name=text]").fill("I sat at my sister’s tablet.")
     achieng.press("Ask for a review")
-    achieng.reads("Waits for an answer")
+    achieng.reads("Waiting for an answer")
     achieng.is_accessible("lecture with an appeal")
 
     lin = sign_in("lin@example.org")
@@ -72,5 +72,5 @@ def test_a_trainee_appeals_and_the_instructor_accepts(site: Site, sign_in: Calla
     achieng.go(f"/lectures/{lecture}")
     achieng.reads("Attended")
     achieng.press("Full history")
-    achieng.reads("Set by hand: attended.")
+    achieng.reads("Corrected to attended.")
     achieng.is_accessible("own history")
