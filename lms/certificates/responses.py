@@ -10,7 +10,7 @@ from lms.core import files
 from lms.core.errors import NotFound
 from lms.web.identity import current_actor
 
-NUMBERS = "certificate-numbers"  # the scope in which guessing is throttled, over all doors
+NUMBERS = "certificate-numbers"  # the scope in which guessing is throttled, over all routes
 READS = "certificate-reads"  # the scope in which reading in public is
 
 

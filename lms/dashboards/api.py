@@ -19,7 +19,7 @@ from lms.core import clock
 from lms.core.errors import Invalid
 from lms.core.i18n import _
 from lms.core.jobs import get_job
-from lms.dashboards.api_reference import list_doors, who
+from lms.dashboards.api_reference import list_calls, who
 from lms.dashboards.schemas import (
     AskedOut,
     JobOut,
@@ -180,4 +180,4 @@ def confirm_times(lecture_id: int, sent: dict[str, Any]) -> dict[str, Any]:
 def docs() -> ResponseReturnValue:
     """Shows the API reference."""
     config = current_app.extensions["lms.config"]
-    return render_template("dashboards/api.html", groups=list_doors(), who=who, base_url=config.base_url)
+    return render_template("dashboards/api.html", groups=list_calls(), who=who, base_url=config.base_url)

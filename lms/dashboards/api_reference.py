@@ -30,7 +30,7 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Door:
+class Call:
     """A call: its guard and scope, its parameters, and its answers by status."""
 
     method: str
@@ -53,10 +53,10 @@ class Group:
     """The calls of one subject."""
 
     name: str
-    routes: tuple[Door, ...]
+    calls: tuple[Call, ...]
 
 
-def list_doors() -> list[Group]:
+def list_calls() -> list[Group]:
     """Returns all calls by subject, in the order of the document. Read once per app."""
     kept: list[Group] | None = current_app.extensions.get(_KEY)
     if kept is None:
@@ -82,14 +82,14 @@ def who(guard: Guard | None) -> str:
 def _read(app: APIFlask) -> list[Group]:
     document: Any = app._get_spec("json")  # the document as it is served, generated once
     guards = _guards(app)
-    groups: dict[str, list[Door]] = {}
+    groups: dict[str, list[Call]] = {}
     for path, calls in document["paths"].items():
         for method in _METHODS:
             if method in calls:
                 call = calls[method]
-                door = _door(method, path, call, guards.get((method.upper(), path)), document)
-                groups.setdefault((call.get("tags") or ["API"])[0], []).append(door)
-    return [Group(name, tuple(routes)) for name, routes in groups.items()]
+                entry = _call(method, path, call, guards.get((method.upper(), path)), document)
+                groups.setdefault((call.get("tags") or ["API"])[0], []).append(entry)
+    return [Group(name, tuple(calls)) for name, calls in groups.items()]
 
 
 def _guards(app: APIFlask) -> dict[tuple[str, str], Guard | None]:
@@ -102,7 +102,7 @@ def _guards(app: APIFlask) -> dict[tuple[str, str], Guard | None]:
     }
 
 
-def _door(method: str, path: str, call: Mapping[str, Any], guard: Guard | None, document: Mapping[str, Any]) -> Door:
+def _call(method: str, path: str, call: Mapping[str, Any], guard: Guard | None, document: Mapping[str, Any]) -> Call:
     text = " ".join(dict.fromkeys(part.strip() for part in (call.get("description") or call.get("summary") or "",)))
     fields = [
         Field(one["name"], one["in"], _kind(one.get("schema", {}), document), bool(one.get("required")))
@@ -117,7 +117,7 @@ def _door(method: str, path: str, call: Mapping[str, Any], guard: Guard | None, 
     answered = sorted(answer for answer in call.get("responses", {}).items() if not answer[0].startswith("5"))
     answers = tuple((status, str(answer.get("description") or _phrase(status))) for status, answer in answered)
     scopes = tuple(name for way in call.get("security", []) for name in way.get("bearer", []))
-    return Door(method.upper(), path, text, guard, scopes, tuple(dict.fromkeys(fields)), tuple(content), answers)
+    return Call(method.upper(), path, text, guard, scopes, tuple(dict.fromkeys(fields)), tuple(content), answers)
 
 
 def _phrase(status: str) -> str:

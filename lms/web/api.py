@@ -1,4 +1,4 @@
-"""What every API door shares: the envelope of lists, cursors, and which kinds of body are taken."""
+"""What all API calls share: the envelope of lists, cursors, and which kinds of body are taken."""
 
 from __future__ import annotations
 

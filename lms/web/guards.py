@@ -1,4 +1,4 @@
-"""Who may use a door. Each view declares it with `@allow(...)`; a view that does not is refused to everybody.
+"""Who can use a route. Each view declares it with `@allow(...)`; a view that does not is refused to everybody.
 
 The guard only answers early: actions and queries check again, they are the authority.
 """

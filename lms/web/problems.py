@@ -108,7 +108,7 @@ def _on_refusals(app: Flask) -> None:
             detail = detail or _("This does not exist, or you do not have access to it.")
         elif isinstance(error, Forbidden):
             detail = detail or _("You do not have permission to do this.")
-            log.warning("denied", door=request.endpoint, method=request.method, person=_who())
+            log.warning("denied", endpoint=request.endpoint, method=request.method, person=_who())
         faults: tuple[Fault, ...] = ()
         if isinstance(error, Invalid):
             faults = tuple(fault for fault in error.faults if fault.reason)
@@ -122,7 +122,7 @@ def _on_refusals(app: Flask) -> None:
 
     @app.errorhandler(Unauthenticated)
     def unauthenticated(_error: Unauthenticated) -> ResponseReturnValue:
-        log.info("denied", door=request.endpoint, method=request.method, person=None)
+        log.info("denied", endpoint=request.endpoint, method=request.method, person=None)
         return problem(401, _("A valid token is needed."), headers={"WWW-Authenticate": 'Bearer realm="Serai"'})
 
 
@@ -132,7 +132,7 @@ def _on_http(app: Flask) -> None:
     @app.errorhandler(CSRFError)
     def forged(error: CSRFError) -> ResponseReturnValue:
         reason = error.description or ""
-        log.warning("form refused", reason=reason, door=request.endpoint)
+        log.warning("form refused", reason=reason, endpoint=request.endpoint)
         detail = {
             "The referrer header is missing.": _(
                 "Your browser did not say which site the form came from. Allow it to send the referrer to this "
@@ -177,7 +177,7 @@ def _on_faults(app: Flask) -> None:
         with contextlib.suppress(DBAPIError):
             db.session.rollback()
         g.setdefault("actor", ANONYMOUS)  # whoever could not be looked up is not looked up again to say so
-        log.error("unavailable", error=type(error).__name__, door=request.endpoint)
+        log.error("unavailable", error=type(error).__name__, endpoint=request.endpoint)
         detail = _("The service cannot save anything at the moment. Nothing was changed. Try again in a minute.")
         answer = problem(503, detail) if wants_problem() else app.make_response(_page(503, detail))
         answer.headers["Retry-After"] = "60"
@@ -202,6 +202,6 @@ def _on_faults(app: Flask) -> None:
         if app.testing or app.debug:
             raise error
         db.session.rollback()
-        log.exception("unexpected", door=request.endpoint)
+        log.exception("unexpected", endpoint=request.endpoint)
         detail = _("Something went wrong on our side. Nothing was saved.")
         return problem(500, detail) if wants_problem() else _page(500, detail)

@@ -82,7 +82,7 @@ def test_every_scope_is_documented(app: APIFlask) -> None:
             calls[name] += [f"`{method} {address}`" for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})]
     rows = ["| scope | lets a token | calls |", "|---|---|---|"]
     rows += [f"| `{name}` | {text} | {', '.join(calls[name])} |" for name, text in SCOPES.items()]
-    check("DOORS.md", "scopes", "\n".join(rows) + "\n")
+    check("ROUTES.md", "scopes", "\n".join(rows) + "\n")
 
 
 def who(guard: Guard) -> str:
@@ -95,7 +95,7 @@ def who(guard: Guard) -> str:
 
 
 def test_every_door_is_documented(app: APIFlask) -> None:
-    rows = ["| door | methods | who | what it is |", "|---|---|---|---|"]
+    rows = ["| route | methods | who | what it is |", "|---|---|---|---|"]
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: (rule.rule, sorted(rule.methods or ()))):
         view = app.view_functions[rule.endpoint]
         guard = getattr(view, "guard", None)
@@ -106,7 +106,7 @@ def test_every_door_is_documented(app: APIFlask) -> None:
         assert words, f"{rule.endpoint} has no docstring"
         address = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
         rows.append(f"| `{address}` | {methods} | {who(guard)} | {re.sub(r' +', ' ', words)} |")
-    check("DOORS.md", "doors", "\n".join(rows) + "\n")
+    check("ROUTES.md", "routes", "\n".join(rows) + "\n")
 
 
 def test_every_target_is_in_the_help() -> None:

@@ -207,7 +207,7 @@ def test_signing_in_and_denials_are_logged_without_personal_data(
     logged = events(printed)
     assert {one["person"] for one in logged if one["event"] == "request"} == {None, people.id}
     said = [
-        (one["event"], one.get("reason") or one.get("door"), one.get("person"))
+        (one["event"], one.get("reason") or one.get("endpoint"), one.get("person"))
         for one in logged
         if one["event"] != "request"
     ]

@@ -39,10 +39,10 @@ def test_every_call_is_on_the_page(app: APIFlask) -> None:
 
 
 def test_every_call_says_who_may(app: APIFlask) -> None:
-    from lms.dashboards.api_reference import list_doors
+    from lms.dashboards.api_reference import list_calls
 
     with app.test_request_context("/"):
-        doors = [door for group in list_doors() for door in group.doors]
+        doors = [door for group in list_calls() for door in group.calls]
     assert [door.path for door in doors if door.guard is None] == []
 
 

@@ -172,7 +172,7 @@ def create_token(
 ) -> tuple[ApiToken, str]:
     """Creates a bearer token for the actor and e-mails a notice. Its secret is returned once and not stored.
 
-    Without scopes it may do all that its owner may. The door has made sure that it is the owner who asks. Raises
+    Without scopes it may do all that its owner may. The caller has checked that the owner asks. Raises
     NotFound (nobody is signed in), Invalid (a name that is too long).
     """
     if by.person_id is None:

@@ -96,7 +96,7 @@ def _take_code(person_id: int, code_hash: str, *, at: datetime) -> bool:
 def begin_second_factor(*, by: Actor, at: datetime) -> None:
     """Makes the secret of a device that is to be set up; an earlier device holds until this one is confirmed.
 
-    The door has made sure that it is still the owner who sits there.
+    The caller has checked that the owner is still there.
     """
     row = _own_row(by)
     row.pending_secret, row.pending_at = _sealed(random_base32(), row.person_id), at
