@@ -76,7 +76,7 @@ def test_a_file_is_looked_at_before_it_is_taken(desk: Desk) -> None:
     assert (desk.count(Presence), desk.count(Credit), desk.count(AttendanceImport)) == (0, 0, 1)
     page = desk.client.get(look.location)
     assert "1 of 2 rows can be imported" in page.text
-    assert "The leave is before the join." in page.text
+    assert "The leave time is earlier than the join time." in page.text
     assert desk.post(look.location, look.location, step="take").status_code == 422
     assert desk.count(Presence) == 0
     taken = desk.post(look.location, look.location, step="take", skip_bad_rows="y")

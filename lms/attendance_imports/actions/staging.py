@@ -87,10 +87,10 @@ def stage_attendance(
     )  # fmt: skip
     try:
         report = read(mapping=said, date_order=date_order)
-        if said and (glimpse := reading.look_at(content)):
-            signature = glimpse.signature
+        if said and (column_preview := reading.look_at(content)):
+            signature = column_preview.signature
     except UnknownHeadings as error:
-        signature = error.glimpse.signature
+        signature = error.column_preview.signature
         recalled = find_mapping(signature) or {}
         if not recalled:
             raise

@@ -21,5 +21,5 @@ def columns_of(public_id: str, *, by: Actor) -> tuple[ColumnPreview | None, dict
     actor.
     """
     _row, content = kept_import(public_id, by=by)
-    glimpse = look_at(content)
-    return glimpse, (find_mapping(glimpse.signature) or {}) if glimpse is not None else {}
+    column_preview = look_at(content)
+    return column_preview, (find_mapping(column_preview.signature) or {}) if column_preview is not None else {}

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from lms.attendance_imports.readers.mapping import Column, ColumnPreview, UnknownHeadings, glimpse_of
+from lms.attendance_imports.readers.mapping import Column, ColumnPreview, UnknownHeadings, column_preview_of
 from lms.attendance_imports.readers.recognition import FORMATS, read_file
 from lms.attendance_imports.readers.report import Asked, Report, ReportRow, SumRow
 from lms.attendance_imports.readers.sheets import open_document
@@ -48,7 +48,7 @@ def report_of(
             sums=sums,
         )  # fmt: skip
     except UnknownHeadings as error:
-        yield {"unknown": asdict(error.glimpse), "reason": error.message}
+        yield {"unknown": asdict(error.column_preview), "reason": error.message}
         return
     if report.total > MAX_ROWS:
         raise TooLarge(_("The file has more than %(n)s rows.", n=MAX_ROWS))
@@ -64,8 +64,8 @@ def _tuple_of(row: ReportRow | SumRow | Fault) -> tuple[Any, ...]:
 
 def column_preview_in(content: bytes) -> Iterator[dict[str, Any] | None]:
     """What `reading.look_at` answers, for `column_preview_from`."""
-    glimpse = glimpse_of(open_document(content))
-    yield asdict(glimpse) if glimpse is not None else None
+    column_preview = column_preview_of(open_document(content))
+    yield asdict(column_preview) if column_preview is not None else None
 
 
 def parse_report(
@@ -123,5 +123,5 @@ def unpacked(values: list[Any]) -> Report:
 
 
 def column_preview_from(value: dict[str, Any]) -> ColumnPreview:
-    """A glimpse of what `column_preview_in` yielded."""
+    """The column preview in what `column_preview_in` yielded."""
     return ColumnPreview(value["place"], [Column(**column) for column in value["columns"]], value["signature"])

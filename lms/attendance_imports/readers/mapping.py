@@ -56,32 +56,32 @@ class ColumnPreview:
 
 
 class UnknownHeadings(Invalid):
-    """A table with columns of unknown meaning (`mapping`). `glimpse` has what to ask about."""
+    """A table with columns of unknown meaning (`mapping`). `column_preview` has what to ask about."""
 
-    def __init__(self, glimpse: ColumnPreview, reason: str = "") -> None:
-        headings = ", ".join(column.key for column in glimpse.columns)
+    def __init__(self, column_preview: ColumnPreview, reason: str = "") -> None:
+        headings = ", ".join(column.key for column in column_preview.columns)
         super().__init__(
             "mapping",
             reason
             or _("The headings do not show who attended and when. Select what each column means: %(headings)s.",
                  headings=headings),
         )  # fmt: skip
-        self.glimpse = glimpse
+        self.column_preview = column_preview
 
 
-def glimpse_of(document: Document) -> ColumnPreview | None:
+def column_preview_of(document: Document) -> ColumnPreview | None:
     """Looks at a table; None where there is none: no line of two cells or more with another one beneath."""
     for place, (_line, cells) in enumerate(document.lines[:-1]):
         if sum(map(bool, cells)) > 1:
             values = sum(map(is_value, cells))
             if not values:
-                return _glimpse(document, place)
+                return _column_preview(document, place)
             if values > 1 and sum(map(is_time, cells)):
-                return _glimpse(document, -1)
+                return _column_preview(document, -1)
     return None
 
 
-def _glimpse(document: Document, place: int) -> ColumnPreview:
+def _column_preview(document: Document, place: int) -> ColumnPreview:
     rows = [cells for _line, cells in document.lines[place + 1 : place + 1 + _LOOKED_AT]]
     columns: list[Column] = []
     for index, key in _keys(document, place):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lms.attendance_imports.readers import timestamps
 from lms.attendance_imports.readers.headings import Heading, find_heading
-from lms.attendance_imports.readers.mapping import UnknownHeadings, glimpse_of, mapped
+from lms.attendance_imports.readers.mapping import UnknownHeadings, column_preview_of, mapped
 from lms.attendance_imports.readers.mistaken import reason_of
 from lms.attendance_imports.readers.report import Asked, Report
 from lms.attendance_imports.readers.session_rows import Entry, never_came, take
@@ -39,10 +39,10 @@ def read(document: Document, asked: Asked) -> Report:
     heading = find_heading(document, WORDS, *NEEDED)
     if heading is not None:
         return _read(document, heading, timestamps.unit_in(heading.words("duration")), asked)
-    glimpse = glimpse_of(document)
-    if glimpse is None:
+    column_preview = column_preview_of(document)
+    if column_preview is None:
         raise Invalid("file", _("This file contains text but no table. Upload a table with one row for each person."))
-    raise UnknownHeadings(glimpse)
+    raise UnknownHeadings(column_preview)
 
 
 def check_is_whole(document: Document, heading: Heading) -> None:
@@ -86,10 +86,10 @@ def _read(document: Document, heading: Heading, unit: str | None, asked: Asked) 
         entries.append(entry)
     waiting.say()
     if not heading.columns.keys() & {"joined", "left"} and all(one.total_ms is None for one in entries):
-        glimpse = glimpse_of(document)
-        if glimpse is not None:
+        column_preview = column_preview_of(document)
+        if column_preview is not None:
             raise UnknownHeadings(
-                glimpse,
+                column_preview,
                 _("The heading “%(heading)s” does not say whether it is in minutes, seconds or hours.",
                   heading=heading.words("duration")),
             )  # fmt: skip

@@ -54,5 +54,5 @@ def read_report(
 def look_at(content: bytes) -> ColumnPreview | None:
     """The columns of a table, to be asked about; None where there is none."""
     check_size(content)
-    (value,) = read_foreign(TABLES, "lms.attendance_imports.readers.child_process:glimpse_in", content)
+    (value,) = read_foreign(TABLES, "lms.attendance_imports.readers.child_process:column_preview_in", content)
     return column_preview_from(value) if value is not None else None

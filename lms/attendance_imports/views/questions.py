@@ -99,9 +99,9 @@ def _form(lecture: Lecture, kept: str, options: Mapping[str, Any], *, with_colum
     """The form with the current answers, with a choice for each column where one is needed or was made. `is_open` means
     that the file does not contain the answer.
     """
-    glimpse, recalled = columns_of(kept, by=current_actor())
+    column_preview, recalled = columns_of(kept, by=current_actor())
     mapping = options.get("mapping") or recalled
-    columns = glimpse.columns if glimpse is not None and (with_columns or mapping) else []
+    columns = column_preview.columns if column_preview is not None and (with_columns or mapping) else []
     given = {name: value for name, value in options.items() if name != "mapping"}
     likely = likely_zones(lecture.time_zone)
     return reading_form(columns, mapping)(likely=likely, is_open=is_open, data=given)

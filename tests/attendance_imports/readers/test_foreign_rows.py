@@ -202,8 +202,8 @@ def test_a_file_without_headings_is_asked_about_by_the_numbers_of_its_columns() 
     with pytest.raises(Invalid) as caught:
         read(written(rows))
     assert [fault.field for fault in caught.value.faults] == ["mapping"]
-    glimpse = caught.value.glimpse  # type: ignore[attr-defined]
-    assert [(one.key, one.guess) for one in glimpse.columns] == [
+    column_preview = caught.value.column_preview  # type: ignore[attr-defined]
+    assert [(one.key, one.guess) for one in column_preview.columns] == [
         ("#1", ""), ("#2", "email"), ("#3", "joined_at"), ("#4", "left_at"), ("#5", ""),
     ]  # fmt: skip
     report = read(written(rows), mapping={"#2": "email", "#3": "joined_at", "#4": "left_at"})

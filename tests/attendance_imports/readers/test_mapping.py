@@ -41,14 +41,14 @@ class TestReading:
     def test_what_can_be_shown_of_a_table(self, content: bytes) -> None:
         with pytest.raises(UnknownHeadings) as caught:
             read_report(content, time_zone="UTC")
-        glimpse = caught.value.glimpse
+        column_preview = caught.value.column_preview
         assert caught.value.faults[0].field == "mapping"
         assert "Nº, Participante, Contacto, Llegó, Se fue, #6" in caught.value.faults[0].reason
-        assert [(one.key, one.examples, one.guess) for one in glimpse.columns[1:3]] == [
+        assert [(one.key, one.examples, one.guess) for one in column_preview.columns[1:3]] == [
             ("Participante", ["Ada", "Ben"], "name"), ("Contacto", ["ada@x.example", "ben@x.example"], "email"),
         ]  # fmt: skip
-        assert [one.guess for one in glimpse.columns] == ["", "name", "email", "joined_at", "left_at", ""]
-        assert glimpse.signature == look_at(written([*ODD[1:2], ["9", "x", "y", "z", "w", "v"]])).signature  # type: ignore[union-attr]
+        assert [one.guess for one in column_preview.columns] == ["", "name", "email", "joined_at", "left_at", ""]
+        assert column_preview.signature == look_at(written([*ODD[1:2], ["9", "x", "y", "z", "w", "v"]])).signature  # type: ignore[union-attr]
 
     def test_a_table_is_read_as_it_is_said_to_be(self) -> None:
         report = read_report(written(ODD), time_zone="UTC", mapping=SAID)
@@ -203,7 +203,7 @@ def test_the_zone_is_asked_for_with_the_file_kept(desk: Desk) -> None:
     # a zone in which nobody was there is asked for anew, with what it would take
     elsewhere = desk.post(where, step="answer", time_zone="UTC")
     assert elsewhere.status_code == 409
-    assert "lie 8 hours after it. Is the time zone right?" in elsewhere.text
+    assert "8 hours later than the lecture. Is the time zone right?" in elsewhere.text
     assert "1 of 1 rows can be imported" in desk.client.get(where).text  # the last answer that fitted is kept
     assert desk.post(where, step="leave").status_code == 302
     assert desk.count(AttendanceImport) == 0
