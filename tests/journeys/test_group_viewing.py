@@ -112,10 +112,10 @@ def test_a_group_is_opened_checked_in_signed_for_and_counted(
     absent.reads_not("group viewing")
 
     # taken back, it counts no more
-    page.get_by_text("Take the signature back").click()
+    page.get_by_text("Withdraw the signature").click()
     page.get_by_label("Why").fill("The wrong room")
-    focal.press("Withdraw")
-    focal.reads("nobody of this list is counted")
+    focal.press("Withdraw signature")
+    focal.reads("Nobody on this list is counted")
     trainee.go("/me")
     trainee.reads_not("group viewing")
 

@@ -302,7 +302,7 @@ def test_entered_on_the_page(client: FlaskClient, make: Make, programme: dict[st
     assert client.post(f"{here}/rows", data={**sent, **row}).status_code == 409
     preview = client.post(f"{here}/file", data={**sent, "file": (io.BytesIO(FILE + b"bad,x,,KE,1\n"), "a.csv")})
     assert preview.status_code == 200
-    assert "4 rows can be imported" in " ".join(preview.text.split())
+    assert "4 rows can be entered" in " ".join(preview.text.split())
     content = re.search(r'<textarea[^>]*name="content"[^>]*>(.*?)</textarea>', preview.text, re.DOTALL)
     assert content is not None
     again = {**sent, "content": content[1].replace("&#34;", '"')}
