@@ -113,7 +113,7 @@ def test_a_group_is_opened_checked_in_signed_for_and_counted(
 
     # taken back, it counts no more
     page.get_by_text("Withdraw the signature").click()
-    page.get_by_label("Why").fill("The wrong room")
+    page.get_by_label("Reason").fill("The wrong room")
     focal.press("Withdraw signature")
     focal.reads("Nobody on this list is counted")
     trainee.go("/me")

@@ -68,7 +68,7 @@ def test_a_report_from_zoom_is_credited_beside_our_own_room(site: Site, sign_in:
     visitor.is_accessible("import, asked")
     page.locator("main [name=time_zone]").select_option("Africa/Nairobi")
     visitor.press("Preview")
-    visitor.reads("3 rows without a person")
+    visitor.reads("3 unmatched rows")
     visitor.is_accessible("import, looked at")
     visitor.press("Import 6 rows")
 
