@@ -138,10 +138,10 @@ def alive_in_group(group: int) -> list[int]:
 RUN = """
 import sys
 from lms.app import create_app
-from lms.certificates import press
-press.FEW, press.BATCH = 0, 2
+from lms.certificates.actions import batch_render
+batch_render.FEW, batch_render.BATCH = 0, 2
 with create_app().app_context():
-    press.fill(int(sys.argv[1]), lambda done, total: None)
+    batch_render.fill(int(sys.argv[1]), lambda done, total: None)
 """
 
 
