@@ -76,13 +76,17 @@ def stamp_of(kind: str) -> int | None:
 
 def peek(kind: str) -> int | None:
     """As `stamp_of`, past the session: a tenth of the time, for who may need nothing else of the database."""
-    line = db.engine.raw_connection()
+    broken = db.engine.dialect.loaded_dbapi.Error
+    try:
+        line = db.engine.raw_connection()
+    except broken:
+        return stamp_of(kind)  # which says what is wrong as every query does
     try:
         cursor = line.cursor()
         cursor.execute(_PEEK.format("?" if is_sqlite() else "%s"), (kind,))
         found = cursor.fetchone()
-    except db.engine.dialect.loaded_dbapi.Error:
-        return stamp_of(kind)  # which says what is wrong as every query does
+    except broken:
+        return stamp_of(kind)
     finally:
         line.close()
     return None if found is None else found[0]

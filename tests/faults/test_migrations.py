@@ -24,6 +24,7 @@ from sqlalchemy.types import JSON
 
 from lms.app import create_app
 from lms.config import Config
+from lms.core.cache_versions import UNWATCHED
 from lms.core.db import db
 
 pytestmark = pytest.mark.long
@@ -35,8 +36,8 @@ CHOSEN: dict[str, str | None] = {
     "presence.email": None,
 }
 """Columns whose rule of the table asks for more than a value of their type, or for none."""
-COUNTED_ANEW = {"public_figures", "public_answer", "stamp"}
-"""What is kept only so that nothing is counted each time: a migration may empty these, or fill them."""
+COUNTED_ANEW = {"public_figures", "public_answer", "stamp", "tally", "kept_deeds", "lecture_facts", "series_facts"}
+"""What is kept only so that nothing is counted each time: a migration may empty these, fill them or drop them."""
 Counts = dict[str, dict[str, int]]
 
 
@@ -112,7 +113,8 @@ def fill(tables: list[Table], rows: int) -> None:
     sqlite = db.engine.dialect.name == "sqlite"
     many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :rows)" if sqlite else ""
     source = "n" if sqlite else "generate_series(1, :rows) AS n(i)"
-    with db.engine.begin() as connection:
+    engine = db.engine.execution_options(**{UNWATCHED: True})  # the oldest form has no table for stamps
+    with engine.begin() as connection:
         for table in tables:
             choices = {}
             for check in inspect(connection).get_check_constraints(table.name):
@@ -165,7 +167,8 @@ def test_a_million_rows_go_up_and_down_step_by_step(site: APIFlask) -> None:
         upgrade(revision=revision)
         after = counts()
         assert_kept(before, after)
-        assert before.keys() - after.keys() == set(), f"{revision} drops a table with rows in it"
+        dropped = before.keys() - after.keys() - COUNTED_ANEW
+        assert dropped == set(), f"{revision} drops a table with rows in it"
         fill([table for table in reflected() if table.name not in before], each)
         before = counts()
     for revision in revisions()[-2::-1]:
