@@ -1,6 +1,6 @@
 """Shared fixtures: an application on a real database, a moment, and factories that go through the actions.
 
-`app` is on SQLite; a test marked `databases` runs a second time on a real PostgreSQL.
+`app` is on SQLite; a test marked `databases` runs on a real PostgreSQL too, `databases(name)` on that one only.
 Each test starts from empty tables with the countries loaded.
 """
 
@@ -58,7 +58,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "app" in metafunc.fixturenames:
         marked = metafunc.definition.get_closest_marker("databases")
-        metafunc.parametrize("app", ["sqlite", "postgresql"] if marked else ["sqlite"], indirect=True, scope="function")
+        names = marked.args or ("sqlite", "postgresql") if marked else ("sqlite",)
+        metafunc.parametrize("app", names, indirect=True, scope="function")
 
 
 @pytest.hookimpl(tryfirst=True)

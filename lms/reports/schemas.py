@@ -18,7 +18,6 @@ from lms.web.api import AnswerSchema
 _KEY: dict[str, Any] = {
     "anyOf": [{"type": "string"}, {"type": "null"}, {"type": "array", "items": {"type": ["string", "null"]}}]
 }
-_THEN = {"description": "Of the person at the time of the lecture; current for registrations and certificates."}
 
 
 class TotalsQuery(Schema):

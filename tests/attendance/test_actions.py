@@ -33,7 +33,7 @@ from lms.attendance_imports.queries.imports import kept_import
 from lms.catalogue.actions.states import end_lecture, reopen_lecture, start_lecture, undo_start
 from lms.catalogue.models import Lecture, WalkIns
 from lms.core import clock, jobs
-from lms.core.db import action, db, is_sqlite
+from lms.core.db import action, db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.roles import SYSTEM
 from lms.enrolment.models import Enrolment, EnrolmentStatus
@@ -339,9 +339,8 @@ def test_a_correction_without_evidence_adds_no_minutes(scene: Scene) -> None:
     assert scene.credit("Cyr") is None
 
 
+@pytest.mark.databases("sqlite")  # which counts its steps
 def test_a_correction_reads_only_the_person_of_a_large_lecture(scene: Scene) -> None:
-    if not is_sqlite():
-        pytest.skip("only SQLite counts its steps")
 
     def steps(reason: str) -> int:
         taken = 0

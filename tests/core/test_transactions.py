@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from lms.catalogue.models import Series
-from lms.core.db import db, is_sqlite
+from lms.core.db import db
 from tests.factories import Make
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
@@ -20,10 +20,9 @@ def series(make: Make) -> Series:
     return make.series("kept", title="Kept")
 
 
+@pytest.mark.databases("postgresql")  # whose driver prepares
 @pytest.mark.usefixtures("series")
 def test_what_was_prepared_is_kept_between_reading_transactions() -> None:
-    if is_sqlite():
-        pytest.skip("SQLite prepares without the driver")
     with db.engine.connect() as connection:
         for _turn in range(8):
             assert connection.scalar(TITLE) == "Kept"

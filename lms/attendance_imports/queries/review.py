@@ -171,16 +171,6 @@ def _text_of(one: PersonSummary) -> str:
     )
 
 
-def count_open(lecture_id: int) -> int:
-    """The number of unmatched attendees of a lecture."""
-    query = (
-        select(func.count(Presence.appearance_id.distinct()))
-        .join(UnmatchedAttendee, UnmatchedAttendee.id == Presence.appearance_id)
-        .where(Presence.lecture_id == lecture_id, Presence.person_id.is_(None), UnmatchedAttendee.how.is_(None))
-    )
-    return db.session.scalar(query) or 0
-
-
 def find_strong(lecture: Lecture, *, by: Actor) -> Strong:
     """All attendees with one strong candidate that no other attendee has, among people whose names the
     actor can see.

@@ -1,6 +1,6 @@
 """Reads a report of attendance: who came when, whatever system wrote it. Pure: nothing is looked up or written.
 
-All of a file is read in a process of its own (`core.foreign_files`): `parsing` there, and back as plain values here.
+All of a file is read in a process of its own (`core.foreign_files`): `child_process` there, plain values here.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def read_report(
 ) -> Report:
     """Reads a file of attendance.
 
-    `mapping` says what the columns of a plain table mean: heading → one of `formats.mapping.FIELDS`.
+    `mapping` says what the columns of a plain table mean: heading → one of `readers.mapping.FIELDS`.
     `near` and `until` are when the lecture was; `sums` says how several sums of one person are read (add, largest).
     Raises Invalid naming `format`, `time_zone`, `date_order`, `sums`, `file` or `mapping` (UnknownHeadings where nobody
     said); WrongKind; TooLarge.

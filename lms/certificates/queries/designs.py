@@ -30,9 +30,6 @@ from lms.core.roles import Actor
 from lms.core.typesetting import font_folders
 from lms.people.models import Person
 
-SAMPLES = ("longest", "plain", "strange", "90", "200", "one", "12", "40")
-"""Samples for every series, in addition to one for each script of its people (`script-Arab`)."""
-
 _EVER = datetime(2026, 11, 25, tzinfo=UTC)  # since when there is the built-in design
 _MANY_SERIES = 200
 _NOBODYS = "0" * (numbers.LENGTH + 1)  # a number with its check sign that is never issued

@@ -16,18 +16,13 @@ from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.errors import Invalid
 from lms.core.i18n import _
-from lms.people.models import Country, Partnership, Person, PersonCountry, Region
+from lms.people.models import Country, Partnership, Person, PersonCountry
 from lms.people.queries.country_names import territories
 
 
 def list_countries() -> list[Country]:
     """Returns all countries by code, including former ones."""
     return list(db.session.scalars(select(Country).order_by(Country.code)))
-
-
-def list_regions() -> list[Region]:
-    """All regions of the M49 table, by code."""
-    return list(db.session.scalars(select(Region).order_by(Region.code)))
 
 
 def country_by_code(code: str | None) -> Country | None:

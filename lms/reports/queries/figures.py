@@ -168,8 +168,3 @@ def groups(asked: Slice, dimensions: Sequence[str], *, by: Actor, at: datetime, 
 def public_totals(*, at: datetime) -> Figures:
     """The figures of all time as everybody may see them."""
     return count(Slice(), by=ANONYMOUS, at=at).totals
-
-
-def public_groups(dimension: str, *, at: datetime, locale: str = "en") -> list[Group]:
-    """The figures of all time by one dimension, as everybody may see them."""
-    return count(Slice(), (dimension,), by=ANONYMOUS, at=at, locale=locale).groups
