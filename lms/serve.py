@@ -1,7 +1,6 @@
 """Production server: gunicorn's web processes, and a worker for jobs and mail beside them.
 
-The queue (huey, in a file of its own) only says that there is something to do; what there is stands in the
-database (`core.jobs`, `core.outbox`), so losing the queue loses nothing.
+What there is to do stands in the database (`core.jobs`, `core.outbox`): the worker looks there every half second.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from typing import Any
 import structlog
 from flask import Flask
 from gunicorn.app.base import BaseApplication
-from huey import SqliteHuey
 
 from lms.app import create_app, settle
 from lms.certificates.actions.bundles import drop_old_bundles
@@ -38,21 +36,10 @@ from lms.web.metrics import FOLDER_VARIABLE
 from lms.web_process import server_options
 
 log = structlog.get_logger(__name__)
+POLL_SECONDS = 0.5
 SWEEP_SECONDS = 5
 HEART_STOPS_WITHIN = 5
 """Seconds that a worker waits at its end until its last heartbeat is written."""
-
-
-def make_queue(app: Flask) -> tuple[SqliteHuey, Callable[[], Any]]:
-    """The queue of an app's data folder, and the function that wakes its worker."""
-    config: Config = app.extensions["lms.config"]
-    queue = SqliteHuey("serai", filename=str(config.folder / "queue.db"), results=False)
-
-    @queue.task(name="work")
-    def work() -> None:
-        do_due_work(app)
-
-    return queue, work
 
 
 def do_due_work(app: Flask) -> None:
@@ -66,7 +53,9 @@ def do_due_work(app: Flask) -> None:
 
 
 def run_worker(config: Config, *, with_server: bool = False) -> None:
-    """Runs jobs and mail until told to stop. A sweep finds what a lost wake-up left.
+    """Runs jobs and mail until told to stop.
+
+    Two threads take what is due, so that a long job of one kind holds up neither mail nor short jobs.
 
     `with_server`: also stops when the server that began it is gone, however that ended (its pipe closes).
     """
@@ -77,31 +66,46 @@ def run_worker(config: Config, *, with_server: bool = False) -> None:
     logs.take_over_libraries()
     settle()
     _sweep_files(app)
-    queue, _wake = make_queue(app)
-    queue.flush()
-    consumer = queue.create_consumer(workers=1, periodic=False, initial_delay=0.05, max_delay=0.5)
     stopping = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda _number, _frame: stopping.set())
+    threads = [
+        threading.Thread(target=work, args=(app, stopping), daemon=True)
+        for work in (run_due_work, run_due_work_and_housekeeping, send_heartbeats)
+    ]
+    for thread in threads:
+        thread.start()
+    stopping.wait()
+    threads[-1].join(HEART_STOPS_WITHIN)
 
-    def sweep() -> None:
-        while not stopping.wait(SWEEP_SECONDS):
-            try:
-                do_due_work(app)
-                with app.app_context():
-                    refresh_when_due(at=clock.now())
-                    drop_old_exports(at=clock.now())
-                    drop_old_bundles(at=clock.now())
-                    send_scheduled(at=clock.now())
-                    prune_sessions(at=clock.now())
-                    db.session.remove()
-            except Exception:
-                log.exception("sweep failed")
 
-    heart = threading.Thread(target=send_heartbeats, args=(app, stopping), daemon=True)
-    heart.start()
-    threading.Thread(target=sweep, daemon=True).start()
-    consumer.run()
-    stopping.set()
-    heart.join(HEART_STOPS_WITHIN)
+def run_due_work(app: Flask, stopping: threading.Event) -> None:
+    """Runs what is due every half second, until `stopping` is set."""
+    failed = False
+    while not stopping.wait(SWEEP_SECONDS if failed else POLL_SECONDS):
+        try:
+            do_due_work(app)
+        except Exception:
+            log.exception("due work failed")
+            failed = True
+        else:
+            failed = False
+
+
+def run_due_work_and_housekeeping(app: Flask, stopping: threading.Event) -> None:
+    """Runs every few seconds what is due, then what recurs (figures, old files, reports), until `stopping` is set."""
+    while not stopping.wait(SWEEP_SECONDS):
+        try:
+            do_due_work(app)
+            with app.app_context():
+                refresh_when_due(at=clock.now())
+                drop_old_exports(at=clock.now())
+                drop_old_bundles(at=clock.now())
+                send_scheduled(at=clock.now())
+                prune_sessions(at=clock.now())
+                db.session.remove()
+        except Exception:
+            log.exception("sweep failed")
 
 
 def send_heartbeats(app: Flask, stopping: threading.Event) -> None:
@@ -186,8 +190,6 @@ class _Server(BaseApplication):
 
     def load(self) -> Flask:
         app = create_app(self.lms_config, rates_uri=self.rates_uri)
-        _queue, wake = make_queue(app)
-        app.extensions[jobs.KEY] = wake
         settle()
         return app
 

@@ -1,31 +1,28 @@
-"""Long work in the background. The job row is the truth; the queue only says that there is something to do.
+"""Long work in the background.
 
-A slice registers a function with `@job("kind")`; an action calls `request_job(...)`; after the commit the queue
-is woken and a worker calls `run_job(id)`. A worker that dies lets its lease run out, and the job is taken again:
+A slice registers a function with `@job("kind")`; an action calls `request_job(...)`, which writes a row; the worker
+looks for such rows and calls `run_job(id)`. A worker that dies lets its lease run out, and the job is taken again:
 job functions are therefore idempotent.
 """
 
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 import structlog
-from flask import current_app
-from sqlalchemy import JSON, Text, exists, or_, select, update
+from sqlalchemy import JSON, Select, Text, exists, or_, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from lms.core import clock
-from lms.core.db import Base, UtcDateTime, action, after_commit, db, one_at_a_time, text_enum
+from lms.core.db import Base, UtcDateTime, action, db, one_at_a_time, text_enum
 from lms.core.errors import DomainError, NotFound
 from lms.core.roles import Actor
 
-KEY = "lms.queue"
 LEASE = timedelta(seconds=120)
 PATIENCE = timedelta(hours=6)
 """For so long after its start a job that the database failed is taken again."""
@@ -97,18 +94,7 @@ def request_job(kind: str, arguments: dict[str, Any], *, by: Actor, at: datetime
     row = Job(kind=kind, arguments=arguments, asked_by=by.person_id, created_at=at, total=total)
     db.session.add(row)
     db.session.flush()
-    after_commit(wake)
     return row
-
-
-def wake() -> None:
-    """Notifies the queue after a commit. Without a queue, the sweep finds the job."""
-    enqueue: Callable[[], object] | None = current_app.extensions.get(KEY)
-    if enqueue is not None:
-        try:
-            enqueue()
-        except (sqlite3.Error, OSError) as error:  # the action is committed; a full disk does not undo that
-            log.warning("the worker was not woken", error=str(error))
 
 
 def get_job(public_id: str, *, by: Actor) -> Job:
@@ -128,12 +114,11 @@ def run_due(*, at: datetime | None = None) -> int:
     return ran
 
 
-@action
-def _claim(*, at: datetime) -> int | None:
-    one_at_a_time("claim a job")
+def _due(at: datetime) -> Select[Job]:
+    """Jobs that can be taken now, oldest first."""
     other = aliased(Job)
     occupied = exists().where(other.state == JobState.RUNNING, other.leased_until >= at, other.kind.in_(ALONE))
-    query = (
+    return (
         select(Job)
         .where(
             or_(Job.state == JobState.QUEUED, (Job.state == JobState.RUNNING) & (Job.leased_until < at)),
@@ -141,9 +126,20 @@ def _claim(*, at: datetime) -> int | None:
         )
         .order_by(Job.id)
         .limit(1)
-        .with_for_update(skip_locked=True)
     )
-    row = db.session.scalar(query)
+
+
+def _claim(*, at: datetime) -> int | None:
+    """Takes the oldest job that is due. Where none is, nothing is locked: the worker asks twice a second."""
+    due = db.session.scalar(_due(at).with_only_columns(Job.id))
+    db.session.rollback()
+    return None if due is None else _claim_due(at=at)
+
+
+@action
+def _claim_due(*, at: datetime) -> int | None:
+    one_at_a_time("claim a job")
+    row = db.session.scalar(_due(at).with_for_update(skip_locked=True))
     if row is None:
         return None
     row.state, row.started_at, row.leased_until = JobState.RUNNING, row.started_at or at, at + LEASE

@@ -43,7 +43,7 @@ def configure(level: str) -> None:
 
 
 def library_formatter() -> logging.Formatter:
-    """Writes what libraries log (gunicorn, huey) as the same lines of JSON."""
+    """Writes what libraries log (gunicorn) as the same lines of JSON."""
     return structlog.stdlib.ProcessorFormatter(
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _AS_JSON],
         foreign_pre_chain=[structlog.stdlib.add_logger_name, *_COMMON],

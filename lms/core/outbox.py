@@ -11,14 +11,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import JSON, Index, String, Text, select, update
+from sqlalchemy import JSON, ColumnElement, Index, String, Text, and_, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lms.core.bulk import among
-from lms.core.db import Base, UtcDateTime, action, after_commit, db, is_sqlite
-from lms.core.jobs import wake
+from lms.core.db import Base, UtcDateTime, action, db, is_sqlite
 
 MAX_ATTEMPTS = 24
 LONGEST_WAIT = timedelta(hours=4)
@@ -94,7 +93,6 @@ def post_mails(rows: list[dict[str, Any]]) -> None:
         return
     insert = insert_sqlite if is_sqlite() else insert_postgresql
     db.session.execute(insert(OutboxMail).on_conflict_do_nothing(index_elements=["dedupe_key"]), rows)
-    after_commit(wake)
 
 
 def posted(keys: Iterable[str]) -> set[str]:
@@ -109,7 +107,7 @@ def send_due(send: Callable[[OutboxMail], None], *, at: datetime, limit: int = 2
     set for later, in case this process dies) and marked afterwards. A failure is kept with its reason and tried
     again, each time after a longer while.
     """
-    claimed = _claim_due(at=at, limit=limit)
+    claimed = _claim(at=at, limit=limit)
     for mail_id in claimed:
         mail = db.session.get_one(OutboxMail, mail_id)
         db.session.expunge(mail)
@@ -126,13 +124,24 @@ def send_due(send: Callable[[OutboxMail], None], *, at: datetime, limit: int = 2
     return len(claimed)
 
 
+def _is_due(at: datetime) -> ColumnElement[bool]:
+    return and_(OutboxMail.sent_at.is_(None), OutboxMail.due_at <= at, OutboxMail.attempts < MAX_ATTEMPTS)
+
+
+def _claim(*, at: datetime, limit: int) -> list[int]:
+    """Takes the oldest mails that are due. Where none is, nothing is locked: the worker asks twice a second."""
+    due = db.session.scalar(select(OutboxMail.id).where(_is_due(at)).limit(1))
+    db.session.rollback()
+    return [] if due is None else _claim_due(at=at, limit=limit)
+
+
 @action
 def _claim_due(*, at: datetime, limit: int) -> list[int]:
-    due = (OutboxMail.sent_at.is_(None), OutboxMail.due_at <= at, OutboxMail.attempts < MAX_ATTEMPTS)
-    for mail in db.session.scalars(select(OutboxMail).where(*due, OutboxMail.expires_at <= at)):
+    due = _is_due(at)
+    for mail in db.session.scalars(select(OutboxMail).where(due, OutboxMail.expires_at <= at)):
         mail.attempts, mail.error = MAX_ATTEMPTS, "expired"
         mail.payload = _without_secret(mail.payload)
-    query = select(OutboxMail).where(*due).order_by(OutboxMail.id).limit(limit).with_for_update(skip_locked=True)
+    query = select(OutboxMail).where(due).order_by(OutboxMail.id).limit(limit).with_for_update(skip_locked=True)
     mails = list(db.session.scalars(query))
     for mail in mails:
         mail.attempts += 1
@@ -158,9 +167,8 @@ def _without_secret(payload: dict[str, Any]) -> dict[str, Any]:
 @action
 def stop_due(reason: str, *, at: datetime) -> int:
     """Stops all mail that was due by `at` and is not marked as sent; what is due later goes out. Returns how many."""
-    waiting = (OutboxMail.sent_at.is_(None), OutboxMail.due_at <= at, OutboxMail.attempts < MAX_ATTEMPTS)
     stopped = 0
-    for mail in db.session.scalars(select(OutboxMail).where(*waiting)):
+    for mail in db.session.scalars(select(OutboxMail).where(_is_due(at))):
         mail.attempts, mail.error, mail.payload = MAX_ATTEMPTS, reason, _without_secret(mail.payload)
         stopped += 1
     return stopped

@@ -42,12 +42,12 @@ def left(app: APIFlask) -> Path:
 
 
 def begin_worker(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop(_app: object) -> None:
+    def stop(*_: object) -> None:
         raise Begun
 
     monkeypatch.setattr(serve, "create_app", lambda _config: app)
     monkeypatch.setattr(serve, "settle", lambda: None)
-    monkeypatch.setattr(serve, "make_queue", stop)
+    monkeypatch.setattr(serve.signal, "signal", stop)
     with pytest.raises(Begun):
         serve.run_worker(app.extensions["lms.config"])
 
