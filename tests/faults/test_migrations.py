@@ -1,6 +1,7 @@
 """Migrations with a million rows: nothing is lost on the way up and down, nor when one is killed midway.
 
-The tables are filled by what they look like at each step, so that a later migration is tried without a word here.
+After the migrations in the tree comes an example (`tests/later_migration.py`), so that there is always a step. The
+tables are filled by what they look like at each step, so that a new migration is tried without a word here.
 """
 
 from __future__ import annotations
@@ -26,25 +27,22 @@ from lms.app import create_app
 from lms.config import Config
 from lms.core.cache_versions import UNWATCHED
 from lms.core.db import db
+from tests.later_migration import add_later_migration
 
 pytestmark = pytest.mark.long
 ROWS = 1_000_000
-CHOSEN: dict[str, str | None] = {
-    "role_grant.role": "'focal_point'",
-    # Whoever is known was told by no name; those whom nobody knows are moved in tests/attendance/test_migrations.py
-    "presence.name": None,
-    "presence.email": None,
-}
-"""Columns whose rule of the table asks for more than a value of their type, or for none."""
-COUNTED_ANEW = {"public_figures", "public_answer", "stamp", "tally", "kept_deeds", "lecture_facts", "series_facts"}
+CHOSEN: dict[str, str | None] = {"role_grant.role": "'focal_point'", "presence.appearance_id": None}
+"""Columns for which the table's rule asks for more than a value of their type, or for none."""
+COUNTED_ANEW = {"public_figures", "public_answer", "stamp", "lecture_facts", "series_facts"}
 """What is kept only so that nothing is counted each time: a migration may empty these, fill them or drop them."""
 Counts = dict[str, dict[str, int]]
 
 
 @pytest.fixture
-def site(database_url: str, tmp_path: Path) -> Iterator[APIFlask]:
+def site(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[APIFlask]:
     config = Config.load({}, data=str(tmp_path), database_url=database_url, secret_key="tests-only", log_level="ERROR")
     made = create_app(config)
+    add_later_migration(made, tmp_path, monkeypatch)
     with made.app_context():
         yield made
         db.session.remove()
@@ -103,6 +101,11 @@ def value(table: Table, column: Column[object], choices: dict[str, str]) -> str 
     return "''"
 
 
+def type_of(column: Column[object]) -> str:
+    """A column's type as a cast names it: without the order of its texts."""
+    return column.type.compile(db.engine.dialect).partition(" COLLATE ")[0]
+
+
 def keys_of(table: str) -> list[list[str | None]]:
     look = inspect(db.engine)
     return [one["column_names"] for one in [*look.get_unique_constraints(table), *look.get_indexes(table)]]  # type: ignore[misc]
@@ -124,7 +127,7 @@ def fill(tables: list[Table], rows: int) -> None:
                     choices[named.group()] = f"'{quoted.group(1)}'"
             chosen = {column: value(table, column, choices) for column in table.columns}
             given = {
-                column.name: sql if sqlite else f"CAST({sql} AS {column.type.compile(db.engine.dialect)})"
+                column.name: sql if sqlite else f"CAST({sql} AS {type_of(column)})"
                 for column, sql in chosen.items()
                 if sql is not None
             }
@@ -197,6 +200,7 @@ def count(*_given):
     if passed == left:
         os.kill(os.getpid(), signal.SIGKILL)
 app = create_app()
+app.extensions["migrate"].directory = app.extensions["migrate"].migrate.directory = sys.argv[3]
 with app.app_context():
     downgrade(revision=sys.argv[1]) if sys.argv[1] != "head" else upgrade()
 print(passed)
@@ -207,7 +211,7 @@ def migrate(site: APIFlask, to: str, *, kill_after: int = 0) -> subprocess.Compl
     """Migrates in a process of its own, which dies after so many statements."""
     config: Config = site.extensions["lms.config"]
     environment = {**os.environ, **config.environment(), "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
-    command = [sys.executable, "-c", MIGRATE, to, str(kill_after)]
+    command = [sys.executable, "-c", MIGRATE, to, str(kill_after), site.extensions["migrate"].directory]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from apiflask import APIFlask
-from flask_migrate import downgrade, upgrade
+from flask_migrate import upgrade
 from sqlalchemy import text
 
 from lms.app import create_app
@@ -20,18 +20,19 @@ from lms.core import schema
 from lms.core.db import db
 from lms.core.errors import Refused
 from lms.operations.initialise import COPIES, copy_before, initialise
+from tests.later_migration import add_later_migration
 
 AT = datetime(2026, 11, 27, 6, 30, tzinfo=UTC)
-OLD = schema.revisions()[-2]
+OLD = schema.newest_revision()
 
 
 @pytest.fixture
-def older(fresh: Config) -> Iterator[APIFlask]:
+def older(fresh: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[APIFlask]:
     """An installation whose database is one migration behind."""
     app = create_app(fresh)
     with app.app_context():
         initialise(fresh, tell=print, at=AT)
-        downgrade(revision=OLD)
+        add_later_migration(app, tmp_path, monkeypatch)
         yield app
         db.session.remove()
         db.engine.dispose()

@@ -1,0 +1,64 @@
+"""An example of a migration that comes after those in the tree, so that upgrading a database with rows is tried.
+
+It does what migrations do that go wrong: it rebuilds a table that others refer to, adds a table and changes rows.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from apiflask import APIFlask
+
+from lms.core import schema
+from lms.core.resources import resource
+
+REVISION = "0e0a6d1e0001"
+CONTENT = '''"""An example."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{revision}"
+down_revision = "{before}"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("person") as table:
+        table.alter_column("full_name", existing_type=sa.String(200), type_=sa.String(240))
+        table.add_column(sa.Column("example", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.execute("UPDATE person SET example = true WHERE full_name <> ''")
+    op.create_table(
+        "example",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("person_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_example_person_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_example")),
+    )
+    op.create_index(op.f("ix_example_person_id"), "example", ["person_id"])
+    op.execute("UPDATE enrolment SET profile_shared_at = registered_at WHERE profile_shared_at IS NOT NULL")
+
+
+def downgrade() -> None:
+    op.drop_table("example")
+    with op.batch_alter_table("person") as table:
+        table.drop_column("example")
+        table.alter_column("full_name", existing_type=sa.String(240), type_=sa.String(200))
+'''
+
+
+def add_later_migration(app: APIFlask, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Makes the app (and `schema`) use a copy of the migrations with the example after them; returns its folder."""
+    copied = folder / "migrations"
+    before = schema.newest_revision()
+    shutil.copytree(str(resource("migrations")), copied, ignore=shutil.ignore_patterns("__pycache__"))
+    (copied / "versions" / "99999999_0000_example.py").write_text(CONTENT.format(revision=REVISION, before=before))
+    config = app.extensions["migrate"]
+    monkeypatch.setattr(config, "directory", str(copied))
+    monkeypatch.setattr(config.migrate, "directory", str(copied))
+    known = (*schema.revisions(), REVISION)
+    monkeypatch.setattr(schema, "revisions", lambda: known)
+    return copied
