@@ -49,7 +49,7 @@ class Revision:
         return self.size - 1
 
     def read(self, number: int) -> bytes:
-        """The current content of an object, without its wrapper."""
+        """The current content of an object that is no stream, without its wrapper."""
         if number in self.objects:
             return self.objects[number]
         row = self._rows + number * _ROW
@@ -58,19 +58,10 @@ class Revision:
         except ValueError:
             raise CannotRevise(f"no object {number}") from None
         frame = b"%d 0 obj" % number
-        end = self._end(start)
+        end = self.pdf.find(b"endobj", start)
         if not self.pdf.startswith(frame, start) or end < 0:
             raise CannotRevise(f"no object {number}")
         return self.pdf[start + len(frame) : end].strip()
-
-    def _end(self, start: int) -> int:
-        """The end of the object that starts here, after its stream, which can contain any bytes."""
-        length = re.compile(rb"\d+ 0 obj\s*<<[^>]*?/Length (\d+)").match(self.pdf, start)
-        stream = self.pdf.find(b"stream", start)
-        after = self.pdf.find(b"endobj", start)
-        if length is not None and 0 <= stream < after:
-            after = self.pdf.find(b"endobj", stream + int(length[1]))
-        return after
 
     def reference(self, number: int, name: bytes) -> int:
         """The number of the object that a dictionary names, or of the first in the list it names."""

@@ -1,21 +1,26 @@
 """Many certificates as one PDF for printing, with shared objects written once.
 
-The file is written as a stream; only offsets and digests are kept in memory. It has no signature and no structure tree:
-the certificates themselves have those.
+pikepdf reads the certificates. The file is written here as a stream: pikepdf would keep all of it in memory. Only
+offsets and digests are kept. It has no signature and no structure tree: the certificates themselves have those.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
+import io
 from array import array
-from typing import BinaryIO
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, BinaryIO
 
-from lms.certificates.pdf.incremental_update import CannotRevise, Revision
+from pikepdf import Array, Dictionary, Name, Object, Pdf, Stream
 
-_OTHERS = re.compile(rb"/(?:Parent|StructParents|StructParent)\s+\d+(?: 0 R)?|/Tabs\s*/S|/Annots\s*\[[^\]]*\]")
-_REFERENCE = re.compile(rb"(\d+) 0 R")
+_LEFT_OUT = frozenset({"/Parent", "/StructParents", "/Tabs", "/Annots"})
+"""Entries of a page that lead to the file it comes from."""
 _PAGES = 1  # the number of the list of pages
+
+_Copied = dict[tuple[int, int], int]
+"""The number in this file of each object of another."""
 
 
 class Printout:
@@ -29,14 +34,12 @@ class Printout:
         self._write(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n")
 
     def add(self, pdf: bytes) -> None:
-        """The pages of a file as it was set, before any later revision. Raises CannotRevise for one of another kind."""
-        source = _first_revision(pdf)
-        kids = re.search(rb"/Kids\s*\[([^\]]*)\]", source.read(source.reference(source.root, b"Pages")))
-        copied: dict[int, int] = {}
-        for kid in _REFERENCE.finditer(kids[1] if kids else b""):
-            body = _OTHERS.sub(b"", source.read(int(kid[1])))
-            page = self._with_new_numbers(source, body, copied)
-            self._pages.append(self._object(page[:-2] + b"/Parent %d 0 R>>" % _PAGES))
+        """The pages of a file. Raises pikepdf.PdfError for what is not a PDF."""
+        with Pdf.open(io.BytesIO(pdf)) as source:
+            copied: _Copied = {}
+            for page in source.pages:
+                kept = ((name, value) for name, value in page.obj.items() if name not in _LEFT_OUT)
+                self._pages.append(self._object(self._dictionary(kept, copied, b"/Parent %d 0 R" % _PAGES)))
 
     def finish(self) -> None:
         """Writes what leads to the pages."""
@@ -60,28 +63,41 @@ class Printout:
         self._write(b"%d 0 obj\n%s\nendobj\n" % (number, body))
         return number
 
-    def _with_new_numbers(self, source: Revision, body: bytes, copied: dict[int, int]) -> bytes:
-        """An object's body with what it refers to copied before it; a stream's content is left alone."""
-        head, stream, content = body.partition(b"stream")
-        return (
-            _REFERENCE.sub(lambda found: b"%d 0 R" % self._copy(source, int(found[1]), copied), head) + stream + content
-        )
+    def _dictionary(self, entries: Iterable[tuple[str, Any]], copied: _Copied, more: bytes = b"") -> bytes:
+        written = (_name(name) + b" " + self._value(value, copied) for name, value in entries)
+        return b"<<" + b"".join(written) + more + b">>"
 
-    def _copy(self, source: Revision, number: int, copied: dict[int, int]) -> int:
-        if number not in copied:
-            body = self._with_new_numbers(source, source.read(number), copied)
+    def _value(self, value: Any, copied: _Copied) -> bytes:
+        """A value as it is written within another; pikepdf gives numbers and truth values as Python's own."""
+        if not isinstance(value, Object):
+            return Array([value]).unparse()[1:-1]
+        if value.is_indirect:
+            return b"%d 0 R" % self._copy(value, copied)
+        return self._body(value, copied)
+
+    def _body(self, value: Object, copied: _Copied) -> bytes:
+        if isinstance(value, Stream):
+            head = self._dictionary(value.items(), copied)
+            return head + b"stream\n" + value.read_raw_bytes() + b"\nendstream"
+        written = value.unparse()
+        if b" R" not in written:  # it refers to nothing
+            return written
+        if isinstance(value, Dictionary):
+            return self._dictionary(value.items(), copied)
+        if isinstance(value, Array):
+            return b"[" + b" ".join(self._value(one, copied) for one in value) + b"]"
+        return written
+
+    def _copy(self, value: Object, copied: _Copied) -> int:
+        if value.objgen not in copied:
+            body = self._body(value, copied)
             mark = hashlib.sha256(body).digest()[:16]
             if mark not in self._known:
                 self._known[mark] = self._object(body)
-            copied[number] = self._known[mark]
-        return copied[number]
+            copied[value.objgen] = self._known[mark]
+        return copied[value.objgen]
 
 
-def _first_revision(pdf: bytes) -> Revision:
-    before = re.search(rb"/Prev (\d+)>>\s*startxref\s*\d+\s*%%EOF\s*$", pdf[-1024:])
-    if before is None:
-        return Revision(pdf)
-    end = pdf.find(b"%%EOF", int(before[1]))
-    if end < 0:
-        raise CannotRevise("no first revision")
-    return Revision(pdf[: end + 5])
+@lru_cache(maxsize=1024)
+def _name(name: str) -> bytes:
+    return Name(name).unparse()
