@@ -74,6 +74,19 @@ def test_the_size_of_an_svg_may_stand_in_any_unit() -> None:
     assert image_sanitizer.read(svg(SQUARE, frame)).shape == pytest.approx(3.0)
 
 
+def test_an_svg_whose_elements_have_a_prefix_is_cleaned_alike() -> None:
+    frame = (
+        '<s:svg xmlns:s="http://www.w3.org/2000/svg" xmlns:e="https://editor.example" e:version="9" '
+        'viewBox="0 0 40 20">{}<e:page><s:script/></e:page></s:svg>'
+    )
+    picture = image_sanitizer.read(svg('<s:path e:kind="x" d="M0 0h9v9z"/>', frame))
+    assert 's:path d="M0 0h9v9z"' in picture.svg
+    assert "editor.example" not in picture.svg
+    assert "script" not in picture.svg
+    with pytest.raises(Invalid, match="contains a script"):
+        image_sanitizer.read(svg("<s:script/>", frame))
+
+
 def _bomb() -> bytes:
     entities = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 10))
     return f'<!DOCTYPE svg [<!ENTITY a0 "lol">{entities}]>'.encode() + svg("<title>&a9;</title>" + SQUARE)

@@ -1,4 +1,4 @@
-"""Pictures on certificates: recognised by content, limited in size, and rewritten as SVG that only draws."""
+"""Pictures on certificates: recognised by content, limited in size, and kept as SVG that only draws."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from xml.parsers import expat
-from xml.sax.saxutils import escape, quoteattr
+
+from lxml import etree
 
 from lms.core.errors import Invalid
 from lms.core.foreign_files import PICTURES, read_foreign
@@ -165,14 +165,21 @@ def _broken() -> Invalid:
 def _of_svg(content: bytes) -> Picture:
     if len(content) > MAX_SVG_BYTES:
         raise Invalid(FIELD, _("An SVG can be at most 300 kB. Simplify its paths, or save it as PNG."))
-    reader = _Reader()
+    if b"<!ENTITY" in content:
+        raise Invalid(FIELD, _("This SVG defines custom entities, which are not allowed."))
     try:
-        reader.parser.Parse(content, True)
-    except expat.ExpatError as error:
+        root = etree.fromstring(content, _parser())
+    except etree.XMLSyntaxError as error:
         raise _broken() from error
-    if not reader.has_shapes:
+    if root.tag != f"{{{_SVG}}}svg":
+        raise _broken()
+    cleaner = _Cleaner()
+    cleaner.clean(root, ())
+    if not cleaner.shapes:
         raise Invalid(FIELD, _("This SVG is empty."))
-    picture = Picture("".join(reader.out), _checked_shape(reader.shape))
+    shape = _measure(root)
+    etree.cleanup_namespaces(root)
+    picture = Picture(etree.tostring(root, encoding="unicode"), _checked_shape(shape))
     try:
         pdf = typeset(_TEMPLATE, {"picture": picture.svg, "width": "100", "height": "100"}, ())
     except CannotRender as error:
@@ -194,88 +201,72 @@ def _complicated() -> Invalid:
     )
 
 
-class _Reader:
-    """Reads an SVG and rewrites its drawing instructions. Other content is removed; harmful content is refused."""
+def _parser() -> etree.XMLParser:
+    """Reads nothing but the content itself: no other file, no address, and no entity."""
+    return etree.XMLParser(
+        resolve_entities=False, load_dtd=False, no_network=True, remove_comments=True, remove_pis=True
+    )
+
+
+class _Cleaner:
+    """Takes out of an SVG what draws nothing, and refuses what does more than draw or takes long."""
 
     def __init__(self) -> None:
-        self.out: list[str] = []
-        self.shape = 1.0
-        self._path: list[bool] = []
-        self._open: list[str] = []
-        self._count = self._clips = self._shapes = 0
-        self._css: list[str] | None = None
-        self.parser = expat.ParserCreate(namespace_separator=" ")
-        self.parser.StartDoctypeDeclHandler = self._doctype
-        self.parser.StartElementHandler = self._start
-        self.parser.EndElementHandler = self._end
-        self.parser.CharacterDataHandler = self._text
+        self.shapes = self._count = self._clips = 0
 
-    @property
-    def has_shapes(self) -> bool:
-        """Whether anything is drawn."""
-        return self._shapes > 0
-
-    def _doctype(self, _name: str, _system: str | None, _public: str | None, has_own: bool) -> None:
-        if has_own:
-            raise Invalid(FIELD, _("This SVG defines custom entities, which are not allowed."))
-
-    def _start(self, tag: str, attributes: dict[str, str]) -> None:
-        space, _sep, name = tag.rpartition(" ")
+    def clean(self, element: etree._Element, above: tuple[str, ...]) -> None:
+        """Cleans an element and what is in it; `above` are the names of the elements around it."""
         self._count += 1
-        if self._count > MAX_ELEMENTS or len(self._path) >= MAX_DEPTH:
+        if self._count > MAX_ELEMENTS or len(above) >= MAX_DEPTH:
             raise _complicated()
-        if not self._path and (space, name) != (_SVG, "svg"):
-            raise _broken()
-        is_foreign = space != _SVG or name in _PASSED_OVER
-        if is_foreign or (self._path and not self._path[-1]):
-            self._path.append(False)
-            return
-        if name == "style":
-            self._css = []
-            self._path.append(False)
-            return
-        if name not in _DRAWN or (name == "svg" and self._path):
+        name = etree.QName(element).localname
+        if name not in _DRAWN | {"style"} or (name == "svg" and above):
             raise Invalid(FIELD, _refused(name))
-        kept = {key: text for key, text in map(_attribute, attributes.items()) if text is not None}
-        self._check_clip(name, kept)
-        self._shapes += name in _SHAPES
-        if name == "svg":
-            self._measure(attributes, kept)
-        self._path.append(True)
-        self._open.append(name)
-        self.out.append(f"<{name}" + "".join(f" {key}={quoteattr(text)}" for key, text in kept.items()) + ">")
+        self.shapes += name in _SHAPES
+        self._clean_attributes(element, name, above)
+        element.text = _checked_css(element.text or "") if name == "style" else None
+        element.tail = None
+        for child in list(element):
+            if name == "style" or not _is_svg(child):
+                element.remove(child)
+            else:
+                self.clean(child, (*above, name))
 
-    def _check_clip(self, name: str, kept: dict[str, str]) -> None:
-        """Refuses nested or numerous clip paths, which multiply the work."""
-        if "clip-path" not in kept:
-            return
-        self._clips += 1
-        if self._clips > MAX_CLIPS or name == "clipPath" or "clipPath" in self._open:
-            raise _complicated()
+    def _clean_attributes(self, element: etree._Element, name: str, above: tuple[str, ...]) -> None:
+        given = list(element.items())
+        element.attrib.clear()
+        for key, text in map(_attribute, given):
+            if text is not None:
+                element.set(key, text)
+        if "clip-path" in element.attrib:  # nested or numerous clip paths multiply the work
+            self._clips += 1
+            if self._clips > MAX_CLIPS or "clipPath" in (*above, name):
+                raise _complicated()
 
-    def _measure(self, attributes: dict[str, str], kept: dict[str, str]) -> None:
-        box = re.split(r"[\s,]+", attributes.get("viewBox", "").strip())
-        try:
-            sides = [float(side) for side in box[2:]] if len(box) == 4 else [_pixels(attributes[key]) for key in _SIDES]
-        except (KeyError, ValueError) as error:
-            raise Invalid(FIELD, _("This SVG has no size. Add a viewBox.")) from error
-        if not all(0.01 < side < 1e6 for side in sides):
-            raise Invalid(FIELD, _("This SVG has no size. Add a viewBox."))
-        self.shape = sides[0] / sides[1]
-        kept.setdefault("viewBox", f"0 0 {sides[0]:g} {sides[1]:g}")
-        kept |= {"width": f"{sides[0]:g}", "height": f"{sides[1]:g}", "xmlns": _SVG, "xmlns:xlink": _XLINK}
 
-    def _end(self, tag: str) -> None:
-        if self._path.pop():
-            self._open.pop()
-            self.out.append(f"</{tag.rpartition(' ')[2]}>")
-        elif self._css is not None and tag == f"{_SVG} style":
-            self.out.append(f"<style>{escape(_checked_css(''.join(self._css)))}</style>")
-            self._css = None
+def _is_svg(element: etree._Element) -> bool:
+    """Whether an element can draw; the references to entities, which have no tag, cannot."""
+    if not isinstance(element.tag, str):
+        return False
+    tag = etree.QName(element)
+    return tag.namespace == _SVG and tag.localname not in _PASSED_OVER
 
-    def _text(self, text: str) -> None:
-        if self._css is not None:
-            self._css.append(text)
+
+def _measure(root: etree._Element) -> float:
+    """Gives an SVG the size of its view box, or its view box the size. Returns its width over its height."""
+    box = re.split(r"[\s,]+", root.get("viewBox", "").strip())
+    try:
+        sides = [float(side) for side in box[2:]] if len(box) == 4 else [_pixels(root.get(key, "")) for key in _SIDES]
+    except ValueError as error:
+        raise Invalid(FIELD, _("This SVG has no size. Add a viewBox.")) from error
+    if not all(0.01 < side < 1e6 for side in sides):
+        raise Invalid(FIELD, _("This SVG has no size. Add a viewBox."))
+    width, height = (f"{side:g}" for side in sides)
+    if "viewBox" not in root.attrib:
+        root.set("viewBox", f"0 0 {width} {height}")
+    root.set("width", width)
+    root.set("height", height)
+    return sides[0] / sides[1]
 
 
 _SIDES = ("width", "height")
@@ -291,12 +282,13 @@ def _pixels(length: str) -> float:
 def _attribute(given: tuple[str, str]) -> tuple[str, str | None]:
     """An attribute as stored, or None if it is dropped."""
     tag, text = given
-    space, _sep, name = tag.rpartition(" ")
-    if name == "href" and space in ("", _XLINK):
+    place = etree.QName(tag)
+    name = place.localname
+    if name == "href" and place.namespace in (None, _XLINK):
         if not _LINK.fullmatch(text.strip()):
             raise Invalid(FIELD, _("This SVG refers to external content. Embed everything in the one file."))
-        return "xlink:href", text.strip()
-    if space:
+        return f"{{{_XLINK}}}href", text.strip()
+    if place.namespace:
         return name, None
     if name.lower().startswith("on"):
         raise Invalid(FIELD, _("This SVG contains a script, which is not allowed."))
