@@ -50,9 +50,14 @@ def take_enrolments(content: bytes, series_id: int = SERIES) -> ImportAnswer:
     return publish_enrolments(series_id, stage_people(content), skip_bad_rows=False, by=SYSTEM, at=clock.now())
 
 
-def prepare_lecture() -> int:
-    """A series, the first of its database, with one lecture that was held; answers the lecture's number."""
-    series = create_series(SeriesInput(slug="bench", title="Bench"), by=SYSTEM, at=BEGAN - timedelta(days=9))
+def prepare_lecture(*instructors: str) -> int:
+    """A series, the first of its database, with one lecture that was held; answers the lecture's number.
+
+    Its `instructors` are known e-mail addresses.
+    """
+    series = create_series(
+        SeriesInput(slug="bench", title="Bench", instructors=instructors), by=SYSTEM, at=BEGAN - timedelta(days=9)
+    )
     draft = LectureInput(title="Bench", time_zone="UTC", starts_at=BEGAN.replace(tzinfo=None), duration_minutes=90)
     lecture_id = schedule_lecture(series.slug, draft, by=SYSTEM, at=BEGAN - timedelta(days=9)).id
     start_lecture(lecture_id, by=SYSTEM, at=BEGAN)

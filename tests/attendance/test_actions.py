@@ -29,7 +29,7 @@ from lms.attendance.queries.roster import (
 )
 from lms.attendance.queries.viewers import count_viewers
 from lms.attendance_imports.actions.imports import drop_kept, keep_file, publish_kept
-from lms.attendance_imports.queries.imports import kept_import
+from lms.attendance_imports.queries.imports import kept_row
 from lms.catalogue.actions.states import end_lecture, reopen_lecture, start_lecture, undo_start
 from lms.catalogue.models import Lecture, WalkIns
 from lms.core import clock, jobs
@@ -499,7 +499,7 @@ def test_a_kept_file_is_published_once_or_left(scene: Scene) -> None:
     drop_kept(kept[1], by=scene.by, at=END)
     for public_id in kept:
         with pytest.raises(NotFound):
-            kept_import(public_id, by=scene.by)
+            kept_row(public_id, by=scene.by)
     assert scene.counts() == (1, 1, 1)
 
 

@@ -15,7 +15,7 @@ from lms.attendance.queries.outcomes import counted_ms
 from lms.attendance.queries.persons import attendance_of_person, export_of_person
 from lms.attendance.queries.roster import get_row, presence_curve, roster, roster_totals
 from lms.attendance_imports.actions.imports import publish_attendance
-from lms.attendance_imports.actions.staging import StagedAttendance
+from lms.attendance_imports.actions.staging import StagedAttendance, check_can_import
 from lms.attendance_imports.actions.unmatched import settle
 from lms.attendance_imports.readers.report import Report, ReportRow
 from lms.core import clock
@@ -210,7 +210,8 @@ def rows_of(*rows: ReportRow) -> Report:
 
 
 def take(scene: Scene, *rows: ReportRow) -> ImportAnswer:
-    staged = StagedAttendance(scene.lecture.id, "zoom.csv", "digest", rows_of(*rows))
+    times = check_can_import(scene.lecture, by=scene.by)
+    staged = StagedAttendance(scene.lecture.id, "zoom.csv", "digest", rows_of(*rows), times)
     return publish_attendance(staged, by=scene.by, at=END)
 
 

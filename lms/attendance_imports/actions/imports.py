@@ -20,7 +20,8 @@ from lms.attendance.models.unmatched import MatchMethod, UnmatchedAttendee
 from lms.attendance.presence import is_held
 from lms.attendance.rules import evidence_of
 from lms.attendance_imports.actions.mappings import keep_mapping
-from lms.attendance_imports.actions.staging import StagedAttendance, stage_attendance
+from lms.attendance_imports.actions.staged_files import StagedFile, delete_files, find_staged, store_staged
+from lms.attendance_imports.actions.staging import StagedAttendance, check_can_import, stage_attendance
 from lms.attendance_imports.actions.unmatched import (
     Said,
     hold_appearances,
@@ -29,10 +30,17 @@ from lms.attendance_imports.actions.unmatched import (
     settle,
     settle_alone,
 )
-from lms.attendance_imports.queries.imports import kept_import, window_of
-from lms.attendance_imports.queries.matching import LEADING, Match, match_rows
+from lms.attendance_imports.queries.imports import content_of, kept_row, window_of
+from lms.attendance_imports.queries.matching import (
+    LEADING,
+    Match,
+    NameMatches,
+    match_again,
+    match_rows,
+)
 from lms.attendance_imports.queries.unmatched import Kept, evidence_in
 from lms.attendance_imports.readers import reading
+from lms.attendance_imports.readers.mapping import ColumnPreview
 from lms.attendance_imports.readers.report import ReportRow
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import get_lecture
@@ -46,13 +54,14 @@ from lms.core.roles import Actor
 from lms.enrolment.membership import eligible_people
 from lms.enrolment.queries.sharing import hidden_among
 from lms.people.actions.persons import hold_addresses
+from lms.people.models import new_public_id
 from lms.people.queries.persons import ids_by_email
 
 Progress = Callable[[int, int], None]
 STEPS = 3
 """A file is read, matched and written."""
 KEPT = timedelta(days=1)
-"""How long a file waits between the two steps of the page."""
+"""How long a file waits to be imported."""
 
 
 @dataclass
@@ -76,12 +85,25 @@ class _Tally:
         return bool(self.new or self.settled or self.alone)
 
 
-def preview_attendance(staged: StagedAttendance, *, by: Actor) -> tuple[ImportAnswer, int]:
-    """The answer that publishing would give now, and how many attendees are not enrolled. Writes nothing."""
+@dataclass(frozen=True)
+class Preview:
+    """The answer that publishing a report would give now, how many attendees are not enrolled, and whom its names
+    mean.
+    """
+
+    answer: ImportAnswer
+    not_enrolled: int
+    names: NameMatches
+
+
+def preview_attendance(staged: StagedAttendance, *, by: Actor) -> Preview:
+    """Matches a report and says what publishing it would do. Writes nothing."""
     lecture = get_lecture(staged.lecture_id, by=by)
     check_can_edit_lecture(lecture, by)
-    tally = _tally(lecture, staged, match_rows(lecture, staged.rows), by)
-    return tally.answer, len(set(tally.newly_seen) - eligible_people(lecture.id))
+    matches = match_rows(lecture, staged.rows)
+    tally = _tally(lecture, staged, matches.rows, by)
+    not_enrolled = len(set(tally.newly_seen) - eligible_people(lecture.id))
+    return Preview(tally.answer, not_enrolled, matches.names)
 
 
 def _tally(lecture: Lecture, staged: StagedAttendance, matches: Sequence[Match], by: Actor) -> _Tally:
@@ -203,12 +225,16 @@ def check_rows(staged: StagedAttendance, *, skip_bad_rows: bool) -> None:
         raise Invalid(faults=staged.rejected)
 
 
-def match_staged(staged: StagedAttendance, *, by: Actor) -> Matched:
-    """Matches the rows of a report to people. Writes nothing and blocks nobody."""
+def match_staged(staged: StagedAttendance, *, earlier: NameMatches | None = None, by: Actor) -> Matched:
+    """Matches the rows of a report to people; after `earlier`, as far as something may have changed since. Writes
+    nothing and blocks nobody.
+    """
     lecture = get_lecture(staged.lecture_id, by=by)
     check_can_edit_lecture(lecture, by)
     basis = _basis(lecture)  # first: what comes in while the rest is read makes it another one
-    return Matched(_tally(lecture, staged, match_rows(lecture, staged.rows), by), basis)
+    rows = staged.rows
+    matches = match_rows(lecture, rows) if earlier is None else match_again(lecture, rows, earlier)
+    return Matched(_tally(lecture, staged, matches.rows, by), basis)
 
 
 def _basis(lecture: Lecture) -> tuple[int, ...]:
@@ -240,7 +266,7 @@ def publish_matched(staged: StagedAttendance, matched: Matched, *, by: Actor, at
     tally = matched.tally
     unknown = [key for key in tally.told if not key.startswith(("name:", "registrant:"))]
     if matched.basis != _basis(lecture) or ids_by_email(unknown):  # an address may have become known meanwhile
-        tally = _tally(lecture, staged, match_rows(lecture, staged.rows), by)
+        tally = _tally(lecture, staged, match_rows(lecture, staged.rows).rows, by)
     answer = tally.answer
     if tally.writes:
         _write(lecture, staged, tally, by=by, at=at)
@@ -305,42 +331,79 @@ def _proposal(lecture: Lecture, timed: Sequence[ReportRow]) -> str:
     )
 
 
-# The two steps of the page: the file waits under a key of our own, with what was said about it
+# The pages: a file waits under a key of our own, with what was said about it and what was found in it
+
+
+def keep_file(
+    lecture_id: int,
+    content: bytes,
+    *,
+    file_name: str,
+    options: dict[str, Any],
+    found: StagedFile | None = None,
+    by: Actor,
+    at: datetime,
+) -> str:
+    """Keeps a file until it is imported, with what was `found` in it; returns its public id. Files left behind for a
+    day go.
+    """
+    public_id = new_public_id()
+    file_key = f"attendance/{public_id}"
+    try:
+        files.store(file_key, content)
+        if found is not None:
+            store_staged(file_key, found)
+        values = {"public_id": public_id, "lecture_id": lecture_id, "file_name": file_name[:200], "file_key": file_key,
+                  "digest": reading.digest(content), "answer": options}  # fmt: skip
+        _keep(values, by=by, at=at)
+    except BaseException:
+        delete_files(file_key)
+        raise
+    return public_id
 
 
 @action
-def keep_file(
-    lecture_id: int, content: bytes, *, file_name: str, options: dict[str, Any], by: Actor, at: datetime
-) -> str:
-    """Keeps a file between the two steps; answers its public id. Files left behind for a day go."""
-    lecture = get_lecture(lecture_id, by=by)
-    check_can_edit_lecture(lecture, by)
+def _keep(values: dict[str, Any], *, by: Actor, at: datetime) -> None:
+    check_can_edit_lecture(get_lecture(values["lecture_id"], by=by), by)
     old = select(AttendanceImport).where(
         AttendanceImport.published_at.is_(None), AttendanceImport.staged_at < at - KEPT
     )
-    for row in db.session.scalars(old):
-        files.delete(row.file_key or "")
-        db.session.delete(row)
-    row = AttendanceImport(
-        lecture_id=lecture_id,
-        file_name=file_name[:200],
-        digest=reading.digest(content),
-        by_person_id=by.person_id,
-        staged_at=at,
-        answer=options,
-    )
-    db.session.add(row)
-    db.session.flush()
-    row.file_key = f"attendance/{row.public_id}"
-    files.store(row.file_key, content)
-    return row.public_id
+    for left in db.session.scalars(old):
+        delete_files(left.file_key or "")
+        db.session.delete(left)
+    db.session.add(AttendanceImport(**values, by_person_id=by.person_id, staged_at=at))
+
+
+def keep_answer(public_id: str, *, found: StagedFile, by: Actor, at: datetime) -> None:
+    """Stores the answers about how to read an uploaded file, and what was found in it by them."""
+    store_staged(kept_row(public_id, by=by).file_key or "", found)
+    _keep_answer(public_id, options=dict(found.options), by=by, at=at)
 
 
 @action
-def answer_kept(public_id: str, *, options: dict[str, Any], by: Actor, at: datetime) -> None:  # noqa: ARG001 - as every action
-    """Stores the answers about how to read an uploaded file."""
-    row, _content = kept_import(public_id, by=by)
-    row.answer = options
+def _keep_answer(public_id: str, *, options: dict[str, Any], by: Actor, at: datetime) -> None:  # noqa: ARG001 - as every action
+    kept_row(public_id, by=by).answer = options
+
+
+def columns_of(row: AttendanceImport) -> ColumnPreview | None:
+    """The columns of an uploaded file to ask about, if any."""
+    found = find_staged(row.file_key or "", row.answer)
+    return found.column_preview if found is not None else reading.look_at(content_of(row))
+
+
+def find_staged_import(row: AttendanceImport, *, by: Actor) -> StagedFile:
+    """What was found in a kept file. It is read again only where that is not known, or the lecture has other times.
+
+    Raises as `stage_attendance`, and NotFound once the file is gone.
+    """
+    times = check_can_import(db.session.get_one(Lecture, row.lecture_id), by=by)
+    found = find_staged(row.file_key or "", row.answer)
+    if found is not None and found.staged is not None and found.staged.times == times:
+        return found
+    content = content_of(row)
+    staged = stage_attendance(row.lecture_id, content, file_name=row.file_name, **row.answer, by=by)
+    columns = staged.column_preview or (found.column_preview if found is not None else None)
+    return StagedFile(row.answer, staged, column_preview=columns)
 
 
 def publish_kept(
@@ -351,17 +414,31 @@ def publish_kept(
     at: datetime,
     progress: Progress = lambda _done, _total: None,
 ) -> ImportAnswer:
-    """The second step: publishes an uploaded file and deletes it.
+    """The last step: publishes an uploaded file and deletes it.
 
-    Reads and matches before the transaction. Reports finished steps to `progress`. Raises NotFound once the file is
-    published or cancelled.
+    What is to be read and matched is so before the transaction. Reports finished steps to `progress`. Raises NotFound
+    once the file is published or cancelled.
     """
     progress(0, STEPS)
-    row, content = kept_import(public_id, by=by)
-    staged = stage_attendance(row.lecture_id, content, file_name=row.file_name, **row.answer, by=by)
+    found = find_staged_import(kept_row(public_id, by=by), by=by)
+    return publish_found(public_id, found, skip_bad_rows=skip_bad_rows, by=by, at=at, progress=progress)
+
+
+def publish_found(
+    public_id: str,
+    found: StagedFile,
+    *,
+    skip_bad_rows: bool,
+    by: Actor,
+    at: datetime,
+    progress: Progress = lambda _done, _total: None,
+) -> ImportAnswer:
+    """`publish_kept` of what was found in the file."""
+    staged = found.staged
+    assert staged is not None
     check_rows(staged, skip_bad_rows=skip_bad_rows)
     progress(1, STEPS)
-    matched = match_staged(staged, by=by)
+    matched = match_staged(staged, earlier=found.names, by=by)
     progress(2, STEPS)
     return _publish_kept(public_id, staged, matched, by=by, at=at)
 
@@ -384,10 +461,9 @@ def _publish_kept(
 @action
 def drop_kept(public_id: str, *, by: Actor, at: datetime) -> None:  # noqa: ARG001 - as every action
     """Leaves a kept file unpublished and forgets it."""
-    row, _content = kept_import(public_id, by=by)
-    _forget(row)
+    _forget(kept_row(public_id, by=by))
 
 
 def _forget(row: AttendanceImport) -> None:
-    files.delete(row.file_key or "")
+    delete_files(row.file_key or "")
     db.session.execute(delete(AttendanceImport).where(AttendanceImport.id == row.id))

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from lms.attendance.models.evidence import AttendanceImport
 from lms.attendance_imports.actions.imports import STEPS, Progress, counts_of, publish_kept
-from lms.attendance_imports.queries.imports import kept_import
+from lms.attendance_imports.queries.imports import kept_row
 from lms.core.db import action, db
 from lms.core.errors import NotFound
 from lms.core.i18n import _
@@ -28,7 +28,7 @@ def request_publish(public_id: str, *, skip_bad_rows: bool, by: Actor, at: datet
 
     Raises NotFound for a file that is gone, and for people who cannot edit the lecture.
     """
-    row = kept_import(public_id, by=by)[0]
+    row = kept_row(public_id, by=by)
     waiting = select(Job).where(Job.kind == JOB, Job.state.in_([JobState.QUEUED, JobState.RUNNING]))
     for there in db.session.scalars(waiting):
         if there.arguments["import_id"] == public_id:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -12,38 +12,53 @@ from lms.attendance.presence import span_of
 from lms.attendance_imports.queries.imports import window_of
 from lms.attendance_imports.queries.mappings import find_mapping
 from lms.attendance_imports.readers import reading
-from lms.attendance_imports.readers.mapping import UnknownHeadings
+from lms.attendance_imports.readers.mapping import ColumnPreview, RecalledColumns, UnknownHeadings
 from lms.attendance_imports.readers.report import Report, ReportRow, SumRow
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
 from lms.core import clock, measures
-from lms.core.errors import Fault, Refused
+from lms.core.errors import Fault, Invalid, Refused
 from lms.core.i18n import _, _n
 from lms.core.roles import Actor
 
 
 class TimesDoNotOverlap(Refused):
-    """No time in the file falls within the lecture. `questions` can be answered differently: time zone, date order."""
+    """No time in the file falls within the lecture. `questions` can be answered differently: time zone, date order.
 
-    def __init__(self, message: str, *, questions: set[str]) -> None:
+    `column_preview` is set where the meaning of the columns is recalled from an earlier file.
+    """
+
+    def __init__(self, message: str, *, questions: set[str], column_preview: ColumnPreview | None = None) -> None:
         super().__init__(message)
         self.questions = questions
+        self.column_preview = column_preview
+
+
+@dataclass(frozen=True)
+class LectureTimes:
+    """When a lecture was or is planned, and the window with which its evidence must overlap, in milliseconds UTC."""
+
+    start: int
+    length: int
+    window: tuple[int, int]
 
 
 @dataclass
 class StagedAttendance:
     """A report read for a lecture and not written yet. `mapping` is the meaning of its columns given now, `recalled`
-    the one given earlier; both under `signature`.
+    the one given earlier; both under `signature`. `times` are those of the lecture that it was read for.
     """
 
     lecture_id: int
     file_name: str
     digest: str
     report: Report
+    times: LectureTimes
     mapping: dict[str, str] = field(default_factory=dict)
     recalled: dict[str, str] = field(default_factory=dict)
     signature: str = ""
+    column_preview: ColumnPreview | None = None
 
     @property
     def rows(self) -> list[ReportRow]:
@@ -76,45 +91,59 @@ def stage_attendance(
     report has no minute in common with it (Elsewhen).
     """
     lecture = get_lecture(lecture_id, by=by)
-    check_can_edit_lecture(lecture, by)
-    check_not_closed(lecture)
-    window = window_of(lecture)
-    said, recalled, signature = dict(mapping or {}), {}, ""
-    span = span_of(lecture)
+    times = check_can_import(lecture, by=by)
+    said, recalled, column_preview = dict(mapping or {}), {}, None
     read = partial(
-        reading.read_report, content, format=format, time_zone=time_zone, sums=sums, near=clock.from_ms(span.start),
-        until=clock.from_ms(span.start + span.length_ms),
+        reading.read_report, content, format=format, time_zone=time_zone, sums=sums, near=clock.from_ms(times.start),
+        until=clock.from_ms(times.start + times.length),
     )  # fmt: skip
     try:
         report = read(mapping=said, date_order=date_order)
-        if said and (column_preview := reading.look_at(content)):
-            signature = column_preview.signature
     except UnknownHeadings as error:
-        signature = error.column_preview.signature
-        recalled = find_mapping(signature) or {}
+        column_preview = error.column_preview
+        recalled = find_mapping(column_preview.signature) or {}
         if not recalled:
             raise
-        report = read(mapping=recalled, date_order=date_order)
-        report.notes.append(
-            _("The columns are read as set for an earlier file: %(columns)s.", columns=said_of(recalled))
-        )
-    report.rows += [_placed(one, report, span.start) for one in report.sums]
+        report = _recalled(partial(read, date_order=date_order), recalled, column_preview)
+    report.rows += [_placed(one, report, times.start) for one in report.sums]
     try:
-        _check_overlap(report, lecture, window)
+        _check_overlap(report, times)
     except TimesDoNotOverlap as error:
+        error.column_preview = column_preview
         other = {"mdy": "dmy", "dmy": "mdy"}.get(date_order or "")
         if (
             other is None
             or not report.was_ordered
-            or not _is_there(read(mapping=said or recalled, date_order=other), window)
+            or not _is_there(read(mapping=said or recalled, date_order=other), times.window)
         ):
             raise
         reason = _("Day and month may be swapped: read the other way round, the times match the lecture.")
-        raise TimesDoNotOverlap(f"{_nobody()} {reason}", questions={"date_order"}) from error
-    _leave_out(report, window)
+        raise TimesDoNotOverlap(
+            f"{_nobody()} {reason}", questions={"date_order"}, column_preview=column_preview
+        ) from error
+    _leave_out(report, times.window)
     return StagedAttendance(
-        lecture_id, file_name[:200], reading.digest(content), report, said, recalled, signature
+        lecture_id, file_name[:200], reading.digest(content), report, times, said, recalled, report.signature,
+        column_preview,
     )  # fmt: skip
+
+
+def check_can_import(lecture: Lecture, *, by: Actor) -> LectureTimes:
+    """The times that evidence of a lecture must fit. Raises Forbidden; Refused where it cannot have evidence now."""
+    check_can_edit_lecture(lecture, by)
+    check_not_closed(lecture)
+    window, span = window_of(lecture), span_of(lecture)
+    return LectureTimes(span.start, span.length_ms, window)
+
+
+def _recalled(read: Callable[..., Report], mapping: dict[str, str], column_preview: ColumnPreview) -> Report:
+    """The report by the meanings set for an earlier file."""
+    try:
+        report = read(mapping=mapping)
+    except Invalid as error:
+        raise RecalledColumns(column_preview, error.faults) from error
+    report.notes.append(_("The columns are read as set for an earlier file: %(columns)s.", columns=said_of(mapping)))
+    return report
 
 
 def said_of(mapping: Mapping[str, str]) -> str:
@@ -166,14 +195,13 @@ def _leave_out(report: Report, window: tuple[int, int]) -> None:
     )
 
 
-def _check_overlap(report: Report, lecture: Lecture, window: tuple[int, int]) -> None:
+def _check_overlap(report: Report, times: LectureTimes) -> None:
     """Refuses a report of a different time, and adds a note if a shift of an hour or more would fit better."""
     seen = [(row.joined_ms, max(row.left_ms, row.joined_ms + 1)) for row in report.rows if row.is_timed]
     if not seen:
         return
-    span = span_of(lecture)
-    is_outside = not rules.clip(seen, *window)
-    shift = rules.shift_of(seen, span.start, span.start + span.length_ms)
+    is_outside = not rules.clip(seen, *times.window)
+    shift = rules.shift_of(seen, times.start, times.start + times.length)
     if is_outside:
         raise TimesDoNotOverlap(_outside(shift, report), questions={"time_zone"} if report.is_local else set())
     if shift:

@@ -1,4 +1,4 @@
-"""Files of attendance that wait for their second step, and the time a report must have in common with a lecture."""
+"""Files of attendance that wait to be imported, and the time a report must have in common with a lecture."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def window_of(lecture: Lecture) -> tuple[int, int]:
     )
 
 
-def kept_import(public_id: str, *, by: Actor) -> tuple[AttendanceImport, bytes]:
-    """An uploaded file waiting for its second step, for people who can edit the lecture. Raises NotFound otherwise and
-    once it is gone.
+def kept_row(public_id: str, *, by: Actor) -> AttendanceImport:
+    """An uploaded file waiting to be imported, for people who can edit the lecture. Raises NotFound otherwise and once
+    it is gone.
     """
     row = db.session.scalar(
         select(AttendanceImport).where(AttendanceImport.public_id == public_id, AttendanceImport.published_at.is_(None))
@@ -45,7 +45,12 @@ def kept_import(public_id: str, *, by: Actor) -> tuple[AttendanceImport, bytes]:
     if row is None:
         raise NotFound
     check_can_edit_lecture(get_lecture(row.lecture_id, by=by), by)
+    return row
+
+
+def content_of(row: AttendanceImport) -> bytes:
+    """What is in an uploaded file. Raises NotFound once it is gone."""
     content = files.find(row.file_key or "")
     if content is None:
         raise NotFound
-    return row, content
+    return content

@@ -3,9 +3,10 @@ the enrolled; who is only like it is a candidate."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from hashlib import sha256
 
 from sqlalchemy import select
 
@@ -58,14 +59,97 @@ LEADING = frozenset({"host", "panelist"})
 """Roles of people who run a meeting. They count when they are enrolled."""
 
 
-def match_rows(lecture: Lecture, rows: Sequence[ReportRow]) -> list[Match]:
+@dataclass(frozen=True)
+class NameMatches:
+    """Whom the names of a report meant when they were compared: `people` (null: nobody for sure) by key, and the
+    `digest` of all names that they were compared with.
+    """
+
+    digest: str = ""
+    people: dict[str, int | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Matches:
+    """The match of each row, and of these what comparing names said."""
+
+    rows: list[Match]
+    names: NameMatches
+
+
+def match_rows(lecture: Lecture, rows: Sequence[ReportRow]) -> Matches:
     """Matches the rows as things stand now: by what was decided in this series, else by address in any case of
     letters, by a registrant's id or link, or without any of them by the one enrolled of exactly this name.
 
     Who is like somebody, but not surely, is a candidate: nothing is credited on a guess.
     """
+    keys, first = _keys(rows)
+    found, left = _known(lecture, keys, rows, first)
+    names, by_name = _by_names(lecture, left, first)
+    return Matches(_of_rows(lecture, keys, rows, found | by_name), names)
+
+
+def match_again(lecture: Lecture, rows: Sequence[ReportRow], earlier: NameMatches) -> Matches:
+    """Matches rows that were matched before. Decisions, addresses and links are looked up, names are compared only
+    where one of them may have changed. Who is not compared again has neither reason nor candidates.
+    """
+    keys, first = _keys(rows)
+    found, left = _known(lecture, keys, rows, first)
+    named = [key for key in left if not first[key].email]  # under an unknown address nobody is found by name
+    if named and (not earlier.people.keys() >= set(named) or names_digest(lecture) != earlier.digest):
+        earlier, by_name = _by_names(lecture, named, first)
+        found |= by_name
+    for key in left:
+        if key not in found:
+            person = None if first[key].email else earlier.people[key]
+            found[key] = Match(key, person, MatchMethod.NAME if person is not None else None, "")
+    return Matches(_of_rows(lecture, keys, rows, found), earlier)
+
+
+def names_digest(lecture: Lecture) -> str:
+    """The `NameMatches.digest` of the names as they are now."""
+    query = (
+        select(Person.id, Person.full_name, Person.native_name)
+        .where(among(Person.id, eligible_people(lecture.id)), Person.erased_at.is_(None))
+        .order_by(Person.id)
+    )
+    return _digest((id_, full_name, native) for id_, full_name, native in db.session.execute(query))
+
+
+def _digest(names: Iterable[tuple[int, str, str | None]]) -> str:
+    return sha256(repr(list(names)).encode()).hexdigest()
+
+
+def _keys(rows: Sequence[ReportRow]) -> tuple[list[str], dict[str, ReportRow]]:
+    """Who is meant in each row, and the first row of each of them."""
     keys = [who_of(row) for row in rows]
-    first = dict(zip(reversed(keys), reversed(rows), strict=True))
+    return keys, dict(zip(reversed(keys), reversed(rows), strict=True))
+
+
+def _by_names(
+    lecture: Lecture, keys: Sequence[str], first: Mapping[str, ReportRow]
+) -> tuple[NameMatches, dict[str, Match]]:
+    if not keys:
+        return NameMatches(), {}
+    names = Names.of(lecture)
+    found = {key: _by_name(key, first[key], names) for key in keys}
+    digest = _digest((one.person_id, one.full_name, one.native_name) for one in names.people)
+    return NameMatches(digest, {key: match.person for key, match in found.items() if not first[key].email}), found
+
+
+def _of_rows(lecture: Lecture, keys: Sequence[str], rows: Sequence[ReportRow], found: dict[str, Match]) -> list[Match]:
+    """The match of each row; of those who lead, also whether they are enrolled."""
+    leading = {key for key, row in zip(keys, rows, strict=True) if row.role in LEADING}
+    if leading:
+        here = eligible_people(lecture.id)
+        found |= {key: replace(found[key], is_expected=True) for key in leading if found[key].person in here}
+    return [found[key] for key in keys]
+
+
+def _known(
+    lecture: Lecture, keys: Sequence[str], rows: Sequence[ReportRow], first: Mapping[str, ReportRow]
+) -> tuple[dict[str, Match], list[str]]:
+    """Those who are known without comparing names, and the keys of the others."""
     decided = {key: one for key, one in standing_of(lecture.series_id, first).items() if one.how is not None}
     known = ids_by_email({key for key, row in first.items() if row.email})
     links = _links(keys, rows, known)
@@ -80,14 +164,7 @@ def match_rows(lecture: Lecture, rows: Sequence[ReportRow]) -> list[Match]:
             found[key] = Match(key, links[key], MatchMethod.ADDRESS, _("same registration ID"))
         else:
             left.append(key)
-    if left:
-        names = Names.of(lecture)
-        found |= {key: _by_name(key, first[key], names) for key in left}
-    leading = {key for key, row in zip(keys, rows, strict=True) if row.role in LEADING}
-    if leading:
-        here = eligible_people(lecture.id)
-        found |= {key: replace(found[key], is_expected=True) for key in leading if found[key].person in here}
-    return [found[key] for key in keys]
+    return found, left
 
 
 def _links(keys: Sequence[str], rows: Sequence[ReportRow], known: Mapping[str, int]) -> dict[str, int]:

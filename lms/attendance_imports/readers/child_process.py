@@ -23,7 +23,7 @@ from lms.core.tables import MAX_ROWS
 
 _PIECE = 2000
 _SINGLE = ("format", "total", "notes", "title", "meeting", "starts_ms", "ends_ms", "is_local", "was_ordered",
-           "may_lack_halves", "not_read")  # fmt: skip
+           "may_lack_halves", "not_read", "signature")  # fmt: skip
 
 
 # Within
@@ -52,6 +52,11 @@ def report_of(
         return
     if report.total > MAX_ROWS:
         raise TooLarge(_("The file has more than %(n)s rows.", n=MAX_ROWS))
+    yield from packed(report)
+
+
+def packed(report: Report) -> Iterator[dict[str, Any]]:
+    """A report as JSON values, for `unpacked`."""
     yield {name: getattr(report, name) for name in _SINGLE}
     for name, rows in (("rows", report.rows), ("sums", report.sums), ("rejected", report.rejected)):
         for place in range(0, len(rows), _PIECE):
@@ -110,7 +115,7 @@ def _order(name: str | None) -> DateOrder | None:
 
 
 def unpacked(values: list[Any]) -> Report:
-    """The report of what `report_of` yielded. Raises UnknownHeadings."""
+    """The report of what `report_of` or `packed` yielded. Raises UnknownHeadings."""
     first, *pieces = values
     if "unknown" in first:
         raise UnknownHeadings(column_preview_from(first["unknown"]), first["reason"])

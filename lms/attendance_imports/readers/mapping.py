@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -11,7 +11,7 @@ from lms.attendance_imports.readers.headings import Heading, is_value, plain
 from lms.attendance_imports.readers.shapes import is_address, is_time, meaning_of
 from lms.attendance_imports.readers.sheets import Document
 from lms.attendance_imports.readers.vocabulary import WORDS
-from lms.core.errors import Invalid
+from lms.core.errors import Fault, Invalid
 from lms.core.i18n import _
 
 FIELDS = {
@@ -66,6 +66,14 @@ class UnknownHeadings(Invalid):
             or _("The headings do not show who attended and when. Select what each column means: %(headings)s.",
                  headings=headings),
         )  # fmt: skip
+        self.column_preview = column_preview
+
+
+class RecalledColumns(Invalid):
+    """What a table leaves open whose columns are read as set for an earlier file. `column_preview` as above."""
+
+    def __init__(self, column_preview: ColumnPreview, faults: Sequence[Fault]) -> None:
+        super().__init__(faults=faults)
         self.column_preview = column_preview
 
 

@@ -32,7 +32,10 @@ def recognises(document: Document) -> bool:
 def read(document: Document, asked: Asked) -> Report:
     """Reads it. Raises Invalid (`file`, `time_zone`, `date_order`, `mapping`)."""
     if asked.mapping:
-        return _read(document, *mapped(document, asked.mapping), asked)
+        report = _read(document, *mapped(document, asked.mapping), asked)
+        column_preview = column_preview_of(document)
+        report.signature = column_preview.signature if column_preview is not None else ""
+        return report
     reason = reason_of(document)
     if reason:
         raise Invalid("file", reason)

@@ -104,6 +104,7 @@ class Report:
     `may_lack_halves`: no hour is above 12, and no AM or PM is there.
     `not_read` are the headings that mean nothing here.
     `title`, `meeting` (its number), `starts_ms` and `ends_ms` are what the file says of the meeting itself.
+    `signature` identifies the headings of a table whose columns were given a meaning.
     """
 
     format: str = ""
@@ -120,3 +121,4 @@ class Report:
     is_local: bool = False
     was_ordered: bool = False
     may_lack_halves: bool = False
+    signature: str = ""

@@ -1,26 +1,32 @@
-"""Pages for importing attendance reports in two steps, with questions where a file leaves something open."""
+"""Pages for importing attendance reports: upload, preview with questions where a file leaves something open, import."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.attendance.queries.roster import get_editable_lecture, walk_ins_of
-from lms.attendance_imports.actions.imports import answer_kept, drop_kept, keep_file, preview_attendance, publish_kept
+from lms.attendance.models.evidence import AttendanceImport
+from lms.attendance.queries.roster import get_editable_lecture
+from lms.attendance_imports.actions.imports import (
+    drop_kept,
+    find_staged_import,
+    keep_file,
+    preview_attendance,
+    publish_found,
+)
 from lms.attendance_imports.actions.large_files import LARGE, request_publish
+from lms.attendance_imports.actions.staged_files import StagedFile
 from lms.attendance_imports.actions.staging import stage_attendance
-from lms.attendance_imports.forms import FORMAT_NAMES, PublishForm, ReportForm
-from lms.attendance_imports.queries.imports import kept_import
-from lms.attendance_imports.readers.report import Report
+from lms.attendance_imports.forms import PublishForm, ReportForm
+from lms.attendance_imports.queries.imports import kept_row
 from lms.attendance_imports.views.blueprint import bp
-from lms.attendance_imports.views.questions import ask, questions, take_answer
+from lms.attendance_imports.views.preview import render_preview
+from lms.attendance_imports.views.questions import ask, columns_in, columns_to_ask, questions, take_answer
 from lms.catalogue.models import Lecture, LectureState
 from lms.core import clock
 from lms.core.errors import DomainError, Invalid, NotFound, Refused, TooLarge, WrongKind
 from lms.core.i18n import _
+from lms.core.imports import ImportAnswer
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.time import likely_zones
@@ -29,7 +35,7 @@ from lms.web.time import likely_zones
 @bp.route("/lectures/<int:lecture_id>/attendance/import", methods=["GET", "POST"])
 @allow(SIGNED_IN)
 def import_file(lecture_id: int) -> ResponseReturnValue:
-    """First step: uploads a file and previews it without saving attendance."""
+    """Uploads a file and shows its preview, or asks what it leaves open. Saves no attendance."""
     by, at = current_actor(), clock.now()
     lecture = get_editable_lecture(lecture_id, by=by)
     form = ReportForm(likely=likely_zones(lecture.time_zone))
@@ -45,11 +51,12 @@ def import_file(lecture_id: int) -> ResponseReturnValue:
         return again(422)
     options, content, name = form.asked(), file.read(), file.filename or ""
     try:
-        stage_attendance(lecture_id, content, file_name=name, **options, by=by)
+        staged = stage_attendance(lecture_id, content, file_name=name, **options, by=by)
     except (Invalid, Refused) as error:
         if questions(error):
-            kept = keep_file(lecture_id, content, file_name=name, options=options, by=by, at=at)
-            return ask(lecture, kept, name, options, error)
+            found = StagedFile(options, column_preview=columns_in(error))
+            kept = keep_file(lecture_id, content, file_name=name, options=options, found=found, by=by, at=at)
+            return ask(lecture, kept, name, found, error)
         if isinstance(error, Invalid):
             form.take(error)
         else:
@@ -58,87 +65,73 @@ def import_file(lecture_id: int) -> ResponseReturnValue:
     except (TooLarge, WrongKind) as error:
         form.file.errors = [error.message]
         return again(error.status)
-    kept = keep_file(lecture_id, content, file_name=name, options=options, by=by, at=at)
-    return redirect(url_for(".import_look", lecture_id=lecture_id, import_id=kept))
+    preview = preview_attendance(staged, by=by)
+    found = StagedFile(options, staged, preview.names, staged.column_preview)
+    kept = keep_file(lecture_id, content, file_name=name, options=options, found=found, by=by, at=at)
+    return render_preview(lecture, kept, found, preview)
 
 
 @bp.route("/lectures/<int:lecture_id>/attendance/import/<import_id>", methods=["GET", "POST"])
 @allow(SIGNED_IN)
-def import_look(lecture_id: int, import_id: str) -> ResponseReturnValue:  # noqa: C901, PLR0911, PLR0912 - each answer of the page is one branch
-    """Second step: previews the import, asks open questions, and imports on confirmation."""
-    by, at = current_actor(), clock.now()
+def import_look(lecture_id: int, import_id: str) -> ResponseReturnValue:
+    """Shows the preview of an uploaded file again, takes answers to questions, and imports on confirmation."""
+    by = current_actor()
     lecture = get_editable_lecture(lecture_id, by=by)
     step = request.form.get("step")
     if step == "leave":
-        drop_kept(import_id, by=by, at=at)
+        drop_kept(import_id, by=by, at=clock.now())
         flash(_("Import cancelled. Nothing was saved."), "done")
         return redirect(url_for("attendance.roster", lecture_id=lecture_id))
-    form = PublishForm()
     try:
-        row, content = kept_import(import_id, by=by)
+        row = kept_row(import_id, by=by)
         if row.lecture_id != lecture_id:
             raise NotFound
-        file_name, options = row.file_name, dict(row.answer)
         if step == "answer":
-            answered = take_answer(lecture, import_id, file_name, content, options)
-            if not isinstance(answered, dict):
-                return answered
-            answer_kept(import_id, options=answered, by=by, at=at)
-            return redirect(url_for(".import_look", lecture_id=lecture_id, import_id=import_id))
+            return take_answer(lecture, row)
         if "ask" in request.args:
-            return ask(lecture, import_id, file_name, options)
-        try:
-            staged = stage_attendance(lecture_id, content, file_name=file_name, **options, by=by)
-        except (Invalid, Refused) as error:
-            if questions(error):
-                return ask(lecture, import_id, file_name, options, error)
-            raise
-        status = 200
-        if form.validate_on_submit():
-            try:
-                if len(staged.rows) > LARGE and (not staged.rejected or form.skip_bad_rows.data):
-                    job = request_publish(import_id, skip_bad_rows=form.skip_bad_rows.data, by=by, at=at)
-                    return redirect(url_for("dashboards.job", public_id=job.public_id))
-                answer = publish_kept(import_id, skip_bad_rows=form.skip_bad_rows.data, by=by, at=at)
-            except (Invalid, Refused) as error:
-                reason = _("Select “Skip the rejected rows and import the others”, or correct the rows in the file.")
-                form.skip_bad_rows.errors = [reason if isinstance(error, Invalid) else error.message]
-                status = error.status
-            else:
-                return _published(lecture, answer)
-        answer, strangers = preview_attendance(staged, by=by)
+            return ask(lecture, import_id, row.file_name, columns_to_ask(row))
+        return _preview_or_import(lecture, row)
     except NotFound:
         flash(
             _("This upload has expired or was already processed. If it was not imported, upload the file again."), "now"
         )
-        return redirect(url_for(".import_file", lecture_id=lecture_id))
     except DomainError as error:
         flash(error.message, "wrong")
-        return redirect(url_for(".import_file", lecture_id=lecture_id))
-    page = render_template(
-        "attendance_imports/import_look.html",
-        lecture=lecture,
-        form=form,
-        answer=answer,
-        strangers=strangers,
-        file_name=file_name,
-        read_as=_read_as(staged.report, options),
-        walk_ins=walk_ins_of(lecture),
-    )
-    return page, status
+    return redirect(url_for(".import_file", lecture_id=lecture_id))
 
 
-def _read_as(report: Report, options: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """How the file was read, as pairs of label and value."""
-    found = [(_("Format"), str(FORMAT_NAMES.get(report.format, report.format)))]
-    if report.title:
-        found.append((_("Meeting"), report.title))
-    if report.is_local:
-        found.append((_("Time zone"), options.get("time_zone", "")))
-    return found
+def _preview_or_import(lecture: Lecture, row: AttendanceImport) -> ResponseReturnValue:
+    """The preview of an uploaded file, or where it was confirmed, the way on once it is imported."""
+    by, kept = current_actor(), row.public_id
+    try:
+        found = find_staged_import(row, by=by)
+    except (Invalid, Refused) as error:
+        if questions(error):
+            return ask(lecture, kept, row.file_name, columns_to_ask(row), error)
+        raise
+    form, status = PublishForm(), 200
+    if form.validate_on_submit():
+        try:
+            return _import(lecture, kept, found, skip_bad_rows=form.skip_bad_rows.data)
+        except (Invalid, Refused) as error:
+            reason = _("Select “Skip the rejected rows and import the others”, or correct the rows in the file.")
+            form.skip_bad_rows.errors = [reason if isinstance(error, Invalid) else error.message]
+            status = error.status
+    assert found.staged is not None
+    return render_preview(lecture, kept, found, preview_attendance(found.staged, by=by), form=form, status=status)
 
 
-def _published(lecture: Lecture, answer: Any) -> ResponseReturnValue:
+def _import(lecture: Lecture, kept: str, found: StagedFile, *, skip_bad_rows: bool) -> ResponseReturnValue:
+    """Imports an uploaded file, a large one in the background; answers where to go on."""
+    by, at, staged = current_actor(), clock.now(), found.staged
+    assert staged is not None
+    if len(staged.rows) > LARGE and (not staged.rejected or skip_bad_rows):
+        job = request_publish(kept, skip_bad_rows=skip_bad_rows, by=by, at=at)
+        return redirect(url_for("dashboards.job", public_id=job.public_id))
+    return _published(lecture, publish_found(kept, found, skip_bad_rows=skip_bad_rows, by=by, at=at))
+
+
+def _published(lecture: Lecture, answer: ImportAnswer) -> ResponseReturnValue:
     said = _(
         "Imported: %(created)s new, %(unchanged)s already known, %(unmatched)s unmatched, %(rejected)s rejected.",
         created=answer.created + answer.updated,

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
-from lms.attendance_imports.actions.imports import answer_kept
+from lms.attendance.models.evidence import AttendanceImport
+from lms.attendance_imports.actions.imports import columns_of, keep_answer, preview_attendance
+from lms.attendance_imports.actions.staged_files import StagedFile
 from lms.attendance_imports.actions.staging import TimesDoNotOverlap, stage_attendance
 from lms.attendance_imports.forms import ReadingForm, reading_form
-from lms.attendance_imports.queries.mappings import columns_of
-from lms.attendance_imports.readers.mapping import UnknownHeadings
+from lms.attendance_imports.queries.imports import content_of
+from lms.attendance_imports.queries.mappings import find_mapping
+from lms.attendance_imports.readers.mapping import ColumnPreview, RecalledColumns, UnknownHeadings
+from lms.attendance_imports.views.preview import render_preview
 from lms.catalogue.models import Lecture
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
@@ -30,11 +31,21 @@ def questions(error: Invalid | Refused) -> set[str]:
     return error.questions if isinstance(error, TimesDoNotOverlap) else set()
 
 
+def columns_in(error: Invalid | Refused) -> ColumnPreview | None:
+    """The columns of a file to ask about, where an error says them."""
+    return error.column_preview if isinstance(error, UnknownHeadings | RecalledColumns | TimesDoNotOverlap) else None
+
+
+def columns_to_ask(row: AttendanceImport) -> StagedFile:
+    """The options of an uploaded file and its columns, without its rows."""
+    return StagedFile(row.answer, column_preview=columns_of(row))
+
+
 def ask(
     lecture: Lecture,
     kept: str,
     file_name: str,
-    options: Mapping[str, Any],
+    found: StagedFile,
     error: Invalid | Refused | None = None,
     *,
     is_first: bool = True,
@@ -45,9 +56,7 @@ def ask(
     question, not a mistake.
     """
     wanted = questions(error) if error is not None else _ASKED
-    form = _form(
-        lecture, kept, options, with_columns=error is not None and "mapping" in wanted, is_open=error is not None
-    )
+    form = _form(lecture, found, with_columns=error is not None and "mapping" in wanted, is_open=error is not None)
     is_question = is_first and isinstance(error, Invalid)
     if isinstance(error, UnknownHeadings) and is_question:
         form.question = error.message
@@ -68,40 +77,43 @@ def ask(
     return page, error.status if error is not None and request.method == "POST" else 200
 
 
-def take_answer(
-    lecture: Lecture, kept: str, file_name: str, content: bytes, options: Mapping[str, Any]
-) -> dict[str, Any] | ResponseReturnValue:
-    """The import options after the user has answered, or the page again if the answers are not enough.
+def take_answer(lecture: Lecture, row: AttendanceImport) -> ResponseReturnValue:
+    """Reads an uploaded file by the user's answers: shows the preview, or the page again if they are not enough.
 
     Only answers to the questions asked are accepted; the other options stay as they are. An answer is kept unless it is
     itself the problem.
     """
-    form = _form(
-        lecture, kept, options, with_columns=any(name.startswith("column_") for name in request.form), is_open=False
-    )
+    by, before = current_actor(), columns_to_ask(row)
+    has_columns = any(name.startswith("column_") for name in request.form)
+    form = _form(lecture, before, with_columns=has_columns, is_open=False)
     said = {name: value for name, value in form.asked().items() if name in request.form}
-    answered = {name: value for name, value in options.items() if name not in request.form} | said
+    answered = {name: value for name, value in row.answer.items() if name not in request.form} | said
     if form.columns:
         answered["mapping"] = {column.key: field.data for column, field in form.column_fields()}
+    kept, file_name = row.public_id, row.file_name
     try:
-        stage_attendance(lecture.id, content, file_name=file_name, **answered, by=current_actor())
+        staged = stage_attendance(lecture.id, content_of(row), file_name=file_name, **answered, by=by)
     except (Invalid, Refused) as error:
         open_still = questions(error)
         if not open_still:
             raise
+        found = StagedFile(answered, column_preview=columns_in(error) or before.column_preview)
         if not open_still & {*request.form, *(("mapping",) if form.columns else ())}:
-            answer_kept(kept, options=answered, by=current_actor(), at=clock.now())
-        return ask(lecture, kept, file_name, answered, error, is_first=False)
-    return answered
+            keep_answer(kept, found=found, by=by, at=clock.now())
+        return ask(lecture, kept, file_name, found, error, is_first=False)
+    preview = preview_attendance(staged, by=by)
+    found = StagedFile(answered, staged, preview.names, staged.column_preview or before.column_preview)
+    keep_answer(kept, found=found, by=by, at=clock.now())
+    return render_preview(lecture, kept, found, preview)
 
 
-def _form(lecture: Lecture, kept: str, options: Mapping[str, Any], *, with_columns: bool, is_open: bool) -> ReadingForm:
+def _form(lecture: Lecture, found: StagedFile, *, with_columns: bool, is_open: bool) -> ReadingForm:
     """The form with the current answers, with a choice for each column where one is needed or was made. `is_open` means
     that the file does not contain the answer.
     """
-    column_preview, recalled = columns_of(kept, by=current_actor())
-    mapping = options.get("mapping") or recalled
-    columns = column_preview.columns if column_preview is not None and (with_columns or mapping) else []
+    preview, options = found.column_preview, found.options
+    mapping = options.get("mapping") or (find_mapping(preview.signature) if preview is not None else None) or {}
+    columns = preview.columns if preview is not None and (with_columns or mapping) else []
     given = {name: value for name, value in options.items() if name != "mapping"}
     likely = likely_zones(lecture.time_zone)
     return reading_form(columns, mapping)(likely=likely, is_open=is_open, data=given)

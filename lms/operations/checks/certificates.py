@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import undefer
 
 from lms.attendance.models.evidence import AttendanceImport
+from lms.attendance_imports.actions.staged_files import keys_of
 from lms.certificates import keys, numbers
 from lms.certificates.badges.check import read_credential
 from lms.certificates.models import Certificate, CertificateDesign, CertificateState
@@ -115,7 +116,9 @@ def _named() -> tuple[set[str], set[str]]:
     needed = {f"snapshots/{digest}.pdf" for digest in db.session.scalars(select(SnapshotDossier.digest))}
     for spec in db.session.scalars(select(CertificateDesign.spec)):
         needed |= {picture["file"] for picture in spec.get("pictures", {}).values()}
-    optional = {key for key in db.session.scalars(select(AttendanceImport.file_key)) if key}
+    optional: set[str] = set()
+    for key in db.session.scalars(select(AttendanceImport.file_key)):
+        optional.update(keys_of(key) if key else ())
     for row in db.session.execute(select(Certificate.number)):
         optional.add(f"certificates/{row.number[:2]}/{row.number[: numbers.LENGTH]}.pdf")
     db.session.rollback()

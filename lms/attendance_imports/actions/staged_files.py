@@ -1,0 +1,80 @@
+"""What was found in an uploaded file, stored beside it until it is imported, so that it is read and matched once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lms.attendance_imports.actions.staging import LectureTimes, StagedAttendance
+from lms.attendance_imports.queries.matching import NameMatches
+from lms.attendance_imports.readers.child_process import column_preview_from, packed, unpacked
+from lms.attendance_imports.readers.mapping import ColumnPreview
+from lms.core import files
+
+
+@dataclass(frozen=True)
+class StagedFile:
+    """What was found with some `options`: the report and whom its names mean, or None where the file leaves questions
+    open; and the columns to ask about, where their meaning is a question.
+    """
+
+    options: Mapping[str, Any]
+    staged: StagedAttendance | None = None
+    names: NameMatches | None = None
+    column_preview: ColumnPreview | None = None
+
+
+def store_staged(file_key: str, found: StagedFile) -> None:
+    """Stores it beside the uploaded file, in place of what was found before."""
+    staged, names, columns = found.staged, found.names, found.column_preview
+    packed_up = {
+        "options": dict(found.options),
+        "columns": asdict(columns) if columns is not None else None,
+        "names": asdict(names) if names is not None else None,
+        "staged": None
+        if staged is None
+        else {
+            "lecture_id": staged.lecture_id,
+            "file_name": staged.file_name,
+            "digest": staged.digest,
+            "times": asdict(staged.times),
+            "mapping": staged.mapping,
+            "recalled": staged.recalled,
+            "signature": staged.signature,
+            "report": list(packed(staged.report)),
+        },
+    }
+    files.store(keys_of(file_key)[1], json.dumps(packed_up, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def find_staged(file_key: str, options: Mapping[str, Any]) -> StagedFile | None:
+    """What was found in the file with these options; None where that is not known."""
+    content = files.find(keys_of(file_key)[1])
+    found = json.loads(content) if content is not None else {}
+    if found.get("options") != dict(options):
+        return None
+    columns = column_preview_from(found["columns"]) if found["columns"] is not None else None
+    names = NameMatches(**found["names"]) if found["names"] is not None else None
+    staged = _staged_from(found["staged"]) if found["staged"] is not None else None
+    return StagedFile(options, staged, names, columns)
+
+
+def _staged_from(value: dict[str, Any]) -> StagedAttendance:
+    times = value.pop("times")
+    report = unpacked(value.pop("report"))
+    return StagedAttendance(
+        report=report, times=LectureTimes(times["start"], times["length"], tuple(times["window"])), **value
+    )
+
+
+def keys_of(file_key: str) -> tuple[str, str]:
+    """The names of an uploaded file and of what was found in it."""
+    return file_key, f"{file_key}.json"
+
+
+def delete_files(file_key: str) -> None:
+    """Deletes an uploaded file and what was found in it."""
+    for key in keys_of(file_key):
+        files.delete(key)

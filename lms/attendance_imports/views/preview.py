@@ -1,0 +1,50 @@
+"""The preview of an uploaded report: what importing it would do."""
+
+from __future__ import annotations
+
+from flask import render_template
+from flask.typing import ResponseReturnValue
+
+from lms.attendance.queries.roster import walk_ins_of
+from lms.attendance_imports.actions.imports import Preview
+from lms.attendance_imports.actions.staged_files import StagedFile
+from lms.attendance_imports.forms import FORMAT_NAMES, PublishForm
+from lms.catalogue.models import Lecture
+from lms.core.i18n import _
+
+
+def render_preview(
+    lecture: Lecture,
+    kept: str,
+    found: StagedFile,
+    preview: Preview,
+    *,
+    form: PublishForm | None = None,
+    status: int = 200,
+) -> ResponseReturnValue:
+    """Renders the page that shows what was found in an uploaded file, and imports it."""
+    assert found.staged is not None
+    page = render_template(
+        "attendance_imports/import_look.html",
+        lecture=lecture,
+        kept=kept,
+        form=form or PublishForm(formdata=None),
+        answer=preview.answer,
+        strangers=preview.not_enrolled,
+        file_name=found.staged.file_name,
+        read_as=_read_as(found),
+        walk_ins=walk_ins_of(lecture),
+    )
+    return page, status
+
+
+def _read_as(found: StagedFile) -> list[tuple[str, str]]:
+    """How the file was read, as pairs of label and value."""
+    assert found.staged is not None
+    report = found.staged.report
+    pairs = [(_("Format"), str(FORMAT_NAMES.get(report.format, report.format)))]
+    if report.title:
+        pairs.append((_("Meeting"), report.title))
+    if report.is_local:
+        pairs.append((_("Time zone"), found.options.get("time_zone", "")))
+    return pairs
