@@ -6,6 +6,7 @@ from lms.attendance.actions.closing import check_lecture_not_closed
 from lms.attendance.actions.credits import delete_credits
 from lms.attendance.actions.facts import update_facts_of_lecture, update_facts_of_people
 from lms.attendance.actions.people import erase_evidence, recount_people
+from lms.attendance.presence import seen_before
 from lms.attendance.queries.persons import export_of_person
 from lms.core.events import (
     LectureEnded,
@@ -17,6 +18,7 @@ from lms.core.events import (
     PeopleMerged,
     PersonErased,
     PersonExportAsked,
+    PlacesTaken,
     handles,
 )
 from lms.core.jobs import request_job
@@ -54,6 +56,13 @@ def on_start_undone(event: LectureStartUndone) -> None:
     """Deletes the credits and keeps the evidence. Refused, and with it the undoing, where attendance is closed."""
     check_lecture_not_closed(event.lecture_id)
     delete_credits(event.lecture_id, by=event.by, at=event.at)
+
+
+@handles(PlacesTaken)
+def on_places_taken(event: PlacesTaken) -> None:
+    """Requests a recount where these people were seen before they had a place, because that counts from now on."""
+    for lecture_id, people in seen_before(event.series_id, event.person_ids, event.at).items():
+        request_job("credit_lecture", {"lecture_id": lecture_id, "person_ids": people}, by=event.by, at=event.at)
 
 
 @handles(PeopleMerged)

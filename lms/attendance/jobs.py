@@ -17,11 +17,10 @@ from lms.core.roles import SYSTEM, Actor
 
 
 @job("credit_lecture")
-def run_credit(_run: Run, *, lecture_id: int, person_id: int | None = None) -> dict[str, Any]:
-    """Compacts heartbeats, then writes changed credits, of one person where one is given."""
+def run_credit(_run: Run, *, lecture_id: int, person_ids: list[int] | None = None) -> dict[str, Any]:
+    """Compacts heartbeats, then writes changed credits, of some people where they are given."""
     compact_beats(lecture_id, by=SYSTEM, at=clock.now())
-    only = [person_id] if person_id is not None else None
-    return {"changed": credit_lecture(lecture_id, by=SYSTEM, at=clock.now(), only=only)}
+    return {"changed": credit_lecture(lecture_id, by=SYSTEM, at=clock.now(), only=person_ids)}
 
 
 @job(RECOMPUTE, alone=True)

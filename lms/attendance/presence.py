@@ -297,6 +297,25 @@ def lectures_with_evidence(whose: ColumnElement[bool]) -> Any:
     return union(*(query.where(whose) for query in queries))
 
 
+def seen_before(series_id: int, person_ids: Collection[int], since: datetime) -> dict[int, list[int]]:
+    """Who of these people was seen in lectures of a series that ended before a time: canonical ids, by lecture."""
+    ended = select(Lecture.id).where(
+        Lecture.series_id == series_id, Lecture.state == LectureState.HELD, Lecture.actual_end < since
+    )
+    lectures = list(db.session.scalars(ended))
+    found: dict[int, list[int]] = {}
+    canonical = select(Person.canonical_id).where(among(Person.id, person_ids)).distinct()
+    for people in chunks(db.session.scalars(canonical)) if lectures else ():
+        queries = [
+            *presence_by_person(Presence.lecture_id, WHO, people=people),
+            *(query.add_columns(WHO).where(WHO.in_(people)) for query, _ in _corrected_or_in_room(lambda id_: id_)),
+        ]
+        for lecture_id, person_id in db.session.execute(union(*queries)):
+            if lecture_id in lectures:
+                found.setdefault(lecture_id, []).append(person_id)
+    return found
+
+
 def offline_ms(presence: Sequence[PresenceInterval], span: Span) -> int:
     """How much of a person's presence is known by nothing but heartbeats that a page kept while its line was down."""
     if not any(one.system == OFFLINE for one in presence):

@@ -101,6 +101,14 @@ class CapacityChanged(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlacesTaken(Event):
+    """People have a place in a series from now on."""
+
+    series_id: int
+    person_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class PeopleMerged(Event):
     """`merged_id` is now the same person as `kept_id` (its `canonical_id`)."""
 

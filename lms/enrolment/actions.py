@@ -16,6 +16,7 @@ from lms.core.bulk import among, insert_many
 from lms.core.cache_versions import touch
 from lms.core.db import action, db, one_at_a_time
 from lms.core.errors import Forbidden, Invalid, Refused
+from lms.core.events import PlacesTaken, publish
 from lms.core.i18n import _, _n
 from lms.core.imports import ImportAnswer
 from lms.core.limits import addresses_per_day
@@ -77,7 +78,7 @@ def enrol(
     if rules.wants_decision(series, source):
         row.status = EnrolmentStatus.APPLIED
     else:
-        _seat(row, at)
+        _seat(row, by=by, at=at)
     audit.record("enrolment.enrol", by=by, at=at, series=series_id, person=person_id)
     db.session.flush()
     notices.tell_state(row, series, by=by, at=at)
@@ -141,12 +142,19 @@ def _keep_span(row: Enrolment) -> None:
         db.session.add(EnrolmentSpan(enrolment_id=row.id, since=row.enrolled_at, until=row.withdrawn_at))
 
 
-def _seat(row: Enrolment, at: datetime) -> None:
+def _seat(row: Enrolment, *, by: Actor, at: datetime) -> None:
     """A place while there is one, else the waiting list."""
     if take_seat(row.series_id):
         row.status, row.enrolled_at = EnrolmentStatus.ENROLLED, at
+        _publish_places(row.series_id, [row.person_id], by=by, at=at)
     else:
         row.status = EnrolmentStatus.WAITLISTED
+
+
+def _publish_places(series_id: int, person_ids: Sequence[int], *, by: Actor, at: datetime) -> None:
+    if person_ids:
+        db.session.flush()
+        publish(PlacesTaken(series_id=series_id, person_ids=tuple(person_ids), by=by, at=at))
 
 
 @action
@@ -201,7 +209,7 @@ def promote(series_id: int, *, by: Actor, at: datetime) -> list[Enrolment]:
     for row in won:
         row.status, row.enrolled_at = EnrolmentStatus.ENROLLED, at
     if won:
-        db.session.flush()
+        _publish_places(series_id, [row.person_id for row in won], by=by, at=at)
         audit.record("enrolment.promote", by=by, at=at, series=series_id, person=[row.person_id for row in won])
         if not is_over(series_id):
             notices.tell_places_won(won, db.session.get_one(Series, series_id), at=at)
@@ -294,7 +302,7 @@ def enrol_many(
             }
         )
     _insert_rows(new)
-    db.session.flush()
+    _publish_places(series_id, sorted(seated), by=by, at=at)
     if staying:
         audit.record("enrolment.enrol_many", by=by, at=at, detail={"source": source}, series=series_id, person=staying)
     return now

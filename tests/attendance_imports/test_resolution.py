@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from lms.attendance.actions.closing import close_attendance, reopen_attendance
 from lms.attendance.actions.credits import credit_lecture
@@ -21,6 +21,7 @@ from lms.catalogue.models import WalkIns
 from lms.core import audit, jobs
 from lms.core.db import db
 from lms.core.errors import DomainError, Forbidden, Invalid, NotFound, Refused
+from lms.core.jobs import Job, JobState
 from lms.core.roles import SYSTEM, Actor
 from lms.enrolment.models import Enrolment, EnrolmentSource
 from lms.people.actions.persons import create_person
@@ -259,7 +260,12 @@ def test_an_address_that_becomes_known_brings_its_evidence_along(scene: Scene) -
     for name in ("new", "desk", "guest"):
         given = {"full_name": name, "email": f"{name}@x.example", "country_code": "KE", "by": SYSTEM, "at": LATER}
         scene.people[name] = create_person(**given)
-    assert jobs.run_due() == 2  # nothing waits for who was decided by hand
+    before = db.session.scalar(select(func.max(Job.id))) or 0
+    claims = list(db.session.scalars(select(Job.kind).where(Job.state == JobState.QUEUED)))
+    assert claims == ["claim_appearances"] * 2  # nothing waits for who was decided by hand
+    jobs.run_due()
+    # Who is a walk-in now was seen before: new in two lectures, guest in one
+    assert list(db.session.scalars(select(Job.kind).where(Job.id > before))) == ["credit_lecture"] * 3
     assert (minutes(scene, "new"), minutes(scene, "guest"), minutes(scene, "desk")) == (60, 60, None)
     assert minutes(scene, "Cyr") == 60
     assert unknown(scene) == []

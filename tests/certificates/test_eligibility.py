@@ -6,7 +6,6 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from lms.attendance.actions.credits import credit_lecture
 from lms.catalogue.models import CertificateKind
 from lms.certificates.actions.awards import issue_certificates
 from lms.certificates.queries.eligibility import Group, preview
@@ -15,7 +14,6 @@ from lms.core.roles import SYSTEM, Actor
 from lms.dashboards.queries.own import list_own_series
 from lms.people.models import Person
 from tests.attendance.history import History, Step, steps
-from tests.attendance.test_histories import held_in
 from tests.factories import Make
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
@@ -57,8 +55,6 @@ def own_pages(history: History) -> tuple[People, People, People]:
 
 def check(history: History) -> None:
     history.series = db.session.merge(history.series)
-    for lecture in held_in(history):  # somebody who was seen first and enrolled later is credited by the next recount
-        credit_lecture(lecture.id, by=SYSTEM, at=history.now)
     groups = groups_of(history)
     enrolled, reached, misses = own_pages(history)
     assert groups[Group.EARNED] == reached

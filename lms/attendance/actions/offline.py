@@ -67,4 +67,4 @@ def _add_to_held(join: Join, received: Sequence[int], *, at: datetime) -> None:
         return
     insert_presence(rows)
     person_id = db.session.scalar(select(WHO).where(Person.id == join.person_id))
-    request_job("credit_lecture", {"lecture_id": join.lecture_id, "person_id": person_id}, by=SYSTEM, at=at)
+    request_job("credit_lecture", {"lecture_id": join.lecture_id, "person_ids": [person_id]}, by=SYSTEM, at=at)
