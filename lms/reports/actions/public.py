@@ -13,7 +13,8 @@ from lms.core.errors import Forbidden
 from lms.core.roles import SYSTEM, Actor
 from lms.reports.actions.facts import store_series_facts
 from lms.reports.models import PublicAnswer, PublicFigures
-from lms.reports.queries.public import count_all, last_refresh
+from lms.reports.queries.public import last_refresh
+from lms.reports.queries.public_counting import count_all
 from lms.reports.rules import is_refresh_due
 
 KEPT = 3
