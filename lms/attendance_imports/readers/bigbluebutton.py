@@ -1,5 +1,17 @@
-"""Reports of BigBlueButton: the data of its learning dashboard, what its analytics callback posts, and the table that
-the dashboard saves. The first two hold every connection and say its zone; the table adds up the devices of a person.
+"""Reads the reports of BigBlueButton: two kinds of JSON, and the table that its learning dashboard saves.
+
+The table is saved with the button at the bottom of the learning dashboard. The data behind it is
+`learning_dashboard_data.json`, next to the dashboard's page. The analytics callback posts its own JSON to the operator.
+
+Both kinds of JSON have each connection in milliseconds of UTC, and the id or address that the joining platform sent.
+
+Columns of the table:
+    Name: The only identity.
+    Moderator: TRUE or FALSE.
+    Join, Left: Without a time zone. Left is empty or a dash for people who were still there.
+    Duration: The sum of all devices of a person, so it can exceed the time between join and leave.
+
+The headings depend on the language of the person who saves; columns are found by their content.
 """
 
 from __future__ import annotations
@@ -211,10 +223,11 @@ def _say_unfinished(report: Report, unfinished: int, end_ms: int) -> None:
 
 
 def _columns(document: Document) -> int | None:
-    """The column of the join, found by the cells of the first person: TRUE or FALSE for moderators in the second
-    (in the
-    language of the spreadsheet that saved it again), then somewhere a join, a leave (or a dash) and the sum; None where
-    it is no such table."""
+    """The column of the join, found by the cells of the first person. None if this is not such a table.
+
+    The second cell is TRUE or FALSE, in the language of the spreadsheet that saved it; further on are a join, a leave
+    (or a dash) and the total.
+    """
     people = (row for _line, row in document.lines[1:10] if len(row) > 7 and moderates(row[1]) is not None)
     cells = next(people, [])
     for place in range(2, len(cells) - 2):

@@ -47,8 +47,8 @@ class Column:
 @dataclass(frozen=True)
 class ColumnPreview:
     """What can be shown of a table: the place of its headings (-1: it has none, and each column is named by its
-    number),
-    its columns, and what identifies the headings."""
+    number), its columns, and what identifies the headings.
+    """
 
     place: int
     columns: list[Column]

@@ -1,6 +1,16 @@
-"""Reports of Google Meet: one row a person with the time in the call, and times that are often of the day only.
+"""Reads the attendance reports of Google Meet.
 
-The day is then what the lines above the headings say, else the day of the lecture's planned start, which is noted.
+The organiser receives the report by e-mail as a sheet and saves it under File › Download as CSV or XLSX. Only some
+editions of Google Workspace offer it. There is one row for each person.
+
+Columns:
+    First name, Last name: As in the Google account.
+    Email: Partly hidden addresses (`a***@…`) are left out.
+    Duration: The time in the call, of all periods.
+    Time joined, Time exited: The first join and the last leave, often without a date and always without a time zone.
+
+A date in the lines above the headings applies to times without one. Without any date, the day of the lecture is used,
+and a note says so.
 """
 
 from __future__ import annotations

@@ -1,4 +1,16 @@
-"""A plain attendance table with headings in any order and many languages, or with meanings set by the user."""
+"""Reads a plain attendance table: a list that someone made, or the report of a system that has no reader.
+
+Headings can be in any order and in many languages (`vocabulary`). If they are unknown, the user is asked what each
+column means (`mapping`).
+
+Columns:
+    email: Needed unless there is a name.
+    name, or first and last name: Needed unless there is an e-mail address.
+    joined_at, left_at: With an offset, or in the time zone that the user states. A separate date column is added to
+        times of the day.
+    duration: Replaces one of the times or both. Its heading states the unit.
+    waiting_room: `Yes` marks rows that are not presence.
+"""
 
 from __future__ import annotations
 

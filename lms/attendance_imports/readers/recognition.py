@@ -53,9 +53,10 @@ _SHEETS = 4
 
 
 def read_file(content: bytes, format: str, asked: Asked) -> Report:
-    """What a file says, of a format or `auto`. Of the sheets of a workbook, the one that tells every stay. Raises
-    Invalid
-    (`format`, `file`, and what a reader raises), WrongKind, TooLarge."""
+    """The report in a file of a format, or of any (`auto`). Of the sheets of a workbook, the most detailed one is read.
+
+    Raises Invalid (`format`, `file`, and what a reader raises), WrongKind, TooLarge.
+    """
     document = open_document(content)
     if asked.mapping or format == PLAIN.NAME:
         return PLAIN.read(document, asked)

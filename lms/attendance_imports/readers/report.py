@@ -16,9 +16,8 @@ _HOURS_MS = 3 * 3_600_000
 
 @dataclass(frozen=True)
 class Asked:
-    """What was said about a file: the zone and the order of its dates, which heading means what, and how several
-    sums of
-    one person are to be read (`sums`: add, largest).
+    """What the user stated about a file: the time zone, the order of its dates, the meaning of its headings, and how
+    several totals of one person are read (`sums`: add, largest).
 
     `near` and `until` are the start and the end of the lecture, for files that say the time of the day only or that
     hold several meetings.

@@ -54,12 +54,11 @@ def take(
     left: str = "left_at",
     stay_on: bool = False,
 ) -> None:
-    """Adds the entries to the report: rows, sums and rejected rows. `joined` and `left` are the headings of the times.
+    """Adds the entries to the report as rows, totals and rejected rows. `joined` and `left` are headings.
 
-    A row that has a duration and one time has the other too, where its cell is empty. One whose duration is shorter
-    than from its join to its leave was not there all the time, and is taken as a sum. So is one of no time at all,
-    where
-    the whole file has none. `stay_on`: an empty leave means that somebody was there until the end.
+    If one time is empty, it is calculated from the duration. A row whose duration is shorter than the time between
+    joining and leaving is read as a total; so is a row without times, if the whole file has none. `stay_on`: an empty
+    leave time means until the end.
     """
     entries = list(entries)
     report.is_local, report.was_ordered, report.may_lack_halves = (

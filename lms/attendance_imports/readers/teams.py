@@ -1,6 +1,23 @@
-"""Reports of Microsoft Teams: the one in parts, the one of 2021, and the lists of who did what.
+"""Reads the attendance reports of Microsoft Teams.
 
-Its times are written as on the computer that downloads: neither zone nor order of day and month is said.
+Exported from the meeting in the calendar under Attendance › Download, or from the meeting's chat. Only organisers see
+it. Three generations are read: the report with numbered parts, the report of 2021 with a summary above its rows, and
+the lists of actions (`teams_log`).
+
+Parts of the report:
+    1. Summary: Title, start, end, duration and number of participants of the meeting.
+    2. Participants: One row for each person, with the first join, the last leave and the total.
+    3. In-Meeting Activities: One row for each time that a person joined and left. The rows of this part are used; the
+        totals of part 2 only for people who are missing here.
+
+Columns:
+    Name: Can end in additions such as `(External)` or `(Guest)`.
+    Email, Participant ID (UPN): The UPN of a guest contains the address (`ada_trade.example#EXT#@…`).
+    Join Time, Leave Time: As the downloading computer writes them: neither the time zone nor the order of day and month
+        is stated.
+    Role: Organizer, Presenter or Attendee.
+
+Headings depend on the language of the person who downloads. Parts are recognised by number, title or headings.
 """
 
 from __future__ import annotations

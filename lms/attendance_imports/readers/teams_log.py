@@ -1,4 +1,16 @@
-"""Lists of who did what in Microsoft Teams: of the first meetings, and the engagement report of a live event."""
+"""Reads Microsoft Teams' lists of actions: the attendance list of 2020 and the engagement report of a live event.
+
+The list of 2020 was downloaded from the participants' panel during a meeting; the engagement report is under the
+resources of a live event. Each row is one action, and joins are paired with the leaves of the same person
+(`pairing`). The lists do not show when people leave at the end.
+
+Columns:
+    Full Name: The only identity in the list of 2020. A live event adds an account or session identifier.
+    User Action: Joined, Joined before or Left, in the language of the person who downloads.
+    Timestamp: In the list, as the downloading computer writes it; in a live event, UTC.
+
+The headings can be missing; the columns are then recognised by their content.
+"""
 
 from __future__ import annotations
 

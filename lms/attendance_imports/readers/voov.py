@@ -1,6 +1,17 @@
-"""Reports of Tencent Meeting (VooV): one row a person with sums, or in the detailed list one row a stay.
+"""Reads the participant lists of Tencent Meeting (VooV).
 
-A name stands as `nickname(name on joining)`. No zone is said; Beijing's is not assumed.
+Exported on the web under Meetings › History › the meeting › Export participants (导出参会成员), as XLSX or CSV. The
+detailed list has one row for each time that a person joined and left, the usual list one row for each person.
+
+Columns:
+    用户昵称 (nickname): `nickname(name on joining)`; the name in brackets is used.
+    入会时间, 退会时间 (join and leave time): In the detailed list. `--` as the leave time means until the end.
+    首次入会时间, 最后退会时间 (first join, last leave): In the usual list.
+    累计参会时长 (total duration): All of the person's periods in the usual list.
+    用户ID (account): Not an e-mail address.
+
+Lines above the headings state the title, number and times of the meeting; its planned times are not used. The time zone
+is not stated. It is nearly always Asia/Shanghai, but that is not assumed.
 """
 
 from __future__ import annotations

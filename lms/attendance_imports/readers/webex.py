@@ -1,4 +1,16 @@
-"""Reports of Webex meetings, events and trainings: one row a stay, times as text formulas, no zone said."""
+"""Reads the attendance reports of Webex meetings, events, trainings and webinars.
+
+Exported on the site's page under Recordings and reports, or in Control Hub under Reports. The report is complete some
+hours after the end. Each row is one time that a person joined and left; a file can cover several meetings.
+
+Columns:
+    Name or First Name and Last Name, Display Name, Email: Who it was.
+    Join Time, Leave Time: Text formulas such as `="2021-06-14 17:02:22"`, in the time zone of the site or of the person
+        who downloads, which the file does not state.
+    Attendance Duration: Such as `204 mins`.
+    Connection Type: The same person can be connected by computer and by telephone.
+    Meeting Name, Meeting Start Time, Meeting End Time: Repeated in each row.
+"""
 
 from __future__ import annotations
 

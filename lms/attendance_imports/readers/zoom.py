@@ -1,8 +1,19 @@
-"""Zoom: the participants of a meeting, and the attendee report of a webinar.
+"""Reads Zoom's reports: the participants of a meeting and the attendees of a webinar.
 
-Of a meeting: perhaps a table about it, then a line of headings and a row for each stay; or the meeting before each
-row; or one row a person with the total only. Of a webinar: a table about it, then parts (host, panelists, attendees,
-others), each with a heading of its own. Old and new columns, and what a spreadsheet made of them.
+Exported on the web under Reports › Usage › the number of participants › Export, or Reports › Webinar › Attendee Report.
+Old and new layouts are read, also after a spreadsheet has saved them.
+
+A meeting has one row for each time that a person joined and left. Above the rows can be a table about the meeting, or
+each row begins with the meeting. With "Show unique users" there is one row for each person, with the total only. A
+webinar has a table about itself, then parts for hosts, panelists, attendees and others, each with its own headings.
+
+Columns:
+    Name (Original Name): The name shown, with the name of the account in brackets if it was changed.
+    User Email: Empty for guests who did not register.
+    Join Time, Leave Time: In the time zone of the Zoom account, which the file does not state.
+    Duration (Minutes): In whole minutes.
+    In Waiting Room: `Yes` marks time before admission, which is not presence.
+    Attended: `No` marks people who registered and did not come.
 """
 
 from __future__ import annotations
