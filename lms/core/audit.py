@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, func, select
+from sqlalchemy import JSON, ForeignKey, Index, String, func, insert, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lms.core.bulk import insert_many
@@ -49,15 +49,17 @@ def record(
     **subjects: int | Iterable[int],
 ) -> None:
     """Records one act. Subjects by kind: `record("enrol", by=by, at=at, series=3, person=[1, 2])`."""
-    entry = AuditEntry(at=at, actor_id=by.person_id, verb=verb, detail=dict(detail or {}))
-    db.session.add(entry)
-    db.session.flush()
+    entry = {"at": at, "actor_id": by.person_id, "verb": verb, "detail": dict(detail or {})}
+    entry_id = db.session.connection().execute(_INSERT, entry).scalar_one()
     rows = [
-        {"entry_id": entry.id, "kind": kind, "subject_id": subject}
+        {"entry_id": entry_id, "kind": kind, "subject_id": subject}
         for kind, given in subjects.items()
         for subject in ([given] if isinstance(given, int) else sorted(set(given)))
     ]
     insert_many(AuditSubject.__table__, rows)
+
+
+_INSERT = insert(AuditEntry).returning(AuditEntry.id)
 
 
 def count_acts(verb: str, *, by: Actor, since: datetime) -> int:

@@ -20,7 +20,7 @@ from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Mapped, mapped_column
 
-from lms.core.db import Base, db, is_sqlite
+from lms.core.db import Base, db, is_sqlite, read_value
 
 
 class Stamp(Base):
@@ -70,7 +70,7 @@ def watch(kind: str, includes: Callable[[str], bool]) -> None:
 
 def stamp_of(kind: str) -> int | None:
     """The stamp of the tables of a kind (`watch`); None until one of them is written to."""
-    value: int | None = db.session.connection().execute(_STAMP_OF, {"kind": kind}).scalar()
+    value: int | None = read_value(_STAMP_OF, {"kind": kind})
     return value
 
 

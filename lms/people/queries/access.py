@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 
 from lms.core.audit import list_entries
 from lms.core.bulk import among
-from lms.core.db import db
+from lms.core.db import db, read
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import Actor, Role
 from lms.people.models import Account, ApiToken, Country, LinkPurpose, OneTimeLink, Person, RoleGrant, SecondFactor
@@ -51,11 +51,20 @@ ACTOR_ROWS = (
     )
 )
 _ACTOR = ACTOR_ROWS.where(Known.id == bindparam("person_id"))
+_ACTOR_OF_TOKEN = (
+    ACTOR_ROWS.add_columns(ApiToken.scopes)
+    .join(ApiToken, ApiToken.person_id == Known.id)
+    .where(
+        ApiToken.secret_hash == bindparam("secret_hash"),
+        ApiToken.expires_at > bindparam("at"),
+        ApiToken.revoked_at.is_(None),
+    )
+)
 
 
 def load_actor(person_id: int, at: datetime) -> Actor | None:
     """A person as an actor, with the roles held at that moment; None for the unknown, erased and disabled."""
-    return actor_of_rows(db.session.execute(_ACTOR, {"person_id": person_id, "at": at}).all())
+    return actor_of_rows(read(_ACTOR, {"person_id": person_id, "at": at}))
 
 
 def actor_of_rows(rows: Sequence[Any]) -> Actor | None:
@@ -93,15 +102,11 @@ def holders_of(person_ids: Collection[int], roles: Collection[Role], *, without_
 
 def actor_of_token(secret: str, at: datetime) -> Actor | None:
     """The actor of a bearer token; None for one that is unknown, expired or revoked."""
-    token = db.session.scalar(
-        select(ApiToken).where(
-            ApiToken.secret_hash == hash_secret(secret), ApiToken.expires_at > at, ApiToken.revoked_at.is_(None)
-        )
-    )
-    actor = load_actor(token.person_id, at) if token is not None else None
-    if actor is None or token is None or not token.scopes:
+    rows = read(_ACTOR_OF_TOKEN, {"secret_hash": hash_secret(secret), "at": at})
+    actor = actor_of_rows(rows)
+    if actor is None or not rows[0].scopes:
         return actor
-    return replace(actor, scopes=frozenset(token.scopes))
+    return replace(actor, scopes=frozenset(rows[0].scopes))
 
 
 def account_of(person_id: int, *, by: Actor) -> Account | None:

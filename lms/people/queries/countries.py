@@ -13,7 +13,7 @@ from sqlalchemy import Date, Select, Text, bindparam, cast, exists, or_, select,
 from sqlalchemy.orm import aliased
 
 from lms.core.bulk import among
-from lms.core.db import db
+from lms.core.db import db, read
 from lms.core.errors import Invalid
 from lms.core.i18n import _
 from lms.people.models import Country, Partnership, Person, PersonCountry
@@ -50,8 +50,11 @@ _COUNTRIES = select(Country.id, Country.code, cast(Country.names, Text), Country
 
 def country_rows(codes: Iterable[str] | None = None) -> Rows:
     """(id, code, names by language as JSON, latitude, longitude) of every country, or of these `codes`."""
-    query = _COUNTRIES if codes is None else _COUNTRIES.where(Country.code.in_(codes))
-    return tuple(tuple(row) for row in db.session.execute(query))
+    found = read(_COUNTRIES) if codes is None else read(_SOME_COUNTRIES, {"codes": sorted(codes)})
+    return tuple(tuple(row) for row in found)
+
+
+_SOME_COUNTRIES = _COUNTRIES.where(Country.code.in_(bindparam("codes", expanding=True)))
 
 
 @lru_cache(maxsize=64)
@@ -109,10 +112,10 @@ def country_codes_of(person_ids: Iterable[int], day: date) -> dict[int, str]:
     """The code of the country of each person on a day, as `countries_of`; who has none is left out."""
     ids = list(person_ids)
     if len(ids) <= _FEW:
-        rows = db.session.execute(_CODES, {"people": ids, "day": day})
+        rows: Any = read(_CODES, {"people": ids, "day": day})
     else:
-        rows = db.session.execute(_with_codes(_histories(ids, day)))
-    found: dict[int, str | None] = dict(rows.all())
+        rows = read(_with_codes(_histories(ids, day)))
+    found: dict[int, str | None] = dict(rows)
     return {own: code for own, code in found.items() if code is not None}
 
 

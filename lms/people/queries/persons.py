@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 
 from lms.core import clock, zones
 from lms.core.bulk import among, chunks
-from lms.core.db import db
+from lms.core.db import db, read, read_one, read_value
 from lms.core.errors import Forbidden, NotFound
 from lms.core.i18n import spoken
 from lms.core.roles import Actor
@@ -78,6 +78,19 @@ def find_person_by_email(email: str) -> Person | None:
     return db.session.scalar(query)
 
 
+def find_person_id(email: str) -> int | None:
+    """As `find_person_by_email`, the id alone."""
+    found: int | None = read_value(_ID_OF_ADDRESS, {"key": email_key(email)})
+    return found
+
+
+_ID_OF_ADDRESS = (
+    select(Person.canonical_id)
+    .join(PersonEmail, PersonEmail.person_id == Person.id)
+    .where(PersonEmail.key == bindparam("key"))
+)
+
+
 @dataclass(frozen=True)
 class Addressee:
     """Whom a link or a password is for. `address` is spelled as it is kept; null `password_hash`: none was set."""
@@ -130,10 +143,13 @@ def ids_by_email(keys: Iterable[str]) -> dict[str, int]:
 
 def person_id_of(public_id: str) -> int:
     """The id behind a public id, of the person kept where two were merged; NotFound."""
-    person_id = db.session.scalar(select(Person.canonical_id).where(Person.public_id == public_id))
+    person_id: int | None = read_value(_ID_OF, {"public_id": public_id})
     if person_id is None:
         raise NotFound
     return person_id
+
+
+_ID_OF = select(Person.canonical_id).where(Person.public_id == bindparam("public_id"))
 
 
 def person_ids_of(public_ids: Collection[str]) -> list[int]:
@@ -177,7 +193,7 @@ def addresses_of(person_ids: Iterable[int]) -> dict[int, str]:
     """The primary address of each person who has one."""
     found: dict[int, str] = {}
     for chunk in chunks(list(person_ids)):
-        rows = db.session.execute(_ADDRESSES, {"people": chunk})
+        rows = read(_ADDRESSES, {"people": chunk})
         found.update((person_id, address) for person_id, address in rows if person_id is not None)
     return found
 
@@ -218,11 +234,13 @@ def home_zones(person_ids: Collection[int]) -> dict[int, str]:
 
 def name_to_confirm(person_id: int) -> tuple[str, str | None] | None:
     """Returns a person's full and native name for certificates, or None if the person has confirmed them."""
-    query = select(Person.full_name, Person.native_name).where(
-        Person.id == person_id, Person.name_confirmed_at.is_(None), Person.erased_at.is_(None)
-    )
-    found = db.session.execute(query).one_or_none()
+    found = read_one(_TO_CONFIRM, {"person_id": person_id})
     return (found.full_name, found.native_name) if found else None
+
+
+_TO_CONFIRM = select(Person.full_name, Person.native_name).where(
+    Person.id == bindparam("person_id"), Person.name_confirmed_at.is_(None), Person.erased_at.is_(None)
+)
 
 
 def list_people(*, q: str = "", cursor: int | None = None, limit: int = 50, day: date, by: Actor) -> list[PersonHit]:

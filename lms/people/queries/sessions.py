@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, select
 
-from lms.core.db import db
+from lms.core.db import db, read
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
 from lms.people.models import Person, SignInSession
@@ -43,7 +43,7 @@ def find_session(secret: str, *, staff_idle: timedelta, at: datetime, awaits_cod
     whose second step is still missing, and no other.
     """
     given = {"secret_hash": hash_secret(secret), "awaits_code": awaits_code, "at": at}
-    rows = db.session.execute(_ACTOR_OF_SESSION, given).all()
+    rows = read(_ACTOR_OF_SESSION, given)
     actor = actor_of_rows(rows)
     if actor is None or (actor.roles and at - rows[0].seen_at >= staff_idle):
         return None
