@@ -11,17 +11,15 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, exists, func, or_, select
-from sqlalchemy.orm import aliased
 
 from lms.catalogue.models import Lecture, LectureChange
 from lms.core.bulk import among
-from lms.core.db import db
+from lms.core.db import db, read_column
 from lms.enrolment.models import Enrolment, EnrolmentSpan, EnrolmentStatus
-from lms.enrolment.queries.rows import SPEAKS, Registered, speaking
+from lms.enrolment.queries.rows import PERSON_ROW, SPEAKS, Registered, is_of, speaking
 from lms.people.models import Person
 
-_Row = aliased(Person, name="person_row")
-_FEW = 500
+FEW = 500
 """Up to so many people are asked for one by one."""
 
 IS_ENROLLED = and_(Enrolment.status == EnrolmentStatus.ENROLLED, SPEAKS)
@@ -73,35 +71,29 @@ def expected_at(lecture_id: Any, people: Any = None) -> Select[int | None]:
     """The query of who is expected at a lecture (its id, or a parameter for one); of some `people`, where given (ids,
     or an expanding parameter for them)."""
     query = _of_lecture(lecture_id, IS_EXPECTED)
-    return query if people is None else query.where(_is_one_of(_Row.canonical_id.in_(people)))
+    return query if people is None else query.where(is_of(PERSON_ROW.canonical_id.in_(people)))
 
 
-def _is_one_of(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Whether an `Enrolment` is of some people. They are looked up first, so that of a series only their rows are read:
-    a condition on whom an enrolment is of would be asked of every row of the series."""
-    return Enrolment.person_id.in_(select(_Row.id).where(condition))
-
-
-def eligible_at(lecture_id: Any) -> Select[int | None]:
-    """The query of whose attendance of a lecture counts."""
-    return _of_lecture(lecture_id, IS_ELIGIBLE)
+def eligible_at(lecture_id: Any, people: Any = None) -> Select[int | None]:
+    """The query of whose attendance of a lecture counts; of some `people`, where given, as `expected_at`."""
+    query = _of_lecture(lecture_id, IS_ELIGIBLE)
+    return query if people is None else query.where(is_of(PERSON_ROW.canonical_id.in_(people)))
 
 
 def eligible_people(lecture_id: int, people: Collection[int] | None = None) -> set[int]:
     """Whose attendance of a lecture counts; of some `people`, where given."""
     query: Any = _eligible(False)
     where: dict[str, Any] = {"lecture_id": lecture_id}
-    if people is not None and len(people) > _FEW:
-        query = query.where(_is_one_of(among(_Row.canonical_id, people)))
+    if people is not None and len(people) > FEW:
+        query = query.where(is_of(among(PERSON_ROW.canonical_id, people)))
     elif people is not None:
         query, where = _eligible(True), where | {"people": list(people)}
-    return {person_id for person_id in db.session.scalars(query, where) if person_id is not None}
+    return {person_id for person_id in read_column(query, where) if person_id is not None}
 
 
 @lru_cache(maxsize=2)
 def _eligible(of_some: bool) -> Select[int | None]:
-    query = eligible_at(bindparam("lecture_id", type_=Integer))
-    return query.where(_is_one_of(_Row.canonical_id.in_(bindparam("people", expanding=True)))) if of_some else query
+    return eligible_at(bindparam("lecture_id", type_=Integer), bindparam("people", expanding=True) if of_some else None)
 
 
 def series_of(person_id: Any) -> Select[int]:
@@ -117,7 +109,7 @@ def holds_for(person_id: Any, condition: ColumnElement[bool]) -> ColumnElement[b
 
 
 def _memberships(column: Any, person_id: Any) -> Select[Any]:
-    return select(column).where(_is_one_of(_Row.canonical_id == person_id))
+    return select(column).where(is_of(PERSON_ROW.canonical_id == person_id))
 
 
 def enrolled_ids(series_id: int) -> set[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from lms.enrolment.actions import enrol, withdraw
 from lms.enrolment.membership import enrolled_ids, expected_at
 from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.people import country_standing, list_country_people, list_of_person
-from lms.enrolment.queries.rows import get_enrolment
+from lms.enrolment.queries.rows import find_enrolment, get_enrolment
 from lms.enrolment.queries.series import count_by_status, list_seats, place_of
 from lms.people.queries.countries import country_by_code
 from tests.enrolment.conftest import Cast
@@ -33,6 +34,36 @@ def country_id(code: str) -> int:
     country = country_by_code(code)
     assert country is not None
     return country.id
+
+
+@pytest.mark.databases("sqlite")  # which counts its steps
+def test_a_place_is_found_without_reading_the_series(cast: Cast, at: datetime) -> None:
+    series_id = cast.series().id
+
+    def come() -> int:
+        person = cast.person()
+        enrol(series_id, own(person), by=person, at=at)
+        return own(person)
+
+    person_id = come()
+
+    def steps() -> int:
+        taken = 0
+
+        def count() -> None:
+            nonlocal taken
+            taken += 1
+
+        line: Any = db.session.connection().connection.dbapi_connection
+        line.set_progress_handler(count, 1)
+        assert find_enrolment(series_id, person_id) is not None
+        line.set_progress_handler(None, 1)
+        return taken
+
+    few = steps()
+    for _number in range(50):
+        come()
+    assert steps() < few * 1.5  # the rows of the others would be ten times as many
 
 
 def test_the_list_is_paged_in_the_order_of_registration(cast: Cast, at: datetime) -> None:

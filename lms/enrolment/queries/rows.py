@@ -10,7 +10,7 @@ from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, bindparam, exists, or_, select
+from sqlalchemy import ColumnElement, Integer, ScalarSelect, Select, bindparam, exists, or_, select
 from sqlalchemy.orm import aliased
 
 from lms.catalogue.queries import get_series_by_id
@@ -25,6 +25,9 @@ from lms.people.rules import email_key
 
 Registered = aliased(Person, name="registered")
 """The person a row was made for; `Person` is who that is today."""
+
+PERSON_ROW = aliased(Person, name="person_row")
+"""A row of the people that a question begins with (`is_of`)."""
 
 SPEAKS = ~exists().where(SetAside.enrolment_id == Enrolment.id)
 """Whether a row speaks for somebody."""
@@ -93,14 +96,25 @@ def find_enrolment(series_id: int, person_id: int) -> Enrolment | None:
     return db.session.scalars(_ONE, {"series": series_id, "who": person_id}).one_or_none()
 
 
-_ONE = speaking(Enrolment).where(Enrolment.series_id == bindparam("series"), Person.id == bindparam("who"))
+def is_of(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether an `Enrolment` is of some people: the rows (`PERSON_ROW`) for which the condition holds. They are looked
+    up first, so that of a series only their rows are read: a condition on whom an enrolment is of would be asked of
+    every row of the series."""
+    return Enrolment.person_id.in_(select(PERSON_ROW.id).where(condition))
+
+
+_ONE = select(Enrolment).where(
+    SPEAKS,
+    Enrolment.series_id == bindparam("series", type_=Integer),
+    is_of(PERSON_ROW.canonical_id == bindparam("who", type_=Integer)),
+)
 
 
 def standing_of(series_id: int, person_ids: Collection[int]) -> dict[int, tuple[int, EnrolmentStatus]]:
     """Returns the row id and state of these people in a series, without people who have no row."""
     query = speaking(Person.id, Enrolment.id, Enrolment.status).where(Enrolment.series_id == series_id)
     if len(person_ids) <= _FEW:
-        query = query.where(Person.id.in_(person_ids))
+        query = query.where(is_of(PERSON_ROW.canonical_id.in_(person_ids)))
     asked = set(person_ids)
     return {pid: (row_id, status) for pid, row_id, status in db.session.execute(query) if pid in asked}
 

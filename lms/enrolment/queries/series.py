@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Date, Integer, bindparam, func, or_, selec
 
 from lms.catalogue.models import Admission, Lecture, Series
 from lms.catalogue.statements import TO_COME_STATES
-from lms.core.db import db
+from lms.core.db import db, read_column, read_value
 from lms.core.errors import Refused
 from lms.core.roles import Actor
 from lms.enrolment import rules
@@ -196,18 +196,23 @@ def place_of(series: Series, *, by: Actor, at: datetime) -> Place:
     )
 
 
+_STATES = select(Lecture.state).where(Lecture.series_id == bindparam("series_id", type_=Integer)).distinct()
+
+
 def is_over(series_id: int) -> bool:
     """Whether all lectures of a series were held or cancelled; one without lectures is not over."""
-    states = set(db.session.scalars(select(Lecture.state).where(Lecture.series_id == series_id).distinct()))
+    states = set(read_column(_STATES, {"series_id": series_id}))
     return bool(states) and not states.intersection(TO_COME_STATES)
 
 
 def count_waiting(series_id: int) -> int:
     """Counts the people on the waiting list, without reading those who have a place."""
-    query = speaking(func.count()).where(
-        Enrolment.series_id == series_id, Enrolment.status == EnrolmentStatus.WAITLISTED
-    )
-    return db.session.scalar(query) or 0
+    return read_value(_WAITING, {"series_id": series_id}) or 0
+
+
+_WAITING = speaking(func.count()).where(
+    Enrolment.series_id == bindparam("series_id", type_=Integer), Enrolment.status == EnrolmentStatus.WAITLISTED
+)
 
 
 def count_by_status(
