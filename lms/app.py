@@ -88,6 +88,9 @@ class _App(APIFlask):
         """As it is: no view or hook here is a coroutine, and to look for one each time costs as much as a query."""
         return func
 
+    def inject_url_defaults(self, endpoint: str, values: dict[str, Any]) -> None:
+        """Nothing: no address here has parts that are filled in, and a page has up to a hundred addresses."""
+
 
 def create_app(config: Config | None = None, *, rates_uri: str = "memory://") -> APIFlask:
     """The application, with its data folder made where it was missing. The database is made by `lms init`.

@@ -7,7 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    cast,
+    exists,
+    func,
+    null,
+    select,
+    true,
+    union_all,
+)
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.util import identity_key
 
@@ -37,23 +50,24 @@ from lms.catalogue.rules import (
 from lms.catalogue.visibility import ids_with
 from lms.catalogue.visibility import shown_lecture as _shown_lecture
 from lms.catalogue.visibility import visible as _visible
-from lms.core.db import db
+from lms.core.db import db, read, read_one
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import Actor
 from lms.people.models import Country, Person
 from lms.people.queries.access import holders_of
 from lms.people.queries.persons import addresses_of
 
-_GIVE_SERIES = (
-    select(SeriesInstructor.series_id, Person)
-    .join(Person, Person.id == SeriesInstructor.person_id)
-    .where(SeriesInstructor.series_id.in_(bindparam("ids", expanding=True)))
-    .order_by(Person.full_name)
-)
-_GIVE_LECTURES = (
-    select(LectureInstructor.lecture_id, Person)
-    .join(Person, Person.id == LectureInstructor.person_id)
-    .where(LectureInstructor.lecture_id.in_(bindparam("ids", expanding=True)))
+_giving = union_all(
+    select(LectureInstructor.lecture_id, cast(null(), Integer).label("series_id"), LectureInstructor.person_id).where(
+        LectureInstructor.lecture_id.in_(bindparam("lectures", expanding=True))
+    ),
+    select(cast(null(), Integer), SeriesInstructor.series_id, SeriesInstructor.person_id).where(
+        SeriesInstructor.series_id.in_(bindparam("series", expanding=True))
+    ),
+).subquery()
+_GIVERS = (
+    select(_giving.c.lecture_id, _giving.c.series_id, Person)
+    .join(Person, Person.id == _giving.c.person_id)
     .order_by(Person.full_name)
 )
 _COUNTRIES = (
@@ -87,22 +101,26 @@ class SeriesFilter:
 
 def complete_series(found: Sequence[Series]) -> list[Series]:
     """These series with who gives them and whose people they are for: two questions, however many."""
-    _fill(found, "instructors", _GIVE_SERIES)
-    _fill(found, "countries", _COUNTRIES)
+    if found:
+        _put_givers([], found)
+        countries = _lists(found)
+        for series_id, country in db.session.execute(_COUNTRIES, {"ids": list(countries)}):
+            countries[series_id].append(country)
+        for one in found:
+            set_committed_value(one, "countries", countries[one.id])
     return list(found)
 
 
 def complete_lectures(found: Sequence[Lecture], *, by: Actor | None = None) -> list[Lecture]:
-    """These lectures with who gives them, their series, and who gives those: three questions at most, however many.
+    """These lectures with who gives them, their series, and who gives those: two questions at most, however many.
 
     Who gives a series is left out for an actor who is nobody: it makes no difference to them.
     """
     series = _series_of(found)
     for lecture in found:
         set_committed_value(lecture, "series", series[lecture.series_id])
-    _fill(found, "instructors", _GIVE_LECTURES)
-    if by is None or by.person_id is not None or by.system:
-        _fill([one for one in series.values() if "instructors" not in one.__dict__], "instructors", _GIVE_SERIES)
+    is_somebody = by is None or by.person_id is not None or by.system
+    _put_givers(found, [one for one in series.values() if is_somebody and "instructors" not in one.__dict__])
     return list(found)
 
 
@@ -116,14 +134,22 @@ def _series_of(lectures: Sequence[Lecture]) -> dict[int, Series]:
     return known
 
 
-def _fill(owners: Sequence[Series | Lecture], name: str, query: Select[int, Any]) -> None:
-    if not owners:
+def _put_givers(lectures: Sequence[Lecture], series: Sequence[Series]) -> None:
+    """Puts in place who gives these lectures and series."""
+    if not lectures and not series:
         return
-    lists: dict[int, list[Any]] = {one.id: [] for one in owners}
-    for owner, member in db.session.execute(query, {"ids": list(lists)}):
-        lists[owner].append(member)
-    for one in owners:
-        set_committed_value(one, name, lists[one.id])
+    of_lectures, of_series = _lists(lectures), _lists(series)
+    for lecture_id, series_id, person in db.session.execute(
+        _GIVERS, {"lectures": list(of_lectures), "series": list(of_series)}
+    ):
+        (of_lectures[lecture_id] if series_id is None else of_series[series_id]).append(person)
+    for owners, lists in ((lectures, of_lectures), (series, of_series)):
+        for one in owners:
+            set_committed_value(one, "instructors", lists[one.id])
+
+
+def _lists(owners: Sequence[Series | Lecture]) -> dict[int, list[Any]]:
+    return {one.id: [] for one in owners}
 
 
 # Series
@@ -136,7 +162,7 @@ def get_series(slug: str, *, by: Actor) -> Series:
 
 def get_series_by_id(series_id: int, *, by: Actor) -> Series:
     """As `get_series`, by the inner id."""
-    return _seen(_one_series(Series.id == series_id), by)
+    return _seen(_one_series(_SERIES_OF_ID, series_id), by)
 
 
 def _seen(series: Series | None, by: Actor) -> Series:
@@ -149,11 +175,15 @@ def find_series(slug: str) -> Series | None:
     """Returns a series by slug without a permission check: for actions and commands, never for routes."""
     if not is_slug(slug):
         return None
-    return _one_series(Series.slug == slug)
+    return _one_series(_SERIES_OF_SLUG, slug)
 
 
-def _one_series(which: ColumnElement[bool]) -> Series | None:
-    series = db.session.scalar(select(Series).where(which))
+_SERIES_OF_ID = select(Series).where(Series.id == bindparam("key"))
+_SERIES_OF_SLUG = select(Series).where(Series.slug == bindparam("key"))
+
+
+def _one_series(query: Select[Series], key: int | str) -> Series | None:
+    series = db.session.scalars(query, {"key": key}).one_or_none()
     return None if series is None else complete_series([series])[0]
 
 
@@ -184,7 +214,7 @@ def list_cards(wanted: SeriesFilter, *, by: Actor, offset: int = 0) -> tuple[lis
     if offset and not rows:
         total = db.session.scalar(_matching(wanted, by).with_only_columns(func.count(Series.id))) or 0
     lectures: dict[int, list[Any]] = {one.id: [] for one in rows}
-    for lecture in db.session.execute(statements.card_lectures(*_kind(by)), {"ids": list(lectures)}) if rows else []:
+    for lecture in read(statements.card_lectures(*_kind(by)), {"ids": list(lectures)}) if rows else []:
         lectures[lecture.series_id].append(lecture)
     return [Card(one, lectures[one.id]) for one in rows], total
 
@@ -257,9 +287,13 @@ def current_policies(series_ids: Iterable[int]) -> dict[int, Policy]:
 
 def policy_for(lecture: Lecture) -> Policy:
     """The policy a lecture was held under, or the one it will be."""
-    if lecture.policy_id is not None:
-        return db.session.get_one(Policy, lecture.policy_id)
-    return current_policy(lecture.series_id)
+    if lecture.policy_id is None:
+        return current_policy(lecture.series_id)
+    read_already = db.session.identity_map.get(identity_key(Policy, lecture.policy_id))
+    return read_already or db.session.scalars(_POLICY, {"policy_id": lecture.policy_id}).one()
+
+
+_POLICY = select(Policy).where(Policy.id == bindparam("policy_id"))
 
 
 # Lectures
@@ -271,6 +305,16 @@ def get_lecture(lecture_id: int, *, by: Actor) -> Lecture:
     if lecture is None or not may_see_lecture(lecture, by):
         raise NotFound
     return lecture
+
+
+def get_lecture_to_join(lecture_id: int, *, by: Actor) -> tuple[Station, str | None]:
+    """As `get_lecture`, what deciding about joining needs, and the link of the meeting."""
+    known = 0 < lecture_id < 2**31
+    row = read_one(statements.to_join(*_kind(by)), {"lecture_id": lecture_id}) if known else None
+    if row is None:
+        raise NotFound
+    *station, join_url = row
+    return Station(*station), join_url
 
 
 def get_lecture_for_calendar(lecture_id: int, *, by: Actor) -> Lecture:
@@ -293,8 +337,11 @@ def find_lecture(lecture_id: int) -> Lecture | None:
     """Returns a lecture without a permission check: for actions, jobs and commands, never for routes."""
     if not 0 < lecture_id < 2**31:
         return None
-    lecture = db.session.scalars(_LECTURES, {"ids": [lecture_id]}).one_or_none()
-    return None if lecture is None else complete_lectures([lecture])[0]
+    found = db.session.execute(_LECTURE, {"lecture_id": lecture_id}).one_or_none()
+    return None if found is None else complete_lectures([found[0]])[0]
+
+
+_LECTURE = select(Lecture, Series).join(Series).where(Lecture.id == bindparam("lecture_id"))
 
 
 _BEGAN = func.coalesce(Lecture.actual_start, Lecture.starts_at)
@@ -317,15 +364,15 @@ def list_lectures(series_id: int, *, by: Actor) -> list[Lecture]:
 def stations_of(series_ids: Collection[int], *, by: Actor) -> dict[int, list[Station]]:
     """The lectures of several series in the order of their time, those without a date last."""
     found: dict[int, list[Station]] = {one: [] for one in series_ids}
-    for row in db.session.execute(statements.stations(*_kind(by)), {"ids": list(found)}) if found else []:
+    for row in read(statements.stations(*_kind(by)), {"ids": list(found)}) if found else []:
         found[row[1]].append(Station(*row))
     return found
 
 
 def name_givers(stations: Sequence[Station]) -> None:
-    """Puts in place who gives these lectures: full and native names, in the order of names."""
+    """Puts in place who gives these lectures: ids, full and native names, in the order of names."""
     givers: dict[int, list[Any]] = {one.id: [] for one in stations}
-    for row in db.session.execute(statements.GIVERS, {"ids": list(givers)}) if givers else []:
+    for row in read(statements.GIVERS, {"ids": list(givers)}) if givers else []:
         givers[row.lecture_id].append(row)
     for one in stations:
         one.instructors = givers[one.id]
@@ -343,7 +390,7 @@ def list_upcoming(*, by: Actor, at: datetime, limit: int = 20) -> list[Lecture]:
     """Lectures on the programme whose planned end has not passed, the next one first; those of drafts only for
     their staff."""
     since = at - timedelta(hours=24)
-    rows = db.session.execute(statements.upcoming(*_kind(by)), {"since": since, "limit": limit + 50})
+    rows = read(statements.upcoming(*_kind(by)), {"since": since, "limit": limit + 50})
     coming = [id_ for id_, starts, minutes in rows if starts and starts + timedelta(minutes=minutes) > at][:limit]
     return _in_order(_LECTURES, coming, by) if coming else []
 
@@ -369,36 +416,27 @@ _LIVE_IN_PUBLIC = (
 
 def list_live_in_public() -> list[tuple[int, str, datetime | None]]:
     """As `list_live` for everybody, in the few words that stand on top of each page: id, title, actual start."""
-    return [(id_, title, began) for id_, title, began in db.session.execute(_LIVE_IN_PUBLIC)]
+    return [(id_, title, began) for id_, title, began in read(_LIVE_IN_PUBLIC)]
 
 
-def list_taught(person_id: int, *, by: Actor, limit: int = 500) -> list[Lecture]:
-    """The lectures of all series on whose lists a person is, latest first, those without a date on top.
+def list_taught(person_id: int, *, by: Actor, limit: int = 500) -> list[Station]:
+    """The lectures of all series on whose lists a person is, latest first, those without a date on top; with who gives
+    them.
 
     For an instructor's own series; for administrators and reporters anybody's. Raises Forbidden.
     """
     _check_own(person_id, by)
-    began = func.coalesce(Lecture.actual_start, Lecture.starts_at)
-    query = (
-        select(Lecture)
-        .join(SeriesInstructor, SeriesInstructor.series_id == Lecture.series_id)
-        .where(SeriesInstructor.person_id == person_id)
-        .order_by(began.is_(None).desc(), began.desc(), Lecture.id.desc())
-        .limit(limit)
-    )
-    return complete_lectures(db.session.scalars(query).all(), by=by)
+    found = [Station(*row) for row in read(statements.TAUGHT, {"person_id": person_id, "limit": limit})]
+    name_givers(found)
+    return found
 
 
 def list_taught_series(person_id: int, *, by: Actor) -> list[Series]:
-    """The series on whose lists a person is, newest first. Who may ask: as for `list_taught`."""
+    """The series on whose lists a person is, newest first, with who gives them. Who may ask: as for `list_taught`."""
     _check_own(person_id, by)
-    query = (
-        select(Series)
-        .join(SeriesInstructor, SeriesInstructor.series_id == Series.id)
-        .where(SeriesInstructor.person_id == person_id)
-        .order_by(Series.id.desc())
-    )
-    return complete_series(db.session.scalars(query).all())
+    found = list(db.session.scalars(statements.TAUGHT_SERIES, {"person_id": person_id}))
+    _put_givers([], found)
+    return found
 
 
 def _check_own(person_id: int, by: Actor) -> None:

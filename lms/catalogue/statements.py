@@ -11,7 +11,15 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, Select, bindparam, exists, func, or_, select
 
-from lms.catalogue.models import Admission, Lecture, LectureInstructor, LectureState, Series, Visibility
+from lms.catalogue.models import (
+    Admission,
+    Lecture,
+    LectureInstructor,
+    LectureState,
+    Series,
+    SeriesInstructor,
+    Visibility,
+)
 from lms.catalogue.visibility import shown_to, visible_to
 from lms.core.db import UtcDateTime
 from lms.people.models import Person
@@ -92,30 +100,53 @@ def card_lectures(sees_all: bool, person_id: int | None) -> Any:
     )
 
 
+_BEGAN = func.coalesce(Lecture.actual_start, Lecture.starts_at)
+_STATION: Any = select(
+    Lecture.id,
+    Lecture.series_id,
+    Lecture.title,
+    Lecture.language,
+    Lecture.interpretation,
+    Lecture.state,
+    Lecture.held_unknown,
+    Lecture.starts_at,
+    Lecture.duration_minutes,
+    Lecture.actual_start,
+    Lecture.recording_url,
+)
+
+
 @lru_cache(maxsize=256)
 def stations(sees_all: bool, person_id: int | None) -> Any:
     """What a route shows of the lectures of the series `ids`, in their order."""
-    began = func.coalesce(Lecture.actual_start, Lecture.starts_at)
-    shown: Any = select(
-        Lecture.id,
-        Lecture.series_id,
-        Lecture.title,
-        Lecture.language,
-        Lecture.interpretation,
-        Lecture.state,
-        Lecture.held_unknown,
-        Lecture.starts_at,
-        Lecture.duration_minutes,
-        Lecture.actual_start,
-        Lecture.recording_url,
-    )
     ids: Any = bindparam("ids", expanding=True)
     conditions = (Lecture.series_id.in_(ids), visible_to(sees_all, person_id), shown_to(sees_all, person_id))
-    return shown.join(Series).where(*conditions).order_by(began.is_(None), began, Lecture.id)
+    return _STATION.join(Series).where(*conditions).order_by(_BEGAN.is_(None), _BEGAN, Lecture.id)
 
 
+@lru_cache(maxsize=256)
+def to_join(sees_all: bool, person_id: int | None) -> Any:
+    """The lecture `lecture_id` with the link of its meeting."""
+    conditions = (visible_to(sees_all, person_id), shown_to(sees_all, person_id))
+    query = _STATION.join(Series).where(Lecture.id == bindparam("lecture_id", type_=Integer), *conditions)
+    return query.add_columns(Lecture.join_url)
+
+
+TAUGHT = (
+    _STATION.join(SeriesInstructor, SeriesInstructor.series_id == Lecture.series_id)
+    .where(SeriesInstructor.person_id == bindparam("person_id"))
+    .order_by(_BEGAN.is_(None).desc(), _BEGAN.desc(), Lecture.id.desc())
+    .limit(bindparam("limit", type_=Integer))
+)
+"""The lectures of all series on whose lists `person_id` is, the latest first."""
+TAUGHT_SERIES = (
+    select(Series)
+    .join(SeriesInstructor, SeriesInstructor.series_id == Series.id)
+    .where(SeriesInstructor.person_id == bindparam("person_id"))
+    .order_by(Series.id.desc())
+)
 GIVERS = (
-    select(LectureInstructor.lecture_id, Person.full_name, Person.native_name)
+    select(LectureInstructor.lecture_id, Person.id, Person.full_name, Person.native_name)
     .join(Person, Person.id == LectureInstructor.person_id)
     .where(LectureInstructor.lecture_id.in_(bindparam("ids", expanding=True)))
     .order_by(Person.full_name)

@@ -40,7 +40,12 @@ def shown_lecture(by: Actor) -> Any:
 
 def ids_taught_by(by: Actor) -> Any:
     """The query of the ids of all series in which the actor has an instructor's rights."""
-    return select(SeriesInstructor.series_id).where(SeriesInstructor.person_id == teaching_id(by))
+    return ids_taught_by_person(teaching_id(by))
+
+
+def ids_taught_by_person(person_id: int | None) -> Any:
+    """As `ids_taught_by`; `person_id` is the actor's `teaching_id`."""
+    return select(SeriesInstructor.series_id).where(SeriesInstructor.person_id == person_id)
 
 
 @lru_cache(maxsize=256)

@@ -11,8 +11,8 @@ from markupsafe import Markup, escape
 
 from lms.attendance.models.credits import Outcome
 from lms.attendance.queries.persons import PersonAttendance
-from lms.catalogue.models import Lecture, LectureState
-from lms.catalogue.rules import AnyLecture, stop_states
+from lms.catalogue.models import LectureState
+from lms.catalogue.rules import AnyLecture, Station, stop_states
 from lms.core import measures
 from lms.core.i18n import _
 from lms.dashboards.texts import passage
@@ -30,7 +30,7 @@ def names(people: Sequence[Any]) -> Markup:
     return Markup(", ".join(shown))  # noqa: S704 - each name is escaped
 
 
-def when(lecture: Lecture) -> Markup:
+def when(lecture: Station) -> Markup:
     """Returns a lecture's time in one line: its day if it was held, otherwise the time in both zones."""
     began = lecture.actual_start if lecture.state is LectureState.HELD else None
     if began is not None:
@@ -51,13 +51,13 @@ def when(lecture: Lecture) -> Markup:
 
 
 def stops(
-    lectures: Sequence[Lecture],
+    lectures: Sequence[Station],
     *,
     at: datetime,
     own: Mapping[int, PersonAttendance] | None = None,
-    box: Callable[[Lecture], Markup] | None = None,
+    box: Callable[[Station], Markup] | None = None,
 ) -> list[Stop]:
-    """One stop a lecture, in the order given.
+    """One stop a lecture, in the order given; who gives them has to be in place (`name_givers`).
 
     `own`: the reader's attendance by lecture, for somebody enrolled; null for everybody else. `box` draws what
     stands beneath the lecture that is live.
@@ -75,11 +75,11 @@ def mini_stops(
 
 
 def _stop(
-    lecture: Lecture,
+    lecture: Station,
     state: str,
     at: datetime,
     own: Mapping[int, PersonAttendance] | None,
-    box: Callable[[Lecture], Markup] | None,
+    box: Callable[[Station], Markup] | None,
 ) -> Stop:
     found: Stop = {
         "state": state,

@@ -18,7 +18,7 @@ def needed_minutes(duration_minutes: int, min_percent: int) -> int:
     return measures.needed_minutes(attendance.needed_ms(duration_minutes * measures.MINUTE_MS, min_percent))
 
 
-def is_overdue(lecture: Lecture, at: datetime) -> bool:
+def is_overdue(lecture: AnyLecture, at: datetime) -> bool:
     """Returns whether a live lecture should have ended half an hour ago. Lectures never end automatically."""
     if lecture.state is not LectureState.LIVE or lecture.actual_start is None:
         return False

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from lms.catalogue.models import Lecture, LectureState
-from lms.catalogue.rules import ROOM_OPENS, room_is_open
+from lms.catalogue.rules import ROOM_OPENS, AnyLecture, room_is_open
 from lms.core.errors import Forbidden, Refused
 from lms.core.i18n import _
 from lms.enrolment.models import Enrolment, EnrolmentStatus
@@ -34,7 +34,7 @@ def is_enrolled(enrolment: Enrolment | None) -> bool:
     return enrolment is not None and enrolment.status is EnrolmentStatus.ENROLLED
 
 
-def check_can_join(lecture: Lecture, enrolment: Enrolment | None, at: datetime) -> None:
+def check_can_join(lecture: AnyLecture, enrolment: Enrolment | None, at: datetime) -> None:
     """Raises Forbidden if the person is not enrolled, Refused if the room is not open."""
     if not is_enrolled(enrolment):
         raise Forbidden(_("Only people enrolled in this series can take part."))

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import insert
 
 from lms.attendance import rules
 from lms.attendance.models.evidence import Join
 from lms.core import clock
 from lms.core.db import action, db
 from lms.core.roles import Actor
+
+
+class OpenJoin(NamedTuple):
+    """A join that was registered, and how often it says that it is there."""
+
+    id: int
+    beat_seconds: int
 
 
 @action
@@ -19,9 +29,16 @@ def open_join(
     by: Actor,  # noqa: ARG001 - as every action
     at: datetime,
     beat_seconds: int = rules.BEAT_SECONDS,
-) -> Join:
+) -> OpenJoin:
     """Registers a page or app that joins. `live` decides who can join and when."""
-    row = Join(lecture_id=lecture_id, person_id=person_id, joined_ms=clock.to_ms(at), beat_seconds=beat_seconds)
-    db.session.add(row)
-    db.session.flush()
-    return row
+    values = {
+        "lecture_id": lecture_id,
+        "person_id": person_id,
+        "joined_ms": clock.to_ms(at),
+        "beat_seconds": beat_seconds,
+    }
+    join_id = db.session.connection().execute(_INSERT, values).scalar_one()
+    return OpenJoin(join_id, beat_seconds)
+
+
+_INSERT = insert(Join).returning(Join.id)

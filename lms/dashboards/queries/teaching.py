@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,6 +11,7 @@ from sqlalchemy.orm import selectinload
 
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries import list_taught, list_taught_series
+from lms.catalogue.rules import AnyLecture
 from lms.core.db import db
 from lms.core.errors import Forbidden
 from lms.core.roles import Actor
@@ -20,8 +22,8 @@ from lms.reports.queries.attended import count_attended
 class TaughtLecture:
     """A lecture on an instructor's dashboard. `attended` is null unless it was held."""
 
-    lecture: Lecture
-    enrolled: int
+    lecture: AnyLecture
+    series: Series
     attended: int | None
 
     def is_given_by(self, by: Actor) -> bool:
@@ -32,7 +34,9 @@ class TaughtLecture:
 
 def list_given(person_id: int, *, by: Actor) -> tuple[list[TaughtLecture], list[Series]]:
     """Returns an instructor's lectures in all their series, latest first, and those series."""
-    return _counted(list_taught(person_id, by=by), by=by), list_taught_series(person_id, by=by)
+    series = list_taught_series(person_id, by=by)
+    by_id = {one.id: one for one in series}
+    return _counted([(one, by_id[one.series_id]) for one in list_taught(person_id, by=by)], by=by), series
 
 
 def list_desk_lectures(*, by: Actor, at: datetime, limit: int = 20) -> list[TaughtLecture]:
@@ -49,12 +53,12 @@ def list_desk_lectures(*, by: Actor, at: datetime, limit: int = 20) -> list[Taug
         .order_by(Lecture.starts_at, Lecture.id)
         .limit(limit)
     )
-    return _counted(list(db.session.scalars(query)), by=by)
+    return _counted([(one, one.series) for one in db.session.scalars(query)], by=by)
 
 
-def _counted(lectures: list[Lecture], *, by: Actor) -> list[TaughtLecture]:
+def _counted(lectures: Sequence[tuple[AnyLecture, Series]], *, by: Actor) -> list[TaughtLecture]:
     attended = count_attended(lectures, by=by)
     return [
-        TaughtLecture(one, one.series.taken, attended.get(one.id, 0) if one.state is LectureState.HELD else None)
-        for one in lectures
+        TaughtLecture(one, series, attended.get(one.id, 0) if one.state is LectureState.HELD else None)
+        for one, series in lectures
     ]

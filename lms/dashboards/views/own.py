@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from lms.attendance.models.credits import Outcome
 from lms.attendance.queries.appeals import appeal_states_of, count_open_appeals, list_open_appeals
 from lms.catalogue.models import LectureState
-from lms.catalogue.queries import list_upcoming, name_givers
+from lms.catalogue.queries import get_lecture, list_upcoming, name_givers
 from lms.catalogue.rules import room_is_open
 from lms.certificates.queries.certificates import list_of_person
 from lms.core import clock
@@ -94,11 +94,13 @@ def teach() -> ResponseReturnValue:
     coming = [one for one in scheduled if not rules.is_late(one.lecture, at)]
     own_live = [one for one in live if one.is_given_by(by)]
     first = next(iter([*own_live, *(one for one in coming if one.is_given_by(by)), *coming]), None)
+    following = get_lecture(first.lecture.id, by=by) if first is not None and not own_live else None
     appeals = list_open_appeals(by=by, limit=APPEALS + 1)
     return render_template(
         "dashboards/teach.html",
         first=first,
-        missing=rules.what_is_missing(first.lecture) if first else [],
+        following=following,
+        missing=rules.what_is_missing(following) if following is not None else [],
         live=own_live,
         live_beside=[one for one in live if not one.is_given_by(by)],
         coming=coming,

@@ -18,11 +18,12 @@ from lms.catalogue.queries import (
     get_lecture,
     get_series,
     list_cards,
-    list_lectures,
     list_upcoming,
+    name_givers,
     policy_for,
+    stations_of,
 )
-from lms.catalogue.rules import may_edit_series, room_is_open
+from lms.catalogue.rules import Station, may_edit_series, room_is_open
 from lms.certificates.eligibility import standing
 from lms.core import clock
 from lms.core.roles import Actor, Role
@@ -34,6 +35,7 @@ from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.rows import find_enrolment
 from lms.enrolment.queries.series import place_of
 from lms.reports.queries.public import public_headline
+from lms.web.discovery import is_found
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
@@ -65,7 +67,8 @@ def series(slug: str) -> ResponseReturnValue:
     """Shows a series: its lectures, its requirements, its certificate, and the reader's enrolment."""
     by, at = current_actor(), clock.now()
     shown = get_series(slug, by=by)
-    lectures = list_lectures(shown.id, by=by)
+    lectures = stations_of([shown.id], by=by)[shown.id]
+    name_givers(lectures)
     policy = current_policy(shown.id)
     place = place_of(shown, by=by, at=at)
     own = None
@@ -88,7 +91,7 @@ def series(slug: str) -> ResponseReturnValue:
     seeks = stands is not None and not stands.can_be_earned
     may_edit = may_edit_series(shown, by)
 
-    def box(lecture: Lecture) -> Markup:
+    def box(lecture: Station) -> Markup:
         may_join = may_edit or place.status == EnrolmentStatus.ENROLLED
         needed = rules.needed_minutes(lecture.duration_minutes, policy.min_percent)
         made = render_template("dashboards/_live.html", lecture=lecture, needed=needed, may_join=may_join)
@@ -107,7 +110,9 @@ def series(slug: str) -> ResponseReturnValue:
         may_edit=may_edit,
         may_see_enrolments=may_edit or by.is_reporter or by.is_focal_point,
         may_see_certificates=by.is_reporter and policy.certificate is not None,
-        picture=cards.address_of_card("dashboards.series_picture", cards.series_card(shown, lectures), slug=shown.slug),
+        picture=cards.address_of_card("dashboards.series_picture", cards.series_card(shown, lectures), slug=shown.slug)
+        if is_found()
+        else None,
         interpretation=sorted({code for one in lectures for code in one.interpretation}),
     )
 
@@ -119,7 +124,7 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
     """Shows a lecture: its time for the reader, description, lecturers, and the reader's attendance."""
     by, at = current_actor(), clock.now()
     shown = get_lecture(lecture_id, by=by)
-    all_of_series = list_lectures(shown.series_id, by=by)
+    all_of_series = stations_of([shown.series_id], by=by)[shown.series_id]
     order = [one.id for one in all_of_series if one.state is not LectureState.CANCELLED]
     policy = policy_for(shown)
     enrolment = find_enrolment(shown.series_id, by.person_id) if by.person_id is not None else None
@@ -149,10 +154,12 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
         needs_confirmation=needs_confirmation(shown, by=by),
         is_overdue=rules.is_overdue(shown, at),
         is_late=rules.is_late(shown, at),
-        structured=structured.lecture(shown),
+        structured=structured.lecture(shown) if is_found() else None,
         picture=cards.address_of_card(
             "dashboards.lecture_picture", cards.lecture_card(shown, all_of_series), lecture_id=shown.id
-        ),
+        )
+        if is_found()
+        else None,
     )
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import gc
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, timedelta
 from functools import lru_cache
@@ -30,7 +30,7 @@ from lms.catalogue.models import Lecture, Series
 from lms.certificates.models import AWARDS, Award, Certificate, CertificateState
 from lms.core import clock
 from lms.core.cache_versions import stamps_of
-from lms.core.db import db
+from lms.core.db import db, read
 from lms.core.process_cache import memory
 from lms.enrolment.models import REGISTRATIONS, Enrolment
 from lms.people.models import Country, Person
@@ -62,9 +62,13 @@ def many_rows() -> Iterator[None]:
             gc.enable()
 
 
+_LANGUAGES: Any = select(Series.id, Series.language)
+_REGIONS: Any = select(Country.id, Country.region_code)
+
+
 def load(scope: Scope, partners: Partners) -> Facts:
     """The facts of a scope."""
-    languages = dict(db.session.execute(select(Series.id, Series.language)).all())
+    languages: dict[int, str] = dict(read(_LANGUAGES))
     lectures = {lecture.id: lecture for lecture in held_lectures(scope)}
     series = [
         id_
@@ -76,7 +80,7 @@ def load(scope: Scope, partners: Partners) -> Facts:
         attendances=attendances_of({lecture.id: lecture.day for lecture in lectures.values()}),
         registrations=facts_of_series(REGISTRATIONS, series, scope.zone),
         certificates=facts_of_series(AWARDS, series, scope.zone),
-        regions=dict(db.session.execute(select(Country.id, Country.region_code)).all()),
+        regions=dict(read(_REGIONS)),
         languages=languages,
         partners=partners.changes,
     )
@@ -119,9 +123,9 @@ def held_within(query: Any, scope: Scope) -> Any:
 def held_lectures(scope: Scope) -> list[HeldLecture]:
     """The sessions of a scope, whoever came."""
     query = held_within(select(Lecture.id, Lecture.series_id, Lecture.language, Lecture.actual_start), scope)
-    rows: Iterable[Any] = db.session.execute(query)
     return [
-        HeldLecture(id_, series, language, clock.day_of(start, scope.zone)) for id_, series, language, start in rows
+        HeldLecture(id_, series, language, clock.day_of(start, scope.zone))
+        for id_, series, language, start in read(query)
     ]
 
 
