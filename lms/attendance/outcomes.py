@@ -103,6 +103,7 @@ class CreditValues(NamedTuple):
 class ByHand:
     """A correction in force: what, why, by whom (name), when."""
 
+    id: int
     outcome: Outcome
     reason: str
     by: str | None

@@ -35,7 +35,7 @@ from lms.attendance.models.unmatched import UnmatchedAttendee
 from lms.catalogue.models import Lecture, LectureState
 from lms.core import clock, measures
 from lms.core.bulk import among, chunks
-from lms.core.db import db
+from lms.core.db import db, read, read_value
 from lms.people.models import Person
 
 T = TypeVar("T")
@@ -99,6 +99,12 @@ def is_held(lecture: Lecture) -> bool:
 # The queries of presence
 
 
+def rows_of(people: Any) -> Any:
+    """The query of all rows of some people (ids, or an expanding parameter for them). Evidence is looked up from these
+    rows, so that of a lecture only theirs is read."""
+    return select(_Member.id).where(_Member.canonical_id.in_(people))
+
+
 def presence_by_person(*columns: Any, lecture_id: Any = None, people: Any = None) -> list[Select[Any]]:
     """The queries of presence with the `Person` it is of: as seen, and as found out later. Both have an index of their
     own; one join on `coalesce` has none. Of one lecture, and of some `people`, where given."""
@@ -110,17 +116,17 @@ def presence_by_person(*columns: Any, lecture_id: Any = None, people: Any = None
         .join(Person, Person.id == UnmatchedAttendee.person_id)
     )
     if people is not None:
-        # Looked up from the people, so that of a lecture only their rows are read
-        rows = select(_Member.id).where(_Member.canonical_id.in_(people))
+        rows = rows_of(people)
         own = own.where(Presence.person_id.in_(rows))
         later = later.where(
             Presence.appearance_id.in_(select(UnmatchedAttendee.id).where(UnmatchedAttendee.person_id.in_(rows)))
         )
     if lecture_id is None:
         return [own, later]
-    # "+ 0" keeps the index of lectures out where the people lead to the rows
-    lecture_of_later = Presence.lecture_id if people is None else Presence.lecture_id + 0
-    return [own.where(Presence.lecture_id == lecture_id), later.where(lecture_of_later == lecture_id)]
+    return [
+        own.where(Presence.lecture_id == lecture_id),
+        later.where(_is_lecture(Presence.lecture_id, lecture_id, people)),
+    ]
 
 
 def is_unmatched() -> tuple[ColumnElement[bool], ...]:
@@ -150,9 +156,16 @@ def _presence(*saw: Any, lecture_id: Any = None, people: Any = None) -> Any:
         .join(Beat, Beat.join_id == Join.id)
         .join(Person, Person.id == Join.person_id)
     )
+    if people is not None:
+        beats = beats.where(Join.person_id.in_(rows_of(people)))
     if lecture_id is not None:
-        beats = beats.where(Join.lecture_id == lecture_id)
-    return union_all(*ways, beats if people is None else beats.where(WHO.in_(people)))
+        beats = beats.where(_is_lecture(Join.lecture_id, lecture_id, people))
+    return union_all(*ways, beats)
+
+
+def _is_lecture(column: Any, lecture_id: Any, people: Any) -> Any:
+    """Whether a row is of a lecture. "+ 0" keeps the index of lectures out where the people lead to the rows."""
+    return (column if people is None else column + 0) == lecture_id
 
 
 _INTERVALS = _presence(lecture_id=_LECTURE)
@@ -199,8 +212,7 @@ def _read(
     """What was seen within these spans, by the column `by`, each interval as `make` makes it."""
     found: dict[int, list[T]] = {}
     beats: dict[tuple[Any, ...], list[int]] = {}
-    db.session.flush()
-    for row in db.session.connection().execute(query, where):
+    for row in read(query, where):
         lecture_id, _person_id, joined, left, stated, beat, *saw = row
         if lecture_id not in spans:
             continue
@@ -254,7 +266,7 @@ _VIEWERS: Any = (
 
 def viewers(lecture_id: int, at_ms: int) -> int:
     """How many people are in the room: those of whom a beat came within the last one and a half."""
-    return db.session.scalar(_VIEWERS, {"lecture_id": lecture_id, "at_ms": at_ms}) or 0
+    return read_value(_VIEWERS, {"lecture_id": lecture_id, "at_ms": at_ms}) or 0
 
 
 # Evidence: presence, or a correction by hand
@@ -278,8 +290,11 @@ def _corrected_or_in_room(column: Callable[[Any], Any]) -> list[tuple[Any, Any]]
 
 def corrected_or_in_room(lecture_id: Any, people: Any = None) -> list[Select[int]]:
     """The queries of everyone who was corrected by hand, or of whose heartbeats no presence was made yet."""
-    queries = [query.where(lecture == lecture_id) for query, lecture in _corrected_or_in_room(lambda _lecture: WHO)]
-    return queries if people is None else [query.where(WHO.in_(people)) for query in queries]
+    (corrected, of_correction), (joined, of_join) = _corrected_or_in_room(lambda _lecture: WHO)
+    if people is not None:
+        corrected = corrected.where(Correction.person_id.in_(rows_of(people)))
+        joined = joined.where(Join.person_id.in_(rows_of(people)))
+    return [corrected.where(of_correction == lecture_id), joined.where(_is_lecture(of_join, lecture_id, people))]
 
 
 def people_with_evidence(lecture_id: Any, people: Any = None) -> list[Select[int]]:

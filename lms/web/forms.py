@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from babel.support import Translations
 from flask_wtf import FlaskForm
 from markupsafe import Markup, escape
+from wtforms.i18n import messages_path
 from wtforms.widgets import Select, TextArea, html_params
 
 from lms.core.errors import Invalid, Refused
+from lms.web.locale import reader_locale
 
 _LATIN = {"email", "url", "tel"}
 _WORDS = {"text", "search"}
@@ -24,6 +27,10 @@ class BaseForm(FlaskForm):
     """A form whose fields are named as in the API. Text is stripped; passwords are left as typed."""
 
     class Meta(FlaskForm.Meta):
+        def get_translations(self, form: Any) -> Any:
+            """WTForms' own messages. Flask-WTF reads their file anew in each request."""
+            return _messages(reader_locale())
+
         def bind_field(self, form: Any, unbound_field: Any, options: Any) -> Any:
             kind = unbound_field.field_class.__name__
             if any(part in kind for part in ("Password", "FieldList", "File", "FormField")):
@@ -70,6 +77,11 @@ class BaseForm(FlaskForm):
     def values(self) -> Mapping[str, Any]:
         """What was typed, by field name, without the token."""
         return {name: value for name, value in self.data.items() if name != "csrf_token"}
+
+
+@lru_cache(maxsize=16)
+def _messages(locale: str) -> Any:
+    return Translations.load(messages_path(), [locale], domain="wtforms")
 
 
 class LongSelect(Select):

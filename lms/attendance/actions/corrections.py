@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Integer, bindparam, select
 
 from lms.attendance import rules
 from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.credits import credit_lecture, lock_lecture
 from lms.attendance.actions.facts import hold_facts
 from lms.attendance.models.credits import Correction, Outcome
-from lms.attendance.presence import is_held
+from lms.attendance.presence import is_held, rows_of
 from lms.attendance.queries.outcomes import corrections_in
 from lms.attendance.queries.roster import not_on_roster
 from lms.catalogue.models import Lecture
@@ -135,7 +135,7 @@ def set_outcomes(
         changed = [one for one in person_ids if one not in held or (held[one].outcome, held[one].reason) != asked]
     if not changed:
         return 0
-    _withdraw_all(lecture.id, changed, by=by, at=at)
+    _withdraw_all(lecture.id, [one for one in changed if one in held], by=by, at=at)
     if outcome is not None:
         for person_id in changed:
             db.session.add(
@@ -157,18 +157,16 @@ def set_outcomes(
     return len(changed)
 
 
+_IN_FORCE = select(Correction).where(
+    Correction.lecture_id == bindparam("lecture_id", type_=Integer),
+    Correction.withdrawn_at.is_(None),
+    Correction.person_id.in_(rows_of(bindparam("people", expanding=True))),
+)
+
+
 def _withdraw_all(lecture_id: int, person_ids: Sequence[int], *, by: Actor, at: datetime) -> None:
     """Removes every current correction for these people, including those of rows merged into them."""
     for people in chunks(person_ids):
-        query = (
-            select(Correction)
-            .join(Person, Person.id == Correction.person_id)
-            .where(
-                Correction.lecture_id == lecture_id,
-                Correction.withdrawn_at.is_(None),
-                Person.canonical_id.in_(people),
-            )
-        )
-        for correction in db.session.scalars(query):
+        for correction in db.session.scalars(_IN_FORCE, {"lecture_id": lecture_id, "people": people}):
             correction.withdrawn_at, correction.withdrawn_by = at, by.person_id
     db.session.flush()

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, delete, select, update
+from sqlalchemy import Integer, Table, bindparam, delete, select, update
 
 from lms.attendance.actions.facts import drop_facts, hold_facts, write_facts
 from lms.attendance.models.credits import Credit
@@ -20,7 +20,7 @@ from lms.attendance.rules import Interval, evidence_of
 from lms.catalogue.models import Lecture, LectureState
 from lms.core import audit
 from lms.core.bulk import among, chunks, insert_many
-from lms.core.db import action, db
+from lms.core.db import action, db, read
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
 from lms.people.models import Person
@@ -119,17 +119,26 @@ def delete_credits(lecture_id: int, *, by: Actor, at: datetime) -> None:
 
 def lock_lecture(lecture_id: int) -> Lecture:
     """The lecture as it is now, held until the action ends: its credits change one after the other."""
-    query = select(Lecture).where(Lecture.id == lecture_id).with_for_update(of=Lecture)
-    lecture = db.session.scalar(query.execution_options(populate_existing=True))
+    lecture = db.session.scalar(_LOCKED, {"lecture_id": lecture_id})
     if lecture is None:
         raise NotFound
     return lecture
 
 
+_LOCKED = (
+    select(Lecture)
+    .where(Lecture.id == bindparam("lecture_id", type_=Integer))
+    .with_for_update(of=Lecture)
+    .execution_options(populate_existing=True)
+)
+
+
 def _insert(lecture_id: int, new: list[int], wanted: dict[int, CreditValues], at: datetime) -> None:
+    if not new:
+        return
     rows: list[dict[str, Any]] = []
     query = select(Person.id, Person.sector, Person.gender).where(among(Person.id, new)).order_by(Person.id)
-    for person_id, sector, gender in db.session.execute(query) if new else ():
+    for person_id, sector, gender in read(query):
         present, tenths, outcome, source, policy_id = wanted[person_id]
         rows.append(
             {
@@ -151,25 +160,27 @@ def _insert(lecture_id: int, new: list[int], wanted: dict[int, CreditValues], at
 def _update(lecture_id: int, changed: list[int], wanted: dict[int, CreditValues], at: datetime) -> None:
     if not changed:
         return
-    table = cast(Table, Credit.__table__)
-    statement = (
-        update(table)
-        .where(table.c.lecture_id == lecture_id, table.c.person_id == bindparam("who"))
-        .values(
-            present_ms=bindparam("present"),
-            percent_tenths=bindparam("tenths"),
-            outcome=bindparam("decided"),
-            source=bindparam("seen_by"),
-            policy_id=bindparam("held_under"),
-            computed_at=at,
-        )
-    )
     rows = []
     for person_id in changed:
         present, tenths, outcome, source, policy_id = wanted[person_id]
         rows.append({"who": person_id, "present": present, "tenths": tenths, "decided": outcome, "seen_by": source,
-                     "held_under": policy_id})  # fmt: skip
-    db.session.connection().execute(statement, rows)
+                     "held_under": policy_id, "lecture": lecture_id, "at": at})  # fmt: skip
+    db.session.connection().execute(_UPDATE, rows)
+
+
+_TABLE = cast(Table, Credit.__table__)
+_UPDATE = (
+    update(_TABLE)
+    .where(_TABLE.c.lecture_id == bindparam("lecture"), _TABLE.c.person_id == bindparam("who"))
+    .values(
+        present_ms=bindparam("present"),
+        percent_tenths=bindparam("tenths"),
+        outcome=bindparam("decided"),
+        source=bindparam("seen_by"),
+        policy_id=bindparam("held_under"),
+        computed_at=bindparam("at"),
+    )
+)
 
 
 def _drop(lecture_id: int, person_ids: list[int] | None) -> int:

@@ -6,14 +6,14 @@ import secrets
 from collections.abc import Collection
 from datetime import date
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from lms.attendance.facts import ATTENDANCES, Columns, changed, columns_of, pack, unpack
 from lms.attendance.models.credits import Credit, LectureFacts
 from lms.attendance.queries.facts import attended_rows, days_of_held, has_facts
 from lms.catalogue.models import Lecture
 from lms.core.bulk import among
-from lms.core.db import IDENTITY, action, db, one_at_a_time
+from lms.core.db import IDENTITY, action, db, one_at_a_time, read_one
 from lms.core.errors import Forbidden
 from lms.core.roles import Actor
 from lms.people.models import Person
@@ -28,6 +28,13 @@ def hold_facts(*, alone: bool = False) -> None:
     one_at_a_time(IDENTITY, shared=not alone)
 
 
+_STORED = (
+    select(LectureFacts.day, LectureFacts.content)
+    .where(LectureFacts.lecture_id == bindparam("lecture_id"))
+    .with_for_update()
+)
+
+
 def write_facts(lecture_id: int, only: Collection[int] | None = None) -> None:
     """Brings the facts of a lecture in line with its credits, inside the running action, its lecture locked.
 
@@ -37,8 +44,7 @@ def write_facts(lecture_id: int, only: Collection[int] | None = None) -> None:
     if day is None:
         drop_facts(lecture_id)
         return
-    query = select(LectureFacts.day, LectureFacts.content).where(LectureFacts.lecture_id == lecture_id)
-    row = db.session.execute(query.with_for_update()).one_or_none()
+    row = read_one(_STORED, {"lecture_id": lecture_id})
     if row is None or only is None or len(only) > FEW or row.day != day:
         _store(lecture_id, day, columns_of(attended_rows(lecture_id, day)), is_new=row is None)
         return

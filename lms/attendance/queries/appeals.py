@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, Integer, bindparam, func, or_, select
 from sqlalchemy.orm import aliased
 
 from lms.attendance.appealing import WINDOW
@@ -18,9 +19,9 @@ from lms.attendance.presence import WHO, is_held
 from lms.attendance.queries.roster import is_on_roster
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries import get_lecture
-from lms.catalogue.rules import may_edit_lecture
-from lms.catalogue.visibility import ids_taught_by
-from lms.core.db import db
+from lms.catalogue.rules import may_edit_lecture, teaching_id
+from lms.catalogue.visibility import ids_taught_by_person
+from lms.core.db import db, read, read_value
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
 from lms.people.models import Person
@@ -48,29 +49,32 @@ class AppealView:
 _Filing, _Answering = aliased(Person), aliased(Person)
 
 
-def _views() -> Any:
-    return (
-        select(Appeal, Person, _Answering.full_name, Correction.outcome, Lecture)
-        .join(Lecture, Lecture.id == Appeal.lecture_id)
-        .join(_Filing, _Filing.id == Appeal.person_id)
-        .join(Person, Person.id == _Filing.canonical_id)
-        .outerjoin(_Answering, _Answering.id == Appeal.answered_by)
-        .outerjoin(Correction, Correction.id == Appeal.correction_id)
+_VIEWS: Any = (
+    select(
+        Appeal,
+        Person.id.label("person_id"),
+        Person.public_id.label("person"),
+        Person.full_name,
+        Person.native_name,
+        Lecture,
+        _Answering.full_name.label("answered_by"),
+        Correction.outcome,
     )
+    .join(Lecture, Lecture.id == Appeal.lecture_id)
+    .join(_Filing, _Filing.id == Appeal.person_id)
+    .join(Person, Person.id == _Filing.canonical_id)
+    .outerjoin(_Answering, _Answering.id == Appeal.answered_by)
+    .outerjoin(Correction, Correction.id == Appeal.correction_id)
+)
 
 
-def _read(query: Any) -> list[AppealView]:
-    return [
-        AppealView(
-            appeal, person.id, person.public_id, person.full_name, person.native_name, lecture, answering, outcome
-        )
-        for appeal, person, answering, outcome, lecture in db.session.execute(query)
-    ]
+def _read(query: Any, values: Any = None) -> list[AppealView]:
+    return [AppealView(*row) for row in db.session.execute(query, values)]
 
 
 def get_appeal(public_id: str, *, by: Actor) -> AppealView:
     """One appeal, for whoever made it and for the staff of its lecture; NotFound for everybody else."""
-    found = _read(_views().where(Appeal.public_id == public_id))
+    found = _read(_VIEWS.where(Appeal.public_id == public_id))
     if not found:
         raise NotFound
     view = found[0]
@@ -91,7 +95,7 @@ def list_appeals(
     """Up to `limit + 1` appeals after `cursor` that somebody may see: the own ones, and those of lectures that one
     may change. Open ones in the order in which they came, all of them the newest first."""
     oldest_first = state is AppealState.OPEN
-    query = _views().where(or_(_answerable(by), _Filing.canonical_id == by.person_id))
+    query = _VIEWS.where(or_(_answerable(*_kind(by)), _Filing.canonical_id == by.person_id))
     if lecture_id is not None:
         get_lecture(lecture_id, by=by)
         query = query.where(Appeal.lecture_id == lecture_id)
@@ -105,19 +109,40 @@ def list_appeals(
     return _read(query if limit is None else query.limit(limit + 1))
 
 
-def _answerable(by: Actor) -> ColumnElement[bool]:
-    """Whether somebody may answer an appeal: an administrator any, an instructor those of the own series."""
-    if by.is_administrator:
+def _kind(by: Actor) -> tuple[bool, int | None]:
+    return by.is_administrator, teaching_id(by)
+
+
+def _answerable(is_administrator: bool, person_id: int | None) -> ColumnElement[bool]:
+    """Whether somebody may answer an appeal: an administrator any, an instructor those of the own series.
+
+    `person_id` is the actor's `teaching_id`."""
+    if is_administrator:
         return Appeal.id.is_not(None)
-    return Lecture.series_id.in_(ids_taught_by(by))
+    return Lecture.series_id.in_(ids_taught_by_person(person_id))
 
 
-def list_open_appeals(*, by: Actor, lecture_id: int | None = None, limit: int | None = None) -> list[AppealView]:
-    """The open appeals that somebody may answer, of all lectures or of one, in the order in which they came."""
-    query = _views().where(_answerable(by), Appeal.state == AppealState.OPEN).order_by(Appeal.id)
-    if lecture_id is not None:
-        query = query.where(Appeal.lecture_id == lecture_id)
-    return _read(query if limit is None else query.limit(limit))
+def list_open_appeals(*, by: Actor, limit: int | None = None) -> list[AppealView]:
+    """The open appeals that somebody may answer, in the order in which they came."""
+    return _read(_open(*_kind(by)).limit(limit))
+
+
+@lru_cache(maxsize=256)
+def _open(is_administrator: bool, person_id: int | None) -> Any:
+    """The query of open appeals for each kind of reader."""
+    answerable = _answerable(is_administrator, person_id)
+    return _VIEWS.where(answerable, Appeal.state == AppealState.OPEN).order_by(Appeal.id)
+
+
+def open_appeals_by_person(lecture_id: int, *, by: Actor) -> dict[str, str]:
+    """The open appeals in a lecture that somebody may answer: public id of the person → that of the appeal."""
+    return dict(read(_open_in(*_kind(by)), {"lecture_id": lecture_id}))
+
+
+@lru_cache(maxsize=256)
+def _open_in(is_administrator: bool, person_id: int | None) -> Any:
+    in_lecture = Appeal.lecture_id == bindparam("lecture_id", type_=Integer)
+    return _open(is_administrator, person_id).where(in_lecture).with_only_columns(Person.public_id, Appeal.public_id)
 
 
 def count_open_appeals(*, by: Actor, lecture_id: int | None = None) -> int:
@@ -126,7 +151,7 @@ def count_open_appeals(*, by: Actor, lecture_id: int | None = None) -> int:
         select(func.count())
         .select_from(Appeal)
         .join(Lecture, Lecture.id == Appeal.lecture_id)
-        .where(_answerable(by), Appeal.state == AppealState.OPEN)
+        .where(_answerable(*_kind(by)), Appeal.state == AppealState.OPEN)
     )
     if lecture_id is not None:
         query = query.where(Appeal.lecture_id == lecture_id)
@@ -144,12 +169,15 @@ def open_appeals_in(lecture_id: int, person_ids: Collection[int]) -> list[Appeal
     return list(db.session.scalars(query.execution_options(populate_existing=True)))
 
 
+_LAST_IMPORT = select(func.max(AttendanceImport.published_at)).where(
+    AttendanceImport.lecture_id == bindparam("lecture_id", type_=Integer)
+)
+
+
 def appeal_until(lecture: Lecture) -> datetime:
     """Until when one may appeal: so long after a held lecture ended, was entered, or its last report was taken."""
     assert lecture.actual_end is not None
-    last = db.session.scalar(
-        select(func.max(AttendanceImport.published_at)).where(AttendanceImport.lecture_id == lecture.id)
-    )
+    last = read_value(_LAST_IMPORT, {"lecture_id": lecture.id})
     return max(one for one in (lecture.actual_end, lecture.created_at, last) if one is not None) + WINDOW
 
 
@@ -167,10 +195,15 @@ class OwnAppeals:
         return next((one for one in self.appeals if one.is_open), None)
 
 
+_OWN: Any = _VIEWS.where(
+    Appeal.lecture_id == bindparam("lecture_id", type_=Integer),
+    _Filing.canonical_id == bindparam("person_id", type_=Integer),
+).order_by(Appeal.id.desc())
+
+
 def own_appeals(lecture: Lecture, *, by: Actor, at: datetime) -> OwnAppeals:
     """What a person asked, and may ask, of a held lecture in which the person was expected or seen."""
-    own = (Appeal.lecture_id == lecture.id, _Filing.canonical_id == by.person_id)
-    appeals = _read(_views().where(*own).order_by(Appeal.id.desc()))
+    appeals = _read(_OWN, {"lecture_id": lecture.id, "person_id": by.person_id})
     until = appeal_until(lecture)
     return OwnAppeals(appeals, at <= until and not any(one.is_open for one in appeals), until)
 
@@ -185,10 +218,12 @@ def get_appealable(lecture_id: int, *, by: Actor, at: datetime) -> tuple[Lecture
 
 def appeal_states_of(*, by: Actor) -> dict[int, AppealState]:
     """The state of one's own latest appeal in each lecture."""
-    query = (
-        select(Appeal.lecture_id, Appeal.state)
-        .join(Person, Person.id == Appeal.person_id)
-        .where(Person.canonical_id == by.person_id)
-        .order_by(Appeal.id)
-    )
-    return dict(db.session.execute(query).all())
+    return dict(read(_OWN_STATES, {"person_id": by.person_id}))
+
+
+_OWN_STATES: Any = (
+    select(Appeal.lecture_id, Appeal.state)
+    .join(Person, Person.id == Appeal.person_id)
+    .where(Person.canonical_id == bindparam("person_id", type_=Integer))
+    .order_by(Appeal.id)
+)

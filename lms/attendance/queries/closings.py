@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import aliased
 
 from lms.attendance.models.closings import Closing
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
-from lms.core.db import db
+from lms.core.db import db, read, read_one
 from lms.core.roles import Actor
 from lms.people.models import Person
 
@@ -39,21 +40,27 @@ _Closer, _Opener = aliased(Person), aliased(Person)
 
 def find_closing(lecture_id: int) -> Closing | None:
     """The closing that holds, if any. Writers ask with the lecture locked."""
-    query = select(Closing).where(Closing.lecture_id == lecture_id, Closing.reopened_at.is_(None))
-    return db.session.scalar(query.execution_options(populate_existing=True))
+    return db.session.scalar(_IN_FORCE, {"lecture_id": lecture_id})
+
+
+_IN_FORCE = (
+    select(Closing)
+    .where(Closing.lecture_id == bindparam("lecture_id"), Closing.reopened_at.is_(None))
+    .execution_options(populate_existing=True)
+)
 
 
 def view_of(lecture_id: int) -> ClosingView | None:
     """The closing that holds, with names."""
-    found = _views(_of(lecture_id).where(Closing.reopened_at.is_(None)))
-    return found[0] if found else None
+    row = read_one(_HOLDING, {"lecture_id": lecture_id})
+    return None if row is None else ClosingView(*row)
 
 
 def get_closable(lecture_id: int, *, by: Actor) -> tuple[Lecture, list[ClosingView]]:
     """A lecture with its closings, the latest first, for those who may close it; Forbidden or NotFound for others."""
     lecture = get_lecture(lecture_id, by=by)
     check_can_edit_lecture(lecture, by)
-    return lecture, _views(_of(lecture_id))
+    return lecture, [ClosingView(*row) for row in read(_CLOSINGS, {"lecture_id": lecture_id})]
 
 
 def list_closings(lecture_id: int, *, by: Actor) -> list[ClosingView]:
@@ -61,18 +68,18 @@ def list_closings(lecture_id: int, *, by: Actor) -> list[ClosingView]:
     return get_closable(lecture_id, by=by)[1]
 
 
-def _of(lecture_id: int) -> Select[Closing, str, str]:
-    return (
-        select(Closing, _Closer.full_name, _Opener.full_name)
-        .outerjoin(_Closer, _Closer.id == Closing.closed_by)
-        .outerjoin(_Opener, _Opener.id == Closing.reopened_by)
-        .where(Closing.lecture_id == lecture_id)
-        .order_by(Closing.id.desc())
+_CLOSINGS: Any = (
+    select(
+        Closing.closed_at,
+        _Closer.full_name.label("closed_by"),
+        Closing.figures,
+        Closing.reopened_at,
+        _Opener.full_name.label("reopened_by"),
+        Closing.reason,
     )
-
-
-def _views(query: Select[Closing, str, str]) -> list[ClosingView]:
-    return [
-        ClosingView(one.closed_at, closer, one.figures, one.reopened_at, opener, one.reason)
-        for one, closer, opener in db.session.execute(query)
-    ]
+    .outerjoin(_Closer, _Closer.id == Closing.closed_by)
+    .outerjoin(_Opener, _Opener.id == Closing.reopened_by)
+    .where(Closing.lecture_id == bindparam("lecture_id"))
+    .order_by(Closing.id.desc())
+)
+_HOLDING = _CLOSINGS.where(Closing.reopened_at.is_(None))

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, func, select, type_coerce
+from sqlalchemy import ColumnElement, String, bindparam, func, select, type_coerce
 from sqlalchemy.orm import aliased
 
 from lms.attendance.facts import ATTENDANCES, Attended, Columns, unpack
@@ -14,7 +14,7 @@ from lms.attendance.models.credits import Credit, LectureFacts, Outcome
 from lms.catalogue.models import Lecture, LectureState
 from lms.core import clock
 from lms.core.bulk import among
-from lms.core.db import db
+from lms.core.db import db, read
 from lms.people.models import Person
 from lms.people.queries.histories import Histories
 
@@ -28,8 +28,7 @@ def read_versions(lecture_ids: Collection[int]) -> dict[int, tuple[int, date]]:
     query = select(LectureFacts.lecture_id, LectureFacts.version, LectureFacts.day)
     if len(lecture_ids) <= FEW:
         query = query.where(LectureFacts.lecture_id.in_(lecture_ids))
-    rows = db.session.connection().execute(query)
-    return {id_: (version, day) for id_, version, day in rows if len(lecture_ids) <= FEW or id_ in lecture_ids}
+    return {id_: (version, day) for id_, version, day in read(query) if id_ in lecture_ids}
 
 
 def read_facts(lecture_ids: Collection[int]) -> Iterator[tuple[int, int, date, Columns]]:
@@ -40,12 +39,16 @@ def read_facts(lecture_ids: Collection[int]) -> Iterator[tuple[int, int, date, C
         yield id_, version, day, unpack(ATTENDANCES, content)
 
 
+_COUNTS = select(LectureFacts.lecture_id, LectureFacts.attendances).where(
+    LectureFacts.lecture_id.in_(bindparam("ids", expanding=True))
+)
+
+
 def count_facts(lecture_ids: Collection[int]) -> dict[int, int]:
     """How many attended each of these held lectures; those without stored facts are counted from the rows."""
     if not lecture_ids:
         return {}
-    query = select(LectureFacts.lecture_id, LectureFacts.attendances)
-    found = dict(db.session.connection().execute(query.where(among(LectureFacts.lecture_id, lecture_ids))).all())
+    found: dict[int, int] = dict(read(_COUNTS, {"ids": list(lecture_ids)}))
     missing = [id_ for id_ in lecture_ids if id_ not in found]
     if not missing:
         return found
@@ -66,31 +69,34 @@ def attended_rows(lecture_id: int, day: date, only: Collection[int] | None = Non
     return attended_in({lecture_id: day}, only)[lecture_id]
 
 
-def _is_of(people: Iterable[int]) -> ColumnElement[bool]:
-    """Whether a credit is of some people (canonical ids). They are looked up first, so that of a lecture only their
-    credits are read."""
-    return Credit.person_id.in_(select(_Row.id).where(among(_Row.canonical_id, people)))
+def _is_of(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether a credit is of some people. They are looked up first, so that of a lecture only their credits are
+    read."""
+    return Credit.person_id.in_(select(_Row.id).where(condition))
+
+
+_ATTENDED: Any = (
+    select(
+        Credit.lecture_id,
+        Person.canonical_id,
+        Credit.person_id,
+        type_coerce(Credit.sector, String),
+        type_coerce(Credit.gender, String),
+        type_coerce(Credit.source, String),
+        Credit.present_ms,
+    )
+    .join(Person, Person.id == Credit.person_id)
+    .where(Credit.outcome == Outcome.ATTENDED)
+)
+_ATTENDED_OF_SOME = _ATTENDED.where(
+    Credit.lecture_id == bindparam("lecture_id"), _is_of(_Row.canonical_id.in_(bindparam("people", expanding=True)))
+)
 
 
 def attended_in(days: Mapping[int, date], only: Collection[int] | None = None) -> dict[int, list[Attended]]:
     """`attended_rows` of several lectures, by id."""
-    query = (
-        select(
-            Credit.lecture_id,
-            Person.canonical_id,
-            Credit.person_id,
-            type_coerce(Credit.sector, String),
-            type_coerce(Credit.gender, String),
-            type_coerce(Credit.source, String),
-            Credit.present_ms,
-        )
-        .join(Person, Person.id == Credit.person_id)
-        .where(among(Credit.lecture_id, days), Credit.outcome == Outcome.ATTENDED)
-    )
-    if only is not None:
-        query = query.where(_is_of(only))
     by_lecture: dict[int, list[Any]] = {lecture_id: [] for lecture_id in days}
-    for lecture_id, *row in db.session.connection().execute(query):
+    for lecture_id, *row in _attended(days, only):
         by_lecture[lecture_id].append(row)
     histories = Histories({row[0] for rows in by_lecture.values() for row in rows})
     return {
@@ -100,6 +106,13 @@ def attended_in(days: Mapping[int, date], only: Collection[int] | None = None) -
         ]
         for lecture_id, rows in by_lecture.items()
     }
+
+
+def _attended(lecture_ids: Collection[int], only: Collection[int] | None) -> Sequence[Any]:
+    if only is not None and len(lecture_ids) == 1 and len(only) <= FEW:
+        return read(_ATTENDED_OF_SOME, {"lecture_id": next(iter(lecture_ids)), "people": list(only)})
+    query = _ATTENDED.where(among(Credit.lecture_id, lecture_ids))
+    return read(query if only is None else query.where(_is_of(among(_Row.canonical_id, only))))
 
 
 def _once(rows: Sequence[Any]) -> Iterable[Any]:
@@ -118,11 +131,14 @@ def _once(rows: Sequence[Any]) -> Iterable[Any]:
 def days_of_held(lecture_ids: Collection[int] | None = None) -> dict[int, date]:
     """The lectures that were held, with the day of their actual start in the reporting zone."""
     zone = clock.reporting_zone()
-    query = select(Lecture.id, Lecture.actual_start)
-    query = query.where(Lecture.state == LectureState.HELD, Lecture.actual_start.is_not(None))
-    if lecture_ids is not None:
-        query = query.where(Lecture.id.in_(lecture_ids))
-    return {id_: clock.day_of(start, zone) for id_, start in db.session.execute(query) if start is not None}
+    rows = read(_HELD) if lecture_ids is None else read(_SOME_HELD, {"ids": list(lecture_ids)})
+    return {id_: clock.day_of(start, zone) for id_, start in rows}
+
+
+_HELD = select(Lecture.id, Lecture.actual_start).where(
+    Lecture.state == LectureState.HELD, Lecture.actual_start.is_not(None)
+)
+_SOME_HELD = _HELD.where(Lecture.id.in_(bindparam("ids", expanding=True)))
 
 
 def has_facts(lecture_id: int) -> bool:

@@ -7,35 +7,48 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Integer, bindparam, select
+from sqlalchemy import Integer, bindparam, select, union
+from sqlalchemy.orm import aliased
 
 from lms.attendance.models.credits import Correction, Credit
 from lms.attendance.outcomes import ByHand, CreditValues, OutcomeInputs, compute_outcome, was_in_group
-from lms.attendance.presence import WHO, PresenceInterval, Span, is_held, places_of, presence_in, span_of
+from lms.attendance.presence import WHO, PresenceInterval, Span, is_held, places_of, presence_in, rows_of, span_of
 from lms.catalogue.models import Lecture, LectureState, Policy, WalkIns
 from lms.catalogue.queries import get_lecture, get_series, policy_for
 from lms.core import clock
 from lms.core.bulk import chunks
-from lms.core.db import db
+from lms.core.db import db, read, read_column
 from lms.core.errors import Forbidden
 from lms.core.i18n import _
 from lms.core.roles import Actor
-from lms.enrolment.membership import eligible_people
+from lms.enrolment.membership import FEW, eligible_at, eligible_people
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.people.models import Person
 
 _LECTURE: Any = bindparam("lecture_id", type_=Integer)
 _PEOPLE: Any = bindparam("people", expanding=True)
-_CORRECTIONS: Any = (
-    select(WHO, Correction)
-    .join(Person, Person.id == Correction.person_id)
-    .where(Correction.lecture_id == _LECTURE, Correction.withdrawn_at.is_(None))
+_Maker = aliased(Person)
+_BY_HAND: Any = (
+    select(Correction.id, Correction.outcome, Correction.reason, _Maker.full_name, Correction.made_at)
+    .outerjoin(_Maker, _Maker.id == Correction.by_person_id)
     .order_by(Correction.id)
 )
+_CORRECTIONS: Any = (
+    _BY_HAND.add_columns(WHO)
+    .join(Person, Person.id == Correction.person_id)
+    .where(Correction.lecture_id == _LECTURE, Correction.withdrawn_at.is_(None))
+)
+_CORRECTIONS_AMONG = _CORRECTIONS.where(Correction.person_id.in_(rows_of(_PEOPLE)))
+_CORRECTIONS_BY_ID = _BY_HAND.add_columns(Correction.lecture_id).where(
+    Correction.id.in_(bindparam("ids", expanding=True))
+)
 _CREDITED: Any = select(Credit.person_id).where(Credit.lecture_id == _LECTURE)
+_CREDITED_AMONG = _CREDITED.where(Credit.person_id.in_(_PEOPLE))
 _VALUES: Any = select(
     Credit.person_id, Credit.present_ms, Credit.percent_tenths, Credit.outcome, Credit.source, Credit.policy_id
 ).where(Credit.lecture_id == _LECTURE)
+_VALUES_AMONG = _VALUES.where(Credit.person_id.in_(_PEOPLE))
+_COUNTED: Any = union(eligible_at(_LECTURE, _PEOPLE), _CREDITED_AMONG)
 
 
 def min_percent_of(lecture: Lecture) -> int:
@@ -43,26 +56,21 @@ def min_percent_of(lecture: Lecture) -> int:
     return policy_for(lecture).min_percent
 
 
-def corrections_in(lecture_id: int, person_ids: Collection[int] | None = None) -> dict[int, Correction]:
+def corrections_in(lecture_id: int, person_ids: Collection[int] | None = None) -> dict[int, ByHand]:
     """The corrections in force, by person; where two people were merged, the newest wins."""
-    found: dict[int, Correction] = {}
+    found: dict[int, ByHand] = {}
     for people in [None] if person_ids is None else chunks(person_ids):
-        query = _CORRECTIONS if people is None else _CORRECTIONS.where(WHO.in_(_PEOPLE))
-        for person_id, correction in db.session.execute(query, {"lecture_id": lecture_id, "people": people}):
-            found[person_id] = correction
+        query = _CORRECTIONS if people is None else _CORRECTIONS_AMONG
+        for *correction, person_id in read(query, {"lecture_id": lecture_id, "people": people}):
+            found[person_id] = ByHand(*correction)
     return found
 
 
-def by_hand(corrections: Mapping[int, Correction]) -> dict[int, ByHand]:
-    """Corrections with the names of those who made them, under the same keys."""
-    makers = {one.by_person_id for one in corrections.values() if one.by_person_id is not None}
-    names: dict[int, str] = {}
-    if makers:
-        names = dict(db.session.execute(select(Person.id, Person.full_name).where(Person.id.in_(makers))).all())
-    return {
-        key: ByHand(one.outcome, one.reason, names.get(one.by_person_id or 0), one.made_at)
-        for key, one in corrections.items()
-    }
+def corrections_by_lecture(ids: Collection[int]) -> dict[int, ByHand]:
+    """These corrections, by lecture."""
+    if not ids:
+        return {}
+    return {lecture_id: ByHand(*correction) for *correction, lecture_id in read(_CORRECTIONS_BY_ID, {"ids": list(ids)})}
 
 
 def inputs_for(
@@ -71,24 +79,31 @@ def inputs_for(
     """All that decides about these people in one lecture, of whom this was seen."""
     in_groups = [one for one in person_ids if was_in_group(presence.get(one, ()))]
     places = places_of([lecture.id], in_groups) if in_groups else {}
-    counted = eligible_people(lecture.id, person_ids)
-    if is_held(lecture):
-        counted |= _credited(lecture.id, person_ids)
+    counted = _counted(lecture, person_ids)
     return OutcomeInputs(
         span=span,
         min_percent=min_percent_of(lecture),
         counted=counted,
-        corrections=by_hand(corrections_in(lecture.id, person_ids)),
+        corrections=corrections_in(lecture.id, person_ids),
         exclusions=exclusion_reasons(lecture, [one for one in person_ids if one not in counted]),
         places={person_id: place for (_lecture_id, person_id), place in places.items()},
     )
 
 
+def _counted(lecture: Lecture, person_ids: Collection[int] | None) -> set[int]:
+    """Those of these people, or of all, whose presence in a lecture counts: who is eligible, or has a credit of it."""
+    if not is_held(lecture):
+        return eligible_people(lecture.id, person_ids)
+    if person_ids is None or len(person_ids) > FEW:
+        return eligible_people(lecture.id, person_ids) | _credited(lecture.id, person_ids)
+    return set(read_column(_COUNTED, {"lecture_id": lecture.id, "people": list(person_ids)}))
+
+
 def _credited(lecture_id: int, person_ids: Collection[int] | None) -> set[int]:
     found: set[int] = set()
     for people in [None] if person_ids is None else chunks(person_ids):
-        query = _CREDITED if people is None else _CREDITED.where(Credit.person_id.in_(_PEOPLE))
-        found.update(db.session.scalars(query, {"lecture_id": lecture_id, "people": people}))
+        query = _CREDITED if people is None else _CREDITED_AMONG
+        found.update(read_column(query, {"lecture_id": lecture_id, "people": people}))
     return found
 
 
@@ -135,8 +150,7 @@ def compute_credits(
     if not presence and not corrections:
         return {}
     policy = policy or policy_for(lecture)
-    counted = set(eligible_people(lecture.id, only) if eligible is None else eligible)
-    counted |= _credited(lecture.id, only)
+    counted = _counted(lecture, only) if eligible is None else eligible | _credited(lecture.id, only)
     policy_id, min_percent = policy.id, policy.min_percent
     found: dict[int, CreditValues] = {}
     for person_id in dict.fromkeys([*presence, *corrections]):
@@ -170,10 +184,9 @@ def counted_ms(lecture_id: int, person_id: int, at: datetime) -> int:
 def written_credits(lecture_id: int, only: Collection[int] | None = None) -> dict[int, CreditValues]:
     """The credits of a lecture as they are written, by person."""
     found: dict[int, CreditValues] = {}
-    connection = db.session.connection()
     for people in [None] if only is None else chunks(only):
-        query = _VALUES if people is None else _VALUES.where(Credit.person_id.in_(_PEOPLE))
-        for person_id, *values in connection.execute(query, {"lecture_id": lecture_id, "people": people}):
+        query = _VALUES if people is None else _VALUES_AMONG
+        for person_id, *values in read(query, {"lecture_id": lecture_id, "people": people}):
             found[person_id] = CreditValues(*values)
     return found
 

@@ -11,13 +11,13 @@ from lms.attendance.models.appeals import Appeal
 from lms.attendance.models.credits import Correction, Credit, Outcome
 from lms.attendance.models.evidence import Beat, Join, Presence
 from lms.attendance.models.unmatched import UnmatchedAttendee
-from lms.attendance.outcomes import AttendanceOutcome, ByHand, OutcomeInputs, was_in_group
+from lms.attendance.outcomes import AttendanceOutcome, OutcomeInputs, was_in_group
 from lms.attendance.presence import WHO, lectures_with_evidence, places_of, presence_by_person, presence_of, span_of
-from lms.attendance.queries.outcomes import by_hand, exclusion_reasons
+from lms.attendance.queries.outcomes import corrections_by_lecture, exclusion_reasons
 from lms.catalogue.models import Lecture, LectureState, Policy
 from lms.catalogue.queries import current_policies
 from lms.core import clock
-from lms.core.db import db
+from lms.core.db import db, read
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
 from lms.enrolment.membership import IS_ELIGIBLE, IS_EXPECTED, holds_for, series_of
@@ -47,10 +47,10 @@ def attendance_of_person(
         query, where = _ONE_HELD, where | {"lecture": lecture_id}
     elif series_id is not None:
         query, where = _HELD_OF_SERIES, where | {"series": series_id}
-    lectures: list[Any] = list(db.session.execute(query, where))
+    lectures: list[Any] = list(read(query, where))
     spans = {one.id: span_of(one) for one in lectures}
     presence = presence_of(person_id, spans) if lectures else {}
-    corrections = _corrections([one.correction_id for one in lectures if one.correction_id is not None])
+    corrections = corrections_by_lecture([one.correction_id for one in lectures if one.correction_id is not None])
     without = {one.series_id for one in lectures if one.min_percent is None}
     current = current_policies(without) if without else {}
     in_groups = [one.id for one in lectures if was_in_group(presence.get(one.id, ()))]
@@ -112,14 +112,6 @@ def _held(*which: ColumnElement[bool]) -> Any:
 _HELD = _held()
 _HELD_OF_SERIES = _held(Lecture.series_id == bindparam("series", type_=Integer))
 _ONE_HELD = _held(Lecture.id == bindparam("lecture", type_=Integer))
-
-
-def _corrections(ids: list[int]) -> dict[int, ByHand]:
-    """Corrections by lecture."""
-    if not ids:
-        return {}
-    rows = db.session.scalars(select(Correction).where(Correction.id.in_(ids)))
-    return by_hand({one.lecture_id: one for one in rows})
 
 
 def _row_ids(person_id: int) -> list[int]:

@@ -32,12 +32,12 @@ from lms.catalogue.queries import get_lecture, policy_for
 from lms.catalogue.rules import check_can_edit_lecture, may_edit_lecture
 from lms.core import clock
 from lms.core.bulk import among, chunks
-from lms.core.db import db
+from lms.core.db import db, read, read_column
 from lms.core.errors import Forbidden, Invalid, NotFound
 from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.core.sorting import sort_key
-from lms.enrolment.membership import expected_at
+from lms.enrolment.membership import FEW, expected_at
 from lms.enrolment.queries.sharing import hidden_among
 from lms.enrolment.rules import sees_shared_only
 from lms.people.models import Person, PersonEmail
@@ -160,6 +160,19 @@ def _entries(shared_only: bool) -> Any:
     return _ENTRIES.add_columns(position_of(shared_only).label("position"))
 
 
+@lru_cache(maxsize=2)
+def _some_entries(shared_only: bool) -> Any:
+    return _entries(shared_only).where(Person.id.in_(_PEOPLE))
+
+
+def _entries_of(ids: list[int], lecture: Lecture, by: Actor) -> Sequence[Any]:
+    """The people with these ids, in no order."""
+    shared_only, values = sees_shared_only(by), {"series_id": lecture.series_id}
+    if len(ids) <= FEW:
+        return read(_some_entries(shared_only), values | {"people": ids}) if ids else []
+    return read(_entries(shared_only).where(among(Person.id, ids)), values)
+
+
 _OUTCOMES: Any = (
     select(Credit.outcome, func.count(), func.max(Credit.computed_at))
     .where(Credit.lecture_id == bindparam("lecture_id"))
@@ -176,7 +189,7 @@ def not_on_roster(lecture: Lecture, person_ids: Collection[int]) -> set[int]:
     """The people among these who are not on the roster."""
     missing = set(person_ids)
     for people in chunks(missing):
-        found = db.session.scalars(_OF_SOME, {"lecture_id": lecture.id, "people": people})
+        found = read_column(_OF_SOME, {"lecture_id": lecture.id, "people": people})
         missing.difference_update(found)
     return missing
 
@@ -260,8 +273,7 @@ def _list(
         found = _found(lecture, needle, by)
         order = replace(order, positions=[one for one in order.positions if one[1] in found])
     ids = order.page(after, None if limit is None else limit + 1)
-    query = _entries(sees_shared_only(by)).where(among(Person.id, ids))
-    entries = db.session.execute(query, {"series_id": lecture.series_id}).all() if ids else []
+    entries = _entries_of(ids, lecture, by)
     return _rows(lecture, sorted(entries, key=lambda entry: (entry.position, entry.id)), at, by)
 
 
@@ -329,7 +341,7 @@ def _totals(lecture: Lecture, order: RosterOrder, at: datetime | None) -> Roster
             people, unmatched=unmatched, here=viewers(lecture.id, now), seen=db.session.scalar(seen) or 0
         )
     counted, moments = dict.fromkeys(Outcome, 0), []
-    for outcome, count, moment in db.session.execute(_OUTCOMES, {"lecture_id": lecture.id}):
+    for outcome, count, moment in read(_OUTCOMES, {"lecture_id": lecture.id}):
         counted[outcome] = count
         moments.append(moment)
     came = counted[Outcome.ATTENDED] + counted[Outcome.PARTIAL] + counted[Outcome.EXCUSED]

@@ -33,7 +33,7 @@ from lms.attendance.presence import (
 )
 from lms.catalogue.models import Lecture
 from lms.core import cache_versions
-from lms.core.db import db
+from lms.core.db import read, read_column, read_value
 from lms.core.process_cache import memory
 from lms.enrolment.membership import expected_at
 from lms.enrolment.queries.sharing import shared_in
@@ -114,18 +114,18 @@ def roster_order(lecture: Lecture, *, shared_only: bool) -> RosterOrder:
         while len(kept) > MOST:
             kept.pop(next(iter(kept)), None)
     order, asked = found[1], {"lecture_id": lecture.id}
-    if not order.members.issuperset(db.session.scalars(_LATER, asked)):
+    if not order.members.issuperset(read_column(_LATER, asked)):
         order = _read(lecture, shared_only)
-    elif is_held(lecture) and db.session.scalar(_HAS_BEATS, asked):
+    elif is_held(lecture) and read_value(_HAS_BEATS, asked):
         order = replace(order, curve=curve_of(lecture))
     return order
 
 
 def _read(lecture: Lecture, shared_only: bool) -> RosterOrder:
     asked = {"lecture_id": lecture.id, "series_id": lecture.series_id}
-    rows = db.session.execute(_positions(shared_only), asked)
+    rows = read(_positions(shared_only), asked)
     positions = [(name, person_id) for name, person_id in rows]
-    return RosterOrder(positions, db.session.scalar(_UNMATCHED, asked) or 0, curve_of(lecture))
+    return RosterOrder(positions, read_value(_UNMATCHED, asked) or 0, curve_of(lecture))
 
 
 def curve_of(lecture: Lecture) -> list[int]:

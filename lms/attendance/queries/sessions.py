@@ -16,7 +16,7 @@ from sqlalchemy.orm import joinedload
 from lms.attendance.models.credits import Credit, Outcome
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import AnyLecture, may_edit_lecture
-from lms.core.db import db, is_sqlite
+from lms.core.db import db, is_sqlite, read_column
 from lms.core.errors import Forbidden
 from lms.core.roles import Actor
 
@@ -50,7 +50,7 @@ def is_session() -> Any:
 def sessions_among(lectures: Iterable[AnyLecture]) -> set[int]:
     """The ids of those of these lectures that are sessions."""
     held = [lecture.id for lecture in lectures if lecture.state is LectureState.HELD]
-    return set(db.session.scalars(_among(is_sqlite()), {"ids": held})) if held else set()
+    return set(read_column(_among(is_sqlite()), {"ids": held})) if held else set()
 
 
 @cache

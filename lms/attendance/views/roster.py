@@ -12,7 +12,7 @@ from lms.attendance.actions import corrections
 from lms.attendance.forms import CorrectionForm, ManyForm
 from lms.attendance.presence import span_of
 from lms.attendance.queries import roster as roster_queries
-from lms.attendance.queries.appeals import list_open_appeals
+from lms.attendance.queries.appeals import open_appeals_by_person
 from lms.attendance.queries.closings import view_of
 from lms.attendance.queries.roster import RosterPage, get_roster_page, get_row
 from lms.attendance.views.blueprint import bp
@@ -49,7 +49,6 @@ def _roster_page(lecture_id: int, opened: str | None, form: CorrectionForm | Non
     may_edit = may_edit_lecture(page.lecture, by)
     held = page.lecture.state is LectureState.HELD
     closing = view_of(lecture_id) if held else None
-    waiting = list_open_appeals(by=by, lecture_id=lecture_id) if held and may_edit else []
     return render_template(
         "attendance/roster.html",
         marks=marks_of(page.lecture),
@@ -60,7 +59,7 @@ def _roster_page(lecture_id: int, opened: str | None, form: CorrectionForm | Non
         may_edit=may_edit,
         may_correct=may_edit and closing is None,
         closing=closing,
-        appeals={one.person: one.appeal.public_id for one in waiting},
+        appeals=open_appeals_by_person(lecture_id, by=by) if held and may_edit else {},
         from_ms=clock.from_ms,
         **_shown(page, q, cursor, at),
     )
