@@ -313,6 +313,7 @@ def get_lecture_to_join(lecture_id: int, *, by: Actor) -> tuple[Station, str | N
     row = read_one(statements.to_join(*_kind(by)), {"lecture_id": lecture_id}) if known else None
     if row is None:
         raise NotFound
+    station: list[Any]
     *station, join_url = row
     return Station(*station), join_url
 

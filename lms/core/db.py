@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Dialect, Enum, Executable, MetaData, Row, event, func, select
+from sqlalchemy import DateTime, Dialect, Enum, Executable, MetaData, event, func, select
 from sqlalchemy.engine import Connection, CursorResult, Engine, ExceptionContext
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
@@ -199,7 +199,7 @@ def write_turn(engine: Engine) -> Iterator[None]:
         os.close(folder)
 
 
-def read(query: Executable, values: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
+def read(query: Executable, values: Mapping[str, Any] | None = None) -> Sequence[Any]:
     """The rows of a query of columns, in the session's transaction.
 
     The session makes objects of what it reads, and prepares for that even where only columns are asked for: this takes
@@ -213,7 +213,7 @@ def read_column(query: Executable, values: Mapping[str, Any] | None = None) -> S
     return _result(query, values).scalars().all()
 
 
-def read_one(query: Executable, values: Mapping[str, Any] | None = None) -> Row[Any] | None:
+def read_one(query: Executable, values: Mapping[str, Any] | None = None) -> Any:
     """As `read`, the only row; None where there is none."""
     return _result(query, values).one_or_none()
 

@@ -88,8 +88,8 @@ _ATTENDED: Any = (
     .join(Person, Person.id == Credit.person_id)
     .where(Credit.outcome == Outcome.ATTENDED)
 )
-_ATTENDED_OF_SOME = _ATTENDED.where(
-    Credit.lecture_id == bindparam("lecture_id"), _is_of(_Row.canonical_id.in_(bindparam("people", expanding=True)))
+_ATTENDED_OF_SOME = _ATTENDED.where(  # "+ 0" keeps the index of lectures out: the people lead to the rows
+    Credit.lecture_id + 0 == bindparam("lecture_id"), _is_of(_Row.canonical_id.in_(bindparam("people", expanding=True)))
 )
 
 
