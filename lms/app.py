@@ -74,10 +74,10 @@ SLICES = (
 """In the order of the tower, lowest first: handlers answer an event in this order."""
 UNSEEN_BY_STRANGERS = frozenset(
     {
-        "account", "api_token", "appeal", "appearance", "appearance_decision", "attendance_import", "audit_entry",
-        "audit_subject", "award", "beat", "certificate", "closing", "consent", "correction", "group_entry",
+        "account", "api_token", "appeal", "attendance_import", "attendee_resolution", "audit_entry", "audit_subject",
+        "award", "beat", "certificate", "closing", "consent", "correction", "group_entry",
         "group_signature", "job", "join", "kept_answer", "lecture_facts", "one_time_link", "outbox_mail", "presence",
-        "series_facts", "sign_in_failure", "sign_in_session", "worker_heartbeat",
+        "series_facts", "sign_in_failure", "sign_in_session", "unmatched_attendee", "worker_heartbeat",
     }
 )  # fmt: skip
 """Tables that no page reads which is the same for all strangers: what is written to them makes no page anew."""

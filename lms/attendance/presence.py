@@ -112,14 +112,14 @@ def presence_by_person(*columns: Any, lecture_id: Any = None, people: Any = None
     later = (
         select(*columns)
         .select_from(Presence)
-        .join(UnmatchedAttendee, UnmatchedAttendee.id == Presence.appearance_id)
+        .join(UnmatchedAttendee, UnmatchedAttendee.id == Presence.attendee_id)
         .join(Person, Person.id == UnmatchedAttendee.person_id)
     )
     if people is not None:
         rows = rows_of(people)
         own = own.where(Presence.person_id.in_(rows))
         later = later.where(
-            Presence.appearance_id.in_(select(UnmatchedAttendee.id).where(UnmatchedAttendee.person_id.in_(rows)))
+            Presence.attendee_id.in_(select(UnmatchedAttendee.id).where(UnmatchedAttendee.person_id.in_(rows)))
         )
     if lecture_id is None:
         return [own, later]
@@ -130,8 +130,8 @@ def presence_by_person(*columns: Any, lecture_id: Any = None, people: Any = None
 
 
 def is_unmatched() -> tuple[ColumnElement[bool], ...]:
-    """What holds of presence (and its appearance) while nobody knows whose it is, and nobody said that it is nobody's
-    of ours."""
+    """What holds of presence (and its unmatched attendee) while nobody knows whose it is, and nobody said that it is
+    nobody's of ours."""
     return Presence.person_id.is_(None), UnmatchedAttendee.how.is_(None)
 
 

@@ -55,33 +55,33 @@ def list_unknown(lecture_id: int, page: dict[str, Any]) -> dict[str, Any]:
     return {"items": [unknown_json(one) for one in found.items], "next": following}
 
 
-@bp.post("/lectures/<int:lecture_id>/attendance-unknown/<int:appearance_id>/decide")
+@bp.post("/lectures/<int:lecture_id>/attendance-unknown/<int:attendee_id>/decide")
 @allow(SIGNED_IN)
 @scope("attendance:write")
 @bp.input(DecisionIn, arg_name="wish")
 @bp.output(UnknownOut)
-def decide_unknown(lecture_id: int, appearance_id: int, wish: dict[str, Any]) -> dict[str, Any]:
+def decide_unknown(lecture_id: int, attendee_id: int, wish: dict[str, Any]) -> dict[str, Any]:
     """Links an unmatched attendee to a person, throughout the series or for some rows. Returns 409 if someone else
     resolved it first.
     """
     by = current_actor()
     resolve_attendee(
-        lecture_id, appearance_id, person=wish["person"], version=wish["version"], rows=wish["rows"], by=by,
+        lecture_id, attendee_id, person=wish["person"], version=wish["version"], rows=wish["rows"], by=by,
         at=clock.now(),
     )  # fmt: skip
-    return unknown_json(get_unknown(lecture_id, appearance_id, by=by))
+    return unknown_json(get_unknown(lecture_id, attendee_id, by=by))
 
 
-@bp.post("/lectures/<int:lecture_id>/attendance-unknown/<int:appearance_id>/undo")
+@bp.post("/lectures/<int:lecture_id>/attendance-unknown/<int:attendee_id>/undo")
 @allow(SIGNED_IN)
 @scope("attendance:write")
 @bp.input(UndoIn, arg_name="wish")
 @bp.output(UnknownOut)
-def undo_unknown(lecture_id: int, appearance_id: int, wish: dict[str, Any]) -> dict[str, Any]:
+def undo_unknown(lecture_id: int, attendee_id: int, wish: dict[str, Any]) -> dict[str, Any]:
     """Undoes a resolution."""
     by = current_actor()
-    undo_decision(lecture_id, appearance_id, version=wish["version"], by=by, at=clock.now())
-    return unknown_json(get_unknown(lecture_id, appearance_id, by=by))
+    undo_decision(lecture_id, attendee_id, version=wish["version"], by=by, at=clock.now())
+    return unknown_json(get_unknown(lecture_id, attendee_id, by=by))
 
 
 @bp.post("/lectures/<int:lecture_id>/attendance-imports")

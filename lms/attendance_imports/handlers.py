@@ -16,4 +16,4 @@ def on_addresses(event: AddressesKnown) -> None:
     locks.
     """
     if has_claims(event.person_ids):
-        request_job("claim_appearances", {"person_ids": list(event.person_ids)}, by=event.by, at=event.at)
+        request_job("claim_unmatched_attendees", {"person_ids": list(event.person_ids)}, by=event.by, at=event.at)

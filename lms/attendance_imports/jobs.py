@@ -13,7 +13,7 @@ from lms.core.jobs import Run, job
 from lms.core.roles import SYSTEM, Actor
 
 
-@job("claim_appearances")
+@job("claim_unmatched_attendees")
 def run_claim(_run: Run, *, person_ids: list[int]) -> dict[str, Any]:
     """Gives people what was seen under their addresses before they were known by them."""
     return {"lectures": link_attendees(person_ids, by=SYSTEM, at=clock.now())}

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from lms.attendance.actions.appeals import accept_appeal, decline_appeal, file_appeal, withdraw_appeal
 from lms.attendance.actions.closing import close_attendance
 from lms.attendance.actions.corrections import correct
-from lms.attendance.appealing import AppealInput
+from lms.attendance.appeal_rules import AppealInput
 from lms.attendance.models.credits import Outcome
 from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.staging import stage_attendance

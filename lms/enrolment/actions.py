@@ -22,8 +22,15 @@ from lms.core.imports import ImportAnswer
 from lms.core.limits import addresses_per_day
 from lms.core.roles import SYSTEM, Actor
 from lms.enrolment import notices, rules
-from lms.enrolment.models import REGISTRATIONS, Enrolment, EnrolmentSource, EnrolmentSpan, EnrolmentStatus, SetAside
-from lms.enrolment.queries.people import doubles_of, list_of_person
+from lms.enrolment.models import (
+    REGISTRATIONS,
+    Enrolment,
+    EnrolmentSource,
+    EnrolmentSpan,
+    EnrolmentStatus,
+    SupersededEnrolment,
+)
+from lms.enrolment.queries.people import duplicates_of, list_of_person
 from lms.enrolment.queries.rows import day_of, find_enrolment, get_enrolment, standing_of
 from lms.enrolment.queries.series import is_over
 from lms.enrolment.queries.sharing import known_to
@@ -433,29 +440,29 @@ def publish_enrolments(
 
 
 @action
-def set_aside_doubles(person_id: int, *, by: Actor, at: datetime) -> None:
+def supersede_duplicates(person_id: int, *, by: Actor, at: datetime) -> None:
     """After a merge: of several rows of one person in a series one speaks on, the others give up what they held.
 
-    The best goes on speaking (a place before a wait, then the longer wait). `restore_set_aside` undoes it.
+    The best goes on speaking (a place before a wait, then the longer wait). `restore_superseded` undoes it.
     """
-    for rows in doubles_of(person_id):
+    for rows in duplicates_of(person_id):
         series = lock(rows[0].series_id, SYSTEM)
         kept = rules.best(rows)
         for row in rows:
             if row is kept:
                 continue
-            db.session.add(SetAside(enrolment_id=row.id, status=row.status, at=at))
+            db.session.add(SupersededEnrolment(enrolment_id=row.id, status=row.status, at=at))
             if row.status in rules.ACTIVE:
                 leave(row, series, by=by, at=at)
 
 
 @action
-def restore_set_aside(person_ids: Sequence[int], *, by: Actor, at: datetime) -> None:
-    """After a merge was undone: rows set aside speak again, as they were. A place given away since is waited for,
+def restore_superseded(person_ids: Sequence[int], *, by: Actor, at: datetime) -> None:
+    """After a merge was undone: superseded rows speak again, as they were. A place given away since is waited for,
     from the old position in the line."""
     query = (
-        select(SetAside, Enrolment)
-        .join(Enrolment, Enrolment.id == SetAside.enrolment_id)
+        select(SupersededEnrolment, Enrolment)
+        .join(Enrolment, Enrolment.id == SupersededEnrolment.enrolment_id)
         .join(Person, Person.id == Enrolment.person_id)
         .where(Person.canonical_id.in_(person_ids))
         .order_by(Enrolment.series_id, Enrolment.queued_at)
@@ -472,7 +479,7 @@ def restore_set_aside(person_ids: Sequence[int], *, by: Actor, at: datetime) -> 
             row.withdrawn_at = None
         db.session.flush()
     for person_id in person_ids:
-        set_aside_doubles(person_id, by=by, at=at)
+        supersede_duplicates(person_id, by=by, at=at)
 
 
 @action

@@ -19,7 +19,7 @@ from lms.core.events import (
     handles,
 )
 from lms.core.roles import SYSTEM
-from lms.enrolment.actions import leave_all, promote, restore_set_aside, set_aside_doubles, touch_registrations
+from lms.enrolment.actions import leave_all, promote, restore_superseded, supersede_duplicates, touch_registrations
 from lms.enrolment.membership import enrolled_ids
 from lms.enrolment.notices import instant, tell_lecture
 from lms.enrolment.queries.people import export_of_person
@@ -80,14 +80,14 @@ def tell_cancelled(event: LectureCancelled) -> None:
 @handles(PeopleMerged)
 def unite(event: PeopleMerged) -> None:
     """Rows stay whose they were; of two in one series one speaks on."""
-    set_aside_doubles(event.kept_id, by=event.by, at=event.at)
+    supersede_duplicates(event.kept_id, by=event.by, at=event.at)
     touch_registrations([event.kept_id, event.merged_id])
 
 
 @handles(MergeUndone)
 def part(event: MergeUndone) -> None:
-    """Rows that were set aside speak again."""
-    restore_set_aside([event.kept_id, event.merged_id], by=event.by, at=event.at)
+    """Rows that were superseded speak again."""
+    restore_superseded([event.kept_id, event.merged_id], by=event.by, at=event.at)
     touch_registrations([event.kept_id, event.merged_id])
 
 

@@ -23,7 +23,7 @@ FEW = 500
 """Up to so many people are asked for one by one."""
 
 IS_ENROLLED = and_(Enrolment.status == EnrolmentStatus.ENROLLED, SPEAKS)
-"""Whether an `Enrolment` has a place now. A row that a merge set aside has none."""
+"""Whether an `Enrolment` has a place now. A row that a merge superseded has none."""
 
 
 def _had_place() -> ColumnElement[bool]:

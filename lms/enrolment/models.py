@@ -79,13 +79,13 @@ class EnrolmentSpan(Base):
     until: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class SetAside(Base):
+class SupersededEnrolment(Base):
     """An enrolment that a merge withdrew because its person stood twice in the series, and what it was before.
 
     Undoing the merge restores it.
     """
 
-    __tablename__ = "enrolment_set_aside"
+    __tablename__ = "superseded_enrolment"
 
     enrolment_id: Mapped[int] = mapped_column(ForeignKey("enrolment.id", ondelete="CASCADE"), primary_key=True)
     status: Mapped[EnrolmentStatus] = mapped_column(text_enum(EnrolmentStatus))

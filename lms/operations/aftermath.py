@@ -23,7 +23,7 @@ from lms.reports.actions.sending import keep_run
 from lms.reports.periods import last_due
 from lms.reports.queries.saved import list_plans, was_run
 
-COUNTING_JOBS = ("credit_lecture", "claim_appearances", RECOMPUTE, POLICY, FILE)
+COUNTING_JOBS = ("credit_lecture", "claim_unmatched_attendees", RECOMPUTE, POLICY, FILE)
 """Jobs that bring the database's own rows in step. They run after a restore; all others are ended."""
 REASON = "restored"
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from lms.core.errors import Forbidden, Invalid
 from lms.core.i18n import _
 from lms.people.models import Gender, Sector
-from lms.reports.opening_label import Opening
+from lms.reports.opening_balances_note import Opening
 
 DIMENSIONS: Final = ("country", "region", "series", "year", "month", "sector", "gender", "source", "language")
 FILTERS: Final = ("series", "country", "region", "partner", "sector", "gender", "language", "source")

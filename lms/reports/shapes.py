@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from markupsafe import Markup
 
 from lms.core.i18n import _, _l, _n
-from lms.reports.opening_label import Opening
+from lms.reports.opening_balances_note import Opening
 from lms.reports.periods import first_of_quarter
 from lms.reports.queries.figures import Report
 from lms.reports.queries.public import Place

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "5b3a1c2f7e60"
+revision = "a1f0c3d2b4e5"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -289,46 +289,6 @@ def upgrade() -> None:
     op.create_index(op.f("ix_api_token_person_id"), "api_token", ["person_id"], unique=False)
 
     op.create_table(
-        "appearance",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("series_id", sa.Integer(), nullable=False),
-        sa.Column("key", sa.String(length=700), nullable=False),
-        sa.Column("name", sa.String(length=200), nullable=True),
-        sa.Column("email", sa.String(length=320), nullable=True),
-        sa.Column("within_id", sa.Integer(), nullable=True),
-        sa.Column("person_id", sa.Integer(), nullable=True),
-        sa.Column(
-            "how",
-            sa.Enum(
-                "address",
-                "name",
-                "hand",
-                "together",
-                "nobody",
-                "undone",
-                name="matchmethod",
-                native_enum=False,
-                create_constraint=True,
-                length=32,
-            ),
-            nullable=True,
-        ),
-        sa.Column("decided_by", sa.Integer(), nullable=True),
-        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("version", sa.Integer(), server_default="0", nullable=False),
-        sa.CheckConstraint("person_id IS NULL OR how <> 'nobody'", name=op.f("ck_appearance_nobody")),
-        sa.CheckConstraint("how IS NOT NULL OR person_id IS NULL", name=op.f("ck_appearance_decided")),
-        sa.ForeignKeyConstraint(["decided_by"], ["person.id"], name=op.f("fk_appearance_decided_by")),
-        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_appearance_person_id")),
-        sa.ForeignKeyConstraint(["series_id"], ["series.id"], name=op.f("fk_appearance_series_id")),
-        sa.ForeignKeyConstraint(["within_id"], ["appearance.id"], name=op.f("fk_appearance_within_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_appearance")),
-        sa.UniqueConstraint("series_id", "key", name=op.f("uq_appearance_series_id_key")),
-    )
-    op.create_index(op.f("ix_appearance_key"), "appearance", ["key"], unique=False)
-    op.create_index(op.f("ix_appearance_person_id"), "appearance", ["person_id"], unique=False)
-
-    op.create_table(
         "audit_subject",
         sa.Column("entry_id", sa.Integer(), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
@@ -573,9 +533,49 @@ def upgrade() -> None:
     op.create_index(op.f("ix_sign_in_session_person_id"), "sign_in_session", ["person_id"], unique=False)
 
     op.create_table(
-        "appearance_decision",
+        "unmatched_attendee",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("appearance_id", sa.Integer(), nullable=False),
+        sa.Column("series_id", sa.Integer(), nullable=False),
+        sa.Column("key", sa.String(length=700), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=True),
+        sa.Column("email", sa.String(length=320), nullable=True),
+        sa.Column("within_id", sa.Integer(), nullable=True),
+        sa.Column("person_id", sa.Integer(), nullable=True),
+        sa.Column(
+            "how",
+            sa.Enum(
+                "address",
+                "name",
+                "hand",
+                "together",
+                "nobody",
+                "undone",
+                name="matchmethod",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=True,
+        ),
+        sa.Column("decided_by", sa.Integer(), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="0", nullable=False),
+        sa.CheckConstraint("person_id IS NULL OR how <> 'nobody'", name=op.f("ck_unmatched_attendee_nobody")),
+        sa.CheckConstraint("how IS NOT NULL OR person_id IS NULL", name=op.f("ck_unmatched_attendee_decided")),
+        sa.ForeignKeyConstraint(["decided_by"], ["person.id"], name=op.f("fk_unmatched_attendee_decided_by")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_unmatched_attendee_person_id")),
+        sa.ForeignKeyConstraint(["series_id"], ["series.id"], name=op.f("fk_unmatched_attendee_series_id")),
+        sa.ForeignKeyConstraint(["within_id"], ["unmatched_attendee.id"], name=op.f("fk_unmatched_attendee_within_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_unmatched_attendee")),
+        sa.UniqueConstraint("series_id", "key", name=op.f("uq_unmatched_attendee_series_id_key")),
+    )
+    op.create_index(op.f("ix_unmatched_attendee_key"), "unmatched_attendee", ["key"], unique=False)
+    op.create_index(op.f("ix_unmatched_attendee_person_id"), "unmatched_attendee", ["person_id"], unique=False)
+
+    op.create_table(
+        "attendee_resolution",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("attendee_id", sa.Integer(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("person_id", sa.Integer(), nullable=True),
         sa.Column(
@@ -597,14 +597,14 @@ def upgrade() -> None:
         sa.Column("by_person_id", sa.Integer(), nullable=True),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
-            ["appearance_id"], ["appearance.id"], name=op.f("fk_appearance_decision_appearance_id")
+            ["attendee_id"], ["unmatched_attendee.id"], name=op.f("fk_attendee_resolution_attendee_id")
         ),
-        sa.ForeignKeyConstraint(["by_person_id"], ["person.id"], name=op.f("fk_appearance_decision_by_person_id")),
-        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_appearance_decision_person_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_appearance_decision")),
-        sa.UniqueConstraint("appearance_id", "version", name=op.f("uq_appearance_decision_appearance_id_version")),
+        sa.ForeignKeyConstraint(["by_person_id"], ["person.id"], name=op.f("fk_attendee_resolution_by_person_id")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_attendee_resolution_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_attendee_resolution")),
+        sa.UniqueConstraint("attendee_id", "version", name=op.f("uq_attendee_resolution_attendee_id_version")),
     )
-    op.create_index(op.f("ix_appearance_decision_person_id"), "appearance_decision", ["person_id"], unique=False)
+    op.create_index(op.f("ix_attendee_resolution_person_id"), "attendee_resolution", ["person_id"], unique=False)
 
     op.create_table(
         "award",
@@ -1127,30 +1127,6 @@ def upgrade() -> None:
     op.create_index("ix_credit_person_id_outcome", "credit", ["person_id", "outcome"], unique=False)
 
     op.create_table(
-        "enrolment_set_aside",
-        sa.Column("enrolment_id", sa.Integer(), nullable=False),
-        sa.Column(
-            "status",
-            sa.Enum(
-                "applied",
-                "waitlisted",
-                "enrolled",
-                "rejected",
-                "withdrawn",
-                name="enrolmentstatus",
-                native_enum=False,
-                create_constraint=True,
-                length=32,
-            ),
-            nullable=False,
-        ),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["enrolment_id"], ["enrolment.id"], name=op.f("fk_enrolment_set_aside_enrolment_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("enrolment_id", name=op.f("pk_enrolment_set_aside")),
-    )
-    op.create_table(
         "enrolment_span",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("enrolment_id", sa.Integer(), nullable=False),
@@ -1231,6 +1207,30 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["snapshot_id"], ["snapshot.id"], name=op.f("fk_snapshot_dossier_snapshot_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_snapshot_dossier")),
         sa.UniqueConstraint("snapshot_id", "country_id", name=op.f("uq_snapshot_dossier_snapshot_id_country_id")),
+    )
+    op.create_table(
+        "superseded_enrolment",
+        sa.Column("enrolment_id", sa.Integer(), nullable=False),
+        sa.Column(
+            "status",
+            sa.Enum(
+                "applied",
+                "waitlisted",
+                "enrolled",
+                "rejected",
+                "withdrawn",
+                name="enrolmentstatus",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["enrolment_id"], ["enrolment.id"], name=op.f("fk_superseded_enrolment_enrolment_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("enrolment_id", name=op.f("pk_superseded_enrolment")),
     )
     op.create_table(
         "unsubscribe_link",
@@ -1421,12 +1421,12 @@ def upgrade() -> None:
         sa.Column("stated_ms", sa.BigInteger(), nullable=True),
         sa.Column("evidence", sa.String(length=32), nullable=False),
         sa.Column("import_id", sa.Integer(), nullable=True),
-        sa.Column("appearance_id", sa.Integer(), nullable=True),
+        sa.Column("attendee_id", sa.Integer(), nullable=True),
         sa.Column("signature_id", sa.Integer(), nullable=True),
         sa.Column("offline", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.CheckConstraint("left_ms >= joined_ms", name=op.f("ck_presence_span")),
-        sa.CheckConstraint("person_id IS NULL OR appearance_id IS NULL", name=op.f("ck_presence_who")),
-        sa.ForeignKeyConstraint(["appearance_id"], ["appearance.id"], name=op.f("fk_presence_appearance_id")),
+        sa.CheckConstraint("person_id IS NULL OR attendee_id IS NULL", name=op.f("ck_presence_who")),
+        sa.ForeignKeyConstraint(["attendee_id"], ["unmatched_attendee.id"], name=op.f("fk_presence_attendee_id")),
         sa.ForeignKeyConstraint(["import_id"], ["attendance_import.id"], name=op.f("fk_presence_import_id")),
         sa.ForeignKeyConstraint(["lecture_id"], ["lecture.id"], name=op.f("fk_presence_lecture_id")),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_presence_person_id")),
@@ -1434,7 +1434,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_presence")),
         sa.UniqueConstraint("lecture_id", "evidence", name=op.f("uq_presence_lecture_id_evidence")),
     )
-    op.create_index(op.f("ix_presence_appearance_id"), "presence", ["appearance_id"], unique=False)
+    op.create_index(op.f("ix_presence_attendee_id"), "presence", ["attendee_id"], unique=False)
     op.create_index("ix_presence_lecture_id_person_id", "presence", ["lecture_id", "person_id"], unique=False)
     op.create_index(op.f("ix_presence_person_id"), "presence", ["person_id"], unique=False)
     op.create_index(op.f("ix_presence_signature_id"), "presence", ["signature_id"], unique=False)
@@ -1448,13 +1448,13 @@ def downgrade() -> None:
     op.drop_table("appeal")
     op.drop_table("viewing_group")
     op.drop_table("unsubscribe_link")
+    op.drop_table("superseded_enrolment")
     op.drop_table("snapshot_dossier")
     op.drop_table("lecture_instructor")
     op.drop_table("lecture_facts")
     op.drop_table("lecture_change")
     op.drop_table("join")
     op.drop_table("enrolment_span")
-    op.drop_table("enrolment_set_aside")
     op.drop_table("credit")
     op.drop_table("correction")
     op.drop_table("closing")
@@ -1472,7 +1472,8 @@ def downgrade() -> None:
     op.drop_table("lecture")
     op.drop_table("enrolment")
     op.drop_table("award")
-    op.drop_table("appearance_decision")
+    op.drop_table("attendee_resolution")
+    op.drop_table("unmatched_attendee")
     op.drop_table("sign_in_session")
     op.drop_table("series_instructor")
     op.drop_table("series_facts")
@@ -1488,7 +1489,6 @@ def downgrade() -> None:
     op.drop_table("consent")
     op.drop_table("certificate_design")
     op.drop_table("audit_subject")
-    op.drop_table("appearance")
     op.drop_table("api_token")
     op.drop_table("account")
     op.drop_table("worker_heartbeat")

@@ -182,7 +182,7 @@ class History:
         left = first + (1 + step.amount) * timedelta(minutes=20)
         self._publish(step, f"name,joined_at,left_at\nphone {step.other % 2},{first.isoformat()},{left.isoformat()}\n")
 
-    def _appearances(self, *, decided: bool) -> list[UnmatchedAttendee]:
+    def _unmatched_attendees(self, *, decided: bool) -> list[UnmatchedAttendee]:
         query = (
             select(UnmatchedAttendee)
             .where(UnmatchedAttendee.series_id == self.series_id)
@@ -192,14 +192,14 @@ class History:
         return [row for row in rows if (row.how is not None) == decided]
 
     def _decide(self, step: Step) -> None:
-        for row in self._appearances(decided=False)[:1]:
+        for row in self._unmatched_attendees(decided=False)[:1]:
             resolve_attendee(
                 self.lectures[step.lecture], row.id, person=self.people[step.person][1], version=row.version,
                 by=SYSTEM, at=self.now,
             )  # fmt: skip
 
     def _undo_decision(self, step: Step) -> None:
-        for row in self._appearances(decided=True)[:1]:
+        for row in self._unmatched_attendees(decided=True)[:1]:
             undo_decision(self.lectures[step.lecture], row.id, version=row.version, by=SYSTEM, at=self.now)
 
     def _watch_in_group(self, step: Step) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from lms.attendance.actions.appeals import accept_appeal, decline_appeal, file_appeal, withdraw_appeal
 from lms.attendance.actions.closing import close_attendance
 from lms.attendance.actions.people import erase_evidence
-from lms.attendance.appealing import AppealInput, nearest, resembling
+from lms.attendance.appeal_rules import AppealInput, nearest, resembling
 from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.credits import Correction, Outcome
 from lms.attendance.queries.appeals import count_open_appeals, get_appeal, list_appeals, list_open_appeals

@@ -196,7 +196,7 @@ def test_what_changes_after_the_preview_is_seen_at_the_import(scene: Scene, chan
     again, fresh = match_again(scene.lecture, rows, found.names).rows, match_rows(scene.lecture, rows).rows
     names = {person.id: person.full_name for person in db.session.scalars(select(matching.Person))}
     assert {row.name: names.get(one.person) for row, one in zip(rows, again, strict=True)} == expected
-    said = [[(one.key, one.person, one.how, one.appearance) for one in matches] for matches in (again, fresh)]
+    said = [[(one.key, one.person, one.how, one.attendee) for one in matches] for matches in (again, fresh)]
     assert said[0] == said[1]
 
 

@@ -262,7 +262,7 @@ def test_an_address_that_becomes_known_brings_its_evidence_along(scene: Scene) -
         scene.people[name] = create_person(**given)
     before = db.session.scalar(select(func.max(Job.id))) or 0
     claims = list(db.session.scalars(select(Job.kind).where(Job.state == JobState.QUEUED)))
-    assert claims == ["claim_appearances"] * 2  # nothing waits for who was decided by hand
+    assert claims == ["claim_unmatched_attendees"] * 2  # nothing waits for who was decided by hand
     jobs.run_due()
     # Who is a walk-in now was seen before: new in two lectures, guest in one
     assert list(db.session.scalars(select(Job.kind).where(Job.id > before))) == ["credit_lecture"] * 3
@@ -321,7 +321,7 @@ def by_hand(scene: Scene) -> dict[int, int]:
     meant = {row.id: row.person_id for row in db.session.scalars(select(UnmatchedAttendee))}
     seen: dict[int, set[int]] = {}
     for row in db.session.scalars(select(Presence).where(Presence.lecture_id == scene.lecture.id)):
-        who = row.person_id if row.person_id is not None else meant.get(row.appearance_id or 0)
+        who = row.person_id if row.person_id is not None else meant.get(row.attendee_id or 0)
         if who is not None:
             first = int((row.joined_ms / 1000 - START.timestamp()) // 60)
             last = int((row.left_ms / 1000 - START.timestamp()) // 60)

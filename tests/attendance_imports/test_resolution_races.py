@@ -51,7 +51,7 @@ def all_at_once(app: APIFlask, acts: list[Callable[[], object]]) -> list[BaseExc
 
 
 def prepared(app: APIFlask, make: Any) -> tuple[Scene, int, dict[str, str]]:
-    """A lecture in which one phone was seen; with its appearance and the people's public ids."""
+    """A lecture in which one phone was seen; with its unmatched attendee and the people's public ids."""
     with app.app_context():
         scene = Scene(make)
         bring(scene, scene.lecture.id, 0, 60)
@@ -89,8 +89,8 @@ def test_of_two_who_decide_at_once_one_is_told_what_the_other_decided(app: APIFl
 def test_a_decision_beside_imports_of_other_lectures_counts_all_of_them(
     app: APIFlask, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def slowly(appearance_ids: Any) -> set[int]:
-        found = lectures_told_of(appearance_ids)
+    def slowly(attendee_ids: Any) -> set[int]:
+        found = lectures_told_of(attendee_ids)
         time.sleep(0.5)  # whoever does not wait is done meanwhile
         return found
 

@@ -1,4 +1,4 @@
-"""Evidence of somebody nobody knew at first: whose it is, is read through the appearance, wherever presence is read."""
+"""Evidence of somebody nobody knew at first: whose it is is read through the unmatched attendee."""
 
 from __future__ import annotations
 
@@ -35,18 +35,16 @@ def scene(make: Any, context: None) -> Scene:
 
 
 def told(scene: Scene, name: str | None = None) -> UnmatchedAttendee:
-    """The one appearance of the series, or the one of this name."""
+    """The one unmatched attendee of the series, or the one of this name."""
     query = select(UnmatchedAttendee).where(UnmatchedAttendee.series_id == scene.series.id)
     if name is not None:
         query = query.where(UnmatchedAttendee.name == name)
     return db.session.scalars(query.execution_options(populate_existing=True)).one()
 
 
-def mean(
-    scene: Scene, appearance: UnmatchedAttendee, person: Person | None, how: MatchMethod = MatchMethod.HAND
-) -> None:
-    """Says whom an appearance means, and counts anew."""
-    id_, person_id, was = appearance.id, person.id if person else None, appearance.person_id
+def mean(scene: Scene, attendee: UnmatchedAttendee, person: Person | None, how: MatchMethod = MatchMethod.HAND) -> None:
+    """Says who an unmatched attendee is, and counts anew."""
+    id_, person_id, was = attendee.id, person.id if person else None, attendee.person_id
 
     @action
     def write() -> None:
@@ -57,19 +55,19 @@ def mean(
     write()
 
 
-def test_evidence_of_nobody_known_is_told_by_an_appearance_once_in_a_series(scene: Scene) -> None:
+def test_evidence_of_nobody_known_is_told_by_an_unmatched_attendee_once_in_a_series(scene: Scene) -> None:
     scene.publish(("New@x.example", 0, 20), ("NEW@x.example", 30, 50), ("ada@x.example", 0, 60))
-    appearance = told(scene)
-    assert (appearance.key, appearance.email, appearance.person_id, appearance.how) == (
+    attendee = told(scene)
+    assert (attendee.key, attendee.email, attendee.person_id, attendee.how) == (
         "new@x.example", "New@x.example", None, None
     )  # fmt: skip
-    rows = db.session.execute(select(Presence.person_id, Presence.appearance_id).order_by(Presence.joined_ms)).all()
+    rows = db.session.execute(select(Presence.person_id, Presence.attendee_id).order_by(Presence.joined_ms)).all()
     ada = scene.people["Ada"].id
-    assert sorted(rows, key=str) == sorted([(None, appearance.id), (None, appearance.id), (ada, None)], key=str)
+    assert sorted(rows, key=str) == sorted([(None, attendee.id), (None, attendee.id), (ada, None)], key=str)
     assert roster_totals(scene.lecture.id, by=scene.by).unmatched == 1
 
 
-def test_all_that_reads_presence_follows_the_appearance(scene: Scene) -> None:
+def test_all_that_reads_presence_follows_the_unmatched_attendee(scene: Scene) -> None:
     scene.publish(("new@x.example", 0, 40), ("ben@x.example", 0, 30), ("ben@x.example", 50, 90))
     ben = scene.people["Ben"]
     before = presence_curve(scene.lecture.id, by=scene.by)
@@ -90,12 +88,12 @@ def test_all_that_reads_presence_follows_the_appearance(scene: Scene) -> None:
     ]
     exported = export_of_person(ben.id)
     assert len(exported["presence"]) == 3
-    assert [(one["email"], one["how"]) for one in exported["appearances"]] == [("new@x.example", "hand")]
+    assert [(one["email"], one["how"]) for one in exported["unmatched_attendees"]] == [("new@x.example", "hand")]
     totals = roster_totals(scene.lecture.id, by=scene.by)
     assert (totals.people, totals.unmatched, totals.attended) == (3, 0, 1)
 
 
-def test_somebody_seen_only_through_an_appearance_stands_on_the_roster(scene: Scene) -> None:
+def test_somebody_seen_only_through_an_unmatched_attendee_stands_on_the_roster(scene: Scene) -> None:
     scene.publish(("new@x.example", 0, 40))
     mean(scene, told(scene), scene.make.person("Guest", email="guest@x.example"))
     for by, name in ((scene.make.administrator(), "Guest"), (scene.by, "guest@x.example")):
@@ -117,7 +115,7 @@ def test_taking_a_decision_back_gives_the_evidence_back(scene: Scene) -> None:
     ]  # fmt: skip
 
 
-def test_merging_and_undoing_follow_the_appearance(scene: Scene) -> None:
+def test_merging_and_undoing_follow_the_unmatched_attendee(scene: Scene) -> None:
     scene.publish(("new@x.example", 0, 40), ("ada@x.example", 30, 60))
     other = scene.make.person("Other", email="other@x.example")
     ada = scene.people["Ada"]
@@ -129,7 +127,7 @@ def test_merging_and_undoing_follow_the_appearance(scene: Scene) -> None:
     assert scene.credit("Ada").present_ms == 30 * 60_000  # type: ignore[union-attr]
 
 
-def test_an_erased_persons_appearances_lose_name_and_address_and_count_on(scene: Scene) -> None:
+def test_an_erased_persons_unmatched_names_lose_name_and_address_and_count_on(scene: Scene) -> None:
     stay = f"{START.isoformat()},{END.isoformat()}"
     text = f"email,name,joined_at,left_at\nold@x.example,Ada L,{stay}\n,Ada's phone,{stay}\nx@x.example,Xi,{stay}\n"
     scene.publish_text(text)

@@ -110,12 +110,12 @@ TABLE: dict[str, tuple[str, ...]] = {
     "POST /api/v1/lectures/<int:lecture_id>/attendance-closings/reopen": ("snwnnw", "snnnnw", "smmmnw"),
     "POST /api/v1/lectures/<int:lecture_id>/attendance-imports": ("snwnnw", "snnnnw", "smmmnw"),
     "GET /api/v1/lectures/<int:lecture_id>/attendance-unknown": ("snynyy", "snnnyy", "smmmyy"),
-    "POST /api/v1/lectures/<int:lecture_id>/attendance-unknown/<int:appearance_id>/decide": (
+    "POST /api/v1/lectures/<int:lecture_id>/attendance-unknown/<int:attendee_id>/decide": (
         "snwnnw",
         "snnnnw",
         "smmmnw",
     ),
-    "POST /api/v1/lectures/<int:lecture_id>/attendance-unknown/<int:appearance_id>/undo": (
+    "POST /api/v1/lectures/<int:lecture_id>/attendance-unknown/<int:attendee_id>/undo": (
         "snwnnw",
         "snnnnw",
         "smmmnw",
@@ -202,8 +202,8 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /lectures/<int:lecture_id>/attendance/close": ("snynny", "snnnny", "smmmny"),
     "POST /lectures/<int:lecture_id>/attendance/close": ("snwnnw", "snnnnw", "smmmnw"),
     "GET /lectures/<int:lecture_id>/attendance/review": ("snynyy", "snnnyy", "smmmyy"),
-    "POST /lectures/<int:lecture_id>/attendance/review/<int:appearance_id>": ("snwnnw", "snnnnw", "smmmnw"),
-    "POST /lectures/<int:lecture_id>/attendance/review/<int:appearance_id>/undo": ("snwnnw", "snnnnw", "smmmnw"),
+    "POST /lectures/<int:lecture_id>/attendance/review/<int:attendee_id>": ("snwnnw", "snnnnw", "smmmnw"),
+    "POST /lectures/<int:lecture_id>/attendance/review/<int:attendee_id>/undo": ("snwnnw", "snnnnw", "smmmnw"),
     "GET /lectures/<int:lecture_id>/attendance/review/strong": ("snynyy", "snnnyy", "smmmyy"),
     "POST /lectures/<int:lecture_id>/attendance/review/strong": ("snrnnr", "snnnnr", "smmmnr"),
     "GET /lectures/<int:lecture_id>/attendance/import": ("snynny", "snnnny", "smmmny"),

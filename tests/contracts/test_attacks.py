@@ -41,7 +41,7 @@ TYPED = {
     "attendance_import": {"file_name"},
     "correction": {"reason"},
     "lecture_change": {"reason"},
-    "appearance": {"name"},
+    "unmatched_attendee": {"name"},
     "appeal": {"text", "joined_as", "answer"},
     "closing": {"reason"},
     "saved_report": {"name"},

@@ -27,7 +27,7 @@ from lms.attendance.actions.appeals import file_appeal
 from lms.attendance.actions.closing import close_attendance
 from lms.attendance.actions.corrections import correct
 from lms.attendance.actions.joins import open_join
-from lms.attendance.appealing import AppealInput
+from lms.attendance.appeal_rules import AppealInput
 from lms.attendance.models.credits import Correction, Outcome
 from lms.attendance_imports.actions.imports import keep_file, publish_attendance
 from lms.attendance_imports.actions.resolution import resolve_attendee
@@ -162,7 +162,7 @@ class World:
             "import_id": here.import_id,
             "appeal_id": here.appeal_id,
             "group_id": here.groups["signed" if endpoint.endswith("take_back") else "open"],
-            "appearance_id": here.decided if "undo" in endpoint else here.unknown,
+            "attendee_id": here.decided if "undo" in endpoint else here.unknown,
             "job_id": here.issue_job if endpoint == "certificates.progress" else self.jobs[kind][role],
             "secret": "no-such-secret",
             "kind": "csv",

@@ -15,7 +15,7 @@ from lms.attendance import rules
 from lms.attendance.actions.appeals import accept_appeal, decline_appeal, file_appeal, withdraw_appeal
 from lms.attendance.actions.closing import close_attendance, reopen_attendance
 from lms.attendance.actions.corrections import correct
-from lms.attendance.appealing import AppealInput
+from lms.attendance.appeal_rules import AppealInput
 from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.closings import Closing
 from lms.attendance.models.credits import Correction, Credit, Outcome

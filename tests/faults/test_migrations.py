@@ -31,7 +31,7 @@ from tests.later_migration import add_later_migration
 
 pytestmark = pytest.mark.long
 ROWS = 1_000_000
-CHOSEN: dict[str, str | None] = {"role_grant.role": "'focal_point'", "presence.appearance_id": None}
+CHOSEN: dict[str, str | None] = {"role_grant.role": "'focal_point'", "presence.attendee_id": None}
 """Columns for which the table's rule asks for more than a value of their type, or for none."""
 COUNTED_ANEW = {"public_figures", "public_answer", "stamp", "lecture_facts", "series_facts"}
 """What is kept only so that nothing is counted each time: a migration may empty these, fill them or drop them."""

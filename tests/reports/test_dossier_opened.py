@@ -54,7 +54,7 @@ def lecture(app: APIFlask, world: World) -> int:
     return first
 
 
-def opened_cells(page: str) -> list[tuple[str, str]]:
+def drilldown_cells(page: str) -> list[tuple[str, str]]:
     """(number, address) of each number of a table that leads to rows."""
     found = re.findall(r'<td class="n"[^>]*><a href="(/admin/reports/[^"]+)">([^<]+)</a>', page)
     return [(number, address.replace("&amp;", "&")) for address, number in found]
@@ -66,7 +66,7 @@ def test_every_number_of_its_tables_opens_to_what_it_says(
     client: FlaskClient, make: Make, role: Role | tuple[Role, str]
 ) -> None:
     make.sign_in(client, make.person(roles=[role], country=None))
-    cells = opened_cells(client.get("/countries/KE").text)
+    cells = drilldown_cells(client.get("/countries/KE").text)
     assert len(cells) == 55
     for number, address in cells:
         opened = client.get(address)
@@ -84,7 +84,7 @@ def test_an_organisation_opens_to_who_names_it(client: FlaskClient, make: Make) 
     make.sign_in(client, make.person(roles=[Role.REPORTER], country=None))
     page = client.get("/countries/KE").text
     part = page[page.index("<h2>Institutions</h2>") :]
-    cells = opened_cells(part[: part.index("</section>")])
+    cells = drilldown_cells(part[: part.index("</section>")])
     assert [number for number, _address in cells] == ["2", *["1"] * 7, "2", "12"]
     first, unnamed = client.get(cells[0][1]).text, client.get(cells[-2][1]).text
     assert "<bdi>Bureau of Standards</bdi>" in first

@@ -31,7 +31,7 @@ from lms.reports.actions.snapshots import publish_snapshot
 from lms.reports.exports import files
 from lms.reports.models import OpeningRow, SnapshotVisibility
 from lms.reports.opening_balances.rows import OpeningDraft, draft_of, stage_opening
-from lms.reports.opening_label import Declared
+from lms.reports.opening_balances_note import Declared
 from lms.reports.queries import figures
 from lms.reports.queries.figures import Report
 from lms.reports.queries.snapshots import get_snapshot

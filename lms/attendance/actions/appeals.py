@@ -8,7 +8,7 @@ from lms.attendance import notices, rules
 from lms.attendance.actions.corrections import hold_attendance, set_outcomes
 from lms.attendance.actions.credits import lock_lecture
 from lms.attendance.actions.facts import hold_facts
-from lms.attendance.appealing import AppealInput, check_in_time
+from lms.attendance.appeal_rules import AppealInput, check_in_time
 from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.credits import Outcome
 from lms.attendance.presence import is_held

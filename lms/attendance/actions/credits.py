@@ -56,7 +56,7 @@ def row_of_room(lecture_id: int, join_id: int, person_id: int, interval: Interva
         "left_ms": left,
         "evidence": evidence_of(f"join:{join_id}", joined, left, "offline" if offline else "live"),
         "import_id": None,
-        "appearance_id": None,
+        "attendee_id": None,
         "offline": offline,
     }
 

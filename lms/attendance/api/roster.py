@@ -9,7 +9,7 @@ from lms.attendance.actions import appeals, closing
 from lms.attendance.actions.appeals import accept_appeal, decline_appeal
 from lms.attendance.actions.corrections import correct
 from lms.attendance.api.blueprint import bp
-from lms.attendance.appealing import AppealInput
+from lms.attendance.appeal_rules import AppealInput
 from lms.attendance.models.appeals import AppealState
 from lms.attendance.queries import appeals as appeals_queries
 from lms.attendance.queries import closings

@@ -27,7 +27,7 @@ class Presence(Base):
     """One interval during which a person was seen in a lecture: evidence, never edited, never re-pointed.
 
     Times are integer milliseconds UTC. `evidence` identifies it by content, so that a re-saved file is the
-    same evidence. Whose it is: `person_id`, or where nobody was known, whom its appearance is found to mean.
+    same evidence. Whose it is: `person_id`, or where nobody was known, who its unmatched attendee is found to be.
     `stated_ms`: of a report with sums only, how much presence there was from `joined_ms` to `left_ms`; null:
     all the time.
     `signature_id`: what a group's signature says; it goes when the signature is taken back. `offline`: as of `Beat`.
@@ -37,7 +37,7 @@ class Presence(Base):
     __table_args__ = (
         UniqueConstraint("lecture_id", "evidence"),
         CheckConstraint("left_ms >= joined_ms", name="span"),
-        CheckConstraint("person_id IS NULL OR appearance_id IS NULL", name="who"),
+        CheckConstraint("person_id IS NULL OR attendee_id IS NULL", name="who"),
         Index("ix_presence_lecture_id_person_id", "lecture_id", "person_id"),
     )
 
@@ -50,7 +50,7 @@ class Presence(Base):
     stated_ms: Mapped[int | None] = mapped_column(BigInteger)
     evidence: Mapped[str] = mapped_column(String(32))
     import_id: Mapped[int | None] = mapped_column(ForeignKey("attendance_import.id"))
-    appearance_id: Mapped[int | None] = mapped_column(ForeignKey("appearance.id"), index=True)
+    attendee_id: Mapped[int | None] = mapped_column(ForeignKey("unmatched_attendee.id"), index=True)
     signature_id: Mapped[int | None] = mapped_column(ForeignKey("group_signature.id"), index=True)
     offline: Mapped[bool] = mapped_column(default=False, server_default=false())
 

@@ -12,7 +12,7 @@ from lms.core.db import Base, UtcDateTime, text_enum
 
 
 class MatchMethod(StrEnum):
-    """How it became known whom an appearance means: by an address or a name that became known later, by hand (one
+    """How it became known who an unmatched attendee is: by an address or a name that became known later, by hand (one
     that somebody looked at, or all strong ones together), or that it is nobody of ours; `undone` takes that back."""
 
     ADDRESS = "address"
@@ -27,12 +27,12 @@ class UnmatchedAttendee(Base):
     """One "who" that the files of a series tell of and that nobody was known by at first.
 
     `key` is the address (as `email_key`), `registrant:<id>`, `name:<name as compared>`, or `row:<evidence>` for a row
-    decided by itself, whose appearance before that is `within_id`. `person_id` null and `how` null: not decided.
+    decided by itself, which belonged to `within_id` before. `person_id` null and `how` null: not decided.
     Presence stays what was seen: whose it is, is read through here, so that undoing gives it back. `version` counts
     the decisions: who decides says which one they saw.
     """
 
-    __tablename__ = "appearance"
+    __tablename__ = "unmatched_attendee"
     __table_args__ = (
         UniqueConstraint("series_id", "key"),
         CheckConstraint("how IS NOT NULL OR person_id IS NULL", name="decided"),
@@ -44,7 +44,7 @@ class UnmatchedAttendee(Base):
     key: Mapped[str] = mapped_column(String(700), index=True)
     name: Mapped[str | None] = mapped_column(String(200))
     email: Mapped[str | None] = mapped_column(String(320))
-    within_id: Mapped[int | None] = mapped_column(ForeignKey("appearance.id"))
+    within_id: Mapped[int | None] = mapped_column(ForeignKey("unmatched_attendee.id"))
     person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
     how: Mapped[MatchMethod | None] = mapped_column(text_enum(MatchMethod))
     decided_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
@@ -53,13 +53,13 @@ class UnmatchedAttendee(Base):
 
 
 class Resolution(Base):
-    """One decision on an appearance, in the order in which they were made: nothing is taken out."""
+    """One resolution of an unmatched attendee, in the order in which they were made: nothing is taken out."""
 
-    __tablename__ = "appearance_decision"
-    __table_args__ = (UniqueConstraint("appearance_id", "version"),)
+    __tablename__ = "attendee_resolution"
+    __table_args__ = (UniqueConstraint("attendee_id", "version"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    appearance_id: Mapped[int] = mapped_column(ForeignKey("appearance.id"))
+    attendee_id: Mapped[int] = mapped_column(ForeignKey("unmatched_attendee.id"))
     version: Mapped[int]
     person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
     how: Mapped[MatchMethod] = mapped_column(text_enum(MatchMethod))

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, bindparam, func, or_, select
 from sqlalchemy.orm import aliased
 
-from lms.attendance.appealing import WINDOW
+from lms.attendance.appeal_rules import WINDOW
 from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.credits import Correction, Outcome
 from lms.attendance.models.evidence import AttendanceImport

@@ -197,7 +197,7 @@ def _reports(asked: Asked) -> Iterable[Step]:
     seen = (
         select(func.count())
         .select_from(Presence)
-        .outerjoin(UnmatchedAttendee, UnmatchedAttendee.id == Presence.appearance_id)
+        .outerjoin(UnmatchedAttendee, UnmatchedAttendee.id == Presence.attendee_id)
         .where(
             Presence.import_id == AttendanceImport.id,
             or_(Presence.person_id.in_(asked.members), UnmatchedAttendee.person_id.in_(asked.members)),
@@ -227,19 +227,19 @@ def _reports(asked: Asked) -> Iterable[Step]:
 def _recognised(asked: Asked) -> Iterable[Step]:
     """That somebody of a report is this person, and that this was undone. The name in the report is for staff: it may
     be another's."""
-    here = select(Presence.appearance_id).where(Presence.lecture_id == asked.lecture.id)
-    ever = select(Resolution.appearance_id).where(Resolution.person_id.in_(asked.members))
+    here = select(Presence.attendee_id).where(Presence.lecture_id == asked.lecture.id)
+    ever = select(Resolution.attendee_id).where(Resolution.person_id.in_(asked.members))
     query = (
         select(Resolution, UnmatchedAttendee.name, UnmatchedAttendee.email)
-        .join(UnmatchedAttendee, UnmatchedAttendee.id == Resolution.appearance_id)
+        .join(UnmatchedAttendee, UnmatchedAttendee.id == Resolution.attendee_id)
         .where(UnmatchedAttendee.id.in_(here), UnmatchedAttendee.id.in_(ever))
         .order_by(Resolution.id)
     )
     was: dict[int, bool] = {}
     found = []
     for decision, name, email in db.session.execute(query):
-        is_now, before = decision.person_id in asked.members, was.get(decision.appearance_id, False)
-        was[decision.appearance_id] = is_now
+        is_now, before = decision.person_id in asked.members, was.get(decision.attendee_id, False)
+        was[decision.attendee_id] = is_now
         if is_now == before:
             continue
         who = _("a person in a report") if asked.is_own else _("“%(name)s” in a report", name=name or email or "?")

@@ -143,7 +143,7 @@ def export_of_person(person_id: int) -> dict[str, Any]:
     )  # fmt: skip
     own: list[Any] = [way.where(WHO.in_([person_id])) for way in presence_by_person(*shown)]
     presence = db.session.execute(union_all(*own).order_by(Presence.joined_ms))
-    appearances = db.session.scalars(
+    attendees = db.session.scalars(
         select(UnmatchedAttendee).where(UnmatchedAttendee.person_id.in_(rows)).order_by(UnmatchedAttendee.id)
     )
     joins = db.session.execute(
@@ -169,7 +169,7 @@ def export_of_person(person_id: int) -> dict[str, Any]:
             }
             for lecture, source, joined, left, stated, offline in presence
         ],
-        "appearances": [
+        "unmatched_attendees": [
             {
                 "series": one.series_id,
                 "name": one.name,
@@ -177,7 +177,7 @@ def export_of_person(person_id: int) -> dict[str, Any]:
                 "how": one.how.value if one.how else None,
                 "decided_at": one.decided_at.isoformat() if one.decided_at else None,
             }
-            for one in appearances
+            for one in attendees
         ],
         "joins": [{"id": one.id, "lecture": one.lecture_id, "joined_at": moment(one.joined_ms)} for one in joins],
         "beats": [

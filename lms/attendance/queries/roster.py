@@ -361,7 +361,7 @@ def list_unmatched(lecture_id: int, *, by: Actor) -> list[Unmatched]:
     lecture = get_rostered_lecture(lecture_id, by=by)
     query = (
         select(UnmatchedAttendee.name, UnmatchedAttendee.email, Presence.joined_ms, Presence.left_ms)
-        .join(UnmatchedAttendee, UnmatchedAttendee.id == Presence.appearance_id)
+        .join(UnmatchedAttendee, UnmatchedAttendee.id == Presence.attendee_id)
         .where(Presence.lecture_id == lecture.id, *is_unmatched())
         .order_by(Presence.joined_ms, Presence.id)
     )

@@ -42,8 +42,8 @@ from lms.people.models import Person
 STAMP = "rosters"
 _TABLES = frozenset(
     {
-        "appearance", "enrolment", "enrolment_set_aside", "enrolment_span", "lecture", "lecture_change", "person",
-        "presence",
+        "enrolment", "enrolment_span", "lecture", "lecture_change", "person", "presence",
+        "superseded_enrolment", "unmatched_attendee",
     }
 )  # fmt: skip
 """What a roster is read from, but for corrections and heartbeats: these are looked at each time."""
@@ -79,8 +79,8 @@ _LECTURE: Any = bindparam("lecture_id", type_=Integer)
 _ON_ROSTER: CompoundSelect[Any] = union(expected_at(_LECTURE), *people_with_evidence(_LECTURE))
 _LATER: CompoundSelect[Any] = union(*corrected_or_in_room(_LECTURE))
 _UNMATCHED: Any = (
-    select(func.count(Presence.appearance_id.distinct()))
-    .join(UnmatchedAttendee, UnmatchedAttendee.id == Presence.appearance_id)
+    select(func.count(Presence.attendee_id.distinct()))
+    .join(UnmatchedAttendee, UnmatchedAttendee.id == Presence.attendee_id)
     .where(Presence.lecture_id == _LECTURE, *is_unmatched())
 )
 _HAS_BEATS: Any = select(exists().where(Join.lecture_id == _LECTURE, Beat.join_id == Join.id))

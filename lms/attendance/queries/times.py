@@ -91,7 +91,7 @@ def propose_times(lecture_id: int, *, by: Actor) -> Proposal | None:
 
 def _reports(lecture_id: int) -> Sequence[Told]:
     """What each report saw, and what of our own room is compacted."""
-    who = func.count(func.coalesce(Presence.person_id, -Presence.appearance_id).distinct())
+    who = func.count(func.coalesce(Presence.person_id, -Presence.attendee_id).distinct())
     query = (
         select(
             Presence.source, AttendanceImport.file_name, who, func.min(Presence.joined_ms), func.max(Presence.left_ms)

@@ -6,7 +6,7 @@ from apiflask import Schema
 from apiflask.fields import AwareDateTime, Boolean, Dict, Enum, Float, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf
 
-from lms.attendance.appealing import NAME_LENGTH
+from lms.attendance.appeal_rules import NAME_LENGTH
 from lms.attendance.models.appeals import AppealState
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from lms.attendance.actions import appeals as appeals_actions
 from lms.attendance.actions.appeals import file_appeal
-from lms.attendance.appealing import AppealInput, nearest, resembling
+from lms.attendance.appeal_rules import AppealInput, nearest, resembling
 from lms.attendance.forms import AcceptForm, AppealForm, DeclineForm
 from lms.attendance.models.appeals import AppealState
 from lms.attendance.queries.appeals import AppealView, get_appeal, get_appealable, list_appeals

@@ -24,8 +24,8 @@ from lms.attendance_imports.actions.staged_files import StagedFile, delete_files
 from lms.attendance_imports.actions.staging import StagedAttendance, check_can_import, stage_attendance
 from lms.attendance_imports.actions.unmatched import (
     Said,
-    hold_appearances,
-    keep_appearances,
+    hold_unmatched_attendees,
+    keep_unmatched_attendees,
     recount_elsewhere,
     settle,
     settle_alone,
@@ -69,7 +69,7 @@ class _Tally:
     """What is to be written of a report, and whose evidence is new.
 
     `told` are those nobody is known by, under their keys; `new` rows name theirs by its key. Of evidence that was
-    there, `settled` appearances mean somebody from now on, and `alone` are rows recognised by themselves.
+    there, `settled` unmatched attendees mean somebody from now on, and `alone` are rows recognised by themselves.
     """
 
     new: list[tuple[dict[str, Any], str | None]] = field(default_factory=list)
@@ -123,8 +123,8 @@ def _tally(lecture: Lecture, staged: StagedAttendance, matches: Sequence[Match],
         if not is_known:
             answer.unmatched.append(_unmatched(row, match, hidden))
         if evidence not in there:
-            there[evidence] = Kept(match.appearance, True)
-            is_decided = match.appearance is not None
+            there[evidence] = Kept(match.attendee, True)
+            is_decided = match.attendee is not None
             through = match.key if is_decided or not is_known else None
             if through is not None and not is_decided:
                 tally.told.setdefault(match.key, (row.said or row.name or None, row.email or None))
@@ -158,25 +158,25 @@ def _recognise(tally: _Tally, there: dict[str, Kept], evidence: str, match: Matc
     """Evidence that was there, of somebody who is known by now. An address is one person's in the whole series; a name
     is one person's among those enrolled today, and so the row is recognised by itself."""
     assert match.person is not None
-    appearance = there[evidence].appearance_id
-    there[evidence] = Kept(appearance, True)
-    if match.how is MatchMethod.NAME or appearance is None:
+    attendee = there[evidence].attendee_id
+    there[evidence] = Kept(attendee, True)
+    if match.how is MatchMethod.NAME or attendee is None:
         tally.alone[evidence] = match.person
     else:
-        tally.settled[appearance] = match.person
+        tally.settled[attendee] = match.person
 
 
 def _presence(lecture: Lecture, row: ReportRow, match: Match, evidence: str) -> dict[str, Any]:
     return {
         "lecture_id": lecture.id,
-        "person_id": match.person if match.appearance is None else None,
+        "person_id": match.person if match.attendee is None else None,
         "source": Source.IMPORT,
         "joined_ms": row.joined_ms,
         "left_ms": row.left_ms,
         "stated_ms": row.stated_ms,
         "evidence": evidence,
         "import_id": None,
-        "appearance_id": match.appearance,
+        "attendee_id": match.attendee,
     }
 
 
@@ -255,7 +255,7 @@ def publish_matched(staged: StagedAttendance, matched: Matched, *, by: Actor, at
     lecture = get_lecture(staged.lecture_id, by=by)
     check_can_edit_lecture(lecture, by)
     hold_addresses(shared=True)
-    hold_appearances(lecture.series_id)
+    hold_unmatched_attendees(lecture.series_id)
     hold_facts()
     check_not_closed(lock_lecture(lecture.id))
     window_of(lecture)
@@ -301,11 +301,11 @@ def _write(lecture: Lecture, staged: StagedAttendance, tally: _Tally, *, by: Act
     )
     db.session.add(row)
     db.session.flush()
-    kept = keep_appearances(lecture.series_id, tally.told)
+    kept = keep_unmatched_attendees(lecture.series_id, tally.told)
     for new, through in tally.new:
         new["import_id"] = row.id
         if through in kept:
-            new["appearance_id"] = kept[through]
+            new["attendee_id"] = kept[through]
     insert_presence(sorted((new for new, _through in tally.new), key=lambda new: new["person_id"] or 0))
     settle(tally.settled, MatchMethod.ADDRESS, by=by, at=at)
     settle_alone(lecture, tally.alone, MatchMethod.NAME, by=by, at=at)

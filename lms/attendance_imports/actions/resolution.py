@@ -1,8 +1,8 @@
 """Deciding whom files mean: one by one, all strong ones together, and taking it back.
 
-Every step holds the series' appearances, then the lectures concerned: of two who decide at once the second is told
-what the first decided, and neither counts without the other. Nothing is decided on what somebody has not seen: who
-decides says which version they saw.
+Every step locks the series' unmatched attendees, then the lectures concerned: of two who decide at once the second is
+told what the first decided, and neither counts without the other. Nothing is decided on what somebody has not seen:
+who decides says which version they saw.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lms.attendance.actions.walk_ins import take_walk_ins
 from lms.attendance.models.evidence import Presence
 from lms.attendance.models.unmatched import MatchMethod, UnmatchedAttendee
 from lms.attendance.queries.closings import find_closing
-from lms.attendance_imports.actions.unmatched import hold_appearances, settle, settle_alone
+from lms.attendance_imports.actions.unmatched import hold_unmatched_attendees, settle, settle_alone
 from lms.attendance_imports.queries.review import find_strong
 from lms.attendance_imports.queries.unmatched import claimable, lectures_told_of, standing_in_words
 from lms.catalogue.models import Lecture
@@ -47,7 +47,7 @@ class Decided:
 @action
 def resolve_attendee(
     lecture_id: int,
-    appearance_id: int,
+    attendee_id: int,
     *,
     person: str | None,
     version: int,
@@ -55,17 +55,17 @@ def resolve_attendee(
     by: Actor,
     at: datetime,
 ) -> Decided:
-    """Says whom an appearance means in its whole series: a person (public id), or null: nobody of ours.
+    """Says who an unmatched attendee is in its whole series: a person (public id), or null: nobody of ours.
 
     With `rows` (pieces of evidence of this lecture) only these mean it, each by itself. `version` is the one that the
     decider saw. The lectures concerned are counted at once. For the lecture's instructors and administrators.
-    NotFound for an appearance that was not seen in this lecture, rows that are not its own, and an unknown person;
-    Invalid without a row; Refused once somebody else has decided, and where attendance is closed.
+    NotFound for an unmatched attendee that was not seen in this lecture, rows that are not its own, and an unknown
+    person; Invalid without a row; Refused once somebody else has decided, and where attendance is closed.
     """
     lecture = _held_for(lecture_id, by)
     who = _person(person) if person is not None else None
     how = MatchMethod.HAND if who is not None else MatchMethod.NOBODY
-    row = _appearance(lecture, appearance_id)
+    row = _unmatched_attendee(lecture, attendee_id)
     if rows is None and row.version == version + 1 and (row.how, row.person_id) == (how, who):
         return Decided()  # sent twice
     _check_seen(row, version)
@@ -73,14 +73,14 @@ def resolve_attendee(
         raise Invalid("rows", _("Select the rows this applies to."))
     was = row.person_id
     if rows is None:
-        concerned = _lock(lecture, lectures_told_of([appearance_id]))
-        settle({appearance_id: who}, how, by=by, at=at)
+        concerned = _lock(lecture, lectures_told_of([attendee_id]))
+        settle({attendee_id: who}, how, by=by, at=at)
     else:
         concerned = _lock(lecture, [lecture_id])
-        _check_rows(lecture, appearance_id, rows)
+        _check_rows(lecture, attendee_id, rows)
         settle_alone(lecture, dict.fromkeys(rows, who), how, by=by, at=at)
     audit.record(
-        "attendance.decide", by=by, at=at, detail={"how": how.value}, lecture=concerned, appearance=appearance_id,
+        "attendance.decide", by=by, at=at, detail={"how": how.value}, lecture=concerned, attendee=attendee_id,
         person=_some(who, was),
     )  # fmt: skip
     notes, _here = take_walk_ins(lecture, [who], by=by, at=at) if who is not None else ([], set())
@@ -89,34 +89,32 @@ def resolve_attendee(
 
 
 @action
-def undo_decision(lecture_id: int, appearance_id: int, *, version: int, by: Actor, at: datetime) -> None:
+def undo_decision(lecture_id: int, attendee_id: int, *, version: int, by: Actor, at: datetime) -> None:
     """Undoes a resolution. Nobody is linked until it is resolved again.
 
     A row that was resolved by itself returns to its attendee. Raises NotFound and Refused as for resolving. If it is
     already undone, nothing changes.
     """
     lecture = _held_for(lecture_id, by)
-    row = _appearance(lecture, appearance_id)
+    row = _unmatched_attendee(lecture, attendee_id)
     if row.how is None and row.version == version + 1:
         return  # sent twice
     _check_seen(row, version)
     if row.how is None:
         return
     was, whole = row.person_id, row.within_id
-    concerned = _lock(lecture, lectures_told_of([appearance_id]))
-    settle({appearance_id: None}, MatchMethod.UNDONE, by=by, at=at)
+    concerned = _lock(lecture, lectures_told_of([attendee_id]))
+    settle({attendee_id: None}, MatchMethod.UNDONE, by=by, at=at)
     meant = None
     if whole is not None:
         db.session.execute(
             update(Presence)
-            .where(Presence.appearance_id == appearance_id)
-            .values(appearance_id=whole)
+            .where(Presence.attendee_id == attendee_id)
+            .values(attendee_id=whole)
             .execution_options(synchronize_session=False)
         )
         meant = db.session.scalar(select(UnmatchedAttendee.person_id).where(UnmatchedAttendee.id == whole))
-    audit.record(
-        "attendance.undo_decision", by=by, at=at, lecture=concerned, appearance=appearance_id, person=_some(was)
-    )
+    audit.record("attendance.undo_decision", by=by, at=at, lecture=concerned, attendee=attendee_id, person=_some(was))
     _recount(concerned, _some(was, meant), by=by, at=at)
 
 
@@ -129,7 +127,7 @@ def accept_strong(lecture_id: int, *, seen: str, by: Actor, at: datetime) -> Dec
     strong = find_strong(lecture, by=by)
     if strong.mark != seen:
         raise Refused(_("The list has changed since you opened it. Please review it again."))
-    people = {one.appearance_id: one.candidate.known.person_id for one in strong.items}
+    people = {one.attendee_id: one.candidate.known.person_id for one in strong.items}
     if not people:
         return Decided()
     concerned = _lock(lecture, lectures_told_of(people))
@@ -149,7 +147,7 @@ def link_attendees(person_ids: Sequence[int], *, by: Actor, at: datetime) -> int
     Who somebody is does not wait for attendance to be reopened: closed lectures count it too, as after a merge.
     """
     for series_id in sorted({series_id for series_id, _person in claimable(person_ids).values()}):
-        hold_appearances(series_id)
+        hold_unmatched_attendees(series_id)
     hold_facts()
     people: dict[int, int | None] = {id_: person for id_, (_series, person) in claimable(person_ids).items()}
     if not people:
@@ -169,7 +167,7 @@ def link_attendees(person_ids: Sequence[int], *, by: Actor, at: datetime) -> int
 def _held_for(lecture_id: int, by: Actor) -> Lecture:
     lecture = get_lecture(lecture_id, by=by)
     check_can_edit_lecture(lecture, by)
-    hold_appearances(lecture.series_id)
+    hold_unmatched_attendees(lecture.series_id)
     hold_facts()
     return lecture
 
@@ -181,15 +179,15 @@ def _person(public_id: str) -> int:
     return person_id
 
 
-def _appearance(lecture: Lecture, appearance_id: int) -> UnmatchedAttendee:
-    """An appearance of the series that was seen in this lecture, as it is now."""
+def _unmatched_attendee(lecture: Lecture, attendee_id: int) -> UnmatchedAttendee:
+    """An unmatched attendee of the series that was seen in this lecture, as it is now."""
     row = db.session.scalar(
         select(UnmatchedAttendee)
-        .where(UnmatchedAttendee.id == appearance_id, UnmatchedAttendee.series_id == lecture.series_id)
+        .where(UnmatchedAttendee.id == attendee_id, UnmatchedAttendee.series_id == lecture.series_id)
         .with_for_update()
         .execution_options(populate_existing=True)
     )
-    seen = select(Presence.id).where(Presence.lecture_id == lecture.id, Presence.appearance_id == appearance_id)
+    seen = select(Presence.id).where(Presence.lecture_id == lecture.id, Presence.attendee_id == attendee_id)
     if row is None or (db.session.scalar(seen.limit(1)) is None and row.within_id is None):
         raise NotFound
     return row
@@ -202,9 +200,9 @@ def _check_seen(row: UnmatchedAttendee, version: int) -> None:
         )
 
 
-def _check_rows(lecture: Lecture, appearance_id: int, rows: Collection[str]) -> None:
+def _check_rows(lecture: Lecture, attendee_id: int, rows: Collection[str]) -> None:
     own = select(Presence.evidence).where(
-        Presence.lecture_id == lecture.id, Presence.appearance_id == appearance_id, among(Presence.evidence, rows)
+        Presence.lecture_id == lecture.id, Presence.attendee_id == attendee_id, among(Presence.evidence, rows)
     )
     if set(db.session.scalars(own)) != set(rows):
         raise NotFound

@@ -21,14 +21,14 @@ Said = tuple[str | None, str | None]
 """Name and e-mail address as given in a file."""
 
 
-def hold_appearances(series_id: int) -> None:
+def hold_unmatched_attendees(series_id: int) -> None:
     """Lets nobody else decide on whom the files of a series tell of, nor bring in another file, until the action
     ends: neither then counts without what the other does. Taken before any row is locked."""
-    one_at_a_time(f"appearances {series_id}")
+    one_at_a_time(f"unmatched attendees {series_id}")
 
 
-def keep_appearances(series_id: int, told: Mapping[str, Said]) -> dict[str, int]:
-    """The ids of the appearances under these keys, made where there are none."""
+def keep_unmatched_attendees(series_id: int, told: Mapping[str, Said]) -> dict[str, int]:
+    """The ids of the unmatched attendees under these keys, made where there are none."""
     rows = [
         {"series_id": series_id, "key": key, "name": name, "email": email, "version": 0}
         for key, (name, email) in sorted(told.items())
@@ -41,7 +41,7 @@ def keep_appearances(series_id: int, told: Mapping[str, Said]) -> dict[str, int]
 
 
 def settle(people: Mapping[int, int | None], how: MatchMethod, *, by: Actor, at: datetime) -> None:
-    """Says of appearances (ids) whom they mean, inside the running action, and keeps that it was said."""
+    """Says of unmatched attendees (ids) who they are, inside the running action, and keeps that it was said."""
     if not people:
         return
     table = cast(Table, UnmatchedAttendee.__table__)
@@ -62,7 +62,7 @@ def settle(people: Mapping[int, int | None], how: MatchMethod, *, by: Actor, at:
     insert_many(
         Resolution.__table__,
         [
-            {"appearance_id": id_, "version": version, "person_id": person_id, "how": how,
+            {"attendee_id": id_, "version": version, "person_id": person_id, "how": how,
              "by_person_id": by.person_id, "made_at": at}
             for id_, version, person_id in db.session.execute(now)
         ],
@@ -77,28 +77,28 @@ def settle_alone(
         return
     was = (
         select(Presence.evidence, UnmatchedAttendee.id, UnmatchedAttendee.name, UnmatchedAttendee.email)
-        .join(UnmatchedAttendee, UnmatchedAttendee.id == Presence.appearance_id)
+        .join(UnmatchedAttendee, UnmatchedAttendee.id == Presence.attendee_id)
         .where(Presence.lecture_id == lecture.id, among(Presence.evidence, list(people)))
     )
     within = {evidence: (id_, (name, email)) for evidence, id_, name, email in db.session.execute(was)}
     told = {f"row:{evidence}": said for evidence, (_id, said) in within.items()}
-    own = keep_appearances(lecture.series_id, told)
-    presence, appearance = cast(Table, Presence.__table__), cast(Table, UnmatchedAttendee.__table__)
+    own = keep_unmatched_attendees(lecture.series_id, told)
+    presence, attendee = cast(Table, Presence.__table__), cast(Table, UnmatchedAttendee.__table__)
     db.session.connection().execute(
-        update(appearance).where(appearance.c.id == bindparam("own")).values(within_id=bindparam("whole")),
+        update(attendee).where(attendee.c.id == bindparam("own")).values(within_id=bindparam("whole")),
         [{"own": own[f"row:{evidence}"], "whole": id_} for evidence, (id_, _said) in within.items()],
     )
     db.session.connection().execute(
         update(presence)
         .where(presence.c.lecture_id == lecture.id, presence.c.evidence == bindparam("seen"))
-        .values(appearance_id=bindparam("own")),
+        .values(attendee_id=bindparam("own")),
         [{"seen": evidence, "own": own[f"row:{evidence}"]} for evidence in within],
     )
     settle({own[f"row:{evidence}"]: people[evidence] for evidence in within}, how, by=by, at=at)
 
 
 def recount_elsewhere(lecture: Lecture, people: Mapping[int, int], *, by: Actor, at: datetime) -> None:
-    """Counts these people anew in the other lectures in which these appearances were seen, inside the action."""
+    """Recounts these people in the other lectures in which these unmatched attendees were seen, inside the action."""
     if people:
         for lecture_id in sorted(lectures_told_of(people) - {lecture.id}):
             credit_lecture(lecture_id, by=by, at=at, only=set(people.values()))

@@ -33,7 +33,7 @@ class Match:
     """Whom the rows of one "who" of a report mean, as things stand now.
 
     `person` is canonical; null: nobody, or nobody for sure. `how` they were found: by an address or a name, or as was
-    decided earlier in the series (then `appearance` is what was decided upon). `reason` says why, or why nobody was.
+    decided earlier in the series (then `attendee` is what was decided upon). `reason` says why, or why nobody was.
     `is_expected`: whether they are enrolled; asked of hosts and panelists only.
     """
 
@@ -41,7 +41,7 @@ class Match:
     person: int | None
     how: MatchMethod | None
     reason: str
-    appearance: int | None = None
+    attendee: int | None = None
     candidates: list[Candidate] = field(default_factory=list)
     is_expected: bool = False
 

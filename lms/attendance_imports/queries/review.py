@@ -91,7 +91,7 @@ class ReviewPage:
 class StrongOne:
     """An unmatched attendee with one strong candidate."""
 
-    appearance_id: int
+    attendee_id: int
     name: str | None
     email: str | None
     candidate: Candidate
@@ -135,12 +135,12 @@ def review_page(
     )
 
 
-def get_unknown(lecture_id: int, appearance_id: int, *, by: Actor) -> Unknown:
+def get_unknown(lecture_id: int, attendee_id: int, *, by: Actor) -> Unknown:
     """One attendee of the series, resolved or not, as seen in this lecture. Raises NotFound for one of
     another series.
     """
     lecture = get_rostered_lecture(lecture_id, by=by)
-    found = _unknown(lecture, span_of(lecture), [appearance_id], by)
+    found = _unknown(lecture, span_of(lecture), [attendee_id], by)
     if not found:
         raise NotFound
     return found[0] if found[0].how is not None else _with_candidates(lecture, found, by)[0]
@@ -188,7 +188,7 @@ def find_strong(lecture: Lecture, *, by: Actor) -> Strong:
     for _version, one in found:
         meant[one.candidate.known.person_id] = meant.get(one.candidate.known.person_id, 0) + 1
     alone = [(version, one) for version, one in found if meant[one.candidate.known.person_id] == 1]
-    text = "|".join(f"{one.appearance_id}.{version}.{one.candidate.known.person_id}" for version, one in alone)
+    text = "|".join(f"{one.attendee_id}.{version}.{one.candidate.known.person_id}" for version, one in alone)
     mark = hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
     return Strong([one for _version, one in alone], mark)
 
@@ -201,15 +201,15 @@ def list_strong(lecture_id: int, *, by: Actor) -> tuple[Lecture, Strong]:
 
 def _seen_here(lecture: Lecture, *, is_decided: bool) -> list[int]:
     query = (
-        select(Presence.appearance_id)
-        .join(UnmatchedAttendee, UnmatchedAttendee.id == Presence.appearance_id)
+        select(Presence.attendee_id)
+        .join(UnmatchedAttendee, UnmatchedAttendee.id == Presence.attendee_id)
         .where(
             Presence.lecture_id == lecture.id,
             Presence.person_id.is_(None),
             UnmatchedAttendee.how.is_not(None) if is_decided else UnmatchedAttendee.how.is_(None),
         )
         .distinct()
-        .order_by(Presence.appearance_id)
+        .order_by(Presence.attendee_id)
     )
     return [id_ for id_ in db.session.scalars(query) if id_ is not None]
 
@@ -232,11 +232,11 @@ def _unknown(lecture: Lecture, span: Span, ids: Sequence[int], by: Actor) -> lis
     seen: dict[int, list[rules.Interval]] = {}
     rows = (
         select(
-            Presence.appearance_id, Presence.evidence, Presence.joined_ms, Presence.left_ms, Presence.stated_ms,
+            Presence.attendee_id, Presence.evidence, Presence.joined_ms, Presence.left_ms, Presence.stated_ms,
             AttendanceImport.format,
         )
         .outerjoin(AttendanceImport, AttendanceImport.id == Presence.import_id)
-        .where(Presence.lecture_id == lecture.id, among(Presence.appearance_id, ids))
+        .where(Presence.lecture_id == lecture.id, among(Presence.attendee_id, ids))
         .order_by(Presence.joined_ms, Presence.id)
     )  # fmt: skip
     for id_, evidence, joined, left, stated, system in db.session.execute(rows) if ids else ():
@@ -289,9 +289,9 @@ def _people(person_ids: Collection[int], lecture: Lecture, by: Actor) -> dict[in
 
 def _lectures(ids: Collection[int]) -> dict[int, int]:
     query = (
-        select(Presence.appearance_id, func.count(Presence.lecture_id.distinct()))
-        .where(among(Presence.appearance_id, ids))
-        .group_by(Presence.appearance_id)
+        select(Presence.attendee_id, func.count(Presence.lecture_id.distinct()))
+        .where(among(Presence.attendee_id, ids))
+        .group_by(Presence.attendee_id)
     )
     return {id_: count for id_, count in db.session.execute(query) if id_ is not None} if ids else {}
 

@@ -20,7 +20,8 @@ from lms.people.models import Person, PersonEmail
 
 @dataclass(frozen=True)
 class Standing:
-    """An appearance as it stands: whom it means (canonical; null: nobody, or not decided), how, by whom and when."""
+    """An unmatched attendee: who it is (canonical; null: nobody, or not decided), and how, by whom and when that was
+    decided."""
 
     id: int
     key: str
@@ -32,9 +33,9 @@ class Standing:
 
 @dataclass(frozen=True)
 class Kept:
-    """A piece of evidence that is there: through which appearance, and whether it is settled whose it is."""
+    """A piece of evidence that is there: through which unmatched attendee, and whether it is settled whose it is."""
 
-    appearance_id: int | None
+    attendee_id: int | None
     is_settled: bool
 
 
@@ -43,24 +44,24 @@ def evidence_in(lecture_id: int) -> dict[str, Kept]:
     query = (
         select(
             Presence.evidence,
-            Presence.appearance_id,
+            Presence.attendee_id,
             Presence.person_id.is_not(None) | UnmatchedAttendee.how.is_not(None),
         )
-        .outerjoin(UnmatchedAttendee, UnmatchedAttendee.id == Presence.appearance_id)
+        .outerjoin(UnmatchedAttendee, UnmatchedAttendee.id == Presence.attendee_id)
         .where(Presence.lecture_id == lecture_id)
     )
     return {evidence: Kept(through, bool(settled)) for evidence, through, settled in db.session.execute(query)}
 
 
-def lectures_told_of(appearance_ids: Iterable[int]) -> set[int]:
-    """The lectures in which these appearances were seen."""
-    query = select(Presence.lecture_id).where(among(Presence.appearance_id, list(appearance_ids))).distinct()
+def lectures_told_of(attendee_ids: Iterable[int]) -> set[int]:
+    """The lectures in which these unmatched attendees were seen."""
+    query = select(Presence.lecture_id).where(among(Presence.attendee_id, list(attendee_ids))).distinct()
     return set(db.session.scalars(query))
 
 
 def claimable(person_ids: Collection[int]) -> dict[int, tuple[int, int]]:
-    """The appearances under an address of one of these people (canonical, or a row merged into them) that nobody said
-    by hand are somebody else: the series of each, and whose it is."""
+    """The unmatched attendees under an address of one of these people (canonical, or a row merged into them) of whom
+    nobody said by hand that they are somebody else: the series of each, and whose it is."""
     query = (
         select(UnmatchedAttendee.id, UnmatchedAttendee.series_id, WHO)
         .join(PersonEmail, PersonEmail.key == UnmatchedAttendee.key)
@@ -84,13 +85,13 @@ def decided_in_words(by: str | None, at: datetime | None) -> str:
     return _("resolved by %(who)s on %(day)s", who=by or _("the system"), day=_day(at))
 
 
-def standing_in_words(appearance_id: int) -> str:
+def standing_in_words(attendee_id: int) -> str:
     """How an attendee was resolved and by whom, without the name of the linked person."""
     decider = aliased(Person)
     query = (
         select(UnmatchedAttendee.how, UnmatchedAttendee.person_id, decider.full_name, UnmatchedAttendee.decided_at)
         .outerjoin(decider, decider.id == UnmatchedAttendee.decided_by)
-        .where(UnmatchedAttendee.id == appearance_id)
+        .where(UnmatchedAttendee.id == attendee_id)
     )
     how, meant, by, at = db.session.execute(query).one()
     words = {"who": by or _("the system"), "day": _day(at)}
@@ -106,7 +107,7 @@ def _day(at: datetime | None) -> str:
 
 
 def standing_of(series_id: int, keys: Iterable[str]) -> dict[str, Standing]:
-    """The appearances of a series under these keys."""
+    """The unmatched attendees of a series under these keys."""
     decider = aliased(Person)
     query = (
         select(

@@ -80,9 +80,9 @@ def _back(lecture_id: int, **more: Any) -> ResponseReturnValue:
     return redirect(url_for(".review", lecture_id=lecture_id, **_place(), **more))
 
 
-@bp.post("/lectures/<int:lecture_id>/attendance/review/<int:appearance_id>")
+@bp.post("/lectures/<int:lecture_id>/attendance/review/<int:attendee_id>")
 @allow(SIGNED_IN)
-def decide(lecture_id: int, appearance_id: int) -> ResponseReturnValue:
+def decide(lecture_id: int, attendee_id: int) -> ResponseReturnValue:
     """Resolves one unmatched attendee."""
     by, form = current_actor(), DecisionForm()
     done = Decided()
@@ -93,7 +93,7 @@ def decide(lecture_id: int, appearance_id: int) -> ResponseReturnValue:
             raise Invalid("person", _("Select a person, or “Not a participant”."))
         done = resolve_attendee(
             lecture_id,
-            appearance_id,
+            attendee_id,
             person=None if form.person.data == NOBODY else form.person.data,
             version=form.version.data or 0,
             rows=form.rows.data or None,
@@ -103,21 +103,21 @@ def decide(lecture_id: int, appearance_id: int) -> ResponseReturnValue:
 
     status = form.attempt(attempt)
     if status is not None:
-        return _page(lecture_id, appearance_id, form), status
+        return _page(lecture_id, attendee_id, form), status
     said = _("Saved and counted. You can undo this under “Resolved”.")
     flash(" ".join([said, *done.notes]), "done")
     return _back(lecture_id, _anchor="unknown")
 
 
-@bp.post("/lectures/<int:lecture_id>/attendance/review/<int:appearance_id>/undo")
+@bp.post("/lectures/<int:lecture_id>/attendance/review/<int:attendee_id>/undo")
 @allow(SIGNED_IN)
-def undo_decision(lecture_id: int, appearance_id: int) -> ResponseReturnValue:
+def undo_decision(lecture_id: int, attendee_id: int) -> ResponseReturnValue:
     """Undoes the resolution of one attendee."""
     form = DecisionForm()
     if form.validate_on_submit():
         try:
             resolution.undo_decision(
-                lecture_id, appearance_id, version=form.version.data or 0, by=current_actor(), at=clock.now()
+                lecture_id, attendee_id, version=form.version.data or 0, by=current_actor(), at=clock.now()
             )
         except Refused as error:
             flash(error.message, "wrong")

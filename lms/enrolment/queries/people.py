@@ -60,7 +60,7 @@ class CountryTotals:
     applied: int
 
 
-def doubles_of(person_id: int) -> list[list[Enrolment]]:
+def duplicates_of(person_id: int) -> list[list[Enrolment]]:
     """Returns, for each series in which a person has several rows after a merge, those rows."""
     by_series: dict[int, list[Enrolment]] = {}
     for row in db.session.scalars(speaking(Enrolment).where(Person.id == person_id).order_by(Enrolment.series_id)):

@@ -1,6 +1,6 @@
 """How enrolments are joined to who people are today, and looked up one by one.
 
-A person is read through `canonical_id`; a row that a merge set aside speaks for nobody.
+A person is read through `canonical_id`; a row that a merge superseded speaks for nobody.
 Ids of people that come out of here are canonical, and so are those that go in.
 """
 
@@ -19,7 +19,7 @@ from lms.core.db import db
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
 from lms.enrolment import rules
-from lms.enrolment.models import Enrolment, EnrolmentStatus, SetAside
+from lms.enrolment.models import Enrolment, EnrolmentStatus, SupersededEnrolment
 from lms.people.models import Person, PersonCountry, PersonEmail
 from lms.people.rules import email_key
 
@@ -29,7 +29,7 @@ Registered = aliased(Person, name="registered")
 PERSON_ROW = aliased(Person, name="person_row")
 """A row of the people that a question begins with (`is_of`)."""
 
-SPEAKS = ~exists().where(SetAside.enrolment_id == Enrolment.id)
+SPEAKS = ~exists().where(SupersededEnrolment.enrolment_id == Enrolment.id)
 """Whether a row speaks for somebody."""
 
 _FEW = 500

@@ -11,7 +11,7 @@ from lms.core.i18n import _
 from lms.core.tables import write_csv
 from lms.core.workbooks import Workbook, widths_of
 from lms.reports import shapes
-from lms.reports.opening_label import Opening
+from lms.reports.opening_balances_note import Opening
 from lms.reports.queries import definitions as definitions_queries
 from lms.reports.queries.definitions import figure_names
 from lms.reports.queries.figures import Report

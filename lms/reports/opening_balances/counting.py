@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol, TypeVar
 
-from lms.reports.opening_label import Declared, Opening
+from lms.reports.opening_balances_note import Declared, Opening
 from lms.reports.rules import FEWEST, Slice
 
 WITHOUT = frozenset({"sector", "gender", "source", "language"})

@@ -18,12 +18,12 @@ from lms.core.roles import ANONYMOUS, Actor
 from lms.reports.facts.counting import Part
 from lms.reports.facts.counting import count as count_facts
 from lms.reports.opening_balances.counting import add
-from lms.reports.opening_label import Opening
+from lms.reports.opening_balances_note import Opening
+from lms.reports.queries.drilldown_people import DrilldownPeople, open_people
+from lms.reports.queries.drilldown_rows import KINDS as DRILLDOWN_KINDS
+from lms.reports.queries.drilldown_rows import DrilldownRows, open_rows
 from lms.reports.queries.facts import load
 from lms.reports.queries.labels import read_names
-from lms.reports.queries.opened import KINDS as OPENED_TO_ROWS
-from lms.reports.queries.opened import OpenedRows, open_rows
-from lms.reports.queries.opening import Opened, open_people
 from lms.reports.queries.opening_balances import read_balances
 from lms.reports.queries.public import (
     public_report,
@@ -126,7 +126,7 @@ def list_people(
     locale: str = "en",
     limit: int = 50,
     offset: int = 0,
-) -> Opened:
+) -> DrilldownPeople:
     """The people behind a figure, in a slice, optionally of the group given by dimension or of an organisation."""
     check_question(asked, tuple(keys))
     scope = resolve(asked, by=by)
@@ -143,12 +143,12 @@ def list_rows(
     locale: str = "en",
     limit: int = 50,
     cursor: str | None = None,
-) -> OpenedRows:
+) -> DrilldownRows:
     """The rows behind any other figure, a page at a time: lectures, attendances, countries, registrations, awards.
 
-    Raises NotFound for a figure not in `OPENED_TO_ROWS`, and Forbidden if the actor cannot see these rows.
+    Raises NotFound for a figure not in `DRILLDOWN_KINDS`, and Forbidden if the actor cannot see these rows.
     """
-    if figure not in OPENED_TO_ROWS:
+    if figure not in DRILLDOWN_KINDS:
         raise NotFound
     check_question(asked, tuple(keys))
     scope = resolve(asked, by=by)

@@ -15,7 +15,7 @@ from lms.core.roles import Actor
 from lms.people.models import Country
 from lms.reports.models import OpeningRow, OpeningSet
 from lms.reports.opening_balances.counting import Balances, Row, sessions_of
-from lms.reports.opening_label import Declared
+from lms.reports.opening_balances_note import Declared
 from lms.reports.queries.scope import Partners
 
 

@@ -21,7 +21,7 @@ from lms.core.errors import Forbidden
 from lms.core.i18n import _, catalogue
 from lms.people.queries.countries import Rows, country_rows, named_countries
 from lms.reports.models import PublicAnswer, PublicFigures
-from lms.reports.opening_label import Opening
+from lms.reports.opening_balances_note import Opening
 from lms.reports.queries.labels import Names, names_of, other_label, read_names, region_rows, series_rows
 from lms.reports.queries.public_counting import count_all
 from lms.reports.queries.scope import Scope

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from lms.reports.opening_label import Declared, Opening
+from lms.reports.opening_balances_note import Declared, Opening
 from lms.reports.queries.figures import Report
 from lms.reports.rules import FIGURES, FILTERS, Figures, Group, Slice
 

@@ -19,7 +19,7 @@ from lms.reports.documents.model import Column, ReadOut, Table
 from lms.reports.documents.wording import figure_column
 from lms.reports.documents.writing import written
 from lms.reports.views.blueprint import bp
-from lms.reports.views.opened import NOT_STATED, opened_of
+from lms.reports.views.drilldown import NOT_STATED, drilldown_of
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
@@ -93,4 +93,4 @@ def read_dossier(found: dossiers.Dossier, at: datetime) -> ReadOut:
 
 def _opened(code: str, figure: str, /, **group: str | None) -> str:
     given = {name: NOT_STATED if key is None else key for name, key in group.items()}
-    return opened_of(figure, **({"country": code} | given))
+    return drilldown_of(figure, **({"country": code} | given))

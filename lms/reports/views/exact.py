@@ -22,7 +22,7 @@ from lms.reports.queries.definitions import figure_names
 from lms.reports.queries.figures import count, count_several
 from lms.reports.queries.saved import failing_saved, list_saved
 from lms.reports.views.blueprint import address, asked_form, bp
-from lms.reports.views.opened import opened_address
+from lms.reports.views.drilldown import drilldown_address
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
@@ -60,7 +60,7 @@ def _answer(form: ReportForm, *, by: Actor, locale: str) -> dict[str, Any]:
     report, rows, columns = count_several(form.asked, questions, by=by, at=clock.now(), locale=locale)
     return {
         "report": report,
-        "open": partial(opened_address, form),
+        "open": partial(drilldown_address, form),
         "figure": figure,
         "names": figure_names(),
         "definition": files.definitions()[figure],

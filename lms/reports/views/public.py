@@ -14,7 +14,7 @@ from lms.core.roles import ANONYMOUS
 from lms.reports import shapes
 from lms.reports.documents.answers import file_answer
 from lms.reports.exports import files
-from lms.reports.opening_label import Opening
+from lms.reports.opening_balances_note import Opening
 from lms.reports.queries.definitions import figure_names, further_terms
 from lms.reports.queries.figures import count
 from lms.reports.queries.public import Headline, Overview, public_overview

@@ -41,7 +41,7 @@ from lms.reports.rules import FIGURES
 from lms.reports.snapshots import codec
 from lms.reports.views.blueprint import address, asked_form, bp
 from lms.reports.views.countries import asked_dossier, read_dossier
-from lms.reports.views.opened import NOT_STATED, opened_of
+from lms.reports.views.drilldown import NOT_STATED, drilldown_of
 from lms.web.api import integer_cursor, rfc3339
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
@@ -201,7 +201,7 @@ def _since(row: Snapshot, told: codec.Frozen, *, by: Actor) -> dict[str, Any] | 
         "totals": codec.of_totals(told.report, now),
         "groups": changes[:CHANGES_SHOWN],
         "today": address("reports.totals", question),
-        "open": lambda change: opened_of(change.figure, **_narrowed(question, change.keys)),
+        "open": lambda change: drilldown_of(change.figure, **_narrowed(question, change.keys)),
         "more": max(len(changes) - CHANGES_SHOWN, 0),
         "has_folded": any(group.folded for group in told.report.groups),
     }

@@ -9,7 +9,7 @@ from lms.core import measures
 from lms.core.i18n import _, _l
 from lms.reports.documents.model import Column, Table, Value
 from lms.reports.documents.wording import figure_column
-from lms.reports.queries.opened import OpenedRow, OpenedRows
+from lms.reports.queries.drilldown_rows import DrilldownRow, DrilldownRows
 
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "sessions": ("lecture", "series", "day", "attendances", "contact_hours"),
@@ -24,7 +24,7 @@ OLDER: Final = ("lecture", "series", "day", "then", "attendances")
 _KINDS = {"participation": _l("Participation"), "completion": _l("Completion")}
 
 
-def tables(opened: OpenedRows, url: Callable[[OpenedRow], str | None]) -> list[tuple[str | None, Table]]:
+def tables(opened: DrilldownRows, url: Callable[[DrilldownRow], str | None]) -> list[tuple[str | None, Table]]:
     """The tables of a page, each with its title. `url` gives the link of a row's name. None without rows."""
     by_country = "country" in COLUMNS[opened.figure]
     own = [row for row in opened.rows if by_country or not row.is_older]
@@ -33,7 +33,7 @@ def tables(opened: OpenedRows, url: Callable[[OpenedRow], str | None]) -> list[t
     return [*found, *([(_("Before this system"), _table(OLDER, older, url))] if older else [])]
 
 
-def _table(names: Sequence[str], rows: Sequence[OpenedRow], url: Callable[[OpenedRow], str | None]) -> Table:
+def _table(names: Sequence[str], rows: Sequence[DrilldownRow], url: Callable[[DrilldownRow], str | None]) -> Table:
     urls = {index: url(row) for index, row in enumerate(rows)}
     return Table(
         tuple(_column(name) for name in names),
@@ -56,7 +56,7 @@ def _column(name: str) -> Column:
     return Column(words[name], "text")
 
 
-def _value(row: OpenedRow, name: str) -> Value:
+def _value(row: DrilldownRow, name: str) -> Value:
     if name == "person":
         return _("Deleted person") if row.person is None else row.person
     if name == "country" and row.is_older:

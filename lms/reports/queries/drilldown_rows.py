@@ -45,7 +45,7 @@ _SERIES_ROW = ("id", "owner", "person", "country", "day")
 
 
 @dataclass(frozen=True)
-class OpenedRow:
+class DrilldownRow:
     """One row behind a figure. A None field does not apply to its kind.
 
     Names are current, in words. `lecture_id` is None for rows from before this system.
@@ -73,7 +73,7 @@ _SERIES_ROW = ("id", "owner", "person", "country", "day")
 
 
 @dataclass(frozen=True)
-class OpenedRows:
+class DrilldownRows:
     """A page of the rows behind a figure. `figures` are those of the slice and group, `older` is how many of them are
     attendances from before the system, `following` the cursor of the next page."""
 
@@ -81,7 +81,7 @@ class OpenedRows:
     figures: Figures
     older: int
     labels: list[str]
-    rows: list[OpenedRow]
+    rows: list[DrilldownRow]
     following: str | None
 
 
@@ -119,7 +119,7 @@ def open_rows(
     locale: str,
     limit: int,
     cursor: str | None,
-) -> OpenedRows:
+) -> DrilldownRows:
     """The rows behind a figure (see `KINDS`), in a scope and in the group given by `keys`.
 
     Raises Forbidden (see `check_may_open`), and Invalid for an invalid cursor.
@@ -146,7 +146,7 @@ def open_rows(
     has_any = bool(found) or cursor is not None
     labels = [names.label(name, value) for name, value in inner.items()] if has_any else []
     following = found[limit - 1].cursor if len(found) > limit else None
-    return OpenedRows(figure, figures, older, labels, found[:limit], following)
+    return DrilldownRows(figure, figures, older, labels, found[:limit], following)
 
 
 def _older_than(cursor: str | None) -> int | None:
@@ -164,14 +164,14 @@ def _place(cursor: str | None, parts: int) -> tuple[int, ...] | None:
     return found
 
 
-def _sessions(asked: _Asked, cursor: str | None) -> Iterator[OpenedRow]:
+def _sessions(asked: _Asked, cursor: str | None) -> Iterator[DrilldownRow]:
     if _older_than(cursor) is None:
         after = _place(cursor, 2)
         for some in _by(50, [one for one in asked.lectures() if after is None or _where(one) < after]):
             titles = _titles(some)
             for held in some:
                 attendances, ms = asked.sums.get(held.id, (0, 0))
-                yield OpenedRow(
+                yield DrilldownRow(
                     ".".join(map(str, _where(held))), held.day, held.id, titles[held.id],
                     asked.names.label("series", held.series_id), attendances=attendances, ms=ms,
                 )  # fmt: skip
@@ -195,7 +195,7 @@ def _titles(held: Sequence[HeldLecture]) -> dict[int, str]:
     return dict(db.session.execute(query).all())
 
 
-def _older(asked: _Asked, found: Mapping[int, Sequence[Balance]], cursor: str | None) -> Iterator[OpenedRow]:
+def _older(asked: _Asked, found: Mapping[int, Sequence[Balance]], cursor: str | None) -> Iterator[DrilldownRow]:
     """Aggregates from before the system, by the id of their (first) row."""
     after = _older_than(cursor) or 0
     numbers = sorted(number for number in found if number > after)
@@ -206,7 +206,7 @@ def _older(asked: _Asked, found: Mapping[int, Sequence[Balance]], cursor: str | 
     for number in numbers[:1000]:
         rows = found[number]
         countries = {row.country_id for row in rows}
-        yield OpenedRow(
+        yield DrilldownRow(
             f"{OLDER}{number}",
             rows[0].day,
             lecture=titles[number],
@@ -217,12 +217,12 @@ def _older(asked: _Asked, found: Mapping[int, Sequence[Balance]], cursor: str | 
         )
 
 
-def _attendances(asked: _Asked, cursor: str | None) -> Iterator[OpenedRow]:
+def _attendances(asked: _Asked, cursor: str | None) -> Iterator[DrilldownRow]:
     yield from _credits(asked, cursor)
     yield from _older(asked, {row.id: [row] for row in asked.balances.rows if row.attendances}, cursor)
 
 
-def _credits(asked: _Asked, cursor: str | None) -> Iterator[OpenedRow]:
+def _credits(asked: _Asked, cursor: str | None) -> Iterator[DrilldownRow]:
     """Person by person of each lecture, from the rows."""
     if _older_than(cursor) is not None:
         return
@@ -239,7 +239,7 @@ def _credits(asked: _Asked, cursor: str | None) -> Iterator[OpenedRow]:
             known, titles = _known([row[0] for row in some]), _titles([held])
             for person, country, traits, ms in some:
                 public_id, name = known[person]
-                yield OpenedRow(
+                yield DrilldownRow(
                     ".".join(map(str, (*_where(held), person))), held.day, held.id, titles[held.id],
                     asked.names.label("series", held.series_id), name, public_id,
                     asked.names.label("country", country or None),
@@ -255,7 +255,7 @@ def _known(people: Any) -> dict[int, tuple[str, str | None]]:
     }
 
 
-def _countries(asked: _Asked, cursor: str | None) -> Iterator[OpenedRow]:
+def _countries(asked: _Asked, cursor: str | None) -> Iterator[DrilldownRow]:
     """Each country with somebody of it, those with most participants first; the cursor is the place in the list."""
     after = _place(cursor, 1) or (0,)
     parts = count(asked.selection.facts, asked.selection.filters, ("country",))
@@ -268,7 +268,7 @@ def _countries(asked: _Asked, cursor: str | None) -> Iterator[OpenedRow]:
             continue
         part = parts.get((country,), Part())
         rows.append(
-            OpenedRow(
+            DrilldownRow(
                 "",
                 country=asked.names.label("country", country),
                 country_code=asked.names.key("country", country),
@@ -283,22 +283,22 @@ def _countries(asked: _Asked, cursor: str | None) -> Iterator[OpenedRow]:
         yield replace(one, cursor=str(place))
 
 
-def _partner_countries(asked: _Asked, cursor: str | None) -> Iterator[OpenedRow]:
+def _partner_countries(asked: _Asked, cursor: str | None) -> Iterator[DrilldownRow]:
     codes = {asked.names.key("country", country) for country in asked.today}
     return (row for row in _countries(asked, cursor) if row.country_code in codes)
 
 
-def _registrations(asked: _Asked, cursor: str | None) -> Iterator[OpenedRow]:
+def _registrations(asked: _Asked, cursor: str | None) -> Iterator[DrilldownRow]:
     yield from _series_rows(asked, asked.selection.facts.registrations, cursor)
 
 
-def _certificates(asked: _Asked, cursor: str | None) -> Iterator[OpenedRow]:
+def _certificates(asked: _Asked, cursor: str | None) -> Iterator[DrilldownRow]:
     yield from _series_rows(asked, asked.selection.facts.certificates, cursor, with_kinds=True)
 
 
 def _series_rows(
     asked: _Asked, parts: Sequence[FactsPart], cursor: str | None, *, with_kinds: bool = False
-) -> Iterator[OpenedRow]:
+) -> Iterator[DrilldownRow]:
     """Registrations or awards, those with the highest id first."""
     after = _place(cursor, 1)
     columns = asked.selection.columns(parts, "id", "person", "country", "day")
@@ -311,7 +311,7 @@ def _series_rows(
         kinds = _kinds(some["id"]) if with_kinds else {}
         for id_, series, person, country, day in zip(*(some[name] for name in _SERIES_ROW), strict=True):
             public_id, name = known[person]
-            yield OpenedRow(
+            yield DrilldownRow(
                 str(id_), date.fromordinal(day), series=asked.names.label("series", series), person=name,
                 person_id=public_id, country=asked.names.label("country", country or None), kind=kinds.get(id_),
             )  # fmt: skip
@@ -322,7 +322,7 @@ def _kinds(award_ids: Sequence[int]) -> dict[int, str]:
     return dict(db.session.execute(query).all())
 
 
-KINDS: Final[Mapping[str, Callable[[_Asked, str | None], Iterator[OpenedRow]]]] = {
+KINDS: Final[Mapping[str, Callable[[_Asked, str | None], Iterator[DrilldownRow]]]] = {
     "sessions": _sessions,
     "attendances": _attendances,
     "contact_hours": _credits,

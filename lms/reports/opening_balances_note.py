@@ -1,4 +1,4 @@
-"""The note next to figures that include opening balances (see `reports.balances`)."""
+"""The note next to figures that include opening balances (see `reports.opening_balances`)."""
 
 from __future__ import annotations
 

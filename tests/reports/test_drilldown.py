@@ -14,9 +14,9 @@ from lms.core.errors import DomainError, Forbidden, Invalid, NotFound
 from lms.core.roles import SYSTEM, Actor, Role
 from lms.people.models import Person
 from lms.reports.models import OpeningRow, OpeningSet
+from lms.reports.queries.drilldown_rows import KINDS as DRILLDOWN_KINDS
+from lms.reports.queries.drilldown_rows import DrilldownRow
 from lms.reports.queries.figures import count, list_people, list_rows
-from lms.reports.queries.opened import KINDS as OPENED_TO_ROWS
-from lms.reports.queries.opened import OpenedRow
 from lms.reports.rules import Slice
 from tests.factories import Make
 from tests.reports.test_rows import COUNTRIES, a_history
@@ -35,8 +35,8 @@ QUESTIONS: list[tuple[Slice, tuple[str, ...]]] = [
 ]
 
 
-def every_row(figure: str, asked: Slice, keys: dict[str, str | None], limit: int = 7) -> list[OpenedRow]:
-    found: list[OpenedRow] = []
+def every_row(figure: str, asked: Slice, keys: dict[str, str | None], limit: int = 7) -> list[DrilldownRow]:
+    found: list[DrilldownRow] = []
     cursor = None
     while True:
         page = list_rows(figure, asked, keys, by=SYSTEM, at=AT, limit=limit, cursor=cursor)
@@ -89,7 +89,7 @@ def registrations_and_awards(world: World, seed: int) -> None:
 def test_rows_add_up_to_each_figure(app: APIFlask, world: World, seed: int) -> None:
     a_history(world, seed)
     registrations_and_awards(world, seed)
-    seen = dict.fromkeys(("participants", *OPENED_TO_ROWS), 0.0)
+    seen = dict.fromkeys(("participants", *DRILLDOWN_KINDS), 0.0)
     with app.app_context():
         for asked, dimensions in QUESTIONS:
             report = count(asked, dimensions, by=SYSTEM, at=AT)
@@ -153,7 +153,7 @@ def test_who_may_open_what(app: APIFlask, world: World, make: Make) -> None:
             (Slice(country="KE"), instructor),
         ]  # fmt: skip
         for asked, by in refused:
-            for figure in OPENED_TO_ROWS:
+            for figure in DRILLDOWN_KINDS:
                 with pytest.raises(Forbidden):
                     ask(asked, by, figure=figure)
         wrong: list[tuple[type[DomainError], dict[str, str]]] = [
@@ -180,7 +180,7 @@ def test_pages_lead_on(client: FlaskClient, make: Make, world: World) -> None:
     second = client.get(following).text
     assert second.count('<th scope="row">') == 1
     assert 'rel="next"' not in second
-    for figure in OPENED_TO_ROWS:
+    for figure in DRILLDOWN_KINDS:
         assert client.get(f"/admin/reports/opened/{figure}?country=KE&rows=year&row=2024").status_code == 200
     assert "No rows to show for" in client.get("/admin/reports/opened/certificates?from=2025-01-01").text
 

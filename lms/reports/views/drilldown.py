@@ -12,12 +12,12 @@ from lms.core.errors import Invalid
 from lms.core.i18n import _
 from lms.core.roles import Actor, Role
 from lms.reports import shapes
-from lms.reports.documents import opened as reading
+from lms.reports.documents import drilldown as reading
 from lms.reports.documents.writing import written
 from lms.reports.forms import ReportForm
 from lms.reports.queries.definitions import figure_names
+from lms.reports.queries.drilldown_rows import DrilldownRow
 from lms.reports.queries.figures import list_people, list_rows
-from lms.reports.queries.opened import OpenedRow
 from lms.reports.views.blueprint import address, asked_form, bp
 from lms.web.guards import allow
 from lms.web.identity import current_actor
@@ -103,7 +103,7 @@ def rows(figure: str) -> ResponseReturnValue:
     )
 
 
-def _url(row: OpenedRow, by: Actor) -> str | None:
+def _url(row: DrilldownRow, by: Actor) -> str | None:
     """The link of a row, if the reader can open it."""
     if row.person_id is not None:
         may = by.is_administrator and row.person is not None
@@ -113,15 +113,15 @@ def _url(row: OpenedRow, by: Actor) -> str | None:
     return None if row.lecture_id is None else url_for("reports.lecture", lecture_id=row.lecture_id)
 
 
-def opened_address(form: ReportForm, figure: str, /, **group: str | None) -> str:
+def drilldown_address(form: ReportForm, figure: str, /, **group: str | None) -> str:
     """The URL of the rows behind a figure. `row` and `column` are the keys of its group, if any."""
     given = {name: value for name, value in request.args.items() if value and name not in OWN}
     given |= {"rows": form.rows.data, "columns": form.columns.data, "country": form.country.data}
     given |= {name: NOT_STATED if key is None else key for name, key in group.items()}
-    return opened_of(figure, **{name: value for name, value in given.items() if value})
+    return drilldown_of(figure, **{name: value for name, value in given.items() if value})
 
 
-def opened_of(figure: str, /, **asked: Any) -> str:
+def drilldown_of(figure: str, /, **asked: Any) -> str:
     """The URL of the rows behind a figure of the current report."""
     if figure == "participants":
         return url_for("reports.people", **(asked | {"figure": figure}))

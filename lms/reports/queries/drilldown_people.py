@@ -15,10 +15,10 @@ from lms.core.roles import Actor
 from lms.people.models import Person
 from lms.reports.facts.counting import People
 from lms.reports.facts.selection import Selection, taken
+from lms.reports.queries.drilldown_rows import check_may_open
 from lms.reports.queries.facts import load
 from lms.reports.queries.institutions import people_of
 from lms.reports.queries.labels import Names, read_names
-from lms.reports.queries.opened import check_may_open
 from lms.reports.queries.scope import Partners, Scope
 from lms.reports.rules import organisation_name
 
@@ -34,7 +34,7 @@ class Attended:
 
 
 @dataclass(frozen=True)
-class OpenedPerson:
+class DrilldownPerson:
     """One person behind a figure."""
 
     public_id: str
@@ -47,11 +47,11 @@ class OpenedPerson:
 
 
 @dataclass(frozen=True)
-class Opened:
+class DrilldownPeople:
     """The people behind a figure, those with most attendances first; `labels` name the group that was opened."""
 
     total: int
-    people: list[OpenedPerson]
+    people: list[DrilldownPerson]
     labels: list[str]
 
 
@@ -64,7 +64,7 @@ def open_people(
     locale: str,
     limit: int,
     offset: int,
-) -> Opened:
+) -> DrilldownPeople:
     """The people with one attendance or more in a scope, and of the group that `keys` names by dimension.
 
     `organisation` leaves those who name it today; an empty one those who name none.
@@ -85,7 +85,7 @@ def open_people(
     labels = [names.label(name, value) for name, value in inner.items()] if total else []
     if organisation is not None and total:
         labels.append(organisation_name(organisation) or names.label("organisation", None))
-    return Opened(total, rows, labels)
+    return DrilldownPeople(total, rows, labels)
 
 
 def _attended(people: People, selection: Selection) -> dict[int, Attended]:
@@ -105,11 +105,11 @@ def _attended(people: People, selection: Selection) -> dict[int, Attended]:
     return found
 
 
-def _people(ids: list[int], found: Mapping[int, Attended], names: Names) -> list[OpenedPerson]:
+def _people(ids: list[int], found: Mapping[int, Attended], names: Names) -> list[DrilldownPerson]:
     query = select(Person.id, Person.public_id, Person.full_name, Person.erased_at).where(Person.id.in_(ids))
     known = {row.id: row for row in db.session.execute(query)}
     return [
-        OpenedPerson(
+        DrilldownPerson(
             public_id=known[id_].public_id,
             full_name=known[id_].full_name,
             is_erased=known[id_].erased_at is not None,
