@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from backports import zstd
 from flask import Flask, Response
 from flask.testing import FlaskClient
 
@@ -23,16 +25,30 @@ def browser(tmp_path: Path) -> FlaskClient:
     app = Flask("bare", static_folder=str(tmp_path), static_url_path="/static")
     compression.init_app(app)
     app.add_url_rule("/page", "page", lambda: PAGE)
+    app.add_url_rule("/wrong", "wrong", lambda: (PAGE, 422))
+    app.add_url_rule("/list", "list", lambda: Response(PAGE, mimetype="text/csv"))
     app.add_url_rule("/short", "short", lambda: "ok")
     app.add_url_rule("/stream", "stream", lambda: Response(iter([PAGE]), mimetype="text/csv"))
     return app.test_client()
 
 
-def test_page_is_packed_for_who_takes_it(browser: FlaskClient) -> None:
-    answer = browser.get("/page", headers=GZIP)
-    assert answer.headers["Content-Encoding"] == "gzip"
+@pytest.mark.parametrize(
+    ("takes", "encoding", "unpack"),
+    [
+        ("gzip", "gzip", gzip.decompress),
+        ("gzip, zstd;q=0.9", "gzip", gzip.decompress),
+        ("gzip, deflate, br", "gzip", gzip.decompress),
+        ("gzip, deflate, br, zstd", "zstd", zstd.decompress),
+    ],
+)
+@pytest.mark.parametrize(("path", "status"), [("/page", 200), ("/wrong", 422)])
+def test_page_is_packed_for_who_takes_it(
+    browser: FlaskClient, takes: str, encoding: str, unpack: Callable[[bytes], bytes], path: str, status: int
+) -> None:
+    answer = browser.get(path, headers={"Accept-Encoding": takes})
+    assert (answer.status_code, answer.headers["Content-Encoding"]) == (status, encoding)
     assert answer.headers["Vary"] == "Accept-Encoding"
-    assert gzip.decompress(answer.data).decode() == PAGE
+    assert unpack(answer.data).decode().startswith(PAGE)
     assert int(answer.headers["Content-Length"]) == len(answer.data) < 400
 
 
@@ -67,5 +83,15 @@ def test_head_has_no_body(browser: FlaskClient) -> None:
     assert answer.data == b""
 
 
-def test_length_is_blurred() -> None:
-    assert len({len(compression.pack(PAGE.encode())) for _ in range(50)}) > 5
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+def test_length_is_blurred(browser: FlaskClient, encoding: str) -> None:
+    headers = {"Accept-Encoding": encoding}
+    assert len({len(browser.get("/page", headers=headers).data) for _ in range(50)}) > 5
+
+
+def test_what_is_no_page_is_packed_for_strangers_alone(browser: FlaskClient) -> None:
+    assert gzip.decompress(browser.get("/list", headers=GZIP).data).decode() == PAGE
+    browser.set_cookie("session", "x")
+    answer = browser.get("/list", headers=GZIP)
+    assert "Content-Encoding" not in answer.headers
+    assert answer.text == PAGE
