@@ -208,3 +208,18 @@ def test_the_zone_is_asked_for_with_the_file_kept(desk: Desk) -> None:
     assert "1 of 1 rows can be imported" in desk.client.get(where).text  # the last answer that fitted is kept
     assert desk.post(where, step="leave").status_code == 302
     assert desk.count(AttendanceImport) == 0
+
+
+def test_the_zone_of_a_table_is_asked_for_beside_the_meaning_of_its_columns(desk: Desk) -> None:
+    columns = {"column_1": "name", "column_2": "email", "column_3": "joined_at", "column_4": "left_at"}
+    where = kept_at(desk.send(written(ODD)))
+    asked = desk.post(where, step="answer", **columns)
+    assert asked.status_code == 422
+    assert 'name="time_zone"' in asked.text
+    assert "2 of 2 rows can be imported" in desk.post(where, step="answer", time_zone="UTC", **columns).text
+    assert desk.post(where, step="take").location == desk.rosters[0]
+    # the meaning is known for the next file, and shown where its zone is asked for
+    again = desk.send(written(ODD), 1)
+    assert again.status_code == 422
+    assert 'name="time_zone"' in again.text
+    assert re.search(r'name="column_2"[^>]*>.*?<option selected value="email">', again.text, re.DOTALL)
