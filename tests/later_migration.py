@@ -50,15 +50,23 @@ def downgrade() -> None:
 '''
 
 
-def add_later_migration(app: APIFlask, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Makes the app (and `schema`) use a copy of the migrations with the example after them; returns its folder."""
+def copy_with_later_migration(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Copies the migrations, puts the example after them, and makes `schema` know it; returns the copy's folder."""
     copied = folder / "migrations"
-    before = schema.newest_revision()
+    known = schema.revisions()
     shutil.copytree(str(resource("migrations")), copied, ignore=shutil.ignore_patterns("__pycache__"))
-    (copied / "versions" / "99999999_0000_example.py").write_text(CONTENT.format(revision=REVISION, before=before))
-    config = app.extensions["migrate"]
-    monkeypatch.setattr(config, "directory", str(copied))
-    monkeypatch.setattr(config.migrate, "directory", str(copied))
-    known = (*schema.revisions(), REVISION)
-    monkeypatch.setattr(schema, "revisions", lambda: known)
+    (copied / "versions" / "99999999_0000_example.py").write_text(CONTENT.format(revision=REVISION, before=known[-1]))
+    monkeypatch.setattr(schema, "revisions", lambda: (*known, REVISION))
     return copied
+
+
+def use_migrations(app: APIFlask, folder: Path) -> APIFlask:
+    """Makes an app use the migrations of a folder; returns the app."""
+    config = app.extensions["migrate"]
+    config.directory = config.migrate.directory = str(folder)
+    return app
+
+
+def add_later_migration(app: APIFlask, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes an app that lasts for one test, and `schema`, use a copy of the migrations with the example after them."""
+    use_migrations(app, copy_with_later_migration(folder, monkeypatch))

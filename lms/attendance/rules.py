@@ -12,11 +12,11 @@ from itertools import accumulate
 
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
-from lms.catalogue.inputs import clean_line, clean_text
 from lms.core import measures
 from lms.core.errors import Invalid
 from lms.core.i18n import _, _n
 from lms.core.measures import HOUR_MS, MINUTE_MS
+from lms.core.typed_text import clean_line, clean_text
 
 Interval = tuple[int, int]
 

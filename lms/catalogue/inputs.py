@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -16,6 +15,7 @@ from babel import Locale
 from lms.catalogue.models import Admission, CertificateKind, Delivery, LectureState, Visibility, WalkIns
 from lms.core.errors import Fault, Invalid
 from lms.core.i18n import _
+from lms.core.typed_text import clean_line, clean_text, is_visible
 
 MAX_CAPACITY = 1_000_000
 MAX_MATERIALS = 50
@@ -24,7 +24,6 @@ MAX_MINUTES = 100_000
 RESERVED_SLUGS = frozenset({"new"})
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,2}")
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 
 K = TypeVar("K", bound=StrEnum)
 
@@ -84,25 +83,9 @@ class LectureInput:
     materials: tuple[Mapping[str, str], ...] = ()
 
 
-def clean_text(text: str | None) -> str:
-    """Cleans text for storage: NFC, without control characters except line ends, and without direction marks."""
-    kept = unicodedata.normalize("NFC", (text or "").replace("\r\n", "\n").replace("\r", "\n"))
-    return "".join(sign for sign in kept if sign == "\n" or not _is_unwanted(sign)).strip()
-
-
-def clean_line(text: str | None) -> str:
-    """One line of text; empty where nothing in it can be seen."""
-    line = " ".join(clean_text(text).split())
-    return line if any(unicodedata.category(sign) not in {"Cf", "Zs", "Mn"} for sign in line) else ""
-
-
-def _is_unwanted(sign: str) -> bool:
-    return sign in _BIDI or unicodedata.category(sign) in {"Cc", "Cs"}
-
-
 def is_web_address(text: str) -> bool:
     """Whether this is an http or https address with a host and nothing that hides another."""
-    if len(text) > 2000 or "\\" in text or any(sign.isspace() or _is_unwanted(sign) for sign in text):
+    if len(text) > 2000 or "\\" in text or any(char.isspace() or not is_visible(char) for char in text):
         return False
     try:
         parts = urlsplit(text)

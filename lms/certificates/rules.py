@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lms.catalogue.inputs import clean_line
 from lms.catalogue.models import CertificateKind
 from lms.certificates.models import CertificateState
 from lms.core.errors import Forbidden, Invalid, Refused
 from lms.core.i18n import _
 from lms.core.measures import tenth_hours
 from lms.core.roles import Actor
+from lms.core.typed_text import clean_line
 
 
 def unconfirmed_name() -> str:

@@ -14,6 +14,7 @@ from email_validator import EmailNotValidError, validate_email
 from lms.core.errors import Forbidden, Invalid
 from lms.core.i18n import _
 from lms.core.roles import Actor, Role
+from lms.core.typed_text import clean_line
 from lms.people.throttling import is_guessed_soon, is_made_of, is_stolen
 
 MAX_NAME: Final = 200
@@ -59,9 +60,6 @@ RECOVERY_CODES: Final = 10
 _PART = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _PLAIN_ADDRESS = re.compile(rf"{_PART}(?:\.{_PART})*@(?:{_LABEL}\.)+[A-Za-z]{{2,63}}")
-_JOINERS = "\u200c\u200d"
-_BLANKS = frozenset("\u00ad\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufe0e\ufe0f")
-_GONE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def email_key(text: str) -> str:
@@ -70,26 +68,6 @@ def email_key(text: str) -> str:
     if stripped.isascii():
         return stripped.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", stripped).casefold())
-
-
-def clean_line(text: str) -> str:
-    """One line as it is kept: NFC, without bidi controls and other invisible signs, blanks folded.
-
-    Zero-width joiners stay between letters of scripts that write with them (Persian, Bengali, Sinhala, …).
-    """
-    if not text.isascii():
-        text = unicodedata.normalize("NFC", " ".join(text.split()))
-    if not (text.isprintable() and _BLANKS.isdisjoint(text)):  # the categories that go are not printable
-        text = " ".join(text.split())
-        text = "".join(sign for index, sign in enumerate(text) if _is_kept(text, index, sign))
-    return " ".join(text.split())
-
-
-def _is_kept(text: str, index: int, sign: str) -> bool:
-    if sign in _JOINERS:
-        around = text[index - 1 : index] + text[index + 1 : index + 2]
-        return len(around) == 2 and all(near > "\u0600" and unicodedata.category(near)[0] in "LM" for near in around)
-    return sign not in _BLANKS and unicodedata.category(sign) not in _GONE
 
 
 def checked_name(text: str, *, field: str = "full_name") -> str:

@@ -11,14 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lms.catalogue.inputs import clean_line, is_language, is_web_address
+from lms.catalogue.inputs import is_web_address
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import (
     length_ms,
     occupied,
     overlaps,
     resolve_local,
-    room_is_open,
     stop_state,
     stop_states,
 )
@@ -161,36 +160,3 @@ def test_is_web_address_takes_http(address: str) -> None:
 )
 def test_is_web_address_refuses_the_rest(address: str) -> None:
     assert not is_web_address(address)
-
-
-def test_clean_line_keeps_scripts_and_drops_what_cannot_be_seen() -> None:
-    assert clean_line(" a\u202eb\x00 \n c ") == "ab c"
-    assert clean_line("\u200b\u200d \u2066") == ""
-    assert clean_line("می\u200cخواهم") == "می\u200cخواهم"
-    assert clean_line("e\u0301") == "é"
-
-
-def test_is_language() -> None:
-    tried = ("en", "zh-Hant", "pt-BR", "sw", "xx", "EN", "", "english")
-    assert [code for code in tried if is_language(code)] == ["en", "zh-Hant", "pt-BR", "sw"]
-
-
-@pytest.mark.parametrize(("minutes", "is_open"), [(-61, False), (-60, True), (0, True), (30, True)])
-def test_the_room_opens_an_hour_before(at: datetime, minutes: int, is_open: bool) -> None:
-    planned = Lecture(state=LectureState.SCHEDULED, starts_at=at)
-    assert room_is_open(planned, at + timedelta(minutes=minutes)) is is_open
-
-
-@pytest.mark.parametrize(
-    ("state", "is_open"),
-    [(state, state in (LectureState.LIVE, LectureState.SCHEDULED)) for state in LectureState],
-)
-def test_the_room_is_open_for_lectures_that_are_planned_or_live(
-    at: datetime, state: LectureState, is_open: bool
-) -> None:
-    assert room_is_open(Lecture(state=state, starts_at=at), at) is is_open
-
-
-def test_the_room_needs_no_planned_start_once_the_lecture_is_live(at: datetime) -> None:
-    assert room_is_open(Lecture(state=LectureState.LIVE, starts_at=None), at)
-    assert not room_is_open(Lecture(state=LectureState.SCHEDULED, starts_at=None), at)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from apiflask import APIFlask
 from sqlalchemy import func, select, text
 
 from lms.app import create_app
@@ -32,6 +33,7 @@ from lms.people.devices import Device
 from lms.people.models import Account, ApiToken, Person, RoleGrant, SignInSession
 from lms.reports import recount
 from tests.factories import Make
+from tests.later_migration import copy_with_later_migration, use_migrations
 from tests.operations.conftest import NAMES, NOW, Installation, copied, settings
 
 LATER = NOW + timedelta(hours=5)
@@ -338,33 +340,16 @@ def test_a_backup_that_is_not_as_it_was_is_refused(
 
 
 def test_a_backup_of_an_older_version_is_migrated(
-    kept: tuple[Installation, Path], place: Config, tmp_path: Path
+    kept: tuple[Installation, Path], place: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import sqlite3
+    migrations = copy_with_later_migration(tmp_path, monkeypatch)
 
-    from flask_migrate import downgrade
+    def later_version(config: Config) -> APIFlask:
+        return use_migrations(create_app(config), migrations)
 
-    folder = tmp_path / "backup"
-    shutil.copytree(kept[1], folder)
-    old = schema.revisions()[-2]
-    database = folder / "database.sqlite"
-    app = create_app(Config.load({}, data=str(tmp_path / "app"), database_url=f"sqlite:///{database}"))
-    with app.app_context():
-        downgrade(revision=old)
-        db.session.remove()
-        db.engine.dispose()
-    with sqlite3.connect(database) as connection:
-        connection.execute("PRAGMA journal_mode=DELETE")
-        names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        rows = {name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in names}
-    connection.close()
-    content = json.loads((folder / manifest.NAME).read_text())
-    name = database.name
-    content["files"][name] = vars(manifest.digest(database))
-    rewritten(folder, revision=old, files=content["files"], rows=rows)
-    done = restored(folder, place)
+    done = restore(kept[1], place, later_version, tell=silent, at=LATER)
     assert done.is_migrated
-    made = Installation(place, create_app(place))
+    made = Installation(place, later_version(place))
     assert schema_of(made) is None
     made.close()
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lms.core.errors import Invalid
-from lms.people.rules import checked_address, checked_name, checked_password, clean_line, email_key
+from lms.people.rules import checked_address, checked_name, checked_password, email_key
 
 
 @pytest.fixture(autouse=True)
@@ -43,15 +39,6 @@ def test_names_that_are_none(typed: str) -> None:
     with pytest.raises(Invalid) as caught:
         checked_name(typed)
     assert caught.value.faults[0].field == "full_name"
-
-
-@given(st.text(max_size=60))
-def test_cleaning_is_final_and_leaves_nothing_invisible(text: str) -> None:
-    once = clean_line(text)
-    assert clean_line(once) == once
-    assert unicodedata.is_normalized("NFC", once)
-    assert all(unicodedata.category(sign) != "Cc" for sign in once)
-    assert not set(once) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200b\ufeff")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from datetime import datetime
 from lms.catalogue.actions.history import note, record
 from lms.catalogue.actions.lectures import locked_lecture
 from lms.catalogue.actions.naming import check_no_clash
-from lms.catalogue.inputs import clean_line, clean_text
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries import current_policy
 from lms.catalogue.rules import (
@@ -41,6 +40,7 @@ from lms.core.events import (
 )
 from lms.core.i18n import _
 from lms.core.roles import Actor
+from lms.core.typed_text import clean_line, clean_text
 
 
 def _mine(lecture_id: int, by: Actor) -> Lecture:

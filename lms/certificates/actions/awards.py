@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import func, select
 
 from lms.attendance.models.credits import Outcome
-from lms.catalogue.inputs import clean_text
 from lms.catalogue.models import CertificateKind
 from lms.catalogue.queries import current_policy, get_series_by_id
 from lms.certificates import keys, numbers, rules
@@ -34,6 +33,7 @@ from lms.core.glyphs import Coverage
 from lms.core.jobs import Job, JobState, request_job
 from lms.core.outbox import post_mails, posted
 from lms.core.roles import SYSTEM, Actor
+from lms.core.typed_text import clean_text
 from lms.people.models import Person
 from lms.people.queries.persons import contact_of, with_password
 

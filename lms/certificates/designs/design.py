@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lms.catalogue.inputs import clean_line
 from lms.certificates.designs.default_texts import READY
 from lms.certificates.designs.image_sanitizer import Picture
 from lms.core.errors import Fault, Invalid
 from lms.core.i18n import _
+from lms.core.typed_text import clean_line
 
 BUILT_IN_VERSION = 1
 READY_VERSION = 0

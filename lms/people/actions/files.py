@@ -20,12 +20,13 @@ from lms.core.imports import ImportAnswer
 from lms.core.roles import Actor
 from lms.core.sorting import sort_key
 from lms.core.tables import Table, read_table
+from lms.core.typed_text import clean_line
 from lms.people.actions.persons import hold_addresses
 from lms.people.models import BEGINNING, Account, Country, Gender, Person, PersonCountry, PersonEmail, Sector
 from lms.people.queries.countries import countries_of, country_names
 from lms.people.queries.country_names import code_of_name
 from lms.people.queries.persons import ids_by_email
-from lms.people.rules import checked_address, checked_line, clean_line, email_key
+from lms.people.rules import checked_address, checked_line, email_key
 
 COLUMNS: Final = ("email", "full_name", "native_name", "country", "sector", "organisation", "job_title", "gender")
 _HEADINGS: Final = {

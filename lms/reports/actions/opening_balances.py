@@ -8,7 +8,6 @@ from datetime import date, datetime
 
 from sqlalchemy import select
 
-from lms.catalogue.inputs import clean_line, clean_text
 from lms.catalogue.models import Series
 from lms.core import clock
 from lms.core.audit import record
@@ -17,6 +16,7 @@ from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
 from lms.core.i18n import _
 from lms.core.imports import ImportAnswer
 from lms.core.roles import Actor
+from lms.core.typed_text import clean_line, clean_text
 from lms.people.models import Country
 from lms.reports.models import OpeningRow, OpeningSet
 from lms.reports.opening_balances.rows import OpeningDraft, StagedOpening

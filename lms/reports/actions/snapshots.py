@@ -11,7 +11,6 @@ from hashlib import sha256
 
 from sqlalchemy import select
 
-from lms.catalogue.inputs import clean_line
 from lms.core import clock, files
 from lms.core.audit import record
 from lms.core.bulk import insert_many
@@ -19,6 +18,7 @@ from lms.core.db import action, db
 from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
 from lms.core.i18n import _
 from lms.core.roles import ANONYMOUS, Actor
+from lms.core.typed_text import clean_line
 from lms.people.queries.countries import country_by_code
 from lms.reports.models import Snapshot, SnapshotDossier, SnapshotVisibility
 from lms.reports.queries.definitions import definitions

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from lms.catalogue.inputs import clean_line
 from lms.core.errors import Fault, Invalid, TooLarge
 from lms.core.i18n import _
 from lms.core.tables import read_table
+from lms.core.typed_text import clean_line
 from lms.people.queries.country_names import code_of_name
 
 FIELDS = ("lecture", "date", "series", "country", "attendances")

@@ -1,0 +1,60 @@
+"""Cleans what people type and files contain, before it is stored: lines (names, titles) and texts of several lines."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_JOINERS = frozenset("\u200c\u200d")
+_EMOJI_STYLE = "\ufe0f"
+_BLANKS = frozenset("\u00ad\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufe0e\ufe0f")
+_GONE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_LINES = str.maketrans(dict.fromkeys("\r\x85\u2028\u2029", "\n") | dict.fromkeys("\t\x0b\x0c", " "))
+
+
+def clean_line(text: str | None) -> str:
+    """One line of text: NFC, without invisible characters, spaces folded; empty where nothing in it can be seen.
+
+    Characters that steer the direction of writing go too, since they could show a name as another. Zero-width joiners
+    stay between letters of scripts that write with them (Persian, Bengali, Sinhala, …) and within an emoji.
+    """
+    line = text or ""
+    if not line.isascii():
+        line = unicodedata.normalize("NFC", " ".join(line.split()))
+    line = " ".join(_visible(" ".join(line.split())).split())
+    return line if line.isascii() or any(unicodedata.category(char)[0] != "M" for char in line) else ""
+
+
+def clean_text(text: str | None) -> str:
+    """A text of several lines, each without what `clean_line` takes out; the spaces within a line stay as they are."""
+    whole = (text or "").replace("\r\n", "\n").translate(_LINES)
+    if not whole.isascii():
+        whole = unicodedata.normalize("NFC", whole)
+    return "\n".join(
+        line if line.isprintable() and line.isascii() else _visible(line) for line in whole.split("\n")
+    ).strip()
+
+
+def is_visible(char: str) -> bool:
+    """Whether a character is kept wherever it is: it can be seen, or is a space."""
+    return char not in _BLANKS and unicodedata.category(char) not in _GONE
+
+
+def _visible(line: str) -> str:
+    if line.isprintable() and _BLANKS.isdisjoint(line):  # the categories that go are not printable
+        return line
+    kept = "".join(char for index, char in enumerate(line) if _is_kept(line, index, char))
+    return unicodedata.normalize("NFC", kept)
+
+
+def _is_kept(line: str, index: int, char: str) -> bool:
+    if char in _JOINERS:
+        around = line[index - 1 : index] + line[index + 1 : index + 2]
+        return len(around) == 2 and all(_is_joined(near) for near in around)
+    if char == _EMOJI_STYLE:
+        return index > 0 and unicodedata.category(line[index - 1]) == "So"
+    return is_visible(char)
+
+
+def _is_joined(char: str) -> bool:
+    category = unicodedata.category(char)
+    return (char > "\u0600" and category[0] in "LM") or category in {"So", "Sk"}
