@@ -1182,6 +1182,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("lecture_id", name=op.f("pk_lecture_facts")),
     )
+    op.create_index("ix_lecture_facts_version", "lecture_facts", ["lecture_id", "version", "day"], unique=False)
     op.create_table(
         "lecture_instructor",
         sa.Column("lecture_id", sa.Integer(), nullable=False),

@@ -83,6 +83,7 @@ class LectureFacts(Base):
     """
 
     __tablename__ = "lecture_facts"
+    __table_args__ = (Index("ix_lecture_facts_version", "lecture_id", "version", "day"),)  # without reading `content`
 
     lecture_id: Mapped[int] = mapped_column(ForeignKey("lecture.id", ondelete="CASCADE"), primary_key=True)
     version: Mapped[int] = mapped_column(BigInteger)

@@ -23,9 +23,12 @@ FEW = 200
 """Up to so many lectures their versions are asked for by id; above, all are read."""
 
 
+_VERSIONS = select(LectureFacts.lecture_id, LectureFacts.version, LectureFacts.day)
+
+
 def read_versions(lecture_ids: Collection[int]) -> dict[int, tuple[int, date]]:
     """Of these lectures that have stored facts: their version, and the day on which countries were read."""
-    query = select(LectureFacts.lecture_id, LectureFacts.version, LectureFacts.day)
+    query = _VERSIONS
     if len(lecture_ids) <= FEW:
         query = query.where(LectureFacts.lecture_id.in_(lecture_ids))
     return {id_: (version, day) for id_, version, day in read(query) if id_ in lecture_ids}

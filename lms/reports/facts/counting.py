@@ -222,6 +222,9 @@ class _Counter:
 
     def count_sessions(self) -> None:
         """Counts all lectures, also those that nobody attended."""
+        if not self.dimensions:
+            self.parts[()].lectures.update(lecture.id for lecture in self.selection.lectures())
+            return
         for lecture in self.selection.lectures():
             key = tuple(value_of(lecture, name) for name in self.dimensions)
             self.parts[key].lectures.add(lecture.id)

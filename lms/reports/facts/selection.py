@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, lru_cache
 from math import prod
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,7 @@ Rows = NDArray[np.intp] | None
 Numbers = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class HeldLecture:
+class HeldLecture(NamedTuple):
     """A lecture that was held: its series, its language, and the day of its actual start in the reporting zone."""
 
     id: int
@@ -238,20 +237,23 @@ class Selection:
         facts, owners = self.facts, part.segment.owners
         if part.segment.has_days:
             return np.array([owner in part.owners and owner in facts.languages for owner in owners], bool)
-        return np.array([owner in part.owners and self._has(facts.lectures.get(owner)) for owner in owners], bool)
+        return np.array([owner in part.owners and owner in self._in_period for owner in owners], bool)
 
-    def _has(self, lecture: HeldLecture | None) -> bool:
-        filters = self.filters
-        return lecture is not None and ((filters.from_day or date.min) <= lecture.day <= (filters.to_day or date.max))
+    @cached_property
+    def _in_period(self) -> Mapping[int, HeldLecture]:
+        lectures, filters = self.facts.lectures, self.filters
+        if filters.from_day is None and filters.to_day is None:
+            return lectures
+        first, last = filters.from_day or date.min, filters.to_day or date.max
+        return {id_: lecture for id_, lecture in lectures.items() if first <= lecture.day <= last}
 
-    def lectures(self) -> list[HeldLecture]:
+    def lectures(self) -> Collection[HeldLecture]:
         """The sessions in the period, and of the series, languages, years and months that are wanted."""
-        own = {name: values for name, values in self.filters.among.items() if name not in PEOPLE}
-        return [
-            lecture
-            for lecture in self.facts.lectures.values()
-            if self._has(lecture) and all(value_of(lecture, name) in values for name, values in own.items())
-        ]
+        found: Collection[HeldLecture] = self._in_period.values()
+        for name, values in self.filters.among.items():
+            if name not in PEOPLE:
+                found = [lecture for lecture in found if value_of(lecture, name) in values]
+        return found
 
     def left(self, parts: Iterable[Part]) -> Iterator[tuple[Part, Rows]]:
         """Those of these parts of which rows are left, with the places of these."""

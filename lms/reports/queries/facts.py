@@ -16,7 +16,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
@@ -122,11 +122,18 @@ def held_within(query: Any, scope: Scope) -> Any:
 
 def held_lectures(scope: Scope) -> list[HeldLecture]:
     """The sessions of a scope, whoever came."""
-    query = held_within(select(Lecture.id, Lecture.series_id, Lecture.language, Lecture.actual_start), scope)
+    start = whole_seconds(Lecture.actual_start)
+    query = held_within(select(Lecture.id, Lecture.series_id, Lecture.language, start), scope)
     return [
-        HeldLecture(id_, series, language, clock.day_of(start, scope.zone))
-        for id_, series, language, start in read(query)
+        HeldLecture(id_, series, language, _day_of(seconds, scope.zone))
+        for id_, series, language, seconds in read(query)
     ]
+
+
+@lru_cache(maxsize=50_000)
+def _day_of(seconds: int, zone: str) -> date:
+    """The day, in a zone, of seconds since 1970: few of many lectures are new from question to question."""
+    return clock.day_of(datetime.fromtimestamp(seconds, UTC), zone)
 
 
 def facts_of_series(kind: str, series_ids: Collection[int], zone: str) -> list[Part]:
