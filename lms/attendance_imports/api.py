@@ -17,7 +17,6 @@ from lms.attendance_imports.schemas import (
     UnknownOut,
     UnknownQuery,
     UnknownsOut,
-    unknown_json,
 )
 from lms.core import clock
 from lms.web.api import ImportAnswerOut, consumes, integer_cursor
@@ -52,7 +51,7 @@ def list_unknown(lecture_id: int, page: dict[str, Any]) -> dict[str, Any]:
         limit=page["limit"],
     )
     following = str(found.following) if found.following is not None else None
-    return {"items": [unknown_json(one) for one in found.items], "next": following}
+    return {"items": found.items, "next": following}
 
 
 @bp.post("/lectures/<int:lecture_id>/attendance-unknown/<int:attendee_id>/decide")
@@ -60,7 +59,7 @@ def list_unknown(lecture_id: int, page: dict[str, Any]) -> dict[str, Any]:
 @scope("attendance:write")
 @bp.input(DecisionIn, arg_name="wish")
 @bp.output(UnknownOut)
-def decide_unknown(lecture_id: int, attendee_id: int, wish: dict[str, Any]) -> dict[str, Any]:
+def decide_unknown(lecture_id: int, attendee_id: int, wish: dict[str, Any]) -> Any:
     """Links an unmatched attendee to a person, throughout the series or for some rows. Returns 409 if someone else
     resolved it first.
     """
@@ -69,7 +68,7 @@ def decide_unknown(lecture_id: int, attendee_id: int, wish: dict[str, Any]) -> d
         lecture_id, attendee_id, person=wish["person"], version=wish["version"], rows=wish["rows"], by=by,
         at=clock.now(),
     )  # fmt: skip
-    return unknown_json(get_unknown(lecture_id, attendee_id, by=by))
+    return get_unknown(lecture_id, attendee_id, by=by)
 
 
 @bp.post("/lectures/<int:lecture_id>/attendance-unknown/<int:attendee_id>/undo")
@@ -77,11 +76,11 @@ def decide_unknown(lecture_id: int, attendee_id: int, wish: dict[str, Any]) -> d
 @scope("attendance:write")
 @bp.input(UndoIn, arg_name="wish")
 @bp.output(UnknownOut)
-def undo_unknown(lecture_id: int, attendee_id: int, wish: dict[str, Any]) -> dict[str, Any]:
+def undo_unknown(lecture_id: int, attendee_id: int, wish: dict[str, Any]) -> Any:
     """Undoes a resolution."""
     by = current_actor()
     undo_decision(lecture_id, attendee_id, version=wish["version"], by=by, at=clock.now())
-    return unknown_json(get_unknown(lecture_id, attendee_id, by=by))
+    return get_unknown(lecture_id, attendee_id, by=by)
 
 
 @bp.post("/lectures/<int:lecture_id>/attendance-imports")

@@ -51,6 +51,11 @@ class PersonSummary:
     country: str | None = None
     mailboxes: tuple[str, ...] = ()
 
+    @property
+    def email(self) -> str | None:
+        """The first of their e-mail addresses."""
+        return next(iter(self.mailboxes), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:

@@ -11,13 +11,9 @@ from apiflask.validators import Length, OneOf
 from marshmallow import ValidationError
 
 from lms.attendance.models.unmatched import MatchMethod
-from lms.attendance.schemas.roster import PersonOut
-from lms.attendance_imports.queries.review import Unknown
 from lms.attendance_imports.readers.mapping import FIELDS
-from lms.core import clock
 from lms.core.i18n import _
-from lms.core.measures import tenth_minutes
-from lms.web.api import AnswerSchema, PageQuery, rfc3339
+from lms.web.api import AnswerSchema, Instant, PageQuery
 
 
 class Meanings(String):
@@ -44,8 +40,8 @@ class UnknownQuery(PageQuery):
 class CandidateOut(AnswerSchema):
     """A candidate with a score from 0 to 100 (100: same full name) and the reasons for it."""
 
-    person = String()
-    full_name = String()
+    person = String(attribute="known.public_id")
+    full_name = String(attribute="known.full_name")
     score = Integer()
     reasons = List(String())
 
@@ -53,10 +49,19 @@ class CandidateOut(AnswerSchema):
 class StayOut(AnswerSchema):
     """One row of evidence. `system` is the format of the report."""
 
-    id = String()
-    joined_at = String()
-    left_at = String()
+    id = String(attribute="evidence")
+    joined_at = Instant(attribute="joined_ms")
+    left_at = Instant(attribute="left_ms")
     system = String(allow_none=True)
+
+
+class LinkedPersonOut(AnswerSchema):
+    """The person that an attendee was linked to."""
+
+    id = String(attribute="public_id")
+    email = String(allow_none=True)
+    full_name = String(allow_none=True)
+    country = String(allow_none=True)
 
 
 class UnknownOut(AnswerSchema):
@@ -71,11 +76,13 @@ class UnknownOut(AnswerSchema):
     stays = List(Nested(StayOut))
     candidates = List(Nested(CandidateOut))
     decision = String(
-        validate=OneOf([how.value for how in MatchMethod if how is not MatchMethod.UNDONE]), allow_none=True
+        attribute="how",
+        validate=OneOf([how.value for how in MatchMethod if how is not MatchMethod.UNDONE]),
+        allow_none=True,
     )
-    person = Nested(PersonOut, allow_none=True)
+    person = Nested(LinkedPersonOut, allow_none=True)
     decided_by = String(allow_none=True)
-    decided_at = String(allow_none=True)
+    decided_at = Instant(allow_none=True)
 
 
 class UnknownsOut(AnswerSchema):
@@ -118,44 +125,3 @@ class ReportIn(Schema):
         metadata={"description": f"JSON: heading → one of {', '.join(FIELDS)}, for tables whose headings are unknown."},
     )
     skip_bad_rows = Boolean(load_default=False)
-
-
-def unknown_json(one: Unknown) -> dict[str, Any]:
-    """Serializes an unmatched attendee."""
-    return {
-        "id": one.id,
-        "version": one.version,
-        "name": one.name,
-        "email": one.email,
-        "minutes": tenth_minutes(one.present_ms),
-        "lectures": one.lectures,
-        "stays": [
-            {
-                "id": stay.evidence,
-                "joined_at": rfc3339(clock.from_ms(stay.joined_ms)),
-                "left_at": rfc3339(clock.from_ms(stay.left_ms)),
-                "system": stay.system,
-            }
-            for stay in one.stays
-        ],
-        "candidates": [
-            {
-                "person": each.known.public_id,
-                "full_name": each.known.full_name,
-                "score": each.score,
-                "reasons": list(each.reasons),
-            }
-            for each in one.candidates
-        ],
-        "decision": one.how.value if one.how is not None else None,
-        "person": None
-        if one.person is None
-        else {
-            "public_id": one.person.public_id,
-            "email": next(iter(one.person.mailboxes), None),
-            "shown_name": one.person.full_name,
-            "country": one.person.country,
-        },
-        "decided_by": one.decided_by if one.how is not None else None,
-        "decided_at": rfc3339(one.decided_at) if one.how is not None and one.decided_at is not None else None,
-    }

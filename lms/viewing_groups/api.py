@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask.typing import ResponseReturnValue
 
 from lms.core import clock
 from lms.viewing_groups import queries as viewing
@@ -24,8 +23,6 @@ from lms.viewing_groups.schemas import (
     TakeBackIn,
     TicksIn,
     TicksOut,
-    group_json,
-    list_json,
 )
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
@@ -35,10 +32,8 @@ from lms.web.scopes import scope
 ANSWERS = {200: "This place has its group already."}
 
 
-def _shown(group_id: str) -> dict[str, Any]:
-    by = current_actor()
-    view = viewing.get_group(group_id, by=by)
-    return group_json(view, may_run=viewing.may_run(view.group, view.lecture, by))
+def _shown(group_id: str) -> Any:
+    return viewing.get_group(group_id, by=current_actor())
 
 
 bp = APIBlueprint(
@@ -60,10 +55,7 @@ def list_groups(lecture_id: int) -> dict[str, Any]:
     """Lists the viewing groups of a lecture: all of them for staff and reporters, those of their own country for focal
     points.
     """
-    by = current_actor()
-    found = viewing.list_groups(lecture_id, by=by)
-    items = [group_json(one, may_run=viewing.may_run(one.group, one.lecture, by)) for one in found]
-    return {"items": items, "next": None}
+    return {"items": viewing.list_groups(lecture_id, by=current_actor()), "next": None}
 
 
 @bp.post("/lectures/<int:lecture_id>/groups")
@@ -72,7 +64,7 @@ def list_groups(lecture_id: int) -> dict[str, Any]:
 @bp.input(GroupIn, arg_name="given")
 @bp.output(GroupOut, status_code=201)
 @bp.doc(responses=ANSWERS)
-def open_group(lecture_id: int, given: dict[str, Any]) -> ResponseReturnValue:
+def open_group(lecture_id: int, given: dict[str, Any]) -> Any:
     """Opens a viewing group for people from one country. Repeating the call for the same location returns the same
     group with status 200.
     """
@@ -86,7 +78,7 @@ def open_group(lecture_id: int, given: dict[str, Any]) -> ResponseReturnValue:
 @allow(SIGNED_IN)
 @scope("attendance:read")
 @bp.output(GroupOut)
-def read_group(group_id: str) -> dict[str, Any]:
+def read_group(group_id: str) -> Any:
     """Returns one viewing group."""
     return _shown(group_id)
 
@@ -95,10 +87,10 @@ def read_group(group_id: str) -> dict[str, Any]:
 @allow(SIGNED_IN)
 @scope("attendance:read")
 @bp.output(ListOut)
-def read_list(group_id: str) -> dict[str, Any]:
+def read_list(group_id: str) -> Any:
     """Lists the people in a group, by name. Focal points see only people from their own country."""
     by = current_actor()
-    return list_json(viewing.list_of_group(viewing.get_group(group_id, by=by), by=by, at=clock.now()))
+    return viewing.list_of_group(viewing.get_group(group_id, by=by), by=by, at=clock.now())
 
 
 @bp.post("/groups/<group_id>/people")
@@ -140,7 +132,7 @@ def sign_group(group_id: str, given: dict[str, Any]) -> dict[str, Any]:
 @scope("attendance:write")
 @bp.input(TakeBackIn, arg_name="given")
 @bp.output(GroupOut)
-def take_back(group_id: str, given: dict[str, Any]) -> dict[str, Any]:
+def take_back(group_id: str, given: dict[str, Any]) -> Any:
     """Withdraws the signature of a group. The people on its list are no longer counted."""
     take_back_signature(group_id, reason=given["reason"], by=current_actor(), at=clock.now())
     return _shown(group_id)

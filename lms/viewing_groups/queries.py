@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -28,6 +28,7 @@ from lms.people.models import Country, Person, PersonEmail
 from lms.people.queries.countries import belonging_to, countries_of
 from lms.people.queries.persons import addresses_of, ids_by_email, members
 from lms.viewing_groups import rules
+from lms.viewing_groups.rules import show_code
 
 SHOWN = 300
 """How many people from a country a list offers at once; others are found by search."""
@@ -39,13 +40,22 @@ LATE = timedelta(hours=6)
 
 @dataclass(frozen=True)
 class GroupView:
-    """A group with its lecture, its country's code, the number of entries on its list, and the current signature."""
+    """A group with its lecture, its country's code, the number of entries on its list, and the current signature.
+
+    `may_run`: whether the reader can tick and sign.
+    """
 
     group: ViewingGroup
     lecture: Lecture
     country: str
     listed: int
     signature: GroupSignature | None
+    may_run: bool = False
+
+    @property
+    def code(self) -> str | None:
+        """The check-in code, for readers who can manage the group."""
+        return show_code(self.group.code) if self.may_run else None
 
     @property
     def place(self) -> str:
@@ -104,18 +114,18 @@ class Offered:
     left_out: int
 
 
-def may_run(group: ViewingGroup, lecture: Lecture, by: Actor) -> bool:
+def _may_run(view: GroupView, by: Actor) -> bool:
     """Whether a person can tick and sign: the country's focal points, and the staff of the lecture."""
-    return may_edit_lecture(lecture, by) or speaks_for(by, group.country_id)
+    return may_edit_lecture(view.lecture, by) or speaks_for(by, view.group.country_id)
 
 
 def get_group(public_id: str, *, by: Actor) -> GroupView:
     """A group, for its country's focal points, the lecture's staff and reporters. NotFound for everybody else."""
-    found = _views([ViewingGroup.public_id == public_id])
+    found = _views([ViewingGroup.public_id == public_id], by=by)
     if not found:
         raise NotFound
     view = found[0]
-    if not may_see_lecture(view.lecture, by) or not (by.is_reporter or may_run(view.group, view.lecture, by)):
+    if not may_see_lecture(view.lecture, by) or not (by.is_reporter or view.may_run):
         raise NotFound
     return view
 
@@ -136,7 +146,7 @@ def list_groups(lecture_id: int, *, by: Actor) -> list[GroupView]:
     where: list[ColumnElement[bool]] = [ViewingGroup.lecture_id == lecture_id]
     if not (by.is_reporter or may_edit_lecture(lecture, by)):
         where.append(ViewingGroup.country_id.in_(by.country_ids))
-    found = _views(where)
+    found = _views(where, by=by)
     return sorted(found, key=lambda one: (one.state == "called_off", sort_key(one.group.city), one.group.id))
 
 
@@ -153,7 +163,7 @@ def list_country_groups(country_id: int, *, by: Actor, at: datetime) -> list[Gro
         ViewingGroup.called_off_at.is_(None),
         or_(GroupSignature.id.is_(None), begins > at - RECENT),
     ]
-    found = [one for one in _views(fits) if may_see_lecture(one.lecture, by)]
+    found = [one for one in _views(fits, by=by) if may_see_lecture(one.lecture, by)]
 
     def place(one: GroupView) -> tuple[bool, float]:
         moment = one.lecture.actual_start or one.lecture.starts_at
@@ -182,7 +192,7 @@ def list_lectures_to_watch(country: Country, *, by: Actor, at: datetime) -> list
     return list(db.session.scalars(query))
 
 
-def _views(where: Sequence[ColumnElement[bool]]) -> list[GroupView]:
+def _views(where: Sequence[ColumnElement[bool]], *, by: Actor | None) -> list[GroupView]:
     """Groups whole: of those of one lecture, one country or one id there are never many."""
     listed = select(func.count()).where(GroupEntry.group_id == ViewingGroup.id).correlate(ViewingGroup)
     query = (
@@ -198,12 +208,12 @@ def _views(where: Sequence[ColumnElement[bool]]) -> list[GroupView]:
     )
     found = [GroupView(*row) for row in db.session.execute(query)]
     complete_lectures(list({one.lecture.id: one.lecture for one in found}.values()))
-    return found
+    return [replace(one, may_run=by is not None and _may_run(one, by)) for one in found]
 
 
 def find_by_code(code: str) -> GroupView | None:
     """The group with this code, unless it was cancelled. For check-in by anyone."""
-    found = _views([ViewingGroup.code == code, ViewingGroup.called_off_at.is_(None)])
+    found = _views([ViewingGroup.code == code, ViewingGroup.called_off_at.is_(None)], by=None)
     return found[0] if found else None
 
 
@@ -265,7 +275,7 @@ def offered_to_group(view: GroupView, *, by: Actor, at: datetime, q: str | None 
 
     For a group that the actor can manage; empty for others.
     """
-    if not may_run(view.group, view.lecture, by):
+    if not view.may_run:
         return Offered([], 0)
     resolved = resolve(view.group, view.lecture, at=at)
     of_country = belonging_to([view.group.country_id], lecture_day(view.lecture, at))

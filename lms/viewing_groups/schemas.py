@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from apiflask import Schema
 from apiflask.fields import Boolean, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf, Range
 
 from lms.attendance.models.groups import Entered
 from lms.attendance.rules import REASON_LENGTH
-from lms.viewing_groups.queries import GroupList, GroupView, Listed
-from lms.viewing_groups.rules import MOST_EXPECTED, MOST_PASTED, show_code
-from lms.web.api import AnswerSchema, RejectedOut, rfc3339
+from lms.viewing_groups.rules import MOST_EXPECTED, MOST_PASTED
+from lms.web.api import AnswerSchema, Instant, RejectedOut
 from lms.web.local_time import LocalTime
 
 
@@ -34,20 +31,20 @@ class SignatureOut(AnswerSchema):
 
     people = Integer()
     statement = String()
-    signed_at = String()
+    signed_at = Instant()
 
 
 class GroupOut(AnswerSchema):
     """A viewing group. `code` is null for callers who cannot manage the group."""
 
-    id = String()
-    lecture = Integer()
+    id = String(attribute="group.public_id")
+    lecture = Integer(attribute="group.lecture_id")
     country = String()
-    city = String()
-    room = String()
-    organiser = String()
-    expected = Integer()
-    time_zone = String()
+    city = String(attribute="group.city")
+    room = String(attribute="group.room")
+    organiser = String(attribute="group.organiser")
+    expected = Integer(attribute="group.expected")
+    time_zone = String(attribute="group.time_zone")
     state = String(validate=OneOf(["open", "signed", "called_off"]))
     listed = Integer(metadata={"description": "Entries on the list. Several may be for the same person."})
     code = String(allow_none=True)
@@ -64,14 +61,14 @@ class GroupsOut(AnswerSchema):
 class ListedOut(AnswerSchema):
     """A person on the list. `enrolled` tells whether the attendance would be counted at present."""
 
-    id = String()
+    id = String(attribute="public_id")
     full_name = String()
     native_name = String(allow_none=True)
     organisation = String(allow_none=True)
     email = String(allow_none=True)
     entered = String(validate=OneOf([one.value for one in Entered]))
-    entered_at = String()
-    enrolled = Boolean()
+    entered_at = Instant()
+    enrolled = Boolean(attribute="is_enrolled")
 
 
 class ListOut(AnswerSchema):
@@ -80,7 +77,7 @@ class ListOut(AnswerSchema):
     """
 
     people = List(Nested(ListedOut))
-    unknown_addresses = List(String())
+    unknown_addresses = List(String(), attribute="unknown")
     elsewhere = Integer()
     mark = String()
 
@@ -140,51 +137,3 @@ class CheckedInOut(AnswerSchema):
     title = String()
     place = String()
     caution = String(allow_none=True)
-
-
-def group_json(view: GroupView, *, may_run: bool) -> dict[str, Any]:
-    """Serializes a group."""
-    group, signature = view.group, view.signature
-    return {
-        "id": group.public_id,
-        "lecture": group.lecture_id,
-        "country": view.country,
-        "city": group.city,
-        "room": group.room,
-        "organiser": group.organiser,
-        "expected": group.expected,
-        "time_zone": group.time_zone,
-        "state": view.state,
-        "listed": view.listed,
-        "code": show_code(group.code) if may_run else None,
-        "signature": None
-        if signature is None
-        else {
-            "people": signature.people,
-            "statement": signature.statement,
-            "signed_at": rfc3339(signature.signed_at),
-        },
-    }
-
-
-def list_json(found: GroupList) -> dict[str, Any]:
-    """Serializes a list."""
-    return {
-        "people": [_listed(one) for one in found.people],
-        "unknown_addresses": found.unknown,
-        "elsewhere": found.elsewhere,
-        "mark": found.mark,
-    }
-
-
-def _listed(one: Listed) -> dict[str, Any]:
-    return {
-        "id": one.public_id,
-        "full_name": one.full_name,
-        "native_name": one.native_name,
-        "organisation": one.organisation,
-        "email": one.email,
-        "entered": one.entered,
-        "entered_at": rfc3339(one.entered_at),
-        "enrolled": one.is_enrolled,
-    }

@@ -139,7 +139,6 @@ def _page(group_id: str, status: int = 200, **given: Any) -> ResponseReturnValue
     by, at = current_actor(), clock.now()
     view = viewing.get_group(group_id, by=by)
     q = request.args.get("q", "").strip()[:100]
-    may_run = viewing.may_run(view.group, view.lecture, by)
     listed = viewing.list_of_group(view, by=by, at=at)
     is_open = view.state == "open"
     offered = viewing.offered_to_group(view, by=by, at=at, q=q or None) if is_open else viewing.Offered([], 0)
@@ -163,7 +162,7 @@ def _page(group_id: str, status: int = 200, **given: Any) -> ResponseReturnValue
             rows=sorted(rows, key=lambda one: (sort_key(one.full_name), one.person_id)),
             q=q,
             zone=zone,
-            may_run=may_run,
+            may_run=view.may_run,
             is_open=is_open,
             edit=edit,
             addresses=given.pop("addresses", None) or AddressesForm(formdata=None),
@@ -352,9 +351,8 @@ def _check_in_address() -> str:
 
 def _run_by(group_id: str) -> viewing.GroupView:
     """A group that the reader can manage. Others have no use for its code."""
-    by = current_actor()
-    view = viewing.get_group(group_id, by=by)
-    if not viewing.may_run(view.group, view.lecture, by):
+    view = viewing.get_group(group_id, by=current_actor())
+    if not view.may_run:
         raise NotFound
     return view
 

@@ -23,6 +23,7 @@ from lms.catalogue.models import Lecture
 from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.errors import NotFound
+from lms.core.measures import tenth_minutes
 from lms.core.roles import Actor
 from lms.core.sorting import sort_key
 from lms.enrolment.membership import eligible_people
@@ -68,6 +69,11 @@ class Unknown:
     decided_at: datetime | None = None
     candidates: list[Candidate] = field(default_factory=list)
     strong: Candidate | None = None
+
+    @property
+    def minutes(self) -> float:
+        """`present_ms` in minutes, to one decimal."""
+        return tenth_minutes(self.present_ms)
 
 
 @dataclass(frozen=True)
@@ -267,8 +273,8 @@ def _unknown(lecture: Lecture, span: Span, ids: Sequence[int], by: Actor) -> lis
             lectures=lectures.get(row.id, 0),
             how=row.how,
             person=meant.get(row.person_id) if row.person_id is not None else None,
-            decided_by=name,
-            decided_at=row.decided_at,
+            decided_by=name if row.how is not None else None,
+            decided_at=row.decided_at if row.how is not None else None,
         )
         for row, name in found
     ]

@@ -35,7 +35,6 @@ from lms.viewing_groups.queries import (
     get_group,
     get_lecture_with_groups,
     lecture_day,
-    may_run,
     resolve,
 )
 
@@ -180,7 +179,7 @@ def hold_group(public_id: str, *, by: Actor) -> GroupView:
     query = select(ViewingGroup).where(ViewingGroup.id == found.group.id).with_for_update()
     db.session.execute(query.execution_options(populate_existing=True))
     view = get_group(public_id, by=by)
-    if not may_run(view.group, view.lecture, by):
+    if not view.may_run:
         raise Forbidden
     return view
 
