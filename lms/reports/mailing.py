@@ -39,7 +39,7 @@ def prepared(payload: Mapping[str, Any]) -> More:
         "opening": shapes.opening_words(report.opening),
         "as_at": report.as_at,
     }
-    name = f"totals-{report.as_at:%Y-%m-%d}"
+    name = exports.file_name(report, figure)
     csv = "".join(exports.as_csv(report)).encode()
     files = (
         Attachment(f"{name}.csv", "text/csv", csv),

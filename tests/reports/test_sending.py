@@ -129,7 +129,8 @@ def test_the_mail_has_the_figures_as_frozen_and_no_person(desk: Desk) -> None:
     assert "As at 1 July 2024, 08:00 in Beijing." in body
     assert "/admin/reports?figure=participants&rows=country&from=2024-04-01&to=2024-06-30" in body
     csv, xlsx = message.iter_attachments()
-    assert [csv.get_filename(), xlsx.get_filename()] == ["totals-2024-07-01.csv", "totals-2024-07-01.xlsx"]
+    name = "participants-by-country-2024-04-01-to-2024-06-30"
+    assert [csv.get_filename(), xlsx.get_filename()] == [f"{name}.csv", f"{name}.xlsx"]
     lines = csv.get_content().removeprefix("\ufeff").splitlines()
     assert lines[0].startswith("country,country_name,sessions,participants,")
     assert [line[:12] for line in lines[1:]] == ["KE,Kenya,1,3", "UG,Uganda,1,"]

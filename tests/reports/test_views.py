@@ -12,6 +12,7 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from python_calamine import CalamineWorkbook
 
+from lms.core import clock
 from lms.core.roles import SYSTEM
 from lms.reports.actions.public import refresh_public_figures
 from lms.reports.rules import FIGURES
@@ -214,3 +215,25 @@ def test_reports_as_files(client: FlaskClient, make: Make, programme: dict[str, 
     about = book.get_sheet_by_index(1).to_python()
     assert (about[0][0], about[2][:2]) == ("What", ["by", "series,year"])
     assert client.get(f"/admin/reports.exe?{query}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("", "participants-by-country-2026-11-25.csv"),
+        ("figure=participants&rows=country&from=2024-01-01&to=2024-12-31", "participants-by-country-2024.csv"),
+        ("figure=contact_hours&rows=country&columns=year&country=KE&from=2020-01-01&to=2024-12-31",
+         "contact-hours-by-country-year-country-ke-2020-2024.csv"),
+        ("figure=sessions&series==1%2B1&from=2024-04-01", "sessions-by-country-series-1-1-from-2024-04-01.csv"),
+        ("figure=sessions&from=2024-04-01", "sessions-by-country-from-2024-04-01.csv"),
+        ("figure=sessions&to=2024-06-30", "sessions-by-country-until-2024-06-30.csv"),
+        ("figure=sessions&from=2024-04-01&to=2024-06-30", "sessions-by-country-2024-04-01-to-2024-06-30.csv"),
+    ],
+)  # fmt: skip
+def test_a_file_is_called_by_what_is_in_it(
+    client: FlaskClient, make: Make, programme: dict[str, Any], query: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staff(client, make, "administrator")
+    monkeypatch.setattr(clock, "now", lambda: AT)
+    answer = client.get(f"/admin/reports.csv?{query}")
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}"'

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from typing import Any
 
+from lms.core import clock
 from lms.core.i18n import _
 from lms.core.tables import write_csv
 from lms.core.workbooks import Workbook, widths_of
@@ -21,6 +24,27 @@ from lms.web.time import organiser_zone, zone_city
 
 OPENING = ("opening_sessions", "opening_attendances")
 """Columns of a report in which opening balances are: how much of each row's figures they are."""
+
+
+def file_name(report: Report, figure: str) -> str:
+    """What a file of a report is called, without its ending: the figure asked for, the groups, the filters, and the
+    period, or the day as at which all of it was counted: `participants-by-country-2024`."""
+    asked = report.asked
+    parts = [figure, *(["by", *report.dimensions] if report.dimensions else [])]
+    parts += [f"{name}-{value}" for name, value in asked.parameters.items() if name not in ("from", "to")]
+    parts.append(_period(asked.from_day, asked.to_day) or str(clock.day_of(report.as_at, clock.reporting_zone())))
+    return "-".join(re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-") for part in parts)
+
+
+def _period(first: date | None, last: date | None) -> str:
+    """A period as part of a file's name: "2024", "2020-2024", "2024-04-01-to-2024-06-30", "until-2024-06-30"."""
+    if first is not None and last is not None:
+        if (first.month, first.day, last.month, last.day) == (1, 1, 12, 31):
+            return f"{first.year}" if first.year == last.year else f"{first.year}-{last.year}"
+        return f"{first}-to-{last}"
+    if first is not None:
+        return f"from-{first}"
+    return f"until-{last}" if last is not None else ""
 
 
 def headings(report: Report) -> list[str]:

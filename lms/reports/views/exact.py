@@ -90,11 +90,12 @@ def download(kind: str) -> ResponseReturnValue:
     if not form.validate():
         raise Invalid(None, _("There is no report for these settings."))
     report = count(form.asked, form.dimensions, by=by, at=clock.now(), locale=locale)
+    name = f"{files.file_name(report, form.figure.data)}.{kind}"
     if kind == "pdf":
         names = {name: str(label) for name, label in shapes.COLUMN_NAMES.items()}
         title = str(shapes.sentence(report, form.figure.data, form.about).striptags())
-        return file_answer(*file_of(read_out(report, form.figure.data, title=title, names=names), kind))
-    name = f"totals-{report.as_at:%Y-%m-%d}.{kind}"
+        content, media_type, _name = file_of(read_out(report, form.figure.data, title=title, names=names), kind)
+        return file_answer(content, media_type, name)
     if kind == "csv":
         return file_answer(files.as_csv(report), "text/csv; charset=utf-8", name)
     if kind == "json":
