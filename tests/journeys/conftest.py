@@ -159,14 +159,14 @@ class Visitor:
             assert wide <= width, f"{name} scrolls sideways at {width}: {wide}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
     """What starts browsers."""
     with sync_playwright() as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(
     playwright: Playwright, certificate: Certificate, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Browser]:
@@ -176,7 +176,7 @@ def browser(
     running.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def narrow_browser(
     playwright: Playwright, certificate: Certificate, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Browser]:
