@@ -312,6 +312,10 @@ def lectures_with_evidence(whose: ColumnElement[bool]) -> Any:
     return union(*(query.where(whose) for query in queries))
 
 
+_AT_ONCE = 5_000
+"""So many people are asked for together: they stand four times in one statement."""
+
+
 def seen_before(series_id: int, person_ids: Collection[int], since: datetime) -> dict[int, list[int]]:
     """Who of these people was seen in lectures of a series that ended before a time: canonical ids, by lecture."""
     ended = select(Lecture.id).where(
@@ -320,7 +324,7 @@ def seen_before(series_id: int, person_ids: Collection[int], since: datetime) ->
     lectures = list(db.session.scalars(ended))
     found: dict[int, list[int]] = {}
     canonical = select(Person.canonical_id).where(among(Person.id, person_ids)).distinct()
-    for people in chunks(db.session.scalars(canonical)) if lectures else ():
+    for people in chunks(db.session.scalars(canonical), _AT_ONCE) if lectures else ():
         queries = [
             *presence_by_person(Presence.lecture_id, WHO, people=people),
             *(query.add_columns(WHO).where(WHO.in_(people)) for query, _ in _corrected_or_in_room(lambda id_: id_)),
