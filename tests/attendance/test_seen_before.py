@@ -19,7 +19,7 @@ from lms.people.models import Person, new_public_id
 from tests.attendance.scene import END, Scene
 from tests.factories import Make
 
-MANY = 12_000
+MANY = 22_500
 
 
 @action
@@ -40,7 +40,7 @@ def add_people(first: int) -> None:
     insert_many(Person.__table__, rows)
 
 
-@pytest.mark.databases
+@pytest.mark.databases("postgresql")  # whose limit of parameters is the lowest
 def test_a_long_list_enrolled_afterwards_credits_those_who_were_seen(context: None, make: Make) -> None:
     """More people than one statement may name; one of them was seen."""
     scene = Scene(make, policy={"walk_ins": WalkIns.IGNORE})
