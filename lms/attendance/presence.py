@@ -321,7 +321,7 @@ def seen_before(series_id: int, person_ids: Collection[int], since: datetime) ->
     ended = select(Lecture.id).where(
         Lecture.series_id == series_id, Lecture.state == LectureState.HELD, Lecture.actual_end < since
     )
-    lectures = list(db.session.scalars(ended))
+    lectures = set(db.session.scalars(ended))
     found: dict[int, list[int]] = {}
     canonical = select(Person.canonical_id).where(among(Person.id, person_ids)).distinct()
     for people in chunks(db.session.scalars(canonical), _AT_ONCE) if lectures else ():
