@@ -43,7 +43,7 @@ def test_stylesheet_is_light() -> None:
     assert len(gzip.compress(built("serai.css"), 9)) <= 12_000
 
 
-@pytest.mark.parametrize("name", ["serai.css", "room.css"])
+@pytest.mark.parametrize("name", ["serai.css", "room.css", "desk.css"])
 def test_stylesheet_is_logical_and_reaches_nowhere(name: str) -> None:
     css = built(name).decode()
     assert re.findall(r"[;{](?:left|right|(?:margin|padding|border)-(?:left|right)[a-z-]*):", css) == []
