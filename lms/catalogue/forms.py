@@ -23,7 +23,7 @@ from wtforms import (
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
 from wtforms.validators import InputRequired, Optional
 
-from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesInput
+from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesCopy, SeriesInput
 from lms.catalogue.models import Admission, CertificateKind, Lecture, LectureState, Policy, Series, Visibility, WalkIns
 from lms.core import clock
 from lms.core.errors import Invalid
@@ -298,24 +298,33 @@ class LectureForm(CatalogueForm):
     @classmethod
     def of(cls, lecture: Lecture, addresses: Iterable[str], *, sent: bool = True) -> LectureForm:
         """The form of what is there, overlaid with what was sent (to it, not to another form of the page)."""
+        return cls(**({} if sent else {"formdata": None}), data=cls._data_of(lecture, addresses))
+
+    @classmethod
+    def copied(cls, lecture: Lecture, addresses: Iterable[str]) -> LectureForm:
+        """The form of a new lecture that begins with what another one says, a week later; without its recording."""
+        data = cls._data_of(lecture, addresses)
+        if lecture.local_start is not None:
+            data["starts_at"] = lecture.local_start + timedelta(days=7)
+        return cls(data=data | {"recording_url": ""})
+
+    @classmethod
+    def _data_of(cls, lecture: Lecture, addresses: Iterable[str]) -> dict[str, Any]:
         names = _languages(reader_locale())
         spare = [{"title": "", "url": ""}] * max(1, _MATERIAL_ROWS - len(lecture.materials))
-        return cls(
-            **({} if sent else {"formdata": None}),
-            data={
-                "title": lecture.title,
-                "abstract": lecture.abstract,
-                "starts_at": lecture.local_start,
-                "time_zone": lecture.time_zone,
-                "duration_minutes": lecture.duration_minutes,
-                "language": lecture.language,
-                "interpretation": ", ".join(names.get(code, code) for code in lecture.interpretation),
-                "instructors": "\n".join(addresses),
-                "join_url": lecture.join_url or "",
-                "recording_url": lecture.recording_url or "",
-                "materials": [*lecture.materials, *spare],
-            },
-        )
+        return {
+            "title": lecture.title,
+            "abstract": lecture.abstract,
+            "starts_at": lecture.local_start,
+            "time_zone": lecture.time_zone,
+            "duration_minutes": lecture.duration_minutes,
+            "language": lecture.language,
+            "interpretation": ", ".join(names.get(code, code) for code in lecture.interpretation),
+            "instructors": "\n".join(addresses),
+            "join_url": lecture.join_url or "",
+            "recording_url": lecture.recording_url or "",
+            "materials": [*lecture.materials, *spare],
+        }
 
     def changes(self) -> dict[str, Any]:
         """What was typed, as fields of a draft."""
@@ -344,6 +353,38 @@ class LectureForm(CatalogueForm):
     def draft(self, state: LectureState) -> LectureInput:
         """What was typed, as a new lecture."""
         return LectureInput(state=state, **self.changes())
+
+
+class CopyForm(CatalogueForm):
+    """A series to be made from another: its name, its first day, and what is copied."""
+
+    title = StringField(_l("Title"), [InputRequired(_l("Enter the title."))])
+    slug = StringField(_l("Web address"), [InputRequired(_l("Enter a short web address."))])
+    first = _Day(_l("First lecture"), [Optional()])
+    instructors = BooleanField(_l("Instructors"), default=True)
+    links = BooleanField(_l("Links to slides and further reading"), default=True)
+    rules = BooleanField(_l("Rules for attendance and certificates"), default=True)
+    countries = BooleanField(_l("Countries and number of places"), default=True)
+
+    def copy(self, decisions: Mapping[str, str]) -> SeriesCopy:
+        """What was typed."""
+        values = dict(self.values()) | {"title": self.title.data or "", "slug": self.slug.data or ""}
+        return SeriesCopy(**values, decisions=decisions)
+
+
+class MoveForm(CatalogueForm):
+    """By how much all lectures to come move."""
+
+    amount = WholeNumber(_l("Move by"), [InputRequired(_l("Enter a whole number."))], default=1)
+    unit = KnownChoice(_l("Unit"), choices=[SelectChoice("7", _l("weeks")), SelectChoice("1", _l("days"))], default="7")
+    direction = KnownChoice(
+        _l("Direction"), choices=[SelectChoice("1", _l("later")), SelectChoice("-1", _l("earlier"))], default="1"
+    )
+
+    @property
+    def days(self) -> int:
+        """The days, negative for an earlier time."""
+        return (self.amount.data or 0) * int(self.unit.data) * int(self.direction.data)
 
 
 class PostponeForm(CatalogueForm):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -81,6 +82,39 @@ class LectureInput:
     join_url: str | None = None
     recording_url: str | None = None
     materials: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeriesCopy:
+    """A series to be made from another. `first`: the day of its first lecture; null where none has a date yet.
+
+    `decisions`: what becomes of dates with a problem, by the key of the date.
+    """
+
+    slug: str
+    title: str
+    first: date | None = None
+    instructors: bool = True
+    links: bool = True
+    rules: bool = True
+    countries: bool = True
+    decisions: Mapping[str, str] = field(default_factory=dict)
+
+
+def slug_of(title: str) -> str:
+    """A web address made from a title: "green-trade-2027". Empty where the title has no Latin letter or digit."""
+    plain = "".join(char for char in unicodedata.normalize("NFKD", title.casefold()) if not unicodedata.combining(char))
+    words = re.findall(r"[a-z0-9]+", plain.replace("’", "").replace("'", ""))
+    slug = "-".join(words)
+    return slug if len(slug) <= 80 else slug[:80].rpartition("-")[0] or slug[:80]
+
+
+def title_in_year(title: str, before: int, year: int) -> str:
+    """The title of a series that is given again in another year: the year in it is replaced, or the new one added."""
+    if before == year:
+        return title
+    renamed = re.sub(rf"(?<!\d){before}(?!\d)", str(year), title)
+    return renamed if renamed != title else f"{title}, {year}"
 
 
 def is_web_address(text: str) -> bool:

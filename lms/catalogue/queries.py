@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 from sqlalchemy import (
@@ -17,6 +18,7 @@ from sqlalchemy import (
     exists,
     func,
     null,
+    or_,
     select,
     true,
     union_all,
@@ -50,7 +52,7 @@ from lms.catalogue.rules import (
 from lms.catalogue.visibility import ids_with
 from lms.catalogue.visibility import shown_lecture as _shown_lecture
 from lms.catalogue.visibility import visible as _visible
-from lms.core.db import db, read, read_one
+from lms.core.db import db, read, read_column, read_one
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import Actor
 from lms.people.models import Country, Person
@@ -178,6 +180,13 @@ def find_series(slug: str) -> Series | None:
     return _one_series(_SERIES_OF_SLUG, slug)
 
 
+def free_slug(wanted: str) -> str:
+    """This web address, or where a series has it, the same with the next free number. A proposal, not a promise."""
+    taken = set(read_column(select(Series.slug).where(Series.slug.startswith(wanted[:74], autoescape=True))))
+    numbered = (f"{wanted[:74]}-{number}" for number in count(2))
+    return wanted if wanted not in taken else next(one for one in numbered if one not in taken)
+
+
 _SERIES_OF_ID = select(Series).where(Series.id == bindparam("key"))
 _SERIES_OF_SLUG = select(Series).where(Series.slug == bindparam("key"))
 
@@ -257,12 +266,14 @@ def instructor_addresses(items: Sequence[Series | Lecture], *, by: Actor) -> dic
     }
 
 
-def addresses_to_list(series: Series, *, by: Actor) -> list[str]:
-    """The addresses of a series' instructors who can be listed for a lecture too; none where `by` may not see them."""
-    if not may_edit_series(series, by):
+def addresses_to_list(given: Series | Lecture, *, by: Actor) -> list[str]:
+    """The addresses of the instructors of a series or lecture who can be listed for a lecture too; none where `by` may
+    not see them."""
+    may_see = may_edit_series(given, by) if isinstance(given, Series) else may_edit_lecture(given, by)
+    if not may_see:
         return []
-    known = addresses_of(holders_of([person.id for person in series.instructors], TEACHING_ROLES))
-    return [known[person.id] for person in series.instructors if person.id in known]
+    known = addresses_of(holders_of([person.id for person in given.instructors], TEACHING_ROLES))
+    return [known[person.id] for person in given.instructors if person.id in known]
 
 
 # Policies
@@ -514,6 +525,24 @@ def list_around(person_ids: Iterable[int], start: datetime, end: datetime) -> li
     found = [(lecture, person_id) for lecture, person_id in db.session.execute(query)]
     complete_lectures(list({lecture.id: lecture for lecture, _person in found}.values()))
     return found
+
+
+def list_taking_up(person_ids: Collection[int], series_id: int | None, start: datetime, end: datetime) -> list[Lecture]:
+    """Lectures between two instants that may be in the way of others: those that these people give, and those of a
+    series, its drafts too. For checks of dates, never for routes."""
+    began = func.coalesce(Lecture.actual_start, Lecture.starts_at)
+    given = exists().where(LectureInstructor.lecture_id == Lecture.id, LectureInstructor.person_id.in_(person_ids))
+    query = (
+        select(Lecture)
+        .where(
+            Lecture.state.not_in((LectureState.CANCELLED, LectureState.POSTPONED)),
+            or_(given, Lecture.series_id == series_id) if series_id is not None else given,
+            began < end,
+            began > start - timedelta(hours=24),
+        )
+        .order_by(began, Lecture.id)
+    )
+    return complete_lectures(db.session.scalars(query).all())
 
 
 def export_taught(person_id: int, *, by: Actor) -> dict[str, Any]:

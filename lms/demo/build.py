@@ -35,7 +35,7 @@ from lms.core.clock import to_ms
 from lms.core.db import action, db
 from lms.core.errors import Invalid
 from lms.core.roles import SYSTEM, Role
-from lms.demo import follow_up
+from lms.demo import follow_up, planning
 from lms.demo.folder import Mark, find_mark, replaced, set_mark
 from lms.demo.generate import SEED, Demonstration, LectureFile
 from lms.demo.population import FEWEST, FULL_SCALE
@@ -191,6 +191,7 @@ def take_in(demonstration: Demonstration, progress: Progress) -> None:
         _go_live(demonstration, series_ids, lecture_ids)
     _gather(demonstration, lecture_ids)
     _leave_to_answer(demonstration.now, addresses)
+    planning.prepare_next_year(demonstration.series, addresses["lin"], now=demonstration.now)
     with progress.phase("Certificates") as tell:
         _certify(demonstration, series_ids, tell)
 

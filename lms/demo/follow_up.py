@@ -249,7 +249,7 @@ def take_in(plan: FollowUp, lecture_ids: Mapping[tuple[str, int], int], instruct
         return lecture_ids[file.lecture.series, file.lecture.number]
 
     def instructor(file: LectureFile, at: datetime) -> Actor:
-        return _actor(instructors[file.lecture.instructors[0]], at)
+        return actor_of(instructors[file.lecture.instructors[0]], at)
 
     for group in plan.groups:
         _watch_together(lecture_id(group.file), group)
@@ -281,7 +281,8 @@ def take_in(plan: FollowUp, lecture_ids: Mapping[tuple[str, int], int], instruct
         pass
 
 
-def _actor(address: str, at: datetime) -> Actor:
+def actor_of(address: str, at: datetime) -> Actor:
+    """The person with this address, with the roles they hold at a time."""
     person = find_person_by_email(address)
     assert person is not None, address
     actor = load_actor(person.id, at)
@@ -292,7 +293,7 @@ def _actor(address: str, at: datetime) -> Actor:
 def _watch_together(lecture_id: int, plan: GroupPlan) -> None:
     """Opens a group, fills its list, and signs it (or not) as planned, all as the country's focal point."""
     opened = plan.file.start - timedelta(days=2)
-    by = _actor(plan.opened_by, opened)
+    by = actor_of(plan.opened_by, opened)
     draft = GroupInput(plan.city, plan.room, plan.organiser, len(plan.addresses) + 3, plan.time_zone)
     public_id, _is_new = open_group(lecture_id, draft, country=plan.country, by=by, at=opened)
     after = plan.file.end + timedelta(hours=3)
@@ -317,7 +318,7 @@ def _watch_together(lecture_id: int, plan: GroupPlan) -> None:
 
 def _appeal(lecture_id: int, plan: AppealPlan, instructor: Actor) -> None:
     """Files an appeal as the person concerned, and answers it (or not) as the lecture's instructor."""
-    by = _actor(plan.address, plan.filed_at)
+    by = actor_of(plan.address, plan.filed_at)
     start = plan.file.start.astimezone(UTC) if plan.claims_times else None
     draft = AppealInput(
         said_from=start, said_to=plan.file.end if start else None, joined_as=plan.joined_as, text=plan.text

@@ -232,7 +232,8 @@ def test_the_same_files_again_change_nothing(now: datetime) -> None:
     plan = next(plan for plan in demonstration.series if plan.slug == "paperless-trade")
     series = db.session.scalars(select(Series).where(Series.slug == plan.slug)).one()
     file = next(iter(demonstration.attendance_files(plan)))
-    lecture = db.session.scalars(select(Lecture).where(Lecture.title == file.lecture.title)).one()
+    of_series = select(Lecture).where(Lecture.series_id == series.id, Lecture.title == file.lecture.title)
+    lecture = db.session.scalars(of_series).one()  # a copy of the series has the same titles
     series_id, lecture_id = series.id, lecture.id
 
     people = stage_people(demonstration.people_file(plan))
@@ -305,3 +306,25 @@ def test_too_few_people_and_foreign_folders_are_refused(tmp_path: Path) -> None:
     (tmp_path / "serai.db").write_bytes(b"real")
     with pytest.raises(Refused):
         ensure(create_app, config, people=None, keep=False, now=clock.now(), say=print)
+
+
+def test_a_copied_series_and_a_repeat_with_a_skipped_clash_are_in_preparation(context: None) -> None:
+    copied = db.session.scalars(select(Series).where(Series.slug.startswith("paperless-trade-"))).one()
+    original = db.session.scalars(select(Series).where(Series.slug == "paperless-trade")).one()
+
+    def lectures(series: Series) -> list[Lecture]:
+        query = select(Lecture).where(Lecture.series_id == series.id).order_by(Lecture.starts_at)
+        return list(db.session.scalars(query))
+
+    assert [one.title for one in lectures(copied)] == [one.title for one in lectures(original)]
+    gaps = [one.local_start - other.local_start
+            for one, other in zip(lectures(copied), lectures(original), strict=True)
+            if one.local_start and other.local_start]  # fmt: skip
+    assert (len(set(gaps)), gaps[0].days % 7) == (1, 0)
+    assert {one.state for one in lectures(copied)} == {LectureState.DRAFT}
+    repeated = db.session.scalars(select(Lecture).where(Lecture.title.startswith("Open hour "))).all()
+    days = sorted(one.local_start for one in repeated if one.local_start)
+    weeks = [(day - days[0]).days / 7 for day in days]
+    assert set(weeks) < set(range(8))
+    assert 2 not in weeks  # the instructor gives another lecture in the third week
+    assert len(days) >= 5

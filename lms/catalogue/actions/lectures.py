@@ -63,6 +63,16 @@ def schedule_or_repeat_lecture(slug: str, draft: LectureInput, *, by: Actor, at:
     there = _find_same(series, draft, persons)
     if there is not None:
         return there, False
+    return add_lecture(series, draft, starts_at, persons, by=by, at=at), True
+
+
+def add_lecture(
+    series: Series, draft: LectureInput, starts_at: datetime | None, persons: list[int], *, by: Actor, at: datetime
+) -> Lecture:
+    """Adds a lecture that was checked (`checked_lecture`) to a locked series, inside the running action.
+
+    `persons` give it, by id. Refused where one of them gives another lecture then; drafts may be in the way.
+    """
     if starts_at is not None and draft.state is LectureState.SCHEDULED:
         check_no_clash(persons, starts_at, draft.duration_minutes, by=by)
     lecture = Lecture(
@@ -71,7 +81,7 @@ def schedule_or_repeat_lecture(slug: str, draft: LectureInput, *, by: Actor, at:
         state=draft.state,
         local_start=draft.starts_at,
         starts_at=starts_at,
-        language=draft.language,
+        language=draft.language or series.language,
         interpretation=list(draft.interpretation),
         materials=[dict(row) for row in draft.materials],
         sequence=0,
@@ -86,7 +96,7 @@ def schedule_or_repeat_lecture(slug: str, draft: LectureInput, *, by: Actor, at:
     record("schedule_lecture", lecture, by=by, at=at, **_listing(*listed))
     if lecture.state is LectureState.SCHEDULED:
         publish(LectureScheduled(lecture_id=lecture.id, by=by, at=at))
-    return lecture, True
+    return lecture
 
 
 def _listing(of_lecture: ListChange, of_series: ListChange) -> dict[str, Any]:

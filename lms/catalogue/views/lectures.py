@@ -12,7 +12,7 @@ from lms.catalogue import queries
 from lms.catalogue.actions.lectures import edit_lecture, schedule_lecture
 from lms.catalogue.calendar import lecture_calendar
 from lms.catalogue.forms import CatalogueForm, LectureForm, MomentForm, PostponeForm, TimesForm, local_of
-from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.rules import (
     REOPEN_WITHIN,
     check_can_edit_lecture,
@@ -26,17 +26,18 @@ from lms.core.errors import Invalid, Refused
 from lms.core.i18n import _
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
+from lms.web.numbers import whole
 from lms.web.time import viewer_zone
 
 
 @bp.route("/series/<slug>/lectures/new", methods=["GET", "POST"])
 @allow(SIGNED_IN)
 def lecture_new(slug: str) -> ResponseReturnValue:
-    """Creates a lecture in a series, published or as a draft."""
+    """Creates a lecture in a series, published or as a draft; `copy` names one to begin with."""
     actor = current_actor()
     series = queries.get_series(slug, by=actor)
     check_can_edit_series(series, actor)
-    form, status = LectureForm.new(series, viewer_zone(), queries.addresses_to_list(series, by=actor)), 200
+    form, status = _new_form(series), 200
     state = LectureState.DRAFT if request.form.get("state") == "draft" else LectureState.SCHEDULED
     if form.is_submitted() and form.validate_for(state):
         try:
@@ -58,6 +59,17 @@ def lecture_new(slug: str) -> ResponseReturnValue:
     series = queries.get_series(slug, by=actor)
     count = len(queries.list_lectures(series.id, by=actor))
     return render_template("catalogue/lecture_new.html", form=form, series=series, count=count), status
+
+
+def _new_form(series: Series) -> LectureForm:
+    """An empty form, or one with what the lecture says that is to be copied."""
+    actor, copied = current_actor(), request.args.get("copy", type=whole)
+    if copied is None:
+        return LectureForm.new(series, viewer_zone(), queries.addresses_to_list(series, by=actor))
+    lecture = queries.get_lecture(copied, by=actor)
+    check_can_edit_lecture(lecture, actor)
+    addresses = queries.addresses_to_list(lecture, by=actor)
+    return LectureForm.copied(lecture, addresses)
 
 
 @bp.route("/lectures/<int:lecture_id>/edit", methods=["GET", "POST"])

@@ -1,0 +1,256 @@
+"""Many lectures at once: a series copied to other dates, a lecture repeated, all lectures to come moved."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from lms.catalogue.actions.lectures import add_lecture, edit_lecture
+from lms.catalogue.actions.naming import add_series_instructors, persons_of
+from lms.catalogue.actions.series import create_or_repeat_series, locked_series, policy_draft
+from lms.catalogue.actions.states import postpone_lecture
+from lms.catalogue.dates import (
+    MOST_DAYS,
+    DateCheck,
+    Decision,
+    Every,
+    WantedDate,
+    check_dates,
+    copied_dates,
+    days_from,
+    decided,
+    is_movable,
+    repeated,
+)
+from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesCopy, SeriesInput, checked_lecture
+from lms.catalogue.models import Lecture, LectureState, Series, Visibility
+from lms.catalogue.queries import current_policy, get_series, get_series_by_id, list_lectures
+from lms.catalogue.rules import TEACHING_ROLES, check_can_create_series, check_can_edit_series
+from lms.core import audit
+from lms.core.db import action
+from lms.core.errors import Invalid, Refused
+from lms.core.i18n import _
+from lms.core.idempotency import Answer, answer_once
+from lms.core.roles import Actor
+from lms.people.queries.access import holders_of
+
+
+def _once(content: Mapping[str, Any], work: Callable[[], Sequence[int]], *, by: Actor, at: datetime) -> list[int]:
+    """The ids that `work` makes. The same person sending the same content again within a day gets the same ids."""
+    if by.person_id is None:
+        return list(work())
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+    def answer() -> Answer:
+        return Answer(201, json.dumps(list(work())))
+
+    kept: list[int] = json.loads(answer_once(by.person_id, f"scheduling:{digest}", digest, answer, at=at).body)
+    return kept
+
+
+def copied_lectures(series: Series, *, by: Actor) -> list[Lecture]:
+    """The lectures that a copy of a series gets: all but cancelled ones, in their order."""
+    return [one for one in list_lectures(series.id, by=by) if one.state is not LectureState.CANCELLED]
+
+
+@action
+def copy_series(slug: str, copy: SeriesCopy, *, by: Actor, at: datetime) -> Series:
+    """Makes a draft of a series from another, with all its lectures as drafts at their local hours from a first day on.
+
+    Never copied: people who are enrolled, attendance, recordings, certificates. Refused where the slug is taken;
+    Invalid at `dates` while a date with a problem is not decided. The same copy asked for again is the same series.
+    """
+    content = {"copy": slug, **asdict(copy)}
+    made = _once(content, lambda: [_copy_series(slug, copy, by=by, at=at)], by=by, at=at)
+    return get_series_by_id(made[0], by=by)
+
+
+def _copy_series(slug: str, copy: SeriesCopy, *, by: Actor, at: datetime) -> int:
+    source = get_series(slug, by=by)
+    check_can_edit_series(source, by)
+    check_can_create_series(by)
+    lectures = copied_lectures(source, by=by)
+    if copy.first is None and any(one.local_start is not None for one in lectures):
+        raise Invalid("first", _("Enter the day of the first lecture."))
+    days = days_from(lectures, copy.first) if copy.first is not None else 0
+    wanted = copied_dates(lectures, days, with_instructors=copy.instructors)
+    dates = iter(_decide(None, wanted, source, copy.decisions, by))
+    new, is_new = create_or_repeat_series(_series_input(source, copy, days), by=by, at=at)
+    if not is_new:
+        raise Refused(_("There is already a series with the web address “%(slug)s”.", slug=copy.slug))
+    givers = _still_teaching([source, *lectures]) if copy.instructors else set()
+    series = locked_series(new.slug)
+    add_series_instructors(series, sorted(givers & {person.id for person in source.instructors}))
+    for lecture in lectures:
+        date_of = next(dates) if lecture.local_start is not None else None
+        persons = [person.id for person in lecture.instructors if person.id in givers]
+        local = date_of.wanted.local_start if date_of is not None else None
+        starts_at = date_of.starts_at if date_of is not None else None
+        add_lecture(series, _lecture_input(lecture, local, copy), starts_at, persons, by=by, at=at)
+    audit.record("copy_series", by=by, at=at, detail={"lectures": len(lectures)}, series=[source.id, series.id])
+    return series.id
+
+
+def _decide(
+    series: Series | None,
+    wanted: Sequence[WantedDate],
+    source: Series,
+    decisions: Mapping[str, str],
+    by: Actor,
+) -> list[DateCheck | None]:
+    checks = check_dates(series, wanted, countries=iso_codes(source), locale="en", by=by)
+    return decided(checks, {key: Decision(value) for key, value in decisions.items()})
+
+
+def iso_codes(series: Series) -> list[str]:
+    """The ISO codes of the countries that a series is for; none where it is for everybody."""
+    return [country.iso for country in series.countries if country.iso]
+
+
+def _series_input(source: Series, copy: SeriesCopy, days: int) -> SeriesInput:
+    def moved(day: date | None) -> date | None:
+        return day + timedelta(days=days) if day is not None else None
+
+    policy = PolicyInput()
+    if copy.rules:
+        policy = policy_draft(current_policy(source.id))
+        policy = replace(policy, deadline=moved(policy.deadline))
+    return SeriesInput(
+        slug=copy.slug,
+        title=copy.title,
+        description=source.description,
+        language=source.language,
+        visibility=Visibility.DRAFT,
+        admission=source.admission,
+        starts_on=moved(source.starts_on),
+        ends_on=moved(source.ends_on),
+        capacity=source.capacity if copy.countries else None,
+        countries=tuple(one.code for one in source.countries) or None if copy.countries else None,
+        policy=policy,
+    )
+
+
+def _lecture_input(lecture: Lecture, local_start: datetime | None, copy: SeriesCopy) -> LectureInput:
+    return LectureInput(
+        title=lecture.title,
+        abstract=lecture.abstract,
+        time_zone=lecture.time_zone,
+        starts_at=local_start,
+        state=LectureState.DRAFT,
+        duration_minutes=lecture.duration_minutes,
+        language=lecture.language,
+        interpretation=tuple(lecture.interpretation),
+        delivery=lecture.delivery,
+        materials=tuple(lecture.materials) if copy.links else (),
+    )
+
+
+def _still_teaching(items: Collection[Series | Lecture]) -> set[int]:
+    return holders_of({person.id for item in items for person in item.instructors}, TEACHING_ROLES)
+
+
+@action
+def schedule_repeated(
+    slug: str,
+    draft: LectureInput,
+    *,
+    every: Every,
+    times: int,
+    decisions: Mapping[str, str],
+    by: Actor,
+    at: datetime,
+) -> list[int]:
+    """Puts a lecture into a series several times, as drafts with numbered titles, and answers with their ids.
+
+    Invalid at `dates` while a date with a problem is not decided: nothing is saved then. The same asked for again
+    within a day changes nothing.
+    """
+    content = {"repeat": slug, "every": every, "times": times, "decisions": dict(decisions), **asdict(draft)}
+    return _once(
+        content,
+        lambda: _schedule_repeated(slug, draft, every=every, times=times, decisions=decisions, by=by, at=at),
+        by=by,
+        at=at,
+    )
+
+
+def _schedule_repeated(
+    slug: str,
+    draft: LectureInput,
+    *,
+    every: Every,
+    times: int,
+    decisions: Mapping[str, str],
+    by: Actor,
+    at: datetime,
+) -> list[int]:
+    series = locked_series(slug)
+    check_can_edit_series(series, by)
+    draft = checked_lecture(replace(draft, state=LectureState.DRAFT))
+    persons = persons_of(draft.instructors)
+    wanted = repeated_dates(draft, persons, every, times)
+    dates = [one for one in _decide(series, wanted, series, decisions, by) if one is not None]
+    if not dates:
+        raise Invalid("dates", _("No date is left. Keep at least one."))
+    made = []
+    for number, one in enumerate(dates, 1):
+        title = f"{draft.title[:195]} {number}" if len(dates) > 1 else draft.title
+        own = replace(draft, title=title, starts_at=one.wanted.local_start)
+        made.append(add_lecture(series, own, one.starts_at, persons, by=by, at=at).id)
+    return made
+
+
+def repeated_dates(draft: LectureInput, persons: Collection[int], every: Every, times: int) -> list[WantedDate]:
+    """The dates of a lecture that is repeated. Invalid at `starts_at` without a first one."""
+    if draft.starts_at is None:
+        raise Invalid("starts_at", _("Enter when the lecture starts."))
+    return [
+        WantedDate(one, draft.time_zone, draft.duration_minutes, frozenset(persons))
+        for one in repeated(draft.starts_at, every, times)
+    ]
+
+
+def movable_lectures(series: Series, *, by: Actor, at: datetime) -> list[Lecture]:
+    """The lectures of a series that are moved together: published ones and drafts to come, in their order."""
+    return [one for one in list_lectures(series.id, by=by) if is_movable(one, at)]
+
+
+def key_of(lectures: Sequence[Lecture]) -> str:
+    """What was looked at before lectures are moved: another one as soon as one of them has another time or state."""
+    shown = [[one.id, one.state, one.starts_at.isoformat() if one.starts_at else None] for one in lectures]
+    return hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:32]
+
+
+def check_days(days: int) -> None:
+    """Invalid at `days` for no move at all, or one that is too far."""
+    if days == 0 or abs(days) > MOST_DAYS:
+        raise Invalid("days", _("Enter a number of days from 1 to %(most)s.", most=MOST_DAYS))
+
+
+@action
+def move_lectures(slug: str, *, days: int, key: str, by: Actor, at: datetime) -> int:
+    """Moves all lectures to come by whole days, at their local hours, and says how many: all of them or none.
+
+    Who is enrolled gets the mail that a single moved lecture sends. Refused where a lecture clashes, would begin in
+    the past, or where the lectures are others than those of the preview (`key`), as after the same move before.
+    """
+    series = locked_series(slug)
+    check_can_edit_series(series, by)
+    check_days(days)
+    lectures = movable_lectures(series, by=by, at=at)
+    if not lectures or key != key_of(lectures):
+        raise Refused(_("The dates have changed since you looked. Check them again."))
+    # the farthest one first, so that none is moved to where the next one still is
+    for lecture in reversed(lectures) if days > 0 else lectures:
+        assert lecture.local_start is not None
+        local_start = lecture.local_start + timedelta(days=days)
+        if lecture.state is LectureState.DRAFT:
+            edit_lecture(lecture.id, {"starts_at": local_start}, by=by, at=at)
+        else:
+            postpone_lecture(lecture.id, local_start=local_start, time_zone=lecture.time_zone, by=by, at=at)
+    audit.record("move_lectures", by=by, at=at, detail={"days": days, "lectures": len(lectures)}, series=series.id)
+    return len(lectures)

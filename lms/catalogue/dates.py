@@ -1,0 +1,254 @@
+"""Planned dates, checked before they are saved: repeats, series moved to other days, clashes and public holidays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+
+from dateutil.rrule import DAILY, MONTHLY, WEEKLY, rrule
+
+from lms.catalogue.models import Lecture, LectureState, Series
+from lms.catalogue.queries import list_taking_up
+from lms.catalogue.rules import (
+    FIRST_YEAR,
+    LAST_YEAR,
+    may_see_lecture,
+    occupied,
+    overlaps,
+    planned_end,
+    resolve_local,
+)
+from lms.core import zones
+from lms.core.errors import Fault, Invalid
+from lms.core.i18n import _, _n
+from lms.core.public_holidays import Holiday, holidays_on
+from lms.core.roles import Actor
+
+MOST_REPEATS = 60
+MOST_DAYS = 400
+"""How far lectures are moved at once."""
+Span = tuple[datetime, datetime]
+
+
+class Every(StrEnum):
+    """How often a lecture is repeated."""
+
+    DAY = "day"
+    WEEK = "week"
+    FORTNIGHT = "fortnight"
+    MONTH = "month"
+
+
+class Decision(StrEnum):
+    """What becomes of a date with a problem: kept all the same, or left out."""
+
+    KEEP = "keep"
+    SKIP = "skip"
+
+
+_RULES = {Every.DAY: (DAILY, 1), Every.WEEK: (WEEKLY, 1), Every.FORTNIGHT: (WEEKLY, 2), Every.MONTH: (MONTHLY, 1)}
+
+
+def repeated(first: datetime, every: Every, times: int) -> list[datetime]:
+    """Local times without offset, from the first one: the hour stays the same when clocks change.
+
+    Months that lack the day (a 31st) are left out. Invalid at `times` for too few or too many.
+    """
+    if not 2 <= times <= MOST_REPEATS:
+        raise Invalid("times", _("Enter a whole number from %(low)s to %(high)s.", low=2, high=MOST_REPEATS))
+    frequency, interval = _RULES[every]
+    return list(rrule(frequency, dtstart=first, count=times, interval=interval))
+
+
+def days_from(lectures: Iterable[Lecture], first: date) -> int:
+    """How many days all lectures move if the first one that has a date is given on `first`; 0 where none has one.
+
+    Invalid at `first` outside the years 1990 to 2100.
+    """
+    if not FIRST_YEAR <= first.year <= LAST_YEAR:
+        raise Invalid("first", _("Enter a year between %(first)s and %(last)s.", first=FIRST_YEAR, last=LAST_YEAR))
+    dated = next((one.local_start for one in lectures if one.local_start is not None), None)
+    return (first - dated.date()).days if dated is not None else 0
+
+
+def first_after(start: date, today: date) -> date:
+    """The same weekday in whole years of 52 weeks after `start`, the first one that is to come."""
+    years = max(1, -(-((today - start).days + 1) // 364))
+    return start + timedelta(days=364 * years)
+
+
+@dataclass(frozen=True)
+class WantedDate:
+    """A time at which a lecture should be given; `instructors` are person ids."""
+
+    local_start: datetime
+    time_zone: str
+    duration_minutes: int
+    instructors: frozenset[int]
+
+
+@dataclass(frozen=True)
+class Clash:
+    """A lecture at the same time, with its span. `person`: who would give both; null where the series is the same.
+    `title` is null where the reader may not see the lecture."""
+
+    person: str | None
+    title: str | None
+    span: Span
+    time_zone: str
+
+
+@dataclass(frozen=True)
+class DateCheck:
+    """One date with all that speaks against it. `key` names it in a form, so that a decision never counts for another
+    date. `starts_at` is null, with the reason in `impossible`, for a time that the clocks skip or show twice."""
+
+    key: str
+    wanted: WantedDate
+    starts_at: datetime | None
+    impossible: str
+    clashes: Sequence[Clash]
+    holidays: Sequence[Holiday]
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing has to be decided."""
+        return not (self.impossible or self.clashes or self.holidays)
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When a lecture on this date ends."""
+        return self.starts_at + timedelta(minutes=self.wanted.duration_minutes) if self.starts_at else None
+
+
+def check_dates(
+    series: Series | None,
+    wanted: Sequence[WantedDate],
+    *,
+    countries: Iterable[str],
+    locale: str,
+    by: Actor,
+    but: Iterable[int] = (),
+) -> list[DateCheck]:
+    """Checks each date against the other lectures of its instructors and of the series, and against holidays.
+
+    `series` is null for one that is yet to be made. `but`: lectures that do not count, as those that are moved. One
+    question for all dates.
+    """
+    moments = [_instant(one) for one in wanted]
+    spans = [
+        (at, at + timedelta(minutes=one.duration_minutes)) if at is not None else None
+        for one, (at, _reason) in zip(wanted, moments, strict=True)
+    ]
+    known = [span for span in spans if span is not None]
+    people = {person for one in wanted for person in one.instructors}
+    others: list[Lecture] = []
+    if known:
+        first, last = min(known)[0], max(end for _start, end in known)
+        found = list_taking_up(people, series.id if series is not None else None, first, last)
+        left_out = set(but)
+        others = [one for one in found if one.id not in left_out]
+    codes = list(countries)
+    return [
+        DateCheck(
+            key=f"{number}-{one.local_start:%Y-%m-%dT%H:%M}",
+            wanted=one,
+            starts_at=at,
+            impossible=reason,
+            clashes=_clashes(series, one, span, others, by) if span is not None else (),
+            holidays=holidays_on(one.local_start.date(), _codes_for(one.time_zone, codes), locale),
+        )
+        for number, (one, (at, reason), span) in enumerate(zip(wanted, moments, spans, strict=True))
+    ]
+
+
+def _instant(wanted: WantedDate) -> tuple[datetime | None, str]:
+    try:
+        return resolve_local(wanted.local_start, wanted.time_zone), ""
+    except Invalid as error:
+        return None, str(error.faults[0].reason)
+
+
+def _codes_for(zone: str, codes: Sequence[str]) -> list[str]:
+    """Whose holidays matter: where the lecture is given, and whom the series is for."""
+    here = zones.territories().get(zone)
+    return list(dict.fromkeys([*([here] if here else []), *codes]))
+
+
+def _clashes(
+    series: Series | None, wanted: WantedDate, span: Span, others: Iterable[Lecture], by: Actor
+) -> list[Clash]:
+    found = []
+    for other in others:
+        taken = span_of(other)
+        if taken is None or not overlaps(span, taken):
+            continue
+        person = next((one.full_name for one in other.instructors if one.id in wanted.instructors), None)
+        is_of_series = series is not None and other.series_id == series.id
+        if not is_of_series and (person is None or occupied(other) is None):
+            continue
+        title = other.title if may_see_lecture(other, by) else None
+        found.append(Clash(None if is_of_series else person, title, taken, other.time_zone))
+    return found
+
+
+def span_of(lecture: Lecture) -> Span | None:
+    """When a lecture is or was given; for a draft, when it is planned."""
+    taken = occupied(lecture)
+    end = planned_end(lecture)
+    if taken is None and lecture.state is LectureState.DRAFT and lecture.starts_at is not None and end is not None:
+        return lecture.starts_at, end
+    return taken
+
+
+def decided(checks: Sequence[DateCheck], decisions: Mapping[str, Decision]) -> list[DateCheck | None]:
+    """The dates that are kept, null for each that is left out. Invalid at each one that is still to be decided."""
+    open_ones = undecided(checks, decisions)
+    if open_ones:
+        reason = _n("Decide what to do with one date.", "Decide what to do with %(num)s dates.", len(open_ones))
+        raise Invalid(faults=[Fault(field="dates", reason=reason)])
+    return [None if decisions.get(one.key) is Decision.SKIP else one for one in checks]
+
+
+def undecided(checks: Iterable[DateCheck], decisions: Mapping[str, Decision]) -> list[DateCheck]:
+    """The dates with a problem about which nothing was decided. An impossible one cannot be kept."""
+    return [
+        one
+        for one in checks
+        if not one.is_free
+        and (decisions.get(one.key) is None or (one.impossible and decisions[one.key] is Decision.KEEP))
+    ]
+
+
+def is_movable(lecture: Lecture, at: datetime) -> bool:
+    """Whether a lecture is moved with all that are to come: published or a draft, with a time after `at`."""
+    return (
+        lecture.state in (LectureState.SCHEDULED, LectureState.DRAFT)
+        and lecture.local_start is not None
+        and lecture.starts_at is not None
+        and lecture.starts_at > at
+    )
+
+
+def wanted_of(lecture: Lecture, days: int) -> WantedDate:
+    """The same lecture so many days later, at the same local hour."""
+    assert lecture.local_start is not None
+    return WantedDate(
+        lecture.local_start + timedelta(days=days),
+        lecture.time_zone,
+        lecture.duration_minutes,
+        frozenset(person.id for person in lecture.instructors),
+    )
+
+
+def copied_dates(lectures: Iterable[Lecture], days: int, *, with_instructors: bool) -> list[WantedDate]:
+    """The dates of the lectures that have one, so many days later."""
+    moved = [wanted_of(one, days) for one in lectures if one.local_start is not None]
+    return moved if with_instructors else [replace(one, instructors=frozenset()) for one in moved]
+
+
+def today_in(zone: str, at: datetime) -> date:
+    """The day it is in a zone."""
+    return (at.astimezone(UTC) + zones.offset(zone, at)).date()

@@ -1,0 +1,208 @@
+"""Pages that plan many lectures at once: a series copied to other dates, and all lectures to come moved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.catalogue import queries
+from lms.catalogue.actions.scheduling import (
+    check_days,
+    copied_lectures,
+    copy_series,
+    iso_codes,
+    key_of,
+    movable_lectures,
+    move_lectures,
+)
+from lms.catalogue.dates import (
+    DateCheck,
+    Decision,
+    check_dates,
+    copied_dates,
+    days_from,
+    first_after,
+    today_in,
+    undecided,
+    wanted_of,
+)
+from lms.catalogue.forms import CopyForm, MoveForm
+from lms.catalogue.inputs import slug_of, title_in_year
+from lms.catalogue.models import Lecture, LectureState, Series
+from lms.catalogue.rules import check_can_create_series, check_can_edit_series, may_create_series
+from lms.catalogue.views.blueprint import bp
+from lms.core import clock
+from lms.core.errors import Invalid, Refused
+from lms.core.i18n import _, _n
+from lms.web.guards import SIGNED_IN, allow
+from lms.web.identity import current_actor
+from lms.web.locale import reader_locale
+from lms.web.numbers import whole
+from lms.web.time import viewer_zone
+
+_PREFIX = "decide-"
+
+
+def decisions_sent() -> dict[str, str]:
+    """What was decided about dates, by their keys; anything else than a decision is left out."""
+    sent = {name.removeprefix(_PREFIX): value for name, value in request.form.items() if name.startswith(_PREFIX)}
+    return {key: value for key, value in sent.items() if value in set(Decision)}
+
+
+def _series_to_plan(slug: str) -> Series:
+    actor = current_actor()
+    series = queries.get_series(slug, by=actor)
+    check_can_edit_series(series, actor)
+    return series
+
+
+@bp.route("/series/<slug>/copy", methods=["GET", "POST"])
+@allow(SIGNED_IN)
+def series_copy(slug: str) -> ResponseReturnValue:
+    """Copies a series as a draft with new dates, which are previewed with clashes and public holidays."""
+    actor, at = current_actor(), clock.now()
+    source = _series_to_plan(slug)
+    check_can_create_series(actor)
+    lectures = copied_lectures(source, by=actor)
+    form, decisions, status = _copy_form(source, lectures), decisions_sent(), 200
+    if request.form.get("step") == "save":
+        if form.validate():
+            try:
+                made = copy_series(slug, form.copy(decisions), by=actor, at=at)
+            except Invalid as error:
+                form.take(error)
+                status = 422
+            except Refused as error:
+                form.slug.errors = [error.message]
+                status = error.status
+            else:
+                flash(_("The copy is saved as a draft. Now check it and publish it."), "done")
+                return redirect(url_for("catalogue.series_schedule", slug=made.slug))
+        else:
+            status = 422
+        source = _series_to_plan(slug)
+        lectures = copied_lectures(source, by=actor)
+    checks = _copy_checks(source, lectures, form)
+    return render_template(
+        "catalogue/series_copy.html",
+        series=source,
+        form=form,
+        rows=_copy_rows(lectures, checks),
+        checks=checks,
+        policy=queries.current_policy(source.id),
+        decisions=decisions,
+        open_keys=_open_keys(checks, decisions, tried=status == 422),
+        links=sum(len(one.materials) for one in lectures),
+        givers=len(
+            {one.id for group in [source.instructors, *(each.instructors for each in lectures)] for one in group}
+        ),
+    ), status
+
+
+def _open_keys(checks: Sequence[DateCheck], decisions: Mapping[str, str], *, tried: bool) -> set[str]:
+    """The dates to mark as wrong: those not decided when saving was tried."""
+    return {one.key for one in undecided(checks, typed(decisions))} if tried else set()
+
+
+def typed(decisions: Mapping[str, str]) -> dict[str, Decision]:
+    """Decisions as they are compared."""
+    return {key: Decision(value) for key, value in decisions.items()}
+
+
+def _copy_form(source: Series, lectures: Sequence[Lecture]) -> CopyForm:
+    start = next((one.local_start for one in lectures if one.local_start is not None), None)
+    today = today_in(viewer_zone(), clock.now())
+    first = first_after(start.date(), today) if start is not None else None
+    title = title_in_year(source.title, start.year, first.year) if start is not None and first is not None else ""
+    slug = queries.free_slug(slug_of(title) or source.slug)
+    return CopyForm(data={"title": title or source.title, "slug": slug, "first": first} | dict.fromkeys(_TICKS, True))
+
+
+_TICKS = ("instructors", "links", "rules", "countries")
+
+
+def _copy_checks(source: Series, lectures: Sequence[Lecture], form: CopyForm) -> list[DateCheck]:
+    """The new dates; none while no first day is given."""
+    first: date | None = form.first.data
+    try:
+        days = days_from(lectures, first) if first is not None else None
+    except Invalid:  # said when it is saved
+        days = None
+    if days is None:
+        return []
+    wanted = copied_dates(lectures, days, with_instructors=form.instructors.data)
+    return check_dates(None, wanted, countries=iso_codes(source), locale=reader_locale(), by=current_actor())
+
+
+def _copy_rows(lectures: Sequence[Lecture], checks: Sequence[DateCheck]) -> list[tuple[Lecture, DateCheck | None]]:
+    """Each lecture with its new date."""
+    following = iter(checks)
+    return [(one, next(following, None) if one.local_start is not None else None) for one in lectures]
+
+
+@bp.get("/series/<slug>/schedule")
+@allow(SIGNED_IN)
+def series_schedule(slug: str) -> ResponseReturnValue:
+    """Lists all lectures of a series for its staff, with the ways to plan several at once."""
+    actor, at = current_actor(), clock.now()
+    series = _series_to_plan(slug)
+    return render_template(
+        "catalogue/series_schedule.html",
+        series=series,
+        lectures=queries.list_lectures(series.id, by=actor),
+        movable=len(movable_lectures(series, by=actor, at=at)),
+        form=MoveForm(formdata=None, meta={"csrf": False}),
+        may_copy=may_create_series(actor),
+        moved=request.args.get("moved", type=whole),
+    )
+
+
+@bp.route("/series/<slug>/move", methods=["GET", "POST"])
+@allow(SIGNED_IN)
+def series_move(slug: str) -> ResponseReturnValue:
+    """Previews where all lectures to come would move to, then moves them."""
+    actor, at = current_actor(), clock.now()
+    series = _series_to_plan(slug)
+    sent = request.values if "amount" in request.values else None
+    form = MoveForm(formdata=sent, meta={"csrf": request.method == "POST"})
+    status = 200 if sent is None or form.validate() else 422
+    if status == 200:
+        try:
+            if request.method == "POST":
+                count = move_lectures(slug, days=form.days, key=request.form.get("key", ""), by=actor, at=at)
+                flash(_n("One lecture was moved.", "%(num)s lectures were moved.", count), "done")
+                return redirect(url_for("catalogue.series_schedule", slug=slug, moved=form.days))
+            check_days(form.days)
+        except Invalid as error:
+            form.form_errors.extend(fault.reason for fault in error.faults)
+            status = 422
+        except Refused as error:
+            form.form_errors.append(error.message)
+            status = error.status
+        series = _series_to_plan(slug)
+    lectures = movable_lectures(series, by=actor, at=at)
+    checks = _moved(series, lectures, form) if status != 422 else []
+    return render_template(
+        "catalogue/series_move.html",
+        series=series,
+        form=form,
+        rows=list(zip(lectures, checks, strict=False)),
+        key=key_of(lectures),
+        published=sum(one.state is LectureState.SCHEDULED for one in lectures),
+        in_the_way=any(check.clashes or check.impossible for check in checks),
+    ), status
+
+
+def _moved(series: Series, lectures: Sequence[Lecture], form: MoveForm) -> list[DateCheck]:
+    wanted = [wanted_of(one, form.days) for one in lectures]
+    return check_dates(
+        series,
+        wanted,
+        countries=iso_codes(series),
+        locale=reader_locale(),
+        by=current_actor(),
+        but=[one.id for one in lectures],
+    )

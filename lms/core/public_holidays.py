@@ -1,0 +1,43 @@
+"""Public holidays of countries, by day and name, from the library holidays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+
+import holidays
+
+
+@dataclass(frozen=True, slots=True)
+class Holiday:
+    """A public holiday: the ISO code of its country and its name."""
+
+    country: str
+    name: str
+
+
+def holidays_on(day: date, codes: Iterable[str], locale: str) -> list[Holiday]:
+    """The public holidays of these countries on a day, in their order. Countries that the library lacks have none."""
+    named = ((code, _of_year(code, day.year, locale).get(day)) for code in codes)
+    return [Holiday(code, name) for code, name in named if name]
+
+
+@lru_cache(maxsize=1024)
+def _of_year(code: str, year: int, locale: str) -> Mapping[date, str]:
+    """The holidays of a country in a year: in the reader's language where the library has it, else in English."""
+    try:
+        languages = holidays.country_holidays(code).supported_languages
+        return dict(holidays.country_holidays(code, years=year, language=_language(languages, locale)))
+    except NotImplementedError:  # how the library says that it does not know a country
+        return {}
+
+
+def _language(languages: Iterable[str], locale: str) -> str | None:
+    wanted = (locale, locale.partition("_")[0], "en_US", "en")
+    for one in wanted:
+        found = next((each for each in languages if each == one or each.partition("_")[0] == one), None)
+        if found is not None:
+            return found
+    return None
