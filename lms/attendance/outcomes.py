@@ -160,6 +160,13 @@ class AttendanceOutcome:
         return rules.needed_ms(self.length_ms, self.needed_percent)
 
     @property
+    def short_ms(self) -> int:
+        """How much is missing to *attended*; 0 where it is reached, or does not matter."""
+        if self.outcome in (Outcome.ATTENDED, Outcome.EXCUSED):
+            return 0
+        return max(self.needed_ms - self.present_ms, 0)
+
+    @property
     def timelines(self) -> list[SourceTimeline]:
         """When each source saw the person, for a picture."""
         return [

@@ -231,6 +231,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /lectures/<int:lecture_id>/roster": ("snynyy", "snnnyy", "smmmyy"),
     "POST /lectures/<int:lecture_id>/roster": ("snwnnw", "snnnnw", "smmmnw"),
     "GET /lectures/<int:lecture_id>/roster.csv": ("snynyy", "snnnyy", "smmmyy"),
+    "GET /lectures/<int:lecture_id>/roster.xlsx": ("snynyy", "snnnyy", "smmmyy"),
     "GET /lectures/<int:lecture_id>/roster/<person_id>/history": ("snynny", "snnnny", "smmmny"),
     "POST /lectures/<int:lecture_id>/roster/<person_id>/history": ("snwnnw", "snnnnw", "smmmnw"),
     "GET /lectures/<int:lecture_id>/roster/print": ("snynyy", "snnnyy", "smmmyy"),

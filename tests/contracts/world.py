@@ -241,6 +241,7 @@ STATE_OF = {
     "live_api.presence_kept": "live",
     "attendance.roster": "held",
     "attendance.roster_csv": "held",
+    "attendance.roster_xlsx": "held",
     "attendance.person": "held",
     "attendance.correct": "held",
     "attendance.correct_many": "held",

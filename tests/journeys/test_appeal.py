@@ -58,6 +58,7 @@ def test_a_trainee_appeals_and_the_instructor_accepts(site: Site, sign_in: Calla
     lin.hook("accept")
     lin.reads("Appeal accepted. The person will get an e-mail.")
     lin.go(f"/lectures/{lecture}/roster")
+    lin.page.locator("main summary", has_text="Finish").click()
     lin.press("Close attendance")
     lin.is_accessible("close attendance")
     lin.hook("close")

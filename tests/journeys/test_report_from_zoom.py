@@ -60,6 +60,7 @@ def test_a_report_from_zoom_is_credited_beside_our_own_room(site: Site, sign_in:
     visitor = sign_in("lin@example.org")
     page = visitor.page
     visitor.go(f"/lectures/{lecture.id}/roster")
+    page.locator("main summary", has_text="Add records").click()
     visitor.press("Import a report")
     visitor.is_accessible("import")
     page.locator("[name=file]").set_input_files({"name": "z.csv", "mimeType": "text/csv", "buffer": report})

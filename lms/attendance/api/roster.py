@@ -15,6 +15,7 @@ from lms.attendance.queries import appeals as appeals_queries
 from lms.attendance.queries import closings
 from lms.attendance.queries.appeals import AppealView, get_appeal
 from lms.attendance.queries.roster import cursor_of, get_row, roster
+from lms.attendance.queries.roster_filters import RosterFilter
 from lms.attendance.schemas.roster import (
     AnswerIn,
     AppealIn,
@@ -44,8 +45,11 @@ from lms.web.scopes import scope
 @bp.output(AttendanceRows)
 def list_attendance(lecture_id: int, page: dict[str, Any]) -> dict[str, Any]:
     """Lists the roster by name. During a live lecture it reflects presence up to the last heartbeat received."""
+    wanted = RosterFilter(
+        q=(page["q"] or "").strip(), outcome=page["outcome"], country=page["country"], source=page["source"]
+    )
     rows = roster(
-        lecture_id, by=current_actor(), limit=page["limit"], cursor=page["cursor"], q=page["q"], at=clock.now()
+        lecture_id, by=current_actor(), limit=page["limit"], cursor=page["cursor"], wanted=wanted, at=clock.now()
     )
     return envelope(rows, page["limit"], cursor_of)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -18,7 +18,6 @@ from lms.attendance.models.evidence import Presence
 from lms.attendance.models.unmatched import UnmatchedAttendee
 from lms.attendance.outcomes import AttendanceOutcome
 from lms.attendance.presence import (
-    WHO,
     is_unmatched,
     people_with_evidence,
     presence_in,
@@ -26,7 +25,16 @@ from lms.attendance.presence import (
     viewers,
 )
 from lms.attendance.queries.outcomes import inputs_for, min_percent_of
-from lms.attendance.queries.roster_order import RosterOrder, curve_of, position_of, roster_order
+from lms.attendance.queries.roster_filters import (
+    ENTRIES,
+    RosterFilter,
+    RosterSort,
+    count_matching,
+    filtered,
+    places_by_name,
+    sorted_entries,
+)
+from lms.attendance.queries.roster_order import RosterOrder, curve_of, day_of_lecture, position_of, roster_order
 from lms.catalogue.models import Lecture, LectureState, WalkIns
 from lms.catalogue.queries import get_lecture, policy_for
 from lms.catalogue.rules import check_can_edit_lecture, may_edit_lecture
@@ -35,20 +43,18 @@ from lms.core.bulk import among, chunks
 from lms.core.db import db, read, read_column
 from lms.core.errors import Forbidden, Invalid, NotFound
 from lms.core.i18n import _
+from lms.core.lists import ListRequest
 from lms.core.roles import Actor
 from lms.core.sorting import sort_key
 from lms.enrolment.membership import FEW, expected_at
 from lms.enrolment.queries.sharing import hidden_among
 from lms.enrolment.rules import sees_shared_only
-from lms.people.models import Person, PersonEmail
+from lms.people.models import Person
 from lms.people.queries.countries import country_codes_of
 from lms.people.queries.persons import addresses_of, person_id_of
-from lms.people.rules import email_key
-
-"""How many steps the curve of a lecture has."""
 
 _Entry = Row[int, str, str, str | None, str | None, str]
-_ENTRIES: Any = select(Person.id, Person.public_id, Person.full_name, Person.native_name, Person.organisation)
+EVERYBODY = RosterFilter()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,18 +108,19 @@ class Unmatched:
 
 @dataclass(frozen=True)
 class RosterPage:
-    """A lecture's roster as its page shows it: `rows` are one page, `following` the cursor of the next, if any.
+    """A lecture's roster as its page shows it: `rows` are one page of the `matching` people that the filter holds.
 
-    `curve` is how many people were there, as `presence_curve`.
+    `curve` is how many people were there, as `presence_curve`; `countries` are those of the people on the roster.
     """
 
     lecture: Lecture
     needed_percent: int
     needed_ms: int
     rows: list[RosterRow]
-    following: str | None
+    matching: int
     totals: RosterTotals
     curve: list[int]
+    countries: frozenset[str]
 
 
 def get_rostered_lecture(lecture_id: int, *, by: Actor) -> Lecture:
@@ -157,7 +164,7 @@ _OF_SOME: CompoundSelect[Any] = union(expected_at(_LECTURE, _PEOPLE), *people_wi
 @lru_cache(maxsize=2)
 def _entries(shared_only: bool) -> Any:
     """The query of people, with what a roster is in order of; asked with `series_id` where only shared names are."""
-    return _ENTRIES.add_columns(position_of(shared_only).label("position"))
+    return ENTRIES.add_columns(position_of(shared_only).label("position"))
 
 
 @lru_cache(maxsize=2)
@@ -214,34 +221,61 @@ def roster(
     by: Actor,
     limit: int | None,
     cursor: str | None = None,
-    q: str | None = None,
+    wanted: RosterFilter = EVERYBODY,
     at: datetime | None = None,
 ) -> list[RosterRow]:
-    """Up to `limit + 1` rows after `cursor`, by name; all of them for a limit of null.
-
-    `q` looks in names, organisations and addresses, in any case of letters.
+    """Up to `limit + 1` rows of those whom the filter holds after `cursor`, by name; all of them for a limit of
+    null.
     """
     lecture = get_rostered_lecture(lecture_id, by=by)
-    return _list(lecture, roster_order(lecture, shared_only=sees_shared_only(by)), limit, cursor, q, at, by)
+    order = roster_order(lecture, shared_only=sees_shared_only(by))
+    after = None
+    if cursor is not None:
+        name, person_id = _position(cursor)
+        after = sort_key(name), person_id
+    if not wanted.is_empty:
+        found = set(read_column(filtered(lecture, wanted, by=by, at=at)))
+        order = replace(order, positions=[one for one in order.positions if one[1] in found])
+    return _of_ids(lecture, order.page(after, None if limit is None else limit + 1), at, by)
 
 
 def get_roster_page(
-    lecture_id: int, *, by: Actor, limit: int, cursor: str | None, q: str | None, at: datetime
+    lecture_id: int,
+    *,
+    by: Actor,
+    asked: ListRequest,
+    wanted: RosterFilter = EVERYBODY,
+    country_names: Mapping[str, str] | None = None,
+    at: datetime,
 ) -> RosterPage:
-    """What the page of a roster shows, as `roster`, `roster_totals` and `presence_curve` say it."""
+    """What the page of a roster shows: those whom the filter holds, in the order and on the page that are `asked` for,
+    on the last page where there are fewer. Countries are in order of their names, where given."""
     lecture = get_rostered_lecture(lecture_id, by=by)
     policy = policy_for(lecture)  # held here, so that it is read once
+    needed = rules.needed_ms(span_of(lecture, clock.to_ms(at)).length_ms, policy.min_percent)
     order = roster_order(lecture, shared_only=sees_shared_only(by))
-    rows = _list(lecture, order, limit, cursor, q, at, by)
-    totals = _totals(lecture, order, at)
+    if wanted.is_empty and asked.sort in ("", "name"):
+        matching = len(order.positions)
+        asked = asked.within(matching)
+        rows = _of_ids(lecture, order.slice(asked.offset, asked.size, is_reversed=asked.descending), at, by)
+        if asked.descending:
+            rows.reverse()
+    else:
+        people = filtered(lecture, wanted, by=by, at=at)
+        matching = count_matching(people)
+        asked = asked.within(matching)
+        sort = RosterSort(asked.sort, asked.descending, places_by_name(country_names or {}), needed)
+        entries = sorted_entries(lecture, people, sort, by=by, offset=asked.offset, limit=asked.size, at=at)
+        rows = _rows(lecture, entries, at, by)
     return RosterPage(
         lecture=lecture,
         needed_percent=policy.min_percent,
-        needed_ms=rules.needed_ms(span_of(lecture, clock.to_ms(at)).length_ms, policy.min_percent),
-        rows=rows[:limit],
-        following=cursor_of(rows[limit - 1]) if len(rows) > limit else None,
-        totals=totals,
+        needed_ms=needed,
+        rows=rows,
+        matching=matching,
+        totals=_totals(lecture, order, at),
         curve=order.curve,
+        countries=order.countries,
     )
 
 
@@ -255,54 +289,17 @@ def get_row(lecture_id: int, person_public_id: str, *, by: Actor, at: datetime |
     return _rows(lecture, db.session.execute(query).all(), at, by)[0]
 
 
-def _list(
-    lecture: Lecture,
-    order: RosterOrder,
-    limit: int | None,
-    cursor: str | None,
-    q: str | None,
-    at: datetime | None,
-    by: Actor,
-) -> list[RosterRow]:
-    after = None
-    if cursor is not None:
-        name, person_id = _position(cursor)
-        after = sort_key(name), person_id
-    needle = (q or "").strip()
-    if needle:
-        found = _found(lecture, needle, by)
-        order = replace(order, positions=[one for one in order.positions if one[1] in found])
-    ids = order.page(after, None if limit is None else limit + 1)
+def _of_ids(lecture: Lecture, ids: list[int], at: datetime | None, by: Actor) -> list[RosterRow]:
+    """The rows of these people, by name."""
     entries = _entries_of(ids, lecture, by)
     return _rows(lecture, sorted(entries, key=lambda entry: (entry.position, entry.id)), at, by)
-
-
-def _found(lecture: Lecture, needle: str, by: Actor) -> set[int]:
-    """Who of the roster has the text in names, organisation or address.
-
-    Compared here and not in SQL: no two databases agree on the case of letters beyond Latin.
-    """
-    here, text = on_roster(lecture).subquery(), needle.casefold()
-    columns = (Person.id, Person.full_name, Person.native_name, Person.organisation)
-    found = {
-        person_id
-        for person_id, *texts in db.session.execute(select(*columns).where(Person.id.in_(select(here))))
-        if any(text in (one or "").casefold() for one in texts)
-    }
-    found -= hidden_among(lecture.series_id, found, by=by)
-    addresses = (
-        select(WHO)
-        .join(PersonEmail, PersonEmail.person_id == Person.id)
-        .where(WHO.in_(select(here)), PersonEmail.key.contains(email_key(needle), autoescape=True))
-    )
-    return found.union(db.session.scalars(addresses))
 
 
 def _rows(lecture: Lecture, page: Sequence[_Entry], at: datetime | None, by: Actor) -> list[RosterRow]:
     ids = [entry.id for entry in page]
     hidden = hidden_among(lecture.series_id, ids, by=by)
     span = span_of(lecture, clock.to_ms(at) if at is not None else None)
-    day = (lecture.actual_start or lecture.starts_at or at or clock.now()).date()
+    day = day_of_lecture(lecture, at)
     presence = presence_in(lecture, ids, span)
     inputs = inputs_for(lecture, span, ids, presence)
     addresses = addresses_of(ids)

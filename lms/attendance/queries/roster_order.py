@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -32,17 +33,18 @@ from lms.attendance.presence import (
     span_of,
 )
 from lms.catalogue.models import Lecture
-from lms.core import cache_versions
+from lms.core import cache_versions, clock
 from lms.core.db import read, read_column, read_value
 from lms.core.process_cache import memory
 from lms.enrolment.membership import expected_at
 from lms.enrolment.queries.sharing import shared_in
 from lms.people.models import Person
+from lms.people.queries.countries import country_codes_of
 
 STAMP = "rosters"
 _TABLES = frozenset(
     {
-        "enrolment", "enrolment_span", "lecture", "lecture_change", "person", "presence",
+        "enrolment", "enrolment_span", "lecture", "lecture_change", "person", "person_country", "presence",
         "superseded_enrolment", "unmatched_attendee",
     }
 )  # fmt: skip
@@ -57,16 +59,30 @@ cache_versions.watch(STAMP, _TABLES.__contains__)
 @dataclass(frozen=True)
 class RosterOrder:
     """`positions` are (name to sort by, person) of everybody on the roster, in order; `unmatched` more were there of
-    whom nobody knows who they are. `curve` is the most people at once in each minute from the actual start."""
+    whom nobody knows who they are. `curve` is the most people at once in each minute from the actual start; `day` the
+    one on which their countries are read."""
 
     positions: list[Position]
     unmatched: int
     curve: list[int]
+    day: date
 
     @cached_property
     def members(self) -> frozenset[int]:
         """Everybody on the roster."""
         return frozenset(person_id for _name, person_id in self.positions)
+
+    @cached_property
+    def countries(self) -> frozenset[str]:
+        """The codes of the countries of those whose names are read."""
+        named = [person_id for name, person_id in self.positions if name]
+        return frozenset(country_codes_of(named, self.day).values())
+
+    def slice(self, offset: int, limit: int, *, is_reversed: bool = False) -> list[int]:
+        """A part of the list; `is_reversed`: counted from its end."""
+        end = len(self.positions) - offset
+        found = self.positions[max(end - limit, 0) : end] if is_reversed else self.positions[offset : offset + limit]
+        return [person_id for _name, person_id in found]
 
     def page(self, after: Position | None, limit: int | None) -> list[int]:
         """Who follows a position, at most so many."""
@@ -125,7 +141,12 @@ def _read(lecture: Lecture, shared_only: bool) -> RosterOrder:
     asked = {"lecture_id": lecture.id, "series_id": lecture.series_id}
     rows = read(_positions(shared_only), asked)
     positions = [(name, person_id) for name, person_id in rows]
-    return RosterOrder(positions, read_value(_UNMATCHED, asked) or 0, curve_of(lecture))
+    return RosterOrder(positions, read_value(_UNMATCHED, asked) or 0, curve_of(lecture), day_of_lecture(lecture))
+
+
+def day_of_lecture(lecture: Lecture, at: datetime | None = None) -> date:
+    """The day on which the countries of a lecture's people are read."""
+    return (lecture.actual_start or lecture.starts_at or at or clock.now()).date()
 
 
 def curve_of(lecture: Lecture) -> list[int]:

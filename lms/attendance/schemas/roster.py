@@ -20,9 +20,14 @@ _AWARE = {"invalid_awareness": _l("Enter a time with an offset, such as 2026-12-
 
 
 class RosterQuery(PageQuery):
-    """`q` searches names, organisations and e-mail addresses."""
+    """Filters the roster. `q` searches names, organisations and e-mail addresses. `outcome` has no effect until the
+    lecture has been held; `country` is the code of the country on the day of the lecture.
+    """
 
     q = String(load_default=None, validate=Length(max=200))
+    outcome = Enum(Outcome, by_value=True, load_default=None)
+    country = String(load_default=None, validate=Length(max=8))
+    source = Enum(Source, by_value=True, load_default=None)
 
 
 class PersonOut(AnswerSchema):

@@ -1,0 +1,43 @@
+"""What a reader asks of a long list: text, filters, order and page, as plain values. `web.lists` reads them from an
+address and writes them into one; queries take them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+SIZES = (25, 50, 100, 250)
+"""How many rows a page of a list can have."""
+SIZE = 25
+TEXT_LENGTH = 200
+"""Characters of the text to look for; more are cut off."""
+
+
+@dataclass(frozen=True)
+class ListRequest:
+    """What is asked of a list. `filters` are those that are set, by name; `sort` is the name of a column."""
+
+    q: str = ""
+    filters: Mapping[str, str] = field(default_factory=dict)
+    sort: str = ""
+    descending: bool = False
+    page: int = 1
+    size: int = SIZE
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether anything is left out of the list."""
+        return bool(self.q or self.filters)
+
+    @property
+    def offset(self) -> int:
+        """How many rows come before the page."""
+        return (self.page - 1) * self.size
+
+    def pages(self, total: int) -> int:
+        """How many pages a list of `total` rows has, at least one."""
+        return max(1, -(-total // self.size))
+
+    def within(self, total: int) -> ListRequest:
+        """The same, on the last page where the list of `total` rows has fewer."""
+        return replace(self, page=min(self.page, self.pages(total)))

@@ -1,0 +1,109 @@
+"""What an address asks of a long list, and the addresses that the list makes."""
+
+from __future__ import annotations
+
+import pytest
+from apiflask import APIFlask
+from werkzeug.datastructures import MultiDict
+
+from lms.core.lists import ListRequest
+from lms.web.lists import Column, ListDefinition, ListPage, Selection, read_list, read_selection
+
+LIST = ListDefinition(
+    filters={"status": frozenset({"enrolled", "applied"}), "country": None},
+    columns=(
+        Column("name", "Name", first="by name", last="by name, last first"),
+        Column("minutes", "Minutes", first="most first", last="fewest first", descending=True, numeric=True),
+    ),
+)
+
+
+def asked_of(**args: str) -> tuple[ListRequest, tuple[str, ...]]:
+    found = read_list(LIST, MultiDict(args))
+    return found.wanted, found.ignored
+
+
+def page_of(app: APIFlask, total: int, **args: str) -> ListPage:
+    with app.test_request_context("/"):
+        return ListPage(read_list(LIST, MultiDict(args)), total, endpoint="catalogue.series_list", anchor="who")
+
+
+def test_everything_of_a_list_is_read_from_its_address() -> None:
+    wanted, ignored = asked_of(q=" Ada ", status="applied", country="KE", sort="-name", page="3", size="100")
+    assert wanted == ListRequest("Ada", {"status": "applied", "country": "KE"}, "name", True, 3, 100)
+    assert (ignored, wanted.offset) == ((), 200)
+    assert asked_of() == (ListRequest(sort="name"), ())
+
+
+@pytest.mark.parametrize(
+    ("args", "ignored"),
+    [
+        ({"status": "nonsense"}, ("status",)),
+        ({"sort": "salary"}, ("sort",)),
+        ({"size": "7"}, ("size",)),
+        ({"size": "many", "page": "٣x"}, ("size", "page")),
+        ({"page": "99999999999999999999"}, ("page",)),
+    ],
+)
+def test_what_a_list_does_not_know_is_left_out_and_named(
+    app: APIFlask, args: dict[str, str], ignored: tuple[str, ...]
+) -> None:
+    assert asked_of(**args) == (ListRequest(sort="name"), ignored)
+    with app.test_request_context("/"):
+        assert all(name in page_of(app, 10, **args).ignored_in_words for name in ignored)
+
+
+@pytest.mark.parametrize("page", ["0", "-3", ""])
+def test_a_page_before_the_first_is_the_first(page: str) -> None:
+    assert asked_of(page=page)[0].page == 1
+
+
+def test_a_text_of_ten_kilobytes_is_cut_off() -> None:
+    assert len(asked_of(q="x" * 10_000)[0].q) == 200
+
+
+def test_addresses_keep_the_rest_of_what_is_asked(app: APIFlask) -> None:
+    with app.test_request_context("/"):
+        page = page_of(app, 209, status="applied", q="ada", sort="minutes", page="3", size="100")
+        assert (page.wanted.page, page.pages, page.first, page.last, page.elsewhere) == (3, 3, 201, 209, 200)
+        assert page.here() == "/series?q=ada&status=applied&sort=minutes&size=100&page=3#who"
+        assert page.on(1) == "/series?q=ada&status=applied&sort=minutes&size=100#who"
+        assert page.filtered_by("status", "") == "/series?q=ada&sort=minutes&size=100#who"
+        assert page.filtered_by("country", "KE") == "/series?q=ada&status=applied&country=KE&sort=minutes&size=100#who"
+        assert page.everything == "/series?sort=minutes&size=100#who"
+        assert page.address("catalogue.series_list") == "/series?q=ada&status=applied&sort=minutes&size=100"
+
+
+def test_a_heading_sorts_and_pressed_again_the_other_way_round(app: APIFlask) -> None:
+    name, minutes = LIST.columns
+    with app.test_request_context("/"):
+        page = page_of(app, 9)
+        assert (page.sorted_by(name), page.sorted_by(minutes)) == (
+            "/series?sort=-name#who",
+            "/series?sort=-minutes#who",
+        )
+        assert (page.aria_sort(name), page.aria_sort(minutes)) == ("ascending", None)
+        page = page_of(app, 9, sort="-minutes")
+        assert (page.sorted_by(minutes), page.aria_sort(minutes)) == ("/series?sort=minutes#who", "descending")
+        assert page.order_in_words == "most first"
+        assert page_of(app, 9, sort="minutes").order_in_words == "fewest first"
+
+
+def test_a_page_behind_the_last_is_the_last(app: APIFlask) -> None:
+    assert page_of(app, 70, page="900").wanted.page == 3
+    empty = page_of(app, 0, page="900")
+    assert (empty.wanted.page, empty.first, empty.last, empty.elsewhere) == (1, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("form", "selection"),
+    [
+        ({"people": ["a", "b", "a"], "shown": ["a", "b", "c"]}, Selection(False, ["a", "b"])),
+        ({"page": "1", "people": ["a"], "shown": ["a", "b", "c"]}, Selection(False, ["a", "b", "c"])),
+        ({"all": "1", "page": "1", "people": ["a"], "shown": ["a"]}, Selection(True, [])),
+        ({}, Selection(False, [])),
+    ],
+)
+def test_ticks_mean_people_the_page_or_everybody(app: APIFlask, form: dict[str, object], selection: Selection) -> None:
+    with app.test_request_context("/", method="POST", data=form):
+        assert read_selection() == selection
