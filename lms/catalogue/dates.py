@@ -41,6 +41,14 @@ class Every(StrEnum):
     MONTH = "month"
 
 
+@dataclass(frozen=True)
+class Repeat:
+    """How often, and how many times."""
+
+    every: Every
+    times: int
+
+
 class Decision(StrEnum):
     """What becomes of a date with a problem: kept all the same, or left out."""
 
@@ -51,15 +59,15 @@ class Decision(StrEnum):
 _RULES = {Every.DAY: (DAILY, 1), Every.WEEK: (WEEKLY, 1), Every.FORTNIGHT: (WEEKLY, 2), Every.MONTH: (MONTHLY, 1)}
 
 
-def repeated(first: datetime, every: Every, times: int) -> list[datetime]:
+def repeated(first: datetime, repeat: Repeat) -> list[datetime]:
     """Local times without offset, from the first one: the hour stays the same when clocks change.
 
     Months that lack the day (a 31st) are left out. Invalid at `times` for too few or too many.
     """
-    if not 2 <= times <= MOST_REPEATS:
+    if not 2 <= repeat.times <= MOST_REPEATS:
         raise Invalid("times", _("Enter a whole number from %(low)s to %(high)s.", low=2, high=MOST_REPEATS))
-    frequency, interval = _RULES[every]
-    return list(rrule(frequency, dtstart=first, count=times, interval=interval))
+    frequency, interval = _RULES[repeat.every]
+    return list(rrule(frequency, dtstart=first, count=repeat.times, interval=interval))
 
 
 def days_from(lectures: Iterable[Lecture], first: date) -> int:

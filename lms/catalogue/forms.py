@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -23,7 +23,8 @@ from wtforms import (
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
 from wtforms.validators import InputRequired, Optional
 
-from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesCopy, SeriesInput
+from lms.catalogue.dates import Every, Repeat
+from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesCopy, SeriesInput, slug_of
 from lms.catalogue.models import Admission, CertificateKind, Lecture, LectureState, Policy, Series, Visibility, WalkIns
 from lms.core import clock
 from lms.core.errors import Invalid
@@ -217,6 +218,13 @@ class SeriesForm(CatalogueForm):
     instructors = TextAreaField(_l("Instructors"))
     policy = FormField(PolicyForm)
 
+    def propose_slug(self, free: Callable[[str], str]) -> None:
+        """Makes the web address from the title where none was typed; `free` finds one that no series has."""
+        proposed = slug_of(self.title.data or "") if not self.slug.data else ""
+        if proposed:
+            self.slug.data = free(proposed)
+            self.slug.raw_data = [self.slug.data]
+
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.language.choices = language_choices(self.language.data or None)
@@ -291,7 +299,7 @@ class LectureForm(CatalogueForm):
         self.time_zone.choices = offered_zones(self.time_zone.data)
 
     @classmethod
-    def new(cls, series: Series, zone: str, addresses: Iterable[str]) -> LectureForm:
+    def new(cls, series: Series, zone: str, addresses: Iterable[str]) -> Self:
         """An empty form for a lecture of this series."""
         return cls(data={"language": series.language, "time_zone": zone, "instructors": "\n".join(addresses)})
 
@@ -301,7 +309,7 @@ class LectureForm(CatalogueForm):
         return cls(**({} if sent else {"formdata": None}), data=cls._data_of(lecture, addresses))
 
     @classmethod
-    def copied(cls, lecture: Lecture, addresses: Iterable[str]) -> LectureForm:
+    def copied(cls, lecture: Lecture, addresses: Iterable[str]) -> Self:
         """The form of a new lecture that begins with what another one says, a week later; without its recording."""
         data = cls._data_of(lecture, addresses)
         if lecture.local_start is not None:
@@ -353,6 +361,28 @@ class LectureForm(CatalogueForm):
     def draft(self, state: LectureState) -> LectureInput:
         """What was typed, as a new lecture."""
         return LectureInput(state=state, **self.changes())
+
+
+class NewLectureForm(LectureForm):
+    """A new lecture, which can be repeated."""
+
+    repeat = KnownChoice(
+        _l("Repeat"),
+        choices=[
+            SelectChoice("", _l("Once")),
+            SelectChoice(Every.DAY.value, _l("Every day")),
+            SelectChoice(Every.WEEK.value, _l("Every week")),
+            SelectChoice(Every.FORTNIGHT.value, _l("Every 2 weeks")),
+            SelectChoice(Every.MONTH.value, _l("Every month")),
+        ],
+        default="",
+    )
+    times = WholeNumber(_l("Times"), [Optional()], default=8)
+
+    @property
+    def repetition(self) -> Repeat | None:
+        """How it is repeated; null for a single lecture."""
+        return Repeat(Every(self.repeat.data), self.times.data or 0) if self.repeat.data else None
 
 
 class CopyForm(CatalogueForm):

@@ -6,11 +6,10 @@ Both by the instructor who signs in to it, as drafts; a clash is left out, holid
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from lms.catalogue.actions.scheduling import copied_lectures, copy_series, iso_codes, repeated_dates, schedule_repeated
-from lms.catalogue.dates import DateCheck, Decision, Every, check_dates, copied_dates, days_from, first_after
+from lms.catalogue.dates import DateCheck, Decision, Every, Repeat, check_dates, copied_dates, days_from, first_after
 from lms.catalogue.inputs import LectureInput, SeriesCopy, slug_of, title_in_year
 from lms.catalogue.models import LectureState, Series
 from lms.catalogue.queries import get_series
@@ -64,17 +63,9 @@ def _repeat(in_the_way: LecturePlan, address: str, *, by: Actor, now: datetime) 
         instructors=(address,),
     )
     assert by.person_id is not None
-    wanted = repeated_dates(draft, [by.person_id], Every.WEEK, WEEKS)
+    wanted = repeated_dates(draft, [by.person_id], Repeat(Every.WEEK, WEEKS))
     checks = check_dates(series, wanted, countries=iso_codes(series), locale="en", by=by)
-    schedule_repeated(
-        REPEATED_IN,
-        replace(draft, state=LectureState.DRAFT),
-        every=Every.WEEK,
-        times=WEEKS,
-        decisions=_decisions(checks),
-        by=by,
-        at=now,
-    )
+    schedule_repeated(REPEATED_IN, draft, Repeat(Every.WEEK, WEEKS), decisions=_decisions(checks), by=by, at=now)
 
 
 def _decisions(checks: Iterable[DateCheck]) -> dict[str, str]:

@@ -21,7 +21,7 @@ from lms.catalogue.actions.scheduling import (
     schedule_repeated,
 )
 from lms.catalogue.actions.states import cancel_lecture, postpone_lecture
-from lms.catalogue.dates import Every, first_after, repeated
+from lms.catalogue.dates import Every, Repeat, first_after, repeated
 from lms.catalogue.inputs import LectureInput, SeriesCopy, slug_of, title_in_year
 from lms.catalogue.models import Lecture, LectureState, Series, Visibility
 from lms.catalogue.queries import current_policy, free_slug, get_series, list_lectures
@@ -193,7 +193,7 @@ def test_a_repeated_lecture_keeps_its_local_hour(
     series: Series, ines: Actor, at: datetime, first: datetime, decisions: dict[str, str], hours: list[int]
 ) -> None:
     draft = replace(REPEATED, starts_at=first)
-    ids = schedule_repeated("trade", draft, every=Every.WEEK, times=3, decisions=decisions, by=ines, at=at)
+    ids = schedule_repeated("trade", draft, Repeat(Every.WEEK, 3), decisions=decisions, by=ines, at=at)
     made = lectures_of("trade")
     assert [one.id for one in made] == ids
     assert [one.title for one in made] == ["Open hour 1", "Open hour 2", "Open hour 3"]
@@ -211,7 +211,7 @@ def test_a_repeat_skips_a_clash_and_the_same_form_again_changes_nothing(
     draft, before = replace(REPEATED, starts_at=datetime(2027, 4, 16, 14)), counted()
 
     def repeat(decisions: dict[str, str]) -> list[int]:
-        return schedule_repeated("trade", draft, every=Every.WEEK, times=4, decisions=decisions, by=ines, at=at)
+        return schedule_repeated("trade", draft, Repeat(Every.WEEK, 4), decisions=decisions, by=ines, at=at)
 
     for decisions in ({}, {"2-2027-05-30T14:00": "keep"}):  # none, and one for a date of another form
         with pytest.raises(Invalid) as error:
@@ -228,8 +228,8 @@ def test_an_hour_that_the_clocks_skip_can_only_be_left_out(series: Series, ines:
     draft = replace(REPEATED, starts_at=datetime(2027, 3, 21, 2, 30))
     key = "1-2027-03-28T02:30"  # Easter Sunday, and the clocks go forward
     with pytest.raises(Invalid):
-        schedule_repeated("trade", draft, every=Every.WEEK, times=2, decisions={key: "keep"}, by=ines, at=at)
-    made = schedule_repeated("trade", draft, every=Every.WEEK, times=2, decisions={key: "skip"}, by=ines, at=at)
+        schedule_repeated("trade", draft, Repeat(Every.WEEK, 2), decisions={key: "keep"}, by=ines, at=at)
+    made = schedule_repeated("trade", draft, Repeat(Every.WEEK, 2), decisions={key: "skip"}, by=ines, at=at)
     assert (len(made), lectures_of("trade")[0].title) == (1, "Open hour")
 
 
@@ -285,12 +285,12 @@ def test_a_move_into_another_lecture_moves_nothing(
 
 def test_repeats_of_each_kind() -> None:
     first = datetime(2027, 1, 29, 14)
-    assert repeated(first, Every.DAY, 3)[-1] == datetime(2027, 1, 31, 14)
-    assert repeated(first, Every.FORTNIGHT, 3)[-1] == datetime(2027, 2, 26, 14)
-    assert repeated(first, Every.MONTH, 3) == [first, datetime(2027, 3, 29, 14), datetime(2027, 4, 29, 14)]
+    assert repeated(first, Repeat(Every.DAY, 3))[-1] == datetime(2027, 1, 31, 14)
+    assert repeated(first, Repeat(Every.FORTNIGHT, 3))[-1] == datetime(2027, 2, 26, 14)
+    assert repeated(first, Repeat(Every.MONTH, 3)) == [first, datetime(2027, 3, 29, 14), datetime(2027, 4, 29, 14)]
     for times in (1, 61):
         with pytest.raises(Invalid):
-            repeated(first, Every.DAY, times)
+            repeated(first, Repeat(Every.DAY, times))
 
 
 def test_names_and_days_that_a_copy_proposes() -> None:

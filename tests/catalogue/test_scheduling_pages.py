@@ -146,3 +146,100 @@ def test_a_move_that_cannot_be_is_said_in_a_sentence(staff: FlaskClient, series:
     assert page.status_code == 422
     assert 'role="alert"' in page.text
     assert "Move 3 lectures" not in page.text
+
+
+_REPEAT = {
+    "title": "Open hour",
+    "abstract": "Questions,\nand answers",
+    "starts_at": "2037-01-09T14:00",
+    "time_zone": "Asia/Shanghai",
+    "duration_minutes": "60",
+    "language": "en",
+    "instructors": "ines@example.org",
+    "materials-0-title": "Slides",
+    "materials-0-url": "https://files.example/s.pdf",
+    "repeat": "week",
+    "times": "8",
+}
+
+
+def hidden(text: str) -> dict[str, str]:
+    """What a page carries along out of sight."""
+    found = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', text)
+    return {name: value for name, value in found if name != "csrf_token"}
+
+
+def test_a_repeated_lecture_shows_its_dates_and_saves_nothing_until_each_is_decided(
+    app: APIFlask, staff: FlaskClient, make: Make, series: Series, ines: Person
+) -> None:
+    make.lecture(
+        series, "In depth", local_start=datetime(2037, 1, 23, 14, 30), time_zone="Asia/Shanghai", instructors=[ines]
+    )
+    page = staff.post("/series/trade-2036/lectures/new", data=_REPEAT)
+    assert page.status_code == 200
+    assert "Schedule 8 lectures" in page.text
+    assert hidden(page.text)["materials-0-title"] == "Slides"
+    asked = options(page.text)
+    assert asked == ["2-2037-01-23T14:00"]
+    assert "this series has “In depth”, 14:30–16:00" in page.text
+    planned = {name: _REPEAT[name] for name in ("starts_at", "time_zone", "duration_minutes", "repeat", "times")}
+    sent = hidden(page.text) | planned | {"step": "save"}
+    page = staff.post("/series/trade-2036/lectures/new", data=sent)
+    assert (page.status_code, page.text.count('aria-invalid="true"')) == (422, 1)
+    assert count_of(app, Lecture) == 4
+    sent |= {f"decide-{asked[0]}": "skip"}
+    for _again in range(2):
+        assert staff.post("/series/trade-2036/lectures/new", data=sent).location == "/series/trade-2036/schedule"
+    with app.app_context():
+        made = db.session.scalars(select(Lecture).where(Lecture.title.startswith("Open hour"))).all()
+        assert [(one.title, one.state.value) for one in made] == [
+            (f"Open hour {number}", "draft") for number in range(1, 8)
+        ]
+        assert made[0].abstract == "Questions,\nand answers"
+        assert made[0].materials == [{"title": "Slides", "url": "https://files.example/s.pdf"}]
+        assert datetime(2037, 1, 23, 14) not in [one.local_start for one in made]
+
+
+@pytest.mark.parametrize(
+    ("change", "at"),
+    [
+        ({"times": "61"}, "times"),
+        ({"times": "x"}, "times"),
+        ({"times": ""}, "times"),
+        ({"repeat": "hour"}, "repeat"),
+        ({"instructors": "nobody@example.org"}, "instructors"),
+        ({"starts_at": ""}, "starts_at"),
+        ({"title": ""}, "title"),
+    ],
+)
+def test_a_repeat_that_cannot_be_says_why_beside_its_field(
+    app: APIFlask, staff: FlaskClient, series: Series, change: dict[str, str], at: str
+) -> None:
+    page = staff.post("/series/trade-2036/lectures/new", data=_REPEAT | {"step": "save"} | change)
+    assert page.status_code == 422
+    assert re.search(rf'<(?:input|select|textarea)[^>]*aria-invalid="true"[^>]*name="{at}"', page.text)
+    assert count_of(app, Lecture) == 3
+
+
+def test_a_copied_lecture_begins_with_what_the_other_says(
+    staff: FlaskClient, make: Make, series: Series, ines: Person
+) -> None:
+    there = make.lecture(series, "Again", local_start=datetime(2037, 3, 2, 9), abstract="Why", instructors=[ines],
+                         recording_url="https://video.example/1", time_zone="Africa/Nairobi")  # fmt: skip
+    page = staff.get(f"/series/trade-2036/lectures/new?copy={there.id}")
+    assert 'value="Again"' in page.text
+    assert 'value="2037-03-09T09:00"' in page.text
+    assert "ines@example.org" in page.text
+    assert "video.example" not in page.text
+    theirs = make.lecture(make.series("theirs", "Theirs"), "Not mine")
+    assert staff.get(f"/series/trade-2036/lectures/new?copy={theirs.id}").status_code == 403
+    assert staff.get("/series/trade-2036/lectures/new?copy=99999").status_code == 404
+
+
+def test_a_series_without_a_web_address_gets_one_from_its_title(app: APIFlask, staff: FlaskClient, make: Make) -> None:
+    make.series("green-trade-2037", "Green trade")
+    sent = {"title": "Green trade, 2037", "slug": "", "language": "en", "visibility": "draft", "admission": "open",
+            "policy-min_percent": "60", "policy-min_lectures_percent": "60", "policy-walk_ins": "enrol",
+            "policy-certificate": ""}  # fmt: skip
+    assert staff.post("/series/new", data=sent).location == "/series/green-trade-2037-2/lectures/new"
+    assert staff.post("/series/new", data=sent | {"title": "贸易"}).status_code == 422

@@ -17,7 +17,7 @@ from lms.catalogue.dates import (
     MOST_DAYS,
     DateCheck,
     Decision,
-    Every,
+    Repeat,
     WantedDate,
     check_dates,
     copied_dates,
@@ -29,7 +29,7 @@ from lms.catalogue.dates import (
 from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesCopy, SeriesInput, checked_lecture
 from lms.catalogue.models import Lecture, LectureState, Series, Visibility
 from lms.catalogue.queries import current_policy, get_series, get_series_by_id, list_lectures
-from lms.catalogue.rules import TEACHING_ROLES, check_can_create_series, check_can_edit_series
+from lms.catalogue.rules import TEACHING_ROLES, check_can_create_series, check_can_edit_series, zone_of
 from lms.core import audit
 from lms.core.db import action
 from lms.core.errors import Invalid, Refused
@@ -155,62 +155,57 @@ def _still_teaching(items: Collection[Series | Lecture]) -> set[int]:
 
 @action
 def schedule_repeated(
-    slug: str,
-    draft: LectureInput,
-    *,
-    every: Every,
-    times: int,
-    decisions: Mapping[str, str],
-    by: Actor,
-    at: datetime,
+    slug: str, draft: LectureInput, repeat: Repeat, *, decisions: Mapping[str, str], by: Actor, at: datetime
 ) -> list[int]:
     """Puts a lecture into a series several times, as drafts with numbered titles, and answers with their ids.
 
     Invalid at `dates` while a date with a problem is not decided: nothing is saved then. The same asked for again
     within a day changes nothing.
     """
-    content = {"repeat": slug, "every": every, "times": times, "decisions": dict(decisions), **asdict(draft)}
-    return _once(
-        content,
-        lambda: _schedule_repeated(slug, draft, every=every, times=times, decisions=decisions, by=by, at=at),
-        by=by,
-        at=at,
-    )
+    content = {"repeat": slug, **asdict(repeat), "decisions": dict(decisions), **asdict(draft)}
+
+    def work() -> list[int]:
+        series = locked_series(slug)
+        checked, persons = _checked(series, draft, by)
+        dates = _decide(series, repeated_dates(checked, persons, repeat), series, decisions, by)
+        kept = [one for one in dates if one is not None]
+        if not kept:
+            raise Invalid("dates", _("No date is left. Keep at least one."))
+        return [
+            add_lecture(series, _numbered(checked, one, number, len(kept)), one.starts_at, persons, by=by, at=at).id
+            for number, one in enumerate(kept, 1)
+        ]
+
+    return _once(content, work, by=by, at=at)
 
 
-def _schedule_repeated(
-    slug: str,
-    draft: LectureInput,
-    *,
-    every: Every,
-    times: int,
-    decisions: Mapping[str, str],
-    by: Actor,
-    at: datetime,
-) -> list[int]:
-    series = locked_series(slug)
+def _numbered(draft: LectureInput, check: DateCheck, number: int, count: int) -> LectureInput:
+    title = f"{draft.title[:195]} {number}" if count > 1 else draft.title
+    return replace(draft, title=title, starts_at=check.wanted.local_start)
+
+
+def _checked(series: Series, draft: LectureInput, by: Actor) -> tuple[LectureInput, list[int]]:
+    """The lecture as it is stored, as a draft, and who gives it."""
     check_can_edit_series(series, by)
-    draft = checked_lecture(replace(draft, state=LectureState.DRAFT))
-    persons = persons_of(draft.instructors)
-    wanted = repeated_dates(draft, persons, every, times)
-    dates = [one for one in _decide(series, wanted, series, decisions, by) if one is not None]
-    if not dates:
-        raise Invalid("dates", _("No date is left. Keep at least one."))
-    made = []
-    for number, one in enumerate(dates, 1):
-        title = f"{draft.title[:195]} {number}" if len(dates) > 1 else draft.title
-        own = replace(draft, title=title, starts_at=one.wanted.local_start)
-        made.append(add_lecture(series, own, one.starts_at, persons, by=by, at=at).id)
-    return made
+    return checked_lecture(replace(draft, state=LectureState.DRAFT)), persons_of(draft.instructors)
 
 
-def repeated_dates(draft: LectureInput, persons: Collection[int], every: Every, times: int) -> list[WantedDate]:
+def check_repeat(slug: str, draft: LectureInput, repeat: Repeat, *, locale: str, by: Actor) -> list[DateCheck]:
+    """The dates of a lecture that is repeated, for the preview. Invalid at each field that is wrong."""
+    series = get_series(slug, by=by)
+    checked, persons = _checked(series, draft, by)
+    wanted = repeated_dates(checked, persons, repeat)
+    return check_dates(series, wanted, countries=iso_codes(series), locale=locale, by=by)
+
+
+def repeated_dates(draft: LectureInput, persons: Collection[int], repeat: Repeat) -> list[WantedDate]:
     """The dates of a lecture that is repeated. Invalid at `starts_at` without a first one."""
     if draft.starts_at is None:
         raise Invalid("starts_at", _("Enter when the lecture starts."))
+    zone_of(draft.time_zone)
     return [
         WantedDate(one, draft.time_zone, draft.duration_minutes, frozenset(persons))
-        for one in repeated(draft.starts_at, every, times)
+        for one in repeated(draft.starts_at, repeat)
     ]
 
 

@@ -10,8 +10,18 @@ from flask.typing import ResponseReturnValue
 
 from lms.catalogue import queries
 from lms.catalogue.actions.lectures import edit_lecture, schedule_lecture
+from lms.catalogue.actions.scheduling import check_repeat, schedule_repeated
 from lms.catalogue.calendar import lecture_calendar
-from lms.catalogue.forms import CatalogueForm, LectureForm, MomentForm, PostponeForm, TimesForm, local_of
+from lms.catalogue.dates import Repeat
+from lms.catalogue.forms import (
+    CatalogueForm,
+    LectureForm,
+    MomentForm,
+    NewLectureForm,
+    PostponeForm,
+    TimesForm,
+    local_of,
+)
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.rules import (
     REOPEN_WITHIN,
@@ -21,11 +31,13 @@ from lms.catalogue.rules import (
     planned_end,
 )
 from lms.catalogue.views.blueprint import bp
+from lms.catalogue.views.decisions import DECIDE, decisions_sent, open_keys
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
-from lms.core.i18n import _
+from lms.core.i18n import _, _n
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
+from lms.web.locale import reader_locale
 from lms.web.numbers import whole
 from lms.web.time import viewer_zone
 
@@ -33,7 +45,10 @@ from lms.web.time import viewer_zone
 @bp.route("/series/<slug>/lectures/new", methods=["GET", "POST"])
 @allow(SIGNED_IN)
 def lecture_new(slug: str) -> ResponseReturnValue:
-    """Creates a lecture in a series, published or as a draft; `copy` names one to begin with."""
+    """Creates a lecture in a series, published or as a draft, or repeated after its dates were checked.
+
+    `copy` names a lecture to begin with.
+    """
     actor = current_actor()
     series = queries.get_series(slug, by=actor)
     check_can_edit_series(series, actor)
@@ -41,6 +56,8 @@ def lecture_new(slug: str) -> ResponseReturnValue:
     state = LectureState.DRAFT if request.form.get("state") == "draft" else LectureState.SCHEDULED
     if form.is_submitted() and form.validate_for(state):
         try:
+            if form.repetition is not None:
+                return _repeat(slug, form, form.repetition)
             made = schedule_lecture(slug, form.draft(state), by=actor, at=clock.now())
         except Invalid as error:
             form.take(error)
@@ -61,15 +78,51 @@ def lecture_new(slug: str) -> ResponseReturnValue:
     return render_template("catalogue/lecture_new.html", form=form, series=series, count=count), status
 
 
-def _new_form(series: Series) -> LectureForm:
+_PLANNED = ("starts_at", "time_zone", "duration_minutes", "repeat", "times")
+
+
+def _repeat(slug: str, form: NewLectureForm, repeat: Repeat) -> ResponseReturnValue:
+    """Shows the dates of a repeated lecture with what speaks against them; saves all once each is decided."""
+    actor, decisions, status = current_actor(), decisions_sent(), 200
+    if request.form.get("step") == "save":
+        try:
+            made = schedule_repeated(
+                slug, form.draft(LectureState.DRAFT), repeat, decisions=decisions, by=actor, at=clock.now()
+            )
+        except Invalid as error:
+            if error.faults[0].field != "dates":
+                raise
+            form.take(error)
+            status = 422
+        else:
+            flash(_n("One lecture was saved as a draft.", "%(num)s lectures were saved as drafts.", len(made)), "done")
+            return redirect(url_for("catalogue.series_schedule", slug=slug))
+    draft = form.draft(LectureState.DRAFT)
+    checks = check_repeat(slug, draft, repeat, locale=reader_locale(), by=actor)
+    return render_template(
+        "catalogue/lecture_repeat.html",
+        series=queries.get_series(slug, by=actor),
+        form=form,
+        checks=checks,
+        decisions=decisions,
+        open_keys=open_keys(checks, decisions, tried=status == 422),
+        kept=[(name, value) for name, value in request.form.items(multi=True) if _is_kept(name)],
+    ), status
+
+
+def _is_kept(name: str) -> bool:
+    """Whether what was typed in the form of the lecture is carried along, out of sight."""
+    return name not in (*_PLANNED, "csrf_token", "step", "state") and not name.startswith(DECIDE)
+
+
+def _new_form(series: Series) -> NewLectureForm:
     """An empty form, or one with what the lecture says that is to be copied."""
     actor, copied = current_actor(), request.args.get("copy", type=whole)
     if copied is None:
-        return LectureForm.new(series, viewer_zone(), queries.addresses_to_list(series, by=actor))
+        return NewLectureForm.new(series, viewer_zone(), queries.addresses_to_list(series, by=actor))
     lecture = queries.get_lecture(copied, by=actor)
     check_can_edit_lecture(lecture, actor)
-    addresses = queries.addresses_to_list(lecture, by=actor)
-    return LectureForm.copied(lecture, addresses)
+    return NewLectureForm.copied(lecture, queries.addresses_to_list(lecture, by=actor))
 
 
 @bp.route("/lectures/<int:lecture_id>/edit", methods=["GET", "POST"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 
 from flask import flash, redirect, render_template, request, url_for
@@ -20,13 +20,11 @@ from lms.catalogue.actions.scheduling import (
 )
 from lms.catalogue.dates import (
     DateCheck,
-    Decision,
     check_dates,
     copied_dates,
     days_from,
     first_after,
     today_in,
-    undecided,
     wanted_of,
 )
 from lms.catalogue.forms import CopyForm, MoveForm
@@ -34,6 +32,7 @@ from lms.catalogue.inputs import slug_of, title_in_year
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.rules import check_can_create_series, check_can_edit_series, may_create_series
 from lms.catalogue.views.blueprint import bp
+from lms.catalogue.views.decisions import decisions_sent, open_keys
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
 from lms.core.i18n import _, _n
@@ -42,14 +41,6 @@ from lms.web.identity import current_actor
 from lms.web.locale import reader_locale
 from lms.web.numbers import whole
 from lms.web.time import viewer_zone
-
-_PREFIX = "decide-"
-
-
-def decisions_sent() -> dict[str, str]:
-    """What was decided about dates, by their keys; anything else than a decision is left out."""
-    sent = {name.removeprefix(_PREFIX): value for name, value in request.form.items() if name.startswith(_PREFIX)}
-    return {key: value for key, value in sent.items() if value in set(Decision)}
 
 
 def _series_to_plan(slug: str) -> Series:
@@ -94,22 +85,12 @@ def series_copy(slug: str) -> ResponseReturnValue:
         checks=checks,
         policy=queries.current_policy(source.id),
         decisions=decisions,
-        open_keys=_open_keys(checks, decisions, tried=status == 422),
+        open_keys=open_keys(checks, decisions, tried=status == 422),
         links=sum(len(one.materials) for one in lectures),
         givers=len(
             {one.id for group in [source.instructors, *(each.instructors for each in lectures)] for one in group}
         ),
     ), status
-
-
-def _open_keys(checks: Sequence[DateCheck], decisions: Mapping[str, str], *, tried: bool) -> set[str]:
-    """The dates to mark as wrong: those not decided when saving was tried."""
-    return {one.key for one in undecided(checks, typed(decisions))} if tried else set()
-
-
-def typed(decisions: Mapping[str, str]) -> dict[str, Decision]:
-    """Decisions as they are compared."""
-    return {key: Decision(value) for key, value in decisions.items()}
 
 
 def _copy_form(source: Series, lectures: Sequence[Lecture]) -> CopyForm:

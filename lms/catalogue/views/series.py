@@ -107,6 +107,8 @@ def series_list() -> ResponseReturnValue:
 def series_new() -> ResponseReturnValue:
     """Creates a series. Its lectures are added next."""
     form, status = SeriesForm(), 200
+    if form.is_submitted():
+        form.propose_slug(queries.free_slug)
     if form.validate_on_submit():
         try:
             made = create_series(form.draft(), by=current_actor(), at=clock.now())

@@ -1,0 +1,23 @@
+"""What a form says about planned dates with a problem: one choice for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from flask import request
+
+from lms.catalogue.dates import DateCheck, Decision, undecided
+
+DECIDE = "decide-"
+
+
+def decisions_sent() -> dict[str, str]:
+    """What was decided about dates, by their keys; anything else than a decision is left out."""
+    sent = {name.removeprefix(DECIDE): value for name, value in request.form.items() if name.startswith(DECIDE)}
+    return {key: value for key, value in sent.items() if value in set(Decision)}
+
+
+def open_keys(checks: Sequence[DateCheck], decisions: Mapping[str, str], *, tried: bool) -> set[str]:
+    """The dates to mark as wrong: those not decided when saving was tried."""
+    typed = {key: Decision(value) for key, value in decisions.items()}
+    return {one.key for one in undecided(checks, typed)} if tried else set()
