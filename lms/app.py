@@ -63,6 +63,7 @@ SLICES = (
     "catalogue",
     "enrolment",
     "attendance",
+    "materials",
     "attendance_imports",
     "viewing_groups",
     "live",
@@ -75,7 +76,7 @@ SLICES = (
 UNSEEN_BY_STRANGERS = frozenset(
     {
         "account", "api_token", "appeal", "attendance_import", "attendee_resolution", "audit_entry", "audit_subject",
-        "award", "beat", "certificate", "closing", "consent", "correction", "group_entry",
+        "award", "beat", "certificate", "closing", "consent", "correction", "file_downloads", "group_entry",
         "group_signature", "job", "join", "kept_answer", "lecture_facts", "one_time_link", "outbox_mail", "presence",
         "series_facts", "sign_in_failure", "sign_in_session", "unmatched_attendee", "worker_heartbeat",
     }

@@ -97,6 +97,13 @@ def _contact(value: str) -> str:
     return value
 
 
+def _scanner(value: str) -> str:
+    url = urlsplit(value)
+    if value and (url.scheme != "clamd" or not (url.hostname or url.path.startswith("/"))):
+        raise ValueError("clamd://host:port or clamd:///path")
+    return value
+
+
 def _mail_url(value: str) -> str:
     url = urlsplit(value)
     tls = parse_qs(url.query, keep_blank_values=True).get("tls", [])
@@ -156,6 +163,13 @@ SETTINGS = (
     Setting("SIGNING_PASSWORD", "", _text, "Password of the LMS_SIGNING_KEY file.", is_secret=True),
     Setting("TIMESTAMP_URL", "", _text, "Time stamp server (RFC 3161) for signatures. Empty: none."),
     Setting("MAX_UPLOAD_MB", "32", _whole, "Maximum size of a file or form, in megabytes."),
+    Setting("MAX_MATERIAL_MB", "100", _at_least(1), "Maximum size of a file of a lecture, in megabytes."),
+    Setting(
+        "SCANNER",
+        "",
+        _scanner,
+        "Virus scanner for files of lectures: clamd://host:3310 or clamd:///path/of/socket. Empty: none.",
+    ),
     Setting(
         "SLOW_CLIENT_SECONDS",
         "20",
@@ -219,6 +233,8 @@ class Config:
     signing_password: str
     timestamp_url: str
     max_upload_mb: int
+    max_material_mb: int
+    scanner: str
     slow_client_seconds: int
     proxies: int
     workers: int

@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 
 import structlog
 from flask_babel import get_locale
@@ -95,9 +95,13 @@ PICTURES = Lane(memory_mb=1024, cpu_seconds=20, clock_seconds=30, answer_mb=4, a
 PROOFS = Lane(memory_mb=512, cpu_seconds=5, clock_seconds=10, answer_mb=1, at_once=2, wait_seconds=5)
 """Certificates and badges that anybody may send to be checked."""
 
+MATERIALS = Lane(memory_mb=2048, cpu_seconds=60, clock_seconds=120, answer_mb=1, at_once=1, wait_seconds=60)
+"""Files of lectures, of up to `LMS_MAX_MATERIAL_MB`."""
 
-def read_foreign(lane: Lane, reader: str, content: bytes, **options: Any) -> list[Any]:
-    """Reads a file in a child process and returns the values that the reader yields, as JSON values.
+
+def read_foreign(lane: Lane, reader: str, content: bytes | BinaryIO, **options: Any) -> list[Any]:
+    """Reads a file in a child process and returns the values that the reader yields, as JSON values. An open file is
+    sent from its beginning, piece by piece.
 
     `reader` is `module:function` of this package; the function gets the content and the options, which are JSON too.
     Raises what it raises of Invalid, WrongKind and TooLarge; Invalid (`file`) where it used up its memory or its
@@ -118,7 +122,7 @@ class _Job:
         self._room = lane.answer_mb * _MB
         self._pid: int | None = None
 
-    def run(self, reader: str, content: bytes, options: dict[str, Any]) -> list[Any]:
+    def run(self, reader: str, content: bytes | BinaryIO, options: dict[str, Any]) -> list[Any]:
         own, other = socket.socketpair()
         with own:
             with other:
@@ -130,21 +134,21 @@ class _Job:
                     raise _NeverBegan(reader) from error
                 with suppress(ProcessLookupError):
                     os.kill(self._pid, signal.SIGKILL)
-                log.warning("foreign file was too much", reader=reader, size=len(content), error=type(error).__name__)
+                log.warning("foreign file was too much", reader=reader, size=_size(content), error=type(error).__name__)
                 raise Invalid(
                     "file", _("This file cannot be read: it needs too much memory or time. Save it again, or split it.")
                 ) from error
 
-    def _answers(self, own: socket.socket, content: bytes, options: dict[str, Any]) -> Iterator[Any]:
+    def _answers(self, own: socket.socket, content: bytes | BinaryIO, options: dict[str, Any]) -> Iterator[Any]:
         self._pid = int(self._frame(own)["pid"])
         head = {
             "memory": self._lane.memory_mb * _MB, "cpu": self._lane.cpu_seconds, "clock": self._lane.clock_seconds,
-            "answer": self._room, "language": _language(), "options": options, "size": len(content),
+            "answer": self._room, "language": _language(), "options": options, "size": _size(content),
         }  # fmt: skip
         own.settimeout(max(0.1, self._until - time.monotonic()))
         own.sendall(json.dumps(head).encode() + b"\n")
-        if content:  # of an empty file the child may have said all, and be gone, by now
-            own.sendall(content)
+        for piece in _pieces(content):  # of an empty file the child may have said all, and be gone, by now
+            own.sendall(piece)
         while True:
             frame = self._frame(own)
             if "value" in frame:
@@ -173,6 +177,20 @@ class _Job:
                 raise EOFError("the reader ended")
             read += piece
         return bytes(read)
+
+
+def _size(content: bytes | BinaryIO) -> int:
+    return len(content) if isinstance(content, bytes) else content.seek(0, os.SEEK_END)
+
+
+def _pieces(content: bytes | BinaryIO) -> Iterator[bytes]:
+    if isinstance(content, bytes):
+        if content:
+            yield content
+        return
+    content.seek(0)
+    while piece := content.read(_MB):
+        yield piece
 
 
 def _error_of(frame: dict[str, Any]) -> DomainError:

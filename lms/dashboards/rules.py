@@ -31,8 +31,9 @@ def is_late(lecture: AnyLecture, at: datetime) -> bool:
     return lecture.state is LectureState.SCHEDULED and lecture.starts_at is not None and at > lecture.starts_at + LATE
 
 
-def what_is_missing(lecture: Lecture) -> list[str]:
-    """Returns what an upcoming lecture still lacks, most important first: time, join_url, abstract, materials."""
+def what_is_missing(lecture: Lecture, files: int) -> list[str]:
+    """Returns what an upcoming lecture with so many files still lacks, most important first: time, join_url, abstract,
+    materials."""
     lacks = []
     if lecture.starts_at is None:
         lacks.append("time")
@@ -40,6 +41,6 @@ def what_is_missing(lecture: Lecture) -> list[str]:
         lacks.append("join_url")
     if not lecture.abstract.strip():
         lacks.append("abstract")
-    if not lecture.materials:
+    if not (lecture.materials or files):
         lacks.append("materials")
     return lacks

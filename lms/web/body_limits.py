@@ -1,4 +1,4 @@
-"""How much a route reads of what is sent to it, where that is less than `LMS_MAX_UPLOAD_MB`."""
+"""How much a route reads of what is sent to it, where that is not `LMS_MAX_UPLOAD_MB`."""
 
 from __future__ import annotations
 
@@ -25,6 +25,13 @@ def body_limit(size: int) -> Callable[[F], F]:
     return mark
 
 
+def material_limit(view: F) -> F:
+    """Declares a view that takes a file of a lecture: up to `LMS_MAX_MATERIAL_MB`, also where that is more than what
+    other views read."""
+    view.takes_material = True  # type: ignore[attr-defined]
+    return view
+
+
 def most_bytes(app: Flask, method: str, path: str) -> int:
     """How much is read of a body that is sent to a path, percent-encoded or not; 0 where nothing is there."""
     try:
@@ -36,12 +43,15 @@ def most_bytes(app: Flask, method: str, path: str) -> int:
 
 def _limit(app: Flask, endpoint: str | None) -> int:
     site: int = app.config["MAX_CONTENT_LENGTH"] or sys.maxsize
-    return min(site, getattr(app.view_functions.get(endpoint or ""), "body_limit", site))
+    view = app.view_functions.get(endpoint or "")
+    if getattr(view, "takes_material", False):
+        return int(app.extensions["lms.config"].max_material_mb) * 1024 * 1024 + FORM_BYTES
+    return min(site, getattr(view, "body_limit", site))
 
 
 def init_app(app: Flask) -> None:
-    """Lowers the limit of each request before anything reads its body: wire it before all that do."""
+    """Sets the limit of each request before anything reads its body: wire it before all that do."""
 
     @app.before_request
-    def lower() -> None:
+    def limit() -> None:
         request.max_content_length = _limit(app, request.endpoint)

@@ -45,6 +45,8 @@ from lms.core.db import action, db
 from lms.core.jobs import Job, JobState, request_job
 from lms.core.roles import SYSTEM, Actor
 from lms.live.tokens import make_mark, make_token
+from lms.materials.actions import upload_file
+from lms.materials.models import Audience
 from lms.people.actions.countries import load_countries
 from lms.people.actions.sessions import begin_session
 from lms.people.devices import Device
@@ -70,6 +72,8 @@ LISTED = ("listed without the role", "listed with a resting role", "listed and t
 ROLES = ("anonymous", "trainee", "instructor", "focal point", "reporter", "administrator")
 PLACES = ("mine", "theirs", "hidden")
 EARLY = datetime(2026, 1, 1, tzinfo=UTC)
+PICTURE = b"GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\1\0\1\0\0\2\2D\1\0;"
+"""A GIF of one pixel."""
 GOOD_FILE = "email,joined_at,left_at\n{email},{start},{end}\n"
 
 
@@ -86,6 +90,7 @@ class Place:
     appeal_id: str = "none"
     groups: dict[str, str] = field(default_factory=dict)
     group_mark: str = ""
+    file_id: str = ""
     group_code: str = ""
     unknown: int = 0
     decided: int = 0
@@ -164,6 +169,7 @@ class World:
             "group_id": here.groups["signed" if endpoint.endswith("take_back") else "open"],
             "attendee_id": here.decided if "undo" in endpoint else here.unknown,
             "job_id": here.issue_job if endpoint == "certificates.progress" else self.jobs[kind][role],
+            "file_id": here.file_id,
             "secret": "no-such-secret",
             "kind": "csv",
             "digest": sha256(DOSSIER).hexdigest(),
@@ -421,6 +427,8 @@ def _things(world: World) -> None:
         place.opening_set = create_opening_set(name, "", None, by=SYSTEM, at=at)
         draft = OpeningDraft(name, date(2020, 3, 4), "", "KE", 9)
         place.opening_row = add_opening_row(place.opening_set, draft, by=SYSTEM, at=at)
+        content, soon = io.BytesIO(PICTURE), place.lectures["soon"]
+        place.file_id = upload_file(soon, content, "map.gif", Audience.ENROLLED, by=by, at=at)
         place.design = _design(name, Make(world.app).actor(boss), at)
         place.room_token = make_token(world.app.config["SECRET_KEY"], joined.id)
         place.room_mark = make_mark(world.app.config["SECRET_KEY"], joined.id, clock.to_ms(now) - 60_000)

@@ -22,6 +22,7 @@ from lms.dashboards.queries.teaching import list_desk_lectures, list_given
 from lms.dashboards.route import mini_stops
 from lms.dashboards.views.blueprint import bp
 from lms.enrolment.models import EnrolmentStatus
+from lms.materials.queries import count_files
 from lms.people.queries.persons import name_to_confirm
 from lms.reports.queries.figures import count
 from lms.reports.rules import Slice
@@ -95,12 +96,14 @@ def teach() -> ResponseReturnValue:
     own_live = [one for one in live if one.is_given_by(by)]
     first = next(iter([*own_live, *(one for one in coming if one.is_given_by(by)), *coming]), None)
     following = get_lecture(first.lecture.id, by=by) if first is not None and not own_live else None
+    files = count_files([following.id]).get(following.id, 0) if following is not None else 0
     appeals = list_open_appeals(by=by, limit=APPEALS + 1)
     return render_template(
         "dashboards/teach.html",
         first=first,
         following=following,
-        missing=rules.what_is_missing(following) if following is not None else [],
+        missing=rules.what_is_missing(following, files) if following is not None else [],
+        files=files,
         live=own_live,
         live_beside=[one for one in live if not one.is_given_by(by)],
         coming=coming,

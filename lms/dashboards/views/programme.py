@@ -34,6 +34,7 @@ from lms.dashboards.views.blueprint import bp
 from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.rows import find_enrolment
 from lms.enrolment.queries.series import place_of
+from lms.materials.queries import list_files
 from lms.reports.queries.public import public_headline
 from lms.web.discovery import is_found
 from lms.web.guards import ANYONE, allow
@@ -132,6 +133,7 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
     may_edit = may_edit_series(shown.series, by)
     may_postpone = may_edit and shown.state in {LectureState.SCHEDULED, LectureState.POSTPONED}
     attendance = _own_attendance(shown, by)
+    found = list_files(shown, is_enrolled=is_enrolled, by=by)
     return render_template(
         "dashboards/lecture.html",
         lecture=shown,
@@ -144,13 +146,14 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
         appeals=own_appeals(shown, by=by, at=at) if attendance is not None else None,
         history=own_history(shown, by=by) if attendance is not None and "steps" in request.args else [],
         is_enrolled=is_enrolled,
+        files=found,
         needed=rules.needed_minutes(shown.duration_minutes, policy.min_percent),
         room_is_open=room_is_open(shown, at),
         may_join=is_enrolled or may_edit,
         may_edit=may_edit,
         may_see_roster=may_edit or by.has(Role.REPORTER),
         zones=offered_zones(shown.time_zone) if may_postpone else [],
-        missing=rules.what_is_missing(shown) if may_edit else [],
+        missing=rules.what_is_missing(shown, len(found)) if may_edit else [],
         needs_confirmation=needs_confirmation(shown, by=by),
         is_overdue=rules.is_overdue(shown, at),
         is_late=rules.is_late(shown, at),

@@ -1,0 +1,251 @@
+"""Uploads, orders, replaces and removes files of lectures, and has them scanned."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import shutil
+from datetime import datetime
+from typing import Any, BinaryIO
+
+import structlog
+from flask import current_app
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import OperationalError
+
+from lms.catalogue.queries import get_lecture
+from lms.catalogue.rules import may_edit_lecture
+from lms.core import audit, files
+from lms.core.db import action, after_commit, db, one_at_a_time
+from lms.core.errors import Forbidden, Invalid, NotFound, Refused, TooLarge
+from lms.core.foreign_files import MATERIALS, read_foreign
+from lms.core.i18n import _
+from lms.core.roles import Actor
+from lms.materials.models import Audience, FileDownloads, FileState, LectureFile
+from lms.materials.queries import files_to_scan, find_file
+from lms.materials.rules import MAX_FILES, check_ending, checked_title, safe_name, title_of
+from lms.materials.scanner import ScannerAway, scan
+from lms.people.models import new_public_id
+
+log = structlog.get_logger(__name__)
+_PIECE = 1024 * 1024
+_READER = "lms.materials.file_kinds:recognise"
+
+
+def upload_file(
+    lecture_id: int, content: BinaryIO, file_name: str, audience: Audience, *, by: Actor, at: datetime
+) -> str:
+    """Adds a file at the end of a lecture's list. Returns its public id.
+
+    `content` is open for reading. Where a virus scanner is set, nobody can open the file before it was scanned.
+    Raises Forbidden, NotFound, WrongKind, TooLarge, Invalid (`file`), and Refused where the list is full or has this
+    very content already.
+    """
+    _check_staff(lecture_id, by)
+    found = _received(content, file_name)
+    row = LectureFile(public_id=new_public_id(), audience=audience, title=title_of(file_name), uploaded_at=at, **found)
+    key = row.key
+    _keep(key, content)
+    try:
+        return _add(lecture_id, row, by=by, at=at)
+    except BaseException:
+        files.delete(key)
+        raise
+
+
+@action
+def _add(lecture_id: int, row: LectureFile, *, by: Actor, at: datetime) -> str:
+    _begin(lecture_id, by)
+    _check_new(lecture_id, row.digest)
+    last: Any = select(func.count(), func.max(LectureFile.position)).where(LectureFile.lecture_id == lecture_id)
+    count, position = db.session.execute(last).one()
+    if count >= MAX_FILES:
+        raise Refused(_("A lecture can have %(n)s files. Remove one first, or pack several as ZIP.", n=MAX_FILES))
+    row.lecture_id, row.position = lecture_id, (position or 0) + 1
+    db.session.add(row)
+    db.session.flush()
+    audit.record("upload_file", by=by, at=at, detail=_detail(row), lecture=lecture_id)
+    return row.public_id
+
+
+def replace_file(
+    lecture_id: int, public_id: str, content: BinaryIO, file_name: str, *, by: Actor, at: datetime
+) -> None:
+    """Puts other content in the place of a file; its name in the list, place and downloads stay.
+
+    Raises as `upload_file`.
+    """
+    _check_staff(lecture_id, by)
+    if find_file(lecture_id, public_id) is None:
+        raise NotFound
+    found = _received(content, file_name)
+    key = LectureFile(public_id=public_id, digest=found["digest"]).key
+    was_there = files.has(key)
+    _keep(key, content)
+    try:
+        _replace(lecture_id, public_id, found, by=by, at=at)
+    except BaseException:
+        if not was_there:
+            files.delete(key)
+        raise
+
+
+@action
+def _replace(lecture_id: int, public_id: str, found: dict[str, Any], *, by: Actor, at: datetime) -> None:
+    row = _begin_with(lecture_id, public_id, by)
+    if row.digest == found["digest"]:
+        return
+    _check_new(lecture_id, found["digest"])
+    old = row.key
+    for name, value in found.items():
+        setattr(row, name, value)
+    row.uploaded_at, row.finding = at, None
+    after_commit(lambda: files.delete(old))
+    audit.record("replace_file", by=by, at=at, detail=_detail(row), lecture=lecture_id)
+
+
+@action
+def edit_file(lecture_id: int, public_id: str, title: str, audience: Audience, *, by: Actor, at: datetime) -> None:
+    """Changes the name of a file in the list, and who can open it. Raises Forbidden, NotFound and Invalid."""
+    row = _begin_with(lecture_id, public_id, by)
+    title = checked_title(title)
+    if (row.title, row.audience) != (title, audience):
+        row.title, row.audience = title, audience
+        audit.record("edit_file", by=by, at=at, detail=_detail(row), lecture=lecture_id)
+
+
+@action
+def move_file(lecture_id: int, public_id: str, place: int, *, by: Actor, at: datetime) -> None:
+    """Moves a file to a place in the list, counted from 1. Raises Forbidden and NotFound."""
+    row = _begin_with(lecture_id, public_id, by)
+    query = select(LectureFile).where(LectureFile.lecture_id == lecture_id)
+    rows = list(db.session.scalars(query.order_by(LectureFile.position, LectureFile.id)))
+    before = [one.id for one in rows]
+    rows.remove(row)
+    rows.insert(max(0, place - 1), row)
+    if [one.id for one in rows] == before:
+        return
+    for position, one in enumerate(rows, 1):
+        one.position = position
+    audit.record("order_files", by=by, at=at, lecture=lecture_id)
+
+
+@action
+def remove_file(lecture_id: int, public_id: str, *, by: Actor, at: datetime) -> None:
+    """Removes a file for good; removing it again changes nothing. Raises Forbidden and NotFound (no such lecture)."""
+    _begin(lecture_id, by)
+    row = find_file(lecture_id, public_id)
+    if row is None:
+        return
+    key = row.key
+    audit.record("remove_file", by=by, at=at, detail=_detail(row), lecture=lecture_id)
+    db.session.delete(row)
+    after_commit(lambda: files.delete(key))
+
+
+@action
+def _count(file_id: int) -> None:
+    one_at_a_time("file downloads")
+    counted: Any = db.session.execute(
+        update(FileDownloads).where(FileDownloads.file_id == file_id).values(count=FileDownloads.count + 1)
+    )
+    if not counted.rowcount:
+        db.session.add(FileDownloads(file_id=file_id, count=1))
+
+
+def count_download(file_id: int) -> None:
+    """Counts one download. Where nothing can be written at the moment, the file is delivered all the same."""
+    with contextlib.suppress(OperationalError):
+        _count(file_id)
+
+
+def scan_waiting_files() -> int:
+    """Has the virus scanner look at the files that wait for it; returns how many it decided about.
+
+    While the scanner is away they go on waiting. Without one, since the setting was removed, they are ready.
+    """
+    decided = 0
+    address = current_app.extensions["lms.config"].scanner
+    waiting = files_to_scan()
+    db.session.rollback()
+    for file_id, key in waiting:
+        opened = files.reading(key)
+        if opened is None:  # removed or replaced meanwhile
+            continue
+        with opened[0] as content:
+            try:
+                finding = scan(content, address) if address else None
+            except ScannerAway as error:
+                log.warning("virus scanner is away", error=str(error), waiting=len(waiting) - decided)
+                break
+        _decide(file_id, key, finding)
+        decided += 1
+    return decided
+
+
+@action
+def _decide(file_id: int, key: str, finding: str | None) -> None:
+    row = db.session.get(LectureFile, file_id)
+    if row is not None and row.key == key and row.state is FileState.WAITING:
+        row.state, row.finding = (FileState.REFUSED if finding else FileState.READY), finding
+        if finding:
+            log.warning("virus scanner refused a file", file=row.public_id)
+
+
+def _check_staff(lecture_id: int, by: Actor) -> None:
+    if not may_edit_lecture(get_lecture(lecture_id, by=by), by):
+        raise Forbidden
+
+
+def _begin(lecture_id: int, by: Actor) -> None:
+    one_at_a_time(f"files of lecture {lecture_id}")
+    _check_staff(lecture_id, by)
+
+
+def _begin_with(lecture_id: int, public_id: str, by: Actor) -> LectureFile:
+    _begin(lecture_id, by)
+    row = find_file(lecture_id, public_id)
+    if row is None:
+        raise NotFound
+    return row
+
+
+def _check_new(lecture_id: int, digest: str) -> None:
+    same = select(LectureFile.title).where(LectureFile.lecture_id == lecture_id, LectureFile.digest == digest)
+    title = db.session.scalar(same)
+    if title is not None:
+        raise Refused(_("This file is in the list already, as “%(title)s”.", title=title))
+
+
+def _received(content: BinaryIO, file_name: str) -> dict[str, Any]:
+    """What an uploaded file is: the columns that say so. Nothing is kept yet."""
+    config = current_app.extensions["lms.config"]
+    digest, size = hashlib.sha256(), 0
+    content.seek(0)
+    while piece := content.read(_PIECE):
+        digest.update(piece)
+        size += len(piece)
+    if not size:
+        raise Invalid("file", _("This file is empty. Choose another one."))
+    if size > config.max_material_mb * 1024 * 1024:
+        raise TooLarge(_("The file is larger than %(n)s MB.", n=config.max_material_mb))
+    kind = str(read_foreign(MATERIALS, _READER, content)[0])
+    check_ending(file_name, kind)
+    state = FileState.WAITING if config.scanner else FileState.READY
+    return {
+        "digest": digest.hexdigest(),
+        "size": size,
+        "kind": kind,
+        "file_name": safe_name(file_name, kind),
+        "state": state,
+    }
+
+
+def _keep(key: str, content: BinaryIO) -> None:
+    content.seek(0)
+    with files.writing(key) as kept:
+        shutil.copyfileobj(content, kept, _PIECE)
+
+
+def _detail(row: LectureFile) -> dict[str, Any]:
+    return {"file": row.public_id, "kind": row.kind, "audience": row.audience.value}

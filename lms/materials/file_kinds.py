@@ -1,0 +1,120 @@
+"""Which kind of file something is, by its content. Runs in a process of its own (`core.foreign_files`)."""
+
+from __future__ import annotations
+
+import io
+import warnings
+import zipfile
+from collections.abc import Iterator
+from typing import Final
+
+import pikepdf
+from PIL import Image
+
+from lms.core.errors import Invalid, WrongKind
+from lms.core.i18n import _
+
+MIME_TYPES: Final = {
+    "pdf": "application/pdf",
+    "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "zip": "application/zip",
+}
+"""The kinds that are taken, by their ending."""
+ENDINGS: Final = MIME_TYPES | {"jpeg": "image/jpeg"}
+"""The endings that a file of these kinds can have."""
+MAX_MEMBERS: Final = 10_000
+MAX_UNPACKED: Final = 4 * 1024**3
+"""Bytes. A ZIP file that unpacks to more is refused."""
+MAX_RATIO: Final = 200
+"""A ZIP file that unpacks to so many times its size is made to fill disks."""
+_OFFICE: Final = {"ppt/presentation.xml": "pptx", "word/document.xml": "docx", "xl/workbook.xml": "xlsx"}
+_PICTURES: Final = {"PNG": "png", "JPEG": "jpg", "GIF": "gif", "WEBP": "webp"}
+
+
+def recognise(content: bytes) -> Iterator[str]:
+    """Yields the kind of a file (a key of `MIME_TYPES`).
+
+    Raises WrongKind for another kind, and Invalid (`file`) for one that is damaged or made to do harm.
+    """
+    if not content:
+        raise Invalid("file", _("This file is empty. Choose another one."))
+    if content[:1024].lstrip().startswith(b"%PDF-"):
+        yield _pdf(content)
+    elif content.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        yield _packed(content)
+    else:
+        yield _picture(content)
+
+
+def _pdf(content: bytes) -> str:
+    try:
+        with pikepdf.open(io.BytesIO(content)) as pdf:
+            pages = len(pdf.pages)
+    except pikepdf.PasswordError as error:
+        raise Invalid("file", _("This PDF file needs a password. Save it without one, and upload it again.")) from error
+    except (pikepdf.PdfError, ValueError) as error:
+        raise Invalid("file", _damaged()) from error
+    if not pages:
+        raise Invalid("file", _damaged())
+    return "pdf"
+
+
+def _packed(content: bytes) -> str:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            members = packed.infolist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise Invalid("file", _damaged()) from error
+    unpacked = sum(one.file_size for one in members)
+    if len(members) > MAX_MEMBERS or unpacked > min(MAX_UNPACKED, MAX_RATIO * len(content)):
+        raise Invalid("file", _("This file unpacks to too much. Upload the files in it one by one."))
+    names = {one.filename for one in members}
+    if any(name.startswith("/") or ".." in name.replace("\\", "/").split("/") for name in names):
+        raise Invalid("file", _("A file in this ZIP file would be unpacked outside its folder. Make it again."))
+    kind = next((kind for name, kind in _OFFICE.items() if name in names), None)
+    if kind is None or "[Content_Types].xml" not in names:
+        return "zip"
+    if any(name.rpartition("/")[2].lower() == "vbaproject.bin" for name in names):
+        raise WrongKind(_("This file contains macros. Save it without macros, and upload it again."))
+    return kind
+
+
+def _picture(content: bytes) -> str:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            with Image.open(io.BytesIO(content), formats=list(_PICTURES)) as picture:
+                kind = _PICTURES[str(picture.format)]
+                picture.verify()
+        except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+            raise Invalid(
+                "file", _("This picture has too many pixels. Save it smaller, and upload it again.")
+            ) from error
+        except (OSError, SyntaxError, ValueError) as error:
+            raise WrongKind(_what_it_is(content)) from error
+    return kind
+
+
+def _damaged() -> str:
+    return _("This file is damaged, or was not uploaded whole. Save it again, and upload the new file.")
+
+
+def _what_it_is(content: bytes) -> str:
+    sentences = (
+        (b"MZ", _("Its content is a Windows program.")),
+        (b"\x7fELF", _("Its content is a program.")),
+        (b"#!", _("Its content is a script.")),
+        (b"\xd0\xcf\x11\xe0", _("Its content is an Office file in the old format.")),
+        (b"Rar!", _("Its content is a RAR archive.")),
+        (b"7z\xbc\xaf", _("Its content is a 7-Zip archive.")),
+        (b"\x1f\x8b", _("Its content is a gzip archive.")),
+    )
+    found = next((sentence for start, sentence in sentences if content.startswith(start)), None)
+    wanted = _("Upload a PDF, PPTX, DOCX, XLSX, PNG, JPEG, GIF, WebP or ZIP file.")
+    return f"{found} {wanted}" if found else wanted

@@ -1,0 +1,123 @@
+"""Reads the files of a lecture for the people who can open them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, func, select
+
+from lms.catalogue.models import Lecture
+from lms.catalogue.queries import get_lecture
+from lms.catalogue.rules import may_edit_lecture
+from lms.core.db import db, read
+from lms.core.errors import Forbidden, NotFound
+from lms.core.roles import Actor
+from lms.enrolment.models import EnrolmentStatus
+from lms.enrolment.queries.rows import find_enrolment
+from lms.materials.models import Audience, FileDownloads, FileState, LectureFile
+from lms.materials.rules import may_open
+
+
+@dataclass(frozen=True)
+class FileView:
+    """One file as its reader sees it: `size` in bytes; `downloads` and `finding` for the lecture's staff.
+
+    `opens`: whether the reader can open it now.
+    """
+
+    public_id: str
+    title: str
+    file_name: str
+    kind: str
+    size: int
+    audience: Audience
+    state: FileState
+    uploaded_at: datetime
+    opens: bool
+    finding: str | None = None
+    downloads: int | None = None
+
+
+_FILES: Any = (
+    select(LectureFile, func.coalesce(FileDownloads.count, 0))
+    .outerjoin(FileDownloads, FileDownloads.file_id == LectureFile.id)
+    .where(LectureFile.lecture_id == bindparam("lecture_id"))
+    .order_by(LectureFile.position, LectureFile.id)
+)
+
+
+def list_files(lecture: Lecture, *, is_enrolled: bool, by: Actor) -> list[FileView]:
+    """The files of a lecture that the reader sees, in order.
+
+    Staff see all. Enrolled people also see, without a way to open them, those that open after the lecture.
+    """
+    is_staff = may_edit_lecture(lecture, by)
+    found = []
+    for file, downloads in db.session.execute(_FILES, {"lecture_id": lecture.id}):
+        opens = may_open(file, lecture, is_enrolled=is_enrolled, by=by)
+        is_announced = is_enrolled and file.state is FileState.READY
+        if opens or is_announced:
+            found.append(_view(file, opens=opens, downloads=downloads if is_staff else None, is_staff=is_staff))
+    return found
+
+
+def _view(file: LectureFile, *, opens: bool, downloads: int | None, is_staff: bool) -> FileView:
+    return FileView(
+        public_id=file.public_id,
+        title=file.title,
+        file_name=file.file_name,
+        kind=file.kind,
+        size=file.size,
+        audience=file.audience,
+        state=file.state,
+        uploaded_at=file.uploaded_at,
+        opens=opens,
+        finding=file.finding if is_staff else None,
+        downloads=downloads,
+    )
+
+
+def get_files_to_edit(lecture_id: int, *, by: Actor) -> tuple[Lecture, list[FileView]]:
+    """A lecture and all its files, for its staff. Raises NotFound and Forbidden."""
+    lecture = get_lecture(lecture_id, by=by)
+    if not may_edit_lecture(lecture, by):
+        raise Forbidden
+    return lecture, list_files(lecture, is_enrolled=False, by=by)
+
+
+def find_file(lecture_id: int, public_id: str) -> LectureFile | None:
+    """A file of a lecture, whoever asks."""
+    query = select(LectureFile).where(LectureFile.lecture_id == lecture_id, LectureFile.public_id == public_id)
+    return db.session.scalar(query)
+
+
+def get_file_to_open(lecture_id: int, public_id: str, *, by: Actor) -> tuple[LectureFile, bool]:
+    """A file that the reader can open, and whether the reader is of the lecture's staff. Raises NotFound."""
+    lecture = get_lecture(lecture_id, by=by)
+    file = find_file(lecture_id, public_id)
+    enrolment = find_enrolment(lecture.series_id, by.person_id) if by.person_id is not None else None
+    is_enrolled = enrolment is not None and enrolment.status is EnrolmentStatus.ENROLLED
+    if file is None or not may_open(file, lecture, is_enrolled=is_enrolled, by=by):
+        raise NotFound
+    return file, may_edit_lecture(lecture, by)
+
+
+def files_to_scan(*, limit: int = 20) -> Sequence[tuple[int, str]]:
+    """Files that wait for the virus scanner, oldest first: id, and where the content is kept."""
+    rows: Any = select(LectureFile).where(LectureFile.state == FileState.WAITING).order_by(LectureFile.id).limit(limit)
+    return [(file.id, file.key) for file in db.session.scalars(rows)]
+
+
+_COUNTS = (
+    select(LectureFile.lecture_id, func.count())
+    .where(LectureFile.lecture_id.in_(bindparam("ids", expanding=True)))
+    .group_by(LectureFile.lecture_id)
+)
+
+
+def count_files(lecture_ids: Sequence[int]) -> dict[int, int]:
+    """How many files each of these lectures has; those without any are not in it."""
+    return dict(read(_COUNTS, {"ids": list(lecture_ids)})) if lecture_ids else {}

@@ -1,0 +1,74 @@
+"""Who can open which file of a lecture, and what a file can be called."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.rules import may_edit_lecture
+from lms.core.errors import Invalid, WrongKind
+from lms.core.i18n import _
+from lms.core.roles import Actor
+from lms.core.typed_text import clean_line
+from lms.materials.file_kinds import ENDINGS, MIME_TYPES
+from lms.materials.models import Audience, FileState, LectureFile
+
+MAX_FILES: Final = 60
+"""Files of one lecture."""
+MAX_TITLE: Final = 200
+_UNSAFE = frozenset('/\\:*?"<>|')
+
+
+def may_open(file: LectureFile, lecture: Lecture, *, is_enrolled: bool, by: Actor) -> bool:
+    """Whether somebody who can see the lecture can open a file of it."""
+    if may_edit_lecture(lecture, by):
+        return True
+    if file.state is not FileState.READY:
+        return False
+    if file.audience is Audience.EVERYONE:
+        return True
+    return is_enrolled and (file.audience is Audience.ENROLLED or lecture.state is LectureState.HELD)
+
+
+def checked_title(text: str | None) -> str:
+    """The name of a file in the list. Raises Invalid."""
+    title = clean_line(text or "")
+    if not title:
+        raise Invalid("title", _("Enter a name for the file."))
+    if len(title) > MAX_TITLE:
+        raise Invalid("title", _("Use at most %(n)s characters.", n=MAX_TITLE))
+    return title
+
+
+def title_of(file_name: str) -> str:
+    """What a file is called in the list unless somebody says otherwise: its name without the ending."""
+    name = clean_line(file_name.replace("\\", "/").rpartition("/")[2])
+    stem = name[: -len(_ending(name)) - 1] if _ending(name) in ENDINGS else name
+    return clean_line(stem.replace("_", " "))[:MAX_TITLE] or _("File")
+
+
+def safe_name(file_name: str, kind: str) -> str:
+    """What a file is called when it is saved: the name that it came with, with the ending of its kind."""
+    name = clean_line(file_name.replace("\\", "/").rpartition("/")[2])
+    stem = name[: -len(_ending(name)) - 1] if _ending(name) else name
+    stem = "".join(sign for sign in stem if sign not in _UNSAFE).strip(". ") or "file"
+    return f"{stem[: MAX_TITLE - 5]}.{kind}"
+
+
+def check_ending(file_name: str, kind: str) -> None:
+    """Raises WrongKind for a file that is not what its name says."""
+    said = _ending(file_name)
+    if ENDINGS.get(said) != MIME_TYPES[kind]:
+        raise WrongKind(
+            _(
+                "“%(name)s” is not what its name says: its content is a %(kind)s file. Save it again under the right "
+                "name, and upload it.",
+                name=clean_line(file_name)[-80:],
+                kind=kind.upper(),
+            )
+        )
+
+
+def _ending(name: str) -> str:
+    stem, dot, ending = name.rpartition(".")
+    return ending.lower() if dot and stem and len(ending) <= 8 else ""

@@ -1,0 +1,213 @@
+"""Pages for the files of a lecture: the list for its staff, and the files themselves for those who can open them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    flash,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    send_file,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+
+from lms.core import clock, files
+from lms.core.errors import DomainError, Invalid, NotFound
+from lms.core.i18n import _
+from lms.core.roles import Role
+from lms.materials import actions
+from lms.materials.file_kinds import MIME_TYPES
+from lms.materials.forms import AUDIENCES, EditFileForm, ReplaceForm, UploadForm
+from lms.materials.models import Audience, LectureFile
+from lms.materials.queries import FileView, get_file_to_open, get_files_to_edit
+from lms.web.body_limits import material_limit
+from lms.web.forms import BaseForm
+from lms.web.guards import ANYONE, allow
+from lms.web.identity import current_actor
+from lms.web.numbers import whole
+
+STAFF = (Role.ADMINISTRATOR, Role.INSTRUCTOR)
+
+bp = Blueprint("materials", __name__, template_folder="templates")
+
+
+@bp.app_template_filter("file_size")
+def file_size(size: int) -> str:
+    """A size in bytes as people say it: 310 kB, 4.2 MB."""
+    if size < 1_000_000:
+        return _("%(n)s kB", n=max(1, round(size / 1000)))
+    return _("%(n)s MB", n=round(size / 1_000_000, 1 if size < 10_000_000 else None))
+
+
+def _list(lecture_id: int, form: UploadForm, status: int = 200) -> ResponseReturnValue:
+    lecture, found = get_files_to_edit(lecture_id, by=current_actor())
+    page = render_template(
+        "materials/files.html",
+        lecture=lecture,
+        files=found,
+        form=form,
+        audiences=AUDIENCES,
+        megabytes=current_app.extensions["lms.config"].max_material_mb,
+    )
+    return page, status
+
+
+@bp.get("/lectures/<int:lecture_id>/files")
+@allow(*STAFF)
+def lecture_files(lecture_id: int) -> ResponseReturnValue:
+    """The files of a lecture, with a form to upload more, for its staff."""
+    return _list(lecture_id, UploadForm())
+
+
+@bp.post("/lectures/<int:lecture_id>/files")
+@allow(*STAFF)
+@material_limit
+def upload(lecture_id: int) -> ResponseReturnValue:
+    """Uploads a file. Answers programs that accept JSON alone with `{"saved": …, "reason": …}`."""
+    by, at, form = current_actor(), clock.now(), UploadForm()
+
+    def work() -> None:
+        file = form.file.data
+        actions.upload_file(lecture_id, file.stream, file.filename or "", Audience(form.audience.data), by=by, at=at)
+
+    status = _attempt(form, work)
+    if request.accept_mimetypes.best == "application/json":
+        reasons = [*form.form_errors, *(reason for field in form for reason in field.errors)]
+        return jsonify(saved=status is None, reason=" ".join(map(str, reasons))), status or 200
+    if status is not None:
+        return _list(lecture_id, form, status)
+    flash(_("File uploaded."), "done")
+    return redirect(url_for(".lecture_files", lecture_id=lecture_id), 303)
+
+
+def _attempt(form: BaseForm, work: Any) -> int | None:
+    """As `form.attempt`; what is said of the content of a file stands at its field, with the status that it has."""
+    try:
+        return form.attempt(work)
+    except DomainError as error:
+        if not error.message or error.status >= 500:
+            raise
+        form.take(Invalid("file", error.message))
+        return error.status
+
+
+@bp.get("/lectures/<int:lecture_id>/files/<file_id>")
+@allow(ANYONE)
+def file(lecture_id: int, file_id: str) -> ResponseReturnValue:
+    """A file, whole or in ranges, for those who can open it. Others who are not signed in are asked to."""
+    by = current_actor()
+    try:
+        found, is_staff = get_file_to_open(lecture_id, file_id, by=by)
+    except NotFound:
+        if by.is_signed_in:
+            raise
+        return redirect(url_for("people.sign_in", next=request.path))
+    answer = _delivered(found)
+    is_begun = answer.status_code == 200 or request.headers.get("Range", "").startswith("bytes=0-")
+    if request.method == "GET" and answer.status_code in {200, 206} and is_begun and not is_staff:
+        actions.count_download(found.id)
+    return answer
+
+
+def _delivered(found: LectureFile) -> Response:
+    opened = files.reading(found.key)
+    if opened is None:
+        raise NotFound
+    content, size = opened
+    answer: Response = send_file(
+        content,
+        MIME_TYPES[found.kind],
+        as_attachment=True,
+        download_name=found.file_name,
+        conditional=False,
+        etag=found.digest[:32],
+        last_modified=found.uploaded_at,
+    )
+    answer.content_length = size
+    answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    answer.headers["Cache-Control"] = "private, no-cache"
+    answer.make_conditional(request, accept_ranges=True, complete_length=size)
+    return answer
+
+
+def _one(lecture_id: int, file_id: str) -> tuple[Any, FileView]:
+    lecture, found = get_files_to_edit(lecture_id, by=current_actor())
+    shown = next((one for one in found if one.public_id == file_id), None)
+    if shown is None:
+        raise NotFound
+    return lecture, shown
+
+
+def _edit_page(lecture_id: int, file_id: str, status: int = 200, **forms: BaseForm) -> ResponseReturnValue:
+    lecture, shown = _one(lecture_id, file_id)
+    given: dict[str, Any] = {
+        "edit_form": EditFileForm(formdata=None, title=shown.title, audience=shown.audience.value),
+        "replace_form": ReplaceForm(formdata=None),
+    }
+    megabytes = current_app.extensions["lms.config"].max_material_mb
+    page = render_template("materials/file.html", lecture=lecture, file=shown, megabytes=megabytes, **given | forms)
+    return page, status
+
+
+@bp.route("/lectures/<int:lecture_id>/files/<file_id>/edit", methods=["GET", "POST"])
+@allow(*STAFF)
+def edit_file(lecture_id: int, file_id: str) -> ResponseReturnValue:
+    """Changes the name of a file and who can open it."""
+    if request.method == "GET":
+        return _edit_page(lecture_id, file_id)
+    form, by, at = EditFileForm(), current_actor(), clock.now()
+
+    def work() -> None:
+        actions.edit_file(lecture_id, file_id, form.title.data or "", Audience(form.audience.data), by=by, at=at)
+
+    status = form.attempt(work)
+    if status is not None:
+        return _edit_page(lecture_id, file_id, status, edit_form=form)
+    flash(_("Changes saved."), "done")
+    return redirect(url_for(".lecture_files", lecture_id=lecture_id), 303)
+
+
+@bp.post("/lectures/<int:lecture_id>/files/<file_id>/content")
+@allow(*STAFF)
+@material_limit
+def replace_file(lecture_id: int, file_id: str) -> ResponseReturnValue:
+    """Replaces the content of a file."""
+    form, by, at = ReplaceForm(), current_actor(), clock.now()
+
+    def work() -> None:
+        given = form.file.data
+        actions.replace_file(lecture_id, file_id, given.stream, given.filename or "", by=by, at=at)
+
+    status = _attempt(form, work)
+    if status is not None:
+        return _edit_page(lecture_id, file_id, status, replace_form=form)
+    flash(_("File replaced."), "done")
+    return redirect(url_for(".lecture_files", lecture_id=lecture_id), 303)
+
+
+@bp.post("/lectures/<int:lecture_id>/files/<file_id>/move")
+@allow(*STAFF)
+def move_file(lecture_id: int, file_id: str) -> ResponseReturnValue:
+    """Moves a file to the place in the list that `place` names, counted from 1."""
+    place = request.form.get("place", 1, type=whole)
+    actions.move_file(lecture_id, file_id, place, by=current_actor(), at=clock.now())
+    return redirect(url_for(".lecture_files", lecture_id=lecture_id, _anchor="files"), 303)
+
+
+@bp.route("/lectures/<int:lecture_id>/files/<file_id>/remove", methods=["GET", "POST"])
+@allow(*STAFF)
+def remove_file(lecture_id: int, file_id: str) -> ResponseReturnValue:
+    """Says what is lost with a file and asks before it is removed."""
+    if request.method == "GET":
+        lecture, shown = _one(lecture_id, file_id)
+        return render_template("materials/remove.html", lecture=lecture, file=shown)
+    actions.remove_file(lecture_id, file_id, by=current_actor(), at=clock.now())
+    flash(_("File removed."), "done")
+    return redirect(url_for(".lecture_files", lecture_id=lecture_id), 303)
