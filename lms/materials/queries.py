@@ -42,10 +42,14 @@ class FileView:
 
 
 _FILES: Any = (
-    select(LectureFile, func.coalesce(FileDownloads.count, 0))
-    .outerjoin(FileDownloads, FileDownloads.file_id == LectureFile.id)
+    select(LectureFile)
     .where(LectureFile.lecture_id == bindparam("lecture_id"))
     .order_by(LectureFile.position, LectureFile.id)
+)
+_DOWNLOADS: Any = (
+    select(FileDownloads.file_id, FileDownloads.count)
+    .join(LectureFile, LectureFile.id == FileDownloads.file_id)
+    .where(LectureFile.lecture_id == bindparam("lecture_id"))
 )
 
 
@@ -55,12 +59,16 @@ def list_files(lecture: Lecture, *, is_enrolled: bool, by: Actor) -> list[FileVi
     Staff see all. Enrolled people also see, without a way to open them, those that open after the lecture.
     """
     is_staff = may_edit_lecture(lecture, by)
+    where = {"lecture_id": lecture.id}
+    downloads = dict(read(_DOWNLOADS, where)) if is_staff else {}
     found = []
-    for file, downloads in db.session.execute(_FILES, {"lecture_id": lecture.id}):
+    for file in db.session.scalars(_FILES, where):
         opens = may_open(file, lecture, is_enrolled=is_enrolled, by=by)
         is_announced = is_enrolled and file.state is FileState.READY
         if opens or is_announced:
-            found.append(_view(file, opens=opens, downloads=downloads if is_staff else None, is_staff=is_staff))
+            found.append(
+                _view(file, opens=opens, downloads=downloads.get(file.id, 0) if is_staff else None, is_staff=is_staff)
+            )
     return found
 
 

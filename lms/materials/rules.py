@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from typing import Final
 
 from lms.catalogue.models import Lecture, LectureState
@@ -53,6 +55,13 @@ def safe_name(file_name: str, kind: str) -> str:
     stem = name[: -len(_ending(name)) - 1] if _ending(name) else name
     stem = "".join(sign for sign in stem if sign not in _UNSAFE).strip(". ") or "file"
     return f"{stem[: MAX_TITLE - 5]}.{kind}"
+
+
+def plain_name(file_name: str, kind: str) -> str:
+    """As `safe_name`, in the letters that every system takes: for systems that do not read other ones."""
+    stem = unicodedata.normalize("NFKD", safe_name(file_name, kind).rpartition(".")[0])
+    plain = "-".join(re.findall(r"[A-Za-z0-9._]+", stem.encode("ascii", "ignore").decode("ascii")))
+    return f"{plain.strip('._-') or 'file'}.{kind}"
 
 
 def check_ending(file_name: str, kind: str) -> None:

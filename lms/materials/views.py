@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from flask import (
     Blueprint,
@@ -27,6 +28,7 @@ from lms.materials.file_kinds import MIME_TYPES
 from lms.materials.forms import AUDIENCES, EditFileForm, ReplaceForm, UploadForm
 from lms.materials.models import Audience, LectureFile
 from lms.materials.queries import FileView, get_file_to_open, get_files_to_edit
+from lms.materials.rules import plain_name, safe_name
 from lms.web.body_limits import material_limit
 from lms.web.forms import BaseForm
 from lms.web.guards import ANYONE, allow
@@ -124,15 +126,16 @@ def _delivered(found: LectureFile) -> Response:
     answer: Response = send_file(
         content,
         MIME_TYPES[found.kind],
-        as_attachment=True,
-        download_name=found.file_name,
         conditional=False,
         etag=found.digest[:32],
         last_modified=found.uploaded_at,
     )
     answer.content_length = size
-    answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    answer.headers["Cache-Control"] = "private, no-cache"
+    plain, whole_name = (name(found.file_name, found.kind) for name in (plain_name, safe_name))
+    named = f"attachment; filename={plain}; filename*=UTF-8''{quote(whole_name, safe='')}"  # RFC 6266, section 4.3
+    answer.headers["Content-Disposition"] = named
+    answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox; frame-ancestors 'none'"
+    answer.headers["Cache-Control"] = "private, no-store"
     answer.make_conditional(request, accept_ranges=True, complete_length=size)
     return answer
 

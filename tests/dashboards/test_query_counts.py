@@ -55,8 +55,8 @@ def grow(world: World) -> None:
     [
         ("/", None, 9),
         ("/series", None, 6),
-        ("/lectures/{held}", None, 5),
-        ("/lectures/{held}", "trainee", 11),
+        ("/lectures/{held}", None, 6),
+        ("/lectures/{held}", "trainee", 12),
         ("/impact", None, 6),
         ("/definitions", None, 1),
         ("/sign-in", None, 1),
