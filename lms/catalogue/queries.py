@@ -381,6 +381,16 @@ def stations_of(series_ids: Collection[int], *, by: Actor) -> dict[int, list[Sta
     return found
 
 
+def list_between(
+    start: datetime, end: datetime, *, series_ids: Collection[int] | None = None, by: Actor
+) -> list[Station]:
+    """The lectures that begin between two instants, in their order; of these series where they are given."""
+    query = statements.between(*_kind(by))
+    if series_ids is not None:
+        query = query.where(Lecture.series_id.in_(series_ids))
+    return [Station(*row) for row in read(query, {"start": start, "end": end})]
+
+
 def name_givers(stations: Sequence[Station]) -> None:
     """Puts in place who gives these lectures: ids, full and native names, in the order of names."""
     givers: dict[int, list[Any]] = {one.id: [] for one in stations}

@@ -125,6 +125,18 @@ def stations(sees_all: bool, person_id: int | None) -> Any:
 
 
 @lru_cache(maxsize=256)
+def between(sees_all: bool, person_id: int | None) -> Any:
+    """Lectures with a time between `start` and `end`, in their order."""
+    span = (
+        bindparam("start", type_=UtcDateTime) <= _BEGAN,
+        bindparam("end", type_=UtcDateTime) > _BEGAN,
+        Lecture.state != LectureState.POSTPONED,
+    )
+    conditions = (*span, visible_to(sees_all, person_id), shown_to(sees_all, person_id))
+    return _STATION.join(Series).where(*conditions).order_by(_BEGAN, Lecture.id)
+
+
+@lru_cache(maxsize=256)
 def to_join(sees_all: bool, person_id: int | None) -> Any:
     """The lecture `lecture_id` with the link of its meeting."""
     conditions = (visible_to(sees_all, person_id), shown_to(sees_all, person_id))

@@ -104,6 +104,27 @@ def short_day(moment: datetime | date, zone: str | None = None) -> str:
     return _written_day(_local(moment, zone), _pattern(locale, "long", "d MMMM y"), locale)
 
 
+def month_name(day: date, kind: Literal["year", "only"] = "year") -> str:
+    """ "December 2026", or "December" alone."""
+    return _written_day(day, "LLLL y" if kind == "year" else "MMMM", reader_locale())
+
+
+def weekday(day: date, width: Literal["wide", "short"] = "wide") -> str:
+    """ "Wednesday", or "Wed"."""
+    return _written_day(day, "cccc" if width == "wide" else "ccc", reader_locale())
+
+
+def day_and_month(day: date) -> str:
+    """ "30 Nov"."""
+    locale = reader_locale()
+    return _written_day(day, "d MMM", locale) if locale.startswith("en") else _short_day_of_month(day, locale)
+
+
+@_said
+def _short_day_of_month(day: date, locale: str) -> str:
+    return format_skeleton("MMMd", datetime(day.year, day.month, day.day, tzinfo=UTC), locale=locale)
+
+
 def near_day(moment: datetime, zone: str | None = None) -> str:
     """ "Wed 2 December" in the viewer's zone, or in `zone`; with its year where that is not soon or just past."""
     locale, local = reader_locale(), _local(moment, zone)
@@ -239,7 +260,8 @@ def _language_name(code: str, locale: str) -> str:
 def init_app(app: Flask) -> None:
     """Registers the filters."""
     filters: dict[str, Callable[..., object]] = {
-        "day": day, "short_day": short_day, "near_day": near_day, "clock": time_of_day, "moment": moment,
+        "day": day, "short_day": short_day, "near_day": near_day, "month_name": month_name,
+        "weekday": weekday, "day_and_month": day_and_month, "clock": time_of_day, "moment": moment,
         "timestamp": timestamp,
         "zone_city": zone_city, "number": number, "percent_tenths": percent_tenths, "ago": ago, "span": span,
         "minutes": minutes, "needed_minutes": needed_minutes, "tenth_minutes": measures.tenth_minutes,

@@ -168,6 +168,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "POST /appeals/<appeal_id>/accept": ("snwmmw", "smmmmw"),
     "POST /appeals/<appeal_id>/decline": ("snwmmw", "smmmmw"),
     "POST /appeals/<appeal_id>/withdraw": ("swnmmn", "smmmmn"),
+    "GET /calendar": ("yyyyyy",),
     "GET /certificates/<number>": ("synnyy", "snnnyy"),
     "GET /certificates/<number>.jwt": ("synnny", "snnnny"),
     "GET /certificates/<number>.pdf": ("synnny", "snnnny"),

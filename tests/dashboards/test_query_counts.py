@@ -55,6 +55,12 @@ def grow(world: World) -> None:
     [
         ("/", None, 9),
         ("/series", None, 6),
+        ("/calendar", None, 2),
+        ("/calendar", "trainee", 4),
+        ("/calendar?view=week&whose=mine", "instructor", 4),
+        ("/series/cross-border/schedule", "instructor", 9),
+        ("/series/cross-border/copy", "instructor", 10),
+        ("/series/cross-border/move", "instructor", 12),
         ("/lectures/{held}", None, 6),
         ("/lectures/{held}", "trainee", 12),
         ("/impact", None, 6),
