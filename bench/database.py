@@ -25,6 +25,7 @@ from lms.config import Config
 from lms.core import clock
 from lms.core.db import Base, db
 from lms.core.roles import SYSTEM
+from lms.core.search_index import pending_statements
 from lms.people.actions.countries import load_countries
 
 R = TypeVar("R")
@@ -117,7 +118,8 @@ def added_rows(before: Path, after: Path) -> Rows:
     with closing(sqlite3.connect(after / "serai.db", isolation_level=None)) as line:
         line.execute("ATTACH ? AS former", (str(before / "serai.db"),))
         named = (
-            "SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY rootpage"
+            "SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' "
+            "AND name NOT LIKE 'search_%' ORDER BY rootpage"
         )
         for (table,) in line.execute(named).fetchall():
             rows = line.execute(f'SELECT * FROM main."{table}" EXCEPT SELECT * FROM former."{table}"').fetchall()  # noqa: S608
@@ -137,6 +139,8 @@ def insert_barely(folder: Path, rows: Rows) -> None:
         line.execute("BEGIN IMMEDIATE")
         for table, given in rows.items():
             line.executemany(f'INSERT INTO "{table}" VALUES ({", ".join("?" * len(given[0]))})', given)  # noqa: S608
+        for statement in pending_statements():
+            line.execute(statement)
         line.execute("COMMIT")
 
 

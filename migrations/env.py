@@ -5,6 +5,7 @@ from __future__ import annotations
 from alembic import context
 from flask import current_app
 
+from lms.core import search_index
 from lms.core.cache_versions import UNWATCHED
 from lms.core.db import Base, UtcDateTime
 
@@ -14,6 +15,11 @@ def render_item(kind: str, item: object, _context: object) -> str | bool:
     if kind == "type" and isinstance(item, UtcDateTime):
         return "sa.DateTime(timezone=True)"
     return False
+
+
+def include_name(name: str | None, kind: str, _parents: object) -> bool:
+    """The search index is made with its tables, and stands in no model."""
+    return kind not in {"table", "index"} or not search_index.is_part_of_index(name)
 
 
 database = current_app.extensions["migrate"].db
@@ -33,11 +39,13 @@ def run() -> None:
                 render_as_batch=True,
                 transactional_ddl=True,  # on SQLite too: one that is killed midway leaves nothing half
                 render_item=render_item,
+                include_name=include_name,
                 compare_type=True,
                 compare_server_default=True,
             )
             with context.begin_transaction():
                 context.run_migrations()
+                search_index.ensure(connection)
                 if sqlite and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()):
                     raise RuntimeError(f"the migration leaves broken references: {broken[:5]}")
             connection.commit()

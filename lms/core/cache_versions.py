@@ -61,11 +61,17 @@ _ALL = 0
 _WRITTEN = re.compile(r'\s*(?:INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM|TRUNCATE(?: TABLE)?)\s+"?(\w+)"?', re.I)
 _CHANGED = "lms.changed"
 _watched: dict[str, Callable[[str], bool]] = {}
+_hooks: dict[str, Callable[[Connection], None]] = {}
 
 
 def watch(kind: str, includes: Callable[[str], bool]) -> None:
     """From now on `stamp_of(kind)` is another one after each transaction that wrote to a table that it includes."""
     _watched[kind] = includes
+
+
+def before_commit(table: str, hook: Callable[[Connection], None]) -> None:
+    """From now on each transaction that wrote to a table ends with `hook`."""
+    _hooks[table] = hook
 
 
 def stamp_of(kind: str) -> int | None:
@@ -115,6 +121,9 @@ def _draw_watched(connection: Connection) -> None:
     changed: set[str] | None = connection.info.pop(_CHANGED, None)
     if not changed or connection.get_execution_options().get(UNWATCHED):
         return
+    for hook in {_hooks[table]: None for table in sorted(changed & _hooks.keys())}:
+        hook(connection)
+    connection.info.pop(_CHANGED, None)  # what the hooks wrote
     for kind in sorted(_watched):
         if any(map(_watched[kind], changed)):
             _draw(connection, kind, [_ALL])

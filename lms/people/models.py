@@ -7,9 +7,10 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
+from lms.core import search_index
 from lms.core.db import Base, UtcDateTime, text_enum
 from lms.core.roles import Role
 from lms.core.sorting import sort_key, sorted_text
@@ -84,11 +85,17 @@ def _sort_name(context: Any) -> str:
     return sort_key(context.get_current_parameters()["full_name"])
 
 
+def _search_name(context: Any) -> str:
+    given = context.get_current_parameters()
+    return search_index.searchable(given["full_name"], given.get("native_name"))
+
+
 class Person(Base):
     """A person. `full_name` is printed on the certificate unchanged. Of an erased person, only this row remains.
 
     `canonical_id` says who somebody is after a merge: the own id by default (null only within the insert).
-    `sort_name` is `sort_key(full_name)`: who writes the name past this class writes it too.
+    `sort_name` is `sort_key(full_name)`, `search_name` and `search_organisation` are what people and organisations are
+    found by (`core.search_index`): what writes a name past this class writes them too.
     `name_confirmed_at`: when the person said that both names are right as they stand; others' change takes it away.
     """
 
@@ -101,6 +108,8 @@ class Person(Base):
     full_name: Mapped[str] = mapped_column(String(200), index=True)
     sort_name: Mapped[str] = mapped_column(sorted_text(), default=_sort_name, server_default="")
     native_name: Mapped[str | None] = mapped_column(String(200))
+    search_name: Mapped[str] = mapped_column(Text, default=_search_name, server_default="")
+    search_organisation: Mapped[str] = mapped_column(Text, default="", server_default="")
     sector: Mapped[Sector | None] = mapped_column(text_enum(Sector))
     organisation: Mapped[str | None] = mapped_column(String(200))
     job_title: Mapped[str | None] = mapped_column(String(200))
@@ -111,10 +120,16 @@ class Person(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
-    @validates("full_name")
-    def _sort(self, _key: str, name: str) -> str:
-        self.sort_name = sort_key(name)
-        return name
+    @validates("full_name", "native_name", "organisation")
+    def _note_keys(self, field: str, value: str | None) -> str | None:
+        if field == "organisation":
+            self.search_organisation = search_index.searchable(value)
+            return value
+        if field == "full_name":
+            self.sort_name = sort_key(value or "")
+        names = {"full_name": self.full_name, "native_name": self.native_name, field: value}
+        self.search_name = search_index.searchable(names["full_name"], names["native_name"])
+        return value
 
 
 class PersonEmail(Base):
@@ -128,6 +143,11 @@ class PersonEmail(Base):
     key: Mapped[str] = mapped_column(String(320), unique=True)
     is_primary: Mapped[bool] = mapped_column(default=True)
     verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+search_index.declare(Person.__table__, "search_name")
+search_index.declare(Person.__table__, "search_organisation")
+search_index.declare(PersonEmail.__table__, "key")
 
 
 class PersonCountry(Base):

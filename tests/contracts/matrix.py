@@ -289,6 +289,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /reset/<secret>": ("mmmmmm", "mmmmmm"),
     "POST /reset/<secret>": ("mmmmmm", "mmmmmm"),
     "GET /robots.txt": ("yyyyyy",),
+    "GET /search": ("yyyyyy",),
     "GET /series": ("yyyyyy",),
     "GET /series/<slug>": ("yyyyyy", "yyyyyy", "mmmmyy"),
     "GET /series/<slug>/certificates": ("snnnyy", "snnnyy", "snnnyy"),

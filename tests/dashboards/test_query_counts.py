@@ -26,7 +26,7 @@ def grow(world: World) -> None:
             world.series, starts_at=world.at + timedelta(days=30 + number), instructors=[world.instructor]
         )
     for number, code in enumerate(("KE", "GH", "PE", "EG", "FR") * 4):
-        person = world.make.person(f"Guest {number}", country=code)
+        person = world.make.person(f"Achieng Guest {number}", country=code)
         world.make.enrolment(world.series, person, at=world.at - timedelta(days=60))
         world.be_there(world.held[0], person, (0, 90))
     for number in range(10):
@@ -63,6 +63,9 @@ def grow(world: World) -> None:
         ("/series/cross-border/move", "instructor", 12),
         ("/lectures/{held}", None, 6),
         ("/lectures/{held}", "trainee", 12),
+        ("/search?q=achieng", None, 4),
+        ("/search?q=achieng", "focal_point", 12),
+        ("/search?q=achieng", "administrator", 15),
         ("/impact", None, 6),
         ("/definitions", None, 1),
         ("/sign-in", None, 1),

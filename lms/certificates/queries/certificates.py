@@ -218,6 +218,22 @@ _OF_PERSON = (
 )
 
 
+def list_of_people(person_ids: Collection[int], *, by: Actor, limit: int) -> list[Shown]:
+    """Up to `limit` certificates of these people that were not superseded, newest first: for staff."""
+    if not by.is_reporter:
+        raise Forbidden
+    query = (
+        select(Certificate)
+        .join(Certificate.award)
+        .join(Person, Person.id == Award.person_id)
+        .options(contains_eager(Certificate.award))
+        .where(among(Person.canonical_id, person_ids), Certificate.state != CertificateState.SUPERSEDED)
+        .order_by(Certificate.issued_on.desc(), Certificate.id.desc())
+        .limit(limit)
+    )
+    return _shown(list(db.session.scalars(query)), by=by) if person_ids else []
+
+
 def list_of_series(slug: str, *, by: Actor, limit: int, cursor: int | None = None) -> list[tuple[int, Shown]]:
     """The certificates of a series in order of issue, with their cursors: for administrators and reporters."""
     if not by.is_reporter:

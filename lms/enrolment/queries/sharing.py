@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_
+from sqlalchemy import ColumnElement, Select, and_, false, or_
 
+from lms.catalogue.models import Series
 from lms.catalogue.visibility import ids_taught_by
 from lms.core.bulk import among
 from lms.core.clock import now
@@ -16,7 +17,7 @@ from lms.enrolment import rules
 from lms.enrolment.models import Enrolment
 from lms.enrolment.queries.rows import day_of, having_address, having_name, matching, speaking
 from lms.people.models import Person
-from lms.people.queries.countries import countries_of
+from lms.people.queries.countries import belonging_to, countries_of
 
 
 def shared_in(series_id: Any) -> Select[Any]:
@@ -47,6 +48,39 @@ def matching_for(q: str, series_id: int, *, by: Actor) -> ColumnElement[bool]:
     if not by.is_instructor or not rules.sees_shared_only(by):
         return matching(q)
     return or_(having_address(q), and_(having_name(q), Person.id.in_(shared_in(series_id))))
+
+
+def seen_in_search(by: Actor) -> ColumnElement[bool] | None:
+    """Which `Person` the actor finds by name: administrators everybody (None), focal points the people of their
+    countries, instructors those whose profile is shared in a series of theirs, all others nobody."""
+    if by.is_administrator:
+        return None
+    kinds: list[ColumnElement[bool]] = []
+    if by.is_focal_point:
+        kinds.append(Person.canonical_id.in_(belonging_to(by.country_ids, day_of(now()))))
+    if by.is_instructor:
+        shared = speaking(Person.id).where(
+            Enrolment.series_id.in_(ids_taught_by(by)), Enrolment.profile_shared_at.is_not(None)
+        )
+        kinds.append(Person.canonical_id.in_(shared))
+    return or_(*kinds) if kinds else false()
+
+
+def series_shared_with(person_ids: Collection[int], by: Actor) -> dict[int, str]:
+    """A series of the actor's in which the profile of each of these people is shared, by its slug: the latest."""
+    if not person_ids or not by.is_instructor:
+        return {}
+    query = (
+        speaking(Person.id, Series.slug)
+        .join(Series, Series.id == Enrolment.series_id)
+        .where(
+            Enrolment.series_id.in_(ids_taught_by(by)),
+            Enrolment.profile_shared_at.is_not(None),
+            among(Person.id, person_ids),
+        )
+        .order_by(Enrolment.id)
+    )
+    return dict(db.session.execute(query).all())
 
 
 def known_to(person_ids: Collection[int], by: Actor) -> set[int]:

@@ -18,6 +18,7 @@ from lms.core.events import AddressesKnown, PeopleCountriesChanged, PeopleTraits
 from lms.core.i18n import _, _n
 from lms.core.imports import ImportAnswer
 from lms.core.roles import Actor
+from lms.core.search_index import searchable
 from lms.core.sorting import sort_key
 from lms.core.tables import Table, read_table
 from lms.core.typed_text import clean_line
@@ -247,6 +248,8 @@ def _insert(rows: list[PersonRow], countries: dict[str, int], *, at: datetime) -
             "full_name": row.full_name,
             "sort_name": sort_key(row.full_name or ""),
             "native_name": row.native_name,
+            "search_name": searchable(row.full_name, row.native_name),
+            "search_organisation": searchable(row.organisation),
             "sector": row.sector,
             "organisation": row.organisation,
             "job_title": row.job_title,
@@ -301,7 +304,7 @@ def _update(
                 spared,
             )
         )
-    for person_id in _write(changes):
+    for person_id in _write(changes, kept):
         publish(PersonNameCorrected(by=by, at=at, person_id=person_id))
     traits = sorted(who for who, values in changes.items() if {"sector", "gender"} & values.keys())
     if traits:
@@ -317,13 +320,18 @@ def _differences(row: PersonRow, before: Any) -> tuple[dict[str, Any], dict[str,
     return differs, {name: value for name, value in differs.items() if not getattr(before, name)}
 
 
-def _write(changes: dict[int, dict[str, Any]]) -> list[int]:
+def _write(changes: dict[int, dict[str, Any]], before: dict[int, Any]) -> list[int]:
     """Writes the changed fields of people; returns whose names changed."""
     renamed = [who for who, values in changes.items() if {"full_name", "native_name"} & values.keys()]
     for who in renamed:
         changes[who]["name_confirmed_at"] = None
         if "full_name" in changes[who]:
             changes[who]["sort_name"] = sort_key(changes[who]["full_name"])
+        names = [changes[who].get(name, getattr(before[who], name)) for name in ("full_name", "native_name")]
+        changes[who]["search_name"] = searchable(*names)
+    for values in changes.values():
+        if "organisation" in values:
+            values["search_organisation"] = searchable(values["organisation"])
     for columns in {tuple(sorted(values)) for values in changes.values()}:
         group = [{"id": who, **values} for who, values in changes.items() if tuple(sorted(values)) == columns]
         db.session.execute(update(Person), group)

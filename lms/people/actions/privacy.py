@@ -245,6 +245,8 @@ def _erase(ids: Sequence[int], keys: set[str], *, withdraw_certificates: bool, b
         .values(
             full_name=ERASED_NAME,
             sort_name=sort_key(ERASED_NAME),
+            search_name="",
+            search_organisation="",
             native_name=None,
             organisation=None,
             job_title=None,

@@ -1,0 +1,83 @@
+"""How well a name fits what was typed, where, and which letters of it did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from functools import lru_cache
+
+from lms.core.search_index import JOINED, LEAST, search_words, searchable
+from lms.core.sorting import sort_key
+
+
+class Match(IntEnum):
+    """The best comes first."""
+
+    SAME = 0
+    WORDS = 1
+    BEGINS = 2
+    PART = 3
+
+
+def steps_of(words: Sequence[str]) -> list[tuple[Match, tuple[str, ...]]]:
+    """What a `searchable` text contains at each step, from the narrowest to the widest.
+
+    One letter is only looked for as a word, or at the beginning of a name.
+    """
+    if not words:
+        return []
+    found = [
+        (Match.SAME, (f"= {' '.join(words)} =",)),
+        (Match.WORDS, tuple(f" {word} " for word in words)),
+        (Match.BEGINS, tuple(map(_beginning, words)) if len("".join(words)) > 1 else (f"= {words[0]}",)),
+        (Match.PART, tuple(word if len(word) >= LEAST else _beginning(word) for word in words)),
+    ]
+    return found if len("".join(words)) > 1 else found[:3]
+
+
+def _beginning(word: str) -> str:
+    return f" {word}" if len(word) > 1 else f" {word} "
+
+
+def match_of(words: Sequence[str], stored: str) -> Match | None:
+    """The narrowest step at which a `searchable` text fits."""
+    return next((step for step, parts in steps_of(words) if all(part in stored for part in parts)), None)
+
+
+@lru_cache(maxsize=16_384)
+def match_of_text(words: tuple[str, ...], text: str) -> Match | None:
+    """As `match_of`, of a text as it is written."""
+    return match_of(words, searchable(text))
+
+
+def pieces_of(text: str, words: Sequence[str]) -> list[tuple[str, bool]]:
+    """A text in pieces, each with whether it is what was looked for: of each word the first place, at the beginning of
+    a word where there is one. Marks stay with their letter."""
+    plain = list(map(_plain, text))
+    starts, joined = [], ""
+    for piece in plain:
+        starts.append(len(joined))
+        joined += piece
+    fits = [False] * len(text)
+    for word in words:
+        at = f" {joined}".find(f" {word}")
+        at = at if at >= 0 else joined.find(word)
+        if at < 0:
+            continue
+        for place, (start, piece) in enumerate(zip(starts, plain, strict=True)):
+            is_within = at <= start < at + len(word)
+            fits[place] |= is_within if piece else place > 0 and fits[place - 1]
+    found: list[tuple[str, bool]] = []
+    for char, is_fit in zip(text, fits, strict=True):
+        if found and found[-1][1] == is_fit:
+            found[-1] = found[-1][0] + char, is_fit
+        else:
+            found.append((char, is_fit))
+    return found
+
+
+def _plain(char: str) -> str:
+    """A sign as it is compared: nothing for a mark, a space for punctuation."""
+    if char in JOINED:
+        return ""
+    return sort_key(char) if search_words(char) or not sort_key(char) else " "

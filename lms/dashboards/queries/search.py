@@ -1,0 +1,100 @@
+"""What is found for some words, of each kind: only what the reader may see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from lms.catalogue.finding import LectureFound, SeriesFound, find_lectures, find_series
+from lms.certificates import numbers
+from lms.certificates.queries.certificates import Shown, get_certificate, list_of_people
+from lms.core.errors import NotFound
+from lms.core.roles import Actor
+from lms.core.search_index import search_words
+from lms.enrolment.queries.rows import day_of
+from lms.enrolment.queries.sharing import seen_in_search, series_shared_with
+from lms.people.queries.finding import MOST, OrganisationFound, PersonFound, find_organisations, find_people
+
+LONGEST = 200
+"""So many characters may be looked for."""
+
+
+class Kind(StrEnum):
+    """What is found, in the order of the page."""
+
+    PEOPLE = "people"
+    SERIES = "series"
+    LECTURES = "lectures"
+    ORGANISATIONS = "organisations"
+    CERTIFICATES = "certificates"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found: `words` as they are compared, up to `MOST` of each kind, and of which kinds there are more.
+
+    `series_of`: where an instructor finds each person, by id.
+    """
+
+    words: tuple[str, ...]
+    people: Sequence[PersonFound] = ()
+    series: Sequence[SeriesFound] = ()
+    lectures: Sequence[LectureFound] = ()
+    organisations: Sequence[OrganisationFound] = ()
+    certificates: Sequence[Shown] = ()
+    more: frozenset[Kind] = frozenset()
+    series_of: dict[int, str] = field(default_factory=dict)
+
+    def of(self, kind: Kind) -> Sequence[PersonFound | SeriesFound | LectureFound | OrganisationFound | Shown]:
+        """What was found of a kind."""
+        found: Sequence[PersonFound | SeriesFound | LectureFound | OrganisationFound | Shown] = getattr(self, kind)
+        return found
+
+    @property
+    def count(self) -> int:
+        """How many in all, as far as they are counted."""
+        return sum(len(self.of(kind)) for kind in Kind)
+
+
+def kinds_for(by: Actor) -> list[Kind]:
+    """The kinds that a reader may find something of. Certificates are found by their number, which is public."""
+    is_staff = by.is_administrator or by.is_focal_point or by.is_instructor
+    of_staff = {Kind.PEOPLE, Kind.ORGANISATIONS}
+    return [kind for kind in Kind if is_staff or kind not in of_staff]
+
+
+def find_all(typed: str, *, by_organisation: bool = False, by: Actor, at: datetime) -> Found:
+    """What is found for what was typed. `by_organisation`: people are looked for by their organisation instead."""
+    words = tuple(search_words(typed))
+    if not words:
+        return Found(())
+    people: list[PersonFound] = []
+    organisations: list[OrganisationFound] = []
+    if Kind.PEOPLE in kinds_for(by):
+        scope = seen_in_search(by)
+        people = find_people(words, typed=typed, by_organisation=by_organisation, scope=scope, day=day_of(at), by=by)
+        organisations = find_organisations(words, scope=scope, by=by)
+    found = Found(
+        words,
+        people,
+        find_series(words, by=by),
+        find_lectures(words, by=by),
+        organisations,
+        _certificates(typed, people, by=by),
+    )
+    shown: dict[str, Any] = {kind.value: found.of(kind)[:MOST] for kind in Kind}
+    more = frozenset(kind for kind in Kind if len(found.of(kind)) > MOST)
+    return replace(found, **shown, more=more, series_of=series_shared_with([one.id for one in people], by))
+
+
+def _certificates(typed: str, people: Sequence[PersonFound], *, by: Actor) -> list[Shown]:
+    """The certificate with this number, for everybody; those of the people found, for who may see all."""
+    if numbers.parse(typed) is not None:
+        try:
+            return [get_certificate(typed, by=by)]
+        except NotFound:
+            return []
+    return list_of_people([one.id for one in people[:MOST]], by=by, limit=MOST + 1) if by.is_administrator else []

@@ -1,0 +1,94 @@
+"""Search: one page for all that a reader may see."""
+
+from __future__ import annotations
+
+from flask import render_template, request
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from lms.core import clock
+from lms.core.i18n import _
+from lms.core.matching import Match, pieces_of
+from lms.core.typed_text import clean_line
+from lms.dashboards.queries.search import LONGEST, Found, Kind, find_all, kinds_for
+from lms.dashboards.texts import passage
+from lms.dashboards.views.blueprint import bp
+from lms.web.guards import ANYONE, allow
+from lms.web.identity import current_actor
+from lms.web.limits import throttle_reads
+
+SHOWN = 5
+"""So many of each kind stand on the page of all."""
+
+
+@bp.get("/search")
+@allow(ANYONE)
+@throttle_reads("search")
+def search() -> ResponseReturnValue:
+    """Finds series and lectures, and for staff people, organisations and certificates that they may see."""
+    by, at = current_actor(), clock.now()
+    typed = request.args.get("q", "")
+    is_too_long = len(typed) > LONGEST
+    q = clean_line(typed[:LONGEST])
+    kinds = kinds_for(by)
+    asked = request.args.get("kind", "")
+    kind = Kind(asked) if asked in kinds else None
+    by_organisation = "by" in request.args and kind is Kind.PEOPLE
+    found = Found(()) if is_too_long else find_all(q, by_organisation=by_organisation, by=by, at=at)
+    page = render_template(
+        "dashboards/search.html",
+        q=q,
+        longest=LONGEST if is_too_long else None,
+        found=found,
+        kinds=kinds,
+        kind=kind,
+        by_organisation=by_organisation,
+        shown=None if kind else SHOWN,
+        is_one_letter=len("".join(found.words)) == 1,
+        reason=_reason,
+        marked=lambda text, language=None: marked(text, found.words, language),
+    )
+    return page, 400 if is_too_long else 200
+
+
+def marked(text: str, words: tuple[str, ...], language: str | None = None) -> Markup:
+    """A text in a direction of its own, with what was looked for marked; with its language where that is another."""
+    mark = Markup("<mark>{}</mark>")
+    return passage(
+        Markup().join(mark.format(piece) if fits else piece for piece, fits in pieces_of(text, words)), language
+    )
+
+
+def _reason(field: str | None, match: Match | None) -> str:
+    """Why something was found, in a sentence."""
+    if field is None:
+        return _("A record that was merged into this person matches.")
+    reasons = {
+        "native_name": (
+            _("The name in native script is the same."),
+            _("Part of the name in native script is the same."),
+            _("A word of the name in native script begins with it."),
+            _("The name in native script contains it."),
+        ),
+        "organisation": (
+            _("The organisation is the same."),
+            _("Part of the organisation’s name is the same."),
+            _("A word of the organisation’s name begins with it."),
+            _("The organisation’s name contains it."),
+        ),
+        "title": (
+            _("The title is the same."),
+            _("Words of the title are the same."),
+            _("A word of the title begins with it."),
+            _("The title contains it."),
+        ),
+    }
+    if field == "email":
+        return _("The e-mail address contains it.")
+    names = (
+        _("The name is the same."),
+        _("Part of the name is the same."),
+        _("A word of the name begins with it."),
+        _("The name contains it."),
+    )
+    return reasons.get(field, names)[Match.PART if match is None else match]

@@ -1,0 +1,176 @@
+"""People, organisations and addresses by any part of them: the closest first, and as fast among a million."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from lms.core import search_index
+from lms.core.bulk import among
+from lms.core.db import read, read_column
+from lms.core.matching import Match, match_of_text, steps_of
+from lms.core.roles import Actor
+from lms.people.models import Person, PersonEmail
+from lms.people.queries.countries import country_codes_of
+from lms.people.rules import email_key
+
+MOST = 100
+"""So many are found of a kind; of more it is only said that there are more."""
+NEAR = 3000
+"""Up to so many rows of the index are compared with the people whom a reader may see; of more, these are looked through
+instead."""
+_READ = 2000
+"""So many people are looked through for their organisations."""
+
+Scope = ColumnElement[bool] | None
+"""Which `Person` a reader may see; None for everybody."""
+
+
+@dataclass(frozen=True)
+class PersonFound:
+    """A person, and what of them fits: `field` is full_name, native_name, email or organisation; None where it is the
+    name of a row that was merged into this one. `email` is the address where that fits."""
+
+    id: int
+    public_id: str
+    full_name: str
+    native_name: str | None
+    organisation: str | None
+    country_code: str | None
+    field: str | None
+    match: Match | None
+    email: str | None = None
+
+
+@dataclass(frozen=True)
+class OrganisationFound:
+    """An organisation as people write it, and how it fits."""
+
+    name: str
+    match: Match
+
+
+def find_people(
+    words: tuple[str, ...], *, typed: str = "", by_organisation: bool = False, scope: Scope = None, day: date, by: Actor
+) -> list[PersonFound]:
+    """Up to `MOST + 1` people whose name (or organisation) fits, the closest first. For administrators, who pass what
+    was `typed`, by their addresses too; others pass the `scope` of whom they may see."""
+    if scope is None and not by.is_administrator:
+        return []
+    column = Person.search_organisation if by_organisation else Person.search_name
+    ids = _closest(column, words, (Person.canonical_id,), scope)
+    addresses: dict[int, str] = {}
+    if scope is None and not by_organisation and len(ids) <= MOST:
+        addresses = _by_address(typed)
+        ids += [(one,) for one in addresses]
+    return _described([one for (one,) in ids], words, addresses, by_organisation=by_organisation, day=day)
+
+
+def find_organisations(words: tuple[str, ...], *, scope: Scope = None, by: Actor) -> list[OrganisationFound]:
+    """Up to `MOST + 1` organisations of people whom the reader may see, the closest first."""
+    if scope is None and not by.is_administrator:
+        return []
+    columns = (Person.organisation, Person.search_organisation)
+    found: dict[str, OrganisationFound] = {}
+    for name, key in _closest(Person.search_organisation, words, columns, scope, most=_READ):
+        match = match_of_text(words, name or "")
+        if name and match is not None:
+            found.setdefault(key, OrganisationFound(name, match))
+    return sorted(found.values(), key=lambda one: (one.match, len(one.name), one.name))[: MOST + 1]
+
+
+def _closest(
+    column: InstrumentedAttribute[str],
+    words: tuple[str, ...],
+    columns: Sequence[Any],
+    scope: Scope,
+    *,
+    most: int = MOST,
+) -> list[Any]:
+    """Rows of the people whom the reader may see by how closely a column fits, until there are more than enough."""
+    steps = steps_of(words)
+    if not steps:
+        return []
+    _match, widest = steps[-1]
+    source, row_id, condition = search_index.find(column, widest)
+    near = read_column(select(row_id).select_from(source).where(condition).limit(NEAR))
+    if len(near) == NEAR and scope is None:
+        return _of_common(column, steps, columns, most)
+    # What is rare is found by the index; what is common is soon found among the people seen
+    among_whom = [among(Person.id, near)] if len(near) < NEAR else search_index.contains(column, widest)
+    seen = [] if scope is None else [scope]
+    closeness = case(
+        *((and_(*search_index.contains(column, parts)), step.value) for step, parts in steps), else_=len(Match)
+    )
+    query = select(*columns).where(*seen, *among_whom).order_by(closeness, column, Person.id).limit(most + 1)
+    return list(dict.fromkeys(map(tuple, read(query))))
+
+
+def _of_common(
+    column: InstrumentedAttribute[str], steps: list[tuple[Match, tuple[str, ...]]], columns: Sequence[Any], most: int
+) -> list[Any]:
+    """As `_closest`, step by step from the narrowest, for what so many have that they are not put in order."""
+    found: dict[Any, None] = {}
+    for _step, parts in steps:
+        source, row_id, condition = search_index.find(column, parts)
+        query = select(*columns).select_from(source).join(Person, Person.id == row_id).where(condition)
+        found |= dict.fromkeys(map(tuple, read(query.limit(most + 1))))
+        if len(found) > most:
+            break
+    return list(found)[: most + 1]
+
+
+def _by_address(typed: str) -> dict[int, str]:
+    """Whose address is what was typed, begins with it, or contains it, in this order."""
+    key = email_key(typed)
+    if len(key) < search_index.LEAST or " " in key:
+        return {}
+    source, row_id, condition = search_index.find(PersonEmail.key, [key])
+    address = select(Person.canonical_id, PersonEmail.address, PersonEmail.key).join(
+        PersonEmail, PersonEmail.person_id == Person.id
+    )
+    same = read(address.where(PersonEmail.key == key))
+    within = read(address.join(source, row_id == PersonEmail.id).where(condition).limit(MOST + 1))
+    rows = sorted(within, key=lambda row: (not row.key.startswith(key), row.key))
+    found: dict[int, str] = {}
+    for row in [*same, *rows]:
+        found.setdefault(row[0], row.address)
+    return found
+
+
+def _described(
+    ids: Collection[int], words: tuple[str, ...], addresses: dict[int, str], *, by_organisation: bool, day: date
+) -> list[PersonFound]:
+    wanted = list(dict.fromkeys(ids))[: MOST + 1]
+    rows = {row.id: row for row in read(_NAMES.where(among(Person.id, wanted), Person.erased_at.is_(None)))}
+    countries = country_codes_of(wanted, day)
+    found = []
+    for person_id in wanted:
+        if (row := rows.get(person_id)) is None:
+            continue
+        texts = {"organisation": row.organisation} if by_organisation else {}
+        texts = texts or {"full_name": row.full_name, "native_name": row.native_name}
+        field, match = _best(texts, lambda text: match_of_text(words, text))
+        email = addresses.get(person_id) if match is None else None
+        if email is not None:
+            field = "email"
+        code = countries.get(person_id)
+        names = (row.id, row.public_id, row.full_name, row.native_name, row.organisation)
+        found.append(PersonFound(*names, code, field, match, email))
+    last = len(Match)
+    return sorted(found, key=lambda one: last if one.match is None else one.match)
+
+
+_NAMES = select(Person.id, Person.public_id, Person.full_name, Person.native_name, Person.organisation)
+
+
+def _best(texts: dict[str, str | None], fits: Callable[[str], Match | None]) -> tuple[str | None, Match | None]:
+    """The text that fits best, and how."""
+    matches = [(match, name) for name, text in texts.items() if text and (match := fits(text)) is not None]
+    match, name = min(matches, default=(None, None))
+    return name, match
