@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "c4a71e90d2b8"
-down_revision = "a1f0c3d2b4e5"
+down_revision = "b2e1d4c5f6a7"
 branch_labels = None
 depends_on = None
 
