@@ -104,10 +104,62 @@ def test_reports_say_a_sentence(client: FlaskClient, make: Make, programme: dict
     page = client.get("/admin/reports?figure=participants&rows=country&columns=year&from=2024-01-01&to=2024-12-31").text
     assert "<b>12 participants</b> from 4 countries in 1 session, 1 January 2024 to 31 December 2024" in page
     assert "Participants by country and year" in page
-    row = re.search(r"<bdi>Kenya</bdi></th>(.*?)</tr>", page, re.DOTALL)
+    row = re.search(r"<bdi>Kenya</bdi></a></th>(.*?)</tr>", page, re.DOTALL)
     assert row is not None
     assert re.findall(r">(\d+)</a></td>", row[1]) == ["6", "6"]
     assert "As at" in page
+
+
+def test_the_chosen_figure_comes_first_with_its_picture(
+    client: FlaskClient, make: Make, programme: dict[str, Any]
+) -> None:
+    staff(client, make, "reporter")
+    page = " ".join(client.get("/admin/reports?figure=attendances&rows=country").text.split())
+    picture, others = page.index('<ol class="bars">'), page.index('data-testid="other-figures"')
+    assert page.index("Attendances by country") < picture < others < page.index("<table")
+    assert others < page.index('data-testid="figure-participants"')
+    kenya = page[picture : page.index("</li>", picture)]
+    assert 'href="/countries/KE">' in kenya
+    assert "/admin/reports/opened/attendances?" in kenya
+    assert kenya.endswith("6</a></b>")
+    table = page[page.index("<table") :]
+    assert '<a href="/countries/KE"><bdi>Kenya</bdi></a>' in table
+    years = client.get("/admin/reports?figure=attendances&rows=country&columns=year").text
+    assert years.index('<ol class="bars">') < years.index("<table") < years.index('data-testid="other-figures"')
+    assert '<ol class="cols' in client.get("/admin/reports?rows=year").text
+
+
+def test_a_long_picture_has_the_first_groups_and_says_so(client: FlaskClient, make: Make, world: World) -> None:
+    lecture = world.lecture(world.series(), NOON)
+    codes = ["KE", "UG", "TZ", "FR", "BR", "EG", "CN", "IN", "DE", "CL", "PE", "MX", "TR", "AR", "BO", "CO", "DK", "ES",
+             "FI", "GB", "GH", "ID"]  # fmt: skip
+    world.attend(lecture, *(world.person(code) for code in codes))
+    staff(client, make, "reporter")
+    page = client.get("/admin/reports?rows=country").text
+    bars = page[page.index('<ol class="bars">') : page.index("</ol>", page.index('<ol class="bars">'))]
+    assert bars.count("<li>") == 20
+    assert "The first 20 of 22. The table has all." in page
+    assert page[page.index("<tbody>") :].count('<th scope="row">') == 23  # the sum too
+
+
+def test_periods_are_links_with_their_dates(
+    client: FlaskClient, make: Make, programme: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staff(client, make, "administrator")
+    monkeypatch.setattr(clock, "now", lambda: AT)
+    page = client.get("/admin/reports?rows=year&series=%3D1%2B1&period=last_quarter").text
+    menu = page[page.index('data-testid="periods"') :]
+    links = re.findall(r'<a href="([^"]+)"( aria-current="true")?>([^<]+)</a>', menu[: menu.index("</nav>")])
+    asked = "/admin/reports?rows=year&amp;series=%3D1%2B1"
+    assert links == [
+        (f"{asked}&amp;from=2024-01-01&amp;to=2024-12-31", "", "2024"),
+        (f"{asked}&amp;from=2026-01-01&amp;to=2026-12-31", "", "This year"),
+        (f"{asked}&amp;from=2026-07-01&amp;to=2026-09-30", ' aria-current="true"', "Last quarter"),
+        (f"{asked}&amp;from=2026-10-01&amp;to=2026-10-31", "", "Last month"),
+        (asked, "", "All time"),
+    ]
+    assert "<b>12 participants</b>" in client.get(links[0][0].replace("&amp;", "&")).text
+    assert "From:" in client.get("/admin/reports?from=2025-13-01").text
 
 
 def test_a_figure_opens_down_to_its_people(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 
 from lms.core.i18n import _
 from lms.reports.documents.model import Column, Figure, Picture, ReadOut, Section, Table
@@ -10,11 +12,26 @@ from lms.reports.documents.wording import ALL_FIGURES, figure_column, marks, val
 from lms.reports.exports import files
 from lms.reports.queries.definitions import definitions
 from lms.reports.queries.figures import Report
-from lms.reports.rules import TIME_DIMENSIONS
+from lms.reports.rules import TIME_DIMENSIONS, Group
+from lms.reports.shapes import DIMENSION_NAMES, value_of
 from lms.web.time import organiser_zone, zone_city
 
 MOST_COLUMNS = 12
 """Columns of a picture; of more groups bars are drawn."""
+MOST_BARS = 20
+"""Bars of a picture on a page; the table next to it has all groups."""
+
+
+@dataclass(frozen=True)
+class Pictured:
+    """What a page draws: the groups with the largest values, or the latest periods in order.
+
+    `out_of`: how many groups have a value, if not all are drawn.
+    """
+
+    kind: Literal["bars", "columns"]
+    groups: list[Group]
+    out_of: int | None
 
 
 def read_out(report: Report, figure: str, *, title: str, names: Mapping[str, str]) -> ReadOut:
@@ -39,13 +56,11 @@ def read_out(report: Report, figure: str, *, title: str, names: Mapping[str, str
 
 def _groups(report: Report, figure: str, names: Mapping[str, str]) -> Section:
     called = [names[name] for name in report.dimensions]
-    is_time = len(report.dimensions) == 1 and report.dimensions[0] in TIME_DIMENSIONS
-    kind = "columns" if is_time and len(report.groups) <= MOST_COLUMNS else "bars"
     column = figure_column(figure)
     return Section(
         anchor="groups",
         title=_("%(figure)s by %(groups)s", figure=column.name, groups=", ".join(called).lower()),
-        picture=Picture("columns" if kind == "columns" else "bars", marks(report, figure), _("As in the table.")),
+        picture=Picture(kind_of(report), marks(report, figure), _("As in the table.")),
         table=Table(
             (Column(" · ".join(called), "text"), *(figure_column(name) for name in _first(figure))),
             tuple((" · ".join(group.labels), *values(group, _first(figure))) for group in report.groups),
@@ -54,6 +69,38 @@ def _groups(report: Report, figure: str, names: Mapping[str, str]) -> Section:
         note=_("Groups may add up to more than the total because each person is counted once in every total."),
         empty=_("Nothing was counted."),
     )
+
+
+def heading(report: Report, figure: str) -> str:
+    """What a report shows: "Participants by country"."""
+    called = figure_column(figure).name
+    if not report.dimensions:
+        return called
+    by = [str(dict(DIMENSION_NAMES)[name]).lower() for name in report.dimensions]
+    if len(by) == 1:
+        return _("%(figure)s by %(groups)s", figure=called, groups=by[0])
+    return _("%(figure)s by %(rows)s and %(columns)s", figure=called, rows=by[0], columns=by[1])
+
+
+def kind_of(report: Report) -> Literal["bars", "columns"]:
+    """The picture of a report: columns for a few years or months, bars for everything else."""
+    is_time = len(report.dimensions) == 1 and report.dimensions[0] in TIME_DIMENSIONS
+    return "columns" if is_time and len(report.groups) <= MOST_COLUMNS else "bars"
+
+
+def pictured(report: Report, figure: str) -> Pictured | None:
+    """The picture of a report by one dimension on a page. None if there is nothing to draw."""
+    kind = kind_of(report)
+    some = [group for group in report.groups if value_of(group.figures, figure)]
+    if not some:
+        return None
+    if kind == "columns":
+        shown = report.groups
+    elif report.dimensions[0] in TIME_DIMENSIONS:
+        shown = some[-MOST_BARS:]
+    else:
+        shown = sorted(some, key=lambda group: (group.folded, -value_of(group.figures, figure)))[:MOST_BARS]
+    return Pictured(kind, shown, len(some) if len(shown) < len(some) else None)
 
 
 def _first(figure: str) -> tuple[str, ...]:

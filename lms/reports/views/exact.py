@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -15,12 +18,14 @@ from lms.core.roles import Actor, Role
 from lms.reports import shapes
 from lms.reports.documents.answers import file_answer
 from lms.reports.documents.files import file_of
-from lms.reports.documents.totals import read_out
+from lms.reports.documents.totals import heading, pictured, read_out
 from lms.reports.exports import files
-from lms.reports.forms import ReportForm, SavedNameForm
+from lms.reports.forms import PERIOD_NAMES, ReportForm, SavedNameForm
+from lms.reports.periods import Period, days_of
 from lms.reports.queries.definitions import figure_names
 from lms.reports.queries.figures import count, count_several
 from lms.reports.queries.saved import failing_saved, list_saved
+from lms.reports.rules import FILTERS, Slice
 from lms.reports.views.blueprint import address, asked_form, bp
 from lms.reports.views.drilldown import drilldown_address
 from lms.web.guards import allow
@@ -40,6 +45,7 @@ def totals_page(save_form: SavedNameForm | None = None, status: int = 200) -> Re
     by, at, locale = current_actor(), clock.now(), reader_locale()
     form = asked_form(by, locale)
     context: dict[str, Any] = {"form": form, "report": None, "cross": None}
+    context |= {"periods": [], "has_filters": any(request.args.get(name) for name in ("period", *FILTERS))}
     context["save_form"] = save_form or SavedNameForm(formdata=None)
     context["saved"] = [(row, address("reports.totals", row.question), schedule) for row, schedule in list_saved(by=by)]
     context["failing"] = failing_saved(by=by)
@@ -57,17 +63,24 @@ def totals_page(save_form: SavedNameForm | None = None, status: int = 200) -> Re
 def _answer(form: ReportForm, *, by: Actor, locale: str) -> dict[str, Any]:
     dims, figure = form.dimensions, form.figure.data
     questions = [dims, (), ()] if len(dims) < 2 else [dims, dims[:1], dims[1:]]
-    report, rows, columns = count_several(form.asked, questions, by=by, at=clock.now(), locale=locale)
+    at = clock.now()
+    report, rows, columns = count_several(form.asked, questions, by=by, at=at, locale=locale)
+    always = replace(form.asked, from_day=None, to_day=None)
+    years = count(always, ("year",), by=by, at=at, locale=locale).groups
     return {
         "report": report,
+        "picture": pictured(report if len(dims) < 2 else rows, figure) if dims else None,
+        "periods": _periods(form, [str(group.keys[0]) for group in years if group.figures.sessions]),
         "open": partial(drilldown_address, form),
         "figure": figure,
         "names": figure_names(),
+        "heading": heading(report, figure),
         "definition": files.definitions()[figure],
         "sentence": shapes.sentence(report, figure, form.about),
         "cross": shapes.cross(report, rows, columns, figure) if len(dims) == 2 else None,
         "dimension_names": {name: str(label) for name, label in shapes.DIMENSION_NAMES},
         "column_names": shapes.COLUMN_NAMES,
+        "dossier": lambda code: url_for("reports.dossier", code=code),
         "overlap": shapes.overlap(report.totals, report.groups) > 0 if len(dims) == 1 else True,
         "publish": address("reports.publish", request.args.to_dict()) if by.is_administrator else None,
         "save_url": url_for("reports.save") + "?" + request.query_string.decode(),
@@ -77,6 +90,21 @@ def _answer(form: ReportForm, *, by: Actor, locale: str) -> dict[str, Any]:
             for kind in ("pdf", "xlsx", "csv", "json")
         ],
     }
+
+
+def _periods(form: ReportForm, years: Iterable[str]) -> list[tuple[str, str, bool]]:
+    """The periods to press: (name, address with the dates, whether it is the current one). `years` had sessions."""
+    spans: list[tuple[str, date | None, date | None]] = [
+        (year, date(int(year), 1, 1), date(int(year), 12, 31)) for year in years if int(year) != form.today.year
+    ]
+    spans += [(str(name), *days_of(Period(value), form.today)) for value, name in PERIOD_NAMES]
+    given = request.args.items()  # without rows, rows are countries: an empty choice is kept
+    kept = {name: value for name, value in given if name not in {"period", "from", "to"} and (value or name == "rows")}
+    current = form.asked.from_day, form.asked.to_day
+    return [
+        (name, address("reports.totals", kept | Slice(first, last).parameters), (first, last) == current)
+        for name, first, last in spans
+    ]
 
 
 @bp.get("/admin/reports.<kind>")

@@ -21,7 +21,7 @@ from lms.reports.actions import snapshots as snapshots_actions
 from lms.reports.actions.snapshots import Attached, publish_snapshot
 from lms.reports.documents.answers import file_answer
 from lms.reports.documents.files import file_of
-from lms.reports.documents.totals import read_out
+from lms.reports.documents.totals import pictured, read_out
 from lms.reports.exports import files
 from lms.reports.forms import PublishForm, ReportForm, WithdrawForm
 from lms.reports.models import Snapshot, SnapshotVisibility
@@ -170,6 +170,7 @@ def _page(row: Snapshot, form: WithdrawForm) -> ResponseReturnValue:
         context |= {
             "report": report,
             "figure": figure,
+            "picture": pictured(told.margins[0] if told.margins else report, figure) if report.dimensions else None,
             "open": lambda _figure, **_group: None,
             "names": figure_names(),
             "sentence": shapes.sentence(report, told.figure, told.about),
