@@ -80,6 +80,7 @@ def grow(world: World) -> None:
         ("/lectures/{live}/groups", "focal_point", 11),
         ("/admin", "administrator", 17),
         ("/admin/people", "administrator", 6),
+        ("/admin/people/{person}", "administrator", 26),
         ("/series/cross-border/enrolments", "instructor", 10),
         ("/series/cross-border/enrolments", "focal_point", 12),
         ("/series/cross-border/certificates", "administrator", 15),
@@ -107,7 +108,7 @@ def test_pages_ask_as_often_for_much_as_for_little(
     with world.make.app.app_context():
         refresh_public_figures(by=SYSTEM, at=world.at)
     assert world.live is not None
-    path = path.format(held=world.held[0].id, live=world.live.id)
+    path = path.format(held=world.held[0].id, live=world.live.id, person=world.trainee.public_id)
     client = world.signed_in(people[who]) if who else world.make.app.test_client()
     assert client.get(path).status_code == 200  # whatever is read once a process
     world.forget_pages()
@@ -133,7 +134,7 @@ def test_lists_of_the_api_ask_as_often_for_much_as_for_little(
     world: World, count_queries: CountQueries, path: str, expected: int
 ) -> None:
     assert world.live is not None
-    path = path.format(held=world.held[0].id, live=world.live.id)
+    path = path.format(held=world.held[0].id, live=world.live.id, person=world.trainee.public_id)
     client, headers = world.make.app.test_client(), world.make.headers(world.instructor)
     first = client.get(path, headers=headers)
     assert first.status_code == 200

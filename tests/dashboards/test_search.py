@@ -196,6 +196,15 @@ def test_one_letter_finds_the_beginnings_of_names(administrator: Person, make: M
     assert titles(ask(client, "su")) == ["|Su|trisno"]
 
 
+@pytest.mark.parametrize("path", ["/", "/series", "/sign-in", "/nothing-here"])
+def test_every_page_leads_to_search(client: FlaskClient, path: str) -> None:
+    for _again in range(2):  # rendered, and then as it is kept for strangers
+        text = client.get(path).text
+        assert re.search(r'<form class="mast-find" role="search" action="/search"[^>]*>.*?name="q"', text, re.DOTALL)
+        assert '<li class="on-phone"><a href="/search">Search</a></li>' in text
+    assert "mast-find" not in ask(client, "trade"), "the page has a form of its own"
+
+
 def test_what_is_too_long_is_refused_with_a_sentence(administrator: Person, client: FlaskClient) -> None:
     answer = client.get("/search", query_string={"q": "sophea " * 1500})
     assert answer.status_code == 400

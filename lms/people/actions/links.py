@@ -8,11 +8,15 @@ from typing import Any, Final
 
 from sqlalchemy import delete, func, select
 
+from lms.core import audit
 from lms.core.db import action, db
+from lms.core.errors import Forbidden, Refused
+from lms.core.i18n import _
 from lms.core.outbox import OutboxMail, post_mail
+from lms.core.roles import Actor
 from lms.people.models import LinkPurpose, OneTimeLink
 from lms.people.passwords import hash_secret, new_secret
-from lms.people.queries.persons import find_addressee
+from lms.people.queries.persons import contact_of, find_addressee, person_id_of
 from lms.people.rules import CONFIRM_LASTS, MAX_LINKS, MAX_LINKS_WINDOW, RESET_LASTS, SIGN_IN_LASTS, email_key
 
 NOBODY: Final = "nobody"
@@ -36,6 +40,34 @@ def ask_sign_in_link(email: str, *, at: datetime, locale: str = "en", following:
     send_link(email, {}, to_account="sign_in", following=following, at=at, locale=locale)
 
 
+@action
+def send_person_link(public_id: str, *, by: Actor, at: datetime) -> str:
+    """E-mails a person a link that signs in, or leads to the first password; returns the address.
+
+    For administrators. Raises Forbidden, NotFound; Refused without an address, for a disabled account, and where the
+    address was sent as many links as it may be.
+    """
+    if not by.is_administrator:
+        raise Forbidden
+    person_id = person_id_of(public_id)
+    contact = contact_of([person_id]).get(person_id)
+    if contact is None:
+        raise Refused(_("This person has no e-mail address."))
+    addressee = find_addressee(contact.address)
+    if addressee is not None and addressee.is_disabled:
+        raise Refused(_("This account is disabled. Enable it first."))
+    if _was_sent_enough(email_key(contact.address), at):
+        raise Refused(_("This address was sent several links within the last hour. Wait before you send another one."))
+    send_link(contact.address, {}, to_account="sign_in", following=None, at=at, locale=contact.locale)
+    audit.record("send_link", by=by, at=at, person=person_id)
+    return contact.address
+
+
+def _was_sent_enough(key: str, at: datetime) -> bool:
+    sent = select(func.count()).where(OneTimeLink.address_key == key, OneTimeLink.created_at > at - MAX_LINKS_WINDOW)
+    return (db.session.scalar(sent) or 0) >= MAX_LINKS
+
+
 def send_link(
     email: str, payload: dict[str, Any], *, to_account: str, following: str | None, at: datetime, locale: str
 ) -> None:
@@ -47,8 +79,7 @@ def send_link(
     """
     key = email_key(email)
     addressee = find_addressee(email)
-    sent = select(func.count()).where(OneTimeLink.address_key == key, OneTimeLink.created_at > at - MAX_LINKS_WINDOW)
-    if (db.session.scalar(sent) or 0) >= MAX_LINKS:
+    if _was_sent_enough(key, at):
         return
     kept = {"following": following} if following else {}
     if (addressee is None and not payload) or (addressee is not None and addressee.is_disabled):

@@ -86,3 +86,17 @@ def list_sessions(*, current: str | None, staff_idle: timedelta, by: Actor, at: 
         for row in db.session.scalars(query)
         if not is_staff or at - row.seen_at < staff_idle
     ]
+
+
+def list_sign_ins(person_id: int, *, by: Actor, limit: int = 5) -> list[SignInSession]:
+    """The latest sign-ins of a person, as long as they are kept. For administrators, else NotFound."""
+    if not by.is_administrator:
+        raise NotFound
+    query = (
+        select(SignInSession)
+        .join(Person, Person.id == SignInSession.person_id)
+        .where(Person.canonical_id == person_id, SignInSession.awaits_code.is_(False))
+        .order_by(SignInSession.created_at.desc(), SignInSession.id.desc())
+        .limit(limit)
+    )
+    return list(db.session.scalars(query))

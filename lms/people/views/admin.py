@@ -65,10 +65,10 @@ def _page(public_id: str, status: int = 200, **given: Any) -> ResponseReturnValu
     return page, status
 
 
-@bp.get("/admin/people/<public_id>")
+@bp.get("/admin/people/<public_id>/edit")
 @allow(Role.ADMINISTRATOR)
 def admin_person(public_id: str) -> ResponseReturnValue:
-    """Shows a person: profile, account, roles and activity."""
+    """Shows what can be changed of a person: profile, roles, account; and their activity."""
     return _page(public_id)
 
 
@@ -87,7 +87,7 @@ def edit_person(public_id: str) -> ResponseReturnValue:
             form.take(error)
         else:
             flash(_("Saved."), "done")
-            return redirect(url_for("people.admin_person", public_id=public_id))
+            return redirect(url_for("dashboards.person", public_id=public_id))
     return _page(public_id, 422, form=form)
 
 

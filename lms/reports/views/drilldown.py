@@ -107,7 +107,7 @@ def _url(row: DrilldownRow, by: Actor) -> str | None:
     """The link of a row, if the reader can open it."""
     if row.person_id is not None:
         may = by.is_administrator and row.person is not None
-        return url_for("people.admin_person", public_id=row.person_id) if may else None
+        return url_for("dashboards.person", public_id=row.person_id) if may else None
     if row.country_code is not None:
         return url_for("reports.dossier", code=row.country_code)
     return None if row.lecture_id is None else url_for("reports.lecture", lecture_id=row.lecture_id)

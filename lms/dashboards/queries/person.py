@@ -1,0 +1,116 @@
+"""One person as an administrator helps them: what they are in, what is missing, what they were sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from lms.attendance.models.credits import Outcome
+from lms.attendance.queries.persons import PersonAttendance
+from lms.catalogue.models import Series
+from lms.catalogue.queries import SeriesFilter, list_series
+from lms.certificates.queries.certificates import Shown, list_of_person
+from lms.core.measures import needed_minutes
+from lms.core.roles import Actor
+from lms.dashboards.queries.own import OwnSeries, list_own_series
+from lms.enrolment.models import EnrolmentStatus
+from lms.enrolment.queries.rows import day_of
+from lms.people.models import Account, Country, RoleGrant, SignInSession
+from lms.people.queries.access import Act, account_of, list_acts, list_grants
+from lms.people.queries.mails import PersonMails, mails_of
+from lms.people.queries.persons import Profile, profile_of
+from lms.people.queries.sessions import list_sign_ins
+
+CHOICES = 100
+ACTS = 5
+
+
+@dataclass(frozen=True)
+class Near:
+    """The lecture that lacks the fewest minutes to be attended."""
+
+    lecture_id: int
+    title: str
+    minutes: int
+
+
+@dataclass(frozen=True)
+class SeriesOfPerson:
+    """A series of theirs; `certificate` is the latest one of it, `near` the lecture where least is missing."""
+
+    own: OwnSeries
+    certificate: Shown | None
+    near: Near | None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it goes on, or its certificate is still to be issued."""
+        earned = self.own.standing is not None and self.own.standing.is_reached
+        return not self.own.is_over or (earned and self.certificate is None)
+
+
+@dataclass(frozen=True)
+class PersonDesk:
+    """All that the page shows. `choices`: the series that they can be enrolled in."""
+
+    profile: Profile
+    account: Account | None
+    grants: Sequence[tuple[RoleGrant, Country | None]]
+    series: Sequence[SeriesOfPerson]
+    attendance: Sequence[PersonAttendance]
+    certificates: Sequence[Shown]
+    mails: PersonMails
+    sign_ins: Sequence[SignInSession]
+    acts: Sequence[Act]
+    choices: Sequence[Series]
+
+    @property
+    def answers(self) -> list[SeriesOfPerson]:
+        """The series that the first sentences are about: the first, and one more that is current."""
+        return [one for place, one in enumerate(self.series[:2]) if place == 0 or one.is_current]
+
+    @property
+    def attended(self) -> int:
+        """How many lectures count as attended."""
+        return sum(one.outcome is Outcome.ATTENDED for one in self.attendance)
+
+
+def get_person_desk(public_id: str, *, by: Actor, at: datetime) -> PersonDesk:
+    """A person with all that concerns them. For administrators, else NotFound."""
+    profile = profile_of(public_id, day=day_of(at), by=by)
+    person_id = profile.person.id
+    certificates = list_of_person(person_id, by=by)
+    latest: dict[str, Shown] = {}
+    for one in certificates:
+        latest.setdefault(one.series_slug, one)
+    own = list_own_series(person_id, by=by, at=at)
+    found = [SeriesOfPerson(one, latest.get(one.series.slug), _near(one)) for one in own]
+    joined = {one.series.id for one in own if one.enrolment.status in _IN}
+    listed = list_series(SeriesFilter(open=True, limit=CHOICES), by=by)
+    return PersonDesk(
+        profile=profile,
+        account=account_of(person_id, by=by),
+        grants=[(grant, country) for grant, country in list_grants(person_id, by=by) if grant.revoked_at is None],
+        series=sorted(found, key=lambda one: not one.is_current),
+        attendance=sorted(
+            (one for given in own for one in given.attendance.values()), key=lambda one: one.start_ms, reverse=True
+        ),
+        certificates=certificates,
+        mails=mails_of(person_id, by=by),
+        sign_ins=list_sign_ins(person_id, by=by),
+        acts=list_acts(person_id, by=by, limit=ACTS),
+        choices=[one for one in listed if one.id not in joined],
+    )
+
+
+_IN = (EnrolmentStatus.ENROLLED, EnrolmentStatus.WAITLISTED, EnrolmentStatus.APPLIED)
+
+
+def _near(own: OwnSeries) -> Near | None:
+    """The lecture attended in part that lacks the least, while the certificate is not earned."""
+    if own.standing is None or own.standing.is_reached:
+        return None
+    partial = [one for one in own.attendance.values() if one.outcome is Outcome.PARTIAL and one.short_ms]
+    nearest = min(partial, key=lambda one: (one.short_ms, one.title), default=None)
+    return None if nearest is None else Near(nearest.lecture_id, nearest.title, needed_minutes(nearest.short_ms))

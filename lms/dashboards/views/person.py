@@ -1,0 +1,77 @@
+"""The page of a person, from which an administrator helps them."""
+
+from __future__ import annotations
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.catalogue.queries import get_series
+from lms.core import clock
+from lms.core.errors import NotFound, Refused
+from lms.core.i18n import _
+from lms.core.roles import Role
+from lms.dashboards.queries.person import get_person_desk
+from lms.dashboards.route import mini_stops
+from lms.dashboards.views.blueprint import bp
+from lms.enrolment.actions import enrol
+from lms.enrolment.models import EnrolmentStatus
+from lms.people.actions.links import send_person_link
+from lms.people.queries.persons import person_id_of
+from lms.web.guards import allow
+from lms.web.identity import current_actor
+
+SHOWN = 5
+
+
+@bp.get("/admin/people/<public_id>")
+@allow(Role.ADMINISTRATOR)
+def person(public_id: str) -> ResponseReturnValue:
+    """Shows a person: why there is no certificate, series, attendance, mail, sign-ins and activity."""
+    by, at = current_actor(), clock.now()
+    desk = get_person_desk(public_id, by=by, at=at)
+    return render_template(
+        "dashboards/person.html",
+        desk=desk,
+        person=desk.profile.person,
+        stops={
+            one.own.series.id: mini_stops(
+                one.own.lectures, at=at, own=one.own.attendance if one.own.is_in or one.own.attendance else None
+            )
+            for one in desk.series
+        },
+        shown=None if "all" in request.args else SHOWN,
+        began={one.lecture_id: clock.from_ms(one.start_ms) for one in desk.attendance},
+    )
+
+
+@bp.post("/admin/people/<public_id>/sign-in-link")
+@allow(Role.ADMINISTRATOR)
+def send_sign_in_link(public_id: str) -> ResponseReturnValue:
+    """E-mails a person a link to sign in."""
+    try:
+        address = send_person_link(public_id, by=current_actor(), at=clock.now())
+        flash(_("A sign-in link is on its way to %(address)s.", address=address), "done")
+    except Refused as error:
+        flash(error.message, "wrong")
+    return redirect(url_for("dashboards.person", public_id=public_id))
+
+
+@bp.post("/admin/people/<public_id>/enrol")
+@allow(Role.ADMINISTRATOR)
+def enrol_person(public_id: str) -> ResponseReturnValue:
+    """Enrols a person in a series."""
+    by = current_actor()
+    person_id = person_id_of(public_id)
+    try:
+        series = get_series(request.form.get("series", ""), by=by)
+        row = enrol(series.id, person_id, by=by, at=clock.now())
+        title = series.title
+        if row.status is EnrolmentStatus.ENROLLED:
+            flash(_("Enrolled in “%(title)s”.", title=title), "done")
+        else:
+            flash(_("“%(title)s” is full: added to the waiting list.", title=title), "now")
+    except NotFound:
+        flash(_("Choose a series."), "wrong")
+    except Refused as error:
+        flash(error.message, "wrong")
+    return redirect(url_for("dashboards.person", public_id=public_id) + "#series")
