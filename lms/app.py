@@ -64,6 +64,7 @@ SLICES = (
     "enrolment",
     "attendance",
     "materials",
+    "speakers",
     "attendance_imports",
     "viewing_groups",
     "live",

@@ -35,7 +35,7 @@ from lms.core.clock import to_ms
 from lms.core.db import action, db
 from lms.core.errors import Invalid
 from lms.core.roles import SYSTEM, Role
-from lms.demo import follow_up, materials, planning
+from lms.demo import follow_up, materials, planning, speakers
 from lms.demo.folder import Mark, find_mark, replaced, set_mark
 from lms.demo.generate import SEED, Demonstration, LectureFile
 from lms.demo.population import FEWEST, FULL_SCALE
@@ -187,6 +187,8 @@ def take_in(demonstration: Demonstration, progress: Progress) -> None:
         files = _attend(demonstration, lecture_ids, tell)
     with progress.phase("Groups, appeals and corrections"):
         follow_up.take_in(follow_up.FollowUp(demonstration, files), lecture_ids, addresses)
+    with progress.phase("Speakers"):
+        speakers.take_in(demonstration.series, lecture_ids, load_instructors(), now=demonstration.now)
     with progress.phase("Files of lectures"):
         materials.take_in(demonstration.series, lecture_ids, now=demonstration.now)
     with progress.phase("Lecture that is live"):

@@ -7,6 +7,7 @@ The database is put back as it was after every call that changed it.
 
 from __future__ import annotations
 
+import base64
 import io
 import sqlite3
 from collections.abc import Mapping
@@ -60,6 +61,7 @@ from lms.reports.opening_balances.rows import OpeningDraft
 from lms.reports.periods import Rhythm
 from lms.reports.queries.saved import may_see
 from lms.reports.rules import Figures, Slice
+from lms.speakers.actions import SpeakerInput, add_new_speaker, read_portrait
 from lms.viewing_groups import queries as viewing
 from lms.viewing_groups.actions.groups import GroupInput, open_group, tick
 from lms.viewing_groups.actions.signing import Basis, sign_group
@@ -74,6 +76,8 @@ PLACES = ("mine", "theirs", "hidden")
 EARLY = datetime(2026, 1, 1, tzinfo=UTC)
 PICTURE = b"GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\1\0\1\0\0\2\2D\1\0;"
 """A GIF of one pixel."""
+PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==")
+"""A PNG of one pixel."""
 GOOD_FILE = "email,joined_at,left_at\n{email},{start},{end}\n"
 
 
@@ -91,6 +95,7 @@ class Place:
     groups: dict[str, str] = field(default_factory=dict)
     group_mark: str = ""
     file_id: str = ""
+    speaker_id: str = ""
     group_code: str = ""
     unknown: int = 0
     decided: int = 0
@@ -170,6 +175,7 @@ class World:
             "attendee_id": here.decided if "undo" in endpoint else here.unknown,
             "job_id": here.issue_job if endpoint == "certificates.progress" else self.jobs[kind][role],
             "file_id": here.file_id,
+            "speaker_id": here.speaker_id,
             "secret": "no-such-secret",
             "kind": "csv",
             "digest": sha256(DOSSIER).hexdigest(),
@@ -429,6 +435,9 @@ def _things(world: World) -> None:
         place.opening_row = add_opening_row(place.opening_set, draft, by=SYSTEM, at=at)
         content, soon = io.BytesIO(PICTURE), place.lectures["soon"]
         place.file_id = upload_file(soon, content, "map.gif", Audience.ENROLLED, by=by, at=at)
+        portrait = read_portrait(io.BytesIO(PNG))
+        speaker = SpeakerInput(f"Speaker of {name}", "Имя", "Adviser", "A few lines.")
+        place.speaker_id = add_new_speaker(soon, speaker, portrait=portrait, by=by, at=at)
         place.design = _design(name, Make(world.app).actor(boss), at)
         place.room_token = make_token(world.app.config["SECRET_KEY"], joined.id)
         place.room_mark = make_mark(world.app.config["SECRET_KEY"], joined.id, clock.to_ms(now) - 60_000)

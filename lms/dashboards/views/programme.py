@@ -36,6 +36,7 @@ from lms.enrolment.queries.rows import find_enrolment
 from lms.enrolment.queries.series import place_of
 from lms.materials.queries import list_files
 from lms.reports.queries.public import public_headline
+from lms.speakers.queries import list_speakers
 from lms.web.discovery import is_found
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
@@ -147,6 +148,7 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
         history=own_history(shown, by=by) if attendance is not None and "steps" in request.args else [],
         is_enrolled=is_enrolled,
         files=found,
+        speakers=list_speakers(shown.id),
         needed=rules.needed_minutes(shown.duration_minutes, policy.min_percent),
         room_is_open=room_is_open(shown, at),
         may_join=is_enrolled or may_edit,

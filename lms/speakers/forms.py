@@ -1,0 +1,20 @@
+"""Forms for speakers."""
+
+from __future__ import annotations
+
+from flask_wtf.file import FileField
+from wtforms import BooleanField, StringField, TextAreaField
+
+from lms.core.i18n import _l
+from lms.web.forms import BaseForm
+
+
+class SpeakerForm(BaseForm):
+    """What the public reads of a speaker."""
+
+    full_name = StringField(_l("Name"))
+    native_name = StringField(_l("Name in native script"))
+    position = StringField(_l("Position and organisation"))
+    about = TextAreaField(_l("About the speaker"))
+    picture = FileField(_l("Picture"))
+    without_picture = BooleanField(_l("Remove the picture"))

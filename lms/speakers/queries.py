@@ -1,0 +1,89 @@
+"""Reads speakers for the public pages of lectures and for those who edit them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import bindparam, exists, func, select
+
+from lms.catalogue.models import Lecture, Series
+from lms.catalogue.queries import get_lecture
+from lms.catalogue.rules import may_edit_lecture
+from lms.catalogue.visibility import shown_lecture, visible
+from lms.core.db import db
+from lms.core.errors import Forbidden, NotFound
+from lms.core.roles import Actor
+from lms.core.sorting import sort_key
+from lms.speakers.models import LectureSpeaker, Speaker
+
+MOST_FOUND: Final = 20
+
+_SPEAKERS: Any = (
+    select(Speaker)
+    .join(LectureSpeaker, LectureSpeaker.speaker_id == Speaker.id)
+    .where(LectureSpeaker.lecture_id == bindparam("lecture_id"))
+    .order_by(LectureSpeaker.place, Speaker.id)
+)
+
+
+def list_speakers(lecture_id: int) -> Sequence[Speaker]:
+    """The speakers of a lecture, in order. Callers have checked that its reader can see the lecture."""
+    return list(db.session.scalars(_SPEAKERS, {"lecture_id": lecture_id}))
+
+
+def get_lecture_to_edit(lecture_id: int, *, by: Actor) -> Lecture:
+    """A lecture, for its staff. Raises NotFound and Forbidden."""
+    lecture = get_lecture(lecture_id, by=by)
+    if not may_edit_lecture(lecture, by):
+        raise Forbidden
+    return lecture
+
+
+def find_speaker(public_id: str) -> Speaker | None:
+    """A speaker, whoever asks."""
+    return db.session.scalar(select(Speaker).where(Speaker.public_id == public_id))
+
+
+def get_speaker_of(lecture_id: int, public_id: str) -> Speaker:
+    """A speaker of a lecture. Raises NotFound."""
+    query = _SPEAKERS.where(Speaker.public_id == public_id)
+    found: Speaker | None = db.session.scalar(query, {"lecture_id": lecture_id})
+    if found is None:
+        raise NotFound
+    return found
+
+
+def get_picture_of(public_id: str, *, by: Actor) -> Speaker:
+    """A speaker with a picture, of some lecture that the reader can see or, for staff, of any. Raises NotFound."""
+    speaker = find_speaker(public_id)
+    if speaker is None or speaker.picture is None:
+        raise NotFound
+    seen = (
+        exists()
+        .where(LectureSpeaker.speaker_id == speaker.id, LectureSpeaker.lecture_id == Lecture.id)
+        .where(Lecture.series_id == Series.id, visible(by), shown_lecture(by))
+    )
+    if not (by.is_administrator or db.session.scalar(select(seen))):
+        raise NotFound
+    return speaker
+
+
+def find_speakers(q: str, *, without: int) -> list[Speaker]:
+    """Speakers with a name of which a part is `q`, by name; not those of the lecture `without`."""
+    key = sort_key(q.strip())
+    if not key:
+        return []
+    there = exists().where(LectureSpeaker.speaker_id == Speaker.id, LectureSpeaker.lecture_id == without)
+    query: Any = select(Speaker).where(~there, Speaker.name_key.contains(key, autoescape=True))
+    return list(db.session.scalars(query.order_by(Speaker.name_key, Speaker.id).limit(MOST_FOUND)))
+
+
+def count_lectures(speaker_ids: Sequence[int]) -> dict[int, int]:
+    """In how many lectures each of these speaks."""
+    query = (
+        select(LectureSpeaker.speaker_id, func.count())
+        .where(LectureSpeaker.speaker_id.in_(speaker_ids))
+        .group_by(LectureSpeaker.speaker_id)
+    )
+    return dict(db.session.execute(query).all()) if speaker_ids else {}
