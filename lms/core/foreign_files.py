@@ -95,7 +95,7 @@ PICTURES = Lane(memory_mb=1024, cpu_seconds=20, clock_seconds=30, answer_mb=4, a
 PROOFS = Lane(memory_mb=512, cpu_seconds=5, clock_seconds=10, answer_mb=1, at_once=2, wait_seconds=5)
 """Certificates and badges that anybody may send to be checked."""
 
-MATERIALS = Lane(memory_mb=2048, cpu_seconds=60, clock_seconds=120, answer_mb=1, at_once=1, wait_seconds=60)
+MATERIALS = Lane(memory_mb=1024, cpu_seconds=60, clock_seconds=120, answer_mb=1, at_once=1, wait_seconds=60)
 """Files of lectures, of up to `LMS_MAX_MATERIAL_MB`."""
 
 
