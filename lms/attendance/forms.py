@@ -36,17 +36,10 @@ class CorrectionForm(BaseForm):
         return Outcome(self.outcome.data) if self.outcome.data else None
 
 
-class ManyForm(CorrectionForm):
-    """A correction for all selected people on the roster."""
+class BatchForm(BaseForm):
+    """The reason for correcting many people together."""
 
-    outcome = SelectField(
-        _l("Set result to"),
-        choices=[*_OUTCOMES, SelectChoice("", _l("Remove correction (use the evidence)"))],
-        default=Outcome.EXCUSED.value,
-        id="many-outcome",
-    )
-    reason = TextAreaField(_l("Reason"), id="many-reason")
-    people = StringField(id="people")
+    reason = TextAreaField(_l("Why are you correcting these records?"))
 
 
 class AppealForm(BaseForm):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from lms.attendance.actions.correction_batches import JOB as BATCH
+from lms.attendance.actions.correction_batches import run_batch
 from lms.attendance.actions.credits import compact_beats, credit_lecture
 from lms.attendance.actions.policies import JOB as POLICY
 from lms.attendance.actions.policies import apply_policy
@@ -43,3 +45,9 @@ def run_policy(
     asked = [(lecture_id, key, gaining, losing) for lecture_id, key, gaining, losing in lectures]
     actor = Actor(person_id=by, system=True)
     return apply_policy(policy_id, asked, by=actor, at=datetime.fromisoformat(at), progress=run.progress)
+
+
+@job(BATCH)
+def run_correction_batch(run: Run, *, lecture_id: int, batch: str, by: int | None) -> dict[str, Any]:
+    """Corrects the people of a confirmed batch, or takes it back."""
+    return run_batch(lecture_id, batch, by=Actor(person_id=by, system=True), progress=run.progress)

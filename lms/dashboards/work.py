@@ -42,6 +42,7 @@ def _describe(job: Job, subjects: Subjects) -> Task:
         "bundle_certificates": _("Combining certificates into one file"),
         "render_certificates": _("Creating certificate files"),
         "credit_lecture": _("Counting attendance"),
+        "correct_batch": _("Correcting several people"),
         "import_attendance": _("Importing an attendance report"),
         "recompute_attendance": _("Recounting all attendance"),
         "apply_policy": _("Applying the policy to past lectures"),
@@ -57,6 +58,8 @@ def _describe(job: Job, subjects: Subjects) -> Task:
             report = url_for("certificates.progress", slug=series.slug, job_id=job.public_id)
     elif lecture is not None:
         about, url = lecture.title, url_for("attendance.roster", lecture_id=lecture.id)
+        if job.kind == "correct_batch":
+            report = url_for("dashboards.corrections", lecture_id=lecture.id, batch=job.arguments["batch"])
     result = job.result or {}
     if job.kind == "bundle_certificates" and job.state is JobState.DONE and result.get("file"):
         file = url_for("certificates.fetch_bundle", job_id=job.public_id)
@@ -106,6 +109,12 @@ def _exported(result: dict[str, Any]) -> str:
 def _credited(result: dict[str, Any]) -> str:
     changed = result.get("changed", 0)
     return _n("%(n)s attendance saved", "%(n)s attendances saved", changed, n=number(changed))
+
+
+def _corrected(result: dict[str, Any]) -> str:
+    changed, left = result["changed"], result["left_out"]
+    said = _n("%(n)s person corrected", "%(n)s people corrected", changed, n=number(changed))
+    return f"{said}; " + _n("%(n)s left out", "%(n)s left out", left, n=number(left)) if left else said
 
 
 def _imported(result: dict[str, Any]) -> str:
@@ -160,6 +169,7 @@ _WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "render_certificates": _rendered,
     "export_rows": _exported,
     "credit_lecture": _credited,
+    "correct_batch": _corrected,
     "import_attendance": _imported,
     "recompute_attendance": _recounted,
     "apply_policy": _recounted,

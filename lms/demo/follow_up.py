@@ -16,9 +16,11 @@ from zoneinfo import ZoneInfo
 
 from lms.attendance.actions.appeals import accept_appeal, decline_appeal, file_appeal, withdraw_appeal
 from lms.attendance.actions.closing import close_attendance
+from lms.attendance.actions.correction_batches import confirm_batch, preview_batch, undo_batch
 from lms.attendance.actions.corrections import correct
 from lms.attendance.appeal_rules import AppealInput
 from lms.attendance.models.credits import Outcome
+from lms.attendance.queries.roster_filters import RosterFilter
 from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.staging import stage_attendance
 from lms.core import outbox
@@ -148,6 +150,15 @@ class FollowUp:
             for address in self._alone(file)[-2:]
         ]
 
+    @cached_property
+    def together(self) -> tuple[LectureFile, list[str]] | None:
+        """A lecture in which the instructor excuses several people in one step, and who they are."""
+        for file, _address in self.excused:
+            found = self._alone(file)[-12:-2]
+            if len(found) > 2 and self._partial(file):
+                return file, found
+        return None
+
     def late_report(self) -> tuple[LectureFile, bytes]:
         """A report of Zoom whose rows nobody can be matched to with certainty: devices, and names that lack a part."""
         file = self._files[LATE_REPORT]
@@ -259,6 +270,9 @@ def take_in(plan: FollowUp, lecture_ids: Mapping[tuple[str, int], int], instruct
         assert who is not None
         correct(lecture_id(file), who.public_id, outcome=Outcome.EXCUSED, reason="On mission for the ministry.",
                 by=instructor(file, at), at=at)  # fmt: skip
+    if plan.together is not None:
+        file, addresses = plan.together
+        _correct_together(lecture_id(file), addresses, instructor(file, file.end), at=file.end + timedelta(days=2))
     late, content = plan.late_report()
     staged = stage_attendance(
         lecture_id(late),
@@ -288,6 +302,18 @@ def actor_of(address: str, at: datetime) -> Actor:
     actor = load_actor(person.id, at)
     assert actor is not None, address
     return actor
+
+
+def _correct_together(lecture_id: int, addresses: Sequence[str], by: Actor, *, at: datetime) -> None:
+    """Excuses several people in one step; marks all who attended in part as attended, and takes that back."""
+    people = [who.public_id for address in addresses if (who := find_person_by_email(address)) is not None]
+    excused = preview_batch(lecture_id, people, outcome=Outcome.EXCUSED, by=by, at=at).public_id
+    confirm_batch(lecture_id, excused, reason="Their ministry held a meeting at the same hour.", by=by, at=at)
+    partial = RosterFilter(outcome=Outcome.PARTIAL)
+    at += timedelta(hours=3)
+    cut_off = preview_batch(lecture_id, partial, outcome=Outcome.ATTENDED, by=by, at=at).public_id
+    confirm_batch(lecture_id, cut_off, reason="The broadcast failed. They were cut off, not away.", by=by, at=at)
+    undo_batch(lecture_id, cut_off, by=by, at=at + timedelta(hours=1))
 
 
 def _watch_together(lecture_id: int, plan: GroupPlan) -> None:

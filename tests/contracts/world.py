@@ -26,10 +26,12 @@ from sqlalchemy import select, update
 from lms.app import create_app
 from lms.attendance.actions.appeals import file_appeal
 from lms.attendance.actions.closing import close_attendance
+from lms.attendance.actions.correction_batches import confirm_batch, preview_batch
 from lms.attendance.actions.corrections import correct
 from lms.attendance.actions.joins import open_join
 from lms.attendance.appeal_rules import AppealInput
 from lms.attendance.models.credits import Correction, Outcome
+from lms.attendance.queries.roster_filters import RosterFilter
 from lms.attendance_imports.actions.imports import keep_file, publish_attendance
 from lms.attendance_imports.actions.resolution import resolve_attendee
 from lms.attendance_imports.actions.staging import stage_attendance
@@ -100,6 +102,8 @@ class Place:
     unknown: int = 0
     decided: int = 0
     correction_id: int = 0
+    batch: str = ""
+    batch_done: str = ""
     issue_job: str = "none"
     room_token: str = ""
     room_mark: str = ""
@@ -183,6 +187,7 @@ class World:
             "figure": "attendances",
             "filename": "none.css",
             "grant_id": self.grants[kind],
+            "batch": here.batch_done if "undo" in endpoint else here.batch,
             "family_id": here.design,
             "role": "logo",
             "language": "fr",
@@ -256,7 +261,15 @@ STATE_OF = {
     "attendance.roster_xlsx": "held",
     "attendance.person": "held",
     "attendance.correct": "held",
-    "attendance.correct_many": "held",
+    "attendance.preview_corrections": "held",
+    "attendance.list_corrections": "held",
+    "attendance.undo_corrections": "ended",
+    "dashboards.corrections": "ended",
+    "attendance_api.list_corrections": "held",
+    "attendance_api.preview_corrections": "held",
+    "attendance_api.show_corrections": "ended",
+    "attendance_api.confirm_corrections": "ended",
+    "attendance_api.undo_corrections": "ended",
     "attendance.history": "held",
     "attendance.undo": "held",
     "attendance_imports.review": "held",
@@ -480,6 +493,11 @@ def _unknown_people(place: Place, by: Actor, at: datetime) -> None:
 def _attendance_things(place: Place, by: Actor, own: Actor, at: datetime) -> None:
     """Something asked, something set by hand and withdrawn, something closed."""
     _groups(place, "KE" if place.slug == "mine" else "PE", at)
+    ended, absent = place.lectures["ended"], RosterFilter(outcome=Outcome.ABSENT)
+    place.batch_done = preview_batch(ended, absent, outcome=Outcome.EXCUSED, by=by, at=at).public_id
+    confirm_batch(ended, place.batch_done, reason="On mission", by=by, at=at)
+    excused = RosterFilter(outcome=Outcome.EXCUSED)
+    place.batch = preview_batch(ended, excused, outcome=Outcome.PARTIAL, by=by, at=at).public_id
     if place.slug != "hidden":  # who is enrolled in a draft sees nothing of it
         draft = AppealInput(text="I saw all of it")
         place.appeal_id = file_appeal(place.lectures["ended"], draft, by=own, at=at)[0].public_id

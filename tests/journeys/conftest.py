@@ -61,8 +61,8 @@ class Site:
                 while outbox.send_due(send, at=clock.now()):
                     pass
 
-    def be_there(self, lecture: Lecture, *people: Person) -> None:
-        """All of a lecture of ninety minutes that was held, for each of them."""
+    def be_there(self, lecture: Lecture, *people: Person, minutes: int = 90) -> None:
+        """The first minutes of a lecture that was held (all of ninety), for each of them."""
         start, lecture_id = clock.to_ms(lecture.actual_start or clock.now()), lecture.id
         ids = [one.id for one in people]
 
@@ -74,7 +74,7 @@ class Site:
                     person_id=person_id,
                     source=Source.LIVE,
                     joined_ms=start,
-                    left_ms=start + 90 * 60_000,
+                    left_ms=start + minutes * 60_000,
                     evidence=str(person_id),
                 )
                 for person_id in ids

@@ -170,3 +170,40 @@ def test_staff_walk_their_desks(site: Site, visit: Callable[[], Visitor]) -> Non
         "/series/origin/enrolments",
     ):
         administrator.goes_through(path)
+
+
+def test_partial_attendances_are_corrected_in_one_step_and_taken_back(site: Site, keys: Keys) -> None:
+    make = site.make
+    lin = make.person("Lin Yuhan", "lin@example.org", roles=["instructor"])
+    series = make.series("carbon", "Carbon rules", instructors=[lin])
+    start = clock.now() - timedelta(days=2)
+    times = {"starts_at": start, "actual_start": start, "actual_end": start + timedelta(minutes=90)}
+    held = make.lecture(series, "At the border", state="held", instructors=[lin], **times)
+    people = [make.person(f"Guest {number:02}", f"guest{number}@example.org") for number in range(32)]
+    for person in people:
+        make.enrolment(series, person)
+    site.be_there(held, *people[:30], minutes=20)
+    page = keys.page
+
+    keys.sign_in("lin@example.org")
+    keys.visitor.go(f"/lectures/{held.id}/roster")
+    keys.press("30 partial")
+    assert keys.visitor.heading() == "30 people attended part of this lecture"
+    keys.visitor.is_accessible("roster, filtered")
+    keys.to("Select all 30")
+    page.keyboard.press("Space")
+    keys.visitor.reads("Selected: 30")
+    keys.press("Mark as attended")
+    assert keys.visitor.heading() == "30 people will be marked as attended"
+    keys.visitor.is_accessible("corrections, previewed")
+    keys.write("Why are you correcting these records?", "The broadcast failed.")
+    keys.press("Mark 30 people as attended")
+    assert keys.visitor.heading() == "30 people marked as attended"
+    keys.to("Undo this correction")
+    page.keyboard.press("Enter")
+    keys.visitor.is_accessible("corrections, done")
+    keys.press("Undo for 30 people")
+    assert keys.visitor.heading() == "Undone: 30 people have their earlier result back"
+    keys.press("Go to the roster")
+    assert page.get_by_test_id("figure-partial").get_attribute("data-value") == "30"
+    keys.goes_through(f"/lectures/{held.id}/roster?outcome=partial&sort=short&size=50")

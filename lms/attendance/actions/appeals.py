@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from lms.attendance import notices, rules
@@ -12,9 +13,10 @@ from lms.attendance.appeal_rules import AppealInput, check_in_time
 from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.credits import Outcome
 from lms.attendance.presence import is_held
-from lms.attendance.queries.appeals import AppealView, appeal_until, get_appeal, open_appeals_in
+from lms.attendance.queries.appeals import AppealView, appeal_until, get_appeal, open_appeals_in, open_views_in
 from lms.attendance.queries.outcomes import corrections_in
 from lms.attendance.queries.roster import is_on_roster
+from lms.catalogue.models import Lecture
 from lms.catalogue.queries import get_lecture
 from lms.core import audit
 from lms.core.db import action, db
@@ -114,6 +116,19 @@ def decline_appeal(public_id: str, *, words: str, by: Actor, at: datetime) -> No
     view = _answerable(public_id, by)
     words = rules.checked_words(words, "words", lack=_("Enter a reason. The person will see it."))
     _answer(view, AppealState.DECLINED, words, by=by, at=at)
+
+
+def accept_together(
+    lecture: Lecture, person_ids: Collection[int], *, outcome: Outcome, words: str, by: Actor, at: datetime
+) -> int:
+    """Accepts the open appeals of people whose outcome was just corrected, inside the running action, with the reason
+    of the correction as the answer. Nobody answers an own appeal. Returns how many were accepted."""
+    views = [view for view in open_views_in(lecture.id, person_ids) if view.person_id != by.person_id]
+    corrections = corrections_in(lecture.id, [view.person_id for view in views])
+    for view in views:
+        view.appeal.correction_id = corrections[view.person_id].id
+        _answer(view, AppealState.ACCEPTED, words, outcome=outcome, by=by, at=at)
+    return len(views)
 
 
 def _held(public_id: str, by: Actor) -> AppealView:

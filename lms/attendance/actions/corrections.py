@@ -5,16 +5,19 @@ No step is lost: setting, removing and restoring each add a row.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Integer, bindparam, select
+from sqlalchemy import Integer, bindparam, select, update
 
 from lms.attendance import rules
 from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.credits import credit_lecture, lock_lecture
 from lms.attendance.actions.facts import hold_facts
 from lms.attendance.models.credits import Correction, Outcome
+from lms.attendance.outcomes import ByHand
 from lms.attendance.presence import is_held, rows_of
 from lms.attendance.queries.outcomes import corrections_in
 from lms.attendance.queries.roster import not_on_roster
@@ -22,16 +25,22 @@ from lms.catalogue.models import Lecture
 from lms.catalogue.queries import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
 from lms.core import audit
-from lms.core.bulk import chunks
-from lms.core.db import action, db
-from lms.core.errors import Invalid, NotFound, Refused
+from lms.core.bulk import among, chunks, insert_many
+from lms.core.db import action, db, read_column
+from lms.core.errors import NotFound, Refused
 from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.people.models import Person
-from lms.people.queries.persons import person_id_of, person_ids_of
+from lms.people.queries.persons import person_id_of
 
-MOST = 1000
-"""People of one step."""
+
+@dataclass(frozen=True)
+class Wanted:
+    """A correction that is to be in force: its outcome and reason. `restores`: the earlier correction it restores."""
+
+    outcome: Outcome
+    reason: str
+    restores: int | None = None
 
 
 @action
@@ -46,29 +55,6 @@ def correct(
     """
     lecture = hold_attendance(lecture_id, by=by)
     set_outcomes(lecture, [person_id_of(person_public_id)], outcome=outcome, reason=reason, by=by, at=at)
-
-
-@action
-def correct_many(
-    lecture_id: int,
-    person_public_ids: Collection[str],
-    *,
-    outcome: Outcome | None,
-    reason: str,
-    by: Actor,
-    at: datetime,
-) -> int:
-    """Like `correct`, for many people at once: all of them or none. Returns for how many something changed.
-
-    Raises Invalid (`people`) for nobody, or for more than a thousand.
-    """
-    lecture = hold_attendance(lecture_id, by=by)
-    if not person_public_ids:
-        raise Invalid("people", _("Select at least one person."))
-    if len(person_public_ids) > MOST:
-        raise Invalid("people", _("Select at most %(n)s people at a time.", n=MOST))
-    found = person_ids_of(person_public_ids)
-    return set_outcomes(lecture, sorted(set(found)), outcome=outcome, reason=reason, by=by, at=at)
 
 
 @action
@@ -124,40 +110,62 @@ def set_outcomes(
 
     Returns for how many people something changed. Raises NotFound where a person is not on the roster.
     """
-    if not_on_roster(lecture, person_ids):
-        raise NotFound
     reason = rules.checked_words(reason, lack=_("Enter a reason.") if outcome is not None else None)
-    held = corrections_in(lecture.id, person_ids)
-    if outcome is None:
-        changed = [person_id for person_id in person_ids if person_id in held]
-    else:
-        asked = (outcome, reason)
-        changed = [one for one in person_ids if one not in held or (held[one].outcome, held[one].reason) != asked]
+    wanted = Wanted(outcome, reason, restores) if outcome is not None else None
+    return len(set_each(lecture, dict.fromkeys(person_ids, wanted), by=by, at=at))
+
+
+def set_each(
+    lecture: Lecture, wanted: Mapping[int, Wanted | None], *, batch: str | None = None, by: Actor, at: datetime
+) -> list[int]:
+    """As `set_outcomes`, with what is wanted for each person; null removes the correction. `batch` is the public id of
+    the batch that this is a part of. Returns for whom something changed."""
+    if not_on_roster(lecture, wanted):
+        raise NotFound
+    held = corrections_in(lecture.id, wanted)
+    changed = [person_id for person_id, one in wanted.items() if _differs(held.get(person_id), one)]
     if not changed:
-        return 0
+        return []
     _withdraw_all(lecture.id, [one for one in changed if one in held], by=by, at=at)
-    if outcome is not None:
-        for person_id in changed:
-            db.session.add(
-                Correction(
-                    lecture_id=lecture.id,
-                    person_id=person_id,
-                    outcome=outcome,
-                    reason=reason,
-                    by_person_id=by.person_id,
-                    made_at=at,
-                    restores_id=restores,
-                )
-            )
-        db.session.flush()
-    verb = "attendance.correct" if outcome is not None else "attendance.withdraw_correction"
-    detail = {"outcome": outcome.value} if outcome is not None else {}
-    audit.record(verb, by=by, at=at, detail=detail, lecture=lecture.id, person=changed)
+    rows: list[dict[str, Any]] = [
+        {
+            "lecture_id": lecture.id,
+            "person_id": person_id,
+            "outcome": one.outcome,
+            "reason": one.reason,
+            "by_person_id": by.person_id,
+            "made_at": at,
+            "restores_id": one.restores,
+        }
+        for person_id in changed
+        if (one := wanted[person_id]) is not None
+    ]
+    insert_many(Correction.__table__, rows)
+    _record(lecture.id, {one: wanted[one] for one in changed}, batch, by=by, at=at)
     credit_lecture(lecture.id, by=by, at=at, only=changed)
-    return len(changed)
+    return changed
 
 
-_IN_FORCE = select(Correction).where(
+def _differs(held: ByHand | None, wanted: Wanted | None) -> bool:
+    if held is None or wanted is None:
+        return (held is None) is not (wanted is None)
+    return (held.outcome, held.reason) != (wanted.outcome, wanted.reason)
+
+
+def _record(
+    lecture_id: int, changed: Mapping[int, Wanted | None], batch: str | None, *, by: Actor, at: datetime
+) -> None:
+    """Records what was set in the audit trail: one entry for each outcome."""
+    by_outcome: dict[Outcome | None, list[int]] = {}
+    for person_id, one in changed.items():
+        by_outcome.setdefault(one.outcome if one is not None else None, []).append(person_id)
+    for outcome, people in by_outcome.items():
+        verb = "attendance.correct" if outcome is not None else "attendance.withdraw_correction"
+        detail = ({"outcome": outcome.value} if outcome is not None else {}) | ({"batch": batch} if batch else {})
+        audit.record(verb, by=by, at=at, detail=detail, lecture=lecture_id, person=people)
+
+
+_IN_FORCE: Any = select(Correction.id).where(
     Correction.lecture_id == bindparam("lecture_id", type_=Integer),
     Correction.withdrawn_at.is_(None),
     Correction.person_id.in_(rows_of(bindparam("people", expanding=True))),
@@ -167,6 +175,10 @@ _IN_FORCE = select(Correction).where(
 def _withdraw_all(lecture_id: int, person_ids: Sequence[int], *, by: Actor, at: datetime) -> None:
     """Removes every current correction for these people, including those of rows merged into them."""
     for people in chunks(person_ids):
-        for correction in db.session.scalars(_IN_FORCE, {"lecture_id": lecture_id, "people": people}):
-            correction.withdrawn_at, correction.withdrawn_by = at, by.person_id
-    db.session.flush()
+        ids = read_column(_IN_FORCE, {"lecture_id": lecture_id, "people": people})
+        db.session.execute(
+            update(Correction)
+            .where(among(Correction.id, ids))
+            .values(withdrawn_at=at, withdrawn_by=by.person_id)
+            .execution_options(synchronize_session="fetch")
+        )

@@ -21,6 +21,7 @@ from lms.catalogue.models import Lecture
 from lms.catalogue.queries import get_lecture
 from lms.catalogue.rules import may_edit_lecture, teaching_id
 from lms.catalogue.visibility import ids_taught_by_person
+from lms.core.bulk import chunks
 from lms.core.db import db, read, read_value
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
@@ -167,6 +168,17 @@ def open_appeals_in(lecture_id: int, person_ids: Collection[int]) -> list[Appeal
         .order_by(Appeal.id)
     )
     return list(db.session.scalars(query.execution_options(populate_existing=True)))
+
+
+def open_views_in(lecture_id: int, person_ids: Collection[int]) -> list[AppealView]:
+    """As `open_appeals_in`, with the person and the lecture of each."""
+    found = []
+    for people in chunks(person_ids):
+        query = _VIEWS.where(
+            Appeal.lecture_id == lecture_id, Appeal.state == AppealState.OPEN, _Filing.canonical_id.in_(people)
+        )
+        found += _read(query.order_by(Appeal.id).execution_options(populate_existing=True))
+    return found
 
 
 _LAST_IMPORT = select(func.max(AttendanceImport.published_at)).where(

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Integer, bindparam, select, union
 from sqlalchemy.orm import aliased
 
-from lms.attendance.models.credits import Correction, Credit
+from lms.attendance.models.credits import Correction, Credit, Outcome
 from lms.attendance.outcomes import ByHand, CreditValues, OutcomeInputs, compute_outcome, was_in_group
 from lms.attendance.presence import WHO, PresenceInterval, Span, is_held, places_of, presence_in, rows_of, span_of
 from lms.catalogue.models import Lecture, LectureState, Policy, WalkIns
@@ -139,30 +139,33 @@ def compute_credits(
     span: Span | None = None,
     only: Collection[int] | None = None,
     eligible: set[int] | None = None,
+    by_hand: Mapping[int, Outcome] | None = None,
 ) -> dict[int, CreditValues]:
     """The credits of a lecture by person (canonical), from all its evidence and corrections.
 
-    By its own policy and times, or by others: then they are what they would be. `only` asks for these people;
-    `eligible` is what `eligible_people` answers, where the caller has just asked it.
+    By its own policy, times and corrections (`by_hand`, by person), or by others: then they are what they would be.
+    `only` asks for these people; `eligible` is what `eligible_people` answers, where the caller has just asked it.
     """
     span = span or span_of(lecture)
-    presence, corrections = presence_in(lecture, only, span), corrections_in(lecture.id, only)
-    if not presence and not corrections:
+    presence = presence_in(lecture, only, span)
+    if by_hand is None:
+        by_hand = {person_id: one.outcome for person_id, one in corrections_in(lecture.id, only).items()}
+    if not presence and not by_hand:
         return {}
     policy = policy or policy_for(lecture)
     counted = _counted(lecture, only) if eligible is None else eligible | _credited(lecture.id, only)
     policy_id, min_percent = policy.id, policy.min_percent
     found: dict[int, CreditValues] = {}
-    for person_id in dict.fromkeys([*presence, *corrections]):
-        correction = corrections.get(person_id)
-        if correction is None and person_id not in counted:
+    for person_id in dict.fromkeys([*presence, *by_hand]):
+        corrected = by_hand.get(person_id)
+        if corrected is None and person_id not in counted:
             continue
         computed = compute_outcome(
             presence.get(person_id, ()),
             start=span.start,
             end=span.end,
             min_percent=min_percent,
-            by_hand=correction.outcome if correction is not None else None,
+            by_hand=corrected,
         )
         if computed.is_credited:
             found[person_id] = CreditValues(

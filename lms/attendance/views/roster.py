@@ -12,7 +12,8 @@ from flask import Response, flash, redirect, render_template, request, stream_wi
 from flask.typing import ResponseReturnValue
 
 from lms.attendance.actions import corrections
-from lms.attendance.forms import CorrectionForm, ManyForm
+from lms.attendance.actions.correction_batches import preview_batch
+from lms.attendance.forms import CorrectionForm
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
 from lms.attendance.presence import span_of
@@ -130,7 +131,7 @@ def roster(lecture_id: int) -> ResponseReturnValue:
     return _roster_page(lecture_id, request.args.get("open"), None)
 
 
-def _roster_page(lecture_id: int, opened: str | None, form: CorrectionForm | None, many: ManyForm | None = None) -> str:
+def _roster_page(lecture_id: int, opened: str | None, form: CorrectionForm | None) -> str:
     by, at, shown = current_actor(), clock.now(), read_roster_list()
     page = shown.page(lecture_id, by=by, at=at)
     row = next((one for one in page.rows if one.public_id == opened), None)
@@ -145,8 +146,6 @@ def _roster_page(lecture_id: int, opened: str | None, form: CorrectionForm | Non
         marks=marks_of(page.lecture),
         opened=opened,
         form=form,
-        many=many or ManyForm(formdata=None),
-        ticked=set(read_selection().ids) if many is not None else set(),
         may_edit=may_edit,
         may_correct=may_edit and closing is None,
         closing=closing,
@@ -267,22 +266,19 @@ def correct(lecture_id: int, person_id: str) -> ResponseReturnValue:
 
 @bp.post("/lectures/<int:lecture_id>/roster")
 @allow(SIGNED_IN)
-def correct_many(lecture_id: int) -> ResponseReturnValue:
-    """Saves or removes a correction for all selected people."""
-    form, ticked, changed = ManyForm(), read_selection().ids, []
-
-    def work() -> None:
-        given: dict[str, Any] = {"reason": form.reason.data or "", "by": current_actor(), "at": clock.now()}
-        changed.append(corrections.correct_many(lecture_id, ticked, outcome=form.wanted, **given))
-
-    status = form.attempt(work)
-    if status is not None:
-        return _roster_page(lecture_id, None, None, form), status
-    said = _n("Correction saved for %(num)s person.", "Correction saved for %(num)s people.", changed[0])
-    if form.wanted is None:
-        said = _n("Correction removed for %(num)s person.", "Correction removed for %(num)s people.", changed[0])
-    flash(said, "done")
-    return redirect(url_for(".roster", lecture_id=lecture_id, **_kept(), _anchor="people"))
+def preview_corrections(lecture_id: int) -> ResponseReturnValue:
+    """Previews a correction of the selected people, or of all that the filter holds. Nothing is corrected yet."""
+    selection, outcome = read_selection(), request.form.get("outcome", "")
+    if outcome and outcome not in set(Outcome):
+        raise Invalid("outcome", _("Choose a result from the list."))
+    people = read_roster_list().people if selection.everybody else selection.ids
+    wanted = Outcome(outcome) if outcome else None
+    try:
+        batch = preview_batch(lecture_id, people, outcome=wanted, by=current_actor(), at=clock.now())
+    except (Invalid, Refused) as error:
+        flash(error.message, "wrong")
+        return redirect(url_for(".roster", lecture_id=lecture_id, **_kept(), _anchor="people"), 303)
+    return redirect(url_for("dashboards.corrections", lecture_id=lecture_id, batch=batch.public_id), 303)
 
 
 @bp.get("/lectures/<int:lecture_id>/roster.csv")

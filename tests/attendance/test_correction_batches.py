@@ -1,0 +1,405 @@
+"""Corrections of many people together: previewed, confirmed, done in steps, and taken back."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from lms.attendance.actions import correction_batches as batches
+from lms.attendance.actions import corrections
+from lms.attendance.actions.appeals import file_appeal
+from lms.attendance.actions.closing import close_attendance
+from lms.attendance.appeal_rules import AppealInput
+from lms.attendance.models.appeals import Appeal, AppealState
+from lms.attendance.models.credits import Correction, CorrectionBatch, CorrectionBatchEntry, EntryState, Outcome
+from lms.attendance.queries.correction_batches import BatchView, get_batch, list_batches, list_people, preview_of
+from lms.attendance.queries.roster import roster
+from lms.attendance.queries.roster_filters import RosterFilter
+from lms.core import audit, jobs
+from lms.core.db import db
+from lms.core.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.jobs import Job, JobState
+from lms.core.roles import SYSTEM
+from lms.enrolment.actions import set_status
+from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.people.actions.privacy import merge_people
+from tests.attendance.scene import END, Scene
+
+LATER = END + timedelta(hours=1)
+PARTIAL = RosterFilter(outcome=Outcome.PARTIAL)
+
+
+def crowded(make: Any) -> Scene:
+    """Ada attended, Ben, Dora and Eva in part, Cyr not."""
+    scene = Scene(make)
+    for name in ("Dora", "Eva"):
+        scene.people[name] = make.person(name, email=f"{name.lower()}@x.example")
+        make.enrolment(scene.series, scene.people[name])
+    scene.publish(
+        ("ada@x.example", 0, 62), ("ben@x.example", 0, 20), ("dora@x.example", 0, 30), ("eva@x.example", 0, 40)
+    )
+    return scene
+
+
+@pytest.fixture
+def scene(make: Any, context: None) -> Scene:
+    return crowded(make)
+
+
+def ids(scene: Scene, *names: str) -> list[str]:
+    return [scene.people[name].public_id for name in names]
+
+
+def preview(scene: Scene, people: Any = PARTIAL, outcome: Outcome | None = Outcome.ATTENDED) -> str:
+    return batches.preview_batch(scene.lecture.id, people, outcome=outcome, by=scene.by, at=LATER).public_id
+
+
+def confirm(scene: Scene, batch: str, reason: str = "The broadcast failed.") -> None:
+    batches.confirm_batch(scene.lecture.id, batch, reason=reason, by=scene.by, at=LATER)
+
+
+def undo(scene: Scene, batch: str) -> None:
+    batches.undo_batch(scene.lecture.id, batch, by=scene.by, at=LATER + timedelta(hours=1))
+
+
+def correct(scene: Scene, name: str, outcome: Outcome | None, reason: str = "power cut") -> None:
+    corrections.correct(
+        scene.lecture.id, scene.people[name].public_id, outcome=outcome, reason=reason, by=scene.by, at=LATER
+    )
+
+
+def view(scene: Scene, batch: str) -> BatchView:
+    return get_batch(scene.lecture.id, batch, by=scene.by)
+
+
+def results(scene: Scene) -> dict[str, str]:
+    """The result of each person, with the reason of the correction that says so."""
+    return {
+        row.full_name: row.outcome.value + (f" ({row.correction.reason})" if row.correction is not None else "")
+        for row in roster(scene.lecture.id, by=SYSTEM, limit=None)
+    }
+
+
+BEFORE = {"Ada": "attended", "Ben": "partial", "Cyr": "absent", "Dora": "partial", "Eva": "partial"}
+CORRECTED = BEFORE | dict.fromkeys(("Ben", "Dora", "Eva"), "attended (The broadcast failed.)")
+
+
+@pytest.mark.databases
+def test_all_that_a_filter_holds_is_corrected_in_one_step_and_taken_back(scene: Scene) -> None:
+    batch = preview(scene)
+    assert results(scene) == BEFORE
+    found = preview_of(view(scene, batch), by=scene.by, at=LATER)
+    assert found.totals == {Outcome.ATTENDED: (1, 4), Outcome.PARTIAL: (3, 0)}
+    assert (found.attendances, found.participants, found.first_time, found.countries) == (3, 3, 3, [("KE", 3)])
+    confirm(scene, batch)
+    assert results(scene) == CORRECTED
+    assert (view(scene, batch).state, view(scene, batch).corrected) == ("corrected", 3)
+    undo(scene, batch)
+    assert results(scene) == BEFORE
+    assert (view(scene, batch).state, view(scene, batch).counts) == ("undone", {EntryState.TAKEN_BACK: 3})
+    assert [one.batch.public_id for one in list_batches(scene.lecture.id, by=scene.by)] == [batch]
+    told = [
+        (entry.verb, entry.detail.get("people")) for entry in audit.list_entries("lecture", scene.lecture.id)
+        if "batch" in entry.detail
+    ]  # fmt: skip
+    assert told == [
+        ("attendance.withdraw_correction", None), ("attendance.undo_batch", 3),
+        ("attendance.correct", None), ("attendance.correct_batch", 3),
+    ]  # fmt: skip
+    assert "attendance.correct" in {one.verb for one in audit.list_entries("person", scene.people["Eva"].id)}
+
+
+@pytest.mark.databases
+def test_undoing_brings_back_what_each_had_and_leaves_later_corrections(scene: Scene) -> None:
+    correct(scene, "Ben", Outcome.EXCUSED, "ill")
+    correct(scene, "Cyr", Outcome.PARTIAL, "phone")
+    batch = preview(scene, ids(scene, "Ben", "Cyr", "Dora", "Eva", "Ada"))
+    assert view(scene, batch).batch.same == 1
+    confirm(scene, batch)
+    correct(scene, "Dora", Outcome.ABSENT, "she said so")
+    correct(scene, "Eva", None)
+    undo(scene, batch)
+    assert results(scene) == {
+        "Ada": "attended", "Ben": "excused (ill)", "Cyr": "partial (phone)", "Dora": "absent (she said so)",
+        "Eva": "partial",
+    }  # fmt: skip
+    kept = list_people(view(scene, batch), [EntryState.KEPT], by=scene.by)
+    assert [(one.full_name, one.state) for one in kept] == [("Dora", EntryState.KEPT), ("Eva", EntryState.KEPT)]
+    restored = select(Correction.restores_id).where(
+        Correction.withdrawn_at.is_(None), Correction.person_id == scene.people["Ben"].id
+    )
+    assert db.session.scalar(restored) is not None
+
+
+@pytest.mark.databases
+def test_who_left_or_was_changed_since_the_preview_is_named_and_skipped(scene: Scene) -> None:
+    batch = preview(scene, ids(scene, "Ben", "Cyr", "Dora", "Eva"))
+    correct(scene, "Ben", Outcome.PARTIAL, "seen")
+    scene.publish(("dora@x.example", 30, 70))
+    enrolment = db.session.scalars(select(Enrolment).where(Enrolment.person_id == scene.people["Cyr"].id)).one()
+    set_status(enrolment.public_id, EnrolmentStatus.WITHDRAWN, by=SYSTEM, at=scene.lecture.created_at)
+    confirm(scene, batch)
+    left_out = list_people(view(scene, batch), [EntryState.GONE, EntryState.STALE], by=scene.by)
+    assert [(one.full_name, one.state.value) for one in left_out] == [
+        ("Ben", "stale"),
+        ("Cyr", "gone"),
+        ("Dora", "stale"),
+    ]
+    assert results(scene) == {
+        "Ada": "attended", "Ben": "partial (seen)", "Dora": "attended", "Eva": "attended (The broadcast failed.)"
+    }  # fmt: skip
+    undo(scene, batch)
+    assert results(scene)["Eva"] == "partial"
+
+
+@pytest.mark.databases
+def test_corrections_are_removed_together_and_brought_back(scene: Scene) -> None:
+    correct(scene, "Ben", Outcome.ATTENDED, "ill")
+    correct(scene, "Cyr", Outcome.EXCUSED, "phone")
+    before = results(scene)
+    batch = preview(scene, RosterFilter(), None)
+    assert preview_of(view(scene, batch), by=scene.by, at=LATER).totals == {
+        Outcome.ATTENDED: (2, 1), Outcome.PARTIAL: (2, 3), Outcome.ABSENT: (0, 1), Outcome.EXCUSED: (1, 0)
+    }  # fmt: skip
+    confirm(scene, batch, "")
+    assert results(scene) == BEFORE
+    correct(scene, "Cyr", Outcome.PARTIAL, "later")
+    undo(scene, batch)
+    assert results(scene) == before | {"Cyr": "partial (later)"}
+
+
+@pytest.mark.databases
+def test_open_appeals_are_accepted_with_the_reason_and_stay_so(scene: Scene) -> None:
+    ben = scene.make.actor(scene.people["Ben"])
+    file_appeal(scene.lecture.id, AppealInput(text="I was there."), by=ben, at=LATER)
+    batch = preview(scene)
+    assert [name for _appeal, name in preview_of(view(scene, batch), by=scene.by, at=LATER).appeals] == ["Ben"]
+    absent = preview(scene, PARTIAL, Outcome.ABSENT)
+    assert preview_of(view(scene, absent), by=scene.by, at=LATER).appeals == []
+    confirm(scene, batch)
+    appeal = db.session.scalars(select(Appeal)).one()
+    assert (appeal.state, appeal.answer) == (AppealState.ACCEPTED, "The broadcast failed.")
+    undo(scene, batch)
+    db.session.refresh(appeal)
+    assert appeal.state is AppealState.ACCEPTED
+
+
+@pytest.mark.databases
+def test_what_cannot_be_previewed_or_confirmed_is_refused_and_changes_nothing(scene: Scene) -> None:
+    with pytest.raises(Invalid):
+        preview(scene, [])
+    with pytest.raises(Invalid):
+        preview(scene, RosterFilter(q="nobody at all"))
+    with pytest.raises(NotFound):
+        preview(scene, ["unknown"])
+    with pytest.raises(Refused):
+        preview(scene, RosterFilter(outcome=Outcome.ATTENDED))
+    with pytest.raises(Refused):
+        preview(scene, RosterFilter(), None)
+    batch = preview(scene)
+    with pytest.raises(Refused):
+        undo(scene, batch)
+    for reason in ("", " \u200b", "x" * 1001):
+        with pytest.raises(Invalid):
+            confirm(scene, batch, reason)
+    reporter = scene.make.actor(roles=["reporter"])
+    with pytest.raises(Forbidden):
+        batches.confirm_batch(scene.lecture.id, batch, reason="x", by=reporter, at=LATER)
+    other = scene.make.lecture(scene.series, state="held", actual_start=END, actual_end=LATER, starts_at=END)
+    with pytest.raises(NotFound):
+        batches.confirm_batch(other.id, batch, reason="x", by=scene.by, at=LATER)
+    close_attendance(scene.lecture.id, by=scene.by, at=LATER)
+    for refused in (lambda: confirm(scene, batch), lambda: preview(scene)):
+        with pytest.raises(Refused):
+            refused()
+    assert results(scene) == BEFORE
+
+
+def test_closed_attendance_is_not_taken_back(scene: Scene) -> None:
+    batch = preview(scene)
+    confirm(scene, batch)
+    close_attendance(scene.lecture.id, by=scene.by, at=LATER)
+    with pytest.raises(Refused):
+        undo(scene, batch)
+    assert results(scene) == CORRECTED
+
+
+@pytest.mark.databases
+def test_many_people_are_a_task_that_goes_on_where_it_stopped(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "AT_ONCE", 1)
+    batch = preview(scene)
+    confirm(scene, batch)
+    confirm(scene, batch)
+    assert (results(scene), view(scene, batch).state) == (BEFORE, "correcting")
+    assert db.session.scalar(select(func.count()).select_from(Job).where(Job.kind == batches.JOB)) == 1
+
+    step, made = batches._run_step, []
+
+    def killed(*args: Any, **given: Any) -> Any:
+        if len(made) == 2:
+            raise RuntimeError("killed")
+        made.append(1)
+        return step(*args, **given)
+
+    monkeypatch.setattr(batches, "_run_step", killed)
+    assert jobs.run_due() == 1
+    assert (view(scene, batch).state, view(scene, batch).corrected) == ("stopped", 2)
+    with pytest.raises(Refused):
+        undo(scene, batch)
+    monkeypatch.setattr(batches, "_run_step", step)
+    confirm(scene, batch)
+    jobs.run_due()
+    done = view(scene, batch)
+    assert (results(scene), done.state) == (CORRECTED, "corrected")
+    assert done.job is not None
+    assert (done.job.state, done.job.result) == (JobState.DONE, {"changed": 3, "left_out": 0})
+    undo(scene, batch)
+    assert view(scene, batch).state == "undoing"
+    jobs.run_due()
+    assert (results(scene), view(scene, batch).state) == (BEFORE, "undone")
+
+
+@pytest.mark.databases
+def test_the_same_pressed_twice_at_once_is_done_once(scene: Scene) -> None:
+    batch, app = preview(scene), scene.make.app
+    lecture_id, by = scene.lecture.id, scene.by
+
+    def press(work: Any) -> None:
+        with app.app_context():
+            work()
+
+    def confirming() -> None:
+        batches.confirm_batch(lecture_id, batch, reason="The broadcast failed.", by=by, at=LATER)
+
+    def undoing() -> None:
+        batches.undo_batch(lecture_id, batch, by=by, at=LATER)
+
+    db.session.rollback()
+    for work, after in ((confirming, CORRECTED), (undoing, BEFORE)):
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(press, [work] * 3))
+        assert results(scene) == after
+        db.session.rollback()
+    assert db.session.scalar(select(func.count()).select_from(Correction)) == 3
+
+
+def test_two_previews_of_the_same_people_do_not_overwrite_each_other(scene: Scene) -> None:
+    first, second = preview(scene), preview(scene, PARTIAL, Outcome.EXCUSED)
+    confirm(scene, first)
+    confirm(scene, second, "Too late")
+    assert results(scene) == CORRECTED
+    assert view(scene, second).counts == {EntryState.STALE: 3}
+
+
+def test_someone_merged_since_is_taken_back_through_the_row_that_is_kept(scene: Scene) -> None:
+    batch = preview(scene, ids(scene, "Ben", "Dora"))
+    confirm(scene, batch)
+    admin = scene.make.actor(roles=["administrator"])
+    merge_people(scene.people["Cyr"].public_id, scene.people["Ben"].public_id, by=admin, at=LATER)
+    assert results(scene)["Cyr"] == "attended (The broadcast failed.)"
+    undo(scene, batch)
+    assert results(scene) == {"Ada": "attended", "Cyr": "partial", "Dora": "partial", "Eva": "partial"}
+
+
+def test_a_preview_that_nobody_confirmed_is_deleted_after_a_day(scene: Scene) -> None:
+    old = preview(scene)
+    done = preview(scene, ids(scene, "Ben"))
+    confirm(scene, done)
+    later = LATER + timedelta(days=2)
+    batches.preview_batch(scene.lecture.id, PARTIAL, outcome=Outcome.ATTENDED, by=scene.by, at=later)
+    with pytest.raises(NotFound):
+        view(scene, old)
+    assert view(scene, done).state == "corrected"
+    assert db.session.scalar(select(func.count()).select_from(CorrectionBatch)) == 2
+    assert db.session.scalar(select(func.count()).select_from(CorrectionBatchEntry)) == 3
+
+
+def _token(page: Any) -> str:
+    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page.text)
+    assert found
+    return found[1]
+
+
+def test_on_the_pages_nothing_changes_before_it_is_confirmed(client: Any, make: Any) -> None:
+    with make.app.app_context():
+        scene = crowded(make)
+        lecture, ben, dora = scene.lecture.id, *ids(scene, "Ben", "Dora")
+        make.sign_in(client, scene.teacher)
+    listed = f"/lectures/{lecture}/roster?outcome=partial"
+    page = client.get(listed)
+    assert "Select all 3" in page.text
+    assert f'action="/lectures/{lecture}/roster?outcome=partial"' in page.text
+    token = {"csrf_token": _token(page)}
+    nobody = client.post(listed, data=token | {"outcome": "attended"})
+    assert (nobody.status_code, nobody.location) == (303, f"{listed}#people")
+    assert "Select at least one person." in client.get(listed).text
+    assert client.post(listed, data=token | {"outcome": "asleep", "all": "1"}).status_code == 422
+    ticked = client.post(listed, data=token | {"outcome": "excused", "people": [ben, dora]})
+    assert "2 people will be marked as excused" in client.get(ticked.location).text
+    asked = client.post(listed, data=token | {"outcome": "attended", "all": "1"}).location
+    shown = client.get(asked).text
+    assert "3 people will be marked as attended" in shown
+    assert 'data-testid="moves-attended"' in shown
+    assert client.get(f"/lectures/{lecture}/corrections").text.count('data-testid="batch"') == 0
+    refused = client.post(asked, data=token | {"reason": " "})
+    assert (refused.status_code, "Enter a reason." in refused.text) == (422, True)
+    assert client.get(listed).text.count('data-testid="roster-row"') == 3
+    assert client.post(asked, data=token | {"reason": "The broadcast failed."}).status_code == 303
+    assert "3 people marked as attended" in client.get(asked).text
+    assert client.get(listed).text.count('data-testid="roster-row"') == 0
+    assert "attended, corrected (The broadcast failed.)" in client.get(f"/lectures/{lecture}/roster").text
+    assert client.post(f"{asked}/undo", data=token).status_code == 303
+    assert "Undone: 3 people have their earlier result back" in client.get(asked).text
+    assert client.get(listed).text.count('data-testid="roster-row"') == 3
+    assert client.get(f"/lectures/{lecture}/corrections").text.count('data-state="undone"') == 1
+    left = client.get(ticked.location)
+    assert (left.status_code, "will be marked as excused" in left.text) == (200, True)
+
+
+def test_the_api_previews_confirms_and_takes_back(client: Any, make: Any) -> None:
+    with make.app.app_context():
+        scene = crowded(make)
+        lecture, ben, ada = scene.lecture.id, *ids(scene, "Ben", "Ada")
+        headers = make.headers(scene.teacher)
+    path = f"/api/v1/lectures/{lecture}/attendance-corrections"
+
+    def post(body: dict[str, Any], *more: str) -> Any:
+        return client.post("/".join([path, *more]), json=body, headers=headers)
+
+    made = post({"outcome": "attended", "filter": {"outcome": "partial"}})
+    assert made.status_code == 201
+    assert made.json["changes"]["outcomes"] == {
+        "attended": {"now": 1, "after": 4}, "partial": {"now": 3, "after": 0}
+    }  # fmt: skip
+    assert (made.json["state"], made.json["people"], made.json["left_out"]) == ("previewed", 3, [])
+    assert post({"outcome": "attended", "people": [ben, ada]}).json["unchanged"] == 1
+    batch = made.json["id"]
+    assert post({}, batch, "confirm").status_code == 422
+    done = post({"reason": "The broadcast failed."}, batch, "confirm")
+    assert (done.status_code, done.json["state"], done.json["corrected"], done.json["changes"]) == (
+        200,
+        "corrected",
+        3,
+        None,
+    )
+    assert [one["id"] for one in client.get(path, headers=headers).json["items"]] == [batch]
+    client.patch(
+        f"/api/v1/lectures/{lecture}/attendance/{ben}", json={"outcome": "excused", "reason": "ill"}, headers=headers
+    )
+    undone = post({}, batch, "undo").json
+    assert (undone["state"], undone["undone"]) == ("undone", 2)
+    assert undone["left_out"] == [{"id": ben, "full_name": "Ben", "reason": "kept"}]
+    assert client.get(f"{path}/{batch}", headers=headers).json == undone
+    for body in (
+        {"outcome": "attended"}, {"outcome": "attended", "people": [ben], "filter": {}}, {"people": [ben]},
+        {"outcome": "asleep", "people": [ben]}, {"outcome": "attended", "people": []},
+        {"outcome": "attended", "filter": {"outcome": "asleep"}},
+    ):  # fmt: skip
+        assert post(body).status_code == 422
+    assert post({"outcome": "attended", "people": ["unknown"]}).status_code == 404
+    assert post({"reason": "x"}, "unknown", "confirm").status_code == 404
