@@ -14,6 +14,8 @@ NO_PAGES = {
     "/lectures/<int:lecture_id>/room/state",
     "/certificates/keys/<kid>",
     "/certificates/status/<int:list_number>",
+    "/lectures/<int:lecture_id>/files/<file_id>",
+    "/speakers/<speaker_id>/picture",
 }
 
 
