@@ -174,7 +174,7 @@ def issue(slug: str, body: dict[str, str | None]) -> dict[str, Any]:
 
 
 @bp.get("/series/<slug>/certificates/preview")
-@allow(Role.ADMINISTRATOR, Role.REPORTER)
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.INSTRUCTOR)
 @scope("certificates:read")
 @bp.input(PreviewQuery, location="query", arg_name="asked")
 @bp.output(PreviewSchema)

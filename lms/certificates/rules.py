@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lms.catalogue.models import CertificateKind
+from lms.catalogue.models import CertificateKind, Series
+from lms.catalogue.rules import is_series_instructor
 from lms.certificates.models import CertificateState
 from lms.core.errors import Forbidden, Invalid, Refused
 from lms.core.i18n import _
@@ -32,6 +33,11 @@ def kind_to_issue(asked: CertificateKind | None, given: CertificateKind | None) 
             raise Refused(_("This series issues certificates of completion only."))
         raise Refused(_("This series issues certificates of participation only."))
     return given
+
+
+def may_see_earners(series: Series, by: Actor) -> bool:
+    """Who reads who earns a certificate of a series: administrators, reporters, and its instructors."""
+    return by.is_reporter or is_series_instructor(series, by)
 
 
 def check_can_issue(by: Actor) -> None:

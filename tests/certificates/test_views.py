@@ -7,18 +7,20 @@ from datetime import datetime, timedelta
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from lms.catalogue.models import CertificateKind
+from lms.catalogue.models import CertificateKind, SeriesInstructor
 from lms.certificates import numbers
 from lms.certificates.actions import awards
 from lms.certificates.models import Certificate
+from lms.certificates.queries.eligibility import Group, preview
 from lms.core import jobs
 from lms.core.db import db
 from lms.core.roles import SYSTEM, Actor, Role
+from lms.enrolment.models import Enrolment
 from lms.people.models import Person
 from lms.web import identity
-from tests.certificates.conftest import Programme
+from tests.certificates.conftest import BEGAN, Programme
 
 Make = Callable[..., Programme]
 SignIn = Callable[[Actor], FlaskClient]
@@ -228,6 +230,45 @@ def test_a_reporter_looks_and_does_not_issue(app: APIFlask, made: Programme, sig
     assert 'data-testid="issue"' not in page.text
     token = token_of(browser.get("/verify").text)
     assert browser.post("/series/livestream/certificates", data={"csrf_token": token}).status_code == 403
+
+
+@pytest.fixture
+def instructor(app: APIFlask, made: Programme) -> Actor:
+    """Someone who gives the series; Eve has not shared her profile with its staff."""
+    with app.app_context():
+        person = Person(full_name="Ines", created_at=BEGAN)
+        db.session.add(person)
+        db.session.flush()
+        person.canonical_id = person.id
+        db.session.add(SeriesInstructor(series_id=made.series_id, person_id=person.id))
+        db.session.execute(
+            update(Enrolment).where(Enrolment.person_id == made.people["Eve"]).values(profile_shared_at=None)
+        )
+        db.session.commit()
+        return Actor(person_id=person.id, full_name="Ines", roles=frozenset({Role.INSTRUCTOR}))
+
+
+def test_an_instructor_reads_who_earns_in_the_own_series_without_names_that_are_not_shared(
+    app: APIFlask, made: Programme, programme: Make, sign_in: SignIn, instructor: Actor
+) -> None:
+    programme({"Ada": "aaa"}, slug="another")
+    browser = sign_in(instructor)
+    page = browser.get("/series/livestream/certificates")
+    assert page.status_code == 200
+    assert 'data-testid="figure-earned"' in page.text
+    assert "Eve" not in page.text
+    assert 'data-testid="issue"' not in page.text
+    page = browser.get("/series/livestream/certificates?show=have")
+    assert "Fatima Benaly" in page.text
+    assert number_of(app, "Fatima Benaly") not in page.text
+    assert browser.get("/series/another/certificates").status_code == 403
+    token = token_of(browser.get("/verify").text)
+    assert browser.post("/series/livestream/certificates", data={"csrf_token": token}).status_code == 403
+    assert "/series/livestream/certificates" in browser.get("/series/livestream").text
+    with app.app_context():
+        rows = preview("livestream", by=instructor, shown=Group.EARNED).rows
+        assert [one.full_name for one in rows] == [""]  # who is not shared, and has no address here
+        assert [one.full_name for one in preview("livestream", by=SYSTEM, shown=Group.EARNED).rows] == ["Eve"]
 
 
 def test_a_series_without_certificates_says_what_to_do(programme: Make, sign_in: SignIn, administrator: Actor) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, not_, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, literal, not_, or_, select
 
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.rules import needed_ms
@@ -26,6 +26,8 @@ from lms.core.errors import Forbidden
 from lms.core.roles import Actor
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.rows import speaking
+from lms.enrolment.queries.sharing import hidden_among, shared_in
+from lms.enrolment.rules import sees_shared_only
 from lms.people.models import Person
 from lms.people.queries.persons import addresses_of
 
@@ -103,6 +105,7 @@ def preview(slug: str, *, by: Actor, shown: Group | None = None, page: int = 1, 
 
     `page` counts from 1, a page has `size` people; one beyond the last is the last.
 
+    For administrators, reporters and the series' instructors, who see names only where they are shared, and no numbers.
     Raises Refused where the series gives no certificates.
     """
     view = _View(slug, by=by)
@@ -169,9 +172,10 @@ class _View:
     """One snapshot of a series: its policy, its lectures, and the query for everyone's progress."""
 
     def __init__(self, slug: str, *, by: Actor) -> None:
-        if not by.is_reporter:
-            raise Forbidden
+        self.by = by
         self.series = get_series(slug, by=by)
+        if not rules.may_see_earners(self.series, by):
+            raise Forbidden
         self.policy = current_policy(self.series.id)
         self.kind = rules.kind_to_issue(None, self.policy.certificate)
         self.lectures = certificates.counted_lectures(self.series.id)
@@ -311,11 +315,18 @@ class _View:
     def records(self, group: Group, *, limit: int, offset: int) -> Sequence[Any]:
         """Some of a group, in the order of their names."""
         if group is Group.UNEARNED:
-            query = self._unearned().order_by(Person.sort_name, Person.id)
+            query = self._unearned().order_by(self._position(Person.id, Person.sort_name), Person.id)
         else:
             row = self.people.c
-            query = select(self.people).where(self.in_group(group)).order_by(row.sort_name, row.id)
+            query = select(self.people).where(self.in_group(group))
+            query = query.order_by(self._position(row.id, row.sort_name), row.id)
         return db.session.execute(query.limit(limit).offset(offset)).all()
+
+    def _position(self, person_id: Any, sort_name: Any) -> Any:
+        """What people are in order of: their names, where the reader may see them, so that no place tells one."""
+        if not sees_shared_only(self.by):
+            return sort_name
+        return case((person_id.in_(shared_in(self.series.id)), sort_name), else_=literal("", sort_name.type))
 
     def missing(self, record: Any) -> eligibility.Missing:
         """What a person is short of."""
@@ -333,7 +344,10 @@ class _View:
         """A page of a group."""
         records = self.records(group, limit=limit, offset=offset)
         credits = certificates.credits_of([lecture.id for lecture in self.lectures], [one.id for one in records])
-        held = self.numbers_of([one.id for one in records]) if group in (Group.HAVE, Group.UNEARNED) else {}
+        shows_numbers = group in (Group.HAVE, Group.UNEARNED) and self.by.is_reporter
+        held = self.numbers_of([one.id for one in records]) if shows_numbers else {}
+        hidden = hidden_among(self.series.id, [one.id for one in records], by=self.by)
+        addresses = addresses_of(hidden)
         found = []
         for one in records:
             own = credits.get(one.id, {})
@@ -342,15 +356,15 @@ class _View:
             found.append(
                 Row(
                     one.public_id,
-                    one.full_name,
-                    one.native_name,
+                    addresses.get(one.id, "") if one.id in hidden else one.full_name,
+                    None if one.id in hidden else one.native_name,
                     one.attended,
                     measures.whole_minutes(one.present_ms),
                     stops=self._stops(came),
                     hours=rules.hours([certificates.attended_ms(self.lectures, came)]),
                     lacks=lacks,
                     near=self._near(own) if lacks and lacks.lectures == 1 else None,
-                    reason=self.reason(one) if group is Group.BLOCKED else None,
+                    reason=self.reason(one) if group is Group.BLOCKED and one.id not in hidden else None,
                     number=held.get(one.id),
                 )
             )

@@ -179,7 +179,7 @@ def jwk(kid: str) -> ResponseReturnValue:
 
 
 @bp.get("/series/<slug>/certificates")
-@allow(Role.ADMINISTRATOR, Role.REPORTER)
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.INSTRUCTOR)
 def issue(slug: str) -> ResponseReturnValue:
     """Shows who has earned a certificate of the series, who is short of it and by how much, and who is blocked."""
     by = current_actor()

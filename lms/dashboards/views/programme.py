@@ -25,6 +25,7 @@ from lms.catalogue.queries import (
 )
 from lms.catalogue.rules import Station, may_edit_series, room_is_open
 from lms.certificates.eligibility import standing
+from lms.certificates.rules import may_see_earners
 from lms.core import clock
 from lms.core.roles import Actor, Role
 from lms.dashboards import cards, rules, structured
@@ -111,7 +112,7 @@ def series(slug: str) -> ResponseReturnValue:
         to_earn_in=find_next_to_earn(shown, by=by, at=at) if seeks else None,
         may_edit=may_edit,
         may_see_enrolments=may_edit or by.is_reporter or by.is_focal_point,
-        may_see_certificates=by.is_reporter and policy.certificate is not None,
+        may_see_certificates=may_see_earners(shown, by) and policy.certificate is not None,
         picture=cards.address_of_card("dashboards.series_picture", cards.series_card(shown, lectures), slug=shown.slug)
         if is_found()
         else None,
