@@ -391,6 +391,20 @@ def list_between(
     return [Station(*row) for row in read(query, {"start": start, "end": end})]
 
 
+def list_givers_of_series(series_ids: Collection[int]) -> dict[int, list[str]]:
+    """The names of who gives each of these series, in their order. For pages of administrators."""
+    found: dict[int, list[str]] = {one: [] for one in series_ids}
+    query = (
+        select(SeriesInstructor.series_id, Person.full_name)
+        .join(Person, Person.id == SeriesInstructor.person_id)
+        .where(SeriesInstructor.series_id.in_(series_ids))
+        .order_by(Person.full_name)
+    )
+    for series_id, name in read(query) if found else []:
+        found[series_id].append(name)
+    return found
+
+
 def name_givers(stations: Sequence[Station]) -> None:
     """Puts in place who gives these lectures: ids, full and native names, in the order of names."""
     givers: dict[int, list[Any]] = {one.id: [] for one in stations}

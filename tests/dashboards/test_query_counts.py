@@ -58,6 +58,8 @@ def grow(world: World) -> None:
         ("/calendar", None, 2),
         ("/calendar", "trainee", 4),
         ("/calendar?view=week&whose=mine", "instructor", 4),
+        ("/unmatched", "instructor", 3),
+        ("/admin/series", "administrator", 4),  # certificates are counted once until something changes
         ("/series/cross-border/schedule", "instructor", 9),
         ("/series/cross-border/copy", "instructor", 10),
         ("/series/cross-border/move", "instructor", 12),

@@ -148,15 +148,20 @@ def _open_in(is_administrator: bool, person_id: int | None) -> Any:
 
 def count_open_appeals(*, by: Actor, lecture_id: int | None = None) -> int:
     """How many open appeals somebody may answer, of all lectures or of one."""
-    query = (
+    query = open_appeals_for(by)
+    if lecture_id is not None:
+        query = query.where(Appeal.lecture_id == lecture_id)
+    return db.session.scalar(query) or 0
+
+
+def open_appeals_for(by: Actor) -> Any:
+    """The query that counts the open appeals that somebody may answer."""
+    return (
         select(func.count())
         .select_from(Appeal)
         .join(Lecture, Lecture.id == Appeal.lecture_id)
         .where(_answerable(*_kind(by)), Appeal.state == AppealState.OPEN)
     )
-    if lecture_id is not None:
-        query = query.where(Appeal.lecture_id == lecture_id)
-    return db.session.scalar(query) or 0
 
 
 def open_appeals_in(lecture_id: int, person_ids: Collection[int]) -> list[Appeal]:

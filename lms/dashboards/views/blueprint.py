@@ -9,6 +9,8 @@ from flask import Blueprint, g, has_request_context, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from lms.catalogue.queries import list_live_in_public
+from lms.dashboards.queries.waiting import Waiting, count_waiting
+from lms.web.identity import current_actor
 
 bp = Blueprint("dashboards", __name__, template_folder="../templates")
 
@@ -27,6 +29,22 @@ def live_lectures() -> dict[str, Any]:
         here = (request.view_args or {}).get("lecture_id")
         g.live_lectures = [live for live in _live() if live[0] != here]
     return {"live_lectures": g.live_lectures}
+
+
+@bp.app_context_processor
+def waiting() -> dict[str, Any]:
+    """`waiting()` for the navigation: what waits for the reader's answer; null for who answers nothing."""
+    return {"waiting": _waiting}
+
+
+def _waiting() -> Waiting | None:
+    by = current_actor()
+    if not (by.is_instructor or by.is_administrator):
+        return None
+    try:
+        return count_waiting(by=by)
+    except SQLAlchemyError:
+        return None
 
 
 def _live() -> list[Live]:

@@ -19,6 +19,7 @@ from lms.dashboards import rules
 from lms.dashboards.queries.country import get_country_desk, list_open_series
 from lms.dashboards.queries.own import list_own_series
 from lms.dashboards.queries.teaching import list_desk_lectures, list_given
+from lms.dashboards.queries.waiting import list_unmatched
 from lms.dashboards.route import mini_stops
 from lms.dashboards.views.blueprint import bp
 from lms.enrolment.models import EnrolmentStatus
@@ -33,6 +34,8 @@ from lms.web.identity import current_actor
 
 NEXT = 5
 APPEALS = 5
+LAST = 5
+"""So many held lectures, and drafts, stand on the page of an instructor; a link shows all."""
 _IN = (EnrolmentStatus.ENROLLED, EnrolmentStatus.WAITLISTED, EnrolmentStatus.APPLIED)
 
 
@@ -97,6 +100,7 @@ def teach() -> ResponseReturnValue:
     first = next(iter([*own_live, *(one for one in coming if one.is_given_by(by)), *coming]), None)
     following = get_lecture(first.lecture.id, by=by) if first is not None and not own_live else None
     files = count_files([following.id]).get(following.id, 0) if following is not None else 0
+    held = [one for one in taught if one.lecture.state is LectureState.HELD]
     appeals = list_open_appeals(by=by, limit=APPEALS + 1)
     return render_template(
         "dashboards/teach.html",
@@ -109,14 +113,23 @@ def teach() -> ResponseReturnValue:
         coming=coming,
         late=late,
         overdue={one.lecture.id for one in live if rules.is_overdue(one.lecture, at)},
-        undated=undated,
-        held=[one for one in taught if one.lecture.state is LectureState.HELD],
+        undated=undated if request.args.get("drafts") == "all" else undated[:LAST],
+        undated_count=len(undated),
+        held=held if request.args.get("held") == "all" else held[:LAST],
+        held_count=len(held),
         cancelled=[one for one in taught if one.lecture.state is LectureState.CANCELLED],
         given=given,
         appeals=appeals[:APPEALS],
         appeal_count=count_open_appeals(by=by) if len(appeals) > APPEALS else len(appeals),
         others=[] if taught or not by.is_administrator else list_desk_lectures(by=by, at=at),
     )
+
+
+@bp.get("/unmatched")
+@allow(Role.INSTRUCTOR, Role.ADMINISTRATOR)
+def unmatched() -> ResponseReturnValue:
+    """Lists the lectures with attendees that nobody has identified, with their numbers."""
+    return render_template("dashboards/unmatched.html", lectures=list_unmatched(by=current_actor()))
 
 
 @bp.get("/country")

@@ -1,0 +1,128 @@
+"""How many people earn a certificate of each series, and how many have none yet: one question for all series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import and_, case, exists, func, not_, or_, select
+from sqlalchemy.orm import aliased
+
+from lms.attendance.models.credits import Credit, Outcome
+from lms.attendance.queries.sessions import sessions_among
+from lms.catalogue.models import Lecture, Policy
+from lms.catalogue.queries import current_policies, stations_of
+from lms.catalogue.rules import Station
+from lms.certificates import eligibility
+from lms.certificates.models import Award
+from lms.core import cache_versions
+from lms.core.clock import reporting_zone
+from lms.core.db import read
+from lms.core.errors import Forbidden
+from lms.core.process_cache import memory
+from lms.core.roles import Actor
+from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.enrolment.queries.rows import speaking
+from lms.people.models import Person
+
+STAMP = "certificates to issue"
+_TABLES = frozenset({"award", "credit", "enrolment", "lecture", "person", "policy", "superseded_enrolment"})
+
+cache_versions.watch(STAMP, _TABLES.__contains__)
+
+
+@dataclass(frozen=True)
+class Totals:
+    """People who have earned a certificate, and those of them who have none yet.
+
+    Names that the fonts cannot print are not looked at here: the page of the series names these people.
+    """
+
+    earned: int = 0
+    to_issue: int = 0
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the certificate of one series asks."""
+
+    earning: eligibility.Earning
+    policy: Policy
+    lectures: Sequence[int]
+
+
+def totals_of_series(series_ids: Iterable[int], *, by: Actor) -> dict[int, Totals]:
+    """The totals of each of these series. For administrators and reporters; raises Forbidden for others.
+
+    Counted again only once something that they are counted from has changed.
+    """
+    if not by.is_reporter:
+        raise Forbidden
+    ids = tuple(sorted(series_ids))
+    kept = memory(STAMP)
+    stamp = cache_versions.peek(STAMP), reporting_zone()  # before what it stands for is read
+    found: tuple[Any, dict[int, Totals]] | None = kept.get(ids)
+    if found is None or found[0] != stamp:
+        kept.clear()
+        kept[ids] = found = stamp, _count(ids, by)
+    return found[1]
+
+
+def _count(ids: Sequence[int], by: Actor) -> dict[int, Totals]:
+    policies = current_policies(ids)
+    lectures = stations_of(ids, by=by)
+    sessions = sessions_among(one for each in lectures.values() for one in each)
+    asked = {
+        id_: _asked(lectures[id_], policies[id_], sessions) for id_ in ids if policies[id_].certificate is not None
+    }
+    asked = {id_: one for id_, one in asked.items() if one.lectures}
+    found = {id_: Totals() for id_ in ids}
+    if asked:
+        for id_, earned, to_issue in read(_query(asked)):
+            found[id_] = Totals(earned, int(to_issue or 0))
+    return found
+
+
+def _asked(lectures: Sequence[Station], policy: Policy, sessions: set[int]) -> _Asked:
+    counted = eligibility.measured(lectures, sessions, policy.deadline, reporting_zone())
+    return _Asked(eligibility.earning(counted, policy), policy, [one.id for one in counted])
+
+
+def _query(asked: Mapping[int, _Asked]) -> Any:
+    """`series, earned, to issue`: of people who are enrolled, over the lectures that count, as each series asks."""
+    came = (
+        select(
+            Lecture.series_id,
+            Credit.person_id,
+            func.sum(case((Credit.outcome == Outcome.ATTENDED, 1), else_=0)).label("attended"),
+            func.sum(Credit.present_ms).label("present_ms"),
+        )
+        .join(Lecture, Lecture.id == Credit.lecture_id)
+        .where(Credit.lecture_id.in_([id_ for one in asked.values() for id_ in one.lectures]))
+        .group_by(Lecture.series_id, Credit.person_id)
+        .subquery()
+    )
+    series_id = came.c.series_id
+    needed = case({id_: one.earning.needed for id_, one in asked.items()}, value=series_id)
+    needed_ms = case({id_: one.earning.needed_ms for id_, one in asked.items()}, value=series_id)
+    kinds = [and_(Award.series_id == id_, Award.kind == one.policy.certificate) for id_, one in asked.items()]
+    holder = aliased(Person)
+    has_award = exists(
+        select(Award.id)
+        .join(holder, holder.id == Award.person_id)
+        .where(Award.series_id == series_id, holder.canonical_id == Person.id, or_(*kinds))
+    )
+    waits = [id_ for id_, one in asked.items() if one.policy.confirmed_names]
+    is_ready = or_(series_id.not_in(waits), Person.name_confirmed_at.is_not(None))
+    due = and_(not_(has_award), is_ready)
+    return (
+        speaking(series_id, func.count(), func.sum(case((due, 1), else_=0)))
+        .join(came, and_(came.c.series_id == Enrolment.series_id, came.c.person_id == Person.id))
+        .where(
+            Enrolment.status == EnrolmentStatus.ENROLLED,
+            Person.erased_at.is_(None),
+            eligibility.has_reached(came.c.attended, came.c.present_ms, needed, needed_ms),
+        )
+        .group_by(series_id)
+    )

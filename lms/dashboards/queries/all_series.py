@@ -1,0 +1,157 @@
+"""All series for administrators: what each is doing, its numbers, and the drafts apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import case, func, select
+
+from lms.catalogue.models import Lecture, LectureState, Series, Visibility
+from lms.catalogue.queries import list_givers_of_series
+from lms.catalogue.statements import OPEN_STATES
+from lms.certificates.queries.totals import Totals, totals_of_series
+from lms.core.db import read
+from lms.core.errors import Forbidden
+from lms.core.lists import ListRequest
+from lms.core.roles import Actor
+from lms.core.sorting import sort_key
+
+
+class SeriesState(StrEnum):
+    """What a public series is doing: in the order of the list."""
+
+    RUNNING = "running"
+    OPEN = "open"
+    EMPTY = "empty"
+    FINISHED = "finished"
+
+
+TO_ISSUE = "issue"
+_ORDER = {state: number for number, state in enumerate(SeriesState)}
+
+
+_NO_TOTALS = Totals()
+
+
+@dataclass(frozen=True)
+class SeriesRow:
+    """A series with its numbers. `planned`: lectures held or to come, drafts too. `latest`: when the last one is."""
+
+    id: int
+    slug: str
+    title: str
+    language: str
+    visibility: Visibility
+    enrolled: int
+    created_at: datetime
+    held: int
+    live: int
+    coming: int
+    planned: int
+    latest: datetime | None
+    totals: Totals = _NO_TOTALS
+
+    @property
+    def state(self) -> SeriesState:
+        """What it is doing."""
+        if self.live or (self.held and self.coming):
+            return SeriesState.RUNNING
+        if self.coming:
+            return SeriesState.OPEN
+        return SeriesState.FINISHED if self.held else SeriesState.EMPTY
+
+
+@dataclass(frozen=True)
+class SeriesList:
+    """One page of public series, how many there are in each state, all that match, and the drafts."""
+
+    rows: Sequence[SeriesRow]
+    total: int
+    counts: Mapping[str, int]
+    to_issue: int
+    drafts: Sequence[SeriesRow]
+    givers: Mapping[int, Sequence[str]]
+
+
+def list_all_series(asked: ListRequest, *, by: Actor) -> SeriesList:
+    """The page of the list that is asked for. For administrators; raises Forbidden for others.
+
+    Series are few, and people are counted by the database: the number of questions does not grow with either.
+    """
+    if not by.is_administrator:
+        raise Forbidden
+    every = [SeriesRow(*row) for row in read(_rows())]
+    drafts = [one for one in every if one.visibility is Visibility.DRAFT]
+    public = [one for one in every if one.visibility is Visibility.PUBLIC]
+    totals = totals_of_series([one.id for one in public], by=by)
+    public = [_with(one, totals[one.id]) for one in public]
+    counts = {state.value: sum(one.state is state for one in public) for state in SeriesState}
+    counts |= {"": len(public), TO_ISSUE: sum(one.totals.to_issue > 0 for one in public)}
+    found = [one for one in public if _matches(one, asked)]
+    found.sort(key=_key(asked.sort), reverse=asked.descending)
+    within = asked.within(len(found))
+    rows = found[within.offset : within.offset + within.size]
+    return SeriesList(
+        rows,
+        len(found),
+        counts,
+        sum(one.totals.to_issue for one in public),
+        drafts,
+        list_givers_of_series([one.id for one in [*rows, *drafts]]),
+    )
+
+
+def _with(row: SeriesRow, totals: Totals) -> SeriesRow:
+    return replace(row, totals=totals)
+
+
+def _rows() -> Any:
+    def count(*states: LectureState) -> Any:
+        return func.coalesce(func.sum(case((Lecture.state.in_(states), 1), else_=0)), 0)
+
+    began = func.coalesce(Lecture.actual_start, Lecture.starts_at)
+    named = (Series.id, Series.slug, Series.title, Series.language)
+    planned = (LectureState.DRAFT, LectureState.HELD, *OPEN_STATES)
+    return (
+        select(
+            *named,
+            Series.visibility,
+            Series.taken,
+            Series.created_at,
+            count(LectureState.HELD),
+            count(LectureState.LIVE),
+            count(*OPEN_STATES),
+            count(*planned),
+            func.max(began),
+        )
+        .outerjoin(Lecture, Lecture.series_id == Series.id)
+        .group_by(Series.id)
+        .order_by(func.max(began).desc(), Series.id.desc())
+    )
+
+
+def _matches(row: SeriesRow, asked: ListRequest) -> bool:
+    state, words = asked.filters.get("state"), asked.q.casefold().split()
+    if state == TO_ISSUE and not row.totals.to_issue:
+        return False
+    if state and state not in (TO_ISSUE, row.state.value):
+        return False
+    text = f"{row.title} {row.slug}".casefold()
+    return all(word in text for word in words)
+
+
+def _key(column: str) -> Any:
+    """What a column is sorted by; rows come latest first."""
+    keys: dict[str, Any] = {
+        "state": lambda row: _ORDER[row.state],
+        "title": lambda row: sort_key(row.title),
+        "enrolled": lambda row: row.enrolled,
+        "held": lambda row: row.held,
+        "earned": lambda row: row.totals.earned,
+        "issue": lambda row: row.totals.to_issue,
+    }
+    return keys[column]

@@ -1,0 +1,96 @@
+"""What waits for an instructor's answer: open appeals, and attendees that nobody has identified."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import exists, func, select, true
+
+from lms.attendance.models.evidence import Presence
+from lms.attendance.models.unmatched import UnmatchedAttendee
+from lms.attendance.presence import is_unmatched
+from lms.attendance.queries.appeals import open_appeals_for
+from lms.catalogue.models import Lecture, Series
+from lms.catalogue.rules import teaching_id
+from lms.catalogue.visibility import ids_taught_by
+from lms.core import cache_versions
+from lms.core.db import read, read_one
+from lms.core.errors import Forbidden
+from lms.core.process_cache import memory
+from lms.core.roles import Actor
+
+STAMP = "waiting"
+_TABLES = frozenset({"appeal", "lecture", "presence", "series_instructor", "unmatched_attendee"})
+MOST = 1000
+"""The numbers of so many people are kept."""
+
+cache_versions.watch(STAMP, _TABLES.__contains__)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How many open appeals and unmatched attendees somebody may answer."""
+
+    appeals: int
+    unmatched: int
+
+
+def count_waiting(*, by: Actor) -> Waiting:
+    """What the navigation of each page says to instructors and administrators: one question, and none until something
+    of it changes."""
+    kept, key = memory(STAMP), (by.is_administrator, teaching_id(by))
+    stamp = cache_versions.peek(STAMP)  # before what it stands for is read
+    found: tuple[int | None, Waiting] | None = kept.get(key)
+    if found is None or found[0] != stamp:
+        unmatched = select(func.count()).select_from(UnmatchedAttendee).where(_in_own_series(by), _is_waiting())
+        query = select(open_appeals_for(by).scalar_subquery(), unmatched.scalar_subquery())
+        found = stamp, Waiting(*read_one(query))
+        if len(kept) >= MOST:
+            kept.clear()
+        kept[key] = found
+    return found[1]
+
+
+def _in_own_series(by: Actor) -> Any:
+    return true() if by.is_administrator else UnmatchedAttendee.series_id.in_(ids_taught_by(by))
+
+
+def _is_waiting() -> Any:
+    seen = exists().where(Presence.attendee_id == UnmatchedAttendee.id, Presence.person_id.is_(None))
+    return UnmatchedAttendee.how.is_(None) & seen
+
+
+@dataclass(frozen=True)
+class UnmatchedIn:
+    """A lecture with the number of attendees in it that nobody has identified."""
+
+    lecture_id: int
+    title: str
+    language: str
+    series: str
+    began: datetime | None
+    count: int
+
+
+def list_unmatched(*, by: Actor, limit: int = 200) -> Sequence[UnmatchedIn]:
+    """The lectures with unmatched attendees, most first: for administrators all, for instructors those of their series.
+
+    Raises Forbidden for others.
+    """
+    if not (by.is_administrator or by.is_instructor):
+        raise Forbidden
+    count = func.count(Presence.attendee_id.distinct())
+    query = (
+        select(Lecture.id, Lecture.title, Lecture.language, Series.title, Lecture.actual_start, count)
+        .join(Series, Series.id == Lecture.series_id)
+        .join(Presence, Presence.lecture_id == Lecture.id)
+        .join(UnmatchedAttendee, UnmatchedAttendee.id == Presence.attendee_id)
+        .where(_in_own_series(by), *is_unmatched())
+        .group_by(Lecture.id, Series.id)
+        .order_by(count.desc(), Lecture.id)
+        .limit(limit)
+    )
+    return [UnmatchedIn(*row) for row in read(query)]

@@ -1,0 +1,97 @@
+"""The administrators' list of series, and what the navigation of staff says."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from flask.testing import FlaskClient
+
+from lms.attendance.models.evidence import Presence, Source
+from lms.attendance.models.unmatched import UnmatchedAttendee
+from lms.catalogue.models import LectureState
+from lms.core import clock
+from lms.core.db import action, db
+from tests.dashboards.conftest import World
+
+
+@pytest.fixture
+def administrator(world: World) -> FlaskClient:
+    return world.signed_in(world.make.person("Zhou Anran", roles=["administrator"]))
+
+
+def shown(text: str) -> list[str]:
+    """The series of the list, in its order."""
+    return re.findall(r'<tr data-testid="series-([^"]+)"', text)
+
+
+def figures(text: str) -> dict[str, int]:
+    return {name: int(n) for name, n in re.findall(r'data-testid="figure-(\w+)" data-value="(\d+)"', text)}
+
+
+@pytest.fixture
+def programme(world: World) -> World:
+    """The world's running series; one to come, one over, one without lectures, one draft."""
+    coming = world.make.series("coming", "Coming")
+    world.make.lecture(coming, starts_at=world.at + timedelta(days=3))
+    over = world.make.series("over", "Over", taken=7)
+    began = world.at - timedelta(days=90)
+    world.make.lecture(over, starts_at=began, actual_start=began, actual_end=began + timedelta(minutes=60),
+                       state=LectureState.HELD, policy_id=world.policy_of(over))  # fmt: skip
+    world.make.series("empty", "Empty")
+    world.make.series("secret", "Secret", visibility="draft", instructors=[world.instructor])
+    return world
+
+
+def test_series_are_filtered_by_what_they_do_and_drafts_are_apart(programme: World, administrator: FlaskClient) -> None:
+    page = administrator.get("/admin/series").text
+    assert figures(page) == {"all": 4, "open": 1, "running": 1, "finished": 1, "issue": 0, "drafts": 1}
+    assert shown(page) == ["cross-border", "coming", "empty", "over"]
+    assert 'data-testid="draft-secret"' in page
+    assert re.search(r"2 of 5", page)
+    assert shown(administrator.get("/admin/series?state=finished").text) == ["over"]
+    assert shown(administrator.get("/admin/series?sort=-enrolled").text)[0] == "over"
+    assert shown(administrator.get("/admin/series?sort=title").text) == ["coming", "cross-border", "empty", "over"]
+    assert shown(administrator.get("/admin/series?q=cross").text) == ["cross-border"]
+    page = administrator.get("/admin/series?state=nonsense&sort=nothing&page=99&size=7").text
+    assert len(shown(page)) == 4
+    assert "No series matches" in administrator.get("/admin/series?q=qqq").text
+
+
+@action
+def leave_unmatched(lecture_id: int, series_id: int) -> None:
+    attendee = UnmatchedAttendee(series_id=series_id, key="name:who", name="Who")
+    db.session.add(attendee)
+    db.session.flush()
+    start = clock.to_ms(clock.now())
+    db.session.add(Presence(lecture_id=lecture_id, attendee_id=attendee.id, source=Source.IMPORT, joined_ms=start,
+                            left_ms=start + 60_000, evidence="row"))  # fmt: skip
+
+
+def test_the_navigation_says_how_many_attendees_nobody_has_identified(world: World) -> None:
+    number = r'href="/unmatched"[^>]*>Unmatched <b><span class="hide">: </span>1</b>'
+    client = world.signed_in(world.instructor)
+    other = world.signed_in(world.make.person("Omar", roles=["instructor"]))
+    assert not re.search(number, client.get("/teach").text)
+    with world.make.app.app_context():
+        leave_unmatched(world.held[0].id, world.series.id)
+    assert re.search(number, client.get("/teach").text)
+    assert f'data-testid="lecture-{world.held[0].id}"' in client.get("/unmatched").text
+    assert not re.search(number, other.get("/teach").text)
+    assert "Everyone is identified" in other.get("/unmatched").text
+
+
+def test_an_instructor_s_page_ends_with_the_last_five_held(world: World) -> None:
+    client = world.signed_in(world.instructor)
+    for number in range(4):
+        world.hold(40 + number, f"Earlier {number}")
+    page = client.get("/teach").text
+    held = page[page.index('id="held"') :]
+    assert len(re.findall(r'<tr data-testid="lecture-', held)) == 5
+    assert "What it is" in held
+    assert "Earlier 3" not in held
+    assert ">All 6<" in held
+    page = client.get("/teach?held=all").text
+    assert "Earlier 3" in page
+    assert 'data-testid="all-held"' not in page
