@@ -32,9 +32,9 @@ def live_lectures() -> dict[str, Any]:
 
 
 @bp.app_context_processor
-def waiting() -> dict[str, Any]:
-    """`waiting()` for the navigation: what waits for the reader's answer; null for who answers nothing."""
-    return {"waiting": _waiting}
+def waiting_for_staff() -> dict[str, Any]:
+    """`waiting_for_staff()` for the navigation: what waits for the reader's answer; null for who answers nothing."""
+    return {"waiting_for_staff": _waiting}
 
 
 def _waiting() -> Waiting | None:
