@@ -224,10 +224,38 @@ class RoleForm(_WithCountryAndZone):
     country = SelectField(_l("Country or area"), validate_choice=False, id="role-country")
 
 
-class SearchForm(BaseForm):
-    """Whom an administrator looks for; a GET form, so without token."""
+NO_ROLE = "none"
 
-    class Meta(BaseForm.Meta):
-        csrf = False
 
-    q = StringField(_l("Name or e-mail"))
+class AddPersonForm(_WithCountryAndZone):
+    """A person whom an administrator adds: who, with which role, and whether they are invited. No role is preset."""
+
+    email = EmailField(_l("E-mail"), [InputRequired(_l("Enter the e-mail address.")), Address()])
+    full_name = StringField(_l("Name in Latin letters"), [InputRequired(_l("Enter the full name."))])
+    native_name = StringField(_l("Name in own script"))
+    country = SelectField(_l("Country or area"), validate_choice=False)
+    organisation = StringField(_l("Organisation"))
+    role = RadioField(
+        _l("What will this person do?"),
+        [DataRequired(_l("Choose what this person will do."))],
+        choices=[
+            SelectChoice(NO_ROLE, _l("Attend lectures: no role")),
+            SelectChoice("instructor", _l("Give lectures: instructor, sees the rosters of chosen series")),
+            SelectChoice("focal_point", _l("Speak for a country: focal point, sees the people of that country only")),
+            SelectChoice("reporter", _l("Read reports: reporter, changes nothing")),
+            SelectChoice("administrator", _l("Administer everything: the next page asks you to confirm")),
+        ],
+        validate_choice=True,
+    )
+    focal_country = SelectField(_l("Focal point of"), validate_choice=False)
+    invites = BooleanField(_l("Send the invitation now"), default=True)
+
+    def offer(self, *, locale: str, now: datetime | None = None, without_zone: str = "") -> None:
+        """Fills both lists of countries."""
+        super().offer(locale=locale, now=now, without_zone=without_zone)
+        self.focal_country.choices = country_choices(locale, _("Choose"))
+
+    def validate_focal_country(self, field: SelectField) -> None:
+        """A focal point speaks for a country."""
+        if self.role.data == "focal_point" and not field.data:
+            raise ValidationError(_("Choose the country of the focal point."))

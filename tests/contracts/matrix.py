@@ -70,6 +70,8 @@ TABLE: dict[str, tuple[str, ...]] = {
     "POST /admin/people/<public_id>/sign-in-link": ("snnnnw", "snnnnw"),
     "POST /admin/people/<public_id>/disable": ("snnnny", "snnnnw"),
     "POST /admin/people/<public_id>/enable": ("snnnny", "snnnny"),
+    "GET /admin/people/new": ("snnnny",),
+    "POST /admin/people/new": ("snnnnr",),
     "POST /admin/people/<public_id>/roles": ("snnnnw", "snnnnw"),
     "GET /admin/people/<public_id>/roles/<int:grant_id>/revoke": ("snnnny", "snnnny"),
     "POST /admin/people/<public_id>/roles/<int:grant_id>/revoke": ("snnnnw", "snnnnw"),

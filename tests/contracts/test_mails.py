@@ -58,7 +58,16 @@ def lecture_ids(make: Make) -> dict[str, int]:
 
 
 def _of_people() -> Iterator[Case]:
-    for template in ("confirm", "claim", "already_registered", "reset", "sign_in", "change_address", "address_taken"):
+    for template in (
+        "confirm",
+        "claim",
+        "already_registered",
+        "reset",
+        "sign_in",
+        "invitation",
+        "change_address",
+        "address_taken",
+    ):
         says = () if template == "address_taken" else (f"/{SECRET['secret']}",)
         yield Case(template, SECRET, says=says)
     for what in ("password", "token", "second_factor_set", "second_factor_removed", "recovery_code", "address"):

@@ -81,7 +81,7 @@ def grow(world: World) -> None:
         ("/country", "focal_point", 24),
         ("/lectures/{live}/groups", "focal_point", 11),
         ("/admin", "administrator", 17),
-        ("/admin/people", "administrator", 6),
+        ("/admin/people", "administrator", 11),
         ("/admin/people/{person}", "administrator", 26),
         ("/series/cross-border/enrolments", "instructor", 10),
         ("/series/cross-border/enrolments", "focal_point", 12),

@@ -11,8 +11,12 @@ from typing import Any
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 import lms
+from lms.core.audit import list_entries
+from lms.core.db import db
+from lms.core.outbox import OutboxMail
 from lms.core.roles import Role
 from lms.people.models import Person
 from tests.factories import PASSWORD, Make
@@ -47,11 +51,39 @@ def test_people_are_found_by_name_and_address(administrator: Person, make: Make,
 def test_the_list_is_paged(administrator: Person, make: Make, client: FlaskClient) -> None:
     for number in range(60):
         make.person(full_name=f"Number {number:02}")
-    first = client.get("/admin/people?q=Number").text
-    following = re.search(r'rel="next" href="([^"]+)"', first)
-    assert following is not None
-    second = client.get(following[1].replace("&amp;", "&")).text
-    assert names(first) + names(second) == [f"Number {number:02}" for number in reversed(range(60))]
+    page, found = "/admin/people?q=Number", []
+    while page:
+        text = client.get(page).text
+        found.append(names(text))
+        following = re.search(r'rel="next" href="([^"]+)"', text)
+        page = following[1].replace("&amp;", "&") if following else ""
+    assert [len(one) for one in found] == [25, 25, 10]
+    everybody = [name for one in found for name in one]
+    assert everybody == [f"Number {number:02}" for number in reversed(range(60))]
+    assert names(client.get("/admin/people?q=Number&sort=name&size=100").text) == sorted(everybody)
+
+
+@pytest.mark.databases
+def test_roles_are_the_filter(administrator: Person, make: Make, client: FlaskClient) -> None:
+    make.person(full_name="Peter Mutua", roles=[("focal_point", "KE")])
+    make.person(full_name="Lin Yuhan", country="CN", roles=["instructor", "reporter"])
+    make.person(full_name="Sutrisno", country="ID")
+    text = client.get("/admin/people?role=any").text
+    assert names(text) == ["Lin Yuhan", "Peter Mutua", "Ada Min"]
+    figures = dict(re.findall(r'data-testid="figure-([a-z_]+)" data-value="(\d+)"', text))
+    assert figures == {
+        "all": "4",
+        "any": "3",
+        "administrator": "1",
+        "instructor": "1",
+        "focal_point": "1",
+        "reporter": "1",
+    }
+    assert names(client.get("/admin/people?role=focal_point").text) == ["Peter Mutua"]
+    assert "Focal point: Kenya" in " ".join(client.get("/admin/people?role=focal_point").text.split())
+    assert names(client.get("/admin/people?country=ID").text) == ["Sutrisno"]
+    assert names(client.get("/admin/people?role=instructor&country=KE").text) == []
+    assert len(names(client.get("/admin/people?role=nonsense&country=ZZZ&page=99&sort=-sign_in").text)) == 4
 
 
 @pytest.mark.parametrize("roles", [[], ["instructor"], ["reporter"], [("focal_point", "KE")]])
@@ -155,3 +187,66 @@ def test_the_audit_of_a_person_is_said_in_words() -> None:
 
     assert len(verbs) > 20
     assert {verb for verb in verbs if f'"{verb}": _(' not in said} == set()
+
+
+ADDED = {
+    "email": "ani@example.org",
+    "full_name": "Ani Hakobyan",
+    "native_name": "Անի Հակոբյան",
+    "country": "AM",
+    "organisation": "Ministry of Economy",
+}
+NEW = "/admin/people/new"
+
+
+@pytest.mark.databases
+def test_a_person_is_added_with_a_role_and_invited(
+    administrator: Person, app: APIFlask, make: Make, post: Post
+) -> None:
+    added = post(NEW, page=NEW, **ADDED, role="focal_point", focal_country="AM", invites="y")
+    assert added.status_code == 302
+    with app.app_context():
+        person = db.session.scalars(select(Person).where(Person.full_name == "Ani Hakobyan")).one()
+        mail = db.session.scalars(select(OutboxMail).where(OutboxMail.person_id == person.id)).one()
+        verbs = {entry.verb for entry in list_entries("person", person.id)}
+    assert added.location == f"/admin/people/{person.public_id}"
+    assert make.actor(person).roles == {Role.FOCAL_POINT}
+    assert (mail.template, mail.address) == ("invitation", "ani@example.org")
+    assert verbs == {"create_person", "grant_role", "invite"}
+    theirs = app.test_client()
+    link = f"/confirm/{mail.payload['secret']}"
+    token = re.search(r'name="csrf_token" value="([^"]+)"', theirs.get(link).text)
+    assert token is not None
+    given = {"csrf_token": token[1], "password": PASSWORD, "consent": "y"}
+    assert theirs.post(link, data=given).status_code == 302
+    assert theirs.get(link).status_code == 404, "it works once"
+
+
+@pytest.mark.databases
+def test_the_same_address_leads_to_who_has_it(
+    administrator: Person, make: Make, client: FlaskClient, post: Post
+) -> None:
+    known = make.person("Tigran Sargsyan", email="ani@example.org")
+    again = post(NEW, page=NEW, **ADDED, role="none", invites="y")
+    assert (again.status_code, again.location) == (302, f"/admin/people/{known.public_id}")
+    assert "This address is known already" in client.get(again.location).text
+    assert names(client.get("/admin/people").text) == ["Tigran Sargsyan", "Ada Min"]
+
+
+@pytest.mark.databases
+def test_no_role_is_preset_and_an_administrator_is_confirmed(
+    administrator: Person, app: APIFlask, make: Make, client: FlaskClient, post: Post
+) -> None:
+    assert "checked" not in re.sub(r'<input[^>]*name="invites"[^>]*>', "", client.get(NEW).text)
+    missing = post(NEW, page=NEW, **ADDED)
+    assert missing.status_code == 422
+    assert "Choose what this person will do." in missing.text
+    without = post(NEW, page=NEW, **ADDED, role="focal_point")
+    assert "Choose the country of the focal point." in without.text
+    asked = post(NEW, page=NEW, **ADDED, role="administrator")
+    assert asked.status_code == 200
+    assert "can change everything, including roles" in asked.text
+    with app.app_context():
+        person = db.session.scalars(select(Person).where(Person.full_name == "Ani Hakobyan")).one()
+        assert db.session.scalars(select(OutboxMail)).all() == []
+    assert make.actor(person).roles == set(), "nothing is given before it is confirmed"

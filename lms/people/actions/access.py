@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 
@@ -14,7 +15,7 @@ from lms.core.errors import Forbidden, NotFound, Refused
 from lms.core.events import RoleRevoked, publish
 from lms.core.i18n import _
 from lms.core.roles import Actor, Role
-from lms.people.actions.links import make_link
+from lms.people.actions.links import make_link, send_invitation
 from lms.people.actions.notices import post_notice
 from lms.people.actions.persons import create_person
 from lms.people.actions.sessions import end_access
@@ -228,6 +229,36 @@ def create_staff(email: str, name: str, role: Role, country_code: str | None = N
         person.id, LinkPurpose.SIGN_IN, {}, address_key=email_key(email), lasts=INVITATION_LASTS, at=at
     )
     return secret
+
+
+@action
+def add_person(
+    given: Mapping[str, Any], role: Role | None, country_code: str | None, *, invites: bool, by: Actor, at: datetime
+) -> Person:
+    """Makes a person with a role, and e-mails an invitation where that is wanted.
+
+    `given`: email, full_name, country, native_name and organisation, as in the API. The role of an administrator is
+    given on a page of its own. For administrators; Raises Forbidden, Invalid; Refused where the address is known.
+    """
+    if not by.is_administrator:
+        raise Forbidden
+    if role is not None:
+        check_role_country(role, country_code)
+    values = dict(given)
+    person = create_person(
+        full_name=values.pop("full_name"),
+        email=values.pop("email"),
+        country_code=values.pop("country") or None,
+        by=by,
+        at=at,
+        **values,
+    )
+    if role not in (None, Role.ADMINISTRATOR):
+        grant_role(person.public_id, Role(role), country_code=country_code, by=by, at=at)
+    if invites:
+        send_invitation(person.id, at=at)
+        audit.record("invite", by=by, at=at, person=person.id)
+    return person
 
 
 def set_demo_accounts(accounts: Iterable[DemoAccount], *, by: Actor, at: datetime) -> dict[str, Person]:

@@ -17,7 +17,15 @@ from lms.core.roles import Actor
 from lms.people.models import LinkPurpose, OneTimeLink
 from lms.people.passwords import hash_secret, new_secret
 from lms.people.queries.persons import contact_of, find_addressee, person_id_of
-from lms.people.rules import CONFIRM_LASTS, MAX_LINKS, MAX_LINKS_WINDOW, RESET_LASTS, SIGN_IN_LASTS, email_key
+from lms.people.rules import (
+    CONFIRM_LASTS,
+    INVITATION_LASTS,
+    MAX_LINKS,
+    MAX_LINKS_WINDOW,
+    RESET_LASTS,
+    SIGN_IN_LASTS,
+    email_key,
+)
 
 NOBODY: Final = "nobody"
 """The template of a mail that is never sent: it is posted where there is nobody to write to, for the same work."""
@@ -61,6 +69,31 @@ def send_person_link(public_id: str, *, by: Actor, at: datetime) -> str:
     send_link(contact.address, {}, to_account="sign_in", following=None, at=at, locale=contact.locale)
     audit.record("send_link", by=by, at=at, person=person_id)
     return contact.address
+
+
+def send_invitation(person_id: int, *, at: datetime) -> None:
+    """Within an action: e-mails somebody who has no account a link that leads to a password, within a week."""
+    contact = contact_of([person_id])[person_id]
+    key = email_key(contact.address)
+    secret, link = make_link(
+        person_id,
+        LinkPurpose.CONFIRM,
+        {"email": contact.address},
+        address_key=key,
+        lasts=INVITATION_LASTS,
+        at=at,
+    )
+    post_mail(
+        "invitation",
+        address=contact.address,
+        payload={"secret": secret, "full_name": contact.full_name},
+        dedupe_key=f"link:{link.id}",
+        at=at,
+        locale=contact.locale,
+        time_zone=contact.time_zone,
+        person_id=person_id,
+        expires_at=link.expires_at,
+    )
 
 
 def _was_sent_enough(key: str, at: datetime) -> bool:

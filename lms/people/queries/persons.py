@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import aliased
 
 from lms.core import clock, zones
 from lms.core.bulk import among, chunks
 from lms.core.db import db, read, read_one, read_value
-from lms.core.errors import Forbidden, NotFound
+from lms.core.errors import NotFound
 from lms.core.i18n import spoken
 from lms.core.roles import Actor
 from lms.people.models import Account, Country, Person, PersonCountry, PersonEmail
@@ -42,17 +42,6 @@ class Profile:
     email: str | None
     country: Country | None
     history: Sequence[tuple[PersonCountry, Country | None]]
-
-
-@dataclass(frozen=True)
-class PersonHit:
-    """A line of the administrators' list."""
-
-    person: Person
-    email: str | None
-    country_code: str | None
-    has_account: bool
-    is_disabled: bool
 
 
 def canonical(person_id: int) -> int:
@@ -241,39 +230,3 @@ def name_to_confirm(person_id: int) -> tuple[str, str | None] | None:
 _TO_CONFIRM = select(Person.full_name, Person.native_name).where(
     Person.id == bindparam("person_id"), Person.name_confirmed_at.is_(None), Person.erased_at.is_(None)
 )
-
-
-def list_people(*, q: str = "", cursor: int | None = None, limit: int = 50, day: date, by: Actor) -> list[PersonHit]:
-    """People whose name or address holds `q`, the newest first; one more than `limit`. For administrators."""
-    if not by.is_administrator:
-        raise Forbidden
-    query = (
-        select(Person, Account.password_hash, Account.disabled_at)
-        .outerjoin(Account, Account.person_id == Person.id)
-        .where(Person.canonical_id == Person.id, Person.erased_at.is_(None))
-        .order_by(Person.id.desc())
-        .limit(limit + 1)
-    )
-    if q.strip():
-        by_address = (
-            select(Person.canonical_id)
-            .join(PersonEmail, PersonEmail.person_id == Person.id)
-            .where(PersonEmail.key.contains(email_key(q), autoescape=True))
-        )
-        query = query.where(
-            or_(
-                Person.full_name.icontains(q.strip(), autoescape=True),
-                Person.native_name.icontains(q.strip(), autoescape=True),
-                Person.id.in_(by_address),
-            )
-        )
-    if cursor is not None:
-        query = query.where(Person.id < cursor)
-    rows = db.session.execute(query).all()
-    ids = [row[0].id for row in rows]
-    addresses = addresses_of(ids)
-    countries = country_codes_of(ids, day)
-    return [
-        PersonHit(person, addresses.get(person.id), countries.get(person.id), account is not None, disabled is not None)
-        for person, account, disabled in rows
-    ]

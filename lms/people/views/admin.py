@@ -9,37 +9,104 @@ from flask.typing import ResponseReturnValue
 
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
-from lms.core.i18n import _
+from lms.core.i18n import _, _l
 from lms.core.roles import Role
 from lms.people.actions import access, factors
 from lms.people.actions.persons import change_profile
-from lms.people.forms import PersonForm, RoleForm, SearchForm
+from lms.people.forms import NO_ROLE, AddPersonForm, PersonForm, RoleForm
 from lms.people.queries.access import account_of, list_acts, list_grants, reach_of_role
+from lms.people.queries.countries import country_by_code, country_names
 from lms.people.queries.factors import second_factor_of
-from lms.people.queries.persons import list_people, profile_of
+from lms.people.queries.listing import ANY_ROLE, NAME, NEWEST, SIGN_IN, list_people
+from lms.people.queries.persons import find_person_by_email, profile_of
 from lms.people.views.account import profile_form
 from lms.people.views.blueprint import bp, today
-from lms.web.api import integer_cursor
+from lms.web.fields import sorted_choices
 from lms.web.guards import allow
 from lms.web.identity import current_actor
+from lms.web.lists import Choice, Column, ListDefinition, ListPage, Select, Sifted, read_list
 from lms.web.locale import reader_locale
 
-PAGE = 50
+LIST = ListDefinition(
+    filters={"role": frozenset({*Role, ANY_ROLE}), "country": None},
+    columns=(
+        Column(NEWEST, _l("Added"), first=_l("newest first"), last=_l("oldest first"), descending=True),
+        Column(NAME, _l("Person"), first=_l("by name"), last=_l("by name, last first")),
+        Column(
+            SIGN_IN,
+            _l("Last sign-in"),
+            first=_l("latest sign-in first"),
+            last=_l("longest without a sign-in first"),
+            descending=True,
+        ),
+    ),
+)
 
 
 @bp.get("/admin/people")
 @allow(Role.ADMINISTRATOR)
 def admin_people() -> ResponseReturnValue:
-    """Lists people, with search."""
-    form, at = SearchForm(formdata=request.args), clock.now()
-    q = form.q.data or ""
-    hits = list_people(
-        q=q, cursor=integer_cursor(request.args.get("cursor")), limit=PAGE, day=today(at), by=current_actor()
+    """Lists people, filtered by role, country and text."""
+    asked, at = read_list(LIST), clock.now()
+    country = country_by_code(asked.wanted.filters.get("country", ""))
+    if country is None:
+        asked = asked.without("country") if "country" in asked.wanted.filters else asked
+    people = list_people(asked.wanted, country_id=country.id if country else None, day=today(at), by=current_actor())
+    words = {
+        "": _("everyone"),
+        ANY_ROLE: _("with a role"),
+        "administrator": _("administrators"),
+        "instructor": _("instructors"),
+        "focal_point": _("focal points"),
+        "reporter": _("reporters"),
+    }
+    countries = [Choice(one.value, one.label) for one in sorted_choices(country_names(reader_locale()).items())]
+    return render_template(
+        "people/admin_people.html",
+        people=people,
+        list=ListPage(asked, people.total, endpoint="people.admin_people"),
+        figures=[Sifted(value, people.counts.get(value, 0), word) for value, word in words.items()],
+        selects=[Select("country", _("Country or area"), _("All"), countries)],
     )
-    following = None
-    if len(hits) > PAGE:
-        following = url_for("people.admin_people", q=q or None, cursor=hits[PAGE - 1].person.id)
-    return render_template("people/admin_people.html", form=form, q=q, hits=hits[:PAGE], next_url=following)
+
+
+@bp.route("/admin/people/new", methods=["GET", "POST"])
+@allow(Role.ADMINISTRATOR)
+def add_person() -> ResponseReturnValue:
+    """Adds a person, with a role and an invitation. Leads to the person who has the address already."""
+    form, at, by = AddPersonForm(), clock.now(), current_actor()
+    form.offer(locale=reader_locale(), now=at)
+    if not form.is_submitted():
+        return render_template("people/add_person.html", form=form)
+    if form.validate():
+        known = find_person_by_email(form.email.data or "")
+        if known is not None:
+            flash(_("This address is known already: it is this person’s. Nothing was changed."), "now")
+            return redirect(url_for("dashboards.person", public_id=known.public_id))
+        role = None if form.role.data == NO_ROLE else Role(form.role.data)
+        code = form.focal_country.data if role is Role.FOCAL_POINT else None
+        try:
+            given = {name: getattr(form, name).data for name in _ADDED}
+            person = access.add_person(given, role, code or None, invites=bool(form.invites.data), by=by, at=at)
+        except Invalid as error:
+            form.take(error)
+        except Refused as error:
+            form.form_errors.append(error.message)
+        else:
+            return _added(person.public_id, role, is_invited=bool(form.invites.data))
+    return render_template("people/add_person.html", form=form), 422
+
+
+_ADDED = ("email", "full_name", "native_name", "country", "organisation")
+
+
+def _added(public_id: str, role: Role | None, *, is_invited: bool) -> ResponseReturnValue:
+    """Leads to the new person; for the role of an administrator, by the page that asks for it."""
+    flash(_("Added. The invitation is on its way.") if is_invited else _("Added. No invitation was sent."), "done")
+    if role is not Role.ADMINISTRATOR:
+        return redirect(url_for("dashboards.person", public_id=public_id))
+    reach = reach_of_role(public_id, role, None, day=today(clock.now()), by=current_actor())
+    return render_template("people/grant_role.html", reach=reach, role=role, person=reach.person)
 
 
 def _page(public_id: str, status: int = 200, **given: Any) -> ResponseReturnValue:

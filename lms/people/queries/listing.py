@@ -1,0 +1,132 @@
+"""The administrators' list of people: filtered by role, country and text, sorted and paged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import aliased
+
+from lms.core.bulk import among
+from lms.core.db import db, read, read_value
+from lms.core.errors import Forbidden
+from lms.core.lists import ListRequest
+from lms.core.roles import Actor
+from lms.core.search_index import search_words
+from lms.people.models import Account, Country, Person, RoleGrant
+from lms.people.queries.countries import belonging_to, country_codes_of
+from lms.people.queries.finding import MOST, find_people
+from lms.people.queries.persons import addresses_of
+
+ANY_ROLE = "any"
+"""The filter for those who hold some role."""
+NEWEST, NAME, SIGN_IN = "newest", "name", "sign_in"
+_Holder = aliased(Person)
+
+
+@dataclass(frozen=True)
+class PersonHit:
+    """A line of the list. `roles`: (role, country code), the earliest first; `since` is when the first was given."""
+
+    person: Person
+    email: str | None
+    country_code: str | None
+    has_account: bool
+    is_disabled: bool
+    last_sign_in_at: datetime | None
+    roles: Sequence[tuple[str, str | None]] = field(default_factory=tuple)
+    since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class People:
+    """One page of the list. `counts` are of everybody, whatever is filtered: by role, `any` of them, and "" for all.
+
+    `are_closest`: more people fit the text, and the list has the closest.
+    """
+
+    hits: Sequence[PersonHit]
+    total: int
+    counts: dict[str, int]
+    are_closest: bool
+
+
+def list_people(wanted: ListRequest, *, country_id: int | None, day: date, by: Actor) -> People:
+    """A page of the people that a filter holds. For administrators. `country_id` is the country that is asked for."""
+    if not by.is_administrator:
+        raise Forbidden
+    conditions: list[ColumnElement[bool]] = [Person.canonical_id == Person.id, Person.erased_at.is_(None)]
+    found: Sequence[int] = ()
+    if wanted.q:
+        hits = find_people(tuple(search_words(wanted.q)), typed=wanted.q, day=day, by=by)
+        found = [one.id for one in hits]
+        conditions.append(among(Person.id, found[:MOST]))
+    if role := wanted.filters.get("role"):
+        holders = select(_Holder.canonical_id).join(RoleGrant, RoleGrant.person_id == _Holder.id)
+        holds = [RoleGrant.revoked_at.is_(None), *([] if role == ANY_ROLE else [RoleGrant.role == role])]
+        conditions.append(Person.id.in_(holders.where(*holds)))
+    if country_id is not None:
+        conditions.append(Person.id.in_(belonging_to([country_id], day)))
+    total = read_value(select(func.count(Person.id)).where(*conditions)) or 0
+    page = wanted.within(total)
+    query = (
+        select(Person, Account.password_hash, Account.disabled_at, Account.last_sign_in_at)
+        .outerjoin(Account, Account.person_id == Person.id)
+        .where(*conditions)
+        .order_by(*_order(page))
+        .limit(page.size)
+        .offset(page.offset)
+    )
+    return People(_hits(db.session.execute(query).all(), day), total, _counts(), len(found) > MOST)
+
+
+def _order(wanted: ListRequest) -> list[Any]:
+    column: Any = {NAME: Person.sort_name, SIGN_IN: Account.last_sign_in_at}.get(wanted.sort, Person.id)
+    empty = [column.is_(None)] if wanted.sort == SIGN_IN else []  # the two databases put nothing at different ends
+    ends = [column.desc(), Person.id.desc()] if wanted.descending else [column, Person.id]
+    return [*empty, *ends]
+
+
+def _hits(rows: Sequence[Any], day: date) -> list[PersonHit]:
+    ids = [row[0].id for row in rows]
+    addresses, countries = addresses_of(ids), country_codes_of(ids, day)
+    roles: dict[int, list[Any]] = {}
+    query = (
+        select(_Holder.canonical_id, RoleGrant.role, Country.code, RoleGrant.granted_at)
+        .join(RoleGrant, RoleGrant.person_id == _Holder.id)
+        .outerjoin(Country, Country.id == RoleGrant.country_id)
+        .where(among(_Holder.canonical_id, ids), RoleGrant.revoked_at.is_(None))
+        .order_by(RoleGrant.granted_at, RoleGrant.id)
+    )
+    for row in read(query):
+        roles.setdefault(row.canonical_id, []).append(row)
+    return [
+        PersonHit(
+            person=person,
+            email=addresses.get(person.id),
+            country_code=countries.get(person.id),
+            has_account=password is not None,
+            is_disabled=disabled is not None,
+            last_sign_in_at=signed_in,
+            roles=[(one.role.value, one.code) for one in roles.get(person.id, ())],
+            since=next((one.granted_at for one in roles.get(person.id, ())), None),
+        )
+        for person, password, disabled, signed_in in rows
+    ]
+
+
+def _counts() -> dict[str, int]:
+    """How many people there are, and how many hold each role and any."""
+    known = (_Holder.canonical_id == Person.id, Person.erased_at.is_(None), RoleGrant.revoked_at.is_(None))
+    held = select(RoleGrant.role, Person.id).select_from(RoleGrant).join(_Holder, _Holder.id == RoleGrant.person_id)
+    rows = read(held.join(Person, known[0]).where(*known[1:]).distinct())
+    counts = {"": read_value(_EVERYBODY) or 0, ANY_ROLE: len({row.id for row in rows})}
+    for row in rows:
+        counts[row.role.value] = counts.get(row.role.value, 0) + 1
+    return counts
+
+
+_EVERYBODY = select(func.count(Person.id)).where(Person.canonical_id == Person.id, Person.erased_at.is_(None))
