@@ -19,6 +19,17 @@ def text_of(pdf: bytes) -> str:
         return _joined("".join(spoken.get(key, "") + " " for key in _marks(opened.Root.StructTreeRoot, None)))
 
 
+def sheets_of(pdf: bytes) -> list[str]:
+    """The same text, sheet by sheet."""
+    with pikepdf.open(io.BytesIO(pdf)) as opened:
+        spoken = _spoken(opened)
+        keys = list(_marks(opened.Root.StructTreeRoot, None))
+        return [
+            _joined("".join(spoken.get(key, "") + " " for key in keys if key[0] == page.obj.objgen))
+            for page in opened.pages
+        ]
+
+
 def tables_of(pdf: bytes) -> list[list[list[str]]]:
     """The tables: rows of cells, the heading first."""
     with pikepdf.open(io.BytesIO(pdf)) as opened:

@@ -160,17 +160,42 @@ class PublishForm(BaseForm):
     visibility = RadioField(_l("Visible to"))
     dossier = SelectField(_l("Attach a country dossier"), default="")
     key = HiddenField()
+    checked = BooleanField(_l("I have checked the preview. Everyone can read this report, also without signing in."))
 
-    def offer(self, countries: Iterable[tuple[str, str]], *, is_closed: bool) -> None:
-        """Fills the choices; a question that is finer than what is public cannot be chosen to be for everybody."""
-        self.dossier.choices = [("", _("None")), *countries]
+    def offer(self, countries: Iterable[tuple[str, str]], *, country: str | None, is_closed: bool) -> None:
+        """Fills the choices. A question that is finer than what is public cannot be for everyone; one of a single
+        country is for its focal points too.
+        """
+        offered = list(countries)
+        self.dossier.choices = [("", _("None")), *offered]
+        self.country_name = dict(offered).get(country or "")
+        if self.country_name is None:
+            for_staff = _("Administrators and reporters: exact current figures")
+        else:
+            for_staff = _(
+                "Administrators, reporters and the focal points of %(country)s: exact current figures",
+                country=self.country_name,
+            )
         for_all = SelectChoice(
             SnapshotVisibility.PUBLIC.value,
             _("Everyone: public figures, with small groups combined"),
             {"disabled": True} if is_closed else {},
         )
-        for_staff = SelectChoice(SnapshotVisibility.STAFF.value, _("Staff who can see reports: exact current figures"))
-        self.visibility.choices = [for_all, for_staff]
+        self.visibility.choices = [SelectChoice(SnapshotVisibility.STAFF.value, for_staff), for_all]
+
+    @property
+    def is_public(self) -> bool:
+        """Whether everyone is chosen."""
+        return bool(self.visibility.data == SnapshotVisibility.PUBLIC.value)
+
+    @property
+    def publish_to(self) -> str:
+        """The button that publishes: it names the readers."""
+        if self.is_public:
+            return _("Publish to everyone")
+        if self.country_name is None:
+            return _("Publish to administrators and reporters")
+        return _("Publish to administrators, reporters and the focal points of %(country)s", country=self.country_name)
 
 
 class WithdrawForm(BaseForm):

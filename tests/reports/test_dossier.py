@@ -24,6 +24,7 @@ from lms.reports.actions.public import refresh_public_figures
 from lms.reports.documents.dossier_data import get_dossier
 from tests.factories import Make
 from tests.languages import speaking_also
+from tests.paper import sheets_of
 from tests.reports.world import World
 
 NOON = datetime(2024, 5, 6, 4, 0, tzinfo=UTC)
@@ -128,6 +129,23 @@ def test_the_page_shows_pictures_with_their_tables(client: FlaskClient, make: Ma
     assert "style=" not in text
 
 
+def test_it_begins_with_one_page_for_a_meeting(client: FlaskClient, make: Make, country: list[int]) -> None:
+    make.sign_in(client, make.person(roles=[Role.REPORTER], country=None))
+    page = " ".join(client.get("/countries/KE").text.split())
+    assert "3 participants with 4 attendances in 2 sessions, and 1 certificate. Partner since" in page
+    first, annex = page.split('<div class="annex">')
+    assert first.index('data-testid="figure-participants"') < first.index('<ol class="route">')
+    assert "2 enrolled" in first
+    assert "<h2>By year</h2>" not in first
+    assert "<h2>By year</h2>" in annex
+    assert 'href="#years"' in first
+    sheets = sheets_of(client.get("/countries/KE.pdf").data)
+    assert "Upcoming lectures" in sheets[0]
+    assert "By year" not in sheets[0]
+    assert sheets[1].startswith("By year")
+    assert "participants with" not in client.get("/countries/NR").text
+
+
 def inside(pdf: bytes) -> bytes:
     opened = [pdf]
     for stream in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL):
@@ -150,7 +168,7 @@ def test_on_paper_it_is_tagged_for_archives_and_readers(
     for declared in (b"<pdfaid:part>2</pdfaid:part>", b"<pdfaid:conformance>A</pdfaid:conformance>",
                      b"<pdfuaid:part>1</pdfuaid:part>", b"/S/Table", b"/S/Figure"):  # fmt: skip
         assert declared in text.replace(b"/S /", b"/S/"), declared
-    assert len(re.findall(rb"/Type\s*/Page\b", text)) == 2
+    assert len(re.findall(rb"/Type\s*/Page\b", text)) == 3
     with speaking_also(app, "ar"):
         assert client.get("/countries/KE.pdf?lang=ar").data.startswith(b"%PDF")
 
@@ -168,8 +186,8 @@ def test_as_a_workbook_cells_have_types_and_headings_stay(client: FlaskClient, m
     make.sign_in(client, make.person(roles=[Role.REPORTER], country=None))
     content = client.get("/countries/KE.xlsx").data
     book = CalamineWorkbook.from_filelike(io.BytesIO(content))
-    assert book.sheet_names == ["Totals", "By year", "Sectors", "Women and men", "Institutions",
-                                "Series attended", "Most attended lectures", "Upcoming lectures", "Comparison",
+    assert book.sheet_names == ["Totals", "Upcoming lectures", "By year", "Sectors", "Women and men",
+                                "Institutions", "Series attended", "Most attended lectures", "Comparison",
                                 "Definitions and filters"]  # fmt: skip
     years = book.get_sheet_by_name("By year").to_python()
     assert years[0] == [

@@ -216,6 +216,7 @@ def test_from_the_page_of_reports_to_a_frozen_one(
     assert "This cannot be undone" in asked
     assert "By country and year: 3 groups." in asked
     assert "Administrators and reporters can see these figures" in asked
+    assert asked.index('data-testid="preview"') < asked.index("Publish to administrators and reporters</button>")
     with client.application.app_context():
         assert list_snapshots(by=SYSTEM, limit=1, cursor=None) == []
 
@@ -229,6 +230,47 @@ def test_from_the_page_of_reports_to_a_frozen_one(
     assert page.index('<ol class="bars">') < page.index("Participants by country and year")
     assert "Attendances by country and year" in client.get(f"{answers[0].location}?figure=attendances").text
     assert "<b>3</b>" not in page
+
+
+def test_publishing_to_everyone_shows_the_public_figures_and_asks_once_more(
+    client: FlaskClient, make: Make, world: World, programme: dict[str, Any]
+) -> None:
+    world.attend(programme["lecture"], world.person("KE"))  # after the refresh
+    staff(client, make, "administrator")
+    address = "/reports/new?figure=participants&rows=country"
+    page = client.get(address).text
+    assert re.search(r'<input checked[^>]*name="visibility"[^>]*value="staff">', page) is not None
+    assert page.count(" checked ") == 1
+    assert shown_in_preview(page) == {"Kenya": "7", "Uganda": "2", "France": "2"}
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+    assert token is not None
+    sent = {"csrf_token": token[1], "key": "k", "title": "By country", "visibility": "public"}
+    asked = client.post(address, data=sent).text
+    assert shown_in_preview(asked) == {"Kenya": "6", "Other groups combined": "4"}
+    assert "Publish to everyone</button>" in asked
+
+    unseen = client.post(address, data={**sent, "confirm": "yes"})
+    assert (unseen.status_code, "Check the preview, then tick the box." in unseen.text) == (422, True)
+    assert "Publish to everyone</button>" in unseen.text
+    assert client.get("/reports").text.count("By country") == 0
+    published = client.post(address, data={**sent, "confirm": "yes", "checked": "y"})
+    assert published.status_code == 303
+    client.post("/sign-out", data={"csrf_token": token[1]})
+    assert shown_in_preview(client.get(published.location).text) == shown_in_preview(asked)
+
+
+def test_a_report_on_one_country_is_published_to_its_focal_points(
+    client: FlaskClient, make: Make, programme: dict[str, Any]
+) -> None:
+    staff(client, make, "administrator")
+    page = client.get("/reports/new?country=KE&rows=year").text
+    assert "Administrators, reporters and the focal points of Kenya: exact current figures" in page
+
+
+def shown_in_preview(page: str) -> dict[str, str]:
+    """The bars of a report by country."""
+    bars = page[page.index('<ol class="bars">') :]
+    return dict(re.findall(r"<li><span>([^<]+)</span>.*?<b>([^<]+)</b>", bars[: bars.index("</ol>")], re.DOTALL))
 
 
 def test_as_files(app: APIFlask, client: FlaskClient, programme: dict[str, Any]) -> None:

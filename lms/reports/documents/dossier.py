@@ -15,7 +15,7 @@ from lms.reports.documents.model import Column, Figure, Mark, Picture, ReadOut, 
 from lms.reports.documents.wording import Opening, each, figure_column, group_table, marks, overlap_note
 from lms.reports.queries.figures import Report
 from lms.reports.rules import Figures
-from lms.reports.shapes import opening_words, period
+from lms.reports.shapes import counted, opening_words, period
 from lms.web.time import number, short_day
 
 MOST_INSTITUTIONS = 8
@@ -23,6 +23,7 @@ MOST_SERIES = 10
 MOST_UPCOMING = 6
 MOST_LECTURES = 5
 PEOPLE = ("participants", "attendances", "contact_hours")
+SAID = ("attendances", "sessions", "certificates")
 SINCE = ("sessions", *PEOPLE, "registrations", "certificates")
 
 
@@ -41,8 +42,9 @@ class Ways:
 
 
 def read_out(dossier: Dossier, *, at: datetime, ways: Ways) -> ReadOut:
-    """The dossier in parts."""
+    """The dossier in parts: one page for a meeting, and its annex."""
     sections = (
+        _upcoming(dossier, ways),
         _years(dossier, at, ways),
         _parts(
             dossier.by["sector"],
@@ -67,7 +69,6 @@ def read_out(dossier: Dossier, *, at: datetime, ways: Ways) -> ReadOut:
         _institutions(dossier, ways),
         _series(dossier, ways),
         _lectures(dossier, ways),
-        _upcoming(dossier, ways),
         _undecided(dossier, ways),
         _since(dossier, ways),
         _peers(dossier),
@@ -85,6 +86,7 @@ def read_out(dossier: Dossier, *, at: datetime, ways: Ways) -> ReadOut:
             _("People are counted under their country on the day of the lecture, registration or certificate."),
             *opening_words(dossier.totals.opening),
         ),
+        lead=1,
     )
 
 
@@ -109,7 +111,15 @@ def _lede(dossier: Dossier) -> str:
         waiting=_n("%(n)s waiting for a place", "%(n)s waiting for a place", waiting, n=number(waiting)),
     )
     region = [_("Region: %(region)s.", region=dossier.region)] if dossier.region else []
-    return " ".join([partner, *region, now])
+    return " ".join([*_said(dossier.totals.totals), partner, *region, now])
+
+
+def _said(totals: Figures) -> list[str]:
+    """What came of it in one sentence, to be said aloud; empty without participants."""
+    if not totals.participants:
+        return []
+    words = _("%(participants)s with %(attendances)s in %(sessions)s, and %(certificates)s.")
+    return [words % {name: counted(name, getattr(totals, name)) for name in ("participants", *SAID)}]
 
 
 def _figures(dossier: Dossier, opened: Opening) -> tuple[Figure, ...]:

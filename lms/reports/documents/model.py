@@ -91,7 +91,8 @@ class Section:
 @dataclass(frozen=True)
 class ReadOut:
     """A whole report document. `name` starts the names of its files, `over` is its kind, `asked` are the filters in
-    words, and `footnotes` apply to all of it.
+    words, and `footnotes` apply to all of it. The first `lead` sections are on one page with the figures; the others
+    are the annex, which begins on a new sheet. 0: no annex.
     """
 
     name: str
@@ -103,3 +104,4 @@ class ReadOut:
     sections: tuple[Section, ...]
     asked: tuple[tuple[str, str], ...]
     footnotes: tuple[str, ...] = ()
+    lead: int = 0

@@ -53,6 +53,7 @@ def _content(out: ReadOut) -> dict[str, Any]:
             {"label": figure.label, "value": number(figure.value), "note": figure.note} for figure in out.figures
         ],
         "sections": [_section(section) for section in out.sections],
+        "lead": out.lead,
         "footnotes": list(out.footnotes),
         "page": _("Page"),
     }

@@ -26,7 +26,7 @@ from lms.reports.exports import files
 from lms.reports.forms import PublishForm, ReportForm, WithdrawForm
 from lms.reports.models import Snapshot, SnapshotVisibility
 from lms.reports.queries.definitions import figure_names
-from lms.reports.queries.figures import count
+from lms.reports.queries.figures import Report, count, count_several
 from lms.reports.queries.labels import choices
 from lms.reports.queries.public import last_refresh
 from lms.reports.queries.snapshots import (
@@ -75,45 +75,34 @@ def publish() -> ResponseReturnValue:
         raise Invalid(None, _("There is no report for these settings."))
     closed = _closed_to_public(asked, locale)
     form = PublishForm()
-    form.offer(choices(by=by, locale=locale).countries, is_closed=closed is not None)
+    form.offer(choices(by=by, locale=locale).countries, country=asked.asked.country, is_closed=closed is not None)
     status, asks = 200, False
-    if request.method == "POST" and form.validate() and not request.form.get("confirm"):
-        asks = closed is None or form.visibility.data != SnapshotVisibility.PUBLIC
-        if not asks:
-            form.take(Invalid("visibility", closed or ""))
-            status = 422
-    elif request.method == "POST" and form.validate():
-        try:
-            public_id = publish_snapshot(
-                form.title.data or "",
-                SnapshotVisibility(form.visibility.data),
-                asked.asked,
-                asked.dimensions,
-                figure=asked.figure.data,
-                place=zone_city(organiser_zone()),
-                locale=locale,
-                key=form.key.data or None,
-                attached=_attached(form.dossier.data, at),
-                by=by,
-                at=at,
-            )
-        except Invalid as error:
-            form.take(error)
-        except Forbidden as error:
-            form.take(Invalid("visibility", error.message))
-        else:
-            flash(_("Report published. You can withdraw it on this page."), "done")
-            return redirect(url_for("reports.snapshot", public_id=public_id), code=303)
     if request.method == "GET":
         form.key.data = secrets.token_urlsafe(16)
         form.title.data = shapes.suggested_title(asked.asked, asked.dimensions, asked.about)
-        form.visibility.data = (SnapshotVisibility.STAFF if closed else SnapshotVisibility.PUBLIC).value
+        form.visibility.data = SnapshotVisibility.STAFF.value
         form.dossier.data = asked.asked.country or ""
-    elif form.errors:
+    elif not form.validate():
         status = 422
+    elif form.is_public and closed is not None:
+        form.take(Invalid("visibility", closed))
+        status = 422
+    elif not request.form.get("confirm"):
+        asks = True
+    elif form.is_public and not form.checked.data:
+        form.take(Invalid("checked", _("Check the preview, then tick the box.")))
+        status, asks = 422, True
+    else:
+        public_id = _publish(form, asked, by=by, at=at)
+        if public_id is not None:
+            flash(_("Report published. You can withdraw it on this page."), "done")
+            return redirect(url_for("reports.snapshot", public_id=public_id), code=303)
+        status = 422
+    is_public = form.is_public and closed is None
     dims = asked.dimensions
-    is_public = asks and form.visibility.data == SnapshotVisibility.PUBLIC
-    report = count(asked.asked, dims, by=ANONYMOUS if is_public else by, at=at, locale=locale)
+    questions = [dims, dims[:1], dims[1:]] if len(dims) == 2 else [dims]
+    counted_by = ANONYMOUS if is_public else by
+    report, *margins = count_several(asked.asked, questions, by=counted_by, at=at, locale=locale)
     return render_template(
         "reports/publish.html",
         form=form,
@@ -121,12 +110,55 @@ def publish() -> ResponseReturnValue:
         is_public=is_public,
         closed=closed,
         refreshed=last_refresh() or at,
-        sentence=shapes.sentence(report, asked.figure.data, asked.about),
         groups=len(report.groups),
         dimensions=[str(label) for name, label in shapes.DIMENSION_NAMES if name in dims],
         target=address("reports.publish", request.args.to_dict()),
         back=address("reports.totals", request.args.to_dict()),
+        **_figures_shown(report, margins, asked.figure.data, asked.about, asked.figure.data),
     ), status
+
+
+def _publish(form: PublishForm, asked: ReportForm, *, by: Actor, at: datetime) -> str | None:
+    """Publishes what the form says. None if it was refused; the form then says why."""
+    try:
+        return publish_snapshot(
+            form.title.data or "",
+            SnapshotVisibility(form.visibility.data),
+            asked.asked,
+            asked.dimensions,
+            figure=asked.figure.data,
+            place=zone_city(organiser_zone()),
+            locale=reader_locale(),
+            key=form.key.data or None,
+            attached=_attached(form.dossier.data, at),
+            by=by,
+            at=at,
+        )
+    except Invalid as error:
+        form.take(error)
+    except Forbidden as error:
+        form.take(Invalid("visibility", error.message))
+    return None
+
+
+def _figures_shown(
+    report: Report, margins: Sequence[Report], asked: str, about: Sequence[str], figure: str
+) -> dict[str, Any]:
+    """What the page of a published report, and its preview, show of the figures. `asked` is the figure of the report,
+    `figure` the one on the page; `margins` are the groups of each of two dimensions.
+    """
+    return {
+        "report": report,
+        "figure": figure,
+        "picture": pictured(margins[0] if margins else report, figure) if report.dimensions else None,
+        "open": lambda _figure, **_group: None,
+        "names": figure_names(),
+        "sentence": shapes.sentence(report, asked, about),
+        "cross": shapes.cross(report, margins[0], margins[1], figure) if margins else None,
+        "dimension_names": {name: str(label) for name, label in shapes.DIMENSION_NAMES},
+        "column_names": shapes.COLUMN_NAMES,
+        "overlap": bool(report.dimensions),
+    }
 
 
 def _attached(code: str, at: datetime) -> list[Attached]:
@@ -168,19 +200,10 @@ def _page(row: Snapshot, form: WithdrawForm) -> ResponseReturnValue:
     context["dossiers"] = list_dossiers(row, by=by) if by.is_signed_in else []
     if context["shown"]:
         context |= {
-            "report": report,
-            "figure": figure,
-            "picture": pictured(told.margins[0] if told.margins else report, figure) if report.dimensions else None,
-            "open": lambda _figure, **_group: None,
-            "names": figure_names(),
-            "sentence": shapes.sentence(report, told.figure, told.about),
-            "cross": shapes.cross(report, told.margins[0], told.margins[1], figure) if told.margins else None,
-            "dimension_names": {name: str(label) for name, label in shapes.DIMENSION_NAMES},
-            "column_names": shapes.COLUMN_NAMES,
+            **_figures_shown(report, told.margins, told.figure, told.about, figure),
             "passage": {"lang": told.language.replace("_", "-"), "dir": direction(told.language)}
             if told.language != locale
             else {},
-            "overlap": bool(report.dimensions),
             "since": _since(row, told, by=by),
         }
     return render_template("reports/snapshot.html", **context), 422 if form.errors else 200
