@@ -141,7 +141,7 @@ def _page(group_id: str, status: int = 200, **given: Any) -> ResponseReturnValue
     q = request.args.get("q", "").strip()[:100]
     listed = viewing.list_of_group(view, by=by, at=at)
     is_open = view.state == "open"
-    offered = viewing.offered_to_group(view, by=by, at=at, q=q or None) if is_open else viewing.Offered([], 0)
+    offered = viewing.offered_to_group(view, by=by, at=at, q=q) if is_open and q else viewing.Offered([], 0)
     rows = [*(one for one in listed.people if not q or _has(one, q)), *offered.people]
     zone = view.group.time_zone
     edit = given.pop("edit", None) or _edit_form(view)
@@ -219,18 +219,26 @@ def edit_group(group_id: str) -> ResponseReturnValue:
 @bp.post("/groups/<group_id>/people")
 @allow(*KEEPERS)
 def tick(group_id: str) -> ResponseReturnValue:
-    """Adds ticked people to the list, removes unticked people, and removes an unknown e-mail address."""
+    """Adds ticked people to the list, removes unticked people, and removes an unknown e-mail address.
+
+    With `one`, only that person is added or removed, and the answer is a sentence: a script saves each tick at once.
+    """
     by, at = current_actor(), clock.now()
+    one = request.form.get("one")
     ticked, before = request.form.getlist("people"), request.form.getlist("was")
     try:
         if (address := request.form.get("drop")) is not None:
             drop_address(group_id, address, by=by, at=at)
             flash(_("%(address)s was removed from the list.", address=address), "done")
             return _to(group_id, "people")
+        if one is not None:
+            return _tick_one(group_id, one, is_ticked=one in ticked)
         added, removed = groups_actions.tick(
             group_id, add=set(ticked) - set(before), remove=set(before) - set(ticked), by=by, at=at
         )
     except (Invalid, Refused) as error:
+        if one is not None:
+            return _sentence(error.message, error.status)
         flash(error.message, "wrong")
         return _to(group_id, "people")
     said = (
@@ -242,6 +250,18 @@ def tick(group_id: str) -> ResponseReturnValue:
         )
     flash(" ".join(said) or _("No changes."), "done")
     return redirect(url_for(".group", group_id=group_id, q=request.args.get("q") or None, _anchor="people"), 303)
+
+
+def _tick_one(group_id: str, person: str, *, is_ticked: bool) -> Response:
+    by, at = current_actor(), clock.now()
+    add, remove = ([person], []) if is_ticked else ([], [person])
+    groups_actions.tick(group_id, add=add, remove=remove, by=by, at=at)
+    size = viewing.list_of_group(viewing.get_group(group_id, by=by), by=by, at=at).size
+    return _sentence(_n("Saved. %(num)s person is on the list.", "Saved. %(num)s people are on the list.", size), 200)
+
+
+def _sentence(text: str, status: int) -> Response:
+    return Response(text, status, mimetype="text/plain")
 
 
 @bp.post("/groups/<group_id>/addresses")
@@ -366,6 +386,8 @@ def wall(group_id: str) -> ResponseReturnValue:
         "viewing_groups/wall.html",
         view=view,
         code=rules.show_code(view.group.code),
+        listed=viewing.list_of_group(view, by=current_actor(), at=clock.now()).size,
+        begins=view.lecture.actual_start or view.lecture.starts_at,
         address=_check_in_address().removeprefix("https://").removeprefix("http://"),
     )
 

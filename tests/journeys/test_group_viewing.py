@@ -50,6 +50,11 @@ def test_a_group_is_opened_checked_in_signed_for_and_counted(
     focal.go(group + "/wall")
     assert page.get_by_test_id("code").inner_text() == code
     focal.is_accessible("wall")
+    for width, height in ((390, 844), (1280, 720)):
+        page.set_viewport_size({"width": width, "height": height})
+        boxes = [one.bounding_box() for one in (page.get_by_test_id("code"), page.locator(".wall img"))]
+        assert all(box and box["x"] >= 0 and box["y"] >= 0 and box["x"] + box["width"] <= width
+                   and box["y"] + box["height"] <= height for box in boxes), (width, boxes)  # fmt: skip
     focal.go(group + "/print")
     assert page.get_by_test_id("group-person").count() == 4
     focal.is_accessible("group, printed")
@@ -79,9 +84,11 @@ def test_a_group_is_opened_checked_in_signed_for_and_counted(
     focal.go(group)
     focal.reads("2 people are on the list")
     focal.reads("nobody@example.org")
+    page.locator("#q").fill("gitau")
+    focal.hook("find")
     page.get_by_label("Esther Gitau").check()
-    focal.hook("save-ticks")
-    focal.reads("1 person was added to the list.")
+    page.get_by_test_id("tick-status").filter(has_text="Saved. 3 people are on the list.").wait_for()
+    focal.is_accessible("group, found and ticked")
     focal.reads("After the lecture")
 
     def end() -> None:

@@ -1,0 +1,94 @@
+"""The pages of a viewing group: find people and tick them, and the wall."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from types import SimpleNamespace
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from lms.core.db import db
+from lms.people.models import Person
+from tests.factories import Make
+from tests.viewing_groups.gathering import Story
+
+
+@pytest.fixture
+def room(app: APIFlask, client: FlaskClient, make: Make, at: datetime) -> SimpleNamespace:
+    """A group of Kenya, its focal point signed in, and a person of another country who is enrolled too."""
+    with app.app_context():
+        story = Story(make, at)
+        foreigner = make.person("Kenyan Abroad", "n@vn.example", country="VN")
+        make.enrolment(story.series, foreigner)
+        group, abroad, people = story.open(), foreigner.public_id, [person.public_id for person in story.people]
+        focal = db.session.get_one(Person, story.focal.person_id)
+        make.sign_in(client, focal)
+        db.session.rollback()
+    return SimpleNamespace(address=f"/groups/{group}", people=people, foreigner=abroad)
+
+
+@pytest.fixture
+def send(client: FlaskClient, room: SimpleNamespace) -> Callable[..., TestResponse]:
+    """Sends the form of ticks."""
+
+    def work(**given: str | list[str]) -> TestResponse:
+        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(room.address).text)
+        assert token is not None
+        return client.post(f"{room.address}/people", data={"csrf_token": token[1], **given})
+
+    return work
+
+
+def listed(page: str) -> dict[str, bool]:
+    """The people of the page, and whether they are ticked."""
+    boxes = re.findall(r'<input type="checkbox" id="t-[^"]+" name="people" value="([^"]+)"( checked)?>', page)
+    return {public_id: bool(checked) for public_id, checked in boxes}
+
+
+def test_people_of_the_country_are_found_by_name_and_ticked(
+    client: FlaskClient, room: SimpleNamespace, send: Callable[..., TestResponse]
+) -> None:
+    assert listed(client.get(room.address).text) == {}
+    assert listed(client.get(f"{room.address}?q=kenyan").text) == dict.fromkeys(room.people, False)
+    assert listed(client.get(f"{room.address}?q=kenyan+1").text) == {room.people[1]: False}
+    assert "No one found" in client.get(f"{room.address}?q=abroad").text
+
+    assert send(people=room.people[:2]).status_code == 303
+    assert listed(client.get(room.address).text) == dict.fromkeys(room.people[:2], True)
+    found = listed(client.get(f"{room.address}?q=kenyan").text)
+    assert found == {room.people[0]: True, room.people[1]: True, room.people[2]: False}
+
+
+def test_a_tick_is_saved_by_itself(
+    client: FlaskClient, room: SimpleNamespace, send: Callable[..., TestResponse]
+) -> None:
+    first, second, third = room.people
+    send(people=[first])
+    # two people tick at once: each tick names one person and leaves the others as they are
+    saved = send(one=second, people=second)
+    assert (saved.status_code, saved.text) == (200, "Saved. 2 people are on the list.")
+    assert send(one=third, people=third).text == "Saved. 3 people are on the list."
+    assert send(one=second).text == "Saved. 2 people are on the list."
+    assert send(one=second).text == "Saved. 2 people are on the list."
+    assert listed(client.get(room.address).text) == {first: True, third: True}
+
+    refused = send(one=room.foreigner, people=room.foreigner)
+    unknown = send(one="nobody-at-all", people="nobody-at-all")
+    assert refused.status_code == unknown.status_code == 422
+    assert refused.text.replace(room.foreigner, "") == unknown.text.replace("nobody-at-all", "")
+    assert listed(client.get(room.address).text) == {first: True, third: True}
+
+
+def test_the_wall_is_bare(client: FlaskClient, room: SimpleNamespace, send: Callable[..., TestResponse]) -> None:
+    send(people=room.people[:2])
+    page = client.get(f"{room.address}/wall").text
+    assert '<main id="main" class="wall">' in page
+    assert 'class="mast"' not in page
+    assert 'class="foot"' not in page
+    assert "<b>2 of 3</b> people are on the list" in page
+    assert re.search(r'data-testid="code">[0-9A-Z]{4}-[0-9A-Z]{4}<', page) is not None
