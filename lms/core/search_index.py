@@ -153,6 +153,8 @@ def find(searched: InstrumentedAttribute[str], parts: Sequence[str]) -> tuple[Fr
 
 def contains(searched: Any, parts: Sequence[str]) -> list[ColumnElement[bool]]:
     """Whether a text contains each of `parts`, without an index: among the few rows that something else chose."""
+    if is_sqlite():
+        return [func.instr(searched, part) > 0 for part in parts]  # half the time of LIKE
     return [searched.contains(part, autoescape=True) for part in parts]
 
 

@@ -207,3 +207,36 @@ def test_partial_attendances_are_corrected_in_one_step_and_taken_back(site: Site
     keys.press("Go to the roster")
     assert page.get_by_test_id("figure-partial").get_attribute("data-value") == "30"
     keys.goes_through(f"/lectures/{held.id}/roster?outcome=partial&sort=short&size=50")
+
+
+def test_why_somebody_has_no_certificate_is_three_presses_from_the_masthead(site: Site, keys: Keys) -> None:
+    make = site.make
+    lin = make.person("Lin Yuhan", "lin@example.org", roles=["instructor"])
+    make.person("Zhou Anran", "zhou@example.org", roles=["administrator"])
+    sita = make.person("Sita Gurung", "sita@example.org", native_name="सीता गुरुङ", organisation="Export Centre")
+    series = make.series("carbon", "Carbon rules", instructors=[lin], policy={"certificate": "participation"})
+    start = clock.now() - timedelta(days=2)
+    times = {"starts_at": start, "actual_start": start, "actual_end": start + timedelta(minutes=90)}
+    held = make.lecture(series, "At the border", state="held", instructors=[lin], **times)
+    make.enrolment(series, sita)
+    site.be_there(held, sita, minutes=49)
+
+    keys.sign_in("zhou@example.org")
+    keys.write("Search the whole site", "सीता")
+    with keys.page.expect_navigation():
+        keys.page.keyboard.press("Enter")
+    assert keys.visitor.heading() == "1 result for “सीता”"
+    keys.visitor.is_accessible("search")
+    keys.press("Sita Gurung")
+    assert keys.visitor.heading() == "Sita Gurung"
+    keys.visitor.reads(
+        "No certificate yet for Carbon rules: 0 of the 1 lectures needed. 5 minutes are missing in “At the border”."
+    )
+    keys.visitor.is_accessible("person, for support")
+    keys.press("Edit profile")
+    keys.visitor.is_accessible("person, edited")
+    for path in ("/search?q=s", f"/admin/people/{sita.public_id}", "/admin/people/new", "/admin/people?role=any"):
+        keys.goes_through(path)
+    keys.visitor.is_accessible("people, by role")
+    keys.visitor.go("/admin/people/new")
+    keys.visitor.is_accessible("person, added")

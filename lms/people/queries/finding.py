@@ -98,11 +98,12 @@ def _closest(
         return []
     _match, widest = steps[-1]
     source, row_id, condition = search_index.find(column, widest)
-    near = read_column(select(row_id).select_from(source).where(condition).limit(NEAR))
-    if len(near) == NEAR and scope is None:
+    enough = 3 * MOST if scope is None else NEAR
+    near = read_column(select(row_id).select_from(source).where(condition).limit(enough))
+    if len(near) == enough and scope is None:
         return _of_common(column, steps, columns, most)
     # What is rare is found by the index; what is common is soon found among the people seen
-    among_whom = [among(Person.id, near)] if len(near) < NEAR else search_index.contains(column, widest)
+    among_whom = [among(Person.id, near)] if len(near) < enough else search_index.contains(column, widest)
     seen = [] if scope is None else [scope]
     closeness = case(
         *((and_(*search_index.contains(column, parts)), step.value) for step, parts in steps), else_=len(Match)
