@@ -240,3 +240,44 @@ def test_why_somebody_has_no_certificate_is_three_presses_from_the_masthead(site
     keys.visitor.is_accessible("people, by role")
     keys.visitor.go("/admin/people/new")
     keys.visitor.is_accessible("person, added")
+
+
+def test_eight_fridays_are_copied_from_last_year(site: Site, visit: Callable[[], Visitor]) -> None:
+    lin = site.make.person("Lin Yuhan", "lin@example.org", roles=["instructor"])
+    series = site.make.series("facilitation", "Trade facilitation", instructors=[lin])
+    today = clock.now().replace(hour=14, minute=0, second=0, microsecond=0, tzinfo=None)
+    friday = today - timedelta(days=300 + (today.weekday() - 4) % 7)
+    for week in range(8):
+        start = friday + timedelta(days=7 * week)
+        site.make.lecture(series, f"Part {week + 1}", local_start=start, time_zone="UTC", instructors=[lin])
+    taken = friday + timedelta(days=364 + 14, hours=1)
+    site.make.lecture(
+        site.make.series("depth", "In depth"), "In depth", local_start=taken, time_zone="UTC", instructors=[lin]
+    )
+    visitor = visit()
+    keys, page = Keys(visitor), visitor.page
+    keys.sign_in("lin@example.org")
+    visitor.go("/series/facilitation")
+    keys.press("Schedule")
+    visitor.is_accessible("schedule of a series")
+    keys.press("Copy this series")
+    assert page.get_by_test_id("dates").get_attribute("data-open") == "1"
+    visitor.is_accessible("copy of a series")
+    keys.press("Create draft with 8 lectures")  # one date is to be decided first
+    assert page.evaluate("document.activeElement.matches('.errors')")
+    visitor.is_accessible("copy of a series, undecided")
+    keys.to("What to do with")
+    page.keyboard.type("Copy")
+    assert page.get_by_test_id("decision").input_value() == "skip"
+    keys.press("Create draft with 8 lectures")
+    visitor.reads("The copy is saved as a draft.")
+    assert page.locator("tbody tr").count() == 8
+    assert page.get_by_text("No date").count() == 1
+
+    first = friday + timedelta(days=364)
+    visitor.go(f"/calendar?on={first:%Y-%m-%d}")
+    assert page.locator(f"time[datetime='{first:%Y-%m-%d}'] ~ .is-own").count() == 1
+    visitor.is_accessible("calendar, month")
+    page.set_viewport_size({"width": 390, "height": 844})
+    keys.press("Week")
+    visitor.is_accessible("calendar, week on a phone")
