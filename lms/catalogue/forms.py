@@ -17,15 +17,18 @@ from wtforms import (
     Form,
     FormField,
     RadioField,
+    SelectMultipleField,
     StringField,
     TextAreaField,
 )
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]
 from wtforms.validators import InputRequired, Optional
+from wtforms.widgets import CheckboxInput, ListWidget
 
 from lms.catalogue.dates import Every, Repeat
-from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesCopy, SeriesInput, slug_of
+from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesCopy, SeriesInput, is_language, slug_of
 from lms.catalogue.models import Admission, CertificateKind, Lecture, LectureState, Policy, Series, Visibility, WalkIns
+from lms.catalogue.queries import address_of_teacher, list_teachers
 from lms.core import clock
 from lms.core.errors import Invalid
 from lms.core.i18n import _, _l
@@ -287,8 +290,11 @@ class LectureForm(CatalogueForm):
     time_zone = ZoneField(_l("Time zone"))
     duration_minutes = WholeNumber(_l("Length in minutes"), [InputRequired(_l("Enter the length."))], default=90)
     language = KnownChoice(_l("Language"))
-    interpretation = StringField(_l("Interpreted into"))
+    interpretation = SelectMultipleField(
+        _l("Interpreted into"), widget=ListWidget(), option_widget=CheckboxInput(), validate_choice=False
+    )
     instructors = TextAreaField(_l("Instructors"))
+    instructor_name = StringField(_l("Add an instructor by name"))
     join_url = StringField(_l("Meeting link"))
     recording_url = StringField(_l("Recording link"))
     materials = FieldList(FormField(MaterialForm), _l("Links"), min_entries=_MATERIAL_ROWS, max_entries=60)
@@ -296,7 +302,17 @@ class LectureForm(CatalogueForm):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.language.choices = language_choices(self.language.data or None)
+        self.interpretation.choices = language_choices(codes={*LANGUAGES, *self._known_codes()})
         self.time_zone.choices = offered_zones(self.time_zone.data)
+
+    def _known_codes(self) -> list[str]:
+        """The languages that are chosen; what is no language is left to the check of the whole lecture."""
+        return [code for code in self.interpretation.data or () if is_language(code)]
+
+    @property
+    def interpretation_in_words(self) -> str:
+        """The chosen languages by name, for the summary of the choices."""
+        return ", ".join(language_name(code) for code in self._known_codes())
 
     @classmethod
     def new(cls, series: Series, zone: str, addresses: Iterable[str]) -> Self:
@@ -318,7 +334,6 @@ class LectureForm(CatalogueForm):
 
     @classmethod
     def _data_of(cls, lecture: Lecture, addresses: Iterable[str]) -> dict[str, Any]:
-        names = _languages(reader_locale())
         spare = [{"title": "", "url": ""}] * max(1, _MATERIAL_ROWS - len(lecture.materials))
         return {
             "title": lecture.title,
@@ -327,7 +342,7 @@ class LectureForm(CatalogueForm):
             "time_zone": lecture.time_zone,
             "duration_minutes": lecture.duration_minutes,
             "language": lecture.language,
-            "interpretation": ", ".join(names.get(code, code) for code in lecture.interpretation),
+            "interpretation": list(lecture.interpretation),
             "instructors": "\n".join(addresses),
             "join_url": lecture.join_url or "",
             "recording_url": lecture.recording_url or "",
@@ -343,12 +358,22 @@ class LectureForm(CatalogueForm):
             "time_zone": self.time_zone.data,
             "duration_minutes": self.duration_minutes.data,
             "language": self.language.data,
-            "interpretation": codes_of(self.interpretation.data, _languages(reader_locale())),
-            "instructors": lines(self.instructors.data),
+            "interpretation": tuple(self.interpretation.data or ()),
+            "instructors": self._instructors(),
             "join_url": self.join_url.data or None,
             "recording_url": self.recording_url.data or None,
             "materials": tuple(dict(row.data) for row in self.filled_rows(self.materials)),
         }
+
+    def _instructors(self) -> tuple[str, ...]:
+        """The addresses that were typed, and that of the instructor who was named."""
+        name = self.instructor_name.data
+        return (*lines(self.instructors.data), *([address_of_teacher(name)] if name else []))
+
+    @property
+    def teacher_names(self) -> list[str]:
+        """The names that can be chosen."""
+        return list(dict.fromkeys(name for _id, name in list_teachers()))
 
     def validate_for(self, state: LectureState) -> bool:
         """Whether all is clear for a new lecture of that state; one on the programme has a time."""

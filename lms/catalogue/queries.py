@@ -53,9 +53,10 @@ from lms.catalogue.visibility import ids_with
 from lms.catalogue.visibility import shown_lecture as _shown_lecture
 from lms.catalogue.visibility import visible as _visible
 from lms.core.db import db, read, read_column, read_one
-from lms.core.errors import Forbidden, NotFound
+from lms.core.errors import Forbidden, Invalid, NotFound
+from lms.core.i18n import _
 from lms.core.roles import Actor
-from lms.people.models import Country, Person
+from lms.people.models import Country, Person, RoleGrant
 from lms.people.queries.access import holders_of
 from lms.people.queries.persons import addresses_of
 
@@ -274,6 +275,36 @@ def addresses_to_list(given: Series | Lecture, *, by: Actor) -> list[str]:
         return []
     known = addresses_of(holders_of([person.id for person in given.instructors], TEACHING_ROLES))
     return [known[person.id] for person in given.instructors if person.id in known]
+
+
+def list_teachers() -> list[tuple[int, str]]:
+    """(person id, name) of everybody who can be listed as an instructor. For forms of staff, never for routes."""
+    query = (
+        select(Person.id, Person.full_name)
+        .where(
+            Person.id == Person.canonical_id,
+            exists().where(
+                RoleGrant.person_id == Person.id, RoleGrant.role.in_(TEACHING_ROLES), RoleGrant.revoked_at.is_(None)
+            ),
+        )
+        .order_by(Person.sort_name, Person.id)
+    )
+    return [(key, name) for key, name in read(query)]
+
+
+def address_of_teacher(name: str) -> str:
+    """The address of the only instructor of this name, in any case of letters. Invalid at `instructor_name`."""
+    wanted = " ".join(name.split()).casefold()
+    found = [key for key, full_name in list_teachers() if full_name.casefold() == wanted]
+    addresses = list(addresses_of(found).values())
+    if len(addresses) == 1:
+        return addresses[0]
+    said = (
+        _("Several instructors are called “%(name)s”. Enter the e-mail address above.", name=name[:200])
+        if len(found) > 1
+        else _("No instructor is called “%(name)s”. Choose a name from the list.", name=name[:200])
+    )
+    raise Invalid("instructor_name", said)
 
 
 # Policies

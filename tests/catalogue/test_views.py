@@ -99,7 +99,7 @@ LECTURE = {
     "time_zone": "Asia/Shanghai",
     "duration_minutes": "45",
     "language": "en",
-    "interpretation": "French, ar",
+    "interpretation": ["fr", "ar"],
     "instructors": "ines@example.org",
     "join_url": "https://meet.example/1",
     "recording_url": "",
@@ -321,7 +321,6 @@ def test_new_lecture_is_scheduled_or_kept_as_a_draft(app: APIFlask, staff: Flask
         ({"time_zone": "Mars"}, {"time_zone"}),
         ({"duration_minutes": "long"}, {"duration_minutes"}),
         ({"duration_minutes": "0"}, {"duration_minutes"}),
-        ({"interpretation": "Klingonese"}, {"interpretation"}),
         ({"instructors": "who@example.org"}, {"instructors"}),
         ({"join_url": "javascript:alert(1)"}, {"join_url"}),
         ({"recording_url": "nowhere"}, {"recording_url"}),
@@ -341,6 +340,30 @@ def test_new_lecture_keeps_what_was_typed_and_names_the_field(
     for name, value in changes.items():
         if value and name != "time_zone":
             assert value in answer.text
+
+
+def test_a_language_that_is_none_is_refused_at_the_choice_of_languages(staff: FlaskClient, series: Series) -> None:
+    answer = staff.post("/series/trade/lectures/new", data={**LECTURE, "interpretation": ["fr", "zz"]})
+    assert answer.status_code == 422
+    assert "“zz” is not a known language." in answer.text
+    assert 'aria-describedby="interpretation-e"' in answer.text
+    assert re.search(r'<input checked[^>]*value="fr"', answer.text)
+
+
+def test_an_instructor_is_found_by_name(app: APIFlask, staff: FlaskClient, make: Make, series: Series) -> None:
+    make.person("Omar Haddad", "omar@example.org", roles=["instructor"])
+    make.person("Tariq", "tariq@example.org")
+    page = staff.get("/series/trade/lectures/new").text
+    assert '<option value="Omar Haddad">' in page
+    assert "Tariq" not in page
+    sent = LECTURE | {"instructor_name": "omar  haddad"}
+    key = int(staff.post("/series/trade/lectures/new", data=sent).location.split("/")[2])
+    assert [one.full_name for one in stored(app, key).instructors] == ["Ines", "Omar Haddad"]
+    make.person("Omar Haddad", "other@example.org", roles=["instructor"])
+    for name, reason in (("Omar Haddad", "Several instructors"), ("Tariq", "No instructor")):
+        answer = staff.post("/series/trade/lectures/new", data=LECTURE | {"title": "Next", "instructor_name": name})
+        assert (answer.status_code, errors_at(answer)) == (422, {"instructor_name"})
+        assert reason in answer.text
 
 
 def test_new_lecture_clash_stands_at_the_time(staff: FlaskClient, series: Series) -> None:
