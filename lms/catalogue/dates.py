@@ -240,6 +240,15 @@ def is_movable(lecture: Lecture, at: datetime) -> bool:
     )
 
 
+def is_swappable(lecture: Lecture, other: Lecture) -> bool:
+    """Whether two lectures can change places without anybody being told: drafts of one series, each with a date."""
+    return (
+        lecture.series_id == other.series_id
+        and lecture.id != other.id
+        and all(one.state is LectureState.DRAFT and one.local_start is not None for one in (lecture, other))
+    )
+
+
 def wanted_of(lecture: Lecture, days: int) -> WantedDate:
     """The same lecture so many days later, at the same local hour."""
     assert lecture.local_start is not None

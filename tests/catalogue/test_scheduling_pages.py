@@ -243,3 +243,21 @@ def test_a_series_without_a_web_address_gets_one_from_its_title(app: APIFlask, s
             "policy-certificate": ""}  # fmt: skip
     assert staff.post("/series/new", data=sent).location == "/series/green-trade-2037-2/lectures/new"
     assert staff.post("/series/new", data=sent | {"title": "贸易"}).status_code == 422
+
+
+def test_drafts_change_places_by_buttons_once_a_press(
+    app: APIFlask, staff: FlaskClient, make: Make, series: Series, ines: Person
+) -> None:
+    drafts = make.series("drafts", "Drafts", visibility="draft", instructors=[ines])
+    for week in range(3):
+        make.lecture(drafts, f"Draft {week + 1}", local_start=FIRST.replace(day=11 + 7 * week), state="draft",
+                     time_zone="Asia/Shanghai")  # fmt: skip
+    steps = re.findall(r'action="(/lectures/\d+/swap[^"]+)"', staff.get("/series/drafts/schedule").text)
+    assert len(steps) == 4  # the first has no way up, the last none down
+    down = steps[0].replace("&amp;", "&")
+    assert staff.post(down).location == "/series/drafts/schedule"
+    assert staff.post(down).status_code == 409
+    with app.app_context():
+        query = select(Lecture.title).where(Lecture.series_id == drafts.id).order_by(Lecture.starts_at)
+        assert db.session.scalars(query).all() == ["Draft 2", "Draft 1", "Draft 3"]
+    assert "/swap" not in staff.get("/series/trade-2036/schedule").text  # published: people would have to be told

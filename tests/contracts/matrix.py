@@ -262,6 +262,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /lectures/<int:lecture_id>/speakers/new": ("snynny", "snnnny", "snmnny"),
     "POST /lectures/<int:lecture_id>/speakers/new": ("snwnnw", "snnnnw", "snmnnw"),
     "GET /lectures/<int:lecture_id>/start": ("snynny", "snnnny", "smmmny"),
+    "POST /lectures/<int:lecture_id>/swap": ("snrnnr", "snnnnr", "smmmnr"),
     "POST /lectures/<int:lecture_id>/start": ("snwnnw", "snnnnw", "smmmnw"),
     "GET /lectures/<int:lecture_id>/times": ("snynny", "snnnny", "smmmny"),
     "POST /lectures/<int:lecture_id>/times": ("snynny", "snnnny", "smmmny"),

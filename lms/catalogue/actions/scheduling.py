@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from lms.catalogue.actions.lectures import add_lecture, edit_lecture
+from lms.catalogue.actions.lectures import add_lecture, edit_lecture, locked_lecture
 from lms.catalogue.actions.naming import add_series_instructors, persons_of
 from lms.catalogue.actions.series import create_or_repeat_series, locked_series, policy_draft
 from lms.catalogue.actions.states import postpone_lecture
@@ -24,12 +24,19 @@ from lms.catalogue.dates import (
     days_from,
     decided,
     is_movable,
+    is_swappable,
     repeated,
 )
 from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesCopy, SeriesInput, checked_lecture
 from lms.catalogue.models import Lecture, LectureState, Series, Visibility
 from lms.catalogue.queries import current_policy, get_series, get_series_by_id, list_lectures
-from lms.catalogue.rules import TEACHING_ROLES, check_can_create_series, check_can_edit_series, zone_of
+from lms.catalogue.rules import (
+    TEACHING_ROLES,
+    check_can_create_series,
+    check_can_edit_lecture,
+    check_can_edit_series,
+    zone_of,
+)
 from lms.core import audit
 from lms.core.db import action
 from lms.core.errors import Invalid, Refused
@@ -249,3 +256,23 @@ def move_lectures(slug: str, *, days: int, key: str, by: Actor, at: datetime) ->
             postpone_lecture(lecture.id, local_start=local_start, time_zone=lecture.time_zone, by=by, at=at)
     audit.record("move_lectures", by=by, at=at, detail={"days": days, "lectures": len(lectures)}, series=series.id)
     return len(lectures)
+
+
+@action
+def swap_dates(lecture_id: int, other_id: int | None, *, was: str, by: Actor, at: datetime) -> Lecture:
+    """Gives two drafts of a series each other's date, so that one comes before the other.
+
+    Refused where they are not such drafts, and where the first one is no longer planned for `was` (a local time), as
+    after the same step before.
+    """
+    lecture = locked_lecture(lecture_id)
+    check_can_edit_lecture(lecture, by)
+    other = locked_lecture(other_id) if other_id is not None else None
+    if other is None or not is_swappable(lecture, other) or lecture.local_start is None:
+        raise Refused(_("Only two drafts of a series that have a date can change places."))
+    if lecture.local_start.isoformat() != was:
+        raise Refused(_("The dates have changed since you looked. Check them again."))
+    dates = [{"starts_at": one.local_start, "time_zone": one.time_zone} for one in (other, lecture)]
+    for one, date_of in zip((lecture_id, other.id), dates, strict=True):
+        edit_lecture(one, date_of, by=by, at=at)
+    return lecture

@@ -17,6 +17,7 @@ from lms.catalogue.actions.scheduling import (
     key_of,
     movable_lectures,
     move_lectures,
+    swap_dates,
 )
 from lms.catalogue.dates import (
     DateCheck,
@@ -24,6 +25,7 @@ from lms.catalogue.dates import (
     copied_dates,
     days_from,
     first_after,
+    is_swappable,
     today_in,
     wanted_of,
 )
@@ -134,11 +136,22 @@ def series_schedule(slug: str) -> ResponseReturnValue:
         "catalogue/series_schedule.html",
         series=series,
         lectures=queries.list_lectures(series.id, by=actor),
+        is_swappable=is_swappable,
         movable=len(movable_lectures(series, by=actor, at=at)),
         form=MoveForm(formdata=None, meta={"csrf": False}),
         may_copy=may_create_series(actor),
         moved=request.args.get("moved", type=whole),
     )
+
+
+@bp.post("/lectures/<int:lecture_id>/swap")
+@allow(SIGNED_IN)
+def lecture_swap(lecture_id: int) -> ResponseReturnValue:
+    """Gives a draft and its neighbour each other's date."""
+    other, was = request.args.get("other", type=whole), request.args.get("was", "")
+    lecture = swap_dates(lecture_id, other, was=was, by=current_actor(), at=clock.now())
+    flash(_("The two lectures have changed places."), "done")
+    return redirect(url_for("catalogue.series_schedule", slug=lecture.series.slug))
 
 
 @bp.route("/series/<slug>/move", methods=["GET", "POST"])
