@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import and_, case, exists, func, not_, or_, select
-from sqlalchemy.orm import aliased
 
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.queries.sessions import sessions_among
@@ -23,7 +22,7 @@ from lms.core.errors import Forbidden
 from lms.core.process_cache import memory
 from lms.core.roles import Actor
 from lms.enrolment.models import Enrolment, EnrolmentStatus
-from lms.enrolment.queries.rows import speaking
+from lms.enrolment.queries.rows import PERSON_ROW, SPEAKS
 from lms.people.models import Person
 
 STAMP = "certificates to issue"
@@ -90,39 +89,44 @@ def _asked(lectures: Sequence[Station], policy: Policy, sessions: set[int]) -> _
 
 
 def _query(asked: Mapping[int, _Asked]) -> Any:
-    """`series, earned, to issue`: of people who are enrolled, over the lectures that count, as each series asks."""
-    came = (
-        select(
-            Lecture.series_id,
-            Credit.person_id,
-            func.sum(case((Credit.outcome == Outcome.ATTENDED, 1), else_=0)).label("attended"),
-            func.sum(Credit.present_ms).label("present_ms"),
-        )
+    """`series, earned, to issue`: of people who are enrolled, over the lectures that count, as each series asks.
+
+    Who has attended enough is found first: these are few, and only of them is asked whether they are enrolled and have
+    one already.
+    """
+    earner = _earners(asked).subquery()
+    member = select(PERSON_ROW.id).where(PERSON_ROW.canonical_id == earner.c.person_id).correlate(earner)
+    # the state is compared outside: SQLite would look through all of a series for it, for each person
+    status = (
+        select(Enrolment.status)
+        .where(Enrolment.series_id == earner.c.series_id, Enrolment.person_id.in_(member), SPEAKS)
+        .limit(1)
+        .scalar_subquery()
+    )
+    has_award = exists().where(
+        Award.series_id == earner.c.series_id,
+        Award.person_id.in_(member),
+        Award.kind == case({id_: one.policy.certificate for id_, one in asked.items()}, value=earner.c.series_id),
+    )
+    waits = [id_ for id_, one in asked.items() if one.policy.confirmed_names]
+    is_ready = or_(earner.c.series_id.not_in(waits), Person.name_confirmed_at.is_not(None))
+    return (
+        select(earner.c.series_id, func.count(), func.sum(case((and_(not_(has_award), is_ready), 1), else_=0)))
+        .join(Person, Person.id == earner.c.person_id)
+        .where(Person.erased_at.is_(None), status == EnrolmentStatus.ENROLLED)
+        .group_by(earner.c.series_id)
+    )
+
+
+def _earners(asked: Mapping[int, _Asked]) -> Any:
+    """`series_id, person_id` of who has attended as much as the series asks, enrolled or not."""
+    attended = func.sum(case((Credit.outcome == Outcome.ATTENDED, 1), else_=0))
+    needed = case({id_: one.earning.needed for id_, one in asked.items()}, value=Lecture.series_id)
+    needed_ms = case({id_: one.earning.needed_ms for id_, one in asked.items()}, value=Lecture.series_id)
+    return (
+        select(Lecture.series_id, Credit.person_id)
         .join(Lecture, Lecture.id == Credit.lecture_id)
         .where(Credit.lecture_id.in_([id_ for one in asked.values() for id_ in one.lectures]))
         .group_by(Lecture.series_id, Credit.person_id)
-        .subquery()
-    )
-    series_id = came.c.series_id
-    needed = case({id_: one.earning.needed for id_, one in asked.items()}, value=series_id)
-    needed_ms = case({id_: one.earning.needed_ms for id_, one in asked.items()}, value=series_id)
-    kinds = [and_(Award.series_id == id_, Award.kind == one.policy.certificate) for id_, one in asked.items()]
-    holder = aliased(Person)
-    has_award = exists(
-        select(Award.id)
-        .join(holder, holder.id == Award.person_id)
-        .where(Award.series_id == series_id, holder.canonical_id == Person.id, or_(*kinds))
-    )
-    waits = [id_ for id_, one in asked.items() if one.policy.confirmed_names]
-    is_ready = or_(series_id.not_in(waits), Person.name_confirmed_at.is_not(None))
-    due = and_(not_(has_award), is_ready)
-    return (
-        speaking(series_id, func.count(), func.sum(case((due, 1), else_=0)))
-        .join(came, and_(came.c.series_id == Enrolment.series_id, came.c.person_id == Person.id))
-        .where(
-            Enrolment.status == EnrolmentStatus.ENROLLED,
-            Person.erased_at.is_(None),
-            eligibility.has_reached(came.c.attended, came.c.present_ms, needed, needed_ms),
-        )
-        .group_by(series_id)
+        .having(eligibility.has_reached(attended, func.sum(Credit.present_ms), needed, needed_ms))
     )
