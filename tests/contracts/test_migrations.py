@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask_migrate import downgrade, upgrade
@@ -12,7 +14,11 @@ from sqlalchemy import inspect
 from lms.app import create_app
 from lms.config import Config
 from lms.core.db import Base, db
+from lms.core.roles import SYSTEM
 from lms.core.search_index import is_part_of_index
+from lms.people.actions.persons import change_profile, create_person
+from lms.people.queries.finding import find_people
+from tests.later_migration import add_later_migration
 
 
 def in_models(name: str | None, kind: str, _parents: object) -> bool:
@@ -52,6 +58,25 @@ def test_migrations_make_the_same_search_index_as_the_models(fresh: Config) -> N
         db.create_all()
         assert index_parts() == migrated
         assert len(migrated) > 3
+
+
+def test_people_are_found_after_a_migration_that_rebuilds_their_table(
+    fresh: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = create_app(fresh)
+    with app.app_context():
+        upgrade()
+        at = datetime(2026, 11, 27, tzinfo=UTC)
+        before = create_person(full_name="Before Rebuilding", email="a@example.org", by=SYSTEM, at=at)
+        add_later_migration(app, tmp_path, monkeypatch)
+        upgrade()
+        create_person(full_name="After Rebuilding", email="b@example.org", by=SYSTEM, at=at)
+        change_profile(before.public_id, {"full_name": "Changed Rebuilding"}, by=SYSTEM, at=at)
+        for typed, names in (("before", []), ("rebuilding", ["After Rebuilding", "Changed Rebuilding"])):
+            found = find_people((typed,), day=at.date(), by=SYSTEM)
+            assert sorted(one.full_name for one in found) == names
+        db.session.remove()
+        db.engine.dispose()
 
 
 def test_migrations_can_be_undone(fresh: Config) -> None:
