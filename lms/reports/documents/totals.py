@@ -99,7 +99,8 @@ def pictured(report: Report, figure: str) -> Pictured | None:
     elif report.dimensions[0] in TIME_DIMENSIONS:
         shown = some[-MOST_BARS:]
     else:
-        shown = sorted(some, key=lambda group: (group.folded, -value_of(group.figures, figure)))[:MOST_BARS]
+        named = [group for group in some if not group.folded] or some  # what is combined would dwarf the others
+        shown = sorted(named, key=lambda group: -value_of(group.figures, figure))[:MOST_BARS]
     return Pictured(kind, shown, len(some) if len(shown) < len(some) else None)
 
 
