@@ -91,6 +91,8 @@ def list_enrolments(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
         cursor=integer_cursor(query["cursor"]),
         q=query["q"].strip() or None,
         status=query["status"],
+        country=query["country"],
+        source=query["source"],
     )
     page = envelope(found, limit, lambda seat: seat.id)
     return {**page, "items": [enrolment_object(seat, series) for seat in page["items"]]}

@@ -6,7 +6,7 @@ from apiflask import Schema
 from apiflask.fields import Enum, Integer, List, Nested, String
 
 from lms.core.i18n import find_translated
-from lms.enrolment.models import EnrolmentStatus
+from lms.enrolment.models import EnrolmentSource, EnrolmentStatus
 from lms.people.models import Gender, Sector
 from lms.web.api import AnswerSchema, PageQuery
 
@@ -37,10 +37,12 @@ class StatusIn(Schema):
 
 
 class EnrolmentQuery(PageQuery):
-    """Which places: `q` in name or address, `status`."""
+    """Which places: `q` in name or address, `status`, the code of a `country`, and the `source` of the enrolment."""
 
     q = String(load_default="")
     status = Enum(EnrolmentStatus, by_value=True, load_default=None)
+    country = String(load_default=None)
+    source = Enum(EnrolmentSource, by_value=True, load_default=None)
 
 
 class EnrolmentOut(AnswerSchema):

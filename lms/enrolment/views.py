@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -16,25 +16,50 @@ from lms.catalogue.rules import may_edit_series
 from lms.catalogue.statements import OPEN_STATES
 from lms.core import clock, files
 from lms.core.errors import DomainError, Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
-from lms.core.i18n import _, _n
+from lms.core.i18n import _, _l, _n
 from lms.core.roles import Actor, Role
+from lms.core.sorting import sort_key
 from lms.enrolment import actions, mailing
 from lms.enrolment.forms import EnrolForm, FileForm
-from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
 from lms.enrolment.queries.preview import preview_enrolments
 from lms.enrolment.queries.rows import find_enrolment, get_enrolment
-from lms.enrolment.queries.series import count_by_status, count_waiting, get_seat, list_seats, place_of
+from lms.enrolment.queries.series import (
+    SeatFilter,
+    count_by_status,
+    count_waiting,
+    get_seat,
+    list_seat_page,
+    place_of,
+)
 from lms.enrolment.rules import ACTIVE
 from lms.people.actions.files import StagedPeople, stage_people
 from lms.people.queries.countries import country_names, list_countries
-from lms.web.api import integer_cursor
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
+from lms.web.lists import Choice, Column, ListDefinition, ListPage, Select, Sifted, read_list
 from lms.web.locale import reader_locale
 
 bp = Blueprint("enrolment", __name__, template_folder="templates")
 init_app = mailing.init_app
-PAGE = 50
+LIST = ListDefinition(
+    filters={
+        "status": frozenset(EnrolmentStatus),
+        "country": None,
+        "source": frozenset(EnrolmentSource) - {EnrolmentSource.NOMINATION},
+    },
+    columns=(
+        Column("registered", _l("Registered"), first=_l("first registered first"), last=_l("last registered first")),
+        Column("name", _l("Name"), first=_l("by name"), last=_l("by name, the last first")),
+        Column("country", _l("Country"), first=_l("by country"), last=_l("by country, the last first")),
+        Column(
+            "organisation",
+            _l("Organisation"),
+            first=_l("by organisation"),
+            last=_l("by organisation, the last first"),
+        ),
+    ),
+)
 STAGED_LASTS = 24 * 60 * 60  # seconds
 
 
@@ -129,9 +154,7 @@ def series_enrolments(slug: str) -> ResponseReturnValue:
     form = None
     if _may_move(series, by):
         form = EnrolForm()
-        codes = (
-            names if may_edit_series(series, by) else [one.code for one in list_countries() if one.id in by.country_ids]
-        )
+        codes = names if may_edit_series(series, by) else _own_codes(by)
         form.offer(sorted(((code, names[code]) for code in codes), key=lambda pair: pair[1].casefold()))
     status = 200
     if request.method == "POST":
@@ -170,34 +193,72 @@ def _say_where(row: Enrolment, by: Actor) -> None:
 
 
 def _list(series: Series, form: EnrolForm | None, names: Mapping[str, str], *, by: Actor) -> str:
-    q, wanted = request.args.get("q", "").strip(), request.args.get("status", "")
-    status = EnrolmentStatus(wanted) if wanted in set(EnrolmentStatus) else None
-    cursor = integer_cursor(request.args.get("cursor"))
-    seats = list_seats(series, by=by, limit=PAGE, cursor=cursor, q=q or None, status=status)
+    asked = read_list(replace(LIST, filters={**LIST.filters, "country": names.keys()}))
+    wanted, filters = asked.wanted, asked.wanted.filters
     everybody = may_edit_series(series, by) or by.is_reporter
     own = None if everybody else by.country_ids
-    kept: dict[str, Any] = {"slug": series.slug, "q": q or None, "status": status}
-    page = "enrolment.series_enrolments"
+    own_codes = [] if everybody else _own_codes(by)
+    counts = count_by_status(series.id, country_ids=own)
+    page = list_seat_page(
+        series,
+        SeatFilter(
+            q=wanted.q,
+            status=EnrolmentStatus(filters["status"]) if "status" in filters else None,
+            country=filters.get("country"),
+            source=EnrolmentSource(filters["source"]) if "source" in filters else None,
+        ),
+        wanted,
+        by=by,
+        country_names=names,
+        counts=counts,
+    )
     return render_template(
         "enrolment/enrolments.html",
         series=series,
-        seats=seats[:PAGE],
-        next_url=url_for(page, **kept, cursor=seats[PAGE - 1].id) if len(seats) > PAGE else None,
-        first_url=url_for(page, **kept) if cursor is not None else None,
-        counts=count_by_status(series.id, country_ids=own),
+        seats=page.seats,
+        list=ListPage(
+            asked, page.matching, endpoint="enrolment.series_enrolments", values={"slug": series.slug}, anchor="who"
+        ),
+        sifted=_sifted(counts),
+        selects=_selects(names if everybody else {one: names[one] for one in own_codes}),
+        counts=counts,
         form=form,
         may_import=by.is_administrator,
-        filters={"q": q, "status": status or ""},
-        states=[
-            ("enrolled", _("Enrolled")),
-            ("waitlisted", _("Waiting")),
-            ("applied", _("Application awaiting a decision")),
-            ("rejected", _("Rejected")),
-            ("withdrawn", _("Withdrawn")),
-        ],
         country_names=names,
-        countries=[] if everybody else [names[row.code] for row in list_countries() if row.id in by.country_ids],
+        countries=[names[code] for code in own_codes],
     )
+
+
+def _sifted(counts: Mapping[EnrolmentStatus, int]) -> list[Sifted]:
+    """The figures above the list."""
+    words = {
+        EnrolmentStatus.ENROLLED: _("enrolled"),
+        EnrolmentStatus.WAITLISTED: _("waiting"),
+        EnrolmentStatus.APPLIED: _("awaiting a decision"),
+        EnrolmentStatus.REJECTED: _("rejected"),
+        EnrolmentStatus.WITHDRAWN: _("withdrawn"),
+    }
+    shown = [Sifted(status, counts[status], word) for status, word in words.items()]
+    return [Sifted("", sum(counts.values()), _("all")), *shown]
+
+
+def _selects(names: Mapping[str, str]) -> list[Select]:
+    """The filters of the form: country, and how people came into the series."""
+    places = sorted(names, key=lambda code: sort_key(names[code]))
+    countries = [Choice(code, names[code]) for code in places]
+    sources = [
+        Choice(EnrolmentSource.SELF, _("Enrolled themselves")),
+        Choice(EnrolmentSource.STAFF, _("Enrolled by staff")),
+        Choice(EnrolmentSource.FILE, _("From a file")),
+        Choice(EnrolmentSource.WALK_IN, _("Attended without enrolling")),
+    ]
+    found = [Select("source", _("How"), _("All"), sources)]
+    return [Select("country", _("Country"), _("All"), countries), *found] if len(countries) > 1 else found
+
+
+def _own_codes(by: Actor) -> list[str]:
+    """The countries that a focal point speaks for."""
+    return [row.code for row in list_countries() if row.id in by.country_ids]
 
 
 @bp.route("/series/<slug>/enrolments/<enrolment_id>", methods=["GET", "POST"])

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, Integer, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Date, Integer, Select, bindparam, case, func, or_, select
 
 from lms.catalogue.models import Admission, Lecture, Series
 from lms.catalogue.statements import TO_COME_STATES
 from lms.core.db import db, read_column, read_value
 from lms.core.errors import Refused
+from lms.core.lists import ListRequest
 from lms.core.roles import Actor
+from lms.core.sorting import sort_key
 from lms.enrolment import rules
-from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
 from lms.enrolment.queries.rows import SPEAKS, country_on, day_of, find_enrolment, speaking
 from lms.enrolment.queries.sharing import hidden_among, matching_for
 from lms.people.models import Country, Person
-from lms.people.queries.countries import belonging_to, country_id_of
+from lms.people.queries.countries import belonging_to, country_by_code, country_id_of
 from lms.people.queries.persons import addresses_of
 
 
@@ -79,6 +81,17 @@ class Place:
         return None if self.capacity is None else self.capacity - self.taken
 
 
+@dataclass(frozen=True)
+class SeatFilter:
+    """Which places of a series are asked for. `country` is a code, of today; who sees only the names that are shared
+    finds people by country only among these."""
+
+    q: str = ""
+    status: EnrolmentStatus | None = None
+    country: str | None = None
+    source: EnrolmentSource | None = None
+
+
 def _visible(series: Series, by: Actor, day: date) -> ColumnElement[bool] | None:
     """Which rows of a series the actor may read; None for all."""
     if rules.may_see_all(series, by):
@@ -95,6 +108,8 @@ def list_seats(
     cursor: int | None = None,
     q: str | None = None,
     status: EnrolmentStatus | None = None,
+    country: str | None = None,
+    source: EnrolmentSource | None = None,
     at: datetime | None = None,
 ) -> list[Seat]:
     """Up to `limit + 1` places after `cursor`, in the order of registration; withdrawn rows too.
@@ -102,16 +117,10 @@ def list_seats(
     A focal point sees the own country's people, who is no staff of the series the own row.
     """
     day = day_of(at)
-    visible = _visible(series, by, day)
-    query = _SEATS
-    if visible is not None:
-        query = query.where(visible)
+    wanted = SeatFilter(q or "", status, country, source)
+    query = _SEATS.where(*_conditions(series, wanted, by=by, day=day))
     if cursor is not None:
         query = query.where(Enrolment.id > cursor)
-    if q:
-        query = query.where(matching_for(q, series.id, by=by))
-    if status is not None:
-        query = query.where(Enrolment.status == status)
     found = db.session.execute(query, {"series": series.id, "day": day, "limit": limit + 1})
     return _seats([(row[0], row[1], row[2]) for row in found], by)
 
@@ -123,6 +132,82 @@ _SEATS = (
     .order_by(Enrolment.id)
     .limit(bindparam("limit", type_=Integer))
 )
+
+
+@dataclass(frozen=True)
+class SeatPage:
+    """One page of the places that a filter holds, and how many there are."""
+
+    seats: list[Seat]
+    matching: int
+
+
+def list_seat_page(
+    series: Series,
+    wanted: SeatFilter,
+    asked: ListRequest,
+    *,
+    by: Actor,
+    country_names: Mapping[str, str] | None = None,
+    counts: Mapping[EnrolmentStatus, int] | None = None,
+    at: datetime | None = None,
+) -> SeatPage:
+    """The places that a filter holds, in the order and on the page that are asked for: by registration (`registered`),
+    `name`, `country` (by name, where names are given) or `organisation`. What is hidden from the reader comes last.
+    `counts` are those of `count_by_status`, where they have just been asked."""
+    matching = _matching(series, wanted, by=by, at=at)
+    if counts is not None and replace(wanted, status=None) == SeatFilter() and rules.may_see_all(series, by):
+        total = counts[wanted.status] if wanted.status is not None else sum(counts.values())
+    else:
+        total = read_value(select(func.count()).select_from(matching.subquery())) or 0
+    asked = asked.within(total)
+    day = day_of(at)
+    code = select(Country.code).where(Country.id == country_on(day)).correlate(Person).scalar_subquery()
+    key: Any = Enrolment.id
+    if asked.sort == "name":
+        key = Person.sort_name
+    elif asked.sort == "organisation":
+        key = func.nullif(func.lower(Person.organisation), "")
+    elif asked.sort == "country":
+        names = country_names or {}
+        places = {one: place for place, one in enumerate(sorted(names, key=lambda each: sort_key(names[each])))}
+        key = case(places, value=code) if places else code
+    if asked.sort in ("name", "organisation", "country") and by.is_instructor and rules.sees_shared_only(by):
+        key = case((Enrolment.profile_shared_at.is_not(None), key), else_=None)
+    query = (
+        matching.with_only_columns(Enrolment, Person, Country.code)
+        .outerjoin(Country, Country.id == country_on(day))
+        .order_by(key.is_(None), key.desc() if asked.descending else key, Enrolment.id)
+        .limit(asked.size)
+        .offset(asked.offset)
+    )
+    found = db.session.execute(query)
+    return SeatPage(_seats([(row[0], row[1], row[2]) for row in found], by), total)
+
+
+def _matching(series: Series, wanted: SeatFilter, *, by: Actor, at: datetime | None) -> Select[Any]:
+    held = speaking(Enrolment.id).where(Enrolment.series_id == series.id)
+    return held.where(*_conditions(series, wanted, by=by, day=day_of(at)))
+
+
+def _conditions(series: Series, wanted: SeatFilter, *, by: Actor, day: date) -> list[ColumnElement[bool]]:
+    """What holds of the rows of a series that the actor may read and that a filter holds."""
+    found: list[ColumnElement[bool]] = []
+    visible = _visible(series, by, day)
+    if visible is not None:
+        found.append(visible)
+    if wanted.q:
+        found.append(matching_for(wanted.q, series.id, by=by))
+    if wanted.status is not None:
+        found.append(Enrolment.status == wanted.status)
+    if wanted.source is not None:
+        found.append(Enrolment.source == wanted.source)
+    if wanted.country is not None:
+        country = country_by_code(wanted.country)
+        found.append(Person.id.in_(belonging_to([country.id] if country is not None else [], day)))
+        if by.is_instructor and rules.sees_shared_only(by):
+            found.append(Enrolment.profile_shared_at.is_not(None))
+    return found
 
 
 def get_seat(enrolment: Enrolment, *, by: Actor, at: datetime | None = None) -> Seat:
