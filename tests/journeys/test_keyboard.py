@@ -156,6 +156,8 @@ def test_staff_walk_their_desks(site: Site, visit: Callable[[], Visitor]) -> Non
     focal.sign_in("peter@example.org")
     focal.goes_through("/country")
     focal.press("Reports")
+    focal.to("Other dates and filters")
+    focal.page.keyboard.press("Enter")
     focal.to("Partnership")
     focal.press("Show report")
     focal.visitor.reads("0 participants from 0 countries in 0 sessions")
