@@ -40,6 +40,7 @@ TYPED = {
     "opening_row": {"title", "series_name"},
     "attendance_import": {"file_name"},
     "correction": {"reason"},
+    "correction_batch": {"reason"},
     "lecture_change": {"reason"},
     "unmatched_attendee": {"name"},
     "appeal": {"text", "joined_as", "answer"},
@@ -173,7 +174,7 @@ def test_every_column_of_text_is_either_typed_freely_or_known_not_to_be() -> Non
         "join_url", "recording_url", "content", "file_key", "what", "evidence", "email", "credential",
         "kid", "certificate", "organiser", "country", "base_url", "title_key", "country_code", "sort_name",
         "search_name", "search_organisation",
-        "name_key", "failure", "format", "signature", "browser", "system", "worker", "picture",
+        "name_key", "failure", "format", "signature", "browser", "system", "worker", "picture", "job",
     }  # fmt: skip
     unknown = {
         f"{table.name}.{column.name}"

@@ -28,7 +28,7 @@ from lms.catalogue.models import Lecture, LectureInstructor, LectureState, Serie
 from lms.certificates.actions.awards import issue_certificates
 from lms.certificates.models import Award, Certificate
 from lms.config import Config
-from lms.core import clock
+from lms.core import clock, files
 from lms.core.db import db
 from lms.core.errors import Invalid, Refused
 from lms.core.jobs import Job, JobState
@@ -40,8 +40,11 @@ from lms.demo.build import Progress, build, ensure
 from lms.demo.folder import Mark, find_mark, set_mark
 from lms.demo.follow_up import FollowUp
 from lms.demo.generate import Demonstration, LectureFile
+from lms.demo.programme import load_instructors
 from lms.enrolment.actions import publish_enrolments
 from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.materials.models import Audience, FileDownloads
+from lms.materials.models import LectureFile as StoredFile
 from lms.people.actions.accounts import check_password
 from lms.people.actions.files import stage_people
 from lms.people.models import Person
@@ -49,6 +52,7 @@ from lms.people.queries.access import load_actor
 from lms.people.queries.persons import find_person_by_email
 from lms.reports.queries.figures import public_totals, totals
 from lms.reports.rules import Slice
+from lms.speakers.models import LectureSpeaker, Speaker
 from tests.demo.counting import attended_in
 
 PEOPLE = 2000
@@ -255,6 +259,8 @@ def test_progress_is_one_line_a_phase(said: list[str], built: APIFlask) -> None:
         "Enrolments",
         "Attendance",
         "Groups, appeals and corrections",
+        "Speakers",
+        "Files of lectures",
         "Lecture that is live",
         "Certificates",
         "Public figures",
@@ -328,3 +334,15 @@ def test_a_copied_series_and_a_repeat_with_a_skipped_clash_are_in_preparation(co
     assert set(weeks) < set(range(8))
     assert 2 not in weeks  # the instructor gives another lecture in the third week
     assert len(days) >= 5
+
+
+@pytest.mark.usefixtures("context")
+def test_lectures_have_speakers_and_files_for_each_audience() -> None:
+    lectures = db.session.scalar(select(func.count(LectureSpeaker.lecture_id.distinct()))) or 0
+    assert lectures > 100
+    assert db.session.scalar(select(func.count()).select_from(Speaker)) == len(load_instructors())
+    found = db.session.execute(select(StoredFile.audience, func.count()).group_by(StoredFile.audience)).all()
+    assert {audience for audience, _count in found} == set(Audience)
+    kept = db.session.scalars(select(StoredFile)).all()
+    assert all(files.has(file.key) for file in kept)
+    assert db.session.scalar(select(func.sum(FileDownloads.count)))
