@@ -98,14 +98,14 @@ class DecisionIn(Schema):
     """
 
     person = String(required=True, allow_none=True, validate=Length(max=64))
-    version = Integer(required=True)
+    version = Integer(required=True, strict=True)
     rows = List(String(validate=Length(max=64)), load_default=None, allow_none=True)
 
 
 class UndoIn(Schema):
     """The version of the resolution to undo."""
 
-    version = Integer(required=True)
+    version = Integer(required=True, strict=True)
 
 
 class ReportIn(Schema):

@@ -53,6 +53,8 @@ def test_from_a_person_to_a_proved_certificate(site: Site, sign_in: Callable[[st
     page.locator("main [name=q]").press("Enter")
     visitor.press("Trainee B")
     visitor.is_accessible("person")
+    visitor.press("Edit profile")
+    visitor.is_accessible("edit a person")
     page.locator("[name=role]").select_option("instructor")
     visitor.press("Grant role…")
     visitor.hook("give-role")

@@ -84,11 +84,11 @@ def test_from_an_empty_desk_to_a_corrected_roster(site: Site, sign_in: Callable[
     visitor.is_accessible("roster")
     row.get_by_role("link").click()
     visitor.is_accessible("roster, opened")
-    page.locator("[name=outcome]").select_option("attended")
+    page.locator("select[name=outcome]").select_option("attended")
     visitor.press("Save correction")
     assert page.locator("[name=reason]").get_attribute("aria-invalid") == "true"
     page.locator("[name=reason]").fill("Was in the hall of the ministry.")
-    page.locator("[name=outcome]").select_option("attended")
+    page.locator("select[name=outcome]").select_option("attended")
     visitor.press("Save correction")
     assert page.get_by_test_id("roster-row").get_attribute("data-outcome") == "attended"
     visitor.reads("Was in the hall of the ministry.")

@@ -73,6 +73,7 @@ def environment(**context: Any) -> Environment:
             "address": "/series",
             "now": NOW,
             "live_lectures": [],
+            "waiting_for_staff": lambda: None,
         }
         | context
     )
@@ -415,7 +416,12 @@ class TestBase:
         someone = SimpleNamespace(is_signed_in=True, roles={"instructor"}, full_name="Lin Yuhan")
         made = render(self.PAGE, using={"actor": someone})
         desk = made[made.index('class="desk"') : made.index("<main")]
-        assert re.findall(r'href="([^"]+)"', desk) == ["/dashboards.teach", "/catalogue.series_new"]
+        assert re.findall(r'href="([^"]+)"', desk) == [
+            "/dashboards.teach",
+            "/catalogue.series_new",
+            "/attendance.appeals",
+            "/dashboards.unmatched",
+        ]
         assert "<bdi>Lin Yuhan</bdi>" in made
         assert '<form method="post" action="/people.sign_out">' in made
         assert '<a href="/dashboards.me">My lectures</a>' in made
