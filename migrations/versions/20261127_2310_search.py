@@ -109,7 +109,7 @@ def downgrade() -> None:
             op.execute(f"DROP INDEX {key}")
             continue
         for event in ("insert", "update", "delete"):
-            op.execute(f"DROP TRIGGER {key}_{event}")
+            op.execute(f"DROP TRIGGER IF EXISTS {key}_{event}")  # gone where a later migration rebuilt the table
         op.execute(f"DROP TABLE {key}")
     op.execute("DROP TABLE search_pending" if is_sqlite else "DROP FUNCTION search_grams(text)")
     with op.batch_alter_table("person") as table:

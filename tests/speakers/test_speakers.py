@@ -171,7 +171,11 @@ class TestPages:
         )
         assert again.status_code == 304
 
-    @pytest.mark.parametrize("content", [b"<svg/>", b"MZ" + bytes(100), jpeg()[:200], b"x" * 10_000_001])
+    @pytest.mark.parametrize(
+        "content",
+        [b"<svg/>", b"MZ" + bytes(100), jpeg()[:200], b"x" * 10_000_001],
+        ids=["drawing", "program", "cut off", "too large"],
+    )
     def test_what_is_no_picture_is_refused_at_its_field(
         self, app: APIFlask, client: FlaskClient, make: Make, lecture: Lecture, ines: Person, content: bytes
     ) -> None:

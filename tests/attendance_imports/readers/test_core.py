@@ -88,6 +88,7 @@ def test_what_is_json_has_no_lines() -> None:
         (b"email,joined_at,left_at\n" + b"\n" * 5, Invalid),
         (b"a@b.example," + b"1" * 70, Invalid),
     ],
+    ids=["png", "jpeg", "pdf", "zip cut off", "workbook cut off", "bytes", "heading alone", "one line"],
 )
 def test_what_is_no_report_is_refused(content: bytes, error: type[Exception]) -> None:
     with pytest.raises(error):
