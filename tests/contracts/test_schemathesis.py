@@ -131,7 +131,8 @@ NOT_GUESSED = {
     "POST lectures/{lecture_id}/appeals",
     "POST appeals/{appeal_id}/withdraw",
     "POST check-ins",
-    # The key of what was looked at a moment before
+    # The key, or the version, of what was looked at a moment before
+    "POST lectures/{lecture_id}/attendance-unknown/{attendee_id}/undo",
     "POST lectures/{lecture_id}/times",
     "POST series/{slug}/policy",
     # A file that a job has made

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import pikepdf
@@ -33,6 +34,7 @@ from lms.people.models import Person
 from tests.factories import Make
 
 
+@cache
 def pdf(text: str = "slides") -> bytes:
     made, out = pikepdf.new(), io.BytesIO()
     made.add_blank_page()
