@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from sqlalchemy import String
 
 KEY_LENGTH = 200
+R = TypeVar("R")
 
 # Letters that do not fall apart into a base and a mark
 _PLAIN = str.maketrans(
@@ -25,6 +27,12 @@ def sort_key(name: str) -> str:
     parts = unicodedata.normalize("NFKD", name.casefold()).casefold().translate(_PLAIN)
     bare = "".join(sign for sign in parts if not unicodedata.combining(sign))
     return unicodedata.normalize("NFC", bare)[:KEY_LENGTH]
+
+
+def moved(rows: Sequence[R], row: R, place: int) -> list[R]:
+    """These rows with one of them at another place, counted from 1."""
+    others = [one for one in rows if one is not row]
+    return [*others[: max(0, place - 1)], row, *others[max(0, place - 1) :]]
 
 
 def sorted_text() -> Any:

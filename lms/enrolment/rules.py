@@ -26,6 +26,11 @@ def best(rows: list[Enrolment]) -> Enrolment | None:
     return min(rows, key=lambda row: (_BEST_FIRST.index(row.status), row.queued_at, row.id), default=None)
 
 
+def is_enrolled(row: Enrolment | None) -> bool:
+    """Whether somebody, whose row in a series this is, has a place in it now."""
+    return row is not None and row.status is EnrolmentStatus.ENROLLED
+
+
 def is_staff_of(series: Series, by: Actor) -> bool:
     """Whether the actor may move everybody of this series: its instructors and administrators."""
     return may_edit_series(series, by)

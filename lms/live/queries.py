@@ -20,7 +20,8 @@ from lms.core.errors import Forbidden
 from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.enrolment.queries.rows import find_enrolment
-from lms.live.rules import RoomState, is_enrolled, room_state
+from lms.enrolment.rules import is_enrolled
+from lms.live.rules import RoomState, room_state
 
 
 @dataclass(frozen=True)

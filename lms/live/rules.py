@@ -9,7 +9,8 @@ from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import ROOM_OPENS, AnyLecture, room_is_open
 from lms.core.errors import Forbidden, Refused
 from lms.core.i18n import _
-from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.enrolment.models import Enrolment
+from lms.enrolment.rules import is_enrolled
 
 
 class RoomState(StrEnum):
@@ -27,11 +28,6 @@ def room_state(lecture: Lecture) -> RoomState:
     if lecture.state in (LectureState.HELD, LectureState.CANCELLED):
         return RoomState.OVER
     return RoomState.WAITING
-
-
-def is_enrolled(enrolment: Enrolment | None) -> bool:
-    """Whether somebody has a place in the series."""
-    return enrolment is not None and enrolment.status is EnrolmentStatus.ENROLLED
 
 
 def check_can_join(lecture: AnyLecture, enrolment: Enrolment | None, at: datetime) -> None:

@@ -21,6 +21,7 @@ from lms.core.errors import Forbidden, Invalid, NotFound, Refused, TooLarge
 from lms.core.foreign_files import MATERIALS, read_foreign
 from lms.core.i18n import _
 from lms.core.roles import Actor
+from lms.core.sorting import moved
 from lms.materials.models import Audience, FileDownloads, FileState, LectureFile
 from lms.materials.queries import files_to_scan, find_file
 from lms.materials.rules import MAX_FILES, check_ending, checked_title, safe_name, title_of
@@ -120,12 +121,10 @@ def move_file(lecture_id: int, public_id: str, place: int, *, by: Actor, at: dat
     row = _begin_with(lecture_id, public_id, by)
     query = select(LectureFile).where(LectureFile.lecture_id == lecture_id)
     rows = list(db.session.scalars(query.order_by(LectureFile.position, LectureFile.id)))
-    before = [one.id for one in rows]
-    rows.remove(row)
-    rows.insert(max(0, place - 1), row)
-    if [one.id for one in rows] == before:
+    ordered = moved(rows, row, place)
+    if ordered == rows:
         return
-    for position, one in enumerate(rows, 1):
+    for position, one in enumerate(ordered, 1):
         one.position = position
     audit.record("order_files", by=by, at=at, lecture=lecture_id)
 

@@ -15,8 +15,8 @@ from lms.catalogue.rules import may_edit_lecture
 from lms.core.db import db, read
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import Actor
-from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.rows import find_enrolment
+from lms.enrolment.rules import is_enrolled
 from lms.materials.models import Audience, FileDownloads, FileState, LectureFile
 from lms.materials.rules import may_open
 
@@ -53,7 +53,7 @@ _DOWNLOADS: Any = (
 )
 
 
-def list_files(lecture: Lecture, *, is_enrolled: bool, by: Actor) -> list[FileView]:
+def list_files(lecture: Lecture, *, enrolled: bool, by: Actor) -> list[FileView]:
     """The files of a lecture that the reader sees, in order.
 
     Staff see all. Enrolled people also see, without a way to open them, those that open after the lecture.
@@ -63,8 +63,8 @@ def list_files(lecture: Lecture, *, is_enrolled: bool, by: Actor) -> list[FileVi
     downloads = dict(read(_DOWNLOADS, where)) if is_staff else {}
     found = []
     for file in db.session.scalars(_FILES, where):
-        opens = may_open(file, lecture, is_enrolled=is_enrolled, by=by)
-        is_announced = is_enrolled and file.state is FileState.READY
+        opens = may_open(file, lecture, is_enrolled=enrolled, by=by)
+        is_announced = enrolled and file.state is FileState.READY
         if opens or is_announced:
             found.append(
                 _view(file, opens=opens, downloads=downloads.get(file.id, 0) if is_staff else None, is_staff=is_staff)
@@ -93,7 +93,7 @@ def get_files_to_edit(lecture_id: int, *, by: Actor) -> tuple[Lecture, list[File
     lecture = get_lecture(lecture_id, by=by)
     if not may_edit_lecture(lecture, by):
         raise Forbidden
-    return lecture, list_files(lecture, is_enrolled=False, by=by)
+    return lecture, list_files(lecture, enrolled=False, by=by)
 
 
 def find_file(lecture_id: int, public_id: str) -> LectureFile | None:
@@ -107,8 +107,7 @@ def get_file_to_open(lecture_id: int, public_id: str, *, by: Actor) -> tuple[Lec
     lecture = get_lecture(lecture_id, by=by)
     file = find_file(lecture_id, public_id)
     enrolment = find_enrolment(lecture.series_id, by.person_id) if by.person_id is not None else None
-    is_enrolled = enrolment is not None and enrolment.status is EnrolmentStatus.ENROLLED
-    if file is None or not may_open(file, lecture, is_enrolled=is_enrolled, by=by):
+    if file is None or not may_open(file, lecture, is_enrolled=is_enrolled(enrolment), by=by):
         raise NotFound
     return file, may_edit_lecture(lecture, by)
 

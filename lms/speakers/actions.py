@@ -16,7 +16,7 @@ from lms.core.errors import DomainError, Fault, Forbidden, Invalid, NotFound, Re
 from lms.core.foreign_files import PICTURES, read_foreign
 from lms.core.i18n import _
 from lms.core.roles import Actor
-from lms.core.sorting import KEY_LENGTH, sort_key
+from lms.core.sorting import KEY_LENGTH, moved, sort_key
 from lms.core.typed_text import clean_line, clean_text
 from lms.people.models import new_public_id
 from lms.speakers.models import LectureSpeaker, Speaker
@@ -121,16 +121,13 @@ def edit_speaker(
 def move_speaker(lecture_id: int, public_id: str, place: int, *, by: Actor, at: datetime) -> None:
     """Moves a speaker to a place in the list of a lecture, counted from 1. Raises Forbidden and NotFound."""
     _begin(lecture_id, by)
-    moved = get_speaker_of(lecture_id, public_id)
+    speaker = get_speaker_of(lecture_id, public_id)
     query = select(LectureSpeaker).where(LectureSpeaker.lecture_id == lecture_id)
     rows = list(db.session.scalars(query.order_by(LectureSpeaker.place, LectureSpeaker.speaker_id)))
-    before = [row.speaker_id for row in rows]
-    row = next(row for row in rows if row.speaker_id == moved.id)
-    rows.remove(row)
-    rows.insert(max(0, place - 1), row)
-    if [one.speaker_id for one in rows] == before:
+    ordered = moved(rows, next(row for row in rows if row.speaker_id == speaker.id), place)
+    if ordered == rows:
         return
-    for number, one in enumerate(rows, 1):
+    for number, one in enumerate(ordered, 1):
         one.place = number
     audit.record("order_speakers", by=by, at=at, lecture=lecture_id)
 

@@ -191,7 +191,7 @@ class TestWhoCanOpen:
         everyone, enrolled = {Audience.EVERYONE}, {Audience.EVERYONE, Audience.ENROLLED}
         assert [opens(by) for by in readers] == [everyone, everyone, enrolled, set(Audience)]
         row = db.session.get_one(Lecture, lecture.id)
-        shown = list_files(row, is_enrolled=True, by=readers[2])
+        shown = list_files(row, enrolled=True, by=readers[2])
         assert [(one.audience, one.opens, one.downloads) for one in shown] == [
             (Audience.ENROLLED, True, None),
             (Audience.EVERYONE, True, None),

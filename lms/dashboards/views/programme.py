@@ -35,6 +35,7 @@ from lms.dashboards.views.blueprint import bp
 from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.rows import find_enrolment
 from lms.enrolment.queries.series import place_of
+from lms.enrolment.rules import is_enrolled
 from lms.materials.queries import list_files
 from lms.reports.queries.public import public_headline
 from lms.speakers.queries import list_speakers
@@ -131,11 +132,11 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
     order = [one.id for one in all_of_series if one.state is not LectureState.CANCELLED]
     policy = policy_for(shown)
     enrolment = find_enrolment(shown.series_id, by.person_id) if by.person_id is not None else None
-    is_enrolled = enrolment is not None and enrolment.status is EnrolmentStatus.ENROLLED
+    enrolled = is_enrolled(enrolment)
     may_edit = may_edit_series(shown.series, by)
     may_postpone = may_edit and shown.state in {LectureState.SCHEDULED, LectureState.POSTPONED}
     attendance = _own_attendance(shown, by)
-    found = list_files(shown, is_enrolled=is_enrolled, by=by)
+    found = list_files(shown, enrolled=enrolled, by=by)
     return render_template(
         "dashboards/lecture.html",
         lecture=shown,
@@ -147,12 +148,12 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
         from_ms=clock.from_ms,
         appeals=own_appeals(shown, by=by, at=at) if attendance is not None else None,
         history=own_history(shown, by=by) if attendance is not None and "steps" in request.args else [],
-        is_enrolled=is_enrolled,
+        is_enrolled=enrolled,
         files=found,
         speakers=list_speakers(shown.id),
         needed=rules.needed_minutes(shown.duration_minutes, policy.min_percent),
         room_is_open=room_is_open(shown, at),
-        may_join=is_enrolled or may_edit,
+        may_join=enrolled or may_edit,
         may_edit=may_edit,
         may_see_roster=may_edit or by.has(Role.REPORTER),
         zones=offered_zones(shown.time_zone) if may_postpone else [],
