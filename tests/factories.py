@@ -31,7 +31,15 @@ from lms.catalogue.models import (
 from lms.core import clock
 from lms.core.db import Base, action, db
 from lms.core.roles import SYSTEM, Actor, Role
-from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
+from lms.enrolment.models import (
+    CountryQuota,
+    Enrolment,
+    EnrolmentSource,
+    EnrolmentStatus,
+    SeatEntry,
+    SeatKind,
+    SeatReason,
+)
 from lms.people.actions.access import grant_role
 from lms.people.actions.persons import create_person
 from lms.people.actions.sessions import begin_session
@@ -39,7 +47,7 @@ from lms.people.devices import Device
 from lms.people.models import Account, ApiToken, Person
 from lms.people.passwords import hash_password, hash_secret
 from lms.people.queries.access import load_actor
-from lms.people.queries.countries import country_id_of
+from lms.people.queries.countries import country_id_of, get_country
 
 R = TypeVar("R")
 EARLY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -241,6 +249,7 @@ class Make:
         @action
         def write() -> Enrolment:
             enrolled = EnrolmentStatus(status) is EnrolmentStatus.ENROLLED
+            country_id = country_id_of(person_id, at.date())
             made = Enrolment(
                 series_id=series_id,
                 person_id=person_id,
@@ -249,15 +258,35 @@ class Make:
                 **{
                     "registered_at": at,
                     "queued_at": at,
-                    "registered_country_id": country_id_of(person_id, at.date()),
+                    "registered_country_id": country_id,
                     "enrolled_at": at if enrolled else None,
                     "profile_shared_at": at,
+                    "seat_kind": SeatKind.OPEN if enrolled else None,
                 }
                 | columns,
             )
             db.session.add(made)
             if enrolled:
                 db.session.get_one(Series, series_id).taken += 1
+                entry = {"change": 1, "kind": SeatKind.OPEN, "why": SeatReason.ENROLLED, "country_id": country_id}
+                db.session.add(SeatEntry(series_id=series_id, person_id=person_id, at=at, **entry))
+            return made
+
+        return self._within(write)
+
+    def quota(
+        self, series: Series, code: str, *, seats: int, kept_until: datetime = EARLY + timedelta(days=3650)
+    ) -> CountryQuota:
+        """Seats of a series that are kept for a country."""
+        series_id = series.id
+
+        @action
+        def write() -> CountryQuota:
+            made = CountryQuota(
+                series_id=series_id, country_id=get_country(code).id, seats=seats, used=0, kept_until=kept_until
+            )
+            db.session.get_one(Series, series_id).reserved += seats
+            db.session.add(made)
             return made
 
         return self._within(write)

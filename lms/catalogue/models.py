@@ -56,14 +56,24 @@ class Delivery(StrEnum):
     JITSI = "jitsi"
 
 
+class ReleaseRule(StrEnum):
+    """Who on the waiting list gets the seats that a country did not use: the longest wait first, with at most three
+    seats a country in each round, or the longest wait first whatever the country."""
+
+    ROUNDS = "rounds"
+    FIRST_COME = "first_come"
+
+
 class Series(Base):
     """Lectures given together, with one enrolment and one certificate policy.
 
-    `capacity` null is no limit; `taken` counts the enrolled and never exceeds it.
+    `capacity` null is no limit. `taken` counts the seats of the enrolled and those `held` for people who have not
+    answered their invitation yet; `reserved` those kept for countries and not taken. Both together never exceed the
+    capacity. Only `enrolment.seats` writes these three.
     """
 
     __tablename__ = "series"
-    __table_args__ = (CheckConstraint("capacity IS NULL OR taken <= capacity", name="seats"),)
+    __table_args__ = (CheckConstraint("capacity IS NULL OR taken + reserved <= capacity", name="seats"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     slug: Mapped[str] = mapped_column(String(80), unique=True)
@@ -76,6 +86,11 @@ class Series(Base):
     ends_on: Mapped[date | None]
     capacity: Mapped[int | None]
     taken: Mapped[int] = mapped_column(default=0)
+    held: Mapped[int] = mapped_column(default=0, server_default="0")
+    reserved: Mapped[int] = mapped_column(default=0, server_default="0")
+    release_rule: Mapped[ReleaseRule] = mapped_column(
+        text_enum(ReleaseRule), default=ReleaseRule.ROUNDS, server_default=ReleaseRule.ROUNDS.value
+    )
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     instructors: Mapped[list[Person]] = relationship(
         secondary="series_instructor", order_by="Person.full_name", viewonly=True
@@ -83,9 +98,19 @@ class Series(Base):
     countries: Mapped[list[Country]] = relationship(secondary="series_country", order_by="Country.code", viewonly=True)
 
     @property
+    def enrolled(self) -> int:
+        """How many people are enrolled."""
+        return self.taken - self.held
+
+    @property
+    def open_seats(self) -> int | None:
+        """How many seats are free for everybody; null for no limit."""
+        return None if self.capacity is None else max(0, self.capacity - self.taken - self.reserved)
+
+    @property
     def is_full(self) -> bool:
-        """Whether all places are taken."""
-        return self.capacity is not None and self.taken >= self.capacity
+        """Whether no seat is free for everybody."""
+        return self.open_seats == 0
 
 
 class SeriesInstructor(Base):

@@ -364,10 +364,21 @@ def _check_span(start: datetime | None, end: datetime, field: str) -> None:
         raise Invalid(field, _("A lecture can last at most one day. Enter when it ended."))
 
 
-def check_capacity(capacity: int | None, taken: int) -> None:
-    """Raises Refused for fewer places than are taken."""
-    if capacity is not None and capacity < taken:
-        raise Refused(_("The capacity cannot be lower than the %(n)s places already taken.", n=taken))
+def check_capacity(capacity: int | None, taken: int, reserved: int) -> None:
+    """Raises Refused for fewer places than are taken and kept for countries."""
+    if capacity is None or capacity >= taken + reserved:
+        return
+    if reserved:
+        raise Refused(
+            _(
+                "The capacity cannot be lower than %(n)s: the places that are taken (%(taken)s) and those kept for "
+                "countries (%(reserved)s). Lower the quotas first.",
+                n=taken + reserved,
+                taken=taken,
+                reserved=reserved,
+            )
+        )
+    raise Refused(_("The capacity cannot be lower than the %(n)s places already taken.", n=taken))
 
 
 # The route

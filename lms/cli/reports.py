@@ -82,7 +82,8 @@ def report_rebuild() -> None:
 
 @report.command("verify")
 def report_verify() -> None:
-    """Recounts every figure independently from the rows. Exits with 1 on a difference."""
+    """Recounts every figure and the seats of every series from the rows. Exits with 1 on a difference."""
+    from lms.enrolment.queries.seats import seat_differences
     from lms.reports import recount
     from lms.reports.rules import Slice
 
@@ -104,5 +105,10 @@ def report_verify() -> None:
             filters = [f"{name} {value}" for name, value in slice_.filters.items()]
             what = " and ".join([*dimensions, *filters]) or "everything"
             click.echo(f"by {what}: {'agrees' if not found else f'{len(found)} figures differ'}")
+        found = list(seat_differences({}))
+        wrong += len(found)
+        for line in found:
+            click.echo(line, err=True)
+        click.echo(f"seats: {'agree' if not found else f'{len(found)} differ'}")
     if wrong:
         raise click.ClickException(f"{wrong} figures differ from the rows")

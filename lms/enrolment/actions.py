@@ -10,30 +10,31 @@ from sqlalchemy import select
 
 from lms.catalogue.models import Series
 from lms.catalogue.queries import get_series_by_id
-from lms.catalogue.seats import release_seat, take_seat, take_seats
 from lms.core import audit
 from lms.core.bulk import among, insert_many
 from lms.core.cache_versions import touch
 from lms.core.db import action, db, one_at_a_time
 from lms.core.errors import Forbidden, Invalid, Refused
-from lms.core.events import PlacesTaken, publish
 from lms.core.i18n import _, _n
 from lms.core.imports import ImportAnswer
 from lms.core.limits import addresses_per_day
 from lms.core.roles import SYSTEM, Actor
-from lms.enrolment import notices, rules
+from lms.enrolment import notices, rules, seats
 from lms.enrolment.models import (
     REGISTRATIONS,
     Enrolment,
     EnrolmentSource,
     EnrolmentSpan,
     EnrolmentStatus,
+    SeatKind,
+    SeatReason,
     SupersededEnrolment,
 )
 from lms.enrolment.queries.people import duplicates_of, list_of_person
 from lms.enrolment.queries.rows import day_of, find_enrolment, get_enrolment, standing_of
 from lms.enrolment.queries.series import is_over
 from lms.enrolment.queries.sharing import known_to
+from lms.enrolment.seats import HeldSeat
 from lms.people.actions.files import StagedPeople, publish_people
 from lms.people.actions.persons import checked_profile, create_person, hold_addresses
 from lms.people.models import Country, Person, new_public_id
@@ -45,37 +46,47 @@ ATTEMPT = "enrolment.by_address"
 """What the audit calls an attempt to enrol somebody by the address."""
 
 
-def lock(series_id: int, by: Actor) -> Series:
-    """The series as it is committed now, held against everybody else until the action ends."""
-    query = select(Series).where(Series.id == series_id).with_for_update(key_share=True)
-    db.session.execute(query.execution_options(populate_existing=True))
+def lock(series_id: int, by: Actor, at: datetime) -> Series:
+    """The series as `seats.lock` gives it, where the actor may see it."""
+    seats.lock(series_id, at=at)
     return get_series_by_id(series_id, by=by)
 
 
 @action
 def enrol(
-    series_id: int, person_id: int, *, by: Actor, at: datetime, source: EnrolmentSource | None = None
+    series_id: int,
+    person_id: int,
+    *,
+    by: Actor,
+    at: datetime,
+    source: EnrolmentSource | None = None,
+    seat: HeldSeat | None = None,
 ) -> Enrolment:
     """Enrols a person in a series: with a place, on the waiting list or, by the person, perhaps as an application.
 
-    Who is in already stays as is. Who comes back joins the end of the line. Raises Forbidden, Refused.
+    Who is in already stays as is. Who comes back joins the end of the line. `seat`: one is held for the
+    person already; of two seats the held one is given back. Who may come by `NOMINATION` was decided with the
+    nomination. Raises Forbidden, Refused.
     """
-    series = lock(series_id, by)
+    series = lock(series_id, by, at)
     person_id = canonical(person_id)
     if source is None:
         source = EnrolmentSource.SELF if by.person_id == person_id else EnrolmentSource.STAFF
+    nominated = source is EnrolmentSource.NOMINATION
     own = source is EnrolmentSource.SELF and by.person_id == person_id
     country_id = country_id_of(person_id, day_of(at))
-    if not own:
+    if not (own or nominated):
         rules.check_can_move(series, by, country_id)
     row = find_enrolment(series_id, person_id)
-    shares = rules.shares_profile(by, country_id, own=own) or bool(known_to([person_id], by))
+    accepts = own or (nominated and by.person_id == person_id)
+    shares = rules.shares_profile(by, country_id, own=accepts) or bool(known_to([person_id], by))
     if row is not None and shares:
         share_profile(row, at=at)
-    decided = not own and row is not None and row.status is EnrolmentStatus.APPLIED
-    if row is not None and row.status in rules.ACTIVE and not decided:
+    if row is not None and _stays(row, own=own, has_seat=seat is not None):
+        _give_back_second(row, seat, by=by, at=at)
         return row
-    _check_may_enter(series, row, country_id, own=own, by=by)
+    if not nominated:
+        _check_may_enter(series, row, country_id, own=own, by=by)
     if row is None:
         row = _insert(series_id, person_id, country_id, source, at)
         if shares:
@@ -85,11 +96,18 @@ def enrol(
     if rules.wants_decision(series, source):
         row.status = EnrolmentStatus.APPLIED
     else:
-        _seat(row, by=by, at=at)
+        _seat(row, country_id, seat, by=by, at=at)
     audit.record("enrolment.enrol", by=by, at=at, series=series_id, person=person_id)
     db.session.flush()
     notices.tell_state(row, series, by=by, at=at)
     return row
+
+
+def _stays(row: Enrolment, *, own: bool, has_seat: bool) -> bool:
+    """Whether an enrolment stays as it is when its person is enrolled once more, perhaps with a seat that is held."""
+    if row.status is EnrolmentStatus.WAITLISTED:
+        return not has_seat
+    return row.status is EnrolmentStatus.ENROLLED or (row.status is EnrolmentStatus.APPLIED and own)
 
 
 def _check_may_enter(series: Series, row: Enrolment | None, country_id: int | None, *, own: bool, by: Actor) -> None:
@@ -149,19 +167,41 @@ def _keep_span(row: Enrolment) -> None:
         db.session.add(EnrolmentSpan(enrolment_id=row.id, since=row.enrolled_at, until=row.withdrawn_at))
 
 
-def _seat(row: Enrolment, *, by: Actor, at: datetime) -> None:
-    """A place while there is one, else the waiting list."""
-    if take_seat(row.series_id):
-        row.status, row.enrolled_at = EnrolmentStatus.ENROLLED, at
-        _publish_places(row.series_id, [row.person_id], by=by, at=at)
+def _seat(row: Enrolment, country_id: int | None, held: HeldSeat | None, *, by: Actor, at: datetime) -> None:
+    """A place by the seat that is held, or while there is one, else the waiting list."""
+    if held is None:
+        kind = seats.take_seat(
+            row.series_id,
+            country_id=country_id,
+            person_id=row.person_id,
+            why=SeatReason.ENROLLED,
+            by=by,
+            at=at,
+            by_hand=row.source in {EnrolmentSource.STAFF, EnrolmentSource.FILE},
+        )
     else:
+        kind, country_id = held
+        seats.hand_over(row.series_id, held, person_id=row.person_id, by=by, at=at)
+    if kind is None:
         row.status = EnrolmentStatus.WAITLISTED
+    else:
+        seats.seat(row, kind, country_id, at=at)
+        seats.publish_places(row.series_id, [row.person_id], by=by, at=at)
 
 
-def _publish_places(series_id: int, person_ids: Sequence[int], *, by: Actor, at: datetime) -> None:
-    if person_ids:
-        db.session.flush()
-        publish(PlacesTaken(series_id=series_id, person_ids=tuple(person_ids), by=by, at=at))
+def _give_back_second(row: Enrolment, held: HeldSeat | None, *, by: Actor, at: datetime) -> None:
+    """Passes on the seat that is held for somebody who has one already."""
+    if held is not None:
+        seats.give_back(
+            row.series_id,
+            kind=held.kind,
+            country_id=held.country_id,
+            person_id=row.person_id,
+            why=SeatReason.ACCEPTED,
+            by=by,
+            at=at,
+            held=True,
+        )
 
 
 @action
@@ -170,7 +210,7 @@ def withdraw(series_id: int, person_id: int, *, by: Actor, at: datetime) -> Enro
 
     Who has withdrawn already stays so. Raises Forbidden, Refused (nothing to give up).
     """
-    series = lock(series_id, by)
+    series = lock(series_id, by, at)
     person_id = canonical(person_id)
     if by.person_id != person_id:
         rules.check_can_move(series, by, country_id_of(person_id, day_of(at)))
@@ -185,42 +225,14 @@ def withdraw(series_id: int, person_id: int, *, by: Actor, at: datetime) -> Enro
     return row
 
 
-def leave(row: Enrolment, series: Series, *, by: Actor, at: datetime) -> None:
+def leave(row: Enrolment, series: Series, *, by: Actor, at: datetime, why: SeatReason = SeatReason.WITHDRAWN) -> None:
     """Withdraws a row of the locked series and promotes the next in line, within the running action."""
     held = row.status is EnrolmentStatus.ENROLLED
-    row.status, row.withdrawn_at = EnrolmentStatus.WITHDRAWN, at
+    kind, country_id = row.seat_kind or SeatKind.OPEN, row.seat_country_id
+    row.status, row.withdrawn_at, row.seat_kind, row.seat_country_id = EnrolmentStatus.WITHDRAWN, at, None, None
     db.session.flush()
     if held:
-        release_seat(series.id)
-        promote(series.id, by=by, at=at)
-
-
-@action
-def promote(series_id: int, *, by: Actor, at: datetime) -> list[Enrolment]:
-    """Gives free places to those who wait, in the order of the line; returns who won one.
-
-    They are told, unless the series is over.
-    """
-    db.session.execute(select(Series.id).where(Series.id == series_id).with_for_update(key_share=True))
-    waiting = (
-        select(Enrolment.id)
-        .where(Enrolment.series_id == series_id, Enrolment.status == EnrolmentStatus.WAITLISTED)
-        .order_by(Enrolment.queued_at, Enrolment.id)
-    )
-    ids = list(db.session.scalars(waiting))
-    granted = take_seats(series_id, len(ids)) if ids else 0
-    won: list[Enrolment] = []
-    for start in range(0, granted, 500):
-        query = select(Enrolment).where(Enrolment.id.in_(ids[start : min(start + 500, granted)]))
-        won += db.session.scalars(query.order_by(Enrolment.queued_at, Enrolment.id))
-    for row in won:
-        row.status, row.enrolled_at = EnrolmentStatus.ENROLLED, at
-    if won:
-        _publish_places(series_id, [row.person_id for row in won], by=by, at=at)
-        audit.record("enrolment.promote", by=by, at=at, series=series_id, person=[row.person_id for row in won])
-        if not is_over(series_id):
-            notices.tell_places_won(won, db.session.get_one(Series, series_id), at=at)
-    return won
+        seats.give_back(series.id, kind=kind, country_id=country_id, person_id=row.person_id, why=why, by=by, at=at)
 
 
 @action
@@ -230,7 +242,7 @@ def set_status(public_id: str, status: EnrolmentStatus, *, by: Actor, at: dateti
     A person may withdraw and come back by the own hand. Raises NotFound, Forbidden, Refused.
     """
     row = get_enrolment(public_id, by=by, at=at)
-    series = lock(row.series_id, by)
+    series = lock(row.series_id, by, at)
     db.session.refresh(row)
     person_id = canonical(row.person_id)
     own = by.person_id == person_id
@@ -269,7 +281,7 @@ def enrol_many(
     place is not put in line: who was no row is then missing in the answer. Who withdrew or was rejected stays so;
     only a walk-in comes back by turning up, and leaves an application undecided.
     """
-    series = lock(series_id, by)
+    series = lock(series_id, by, at)
     if not rules.is_staff_of(series, by):
         raise Forbidden
     walk_in = source is EnrolmentSource.WALK_IN
@@ -277,20 +289,25 @@ def enrol_many(
     standing = standing_of(series_id, wanted)
     comes = EnrolmentStatus.WITHDRAWN if walk_in else EnrolmentStatus.APPLIED
     entering = [pid for pid in wanted if pid not in standing or standing[pid][1] is comes]
-    seated = set(entering[: take_seats(series_id, len(entering))] if entering else [])
+    rows = {pid: db.session.get_one(Enrolment, standing[pid][0]) for pid in entering if pid in standing}
+    countries = countries_of(entering, day_of(at))
+    claims = [seats.Claim(rows[pid].person_id if pid in rows else pid, countries[pid]) for pid in entering]
+    kinds = seats.take_seats(series_id, claims, why=SeatReason.ENROLLED, by=by, at=at, by_hand=not walk_in)
+    seated = {pid: kind for pid, kind in zip(entering, kinds, strict=True) if kind is not None}
     staying = [pid for pid in entering if pid in seated or not walk_in]
-    countries = countries_of([pid for pid in staying if pid not in standing], day_of(at))
     now = {pid: status for pid, (_row_id, status) in standing.items()}
     shared = set(staying) if by.is_administrator else known_to(staying, by)
     new: list[dict[str, object]] = []
     for index, pid in enumerate(staying):
         now[pid] = EnrolmentStatus.ENROLLED if pid in seated else EnrolmentStatus.WAITLISTED
-        enrolled_at = at if pid in seated else None
-        if pid in standing:
-            row = db.session.get_one(Enrolment, standing[pid][0])
+        kind = seated.get(pid)
+        if pid in rows:
+            row = rows[pid]
             if row.status is EnrolmentStatus.WITHDRAWN:
                 _come_back(row, at)
-            row.status, row.enrolled_at = now[pid], enrolled_at
+            row.status = now[pid]
+            if kind is not None:
+                seats.seat(row, kind, countries[pid], at=at)
             if pid in shared:
                 share_profile(row, at=at)
             continue
@@ -304,12 +321,14 @@ def enrol_many(
                 "registered_at": at,
                 "registered_country_id": countries.get(pid),
                 "queued_at": at + timedelta(microseconds=index),  # apart, so that the line keeps the order given
-                "enrolled_at": enrolled_at,
+                "enrolled_at": at if kind is not None else None,
                 "profile_shared_at": at if pid in shared else None,
+                "seat_kind": kind,
+                "seat_country_id": countries[pid] if kind is SeatKind.QUOTA else None,
             }
         )
     _insert_rows(new)
-    _publish_places(series_id, sorted(seated), by=by, at=at)
+    seats.publish_places(series_id, sorted(seated), by=by, at=at)
     if staying:
         audit.record("enrolment.enrol_many", by=by, at=at, detail={"source": source}, series=series_id, person=staying)
     return now
@@ -378,7 +397,7 @@ def _enrol_by_address(
     at: datetime,
 ) -> Enrolment:
     hold_addresses()
-    series = lock(series_id, by)
+    series = lock(series_id, by, at)
     is_staff = rules.is_staff_of(series, by)
     if not (is_staff or by.is_focal_point):
         rules.check_can_move(series, by, None)
@@ -446,14 +465,14 @@ def supersede_duplicates(person_id: int, *, by: Actor, at: datetime) -> None:
     The best goes on speaking (a place before a wait, then the longer wait). `restore_superseded` undoes it.
     """
     for rows in duplicates_of(person_id):
-        series = lock(rows[0].series_id, SYSTEM)
+        series = lock(rows[0].series_id, SYSTEM, at)
         kept = rules.best(rows)
         for row in rows:
             if row is kept:
                 continue
             db.session.add(SupersededEnrolment(enrolment_id=row.id, status=row.status, at=at))
             if row.status in rules.ACTIVE:
-                leave(row, series, by=by, at=at)
+                leave(row, series, by=by, at=at, why=SeatReason.SUPERSEDED)
 
 
 @action
@@ -468,18 +487,30 @@ def restore_superseded(person_ids: Sequence[int], *, by: Actor, at: datetime) ->
         .order_by(Enrolment.series_id, Enrolment.queued_at)
     )
     for aside, row in db.session.execute(query).all():
-        lock(row.series_id, SYSTEM)
+        lock(row.series_id, SYSTEM, at)
         db.session.delete(aside)
-        if aside.status is EnrolmentStatus.ENROLLED and not take_seat(row.series_id):
-            _keep_span(row)
-            row.status, row.enrolled_at = EnrolmentStatus.WAITLISTED, None
-        else:
-            row.status = aside.status
+        row.status = aside.status
+        if aside.status is EnrolmentStatus.ENROLLED:
+            _restore_seat(row, by=by, at=at)
         if row.status in rules.ACTIVE:
             row.withdrawn_at = None
         db.session.flush()
     for person_id in person_ids:
         supersede_duplicates(person_id, by=by, at=at)
+
+
+def _restore_seat(row: Enrolment, *, by: Actor, at: datetime) -> None:
+    """A seat for a row that speaks again, and the old position in the line where none is left."""
+    country_id = country_id_of(canonical(row.person_id), day_of(at))
+    person_id = row.person_id
+    kind = seats.take_seat(
+        row.series_id, country_id=country_id, person_id=person_id, why=SeatReason.RESTORED, by=by, at=at
+    )
+    if kind is None:
+        _keep_span(row)
+        row.status, row.enrolled_at = EnrolmentStatus.WAITLISTED, None
+    else:
+        row.seat_kind, row.seat_country_id = kind, country_id if kind is SeatKind.QUOTA else None
 
 
 @action
@@ -490,7 +521,7 @@ def leave_all(person_id: int, *, by: Actor, at: datetime) -> None:
     """
     for row in list_of_person(person_id):
         if row.status in rules.ACTIVE and not (row.status is EnrolmentStatus.ENROLLED and is_over(row.series_id)):
-            leave(row, lock(row.series_id, SYSTEM), by=by, at=at)
+            leave(row, lock(row.series_id, SYSTEM, at), by=by, at=at, why=SeatReason.ERASED)
 
 
 def touch_registrations(person_ids: Sequence[int]) -> None:

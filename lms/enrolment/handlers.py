@@ -19,10 +19,11 @@ from lms.core.events import (
     handles,
 )
 from lms.core.roles import SYSTEM
-from lms.enrolment.actions import leave_all, promote, restore_superseded, supersede_duplicates, touch_registrations
+from lms.enrolment.actions import leave_all, restore_superseded, supersede_duplicates, touch_registrations
 from lms.enrolment.membership import enrolled_ids
 from lms.enrolment.notices import instant, tell_lecture
 from lms.enrolment.queries.people import export_of_person
+from lms.enrolment.seats import promote
 
 
 @handles(CapacityChanged)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from lms.catalogue.models import Series
 from lms.core.db import Base, UtcDateTime, text_enum
-from lms.people.models import Person, new_public_id
+from lms.people.models import Country, Person, new_public_id
 
 REGISTRATIONS = "registrations"
 """The stamp of a series under this name changes whenever its registrations may count differently."""
@@ -36,11 +36,42 @@ class EnrolmentSource(StrEnum):
     WALK_IN = "walk_in"
 
 
+class SeatKind(StrEnum):
+    """How a seat was got: of the country's quota, of the seats for everybody, of those that countries did not use, or
+    given by staff, singly or from a file."""
+
+    QUOTA = "quota"
+    OPEN = "open"
+    RELEASED = "released"
+    BY_HAND = "by_hand"
+
+
+class SeatReason(StrEnum):
+    """Why a seat was taken or given back. `accepted` hands a nominee's seat over; `quota_set` and `quota_released`
+    change how many are kept. None of these three changes how many are taken."""
+
+    ENROLLED = "enrolled"
+    NOMINATED = "nominated"
+    ACCEPTED = "accepted"
+    PROMOTED = "promoted"
+    RELEASED = "released"
+    RESTORED = "restored"
+    WITHDRAWN = "withdrawn"
+    DECLINED = "declined"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    SUPERSEDED = "superseded"
+    ERASED = "erased"
+    QUOTA_SET = "quota_set"
+    QUOTA_RELEASED = "quota_released"
+
+
 class Enrolment(Base):
     """One row a (series, person). `registered_at` and its country never move; `queued_at` orders the line and
     moves when somebody comes back; `enrolled_at` is when the place was won, null for who has had none since.
     `profile_shared_at` is since when the series' instructors see more of the person than the address: the person
     enrolled or accepted, or somebody who may name them did (`rules.shares_profile`); null: not yet.
+    `seat_kind` is how the seat was got, null while there is none; `seat_country_id` whose quota it is of.
 
     A row is never re-pointed when people are merged: whose it is says `person.canonical_id`.
     """
@@ -64,6 +95,8 @@ class Enrolment(Base):
     enrolled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     profile_shared_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    seat_kind: Mapped[SeatKind | None] = mapped_column(text_enum(SeatKind))
+    seat_country_id: Mapped[int | None] = mapped_column(ForeignKey("country.id"))
     series: Mapped[Series] = relationship()
     person: Mapped[Person] = relationship()
 
@@ -90,3 +123,57 @@ class SupersededEnrolment(Base):
     enrolment_id: Mapped[int] = mapped_column(ForeignKey("enrolment.id", ondelete="CASCADE"), primary_key=True)
     status: Mapped[EnrolmentStatus] = mapped_column(text_enum(EnrolmentStatus))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class CountryQuota(Base):
+    """Seats of a series that are kept for a country until a moment; `used` counts those that were taken of them.
+
+    From `kept_until` on, what is unused is for everybody; `released_at` is when that was done.
+    """
+
+    __tablename__ = "country_quota"
+    __table_args__ = (
+        UniqueConstraint("series_id", "country_id"),
+        CheckConstraint("seats >= 0 AND used >= 0 AND used <= seats", name="used"),
+        Index("ix_country_quota_released_at_kept_until", "released_at", "kept_until"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    series_id: Mapped[int] = mapped_column(ForeignKey("series.id", ondelete="CASCADE"))
+    country_id: Mapped[int] = mapped_column(ForeignKey("country.id"), index=True)
+    seats: Mapped[int]
+    used: Mapped[int] = mapped_column(default=0)
+    kept_until: Mapped[datetime] = mapped_column(UtcDateTime)
+    released_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    country: Mapped[Country] = relationship()
+
+    def is_kept(self, at: datetime) -> bool:
+        """Whether its seats are kept at a moment, even where a release is late."""
+        return self.released_at is None and self.kept_until > at
+
+
+class SeatEntry(Base):
+    """One line of the ledger of seats, never changed: `change` is 1 for a seat taken, -1 for one given back, else 0.
+
+    The changes of a series always add up to `Series.taken`. `country_id` is whose quota it is of for a seat of a quota,
+    else the person's then; `person_id` is null for a nominee who is nobody yet. `waited_since` is since when somebody
+    who moved up had waited; `number` how many seats a quota keeps from then, or a release gave away.
+    """
+
+    __tablename__ = "seat_entry"
+    __table_args__ = (
+        CheckConstraint("change BETWEEN -1 AND 1", name="change"),
+        Index("ix_seat_entry_series_id_id", "series_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    series_id: Mapped[int] = mapped_column(ForeignKey("series.id", ondelete="CASCADE"))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    change: Mapped[int]
+    kind: Mapped[SeatKind] = mapped_column(text_enum(SeatKind))
+    why: Mapped[SeatReason] = mapped_column(text_enum(SeatReason))
+    country_id: Mapped[int | None] = mapped_column(ForeignKey("country.id"))
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
+    by_person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    waited_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    number: Mapped[int | None]

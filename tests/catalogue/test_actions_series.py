@@ -16,11 +16,11 @@ from lms.catalogue.handlers import on_erasure, on_export
 from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesInput
 from lms.catalogue.models import Policy, Series, Visibility
 from lms.catalogue.queries import current_policy, get_series
-from lms.catalogue.seats import release_seat, take_seat, take_seats
 from lms.core import audit, events
-from lms.core.db import action, db
+from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.roles import ANONYMOUS, SYSTEM, Actor
+from tests.factories import Make
 
 MakeSeries = Callable[..., Series]
 MakeLecture = Callable[..., object]
@@ -212,59 +212,19 @@ def test_edit_series_keeps_who_gives_a_lecture_to_come(
     assert [person.full_name for person in edited.instructors] == ["Omar"]
 
 
-@action
-def take(series_id: int) -> bool:
-    return take_seat(series_id)
-
-
-@action
-def give_back(series_id: int) -> None:
-    release_seat(series_id)
-
-
-@action
-def take_many(series_id: int, wanted: int) -> int:
-    return take_seats(series_id, wanted)
-
-
 @pytest.mark.databases
-def test_seats_never_exceed_the_capacity(make_series: MakeSeries) -> None:
-    series = make_series(capacity=3)
-    key = series.id
-    assert [take(key) for _number in range(4)] == [True, True, True, False]
-    give_back(key)
-    assert take_many(key, 5) == 1
-    assert take_many(key, 5) == 0
+def test_the_capacity_holds_for_places_that_are_taken_and_kept(make: Make, make_series: MakeSeries) -> None:
+    series = make_series(capacity=4)
+    for _number in range(3):
+        make.enrolment(series)
     with pytest.raises(Refused, match="the 3 places already taken"):
         edit_series("trade", {"capacity": 2}, by=SYSTEM, at=series.created_at)
     with pytest.raises(Refused, match="must stay public"):
         edit_series("trade", {"visibility": "draft"}, by=SYSTEM, at=series.created_at)
-    assert db.session.get_one(Series, key).taken == 3
-
-
-@pytest.mark.databases
-def test_seats_without_a_capacity_are_counted(make_series: MakeSeries) -> None:
-    key = make_series().id
-    assert take(key)
-    assert take_many(key, 1000) == 1000
-    assert db.session.get_one(Series, key).taken == 1001
-
-
-@pytest.mark.databases
-def test_last_seats_are_sold_once(app: APIFlask, make_series: MakeSeries) -> None:
-    key = make_series(capacity=3).id
-    won: list[bool] = []
-
-    def buy() -> None:
-        with app.app_context():
-            won.append(take(key))
-
-    threads = [Thread(target=buy) for _number in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert (sum(won), len(won)) == (3, 20)
+    make.quota(series, "KE", seats=1)
+    with pytest.raises(Refused, match=r"lower than 4: .+ taken \(3\) and those kept for countries \(1\)"):
+        edit_series("trade", {"capacity": 3}, by=SYSTEM, at=series.created_at)
+    assert db.session.get_one(Series, series.id).taken == 3
 
 
 def test_merging_hands_over_what_is_given_and_undoing_returns_it(

@@ -120,7 +120,7 @@ def _rows() -> Any:
         select(
             *named,
             Series.visibility,
-            Series.taken,
+            Series.taken - Series.held,
             Series.created_at,
             count(LectureState.HELD),
             count(LectureState.LIVE),

@@ -45,7 +45,7 @@ def preview_enrolments(series_id: int, staged: StagedPeople, *, by: Actor) -> Pr
     stay_out = sum(1 for status in states if status not in rules.ACTIVE)
     already = sum(1 for status in states if status in {EnrolmentStatus.ENROLLED, EnrolmentStatus.WAITLISTED})
     coming = len(staged.rows) - already - stay_out
-    places = None if series.capacity is None else max(0, series.capacity - series.taken)
+    places = series.open_seats
     would_enrol = coming if places is None else min(coming, places)
     return Preview(
         rows=staged.total,

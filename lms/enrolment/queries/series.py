@@ -11,13 +11,13 @@ from sqlalchemy import ColumnElement, Date, Integer, Select, bindparam, case, fu
 
 from lms.catalogue.models import Admission, Lecture, Series
 from lms.catalogue.statements import TO_COME_STATES
-from lms.core.db import db, read_column, read_value
+from lms.core.db import db, read, read_column, read_value
 from lms.core.errors import Refused
 from lms.core.lists import ListRequest
 from lms.core.roles import Actor
 from lms.core.sorting import sort_key
 from lms.enrolment import rules
-from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
+from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentSource, EnrolmentStatus
 from lms.enrolment.queries.rows import SPEAKS, country_on, day_of, find_enrolment, speaking
 from lms.enrolment.queries.sharing import hidden_among, matching_for
 from lms.people.models import Country, Person
@@ -62,6 +62,7 @@ class Place:
     waiting: int
     taken: int
     capacity: int | None
+    free: int | None
     refusal: str | None
     by_application: bool
 
@@ -74,11 +75,6 @@ class Place:
     def is_active(self) -> bool:
         """Whether there is something to withdraw from."""
         return self.enrolment is not None and self.enrolment.status in rules.ACTIVE
-
-    @property
-    def free(self) -> int | None:
-        """Places left; null for no limit."""
-        return None if self.capacity is None else self.capacity - self.taken
 
 
 @dataclass(frozen=True)
@@ -262,10 +258,12 @@ def place_of(series: Series, *, by: Actor, at: datetime) -> Place:
     enrolment = find_enrolment(series.id, by.person_id) if by.person_id is not None else None
     waiting = count_waiting(series.id)
     refusal = None
+    asks_country = by.person_id is not None and (series.countries or series.reserved)
+    country_id = country_id_of(by.person_id, day_of(at)) if by.person_id is not None and asks_country else None
     try:
         rules.check_can_enrol_oneself(series, is_over=is_over(series.id))
         if by.person_id is not None and series.countries:
-            rules.check_is_for_country(series, country_id_of(by.person_id, day_of(at)))
+            rules.check_is_for_country(series, country_id)
         if enrolment is not None:
             rules.check_can_come_back(enrolment.status)
     except Refused as error:
@@ -276,9 +274,26 @@ def place_of(series: Series, *, by: Actor, at: datetime) -> Place:
         waiting=waiting,
         taken=series.taken,
         capacity=series.capacity,
+        free=_free_seats(series, country_id),
         refusal=refusal,
         by_application=series.admission is Admission.APPLICATION,
     )
+
+
+def _free_seats(series: Series, country_id: int | None) -> int | None:
+    """How many seats somebody of a country can get; null for no limit."""
+    free = series.open_seats
+    if free is None or not series.reserved or country_id is None:
+        return free
+    return free + kept_seats(series.id).get(country_id, 0)
+
+
+def kept_seats(series_id: int) -> dict[int, int]:
+    """Country → how many seats are kept for it and free."""
+    query = select(CountryQuota.country_id, CountryQuota.seats - CountryQuota.used).where(
+        CountryQuota.series_id == series_id, CountryQuota.released_at.is_(None), CountryQuota.seats > CountryQuota.used
+    )
+    return dict(read(query))
 
 
 _STATES = select(Lecture.state).where(Lecture.series_id == bindparam("series_id", type_=Integer)).distinct()

@@ -1,0 +1,75 @@
+"""Whether the seats of a series, its quotas and their ledger agree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import case, func, select
+
+from lms.catalogue.models import Series
+from lms.core.db import read
+from lms.core.i18n import _
+from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentStatus, SeatEntry, SeatKind
+
+Seats = Mapping[tuple[int, SeatKind, int | None], int]
+"""How many seats of a series are taken, by how they were got and, where of a quota, of which country's."""
+
+
+def seat_differences(held: Seats) -> Iterator[str]:
+    """Says, a line each, where the counted seats of a series differ from the ledger and from the rows that have one.
+
+    `held`: the seats that are held for people who are not enrolled yet.
+    """
+    slugs: dict[int, str] = {}
+    entered, rows = _entered(), Counter(_enrolled()) + Counter(held)
+    quotas = {(series, country): used for series, country, used, _left in read(_QUOTAS)}
+    reserved: Counter[int] = Counter()
+    for series, _country, _used, left in read(_QUOTAS):
+        reserved[series] += left
+    for series, slug, taken, counted_held, counted_reserved in read(_SERIES):
+        slugs[series] = slug
+        yield from _differs(slug, _("seats taken"), taken, _in(entered, series), _in(rows, series))
+        yield from _differs(slug, _("seats held for nominees"), counted_held, _in(held, series))
+        yield from _differs(slug, _("seats kept for countries"), counted_reserved, reserved[series])
+    for series, kind, country in sorted({*entered, *rows}, key=str):
+        key = (series, kind, country)
+        found = [entered.get(key, 0), rows.get(key, 0)]
+        if kind is SeatKind.QUOTA:
+            found.append(quotas.get((series, country or 0), 0))
+        yield from _differs(slugs[series], _("seats got as “%(kind)s”", kind=kind.value), *found)
+
+
+def _differs(slug: str, what: str, *numbers: int) -> Iterator[str]:
+    if len(set(numbers)) > 1:
+        yield f"{slug}: {what}: {', '.join(map(str, numbers))}"
+
+
+def _in(seats: Seats, series_id: int) -> int:
+    return sum(number for (series, _kind, _country), number in seats.items() if series == series_id)
+
+
+def _entered() -> dict[tuple[int, SeatKind, int | None], int]:
+    """The sums of the ledger."""
+    country: Any = case((SeatEntry.kind == SeatKind.QUOTA, SeatEntry.country_id))
+    query = select(SeatEntry.series_id, SeatEntry.kind, country, func.sum(SeatEntry.change))
+    rows = read(query.group_by(SeatEntry.series_id, SeatEntry.kind, country))
+    return {(series, kind, country): number for series, kind, country, number in rows if number}
+
+
+def _enrolled() -> dict[tuple[int, SeatKind, int | None], int]:
+    """The enrolled, by the seat that each has."""
+    query = select(Enrolment.series_id, Enrolment.seat_kind, Enrolment.seat_country_id, func.count())
+    query = query.where(Enrolment.status == EnrolmentStatus.ENROLLED)
+    rows = read(query.group_by(Enrolment.series_id, Enrolment.seat_kind, Enrolment.seat_country_id))
+    return {(series, kind or SeatKind.OPEN, country): number for series, kind, country, number in rows}
+
+
+_SERIES = select(Series.id, Series.slug, Series.taken, Series.held, Series.reserved).order_by(Series.id)
+_QUOTAS = select(
+    CountryQuota.series_id,
+    CountryQuota.country_id,
+    CountryQuota.used,
+    case((CountryQuota.released_at.is_(None), CountryQuota.seats - CountryQuota.used), else_=0),
+)
