@@ -69,7 +69,8 @@ class Series(Base):
 
     `capacity` null is no limit. `taken` counts the seats of the enrolled and those `held` for people who have not
     answered their invitation yet; `reserved` those kept for countries and not taken. Both together never exceed the
-    capacity. Only `enrolment.seats` writes these three.
+    capacity. Only `enrolment.seats` writes these three. `nominations_need_approval`: whether an
+    administrator decides before a nominee is invited.
     """
 
     __tablename__ = "series"
@@ -91,6 +92,7 @@ class Series(Base):
     release_rule: Mapped[ReleaseRule] = mapped_column(
         text_enum(ReleaseRule), default=ReleaseRule.ROUNDS, server_default=ReleaseRule.ROUNDS.value
     )
+    nominations_need_approval: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     instructors: Mapped[list[Person]] = relationship(
         secondary="series_instructor", order_by="Person.full_name", viewonly=True

@@ -1,0 +1,75 @@
+"""Erasing what nominations say about a person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, delete, select
+
+from lms.core import files
+from lms.core.db import action, after_commit, db
+from lms.core.outbox import MAX_ATTEMPTS, OutboxMail
+from lms.core.roles import SYSTEM, Actor
+from lms.enrolment.actions import lock
+from lms.enrolment.models import SeatReason
+from lms.nominations.actions.seats import end
+from lms.nominations.models import OPEN, InvitationLink, Nomination, NominationState
+from lms.nominations.queries.export import belongs_to
+from lms.nominations.rules import FORGET_AFTER
+
+ERASED = ""
+
+
+@action
+def forget_person(person_id: int, *, by: Actor, at: datetime) -> None:
+    """Erases name, address, profile and letter in all nominations of a person, and withdraws those that are open."""
+    _forget(belongs_to(person_id), by=by, at=at)
+    for one in db.session.scalars(select(Nomination).where(Nomination.nominated_by_id == person_id)):
+        one.nominated_by_id = None
+
+
+@action
+def forget_old(*, at: datetime, limit: int = 500) -> int:
+    """Erases name and address in nominations that ended without a place `FORGET_AFTER` ago; returns how many."""
+    old = (
+        Nomination.ended_at < at - FORGET_AFTER,
+        Nomination.state != NominationState.ACCEPTED,
+        Nomination.email != ERASED,
+    )
+    ids = list(db.session.scalars(select(Nomination.id).where(*old).limit(limit)))
+    if ids:
+        _forget(Nomination.id.in_(ids), by=SYSTEM, at=at)
+    return len(ids)
+
+
+def _forget(which: ColumnElement[bool], *, by: Actor, at: datetime) -> None:
+    for series_id in db.session.scalars(select(Nomination.series_id).where(which, Nomination.state.in_(OPEN))).all():
+        lock(series_id, SYSTEM, at)
+    rows = list(db.session.scalars(select(Nomination).where(which).with_for_update()))
+    for one in rows:
+        if one.state in OPEN:
+            end(one, NominationState.WITHDRAWN, why=SeatReason.ERASED, by=by, at=at)
+        _remove_letter(one)
+        one.email = one.email_key = one.full_name = ERASED
+        one.native_name = one.organisation = one.job_title = one.reason = None
+    db.session.flush()
+    _end_links([one.id for one in rows])
+
+
+def _remove_letter(nomination: Nomination) -> None:
+    key = nomination.letter_key
+    if key is not None:
+        after_commit(lambda: files.delete(key))
+        nomination.letter_name = nomination.letter_type = nomination.letter_digest = None
+
+
+def _end_links(ids: Sequence[int]) -> None:
+    """No link leads to these nominations any more, and invitations that are not sent yet never are."""
+    db.session.execute(delete(InvitationLink).where(InvitationLink.nomination_id.in_(ids)))
+    for nomination_id in ids:
+        unsent = select(OutboxMail).where(
+            OutboxMail.dedupe_key.startswith(f"nomination:{nomination_id}:", autoescape=True)
+        )
+        for mail in db.session.scalars(unsent):
+            mail.address, mail.payload, mail.person_id, mail.attempts = "", {}, None, MAX_ATTEMPTS

@@ -1,0 +1,194 @@
+"""Invitations: sending them, reminding, and letting them expire."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import or_, select
+
+from lms.catalogue.models import LectureState, Series
+from lms.catalogue.queries import list_lectures
+from lms.core import audit
+from lms.core.bulk import among, insert_many
+from lms.core.db import action, db
+from lms.core.errors import NotFound
+from lms.core.outbox import post_mails
+from lms.core.roles import SYSTEM, Actor
+from lms.core.zones import main_zone
+from lms.enrolment.actions import lock
+from lms.enrolment.models import SeatReason
+from lms.nominations.actions.seats import end
+from lms.nominations.models import InvitationLink, Nomination, NominationState
+from lms.nominations.rules import INVITATION_LASTS, REMIND_EVERY, may_nominate
+from lms.people.models import Country, Person
+from lms.people.passwords import hash_secret, new_secret
+from lms.people.queries.persons import contact_of
+
+TEMPLATE = "nomination_invitation"
+
+
+def invite(series: Series, nominations: Sequence[Nomination], *, at: datetime) -> None:
+    """Within an action, with the series locked: invites nominees by e-mail.
+
+    A nominee whom another country has invited to the same series, and who was sent that invitation less than
+    `REMIND_EVERY` ago, is not sent a second one.
+    """
+    for one in nominations:
+        one.state, one.invited_at, one.expires_at = NominationState.INVITED, at, at + INVITATION_LASTS
+    db.session.flush()
+    _send(series, nominations, skip=_sent_lately(series.id, nominations, at=at), at=at)
+
+
+def _sent_lately(series_id: int, nominations: Sequence[Nomination], *, at: datetime) -> set[str]:
+    """Addresses that other nominations had an invitation sent to."""
+    since = at - REMIND_EVERY
+    query = select(Nomination.email_key).where(
+        Nomination.series_id == series_id,
+        Nomination.state == NominationState.INVITED,
+        or_(Nomination.invited_at > since, Nomination.reminded_at > since),
+        among(Nomination.email_key, [one.email_key for one in nominations]),
+        ~among(Nomination.id, [one.id for one in nominations]),
+    )
+    return set(db.session.scalars(query))
+
+
+@action
+def remind(
+    series_id: int, country_id: int, *, by: Actor, at: datetime, public_ids: Collection[str] | None = None
+) -> tuple[int, int]:
+    """Sends invitations again that wait for an answer, of one country in one series: all, or those of `public_ids`.
+
+    Their links are good for another `INVITATION_LASTS`. Returns how many were sent, and how many were left out because
+    they were sent less than `REMIND_EVERY` ago. Raises NotFound.
+    """
+    if not may_nominate(by, country_id):
+        raise NotFound
+    series = lock(series_id, by, at)
+    query = select(Nomination).where(
+        Nomination.series_id == series_id,
+        Nomination.country_id == country_id,
+        Nomination.state == NominationState.INVITED,
+        Nomination.expires_at > at,
+    )
+    if public_ids is not None:
+        query = query.where(among(Nomination.public_id, public_ids))
+    waiting = list(db.session.scalars(query.order_by(Nomination.id).with_for_update()))
+    due = [one for one in waiting if _last_sent(one) <= at - REMIND_EVERY]
+    for one in due:
+        one.reminded_at, one.expires_at = at, at + INVITATION_LASTS
+    db.session.flush()
+    if due:
+        _send(series, due, skip=set(), at=at)
+        audit.record("nomination.remind", by=by, at=at, series=series_id, nomination=[one.id for one in due])
+    return len(due), len(waiting) - len(due)
+
+
+def _last_sent(nomination: Nomination) -> datetime:
+    sent = nomination.reminded_at or nomination.invited_at
+    assert sent is not None, "an invited nomination has been sent"
+    return sent
+
+
+def _send(series: Series, nominations: Sequence[Nomination], *, skip: set[str], at: datetime) -> None:
+    """E-mails a new link to each nominee."""
+    secrets = [new_secret() for _one in nominations]
+    insert_many(
+        InvitationLink.__table__,
+        [
+            {"nomination_id": one.id, "secret_hash": hash_secret(secret), "sent_at": at, "expires_at": one.expires_at}
+            for one, secret in zip(nominations, secrets, strict=True)
+        ],
+    )
+    said = _about(series, at)
+    countries = {row.id: row for row in db.session.scalars(_countries(nominations))}
+    zones = {row.id: main_zone(row.code) or "" for row in countries.values()}
+    people = contact_of([one.person_id for one in nominations if one.person_id is not None])
+    names = _names([one.nominated_by_id for one in nominations if one.nominated_by_id is not None])
+    mails: list[dict[str, Any]] = []
+    for one, secret in zip(nominations, secrets, strict=True):
+        if one.email_key in skip:
+            continue
+        person = people.get(one.person_id or 0)
+        mails.append(
+            {
+                "template": TEMPLATE,
+                "address": one.email,
+                "locale": person.locale if person is not None else "en",
+                "time_zone": (person.time_zone if person is not None else "") or zones[one.country_id],
+                "person_id": one.person_id,
+                "payload": {
+                    **said,
+                    "secret": secret,
+                    "full_name": one.full_name,
+                    "nominated_by": names.get(one.nominated_by_id or 0),
+                    "country": countries[one.country_id].code,
+                    "answer_by_at": _text(one.expires_at),
+                },
+                "dedupe_key": f"nomination:{one.id}:{at.isoformat()}",
+                "created_at": at,
+                "due_at": at,
+                "expires_at": one.expires_at,
+                "attempts": 0,
+            }
+        )
+    post_mails(mails)
+
+
+def _countries(nominations: Sequence[Nomination]) -> Any:
+    return select(Country).where(Country.id.in_({one.country_id for one in nominations}))
+
+
+def _names(person_ids: Collection[int]) -> dict[int, str]:
+    query = select(Person.id, Person.full_name).where(Person.id.in_(set(person_ids)))
+    return {row.id: row.full_name for row in db.session.execute(query)}
+
+
+def _about(series: Series, at: datetime) -> dict[str, Any]:
+    """What an invitation says about the series."""
+    coming = [
+        one
+        for one in list_lectures(series.id, by=SYSTEM)
+        if one.state is LectureState.SCHEDULED and one.starts_at is not None and one.starts_at > at
+    ]
+    first = min(coming, key=lambda one: one.starts_at or at, default=None)
+    return {
+        "title": series.title,
+        "slug": series.slug,
+        "language": series.language,
+        "lectures": len(coming),
+        "lecture": first.title if first is not None else None,
+        "starts_at": _text(first.starts_at) if first is not None else None,
+    }
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment is not None else None
+
+
+def expire_due(*, at: datetime, limit: int = 500) -> int:
+    """Lets invitations expire that nobody answered in time; their seats are free again. Returns how many expired."""
+    due = select(Nomination.id, Nomination.series_id).where(
+        Nomination.state == NominationState.INVITED, Nomination.expires_at <= at
+    )
+    found = list(db.session.execute(due.order_by(Nomination.series_id, Nomination.id).limit(limit)))
+    db.session.rollback()
+    count = 0
+    for series_id in dict.fromkeys(row.series_id for row in found):
+        count += _expire(series_id, [row.id for row in found if row.series_id == series_id], at=at)
+    return count
+
+
+@action
+def _expire(series_id: int, ids: Sequence[int], *, at: datetime) -> int:
+    lock(series_id, SYSTEM, at)
+    query = select(Nomination).where(
+        Nomination.id.in_(ids), Nomination.state == NominationState.INVITED, Nomination.expires_at <= at
+    )
+    due = list(db.session.scalars(query.order_by(Nomination.id).with_for_update()))
+    for one in due:
+        end(one, NominationState.EXPIRED, why=SeatReason.EXPIRED, by=SYSTEM, at=at)
+    if due:
+        audit.record("nomination.expire", by=SYSTEM, at=at, series=series_id, nomination=[one.id for one in due])
+    return len(due)

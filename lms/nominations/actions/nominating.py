@@ -1,0 +1,187 @@
+"""Nominating people: one, or the rows of a file; submitting drafts; withdrawing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from lms.catalogue.models import Series
+from lms.core import audit
+from lms.core.bulk import among, insert_many
+from lms.core.db import action, db
+from lms.core.errors import Fault, NotFound, Refused
+from lms.core.i18n import _
+from lms.core.roles import Actor
+from lms.enrolment.actions import lock
+from lms.enrolment.models import SeatReason
+from lms.enrolment.queries.series import is_over
+from lms.nominations.actions.invitations import invite
+from lms.nominations.actions.seats import end, hold_seats
+from lms.nominations.models import OPEN, Nomination, NominationState
+from lms.nominations.queries.checking import CheckedNominees, check_nominees
+from lms.nominations.rules import check_can_nominate, may_nominate
+from lms.people.actions.files import PersonRow
+from lms.people.models import new_public_id
+
+
+@dataclass
+class Nominated:
+    """What came of nominating: the public ids of new nominations by state, rows that changed nothing because their
+    person is nominated already, and rows that were refused with the reason."""
+
+    invited: list[str] = field(default_factory=list)
+    submitted: list[str] = field(default_factory=list)
+    drafted: list[str] = field(default_factory=list)
+    unchanged: int = 0
+    rejected: list[Fault] = field(default_factory=list)
+
+    @property
+    def created(self) -> int:
+        """How many nominations were made."""
+        return len(self.invited) + len(self.submitted) + len(self.drafted)
+
+
+@action
+def nominate(
+    series_id: int,
+    rows: Sequence[PersonRow],
+    *,
+    country_id: int,
+    by: Actor,
+    at: datetime,
+    submit: bool = True,
+    rejected: Sequence[Fault] = (),
+    skip_bad_rows: bool = True,
+) -> Nominated:
+    """Nominates people for a series on behalf of a country.
+
+    Each good row becomes a nomination: invited, or waiting for an administrator where the series asks for one, while
+    the country's quota has a place; *drafted* beyond it, or where `submit` is false. A person who is nominated for the
+    series already by this country stays as is. `rejected` are rows that could not be read. Without `skip_bad_rows` one
+    bad row makes it Invalid, with all of them, and nothing is written. Raises NotFound (not the actor's country) and
+    Refused (the series takes no nominations).
+    """
+    series = lock(series_id, by, at)
+    check_can_nominate(series, by, country_id)
+    if is_over(series.id):
+        raise Refused(_("This series is over. All its lectures have been held."))
+    checked = check_nominees(series, rows, country_id=country_id, at=at)
+    checked.rejected = sorted([*rejected, *checked.rejected], key=lambda fault: fault.row or 0)
+    checked.raise_unless(skip_bad_rows)
+    made = _insert(series, checked, country_id=country_id, by=by, at=at)
+    answer = Nominated(unchanged=len(checked.unchanged), rejected=checked.rejected)
+    if made:
+        ids = [one.id for one in made]
+        people = [one.person_id for one in made if one.person_id is not None]
+        audit.record("nomination.nominate", by=by, at=at, series=series_id, nomination=ids, person=people)
+    if submit:
+        _submit(series, made, by=by, at=at)
+    for one in made:
+        _list_for(answer, one.state).append(one.public_id)
+    return answer
+
+
+def _list_for(answer: Nominated, state: NominationState) -> list[str]:
+    if state is NominationState.INVITED:
+        return answer.invited
+    return answer.submitted if state is NominationState.SUBMITTED else answer.drafted
+
+
+def _insert(series: Series, checked: CheckedNominees, *, country_id: int, by: Actor, at: datetime) -> list[Nomination]:
+    """The new nominations as drafts, in the order of the rows. The index on open nominations leaves out a row that
+    somebody else's transaction made meanwhile."""
+    rows: list[dict[str, Any]] = [
+        {
+            "public_id": new_public_id(),
+            "series_id": series.id,
+            "country_id": country_id,
+            "person_id": nominee.person_id,
+            "nominated_by_id": by.person_id,
+            "email": nominee.email,
+            "email_key": nominee.key,
+            "full_name": nominee.full_name,
+            "native_name": nominee.native_name,
+            "sector": nominee.sector,
+            "organisation": nominee.organisation,
+            "job_title": nominee.job_title,
+            "gender": nominee.gender,
+            "state": NominationState.DRAFTED,
+            "created_at": at,
+        }
+        for nominee in checked.good
+    ]
+    insert_many(Nomination.__table__, rows)
+    query = select(Nomination).where(among(Nomination.public_id, [row["public_id"] for row in rows]))
+    return list(db.session.scalars(query.order_by(Nomination.id)))
+
+
+def _submit(series: Series, drafts: Sequence[Nomination], *, by: Actor, at: datetime) -> list[Nomination]:
+    """Submits drafts in their order while the quota has places; returns those that went out."""
+    going = hold_seats(series.id, drafts, by=by, at=at)
+    for one in going:
+        one.state, one.submitted_at = NominationState.SUBMITTED, at
+    db.session.flush()
+    if not series.nominations_need_approval:
+        invite(series, going, at=at)
+    return going
+
+
+@action
+def submit_drafts(public_ids: Collection[str], *, by: Actor, at: datetime) -> tuple[int, int]:
+    """Submits drafts of the actor's countries; returns how many went out, and how many stay because the quota has no
+    place left. Those that are no drafts any more are left out. Raises NotFound, Refused."""
+    sent = kept = 0
+    for series, drafts in _own(public_ids, [NominationState.DRAFTED], by=by, at=at):
+        for country_id in {one.country_id for one in drafts}:
+            check_can_nominate(series, by, country_id)
+        if is_over(series.id):
+            raise Refused(_("This series is over. All its lectures have been held."))
+        going = _submit(series, drafts, by=by, at=at)
+        if going:
+            audit.record("nomination.submit", by=by, at=at, series=series.id, nomination=[one.id for one in going])
+        sent += len(going)
+        kept += len(drafts) - len(going)
+    return sent, kept
+
+
+@action
+def withdraw_nominations(public_ids: Collection[str], *, by: Actor, at: datetime) -> int:
+    """Withdraws open nominations of the actor's countries; their seats are free again. Returns how many were withdrawn:
+    those that have ended meanwhile are left out. Raises NotFound."""
+    count = 0
+    for series, open_ones in _own(public_ids, OPEN, by=by, at=at):
+        for one in open_ones:
+            end(one, NominationState.WITHDRAWN, why=SeatReason.WITHDRAWN, by=by, at=at)
+        audit.record("nomination.withdraw", by=by, at=at, series=series.id, nomination=[one.id for one in open_ones])
+        count += len(open_ones)
+    return count
+
+
+def _own(
+    public_ids: Collection[str], states: Collection[NominationState], *, by: Actor, at: datetime
+) -> list[tuple[Series, list[Nomination]]]:
+    """Nominations in one of the states, by series, each series locked. Raises NotFound where one of the ids is not of a
+    country that the actor nominates for."""
+    query = select(Nomination.public_id, Nomination.country_id, Nomination.series_id)
+    found = list(db.session.execute(query.where(among(Nomination.public_id, public_ids))))
+    if len(found) < len(set(public_ids)) or not all(may_nominate(by, row.country_id) for row in found):
+        raise NotFound
+    groups = []
+    for series_id in sorted({row.series_id for row in found}):
+        series = lock(series_id, by, at)
+        ids = [row.public_id for row in found if row.series_id == series_id]
+        rows = db.session.scalars(
+            select(Nomination)
+            .where(among(Nomination.public_id, ids), Nomination.state.in_(states))
+            .order_by(Nomination.id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+        listed = list(rows)
+        if listed:
+            groups.append((series, listed))
+    return groups

@@ -1,0 +1,114 @@
+"""Nominations and the links of their invitations."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from lms.catalogue.models import Series
+from lms.core.db import Base, UtcDateTime, text_enum
+from lms.enrolment.models import SeatKind
+from lms.people.models import Country, Gender, Sector, new_public_id
+
+
+class NominationState(StrEnum):
+    """Where a nomination stands.
+
+    *Submitted* waits for an administrator, *invited* for the nominee. The nominee has *declined*; an administrator
+    has *rejected* it; the focal point has *withdrawn* it.
+    """
+
+    DRAFTED = "drafted"
+    SUBMITTED = "submitted"
+    INVITED = "invited"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+
+
+OPEN = frozenset({NominationState.DRAFTED, NominationState.SUBMITTED, NominationState.INVITED})
+"""States in which a nomination can still lead to a place."""
+_IS_OPEN = text("state IN ('drafted', 'submitted', 'invited')")
+
+
+class Nomination(Base):
+    """A focal point's proposal of one person for a series, on behalf of a country.
+
+    The person is known by `email_key`. Names and profile are as the focal point wrote them, until the nominee
+    confirms or corrects them. `person_id` is null until the nominee accepts, or names a person who belongs to the
+    country. `seat_kind`: the seat that is held for the nominee; null: none is. `answered_at` is when the nominee
+    answered; a submitted nomination that has it waits because the nominee named another country. `reason` is what an
+    administrator or the nominee wrote. `letter_*` describe the letter of endorsement (`letter_key`).
+    """
+
+    __tablename__ = "nomination"
+    __table_args__ = (
+        Index(
+            "uq_nomination_open",
+            "series_id",
+            "country_id",
+            "email_key",
+            unique=True,
+            sqlite_where=_IS_OPEN,
+            postgresql_where=_IS_OPEN,
+        ),
+        Index("ix_nomination_series_id_country_id_state", "series_id", "country_id", "state"),
+        Index("ix_nomination_country_id_id", "country_id", "id"),
+        Index("ix_nomination_state_expires_at", "state", "expires_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_public_id)
+    series_id: Mapped[int] = mapped_column(ForeignKey("series.id"))
+    country_id: Mapped[int] = mapped_column(ForeignKey("country.id"))
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
+    nominated_by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
+    decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
+    email: Mapped[str] = mapped_column(String(320))
+    email_key: Mapped[str] = mapped_column(String(320), index=True)
+    full_name: Mapped[str] = mapped_column(String(200))
+    native_name: Mapped[str | None] = mapped_column(String(200))
+    sector: Mapped[Sector | None] = mapped_column(text_enum(Sector))
+    organisation: Mapped[str | None] = mapped_column(String(200))
+    job_title: Mapped[str | None] = mapped_column(String(200))
+    gender: Mapped[Gender | None] = mapped_column(text_enum(Gender))
+    state: Mapped[NominationState] = mapped_column(text_enum(NominationState))
+    reason: Mapped[str | None] = mapped_column(Text)
+    seat_kind: Mapped[SeatKind | None] = mapped_column(text_enum(SeatKind))
+    letter_name: Mapped[str | None] = mapped_column(String(200))
+    letter_type: Mapped[str | None] = mapped_column(String(100))
+    letter_digest: Mapped[str | None] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    submitted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    invited_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    reminded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    series: Mapped[Series] = relationship()
+    country: Mapped[Country] = relationship()
+
+    @property
+    def letter_key(self) -> str | None:
+        """Where the letter of endorsement is kept (`core.files`)."""
+        return f"nominations/{self.public_id}-{self.letter_digest}" if self.letter_digest else None
+
+
+class InvitationLink(Base):
+    """A link of an invitation; only the hash of its secret is stored. Each time it is sent there is a new one, and the
+    ones sent before stay good until they expire."""
+
+    __tablename__ = "invitation_link"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    nomination_id: Mapped[int] = mapped_column(ForeignKey("nomination.id", ondelete="CASCADE"), index=True)
+    secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    sent_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)

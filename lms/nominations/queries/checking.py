@@ -1,0 +1,143 @@
+"""Which rows can be nominated: the one check of a single nominee, of a file's preview, and of what is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sqlalchemy import select
+
+from lms.catalogue.models import Series
+from lms.core.bulk import among
+from lms.core.db import db
+from lms.core.errors import Fault, Invalid
+from lms.core.i18n import _
+from lms.enrolment.queries.rows import day_of, standing_of
+from lms.enrolment.rules import ACTIVE
+from lms.nominations.models import OPEN, Nomination
+from lms.people.actions.files import PersonRow
+from lms.people.models import Country, Gender, Person, Sector
+from lms.people.queries.countries import countries_of
+from lms.people.queries.persons import ids_by_email
+
+
+@dataclass(frozen=True)
+class Nominee:
+    """A person who can be nominated. `line` is the line of the file; `person_id` is set for a person known to belong to
+    the country, whose profile then counts."""
+
+    line: int
+    email: str
+    key: str
+    full_name: str
+    native_name: str | None = None
+    sector: Sector | None = None
+    organisation: str | None = None
+    job_title: str | None = None
+    gender: Gender | None = None
+    person_id: int | None = None
+
+
+@dataclass
+class CheckedNominees:
+    """Rows by what can become of them: to nominate, nominated already, and refused with the reason."""
+
+    good: list[Nominee] = field(default_factory=list)
+    unchanged: list[PersonRow] = field(default_factory=list)
+    rejected: list[Fault] = field(default_factory=list)
+
+    @property
+    def known(self) -> int:
+        """How many of the good rows are people of the country who are known already."""
+        return sum(1 for nominee in self.good if nominee.person_id is not None)
+
+    def raise_unless(self, skip_bad_rows: bool) -> None:
+        """Raises Invalid with all faults where bad rows are not to be skipped."""
+        if self.rejected and not skip_bad_rows:
+            raise Invalid(faults=self.rejected)
+
+
+def check_nominees(series: Series, rows: Sequence[PersonRow], *, country_id: int, at: datetime) -> CheckedNominees:
+    """Checks rows against what the country's focal point may know: its own people, and its own nominations.
+
+    A person of another country counts as unknown, in the answer and in the work done: the same statements are asked
+    whoever is known.
+    """
+    keys = [row.key for row in rows]
+    code = db.session.get_one(Country, country_id).code
+    ids = ids_by_email(keys)
+    homes = countries_of(list(ids.values()), day_of(at))
+    own = {key: person_id for key, person_id in ids.items() if homes.get(person_id) == country_id}
+    people = {person.id: person for person in db.session.scalars(select(Person).where(among(Person.id, own.values())))}
+    standing = standing_of(series.id, list(own.values()))
+    enrolled = {person_id for person_id, (_row, status) in standing.items() if status in ACTIVE}
+    nominated = _nominated(series.id, country_id, keys)
+    checked = CheckedNominees()
+    lines: dict[str, int] = {}
+    for row in rows:
+        if row.key in nominated:
+            checked.unchanged.append(row)
+            continue
+        nominee = _nominee(row, people.get(own.get(row.key, 0)))
+        fault = _fault(row, nominee, code, lines, is_enrolled=own.get(row.key) in enrolled)
+        if fault is not None:
+            checked.rejected.append(fault)
+        elif nominee is not None:
+            checked.good.append(nominee)
+    return checked
+
+
+def _nominated(series_id: int, country_id: int, keys: Sequence[str]) -> set[str]:
+    query = select(Nomination.email_key).where(
+        Nomination.series_id == series_id,
+        Nomination.country_id == country_id,
+        Nomination.state.in_(OPEN),
+        among(Nomination.email_key, keys),
+    )
+    return set(db.session.scalars(query))
+
+
+def _nominee(row: PersonRow, person: Person | None) -> Nominee | None:
+    """Who a row nominates: with the profile of a person of the country, what is empty there filled from the row."""
+    if person is None and not row.full_name:
+        return None
+    nominee = Nominee(
+        row.line,
+        row.email,
+        row.key,
+        row.full_name or "",
+        row.native_name,
+        row.sector,
+        row.organisation,
+        row.job_title,
+        row.gender,
+    )
+    if person is None:
+        return nominee
+    return replace(
+        nominee,
+        full_name=person.full_name,
+        native_name=person.native_name or row.native_name,
+        sector=person.sector or row.sector,
+        organisation=person.organisation or row.organisation,
+        job_title=person.job_title or row.job_title,
+        gender=person.gender or row.gender,
+        person_id=person.id,
+    )
+
+
+def _fault(
+    row: PersonRow, nominee: Nominee | None, code: str, lines: dict[str, int], *, is_enrolled: bool
+) -> Fault | None:
+    first = lines.setdefault(row.key, row.line)
+    if first != row.line:
+        reason = _("This e-mail address is already in line %(line)s.", line=first)
+        return Fault(row=row.line, field="email", reason=reason)
+    if row.country and row.country != code:
+        return Fault(row=row.line, field="country", reason=_("You can only nominate people from your own country."))
+    if nominee is None:
+        return Fault(row=row.line, field="full_name", reason=_("Enter the full name."))
+    if is_enrolled:
+        return Fault(row=row.line, field="email", reason=_("This person is already enrolled in this series."))
+    return None

@@ -1,0 +1,59 @@
+"""Pure decisions on nominations: who can do what, and when."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from lms.catalogue.models import Series, Visibility
+from lms.core.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.i18n import _
+from lms.core.roles import Actor
+from lms.core.typed_text import clean_line
+from lms.enrolment.rules import speaks_for
+from lms.nominations.models import Nomination, NominationState
+
+INVITATION_LASTS: Final = timedelta(days=14)
+"""How long a nominee has to answer, from the latest time the invitation was sent."""
+REMIND_EVERY: Final = timedelta(days=3)
+"""A nominee is sent the invitation again at most this often."""
+FORGET_AFTER: Final = timedelta(days=180)
+"""So long after a nomination ended without a place, the name and address of its nominee are erased."""
+MAX_REASON: Final = 500
+
+
+def may_nominate(by: Actor, country_id: int) -> bool:
+    """Whether the actor nominates for this country: its focal point, and administrators."""
+    return by.is_administrator or speaks_for(by, country_id)
+
+
+def check_can_nominate(series: Series, by: Actor, country_id: int) -> None:
+    """Raises NotFound for a country that the actor does not speak for, and Refused where the series does not take
+    nominations from it."""
+    if not may_nominate(by, country_id):
+        raise NotFound
+    if series.visibility is not Visibility.PUBLIC:
+        raise Refused(_("This series is still a draft. You can nominate people once it is published."))
+    if series.countries and country_id not in {country.id for country in series.countries}:
+        raise Refused(_("This series is not open to this country."))
+
+
+def check_can_decide(by: Actor) -> None:
+    """Raises Forbidden unless the actor decides on nominations: administrators do."""
+    if not by.is_administrator:
+        raise Forbidden
+
+
+def checked_reason(text: str | None, *, required: bool) -> str | None:
+    """A reason as it is kept. Raises Invalid."""
+    reason = clean_line(text or "")
+    if required and not reason:
+        raise Invalid("reason", _("Enter a reason. The focal point reads it."))
+    if len(reason) > MAX_REASON:
+        raise Invalid("reason", _("Use at most %(n)s characters.", n=MAX_REASON))
+    return reason or None
+
+
+def is_answered(nomination: Nomination) -> bool:
+    """Whether the nominee has accepted already, and only a decision is missing: the nominee named another country."""
+    return nomination.state is NominationState.SUBMITTED and nomination.answered_at is not None
