@@ -28,6 +28,7 @@ from lms.core import clock, files, jobs, logs, outbox, schema, worker_heartbeats
 from lms.core.db import db
 from lms.core.errors import Refused
 from lms.materials.actions import scan_waiting_files
+from lms.nominations.jobs import run_due_nominations
 from lms.people.actions.sessions import prune_sessions
 from lms.reports.actions.exports import drop_old_exports
 from lms.reports.actions.public import refresh_when_due
@@ -105,6 +106,7 @@ def run_due_work_and_housekeeping(app: Flask, stopping: threading.Event) -> None
                 send_scheduled(at=clock.now())
                 prune_sessions(at=clock.now())
                 scan_waiting_files()
+                run_due_nominations(at=clock.now())
                 db.session.remove()
         except Exception:
             log.exception("sweep failed")

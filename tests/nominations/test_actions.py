@@ -15,7 +15,7 @@ from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor, Role
 from lms.enrolment.actions import enrol, withdraw
-from lms.enrolment.models import EnrolmentSource, EnrolmentStatus
+from lms.enrolment.models import CountryQuota, EnrolmentSource, EnrolmentStatus, SeatEntry
 from lms.enrolment.queries.rows import find_enrolment
 from lms.nominations.actions.answering import Acceptance, accept, decline
 from lms.nominations.actions.deciding import decide
@@ -318,3 +318,64 @@ def test_nobody_is_made_a_person_by_being_nominated(series: Series, kenya: int, 
     before = db.session.scalar(select(func.count()).select_from(Person))
     nominate(series.id, [row(f"Nominee {n}") for n in range(40)], country_id=kenya, by=focal, at=at)
     assert db.session.scalar(select(func.count()).select_from(Person)) == before
+
+
+def keep(series: Series, country_id: int, number: int, *, until: datetime, capacity: int = 10) -> None:
+    """Seats of a series that are kept for a country."""
+    series.capacity, series.reserved = capacity, number
+    db.session.add(CountryQuota(series_id=series.id, country_id=country_id, seats=number, kept_until=until))
+    db.session.commit()
+
+
+def seats_of(series: Series) -> tuple[int, int, int]:
+    """How many seats are taken, held and reserved, when the ledger agrees."""
+    db.session.expire_all()
+    changes = db.session.scalar(select(func.sum(SeatEntry.change)).where(SeatEntry.series_id == series.id)) or 0
+    assert changes == series.taken
+    return series.taken, series.held, series.reserved
+
+
+def test_nominations_hold_seats_of_the_quota_and_those_beyond_it_stay_drafted(
+    series: Series, kenya: int, focal: Actor, at: datetime, sent: Sent
+) -> None:
+    keep(series, kenya, 2, until=at + timedelta(days=5))
+    answer = nominate(series.id, [row("A"), row("B"), row("C")], country_id=kenya, by=focal, at=at)
+    assert (len(answer.invited), len(answer.drafted)) == (2, 1)
+    assert seats_of(series) == (2, 2, 0)
+    assert len(sent()) == 2
+
+    decline(secret_of("a@people.test"), None, at=at)
+    assert seats_of(series) == (1, 1, 1)
+    assert submit_drafts(answer.drafted, by=focal, at=at) == (1, 0)
+    accept(secret_of("b@people.test"), yes("B"), at=at)
+    assert seats_of(series) == (2, 1, 0)
+    assert expire_due(at=at + INVITATION_LASTS) == 1
+    assert seats_of(series)[:2] == (1, 0)
+
+
+def test_a_nominee_who_names_another_country_leaves_the_seat_to_the_quota(
+    series: Series, kenya: int, focal: Actor, at: datetime
+) -> None:
+    keep(series, kenya, 1, until=at + timedelta(days=5))
+    nominate(series.id, [row("Juma")], country_id=kenya, by=focal, at=at)
+    assert seats_of(series) == (1, 1, 0)
+    accept(secret_of("juma@people.test"), yes("Juma", country="TZ"), at=at)
+    assert seats_of(series) == (0, 0, 1)
+
+
+def test_without_a_kept_quota_a_nominee_of_a_full_series_waits(
+    cast: Cast, series: Series, kenya: int, focal: Actor, at: datetime
+) -> None:
+    series.capacity = 1
+    db.session.commit()
+    first = cast.person("First")
+    assert first.person_id is not None
+    enrol(series.id, first.person_id, by=SYSTEM, at=at)
+    nominate(series.id, [row("Abdi")], country_id=kenya, by=focal, at=at)
+    assert accept(secret_of("abdi@people.test"), yes("Abdi"), at=at).enrolment is EnrolmentStatus.WAITLISTED
+    withdraw(series.id, first.person_id, by=first, at=at)
+    person = find_person_by_email("abdi@people.test")
+    assert person is not None
+    enrolment = find_enrolment(series.id, person.id)
+    assert enrolment is not None
+    assert enrolment.status is EnrolmentStatus.ENROLLED

@@ -29,7 +29,6 @@ def forget_person(person_id: int, *, by: Actor, at: datetime) -> None:
         one.nominated_by_id = None
 
 
-@action
 def forget_old(*, at: datetime, limit: int = 500) -> int:
     """Erases name and address in nominations that ended without a place `FORGET_AFTER` ago; returns how many."""
     old = (
@@ -38,9 +37,15 @@ def forget_old(*, at: datetime, limit: int = 500) -> int:
         Nomination.email != ERASED,
     )
     ids = list(db.session.scalars(select(Nomination.id).where(*old).limit(limit)))
+    db.session.rollback()
     if ids:
-        _forget(Nomination.id.in_(ids), by=SYSTEM, at=at)
+        _forget_all(ids, at=at)
     return len(ids)
+
+
+@action
+def _forget_all(ids: Sequence[int], *, at: datetime) -> None:
+    _forget(Nomination.id.in_(ids), by=SYSTEM, at=at)
 
 
 def _forget(which: ColumnElement[bool], *, by: Actor, at: datetime) -> None:
