@@ -78,10 +78,11 @@ SLICES = (
 UNSEEN_BY_STRANGERS = frozenset(
     {
         "account", "api_token", "appeal", "attendance_import", "attendee_resolution", "audit_entry", "audit_subject",
-        "award", "beat", "certificate", "closing", "consent", "correction", "country_quota", "file_downloads",
-        "group_entry", "group_signature", "invitation_link", "job", "join", "kept_answer", "lecture_facts",
-        "nomination", "one_time_link", "outbox_mail", "presence", "seat_entry", "series_facts", "sign_in_failure",
-        "sign_in_session", "unmatched_attendee", "worker_heartbeat",
+        "award", "beat", "certificate", "closing", "consent", "correction", "country_quota", "duplicate_pair",
+        "file_downloads", "group_entry", "group_signature", "invitation_link", "job", "join", "kept_answer",
+        "lecture_facts", "nomination", "one_time_link", "outbox_mail", "person_merge", "person_to_compare",
+        "presence", "seat_entry", "series_facts", "sign_in_failure", "sign_in_session", "unmatched_attendee",
+        "worker_heartbeat",
     }
 )  # fmt: skip
 """Tables that no page reads which is the same for all strangers: what is written to them makes no page anew."""

@@ -29,6 +29,7 @@ from lms.core.db import db
 from lms.core.errors import Refused
 from lms.materials.actions import scan_waiting_files
 from lms.nominations.jobs import run_due_nominations
+from lms.people.actions.duplicates import compare_waiting_people
 from lms.people.actions.sessions import prune_sessions
 from lms.reports.actions.exports import drop_old_exports
 from lms.reports.actions.public import refresh_when_due
@@ -107,6 +108,7 @@ def run_due_work_and_housekeeping(app: Flask, stopping: threading.Event) -> None
                 prune_sessions(at=clock.now())
                 scan_waiting_files()
                 run_due_nominations(at=clock.now())
+                compare_waiting_people(at=clock.now())
                 db.session.remove()
         except Exception:
             log.exception("sweep failed")

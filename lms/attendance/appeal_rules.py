@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 
 from rapidfuzz import fuzz
 
-from lms.attendance.names import plain_name
 from lms.attendance.rules import checked_words
 from lms.core.errors import Invalid, Refused
 from lms.core.i18n import _
+from lms.people.names import plain_name
 
 WINDOW = timedelta(days=30)
 """How long after a lecture a person can appeal: from its end, from the day it was entered, or from its last report."""

@@ -162,6 +162,56 @@ class PersonCountry(Base):
     since: Mapped[date]
 
 
+class PersonMerge(Base):
+    """Two rows that an administrator said are one person: `merged_id` is known as `kept_id` until it is undone.
+
+    `taken` has what the kept row took over, so that undoing gives it back: {field: {"before": …, "after": …}}, for a
+    country with the day since which it applies. `made_account`: the kept row had no account, and was given the other's.
+    """
+
+    __tablename__ = "person_merge"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_public_id)
+    kept_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    merged_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    reason: Mapped[str] = mapped_column(String(500), default="")
+    taken: Mapped[dict[str, dict[str, Any]]] = mapped_column(JSON, default=dict)
+    made_account: Mapped[bool] = mapped_column(default=False)
+    merged_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    merged_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    undone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    undone_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+
+
+class PersonToCompare(Base):
+    """A person who is still to be compared with the others: new, renamed, merged or parted."""
+
+    __tablename__ = "person_to_compare"
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class DuplicatePair(Base):
+    """Two people who may be one, the lower id first. `decided_at`: an administrator said that they are not."""
+
+    __tablename__ = "duplicate_pair"
+    __table_args__ = (
+        UniqueConstraint("first_id", "second_id"),
+        CheckConstraint("first_id < second_id", name="order"),
+        Index("ix_duplicate_pair_decided_at_score", "decided_at", "score"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    first_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    second_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    score: Mapped[int]
+    found_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+
+
 class Account(Base):
     """An account for signing in. A person has at most one."""
 

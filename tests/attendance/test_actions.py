@@ -38,7 +38,7 @@ from lms.core.db import action, db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.roles import SYSTEM
 from lms.enrolment.models import Enrolment, EnrolmentStatus
-from lms.people.actions.privacy import merge_people, undo_merge
+from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.models import Person
 from tests.attendance.scene import END, START, Scene, minute
 

@@ -22,7 +22,7 @@ from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.outbox import OutboxMail
 from lms.core.roles import Actor
-from lms.people.actions.privacy import merge_people, undo_merge
+from lms.people.actions.merging import merge_people, undo_merge
 from tests.attendance.scene import END, START, Scene, minute
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]

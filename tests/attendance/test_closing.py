@@ -22,7 +22,7 @@ from lms.core import audit, clock
 from lms.core.db import action, db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.roles import SYSTEM
-from lms.people.actions.privacy import merge_people
+from lms.people.actions.merging import merge_people
 from tests.attendance.scene import END, START, Scene, minute
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]

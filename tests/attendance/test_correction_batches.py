@@ -27,7 +27,7 @@ from lms.core.jobs import Job, JobState
 from lms.core.roles import SYSTEM
 from lms.enrolment.actions import set_status
 from lms.enrolment.models import Enrolment, EnrolmentStatus
-from lms.people.actions.privacy import merge_people
+from lms.people.actions.merging import merge_people
 from tests.attendance.scene import END, Scene
 
 LATER = END + timedelta(hours=1)

@@ -17,7 +17,7 @@ from lms.core.db import Base, db
 from lms.core.lists import ListRequest
 from lms.core.process_cache import memory
 from lms.core.roles import SYSTEM
-from lms.people.actions.privacy import merge_people, undo_merge
+from lms.people.actions.merging import merge_people, undo_merge
 from tests.attendance.scene import END, Scene
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]

@@ -40,8 +40,8 @@ from lms.core.errors import Refused
 from lms.core.roles import SYSTEM
 from lms.enrolment.actions import withdraw
 from lms.operations.checks import certificates as certificate_checks
+from lms.people.actions.merging import merge_people
 from lms.people.actions.persons import change_profile
-from lms.people.actions.privacy import merge_people
 from tests.attendance.scene import END, START, Scene, minute
 
 HEAD = "Name (Original Name),User Email,Join Time,Leave Time,Duration (Minutes),Guest"

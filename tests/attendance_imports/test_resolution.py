@@ -24,8 +24,9 @@ from lms.core.errors import DomainError, Forbidden, Invalid, NotFound, Refused
 from lms.core.jobs import Job, JobState
 from lms.core.roles import SYSTEM, Actor
 from lms.enrolment.models import Enrolment, EnrolmentSource
+from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.actions.persons import create_person
-from lms.people.actions.privacy import erase_person, merge_people, undo_merge
+from lms.people.actions.privacy import erase_person
 from lms.people.models import Person
 from tests.attendance.scene import END, START, Scene, minute
 

@@ -22,7 +22,8 @@ from lms.core import clock
 from lms.core.db import action, db
 from lms.core.imports import ImportAnswer
 from lms.core.roles import SYSTEM
-from lms.people.actions.privacy import erase_person, merge_people, undo_merge
+from lms.people.actions.merging import merge_people, undo_merge
+from lms.people.actions.privacy import erase_person
 from lms.people.models import Person
 from tests.attendance.scene import END, START, Scene, minute
 

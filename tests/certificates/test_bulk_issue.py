@@ -20,8 +20,9 @@ from lms.certificates.queries.eligibility import Group, Near
 from lms.core.db import db
 from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor
+from lms.people.actions.merging import merge_people
 from lms.people.actions.persons import change_profile, confirm_name
-from lms.people.actions.privacy import erase_person, merge_people
+from lms.people.actions.privacy import erase_person
 from lms.people.models import Person, PersonEmail
 from tests.certificates.conftest import BEGAN, Programme
 

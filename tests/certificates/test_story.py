@@ -11,7 +11,8 @@ from flask.testing import FlaskClient
 
 from lms.core import jobs
 from lms.core.roles import SYSTEM
-from lms.people.actions.privacy import erase_person, merge_people, undo_merge
+from lms.people.actions.merging import merge_people, undo_merge
+from lms.people.actions.privacy import erase_person
 from tests.factories import Make
 
 pytestmark = pytest.mark.databases

@@ -42,6 +42,7 @@ TYPED = {
     "correction": {"reason"},
     "correction_batch": {"reason"},
     "lecture_change": {"reason"},
+    "person_merge": {"reason"},
     "unmatched_attendee": {"name"},
     "appeal": {"text", "joined_as", "answer"},
     "closing": {"reason"},

@@ -13,8 +13,9 @@ from lms.core.matching import Match, match_of_text, pieces_of
 from lms.core.roles import SYSTEM
 from lms.core.search_index import search_words
 from lms.people.actions.files import publish_people, stage_people
+from lms.people.actions.merging import merge_people
 from lms.people.actions.persons import change_profile
-from lms.people.actions.privacy import erase_person, merge_people
+from lms.people.actions.privacy import erase_person
 from lms.people.models import Person
 from lms.people.queries.persons import addresses_of
 from tests.factories import Make

@@ -19,7 +19,8 @@ from lms.enrolment.membership import enrolled_ids
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.rows import find_enrolment
 from lms.enrolment.queries.series import list_seats
-from lms.people.actions.privacy import erase_person, export_person, merge_people, undo_merge
+from lms.people.actions.merging import merge_people, undo_merge
+from lms.people.actions.privacy import erase_person, export_person
 from lms.web.mail import render
 from tests.enrolment.conftest import Cast, Sent
 

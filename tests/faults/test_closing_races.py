@@ -25,7 +25,7 @@ from lms.attendance_imports.actions.staging import stage_attendance
 from lms.core.db import db
 from lms.core.errors import Refused
 from lms.core.outbox import OutboxMail
-from lms.people.actions.privacy import merge_people
+from lms.people.actions.merging import merge_people
 from tests.attendance.scene import END, START, Scene
 
 pytestmark = pytest.mark.databases

@@ -24,7 +24,8 @@ from lms.core.roles import SYSTEM, Role
 from lms.people.actions.access import create_staff
 from lms.people.actions.attempts import WrongCode
 from lms.people.actions.factors import begin_second_factor, check_otp, confirm_second_factor
-from lms.people.actions.privacy import erase_person, export_person, merge_people
+from lms.people.actions.merging import merge_people
+from lms.people.actions.privacy import erase_person, export_person
 from lms.people.models import Person, SecondFactor
 from lms.people.queries.factors import has_second_factor, second_factor_of
 from lms.people.queries.persons import addresses_of

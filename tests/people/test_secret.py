@@ -24,7 +24,7 @@ from lms.core.secret_key import begin_rotation, end_rotation, read_secrets
 from lms.live.tokens import make_token
 from lms.people.actions.attempts import WrongCode
 from lms.people.actions.factors import begin_second_factor, check_otp, confirm_second_factor, seal_second_factors
-from lms.people.actions.privacy import merge_people
+from lms.people.actions.merging import merge_people
 from lms.people.models import Person, SecondFactor
 from lms.people.queries.factors import second_factor_of
 from tests.factories import PASSWORD, Make

@@ -18,7 +18,8 @@ from lms.core.db import action, db
 from lms.core.errors import NotFound
 from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM
-from lms.people.actions.privacy import erase_person, export_person, merge_people, undo_merge
+from lms.people.actions.merging import merge_people, undo_merge
+from lms.people.actions.privacy import erase_person, export_person
 from lms.people.actions.sessions import (
     begin_second_step,
     begin_session,

@@ -35,8 +35,9 @@ from lms.core.errors import DomainError
 from lms.core.roles import SYSTEM
 from lms.enrolment.actions import enrol
 from lms.enrolment.models import REGISTRATIONS
+from lms.people.actions.merging import DETAILS, merge_people, undo_merge
 from lms.people.actions.persons import change_profile
-from lms.people.actions.privacy import erase_person, merge_people, undo_merge
+from lms.people.actions.privacy import erase_person
 from lms.people.models import Gender, Sector
 from lms.reports import recount
 from lms.reports.rules import Slice
@@ -133,7 +134,8 @@ class Walk:
         return self.draw.choice(self.people)[1]
 
     def merge(self) -> None:
-        merge_people(self._public(), self._public(), by=SYSTEM, at=AT)
+        keep = self.draw.sample(DETAILS, self.draw.randint(0, 4))
+        merge_people(self._public(), self._public(), keep=keep, by=SYSTEM, at=AT, today=self._day())
 
     def undo(self) -> None:
         undo_merge(self._public(), by=SYSTEM, at=AT)
@@ -145,8 +147,11 @@ class Walk:
             erase_person(public_id, confirmation=email, withdraw_certificates=chosen, by=SYSTEM, at=AT)
 
     def move(self) -> None:
-        since = NEW_YEAR.date() + timedelta(days=self.draw.choice([-400, 0, 1, 100]))
-        change_profile(self._public(), {"country": self.draw.choice(CODES), "country_from": since}, by=SYSTEM, at=AT)
+        country = {"country": self.draw.choice(CODES), "country_from": self._day()}
+        change_profile(self._public(), country, by=SYSTEM, at=AT)
+
+    def _day(self) -> date:
+        return NEW_YEAR.date() + timedelta(days=self.draw.choice([-400, 0, 1, 100]))
 
     def change_traits(self) -> None:
         changes = {"sector": self.draw.choice(list(Sector)), "gender": self.draw.choice(list(Gender))}

@@ -13,7 +13,8 @@ from lms.attendance.models.evidence import Presence, Source
 from lms.certificates.models import CertificateState
 from lms.core import clock
 from lms.core.roles import SYSTEM
-from lms.people.actions.privacy import erase_person, merge_people, undo_merge
+from lms.people.actions.merging import merge_people, undo_merge
+from lms.people.actions.privacy import erase_person
 from lms.reports import recount
 from lms.reports.queries.figures import count
 from lms.reports.rules import Slice

@@ -14,7 +14,8 @@ from sqlalchemy import func, select
 from lms.core import clock
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.people.actions.privacy import erase_person, export_person, merge_people
+from lms.people.actions.merging import merge_people
+from lms.people.actions.privacy import erase_person, export_person
 from lms.reports.actions import saved as actions
 from lms.reports.models import ReportRecipient, ReportRun, ReportSchedule, SavedReport, UnsubscribeLink
 from lms.reports.periods import Rhythm

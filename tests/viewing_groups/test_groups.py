@@ -14,7 +14,8 @@ from lms.attendance.models.groups import GroupEntry, ViewingGroup
 from lms.core.db import db
 from lms.core.errors import DomainError, Forbidden, Invalid, NotFound, Refused
 from lms.core.roles import ANONYMOUS
-from lms.people.actions.privacy import erase_person, export_person, merge_people, undo_merge
+from lms.people.actions.merging import merge_people, undo_merge
+from lms.people.actions.privacy import erase_person, export_person
 from lms.viewing_groups import queries as viewing
 from lms.viewing_groups import rules
 from lms.viewing_groups.actions.groups import (

@@ -11,9 +11,7 @@ from hashlib import sha256
 from sqlalchemy import select
 
 from lms.attendance.models.unmatched import MatchMethod
-from lms.attendance.names import plain_name
-from lms.attendance_imports.name_matching import Candidate, CandidateIndex, PersonSummary
-from lms.attendance_imports.queries.candidates import crowd_of, known_people
+from lms.attendance_imports.queries.candidates import crowd_of
 from lms.attendance_imports.queries.unmatched import Standing, decided_in_words, standing_of
 from lms.attendance_imports.readers.report import ReportRow
 from lms.catalogue.models import Lecture
@@ -24,7 +22,10 @@ from lms.core.roles import Actor
 from lms.enrolment.membership import eligible_people
 from lms.enrolment.queries.sharing import hidden_among
 from lms.people.models import Person
+from lms.people.name_matching import Candidate, CandidateIndex, PersonSummary
+from lms.people.names import plain_name
 from lms.people.queries.persons import ids_by_email
+from lms.people.queries.summaries import known_people
 from lms.people.rules import email_key
 
 

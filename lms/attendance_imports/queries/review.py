@@ -13,11 +13,9 @@ from sqlalchemy.orm import aliased
 from lms.attendance import rules
 from lms.attendance.models.evidence import AttendanceImport, Presence
 from lms.attendance.models.unmatched import MatchMethod, UnmatchedAttendee
-from lms.attendance.names import undecorated
 from lms.attendance.presence import Span, presence_in, present_ms, span_of
 from lms.attendance.queries.roster import get_rostered_lecture
-from lms.attendance_imports.name_matching import Candidate, PersonSummary, strong_one
-from lms.attendance_imports.queries.candidates import as_seen, known_people
+from lms.attendance_imports.queries.candidates import as_seen
 from lms.attendance_imports.queries.matching import Names
 from lms.catalogue.models import Lecture
 from lms.core.bulk import among
@@ -29,7 +27,10 @@ from lms.core.sorting import sort_key
 from lms.enrolment.membership import eligible_people
 from lms.enrolment.queries.sharing import hidden_among
 from lms.people.models import Person
+from lms.people.name_matching import Candidate, PersonSummary, strong_one
+from lms.people.names import undecorated
 from lms.people.queries.persons import find_person_by_email
+from lms.people.queries.summaries import known_people
 from lms.people.rules import email_key
 
 FOUND = 20

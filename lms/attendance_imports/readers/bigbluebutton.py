@@ -20,7 +20,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lms.attendance.names import undecorated
 from lms.attendance_imports.readers import timestamps
 from lms.attendance_imports.readers.pairing import pair
 from lms.attendance_imports.readers.report import Asked, Report, ReportRow
@@ -33,6 +32,7 @@ from lms.catalogue.rules import FIRST_YEAR, LAST_YEAR
 from lms.core import clock
 from lms.core.errors import Fault, Invalid
 from lms.core.i18n import _, _n
+from lms.people.names import undecorated
 
 NAME = "bbb"
 

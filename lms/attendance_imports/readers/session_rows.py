@@ -10,13 +10,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from lms.attendance.names import undecorated
 from lms.attendance_imports.readers.report import Report, ReportRow, SumRow
 from lms.attendance_imports.readers.sums import settle_sums
 from lms.attendance_imports.readers.times import Read, Times, Unreadable
 from lms.core import clock
 from lms.core.errors import Fault
 from lms.core.i18n import _, _n
+from lms.people.names import undecorated
 
 _NEVER = {"no", "n/a", "-", "--", "—", "–"}
 _TOLERANCE_MS = 90_000

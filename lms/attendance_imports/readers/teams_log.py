@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 
-from lms.attendance.names import undecorated
 from lms.attendance_imports.readers.headings import Heading, find_heading
 from lms.attendance_imports.readers.pairing import Pairing, meetings, pair
 from lms.attendance_imports.readers.report import Asked, Report, ReportRow
@@ -30,6 +29,7 @@ from lms.attendance_imports.readers.vocabulary import ACTIONS, role_of
 from lms.core import clock
 from lms.core.errors import Fault, Invalid
 from lms.core.i18n import _, _n
+from lms.people.names import undecorated
 
 _NEEDED = {"name", "action", "moment"}
 

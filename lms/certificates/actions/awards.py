@@ -364,7 +364,7 @@ def unite(kept_id: int, merged_id: int, *, by: Actor, at: datetime) -> None:
     """After a merge, of two valid certificates of one series and kind the earliest stays."""
     ids = db.session.scalars(select(Person.id).where(func.coalesce(Person.canonical_id, Person.id) == kept_id))
     valid: dict[tuple[int, CertificateKind], Certificate] = {}
-    for row, award in _rows_of(*ids, kept_id, merged_id):
+    for row, award in sorted(_rows_of(*ids, kept_id, merged_id), key=_earned_first):
         if row.state is not CertificateState.VALID:
             continue
         if valid.setdefault((award.series_id, award.kind), row) is not row:
@@ -372,13 +372,27 @@ def unite(kept_id: int, merged_id: int, *, by: Actor, at: datetime) -> None:
             _record("supersede certificate", row, by=by, at=at)
 
 
+def _earned_first(held: tuple[Certificate, Award]) -> tuple[datetime, int]:
+    """By when it was earned: a certificate that was corrected since is as early as its award."""
+    row, award = held
+    return award.awarded_at, row.id
+
+
 @action
 def part(kept_id: int, merged_id: int, *, by: Actor, at: datetime) -> None:
-    """Makes the replaced certificate valid again when a merge is undone."""
+    """Makes the replaced certificate valid again when a merge is undone.
+
+    Of the others who are still merged into the kept person one stays replaced, and what was corrected to the kept
+    person's name meanwhile bears the other's own name again.
+    """
     for row, _award in _rows_of(kept_id, merged_id):
         if row.state is CertificateState.SUPERSEDED and row.reason == MERGED:
             row.state, row.ended_at, row.reason = CertificateState.VALID, None, None
             _record("restore certificate", row, by=by, at=at)
+    db.session.flush()
+    unite(kept_id, kept_id, by=by, at=at)
+    if any(row.replaces_id is not None for row, _award in _rows_of(merged_id)):
+        supersede(merged_id, by=by, at=at)
 
 
 @action

@@ -22,7 +22,8 @@ from lms.core.search_index import searchable
 from lms.core.sorting import sort_key
 from lms.core.tables import Table, read_table
 from lms.core.typed_text import clean_line
-from lms.people.actions.persons import hold_addresses
+from lms.people.actions.comparisons import ask_for_comparison
+from lms.people.actions.persons import COMPARED, hold_addresses
 from lms.people.models import BEGINNING, Account, Country, Gender, Person, PersonCountry, PersonEmail, Sector
 from lms.people.queries.countries import countries_of, country_names
 from lms.people.queries.country_names import code_of_name
@@ -271,6 +272,7 @@ def _insert(rows: list[PersonRow], countries: dict[str, int], *, at: datetime) -
     insert_many(Person.__table__, people)
     insert_many(PersonEmail.__table__, emails)
     insert_many(PersonCountry.__table__, homes)
+    ask_for_comparison(ids, at=at)
     return ids
 
 
@@ -309,6 +311,7 @@ def _update(
     traits = sorted(who for who, values in changes.items() if {"sector", "gender"} & values.keys())
     if traits:
         publish(PeopleTraitsChanged(by=by, at=at, person_ids=tuple(traits)))
+    ask_for_comparison([who for who, values in changes.items() if COMPARED & values.keys()], at=at)
     _move(moves, today=at.date(), by=by, at=at)
     return list(dict.fromkeys([*changes, *moves]))
 

@@ -15,6 +15,7 @@ from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
 from lms.core.events import AddressesKnown, PeopleCountriesChanged, PeopleTraitsChanged, PersonNameCorrected, publish
 from lms.core.i18n import _, translated
 from lms.core.roles import SYSTEM, Actor
+from lms.people.actions.comparisons import ask_for_comparison
 from lms.people.models import BEGINNING, Gender, Person, PersonCountry, PersonEmail, Sector
 from lms.people.queries.countries import country_id_of, get_country
 from lms.people.queries.persons import find_person_by_email, members
@@ -38,6 +39,9 @@ PROFILE_FIELDS: Final = (
     "locale",
     "time_zone",
 )
+
+COMPARED: Final = NAMES | {"organisation"}
+"""A change of these makes somebody alike to other people."""
 
 
 def checked_profile(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -168,6 +172,7 @@ def insert_person(
         )
     if country_id is not None:
         db.session.add(PersonCountry(person_id=person.id, country_id=country_id, since=BEGINNING))
+    ask_for_comparison([person.id], at=at)
     audit.record("create_person", by=by, at=at, person=person.id)
     db.session.flush()
     if address is not None:
@@ -198,6 +203,8 @@ def change_profile(
     db.session.flush()
     if NAMES.intersection(changed):
         publish(PersonNameCorrected(by=by, at=at, person_id=person.id))
+    if COMPARED.intersection(changed):
+        ask_for_comparison([person.id], at=at)
     if "sector" in changed or "gender" in changed:
         publish(PeopleTraitsChanged(by=by, at=at, person_ids=(person.id,)))
     if "country" in changes:

@@ -1,24 +1,24 @@
-"""Merging two rows of one person, giving out all that is stored, and erasing."""
+"""Giving out all that is stored on a person, and erasing them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, select, update
 
 from lms.core import audit, journal
-from lms.core.db import IDENTITY, Base, action, db, one_at_a_time
+from lms.core.db import Base, action, db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
-from lms.core.events import MergeUndone, PeopleMerged, PersonErased, PersonExportAsked, publish
+from lms.core.events import PersonErased, PersonExportAsked, publish
 from lms.core.i18n import _
 from lms.core.idempotency import forget_answers
 from lms.core.outbox import MAX_ATTEMPTS, OutboxMail, erase_mails
 from lms.core.roles import Actor, Role
 from lms.core.sorting import sort_key
-from lms.people.actions.factors import copy_second_factor
-from lms.people.actions.sessions import end_sessions
+from lms.people.actions.comparisons import forget_pairs
+from lms.people.actions.merging import forget_merges, fresh_person, hold_people
 from lms.people.models import (
     Account,
     ApiToken,
@@ -28,6 +28,7 @@ from lms.people.models import (
     Person,
     PersonCountry,
     PersonEmail,
+    PersonMerge,
     RecoveryCode,
     RoleGrant,
     SecondFactor,
@@ -41,74 +42,6 @@ ERASED_NAME = ""
 """What stands for the name of an erased person; pages write a word of their own."""
 
 
-def _fresh(person_id: int) -> Person:
-    return db.session.get_one(Person, person_id, populate_existing=True)
-
-
-def _hold(person_ids: Iterable[int]) -> None:
-    """Lets nobody else write about these people until the action ends, in one order everywhere."""
-    query = select(Person.id).where(Person.id.in_(person_ids)).order_by(Person.id)
-    db.session.execute(query.with_for_update()).all()
-
-
-@action
-def merge_people(kept: str, merged: str, *, by: Actor, at: datetime) -> None:
-    """Says that two rows (public ids) are one person, known from now on as `kept`. Evidence stays where it is.
-
-    Addresses, roles, tokens and history of both are found under the one kept. For administrators. Refused where one
-    is erased, or where others were merged into `merged` (undo that first).
-    """
-    if not by.is_administrator:
-        raise Forbidden
-    kept_id, merged_id = person_id_of(kept), person_id_of(merged)
-    if kept_id == merged_id:
-        return
-    one_at_a_time(IDENTITY)  # before the rows: whoever writes credits holds this while referring to them
-    _hold([kept_id, merged_id])
-    if _fresh(kept_id).erased_at is not None or _fresh(merged_id).erased_at is not None:
-        raise Refused(_("A person who was erased cannot be merged."))
-    if len(members(merged_id)) > 1:
-        raise Refused(
-            _("Other people were merged into this person. Merge the other way round, or undo those merges first.")
-        )
-    _fresh(merged_id).canonical_id = kept_id
-    account, other = db.session.get(Account, kept_id), db.session.get(Account, merged_id)
-    if account is None and other is not None:
-        db.session.add(
-            Account(
-                person_id=kept_id,
-                password_hash=other.password_hash,
-                disabled_at=other.disabled_at,
-                created_at=at,
-            )
-        )
-        copy_second_factor(merged_id, kept_id)
-    end_sessions(merged_id, at=at)  # the next sign-in asks for what the account that is kept asks for
-    audit.record("merge_people", by=by, at=at, person=[kept_id, merged_id])
-    db.session.flush()
-    publish(PeopleMerged(by=by, at=at, kept_id=kept_id, merged_id=merged_id))
-
-
-@action
-def undo_merge(merged: str, *, by: Actor, at: datetime) -> None:
-    """Undoes a merge. For administrators. Raises NotFound, Refused."""
-    if not by.is_administrator:
-        raise Forbidden
-    person = db.session.scalar(
-        select(Person).where(Person.public_id == merged).execution_options(populate_existing=True)
-    )
-    if person is None:
-        raise NotFound
-    if person.canonical_id in (None, person.id) or person.erased_at is not None:
-        raise Refused(_("This person is not merged with anyone."))
-    kept_id = int(person.canonical_id or 0)
-    end_sessions(kept_id, at=at)  # nobody stays signed in as somebody else
-    person.canonical_id = person.id
-    audit.record("undo_merge", by=by, at=at, person=[kept_id, person.id])
-    db.session.flush()
-    publish(MergeUndone(by=by, at=at, kept_id=kept_id, merged_id=person.id))
-
-
 @action
 def export_person(public_id: str, *, by: Actor, at: datetime) -> dict[str, Any]:
     """All that is stored on a person, by slice, as plain JSON. For oneself and administrators, else NotFound."""
@@ -119,7 +52,7 @@ def export_person(public_id: str, *, by: Actor, at: datetime) -> dict[str, Any]:
     asked = PersonExportAsked(by=by, at=at, person_id=person_id, parts={"people": _own_part(ids)})
     publish(asked)
     audit.record("export_person", by=by, at=at, person=person_id)
-    return {"exported_at": _plain(at), "id": _fresh(person_id).public_id, **asked.parts}
+    return {"exported_at": _plain(at), "id": fresh_person(person_id).public_id, **asked.parts}
 
 
 def _own_part(ids: Sequence[int]) -> dict[str, Any]:
@@ -154,6 +87,12 @@ def _own_part(ids: Sequence[int]) -> dict[str, Any]:
         "consents": _rows(Consent, Consent.person_id, ids, hidden={"id", "person_id"}),
         "tokens": _rows(ApiToken, ApiToken.person_id, ids, hidden={"id", "person_id", "secret_hash"}),
         "links": _rows(OneTimeLink, OneTimeLink.person_id, ids, hidden={"id", "person_id", "secret_hash"}),
+        "merges": _rows(
+            PersonMerge,
+            PersonMerge.kept_id,
+            ids,
+            hidden={"id", "public_id", "kept_id", "merged_id", "merged_by", "undone_by", "taken", "made_account"},
+        ),
         "mails": _rows(
             OutboxMail, OutboxMail.person_id, ids, hidden={"id", "person_id", "payload", "dedupe_key", "error"}
         ),
@@ -184,12 +123,12 @@ def erase_person(public_id: str, *, confirmation: str, withdraw_certificates: bo
     person_id = person_id_of(public_id)
     if not can_see_person(by, person_id):
         raise NotFound
-    if _fresh(person_id).erased_at is not None:
+    if fresh_person(person_id).erased_at is not None:
         return
     ids = members(person_id)
-    _hold(ids)
+    hold_people(ids)
     keys = set(db.session.scalars(select(PersonEmail.key).where(PersonEmail.person_id.in_(ids))))
-    names = {_fresh(person_id).full_name} if not keys else set()
+    names = {fresh_person(person_id).full_name} if not keys else set()
     if email_key(confirmation) not in keys and confirmation.strip() not in names:
         raise Invalid("confirmation", _("This is not the e-mail address of your account."))
     _check_not_last_administrator(person_id, at=at)
@@ -208,7 +147,7 @@ def erase_again(public_ids: Sequence[str], *, withdraw_certificates: bool, by: A
     ids = sorted({member for person_id in found for member in members(person_id)})
     if not ids:
         return False
-    _hold(ids)
+    hold_people(ids)
     keys = set(db.session.scalars(select(PersonEmail.key).where(PersonEmail.person_id.in_(ids))))
     _erase(ids, keys, withdraw_certificates=withdraw_certificates, by=by, at=at)
     return True
@@ -234,6 +173,8 @@ def _erase(ids: Sequence[int], keys: set[str], *, withdraw_certificates: bool, b
         SecondFactor,
     ):
         db.session.execute(delete(table).where(table.person_id.in_(ids)))
+    forget_merges(ids)
+    forget_pairs(ids)
     forget_answers(ids, keys)
     if keys:
         db.session.execute(delete(OneTimeLink).where(OneTimeLink.address_key.in_(keys)))

@@ -182,17 +182,18 @@ def addresses_of(person_ids: Iterable[int]) -> dict[int, str]:
     """The primary address of each person who has one."""
     found: dict[int, str] = {}
     for chunk in chunks(list(person_ids)):
-        rows = read(_ADDRESSES, {"people": chunk})
+        rows = read(ADDRESSES, {"people": chunk})
         found.update((person_id, address) for person_id, address in rows if person_id is not None)
     return found
 
 
-_ADDRESSES = (
+ADDRESSES = (
     select(Person.canonical_id, PersonEmail.address)
     .join(PersonEmail, PersonEmail.person_id == Person.id)
     .where(Person.canonical_id.in_(bindparam("people", expanding=True)))
-    .order_by(Person.id == Person.canonical_id, PersonEmail.is_primary, PersonEmail.id.desc())
+    .order_by(PersonEmail.is_primary, Person.id == Person.canonical_id, PersonEmail.id.desc())
 )
+"""(person, address) of these `people`; the one that they are written to comes last."""
 
 
 def contact_of(person_ids: Iterable[int]) -> dict[int, Contact]:

@@ -10,13 +10,14 @@ from typing import Any, BinaryIO, Final
 from sqlalchemy import Connection, select
 
 from lms.catalogue.models import Series
-from lms.core.bulk import among
+from lms.core.bulk import among, chunks
 from lms.core.db import db
 from lms.core.i18n import _
 from lms.core.measures import whole_minutes
 from lms.core.tables import write_csv
 from lms.core.workbooks import Workbook
-from lms.people.models import Country, Person, PersonEmail
+from lms.people.models import Country, Person
+from lms.people.queries.persons import ADDRESSES
 from lms.reports.queries.definitions import definitions
 from lms.reports.queries.rows import Attendance, Attendances, Held
 from lms.reports.queries.scope import Scope
@@ -121,13 +122,16 @@ class _Counted:
 def _known(people: set[int], connection: Connection) -> dict[int, Known]:
     query = (
         select(
-            Person.id, Person.public_id, Person.full_name, Person.native_name, PersonEmail.address,
+            Person.id, Person.public_id, Person.full_name, Person.native_name,
             Person.organisation, Person.job_title, Person.sector, Person.gender,
         )
-        .outerjoin(PersonEmail, (PersonEmail.person_id == Person.id) & PersonEmail.is_primary)
         .where(among(Person.id, people))
     )  # fmt: skip
-    return {row[0]: Known(*row[1:]) for row in connection.execute(query)}
+    addresses: dict[int | None, str] = {}
+    for chunk in chunks(sorted(people)):
+        addresses.update((person, address) for person, address in connection.execute(ADDRESSES, {"people": chunk}))
+    rows = connection.execute(query)
+    return {row[0]: Known(*row[1:4], addresses.get(row[0]), *row[4:]) for row in rows}
 
 
 def _people(

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lms.attendance import rules
-from lms.attendance.names import undecorated
 from lms.attendance_imports.readers import timestamps
 from lms.attendance_imports.readers.headings import find_heading
 from lms.attendance_imports.readers.reading import read_report
@@ -19,6 +18,7 @@ from lms.attendance_imports.readers.sheets import open_document
 from lms.attendance_imports.readers.vocabulary import WORDS
 from lms.core.errors import Invalid, TooLarge, WrongKind
 from lms.core.tables import MAX_ROWS
+from lms.people.names import undecorated
 from tests.attendance_imports.readers.reports import at, workbook, written
 
 pytestmark = pytest.mark.usefixtures("words")

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from lms.attendance_imports.name_matching import APART, STRONG, Candidate, CandidateIndex, PersonSummary, strong_one
+from lms.people.name_matching import APART, STRONG, Candidate, CandidateIndex, PersonSummary, strong_one
 
 PEOPLE = [
     PersonSummary(

@@ -13,9 +13,9 @@ from heapq import nlargest
 
 from rapidfuzz.distance import Levenshtein
 
-from lms.attendance.names import plain_name, undecorated
 from lms.core.i18n import _
 from lms.core.sorting import sort_key
+from lms.people.names import plain_name, undecorated
 
 STRONG = 90
 """The minimum score of a strong candidate, if the next one is `APART` or more behind."""

@@ -1,0 +1,264 @@
+"""Merging two rows of one person, and undoing it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Final
+
+from sqlalchemy import delete, or_, select, update
+
+from lms.core import audit
+from lms.core.db import IDENTITY, action, db, one_at_a_time
+from lms.core.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.events import MergeUndone, PeopleCountriesChanged, PeopleMerged, publish
+from lms.core.i18n import _
+from lms.core.roles import Actor
+from lms.core.typed_text import clean_text
+from lms.people.actions.comparisons import ask_for_comparison
+from lms.people.actions.factors import copy_second_factor
+from lms.people.actions.persons import PROFILE_FIELDS, change_profile, set_country
+from lms.people.actions.sessions import end_sessions
+from lms.people.models import (
+    Account,
+    Person,
+    PersonCountry,
+    PersonEmail,
+    PersonMerge,
+    RecoveryCode,
+    SecondFactor,
+)
+from lms.people.queries.countries import country_id_of
+from lms.people.queries.persons import addresses_of, members, person_id_of
+from lms.people.rules import NAMES, email_key
+
+DETAILS: Final = (*PROFILE_FIELDS, "email", "country")
+"""What can be kept of the person who is merged."""
+MAX_REASON: Final = 500
+
+
+def fresh_person(person_id: int) -> Person:
+    """The row as it is in the database now."""
+    return db.session.get_one(Person, person_id, populate_existing=True)
+
+
+def hold_people(person_ids: Iterable[int]) -> None:
+    """Lets nobody else write about these people until the action ends, in one order everywhere."""
+    query = select(Person.id).where(Person.id.in_(person_ids)).order_by(Person.id)
+    db.session.execute(query.with_for_update()).all()
+
+
+def checked_reason(text: str) -> str:
+    """Why two people are merged, as it is kept. Raises Invalid."""
+    reason = clean_text(text)
+    if not reason:
+        raise Invalid("reason", _("Say how you know that this is the same person."))
+    if len(reason) > MAX_REASON:
+        raise Invalid("reason", _("Use at most %(n)s characters.", n=MAX_REASON))
+    return reason
+
+
+@action
+def merge_people(
+    kept: str,
+    merged: str,
+    *,
+    reason: str = "",
+    keep: Collection[str] = (),
+    by: Actor,
+    at: datetime,
+    today: date | None = None,
+) -> PersonMerge | None:
+    """Says that two rows (public ids) are one person, known from now on as `kept`. Evidence stays where it is.
+
+    Addresses, roles, tokens and history of both are found under the one kept. `keep` names the `DETAILS` that `kept`
+    takes over from `merged`; a country applies from `today`. None where both are one person already. For
+    administrators, who give a reason. Raises Invalid; Refused where one is erased, or where others were merged into
+    `merged` (undo that first).
+    """
+    if not by.is_administrator:
+        raise Forbidden
+    reason = "" if by.system and not reason else checked_reason(reason)
+    if unknown := set(keep) - set(DETAILS):
+        raise Invalid("keep", _("Unknown detail: %(names)s.", names=", ".join(sorted(unknown))))
+    kept_id, merged_id = person_id_of(kept), person_id_of(merged)
+    if kept_id == merged_id:
+        return None
+    one_at_a_time(IDENTITY)  # before the rows: whoever writes credits holds this while referring to them
+    hold_people([kept_id, merged_id])
+    other = fresh_person(merged_id)
+    if fresh_person(kept_id).erased_at is not None or other.erased_at is not None:
+        raise Refused(_("A person who was erased cannot be merged."))
+    if (kept_id, merged_id) != (person_id_of(kept), person_id_of(merged)):
+        raise Refused(_("Someone else merged one of these people first. Check again."))
+    if len(members(merged_id)) > 1:
+        raise Refused(
+            _("Other people were merged into this person. Merge the other way round, or undo those merges first.")
+        )
+    details = _Details(kept_id, merged_id, keep, today or at.date())
+    other.canonical_id = kept_id
+    row = PersonMerge(kept_id=kept_id, merged_id=merged_id, reason=reason, merged_at=at, merged_by=by.person_id)
+    row.made_account = _take_over_account(kept_id, merged_id, at=at)
+    db.session.add(row)
+    end_sessions(merged_id, at=at)  # the next sign-in asks for what the account that is kept asks for
+    detail = {"fields": sorted(keep)} if keep else None
+    audit.record("merge_people", by=by, at=at, detail=detail, person=[kept_id, merged_id])
+    db.session.flush()
+    publish(PeopleMerged(by=by, at=at, kept_id=kept_id, merged_id=merged_id))
+    row.taken = details.take(by=by, at=at)
+    ask_for_comparison([kept_id], at=at)
+    return row
+
+
+def _take_over_account(kept_id: int, merged_id: int, *, at: datetime) -> bool:
+    """Gives the kept person the other's account where they have none; returns whether that was so."""
+    other = db.session.get(Account, merged_id, populate_existing=True)
+    if other is None or db.session.get(Account, kept_id, populate_existing=True) is not None:
+        return False
+    made = Account(person_id=kept_id, password_hash=other.password_hash, disabled_at=other.disabled_at, created_at=at)
+    db.session.add(made)
+    copy_second_factor(merged_id, kept_id)
+    return True
+
+
+class _Details:
+    """What the kept person takes over of the other. Read before they are one, taken after."""
+
+    def __init__(self, kept_id: int, merged_id: int, keep: Collection[str], day: date) -> None:
+        kept, merged = fresh_person(kept_id), fresh_person(merged_id)
+        self.kept_id, self.public_id, self.day = kept_id, kept.public_id, day
+        self.confirmed_at = kept.name_confirmed_at
+        self.profile = {
+            name: (getattr(kept, name), getattr(merged, name))
+            for name in PROFILE_FIELDS
+            if name in keep and getattr(kept, name) != getattr(merged, name)
+        }
+        addresses = addresses_of([kept_id, merged_id]) if "email" in keep else {}
+        self.addresses = addresses.get(kept_id), addresses.get(merged_id)
+        self.country_id = country_id_of(merged_id, day) if "country" in keep else None
+        self.takes_country = "country" in keep and country_id_of(kept_id, day) != self.country_id
+
+    def take(self, *, by: Actor, at: datetime) -> dict[str, dict[str, Any]]:
+        """Takes it over, and returns what is kept to undo it."""
+        taken: dict[str, dict[str, Any]] = {}
+        if self.profile:
+            change_profile(
+                self.public_id, {name: after for name, (_before, after) in self.profile.items()}, by=by, at=at
+            )
+            taken |= {name: {"before": before, "after": after} for name, (before, after) in self.profile.items()}
+            if NAMES & self.profile.keys() and self.confirmed_at is not None:
+                taken["name_confirmed_at"] = {"before": self.confirmed_at.isoformat()}
+        before, after = self.addresses
+        if after is not None and before is not None:
+            _put_first(self.kept_id, after)
+            taken["email"] = {"before": email_key(before), "after": email_key(after)}
+        if self.takes_country:
+            own = _country_row(self.kept_id, self.day)
+            held = None if own is None else {"country": own.country_id}
+            if set_country(self.kept_id, self.country_id, since=self.day, by=by, at=at):
+                taken["country"] = {"before": held, "after": self.country_id, "since": self.day.isoformat()}
+        return taken
+
+
+def _put_first(person_id: int, address: str) -> None:
+    """Makes one of a person's addresses the one that they are written to."""
+    own = PersonEmail.person_id.in_(members(person_id))
+    db.session.execute(update(PersonEmail).where(own).values(is_primary=PersonEmail.key == email_key(address)))
+
+
+def _country_row(person_id: int, since: date) -> PersonCountry | None:
+    query = select(PersonCountry).where(PersonCountry.person_id == person_id, PersonCountry.since == since)
+    return db.session.scalar(query.execution_options(populate_existing=True))
+
+
+@action
+def undo_merge(merged: str, *, by: Actor, at: datetime) -> None:
+    """Undoes a merge: each has again what it had, and what came since stays with the person kept.
+
+    Details that were taken over go back unless they were changed since. For administrators. Raises NotFound, Refused.
+    """
+    if not by.is_administrator:
+        raise Forbidden
+    found = db.session.scalar(select(Person.id).where(Person.public_id == merged))
+    if found is None:
+        raise NotFound
+    one_at_a_time(IDENTITY)
+    person = fresh_person(found)
+    if person.canonical_id in (None, person.id) or person.erased_at is not None:
+        raise Refused(_("This person is not merged with anyone."))
+    kept_id = int(person.canonical_id or 0)
+    hold_people([kept_id, person.id])
+    end_sessions(kept_id, at=at)  # nobody stays signed in as somebody else
+    person.canonical_id = person.id
+    row = db.session.scalar(
+        select(PersonMerge).where(PersonMerge.merged_id == person.id, PersonMerge.undone_at.is_(None))
+    )
+    if row is not None:
+        row.undone_at, row.undone_by = at, by.person_id
+        if row.made_account:
+            _return_account(kept_id, person.id)
+    audit.record("undo_merge", by=by, at=at, person=[kept_id, person.id])
+    db.session.flush()
+    publish(MergeUndone(by=by, at=at, kept_id=kept_id, merged_id=person.id))
+    if row is not None:
+        _give_back(row, by=by, at=at)
+    ask_for_comparison([kept_id, person.id], at=at)
+
+
+def _return_account(kept_id: int, merged_id: int) -> None:
+    """Takes from the kept person the account that the merge gave, unless its password was changed since."""
+    own, other = db.session.get(Account, kept_id), db.session.get(Account, merged_id)
+    if own is None or other is None or own.password_hash != other.password_hash:
+        return
+    for table in (RecoveryCode, SecondFactor, Account):
+        db.session.execute(delete(table).where(table.person_id == kept_id))
+    db.session.expire_all()
+
+
+def _give_back(row: PersonMerge, *, by: Actor, at: datetime) -> None:
+    kept = fresh_person(row.kept_id)
+    profile = {name: values for name, values in row.taken.items() if name in PROFILE_FIELDS}
+    unchanged = {name for name, values in profile.items() if getattr(kept, name) == values["after"]}
+    if unchanged:
+        change_profile(kept.public_id, {name: profile[name]["before"] for name in unchanged}, by=by, at=at)
+        if NAMES & unchanged and (confirmed := row.taken.get("name_confirmed_at")) is not None:
+            kept.name_confirmed_at = datetime.fromisoformat(confirmed["before"])
+    if (email := row.taken.get("email")) is not None:
+        own = PersonEmail.person_id.in_(members(kept.id))
+        db.session.execute(update(PersonEmail).where(own, PersonEmail.key == email["before"]).values(is_primary=True))
+    if (country := row.taken.get("country")) is not None:
+        _give_country_back(kept.id, country, by=by, at=at)
+    _correct_later(row, {name for name in profile if name not in unchanged})
+
+
+def _give_country_back(kept_id: int, taken: Mapping[str, Any], *, by: Actor, at: datetime) -> None:
+    since = date.fromisoformat(taken["since"])
+    own = _country_row(kept_id, since)
+    if own is None or own.country_id != taken["after"]:
+        return
+    if taken["before"] is None:
+        db.session.delete(own)
+    else:
+        own.country_id = taken["before"]["country"]
+    db.session.flush()
+    publish(PeopleCountriesChanged(by=by, at=at, person_ids=(kept_id,), since=since))
+
+
+def _correct_later(row: PersonMerge, names: Collection[str]) -> None:
+    """Where a later merge took the place of a detail, undoing that one gives back what was there before this one."""
+    if not names:
+        return
+    later = select(PersonMerge).where(
+        PersonMerge.kept_id == row.kept_id, PersonMerge.id > row.id, PersonMerge.undone_at.is_(None)
+    )
+    for other in db.session.scalars(later.order_by(PersonMerge.id)):
+        for name in names:
+            if name in other.taken and other.taken[name]["before"] == row.taken[name]["after"]:
+                values = {**other.taken[name], "before": row.taken[name]["before"]}
+                other.taken = {**other.taken, name: values}
+
+
+def forget_merges(person_ids: Sequence[int]) -> None:
+    """Within an erasure: what was taken over, and why two were merged, says who somebody was."""
+    own = or_(PersonMerge.kept_id.in_(person_ids), PersonMerge.merged_id.in_(person_ids))
+    db.session.execute(update(PersonMerge).where(own).values(reason="", taken={}))

@@ -1,0 +1,155 @@
+"""Who may be the same person: found among everyone by a few statements, with reasons for and against."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import pytest
+from sqlalchemy import delete, func, select
+
+from lms.core.db import action, db
+from lms.core.errors import Forbidden, NotFound, Refused
+from lms.core.roles import SYSTEM
+from lms.people.actions.duplicates import compare_waiting_people, mark_different, unmark_different
+from lms.people.actions.files import publish_people, stage_people
+from lms.people.actions.merging import merge_people, undo_merge
+from lms.people.actions.persons import change_profile
+from lms.people.actions.privacy import erase_person
+from lms.people.models import DuplicatePair, Person, PersonToCompare
+from lms.people.queries.duplicates import PossiblePairs, find_duplicates, list_pairs
+from tests.factories import Make
+
+pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
+DAY = date(2026, 11, 20)
+
+
+@pytest.fixture(autouse=True)
+def _nobody_waits(app: object, make: Make) -> None:
+    """Only the people of a test are compared."""
+
+    @action
+    def forget() -> None:
+        db.session.execute(delete(PersonToCompare))
+        db.session.execute(delete(DuplicatePair))
+
+    make._within(forget)
+
+
+def alike(person: Person) -> dict[str, int]:
+    return {one.person.public_id: one.likeness.score for one in find_duplicates(person.public_id, day=DAY, by=SYSTEM)}
+
+
+def pairs() -> PossiblePairs:
+    return list_pairs(offset=0, limit=10, day=DAY, by=SYSTEM)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param(
+            {"full_name": "Achieng Odhiambo", "organisation": "Trade and Export Promotion Centre"},
+            {"full_name": "Achieng A Odiambo", "organisation": "TEPC Nairobi"},
+            id="another spelling and initials of the organisation",
+        ),
+        pytest.param({"full_name": "José Álvarez"}, {"full_name": "JOSE ALVAREZ"}, id="only marks and case differ"),
+        pytest.param({"full_name": "Tran Thi Mai"}, {"full_name": "Mai Thi Tran"}, id="another order"),
+        pytest.param(
+            {"full_name": "Wang Xiuying", "native_name": "王秀英"},
+            {"full_name": "Sherry Wang", "native_name": "王秀英"},
+            id="the same name in its own script",
+        ),
+        pytest.param({"full_name": "王秀英"}, {"full_name": "Wang Xiuying", "native_name": "王秀英"}, id="two fields"),
+        pytest.param(
+            {"full_name": "Achieng Odhiambo", "email": "achieng.odhiambo@one.example"},
+            {"full_name": "Achieng Odhiambo", "email": "achieng.odhiambo@two.example", "country": "UG"},
+            id="another country but the same name before the @",
+        ),
+    ],
+)
+def test_the_same_person_is_found_from_both_sides(make: Make, first: dict[str, str], second: dict[str, str]) -> None:
+    one, other = make.person(**first), make.person(**second)
+    assert other.public_id in alike(one)
+    assert one.public_id in alike(other)
+
+
+def test_reasons_for_and_against_are_given(make: Make) -> None:
+    one = make.person("Achieng Odhiambo", organisation="Ministry of Trade", gender="female")
+    make.person("Achieng Odiambo", "odiambo@two.example", None, organisation="Ministry of Trade of Kenya")
+    [found] = find_duplicates(one.public_id, day=DAY, by=SYSTEM)
+    assert found.likeness.reasons == (
+        "one name matches",
+        "slightly different spelling (odhiambo / odiambo)",
+        "organisations that may be the same",
+    )
+    assert found.likeness.against == ("different e-mail addresses",)
+    assert found.likeness.score == 94
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param({"full_name": "Sita Gurung", "country": "UG"}, id="another country"),
+        pytest.param({"full_name": "Ram Gurung"}, id="a relative"),
+        pytest.param({"full_name": "Sita"}, id="one name alone"),
+    ],
+)
+def test_namesakes_and_relatives_are_not_offered(make: Make, other: dict[str, str]) -> None:
+    one = make.person("Sita Gurung")
+    make.person(**other)
+    assert alike(one) == {}
+
+
+def test_different_people_are_not_offered_again_until_it_is_taken_back(make: Make, at: datetime) -> None:
+    one, other = make.person("Sita Gurung"), make.person("Sita Gurung")
+    compare_waiting_people(at=at)
+    assert pairs().total == 1
+    for _again in range(2):
+        mark_different(one.public_id, other.public_id, by=SYSTEM, at=at)
+    assert (alike(one), alike(other), pairs().total) == ({}, {}, 0)
+    change_profile(one.public_id, {"full_name": "Sita B. Gurung"}, by=SYSTEM, at=at)
+    compare_waiting_people(at=at)
+    assert pairs().total == 0
+    unmark_different(other.public_id, one.public_id, by=SYSTEM, at=at)
+    compare_waiting_people(at=at)
+    assert pairs().total == 1
+
+
+def test_what_is_different_from_one_is_different_from_the_merged(make: Make, at: datetime) -> None:
+    one, two, other = (make.person("Sita Gurung") for _number in range(3))
+    mark_different(one.public_id, other.public_id, by=SYSTEM, at=at)
+    merge_people(two.public_id, one.public_id, by=SYSTEM, at=at)
+    assert (alike(two), alike(other)) == ({}, {})
+    with pytest.raises(Refused):
+        mark_different(one.public_id, two.public_id, by=SYSTEM, at=at)
+
+
+def test_new_people_of_a_file_are_compared_and_merged_ones_leave_the_list(make: Make, at: datetime) -> None:
+    known = make.person("Amina Yusuf Bello")
+    compare_waiting_people(at=at)
+    file = "email,full_name,country\na.bello@work.example,Amina Bello,KE\nzo@work.example,Zo Rabe,MG\n"
+    publish_people(stage_people(file.encode()), skip_bad_rows=False, by=SYSTEM, at=at)
+    assert pairs().to_compare == 2
+    assert compare_waiting_people(at=at) == 2
+    [pair] = pairs().pairs
+    assert (pair.first.public_id, pair.second.email) == (known.public_id, "a.bello@work.example")
+    merge_people(known.public_id, pair.second.public_id, by=SYSTEM, at=at)
+    assert pairs().total == 0
+    undo_merge(pair.second.public_id, by=SYSTEM, at=at)
+    assert (compare_waiting_people(at=at), pairs().total) == (2, 1)
+    erase_person(
+        pair.second.public_id, confirmation="a.bello@work.example", withdraw_certificates=False, by=SYSTEM, at=at
+    )
+    assert db.session.scalar(select(func.count()).select_from(DuplicatePair)) == 0
+
+
+def test_only_administrators_learn_of_duplicates(make: Make, at: datetime) -> None:
+    one, other = make.person("Sita Gurung"), make.person("Sita Gurung")
+    for actor in (make.actor(roles=["focal_point"]), make.actor(one), make.actor(roles=["reporter"])):
+        with pytest.raises(Forbidden):
+            find_duplicates(one.public_id, day=DAY, by=actor)
+        with pytest.raises(Forbidden):
+            list_pairs(offset=0, limit=10, day=DAY, by=actor)
+        with pytest.raises(Forbidden):
+            mark_different(one.public_id, other.public_id, by=actor, at=at)
+    with pytest.raises(NotFound):
+        find_duplicates("nobody", day=DAY, by=SYSTEM)

@@ -1,0 +1,92 @@
+"""Two records of one person are united with the details chosen, and parted again with everything back."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import pytest
+from sqlalchemy import select
+
+from lms.core.db import db
+from lms.core.errors import Invalid
+from lms.core.roles import SYSTEM
+from lms.people.actions.accounts import check_password
+from lms.people.actions.attempts import WrongCredentials
+from lms.people.actions.merging import merge_people, undo_merge
+from lms.people.actions.persons import change_profile
+from lms.people.actions.privacy import erase_person
+from lms.people.models import Gender, Person, PersonMerge
+from lms.people.queries.countries import country_codes_of
+from lms.people.queries.persons import addresses_of
+from tests.factories import PASSWORD, Make
+
+pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
+BEFORE, TODAY = date(2026, 1, 1), date(2026, 11, 20)
+CHOSEN = ("full_name", "gender", "email", "country")
+
+
+def told(person_id: int) -> tuple[object, ...]:
+    row = db.session.get_one(Person, person_id, populate_existing=True)
+    codes = [country_codes_of([person_id], day).get(person_id) for day in (BEFORE, TODAY)]
+    return row.full_name, row.organisation, row.gender, addresses_of([person_id])[person_id], *codes
+
+
+def test_chosen_details_are_taken_over_and_given_back(make: Make, at: datetime) -> None:
+    kept = make.person("Sita Gurung", email="sita@example.org", country="KE", organisation="TEPC")
+    other = make.person("Seeta Gurung", email="s@example.net", country="UG", organisation="Ministry", gender="female")
+    merge_people(kept.public_id, other.public_id, keep=CHOSEN, by=SYSTEM, at=at, today=TODAY)
+    assert told(kept.id) == ("Seeta Gurung", "TEPC", Gender.FEMALE, "s@example.net", "KE", "UG")
+    undo_merge(other.public_id, by=SYSTEM, at=at)
+    assert told(kept.id) == ("Sita Gurung", "TEPC", None, "sita@example.org", "KE", "KE")
+    assert told(other.id) == ("Seeta Gurung", "Ministry", Gender.FEMALE, "s@example.net", "UG", "UG")
+
+
+def test_what_was_changed_since_the_merge_stays_after_undo(make: Make, at: datetime) -> None:
+    kept = make.person("Sita Gurung", email="sita@example.org", organisation="TEPC")
+    other = make.person("Seeta Gurung", email="s@example.net", organisation="Ministry")
+    merge_people(kept.public_id, other.public_id, keep=["full_name", "organisation"], by=SYSTEM, at=at)
+    change_profile(kept.public_id, {"full_name": "Sita K. Gurung"}, by=SYSTEM, at=at)
+    undo_merge(other.public_id, by=SYSTEM, at=at)
+    assert told(kept.id)[:2] == ("Sita K. Gurung", "TEPC")
+
+
+def test_merges_undone_in_another_order_give_the_first_name_back(make: Make, at: datetime) -> None:
+    kept, second, third = (make.person(name, email=f"{name}@example.org") for name in ("Ada", "Bea", "Cleo"))
+    for other in (second, third):
+        merge_people(kept.public_id, other.public_id, keep=["full_name"], by=SYSTEM, at=at)
+    undo_merge(second.public_id, by=SYSTEM, at=at)
+    assert told(kept.id)[0] == "Cleo"
+    undo_merge(third.public_id, by=SYSTEM, at=at)
+    assert [told(one.id)[0] for one in (kept, second, third)] == ["Ada", "Bea", "Cleo"]
+
+
+def test_an_account_that_came_by_the_merge_goes_with_the_undo(make: Make, at: datetime) -> None:
+    kept = make.person(email="kept@example.org")
+    other = make.person(email="other@example.org", password=PASSWORD)
+    merge_people(kept.public_id, other.public_id, by=SYSTEM, at=at)
+    assert check_password("kept@example.org", PASSWORD, demonstration=False, at=at) == kept.id
+    undo_merge(other.public_id, by=SYSTEM, at=at)
+    with pytest.raises(WrongCredentials):
+        check_password("kept@example.org", PASSWORD, demonstration=False, at=at)
+    assert check_password("other@example.org", PASSWORD, demonstration=False, at=at) == other.id
+
+
+def test_administrators_give_a_reason_and_known_details(make: Make, at: datetime) -> None:
+    kept, other = make.person(), make.person()
+    staff = make.actor(roles=["administrator"])
+    with pytest.raises(Invalid) as refused:
+        merge_people(kept.public_id, other.public_id, reason="\u200b ", by=staff, at=at)
+    assert [fault.field for fault in refused.value.faults] == ["reason"]
+    with pytest.raises(Invalid):
+        merge_people(kept.public_id, other.public_id, reason="By telephone", keep=["password"], by=staff, at=at)
+    assert db.session.scalars(select(PersonMerge)).all() == []
+
+
+def test_erasing_forgets_what_was_taken_over_and_why(make: Make, at: datetime) -> None:
+    kept = make.person("Sita Gurung", email="sita@example.org")
+    other = make.person("Seeta Gurung", email="s@example.net")
+    staff = make.actor(roles=["administrator"])
+    merge_people(kept.public_id, other.public_id, reason="Sita called", keep=["full_name"], by=staff, at=at)
+    erase_person(kept.public_id, confirmation="sita@example.org", withdraw_certificates=False, by=SYSTEM, at=at)
+    [row] = db.session.scalars(select(PersonMerge)).all()
+    assert (row.reason, row.taken) == ("", {})
