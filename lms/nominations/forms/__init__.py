@@ -1,0 +1,1 @@
+"""Forms of nominations, a module for each subject."""

@@ -1,0 +1,1 @@
+"""Pages of nominations, a module for each subject."""
