@@ -244,7 +244,7 @@ def _claims(query: Any) -> dict[int, Claim]:
     return {row_id: Claim(person_id, country_id, queued_at) for row_id, person_id, country_id, queued_at in rows}
 
 
-def release_due(series_id: int, *, at: datetime) -> int:
+def release_due(series_id: int, *, at: datetime, by: Actor = SYSTEM) -> int:
     """Releases the quotas of the locked series that have lapsed, and gives what they did not use to those who wait, by
     the rule of the series. Returns how many quotas were released."""
     query = select(CountryQuota).where(
@@ -264,10 +264,39 @@ def release_due(series_id: int, *, at: datetime) -> int:
         _entry(0, SeatKind.QUOTA, SeatReason.QUOTA_RELEASED, country_id, None, number=number)
         for country_id, number in unused.items()
     ]
-    _enter(series_id, entries, by=SYSTEM, at=at)
-    audit.record("seats.release", by=SYSTEM, at=at, detail={"seats": sum(unused.values())}, series=series_id)
-    _promote(series, rule=series.release_rule, kind=SeatKind.RELEASED, by=SYSTEM, at=at)
+    _enter(series_id, entries, by=by, at=at)
+    audit.record("seats.release", by=by, at=at, detail={"seats": sum(unused.values())}, series=series_id)
+    _promote(series, rule=series.release_rule, kind=SeatKind.RELEASED, by=by, at=at)
     return len(due)
+
+
+def set_kept(
+    series: Series,
+    wanted: Sequence[tuple[int, int, datetime]],
+    quotas: Mapping[int, CountryQuota],
+    *,
+    by: Actor,
+    at: datetime,
+) -> None:
+    """Keeps so many seats of the locked series for these countries until a moment each; `quotas` are its own now."""
+    reserved = 0
+    for country_id, number, kept_until in wanted:
+        quota = quotas.get(country_id)
+        if quota is None:
+            quota = CountryQuota(series_id=series.id, country_id=country_id, seats=0, used=0)
+            db.session.add(quota)
+        elif quota.released_at is None:
+            reserved -= quota.seats - quota.used
+        quota.seats, quota.kept_until, quota.released_at = number, kept_until, None
+        reserved += number - quota.used
+        if number == 0:
+            db.session.delete(quota)
+    _change(series, reserved=reserved)
+    entries = [
+        _entry(0, SeatKind.QUOTA, SeatReason.QUOTA_SET, country_id, None, number=number)
+        for country_id, number, _until in wanted
+    ]
+    _enter(series.id, entries, by=by, at=at)
 
 
 def find_quota(series_id: int, country_id: int | None) -> CountryQuota | None:

@@ -84,7 +84,7 @@ def stage_people(content: bytes) -> StagedPeople:
         found = ", ".join(f"“{heading[:40]}”" for heading in table.headings[:12])
         raise Invalid("file", _("There is no column “email”. The columns are: %(found)s.", found=found))
     staged = StagedPeople(total=len(table.rows), notes=_ignored(table, columns))
-    codes = _country_codes()
+    codes = country_spellings()
     lines: dict[str, int] = {}
     for line, cells in table.rows:
         row = _read_row(line, cells, columns, len(table.headings), codes, staged.rejected)
@@ -110,8 +110,8 @@ def _ignored(table: Table, columns: dict[str, int | None]) -> list[str]:
     return [_n("The column %(names)s was ignored.", "The columns %(names)s were ignored.", len(ignored), names=names)]
 
 
-def _country_codes() -> dict[str, str]:
-    """What a cell may say (code or English name, casefolded) → code. Other names: `_country`."""
+def country_spellings() -> dict[str, str]:
+    """What a cell may say (code or English name, casefolded) → code. Other names: `read_country`."""
     codes = {name.casefold(): code for code, name in country_names("en").items()}
     for code, iso in db.session.execute(select(Country.code, Country.iso)):
         codes[code.casefold()] = code
@@ -140,7 +140,7 @@ def _read_row(
             key=email_key(address),
             full_name=checked_line(given["full_name"], field="full_name"),
             native_name=checked_line(given["native_name"], field="native_name"),
-            country=_country(given["country"], codes),
+            country=read_country(given["country"], codes),
             sector=_choice(_SECTORS, given["sector"], "sector"),
             organisation=checked_line(given["organisation"], field="organisation"),
             job_title=checked_line(given["job_title"], field="job_title"),
@@ -153,7 +153,11 @@ def _read_row(
         return None
 
 
-def _country(cell: str, codes: dict[str, str]) -> str | None:
+def read_country(cell: str, codes: dict[str, str]) -> str | None:
+    """The code of the country that a cell of a file names, given `country_spellings`; None for an empty one.
+
+    Raises Invalid for one that is not on the list.
+    """
     code = codes.get(cell.casefold())
     if code is not None:
         return code

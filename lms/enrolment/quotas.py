@@ -1,0 +1,243 @@
+"""Quotas of a series: set for many countries at once, released at their moment or by hand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import select
+
+from lms.catalogue.models import ReleaseRule, Series
+from lms.catalogue.queries import get_series
+from lms.core import audit
+from lms.core.db import action, db, read_column
+from lms.core.errors import Fault, Forbidden, Invalid, Refused
+from lms.core.i18n import _, _n
+from lms.core.roles import Actor
+from lms.enrolment import seats
+from lms.enrolment.models import CountryQuota
+from lms.enrolment.queries.series import count_waiting
+from lms.enrolment.quota_files import QuotaRow, StagedQuotas
+from lms.people.models import Country
+from lms.people.queries.countries import country_names
+
+
+@dataclass(frozen=True)
+class QuotaChange:
+    """What a row would do: how many seats a country has kept now (null: no quota), used, and would have; until when."""
+
+    row: QuotaRow
+    country_id: int
+    before: int | None
+    used: int
+    is_same: bool
+
+
+@dataclass(frozen=True)
+class QuotaPreview:
+    """What a list of quotas would do: the changes, the rows that cannot be, how many seats would be kept and not taken
+    in all, and how many there are for it (null: no limit)."""
+
+    changes: list[QuotaChange]
+    rejected: list[Fault]
+    total: int
+    reserved: int
+    free: int | None
+
+    @property
+    def fits(self) -> bool:
+        """Whether there are enough seats."""
+        return self.free is None or self.reserved <= self.free
+
+
+def check_can_set_quotas(by: Actor) -> None:
+    """Raises Forbidden but for administrators."""
+    if not by.is_administrator:
+        raise Forbidden
+
+
+def preview_quotas(slug: str, staged: StagedQuotas, *, locale: str, by: Actor) -> QuotaPreview:
+    """What `set_quotas` would do with the good rows at this moment, with names in `locale`. For administrators."""
+    check_can_set_quotas(by)
+    return _changes(get_series(slug, by=by), staged, locale)
+
+
+def _changes(series: Series, staged: StagedQuotas, locale: str) -> QuotaPreview:
+    names = country_names(locale)
+    ids = {code: country_id for country_id, code in db.session.execute(select(Country.id, Country.code))}
+    allowed = {country.id for country in series.countries}
+    quotas = _quotas_of(series.id)
+    changes: list[QuotaChange] = []
+    rejected = list(staged.rejected)
+    for row in staged.rows:
+        country_id, name = ids.get(row.code), names.get(row.code, row.code)
+        quota = quotas.get(country_id or 0)
+        used = quota.used if quota is not None else 0
+        if country_id is None:
+            rejected.append(
+                Fault(row=row.line, reason=_("There is no country with the code “%(code)s”.", code=row.code))
+            )
+        elif allowed and country_id not in allowed:
+            rejected.append(Fault(row=row.line, reason=_("This series is not open to %(country)s.", country=name)))
+        elif row.seats < used:
+            rejected.append(Fault(row=row.line, field="seats", reason=_too_low(name, used)))
+        else:
+            before = quota.seats if quota is not None and quota.released_at is None else None
+            same = quota is not None and (before, quota.kept_until) == (row.seats, row.kept_until)
+            is_same = same or (quota is None and row.seats == 0)
+            changes.append(QuotaChange(row, country_id, before, used, is_same))
+    rejected.sort(key=lambda fault: fault.row or 0)
+    kept = {key: quota.seats - quota.used for key, quota in quotas.items() if quota.released_at is None}
+    kept |= {change.country_id: change.row.seats - change.used for change in changes}
+    free = None if series.capacity is None else series.capacity - series.taken
+    return QuotaPreview(changes, rejected, staged.total, sum(kept.values()), free)
+
+
+def _too_low(country: str, used: int) -> str:
+    return _n(
+        "%(num)s seat of the quota of %(country)s is taken already, so it cannot be lower.",
+        "%(num)s seats of the quota of %(country)s are taken already, so it cannot be lower.",
+        used,
+        country=country,
+    )
+
+
+def _quotas_of(series_id: int) -> dict[int, CountryQuota]:
+    query = select(CountryQuota).where(CountryQuota.series_id == series_id)
+    rows = db.session.scalars(query.execution_options(populate_existing=True))
+    return {quota.country_id: quota for quota in rows}
+
+
+@action
+def set_quotas(
+    slug: str, staged: StagedQuotas, *, skip_bad_rows: bool = False, locale: str = "en", by: Actor, at: datetime
+) -> QuotaPreview:
+    """Keeps seats for countries until a moment each; other countries keep what they have. No seats end a quota.
+
+    What is kept anew goes first to people of the country who wait, what is not kept any more to everybody. Returns what
+    changed. The same list again changes nothing. Raises Forbidden; Invalid with the rows that cannot be, unless they
+    are skipped; Refused where there are too few seats. Names are in `locale`.
+    """
+    check_can_set_quotas(by)
+    series = seats.lock(get_series(slug, by=by).id, at=at)
+    found = _changes(series, staged, locale)
+    if found.rejected and not skip_bad_rows:
+        raise Invalid(faults=found.rejected)
+    if not found.fits:
+        raise Refused(too_many(found))
+    changed = [change for change in found.changes if not change.is_same]
+    if not changed:
+        return found
+    seats.set_kept(
+        series,
+        [(change.country_id, change.row.seats, change.row.kept_until) for change in changed],
+        _quotas_of(series.id),
+        by=by,
+        at=at,
+    )
+    detail = {"quotas": {change.row.code: change.row.seats for change in changed}}
+    audit.record("seats.set_quotas", by=by, at=at, detail=detail, series=series.id)
+    seats.promote(series.id, by=by, at=at)
+    return found
+
+
+def too_many(found: QuotaPreview) -> str:
+    """Why a list of quotas does not fit."""
+    return _(
+        "These quotas keep %(kept)s seats, but only %(free)s are not taken. Lower the quotas or raise the capacity of "
+        "the series.",
+        kept=found.reserved,
+        free=found.free or 0,
+    )
+
+
+@action
+def set_release_rule(slug: str, rule: ReleaseRule, *, by: Actor, at: datetime) -> Series:
+    """Sets to whom the series gives seats that countries did not use. For administrators."""
+    check_can_set_quotas(by)
+    series = seats.lock(get_series(slug, by=by).id, at=at)
+    if series.release_rule is not rule:
+        series.release_rule = rule
+        audit.record("seats.set_rule", by=by, at=at, detail={"rule": rule.value}, series=series.id)
+    return series
+
+
+@dataclass(frozen=True)
+class Release:
+    """The next release of a series: when, of which countries how many seats that are unused now, how many people wait,
+    and who would get seats now, as countries (null: not stated) and numbers, the most first."""
+
+    at: datetime
+    unused: Mapping[int, int]
+    waiting: int
+    winners: list[tuple[int | None, int]] = field(default_factory=list)
+
+    @property
+    def seats(self) -> int:
+        """How many seats are unused."""
+        return sum(self.unused.values())
+
+    @property
+    def given(self) -> int:
+        """How many of them somebody would get."""
+        return sum(number for _country, number in self.winners)
+
+    @property
+    def left(self) -> int:
+        """How many of them stay free for everybody."""
+        return self.seats - self.given
+
+
+def next_release(series: Series, *, by: Actor, at: datetime) -> Release | None:
+    """The next release of a series as it would be now; None where no seats are kept. For those who read all of it."""
+    if not by.is_reporter:
+        raise Forbidden
+    quotas = [quota for quota in _quotas_of(series.id).values() if quota.released_at is None]
+    if not quotas:
+        return None
+    moment = min(quota.kept_until for quota in quotas)
+    unused = {quota.country_id: quota.seats - quota.used for quota in quotas if quota.kept_until == moment}
+    release = Release(moment, unused, count_waiting(series.id))
+    if not (release.waiting and release.seats):
+        return release
+    line = seats.read_line(series.id, series.release_rule, limit=release.seats, at=at)
+    winners = Counter(claim.country_id for claim in line.values()).most_common()
+    return Release(moment, unused, release.waiting, winners)
+
+
+@action
+def release_now(slug: str, moment: datetime, *, by: Actor, at: datetime) -> int:
+    """Releases the quotas that would lapse at a moment, before it. Returns how many there were.
+
+    For administrators. Refused where they have been released or changed meanwhile.
+    """
+    check_can_set_quotas(by)
+    series = seats.lock(get_series(slug, by=by).id, at=at)
+    due = [
+        quota for quota in _quotas_of(series.id).values() if quota.released_at is None and quota.kept_until == moment
+    ]
+    if not due:
+        raise Refused(_("These quotas were released or changed in the meantime. This is how the seats are now."))
+    for quota in due:
+        quota.kept_until = at
+    db.session.flush()
+    audit.record("seats.release_now", by=by, at=at, series=series.id)
+    return seats.release_due(series.id, by=by, at=at)
+
+
+def release_lapsed(*, at: datetime) -> int:
+    """Releases all quotas that have lapsed, a series at a time; returns of how many series. The worker's part."""
+    query = select(CountryQuota.series_id).where(CountryQuota.released_at.is_(None), CountryQuota.kept_until <= at)
+    series_ids: Sequence[int] = read_column(query.distinct().order_by(CountryQuota.series_id))
+    db.session.rollback()
+    for series_id in series_ids:
+        _release_series(series_id, at=at)
+    return len(series_ids)
+
+
+@action
+def _release_series(series_id: int, *, at: datetime) -> None:
+    seats.lock(series_id, at=at)
+    seats.release_due(series_id, at=at)
