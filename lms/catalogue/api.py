@@ -60,6 +60,7 @@ _SERIES = (
     "language",
     "visibility",
     "admission",
+    "nominations_need_approval",
     "starts_on",
     "ends_on",
     "capacity",

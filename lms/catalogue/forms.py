@@ -214,6 +214,7 @@ class SeriesForm(CatalogueForm):
         ],
         default=Admission.OPEN.value,
     )
+    nominations_need_approval = BooleanField(_l("An administrator approves nominations first"))
     capacity = WholeNumber(_l("Places"), [Optional()])
     starts_on = _Day(_l("First day"), [Optional()])
     ends_on = _Day(_l("Last day"), [Optional()])
@@ -243,6 +244,7 @@ class SeriesForm(CatalogueForm):
                 "language": series.language,
                 "visibility": series.visibility.value,
                 "admission": series.admission.value,
+                "nominations_need_approval": series.nominations_need_approval,
                 "capacity": series.capacity,
                 "starts_on": series.starts_on,
                 "ends_on": series.ends_on,
@@ -265,6 +267,7 @@ class SeriesForm(CatalogueForm):
             language=self.language.data,
             visibility=Visibility(self.visibility.data),
             admission=Admission(self.admission.data),
+            nominations_need_approval=bool(self.nominations_need_approval.data),
             starts_on=self.starts_on.data,
             ends_on=self.ends_on.data,
             capacity=self.capacity.data,

@@ -54,6 +54,7 @@ class SeriesInput:
     language: str = "en"
     visibility: Visibility = Visibility.PUBLIC
     admission: Admission = Admission.OPEN
+    nominations_need_approval: bool = False
     starts_on: date | None = None
     ends_on: date | None = None
     capacity: int | None = None
@@ -242,6 +243,7 @@ def checked_series(draft: SeriesInput) -> SeriesInput:
         language=check.language("language", draft.language),
         visibility=check.choice("visibility", Visibility, draft.visibility),
         admission=check.choice("admission", Admission, draft.admission),
+        nominations_need_approval=bool(draft.nominations_need_approval),
         capacity=None if draft.capacity is None else check.whole("capacity", draft.capacity, 1, MAX_CAPACITY),
         countries=_distinct(code.upper() for code in draft.countries or ()) or None,
         instructors=_distinct(draft.instructors),

@@ -58,6 +58,11 @@ class SeriesIn(Schema):
     language = String()
     visibility = Enum(Visibility, by_value=True)
     admission = Enum(Admission, by_value=True)
+    nominations_need_approval = Boolean(
+        truthy={True},
+        falsy={False},
+        metadata={"description": "An administrator approves nominations before nominees are invited."},
+    )
     starts_on = Date(allow_none=True)
     ends_on = Date(allow_none=True)
     capacity = Integer(strict=True, allow_none=True)
@@ -89,6 +94,7 @@ class SeriesOut(AnswerSchema):
     language = String()
     visibility = String()
     admission = String()
+    nominations_need_approval = Boolean()
     starts_on = Date(allow_none=True)
     ends_on = Date(allow_none=True)
     capacity = Integer(allow_none=True)

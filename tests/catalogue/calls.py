@@ -14,6 +14,7 @@ SERIES: dict[str, Any] = {
     "language": "fr",
     "visibility": "public",
     "admission": "application",
+    "nominations_need_approval": True,
     "starts_on": "2026-12-01",
     "ends_on": "2026-12-31",
     "capacity": 40,

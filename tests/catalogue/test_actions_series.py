@@ -165,6 +165,9 @@ def test_edit_series_changes_what_is_named_and_nothing_else(
     assert [type(event) for event in said] == [events.CapacityChanged]
     edited = edit_series("trade", {"countries": None, "capacity": None}, by=ines, at=at)
     assert (edited.countries, edited.capacity) == ([], None)
+    edited = edit_series("trade", {"nominations_need_approval": True}, by=ines, at=at)
+    assert edited.nominations_need_approval
+    assert audit.list_entries("series", edited.id)[0].detail["fields"] == ["nominations_need_approval"]
 
 
 @pytest.mark.databases

@@ -57,7 +57,8 @@ def counted() -> tuple[int, int]:
 @pytest.fixture
 def last_year(make_series: MakeSeries, make_lecture: MakeLecture, ines: Actor, omar: Actor) -> Series:
     """Four Fridays at 14:00 in Berlin, over the change of clocks at the end of March 2026."""
-    series = make_series("green-2026", by=ines, title="Green trade, 2026", capacity=40, starts_on=date(2026, 3, 20))
+    series = make_series("green-2026", by=ines, title="Green trade, 2026", capacity=40, starts_on=date(2026, 3, 20),
+                         nominations_need_approval=True)  # fmt: skip
     for number, day in enumerate((20, 27)):
         make_lecture("green-2026", title=f"Part {number + 1}", time_zone=BERLIN, abstract="Why",
                      starts_at=datetime(2026, 3, day, 14), instructors=("ines@example.org",),
@@ -79,6 +80,7 @@ def test_a_copied_series_keeps_local_hours_and_weekdays_over_the_change_of_clock
     made = copy_series("green-2026", copy, by=ines, at=at)
     assert (made.visibility, made.taken, made.capacity, made.starts_on) == (
         Visibility.DRAFT, 0, 40, date(2027, 3, 19))  # fmt: skip
+    assert made.nominations_need_approval
     assert [person.full_name for person in made.instructors] == ["Ines", "Omar"]
     lectures = lectures_of("green-2027")
     assert [one.title for one in lectures] == ["Part 1", "Part 2", "Part 3"]

@@ -257,6 +257,7 @@ def test_edit_series(app: APIFlask, staff: FlaskClient, series: Series, make: Ma
     assert 'value="Trade"' in page
     assert "ines@example.org" in page
     sent = {**SERIES, "title": "Sea trade", "instructors": "ines@example.org", "policy-min_percent": "75"}
+    sent["nominations_need_approval"] = "y"
     with app.app_context():
         current_policy(series.id).replay_days = before = 7
         db.session.commit()
@@ -265,7 +266,7 @@ def test_edit_series(app: APIFlask, staff: FlaskClient, series: Series, make: Ma
     with app.app_context():
         found = find_series("trade")
         assert found is not None
-        assert found.title == "Sea trade"
+        assert (found.title, found.nominations_need_approval) == ("Sea trade", True)
         assert current_policy(found.id).replay_days == before, "what is stored and not on the form stays"
     make.enrolment(series)
     make.enrolment(series)

@@ -133,6 +133,7 @@ def _series_input(source: Series, copy: SeriesCopy, days: int) -> SeriesInput:
         language=source.language,
         visibility=Visibility.DRAFT,
         admission=source.admission,
+        nominations_need_approval=source.nominations_need_approval,
         starts_on=moved(source.starts_on),
         ends_on=moved(source.ends_on),
         capacity=source.capacity if copy.countries else None,

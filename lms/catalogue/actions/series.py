@@ -33,7 +33,7 @@ from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.people.models import Country, Person
 
-_PLAIN = ("title", "description", "language", "admission", "starts_on", "ends_on")
+_PLAIN = ("title", "description", "language", "admission", "nominations_need_approval", "starts_on", "ends_on")
 
 
 @action

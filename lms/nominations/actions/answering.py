@@ -135,14 +135,6 @@ def decline(secret: str, reason: str | None, *, at: datetime) -> Answered:
     return Answered(nomination.state)
 
 
-@action
-def note_opened(secret: str, *, at: datetime) -> None:
-    """Notes when the nominee first opened the invitation."""
-    nomination = find_nomination(secret, at=at)
-    if nomination is not None and nomination.opened_at is None:
-        nomination.opened_at = at
-
-
 def find_nomination(secret: str, *, at: datetime) -> Nomination | None:
     """The nomination of a link that is still good; null for others."""
     query = (
