@@ -16,11 +16,12 @@ from lms.attendance.actions.appeals import file_appeal
 from lms.attendance.actions.closing import close_attendance
 from lms.attendance.appeal_rules import AppealInput
 from lms.attendance.models.appeals import Appeal, AppealState
-from lms.attendance.models.credits import Correction, CorrectionBatch, CorrectionBatchEntry, EntryState, Outcome
+from lms.attendance.models.credits import Correction, CorrectionBatch, CorrectionBatchEntry, Outcome
 from lms.attendance.queries.correction_batches import BatchView, get_batch, list_batches, list_people, preview_of
 from lms.attendance.queries.roster import roster
 from lms.attendance.queries.roster_filters import RosterFilter
 from lms.core import audit, jobs
+from lms.core.batches import EntryState
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.jobs import Job, JobState

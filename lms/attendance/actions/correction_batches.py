@@ -7,17 +7,17 @@ repeated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from datetime import datetime, timedelta
+from collections.abc import Collection
+from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, delete, func, select, update
+from sqlalchemy import Table, bindparam, select, update
 
 from lms.attendance import rules
 from lms.attendance.actions.appeals import accept_together
 from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.corrections import Wanted, hold_attendance, set_each
-from lms.attendance.models.credits import CorrectionBatch, CorrectionBatchEntry, EntryState, Outcome
+from lms.attendance.models.credits import CorrectionBatch, CorrectionBatchEntry, Outcome
 from lms.attendance.presence import is_held
 from lms.attendance.queries.correction_batches import ANSWERS, batch_entries, corrections_by_id
 from lms.attendance.queries.outcomes import corrections_in, written_credits
@@ -25,20 +25,25 @@ from lms.attendance.queries.roster import get_editable_lecture, not_on_roster
 from lms.attendance.queries.roster_filters import RosterFilter, filtered
 from lms.catalogue.models import Lecture
 from lms.core import audit, clock
-from lms.core.bulk import among, insert_many
-from lms.core.db import action, db, read, read_column, read_value
+from lms.core.batches import (
+    AT_ONCE,
+    EntryState,
+    Progress,
+    delete_old_previews,
+    end_step,
+    mark,
+    request_task,
+    result_of,
+    run_steps,
+)
+from lms.core.bulk import insert_many
+from lms.core.db import action, db, read_column
 from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.i18n import _
-from lms.core.jobs import Job, JobState, request_job
 from lms.core.roles import Actor
 from lms.people.queries.persons import person_ids_of
 
 JOB = "correct_batch"
-AT_ONCE = 500
-"""So many people are corrected in one transaction; a batch with more is a task."""
-PREVIEW_LASTS = timedelta(days=1)
-"""A preview that nobody confirmed is deleted after this time, when the next is made."""
-Progress = Callable[[int, int], None]
 
 
 @action
@@ -71,7 +76,7 @@ def preview_batch(
         raise Refused(
             _("This would change nothing: everyone selected has this result already, or is not on the roster.")
         )
-    _delete_old(at)
+    delete_old_previews(CorrectionBatch, CorrectionBatchEntry, at)
     batch = CorrectionBatch(
         lecture_id=lecture_id, outcome=outcome, size=len(rows), same=same, made_at=at, made_by=by.person_id
     )
@@ -102,19 +107,6 @@ def _entries(lecture: Lecture, ids: list[int], outcome: Outcome | None) -> tuple
             }
         )
     return rows, len(ids) - len(rows)
-
-
-def _delete_old(at: datetime) -> None:
-    old = select(CorrectionBatch.id).where(
-        CorrectionBatch.confirmed_at.is_(None), CorrectionBatch.made_at < at - PREVIEW_LASTS
-    )
-    ids = list(read_column(old))
-    if ids:
-        for table, column in (
-            (CorrectionBatchEntry, CorrectionBatchEntry.batch_id),
-            (CorrectionBatch, CorrectionBatch.id),
-        ):
-            db.session.execute(delete(table).where(column.in_(ids)).execution_options(synchronize_session=False))
 
 
 @action
@@ -182,70 +174,30 @@ def _go_on(lecture: Lecture, batch: CorrectionBatch, *, by: Actor, at: datetime)
     if batch.size <= AT_ONCE:
         _step(lecture, batch, by=by, at=at)
         return
-    waiting = read_value(
-        select(func.count())
-        .select_from(Job)
-        .where(Job.public_id == batch.job, Job.state.in_([JobState.QUEUED, JobState.RUNNING]))
-    )
-    if not waiting:
-        arguments = {"lecture_id": lecture.id, "batch": batch.public_id, "by": by.person_id}
-        batch.job = request_job(JOB, arguments, by=by, at=at, total=batch.size).public_id
-    db.session.flush()
+    arguments = {"lecture_id": lecture.id, "batch": batch.public_id, "by": by.person_id}
+    request_task(JOB, batch, arguments, by=by, at=at)
 
 
 def run_batch(lecture_id: int, public_id: str, *, by: Actor, progress: Progress | None = None) -> dict[str, Any]:
     """Corrects all people of a confirmed batch, or takes it back where that was asked for, some people in each
     transaction. Permission was checked on request. Returns `{changed, left_out}`."""
-    while True:
-        left, done, size = _run_step(lecture_id, public_id, by=by, at=clock.now())
-        if progress is not None:
-            progress(done, size)
-        if not left:
-            break
-    counts = dict(_count_states(public_id))
-    changed = counts.get(EntryState.CHANGED, 0) + counts.get(EntryState.TAKEN_BACK, 0)
-    return {"changed": changed, "left_out": sum(counts.values()) - changed}
+    run_steps(lambda: _run_step(lecture_id, public_id, by=by, at=clock.now()), progress)
+    return result_of(CorrectionBatch, CorrectionBatchEntry, public_id)
 
 
 @action
-def _run_step(lecture_id: int, public_id: str, *, by: Actor, at: datetime) -> tuple[int, int, int]:
+def _run_step(lecture_id: int, public_id: str, *, by: Actor, at: datetime) -> tuple[int, int]:
     lecture = hold_attendance(lecture_id, by=by)
-    batch = _locked(lecture_id, public_id)
-    left = _step(lecture, batch, by=by, at=at)
-    return left, batch.size - left, batch.size
+    return _step(lecture, _locked(lecture_id, public_id), by=by, at=at)
 
 
-def _count_states(public_id: str) -> list[Any]:
-    query = (
-        select(CorrectionBatchEntry.state, func.count())
-        .join(CorrectionBatch, CorrectionBatch.id == CorrectionBatchEntry.batch_id)
-        .where(CorrectionBatch.public_id == public_id)
-        .group_by(CorrectionBatchEntry.state)
-    )
-    return list(read(query))
-
-
-def _step(lecture: Lecture, batch: CorrectionBatch, *, by: Actor, at: datetime) -> int:
-    """Does what was asked for some people of a batch; returns how many are left."""
-    is_undo = batch.undo_at is not None
-    if is_undo:
+def _step(lecture: Lecture, batch: CorrectionBatch, *, by: Actor, at: datetime) -> tuple[int, int]:
+    """Does what was asked for some people of a batch; returns how many are left, and how many there are."""
+    if batch.undo_at is not None:
         _undo_some(lecture, batch, by=by, at=at)
-        state = EntryState.CHANGED
     else:
         _correct_some(lecture, batch, by=by, at=at)
-        state = EntryState.PENDING
-    left = read_value(
-        select(func.count())
-        .select_from(CorrectionBatchEntry)
-        .where(CorrectionBatchEntry.batch_id == batch.id, CorrectionBatchEntry.state == state)
-    )
-    if not left:
-        if is_undo:
-            batch.undone_at = batch.undone_at or at
-        else:
-            batch.done_at = batch.done_at or at
-    db.session.flush()
-    return int(left or 0)
+    return end_step(batch, CorrectionBatchEntry, at=at)
 
 
 def _correct_some(lecture: Lecture, batch: CorrectionBatch, *, by: Actor, at: datetime) -> None:
@@ -265,8 +217,8 @@ def _correct_some(lecture: Lecture, batch: CorrectionBatch, *, by: Actor, at: da
     wanted = Wanted(batch.outcome, batch.reason) if batch.outcome is not None else None
     set_each(lecture, dict.fromkeys(chosen, wanted), batch=batch.public_id, by=by, at=at)
     made = corrections_in(lecture.id, chosen) if wanted is not None else {}
-    _mark(batch.id, sorted(gone), EntryState.GONE)
-    _mark(batch.id, sorted(stale), EntryState.STALE)
+    _mark(batch.id, gone, EntryState.GONE)
+    _mark(batch.id, stale, EntryState.STALE)
     _mark(batch.id, chosen, EntryState.CHANGED)
     if made:
         rows = [{"who": person_id, "made": one.id, "batch": batch.id} for person_id, one in made.items()]
@@ -296,15 +248,8 @@ def _undo_some(lecture: Lecture, batch: CorrectionBatch, *, by: Actor, at: datet
     _mark(batch.id, kept, EntryState.KEPT)
 
 
-def _mark(batch_id: int, people: list[int], state: EntryState) -> None:
-    if people:
-        entry = CorrectionBatchEntry
-        db.session.execute(
-            update(entry)
-            .where(entry.batch_id == batch_id, among(entry.person_id, people))
-            .values(state=state)
-            .execution_options(synchronize_session=False)
-        )
+def _mark(batch_id: int, people: Collection[int], state: EntryState) -> None:
+    mark(CorrectionBatchEntry, CorrectionBatchEntry.person_id, batch_id, people, state)
 
 
 _TABLE = cast(Table, CorrectionBatchEntry.__table__)

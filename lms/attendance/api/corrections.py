@@ -6,11 +6,11 @@ from typing import Any
 
 from lms.attendance.actions.correction_batches import confirm_batch, preview_batch, undo_batch
 from lms.attendance.api.blueprint import bp
-from lms.attendance.models.credits import EntryState
 from lms.attendance.queries.correction_batches import BatchView, get_batch, list_batches, list_people, preview_of
 from lms.attendance.queries.roster_filters import RosterFilter
 from lms.attendance.schemas.corrections import BatchConfirmIn, BatchesOut, BatchIn, BatchOut
 from lms.core import clock
+from lms.core.batches import EntryState
 from lms.core.errors import Invalid
 from lms.core.i18n import _
 from lms.core.roles import Actor

@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lms.attendance.models.evidence import Source
+from lms.core.batches import BatchRow, EntryState
 from lms.core.db import Base, UtcDateTime, text_enum
 from lms.people.models import Gender, Sector, new_public_id
 
@@ -49,43 +50,15 @@ class Correction(Base):
     restores_id: Mapped[int | None] = mapped_column(ForeignKey("correction.id"))
 
 
-class EntryState(StrEnum):
-    """What became of one person of a batch: to be corrected, corrected, left out since the person is no longer on the
-    roster or was changed after the preview; taken back, or kept since the person was corrected again."""
-
-    PENDING = "pending"
-    CHANGED = "changed"
-    GONE = "gone"
-    STALE = "stale"
-    TAKEN_BACK = "taken_back"
-    KEPT = "kept"
-
-
-class CorrectionBatch(Base):
-    """One correction of many people: previewed, then confirmed with a reason, and perhaps taken back.
-
-    A null `outcome` removes corrections. `size` people are previewed; `same` more have this result already and are no
-    part of it. `job` is the public id of the task that corrects them, or takes it back, where they are many.
-    """
+class CorrectionBatch(BatchRow, Base):
+    """One correction of many people: previewed, then confirmed with a reason, and perhaps taken back. A null `outcome`
+    removes corrections."""
 
     __tablename__ = "correction_batch"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
     public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_public_id)
     lecture_id: Mapped[int] = mapped_column(ForeignKey("lecture.id"), index=True)
     outcome: Mapped[Outcome | None] = mapped_column(text_enum(Outcome))
-    reason: Mapped[str] = mapped_column(Text, default="")
-    size: Mapped[int]
-    same: Mapped[int]
-    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    made_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
-    confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    confirmed_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
-    done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    undo_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    undo_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
-    undone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    job: Mapped[str | None] = mapped_column(String(32))
 
 
 class CorrectionBatchEntry(Base):

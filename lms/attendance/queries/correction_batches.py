@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
 from lms.attendance.models.credits import (
@@ -16,7 +16,6 @@ from lms.attendance.models.credits import (
     CorrectionBatch,
     CorrectionBatchEntry,
     Credit,
-    EntryState,
     Outcome,
 )
 from lms.attendance.outcomes import CreditValues
@@ -26,18 +25,17 @@ from lms.attendance.queries.outcomes import compute_credits, written_credits
 from lms.attendance.queries.roster import get_editable_lecture, roster_totals
 from lms.attendance.queries.roster_order import day_of_lecture
 from lms.catalogue.models import Lecture
+from lms.core.batches import NAMED, BatchStage, EntryState, count_states, stage_of
 from lms.core.bulk import among
 from lms.core.db import db, read, read_column
 from lms.core.errors import NotFound
-from lms.core.jobs import Job, JobState
+from lms.core.jobs import Job
 from lms.core.roles import Actor
 from lms.enrolment.queries.sharing import hidden_among
 from lms.people.models import Person
 from lms.people.queries.countries import country_codes_of
 from lms.people.queries.persons import addresses_of
 
-NAMED = 50
-"""So many people of a batch are named."""
 ANSWERS = frozenset({Outcome.ATTENDED, Outcome.EXCUSED})
 """A batch with one of these outcomes accepts the open appeals of its people."""
 
@@ -58,13 +56,8 @@ class BatchView:
     @property
     def state(self) -> str:
         """previewed, correcting, stopped, corrected, undoing, undo_stopped or undone."""
-        batch = self.batch
-        is_running = self.job is not None and self.job.state in (JobState.QUEUED, JobState.RUNNING)
-        if batch.undo_at is not None:
-            return "undone" if batch.undone_at is not None else "undoing" if is_running else "undo_stopped"
-        if batch.confirmed_at is None:
-            return "previewed"
-        return "corrected" if batch.done_at is not None else "correcting" if is_running else "stopped"
+        stage = stage_of(self.batch, self.job)
+        return {BatchStage.RUNNING: "correcting", BatchStage.DONE: "corrected"}.get(stage, stage.value)
 
     def count(self, *states: EntryState) -> int:
         """How many people are in one of these states."""
@@ -120,7 +113,7 @@ def get_batch(lecture_id: int, public_id: str, *, by: Actor) -> BatchView:
     row = db.session.execute(query.execution_options(populate_existing=True)).one_or_none()
     if row is None:
         raise NotFound
-    return _view(row, lecture, _counts([row[0].id]))
+    return _view(row, lecture, count_states(CorrectionBatchEntry, [row[0].id]))
 
 
 def list_batches(lecture_id: int, *, by: Actor, limit: int = 100) -> list[BatchView]:
@@ -128,26 +121,13 @@ def list_batches(lecture_id: int, *, by: Actor, limit: int = 100) -> list[BatchV
     lecture = get_editable_lecture(lecture_id, by=by)
     query = _BATCHES.where(CorrectionBatch.lecture_id == lecture_id, CorrectionBatch.confirmed_at.is_not(None))
     rows = db.session.execute(query.order_by(CorrectionBatch.id.desc()).limit(limit)).all()
-    counts = _counts([row[0].id for row in rows])
+    counts = count_states(CorrectionBatchEntry, [row[0].id for row in rows])
     return [_view(row, lecture, counts) for row in rows]
 
 
 def _view(row: Any, lecture: Lecture, counts: dict[int, dict[EntryState, int]]) -> BatchView:
     batch, made_by, confirmed_by, undo_by, job = row
     return BatchView(batch, lecture, made_by, confirmed_by, undo_by, counts.get(batch.id, {}), job)
-
-
-def _counts(batch_ids: list[int]) -> dict[int, dict[EntryState, int]]:
-    entry = CorrectionBatchEntry
-    query = (
-        select(entry.batch_id, entry.state, func.count())
-        .where(entry.batch_id.in_(batch_ids))
-        .group_by(entry.batch_id, entry.state)
-    )
-    found: dict[int, dict[EntryState, int]] = {}
-    for batch_id, state, count in read(query):
-        found.setdefault(batch_id, {})[state] = count
-    return found
 
 
 def preview_of(view: BatchView, *, by: Actor, at: datetime) -> BatchPreview:

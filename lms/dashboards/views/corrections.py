@@ -5,12 +5,12 @@ from __future__ import annotations
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.attendance.actions.correction_batches import AT_ONCE, confirm_batch
+from lms.attendance.actions.correction_batches import confirm_batch
 from lms.attendance.forms import BatchForm
-from lms.attendance.models.credits import EntryState
-from lms.attendance.queries.correction_batches import NAMED, get_batch, list_people, preview_of
+from lms.attendance.queries.correction_batches import get_batch, list_people, preview_of
 from lms.certificates.queries.change_preview import preview_certificates
 from lms.core import clock
+from lms.core.batches import AT_ONCE, NAMED, EntryState
 from lms.dashboards.views.blueprint import bp
 from lms.people.queries.countries import country_names
 from lms.reports.queries.figures import public_totals
