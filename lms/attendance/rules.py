@@ -13,10 +13,8 @@ from itertools import accumulate
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
 from lms.core import measures
-from lms.core.errors import Invalid
 from lms.core.i18n import _, _n
 from lms.core.measures import HOUR_MS, MINUTE_MS
-from lms.core.typed_text import clean_line, clean_text
 
 Interval = tuple[int, int]
 
@@ -26,7 +24,6 @@ OFFLINE_MS = 30 * MINUTE_MS
 """So long after the last mark of the server's time a heartbeat that a page kept can still be proven."""
 OFFLINE_ACCEPTED_MS = 6 * HOUR_MS
 """So long after the mark it is accepted."""
-REASON_LENGTH = 1000
 
 
 def unite(intervals: Iterable[Interval]) -> list[Interval]:
@@ -262,21 +259,6 @@ def _gathered(seen: Sequence[Interval]) -> Interval:
         if counts[place - 1] >= few:
             last = steps[place][0]
     return first, last
-
-
-def checked_words(said: str | None, field: str = "reason", *, lack: str | None = None) -> str:
-    """Cleaned text from a person; empty if nothing in it is visible.
-
-    Raises Invalid at `field` where it is too long, or where it is empty and `lack` says what is missing.
-    """
-    words = clean_text(said)
-    if len(words) > REASON_LENGTH:
-        raise Invalid(field, _("Use at most %(n)s characters.", n=REASON_LENGTH))
-    if clean_line(words):
-        return words
-    if lack is not None:
-        raise Invalid(field, lack)
-    return ""
 
 
 def evidence_of(who: str, joined_ms: int, left_ms: int, source: str) -> str:

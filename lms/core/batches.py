@@ -125,7 +125,7 @@ def request_task(kind: str, batch: BatchRow, arguments: dict[str, Any], *, by: A
     db.session.flush()
 
 
-def run_steps(step: Callable[[], tuple[int, int]], progress: Progress | None) -> None:
+def run_steps(step: Callable[[], tuple[int, int]], progress: Progress | None = None) -> None:
     """Makes a batch, or takes it back, by steps that each return (left, size), until nothing is left."""
     while True:
         left, size = step()

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 
+from lms.core.errors import Invalid
+from lms.core.i18n import _
+
+REASON_LENGTH = 1000
+"""So many characters a reason or an answer may have."""
+
 _JOINERS = frozenset("\u200c\u200d")
 _EMOJI_STYLE = "\ufe0f"
 _BLANKS = frozenset("\u00ad\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufe0e\ufe0f")
@@ -58,3 +64,18 @@ def _is_kept(line: str, index: int, char: str) -> bool:
 def _is_joined(char: str) -> bool:
     category = unicodedata.category(char)
     return (char > "\u0600" and category[0] in "LM") or category in {"So", "Sk"}
+
+
+def checked_words(said: str | None, field: str = "reason", *, lack: str | None = None) -> str:
+    """Cleaned text from a person; empty if nothing in it is visible.
+
+    Raises Invalid at `field` where it is too long, or where it is empty and `lack` says what is missing.
+    """
+    words = clean_text(said)
+    if len(words) > REASON_LENGTH:
+        raise Invalid(field, _("Use at most %(n)s characters.", n=REASON_LENGTH))
+    if clean_line(words):
+        return words
+    if lack is not None:
+        raise Invalid(field, lack)
+    return ""

@@ -1,6 +1,7 @@
-"""What is being prepared in the demonstration: last year's series copied to new dates, and a lecture repeated weekly.
+"""What is being prepared in the demonstration: last year's series copied to new dates, a lecture repeated weekly, and
+some people withdrawn from a series together by mistake.
 
-Both by the instructor who signs in to it, as drafts; a clash is left out, holidays are kept.
+All by the instructor who signs in to it, as drafts; a clash is left out, holidays are kept.
 """
 
 from __future__ import annotations
@@ -13,20 +14,28 @@ from lms.catalogue.dates import DateCheck, Decision, Every, Repeat, check_dates,
 from lms.catalogue.inputs import LectureInput, SeriesCopy, slug_of, title_in_year
 from lms.catalogue.models import LectureState, Series
 from lms.catalogue.queries import get_series
+from lms.core import outbox
 from lms.core.roles import Actor
 from lms.demo.follow_up import actor_of
 from lms.demo.programme import ORGANISER_ZONE, LecturePlan, SeriesPlan
+from lms.enrolment.batch_actions import confirm_batch, preview_batch, undo_batch
+from lms.enrolment.models import EnrolmentStatus
+from lms.enrolment.queries.series import list_seats
 
 COPIED = "paperless-trade"
 REPEATED_IN = "fees-and-fairness"
 WEEKS = 8
+WITHDRAWN_FROM = "cooperative-finance"
+WITHDRAWN = 4
 
 
 def prepare_next_year(plans: Iterable[SeriesPlan], address: str, *, now: datetime) -> None:
-    """Copies a series of an earlier year, and repeats a lecture on eight days, of which the third has a clash."""
+    """Copies a series of an earlier year, repeats a lecture on eight days, of which the third has a clash, and undoes a
+    withdrawal of several people."""
     by = actor_of(address, now)
     _copy(get_series(COPIED, by=by), by=by, now=now)
     coming = [one for plan in plans for one in plan.lectures if _can_clash(one, now)]
+    _withdraw_by_mistake(get_series(WITHDRAWN_FROM, by=by), by=by, now=now)
     if coming:
         _repeat(min(coming, key=lambda one: one.starts_at), address, by=by, now=now)
 
@@ -38,6 +47,18 @@ def _can_clash(lecture: LecturePlan, now: datetime) -> bool:
         and "lin" in lecture.instructors
         and lecture.starts_at > now + timedelta(days=16)
     )
+
+
+def _withdraw_by_mistake(series: Series, *, by: Actor, now: datetime) -> None:
+    seats = list_seats(series, by=by, limit=WITHDRAWN - 1, status=EnrolmentStatus.ENROLLED)
+    people = [seat.enrolment.public_id for seat in seats]
+    if not people:
+        return
+    batch = preview_batch(series.id, people, status=EnrolmentStatus.WITHDRAWN, by=by, at=now).public_id
+    confirm_batch(series.id, batch, by=by, at=now)
+    undo_batch(series.id, batch, by=by, at=now)
+    while outbox.send_due(lambda _mail: None, at=now):  # to invented people: kept as sent, sent to nobody
+        pass
 
 
 def _copy(source: Series, *, by: Actor, now: datetime) -> None:

@@ -236,10 +236,11 @@ def leave(row: Enrolment, series: Series, *, by: Actor, at: datetime, why: SeatR
 
 
 @action
-def set_status(public_id: str, status: EnrolmentStatus, *, by: Actor, at: datetime) -> Enrolment:
+def set_status(public_id: str, status: EnrolmentStatus, *, by: Actor, at: datetime, reason: str = "") -> Enrolment:
     """Moves somebody: admits (or lets back in), rejects an application, withdraws. The same state again is no change.
 
-    A person may withdraw and come back by the own hand. Raises NotFound, Forbidden, Refused.
+    A person may withdraw and come back by the own hand. Who is rejected reads the `reason`, if there is one.
+    Raises NotFound, Forbidden, Refused.
     """
     row = get_enrolment(public_id, by=by, at=at)
     series = lock(row.series_id, by, at)
@@ -267,7 +268,7 @@ def set_status(public_id: str, status: EnrolmentStatus, *, by: Actor, at: dateti
     row.status = status
     audit.record("enrolment.reject", by=by, at=at, series=row.series_id, person=person_id)
     db.session.flush()
-    notices.tell_state(row, series, by=by, at=at)
+    notices.tell_state(row, series, by=by, at=at, reason=reason)
     return row
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flask_wtf.file import FileField, FileRequired
-from wtforms import EmailField, SelectField, StringField
+from wtforms import EmailField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired
 
 from lms.core.i18n import _, _l
@@ -28,3 +28,9 @@ class FileForm(BaseForm):
     """A file of people."""
 
     file = FileField(_l("File"), [FileRequired(_l("Choose a file."))])
+
+
+class BatchForm(BaseForm):
+    """The confirmation of a decision about several people; the reason is that of a rejection."""
+
+    reason = TextAreaField(_l("Why are you rejecting these people?"))

@@ -9,6 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstra
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from lms.catalogue.models import Series
+from lms.core.batches import BatchRow, EntryState
 from lms.core.db import Base, UtcDateTime, text_enum
 from lms.people.models import Country, Person, new_public_id
 
@@ -177,3 +178,28 @@ class SeatEntry(Base):
     by_person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     waited_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     number: Mapped[int | None]
+
+
+class EnrolmentBatch(BatchRow, Base):
+    """One decision about many places of a series: people are given a place (`enrolled`), rejected or withdrawn."""
+
+    __tablename__ = "enrolment_batch"
+
+    public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_public_id)
+    series_id: Mapped[int] = mapped_column(ForeignKey("series.id"), index=True)
+    status: Mapped[EnrolmentStatus] = mapped_column(text_enum(EnrolmentStatus))
+
+
+class EnrolmentBatchEntry(Base):
+    """One person of a batch: the state of the enrolment when the batch was previewed, when the batch changed it, and
+    whether the person then had a place."""
+
+    __tablename__ = "enrolment_batch_entry"
+    __table_args__ = (Index("ix_enrolment_batch_entry_batch_id_state", "batch_id", "state"),)
+
+    batch_id: Mapped[int] = mapped_column(ForeignKey("enrolment_batch.id", ondelete="CASCADE"), primary_key=True)
+    enrolment_id: Mapped[int] = mapped_column(ForeignKey("enrolment.id", ondelete="CASCADE"), primary_key=True)
+    before: Mapped[EnrolmentStatus] = mapped_column(text_enum(EnrolmentStatus))
+    changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    has_place: Mapped[bool | None]
+    state: Mapped[EntryState] = mapped_column(text_enum(EntryState), default=EntryState.PENDING)

@@ -25,13 +25,14 @@ _TEMPLATES = {
 }
 
 
-def tell_state(enrolment: Enrolment, series: Series, *, by: Actor, at: datetime) -> None:
-    """E-mails a person their current status, who else changed it, and whether they are asked to accept."""
+def tell_state(enrolment: Enrolment, series: Series, *, by: Actor, at: datetime, reason: str = "") -> None:
+    """E-mails a person their current status, who else changed it and why, and whether they are asked to accept."""
     is_other = by.person_id is not None and by.person_id != canonical(enrolment.person_id)
     more = {
         "position": position_of(enrolment),
         "accept": enrolment.profile_shared_at is None,
         "enrolled_by": by.full_name if is_other else None,
+        "reason": reason,
     }
     _tell_places([enrolment], series, _TEMPLATES[enrolment.status], more, at=at)
 

@@ -12,6 +12,9 @@ from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
 ACTIVE = frozenset({EnrolmentStatus.APPLIED, EnrolmentStatus.WAITLISTED, EnrolmentStatus.ENROLLED})
 """States of somebody who wants to take part and was not refused."""
 
+REJECTABLE = frozenset({EnrolmentStatus.APPLIED, EnrolmentStatus.WAITLISTED})
+"""States of somebody who can be rejected."""
+
 _BEST_FIRST = (
     EnrolmentStatus.ENROLLED,
     EnrolmentStatus.WAITLISTED,
@@ -116,7 +119,7 @@ def check_can_set(row: Enrolment, status: EnrolmentStatus) -> None:
                 "“enrolled” instead."
             )
         )
-    if status is EnrolmentStatus.REJECTED and row.status not in {EnrolmentStatus.APPLIED, EnrolmentStatus.WAITLISTED}:
+    if status is EnrolmentStatus.REJECTED and row.status not in REJECTABLE:
         raise Refused(_("Only people who have applied or are on the waiting list can be rejected."))
     if status is EnrolmentStatus.WITHDRAWN:
         check_can_withdraw(row.status)

@@ -7,7 +7,7 @@ from apiflask.fields import Boolean, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf, Range
 
 from lms.attendance.models.groups import Entered
-from lms.attendance.rules import REASON_LENGTH
+from lms.core.typed_text import REASON_LENGTH
 from lms.viewing_groups.rules import MOST_EXPECTED, MOST_PASTED
 from lms.web.api import AnswerSchema, Instant, RejectedOut
 from lms.web.local_time import LocalTime

@@ -41,6 +41,7 @@ TYPED = {
     "attendance_import": {"file_name"},
     "correction": {"reason"},
     "correction_batch": {"reason"},
+    "enrolment_batch": {"reason"},
     "lecture_change": {"reason"},
     "person_merge": {"reason"},
     "unmatched_attendee": {"name"},

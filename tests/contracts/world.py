@@ -47,6 +47,8 @@ from lms.core import clock
 from lms.core.db import action, db
 from lms.core.jobs import Job, JobState, request_job
 from lms.core.roles import SYSTEM, Actor
+from lms.enrolment import batch_actions as enrolments
+from lms.enrolment.models import EnrolmentStatus
 from lms.live.tokens import make_mark, make_token
 from lms.materials.actions import upload_file
 from lms.materials.models import Audience
@@ -104,6 +106,8 @@ class Place:
     correction_id: int = 0
     batch: str = ""
     batch_done: str = ""
+    change: str = ""
+    change_done: str = ""
     issue_job: str = "none"
     room_token: str = ""
     room_mark: str = ""
@@ -195,6 +199,7 @@ class World:
         }
         if endpoint.startswith("enrolment"):
             values["public_id"] = here.enrolment_id
+            values["batch"] = here.change_done if "undo" in endpoint else here.change
         elif "opening" in endpoint:
             values |= {"public_id": here.opening_set, "row_id": here.opening_row}
         elif endpoint.endswith("saved"):
@@ -435,6 +440,7 @@ def _things(world: World) -> None:
         place.number = write(number)
         place.import_id = keep_file(place.lectures["held"], report(place), file_name="r.csv", options={}, by=by, at=at)
         _unknown_people(place, by, at)
+        _changes_of_many(Make(world.app), place, by, at)
         _attendance_things(place, by, Make(world.app).actor(place.person), at)
         place.issue_job = certificates.request_issue(series_id, by=Make(world.app).actor(boss), at=at).public_id
         joined = open_join(place.lectures["live"], place.person.id, by=SYSTEM, at=at)
@@ -488,6 +494,17 @@ def _unknown_people(place: Place, by: Actor, at: datetime) -> None:
     ids = {one.email: one.id for one in page.items}
     place.unknown, place.decided = ids["open@y.z"], ids["decided@y.z"]
     resolve_attendee(lecture_id, place.decided, person=None, version=0, by=by, at=at)
+
+
+def _changes_of_many(make: Make, place: Place, by: Actor, at: datetime) -> None:
+    """A decision about several enrolments that can be taken back, and one that is not confirmed."""
+    series_id, out = _series_id(place.slug), EnrolmentStatus.WITHDRAWN
+    series = db.session.get_one(Series, series_id)
+    left = make.enrolment(series, make.person(f"Left {place.slug}", f"left@{place.slug}.example")).public_id
+    place.change_done = enrolments.preview_batch(series_id, [left], status=out, by=by, at=at).public_id
+    enrolments.confirm_batch(series_id, place.change_done, by=by, at=at)
+    people = [place.enrolment_id]
+    place.change = enrolments.preview_batch(series_id, people, status=out, by=by, at=at).public_id
 
 
 def _attendance_things(place: Place, by: Actor, own: Actor, at: datetime) -> None:

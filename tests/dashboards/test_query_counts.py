@@ -83,7 +83,7 @@ def grow(world: World) -> None:
         ("/admin", "administrator", 17),
         ("/admin/people", "administrator", 11),
         ("/admin/people/{person}", "administrator", 26),
-        ("/series/cross-border/enrolments", "instructor", 10),
+        ("/series/cross-border/enrolments", "instructor", 11),
         ("/series/cross-border/enrolments", "focal_point", 13),  # of their country only: counted by a question
         ("/series/cross-border/certificates", "administrator", 15),
         ("/lectures/{held}/roster", "instructor", 19),

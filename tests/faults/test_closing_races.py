@@ -11,7 +11,7 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy import func, select
 
-from lms.attendance import rules
+from lms.attendance.actions import appeals
 from lms.attendance.actions.appeals import accept_appeal, decline_appeal, file_appeal, withdraw_appeal
 from lms.attendance.actions.closing import close_attendance, reopen_attendance
 from lms.attendance.actions.corrections import correct
@@ -77,13 +77,13 @@ def crowd(app: APIFlask, make: Any) -> Crowd:
 
 
 def test_an_appeal_is_answered_once(crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
-    quick = rules.checked_words
+    quick = appeals.checked_words
 
     def slow(*given: Any, **more: Any) -> str:
         time.sleep(0.05)  # between finding it open and answering it: whoever is not held back reads what is old
         return quick(*given, **more)
 
-    monkeypatch.setattr(rules, "checked_words", slow)
+    monkeypatch.setattr(appeals, "checked_words", slow)
     with crowd.app.app_context():
         draft = AppealInput(text="I was there")
         appeal = file_appeal(crowd.lecture, draft, by=crowd.own, at=END)[0].public_id

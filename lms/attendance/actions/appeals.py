@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from lms.attendance import notices, rules
+from lms.attendance import notices
 from lms.attendance.actions.corrections import hold_attendance, set_outcomes
 from lms.attendance.actions.credits import lock_lecture
 from lms.attendance.actions.facts import hold_facts
@@ -23,6 +23,7 @@ from lms.core.db import action, db
 from lms.core.errors import Forbidden, Refused
 from lms.core.i18n import _
 from lms.core.roles import Actor
+from lms.core.typed_text import checked_words
 from lms.enrolment.actions import share_own_profile
 from lms.people.queries.persons import canonical
 
@@ -100,7 +101,7 @@ def accept_appeal(public_id: str, *, outcome: Outcome | None, words: str, by: Ac
     """
     view = _answerable(public_id, by)
     lecture = hold_attendance(view.lecture.id, by=by)
-    words = rules.checked_words(words, "words", lack=_("Enter an answer for the person."))
+    words = checked_words(words, "words", lack=_("Enter an answer for the person."))
     if outcome is not None:
         set_outcomes(lecture, [view.person_id], outcome=outcome, reason=words, by=by, at=at)
         view.appeal.correction_id = corrections_in(lecture.id, [view.person_id])[view.person_id].id
@@ -114,7 +115,7 @@ def decline_appeal(public_id: str, *, words: str, by: Actor, at: datetime) -> No
     Raises Invalid without words, and Refused where the appeal has ended.
     """
     view = _answerable(public_id, by)
-    words = rules.checked_words(words, "words", lack=_("Enter a reason. The person will see it."))
+    words = checked_words(words, "words", lack=_("Enter a reason. The person will see it."))
     _answer(view, AppealState.DECLINED, words, by=by, at=at)
 
 

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from lms.attendance import rules
 from lms.attendance.actions.credits import credit_lecture, lock_lecture
 from lms.attendance.actions.facts import hold_facts
 from lms.attendance.models.closings import Closing
@@ -22,6 +21,7 @@ from lms.core.db import action, db
 from lms.core.errors import Refused
 from lms.core.i18n import _
 from lms.core.roles import Actor
+from lms.core.typed_text import checked_words
 from lms.people.models import Person
 
 
@@ -86,7 +86,7 @@ def reopen_attendance(lecture_id: int, *, reason: str, by: Actor, at: datetime) 
     hold_facts()
     check_can_edit_lecture(get_lecture(lecture_id, by=by), by)
     lock_lecture(lecture_id)
-    reason = rules.checked_words(reason, lack=_("Enter a reason."))
+    reason = checked_words(reason, lack=_("Enter a reason."))
     closing = find_closing(lecture_id)
     if closing is None:
         return

@@ -13,7 +13,6 @@ from typing import Any, cast
 
 from sqlalchemy import Table, bindparam, select, update
 
-from lms.attendance import rules
 from lms.attendance.actions.appeals import accept_together
 from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.corrections import Wanted, hold_attendance, set_each
@@ -41,6 +40,7 @@ from lms.core.db import action, db, read_column
 from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.i18n import _
 from lms.core.roles import Actor
+from lms.core.typed_text import checked_words
 from lms.people.queries.persons import person_ids_of
 
 JOB = "correct_batch"
@@ -123,7 +123,7 @@ def confirm_batch(lecture_id: int, public_id: str, *, reason: str, by: Actor, at
         return batch
     if batch.confirmed_at is None:
         needs_reason = batch.outcome is not None
-        batch.reason = rules.checked_words(reason, lack=_("Enter a reason.") if needs_reason else None)
+        batch.reason = checked_words(reason, lack=_("Enter a reason.") if needs_reason else None)
         batch.confirmed_at, batch.confirmed_by = at, by.person_id
         _record("attendance.correct_batch", batch, by=by, at=at)
     _go_on(lecture, batch, by=by, at=at)

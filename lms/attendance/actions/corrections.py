@@ -12,7 +12,6 @@ from typing import Any
 
 from sqlalchemy import Integer, bindparam, select, update
 
-from lms.attendance import rules
 from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.credits import credit_lecture, lock_lecture
 from lms.attendance.actions.facts import hold_facts
@@ -30,6 +29,7 @@ from lms.core.db import action, db, read_column
 from lms.core.errors import NotFound, Refused
 from lms.core.i18n import _
 from lms.core.roles import Actor
+from lms.core.typed_text import checked_words
 from lms.people.models import Person
 from lms.people.queries.persons import person_id_of
 
@@ -110,7 +110,7 @@ def set_outcomes(
 
     Returns for how many people something changed. Raises NotFound where a person is not on the roster.
     """
-    reason = rules.checked_words(reason, lack=_("Enter a reason.") if outcome is not None else None)
+    reason = checked_words(reason, lack=_("Enter a reason.") if outcome is not None else None)
     wanted = Wanted(outcome, reason, restores) if outcome is not None else None
     return len(set_each(lecture, dict.fromkeys(person_ids, wanted), by=by, at=at))
 

@@ -8,8 +8,8 @@ from apiflask.validators import Length, OneOf
 
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
-from lms.attendance.rules import REASON_LENGTH
 from lms.attendance.schemas.roster import OUTCOMES
+from lms.core.typed_text import REASON_LENGTH
 from lms.web.api import AnswerSchema, Instant
 
 MOST = 20_000

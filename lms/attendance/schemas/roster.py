@@ -10,8 +10,8 @@ from lms.attendance.appeal_rules import NAME_LENGTH
 from lms.attendance.models.appeals import AppealState
 from lms.attendance.models.credits import Outcome
 from lms.attendance.models.evidence import Source
-from lms.attendance.rules import REASON_LENGTH
 from lms.core.i18n import _l
+from lms.core.typed_text import REASON_LENGTH
 from lms.web.api import AnswerSchema, Instant, PageQuery, Part
 
 SOURCES = [source.value for source in Source]

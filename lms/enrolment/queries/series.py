@@ -151,7 +151,7 @@ def list_seat_page(
     """The places that a filter holds, in the order and on the page that are asked for: by registration (`registered`),
     `name`, `country` (by name, where names are given) or `organisation`. What is hidden from the reader comes last.
     `counts` are those of `count_by_status`, where they have just been asked."""
-    matching = _matching(series, wanted, by=by, at=at)
+    matching = matching_seats(series, wanted, by=by, at=at)
     if counts is not None and replace(wanted, status=None) == SeatFilter() and rules.may_see_all(series, by):
         total = counts[wanted.status] if wanted.status is not None else sum(counts.values())
     else:
@@ -181,7 +181,8 @@ def list_seat_page(
     return SeatPage(_seats([(row[0], row[1], row[2]) for row in found], by), total)
 
 
-def _matching(series: Series, wanted: SeatFilter, *, by: Actor, at: datetime | None) -> Select[Any]:
+def matching_seats(series: Series, wanted: SeatFilter, *, by: Actor, at: datetime | None) -> Select[Any]:
+    """The query of the ids of the enrolments that the actor may read and that a filter holds."""
     held = speaking(Enrolment.id).where(Enrolment.series_id == series.id)
     return held.where(*_conditions(series, wanted, by=by, day=day_of(at)))
 
@@ -294,6 +295,14 @@ def kept_seats(series_id: int) -> dict[int, int]:
         CountryQuota.series_id == series_id, CountryQuota.released_at.is_(None), CountryQuota.seats > CountryQuota.used
     )
     return dict(read(query))
+
+
+def kept_countries(series_id: int, at: datetime) -> set[int]:
+    """The countries for which seats are kept at a moment, free or taken."""
+    query = select(CountryQuota.country_id).where(
+        CountryQuota.series_id == series_id, CountryQuota.released_at.is_(None), CountryQuota.kept_until > at
+    )
+    return set(read_column(query))
 
 
 _STATES = select(Lecture.state).where(Lecture.series_id == bindparam("series_id", type_=Integer)).distinct()

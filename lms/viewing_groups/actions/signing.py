@@ -23,6 +23,7 @@ from lms.core.db import action, db
 from lms.core.errors import Invalid, Refused
 from lms.core.i18n import _
 from lms.core.roles import SYSTEM, Actor
+from lms.core.typed_text import checked_words
 from lms.people.models import Person, PersonEmail
 from lms.people.queries.countries import countries_of
 from lms.people.queries.persons import find_person_by_email
@@ -175,7 +176,7 @@ def take_back_signature(public_id: str, *, reason: str, by: Actor, at: datetime)
     if signature is None:
         return
     check_not_closed(view.lecture)
-    reason = rules.checked_words(reason, lack=_("Enter a reason."))
+    reason = checked_words(reason, lack=_("Enter a reason."))
     people = set(
         db.session.scalars(
             select(WHO).join(Presence, Presence.person_id == Person.id).where(Presence.signature_id == signature.id)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.models import Series
@@ -17,11 +17,13 @@ from lms.catalogue.statements import OPEN_STATES
 from lms.core import clock, files
 from lms.core.errors import DomainError, Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
 from lms.core.i18n import _, _l, _n
+from lms.core.lists import ListRequest
 from lms.core.roles import Actor, Role
 from lms.core.sorting import sort_key
 from lms.enrolment import actions, mailing
 from lms.enrolment.forms import EnrolForm, FileForm
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
+from lms.enrolment.queries.batches import list_batches
 from lms.enrolment.queries.preview import preview_enrolments
 from lms.enrolment.queries.rows import find_enrolment, get_enrolment
 from lms.enrolment.queries.series import (
@@ -33,14 +35,14 @@ from lms.enrolment.queries.series import (
     place_of,
 )
 from lms.enrolment.rules import ACTIVE
+from lms.enrolment.views.blueprint import bp
 from lms.people.actions.files import StagedPeople, stage_people
 from lms.people.queries.countries import country_names, list_countries
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
-from lms.web.lists import Choice, Column, ListDefinition, ListPage, Select, Sifted, read_list
+from lms.web.lists import AskedList, Choice, Column, ListDefinition, ListPage, Select, Sifted, read_list
 from lms.web.locale import reader_locale
 
-bp = Blueprint("enrolment", __name__, template_folder="templates")
 init_app = mailing.init_app
 LIST = ListDefinition(
     filters={
@@ -192,22 +194,33 @@ def _say_where(row: Enrolment, by: Actor) -> None:
     flash(said.get(row.status, name), "done")
 
 
+def read_seat_list(names: Mapping[str, str]) -> AskedList:
+    """What the address of the current request asks of the enrolments of a series; `names` are those of countries."""
+    return read_list(replace(LIST, filters={**LIST.filters, "country": names.keys()}))
+
+
+def seat_filter(wanted: ListRequest) -> SeatFilter:
+    """The filter of what is asked of the list."""
+    filters = wanted.filters
+    return SeatFilter(
+        q=wanted.q,
+        status=EnrolmentStatus(filters["status"]) if "status" in filters else None,
+        country=filters.get("country"),
+        source=EnrolmentSource(filters["source"]) if "source" in filters else None,
+    )
+
+
 def _list(series: Series, form: EnrolForm | None, names: Mapping[str, str], *, by: Actor) -> str:
-    asked = read_list(replace(LIST, filters={**LIST.filters, "country": names.keys()}))
-    wanted, filters = asked.wanted, asked.wanted.filters
-    everybody = may_edit_series(series, by) or by.is_reporter
+    asked = read_seat_list(names)
+    is_staff = may_edit_series(series, by)
+    everybody = is_staff or by.is_reporter
     own = None if everybody else by.country_ids
     own_codes = [] if everybody else _own_codes(by)
     counts = count_by_status(series.id, country_ids=own)
     page = list_seat_page(
         series,
-        SeatFilter(
-            q=wanted.q,
-            status=EnrolmentStatus(filters["status"]) if "status" in filters else None,
-            country=filters.get("country"),
-            source=EnrolmentSource(filters["source"]) if "source" in filters else None,
-        ),
-        wanted,
+        seat_filter(asked.wanted),
+        asked.wanted,
         by=by,
         country_names=names,
         counts=counts,
@@ -223,6 +236,10 @@ def _list(series: Series, form: EnrolForm | None, names: Mapping[str, str], *, b
         selects=_selects(names if everybody else {one: names[one] for one in own_codes}),
         counts=counts,
         form=form,
+        asks_to_enrol="enrol" in request.args or request.method == "POST" or not sum(counts.values()),
+        opened=request.args.get("open"),
+        is_staff=is_staff,
+        batches=list_batches(series, by=by, limit=1) if is_staff else [],
         may_import=by.is_administrator,
         country_names=names,
         countries=[names[code] for code in own_codes],

@@ -1,0 +1,363 @@
+"""Decisions about many people together: previewed, confirmed, done in steps, and taken back."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, update
+
+from lms.catalogue.models import Series
+from lms.core import audit, jobs
+from lms.core.batches import EntryState
+from lms.core.db import db
+from lms.core.errors import Forbidden, Invalid, NotFound, Refused
+from lms.core.jobs import Job
+from lms.core.outbox import OutboxMail
+from lms.core.roles import SYSTEM, Actor
+from lms.enrolment import batch_actions as batches
+from lms.enrolment.actions import set_status
+from lms.enrolment.models import Enrolment, EnrolmentBatch, EnrolmentStatus
+from lms.enrolment.queries.batches import BatchView, count_places, get_batch, list_batches, list_people, preview_of
+from lms.enrolment.queries.series import SeatFilter, list_seats
+from lms.enrolment.quota_files import stage_quota_lines
+from lms.enrolment.quotas import set_quotas
+from lms.people.actions.merging import merge_people
+from lms.people.actions.privacy import erase_person
+
+EARLY = datetime(2026, 1, 1, tzinfo=UTC)
+AT = datetime(2026, 11, 1, 9, tzinfo=UTC)
+APPLIED, ENROLLED, REJECTED, WITHDRAWN, WAITLISTED = (
+    EnrolmentStatus.APPLIED, EnrolmentStatus.ENROLLED, EnrolmentStatus.REJECTED, EnrolmentStatus.WITHDRAWN,
+    EnrolmentStatus.WAITLISTED,
+)  # fmt: skip
+BEFORE = {
+    "Ann": "enrolled", "Ben": "enrolled", "Cyr": "applied", "Dora": "applied", "Eva": "applied", "Fay": "withdrawn",
+}  # fmt: skip
+
+
+class Scene:
+    """A series of four places by application. Ann and Ben have places; Cyr, Dora and Eva applied in this order; Fay
+    withdrew."""
+
+    def __init__(self, make: Any) -> None:
+        self.make, self.people, self.rows = make, {}, {}
+        self.teacher = make.person("Lin", roles=["instructor"])
+        self.series: Series = make.series(
+            "trade", "Trade", instructors=[self.teacher], capacity=4, admission="application"
+        )
+        for day, (name, status) in enumerate(BEFORE.items()):
+            self.add(name, status, EARLY + timedelta(days=day))
+
+    def add(self, name: str, status: str, at: datetime = AT, country: str = "KE") -> None:
+        person = self.make.person(name, email=f"{name.lower()}@x.example", country=country)
+        row = self.make.enrolment(self.series, person, status=status, at=at, profile_shared_at=EARLY)
+        self.people[name], self.rows[name] = person, row.public_id
+
+    @property
+    def by(self) -> Actor:
+        return self.make.actor(self.teacher)  # type: ignore[no-any-return]
+
+    def ids(self, *names: str) -> list[str]:
+        return [self.rows[name] for name in names]
+
+    def preview(self, people: Any, status: EnrolmentStatus) -> str:
+        return batches.preview_batch(self.series.id, people, status=status, by=self.by, at=AT).public_id
+
+    def confirm(self, batch: str, reason: str = "") -> None:
+        batches.confirm_batch(self.series.id, batch, reason=reason, by=self.by, at=AT)
+
+    def undo(self, batch: str) -> None:
+        batches.undo_batch(self.series.id, batch, by=self.by, at=AT + timedelta(hours=1))
+
+    def set(self, name: str, status: EnrolmentStatus, hours: int = 0) -> None:
+        set_status(self.rows[name], status, by=SYSTEM, at=AT + timedelta(hours=hours))
+
+    def view(self, batch: str) -> BatchView:
+        return get_batch(self.series.id, batch, by=self.by)
+
+    def left_out(self, batch: str) -> list[tuple[str, str]]:
+        states = [EntryState.GONE, EntryState.STALE, EntryState.KEPT]
+        return [(one.label, one.state.value) for one in list_people(self.view(batch), states, by=self.by)]
+
+    def states(self) -> dict[str, str]:
+        db.session.rollback()
+        seats = list_seats(self.series, by=SYSTEM, limit=99)
+        return {seat.person.full_name: seat.enrolment.status.value for seat in seats}
+
+    def taken(self) -> int:
+        return db.session.scalar(select(Series.taken).where(Series.id == self.series.id)) or 0
+
+    def mails(self) -> list[tuple[str, str]]:
+        query = select(OutboxMail.template, OutboxMail.address).order_by(OutboxMail.id)
+        return [(template.removeprefix("enrolment_"), address[0]) for template, address in db.session.execute(query)]
+
+
+@pytest.fixture
+def scene(make: Any, context: None) -> Scene:
+    return Scene(make)
+
+
+@pytest.mark.databases
+def test_applications_are_accepted_in_their_order_until_all_places_are_taken(scene: Scene) -> None:
+    batch = scene.preview(SeatFilter(), ENROLLED)
+    assert scene.states() == BEFORE
+    view = scene.view(batch)
+    found = preview_of(view, by=scene.by, at=AT)
+    assert (view.batch.size, view.batch.same, found.free, found.seated, found.queued) == (3, 3, 2, 2, 1)
+    assert found.totals == {APPLIED: (3, 0), WAITLISTED: (0, 1), ENROLLED: (2, 4)}
+    assert found.countries == [("KE", 3)]
+    scene.confirm(batch)
+    assert scene.states() == BEFORE | {"Cyr": "enrolled", "Dora": "enrolled", "Eva": "waitlisted"}
+    assert scene.taken() == 4
+    assert scene.mails() == [("enrolled", "c"), ("enrolled", "d"), ("waitlisted", "e")]
+    scene.confirm(batch)
+    assert len(scene.mails()) == 3
+    assert (scene.view(batch).stage.value, scene.view(batch).changed, count_places(scene.view(batch))) == ("done", 3, 2)
+    assert [one.batch.public_id for one in list_batches(scene.series, by=scene.by)] == [batch]
+    verbs = [entry.verb for entry in audit.list_entries("series", scene.series.id)]
+    assert (verbs.count("enrolment.change_batch"), verbs.count("enrolment.enrol")) == (1, 3)
+    with pytest.raises(Refused):
+        scene.undo(batch)
+
+
+@pytest.mark.databases
+def test_seats_kept_for_a_country_are_previewed_and_given_as_for_one_person(scene: Scene) -> None:
+    set_quotas("trade", stage_quota_lines("Kenya, 1", until=AT + timedelta(days=9), at=AT), by=SYSTEM, at=AT)
+    for day, (name, country) in enumerate((("Gus", "PE"), ("Hal", "PE"), ("Ida", "KE"))):
+        scene.add(name, "applied", AT + timedelta(days=day - 20), country=country)
+    batch = scene.preview(scene.ids("Gus", "Hal", "Ida"), ENROLLED)
+    found = preview_of(scene.view(batch), by=scene.by, at=AT)
+    assert (found.free, found.seated, found.queued) == (1, 2, 1)
+    scene.confirm(batch)
+    taken = {"Gus": "enrolled", "Hal": "waitlisted", "Ida": "enrolled"}
+    assert scene.states() == BEFORE | taken
+    out = scene.preview(scene.ids("Ida"), WITHDRAWN)
+    assert preview_of(scene.view(out), by=scene.by, at=AT).promoted == 0
+    scene.confirm(out)
+    assert scene.states() == BEFORE | taken | {"Ida": "withdrawn"}
+    last = scene.preview(scene.ids("Ann"), WITHDRAWN)
+    assert preview_of(scene.view(last), by=scene.by, at=AT).promoted == 1
+    scene.confirm(last)
+    assert scene.states()["Hal"] == "enrolled"
+
+
+@pytest.mark.databases
+def test_rejected_people_read_the_reason_once(scene: Scene) -> None:
+    batch = scene.preview(scene.ids("Cyr", "Eva", "Ann"), REJECTED)
+    assert scene.view(batch).batch.same == 1
+    for reason in ("", " \u200b", "x" * 1001):
+        with pytest.raises(Invalid):
+            scene.confirm(batch, reason)
+    assert scene.states() == BEFORE
+    scene.confirm(batch, "Only officials can take part.")
+    scene.confirm(batch, "Other words")
+    assert scene.states() == BEFORE | {"Cyr": "rejected", "Eva": "rejected"}
+    payloads = db.session.scalars(select(OutboxMail.payload)).all()
+    assert [one["reason"] for one in payloads] == ["Only officials can take part."] * 2
+
+
+@pytest.mark.databases
+def test_withdrawn_people_make_room_and_are_enrolled_again_while_there_are_places(scene: Scene) -> None:
+    db.session.execute(update(Series).values(capacity=5))
+    db.session.commit()
+    for name in ("Gus", "Hal", "Ida"):
+        scene.add(name, "enrolled")
+    for day, name in enumerate(("Jon", "Kim")):
+        scene.add(name, "waitlisted", AT + timedelta(days=day - 9))
+    batch = scene.preview(scene.ids("Jon", "Gus", "Hal", "Ida", "Fay", "Cyr"), WITHDRAWN)
+    found = preview_of(scene.view(batch), by=scene.by, at=AT)
+    assert (scene.view(batch).batch.same, found.promoted) == (2, 1)
+    assert found.totals == {ENROLLED: (5, 3), WAITLISTED: (2, 0), WITHDRAWN: (1, 5)}
+    scene.confirm(batch)
+    out = dict.fromkeys(("Gus", "Hal", "Ida", "Jon"), "withdrawn")
+    assert scene.states() == BEFORE | out | {"Kim": "enrolled"}
+    assert sorted(scene.mails()) == [
+        ("place_won", "k"), ("withdrawn", "g"), ("withdrawn", "h"), ("withdrawn", "i"), ("withdrawn", "j")
+    ]  # fmt: skip
+    assert scene.taken() == 3
+    scene.undo(batch)
+    assert scene.states() == BEFORE | {
+        "Gus": "enrolled", "Hal": "enrolled", "Ida": "waitlisted", "Jon": "waitlisted", "Kim": "enrolled"
+    }  # fmt: skip
+    view = scene.view(batch)
+    assert (view.stage.value, view.count(EntryState.TAKEN_BACK), count_places(view)) == ("undone", 4, 2)
+
+
+@pytest.mark.databases
+def test_who_left_or_was_decided_on_meanwhile_is_named_and_skipped(scene: Scene) -> None:
+    batch = scene.preview(scene.ids("Cyr", "Dora", "Eva"), ENROLLED)
+    scene.set("Cyr", WITHDRAWN)
+    scene.set("Dora", REJECTED)
+    scene.confirm(batch)
+    assert scene.states() == BEFORE | {"Cyr": "withdrawn", "Dora": "rejected", "Eva": "enrolled"}
+    assert scene.left_out(batch) == [("Cyr", "stale"), ("Dora", "stale")]
+    again = scene.preview(scene.ids("Ann", "Ben", "Eva"), WITHDRAWN)
+    scene.confirm(again)
+    for hours, status in enumerate((ENROLLED, WITHDRAWN), 1):
+        scene.set("Ann", status, hours)
+    scene.set("Ben", ENROLLED, 1)
+    scene.undo(again)
+    assert scene.left_out(again) == [("Ann", "kept"), ("Ben", "kept")]
+    assert scene.states()["Eva"] == "enrolled"
+
+
+def test_merged_and_erased_people_are_left_alone(scene: Scene) -> None:
+    admin = scene.make.actor(roles=["administrator"])
+    batch = scene.preview(scene.ids("Cyr", "Dora"), ENROLLED)
+    merge_people(scene.people["Ann"].public_id, scene.people["Cyr"].public_id, by=SYSTEM, at=AT)
+    scene.confirm(batch)
+    assert scene.view(batch).counts == {EntryState.GONE: 1, EntryState.CHANGED: 1}
+    out = scene.preview(scene.ids("Ben"), WITHDRAWN)
+    scene.confirm(out)
+    erase_person(
+        scene.people["Ben"].public_id, confirmation="ben@x.example", withdraw_certificates=False, by=admin, at=AT
+    )
+    scene.undo(out)
+    assert scene.view(out).counts == {EntryState.KEPT: 1}
+
+
+@pytest.mark.databases
+def test_what_cannot_be_previewed_or_confirmed_is_refused_and_changes_nothing(scene: Scene) -> None:
+    for people, status, error in (
+        ([], ENROLLED, Invalid), (SeatFilter(q="nobody at all"), ENROLLED, Invalid), (["unknown"], ENROLLED, NotFound),
+        (scene.ids("Ann"), ENROLLED, Refused), (scene.ids("Ann"), REJECTED, Refused),
+        (scene.ids("Fay", "Cyr"), WITHDRAWN, Refused), (scene.ids("Cyr"), APPLIED, Invalid),
+    ):  # fmt: skip
+        with pytest.raises(error):
+            scene.preview(people, status)
+    other = scene.make.series("other")
+    elsewhere = scene.make.enrolment(other, scene.people["Ann"]).public_id
+    with pytest.raises(NotFound):
+        scene.preview([elsewhere], WITHDRAWN)
+    batch = scene.preview(scene.ids("Cyr"), ENROLLED)
+    for outsider in (scene.make.actor(roles=["reporter"]), scene.make.actor(roles=[("focal_point", "KE")])):
+        for work in (
+            lambda by: batches.preview_batch(scene.series.id, SeatFilter(), status=WITHDRAWN, by=by, at=AT),
+            lambda by: batches.confirm_batch(scene.series.id, batch, by=by, at=AT),
+            lambda by: get_batch(scene.series.id, batch, by=by),
+            lambda by: list_batches(scene.series, by=by),
+        ):
+            with pytest.raises(Forbidden):
+                work(outsider)
+    with pytest.raises(NotFound):
+        batches.confirm_batch(other.id, batch, by=SYSTEM, at=AT)
+    with pytest.raises(Refused):
+        scene.undo(scene.preview(scene.ids("Ann"), WITHDRAWN))
+    assert scene.states() == BEFORE
+
+
+@pytest.mark.databases
+def test_many_people_are_a_task_that_goes_on_where_it_stopped(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "AT_ONCE", 1)
+    monkeypatch.setattr(batches, "STEP", 1)
+    batch = scene.preview(SeatFilter(), ENROLLED)
+    scene.confirm(batch)
+    scene.confirm(batch)
+    assert (scene.states(), scene.view(batch).stage.value) == (BEFORE, "running")
+    assert db.session.scalar(select(func.count()).select_from(Job).where(Job.kind == batches.JOB)) == 1
+    step, made = batches._run_step, []
+
+    def killed(*args: Any, **given: Any) -> Any:
+        if made:
+            raise RuntimeError("killed")
+        made.append(1)
+        return step(*args, **given)
+
+    monkeypatch.setattr(batches, "_run_step", killed)
+    assert jobs.run_due() == 1
+    assert (scene.view(batch).stage.value, scene.view(batch).changed) == ("stopped", 1)
+    monkeypatch.setattr(batches, "_run_step", step)
+    scene.confirm(batch)
+    jobs.run_due()
+    view = scene.view(batch)
+    assert view.job is not None
+    assert (view.stage.value, view.job.result) == ("done", {"changed": 3, "left_out": 0})
+    assert scene.states()["Eva"] == "waitlisted"
+    payloads = db.session.scalars(select(OutboxMail.payload)).all()
+    assert [one["enrolled_by"] for one in payloads] == ["Lin"] * 3
+
+
+@pytest.mark.databases
+def test_the_same_pressed_twice_at_once_is_done_once(scene: Scene) -> None:
+    batch, app, series_id, by = scene.preview(SeatFilter(), ENROLLED), scene.make.app, scene.series.id, scene.by
+
+    def press(_number: int) -> None:
+        with app.app_context():
+            batches.confirm_batch(series_id, batch, by=by, at=AT)
+
+    db.session.rollback()
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(press, range(3)))
+    assert (len(scene.mails()), scene.taken()) == (3, 4)
+
+
+def test_a_preview_that_nobody_confirmed_is_deleted_after_a_day(scene: Scene) -> None:
+    old = scene.preview(SeatFilter(), ENROLLED)
+    batches.preview_batch(scene.series.id, SeatFilter(), status=WITHDRAWN, by=scene.by, at=AT + timedelta(days=2))
+    with pytest.raises(NotFound):
+        scene.view(old)
+    assert db.session.scalar(select(func.count()).select_from(EnrolmentBatch)) == 1
+
+
+def _token(page: Any) -> str:
+    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page.text)
+    assert found
+    return found[1]
+
+
+def test_on_the_pages_nothing_changes_before_it_is_confirmed(client: Any, make: Any) -> None:
+    with make.app.app_context():
+        scene = Scene(make)
+        ann, cyr = scene.ids("Ann", "Cyr")
+        make.sign_in(client, scene.teacher)
+    listed, changes = "/series/trade/enrolments?status=applied", "/series/trade/enrolment-changes"
+    page = client.get(listed)
+    assert "Select all 3" in page.text
+    assert f'action="{changes}?status=applied"' in page.text
+    token = {"csrf_token": _token(page)}
+    nobody = client.post(f"{changes}?status=applied&size=50", data=token | {"status": "enrolled"})
+    assert (nobody.status_code, nobody.location) == (303, "/series/trade/enrolments?status=applied&size=50#who")
+    assert "Select at least one person." in client.get(listed).text
+    assert client.post(changes, data=token | {"status": "asleep", "all": "1"}).status_code == 422
+    asked = client.post(f"{changes}?status=applied", data=token | {"status": "enrolled", "all": "1"}).location
+    shown = client.get(asked).text
+    assert "3 people will be accepted" in shown
+    assert "2 places are free now." in shown
+    assert 'data-testid="batch"' not in client.get(changes).text
+    assert client.post(asked, data=token).status_code == 303
+    assert "3 people accepted" in client.get(asked).text
+    refused = client.post(changes, data=token | {"status": "rejected", "people": [cyr]})
+    assert "no one to reject" in client.get(refused.location).text
+    out = client.post(changes, data=token | {"status": "withdrawn", "people": [ann, cyr]}).location
+    client.post(out, data=token)
+    assert "View or undo" in client.get(listed).text
+    assert client.post(f"{out}/undo", data=token).status_code == 303
+    assert "Undone: 2 people are in the series again" in client.get(out).text
+    assert client.get(changes).text.count('data-testid="batch"') == 2
+    opened = client.get(f"/series/trade/enrolments?open={ann}").text
+    assert opened.count('data-testid="opened"') == 1
+
+
+def test_rejecting_without_a_reason_keeps_the_page(client: Any, make: Any) -> None:
+    with make.app.app_context():
+        scene = Scene(make)
+        make.sign_in(client, scene.teacher)
+        batch = scene.preview(SeatFilter(), REJECTED)
+    path = f"/series/trade/enrolment-changes/{batch}"
+    token = {"csrf_token": _token(client.get(path))}
+    refused = client.post(path, data=token | {"reason": " "})
+    assert (refused.status_code, "Enter a reason." in refused.text) == (422, True)
+    with make.app.app_context():
+        assert db.session.scalar(select(func.count()).where(Enrolment.status == REJECTED)) == 0
+
+
+def test_only_staff_of_the_series_can_select_many(client: Any, make: Any) -> None:
+    with make.app.app_context():
+        Scene(make)
+        make.sign_in(client, make.person("Fo", roles=[("focal_point", "KE")]))
+    assert 'form="bulk"' not in client.get("/series/trade/enrolments").text
+    assert client.get("/series/trade/enrolment-changes").status_code == 403
