@@ -56,7 +56,8 @@ CROSSES: list[tuple[str, str | None]] = [
     ("region,gender", None),
     ("sector,gender", None),
 ]
-KEPT = ("facts", "registrations", "awards")
+SEGMENTS = ("facts", "registrations", "awards")
+KEPT = (*SEGMENTS, "loaded_facts")
 Timed = tuple[float, float, float | None]
 FEWER = 200_000
 FEWER_AIM, SLICE_AIM, CROSS_AIM, FIRST_AIM, MEMORY_AIM = Aim(10), Aim(300), Aim(2_000), Aim(2_000), Aim(400)
@@ -135,7 +136,7 @@ def _timed(folder: Path, url: str, *, with_sql: bool) -> tuple[dict[str, Timed],
             warm = median(_ms(ask) for _turn in range(ROUNDS))
             plain = _ms(lambda sql=sql: _run(sql)) if with_sql and sql else None  # type: ignore[misc]
             found[name] = warm, cold, plain
-        segments: list[Segment] = [segment for kept in KEPT for segment in memory(kept).values()]
+        segments: list[Segment] = [segment for kept in SEGMENTS for segment in memory(kept).values()]
     columns = [column for one in segments for column in (one.owner, *one.columns.values())]
     return found, sum(column.nbytes for column in columns) / 1e6
 

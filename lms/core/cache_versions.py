@@ -75,13 +75,23 @@ def before_commit(table: str, hook: Callable[[Connection], None]) -> None:
 
 
 def stamp_of(kind: str) -> int | None:
-    """The stamp of the tables of a kind (`watch`); None until one of them is written to."""
+    """The stamp of the tables of a kind (`watch`); None until one of them is written to. As the session sees it."""
     value: int | None = read_value(_STAMP_OF, {"kind": kind})
     return value
 
 
+def is_writing() -> bool:
+    """Whether the session has written something that is not committed yet, of which no stamp tells."""
+    db.session.flush()
+    return bool(db.session.connection().info.get(_CHANGED))
+
+
 def peek(kind: str) -> int | None:
-    """As `stamp_of`, past the session: a tenth of the time, for who may need nothing else of the database."""
+    """As `stamp_of`, past the session: a tenth of the time, for who may need nothing else of the database.
+
+    Keep under it only what is read by a session that has read nothing before: on SQLite a session sees the data as at
+    its first query, and what it reads may be older than this stamp. `stamp_of` is as old as that.
+    """
     broken = db.engine.dialect.loaded_dbapi.Error
     try:
         line = db.engine.raw_connection()

@@ -78,7 +78,7 @@ def grow(world: World) -> None:
         ("/series/cross-border", "trainee", 14),
         ("/me", "trainee", 12),
         ("/teach", "instructor", 9),  # attendances are counted by one question
-        ("/country", "focal_point", 24),
+        ("/country", "focal_point", 15),
         ("/lectures/{live}/groups", "focal_point", 11),
         ("/admin", "administrator", 17),
         ("/admin/people", "administrator", 11),

@@ -30,7 +30,7 @@ NOON = datetime(2024, 5, 6, 4, 0, tzinfo=UTC)
 
 def counted() -> tuple[int, int]:
     """Registrations and certificates, as a process counts them that has read nothing yet."""
-    for kind in (REGISTRATIONS, AWARDS):
+    for kind in (REGISTRATIONS, AWARDS, facts.STAMP):
         memory(kind).clear()
     totals = count(Slice(), ("country", "year"), by=SYSTEM, at=NOON).totals
     db.session.rollback()

@@ -60,9 +60,10 @@ def totals_of_series(series_ids: Iterable[int], *, by: Actor) -> dict[int, Total
         raise Forbidden
     ids = tuple(sorted(series_ids))
     kept = memory(STAMP)
-    stamp = cache_versions.peek(STAMP), reporting_zone()  # before what it stands for is read
+    zone = reporting_zone()
     found: tuple[Any, dict[int, Totals]] | None = kept.get(ids)
-    if found is None or found[0] != stamp:
+    if found is None or found[0] != (cache_versions.peek(STAMP), zone):
+        stamp = cache_versions.stamp_of(STAMP), zone  # before what it stands for is read, and as this session sees it
         kept.clear()
         kept[ids] = found = stamp, _count(ids, by)
     return found[1]

@@ -42,9 +42,9 @@ def count_waiting(*, by: Actor) -> Waiting:
     """What the navigation of each page says to instructors and administrators: one question, and none until something
     of it changes."""
     kept, key = memory(STAMP), (by.is_administrator, teaching_id(by))
-    stamp = cache_versions.peek(STAMP)  # before what it stands for is read
     found: tuple[int | None, Waiting] | None = kept.get(key)
-    if found is None or found[0] != stamp:
+    if found is None or found[0] != cache_versions.peek(STAMP):
+        stamp = cache_versions.stamp_of(STAMP)  # before what it stands for is read, and as this session sees it
         unmatched = select(func.count()).select_from(UnmatchedAttendee).where(_in_own_series(by), _is_waiting())
         query = select(open_appeals_for(by).scalar_subquery(), unmatched.scalar_subquery())
         found = stamp, Waiting(*read_one(query))

@@ -16,6 +16,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
@@ -29,7 +30,7 @@ from lms.attendance.queries.sessions import is_session, whole_seconds
 from lms.catalogue.models import Lecture, Series
 from lms.certificates.models import AWARDS, Award, Certificate, CertificateState
 from lms.core import clock
-from lms.core.cache_versions import stamps_of
+from lms.core.cache_versions import is_writing, stamp_of, stamps_of, watch
 from lms.core.db import db, read
 from lms.core.process_cache import memory
 from lms.enrolment.models import REGISTRATIONS, Enrolment
@@ -43,8 +44,20 @@ COUNTED = (CertificateState.VALID, CertificateState.WITHDRAWN)
 """States of certificates that count."""
 MOST_DAYS: Final = 130 * 366
 """So many days are told apart, from 1970."""
+STAMP = "loaded_facts"
+_TABLES = frozenset(
+    {
+        "award", "certificate", "country", "credit", "enrolment", "lecture", "lecture_facts", "person",
+        "person_country", "region", "series", "series_facts",
+    }
+)  # fmt: skip
+"""What facts are read from."""
+MOST = 64
+"""The facts of so many scopes are kept: lists of their lectures, and which segments they are in."""
 FEW = 50
 """Up to so many series are asked for by id; above, all are read at once."""
+
+watch(STAMP, _TABLES.__contains__)
 
 _MEMBER = aliased(Person)
 _ONESELF = aliased(Person)
@@ -67,7 +80,22 @@ _REGIONS: Any = select(Country.id, Country.region_code)
 
 
 def load(scope: Scope, partners: Partners) -> Facts:
-    """The facts of a scope."""
+    """The facts of a scope. They are put together again only once something that they are read from has changed."""
+    if is_writing():
+        return _load(scope, partners)
+    kept = memory(STAMP)
+    key = scope.zone, scope.series_id, scope.language, scope.start, scope.end
+    stamp = stamp_of(STAMP)  # before what it stands for is read
+    found: tuple[int | None, Facts] | None = kept.get(key)
+    if found is None or found[0] != stamp:
+        found = stamp, _load(scope, partners)
+        if len(kept) >= MOST:
+            kept.clear()
+        kept[key] = found
+    return replace(found[1], partners=partners.changes)
+
+
+def _load(scope: Scope, partners: Partners) -> Facts:
     languages: dict[int, str] = dict(read(_LANGUAGES))
     lectures = {lecture.id: lecture for lecture in held_lectures(scope)}
     series = [
