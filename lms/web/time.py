@@ -51,8 +51,14 @@ def known_zone() -> str | None:
 
 
 def viewer_zone() -> str:
-    """Returns the IANA zone for the reader's times: their own if known, otherwise the organiser's."""
-    return known_zone() or organiser_zone()
+    """Returns the IANA zone for the reader's times: their own if known, otherwise one that the page proposes, or the
+    organiser's."""
+    return known_zone() or g.get("proposed_zone") or organiser_zone()
+
+
+def propose_zone(zone: str | None) -> None:
+    """Shows times of this page in a zone where the reader's own is not known. Pages then name it."""
+    g.proposed_zone = zone
 
 
 def _chosen_zone() -> str | None:

@@ -65,3 +65,9 @@ if (shownZone && !/(^|; )zone=/.test(document.cookie)) {
   document.cookie = `zone=${timeZone}; path=/; max-age=31536000; samesite=lax${secure}`;
   if (timeZone !== shownZone && document.querySelector("main time")) showOwnTime().catch(() => {});
 }
+
+// <input data-preview="id">: what is typed is shown there too
+for (const field of document.querySelectorAll("[data-preview]")) {
+  const shownAt = document.getElementById(field.dataset.preview);
+  if (shownAt) field.addEventListener("input", () => (shownAt.textContent = field.value));
+}

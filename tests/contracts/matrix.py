@@ -207,6 +207,8 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /impact/embed": ("yyyyyy",),
     "GET /jobs/<public_id>": ("syyyyy", "smmmmy"),
     "POST /language": ("yyyyyy",),
+    "GET /invitation/<secret>": ("mmmmmm", "mmmmmm"),
+    "POST /invitation/<secret>": ("mmmmmm", "mmmmmm"),
     "GET /lectures/<int:lecture_id>": ("yyyyyy", "yyyyyy", "mmmmyy"),
     "GET /lectures/<int:lecture_id>.ics": ("yyyyyy", "yyyyyy", "mmmmyy"),
     "GET /lectures/<int:lecture_id>/appeal": ("symmmm", "smmmmm", "smmmmm"),

@@ -88,7 +88,7 @@ def test_declining_gives_a_reason_and_ends_the_invitation(
     decline(secret, "again", at=at)
     nomination = one(answer.invited[0])
     assert (nomination.state, nomination.reason) == (NominationState.DECLINED, "On leave until January")
-    with pytest.raises(Refused, match="no longer open"):
+    with pytest.raises(Refused, match="already declined"):
         accept(secret, yes("Halima Noor"), at=at)
     assert find_person_by_email("halima.noor@people.test") is None
 

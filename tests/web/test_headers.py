@@ -38,7 +38,13 @@ def token_of(page: str) -> str:
 
 def test_a_page_opened_by_a_secret_tells_others_the_origin_and_no_more(app: APIFlask, client: FlaskClient) -> None:
     paths = [str(rule) for rule in app.url_map.iter_rules() if "secret" in rule.arguments]
-    assert {"/sign-in/<secret>", "/confirm/<secret>", "/reset/<secret>", "/account/address/<secret>"} <= set(paths)
+    assert {
+        "/sign-in/<secret>",
+        "/confirm/<secret>",
+        "/reset/<secret>",
+        "/account/address/<secret>",
+        "/invitation/<secret>",
+    } <= set(paths)
     for path in paths:
         answer = client.get(path.replace("<secret>", "guess"))
         sent = (answer.headers["Referrer-Policy"], answer.headers["Cache-Control"])

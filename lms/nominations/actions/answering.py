@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from lms.catalogue.models import Series
+from lms.catalogue.models import Series, Visibility
 from lms.core import audit
 from lms.core.db import action, db
 from lms.core.errors import Fault, Invalid, NotFound, Refused
@@ -17,8 +17,10 @@ from lms.enrolment.actions import enrol, lock
 from lms.enrolment.models import EnrolmentSource, EnrolmentStatus, SeatReason
 from lms.enrolment.queries.series import is_over
 from lms.nominations.actions.seats import end, free_seat, let_go
-from lms.nominations.models import InvitationLink, Nomination, NominationState
-from lms.nominations.rules import checked_reason
+from lms.nominations.models import Nomination, NominationState
+from lms.nominations.queries.invitations import find_invitation_link
+from lms.nominations.rules import checked_reason, is_answered
+from lms.people.actions.links import make_link
 from lms.people.actions.persons import (
     change_profile,
     checked_profile,
@@ -27,12 +29,11 @@ from lms.people.actions.persons import (
     set_country,
     verify_address,
 )
-from lms.people.models import BEGINNING, Consent, Person
-from lms.people.passwords import hash_secret
+from lms.people.models import BEGINNING, Consent, LinkPurpose, Person
 from lms.people.queries.access import load_actor
 from lms.people.queries.countries import country_id_of, get_country
-from lms.people.queries.persons import find_person_by_email
-from lms.people.rules import CONSENT_VERSION
+from lms.people.queries.persons import find_person_by_email, with_password
+from lms.people.rules import CONSENT_VERSION, RESET_LASTS
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,7 @@ def accept(secret: str, given: Acceptance, *, at: datetime) -> Answered:
     nothing. Raises NotFound (unknown or old link), Refused (no longer open, or the series is over) and Invalid.
     """
     nomination, series = _begin(secret, at=at)
-    if nomination.state is NominationState.ACCEPTED or (
-        nomination.state is NominationState.SUBMITTED and nomination.answered_at is not None
-    ):
+    if nomination.state is NominationState.ACCEPTED or is_answered(nomination):
         return Answered(nomination.state, nomination.person_id)
     _check_open(nomination, series)
     country_id = _checked(given)
@@ -127,37 +126,37 @@ def decline(secret: str, reason: str | None, *, at: datetime) -> Answered:
     nomination, _series = _begin(secret, at=at)
     if nomination.state is NominationState.DECLINED:
         return Answered(nomination.state)
-    if nomination.state is not NominationState.INVITED:
-        raise Refused(_("This invitation is no longer open."))
+    _check_waits(nomination)
     nomination.reason, nomination.answered_at = checked_reason(reason, required=False), at
     end(nomination, NominationState.DECLINED, why=SeatReason.DECLINED, by=SYSTEM, at=at)
     audit.record("nomination.decline", by=SYSTEM, at=at, series=nomination.series_id, nomination=nomination.id)
     return Answered(nomination.state)
 
 
-def find_nomination(secret: str, *, at: datetime) -> Nomination | None:
-    """The nomination of a link that is still good; null for others."""
-    query = (
-        select(Nomination)
-        .join(InvitationLink, InvitationLink.nomination_id == Nomination.id)
-        .where(InvitationLink.secret_hash == hash_secret(secret), InvitationLink.expires_at > at)
-    )
-    return db.session.scalar(query)
-
-
 def _begin(secret: str, *, at: datetime) -> tuple[Nomination, Series]:
-    found = find_nomination(secret, at=at)
-    if found is None:
+    link = find_invitation_link(secret)
+    if link is None or link.expires_at <= at:
         raise NotFound
+    found = db.session.get_one(Nomination, link.nomination_id)
     series = lock(found.series_id, SYSTEM, at)
     hold_addresses()
     db.session.refresh(found, with_for_update=True)
     return found, series
 
 
-def _check_open(nomination: Nomination, series: Series) -> None:
+def _check_waits(nomination: Nomination) -> None:
+    if nomination.state is NominationState.ACCEPTED or is_answered(nomination):
+        raise Refused(_("You have already accepted this invitation. Nothing was changed."))
+    if nomination.state is NominationState.DECLINED:
+        raise Refused(_("You have already declined this invitation. Nothing was changed."))
     if nomination.state is not NominationState.INVITED:
         raise Refused(_("This invitation is no longer open."))
+
+
+def _check_open(nomination: Nomination, series: Series) -> None:
+    _check_waits(nomination)
+    if series.visibility is not Visibility.PUBLIC:
+        raise Refused(_("This series is not open at the moment. Contact the organiser."))
     if is_over(series.id):
         raise Refused(_("This series is over. All its lectures have been held."))
 
@@ -226,3 +225,22 @@ def _move(person: Person, country_id: int, *, by: Actor, at: datetime) -> None:
     before = country_id_of(person.id, at.date())
     if before != country_id:
         set_country(person.id, country_id, since=BEGINNING if before is None else at.date(), by=by, at=at)
+
+
+@action
+def open_password_link(secret: str, *, at: datetime) -> str | None:
+    """The secret of a link at which a nominee who has accepted chooses a first password; null where there is one.
+
+    Raises NotFound (unknown or old link, or not accepted).
+    """
+    nomination, series = _begin(secret, at=at)
+    if nomination.person_id is None or not (nomination.state is NominationState.ACCEPTED or is_answered(nomination)):
+        raise NotFound
+    actor = load_actor(nomination.person_id, at)
+    if actor is None or actor.person_id is None:
+        raise NotFound
+    if with_password([actor.person_id]):
+        return None
+    key = nomination.email_key
+    kept = {"following": f"/series/{series.slug}"}
+    return make_link(actor.person_id, LinkPurpose.RESET, kept, address_key=key, lasts=RESET_LASTS, at=at)[0]

@@ -1,0 +1,75 @@
+"""The page of an invitation, which needs no account: its link is for the nominee alone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.catalogue.rules import stop_states
+from lms.core import clock
+from lms.nominations.actions.answering import accept, decline, open_password_link
+from lms.nominations.forms.invitation import AcceptForm, DeclineForm
+from lms.nominations.queries.invitations import Invitation, InvitationState, look_at_invitation
+from lms.nominations.views.blueprint import bp
+from lms.web.guards import ANYONE, allow
+from lms.web.limits import limiter, throttle_guesses
+from lms.web.time import propose_zone
+
+answers = limiter.shared_limit("60/minute", scope="invitation answers", methods=["POST"])
+_STATUS = {InvitationState.OLD: 410, InvitationState.ENDED: 410}
+
+
+@bp.route("/invitation/<secret>", methods=["GET", "POST"])
+@allow(ANYONE, allow_without_mfa=True)
+@throttle_guesses("invitation")
+@answers
+def invitation(secret: str) -> ResponseReturnValue:
+    """Shows a nominee what they are invited to, and takes the answer: `answer` is accept or decline, then password."""
+    at = clock.now()
+    shown = look_at_invitation(secret, at=at)
+    if shown is None:
+        return render_template("nominations/invitation_gone.html"), 404
+    propose_zone(shown.zone)
+    if request.method == "GET" or shown.state is InvitationState.OLD:
+        return _page(shown)
+    answer = request.form.get("answer")
+    if answer == "password":
+        return _choose_password(secret, at)
+    form: AcceptForm | DeclineForm = DeclineForm() if answer == "decline" else AcceptForm.of(shown)
+
+    def work() -> None:
+        if isinstance(form, AcceptForm):
+            accept(secret, form.answer(shown), at=at)
+        else:
+            decline(secret, form.reason.data, at=at)
+
+    if form.attempt(work) == 422:
+        return _page(shown, form)
+    for message in form.form_errors:  # somebody, or another window, was first
+        flash(message, "now")
+    return redirect(url_for(".invitation", secret=secret), 303)
+
+
+def _page(shown: Invitation, typed: AcceptForm | DeclineForm | None = None) -> ResponseReturnValue:
+    """The page of an invitation, with a form that was sent and is wrong."""
+    is_open = shown.state is InvitationState.OPEN
+    states = stop_states(shown.lectures, clock.now())
+    page = render_template(
+        "nominations/invitation.html" if is_open else "nominations/invitation_answered.html",
+        shown=shown,
+        series=shown.series,
+        form=typed if isinstance(typed, AcceptForm) else AcceptForm.of(shown),
+        declining=typed if isinstance(typed, DeclineForm) else DeclineForm(formdata=None),
+        stops=[{"state": states[one.id]} for one in shown.lectures],
+    )
+    return page, 422 if typed is not None and is_open else _STATUS.get(shown.state, 200)
+
+
+def _choose_password(secret: str, at: datetime) -> ResponseReturnValue:
+    """Leads to the first password; to sign in where there is one."""
+    link = open_password_link(secret, at=at)
+    if link is None:
+        return redirect(url_for("people.sign_in"), 303)
+    return redirect(url_for("people.reset", secret=link), 303)
