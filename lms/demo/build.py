@@ -35,7 +35,7 @@ from lms.core.clock import to_ms
 from lms.core.db import action, db
 from lms.core.errors import Invalid
 from lms.core.roles import SYSTEM, Role
-from lms.demo import follow_up, materials, planning, speakers
+from lms.demo import follow_up, materials, planning, seats, speakers
 from lms.demo.folder import Mark, find_mark, replaced, set_mark
 from lms.demo.generate import SEED, Demonstration, LectureFile
 from lms.demo.population import FEWEST, FULL_SCALE
@@ -183,6 +183,8 @@ def take_in(demonstration: Demonstration, progress: Progress) -> None:
                 lecture_ids[plan.slug, lecture.number] = _schedule(plan, lecture, addresses, at=at)
     with progress.phase("Enrolments") as tell:
         _enrol(demonstration, series_ids, tell)
+    with progress.phase("Seats of countries"):
+        seats.release(series_ids[seats.KEEPS_SEATS], demonstration.quotas, now=demonstration.now)
     with progress.phase("Attendance") as tell:
         files = _attend(demonstration, lecture_ids, tell)
     with progress.phase("Groups, appeals and corrections"):
@@ -262,6 +264,8 @@ def _enrol(demonstration: Demonstration, series_ids: dict[str, int], tell: Calla
             continue
         staged = stage_people(demonstration.people_file(plan))
         at = opened_at(plan, demonstration.now) + BEFORE_FIRST
+        if plan.slug == seats.KEEPS_SEATS:
+            seats.keep(demonstration.quotas, at=at - timedelta(days=1))
         publish_enrolments(series_ids[plan.slug], staged, skip_bad_rows=False, by=SYSTEM, at=at)
         done += enrolled
         tell(done, total)

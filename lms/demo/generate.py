@@ -13,6 +13,7 @@ from random import Random
 from lms.demo import presence
 from lms.demo.population import FULL_SCALE, Member, Population, gather
 from lms.demo.programme import LecturePlan, SeriesPlan, load_countries, load_series, read
+from lms.demo.seats import KEEPS_SEATS, QuotaPlan, plan_quotas
 
 SEED = 2020
 PEOPLE_HEADINGS = Member._fields[:8]
@@ -61,10 +62,20 @@ class Demonstration:
         )
 
     def capacity(self, series: SeriesPlan) -> int | None:
-        """The places of a series at this scale: all who enrol find one but those who are to wait."""
-        if series.waiting:
-            return max(1, len(self.enrolled(series)) - series.waiting)
-        return series.capacity
+        """The places of a series at this scale: all who enrol find one but those who are to wait, and those that are
+        kept for countries stay free."""
+        more = self.quotas.unused if series.slug == KEEPS_SEATS else 0
+        return self._filled(series) + more if series.waiting else series.capacity
+
+    def _filled(self, series: SeriesPlan) -> int:
+        return max(1, len(self.enrolled(series)) - series.waiting)
+
+    @cached_property
+    def quotas(self) -> QuotaPlan:
+        """The quotas of the series that keeps seats for countries."""
+        series = next(plan for plan in self.series if plan.slug == KEEPS_SEATS)
+        countries = [member.country for member in self.enrolled(series)]
+        return plan_quotas(countries, [plan.code for plan in self.countries], self._filled(series), self.now)
 
     def people_file(self, series: SeriesPlan) -> bytes:
         """The enrolments of a series as CSV."""

@@ -16,15 +16,27 @@ from lms.catalogue.rules import may_edit_series
 from lms.core import clock
 from lms.core.errors import Forbidden, Invalid
 from lms.core.i18n import _
-from lms.core.roles import Actor
+from lms.core.roles import Actor, Role
 from lms.enrolment import actions
 from lms.enrolment.models import EnrolmentStatus
+from lms.enrolment.queries.seat_entries import ledger_after, list_quotas
 from lms.enrolment.queries.series import Seat, get_seat, list_seats
-from lms.enrolment.schemas import EnrolmentIn, EnrolmentOut, EnrolmentPage, EnrolmentQuery, StatusIn
+from lms.enrolment.quota_files import stage_quota_rows
+from lms.enrolment.quotas import set_quotas
+from lms.enrolment.schemas import (
+    EnrolmentIn,
+    EnrolmentOut,
+    EnrolmentPage,
+    EnrolmentQuery,
+    QuotasIn,
+    QuotasOut,
+    SeatsOut,
+    StatusIn,
+)
 from lms.people.actions.files import stage_people
 from lms.people.actions.persons import PROFILE_FIELDS
 from lms.people.queries.persons import find_person_by_email
-from lms.web.api import consumes, envelope, integer_cursor, rfc3339
+from lms.web.api import PageQuery, consumes, envelope, integer_cursor, rfc3339
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.openapi import takes
@@ -169,3 +181,47 @@ def change_enrolment(public_id: str, sent: dict[str, EnrolmentStatus]) -> Respon
     by = current_actor()
     row = actions.set_status(public_id, sent["status"], by=by, at=clock.now())
     return enrolment_object(get_seat(row, by=by), row.series)
+
+
+@bp.get("/series/<slug>/seats")
+@allow(Role.ADMINISTRATOR, Role.REPORTER)
+@scope("enrolments:read")
+@bp.input(PageQuery, location="query", arg_name="query")
+@bp.output(SeatsOut)
+def list_seat_entries(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
+    """Says how the seats of a series stand, and lists the ledger of who got which seat when and why, oldest first."""
+    by, limit = current_actor(), query["limit"]
+    series = get_series(slug, by=by)
+    lines = ledger_after(series, integer_cursor(query["cursor"]), limit=limit, by=by)
+    page = envelope(lines, limit, lambda line: line.id)
+    return {name: getattr(series, name) for name in ("capacity", "taken", "held", "reserved")} | page
+
+
+@bp.get("/series/<slug>/quotas")
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
+@scope("enrolments:read")
+@bp.output(QuotasOut)
+def get_quotas(slug: str) -> ResponseReturnValue:
+    """Lists the quotas of countries in a series. Focal points see those of their own countries."""
+    return _quotas(get_series(slug, by=current_actor()))
+
+
+@bp.put("/series/<slug>/quotas")
+@allow(Role.ADMINISTRATOR)
+@scope("enrolments:write")
+@bp.input(QuotasIn, arg_name="sent")
+@bp.output(QuotasOut)
+def put_quotas(slug: str, sent: dict[str, Any]) -> ResponseReturnValue:
+    """Keeps seats of a series for countries: all that are sent, or none. A quota cannot be lower than what is taken of
+    it, and all seats kept cannot be more than are free. The same call again changes nothing."""
+    by, at = current_actor(), clock.now()
+    rows = [
+        (number, (one["country"], str(one["seats"]), one["kept_until"].isoformat()))
+        for number, one in enumerate(sent["quotas"], start=1)
+    ]
+    set_quotas(slug, stage_quota_rows(rows, until=None, at=at), rule=sent.get("release_rule"), by=by, at=at)
+    return _quotas(get_series(slug, by=by))
+
+
+def _quotas(series: Series) -> dict[str, Any]:
+    return {"release_rule": series.release_rule.value, "quotas": list_quotas(series, by=current_actor())}

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from flask_wtf.file import FileField, FileRequired
 from wtforms import EmailField, SelectField, StringField, TextAreaField
-from wtforms.validators import InputRequired
+from wtforms.validators import InputRequired, Optional
 
 from lms.core.i18n import _, _l
+from lms.web.fields import LocalTime
 from lms.web.forms import BaseForm, LongSelect
 
 
@@ -34,3 +35,11 @@ class BatchForm(BaseForm):
     """The confirmation of a decision about several people; the reason is that of a rejection."""
 
     reason = TextAreaField(_l("Why are you rejecting these people?"))
+
+
+class QuotasForm(BaseForm):
+    """Quotas of many countries, as lines or as a file; the day for those that name none."""
+
+    kept_until = LocalTime(_l("Kept until"), [Optional()])
+    lines = TextAreaField(_l("Countries and seats"))
+    file = FileField(_l("Or a file"))

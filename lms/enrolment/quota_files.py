@@ -64,7 +64,7 @@ def stage_quota_file(content: bytes, *, until: datetime | None, at: datetime) ->
         return cells[index] if index is not None and index < len(cells) else ""
 
     rows = [(line, [cell(cells, name) for name in COLUMNS]) for line, cells in table.rows]
-    return _stage(rows, until=until, at=at)
+    return stage_quota_rows(rows, until=until, at=at)
 
 
 def stage_quota_lines(text: str, *, until: datetime | None, at: datetime) -> StagedQuotas:
@@ -75,7 +75,7 @@ def stage_quota_lines(text: str, *, until: datetime | None, at: datetime) -> Sta
         rows = rows[1:]
     if not rows:
         raise Invalid("lines", _("Enter one line for each country, such as Kenya, 40, 2026-11-30."))
-    return _stage(rows, until=until, at=at)
+    return stage_quota_rows(rows, until=until, at=at)
 
 
 def _parts(line: str) -> list[str]:
@@ -87,7 +87,10 @@ def _parts(line: str) -> list[str]:
     return [", ".join(parts), seats, day]
 
 
-def _stage(rows: Iterable[tuple[int, list[str]]], *, until: datetime | None, at: datetime) -> StagedQuotas:
+def stage_quota_rows(
+    rows: Iterable[tuple[int, Sequence[str]]], *, until: datetime | None, at: datetime
+) -> StagedQuotas:
+    """Reads rows of (line, (country, seats, day)) as text. Raises Invalid for too many."""
     staged, codes, lines = StagedQuotas(), country_spellings(), dict[str, int]()
     for line, (country, seats, day) in rows:
         staged.total += 1

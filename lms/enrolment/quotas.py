@@ -112,21 +112,29 @@ def _quotas_of(series_id: int) -> dict[int, CountryQuota]:
 
 @action
 def set_quotas(
-    slug: str, staged: StagedQuotas, *, skip_bad_rows: bool = False, locale: str = "en", by: Actor, at: datetime
+    slug: str,
+    staged: StagedQuotas,
+    *,
+    rule: ReleaseRule | None = None,
+    locale: str = "en",
+    by: Actor,
+    at: datetime,
 ) -> QuotaPreview:
     """Keeps seats for countries until a moment each; other countries keep what they have. No seats end a quota.
 
     What is kept anew goes first to people of the country who wait, what is not kept any more to everybody. Returns what
-    changed. The same list again changes nothing. Raises Forbidden; Invalid with the rows that cannot be, unless they
-    are skipped; Refused where there are too few seats. Names are in `locale`.
+    changed. The same list again changes nothing. `rule`: also sets the rule of the release. Raises Forbidden; Invalid
+    with the rows that cannot be, named in `locale`; Refused where there are too few seats.
     """
     check_can_set_quotas(by)
     series = seats.lock(get_series(slug, by=by).id, at=at)
     found = _changes(series, staged, locale)
-    if found.rejected and not skip_bad_rows:
+    if found.rejected:
         raise Invalid(faults=found.rejected)
     if not found.fits:
         raise Refused(too_many(found))
+    if rule is not None:
+        set_release_rule(slug, rule, by=by, at=at)
     changed = [change for change in found.changes if not change.is_same]
     if not changed:
         return found

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from apiflask import Schema
-from apiflask.fields import Enum, Integer, List, Nested, String
+from apiflask.fields import AwareDateTime, Enum, Integer, List, Nested, String
+from apiflask.validators import Length, Range
 
+from lms.catalogue.models import ReleaseRule
 from lms.core.i18n import find_translated
-from lms.enrolment.models import EnrolmentSource, EnrolmentStatus
+from lms.enrolment.models import EnrolmentSource, EnrolmentStatus, SeatKind, SeatReason
+from lms.enrolment.quota_files import MOST_LINES, MOST_SEATS
 from lms.people.models import Gender, Sector
-from lms.web.api import AnswerSchema, PageQuery
+from lms.web.api import AnswerSchema, Instant, PageQuery
 
 
 class EnrolmentIn(Schema):
@@ -73,4 +76,67 @@ class EnrolmentPage(AnswerSchema):
     """A page of places."""
 
     items = List(Nested(EnrolmentOut))
+    next = String(allow_none=True)
+
+
+class QuotaIn(Schema):
+    """How many seats of a series are kept for a country, and until when. 0 seats end a quota."""
+
+    country = String(required=True, metadata={"description": "The code of the country."})
+    seats = Integer(required=True, strict=True, validate=Range(min=0, max=MOST_SEATS))
+    kept_until = AwareDateTime(required=True)
+
+
+class QuotasIn(Schema):
+    """Quotas to set. Countries that are not in the list keep theirs."""
+
+    quotas = List(Nested(QuotaIn), required=True, validate=Length(min=1, max=MOST_LINES))
+    release_rule = Enum(ReleaseRule, by_value=True)
+
+
+class QuotaOut(AnswerSchema):
+    """The quota of a country: `used` of its `seats` are taken. Once it is released, no seats are kept any more."""
+
+    country = String()
+    seats = Integer()
+    used = Integer()
+    kept_until = Instant()
+    released_at = Instant(allow_none=True)
+
+
+class QuotasOut(AnswerSchema):
+    """The quotas of a series that the caller can see, and to whom seats go that countries did not use."""
+
+    release_rule = String(metadata={"enum": [rule.value for rule in ReleaseRule]})
+    quotas = List(Nested(QuotaOut))
+
+
+class SeatEntryOut(AnswerSchema):
+    """One entry of the ledger of seats. `change` is 1 for a seat taken, -1 for one given back, else 0.
+
+    `person` is the id of the person, null for a nominee who has not answered yet. `number` is how many seats a quota
+    keeps from then, or how many a release gave away.
+    """
+
+    at = Instant()
+    change = Integer()
+    kind = String(metadata={"enum": [kind.value for kind in SeatKind]})
+    why = String(metadata={"enum": [reason.value for reason in SeatReason]})
+    country = String(allow_none=True)
+    person = String(allow_none=True, attribute="person_id")
+    full_name = String(allow_none=True)
+    by = String(allow_none=True, attribute="by_id")
+    waited_since = Instant(allow_none=True)
+    number = Integer(allow_none=True)
+
+
+class SeatsOut(AnswerSchema):
+    """The seats of a series, and a page of their ledger. The changes of all its entries add up to `taken`, of which
+    `held` are held for nominees. `reserved` are kept for countries and not taken."""
+
+    capacity = Integer(allow_none=True)
+    taken = Integer()
+    held = Integer()
+    reserved = Integer()
+    items = List(Nested(SeatEntryOut))
     next = String(allow_none=True)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.contracts.world import Place, report, signing, upload
+from tests.contracts.world import LAPSES, Place, report, signing, upload
 
 TABLE: dict[str, tuple[str, ...]] = {
     "GET /.well-known/jwks.json": ("yyyyyy",),
@@ -167,6 +167,9 @@ TABLE: dict[str, tuple[str, ...]] = {
     "POST /api/v1/series/<slug>/certificates": ("snnnnw", "snnnnw", "snnnnw"),
     "GET /api/v1/series/<slug>/enrolments": ("syyyyy", "syyyyy", "smmmyy"),
     "POST /api/v1/series/<slug>/enrolments": ("snwwnw", "snnwnw", "smmmnw"),
+    "GET /api/v1/series/<slug>/quotas": ("snnyyy", "snnyyy", "snnmyy"),
+    "PUT /api/v1/series/<slug>/quotas": ("snnnnw", "snnnnw", "snnnnw"),
+    "GET /api/v1/series/<slug>/seats": ("snnnyy", "snnnyy", "snnnyy"),
     "GET /api/v1/series/<slug>/policy": ("snynny", "snnnny", "smmmny"),
     "POST /api/v1/series/<slug>/policy": ("snrnnr", "snnnnr", "smmmnr"),
     "GET /api/v1/series/<slug>/lectures": ("yyyyyy", "yyyyyy", "mmmmyy"),
@@ -351,6 +354,14 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /series/<slug>/picture.png": ("yyyyyy", "yyyyyy", "mmmmmm"),
     "GET /series/<slug>/policy": ("snynny", "snnnny", "smmmny"),
     "POST /series/<slug>/policy": ("snynny", "snnnny", "smmmny"),
+    "GET /series/<slug>/quotas": ("snnyyy", "snnyyy", "snnmyy"),
+    "POST /series/<slug>/quotas": ("snnnnw", "snnnnw", "snnmnw"),
+    "GET /series/<slug>/seats": ("snnnyy", "snnnyy", "snnnyy"),
+    "GET /series/<slug>/seats.csv": ("snnnyy", "snnnyy", "snnnyy"),
+    "GET /series/<slug>/seats.xlsx": ("snnnyy", "snnnyy", "snnnyy"),
+    "GET /series/<slug>/seats/release": ("snnnny", "snnnny", "snnnny"),
+    "POST /series/<slug>/seats/release": ("snnnnw", "snnnnw", "snnnnw"),
+    "POST /series/<slug>/seats/rule": ("snnnnw", "snnnnw", "snnnnw"),
     "GET /series/<slug>/schedule": ("snynny", "snnnny", "smmmny"),
     "GET /series/<slug>/withdraw": ("syyyyy", "syyyyy", "smmmyy"),
     "POST /series/<slug>/withdraw": ("swyyyy", "syyyyy", "smmmyy"),
@@ -459,6 +470,12 @@ BODIES: dict[str, Body] = {
     "POST reports_api.publish_report": {"title": "As published", "visibility": "staff"},
     "POST reports_api.withdraw_report": {"reason": "by mistake"},
     "POST enrolment.series_enrolments": {"email": "new@x.example", "full_name": "New Person", "country": "KE"},
+    "POST enrolment.quotas": {"do": "set", "lines": "Kenya, 3, 2034-12-31"},
+    "POST enrolment.seats_release": {"moment": LAPSES.isoformat()},
+    "POST enrolment.seats_rule": {"rule": "first_come"},
+    "PUT enrolment_api.put_quotas": {
+        "quotas": [{"country": "KE", "seats": 3, "kept_until": "2034-12-31T16:00:00Z"}],
+    },
     "POST enrolment.decide": {"status": "withdrawn", "confirm": "y"},
     "POST enrolment.withdraw": {"confirm": "y"},
     "POST enrolment.preview_changes": lambda place: {"status": "withdrawn", "people": place.enrolment_id},

@@ -85,6 +85,10 @@ PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4
 GOOD_FILE = "email,joined_at,left_at\n{email},{start},{end}\n"
 
 
+LAPSES = datetime(2035, 1, 1, tzinfo=UTC)
+"""Until when each series keeps two seats for Kenya."""
+
+
 @dataclass
 class Place:
     """One series with what belongs to it. `lectures` by state; `people` of another than the caller."""
@@ -373,6 +377,7 @@ def _place(world: World, make: Make, name: str) -> Place:
         policy={"certificate": CertificateKind.PARTICIPATION, "min_lectures_percent": 1},
     )  # fmt: skip
     enrolment = make.enrolment(series, person)
+    make.quota(series, "KE", seats=2, kept_until=LAPSES)
     now = clock.now().replace(microsecond=0)
     lectures, apart = {}, PLACES.index(name)  # one instructor gives two of them: never at the same time
     for state, start, actual in (

@@ -85,6 +85,8 @@ def grow(world: World) -> None:
         ("/admin/people/{person}", "administrator", 26),
         ("/series/cross-border/enrolments", "instructor", 11),
         ("/series/cross-border/enrolments", "focal_point", 13),  # of their country only: counted by a question
+        ("/series/cross-border/seats", "administrator", 10),
+        ("/series/cross-border/quotas", "administrator", 7),
         ("/series/cross-border/certificates", "administrator", 15),
         ("/lectures/{held}/roster", "instructor", 19),
         ("/lectures/{live}/roster", "instructor", 18),

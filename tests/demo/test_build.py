@@ -257,6 +257,7 @@ def test_progress_is_one_line_a_phase(said: list[str], built: APIFlask) -> None:
         "Names and habits of invented people",
         "Series and lectures",
         "Enrolments",
+        "Seats of countries",
         "Attendance",
         "Groups, appeals and corrections",
         "Speakers",

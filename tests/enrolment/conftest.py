@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from apiflask import APIFlask
+from flask.testing import FlaskClient
 from sqlalchemy import select
+from werkzeug.test import TestResponse
 
 from lms.catalogue.actions.lectures import schedule_lecture
 from lms.catalogue.actions.series import create_series
@@ -16,6 +20,7 @@ from lms.catalogue.models import Lecture, Series
 from lms.core.db import db
 from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor, Role
+from lms.people.models import Person
 from tests.factories import Make
 
 Sent = Callable[[], list[tuple[str, str]]]
@@ -66,3 +71,38 @@ def sent(app: APIFlask) -> Sent:
         return [(template, address) for template, address in rows]
 
     return read
+
+
+class Reader:
+    """A browser in which somebody is signed in."""
+
+    def __init__(self, client: FlaskClient, make: Make, person: Person) -> None:
+        self.client, self.person = client, person
+        make.sign_in(client, person)
+
+    def token(self) -> str:
+        page = self.client.get("/account")
+        found = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', page.text)
+        assert found is not None
+        return found[1]
+
+    def get(self, path: str) -> TestResponse:
+        return self.client.get(path)
+
+    def post(self, path: str, **form: Any) -> TestResponse:
+        return self.client.post(path, data={"csrf_token": self.token(), **form})
+
+    def said(self) -> list[str]:
+        """What the next page says on top, read from the session."""
+        with self.client.session_transaction() as session:
+            return [message for _kind, message in session.pop("_flashes", [])]
+
+
+@pytest.fixture
+def reader(app: APIFlask, make: Make) -> Any:
+    def read_as(name: str, role: str | tuple[str, str] | None = None, country: str = "KE") -> Reader:
+        email = f"{name.casefold()}@people.test"
+        person = make.person(name, email, country=country, roles=[role] if role else [])
+        return Reader(app.test_client(), make, person)
+
+    return read_as

@@ -17,45 +17,10 @@ from lms.catalogue.queries import get_series
 from lms.core import clock
 from lms.core.roles import ANONYMOUS, SYSTEM
 from lms.enrolment.queries.series import count_by_status, list_seats, place_of
-from lms.people.models import Person
+from tests.enrolment.conftest import Reader
 from tests.factories import Make
 
 HEAD = "email,full_name,country\n"
-
-
-class Reader:
-    """A browser in which somebody is signed in."""
-
-    def __init__(self, client: FlaskClient, make: Make, person: Person) -> None:
-        self.client, self.person = client, person
-        make.sign_in(client, person)
-
-    def token(self) -> str:
-        page = self.client.get("/account")
-        found = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', page.text)
-        assert found is not None
-        return found[1]
-
-    def get(self, path: str) -> TestResponse:
-        return self.client.get(path)
-
-    def post(self, path: str, **form: Any) -> TestResponse:
-        return self.client.post(path, data={"csrf_token": self.token(), **form})
-
-    def said(self) -> list[str]:
-        """What the next page says on top, read from the session."""
-        with self.client.session_transaction() as session:
-            return [message for _kind, message in session.pop("_flashes", [])]
-
-
-@pytest.fixture
-def reader(app: APIFlask, make: Make) -> Any:
-    def read_as(name: str, role: str | tuple[str, str] | None = None, country: str = "KE") -> Reader:
-        email = f"{name.casefold()}@people.test"
-        person = make.person(name, email, country=country, roles=[role] if role else [])
-        return Reader(app.test_client(), make, person)
-
-    return read_as
 
 
 def places(app: APIFlask, slug: str = "customs") -> list[tuple[str, str]]:

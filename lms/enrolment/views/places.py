@@ -241,6 +241,7 @@ def _list(series: Series, form: EnrolForm | None, names: Mapping[str, str], *, b
         is_staff=is_staff,
         batches=list_batches(series, by=by, limit=1) if is_staff else [],
         may_import=by.is_administrator,
+        may_see_seats=by.is_reporter,
         country_names=names,
         countries=[names[code] for code in own_codes],
     )

@@ -1,0 +1,183 @@
+"""The ledger of a series' seats, and how its seats stand, for those who read everything; quotas also for a country's
+focal point."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import aliased
+
+from lms.catalogue.models import Series
+from lms.core.db import read, read_value
+from lms.core.errors import Forbidden
+from lms.core.lists import ListRequest
+from lms.core.roles import Actor
+from lms.enrolment.models import CountryQuota, SeatEntry, SeatKind, SeatReason
+from lms.enrolment.queries.rows import having_name
+from lms.people.models import Country, Person
+
+_Named = aliased(Person, name="named")
+_By = aliased(Person, name="acted")
+
+
+@dataclass(frozen=True)
+class LedgerLine:
+    """One entry of the ledger with the people and the country that it names, as they are called today.
+
+    `person_id` is null for a nominee who is nobody yet; `full_name` also for somebody who was erased.
+    """
+
+    id: int
+    at: datetime
+    change: int
+    kind: SeatKind
+    why: SeatReason
+    waited_since: datetime | None
+    number: int | None
+    country: str | None
+    person_id: str | None
+    full_name: str | None
+    by_id: str | None
+    by_name: str | None
+
+    @property
+    def is_own_act(self) -> bool:
+        """Whether the person did it."""
+        return self.by_id is not None and self.by_id == self.person_id
+
+    @property
+    def waited_days(self) -> int | None:
+        """How many days the person had waited."""
+        return None if self.waited_since is None else (self.at - self.waited_since).days
+
+
+@dataclass(frozen=True)
+class QuotaLine:
+    """The quota of one country."""
+
+    country: str
+    seats: int
+    used: int
+    kept_until: datetime
+    released_at: datetime | None
+
+
+def check_can_read_seats(by: Actor) -> None:
+    """Raises Forbidden but for administrators and reporters."""
+    if not by.is_reporter:
+        raise Forbidden
+
+
+def list_ledger(
+    series: Series, wanted: ListRequest, *, country_names: Mapping[str, str], by: Actor
+) -> tuple[list[LedgerLine], int]:
+    """One page of the ledger and how many entries the filter holds. `q` is a part of a name, or of a country's name in
+    the reader's language."""
+    check_can_read_seats(by)
+    held = _held_by(series.id, wanted, country_names)
+    total = read_value(_joined(select(func.count())).where(*held)) or 0
+    page = wanted.within(total)
+    query = _ordered(_LINES.where(*held), descending=wanted.descending)
+    return [LedgerLine(*row) for row in read(query.limit(page.size).offset(page.offset))], total
+
+
+AT_ONCE = 2000
+
+
+def read_ledger(
+    series: Series, wanted: ListRequest, *, country_names: Mapping[str, str], by: Actor
+) -> Iterator[LedgerLine]:
+    """All entries that the filter holds, some thousand at a time."""
+    check_can_read_seats(by)
+    return _read_all(_held_by(series.id, wanted, country_names), descending=wanted.descending)
+
+
+def _read_all(held: Collection[ColumnElement[bool]], *, descending: bool) -> Iterator[LedgerLine]:
+    last: int | None = None
+    while True:
+        query = _ordered(_LINES.where(*held), descending=descending).limit(AT_ONCE)
+        if last is not None:
+            query = query.where(SeatEntry.id < last if descending else SeatEntry.id > last)
+        lines = [LedgerLine(*row) for row in read(query)]
+        yield from lines
+        if len(lines) < AT_ONCE:
+            return
+        last = lines[-1].id
+
+
+def ledger_after(series: Series, cursor: int | None, *, limit: int, by: Actor) -> list[LedgerLine]:
+    """Up to `limit + 1` entries in their order, after the one whose id is `cursor`."""
+    check_can_read_seats(by)
+    query = _LINES.where(SeatEntry.series_id == series.id, SeatEntry.id > (cursor or 0))
+    return [LedgerLine(*row) for row in read(query.order_by(SeatEntry.id).limit(limit + 1))]
+
+
+def _held_by(series_id: int, wanted: ListRequest, country_names: Mapping[str, str]) -> list[ColumnElement[bool]]:
+    found = [SeatEntry.series_id == series_id]
+    if "kind" in wanted.filters:
+        found.append(SeatEntry.kind == SeatKind(wanted.filters["kind"]))
+    if wanted.q:
+        part = wanted.q.casefold()
+        codes = [code for code, name in country_names.items() if part in name.casefold() or part == code.casefold()]
+        found.append(or_(having_name(wanted.q), Country.code.in_(codes)))
+    return found
+
+
+def _joined(query: Any) -> Any:
+    """An entry with the person as of today, their country then, and who acted."""
+    return (
+        query.select_from(SeatEntry)
+        .outerjoin(_Named, _Named.id == SeatEntry.person_id)
+        .outerjoin(Person, Person.id == _Named.canonical_id)
+        .outerjoin(_By, _By.id == SeatEntry.by_person_id)
+        .outerjoin(Country, Country.id == SeatEntry.country_id)
+    )
+
+
+_LINES = _joined(
+    select(
+        SeatEntry.id,
+        SeatEntry.at,
+        SeatEntry.change,
+        SeatEntry.kind,
+        SeatEntry.why,
+        SeatEntry.waited_since,
+        SeatEntry.number,
+        Country.code,
+        Person.public_id,
+        Person.full_name,
+        _By.public_id,
+        _By.full_name,
+    )
+)
+
+
+def _ordered(query: Any, *, descending: bool) -> Any:
+    return query.order_by(SeatEntry.id.desc() if descending else SeatEntry.id)
+
+
+def count_seats(series: Series, *, by: Actor) -> dict[SeatKind, int]:
+    """How many seats are taken, by how they were got."""
+    check_can_read_seats(by)
+    query = select(SeatEntry.kind, func.sum(SeatEntry.change)).where(SeatEntry.series_id == series.id)
+    counted = dict(read(query.group_by(SeatEntry.kind)))
+    return {kind: int(counted.get(kind, 0)) for kind in SeatKind}
+
+
+def list_quotas(series: Series, *, by: Actor) -> list[QuotaLine]:
+    """The quotas of a series by code of the country: all for those who read everything, their own for focal points."""
+    query = (
+        select(Country.code, CountryQuota.seats, CountryQuota.used, CountryQuota.kept_until, CountryQuota.released_at)
+        .join(Country, Country.id == CountryQuota.country_id)
+        .where(CountryQuota.series_id == series.id)
+        .order_by(Country.code)
+    )
+    if not by.is_reporter:
+        if not by.is_focal_point:
+            raise Forbidden
+        query = query.where(CountryQuota.country_id.in_(by.country_ids))
+    return [QuotaLine(*row) for row in read(query)]
