@@ -79,7 +79,7 @@ UNSEEN_BY_STRANGERS = frozenset(
     {
         "account", "api_token", "appeal", "attendance_import", "attendee_resolution", "audit_entry", "audit_subject",
         "award", "beat", "certificate", "closing", "consent", "correction", "country_quota", "duplicate_pair",
-        "enrolment_batch", "enrolment_batch_entry",
+        "decision_batch", "decision_batch_entry", "enrolment_batch", "enrolment_batch_entry",
         "file_downloads", "group_entry", "group_signature", "invitation_link", "job", "join", "kept_answer",
         "lecture_facts", "nomination", "one_time_link", "outbox_mail", "person_merge", "person_to_compare",
         "presence", "seat_entry", "series_facts", "sign_in_failure", "sign_in_session", "unmatched_attendee",

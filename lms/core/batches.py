@@ -91,14 +91,14 @@ def stage_of(batch: BatchRow, job: Job | None) -> BatchStage:
     return BatchStage.RUNNING if is_running else BatchStage.STOPPED
 
 
-def count_states(entries: Any, batch_ids: list[int]) -> dict[int, dict[EntryState, int]]:
+def count_states(entries: Any, batch_ids: list[int]) -> dict[int, dict[Any, int]]:
     """How many entries of each of these batches are in each state, from their table."""
     query: Any = (
         select(entries.batch_id, entries.state, func.count())
         .where(entries.batch_id.in_(batch_ids))
         .group_by(entries.batch_id, entries.state)
     )
-    found: dict[int, dict[EntryState, int]] = {}
+    found: dict[int, dict[Any, int]] = {}
     for batch_id, state, count in db.session.execute(query):
         found.setdefault(batch_id, {})[state] = count
     return found
@@ -135,7 +135,7 @@ def run_steps(step: Callable[[], tuple[int, int]], progress: Progress | None = N
             return
 
 
-def mark(entries: Any, key: Any, batch_id: int, ids: Collection[int], state: EntryState) -> None:
+def mark(entries: Any, key: Any, batch_id: int, ids: Collection[int], state: StrEnum) -> None:
     """Gives entries of a batch a state, inside the running action. `key` is the column that `ids` are of."""
     if ids:
         statement = update(entries).where(entries.batch_id == batch_id, among(key, sorted(ids))).values(state=state)

@@ -43,6 +43,7 @@ def _describe(job: Job, subjects: Subjects) -> Task:
         "render_certificates": _("Creating certificate files"),
         "credit_lecture": _("Counting attendance"),
         "correct_batch": _("Correcting several people"),
+        "decide_nominations": _("Deciding on nominations"),
         "import_attendance": _("Importing an attendance report"),
         "recompute_attendance": _("Recounting all attendance"),
         "apply_policy": _("Applying the policy to past lectures"),
@@ -60,6 +61,8 @@ def _describe(job: Job, subjects: Subjects) -> Task:
         about, url = lecture.title, url_for("attendance.roster", lecture_id=lecture.id)
         if job.kind == "correct_batch":
             report = url_for("dashboards.corrections", lecture_id=lecture.id, batch=job.arguments["batch"])
+    elif job.kind == "decide_nominations":
+        report = url_for("nominations.decision", batch=job.arguments["batch"])
     result = job.result or {}
     if job.kind == "bundle_certificates" and job.state is JobState.DONE and result.get("file"):
         file = url_for("certificates.fetch_bundle", job_id=job.public_id)
@@ -117,6 +120,12 @@ def _corrected(result: dict[str, Any]) -> str:
     return f"{said}; " + _n("%(n)s left out", "%(n)s left out", left, n=number(left)) if left else said
 
 
+def _decided(result: dict[str, Any]) -> str:
+    changed, left = result["changed"], result["left_out"]
+    said = _n("%(n)s nomination changed", "%(n)s nominations changed", changed, n=number(changed))
+    return f"{said}; " + _n("%(n)s skipped", "%(n)s skipped", left, n=number(left)) if left else said
+
+
 def _imported(result: dict[str, Any]) -> str:
     taken = _(
         "%(created)s new, %(unmatched)s unmatched, %(rejected)s rejected",
@@ -170,6 +179,7 @@ _WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "export_rows": _exported,
     "credit_lecture": _credited,
     "correct_batch": _corrected,
+    "decide_nominations": _decided,
     "import_attendance": _imported,
     "recompute_attendance": _recounted,
     "apply_policy": _recounted,

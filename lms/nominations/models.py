@@ -9,6 +9,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from lms.catalogue.models import Series
+from lms.core.batches import BatchRow, EntryState
 from lms.core.db import Base, UtcDateTime, text_enum
 from lms.enrolment.models import SeatKind
 from lms.people.models import Country, Gender, Sector, new_public_id
@@ -111,3 +112,65 @@ class InvitationLink(Base):
     secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
     sent_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Decision(StrEnum):
+    """What an administrator decides on a nomination."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+class DecidedState(StrEnum):
+    """What became of one nomination of a batch.
+
+    *Pending*, *changed* and *taken back* are as in every batch (`core.batches.EntryState`). It was skipped since it was
+    *withdrawn*, its person is *enrolled* already, it was *decided* by someone else, or its series is *over*. The
+    decision stays since the nominee has *answered* the invitation, the quota has *no seat* left, the person was
+    nominated *again*, the personal data was *erased*, or the nomination has *ended*.
+    """
+
+    PENDING = EntryState.PENDING.value
+    CHANGED = EntryState.CHANGED.value
+    TAKEN_BACK = EntryState.TAKEN_BACK.value
+    WITHDRAWN = "withdrawn"
+    ENROLLED = "enrolled"
+    DECIDED = "decided"
+    OVER = "over"
+    ANSWERED = "answered"
+    NO_SEAT = "no_seat"
+    AGAIN = "again"
+    ERASED = "erased"
+    ENDED = "ended"
+
+
+SKIPPED = (DecidedState.WITHDRAWN, DecidedState.ENROLLED, DecidedState.DECIDED, DecidedState.OVER)
+"""States of nominations that a batch did not decide."""
+KEPT = (
+    DecidedState.ANSWERED,
+    DecidedState.NO_SEAT,
+    DecidedState.AGAIN,
+    DecidedState.ERASED,
+    DecidedState.ENDED,
+)
+"""States of nominations whose decision could not be taken back."""
+
+
+class DecisionBatch(BatchRow, Base):
+    """One decision on nominations: previewed, then confirmed with a reason, and perhaps taken back."""
+
+    __tablename__ = "decision_batch"
+
+    public_id: Mapped[str] = mapped_column(String(32), unique=True, default=new_public_id)
+    decision: Mapped[Decision] = mapped_column(text_enum(Decision))
+
+
+class DecisionBatchEntry(Base):
+    """One nomination of a batch, and what became of it in it."""
+
+    __tablename__ = "decision_batch_entry"
+    __table_args__ = (Index("ix_decision_batch_entry_batch_id_state", "batch_id", "state"),)
+
+    batch_id: Mapped[int] = mapped_column(ForeignKey("decision_batch.id", ondelete="CASCADE"), primary_key=True)
+    nomination_id: Mapped[int] = mapped_column(ForeignKey("nomination.id", ondelete="CASCADE"), primary_key=True)
+    state: Mapped[DecidedState] = mapped_column(text_enum(DecidedState), default=DecidedState.PENDING)

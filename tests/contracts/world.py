@@ -52,11 +52,16 @@ from lms.enrolment.models import EnrolmentStatus
 from lms.live.tokens import make_mark, make_token
 from lms.materials.actions import upload_file
 from lms.materials.models import Audience
+from lms.nominations.actions.decision_batches import confirm_decision, preview_decision
+from lms.nominations.actions.nominating import nominate
+from lms.nominations.models import Decision
 from lms.people.actions.countries import load_countries
+from lms.people.actions.files import PersonRow
 from lms.people.actions.sessions import begin_session
 from lms.people.devices import Device
 from lms.people.models import ApiToken, Person, RoleGrant, SecondFactor, SignInSession
 from lms.people.passwords import hash_secret
+from lms.people.queries.countries import get_country
 from lms.reports.actions.opening_balances import add_opening_row, create_opening_set
 from lms.reports.actions.saved import save_report, schedule_report
 from lms.reports.actions.snapshots import Attached, publish_snapshot
@@ -113,6 +118,10 @@ class Place:
     change: str = ""
     change_done: str = ""
     issue_job: str = "none"
+    nomination: str = "none"
+    submitted: str = ""
+    decision: str = "none"
+    decision_done: str = "none"
     room_token: str = ""
     room_mark: str = ""
     snapshot: str = ""
@@ -201,6 +210,9 @@ class World:
             "language": "fr",
             "public_id": (own or here.person).public_id,
         }
+        if endpoint.startswith("nominations"):
+            values["public_id"] = here.nomination
+            values["batch"] = here.decision_done if endpoint.endswith("undo") else here.decision
         if endpoint.startswith("enrolment"):
             values["public_id"] = here.enrolment_id
             values["batch"] = here.change_done if "undo" in endpoint else here.change
@@ -447,6 +459,7 @@ def _things(world: World) -> None:
         _unknown_people(place, by, at)
         _changes_of_many(Make(world.app), place, by, at)
         _attendance_things(place, by, Make(world.app).actor(place.person), at)
+        _nominations(place, SYSTEM, at)
         place.issue_job = certificates.request_issue(series_id, by=Make(world.app).actor(boss), at=at).public_id
         joined = open_join(place.lectures["live"], place.person.id, by=SYSTEM, at=at)
         visibility = SnapshotVisibility.PUBLIC if name == "mine" else SnapshotVisibility.STAFF
@@ -530,6 +543,30 @@ def _attendance_things(place: Place, by: Actor, own: Actor, at: datetime) -> Non
     close_attendance(place.lectures["closed"], by=by, at=at)
 
 
+def _nominations(place: Place, by: Actor, at: datetime) -> None:
+    """Somebody invited days ago; two who wait for a decision, one of them again, since a rejection was taken back."""
+    if place.slug == "hidden":
+        return
+    series, country_id = _series(place.slug), get_country("KE" if place.slug == "mine" else "PE").id
+    rows = [
+        PersonRow(1, f"{name}-{place.slug}@x.example", f"{name}-{place.slug}@x.example", f"{name.title()} {place.slug}")
+        for name in ("invited", "submitted", "rejected")
+    ]
+    earlier = at - timedelta(days=4)
+    place.nomination = nominate(series.id, rows[:1], country_id=country_id, by=by, at=earlier).invited[0]
+    _ask_for_approval(series.id)
+    waiting = nominate(series.id, rows[1:], country_id=country_id, by=by, at=at).submitted
+    place.submitted = waiting[0]
+    place.decision_done = preview_decision(waiting[1:], Decision.REJECT, by=by, at=at).public_id
+    confirm_decision(place.decision_done, reason="Not an official", by=by, at=at)
+    place.decision = preview_decision(waiting[:1], Decision.APPROVE, by=by, at=at).public_id
+
+
+@action
+def _ask_for_approval(series_id: int) -> None:
+    db.session.get_one(Series, series_id).nominations_need_approval = True
+
+
 def _groups(place: Place, country: str, at: datetime) -> None:
     """Two viewing groups of a held lecture, one of them signed, and one of a lecture that is live."""
     for what, state in (("open", "held"), ("signed", "held"), ("live", "live")):
@@ -570,10 +607,12 @@ def _jobs_done() -> None:
     db.session.execute(update(Job).values(state=JobState.DONE, result={}))
 
 
+def _series(slug: str) -> Series:
+    return db.session.scalars(select(Series).where(Series.slug == slug)).one()
+
+
 def _series_id(slug: str) -> int:
-    found = db.session.scalar(select(Series.id).where(Series.slug == slug))
-    assert found is not None
-    return found
+    return _series(slug).id
 
 
 @action

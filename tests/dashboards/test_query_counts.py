@@ -8,7 +8,10 @@ import pytest
 
 from lms.catalogue.models import LectureState
 from lms.core.roles import SYSTEM
+from lms.nominations.actions.nominating import nominate
+from lms.people.actions.files import PersonRow
 from lms.people.models import Person
+from lms.people.queries.countries import get_country
 from lms.reports.actions.public import refresh_public_figures
 from tests.dashboards.conftest import CountQueries, World
 
@@ -29,6 +32,10 @@ def grow(world: World) -> None:
         person = world.make.person(f"Achieng Guest {number}", country=code)
         world.make.enrolment(world.series, person, at=world.at - timedelta(days=60))
         world.be_there(world.held[0], person, (0, 90))
+    with world.make.app.app_context():
+        for code in ("KE", "GH", "PE"):
+            rows = [PersonRow(n, f"{code}{n}@x.example", f"{code.lower()}{n}@x.example", f"N {n}") for n in range(9)]
+            nominate(world.series.id, rows, country_id=get_country(code).id, by=SYSTEM, at=world.at)
     for number in range(10):
         series = world.make.series(instructors=[world.instructor], policy={"certificate": "participation"})
         world.make.enrolment(series, world.trainee, at=world.at - timedelta(days=90))
@@ -80,7 +87,8 @@ def grow(world: World) -> None:
         ("/teach", "instructor", 9),  # attendances are counted by one question
         ("/country", "focal_point", 15),
         ("/lectures/{live}/groups", "focal_point", 11),
-        ("/admin", "administrator", 17),
+        ("/admin", "administrator", 18),
+        ("/admin/nominations", "administrator", 9),
         ("/admin/people", "administrator", 11),
         ("/admin/people/{person}", "administrator", 26),
         ("/series/cross-border/enrolments", "instructor", 11),

@@ -1,4 +1,4 @@
-"""What needs an administrator: failed mail and jobs, applications, and lectures that no one started or ended."""
+"""What needs an administrator: failed mail and jobs, applications, nominations, lectures to start or end."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from lms.core.outbox import MAX_ATTEMPTS, OutboxMail
 from lms.core.roles import Actor
 from lms.dashboards.rules import is_late, is_overdue
 from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.nominations.queries.listing import SeriesWaiting, list_waiting_series
 
 RECENT = timedelta(days=30)
 
@@ -59,6 +60,7 @@ class Needs:
     mail: FailedMail | None
     jobs: Sequence[Job]
     applications: Sequence[SeriesApplications]
+    nominations: Sequence[SeriesWaiting]
     overdue: Sequence[Lecture]
     late: Sequence[Lecture]
     unconfirmed: Sequence[Lecture]
@@ -69,7 +71,7 @@ class Needs:
     def count(self) -> int:
         """How many things."""
         lectures = (self.overdue, self.late, self.unconfirmed)
-        parts: Sequence[Sequence[Any]] = (self.jobs, self.applications, *lectures, self.refused)
+        parts: Sequence[Sequence[Any]] = (self.jobs, self.applications, self.nominations, *lectures, self.refused)
         return sum(len(part) for part in parts) + (self.mail is not None) + (self.appeals > 0)
 
 
@@ -82,6 +84,7 @@ def needs_of_administrators(*, by: Actor, at: datetime) -> Needs:
         mail=_failed_mail(at),
         jobs=_failed_jobs(at),
         applications=_applications(),
+        nominations=list_waiting_series(),
         overdue=[one for one in open_lectures if is_overdue(one, at)],
         late=[one for one in open_lectures if is_late(one, at)],
         unconfirmed=unconfirmed_lectures(by=by),

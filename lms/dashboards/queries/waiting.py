@@ -1,4 +1,4 @@
-"""What waits for an instructor's answer: open appeals, and attendees that nobody has identified."""
+"""What waits for an answer: open appeals, unidentified attendees, and, for administrators, nominations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, func, select, true
+from sqlalchemy import exists, func, literal, select, true
 
 from lms.attendance.models.evidence import Presence
 from lms.attendance.models.unmatched import UnmatchedAttendee
@@ -21,9 +21,10 @@ from lms.core.db import read, read_one
 from lms.core.errors import Forbidden
 from lms.core.process_cache import memory
 from lms.core.roles import Actor
+from lms.nominations.models import Nomination, NominationState
 
 STAMP = "waiting"
-_TABLES = frozenset({"appeal", "lecture", "presence", "series_instructor", "unmatched_attendee"})
+_TABLES = frozenset({"appeal", "lecture", "nomination", "presence", "series_instructor", "unmatched_attendee"})
 MOST = 1000
 """The numbers of so many people are kept."""
 
@@ -32,10 +33,11 @@ cache_versions.watch(STAMP, _TABLES.__contains__)
 
 @dataclass(frozen=True)
 class Waiting:
-    """How many open appeals and unmatched attendees somebody may answer."""
+    """How many open appeals, unmatched attendees and nominations somebody may answer."""
 
     appeals: int
     unmatched: int
+    nominations: int
 
 
 def count_waiting(*, by: Actor) -> Waiting:
@@ -46,7 +48,12 @@ def count_waiting(*, by: Actor) -> Waiting:
     if found is None or found[0] != cache_versions.peek(STAMP):
         stamp = cache_versions.stamp_of(STAMP)  # before what it stands for is read, and as this session sees it
         unmatched = select(func.count()).select_from(UnmatchedAttendee).where(_in_own_series(by), _is_waiting())
-        query = select(open_appeals_for(by).scalar_subquery(), unmatched.scalar_subquery())
+        nominated = select(func.count()).where(Nomination.state == NominationState.SUBMITTED).scalar_subquery()
+        query = select(
+            open_appeals_for(by).scalar_subquery(),
+            unmatched.scalar_subquery(),
+            nominated if by.is_administrator else literal(0),
+        )
         found = stamp, Waiting(*read_one(query))
         if len(kept) >= MOST:
             kept.clear()

@@ -92,8 +92,8 @@ def accept(secret: str, given: Acceptance, *, at: datetime) -> Answered:
 
 
 def settle(nomination: Nomination, *, by: Actor, at: datetime) -> Answered:
-    """Within an action, with the series locked: gives a nominee who accepted the place, and ends the nominations of
-    other countries for the same person."""
+    """Within an action, with the series locked: gives a nominee who accepted the place. The invitations of other
+    countries to the same person are declined by it: their focal points read what anybody's answer could have been."""
     assert nomination.person_id is not None, "a nominee who accepted is a person"
     seat = let_go(nomination)
     nomination.state, nomination.ended_at = NominationState.ACCEPTED, at
@@ -105,7 +105,8 @@ def settle(nomination: Nomination, *, by: Actor, at: datetime) -> Answered:
         Nomination.state == NominationState.INVITED,
     )
     for other in db.session.scalars(others.with_for_update()).all():
-        end(other, NominationState.EXPIRED, why=SeatReason.EXPIRED, by=SYSTEM, at=at)
+        other.answered_at = at
+        end(other, NominationState.DECLINED, why=SeatReason.DECLINED, by=SYSTEM, at=at)
     row = enrol(
         nomination.series_id,
         nomination.person_id,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import delete, or_, select, update
 
 from lms.catalogue.models import LectureState, Series
 from lms.catalogue.queries import list_lectures
@@ -14,7 +14,7 @@ from lms.core import audit
 from lms.core.bulk import among, insert_many
 from lms.core.db import action, db
 from lms.core.errors import NotFound
-from lms.core.outbox import post_mails
+from lms.core.outbox import OutboxMail, post_mails
 from lms.core.roles import SYSTEM, Actor
 from lms.core.zones import main_zone
 from lms.enrolment.actions import lock
@@ -126,7 +126,7 @@ def _send(series: Series, nominations: Sequence[Nomination], *, skip: set[str], 
                     "country": countries[one.country_id].code,
                     "answer_by_at": _text(one.expires_at),
                 },
-                "dedupe_key": f"nomination:{one.id}:{at.isoformat()}",
+                "dedupe_key": _mail_key(one.id, at),
                 "created_at": at,
                 "due_at": at,
                 "expires_at": one.expires_at,
@@ -161,6 +161,29 @@ def _about(series: Series, at: datetime) -> dict[str, Any]:
         "lecture": first.title if first is not None else None,
         "starts_at": _text(first.starts_at) if first is not None else None,
     }
+
+
+def revoke_invitations(nominations: Sequence[Nomination], *, at: datetime) -> None:
+    """Within an action: no link leads to these nominations any more, and what is not sent yet never is."""
+    ids = [one.id for one in nominations]
+    db.session.execute(
+        delete(InvitationLink)
+        .where(among(InvitationLink.nomination_id, ids))
+        .execution_options(synchronize_session=False)
+    )
+    sent = [(one.id, moment) for one in nominations for moment in (one.invited_at, one.reminded_at) if moment]
+    db.session.execute(
+        update(OutboxMail)
+        .where(OutboxMail.sent_at.is_(None), among(OutboxMail.dedupe_key, [_mail_key(*one) for one in sent]))
+        .values(expires_at=at)
+        .execution_options(synchronize_session=False)
+    )
+    for one in nominations:
+        one.invited_at = one.reminded_at = one.expires_at = None
+
+
+def _mail_key(nomination_id: int, at: datetime) -> str:
+    return f"nomination:{nomination_id}:{at.isoformat()}"
 
 
 def _text(moment: datetime | None) -> str | None:

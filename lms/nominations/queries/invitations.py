@@ -124,7 +124,7 @@ def look_at_invitation(secret: str, *, at: datetime) -> Invitation | None:
 
 def _speaking_for(nomination: Nomination) -> Nomination:
     """The nomination itself, or the accepted one of another country for the same person, which ended this one."""
-    if nomination.state is not NominationState.EXPIRED:
+    if nomination.state is not NominationState.DECLINED:
         return nomination
     accepted = select(Nomination).where(
         Nomination.series_id == nomination.series_id,

@@ -73,8 +73,11 @@ class StagedPeople:
     total: int = 0
 
 
-def stage_people(content: bytes) -> StagedPeople:
+def stage_people(content: bytes, *, look_up_nameless: bool = True) -> StagedPeople:
     """Reads and checks a file (CSV or XLSX; headings `COLUMNS` in any order). Writes nothing.
+
+    A row without a name is good for anybody known by the address. Without `look_up_nameless` it is good here, and the
+    caller decides whether the sender may know that person.
 
     Raises Invalid (empty, unreadable, no column `email`), WrongKind, TooLarge; bad rows stand in the answer.
     """
@@ -96,7 +99,8 @@ def stage_people(content: bytes) -> StagedPeople:
             staged.rejected.append(Fault(row=line, field="email", reason=reason))
             continue
         staged.rows.append(row)
-    _reject_nameless(staged)
+    if look_up_nameless:
+        _reject_nameless(staged)
     staged.rejected.sort(key=lambda fault: fault.row or 0)
     return staged
 

@@ -1,0 +1,198 @@
+"""What administrators decide on nominations, singly and in bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from lms.catalogue.models import Series
+from lms.core import audit
+from lms.core.bulk import among
+from lms.core.db import action, db, read
+from lms.core.outbox import post_mails
+from lms.core.roles import Actor
+from lms.enrolment.actions import lock
+from lms.enrolment.models import SeatReason
+from lms.nominations.actions.answering import settle
+from lms.nominations.actions.invitations import invite, revoke_invitations
+from lms.nominations.actions.seats import end, hold_seats
+from lms.nominations.models import OPEN, DecidedState, Decision, Nomination, NominationState
+from lms.nominations.queries.decisions import why_skipped
+from lms.nominations.rules import check_can_decide, checked_reason, is_answered
+from lms.people.models import Country
+from lms.people.queries.persons import contact_of
+
+
+@dataclass(frozen=True)
+class Decided:
+    """How many nominations were decided, and why others were not, by their public ids: null for one that does not
+    exist."""
+
+    decided: int
+    skipped: Mapping[str, DecidedState | None]
+
+
+@action
+def decide(
+    public_ids: Collection[str], *, approve: bool, reason: str | None = None, by: Actor, at: datetime
+) -> Decided:
+    """Approves or rejects submitted nominations. Approved nominees are invited; one who accepted already, and named
+    another country then, has the place at once. Rejected ones free their seats; the reason is sent to the focal point.
+
+    Raises Forbidden, and Invalid where a rejection has no reason.
+    """
+    check_can_decide(by)
+    decision = Decision.APPROVE if approve else Decision.REJECT
+    reason = checked_reason(reason, required=not approve)
+    query = select(Nomination.public_id, Nomination.id).where(among(Nomination.public_id, public_ids))
+    ids: dict[str, int] = dict(read(query))
+    states = decide_each(ids.values(), decision, reason=reason, by=by, at=at)
+    asked = {public_id: states.get(ids.get(public_id, 0)) for public_id in public_ids}
+    skipped = {public_id: state for public_id, state in asked.items() if state is not DecidedState.CHANGED}
+    return Decided(len(asked) - len(skipped), skipped)
+
+
+def decide_each(
+    ids: Collection[int], decision: Decision, *, reason: str | None, by: Actor, at: datetime
+) -> dict[int, DecidedState]:
+    """Within an action: decides nominations that still wait for it, and says of each what became of it."""
+    found = list(db.session.execute(select(Nomination.series_id, Nomination.id).where(among(Nomination.id, ids))))
+    states: dict[int, DecidedState] = {}
+    for series_id in sorted({row.series_id for row in found}):
+        series = lock(series_id, by, at)
+        rows = _locked([row.id for row in found if row.series_id == series_id])
+        skipped = why_skipped(rows, decision)
+        chosen = [one for one in rows if one.id not in skipped]
+        states |= skipped | dict.fromkeys((one.id for one in chosen), DecidedState.CHANGED)
+        if chosen:
+            _decide(series, chosen, decision, reason=reason, by=by, at=at)
+    return states
+
+
+def _locked(ids: Collection[int]) -> list[Nomination]:
+    """Nominations as they are now, in their order; their series is locked."""
+    query = select(Nomination).where(among(Nomination.id, ids)).order_by(Nomination.id).with_for_update()
+    return list(db.session.scalars(query.execution_options(populate_existing=True)))
+
+
+def _decide(
+    series: Series, rows: Sequence[Nomination], decision: Decision, *, reason: str | None, by: Actor, at: datetime
+) -> None:
+    for one in rows:
+        one.decided_at, one.decided_by_id, one.reason = at, by.person_id, reason
+    if decision is Decision.APPROVE:
+        for one in [one for one in rows if is_answered(one)]:
+            settle(one, by=by, at=at)
+        invite(series, [one for one in rows if one.state is NominationState.SUBMITTED], at=at)
+    else:
+        for one in rows:
+            end(one, NominationState.REJECTED, why=SeatReason.REFUSED, by=by, at=at)
+        _tell_rejected(rows, reason or "", at=at)
+    _record(f"nomination.{decision.value}", series.id, rows, by=by, at=at)
+
+
+def _record(verb: str, series_id: int, rows: Sequence[Nomination], *, by: Actor, at: datetime) -> None:
+    audit.record(
+        verb,
+        by=by,
+        at=at,
+        series=series_id,
+        nomination=[one.id for one in rows],
+        person=[one.person_id for one in rows if one.person_id is not None],
+    )
+
+
+def take_back_each(ids: Collection[int], decision: Decision, *, by: Actor, at: datetime) -> dict[int, DecidedState]:
+    """Within an action: lets nominations that were decided wait again, and says of each what became of it.
+
+    Rejected ones hold a seat of their country's quota again, where one is kept and free. Of approved ones only those
+    whose invitation nobody answered: its links stop working, and it is not sent any more.
+    """
+    found = list(db.session.execute(select(Nomination.series_id, Nomination.id).where(among(Nomination.id, ids))))
+    states: dict[int, DecidedState] = {}
+    for series_id in sorted({row.series_id for row in found}):
+        lock(series_id, by, at)
+        rows = _locked([row.id for row in found if row.series_id == series_id])
+        kept = _why_kept(rows, decision)
+        chosen = [one for one in rows if one.id not in kept]
+        if decision is Decision.APPROVE:
+            revoke_invitations(chosen, at=at)
+        else:
+            going = {one.id for one in hold_seats(series_id, chosen, by=by, at=at)}
+            kept |= {one.id: DecidedState.NO_SEAT for one in chosen if one.id not in going}
+            chosen = [one for one in chosen if one.id in going]
+        for one in chosen:
+            one.state, one.ended_at = NominationState.SUBMITTED, None
+            one.decided_at = one.decided_by_id = one.reason = None
+        db.session.flush()
+        if chosen:
+            _record(f"nomination.undo_{decision.value}", series_id, chosen, by=by, at=at)
+        states |= kept | dict.fromkeys((one.id for one in chosen), DecidedState.TAKEN_BACK)
+    return states
+
+
+def _why_kept(rows: Sequence[Nomination], decision: Decision) -> dict[int, DecidedState]:
+    """Which decisions of one series cannot be taken back, and why."""
+    if decision is Decision.APPROVE:
+        return {one.id: state for one in rows if (state := _why_stays_approved(one)) is not None}
+    again = _nominated_again(rows)
+    kept = {}
+    for one in rows:
+        if one.state is not NominationState.REJECTED or not one.email_key:
+            kept[one.id] = DecidedState.ENDED if one.email_key else DecidedState.ERASED
+        elif (one.country_id, one.email_key) in again:
+            kept[one.id] = DecidedState.AGAIN
+    return kept
+
+
+def _why_stays_approved(one: Nomination) -> DecidedState | None:
+    if one.answered_at is not None:
+        return DecidedState.ANSWERED
+    if one.state is not NominationState.INVITED:
+        return DecidedState.ENDED if one.email_key else DecidedState.ERASED
+    return None
+
+
+def _nominated_again(rows: Sequence[Nomination]) -> set[tuple[int, str]]:
+    """Country and address of those who have an open nomination in the series of these rows."""
+    query = select(Nomination.country_id, Nomination.email_key).where(
+        Nomination.series_id.in_({one.series_id for one in rows}),
+        Nomination.state.in_(OPEN),
+        among(Nomination.email_key, [one.email_key for one in rows]),
+    )
+    return {(country_id, key) for country_id, key in db.session.execute(query)}
+
+
+def _tell_rejected(nominations: Collection[Nomination], reason: str, *, at: datetime) -> None:
+    """One mail to each focal point who nominated, with the names and the reason."""
+    contacts = contact_of(list({one.nominated_by_id for one in nominations if one.nominated_by_id is not None}))
+    mails = []
+    for person_id, contact in contacts.items():
+        own = [one for one in nominations if one.nominated_by_id == person_id]
+        code = db.session.get_one(Country, own[0].country_id).code
+        mails.append(
+            {
+                "template": "nominations_rejected",
+                "address": contact.address,
+                "locale": contact.locale,
+                "time_zone": contact.time_zone or "",
+                "person_id": person_id,
+                "payload": {
+                    "full_name": contact.full_name,
+                    "title": own[0].series.title,
+                    "names": [one.full_name for one in own][:50],
+                    "more": max(0, len(own) - 50),
+                    "reason": reason,
+                    "country": code,
+                },
+                "dedupe_key": f"nominations_rejected:{own[0].id}:{at.isoformat()}",
+                "created_at": at,
+                "due_at": at,
+                "expires_at": None,
+                "attempts": 0,
+            }
+        )
+    post_mails(mails)

@@ -1,0 +1,268 @@
+"""API calls for nominations: nominate, follow, remind, withdraw and decide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from apiflask import APIBlueprint
+from apiflask.fields import Boolean
+from flask import request
+from flask.typing import ResponseReturnValue
+from marshmallow import ValidationError
+
+from lms.catalogue.models import Series
+from lms.catalogue.queries import get_series
+from lms.core import clock
+from lms.core.errors import Fault, Forbidden, Invalid, Refused
+from lms.core.i18n import _
+from lms.core.imports import ImportAnswer
+from lms.core.roles import Actor, Role
+from lms.nominations.actions.decisions import decide
+from lms.nominations.actions.invitations import remind
+from lms.nominations.actions.nominating import Nominated, nominate, withdraw_nominations
+from lms.nominations.models import OPEN, Decision, Nomination, NominationState
+from lms.nominations.queries.listing import NominationFilter, find_nominated, get_nomination, list_page
+from lms.nominations.rules import may_nominate
+from lms.nominations.schemas import DecidedOut, DecisionIn, NominatedOut, NominationIn, NominationOut, NominationPage
+from lms.nominations.schemas import NominationQuery as Query
+from lms.people.actions.files import PersonRow, StagedPeople, stage_people
+from lms.people.queries.countries import get_country, list_countries
+from lms.people.rules import checked_address, checked_line, email_key
+from lms.web.api import Nothing, consumes, envelope, integer_cursor
+from lms.web.guards import allow
+from lms.web.idempotency import idempotent
+from lms.web.identity import current_actor
+from lms.web.openapi import takes
+from lms.web.scopes import scope
+
+bp = APIBlueprint(
+    "nominations_api",
+    __name__,
+    url_prefix="/api/v1",
+    tag={"name": "Nominations", "description": "People whom countries propose for a series."},
+)
+
+PEOPLE_FILE = {
+    "type": "object",
+    "description": "A CSV or XLSX file of people. Administrators send `country` too.",
+    "required": ["file"],
+    "properties": {
+        "file": {"type": "string", "format": "binary"},
+        "country": {"type": "string"},
+        "skip_bad_rows": {"type": "boolean"},
+    },
+}
+ANSWERS = {200: "Nobody was nominated who was not nominated before, or a file was sent."}
+
+
+def nomination_object(one: Nomination) -> dict[str, Any]:
+    """A nomination as JSON."""
+    plain = (
+        "email", "full_name", "native_name", "sector", "organisation", "job_title", "gender", "reason", "state",
+        "created_at", "submitted_at", "decided_at", "invited_at", "reminded_at", "expires_at", "answered_at",
+    )  # fmt: skip
+    return {
+        "id": one.public_id,
+        "series": one.series.slug,
+        "country": one.country.code,
+        "letter": one.letter_name is not None,
+        **{name: getattr(one, name) for name in plain},
+    }
+
+
+@bp.get("/series/<slug>/nominations")
+@allow(Role.ADMINISTRATOR, Role.FOCAL_POINT, Role.REPORTER)
+@scope("nominations:read")
+@bp.input(Query, location="query", arg_name="query")
+@bp.output(NominationPage)
+def list_nominations(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
+    """Lists the nominations for a series, in the order in which they were made. Focal points see those of their own
+    country.
+    """
+    by, limit = current_actor(), query["limit"]
+    series = get_series(slug, by=by)
+    wanted = NominationFilter(state=query["state"], series=series.slug, country=query["country"])
+    found = list_page(wanted, by=by, limit=limit, cursor=integer_cursor(query["cursor"]))
+    page = envelope(found, limit, lambda one: one.id)
+    return {**page, "items": [nomination_object(one) for one in page["items"]]}
+
+
+@bp.post("/series/<slug>/nominations")
+@allow(Role.ADMINISTRATOR, Role.FOCAL_POINT)
+@scope("nominations:write")
+@consumes("multipart/form-data")
+@bp.input(NominationIn, arg_name="given")
+@bp.output(NominatedOut, status_code=201)
+@takes(multipart=PEOPLE_FILE)
+@bp.doc(responses=ANSWERS)
+def create_nominations(slug: str, given: dict[str, Any]) -> ResponseReturnValue:
+    """Nominates one person (JSON), or the people in a file (multipart), on behalf of a country.
+
+    They are invited, or wait for an administrator where the series asks for approval. People beyond the country's quota
+    stay drafts. A person whom the country has nominated before is counted as `unchanged`.
+    """
+    by = current_actor()
+    series = get_series(slug, by=by)
+    if request.mimetype == "multipart/form-data":
+        return _take_file(series, by)
+    country_id = _country_of(given.get("country"), by)
+    row = _row_of(given)
+    try:
+        done = nominate(series.id, [row], country_id=country_id, by=by, at=clock.now(), skip_bad_rows=False)
+    except Invalid as error:
+        raise Invalid(faults=[replace(fault, row=None) for fault in error.faults]) from error
+    one = find_nominated(series.id, country_id, row.key)
+    staged = StagedPeople(rows=[row], total=1)
+    answer = _answer(staged, done)
+    return {**answer, "nomination": nomination_object(one) if one is not None else None}, 201 if done.created else 200
+
+
+def _row_of(given: Mapping[str, Any]) -> PersonRow:
+    """The person of a call. Raises Invalid with all faults."""
+    faults: list[Fault] = []
+    lines: dict[str, str | None] = {}
+    address = ""
+    try:
+        address = checked_address(given.get("email") or "")
+    except Invalid as error:
+        faults += error.faults
+    for name in ("full_name", "native_name", "organisation", "job_title"):
+        try:
+            lines[name] = checked_line(given.get(name) or "", field=name)
+        except Invalid as error:
+            faults += error.faults
+    if faults:
+        raise Invalid(faults=faults)
+    return PersonRow(
+        line=1,
+        email=address,
+        key=email_key(address),
+        sector=given.get("sector"),
+        gender=given.get("gender"),
+        full_name=lines["full_name"],
+        native_name=lines["native_name"],
+        organisation=lines["organisation"],
+        job_title=lines["job_title"],
+    )
+
+
+def _country_of(code: str | None, by: Actor) -> int:
+    """The country that nominates. Another than the caller's own is answered like one that does not exist."""
+    own = [one for one in list_countries() if one.id in by.country_ids] if not by.is_administrator else []
+    if code:
+        country_id = get_country(code).id
+        if not may_nominate(by, country_id):
+            raise Invalid("country", _("You can only nominate people from your own country."))
+        return country_id
+    if len(own) != 1:
+        raise Invalid("country", _("Enter the code of the country that nominates."))
+    return own[0].id
+
+
+def _take_file(series: Series, by: Actor) -> ResponseReturnValue:
+    file = request.files.get("file")
+    if file is None:
+        raise Invalid("file", _("Send the file in the field “file”."))
+    country_id = _country_of(request.form.get("country"), by)
+    try:
+        skip = bool(Boolean().deserialize(request.form.get("skip_bad_rows", "false").strip()))
+    except ValidationError as error:
+        raise Invalid("skip_bad_rows", str(error.messages[0])) from error
+    staged = stage_people(file.read(), look_up_nameless=False)
+    done = nominate(
+        series.id,
+        staged.rows,
+        country_id=country_id,
+        rejected=staged.rejected,
+        skip_bad_rows=skip,
+        by=by,
+        at=clock.now(),
+    )
+    return {**_answer(staged, done), "nomination": None}, 200
+
+
+def _answer(staged: StagedPeople, done: Nominated) -> dict[str, Any]:
+    answer = ImportAnswer(
+        rows=staged.total,
+        created=done.created,
+        unchanged=done.unchanged,
+        rejected=list(done.rejected),
+        notes=staged.notes,
+    )
+    return {
+        **answer.as_json(),
+        "invited": done.invited,
+        "submitted": done.submitted,
+        "drafted": done.drafted,
+    }
+
+
+@bp.get("/nominations/<public_id>")
+@allow(Role.ADMINISTRATOR, Role.FOCAL_POINT, Role.REPORTER)
+@scope("nominations:read")
+@bp.output(NominationOut)
+def read_nomination(public_id: str) -> dict[str, Any]:
+    """Returns one nomination."""
+    return nomination_object(get_nomination(public_id, by=current_actor()))
+
+
+def _writable(public_id: str) -> Nomination:
+    """A nomination of a country that the caller nominates for."""
+    by = current_actor()
+    one = get_nomination(public_id, by=by)
+    if not may_nominate(by, one.country_id):
+        raise Forbidden
+    return one
+
+
+@bp.post("/nominations/<public_id>/withdraw")
+@allow(Role.ADMINISTRATOR, Role.FOCAL_POINT)
+@scope("nominations:write")
+@bp.input(Nothing, arg_name="body")
+@bp.output(NominationOut)
+def withdraw(public_id: str, body: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
+    """Withdraws a nomination that has not been accepted; the links of its invitation stop working. Repeating the call
+    changes nothing.
+    """
+    by, one = current_actor(), _writable(public_id)
+    if one.state in OPEN:
+        withdraw_nominations([public_id], by=by, at=clock.now())
+        one = get_nomination(public_id, by=by)
+    if one.state is not NominationState.WITHDRAWN:
+        raise Refused(_("This nomination has ended. It cannot be withdrawn any more."))
+    return nomination_object(one)
+
+
+@bp.post("/nominations/<public_id>/remind")
+@allow(Role.ADMINISTRATOR, Role.FOCAL_POINT)
+@scope("nominations:write")
+@idempotent
+@bp.input(Nothing, arg_name="body")
+@bp.output(NominationOut)
+def send_reminder(public_id: str, body: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
+    """Sends the invitation again, at most once in three days."""
+    by, one = current_actor(), _writable(public_id)
+    if one.state is not NominationState.INVITED:
+        raise Refused(_("This nominee is not waiting to answer an invitation."))
+    sent, _left = remind(one.series_id, one.country_id, by=by, at=clock.now(), public_ids=[public_id])
+    if not sent:
+        raise Refused(_("The invitation was sent less than 3 days ago."))
+    return nomination_object(get_nomination(public_id, by=by))
+
+
+@bp.post("/nominations/decisions")
+@allow(Role.ADMINISTRATOR)
+@scope("nominations:decide")
+@bp.input(DecisionIn, arg_name="given")
+@bp.output(DecidedOut)
+def decide_nominations(given: dict[str, Any]) -> dict[str, Any]:
+    """Approves or rejects nominations that wait for a decision. The others are skipped and listed with the reason."""
+    approve = given["decision"] is Decision.APPROVE
+    done = decide(given["ids"], approve=approve, reason=given["reason"], by=current_actor(), at=clock.now())
+    skipped = [
+        {"id": public_id, "why": state.value if state is not None else "unknown"}
+        for public_id, state in done.skipped.items()
+    ]
+    return {"decided": done.decided, "skipped": skipped}

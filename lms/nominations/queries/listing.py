@@ -1,0 +1,206 @@
+"""Lists of nominations: which of them somebody may see, filtered, sorted and counted; and how countries use their
+seats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select, true
+from sqlalchemy.orm import contains_eager
+
+from lms.catalogue.models import Series
+from lms.core.db import db, read, read_value
+from lms.core.errors import NotFound
+from lms.core.lists import ListRequest
+from lms.core.roles import Actor
+from lms.core.sorting import sort_key
+from lms.enrolment.models import CountryQuota
+from lms.nominations.models import OPEN, Nomination, NominationState
+from lms.people.models import Country
+
+
+@dataclass(frozen=True)
+class NominationFilter:
+    """Which nominations: `q` in name, address or organisation; the slug of a `series`, the code of a `country`."""
+
+    q: str = ""
+    state: NominationState | None = None
+    series: str | None = None
+    country: str | None = None
+
+
+def visible_to(by: Actor) -> ColumnElement[bool]:
+    """Whether somebody may see a nomination: administrators and reporters any, focal points one of their countries."""
+    if by.is_reporter:
+        return true()
+    return Nomination.country_id.in_(by.country_ids) if by.is_focal_point else false()
+
+
+def matching(wanted: NominationFilter, *, by: Actor) -> Select[Any]:
+    """The nominations that somebody may see and that a filter holds, joined to their series and country."""
+    query = (
+        select(Nomination)
+        .join(Series, Series.id == Nomination.series_id)
+        .join(Country, Country.id == Nomination.country_id)
+        .where(visible_to(by))
+    )
+    if wanted.state is not None:
+        query = query.where(Nomination.state == wanted.state)
+    if wanted.series is not None:
+        query = query.where(Series.slug == wanted.series)
+    if wanted.country is not None:
+        query = query.where(Country.code == wanted.country)
+    if wanted.q:
+        columns = (Nomination.full_name, Nomination.native_name, Nomination.email_key, Nomination.organisation)
+        typed = {wanted.q, wanted.q.casefold(), wanted.q.title()}  # SQLite knows the case of ASCII letters alone
+        query = query.where(or_(*(column.icontains(one, autoescape=True) for column in columns for one in typed)))
+    return query
+
+
+def list_nominations(
+    wanted: NominationFilter,
+    asked: ListRequest | None = None,
+    *,
+    by: Actor,
+    country_names: Mapping[str, str] | None = None,
+) -> tuple[Sequence[Nomination], int]:
+    """A page of the nominations that a filter holds, with their series and country, and how many it holds; all of them
+    where no page is asked for.
+
+    The order is by `waiting` (those that wait for a decision first, the longest wait first), `name`, `country` (by
+    name, where names are given), `series` or `organisation`.
+    """
+    query = matching(wanted, by=by)
+    loaded = query.options(contains_eager(Nomination.series), contains_eager(Nomination.country))
+    if asked is None:
+        return list(db.session.scalars(loaded.order_by(*_order(ListRequest(), {})))), 0
+    total = read_value(select(func.count()).select_from(query.with_only_columns(Nomination.id).subquery())) or 0
+    page = asked.within(total)
+    loaded = loaded.order_by(*_order(page, country_names or {})).limit(page.size).offset(page.offset)
+    return list(db.session.scalars(loaded)), total
+
+
+def _order(asked: ListRequest, names: Mapping[str, str]) -> list[Any]:
+    keys: dict[str, Any] = {
+        "name": func.lower(Nomination.full_name),
+        "series": func.lower(Series.title),
+        "organisation": func.nullif(func.lower(Nomination.organisation), ""),
+    }
+    if asked.sort == "country" and names:
+        places = {one: place for place, one in enumerate(sorted(names, key=lambda each: sort_key(names[each])))}
+        keys["country"] = case(places, value=Country.code)
+    key = keys.get(asked.sort)
+    if key is not None:
+        return [key.is_(None), key.desc() if asked.descending else key, Nomination.id]
+    waits = case((Nomination.state == NominationState.SUBMITTED, 0), else_=1)
+    since = func.coalesce(Nomination.submitted_at, Nomination.created_at)
+    return [waits, since.desc() if asked.descending else since, Nomination.id]
+
+
+def list_page(wanted: NominationFilter, *, by: Actor, limit: int, cursor: int | None) -> Sequence[Nomination]:
+    """The nominations after a cursor in the order in which they were made; one more than `limit`, where there is."""
+    query = matching(wanted, by=by).options(contains_eager(Nomination.series), contains_eager(Nomination.country))
+    if cursor is not None:
+        query = query.where(Nomination.id > cursor)
+    return list(db.session.scalars(query.order_by(Nomination.id).limit(limit + 1)))
+
+
+def get_nomination(public_id: str, *, by: Actor) -> Nomination:
+    """One nomination. Raises NotFound where there is none that the actor may see."""
+    query = matching(NominationFilter(), by=by).where(Nomination.public_id == public_id)
+    query = query.options(contains_eager(Nomination.series), contains_eager(Nomination.country))
+    found: Nomination | None = db.session.scalar(query.execution_options(populate_existing=True))
+    if found is None:
+        raise NotFound
+    return found
+
+
+def find_nominated(series_id: int, country_id: int, email_key: str) -> Nomination | None:
+    """The open nomination of an address for a series by a country. Callers check permission."""
+    query = select(Nomination).where(
+        Nomination.series_id == series_id,
+        Nomination.country_id == country_id,
+        Nomination.email_key == email_key,
+        Nomination.state.in_(OPEN),
+    )
+    return db.session.scalar(query.execution_options(populate_existing=True))
+
+
+def count_by_state(wanted: NominationFilter, *, by: Actor) -> dict[NominationState, int]:
+    """How many nominations of a filter are in each state, whatever its own state."""
+    query = matching(replace(wanted, state=None), by=by).with_only_columns(Nomination.state, func.count())
+    counted: dict[NominationState, int] = dict(read(query.group_by(Nomination.state)))
+    return {state: counted.get(state, 0) for state in NominationState}
+
+
+def list_nominated_series(*, by: Actor) -> list[tuple[str, str]]:
+    """Slug and title of the series with nominations that the actor may see, by title."""
+    some = select(Nomination.series_id).where(visible_to(by)).distinct()
+    query = select(Series.slug, Series.title).where(Series.id.in_(some)).order_by(func.lower(Series.title), Series.id)
+    return [(slug, title) for slug, title in read(query)]
+
+
+@dataclass(frozen=True)
+class CountrySeats:
+    """How a country uses the seats that are kept for it (null: none are), and how many of its nominees wait since
+    when."""
+
+    code: str
+    seats: int | None
+    used: int
+    waiting: int
+    oldest: datetime | None
+
+
+def list_country_seats(series: str | None, *, by: Actor, at: datetime) -> list[CountrySeats]:
+    """The countries that have nominations or seats in a series, or in all: the longest wait first, then those with the
+    most seats. Quotas that were released are left out."""
+    waits = Nomination.state == NominationState.SUBMITTED
+    nominated = matching(NominationFilter(series=series), by=by).with_only_columns(
+        Country.code,
+        func.count().filter(waits),
+        func.min(case((waits, Nomination.submitted_at))),
+    )
+    waiting = {code: (number, oldest) for code, number, oldest in read(nominated.group_by(Country.code))}
+    kept = and_(CountryQuota.released_at.is_(None), CountryQuota.kept_until > at)
+    quotas = (
+        select(Country.code, func.sum(CountryQuota.seats), func.sum(CountryQuota.used))
+        .join(Country, Country.id == CountryQuota.country_id)
+        .join(Series, Series.id == CountryQuota.series_id)
+        .where(kept, CountryQuota.country_id.in_(by.country_ids) if not by.is_reporter else true())
+        .group_by(Country.code)
+    )
+    if series is not None:
+        quotas = quotas.where(Series.slug == series)
+    seats = {code: (int(number), int(used)) for code, number, used in read(quotas)}
+    rows = []
+    for code in {*waiting, *seats}:
+        number, oldest = waiting.get(code, (0, None))
+        kept_seats, used = seats.get(code, (None, 0))
+        rows.append(CountrySeats(code, kept_seats, used, number, oldest))
+    return sorted(rows, key=lambda one: (one.oldest is None, one.oldest or at, -(one.seats or 0), one.code))
+
+
+@dataclass(frozen=True)
+class SeriesWaiting:
+    """Nominations of a series that wait for a decision."""
+
+    slug: str
+    title: str
+    count: int
+    oldest: datetime
+
+
+def list_waiting_series() -> list[SeriesWaiting]:
+    """The series with nominations that wait for a decision, the longest wait first. Callers check permission."""
+    query = (
+        select(Series.slug, Series.title, func.count(), func.min(Nomination.submitted_at))
+        .join(Series, Series.id == Nomination.series_id)
+        .where(Nomination.state == NominationState.SUBMITTED)
+        .group_by(Series.id)
+        .order_by(func.min(Nomination.submitted_at), Series.id)
+    )
+    return [SeriesWaiting(*row) for row in read(query)]

@@ -1,0 +1,105 @@
+"""The objects of the API: nominations, in and out, and decisions on them."""
+
+from __future__ import annotations
+
+from apiflask import Schema
+from apiflask.fields import Boolean, Enum, Integer, List, Nested, String
+from apiflask.validators import Length
+
+from lms.nominations.models import DecidedState, Decision, NominationState
+from lms.nominations.rules import MAX_REASON
+from lms.people.models import Gender, Sector
+from lms.web.api import AnswerSchema, ImportAnswerOut, Instant, PageQuery
+
+MOST = 500
+"""Nominations that one call decides on."""
+
+
+class NominationIn(Schema):
+    """Whom to nominate. For a person of the country who is known already, `email` is enough.
+
+    Administrators send `country`, the code of the country that nominates; focal points may, where they speak for
+    several.
+    """
+
+    email = String()
+    full_name = String(allow_none=True)
+    native_name = String(allow_none=True)
+    country = String(allow_none=True)
+    sector = Enum(Sector, by_value=True, allow_none=True)
+    organisation = String(allow_none=True)
+    job_title = String(allow_none=True)
+    gender = Enum(Gender, by_value=True, allow_none=True)
+
+
+class NominationQuery(PageQuery):
+    """Which nominations: their `state`, and the code of a `country`."""
+
+    state = Enum(NominationState, by_value=True, load_default=None)
+    country = String(load_default=None)
+
+
+class NominationOut(AnswerSchema):
+    """A nomination. `reason`: why it was rejected or declined. `letter`: whether one of endorsement is attached."""
+
+    id = String()
+    series = String()
+    country = String()
+    state = String(metadata={"enum": [state.value for state in NominationState]})
+    email = String()
+    full_name = String()
+    native_name = String(allow_none=True)
+    sector = String(allow_none=True)
+    organisation = String(allow_none=True)
+    job_title = String(allow_none=True)
+    gender = String(allow_none=True)
+    letter = Boolean()
+    reason = String(allow_none=True)
+    created_at = Instant()
+    submitted_at = Instant(allow_none=True)
+    decided_at = Instant(allow_none=True)
+    invited_at = Instant(allow_none=True)
+    reminded_at = Instant(allow_none=True)
+    expires_at = Instant(allow_none=True)
+    answered_at = Instant(allow_none=True)
+
+
+class NominationPage(AnswerSchema):
+    """A page of nominations."""
+
+    items = List(Nested(NominationOut))
+    next = String(allow_none=True)
+
+
+class NominatedOut(ImportAnswerOut):
+    """The result of nominating, as of every import; and the ids of the new nominations by what became of them.
+
+    `drafted`: the country's quota has no place left for them. `nomination`: the one that was sent as JSON.
+    """
+
+    invited = List(String())
+    submitted = List(String())
+    drafted = List(String())
+    nomination = Nested(NominationOut, allow_none=True)
+
+
+class DecisionIn(Schema):
+    """The nominations to decide on. To reject them, send a `reason`; it is sent to the focal point."""
+
+    ids = List(String(validate=Length(max=32)), required=True, validate=Length(min=1, max=MOST))
+    decision = Enum(Decision, by_value=True, required=True)
+    reason = String(load_default=None, allow_none=True, validate=Length(max=MAX_REASON))
+
+
+class SkippedOut(AnswerSchema):
+    """A nomination that was not decided, and why: `unknown` where there is none with this id."""
+
+    id = String()
+    why = String(metadata={"enum": ["unknown", *(state.value for state in DecidedState)]})
+
+
+class DecidedOut(AnswerSchema):
+    """How many nominations were decided, and which were skipped."""
+
+    decided = Integer()
+    skipped = List(Nested(SkippedOut))

@@ -1,0 +1,165 @@
+"""The administrators' list of nominations, and decisions on its pages."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+from werkzeug.test import TestResponse
+
+from lms.core import clock
+from lms.core.db import db
+from lms.core.roles import SYSTEM
+from lms.core.tables import read_table
+from lms.nominations.actions.nominating import nominate
+from lms.nominations.models import DecisionBatch, Nomination
+from lms.people.actions.files import PersonRow
+from lms.people.queries.countries import get_country
+from tests.factories import Make
+
+LIST = "/admin/nominations"
+
+
+@pytest.fixture
+def client(make: Make) -> FlaskClient:
+    """An administrator."""
+    client = make.app.test_client()
+    make.sign_in(client, make.person("Zhou Anran", roles=["administrator"]))
+    return client
+
+
+def post(client: FlaskClient, path: str, **form: Any) -> TestResponse:
+    """Sends a form of the list with its token."""
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get("/account").text)
+    assert token is not None
+    return client.post(path, data={"csrf_token": token[1], **form})
+
+
+def people(code: str, *names: str) -> list[PersonRow]:
+    return [
+        PersonRow(1, f"{one.lower()}@{code.lower()}.test", f"{one.lower()}@{code.lower()}.test", one) for one in names
+    ]
+
+
+@pytest.fixture
+def waiting(make: Make) -> dict[str, str]:
+    """Dina and Karim of Egypt wait since days, Juma of Tanzania since an hour; the public id of each, by name."""
+    series = make.series("customs", title="Digital customs", capacity=10, nominations_need_approval=True)
+    make.lecture(series, starts_at=clock.now() + timedelta(days=9))
+    make.quota(series, "EG", seats=3, kept_until=clock.now() + timedelta(days=30))
+    now = datetime.now(UTC)
+    with make.app.app_context():
+        for code, names, since in (("TZ", ["Juma"], timedelta(hours=1)), ("EG", ["Dina", "Karim"], timedelta(days=6))):
+            nominate(series.id, people(code, *names), country_id=get_country(code).id, by=SYSTEM, at=now - since)
+        return dict(db.session.execute(select(Nomination.full_name, Nomination.public_id)).all())
+
+
+def names_in(page: str) -> list[str]:
+    return re.findall(r'data-testid="nomination".*?<th scope="row"><bdi>(.*?)</bdi>', page, re.S)
+
+
+def confirm(client: FlaskClient, make: Make, ids: list[str], decision: str, **form: Any) -> tuple[str, str]:
+    """Previews and confirms a decision; (the page before, the page after)."""
+    sent = post(client, LIST, decision=decision, people=ids)
+    assert sent.status_code == 303
+    before = client.get(sent.location).text
+    done = post(client, sent.location, **form)
+    return before, done.text if done.status_code == 422 else client.get(done.location).text
+
+
+def test_what_waits_longest_comes_first_with_the_places_of_countries(
+    client: FlaskClient, waiting: dict[str, str]
+) -> None:
+    page = client.get(LIST).text
+    assert names_in(page) == ["Dina", "Karim", "Juma"]
+    assert "3 nominations are waiting for you" in page
+    assert re.findall(r'data-testid="country-(\w+)"', page) == ["EG", "TZ"]
+    assert "2 of 3" in page
+    assert 'data-testid="figure-submitted" data-value="3"' in page
+    assert re.search(r"Nominations <b>.*?3</b>", page), "in the navigation"
+    home = client.get("/admin").text
+    assert "3 nominations" in home
+
+
+@pytest.mark.parametrize(
+    ("asked", "names"),
+    [
+        ("?country=TZ", ["Juma"]),
+        ("?state=invited", []),
+        ("?q=KARIM", ["Karim"]),
+        ("?q=juma@tz", ["Juma"]),
+        ("?sort=-name", ["Karim", "Juma", "Dina"]),
+        ("?sort=country", ["Dina", "Karim", "Juma"]),
+        ("?series=customs&state=submitted", ["Dina", "Karim", "Juma"]),
+        ("?series=nothing&country=XX&page=99", ["Dina", "Karim", "Juma"]),
+    ],
+)
+def test_the_list_is_filtered_found_and_sorted(
+    client: FlaskClient, waiting: dict[str, str], asked: str, names: list[str]
+) -> None:
+    assert names_in(client.get(LIST + asked).text) == names
+
+
+def test_the_list_is_downloaded_as_it_is_filtered(client: FlaskClient, waiting: dict[str, str]) -> None:
+    lines = client.get(f"{LIST}.csv?country=EG").text.splitlines()
+    assert [line.split(",")[1] for line in lines[1:]] == ["Dina", "Karim"]
+    book = read_table(client.get(f"{LIST}.xlsx").data)
+    assert [cells[1] for _line, cells in book.rows] == ["Dina", "Karim", "Juma"]
+
+
+def test_nominations_are_approved_after_a_preview_in_numbers_and_taken_back(
+    client: FlaskClient, make: Make, waiting: dict[str, str]
+) -> None:
+    before, after = confirm(client, make, [waiting["Dina"], waiting["Juma"]], "approve")
+    assert "2 nominations will be approved" in before
+    row = re.search(r'data-testid="effect-customs".*?</tr>', before, re.S)
+    assert row is not None
+    assert re.findall(r">(\d+)</td>", row[0]) == ["1", "1", "0"]
+    assert "2 nominations approved" in after
+    batch = re.search(r"/admin/nominations/decisions/([\w-]+)/undo", after)
+    assert batch is not None
+    undone = client.get(post(client, batch[0]).location).text
+    assert "Undone: 2 nominations are waiting again" in undone
+    listed = client.get(f"{LIST}/decisions").text
+    assert 'data-state="undone"' in listed
+
+
+def test_a_rejection_asks_for_a_reason_and_names_who_was_skipped(
+    client: FlaskClient, make: Make, waiting: dict[str, str]
+) -> None:
+    confirm(client, make, [waiting["Dina"]], "reject", reason="Not an official")
+    before, again = confirm(client, make, [waiting["Dina"], waiting["Karim"]], "reject", reason=" ")
+    assert "1 nomination will be rejected" in before
+    assert re.search(r'data-testid="left-decided".*?Dina', before, re.S)
+    assert "Enter a reason" in again
+    assert client.get(LIST + "?state=rejected").text.count('data-state="rejected"') == 1
+
+
+def test_all_that_the_filter_holds_are_decided_together(
+    client: FlaskClient, make: Make, waiting: dict[str, str]
+) -> None:
+    sent = post(client, f"{LIST}?country=EG&state=submitted", decision="reject", all="1")
+    assert "2 nominations will be rejected" in client.get(sent.location).text
+    nobody = client.get(post(client, LIST, decision="reject").location).text
+    assert "Select at least one nomination" in nobody
+
+
+@pytest.mark.parametrize("decision", ["", "delete"])
+def test_an_unknown_decision_is_refused(client: FlaskClient, waiting: dict[str, str], decision: str) -> None:
+    assert post(client, LIST, decision=decision, people=waiting["Dina"]).status_code == 422
+    assert post(client, LIST, decision="approve", people="nobody").status_code == 404
+
+
+def test_many_are_decided_in_a_task_whose_page_says_how_far_it_is(
+    client: FlaskClient, make: Make, waiting: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lms.nominations.actions.decision_batches.AT_ONCE", 1)
+    _before, after = confirm(client, make, [waiting["Dina"], waiting["Karim"]], "approve")
+    assert 'data-testid="job"' in after
+    with make.app.app_context():
+        job = db.session.scalars(select(DecisionBatch.job)).one()
+    assert "Deciding on nominations" in client.get(f"/jobs/{job}").text
