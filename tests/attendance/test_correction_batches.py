@@ -103,7 +103,7 @@ def test_all_that_a_filter_holds_is_corrected_in_one_step_and_taken_back(scene: 
     undo(scene, batch)
     assert results(scene) == BEFORE
     assert (view(scene, batch).state, view(scene, batch).counts) == ("undone", {EntryState.TAKEN_BACK: 3})
-    assert [one.batch.public_id for one in list_batches(scene.lecture.id, by=scene.by)] == [batch]
+    assert [one.batch.public_id for one in list_batches(scene.lecture, by=scene.by)] == [batch]
     told = [
         (entry.verb, entry.detail.get("people")) for entry in audit.list_entries("lecture", scene.lecture.id)
         if "batch" in entry.detail
@@ -354,7 +354,11 @@ def test_on_the_pages_nothing_changes_before_it_is_confirmed(client: Any, make: 
     assert "3 people marked as attended" in client.get(asked).text
     assert client.get(listed).text.count('data-testid="roster-row"') == 0
     assert "attended, corrected (The broadcast failed.)" in client.get(f"/lectures/{lecture}/roster").text
+    roster = client.get(f"/lectures/{lecture}/roster").text
+    assert f'action="/lectures/{lecture}/corrections/{asked.rpartition("/")[2]}/undo"' in roster
+    assert "Kenya (5)" in roster
     assert client.post(f"{asked}/undo", data=token).status_code == 303
+    assert "/undo" not in client.get(f"/lectures/{lecture}/roster").text
     assert "Undone: 3 people have their earlier result back" in client.get(asked).text
     assert client.get(listed).text.count('data-testid="roster-row"') == 3
     assert client.get(f"/lectures/{lecture}/corrections").text.count('data-state="undone"') == 1

@@ -196,6 +196,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "POST /appeals/<appeal_id>/decline": ("snwmmw", "smmmmw"),
     "POST /appeals/<appeal_id>/withdraw": ("swnmmn", "smmmmn"),
     "GET /admin/series": ("snnnny",),
+    "GET /admin/series.<kind>": ("snnnny", "snnnny"),
     "GET /calendar": ("yyyyyy",),
     "GET /certificates/<number>": ("synnyy", "snnnyy"),
     "GET /certificates/<number>.jwt": ("synnny", "snnnny"),

@@ -59,6 +59,18 @@ def test_series_are_filtered_by_what_they_do_and_drafts_are_apart(programme: Wor
     assert "No series matches" in administrator.get("/admin/series?q=qqq").text
 
 
+def test_the_list_is_downloaded_as_it_is_filtered_and_sorted(programme: World, administrator: FlaskClient) -> None:
+    every = administrator.get("/admin/series.csv?sort=title&size=25").text.splitlines()
+    assert every[0].startswith("\ufeffslug,title,") or every[0].startswith("slug,title,")
+    assert [line.split(",")[0] for line in every[1:]] == ["coming", "cross-border", "empty", "over"]
+    over = administrator.get("/admin/series.csv?state=finished")
+    assert 'filename="series-finished.csv"' in over.headers["Content-Disposition"]
+    assert [line.split(",")[0] for line in over.text.splitlines()[1:]] == ["over"]
+    assert administrator.get("/admin/series.xlsx").data[:2] == b"PK"
+    assert administrator.get("/admin/series.doc").status_code == 404
+    assert "/admin/series.csv?state=finished" in administrator.get("/admin/series?state=finished").text
+
+
 @action
 def leave_unmatched(lecture_id: int, series_id: int) -> None:
     attendee = UnmatchedAttendee(series_id=series_id, key="name:who", name="Who")

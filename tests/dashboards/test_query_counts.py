@@ -96,7 +96,7 @@ def grow(world: World) -> None:
         ("/series/cross-border/seats", "administrator", 10),
         ("/series/cross-border/quotas", "administrator", 7),
         ("/series/cross-border/certificates", "administrator", 15),
-        ("/lectures/{held}/roster", "instructor", 19),
+        ("/lectures/{held}/roster", "instructor", 20),
         ("/lectures/{live}/roster", "instructor", 18),
         ("/lectures/{held}/room", "trainee", 11),
         ("/lectures/{live}/room", "trainee", 9),

@@ -193,7 +193,11 @@ def test_a_countrys_people_and_totals(cast: Cast, at: datetime) -> None:
     assert [(row.enrolled, row.waiting) for row in people] == [(0, 0), (2, 0), (1, 1)]
     rest = list_country_people(kenya, by=focal, limit=2, cursor=people[1].person.id)
     assert [row.person.full_name for row in rest] == ["Zawadi"]
-    assert [row.person.full_name for row in list_country_people(kenya, by=focal, limit=9, q="zaw")] == ["Zawadi"]
+    for typed, found in (
+        ("zaw", ["Zawadi"]), ("wadi", ["Zawadi"]), ("ÁMINA", ["Amina"]), ("awadi@people", ["Zawadi"]), ("kofi", []),
+        ("%", []), ("z", ["Zawadi"]),
+    ):  # fmt: skip
+        assert [row.person.full_name for row in list_country_people(kenya, by=focal, limit=9, q=typed)] == found
     totals, places = country_standing(kenya, by=focal)
     assert (totals.people, totals.people_enrolled) == (3, 2)
     assert (totals.enrolled, totals.waiting, totals.applied) == (3, 1, 0)

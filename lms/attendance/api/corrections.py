@@ -7,6 +7,7 @@ from typing import Any
 from lms.attendance.actions.correction_batches import confirm_batch, preview_batch, undo_batch
 from lms.attendance.api.blueprint import bp
 from lms.attendance.queries.correction_batches import BatchView, get_batch, list_batches, list_people, preview_of
+from lms.attendance.queries.roster import get_editable_lecture
 from lms.attendance.queries.roster_filters import RosterFilter
 from lms.attendance.schemas.corrections import BatchConfirmIn, BatchesOut, BatchIn, BatchOut
 from lms.core import clock
@@ -28,7 +29,9 @@ _LEFT_OUT = (EntryState.GONE, EntryState.STALE, EntryState.KEPT)
 @bp.output(BatchesOut)
 def list_corrections(lecture_id: int) -> dict[str, Any]:
     """Lists the confirmed corrections of several people in a lecture, latest first."""
-    return {"items": [_shown(view) for view in list_batches(lecture_id, by=current_actor())], "next": None}
+    by = current_actor()
+    lecture = get_editable_lecture(lecture_id, by=by)
+    return {"items": [_shown(view) for view in list_batches(lecture, by=by)], "next": None}
 
 
 @bp.post("/lectures/<int:lecture_id>/attendance-corrections")

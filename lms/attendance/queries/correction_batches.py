@@ -25,6 +25,7 @@ from lms.attendance.queries.outcomes import compute_credits, written_credits
 from lms.attendance.queries.roster import get_editable_lecture, roster_totals
 from lms.attendance.queries.roster_order import day_of_lecture
 from lms.catalogue.models import Lecture
+from lms.catalogue.rules import check_can_edit_lecture
 from lms.core.batches import NAMED, BatchStage, EntryState, count_states, stage_of
 from lms.core.bulk import among
 from lms.core.db import db, read, read_column
@@ -116,12 +117,12 @@ def get_batch(lecture_id: int, public_id: str, *, by: Actor) -> BatchView:
     return _view(row, lecture, count_states(CorrectionBatchEntry, [row[0].id]))
 
 
-def list_batches(lecture_id: int, *, by: Actor, limit: int = 100) -> list[BatchView]:
+def list_batches(lecture: Lecture, *, by: Actor, limit: int = 100) -> list[BatchView]:
     """The confirmed batches of a lecture, latest first, for those who can correct its attendance."""
-    lecture = get_editable_lecture(lecture_id, by=by)
-    query = _BATCHES.where(CorrectionBatch.lecture_id == lecture_id, CorrectionBatch.confirmed_at.is_not(None))
+    check_can_edit_lecture(lecture, by)
+    query = _BATCHES.where(CorrectionBatch.lecture_id == lecture.id, CorrectionBatch.confirmed_at.is_not(None))
     rows = db.session.execute(query.order_by(CorrectionBatch.id.desc()).limit(limit)).all()
-    counts = count_states(CorrectionBatchEntry, [row[0].id for row in rows])
+    counts = count_states(CorrectionBatchEntry, [row[0].id for row in rows]) if rows else {}
     return [_view(row, lecture, counts) for row in rows]
 
 

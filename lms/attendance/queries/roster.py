@@ -110,7 +110,8 @@ class Unmatched:
 class RosterPage:
     """A lecture's roster as its page shows it: `rows` are one page of the `matching` people that the filter holds.
 
-    `curve` is how many people were there, as `presence_curve`; `countries` are those of the people on the roster.
+    `curve` is how many people were there, as `presence_curve`; `countries` is how many people on the
+    roster are from each.
     """
 
     lecture: Lecture
@@ -120,7 +121,7 @@ class RosterPage:
     matching: int
     totals: RosterTotals
     curve: list[int]
-    countries: frozenset[str]
+    countries: Mapping[str, int]
 
 
 def get_rostered_lecture(lecture_id: int, *, by: Actor) -> Lecture:

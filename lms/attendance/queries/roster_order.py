@@ -4,6 +4,7 @@ changes (`core.cache_versions`), so that a page of a large roster costs as much 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property, lru_cache
@@ -73,10 +74,10 @@ class RosterOrder:
         return frozenset(person_id for _name, person_id in self.positions)
 
     @cached_property
-    def countries(self) -> frozenset[str]:
-        """The codes of the countries of those whose names are read."""
+    def countries(self) -> dict[str, int]:
+        """How many of those whose names are read are from each country, by its code."""
         named = [person_id for name, person_id in self.positions if name]
-        return frozenset(country_codes_of(named, self.day).values())
+        return dict(Counter(country_codes_of(named, self.day).values()))
 
     def slice(self, offset: int, limit: int, *, is_reversed: bool = False) -> list[int]:
         """A part of the list; `is_reversed`: counted from its end."""

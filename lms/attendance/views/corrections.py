@@ -21,7 +21,7 @@ def list_corrections(lecture_id: int) -> ResponseReturnValue:
     """Lists the corrections of a lecture that were made for several people together."""
     by = current_actor()
     lecture = get_editable_lecture(lecture_id, by=by)
-    return render_template("attendance/corrections.html", lecture=lecture, batches=list_batches(lecture_id, by=by))
+    return render_template("attendance/corrections.html", lecture=lecture, batches=list_batches(lecture, by=by))
 
 
 @bp.post("/lectures/<int:lecture_id>/corrections/<batch>/undo")

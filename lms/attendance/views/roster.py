@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from flask import Response, flash, redirect, render_template, request, stream_with_context, url_for
+from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.attendance.actions import corrections
@@ -20,6 +19,7 @@ from lms.attendance.presence import span_of
 from lms.attendance.queries import roster as roster_queries
 from lms.attendance.queries.appeals import open_appeals_by_person
 from lms.attendance.queries.closings import view_of
+from lms.attendance.queries.correction_batches import list_batches
 from lms.attendance.queries.roster import RosterPage, get_roster_page, get_row
 from lms.attendance.queries.roster_filters import RosterFilter, places_by_name
 from lms.attendance.views.blueprint import bp
@@ -29,8 +29,6 @@ from lms.core import clock
 from lms.core.errors import Invalid, Refused
 from lms.core.i18n import _, _l, _n
 from lms.core.roles import Actor
-from lms.core.tables import write_csv
-from lms.core.workbooks import MIME, Workbook
 from lms.people.queries.countries import country_names
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
@@ -46,7 +44,7 @@ from lms.web.lists import (
     read_selection,
 )
 from lms.web.locale import reader_locale
-from lms.web.time import viewer_zone
+from lms.web.table_files import table_file
 
 LIST = ListDefinition(
     filters={
@@ -149,6 +147,7 @@ def _roster_page(lecture_id: int, opened: str | None, form: CorrectionForm | Non
         may_edit=may_edit,
         may_correct=may_edit and closing is None,
         closing=closing,
+        batches=list_batches(page.lecture, by=by, limit=1) if held and may_edit else [],
         appeals=open_appeals_by_person(lecture_id, by=by) if held and may_edit else {},
         from_ms=clock.from_ms,
         list=listed,
@@ -177,9 +176,9 @@ def _sifted(page: RosterPage) -> list[Sifted]:
 def _selects(page: RosterPage, shown: _Shown) -> list[Select]:
     """The filters of the form: the countries of the people on the roster, and what saw them."""
     chosen = shown.people.country
-    codes = page.countries | ({chosen} if chosen else set())
+    codes = set(page.countries) | ({chosen} if chosen else set())
     places = places_by_name({code: shown.names.get(code, code) for code in codes})
-    countries = [Choice(code, shown.names.get(code, code)) for code in places]
+    countries = [Choice(code, shown.names.get(code, code), page.countries.get(code, 0)) for code in places]
     sources = [
         Choice(Source.LIVE, _("Live room")),
         Choice(Source.IMPORT, _("Meeting report")),
@@ -285,22 +284,18 @@ def preview_corrections(lecture_id: int) -> ResponseReturnValue:
 @allow(SIGNED_IN)
 def roster_csv(lecture_id: int) -> ResponseReturnValue:
     """The roster, or what the filter holds of it, as CSV."""
-    lines = write_csv(HEADINGS, _cells(lecture_id))
-    answer = Response(stream_with_context(lines), mimetype="text/csv")
-    answer.headers["Content-Disposition"] = f'attachment; filename="{_file_name(lecture_id)}.csv"'
-    return answer
+    return _file("csv", lecture_id)
 
 
 @bp.get("/lectures/<int:lecture_id>/roster.xlsx")
 @allow(SIGNED_IN)
 def roster_xlsx(lecture_id: int) -> ResponseReturnValue:
     """The roster, or what the filter holds of it, as a workbook."""
-    content = io.BytesIO()
-    with Workbook(content, zone=viewer_zone()) as book:
-        book.add_sheet(_("Roster"), HEADINGS, _cells(lecture_id), widths=_WIDTHS)
-    answer = Response(content.getvalue(), mimetype=MIME)
-    answer.headers["Content-Disposition"] = f'attachment; filename="{_file_name(lecture_id)}.xlsx"'
-    return answer
+    return _file("xlsx", lecture_id)
+
+
+def _file(kind: str, lecture_id: int) -> Response:
+    return table_file(kind, _file_name(lecture_id), _("Roster"), HEADINGS, _cells(lecture_id), widths=_WIDTHS)
 
 
 HEADINGS = [

@@ -32,9 +32,10 @@ from lms.core.db import db
 from lms.core.errors import Forbidden
 from lms.core.roles import Actor
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
-from lms.enrolment.queries.rows import Registered, day_of, matching, speaking
+from lms.enrolment.queries.rows import Registered, day_of, speaking
 from lms.people.models import Country, Person
 from lms.people.queries.countries import belonging_to
+from lms.people.queries.finding import is_found
 from lms.people.queries.persons import addresses_of
 
 
@@ -121,7 +122,7 @@ def list_country_people(
     _check_countries(country_ids, by)
     query = select(Person).where(_are_of(country_ids, at)).order_by(Person.sort_name, Person.id).limit(limit + 1)
     if q:
-        query = query.where(matching(q))
+        query = query.where(is_found(q))
     if cursor is not None:
         last = select(Person.sort_name).where(Person.id == cursor).scalar_subquery()
         query = query.where(tuple_(Person.sort_name, Person.id) > tuple_(last, cursor))

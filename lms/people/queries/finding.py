@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, select
+from sqlalchemy import ColumnElement, and_, case, false, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from lms.core import search_index
@@ -15,6 +15,7 @@ from lms.core.bulk import among
 from lms.core.db import read, read_column
 from lms.core.matching import Match, match_of_text, steps_of
 from lms.core.roles import Actor
+from lms.core.search_index import search_words
 from lms.people.models import Person, PersonEmail
 from lms.people.queries.countries import country_codes_of
 from lms.people.rules import email_key
@@ -69,6 +70,23 @@ def find_people(
         addresses = _by_address(typed)
         ids += [(one,) for one in addresses]
     return _described([one for (one,) in ids], words, addresses, by_organisation=by_organisation, day=day)
+
+
+def is_found(typed: str) -> ColumnElement[bool]:
+    """Whether a `Person` has a name, or an address, that contains what was typed: for lists that have an order of their
+    own. Asked of the index, without regard to case and marks."""
+    conditions: list[ColumnElement[bool]] = []
+    if steps := steps_of(search_words(typed)):
+        source, row_id, fits = search_index.find(Person.search_name, steps[-1][1])
+        conditions.append(Person.id.in_(select(row_id).select_from(source).where(fits)))
+    key = email_key(typed)
+    if len(key) >= search_index.LEAST and " " not in key:
+        source, row_id, fits = search_index.find(PersonEmail.key, [key])
+        holders = select(Person.canonical_id).join(PersonEmail, PersonEmail.person_id == Person.id)
+        conditions.append(
+            Person.id.in_(holders.where(PersonEmail.id.in_(select(row_id).select_from(source).where(fits))))
+        )
+    return or_(false(), *conditions)
 
 
 def find_organisations(words: tuple[str, ...], *, scope: Scope = None, by: Actor) -> list[OrganisationFound]:
