@@ -27,6 +27,7 @@ from lms.certificates.schemas import (
     ToldSchema,
 )
 from lms.core import clock
+from lms.core.lists import ListRequest
 from lms.core.roles import Role
 from lms.web.api import Nothing, PageQuery, envelope, integer_cursor
 from lms.web.guards import ANYONE, SIGNED_IN, allow
@@ -183,7 +184,9 @@ def preview(slug: str, asked: dict[str, Any]) -> dict[str, Any]:
     """Previews issuing: who has earned a certificate, who is short of it and by how much, and who is blocked."""
     shown = Group(asked["show"]) if asked["show"] else None
     page = integer_cursor(asked["cursor"]) or 1
-    found = eligibility.preview(slug, by=current_actor(), shown=shown, page=page, size=asked["limit"])
+    found = eligibility.preview(
+        slug, by=current_actor(), shown=shown, asked=ListRequest(page=page, size=asked["limit"])
+    )
     return {
         "kind": str(found.kind),
         "lectures": found.asked.lectures,

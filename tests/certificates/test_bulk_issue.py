@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 from apiflask import APIFlask
@@ -18,6 +20,7 @@ from lms.certificates.models import Award, Certificate, CertificateState
 from lms.certificates.queries import eligibility
 from lms.certificates.queries.eligibility import Group, Near
 from lms.core.db import db
+from lms.core.lists import ListRequest
 from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor
 from lms.people.actions.merging import merge_people
@@ -198,10 +201,35 @@ def test_groups_are_paged_and_given_as_a_file(
 ) -> None:
     made = programme({"Ada": "aaa", "Émile": "aaa", "Zoë": "aaa"})
     monkeypatch.setattr(eligibility, "_CHUNK", 2)
-    first, last = (eligibility.preview(made.slug, by=administrator, page=page, size=2) for page in (1, 9))
+    first, last = (
+        eligibility.preview(made.slug, by=administrator, asked=ListRequest(page=page, size=2)) for page in (1, 9)
+    )
     assert (first.pages, [row.full_name for row in first.rows]) == (2, ["Ada", "Émile"])
     assert (last.page, [row.full_name for row in last.rows]) == (2, ["Zoë"])
     headings, *lines = eligibility.table(made.slug, Group.EARNED, by=administrator)
     assert headings[0] == "full_name"
     assert [line[0] for line in lines] == ["Ada", "Émile", "Zoë"]
     assert db.session.scalar(select(func.count(Person.id)).where(Person.created_at == BEGAN)) == 4
+
+
+def test_people_are_filtered_and_sorted_on_the_page_and_in_the_file(programme: Any, make: Any, client: Any) -> None:
+    made = programme({"Ada": "aaa", "Émile": "aaa", "Zoë": "aap"})
+    with make.app.app_context():
+        make.sign_in(client, make.person("Zhou", roles=["administrator"]))
+    path = f"/series/{made.slug}/certificates"
+
+    def names(query: str) -> list[str]:
+        return re.findall(
+            r'<tr data-person="[^"]+">\s*<th scope="row"><a[^>]*><bdi>(\w+)</bdi>', client.get(path + query).text
+        )
+
+    assert names("?show=earned&q=ad") == ["Ada"]
+    assert names("?show=earned&country=PE") == []
+    assert names("?show=earned&sort=-name")[-1] == "Ada"
+    assert "No one found" in client.get(path + "?show=earned&q=nobody").text
+    page = client.get(path + "?show=earned&q=ad").text.replace("&#38;", "&amp;")
+    lines = client.get(path + ".csv?show=earned&q=ad")
+    assert f'filename="{made.slug}-earned-search.csv"' in lines.headers["Content-Disposition"]
+    assert [line.split(",")[0] for line in lines.text.splitlines()[1:]] == ["Ada"]
+    assert client.get(path + ".xlsx?show=earned").data[:2] == b"PK"
+    assert re.search(re.escape(path) + r"\.xlsx\?(show=earned&amp;q=ad|q=ad&amp;show=earned)", page)

@@ -340,6 +340,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "POST /series/<slug>/certificates/files": ("snnnnw", "snnnnw", "snnnnw"),
     "POST /series/<slug>/certificates": ("snnnnw", "snnnnw", "snnnnw"),
     "GET /series/<slug>/certificates.csv": ("snnnny", "snnnny", "snnnny"),
+    "GET /series/<slug>/certificates.xlsx": ("snnnny", "snnnny", "snnnny"),
     "POST /series/<slug>/certificates/reminders": ("snnnny", "snnnny", "snnnny"),
     "GET /series/<slug>/certificates/<job_id>": ("snnnny", "snnnny", "snnnny"),
     "GET /series/<slug>/certificates/design": ("snnnny", "snnnny", "snnnny"),

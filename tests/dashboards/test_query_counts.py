@@ -91,11 +91,11 @@ def grow(world: World) -> None:
         ("/admin/nominations", "administrator", 9),
         ("/admin/people", "administrator", 11),
         ("/admin/people/{person}", "administrator", 26),
-        ("/series/cross-border/enrolments", "instructor", 11),
-        ("/series/cross-border/enrolments", "focal_point", 13),  # of their country only: counted by a question
+        ("/series/cross-border/enrolments", "instructor", 12),
+        ("/series/cross-border/enrolments", "focal_point", 15),  # of their country only: counted by a question
         ("/series/cross-border/seats", "administrator", 10),
         ("/series/cross-border/quotas", "administrator", 7),
-        ("/series/cross-border/certificates", "administrator", 15),
+        ("/series/cross-border/certificates", "administrator", 18),
         ("/lectures/{held}/roster", "instructor", 20),
         ("/lectures/{live}/roster", "instructor", 18),
         ("/lectures/{held}/room", "trainee", 11),

@@ -4,9 +4,9 @@ that a series of 100,000 people is looked at a page at a time."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, literal, not_, or_, select
 
@@ -23,12 +23,14 @@ from lms.core import measures
 from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.errors import Forbidden
+from lms.core.lists import ListRequest
 from lms.core.roles import Actor
 from lms.enrolment.models import Enrolment, EnrolmentStatus
-from lms.enrolment.queries.rows import speaking
-from lms.enrolment.queries.sharing import hidden_among, shared_in
+from lms.enrolment.queries.rows import day_of, speaking
+from lms.enrolment.queries.sharing import hidden_among, matching_for, shared_in
 from lms.enrolment.rules import sees_shared_only
 from lms.people.models import Person
+from lms.people.queries.countries import belonging_to, country_by_code
 from lms.people.queries.persons import addresses_of
 
 PAGE = 50
@@ -72,9 +74,23 @@ class Row:
     number: str | None = None
 
 
+@dataclass(frozen=True)
+class PeopleFilter:
+    """Who of a group is asked for. `country` is a code, of today; `state` is that of a certificate of the series. Who
+    sees only the names that are shared finds people by name and country only among these."""
+
+    q: str = ""
+    country: str | None = None
+    state: CertificateState | None = None
+
+
+EVERYONE = PeopleFilter()
+
+
 @dataclass
 class Preview:
-    """What issuing now would do: how many are in each group, and one page of one of them."""
+    """What issuing now would do: how many are in each group, and one page of one of them, or of what a filter holds of
+    it: `matching` people."""
 
     series: Series
     kind: CertificateKind
@@ -88,6 +104,7 @@ class Preview:
     page: int = 1
     rows: list[Row] = field(default_factory=list)
     size: int = PAGE
+    matching: int = 0
 
     @property
     def to_come(self) -> int:
@@ -96,30 +113,40 @@ class Preview:
 
     @property
     def pages(self) -> int:
-        """How many pages the group shown has."""
-        return max(1, -(-self.counts[self.shown] // self.size))
+        """How many pages the group shown, or what the filter holds of it, has."""
+        return max(1, -(-self.matching // self.size))
 
 
-def preview(slug: str, *, by: Actor, shown: Group | None = None, page: int = 1, size: int = PAGE) -> Preview:
-    """What issuing for a series would do now, with a page of one group (default: the first that has anybody).
-
-    `page` counts from 1, a page has `size` people; one beyond the last is the last.
+def preview(
+    slug: str,
+    *,
+    by: Actor,
+    shown: Group | None = None,
+    wanted: PeopleFilter = EVERYONE,
+    asked: ListRequest | None = None,
+) -> Preview:
+    """What issuing for a series would do now, with a page of one group (default: the first that has anybody), or of
+    what a filter holds of it, in the order that is asked for: by `name`, lectures (`attended`) or `minutes`.
 
     For administrators, reporters and the series' instructors, who see names only where they are shared, and no numbers.
     Raises Refused where the series gives no certificates.
     """
     view = _View(slug, by=by)
-    found = Preview(view.series, view.kind, view.policy, view.asked, view.lectures, fault=view.fault, size=size)
+    asked = asked or ListRequest(size=PAGE)
+    found = Preview(view.series, view.kind, view.policy, view.asked, view.lectures, fault=view.fault, size=asked.size)
     found.enrolled, found.counts = view.counts()
     order = (Group.EARNED, Group.BLOCKED, Group.MISSES, Group.HAVE)
     found.shown = shown or next((one for one in order if found.counts[one]), Group.EARNED)
-    found.page = min(max(1, page), found.pages)
-    found.rows = view.rows(found.shown, limit=size, offset=(found.page - 1) * size)
+    found.matching = found.counts[found.shown] if wanted == EVERYONE else view.count(found.shown, wanted)
+    asked = asked.within(found.matching)
+    found.page = asked.page
+    found.rows = view.rows(found.shown, wanted, asked)
     return found
 
 
-def table(slug: str, shown: Group, *, by: Actor) -> Iterator[Sequence[object]]:
-    """A group as the rows of a file, headings first. For administrators; raises Refused as `preview`."""
+def table(slug: str, shown: Group, wanted: PeopleFilter = EVERYONE, *, by: Actor) -> Iterator[Sequence[object]]:
+    """A group, or what a filter holds of it, as the rows of a file, headings first. For administrators; raises
+    Refused as `preview`."""
     if not by.is_administrator:
         raise Forbidden
     view = _View(slug, by=by)
@@ -127,8 +154,8 @@ def table(slug: str, shown: Group, *, by: Actor) -> Iterator[Sequence[object]]:
         *("full_name", "native_name", "email", "attended", "needed", "minutes", "needed_minutes"),
         *("lectures_missing", "minutes_missing", "reason", "certificate"),
     )
-    start = 0
-    while found := view.records(shown, limit=_CHUNK, offset=start):
+    asked = ListRequest(size=_CHUNK)
+    while found := view.records(shown, wanted, asked):
         addresses = addresses_of([one.id for one in found])
         held = view.numbers_of([one.id for one in found]) if shown in (Group.HAVE, Group.UNEARNED) else {}
         for one in found:
@@ -138,7 +165,7 @@ def table(slug: str, shown: Group, *, by: Actor) -> Iterator[Sequence[object]]:
                 *(one.attended, view.asked.needed, measures.whole_minutes(one.present_ms), view.asked.minutes),
                 *(lacks.lectures, lacks.minutes, view.reason(one) or "", held.get(one.id, "")),
             )
-        start += len(found)
+        asked = replace(asked, page=asked.page + 1)
 
 
 def candidates(series_id: int, *columns: Any) -> Select[Any]:
@@ -312,15 +339,48 @@ class _View:
             )
         )
 
-    def records(self, group: Group, *, limit: int, offset: int) -> Sequence[Any]:
-        """Some of a group, in the order of their names."""
+    def _query(self, group: Group, wanted: PeopleFilter) -> Select[Any]:
+        """Who of a group a filter holds."""
         if group is Group.UNEARNED:
-            query = self._unearned().order_by(self._position(Person.id, Person.sort_name), Person.id)
+            query: Select[Any] = self._unearned()
+            person_id: ColumnElement[int] = cast("ColumnElement[int]", Person.id)
         else:
-            row = self.people.c
-            query = select(self.people).where(self.in_group(group))
-            query = query.order_by(self._position(row.id, row.sort_name), row.id)
-        return db.session.execute(query.limit(limit).offset(offset)).all()
+            query, person_id = select(self.people).where(self.in_group(group)), self.people.c.id
+        if wanted.q:
+            query = query.where(
+                person_id.in_(select(Person.id).where(matching_for(wanted.q, self.series.id, by=self.by)))
+            )
+        if wanted.country is not None:
+            country = country_by_code(wanted.country)
+            query = query.where(person_id.in_(belonging_to([country.id] if country else [], day_of(None))))
+            if sees_shared_only(self.by):
+                query = query.where(person_id.in_(shared_in(self.series.id)))
+        if wanted.state is not None:
+            holders = (
+                select(Person.canonical_id)
+                .join(Award, Award.person_id == Person.id)
+                .join(Certificate, Certificate.award_id == Award.id)
+                .where(Award.series_id == self.series.id, Award.kind == self.kind, Certificate.state == wanted.state)
+            )
+            query = query.where(person_id.in_(holders))
+        return query
+
+    def count(self, group: Group, wanted: PeopleFilter) -> int:
+        """How many of a group a filter holds."""
+        return db.session.scalar(select(func.count()).select_from(self._query(group, wanted).subquery())) or 0
+
+    def records(self, group: Group, wanted: PeopleFilter, asked: ListRequest) -> Sequence[Any]:
+        """One page of what a filter holds of a group, in an order; within it by name."""
+        query = self._query(group, wanted)
+        columns = query.selected_columns
+        person = Person if group is Group.UNEARNED else self.people.c
+        names = [self._position(person.id, person.sort_name), person.id]
+        if asked.sort in ("attended", "minutes"):
+            key: Any = columns["attended" if asked.sort == "attended" else "present_ms"]
+            order = [key.desc() if asked.descending else key, *names]
+        else:
+            order = [one.desc() for one in names] if asked.descending else names
+        return db.session.execute(query.order_by(*order).limit(asked.size).offset(asked.offset)).all()
 
     def _position(self, person_id: Any, sort_name: Any) -> Any:
         """What people are in order of: their names, where the reader may see them, so that no place tells one."""
@@ -340,9 +400,9 @@ class _View:
             return rules.unconfirmed_name()
         return None
 
-    def rows(self, group: Group, *, limit: int, offset: int) -> list[Row]:
-        """A page of a group."""
-        records = self.records(group, limit=limit, offset=offset)
+    def rows(self, group: Group, wanted: PeopleFilter, asked: ListRequest) -> list[Row]:
+        """A page of what a filter holds of a group."""
+        records = self.records(group, wanted, asked)
         credits = certificates.credits_of([lecture.id for lecture in self.lectures], [one.id for one in records])
         shows_numbers = group in (Group.HAVE, Group.UNEARNED) and self.by.is_reporter
         held = self.numbers_of([one.id for one in records]) if shows_numbers else {}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from flask import Response, flash, redirect, render_template, request, stream_with_context, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.queries import get_series
@@ -12,23 +14,47 @@ from lms.certificates import keys, numbers
 from lms.certificates.actions import awards
 from lms.certificates.badges import status_list as status
 from lms.certificates.forms import CheckFileForm, RevokeForm, WithdrawForm
+from lms.certificates.models import CertificateState
 from lms.certificates.queries import certificates, eligibility, holder_downloads
-from lms.certificates.queries.eligibility import Group
+from lms.certificates.queries.eligibility import Group, PeopleFilter, Preview
 from lms.certificates.responses import LISTS, NUMBERS, READS, badge_answer, pdf_answer, picture_answer, public_answer
 from lms.certificates.verification import file_verification
 from lms.certificates.verification.file_reading import MOST_BYTES
 from lms.certificates.views.blueprint import bp
 from lms.core import clock
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused, TooLarge, WrongKind
-from lms.core.i18n import _, _n
+from lms.core.i18n import _, _l, _n
 from lms.core.jobs import JobState, get_job
 from lms.core.roles import Role
-from lms.core.tables import write_csv
+from lms.core.sorting import sort_key
+from lms.enrolment.queries.series import count_countries
+from lms.people.queries.countries import country_names
 from lms.web.body_limits import FORM_BYTES, body_limit
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.limits import throttle_guesses, throttle_reads
-from lms.web.numbers import whole
+from lms.web.lists import AskedList, Choice, Column, ListDefinition, ListPage, Select, read_list
+from lms.web.locale import reader_locale
+from lms.web.table_files import table_file
+
+LIST = ListDefinition(
+    filters={
+        "show": frozenset(Group),
+        "country": None,
+        "state": frozenset(CertificateState) - {CertificateState.SUPERSEDED},
+    },
+    columns=(
+        Column("name", _l("Name"), first=_l("by name"), last=_l("by name, the last first")),
+        Column(
+            "attended", _l("Lectures"), first=_l("most lectures first"), last=_l("fewest lectures first"),
+            descending=True,
+        ),
+        Column(
+            "minutes", _l("Minutes"), first=_l("most minutes first"), last=_l("fewest minutes first"), descending=True,
+            numeric=True,
+        ),
+    ),
+)  # fmt: skip
 
 bp.add_app_template_global(holder_downloads.linkedin_address)
 
@@ -184,12 +210,46 @@ def issue(slug: str) -> ResponseReturnValue:
     """Shows who has earned a certificate of the series, who is short of it and by how much, and who is blocked."""
     by = current_actor()
     try:
-        shown, page = _group(), request.args.get("page", 1, type=whole)
-        preview = eligibility.preview(slug, by=by, shown=shown, page=page)
+        shown, asked = _group(), _read_people()
+        preview = eligibility.preview(slug, by=by, shown=shown, wanted=_filter(asked), asked=asked.wanted)
     except Refused as refused:
         series = get_series(slug, by=by)
         return render_template("certificates/none.html", series=series, reason=refused.message)
-    return render_template("certificates/issue.html", preview=preview, series=preview.series)
+    series = preview.series
+    names = country_names(reader_locale())
+    codes = sorted(count_countries(series, by=by), key=lambda code: sort_key(names[code]))
+    return render_template(
+        "certificates/issue.html",
+        preview=preview,
+        series=series,
+        list=ListPage(asked, preview.matching, endpoint=".issue", values={"slug": slug}, anchor="people"),
+        selects=_selects(preview, codes, names),
+    )
+
+
+def _read_people() -> AskedList:
+    """What the address of the current request asks of a group of people."""
+    names = country_names(reader_locale())
+    return read_list(replace(LIST, filters={**LIST.filters, "country": names.keys()}))
+
+
+def _filter(asked: AskedList) -> PeopleFilter:
+    filters = asked.wanted.filters
+    state = CertificateState(filters["state"]) if "state" in filters else None
+    return PeopleFilter(asked.wanted.q, filters.get("country"), state)
+
+
+def _selects(preview: Preview, codes: Sequence[str], names: Mapping[str, str]) -> list[Select]:
+    """The filters of the form: the countries of the people in the series, and the state of what was issued."""
+    found = [Select("country", _("Country"), _("All"), [Choice(code, names[code]) for code in codes])]
+    if preview.shown is Group.HAVE:
+        states = [
+            Choice(CertificateState.VALID, _("Valid")),
+            Choice(CertificateState.REVOKED, _("Revoked")),
+            Choice(CertificateState.WITHDRAWN, _("Withdrawn")),
+        ]
+        found.append(Select("state", _("State"), _("All"), states))
+    return found
 
 
 def _group() -> Group | None:
@@ -204,14 +264,24 @@ def _group() -> Group | None:
 @bp.get("/series/<slug>/certificates.csv")
 @allow(Role.ADMINISTRATOR)
 def export(slug: str) -> ResponseReturnValue:
-    """One group of people as CSV."""
-    group = _group() or Group.EARNED
-    rows = eligibility.table(slug, group, by=current_actor())
+    """One group of people, or what the filter holds of it, as CSV."""
+    return _file(slug, "csv")
+
+
+@bp.get("/series/<slug>/certificates.xlsx")
+@allow(Role.ADMINISTRATOR)
+def export_workbook(slug: str) -> ResponseReturnValue:
+    """One group of people, or what the filter holds of it, as a workbook."""
+    return _file(slug, "xlsx")
+
+
+def _file(slug: str, kind: str) -> ResponseReturnValue:
+    group, wanted = _group() or Group.EARNED, _filter(_read_people())
+    rows = eligibility.table(slug, group, wanted, by=current_actor())
     headings = next(rows)
-    answer = Response(stream_with_context(write_csv([str(one) for one in headings], rows)), mimetype="text/csv")
-    answer.headers["Content-Disposition"] = f'attachment; filename="{slug}-{group}.csv"'
-    answer.headers["Cache-Control"] = "private, no-store"
-    return answer
+    parts = [slug, group, (wanted.country or "").lower(), wanted.state, "search" if wanted.q else None]
+    name = "-".join(str(part) for part in parts if part)
+    return table_file(kind, name, _("Certificates"), [str(one) for one in headings], rows)
 
 
 @bp.post("/series/<slug>/certificates/reminders")

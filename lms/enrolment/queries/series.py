@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -11,9 +12,11 @@ from sqlalchemy import ColumnElement, Date, Integer, Select, bindparam, case, fu
 
 from lms.catalogue.models import Admission, Lecture, Series
 from lms.catalogue.statements import TO_COME_STATES
+from lms.core import cache_versions
 from lms.core.db import db, read, read_column, read_value
 from lms.core.errors import Refused
 from lms.core.lists import ListRequest
+from lms.core.process_cache import memory
 from lms.core.roles import Actor
 from lms.core.sorting import sort_key
 from lms.enrolment import rules
@@ -21,8 +24,15 @@ from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentSource, Enrol
 from lms.enrolment.queries.rows import SPEAKS, country_on, day_of, find_enrolment, speaking
 from lms.enrolment.queries.sharing import hidden_among, matching_for
 from lms.people.models import Country, Person
-from lms.people.queries.countries import belonging_to, country_by_code, country_id_of
+from lms.people.queries.countries import belonging_to, country_by_code, country_codes_of, country_id_of
 from lms.people.queries.persons import addresses_of
+
+STAMP = "countries_of_series"
+"""The version of what people's countries in a series are counted from."""
+MOST_KEPT = 32
+cache_versions.watch(
+    STAMP, frozenset({"enrolment", "superseded_enrolment", "person", "person_country", "country"}).__contains__
+)
 
 
 @dataclass(frozen=True)
@@ -205,6 +215,33 @@ def _conditions(series: Series, wanted: SeatFilter, *, by: Actor, day: date) -> 
         if by.is_instructor and rules.sees_shared_only(by):
             found.append(Enrolment.profile_shared_at.is_not(None))
     return found
+
+
+def count_countries(series: Series, *, by: Actor, at: datetime | None = None) -> dict[str, int]:
+    """How many of the people with an enrolment in a series whom the actor may read are from each country, by its code.
+
+    Kept until an enrolment or a person changes: the filters of lists ask for it on each page.
+    """
+    day, everybody = day_of(at), rules.may_see_all(series, by)
+    shared_only = everybody and rules.sees_shared_only(by)
+    if not everybody:
+        query = speaking(Person.id).where(
+            Enrolment.series_id == series.id, *_conditions(series, SeatFilter(), by=by, day=day)
+        )
+        return dict(Counter(country_codes_of(read_column(query), day).values()))
+    kept, key = memory(STAMP), (series.id, shared_only, day)
+    stamp = cache_versions.stamp_of(STAMP)  # before what it stands for is read
+    found: tuple[int | None, dict[str, int]] | None = kept.get(key)
+    if found is None or found[0] != stamp:
+        query = speaking(Person.id).where(Enrolment.series_id == series.id)
+        if shared_only:
+            query = query.where(Enrolment.profile_shared_at.is_not(None))
+        found = stamp, dict(Counter(country_codes_of(read_column(query), day).values()))
+        kept.pop(key, None)
+        kept[key] = found
+        while len(kept) > MOST_KEPT:
+            kept.pop(next(iter(kept)), None)
+    return found[1]
 
 
 def get_seat(enrolment: Enrolment, *, by: Actor, at: datetime | None = None) -> Seat:

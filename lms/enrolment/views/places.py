@@ -29,6 +29,7 @@ from lms.enrolment.queries.rows import find_enrolment, get_enrolment
 from lms.enrolment.queries.series import (
     SeatFilter,
     count_by_status,
+    count_countries,
     count_waiting,
     get_seat,
     list_seat_page,
@@ -233,7 +234,7 @@ def _list(series: Series, form: EnrolForm | None, names: Mapping[str, str], *, b
             asked, page.matching, endpoint="enrolment.series_enrolments", values={"slug": series.slug}, anchor="who"
         ),
         sifted=_sifted(counts),
-        selects=_selects(names if everybody else {one: names[one] for one in own_codes}),
+        selects=_selects(names, count_countries(series, by=by), asked.wanted.filters.get("country")),
         counts=counts,
         form=form,
         asks_to_enrol="enrol" in request.args or request.method == "POST" or not sum(counts.values()),
@@ -260,10 +261,11 @@ def _sifted(counts: Mapping[EnrolmentStatus, int]) -> list[Sifted]:
     return [Sifted("", sum(counts.values()), _("all")), *shown]
 
 
-def _selects(names: Mapping[str, str]) -> list[Select]:
-    """The filters of the form: country, and how people came into the series."""
-    places = sorted(names, key=lambda code: sort_key(names[code]))
-    countries = [Choice(code, names[code]) for code in places]
+def _selects(names: Mapping[str, str], counts: Mapping[str, int], chosen: str | None) -> list[Select]:
+    """The filters of the form: the countries of people in the series, and how people came into it."""
+    codes = set(counts) | ({chosen} if chosen else set())
+    places = sorted(codes, key=lambda code: sort_key(names.get(code, code)))
+    countries = [Choice(code, names.get(code, code), counts.get(code, 0)) for code in places]
     sources = [
         Choice(EnrolmentSource.SELF, _("Enrolled themselves")),
         Choice(EnrolmentSource.STAFF, _("Enrolled by staff")),
