@@ -7,7 +7,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -272,6 +272,28 @@ def action(function: Callable[P, R]) -> Callable[P, R]:
 
     run.is_action = True  # type: ignore[attr-defined]
     return run
+
+
+class _Rehearsed(Exception):
+    """Ends the transaction of a rehearsal."""
+
+
+def rehearse(work: Callable[[], R]) -> R:
+    """Does `work` as an action does, returns what it found, and leaves everything as it was.
+
+    What a write would change is then found by the write itself. Nobody else writes meanwhile on SQLite: for what takes
+    a moment.
+    """
+    found: list[R] = []
+
+    @action
+    def run() -> None:
+        found.append(work())
+        raise _Rehearsed
+
+    with suppress(_Rehearsed):
+        run()
+    return found[0]
 
 
 def one_at_a_time(what: str, *, shared: bool = False) -> None:

@@ -9,15 +9,20 @@ from flask import current_app
 from flask.typing import ResponseReturnValue
 
 from lms.core import clock
+from lms.core.errors import Invalid, NotFound
 from lms.core.i18n import _
+from lms.core.roles import Role
 from lms.people.actions import access
 from lms.people.actions.accounts import check_password
 from lms.people.actions.attempts import TooManyFailures, WrongCode, WrongCredentials
 from lms.people.actions.factors import check_otp
+from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.actions.persons import change_profile
 from lms.people.queries.access import load_actor
-from lms.people.queries.persons import profile_of
-from lms.people.schemas import PersonIn, PersonOut, TokenIn, TokenOut
+from lms.people.queries.duplicates import find_duplicates
+from lms.people.queries.merges import get_merge
+from lms.people.queries.persons import person_id_of, profile_of
+from lms.people.schemas import DuplicatesOut, MergeIn, MergeOut, PersonIn, PersonOut, TokenIn, TokenOut, UndoMergeIn
 from lms.web import second_factor
 from lms.web.api import rfc3339
 from lms.web.guards import ANYONE, SIGNED_IN, allow
@@ -113,6 +118,91 @@ def change_person(public_id: str, changes: dict[str, Any]) -> dict[str, Any]:
     today = clock.day_of(at, organiser_zone())
     change_profile(public_id, changes, by=current_actor(), at=at, today=today)
     return _shown(public_id)
+
+
+@bp.get("/people/<public_id>/duplicates")
+@allow(Role.ADMINISTRATOR)
+@scope("people:read")
+@bp.output(DuplicatesOut)
+@bp.doc(
+    summary="List possible duplicates of a person",
+    responses={401: "The token is missing or not valid", 403: "You are not an administrator", 404: "Does not exist"},
+)
+def list_duplicates(public_id: str) -> dict[str, Any]:
+    """Returns who may be the same person, with reasons for and against, without those marked as different."""
+    day = clock.day_of(clock.now(), organiser_zone())
+    found = find_duplicates(public_id, day=day, by=current_actor())
+    return {
+        "items": [
+            {
+                "id": one.person.public_id,
+                "full_name": one.person.full_name,
+                "native_name": one.person.native_name,
+                "email": one.person.email,
+                "organisation": one.person.organisation,
+                "country": one.person.country,
+                "score": one.similarity.score,
+                "reasons": list(one.similarity.reasons),
+                "against": list(one.similarity.against),
+            }
+            for one in found
+        ]
+    }
+
+
+@bp.post("/people/<public_id>/merge")
+@allow(Role.ADMINISTRATOR)
+@scope("people:write")
+@bp.input(MergeIn, arg_name="given")
+@bp.output(MergeOut)
+@bp.doc(
+    summary="Merge another person into this one",
+    responses={
+        400: "Not a JSON object",
+        401: "The token is missing or not valid",
+        403: "You are not an administrator",
+        404: "Does not exist",
+        409: "One was erased, or others were merged into the other person",
+    },
+)
+def merge_person(public_id: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Unites two records of one person. The same merge again changes nothing. Undo it with `merge/undo`."""
+    at, by = clock.now(), current_actor()
+    today = clock.day_of(at, organiser_zone())
+    if public_id == given["other"]:
+        raise Invalid("other", _("Choose another person."))
+    merge_people(public_id, given["other"], reason=given["reason"], keep=given["keep"], by=by, at=at, today=today)
+    merge = get_merge(given["other"], by=by)
+    return {
+        "kept": merge.kept,
+        "merged": merge.merged,
+        "merged_at": rfc3339(merge.merged_at) if merge.merged_at is not None else None,
+        "reason": merge.reason,
+        "taken_over": list(merge.fields),
+    }
+
+
+@bp.post("/people/<public_id>/merge/undo")
+@allow(Role.ADMINISTRATOR)
+@scope("people:write")
+@bp.input(UndoMergeIn, arg_name="given")
+@bp.output(PersonOut)
+@bp.doc(
+    summary="Undo a merge",
+    responses={
+        400: "Not a JSON object",
+        401: "The token is missing or not valid",
+        403: "You are not an administrator",
+        404: "Does not exist, or is not merged into this person",
+    },
+)
+def undo_person_merge(public_id: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Makes two records again, each with what it had. Returns the other person."""
+    at, by = clock.now(), current_actor()
+    if get_merge(given["other"], by=by).kept_id != person_id_of(public_id):
+        raise NotFound
+    undo_merge(given["other"], by=by, at=at)
+    return _shown(given["other"])
 
 
 def _shown(public_id: str) -> dict[str, Any]:

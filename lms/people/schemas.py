@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from apiflask import Schema
-from apiflask.fields import Date, List, String
+from apiflask.fields import Date, Integer, List, Nested, String
 from apiflask.validators import Length
 from marshmallow import ValidationError
 
 from lms.core.i18n import _, find_translated
+from lms.people.actions.merging import DETAILS
 from lms.web.api import AnswerSchema
 from lms.web.scopes import SCOPES
 
@@ -53,6 +54,54 @@ class PersonIn(Schema):
     gender = String(allow_none=True)
     locale = String(metadata={"description": f"One of: {', '.join(find_translated())}."})
     time_zone = String(allow_none=True)
+
+
+class MergeIn(Schema):
+    """The other record of the same person, why they are one, and the details of it that are kept."""
+
+    other = String(required=True, validate=Length(1, 64), metadata={"description": "The id of the other person."})
+    reason = String(required=True, validate=Length(1, 500))
+    keep = List(
+        String(metadata={"enum": list(DETAILS)}),
+        load_default=list,
+        metadata={"description": "Details taken over from the other person. Without any, those of this person stay."},
+    )
+
+
+class UndoMergeIn(Schema):
+    """Whose merge is undone."""
+
+    other = String(required=True, validate=Length(1, 64), metadata={"description": "The id of the merged person."})
+
+
+class MergeOut(AnswerSchema):
+    """A merge that stands: `merged` is known as `kept`."""
+
+    kept = String()
+    merged = String()
+    merged_at = String(allow_none=True, metadata={"format": "date-time"})
+    reason = String()
+    taken_over = List(String(metadata={"enum": list(DETAILS)}))
+
+
+class DuplicateOut(AnswerSchema):
+    """Someone who may be the same person. `score` is from 0 to 99."""
+
+    id = String()
+    full_name = String()
+    native_name = String(allow_none=True)
+    email = String(allow_none=True)
+    organisation = String(allow_none=True)
+    country = String(allow_none=True)
+    score = Integer()
+    reasons = List(String())
+    against = List(String())
+
+
+class DuplicatesOut(AnswerSchema):
+    """Possible duplicates, the most alike first."""
+
+    items = List(Nested(DuplicateOut))
 
 
 class PersonOut(AnswerSchema):

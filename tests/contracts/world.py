@@ -57,6 +57,7 @@ from lms.nominations.actions.nominating import nominate
 from lms.nominations.models import Decision
 from lms.people.actions.countries import load_countries
 from lms.people.actions.files import PersonRow
+from lms.people.actions.merging import merge_people
 from lms.people.actions.sessions import begin_session
 from lms.people.devices import Device
 from lms.people.models import ApiToken, Person, RoleGrant, SecondFactor, SignInSession
@@ -128,6 +129,8 @@ class Place:
     opening_set: str = ""
     opening_row: int = 0
     design: int = 0
+    twin: str = ""
+    merged: str = ""
 
 
 @dataclass
@@ -209,6 +212,7 @@ class World:
             "role": "logo",
             "language": "fr",
             "public_id": (own or here.person).public_id,
+            "other": here.merged if endpoint == "dashboards.merged" else here.twin,
         }
         if endpoint.startswith("nominations"):
             values["public_id"] = here.nomination
@@ -218,6 +222,8 @@ class World:
             values["batch"] = here.change_done if "undo" in endpoint else here.change
         elif "opening" in endpoint:
             values |= {"public_id": here.opening_set, "row_id": here.opening_row}
+        elif "other" in names or "merge" in endpoint:
+            values["public_id"] = here.person.public_id
         elif endpoint.endswith("saved"):
             values["public_id"] = self.saved[kind][role]
         elif endpoint.startswith("reports"):
@@ -458,6 +464,7 @@ def _things(world: World) -> None:
         place.import_id = keep_file(place.lectures["held"], report(place), file_name="r.csv", options={}, by=by, at=at)
         _unknown_people(place, by, at)
         _changes_of_many(Make(world.app), place, by, at)
+        _same_people(world, name, place, at)
         _attendance_things(place, by, Make(world.app).actor(place.person), at)
         _nominations(place, SYSTEM, at)
         place.issue_job = certificates.request_issue(series_id, by=Make(world.app).actor(boss), at=at).public_id
@@ -500,6 +507,14 @@ def _things(world: World) -> None:
 
 def _public_id_of_last(table: type[ApiToken] | type[SignInSession], secret: str) -> str:
     return db.session.scalars(select(table.public_id).where(table.secret_hash == hash_secret(secret))).one()
+
+
+def _same_people(world: World, name: str, place: Place, at: datetime) -> None:
+    """Another record of the person of a place, and one that is merged already."""
+    make = Make(world.app)
+    place.twin = make.person(f"The Twin of {name}", email=f"twin-{name}@x.example").public_id
+    place.merged = make.person(f"The Merged of {name}", email=f"merged-{name}@x.example").public_id
+    merge_people(place.person.public_id, place.merged, by=SYSTEM, at=at)
 
 
 def _unknown_people(place: Place, by: Actor, at: datetime) -> None:

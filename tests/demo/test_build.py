@@ -47,8 +47,9 @@ from lms.materials.models import Audience, FileDownloads
 from lms.materials.models import LectureFile as StoredFile
 from lms.people.actions.accounts import check_password
 from lms.people.actions.files import stage_people
-from lms.people.models import Person
+from lms.people.models import Person, PersonMerge
 from lms.people.queries.access import load_actor
+from lms.people.queries.duplicates import list_pairs
 from lms.people.queries.persons import find_person_by_email
 from lms.reports.queries.figures import public_totals, totals
 from lms.reports.rules import Slice
@@ -250,6 +251,15 @@ def test_the_same_files_again_change_nothing(now: datetime) -> None:
     assert totals(Slice(), by=SYSTEM, at=now) == before
 
 
+def test_people_who_registered_twice_wait_for_a_decision_and_one_is_merged(built: APIFlask, now: datetime) -> None:
+    with built.app_context():
+        pairs = list_pairs(offset=0, limit=50, day=now.date(), by=SYSTEM).pairs
+        twice = [one for one in pairs if "second.record" in (one.second.email or "")]
+        assert len(twice) == 2
+        [merge] = db.session.scalars(db.select(PersonMerge)).all()
+        assert (merge.reason, merge.undone_at) == ("Confirmed by telephone", None)
+
+
 def test_progress_is_one_line_a_phase(said: list[str], built: APIFlask) -> None:
     assert built is not None
     assert [line.split(":")[0].strip() for line in said] == [
@@ -264,6 +274,7 @@ def test_progress_is_one_line_a_phase(said: list[str], built: APIFlask) -> None:
         "Files of lectures",
         "Lecture that is live",
         "Certificates",
+        "People who registered twice",
         "Public figures",
     ]
 

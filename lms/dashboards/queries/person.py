@@ -18,7 +18,9 @@ from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.rows import day_of
 from lms.people.models import Account, Country, RoleGrant, SignInSession
 from lms.people.queries.access import Act, account_of, list_acts, list_grants
+from lms.people.queries.duplicates import PossibleDuplicate, find_duplicates
 from lms.people.queries.mails import PersonMails, mails_of
+from lms.people.queries.merges import Merge, list_merges
 from lms.people.queries.persons import Profile, profile_of
 from lms.people.queries.sessions import list_sign_ins
 
@@ -64,6 +66,8 @@ class PersonDesk:
     sign_ins: Sequence[SignInSession]
     acts: Sequence[Act]
     choices: Sequence[Series]
+    possible: Sequence[PossibleDuplicate]
+    merges: Sequence[Merge]
 
     @property
     def answers(self) -> list[SeriesOfPerson]:
@@ -101,6 +105,8 @@ def get_person_desk(public_id: str, *, by: Actor, at: datetime) -> PersonDesk:
         sign_ins=list_sign_ins(person_id, by=by),
         acts=list_acts(person_id, by=by, limit=ACTS),
         choices=[one for one in listed if one.id not in joined],
+        possible=find_duplicates(public_id, day=day_of(at), by=by),
+        merges=list_merges(person_id, by=by),
     )
 
 

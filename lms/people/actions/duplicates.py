@@ -25,14 +25,13 @@ LASTS = timedelta(seconds=2)
 
 
 def compare_waiting_people(*, at: datetime) -> int:
-    """Compares people who wait for it, for `LASTS` at most, in short transactions. Returns how many."""
+    """Compares people who wait for it, the newest first, for `LASTS` at most. Returns how many."""
     compared, ends = 0, time.monotonic() + LASTS.total_seconds()
     day = clock.day_of(at, clock.reporting_zone())
     while time.monotonic() < ends:
         waiting = select(PersonToCompare.person_id, PersonToCompare.asked_at)
-        rows = [
-            (row.person_id, row.asked_at) for row in read(waiting.order_by(PersonToCompare.person_id).limit(AT_ONCE))
-        ]
+        newest = waiting.order_by(PersonToCompare.person_id.desc()).limit(AT_ONCE)
+        rows = [(row.person_id, row.asked_at) for row in read(newest)]
         if not rows:
             break
         found = {person_id: duplicates_of(person_id, day) for person_id, _asked in rows}
@@ -48,7 +47,7 @@ def _note(found: dict[int, list[PossibleDuplicate]], asked: dict[int, datetime],
     own = or_(among(DuplicatePair.first_id, found), among(DuplicatePair.second_id, found))
     db.session.execute(delete(DuplicatePair).where(own, DuplicatePair.decided_at.is_(None)))
     scores = {
-        (min(person_id, one.person.person_id), max(person_id, one.person.person_id)): one.likeness.score
+        (min(person_id, one.person.person_id), max(person_id, one.person.person_id)): one.similarity.score
         for person_id, others in found.items()
         for one in others
     }

@@ -6,8 +6,9 @@ before the @, are compared.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from rapidfuzz import fuzz
@@ -32,17 +33,19 @@ SHOWN = 5
 """So many are offered for one person."""
 _NEAR = 5000
 """So many rows that share a word are looked through for those who share more."""
-_MOST = 100
+_MOST = 60
 """So many people are compared for each way in which they may be alike."""
 _ALIKE = 85
 _SHORT = 4
 """A name before the @ of so many characters, such as info, says nothing."""
 _SAME_MAILBOX = 10
-_OTHER_COUNTRY, _OTHER_GENDER, _SAME_ORGANISATION, _OTHER_ORGANISATION = -25, -15, 5, -5
+_OTHER_COUNTRY, _OTHER_GENDER, _SAME_ORGANISATION, _OTHER_ORGANISATION, _COMMON_NAME = -25, -15, 5, -5, -25
+_MANY = 4
+"""A name that so many others have says little."""
 
 
 @dataclass(frozen=True)
-class Likeness:
+class Similarity:
     """How alike two people are, from 0 to 99, what speaks for it, and what against it."""
 
     score: int
@@ -55,7 +58,7 @@ class PossibleDuplicate:
     """Somebody who may be the person asked about."""
 
     person: PersonSummary
-    likeness: Likeness
+    similarity: Similarity
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class PossiblePair:
 
     first: PersonSummary
     second: PersonSummary
-    likeness: Likeness
+    similarity: Similarity
 
 
 @dataclass(frozen=True)
@@ -94,13 +97,18 @@ def duplicates_of(person_id: int, day: date) -> list[PossibleDuplicate]:
     people = known_people(ids, day)
     genders = _genders([person_id, *ids])
     scores = _name_scores(own[0], people)
-    found = [PossibleDuplicate(one, _judged(own[0], one, genders, *scores[one.person_id])) for one in people
-             if one.person_id in scores]  # fmt: skip
-    found = [one for one in found if one.likeness.score >= OFFERED]
-    return sorted(found, key=lambda one: (-one.likeness.score, one.person.person_id))[:SHOWN]
+    names = Counter(" ".join(search_words(one.full_name)) for one in people)
+    is_common = names[" ".join(search_words(own[0].full_name))] >= _MANY
+    found = [
+        PossibleDuplicate(one, _judged(own[0], one, genders, *scores[one.person_id], is_common=is_common))
+        for one in people
+        if one.person_id in scores
+    ]
+    found = [one for one in found if one.similarity.score >= OFFERED]
+    return sorted(found, key=lambda one: (-one.similarity.score, one.person.person_id))[:SHOWN]
 
 
-def compare_people(first: int, second: int, *, day: date) -> Likeness:
+def compare_people(first: int, second: int, *, day: date) -> Similarity:
     """How alike two people (canonical ids) are, however little."""
     people = {one.person_id: one for one in known_people([first, second], day)}
     return _compared(people[first], people[second], _genders(list(people)))
@@ -112,7 +120,7 @@ def list_pairs(*, offset: int, limit: int, day: date, by: Actor) -> PossiblePair
         raise Forbidden
     first, second = aliased(Person), aliased(Person)
     query = (
-        select(DuplicatePair.first_id, DuplicatePair.second_id)
+        select(DuplicatePair.first_id, DuplicatePair.second_id, DuplicatePair.score)
         .join(first, first.id == DuplicatePair.first_id)
         .join(second, second.id == DuplicatePair.second_id)
         .where(DuplicatePair.decided_at.is_(None), first.erased_at.is_(None), second.erased_at.is_(None))
@@ -121,11 +129,14 @@ def list_pairs(*, offset: int, limit: int, day: date, by: Actor) -> PossiblePair
     total: int = read_value(select(func.count()).select_from(query.subquery()))
     page = query.order_by(DuplicatePair.score.desc(), DuplicatePair.id).offset(offset).limit(limit)
     rows = [tuple(row) for row in read(page)]
-    ids = sorted({person_id for row in rows for person_id in row})
+    ids = sorted({person_id for row in rows for person_id in row[:2]})
     people = {one.person_id: one for one in known_people(ids, day)} if ids else {}
     genders = _genders(ids) if ids else {}
     return PossiblePairs(
-        pairs=[PossiblePair(people[a], people[b], _compared(people[a], people[b], genders)) for a, b in rows],
+        pairs=[
+            PossiblePair(people[a], people[b], replace(_compared(people[a], people[b], genders), score=score))
+            for a, b, score in rows
+        ],
         total=total,
         to_compare=read_value(select(func.count()).select_from(PersonToCompare)),
     )
@@ -186,7 +197,8 @@ _HOME = select(PersonCountry.country_id)
 def _is_of(country_id: int) -> ColumnElement[bool]:
     """Whether a person was ever of a country, or never said of which."""
     held = exists().where(PersonCountry.person_id == Person.id)
-    return or_(held.where(PersonCountry.country_id == country_id), ~held)
+    # Plus nothing: else SQLite looks through all people of the country for each person
+    return or_(held.where(PersonCountry.country_id + 0 == country_id), ~held)
 
 
 def _holding(parts: Sequence[str], also: Sequence[ColumnElement[bool]], *, limit: int) -> set[int]:
@@ -213,7 +225,7 @@ def _with_mailbox(box: str) -> set[int]:
 # How alike
 
 
-def _compared(first: PersonSummary, second: PersonSummary, genders: Mapping[int, Gender | None]) -> Likeness:
+def _compared(first: PersonSummary, second: PersonSummary, genders: Mapping[int, Gender | None]) -> Similarity:
     scores = _name_scores(first, [second])
     return _judged(first, second, genders, *scores.get(second.person_id, (0, ())))
 
@@ -237,9 +249,14 @@ def _judged(
     genders: Mapping[int, Gender | None],
     score: int,
     reasons: tuple[str, ...],
-) -> Likeness:
+    *,
+    is_common: bool = False,
+) -> Similarity:
     """Weighs what else is known of two people."""
     told, against = list(reasons), []
+    if is_common:
+        score += _COMMON_NAME
+        against.append(_("many people have this name"))
     if own.country and other.country:
         if own.country == other.country:
             told.append(_("same country"))
@@ -258,11 +275,17 @@ def _judged(
         score += _OTHER_GENDER
         against.append(_("different genders"))
     boxes, others = ({box.partition("@")[0] for box in person.mailboxes} for person in (own, other))
-    if any(len(box) > _SHORT for box in boxes & others):
+    same = {box for box in boxes & others if len(box) > _SHORT}
+    if any(not _is_made_of(box, own.full_name) for box in same):
         score += _SAME_MAILBOX  # its reason is among those of the name
-    elif boxes and others:
+    elif boxes and others and not same:
         against.append(_("different e-mail addresses"))
-    return Likeness(max(0, min(score, 99)), tuple(told), tuple(against))
+    return Similarity(max(0, min(score, 99)), tuple(told), tuple(against))
+
+
+def _is_made_of(box: str, name: str) -> bool:
+    """Whether a name before the @ is the name itself, so that namesakes have it too."""
+    return {word for word in search_words(box) if not word.isdigit()} <= set(search_words(name))
 
 
 def _is_same_organisation(first: str, second: str) -> bool:

@@ -1,0 +1,201 @@
+"""Merging two people: possible duplicates, the two side by side, and undoing it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.core import clock
+from lms.core.errors import NotFound, Refused
+from lms.core.i18n import _, _l
+from lms.core.lists import ListRequest
+from lms.core.roles import Role
+from lms.core.search_index import search_words
+from lms.dashboards.forms import MergeForm
+from lms.dashboards.queries.merging import MergePreview, preview_merge, preview_undo
+from lms.dashboards.views.blueprint import bp
+from lms.enrolment.queries.rows import day_of
+from lms.people.actions.duplicates import mark_different, unmark_different
+from lms.people.actions.merging import DETAILS, merge_people, undo_merge
+from lms.people.forms import GENDERS, SECTORS
+from lms.people.queries.duplicates import are_different, compare_people, find_duplicates, list_pairs
+from lms.people.queries.finding import find_people
+from lms.people.queries.persons import Profile, person_id_of, profile_of
+from lms.web.guards import allow
+from lms.web.identity import current_actor
+from lms.web.lists import ListDefinition, ListPage, read_list
+
+PAIRS = ListDefinition()
+FOUND = 25
+LABELS = {
+    "full_name": _l("Name"),
+    "native_name": _l("Name in native script"),
+    "email": _l("E-mail address"),
+    "country": _l("Country or area"),
+    "organisation": _l("Organisation"),
+    "job_title": _l("Job title"),
+    "sector": _l("Sector"),
+    "gender": _l("Gender"),
+    "locale": _l("Language"),
+    "time_zone": _l("Time zone"),
+}
+assert set(LABELS) == set(DETAILS)
+ROLE_WORDS = {
+    Role.ADMINISTRATOR: _l("Administrator"),
+    Role.INSTRUCTOR: _l("Instructor"),
+    Role.FOCAL_POINT: _l("Focal point"),
+    Role.REPORTER: _l("Reporter"),
+}
+
+
+@dataclass(frozen=True)
+class Detail:
+    """A line of the comparison: the two values, and whether the second is chosen."""
+
+    name: str
+    label: str
+    first: Any
+    second: Any
+    takes_second: bool
+
+
+@bp.get("/admin/people/duplicates")
+@allow(Role.ADMINISTRATOR)
+def duplicates() -> ResponseReturnValue:
+    """Lists pairs of people who may be one."""
+    asked, by, at = read_list(PAIRS), current_actor(), clock.now()
+    wanted: ListRequest = asked.wanted
+    found = list_pairs(offset=wanted.offset, limit=wanted.size, day=day_of(at), by=by)
+    page = ListPage(asked, found.total, endpoint="dashboards.duplicates")
+    return render_template("dashboards/duplicates.html", found=found, list=page)
+
+
+@bp.get("/admin/people/<public_id>/merge")
+@allow(Role.ADMINISTRATOR)
+def choose_merge(public_id: str) -> ResponseReturnValue:
+    """Finds the other person to merge somebody with."""
+    by, at = current_actor(), clock.now()
+    profile, day = profile_of(public_id, day=day_of(at), by=by), day_of(at)
+    typed = request.args.get("q", "").strip()[:200]
+    hits = find_people(tuple(search_words(typed)), typed=typed, day=day, by=by) if typed else []
+    return render_template(
+        "dashboards/choose_merge.html",
+        person=profile.person,
+        typed=typed,
+        hits=[one for one in hits if one.id != profile.person.id][:FOUND],
+        possible=find_duplicates(public_id, day=day, by=by),
+    )
+
+
+@bp.route("/admin/people/<public_id>/merge/<other>", methods=["GET", "POST"])
+@allow(Role.ADMINISTRATOR)
+def merge(public_id: str, other: str) -> ResponseReturnValue:
+    """Compares two people, shows what a merge would change, and merges them with the details chosen."""
+    by, at = current_actor(), clock.now()
+    day = day_of(at)
+    first, second = profile_of(public_id, day=day, by=by), profile_of(other, day=day, by=by)
+    if first.person.id == second.person.id:
+        return _merged_already(public_id, other)
+    form, status = MergeForm(), 200
+    if request.method == "POST":
+        keep = [name for name in DETAILS if request.form.get(name) == "second"]
+
+        def work() -> None:
+            merge_people(public_id, other, reason=form.reason.data or "", keep=keep, by=by, at=at, today=day)
+
+        failed = form.attempt(work)
+        if failed is None:
+            return redirect(url_for("dashboards.merged", public_id=public_id, other=other), 303)
+        status = failed
+    preview: MergePreview | None = None
+    obstacle = None
+    try:
+        preview = preview_merge(public_id, other, by=by, at=at)
+    except Refused as error:
+        obstacle = error.message
+    page = render_template(
+        "dashboards/merge.html",
+        first=first,
+        second=second,
+        details=_details(first, second),
+        similarity=compare_people(first.person.id, second.person.id, day=day) if preview else None,
+        preview=preview,
+        obstacle=obstacle,
+        different=are_different(first.person.id, second.person.id),
+        words={"sector": _words(SECTORS), "gender": _words(GENDERS)},
+        roles=[str(ROLE_WORDS[role]) for role in preview.gained_roles] if preview else [],
+        form=form,
+    )
+    return page, status
+
+
+def _words(choices: Iterable[Any]) -> dict[str, str]:
+    return {choice.value: str(choice.label) for choice in choices}
+
+
+def _merged_already(public_id: str, other: str) -> ResponseReturnValue:
+    """Leads to the merge of two who are one by now. Raises NotFound where it is one person with themselves."""
+    if public_id == other:
+        raise NotFound
+    return redirect(url_for("dashboards.person", public_id=public_id, _anchor="merges"))
+
+
+def _details(first: Profile, second: Profile) -> list[Detail]:
+    """What the two have, without what neither has. The second is chosen where only it says something."""
+
+    def value(profile: Profile, name: str) -> Any:
+        if name == "email":
+            return profile.email
+        if name == "country":
+            return profile.country.code if profile.country else None
+        return getattr(profile.person, name)
+
+    found = []
+    for name, label in LABELS.items():
+        one, two = value(first, name), value(second, name)
+        chosen = request.form.get(name) == "second" if request.method == "POST" else not one and bool(two)
+        if one or two:
+            found.append(Detail(name, str(label), one, two, chosen))
+    return found
+
+
+@bp.post("/admin/people/<public_id>/merge/<other>/different")
+@allow(Role.ADMINISTRATOR)
+def differ(public_id: str, other: str) -> ResponseReturnValue:
+    """Keeps that two people are different, or with `undo` takes that back."""
+    by, at = current_actor(), clock.now()
+    try:
+        if request.form.get("undo"):
+            unmark_different(public_id, other, by=by, at=at)
+            flash(_("They can be offered as possible duplicates again."), "done")
+            return redirect(url_for("dashboards.merge", public_id=public_id, other=other), 303)
+        mark_different(public_id, other, by=by, at=at)
+        flash(_("Kept: these are different people. We will not ask again."), "done")
+    except Refused as error:
+        flash(error.message, "wrong")
+    if request.form.get("list"):
+        return redirect(url_for("dashboards.duplicates"), 303)
+    return redirect(url_for("dashboards.person", public_id=public_id), 303)
+
+
+@bp.route("/admin/people/<public_id>/merged/<other>", methods=["GET", "POST"])
+@allow(Role.ADMINISTRATOR)
+def merged(public_id: str, other: str) -> ResponseReturnValue:
+    """Shows what a merge united and what undoing it would change, and undoes it."""
+    by, at = current_actor(), clock.now()
+    if request.method == "POST":
+        try:
+            undo_merge(other, by=by, at=at)
+            flash(_("The merge was undone. Each has their own record again."), "done")
+        except Refused as error:
+            flash(error.message, "wrong")
+        return redirect(url_for("dashboards.person", public_id=public_id), 303)
+    preview = preview_undo(other, by=by, at=at)
+    if preview.merge.kept_id != person_id_of(public_id):
+        raise NotFound
+    fields = [str(LABELS[name]) for name in preview.merge.fields]
+    return render_template("dashboards/merged.html", preview=preview, merge=preview.merge, fields=fields)

@@ -1,0 +1,85 @@
+"""The merges of a person: what was united, by whom, why, and what was taken over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import aliased
+
+from lms.core.db import read
+from lms.core.errors import NotFound
+from lms.core.roles import Actor
+from lms.people.models import Person, PersonMerge
+
+_Kept, _Merged, _By = aliased(Person), aliased(Person), aliased(Person)
+
+
+@dataclass(frozen=True)
+class Merge:
+    """A merge that stands. `fields` are the details taken over; an early merge has no time, and no reason."""
+
+    kept: str
+    kept_name: str
+    merged: str
+    merged_name: str
+    kept_id: int
+    merged_id: int
+    merged_at: datetime | None
+    by: str | None
+    reason: str
+    fields: tuple[str, ...]
+
+
+_MERGES = (
+    select(
+        _Kept.public_id.label("kept"),
+        _Kept.full_name.label("kept_name"),
+        _Merged.public_id.label("merged"),
+        _Merged.full_name.label("merged_name"),
+        _Kept.id.label("kept_id"),
+        _Merged.id.label("merged_id"),
+        PersonMerge.merged_at,
+        _By.full_name.label("by"),
+        PersonMerge.reason,
+        PersonMerge.taken,
+    )
+    .select_from(_Merged)
+    .join(_Kept, _Kept.id == _Merged.canonical_id)
+    .outerjoin(PersonMerge, (PersonMerge.merged_id == _Merged.id) & PersonMerge.undone_at.is_(None))
+    .outerjoin(_By, _By.id == PersonMerge.merged_by)
+    .where(_Merged.canonical_id != _Merged.id, _Merged.erased_at.is_(None))
+    .order_by(_Merged.id)
+)
+
+
+def list_merges(person_id: int, *, by: Actor) -> list[Merge]:
+    """Who is merged into a person. For administrators, else NotFound."""
+    if not by.is_administrator:
+        raise NotFound
+    return [_merge(row) for row in read(_MERGES.where(_Kept.id == person_id))]
+
+
+def get_merge(merged: str, *, by: Actor) -> Merge:
+    """The merge of somebody (public id) into another. For administrators, else NotFound."""
+    rows = read(_MERGES.where(_Merged.public_id == merged)) if by.is_administrator else []
+    if not rows:
+        raise NotFound
+    return _merge(rows[0])
+
+
+def _merge(row: Any) -> Merge:
+    return Merge(
+        kept=row.kept,
+        kept_name=row.kept_name,
+        merged=row.merged,
+        merged_name=row.merged_name,
+        kept_id=row.kept_id,
+        merged_id=row.merged_id,
+        merged_at=row.merged_at,
+        by=row.by,
+        reason=row.reason or "",
+        fields=tuple(name for name in row.taken or {} if name != "name_confirmed_at"),
+    )
