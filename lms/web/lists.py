@@ -193,13 +193,22 @@ class ListPage:
     """One page of a list for its template: what is asked, how many rows there are, and the addresses of the rest."""
 
     def __init__(
-        self, asked: AskedList, total: int, *, endpoint: str, values: Mapping[str, Any] | None = None, anchor: str = ""
+        self,
+        asked: AskedList,
+        total: int,
+        *,
+        endpoint: str,
+        values: Mapping[str, Any] | None = None,
+        carried: Mapping[str, str] | None = None,
+        anchor: str = "",
     ) -> None:
+        """`values` stand in the path of the address; `carried` in its query, whatever is asked of the list."""
         self.definition, self.ignored = asked.definition, asked.ignored
         self.wanted = asked.wanted.within(total)
         self.total = total
         self.anchor = anchor
-        self._endpoint, self._values = endpoint, dict(values or {})
+        self._carried = dict(carried or {})
+        self._endpoint, self._values = endpoint, {**self._carried, **(values or {})}
 
     # Where the list goes on
 
@@ -248,7 +257,8 @@ class ListPage:
     @property
     def kept(self) -> dict[str, str | int]:
         """What the form of the pager carries along: all but page and size."""
-        return {name: value for name, value in self.parameters.items() if name not in ("page", "size")}
+        found = {name: value for name, value in self.parameters.items() if name not in ("page", "size")}
+        return {**self._carried, **found}
 
     @property
     def action(self) -> str:

@@ -95,6 +95,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /admin/reports.<kind>": ("snnyyy", "snnyyy"),
     "GET /admin/reports/opened/<figure>": ("snnyyy", "snnyyy"),
     "GET /admin/reports/people": ("snnyyy",),
+    "GET /admin/reports/people.<kind>": ("snnyyy", "snnyyy"),
     "POST /admin/reports/saved": ("snnwww",),
     "GET /admin/reports/saved/<public_id>": ("snnyyy", "snnmmm"),
     "POST /admin/reports/saved/<public_id>": ("snnwww", "snnmmm"),

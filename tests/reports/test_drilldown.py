@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -16,7 +17,7 @@ from lms.people.models import Person
 from lms.reports.models import OpeningRow, OpeningSet
 from lms.reports.queries.drilldown_rows import KINDS as DRILLDOWN_KINDS
 from lms.reports.queries.drilldown_rows import DrilldownRow
-from lms.reports.queries.figures import count, list_people, list_rows
+from lms.reports.queries.figures import MOST_FIRST, count, list_people, list_rows
 from lms.reports.rules import Slice
 from tests.factories import Make
 from tests.reports.test_rows import COUNTRIES, a_history
@@ -51,7 +52,7 @@ def every_row(figure: str, asked: Slice, keys: dict[str, str | None], limit: int
 def opened(figure: str, asked: Slice, keys: dict[str, str | None]) -> float:
     """The figure that its rows give."""
     if figure == "participants":
-        return len(list_people(asked, keys, by=SYSTEM, limit=1000).people)
+        return len(list_people(asked, keys, by=SYSTEM, wanted=replace(MOST_FIRST, size=1000)).people)
     rows = every_row(figure, asked, keys)
     if figure == "contact_hours":
         return int(sum(row.ms or 0 for row in rows) / 3_600_000 * 10 + 0.5) / 10
@@ -194,7 +195,7 @@ def test_people_stand_by_their_attendances(app: APIFlask, world: World) -> None:
         for lecture in draw.sample(lectures, some):
             world.attend(lecture, person)
     with app.app_context():
-        pages = [list_people(Slice(), {}, by=SYSTEM, limit=5, offset=first) for first in range(0, 15, 5)]
+        pages = [list_people(Slice(), {}, by=SYSTEM, wanted=replace(MOST_FIRST, size=5, page=page)) for page in (1, 2)]
     found = [(one.full_name, one.attendances) for page in pages for one in page.people]
     order = sorted((person for person in people if times[person]), key=lambda person: (-times[person], person))
     assert [attendances for _name, attendances in found] == [times[person] for person in order]

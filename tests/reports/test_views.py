@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -184,19 +184,48 @@ def test_people_are_paged(client: FlaskClient, make: Make, world: World) -> None
     lecture = world.lecture(world.series(), NOON)
     world.attend(lecture, *(world.person("KE") for _n in range(51)))
     staff(client, make, "reporter")
-    first, second = (client.get(f"/admin/reports/people?country=KE&page={page}").text for page in (1, 2))
-    assert "1 to 50 of 51" in first
-    assert "51 to 51 of 51" in second
+    asked = "/admin/reports/people?country=KE&size=50"
+    first, second = (client.get(f"{asked}&page={page}").text for page in (1, 2))
+    assert "1–50 of 51" in first
+    assert "51–51 of 51" in second
     assert first.count('<th scope="row">') + second.count('<th scope="row">') == 51
     assert 'rel="next"' in first
     assert 'rel="next"' not in second
     assert "/admin/people/" not in first  # a reporter changes nothing
 
 
+def test_people_are_found_sorted_and_downloaded(client: FlaskClient, make: Make, world: World) -> None:
+    series = world.series()
+    lectures = [world.lecture(series, NOON + timedelta(days=day)) for day in (0, 1)]
+    people = [world.person("KE", full_name=name) for name in ("Zoë", "Ada", "Émile")]
+    world.attend(lectures[0], *people)
+    world.attend(lectures[1], people[2])
+    staff(client, make, "reporter")
+
+    def names(query: str) -> list[str]:
+        page = client.get(f"/admin/reports/people?country=KE{query}").text
+        return re.findall(r'<th scope="row"><bdi>(\w+)</bdi>', page)
+
+    assert names("")[0] == "Émile"
+    assert names("&sort=name") == ["Ada", "Émile", "Zoë"]
+    assert names("&sort=-name") == ["Zoë", "Émile", "Ada"]
+    assert names("&sort=-minutes")[0] == "Émile"
+    assert names("&q=emil") == ["Émile"]
+    assert "No one found" in client.get("/admin/reports/people?country=KE&q=nobody").text
+    page = client.get("/admin/reports/people?country=KE&q=emil").text
+    assert '<input type="hidden" name="country" value="KE">' in page
+    file = client.get("/admin/reports/people.csv?country=KE&sort=name")
+    assert 'filename="people-ke.csv"' in file.headers["Content-Disposition"]
+    assert [line.split(",")[0] for line in file.text.splitlines()[1:]] == ["Ada", "Émile", "Zoë"]
+    assert client.get("/admin/reports/people.xlsx").data[:2] == b"PK"
+    assert client.get("/admin/reports/people.doc").status_code == 404
+
+
 def test_people_of_another_country_stay_closed(client: FlaskClient, make: Make, programme: dict[str, Any]) -> None:
     staff(client, make, ("focal_point", "UG"), country="UG")
     assert "2 people</h1>" in client.get("/admin/reports/people").text
     assert client.get("/admin/reports/people?country=KE").status_code == 403
+    assert client.get("/admin/reports/people.csv?country=KE").status_code == 403
     assert client.get("/admin/reports/people?rows=country&row=KE").status_code == 200
     assert "No people to show for" in client.get("/admin/reports/people?rows=country&row=KE").text
 

@@ -80,12 +80,14 @@ class World:
         sector: Sector | None = None,
         gender: Gender | None = None,
         moved: dict[date, str | None] | None = None,
+        full_name: str = "",
     ) -> int:
         """Somebody of a country from the beginning; `moved` names further ones by their first day."""
         number = next(self.numbers)
         made = self.insert(
-            Person, public_id=f"p{number}", full_name=f"Person {number}", sector=sector, gender=gender, created_at=EARLY
-        )
+            Person, public_id=f"p{number}", full_name=full_name or f"Person {number}", sector=sector, gender=gender,
+            created_at=EARLY,
+        )  # fmt: skip
         self.execute(update(Person).where(Person.id == made).values(canonical_id=made))
         first = {} if country is None else {BEGINNING: country}  # as the actions do: who states none has no row
         for since, code in {**first, **(moved or {})}.items():

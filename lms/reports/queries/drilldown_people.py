@@ -9,12 +9,16 @@ from datetime import date
 import numpy as np
 from sqlalchemy import select
 
-from lms.core.db import db
+from lms.attendance.facts import Column
+from lms.core.bulk import among
+from lms.core.db import db, read_column
+from lms.core.lists import ListRequest
 from lms.core.measures import whole_minutes
 from lms.core.roles import Actor
 from lms.people.models import Person
+from lms.people.queries.finding import is_found
 from lms.reports.facts.counting import People
-from lms.reports.facts.selection import Selection, taken
+from lms.reports.facts.selection import Selection, summed, taken
 from lms.reports.queries.drilldown_rows import check_may_open
 from lms.reports.queries.facts import load
 from lms.reports.queries.institutions import people_of
@@ -60,12 +64,12 @@ def open_people(
     keys: Mapping[str, str | None],
     *,
     organisation: str | None = None,
+    asked: ListRequest,
     by: Actor,
     locale: str,
-    limit: int,
-    offset: int,
 ) -> DrilldownPeople:
-    """The people with one attendance or more in a scope, and of the group that `keys` names by dimension.
+    """The people with one attendance or more in a scope, and of the group that `keys` names by dimension: those whose
+    name or address has the text that is asked for, by `attendances`, `minutes` or `name`.
 
     `organisation` leaves those who name it today; an empty one those who name none.
 
@@ -79,13 +83,39 @@ def open_people(
     people: People = np.flatnonzero(times).astype(np.uint32)
     if organisation is not None:
         people = people_of(organisation, people)
+    if asked.q:
+        found = np.fromiter(read_column(select(Person.id).where(is_found(asked.q))), dtype=np.uint32)
+        people = np.intersect1d(people, found, assume_unique=True).astype(np.uint32)
     total = len(people)
-    page = people[np.argsort(-times[people], kind="stable")[offset : offset + limit]]
+    page = _page(people, times, selection, asked.within(total))
     rows = _people(page.tolist(), _attended(page, selection), names)
     labels = [names.label(name, value) for name, value in inner.items()] if total else []
     if organisation is not None and total:
         labels.append(organisation_name(organisation) or names.label("organisation", None))
     return DrilldownPeople(total, rows, labels)
+
+
+def _page(people: People, times: Column, selection: Selection, asked: ListRequest) -> People:
+    """The people of the page that is asked for, in the order that is asked for; within it by when they came first."""
+    start, end = asked.offset, asked.offset + asked.size
+    if asked.sort == "name":
+        key = Person.sort_name
+        query = select(Person.id).where(among(Person.id, people.tolist()))
+        query = query.order_by(key.desc() if asked.descending else key, Person.id)
+        return np.array(read_column(query.limit(asked.size).offset(start)), dtype=np.uint32)
+    numbers = _ms(people, selection) if asked.sort == "minutes" else times[people].astype(np.int64)
+    return people[np.argsort(-numbers if asked.descending else numbers, kind="stable")[start:end]]
+
+
+def _ms(people: People, selection: Selection) -> Column:
+    """How long each of these people was there within a selection."""
+    size = int(people.max()) + 1 if len(people) else 0
+    found = np.zeros(size, dtype=np.int64)
+    for part, rows in selection.left(selection.facts.attendances):
+        person, ms = (taken(part.segment.columns[name], rows) for name in ("person", "ms"))
+        known = person < size
+        found += summed(person[known], ms[known], size)
+    return found[people]
 
 
 def _attended(people: People, selection: Selection) -> dict[int, Attended]:

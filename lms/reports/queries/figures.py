@@ -14,6 +14,7 @@ from typing import Any
 from lms.core import clock
 from lms.core.errors import Forbidden, NotFound
 from lms.core.i18n import _
+from lms.core.lists import ListRequest
 from lms.core.roles import ANONYMOUS, Actor
 from lms.reports.facts.counting import Part
 from lms.reports.facts.counting import count as count_facts
@@ -117,20 +118,23 @@ def _exactly(asked: Slice, scope: Scope, by: Actor) -> bool:
     return True
 
 
+MOST_FIRST = ListRequest(sort="attendances", descending=True)
+
+
 def list_people(
     asked: Slice,
     keys: Mapping[str, str | None],
     *,
     organisation: str | None = None,
+    wanted: ListRequest = MOST_FIRST,
     by: Actor,
     locale: str = "en",
-    limit: int = 50,
-    offset: int = 0,
 ) -> DrilldownPeople:
-    """The people behind a figure, in a slice, optionally of the group given by dimension or of an organisation."""
+    """The people behind a figure, in a slice, optionally of the group given by dimension or of an organisation, and of
+    these what is `wanted`."""
     check_question(asked, tuple(keys))
     scope = resolve(asked, by=by)
-    return open_people(scope, keys, organisation=organisation, by=by, locale=locale, limit=limit, offset=offset)
+    return open_people(scope, keys, organisation=organisation, asked=wanted, by=by, locale=locale)
 
 
 def list_rows(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain, islice
 from typing import Any
 
 from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.core import clock
-from lms.core.errors import Invalid
-from lms.core.i18n import _
+from lms.core.errors import Invalid, NotFound
+from lms.core.i18n import _, _l
 from lms.core.roles import Actor, Role
 from lms.reports import shapes
 from lms.reports.documents import drilldown as reading
@@ -21,13 +24,31 @@ from lms.reports.queries.figures import list_people, list_rows
 from lms.reports.views.blueprint import address, asked_form, bp
 from lms.web.guards import allow
 from lms.web.identity import current_actor
+from lms.web.lists import Column, ListDefinition, ListPage, read_list
 from lms.web.locale import reader_locale
-from lms.web.numbers import whole
+from lms.web.table_files import table_file
 
+PEOPLE = ListDefinition(
+    columns=(
+        Column(
+            "attendances", _l("Attendances"), first=_l("most attendances first"), last=_l("fewest attendances first"),
+            descending=True, numeric=True,
+        ),
+        Column("name", _l("Person"), first=_l("by name"), last=_l("by name, the last first")),
+        Column(
+            "minutes", _l("Minutes"), first=_l("most minutes first"), last=_l("fewest minutes first"), descending=True,
+            numeric=True,
+        ),
+    ),
+)  # fmt: skip
+LISTED = frozenset({"q", "sort", "page", "size"})
+"""What an address of people asks of their list."""
+HEADINGS = ["full_name", "countries", "attendances", "minutes", "first"]
+CHUNK = 2000
 A_PAGE = 50
 NOT_STATED = "-"
 """Stands in an address for the key of what is not stated."""
-OWN = frozenset({"row", "column", "page", "after", "organisation"})
+OWN = frozenset({"row", "column", "page", "after", "organisation", "q", "sort", "size"})
 """What an address of rows has beside what the report is asked."""
 
 
@@ -59,23 +80,44 @@ def people() -> ResponseReturnValue:
     """Lists the people behind a figure, in the slice and in the group named by `row` and `column`."""
     by, at, locale = current_actor(), clock.now(), reader_locale()
     form, keys = _asked(by, locale)
-    page = request.args.get("page", 1, type=whole)
-    first = (max(page, 1) - 1) * A_PAGE
-    opened = list_people(
-        form.asked, keys, organisation=_organisation(), by=by, locale=locale, limit=A_PAGE, offset=first
-    )
-    asked = request.args.to_dict()
+    asked = read_list(PEOPLE)
+    opened = list_people(form.asked, keys, organisation=_organisation(), wanted=asked.wanted, by=by, locale=locale)
+    carried = {name: value for name, value in request.args.items() if name not in LISTED}
     return render_template(
         "reports/people.html",
         opened=opened,
         about=[*opened.labels, *form.about],
         period=shapes.period(form.asked),
-        first=first + 1,
         at=at,
         back=_back("participants"),
-        previous=address("reports.people", asked | {"page": str(page - 1)}) if page > 1 else None,
-        following=address("reports.people", asked | {"page": str(page + 1)}) if first + A_PAGE < opened.total else None,
+        list=ListPage(asked, opened.total, endpoint="reports.people", carried=carried, anchor="people"),
     )
+
+
+@bp.get("/admin/reports/people.<kind>")
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
+def people_file(kind: str) -> ResponseReturnValue:
+    """The people behind a figure, or what the filter holds of them, as CSV or XLSX."""
+    if kind not in ("csv", "xlsx"):
+        raise NotFound
+    by, locale, wanted = current_actor(), reader_locale(), read_list(PEOPLE).wanted
+    form, keys = _asked(by, locale)
+
+    def cells() -> Iterator[tuple[object, ...]]:
+        asked = replace(wanted, page=1, size=CHUNK)
+        while True:
+            opened = list_people(form.asked, keys, organisation=_organisation(), wanted=asked, by=by, locale=locale)
+            for one in opened.people:
+                name = "" if one.is_erased else one.full_name
+                yield name, ", ".join(one.countries), one.attendances, one.minutes, one.first
+            if asked.offset + len(opened.people) >= opened.total:
+                return
+            asked = replace(asked, page=asked.page + 1)
+
+    rows = cells()
+    first = list(islice(rows, 1))  # what is refused is refused before the file begins
+    name = "-".join(["people", *([form.country.data.lower()] if form.country.data else [])])
+    return table_file(kind, name, _("People"), HEADINGS, chain(first, rows))
 
 
 @bp.get("/admin/reports/opened/<figure>")
