@@ -88,7 +88,7 @@ def grow(world: World) -> None:
         ("/country", "focal_point", 15),
         ("/lectures/{live}/groups", "focal_point", 11),
         ("/admin", "administrator", 18),
-        ("/admin/nominations", "administrator", 9),
+        ("/admin/nominations", "administrator", 11),
         ("/admin/people", "administrator", 11),
         ("/admin/people/{person}", "administrator", 38),
         ("/series/cross-border/enrolments", "instructor", 12),

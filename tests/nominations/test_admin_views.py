@@ -12,12 +12,13 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from lms.core import clock
-from lms.core.db import db
+from lms.core.db import action, db
 from lms.core.roles import SYSTEM
 from lms.core.tables import read_table
 from lms.nominations.actions.nominating import nominate
 from lms.nominations.models import DecisionBatch, Nomination
 from lms.people.actions.files import PersonRow
+from lms.people.models import DuplicatePair
 from lms.people.queries.countries import get_country
 from tests.factories import Make
 
@@ -59,7 +60,7 @@ def waiting(make: Make) -> dict[str, str]:
 
 
 def names_in(page: str) -> list[str]:
-    return re.findall(r'data-testid="nomination".*?<th scope="row"><bdi>(.*?)</bdi>', page, re.S)
+    return re.findall(r'data-testid="nomination".*?<th scope="row">(?:<a [^>]*>)?<bdi>(.*?)</bdi>', page, re.S)
 
 
 def confirm(client: FlaskClient, make: Make, ids: list[str], decision: str, **form: Any) -> tuple[str, str]:
@@ -102,6 +103,27 @@ def test_the_list_is_filtered_found_and_sorted(
     client: FlaskClient, waiting: dict[str, str], asked: str, names: list[str]
 ) -> None:
     assert names_in(client.get(LIST + asked).text) == names
+
+
+def test_a_nominee_who_is_known_leads_to_the_person_and_to_a_possible_duplicate(
+    client: FlaskClient, make: Make, waiting: dict[str, str]
+) -> None:
+    two = [make.person("Rose Maina", f"rose{n}@people.test", country="EG") for n in range(2)]
+    ids, own, other = [one.id for one in two], two[0].public_id, two[1].public_id
+
+    @action
+    def note() -> None:
+        db.session.add(DuplicatePair(first_id=ids[0], second_id=ids[1], score=90, found_at=clock.now()))
+
+    with make.app.app_context():
+        series_id, country_id = db.session.scalars(select(Nomination.series_id)).first(), get_country("EG").id
+        row = PersonRow(1, "rose0@people.test", "rose0@people.test", None)
+        nominate(series_id or 0, [row], country_id=country_id, by=SYSTEM, at=clock.now())
+        note()
+    page = client.get(f"{LIST}?q=rose").text
+    assert f'href="/admin/people/{own}"' in page
+    assert f'href="/admin/people/{own}/merge/{other}"' in page
+    assert "possible duplicate" not in client.get(f"{LIST}?q=dina").text
 
 
 def test_the_list_is_downloaded_as_it_is_filtered(client: FlaskClient, waiting: dict[str, str]) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
+from apiflask import APIFlask
 from sqlalchemy import func, select
 
 from lms.catalogue.models import Series
@@ -162,6 +164,24 @@ def test_an_approval_is_taken_back_until_its_invitation_is_answered(
     again = preview_decision(waiting[:1], Decision.APPROVE, by=admin, at=later).public_id
     confirm_decision(again, reason=None, by=admin, at=later)
     assert find_invitation_link(secret_of("dina@people.test")) is not None
+
+
+def test_two_administrators_at_once_decide_each_nomination_once(
+    app: APIFlask, waiting: list[str], admin: Actor, at: datetime, sent: Sent
+) -> None:
+    made = [preview_decision(waiting, decision, by=admin, at=at).public_id for decision in Decision]
+
+    def press(public_id: str) -> None:
+        with app.app_context():
+            confirm_decision(public_id, reason="Not officials", by=admin, at=at)
+
+    db.session.rollback()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(press, made * 2))
+    counts = [get_decision(public_id, by=admin).counts for public_id in made]
+    assert sorted(map(str, counts)) == sorted(map(str, [{DecidedState.CHANGED: 4}, {DecidedState.DECIDED: 4}]))
+    mails = [template for template, _address in sent()]
+    assert mails in (["nomination_invitation"] * 4, ["nominations_rejected"])
 
 
 def test_many_are_decided_by_a_task_that_goes_on_where_it_stopped(

@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select, true
-from sqlalchemy.orm import contains_eager
+from sqlalchemy.orm import aliased, contains_eager
 
 from lms.catalogue.models import Series
+from lms.core.bulk import among
 from lms.core.db import db, read, read_value
 from lms.core.errors import NotFound
 from lms.core.lists import ListRequest
@@ -19,7 +20,7 @@ from lms.core.roles import Actor
 from lms.core.sorting import sort_key
 from lms.enrolment.models import CountryQuota
 from lms.nominations.models import OPEN, Nomination, NominationState
-from lms.people.models import Country
+from lms.people.models import Country, DuplicatePair, Person
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,36 @@ def _order(asked: ListRequest, names: Mapping[str, str]) -> list[Any]:
     waits = case((Nomination.state == NominationState.SUBMITTED, 0), else_=1)
     since = func.coalesce(Nomination.submitted_at, Nomination.created_at)
     return [waits, since.desc() if asked.descending else since, Nomination.id]
+
+
+@dataclass(frozen=True)
+class KnownNominee:
+    """The public id of a person whom a nomination names, and of somebody who may be the same person."""
+
+    public_id: str
+    duplicate: str | None
+
+
+def nominees_known(nominations: Sequence[Nomination]) -> dict[int, KnownNominee]:
+    """The people whom these nominations name, by `person_id`. Callers check permission."""
+    ids = [one.person_id for one in nominations if one.person_id is not None]
+    rows = read(select(Person.id, Person.canonical_id, Person.public_id).where(among(Person.id, ids)))
+    first, second = aliased(Person), aliased(Person)
+    own = [row.canonical_id for row in rows]
+    pairs = (
+        select(DuplicatePair.first_id, DuplicatePair.second_id, first.public_id, second.public_id)
+        .join(first, first.id == DuplicatePair.first_id)
+        .join(second, second.id == DuplicatePair.second_id)
+        .where(
+            DuplicatePair.decided_at.is_(None),
+            or_(among(DuplicatePair.first_id, own), among(DuplicatePair.second_id, own)),
+        )
+        .order_by(DuplicatePair.score)
+    )
+    other: dict[int, str] = {}
+    for first_id, second_id, first_public, second_public in read(pairs):
+        other[first_id], other[second_id] = second_public, first_public
+    return {row.id: KnownNominee(row.public_id, other.get(row.canonical_id)) for row in rows}
 
 
 def list_page(wanted: NominationFilter, *, by: Actor, limit: int, cursor: int | None) -> Sequence[Nomination]:

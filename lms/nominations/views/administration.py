@@ -32,6 +32,7 @@ from lms.nominations.queries.listing import (
     list_country_seats,
     list_nominated_series,
     list_nominations,
+    nominees_known,
 )
 from lms.nominations.rules import MAX_REASON
 from lms.nominations.views.blueprint import bp
@@ -103,6 +104,7 @@ def admin_nominations() -> ResponseReturnValue:
         countries=countries,
         oldest=_oldest(countries, wanted.country),
         country_names=names,
+        people=nominees_known(rows),
         series=_chosen(wanted.series, by),
     )
 
