@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import ARRAY, ColumnElement, Table, any_, func, literal, select
+from sqlalchemy import ARRAY, ColumnElement, Dialect, String, Table, any_, func, literal, select
+from sqlalchemy.types import TypeEngine
 
 from lms.core.db import db, is_sqlite
 
 T = TypeVar("T")
-AT_ONCE = 500
-"""So many rows go into one statement on PostgreSQL, which takes 65,535 values at most."""
+AT_ONCE = 10_000
+"""So many rows go into one statement on PostgreSQL."""
 
 
 def chunks(values: Iterable[T], size: int = 10_000) -> Iterator[list[T]]:
@@ -34,18 +34,24 @@ def insert_many(table: Any, rows: Sequence[Mapping[str, Any]], *, unless: Sequen
     assert isinstance(table, Table)
     connection = db.session.connection()
     names = list(rows[0])
-    lines = list(zip(*_columns(table, rows), strict=True))
-    holes = ", ".join(["?" if is_sqlite() else "%s"] * len(names))
+    columns = _columns(table, rows)
     quote = connection.dialect.identifier_preparer.quote
-    head = f"INSERT INTO {quote(table.name)} ({', '.join(quote(table.c[name].name) for name in names)}) VALUES "  # noqa: S608
+    head = f"INSERT INTO {quote(table.name)} ({', '.join(quote(table.c[name].name) for name in names)})"
     tail = f" ON CONFLICT ({', '.join(quote(name) for name in unless)}) DO NOTHING" if unless else ""
     if is_sqlite():
-        connection.exec_driver_sql(f"{head}({holes}){tail}", lines)
+        holes = ", ".join(["?"] * len(names))
+        connection.exec_driver_sql(f"{head} VALUES ({holes}){tail}", list(zip(*columns, strict=True)))
         return
-    # A statement a row costs PostgreSQL several times what the row does
-    for some in chunks(lines, AT_ONCE):
-        values = ", ".join([f"({holes})"] * len(some))
-        connection.exec_driver_sql(f"{head}{values}{tail}", tuple(chain.from_iterable(some)))
+    # A parameter a column: a statement or a parameter a value costs several times what the row does
+    lists = ", ".join(f"%s::{_type_in_list(table.c[name].type, connection.dialect)}[]" for name in names)
+    for start in range(0, len(rows), AT_ONCE):
+        some = tuple(values[start : start + AT_ONCE] for values in columns)
+        connection.exec_driver_sql(f"{head} SELECT * FROM unnest({lists}){tail}", some)  # noqa: S608
+
+
+def _type_in_list(kind: TypeEngine[Any], dialect: Dialect) -> str:
+    """What PostgreSQL calls a type where values of it are in a list; texts are cut to no length there."""
+    return "text" if isinstance(kind.dialect_impl(dialect), String) else kind.compile(dialect=dialect)
 
 
 def among(column: Any, values: Iterable[Any]) -> ColumnElement[bool]:
