@@ -22,7 +22,7 @@ from lms.core.roles import SYSTEM
 from lms.enrolment.actions import leave_all, restore_superseded, supersede_duplicates, touch_registrations
 from lms.enrolment.membership import enrolled_ids
 from lms.enrolment.notices import instant, tell_lecture
-from lms.enrolment.queries.people import export_of_person
+from lms.enrolment.queries.people import export_of_person, export_of_seats
 from lms.enrolment.seats import promote
 
 
@@ -106,5 +106,6 @@ def let_go(event: PersonErased) -> None:
 
 @handles(PersonExportAsked)
 def export(event: PersonExportAsked) -> None:
-    """A person's places, with all their times."""
+    """A person's places, with all their times, and the seats that the person had."""
     event.parts["enrolment"] = export_of_person(event.person_id)
+    event.parts["seats"] = export_of_seats(event.person_id)

@@ -341,7 +341,8 @@ def _entry(
     }
 
 
-def _enter(series_id: int, entries: Sequence[Mapping[str, Any]], *, by: Actor, at: datetime) -> None:
+def _enter(series_id: int, entries: Sequence[dict[str, Any]], *, by: Actor, at: datetime) -> None:
     """Writes lines of the ledger."""
-    always = {"series_id": series_id, "at": at, "by_person_id": by.person_id}
-    insert_many(SeatEntry.__table__, [{**entry, **always} for entry in entries])
+    for entry in entries:
+        entry.update(series_id=series_id, at=at, by_person_id=by.person_id)
+    insert_many(SeatEntry.__table__, entries)

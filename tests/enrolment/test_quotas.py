@@ -19,8 +19,9 @@ from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, Refused
 from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor, Role
-from lms.enrolment.actions import enrol, withdraw
+from lms.enrolment.actions import enrol, publish_enrolments, withdraw
 from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentStatus, SeatEntry, SeatKind, SeatReason
+from lms.enrolment.queries.preview import preview_enrolments
 from lms.enrolment.queries.seats import seat_differences
 from lms.enrolment.quota_files import StagedQuotas, stage_quota_file, stage_quota_lines
 from lms.enrolment.quotas import (
@@ -31,6 +32,7 @@ from lms.enrolment.quotas import (
     set_quotas,
     set_release_rule,
 )
+from lms.people.actions.files import stage_people
 from lms.people.queries.countries import get_country
 from tests.enrolment.conftest import Cast, Sent
 
@@ -184,6 +186,18 @@ def test_seats_kept_anew_go_to_those_of_the_country_who_wait_and_others_to_every
     rows = db.session.execute(select(Enrolment.seat_kind).order_by(Enrolment.id)).scalars()
     assert list(rows) == [SeatKind.QUOTA, SeatKind.OPEN, None]
     assert [template for template, _address in sent()].count("enrolment_place_won") == 2
+    agrees()
+
+
+def test_the_preview_of_a_file_knows_what_is_kept_for_its_people(cast: Cast, at: datetime) -> None:
+    series = cast.series(capacity=4)
+    keep(series, "Kenya, 2\nTogo, 1", at)
+    lines = [f"p{n}@people.test,Person {n},{code}" for n, code in enumerate(["KE", "KE", "KE", "TG", "PE", "PE"])]
+    staged = stage_people("\n".join(["email,full_name,country", *lines]).encode())
+    found = preview_enrolments(series.id, staged, by=SYSTEM)
+    assert (found.would_enrol, found.would_wait, found.places) == (4, 2, 4)
+    publish_enrolments(series.id, staged, skip_bad_rows=False, by=SYSTEM, at=at)
+    assert counted(series) == (4, 0)
     agrees()
 
 

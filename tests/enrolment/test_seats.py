@@ -12,8 +12,10 @@ from sqlalchemy import func, select
 from lms.catalogue.actions.series import edit_series
 from lms.catalogue.models import ReleaseRule, Series
 from lms.core.db import action, db
+from lms.core.events import PersonExportAsked
 from lms.core.roles import SYSTEM, Actor, Role
 from lms.enrolment.actions import enrol, enrol_many, set_status, withdraw
+from lms.enrolment.handlers import export
 from lms.enrolment.models import (
     CountryQuota,
     Enrolment,
@@ -283,6 +285,16 @@ def miscount(series: Series, quota: CountryQuota) -> None:
     db.session.get_one(Series, series.id).taken += 1
     db.session.get_one(Series, series.id).reserved += 1
     db.session.get_one(CountryQuota, quota.id).used += 1
+
+
+def test_a_person_can_take_their_entries_of_the_ledger_along(cast: Cast, at: datetime) -> None:
+    series, person, other = cast.series(), cast.person(country="KE"), cast.person()
+    for one in (person, other):
+        join(series, one, at)
+    asked = PersonExportAsked(person_id=own(person), by=person, at=at)
+    export(asked)
+    line = {"series": "customs", "at": at.isoformat(), "change": 1, "kind": "open", "why": "enrolled", "country": "KE"}
+    assert asked.parts["seats"] == [line]
 
 
 def test_a_miscount_is_named(cast: Cast, at: datetime) -> None:

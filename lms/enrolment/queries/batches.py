@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,7 +21,7 @@ from lms.core.jobs import Job
 from lms.core.roles import Actor
 from lms.enrolment.models import Enrolment, EnrolmentBatch, EnrolmentBatchEntry, EnrolmentStatus
 from lms.enrolment.queries.rows import SPEAKS, Registered, country_on, day_of, speaking
-from lms.enrolment.queries.series import count_by_status, kept_countries, kept_seats
+from lms.enrolment.queries.series import count_by_status, kept_countries, kept_seats, seats_for
 from lms.enrolment.queries.sharing import hidden_among
 from lms.enrolment.rules import is_staff_of
 from lms.people.models import Person
@@ -151,14 +151,14 @@ def preview_of(view: BatchView, *, by: Actor, at: datetime) -> BatchPreview:
     now = count_by_status(series.id)
     seated = queued = promoted = 0
     if batch.status is EnrolmentStatus.ENROLLED:
-        seated = _count_seats(Counter(row.country_id for row in rows), kept_seats(series.id), series.open_seats)
+        seated = seats_for(Counter(row.country_id for row in rows), kept_seats(series.id), series.open_seats)
         queued = len(rows) - seated
     elif leaving[EnrolmentStatus.ENROLLED] and now[EnrolmentStatus.WAITLISTED]:
         freed = Counter(row.seat_country_id for row in rows if row.status is EnrolmentStatus.ENROLLED)
         waiting = _waiting_by_country(series.id, at)
         waiting.subtract(row.country_id for row in rows if row.status is EnrolmentStatus.WAITLISTED)
         kept = {country_id: freed.pop(country_id) for country_id in kept_countries(series.id, at) & set(freed)}
-        promoted = _count_seats(waiting, kept, freed.total())
+        promoted = seats_for(waiting, kept, freed.total())
     moved: Counter[EnrolmentStatus] = Counter()
     moved.subtract(leaving)
     if batch.status is not EnrolmentStatus.ENROLLED:
@@ -177,13 +177,6 @@ def preview_of(view: BatchView, *, by: Actor, at: datetime) -> BatchPreview:
         promoted=promoted,
         coming=sum(one.state in OPEN_STATES and not one.held_unknown for one in list_lectures(series.id, by=by)),
     )
-
-
-def _count_seats(claims: Counter[int | None], kept: Mapping[int, int], free: int | None) -> int:
-    """How many people, counted by country, get a seat: of those kept for their country first, then of the free ones."""
-    of_quotas = sum(min(number, claims[country_id]) for country_id, number in kept.items())
-    others = claims.total() - of_quotas
-    return of_quotas + (others if free is None else min(others, free))
 
 
 def _waiting_by_country(series_id: int, at: datetime) -> Counter[int | None]:

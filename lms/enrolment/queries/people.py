@@ -31,7 +31,7 @@ from lms.catalogue.models import Series
 from lms.core.db import db
 from lms.core.errors import Forbidden
 from lms.core.roles import Actor
-from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
+from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus, SeatEntry
 from lms.enrolment.queries.rows import Registered, day_of, speaking
 from lms.people.models import Country, Person
 from lms.people.queries.countries import belonging_to
@@ -106,6 +106,29 @@ def export_of_person(person_id: int) -> list[dict[str, Any]]:
             },
         }
         for row, slug, title, country in db.session.execute(query)
+    ]
+
+
+def export_of_seats(person_id: int) -> list[dict[str, Any]]:
+    """All entries of the ledgers of seats that are about a person, plain, for the person."""
+    query = (
+        select(SeatEntry, Series.slug, Country.code)
+        .join(Registered, Registered.id == SeatEntry.person_id)
+        .join(Series, Series.id == SeatEntry.series_id)
+        .outerjoin(Country, Country.id == SeatEntry.country_id)
+        .where(Registered.canonical_id == person_id)
+        .order_by(SeatEntry.id)
+    )
+    return [
+        {
+            "series": slug,
+            "at": entry.at.isoformat(),
+            "change": entry.change,
+            "kind": entry.kind.value,
+            "why": entry.why.value,
+            "country": country,
+        }
+        for entry, slug, country in db.session.execute(query)
     ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from lms.catalogue.queries import get_series_by_id
@@ -9,8 +11,10 @@ from lms.core.errors import Fault, Forbidden
 from lms.core.roles import Actor
 from lms.enrolment import rules
 from lms.enrolment.models import EnrolmentStatus
-from lms.enrolment.queries.rows import standing_of
+from lms.enrolment.queries.rows import day_of, standing_of
+from lms.enrolment.queries.series import kept_seats, seats_for
 from lms.people.actions.files import StagedPeople
+from lms.people.queries.countries import countries_of, country_rows
 from lms.people.queries.persons import ids_by_email
 
 
@@ -18,7 +22,7 @@ from lms.people.queries.persons import ids_by_email
 class Preview:
     """Counts of rows: `good` of `rows` can be taken, of people new and known; where they would stand.
 
-    `already` are in, `stay_out` withdrew or were rejected; `places` is what is free, null for no limit.
+    `already` are in, `stay_out` withdrew or were rejected; `places` is what is free for them, null for no limit.
     """
 
     rows: int
@@ -44,9 +48,11 @@ def preview_enrolments(series_id: int, staged: StagedPeople, *, by: Actor) -> Pr
     states = [standing[person_id][1] for person_id in known.values() if person_id in standing]
     stay_out = sum(1 for status in states if status not in rules.ACTIVE)
     already = sum(1 for status in states if status in {EnrolmentStatus.ENROLLED, EnrolmentStatus.WAITLISTED})
-    coming = len(staged.rows) - already - stay_out
-    places = series.open_seats
-    would_enrol = coming if places is None else min(coming, places)
+    staying = {person_id for person_id, (_row, status) in standing.items() if status is not EnrolmentStatus.APPLIED}
+    claims = _claims(staged, known, staying)
+    coming = claims.total()
+    would_enrol = seats_for(claims, kept_seats(series.id) if series.reserved else {}, series.open_seats)
+    places = series.open_seats if would_enrol == coming else would_enrol
     return Preview(
         rows=staged.total,
         good=len(staged.rows),
@@ -60,3 +66,11 @@ def preview_enrolments(series_id: int, staged: StagedPeople, *, by: Actor) -> Pr
         rejected=list(staged.rejected),
         notes=list(staged.notes),
     )
+
+
+def _claims(staged: StagedPeople, known: Mapping[str, int], staying: Collection[int]) -> Counter[int | None]:
+    """How many people of the file ask for a seat, by country: as it is known, else as the file says."""
+    ids = {code: country_id for country_id, code, *_rest in country_rows()}
+    countries = countries_of(known.values(), day_of(None))
+    coming = [row for row in staged.rows if known.get(row.key) not in staying]
+    return Counter(countries[known[row.key]] if row.key in known else ids.get(row.country or "") for row in coming)

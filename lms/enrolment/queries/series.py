@@ -342,6 +342,13 @@ def kept_countries(series_id: int, at: datetime) -> set[int]:
     return set(read_column(query))
 
 
+def seats_for(claims: Counter[int | None], kept: Mapping[int, int], free: int | None) -> int:
+    """How many people, counted by country, get a seat: of those kept for their country first, then of the free ones."""
+    of_quotas = sum(min(number, claims[country_id]) for country_id, number in kept.items())
+    others = claims.total() - of_quotas
+    return of_quotas + (others if free is None else min(others, free))
+
+
 _STATES = select(Lecture.state).where(Lecture.series_id == bindparam("series_id", type_=Integer)).distinct()
 
 
