@@ -395,7 +395,7 @@ def _place(world: World, make: Make, name: str) -> Place:
         policy={"certificate": CertificateKind.PARTICIPATION, "min_lectures_percent": 1},
     )  # fmt: skip
     enrolment = make.enrolment(series, person)
-    make.quota(series, "KE", seats=2, kept_until=LAPSES)
+    make.quota(series, "KE", seats=5, kept_until=LAPSES)
     now = clock.now().replace(microsecond=0)
     lectures, apart = {}, PLACES.index(name)  # one instructor gives two of them: never at the same time
     for state, start, actual in (
