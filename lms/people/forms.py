@@ -22,7 +22,7 @@ from wtforms.widgets import CheckboxInput
 from lms.core.errors import Invalid
 from lms.core.i18n import _, _l
 from lms.people.models import Gender, Sector
-from lms.people.queries.countries import country_names
+from lms.people.queries.countries import country_names, former_codes
 from lms.people.rules import checked_address
 from lms.web import locale as languages
 from lms.web.fields import ZoneField, sorted_choices, zone_choices
@@ -50,9 +50,11 @@ ROLES = (
 )
 
 
-def country_choices(locale: str, empty: str) -> list[SelectChoice]:
-    """All countries by name in the reader's language, behind an empty one."""
-    return [SelectChoice("", empty), *sorted_choices(country_names(locale).items())]
+def country_choices(locale: str, empty: str, chosen: str | None = None) -> list[SelectChoice]:
+    """The countries to choose from, by name; of former ones the one that is `chosen` only."""
+    former = former_codes(datetime.now(UTC).date()) - {chosen}
+    offered = [(code, name) for code, name in country_names(locale).items() if code not in former]
+    return [SelectChoice("", empty), *sorted_choices(offered)]
 
 
 class Address:
@@ -126,7 +128,7 @@ class _WithCountryAndZone(BaseForm):
         fields: dict[str, Any] = self._fields
         home = fields["country"].data if "country" in fields else None
         if "country" in fields:
-            fields["country"].choices = country_choices(locale, _("Choose"))
+            fields["country"].choices = country_choices(locale, _("Choose"), home)
         if "time_zone" in fields:
             found = zone_choices(country_names(locale), at=now, chosen=fields["time_zone"].data, home=home)
             fields["time_zone"].choices = [SelectChoice("", without_zone or _("Choose")), *found]

@@ -40,6 +40,12 @@ TABLE: dict[str, tuple[str, ...]] = {
     "POST /account/tokens/<public_id>/revoke": ("swwwww", "smmmmw"),
     "GET /admin": ("snnnny",),
     "POST /admin/attendance/recompute": ("snnnnw",),
+    "GET /admin/countries": ("snnnny",),
+    "GET /admin/countries/<code>": ("snnnny", "snnnny"),
+    "POST /admin/countries/<code>": ("snnnnw", "snnnnw"),
+    "POST /admin/countries/<code>/partner": ("snnnnw", "snnnnw"),
+    "GET /admin/countries/new": ("snnnny",),
+    "POST /admin/countries/new": ("snnnnw",),
     "GET /admin/designs": ("snnnny",),
     "GET /admin/designs/<int:family_id>": ("snnnny", "snnnny"),
     "POST /admin/designs/<int:family_id>/default": ("snnnnw", "snnnnw"),
@@ -433,6 +439,9 @@ PROFILE = {"full_name": "Another Name", "country": "PE", "locale": "en"}
 Body = Mapping[str, Any] | Callable[[Place], Mapping[str, Any]]
 BODIES: dict[str, Body] = {
     "POST people.change_account": PROFILE,
+    "POST dashboards.edit_country": {"name_en": "Another name"},
+    "POST dashboards.edit_partner": {"since": "2020-03-01", "confirm": "1"},
+    "POST dashboards.new_country": {"code": "QZ", "name_en": "Quartz"},
     "POST dashboards.merge": {"reason": "Confirmed on the telephone"},
     "POST people.erase": {"confirmation": "nobody@x.example", "certificates": "keep", "current_password": "no"},
     "POST people.change_password": {"current_password": "no", "new_password": "also a long one"},

@@ -13,10 +13,10 @@ from sqlalchemy import Date, Select, Text, bindparam, cast, exists, or_, select,
 from sqlalchemy.orm import aliased
 
 from lms.core.bulk import among
-from lms.core.db import db, read
+from lms.core.db import db, read, read_column
 from lms.core.errors import Invalid
 from lms.core.i18n import _
-from lms.people.models import Country, Partnership, Person, PersonCountry
+from lms.people.models import Country, Partnership, Person, PersonCountry, Region
 from lms.people.queries.country_names import territories
 
 
@@ -75,6 +75,31 @@ def country_names(locale: str, codes: Iterable[str] | None = None) -> Mapping[st
     Of these `codes` only, where given.
     """
     return named_countries(country_rows(codes), locale)
+
+
+def partner_spans() -> dict[int, list[tuple[date, date | None]]]:
+    """Country → the spans in which it was or is a partner, oldest first."""
+    found: dict[int, list[tuple[date, date | None]]] = {}
+    for country_id, since, until in read(_SPANS):
+        found.setdefault(country_id, []).append((since, until))
+    return found
+
+
+_SPANS = select(Partnership.country_id, Partnership.since, Partnership.until).order_by(Partnership.since)
+
+
+def former_codes(day: date) -> set[str]:
+    """The codes of countries whose last day on the list is over."""
+    return set(read_column(_FORMER, {"day": day}))
+
+
+_FORMER = select(Country.code).where(Country.valid_until < bindparam("day", type_=Date))
+
+
+def list_regions() -> list[Region]:
+    """The regions that a country can be in: those that have none below them."""
+    parents = select(Region.parent_code).where(Region.parent_code.is_not(None))
+    return list(db.session.scalars(select(Region).where(Region.code.not_in(parents)).order_by(Region.name)))
 
 
 def partnerships(country_id: int) -> list[Partnership]:

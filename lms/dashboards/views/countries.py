@@ -1,0 +1,191 @@
+"""The organiser's list of countries: names, regions, partnerships."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from itertools import zip_longest
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.core import clock
+from lms.core.audit import AuditEntry, list_entries
+from lms.core.db import rehearse
+from lms.core.errors import Invalid, NotFound
+from lms.core.i18n import _, translated
+from lms.core.roles import Actor, Role
+from lms.dashboards.views.blueprint import bp
+from lms.enrolment.queries.rows import day_of
+from lms.people.actions.countries import Span, add_country, change_country, set_partnerships
+from lms.people.models import Country
+from lms.people.queries.countries import (
+    country_by_code,
+    country_names,
+    list_countries,
+    list_regions,
+    partner_spans,
+    partnerships,
+)
+from lms.reports.queries.figures import totals
+from lms.reports.rules import Slice
+from lms.web.guards import allow
+from lms.web.identity import current_actor
+from lms.web.locale import reader_locale
+
+MOST_SPANS = 12
+
+
+@bp.get("/admin/countries")
+@allow(Role.ADMINISTRATOR)
+def countries() -> ResponseReturnValue:
+    """Lists all countries and areas with their partnerships."""
+    names, spans, today = country_names(reader_locale()), partner_spans(), day_of(clock.now())
+    rows = sorted(list_countries(), key=lambda one: names.get(one.code, one.code))
+    partners = {id_ for id_, given in spans.items() if any(_holds(span, today) for span in given)}
+    if request.args.get("show") == "partners":
+        rows = [one for one in rows if one.id in spans]
+    return render_template(
+        "dashboards/countries.html", rows=rows, names=names, spans=spans, partners=partners, today=today,
+        only_partners=request.args.get("show") == "partners",
+    )  # fmt: skip
+
+
+def _holds(span: Span, day: date) -> bool:
+    return span[0] <= day and (span[1] is None or span[1] >= day)
+
+
+@bp.route("/admin/countries/new", methods=["GET", "POST"])
+@allow(Role.ADMINISTRATOR)
+def new_country() -> ResponseReturnValue:
+    """Adds a country with a code of the organiser's own."""
+    faults: dict[str, str] = {}
+    if request.method == "POST":
+        try:
+            made = add_country(
+                request.form.get("code", ""), _names(), region=request.form.get("region") or None,
+                by=current_actor(), at=clock.now(),
+            )  # fmt: skip
+        except Invalid as error:
+            faults = _faults(error)
+        else:
+            flash(_("The country was added."), "done")
+            return redirect(url_for("dashboards.edit_country", code=made.code), 303)
+    page = render_template(
+        "dashboards/country_new.html", faults=faults, languages=_languages(), regions=list_regions(), given=request.form
+    )
+    return page, 422 if faults else 200
+
+
+@bp.route("/admin/countries/<code>", methods=["GET", "POST"])
+@allow(Role.ADMINISTRATOR)
+def edit_country(code: str) -> ResponseReturnValue:
+    """Shows a country, and changes its names, region and last day."""
+    country, by, at = _country(code), current_actor(), clock.now()
+    if request.method == "POST":
+        try:
+            change_country(
+                country.code, _names(), region=request.form.get("region") or None,
+                valid_until=_date("valid_until"), by=by, at=at,
+            )  # fmt: skip
+        except Invalid as error:
+            return _page(country, faults=_faults(error)), 422
+        flash(_("Saved."), "done")
+        return redirect(url_for("dashboards.edit_country", code=country.code), 303)
+    return _page(country)
+
+
+@bp.post("/admin/countries/<code>/partner")
+@allow(Role.ADMINISTRATOR)
+def edit_partner(code: str) -> ResponseReturnValue:
+    """Shows what another partnership would change in the figures; with `confirm`, saves it."""
+    country, by, at = _country(code), current_actor(), clock.now()
+    try:
+        spans = _spans()
+        if request.form.get("confirm"):
+            set_partnerships(country.code, spans, by=by, at=at)
+            flash(_("The partnership was saved."), "done")
+            return redirect(url_for("dashboards.edit_country", code=country.code), 303)
+        now, then = _partner_countries(by, at), rehearse(lambda: _partners_with(country.code, spans, by, at))
+    except Invalid as error:
+        return _page(country, faults=_faults(error)), 422
+    return render_template(
+        "dashboards/country_partner.html", country=country, spans=spans, before=_spans_of(country), now=now, then=then
+    )
+
+
+def _country(code: str) -> Country:
+    country = country_by_code(code)
+    if country is None:
+        raise NotFound
+    return country
+
+
+def _partner_countries(by: Actor, at: datetime) -> int:
+    return totals(Slice(), by=by, at=at).partner_countries
+
+
+def _partners_with(code: str, spans: Sequence[Span], by: Actor, at: datetime) -> int:
+    set_partnerships(code, spans, by=by, at=at)
+    return _partner_countries(by, at)
+
+
+def _spans_of(country: Country) -> list[Span]:
+    return [(one.since, one.until) for one in partnerships(country.id)]
+
+
+def _page(country: Country, *, faults: dict[str, str] | None = None) -> str:
+    last = next((one for one in list_entries("country", country.id) if one.verb == "set_partnerships"), None)
+    return render_template(
+        "dashboards/country_edit.html",
+        country=country,
+        names=country.names or {},
+        ready={language: country_names(language).get(country.code, country.code) for language in _languages()},
+        spans=_spans_of(country),
+        undo=_undo(last),
+        languages=_languages(),
+        regions=list_regions(),
+        faults=faults or {},
+    )
+
+
+def _undo(entry: AuditEntry | None) -> list[tuple[str, str]] | None:
+    """The spans that the last change took the place of, as the form sends them."""
+    if entry is None:
+        return None
+    return [(since, until or "") for since, until in entry.detail["before"]]
+
+
+def _languages() -> list[str]:
+    return sorted(translated(), key=lambda language: (language != "en", language))
+
+
+def _names() -> dict[str, str]:
+    return {language: request.form.get(f"name_{language}", "") for language in _languages()}
+
+
+def _date(name: str) -> date | None:
+    return _read_date(request.form.get(name, ""), name)
+
+
+def _read_date(text: str, field: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text.strip() else None
+    except ValueError as error:
+        raise Invalid(field, _("Enter a date like 2026-11-25.")) from error
+
+
+def _spans() -> list[Span]:
+    found: list[Span] = []
+    pairs = zip_longest(request.form.getlist("since"), request.form.getlist("until"), fillvalue="")
+    for since, until in list(pairs)[:MOST_SPANS]:
+        first, last = _read_date(since, "partner"), _read_date(until, "partner")
+        if first is not None:
+            found.append((first, last))
+        elif last is not None:
+            raise Invalid("partner", _("Enter the first day too."))
+    return found
+
+
+def _faults(error: Invalid) -> dict[str, str]:
+    return {fault.field or "": fault.reason for fault in error.faults}
