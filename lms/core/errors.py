@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong and why: with a `field` of a form or object, or with a `row` of a file (counted from 1)."""
+    """What is wrong and why: with a `field` of a form or object, or with a `row` of a file (counted from 1). `kind`
+    says more than the field where pages group faults by it."""
 
     reason: str
     field: str | None = None
     row: int | None = None
+    kind: str | None = None
 
 
 class DomainError(Exception):

@@ -93,6 +93,18 @@ def sweep(*, at: datetime) -> int:
     return swept
 
 
+def delete_older(prefix: str, *, before: datetime) -> int:
+    """Deletes what was stored under keys in the folder `prefix` before a moment; returns how much there was."""
+    deleted = 0
+    with _storage():
+        for path in _path(prefix).rglob("*"):
+            with contextlib.suppress(FileNotFoundError):  # somebody else deleted it
+                if path.is_file() and path.stat().st_mtime < before.timestamp():
+                    path.unlink()
+                    deleted += 1
+    return deleted
+
+
 def reading(key: str) -> tuple[BinaryIO, int] | None:
     """What is kept under `key`, open to be read piece by piece, and its length in bytes; or None."""
     try:

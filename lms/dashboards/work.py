@@ -48,6 +48,7 @@ def _describe(job: Job, subjects: Subjects) -> Task:
         "recompute_attendance": _("Recounting all attendance"),
         "apply_policy": _("Applying the policy to past lectures"),
         "export_rows": _("Exporting rows"),
+        "nominate_file": _("Nominating people from a file"),
     }
     title = titles.get(job.kind, job.kind.replace("_", " ").capitalize())
     series = subjects.series.get(job.arguments.get("series_id", 0))
@@ -57,6 +58,8 @@ def _describe(job: Job, subjects: Subjects) -> Task:
         about, url = series.title, url_for("dashboards.series", slug=series.slug)
         if job.kind == "issue_certificates":
             report = url_for("certificates.progress", slug=series.slug, job_id=job.public_id)
+        elif job.kind == "nominate_file":
+            report = url_for("nominations.file_preview", upload_id=job.arguments["file_id"])
     elif lecture is not None:
         about, url = lecture.title, url_for("attendance.roster", lecture_id=lecture.id)
         if job.kind == "correct_batch":
@@ -136,6 +139,16 @@ def _imported(result: dict[str, Any]) -> str:
     return " ".join([taken + ".", *result.get("notes", [])])
 
 
+def _nominated(result: dict[str, Any]) -> str:
+    made = sum(count for state, count in result.items() if state not in ("unchanged", "left_out"))
+    said = [
+        _n("%(n)s person nominated", "%(n)s people nominated", made, n=number(made)),
+        _("%(n)s nominated before", n=number(result["unchanged"])),
+        _("%(n)s left out", n=number(result["left_out"])),
+    ]
+    return "; ".join(said)
+
+
 def _in_general(result: dict[str, Any]) -> str:
     said = [f"{name.replace('_', ' ')}: {_value(value)}" for name, value in result.items() if value is not None]
     return "; ".join(said) or _("Done.")
@@ -181,6 +194,7 @@ _WORDS: dict[str, Callable[[dict[str, Any]], str]] = {
     "correct_batch": _corrected,
     "decide_nominations": _decided,
     "import_attendance": _imported,
+    "nominate_file": _nominated,
     "recompute_attendance": _recounted,
     "apply_policy": _recounted,
 }

@@ -1,24 +1,44 @@
-"""What recurs: invitations that expire, and names that are no longer needed; and decisions on many nominations."""
+"""Nominations in the background: large files, decisions on many, invitations that expire, and names no longer needed."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
+from lms.core import clock
+from lms.core.errors import NotFound
+from lms.core.i18n import _
 from lms.core.jobs import Run, job
 from lms.core.roles import Actor
 from lms.nominations.actions.decision_batches import JOB, run_decision
+from lms.nominations.actions.files import JOB as FILE
+from lms.nominations.actions.files import drop_old_files, find_file, nominate_large_file
 from lms.nominations.actions.forgetting import forget_old
 from lms.nominations.actions.invitations import expire_due
+from lms.people.queries.access import load_actor
 
 
 def run_due_nominations(*, at: datetime) -> None:
-    """Lets invitations expire, and erases the names in nominations that ended long ago."""
+    """Lets invitations expire, erases the names in nominations that ended long ago, and deletes old files of nominees."""
     expire_due(at=at)
     forget_old(at=at)
+    drop_old_files(at=at)
 
 
 @job(JOB)
 def run_decisions(run: Run, *, batch: str, by: int | None) -> dict[str, Any]:
     """Decides on the nominations of a confirmed batch, or takes it back."""
     return run_decision(batch, by=Actor(person_id=by, system=True), progress=run.progress)
+
+
+@job(FILE)
+def run_file(run: Run, *, file_id: str, series_id: int, submit: bool, by: int, at: str) -> dict[str, Any]:
+    """Nominates the people of a large file, for as long as its sender may nominate for the country."""
+    del series_id  # tells what the job is about
+    actor, moment = load_actor(by, clock.now()), datetime.fromisoformat(at)
+    try:
+        file = find_file(file_id, by=actor or Actor(), at=moment)
+    except NotFound:
+        raise NotFound(_("This upload has expired. Upload the file again.")) from None
+    result = nominate_large_file(file, submit=submit, by=actor or Actor(), at=moment, progress=run.progress)
+    return {**result.made, "unchanged": result.unchanged, "left_out": len(result.rejected)}

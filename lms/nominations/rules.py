@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import timedelta
 from typing import Final
 
@@ -57,3 +58,37 @@ def checked_reason(text: str | None, *, required: bool) -> str | None:
 def is_answered(nomination: Nomination) -> bool:
     """Whether the nominee has accepted already, and only a decision is missing: the nominee named another country."""
     return nomination.state is NominationState.SUBMITTED and nomination.answered_at is not None
+
+
+def what_is_wrong_with(name: str) -> str | None:
+    """What is wrong with a name that somebody else wrote, as a sentence; None where nothing is seen."""
+    if _is_damaged(name):
+        return _("This name looks damaged. Save the file as “CSV UTF-8” or as XLSX.")
+    picture = next((char for char in name if unicodedata.category(char) == "So"), None)
+    if picture is not None:
+        return _("This name contains a picture: %(picture)s", picture=picture)
+    if not any(char.isalpha() for char in name):
+        return _("This name has no letters.")
+    return None
+
+
+def _is_damaged(name: str) -> bool:
+    """Whether a name was read in another encoding than it was written in: it has replacement characters, or its
+    characters are the bytes of UTF-8, one by one."""
+    if "\ufffd" in name or "?" in name:
+        return True
+    if name.isascii():
+        return False
+    try:
+        read = b"".join(_byte_of(char) for char in name).decode()
+    except UnicodeError:
+        return False
+    return read != name
+
+
+def _byte_of(char: str) -> bytes:
+    """The byte that spreadsheets show as this character."""
+    try:
+        return char.encode("cp1252")
+    except UnicodeError:
+        return char.encode("latin-1")  # five bytes mean nothing in cp1252

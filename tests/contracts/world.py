@@ -52,6 +52,7 @@ from lms.enrolment.models import EnrolmentStatus
 from lms.live.tokens import make_mark, make_token
 from lms.materials.actions import upload_file
 from lms.materials.models import Audience
+from lms.nominations.actions import files as nominee_files
 from lms.nominations.actions.decision_batches import confirm_decision, preview_decision
 from lms.nominations.actions.nominating import nominate
 from lms.nominations.models import Decision
@@ -88,6 +89,7 @@ PICTURE = b"GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\1\0\1\0\0\2\2D\1\0
 """A GIF of one pixel."""
 PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==")
 """A PNG of one pixel."""
+NOMINEES = b"email,full_name\nnew@x.example,New Person\n,Nameless\n"
 GOOD_FILE = "email,joined_at,left_at\n{email},{start},{end}\n"
 
 
@@ -110,6 +112,7 @@ class Place:
     group_mark: str = ""
     file_id: str = ""
     speaker_id: str = ""
+    upload_id: str = "none"
     group_code: str = ""
     unknown: int = 0
     decided: int = 0
@@ -200,6 +203,7 @@ class World:
             "job_id": here.issue_job if endpoint == "certificates.progress" else self.jobs[kind][role],
             "file_id": here.file_id,
             "speaker_id": here.speaker_id,
+            "upload_id": here.upload_id,
             "secret": "no-such-secret",
             "kind": "csv",
             "digest": sha256(DOSSIER).hexdigest(),
@@ -467,6 +471,8 @@ def _things(world: World) -> None:
         _same_people(world, name, place, at)
         _attendance_things(place, by, Make(world.app).actor(place.person), at)
         _nominations(place, SYSTEM, at)
+        if name == "mine":
+            _upload_nominees(world, place, at)
         place.issue_job = certificates.request_issue(series_id, by=Make(world.app).actor(boss), at=at).public_id
         joined = open_join(place.lectures["live"], place.person.id, by=SYSTEM, at=at)
         visibility = SnapshotVisibility.PUBLIC if name == "mine" else SnapshotVisibility.STAFF
@@ -580,6 +586,14 @@ def _nominations(place: Place, by: Actor, at: datetime) -> None:
 @action
 def _ask_for_approval(series_id: int) -> None:
     db.session.get_one(Series, series_id).nominations_need_approval = True
+
+
+def _upload_nominees(world: World, place: Place, at: datetime) -> None:
+    """A file of nominees that the focal point of Kenya sent."""
+    by, country_id = Make(world.app).actor(world.people["focal point"]), get_country("KE").id
+    place.upload_id = nominee_files.keep_file(
+        _series(place.slug), NOMINEES, name="nominees.csv", country_id=country_id, by=by, at=at
+    )
 
 
 def _groups(place: Place, country: str, at: datetime) -> None:

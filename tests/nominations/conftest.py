@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from datetime import datetime
 
 import pytest
 from sqlalchemy import select
@@ -11,6 +12,7 @@ from lms.catalogue.models import Series
 from lms.core.db import db
 from lms.core.outbox import OutboxMail
 from lms.core.roles import Actor, Role
+from lms.enrolment.models import CountryQuota
 from lms.nominations.actions.invitations import TEMPLATE
 from lms.people.actions.files import PersonRow
 from lms.people.queries.countries import get_country
@@ -60,3 +62,10 @@ def secret_of(address: str) -> str:
     mail = db.session.scalars(query.order_by(OutboxMail.id.desc())).first()
     assert mail is not None
     return str(mail.payload["secret"])
+
+
+def keep(series: Series, country_id: int, number: int, *, until: datetime, capacity: int = 10) -> None:
+    """Seats of a series that are kept for a country."""
+    series.capacity, series.reserved = capacity, number
+    db.session.add(CountryQuota(series_id=series.id, country_id=country_id, seats=number, kept_until=until))
+    db.session.commit()

@@ -15,7 +15,7 @@ from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor, Role
 from lms.enrolment.actions import enrol, withdraw
-from lms.enrolment.models import CountryQuota, EnrolmentSource, EnrolmentStatus, SeatEntry
+from lms.enrolment.models import EnrolmentSource, EnrolmentStatus, SeatEntry
 from lms.enrolment.queries.rows import find_enrolment
 from lms.nominations.actions.answering import Acceptance, accept, decline
 from lms.nominations.actions.decisions import decide
@@ -29,7 +29,7 @@ from lms.people.models import Consent, Person
 from lms.people.queries.countries import country_id_of, get_country
 from lms.people.queries.persons import find_person_by_email
 from tests.enrolment.conftest import Cast, Sent
-from tests.nominations.conftest import row, secret_of
+from tests.nominations.conftest import keep, row, secret_of
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
 
@@ -318,13 +318,6 @@ def test_nobody_is_made_a_person_by_being_nominated(series: Series, kenya: int, 
     before = db.session.scalar(select(func.count()).select_from(Person))
     nominate(series.id, [row(f"Nominee {n}") for n in range(40)], country_id=kenya, by=focal, at=at)
     assert db.session.scalar(select(func.count()).select_from(Person)) == before
-
-
-def keep(series: Series, country_id: int, number: int, *, until: datetime, capacity: int = 10) -> None:
-    """Seats of a series that are kept for a country."""
-    series.capacity, series.reserved = capacity, number
-    db.session.add(CountryQuota(series_id=series.id, country_id=country_id, seats=number, kept_until=until))
-    db.session.commit()
 
 
 def seats_of(series: Series) -> tuple[int, int, int]:

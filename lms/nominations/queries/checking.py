@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import select
 
@@ -13,13 +13,14 @@ from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.errors import Fault, Invalid
 from lms.core.i18n import _
-from lms.enrolment.queries.rows import day_of, standing_of
+from lms.enrolment.models import Enrolment
+from lms.enrolment.queries.rows import PERSON_ROW, day_of, is_of, speaking
 from lms.enrolment.rules import ACTIVE
 from lms.nominations.models import OPEN, Nomination
+from lms.nominations.rules import what_is_wrong_with
 from lms.people.actions.files import PersonRow
-from lms.people.models import Country, Gender, Person, Sector
-from lms.people.queries.countries import countries_of
-from lms.people.queries.persons import ids_by_email
+from lms.people.models import Country, Gender, Person, PersonEmail, Sector
+from lms.people.queries.countries import belonging_to
 
 
 @dataclass(frozen=True)
@@ -61,17 +62,14 @@ class CheckedNominees:
 def check_nominees(series: Series, rows: Sequence[PersonRow], *, country_id: int, at: datetime) -> CheckedNominees:
     """Checks rows against what the country's focal point may know: its own people, and its own nominations.
 
-    A person of another country counts as unknown, in the answer and in the work done: the same statements are asked
-    whoever is known.
+    A person of another country counts as unknown, in the answer and in the work done: only addresses of people of the
+    country are looked up.
     """
     keys = [row.key for row in rows]
     code = db.session.get_one(Country, country_id).code
-    ids = ids_by_email(keys)
-    homes = countries_of(list(ids.values()), day_of(at))
-    own = {key: person_id for key, person_id in ids.items() if homes.get(person_id) == country_id}
+    own = _own_people(keys, country_id, day_of(at))
     people = {person.id: person for person in db.session.scalars(select(Person).where(among(Person.id, own.values())))}
-    standing = standing_of(series.id, list(own.values()))
-    enrolled = {person_id for person_id, (_row, status) in standing.items() if status in ACTIVE}
+    enrolled = _enrolled(series.id, own.values())
     nominated = _nominated(series.id, country_id, keys)
     checked = CheckedNominees()
     lines: dict[str, int] = {}
@@ -86,6 +84,27 @@ def check_nominees(series: Series, rows: Sequence[PersonRow], *, country_id: int
         elif nominee is not None:
             checked.good.append(nominee)
     return checked
+
+
+def _own_people(keys: Sequence[str], country_id: int, day: date) -> dict[str, int]:
+    """Whom of the country these addresses belong to. What is known elsewhere is not read."""
+    own = belonging_to([country_id], day).subquery()
+    query = (
+        select(PersonEmail.key, Person.canonical_id)
+        .join(Person, Person.id == PersonEmail.person_id)
+        .where(Person.canonical_id.in_(select(own)), among(PersonEmail.key, keys))
+    )
+    return {key: person_id for key, person_id in db.session.execute(query) if person_id is not None}
+
+
+def _enrolled(series_id: int, person_ids: Iterable[int]) -> set[int]:
+    """Who of these people has a place in a series, or waits for one."""
+    query = speaking(Person.id).where(
+        Enrolment.series_id == series_id,
+        Enrolment.status.in_(ACTIVE),
+        is_of(among(PERSON_ROW.canonical_id, person_ids)),
+    )
+    return set(db.session.scalars(query))
 
 
 def _nominated(series_id: int, country_id: int, keys: Sequence[str]) -> set[str]:
@@ -133,11 +152,18 @@ def _fault(
     first = lines.setdefault(row.key, row.line)
     if first != row.line:
         reason = _("This e-mail address is already in line %(line)s.", line=first)
-        return Fault(row=row.line, field="email", reason=reason)
+        return Fault(row=row.line, field="email", reason=reason, kind="duplicate")
     if row.country and row.country != code:
         return Fault(row=row.line, field="country", reason=_("You can only nominate people from your own country."))
     if nominee is None:
         return Fault(row=row.line, field="full_name", reason=_("Enter the full name."))
     if is_enrolled:
-        return Fault(row=row.line, field="email", reason=_("This person is already enrolled in this series."))
+        reason = _("This person is already enrolled in this series.")
+        return Fault(row=row.line, field="email", reason=reason, kind="enrolled")
+    if nominee.person_id is not None:
+        return None
+    for name, written in (("full_name", row.full_name), ("native_name", row.native_name)):
+        wrong = what_is_wrong_with(written) if written else None
+        if wrong:
+            return Fault(row=row.line, field=name, reason=wrong, kind="name")
     return None

@@ -65,12 +65,17 @@ class PersonRow:
 
 @dataclass
 class StagedPeople:
-    """A file of people as read: good rows, bad ones with the reason, and what is to be said beside."""
+    """A file of people as read: good rows, bad ones with the reason, and what is to be said beside.
+
+    `columns`: which column of the `table` is which of `COLUMNS`; null for those that are missing.
+    """
 
     rows: list[PersonRow] = field(default_factory=list)
     rejected: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     total: int = 0
+    table: Table = field(default_factory=lambda: Table([], []))
+    columns: dict[str, int | None] = field(default_factory=dict)
 
 
 def stage_people(content: bytes, *, look_up_nameless: bool = True) -> StagedPeople:
@@ -86,7 +91,7 @@ def stage_people(content: bytes, *, look_up_nameless: bool = True) -> StagedPeop
     if columns["email"] is None:
         found = ", ".join(f"“{heading[:40]}”" for heading in table.headings[:12])
         raise Invalid("file", _("There is no column “email”. The columns are: %(found)s.", found=found))
-    staged = StagedPeople(total=len(table.rows), notes=_ignored(table, columns))
+    staged = StagedPeople(total=len(table.rows), notes=_ignored(table, columns), table=table, columns=columns)
     codes = country_spellings()
     lines: dict[str, int] = {}
     for line, cells in table.rows:
@@ -96,7 +101,7 @@ def stage_people(content: bytes, *, look_up_nameless: bool = True) -> StagedPeop
         first = lines.setdefault(row.key, line)
         if first != line:
             reason = _("This e-mail address is already in line %(line)s.", line=first)
-            staged.rejected.append(Fault(row=line, field="email", reason=reason))
+            staged.rejected.append(Fault(row=line, field="email", reason=reason, kind="duplicate"))
             continue
         staged.rows.append(row)
     if look_up_nameless:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from types import MappingProxyType
@@ -14,8 +14,9 @@ from sqlalchemy.orm import aliased
 
 from lms.core.bulk import among
 from lms.core.db import db, read, read_column
-from lms.core.errors import Invalid
+from lms.core.errors import Forbidden, Invalid, NotFound
 from lms.core.i18n import _
+from lms.core.roles import Actor
 from lms.people.models import Country, Partnership, Person, PersonCountry, Region
 from lms.people.queries.country_names import territories
 
@@ -23,6 +24,21 @@ from lms.people.queries.country_names import territories
 def list_countries() -> list[Country]:
     """Returns all countries by code, including former ones."""
     return list(db.session.scalars(select(Country).order_by(Country.code)))
+
+
+def own_countries(by: Actor) -> list[Country]:
+    """The countries that a focal point speaks for, by code. Raises Forbidden where there are none."""
+    if not by.is_focal_point or not by.country_ids:
+        raise Forbidden
+    return list(db.session.scalars(select(Country).where(Country.id.in_(by.country_ids)).order_by(Country.code)))
+
+
+def own_country(own: Sequence[Country], code: str | None) -> Country:
+    """The one of a focal point's countries that has this code, without one the first. Raises NotFound for others."""
+    country = next((one for one in own if not code or one.code == code.upper()), None)
+    if country is None:
+        raise NotFound
+    return country
 
 
 def country_by_code(code: str | None) -> Country | None:

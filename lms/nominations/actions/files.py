@@ -1,0 +1,277 @@
+"""Files of nominees: read once, previewed from what was read, and nominated in pieces that can be repeated."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import func, select
+
+from lms.catalogue.models import Series
+from lms.core import files
+from lms.core.bulk import chunks
+from lms.core.db import action, db
+from lms.core.errors import Fault, NotFound, TooLarge
+from lms.core.i18n import _
+from lms.core.jobs import Job, JobState, request_job
+from lms.core.roles import Actor
+from lms.enrolment import seats
+from lms.nominations.actions.nominating import nominate
+from lms.nominations.models import Nomination
+from lms.nominations.queries.checking import CheckedNominees, check_nominees
+from lms.nominations.rules import check_can_nominate
+from lms.people.actions.files import PersonRow, stage_people
+from lms.people.models import Gender, Sector
+
+JOB: Final = "nominate_file"
+FOLDER: Final = "staged/nominations"
+KEPT: Final = timedelta(days=1)
+"""How long a file waits to be nominated, and how long its rows with a problem can be downloaded."""
+LARGE: Final = 5_000
+"""Files with more rows are nominated in the background."""
+MOST_ROWS: Final = 50_000
+AT_ONCE: Final = 2_000
+"""So many rows a background job nominates in one transaction."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class NomineeFile:
+    """A file as it was read: `lines` has the cells of each row by its line in the file."""
+
+    id: str
+    name: str
+    series_id: int
+    country_id: int
+    at: datetime
+    rows: list[PersonRow]
+    rejected: list[Fault]
+    notes: list[str]
+    headings: list[str]
+    columns: dict[str, int | None]
+    lines: dict[int, list[str]]
+
+    @property
+    def total(self) -> int:
+        """How many rows the file has."""
+        return len(self.lines)
+
+    def cell(self, line: int, column: str) -> str:
+        """What a row says in one of the known columns."""
+        index, cells = self.columns.get(column), self.lines.get(line, [])
+        return cells[index] if index is not None and index < len(cells) else ""
+
+
+@dataclass(frozen=True)
+class FilePreview:
+    """What nominating the file would do now. `places` is what is left of the country's quota, null where no quota is
+    kept."""
+
+    checked: CheckedNominees
+    places: int | None
+    kept_until: datetime | None
+
+    @property
+    def good(self) -> int:
+        """How many people can be nominated."""
+        return len(self.checked.good)
+
+    @property
+    def going(self) -> int:
+        """How many of them go out; the others stay drafts."""
+        return self.good if self.places is None else min(self.good, self.places)
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """What came of a file: new nominations by state, people who were nominated before, and rows left out."""
+
+    made: Mapping[str, int]
+    unchanged: int
+    rejected: list[Fault]
+
+    @property
+    def created(self) -> int:
+        """How many nominations were made."""
+        return sum(self.made.values())
+
+
+def keep_file(series: Series, content: bytes, *, name: str, country_id: int, by: Actor, at: datetime) -> str:
+    """Reads a file and keeps what was read for its preview; returns its id. Nobody is nominated.
+
+    Raises NotFound and Refused as `nominate`; Invalid, WrongKind and TooLarge for a file that cannot be read.
+    """
+    check_can_nominate(series, by, country_id)
+    staged = stage_people(content, look_up_nameless=False)
+    if staged.total > MOST_ROWS:
+        raise TooLarge(_("The file has more than %(n)s rows.", n=MOST_ROWS))
+    file_id = secrets.token_urlsafe(12)
+    kept = {
+        "name": name[:200],
+        "series_id": series.id,
+        "country_id": country_id,
+        "at": at.isoformat(),
+        "rows": [asdict(row) for row in staged.rows],
+        "rejected": [asdict(fault) for fault in staged.rejected],
+        "notes": staged.notes,
+        "headings": staged.table.headings,
+        "columns": staged.columns,
+        "lines": staged.table.rows,
+    }
+    _store(_key(file_id, by), kept)
+    return file_id
+
+
+def _key(file_id: str, by: Actor) -> str:
+    """Where a file is kept: nobody but the person who sent it has the key."""
+    if not by.is_signed_in or not file_id.replace("-", "").replace("_", "").isalnum():
+        raise NotFound
+    return f"{FOLDER}/{by.person_id}-{file_id}"
+
+
+def _store(key: str, value: Mapping[str, Any]) -> None:
+    files.store(key, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def find_file(file_id: str, *, by: Actor, at: datetime) -> NomineeFile:
+    """A file that the actor sent within `KEPT`. Raises NotFound."""
+    content = files.find(_key(file_id, by))
+    if content is None:
+        raise NotFound
+    kept = json.loads(content)
+    sent = datetime.fromisoformat(kept["at"])
+    if sent + KEPT < at:
+        raise NotFound
+    return NomineeFile(
+        id=file_id,
+        name=kept["name"],
+        series_id=kept["series_id"],
+        country_id=kept["country_id"],
+        at=sent,
+        rows=[_row(row) for row in kept["rows"]],
+        rejected=[Fault(**fault) for fault in kept["rejected"]],
+        notes=kept["notes"],
+        headings=kept["headings"],
+        columns=kept["columns"],
+        lines=dict(kept["lines"]),
+    )
+
+
+def _row(value: dict[str, Any]) -> PersonRow:
+    sector, gender = value["sector"], value["gender"]
+    return PersonRow(**{**value, "sector": sector and Sector(sector), "gender": gender and Gender(gender)})
+
+
+def preview_file(file: NomineeFile, *, by: Actor, at: datetime) -> FilePreview:
+    """What nominating a file would do now: all its rows checked, those with a problem by line. Writes nothing."""
+    series = db.session.get_one(Series, file.series_id)
+    check_can_nominate(series, by, file.country_id)
+    checked = check_nominees(series, file.rows, country_id=file.country_id, at=at)
+    checked.rejected = sorted([*file.rejected, *checked.rejected], key=lambda fault: fault.row or 0)
+    quota = seats.find_quota(series.id, file.country_id)
+    if quota is None or not quota.is_kept(at):
+        return FilePreview(checked, None, None)
+    return FilePreview(checked, quota.seats - quota.used, quota.kept_until)
+
+
+def drop_file(file_id: str, *, by: Actor) -> None:
+    """Deletes a file and what came of it."""
+    for key in (_key(file_id, by), _result_key(file_id, by)):
+        files.delete(key)
+
+
+def nominate_file(file: NomineeFile, *, submit: bool, by: Actor, at: datetime) -> FileResult:
+    """Nominates everybody of a file who can be nominated, in one transaction. Again, it changes nothing."""
+    answer = nominate(
+        file.series_id,
+        file.rows,
+        country_id=file.country_id,
+        by=by,
+        at=at,
+        submit=submit,
+        rejected=file.rejected,
+    )
+    return _keep_result(file, answer.unchanged, answer.rejected, by=by, at=at)
+
+
+def request_file(file: NomineeFile, *, submit: bool, by: Actor, at: datetime) -> Job:
+    """Requests that a file is nominated in the background. Returns the waiting or running job if there is one."""
+    check_can_nominate(db.session.get_one(Series, file.series_id), by, file.country_id)
+    return _request(file, submit=submit, by=by, at=at)
+
+
+@action
+def _request(file: NomineeFile, *, submit: bool, by: Actor, at: datetime) -> Job:
+    there = find_job(file, by=by)
+    if there is not None:
+        return there
+    arguments = {
+        "file_id": file.id, "series_id": file.series_id, "submit": submit, "by": by.person_id, "at": at.isoformat(),
+    }  # fmt: skip
+    return request_job(JOB, arguments, by=by, at=at, total=len(file.rows))
+
+
+def find_job(file: NomineeFile, *, by: Actor) -> Job | None:
+    """The waiting or running job that nominates the people of a file."""
+    waiting = select(Job).where(
+        Job.kind == JOB, Job.state.in_([JobState.QUEUED, JobState.RUNNING]), Job.asked_by == by.person_id
+    )
+    return next((one for one in db.session.scalars(waiting) if one.arguments["file_id"] == file.id), None)
+
+
+def nominate_large_file(file: NomineeFile, *, submit: bool, by: Actor, at: datetime, progress: Progress) -> FileResult:
+    """As `nominate_file`, some thousand rows at a time. Killed between two of these pieces and run again, it goes on
+    where it was, and says the same at the end."""
+    rejected = list(file.rejected)
+    done = 0
+    for piece in chunks(file.rows, AT_ONCE):
+        answer = nominate(file.series_id, piece, country_id=file.country_id, by=by, at=at, submit=submit)
+        rejected += answer.rejected
+        done += len(piece)
+        progress(done, len(file.rows))
+    made = sum(_made(file, by=by, at=at).values())
+    unchanged = file.total - made - len(rejected)
+    return _keep_result(file, unchanged, sorted(rejected, key=lambda fault: fault.row or 0), by=by, at=at)
+
+
+def _made(file: NomineeFile, *, by: Actor, at: datetime) -> dict[str, int]:
+    """How many nominations the file made, by their state now."""
+    query = select(Nomination.state, func.count()).where(
+        Nomination.series_id == file.series_id,
+        Nomination.country_id == file.country_id,
+        Nomination.nominated_by_id == by.person_id,
+        Nomination.created_at == at,
+    )
+    found = db.session.execute(query.group_by(Nomination.state))
+    return {state.value: count for state, count in found}
+
+
+def _result_key(file_id: str, by: Actor) -> str:
+    return f"{_key(file_id, by)}-result"
+
+
+def _keep_result(file: NomineeFile, unchanged: int, rejected: list[Fault], *, by: Actor, at: datetime) -> FileResult:
+    """Keeps what came of a file; where the same file was nominated before, what came of it then."""
+    result = FileResult(_made(file, by=by, at=at), unchanged, rejected)
+    if result.created or find_result(file.id, by=by) is None:
+        _store(_result_key(file.id, by), asdict(result))
+    return result
+
+
+def find_result(file_id: str, *, by: Actor) -> FileResult | None:
+    """What came of a file; None while it waits."""
+    content = files.find(_result_key(file_id, by))
+    if content is None:
+        return None
+    kept = json.loads(content)
+    return FileResult(kept["made"], kept["unchanged"], [Fault(**fault) for fault in kept["rejected"]])
+
+
+def drop_old_files(*, at: datetime) -> None:
+    """Deletes files that were sent longer than `KEPT` ago."""
+    files.delete_older(FOLDER, before=at - KEPT)

@@ -1,0 +1,29 @@
+"""The forms of files of nominees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask_wtf.file import FileField, FileRequired
+from wtforms import BooleanField, SelectField
+from wtforms.validators import InputRequired
+
+from lms.core.i18n import _l
+from lms.web.forms import BaseForm
+
+
+class NomineesForm(BaseForm):
+    """A file of nominees and the series they are nominated for."""
+
+    series = SelectField(_l("Series"), [InputRequired(_l("Choose a series."))])
+    file = FileField(_l("File"), [FileRequired(_l("Choose a file."))])
+
+    def offer(self, series: Sequence[tuple[str, str]]) -> None:
+        """The series to choose from: (slug, title)."""
+        self.series.choices = list(series)
+
+
+class NominateForm(BaseForm):
+    """Whether the people of a file are invited at once, or stay drafts."""
+
+    submit_now = BooleanField(_l("Send the invitations now"), default=True)

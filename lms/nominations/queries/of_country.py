@@ -1,0 +1,172 @@
+"""Nominations of a focal point's countries: the list, its figures, and what happened to one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import contains_eager
+
+from lms.catalogue.models import Series
+from lms.core.db import db, read, read_column
+from lms.core.errors import NotFound
+from lms.core.lists import ListRequest
+from lms.core.roles import Actor
+from lms.nominations.models import Nomination, NominationState
+from lms.nominations.rules import may_nominate
+from lms.people.models import Country, Person
+from lms.people.rules import email_key
+
+
+@dataclass(frozen=True)
+class NominationFilter:
+    """What a list of nominations is narrowed to; null narrows nothing. `series` is a slug, `country` a code."""
+
+    q: str = ""
+    state: NominationState | None = None
+    series: str | None = None
+    country: str | None = None
+
+
+@dataclass(frozen=True)
+class NominationPage:
+    """One page of a list of nominations, and how many there are."""
+
+    rows: list[Nomination]
+    total: int
+
+
+def list_nominations(wanted: NominationFilter, asked: ListRequest, *, by: Actor) -> NominationPage:
+    """The nominations of the actor's countries that a filter holds, on the page and in the order that are asked for: by
+    `nominated`, `name`, `state`, `series` or `answer_by`."""
+    query = _nominations(wanted, by)
+    total = db.session.scalar(query.with_only_columns(func.count(), maintain_column_froms=True)) or 0
+    asked = asked.within(total)
+    keys: dict[str, Any] = {
+        "name": func.lower(Nomination.full_name),
+        "state": Nomination.state,
+        "series": Series.title,
+        "answer_by": Nomination.expires_at,
+    }
+    key = keys.get(asked.sort, Nomination.id)
+    rows = query.order_by(key.is_(None), key.desc() if asked.descending else key, Nomination.id.desc())
+    rows = rows.options(contains_eager(Nomination.series), contains_eager(Nomination.country))
+    return NominationPage(list(db.session.scalars(rows.limit(asked.size).offset(asked.offset))), total)
+
+
+def every_nomination(wanted: NominationFilter, *, by: Actor) -> list[Nomination]:
+    """All nominations of the actor's countries that a filter holds, newest first."""
+    rows = _nominations(wanted, by).order_by(Nomination.id.desc())
+    return list(db.session.scalars(rows.options(contains_eager(Nomination.series), contains_eager(Nomination.country))))
+
+
+def ids_of(wanted: NominationFilter, *, by: Actor, up_to: int | None = None) -> list[str]:
+    """The public ids of all nominations that a filter holds, up to an id: those that somebody has seen counted."""
+    query = _nominations(wanted, by).with_only_columns(Nomination.public_id, maintain_column_froms=True)
+    if up_to is not None:
+        query = query.where(Nomination.id <= up_to)
+    return list(read_column(query))
+
+
+def last_id() -> int:
+    """The id of the latest nomination of all."""
+    return db.session.scalar(select(func.max(Nomination.id))) or 0
+
+
+def count_by_state(wanted: NominationFilter, *, by: Actor) -> dict[NominationState, int]:
+    """How many nominations there are in each state, whatever state the filter asks for."""
+    query = _nominations(NominationFilter(wanted.q, None, wanted.series, wanted.country), by)
+    counted = query.with_only_columns(Nomination.state, func.count(), maintain_column_froms=True)
+    found = dict.fromkeys(NominationState, 0)
+    found.update((state, count) for state, count in db.session.execute(counted.group_by(Nomination.state)))
+    return found
+
+
+def list_nominated_series(*, by: Actor) -> list[Series]:
+    """The series that people of the actor's countries were nominated for, by title."""
+    own = select(Nomination.series_id).where(_is_own(by))
+    return list(db.session.scalars(select(Series).where(Series.id.in_(own)).order_by(Series.title, Series.id)))
+
+
+def get_own_nomination(public_id: str, *, by: Actor) -> Nomination:
+    """A nomination of one of the actor's countries. Raises NotFound."""
+    found = db.session.scalar(select(Nomination).where(Nomination.public_id == public_id))
+    if found is None or not may_nominate(by, found.country_id):
+        raise NotFound
+    return found
+
+
+def own_among(public_ids: Collection[str], *, by: Actor) -> list[Nomination]:
+    """Those of the nominations that are of the actor's countries, newest first."""
+    query = _nominations(NominationFilter(), by).where(Nomination.public_id.in_(public_ids))
+    query = query.options(contains_eager(Nomination.series), contains_eager(Nomination.country))
+    return list(db.session.scalars(query.order_by(Nomination.id.desc())))
+
+
+def _is_own(by: Actor) -> ColumnElement[bool]:
+    return Nomination.country_id.in_(by.country_ids)
+
+
+def _nominations(wanted: NominationFilter, by: Actor) -> Any:
+    query = select(Nomination).join(Nomination.series).join(Nomination.country).where(_is_own(by))
+    if wanted.q:
+        query = query.where(
+            or_(
+                Nomination.full_name.icontains(wanted.q, autoescape=True),
+                Nomination.native_name.icontains(wanted.q, autoescape=True),
+                Nomination.email_key.contains(email_key(wanted.q), autoescape=True),
+            )
+        )
+    if wanted.state is not None:
+        query = query.where(Nomination.state == wanted.state)
+    if wanted.series is not None:
+        query = query.where(Series.slug == wanted.series)
+    if wanted.country is not None:
+        query = query.where(Country.code == wanted.country)
+    return query
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a nomination. `reason` is what somebody wrote."""
+
+    at: datetime
+    what: str
+    by: str | None = None
+    reason: str | None = None
+
+
+def history_of(nomination: Nomination) -> list[Event]:
+    """What happened to a nomination, in its order."""
+    people = [nomination.nominated_by_id, nomination.decided_by_id]
+    names: dict[int, str] = dict(read(select(Person.id, Person.full_name).where(Person.id.in_(people))))
+    decided_by = names.get(nomination.decided_by_id or 0)
+    is_rejected = nomination.state is NominationState.REJECTED
+    has_declined = nomination.state is NominationState.DECLINED
+    steps = [
+        (nomination.created_at, "nominated", names.get(nomination.nominated_by_id or 0), None),
+        (nomination.submitted_at, "submitted", None, None),
+        (nomination.decided_at, "rejected" if is_rejected else "approved", decided_by,
+         nomination.reason if is_rejected else None),
+        (nomination.invited_at, "invited", None, None),
+        (nomination.reminded_at, "reminded", None, None),
+        (nomination.answered_at, "declined" if has_declined else "answered", None,
+         nomination.reason if has_declined else None),
+    ]  # fmt: skip
+    if nomination.state in (NominationState.ACCEPTED, NominationState.EXPIRED, NominationState.WITHDRAWN):
+        steps.append((nomination.ended_at, nomination.state.value, None, None))
+    if nomination.state is NominationState.ACCEPTED:
+        steps = [step for step in steps if step[1] != "answered"]
+    found = [Event(at, what, by, reason) for at, what, by, reason in steps if at is not None]
+    order = {what: place for place, what in enumerate(_ORDER)}
+    return sorted(found, key=lambda event: (event.at, order[event.what]))
+
+
+_ORDER = (
+    "nominated", "submitted", "rejected", "approved", "invited", "reminded", "answered", "declined",
+    "accepted", "expired", "withdrawn",
+)  # fmt: skip
+"""What comes before what at one moment."""

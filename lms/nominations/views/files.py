@@ -1,0 +1,224 @@
+"""Files of nominees, in two steps: a preview with a reason for each bad row, then the nominations."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from flask import Response, flash, redirect, render_template, request, stream_with_context, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.catalogue.queries import get_series, get_series_by_id
+from lms.core import clock
+from lms.core.errors import Fault, Invalid, NotFound, Refused, TooLarge, WrongKind
+from lms.core.i18n import _
+from lms.core.lists import ListRequest
+from lms.core.roles import Role
+from lms.core.tables import write_csv
+from lms.core.workbooks import MIME, Workbook
+from lms.nominations.actions import files
+from lms.nominations.actions.files import NomineeFile
+from lms.nominations.forms.files import NominateForm, NomineesForm
+from lms.nominations.queries.series import list_series_to_nominate
+from lms.nominations.views.blueprint import bp
+from lms.people.queries.countries import own_countries, own_country
+from lms.people.rules import checked_address
+from lms.web.guards import allow
+from lms.web.identity import current_actor
+from lms.web.lists import ListDefinition, ListPage, Sifted, read_list
+from lms.web.time import viewer_zone
+
+PROBLEMS = ListDefinition(filters={"kind": ("email", "duplicate", "country", "name", "enrolled", "other")})
+_KINDS = {"email": "email", "full_name": "name", "native_name": "name", "country": "country"}
+
+
+def kind_of(fault: Fault) -> str:
+    """The kind of problem that a fault is, as the preview groups them."""
+    return fault.kind or _KINDS.get(fault.field or "", "other")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A row that cannot be nominated: what the file says, (text, whether it is what is wrong), and why."""
+
+    line: int
+    cells: Sequence[tuple[str, bool]]
+    reason: str
+    kind: str
+
+
+@bp.route("/country/nominations/file", methods=["GET", "POST"])
+@allow(Role.FOCAL_POINT)
+def file_upload() -> ResponseReturnValue:
+    """Uploads a file of nominees for a preview. Nobody is nominated."""
+    by, at = current_actor(), clock.now()
+    countries = own_countries(by)
+    country = own_country(countries, request.args.get("country"))
+    offered = list_series_to_nominate(country.id, by=by, at=at)
+    form, status = NomineesForm(series=request.args.get("series")), 200
+    form.offer([(one.series.slug, one.series.title) for one in offered])
+    if request.method == "POST":
+        status = 422
+        if form.validate():
+            content, name = form.file.data.read(), form.file.data.filename or ""
+            series = get_series(form.series.data, by=by)
+            try:
+                upload_id = files.keep_file(series, content, name=name, country_id=country.id, by=by, at=at)
+            except (Invalid, Refused, TooLarge, WrongKind) as error:
+                form.file.errors = [error.message]
+                status = error.status
+            else:
+                return redirect(url_for(".file_preview", upload_id=upload_id), 303)
+    page = render_template("nominations/file.html", form=form, country=country, countries=countries, offered=offered)
+    return page, status
+
+
+@bp.route("/country/nominations/file/<upload_id>", methods=["GET", "POST"])
+@allow(Role.FOCAL_POINT)
+def file_preview(upload_id: str) -> ResponseReturnValue:
+    """Shows what nominating a file would do, then nominates its good rows or cancels; afterwards what came of it."""
+    by, at = current_actor(), clock.now()
+    try:
+        file = files.find_file(upload_id, by=by, at=at)
+    except NotFound:
+        flash(_("This upload has expired. Upload the file again."), "now")
+        return redirect(url_for(".file_upload"), 303)
+    series = get_series_by_id(file.series_id, by=by)
+    country = next((one for one in own_countries(by) if one.id == file.country_id), None)
+    if country is None:
+        raise NotFound
+    form, status = NominateForm(), 200
+    if request.method == "POST":
+        if request.form.get("step") == "cancel":
+            files.drop_file(upload_id, by=by)
+            flash(_("Import cancelled. Nobody was nominated."), "done")
+            return redirect(url_for(".file_upload", country=country.code, series=series.slug), 303)
+        if files.find_result(upload_id, by=by) is not None:
+            return redirect(url_for(".file_preview", upload_id=upload_id), 303)
+        failed = form.attempt(lambda: _nominate(file, form.submit_now.data))
+        if failed is None:
+            return redirect(_next_page(file), 303)
+        status = failed
+    if files.find_job(file, by=by) is not None:
+        return redirect(_next_page(file), 303)
+    result = files.find_result(upload_id, by=by)
+    preview = files.preview_file(file, by=by, at=at) if result is None else None
+    faults = result.rejected if result is not None else preview.checked.rejected if preview is not None else []
+    asked = read_list(PROBLEMS)
+    shown = [one for one in faults if asked.wanted.filters.get("kind") in (None, kind_of(one))]
+    listed = ListPage(
+        asked, len(shown), endpoint="nominations.file_preview", values={"upload_id": upload_id}, anchor="problems"
+    )
+    page = render_template(
+        "nominations/file_preview.html",
+        file=file,
+        series=series,
+        country=country,
+        form=form,
+        preview=preview,
+        result=result,
+        faults=faults,
+        list=listed,
+        problems=_problems(file, shown, listed.wanted),
+        sifted=_sifted(faults),
+        is_long=len(file.rows) > files.LARGE,
+    )
+    return page, status
+
+
+def _nominate(file: NomineeFile, submit: bool) -> None:
+    by, at = current_actor(), clock.now()
+    if len(file.rows) > files.LARGE:
+        files.request_file(file, submit=submit, by=by, at=at)
+    else:
+        files.nominate_file(file, submit=submit, by=by, at=at)
+
+
+def _next_page(file: NomineeFile) -> str:
+    """The result, or the progress of a large file."""
+    job = files.find_job(file, by=current_actor())
+    return url_for("dashboards.job", public_id=job.public_id) if job else url_for(".file_preview", upload_id=file.id)
+
+
+def _sifted(faults: Sequence[Fault]) -> list[Sifted]:
+    counts = Counter(kind_of(fault) for fault in faults)
+    words = {
+        "email": _("e-mail"),
+        "duplicate": _("twice in the file"),
+        "country": _("other country"),
+        "name": _("name"),
+        "enrolled": _("enrolled"),
+        "other": _("other"),
+    }
+    found = [Sifted(kind, counts[kind], label) for kind, label in words.items() if counts[kind]]
+    return [Sifted("", len(faults), _("all")), *found]
+
+
+def _problems(file: NomineeFile, faults: Sequence[Fault], wanted: ListRequest) -> list[Problem]:
+    return [_problem(file, fault) for fault in faults[wanted.offset : wanted.offset + wanted.size]]
+
+
+def _problem(file: NomineeFile, fault: Fault) -> Problem:
+    line, field = fault.row or 0, fault.field or ""
+    columns = ["full_name", "email"]
+    if field and field not in columns:
+        columns[1] = field
+    cells = [(file.cell(line, column)[:100], column == field) for column in columns]
+    return Problem(line, cells, reason_of(file, fault), kind_of(fault))
+
+
+def reason_of(file: NomineeFile, fault: Fault) -> str:
+    """Why a row cannot be nominated, with an address that may have been meant."""
+    reason = fault.reason.removeprefix(f"{fault.field}: ")
+    if kind_of(fault) != "email":
+        return reason
+    meant = file.cell(fault.row or 0, "email").strip().replace(" ", "").replace(",", ".").replace("..", ".")
+    try:
+        return _("%(reason)s Perhaps %(address)s", reason=reason, address=checked_address(meant))
+    except Invalid:
+        return reason
+
+
+@bp.get("/country/nominations/file/<upload_id>/problems.csv")
+@allow(Role.FOCAL_POINT)
+def file_problems_csv(upload_id: str) -> ResponseReturnValue:
+    """The rows of a file with a problem, with the reasons, as CSV."""
+    file, faults = _file_with_faults(upload_id)
+    lines = write_csv(_headings(file), _cells(file, faults))
+    answer = Response(stream_with_context(lines), mimetype="text/csv")
+    answer.headers["Content-Disposition"] = 'attachment; filename="rows-with-a-problem.csv"'
+    return answer
+
+
+@bp.get("/country/nominations/file/<upload_id>/problems.xlsx")
+@allow(Role.FOCAL_POINT)
+def file_problems_xlsx(upload_id: str) -> ResponseReturnValue:
+    """The rows of a file with a problem, with the reasons, as a workbook."""
+    file, faults = _file_with_faults(upload_id)
+    content = io.BytesIO()
+    with Workbook(content, zone=viewer_zone()) as book:
+        book.add_sheet(_("Rows with a problem"), _headings(file), _cells(file, faults))
+    answer = Response(content.getvalue(), mimetype=MIME)
+    answer.headers["Content-Disposition"] = 'attachment; filename="rows-with-a-problem.xlsx"'
+    return answer
+
+
+def _file_with_faults(upload_id: str) -> tuple[NomineeFile, list[Fault]]:
+    by, at = current_actor(), clock.now()
+    file = files.find_file(upload_id, by=by, at=at)
+    result = files.find_result(upload_id, by=by)
+    return file, result.rejected if result else files.preview_file(file, by=by, at=at).checked.rejected
+
+
+def _headings(file: NomineeFile) -> list[str]:
+    """The headings of the file and one more, so that the mended file can be uploaded as it is."""
+    return [*file.headings, "problem"]
+
+
+def _cells(file: NomineeFile, faults: Sequence[Fault]) -> Iterator[Sequence[object]]:
+    width = len(file.headings)
+    for fault in faults:
+        cells = file.lines[fault.row or 0][:width]
+        yield [*cells, *[""] * (width - len(cells)), reason_of(file, fault)]
