@@ -35,11 +35,12 @@ from lms.core.clock import to_ms
 from lms.core.db import action, db
 from lms.core.errors import Invalid
 from lms.core.roles import SYSTEM, Role
-from lms.demo import duplicates, follow_up, materials, planning, seats, speakers
+from lms.demo import duplicates, follow_up, materials, nominations, planning, seats, speakers
 from lms.demo.folder import Mark, find_mark, replaced, set_mark
 from lms.demo.generate import SEED, Demonstration, LectureFile
 from lms.demo.population import FEWEST, FULL_SCALE
 from lms.demo.programme import InstructorPlan, LecturePlan, SeriesPlan, load_instructors, load_partners, read
+from lms.demo.programme import load_countries as load_plans
 from lms.enrolment.actions import publish_enrolments
 from lms.enrolment.membership import enrolled_ids
 from lms.people.actions.access import DemoAccount, grant_role, set_demo_accounts
@@ -197,6 +198,8 @@ def take_in(demonstration: Demonstration, progress: Progress) -> None:
         _go_live(demonstration, series_ids, lecture_ids)
     _gather(demonstration, lecture_ids)
     _leave_to_answer(demonstration.now, addresses)
+    with progress.phase("Nominations"):
+        nominations.take_in(load_plans(), addresses["lin"], ACCOUNTS[0].email, now=demonstration.now, seed=SEED)
     planning.prepare_next_year(demonstration.series, addresses["lin"], now=demonstration.now)
     with progress.phase("Certificates") as tell:
         _certify(demonstration, series_ids, tell)

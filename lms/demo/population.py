@@ -212,6 +212,17 @@ class _Maker:
         )
 
 
+class Newcomers:
+    """Further people of some countries, of whom no file tells."""
+
+    def __init__(self, countries: Sequence[CountryPlan], seed: int) -> None:
+        self._maker = _Maker(countries, Random(f"{seed}:newcomers").random)  # noqa: S311  invented, not a secret
+
+    def of(self, code: str, count: int) -> list[Member]:
+        """So many people of a country, whose names certificates can print."""
+        return [self._maker.make(code, certified=True) for _number in range(count)]
+
+
 def _by_sector_and_language(name: str) -> dict[tuple[str, str], list[dict[str, str]]]:
     rows: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
     for row in read(name):

@@ -1,4 +1,4 @@
-"""Nominations in the background: large files, decisions on many, invitations that expire, and names no longer needed."""
+"""Nominations in the background: large files, decisions on many, and what is due or no longer needed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lms.people.queries.access import load_actor
 
 
 def run_due_nominations(*, at: datetime) -> None:
-    """Lets invitations expire, erases the names in nominations that ended long ago, and deletes old files of nominees."""
+    """Lets invitations expire, and deletes names that are no longer needed, and files of nominees."""
     expire_due(at=at)
     forget_old(at=at)
     drop_old_files(at=at)

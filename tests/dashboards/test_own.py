@@ -9,7 +9,14 @@ import pytest
 from apiflask import APIFlask
 
 from lms.catalogue.models import LectureState
+from lms.core.roles import SYSTEM
 from lms.enrolment.models import EnrolmentStatus
+from lms.enrolment.quota_files import QuotaRow, StagedQuotas
+from lms.enrolment.quotas import set_quotas
+from lms.nominations.actions.nominating import nominate
+from lms.people.actions.files import PersonRow
+from lms.people.models import Person
+from lms.people.queries.countries import get_country
 from tests.dashboards.conftest import World
 from tests.factories import Make
 
@@ -151,17 +158,36 @@ class TestCountry:
             world.make.person(f"Zawadi {number:02}")
         client = world.signed_in(focal_point)  # type: ignore[arg-type]
         first = client.get("/country").text
-        assert first.count('data-testid="person"') == 25
+        assert first.count('data-testid="person"') == 10
         following = re.search(r'rel="next" href="([^"]+)"', first)
         assert following is not None
         second = client.get(following[1].replace("&amp;", "&")).text
-        assert second.count('data-testid="person"') == 25
-        assert "Zawadi 30" in second
+        assert second.count('data-testid="person"') == 10
+        assert "Zawadi 15" in second
         assert "Zawadi 00" in first
         assert "Zawadi 00" not in second
         found = client.get("/country?q=achieng").text
         assert found.count('data-testid="person"') == 1
         assert "No one found with that name or address" in client.get("/country?q=nobody").text
+
+    def test_places_left_and_what_is_to_do_come_first(self, world: World, focal_point: Person) -> None:
+        make, at = world.make, world.at
+        series = make.series("leaders", admission="nomination", capacity=20)
+        make.lecture(series, starts_at=at + timedelta(days=9))
+        rows = [PersonRow(2 + one, f"n{one}@y.test", f"n{one}@y.test", f"Nominee {one}") for one in range(4)]
+        with make.app.app_context():
+            kenya = get_country("KE").id
+            quota = QuotaRow(1, "KE", 3, at + timedelta(days=4))
+            set_quotas("leaders", StagedQuotas([quota], total=1), by=SYSTEM, at=at)
+            nominate(series.id, rows, country_id=kenya, by=make.actor(focal_point), at=at - timedelta(days=4))
+        page = world.signed_in(focal_point).get("/country").text
+        assert "0 of 3 places left" in page
+        todo = page.partition('data-testid="todo"')[2].partition("</ol>")[0]
+        assert re.findall(r"<b>(\d+) (?:people|person)</b>", todo) == ["3", "1", "1"], (
+            "invited, a draft, and somebody who is falling behind"
+        )
+        assert "/country/nominations/remind?country=KE" in todo
+        assert 'data-testid="open-leaders"' not in page, "who is nominated is not enrolled beside it"
 
     def test_another_country_is_not_there(self, world: World, focal_point: object) -> None:
         assert world.signed_in(focal_point).get("/country?country=VN").status_code == 404  # type: ignore[arg-type]

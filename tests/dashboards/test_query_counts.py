@@ -37,7 +37,9 @@ def grow(world: World) -> None:
             rows = [PersonRow(n, f"{code}{n}@x.example", f"{code.lower()}{n}@x.example", f"N {n}") for n in range(9)]
             nominate(world.series.id, rows, country_id=get_country(code).id, by=SYSTEM, at=world.at)
     for number in range(10):
-        series = world.make.series(instructors=[world.instructor], policy={"certificate": "participation"})
+        series = world.make.series(
+            instructors=[world.instructor], policy={"certificate": "participation"}, admission="nomination"
+        )
         world.make.enrolment(series, world.trainee, at=world.at - timedelta(days=90))
         world.make.enrolment(series, world.make.person())
         began = world.at - timedelta(days=50, hours=number * 3)
@@ -55,6 +57,9 @@ def grow(world: World) -> None:
         for days in (20, 21):
             starts = world.at + timedelta(days=days, hours=number * 3)
             world.make.lecture(series, starts_at=starts, instructors=[world.instructor])
+        nominees = [PersonRow(2, f"n{one}@y.test", f"n{one}@y.test", f"Nominee {one}") for one in range(3)]
+        with world.make.app.app_context():
+            nominate(series.id, nominees, country_id=get_country("KE").id, by=SYSTEM, at=world.at)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +90,9 @@ def grow(world: World) -> None:
         ("/series/cross-border", "trainee", 14),
         ("/me", "trainee", 12),
         ("/teach", "instructor", 9),  # attendances are counted by one question
-        ("/country", "focal_point", 15),
+        ("/country", "focal_point", 25),  # of all series: nominations, quotas and who is falling behind
+        ("/country/behind", "focal_point", 10),
+        ("/country/nominations", "focal_point", 8),
         ("/lectures/{live}/groups", "focal_point", 11),
         ("/admin", "administrator", 18),
         ("/admin/nominations", "administrator", 11),

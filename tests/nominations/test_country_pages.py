@@ -133,7 +133,7 @@ def test_a_file_goes_through_a_preview_to_nominations_and_its_bad_rows_back_in(
 def test_people_beyond_the_quota_are_announced_and_stay_drafts(series: Series, peter: Reader) -> None:
     keep(series, kenya(), 1, until=clock.now() + timedelta(days=3))
     sent = upload(peter, series, "email,full_name\na@people.test,A\nb@people.test,B\n")
-    assert "2 people for 1 places" in peter.get(sent.location).text
+    assert "More people than places: 2 for 1" in peter.get(sent.location).text
     peter.post(sent.location, step="nominate", submit_now="y")
     assert states() == {"A": "invited", "B": "drafted"}
 

@@ -10,13 +10,14 @@ from sqlalchemy import exists, func, or_, select
 
 from lms.catalogue.models import Lecture, LectureState, Series, SeriesCountry, Visibility
 from lms.core.db import db
-from lms.core.errors import Forbidden, NotFound
+from lms.core.errors import Forbidden
 from lms.core.roles import Actor
 from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.people import CountryPerson, CountryTotals, Places, country_standing, list_country_people
 from lms.people.models import Country
+from lms.people.queries.countries import own_countries, own_country
 
-PAGE = 25
+PAGE = 10
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,8 @@ class CountryDesk:
 
 def get_country_desk(code: str | None, *, q: str | None, cursor: int | None, by: Actor, at: datetime) -> CountryDesk:
     """Returns the dashboard for one of the actor's countries. Default: the first by code. NotFound for others."""
-    if not by.is_focal_point or not by.country_ids:
-        raise Forbidden
-    own = list(db.session.scalars(select(Country).where(Country.id.in_(by.country_ids)).order_by(Country.code)))
-    country = next((one for one in own if code is None or one.code == code.upper()), None)
-    if country is None:
-        raise NotFound
+    own = own_countries(by)
+    country = own_country(own, code)
     standing, places = country_standing([country.id], by=by, at=at)
     people = list_country_people([country.id], by=by, limit=PAGE, cursor=cursor, q=q, at=at)
     return CountryDesk(

@@ -9,11 +9,13 @@ from flask.typing import ResponseReturnValue
 
 from lms.attendance.models.credits import Outcome
 from lms.attendance.queries.appeals import appeal_states_of, count_open_appeals, list_open_appeals
-from lms.catalogue.models import LectureState
+from lms.catalogue.models import Admission, LectureState
 from lms.catalogue.queries import get_lecture, list_upcoming, name_givers
 from lms.catalogue.rules import room_is_open
+from lms.certificates.queries.behind import list_behind
 from lms.certificates.queries.certificates import list_of_person
 from lms.core import clock
+from lms.core.lists import ListRequest
 from lms.core.roles import Role
 from lms.dashboards import rules
 from lms.dashboards.queries.country import get_country_desk, list_open_series
@@ -24,6 +26,10 @@ from lms.dashboards.route import mini_stops
 from lms.dashboards.views.blueprint import bp
 from lms.enrolment.models import EnrolmentStatus
 from lms.materials.queries import count_files
+from lms.nominations.queries.listing import NominationFilter
+from lms.nominations.queries.of_country import list_nominations
+from lms.nominations.queries.series import list_series_to_nominate
+from lms.people.queries.countries import own_countries, own_country
 from lms.people.queries.persons import name_to_confirm
 from lms.reports.queries.figures import count
 from lms.reports.rules import Slice
@@ -31,11 +37,14 @@ from lms.viewing_groups.queries import list_country_groups, list_lectures_to_wat
 from lms.web.api import integer_cursor
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
+from lms.web.lists import ListDefinition, ListPage, read_list
 
 NEXT = 5
 APPEALS = 5
 LAST = 5
 """So many held lectures, and drafts, stand on the page of an instructor; a link shows all."""
+SOME, LATEST = 3, 6
+"""So many people who are falling behind, and so many nominations, stand on the page of a focal point."""
 _IN = (EnrolmentStatus.ENROLLED, EnrolmentStatus.WAITLISTED, EnrolmentStatus.APPLIED)
 
 
@@ -140,13 +149,44 @@ def country() -> ResponseReturnValue:
     q, cursor = request.args.get("q", "").strip()[:100], integer_cursor(request.args.get("after"))
     desk = get_country_desk(request.args.get("country"), q=q or None, cursor=cursor, by=by, at=at)
     seeks = bool(q) or cursor is not None  # whoever looks somebody up need not wait for the figures
+    nominated = [] if seeks else list_series_to_nominate(desk.country.id, by=by, at=at)
+    behind, behind_count = ([], 0) if seeks else list_behind(desk.country.id, ListRequest(size=SOME), by=by, at=at)
+    open_series = list_open_series(desk.country, desk.places, by=by)
+    groups = [] if seeks else list_country_groups(desk.country.id, by=by, at=at)
+    latest = ListRequest(sort="nominated", descending=True, size=LATEST)
     return render_template(
         "dashboards/country.html",
         desk=desk,
         q=q,
         report_of=None if seeks else count(Slice(country=desk.country.code), by=by, at=at),
         at=at,
-        open_series=list_open_series(desk.country, desk.places, by=by),
-        groups=[] if seeks else list_country_groups(desk.country.id, by=by, at=at),
+        nominated=nominated,
+        nominations=[] if seeks else list_nominations(NominationFilter(country=desk.country.code), latest, by=by).rows,
+        behind=behind,
+        behind_count=behind_count,
+        open_series=[one for one in open_series if one.series.admission is not Admission.NOMINATION],
+        groups=groups,
+        to_sign=[one for one in groups if one.state == "open" and one.lecture.state is LectureState.HELD],
         to_watch=[] if seeks else list_lectures_to_watch(desk.country, by=by, at=at),
+    )
+
+
+BEHIND = ListDefinition(filters={"series": None})
+
+
+@bp.get("/country/behind")
+@allow(Role.FOCAL_POINT)
+def behind() -> ResponseReturnValue:
+    """Lists the people of a country who are falling behind and can still earn their certificate."""
+    by, at = current_actor(), clock.now()
+    country = own_country(own_countries(by), request.args.get("country"))
+    asked = read_list(BEHIND)
+    wanted = asked.wanted
+    rows, total = list_behind(country.id, wanted, by=by, at=at, series=wanted.filters.get("series"))
+    values = {"country": country.code}
+    return render_template(
+        "dashboards/behind.html",
+        country=country,
+        rows=rows,
+        list=ListPage(asked, total, endpoint="dashboards.behind", values=values, anchor="people"),
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import contains_eager
 
 from lms.catalogue.models import Series
@@ -16,19 +16,8 @@ from lms.core.errors import NotFound
 from lms.core.lists import ListRequest
 from lms.core.roles import Actor
 from lms.nominations.models import Nomination, NominationState
-from lms.nominations.rules import may_nominate
-from lms.people.models import Country, Person
-from lms.people.rules import email_key
-
-
-@dataclass(frozen=True)
-class NominationFilter:
-    """What a list of nominations is narrowed to; null narrows nothing. `series` is a slug, `country` a code."""
-
-    q: str = ""
-    state: NominationState | None = None
-    series: str | None = None
-    country: str | None = None
+from lms.nominations.queries.listing import NominationFilter, matching
+from lms.people.models import Person
 
 
 @dataclass(frozen=True)
@@ -78,7 +67,7 @@ def last_id() -> int:
 
 def count_by_state(wanted: NominationFilter, *, by: Actor) -> dict[NominationState, int]:
     """How many nominations there are in each state, whatever state the filter asks for."""
-    query = _nominations(NominationFilter(wanted.q, None, wanted.series, wanted.country), by)
+    query = _nominations(replace(wanted, state=None), by)
     counted = query.with_only_columns(Nomination.state, func.count(), maintain_column_froms=True)
     found = dict.fromkeys(NominationState, 0)
     found.update((state, count) for state, count in db.session.execute(counted.group_by(Nomination.state)))
@@ -87,16 +76,16 @@ def count_by_state(wanted: NominationFilter, *, by: Actor) -> dict[NominationSta
 
 def list_nominated_series(*, by: Actor) -> list[Series]:
     """The series that people of the actor's countries were nominated for, by title."""
-    own = select(Nomination.series_id).where(_is_own(by))
+    own = _nominations(NominationFilter(), by).with_only_columns(Nomination.series_id, maintain_column_froms=True)
     return list(db.session.scalars(select(Series).where(Series.id.in_(own)).order_by(Series.title, Series.id)))
 
 
 def get_own_nomination(public_id: str, *, by: Actor) -> Nomination:
     """A nomination of one of the actor's countries. Raises NotFound."""
-    found = db.session.scalar(select(Nomination).where(Nomination.public_id == public_id))
-    if found is None or not may_nominate(by, found.country_id):
+    found = own_among([public_id], by=by)
+    if not found:
         raise NotFound
-    return found
+    return found[0]
 
 
 def own_among(public_ids: Collection[str], *, by: Actor) -> list[Nomination]:
@@ -106,27 +95,9 @@ def own_among(public_ids: Collection[str], *, by: Actor) -> list[Nomination]:
     return list(db.session.scalars(query.order_by(Nomination.id.desc())))
 
 
-def _is_own(by: Actor) -> ColumnElement[bool]:
-    return Nomination.country_id.in_(by.country_ids)
-
-
-def _nominations(wanted: NominationFilter, by: Actor) -> Any:
-    query = select(Nomination).join(Nomination.series).join(Nomination.country).where(_is_own(by))
-    if wanted.q:
-        query = query.where(
-            or_(
-                Nomination.full_name.icontains(wanted.q, autoescape=True),
-                Nomination.native_name.icontains(wanted.q, autoescape=True),
-                Nomination.email_key.contains(email_key(wanted.q), autoescape=True),
-            )
-        )
-    if wanted.state is not None:
-        query = query.where(Nomination.state == wanted.state)
-    if wanted.series is not None:
-        query = query.where(Series.slug == wanted.series)
-    if wanted.country is not None:
-        query = query.where(Country.code == wanted.country)
-    return query
+def _nominations(wanted: NominationFilter, by: Actor) -> Select[Any]:
+    """Those of the actor's countries only, whatever else somebody may see."""
+    return matching(wanted, by=by).where(Nomination.country_id.in_(by.country_ids))
 
 
 @dataclass(frozen=True)

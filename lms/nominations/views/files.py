@@ -90,6 +90,8 @@ def file_preview(upload_id: str) -> ResponseReturnValue:
     if country is None:
         raise NotFound
     form, status = NominateForm(), 200
+    if series.nominations_need_approval:
+        form.submit_now.label.text = _("Submit the nominations now")
     if request.method == "POST":
         if request.form.get("step") == "cancel":
             files.drop_file(upload_id, by=by)

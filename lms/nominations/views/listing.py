@@ -19,8 +19,8 @@ from lms.core.workbooks import MIME, Workbook
 from lms.nominations.actions.nominating import submit_drafts, withdraw_nominations
 from lms.nominations.actions.reminders import remind_selected
 from lms.nominations.models import OPEN, NominationState
+from lms.nominations.queries.listing import NominationFilter
 from lms.nominations.queries.of_country import (
-    NominationFilter,
     count_by_state,
     every_nomination,
     get_own_nomination,

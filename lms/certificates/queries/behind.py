@@ -1,0 +1,163 @@
+"""Who is falling behind: enrolled people who have missed more than their certificate allows so far, and can still earn
+it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, case, exists, func, or_, select
+
+from lms.attendance.models.credits import Credit, Outcome
+from lms.attendance.queries.sessions import sessions_among
+from lms.catalogue.models import Lecture, LectureState, Series, Visibility
+from lms.catalogue.queries import current_policies, stations_of
+from lms.certificates import eligibility
+from lms.core.clock import reporting_zone
+from lms.core.db import read, read_value
+from lms.core.errors import NotFound
+from lms.core.lists import ListRequest
+from lms.core.measures import MINUTE_MS
+from lms.core.roles import Actor
+from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.enrolment.queries.rows import PERSON_ROW, SPEAKS, day_of
+from lms.enrolment.rules import speaks_for
+from lms.people.models import Person
+from lms.people.queries.countries import belonging_to
+
+
+@dataclass(frozen=True)
+class Behind:
+    """Somebody who is falling behind in a series, and how many of its lectures to come they need to attend."""
+
+    person: str
+    full_name: str
+    native_name: str | None
+    organisation: str | None
+    slug: str
+    title: str
+    language: str
+    attended: int
+    needed: int
+    to_come: int
+
+    @property
+    def missing(self) -> int:
+        """How many of the lectures to come the person needs."""
+        return self.needed - self.attended
+
+
+@dataclass(frozen=True)
+class _Asked:
+    earning: eligibility.Earning
+    lectures: list[int]
+    minutes_to_come: int
+
+
+def list_behind(
+    country_id: int, asked: ListRequest, *, by: Actor, at: datetime, series: str | None = None
+) -> tuple[list[Behind], int]:
+    """A page of a country's people who are falling behind, those who need most first, and how many there are.
+
+    Somebody falls behind whose share of the lectures held is smaller than the share that the certificate asks for.
+    Raises NotFound for a country that the actor does not speak for.
+    """
+    if not (by.is_administrator or speaks_for(by, country_id)):
+        raise NotFound
+    measured = _running(by)
+    if not measured:
+        return [], 0
+    query = _query(measured, country_id, at)
+    if series is not None:
+        query = query.where(Series.slug == series)
+    found = query.subquery()
+    total = read_value(select(func.count()).select_from(found)) or 0
+    asked = asked.within(total)
+    page = select(found).order_by(found.c.missing.desc(), found.c.sort_name, found.c.id)
+    rows = [
+        Behind(
+            *(row.public_id, row.full_name, row.native_name, row.organisation, row.slug, row.title, row.language),
+            row.attended,
+            measured[row.series_id].earning.needed,
+            measured[row.series_id].earning.to_come,
+        )
+        for row in read(page.limit(asked.size).offset(asked.offset))
+    ]
+    return rows, total
+
+
+def _running(by: Actor) -> dict[int, _Asked]:
+    """What the certificates of the series ask that have both lectures held and lectures to come."""
+    held = exists().where(Lecture.series_id == Series.id, Lecture.state == LectureState.HELD)
+    coming = exists().where(Lecture.series_id == Series.id, Lecture.state.in_(eligibility.TO_COME))
+    ids = [id_ for (id_,) in read(select(Series.id).where(held, coming, Series.visibility != Visibility.DRAFT))]
+    policies, lectures = current_policies(ids), stations_of(ids, by=by)
+    sessions = sessions_among(one for each in lectures.values() for one in each)
+    found = {}
+    for id_ in ids:
+        policy = policies[id_]
+        counted = eligibility.measured(lectures[id_], sessions, policy.deadline, reporting_zone())
+        asked = eligibility.earning(counted, policy)
+        if policy.certificate is not None and 0 < asked.to_come < asked.lectures:
+            minutes = sum(one.duration_minutes for one in counted if one.state in eligibility.TO_COME)
+            found[id_] = _Asked(asked, [one.id for one in counted], minutes)
+    return found
+
+
+def _query(measured: Mapping[int, _Asked], country_id: int, at: datetime) -> Any:
+    lecture_ids = [one for each in measured.values() for one in each.lectures]
+    own = and_(
+        Credit.person_id == Person.id,
+        Lecture.series_id == Enrolment.series_id,
+        Credit.lecture_id.in_(lecture_ids),
+    )
+
+    def counted(value: Any) -> Any:
+        total = select(func.coalesce(func.sum(value), 0)).join(Lecture, Lecture.id == Credit.lecture_id)
+        return total.select_from(Credit).where(own).correlate(Person, Enrolment).scalar_subquery()
+
+    attended, present_ms = counted(case((Credit.outcome == Outcome.ATTENDED, 1), else_=0)), counted(Credit.present_ms)
+    people = select(belonging_to([country_id], day_of(at)).subquery())
+    columns = (Person.id, Person.public_id, Person.full_name, Person.native_name, Person.sort_name)
+    place = (
+        select(
+            *columns,
+            Person.organisation,
+            Enrolment.series_id,
+            Series.slug,
+            Series.title,
+            Series.language,
+            attended.label("attended"),
+            _of_series(measured, lambda one: one.earning.needed).label("needed"),
+            (_of_series(measured, lambda one: one.earning.needed) - attended).label("missing"),
+        )
+        .select_from(Enrolment)
+        .join(PERSON_ROW, PERSON_ROW.id == Enrolment.person_id)
+        .join(Person, Person.id == PERSON_ROW.canonical_id)
+        .join(Series, Series.id == Enrolment.series_id)
+        .where(
+            SPEAKS,
+            Enrolment.series_id.in_(list(measured)),
+            Enrolment.status == EnrolmentStatus.ENROLLED,
+            Person.erased_at.is_(None),
+            Person.id.in_(people),
+        )
+    )
+    conditions = [
+        and_(Enrolment.series_id == id_, *_falls_behind(one, attended, present_ms)) for id_, one in measured.items()
+    ]
+    return place.where(or_(*conditions))
+
+
+def _falls_behind(one: _Asked, attended: Any, present_ms: Any) -> Collection[Any]:
+    """Has not reached it, can reach it, and attended less of the lectures held than is asked of all."""
+    asked = one.earning
+    held = asked.lectures - asked.to_come
+    with_all = eligibility.has_earned(attended + asked.to_come, present_ms + one.minutes_to_come * MINUTE_MS, asked)
+    return attended < asked.needed, with_all, attended * asked.lectures < asked.needed * held
+
+
+def _of_series(measured: Mapping[int, _Asked], value: Any) -> Any:
+    return case({id_: value(one) for id_, one in measured.items()}, value=Enrolment.series_id)

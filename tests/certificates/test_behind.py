@@ -1,0 +1,48 @@
+"""Who is falling behind: as the rules on numbers say it, of one country."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from lms.certificates.queries.behind import list_behind
+from lms.core.errors import NotFound
+from lms.core.lists import ListRequest
+from lms.core.roles import SYSTEM
+from lms.people.queries.countries import get_country
+from tests.dashboards.conftest import World, now, world
+
+__all__ = ["now", "world"]
+PEOPLE = {"Never": "KE", "Once": "KE", "Elsewhere": "UG"}
+DAYS = {number: timedelta(days=number) for number in range(10)}
+HOUR = timedelta(hours=1)
+
+
+def test_who_missed_lectures_and_can_still_earn_it_is_behind(world: World) -> None:
+    """Of four lectures, two of them held, two are asked for: none attended is behind, one is not."""
+    make, at = world.make, world.at
+    series = make.series("two-of-four", policy={"certificate": "participation", "min_lectures_percent": 50})
+    people = {name: make.person(name, country=code) for name, code in PEOPLE.items()}
+    for person in people.values():
+        make.enrolment(series, person, at=at - DAYS[9])
+    held = [
+        make.lecture(
+            series, starts_at=at - day, actual_start=at - day, actual_end=at - day + HOUR, state="held",
+            policy_id=world.policy_of(series), at=at - DAYS[9],
+        )
+        for day in (DAYS[5], DAYS[3])
+    ]  # fmt: skip
+    for day in (DAYS[3], DAYS[5]):
+        make.lecture(series, starts_at=at + day, at=at - DAYS[9])
+    world.be_there(held[0], people["Once"], (0, 60))
+    with make.app.app_context():
+        kenya = get_country("KE").id
+        actor = make.actor(make.person("Peter", roles=[("focal_point", "KE")]))
+        rows, total = list_behind(kenya, ListRequest(), by=actor, at=at, series=series.slug)
+        assert [(row.full_name, row.attended, row.missing, row.to_come) for row in rows] == [("Never", 0, 2, 2)]
+        assert total == 1
+        with pytest.raises(NotFound):
+            list_behind(get_country("UG").id, ListRequest(), by=actor, at=at)
+        uganda, _total = list_behind(get_country("UG").id, ListRequest(), by=SYSTEM, at=at, series=series.slug)
+        assert [row.full_name for row in uganda] == ["Elsewhere"]
