@@ -79,7 +79,9 @@ def keep(plan: QuotaPlan, *, at: datetime) -> None:
 def release(series_id: int, plan: QuotaPlan, *, now: datetime) -> None:
     """Releases what has lapsed, and lets two people leave: one whose seat is of a quota, one whose seat is not."""
     own = get_country(OWN).id
-    release_lapsed(at=min(row.kept_until for row in plan.rows))
+    lapsed = [row.kept_until for row in plan.rows if row.kept_until <= now]
+    if lapsed:  # few people leave no seats for it
+        release_lapsed(at=min(lapsed))
     for kind in (SeatKind.QUOTA, SeatKind.BY_HAND):
         query = select(Enrolment.person_id).where(
             Enrolment.series_id == series_id,

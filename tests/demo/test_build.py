@@ -42,9 +42,11 @@ from lms.demo.follow_up import FollowUp
 from lms.demo.generate import Demonstration, LectureFile
 from lms.demo.programme import load_instructors
 from lms.enrolment.actions import publish_enrolments
-from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentStatus, SeatEntry, SeatKind, SeatReason
+from lms.enrolment.queries.seats import seat_differences
 from lms.materials.models import Audience, FileDownloads
 from lms.materials.models import LectureFile as StoredFile
+from lms.nominations.queries.seats import held_seats
 from lms.people.actions.accounts import check_password
 from lms.people.actions.files import stage_people
 from lms.people.models import Person, PersonMerge
@@ -362,3 +364,15 @@ def test_lectures_have_speakers_and_files_for_each_audience() -> None:
     kept = db.session.scalars(select(StoredFile)).all()
     assert all(files.has(file.key) for file in kept)
     assert db.session.scalar(select(func.sum(FileDownloads.count)))
+
+
+@pytest.mark.usefixtures("context")
+def test_seats_are_kept_for_countries_released_and_passed_on(now: datetime) -> None:
+    quotas = db.session.scalars(select(CountryQuota)).all()
+    assert len(quotas) > 15
+    assert {quota.released_at is None for quota in quotas} == {True, False}
+    assert all((quota.kept_until > now) is (quota.released_at is None) for quota in quotas)
+    whys = set(db.session.scalars(select(SeatEntry.why).distinct()))
+    assert {SeatReason.ENROLLED, SeatReason.RELEASED, SeatReason.PROMOTED, SeatReason.WITHDRAWN} <= whys
+    assert set(db.session.scalars(select(SeatEntry.kind).distinct())) == set(SeatKind)
+    assert list(seat_differences(held_seats())) == []
