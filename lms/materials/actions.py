@@ -46,7 +46,7 @@ def upload_file(
     found = _received(content, file_name)
     row = LectureFile(public_id=new_public_id(), audience=audience, title=title_of(file_name), uploaded_at=at, **found)
     key = row.key
-    _keep(key, content)
+    keep_content(key, content)
     try:
         return _add(lecture_id, row, by=by, at=at)
     except BaseException:
@@ -82,7 +82,7 @@ def replace_file(
     found = _received(content, file_name)
     key = LectureFile(public_id=public_id, digest=found["digest"]).key
     was_there = files.has(key)
-    _keep(key, content)
+    keep_content(key, content)
     try:
         _replace(lecture_id, public_id, found, by=by, at=at)
     except BaseException:
@@ -216,9 +216,11 @@ def _check_new(lecture_id: int, digest: str) -> None:
         raise Refused(_("This file is in the list already, as “%(title)s”.", title=title))
 
 
-def _received(content: BinaryIO, file_name: str) -> dict[str, Any]:
-    """What an uploaded file is: the columns that say so. Nothing is kept yet."""
-    config = current_app.extensions["lms.config"]
+def recognise_file(content: BinaryIO, file_name: str, *, megabytes: int) -> dict[str, Any]:
+    """What an uploaded file is, by its content: `digest`, `size`, `kind` and `file_name`. Nothing is kept yet.
+
+    Raises WrongKind, TooLarge and Invalid (`file`).
+    """
     digest, size = hashlib.sha256(), 0
     content.seek(0)
     while piece := content.read(_PIECE):
@@ -226,21 +228,22 @@ def _received(content: BinaryIO, file_name: str) -> dict[str, Any]:
         size += len(piece)
     if not size:
         raise Invalid("file", _("This file is empty. Choose another one."))
-    if size > config.max_material_mb * 1024 * 1024:
-        raise TooLarge(_("The file is larger than %(n)s MB.", n=config.max_material_mb))
+    if size > megabytes * 1024 * 1024:
+        raise TooLarge(_("The file is larger than %(n)s MB.", n=megabytes))
     kind = str(read_foreign(MATERIALS, _READER, content)[0])
     check_ending(file_name, kind)
-    state = FileState.WAITING if config.scanner else FileState.READY
-    return {
-        "digest": digest.hexdigest(),
-        "size": size,
-        "kind": kind,
-        "file_name": safe_name(file_name, kind),
-        "state": state,
-    }
+    return {"digest": digest.hexdigest(), "size": size, "kind": kind, "file_name": safe_name(file_name, kind)}
 
 
-def _keep(key: str, content: BinaryIO) -> None:
+def _received(content: BinaryIO, file_name: str) -> dict[str, Any]:
+    """The columns that say what an uploaded file is."""
+    config = current_app.extensions["lms.config"]
+    found = recognise_file(content, file_name, megabytes=config.max_material_mb)
+    return {**found, "state": FileState.WAITING if config.scanner else FileState.READY}
+
+
+def keep_content(key: str, content: BinaryIO) -> None:
+    """Keeps an uploaded file, piece by piece."""
     content.seek(0)
     with files.writing(key) as kept:
         shutil.copyfileobj(content, kept, _PIECE)

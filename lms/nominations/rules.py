@@ -21,6 +21,8 @@ REMIND_EVERY: Final = timedelta(days=3)
 FORGET_AFTER: Final = timedelta(days=180)
 """So long after a nomination ended without a place, the name and address of its nominee are erased."""
 MAX_REASON: Final = 500
+MAX_LETTER_MB: Final = 10
+"""A letter of endorsement is at most this large."""
 
 
 def may_nominate(by: Actor, country_id: int) -> bool:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.contracts.world import LAPSES, Place, report, signing, upload
+from tests.contracts.world import LAPSES, PNG, Place, report, signing, upload
 
 TABLE: dict[str, tuple[str, ...]] = {
     "GET /.well-known/jwks.json": ("yyyyyy",),
@@ -236,6 +236,9 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /country/nominations.csv": ("snnynn",),
     "GET /country/nominations.xlsx": ("snnynn",),
     "GET /country/nominations/<public_id>": ("snnynn", "snnmnn"),
+    "GET /country/nominations/<public_id>/letter": ("snnyny", "snnmny"),
+    "GET /country/nominations/new": ("snnynn",),
+    "POST /country/nominations/new": ("snnwnn",),
     "GET /country/nominations/file": ("snnynn",),
     "POST /country/nominations/file": ("snnynn",),
     "GET /country/nominations/file/<upload_id>": ("snnynn", "snnynn"),
@@ -255,8 +258,8 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /impact/embed": ("yyyyyy",),
     "GET /jobs/<public_id>": ("syyyyy", "smmmmy"),
     "POST /language": ("yyyyyy",),
-    "GET /invitation/<secret>": ("mmmmmm", "mmmmmm"),
-    "POST /invitation/<secret>": ("mmmmmm", "mmmmmm"),
+    "GET /invitation/<secret>": ("yyyyyy", "yyyyyy"),
+    "POST /invitation/<secret>": ("wwwwww", "wwwwww"),
     "GET /lectures/<int:lecture_id>": ("yyyyyy", "yyyyyy", "mmmmyy"),
     "GET /lectures/<int:lecture_id>.ics": ("yyyyyy", "yyyyyy", "mmmmyy"),
     "GET /lectures/<int:lecture_id>/appeal": ("symmmm", "smmmmm", "smmmmm"),
@@ -561,6 +564,13 @@ BODIES: dict[str, Body] = {
     "POST speakers.move_speaker": {"place": "1"},
     "POST nominations.act_on_selection": lambda place: {"do": "withdraw", "people": place.nomination, "confirm": "1"},
     "POST nominations.file_upload": {"series": "mine", "file": upload(PEOPLE_FILE)},
+    "POST nominations.nominate_one": {
+        "series": "mine",
+        "email": "newer@x.example",
+        "full_name": "A Newer Person",
+        "letter": upload(PNG, "letter.png"),
+    },
+    "POST nominations.invitation": {"answer": "decline"},
     "POST nominations.file_preview": {"step": "nominate", "submit_now": "y"},
     "POST viewing_groups.groups": GROUP,
     "POST viewing_groups.edit_group": {**GROUP, "city": "Elsewhere"},

@@ -16,6 +16,7 @@ NO_PAGES = {
     "/certificates/status/<int:list_number>",
     "/lectures/<int:lecture_id>/files/<file_id>",
     "/speakers/<speaker_id>/picture",
+    "/country/nominations/<public_id>/letter",
 }
 
 

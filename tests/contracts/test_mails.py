@@ -125,6 +125,19 @@ def _of_the_rest() -> Iterator[Case]:
         yield Case("confirm_name", payload, says=says, hides=(NO_ACCOUNT,) if has_account else ())
 
 
+def _of_nominations() -> Iterator[Case]:
+    told = SECRET | {"full_name": "Wambui", "title": "Digital customs", "country": "KE", "answer_by_at": SOON}
+    for nominated_by, starts_at in product(("Peter Mutua", None), (SOON, None)):
+        payload = told | {"nominated_by": nominated_by, "starts_at": starts_at}
+        says = ("/invitation/",) if nominated_by is None else ("Peter Mutua, focal point for Kenya", "/invitation/")
+        yield Case("nomination_invitation", payload, says=says)
+    rejected = {"full_name": "Peter", "title": "Digital customs", "country": "KE", "reason": "Not an official"}
+    for names, more in ((["Otieno"], 0), (["Otieno", "Chebet"], 9)):
+        yield Case(
+            "nominations_rejected", rejected | {"names": names, "more": more}, says=("Not an official", "Otieno")
+        )
+
+
 def _of_reports() -> Iterator[Case]:
     for dimensions in ((), ("country",), ("country", "year")):
         report = count(Slice(), dimensions, by=SYSTEM, at=NOW, locale="en")
@@ -174,6 +187,7 @@ def test_every_mail_in_every_state_reads_well(app: APIFlask, lecture_ids: dict[s
             *_of_enrolment(lecture_ids),
             *_of_lectures(lecture_ids),
             *_of_the_rest(),
+            *_of_nominations(),
             *_of_reports(),
         ]
         assert {case.template for case in cases} == told

@@ -46,6 +46,7 @@ from lms.config import Config
 from lms.core import clock
 from lms.core.db import action, db
 from lms.core.jobs import Job, JobState, request_job
+from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor
 from lms.enrolment import batch_actions as enrolments
 from lms.enrolment.models import EnrolmentStatus
@@ -54,8 +55,10 @@ from lms.materials.actions import upload_file
 from lms.materials.models import Audience
 from lms.nominations.actions import files as nominee_files
 from lms.nominations.actions.decision_batches import confirm_decision, preview_decision
+from lms.nominations.actions.invitations import TEMPLATE
+from lms.nominations.actions.letters import keep_letter, read_letter
 from lms.nominations.actions.nominating import nominate
-from lms.nominations.models import Decision
+from lms.nominations.models import Decision, Nomination
 from lms.people.actions.countries import load_countries
 from lms.people.actions.files import PersonRow
 from lms.people.actions.merging import merge_people
@@ -112,6 +115,7 @@ class Place:
     group_mark: str = ""
     file_id: str = ""
     speaker_id: str = ""
+    invitation: str = "none"
     upload_id: str = "none"
     group_code: str = ""
     unknown: int = 0
@@ -224,6 +228,8 @@ class World:
         if endpoint.startswith("enrolment"):
             values["public_id"] = here.enrolment_id
             values["batch"] = here.change_done if "undo" in endpoint else here.change
+        elif endpoint == "nominations.invitation":
+            values["secret"] = here.invitation
         elif "opening" in endpoint:
             values |= {"public_id": here.opening_set, "row_id": here.opening_row}
         elif "other" in names or "merge" in endpoint:
@@ -575,12 +581,22 @@ def _nominations(place: Place, by: Actor, at: datetime) -> None:
     ]
     earlier = at - timedelta(days=4)
     place.nomination = nominate(series.id, rows[:1], country_id=country_id, by=by, at=earlier).invited[0]
+    mails = select(OutboxMail).where(OutboxMail.template == TEMPLATE, OutboxMail.address == rows[0].email)
+    place.invitation = db.session.scalars(mails).one().payload["secret"]
+    _letter(place.nomination)
     _ask_for_approval(series.id)
     waiting = nominate(series.id, rows[1:], country_id=country_id, by=by, at=at).submitted
     place.submitted = waiting[0]
     place.decision_done = preview_decision(waiting[1:], Decision.REJECT, by=by, at=at).public_id
     confirm_decision(place.decision_done, reason="Not an official", by=by, at=at)
     place.decision = preview_decision(waiting[:1], Decision.APPROVE, by=by, at=at).public_id
+
+
+@action
+def _letter(nomination: str) -> None:
+    """A letter of endorsement with a nomination."""
+    found = db.session.scalars(select(Nomination).where(Nomination.public_id == nomination)).one()
+    keep_letter(found, read_letter(io.BytesIO(PNG), "letter.png"))
 
 
 @action

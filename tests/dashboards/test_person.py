@@ -14,7 +14,12 @@ from lms.core.audit import AuditEntry
 from lms.core.db import action, db
 from lms.core.outbox import OutboxMail, post_mail
 from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.nominations.actions.invitations import remind
+from lms.nominations.actions.nominating import nominate, withdraw_nominations
+from lms.nominations.rules import REMIND_EVERY
+from lms.people.actions.files import PersonRow
 from lms.people.models import Person
+from lms.people.queries.countries import get_country
 from tests.dashboards.conftest import World
 from tests.factories import PASSWORD
 
@@ -163,3 +168,21 @@ def test_an_erased_person_has_nothing_to_press(world: World, administrator: Flas
     assert f"/admin/people/{world.trainee.public_id}/" not in text.replace(
         f"/admin/people/{world.trainee.public_id}/edit#audit", ""
     )
+
+
+def test_nominations_are_listed_with_their_state_and_each_step(world: World, administrator: FlaskClient) -> None:
+    person = world.make.person("Wambui Njeri", "wambui@example.org")
+    series = world.make.series(title="Digital customs")
+    world.make.lecture(series, local_start=(world.at + timedelta(days=30)).replace(tzinfo=None))
+    focal = world.make.actor(full_name="Peter Mutua", roles=[("focal_point", "KE")])
+    row = PersonRow(2, "wambui@example.org", "wambui@example.org", None)
+
+    with world.make.app.app_context():
+        kenya = get_country("KE").id
+        made = nominate(series.id, [row], country_id=kenya, by=focal, at=world.at).invited
+        remind(series.id, kenya, by=focal, at=world.at + REMIND_EVERY)
+        withdraw_nominations(made, by=focal, at=world.at + REMIND_EVERY)
+    text = page_of(administrator, person)
+    assert re.findall(r'data-testid="nomination" data-state="(\w+)"', text) == ["withdrawn"]
+    for words in ("Digital customs", "nomination withdrawn", "invitation sent again", "nominated"):
+        assert words in text, words

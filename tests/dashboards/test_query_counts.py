@@ -97,7 +97,7 @@ def grow(world: World) -> None:
         ("/admin", "administrator", 18),
         ("/admin/nominations", "administrator", 11),
         ("/admin/people", "administrator", 11),
-        ("/admin/people/{person}", "administrator", 38),
+        ("/admin/people/{person}", "administrator", 39),
         ("/series/cross-border/enrolments", "instructor", 12),
         ("/series/cross-border/enrolments", "focal_point", 15),  # of their country only: counted by a question
         ("/series/cross-border/seats", "administrator", 10),

@@ -16,6 +16,8 @@ from lms.core.roles import Actor
 from lms.dashboards.queries.own import OwnSeries, list_own_series
 from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.rows import day_of
+from lms.nominations.models import Nomination
+from lms.nominations.queries.export import nominations_of_person
 from lms.people.models import Account, Country, RoleGrant, SignInSession
 from lms.people.queries.access import Act, account_of, list_acts, list_grants
 from lms.people.queries.duplicates import PossibleDuplicate, find_duplicates
@@ -61,6 +63,7 @@ class PersonDesk:
     grants: Sequence[tuple[RoleGrant, Country | None]]
     series: Sequence[SeriesOfPerson]
     attendance: Sequence[PersonAttendance]
+    nominations: Sequence[Nomination]
     certificates: Sequence[Shown]
     mails: PersonMails
     sign_ins: Sequence[SignInSession]
@@ -100,6 +103,7 @@ def get_person_desk(public_id: str, *, by: Actor, at: datetime) -> PersonDesk:
         attendance=sorted(
             (one for given in own for one in given.attendance.values()), key=lambda one: one.start_ms, reverse=True
         ),
+        nominations=nominations_of_person(person_id),
         certificates=certificates,
         mails=mails_of(person_id, by=by),
         sign_ins=list_sign_ins(person_id, by=by),

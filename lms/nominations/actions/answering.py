@@ -16,7 +16,7 @@ from lms.core.roles import SYSTEM, Actor
 from lms.enrolment.actions import enrol, lock
 from lms.enrolment.models import EnrolmentSource, EnrolmentStatus, SeatReason
 from lms.enrolment.queries.series import is_over
-from lms.nominations.actions.seats import end, free_seat, let_go
+from lms.nominations.actions.seats import end, free_seat, let_go, people_of
 from lms.nominations.models import Nomination, NominationState
 from lms.nominations.queries.invitations import find_invitation_link
 from lms.nominations.rules import checked_reason, is_answered
@@ -130,7 +130,14 @@ def decline(secret: str, reason: str | None, *, at: datetime) -> Answered:
     _check_waits(nomination)
     nomination.reason, nomination.answered_at = checked_reason(reason, required=False), at
     end(nomination, NominationState.DECLINED, why=SeatReason.DECLINED, by=SYSTEM, at=at)
-    audit.record("nomination.decline", by=SYSTEM, at=at, series=nomination.series_id, nomination=nomination.id)
+    audit.record(
+        "nomination.decline",
+        by=SYSTEM,
+        at=at,
+        series=nomination.series_id,
+        nomination=nomination.id,
+        person=people_of([nomination]),
+    )
     return Answered(nomination.state)
 
 

@@ -19,7 +19,7 @@ from lms.core.roles import SYSTEM, Actor
 from lms.core.zones import main_zone
 from lms.enrolment.actions import lock
 from lms.enrolment.models import SeatReason
-from lms.nominations.actions.seats import end
+from lms.nominations.actions.seats import end, people_of
 from lms.nominations.models import InvitationLink, Nomination, NominationState
 from lms.nominations.rules import INVITATION_LASTS, REMIND_EVERY, may_nominate
 from lms.people.models import Country, Person
@@ -81,7 +81,14 @@ def remind(
     db.session.flush()
     if due:
         _send(series, due, skip=set(), at=at)
-        audit.record("nomination.remind", by=by, at=at, series=series_id, nomination=[one.id for one in due])
+        audit.record(
+            "nomination.remind",
+            by=by,
+            at=at,
+            series=series_id,
+            nomination=[one.id for one in due],
+            person=people_of(due),
+        )
     return len(due), len(waiting) - len(due)
 
 
@@ -213,5 +220,12 @@ def _expire(series_id: int, ids: Sequence[int], *, at: datetime) -> int:
     for one in due:
         end(one, NominationState.EXPIRED, why=SeatReason.EXPIRED, by=SYSTEM, at=at)
     if due:
-        audit.record("nomination.expire", by=SYSTEM, at=at, series=series_id, nomination=[one.id for one in due])
+        audit.record(
+            "nomination.expire",
+            by=SYSTEM,
+            at=at,
+            series=series_id,
+            nomination=[one.id for one in due],
+            person=people_of(due),
+        )
     return len(due)

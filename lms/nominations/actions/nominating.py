@@ -20,7 +20,7 @@ from lms.enrolment.actions import lock
 from lms.enrolment.models import SeatReason
 from lms.enrolment.queries.series import is_over
 from lms.nominations.actions.invitations import invite
-from lms.nominations.actions.seats import end, hold_seats
+from lms.nominations.actions.seats import end, hold_seats, people_of
 from lms.nominations.models import OPEN, Nomination, NominationState
 from lms.nominations.queries.checking import CheckedNominees, check_nominees
 from lms.nominations.rules import check_can_nominate, may_nominate
@@ -142,7 +142,14 @@ def submit_drafts(public_ids: Collection[str], *, by: Actor, at: datetime) -> tu
             raise Refused(_("This series is over. All its lectures have been held."))
         going = _submit(series, drafts, by=by, at=at)
         if going:
-            audit.record("nomination.submit", by=by, at=at, series=series.id, nomination=[one.id for one in going])
+            audit.record(
+                "nomination.submit",
+                by=by,
+                at=at,
+                series=series.id,
+                nomination=[one.id for one in going],
+                person=people_of(going),
+            )
         sent += len(going)
         kept += len(drafts) - len(going)
     return sent, kept
@@ -156,7 +163,14 @@ def withdraw_nominations(public_ids: Collection[str], *, by: Actor, at: datetime
     for series, open_ones in _own(public_ids, OPEN, by=by, at=at):
         for one in open_ones:
             end(one, NominationState.WITHDRAWN, why=SeatReason.WITHDRAWN, by=by, at=at)
-        audit.record("nomination.withdraw", by=by, at=at, series=series.id, nomination=[one.id for one in open_ones])
+        audit.record(
+            "nomination.withdraw",
+            by=by,
+            at=at,
+            series=series.id,
+            nomination=[one.id for one in open_ones],
+            person=people_of(open_ones),
+        )
         count += len(open_ones)
     return count
 

@@ -59,3 +59,8 @@ def let_go(nomination: Nomination) -> seats.HeldSeat | None:
     if kind is None:
         return None
     return seats.HeldSeat(kind, nomination.country_id if kind is SeatKind.QUOTA else None)
+
+
+def people_of(nominations: Sequence[Nomination]) -> list[int]:
+    """Whose these nominations are, of those that are known."""
+    return [one.person_id for one in nominations if one.person_id is not None]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from lms.catalogue.models import Series
 from lms.core.bulk import among
@@ -21,6 +21,7 @@ from lms.nominations.rules import what_is_wrong_with
 from lms.people.actions.files import PersonRow
 from lms.people.models import Country, Gender, Person, PersonEmail, Sector
 from lms.people.queries.countries import belonging_to
+from lms.people.rules import email_key
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,39 @@ def check_nominees(series: Series, rows: Sequence[PersonRow], *, country_id: int
         elif nominee is not None:
             checked.good.append(nominee)
     return checked
+
+
+@dataclass(frozen=True)
+class OwnPerson:
+    """What a focal point reads of a person of the country; `series`: in how many series the person is."""
+
+    full_name: str
+    native_name: str | None
+    sector: Sector | None
+    organisation: str | None
+    job_title: str | None
+    gender: Gender | None
+    series: int
+
+
+def find_own_person(email: str, *, country_id: int, at: datetime) -> OwnPerson | None:
+    """The person of a country who has an address. For people of other countries as for unknown addresses: None, after
+    the same statements. Callers check permission."""
+    ids = list(_own_people([email_key(email)], country_id, day_of(at)).values())
+    person = db.session.scalar(select(Person).where(among(Person.id, ids)))
+    count = speaking(func.count()).where(Enrolment.status.in_(ACTIVE), is_of(among(PERSON_ROW.canonical_id, ids)))
+    series = db.session.scalar(count) or 0
+    if person is None:
+        return None
+    return OwnPerson(
+        full_name=person.full_name,
+        native_name=person.native_name,
+        sector=person.sector,
+        organisation=person.organisation,
+        job_title=person.job_title,
+        gender=person.gender,
+        series=series,
+    )
 
 
 def _own_people(keys: Sequence[str], country_id: int, day: date) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import joinedload
 
 from lms.core.db import db
 from lms.nominations.models import Nomination
@@ -20,8 +21,13 @@ def belongs_to(person_id: int) -> ColumnElement[bool]:
 
 
 def nominations_of_person(person_id: int) -> list[Nomination]:
-    """All nominations of a person, newest first. Callers check permission."""
-    query = select(Nomination).where(belongs_to(person_id)).order_by(Nomination.id.desc())
+    """All nominations of a person with series and country, newest first. Callers check permission."""
+    query = (
+        select(Nomination)
+        .where(belongs_to(person_id))
+        .options(joinedload(Nomination.series), joinedload(Nomination.country))
+        .order_by(Nomination.id.desc())
+    )
     return list(db.session.scalars(query))
 
 

@@ -1,0 +1,90 @@
+"""Nominating one person for one or several series, with a letter of endorsement or without."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from lms.catalogue.models import Series
+from lms.core.db import action, db
+from lms.core.errors import Fault, Invalid
+from lms.core.i18n import _
+from lms.core.roles import Actor
+from lms.nominations.actions.letters import Letter, drop_letters, keep_letter
+from lms.nominations.actions.nominating import Nominated, nominate
+from lms.nominations.models import Nomination, NominationState
+from lms.people.actions.files import PersonRow
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of nominating a person for a series; null: the person was nominated already."""
+
+    title: str
+    state: NominationState | None
+
+
+def nominate_person(
+    slugs: Collection[str],
+    row: PersonRow,
+    *,
+    country_id: int,
+    letter: Letter | None = None,
+    submit: bool = True,
+    by: Actor,
+    at: datetime,
+) -> list[Outcome]:
+    """Nominates a person for each of these series, or for none of them.
+
+    Raises as `nominate`; Invalid also names `series`, where none is given or where the person is enrolled in one.
+    """
+    keys: list[str] = []
+    try:
+        return _nominate(slugs, row, country_id=country_id, letter=letter, submit=submit, keys=keys, by=by, at=at)
+    except BaseException:
+        drop_letters(keys)
+        raise
+
+
+@action
+def _nominate(
+    slugs: Collection[str],
+    row: PersonRow,
+    *,
+    country_id: int,
+    letter: Letter | None,
+    submit: bool,
+    keys: list[str],
+    by: Actor,
+    at: datetime,
+) -> list[Outcome]:
+    query = select(Series.id, Series.title, Series.slug).where(Series.slug.in_(slugs)).order_by(Series.id)
+    wanted = list(db.session.execute(query))
+    if not wanted or len(wanted) < len(set(slugs)):
+        raise Invalid("series", _("Choose at least one series from the list."))
+    outcomes, faults = [], []
+    for series_id, title, _slug in wanted:
+        answer = nominate(series_id, [row], country_id=country_id, submit=submit, by=by, at=at)
+        faults += [_fault(title, fault) for fault in answer.rejected]
+        made = _made(answer)
+        if letter is not None and made is not None:
+            keys.append(keep_letter(made, letter))
+        outcomes.append(Outcome(title, made.state if made is not None else None))
+    if faults:
+        raise Invalid(faults=list(dict.fromkeys(faults)))
+    return outcomes
+
+
+def _made(answer: Nominated) -> Nomination | None:
+    ids: Sequence[str] = [*answer.invited, *answer.submitted, *answer.drafted]
+    return db.session.scalars(select(Nomination).where(Nomination.public_id.in_(ids))).one_or_none() if ids else None
+
+
+def _fault(title: str, fault: Fault) -> Fault:
+    """A fault of the row as one of the form; that somebody is enrolled is one of the series."""
+    if fault.field != "email":
+        return Fault(field=fault.field, reason=fault.reason)
+    return Fault(field="series", reason=_("“%(title)s”: %(reason)s", title=title, reason=fault.reason))

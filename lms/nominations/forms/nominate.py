@@ -1,0 +1,66 @@
+"""The form with which a focal point nominates one person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from flask_wtf.file import FileField
+from wtforms import EmailField, SelectField, SelectMultipleField, StringField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
+from wtforms.widgets import CheckboxInput
+
+from lms.core.errors import Fault, Invalid
+from lms.core.i18n import _, _l
+from lms.nominations.queries.checking import OwnPerson
+from lms.people.actions.files import PersonRow
+from lms.people.actions.persons import checked_profile
+from lms.people.forms import GENDERS, SECTORS, Address
+from lms.people.rules import checked_address, email_key
+from lms.web.forms import BaseForm
+
+_PROFILE = ("full_name", "native_name", "sector", "organisation", "job_title", "gender")
+
+
+class NominatePersonForm(BaseForm):
+    """Who is nominated, for which series, and with which letter."""
+
+    series = SelectMultipleField(_l("Series"), option_widget=CheckboxInput(), validate_choice=False)
+    email = EmailField(_l("E-mail"), [Address()])
+    full_name = StringField(_l("Name in Latin letters"))
+    native_name = StringField(_l("Name in own script"))
+    sector = SelectField(_l("Sector"), choices=[SelectChoice("", _l("Not stated")), *SECTORS], validate_choice=False)
+    organisation = StringField(_l("Organisation"))
+    job_title = StringField(_l("Job title"))
+    gender = SelectField(
+        _l("Gender"), choices=[SelectChoice("", _l("Not stated")), *GENDERS[:-1]], validate_choice=False
+    )
+    letter = FileField(_l("Letter of endorsement"))
+
+    def offer(self, series: Iterable[tuple[str, str]]) -> None:
+        """Fills the list of series: address and title."""
+        self.series.choices = [SelectChoice(slug, title) for slug, title in series]
+
+    def show(self, person: OwnPerson) -> None:
+        """Fills in what the profile of a person of the country says."""
+        for name in _PROFILE:
+            self[name].data = getattr(person, name)
+
+    def row(self) -> PersonRow:
+        """The person, as a row of a file would say it. Raises Invalid with all faults."""
+        faults: list[Fault] = []
+        try:
+            address = checked_address(self.email.data or "")
+        except Invalid as error:
+            address = ""
+            faults.extend(error.faults)
+        given = {name: self[name].data for name in _PROFILE if name != "full_name" or self.full_name.data}
+        try:
+            kept = checked_profile(given)
+        except Invalid as error:
+            kept = {}
+            faults.extend(error.faults)
+        if not self.series.data:
+            faults.append(Fault(field="series", reason=_("Choose at least one series.")))
+        if faults:
+            raise Invalid(faults=faults)
+        return PersonRow(line=1, email=address, key=email_key(address), **{"full_name": None, **kept})
