@@ -389,7 +389,7 @@ def test_merged_people_have_one_credit_and_undoing_restores_two(scene: Scene) ->
     scene.publish(("ada@x.example", 0, 40), ("ben@x.example", 30, 60))
     admin = scene.make.administrator()
     ada, ben = scene.people["Ada"].public_id, scene.people["Ben"].public_id
-    merge_people(ada, ben, by=admin, at=END)
+    merge_people(ada, ben, reason="The same person", by=admin, at=END)
     assert scene.credit("Ada").present_ms == 60 * 60_000  # type: ignore[union-attr]
     assert scene.credit("Ben") is None
     again = scene.publish(("ada@x.example", 0, 40), ("ben@x.example", 30, 60))

@@ -214,7 +214,7 @@ def test_a_closed_lecture_is_appealed_declined_and_not_accepted(scene: Scene) ->
 def test_an_appeal_follows_a_merge_and_its_undoing(scene: Scene) -> None:
     public_id, boss = ask(scene, "Ben"), scene.make.administrator()
     ada, ben = scene.people["Ada"], scene.people["Ben"]
-    merge_people(ada.public_id, ben.public_id, by=boss, at=ASKED)
+    merge_people(ada.public_id, ben.public_id, reason="The same person", by=boss, at=ASKED)
     assert [one.full_name for one in list_open_appeals(by=scene.by)] == ["Ada"]
     with pytest.raises(Refused, match="already asked"):
         ask(scene, "Ada", AppealInput(text="the same person"))

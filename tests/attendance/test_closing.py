@@ -143,7 +143,7 @@ def test_nothing_is_counted_anew_while_closed_but_who_people_are(closed: Scene) 
     assert credit_lecture(closed.lecture.id, by=SYSTEM, at=CLOSED) == 0
     assert closed.credit("Cyr") is None
     ada, ben = closed.people["Ada"], closed.people["Ben"]
-    merge_people(ada.public_id, ben.public_id, by=closed.make.administrator(), at=CLOSED)
+    merge_people(ada.public_id, ben.public_id, reason="The same person", by=closed.make.administrator(), at=CLOSED)
     assert closed.credit("Ben") is None
     assert closed.credit("Ada").present_ms == 80 * 60_000  # type: ignore[union-attr]
 

@@ -301,7 +301,9 @@ def test_someone_merged_since_is_taken_back_through_the_row_that_is_kept(scene: 
     batch = preview(scene, ids(scene, "Ben", "Dora"))
     confirm(scene, batch)
     admin = scene.make.actor(roles=["administrator"])
-    merge_people(scene.people["Cyr"].public_id, scene.people["Ben"].public_id, by=admin, at=LATER)
+    merge_people(
+        scene.people["Cyr"].public_id, scene.people["Ben"].public_id, reason="The same person", by=admin, at=LATER
+    )
     assert results(scene)["Cyr"] == "attended (The broadcast failed.)"
     undo(scene, batch)
     assert results(scene) == {"Ada": "attended", "Cyr": "partial", "Dora": "partial", "Eva": "partial"}

@@ -77,7 +77,7 @@ def test_whoever_comes_goes_or_is_renamed_changes_it(shown: Scene) -> None:
     assert names(shown) == ["Abel", "Ada", "Bao", "Ben", "Cyr"]
     assert queries.roster_totals(shown.lecture.id, by=shown.by).unmatched == 1
     admin = shown.admin  # type: ignore[attr-defined]
-    merge_people(shown.people["Ada"].public_id, guest.public_id, by=admin, at=END)
+    merge_people(shown.people["Ada"].public_id, guest.public_id, reason="The same person", by=admin, at=END)
     assert len(names(shown)) == 4
     undo_merge(guest.public_id, by=admin, at=END)
     assert len(names(shown)) == 5

@@ -143,7 +143,9 @@ def _enrol(scene: Scene, name: str) -> None:
 
 def _merge(scene: Scene) -> None:
     twin = scene.make.person("Twin", email="new@x.example")
-    merge_people(scene.people["Cyr"].public_id, twin.public_id, by=scene.make.administrator(), at=END)
+    merge_people(
+        scene.people["Cyr"].public_id, twin.public_id, reason="The same person", by=scene.make.administrator(), at=END
+    )
 
 
 def _decide(scene: Scene) -> None:

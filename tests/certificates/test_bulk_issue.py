@@ -88,7 +88,7 @@ def test_two_merged_while_both_are_issued_keep_one(
 ) -> None:
     made = programme({"Ada": "aaa", "Ada O.": "aaa"})
     pair = made.public["Ada"], made.public["Ada O."]
-    beside = Beside(app, monkeypatch, lambda: merge_people(*pair, by=administrator, at=at))
+    beside = Beside(app, monkeypatch, lambda: merge_people(*pair, reason="The same person", by=administrator, at=at))
     with app.app_context():
         awards.issue_certificates(made.series_id, by=SYSTEM, at=at)
         beside.end()

@@ -142,7 +142,7 @@ def test_corrections_and_merges_do_not_wait_in_a_circle(crowd: Crowd) -> None:
         )
         for n in range(EIGHT)
     ]
-    acts.append(lambda: merge_people(ada, ben, by=crowd.boss, at=END))
+    acts.append(lambda: merge_people(ada, ben, reason="The same person", by=crowd.boss, at=END))
     assert crowd.all_at_once(acts) == ["done"] * (EIGHT + 1)
     with crowd.app.app_context():
         canonical = {crowd.ids["Ada"][0]}

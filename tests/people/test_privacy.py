@@ -65,7 +65,7 @@ def test_merged_people_are_one_until_it_is_undone(make: Make, at: datetime, said
 def test_merging_has_its_limits(make: Make, at: datetime, said: list[object]) -> None:
     first, second, third = (make.person().public_id for _number in range(3))
     with pytest.raises(Forbidden):
-        merge_people(first, second, by=make.actor(roles=["instructor"]), at=at)
+        merge_people(first, second, reason="The same person", by=make.actor(roles=["instructor"]), at=at)
     merge_people(first, second, by=SYSTEM, at=at)
     with pytest.raises(Refused):
         merge_people(third, first, by=SYSTEM, at=at)

@@ -428,7 +428,7 @@ def test_merging_takes_the_second_factor_along_and_erasing_takes_it_away(
     kept, merged = make.person(), make.person(email="m@example.org", password=PASSWORD)
     device = set_up(merged)
     at = clock.now()
-    merge_people(kept.public_id, merged.public_id, by=by, at=at)
+    merge_people(kept.public_id, merged.public_id, reason="The same person", by=by, at=at)
     assert has_second_factor(kept.id)
     check_otp(kept.id, device.codes[0], at=at)
     parts = export_person(kept.public_id, by=by, at=at)

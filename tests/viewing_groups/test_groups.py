@@ -198,12 +198,12 @@ def test_merged_people_are_one_on_the_list_and_in_what_counts(story: Story, make
     story.tick(group, one, two)
     story.sign(group)
     boss = make.administrator()
-    merge_people(one.public_id, two.public_id, by=boss, at=story.at)
+    merge_people(one.public_id, two.public_id, reason="The same person", by=boss, at=story.at)
     assert [row.full_name for row in story.list(group).people] == ["Kenyan 0"]
     assert (story.credit(one), story.credit(two)) == ((90, Outcome.ATTENDED, Source.GROUP), None)
     undo_merge(two.public_id, by=boss, at=story.at)
     assert story.credit(two) == (90, Outcome.ATTENDED, Source.GROUP)
-    merge_people(one.public_id, two.public_id, by=boss, at=story.at)
+    merge_people(one.public_id, two.public_id, reason="The same person", by=boss, at=story.at)
     take_back_signature(group, reason="x", by=story.focal, at=story.at)
     assert story.credit(one) is None
 
