@@ -14,7 +14,7 @@ from lms.catalogue.inputs import LectureInput, SeriesInput
 from lms.core import clock
 from lms.core.imports import ImportAnswer
 from lms.core.roles import SYSTEM
-from lms.enrolment.actions import publish_enrolments
+from lms.enrolment.actions.many import publish_enrolments
 from lms.people.actions.files import publish_people, stage_people
 
 SERIES = 1

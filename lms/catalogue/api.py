@@ -9,7 +9,6 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask.typing import ResponseReturnValue
 
-from lms.catalogue import queries
 from lms.catalogue.actions.lectures import edit_lecture, schedule_or_repeat_lecture
 from lms.catalogue.actions.series import create_or_repeat_series, edit_series
 from lms.catalogue.actions.states import (
@@ -24,6 +23,10 @@ from lms.catalogue.actions.states import (
 )
 from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesInput
 from lms.catalogue.models import Lecture, Series
+from lms.catalogue.queries import lectures as lecture_queries
+from lms.catalogue.queries import policies as policy_queries
+from lms.catalogue.queries import series as series_queries
+from lms.catalogue.queries import teaching as teaching_queries
 from lms.catalogue.rules import may_edit_lecture
 from lms.catalogue.schemas import (
     AtIn,
@@ -86,8 +89,8 @@ _LECTURE = (
 
 def series_objects(found: Sequence[Series], *, by: Actor) -> list[dict[str, Any]]:
     """Returns series as JSON, with e-mail addresses if the caller can edit them."""
-    policies = queries.current_policies([series.id for series in found])
-    addresses = queries.instructor_addresses(found, by=by)
+    policies = policy_queries.current_policies([series.id for series in found])
+    addresses = teaching_queries.instructor_addresses(found, by=by)
     return [
         {
             **{name: getattr(series, name) for name in _SERIES},
@@ -102,7 +105,7 @@ def series_objects(found: Sequence[Series], *, by: Actor) -> list[dict[str, Any]
 
 def lecture_objects(found: Sequence[Lecture], *, by: Actor) -> list[dict[str, Any]]:
     """Returns lectures as JSON, with e-mail addresses and meeting link if the caller can edit them."""
-    addresses = queries.instructor_addresses(found, by=by)
+    addresses = teaching_queries.instructor_addresses(found, by=by)
     return [
         {
             **{name: getattr(lecture, name) for name in _LECTURE},
@@ -141,8 +144,8 @@ def _fixed(sent: dict[str, Any]) -> dict[str, Any]:
 def list_series(query: dict[str, Any]) -> ResponseReturnValue:
     """Lists the series that the caller can see, newest first."""
     actor = current_actor()
-    wanted = queries.SeriesFilter(**{**query, "cursor": integer_cursor(query["cursor"])})
-    page = envelope(queries.list_series(wanted, by=actor), wanted.limit, lambda series: series.id)
+    wanted = series_queries.SeriesFilter(**{**query, "cursor": integer_cursor(query["cursor"])})
+    page = envelope(series_queries.list_series(wanted, by=actor), wanted.limit, lambda series: series.id)
     return {**page, "items": series_objects(page["items"], by=actor)}
 
 
@@ -165,7 +168,7 @@ def create_series(sent: dict[str, Any]) -> ResponseReturnValue:
 @bp.output(SeriesOut)
 def get_series(slug: str) -> ResponseReturnValue:
     """Returns a series."""
-    return _shown_series(queries.get_series(slug, by=current_actor()))
+    return _shown_series(series_queries.get_series(slug, by=current_actor()))
 
 
 @bp.patch("/series/<slug>")
@@ -187,9 +190,9 @@ def change_series(slug: str, sent: dict[str, Any]) -> ResponseReturnValue:
 def list_lectures(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
     """Lists the lectures of a series, in the order in which they were created."""
     actor = current_actor()
-    series = queries.get_series(slug, by=actor)
+    series = series_queries.get_series(slug, by=actor)
     cursor, limit = integer_cursor(query["cursor"]), query["limit"]
-    found = queries.list_lectures_page(series.id, by=actor, cursor=cursor, limit=limit)
+    found = lecture_queries.list_lectures_page(series.id, by=actor, cursor=cursor, limit=limit)
     page = envelope(found, limit, lambda lecture: lecture.id)
     return {**page, "items": lecture_objects(page["items"], by=actor)}
 
@@ -214,7 +217,7 @@ def create_lecture(slug: str, sent: dict[str, Any]) -> ResponseReturnValue:
 @bp.output(LectureOut)
 def get_lecture(lecture_id: int) -> ResponseReturnValue:
     """Returns a lecture."""
-    return _shown_lecture(queries.get_lecture(lecture_id, by=current_actor()))
+    return _shown_lecture(lecture_queries.get_lecture(lecture_id, by=current_actor()))
 
 
 @bp.patch("/lectures/<int:lecture_id>")

@@ -10,7 +10,7 @@ from enum import StrEnum
 from dateutil.rrule import DAILY, MONTHLY, WEEKLY, rrule
 
 from lms.catalogue.models import Lecture, LectureState, Series
-from lms.catalogue.queries import list_taking_up
+from lms.catalogue.queries.lectures import list_taking_up
 from lms.catalogue.rules import (
     FIRST_YEAR,
     LAST_YEAR,

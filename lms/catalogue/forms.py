@@ -28,7 +28,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from lms.catalogue.dates import Every, Repeat
 from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesCopy, SeriesInput, is_language, slug_of
 from lms.catalogue.models import Admission, CertificateKind, Lecture, LectureState, Policy, Series, Visibility, WalkIns
-from lms.catalogue.queries import address_of_teacher, list_teachers
+from lms.catalogue.queries.teaching import address_of_teacher, list_teachers
 from lms.core import clock
 from lms.core.errors import Invalid
 from lms.core.i18n import _, _l

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lms.catalogue.actions.people import end_listings, erase_instructor, move_instructor, return_instructor
-from lms.catalogue.queries import export_taught
+from lms.catalogue.queries.teaching import export_taught
 from lms.core.events import MergeUndone, PeopleMerged, PersonErased, PersonExportAsked, RoleRevoked, handles
 
 

@@ -8,7 +8,7 @@ from apiflask import APIBlueprint
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.models import CertificateKind
-from lms.catalogue.queries import get_series
+from lms.catalogue.queries.series import get_series
 from lms.certificates.actions import awards, bundles
 from lms.certificates.models import CertificateState
 from lms.certificates.queries import certificates, eligibility, holder_downloads

@@ -130,8 +130,8 @@ def import_enrolments(series: str, file: IO[bytes], skip_bad_rows: bool) -> None
     Headings as for people. For existing people, the email is enough. When all places are taken, people join the
     waiting list in the order of the file.
     """
-    from lms.catalogue.queries import get_series
-    from lms.enrolment.actions import publish_enrolments
+    from lms.catalogue.queries.series import get_series
+    from lms.enrolment.actions.many import publish_enrolments
     from lms.people.actions.files import stage_people
 
     with application(), taking(file):
@@ -208,7 +208,7 @@ def certificates() -> None:
 def issue_certificates(series: str, kind: str | None) -> None:
     """Issues the earned certificates of a series. Running it again issues nothing twice."""
     from lms.catalogue.models import CertificateKind
-    from lms.catalogue.queries import find_series
+    from lms.catalogue.queries.series import find_series
     from lms.certificates.actions import awards
 
     with application():

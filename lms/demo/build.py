@@ -41,7 +41,7 @@ from lms.demo.generate import SEED, Demonstration, LectureFile
 from lms.demo.population import FEWEST, FULL_SCALE
 from lms.demo.programme import InstructorPlan, LecturePlan, SeriesPlan, load_instructors, load_partners, read
 from lms.demo.programme import load_countries as load_plans
-from lms.enrolment.actions import publish_enrolments
+from lms.enrolment.actions.many import publish_enrolments
 from lms.enrolment.membership import enrolled_ids
 from lms.people.actions.access import DemoAccount, grant_role, set_demo_accounts
 from lms.people.actions.countries import declare_partners, load_countries

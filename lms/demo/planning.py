@@ -13,7 +13,7 @@ from lms.catalogue.actions.scheduling import copied_lectures, copy_series, iso_c
 from lms.catalogue.dates import DateCheck, Decision, Every, Repeat, check_dates, copied_dates, days_from, first_after
 from lms.catalogue.inputs import LectureInput, SeriesCopy, slug_of, title_in_year
 from lms.catalogue.models import LectureState, Series
-from lms.catalogue.queries import get_series
+from lms.catalogue.queries.series import get_series
 from lms.core import outbox
 from lms.core.roles import Actor
 from lms.demo.follow_up import actor_of

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from lms.core import outbox
 from lms.core.db import db
 from lms.core.roles import SYSTEM
-from lms.enrolment.actions import withdraw
+from lms.enrolment.actions.places import withdraw
 from lms.enrolment.models import Enrolment, EnrolmentStatus, SeatKind
 from lms.enrolment.quota_files import QuotaRow, StagedQuotas
 from lms.enrolment.quotas import release_lapsed, set_quotas

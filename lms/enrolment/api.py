@@ -11,13 +11,13 @@ from flask.typing import ResponseReturnValue
 from marshmallow import ValidationError
 
 from lms.catalogue.models import Series
-from lms.catalogue.queries import get_series
+from lms.catalogue.queries.series import get_series
 from lms.catalogue.rules import may_edit_series
 from lms.core import clock
 from lms.core.errors import Forbidden, Invalid
 from lms.core.i18n import _
 from lms.core.roles import Actor, Role
-from lms.enrolment import actions
+from lms.enrolment.actions import by_address, many, places
 from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.seat_entries import ledger_after, list_quotas
 from lms.enrolment.queries.series import Seat, get_seat, list_seats
@@ -127,11 +127,11 @@ def create_enrolment(slug: str, given: dict[str, Any]) -> ResponseReturnValue:
         return _take_file(series, by)
     person_id = _oneself(given, series, by)
     if person_id is not None:
-        row = actions.enrol(series.id, person_id, by=by, at=at)
+        row = places.enrol(series.id, person_id, by=by, at=at)
     else:
         email, full_name = given.pop("email"), given.pop("full_name", None)
         country = given.pop("country", None)
-        row = actions.enrol_by_address(
+        row = by_address.enrol_by_address(
             series.id, email, full_name=full_name, country=country, profile=given, by=by, at=at
         )
     seat = get_seat(row, by=by)
@@ -159,7 +159,7 @@ def _take_file(series: Series, by: Actor) -> ResponseReturnValue:
         raise Invalid("file", _("Send the file in the field “file”."))
     skip = _is_true("skip_bad_rows")
     staged = stage_people(file.read())
-    answer = actions.publish_enrolments(series.id, staged, skip_bad_rows=skip, by=by, at=clock.now())
+    answer = many.publish_enrolments(series.id, staged, skip_bad_rows=skip, by=by, at=clock.now())
     return jsonify(answer.as_json())
 
 
@@ -179,7 +179,7 @@ def _is_true(name: str) -> bool:
 def change_enrolment(public_id: str, sent: dict[str, EnrolmentStatus]) -> ResponseReturnValue:
     """Accepts, rejects or withdraws a person. Participants can withdraw and re-enrol themselves."""
     by = current_actor()
-    row = actions.set_status(public_id, sent["status"], by=by, at=clock.now())
+    row = places.set_status(public_id, sent["status"], by=by, at=clock.now())
     return enrolment_object(get_seat(row, by=by), row.series)
 
 

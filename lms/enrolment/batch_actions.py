@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from lms.catalogue.models import Series
-from lms.catalogue.queries import get_series_by_id
+from lms.catalogue.queries.series import get_series_by_id
 from lms.core import audit, clock
 from lms.core.batches import (
     AT_ONCE,
@@ -34,7 +34,7 @@ from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.core.typed_text import checked_words
 from lms.enrolment import rules
-from lms.enrolment.actions import lock, set_status
+from lms.enrolment.actions.places import lock, set_status
 from lms.enrolment.models import Enrolment, EnrolmentBatch, EnrolmentBatchEntry, EnrolmentStatus
 from lms.enrolment.queries.batches import next_entries
 from lms.enrolment.queries.rows import speaking

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from lms.catalogue.models import Lecture, LectureState
-from lms.catalogue.queries import get_lecture, was_postponed
+from lms.catalogue.queries.lectures import get_lecture, was_postponed
 from lms.core.events import (
     CapacityChanged,
     LectureCancelled,
@@ -19,7 +19,12 @@ from lms.core.events import (
     handles,
 )
 from lms.core.roles import SYSTEM
-from lms.enrolment.actions import leave_all, restore_superseded, supersede_duplicates, touch_registrations
+from lms.enrolment.actions.people_changed import (
+    leave_all,
+    restore_superseded,
+    supersede_duplicates,
+    touch_registrations,
+)
 from lms.enrolment.membership import enrolled_ids
 from lms.enrolment.notices import instant, tell_lecture
 from lms.enrolment.queries.people import export_of_person, export_of_seats

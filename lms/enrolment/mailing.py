@@ -10,7 +10,7 @@ from flask import Flask, current_app
 
 from lms.catalogue.calendar import CalendarFile, lecture_calendar, lectures_calendar
 from lms.catalogue.models import LectureState
-from lms.catalogue.queries import find_lecture
+from lms.catalogue.queries.lectures import find_lecture
 from lms.core import clock
 from lms.web import mail
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from lms.catalogue.models import ReleaseRule, Series
-from lms.catalogue.queries import get_series
+from lms.catalogue.queries.series import get_series
 from lms.core import audit
 from lms.core.db import action, db, read_column
 from lms.core.errors import Fault, Forbidden, Invalid, Refused

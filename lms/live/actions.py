@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lms.attendance.actions.joins import open_join
-from lms.catalogue.queries import get_lecture_to_join
+from lms.catalogue.queries.lectures import get_lecture_to_join
 from lms.core.db import action
 from lms.core.errors import Forbidden, Invalid
 from lms.core.i18n import _
 from lms.core.roles import Actor
-from lms.enrolment.actions import share_profile
+from lms.enrolment.actions.places import share_profile
 from lms.enrolment.queries.rows import find_enrolment
 from lms.live.rules import check_can_join
 from lms.people.queries.persons import find_person_id

@@ -13,7 +13,7 @@ from lms.attendance.queries.roster import needed_percent
 from lms.attendance.queries.viewers import count_viewers
 from lms.attendance.rules import needed_ms
 from lms.catalogue.models import Lecture, LectureState
-from lms.catalogue.queries import get_lecture
+from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import may_edit_lecture, room_is_open
 from lms.core import clock
 from lms.core.errors import Forbidden

@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from marshmallow import ValidationError
 
 from lms.catalogue.models import Series
-from lms.catalogue.queries import get_series
+from lms.catalogue.queries.series import get_series
 from lms.core import clock
 from lms.core.errors import Fault, Forbidden, Invalid, Refused
 from lms.core.i18n import _

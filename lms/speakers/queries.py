@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import bindparam, exists, func, select
 
 from lms.catalogue.models import Lecture, Series
-from lms.catalogue.queries import get_lecture
+from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import may_edit_lecture
 from lms.catalogue.visibility import shown_lecture, visible
 from lms.core.db import db

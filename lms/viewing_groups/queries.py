@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from lms.attendance.models.groups import Entered, GroupEntry, GroupSignature, ViewingGroup
 from lms.attendance.presence import WHO
 from lms.catalogue.models import Lecture, LectureState, Series, SeriesCountry
-from lms.catalogue.queries import complete_lectures, get_lecture
+from lms.catalogue.queries.lectures import get_lecture
+from lms.catalogue.queries.loading import complete_lectures
 from lms.catalogue.rules import may_edit_lecture, may_see_lecture
 from lms.catalogue.visibility import visible
 from lms.core.bulk import among

@@ -31,7 +31,7 @@ from lms.core import jobs
 from lms.core.db import db
 from lms.core.errors import DomainError
 from lms.core.roles import SYSTEM
-from lms.enrolment.actions import enrol, withdraw
+from lms.enrolment.actions.places import enrol, withdraw
 from lms.people.actions.merging import merge_people, undo_merge
 from lms.viewing_groups.actions.groups import GroupInput, open_group, tick
 from lms.viewing_groups.actions.signing import Basis, sign_group

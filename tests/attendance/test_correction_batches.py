@@ -26,7 +26,7 @@ from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.jobs import Job, JobState
 from lms.core.roles import SYSTEM
-from lms.enrolment.actions import set_status
+from lms.enrolment.actions.places import set_status
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.people.actions.merging import merge_people
 from tests.attendance.scene import END, Scene

@@ -17,7 +17,7 @@ from lms.attendance.queries.change_preview import ChangeKind, PolicyPreview, lis
 from lms.catalogue.actions.series import edit_series
 from lms.catalogue.actions.states import end_lecture, start_lecture
 from lms.catalogue.models import Lecture, LectureChange, LectureState
-from lms.catalogue.queries import current_policy
+from lms.catalogue.queries.policies import current_policy
 from lms.core import jobs
 from lms.core.db import db
 from lms.core.errors import Forbidden, Refused

@@ -12,7 +12,7 @@ from sqlalchemy import event
 
 from lms.attendance.queries import roster as queries
 from lms.attendance.queries.roster_order import _TABLES, STAMP, roster_order
-from lms.catalogue.queries import get_lecture
+from lms.catalogue.queries.lectures import get_lecture
 from lms.core.db import Base, db
 from lms.core.lists import ListRequest
 from lms.core.process_cache import memory

@@ -13,7 +13,7 @@ from lms.core import jobs
 from lms.core.bulk import insert_many
 from lms.core.db import action, db
 from lms.core.roles import SYSTEM
-from lms.enrolment.actions import enrol_many
+from lms.enrolment.actions.many import enrol_many
 from lms.enrolment.models import EnrolmentSource
 from lms.people.models import Person, new_public_id
 from tests.attendance.scene import END, Scene

@@ -19,7 +19,7 @@ from lms.catalogue.actions.states import (
     undo_start,
 )
 from lms.catalogue.models import Lecture
-from lms.catalogue.queries import list_changes
+from lms.catalogue.queries.lectures import list_changes
 from lms.certificates.queries.certificates import counted_lectures
 from lms.core import jobs
 from lms.core.db import db

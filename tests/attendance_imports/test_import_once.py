@@ -38,7 +38,7 @@ from lms.attendance_imports.readers import reading
 from lms.core.db import db
 from lms.core.errors import Refused
 from lms.core.roles import SYSTEM
-from lms.enrolment.actions import withdraw
+from lms.enrolment.actions.places import withdraw
 from lms.operations.checks import certificates as certificate_checks
 from lms.people.actions.merging import merge_people
 from lms.people.actions.persons import change_profile

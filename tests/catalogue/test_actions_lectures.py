@@ -15,7 +15,7 @@ from lms.catalogue.actions.lectures import edit_lecture, schedule_lecture
 from lms.catalogue.actions.states import end_lecture, postpone_lecture, publish_lecture, start_lecture
 from lms.catalogue.inputs import LectureInput
 from lms.catalogue.models import Lecture, LectureState, Series
-from lms.catalogue.queries import get_lecture, list_changes
+from lms.catalogue.queries.lectures import get_lecture, list_changes
 from lms.core import audit
 from lms.core.errors import DomainError, Forbidden, Invalid, Refused
 from lms.core.roles import ANONYMOUS, Actor

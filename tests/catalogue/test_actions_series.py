@@ -15,7 +15,8 @@ from lms.catalogue.actions.series import create_or_repeat_series, create_series,
 from lms.catalogue.handlers import on_erasure, on_export
 from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesInput
 from lms.catalogue.models import Policy, Series, Visibility
-from lms.catalogue.queries import current_policy, get_series
+from lms.catalogue.queries.policies import current_policy
+from lms.catalogue.queries.series import get_series
 from lms.core import audit, events
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused

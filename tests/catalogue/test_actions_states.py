@@ -23,7 +23,8 @@ from lms.catalogue.actions.states import (
     undo_start,
 )
 from lms.catalogue.models import Lecture, LectureState, Series
-from lms.catalogue.queries import get_lecture, list_changes, policy_for
+from lms.catalogue.queries.lectures import get_lecture, list_changes
+from lms.catalogue.queries.policies import policy_for
 from lms.core.audit import AuditEntry
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused

@@ -22,7 +22,7 @@ from lms.catalogue.actions.states import (
     undo_start,
 )
 from lms.catalogue.models import Lecture, LectureState, Series
-from lms.catalogue.queries import find_lecture, get_lecture, list_lectures
+from lms.catalogue.queries.lectures import find_lecture, get_lecture, list_lectures
 from lms.core.errors import NotFound
 from lms.core.roles import ANONYMOUS, SYSTEM, Actor
 from tests.factories import Make

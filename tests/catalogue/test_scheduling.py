@@ -24,7 +24,9 @@ from lms.catalogue.actions.states import cancel_lecture, postpone_lecture
 from lms.catalogue.dates import Every, Repeat, first_after, repeated
 from lms.catalogue.inputs import LectureInput, SeriesCopy, slug_of, title_in_year
 from lms.catalogue.models import Lecture, LectureState, Series, Visibility
-from lms.catalogue.queries import current_policy, free_slug, get_series, list_lectures
+from lms.catalogue.queries.lectures import list_lectures
+from lms.catalogue.queries.policies import current_policy
+from lms.catalogue.queries.series import free_slug, get_series
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.roles import SYSTEM, Actor

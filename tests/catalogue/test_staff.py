@@ -15,11 +15,14 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select
 
 from lms.attendance.queries.appeals import count_open_appeals
-from lms.catalogue import queries, rules
+from lms.catalogue import rules
 from lms.catalogue.actions.lectures import edit_lecture, schedule_lecture
 from lms.catalogue.actions.series import create_series, edit_series
 from lms.catalogue.inputs import LectureInput, SeriesInput
 from lms.catalogue.models import Lecture, LectureState, SeriesInstructor, Visibility
+from lms.catalogue.queries import lectures as lecture_queries
+from lms.catalogue.queries import series as series_queries
+from lms.catalogue.queries import teaching as teaching_queries
 from lms.core import audit
 from lms.core.db import action, db
 from lms.core.errors import Forbidden, Invalid, NotFound
@@ -42,12 +45,12 @@ def moment() -> datetime:
 
 def listed(slug: str) -> list[str]:
     """The names on the list of a series."""
-    return [person.full_name for person in queries.get_series(slug, by=SYSTEM).instructors]
+    return [person.full_name for person in series_queries.get_series(slug, by=SYSTEM).instructors]
 
 
 def givers(lecture: Lecture) -> list[str]:
     """The names on the list of a lecture."""
-    found = queries.find_lecture(lecture.id)
+    found = lecture_queries.find_lecture(lecture.id)
     assert found is not None
     return [person.full_name for person in found.instructors]
 
@@ -67,22 +70,22 @@ def test_a_list_without_the_role_gives_no_right(make: Make) -> None:
     series = make.series("draft", instructors=[person], visibility="draft")
     by = make.actor(person)
     with pytest.raises(NotFound):
-        queries.get_series("draft", by=by)
-    assert queries.list_series(queries.SeriesFilter(), by=by) == []
+        series_queries.get_series("draft", by=by)
+    assert series_queries.list_series(series_queries.SeriesFilter(), by=by) == []
     assert (rules.may_edit_series(series, by), rules.may_see_series(series, by)) == (False, False)
     with pytest.raises(Forbidden):
-        queries.list_taught(person.id, by=by)
+        teaching_queries.list_taught(person.id, by=by)
 
 
 def test_a_resting_role_gives_no_right(make: Make, app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
     person = make.person(roles=["instructor"])
     make.series("draft", instructors=[person], visibility="draft")
-    assert queries.get_series("draft", by=make.actor(person)).slug == "draft"
+    assert series_queries.get_series("draft", by=make.actor(person)).slug == "draft"
     monkeypatch.setitem(app.config, "STAFF_SECOND_FACTOR", True)
     resting = without_resting_roles(make.actor(person))
     assert resting is not None
     with pytest.raises(NotFound):
-        queries.get_series("draft", by=resting)
+        series_queries.get_series("draft", by=resting)
 
 
 @action
@@ -154,24 +157,32 @@ def _live_through(make: Make, moment: datetime, steps: list[tuple[str, int, int]
     for who, person in enumerate(people):
         by = without_resting_roles(load_actor(person.id, moment + timedelta(days=1)))
         assert by is not None
-        whole = [queries.find_series(one.slug) for one in series]
+        whole = [series_queries.find_series(one.slug) for one in series]
         given = {one.id for one in series if who in roles and who in factors and (one.id, person.id) in lists}
         assert {one.id for one in whole if one and rules.may_edit_series(one, by)} == given
         seen = {one.id for one in whole if one and rules.may_see_series(one, by)}
         assert seen == given | {one.id for one in series if one.visibility is Visibility.PUBLIC}
         ids = {one.id for one in series}
-        assert {one.id for one in queries.list_series(queries.SeriesFilter(), by=by)} & ids == seen
-        assert {card.series.id for card in queries.list_cards(queries.SeriesFilter(), by=by)[0]} & ids == seen
-        shown = {one.id for one in lectures if rules.may_see_lecture(queries.find_lecture(one.id) or one, by)}
-        found = {one.id for each in series for one in queries.list_lectures_page(each.id, by=by, cursor=None, limit=50)}
+        assert {one.id for one in series_queries.list_series(series_queries.SeriesFilter(), by=by)} & ids == seen
+        assert {
+            card.series.id for card in series_queries.list_cards(series_queries.SeriesFilter(), by=by)[0]
+        } & ids == seen
+        shown = {one.id for one in lectures if rules.may_see_lecture(lecture_queries.find_lecture(one.id) or one, by)}
+        found = {
+            one.id
+            for each in series
+            for one in lecture_queries.list_lectures_page(each.id, by=by, cursor=None, limit=50)
+        }
         assert found == shown
-        stations = queries.stations_of(ids, by=by)
+        stations = lecture_queries.stations_of(ids, by=by)
         assert {one.id for each in stations.values() for one in each} == shown
-        coming = {one.id for one in queries.list_upcoming(by=by, at=moment, limit=10_000)}
+        coming = {one.id for one in lecture_queries.list_upcoming(by=by, at=moment, limit=10_000)}
         assert coming & {one.id for one in lectures} == {
             one.id for one in lectures if one.id in shown and one.state is LectureState.SCHEDULED
         }
-        taught = set() if not by.is_instructor else {one.id for one in queries.list_taught_series(person.id, by=by)}
+        taught = (
+            set() if not by.is_instructor else {one.id for one in teaching_queries.list_taught_series(person.id, by=by)}
+        )
         assert taught == given
         assert count_open_appeals(by=by) == 0
 
@@ -229,8 +240,8 @@ def test_somebody_listed_without_the_role_stays_when_the_series_is_edited(make: 
 def test_a_new_lecture_is_offered_the_instructors_who_can_be_listed(make: Make) -> None:
     teacher = make.person(email="ines@example.org", roles=["instructor"])
     series = make.series("trade", instructors=[teacher, make.person(email="former@example.org")])
-    assert queries.addresses_to_list(series, by=make.actor(teacher)) == ["ines@example.org"]
-    assert queries.addresses_to_list(series, by=make.actor()) == []
+    assert teaching_queries.addresses_to_list(series, by=make.actor(teacher)) == ["ines@example.org"]
+    assert teaching_queries.addresses_to_list(series, by=make.actor()) == []
 
 
 # The role ends
@@ -248,7 +259,7 @@ def test_a_revoked_role_ends_the_lists_of_series_that_go_on(make: Make, moment: 
     coming = make.lecture(going, instructors=[teacher, other])
     old = make.lecture(over, state="held", instructors=[teacher], **times)
     grant = db.session.scalars(select(RoleGrant.id).where(RoleGrant.person_id == teacher.id)).one()
-    told = queries.list_listings_to_end(teacher.id, without_grant=grant, by=make.administrator())
+    told = teaching_queries.list_listings_to_end(teacher.id, without_grant=grant, by=make.administrator())
     assert ([one.slug for one in told.series], list(told.lectures)) == (["going", "bare"], [coming.id])
     revoke(teacher, moment)
     assert {slug: listed(slug) for slug in ("going", "over", "bare")} == {
@@ -260,7 +271,7 @@ def test_a_revoked_role_ends_the_lists_of_series_that_go_on(make: Make, moment: 
         "end_listings", {"instructors_removed": [teacher.id], "lectures": [coming.id]},
     )  # fmt: skip
     assert audit.list_entries("series", going.id)[0].id == entry.id
-    assert not rules.may_edit_series(queries.get_series("over", by=SYSTEM), make.actor(teacher))
+    assert not rules.may_edit_series(series_queries.get_series("over", by=SYSTEM), make.actor(teacher))
 
 
 def test_another_teaching_role_keeps_the_lists(make: Make, moment: datetime) -> None:
@@ -275,7 +286,7 @@ def test_another_teaching_role_keeps_the_lists(make: Make, moment: datetime) -> 
 def test_only_administrators_are_told_what_would_end(make: Make) -> None:
     teacher = make.person(roles=["instructor"])
     with pytest.raises(Forbidden):
-        queries.list_listings_to_end(teacher.id, without_grant=1, by=make.actor(teacher))
+        teaching_queries.list_listings_to_end(teacher.id, without_grant=1, by=make.actor(teacher))
 
 
 def test_the_page_says_what_ends_before_the_role_is_removed(make: Make, client: FlaskClient, moment: datetime) -> None:

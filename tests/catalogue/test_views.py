@@ -15,7 +15,9 @@ from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from lms.catalogue.models import Lecture, LectureState, Series
-from lms.catalogue.queries import current_policy, find_lecture, find_series
+from lms.catalogue.queries.lectures import find_lecture
+from lms.catalogue.queries.policies import current_policy
+from lms.catalogue.queries.series import find_series
 from lms.core import clock
 from lms.core.db import db
 from lms.people.models import Person

@@ -20,7 +20,7 @@ import lms
 from lms.core.db import db
 from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM
-from lms.enrolment.actions import enrol
+from lms.enrolment.actions.places import enrol
 from lms.reports.queries.definitions import definitions
 from lms.reports.queries.figures import count
 from lms.reports.rules import Slice

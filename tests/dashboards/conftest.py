@@ -14,7 +14,7 @@ from sqlalchemy import event
 
 from lms.attendance.models.evidence import Presence, Source
 from lms.catalogue.models import Lecture, LectureState, Series
-from lms.catalogue.queries import current_policy
+from lms.catalogue.queries.policies import current_policy
 from lms.core import clock
 from lms.core.db import action, db
 from lms.people.models import Person

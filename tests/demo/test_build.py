@@ -41,7 +41,7 @@ from lms.demo.folder import Mark, find_mark, set_mark
 from lms.demo.follow_up import FollowUp
 from lms.demo.generate import Demonstration, LectureFile
 from lms.demo.programme import load_instructors
-from lms.enrolment.actions import publish_enrolments
+from lms.enrolment.actions.many import publish_enrolments
 from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentStatus, SeatEntry, SeatKind, SeatReason
 from lms.enrolment.queries.seats import seat_differences
 from lms.materials.models import Audience, FileDownloads

@@ -14,7 +14,8 @@ from lms.core.audit import AuditEntry, list_entries
 from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound, Refused
 from lms.core.roles import ANONYMOUS, SYSTEM, Actor, Role
-from lms.enrolment.actions import enrol, enrol_many, set_status, withdraw
+from lms.enrolment.actions.many import enrol_many
+from lms.enrolment.actions.places import enrol, set_status, withdraw
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
 from lms.enrolment.queries.rows import find_enrolment
 from lms.enrolment.queries.series import count_by_status, position_of

@@ -19,7 +19,7 @@ from lms.core.jobs import Job
 from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor
 from lms.enrolment import batch_actions as batches
-from lms.enrolment.actions import set_status
+from lms.enrolment.actions.places import set_status
 from lms.enrolment.models import Enrolment, EnrolmentBatch, EnrolmentStatus
 from lms.enrolment.queries.batches import BatchView, count_places, get_batch, list_batches, list_people, preview_of
 from lms.enrolment.queries.series import SeatFilter, list_seats

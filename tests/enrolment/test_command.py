@@ -8,7 +8,7 @@ import pytest
 from apiflask import APIFlask
 from click.testing import CliRunner, Result
 
-from lms.catalogue.queries import get_series
+from lms.catalogue.queries.series import get_series
 from lms.cli import context
 from lms.cli.main import lms
 from lms.core.roles import SYSTEM

@@ -11,7 +11,9 @@ from sqlalchemy import func, select
 from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, Refused
 from lms.core.roles import SYSTEM, Actor, Role
-from lms.enrolment.actions import enrol, enrol_by_address, publish_enrolments, set_status, withdraw
+from lms.enrolment.actions.by_address import enrol_by_address
+from lms.enrolment.actions.many import publish_enrolments
+from lms.enrolment.actions.places import enrol, set_status, withdraw
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
 from lms.enrolment.queries.preview import preview_enrolments
 from lms.enrolment.queries.rows import find_enrolment

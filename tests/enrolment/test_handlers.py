@@ -14,7 +14,7 @@ from lms.catalogue.models import Series
 from lms.core.db import db
 from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor
-from lms.enrolment.actions import enrol, withdraw
+from lms.enrolment.actions.places import enrol, withdraw
 from lms.enrolment.membership import enrolled_ids
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.rows import find_enrolment

@@ -12,7 +12,7 @@ from lms.catalogue.models import Admission, Lecture
 from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import ANONYMOUS, SYSTEM, Actor, Role
-from lms.enrolment.actions import enrol, withdraw
+from lms.enrolment.actions.places import enrol, withdraw
 from lms.enrolment.membership import enrolled_ids, expected_at
 from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.people import country_standing, list_country_people, list_of_person

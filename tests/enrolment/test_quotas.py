@@ -19,7 +19,8 @@ from lms.core.db import db
 from lms.core.errors import Forbidden, Invalid, Refused
 from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor, Role
-from lms.enrolment.actions import enrol, publish_enrolments, withdraw
+from lms.enrolment.actions.many import publish_enrolments
+from lms.enrolment.actions.places import enrol, withdraw
 from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentStatus, SeatEntry, SeatKind, SeatReason
 from lms.enrolment.queries.preview import preview_enrolments
 from lms.enrolment.queries.seats import seat_differences

@@ -14,7 +14,8 @@ from lms.catalogue.models import ReleaseRule, Series
 from lms.core.db import action, db
 from lms.core.events import PersonExportAsked
 from lms.core.roles import SYSTEM, Actor, Role
-from lms.enrolment.actions import enrol, enrol_many, set_status, withdraw
+from lms.enrolment.actions.many import enrol_many
+from lms.enrolment.actions.places import enrol, set_status, withdraw
 from lms.enrolment.handlers import export
 from lms.enrolment.models import (
     CountryQuota,

@@ -23,7 +23,7 @@ from lms.core import clock
 from lms.core.db import db
 from lms.core.errors import Invalid, Refused
 from lms.core.roles import SYSTEM
-from lms.enrolment import actions
+from lms.enrolment.actions import by_address, places
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.series import get_seat
 from lms.live.actions import join_lecture
@@ -237,7 +237,7 @@ def test_a_report_of_attendance_opens_no_profile(
 
 def enrolled(make: Make, teacher: Person, series: Series, address: str, at: datetime) -> Enrolment:
     """The instructor enrols an address."""
-    return actions.enrol_by_address(series.id, address, full_name="Typed", by=make.actor(teacher), at=at)
+    return by_address.enrol_by_address(series.id, address, full_name="Typed", by=make.actor(teacher), at=at)
 
 
 @pytest.mark.usefixtures("context")
@@ -250,17 +250,17 @@ def test_the_profile_is_seen_once_the_person_accepts(
     assert not get_seat(row, by=SYSTEM).is_hidden
     assert not get_seat(row, by=own).is_hidden
     if way == "enrol":
-        actions.enrol(series.id, known.id, by=own, at=at)
+        places.enrol(series.id, known.id, by=own, at=at)
     elif way == "patch":
-        actions.set_status(row.public_id, EnrolmentStatus.ENROLLED, by=own, at=at)
+        places.set_status(row.public_id, EnrolmentStatus.ENROLLED, by=own, at=at)
     elif way == "join":
         lecture = make.lecture(series, state="live", actual_start=at)
         join_lecture(lecture.id, by=own, at=at)
     elif way == "administrator":
-        actions.enrol(series.id, known.id, by=make.administrator(), at=at)
+        places.enrol(series.id, known.id, by=make.administrator(), at=at)
     else:
         focal = make.actor(roles=[("focal_point", "UG")], country="UG")
-        actions.enrol(series.id, known.id, by=focal, at=at)
+        places.enrol(series.id, known.id, by=focal, at=at)
     db.session.refresh(row)
     assert row.profile_shared_at == at
     seat = get_seat(row, by=by)
@@ -286,7 +286,7 @@ def test_whom_an_instructor_has_met_in_an_own_series_is_known_by_the_address(
 ) -> None:
     other = make.series("other", instructors=[teacher])
     make.enrolment(other, known)
-    row = actions.enrol_by_address(series.id, "known@example.org", by=make.actor(teacher), at=at)
+    row = by_address.enrol_by_address(series.id, "known@example.org", by=make.actor(teacher), at=at)
     assert get_seat(row, by=make.actor(teacher)).label == "Zawadi Achieng"
 
 
@@ -296,7 +296,7 @@ def test_a_foreign_series_makes_nobody_known(
 ) -> None:
     make.enrolment(make.series("foreign"), known)
     with pytest.raises(Invalid) as error:
-        actions.enrol_by_address(series.id, "known@example.org", by=make.actor(teacher), at=at)
+        by_address.enrol_by_address(series.id, "known@example.org", by=make.actor(teacher), at=at)
     assert [one.field for one in error.value.faults] == ["full_name"]
 
 
@@ -311,7 +311,7 @@ def test_addresses_a_day_are_limited_for_instructors(
     by = make.actor(teacher)
     enrolled(make, teacher, series, "one@example.org", at)
     with pytest.raises(Invalid):  # what fails counts too
-        actions.enrol_by_address(series.id, "two@example.org", by=by, at=at)
+        by_address.enrol_by_address(series.id, "two@example.org", by=by, at=at)
     enrolled(make, teacher, series, "two@example.org", at)
     with pytest.raises(Refused) as error:
         enrolled(make, teacher, series, "three@example.org", at)
@@ -320,6 +320,6 @@ def test_addresses_a_day_are_limited_for_instructors(
         "import a file."
     )
     assert find_person_by_email("three@example.org") is None
-    actions.enrol_by_address(series.id, "three@example.org", full_name="Three", by=make.administrator(), at=at)
+    by_address.enrol_by_address(series.id, "three@example.org", full_name="Three", by=make.administrator(), at=at)
     enrolled(make, teacher, series, "four@example.org", at + timedelta(hours=24, seconds=1))
     assert db.session.scalars(select(Person.id).where(Person.full_name == "Typed")).all() != []

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from lms.catalogue.models import Series
-from lms.catalogue.queries import get_series
+from lms.catalogue.queries.series import get_series
 from lms.core import clock
 from lms.core.roles import ANONYMOUS, SYSTEM
 from lms.enrolment.queries.series import count_by_status, list_seats, place_of

@@ -17,7 +17,8 @@ from lms.catalogue.inputs import SeriesInput
 from lms.catalogue.models import Series
 from lms.core.db import db
 from lms.core.roles import SYSTEM, Actor
-from lms.enrolment.actions import enrol, enrol_many, withdraw
+from lms.enrolment.actions.many import enrol_many
+from lms.enrolment.actions.places import enrol, withdraw
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
 from lms.people.actions.persons import create_person
 from lms.people.queries.access import load_actor

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from lms.catalogue.queries import current_policy
+from lms.catalogue.queries.policies import current_policy
 from lms.certificates import numbers
 from lms.certificates.actions import awards
 from lms.certificates.models import Certificate

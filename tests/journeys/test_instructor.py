@@ -9,7 +9,7 @@ import pytest
 
 from lms.attendance.actions.beats import record_beat
 from lms.attendance.actions.joins import open_join
-from lms.catalogue.queries import list_lectures
+from lms.catalogue.queries.lectures import list_lectures
 from lms.core import clock
 from lms.core.roles import SYSTEM
 from tests.journeys.conftest import Site, Visitor

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Locator
 
-from lms.catalogue.queries import current_policy
+from lms.catalogue.queries.policies import current_policy
 from lms.core import clock
 from lms.core.roles import SYSTEM
 from lms.reports.actions.public import refresh_public_figures

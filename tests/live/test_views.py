@@ -14,7 +14,7 @@ from sqlalchemy import update
 from lms.attendance.actions.credits import credit_lecture
 from lms.attendance.models.evidence import Presence, Source
 from lms.catalogue.models import Lecture
-from lms.catalogue.queries import current_policy
+from lms.catalogue.queries.policies import current_policy
 from lms.core import clock
 from lms.core.db import action, db
 from lms.core.roles import SYSTEM

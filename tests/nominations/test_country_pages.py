@@ -19,7 +19,7 @@ from lms.core import clock
 from lms.core.db import db
 from lms.core.roles import SYSTEM, Actor
 from lms.core.tables import read_table
-from lms.enrolment.actions import enrol
+from lms.enrolment.actions.places import enrol
 from lms.nominations.actions import files
 from lms.nominations.actions.answering import decline
 from lms.nominations.actions.nominating import nominate

@@ -16,7 +16,7 @@ from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.jobs import Job, JobState
 from lms.core.outbox import OutboxMail, send_due
 from lms.core.roles import SYSTEM, Actor
-from lms.enrolment.actions import enrol
+from lms.enrolment.actions.places import enrol
 from lms.enrolment.models import CountryQuota, SeatEntry
 from lms.nominations.actions import decision_batches as batches
 from lms.nominations.actions.answering import Acceptance, accept, decline

@@ -13,7 +13,7 @@ from lms.core.db import db
 from lms.core.errors import NotFound, TooLarge
 from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor, Role
-from lms.enrolment.actions import enrol
+from lms.enrolment.actions.places import enrol
 from lms.nominations.actions import files
 from lms.nominations.actions.files import (
     NomineeFile,

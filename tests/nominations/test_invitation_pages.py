@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from lms.catalogue.actions.states import cancel_lecture
-from lms.catalogue.queries import list_lectures
+from lms.catalogue.queries.lectures import list_lectures
 from lms.core import clock
 from lms.core.db import db
 from lms.core.roles import SYSTEM, Actor, Role

@@ -130,8 +130,8 @@ def test_what_is_wrong_is_said_and_nothing_is_kept(desk: Desk, form: dict[str, A
 def test_who_is_enrolled_in_one_series_is_nominated_for_none(desk: Desk) -> None:
     person = desk.make.person("Rose Wanjiru", "rose@people.test")
     with desk.app.app_context():
-        from lms.catalogue.queries import find_series
-        from lms.enrolment.actions import enrol
+        from lms.catalogue.queries.series import find_series
+        from lms.enrolment.actions.places import enrol
 
         series = find_series("green")
         assert series is not None

@@ -10,7 +10,7 @@ from lms.attendance.actions.corrections import correct
 from lms.attendance.models.credits import Outcome
 from lms.certificates.actions.awards import issue_certificates
 from lms.core.roles import SYSTEM
-from lms.enrolment.actions import enrol
+from lms.enrolment.actions.places import enrol
 from lms.people.actions.persons import change_profile
 from lms.people.models import Person
 from lms.reports import recount

@@ -33,7 +33,7 @@ from lms.core.cache_versions import touch
 from lms.core.db import action, db
 from lms.core.errors import DomainError
 from lms.core.roles import SYSTEM
-from lms.enrolment.actions import enrol
+from lms.enrolment.actions.places import enrol
 from lms.enrolment.models import REGISTRATIONS
 from lms.people.actions.merging import DETAILS, merge_people, undo_merge
 from lms.people.actions.persons import change_profile

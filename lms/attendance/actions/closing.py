@@ -14,7 +14,7 @@ from lms.attendance.queries.appeals import count_open_appeals
 from lms.attendance.queries.closings import find_closing
 from lms.attendance.queries.roster import roster_totals
 from lms.catalogue.models import Lecture
-from lms.catalogue.queries import get_lecture
+from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
 from lms.core import audit
 from lms.core.db import action, db

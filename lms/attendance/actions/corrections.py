@@ -21,7 +21,7 @@ from lms.attendance.presence import is_held, rows_of
 from lms.attendance.queries.outcomes import corrections_in
 from lms.attendance.queries.roster import not_on_roster
 from lms.catalogue.models import Lecture
-from lms.catalogue.queries import get_lecture
+from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
 from lms.core import audit
 from lms.core.bulk import among, chunks, insert_many

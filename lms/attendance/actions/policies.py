@@ -13,7 +13,7 @@ from lms.attendance.presence import is_held
 from lms.attendance.queries.change_preview import PolicyPreview, difference, preview_policy
 from lms.catalogue.actions.states import judge_by_policy
 from lms.catalogue.models import Policy
-from lms.catalogue.queries import current_policy
+from lms.catalogue.queries.policies import current_policy
 from lms.core import audit
 from lms.core.db import action, db
 from lms.core.errors import Refused

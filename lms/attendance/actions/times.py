@@ -13,7 +13,7 @@ from lms.attendance.queries.change_preview import difference
 from lms.attendance.queries.times import check_times
 from lms.catalogue.actions.states import correct_times, hold_lecture
 from lms.catalogue.models import Lecture, LectureState
-from lms.catalogue.queries import get_lecture
+from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
 from lms.core.db import action
 from lms.core.roles import Actor

@@ -18,7 +18,7 @@ from lms.attendance.models.evidence import AttendanceImport
 from lms.attendance.presence import WHO, is_held
 from lms.attendance.queries.roster import is_on_roster
 from lms.catalogue.models import Lecture
-from lms.catalogue.queries import get_lecture
+from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import may_edit_lecture, teaching_id
 from lms.catalogue.visibility import ids_taught_by_person
 from lms.core.bulk import chunks

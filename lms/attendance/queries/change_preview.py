@@ -17,7 +17,9 @@ from lms.attendance.presence import Span, is_held, span_of
 from lms.attendance.queries.closings import find_closing
 from lms.attendance.queries.outcomes import compute_credits, written_credits
 from lms.catalogue.models import Lecture, Policy, Series
-from lms.catalogue.queries import current_policy, get_series, list_lectures, policy_for
+from lms.catalogue.queries.lectures import list_lectures
+from lms.catalogue.queries.policies import current_policy, policy_for
+from lms.catalogue.queries.series import get_series
 from lms.catalogue.rules import check_can_edit_series
 from lms.core.bulk import among
 from lms.core.db import db

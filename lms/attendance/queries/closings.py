@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 
 from lms.attendance.models.closings import Closing
 from lms.catalogue.models import Lecture
-from lms.catalogue.queries import get_lecture
+from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
 from lms.core.db import db, read, read_one
 from lms.core.roles import Actor

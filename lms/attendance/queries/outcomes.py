@@ -14,7 +14,9 @@ from lms.attendance.models.credits import Correction, Credit, Outcome
 from lms.attendance.outcomes import ByHand, CreditValues, OutcomeInputs, compute_outcome, was_in_group
 from lms.attendance.presence import WHO, PresenceInterval, Span, is_held, places_of, presence_in, rows_of, span_of
 from lms.catalogue.models import Lecture, LectureState, Policy, WalkIns
-from lms.catalogue.queries import get_lecture, get_series, policy_for
+from lms.catalogue.queries.lectures import get_lecture
+from lms.catalogue.queries.policies import policy_for
+from lms.catalogue.queries.series import get_series
 from lms.core import clock
 from lms.core.bulk import chunks
 from lms.core.db import db, read, read_column

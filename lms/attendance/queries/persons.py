@@ -15,7 +15,7 @@ from lms.attendance.outcomes import AttendanceOutcome, OutcomeInputs, was_in_gro
 from lms.attendance.presence import WHO, lectures_with_evidence, places_of, presence_by_person, presence_of, span_of
 from lms.attendance.queries.outcomes import corrections_by_lecture, exclusion_reasons
 from lms.catalogue.models import Lecture, LectureState, Policy
-from lms.catalogue.queries import current_policies
+from lms.catalogue.queries.policies import current_policies
 from lms.core import clock
 from lms.core.db import db, read
 from lms.core.errors import NotFound

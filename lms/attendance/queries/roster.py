@@ -36,7 +36,8 @@ from lms.attendance.queries.roster_filters import (
 )
 from lms.attendance.queries.roster_order import RosterOrder, curve_of, day_of_lecture, position_of, roster_order
 from lms.catalogue.models import Lecture, LectureState, WalkIns
-from lms.catalogue.queries import get_lecture, policy_for
+from lms.catalogue.queries.lectures import get_lecture
+from lms.catalogue.queries.policies import policy_for
 from lms.catalogue.rules import check_can_edit_lecture, may_edit_lecture
 from lms.core import clock
 from lms.core.bulk import among, chunks

@@ -14,7 +14,7 @@ from lms.attendance.presence import Span, is_held, presence_of_joins
 from lms.attendance.queries.change_preview import Difference, difference
 from lms.attendance.queries.closings import find_closing
 from lms.catalogue.models import Lecture, LectureState
-from lms.catalogue.queries import get_lecture
+from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import check_can_correct_times, check_can_edit_lecture, check_can_hold
 from lms.core import clock, measures
 from lms.core.db import db

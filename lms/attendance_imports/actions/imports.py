@@ -43,7 +43,7 @@ from lms.attendance_imports.readers import reading
 from lms.attendance_imports.readers.mapping import ColumnPreview
 from lms.attendance_imports.readers.report import ReportRow
 from lms.catalogue.models import Lecture, LectureState
-from lms.catalogue.queries import get_lecture
+from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
 from lms.core import audit, clock, files, measures
 from lms.core.db import action, db

@@ -24,7 +24,7 @@ from lms.attendance_imports.actions.unmatched import hold_unmatched_attendees, s
 from lms.attendance_imports.queries.review import find_strong
 from lms.attendance_imports.queries.unmatched import claimable, lectures_told_of, standing_in_words
 from lms.catalogue.models import Lecture
-from lms.catalogue.queries import get_lecture
+from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
 from lms.core import audit
 from lms.core.bulk import among

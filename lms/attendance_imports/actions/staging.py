@@ -15,7 +15,7 @@ from lms.attendance_imports.readers import reading
 from lms.attendance_imports.readers.mapping import ColumnPreview, RecalledColumns, UnknownHeadings
 from lms.attendance_imports.readers.report import Report, ReportRow, SumRow
 from lms.catalogue.models import Lecture
-from lms.catalogue.queries import get_lecture
+from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
 from lms.core import clock, measures
 from lms.core.errors import Fault, Invalid, Refused

@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from lms.attendance.models.evidence import AttendanceImport
 from lms.catalogue.models import Lecture, LectureState
-from lms.catalogue.queries import get_lecture
+from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import check_can_edit_lecture
 from lms.core import clock, files, measures
 from lms.core.db import db

@@ -13,7 +13,7 @@ from lms.catalogue.actions.naming import ListChange, check_no_clash, persons_of,
 from lms.catalogue.actions.series import locked_series
 from lms.catalogue.inputs import LectureInput, checked_lecture
 from lms.catalogue.models import Lecture, LectureState, Series
-from lms.catalogue.queries import find_lecture
+from lms.catalogue.queries.lectures import find_lecture
 from lms.catalogue.rules import (
     check_can_edit_lecture,
     check_can_edit_series,

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
 from lms.catalogue.models import Lecture, LectureInstructor, Series, SeriesInstructor
-from lms.catalogue.queries import list_around
+from lms.catalogue.queries.lectures import list_around
 from lms.catalogue.rules import TEACHING_ROLES, may_see_lecture, occupied, overlaps
 from lms.core.db import db, is_sqlite
 from lms.core.errors import Fault, Invalid, Refused

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
 from lms.catalogue.models import LectureInstructor, SeriesInstructor
-from lms.catalogue.queries import current_listings
+from lms.catalogue.queries.teaching import current_listings
 from lms.catalogue.rules import TEACHING_ROLES
 from lms.core import audit
 from lms.core.db import action, db, is_sqlite

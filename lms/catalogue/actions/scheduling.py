@@ -29,7 +29,9 @@ from lms.catalogue.dates import (
 )
 from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesCopy, SeriesInput, checked_lecture
 from lms.catalogue.models import Lecture, LectureState, Series, Visibility
-from lms.catalogue.queries import current_policy, get_series, get_series_by_id, list_lectures
+from lms.catalogue.queries.lectures import list_lectures
+from lms.catalogue.queries.policies import current_policy
+from lms.catalogue.queries.series import get_series, get_series_by_id
 from lms.catalogue.rules import (
     TEACHING_ROLES,
     check_can_create_series,

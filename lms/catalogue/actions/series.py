@@ -23,7 +23,8 @@ from lms.catalogue.models import (
     SeriesInstructor,
     Visibility,
 )
-from lms.catalogue.queries import current_policy, find_series
+from lms.catalogue.queries.policies import current_policy
+from lms.catalogue.queries.series import find_series
 from lms.catalogue.rules import check_can_create_series, check_can_edit_series, check_capacity, may_see_series
 from lms.core import audit
 from lms.core.db import action, db, is_sqlite

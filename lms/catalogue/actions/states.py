@@ -8,7 +8,7 @@ from lms.catalogue.actions.history import note, record
 from lms.catalogue.actions.lectures import locked_lecture
 from lms.catalogue.actions.naming import check_no_clash
 from lms.catalogue.models import Lecture, LectureState
-from lms.catalogue.queries import current_policy
+from lms.catalogue.queries.policies import current_policy
 from lms.catalogue.rules import (
     check_can_be_judged,
     check_can_cancel,

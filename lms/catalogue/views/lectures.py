@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 from flask import Response, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.catalogue import queries
 from lms.catalogue.actions.lectures import edit_lecture, schedule_lecture
 from lms.catalogue.actions.scheduling import check_repeat, schedule_repeated
 from lms.catalogue.calendar import lecture_calendar
@@ -23,6 +22,9 @@ from lms.catalogue.forms import (
     local_of,
 )
 from lms.catalogue.models import Lecture, LectureState, Series
+from lms.catalogue.queries import lectures as lecture_queries
+from lms.catalogue.queries import series as series_queries
+from lms.catalogue.queries import teaching as teaching_queries
 from lms.catalogue.rules import (
     REOPEN_WITHIN,
     check_can_edit_lecture,
@@ -50,7 +52,7 @@ def lecture_new(slug: str) -> ResponseReturnValue:
     `copy` names a lecture to begin with.
     """
     actor = current_actor()
-    series = queries.get_series(slug, by=actor)
+    series = series_queries.get_series(slug, by=actor)
     check_can_edit_series(series, actor)
     form, status = _new_form(series), 200
     state = LectureState.DRAFT if request.form.get("state") == "draft" else LectureState.SCHEDULED
@@ -73,8 +75,8 @@ def lecture_new(slug: str) -> ResponseReturnValue:
             return redirect(url_for("catalogue.lecture_edit", lecture_id=made.id))
     elif form.is_submitted():
         status = 422
-    series = queries.get_series(slug, by=actor)
-    count = len(queries.list_lectures(series.id, by=actor))
+    series = series_queries.get_series(slug, by=actor)
+    count = len(lecture_queries.list_lectures(series.id, by=actor))
     return render_template("catalogue/lecture_new.html", form=form, series=series, count=count), status
 
 
@@ -101,7 +103,7 @@ def _repeat(slug: str, form: NewLectureForm, repeat: Repeat) -> ResponseReturnVa
     checks = check_repeat(slug, draft, repeat, locale=reader_locale(), by=actor)
     return render_template(
         "catalogue/lecture_repeat.html",
-        series=queries.get_series(slug, by=actor),
+        series=series_queries.get_series(slug, by=actor),
         form=form,
         checks=checks,
         decisions=decisions,
@@ -119,10 +121,10 @@ def _new_form(series: Series) -> NewLectureForm:
     """An empty form, or one with what the lecture says that is to be copied."""
     actor, copied = current_actor(), request.args.get("copy", type=whole)
     if copied is None:
-        return NewLectureForm.new(series, viewer_zone(), queries.addresses_to_list(series, by=actor))
-    lecture = queries.get_lecture(copied, by=actor)
+        return NewLectureForm.new(series, viewer_zone(), teaching_queries.addresses_to_list(series, by=actor))
+    lecture = lecture_queries.get_lecture(copied, by=actor)
     check_can_edit_lecture(lecture, actor)
-    return NewLectureForm.copied(lecture, queries.addresses_to_list(lecture, by=actor))
+    return NewLectureForm.copied(lecture, teaching_queries.addresses_to_list(lecture, by=actor))
 
 
 @bp.route("/lectures/<int:lecture_id>/edit", methods=["GET", "POST"])
@@ -150,9 +152,9 @@ def lecture_edit(lecture_id: int) -> ResponseReturnValue:
 
 def _form_of(lecture_id: int) -> LectureForm:
     actor = current_actor()
-    lecture = queries.get_lecture(lecture_id, by=actor)
+    lecture = lecture_queries.get_lecture(lecture_id, by=actor)
     check_can_edit_lecture(lecture, actor)
-    return LectureForm.of(lecture, queries.instructor_addresses([lecture], by=actor)[lecture.id] or [])
+    return LectureForm.of(lecture, teaching_queries.instructor_addresses([lecture], by=actor)[lecture.id] or [])
 
 
 def _unsent(form: type[CatalogueForm], *given: Any, **data: Any) -> Any:
@@ -170,10 +172,10 @@ def lecture_page(
 ) -> str:
     """The page of a lecture for its staff, with the forms that were sent as they were typed."""
     actor, at = current_actor(), clock.now()
-    lecture = queries.get_lecture(lecture_id, by=actor)
+    lecture = lecture_queries.get_lecture(lecture_id, by=actor)
     check_can_edit_lecture(lecture, actor)
     if form is None:
-        addresses = queries.instructor_addresses([lecture], by=actor)[lecture.id] or []
+        addresses = teaching_queries.instructor_addresses([lecture], by=actor)[lecture.id] or []
         form = LectureForm.of(lecture, addresses, sent=False)
     return render_template(
         "catalogue/lecture_edit.html",
@@ -182,7 +184,7 @@ def lecture_page(
         postpone=postpone or _unsent(PostponeForm, lecture),
         moment=moment or _unsent(MomentForm),
         times=times or _unsent(TimesForm, data=_planned(lecture)),
-        changes=queries.list_changes(lecture_id, by=actor),
+        changes=lecture_queries.list_changes(lecture_id, by=actor),
         may_reopen=_may_reopen(lecture, at),
     )
 
@@ -202,7 +204,7 @@ def _may_reopen(lecture: Lecture, at: Any) -> bool:
 def lecture_ics(lecture_id: int) -> ResponseReturnValue:
     """Returns the lecture as a calendar file."""
     actor = current_actor()
-    lecture = queries.get_lecture_for_calendar(lecture_id, by=actor)
+    lecture = lecture_queries.get_lecture_for_calendar(lecture_id, by=actor)
     config = current_app.extensions["lms.config"]
     file = lecture_calendar(
         lecture,

@@ -8,7 +8,6 @@ from datetime import date
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.catalogue import queries
 from lms.catalogue.actions.scheduling import (
     check_days,
     copied_lectures,
@@ -32,6 +31,9 @@ from lms.catalogue.dates import (
 from lms.catalogue.forms import CopyForm, MoveForm
 from lms.catalogue.inputs import slug_of, title_in_year
 from lms.catalogue.models import Lecture, LectureState, Series
+from lms.catalogue.queries import lectures as lecture_queries
+from lms.catalogue.queries import policies as policy_queries
+from lms.catalogue.queries import series as series_queries
 from lms.catalogue.rules import check_can_create_series, check_can_edit_series, may_create_series
 from lms.catalogue.views.blueprint import bp
 from lms.catalogue.views.decisions import decisions_sent, open_keys
@@ -47,7 +49,7 @@ from lms.web.time import viewer_zone
 
 def _series_to_plan(slug: str) -> Series:
     actor = current_actor()
-    series = queries.get_series(slug, by=actor)
+    series = series_queries.get_series(slug, by=actor)
     check_can_edit_series(series, actor)
     return series
 
@@ -85,7 +87,7 @@ def series_copy(slug: str) -> ResponseReturnValue:
         form=form,
         rows=_copy_rows(lectures, checks),
         checks=checks,
-        policy=queries.current_policy(source.id),
+        policy=policy_queries.current_policy(source.id),
         decisions=decisions,
         open_keys=open_keys(checks, decisions, tried=status == 422),
         links=sum(len(one.materials) for one in lectures),
@@ -100,7 +102,7 @@ def _copy_form(source: Series, lectures: Sequence[Lecture]) -> CopyForm:
     today = today_in(viewer_zone(), clock.now())
     first = first_after(start.date(), today) if start is not None else None
     title = title_in_year(source.title, start.year, first.year) if start is not None and first is not None else ""
-    slug = queries.free_slug(slug_of(title) or source.slug)
+    slug = series_queries.free_slug(slug_of(title) or source.slug)
     return CopyForm(data={"title": title or source.title, "slug": slug, "first": first} | dict.fromkeys(_TICKS, True))
 
 
@@ -135,7 +137,7 @@ def series_schedule(slug: str) -> ResponseReturnValue:
     return render_template(
         "catalogue/series_schedule.html",
         series=series,
-        lectures=queries.list_lectures(series.id, by=actor),
+        lectures=lecture_queries.list_lectures(series.id, by=actor),
         is_swappable=is_swappable,
         movable=len(movable_lectures(series, by=actor, at=at)),
         form=MoveForm(formdata=None, meta={"csrf": False}),

@@ -9,10 +9,12 @@ from typing import Any
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.catalogue import queries
 from lms.catalogue.actions.series import create_series, edit_series
 from lms.catalogue.forms import SeriesForm, language_choices
 from lms.catalogue.models import Admission, LectureState, Policy
+from lms.catalogue.queries import policies as policy_queries
+from lms.catalogue.queries import series as series_queries
+from lms.catalogue.queries import teaching as teaching_queries
 from lms.catalogue.rules import check_can_edit_series, may_create_series, may_see_series, next_lecture, stop_states
 from lms.catalogue.statements import OPEN_STATES
 from lms.catalogue.views.blueprint import bp
@@ -27,7 +29,7 @@ from lms.web.whole_pages import same_for_strangers
 PAGE = 20
 
 
-def _asked() -> tuple[queries.SeriesFilter, dict[str, str], int]:
+def _asked() -> tuple[series_queries.SeriesFilter, dict[str, str], int]:
     """The filters of the address; what cannot be is left out."""
     args = request.args
     said = {name: args.get(name, "").strip()[:200] for name in ("q", "language", "admission", "state")}
@@ -37,7 +39,7 @@ def _asked() -> tuple[queries.SeriesFilter, dict[str, str], int]:
         said["state"] = ""
     page = args.get("page", "1")
     number = int(page) if page.isdecimal() and len(page) < 6 and int(page) > 0 else 1
-    wanted = queries.SeriesFilter(
+    wanted = series_queries.SeriesFilter(
         q=said["q"],
         language=said["language"] or None,
         admission=Admission(said["admission"]) if said["admission"] else None,
@@ -47,7 +49,7 @@ def _asked() -> tuple[queries.SeriesFilter, dict[str, str], int]:
     return wanted, said, number
 
 
-def _row(card: queries.Card, policy: Policy, at: datetime) -> dict[str, Any]:
+def _row(card: series_queries.Card, policy: Policy, at: datetime) -> dict[str, Any]:
     """What the list shows of a series."""
     stops = stop_states(card.lectures, at)
     waiting = any(one.state is LectureState.DRAFT or one.held_unknown for one in card.lectures)
@@ -74,7 +76,7 @@ def series_list() -> ResponseReturnValue:
     """Lists series, with search and filters, upcoming ones first."""
     actor, at = current_actor(), clock.now()
     wanted, said, number = _asked()
-    cards, total = queries.list_cards(wanted, by=actor, offset=(number - 1) * PAGE)
+    cards, total = series_queries.list_cards(wanted, by=actor, offset=(number - 1) * PAGE)
     kept = {name: value for name, value in said.items() if value}
 
     def page_url(page: int) -> str:
@@ -83,7 +85,7 @@ def series_list() -> ResponseReturnValue:
 
     if not cards and number > 1:
         return redirect(page_url(1))
-    policies = queries.current_policies([card.series.id for card in cards])
+    policies = policy_queries.current_policies([card.series.id for card in cards])
     rows = [_row(card, policies[card.series.id], at) for card in cards]
     return render_template(
         "catalogue/series_list.html",
@@ -93,7 +95,7 @@ def series_list() -> ResponseReturnValue:
         total=total,
         said=said,
         filtered=bool(kept),
-        languages_heard=language_choices(said["language"] or None, queries.list_languages(by=actor)),
+        languages_heard=language_choices(said["language"] or None, series_queries.list_languages(by=actor)),
         may_create=may_create_series(actor),
         page=number,
         pages=max(1, -(-total // PAGE)),
@@ -108,7 +110,7 @@ def series_new() -> ResponseReturnValue:
     """Creates a series. Its lectures are added next."""
     form, status = SeriesForm(), 200
     if form.is_submitted():
-        form.propose_slug(queries.free_slug)
+        form.propose_slug(series_queries.free_slug)
     if form.validate_on_submit():
         try:
             made = create_series(form.draft(), by=current_actor(), at=clock.now())
@@ -150,12 +152,12 @@ def series_edit(slug: str) -> ResponseReturnValue:
             return redirect(url_for("dashboards.series", slug=saved.slug))
     elif form.is_submitted():
         status = 422
-    series = queries.get_series(slug, by=actor)
+    series = series_queries.get_series(slug, by=actor)
     return render_template("catalogue/series_form.html", form=form, series=series), status
 
 
 def _form_of(slug: str, actor: Actor) -> SeriesForm:
-    series = queries.get_series(slug, by=actor)
+    series = series_queries.get_series(slug, by=actor)
     check_can_edit_series(series, actor)
-    addresses = queries.instructor_addresses([series], by=actor)[series.id] or []
-    return SeriesForm.of(series, queries.current_policy(series.id), addresses)
+    addresses = teaching_queries.instructor_addresses([series], by=actor)[series.id] or []
+    return SeriesForm.of(series, policy_queries.current_policy(series.id), addresses)

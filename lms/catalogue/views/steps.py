@@ -7,7 +7,6 @@ from datetime import datetime
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.catalogue import queries
 from lms.catalogue.actions.states import (
     cancel_lecture,
     confirm_held,
@@ -21,6 +20,7 @@ from lms.catalogue.actions.states import (
 )
 from lms.catalogue.forms import CancelForm, CatalogueForm, MomentForm, PostponeForm, TimesForm
 from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.queries import lectures as lecture_queries
 from lms.catalogue.rules import check_can_edit_lecture, check_can_start, is_early_start, resolve_local
 from lms.catalogue.views.blueprint import bp
 from lms.catalogue.views.lectures import lecture_page
@@ -42,7 +42,7 @@ def _onwards(lecture_id: int) -> ResponseReturnValue:
 
 def _zone(lecture_id: int) -> str:
     """The zone in which moments of a lecture are typed."""
-    lecture = queries.get_lecture(lecture_id, by=current_actor())
+    lecture = lecture_queries.get_lecture(lecture_id, by=current_actor())
     check_can_edit_lecture(lecture, current_actor())
     return lecture.time_zone
 
@@ -71,7 +71,7 @@ def lecture_start(lecture_id: int) -> ResponseReturnValue:
     More than an hour before the planned time, it shows both times and asks for confirmation first.
     """
     form, zone = MomentForm(), _zone(lecture_id)
-    lecture = queries.get_lecture(lecture_id, by=current_actor())
+    lecture = lecture_queries.get_lecture(lecture_id, by=current_actor())
     if not form.is_submitted():
         if lecture.state is not LectureState.SCHEDULED:
             return redirect(url_for("catalogue.lecture_edit", lecture_id=lecture_id))
@@ -192,7 +192,7 @@ def _with_reason(lecture_id: int, form: CatalogueForm, status: int) -> ResponseR
 def _again(lecture_id: int, status: int, offered: set[LectureState], **kept: CatalogueForm) -> ResponseReturnValue:
     """The lecture's page with the form as it was sent. Pressed twice, or where somebody else was quicker, the
     lecture may be past the states in which the form is offered: then only the reason stands there."""
-    if queries.get_lecture(lecture_id, by=current_actor()).state in offered:
+    if lecture_queries.get_lecture(lecture_id, by=current_actor()).state in offered:
         return lecture_page(lecture_id, **kept), status
     return _with_reason(lecture_id, next(iter(kept.values())), status)
 
@@ -203,7 +203,7 @@ def lecture_postpone(lecture_id: int) -> ResponseReturnValue:
     """Postpones a lecture to a new time, or without a date."""
     actor = current_actor()
     _zone(lecture_id)
-    form = PostponeForm(queries.get_lecture(lecture_id, by=actor))
+    form = PostponeForm(lecture_queries.get_lecture(lecture_id, by=actor))
     date = request.form.get("date")  # "none", "given", or not said: then an empty time is no date
 
     def work() -> None:
@@ -217,7 +217,7 @@ def lecture_postpone(lecture_id: int) -> ResponseReturnValue:
     status = form.attempt(work)
     if status is not None:
         return _again(lecture_id, status, {LectureState.SCHEDULED, LectureState.POSTPONED}, postpone=form)
-    moved = queries.get_lecture(lecture_id, by=actor).starts_at is not None
+    moved = lecture_queries.get_lecture(lecture_id, by=actor).starts_at is not None
     flash(_("The lecture has a new time.") if moved else _("The lecture was postponed without a date."), "done")
     return _onwards(lecture_id)
 
@@ -227,7 +227,7 @@ def lecture_postpone(lecture_id: int) -> ResponseReturnValue:
 def lecture_cancel(lecture_id: int) -> ResponseReturnValue:
     """Shows what cancelling a lecture affects, asks for the reason, and cancels it once confirmed."""
     actor = current_actor()
-    lecture = queries.get_lecture(lecture_id, by=actor)
+    lecture = lecture_queries.get_lecture(lecture_id, by=actor)
     check_can_edit_lecture(lecture, actor)
     form, status = CancelForm(), 200
     if request.form.get("confirm") == "cancel":
@@ -237,12 +237,12 @@ def lecture_cancel(lecture_id: int) -> ResponseReturnValue:
             flash(_("The lecture was cancelled."), "done")
             return _onwards(lecture_id)
         status = failed
-        lecture = queries.get_lecture(lecture_id, by=actor)
+        lecture = lecture_queries.get_lecture(lecture_id, by=actor)
         if lecture.state is not LectureState.SCHEDULED:
             return _with_reason(lecture_id, form, status)
     if lecture.state is not LectureState.SCHEDULED and status == 200:
         return redirect(url_for("catalogue.lecture_edit", lecture_id=lecture_id))
-    others = [one for one in queries.list_lectures(lecture.series_id, by=actor) if one.id != lecture_id]
+    others = [one for one in lecture_queries.list_lectures(lecture.series_id, by=actor) if one.id != lecture_id]
     remaining = [one for one in others if one.state is not LectureState.CANCELLED]
     return render_template(
         "catalogue/lecture_cancel.html", lecture=lecture, form=form, remaining=len(remaining)

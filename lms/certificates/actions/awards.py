@@ -12,7 +12,8 @@ from sqlalchemy import func, select
 
 from lms.attendance.models.credits import Outcome
 from lms.catalogue.models import CertificateKind
-from lms.catalogue.queries import current_policy, get_series_by_id
+from lms.catalogue.queries.policies import current_policy
+from lms.catalogue.queries.series import get_series_by_id
 from lms.certificates import keys, numbers, rules
 from lms.certificates.actions import bulk_issue
 from lms.certificates.actions.bundles import forget_bundles

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Final
 
 from sqlalchemy import select, update
 
-from lms.catalogue.queries import get_series_by_id
+from lms.catalogue.queries.series import get_series_by_id
 from lms.certificates import numbers, rules
 from lms.certificates.actions.batch_render import RenderResult, fill
 from lms.certificates.models import Certificate

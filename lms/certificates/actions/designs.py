@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import func, select, update
 
-from lms.catalogue.queries import get_series
+from lms.catalogue.queries.series import get_series
 from lms.certificates.designs import image_sanitizer
 from lms.certificates.designs.design import (
     BUILT_IN_VERSION,

@@ -13,7 +13,8 @@ from sqlalchemy import and_, case, exists, func, or_, select
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.queries.sessions import sessions_among
 from lms.catalogue.models import Lecture, LectureState, Series, Visibility
-from lms.catalogue.queries import current_policies, stations_of
+from lms.catalogue.queries.lectures import stations_of
+from lms.catalogue.queries.policies import current_policies
 from lms.certificates import eligibility
 from lms.core.clock import reporting_zone
 from lms.core.db import read, read_value

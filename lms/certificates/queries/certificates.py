@@ -13,7 +13,9 @@ from sqlalchemy.orm import aliased, contains_eager
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.queries.sessions import sessions_among
 from lms.catalogue.models import CertificateKind, Lecture, Series
-from lms.catalogue.queries import current_policy, get_series, list_lectures
+from lms.catalogue.queries.lectures import list_lectures
+from lms.catalogue.queries.policies import current_policy
+from lms.catalogue.queries.series import get_series
 from lms.catalogue.rules import length_ms
 from lms.certificates import eligibility, numbers, rules
 from lms.certificates.models import Award, Certificate, CertificateState

@@ -13,7 +13,8 @@ from lms.attendance.models.credits import Outcome
 from lms.attendance.outcomes import CreditValues
 from lms.attendance.queries.change_preview import Change
 from lms.catalogue.models import Policy
-from lms.catalogue.queries import current_policy, get_series_by_id
+from lms.catalogue.queries.policies import current_policy
+from lms.catalogue.queries.series import get_series_by_id
 from lms.catalogue.rules import may_edit_series
 from lms.certificates import numbers
 from lms.certificates.eligibility import earning, has_earned

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from lms.catalogue.models import CertificateKind, Series
-from lms.catalogue.queries import SeriesFilter, get_series, list_series
+from lms.catalogue.queries.series import SeriesFilter, get_series, list_series
 from lms.certificates import numbers
 from lms.certificates.designs.design import BUILT_IN_VERSION, FALLBACK, READY_VERSION, Design, texts_of
 from lms.certificates.designs.versions import printable_words, to_design

@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, litera
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.rules import needed_ms
 from lms.catalogue.models import CertificateKind, Lecture, LectureState, Policy, Series
-from lms.catalogue.queries import current_policy, get_series
+from lms.catalogue.queries.policies import current_policy
+from lms.catalogue.queries.series import get_series
 from lms.catalogue.rules import length_ms
 from lms.certificates import eligibility, numbers, rules
 from lms.certificates.models import Award, Certificate, CertificateState

@@ -11,7 +11,8 @@ from sqlalchemy import and_, case, exists, func, not_, or_, select
 from lms.attendance.models.credits import Credit, Outcome
 from lms.attendance.queries.sessions import sessions_among
 from lms.catalogue.models import Lecture, Policy
-from lms.catalogue.queries import current_policies, stations_of
+from lms.catalogue.queries.lectures import stations_of
+from lms.catalogue.queries.policies import current_policies
 from lms.catalogue.rules import Station
 from lms.certificates import eligibility
 from lms.certificates.models import Award

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.catalogue.queries import get_series
+from lms.catalogue.queries.series import get_series
 from lms.certificates.actions import bundles
 from lms.certificates.responses import bundle_answer
 from lms.certificates.views.blueprint import bp

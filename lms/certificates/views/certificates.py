@@ -9,7 +9,7 @@ from dataclasses import replace
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.catalogue.queries import get_series
+from lms.catalogue.queries.series import get_series
 from lms.certificates import keys, numbers
 from lms.certificates.actions import awards
 from lms.certificates.badges import status_list as status

@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 
 from lms.catalogue.forms import LANGUAGES, language_choices
 from lms.catalogue.models import CertificateKind
-from lms.catalogue.queries import get_series
+from lms.catalogue.queries.series import get_series
 from lms.certificates.actions import designs as actions
 from lms.certificates.designs import versions
 from lms.certificates.designs.default_texts import READY

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import case, func, select
 
 from lms.catalogue.models import Lecture, LectureState, Series, Visibility
-from lms.catalogue.queries import list_givers_of_series
+from lms.catalogue.queries.lectures import list_givers_of_series
 from lms.catalogue.statements import OPEN_STATES
 from lms.certificates.queries.totals import Totals, totals_of_series
 from lms.core.db import read

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import select, union
 
-from lms.catalogue.queries import list_between
+from lms.catalogue.queries.lectures import list_between
 from lms.catalogue.rules import Station, teaching_id
 from lms.catalogue.visibility import ids_taught_by_person
 from lms.core.db import read_column

@@ -6,7 +6,9 @@ from datetime import datetime
 
 from lms.attendance.queries.sessions import sessions_among
 from lms.catalogue.models import Admission, Series, Visibility
-from lms.catalogue.queries import SeriesFilter, current_policies, list_series, stations_of
+from lms.catalogue.queries.lectures import stations_of
+from lms.catalogue.queries.policies import current_policies
+from lms.catalogue.queries.series import SeriesFilter, list_series
 from lms.catalogue.rules import next_lecture
 from lms.certificates.eligibility import standing
 from lms.core.clock import reporting_zone

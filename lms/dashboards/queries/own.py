@@ -11,7 +11,8 @@ from sqlalchemy import bindparam, func, select
 from lms.attendance.queries.persons import PersonAttendance, attendance_of_person
 from lms.attendance.queries.sessions import sessions_among
 from lms.catalogue.models import LectureState, Policy, Series
-from lms.catalogue.queries import current_policies, stations_of
+from lms.catalogue.queries.lectures import stations_of
+from lms.catalogue.queries.policies import current_policies
 from lms.catalogue.rules import Station
 from lms.certificates.eligibility import Standing, standing
 from lms.core.clock import reporting_zone

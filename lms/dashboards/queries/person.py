@@ -9,7 +9,7 @@ from datetime import datetime
 from lms.attendance.models.credits import Outcome
 from lms.attendance.queries.persons import PersonAttendance
 from lms.catalogue.models import Series
-from lms.catalogue.queries import SeriesFilter, list_series
+from lms.catalogue.queries.series import SeriesFilter, list_series
 from lms.certificates.queries.certificates import Shown, list_of_person
 from lms.core.measures import needed_minutes
 from lms.core.roles import Actor

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from lms.catalogue.models import Lecture, LectureState, Series
-from lms.catalogue.queries import list_taught, list_taught_series
+from lms.catalogue.queries.teaching import list_taught, list_taught_series
 from lms.catalogue.rules import AnyLecture
 from lms.core.db import db
 from lms.core.errors import Forbidden

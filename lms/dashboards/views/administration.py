@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import render_template
 from flask.typing import ResponseReturnValue
 
-from lms.catalogue.queries import list_listings_to_end, list_live
+from lms.catalogue.queries.lectures import list_live
+from lms.catalogue.queries.teaching import list_listings_to_end
 from lms.core import clock
 from lms.core.jobs import JobState, get_job
 from lms.core.roles import Role

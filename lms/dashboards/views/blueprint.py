@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, g, has_request_context, request
 from sqlalchemy.exc import SQLAlchemyError
 
-from lms.catalogue.queries import list_live_in_public
+from lms.catalogue.queries.lectures import list_live_in_public
 from lms.dashboards.queries.waiting import Waiting, count_waiting
 from lms.web.identity import current_actor
 

@@ -9,7 +9,8 @@ from flask import Response, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.public_pages import list_public_pages
-from lms.catalogue.queries import get_lecture, get_series, list_lectures
+from lms.catalogue.queries.lectures import get_lecture, list_lectures
+from lms.catalogue.queries.series import get_series
 from lms.core.roles import ANONYMOUS
 from lms.core.typesetting import CannotRender
 from lms.dashboards import cards

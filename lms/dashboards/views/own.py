@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from lms.attendance.models.credits import Outcome
 from lms.attendance.queries.appeals import appeal_states_of, count_open_appeals, list_open_appeals
 from lms.catalogue.models import Admission, LectureState
-from lms.catalogue.queries import get_lecture, list_upcoming, name_givers
+from lms.catalogue.queries.lectures import get_lecture, list_upcoming, name_givers
 from lms.catalogue.rules import room_is_open
 from lms.certificates.queries.behind import list_behind
 from lms.certificates.queries.certificates import list_of_person

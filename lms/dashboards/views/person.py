@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.catalogue.queries import get_series
+from lms.catalogue.queries.series import get_series
 from lms.core import clock
 from lms.core.errors import NotFound, Refused
 from lms.core.i18n import _
@@ -13,7 +13,7 @@ from lms.core.roles import Role
 from lms.dashboards.queries.person import get_person_desk
 from lms.dashboards.route import mini_stops
 from lms.dashboards.views.blueprint import bp
-from lms.enrolment.actions import enrol
+from lms.enrolment.actions.places import enrol
 from lms.enrolment.models import EnrolmentStatus
 from lms.people.actions.links import send_person_link
 from lms.people.queries.persons import person_id_of

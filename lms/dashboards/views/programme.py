@@ -12,17 +12,9 @@ from lms.attendance.queries.persons import attendance_of_person
 from lms.attendance.queries.sessions import needs_confirmation, sessions_among
 from lms.catalogue.forms import offered_zones
 from lms.catalogue.models import Lecture, LectureState
-from lms.catalogue.queries import (
-    SeriesFilter,
-    current_policy,
-    get_lecture,
-    get_series,
-    list_cards,
-    list_upcoming,
-    name_givers,
-    policy_for,
-    stations_of,
-)
+from lms.catalogue.queries.lectures import get_lecture, list_upcoming, name_givers, stations_of
+from lms.catalogue.queries.policies import current_policy, policy_for
+from lms.catalogue.queries.series import SeriesFilter, get_series, list_cards
 from lms.catalogue.rules import Station, may_edit_series, room_is_open
 from lms.certificates.eligibility import standing
 from lms.certificates.rules import may_see_earners

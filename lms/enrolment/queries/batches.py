@@ -12,7 +12,8 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import aliased
 
 from lms.catalogue.models import Series
-from lms.catalogue.queries import get_series_by_id, list_lectures
+from lms.catalogue.queries.lectures import list_lectures
+from lms.catalogue.queries.series import get_series_by_id
 from lms.catalogue.statements import OPEN_STATES
 from lms.core.batches import NAMED, BatchStage, EntryState, count_states, stage_of
 from lms.core.db import db, read, read_column

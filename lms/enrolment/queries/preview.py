@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from lms.catalogue.queries import get_series_by_id
+from lms.catalogue.queries.series import get_series_by_id
 from lms.core.errors import Fault, Forbidden
 from lms.core.roles import Actor
 from lms.enrolment import rules

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, ScalarSelect, Select, bindparam, exists, or_, select
 from sqlalchemy.orm import aliased
 
-from lms.catalogue.queries import get_series_by_id
+from lms.catalogue.queries.series import get_series_by_id
 from lms.core import clock
 from lms.core.db import db
 from lms.core.errors import NotFound

@@ -11,7 +11,8 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.models import Series
-from lms.catalogue.queries import get_series, list_lectures
+from lms.catalogue.queries.lectures import list_lectures
+from lms.catalogue.queries.series import get_series
 from lms.catalogue.rules import may_edit_series
 from lms.catalogue.statements import OPEN_STATES
 from lms.core import clock, files
@@ -20,7 +21,8 @@ from lms.core.i18n import _, _l, _n
 from lms.core.lists import ListRequest
 from lms.core.roles import Actor, Role
 from lms.core.sorting import sort_key
-from lms.enrolment import actions, mailing
+from lms.enrolment import mailing
+from lms.enrolment.actions import by_address, many, places
 from lms.enrolment.forms import EnrolForm, FileForm
 from lms.enrolment.models import Enrolment, EnrolmentSource, EnrolmentStatus
 from lms.enrolment.queries.batches import list_batches
@@ -86,7 +88,7 @@ def enrol(slug: str) -> ResponseReturnValue:
     before = place_of(series, by=by, at=at)
     accepts = before.is_active and before.enrolment is not None and before.enrolment.profile_shared_at is None
     try:
-        row = actions.enrol(series.id, by.person_id or 0, by=by, at=at)
+        row = places.enrol(series.id, by.person_id or 0, by=by, at=at)
     except Refused as error:
         flash(error.message, "wrong")
     else:
@@ -112,7 +114,7 @@ def withdraw(slug: str) -> ResponseReturnValue:
         flash(_("You are not enrolled in this series."), "wrong")
         return _series_page(slug)
     if request.method == "POST" and request.form.get("confirm"):
-        actions.withdraw(series.id, by.person_id or 0, by=by, at=at)
+        places.withdraw(series.id, by.person_id or 0, by=by, at=at)
         flash(_("You have left this series."), "done")
         return _series_page(slug)
     if request.method == "POST":  # the question stands on a page that one can come back to
@@ -165,7 +167,7 @@ def series_enrolments(slug: str) -> ResponseReturnValue:
             raise Forbidden
         if form.validate():
             try:
-                row = actions.enrol_by_address(
+                row = by_address.enrol_by_address(
                     series.id,
                     form.email.data or "",
                     full_name=form.full_name.data or None,
@@ -301,7 +303,7 @@ def decide(slug: str, enrolment_id: str) -> ResponseReturnValue:
         back = url_for("enrolment.series_enrolments", slug=slug)
         return _ask_to_withdraw(row, series, back=back, action=action, own=False)
     try:
-        _say_where(actions.set_status(enrolment_id, status, by=by, at=at), by)
+        _say_where(places.set_status(enrolment_id, status, by=by, at=at), by)
     except Refused as error:
         flash(error.message, "wrong")
     if status is EnrolmentStatus.WITHDRAWN:  # the list of this person alone, where “Enrol again” takes it back
@@ -380,7 +382,7 @@ def import_preview(slug: str) -> ResponseReturnValue:
             flash(_("Another file was chosen in the meantime. This is a preview of that file."), "wrong")
             return redirect(url_for("enrolment.import_preview", slug=slug), 303)
         try:
-            answer = actions.publish_enrolments(series.id, staged, skip_bad_rows=True, by=by, at=clock.now())
+            answer = many.publish_enrolments(series.id, staged, skip_bad_rows=True, by=by, at=clock.now())
         except DomainError as error:
             flash(error.message, "wrong")
             return redirect(url_for("enrolment.import_preview", slug=slug), 303)

@@ -11,7 +11,7 @@ from flask import Response, flash, redirect, render_template, request, stream_wi
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.models import ReleaseRule, Series
-from lms.catalogue.queries import get_series
+from lms.catalogue.queries.series import get_series
 from lms.core import clock
 from lms.core.errors import Forbidden, Invalid, Refused, TooLarge, WrongKind
 from lms.core.i18n import _, _l, _n

@@ -13,7 +13,7 @@ from lms.core.db import action, db
 from lms.core.errors import Fault, Invalid, NotFound, Refused
 from lms.core.i18n import _
 from lms.core.roles import SYSTEM, Actor
-from lms.enrolment.actions import enrol, lock
+from lms.enrolment.actions.places import enrol, lock
 from lms.enrolment.models import EnrolmentSource, EnrolmentStatus, SeatReason
 from lms.enrolment.queries.series import is_over
 from lms.nominations.actions.seats import end, free_seat, let_go, people_of

@@ -14,7 +14,7 @@ from lms.core.bulk import among
 from lms.core.db import action, db, read
 from lms.core.outbox import post_mails
 from lms.core.roles import Actor
-from lms.enrolment.actions import lock
+from lms.enrolment.actions.places import lock
 from lms.enrolment.models import SeatReason
 from lms.nominations.actions.answering import settle
 from lms.nominations.actions.invitations import invite, revoke_invitations

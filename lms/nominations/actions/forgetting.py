@@ -11,7 +11,7 @@ from lms.core import files
 from lms.core.db import action, after_commit, db
 from lms.core.outbox import MAX_ATTEMPTS, OutboxMail
 from lms.core.roles import SYSTEM, Actor
-from lms.enrolment.actions import lock
+from lms.enrolment.actions.places import lock
 from lms.enrolment.models import SeatReason
 from lms.nominations.actions.seats import end
 from lms.nominations.models import OPEN, InvitationLink, Nomination, NominationState

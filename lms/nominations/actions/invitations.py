@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete, or_, select, update
 
 from lms.catalogue.models import LectureState, Series
-from lms.catalogue.queries import list_lectures
+from lms.catalogue.queries.lectures import list_lectures
 from lms.core import audit
 from lms.core.bulk import among, insert_many
 from lms.core.db import action, db
@@ -17,7 +17,7 @@ from lms.core.errors import NotFound
 from lms.core.outbox import OutboxMail, post_mails
 from lms.core.roles import SYSTEM, Actor
 from lms.core.zones import main_zone
-from lms.enrolment.actions import lock
+from lms.enrolment.actions.places import lock
 from lms.enrolment.models import SeatReason
 from lms.nominations.actions.seats import end, people_of
 from lms.nominations.models import InvitationLink, Nomination, NominationState

@@ -16,7 +16,7 @@ from lms.core.db import action, db
 from lms.core.errors import Fault, NotFound, Refused
 from lms.core.i18n import _
 from lms.core.roles import Actor
-from lms.enrolment.actions import lock
+from lms.enrolment.actions.places import lock
 from lms.enrolment.models import SeatReason
 from lms.enrolment.queries.series import is_over
 from lms.nominations.actions.invitations import invite

@@ -10,7 +10,8 @@ from enum import StrEnum
 from sqlalchemy import select
 
 from lms.catalogue.models import LectureState, Policy, Series, Visibility
-from lms.catalogue.queries import current_policy, stations_of
+from lms.catalogue.queries.lectures import stations_of
+from lms.catalogue.queries.policies import current_policy
 from lms.catalogue.rules import Station
 from lms.core.db import db
 from lms.core.roles import ANONYMOUS

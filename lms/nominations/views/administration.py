@@ -12,7 +12,7 @@ from flask import Response, flash, redirect, render_template, request, stream_wi
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.models import Series
-from lms.catalogue.queries import get_series
+from lms.catalogue.queries.series import get_series
 from lms.core import clock
 from lms.core.batches import AT_ONCE, NAMED, BatchStage
 from lms.core.errors import Invalid, Refused

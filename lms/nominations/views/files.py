@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from flask import Response, flash, redirect, render_template, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
 
-from lms.catalogue.queries import get_series, get_series_by_id
+from lms.catalogue.queries.series import get_series, get_series_by_id
 from lms.core import clock
 from lms.core.errors import Fault, Invalid, NotFound, Refused, TooLarge, WrongKind
 from lms.core.i18n import _

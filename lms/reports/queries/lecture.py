@@ -15,7 +15,7 @@ from lms.attendance.models.evidence import Source
 from lms.attendance.presence import WHO, presence_in, span_of
 from lms.attendance.queries.roster import on_roster
 from lms.catalogue.models import Lecture, LectureState
-from lms.catalogue.queries import get_lecture
+from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import may_edit_lecture
 from lms.certificates.models import Award, Certificate
 from lms.core import clock

@@ -13,7 +13,7 @@ from lms.attendance.actions.closing import check_not_closed
 from lms.attendance.actions.credits import lock_lecture
 from lms.attendance.models.groups import Entered, GroupEntry, ViewingGroup
 from lms.catalogue.models import WalkIns
-from lms.catalogue.queries import policy_for
+from lms.catalogue.queries.policies import policy_for
 from lms.catalogue.rules import may_edit_lecture, zone_of
 from lms.core import audit
 from lms.core.bulk import among, insert_many
@@ -21,7 +21,7 @@ from lms.core.db import action, db
 from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
 from lms.core.i18n import _
 from lms.core.roles import Actor
-from lms.enrolment.actions import share_own_profile
+from lms.enrolment.actions.places import share_own_profile
 from lms.enrolment.membership import eligible_people
 from lms.enrolment.rules import check_is_for_country
 from lms.people.models import Person

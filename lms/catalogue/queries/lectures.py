@@ -1,0 +1,232 @@
+"""Reads of lectures. Queries that routes call take `by` and return only what that actor can see."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, and_, bindparam, exists, func, or_, select
+
+from lms.catalogue import statements
+from lms.catalogue.models import (
+    Lecture,
+    LectureChange,
+    LectureInstructor,
+    LectureState,
+    Series,
+    SeriesInstructor,
+    Visibility,
+)
+from lms.catalogue.queries.loading import complete_lectures
+from lms.catalogue.queries.series import kind_of_reader
+from lms.catalogue.rules import Station, may_edit_lecture, may_see_lecture
+from lms.catalogue.visibility import shown_lecture as _shown_lecture
+from lms.catalogue.visibility import visible as _visible
+from lms.core.db import db, read, read_one
+from lms.core.errors import Forbidden, NotFound
+from lms.core.roles import Actor
+from lms.people.models import Person
+
+
+# Lectures
+def get_lecture(lecture_id: int, *, by: Actor) -> Lecture:
+    """The lecture. NotFound where there is none or it is not theirs to see."""
+    lecture = find_lecture(lecture_id)
+    if lecture is None or not may_see_lecture(lecture, by):
+        raise NotFound
+    return lecture
+
+
+def get_lecture_to_join(lecture_id: int, *, by: Actor) -> tuple[Station, str | None]:
+    """As `get_lecture`, what deciding about joining needs, and the link of the meeting."""
+    known = 0 < lecture_id < 2**31
+    row = read_one(statements.to_join(*kind_of_reader(by)), {"lecture_id": lecture_id}) if known else None
+    if row is None:
+        raise NotFound
+    station: list[Any]
+    *station, join_url = row
+    return Station(*station), join_url
+
+
+def get_lecture_for_calendar(lecture_id: int, *, by: Actor) -> Lecture:
+    """The lecture, also one that was public and is hidden now, of which a calendar may read only that.
+
+    NotFound where there is none, or it was never theirs to see.
+    """
+    lecture = find_lecture(lecture_id)
+    if lecture is None or not (may_see_lecture(lecture, by) or _was_public(lecture)):
+        raise NotFound
+    return lecture
+
+
+def _was_public(lecture: Lecture) -> bool:
+    hidden = select(LectureChange.id).where(LectureChange.lecture_id == lecture.id, LectureChange.what == "hidden")
+    return lecture.state is not LectureState.DRAFT and db.session.scalar(hidden.limit(1)) is not None
+
+
+def find_lecture(lecture_id: int) -> Lecture | None:
+    """Returns a lecture without a permission check: for actions, jobs and commands, never for routes."""
+    if not 0 < lecture_id < 2**31:
+        return None
+    found = db.session.execute(_LECTURE, {"lecture_id": lecture_id}).one_or_none()
+    return None if found is None else complete_lectures([found[0]])[0]
+
+
+_LECTURE = select(Lecture, Series).join(Series).where(Lecture.id == bindparam("lecture_id"))
+
+
+_BEGAN = func.coalesce(Lecture.actual_start, Lecture.starts_at)
+
+
+_IN_ORDER = select(Lecture).order_by(_BEGAN.is_(None), _BEGAN, Lecture.id)
+
+
+_LECTURES_OF_SERIES = _IN_ORDER.where(Lecture.series_id.in_(bindparam("ids", expanding=True)))
+
+
+_LECTURES = _IN_ORDER.where(Lecture.id.in_(bindparam("ids", expanding=True)))
+
+
+def _in_order(query: Select[Lecture], ids: Iterable[int], by: Actor) -> list[Lecture]:
+    """Lectures in the order of their time, those without a date last."""
+    return complete_lectures(db.session.scalars(query, {"ids": list(ids)}).all(), by=by)
+
+
+def list_lectures(series_id: int, *, by: Actor) -> list[Lecture]:
+    """The lectures of a series in the order of their time, those without a date last."""
+    found = _in_order(_LECTURES_OF_SERIES, [series_id], by)
+    return [lecture for lecture in found if may_see_lecture(lecture, by)]
+
+
+def stations_of(series_ids: Collection[int], *, by: Actor) -> dict[int, list[Station]]:
+    """The lectures of several series in the order of their time, those without a date last."""
+    found: dict[int, list[Station]] = {one: [] for one in series_ids}
+    for row in read(statements.stations(*kind_of_reader(by)), {"ids": list(found)}) if found else []:
+        found[row[1]].append(Station(*row))
+    return found
+
+
+def list_between(
+    start: datetime, end: datetime, *, series_ids: Collection[int] | None = None, by: Actor
+) -> list[Station]:
+    """The lectures that begin between two instants, in their order; of these series where they are given."""
+    query = statements.between(*kind_of_reader(by))
+    if series_ids is not None:
+        query = query.where(Lecture.series_id.in_(series_ids))
+    return [Station(*row) for row in read(query, {"start": start, "end": end})]
+
+
+def list_givers_of_series(series_ids: Collection[int]) -> dict[int, list[str]]:
+    """The names of who gives each of these series, in their order. For pages of administrators."""
+    found: dict[int, list[str]] = {one: [] for one in series_ids}
+    query = (
+        select(SeriesInstructor.series_id, Person.full_name)
+        .join(Person, Person.id == SeriesInstructor.person_id)
+        .where(SeriesInstructor.series_id.in_(series_ids))
+        .order_by(Person.full_name)
+    )
+    for series_id, name in read(query) if found else []:
+        found[series_id].append(name)
+    return found
+
+
+def name_givers(stations: Sequence[Station]) -> None:
+    """Puts in place who gives these lectures: ids, full and native names, in the order of names."""
+    givers: dict[int, list[Any]] = {one.id: [] for one in stations}
+    for row in read(statements.GIVERS, {"ids": list(givers)}) if givers else []:
+        givers[row.lecture_id].append(row)
+    for one in stations:
+        one.instructors = givers[one.id]
+
+
+def list_lectures_page(series_id: int, *, by: Actor, cursor: int | None, limit: int) -> list[Lecture]:
+    """The lectures of a series by id after `cursor`: up to `limit + 1`."""
+    query = select(Lecture).join(Series).where(Lecture.series_id == series_id, _visible(by), _shown_lecture(by))
+    if cursor is not None:
+        query = query.where(Lecture.id > cursor)
+    return complete_lectures(db.session.scalars(query.order_by(Lecture.id).limit(limit + 1)).all(), by=by)
+
+
+def list_upcoming(*, by: Actor, at: datetime, limit: int = 20) -> list[Lecture]:
+    """Lectures on the programme whose planned end has not passed, the next one first; those of drafts only for
+    their staff."""
+    since = at - timedelta(hours=24)
+    rows = read(statements.upcoming(*kind_of_reader(by)), {"since": since, "limit": limit + 50})
+    coming = [id_ for id_, starts, minutes in rows if starts and starts + timedelta(minutes=minutes) > at][:limit]
+    return _in_order(_LECTURES, coming, by) if coming else []
+
+
+def list_live(*, by: Actor) -> list[Lecture]:
+    """Lectures that are live now, the one that began last first; those of draft series only for their staff."""
+    query = (
+        select(Lecture)
+        .join(Series)
+        .where(Lecture.state == LectureState.LIVE, _visible(by))
+        .order_by(Lecture.actual_start.desc(), Lecture.id)
+    )
+    return complete_lectures(db.session.scalars(query).all(), by=by)
+
+
+_LIVE_IN_PUBLIC = (
+    select(Lecture.id, Lecture.title, Lecture.actual_start)
+    .join(Series)
+    .where(Lecture.state == LectureState.LIVE, Series.visibility == Visibility.PUBLIC)
+    .order_by(Lecture.actual_start.desc(), Lecture.id)
+)
+
+
+def list_live_in_public() -> list[tuple[int, str, datetime | None]]:
+    """As `list_live` for everybody, in the few words that stand on top of each page: id, title, actual start."""
+    return [(id_, title, began) for id_, title, began in read(_LIVE_IN_PUBLIC)]
+
+
+def was_postponed(lecture_id: int) -> bool:
+    """Returns whether a lecture was ever moved, with notice to the enrolled."""
+    query = exists().where(LectureChange.lecture_id == lecture_id, LectureChange.what.in_(["postponed", "rescheduled"]))
+    return bool(db.session.scalar(select(query)))
+
+
+def list_changes(lecture_id: int, *, by: Actor) -> list[LectureChange]:
+    """The history of a lecture, oldest first. Its staff only."""
+    lecture = get_lecture(lecture_id, by=by)
+    if not may_edit_lecture(lecture, by) and not by.is_reporter:
+        raise Forbidden
+    query = select(LectureChange).where(LectureChange.lecture_id == lecture_id).order_by(LectureChange.id)
+    return list(db.session.scalars(query))
+
+
+def list_around(person_ids: Iterable[int], start: datetime, end: datetime) -> list[tuple[Lecture, int]]:
+    """Lectures that may take up these people between two instants, each with the person: for the check of a clash."""
+    began = func.coalesce(Lecture.actual_start, Lecture.starts_at)
+    query = (
+        select(Lecture, LectureInstructor.person_id)
+        .join(LectureInstructor, LectureInstructor.lecture_id == Lecture.id)
+        .where(
+            LectureInstructor.person_id.in_(list(person_ids)),
+            Lecture.state.in_((LectureState.SCHEDULED, LectureState.LIVE, LectureState.HELD)),
+            and_(began < end, began > start - timedelta(hours=24)),
+        )
+        .order_by(began, Lecture.id)
+    )
+    found = [(lecture, person_id) for lecture, person_id in db.session.execute(query)]
+    complete_lectures(list({lecture.id: lecture for lecture, _person in found}.values()))
+    return found
+
+
+def list_taking_up(person_ids: Collection[int], series_id: int | None, start: datetime, end: datetime) -> list[Lecture]:
+    """Lectures between two instants that may be in the way of others: those that these people give, and those of a
+    series, its drafts too. For checks of dates, never for routes."""
+    began = func.coalesce(Lecture.actual_start, Lecture.starts_at)
+    given = exists().where(LectureInstructor.lecture_id == Lecture.id, LectureInstructor.person_id.in_(person_ids))
+    query = (
+        select(Lecture)
+        .where(
+            Lecture.state.not_in((LectureState.CANCELLED, LectureState.POSTPONED)),
+            or_(given, Lecture.series_id == series_id) if series_id is not None else given,
+            began < end,
+            began > start - timedelta(hours=24),
+        )
+        .order_by(began, Lecture.id)
+    )
+    return complete_lectures(db.session.scalars(query).all())

@@ -1,0 +1,141 @@
+"""Reads of series. Queries that routes call take `by` and return only what that actor can see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, bindparam, func, select, true
+
+from lms.catalogue import statements
+from lms.catalogue.inputs import is_slug
+from lms.catalogue.models import Admission, Lecture, Series, Visibility
+from lms.catalogue.queries.loading import complete_series
+from lms.catalogue.rules import may_see_series, teaching_id
+from lms.catalogue.visibility import ids_with
+from lms.catalogue.visibility import shown_lecture as _shown_lecture
+from lms.catalogue.visibility import visible as _visible
+from lms.core.db import db, read, read_column
+from lms.core.errors import NotFound
+from lms.core.roles import Actor
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeriesFilter:
+    """Which series. `q`: words, all of which stand in title, description or a lecture's title, in any case.
+
+    `language`: given in it or interpreted into it. `open`: whether a lecture is still to come. `cursor`: the
+    last id seen; lists run from the newest to the oldest.
+    """
+
+    q: str = ""
+    language: str | None = None
+    admission: Admission | None = None
+    visibility: Visibility | None = None
+    open: bool | None = None
+    cursor: int | None = None
+    limit: int = 50
+
+
+# Series
+def get_series(slug: str, *, by: Actor) -> Series:
+    """The series of this address. NotFound where there is none or it is not theirs to see."""
+    return _seen(find_series(slug), by)
+
+
+def get_series_by_id(series_id: int, *, by: Actor) -> Series:
+    """As `get_series`, by the inner id."""
+    return _seen(_one_series(_SERIES_OF_ID, series_id), by)
+
+
+def _seen(series: Series | None, by: Actor) -> Series:
+    if series is None or not may_see_series(series, by):
+        raise NotFound
+    return series
+
+
+def find_series(slug: str) -> Series | None:
+    """Returns a series by slug without a permission check: for actions and commands, never for routes."""
+    if not is_slug(slug):
+        return None
+    return _one_series(_SERIES_OF_SLUG, slug)
+
+
+def free_slug(wanted: str) -> str:
+    """This web address, or where a series has it, the same with the next free number. A proposal, not a promise."""
+    taken = set(read_column(select(Series.slug).where(Series.slug.startswith(wanted[:74], autoescape=True))))
+    numbered = (f"{wanted[:74]}-{number}" for number in count(2))
+    return wanted if wanted not in taken else next(one for one in numbered if one not in taken)
+
+
+_SERIES_OF_ID = select(Series).where(Series.id == bindparam("key"))
+
+
+_SERIES_OF_SLUG = select(Series).where(Series.slug == bindparam("key"))
+
+
+def _one_series(query: Select[Series], key: int | str) -> Series | None:
+    series = db.session.scalars(query, {"key": key}).one_or_none()
+    return None if series is None else complete_series([series])[0]
+
+
+def list_series(wanted: SeriesFilter, *, by: Actor) -> list[Series]:
+    """The series that match, newest first: up to `limit + 1`, so that the caller knows whether there are more."""
+    query = _matching(wanted, by).order_by(Series.id.desc()).limit(wanted.limit + 1)
+    if wanted.cursor is not None:
+        query = query.where(Series.id < wanted.cursor)
+    return complete_series(db.session.scalars(query).all())
+
+
+@dataclass(frozen=True)
+class Card:
+    """A series in the list, with what stands there of all its lectures that the reader may see, in their order: id,
+    state, times, languages and recording, named as in `Lecture`."""
+
+    series: Series
+    lectures: Sequence[Any]
+
+
+def list_cards(wanted: SeriesFilter, *, by: Actor, offset: int = 0) -> tuple[list[Card], int]:
+    """One page of the list of series, and how many match: what comes next first, then what was held last first."""
+    query = statements.cards(wanted.admission, wanted.visibility, wanted.open, *kind_of_reader(by))
+    if wanted.q.strip() or wanted.language:
+        query = query.where(_found(wanted, by))
+    found = db.session.execute(query, {"limit": wanted.limit, "offset": offset}).all()
+    rows, total = [row[0] for row in found], found[0][1] if found else 0
+    if offset and not rows:
+        total = db.session.scalar(_matching(wanted, by).with_only_columns(func.count(Series.id))) or 0
+    lectures: dict[int, list[Any]] = {one.id: [] for one in rows}
+    for lecture in read(statements.card_lectures(*kind_of_reader(by)), {"ids": list(lectures)}) if rows else []:
+        lectures[lecture.series_id].append(lecture)
+    return [Card(one, lectures[one.id]) for one in rows], total
+
+
+def list_languages(*, by: Actor) -> list[str]:
+    """The codes of all languages that one can hear: of visible series, and interpreted into."""
+    found: set[str] = set(db.session.scalars(select(Series.language).where(_visible(by)).distinct()))
+    query = select(Lecture.language, Lecture.interpretation).join(Series).where(_visible(by), _shown_lecture(by))
+    for language, interpretation in db.session.execute(query):
+        found.update([language, *interpretation])
+    return sorted(found)
+
+
+def kind_of_reader(by: Actor) -> tuple[bool, int | None]:
+    """Which conditions hold for this actor: whether an administrator, else by whose own series."""
+    return by.is_reporter, teaching_id(by)
+
+
+def _matching(wanted: SeriesFilter, by: Actor) -> Select[Series]:
+    query = select(Series).where(
+        *statements.conditions(wanted.admission, wanted.visibility, wanted.open, *kind_of_reader(by))
+    )
+    return query.where(_found(wanted, by))
+
+
+def _found(wanted: SeriesFilter, by: Actor) -> ColumnElement[bool]:
+    """What is searched for, where there is a search."""
+    if not (wanted.q.strip() or wanted.language):
+        return true()
+    return Series.id.in_(ids_with(wanted.q, wanted.language, by))

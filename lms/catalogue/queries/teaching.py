@@ -1,0 +1,161 @@
+"""Who gives series and lectures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import exists, select
+
+from lms.catalogue import statements
+from lms.catalogue.models import Lecture, LectureChange, LectureInstructor, Series, SeriesInstructor
+from lms.catalogue.queries.lectures import name_givers
+from lms.catalogue.queries.loading import put_instructors
+from lms.catalogue.rules import TEACHING_ROLES, Station, may_edit_lecture, may_edit_series, teaching_id
+from lms.core.db import db, read
+from lms.core.errors import Forbidden, Invalid
+from lms.core.i18n import _
+from lms.core.roles import Actor
+from lms.people.models import Person, RoleGrant
+from lms.people.queries.access import holders_of
+from lms.people.queries.persons import addresses_of
+
+
+def instructor_addresses(items: Sequence[Series | Lecture], *, by: Actor) -> dict[int, list[str] | None]:
+    """The primary addresses of the instructors of each series or lecture, by its id; null where `by` may not see
+    them."""
+    own = {
+        item.id: may_edit_series(item, by) if isinstance(item, Series) else may_edit_lecture(item, by) for item in items
+    }
+    known = addresses_of({person.id for item in items if own[item.id] for person in item.instructors})
+    return {
+        item.id: [known[person.id] for person in item.instructors if person.id in known] if own[item.id] else None
+        for item in items
+    }
+
+
+def addresses_to_list(given: Series | Lecture, *, by: Actor) -> list[str]:
+    """The addresses of the instructors of a series or lecture who can be listed for a lecture too; none where `by` may
+    not see them."""
+    may_see = may_edit_series(given, by) if isinstance(given, Series) else may_edit_lecture(given, by)
+    if not may_see:
+        return []
+    known = addresses_of(holders_of([person.id for person in given.instructors], TEACHING_ROLES))
+    return [known[person.id] for person in given.instructors if person.id in known]
+
+
+def list_teachers() -> list[tuple[int, str]]:
+    """(person id, name) of everybody who can be listed as an instructor. For forms of staff, never for routes."""
+    query = (
+        select(Person.id, Person.full_name)
+        .where(
+            Person.id == Person.canonical_id,
+            exists().where(
+                RoleGrant.person_id == Person.id, RoleGrant.role.in_(TEACHING_ROLES), RoleGrant.revoked_at.is_(None)
+            ),
+        )
+        .order_by(Person.sort_name, Person.id)
+    )
+    return [(key, name) for key, name in read(query)]
+
+
+def address_of_teacher(name: str) -> str:
+    """The address of the only instructor of this name, in any case of letters. Invalid at `instructor_name`."""
+    wanted = " ".join(name.split()).casefold()
+    found = [key for key, full_name in list_teachers() if full_name.casefold() == wanted]
+    addresses = list(addresses_of(found).values())
+    if len(addresses) == 1:
+        return addresses[0]
+    said = (
+        _("Several instructors are called “%(name)s”. Enter the e-mail address above.", name=name[:200])
+        if len(found) > 1
+        else _("No instructor is called “%(name)s”. Choose a name from the list.", name=name[:200])
+    )
+    raise Invalid("instructor_name", said)
+
+
+def list_taught(person_id: int, *, by: Actor, limit: int = 500) -> list[Station]:
+    """The lectures of all series on whose lists a person is, latest first, those without a date on top; with who gives
+    them.
+
+    For an instructor's own series; for administrators and reporters anybody's. Raises Forbidden.
+    """
+    _check_own(person_id, by)
+    found = [Station(*row) for row in read(statements.TAUGHT, {"person_id": person_id, "limit": limit})]
+    name_givers(found)
+    return found
+
+
+def list_taught_series(person_id: int, *, by: Actor) -> list[Series]:
+    """The series on whose lists a person is, newest first, with who gives them. Who may ask: as for `list_taught`."""
+    _check_own(person_id, by)
+    found = list(db.session.scalars(statements.TAUGHT_SERIES, {"person_id": person_id}))
+    put_instructors([], found)
+    return found
+
+
+def _check_own(person_id: int, by: Actor) -> None:
+    if teaching_id(by) != person_id and not by.is_reporter:
+        raise Forbidden
+
+
+@dataclass(frozen=True)
+class Listings:
+    """The lists of instructors that a person leaves with a role: of series that are not over, and of lectures that
+    have not begun."""
+
+    series: Sequence[Series]
+    lectures: Sequence[int]
+
+
+def list_listings_to_end(person_id: int, *, without_grant: int, by: Actor) -> Listings:
+    """What a person leaves when a role ends: nothing while another role still allows the lists.
+
+    For administrators. Raises Forbidden.
+    """
+    if not by.is_administrator:
+        raise Forbidden
+    if holders_of([person_id], TEACHING_ROLES, without_grant=without_grant):
+        return Listings((), ())
+    return current_listings(person_id)
+
+
+def current_listings(person_id: int) -> Listings:
+    """The lists that a person is on, of series that are not over and of lectures that have not begun."""
+    series = (
+        select(Series)
+        .join(SeriesInstructor, SeriesInstructor.series_id == Series.id)
+        .where(SeriesInstructor.person_id == person_id, statements.IS_NOT_OVER)
+        .order_by(Series.title, Series.id)
+    )
+    lectures = (
+        select(Lecture.id)
+        .join(LectureInstructor, LectureInstructor.lecture_id == Lecture.id)
+        .where(LectureInstructor.person_id == person_id, Lecture.state.in_(statements.NOT_BEGUN_STATES))
+        .order_by(Lecture.id)
+    )
+    return Listings(db.session.scalars(series).all(), db.session.scalars(lectures).all())
+
+
+def export_taught(person_id: int, *, by: Actor) -> dict[str, Any]:
+    """All that is stored here on a person, as plain JSON. Forbidden but for oneself and administrators."""
+    if by.person_id != person_id and not by.is_administrator:
+        raise Forbidden
+    series = select(Series.slug).join(SeriesInstructor).where(SeriesInstructor.person_id == person_id)
+    lectures = (
+        select(Lecture.id, Lecture.title)
+        .join(LectureInstructor, LectureInstructor.lecture_id == Lecture.id)
+        .where(LectureInstructor.person_id == person_id)
+    )
+    changes = select(LectureChange.lecture_id, LectureChange.what, LectureChange.at).where(
+        LectureChange.by_person_id == person_id
+    )
+    return {
+        "series_given": sorted(db.session.scalars(series)),
+        "lectures_given": [{"id": key, "title": title} for key, title in db.session.execute(lectures)],
+        "changes_made": [
+            {"lecture": key, "what": what, "at": moment.isoformat()}
+            for key, what, moment in db.session.execute(changes)
+        ],
+    }
