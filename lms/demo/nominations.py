@@ -41,6 +41,8 @@ AT_MOST = 80
 """So many are looked through for people whom nobody knows yet."""
 EARLY, LATER, NOW = 12, 7, 2
 """So many people a country nominates three weeks ago, last week, and yesterday."""
+ACCEPT = 5, 2
+"""So many of the first, and of the next, accept."""
 TITLES = (
     ("Whose window is it?", "Law, mandate and budget: what a single window needs before the first screen."),
     ("Twelve agencies, one form", "How data were agreed on in three countries, and what was left out."),
@@ -69,7 +71,12 @@ def take_in(countries: Sequence[CountryPlan], instructor: str, admin: str, *, no
         by = actor_of(focal[country.code], now) if country.code in focal else SYSTEM
         people = _unknown(newcomers.of(country.code, AT_MOST))[: EARLY + LATER + NOW * 2]
         _of_country(series_id, country.code, people, place, by=by, decides=decides, now=now)
-    while outbox.send_due(lambda _mail: None, at=now):  # to invented people: kept as sent, sent to nobody
+    _send(now)
+
+
+def _send(at: datetime) -> None:
+    """Sends what is due, before it expires."""
+    while outbox.send_due(lambda _mail: None, at=at):  # to invented people: kept as sent, sent to nobody
         pass
 
 
@@ -134,18 +141,20 @@ def _of_country(
     early = propose(EARLY, now - timedelta(days=21))
     decide(early[:1], approve=False, reason="Not an official", by=decides, at=now - timedelta(days=20))
     decide(early[1:], approve=True, by=decides, at=now - timedelta(days=20, hours=-place))
-    answers = iter(_links(early[1:]))
-    for number, (secret, one) in zip(range(5), answers, strict=False):
+    answers = _links(early[1:])
+    _send(now - timedelta(days=19))
+    for number, (secret, one) in zip(range(ACCEPT[0]), answers, strict=False):
         accept(secret, _acceptance(one, code), at=now - timedelta(days=18 - number, hours=place))
     secret, _declined = next(answers)
     decline(secret, REASONS[place % len(REASONS)], at=now - timedelta(days=15))
     withdraw_nominations(early[7:8], by=by, at=now - timedelta(days=14))
     if place % 2:
         remind(series_id, country_id, by=by, at=now - timedelta(days=10))
+    _send(now - timedelta(days=10))
     expire_due(at=now - timedelta(days=5))
     later = propose(LATER, now - timedelta(days=7))
     decide(later, approve=True, by=decides, at=now - timedelta(days=6))
-    for number, (secret, one) in zip(range(2), _links(later), strict=False):
+    for number, (secret, one) in zip(range(ACCEPT[1]), _links(later), strict=False):
         accept(secret, _acceptance(one, code), at=now - timedelta(days=5 - number))
     propose(NOW, now - timedelta(days=1, hours=place % 9))
     propose(NOW, now - timedelta(hours=3), submit=False)

@@ -36,6 +36,7 @@ from lms.core.outbox import OutboxMail
 from lms.core.resources import resource
 from lms.core.roles import ANONYMOUS, SYSTEM, Role
 from lms.dashboards.queries.earning import find_next_to_earn
+from lms.demo import nominations
 from lms.demo.build import Progress, build, ensure
 from lms.demo.folder import Mark, find_mark, set_mark
 from lms.demo.follow_up import FollowUp
@@ -46,6 +47,7 @@ from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentStatus, SeatE
 from lms.enrolment.queries.seats import seat_differences
 from lms.materials.models import Audience, FileDownloads
 from lms.materials.models import LectureFile as StoredFile
+from lms.nominations.models import Nomination, NominationState
 from lms.nominations.queries.seats import held_seats
 from lms.people.actions.accounts import check_password
 from lms.people.actions.files import stage_people
@@ -111,7 +113,10 @@ def test_headline_figures_are_those_of_an_independent_count(now: datetime) -> No
     assert figures.attendances == attendances
     assert figures.countries == 80
     assert figures.partner_countries == 36
-    assert figures.registrations == sum(len(demonstration.enrolled(series)) for series in demonstration.series)
+    enrolled = sum(len(demonstration.enrolled(series)) for series in demonstration.series)
+    assert figures.registrations == enrolled + nominations.COUNTRIES * sum(nominations.ACCEPT), (
+        "and nominees who accepted"
+    )
     assert figures.certificates == db.session.scalar(select(func.count()).select_from(Award))
     assert public_totals(at=now) == figures
 
@@ -227,6 +232,18 @@ def test_who_enrols_reads_in_which_series_a_certificate_can_still_be_earned(now:
 
 
 @pytest.mark.usefixtures("context")
+def test_twenty_countries_have_nominations_in_every_state() -> None:
+    query = select(Nomination.country_id, Nomination.state).distinct()
+    states: dict[int, set[NominationState]] = {}
+    for country_id, state in db.session.execute(query):
+        states.setdefault(country_id, set()).add(state)
+    assert len(states) == nominations.COUNTRIES
+    assert set.union(*states.values()) == set(NominationState)
+    assert all(len(each) >= 7 for each in states.values())
+    assert db.session.scalar(select(func.count()).select_from(Nomination)) == 460
+
+
+@pytest.mark.usefixtures("context")
 def test_nothing_is_left_to_do_or_to_send() -> None:
     assert not db.session.scalars(select(Job).where(Job.state != JobState.DONE)).all()
     assert db.session.scalar(select(func.count()).select_from(OutboxMail).where(OutboxMail.sent_at.is_(None))) == 0
@@ -275,6 +292,7 @@ def test_progress_is_one_line_a_phase(said: list[str], built: APIFlask) -> None:
         "Speakers",
         "Files of lectures",
         "Lecture that is live",
+        "Nominations",
         "Certificates",
         "People who registered twice",
         "Public figures",
