@@ -23,9 +23,18 @@ from lms.nominations.actions.decisions import decide
 from lms.nominations.actions.invitations import remind
 from lms.nominations.actions.nominating import Nominated, nominate, withdraw_nominations
 from lms.nominations.models import OPEN, Decision, Nomination, NominationState
+from lms.nominations.queries.decisions import list_decisions
 from lms.nominations.queries.listing import NominationFilter, find_nominated, get_nomination, list_page
 from lms.nominations.rules import may_nominate
-from lms.nominations.schemas import DecidedOut, DecisionIn, NominatedOut, NominationIn, NominationOut, NominationPage
+from lms.nominations.schemas import (
+    DecidedOut,
+    DecisionIn,
+    DecisionsOut,
+    NominatedOut,
+    NominationIn,
+    NominationOut,
+    NominationPage,
+)
 from lms.nominations.schemas import NominationQuery as Query
 from lms.people.actions.files import PersonRow, StagedPeople, stage_people
 from lms.people.queries.countries import get_country, list_countries
@@ -250,6 +259,28 @@ def send_reminder(public_id: str, body: dict[str, Any]) -> dict[str, Any]:  # no
     if not sent:
         raise Refused(_("The invitation was sent less than 3 days ago."))
     return nomination_object(get_nomination(public_id, by=by))
+
+
+@bp.get("/nominations/decisions")
+@allow(Role.ADMINISTRATOR)
+@scope("nominations:read")
+@bp.output(DecisionsOut)
+def list_decided() -> dict[str, Any]:
+    """Lists the latest decisions that administrators made on the pages, with what came of them."""
+    items = [
+        {
+            "id": view.batch.public_id,
+            "decision": view.batch.decision,
+            "reason": view.batch.reason,
+            "stage": view.stage,
+            "confirmed_at": view.batch.confirmed_at,
+            "confirmed_by": view.confirmed_by,
+            "nominations": view.batch.size,
+            "counts": {state.value: count for state, count in view.counts.items()},
+        }
+        for view in list_decisions(by=current_actor())
+    ]
+    return {"items": items, "next": None}
 
 
 @bp.post("/nominations/decisions")

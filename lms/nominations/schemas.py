@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from apiflask import Schema
-from apiflask.fields import Boolean, Enum, Integer, List, Nested, String
+from apiflask.fields import Boolean, Dict, Enum, Integer, List, Nested, String
 from apiflask.validators import Length
 
+from lms.core.batches import BatchStage
 from lms.nominations.models import DecidedState, Decision, NominationState
 from lms.nominations.rules import MAX_REASON
 from lms.people.models import Gender, Sector
@@ -103,3 +104,23 @@ class DecidedOut(AnswerSchema):
 
     decided = Integer()
     skipped = List(Nested(SkippedOut))
+
+
+class DecisionOut(AnswerSchema):
+    """A decision on several nominations. `counts`: how many of them are in each state, by the word for it."""
+
+    id = String()
+    decision = String(metadata={"enum": [one.value for one in Decision]})
+    reason = String()
+    stage = String(metadata={"enum": [one.value for one in BatchStage]})
+    confirmed_at = Instant()
+    confirmed_by = String(allow_none=True)
+    nominations = Integer()
+    counts = Dict(keys=String(), values=Integer())
+
+
+class DecisionsOut(AnswerSchema):
+    """The latest decisions."""
+
+    items = List(Nested(DecisionOut))
+    next = String(allow_none=True)

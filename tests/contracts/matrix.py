@@ -171,6 +171,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /api/v1/nominations/<public_id>": ("snnyyy", "snnmyy"),
     "POST /api/v1/nominations/<public_id>/remind": ("snnwnw", "snnmnw"),
     "POST /api/v1/nominations/<public_id>/withdraw": ("snnwnw", "snnmnw"),
+    "GET /api/v1/nominations/decisions": ("snnnny",),
     "POST /api/v1/nominations/decisions": ("snnnnw",),
     "PATCH /api/v1/people/<public_id>": ("swwwww", "smmmmw"),
     "GET /api/v1/people/<public_id>/duplicates": ("snnnny", "snnnny"),

@@ -148,6 +148,9 @@ def test_nominations_are_approved_after_a_preview_in_numbers_and_taken_back(
     assert "Undone: 2 nominations are waiting again" in undone
     listed = client.get(f"{LIST}/decisions").text
     assert 'data-state="undone"' in listed
+    head = {"Authorization": f"Bearer {make.token(make.person('Second', roles=['administrator']))}"}
+    [shown] = client.get("/api/v1/nominations/decisions", headers=head).json["items"]
+    assert (shown["stage"], shown["counts"], shown["confirmed_by"]) == ("undone", {"taken_back": 2}, "Zhou Anran")
 
 
 def test_a_rejection_asks_for_a_reason_and_names_who_was_skipped(

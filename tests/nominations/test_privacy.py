@@ -149,7 +149,7 @@ def test_a_nomination_of_another_country_is_answered_like_one_that_does_not_exis
     scene: Scene, count: Callable[[], int], what: str
 ) -> None:
     method = "POST" if what else "GET"
-    scene.api(method, f"/api/v1/nominations/warm-up{what}")
+    scene.api(method, f"/api/v1/nominations/warm-up-warm-up{what}")
     answers = []
     for public_id in ("there-is-none-ab", scene.foreign):
         count()
