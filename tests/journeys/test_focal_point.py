@@ -13,7 +13,7 @@ pytestmark = pytest.mark.xdist_group("browser")
 
 def test_enrols_one_and_sees_the_own_country_only(site: Site, sign_in: Callable[[str], Visitor]) -> None:
     site.make.person("Peter Mutua", "peter@example.org", roles=[("focal_point", "KE")])
-    series = site.make.series("border", title="Digital customs for border officials", admission="nomination")
+    series = site.make.series("border", title="Digital customs for border officials")
     site.make.lecture(series)
     foreigner = site.make.person("Nguyen Thi Chau", "chau@example.org", country="VN")
     site.make.enrolment(series, foreigner)
