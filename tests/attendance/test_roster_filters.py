@@ -98,7 +98,7 @@ def test_a_filter_tells_nothing_of_people_whose_names_are_not_shared(make: Any, 
     for wanted in (RosterFilter(country="EG"), RosterFilter(q="customs"), RosterFilter(q="zawadi")):
         assert get_page(scene, wanted, by=scene.by).matching == 0
         assert get_page(scene, wanted, by=SYSTEM).matching == 1
-    assert get_page(scene, RosterFilter(), by=scene.by).countries == {"KE"}
+    assert set(get_page(scene, RosterFilter(), by=scene.by).countries) == {"KE"}
     for sort in ("organisation", "country"):
         rows = get_page(scene, RosterFilter(), by=scene.by, sort=sort).rows
         assert [row.full_name for row in rows][-1 if sort == "country" else 0] == "known@x.example"
