@@ -10,6 +10,7 @@ from lms.catalogue.models import CertificateKind
 from lms.certificates.actions.awards import issue_certificates
 from lms.certificates.queries.eligibility import Group, preview
 from lms.core.db import db
+from lms.core.lists import ListRequest
 from lms.core.roles import SYSTEM, Actor
 from lms.dashboards.queries.own import list_own_series
 from lms.people.models import Person
@@ -32,7 +33,7 @@ def groups_of(history: History) -> dict[Group, People]:
     slug = history.series.slug
     found = {}
     for group in Group:
-        page = preview(slug, by=SYSTEM, shown=group, size=100)
+        page = preview(slug, by=SYSTEM, shown=group, asked=ListRequest(size=100))
         found[group] = {row.person for row in page.rows}
         assert page.counts[group] == len(page.rows)
     return found
