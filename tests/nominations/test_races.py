@@ -95,7 +95,7 @@ class Country:
         """How many invitations each address was sent."""
         with self.app.app_context():
             query = select(OutboxMail.address, func.count()).where(OutboxMail.template == TEMPLATE)
-            return dict(db.session.execute(query.group_by(OutboxMail.address)).tuples())
+            return {line[0]: line[1] for line in db.session.execute(query.group_by(OutboxMail.address))}
 
     def check_ledger(self) -> tuple[int, int, int]:
         """Seats taken, held and reserved, where the ledger and the enrolments agree."""

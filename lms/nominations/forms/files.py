@@ -15,7 +15,7 @@ from lms.web.forms import BaseForm
 class NomineesForm(BaseForm):
     """A file of nominees and the series they are nominated for."""
 
-    series = SelectField(_l("Series"), [InputRequired(_l("Choose a series."))])
+    series = SelectField(_l("Series"), [InputRequired(_l("Choose a series."))], render_kw={"required": False})
     file = FileField(_l("File"), [FileRequired(_l("Choose a file."))])
 
     def offer(self, series: Sequence[tuple[str, str]]) -> None:
