@@ -285,7 +285,7 @@ def list_decided() -> dict[str, Any]:
 
 @bp.post("/nominations/decisions")
 @allow(Role.ADMINISTRATOR)
-@scope("nominations:decide")
+@scope("decisions:write")
 @bp.input(DecisionIn, arg_name="given")
 @bp.output(DecidedOut)
 def decide_nominations(given: dict[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ SCOPES = {
     "enrolments:write": _l("Enrol people, decide on applications, withdraw enrolments"),
     "nominations:read": _l("Read nominations"),
     "nominations:write": _l("Nominate people, remind nominees, withdraw nominations"),
-    "nominations:decide": _l("Approve and reject nominations"),
+    "decisions:write": _l("Approve and reject nominations"),
     "attendance:read": _l("Read rosters and appeals"),
     "attendance:write": _l("Correct and close attendance, answer appeals, import reports"),
     "appeals:write": _l("Appeal about your own attendance"),
