@@ -31,7 +31,12 @@ from tests.later_migration import add_later_migration
 
 pytestmark = pytest.mark.long
 ROWS = 1_000_000
-CHOSEN: dict[str, str | None] = {"role_grant.role": "'focal_point'", "presence.attendee_id": None}
+CHOSEN: dict[str, str | None] = {
+    "duplicate_pair.first_id": "(CASE WHEN i = 1 THEN 2 ELSE 1 END)",  # the smaller id first, and no pair twice
+    "duplicate_pair.second_id": "(CASE WHEN i = 1 THEN 3 ELSE i END)",
+    "role_grant.role": "'focal_point'",
+    "presence.attendee_id": None,
+}
 """Columns for which the table's rule asks for more than a value of their type, or for none."""
 COUNTED_ANEW = {"public_figures", "public_answer", "stamp", "lecture_facts", "series_facts"}
 """What is kept only so that nothing is counted each time: a migration may empty these, fill them or drop them."""
@@ -173,7 +178,8 @@ def test_a_million_rows_go_up_and_down_step_by_step(site: APIFlask) -> None:
         assert_kept(before, after)
         dropped = before.keys() - after.keys() - COUNTED_ANEW
         assert dropped == set(), f"{revision} drops a table with rows in it"
-        fill([table for table in reflected() if table.name not in before], each)
+        # but for new tables that the migration fills itself
+        fill([table for table in reflected() if table.name not in before and not after[table.name]["*"]], each)
         before = counts()
     for revision in revisions()[-2::-1]:
         downgrade(revision=revision)
