@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from flask import Response, flash, redirect, render_template, request, stream_with_context, url_for
+from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.models import ReleaseRule, Series
@@ -17,8 +16,6 @@ from lms.core.errors import Forbidden, Invalid, Refused, TooLarge, WrongKind
 from lms.core.i18n import _, _l, _n
 from lms.core.roles import Role
 from lms.core.sorting import sort_key
-from lms.core.tables import write_csv
-from lms.core.workbooks import MIME, Workbook
 from lms.enrolment.forms import QuotasForm
 from lms.enrolment.models import SeatKind
 from lms.enrolment.queries.seat_entries import count_seats, list_ledger, list_quotas, read_ledger
@@ -38,7 +35,7 @@ from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.lists import AskedList, Column, ListDefinition, ListPage, Sifted, read_list
 from lms.web.locale import reader_locale
-from lms.web.time import viewer_zone
+from lms.web.table_files import table_file
 
 LEDGER = ListDefinition(
     filters={"kind": frozenset(SeatKind)},
@@ -111,23 +108,19 @@ def _winners(release: Release | None) -> list[tuple[str, int]]:
 @allow(Role.ADMINISTRATOR, Role.REPORTER)
 def seats_csv(slug: str) -> ResponseReturnValue:
     """The ledger, or what the filter holds of it, as CSV."""
-    series, asked = _asked_ledger(slug)
-    answer = Response(stream_with_context(write_csv(HEADINGS, _cells(series, asked))), mimetype="text/csv")
-    answer.headers["Content-Disposition"] = f'attachment; filename="seats-{series.slug}.csv"'
-    return answer
+    return _file("csv", slug)
 
 
 @bp.get("/series/<slug>/seats.xlsx")
 @allow(Role.ADMINISTRATOR, Role.REPORTER)
 def seats_xlsx(slug: str) -> ResponseReturnValue:
     """The ledger, or what the filter holds of it, as a workbook."""
+    return _file("xlsx", slug)
+
+
+def _file(kind: str, slug: str) -> Response:
     series, asked = _asked_ledger(slug)
-    content = io.BytesIO()
-    with Workbook(content, zone=viewer_zone()) as book:
-        book.add_sheet(_("Seats"), HEADINGS, _cells(series, asked), widths=_WIDTHS)
-    answer = Response(content.getvalue(), mimetype=MIME)
-    answer.headers["Content-Disposition"] = f'attachment; filename="seats-{series.slug}.xlsx"'
-    return answer
+    return table_file(kind, f"seats-{series.slug}", _("Seats"), HEADINGS, _cells(series, asked), widths=_WIDTHS)
 
 
 _CHANGES = {1: "taken", 0: "", -1: "given_back"}  # spreadsheets take -1 for a formula

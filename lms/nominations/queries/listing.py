@@ -25,12 +25,16 @@ from lms.people.models import Country, DuplicatePair, Person
 
 @dataclass(frozen=True)
 class NominationFilter:
-    """Which nominations: `q` in name, address or organisation; the slug of a `series`, the code of a `country`."""
+    """Which nominations: `q` in name, address or organisation; the slug of a `series`, the code of a `country`.
+
+    `own`: of the countries that the actor speaks for, whatever else the actor may see.
+    """
 
     q: str = ""
     state: NominationState | None = None
     series: str | None = None
     country: str | None = None
+    own: bool = False
 
 
 def visible_to(by: Actor) -> ColumnElement[bool]:
@@ -48,6 +52,8 @@ def matching(wanted: NominationFilter, *, by: Actor) -> Select[Any]:
         .join(Country, Country.id == Nomination.country_id)
         .where(visible_to(by))
     )
+    if wanted.own:
+        query = query.where(Nomination.country_id.in_(by.country_ids))
     if wanted.state is not None:
         query = query.where(Nomination.state == wanted.state)
     if wanted.series is not None:
@@ -167,9 +173,11 @@ def count_by_state(wanted: NominationFilter, *, by: Actor) -> dict[NominationSta
     return {state: counted.get(state, 0) for state in NominationState}
 
 
-def list_nominated_series(*, by: Actor) -> list[tuple[str, str]]:
-    """Slug and title of the series with nominations that the actor may see, by title."""
-    some = select(Nomination.series_id).where(visible_to(by)).distinct()
+def list_nominated_series(*, by: Actor, own: bool = False) -> list[tuple[str, str]]:
+    """Slug and title of the series with nominations that the actor may see, by title; `own` as in a filter."""
+    some = matching(NominationFilter(own=own), by=by).with_only_columns(
+        Nomination.series_id, maintain_column_froms=True
+    )
     query = select(Series.slug, Series.title).where(Series.id.in_(some)).order_by(func.lower(Series.title), Series.id)
     return [(slug, title) for slug, title in read(query)]
 

@@ -11,6 +11,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import contains_eager
 
 from lms.catalogue.models import Series
+from lms.core.bulk import among
 from lms.core.db import db, read, read_column
 from lms.core.errors import NotFound
 from lms.core.lists import ListRequest
@@ -65,21 +66,6 @@ def last_id() -> int:
     return db.session.scalar(select(func.max(Nomination.id))) or 0
 
 
-def count_by_state(wanted: NominationFilter, *, by: Actor) -> dict[NominationState, int]:
-    """How many nominations there are in each state, whatever state the filter asks for."""
-    query = _nominations(replace(wanted, state=None), by)
-    counted = query.with_only_columns(Nomination.state, func.count(), maintain_column_froms=True)
-    found = dict.fromkeys(NominationState, 0)
-    found.update((state, count) for state, count in db.session.execute(counted.group_by(Nomination.state)))
-    return found
-
-
-def list_nominated_series(*, by: Actor) -> list[Series]:
-    """The series that people of the actor's countries were nominated for, by title."""
-    own = _nominations(NominationFilter(), by).with_only_columns(Nomination.series_id, maintain_column_froms=True)
-    return list(db.session.scalars(select(Series).where(Series.id.in_(own)).order_by(Series.title, Series.id)))
-
-
 def get_own_nomination(public_id: str, *, by: Actor) -> Nomination:
     """A nomination of one of the actor's countries. Raises NotFound."""
     found = own_among([public_id], by=by)
@@ -90,14 +76,13 @@ def get_own_nomination(public_id: str, *, by: Actor) -> Nomination:
 
 def own_among(public_ids: Collection[str], *, by: Actor) -> list[Nomination]:
     """Those of the nominations that are of the actor's countries, newest first."""
-    query = _nominations(NominationFilter(), by).where(Nomination.public_id.in_(public_ids))
+    query = _nominations(NominationFilter(), by).where(among(Nomination.public_id, public_ids))
     query = query.options(contains_eager(Nomination.series), contains_eager(Nomination.country))
     return list(db.session.scalars(query.order_by(Nomination.id.desc())))
 
 
 def _nominations(wanted: NominationFilter, by: Actor) -> Select[Any]:
-    """Those of the actor's countries only, whatever else somebody may see."""
-    return matching(wanted, by=by).where(Nomination.country_id.in_(by.country_ids))
+    return matching(replace(wanted, own=True), by=by)
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from flask import Response, flash, redirect, render_template, request, stream_with_context, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.models import Series
@@ -19,8 +18,6 @@ from lms.core.errors import Invalid, Refused
 from lms.core.i18n import _, _l
 from lms.core.roles import Actor, Role
 from lms.core.sorting import sort_key
-from lms.core.tables import write_csv
-from lms.core.workbooks import MIME, Workbook
 from lms.nominations.actions.decision_batches import confirm_decision, preview_decision, undo_decision
 from lms.nominations.forms.decision import DecisionForm
 from lms.nominations.models import DecidedState, Decision, NominationState
@@ -51,7 +48,7 @@ from lms.web.lists import (
     read_selection,
 )
 from lms.web.locale import reader_locale
-from lms.web.time import viewer_zone
+from lms.web.table_files import table_file
 
 LIST = ListDefinition(
     filters={"state": frozenset(NominationState), "series": None, "country": None},
@@ -238,18 +235,11 @@ def _cells() -> Iterator[tuple[object, ...]]:
 @allow(Role.ADMINISTRATOR)
 def admin_nominations_csv() -> ResponseReturnValue:
     """The nominations, or what the filter holds of them, as CSV."""
-    answer = Response(stream_with_context(write_csv(HEADINGS, _cells())), mimetype="text/csv")
-    answer.headers["Content-Disposition"] = 'attachment; filename="nominations.csv"'
-    return answer
+    return table_file("csv", "nominations", _("Nominations"), HEADINGS, _cells())
 
 
 @bp.get("/admin/nominations.xlsx")
 @allow(Role.ADMINISTRATOR)
 def admin_nominations_xlsx() -> ResponseReturnValue:
     """The nominations, or what the filter holds of them, as a workbook."""
-    content = io.BytesIO()
-    with Workbook(content, zone=viewer_zone()) as book:
-        book.add_sheet(_("Nominations"), HEADINGS, _cells(), widths=_WIDTHS)
-    answer = Response(content.getvalue(), mimetype=MIME)
-    answer.headers["Content-Disposition"] = 'attachment; filename="nominations.xlsx"'
-    return answer
+    return table_file("xlsx", "nominations", _("Nominations"), HEADINGS, _cells(), widths=_WIDTHS)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from flask import Response, flash, redirect, render_template, request, stream_with_context, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.queries.series import get_series, get_series_by_id
@@ -16,8 +15,6 @@ from lms.core.errors import Fault, Invalid, NotFound, Refused, TooLarge, WrongKi
 from lms.core.i18n import _
 from lms.core.lists import ListRequest
 from lms.core.roles import Role
-from lms.core.tables import write_csv
-from lms.core.workbooks import MIME, Workbook
 from lms.nominations.actions import files
 from lms.nominations.actions.files import NomineeFile
 from lms.nominations.forms.files import NominateForm, NomineesForm
@@ -28,7 +25,7 @@ from lms.people.rules import checked_address
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.lists import ListDefinition, ListPage, Sifted, read_list
-from lms.web.time import viewer_zone
+from lms.web.table_files import table_file
 
 PROBLEMS = ListDefinition(filters={"kind": ("email", "duplicate", "country", "name", "enrolled", "other")})
 _KINDS = {"email": "email", "full_name": "name", "native_name": "name", "country": "country"}
@@ -183,15 +180,16 @@ def reason_of(file: NomineeFile, fault: Fault) -> str:
         return reason
 
 
+PROBLEM_FILE = "rows-with-a-problem"
+"""The name of a file of these rows, without its ending."""
+
+
 @bp.get("/country/nominations/file/<upload_id>/problems.csv")
 @allow(Role.FOCAL_POINT)
 def file_problems_csv(upload_id: str) -> ResponseReturnValue:
     """The rows of a file with a problem, with the reasons, as CSV."""
     file, faults = _file_with_faults(upload_id)
-    lines = write_csv(_headings(file), _cells(file, faults))
-    answer = Response(stream_with_context(lines), mimetype="text/csv")
-    answer.headers["Content-Disposition"] = 'attachment; filename="rows-with-a-problem.csv"'
-    return answer
+    return table_file("csv", PROBLEM_FILE, _("Rows with a problem"), _headings(file), _cells(file, faults))
 
 
 @bp.get("/country/nominations/file/<upload_id>/problems.xlsx")
@@ -199,12 +197,7 @@ def file_problems_csv(upload_id: str) -> ResponseReturnValue:
 def file_problems_xlsx(upload_id: str) -> ResponseReturnValue:
     """The rows of a file with a problem, with the reasons, as a workbook."""
     file, faults = _file_with_faults(upload_id)
-    content = io.BytesIO()
-    with Workbook(content, zone=viewer_zone()) as book:
-        book.add_sheet(_("Rows with a problem"), _headings(file), _cells(file, faults))
-    answer = Response(content.getvalue(), mimetype=MIME)
-    answer.headers["Content-Disposition"] = 'attachment; filename="rows-with-a-problem.xlsx"'
-    return answer
+    return table_file("xlsx", PROBLEM_FILE, _("Rows with a problem"), _headings(file), _cells(file, faults))
 
 
 def _file_with_faults(upload_id: str) -> tuple[NomineeFile, list[Fault]]:

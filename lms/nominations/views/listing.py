@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from flask import Response, flash, redirect, render_template, request, stream_with_context, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.core import clock
 from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.i18n import _, _l, _n
 from lms.core.roles import Role
-from lms.core.tables import write_csv
-from lms.core.workbooks import MIME, Workbook
 from lms.nominations.actions.nominating import submit_drafts, withdraw_nominations
 from lms.nominations.actions.reminders import remind_selected
 from lms.nominations.models import OPEN, NominationState
-from lms.nominations.queries.listing import NominationFilter
+from lms.nominations.queries.listing import NominationFilter, count_by_state, list_nominated_series
 from lms.nominations.queries.of_country import (
-    count_by_state,
     every_nomination,
     get_own_nomination,
     history_of,
     ids_of,
     last_id,
-    list_nominated_series,
     list_nominations,
     own_among,
 )
@@ -38,7 +33,7 @@ from lms.web.identity import current_actor
 from lms.web.lists import Choice, Column, ListDefinition, ListPage, Select, Sifted, read_list, read_selection
 from lms.web.locale import reader_locale
 from lms.web.numbers import whole
-from lms.web.time import viewer_zone
+from lms.web.table_files import table_file
 
 LIST = ListDefinition(
     filters={"state": frozenset(NominationState), "series": None, "country": None},
@@ -81,6 +76,7 @@ def _read() -> tuple[Any, NominationFilter]:
         state=NominationState(filters["state"]) if "state" in filters else None,
         series=filters.get("series"),
         country=filters.get("country"),
+        own=True,
     )
 
 
@@ -92,14 +88,14 @@ def listing() -> ResponseReturnValue:
     asked, wanted = _read()
     page = list_nominations(wanted, asked.wanted, by=by)
     counts = count_by_state(wanted, by=by)
-    series, countries = list_nominated_series(by=by), own_countries(by)
+    series, countries = list_nominated_series(by=by, own=True), own_countries(by)
     return render_template(
         "nominations/listing.html",
         rows=page.rows,
         list=ListPage(asked, page.total, endpoint="nominations.listing", anchor="nominations"),
         sifted=_sifted(counts),
         selects=_selects(
-            [(one.slug, one.title) for one in series] if len(series) > 1 else [],
+            series if len(series) > 1 else [],
             [one.code for one in countries] if len(countries) > 1 else [],
         ),
         counts=counts,
@@ -250,18 +246,11 @@ def _cells() -> Iterator[tuple[object, ...]]:
 @allow(Role.FOCAL_POINT)
 def listing_csv() -> ResponseReturnValue:
     """The nominations that the filter holds, as CSV."""
-    answer = Response(stream_with_context(write_csv(HEADINGS, _cells())), mimetype="text/csv")
-    answer.headers["Content-Disposition"] = 'attachment; filename="nominations.csv"'
-    return answer
+    return table_file("csv", "nominations", _("Nominations"), HEADINGS, _cells())
 
 
 @bp.get("/country/nominations.xlsx")
 @allow(Role.FOCAL_POINT)
 def listing_xlsx() -> ResponseReturnValue:
     """The nominations that the filter holds, as a workbook."""
-    content = io.BytesIO()
-    with Workbook(content, zone=viewer_zone()) as book:
-        book.add_sheet(_("Nominations"), HEADINGS, _cells())
-    answer = Response(content.getvalue(), mimetype=MIME)
-    answer.headers["Content-Disposition"] = 'attachment; filename="nominations.xlsx"'
-    return answer
+    return table_file("xlsx", "nominations", _("Nominations"), HEADINGS, _cells())
