@@ -1,10 +1,13 @@
 """Nominations in the demonstration: a series by nomination, to which twenty countries have proposed some four hundred
-people in every state there is. Nominees answer as real ones do, by the link of their mail."""
+people in every state there is, one of each country with a letter of endorsement. Nominees answer by the link of their
+mail, as real ones do."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy import select
 
@@ -17,6 +20,7 @@ from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor
+from lms.core.typesetting import CannotRender, draw, font_folders, typeset
 from lms.demo.follow_up import KENYA, actor_of
 from lms.demo.population import Member, Newcomers
 from lms.demo.programme import ORGANISER_ZONE, CountryPlan, read
@@ -25,15 +29,17 @@ from lms.enrolment.quotas import set_quotas
 from lms.nominations.actions.answering import Acceptance, accept, decline
 from lms.nominations.actions.decisions import decide
 from lms.nominations.actions.invitations import expire_due, remind
+from lms.nominations.actions.letters import attach_letter, read_letter
 from lms.nominations.actions.nominating import nominate, withdraw_nominations
 from lms.nominations.models import Nomination
 from lms.people.actions.files import PersonRow
 from lms.people.models import Gender, Sector
-from lms.people.queries.countries import get_country
+from lms.people.queries.countries import country_names, get_country
 from lms.people.queries.persons import ids_by_email
 from lms.people.rules import email_key
 
 SLUG = "single-window-leaders"
+TITLE = "Single window: for those who lead it"
 COUNTRIES = 20
 SEATS, CAPACITY = 22, 480
 KEPT_FOR = timedelta(days=9)
@@ -49,6 +55,7 @@ TITLES = (
     ("Opening day", "Switching over without stopping the border: pilots, paper in parallel, and a date."),
     ("After the first year", "What to count, what to publish, and how to keep traders' trust."),
 )
+_LETTER = Path(__file__).parent / "design" / "endorsement.typ"
 REASONS = (
     "On leave until January",
     "I have changed my office",
@@ -85,7 +92,7 @@ def _make_series(instructor: str, *, now: datetime, at: datetime) -> int:
     days = [first.replace(tzinfo=None) + timedelta(weeks=week) for week in range(len(TITLES))]
     draft = SeriesInput(
         slug=SLUG,
-        title="Single window: for those who lead it",
+        title=TITLE,
         description="Four lectures for officials whom their ministry nominates.",
         language="en",
         visibility=Visibility.PUBLIC,
@@ -156,8 +163,29 @@ def _of_country(
     decide(later, approve=True, by=decides, at=now - timedelta(days=6))
     for number, (secret, one) in zip(range(ACCEPT[1]), _links(later), strict=False):
         accept(secret, _acceptance(one, code), at=now - timedelta(days=5 - number))
-    propose(NOW, now - timedelta(days=1, hours=place % 9))
+    waiting = propose(NOW, now - timedelta(days=1, hours=place % 9))
+    _endorse(waiting[0], as_picture=place % 2 == 1, by=by, at=now - timedelta(hours=place % 9))
     propose(NOW, now - timedelta(hours=3), submit=False)
+
+
+def _endorse(public_id: str, *, as_picture: bool, by: Actor, at: datetime) -> None:
+    """Attaches a letter of endorsement, as the ministry sent it or photographed."""
+    one = db.session.scalars(select(Nomination).where(Nomination.public_id == public_id)).one()
+    inputs = {
+        "country": country_names("en")[one.country.code],
+        "name": one.full_name,
+        "organisation": one.organisation or "",
+        "series": TITLE,
+        "day": at.date().isoformat(),
+    }
+    try:
+        if as_picture:
+            name, content = "endorsement.png", draw(_LETTER, inputs, font_folders(), ppi=72)
+        else:
+            name, content = "endorsement.pdf", typeset(_LETTER, inputs, font_folders())
+    except CannotRender:  # a name in a script that has no font here
+        return
+    attach_letter(public_id, read_letter(io.BytesIO(content), name), by=by, at=at)
 
 
 def _row(line: int, one: Member) -> PersonRow:

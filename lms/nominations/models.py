@@ -34,6 +34,8 @@ class NominationState(StrEnum):
 
 OPEN = frozenset({NominationState.DRAFTED, NominationState.SUBMITTED, NominationState.INVITED})
 """States in which a nomination can still lead to a place."""
+STANDING = OPEN | {NominationState.ACCEPTED}
+"""States of nominations that have not ended without a place."""
 _IS_OPEN = text("state IN ('drafted', 'submitted', 'invited')")
 
 

@@ -241,6 +241,10 @@ def test_twenty_countries_have_nominations_in_every_state() -> None:
     assert set.union(*states.values()) == set(NominationState)
     assert all(len(each) >= 7 for each in states.values())
     assert db.session.scalar(select(func.count()).select_from(Nomination)) == 460
+    letters = db.session.scalars(select(Nomination).where(Nomination.letter_digest.is_not(None))).all()
+    assert {one.country_id for one in letters} == set(states)
+    assert {one.letter_type for one in letters} == {"pdf", "png"}
+    assert all(one.letter_key and files.find(one.letter_key) for one in letters)
 
 
 @pytest.mark.usefixtures("context")

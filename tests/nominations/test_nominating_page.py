@@ -14,10 +14,12 @@ from sqlalchemy import event, select
 from werkzeug.test import TestResponse
 
 from lms.core import clock, files
+from lms.core.audit import AuditEntry
 from lms.core.db import db
 from lms.core.roles import SYSTEM, Role
 from lms.enrolment.quota_files import QuotaRow, StagedQuotas
 from lms.enrolment.quotas import set_quotas
+from lms.nominations.actions.nominating import withdraw_nominations
 from lms.nominations.models import Nomination
 from lms.people.actions.privacy import erase_person
 from tests.enrolment.conftest import Cast
@@ -46,10 +48,13 @@ class Desk:
                 self.cast.lecture(slug)
 
     def post(self, do: str = "nominate", **form: Any) -> TestResponse:
+        given = {"email": "rose@people.test", "full_name": "Rose Wanjiru", "series": ["customs"], "do": do, **form}
+        return self.send(PATH, **given)
+
+    def send(self, path: str, **form: Any) -> TestResponse:
         found = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', self.client.get("/account").text)
         assert found is not None
-        given = {"email": "rose@people.test", "full_name": "Rose Wanjiru", "series": ["customs"], "do": do, **form}
-        return self.client.post(PATH, data={"csrf_token": found[1], **given}, content_type="multipart/form-data")
+        return self.client.post(path, data={"csrf_token": found[1], **form}, content_type="multipart/form-data")
 
     def said(self) -> list[str]:
         with self.client.session_transaction() as session:
@@ -198,6 +203,40 @@ def test_a_letter_is_opened_by_the_country_and_administrators_and_goes_with_eras
         )
     assert desk.letters() == []
     assert desk.client.get(path).status_code == 404
+
+
+def test_a_letter_is_added_replaced_and_removed_while_the_nomination_stands(desk: Desk) -> None:
+    desk.post()
+    with desk.app.app_context():
+        public_id = db.session.scalars(select(Nomination.public_id)).one()
+    page = f"/country/nominations/{public_id}"
+    assert 'data-testid="keep-letter"' in desk.client.get(page).text
+
+    def send(do: str = "keep", name: str = "letter.pdf", content: bytes = PDF) -> TestResponse:
+        return desk.send(f"{page}/letter", do=do, letter=(io.BytesIO(content), name))
+
+    refused = send(content=b"MZ a program")
+    assert (refused.status_code, desk.letters()) == (422, [])
+    assert 'href="#letter' in refused.text
+    assert desk.send(f"{page}/letter", do="keep").status_code == 422
+    assert send().status_code == 303
+    first = desk.letters()
+    assert send().status_code == 303
+    assert desk.letters() == first, "the same letter again"
+    assert send(content=PDF + b"\n", name="Better.pdf").status_code == 303
+    assert len(desk.letters()) == 1
+    assert desk.letters() != first
+    assert "Better.pdf" in desk.client.get(page).text
+    assert send("remove").status_code == 303
+    assert desk.letters() == []
+    with desk.app.app_context():
+        verbs = db.session.scalars(select(AuditEntry.verb).where(AuditEntry.verb.like("nomination.%letter")))
+        assert list(verbs) == ["nomination.add_letter", "nomination.replace_letter", "nomination.remove_letter"]
+        withdraw_nominations([public_id], by=SYSTEM, at=clock.now())
+    late = send()
+    assert (late.status_code, desk.letters()) == (409, [])
+    assert "This nomination has ended. Its letter cannot be changed." in late.text
+    assert 'data-testid="keep-letter"' not in late.text
 
 
 def test_a_letter_waits_for_no_scanner_that_is_away(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

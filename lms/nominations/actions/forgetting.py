@@ -7,12 +7,12 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, select
 
-from lms.core import files
-from lms.core.db import action, after_commit, db
+from lms.core.db import action, db
 from lms.core.outbox import MAX_ATTEMPTS, OutboxMail
 from lms.core.roles import SYSTEM, Actor
 from lms.enrolment.actions.places import lock
 from lms.enrolment.models import SeatReason
+from lms.nominations.actions.letters import forget_letter
 from lms.nominations.actions.seats import end
 from lms.nominations.models import OPEN, InvitationLink, Nomination, NominationState
 from lms.nominations.queries.export import belongs_to
@@ -55,18 +55,11 @@ def _forget(which: ColumnElement[bool], *, by: Actor, at: datetime) -> None:
     for one in rows:
         if one.state in OPEN:
             end(one, NominationState.WITHDRAWN, why=SeatReason.ERASED, by=by, at=at)
-        _remove_letter(one)
+        forget_letter(one)
         one.email = one.email_key = one.full_name = ERASED
         one.native_name = one.organisation = one.job_title = one.reason = None
     db.session.flush()
     _end_links([one.id for one in rows])
-
-
-def _remove_letter(nomination: Nomination) -> None:
-    key = nomination.letter_key
-    if key is not None:
-        after_commit(lambda: files.delete(key))
-        nomination.letter_name = nomination.letter_type = nomination.letter_digest = None
 
 
 def _end_links(ids: Sequence[int]) -> None:

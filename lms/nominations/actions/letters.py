@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import BinaryIO, Final
 
 from flask import current_app
+from sqlalchemy import select
 
-from lms.core import files
-from lms.core.errors import Invalid, Refused, TooLarge, WrongKind
+from lms.core import audit, files
+from lms.core.db import action, after_commit, db
+from lms.core.errors import Invalid, NotFound, Refused, TooLarge, WrongKind
 from lms.core.i18n import _
+from lms.core.roles import Actor
 from lms.materials.actions import keep_content, recognise_file
 from lms.materials.scanner import ScannerAway, scan
-from lms.nominations.models import Nomination
-from lms.nominations.rules import MAX_LETTER_MB
+from lms.nominations.actions.seats import people_of
+from lms.nominations.models import STANDING, Nomination
+from lms.nominations.rules import MAX_LETTER_MB, may_nominate
 
 KINDS: Final = frozenset({"pdf", "png", "jpg", "gif", "webp"})
 
@@ -79,3 +84,68 @@ def drop_letters(keys: list[str]) -> None:
     """Deletes letters of an action that failed."""
     for key in keys:
         files.delete(key)
+
+
+def attach_letter(public_id: str, letter: Letter, *, by: Actor, at: datetime) -> None:
+    """Adds a letter to a nomination that stands, of one of the actor's countries; the one that it had goes.
+
+    The same letter again changes nothing. Raises NotFound, and Refused where the nomination has ended without a place.
+    """
+    kept: list[str] = []
+    try:
+        _attach(public_id, letter, kept, by=by, at=at)
+    except BaseException:
+        drop_letters(kept)
+        raise
+
+
+@action
+def _attach(public_id: str, letter: Letter, kept: list[str], *, by: Actor, at: datetime) -> None:
+    nomination = _standing(public_id, by=by)
+    before = nomination.letter_key
+    if nomination.letter_digest == letter.digest:
+        return
+    kept.append(keep_letter(nomination, letter))
+    _delete_afterwards(before)
+    _record("nomination.replace_letter" if before else "nomination.add_letter", nomination, by=by, at=at)
+
+
+@action
+def remove_letter(public_id: str, *, by: Actor, at: datetime) -> None:
+    """Removes the letter of a nomination that stands, of one of the actor's countries. Raises as `attach_letter`."""
+    nomination = _standing(public_id, by=by)
+    if nomination.letter_key is not None:
+        forget_letter(nomination)
+        _record("nomination.remove_letter", nomination, by=by, at=at)
+
+
+def forget_letter(nomination: Nomination) -> None:
+    """Within an action: the nomination has no letter any more; its file goes with the commit."""
+    _delete_afterwards(nomination.letter_key)
+    nomination.letter_name = nomination.letter_type = nomination.letter_digest = None
+
+
+def _delete_afterwards(key: str | None) -> None:
+    if key is not None:
+        after_commit(lambda: files.delete(key))
+
+
+def _standing(public_id: str, *, by: Actor) -> Nomination:
+    query = select(Nomination).where(Nomination.public_id == public_id).with_for_update()
+    nomination = db.session.scalar(query.execution_options(populate_existing=True))
+    if nomination is None or not may_nominate(by, nomination.country_id):
+        raise NotFound
+    if nomination.state not in STANDING:
+        raise Refused(_("This nomination has ended. Its letter cannot be changed."))
+    return nomination
+
+
+def _record(verb: str, nomination: Nomination, *, by: Actor, at: datetime) -> None:
+    audit.record(
+        verb,
+        by=by,
+        at=at,
+        series=nomination.series_id,
+        nomination=nomination.id,
+        person=people_of([nomination]),
+    )

@@ -1,4 +1,4 @@
-"""The form with which a focal point nominates one person."""
+"""The forms with which a focal point nominates one person, and changes the letter of a nomination."""
 
 from __future__ import annotations
 
@@ -64,3 +64,14 @@ class NominatePersonForm(BaseForm):
         if faults:
             raise Invalid(faults=faults)
         return PersonRow(line=1, email=address, key=email_key(address), **{"full_name": None, **kept})
+
+
+class LetterForm(BaseForm):
+    """A letter of endorsement for a nomination that was made already."""
+
+    letter = FileField(_l("Letter of endorsement"))
+
+    def check_is_there(self) -> None:
+        """Raises Invalid where no file was chosen."""
+        if not self.letter.data:
+            raise Invalid("letter", _("Choose a file."))

@@ -1,4 +1,4 @@
-"""The list of a focal point's nominations, what can be done with those selected, and one of them with its history."""
+"""The list of a focal point's nominations, and what can be done with those selected."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ from lms.nominations.models import OPEN, NominationState
 from lms.nominations.queries.listing import NominationFilter, count_by_state, list_nominated_series
 from lms.nominations.queries.of_country import (
     every_nomination,
-    get_own_nomination,
-    history_of,
     ids_of,
     last_id,
     list_nominations,
@@ -210,19 +208,6 @@ def remind_all() -> ResponseReturnValue:
     ids = ids_of(replace(wanted, state=NominationState.INVITED), by=by)
     say_reminded(*remind_selected(ids, by=by, at=at))
     return redirect(url_for("dashboards.country", country=wanted.country), 303)
-
-
-@bp.get("/country/nominations/<public_id>")
-@allow(Role.FOCAL_POINT)
-def nomination(public_id: str) -> ResponseReturnValue:
-    """Shows one nomination: who, for what, and what happened so far."""
-    found = get_own_nomination(public_id, by=current_actor())
-    return render_template(
-        "nominations/nomination.html",
-        nomination=found,
-        history=history_of(found),
-        fitting=[what for what, states in FITTING.items() if found.state in states],
-    )
 
 
 HEADINGS = [

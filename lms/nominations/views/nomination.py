@@ -1,0 +1,90 @@
+"""One nomination with its history, and its letter of endorsement for those who may read it."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from flask import Response, flash, redirect, render_template, request, send_file, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.core import clock, files
+from lms.core.errors import NotFound
+from lms.core.i18n import _
+from lms.core.roles import Role
+from lms.materials.file_kinds import MIME_TYPES
+from lms.materials.rules import plain_name
+from lms.nominations.actions.letters import attach_letter, read_letter, remove_letter
+from lms.nominations.forms.nominate import LetterForm
+from lms.nominations.models import STANDING
+from lms.nominations.queries.listing import get_nomination
+from lms.nominations.queries.of_country import get_own_nomination, history_of
+from lms.nominations.rules import MAX_LETTER_MB
+from lms.nominations.views.blueprint import bp
+from lms.nominations.views.listing import FITTING
+from lms.web.body_limits import FORM_BYTES, body_limit
+from lms.web.guards import allow
+from lms.web.identity import current_actor
+
+
+@bp.get("/country/nominations/<public_id>")
+@allow(Role.FOCAL_POINT)
+def nomination(public_id: str) -> ResponseReturnValue:
+    """Shows one nomination: who, for what, and what happened so far."""
+    return _page(public_id, LetterForm())
+
+
+def _page(public_id: str, form: LetterForm) -> str:
+    found = get_own_nomination(public_id, by=current_actor())
+    return render_template(
+        "nominations/nomination.html",
+        nomination=found,
+        history=history_of(found),
+        fitting=[what for what, states in FITTING.items() if found.state in states],
+        form=form,
+        takes_letter=found.state in STANDING,
+        megabytes=MAX_LETTER_MB,
+    )
+
+
+@bp.post("/country/nominations/<public_id>/letter")
+@allow(Role.FOCAL_POINT)
+@body_limit(MAX_LETTER_MB * 1024 * 1024 + FORM_BYTES)
+def change_letter(public_id: str) -> ResponseReturnValue:
+    """Adds, replaces or removes (`do`) the letter of endorsement of a nomination."""
+    by, at = current_actor(), clock.now()
+    get_own_nomination(public_id, by=by)
+    form = LetterForm()
+    is_removal = request.form.get("do") == "remove"
+
+    def work() -> None:
+        if is_removal:
+            remove_letter(public_id, by=by, at=at)
+        else:
+            form.check_is_there()
+            letter = read_letter(form.letter.data.stream, form.letter.data.filename or "")
+            attach_letter(public_id, letter, by=by, at=at)
+
+    status = form.attempt(work)
+    if status is not None:
+        return _page(public_id, form), status
+    flash(_("The letter was removed.") if is_removal else _("The letter is attached."), "done")
+    return redirect(url_for(".nomination", public_id=public_id, _anchor="endorsement"), 303)
+
+
+@bp.get("/country/nominations/<public_id>/letter")
+@allow(Role.FOCAL_POINT, Role.ADMINISTRATOR)
+def letter(public_id: str) -> ResponseReturnValue:
+    """Downloads the letter of endorsement of a nomination, for focal points of its country and administrators."""
+    found = get_nomination(public_id, by=current_actor())
+    opened = files.reading(found.letter_key) if found.letter_key else None
+    if opened is None or found.letter_type is None or found.letter_name is None:
+        raise NotFound
+    answer: Response = send_file(opened[0], MIME_TYPES[found.letter_type], conditional=False)
+    answer.content_length = opened[1]
+    plain = plain_name(found.letter_name, found.letter_type)
+    whole = quote(found.letter_name, safe="")
+    answer.headers["Content-Disposition"] = f"attachment; filename={plain}; filename*=UTF-8''{whole}"  # RFC 6266
+    answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox; frame-ancestors 'none'"
+    answer.headers["Cache-Control"] = "private, no-store"
+    answer.make_conditional(request)
+    return answer
