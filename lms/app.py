@@ -25,6 +25,7 @@ from lms.core.i18n import _
 from lms.core.logs import configure as configure_logs
 from lms.core.resources import resource
 from lms.core.secret_key import read_secrets
+from lms.people.queries.mail_choices import declined
 from lms.web import (
     api,
     body_limits,
@@ -81,7 +82,8 @@ UNSEEN_BY_STRANGERS = frozenset(
         "award", "beat", "certificate", "closing", "consent", "correction", "country_quota", "duplicate_pair",
         "decision_batch", "decision_batch_entry", "enrolment_batch", "enrolment_batch_entry",
         "file_downloads", "group_entry", "group_signature", "invitation_link", "job", "join", "kept_answer",
-        "lecture_facts", "nomination", "one_time_link", "outbox_mail", "person_merge", "person_to_compare",
+        "lecture_facts", "mail_choice", "nomination", "one_time_link", "outbox_mail", "person_merge",
+        "person_to_compare",
         "presence", "seat_entry", "series_facts", "sign_in_failure", "sign_in_session", "unmatched_attendee",
         "worker_heartbeat",
     }
@@ -146,6 +148,7 @@ def create_app(config: Config | None = None, *, rates_uri: str = "memory://") ->
     app.extensions["lms.config"] = config
     app.extensions[sealing.KEY] = sealing.Sealer(secrets)
     app.extensions[events.KEY] = events.EventBus()
+    app.extensions[outbox.CHOICES] = declined
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.wsgi_app = hosts.OneAddress(app.wsgi_app, config)  # type: ignore[method-assign]
     if config.proxies:  # only the reader's address: scheme and host are those of the base address

@@ -59,7 +59,7 @@ def _tell_places(
         **more,
     }
     keys = {row.person_id: f"{template}-{row.id}-{at.isoformat()}" for row in enrolments}
-    _post(template, keys, payload, at=at)
+    _post(template, keys, payload, series_id=series.id, at=at)
 
 
 def tell_lecture(
@@ -81,7 +81,7 @@ def tell_lecture(
         **more,
     }
     keys = {person_id: f"{template}-{lecture.id}-{lecture.sequence}-{person_id}" for person_id in person_ids}
-    _post(template, keys, payload, expires_at=expires_at, at=at)
+    _post(template, keys, payload, series_id=lecture.series_id, expires_at=expires_at, at=at)
 
 
 def _post(
@@ -89,6 +89,7 @@ def _post(
     keys: Mapping[int, str],
     payload: Mapping[str, Any],
     *,
+    series_id: int,
     at: datetime,
     expires_at: datetime | None = None,
 ) -> None:
@@ -103,6 +104,7 @@ def _post(
                 "locale": contact.locale,
                 "time_zone": contact.time_zone or "",
                 "person_id": person_id,
+                "series_id": series_id,
                 "payload": {**payload, "full_name": contact.full_name, "has_account": person_id in with_account},
                 "dedupe_key": keys[person_id],
                 "created_at": at,

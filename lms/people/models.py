@@ -12,6 +12,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from lms.core import search_index
 from lms.core.db import Base, UtcDateTime, text_enum
+from lms.core.mail_kinds import MailKind
+from lms.core.outbox import ALL_SERIES
 from lms.core.roles import Role
 from lms.core.sorting import sort_key, sorted_text
 
@@ -306,6 +308,22 @@ class Consent(Base):
     text_version: Mapped[str] = mapped_column(String(32))
     given_at: Mapped[datetime] = mapped_column(UtcDateTime)
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class MailChoice(Base):
+    """Whether a person wants a kind of mail (`core.mail_kinds`), for one series or for all (`outbox.ALL_SERIES`).
+
+    Without a row a mail is wanted. What was chosen for a series wins there over what was chosen for all; of several
+    rows of a person (after a merge) the latest choice. `series_id` is a plain id.
+    """
+
+    __tablename__ = "mail_choice"
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    kind: Mapped[MailKind] = mapped_column(String(32), primary_key=True)
+    series_id: Mapped[int] = mapped_column(primary_key=True, default=ALL_SERIES)
+    wanted: Mapped[bool]
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class LinkPurpose(StrEnum):

@@ -18,6 +18,7 @@ from sqlalchemy import select
 
 import lms
 from lms.core.db import db
+from lms.core.mail_kinds import KIND_OF
 from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM
 from lms.enrolment.actions.places import enrol
@@ -213,6 +214,11 @@ def test_every_mail_in_every_state_reads_well(app: APIFlask, lecture_ids: dict[s
                 found += [] if calendar["method"] == case.ics and calendar.walk("VEVENT") else ["calendar is empty"]
             wrong += [f"{case.template} {case.payload} {zone}: {one}\n{text}" for one in found]
     assert not wrong, f"{len(wrong)}:\n" + "\n".join(wrong[:3])
+
+
+def test_each_template_is_of_one_kind() -> None:
+    told = [path.stem for path in Path(lms.__file__).parent.glob("*/templates/mail/*.txt") if path.stem[0] != "_"]
+    assert sorted(told) == sorted(KIND_OF)
 
 
 def test_who_enrols_somebody_else_is_named_and_an_account_is_offered(app: APIFlask, make: Make) -> None:

@@ -195,6 +195,7 @@ def remind_unconfirmed(slug: str, *, by: Actor, at: datetime) -> int:
             "locale": contact.locale,
             "time_zone": contact.time_zone or "",
             "person_id": person_id,
+            "series_id": series.id,
             "payload": {
                 "full_name": contact.full_name,
                 "native_name": native[person_id],

@@ -17,7 +17,7 @@ from lms.certificates.actions.awards import JOB as CERTIFICATES
 from lms.core.db import db
 from lms.core.errors import Forbidden
 from lms.core.jobs import Job, JobState
-from lms.core.outbox import MAX_ATTEMPTS, OutboxMail
+from lms.core.outbox import MAX_ATTEMPTS, NOT_FAILED, OutboxMail
 from lms.core.roles import Actor
 from lms.dashboards.rules import is_late, is_overdue
 from lms.enrolment.models import Enrolment, EnrolmentStatus
@@ -126,8 +126,7 @@ def subjects_of(jobs: Sequence[Job], *, by: Actor) -> Subjects:
 def _failed_mail(at: datetime) -> FailedMail | None:
     failed = (
         OutboxMail.sent_at.is_(None),
-        OutboxMail.error.is_not(None),
-        OutboxMail.error != "expired",
+        OutboxMail.error.not_in(NOT_FAILED),
         OutboxMail.created_at > at - RECENT,
     )
     query = select(

@@ -24,6 +24,7 @@ from lms.people.models import (
     ApiToken,
     Consent,
     Country,
+    MailChoice,
     OneTimeLink,
     Person,
     PersonCountry,
@@ -93,6 +94,7 @@ def _own_part(ids: Sequence[int]) -> dict[str, Any]:
             ids,
             hidden={"id", "public_id", "kept_id", "merged_id", "merged_by", "undone_by", "taken", "made_account"},
         ),
+        "mail_choices": _rows(MailChoice, MailChoice.person_id, ids, hidden={"person_id"}),
         "mails": _rows(
             OutboxMail, OutboxMail.person_id, ids, hidden={"id", "person_id", "payload", "dedupe_key", "error"}
         ),
@@ -171,6 +173,7 @@ def _erase(ids: Sequence[int], keys: set[str], *, withdraw_certificates: bool, b
         SignInSession,
         RecoveryCode,
         SecondFactor,
+        MailChoice,
     ):
         db.session.execute(delete(table).where(table.person_id.in_(ids)))
     forget_merges(ids)

@@ -11,18 +11,20 @@ from sqlalchemy import and_, case, func, select
 
 from lms.core.db import read
 from lms.core.errors import NotFound
-from lms.core.outbox import MAX_ATTEMPTS, OutboxMail
+from lms.core.outbox import MAX_ATTEMPTS, NOT_FAILED, OutboxMail
 from lms.core.roles import Actor
 from lms.people.models import Person
 
 
 class MailState(StrEnum):
-    """What became of a mail: *expired* was no longer worth sending, *failed* is tried again, *given_up* is not."""
+    """What became of a mail: *expired* was no longer worth sending, *declined* was no longer wanted, *failed* is tried
+    again, *given_up* is not."""
 
     SENT = "sent"
     WAITING = "waiting"
     FAILED = "failed"
     EXPIRED = "expired"
+    DECLINED = "declined"
     GIVEN_UP = "given_up"
 
 
@@ -47,7 +49,7 @@ class PersonMails:
     failed: int
 
 
-_IS_FAILED = and_(OutboxMail.sent_at.is_(None), OutboxMail.error.is_not(None), OutboxMail.error != "expired")
+_IS_FAILED = and_(OutboxMail.sent_at.is_(None), OutboxMail.error.not_in(NOT_FAILED))
 
 
 def mails_of(person_id: int, *, by: Actor, limit: int = 5) -> PersonMails:
@@ -68,8 +70,8 @@ def mails_of(person_id: int, *, by: Actor, limit: int = 5) -> PersonMails:
 def _mail(row: Any) -> PersonMail:
     if row.sent_at is not None:
         state = MailState.SENT
-    elif row.error == "expired":
-        state = MailState.EXPIRED
+    elif row.error in NOT_FAILED:
+        state = MailState(row.error)
     elif row.attempts >= MAX_ATTEMPTS:
         state = MailState.GIVEN_UP
     else:

@@ -1,0 +1,77 @@
+"""Kinds of e-mail: what people can decline, and which kind each template is of.
+
+Each template in a slice's `templates/mail/` has one line in `KIND_OF`. What people decline is stored in `mail_choice`
+(`lms.people.models`); `core.outbox` asks for it when a mail is posted, and again before it is sent.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class MailKind(StrEnum):
+    """What an e-mail is about."""
+
+    ACCOUNT = "account"
+    """Links for signing in, and what concerns the account: always sent."""
+    PLACES = "places"
+    """Confirmations, and answers to what somebody did: always sent."""
+    REPORT = "report"
+    """Scheduled reports: unsubscribed one by one, by a link of their own."""
+    REMINDER = "reminder"
+    CHANGE = "change"
+    """A lecture is moved or cancelled."""
+    REPLAY = "replay"
+    CERTIFICATE = "certificate"
+    PLACE_WON = "place_won"
+    """A place became free."""
+    MESSAGE = "message"
+    """Messages from the lecturers of a series."""
+    DIGEST = "digest"
+    """Once a week, for focal points and lecturers."""
+
+
+KIND_OF = {
+    "account_notice": MailKind.ACCOUNT,
+    "address_taken": MailKind.ACCOUNT,
+    "already_registered": MailKind.ACCOUNT,
+    "change_address": MailKind.ACCOUNT,
+    "claim": MailKind.ACCOUNT,
+    "confirm": MailKind.ACCOUNT,
+    "invitation": MailKind.ACCOUNT,
+    "reset": MailKind.ACCOUNT,
+    "sign_in": MailKind.ACCOUNT,
+    "appeal_answered": MailKind.PLACES,
+    "enrolment_applied": MailKind.PLACES,
+    "enrolment_enrolled": MailKind.PLACES,
+    "enrolment_rejected": MailKind.PLACES,
+    "enrolment_waitlisted": MailKind.PLACES,
+    "enrolment_withdrawn": MailKind.PLACES,
+    "nomination_invitation": MailKind.PLACES,
+    "nominations_rejected": MailKind.PLACES,
+    "scheduled_report": MailKind.REPORT,
+    "lecture_cancelled": MailKind.CHANGE,
+    "lecture_postponed": MailKind.CHANGE,
+    "confirm_name": MailKind.CERTIFICATE,
+    "enrolment_place_won": MailKind.PLACE_WON,
+}
+"""Template → its kind, by kind."""
+
+DECLINABLE = (
+    MailKind.REMINDER,
+    MailKind.CHANGE,
+    MailKind.REPLAY,
+    MailKind.CERTIFICATE,
+    MailKind.PLACE_WON,
+    MailKind.MESSAGE,
+    MailKind.DIGEST,
+)
+"""What people choose, in the order in which pages list it."""
+
+PER_SERIES = tuple(kind for kind in DECLINABLE if kind is not MailKind.DIGEST)
+"""What people choose for one series differently than for the others."""
+
+
+def kind_of(template: str) -> MailKind:
+    """The kind of a template's mails. What is not listed is always sent."""
+    return KIND_OF.get(template, MailKind.ACCOUNT)
