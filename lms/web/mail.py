@@ -1,18 +1,21 @@
 """Mail: rendered when it is sent, from the outbox row's frozen payload, and handed to SMTP or to a folder.
 
-A template `mail/<template>.txt` has its subject in the first line, the text after an empty one; each paragraph goes
-through the filter `para`. What a payload
-names `…_at` is an instant (RFC 3339), and comes to the template as one.
+A template `mail/<template>.txt` has its subject in the first line, the text after an empty one. Each paragraph goes
+through the filter `para`, and the link to what the reader is asked to do through `act`, with the label of its button.
+The HTML is made of the same paragraphs (`web/mail_html.py`). A template that names a value which its mail does not have
+is not rendered. What a payload names `…_at` is an instant (RFC 3339), and comes to the template as one.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import formatdate
 from pathlib import Path
@@ -20,14 +23,17 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
-from flask import Flask, current_app, render_template
+from flask import Flask, current_app
+from jinja2 import Environment, StrictUndefined
 
 from lms.config import Config
 from lms.core.outbox import OutboxMail
-from lms.web.locale import speaking
+from lms.web.locale import reader_locale, speaking
+from lms.web.mail_html import act, as_html, without_buttons
 from lms.web.smtp import MailServer
 
 _PREPARERS = "lms.mail.preparers"
+_TEMPLATES = "lms.mail.templates"
 
 
 @dataclass(frozen=True)
@@ -66,36 +72,53 @@ def _prepared(mail: OutboxMail) -> More:
 
 
 def render(mail: OutboxMail, config: Config) -> EmailMessage:
-    """The message of an outbox row, in its reader's language and zone."""
+    """The message of an outbox row, in its reader's language and zone, as text and as HTML.
+
+    Raises jinja2.UndefinedError where the template names a value that the mail does not have, and ValueError for an
+    address that is none.
+    """
     with speaking(mail.locale, mail.time_zone):
         more = _prepared(mail)
         unsubscribe_url = None if more.unsubscribe is None else config.base_url.rstrip("/") + more.unsubscribe
-        text = render_template(
-            f"mail/{mail.template}.txt",
-            **_revived(mail.payload) | dict(more.words),
-            unsubscribe_url=unsubscribe_url,
-            organiser=config.organiser,
-            contact=config.contact,
-            base_url=config.base_url,
-            time_zone=mail.time_zone,
-        )
-    subject, _blank, body = text.strip().partition("\n")
+        values: dict[str, Any] = _revived(mail.payload) | dict(more.words)
+        values |= {
+            "unsubscribe_url": unsubscribe_url,
+            "organiser": config.organiser,
+            "contact": config.contact,
+            "base_url": config.base_url,
+            "time_zone": mail.time_zone,
+        }
+        current_app.update_template_context(values)
+        text = _templates().get_template(f"mail/{mail.template}.txt").render(values)
+        subject, _blank, body = text.strip().partition("\n")
+        subject, body = " ".join(subject.split()), _tidy(body)
+        html = as_html(body, subject=subject, locale=reader_locale(), base_url=config.base_url)
     message = EmailMessage()
-    message["Subject"] = " ".join(subject.split())
+    message["Subject"] = subject
     message["From"] = config.mail_from
-    message["To"] = mail.address
+    message["To"] = Address(addr_spec=mail.address)  # one address, whatever it says
     message["Date"] = formatdate(usegmt=True)
-    message["Message-ID"] = f"<{_mark(mail)}@{urlsplit(config.base_url).hostname}>"
+    message["Message-ID"] = f"<{mark(mail.id, mail.dedupe_key)}@{urlsplit(config.base_url).hostname}>"
     message["Auto-Submitted"] = "auto-generated"
     if unsubscribe_url is not None:
         message["List-Unsubscribe"] = f"<{unsubscribe_url}>"
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    message.set_content(_tidy(body))
+    message.set_content(without_buttons(body))
+    message.add_alternative(html, subtype="html")
     for file in more.attachments:
         kind, _slash, form = file.kind.partition("/")
         params = dict(file.params) | ({"charset": "utf-8"} if kind == "text" else {})
         message.add_attachment(file.content, maintype=kind, subtype=form, filename=file.name, params=params)
     return message
+
+
+def _templates() -> Environment:
+    """The templates of pages, but strict: a value that is missing is an error, since nobody would see the gap."""
+    found: Environment | None = current_app.extensions.get(_TEMPLATES)
+    if found is None:
+        found = current_app.jinja_env.overlay(undefined=StrictUndefined)
+        current_app.extensions[_TEMPLATES] = found
+    return found
 
 
 def paragraph(text: str) -> str:
@@ -110,13 +133,18 @@ def _tidy(text: str) -> str:
 
 
 def init_app(app: Flask) -> None:
-    """Registers the filter `para` for the templates of mail."""
+    """Registers the filters `para` and `act` for the templates of mail."""
     app.add_template_filter(paragraph, "para")
+    app.add_template_filter(act, "act")
 
 
-def _mark(mail: OutboxMail) -> str:
-    """The same at each attempt, so that who gets a mail twice can tell; of another row another."""
-    return f"{mail.id}.{hashlib.sha256(f'{mail.id} {mail.dedupe_key}'.encode()).hexdigest()[:32]}"
+def mark(mail_id: int, dedupe_key: str, *, secret: str | None = None) -> str:
+    """What names a mail in its Message-ID: the same at each attempt, so that programs can tell a mail that comes twice.
+
+    Nobody else can make it, so that a forged bounce says nothing about mails of others.
+    """
+    key = str(secret or current_app.config["SECRET_KEY"]).encode()
+    return f"{mail_id}.{hmac.new(key, f'mail {mail_id} {dedupe_key}'.encode(), hashlib.sha256).hexdigest()[:32]}"
 
 
 def _revived(payload: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
+from html.parser import HTMLParser
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import icalendar
 import pytest
 from apiflask import APIFlask
+from jinja2 import UndefinedError
 from sqlalchemy import select
 
 import lms
@@ -179,25 +181,76 @@ def faults_of(message: EmailMessage) -> Iterator[str]:
         yield f"subject: {subject!r}"
 
 
+class _Read(HTMLParser):
+    """What a mail program shows of an HTML page, and where its links lead; elements that are not closed are faults."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.links: list[str] = []
+        self.faults: list[str] = []
+        self._open: list[str] = []
+        self.feed(page)
+        self.faults += [f"<{tag}> is not closed" for tag in self._open]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.links += [value or "" for name, value in attrs if name in ("href", "src")]
+        if tag not in ("meta", "br"):
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self._open or self._open.pop() != tag:
+            self.faults.append(f"</{tag}> closes nothing")
+
+    def handle_data(self, data: str) -> None:
+        if "title" not in self._open:
+            self.words.append(data)
+
+
+def differences_of(message: EmailMessage) -> Iterator[str]:
+    """Where text and HTML of a mail do not say the same."""
+    plain, page = message.get_body(("plain",)), message.get_body(("html",))
+    if plain is None or page is None:
+        yield f"parts: {[part.get_content_type() for part in message.walk()]}"
+        return
+    text, read = plain.get_content(), _Read(page.get_content())
+    yield from read.faults
+    addresses = re.findall(r"https?://[^\s]*[^\s.,:]", text)
+    if read.links != addresses:
+        yield f"links: {read.links} in HTML, {addresses} in the text"
+    shown = " ".join(" ".join(read.words).split())
+    for line in text.splitlines():
+        words = " ".join(line.split())
+        if words and not words.startswith("http") and words not in shown:
+            yield f"only in the text: {words}"
+
+
+def _cases(lecture_ids: dict[str, int]) -> list[Case]:
+    return [
+        *_of_people(),
+        *_of_enrolment(lecture_ids),
+        *_of_lectures(lecture_ids),
+        *_of_the_rest(),
+        *_of_nominations(),
+        *_of_reports(),
+    ]
+
+
+def _row(case: Case, payload: dict[str, Any] | None = None, *, zone: str = "") -> OutboxMail:
+    return OutboxMail(id=1, template=case.template, address="a@example.org", locale="en", time_zone=zone,
+                      payload=case.payload if payload is None else payload, dedupe_key="k", created_at=NOW)  # fmt: skip
+
+
 def test_every_mail_in_every_state_reads_well(app: APIFlask, lecture_ids: dict[str, int]) -> None:
     told = {path.stem for path in Path(lms.__file__).parent.glob("*/templates/mail/*.txt") if path.stem[0] != "_"}
     wrong: list[str] = []
     with app.app_context():
-        cases = [
-            *_of_people(),
-            *_of_enrolment(lecture_ids),
-            *_of_lectures(lecture_ids),
-            *_of_the_rest(),
-            *_of_nominations(),
-            *_of_reports(),
-        ]
+        cases = _cases(lecture_ids)
         assert {case.template for case in cases} == told
         for case, zone in product(cases, ("Africa/Nairobi", "Asia/Shanghai", "")):
-            row = OutboxMail(id=1, template=case.template, address="a@example.org", locale="en", time_zone=zone,
-                             payload=case.payload, dedupe_key="k", created_at=NOW)  # fmt: skip
-            message = render(row, app.extensions["lms.config"])
+            message = render(_row(case, zone=zone), app.extensions["lms.config"])
             text = str(message.get_body(("plain",)).get_content())  # type: ignore[union-attr]
-            found = list(faults_of(message))
+            found = [*faults_of(message), *differences_of(message)]
             found += [f"does not say {one!r}" for one in case.says if one not in text]
             found += [f"says {one!r}" for one in case.hides if one in text]
             found += ["your time"] if "your time" in text else []
@@ -219,6 +272,30 @@ def test_every_mail_in_every_state_reads_well(app: APIFlask, lecture_ids: dict[s
 def test_each_template_is_of_one_kind() -> None:
     told = [path.stem for path in Path(lms.__file__).parent.glob("*/templates/mail/*.txt") if path.stem[0] != "_"]
     assert sorted(told) == sorted(KIND_OF)
+
+
+MAY_BE_MISSING = {"has_account", "told_at", "lecture_ids", "lecture_id", "query", "reason"}
+"""What a template or its preparer says a default for."""
+
+
+def test_a_mail_that_lacks_a_value_is_never_written_with_a_gap(app: APIFlask, lecture_ids: dict[str, int]) -> None:
+    wrong: list[str] = []
+    refused: set[str] = set()
+    with app.app_context():
+        config = app.extensions["lms.config"]
+        first = {case.template: case for case in reversed(_cases(lecture_ids))}
+        for case in first.values():
+            whole = render(_row(case), config).get_body(("plain",)).get_content()  # type: ignore[union-attr]
+            for name in set(case.payload) - MAY_BE_MISSING:
+                rest = {key: value for key, value in case.payload.items() if key != name}
+                try:
+                    written = render(_row(case, rest), config).get_body(("plain",)).get_content()  # type: ignore[union-attr]
+                except (UndefinedError, KeyError):
+                    refused.add(case.template)
+                else:
+                    wrong += [] if written == whole else [f"{case.template} without {name}:\n{written}"]
+    assert not wrong, "\n".join(wrong[:3])
+    assert refused == set(first) - {"address_taken"}  # which says the same to everybody
 
 
 def test_who_enrols_somebody_else_is_named_and_an_account_is_offered(app: APIFlask, make: Make) -> None:

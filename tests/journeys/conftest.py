@@ -90,7 +90,7 @@ class Site:
         for path in sorted(folder.glob("*.eml"), reverse=True):
             message = message_from_bytes(path.read_bytes(), policy=policy.default)
             if message["To"] == address:
-                body = message.get_body()
+                body = message.get_body(("plain",))
                 assert body is not None
                 return f"{message['Subject']}\n{body.get_content()}"
         raise AssertionError(f"no mail to {address}")

@@ -49,7 +49,7 @@ class Installation:
         while time.monotonic() < until:
             for path in self.folder.glob("mail/*.eml"):
                 message = message_from_bytes(path.read_bytes(), policy=policy.default)
-                body = message.get_body()
+                body = message.get_body(("plain",))
                 found = body and re.search(rf"{self.before.address}/{page}/\S+", body.get_content())
                 if message["To"] == address and found:
                     return found[0]
