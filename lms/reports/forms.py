@@ -21,7 +21,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import InputRequired, Optional, ValidationError
 
 from lms.core.errors import Invalid
-from lms.core.i18n import _, _l
+from lms.core.i18n import _, _l, _n
 from lms.reports.models import SnapshotVisibility
 from lms.reports.periods import Period, Rhythm, days_of
 from lms.reports.queries.definitions import figure_names
@@ -30,6 +30,7 @@ from lms.reports.questions import PARAMETERS, both_given
 from lms.reports.rules import FILTERS, VALUES, Slice
 from lms.reports.shapes import DIMENSION_NAMES
 from lms.web.forms import BaseForm
+from lms.web.time import number
 
 PERIOD_NAMES = (
     (Period.THIS_YEAR.value, _l("This year")),
@@ -158,17 +159,20 @@ class PublishForm(BaseForm):
 
     title = StringField(_l("Title"))
     visibility = RadioField(_l("Visible to"))
+    note = TextAreaField(_l("Note for readers"))
     dossier = SelectField(_l("Attach a country dossier"), default="")
     key = HiddenField()
     checked = BooleanField(_l("I have checked the preview. Everyone can read this report, also without signing in."))
 
-    def offer(self, countries: Iterable[tuple[str, str]], *, country: str | None, is_closed: bool) -> None:
+    def offer(
+        self, countries: Iterable[tuple[str, str]], *, country: str | None, is_closed: bool, staff_readers: int
+    ) -> None:
         """Fills the choices. A question that is finer than what is public cannot be for everyone; one of a single
-        country is for its focal points too.
+        country is for its focal points too. `staff_readers`: how many people read a report for staff.
         """
         offered = list(countries)
         self.dossier.choices = [("", _("None")), *offered]
-        self.country_name = dict(offered).get(country or "")
+        self.country_name, self.staff_readers = dict(offered).get(country or ""), staff_readers
         if self.country_name is None:
             for_staff = _("Administrators and reporters: exact current figures")
         else:
@@ -189,13 +193,35 @@ class PublishForm(BaseForm):
         return bool(self.visibility.data == SnapshotVisibility.PUBLIC.value)
 
     @property
+    def readers(self) -> dict[str, str]:
+        """The readers of each choice in numbers."""
+        return {
+            SnapshotVisibility.STAFF.value: _n(
+                "%(n)s person", "%(n)s people", self.staff_readers, n=number(self.staff_readers)
+            ),
+            SnapshotVisibility.PUBLIC.value: _("On the page of published reports and in search engines."),
+        }
+
+    @property
     def publish_to(self) -> str:
-        """The button that publishes: it names the readers."""
+        """The button that publishes: it names the readers, and how many they are."""
         if self.is_public:
             return _("Publish to everyone")
+        count, n = self.staff_readers, number(self.staff_readers)
         if self.country_name is None:
-            return _("Publish to administrators and reporters")
-        return _("Publish to administrators, reporters and the focal points of %(country)s", country=self.country_name)
+            return _n(
+                "Publish to %(n)s administrator or reporter",
+                "Publish to %(n)s administrators and reporters",
+                count,
+                n=n,
+            )
+        return _n(
+            "Publish to %(n)s administrator, reporter or focal point of %(country)s",
+            "Publish to %(n)s administrators, reporters and focal points of %(country)s",
+            count,
+            n=n,
+            country=self.country_name,
+        )
 
 
 class WithdrawForm(BaseForm):

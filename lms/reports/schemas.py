@@ -94,9 +94,10 @@ class QuestionIn(SliceIn):
 
 
 class SnapshotIn(QuestionIn):
-    """What to publish: the question, a title, and its visibility."""
+    """What to publish: the question, a title, a note for readers, and its visibility."""
 
     title = String(required=True, validate=Length(1, 200))
+    note = String(load_default="", validate=Length(max=500))
     visibility = String(required=True, validate=OneOf([kind.value for kind in SnapshotVisibility]))
     figure = String(load_default="participants", validate=OneOf(FIGURES))
 
@@ -198,6 +199,7 @@ class SinceOut(AnswerSchema):
 class FrozenOut(SnapshotOut):
     """A published report with its figures. Only staff see the figures of a withdrawn one."""
 
+    note = String(metadata={"optional": True, "description": "For readers, from whoever published it; may be empty."})
     time_zone = String(metadata={"optional": True})
     exact = Boolean(metadata={"optional": True, "description": "If false, public figures with small groups combined."})
     question = Dict(metadata={"optional": True})

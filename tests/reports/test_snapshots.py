@@ -28,6 +28,7 @@ from lms.reports.rules import Figures, Group, Slice
 from lms.reports.snapshots import codec
 from tests.factories import Make
 from tests.languages import speaking_also
+from tests.paper import text_of
 from tests.reports.world import World
 
 NOON = datetime(2024, 5, 6, 4, 0, tzinfo=UTC)
@@ -215,8 +216,8 @@ def test_from_the_page_of_reports_to_a_frozen_one(
     assert "Publish “Quarter &lt;b&gt;3&lt;/b&gt;”?" in asked
     assert "This cannot be undone" in asked
     assert "By country and year: 3 groups." in asked
-    assert "Administrators and reporters can see these figures" in asked
-    assert asked.index('data-testid="preview"') < asked.index("Publish to administrators and reporters</button>")
+    assert "1 administrator or reporter can see these figures" in asked
+    assert asked.index('data-testid="preview"') < asked.index("Publish to 1 administrator or reporter</button>")
     with client.application.app_context():
         assert list_snapshots(by=SYSTEM, limit=1, cursor=None) == []
 
@@ -239,7 +240,7 @@ def test_publishing_to_everyone_shows_the_public_figures_and_asks_once_more(
     staff(client, make, "administrator")
     address = "/reports/new?figure=participants&rows=country"
     page = client.get(address).text
-    assert re.search(r'<input checked[^>]*name="visibility"[^>]*value="staff">', page) is not None
+    assert re.search(r'<input [^>]*checked[^>]*name="visibility"[^>]*value="staff">', page) is not None
     assert page.count(" checked ") == 1
     assert shown_in_preview(page) == {"Kenya": "7", "Uganda": "2", "France": "2"}
     token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
@@ -265,8 +266,58 @@ def test_a_report_on_one_country_is_published_to_its_focal_points(
     client: FlaskClient, make: Make, programme: dict[str, Any]
 ) -> None:
     staff(client, make, "administrator")
+    make.person(roles=["administrator", "reporter"])  # one reader, though of two roles
+    make.person(roles=["reporter"])
+    make.person(roles=["instructor"])
+    for code in ("KE", "KE", "UG"):
+        make.person(roles=[("focal_point", code)])
     page = client.get("/reports/new?country=KE&rows=year").text
     assert "Administrators, reporters and the focal points of Kenya: exact current figures" in page
+    assert re.search(r'<p class="hint" id="visibility-0-h">5 people</p>', page) is not None
+    assert re.search(r'<p class="hint" id="visibility-0-h">3 people</p>', client.get("/reports/new").text) is not None
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+    assert token is not None
+    sent = {"csrf_token": token[1], "key": "k", "title": "Kenya", "visibility": "staff"}
+    asked = client.post("/reports/new?country=KE&rows=year", data=sent).text
+    assert "Publish to 5 administrators, reporters and focal points of Kenya</button>" in asked
+
+
+def test_a_note_for_readers_is_previewed_frozen_and_on_every_file(
+    client: FlaskClient, make: Make, programme: dict[str, Any]
+) -> None:
+    staff(client, make, "administrator")
+    address = "/reports/new?figure=participants&rows=country"
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(address).text)
+    assert token is not None
+    sent = {"csrf_token": token[1], "key": "k", "title": "Review", "visibility": "staff", "note": "x" * 501}
+    refused = client.post(address, data=sent)
+    assert (refused.status_code, "Use at most 500 characters." in refused.text) == (422, True)
+    untitled = client.post(address, data={**sent, "title": " ", "note": ""})
+    assert (untitled.status_code, "Enter a title of 1 to 200 characters." in untitled.text) == (422, True)
+
+    sent["note"] = "For the <annual> review.\r\n\r\nAsk Ms Zhou."
+    shown = [
+        '<p dir="auto" data-testid="reader-note">For the &lt;annual&gt; review.</p>',
+        '<p dir="auto" data-testid="reader-note">Ask Ms Zhou.</p>',
+    ]
+    asked = client.post(address, data=sent).text
+    assert all(line in asked for line in shown)
+    published = client.post(address, data={**sent, "confirm": "yes"}).location
+    page = client.get(published).text
+    assert all(line in page for line in shown)
+    assert client.get(f"{published}.json").get_json()["note"] == "For the <annual> review.\n\nAsk Ms Zhou."
+    book = CalamineWorkbook.from_filelike(io.BytesIO(client.get(f"{published}.xlsx").data))
+    assert ["note", "For the <annual> review.\n\nAsk Ms Zhou.", ""] in book.get_sheet_by_name("About").to_python()
+    assert "For the <annual> review." in text_of(client.get(f"{published}.pdf").data)
+    other = client.post(address, data={**sent, "note": "Another", "confirm": "yes"}).location
+    assert other != published  # the form sent again with another note is another publication
+
+
+def test_a_report_frozen_before_there_were_notes_has_none(app: APIFlask, programme: dict[str, Any]) -> None:
+    with app.app_context():
+        frozen = json.loads(get_snapshot(publish(), by=SYSTEM).content)
+    del frozen["note"]
+    assert codec.thaw(json.dumps(frozen)).note == ""
 
 
 def shown_in_preview(page: str) -> dict[str, str]:
@@ -331,7 +382,8 @@ def test_in_another_language_names_keep_theirs(app: APIFlask, client: FlaskClien
 
 def test_over_the_api(client: FlaskClient, make: Make, programme: dict[str, Any], world: World) -> None:
     headers = {"Authorization": f"Bearer {make.token(make.person(roles=['administrator']))}"}
-    wish = {"title": "By country", "visibility": "public", "by": ["country"], "figure": "countries"}
+    wish: dict[str, Any] = {"title": "By country", "visibility": "public", "by": ["country"], "figure": "countries"}
+    wish["note"] = "For the review."
     made = client.post("/api/v1/reports", json=wish, headers={**headers, "Idempotency-Key": "k"})
     assert made.status_code == 201
     told = made.get_json()
@@ -341,7 +393,7 @@ def test_over_the_api(client: FlaskClient, make: Make, programme: dict[str, Any]
         "figure": "countries", "by": ["country"], "from": None, "to": None, "series": None, "country": None,
         "region": None, "partner": None, "sector": None, "gender": None, "language": None, "source": None,
     }  # fmt: skip
-    assert (told["exact"], told["totals"]["participants"]) == (False, 10)
+    assert (told["exact"], told["totals"]["participants"], told["note"]) == (False, 10, "For the review.")
     world.attend(programme["lecture"], world.person("KE"))
     since = client.get(f"/api/v1/reports/{told['id']}", headers=headers).get_json()["since"]
     assert next(one for one in since["totals"] if one["figure"] == "participants")["difference"] == 1
@@ -363,6 +415,7 @@ def test_over_the_api(client: FlaskClient, make: Make, programme: dict[str, Any]
         ({**wish, "series": "nowhere"}, 404),
         ({**wish, "from": "2025-01-01", "to": "2024-01-01"}, 422),
         ({**wish, "title": ""}, 422),
+        ({**wish, "note": "x" * 501}, 422),
         ({"title": "x"}, 422),
     ):
         assert client.post("/api/v1/reports", json=wrong, headers=headers).status_code == status, wrong

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select
 from sqlalchemy.orm import aliased
 
 from lms.core.audit import list_entries
 from lms.core.bulk import among
-from lms.core.db import db, read
+from lms.core.db import db, read, read_value
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import Actor, Role
 from lms.people.models import Account, ApiToken, Country, LinkPurpose, OneTimeLink, Person, RoleGrant, SecondFactor
@@ -98,6 +98,28 @@ def holders_of(person_ids: Collection[int], roles: Collection[Role], *, without_
     if without_grant is not None:
         query = query.where(RoleGrant.id != without_grant)
     return {person_id for person_id in db.session.scalars(query) if person_id is not None}
+
+
+def count_holders(roles: Collection[Role], *, focal_points_of: int | None = None, at: datetime) -> int:
+    """How many people who can sign in hold one of these roles, or are focal points of this country."""
+    holds: ColumnElement[bool] = RoleGrant.role.in_(roles)
+    if focal_points_of is not None:
+        holds = or_(holds, and_(RoleGrant.role == Role.FOCAL_POINT, RoleGrant.country_id == focal_points_of))
+    query = (
+        select(func.count(_Holder.canonical_id.distinct()))
+        .select_from(RoleGrant)
+        .join(_Holder, _Holder.id == RoleGrant.person_id)
+        .join(Person, Person.id == _Holder.canonical_id)
+        .outerjoin(Account, Account.person_id == Person.id)
+        .where(
+            holds,
+            RoleGrant.granted_at <= at,
+            or_(RoleGrant.revoked_at.is_(None), RoleGrant.revoked_at > at),
+            Person.erased_at.is_(None),
+            Account.disabled_at.is_(None),
+        )
+    )
+    return int(read_value(query) or 0)
 
 
 def actor_of_token(secret: str, at: datetime) -> Actor | None:

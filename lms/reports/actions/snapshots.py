@@ -18,7 +18,7 @@ from lms.core.db import action, db
 from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
 from lms.core.i18n import _
 from lms.core.roles import ANONYMOUS, Actor
-from lms.core.typed_text import clean_line
+from lms.core.typed_text import clean_line, clean_text
 from lms.people.queries.countries import country_by_code
 from lms.reports.models import Snapshot, SnapshotDossier, SnapshotVisibility
 from lms.reports.queries.definitions import definitions
@@ -28,6 +28,7 @@ from lms.reports.rules import FIGURES, Figures, Slice
 from lms.reports.snapshots.codec import Frozen, checksum, freeze, question
 
 LONGEST_TITLE = 200
+LONGEST_NOTE = 500
 LONGEST_REASON = 2000
 
 
@@ -48,6 +49,7 @@ def publish_snapshot(
     dimensions: Sequence[str] = (),
     *,
     figure: str = "participants",
+    note: str = "",
     place: str,
     locale: str = "en",
     key: str | None = None,
@@ -58,18 +60,16 @@ def publish_snapshot(
     """Counts a report, freezes it and returns its public id.
 
     One for everybody has the public figures (of the last daily refresh, small groups put together); one for staff is
-    exact, of this moment. `place` is the reporting zone's city. `attached` are dossiers, one a country; only staff read
-    them, whoever reads the report. The same publication under the same `key` again answers with what it made.
+    exact, of this moment. `note` is shown to readers below the title and frozen with the figures. `place` is the
+    reporting zone's city. `attached` are dossiers, one a country; only staff read them, whoever reads the report. The
+    same publication under the same `key` again answers with what it made.
 
     Raises Forbidden unless an administrator publishes, or where the question is finer than what is public; Invalid for
-    the title, the figure and what `queries.count` finds.
+    the title, the note, the figure and what `queries.count` finds.
     """
     if not by.is_administrator:
         raise Forbidden
-    title = clean_line(title)
-    faults = []
-    if not 1 <= len(title) <= LONGEST_TITLE:
-        faults.append(Fault(_("Enter a title of 1 to %(n)s characters.", n=LONGEST_TITLE), field="title"))
+    title, note, faults = _clean_words(title, note)
     if figure not in FIGURES:
         faults.append(Fault(_("Unknown figure."), field="figure"))
     if faults:
@@ -87,10 +87,28 @@ def publish_snapshot(
         definitions=definitions(place),
         report=report,
         margins=tuple(margins),
+        note=note,
     )
     for dossier in attached:  # before the rows that name them: a file without a row is nobody's, and harmless
         files.store(_key_of(sha256(dossier.content).hexdigest()), dossier.content)
     return keep_snapshot(frozen, visibility, key=key, attached=attached, by=by, at=at)
+
+
+def check_words(title: str, note: str) -> None:
+    """Raises Invalid for a title or a note that a report cannot be published with."""
+    faults = _clean_words(title, note)[2]
+    if faults:
+        raise Invalid(faults=faults)
+
+
+def _clean_words(title: str, note: str) -> tuple[str, str, list[Fault]]:
+    title, note = clean_line(title), clean_text(note)
+    faults = []
+    if not 1 <= len(title) <= LONGEST_TITLE:
+        faults.append(Fault(_("Enter a title of 1 to %(n)s characters.", n=LONGEST_TITLE), field="title"))
+    if len(note) > LONGEST_NOTE:
+        faults.append(Fault(_("Use at most %(n)s characters.", n=LONGEST_NOTE), field="note"))
+    return title, note if clean_line(note) else "", faults
 
 
 def _key_of(digest: str) -> str:
@@ -115,7 +133,9 @@ def keep_snapshot(
     content = freeze(frozen)
     if key is not None:  # the same form, sent again with something else in it, is another publication
         asked = question(frozen.report, frozen.figure)
-        key = checksum(json.dumps([key, frozen.title, str(visibility), asked, [item.country for item in attached]]))
+        key = checksum(
+            json.dumps([key, frozen.title, frozen.note, str(visibility), asked, [item.country for item in attached]])
+        )
     public_id = secrets.token_hex(6)
     row = {
         "public_id": public_id,

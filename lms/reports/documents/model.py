@@ -91,8 +91,8 @@ class Section:
 @dataclass(frozen=True)
 class ReadOut:
     """A whole report document. `name` starts the names of its files, `over` is its kind, `asked` are the filters in
-    words, and `footnotes` apply to all of it. The first `lead` sections are on one page with the figures; the others
-    are the annex, which begins on a new sheet. 0: no annex.
+    words, `note` is what its publisher wrote for readers, and `footnotes` apply to all of it. The first `lead` sections
+    are on one page with the figures; the others are the annex, which begins on a new sheet. 0: no annex.
     """
 
     name: str
@@ -104,4 +104,5 @@ class ReadOut:
     sections: tuple[Section, ...]
     asked: tuple[tuple[str, str], ...]
     footnotes: tuple[str, ...] = ()
+    note: str = ""
     lead: int = 0

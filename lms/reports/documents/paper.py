@@ -47,6 +47,7 @@ def _content(out: ReadOut) -> dict[str, Any]:
         "over": out.over,
         "title": out.title,
         "lede": out.lede,
+        "note": out.note,
         "day": [day.year, day.month, day.day],
         "as_at": _("As at %(when)s.", when=as_at(out)),
         "figures": [

@@ -9,7 +9,9 @@ from sqlalchemy import ColumnElement, or_, select, true
 from lms.core import files
 from lms.core.db import db
 from lms.core.errors import NotFound
-from lms.core.roles import ANONYMOUS, Actor
+from lms.core.roles import ANONYMOUS, Actor, Role
+from lms.people.models import Country
+from lms.people.queries.access import count_holders
 from lms.reports.models import Snapshot, SnapshotDossier, SnapshotVisibility
 
 
@@ -37,6 +39,12 @@ def may_read_figures(row: Snapshot, *, by: Actor) -> bool:
 def may_count_exactly(row: Snapshot, *, by: Actor) -> bool:
     """Whether this actor can see current figures next to it."""
     return by.is_reporter or (by.is_focal_point and row.country_id in by.country_ids)
+
+
+def count_staff_readers(country: Country | None, *, at: datetime) -> int:
+    """How many people can read a report for staff: of one country, its focal points too."""
+    focal_points_of = None if country is None else country.id
+    return count_holders((Role.ADMINISTRATOR, Role.REPORTER), focal_points_of=focal_points_of, at=at)
 
 
 def list_dossiers(row: Snapshot, *, by: Actor) -> list[SnapshotDossier]:

@@ -22,7 +22,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Frozen:
-    """The content of a frozen report. `margins`: for two dimensions, the groups of each alone."""
+    """The content of a frozen report. `margins`: for two dimensions, the groups of each alone. `note`: for readers."""
 
     title: str
     language: str
@@ -32,6 +32,7 @@ class Frozen:
     definitions: dict[str, str]
     report: Report
     margins: tuple[Report, ...]
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ def freeze(frozen: Frozen) -> str:
     told = {
         "format": FORMAT,
         "title": frozen.title,
+        "note": frozen.note,
         "as_at": report.as_at.isoformat().replace("+00:00", "Z"),
         "time_zone": frozen.time_zone,
         "language": frozen.language,
@@ -122,6 +124,7 @@ def thaw(text: str) -> Frozen:
         definitions=told["definitions"],
         report=report(dimensions, told["groups"]),
         margins=tuple(report((name,), rows) for name, rows in zip(dimensions, told["margins"], strict=False)),
+        note=told.get("note", ""),  # a text frozen before there were notes has none
     )
 
 

@@ -16,9 +16,10 @@ from lms.core import clock, workbooks
 from lms.core.errors import DomainError, Forbidden, Invalid, NotFound, Refused
 from lms.core.i18n import _
 from lms.core.roles import ANONYMOUS, Actor, Role
+from lms.people.queries.countries import country_by_code
 from lms.reports import shapes
 from lms.reports.actions import snapshots as snapshots_actions
-from lms.reports.actions.snapshots import Attached, publish_snapshot
+from lms.reports.actions.snapshots import LONGEST_NOTE, Attached, check_words, publish_snapshot
 from lms.reports.documents.answers import file_answer
 from lms.reports.documents.files import file_of
 from lms.reports.documents.totals import pictured, read_out
@@ -30,6 +31,7 @@ from lms.reports.queries.figures import Report, count, count_several
 from lms.reports.queries.labels import choices
 from lms.reports.queries.public import last_refresh
 from lms.reports.queries.snapshots import (
+    count_staff_readers,
     get_dossier_file,
     get_snapshot,
     list_dossiers,
@@ -75,14 +77,20 @@ def publish() -> ResponseReturnValue:
         raise Invalid(None, _("There is no report for these settings."))
     closed = _closed_to_public(asked, locale)
     form = PublishForm()
-    form.offer(choices(by=by, locale=locale).countries, country=asked.asked.country, is_closed=closed is not None)
+    country = country_by_code(asked.asked.country)
+    form.offer(
+        choices(by=by, locale=locale).countries,
+        country=asked.asked.country,
+        is_closed=closed is not None,
+        staff_readers=count_staff_readers(country, at=at),
+    )
     status, asks = 200, False
     if request.method == "GET":
         form.key.data = secrets.token_urlsafe(16)
         form.title.data = shapes.suggested_title(asked.asked, asked.dimensions, asked.about)
         form.visibility.data = SnapshotVisibility.STAFF.value
         form.dossier.data = asked.asked.country or ""
-    elif not form.validate():
+    elif not form.validate() or not _are_good_words(form):
         status = 422
     elif form.is_public and closed is not None:
         form.take(Invalid("visibility", closed))
@@ -111,11 +119,22 @@ def publish() -> ResponseReturnValue:
         closed=closed,
         refreshed=last_refresh() or at,
         groups=len(report.groups),
+        longest_note=LONGEST_NOTE,
         dimensions=[str(label) for name, label in shapes.DIMENSION_NAMES if name in dims],
         target=address("reports.publish", request.args.to_dict()),
         back=address("reports.totals", request.args.to_dict()),
         **_figures_shown(report, margins, asked.figure.data, asked.about, asked.figure.data),
     ), status
+
+
+def _are_good_words(form: PublishForm) -> bool:
+    """Whether the title and the note can be published; the form says what cannot."""
+    try:
+        check_words(form.title.data or "", form.note.data or "")
+    except Invalid as error:
+        form.take(error)
+        return False
+    return True
 
 
 def _publish(form: PublishForm, asked: ReportForm, *, by: Actor, at: datetime) -> str | None:
@@ -127,6 +146,7 @@ def _publish(form: PublishForm, asked: ReportForm, *, by: Actor, at: datetime) -
             asked.asked,
             asked.dimensions,
             figure=asked.figure.data,
+            note=form.note.data or "",
             place=zone_city(organiser_zone()),
             locale=reader_locale(),
             key=form.key.data or None,
@@ -261,6 +281,7 @@ def snapshot_file(public_id: str, kind: str) -> ResponseReturnValue:
         return file_answer(files.as_csv(told.report), "text/csv; charset=utf-8", name)
     about = [
         (_("title"), told.title),
+        *([(_("note"), told.note)] if told.note else []),
         (_("published"), rfc3339(row.published_at) or ""),
         (_("checksum (SHA-256)"), row.digest),
     ]
@@ -276,7 +297,9 @@ def _on_paper(row: Snapshot, told: codec.Frozen) -> Any:
     if row.withdrawn_at is not None:
         said.insert(0, _("This report was withdrawn. Reason: %(reason)s", reason=row.withdrawn_reason))
     lede = str(shapes.sentence(told.report, told.figure, told.about).striptags())
-    return file_of(replace(out, over=_("Published report"), lede=lede, footnotes=(*out.footnotes, *said)), "pdf")[0]
+    return file_of(
+        replace(out, over=_("Published report"), lede=lede, note=told.note, footnotes=(*out.footnotes, *said)), "pdf"
+    )[0]
 
 
 @bp.get("/reports/<public_id>/dossiers/<digest>.pdf")
