@@ -27,6 +27,7 @@ from lms.config import Config
 from lms.core import clock, files, jobs, logs, outbox, schema, worker_heartbeats
 from lms.core.db import db
 from lms.core.errors import Refused
+from lms.enrolment.invitations import invite_due
 from lms.enrolment.quotas import release_lapsed
 from lms.materials.actions import scan_waiting_files
 from lms.nominations.jobs import run_due_nominations
@@ -107,6 +108,7 @@ def run_due_work_and_housekeeping(app: Flask, stopping: threading.Event) -> None
                 drop_old_bundles(at=clock.now())
                 send_scheduled(at=clock.now())
                 release_lapsed(at=clock.now())
+                invite_due(at=clock.now())
                 prune_sessions(at=clock.now())
                 scan_waiting_files()
                 run_due_nominations(at=clock.now())

@@ -1,68 +1,156 @@
-"""A lecture as a calendar file (RFC 5545, RFC 5546), to be imported by hand: no ATTENDEE, no reply expected."""
+"""Lectures for calendar programs (RFC 5545, 5546, 7986): a file to import, an invitation of one person, a feed.
+
+What each program makes of them, and why they are written as they are, is in ADR 48.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parseaddr
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from icalendar import Calendar, Event, Timezone, TimezoneDaylight, TimezoneStandard, vCalAddress, vText
+from flask import current_app
+from icalendar import Calendar, Event, Timezone, TimezoneStandard, vCalAddress, vText, vUri
 
 from lms import __version__
 from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.rules import planned_end
+from lms.core import zones
 from lms.core.errors import Refused
 from lms.core.i18n import _
 
-_AROUND = timedelta(days=400)
-_PLANNED = (LectureState.SCHEDULED, LectureState.LIVE)
-_OFF = (LectureState.CANCELLED, LectureState.POSTPONED)
+REFRESH = timedelta(hours=1)
+"""How often a calendar program is asked to read a feed again."""
+_FIRST = datetime(1970, 1, 1)  # noqa: DTZ001 - the onset of a time zone is local
 
 
 @dataclass(frozen=True)
 class CalendarFile:
-    """A calendar file, and what its METHOD asks of a calendar: PUBLISH to enter the event, CANCEL to remove it."""
+    """A calendar file, and what its METHOD asks of a calendar: PUBLISH and REQUEST to enter the event, CANCEL to
+    remove it."""
 
     method: str
     content: bytes
 
 
-def lecture_calendar(
-    lecture: Lecture, *, url: str, host: str, organiser: str, contact: str, at: datetime, is_hidden: bool = False
-) -> CalendarFile:
-    """The file of one lecture. `host` makes its UID unique and never changes; `url` is the lecture's page.
+@dataclass(frozen=True)
+class Publisher:
+    """Who publishes the calendars of this installation, and where."""
 
-    A lecture that was cancelled, postponed without a date or hidden is CANCELLED; of a hidden one (`is_hidden`)
-    nothing but that is said. Refused for any other lecture without a date.
+    base_url: str
+    name: str
+    address: str
+
+    def page_of(self, lecture: Lecture) -> str:
+        """The address of a lecture's page."""
+        return f"{self.base_url}/lectures/{lecture.id}"
+
+    def uid_of(self, lecture: Lecture) -> str:
+        """What names a lecture in every calendar, always the same."""
+        return f"lecture-{lecture.id}@{urlsplit(self.base_url).hostname or 'localhost'}"
+
+
+@dataclass(frozen=True)
+class Attendee:
+    """Who is invited. `changes` counts how often the person has left and come back: each is a later version of every
+    invitation."""
+
+    address: str
+    name: str
+    changes: int = 0
+
+
+def publisher() -> Publisher:
+    """The publisher that the settings name. Its address is the sender of the mails, as Gmail expects of organizers."""
+    config = current_app.extensions["lms.config"]
+    address = parseaddr(config.mail_from)[1] or config.contact
+    return Publisher(config.base_url.rstrip("/"), config.organiser, address)
+
+
+def is_off(lecture: Lecture) -> bool:
+    """Whether a lecture that was planned does not take place, as far as anybody knows."""
+    return lecture.state in (LectureState.CANCELLED, LectureState.POSTPONED)
+
+
+def lecture_calendar(
+    lecture: Lecture, *, by: Publisher, at: datetime, was: datetime | None = None, is_hidden: bool = False
+) -> CalendarFile:
+    """The file of one lecture, to be imported by hand.
+
+    A lecture that was cancelled, postponed without a date (`was`: when it was planned) or hidden is CANCELLED; of a
+    hidden one nothing but that is said. Refused for any other lecture without a date.
     """
-    is_off = is_hidden or lecture.state in _OFF
-    if lecture.starts_at is None and not is_off:
+    gone = is_hidden or is_off(lecture)
+    if lecture.starts_at is None and not gone:
         raise Refused(_("This lecture has no date yet."))
-    method = "CANCEL" if is_off else "PUBLISH"
+    method = "CANCEL" if gone else "PUBLISH"
     calendar = _calendar(method)
-    if lecture.local_start is not None and not is_hidden:
-        _add_zones(calendar, [lecture])
-    calendar.add_component(
-        _event(lecture, url=url, host=host, organiser=organiser, contact=contact, at=at, is_off=is_off, bare=is_hidden)
-    )
+    event = _event(lecture, by=by, at=at, sequence=lecture.sequence)
+    event.add("status", "CANCELLED" if gone else "TENTATIVE" if lecture.state is LectureState.DRAFT else "CONFIRMED")
+    if not is_hidden:
+        _describe(event, lecture, by)
+        _add_times(calendar, [(event, lecture)], was=was)
+    calendar.add_component(event)
     return CalendarFile(method, calendar.to_ical())
 
 
-def lectures_calendar(
-    lectures: Sequence[Lecture], *, base_url: str, organiser: str, contact: str, at: datetime
-) -> CalendarFile | None:
-    """One file that enters those of these lectures that are planned; None where there is none."""
-    planned = [one for one in lectures if one.local_start is not None and one.state in _PLANNED]
-    if not planned:
-        return None
+def invitation(
+    lecture: Lecture,
+    attendee: Attendee,
+    *,
+    is_invited: bool,
+    by: Publisher,
+    at: datetime,
+    was: datetime | None = None,
+) -> CalendarFile:
+    """What the calendar of one person shall hold of a lecture now: it is entered or changed by REQUEST, removed by
+    CANCEL.
+
+    It is CANCELLED only where it is off for everybody, not for a person who is no longer invited.
+    """
+    gone = is_off(lecture)
+    method = "REQUEST" if is_invited and not gone and lecture.starts_at is not None else "CANCEL"
+    calendar = _calendar(method)
+    event = _event(lecture, by=by, at=at, sequence=lecture.sequence + attendee.changes)
+    if gone:
+        event.add("status", "CANCELLED")
+    elif method == "REQUEST":
+        event.add("status", "CONFIRMED")
+    person = vCalAddress(f"mailto:{attendee.address}")
+    person.params["cn"] = vText(attendee.name)
+    person.params["cutype"] = vText("INDIVIDUAL")
+    person.params["role"] = vText("REQ-PARTICIPANT")
+    person.params["partstat"] = vText("ACCEPTED")
+    person.params["rsvp"] = vText("FALSE")
+    event.add("attendee", person, encode=False)
+    _describe(event, lecture, by)
+    _add_times(calendar, [(event, lecture)], was=was)
+    calendar.add_component(event)
+    return CalendarFile(method, calendar.to_ical())
+
+
+def feed(lectures: Iterable[Lecture], *, name: str, by: Publisher, at: datetime) -> bytes:
+    """A calendar to subscribe to. A lecture that is off is CANCELLED in it; one that never had a date is left out."""
+    shown = [one for one in lectures if one.local_start is not None and one.state is not LectureState.DRAFT]
     calendar = _calendar("PUBLISH")
-    _add_zones(calendar, planned)
-    host = urlsplit(base_url).hostname or "localhost"
-    for one in planned:
-        url = f"{base_url}/lectures/{one.id}"
-        calendar.add_component(_event(one, url=url, host=host, organiser=organiser, contact=contact, at=at))
-    return CalendarFile("PUBLISH", calendar.to_ical())
+    calendar.add("name", name)
+    calendar.add("x-wr-calname", name)
+    calendar.add("refresh-interval", REFRESH, parameters={"VALUE": "DURATION"})
+    calendar.add("x-published-ttl", f"PT{REFRESH // timedelta(hours=1)}H")
+    events = [(_event(one, by=by, at=at, sequence=one.sequence), one) for one in shown]
+    _add_times(calendar, events)
+    for event, lecture in events:
+        gone = is_off(lecture)
+        event.add("status", "CANCELLED" if gone else "CONFIRMED")
+        _describe(event, lecture, by)
+        if gone:  # Outlook shows a cancelled event as any other
+            event["summary"] = vText(_("Cancelled: %(title)s", title=lecture.title))
+        calendar.add_component(event)
+    content: bytes = calendar.to_ical()
+    return content
 
 
 def _calendar(method: str) -> Calendar:
@@ -74,49 +162,20 @@ def _calendar(method: str) -> Calendar:
     return calendar
 
 
-def _add_zones(calendar: Calendar, lectures: Sequence[Lecture]) -> None:
-    """The time zones of these lectures, each once."""
-    first: dict[str, date] = {}
-    for lecture in lectures:
-        if lecture.local_start is not None and lecture.time_zone != "UTC":
-            day = lecture.local_start.date()
-            first[lecture.time_zone] = min(first.get(lecture.time_zone, day), day)
-    for name, day in first.items():
-        calendar.add_component(time_zone(name, day))
-
-
-def _event(
-    lecture: Lecture,
-    *,
-    url: str,
-    host: str,
-    organiser: str,
-    contact: str,
-    at: datetime,
-    is_off: bool = False,
-    bare: bool = False,
-) -> Event:
-    """One lecture. Of a `bare` one nothing is said but which it is and that it is off."""
+def _event(lecture: Lecture, *, by: Publisher, at: datetime, sequence: int) -> Event:
+    """Which lecture it is, in which version, and who says so."""
     event = Event()
-    event.add("uid", f"lecture-{lecture.id}@{host}")
+    event.add("uid", by.uid_of(lecture))
     event.add("dtstamp", at)
-    event.add("sequence", lecture.sequence)
-    if is_off:
-        event.add("status", "CANCELLED")
-    else:
-        event.add("status", "TENTATIVE" if lecture.state is LectureState.DRAFT else "CONFIRMED")
-    sender = vCalAddress(f"mailto:{contact}")
-    sender.params["cn"] = vText(organiser)
+    event.add("sequence", sequence)
+    sender = vCalAddress(f"mailto:{by.address}")
+    sender.params["cn"] = vText(by.name)
     event["organizer"] = sender
-    if not bare:
-        _describe(event, lecture, url)
-        if lecture.local_start is not None:
-            event.add("dtstart", lecture.local_start.replace(tzinfo=ZoneInfo(lecture.time_zone)))
-            event.add("duration", timedelta(minutes=lecture.duration_minutes))
     return event
 
 
-def _describe(event: Event, lecture: Lecture, url: str) -> None:
+def _describe(event: Event, lecture: Lecture, by: Publisher) -> None:
+    url = by.page_of(lecture)
     parts = [
         lecture.series.title,
         lecture.abstract,
@@ -127,47 +186,49 @@ def _describe(event: Event, lecture: Lecture, url: str) -> None:
     event.add("description", "\n\n".join(part for part in parts if part))
     event.add("location", url)
     event.add("url", url)
-    event.add("transp", "OPAQUE")
+    event.add("transp", "TRANSPARENT" if is_off(lecture) else "OPAQUE")
+    if not is_off(lecture):
+        room = vUri(url)
+        room.params["value"] = "URI"
+        room.params["feature"] = vText("VIDEO")
+        room.params["label"] = vText(lecture.title)
+        event.add("conference", room, encode=False)
 
 
-def time_zone(name: str, day: date) -> Timezone:
-    """The VTIMEZONE of an IANA zone with every change of offset within 400 days of a day, exact to the second.
+def _add_times(calendar: Calendar, events: Sequence[tuple[Event, Lecture]], *, was: datetime | None = None) -> None:
+    """Gives each event its start and end, and the calendar the time zones of them.
 
-    icalendar's own leaves out short periods (Ramadan in Africa/Casablanca) and gives onsets in the new offset, where
-    RFC 5545 wants the offset before.
+    A zone is described by its one offset that holds for all its events here. Where there are several, as in a feed
+    over a whole year, the events of the zone are written in UTC: Outlook knows no zone whose rules change.
     """
-    zone = ZoneInfo(name)
-    moment = datetime.combine(day - _AROUND, time(), zone).astimezone(UTC)
-    component = Timezone()
+    offsets: dict[str, set[timedelta]] = {}
+    for _ignored, lecture in events:
+        offsets.setdefault(lecture.time_zone, set()).update(
+            zones.offset(lecture.time_zone, moment) for moment in _times(lecture, was)
+        )
+    for name, found in offsets.items():
+        if name != "UTC" and len(found) == 1:
+            calendar.add_component(_zone(name, *found))
+    for event, lecture in events:
+        is_local = len(offsets[lecture.time_zone]) == 1 and lecture.time_zone != "UTC"
+        zone = ZoneInfo(lecture.time_zone) if is_local else UTC
+        for property_, moment in zip(("dtstart", "dtend"), _times(lecture, was), strict=False):
+            event.add(property_, moment.astimezone(zone))
+
+
+def _times(lecture: Lecture, was: datetime | None) -> tuple[datetime, ...]:
+    """Start and end as planned; of a lecture without a date as it was planned (`was`), if that is known."""
+    start = lecture.starts_at or was
+    return () if start is None else (start, planned_end(lecture) or start + timedelta(minutes=lecture.duration_minutes))
+
+
+def _zone(name: str, offset: timedelta) -> Timezone:
+    """A zone with one offset for ever: programs that know its name take their own rules, the others are right too."""
+    component, always = Timezone(), TimezoneStandard()
     component.add("tzid", name)
-    component.add_component(_observance(moment, moment, zone))
-    for _day in range(2 * _AROUND.days):
-        following = moment + timedelta(days=1)
-        if _state(following, zone) != _state(moment, zone):
-            before, onset = moment, following
-            while onset - before > timedelta(seconds=1):
-                middle = before + (onset - before) // timedelta(seconds=2) * timedelta(seconds=1)
-                if _state(middle, zone) == _state(moment, zone):
-                    before = middle
-                else:
-                    onset = middle
-            component.add_component(_observance(before, onset, zone))
-        moment = following
-    return component
-
-
-def _state(moment: datetime, zone: ZoneInfo) -> tuple[timedelta, timedelta, str]:
-    """What is in force at a moment: offset, daylight saving and name."""
-    local = moment.astimezone(zone)
-    return local.utcoffset() or timedelta(), local.dst() or timedelta(), local.tzname() or zone.key
-
-
-def _observance(before: datetime, onset: datetime, zone: ZoneInfo) -> TimezoneStandard | TimezoneDaylight:
-    """What is in force from `onset` on; `before` is a moment of what was in force until then."""
-    old, (offset, daylight, name) = _state(before, zone)[0], _state(onset, zone)
-    component = TimezoneDaylight() if daylight else TimezoneStandard()
-    component.add("dtstart", (onset + old).replace(tzinfo=None))
-    component.add("tzoffsetfrom", old)
-    component.add("tzoffsetto", offset)
-    component.add("tzname", name)
+    always.add("dtstart", _FIRST)
+    always.add("tzoffsetfrom", offset)
+    always.add("tzoffsetto", offset)
+    always.add("tzname", name)
+    component.add_component(always)
     return component

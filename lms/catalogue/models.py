@@ -175,7 +175,8 @@ class Lecture(Base):
     `policy_id` is the policy it was held under, set when it is held. `sequence` is the calendar's SEQUENCE.
     `held_unknown`: its planned time was over when it was entered, and staff have not said yet whether it was held;
     until then only they see it. `confirmed_at`: when somebody confirmed that it was held; then it is a session
-    whatever was recorded.
+    whatever was recorded. `invited_at`: since when everybody enrolled has its invitation for their calendar; only
+    `enrolment` writes it.
     """
 
     __tablename__ = "lecture"
@@ -206,6 +207,7 @@ class Lecture(Base):
     held_unknown: Mapped[bool] = mapped_column(default=False, server_default=false())
     confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     sequence: Mapped[int] = mapped_column(default=0)
+    invited_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reason: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     series: Mapped[Series] = relationship()

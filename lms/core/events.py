@@ -44,6 +44,13 @@ class LecturePostponed(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LectureLengthChanged(Event):
+    """A scheduled lecture begins as planned and ends at another time."""
+
+    lecture_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class LectureCancelled(Event):
     """A lecture will not be given."""
 

@@ -20,7 +20,7 @@ class MailKind(StrEnum):
     """Scheduled reports: unsubscribed one by one, by a link of their own."""
     REMINDER = "reminder"
     CHANGE = "change"
-    """A lecture is moved or cancelled."""
+    """A lecture comes into the calendar, is moved or cancelled."""
     REPLAY = "replay"
     CERTIFICATE = "certificate"
     PLACE_WON = "place_won"
@@ -51,6 +51,8 @@ KIND_OF = {
     "nominations_rejected": MailKind.PLACES,
     "scheduled_report": MailKind.REPORT,
     "lecture_cancelled": MailKind.CHANGE,
+    "lecture_invitation": MailKind.CHANGE,
+    "lecture_left": MailKind.CHANGE,
     "lecture_postponed": MailKind.CHANGE,
     "confirm_name": MailKind.CERTIFICATE,
     "enrolment_place_won": MailKind.PLACE_WON,

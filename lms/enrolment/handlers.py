@@ -9,6 +9,7 @@ from lms.catalogue.queries.lectures import get_lecture, was_postponed
 from lms.core.events import (
     CapacityChanged,
     LectureCancelled,
+    LectureLengthChanged,
     LecturePostponed,
     LectureScheduled,
     MergeUndone,
@@ -48,22 +49,32 @@ def tell_postponed(event: LecturePostponed) -> None:
 
 @handles(LectureScheduled)
 def tell_new_time(event: LectureScheduled) -> None:
-    """E-mails the new time of a postponed lecture to everyone enrolled. New lectures are not announced."""
+    """E-mails the new time of a postponed lecture to everyone enrolled. To new lectures `invite_due` invites."""
     lecture = get_lecture(event.lecture_id, by=SYSTEM)
     if _is_ahead(lecture.starts_at, at=event.at) and was_postponed(lecture.id):
         _tell_time(lecture, None, lecture.starts_at, at=event.at)
+
+
+@handles(LectureLengthChanged)
+def tell_new_length(event: LectureLengthChanged) -> None:
+    """E-mails everyone enrolled that a lecture to come takes longer or shorter."""
+    lecture = get_lecture(event.lecture_id, by=SYSTEM)
+    if _is_ahead(lecture.starts_at, at=event.at):
+        _tell_time(lecture, None, lecture.starts_at, has_new_length=True, at=event.at)
 
 
 def _is_ahead(*moments: datetime | None, at: datetime) -> bool:
     return any(moment is not None and moment > at for moment in moments)
 
 
-def _tell_time(lecture: Lecture, old: datetime | None, new: datetime | None, *, at: datetime) -> None:
+def _tell_time(
+    lecture: Lecture, old: datetime | None, new: datetime | None, *, has_new_length: bool = False, at: datetime
+) -> None:
     tell_lecture(
         "lecture_postponed",
         lecture,
         enrolled_ids(lecture.series_id),
-        {"old_at": instant(old), "new_at": instant(new)},
+        {"old_at": instant(old), "new_at": instant(new), "has_new_length": has_new_length},
         expires_at=new,
         at=at,
     )

@@ -1,62 +1,59 @@
-"""What mails of places and of lectures carry beside their text: the calendar file of the lectures they are about."""
+"""What mails of places and of lectures carry beside their text: the invitation for the reader's calendar.
+
+It says what holds when the mail is sent, for its reader: whatever is late, repeated or overtaken, the last one that
+arrives is right.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
-from flask import Flask, current_app
+from flask import Flask
 
-from lms.catalogue.calendar import CalendarFile, lecture_calendar, lectures_calendar
+from lms.catalogue.calendar import Attendee, invitation, publisher
 from lms.catalogue.models import LectureState
-from lms.catalogue.queries.lectures import find_lecture
+from lms.catalogue.queries.lectures import find_lecture, planned_before
 from lms.core import clock
+from lms.enrolment.models import EnrolmentStatus
+from lms.enrolment.queries.rows import find_enrolment
+from lms.people.queries.persons import canonical
 from lms.web import mail
 
-OF_SERIES = ("enrolment_enrolled", "enrolment_place_won")
-OF_LECTURE = ("lecture_cancelled", "lecture_postponed")
+WITH_INVITATION = (
+    "enrolment_enrolled",
+    "enrolment_place_won",
+    "enrolment_withdrawn",
+    "lecture_invitation",
+    "lecture_left",
+    "lecture_cancelled",
+    "lecture_postponed",
+)
 
 
 def init_app(app: Flask) -> None:
     """Has these mails prepared."""
-    for template in OF_SERIES:
-        mail.register(app, template, _with_series)
-    for template in OF_LECTURE:
-        mail.register(app, template, _with_lecture)
+    for template in WITH_INVITATION:
+        mail.register(app, template, with_invitation)
 
 
-def _with_series(payload: Mapping[str, Any]) -> mail.More:
-    """The lectures to come, as they are planned when the mail is sent."""
-    found = [find_lecture(lecture_id) for lecture_id in payload.get("lecture_ids", ())]
-    config, shown = current_app.extensions["lms.config"], [one for one in found if one is not None]
-    return _attached(
-        lectures_calendar(
-            shown, base_url=config.base_url, organiser=config.organiser, contact=config.contact, at=clock.now()
-        ),
-        f"{payload.get('slug')}.ics",
-    )
-
-
-def _with_lecture(payload: Mapping[str, Any]) -> mail.More:
-    """The lecture as it is when the mail is sent: entered anew, or removed."""
-    lecture = find_lecture(int(payload.get("lecture_id") or 0))
+def with_invitation(payload: Mapping[str, Any]) -> mail.More:
+    """The invitation to the lecture that `invites_to` names, for the person whom the mail is for, as it is now."""
+    lecture = find_lecture(int(payload.get("invites_to") or 0))
     if lecture is None or lecture.state is LectureState.DRAFT:
-        return _attached(None, "")
-    config = current_app.extensions["lms.config"]
-    file = lecture_calendar(
-        lecture,
-        url=f"{config.base_url}/lectures/{lecture.id}",
-        host=urlsplit(config.base_url).hostname or "localhost",
-        organiser=config.organiser,
-        contact=config.contact,
-        at=clock.now(),
-    )
-    return _attached(file, f"lecture-{lecture.id}.ics")
-
-
-def _attached(file: CalendarFile | None, name: str) -> mail.More:
-    if file is None:
         return mail.More({"has_calendar": False})
-    kind = mail.Attachment(name, "text/calendar", file.content, {"method": file.method})
-    return mail.More({"has_calendar": True}, (kind,))
+    person_id = payload["to_person_id"]
+    row = find_enrolment(lecture.series_id, canonical(person_id)) if person_id is not None else None
+    attendee = Attendee(
+        payload["to_address"], str(payload.get("full_name", "")), row.calendar_changes if row is not None else 0
+    )
+    file = invitation(
+        lecture,
+        attendee,
+        is_invited=row is not None and row.status is EnrolmentStatus.ENROLLED,
+        by=publisher(),
+        at=clock.now(),
+        was=planned_before(lecture),
+    )
+    calendar = mail.Attachment("invitation.ics", "text/calendar", file.content, {"method": file.method})
+    return mail.More({"has_calendar": True}, invitation=calendar)

@@ -73,6 +73,7 @@ class Enrolment(Base):
     `profile_shared_at` is since when the series' instructors see more of the person than the address: the person
     enrolled or accepted, or somebody who may name them did (`rules.shares_profile`); null: not yet.
     `seat_kind` is how the seat was got, null while there is none; `seat_country_id` whose quota it is of.
+    `calendar_changes` counts how often the person left and came back: part of the SEQUENCE of their invitations.
 
     A row is never re-pointed when people are merged: whose it is says `person.canonical_id`.
     """
@@ -98,6 +99,7 @@ class Enrolment(Base):
     profile_shared_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     seat_kind: Mapped[SeatKind | None] = mapped_column(text_enum(SeatKind))
     seat_country_id: Mapped[int | None] = mapped_column(ForeignKey("country.id"))
+    calendar_changes: Mapped[int] = mapped_column(default=0, server_default="0")
     series: Mapped[Series] = relationship()
     person: Mapped[Person] = relationship()
 

@@ -23,6 +23,16 @@ _TEMPLATES = {
     EnrolmentStatus.REJECTED: "enrolment_rejected",
     EnrolmentStatus.WITHDRAWN: "enrolment_withdrawn",
 }
+_MOVES_CALENDARS = {
+    "enrolment_enrolled": "lecture_invitation",
+    "enrolment_place_won": "lecture_invitation",
+    "enrolment_withdrawn": "lecture_left",
+}
+"""Mails with the invitation to the first lecture that people are invited to, and the mail of each further one."""
+
+
+INVITES_AHEAD = timedelta(days=14)
+"""So long before a lecture the enrolled are invited to it: each invitation is an e-mail of its own (ADR 48)."""
 
 
 def tell_state(enrolment: Enrolment, series: Series, *, by: Actor, at: datetime, reason: str = "") -> None:
@@ -47,6 +57,10 @@ def _tell_places(
 ) -> None:
     coming = _lectures_to_come(series.id, at)
     following = coming[0] if coming else None
+    invited = [one for one in coming if one.invited_at is not None] if template in _MOVES_CALENDARS else []
+    had_none = template == _TEMPLATES[EnrolmentStatus.WITHDRAWN] and all(row.enrolled_at is None for row in enrolments)
+    if had_none:
+        invited = []
     payload = {
         "title": series.title,
         "slug": series.slug,
@@ -55,11 +69,15 @@ def _tell_places(
         "lecture_id": following.id if following is not None else None,
         "starts_at": instant(following.actual_start or following.starts_at) if following is not None else None,
         "told_at": instant(at),
-        "lecture_ids": [one.id for one in coming],
+        "invites_to": invited[0].id if invited else None,
         **more,
     }
     keys = {row.person_id: f"{template}-{row.id}-{at.isoformat()}" for row in enrolments}
     _post(template, keys, payload, series_id=series.id, at=at)
+    for lecture in invited[1:]:
+        about = _MOVES_CALENDARS[template]
+        keys = {row.person_id: f"{about}-{lecture.id}-{row.id}-{at.isoformat()}" for row in enrolments}
+        _post(about, keys, _of_lecture(lecture), series_id=series.id, expires_at=lecture.starts_at, at=at)
 
 
 def tell_lecture(
@@ -72,16 +90,28 @@ def tell_lecture(
     at: datetime,
 ) -> None:
     """E-mails people about a change to a lecture, once for each version of the lecture."""
-    payload = {
+    keys = {person_id: f"{template}-{lecture.id}-{lecture.sequence}-{person_id}" for person_id in person_ids}
+    payload = {**_of_lecture(lecture), **more}
+    _post(template, keys, payload, series_id=lecture.series_id, expires_at=expires_at, at=at)
+
+
+def invite(lecture: Lecture, person_ids: Collection[int], *, at: datetime) -> None:
+    """Invites everybody enrolled to a lecture, inside the running action, which has locked its series: who enrols from
+    then on is invited with the confirmation."""
+    lecture.invited_at = at
+    tell_lecture("lecture_invitation", lecture, person_ids, {}, expires_at=lecture.starts_at, at=at)
+
+
+def _of_lecture(lecture: Lecture) -> dict[str, Any]:
+    return {
         "title": lecture.title,
         "lecture_id": lecture.id,
         "series": lecture.series.title,
         "slug": lecture.series.slug,
         "duration_minutes": lecture.duration_minutes,
-        **more,
+        "starts_at": instant(lecture.starts_at),
+        "invites_to": lecture.id if lecture.invited_at is not None else None,
     }
-    keys = {person_id: f"{template}-{lecture.id}-{lecture.sequence}-{person_id}" for person_id in person_ids}
-    _post(template, keys, payload, series_id=lecture.series_id, expires_at=expires_at, at=at)
 
 
 def _post(

@@ -50,15 +50,18 @@ class Attachment:
 class More:
     """What a slice makes of a payload: words for the template, files, and the path at which the mail is unsubscribed.
 
-    A POST there without cookie or token is enough (RFC 8058).
+    A POST there without cookie or token is enough (RFC 8058). `invitation`: a calendar's message (RFC 6047); programs
+    that know such messages find it as another form of the text, the others as a file.
     """
 
     words: Mapping[str, Any] = field(default_factory=dict)
     attachments: tuple[Attachment, ...] = ()
     unsubscribe: str | None = None
+    invitation: Attachment | None = None
 
 
 Preparer = Callable[[Mapping[str, Any]], More]
+"""It is given the payload, and to whom the mail goes: `to_address` and `to_person_id`."""
 
 
 def register(app: Flask, template: str, preparer: Preparer) -> None:
@@ -68,7 +71,11 @@ def register(app: Flask, template: str, preparer: Preparer) -> None:
 
 def _prepared(mail: OutboxMail) -> More:
     preparer: Preparer | None = current_app.extensions.get(_PREPARERS, {}).get(mail.template)
-    return More() if preparer is None else preparer(mail.payload)
+    return (
+        More()
+        if preparer is None
+        else preparer(mail.payload | {"to_address": mail.address, "to_person_id": mail.person_id})
+    )
 
 
 def render(mail: OutboxMail, config: Config) -> EmailMessage:
@@ -105,6 +112,7 @@ def render(mail: OutboxMail, config: Config) -> EmailMessage:
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(without_buttons(body))
     message.add_alternative(html, subtype="html")
+    _invite(message, more.invitation)
     for file in more.attachments:
         kind, _slash, form = file.kind.partition("/")
         params = dict(file.params) | ({"charset": "utf-8"} if kind == "text" else {})
@@ -119,6 +127,17 @@ def _templates() -> Environment:
         found = current_app.jinja_env.overlay(undefined=StrictUndefined)
         current_app.extensions[_TEMPLATES] = found
     return found
+
+
+def _invite(message: EmailMessage, calendar: Attachment | None) -> None:
+    """Puts a calendar's message into a mail: Gmail and Outlook act on the alternative to the text, and what knows
+    neither has the file."""
+    if calendar is None:
+        return
+    kind, _slash, form = calendar.kind.partition("/")
+    params = dict(calendar.params) | {"charset": "utf-8"}
+    message.add_alternative(calendar.content, maintype=kind, subtype=form, params=params)
+    message.add_attachment(calendar.content, maintype="application", subtype="ics", filename=calendar.name)
 
 
 def paragraph(text: str) -> str:

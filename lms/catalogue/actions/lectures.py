@@ -25,7 +25,7 @@ from lms.catalogue.rules import (
 )
 from lms.core.db import action, db
 from lms.core.errors import Fault, Invalid, NotFound
-from lms.core.events import LecturePostponed, LectureScheduled, publish
+from lms.core.events import LectureLengthChanged, LecturePostponed, LectureScheduled, publish
 from lms.core.i18n import _
 from lms.core.roles import Actor
 
@@ -160,6 +160,7 @@ def edit_lecture(lecture_id: int, changes: dict[str, Any], *, by: Actor, at: dat
     if target != lecture.state and (lecture.state, target) != (LectureState.DRAFT, LectureState.SCHEDULED):
         raise Invalid("state", _("To change the state, start, end, postpone or cancel the lecture."))
     before = {"starts_at": lecture.starts_at, "local_start": lecture.local_start, "state": lecture.state}
+    length = lecture.duration_minutes
     _retime(lecture, wanted, starts_at)
     for name in _PLAIN:
         setattr(lecture, name, getattr(wanted, name))
@@ -177,6 +178,9 @@ def edit_lecture(lecture_id: int, changes: dict[str, Any], *, by: Actor, at: dat
     listed = set_lecture_instructors(lecture, persons) if "instructors" in changes else (ListChange(), ListChange())
     record("edit_lecture", lecture, by=by, at=at, fields=sorted(changes), **_listing(*listed))
     _say_what_moved(lecture, before, by=by, at=at)
+    is_same_start = (before["state"], before["starts_at"]) == (lecture.state, lecture.starts_at)
+    if length != lecture.duration_minutes and is_same_start and lecture.state is LectureState.SCHEDULED:
+        publish(LectureLengthChanged(lecture_id=lecture.id, by=by, at=at))
     return lecture
 
 

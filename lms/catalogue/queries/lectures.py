@@ -187,6 +187,15 @@ def was_postponed(lecture_id: int) -> bool:
     return bool(db.session.scalar(select(query)))
 
 
+def planned_before(lecture: Lecture) -> datetime | None:
+    """When a lecture that has no date now was planned at last; null for one that has a date, or never had one."""
+    if lecture.starts_at is not None:
+        return None
+    query = select(LectureChange.before).where(LectureChange.lecture_id == lecture.id)
+    earlier = (one.get("starts_at") for one in db.session.scalars(query.order_by(LectureChange.id.desc())))
+    return next((datetime.fromisoformat(one) for one in earlier if one), None)
+
+
 def list_changes(lecture_id: int, *, by: Actor) -> list[LectureChange]:
     """The history of a lecture, oldest first. Its staff only."""
     lecture = get_lecture(lecture_id, by=by)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
-from flask import Response, current_app, flash, redirect, render_template, request, url_for
+from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.catalogue.actions.lectures import edit_lecture, schedule_lecture
 from lms.catalogue.actions.scheduling import check_repeat, schedule_repeated
-from lms.catalogue.calendar import lecture_calendar
+from lms.catalogue.calendar import lecture_calendar, publisher
 from lms.catalogue.dates import Repeat
 from lms.catalogue.forms import (
     CatalogueForm,
@@ -205,14 +204,11 @@ def lecture_ics(lecture_id: int) -> ResponseReturnValue:
     """Returns the lecture as a calendar file."""
     actor = current_actor()
     lecture = lecture_queries.get_lecture_for_calendar(lecture_id, by=actor)
-    config = current_app.extensions["lms.config"]
     file = lecture_calendar(
         lecture,
-        url=config.base_url.rstrip("/") + url_for("dashboards.lecture", lecture_id=lecture.id),
-        host=urlsplit(config.base_url).hostname or "localhost",
-        organiser=config.organiser,
-        contact=config.contact,
+        by=publisher(),
         at=clock.now(),
+        was=lecture_queries.planned_before(lecture),
         is_hidden=not may_see_lecture(lecture, actor),
     )
     answer = Response(file.content, content_type=f"text/calendar; charset=utf-8; method={file.method}")

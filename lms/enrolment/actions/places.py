@@ -149,6 +149,7 @@ def come_back(row: Enrolment, at: datetime) -> None:
     """Puts somebody who had left at the end of the line, and keeps the time in which a place was held."""
     keep_span(row)
     row.queued_at, row.enrolled_at, row.withdrawn_at = at, None, None
+    row.calendar_changes += 1
 
 
 def keep_span(row: Enrolment) -> None:
@@ -220,6 +221,7 @@ def leave(row: Enrolment, series: Series, *, by: Actor, at: datetime, why: SeatR
     held = row.status is EnrolmentStatus.ENROLLED
     kind, country_id = row.seat_kind or SeatKind.OPEN, row.seat_country_id
     row.status, row.withdrawn_at, row.seat_kind, row.seat_country_id = EnrolmentStatus.WITHDRAWN, at, None, None
+    row.calendar_changes += 1
     db.session.flush()
     if held:
         seats.give_back(series.id, kind=kind, country_id=country_id, person_id=row.person_id, why=why, by=by, at=at)

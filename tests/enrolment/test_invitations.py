@@ -1,0 +1,168 @@
+"""Invitations by e-mail, and what another calendar program makes of the whole chain of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from sqlalchemy import select
+
+from lms.catalogue.actions.lectures import edit_lecture
+from lms.catalogue.actions.states import cancel_lecture, postpone_lecture
+from lms.core.db import db
+from lms.core.outbox import OutboxMail
+from lms.core.roles import SYSTEM, Actor
+from lms.enrolment.actions.places import enrol, withdraw
+from lms.enrolment.invitations import invite_due
+from lms.web.mail import render
+from tests.enrolment.conftest import Cast, Sent
+from tests.icalendars import calendar_of, fold
+
+pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
+DAY = timedelta(days=1)
+
+
+def own(actor: Actor) -> int:
+    assert actor.person_id is not None
+    return actor.person_id
+
+
+class Post:
+    """The mails of one person, rendered when each was posted, as they are sent."""
+
+    def __init__(self, app: APIFlask, address: str) -> None:
+        self.app, self.address, self.seen, self.calendars = app, address, 0, list[tuple[str, bytes]]()
+
+    def arrive(self) -> list[str]:
+        """What came since the last time: each mail's template, and what its calendar asks for."""
+        query = select(OutboxMail).where(OutboxMail.address == self.address, OutboxMail.id > self.seen)
+        told = []
+        for row in db.session.scalars(query.order_by(OutboxMail.id)).all():
+            self.seen = row.id
+            found = calendar_of(render(row, self.app.extensions["lms.config"]))
+            self.calendars += [found] if found is not None else []
+            told.append(f"{row.template} {found[0] if found is not None else '-'}")
+        return told
+
+    def calendar(self) -> list[dict[str, Any]]:
+        return fold(self.calendars)
+
+
+def test_a_lecture_postponed_twice_and_cancelled_is_gone_in_the_end(app: APIFlask, cast: Cast, at: datetime) -> None:
+    series, lecture = cast.series(), cast.lecture(title="Rules of origin")
+    amina = cast.person("Amina")
+    post = Post(app, "amina@people.test")
+    invite_due(at=at)
+    enrol(series.id, own(amina), by=amina, at=at)
+    assert post.arrive() == ["enrolment_enrolled REQUEST"]
+    [event] = post.calendar()
+    assert event["isShown"]
+    assert event["attendees"] == [["mailto:amina@people.test", "ACCEPTED", "FALSE"]]
+    assert event["start"] == datetime(2026, 12, 2, 6, tzinfo=UTC).timestamp()
+    assert event["end"] - event["start"] == 90 * 60
+    new = datetime(2026, 12, 9, 10, 30)  # noqa: DTZ001 - local time
+    postpone_lecture(lecture.id, local_start=new, by=SYSTEM, at=at)
+    assert post.arrive() == ["lecture_postponed REQUEST"]
+    [event] = post.calendar()
+    assert (event["isShown"], event["start"]) == (True, datetime(2026, 12, 9, 7, 30, tzinfo=UTC).timestamp())
+    postpone_lecture(lecture.id, by=SYSTEM, at=at)
+    assert post.arrive() == ["lecture_postponed CANCEL"]
+    [event] = post.calendar()
+    assert (event["isShown"], event["status"]) == (False, "CANCELLED")
+    assert event["start"] == datetime(2026, 12, 9, 7, 30, tzinfo=UTC).timestamp()  # Outlook finds no event without it
+    postpone_lecture(lecture.id, local_start=new + DAY, by=SYSTEM, at=at)
+    assert post.arrive() == ["lecture_postponed REQUEST"]
+    [event] = post.calendar()
+    assert (event["isShown"], event["start"]) == (True, datetime(2026, 12, 10, 7, 30, tzinfo=UTC).timestamp())
+    edit_lecture(lecture.id, {"duration_minutes": 120}, by=SYSTEM, at=at)
+    assert post.arrive() == ["lecture_postponed REQUEST"]
+    [event] = post.calendar()
+    assert event["end"] - event["start"] == 120 * 60
+    cancel_lecture(lecture.id, reason="The lecturer is ill.", by=SYSTEM, at=at)
+    assert post.arrive() == ["lecture_cancelled CANCEL"]
+    [event] = post.calendar()
+    assert (event["isShown"], event["status"]) == (False, "CANCELLED")
+    assert len({content.partition(b"UID:")[2].partition(b"\r\n")[0] for _method, content in post.calendars}) == 1
+
+
+def test_who_withdraws_and_comes_back_has_the_lectures_again(app: APIFlask, cast: Cast, at: datetime) -> None:
+    series = cast.series()
+    for days in (7, 8, 30):
+        cast.lecture(days=days)
+    amina, boris = cast.person("Amina"), cast.person("Boris")
+    post, other = Post(app, "amina@people.test"), Post(app, "boris@people.test")
+    invite_due(at=at)
+    for person in (amina, boris):
+        enrol(series.id, own(person), by=person, at=at)
+    assert post.arrive() == ["enrolment_enrolled REQUEST", "lecture_invitation REQUEST"]
+    assert [one["isShown"] for one in post.calendar()] == [True, True]
+    withdraw(series.id, own(amina), by=amina, at=at + DAY)
+    assert post.arrive() == ["enrolment_withdrawn CANCEL", "lecture_left CANCEL"]
+    assert all(b"STATUS:" not in content for method, content in post.calendars if method == "CANCEL")
+    assert [one["isShown"] for one in post.calendar()] == [False, False]
+    enrol(series.id, own(amina), by=amina, at=at + 2 * DAY)
+    assert post.arrive() == ["enrolment_enrolled REQUEST", "lecture_invitation REQUEST"]
+    assert [one["isShown"] for one in post.calendar()] == [True, True]
+    other.arrive()
+    assert [(one["isShown"], one["sequence"]) for one in other.calendar()] == [(True, 0), (True, 0)]
+
+
+def test_a_late_mail_never_brings_back_what_is_off(app: APIFlask, cast: Cast, at: datetime) -> None:
+    series, lecture, amina = cast.series(), cast.lecture(), cast.person("Amina")
+    invite_due(at=at)
+    enrol(series.id, own(amina), by=amina, at=at)
+    postpone_lecture(lecture.id, local_start=datetime(2026, 12, 9, 10, 30), by=SYSTEM, at=at)  # noqa: DTZ001
+    withdraw(series.id, own(amina), by=amina, at=at)
+    rows = db.session.scalars(select(OutboxMail).order_by(OutboxMail.id)).all()
+    told = [calendar_of(render(row, app.extensions["lms.config"])) for row in rows]
+    assert [found and found[0] for found in told] == ["CANCEL", "CANCEL", "CANCEL"]
+
+
+def test_the_enrolled_are_invited_two_weeks_before_and_once(
+    app: APIFlask, cast: Cast, at: datetime, sent: Sent
+) -> None:
+    series = cast.series()
+    lecture, amina = cast.lecture(days=30, title="Rules of origin"), cast.person("Amina")
+    enrol(series.id, own(amina), by=amina, at=at)
+    assert invite_due(at=at) == 0
+    assert [invite_due(at=at + 16 * DAY + timedelta(hours=5)) for _twice in range(2)] == [1, 0]
+    assert sent() == [("enrolment_enrolled", "amina@people.test"), ("lecture_invitation", "amina@people.test")]
+    row = db.session.scalars(select(OutboxMail).order_by(OutboxMail.id.desc())).first()
+    assert row is not None
+    message = render(row, app.extensions["lms.config"])
+    assert message["Subject"] == "Invitation: Rules of origin"
+    assert row.expires_at == lecture.starts_at
+    assert [part.get_content_type() for part in message.walk() if not part.is_multipart()][-2:] == [
+        "text/calendar",
+        "application/ics",
+    ]
+
+
+def test_who_only_waited_has_nothing_to_remove(app: APIFlask, cast: Cast, at: datetime) -> None:
+    series = cast.series(capacity=1)
+    cast.lecture()
+    invite_due(at=at)
+    for name in ("Amina", "Boris"):
+        person = cast.person(name)
+        enrol(series.id, own(person), by=person, at=at)
+    post = Post(app, "boris@people.test")
+    withdraw(series.id, own(person), by=person, at=at)
+    assert post.arrive() == ["enrolment_waitlisted -", "enrolment_withdrawn -"]
+
+
+@pytest.mark.parametrize("local", [datetime(2027, 2, 20, 9), datetime(2027, 3, 28, 9)], ids=["ramadan", "after"])  # noqa: DTZ001
+def test_another_program_reads_the_moment_at_which_a_lecture_begins(
+    app: APIFlask, cast: Cast, at: datetime, local: datetime
+) -> None:
+    """In Casablanca clocks go back for Ramadan, which no yearly rule says."""
+    series, lecture, amina = cast.series(), cast.lecture(), cast.person("Amina")
+    invite_due(at=at)
+    enrol(series.id, own(amina), by=amina, at=at)
+    moved = postpone_lecture(lecture.id, local_start=local, time_zone="Africa/Casablanca", by=SYSTEM, at=at)
+    post = Post(app, "amina@people.test")
+    post.arrive()
+    [event] = post.calendar()
+    assert moved.starts_at is not None
+    assert event["start"] == moved.starts_at.timestamp()
