@@ -100,6 +100,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /admin/reports": ("snnyyy",),
     "GET /admin/reports.<kind>": ("snnyyy", "snnyyy"),
     "GET /admin/reports/opened/<figure>": ("snnyyy", "snnyyy"),
+    "GET /admin/reports/opened/<figure>.<kind>": ("snnyyy", "snnyyy"),
     "GET /admin/reports/people": ("snnyyy",),
     "GET /admin/reports/people.<kind>": ("snnyyy", "snnyyy"),
     "POST /admin/reports/saved": ("snnwww",),

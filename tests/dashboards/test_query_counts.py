@@ -97,6 +97,9 @@ def grow(world: World) -> None:
         ("/admin", "administrator", 18),
         ("/admin/nominations", "administrator", 11),
         ("/admin/people", "administrator", 11),
+        ("/admin/reports/opened/attendances?sort=person", "administrator", 16),
+        ("/admin/reports/opened/sessions", "administrator", 14),
+        ("/admin/reports/opened/certificates", "administrator", 16),
         ("/admin/people/{person}", "administrator", 39),
         ("/series/cross-border/enrolments", "instructor", 12),
         ("/series/cross-border/enrolments", "focal_point", 15),  # of their country only: counted by a question

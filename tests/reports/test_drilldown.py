@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
+from lms.catalogue.models import CertificateKind, Lecture
+from lms.certificates.models import Award
 from lms.core.db import db
-from lms.core.errors import DomainError, Forbidden, Invalid, NotFound
+from lms.core.errors import Forbidden, NotFound
+from lms.core.lists import ListRequest
 from lms.core.roles import SYSTEM, Actor, Role
+from lms.core.sorting import sort_key
 from lms.people.models import Person
 from lms.reports.models import OpeningRow, OpeningSet
 from lms.reports.queries.drilldown_rows import KINDS as DRILLDOWN_KINDS
 from lms.reports.queries.drilldown_rows import DrilldownRow
-from lms.reports.queries.figures import MOST_FIRST, count, list_people, list_rows
+from lms.reports.queries.figures import LATEST_FIRST, MOST_FIRST, count, list_people, list_rows
 from lms.reports.rules import Slice
+from lms.reports.views.drilldown import ROWS
 from tests.factories import Make
 from tests.reports.test_rows import COUNTRIES, a_history
 from tests.reports.world import World
@@ -36,16 +44,19 @@ QUESTIONS: list[tuple[Slice, tuple[str, ...]]] = [
 ]
 
 
-def every_row(figure: str, asked: Slice, keys: dict[str, str | None], limit: int = 7) -> list[DrilldownRow]:
+def every_row(
+    figure: str, asked: Slice, keys: dict[str, str | None], wanted: ListRequest = LATEST_FIRST, size: int = 7
+) -> list[DrilldownRow]:
+    """All rows, page by page, which are those of a file too."""
     found: list[DrilldownRow] = []
-    cursor = None
+    page = 1
     while True:
-        page = list_rows(figure, asked, keys, by=SYSTEM, at=AT, limit=limit, cursor=cursor)
-        assert len(page.rows) <= limit
-        found += page.rows
-        cursor = page.following
-        if cursor is None:
-            assert len({row.cursor for row in found}) == len(found)
+        here = list_rows(figure, asked, keys, wanted=replace(wanted, size=size, page=page), by=SYSTEM, at=AT)
+        assert len(here.rows) == min(size, here.total - len(found))
+        found += here.rows
+        page += 1
+        if len(found) == here.total:
+            assert list(here.all_rows()) == found
             return found
 
 
@@ -122,7 +133,7 @@ def test_rows_say_what_they_are(app: APIFlask, world: World) -> None:
             2,
             7_320_000,
         )
-        first, second = every_row("attendances", Slice(), {}, limit=1)
+        first, second = every_row("attendances", Slice(), {}, size=1)
         assert (first.country, first.source, first.ms, first.day) == ("Kenya", "Live", 3_660_000, date(2024, 5, 6))
         assert first.person is not None
         assert second.person is None
@@ -143,9 +154,7 @@ def test_who_may_open_what(app: APIFlask, world: World, make: Make) -> None:
     instructor: Actor = make.actor(roles=[Role.INSTRUCTOR])
 
     def ask(asked: Slice, by: Actor, **more: str) -> int:
-        return len(
-            list_rows(more.pop("figure", "attendances"), asked, {}, by=by, at=AT, cursor=more.get("cursor")).rows
-        )
+        return len(list_rows(more.pop("figure", "attendances"), asked, {}, by=by, at=AT).rows)
 
     with app.app_context():
         assert ask(Slice(country="KE"), focal) == 1
@@ -157,33 +166,161 @@ def test_who_may_open_what(app: APIFlask, world: World, make: Make) -> None:
             for figure in DRILLDOWN_KINDS:
                 with pytest.raises(Forbidden):
                     ask(asked, by, figure=figure)
-        wrong: list[tuple[type[DomainError], dict[str, str]]] = [
-            (NotFound, {"figure": "people"}), (Invalid, {"cursor": "x"}), (Invalid, {"cursor": "1.2"}),
-            (Invalid, {"cursor": "bx"}),
-        ]  # fmt: skip
-        for error, more in wrong:
-            with pytest.raises(error):
-                ask(Slice(), SYSTEM, **more)
+        with pytest.raises(NotFound):
+            ask(Slice(), SYSTEM, figure="people")
+
+
+def plainly(text: str | None) -> str:
+    return sort_key(text or "")
+
+
+SORTED: dict[tuple[str, str], Callable[[DrilldownRow], Any]] = {
+    ("sessions", "day"): lambda row: (row.day, row.lecture_id),
+    ("sessions", "lecture"): lambda row: plainly(row.lecture),
+    ("sessions", "series"): lambda row: plainly(row.series),
+    ("sessions", "attendances"): lambda row: row.attendances,
+    ("sessions", "contact_hours"): lambda row: row.ms,
+    ("attendances", "day"): lambda row: (row.day, row.lecture_id),
+    ("attendances", "person"): lambda row: plainly(row.person),
+    ("attendances", "lecture"): lambda row: plainly(row.lecture),
+    ("attendances", "series"): lambda row: plainly(row.series),
+    ("attendances", "country"): lambda row: plainly(row.country),
+    ("attendances", "source"): lambda row: plainly(row.source),
+    ("attendances", "minutes"): lambda row: row.ms,
+    ("countries", "country"): lambda row: plainly(row.country),
+    ("countries", "participants"): lambda row: row.participants,
+    ("countries", "attendances"): lambda row: row.attendances,
+    ("countries", "contact_hours"): lambda row: row.ms,
+    ("registrations", "day"): lambda row: row.day,
+    ("registrations", "person"): lambda row: plainly(row.person),
+    ("registrations", "series"): lambda row: plainly(row.series),
+    ("registrations", "country"): lambda row: plainly(row.country),
+    ("certificates", "kind"): lambda row: row.kind != "completion",
+    ("certificates", "day"): lambda row: row.day,
+    ("certificates", "person"): lambda row: plainly(row.person),
+}
+
+
+@pytest.mark.databases
+def test_rows_are_sorted_and_filtered(app: APIFlask, world: World) -> None:
+    a_history(world, 5)
+    registrations_and_awards(world, 5)
+    titles = ["Élan", "elbow", "Zoo", "Ábel"]
+    world.execute(db.update(Lecture).values(title=db.case(dict(enumerate(titles)), value=Lecture.id % 4)))
+    world.execute(db.update(Award).where(Award.id % 3 == 0).values(kind=CertificateKind.COMPLETION))
+    with app.app_context():
+        for (figure, sort), key in SORTED.items():
+            assert sort in {column.name for column in ROWS[figure].columns}
+            every = every_row(figure, Slice(), {})
+            for descending in (False, True):
+                rows = every_row(figure, Slice(), {}, ListRequest(sort=sort, descending=descending))
+                assert Counter(rows) == Counter(every)
+                own = [key(row) for row in rows if not row.is_older or figure == "countries"]
+                assert own == sorted(own, reverse=descending), (figure, sort, descending)
+                assert len(set(own)) > 1, "what is all alike is in any order"
+        assert {sort for figure, sort in SORTED if figure == "attendances"} == {
+            one.name for one in ROWS["attendances"].columns
+        }
+        names = {"of_country": "country", "of_series": "series", "of_source": "source"}
+        for figure in ("sessions", "attendances", "contact_hours", "registrations", "certificates"):
+            opened = list_rows(figure, Slice(), {}, by=SYSTEM, at=AT)
+            every = every_row(figure, Slice(), {})
+            assert opened.every == opened.total == len(every)
+            for name in ROWS[figure].filters:
+                for value in opened.choices[name]:
+                    asked = ListRequest(filters={name: value.key}, sort="day", descending=True)
+                    rows = every_row(figure, Slice(), {}, asked)
+                    assert len(rows) == value.number, (figure, name, value)
+                    for row in rows:
+                        said = row.kind if name == "of_kind" else getattr(row, names[name])
+                        assert said in (value.label, None)
+        partners = list_rows("countries", Slice(), {}, by=SYSTEM, at=AT)
+        found = {value.key: value.number for value in partners.choices["of_partner"]}
+        asked = ListRequest(filters={"of_partner": "true"}, sort="participants")
+        assert len(every_row("countries", Slice(), {}, asked)) == found["true"]
+        assert sum(found.values()) == partners.every
+        wrong = ListRequest(filters={"of_country": "ZZ", "of_series": "none", "of_source": "post"})
+        opened = list_rows("attendances", Slice(), {}, wanted=wrong, by=SYSTEM, at=AT)
+        assert opened.total == opened.every > 0
+        assert set(opened.unknown) == set(wrong.filters)
+
+
+def test_rows_are_found_by_text(app: APIFlask, world: World) -> None:
+    series = world.series("one")
+    lecture = world.lecture(series, datetime(2024, 5, 6, 4, 0, tzinfo=UTC))
+    amina, brigitte = world.person("KE"), world.person("FR")
+    with app.app_context():
+        db.session.get_one(Person, amina).full_name = "Amina Yusuf"
+        db.session.get_one(Person, brigitte).full_name = "Brigitte Élan"
+        db.session.get_one(Person, brigitte).organisation = "Water Office"
+        db.session.commit()
+    world.attend(lecture, amina, brigitte, minutes=61)
+    for one in (amina, brigitte):
+        world.enrol(series, one, at=datetime(2024, 4, 30, tzinfo=UTC))
+        world.award(series, one, datetime(2024, 5, 7, tzinfo=UTC))
+    with app.app_context():
+
+        def found(figure: str, q: str, sort: str = "day") -> list[str | None]:
+            wanted = ListRequest(q=q, sort=sort, descending=True)
+            return [row.person or row.lecture or row.country for row in every_row(figure, Slice(), {}, wanted)]
+
+        for figure in ("attendances", "contact_hours", "registrations", "certificates"):
+            assert found(figure, "elan") == found(figure, "water off", "person") == ["Brigitte Élan"]
+            assert found(figure, "elan amina") == found(figure, "a" * 10_000) == []
+            assert found(figure, "", "person") == ["Brigitte Élan", "Amina Yusuf"]
+        assert found("countries", "ken") == ["Kenya"]
+        assert found("sessions", "lect") == ["Lecture"]
+        assert found("sessions", "elan") == []
 
 
 def test_pages_lead_on(client: FlaskClient, make: Make, world: World) -> None:
     series = world.series("one")
     lecture = world.lecture(series, datetime(2024, 5, 6, 4, 0, tzinfo=UTC))
-    world.attend(lecture, *(world.person("KE") for _n in range(51)))
+    world.attend(lecture, *(world.person("KE") for _n in range(26)))
+    world.attend(lecture, world.person("UG"), source="group")
     reporter = make.person(roles=["reporter"])
     make.sign_in(client, reporter)
     page = client.get("/admin/reports?figure=attendances&rows=country&columns=sector").text
     assert "/admin/reports/opened/attendances?" in page
-    first = client.get("/admin/reports/opened/attendances?country=KE").text
-    assert "51 attendances</h1>" in first
-    assert first.count('<th scope="row">') == 50
+    first = client.get("/admin/reports/opened/attendances?from=2024-01-01").text
+    assert "27 attendances</h1>" in first
+    assert first.count('<th scope="row">') == 25
     following = first.split('rel="next" href="')[1].split('"')[0].replace("&amp;", "&")
     second = client.get(following).text
-    assert second.count('<th scope="row">') == 1
+    assert second.count('<th scope="row">') == 2
     assert 'rel="next"' not in second
+    assert "27 attendances</h1>" in second, "the report's own filters stay"
     for figure in DRILLDOWN_KINDS:
         assert client.get(f"/admin/reports/opened/{figure}?country=KE&rows=year&row=2024").status_code == 200
     assert "No rows to show for" in client.get("/admin/reports/opened/certificates?from=2025-01-01").text
+
+
+def test_the_filter_of_rows_is_in_their_address_and_their_files(client: FlaskClient, make: Make, world: World) -> None:
+    lecture = world.lecture(world.series("one"), datetime(2024, 5, 6, 4, 0, tzinfo=UTC))
+    world.attend(lecture, *(world.person("KE") for _n in range(3)))
+    world.attend(lecture, world.person("UG"), source="group")
+    make.sign_in(client, make.person(roles=["reporter"]))
+    address = "/admin/reports/opened/attendances"
+    page = client.get(f"{address}?from=2024-01-01&of_source=group&sort=person").text
+    assert "4 attendances</h1>" in page
+    assert page.count('<th scope="row">') == 1
+    assert 'data-testid="figure-group" data-value="1"' in page
+    assert 'data-testid="figure-all" data-value="4"' in page
+    assert "3 rows</b>, by name" in client.get(f"{address}?of_source=live&sort=person").text
+    link = page.split('href="')
+    csv = next(one.split('"')[0] for one in link if one.startswith(f"{address}.csv")).replace("&amp;", "&")
+    file = client.get(csv)
+    assert 'filename="attendances-group.csv"' in file.headers["Content-Disposition"]
+    heading, row = file.get_data(as_text=True).lstrip("\ufeff").splitlines()
+    assert heading == "full_name,lecture,series,day,country,source,minutes,attendances"
+    assert row.split(",")[3:6] == ["2024-05-06", "Uganda", "Group viewing"]
+    assert client.get(f"{address}.xlsx").status_code == 200
+    assert client.get(f"{address}.pdf").status_code == client.get("/admin/reports/opened/people.csv").status_code == 404
+    nothing = client.get(f"{address}?q=zzz").text
+    assert "No rows found" in nothing
+    assert (
+        "of_country" in client.get(f"{address}?of_country=ZZ").text.split('data-testid="ignored"')[1].split("</p>")[0]
+    )
 
 
 def test_people_stand_by_their_attendances(app: APIFlask, world: World) -> None:

@@ -72,13 +72,14 @@ def find_people(
     return _described([one for (one,) in ids], words, addresses, by_organisation=by_organisation, day=day)
 
 
-def is_found(typed: str) -> ColumnElement[bool]:
-    """Whether a `Person` has a name, or an address, that contains what was typed: for lists that have an order of their
-    own. Asked of the index, without regard to case and marks."""
+def is_found(typed: str, *, with_organisation: bool = False) -> ColumnElement[bool]:
+    """Whether a `Person` has a name, an address, or where asked an organisation that contains what was typed: for lists
+    that have an order of their own. Asked of the index, without regard to case and marks."""
     conditions: list[ColumnElement[bool]] = []
     if steps := steps_of(search_words(typed)):
-        source, row_id, fits = search_index.find(Person.search_name, steps[-1][1])
-        conditions.append(Person.id.in_(select(row_id).select_from(source).where(fits)))
+        for column in (Person.search_name, *([Person.search_organisation] if with_organisation else [])):
+            source, row_id, fits = search_index.find(column, steps[-1][1])
+            conditions.append(Person.id.in_(select(row_id).select_from(source).where(fits)))
     key = email_key(typed)
     if len(key) >= search_index.LEAST and " " not in key:
         source, row_id, fits = search_index.find(PersonEmail.key, [key])

@@ -69,7 +69,7 @@ def open_people(
     locale: str,
 ) -> DrilldownPeople:
     """The people with one attendance or more in a scope, and of the group that `keys` names by dimension: those whose
-    name or address has the text that is asked for, by `attendances`, `minutes` or `name`.
+    name, address or organisation has the text that is asked for, by `attendances`, `minutes` or `name`.
 
     `organisation` leaves those who name it today; an empty one those who name none.
 
@@ -84,7 +84,9 @@ def open_people(
     if organisation is not None:
         people = people_of(organisation, people)
     if asked.q:
-        found = np.fromiter(read_column(select(Person.id).where(is_found(asked.q))), dtype=np.uint32)
+        found = np.fromiter(
+            read_column(select(Person.id).where(is_found(asked.q, with_organisation=True))), dtype=np.uint32
+        )
         people = np.intersect1d(people, found, assume_unique=True).astype(np.uint32)
     total = len(people)
     page = _page(people, times, selection, asked.within(total))

@@ -119,6 +119,7 @@ def _exactly(asked: Slice, scope: Scope, by: Actor) -> bool:
 
 
 MOST_FIRST = ListRequest(sort="attendances", descending=True)
+LATEST_FIRST = ListRequest(sort="day", descending=True)
 
 
 def list_people(
@@ -142,13 +143,13 @@ def list_rows(
     asked: Slice,
     keys: Mapping[str, str | None],
     *,
+    wanted: ListRequest = LATEST_FIRST,
     by: Actor,
     at: datetime,
     locale: str = "en",
-    limit: int = 50,
-    cursor: str | None = None,
 ) -> DrilldownRows:
-    """The rows behind any other figure, a page at a time: lectures, attendances, countries, registrations, awards.
+    """The rows behind any other figure: lectures, attendances, countries, registrations, awards, and of these what is
+    `wanted`.
 
     Raises NotFound for a figure not in `DRILLDOWN_KINDS`, and Forbidden if the actor cannot see these rows.
     """
@@ -156,7 +157,7 @@ def list_rows(
         raise NotFound
     check_question(asked, tuple(keys))
     scope = resolve(asked, by=by)
-    return open_rows(figure, asked, scope, keys, by=by, at=at, locale=locale, limit=limit, cursor=cursor)
+    return open_rows(figure, asked, scope, keys, wanted=wanted, by=by, at=at, locale=locale)
 
 
 def totals(asked: Slice, *, by: Actor, at: datetime) -> Figures:

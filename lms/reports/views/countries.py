@@ -18,8 +18,9 @@ from lms.reports.documents.files import FILES, file_of
 from lms.reports.documents.model import Column, ReadOut, Table
 from lms.reports.documents.wording import figure_column
 from lms.reports.documents.writing import written
+from lms.reports.queries.drilldown_rows import NOT_STATED
 from lms.reports.views.blueprint import bp
-from lms.reports.views.drilldown import NOT_STATED, drilldown_of
+from lms.reports.views.drilldown import drilldown_of
 from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.locale import reader_locale

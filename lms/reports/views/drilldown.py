@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from itertools import chain, islice
 from typing import Any
 
@@ -13,18 +14,20 @@ from flask.typing import ResponseReturnValue
 from lms.core import clock
 from lms.core.errors import Invalid, NotFound
 from lms.core.i18n import _, _l
+from lms.core.lists import ListRequest
 from lms.core.roles import Actor, Role
 from lms.reports import shapes
 from lms.reports.documents import drilldown as reading
 from lms.reports.documents.writing import written
 from lms.reports.forms import ReportForm
 from lms.reports.queries.definitions import figure_names
-from lms.reports.queries.drilldown_rows import DrilldownRow
+from lms.reports.queries.drilldown_rows import NOT_STATED, OF_KIND, OF_PARTNER, DrilldownRow, DrilldownRows
 from lms.reports.queries.figures import list_people, list_rows
+from lms.reports.rules import VALUES
 from lms.reports.views.blueprint import address, asked_form, bp
 from lms.web.guards import allow
 from lms.web.identity import current_actor
-from lms.web.lists import Column, ListDefinition, ListPage, read_list
+from lms.web.lists import AskedList, Choice, Column, ListDefinition, ListPage, Select, Sifted, read_list
 from lms.web.locale import reader_locale
 from lms.web.table_files import table_file
 
@@ -45,10 +48,71 @@ LISTED = frozenset({"q", "sort", "page", "size"})
 """What an address of people asks of their list."""
 HEADINGS = ["full_name", "countries", "attendances", "minutes", "first"]
 CHUNK = 2000
-A_PAGE = 50
-NOT_STATED = "-"
-"""Stands in an address for the key of what is not stated."""
-OWN = frozenset({"row", "column", "page", "after", "organisation", "q", "sort", "size"})
+
+_DAY = Column("day", _l("Day"), first=_l("newest first"), last=_l("oldest first"), descending=True)
+_PERSON = Column("person", _l("Person"), first=_l("by name"), last=_l("by name, the last first"))
+_LECTURE = Column("lecture", _l("Lecture"), first=_l("by lecture"), last=_l("by lecture, the last first"))
+_SERIES = Column("series", _l("Series"), first=_l("by series"), last=_l("by series, the last first"))
+_COUNTRY = Column(
+    "country", _l("Country or area"), first=_l("by country"), last=_l("by country, the last first")
+)  # fmt: skip
+_ATTENDANCES = Column(
+    "attendances", _l("Attendances"), first=_l("most attendances first"), last=_l("fewest attendances first"),
+    descending=True, numeric=True,
+)  # fmt: skip
+_HOURS = Column(
+    "contact_hours", _l("Contact hours"), first=_l("most contact hours first"), last=_l("fewest contact hours first"),
+    descending=True, numeric=True,
+)  # fmt: skip
+_CREDITS = ListDefinition(
+    filters={"of_source": frozenset(VALUES["source"]), "of_country": None, "of_series": None},
+    columns=(
+        _DAY,
+        _PERSON,
+        _LECTURE,
+        _SERIES,
+        _COUNTRY,
+        Column("source", _l("Way of attending"), first=_l("by way of attending"), last=_l("by way, the last first")),
+        Column(
+            "minutes", _l("Minutes"), first=_l("most minutes first"), last=_l("fewest minutes first"), descending=True,
+            numeric=True,
+        ),
+    ),
+)  # fmt: skip
+_COUNTRIES = ListDefinition(
+    filters={OF_PARTNER: frozenset({"true", "false"})},
+    columns=(
+        Column(
+            "participants", _l("Participants"), first=_l("most participants first"),
+            last=_l("fewest participants first"), descending=True, numeric=True,
+        ),
+        _COUNTRY,
+        _ATTENDANCES,
+        _HOURS,
+    ),
+)  # fmt: skip
+_REGISTRATIONS = ListDefinition(
+    filters={"of_country": None, "of_series": None}, columns=(_DAY, _PERSON, _SERIES, _COUNTRY)
+)
+ROWS = {
+    "sessions": ListDefinition(
+        filters={"of_series": None}, columns=(_DAY, _LECTURE, _SERIES, _ATTENDANCES, _HOURS)
+    ),
+    "attendances": _CREDITS,
+    "contact_hours": _CREDITS,
+    "countries": _COUNTRIES,
+    "partner_countries": _COUNTRIES.without([OF_PARTNER]),
+    "registrations": _REGISTRATIONS,
+    "certificates": ListDefinition(
+        filters={OF_KIND: frozenset(reading.KINDS), **_REGISTRATIONS.filters},
+        columns=(
+            *_REGISTRATIONS.columns,
+            Column("kind", _l("Kind"), first=_l("by kind"), last=_l("by kind, the last first")),
+        ),
+    ),
+}  # fmt: skip
+"""What the rows behind each figure can be filtered and sorted by."""
+OWN = frozenset({"row", "column", "organisation", *LISTED, *(name for one in ROWS.values() for name in one.filters)})
 """What an address of rows has beside what the report is asked."""
 
 
@@ -124,11 +188,9 @@ def people_file(kind: str) -> ResponseReturnValue:
 @allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 def rows(figure: str) -> ResponseReturnValue:
     """Lists the rows behind any other figure."""
-    by, at, locale = current_actor(), clock.now(), reader_locale()
-    form, keys = _asked(by, locale)
-    after = request.args.get("after") or None
-    opened = list_rows(figure, form.asked, keys, by=by, at=at, locale=locale, limit=A_PAGE, cursor=after)
-    asked: dict[str, Any] = {name: value for name, value in request.args.items() if name not in {"figure", "after"}}
+    by, at = current_actor(), clock.now()
+    form, asked, opened = _rows(figure, by=by, at=at)
+    listed = {*LISTED, *asked.definition.filters, "figure"}
     return render_template(
         "reports/rows.html",
         opened=opened,
@@ -139,10 +201,87 @@ def rows(figure: str) -> ResponseReturnValue:
         period=shapes.period(form.asked),
         at=at,
         back=_back(figure),
-        start=url_for("reports.rows", figure=figure, **asked) if after else None,
-        following=url_for("reports.rows", figure=figure, after=opened.following, **asked) if opened.following else None,
+        list=ListPage(
+            asked,
+            opened.total,
+            endpoint="reports.rows",
+            values={"figure": figure},
+            carried={name: value for name, value in request.args.items() if name not in listed},
+            anchor="rows",
+        ),
+        text_label=_text_label(figure),
+        sifted=_sifted(opened),
+        selects=_selects(opened, asked.wanted),
         written=written,
     )
+
+
+@bp.get("/admin/reports/opened/<figure>.<kind>")
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
+def rows_file(figure: str, kind: str) -> ResponseReturnValue:
+    """The rows behind any other figure, or what the filter holds of them, as CSV or XLSX."""
+    if kind not in ("csv", "xlsx"):
+        raise NotFound
+    form, asked, opened = _rows(figure, by=current_actor(), at=clock.now())
+    filters = [form.country.data, *(asked.wanted.filters[name] for name in sorted(asked.wanted.filters))]
+    words = [
+        figure.replace("_", "-"),
+        *(_plain(one) for one in filters if one),
+        *(["search"] if asked.wanted.q else []),
+    ]
+    cells = (reading.cells(figure, row) for row in opened.all_rows())
+    return table_file(kind, "-".join(words), _("Rows"), list(reading.FILES[figure]), cells)
+
+
+def _plain(text: str) -> str:
+    """A value of a filter within the name of a file."""
+    return "not-stated" if text == NOT_STATED else text.lower()
+
+
+def _rows(figure: str, *, by: Actor, at: datetime) -> tuple[ReportForm, AskedList, DrilldownRows]:
+    """What the address asks of a report and of a list of rows, and these rows."""
+    if figure not in ROWS:
+        raise NotFound
+    locale = reader_locale()
+    form, keys = _asked(by, locale)
+    asked = read_list(ROWS[figure])
+    opened = list_rows(figure, form.asked, keys, wanted=asked.wanted, by=by, at=at, locale=locale)
+    return form, asked.without(*opened.unknown), opened
+
+
+def _text_label(figure: str) -> str:
+    if figure == "sessions":
+        return _("Lecture or series")
+    return _("Country or area") if ROWS[figure].column("person") is None else _("Name, e-mail or organisation")
+
+
+def _sifted(opened: DrilldownRows) -> list[Sifted]:
+    """The figures above the list: all rows, and those of each value of its first filter."""
+    words = {
+        **{("of_source", one.key): one.label for one in opened.choices.get("of_source", [])},
+        **{(OF_KIND, kind): word for kind, word in reading.KINDS.items()},
+        (OF_PARTNER, "true"): _("Partner countries"),
+        (OF_PARTNER, "false"): _("Other countries"),
+    }
+    name = next(iter(ROWS[opened.figure].filters), "")
+    found = [
+        Sifted(one.key, one.number, str(words[name, one.key]))
+        for one in opened.choices.get(name, [])
+        if (name, one.key) in words
+    ]
+    found.sort(key=lambda one: -(one.number or 0))
+    return [Sifted("", opened.every, _("All")), *found] if found else []
+
+
+def _selects(opened: DrilldownRows, wanted: ListRequest) -> list[Select]:
+    """The filters of the form, where there is something to choose."""
+    words = {"of_country": (_("Country or area"), _("All")), "of_series": (_("Series"), _("All"))}
+    return [
+        Select(name, *words[name], [Choice(one.key, one.label, one.number) for one in opened.choices[name]])
+        for name in words
+        if len(opened.choices.get(name, [])) > 1 or name in wanted.filters
+        if name in opened.choices
+    ]
 
 
 def _url(row: DrilldownRow, by: Actor) -> str | None:

@@ -27,6 +27,7 @@ from lms.reports.exports import files
 from lms.reports.forms import PublishForm, ReportForm, WithdrawForm
 from lms.reports.models import Snapshot, SnapshotVisibility
 from lms.reports.queries.definitions import figure_names
+from lms.reports.queries.drilldown_rows import NOT_STATED
 from lms.reports.queries.figures import Report, count, count_several
 from lms.reports.queries.labels import choices
 from lms.reports.queries.public import last_refresh
@@ -43,7 +44,7 @@ from lms.reports.rules import FIGURES
 from lms.reports.snapshots import codec
 from lms.reports.views.blueprint import address, asked_form, bp
 from lms.reports.views.countries import asked_dossier, read_dossier
-from lms.reports.views.drilldown import NOT_STATED, drilldown_of
+from lms.reports.views.drilldown import drilldown_of
 from lms.web.api import integer_cursor, rfc3339
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
