@@ -84,7 +84,8 @@ UNSEEN_BY_STRANGERS = frozenset(
         "file_downloads", "group_entry", "group_signature", "invitation_link", "job", "join", "kept_answer",
         "lecture_facts", "mail_choice", "nomination", "one_time_link", "outbox_mail", "person_merge",
         "person_to_compare",
-        "presence", "seat_entry", "series_facts", "sign_in_failure", "sign_in_session", "unmatched_attendee",
+        "presence", "profile_request", "requested_change", "seat_entry",
+        "series_facts", "sign_in_failure", "sign_in_session", "unmatched_attendee",
         "worker_heartbeat",
     }
 )  # fmt: skip

@@ -39,6 +39,7 @@ KIND_OF = {
     "claim": MailKind.ACCOUNT,
     "confirm": MailKind.ACCOUNT,
     "invitation": MailKind.ACCOUNT,
+    "profile_request": MailKind.ACCOUNT,
     "reset": MailKind.ACCOUNT,
     "sign_in": MailKind.ACCOUNT,
     "appeal_answered": MailKind.PLACES,

@@ -140,11 +140,12 @@ def _imported(result: dict[str, Any]) -> str:
 
 
 def _nominated(result: dict[str, Any]) -> str:
-    made = sum(count for state, count in result.items() if state not in ("unchanged", "left_out"))
+    made = sum(count for state, count in result.items() if state not in ("unchanged", "left_out", "asked"))
     said = [
         _n("%(n)s person nominated", "%(n)s people nominated", made, n=number(made)),
         _("%(n)s nominated before", n=number(result["unchanged"])),
         _("%(n)s left out", n=number(result["left_out"])),
+        *([_("%(n)s asked to confirm changes", n=number(result["asked"]))] if result.get("asked") else []),
     ]
     return "; ".join(said)
 

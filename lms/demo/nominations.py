@@ -31,9 +31,11 @@ from lms.nominations.actions.decisions import decide
 from lms.nominations.actions.invitations import expire_due, remind
 from lms.nominations.actions.letters import attach_letter, read_letter
 from lms.nominations.actions.nominating import nominate, withdraw_nominations
-from lms.nominations.models import Nomination
+from lms.nominations.actions.profile_requests import TEMPLATE, answer_request, ask_to_confirm
+from lms.nominations.models import Nomination, ProfileField
+from lms.nominations.queries.profile_requests import ChangedProfile, Difference
 from lms.people.actions.files import PersonRow
-from lms.people.models import Gender, Sector
+from lms.people.models import Gender, Person, Sector
 from lms.people.queries.countries import country_names, get_country
 from lms.people.queries.persons import ids_by_email
 from lms.people.rules import email_key
@@ -154,6 +156,8 @@ def _of_country(
         accept(secret, _acceptance(one, code), at=now - timedelta(days=18 - number, hours=place))
     secret, _declined = next(answers)
     decline(secret, REASONS[place % len(REASONS)], at=now - timedelta(days=15))
+    if code == "KE":
+        _ask_to_confirm(early[1:3], by=by, at=now - timedelta(days=12))
     withdraw_nominations(early[7:8], by=by, at=now - timedelta(days=14))
     if place % 2:
         remind(series_id, country_id, by=by, at=now - timedelta(days=10))
@@ -166,6 +170,21 @@ def _of_country(
     waiting = propose(NOW, now - timedelta(days=1, hours=place % 9))
     _endorse(waiting[0], as_picture=place % 2 == 1, by=by, at=now - timedelta(hours=place % 9))
     propose(NOW, now - timedelta(hours=3), submit=False)
+
+
+def _ask_to_confirm(public_ids: Sequence[str], *, by: Actor, at: datetime) -> None:
+    """Asks two nominees who accepted whether they have another job now; the first one says yes."""
+    field = ProfileField.JOB_TITLE
+    changed = []
+    for one in db.session.scalars(select(Nomination).where(among(Nomination.public_id, public_ids))):
+        assert one.person_id is not None, "the nominee accepted"
+        person = db.session.get_one(Person, one.person_id)
+        now = person.job_title or ""
+        changed.append(ChangedProfile(person.id, person.full_name, [Difference(field, now, "Head of section")]))
+    ask_to_confirm(changed, country_id=get_country("KE").id, by=by, at=at)
+    mails = select(OutboxMail).where(OutboxMail.template == TEMPLATE).order_by(OutboxMail.id)
+    secret = db.session.scalars(mails.limit(1)).one().payload["secret"]
+    answer_request(secret, {field: True}, at=at + timedelta(hours=5))
 
 
 def _endorse(public_id: str, *, as_picture: bool, by: Actor, at: datetime) -> None:

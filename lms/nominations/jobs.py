@@ -15,13 +15,15 @@ from lms.nominations.actions.files import JOB as FILE
 from lms.nominations.actions.files import drop_old_files, find_file, nominate_large_file
 from lms.nominations.actions.forgetting import forget_old
 from lms.nominations.actions.invitations import expire_due
+from lms.nominations.actions.profile_requests import forget_old_requests
 from lms.people.queries.access import load_actor
 
 
 def run_due_nominations(*, at: datetime) -> None:
-    """Lets invitations expire, and deletes names that are no longer needed, and files of nominees."""
+    """Lets invitations expire, and deletes names that are no longer needed, old requests, and files of nominees."""
     expire_due(at=at)
     forget_old(at=at)
+    forget_old_requests(at=at)
     drop_old_files(at=at)
 
 
@@ -32,7 +34,9 @@ def run_decisions(run: Run, *, batch: str, by: int | None) -> dict[str, Any]:
 
 
 @job(FILE)
-def run_file(run: Run, *, file_id: str, series_id: int, submit: bool, by: int, at: str) -> dict[str, Any]:
+def run_file(
+    run: Run, *, file_id: str, series_id: int, submit: bool, by: int, at: str, ask: bool = False
+) -> dict[str, Any]:
     """Nominates the people of a large file, for as long as its sender may nominate for the country."""
     del series_id  # tells what the job is about
     actor, moment = load_actor(by, clock.now()), datetime.fromisoformat(at)
@@ -40,5 +44,10 @@ def run_file(run: Run, *, file_id: str, series_id: int, submit: bool, by: int, a
         file = find_file(file_id, by=actor or Actor(), at=moment)
     except NotFound:
         raise NotFound(_("This upload has expired. Upload the file again.")) from None
-    result = nominate_large_file(file, submit=submit, by=actor or Actor(), at=moment, progress=run.progress)
-    return {**result.made, "unchanged": result.unchanged, "left_out": len(result.rejected)}
+    result = nominate_large_file(file, submit=submit, ask=ask, by=actor or Actor(), at=moment, progress=run.progress)
+    return {
+        **result.made,
+        "unchanged": result.unchanged,
+        "left_out": len(result.rejected),
+        **({"asked": result.asked} if result.asked else {}),
+    }

@@ -1,4 +1,4 @@
-"""Nominations and the links of their invitations."""
+"""Nominations, the links of their invitations, what people are asked to confirm, and decisions."""
 
 from __future__ import annotations
 
@@ -114,6 +114,51 @@ class InvitationLink(Base):
     secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
     sent_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ProfileField(StrEnum):
+    """A field of a profile that somebody can be asked to confirm."""
+
+    FULL_NAME = "full_name"
+    NATIVE_NAME = "native_name"
+    ORGANISATION = "organisation"
+    JOB_TITLE = "job_title"
+    SECTOR = "sector"
+    GENDER = "gender"
+
+
+class ProfileRequest(Base):
+    """A request to a person to confirm what the file of a focal point says otherwise than the person's profile.
+
+    Only the hash of the secret of its link is stored. `asked_by_id`: null once that person was erased.
+    """
+
+    __tablename__ = "profile_request"
+    __table_args__ = (Index("ix_profile_request_country_id_asked_at", "country_id", "asked_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    country_id: Mapped[int] = mapped_column(ForeignKey("country.id"))
+    asked_by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
+    secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    country: Mapped[Country] = relationship()
+    changes: Mapped[list[RequestedChange]] = relationship(
+        cascade="all, delete-orphan", order_by="RequestedChange.field"
+    )
+
+
+class RequestedChange(Base):
+    """One change that a person is asked to confirm. `accepted`: null until answered."""
+
+    __tablename__ = "requested_change"
+
+    request_id: Mapped[int] = mapped_column(ForeignKey("profile_request.id", ondelete="CASCADE"), primary_key=True)
+    field: Mapped[ProfileField] = mapped_column(text_enum(ProfileField), primary_key=True)
+    value: Mapped[str] = mapped_column(String(200))
+    accepted: Mapped[bool | None]
 
 
 class Decision(StrEnum):

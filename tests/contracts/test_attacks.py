@@ -55,6 +55,7 @@ TYPED = {
     "speaker": {"full_name", "native_name", "position", "about"},
     "lecture_file": {"title", "file_name", "finding"},
     "nomination": {"full_name", "native_name", "organisation", "job_title", "reason", "letter_name"},
+    "requested_change": {"value"},
 }
 """The columns of text that somebody writes freely."""
 ENDLESS = {"live.state"}

@@ -152,6 +152,12 @@ def _of_nominations() -> Iterator[Case]:
         payload = told | {"nominated_by": nominated_by, "starts_at": starts_at}
         says = ("/invitation/",) if nominated_by is None else ("Peter Mutua, focal point for Kenya", "/invitation/")
         yield Case("nomination_invitation", payload, says=says)
+    asked = SECRET | {"full_name": "Wambui", "country": "KE", "answer_by_at": SOON}
+    for asked_by, changes in product(("Peter Mutua", None), (1, 3)):
+        says = (
+            ("/profile-changes/",) if asked_by is None else ("Peter Mutua, focal point for Kenya", "/profile-changes/")
+        )
+        yield Case("profile_request", asked | {"asked_by": asked_by, "changes": changes}, says=says)
     rejected = {"full_name": "Peter", "title": "Digital customs", "country": "KE", "reason": "Not an official"}
     for names, more in ((["Otieno"], 0), (["Otieno", "Chebet"], 9)):
         yield Case(

@@ -229,6 +229,7 @@ def test_signing_in_and_denials_are_logged_without_personal_data(
         ("lms.people.views.signing_in.look_at_link", "/reset", "people.reset"),
         ("lms.reports.queries.saved.look_at_subscription", "/unsubscribe", "reports.unsubscribe"),
         ("lms.nominations.views.invitations.look_at_invitation", "/invitation", "nominations.invitation"),
+        ("lms.nominations.views.profile_requests.look_at_request", "/profile-changes", "nominations.profile_changes"),
     ],
 )
 def test_no_secret_of_an_address_reaches_the_log(

@@ -58,7 +58,10 @@ from lms.nominations.actions.decision_batches import confirm_decision, preview_d
 from lms.nominations.actions.invitations import TEMPLATE
 from lms.nominations.actions.letters import keep_letter, read_letter
 from lms.nominations.actions.nominating import nominate
-from lms.nominations.models import Decision, Nomination
+from lms.nominations.actions.profile_requests import TEMPLATE as PROFILE_REQUEST
+from lms.nominations.actions.profile_requests import ask_to_confirm
+from lms.nominations.models import Decision, Nomination, ProfileField
+from lms.nominations.queries.profile_requests import ChangedProfile, Difference
 from lms.people.actions.countries import load_countries
 from lms.people.actions.files import PersonRow
 from lms.people.actions.merging import merge_people
@@ -116,6 +119,7 @@ class Place:
     file_id: str = ""
     speaker_id: str = ""
     invitation: str = "none"
+    profile_request: str = "none"
     upload_id: str = "none"
     group_code: str = ""
     unknown: int = 0
@@ -225,11 +229,10 @@ class World:
         if endpoint.startswith("nominations"):
             values["public_id"] = here.nomination
             values["batch"] = here.decision_done if endpoint.endswith("undo") else here.decision
+            values["secret"] = here.profile_request if endpoint.endswith("profile_changes") else here.invitation
         if endpoint.startswith("enrolment"):
             values["public_id"] = here.enrolment_id
             values["batch"] = here.change_done if "undo" in endpoint else here.change
-        elif endpoint == "nominations.invitation":
-            values["secret"] = here.invitation
         elif "opening" in endpoint:
             values |= {"public_id": here.opening_set, "row_id": here.opening_row}
         elif "other" in names or "merge" in endpoint:
@@ -584,12 +587,22 @@ def _nominations(place: Place, by: Actor, at: datetime) -> None:
     mails = select(OutboxMail).where(OutboxMail.template == TEMPLATE, OutboxMail.address == rows[0].email)
     place.invitation = db.session.scalars(mails).one().payload["secret"]
     _letter(place.nomination)
+    place.profile_request = _request_profile(place.person, country_id, at)
     _ask_for_approval(series.id)
     waiting = nominate(series.id, rows[1:], country_id=country_id, by=by, at=at).submitted
     place.submitted = waiting[0]
     place.decision_done = preview_decision(waiting[1:], Decision.REJECT, by=by, at=at).public_id
     confirm_decision(place.decision_done, reason="Not an official", by=by, at=at)
     place.decision = preview_decision(waiting[:1], Decision.APPROVE, by=by, at=at).public_id
+
+
+def _request_profile(person: Person, country_id: int, at: datetime) -> str:
+    """Asks somebody to confirm a change; the secret of the link."""
+    change = Difference(ProfileField.JOB_TITLE, person.job_title or "", "Senior officer")
+    changed = ChangedProfile(person.id, person.full_name, [change])
+    assert ask_to_confirm([changed], country_id=country_id, by=SYSTEM, at=at) == 1
+    mails = select(OutboxMail).where(OutboxMail.template == PROFILE_REQUEST).order_by(OutboxMail.id.desc())
+    return str(db.session.scalars(mails.limit(1)).one().payload["secret"])
 
 
 @action

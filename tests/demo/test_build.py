@@ -47,7 +47,7 @@ from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentStatus, SeatE
 from lms.enrolment.queries.seats import seat_differences
 from lms.materials.models import Audience, FileDownloads
 from lms.materials.models import LectureFile as StoredFile
-from lms.nominations.models import Nomination, NominationState
+from lms.nominations.models import Nomination, NominationState, RequestedChange
 from lms.nominations.queries.seats import held_seats
 from lms.people.actions.accounts import check_password
 from lms.people.actions.files import stage_people
@@ -241,6 +241,8 @@ def test_twenty_countries_have_nominations_in_every_state() -> None:
     assert set.union(*states.values()) == set(NominationState)
     assert all(len(each) >= 7 for each in states.values())
     assert db.session.scalar(select(func.count()).select_from(Nomination)) == 460
+    answers = db.session.scalars(select(RequestedChange.accepted)).all()
+    assert sorted(answers, key=str) == [None, True]
     letters = db.session.scalars(select(Nomination).where(Nomination.letter_digest.is_not(None))).all()
     assert {one.country_id for one in letters} == set(states)
     assert {one.letter_type for one in letters} == {"pdf", "png"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -21,8 +21,10 @@ from lms.core.jobs import Job, JobState, request_job
 from lms.core.roles import Actor
 from lms.enrolment import seats
 from lms.nominations.actions.nominating import nominate
+from lms.nominations.actions.profile_requests import ask_to_confirm
 from lms.nominations.models import Nomination
 from lms.nominations.queries.checking import CheckedNominees, check_nominees
+from lms.nominations.queries.profile_requests import ChangedProfile, count_asked, to_ask
 from lms.nominations.rules import check_can_nominate
 from lms.people.actions.files import PersonRow, stage_people
 from lms.people.models import Gender, Sector
@@ -70,9 +72,10 @@ class NomineeFile:
 @dataclass(frozen=True)
 class FilePreview:
     """What nominating the file would do now. `places` is what is left of the country's quota, null where no quota is
-    kept."""
+    kept; `to_ask` are the people who can be asked to confirm what the file says otherwise than their profiles."""
 
     checked: CheckedNominees
+    to_ask: Sequence[ChangedProfile]
     places: int | None
     kept_until: datetime | None
 
@@ -89,11 +92,13 @@ class FilePreview:
 
 @dataclass(frozen=True)
 class FileResult:
-    """What came of a file: new nominations by state, people who were nominated before, and rows left out."""
+    """What came of a file: new nominations by state, people who were nominated before, rows left out, and how many
+    people were asked to confirm changes."""
 
     made: Mapping[str, int]
     unchanged: int
     rejected: list[Fault]
+    asked: int = 0
 
     @property
     def created(self) -> int:
@@ -173,10 +178,11 @@ def preview_file(file: NomineeFile, *, by: Actor, at: datetime) -> FilePreview:
     check_can_nominate(series, by, file.country_id)
     checked = check_nominees(series, file.rows, country_id=file.country_id, at=at)
     checked.rejected = sorted([*file.rejected, *checked.rejected], key=lambda fault: fault.row or 0)
+    asks = to_ask(checked.changed, at=at)
     quota = seats.find_quota(series.id, file.country_id)
     if quota is None or not quota.is_kept(at):
-        return FilePreview(checked, None, None)
-    return FilePreview(checked, quota.seats - quota.used, quota.kept_until)
+        return FilePreview(checked, asks, None, None)
+    return FilePreview(checked, asks, quota.seats - quota.used, quota.kept_until)
 
 
 def drop_file(file_id: str, *, by: Actor) -> None:
@@ -185,8 +191,9 @@ def drop_file(file_id: str, *, by: Actor) -> None:
         files.delete(key)
 
 
-def nominate_file(file: NomineeFile, *, submit: bool, by: Actor, at: datetime) -> FileResult:
-    """Nominates everybody of a file who can be nominated, in one transaction. Again, it changes nothing."""
+def nominate_file(file: NomineeFile, *, submit: bool, ask: bool = False, by: Actor, at: datetime) -> FileResult:
+    """Nominates everybody of a file who can be nominated, in one transaction; then, on `ask`, asks people to confirm
+    what the file says otherwise than their profiles. Again, it changes nothing."""
     answer = nominate(
         file.series_id,
         file.rows,
@@ -196,22 +203,25 @@ def nominate_file(file: NomineeFile, *, submit: bool, by: Actor, at: datetime) -
         submit=submit,
         rejected=file.rejected,
     )
+    if ask:
+        ask_to_confirm(answer.changed, country_id=file.country_id, by=by, at=at)
     return _keep_result(file, answer.unchanged, answer.rejected, by=by, at=at)
 
 
-def request_file(file: NomineeFile, *, submit: bool, by: Actor, at: datetime) -> Job:
+def request_file(file: NomineeFile, *, submit: bool, ask: bool = False, by: Actor, at: datetime) -> Job:
     """Requests that a file is nominated in the background. Returns the waiting or running job if there is one."""
     check_can_nominate(db.session.get_one(Series, file.series_id), by, file.country_id)
-    return _request(file, submit=submit, by=by, at=at)
+    return _request(file, submit=submit, ask=ask, by=by, at=at)
 
 
 @action
-def _request(file: NomineeFile, *, submit: bool, by: Actor, at: datetime) -> Job:
+def _request(file: NomineeFile, *, submit: bool, ask: bool, by: Actor, at: datetime) -> Job:
     there = find_job(file, by=by)
     if there is not None:
         return there
     arguments = {
         "file_id": file.id, "series_id": file.series_id, "submit": submit, "by": by.person_id, "at": at.isoformat(),
+        "ask": ask,
     }  # fmt: skip
     return request_job(JOB, arguments, by=by, at=at, total=len(file.rows))
 
@@ -224,7 +234,9 @@ def find_job(file: NomineeFile, *, by: Actor) -> Job | None:
     return next((one for one in db.session.scalars(waiting) if one.arguments["file_id"] == file.id), None)
 
 
-def nominate_large_file(file: NomineeFile, *, submit: bool, by: Actor, at: datetime, progress: Progress) -> FileResult:
+def nominate_large_file(
+    file: NomineeFile, *, submit: bool, ask: bool = False, by: Actor, at: datetime, progress: Progress
+) -> FileResult:
     """As `nominate_file`, some thousand rows at a time. Killed between two of these pieces and run again, it goes on
     where it was, and says the same at the end."""
     rejected = list(file.rejected)
@@ -232,6 +244,8 @@ def nominate_large_file(file: NomineeFile, *, submit: bool, by: Actor, at: datet
     for piece in chunks(file.rows, AT_ONCE):
         answer = nominate(file.series_id, piece, country_id=file.country_id, by=by, at=at, submit=submit)
         rejected += answer.rejected
+        if ask:
+            ask_to_confirm(answer.changed, country_id=file.country_id, by=by, at=at)
         done += len(piece)
         progress(done, len(file.rows))
     made = sum(_made(file, by=by, at=at).values())
@@ -257,8 +271,9 @@ def _result_key(file_id: str, by: Actor) -> str:
 
 def _keep_result(file: NomineeFile, unchanged: int, rejected: list[Fault], *, by: Actor, at: datetime) -> FileResult:
     """Keeps what came of a file; where the same file was nominated before, what came of it then."""
-    result = FileResult(_made(file, by=by, at=at), unchanged, rejected)
-    if result.created or find_result(file.id, by=by) is None:
+    asked = count_asked(file.country_id, by=by, at=at)
+    result = FileResult(_made(file, by=by, at=at), unchanged, rejected, asked)
+    if result.created or asked or find_result(file.id, by=by) is None:
         _store(_result_key(file.id, by), asdict(result))
     return result
 
@@ -269,7 +284,9 @@ def find_result(file_id: str, *, by: Actor) -> FileResult | None:
     if content is None:
         return None
     kept = json.loads(content)
-    return FileResult(kept["made"], kept["unchanged"], [Fault(**fault) for fault in kept["rejected"]])
+    return FileResult(
+        kept["made"], kept["unchanged"], [Fault(**fault) for fault in kept["rejected"]], kept.get("asked", 0)
+    )
 
 
 def drop_old_files(*, at: datetime) -> None:

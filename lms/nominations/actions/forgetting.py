@@ -13,6 +13,7 @@ from lms.core.roles import SYSTEM, Actor
 from lms.enrolment.actions.places import lock
 from lms.enrolment.models import SeatReason
 from lms.nominations.actions.letters import forget_letter
+from lms.nominations.actions.profile_requests import forget_requests_of
 from lms.nominations.actions.seats import end
 from lms.nominations.models import OPEN, InvitationLink, Nomination, NominationState
 from lms.nominations.queries.export import belongs_to
@@ -25,6 +26,7 @@ ERASED = ""
 def forget_person(person_id: int, *, by: Actor, at: datetime) -> None:
     """Erases name, address, profile and letter in all nominations of a person, and withdraws those that are open."""
     _forget(belongs_to(person_id), by=by, at=at)
+    forget_requests_of(person_id)
     for one in db.session.scalars(select(Nomination).where(Nomination.nominated_by_id == person_id)):
         one.nominated_by_id = None
 

@@ -23,6 +23,7 @@ from lms.nominations.actions.invitations import invite
 from lms.nominations.actions.seats import end, hold_seats, people_of
 from lms.nominations.models import OPEN, Nomination, NominationState
 from lms.nominations.queries.checking import CheckedNominees, check_nominees
+from lms.nominations.queries.profile_requests import ChangedProfile
 from lms.nominations.rules import check_can_nominate, may_nominate
 from lms.people.actions.files import PersonRow
 from lms.people.models import new_public_id
@@ -31,13 +32,15 @@ from lms.people.models import new_public_id
 @dataclass
 class Nominated:
     """What came of nominating: the public ids of new nominations by state, rows that changed nothing because their
-    person is nominated already, and rows that were refused with the reason."""
+    person is nominated already, rows that were refused with the reason, and people whose profiles say something else
+    than their rows."""
 
     invited: list[str] = field(default_factory=list)
     submitted: list[str] = field(default_factory=list)
     drafted: list[str] = field(default_factory=list)
     unchanged: int = 0
     rejected: list[Fault] = field(default_factory=list)
+    changed: list[ChangedProfile] = field(default_factory=list)
 
     @property
     def created(self) -> int:
@@ -73,7 +76,7 @@ def nominate(
     checked.rejected = sorted([*rejected, *checked.rejected], key=lambda fault: fault.row or 0)
     checked.raise_unless(skip_bad_rows)
     made = _insert(series, checked, country_id=country_id, by=by, at=at)
-    answer = Nominated(unchanged=len(checked.unchanged), rejected=checked.rejected)
+    answer = Nominated(unchanged=len(checked.unchanged), rejected=checked.rejected, changed=checked.changed)
     if made:
         ids = [one.id for one in made]
         people = [one.person_id for one in made if one.person_id is not None]

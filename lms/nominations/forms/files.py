@@ -8,7 +8,7 @@ from flask_wtf.file import FileField, FileRequired
 from wtforms import BooleanField, SelectField
 from wtforms.validators import InputRequired
 
-from lms.core.i18n import _l
+from lms.core.i18n import _l, _n
 from lms.web.forms import BaseForm
 
 
@@ -24,6 +24,14 @@ class NomineesForm(BaseForm):
 
 
 class NominateForm(BaseForm):
-    """Whether the people of a file are invited at once, or stay drafts."""
+    """Whether the people of a file are invited at once, or stay drafts; and whether people are asked to confirm what
+    the file says otherwise than their profiles."""
 
     submit_now = BooleanField(_l("Send the invitations now"), default=True)
+    ask = BooleanField(default=True)
+
+    def ask_about(self, people: int) -> None:
+        """Says how many people would be asked."""
+        self.ask.label.text = _n(
+            "Ask this person to confirm the change", "Ask these %(num)s people to confirm the changes", people
+        )

@@ -17,6 +17,7 @@ from lms.enrolment.models import Enrolment
 from lms.enrolment.queries.rows import PERSON_ROW, day_of, is_of, speaking
 from lms.enrolment.rules import ACTIVE
 from lms.nominations.models import OPEN, Nomination
+from lms.nominations.queries.profile_requests import ChangedProfile, compare
 from lms.nominations.rules import what_is_wrong_with
 from lms.people.actions.files import PersonRow
 from lms.people.models import Country, Gender, Person, PersonEmail, Sector
@@ -43,11 +44,13 @@ class Nominee:
 
 @dataclass
 class CheckedNominees:
-    """Rows by what can become of them: to nominate, nominated already, and refused with the reason."""
+    """Rows by what can become of them: to nominate, nominated already, and refused with the reason. `changed`: people
+    of the country, nominated now or before, whose profile says something else than their row."""
 
     good: list[Nominee] = field(default_factory=list)
     unchanged: list[PersonRow] = field(default_factory=list)
     rejected: list[Fault] = field(default_factory=list)
+    changed: list[ChangedProfile] = field(default_factory=list)
 
     @property
     def known(self) -> int:
@@ -75,15 +78,20 @@ def check_nominees(series: Series, rows: Sequence[PersonRow], *, country_id: int
     checked = CheckedNominees()
     lines: dict[str, int] = {}
     for row in rows:
+        person = people.get(own.get(row.key, 0))
         if row.key in nominated:
             checked.unchanged.append(row)
-            continue
-        nominee = _nominee(row, people.get(own.get(row.key, 0)))
-        fault = _fault(row, nominee, code, lines, is_enrolled=own.get(row.key) in enrolled)
-        if fault is not None:
-            checked.rejected.append(fault)
-        elif nominee is not None:
-            checked.good.append(nominee)
+        else:
+            nominee = _nominee(row, person)
+            fault = _fault(row, nominee, code, lines, is_enrolled=own.get(row.key) in enrolled)
+            if fault is not None:
+                checked.rejected.append(fault)
+                continue
+            if nominee is not None:
+                checked.good.append(nominee)
+        changed = compare(row, person) if person is not None else None
+        if changed is not None:
+            checked.changed.append(changed)
     return checked
 
 

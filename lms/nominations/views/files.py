@@ -20,6 +20,7 @@ from lms.nominations.actions.files import NomineeFile
 from lms.nominations.forms.files import NominateForm, NomineesForm
 from lms.nominations.queries.series import list_series_to_nominate
 from lms.nominations.views.blueprint import bp
+from lms.nominations.views.profile_requests import profile_words
 from lms.people.queries.countries import own_countries, own_country
 from lms.people.rules import checked_address
 from lms.web.guards import allow
@@ -27,6 +28,8 @@ from lms.web.identity import current_actor
 from lms.web.lists import ListDefinition, ListPage, Sifted, read_list
 from lms.web.table_files import table_file
 
+CHANGED = 5
+"""So many changed profiles are shown at first; the others can be opened."""
 PROBLEMS = ListDefinition(filters={"kind": ("email", "duplicate", "country", "name", "enrolled", "other")})
 _KINDS = {"email": "email", "full_name": "name", "native_name": "name", "country": "country"}
 
@@ -96,7 +99,7 @@ def file_preview(upload_id: str) -> ResponseReturnValue:
             return redirect(url_for(".file_upload", country=country.code, series=series.slug), 303)
         if files.find_result(upload_id, by=by) is not None:
             return redirect(url_for(".file_preview", upload_id=upload_id), 303)
-        failed = form.attempt(lambda: _nominate(file, form.submit_now.data))
+        failed = form.attempt(lambda: _nominate(file, submit=form.submit_now.data, ask=form.ask.data))
         if failed is None:
             return redirect(_next_page(file), 303)
         status = failed
@@ -104,6 +107,8 @@ def file_preview(upload_id: str) -> ResponseReturnValue:
         return redirect(_next_page(file), 303)
     result = files.find_result(upload_id, by=by)
     preview = files.preview_file(file, by=by, at=at) if result is None else None
+    if preview is not None:
+        form.ask_about(len(preview.to_ask))
     faults = result.rejected if result is not None else preview.checked.rejected if preview is not None else []
     asked = read_list(PROBLEMS)
     shown = [one for one in faults if asked.wanted.filters.get("kind") in (None, kind_of(one))]
@@ -123,16 +128,18 @@ def file_preview(upload_id: str) -> ResponseReturnValue:
         problems=_problems(file, shown, listed.wanted),
         sifted=_sifted(faults),
         is_long=len(file.rows) > files.LARGE,
+        fields=profile_words(),
+        shown=CHANGED,
     )
     return page, status
 
 
-def _nominate(file: NomineeFile, submit: bool) -> None:
+def _nominate(file: NomineeFile, *, submit: bool, ask: bool) -> None:
     by, at = current_actor(), clock.now()
     if len(file.rows) > files.LARGE:
-        files.request_file(file, submit=submit, by=by, at=at)
+        files.request_file(file, submit=submit, ask=ask, by=by, at=at)
     else:
-        files.nominate_file(file, submit=submit, by=by, at=at)
+        files.nominate_file(file, submit=submit, ask=ask, by=by, at=at)
 
 
 def _next_page(file: NomineeFile) -> str:

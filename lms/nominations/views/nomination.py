@@ -18,9 +18,11 @@ from lms.nominations.forms.nominate import LetterForm
 from lms.nominations.models import STANDING
 from lms.nominations.queries.listing import get_nomination
 from lms.nominations.queries.of_country import get_own_nomination, history_of
+from lms.nominations.queries.profile_requests import answers_about
 from lms.nominations.rules import MAX_LETTER_MB
 from lms.nominations.views.blueprint import bp
 from lms.nominations.views.listing import FITTING
+from lms.nominations.views.profile_requests import profile_words
 from lms.web.body_limits import FORM_BYTES, body_limit
 from lms.web.guards import allow
 from lms.web.identity import current_actor
@@ -42,6 +44,8 @@ def _page(public_id: str, form: LetterForm) -> str:
         fitting=[what for what, states in FITTING.items() if found.state in states],
         form=form,
         takes_letter=found.state in STANDING,
+        answers=answers_about(found, at=clock.now()),
+        fields=profile_words(),
         megabytes=MAX_LETTER_MB,
     )
 

@@ -1,0 +1,164 @@
+"""Asking people to confirm what a file says of them, and what they answer.
+
+A file never overwrites what somebody wrote: each change is made by the person alone, who gets a link by e-mail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select
+
+from lms.core import audit
+from lms.core.bulk import insert_many
+from lms.core.db import action, db, one_at_a_time, read
+from lms.core.errors import Fault, Invalid, NotFound, Refused
+from lms.core.i18n import _
+from lms.core.outbox import post_mails
+from lms.core.roles import Actor
+from lms.nominations.models import ProfileField, ProfileRequest, RequestedChange
+from lms.nominations.queries.profile_requests import (
+    ChangedProfile,
+    find_request,
+    open_differences,
+    person_of,
+    to_ask,
+)
+from lms.nominations.rules import FORGET_AFTER, INVITATION_LASTS, may_nominate
+from lms.people.actions.persons import change_profile
+from lms.people.models import Country, Person
+from lms.people.passwords import hash_secret, new_secret
+from lms.people.queries.access import load_actor
+from lms.people.queries.persons import contact_of, members
+
+TEMPLATE = "profile_request"
+
+
+@action
+def ask_to_confirm(changed: Sequence[ChangedProfile], *, country_id: int, by: Actor, at: datetime) -> int:
+    """Asks people of a country by e-mail to confirm what a file says otherwise than their profiles; returns how many
+    were asked. Those who were asked lately, or have no address, are left out. Raises NotFound."""
+    if not may_nominate(by, country_id):
+        raise NotFound
+    one_at_a_time(f"profile requests {country_id}")
+    asked = to_ask(changed, at=at)
+    contacts = contact_of([one.person_id for one in asked])
+    asked = [one for one in asked if one.person_id in contacts]
+    if not asked:
+        return 0
+    secrets = {one.person_id: new_secret() for one in asked}
+    _insert(asked, secrets, country_id=country_id, by=by, at=at)
+    asker = db.session.get(Person, by.person_id) if by.person_id is not None else None
+    country = db.session.get_one(Country, country_id).code
+    expires_at = at + INVITATION_LASTS
+    mails: list[dict[str, Any]] = []
+    for one in asked:
+        contact = contacts[one.person_id]
+        mails.append(
+            {
+                "template": TEMPLATE,
+                "address": contact.address,
+                "locale": contact.locale,
+                "time_zone": contact.time_zone or "",
+                "person_id": one.person_id,
+                "payload": {
+                    "secret": secrets[one.person_id],
+                    "full_name": contact.full_name,
+                    "asked_by": asker.full_name if asker is not None else None,
+                    "country": country,
+                    "changes": len(one.differences),
+                    "answer_by_at": expires_at.isoformat(),
+                },
+                "dedupe_key": f"profile_request:{hash_secret(secrets[one.person_id])[:32]}",
+                "created_at": at,
+                "due_at": at,
+                "expires_at": expires_at,
+                "attempts": 0,
+            }
+        )
+    post_mails(mails)
+    audit.record("nomination.ask_profile", by=by, at=at, person=[one.person_id for one in asked])
+    return len(asked)
+
+
+def _insert(
+    asked: Sequence[ChangedProfile], secrets: Mapping[int, str], *, country_id: int, by: Actor, at: datetime
+) -> None:
+    hashes = {one.person_id: hash_secret(secrets[one.person_id]) for one in asked}
+    rows = [
+        {
+            "person_id": one.person_id,
+            "country_id": country_id,
+            "asked_by_id": by.person_id,
+            "secret_hash": hashes[one.person_id],
+            "asked_at": at,
+            "expires_at": at + INVITATION_LASTS,
+        }
+        for one in asked
+    ]
+    insert_many(ProfileRequest.__table__, rows)
+    made = select(ProfileRequest.person_id, ProfileRequest.id).where(
+        ProfileRequest.country_id == country_id,
+        ProfileRequest.asked_at == at,
+        ProfileRequest.answered_at.is_(None),
+    )
+    ids: dict[int, int] = dict(read(made))
+    changes = [
+        {"request_id": ids[one.person_id], "field": each.field, "value": each.value}
+        for one in asked
+        for each in one.differences
+    ]
+    insert_many(RequestedChange.__table__, changes)
+
+
+@action
+def answer_request(secret: str, answers: Mapping[ProfileField, bool | None], *, at: datetime) -> int:
+    """Takes a person's answers: changes the profile where they accept, and keeps what they refuse; returns how many
+    changes were made. Answering again changes nothing.
+
+    Raises NotFound (unknown or old link), Refused (answered already, or the account is disabled) and Invalid for fields
+    that have no answer.
+    """
+    request = find_request(secret)
+    if request is None or request.expires_at <= at:
+        raise NotFound
+    db.session.refresh(request, with_for_update=True)
+    person = person_of(request)
+    if person is None:
+        raise NotFound
+    if request.answered_at is not None:
+        raise Refused(_("You have already answered. Nothing was changed."))
+    actor = load_actor(person.id, at)
+    if actor is None:
+        raise Refused(_("Your account is disabled. Contact the organiser."))
+    asked = open_differences(request, person)
+    missing = [one.field.value for one in asked if answers.get(one.field) is None]
+    if missing:
+        raise Invalid(faults=[Fault(field=field, reason=_("Choose an answer.")) for field in missing])
+    accepted = {one.field.value: one.value for one in asked if answers[one.field]}
+    if accepted:
+        change_profile(person.public_id, accepted, by=actor, at=at, today=at.date())
+    request.answered_at = at
+    open_fields = {one.field for one in asked}
+    for change in request.changes:  # what the profile says already needs no answer
+        change.accepted = change.field not in open_fields or bool(answers[change.field])
+    audit.record("nomination.answer_profile", by=actor, at=at, person=person.id)
+    return len(accepted)
+
+
+def forget_requests_of(person_id: int) -> None:
+    """Within an action: deletes what a person was asked to confirm, and that the person asked others."""
+    for one in db.session.scalars(select(ProfileRequest).where(ProfileRequest.person_id.in_(members(person_id)))):
+        db.session.delete(one)
+    for one in db.session.scalars(select(ProfileRequest).where(ProfileRequest.asked_by_id == person_id)):
+        one.asked_by_id = None
+
+
+@action
+def forget_old_requests(*, at: datetime) -> None:
+    """Deletes requests that were made `FORGET_AFTER` ago, answered or not."""
+    old = select(ProfileRequest.id).where(ProfileRequest.asked_at < at - FORGET_AFTER)
+    for table, column in ((RequestedChange, RequestedChange.request_id), (ProfileRequest, ProfileRequest.id)):
+        db.session.execute(delete(table).where(column.in_(old)).execution_options(synchronize_session=False))
