@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
@@ -113,6 +114,48 @@ def reading(key: str) -> tuple[BinaryIO, int] | None:
     except FileNotFoundError:
         return None
     return file, os.fstat(file.fileno()).st_size
+
+
+def append(key: str, content: bytes, *, offset: int) -> int:
+    """Adds to what is received in pieces under `key`, if it has `offset` bytes now; returns how many it has then.
+
+    Of two who add at once one does; a piece is added whole or not at all.
+    """
+    path = _path(key)
+    with _storage():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            size = os.fstat(file.fileno()).st_size
+            if size != offset:
+                return size
+            try:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                os.ftruncate(file.fileno(), offset)
+                raise
+    return offset + len(content)
+
+
+def size_of(key: str) -> int:
+    """How many bytes are kept under `key`; 0 where nothing is."""
+    try:
+        with _storage():
+            return _path(key).stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def listed(prefix: str) -> list[tuple[str, datetime]]:
+    """The names of what is kept in the folder `prefix`, and when each was written."""
+    found = []
+    with _storage():
+        for path in _path(prefix).glob("*"):
+            with contextlib.suppress(FileNotFoundError):  # somebody deleted it
+                found.append((path.name, datetime.fromtimestamp(path.stat().st_mtime, UTC)))
+    return found
 
 
 def has(key: str) -> bool:

@@ -42,7 +42,7 @@ def upload_file(
     Raises Forbidden, NotFound, WrongKind, TooLarge, Invalid (`file`), and Refused where the list is full or has this
     very content already.
     """
-    _check_staff(lecture_id, by)
+    check_staff(lecture_id, by)
     found = _received(content, file_name)
     row = LectureFile(public_id=new_public_id(), audience=audience, title=title_of(file_name), uploaded_at=at, **found)
     key = row.key
@@ -76,7 +76,7 @@ def replace_file(
 
     Raises as `upload_file`.
     """
-    _check_staff(lecture_id, by)
+    check_staff(lecture_id, by)
     if find_file(lecture_id, public_id) is None:
         raise NotFound
     found = _received(content, file_name)
@@ -191,14 +191,15 @@ def _decide(file_id: int, key: str, finding: str | None) -> None:
             log.warning("virus scanner refused a file", file=row.public_id)
 
 
-def _check_staff(lecture_id: int, by: Actor) -> None:
+def check_staff(lecture_id: int, by: Actor) -> None:
+    """Raises NotFound and Forbidden unless the actor is of the lecture's staff."""
     if not may_edit_lecture(get_lecture(lecture_id, by=by), by):
         raise Forbidden
 
 
 def _begin(lecture_id: int, by: Actor) -> None:
     one_at_a_time(f"files of lecture {lecture_id}")
-    _check_staff(lecture_id, by)
+    check_staff(lecture_id, by)
 
 
 def _begin_with(lecture_id: int, public_id: str, by: Actor) -> LectureFile:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask_wtf.file import FileField, FileRequired
-from wtforms import SelectField, StringField
+from wtforms import HiddenField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
 
 from lms.core.i18n import _l
@@ -18,10 +20,19 @@ AUDIENCES = {
 _CHOICES = [SelectChoice(audience.value, label) for audience, label in AUDIENCES.items()]
 
 
-class UploadForm(BaseForm):
-    """A file to add, and who can open it."""
+class _Received(FileRequired):
+    """A file in the form, or the id of an upload that came in pieces before it."""
 
-    file = FileField(_l("File"), [FileRequired(_l("Choose a file."))])
+    def __call__(self, form: Any, field: Any) -> None:
+        if not form.upload.data:
+            super().__call__(form, field)
+
+
+class UploadForm(BaseForm):
+    """A file to add, or the upload in pieces that it came in, and who can open it."""
+
+    file = FileField(_l("File"), [_Received(_l("Choose a file."))])
+    upload = HiddenField()
     audience = SelectField(_l("Who can open it"), choices=_CHOICES, default=Audience.ENROLLED.value)
 
 
@@ -33,6 +44,7 @@ class EditFileForm(BaseForm):
 
 
 class ReplaceForm(BaseForm):
-    """The file that takes the place of another."""
+    """The file that takes the place of another, or the upload in pieces that it came in."""
 
-    file = FileField(_l("New file"), [FileRequired(_l("Choose a file."))])
+    file = FileField(_l("New file"), [_Received(_l("Choose a file."))])
+    upload = HiddenField()

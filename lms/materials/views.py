@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from flask import (
@@ -23,13 +24,14 @@ from lms.core import clock, files
 from lms.core.errors import DomainError, Invalid, NotFound
 from lms.core.i18n import _
 from lms.core.roles import Role
-from lms.materials import actions
+from lms.materials import actions, resumable_uploads
 from lms.materials.file_kinds import MIME_TYPES
 from lms.materials.forms import AUDIENCES, EditFileForm, ReplaceForm, UploadForm
 from lms.materials.models import Audience, LectureFile
 from lms.materials.queries import FileView, get_file_to_open, get_files_to_edit
+from lms.materials.resumable_uploads import PIECE_BYTES, finish_upload, list_unfinished
 from lms.materials.rules import plain_name, safe_name
-from lms.web.body_limits import material_limit
+from lms.web.body_limits import FORM_BYTES, body_limit, material_limit
 from lms.web.forms import BaseForm
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
@@ -54,6 +56,8 @@ def _list(lecture_id: int, form: UploadForm, status: int = 200) -> ResponseRetur
         "materials/files.html",
         lecture=lecture,
         files=found,
+        unfinished=list_unfinished(lecture_id, by=current_actor()),
+        script=_script(lecture_id),
         form=form,
         audiences=AUDIENCES,
         megabytes=current_app.extensions["lms.config"].max_material_mb,
@@ -75,18 +79,101 @@ def upload(lecture_id: int) -> ResponseReturnValue:
     """Uploads a file. Answers programs that accept JSON alone with `{"saved": …, "reason": …}`."""
     by, at, form = current_actor(), clock.now(), UploadForm()
 
-    def work() -> None:
-        file = form.file.data
-        actions.upload_file(lecture_id, file.stream, file.filename or "", Audience(form.audience.data), by=by, at=at)
+    def save(content: BinaryIO, name: str) -> str:
+        return actions.upload_file(lecture_id, content, name, Audience(form.audience.data), by=by, at=at)
 
-    status = _attempt(form, work)
-    if request.accept_mimetypes.best == "application/json":
-        reasons = [*form.form_errors, *(reason for field in form for reason in field.errors)]
-        return jsonify(saved=status is None, reason=" ".join(map(str, reasons))), status or 200
+    status = _attempt(form, lambda: _save(lecture_id, form, save))
+    if _wants_json():
+        return _as_json(form, status)
     if status is not None:
         return _list(lecture_id, form, status)
     flash(_("File uploaded."), "done")
     return redirect(url_for(".lecture_files", lecture_id=lecture_id), 303)
+
+
+def _save(lecture_id: int, form: UploadForm | ReplaceForm, save: Callable[[BinaryIO, str], str]) -> None:
+    """Saves the file of a form, or the upload in pieces that it names."""
+    if form.upload.data:
+        finish_upload(lecture_id, form.upload.data, save, by=current_actor())
+    else:
+        save(form.file.data.stream, form.file.data.filename or "")
+
+
+def _wants_json() -> bool:
+    return request.accept_mimetypes.best == "application/json"
+
+
+def _as_json(form: BaseForm, status: int | None) -> ResponseReturnValue:
+    reasons = [*form.form_errors, *(reason for field in form for reason in field.errors)]
+    return jsonify(saved=status is None, reason=" ".join(map(str, reasons))), status or 200
+
+
+@bp.post("/lectures/<int:lecture_id>/uploads")
+@allow(*STAFF)
+@body_limit(FORM_BYTES)
+def begin_upload(lecture_id: int) -> ResponseReturnValue:
+    """Begins an upload in pieces, or continues that of the same `name`, `size` and time (`modified`). Answers
+    `{"id": …, "received": …, "saved": …}`, or `{"reason": …}`."""
+    size, modified = (request.form.get(name, 0, type=whole) for name in ("size", "modified"))
+    try:
+        upload = resumable_uploads.begin_upload(
+            lecture_id, request.form.get("name", ""), size, modified, by=current_actor()
+        )
+    except DomainError as error:
+        return _refused_upload(error)
+    return jsonify(id=upload.id, received=upload.received, saved=upload.is_saved)
+
+
+@bp.post("/lectures/<int:lecture_id>/uploads/<upload_id>")
+@allow(*STAFF)
+@body_limit(PIECE_BYTES + FORM_BYTES)
+def append_piece(lecture_id: int, upload_id: str) -> ResponseReturnValue:
+    """Adds a `piece` to an upload from the byte `offset` on. Answers `{"received": …}`: how many bytes there are. Where
+    that is another number than the sender thought, the sender goes on from there."""
+    piece, offset = request.files.get("piece"), request.form.get("offset", 0, type=whole)
+    try:
+        content = piece.read() if piece is not None else b""
+        received = resumable_uploads.append_piece(lecture_id, upload_id, offset, content, by=current_actor())
+    except DomainError as error:
+        return _refused_upload(error)
+    return jsonify(received=received)
+
+
+def _refused_upload(error: DomainError) -> ResponseReturnValue:
+    if not error.message or error.status >= 500:
+        raise error
+    return jsonify(reason=error.message), error.status
+
+
+@bp.post("/lectures/<int:lecture_id>/uploads/<upload_id>/discard")
+@allow(*STAFF)
+def discard_upload(lecture_id: int, upload_id: str) -> ResponseReturnValue:
+    """Discards what was received of an unfinished upload."""
+    resumable_uploads.discard_upload(lecture_id, upload_id, by=current_actor())
+    if not _wants_json():
+        flash(_("Unfinished upload discarded."), "done")
+    return redirect(url_for(".lecture_files", lecture_id=lecture_id, _anchor="upload"), 303)
+
+
+def _script(lecture_id: int) -> dict[str, Any]:
+    """What the script of a form with a file reads from it."""
+    megabytes = current_app.extensions["lms.config"].max_material_mb
+    return {
+        "data_upload": url_for(".begin_upload", lecture_id=lecture_id),
+        "data_megabytes": megabytes,
+        "data_piece": PIECE_BYTES,
+        "data_sending": _("Uploading"),
+        "data_checking": _("Checking the file"),
+        "data_done": _("Uploaded"),
+        "data_of": _("{sent} of {all} MB"),
+        "data_large": _("This file is larger than %(n)s MB.", n=megabytes),
+        "data_goes_on": _("If your connection breaks, the upload continues where it stopped."),
+        "data_waiting": _("The connection broke off. The upload continues as soon as it is back."),
+        "data_broken": _("The connection broke off. What was uploaded is kept for a day."),
+        "data_again": _("Continue"),
+        "data_cancel": _("Cancel"),
+        "data_cancelled": _("Cancelled. Nothing was saved."),
+    }
 
 
 def _attempt(form: BaseForm, work: Any) -> int | None:
@@ -154,8 +241,14 @@ def _edit_page(lecture_id: int, file_id: str, status: int = 200, **forms: BaseFo
         "edit_form": EditFileForm(formdata=None, title=shown.title, audience=shown.audience.value),
         "replace_form": ReplaceForm(formdata=None),
     }
-    megabytes = current_app.extensions["lms.config"].max_material_mb
-    page = render_template("materials/file.html", lecture=lecture, file=shown, megabytes=megabytes, **given | forms)
+    page = render_template(
+        "materials/file.html",
+        lecture=lecture,
+        file=shown,
+        megabytes=current_app.extensions["lms.config"].max_material_mb,
+        script=_script(lecture_id),
+        **given | forms,
+    )
     return page, status
 
 
@@ -181,17 +274,20 @@ def edit_file(lecture_id: int, file_id: str) -> ResponseReturnValue:
 @allow(*STAFF)
 @material_limit
 def replace_file(lecture_id: int, file_id: str) -> ResponseReturnValue:
-    """Replaces the content of a file."""
+    """Replaces the content of a file. Answers programs that accept JSON alone as uploading does."""
     form, by, at = ReplaceForm(), current_actor(), clock.now()
 
-    def work() -> None:
-        given = form.file.data
-        actions.replace_file(lecture_id, file_id, given.stream, given.filename or "", by=by, at=at)
+    def save(content: BinaryIO, name: str) -> str:
+        actions.replace_file(lecture_id, file_id, content, name, by=by, at=at)
+        return file_id
 
-    status = _attempt(form, work)
+    status = _attempt(form, lambda: _save(lecture_id, form, save))
+    if status is None:
+        flash(_("File replaced."), "done")
+    if _wants_json():
+        return _as_json(form, status)
     if status is not None:
         return _edit_page(lecture_id, file_id, status, replace_form=form)
-    flash(_("File replaced."), "done")
     return redirect(url_for(".lecture_files", lecture_id=lecture_id), 303)
 
 

@@ -53,6 +53,7 @@ from lms.enrolment.models import EnrolmentStatus
 from lms.live.tokens import make_mark, make_token
 from lms.materials.actions import upload_file
 from lms.materials.models import Audience
+from lms.materials.resumable_uploads import begin_upload
 from lms.nominations.actions import files as nominee_files
 from lms.nominations.actions.decision_batches import confirm_decision, preview_decision
 from lms.nominations.actions.invitations import TEMPLATE
@@ -117,6 +118,7 @@ class Place:
     groups: dict[str, str] = field(default_factory=dict)
     group_mark: str = ""
     file_id: str = ""
+    unfinished: str = ""
     speaker_id: str = ""
     invitation: str = "none"
     profile_request: str = "none"
@@ -230,6 +232,8 @@ class World:
             values["public_id"] = here.nomination
             values["batch"] = here.decision_done if endpoint.endswith("undo") else here.decision
             values["secret"] = here.profile_request if endpoint.endswith("profile_changes") else here.invitation
+        if endpoint.startswith("materials"):
+            values["upload_id"] = here.unfinished
         if endpoint.startswith("enrolment"):
             values["public_id"] = here.enrolment_id
             values["batch"] = here.change_done if "undo" in endpoint else here.change
@@ -494,6 +498,8 @@ def _things(world: World) -> None:
         place.opening_row = add_opening_row(place.opening_set, draft, by=SYSTEM, at=at)
         content, soon = io.BytesIO(PICTURE), place.lectures["soon"]
         place.file_id = upload_file(soon, content, "map.gif", Audience.ENROLLED, by=by, at=at)
+        teacher = Make(world.app).actor(world.people["instructor" if name == "mine" else "other instructor"])
+        place.unfinished = begin_upload(soon, "map.pdf", 40, 0, by=teacher).id
         portrait = read_portrait(io.BytesIO(PNG))
         speaker = SpeakerInput(f"Speaker of {name}", "Имя", "Adviser", "A few lines.")
         place.speaker_id = add_new_speaker(soon, speaker, portrait=portrait, by=by, at=at)

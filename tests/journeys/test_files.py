@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Callable
+from pathlib import Path
 
 import pikepdf
 import pytest
-from playwright.sync_api import FilePayload
+from playwright.sync_api import FilePayload, Route
 
 from tests.journeys.conftest import Site, Visitor
 
@@ -50,3 +52,41 @@ def test_an_instructor_uploads_files_and_a_trainee_opens_one(site: Site, sign_in
     assert begun.value.path().read_bytes() == out.getvalue()
     lin.go(f"/lectures/{lecture}/files")
     lin.reads("1 file, 1 download")
+
+
+def test_an_upload_that_breaks_off_continues_after_a_reload(
+    site: Site, sign_in: Callable[[str], Visitor], tmp_path: Path
+) -> None:
+    instructor = site.make.person("Omar Haddad", "omar@example.org", roles=["instructor"])
+    series = site.make.series("photographs", title="Photographs", instructors=[instructor])
+    lecture = site.make.lecture(series, title="Inspection of parcels", instructors=[instructor]).id
+    large = tmp_path / "photographs.zip"
+    with zipfile.ZipFile(large, "w") as made:
+        made.writestr("photograph.raw", bytes(3 * 1024 * 1024))
+
+    omar = sign_in("omar@example.org")
+    offsets: list[str] = []
+    is_broken = True
+
+    def line(route: Route) -> None:
+        sent = (route.request.post_data_buffer or b"").partition(b'name="offset"')[2].split()[0].decode()
+        if is_broken and sent != "0":
+            route.abort("connectionreset")
+        else:
+            offsets.append(sent)
+            route.continue_()
+
+    omar.page.route("**/uploads/*", line)
+    omar.go(f"/lectures/{lecture}/files")
+    omar.page.locator("#file").set_input_files(large)
+    omar.press("Upload")
+    omar.page.get_by_text("The connection broke off. The upload continues as soon as it is back.").wait_for()
+    omar.go(f"/lectures/{lecture}/files")
+    omar.reads("2.1 MB of 3.1 MB received")
+    omar.is_accessible("an unfinished upload")
+    is_broken = False
+    omar.page.locator("#file").set_input_files(large)
+    omar.press("Upload")
+    omar.page.get_by_test_id("file").wait_for()
+    assert offsets == ["0", str(2 * 1024 * 1024)]  # what was there before is not sent again
+    assert omar.page.get_by_test_id("unfinished").count() == 0
