@@ -420,6 +420,8 @@ class CopyForm(CatalogueForm):
     slug = StringField(_l("Web address"), [InputRequired(_l("Enter a short web address."))])
     first = _Day(_l("First lecture"), [Optional()])
     instructors = BooleanField(_l("Instructors"), default=True)
+    speakers = BooleanField(_l("Speakers"), default=True)
+    files = BooleanField(_l("Files"), default=True)
     links = BooleanField(_l("Links to slides and further reading"), default=True)
     rules = BooleanField(_l("Rules for attendance and certificates"), default=True)
     countries = BooleanField(_l("Countries and number of places"), default=True)

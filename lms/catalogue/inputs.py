@@ -97,6 +97,8 @@ class SeriesCopy:
     first: date | None = None
     instructors: bool = True
     links: bool = True
+    speakers: bool = True
+    files: bool = True
     rules: bool = True
     countries: bool = True
     decisions: Mapping[str, str] = field(default_factory=dict)

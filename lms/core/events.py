@@ -116,6 +116,23 @@ class PlacesTaken(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CopyPreviewed(Event):
+    """Somebody is about to copy lectures. Slices that can bring something along add to `counts` how much there is."""
+
+    lecture_ids: tuple[int, ...]
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LecturesCopied(Event):
+    """Lectures were copied: pairs of an id and that of its copy. `parts` are the names of what comes along, as in
+    `CopyPreviewed.counts`."""
+
+    pairs: tuple[tuple[int, int], ...]
+    parts: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class PeopleMerged(Event):
     """`merged_id` is now the same person as `kept_id` (its `canonical_id`)."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, BinaryIO
 
@@ -16,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import may_edit_lecture
 from lms.core import audit, files
+from lms.core.bulk import insert_many
 from lms.core.db import action, after_commit, db, one_at_a_time
 from lms.core.errors import Forbidden, Invalid, NotFound, Refused, TooLarge
 from lms.core.foreign_files import MATERIALS, read_foreign
@@ -23,7 +25,7 @@ from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.core.sorting import moved
 from lms.materials.models import Audience, FileDownloads, FileState, LectureFile
-from lms.materials.queries import files_to_scan, find_file
+from lms.materials.queries import copyable, files_to_scan, find_file, is_shared
 from lms.materials.rules import MAX_FILES, check_ending, checked_title, safe_name, title_of
 from lms.materials.scanner import ScannerAway, scan
 from lms.people.models import new_public_id
@@ -95,13 +97,15 @@ def replace_file(
 def _replace(lecture_id: int, public_id: str, found: dict[str, Any], *, by: Actor, at: datetime) -> None:
     row = _begin_with(lecture_id, public_id, by)
     if row.digest == found["digest"]:
+        if row.content_of is not None:  # it has the content already, from the file that it is a copy of
+            own = LectureFile(public_id=public_id, digest=row.digest).key
+            after_commit(lambda: files.delete(own))
         return
     _check_new(lecture_id, found["digest"])
-    old = row.key
+    _let_go(row)
     for name, value in found.items():
         setattr(row, name, value)
-    row.uploaded_at, row.finding = at, None
-    after_commit(lambda: files.delete(old))
+    row.uploaded_at, row.finding, row.content_of = at, None, None
     audit.record("replace_file", by=by, at=at, detail=_detail(row), lecture=lecture_id)
 
 
@@ -136,10 +140,41 @@ def remove_file(lecture_id: int, public_id: str, *, by: Actor, at: datetime) -> 
     row = find_file(lecture_id, public_id)
     if row is None:
         return
-    key = row.key
+    _let_go(row)
     audit.record("remove_file", by=by, at=at, detail=_detail(row), lecture=lecture_id)
     db.session.delete(row)
-    after_commit(lambda: files.delete(key))
+
+
+def _let_go(row: LectureFile) -> None:
+    """Deletes the content of a file that is removed or replaced, unless a copy of it shares the content."""
+    one_at_a_time("content of files")
+    if not is_shared(row):
+        key = row.key
+        after_commit(lambda: files.delete(key))
+
+
+def copy_files(pairs: Sequence[tuple[int, int]], *, by: Actor, at: datetime) -> None:
+    """Lists the files of lectures for their copies too, inside the running action. `pairs`: old id, new id.
+
+    The content stays where it is, and goes with the last file that shares it. Downloads begin at none.
+    """
+    one_at_a_time("content of files")
+    new = dict(pairs)
+    rows = db.session.scalars(select(LectureFile).where(copyable(new)).order_by(LectureFile.id)).all()
+    kept = ("position", "title", "audience", "file_name", "kind", "size", "digest", "state")
+    copies = [
+        {name: getattr(row, name) for name in kept}
+        | {
+            "public_id": new_public_id(),
+            "lecture_id": new[row.lecture_id],
+            "content_of": row.content_id,
+            "uploaded_at": at,
+        }
+        for row in rows
+    ]
+    insert_many(LectureFile.__table__, copies)
+    if copies:
+        audit.record("copy_files", by=by, at=at, detail={"files": len(copies)}, lectures=sorted(new.values()))
 
 
 @action

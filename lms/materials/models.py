@@ -31,10 +31,11 @@ class FileState(StrEnum):
 
 
 class LectureFile(Base):
-    """One file of a lecture. The same content stands in its list once.
+    """One file of a lecture. The same content is in its list once.
 
     `file_name` is what it is called when it is saved, `kind` the ending that its content has, `size` in bytes,
-    `digest` the SHA-256 of the content in hexadecimal.
+    `digest` the SHA-256 of the content in hexadecimal. `content_of`: the public id of the file whose content this one
+    shares, since its lecture was copied with its files; null for one that was uploaded.
     """
 
     __tablename__ = "lecture_file"
@@ -59,11 +60,17 @@ class LectureFile(Base):
     finding: Mapped[str | None] = mapped_column(String(200))
     """What the virus scanner found, in its words."""
     uploaded_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    content_of: Mapped[str | None] = mapped_column(String(32), index=True)
+
+    @property
+    def content_id(self) -> str:
+        """The public id under which the content is kept."""
+        return self.content_of or self.public_id
 
     @property
     def key(self) -> str:
         """Where the content is kept (`core.files`)."""
-        return f"materials/{self.public_id}-{self.digest}"
+        return f"materials/{self.content_id}-{self.digest}"
 
 
 class FileDownloads(Base):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import and_, bindparam, func, or_, select
 
 from lms.catalogue.models import Lecture
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import may_edit_lecture
-from lms.core.db import db, read
+from lms.core.bulk import among
+from lms.core.db import db, read, read_value
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import Actor
 from lms.enrolment.queries.rows import find_enrolment
@@ -116,6 +117,23 @@ def files_to_scan(*, limit: int = 20) -> Sequence[tuple[int, str]]:
     """Files that wait for the virus scanner, oldest first: id, and where the content is kept."""
     rows: Any = select(LectureFile).where(LectureFile.state == FileState.WAITING).order_by(LectureFile.id).limit(limit)
     return [(file.id, file.key) for file in db.session.scalars(rows)]
+
+
+def copyable(lecture_ids: Iterable[int]) -> Any:
+    """The condition for files of these lectures that a copy of the lecture gets: all that the scanner let pass."""
+    return and_(among(LectureFile.lecture_id, lecture_ids), LectureFile.state != FileState.REFUSED)
+
+
+def count_copyable(lecture_ids: Iterable[int]) -> int:
+    """How many files copies of these lectures would get."""
+    return int(read_value(select(func.count(LectureFile.id)).where(copyable(lecture_ids))) or 0)
+
+
+def is_shared(file: LectureFile) -> bool:
+    """Whether another file has its content in the same place, as copies of a lecture have."""
+    same = or_(LectureFile.content_of == file.content_id, LectureFile.public_id == file.content_id)
+    query = select(LectureFile.id).where(same, LectureFile.digest == file.digest, LectureFile.id != file.id)
+    return db.session.scalar(query.limit(1)) is not None
 
 
 _COUNTS = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO
@@ -11,6 +12,7 @@ from typing import Any, BinaryIO
 from sqlalchemy import delete, func, select
 
 from lms.core import audit, files
+from lms.core.bulk import among, insert_many
 from lms.core.db import action, after_commit, db, one_at_a_time
 from lms.core.errors import DomainError, Fault, Forbidden, Invalid, NotFound, Refused, TooLarge
 from lms.core.foreign_files import PICTURES, read_foreign
@@ -156,6 +158,16 @@ def delete_speaker(public_id: str, *, by: Actor, at: datetime) -> None:
     _put_portrait(row, None)
     db.session.delete(row)
     audit.record("delete_speaker", by=by, at=at, detail={"speaker": public_id})
+
+
+def copy_speakers(pairs: Sequence[tuple[int, int]]) -> None:
+    """Lists the speakers of lectures for their copies too, inside the running action. `pairs`: old id, new id."""
+    one_at_a_time("speakers")
+    new = dict(pairs)
+    query = select(LectureSpeaker.lecture_id, LectureSpeaker.speaker_id, LectureSpeaker.place)
+    rows = db.session.execute(query.where(among(LectureSpeaker.lecture_id, new))).all()
+    copies = [{"lecture_id": new[lecture], "speaker_id": speaker, "place": place} for lecture, speaker, place in rows]
+    insert_many(LectureSpeaker.__table__, copies)
 
 
 def _begin(lecture_id: int, by: Actor) -> None:

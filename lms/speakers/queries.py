@@ -11,7 +11,8 @@ from lms.catalogue.models import Lecture, Series
 from lms.catalogue.queries.lectures import get_lecture
 from lms.catalogue.rules import may_edit_lecture
 from lms.catalogue.visibility import shown_lecture, visible
-from lms.core.db import db
+from lms.core.bulk import among
+from lms.core.db import db, read_value
 from lms.core.errors import Forbidden, NotFound
 from lms.core.roles import Actor
 from lms.core.sorting import sort_key
@@ -77,6 +78,14 @@ def find_speakers(q: str, *, without: int) -> list[Speaker]:
     there = exists().where(LectureSpeaker.speaker_id == Speaker.id, LectureSpeaker.lecture_id == without)
     query: Any = select(Speaker).where(~there, Speaker.name_key.contains(key, autoescape=True))
     return list(db.session.scalars(query.order_by(Speaker.name_key, Speaker.id).limit(MOST_FOUND)))
+
+
+def count_speakers(lecture_ids: Sequence[int]) -> int:
+    """How many people speak in these lectures."""
+    query = select(func.count(LectureSpeaker.speaker_id.distinct())).where(
+        among(LectureSpeaker.lecture_id, lecture_ids)
+    )
+    return int(read_value(query) or 0)
 
 
 def count_lectures(speaker_ids: Sequence[int]) -> dict[int, int]:

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import io
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 from apiflask import APIFlask
@@ -13,8 +14,16 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from lms.catalogue.models import Lecture, Series
+from lms.catalogue.queries.lectures import list_lectures
+from lms.catalogue.queries.series import get_series
+from lms.core import files
 from lms.core.db import db
+from lms.materials.actions import edit_file, remove_file, replace_file, upload_file
+from lms.materials.models import Audience
+from lms.materials.queries import count_files, get_files_to_edit
 from lms.people.models import Person
+from lms.speakers.actions import SpeakerInput, add_new_speaker, add_speaker
+from lms.speakers.queries import list_speakers
 from tests.factories import Make
 from tests.told import ToldClient
 
@@ -90,6 +99,43 @@ def test_a_copy_asks_only_about_dates_with_a_problem_and_saves_nothing_before(
     assert staff.post("/series/trade-2036/copy", data=sent).location == "/series/trade-2037/schedule"
     assert staff.post("/series/trade-2036/copy", data=sent).location == "/series/trade-2037/schedule"
     assert (count_of(app, Series), count_of(app, Lecture)) == (3, 7)
+
+
+def test_speakers_and_files_come_along_where_ticked(
+    app: APIFlask, staff: FlaskClient, make: Make, series: Series, ines: Person
+) -> None:
+    by, at = make.actor(ines), datetime(2036, 1, 1, tzinfo=UTC)
+    with app.app_context():
+        first, second, third = (one.id for one in list_lectures(series.id, by=by))
+        public_id = add_new_speaker(second, SpeakerInput("Saltanat Bekova"), by=by, at=at)
+        add_speaker(first, public_id, by=by, at=at)
+        zipped = b"PK\5\6" + bytes(18)
+        kept = upload_file(third, io.BytesIO(zipped), "form.zip", Audience.EVERYONE, by=by, at=at)
+        edit_file(third, kept, "Form CN 22", Audience.AFTERWARDS, by=by, at=at)
+    page = " ".join(staff.get("/series/trade-2036/copy").text.split())
+    assert "1 file, visible to the same people as before" in page
+    assert re.search(r'id="speakers-h">1 person<', page) is not None
+    for slug, ticks in (("with", {"speakers": "y", "files": "y"}), ("without", {})):
+        sent = _COPY | {"step": "save", "slug": slug} | ticks
+        assert staff.post("/series/trade-2036/copy", data=sent).status_code == 302
+    with app.app_context():
+        copies = [list_lectures(get_series(slug, by=by).id, by=by) for slug in ("with", "without")]
+        assert [[len(list_speakers(one.id)) for one in lectures] for lectures in copies] == [[1, 1, 0], [0, 0, 0]]
+        assert [count_files([one.id for one in lectures]) for lectures in copies] == [{copies[0][2].id: 1}, {}]
+        (copied,) = get_files_to_edit(copies[0][2].id, by=by)[1]
+        assert (copied.title, copied.audience, copied.downloads) == ("Form CN 22", Audience.AFTERWARDS, 0)
+    address = f"/lectures/{copies[0][2].id}/files/{copied.public_id}"
+    assert staff.get(address).data == zipped
+    with app.app_context():
+        stored = list((files.folder() / "materials").glob(f"{kept}-*"))
+        assert len(stored) == 1  # once, for both
+        remove_file(third, kept, by=by, at=at)
+    assert staff.get(address).data == zipped
+    with app.app_context():
+        replace_file(copies[0][2].id, copied.public_id, io.BytesIO(zipped), "form.zip", by=by, at=at)
+        assert list((files.folder() / "materials").glob(f"{copied.public_id}-*")) == []  # it has this content already
+        remove_file(copies[0][2].id, copied.public_id, by=by, at=at)
+        assert not stored[0].exists()
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ from lms.catalogue.rules import (
 from lms.core import audit
 from lms.core.db import action
 from lms.core.errors import Invalid, Refused
+from lms.core.events import CopyPreviewed, LecturesCopied, publish
 from lms.core.i18n import _
 from lms.core.idempotency import Answer, answer_once
 from lms.core.roles import Actor
@@ -64,6 +65,13 @@ def _once(content: Mapping[str, Any], work: Callable[[], Sequence[int]], *, by: 
 def copied_lectures(series: Series, *, by: Actor) -> list[Lecture]:
     """The lectures that a copy of a series gets: all but cancelled ones, in their order."""
     return [one for one in list_lectures(series.id, by=by) if one.state is not LectureState.CANCELLED]
+
+
+def count_copied_parts(lectures: Sequence[Lecture], *, by: Actor, at: datetime) -> dict[str, int]:
+    """How many speakers and files these lectures have, by the name of the part in `SeriesCopy`."""
+    preview = CopyPreviewed(lecture_ids=tuple(one.id for one in lectures), by=by, at=at)
+    publish(preview)
+    return preview.counts
 
 
 @action
@@ -94,12 +102,16 @@ def _copy_series(slug: str, copy: SeriesCopy, *, by: Actor, at: datetime) -> int
     givers = _still_teaching([source, *lectures]) if copy.instructors else set()
     series = locked_series(new.slug)
     add_series_instructors(series, sorted(givers & {person.id for person in source.instructors}))
+    pairs = []
     for lecture in lectures:
         date_of = next(dates) if lecture.local_start is not None else None
         persons = [person.id for person in lecture.instructors if person.id in givers]
         local = date_of.wanted.local_start if date_of is not None else None
         starts_at = date_of.starts_at if date_of is not None else None
-        add_lecture(series, _lecture_input(lecture, local, copy), starts_at, persons, by=by, at=at)
+        added = add_lecture(series, _lecture_input(lecture, local, copy), starts_at, persons, by=by, at=at)
+        pairs.append((lecture.id, added.id))
+    parts = frozenset(name for name in ("speakers", "files") if getattr(copy, name))
+    publish(LecturesCopied(pairs=tuple(pairs), parts=parts, by=by, at=at))
     audit.record("copy_series", by=by, at=at, detail={"lectures": len(lectures)}, series=[source.id, series.id])
     return series.id
 

@@ -1,0 +1,20 @@
+"""What files do when their lectures are copied."""
+
+from __future__ import annotations
+
+from lms.core.events import CopyPreviewed, LecturesCopied, handles
+from lms.materials.actions import copy_files
+from lms.materials.queries import count_copyable
+
+
+@handles(CopyPreviewed)
+def on_preview(event: CopyPreviewed) -> None:
+    """How many files a copy would get."""
+    event.counts["files"] = count_copyable(event.lecture_ids)
+
+
+@handles(LecturesCopied)
+def on_copy(event: LecturesCopied) -> None:
+    """The copies list the same files, where they were asked for."""
+    if "files" in event.parts:
+        copy_files(event.pairs, by=event.by, at=event.at)

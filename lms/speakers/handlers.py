@@ -1,0 +1,20 @@
+"""What speakers do when their lectures are copied."""
+
+from __future__ import annotations
+
+from lms.core.events import CopyPreviewed, LecturesCopied, handles
+from lms.speakers.actions import copy_speakers
+from lms.speakers.queries import count_speakers
+
+
+@handles(CopyPreviewed)
+def on_preview(event: CopyPreviewed) -> None:
+    """How many people speak in the lectures."""
+    event.counts["speakers"] = count_speakers(event.lecture_ids)
+
+
+@handles(LecturesCopied)
+def on_copy(event: LecturesCopied) -> None:
+    """The same people speak in the copies, where that was asked for."""
+    if "speakers" in event.parts:
+        copy_speakers(event.pairs)
