@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from apiflask import Schema
-from apiflask.fields import AwareDateTime, Enum, Integer, List, Nested, String
-from apiflask.validators import Length, Range
+from apiflask.fields import AwareDateTime, Dict, Enum, Integer, List, Nested, String
+from apiflask.validators import Length, OneOf, Range
 
 from lms.catalogue.models import ReleaseRule
+from lms.core.batches import BatchStage, EntryState
 from lms.core.i18n import find_translated
+from lms.core.typed_text import REASON_LENGTH
+from lms.enrolment.batch_actions import CHANGES
 from lms.enrolment.models import EnrolmentSource, EnrolmentStatus, SeatKind, SeatReason
 from lms.enrolment.quota_files import MOST_LINES, MOST_SEATS
 from lms.people.models import Gender, Sector
 from lms.web.api import AnswerSchema, Instant, PageQuery
+
+MOST = 20_000
+"""People that one call can list; a filter has no limit."""
 
 
 class EnrolmentIn(Schema):
@@ -37,6 +43,95 @@ class StatusIn(Schema):
     """The new status of a person."""
 
     status = Enum(EnrolmentStatus, by_value=True, required=True)
+
+
+class EnrolmentFilterIn(Schema):
+    """Part of the enrolments of a series, as in `GET …/enrolments`."""
+
+    q = String(load_default="", validate=Length(max=200))
+    status = Enum(EnrolmentStatus, by_value=True, load_default=None, allow_none=True)
+    country = String(load_default=None, allow_none=True, validate=Length(max=8))
+    source = Enum(EnrolmentSource, by_value=True, load_default=None, allow_none=True)
+
+
+class EnrolmentChangeIn(Schema):
+    """What becomes of several people: `enrolled` accepts applications, `rejected` rejects, `withdrawn` withdraws.
+    Either `enrolments` (their ids) or a `filter`."""
+
+    status = String(required=True, validate=OneOf([status.value for status in CHANGES]))
+    enrolments = List(String(validate=Length(max=32)), load_default=None, allow_none=True, validate=Length(max=MOST))
+    filter = Nested(EnrolmentFilterIn, load_default=None, allow_none=True)
+
+
+class EnrolmentChangeConfirmIn(Schema):
+    """The reason, which the people read in an e-mail. Only rejecting needs one."""
+
+    reason = String(load_default="", validate=Length(max=REASON_LENGTH))
+
+
+class EnrolmentMove(AnswerSchema):
+    """A number of people now, and after the change."""
+
+    now = Integer()
+    after = Integer()
+
+
+class EnrolmentChanges(AnswerSchema):
+    """What a preview would change. `statuses` has each status whose number changes; `countries` says how many of the
+    people there are by country code. `seated` get a place, `waitlisted` wait for one, and `promoted` move up from the
+    waiting list, since places become free. `free` places are free for everyone now; null for no limit.
+    """
+
+    statuses = Dict(
+        keys=String(validate=OneOf([status.value for status in EnrolmentStatus])), values=Nested(EnrolmentMove)
+    )
+    countries = Dict(keys=String(), values=Integer())
+    seated = Integer()
+    waitlisted = Integer()
+    promoted = Integer()
+    free = Integer(allow_none=True)
+
+
+class EnrolmentLeftOut(AnswerSchema):
+    """Someone who was left out: `gone` from the series, `stale` since changed after the preview, or `kept` since
+    changed again before the undo. `name` is the address of a person whose profile is hidden from the caller.
+    """
+
+    id = String()
+    name = String()
+    reason = String(validate=OneOf([EntryState.GONE.value, EntryState.STALE.value, EntryState.KEPT.value]))
+
+
+class EnrolmentChangeSummary(AnswerSchema):
+    """A change of several enrolments. `people` were previewed; for `unsuitable` more the change does not fit."""
+
+    id = String()
+    series = String()
+    state = String(validate=OneOf([stage.value for stage in BatchStage]))
+    status = String(validate=OneOf([status.value for status in CHANGES]))
+    reason = String()
+    people = Integer()
+    unsuitable = Integer()
+    changed = Integer()
+    undone = Integer()
+    made_at = Instant()
+    confirmed_at = Instant(allow_none=True)
+    confirmed_by = String(allow_none=True)
+    undone_at = Instant(allow_none=True)
+
+
+class EnrolmentChangeOut(EnrolmentChangeSummary):
+    """A change of several enrolments with details. `changes` is null once it is confirmed."""
+
+    changes = Nested(EnrolmentChanges, allow_none=True)
+    left_out = List(Nested(EnrolmentLeftOut))
+
+
+class EnrolmentChangesOut(AnswerSchema):
+    """The changes of several enrolments in a series."""
+
+    items = List(Nested(EnrolmentChangeSummary))
+    next = String(allow_none=True)
 
 
 class EnrolmentQuery(PageQuery):

@@ -361,3 +361,64 @@ def test_only_staff_of_the_series_can_select_many(client: Any, make: Any) -> Non
         make.sign_in(client, make.person("Fo", roles=[("focal_point", "KE")]))
     assert 'form="bulk"' not in client.get("/series/trade/enrolments").text
     assert client.get("/series/trade/enrolment-changes").status_code == 403
+
+
+def test_the_api_previews_confirms_and_takes_back(client: Any, make: Any) -> None:
+    with make.app.app_context():
+        scene = Scene(make)
+        ann, ben, cyr = scene.ids("Ann", "Ben", "Cyr")
+        headers = make.headers(scene.teacher)
+        strangers = make.headers(make.person("Fo", roles=[("focal_point", "KE")]))
+    path = "/api/v1/series/trade/enrolment-changes"
+
+    def post(body: dict[str, Any], *more: str) -> Any:
+        return client.post("/".join([path, *more]), json=body, headers=headers)
+
+    made = post({"status": "enrolled", "filter": {"status": "applied"}})
+    assert (made.status_code, made.json["state"], made.json["people"], made.json["left_out"]) == (
+        201, "previewed", 3, [],
+    )  # fmt: skip
+    assert made.json["changes"] == {
+        "statuses": {
+            "applied": {"now": 3, "after": 0},
+            "enrolled": {"now": 2, "after": 4},
+            "waitlisted": {"now": 0, "after": 1},
+        },
+        "countries": {"KE": 3},
+        "seated": 2,
+        "waitlisted": 1,
+        "promoted": 0,
+        "free": 2,
+    }
+    assert client.get(path, headers=headers).json["items"] == []
+    for _n in range(2):
+        done = post({}, made.json["id"], "confirm")
+        assert (done.status_code, done.json["state"], done.json["changed"], done.json["changes"]) == (
+            200, "done", 3, None,
+        )  # fmt: skip
+    assert post({}, made.json["id"], "undo").status_code == 409  # people read the decision
+
+    out = post({"status": "withdrawn", "enrolments": [ann, ben, cyr]}).json
+    assert (out["changes"]["promoted"], out["unsuitable"]) == (1, 0)
+    client.patch(f"/api/v1/enrolments/{cyr}", json={"status": "withdrawn"}, headers=headers)
+    changed = post({}, out["id"], "confirm").json
+    assert (changed["changed"], changed["left_out"]) == (2, [{"id": cyr, "name": "Cyr", "reason": "stale"}])
+    undone = [post({}, out["id"], "undo").json for _n in range(2)]
+    assert (undone[0]["state"], undone[0]["undone"], undone[0]) == ("undone", 2, undone[1])
+    assert [one["id"] for one in client.get(path, headers=headers).json["items"]] == [out["id"], made.json["id"]]
+
+    with make.app.app_context():
+        scene.series = db.session.scalars(select(Series)).one()
+        scene.add("Gil", "applied")
+    rejecting = post({"status": "rejected", "filter": {"status": "applied"}})
+    assert rejecting.status_code == 201
+    assert post({"reason": " "}, rejecting.json["id"], "confirm").status_code == 422
+    for body in (
+        {"status": "enrolled"}, {"status": "enrolled", "enrolments": [ann], "filter": {}}, {"enrolments": [ann]},
+        {"status": "applied", "enrolments": [ann]}, {"status": "withdrawn", "enrolments": []},
+    ):  # fmt: skip
+        assert post(body).status_code == 422, body
+    assert post({"status": "withdrawn", "enrolments": ["unknown"]}).status_code == 404
+    assert post({"status": "enrolled", "enrolments": [ann]}).status_code == 409  # has a place: nobody to accept
+    assert post({}, "unknown", "confirm").status_code == 404
+    assert client.get(path, headers=strangers).status_code == 403
