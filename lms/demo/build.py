@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from random import Random
 from zoneinfo import ZoneInfo
@@ -48,10 +48,15 @@ from lms.people.actions.countries import declare_partners, load_countries
 from lms.people.actions.files import stage_people
 from lms.people.actions.persons import create_person
 from lms.reports.actions.public import refresh_public_figures
+from lms.reports.actions.snapshots import publish_snapshot
+from lms.reports.models import SnapshotVisibility
+from lms.reports.rules import Slice
 from lms.viewing_groups.actions.groups import GroupInput, open_group
 
 TO_ANSWER = "fees-and-fairness"
 """The series with lectures whose staff are asked whether they were held."""
+IN_LIVE_GROUP = 14
+"""People who have come onto the list of the group that watches the live lecture."""
 LIVE_AUDIENCE = 60
 """How many stand in the room of the live lecture when the demonstration is built."""
 LINE_DOWN = 4, 16
@@ -126,6 +131,23 @@ def _fill(demonstration: Demonstration, progress: Progress) -> None:
     take_in(demonstration, progress)
     with progress.phase("Public figures"):
         refresh_public_figures(by=SYSTEM, at=now)
+    with progress.phase("Published report"):
+        _publish_last_year(now)
+
+
+def _publish_last_year(now: datetime) -> None:
+    """A report that everyone can read, with a note for readers."""
+    year = now.year - 1
+    publish_snapshot(
+        f"Participants by country, {year}",
+        SnapshotVisibility.PUBLIC,
+        Slice(date(year, 1, 1), date(year, 12, 31)),
+        ("country",),
+        note=f"Prepared for the annual review of {year}. Questions go to the ministry’s statistics desk.",
+        place="Beijing",
+        by=SYSTEM,
+        at=now,
+    )
 
 
 def _write_without_waiting() -> None:
@@ -316,7 +338,8 @@ def _go_live(demonstration: Demonstration, series_ids: dict[str, int], lecture_i
 
 
 def _gather(demonstration: Demonstration, lecture_ids: dict[tuple[str, int], int]) -> None:
-    """A viewing group in Nairobi for the next lecture, to be looked at by Kenya's focal point."""
+    """Viewing groups in Nairobi, to be looked at by Kenya's focal point: one for the next lecture, and one for the
+    lecture that is live, onto whose list people come by its code."""
     plans = [plan for plan in demonstration.series if plan.visibility == "public" and not plan.audience]
     coming = [one for plan in plans for one in plan.lectures if one.state == "scheduled"]
     if coming:
@@ -324,6 +347,20 @@ def _gather(demonstration: Demonstration, lecture_ids: dict[tuple[str, int], int
         draft = GroupInput("Nairobi", "Treasury Building, room 4", "Peter Mutua Kilonzo", 30, "Africa/Nairobi")
         lecture_id = lecture_ids[first.series, first.number]
         open_group(lecture_id, draft, country="KE", by=SYSTEM, at=demonstration.now)
+    for plan in demonstration.series:
+        for lecture in plan.lectures:
+            if lecture.state == "live":
+                _watch_live_together(demonstration, plan, lecture_ids[plan.slug, lecture.number])
+
+
+def _watch_live_together(demonstration: Demonstration, plan: SeriesPlan, lecture_id: int) -> None:
+    """A group whose people come onto its list by its code."""
+    draft = GroupInput("Nairobi", "Trade House, hall 1", "Peter Mutua Kilonzo", 30, "Africa/Nairobi")
+    public_id, _is_new = open_group(lecture_id, draft, country="KE", by=SYSTEM, at=demonstration.now)
+    guests = {guest.email for guest in demonstration.guests}
+    members = [one.email for one in demonstration.enrolled(plan) if one.country == "KE" and one.email not in guests]
+    since = demonstration.now - timedelta(minutes=12)
+    follow_up.check_in_people(public_id, members[-IN_LIVE_GROUP:], since=since)
 
 
 def _leave_to_answer(now: datetime, addresses: dict[str, str]) -> None:

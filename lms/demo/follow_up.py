@@ -6,6 +6,7 @@ pages use, each as the person who would do it.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ from lms.attendance_imports.actions.imports import publish_attendance
 from lms.attendance_imports.actions.staging import stage_attendance
 from lms.core import outbox
 from lms.core.db import action
+from lms.core.errors import Refused
 from lms.core.roles import SYSTEM, Actor, Role
 from lms.demo.generate import Demonstration, LectureFile
 from lms.demo.programme import read
@@ -32,17 +34,21 @@ from lms.people.actions.access import grant_role
 from lms.people.actions.persons import create_person
 from lms.people.queries.access import load_actor
 from lms.people.queries.persons import find_person_by_email
-from lms.viewing_groups.actions.groups import GroupInput, add_addresses, call_off, open_group
+from lms.viewing_groups.actions.groups import GroupInput, add_addresses, call_off, check_in, open_group
 from lms.viewing_groups.actions.signing import Basis, sign_group, take_back_signature
 from lms.viewing_groups.queries import get_group, resolve
-from lms.viewing_groups.rules import mark_of
+from lms.viewing_groups.rules import MOST_LISTED, mark_of
 
 KENYA = "focal.ke@demo.test"
 """The focal point who signs in to the demonstration; the others of `focal_points.csv` have no account."""
 FEWEST_IN_GROUP = 3
 """Smaller groups are left out: small demonstrations have few people of one country in one lecture."""
 APPEALS_IN_LECTURE = 6
-"""Appeals in one lecture of the series that have them, where enough people came."""
+"""Appeals in one lecture of the series that have them, where enough people came; in a large one, one for each
+`PEOPLE_AN_APPEAL`."""
+PEOPLE_AN_APPEAL = 150
+ABSENT_A_SEAT = 6
+"""In a large demonstration one in so many enrolled people of a country who do not attend alone sits in its group."""
 APPEALED_SERIES = ("livestream-from-a-village", "e-commerce-rules-explained", "cross-border-ecommerce")
 CLOSED_SERIES = ("finance-for-exporters",)
 EXCUSED_SERIES = ("digital-payments", "design-and-brands")
@@ -104,7 +110,8 @@ class FollowUp:
         found = []
         for row in read("groups.csv"):
             file = self._files[row["series"], int(row["lecture"])]
-            addresses = self._absent(file, country=row["country"])[: int(row["people"])]
+            absent = self._absent(file, country=row["country"])
+            addresses = absent[: min(max(int(row["people"]), len(absent) // ABSENT_A_SEAT), MOST_LISTED)]
             if len(addresses) < FEWEST_IN_GROUP:
                 continue
             organiser, opened_by = focal[row["country"]]
@@ -125,7 +132,7 @@ class FollowUp:
             absent = iter(self._alone(file)[::7])
             partial = iter(self._partial(file)[::3])
             late = (series, file.lecture.number) == LATE_REPORT
-            for number in range(APPEALS_IN_LECTURE):
+            for number in range(max(APPEALS_IN_LECTURE, len(_seconds(file)) // PEOPLE_AN_APPEAL)):
                 template = templates[(number + 5 * file.lecture.number) % len(templates)]
                 address = next(partial if template["was"] == "partial" else absent, None)
                 if address is None:
@@ -317,7 +324,9 @@ def _correct_together(lecture_id: int, addresses: Sequence[str], by: Actor, *, a
 
 
 def _watch_together(lecture_id: int, plan: GroupPlan) -> None:
-    """Opens a group, fills its list, and signs it (or not) as planned, all as the country's focal point."""
+    """Opens a group, fills its list, and signs it (or not) as planned, as the country's focal point. In Kenya people
+    come onto the list by its code as they enter the room, and the focal point adds the others afterwards.
+    """
     opened = plan.file.start - timedelta(days=2)
     by = actor_of(plan.opened_by, opened)
     draft = GroupInput(plan.city, plan.room, plan.organiser, len(plan.addresses) + 3, plan.time_zone)
@@ -326,6 +335,8 @@ def _watch_together(lecture_id: int, plan: GroupPlan) -> None:
     if plan.state == "called_off":
         call_off(public_id, by=by, at=opened + timedelta(days=1))
         return
+    if plan.country == "KE":
+        check_in_people(public_id, plan.addresses[::2], since=plan.file.start - timedelta(minutes=20))
     add_addresses(public_id, "\n".join(plan.addresses), by=by, at=after)
     if plan.state == "listed":
         return
@@ -340,6 +351,15 @@ def _watch_together(lecture_id: int, plan: GroupPlan) -> None:
     if plan.state == "taken_back":
         reason = "Two people on the list watched at home. I will sign again once it is corrected."
         take_back_signature(public_id, reason=reason, by=by, at=after + timedelta(hours=20))
+
+
+def check_in_people(public_id: str, addresses: Sequence[str], *, since: datetime) -> None:
+    """Lets people come onto the list of a group by its code, each by themselves, one every 20 seconds."""
+    code = get_group(public_id, by=SYSTEM).group.code
+    for number, address in enumerate(addresses):
+        at = since + timedelta(seconds=20 * number)
+        with contextlib.suppress(Refused):  # from another country on that day
+            check_in(code, by=actor_of(address, at), at=at)
 
 
 def _appeal(lecture_id: int, plan: AppealPlan, instructor: Actor) -> None:

@@ -131,10 +131,11 @@ def _short_day_of_month(day: date, locale: str) -> str:
     return format_skeleton("MMMd", datetime(day.year, day.month, day.day, tzinfo=UTC), locale=locale)
 
 
-def near_day(moment: datetime, zone: str | None = None) -> str:
-    """ "Wed 2 December" in the viewer's zone, or in `zone`; with its year where that is not soon or just past."""
+def near_day(moment: datetime, zone: str | None = None, *, with_year: bool = False) -> str:
+    """ "Wed 2 December" in the viewer's zone, or in `zone`; with its year where that is not soon or just past, or where
+    it stands beside days of other years (`with_year`)."""
     locale, local = reader_locale(), _local(moment, zone)
-    if abs(moment - clock.now()) > timedelta(days=300):
+    if with_year or abs(moment - clock.now()) > timedelta(days=300):
         return _written_day(local, _pattern(locale, "long", "E d MMM y"), locale)
     return _written_day(local, "E d MMMM", locale) if locale.startswith("en") else _near_day(local, locale)
 

@@ -17,7 +17,7 @@ from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.closings import Closing
 from lms.attendance.models.credits import Correction, Credit, Outcome
 from lms.attendance.models.evidence import Beat, Source
-from lms.attendance.models.groups import GroupSignature, ViewingGroup
+from lms.attendance.models.groups import Entered, GroupEntry, GroupSignature, ViewingGroup
 from lms.attendance.models.unmatched import UnmatchedAttendee
 from lms.attendance.presence import viewers
 from lms.attendance.queries.appeals import count_open_appeals
@@ -56,7 +56,9 @@ from lms.people.queries.access import load_actor
 from lms.people.queries.duplicates import list_pairs
 from lms.people.queries.persons import find_person_by_email
 from lms.reports.queries.figures import public_totals, totals
+from lms.reports.queries.snapshots import list_snapshots
 from lms.reports.rules import Slice
+from lms.reports.snapshots.codec import thaw
 from lms.speakers.models import LectureSpeaker, Speaker
 from tests.demo.counting import attended_in
 
@@ -194,6 +196,14 @@ def test_what_follows_lectures_is_there_in_every_state(now: datetime) -> None:
     assert set(db.session.scalars(select(taken_back))) == {True, False}
     assert db.session.scalar(select(func.count()).where(ViewingGroup.called_off_at.is_not(None))) == 1
     assert db.session.scalar(select(func.count()).select_from(Closing)) == 5
+    live = select(ViewingGroup.id).join(Lecture, Lecture.id == ViewingGroup.lecture_id)
+    watching = live.where(Lecture.state == LectureState.LIVE).scalar_subquery()
+    ticks = select(GroupEntry.entered, func.count()).group_by(GroupEntry.entered)
+    assert set(dict(db.session.execute(ticks).all())) == {Entered.CODE, Entered.LIST}
+    by_themselves = dict(db.session.execute(ticks.where(GroupEntry.group_id == watching)).all())
+    assert by_themselves.keys() == {Entered.CODE}
+    (report,) = list_snapshots(by=ANONYMOUS)
+    assert thaw(report.content).note.startswith("Prepared for the annual review")
     assert db.session.scalar(select(func.count()).where(UnmatchedAttendee.how.is_(None))) == 17
 
     instructor = find_person_by_email("instructor@demo.test")
@@ -302,6 +312,7 @@ def test_progress_is_one_line_a_phase(said: list[str], built: APIFlask) -> None:
         "Certificates",
         "People who registered twice",
         "Public figures",
+        "Published report",
     ]
 
 
