@@ -21,17 +21,20 @@ from lms.catalogue.actions.states import (
     start_lecture,
     undo_start,
 )
+from lms.catalogue.fair_hours import Hour
 from lms.catalogue.inputs import LectureInput, PolicyInput, SeriesInput
 from lms.catalogue.models import Lecture, Series
 from lms.catalogue.queries import lectures as lecture_queries
 from lms.catalogue.queries import policies as policy_queries
 from lms.catalogue.queries import series as series_queries
 from lms.catalogue.queries import teaching as teaching_queries
-from lms.catalogue.rules import may_edit_lecture
+from lms.catalogue.rules import may_edit_lecture, zone_of
 from lms.catalogue.schemas import (
     AtIn,
     CancelIn,
     HeldIn,
+    HoursOut,
+    HoursQuery,
     LectureIn,
     LectureOut,
     LecturePage,
@@ -41,12 +44,15 @@ from lms.catalogue.schemas import (
     SeriesPage,
     SeriesQuery,
 )
+from lms.catalogue.series_hours import Wanted, hours_for
 from lms.core import clock
+from lms.core.errors import Invalid
 from lms.core.roles import Actor, Role
 from lms.web.api import Nothing, PageQuery, envelope, integer_cursor, rfc3339
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.idempotency import idempotent
 from lms.web.identity import current_actor
+from lms.web.locale import reader_locale
 from lms.web.scopes import scope
 
 bp = APIBlueprint(
@@ -169,6 +175,63 @@ def create_series(sent: dict[str, Any]) -> ResponseReturnValue:
 def get_series(slug: str) -> ResponseReturnValue:
     """Returns a series."""
     return _shown_series(series_queries.get_series(slug, by=current_actor()))
+
+
+@bp.get("/series/<slug>/hours")
+@allow(SIGNED_IN)
+@scope("series:read")
+@bp.input(HoursQuery, location="query", arg_name="query")
+@bp.output(HoursOut)
+def get_hours(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
+    """Counts for whom a lecture is at night or on a day off, at each hour of a week and at a planned time."""
+    actor = current_actor()
+    zone_of(query["time_zone"])
+    wanted = Wanted(query["starts_at"], query["time_zone"], query["duration_minutes"], first=query["first"])
+    series = series_queries.get_series(slug, by=actor)
+    found = hours_for(series, wanted, locale=reader_locale(), by=actor, at=clock.now())
+    if found.impossible:
+        raise Invalid("starts_at", found.impossible)
+    planned = None
+    if found.chosen is not None and found.span is not None and found.burden is not None:
+        planned = Hour(found.chosen, found.span.start, found.burden.night, found.burden.day_off)
+    return {
+        "basis": found.audience.basis,
+        "people": found.audience.people,
+        "unlocated": found.audience.unlocated,
+        "time_zone": found.time_zone,
+        "duration_minutes": found.duration_minutes,
+        "first": found.first,
+        "hours": [_shown_hour(one) for one in found.hours],
+        "fairest": [_shown_hour(one) for one, _burden in found.fairest],
+        "lecture": _shown_hour(planned) if planned is not None else None,
+        "countries": [
+            {
+                "country": one.country,
+                "people": one.people,
+                "time_zone": one.zone,
+                "starts_at": one.start.replace(tzinfo=None).isoformat(),
+                "night": one.night,
+                "day_off": one.day_off,
+                "is_weekend": one.is_weekend,
+                "holiday": one.holiday or None,
+            }
+            for one in found.countries
+        ],
+        "rotation": {
+            "lectures": found.rotation.lectures,
+            "nights": [{"country": code, "lectures": number} for code, number in found.rotation.nights],
+        },
+    }
+
+
+def _shown_hour(hour: Hour) -> dict[str, Any]:
+    return {
+        "starts_at": hour.local.isoformat(),
+        "starts_at_utc": rfc3339(hour.starts_at),
+        "night": hour.night,
+        "day_off": hour.day_off,
+        "weight": hour.weight,
+    }
 
 
 @bp.patch("/series/<slug>")

@@ -10,6 +10,7 @@ from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from babel import Locale
+from werkzeug.datastructures import MultiDict
 from wtforms import (
     BooleanField,
     DateField,
@@ -378,6 +379,16 @@ class LectureForm(CatalogueForm):
         """The names that can be chosen."""
         return list(dict.fromkeys(name for _id, name in list_teachers()))
 
+    def use_start(self, local: datetime) -> None:
+        """Begins the lecture at another local time than was typed."""
+        self.take_times(MultiDict({self.starts_at.name: local.isoformat(timespec="minutes")}))
+
+    def take_times(self, given: MultiDict[str, str]) -> None:
+        """Takes those of its time, zone and length that are given, and nothing else."""
+        for field in (self.starts_at, self.time_zone, self.duration_minutes):
+            if field.name in given:
+                field.process(given)
+
     def validate_for(self, state: LectureState) -> bool:
         """Whether all is clear for a new lecture of that state; one on the programme has a time."""
         valid = bool(self.validate())
@@ -430,6 +441,18 @@ class CopyForm(CatalogueForm):
         """What was typed."""
         values = dict(self.values()) | {"title": self.title.data or "", "slug": self.slug.data or ""}
         return SeriesCopy(**values, decisions=decisions)
+
+
+class HoursForm(CatalogueForm):
+    """When a lecture of a series could be given."""
+
+    starts_at = LocalTime(_l("Start (local time where the lecture is given)"), [Optional()])
+    time_zone = ZoneField(_l("Time zone"))
+    duration_minutes = WholeNumber(_l("Length in minutes"), [Optional()], default=90)
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.time_zone.choices = offered_zones(self.time_zone.data)
 
 
 class MoveForm(CatalogueForm):

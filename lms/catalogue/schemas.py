@@ -8,13 +8,15 @@ from apiflask.fields import (
     Boolean,
     Date,
     Enum,
+    Float,
     Integer,
     List,
     Nested,
     String,
 )
-from apiflask.validators import Length
+from apiflask.validators import Length, Range
 
+from lms.catalogue.fair_hours import Basis
 from lms.catalogue.models import Admission, CertificateKind, Delivery, LectureState, Visibility, WalkIns
 from lms.core.i18n import _l
 from lms.web.api import AnswerSchema, PageQuery
@@ -211,3 +213,80 @@ class PostponeIn(Schema):
 
     starts_at = LocalTime(allow_none=True)
     time_zone = String(allow_none=True)
+
+
+class HoursQuery(Schema):
+    """Which lecture is planned, and in which week."""
+
+    starts_at = LocalTime(load_default=None)
+    time_zone = String(load_default="UTC", validate=Length(max=64))
+    duration_minutes = Integer(load_default=90, validate=Range(1, 1440))
+    first = Date(
+        load_default=None,
+        metadata={
+            "description": "First of the seven days. By default the Monday of the week of `starts_at`, or without that "
+            "of next week."
+        },
+    )
+
+
+class HourOut(AnswerSchema):
+    """A lecture that begins at one hour of the week."""
+
+    starts_at = String()
+    starts_at_utc = String(
+        allow_none=True, metadata={"description": "Null where the clocks skip this hour or show it twice."}
+    )
+    night = Integer(metadata={"description": "How many attend between 22:00 and 07:00 on their clocks."})
+    day_off = Integer(metadata={"description": "How many attend on a weekend or public holiday of their country."})
+    weight = Float(metadata={"description": "`night` and half of `day_off`."})
+
+
+class CountryHoursOut(AnswerSchema):
+    """The planned lecture on the clocks of one country: in the zone of most of its people."""
+
+    country = String(allow_none=True)
+    people = Integer()
+    time_zone = String()
+    starts_at = String()
+    night = Integer()
+    day_off = Integer()
+    is_weekend = Boolean()
+    holiday = String(allow_none=True)
+
+
+class CountryNightsOut(AnswerSchema):
+    """How many lectures of a series are at night for at least half of a country's people."""
+
+    country = String()
+    lectures = Integer()
+
+
+class RotationOut(AnswerSchema):
+    """How the nights of a series are shared out."""
+
+    lectures = Integer(metadata={"description": "Lectures that were held or are planned."})
+    nights = List(Nested(CountryNightsOut))
+
+
+class HoursOut(AnswerSchema):
+    """The hours of a week for the people of a series."""
+
+    basis = Enum(
+        Basis,
+        by_value=True,
+        metadata={
+            "description": "What is counted: people who are `enrolled`; while there are none, the `seats` of quotas, "
+            "the `countries` of the series, or the `partners` among countries."
+        },
+    )
+    people = Integer(metadata={"description": "How many are counted."})
+    unlocated = Integer(metadata={"description": "Enrolled people whose country and time zone you cannot see."})
+    time_zone = String()
+    duration_minutes = Integer()
+    first = Date()
+    hours = List(Nested(HourOut))
+    fairest = List(Nested(HourOut), metadata={"description": "Fairer than the planned lecture, the fairest first."})
+    lecture = Nested(HourOut, allow_none=True)
+    countries = List(Nested(CountryHoursOut))
+    rotation = Nested(RotationOut)

@@ -201,6 +201,16 @@ class PersonExportAsked(Event):
     parts: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class AudienceAsked(Event):
+    """Somebody plans a lecture of a series. Enrolment adds who is enrolled, (code of the country, time zone) → people,
+    null where it is not known; and the seats of quotas by country."""
+
+    series_id: int
+    enrolled: dict[tuple[str | None, str | None], int] = field(default_factory=dict)
+    seats: dict[str, int] = field(default_factory=dict)
+
+
 E = TypeVar("E", bound=Event)
 Handler = Callable[[Any], None]
 

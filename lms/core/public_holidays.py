@@ -24,6 +24,12 @@ def holidays_on(day: date, codes: Iterable[str], locale: str) -> list[Holiday]:
     return [Holiday(code, name) for code, name in named if name]
 
 
+def holidays_between(code: str, first: date, last: date, locale: str) -> dict[date, str]:
+    """The public holidays of a country from a day to another, by day. Countries that the library lacks have none."""
+    years = range(first.year, last.year + 1)
+    return {day: name for year in years for day, name in _of_year(code, year, locale).items() if first <= day <= last}
+
+
 @lru_cache(maxsize=1024)
 def _of_year(code: str, year: int, locale: str) -> Mapping[date, str]:
     """The holidays of a country in a year: in the reader's language where the library has it, else in English."""

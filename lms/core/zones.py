@@ -6,7 +6,7 @@ Which zones a country has is the table `zone.tab` of the time zone database, in 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from importlib.resources import files
 from types import MappingProxyType
@@ -86,3 +86,46 @@ _info = lru_cache(maxsize=1024)(ZoneInfo)
 def offset(zone: str, at: datetime) -> timedelta:
     """How far the clocks of a zone are ahead of UTC at a moment."""
     return at.astimezone(_info(zone)).utcoffset() or timedelta()
+
+
+def changes_between(zone: str, first: int, last: int) -> list[tuple[int, int]]:
+    """(since, seconds ahead of UTC) of each stretch of time in which the clocks of a zone go on evenly, in order.
+
+    Times are seconds since 1970. The first stretch has begun by `first`, the last one lasts beyond `last`.
+    """
+    years = range(datetime.fromtimestamp(first, UTC).year, datetime.fromtimestamp(last, UTC).year + 1)
+    found: list[tuple[int, int]] = []
+    for year in years:
+        for since, ahead in _changes_in(zone, year):
+            if since > last:
+                break
+            if found and (found[-1][1] == ahead or since <= first):
+                found[-1] = (found[-1][0], ahead)
+            else:
+                found.append((since, ahead))
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _changes_in(zone: str, year: int) -> tuple[tuple[int, int], ...]:
+    """The stretches of one year, the first one from its beginning in UTC."""
+    info = _info(zone)
+
+    def ahead_at(moment: int) -> int:
+        return int((datetime.fromtimestamp(moment, info).utcoffset() or timedelta()).total_seconds())
+
+    begin, end = (int(datetime(one, 1, 1, tzinfo=UTC).timestamp()) for one in (year, year + 1))
+    found = [(begin, ahead_at(begin))]
+    for day in range(begin, end, _DAY):
+        after = ahead_at(day + _DAY)
+        if after == found[-1][1]:
+            continue
+        low, high = day, day + _DAY
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if ahead_at(middle) == after else (middle, high)
+        found.append((high, after))
+    return tuple(found)
+
+
+_DAY: Final = 86_400

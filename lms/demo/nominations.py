@@ -58,6 +58,8 @@ TITLES = (
     ("After the first year", "What to count, what to publish, and how to keep traders' trust."),
 )
 _LETTER = Path(__file__).parent / "design" / "endorsement.typ"
+HOURS = 15, 20, 9, 15
+"""The hours of the four lectures: the night comes to other countries in turn."""
 REASONS = (
     "On leave until January",
     "I have changed my office",
@@ -90,8 +92,8 @@ def _send(at: datetime) -> None:
 
 
 def _make_series(instructor: str, *, now: datetime, at: datetime) -> int:
-    first = (now + timedelta(days=24)).astimezone(ORGANISER_ZONE).replace(hour=15, minute=0, second=0, microsecond=0)
-    days = [first.replace(tzinfo=None) + timedelta(weeks=week) for week in range(len(TITLES))]
+    first = (now + timedelta(days=24)).astimezone(ORGANISER_ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
+    days = [first.replace(tzinfo=None, hour=hour) + timedelta(weeks=week) for week, hour in enumerate(HOURS)]
     draft = SeriesInput(
         slug=SLUG,
         title=TITLE,

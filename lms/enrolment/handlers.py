@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.queries.lectures import get_lecture, was_postponed
 from lms.core.events import (
+    AudienceAsked,
     CapacityChanged,
     LectureCancelled,
     LectureLengthChanged,
@@ -28,6 +29,7 @@ from lms.enrolment.actions.people_changed import (
 )
 from lms.enrolment.membership import enrolled_ids
 from lms.enrolment.notices import instant, tell_lecture
+from lms.enrolment.queries.audience import count_homes, seats_by_country
 from lms.enrolment.queries.people import export_of_person, export_of_seats
 from lms.enrolment.seats import promote
 
@@ -125,3 +127,11 @@ def export(event: PersonExportAsked) -> None:
     """A person's places, with all their times, and the seats that the person had."""
     event.parts["enrolment"] = export_of_person(event.person_id)
     event.parts["seats"] = export_of_seats(event.person_id)
+
+
+@handles(AudienceAsked)
+def count_audience(event: AudienceAsked) -> None:
+    """Where the enrolled live, or for which countries seats are kept while nobody is enrolled."""
+    event.enrolled.update(count_homes(event.series_id, by=event.by, at=event.at))
+    if not event.enrolled:
+        event.seats.update(seats_by_country(event.series_id))

@@ -120,6 +120,11 @@ def weekday(day: date, width: Literal["wide", "short"] = "wide") -> str:
     return _written_day(day, "cccc" if width == "wide" else "ccc", reader_locale())
 
 
+def first_weekday() -> int:
+    """The day on which weeks begin where the reader's language is spoken, Monday being 0."""
+    return Locale.parse(reader_locale()).first_week_day
+
+
 def day_and_month(day: date) -> str:
     """ "30 Nov"."""
     locale = reader_locale()

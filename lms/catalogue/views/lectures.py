@@ -33,6 +33,7 @@ from lms.catalogue.rules import (
 )
 from lms.catalogue.views.blueprint import bp
 from lms.catalogue.views.decisions import DECIDE, decisions_sent, open_keys
+from lms.catalogue.views.hours import hours_asked, nights_on, shown_hours
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
 from lms.core.i18n import _, _n
@@ -48,14 +49,15 @@ from lms.web.time import viewer_zone
 def lecture_new(slug: str) -> ResponseReturnValue:
     """Creates a lecture in a series, published or as a draft, or repeated after its dates were checked.
 
-    `copy` names a lecture to begin with.
+    `copy` names a lecture to begin with, `starts_at` a time. Asked for the hours, it shows the form as it was typed.
     """
     actor = current_actor()
     series = series_queries.get_series(slug, by=actor)
     check_can_edit_series(series, actor)
     form, status = _new_form(series), 200
     state = LectureState.DRAFT if request.form.get("state") == "draft" else LectureState.SCHEDULED
-    if form.is_submitted() and form.validate_for(state):
+    sent = form.is_submitted() and not (hours_asked(form) and request.form.get("on") != "dates")
+    if sent and form.validate_for(state):
         try:
             if form.repetition is not None:
                 return _repeat(slug, form, form.repetition)
@@ -72,11 +74,12 @@ def lecture_new(slug: str) -> ResponseReturnValue:
                 "done",
             )
             return redirect(url_for("catalogue.lecture_edit", lecture_id=made.id))
-    elif form.is_submitted():
+    elif sent:
         status = 422
     series = series_queries.get_series(slug, by=actor)
     count = len(lecture_queries.list_lectures(series.id, by=actor))
-    return render_template("catalogue/lecture_new.html", form=form, series=series, count=count), status
+    hours = shown_hours(series, form)
+    return render_template("catalogue/lecture_new.html", form=form, series=series, count=count, hours=hours), status
 
 
 _PLANNED = ("starts_at", "time_zone", "duration_minutes", "repeat", "times")
@@ -100,11 +103,15 @@ def _repeat(slug: str, form: NewLectureForm, repeat: Repeat) -> ResponseReturnVa
             return redirect(url_for("catalogue.series_schedule", slug=slug))
     draft = form.draft(LectureState.DRAFT)
     checks = check_repeat(slug, draft, repeat, locale=reader_locale(), by=actor)
+    series = series_queries.get_series(slug, by=actor)
+    hours = shown_hours(series, form)
     return render_template(
         "catalogue/lecture_repeat.html",
-        series=series_queries.get_series(slug, by=actor),
+        series=series,
         form=form,
         checks=checks,
+        hours=hours,
+        nights=nights_on(hours.audience, checks),
         decisions=decisions,
         open_keys=open_keys(checks, decisions, tried=status == 422),
         kept=[(name, value) for name, value in request.form.items(multi=True) if _is_kept(name)],
@@ -113,14 +120,17 @@ def _repeat(slug: str, form: NewLectureForm, repeat: Repeat) -> ResponseReturnVa
 
 def _is_kept(name: str) -> bool:
     """Whether what was typed in the form of the lecture is carried along, out of sight."""
-    return name not in (*_PLANNED, "csrf_token", "step", "state") and not name.startswith(DECIDE)
+    return name not in (*_PLANNED, "csrf_token", "step", "state", "on", "use") and not name.startswith(DECIDE)
 
 
 def _new_form(series: Series) -> NewLectureForm:
     """An empty form, or one with what the lecture says that is to be copied."""
     actor, copied = current_actor(), request.args.get("copy", type=whole)
     if copied is None:
-        return NewLectureForm.new(series, viewer_zone(), teaching_queries.addresses_to_list(series, by=actor))
+        form = NewLectureForm.new(series, viewer_zone(), teaching_queries.addresses_to_list(series, by=actor))
+        if not form.is_submitted():
+            form.take_times(request.args)
+        return form
     lecture = lecture_queries.get_lecture(copied, by=actor)
     check_can_edit_lecture(lecture, actor)
     return NewLectureForm.copied(lecture, teaching_queries.addresses_to_list(lecture, by=actor))
@@ -129,10 +139,11 @@ def _new_form(series: Series) -> NewLectureForm:
 @bp.route("/lectures/<int:lecture_id>/edit", methods=["GET", "POST"])
 @allow(SIGNED_IN)
 def lecture_edit(lecture_id: int) -> ResponseReturnValue:
-    """Edits a lecture. The same page offers the steps that are currently possible."""
+    """Edits a lecture. The same page offers the steps that are currently possible, and shows the hours of its week."""
     actor = current_actor()
     form, status = _form_of(lecture_id), 200
-    if form.validate_on_submit():
+    sent = form.is_submitted() and not hours_asked(form)
+    if sent and form.validate():
         try:
             edit_lecture(lecture_id, form.changes(), by=actor, at=clock.now())
         except Invalid as error:
@@ -144,7 +155,7 @@ def lecture_edit(lecture_id: int) -> ResponseReturnValue:
         else:
             flash(_("Saved."), "done")
             return redirect(url_for("catalogue.lecture_edit", lecture_id=lecture_id))
-    elif form.is_submitted():
+    elif sent:
         status = 422
     return lecture_page(lecture_id, form=form), status
 
@@ -185,7 +196,13 @@ def lecture_page(
         times=times or _unsent(TimesForm, data=_planned(lecture)),
         changes=lecture_queries.list_changes(lecture_id, by=actor),
         may_reopen=_may_reopen(lecture, at),
+        hours=shown_hours(lecture.series, form, but=[lecture_id]) if _can_retime(lecture) else None,
     )
+
+
+def _can_retime(lecture: Lecture) -> bool:
+    """Whether the form of a lecture asks for its time."""
+    return lecture.state in (LectureState.DRAFT, LectureState.SCHEDULED)
 
 
 def _planned(lecture: Lecture) -> dict[str, Any]:

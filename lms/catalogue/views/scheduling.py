@@ -29,6 +29,7 @@ from lms.catalogue.dates import (
     today_in,
     wanted_of,
 )
+from lms.catalogue.fair_hours import Audience
 from lms.catalogue.forms import CopyForm, MoveForm
 from lms.catalogue.inputs import slug_of, title_in_year
 from lms.catalogue.models import Lecture, LectureState, Series
@@ -36,8 +37,10 @@ from lms.catalogue.queries import lectures as lecture_queries
 from lms.catalogue.queries import policies as policy_queries
 from lms.catalogue.queries import series as series_queries
 from lms.catalogue.rules import check_can_create_series, check_can_edit_series, may_create_series
+from lms.catalogue.series_hours import Night, rotation_of
 from lms.catalogue.views.blueprint import bp
 from lms.catalogue.views.decisions import decisions_sent, open_keys
+from lms.catalogue.views.hours import audience_here, nights_on
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
 from lms.core.i18n import _, _n
@@ -82,11 +85,13 @@ def series_copy(slug: str) -> ResponseReturnValue:
         source = _series_to_plan(slug)
         lectures = copied_lectures(source, by=actor)
     checks = _copy_checks(source, lectures, form)
+    audience = audience_here(source)
     return render_template(
         "catalogue/series_copy.html",
         series=source,
         form=form,
-        rows=_copy_rows(lectures, checks),
+        basis=audience.basis,
+        rows=_copy_rows(lectures, checks, audience),
         checks=checks,
         policy=policy_queries.current_policy(source.id),
         decisions=decisions,
@@ -124,10 +129,15 @@ def _copy_checks(source: Series, lectures: Sequence[Lecture], form: CopyForm) ->
     return check_dates(None, wanted, countries=iso_codes(source), locale=reader_locale(), by=current_actor())
 
 
-def _copy_rows(lectures: Sequence[Lecture], checks: Sequence[DateCheck]) -> list[tuple[Lecture, DateCheck | None]]:
-    """Each lecture with its new date."""
-    following = iter(checks)
-    return [(one, next(following, None) if one.local_start is not None else None) for one in lectures]
+def _copy_rows(
+    lectures: Sequence[Lecture], checks: Sequence[DateCheck], audience: Audience
+) -> list[tuple[Lecture, DateCheck | None, Night | None]]:
+    """Each lecture with its new date, and for whom that is night compared with the date before."""
+    dated = [one for one in lectures if one.local_start is not None]
+    nights = nights_on(audience, checks, dated) if checks else []
+    following = iter(zip(checks, nights, strict=True))
+    nothing = (None, None)
+    return [(one, *(next(following, nothing) if one.local_start is not None else nothing)) for one in lectures]
 
 
 @bp.get("/series/<slug>/schedule")
@@ -136,10 +146,12 @@ def series_schedule(slug: str) -> ResponseReturnValue:
     """Lists all lectures of a series for its staff, with the ways to plan several at once."""
     actor, at = current_actor(), clock.now()
     series = _series_to_plan(slug)
+    lectures = lecture_queries.list_lectures(series.id, by=actor)
     return render_template(
         "catalogue/series_schedule.html",
         series=series,
-        lectures=lecture_queries.list_lectures(series.id, by=actor),
+        lectures=lectures,
+        rotation=rotation_of(audience_here(series), lectures),
         is_swappable=is_swappable,
         movable=len(movable_lectures(series, by=actor, at=at)),
         form=MoveForm(formdata=None, meta={"csrf": False}),
@@ -183,11 +195,14 @@ def series_move(slug: str) -> ResponseReturnValue:
         series = _series_to_plan(slug)
     lectures = movable_lectures(series, by=actor, at=at)
     checks = _moved(series, lectures, form) if status != 422 else []
+    audience = audience_here(series)
+    nights = nights_on(audience, checks, lectures) if checks else []
     return render_template(
         "catalogue/series_move.html",
         series=series,
         form=form,
-        rows=list(zip(lectures, checks, strict=False)),
+        rows=list(zip(lectures, checks, nights, strict=False)),
+        basis=audience.basis,
         key=key_of(lectures),
         published=sum(one.state is LectureState.SCHEDULED for one in lectures),
         in_the_way=any(check.clashes or check.impossible for check in checks),

@@ -12,10 +12,11 @@ from lms.attendance.queries.persons import attendance_of_person
 from lms.attendance.queries.sessions import needs_confirmation, sessions_among
 from lms.catalogue.forms import offered_zones
 from lms.catalogue.models import Lecture, LectureState
-from lms.catalogue.queries.lectures import get_lecture, list_upcoming, name_givers, stations_of
+from lms.catalogue.queries.lectures import get_lecture, list_lectures, list_upcoming, name_givers, stations_of
 from lms.catalogue.queries.policies import current_policy, policy_for
 from lms.catalogue.queries.series import SeriesFilter, get_series, list_cards
 from lms.catalogue.rules import Station, may_edit_series, room_is_open
+from lms.catalogue.series_hours import audience_of, rotation_of
 from lms.certificates.eligibility import standing
 from lms.certificates.rules import may_see_earners
 from lms.core import clock
@@ -104,6 +105,7 @@ def series(slug: str) -> ResponseReturnValue:
         newcomer=stands if own is None else None,
         to_earn_in=find_next_to_earn(shown, by=by, at=at) if seeks else None,
         may_edit=may_edit,
+        rotation=rotation_of(audience_of(shown, by=by, at=at), list_lectures(shown.id, by=by)) if may_edit else None,
         may_see_enrolments=may_edit or by.is_reporter or by.is_focal_point,
         may_see_certificates=may_see_earners(shown, by) and policy.certificate is not None,
         picture=cards.address_of_card("dashboards.series_picture", cards.series_card(shown, lectures), slug=shown.slug)

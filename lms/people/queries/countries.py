@@ -137,6 +137,11 @@ def country_id_of(person_id: int, day: date) -> int | None:
     return countries_of([person_id], day)[person_id]
 
 
+def partner_codes(day: date) -> list[str]:
+    """The codes of the countries that are formal partners on a day."""
+    return list(read_column(select(Country.code).where(Country.id.in_(partner_ids(day))).order_by(Country.code)))
+
+
 def countries_of(person_ids: Iterable[int], day: date) -> dict[int, int | None]:
     """The country of each person on a day, by the dated history.
 

@@ -1,0 +1,86 @@
+"""For whom a planned lecture is at night: a page of its own, and the part of the forms that plan lectures."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from flask import render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from lms.catalogue.dates import DateCheck
+from lms.catalogue.fair_hours import Audience, Lasting
+from lms.catalogue.forms import HoursForm, LectureForm
+from lms.catalogue.models import Lecture, Series
+from lms.catalogue.queries import series as series_queries
+from lms.catalogue.rules import check_can_edit_series, planned_end
+from lms.catalogue.series_hours import Night, SeriesHours, Wanted, audience_of, hours_for, nights_of
+from lms.catalogue.views.blueprint import bp
+from lms.core import clock, zones
+from lms.web.guards import SIGNED_IN, allow
+from lms.web.identity import current_actor
+from lms.web.locale import reader_locale
+from lms.web.numbers import whole
+from lms.web.time import first_weekday, viewer_zone
+
+USUAL_MINUTES = 90
+
+
+@bp.get("/series/<slug>/hours")
+@allow(SIGNED_IN)
+def series_hours(slug: str) -> ResponseReturnValue:
+    """Shows for whom a lecture is at night and the fairest hours of its week, before anything is planned.
+
+    With `part` it is only what the forms that plan lectures show of it, for the time that is being typed; `but` is the
+    lecture that is planned anew.
+    """
+    series = series_queries.get_series(slug, by=current_actor())
+    check_can_edit_series(series, current_actor())
+    form = HoursForm(request.args, meta={"csrf": False}, data={"time_zone": viewer_zone()})
+    form.validate()
+    but = request.args.get("but", type=whole)
+    hours = shown_hours(series, form, but=[but] if but is not None else ())
+    if "part" in request.args:
+        form_of = {"lecture_id": but} if but is not None else {"slug": slug}
+        action = url_for("catalogue.lecture_edit" if but is not None else "catalogue.lecture_new", **form_of)
+        return render_template("catalogue/hours_part.html", hours=hours, series=series, action=action)
+    return render_template("catalogue/series_hours.html", hours=hours, series=series, form=form)
+
+
+def shown_hours(series: Series, form: LectureForm | HoursForm, *, but: Collection[int] = ()) -> SeriesHours:
+    """The hours for what a form says so far; what is wrong in it is left to its own check."""
+    zone = zones.canonical(form.time_zone.data or "") or viewer_zone()
+    wanted = Wanted(form.starts_at.data, zone, form.duration_minutes.data or USUAL_MINUTES, first_weekday())
+    return hours_for(series, wanted, locale=reader_locale(), by=current_actor(), at=clock.now(), but=but)
+
+
+def hours_asked(form: LectureForm) -> bool:
+    """Whether a form was sent only to see the hours, or to use another one; in that case it then says that one."""
+    used = request.form.get("use", "")
+    if used:
+        try:
+            form.use_start(datetime.fromisoformat(used).replace(tzinfo=None))
+        except ValueError:
+            return False
+    return bool(used) or request.form.get("step") == "hours"
+
+
+def nights_on(
+    audience: Audience, checks: Sequence[DateCheck], lectures: Sequence[Lecture] | None = None
+) -> list[Night | None]:
+    """For whom it is night on each date; compared with the present date of these `lectures`, where given."""
+    before = None if lectures is None else [_planned(one) for one in lectures]
+    return nights_of(audience, [_lasting(one.starts_at, one.ends_at) for one in checks], before)
+
+
+def audience_here(series: Series) -> Audience:
+    """For whom the hours of a series are compared, as the reader sees it."""
+    return audience_of(series, by=current_actor(), at=clock.now())
+
+
+def _planned(lecture: Lecture) -> Lasting | None:
+    return _lasting(lecture.starts_at, planned_end(lecture))
+
+
+def _lasting(start: datetime | None, end: datetime | None) -> Lasting | None:
+    return Lasting(start, end) if start is not None and end is not None else None

@@ -1,0 +1,80 @@
+"""How many of the enrolled are from which country and in which time zone, and for which countries seats are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Date, Integer, bindparam, case, func, select
+
+from lms.core import cache_versions
+from lms.core.db import read
+from lms.core.process_cache import memory
+from lms.core.roles import Actor
+from lms.enrolment import rules
+from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentStatus
+from lms.enrolment.queries.rows import country_on, day_of, speaking
+from lms.enrolment.queries.series import MOST_KEPT, STAMP
+from lms.people.models import Country, Person
+
+Homes = Mapping[tuple[str | None, str | None], int]
+"""(Code of the country, time zone) → people; null where it is not known."""
+_KEPT = "homes_of_enrolled"
+
+
+def count_homes(series_id: int, *, by: Actor, at: datetime | None = None) -> Homes:
+    """How many people who are enrolled in a series live where, by their country today and their own time zone.
+
+    People whose profile the actor may not see are counted without either. Kept until an enrolment or a person changes.
+    """
+    day, shared_only = day_of(at), rules.sees_shared_only(by)
+    kept, key = memory(_KEPT), (series_id, shared_only, day)
+    stamp = cache_versions.stamp_of(STAMP)  # before what it stands for is read
+    found: tuple[int | None, Homes] | None = kept.get(key)
+    if found is None or found[0] != stamp:
+        found = stamp, _count(series_id, shared_only, day)
+        kept.pop(key, None)
+        kept[key] = found
+        while len(kept) > MOST_KEPT:
+            kept.pop(next(iter(kept)), None)
+    return found[1]
+
+
+def _count(series_id: int, shared_only: bool, day: date) -> Homes:
+    rows = read(_HOMES_SHARED if shared_only else _HOMES, {"series": series_id, "day": day})
+    return {(code, zone or None): number for code, zone, number in rows}
+
+
+def _homes(shared_only: bool) -> Any:
+    def seen(column: Any) -> Any:
+        return case((Enrolment.profile_shared_at.is_not(None), column)) if shared_only else column
+
+    each = (
+        speaking(
+            seen(country_on(bindparam("day", type_=Date))).label("country_id"), seen(Person.time_zone).label("zone")
+        )
+        .where(Enrolment.series_id == bindparam("series", type_=Integer), Enrolment.status == EnrolmentStatus.ENROLLED)
+        .subquery()
+    )
+    return (
+        select(Country.code, each.c.zone, func.count())
+        .select_from(each)
+        .outerjoin(Country, Country.id == each.c.country_id)
+        .group_by(Country.code, each.c.zone)
+    )
+
+
+_HOMES, _HOMES_SHARED = _homes(shared_only=False), _homes(shared_only=True)
+
+
+def seats_by_country(series_id: int) -> dict[str, int]:
+    """Country → the seats of its quota in a series."""
+    return dict(read(_SEATS, {"series": series_id}))
+
+
+_SEATS = (
+    select(Country.code, CountryQuota.seats)
+    .join(Country, Country.id == CountryQuota.country_id)
+    .where(CountryQuota.series_id == bindparam("series", type_=Integer), CountryQuota.seats > 0)
+)
