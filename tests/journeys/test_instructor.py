@@ -45,6 +45,8 @@ def test_from_an_empty_desk_to_a_corrected_roster(site: Site, sign_in: Callable[
     assert page.locator("[name=duration_minutes]").input_value() == "45"
     visitor.is_accessible("new lecture, wrong")
     page.locator("[name=starts_at]").fill("2027-03-14T09:30")
+    page.get_by_test_id("at-night").wait_for()  # shown while the date is typed
+    visitor.is_accessible("new lecture, hours")
     visitor.press("Publish")
     visitor.reads("The lecture was saved.")
     visitor.is_accessible("edit lecture")
