@@ -72,9 +72,11 @@ def grow(world: World) -> None:
         ("/calendar?view=week&whose=mine", "instructor", 4),
         ("/unmatched", "instructor", 3),
         ("/admin/series", "administrator", 4),  # certificates are counted once until something changes
-        ("/series/cross-border/schedule", "instructor", 9),
-        ("/series/cross-border/copy", "instructor", 10),
-        ("/series/cross-border/move", "instructor", 12),
+        ("/series/cross-border/schedule", "instructor", 11),
+        ("/series/cross-border/hours?starts_at=2027-01-08T14:00", "instructor", 10),  # people by one grouped question
+        ("/series/cross-border/lectures/new", "instructor", 18),
+        ("/series/cross-border/copy", "instructor", 12),
+        ("/series/cross-border/move", "instructor", 14),
         ("/lectures/{held}", None, 7),
         ("/lectures/{held}", "trainee", 13),
         ("/search?q=achieng", None, 4),
