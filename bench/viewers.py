@@ -133,9 +133,12 @@ def _join(lecture_id: int, viewers: int, began: datetime) -> None:
 
 
 @contextmanager
-def room(audience: Audience, *, workers: int | None = None, threads: int | None = None) -> Iterator[Served]:
+def room(
+    audience: Audience, *, workers: int | None = None, threads: int | None = None, mail_url: str = ""
+) -> Iterator[Served]:
     """The audience's data, served; as many web processes and threads as the settings say unless given."""
     overrides = {"data": str(audience.folder), "database_url": "", "log_level": "ERROR", "secret_key": SECRET}
+    overrides["mail_url"] = mail_url
     if threads is not None:
         overrides["threads"] = str(threads)
     config = Config.load(None, **overrides)

@@ -19,7 +19,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lms import __version__
 from lms.config import Config
-from lms.core import audit, events, idempotency, jobs, outbox, sealing, worker_heartbeats
+from lms.core import audit, events, idempotency, jobs, mail_pace, outbox, sealing, worker_heartbeats
 from lms.core.db import db, engine_options
 from lms.core.i18n import _
 from lms.core.logs import configure as configure_logs
@@ -55,6 +55,7 @@ CORE_TABLES = (
     audit.AuditEntry,
     jobs.Job,
     outbox.OutboxMail,
+    mail_pace.MailTaken,
     idempotency.KeptAnswer,
     worker_heartbeats.WorkerHeartbeat,
 )
@@ -82,7 +83,7 @@ UNSEEN_BY_STRANGERS = frozenset(
         "award", "beat", "certificate", "closing", "consent", "correction", "country_quota", "duplicate_pair",
         "decision_batch", "decision_batch_entry", "enrolment_batch", "enrolment_batch_entry",
         "file_downloads", "group_entry", "group_signature", "invitation_link", "job", "join", "kept_answer",
-        "lecture_facts", "mail_choice", "nomination", "one_time_link", "outbox_mail", "person_merge",
+        "lecture_facts", "mail_choice", "nomination", "one_time_link", "mail_taken", "outbox_mail", "person_merge",
         "person_to_compare",
         "presence", "profile_request", "requested_change", "seat_entry",
         "series_facts", "sign_in_failure", "sign_in_session", "unmatched_attendee",

@@ -148,6 +148,7 @@ SETTINGS = (
         is_secret=True,
     ),
     Setting("MAIL_FROM", "Serai <no-reply@localhost>", _text, "Sender of all e-mail."),
+    Setting("MAIL_PER_MINUTE", "0", _whole, "Maximum number of e-mails a minute, of all workers. 0: no limit."),
     Setting("ORGANISER", "Ministry of Trade", _text, "Name of the organiser, on pages, e-mails and certificates."),
     Setting("CONTACT", "lectures@ministry.example", _text, "E-mail address for help and about personal data."),
     Setting(
@@ -223,6 +224,7 @@ class Config:
     secret_key_old: str
     mail_url: str
     mail_from: str
+    mail_per_minute: int
     organiser: str
     contact: str
     security_contact: str

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from lms.config import Config
 from lms.core import clock, files, jobs, logs, outbox, schema, worker_heartbeats
 from lms.core.db import db
 from lms.core.errors import Refused
+from lms.core.mail_kinds import PRIORITIES
 from lms.enrolment.invitations import invite_due
 from lms.enrolment.quotas import release_lapsed
 from lms.materials.actions import scan_waiting_files
@@ -48,20 +49,27 @@ HEART_STOPS_WITHIN = 5
 """Seconds that a worker waits at its end until its last heartbeat is written."""
 
 
-def do_due_work(app: Flask) -> None:
-    """Runs all that is due: jobs, then mail."""
+def run_jobs(app: Flask) -> None:
+    """Runs all jobs that are due."""
     with app.app_context():
         jobs.run_due()
-        with mail.sender(app) as send:
-            while outbox.send_due(send, at=clock.now()):
-                pass
+        db.session.remove()
+
+
+def send_mail(app: Flask, stopping: threading.Event, *, priorities: Sequence[int] = PRIORITIES) -> None:
+    """Sends all mail of these priorities that is due, over one connection, until `stopping` is set."""
+    limit = app.extensions["lms.config"].mail_per_minute or None
+    with app.app_context(), mail.sender(app) as send:
+        while not stopping.is_set() and outbox.send_due(send, at=clock.now(), per_minute=limit, priorities=priorities):
+            pass
         db.session.remove()
 
 
 def run_worker(config: Config, *, with_server: bool = False) -> None:
     """Runs jobs and mail until told to stop.
 
-    Two threads take what is due, so that a long job of one kind holds up neither mail nor short jobs.
+    Two threads run jobs, so that a long one does not hold up short ones, and two send mail, one of them only what
+    matters at once. (Two that send in bulk are slower than one: each waits for the other after each answer.)
 
     `with_server`: also stops when the server that began it is gone, however that ended (its pipe closes).
     """
@@ -77,7 +85,7 @@ def run_worker(config: Config, *, with_server: bool = False) -> None:
         signal.signal(name, lambda _number, _frame: stopping.set())
     threads = [
         threading.Thread(target=work, args=(app, stopping), daemon=True)
-        for work in (run_due_work, run_due_work_and_housekeeping, send_heartbeats)
+        for work in (run_due_jobs, run_due_jobs_and_housekeeping, send_due_mail, send_urgent_mail, send_heartbeats)
     ]
     for thread in threads:
         thread.start()
@@ -85,12 +93,26 @@ def run_worker(config: Config, *, with_server: bool = False) -> None:
     threads[-1].join(HEART_STOPS_WITHIN)
 
 
-def run_due_work(app: Flask, stopping: threading.Event) -> None:
-    """Runs what is due every half second, until `stopping` is set."""
+def run_due_jobs(app: Flask, stopping: threading.Event) -> None:
+    """Runs jobs that are due every half second, until `stopping` is set."""
+    _every_half_second(lambda: run_jobs(app), stopping)
+
+
+def send_due_mail(app: Flask, stopping: threading.Event) -> None:
+    """Sends mail that is due every half second, until `stopping` is set."""
+    _every_half_second(lambda: send_mail(app, stopping), stopping)
+
+
+def send_urgent_mail(app: Flask, stopping: threading.Event) -> None:
+    """Sends mail for which somebody waits, such as sign-in links, beside whatever else is sent."""
+    _every_half_second(lambda: send_mail(app, stopping, priorities=PRIORITIES[:1]), stopping)
+
+
+def _every_half_second(work: Callable[[], None], stopping: threading.Event) -> None:
     failed = False
     while not stopping.wait(SWEEP_SECONDS if failed else POLL_SECONDS):
         try:
-            do_due_work(app)
+            work()
         except Exception:
             log.exception("due work failed")
             failed = True
@@ -98,11 +120,11 @@ def run_due_work(app: Flask, stopping: threading.Event) -> None:
             failed = False
 
 
-def run_due_work_and_housekeeping(app: Flask, stopping: threading.Event) -> None:
+def run_due_jobs_and_housekeeping(app: Flask, stopping: threading.Event) -> None:
     """Runs every few seconds what is due, then what recurs (figures, old files, reports), until `stopping` is set."""
     while not stopping.wait(SWEEP_SECONDS):
         try:
-            do_due_work(app)
+            run_jobs(app)
             with app.app_context():
                 refresh_when_due(at=clock.now())
                 drop_old_exports(at=clock.now())

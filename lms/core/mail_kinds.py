@@ -75,6 +75,24 @@ PER_SERIES = tuple(kind for kind in DECLINABLE if kind is not MailKind.DIGEST)
 """What people choose for one series differently than for the others."""
 
 
+PRIORITY = {
+    MailKind.ACCOUNT: 0,
+    MailKind.PLACES: 1,
+    MailKind.PLACE_WON: 1,
+    MailKind.CHANGE: 1,
+    MailKind.REMINDER: 2,
+}
+"""What leaves first: somebody waits for a sign-in link now, for an answer or a change soon, for a reminder in time."""
+LAST = 3
+"""The priority of all other mails."""
+PRIORITIES = (*sorted(set(PRIORITY.values())), LAST)
+
+
+def priority_of(kind: MailKind) -> int:
+    """When mails of a kind leave: smaller is earlier."""
+    return PRIORITY.get(kind, LAST)
+
+
 def kind_of(template: str) -> MailKind:
     """The kind of a template's mails. What is not listed is always sent."""
     return KIND_OF.get(template, MailKind.ACCOUNT)

@@ -3,33 +3,49 @@
 What is stored is a frozen payload; the text is rendered when it is sent (by `web/mail.py`). A mail is sent at
 least once; `dedupe_key` makes the same mail one row, whatever is run twice. What a person has declined
 (`core.mail_kinds`) is not posted; what was declined after it was posted is not sent.
+
+Workers side by side take mails in batches, each under a lease: one that lives has marked its mails before the lease
+ends, those of one that died are sent after it. What matters at once is taken first (`mail_kinds.PRIORITY`).
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 import structlog
 from flask import current_app
-from sqlalchemy import JSON, ColumnElement, Index, String, Text, and_, select, update
+from sqlalchemy import JSON, Index, Select, String, Text, and_, case, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
+from lms.core import mail_pace
 from lms.core.bulk import among
 from lms.core.db import Base, UtcDateTime, action, db, is_sqlite
-from lms.core.mail_kinds import DECLINABLE, MailKind, kind_of
+from lms.core.mail_kinds import DECLINABLE, LAST, PRIORITIES, MailKind, kind_of, priority_of
+from lms.core.mail_reasons import MailReason, MailRefused
 
 MAX_ATTEMPTS = 24
 LONGEST_WAIT = timedelta(hours=4)
 """Between two attempts: a mail server that is away from Friday to Monday loses nothing."""
+BATCH = 100
+"""How many mails a worker takes at once, in one transaction."""
+BATCH_SECONDS = 5
+"""What is not sent of a batch by then is given back, so that a slow server holds up nothing that matters more."""
+MARK_AFTER, MARK_SECONDS = 25, 0.25
+"""So many mails, or so long, until what was sent is marked, in one transaction: what a worker that dies sends twice."""
+LEASE = timedelta(minutes=2)
+"""For so long nobody else takes a mail: longer than a batch and the one mail in its middle (`web.smtp`) can last."""
 log = structlog.get_logger(__name__)
 SECRET = "secret"  # noqa: S105 - the name of the key, not the secret
 """A payload's key that holds a one-time secret: it is forgotten as soon as the mail is sent."""
 EXPIRED, DECLINED = "expired", "declined"
-NOT_FAILED = (EXPIRED, DECLINED)
 """In `OutboxMail.error`: why a mail was not sent, and never will be, though nothing failed."""
 ALL_SERIES = 0
 """In place of the id of a series: a mail that is of none, a choice that is for all."""
@@ -41,6 +57,22 @@ Choices = Callable[[Collection[Choice]], set[Choice]]
 """Returns those of the choices that are declined."""
 
 
+class MailState(StrEnum):
+    """What became of a mail."""
+
+    QUEUED = "queued"
+    """Still to be sent; with an `error`, to be tried again."""
+    SENT = "sent"
+    UNDELIVERED = "undelivered"
+    """It was sent and came back (`core.bounces`)."""
+    FAILED = "failed"
+    """It will not be tried again by itself."""
+    EXPIRED = "expired"
+    DECLINED = "declined"
+    STOPPED = "stopped"
+    """Somebody stopped it, or its address is not written to."""
+
+
 class OutboxMail(Base):
     """One mail to one address. `person_id` is a plain id; `people` erases it here.
 
@@ -49,11 +81,19 @@ class OutboxMail(Base):
     """
 
     __tablename__ = "outbox_mail"
-    __table_args__ = (Index("ix_outbox_mail_due", "sent_at", "due_at"),)
+    __table_args__ = (
+        Index("ix_outbox_mail_queue", "state", "priority", "due_at", "id"),
+        Index("ix_outbox_mail_created", "created_at", "state"),
+        Index("ix_outbox_mail_address", "address"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     template: Mapped[str] = mapped_column(String(64))
     kind: Mapped[MailKind] = mapped_column(String(32), server_default=MailKind.ACCOUNT.value)
+    priority: Mapped[int] = mapped_column(default=LAST, server_default=str(LAST))
+    state: Mapped[MailState] = mapped_column(
+        String(16), default=MailState.QUEUED, server_default=MailState.QUEUED.value
+    )
     address: Mapped[str] = mapped_column(String(320))
     locale: Mapped[str] = mapped_column(String(16), default="en")
     time_zone: Mapped[str] = mapped_column(String(64), default="")
@@ -66,7 +106,15 @@ class OutboxMail(Base):
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     attempts: Mapped[int] = mapped_column(default=0)
+    reason: Mapped[MailReason | None] = mapped_column(String(32))
     error: Mapped[str | None] = mapped_column(Text)
+
+
+IS_FAILED = or_(
+    OutboxMail.state.in_((MailState.FAILED, MailState.UNDELIVERED)),
+    and_(OutboxMail.state == MailState.QUEUED, OutboxMail.error.is_not(None)),
+)
+"""Something went wrong with a mail: it is tried again, or it is not."""
 
 
 def post_mail(
@@ -112,7 +160,10 @@ def post_mails(rows: Iterable[Mapping[str, Any]]) -> int:
 
     Leaves out those that their reader has declined; returns how many are left.
     """
-    rows = [{"series_id": ALL_SERIES, **row, "kind": kind_of(row["template"])} for row in rows]
+    rows = [
+        {"series_id": ALL_SERIES, **row, "kind": (kind := kind_of(row["template"])), "priority": priority_of(kind)}
+        for row in rows
+    ]
     declined = declined_of([_choice(row["kind"], row["person_id"], row["series_id"]) for row in rows])
     wanted = [row for row in rows if _choice(row["kind"], row["person_id"], row["series_id"]) not in declined]
     if wanted:
@@ -140,54 +191,164 @@ def posted(keys: Iterable[str]) -> set[str]:
     return set(db.session.scalars(select(OutboxMail.dedupe_key).where(among(OutboxMail.dedupe_key, keys))))
 
 
-def send_due(send: Callable[[OutboxMail], None], *, at: datetime, limit: int = 20) -> int:
-    """Sends up to `limit` mails that are due, oldest first; returns how many were tried.
+@dataclass(frozen=True)
+class _Outcome:
+    """What became of one attempt. `error` is None where the mail was sent."""
 
-    No transaction is open while a mail goes out: it is claimed before (the attempt is counted and the next one
-    set for later, in case this process dies) and marked afterwards. A failure is kept with its reason and tried
-    again, each time after a longer while.
+    mail: OutboxMail
+    error: str | None = None
+    reason: MailReason | None = None
+    is_final: bool = False
+    state: MailState = MailState.FAILED
+
+
+def send_due(
+    send: Callable[[OutboxMail], None],
+    *,
+    at: datetime,
+    limit: int = BATCH,
+    per_minute: int | None = None,
+    priorities: Sequence[int] = PRIORITIES,
+) -> int:
+    """Sends up to `limit` mails that are due, by priority, then oldest first; returns how many were taken.
+
+    No transaction is open while a mail goes out: a batch is claimed before, under a lease, and marked afterwards. A
+    failure is kept with its reason and tried again, each time after a longer while, unless it is final. Not more than
+    `per_minute` leave, whichever worker sends them.
     """
-    claimed = _claim(at=at, limit=limit)
-    for mail_id in claimed:
-        mail = db.session.get_one(OutboxMail, mail_id)
-        db.session.expunge(mail)
+    mails = _claim(at=at, limit=limit, per_minute=per_minute, priorities=priorities)
+    outcomes: list[_Outcome] = []
+    began = marked = time.monotonic()
+    handled = 0
+    try:
+        for mail in mails:
+            now = time.monotonic()
+            if handled and now - began > BATCH_SECONDS:
+                break
+            handled += 1
+            outcomes.append(_try(send, mail, at=at + timedelta(seconds=now - began)))
+            if len(outcomes) >= MARK_AFTER or time.monotonic() - marked > MARK_SECONDS:
+                _mark(outcomes, at=at)
+                outcomes, marked = [], time.monotonic()
+    finally:
+        _mark(outcomes, at=at)
+        _give_back(mails[handled:], at=at)
+    return len(mails)
+
+
+def _try(send: Callable[[OutboxMail], None], mail: OutboxMail, *, at: datetime) -> _Outcome:
+    if mail.expires_at is not None and mail.expires_at <= at:
+        return _Outcome(mail, EXPIRED, MailReason.EXPIRED, is_final=True, state=MailState.EXPIRED)
+    try:
+        send(mail)
+    except MailRefused as error:
+        return _Outcome(mail, str(error)[:500], error.reason, is_final=error.is_final)
+    except OSError as error:  # smtplib's errors are OSErrors too
+        return _Outcome(mail, f"{type(error).__name__}: {error}"[:500], MailReason.NO_ANSWER)
+    except SQLAlchemyError as error:
+        log.exception("mail cannot be written yet", mail=mail.id, template=mail.template)
         db.session.rollback()
-        try:
-            send(mail)
-        except OSError as error:  # smtplib's errors are OSErrors too
-            _mark_failed(mail_id, f"{type(error).__name__}: {error}"[:500])
-        except Exception as error:  # one that cannot be written keeps none of those behind it waiting
-            log.exception("mail cannot be written", mail=mail_id, template=mail.template)
-            _mark_failed(mail_id, type(error).__name__)
-        else:
-            _mark_sent(mail_id, at=at)
-    return len(claimed)
+        return _Outcome(mail, type(error).__name__, MailReason.TEMPLATE)
+    except Exception as error:  # one that cannot be written keeps none of those behind it waiting
+        log.exception("mail cannot be written", mail=mail.id, template=mail.template)
+        return _Outcome(mail, _unwritten(error), MailReason.TEMPLATE, is_final=True)
+    return _Outcome(mail)
 
 
-def _is_due(at: datetime) -> ColumnElement[bool]:
-    return and_(OutboxMail.sent_at.is_(None), OutboxMail.due_at <= at, OutboxMail.attempts < MAX_ATTEMPTS)
+def _unwritten(error: Exception) -> str:
+    """The kind of an error, and the name of the value that a template lacks; messages of others may quote people."""
+    name = type(error).__name__
+    return f"{name}: {error}"[:500] if name == "UndefinedError" else name
 
 
-def _claim(*, at: datetime, limit: int) -> list[int]:
-    """Takes the oldest mails that are due. Where none is, nothing is locked: the worker asks twice a second."""
-    due = db.session.scalar(select(OutboxMail.id).where(_is_due(at)).limit(1))
+def _due(at: datetime, priorities: Sequence[int] = PRIORITIES) -> Select[OutboxMail]:
+    return select(OutboxMail).where(
+        OutboxMail.state == MailState.QUEUED, OutboxMail.priority.in_(priorities), OutboxMail.due_at <= at
+    )
+
+
+def _claim(*, at: datetime, limit: int, per_minute: int | None, priorities: Sequence[int]) -> list[OutboxMail]:
+    """Takes mails that are due. Where none is, nothing is locked: the worker asks twice a second."""
+    due = db.session.scalar(_due(at, priorities).with_only_columns(OutboxMail.id).limit(1))
     db.session.rollback()
-    return [] if due is None else _claim_due(at=at, limit=limit)
+    return [] if due is None else _claim_due(at=at, limit=limit, per_minute=per_minute, priorities=priorities)
 
 
 @action
-def _claim_due(*, at: datetime, limit: int) -> list[int]:
-    due = _is_due(at)
-    for mail in db.session.scalars(select(OutboxMail).where(due, OutboxMail.expires_at <= at)):
-        _stop(mail, EXPIRED)
-    query = select(OutboxMail).where(due).order_by(OutboxMail.id).limit(limit).with_for_update(skip_locked=True)
+def _claim_due(*, at: datetime, limit: int, per_minute: int | None, priorities: Sequence[int]) -> list[OutboxMail]:
+    if per_minute:
+        limit = min(limit, mail_pace.may_leave(per_minute, at=at))
     mails: list[OutboxMail] = []
-    while not mails and (found := db.session.scalars(query).all()):
-        mails = _without_declined(found)
+    for priority in priorities:
+        due = _due(at, [priority]).order_by(OutboxMail.due_at, OutboxMail.id)
+        while len(mails) < limit:
+            query = due.where(OutboxMail.id.not_in([mail.id for mail in mails])).limit(limit - len(mails))
+            found = db.session.scalars(query.with_for_update(skip_locked=True)).all()
+            mails += _without_declined(_without_expired(found, at=at))
+            if not found:
+                break
+    if per_minute and mails:
+        mail_pace.note_taken(len(mails), at=at)
     for mail in mails:
+        db.session.expunge(mail)
         mail.attempts += 1
-        mail.due_at = at + min(timedelta(minutes=2**mail.attempts), LONGEST_WAIT)
-    return [mail.id for mail in mails]
+    taken = update(OutboxMail).where(among(OutboxMail.id, [mail.id for mail in mails]))
+    db.session.execute(
+        taken.values(attempts=OutboxMail.attempts + 1, due_at=at + LEASE).execution_options(synchronize_session=False)
+    )
+    return mails
+
+
+def _without_expired(mails: Sequence[OutboxMail], *, at: datetime) -> list[OutboxMail]:
+    """Stops those mails that are no longer worth sending; returns the others."""
+    kept: list[OutboxMail] = []
+    for mail in mails:
+        if mail.expires_at is not None and mail.expires_at <= at:
+            _stop(mail, EXPIRED)
+        else:
+            kept.append(mail)
+    db.session.flush()
+    return kept
+
+
+@action
+def _mark(outcomes: Sequence[_Outcome], *, at: datetime) -> None:
+    """Writes down what became of mails. One that another worker has taken since is left to it, unless it was sent."""
+    sent = [outcome.mail for outcome in outcomes if outcome.error is None]
+    marked = update(OutboxMail).execution_options(synchronize_session=False)
+    values: dict[str, Any] = {"state": MailState.SENT, "sent_at": at, "error": None, "reason": None}
+    if sent:
+        plain = [mail.id for mail in sent if SECRET not in mail.payload]
+        db.session.execute(marked.where(among(OutboxMail.id, plain)).values(**values))
+    for mail in sent:
+        if SECRET in mail.payload:
+            mine = marked.where(OutboxMail.id == mail.id, OutboxMail.address == mail.address)  # not erased meanwhile
+            db.session.execute(mine.values(**values, payload=_without_secret(mail.payload)))
+    for outcome in outcomes:
+        if outcome.error is None:
+            continue
+        mail = outcome.mail
+        mine = marked.where(
+            OutboxMail.id == mail.id, OutboxMail.attempts == mail.attempts, OutboxMail.state == MailState.QUEUED
+        )
+        values = {"error": outcome.error, "reason": outcome.reason}
+        if outcome.is_final or mail.attempts >= MAX_ATTEMPTS:
+            values["state"] = outcome.state
+        else:
+            values["due_at"] = at + min(timedelta(minutes=2**mail.attempts), LONGEST_WAIT)
+        if outcome.state is MailState.EXPIRED:
+            values["payload"] = _without_secret(mail.payload)
+        db.session.execute(mine.values(**values))
+
+
+@action
+def _give_back(mails: Sequence[OutboxMail], *, at: datetime) -> None:
+    """What was taken and not tried is due again."""
+    if mails:
+        taken = update(OutboxMail).where(among(OutboxMail.id, [mail.id for mail in mails]))
+        db.session.execute(
+            taken.values(attempts=OutboxMail.attempts - 1, due_at=at).execution_options(synchronize_session=False)
+        )
 
 
 def _without_declined(mails: Sequence[OutboxMail]) -> list[OutboxMail]:
@@ -202,19 +363,14 @@ def _without_declined(mails: Sequence[OutboxMail]) -> list[OutboxMail]:
     return [mail for mail in mails if choices[mail.id] not in declined]
 
 
+_STATES = {EXPIRED: MailState.EXPIRED, DECLINED: MailState.DECLINED}
+
+
 def _stop(mail: OutboxMail, reason: str) -> None:
-    mail.attempts, mail.error, mail.payload = MAX_ATTEMPTS, reason, _without_secret(mail.payload)
-
-
-@action
-def _mark_sent(mail_id: int, *, at: datetime) -> None:
-    mail = db.session.get_one(OutboxMail, mail_id)
-    mail.sent_at, mail.error, mail.payload = at, None, _without_secret(mail.payload)
-
-
-@action
-def _mark_failed(mail_id: int, error: str) -> None:
-    db.session.get_one(OutboxMail, mail_id).error = error
+    """`reason`: EXPIRED, DECLINED, or a sentence."""
+    mail.state = _STATES.get(reason, MailState.STOPPED)
+    mail.reason = MailReason(mail.state.value)
+    mail.error, mail.payload = reason, _without_secret(mail.payload)
 
 
 def _without_secret(payload: dict[str, Any]) -> dict[str, Any]:
@@ -225,16 +381,21 @@ def _without_secret(payload: dict[str, Any]) -> dict[str, Any]:
 def stop_due(reason: str, *, at: datetime) -> int:
     """Stops all mail that was due by `at` and is not marked as sent; what is due later goes out. Returns how many."""
     stopped = 0
-    for mail in db.session.scalars(select(OutboxMail).where(_is_due(at))):
+    for mail in db.session.scalars(_due(at)):
         _stop(mail, reason)
         stopped += 1
     return stopped
 
 
+ERASED: dict[str, Any] = {
+    "address": "",
+    "payload": {},
+    "person_id": None,
+    "state": case((OutboxMail.state == MailState.QUEUED, MailState.STOPPED), else_=OutboxMail.state),
+}
+"""What is left of a mail whose reader is erased: not sent if it has not been."""
+
+
 def erase_mails(person_id: int) -> None:
     """Takes a person's address and payload out of all mails, and stops those not yet sent."""
-    db.session.execute(
-        update(OutboxMail)
-        .where(OutboxMail.person_id == person_id)
-        .values(address="", payload={}, person_id=None, attempts=MAX_ATTEMPTS)
-    )
+    db.session.execute(update(OutboxMail).where(OutboxMail.person_id == person_id).values(ERASED))

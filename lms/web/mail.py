@@ -11,6 +11,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import secrets
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -30,6 +32,7 @@ from lms.config import Config
 from lms.core.outbox import OutboxMail
 from lms.web.locale import reader_locale, speaking
 from lms.web.mail_html import act, as_html, without_buttons
+from lms.web.mail_policy import POLICY
 from lms.web.smtp import MailServer
 
 _PREPARERS = "lms.mail.preparers"
@@ -100,7 +103,7 @@ def render(mail: OutboxMail, config: Config) -> EmailMessage:
         subject, _blank, body = text.strip().partition("\n")
         subject, body = " ".join(subject.split()), _tidy(body)
         html = as_html(body, subject=subject, locale=reader_locale(), base_url=config.base_url)
-    message = EmailMessage()
+    message = EmailMessage(POLICY)
     message["Subject"] = subject
     message["From"] = config.mail_from
     message["To"] = Address(addr_spec=mail.address)  # one address, whatever it says
@@ -111,6 +114,7 @@ def render(mail: OutboxMail, config: Config) -> EmailMessage:
         message["List-Unsubscribe"] = f"<{unsubscribe_url}>"
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(without_buttons(body))
+    message.make_alternative(secrets.token_hex(16))  # nobody can write it into a mail, so nobody needs to look
     message.add_alternative(html, subtype="html")
     _invite(message, more.invitation)
     for file in more.attachments:
@@ -211,7 +215,7 @@ def probe(config: Config) -> None:
 
 def _write(message: EmailMessage, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    name = f"{time.time_ns()}.eml"
+    name = f"{time.time_ns()}-{threading.get_ident()}.eml"
     partial = folder / f".{name}"
     partial.write_bytes(bytes(message))
     partial.rename(folder / name)

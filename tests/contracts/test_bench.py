@@ -26,6 +26,8 @@ def test_every_topic_measures(tiny: list[str]) -> None:
     rows = json.loads(done.stdout)
     assert [row["what"] for row in rows if row["measured"] <= 0] == [
         "heartbeats beside it, refused or lost",
+        "mail, lost or doubled",
+        "heartbeats beside mail, lost or doubled",
         "viewers, lost or doubled",
     ]
     assert {row["what"] for row in rows if row["ratio"] and row["ratio"] > 0} >= {"home", "heartbeat"}

@@ -3,27 +3,62 @@
 from __future__ import annotations
 
 import smtplib
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+from apiflask import APIFlask
+from sqlalchemy import event
 
 from lms.core import outbox
 from lms.core.db import action, db
-from lms.core.outbox import OutboxMail
+from lms.core.outbox import MailState, OutboxMail
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
 
 
 @action
-def post(number: int, at: datetime, *, expires_at: datetime | None = None) -> None:
+def post(
+    number: int,
+    at: datetime,
+    *,
+    template: str = "enrolled",
+    person_id: int | None = None,
+    expires_at: datetime | None = None,
+) -> None:
     outbox.post_mail(
-        "enrolled",
+        template,
         address=f"{number}@x.example",
         payload={"n": number, "secret": "s"},
         dedupe_key=f"k{number}",
         at=at,
+        person_id=person_id,
         expires_at=expires_at,
     )
+
+
+@action
+def post_many(numbers: range, at: datetime) -> None:
+    outbox.post_mails(
+        {
+            "template": "scheduled_report", "address": f"{number}@x.example", "payload": {}, "dedupe_key": f"{number}",
+            "created_at": at, "due_at": at, "locale": "en", "time_zone": "", "person_id": None, "expires_at": None,
+            "attempts": 0,
+        }
+        for number in numbers
+    )  # fmt: skip
+
+
+@contextmanager
+def listening(target: Any, name: str, hook: Callable[[Any], None]) -> Iterator[None]:
+    event.listen(target, name, hook)
+    try:
+        yield
+    finally:
+        event.remove(target, name, hook)
 
 
 def test_the_same_key_is_one_mail(at: datetime) -> None:
@@ -112,4 +147,106 @@ def test_one_that_cannot_be_written_keeps_nobody_waiting(at: datetime) -> None:
     assert outbox.send_due(send, at=at) == 2
     assert sent == ["2@x.example"]
     first = db.session.query(OutboxMail).filter_by(address="1@x.example").one()
-    assert (first.sent_at, first.error) == (None, "KeyError")
+    assert (first.sent_at, first.error, first.state) == (None, "KeyError", MailState.FAILED)
+    assert outbox.send_due(send, at=at + timedelta(days=1)) == 0, "it would fail again"
+
+
+def test_what_matters_at_once_leaves_first(at: datetime) -> None:
+    for number, template in enumerate(("scheduled_report", "lecture_postponed", "enrolment_enrolled", "sign_in")):
+        post(number, at + timedelta(seconds=number), template=template)
+    sent: list[str] = []
+    while outbox.send_due(lambda mail: sent.append(mail.template), at=at + timedelta(minutes=1), limit=1):
+        pass
+    assert sent == ["sign_in", "lecture_postponed", "enrolment_enrolled", "scheduled_report"]
+
+
+def test_workers_side_by_side_send_each_mail_once(app: APIFlask, at: datetime) -> None:
+    post_many(range(300), at)
+    sent: list[str] = []
+    turn = threading.Lock()
+    ready = threading.Barrier(4)
+
+    def send(mail: OutboxMail) -> None:
+        with turn:
+            sent.append(mail.address)
+
+    def work() -> None:
+        with app.app_context():
+            ready.wait()
+            while outbox.send_due(send, at=at, limit=20):
+                pass
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(sent) == sorted(f"{number}@x.example" for number in range(300))
+    assert {mail.state for mail in db.session.query(OutboxMail)} == {MailState.SENT}
+
+
+def test_a_batch_is_marked_in_few_transactions(at: datetime) -> None:
+    post_many(range(100), at)
+    commits: list[None] = []
+    with listening(db.engine, "commit", lambda _connection: commits.append(None)):
+        assert outbox.send_due(lambda mail: None, at=at) == 100
+    assert 0 < len(commits) <= 4 + 100 // outbox.MARK_AFTER
+
+
+def test_what_a_slow_server_leaves_of_a_batch_is_given_back(at: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "BATCH_SECONDS", -1)
+    post_many(range(3), at)
+    sent: list[str] = []
+    assert outbox.send_due(lambda mail: sent.append(mail.address), at=at) == 3
+    assert sent == ["0@x.example"]
+    rows = db.session.query(OutboxMail).order_by(OutboxMail.id)
+    assert [(mail.attempts, mail.due_at) for mail in rows][1:] == [(0, at), (0, at)]
+    db.session.rollback()
+    post(9, at, template="sign_in")
+    outbox.send_due(lambda mail: sent.append(mail.address), at=at)
+    assert sent == ["0@x.example", "9@x.example"], "what matters at once does not wait for the rest"
+
+
+@pytest.mark.parametrize("per_minute", [1, 7, 60, 1200])
+def test_no_more_leave_in_any_minute_than_the_setting_says(at: datetime, per_minute: int) -> None:
+    count = min(3 * per_minute, 400)
+    post_many(range(count), at)
+    left: list[datetime] = []
+    for second in range(190):
+        moment = at + timedelta(seconds=second)
+        while outbox.send_due(lambda _mail, moment=moment: left.append(moment), at=moment, per_minute=per_minute):  # type: ignore[misc]
+            pass
+    for moment in left:
+        assert sum(moment - timedelta(minutes=1) < other <= moment for other in left) <= per_minute
+    assert len(left) == count
+
+
+def test_workers_share_the_limit(app: APIFlask, at: datetime) -> None:
+    post_many(range(100), at)
+    ready = threading.Barrier(4)
+    sent: list[int] = []
+
+    def work() -> None:
+        with app.app_context():
+            ready.wait()
+            while count := outbox.send_due(lambda mail: None, at=at, limit=3, per_minute=120):
+                sent.append(count)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(sent) == 10, "its share of five seconds"
+
+
+def test_somebody_who_is_erased_while_a_mail_goes_out_is_not_written_back(at: datetime) -> None:
+    post(1, at, person_id=7)
+
+    @action
+    def erase() -> None:
+        outbox.erase_mails(7)
+
+    assert outbox.send_due(lambda mail: erase(), at=at) == 1
+    mail = db.session.query(OutboxMail).one()
+    assert (mail.address, mail.payload, mail.person_id) == ("", {}, None)

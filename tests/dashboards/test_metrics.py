@@ -47,7 +47,7 @@ def test_the_figures_are_those_of_the_rows(app: APIFlask) -> None:
         record_worker_heartbeat("host:1", started_at=earlier, at=earlier)
         mail = db.session.query(outbox.OutboxMail).first()
         assert mail is not None
-        mail.attempts = outbox.MAX_ATTEMPTS
+        mail.state = outbox.MailState.FAILED
         db.session.commit()
     found = read(app)
     assert found["serai_database_up", ""] == 1

@@ -12,7 +12,8 @@ from sqlalchemy import select
 from lms.catalogue.models import Series
 from lms.core.audit import AuditEntry
 from lms.core.db import action, db
-from lms.core.outbox import OutboxMail, post_mail
+from lms.core.mail_reasons import MailReason
+from lms.core.outbox import MailState, OutboxMail, post_mail
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.nominations.actions.invitations import remind
 from lms.nominations.actions.nominating import nominate, withdraw_nominations
@@ -89,7 +90,7 @@ def test_mail_that_failed_stands_first_with_its_reason(world: World, administrat
 
     @action
     def write() -> None:
-        for number, (error, sent) in enumerate(((None, True), ("SMTPError: mailbox full", False), (None, True))):
+        for number, (error, sent) in enumerate(((None, True), ("452 4.2.2 full", False), (None, True))):
             post_mail(
                 "enrolment_enrolled",
                 address="achieng@example.org",
@@ -100,14 +101,17 @@ def test_mail_that_failed_stands_first_with_its_reason(world: World, administrat
             )
             mail = db.session.scalars(select(OutboxMail).where(OutboxMail.dedupe_key == f"mail-{number}")).one()
             mail.error, mail.sent_at = error, at if sent else None
+            mail.state = MailState.SENT if sent else MailState.QUEUED
+            mail.reason = MailReason.MAILBOX_FULL if error else None
 
     with world.make.app.app_context():
         write()
     text = page_of(administrator, world.trainee)
-    assert re.findall(r'data-testid="mail" data-state="(\w+)"', text) == ["failed", "sent", "sent"]
+    assert re.findall(r'data-testid="mail" data-state="(\w+)"', text) == ["queued", "sent", "sent"]
     assert "1 of 3 failed" in text
     assert "You are enrolled: <bdi>Series 1</bdi>" in text
-    assert "mailbox full" in text
+    assert "Failed, will be tried again" in text
+    assert "Mailbox full" in text
 
 
 @pytest.mark.databases

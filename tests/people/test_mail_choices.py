@@ -10,7 +10,7 @@ from sqlalchemy import select
 from lms.core.db import action, db
 from lms.core.errors import NotFound
 from lms.core.mail_kinds import MailKind
-from lms.core.outbox import DECLINED, MAX_ATTEMPTS, OutboxMail, post_mails, send_due
+from lms.core.outbox import DECLINED, MailState, OutboxMail, post_mails, send_due
 from lms.core.roles import SYSTEM
 from lms.people.actions.mail_choices import choose_mails, stop_mails
 from lms.people.actions.merging import merge_people, undo_merge
@@ -53,7 +53,9 @@ def test_a_mail_that_was_declined_after_it_was_posted_is_not_sent(make: Make, at
         pass
     assert sent == people[2:]
     mails = list(db.session.scalars(select(OutboxMail).order_by(OutboxMail.id)))
-    assert [(mail.error, mail.attempts) for mail in mails] == [(DECLINED, MAX_ATTEMPTS)] * 2 + [(None, 1)]
+    assert [(mail.error, mail.state) for mail in mails] == [(DECLINED, MailState.DECLINED)] * 2 + [
+        (None, MailState.SENT)
+    ]
 
 
 def test_a_choice_for_one_series_wins_there(make: Make, at: datetime) -> None:

@@ -22,7 +22,8 @@ from cryptography.x509.oid import NameOID
 from lms.config import BadSetting, Config
 from lms.core import logs, outbox
 from lms.core.db import action, db
-from lms.core.outbox import OutboxMail
+from lms.core.mail_reasons import MailReason
+from lms.core.outbox import MailState, OutboxMail
 from lms.web import mail
 from lms.web.smtp import MailServer, UntrustedMailServer
 from tests.people.test_mail import free_port
@@ -84,23 +85,33 @@ class Sink:
         self.signed_in: list[bytes] = []
         self.drops: Callable[[str], bool] = lambda stage: False
         self.closing = False
-
-    async def handle_NOOP(self, server: SMTP, session: Any, envelope: Any, argument: str) -> str:  # noqa: N802
-        if self.drops("between"):
-            server.transport.abort()
-        return "250 OK"
+        self.refuses: dict[str, str] = {}
+        """The answer to MAIL, to DATA, or to an address."""
 
     async def handle_MAIL(self, server: SMTP, session: Any, envelope: Any, address: str, options: list[str]) -> str:  # noqa: N802
+        if self.drops("between"):
+            server.transport.abort()
         if self.closing:
             self.closing = False
             return "421 too many mails on this connection"
+        if self.refuses.get("MAIL"):
+            return self.refuses["MAIL"]
         envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 OK"
+
+    async def handle_RCPT(self, server: SMTP, session: Any, envelope: Any, address: str, options: list[str]) -> str:  # noqa: N802
+        if address in self.refuses:
+            return self.refuses[address]
+        envelope.rcpt_tos.append(address)
         return "250 OK"
 
     async def handle_DATA(self, server: SMTP, session: Any, envelope: Any) -> str:  # noqa: N802
         if self.drops("inside"):
             server.transport.abort()
             return "250 never seen"
+        if self.refuses.get("DATA"):
+            return self.refuses["DATA"]
         text = envelope.content.decode()
         self.ids.append(next(line for line in text.splitlines() if line.startswith("Message-ID: ")))
         self.over_tls.append(session.ssl is not None)
@@ -251,7 +262,8 @@ def post(count: int, at: datetime) -> None:
 
 
 def errors() -> list[str | None]:
-    found = [row.error for row in db.session.query(OutboxMail).filter(OutboxMail.sent_at.is_(None))]
+    query = db.session.query(OutboxMail).filter(OutboxMail.sent_at.is_(None)).order_by(OutboxMail.id)
+    found = [row.error for row in query]
     db.session.rollback()
     return found
 
@@ -280,12 +292,13 @@ def test_a_server_that_takes_no_more_on_a_connection_gets_another(
 ) -> None:
     post(3, at)
 
+    turns = iter([False, True])
+
     def close_at_the_second(stage: str) -> bool:
-        sink.closing = True
-        sink.drops = lambda stage: False
+        sink.closing = stage == "between" and next(turns, False)
         return False
 
-    sink.drops = lambda stage: stage == "between" and close_at_the_second(stage)
+    sink.drops = close_at_the_second
     assert outgoing(at) == 3
     assert (len(sink.ids), len(set(sink.ids)), len(sink.connections), errors()) == (3, 3, 2, [])
 
@@ -323,6 +336,61 @@ def test_a_server_that_is_away_is_tried_once_a_drain(
             pass
     assert tries == [("mail.example", 2525, 20)]
     assert errors() == ["TimeoutError: timed out"] * 30
+
+
+@pytest.mark.usefixtures("context")
+@pytest.mark.parametrize(
+    ("answer", "state", "reason"),
+    [
+        ("550 5.1.1 no such user", MailState.FAILED, MailReason.NO_SUCH_ADDRESS),
+        ("550 no such user", MailState.FAILED, MailReason.NO_SUCH_ADDRESS),
+        ("550 5.7.1 relaying denied", MailState.FAILED, MailReason.REFUSED),
+        ("552 5.2.2 mailbox full", MailState.FAILED, MailReason.MAILBOX_FULL),
+        ("450 4.2.1 try again later", MailState.QUEUED, MailReason.NO_SUCH_ADDRESS),
+        ("452 4.2.2 mailbox full", MailState.QUEUED, MailReason.MAILBOX_FULL),
+        ("451 4.7.1 greylisted", MailState.QUEUED, MailReason.REFUSED),
+    ],
+)
+def test_one_address_that_is_refused_is_final_or_tried_again_and_holds_up_nobody(
+    outgoing: Callable[..., int], sink: Sink, at: datetime, answer: str, state: MailState, reason: MailReason
+) -> None:
+    sink.refuses = {"1@x.example": answer}
+    post(3, at)
+    assert outgoing(at) == 3
+    assert (len(sink.ids), len(sink.connections), errors()) == (2, 1, [answer])
+    row = db.session.query(OutboxMail).filter_by(address="1@x.example").one()
+    assert (row.state, row.reason, row.attempts) == (state, reason, 1)
+    sink.refuses = {}
+    assert outgoing(at + timedelta(hours=1)) == (1 if state is MailState.QUEUED else 0)
+
+
+@pytest.mark.usefixtures("context")
+@pytest.mark.parametrize(
+    ("stage", "answer", "state", "reason"),
+    [
+        ("MAIL", "550 5.7.1 you may not send", MailState.QUEUED, MailReason.NO_ANSWER),
+        ("MAIL", "552 5.3.4 too large", MailState.FAILED, MailReason.TOO_LARGE),
+        ("DATA", "552 too large", MailState.FAILED, MailReason.TOO_LARGE),
+        ("DATA", "554 5.7.1 looks like spam", MailState.FAILED, MailReason.REFUSED),
+        ("DATA", "451 4.3.0 try again", MailState.QUEUED, MailReason.REFUSED),
+    ],
+)
+def test_what_we_are_not_allowed_is_tried_again_and_what_a_mail_is_may_be_final(
+    outgoing: Callable[..., int],
+    sink: Sink,
+    at: datetime,
+    stage: str,
+    answer: str,
+    state: MailState,
+    reason: MailReason,
+) -> None:
+    """A sender that the server does not know is a wrong setting: no mail is lost by it."""
+    sink.refuses = {stage: answer}
+    post(1, at)
+    assert outgoing(at) == 1
+    row = db.session.query(OutboxMail).one()
+    assert (row.state, row.reason) == (state, reason)
+    assert answer[:3] in (row.error or "")
 
 
 @pytest.mark.parametrize(

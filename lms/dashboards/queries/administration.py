@@ -17,7 +17,7 @@ from lms.certificates.actions.awards import JOB as CERTIFICATES
 from lms.core.db import db
 from lms.core.errors import Forbidden
 from lms.core.jobs import Job, JobState
-from lms.core.outbox import MAX_ATTEMPTS, NOT_FAILED, OutboxMail
+from lms.core.outbox import IS_FAILED, MailState, OutboxMail
 from lms.core.roles import Actor
 from lms.dashboards.rules import is_late, is_overdue
 from lms.enrolment.models import Enrolment, EnrolmentStatus
@@ -125,12 +125,11 @@ def subjects_of(jobs: Sequence[Job], *, by: Actor) -> Subjects:
 
 def _failed_mail(at: datetime) -> FailedMail | None:
     failed = (
-        OutboxMail.sent_at.is_(None),
-        OutboxMail.error.not_in(NOT_FAILED),
+        IS_FAILED,
         OutboxMail.created_at > at - RECENT,
     )
     query = select(
-        func.count(), func.count().filter(OutboxMail.attempts >= MAX_ATTEMPTS), func.max(OutboxMail.id)
+        func.count(), func.count().filter(OutboxMail.state == MailState.FAILED), func.max(OutboxMail.id)
     ).where(*failed)
     count, given_up, last = db.session.execute(query).one()
     if not count:

@@ -17,7 +17,7 @@ from lms.config import Config
 from lms.core.db import db, is_sqlite
 from lms.core.gauges import Gauge
 from lms.core.jobs import Job, JobState
-from lms.core.outbox import MAX_ATTEMPTS, OutboxMail
+from lms.core.outbox import MailState, OutboxMail
 from lms.core.worker_heartbeats import worker_last_seen
 
 
@@ -71,9 +71,9 @@ def _jobs(at: datetime) -> list[Gauge]:
 
 
 def _mails(at: datetime) -> list[Gauge]:
-    unsent = select(func.count(), func.min(OutboxMail.created_at)).where(OutboxMail.sent_at.is_(None))
-    waiting, oldest = db.session.execute(unsent.where(OutboxMail.attempts < MAX_ATTEMPTS)).one()
-    given_up, _oldest = db.session.execute(unsent.where(OutboxMail.attempts >= MAX_ATTEMPTS)).one()
+    found = select(func.count(), func.min(OutboxMail.created_at))
+    waiting, oldest = db.session.execute(found.where(OutboxMail.state == MailState.QUEUED)).one()
+    given_up, _oldest = db.session.execute(found.where(OutboxMail.state == MailState.FAILED)).one()
     counts = {"waiting": waiting, "given_up": given_up}
     return [
         Gauge("outbox_mails", "Mails that are not sent.", counts, label="state"),

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, delete, select
 
 from lms.core.db import action, db
-from lms.core.outbox import MAX_ATTEMPTS, OutboxMail
+from lms.core.outbox import MailState, OutboxMail
 from lms.core.roles import SYSTEM, Actor
 from lms.enrolment.actions.places import lock
 from lms.enrolment.models import SeatReason
@@ -72,4 +72,6 @@ def _end_links(ids: Sequence[int]) -> None:
             OutboxMail.dedupe_key.startswith(f"nomination:{nomination_id}:", autoescape=True)
         )
         for mail in db.session.scalars(unsent):
-            mail.address, mail.payload, mail.person_id, mail.attempts = "", {}, None, MAX_ATTEMPTS
+            mail.address, mail.payload, mail.person_id = "", {}, None
+            if mail.state == MailState.QUEUED:
+                mail.state = MailState.STOPPED

@@ -17,7 +17,7 @@ from lms.core import journal
 from lms.core.db import db
 from lms.core.i18n import _, _n
 from lms.core.jobs import Job, JobState
-from lms.core.outbox import MAX_ATTEMPTS, OutboxMail
+from lms.core.outbox import MailState, OutboxMail
 from lms.core.worker_heartbeats import is_worker_alive, worker_last_seen
 from lms.operations.backup import LAST_BACKUP
 from lms.operations.checks.model import Asked, Finding, fault, ok, warning
@@ -41,8 +41,7 @@ def check_mail(asked: Asked) -> Iterator[Finding]:
     else:
         yield ok(_("mail"), _("the server answers") if asked.config.mail_url else _("is written to files"))
     waiting = (
-        OutboxMail.sent_at.is_(None),
-        OutboxMail.attempts < MAX_ATTEMPTS,
+        OutboxMail.state == MailState.QUEUED,
         OutboxMail.created_at < asked.at - LATE,
     )
     late = db.session.scalar(select(func.count()).where(*waiting, OutboxMail.due_at < asked.at - LATE)) or 0

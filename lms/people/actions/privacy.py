@@ -14,7 +14,7 @@ from lms.core.errors import Forbidden, Invalid, NotFound, Refused
 from lms.core.events import PersonErased, PersonExportAsked, publish
 from lms.core.i18n import _
 from lms.core.idempotency import forget_answers
-from lms.core.outbox import MAX_ATTEMPTS, OutboxMail, erase_mails
+from lms.core.outbox import ERASED, OutboxMail, erase_mails
 from lms.core.roles import Actor, Role
 from lms.core.sorting import sort_key
 from lms.people.actions.comparisons import forget_pairs
@@ -182,7 +182,7 @@ def _erase(ids: Sequence[int], keys: set[str], *, withdraw_certificates: bool, b
     if keys:
         db.session.execute(delete(OneTimeLink).where(OneTimeLink.address_key.in_(keys)))
         addressed = update(OutboxMail).where(OutboxMail.address.in_(keys), OutboxMail.person_id.is_(None))
-        db.session.execute(addressed.values(address="", payload={}, attempts=MAX_ATTEMPTS))
+        db.session.execute(addressed.values(ERASED))
     db.session.execute(
         update(Person)
         .where(Person.id.in_(ids))
