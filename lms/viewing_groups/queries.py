@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -19,7 +20,10 @@ from lms.catalogue.visibility import visible
 from lms.core.bulk import among
 from lms.core.db import db
 from lms.core.errors import Forbidden, NotFound
+from lms.core.lists import ListRequest
+from lms.core.matching import match_of_text
 from lms.core.roles import Actor
+from lms.core.search_index import search_words
 from lms.core.sorting import sort_key
 from lms.enrolment.membership import eligible_at, eligible_people
 from lms.enrolment.queries.rows import day_of
@@ -149,6 +153,56 @@ def list_groups(lecture_id: int, *, by: Actor) -> list[GroupView]:
         where.append(ViewingGroup.country_id.in_(by.country_ids))
     found = _views(where, by=by)
     return sorted(found, key=lambda one: (one.state == "called_off", sort_key(one.group.city), one.group.id))
+
+
+@dataclass(frozen=True)
+class GroupPage:
+    """What a list of the groups of a lecture shows of them: `total` are those that its filters leave, `states` and
+    `countries` how many of all there are."""
+
+    rows: list[GroupView]
+    total: int
+    states: Counter[str]
+    countries: Counter[str]
+
+    @property
+    def every(self) -> int:
+        """How many groups there are."""
+        return self.states.total()
+
+
+def list_group_page(lecture_id: int, asked: ListRequest, names: Mapping[str, str], *, by: Actor) -> GroupPage:
+    """The groups of a lecture that a list asks for; `size` 0 is all of them. See `list_groups`."""
+    every = list_groups(lecture_id, by=by)
+    found = _in_order([one for one in every if _is_wanted(one, asked)], asked, names)
+    wanted = asked.within(len(found)) if asked.size else asked
+    return GroupPage(
+        found[wanted.offset : wanted.offset + wanted.size] if wanted.size else found,
+        len(found),
+        Counter(one.state for one in every),
+        Counter(one.country for one in every),
+    )
+
+
+def _is_wanted(view: GroupView, asked: ListRequest) -> bool:
+    filters, group, words = asked.filters, view.group, tuple(search_words(asked.q))
+    return (
+        filters.get("state", view.state) == view.state
+        and filters.get("country", view.country) == view.country
+        and (not asked.q or match_of_text(words, f"{group.city} {group.room} {group.organiser}") is not None)
+    )
+
+
+def _in_order(views: list[GroupView], asked: ListRequest, names: Mapping[str, str]) -> list[GroupView]:
+    """Groups by what is asked for; those that are alike as `list_groups` has them."""
+    keys: dict[str, Callable[[GroupView], str | int]] = {
+        "place": lambda one: sort_key(one.place),
+        "country": lambda one: sort_key(names.get(one.country, one.country)),
+        "organiser": lambda one: sort_key(one.group.organiser),
+        "listed": lambda one: one.listed,
+        "expected": lambda one: one.group.expected,
+    }
+    return sorted(views, key=keys[asked.sort], reverse=asked.descending) if asked.sort in keys else views
 
 
 def list_country_groups(country_id: int, *, by: Actor, at: datetime) -> list[GroupView]:

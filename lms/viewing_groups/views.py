@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
@@ -11,11 +12,12 @@ from werkzeug.wrappers import Response
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
 
 from lms.attendance.actions.closing import check_not_closed
-from lms.catalogue.models import Lecture
+from lms.catalogue.models import Lecture, LectureState
 from lms.catalogue.rules import may_edit_lecture
 from lms.core import clock
 from lms.core.errors import DomainError, Forbidden, Invalid, NotFound, Refused, TooLarge
-from lms.core.i18n import _, _n
+from lms.core.i18n import _, _l, _n
+from lms.core.lists import ListRequest
 from lms.core.roles import Actor, Role
 from lms.core.sorting import sort_key
 from lms.core.tables import decode
@@ -39,14 +41,34 @@ from lms.web.fields import sorted_choices, zone_choices
 from lms.web.guards import ANYONE, allow
 from lms.web.identity import current_actor
 from lms.web.limits import throttle_guesses
+from lms.web.lists import AskedList, Choice, Column, ListDefinition, ListPage, Select, Sifted, read_list
 from lms.web.locale import reader_locale
 from lms.web.qr_code import qr_code
+from lms.web.table_files import table_file
 from lms.web.time import viewer_zone
 
 LARGEST_PASTE = 512 * 1024
 BLANK_ROWS = 8
 """Empty lines at the end of a roster on paper: for whoever comes and is not on it."""
 KEEPERS = (Role.ADMINISTRATOR, Role.INSTRUCTOR, Role.FOCAL_POINT, Role.REPORTER)
+
+GROUPS = ListDefinition(
+    filters={"state": frozenset({"open", "signed", "called_off"}), "country": None},
+    columns=(
+        Column("place", _l("Place"), first=_l("by place"), last=_l("by place, the last first")),
+        Column("country", _l("Country"), first=_l("by country"), last=_l("by country, the last first")),
+        Column("organiser", _l("Organiser"), first=_l("by organiser"), last=_l("by organiser, the last first")),
+        Column(
+            "listed", _l("On the list"), first=_l("the longest list first"), last=_l("the shortest list first"),
+            descending=True, numeric=True,
+        ),
+        Column(
+            "expected", _l("Expected"), first=_l("most expected first"), last=_l("fewest expected first"),
+            descending=True, numeric=True,
+        ),
+    ),
+)  # fmt: skip
+HEADINGS = ["city", "room", "country", "organiser", "expected", "listed", "state", "signed_for", "time_zone"]
 
 bp = Blueprint("viewing_groups", __name__, template_folder="templates")
 
@@ -103,16 +125,69 @@ def groups(lecture_id: int) -> ResponseReturnValue:
         check_not_closed(lecture)
     except Refused as error:
         form, reason = (form if request.method == "POST" else None), error.message
+    names = country_names(reader_locale())
+    listed = _read_groups(names)
+    found = viewing.list_group_page(lecture_id, listed.wanted, names, by=by)
     page = render_template(
         "viewing_groups/groups.html",
         lecture=lecture,
-        found=viewing.list_groups(lecture_id, by=by),
+        found=found,
+        list=ListPage(
+            listed, found.total, endpoint="viewing_groups.groups", values={"lecture_id": lecture_id}, anchor="groups"
+        ),
+        sifted=_sifted(found, lecture),
+        selects=_selects(found, listed.wanted, names),
         form=form,
         reason=reason,
-        names=country_names(reader_locale()),
+        names=names,
         is_staff=may_edit_lecture(lecture, by) or by.is_reporter,
     )
     return page, status or 200
+
+
+def _read_groups(names: Mapping[str, str]) -> AskedList:
+    """What the address asks of the groups of a lecture."""
+    return read_list(replace(GROUPS, filters={**GROUPS.filters, "country": names.keys()}))
+
+
+def _sifted(found: viewing.GroupPage, lecture: Lecture) -> list[Sifted]:
+    """The figures above the list."""
+    waiting = _("not signed yet") if lecture.state is LectureState.HELD else _("open")
+    words = {"open": waiting, "signed": _("signed"), "called_off": _("cancelled")}
+    return [Sifted("", found.every, _("all")), *(Sifted(one, found.states[one], word) for one, word in words.items())]
+
+
+def _selects(found: viewing.GroupPage, wanted: ListRequest, names: Mapping[str, str]) -> list[Select]:
+    """The countries of the groups, where there are several."""
+    codes = sorted(
+        {*found.countries, *filter(None, [wanted.filters.get("country")])},
+        key=lambda one: sort_key(names.get(one, one)),
+    )
+    if len(codes) < 2:
+        return []
+    choices = [Choice(code, names.get(code, code), found.countries[code]) for code in codes]
+    return [Select("country", _("Country"), _("All"), choices)]
+
+
+@bp.get("/lectures/<int:lecture_id>/groups.<kind>")
+@allow(*KEEPERS)
+def groups_file(lecture_id: int, kind: str) -> ResponseReturnValue:
+    """The groups of a lecture, or what the filter holds of them, as CSV or XLSX."""
+    if kind not in ("csv", "xlsx"):
+        raise NotFound
+    names = country_names(reader_locale())
+    wanted = _read_groups(names).wanted
+    found = viewing.list_group_page(lecture_id, replace(wanted, page=1, size=0), names, by=current_actor())
+    cells = (
+        (
+            one.group.city, one.group.room, one.country, one.group.organiser, one.group.expected, one.listed, one.state,
+            one.signature.people if one.signature is not None else None, one.group.time_zone,
+        )
+        for one in found.rows
+    )  # fmt: skip
+    parts = [*(wanted.filters[name].lower() for name in sorted(wanted.filters)), *(["search"] if wanted.q else [])]
+    name = "-".join(["groups", str(lecture_id), *(part.replace("_", "-") for part in parts)])
+    return table_file(kind, name, _("Groups"), HEADINGS, cells)
 
 
 def _draft(form: GroupForm) -> GroupInput:

@@ -363,6 +363,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "GET /lectures/<int:lecture_id>/files/<file_id>/remove": ("snynny", "snnnny", "snmnny"),
     "POST /lectures/<int:lecture_id>/files/<file_id>/remove": ("snwnnw", "snnnnw", "snmnnw"),
     "GET /lectures/<int:lecture_id>/groups": ("snyyyy", "snnyyy", "snmmyy"),
+    "GET /lectures/<int:lecture_id>/groups.<kind>": ("snyyyy", "snnyyy", "snmmyy"),
     "POST /lectures/<int:lecture_id>/groups": ("snwwnw", "snnwnw", "snmmnw"),
     "GET /me": ("syyyyy",),
     "GET /picture.png": ("yyyyyy",),

@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 
 from lms.core.db import db
 from lms.people.models import Person
+from lms.viewing_groups.actions.groups import GroupInput, call_off, open_group
 from tests.factories import Make
 from tests.viewing_groups.gathering import Story
 
@@ -92,3 +93,63 @@ def test_the_wall_is_bare(client: FlaskClient, room: SimpleNamespace, send: Call
     assert 'class="foot"' not in page
     assert "<b>2 of 3</b> people are on the list" in page
     assert re.search(r'data-testid="code">[0-9A-Z]{4}-[0-9A-Z]{4}<', page) is not None
+
+
+@pytest.fixture
+def several(app: APIFlask, make: Make, at: datetime) -> SimpleNamespace:
+    """Four groups of a lecture that was held: two of Kenya, one of which is signed, one of Viet Nam, one cancelled."""
+    with app.app_context():
+        story = Story(make, at)
+        lecture, teacher = story.lecture.id, story.teacher
+        signed = story.open()
+        story.tick(signed, *story.people[:2])
+        story.sign(signed)
+        for city, country in (("Émbu", "KE"), ("Da Nang", "VN"), ("Zanzibar", "TZ")):
+            draft = GroupInput(city, "Hall", "Asha Mwangi", 9, "Africa/Nairobi")
+            last = open_group(lecture, draft, country=country, by=teacher, at=at)[0]
+        call_off(last, by=teacher, at=at)
+        people = {
+            "teacher": db.session.get_one(Person, teacher.person_id),
+            "focal": db.session.get_one(Person, story.focal.person_id),
+        }
+        db.session.rollback()
+    return SimpleNamespace(address=f"/lectures/{lecture}/groups", **people)
+
+
+def test_groups_are_filtered_sorted_and_downloaded(client: FlaskClient, make: Make, several: SimpleNamespace) -> None:
+    make.sign_in(client, several.teacher)
+
+    def places(asked: str = "") -> list[str]:
+        return re.findall(r'<a href="/groups/[^"]+"><bdi>([^,]+),', client.get(several.address + asked).text)
+
+    assert places() == ["Da Nang", "Émbu", "Nairobi", "Zanzibar"]
+    assert places("?sort=-place") == ["Zanzibar", "Nairobi", "Émbu", "Da Nang"]
+    assert places("?sort=-listed")[0] == "Nairobi"
+    assert places("?sort=expected")[0] == "Nairobi"
+    assert places("?sort=country") == ["Émbu", "Nairobi", "Zanzibar", "Da Nang"]
+    assert places("?sort=organiser")[-1] == "Nairobi"
+    assert places("?state=open") == ["Da Nang", "Émbu"]
+    assert places("?state=open&country=KE") == places("?q=embu") == ["Émbu"]
+    assert places("?state=called_off") == ["Zanzibar"]
+    page = client.get(f"{several.address}?state=signed&country=XX").text
+    assert re.findall(r'data-testid="figure-(\w+)" data-value="(\d+)"', page) == [
+        ("all", "4"), ("open", "2"), ("signed", "1"), ("called_off", "1"),
+    ]  # fmt: skip
+    assert "country" in page.split('data-testid="ignored"')[1].split("</p>")[0]
+    assert "No group found" in client.get(f"{several.address}?q=nowhere").text
+    file = client.get(f"{several.address}.csv?state=signed")
+    assert "-signed.csv" in file.headers["Content-Disposition"]
+    assert file.get_data(as_text=True).lstrip("\ufeff").splitlines() == [
+        "city,room,country,organiser,expected,listed,state,signed_for,time_zone",
+        'Nairobi,"Treasury Building, room 4",KE,Jane Wanjiru,3,2,signed,2,Africa/Nairobi',
+    ]
+    assert client.get(f"{several.address}.xlsx").status_code == 200
+    assert client.get(f"{several.address}.pdf").status_code == 404
+
+
+def test_focal_points_list_and_download_groups_of_their_country_only(
+    client: FlaskClient, make: Make, several: SimpleNamespace
+) -> None:
+    make.sign_in(client, several.focal)
+    assert client.get(several.address).text.count('data-testid="group-') == 2
+    assert len(client.get(f"{several.address}.csv").get_data(as_text=True).splitlines()) == 3
