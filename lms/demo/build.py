@@ -34,19 +34,21 @@ from lms.core import jobs
 from lms.core.clock import to_ms
 from lms.core.db import action, db
 from lms.core.errors import Invalid
-from lms.core.roles import SYSTEM, Role
+from lms.core.roles import SYSTEM, Actor, Role
 from lms.demo import duplicates, follow_up, materials, nominations, planning, seats, speakers
 from lms.demo.folder import Mark, find_mark, replaced, set_mark
 from lms.demo.generate import SEED, Demonstration, LectureFile
 from lms.demo.population import FEWEST, FULL_SCALE
 from lms.demo.programme import InstructorPlan, LecturePlan, SeriesPlan, load_instructors, load_partners, read
 from lms.demo.programme import load_countries as load_plans
-from lms.enrolment.actions.many import publish_enrolments
+from lms.enrolment.actions.many import enrol_many, publish_enrolments
 from lms.enrolment.membership import enrolled_ids
+from lms.enrolment.models import EnrolmentSource
 from lms.people.actions.access import DemoAccount, grant_role, set_demo_accounts
 from lms.people.actions.countries import declare_partners, load_countries
 from lms.people.actions.files import stage_people
 from lms.people.actions.persons import create_person
+from lms.people.queries.persons import find_person_by_email
 from lms.reports.actions.public import refresh_public_figures
 from lms.reports.actions.snapshots import publish_snapshot
 from lms.reports.models import SnapshotVisibility
@@ -205,7 +207,7 @@ def take_in(demonstration: Demonstration, progress: Progress) -> None:
             for lecture in plan.lectures:
                 lecture_ids[plan.slug, lecture.number] = _schedule(plan, lecture, addresses, at=at)
     with progress.phase("Enrolments") as tell:
-        _enrol(demonstration, series_ids, tell)
+        _enrol(demonstration, series_ids, addresses, tell)
     with progress.phase("Seats of countries"):
         seats.release(series_ids[seats.KEEPS_SEATS], demonstration.quotas, now=demonstration.now)
     with progress.phase("Attendance") as tell:
@@ -282,7 +284,12 @@ def _schedule(plan: SeriesPlan, lecture: LecturePlan, addresses: dict[str, str],
     return lecture_id
 
 
-def _enrol(demonstration: Demonstration, series_ids: dict[str, int], tell: Callable[[int, int], None]) -> None:
+def _enrol(
+    demonstration: Demonstration,
+    series_ids: dict[str, int],
+    addresses: dict[str, str],
+    tell: Callable[[int, int], None],
+) -> None:
     total = sum(len(demonstration.enrolled(plan)) for plan in demonstration.series)
     done = 0
     for plan in demonstration.series:
@@ -293,9 +300,23 @@ def _enrol(demonstration: Demonstration, series_ids: dict[str, int], tell: Calla
         at = opened_at(plan, demonstration.now) + BEFORE_FIRST
         if plan.slug == seats.KEEPS_SEATS:
             seats.keep(demonstration.quotas, at=at - timedelta(days=1))
+        if (
+            plan.instructors
+            and plan.slug != seats.KEEPS_SEATS
+            and all(one.state == "scheduled" for one in plan.lectures)
+        ):
+            by = follow_up.actor_of(addresses[plan.instructors[0]], at)
+            _enrol_by_staff(demonstration, plan, series_ids[plan.slug], by=by, at=at)
         publish_enrolments(series_ids[plan.slug], staged, skip_bad_rows=False, by=SYSTEM, at=at)
         done += enrolled
         tell(done, total)
+
+
+def _enrol_by_staff(demonstration: Demonstration, plan: SeriesPlan, series_id: int, *, by: Actor, at: datetime) -> None:
+    """Every third person of a series that is still to come was enrolled by its instructor, and has not answered yet."""
+    members = [find_person_by_email(member.email) for member in demonstration.enrolled(plan)[::3]]
+    known = [person.id for person in members if person is not None]
+    enrol_many(series_id, known, source=EnrolmentSource.STAFF, by=by, at=at)
 
 
 def _attend(
@@ -337,16 +358,23 @@ def _go_live(demonstration: Demonstration, series_ids: dict[str, int], lecture_i
                 _stay(lecture_id, person_id, joined, now, line_down=place % 8 == 0)
 
 
+GROUPS = (
+    ("KE", GroupInput("Nairobi", "Treasury Building, room 4", "Peter Mutua Kilonzo", 30, "Africa/Nairobi")),
+    ("UG", GroupInput("Kampala", "Trade House, hall 2", "Grace Nakato", 18, "Africa/Kampala")),
+    ("PK", GroupInput("Lahore", "Chamber of Commerce, library", "Bilal Chaudhry", 25, "Asia/Karachi")),
+)
+
+
 def _gather(demonstration: Demonstration, lecture_ids: dict[tuple[str, int], int]) -> None:
-    """Viewing groups in Nairobi, to be looked at by Kenya's focal point: one for the next lecture, and one for the
-    lecture that is live, onto whose list people come by its code."""
+    """Viewing groups in three countries for the next lecture, of which that of Nairobi is looked at by Kenya's focal
+    point; and one for the lecture that is live, onto whose list people come by its code."""
     plans = [plan for plan in demonstration.series if plan.visibility == "public" and not plan.audience]
     coming = [one for plan in plans for one in plan.lectures if one.state == "scheduled"]
     if coming:
         first = min(coming, key=lambda one: one.starts_at)
-        draft = GroupInput("Nairobi", "Treasury Building, room 4", "Peter Mutua Kilonzo", 30, "Africa/Nairobi")
         lecture_id = lecture_ids[first.series, first.number]
-        open_group(lecture_id, draft, country="KE", by=SYSTEM, at=demonstration.now)
+        for country, group in GROUPS:
+            open_group(lecture_id, group, country=country, by=SYSTEM, at=demonstration.now)
     for plan in demonstration.series:
         for lecture in plan.lectures:
             if lecture.state == "live":

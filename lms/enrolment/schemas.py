@@ -135,12 +135,14 @@ class EnrolmentChangesOut(AnswerSchema):
 
 
 class EnrolmentQuery(PageQuery):
-    """Which places: `q` in name or address, `status`, the code of a `country`, and the `source` of the enrolment."""
+    """Which places: `q` in name or address, `status`, the code of a `country`, the `source` of the enrolment, and with
+    `answer=none` only people who were enrolled by somebody else and have not accepted yet."""
 
     q = String(load_default="")
     status = Enum(EnrolmentStatus, by_value=True, load_default=None)
     country = String(load_default=None)
     source = Enum(EnrolmentSource, by_value=True, load_default=None)
+    answer = String(load_default=None, validate=OneOf(["none"]))
 
 
 class EnrolmentOut(AnswerSchema):

@@ -37,14 +37,23 @@ from lms.core.resources import resource
 from lms.core.roles import ANONYMOUS, SYSTEM, Role
 from lms.dashboards.queries.earning import find_next_to_earn
 from lms.demo import nominations
-from lms.demo.build import Progress, build, ensure
+from lms.demo.build import GROUPS, Progress, build, ensure
 from lms.demo.folder import Mark, find_mark, set_mark
 from lms.demo.follow_up import FollowUp
 from lms.demo.generate import Demonstration, LectureFile
 from lms.demo.programme import load_instructors
 from lms.enrolment.actions.many import publish_enrolments
-from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentStatus, SeatEntry, SeatKind, SeatReason
+from lms.enrolment.models import (
+    CountryQuota,
+    Enrolment,
+    EnrolmentSource,
+    EnrolmentStatus,
+    SeatEntry,
+    SeatKind,
+    SeatReason,
+)
 from lms.enrolment.queries.seats import seat_differences
+from lms.enrolment.queries.series import UNANSWERED
 from lms.materials.models import Audience, FileDownloads
 from lms.materials.models import LectureFile as StoredFile
 from lms.nominations.models import Nomination, NominationState, RequestedChange
@@ -195,6 +204,10 @@ def test_what_follows_lectures_is_there_in_every_state(now: datetime) -> None:
     taken_back = GroupSignature.taken_back_at.is_not(None)
     assert set(db.session.scalars(select(taken_back))) == {True, False}
     assert db.session.scalar(select(func.count()).where(ViewingGroup.called_off_at.is_not(None))) == 1
+    most = select(func.count()).group_by(ViewingGroup.lecture_id).order_by(func.count().desc()).limit(1)
+    assert db.session.scalar(most) == len(GROUPS), "a lecture with a list of groups"
+    unanswered = select(func.count()).where(UNANSWERED, Enrolment.source == EnrolmentSource.STAFF)
+    assert (db.session.scalar(unanswered) or 0) > 0, "people who were enrolled by an instructor and have not answered"
     assert db.session.scalar(select(func.count()).select_from(Closing)) == 5
     live = select(ViewingGroup.id).join(Lecture, Lecture.id == ViewingGroup.lecture_id)
     watching = live.where(Lecture.state == LectureState.LIVE).scalar_subquery()

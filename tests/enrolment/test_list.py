@@ -57,6 +57,8 @@ def test_enrolments_are_filtered_and_sorted_by_each_column(series: Series, conte
         (SeatFilter(country="PE"), ["Ann", "Bo"]),
         (SeatFilter(country="PE", status=EnrolmentStatus.WAITLISTED, q="ann"), ["Ann"]),
         (SeatFilter(country="FR"), []),
+        (SeatFilter(unanswered=True), ["Bo"]),
+        (SeatFilter(unanswered=True, country="KE"), []),
     ):
         assert names(series, wanted) == found
     seats = list_seats(series, by=SYSTEM, limit=9, country="PE", source=EnrolmentSource.SELF)
@@ -84,6 +86,7 @@ def test_the_page_and_the_api_take_the_same_filter(series: Series, make: Any, cl
     for query, people in (
         ({"country": "PE"}, ["Ann", "Bo"]),
         ({"status": "withdrawn", "source": "file"}, ["Émile"]),
+        ({"answer": "none"}, ["Bo"]),
         ({"source": "walk_in"}, []),
     ):
         page = client.get("/series/trade/enrolments", query_string=query)
@@ -92,6 +95,7 @@ def test_the_page_and_the_api_take_the_same_filter(series: Series, make: Any, cl
         assert [one["full_name"] for one in api.json["items"]] == people
     assert "No one found" in page.text
     assert 'aria-current="true" data-testid="figure-all"' in page.text
+    assert "Invited, no answer (1)" in page.text
     odd = client.get("/series/trade/enrolments?status=asleep&country=XX&sort=zz&cursor=x&page=7")
     assert (odd.status_code, odd.text.count('data-testid="enrolment"')) == (200, 4)
     assert "they were left out: status, country, sort." in odd.text

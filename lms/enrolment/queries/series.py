@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, Integer, Select, bindparam, case, func, or_, select
+from sqlalchemy import ColumnElement, Date, Integer, Select, and_, bindparam, case, func, or_, select
 
 from lms.catalogue.models import Admission, Lecture, Series
 from lms.catalogue.statements import TO_COME_STATES
@@ -96,6 +96,8 @@ class SeatFilter:
     status: EnrolmentStatus | None = None
     country: str | None = None
     source: EnrolmentSource | None = None
+    unanswered: bool = False
+    """Only who was enrolled by somebody else and has not accepted yet."""
 
 
 def _visible(series: Series, by: Actor, day: date) -> ColumnElement[bool] | None:
@@ -116,6 +118,7 @@ def list_seats(
     status: EnrolmentStatus | None = None,
     country: str | None = None,
     source: EnrolmentSource | None = None,
+    unanswered: bool = False,
     at: datetime | None = None,
 ) -> list[Seat]:
     """Up to `limit + 1` places after `cursor`, in the order of registration; withdrawn rows too.
@@ -123,7 +126,7 @@ def list_seats(
     A focal point sees the own country's people, who is no staff of the series the own row.
     """
     day = day_of(at)
-    wanted = SeatFilter(q or "", status, country, source)
+    wanted = SeatFilter(q or "", status, country, source, unanswered)
     query = _SEATS.where(*_conditions(series, wanted, by=by, day=day))
     if cursor is not None:
         query = query.where(Enrolment.id > cursor)
@@ -197,6 +200,16 @@ def matching_seats(series: Series, wanted: SeatFilter, *, by: Actor, at: datetim
     return held.where(*_conditions(series, wanted, by=by, day=day_of(at)))
 
 
+UNANSWERED = and_(Enrolment.profile_shared_at.is_(None), Enrolment.status.in_(rules.ACTIVE))
+"""Has a place, or waits for one, by somebody else's doing, and has not accepted."""
+
+
+def count_unanswered(series: Series, *, by: Actor, at: datetime | None = None) -> int:
+    """How many of those whom the actor may read were enrolled by somebody else and have not accepted yet."""
+    query = matching_seats(series, SeatFilter(unanswered=True), by=by, at=at)
+    return read_value(select(func.count()).select_from(query.subquery())) or 0
+
+
 def _conditions(series: Series, wanted: SeatFilter, *, by: Actor, day: date) -> list[ColumnElement[bool]]:
     """What holds of the rows of a series that the actor may read and that a filter holds."""
     found: list[ColumnElement[bool]] = []
@@ -209,6 +222,8 @@ def _conditions(series: Series, wanted: SeatFilter, *, by: Actor, day: date) -> 
         found.append(Enrolment.status == wanted.status)
     if wanted.source is not None:
         found.append(Enrolment.source == wanted.source)
+    if wanted.unanswered:
+        found.append(UNANSWERED)
     if wanted.country is not None:
         country = country_by_code(wanted.country)
         found.append(Person.id.in_(belonging_to([country.id] if country is not None else [], day)))

@@ -32,6 +32,7 @@ from lms.enrolment.queries.series import (
     SeatFilter,
     count_by_status,
     count_countries,
+    count_unanswered,
     count_waiting,
     get_seat,
     list_seat_page,
@@ -47,11 +48,13 @@ from lms.web.lists import AskedList, Choice, Column, ListDefinition, ListPage, S
 from lms.web.locale import reader_locale
 
 init_app = mailing.init_app
+NO_ANSWER = "none"
 LIST = ListDefinition(
     filters={
         "status": frozenset(EnrolmentStatus),
         "country": None,
-        "source": frozenset(EnrolmentSource) - {EnrolmentSource.NOMINATION},
+        "source": frozenset(EnrolmentSource),
+        "answer": frozenset({NO_ANSWER}),
     },
     columns=(
         Column("registered", _l("Registered"), first=_l("first registered first"), last=_l("last registered first")),
@@ -210,6 +213,7 @@ def seat_filter(wanted: ListRequest) -> SeatFilter:
         status=EnrolmentStatus(filters["status"]) if "status" in filters else None,
         country=filters.get("country"),
         source=EnrolmentSource(filters["source"]) if "source" in filters else None,
+        unanswered="answer" in filters,
     )
 
 
@@ -236,7 +240,12 @@ def _list(series: Series, form: EnrolForm | None, names: Mapping[str, str], *, b
             asked, page.matching, endpoint="enrolment.series_enrolments", values={"slug": series.slug}, anchor="who"
         ),
         sifted=_sifted(counts),
-        selects=_selects(names, count_countries(series, by=by), asked.wanted.filters.get("country")),
+        selects=_selects(
+            names,
+            count_countries(series, by=by),
+            asked.wanted.filters.get("country"),
+            count_unanswered(series, by=by),
+        ),
         counts=counts,
         form=form,
         asks_to_enrol="enrol" in request.args or request.method == "POST" or not sum(counts.values()),
@@ -263,8 +272,9 @@ def _sifted(counts: Mapping[EnrolmentStatus, int]) -> list[Sifted]:
     return [Sifted("", sum(counts.values()), _("all")), *shown]
 
 
-def _selects(names: Mapping[str, str], counts: Mapping[str, int], chosen: str | None) -> list[Select]:
-    """The filters of the form: the countries of people in the series, and how people came into it."""
+def _selects(names: Mapping[str, str], counts: Mapping[str, int], chosen: str | None, unanswered: int) -> list[Select]:
+    """The filters of the form: the countries of people in the series, how people came into it, and whether they have
+    answered."""
     codes = set(counts) | ({chosen} if chosen else set())
     places = sorted(codes, key=lambda code: sort_key(names.get(code, code)))
     countries = [Choice(code, names.get(code, code), counts.get(code, 0)) for code in places]
@@ -272,9 +282,11 @@ def _selects(names: Mapping[str, str], counts: Mapping[str, int], chosen: str | 
         Choice(EnrolmentSource.SELF, _("Enrolled themselves")),
         Choice(EnrolmentSource.STAFF, _("Enrolled by staff")),
         Choice(EnrolmentSource.FILE, _("From a file")),
+        Choice(EnrolmentSource.NOMINATION, _("By nomination")),
         Choice(EnrolmentSource.WALK_IN, _("Attended without enrolling")),
     ]
-    found = [Select("source", _("How"), _("All"), sources)]
+    answers = [Choice(NO_ANSWER, _("Invited, no answer"), unanswered)]
+    found = [Select("source", _("How"), _("All"), sources), Select("answer", _("Answer"), _("All"), answers)]
     return [Select("country", _("Country"), _("All"), countries), *found] if len(countries) > 1 else found
 
 
