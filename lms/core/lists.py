@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-SIZES = (25, 50, 100, 250)
+SIZES = (20, 50, 100, 250)
 """How many rows a page of a list can have."""
-SIZE = 25
+SIZE = 20
+"""So many where none are asked for: what a phone shows in a few screens."""
 TEXT_LENGTH = 200
 """Characters of the text to look for; more are cut off."""
 

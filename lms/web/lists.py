@@ -55,11 +55,18 @@ class Column:
 class ListDefinition:
     """What a list can be filtered and sorted by. The first column is the order of a list of which none is asked.
 
-    `filters` has the values that each filter knows; None where any text may stand, which the query checks.
+    `filters` has the values that each filter knows; None where any text may stand, which the query checks. `size` is
+    how many rows a page has where none are asked for: fewer where rows are high, so that a phone shows a page of them.
     """
 
     filters: Mapping[str, Collection[str] | None] = field(default_factory=dict)
     columns: tuple[Column, ...] = ()
+    size: int = SIZE
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many rows a page can have."""
+        return tuple(sorted({self.size, *SIZES}))
 
     def without(self, filters: Iterable[str] = (), columns: Iterable[str] = ()) -> ListDefinition:
         """The same list with some filters and columns left out, where they mean nothing."""
@@ -67,6 +74,7 @@ class ListDefinition:
         return ListDefinition(
             {name: known for name, known in self.filters.items() if name not in no_filters},
             tuple(column for column in self.columns if column.name not in no_columns),
+            self.size,
         )
 
     def column(self, name: str) -> Column | None:
@@ -116,10 +124,10 @@ def read_list(definition: ListDefinition, args: MultiDict[str, str] | None = Non
         sort, descending = column.name, asked.startswith("-")
     else:
         sort, descending = (first.name, first.descending) if first is not None else ("", False)
-    size = _whole(args, "size", SIZE, ignored)
-    if size not in SIZES:
+    size = _whole(args, "size", definition.size, ignored)
+    if size not in definition.sizes:
         ignored.append("size")
-        size = SIZE
+        size = definition.size
     page = _whole(args, "page", 1, ignored)
     wanted = ListRequest(
         q=clean_line(args.get("q"))[:TEXT_LENGTH],
@@ -152,7 +160,7 @@ def _parameters(definition: ListDefinition, wanted: ListRequest) -> dict[str, st
     first = definition.columns[0] if definition.columns else None
     if first is not None and (wanted.sort, wanted.descending) != (first.name, first.descending):
         found["sort"] = ("-" if wanted.descending else "") + wanted.sort
-    if wanted.size != SIZE:
+    if wanted.size != definition.size:
         found["size"] = wanted.size
     if wanted.page > 1:
         found["page"] = wanted.page
@@ -342,7 +350,7 @@ class ListPage:
     @property
     def sizes(self) -> tuple[int, ...]:
         """How many rows a page can have."""
-        return SIZES
+        return self.definition.sizes
 
 
 @dataclass(frozen=True)

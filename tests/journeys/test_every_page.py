@@ -16,9 +16,16 @@ from werkzeug.serving import make_server
 
 from lms.attendance.actions.credits import credit_lecture
 from lms.attendance.models.evidence import Presence, Source
+from lms.catalogue.models import Lecture, Series
 from lms.core import clock
 from lms.core.db import action, db
+from lms.core.lists import SIZE
 from lms.core.roles import SYSTEM
+from lms.nominations.actions.nominating import nominate
+from lms.people.actions.duplicates import compare_waiting_people
+from lms.people.actions.files import PersonRow
+from lms.people.models import Country
+from lms.people.queries.countries import get_country
 from lms.reports.actions.public import refresh_public_figures
 from tests.contracts.pages import pages
 from tests.contracts.world import World, build
@@ -300,3 +307,68 @@ def test_axe_finds_nothing_wrong_with_read_outs(served: Served, browser: Browser
                       for one in found.response["violations"]]  # fmt: skip
         context.close()
     assert not wrong, "\n".join(wrong)
+
+
+HIGHEST = 4000
+"""A phone of 390 px shows the first page of a list in less."""
+MANY = 60
+LISTS = {
+    "administrator": (
+        "/admin/people", "/admin/people/duplicates", "/admin/series", "/admin/nominations",
+        "/admin/nominations?state=submitted", "/admin/countries", "/countries", "/admin/reports/people",
+        "/admin/reports/opened/attendances", "/admin/reports/opened/registrations", "/admin/reports/opened/countries",
+        "/admin/reports/opened/sessions", "/lectures/{held}/roster", "/series/{slug}/enrolments",
+        "/series/{slug}/certificates?show=rest", "/lectures/{held}/groups",
+    ),
+    "focal point": ("/country", "/country/nominations", "/series/{slug}/enrolments"),
+}  # fmt: skip
+
+
+def _crowd(world: World) -> None:
+    """More people, nominations, series and duplicates than a page of any list has."""
+    make, here, at = Make(world.app), world.places["mine"], clock.now()
+    series = db.session.scalars(db.select(Series).where(Series.slug == here.slug)).one()
+    codes = db.session.scalars(db.select(Country.code).where(Country.code.is_not(None)).limit(MANY)).all()
+    people = []
+    for number, code in enumerate(codes):
+        named = {"organisation": "Ministry of Trade and Industry", "native_name": "Нокутула Мтетва"}
+        people.append(
+            make.person(f"Nokuthula Mthethwa Dlamini {number // 2}", f"crowd{number}@crowd.test", country=code, **named)
+        )
+        make.enrolment(series, people[-1])
+        make.series(f"crowd-{number}", "Trade finance and logistics for small exporters", visibility="public")
+    for number in range(12):
+        make.series(f"sketch-{number}", visibility="draft")
+    held = db.session.get_one(Lecture, here.lectures["held"])
+    assert held.actual_start is not None
+    _be_there(held.id, [one.id for one in people], clock.to_ms(held.actual_start))
+    rows = [
+        PersonRow(2, f"nominee{n}@trade.test", f"nominee{n}@trade.test", f"Nokuthula Mthethwa Nominee {n}")
+        for n in range(MANY)
+    ]
+    for code in ("KE", *codes[:12]):
+        nominate(series.id, rows[:6] if code != "KE" else rows, country_id=get_country(code).id, by=SYSTEM, at=at)
+    compare_waiting_people(at=at)
+    refresh_public_figures(by=SYSTEM, at=at)
+
+
+def test_the_first_page_of_each_list_is_short_on_a_phone(served: Served, browser: Browser) -> None:
+    world, here = served.world, served.world.places["mine"]
+    _crowd(world)
+    high, rows = [], {}
+    for role, paths in LISTS.items():
+        page = _window(served, browser, role)
+        page.set_viewport_size({"width": 390, "height": 844})
+        for path in paths:
+            address = path.format(held=here.lectures["held"], slug=here.slug)
+            answer = page.goto(served.address + address)
+            assert answer is not None
+            assert answer.status == 200, address
+            height = page.evaluate("document.documentElement.scrollHeight")
+            rows[address] = page.locator("main tbody tr").count()
+            if height >= HIGHEST:
+                high.append(f"{address}: {height}")
+        page.context.close()
+    assert not high, "\n".join(high)
+    assert sum(number >= SIZE for number in rows.values()) > len(rows) / 2, "lists that are full"
+    world.restore()

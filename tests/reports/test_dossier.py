@@ -231,3 +231,9 @@ def test_reporters_find_every_dossier(client: FlaskClient, make: Make, country: 
     text = client.get("/countries").text
     assert re.findall(r'href="/countries/([A-Z]+)"', text) == ["UG", "KE"]
     assert "partner" in text
+    for asked, codes in (
+        ("partner=true", ["KE"]), ("partner=false", ["UG"]), ("q=ken", ["KE"]), ("q=zzz", []),
+        ("sort=country", ["KE", "UG"]), ("sort=-country", ["UG", "KE"]), ("sort=attendances", ["KE", "UG"]),
+    ):  # fmt: skip
+        found = client.get(f"/countries?{asked}").text
+        assert re.findall(r'href="/countries/([A-Z]+)"', found) == codes, asked

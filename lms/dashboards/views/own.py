@@ -43,7 +43,7 @@ NEXT = 5
 APPEALS = 5
 LAST = 5
 """So many held lectures, and drafts, stand on the page of an instructor; a link shows all."""
-SOME, LATEST = 3, 6
+SOME, LATEST = 2, 4
 """So many people who are falling behind, and so many nominations, stand on the page of a focal point."""
 _IN = (EnrolmentStatus.ENROLLED, EnrolmentStatus.WAITLISTED, EnrolmentStatus.APPLIED)
 

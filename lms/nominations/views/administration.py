@@ -51,6 +51,7 @@ from lms.web.locale import reader_locale
 from lms.web.table_files import table_file
 
 LIST = ListDefinition(
+    size=15,
     filters={"state": frozenset(NominationState), "series": None, "country": None},
     columns=(
         Column("waiting", _l("Nominated"), first=_l("the longest wait first"), last=_l("the shortest wait first")),
@@ -119,7 +120,7 @@ def _sifted(counts: Mapping[NominationState, int]) -> list[Sifted]:
     """The figures above the list."""
     words = {
         NominationState.SUBMITTED: _("waiting"),
-        NominationState.INVITED: _("invited"),
+        NominationState.INVITED: _("invited, no answer"),
         NominationState.ACCEPTED: _("confirmed"),
         NominationState.DECLINED: _("declined"),
         NominationState.REJECTED: _("rejected"),

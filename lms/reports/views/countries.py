@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
@@ -10,47 +11,76 @@ from flask.typing import ResponseReturnValue
 
 from lms.core import clock
 from lms.core.i18n import _
+from lms.core.lists import ListRequest
+from lms.core.matching import match_of_text
 from lms.core.roles import Role
+from lms.core.search_index import search_words
+from lms.core.sorting import sort_key
 from lms.reports.documents import dossier as reading
 from lms.reports.documents import dossier_data as dossiers
 from lms.reports.documents.answers import file_answer
 from lms.reports.documents.files import FILES, file_of
-from lms.reports.documents.model import Column, ReadOut, Table
-from lms.reports.documents.wording import figure_column
+from lms.reports.documents.model import ReadOut
 from lms.reports.documents.writing import written
 from lms.reports.queries.drilldown_rows import NOT_STATED
+from lms.reports.rules import Group
 from lms.reports.views.blueprint import bp
-from lms.reports.views.drilldown import drilldown_of
+from lms.reports.views.drilldown import (
+    ATTENDANCES_COLUMN,
+    CERTIFICATES_COLUMN,
+    COUNTRY_COLUMN,
+    PARTICIPANTS_COLUMN,
+    drilldown_of,
+)
 from lms.web.guards import allow
 from lms.web.identity import current_actor
+from lms.web.lists import ListDefinition, ListPage, Sifted, read_list
 from lms.web.locale import reader_locale
+
+COUNTRIES = ListDefinition(
+    filters={"partner": frozenset({"true", "false"})},
+    columns=(PARTICIPANTS_COLUMN, COUNTRY_COLUMN, ATTENDANCES_COLUMN, CERTIFICATES_COLUMN),
+)
 
 
 @bp.get("/countries")
 @allow(Role.ADMINISTRATOR, Role.REPORTER)
 def countries() -> ResponseReturnValue:
     """Lists every country with figures, with links to its dossier."""
-    by, at = current_actor(), clock.now()
+    by, at, asked = current_actor(), clock.now(), read_list(COUNTRIES)
     report, partners = dossiers.list_reported_countries(by=by, at=at, locale=reader_locale())
-    names = ("participants", "attendances", "certificates")
-    shown = [group for group in report.groups if group.keys[0] is not None]
-    table = Table(
-        columns=(
-            Column(_("Country or area"), "text"),
-            Column(_("Partner"), "text"),
-            *(figure_column(name) for name in names),
-        ),
-        rows=tuple(
-            (
-                group.labels[0],
-                _("partner") if group.keys[0] in partners else None,
-                *(getattr(group.figures, name) for name in names),
-            )
-            for group in shown
-        ),
-        urls={index: url_for("reports.dossier", code=group.keys[0]) for index, group in enumerate(shown)},
+    every = [group for group in report.groups if group.keys[0] is not None]
+    found = _wanted(every, partners, asked.wanted)
+    wanted = asked.wanted.within(len(found))
+    number = sum(group.keys[0] in partners for group in every)
+    return render_template(
+        "reports/countries.html",
+        rows=found[wanted.offset : wanted.offset + wanted.size],
+        partners=partners,
+        sifted=[
+            Sifted("", len(every), _("All")),
+            Sifted("true", number, _("Partner countries")),
+            Sifted("false", len(every) - number, _("Other countries")),
+        ],
+        list=ListPage(asked, len(found), endpoint="reports.countries", anchor="countries"),
+        as_at=report.as_at,
+        written=written,
     )
-    return render_template("reports/countries.html", countries=table, as_at=report.as_at, written=written)
+
+
+def _wanted(groups: Sequence[Group], partners: frozenset[str], wanted: ListRequest) -> list[Group]:
+    """The countries that a list asks for; those that are alike by name."""
+    words, partner = tuple(search_words(wanted.q)), wanted.filters.get("partner")
+    found = [
+        group
+        for group in groups
+        if (not wanted.q or match_of_text(words, group.labels[0]) is not None)
+        and (partner is None or (group.keys[0] in partners) is (partner == "true"))
+    ]
+    found.sort(key=lambda group: sort_key(group.labels[0]))
+    if wanted.sort == "country":
+        return found[::-1] if wanted.descending else found
+    return sorted(found, key=lambda group: getattr(group.figures, wanted.sort), reverse=wanted.descending)
 
 
 @bp.get("/countries/<code>")

@@ -53,11 +53,23 @@ _DAY = Column("day", _l("Day"), first=_l("newest first"), last=_l("oldest first"
 _PERSON = Column("person", _l("Person"), first=_l("by name"), last=_l("by name, the last first"))
 _LECTURE = Column("lecture", _l("Lecture"), first=_l("by lecture"), last=_l("by lecture, the last first"))
 _SERIES = Column("series", _l("Series"), first=_l("by series"), last=_l("by series, the last first"))
-_COUNTRY = Column(
+COUNTRY_COLUMN = Column(
     "country", _l("Country or area"), first=_l("by country"), last=_l("by country, the last first")
 )  # fmt: skip
-_ATTENDANCES = Column(
+ATTENDANCES_COLUMN = Column(
     "attendances", _l("Attendances"), first=_l("most attendances first"), last=_l("fewest attendances first"),
+    descending=True, numeric=True,
+)  # fmt: skip
+PARTICIPANTS_COLUMN = Column(
+    "participants",
+    _l("Participants"),
+    first=_l("most participants first"),
+    last=_l("fewest participants first"),
+    descending=True,
+    numeric=True,
+)
+CERTIFICATES_COLUMN = Column(
+    "certificates", _l("Certificates"), first=_l("most certificates first"), last=_l("fewest certificates first"),
     descending=True, numeric=True,
 )  # fmt: skip
 _HOURS = Column(
@@ -71,7 +83,7 @@ _CREDITS = ListDefinition(
         _PERSON,
         _LECTURE,
         _SERIES,
-        _COUNTRY,
+        COUNTRY_COLUMN,
         Column("source", _l("Way of attending"), first=_l("by way of attending"), last=_l("by way, the last first")),
         Column(
             "minutes", _l("Minutes"), first=_l("most minutes first"), last=_l("fewest minutes first"), descending=True,
@@ -82,21 +94,18 @@ _CREDITS = ListDefinition(
 _COUNTRIES = ListDefinition(
     filters={OF_PARTNER: frozenset({"true", "false"})},
     columns=(
-        Column(
-            "participants", _l("Participants"), first=_l("most participants first"),
-            last=_l("fewest participants first"), descending=True, numeric=True,
-        ),
-        _COUNTRY,
-        _ATTENDANCES,
+        PARTICIPANTS_COLUMN,
+        COUNTRY_COLUMN,
+        ATTENDANCES_COLUMN,
         _HOURS,
     ),
 )  # fmt: skip
 _REGISTRATIONS = ListDefinition(
-    filters={"of_country": None, "of_series": None}, columns=(_DAY, _PERSON, _SERIES, _COUNTRY)
+    filters={"of_country": None, "of_series": None}, columns=(_DAY, _PERSON, _SERIES, COUNTRY_COLUMN)
 )
 ROWS = {
     "sessions": ListDefinition(
-        filters={"of_series": None}, columns=(_DAY, _LECTURE, _SERIES, _ATTENDANCES, _HOURS)
+        filters={"of_series": None}, columns=(_DAY, _LECTURE, _SERIES, ATTENDANCES_COLUMN, _HOURS)
     ),
     "attendances": _CREDITS,
     "contact_hours": _CREDITS,
