@@ -112,6 +112,7 @@ def list_enrolments(slug: str, query: dict[str, Any]) -> ResponseReturnValue:
         status=query["status"],
         country=query["country"],
         source=query["source"],
+        organisation=query["organisation"],
         unanswered=query["answer"] is not None,
     )
     page = envelope(found, limit, lambda seat: seat.id)

@@ -135,13 +135,14 @@ class EnrolmentChangesOut(AnswerSchema):
 
 
 class EnrolmentQuery(PageQuery):
-    """Which places: `q` in name or address, `status`, the code of a `country`, the `source` of the enrolment, and with
-    `answer=none` only people who were enrolled by somebody else and have not accepted yet."""
+    """Which places: `q` in name or address, `status`, the code of a `country`, the `source` of the enrolment, the name
+    of an `organisation`, and with `answer=none` only people enrolled by somebody else who have not accepted."""
 
     q = String(load_default="")
     status = Enum(EnrolmentStatus, by_value=True, load_default=None)
     country = String(load_default=None)
     source = Enum(EnrolmentSource, by_value=True, load_default=None)
+    organisation = String(load_default=None)
     answer = String(load_default=None, validate=OneOf(["none"]))
 
 

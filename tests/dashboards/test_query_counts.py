@@ -103,8 +103,8 @@ def grow(world: World) -> None:
         ("/admin/reports/opened/sessions", "administrator", 14),
         ("/admin/reports/opened/certificates", "administrator", 16),
         ("/admin/people/{person}", "administrator", 39),
-        ("/series/cross-border/enrolments", "instructor", 13),
-        ("/series/cross-border/enrolments", "focal_point", 16),  # of their country only: counted by a question
+        ("/series/cross-border/enrolments", "instructor", 14),
+        ("/series/cross-border/enrolments", "focal_point", 17),  # of their country only: counted by a question
         ("/series/cross-border/seats", "administrator", 10),
         ("/series/cross-border/quotas", "administrator", 7),
         ("/series/cross-border/certificates", "administrator", 18),

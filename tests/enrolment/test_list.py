@@ -12,7 +12,7 @@ from lms.catalogue.models import Series
 from lms.core.lists import ListRequest
 from lms.core.roles import SYSTEM, Actor
 from lms.enrolment.models import EnrolmentSource, EnrolmentStatus
-from lms.enrolment.queries.series import SeatFilter, list_seat_page, list_seats
+from lms.enrolment.queries.series import SeatFilter, count_organisations, list_seat_page, list_seats
 
 EARLY = datetime(2026, 1, 1, tzinfo=UTC)
 NAMES = {"KE": "Kenya", "PE": "Peru", "GH": "Republic of Ghana"}
@@ -57,6 +57,7 @@ def test_enrolments_are_filtered_and_sorted_by_each_column(series: Series, conte
         (SeatFilter(country="PE"), ["Ann", "Bo"]),
         (SeatFilter(country="PE", status=EnrolmentStatus.WAITLISTED, q="ann"), ["Ann"]),
         (SeatFilter(country="FR"), []),
+        (SeatFilter(organisation="bank"), ["Bo"]),
         (SeatFilter(unanswered=True), ["Bo"]),
         (SeatFilter(unanswered=True, country="KE"), []),
     ):
@@ -74,6 +75,9 @@ def test_filters_and_orders_tell_nothing_of_a_hidden_person(make: Any, context: 
         make.enrolment(series, person, profile_shared_at=shared)
     by = make.actor(teacher)
     assert names(series, SeatFilter(country="PE"), by=by) == []
+    assert names(series, SeatFilter(organisation="Bo & Co"), by=by) == []
+    assert count_organisations(series, by=by) == {"Ann & Co": 1, "Zed & Co": 1}
+    assert count_organisations(series, by=SYSTEM) == {"Ann & Co": 1, "Bo & Co": 1, "Zed & Co": 1}
     for sort in ("name", "organisation", "country"):
         assert names(series, by=by, sort=sort)[-1] == "bo@x.example"
         assert names(series, by=by, sort=sort, descending=True)[-1] == "bo@x.example"
@@ -87,6 +91,8 @@ def test_the_page_and_the_api_take_the_same_filter(series: Series, make: Any, cl
         ({"country": "PE"}, ["Ann", "Bo"]),
         ({"status": "withdrawn", "source": "file"}, ["Émile"]),
         ({"answer": "none"}, ["Bo"]),
+        ({"organisation": "asociacion"}, ["Émile"]),
+        ({"organisation": "Nobody's"}, []),
         ({"source": "walk_in"}, []),
     ):
         page = client.get("/series/trade/enrolments", query_string=query)

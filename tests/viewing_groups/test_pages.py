@@ -108,16 +108,18 @@ def several(app: APIFlask, make: Make, at: datetime) -> SimpleNamespace:
             draft = GroupInput(city, "Hall", "Asha Mwangi", 9, "Africa/Nairobi")
             last = open_group(lecture, draft, country=country, by=teacher, at=at)[0]
         call_off(last, by=teacher, at=at)
-        people = {
-            "teacher": db.session.get_one(Person, teacher.person_id),
-            "focal": db.session.get_one(Person, story.focal.person_id),
-        }
+        teacher_id, focal_id = story.teacher.person_id, story.focal.person_id
         db.session.rollback()
-    return SimpleNamespace(address=f"/lectures/{lecture}/groups", **people)
+
+    def enter(client: FlaskClient, person_id: int | None) -> None:
+        with app.app_context():
+            make.sign_in(client, db.session.get_one(Person, person_id))
+
+    return SimpleNamespace(address=f"/lectures/{lecture}/groups", enter=enter, teacher=teacher_id, focal=focal_id)
 
 
-def test_groups_are_filtered_sorted_and_downloaded(client: FlaskClient, make: Make, several: SimpleNamespace) -> None:
-    make.sign_in(client, several.teacher)
+def test_groups_are_filtered_sorted_and_downloaded(client: FlaskClient, several: SimpleNamespace) -> None:
+    several.enter(client, several.teacher)
 
     def places(asked: str = "") -> list[str]:
         return re.findall(r'<a href="/groups/[^"]+"><bdi>([^,]+),', client.get(several.address + asked).text)
@@ -148,8 +150,8 @@ def test_groups_are_filtered_sorted_and_downloaded(client: FlaskClient, make: Ma
 
 
 def test_focal_points_list_and_download_groups_of_their_country_only(
-    client: FlaskClient, make: Make, several: SimpleNamespace
+    client: FlaskClient, several: SimpleNamespace
 ) -> None:
-    make.sign_in(client, several.focal)
+    several.enter(client, several.focal)
     assert client.get(several.address).text.count('data-testid="group-') == 2
     assert len(client.get(f"{several.address}.csv").get_data(as_text=True).splitlines()) == 3

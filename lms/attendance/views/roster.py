@@ -47,6 +47,7 @@ from lms.web.locale import reader_locale
 from lms.web.table_files import table_file
 
 LIST = ListDefinition(
+    size=15,
     filters={
         "outcome": frozenset(Outcome),
         "country": None,

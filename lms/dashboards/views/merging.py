@@ -29,7 +29,7 @@ from lms.web.guards import allow
 from lms.web.identity import current_actor
 from lms.web.lists import ListDefinition, ListPage, read_list
 
-PAIRS = ListDefinition(size=10)
+PAIRS = ListDefinition(size=8)
 FOUND = 25
 LABELS = {
     "full_name": _l("Name"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -18,6 +18,7 @@ from lms.core.errors import Refused
 from lms.core.lists import ListRequest
 from lms.core.process_cache import memory
 from lms.core.roles import Actor
+from lms.core.search_index import searchable
 from lms.core.sorting import sort_key
 from lms.enrolment import rules
 from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentSource, EnrolmentStatus
@@ -30,6 +31,7 @@ from lms.people.queries.persons import addresses_of
 STAMP = "countries_of_series"
 """The version of what people's countries in a series are counted from."""
 MOST_KEPT = 32
+MOST_ORGANISATIONS = 50
 cache_versions.watch(
     STAMP, frozenset({"enrolment", "superseded_enrolment", "person", "person_country", "country"}).__contains__
 )
@@ -96,6 +98,7 @@ class SeatFilter:
     status: EnrolmentStatus | None = None
     country: str | None = None
     source: EnrolmentSource | None = None
+    organisation: str | None = None
     unanswered: bool = False
     """Only who was enrolled by somebody else and has not accepted yet."""
 
@@ -118,6 +121,7 @@ def list_seats(
     status: EnrolmentStatus | None = None,
     country: str | None = None,
     source: EnrolmentSource | None = None,
+    organisation: str | None = None,
     unanswered: bool = False,
     at: datetime | None = None,
 ) -> list[Seat]:
@@ -126,7 +130,7 @@ def list_seats(
     A focal point sees the own country's people, who is no staff of the series the own row.
     """
     day = day_of(at)
-    wanted = SeatFilter(q or "", status, country, source, unanswered)
+    wanted = SeatFilter(q or "", status, country, source, organisation, unanswered)
     query = _SEATS.where(*_conditions(series, wanted, by=by, day=day))
     if cursor is not None:
         query = query.where(Enrolment.id > cursor)
@@ -224,6 +228,10 @@ def _conditions(series: Series, wanted: SeatFilter, *, by: Actor, day: date) -> 
         found.append(Enrolment.source == wanted.source)
     if wanted.unanswered:
         found.append(UNANSWERED)
+    if wanted.organisation is not None:
+        found.append(Person.search_organisation == searchable(wanted.organisation))
+        if by.is_instructor and rules.sees_shared_only(by):
+            found.append(Enrolment.profile_shared_at.is_not(None))
     if wanted.country is not None:
         country = country_by_code(wanted.country)
         found.append(Person.id.in_(belonging_to([country.id] if country is not None else [], day)))
@@ -233,25 +241,44 @@ def _conditions(series: Series, wanted: SeatFilter, *, by: Actor, day: date) -> 
 
 
 def count_countries(series: Series, *, by: Actor, at: datetime | None = None) -> dict[str, int]:
-    """How many of the people with an enrolment in a series whom the actor may read are from each country, by its code.
+    """How many of the people in a series whom the actor may read are from each country, by its code."""
+    day = day_of(at)
+
+    def count(people: Select[Any]) -> dict[str, int]:
+        return dict(Counter(country_codes_of(read_column(people), day).values()))
+
+    return _counted("countries", series, count, by=by, day=day)
+
+
+def count_organisations(series: Series, *, by: Actor, at: datetime | None = None) -> dict[str, int]:
+    """How many of these people name each organisation, by its name: the `MOST_ORGANISATIONS` that most name. Case and
+    marks make no other name."""
+
+    def count(people: Select[Any]) -> dict[str, int]:
+        number, key = func.count(), Person.search_organisation
+        query = people.with_only_columns(func.min(Person.organisation), number).where(key != "").group_by(key)
+        return dict(read(query.order_by(number.desc(), key).limit(MOST_ORGANISATIONS)))
+
+    return _counted("organisations", series, count, by=by, day=day_of(at))
+
+
+def _counted(
+    what: str, series: Series, count: Callable[[Select[Any]], dict[str, int]], *, by: Actor, day: date
+) -> dict[str, int]:
+    """What is counted of the people with an enrolment in a series whom the actor may read, by a query of their ids.
 
     Kept until an enrolment or a person changes: the filters of lists ask for it on each page.
     """
-    day, everybody = day_of(at), rules.may_see_all(series, by)
+    everybody = rules.may_see_all(series, by)
     shared_only = everybody and rules.sees_shared_only(by)
+    people = speaking(Person.id).where(Enrolment.series_id == series.id)
     if not everybody:
-        query = speaking(Person.id).where(
-            Enrolment.series_id == series.id, *_conditions(series, SeatFilter(), by=by, day=day)
-        )
-        return dict(Counter(country_codes_of(read_column(query), day).values()))
-    kept, key = memory(STAMP), (series.id, shared_only, day)
+        return count(people.where(*_conditions(series, SeatFilter(), by=by, day=day)))
+    kept, key = memory(STAMP), (what, series.id, shared_only, day)
     stamp = cache_versions.stamp_of(STAMP)  # before what it stands for is read
     found: tuple[int | None, dict[str, int]] | None = kept.get(key)
     if found is None or found[0] != stamp:
-        query = speaking(Person.id).where(Enrolment.series_id == series.id)
-        if shared_only:
-            query = query.where(Enrolment.profile_shared_at.is_not(None))
-        found = stamp, dict(Counter(country_codes_of(read_column(query), day).values()))
+        found = stamp, count(people.where(Enrolment.profile_shared_at.is_not(None)) if shared_only else people)
         kept.pop(key, None)
         kept[key] = found
         while len(kept) > MOST_KEPT:

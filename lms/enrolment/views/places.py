@@ -32,6 +32,7 @@ from lms.enrolment.queries.series import (
     SeatFilter,
     count_by_status,
     count_countries,
+    count_organisations,
     count_unanswered,
     count_waiting,
     get_seat,
@@ -54,6 +55,7 @@ LIST = ListDefinition(
         "status": frozenset(EnrolmentStatus),
         "country": None,
         "source": frozenset(EnrolmentSource),
+        "organisation": None,
         "answer": frozenset({NO_ANSWER}),
     },
     columns=(
@@ -213,6 +215,7 @@ def seat_filter(wanted: ListRequest) -> SeatFilter:
         status=EnrolmentStatus(filters["status"]) if "status" in filters else None,
         country=filters.get("country"),
         source=EnrolmentSource(filters["source"]) if "source" in filters else None,
+        organisation=filters.get("organisation"),
         unanswered="answer" in filters,
     )
 
@@ -240,12 +243,7 @@ def _list(series: Series, form: EnrolForm | None, names: Mapping[str, str], *, b
             asked, page.matching, endpoint="enrolment.series_enrolments", values={"slug": series.slug}, anchor="who"
         ),
         sifted=_sifted(counts),
-        selects=_selects(
-            names,
-            count_countries(series, by=by),
-            asked.wanted.filters.get("country"),
-            count_unanswered(series, by=by),
-        ),
+        selects=_selects(series, asked.wanted.filters, names, by=by),
         counts=counts,
         form=form,
         asks_to_enrol="enrol" in request.args or request.method == "POST" or not sum(counts.values()),
@@ -272,12 +270,10 @@ def _sifted(counts: Mapping[EnrolmentStatus, int]) -> list[Sifted]:
     return [Sifted("", sum(counts.values()), _("all")), *shown]
 
 
-def _selects(names: Mapping[str, str], counts: Mapping[str, int], chosen: str | None, unanswered: int) -> list[Select]:
-    """The filters of the form: the countries of people in the series, how people came into it, and whether they have
-    answered."""
-    codes = set(counts) | ({chosen} if chosen else set())
-    places = sorted(codes, key=lambda code: sort_key(names.get(code, code)))
-    countries = [Choice(code, names.get(code, code), counts.get(code, 0)) for code in places]
+def _selects(series: Series, chosen: Mapping[str, str], names: Mapping[str, str], *, by: Actor) -> list[Select]:
+    """The filters of the form: the countries and organisations of people in the series, how people came into it, and
+    whether they have answered."""
+    countries, organisations = count_countries(series, by=by), count_organisations(series, by=by)
     sources = [
         Choice(EnrolmentSource.SELF, _("Enrolled themselves")),
         Choice(EnrolmentSource.STAFF, _("Enrolled by staff")),
@@ -285,9 +281,21 @@ def _selects(names: Mapping[str, str], counts: Mapping[str, int], chosen: str | 
         Choice(EnrolmentSource.NOMINATION, _("By nomination")),
         Choice(EnrolmentSource.WALK_IN, _("Attended without enrolling")),
     ]
-    answers = [Choice(NO_ANSWER, _("Invited, no answer"), unanswered)]
-    found = [Select("source", _("How"), _("All"), sources), Select("answer", _("Answer"), _("All"), answers)]
-    return [Select("country", _("Country"), _("All"), countries), *found] if len(countries) > 1 else found
+    answers = [Choice(NO_ANSWER, _("Invited, no answer"), count_unanswered(series, by=by))]
+    found = [
+        Select("country", _("Country"), _("All"), _choices(countries, chosen.get("country"), names)),
+        Select("organisation", _("Organisation"), _("All"), _choices(organisations, chosen.get("organisation"), {})),
+        Select("source", _("How"), _("All"), sources),
+        Select("answer", _("Answer"), _("All"), answers),
+    ]
+    return [one for one in found if one.name in ("source", "answer") or len(one.choices) > 1]
+
+
+def _choices(counts: Mapping[str, int], chosen: str | None, names: Mapping[str, str]) -> list[Choice]:
+    """The values that people in the series have, by name, each with their number."""
+    values = {*counts, *([chosen] if chosen else [])}
+    order = sorted(values, key=lambda value: sort_key(names.get(value, value)))
+    return [Choice(value, names.get(value, value), counts.get(value, 0)) for value in order]
 
 
 def _own_codes(by: Actor) -> list[str]:
