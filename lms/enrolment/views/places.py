@@ -281,14 +281,16 @@ def _selects(series: Series, chosen: Mapping[str, str], names: Mapping[str, str]
         Choice(EnrolmentSource.NOMINATION, _("By nomination")),
         Choice(EnrolmentSource.WALK_IN, _("Attended without enrolling")),
     ]
-    answers = [Choice(NO_ANSWER, _("Invited, no answer"), count_unanswered(series, by=by))]
+    unanswered = count_unanswered(series, by=by)
+    answers = [Choice(NO_ANSWER, _("Invited, no answer"), unanswered)]
     found = [
         Select("country", _("Country"), _("All"), _choices(countries, chosen.get("country"), names)),
         Select("organisation", _("Organisation"), _("All"), _choices(organisations, chosen.get("organisation"), {})),
         Select("source", _("How"), _("All"), sources),
         Select("answer", _("Answer"), _("All"), answers),
     ]
-    return [one for one in found if one.name in ("source", "answer") or len(one.choices) > 1]
+    is_of_use = {"source": True, "answer": bool(unanswered)}
+    return [one for one in found if one.name in chosen or is_of_use.get(one.name, len(one.choices) > 1)]
 
 
 def _choices(counts: Mapping[str, int], chosen: str | None, names: Mapping[str, str]) -> list[Choice]:
