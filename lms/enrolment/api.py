@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from apiflask import APIBlueprint
@@ -203,6 +204,12 @@ def list_changes(slug: str) -> ResponseReturnValue:
     return {"items": [_change(view) for view in list_batches(series, by=by)], "next": None}
 
 
+def _filter(given: Mapping[str, Any]) -> SeatFilter:
+    """Part of the enrolments, as a call describes it."""
+    named = {name: value for name, value in given.items() if name != "answer"}
+    return SeatFilter(**(named | {"q": given["q"].strip(), "unanswered": given["answer"] is not None}))
+
+
 @bp.post("/series/<slug>/enrolment-changes")
 @allow(SIGNED_IN)
 @scope("enrolments:write")
@@ -217,7 +224,7 @@ def preview_changes(slug: str, wish: dict[str, Any]) -> ResponseReturnValue:
     ids, filters = wish["enrolments"], wish["filter"]
     if (ids is None) is (filters is None):
         raise Invalid("enrolments", _("Give either enrolments or a filter."))
-    people = ids if filters is None else SeatFilter(**(filters | {"q": filters["q"].strip()}))
+    people = ids if filters is None else _filter(filters)
     batch = preview_batch(series.id, people, status=EnrolmentStatus(wish["status"]), by=by, at=clock.now())
     return _detailed_change(series, batch.public_id, by)
 

@@ -52,6 +52,8 @@ class EnrolmentFilterIn(Schema):
     status = Enum(EnrolmentStatus, by_value=True, load_default=None, allow_none=True)
     country = String(load_default=None, allow_none=True, validate=Length(max=8))
     source = Enum(EnrolmentSource, by_value=True, load_default=None, allow_none=True)
+    organisation = String(load_default=None, allow_none=True, validate=Length(max=200))
+    answer = String(load_default=None, allow_none=True, validate=OneOf(["none"]))
 
 
 class EnrolmentChangeIn(Schema):
