@@ -32,6 +32,7 @@ from lms.enrolment.invitations import invite_due
 from lms.enrolment.quotas import release_lapsed
 from lms.materials.actions import scan_waiting_files
 from lms.materials.resumable_uploads import drop_old_uploads
+from lms.messages.actions import send_due_messages
 from lms.nominations.jobs import run_due_nominations
 from lms.people.actions.duplicates import compare_waiting_people
 from lms.people.actions.sessions import prune_sessions
@@ -135,6 +136,7 @@ def run_due_jobs_and_housekeeping(app: Flask, stopping: threading.Event) -> None
                 prune_sessions(at=clock.now())
                 scan_waiting_files()
                 drop_old_uploads(at=clock.now())
+                send_due_messages()
                 run_due_nominations(at=clock.now())
                 compare_waiting_people(at=clock.now())
                 db.session.remove()

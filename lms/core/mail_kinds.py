@@ -50,6 +50,7 @@ KIND_OF = {
     "enrolment_withdrawn": MailKind.PLACES,
     "nomination_invitation": MailKind.PLACES,
     "nominations_rejected": MailKind.PLACES,
+    "message_test": MailKind.PLACES,
     "scheduled_report": MailKind.REPORT,
     "lecture_cancelled": MailKind.CHANGE,
     "lecture_invitation": MailKind.CHANGE,
@@ -57,6 +58,7 @@ KIND_OF = {
     "lecture_postponed": MailKind.CHANGE,
     "confirm_name": MailKind.CERTIFICATE,
     "enrolment_place_won": MailKind.PLACE_WON,
+    "message": MailKind.MESSAGE,
 }
 """Template → its kind, by kind."""
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import structlog
 from flask import current_app
-from sqlalchemy import JSON, Index, Select, String, Text, and_, case, or_, select, update
+from sqlalchemy import JSON, ColumnElement, Index, Select, String, Text, and_, case, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.exc import SQLAlchemyError
@@ -375,6 +375,17 @@ def _stop(mail: OutboxMail, reason: str) -> None:
 
 def _without_secret(payload: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in payload.items() if name != SECRET}
+
+
+def keys_between(first: str, last: str) -> ColumnElement[bool]:
+    """Which mails have a dedupe key in a range, such as all of one message: found by an index."""
+    return OutboxMail.dedupe_key.between(first, last)
+
+
+def stop_unsent(which: ColumnElement[bool]) -> None:
+    """Stops those of these mails that are still to be sent, inside the running action."""
+    unsent = update(OutboxMail).where(which, OutboxMail.state == MailState.QUEUED)
+    db.session.execute(unsent.values(state=MailState.STOPPED, reason=MailReason.STOPPED, error="stopped"))
 
 
 @action

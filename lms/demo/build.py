@@ -35,7 +35,7 @@ from lms.core.clock import to_ms
 from lms.core.db import action, db
 from lms.core.errors import Invalid
 from lms.core.roles import SYSTEM, Actor, Role
-from lms.demo import duplicates, follow_up, materials, nominations, planning, seats, speakers
+from lms.demo import duplicates, follow_up, materials, messages, nominations, planning, seats, speakers
 from lms.demo.folder import Mark, find_mark, replaced, set_mark
 from lms.demo.generate import SEED, Demonstration, LectureFile
 from lms.demo.population import FEWEST, FULL_SCALE
@@ -225,6 +225,8 @@ def take_in(demonstration: Demonstration, progress: Progress) -> None:
     with progress.phase("Nominations"):
         nominations.take_in(load_plans(), addresses["lin"], ACCOUNTS[0].email, now=demonstration.now, seed=SEED)
     planning.prepare_next_year(demonstration.series, addresses["lin"], now=demonstration.now)
+    with progress.phase("Messages"):
+        messages.take_in(addresses["lin"], now=demonstration.now)
     with progress.phase("Certificates") as tell:
         _certify(demonstration, series_ids, tell)
     with progress.phase("People who registered twice"):

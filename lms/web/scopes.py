@@ -31,6 +31,8 @@ SCOPES = {
     "presence:write": _l("Take part in lectures"),
     "certificates:read": _l("Read certificates"),
     "certificates:write": _l("Issue, revoke and withdraw certificates"),
+    "messages:read": _l("Read messages to the people enrolled in a series"),
+    "messages:write": _l("Write, send and stop messages to the people enrolled in a series"),
     "people:read": _l("Read profiles"),
     "people:write": _l("Change profiles"),
     "totals:read": _l("Read the figures"),

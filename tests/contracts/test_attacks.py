@@ -54,6 +54,7 @@ TYPED = {
     "group_signature": {"statement", "reason"},
     "speaker": {"full_name", "native_name", "position", "about"},
     "lecture_file": {"title", "file_name", "finding"},
+    "message": {"subject", "text"},
     "nomination": {"full_name", "native_name", "organisation", "job_title", "reason", "letter_name"},
     "requested_change": {"value"},
 }

@@ -23,6 +23,9 @@ from lms.core.mail_kinds import KIND_OF
 from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM
 from lms.enrolment.actions.places import enrol
+from lms.messages.actions import save_message
+from lms.messages.models import Message
+from lms.messages.rules import AudienceInput, MessageInput
 from lms.reports.queries.definitions import definitions
 from lms.reports.queries.figures import count
 from lms.reports.rules import Slice
@@ -52,10 +55,15 @@ class Case:
 
 
 @pytest.fixture
-def lecture_ids(make: Make) -> dict[str, int]:
-    """A lecture that is planned, one that is off, one without a date, and who is enrolled."""
+def lecture_ids(app: APIFlask, make: Make) -> dict[str, int]:
+    """A lecture that is planned, one that is off, one without a date, who is enrolled, and a message to them."""
     series = make.series("customs", "Digital customs")
+    letter = MessageInput(AudienceInput(), "For {name}", "Dear {name},\n\nThe replay is open.")
+    with app.app_context():
+        public_id = save_message("customs", None, letter, by=SYSTEM, at=NOW)
+        message_id = db.session.scalars(select(Message.id).where(Message.public_id == public_id)).one()
     return {
+        "message": message_id,
         "enrolled": make.enrolment(series).person_id,
         "planned": make.lecture(series, "Rules of origin").id,
         "cancelled": make.lecture(series, "Valuation", state="cancelled").id,
@@ -175,6 +183,12 @@ def _of_reports() -> Iterator[Case]:
         yield Case("scheduled_report", SECRET | {"report": freeze(frozen), "query": "by=country"})
 
 
+def _of_messages(ids: dict[str, int]) -> Iterator[Case]:
+    told = {"full_name": "Achieng Odhiambo", "title": "Digital customs", "message_id": ids["message"]}
+    yield Case("message", told, says=("Dear Achieng Odhiambo,", "The replay is open."))
+    yield Case("message_test", told, says=("Dear Achieng Odhiambo,", "Only you received it."))
+
+
 def faults_of(message: EmailMessage) -> Iterator[str]:
     """What a reader would stumble over."""
     body = message.get_body(("plain",))
@@ -257,6 +271,7 @@ def _cases(lecture_ids: dict[str, int]) -> list[Case]:
         *_of_the_rest(),
         *_of_nominations(),
         *_of_reports(),
+        *_of_messages(lecture_ids),
     ]
 
 

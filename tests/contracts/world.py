@@ -54,6 +54,9 @@ from lms.live.tokens import make_mark, make_token
 from lms.materials.actions import upload_file
 from lms.materials.models import Audience
 from lms.materials.resumable_uploads import begin_upload
+from lms.messages.actions import save_message
+from lms.messages.queries import count_readers, get_series_to_write
+from lms.messages.rules import AudienceInput, MessageInput
 from lms.nominations.actions import files as nominee_files
 from lms.nominations.actions.decision_batches import confirm_decision, preview_decision
 from lms.nominations.actions.invitations import TEMPLATE
@@ -120,6 +123,8 @@ class Place:
     file_id: str = ""
     unfinished: str = ""
     speaker_id: str = ""
+    message_id: str = ""
+    readers: int = 0
     invitation: str = "none"
     profile_request: str = "none"
     upload_id: str = "none"
@@ -213,6 +218,7 @@ class World:
             "job_id": here.issue_job if endpoint == "certificates.progress" else self.jobs[kind][role],
             "file_id": here.file_id,
             "speaker_id": here.speaker_id,
+            "message_id": here.message_id,
             "upload_id": here.upload_id,
             "secret": "no-such-secret",
             "kind": "csv",
@@ -503,6 +509,9 @@ def _things(world: World) -> None:
         portrait = read_portrait(io.BytesIO(PNG))
         speaker = SpeakerInput(f"Speaker of {name}", "Имя", "Adviser", "A few lines.")
         place.speaker_id = add_new_speaker(soon, speaker, portrait=portrait, by=by, at=at)
+        letter = MessageInput(AudienceInput(), f"A message of {name}", "Dear {name},\n\nhttps://x.example/reading")
+        place.message_id = save_message(name, None, letter, by=SYSTEM, at=at)
+        place.readers = count_readers(get_series_to_write(name, by=SYSTEM), AudienceInput(), by=SYSTEM).number
         place.design = _design(name, Make(world.app).actor(boss), at)
         place.room_token = make_token(world.app.config["SECRET_KEY"], joined.id)
         place.room_mark = make_mark(world.app.config["SECRET_KEY"], joined.id, clock.to_ms(now) - 60_000)

@@ -56,6 +56,8 @@ from lms.enrolment.queries.seats import seat_differences
 from lms.enrolment.queries.series import UNANSWERED
 from lms.materials.models import Audience, FileDownloads
 from lms.materials.models import LectureFile as StoredFile
+from lms.messages.models import Message, MessageState
+from lms.messages.queries import progress_of
 from lms.nominations.models import Nomination, NominationState, RequestedChange
 from lms.nominations.queries.seats import held_seats
 from lms.people.actions.accounts import check_password
@@ -322,6 +324,7 @@ def test_progress_is_one_line_a_phase(said: list[str], built: APIFlask) -> None:
         "Files of lectures",
         "Lecture that is live",
         "Nominations",
+        "Messages",
         "Certificates",
         "People who registered twice",
         "Public figures",
@@ -412,6 +415,14 @@ def test_lectures_have_speakers_and_files_for_each_audience() -> None:
     kept = db.session.scalars(select(StoredFile)).all()
     assert all(files.has(file.key) for file in kept)
     assert db.session.scalar(select(func.sum(FileDownloads.count)))
+
+
+@pytest.mark.usefixtures("context")
+def test_messages_were_sent_stopped_and_begun() -> None:
+    found = {row.state: row for row in db.session.scalars(select(Message))}
+    assert set(found) == {MessageState.SENT, MessageState.STOPPED, MessageState.DRAFT}
+    sent = found[MessageState.SENT]
+    assert progress_of(sent).sent == sent.readers > 0
 
 
 @pytest.mark.usefixtures("context")

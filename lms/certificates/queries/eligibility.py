@@ -196,6 +196,12 @@ def unconfirmed_earners(slug: str, *, by: Actor) -> tuple[Series, list[int]]:
     return view.series, list(db.session.scalars(select(view.people.c.id).where(view.in_group(Group.UNCONFIRMED))))
 
 
+def ids_in_group(slug: str, group: Group, *, by: Actor) -> Select[Any]:
+    """The query of the ids of the people in a group. Raises Forbidden and Refused as `preview`."""
+    view = _View(slug, by=by)
+    return select(view.people.c.id).where(view.in_group(group))
+
+
 class _View:
     """One snapshot of a series: its policy, its lectures, and the query for everyone's progress."""
 

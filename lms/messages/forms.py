@@ -1,0 +1,78 @@
+"""The form of a message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from wtforms import RadioField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
+from wtforms.validators import InputRequired
+
+from lms.catalogue.models import Lecture
+from lms.core.i18n import _, _l
+from lms.messages.models import Audience
+from lms.messages.rules import AudienceInput, MessageInput
+from lms.web.fields import KnownChoice
+from lms.web.forms import BaseForm
+from lms.web.time import number, short_day
+
+
+def audience_words() -> dict[Audience, str]:
+    """What each audience is called."""
+    return {
+        Audience.EVERYONE: _("Everyone enrolled"),
+        Audience.ATTENDED: _("Attended the lecture"),
+        Audience.PARTIAL: _("Attended part of it"),
+        Audience.ABSENT: _("Missed it"),
+        Audience.SHORT: _("One lecture short of a certificate"),
+    }
+
+
+class MessageForm(BaseForm):
+    """To whom, subject and text."""
+
+    to = RadioField(_l("Readers"), default=Audience.EVERYONE.value)
+    lecture = KnownChoice(_l("Lecture"), default="")
+    country = KnownChoice(_l("Country or area"), default="")
+    subject = StringField(_l("Subject"), [InputRequired(_l("Enter a subject."))])
+    text = TextAreaField(_l("Text"), [InputRequired(_l("Enter the text of the message."))])
+
+    def offer(
+        self,
+        counts: Mapping[Audience, int],
+        lectures: Sequence[Lecture],
+        countries: Sequence[tuple[str, str, int]],
+    ) -> None:
+        """Fills the choices: audiences with how many people they hold, held lectures, and countries (code, name,
+        people)."""
+        words = audience_words()
+        self.to.choices = [
+            SelectChoice(one.value, _("%(who)s: %(n)s", who=words[one], n=number(count)))
+            for one, count in counts.items()
+        ]
+        if lectures:
+            self.lecture.choices = [SelectChoice(str(one.id), _named(one)) for one in lectures]
+        else:
+            del self.lecture
+        everyone = SelectChoice("", _("All countries"))
+        named = [SelectChoice(code, f"{name} ({number(count)})") for code, name, count in countries]
+        self.country.choices = [everyone, *named]
+
+    def audience(self) -> AudienceInput:
+        """To whom, as it is chosen now."""
+        lecture = self.lecture.data if "lecture" in self else ""
+        known = self.to.data in {one.value for one in Audience}
+        return AudienceInput(
+            Audience(self.to.data) if known else Audience.EVERYONE,
+            int(lecture) if lecture and lecture.isascii() and lecture.isdigit() else None,
+            self.country.data or "",
+        )
+
+    def message(self) -> MessageInput:
+        """What was typed."""
+        return MessageInput(self.audience(), self.subject.data or "", self.text.data or "")
+
+
+def _named(lecture: Lecture) -> str:
+    start = lecture.actual_start
+    return lecture.title if start is None else _("%(title)s, %(day)s", title=lecture.title, day=short_day(start))

@@ -1,0 +1,38 @@
+"""The e-mails of a message: written of the message when they are sent, so that the outbox does not hold its text once
+for each reader."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask
+
+from lms.catalogue.queries.series import get_series_by_id
+from lms.core.roles import SYSTEM
+from lms.messages.queries import find_message
+from lms.messages.rules import with_name
+from lms.web import mail
+
+
+def init_app(app: Flask) -> None:
+    """Has these e-mails prepared."""
+    for template in ("message", "message_test"):
+        mail.register(app, template, prepared)
+
+
+def prepared(payload: Mapping[str, Any]) -> mail.More:
+    """Subject and text as one reader gets them."""
+    message = find_message(int(payload["message_id"]))
+    if message is None:
+        raise LookupError("the message was deleted")
+    name = str(payload["full_name"])
+    series = get_series_by_id(message.series_id, by=SYSTEM)
+    return mail.More(
+        {
+            "subject": with_name(message.subject, name),
+            "paragraphs": with_name(message.text, name).split("\n\n"),
+            "title": series.title,
+            "slug": series.slug,
+        }
+    )

@@ -1,0 +1,212 @@
+"""Messages of a series, who would get them, and what became of their e-mails."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, case, func, select
+
+from lms.attendance.models.credits import Outcome
+from lms.attendance.queries.roster_filters import RosterFilter, filtered
+from lms.catalogue.models import Lecture, LectureState, Series
+from lms.catalogue.queries.lectures import find_lecture, list_lectures
+from lms.catalogue.queries.series import get_series
+from lms.certificates.queries.eligibility import Group, ids_in_group
+from lms.core.db import db, read, read_column, read_value
+from lms.core.errors import Invalid, NotFound, Refused
+from lms.core.i18n import _
+from lms.core.mail_kinds import MailKind
+from lms.core.outbox import IS_FAILED, MailState, OutboxMail, keys_between
+from lms.core.roles import Actor
+from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.enrolment.queries.rows import day_of, speaking
+from lms.enrolment.queries.sharing import shared_in
+from lms.enrolment.rules import sees_shared_only
+from lms.messages.models import Audience, Message, MessageState
+from lms.messages.rules import OF_LECTURE, AudienceInput, check_can_write
+from lms.people.models import Person
+from lms.people.queries.countries import belonging_to, get_country
+from lms.people.queries.mail_choices import wanting
+from lms.people.queries.persons import addresses_of
+
+LISTED = 50
+"""So many messages of a series, and people whose e-mail failed, are listed."""
+
+
+@dataclass(frozen=True)
+class Readers:
+    """How many people an audience has, and how many of them get the message: not those who declined messages, and
+    not those without an e-mail address."""
+
+    found: int
+    declined: int
+    unreachable: int
+
+    @property
+    def number(self) -> int:
+        """How many get it."""
+        return self.found - self.declined - self.unreachable
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What became of the e-mails of a message: `skipped` were declined, or stopped before they were sent."""
+
+    sent: int = 0
+    waiting: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A reader whose e-mail could not be sent so far, and why. `is_final`: it is not tried again."""
+
+    public_id: str
+    full_name: str
+    reason: str
+    is_final: bool
+
+
+def get_series_to_write(slug: str, *, by: Actor) -> Series:
+    """A series whose enrolled people the actor can write to. Raises NotFound."""
+    series = get_series(slug, by=by)
+    check_can_write(series, by)
+    return series
+
+
+def get_message(series: Series, public_id: str) -> Message:
+    """A message of a series. Raises NotFound."""
+    row = db.session.scalar(select(Message).where(Message.series_id == series.id, Message.public_id == public_id))
+    if row is None:
+        raise NotFound
+    return row
+
+
+def list_messages(series: Series) -> list[Message]:
+    """The latest messages of a series, the newest first."""
+    query = select(Message).where(Message.series_id == series.id).order_by(Message.id.desc()).limit(LISTED)
+    return list(db.session.scalars(query))
+
+
+def held_lectures_of(series: Series, *, by: Actor) -> list[Lecture]:
+    """The lectures whose outcomes can choose readers, the latest first."""
+    held = [one for one in list_lectures(series.id, by=by) if one.state is LectureState.HELD]
+    return sorted(held, key=lambda one: (one.actual_start is not None, one.actual_start), reverse=True)
+
+
+def audience_of(series: Series, to: AudienceInput, *, by: Actor) -> Select[Any]:
+    """The query of the ids of the people an audience holds, all enrolled in the series now.
+
+    Raises Invalid (`lecture`, `country`) for a lecture that is not held, or of another series, and for an unknown
+    country; Refused where the series gives no certificate that somebody could be short of.
+    """
+    query: Select[Any] = enrolled(series)
+    if to.audience in OF_LECTURE:
+        lecture = find_lecture(to.lecture_id) if to.lecture_id is not None else None
+        if lecture is None or lecture.series_id != series.id or lecture.state is not LectureState.HELD:
+            raise Invalid("lecture", _("Choose a lecture that was held."))
+        outcome = RosterFilter(outcome=Outcome(to.audience.value))
+        query = query.where(Person.id.in_(filtered(lecture, outcome, by=by)))
+    elif to.audience is Audience.SHORT:
+        query = query.where(Person.id.in_(ids_in_group(series.slug, Group.MISSES, by=by)))
+    if to.country:
+        query = query.where(Person.id.in_(belonging_to([get_country(to.country).id], day_of(None))))
+        if sees_shared_only(by):
+            query = query.where(Person.id.in_(shared_in(series.id)))
+    return query
+
+
+def enrolled(series: Series) -> Select[Any]:
+    """The query of the ids of everybody enrolled in a series now."""
+    return speaking(Person.id).where(
+        Enrolment.series_id == series.id, Enrolment.status == EnrolmentStatus.ENROLLED, Person.erased_at.is_(None)
+    )
+
+
+def count_audiences(series: Series, lecture_id: int | None, *, by: Actor) -> dict[Audience, int]:
+    """How many people each audience holds that can be chosen: those of a lecture only where one is named, and nobody
+    *short* where the series gives no certificate."""
+    found = {}
+    for audience in Audience:
+        if audience in OF_LECTURE and lecture_id is None:
+            continue
+        try:
+            found[audience] = _count(audience_of(series, AudienceInput(audience, lecture_id), by=by))
+        except Refused:
+            continue
+    return found
+
+
+def _count(query: Select[Any]) -> int:
+    return read_value(select(func.count()).select_from(query.subquery())) or 0
+
+
+def readers_among(series: Series, people: Collection[int]) -> Readers:
+    """How many of these people would get a message."""
+    wanted = wanting(MailKind.MESSAGE, people, series.id)
+    return Readers(len(people), len(people) - len(wanted), len(wanted) - len(addresses_of(wanted)))
+
+
+def count_readers(series: Series, to: AudienceInput, *, by: Actor) -> Readers:
+    """How many people of an audience get a message. Raises as `audience_of`."""
+    return readers_among(series, read_column(audience_of(series, to, by=by)))
+
+
+def list_examples(series: Series, to: AudienceInput, *, by: Actor, limit: int = 5) -> list[tuple[str, str, str]]:
+    """Some readers of an audience whose names the actor may see, for the preview: (public id, name, language)."""
+    ids = audience_of(series, to, by=by).subquery()
+    query = select(Person.public_id, Person.full_name, Person.locale).where(Person.id.in_(select(ids)))
+    if sees_shared_only(by):
+        query = query.where(Person.id.in_(shared_in(series.id)))
+    rows = read(query.order_by(Person.sort_name, Person.id).limit(limit))
+    return [(row.public_id, row.full_name, row.locale) for row in rows]
+
+
+def mail_key(message_id: int, person_id: int) -> str:
+    """The key of the e-mail of a message to one person."""
+    return f"message-{message_id}-{person_id}"
+
+
+def is_of(message_id: int) -> ColumnElement[bool]:
+    """Whether an e-mail in the outbox is of a message."""
+    return keys_between(f"message-{message_id}-", f"message-{message_id}-:")
+
+
+def progress_of(message: Message) -> Progress:
+    """What became of the e-mails of a message so far."""
+    state = case((IS_FAILED, "failed"), else_=OutboxMail.state)
+    rows = read(select(state, func.count()).where(is_of(message.id)).group_by(state))
+    found: Counter[str] = Counter(dict(tuple(row) for row in rows))
+    skipped = sum(found[state] for state in (MailState.EXPIRED, MailState.DECLINED, MailState.STOPPED))
+    return Progress(found[MailState.SENT], found[MailState.QUEUED], found["failed"], skipped)
+
+
+def list_failures(message: Message, *, by: Actor) -> Sequence[Failure]:
+    """The first readers whose e-mail failed, by name; who hides the name from the actor is left out."""
+    query = (
+        select(Person.public_id, Person.full_name, OutboxMail.error, OutboxMail.state)
+        .join(Person, Person.id == OutboxMail.person_id)
+        .where(is_of(message.id), IS_FAILED)
+    )
+    if sees_shared_only(by):
+        query = query.where(Person.id.in_(shared_in(message.series_id)))
+    rows = read(query.order_by(Person.sort_name, Person.id).limit(LISTED))
+    return [Failure(row.public_id, row.full_name, row.error, row.state != MailState.QUEUED) for row in rows]
+
+
+def find_message(message_id: int) -> Message | None:
+    """The message behind an e-mail."""
+    return db.session.get(Message, message_id)
+
+
+def due_message() -> Select[Any]:
+    """The query of the ids of messages of which e-mails are still to be posted, the oldest first."""
+    return (
+        select(Message.id)
+        .where(Message.state.in_([MessageState.WAITING, MessageState.SENDING]))
+        .order_by(Message.starts_at, Message.id)
+    )

@@ -1,0 +1,88 @@
+"""What a message may be, and when it can be changed, sent and stopped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from lms.catalogue.models import Series
+from lms.catalogue.rules import may_edit_series
+from lms.core.errors import Fault, Invalid, NotFound, Refused
+from lms.core.i18n import _
+from lms.core.roles import Actor
+from lms.core.typed_text import clean_line, clean_text
+from lms.messages.models import Audience, Message, MessageState
+
+MAX_SUBJECT = 200
+MAX_TEXT = 20_000
+MAX_READERS = 50_000
+MAX_A_DAY = 20
+"""So many messages go out in a series within 24 hours."""
+WAIT = timedelta(minutes=1)
+"""From the confirmation to the first e-mail: time to stop a message."""
+NAME = "{name}"
+"""In subject and text: the reader's name."""
+OF_LECTURE = frozenset({Audience.ATTENDED, Audience.PARTIAL, Audience.ABSENT})
+"""Audiences that are chosen by the outcome of one lecture."""
+
+
+@dataclass(frozen=True)
+class AudienceInput:
+    """To whom: `lecture_id` is the lecture whose outcomes decide, `country` the code of a country, empty for all."""
+
+    audience: Audience = Audience.EVERYONE
+    lecture_id: int | None = None
+    country: str = ""
+
+
+@dataclass(frozen=True)
+class MessageInput:
+    """What somebody writes, and to whom."""
+
+    to: AudienceInput
+    subject: str
+    text: str
+
+
+def checked(typed: MessageInput) -> MessageInput:
+    """The message with its text cleaned. Raises Invalid (`subject`, `text`)."""
+    subject, text = clean_line(typed.subject), clean_text(typed.text)
+    faults = []
+    if not subject:
+        faults.append(Fault(_("Enter a subject."), "subject"))
+    elif len(subject) > MAX_SUBJECT:
+        faults.append(Fault(_("Use at most %(n)s characters.", n=MAX_SUBJECT), "subject"))
+    if not clean_line(text):
+        faults.append(Fault(_("Enter the text of the message."), "text"))
+    elif len(text) > MAX_TEXT:
+        faults.append(Fault(_("Use at most %(n)s characters.", n=MAX_TEXT), "text"))
+    if faults:
+        raise Invalid(faults=faults)
+    return MessageInput(typed.to, subject, text)
+
+
+def with_name(text: str, full_name: str) -> str:
+    """A subject or text as one reader gets it."""
+    return text.replace(NAME, full_name)
+
+
+def may_write(series: Series, by: Actor) -> bool:
+    """Whether the actor can write to the people enrolled in a series: its instructors and administrators."""
+    return may_edit_series(series, by)
+
+
+def check_can_write(series: Series, by: Actor) -> None:
+    """Raises NotFound for whoever cannot: others do not learn that there are messages."""
+    if not may_write(series, by):
+        raise NotFound
+
+
+def check_is_draft(message: Message) -> None:
+    """Raises Refused for a message that was confirmed."""
+    if message.state is not MessageState.DRAFT:
+        raise Refused(_("This message is no longer a draft. To send it again, write a new one."))
+
+
+def can_stop(message: Message) -> bool:
+    """Whether anything of a message may still be stopped."""
+    return message.state in (MessageState.WAITING, MessageState.SENDING, MessageState.SENT)

@@ -1,0 +1,61 @@
+"""The objects of the API: messages, in and out."""
+
+from __future__ import annotations
+
+from apiflask import Schema
+from apiflask.fields import Enum, Integer, List, Nested, String
+
+from lms.messages.models import Audience, MessageState
+from lms.web.api import AnswerSchema, Instant
+
+_LECTURE = {"description": "The lecture whose outcomes decide. For `attended`, `partial` and `absent` only."}
+
+
+class MessageIn(Schema):
+    """A message to write. `{name}` in `subject` and `text` becomes the reader's name; `country` is a code."""
+
+    audience = Enum(Audience, by_value=True, load_default=Audience.EVERYONE)
+    lecture = Integer(strict=True, allow_none=True, load_default=None, metadata=_LECTURE)
+    country = String(load_default="")
+    subject = String(required=True)
+    text = String(required=True)
+
+
+class SendIn(Schema):
+    """`readers` is the number that the message named; it is sent only while that number is right."""
+
+    readers = Integer(strict=True, required=True)
+
+
+class ProgressOut(AnswerSchema):
+    """What became of the e-mails. `skipped`: declined, or stopped before they were sent."""
+
+    sent = Integer()
+    waiting = Integer()
+    failed = Integer()
+    skipped = Integer()
+
+
+class MessageOut(AnswerSchema):
+    """A message. Of a draft, `readers` is how many people would get it now; null where its readers can no longer be
+    chosen."""
+
+    id = String()
+    series = String()
+    audience = String(metadata={"enum": [one.value for one in Audience]})
+    lecture = Integer(allow_none=True, metadata=_LECTURE)
+    country = String()
+    subject = String()
+    text = String()
+    state = String(metadata={"enum": [one.value for one in MessageState]})
+    readers = Integer(allow_none=True)
+    progress = Nested(ProgressOut)
+    confirmed_at = Instant(allow_none=True)
+    starts_at = Instant(allow_none=True)
+    ended_at = Instant(allow_none=True)
+
+
+class MessagesOut(AnswerSchema):
+    """The latest messages of a series, the newest first."""
+
+    items = List(Nested(MessageOut))
