@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parseaddr
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 from flask import current_app
@@ -151,6 +151,61 @@ def feed(lectures: Iterable[Lecture], *, name: str, by: Publisher, at: datetime)
         calendar.add_component(event)
     content: bytes = calendar.to_ical()
     return content
+
+
+@dataclass(frozen=True)
+class CalendarLink:
+    """Where a calendar on the web takes a lecture or a feed. `name` is the product's, the same in every language."""
+
+    name: str
+    url: str
+
+
+def add_links(lecture: Lecture, by: Publisher) -> list[CalendarLink]:
+    """Where calendars on the web take a lecture that has a date: filled in, to be saved there.
+
+    Times are in UTC and say so; the page's address stands for the description (ADR 48).
+    """
+    end = planned_end(lecture)
+    if lecture.starts_at is None or end is None:
+        return []
+    page, start, end = by.page_of(lecture), lecture.starts_at.astimezone(UTC), end.astimezone(UTC)
+    google = {
+        "action": "TEMPLATE",
+        "text": lecture.title,
+        "dates": f"{start:%Y%m%dT%H%M%SZ}/{end:%Y%m%dT%H%M%SZ}",
+        "details": page,
+        "location": page,
+    }
+    outlook = {
+        "rru": "addevent",
+        "subject": lecture.title,
+        "startdt": f"{start:%Y-%m-%dT%H:%M:%SZ}",
+        "enddt": f"{end:%Y-%m-%dT%H:%M:%SZ}",
+        "body": page,
+        "location": page,
+    }
+    return [
+        CalendarLink("Google Calendar", _address("https://calendar.google.com/calendar/render", google)),
+        CalendarLink("Outlook.com", _address("https://outlook.live.com/calendar/0/action/compose", outlook)),
+        CalendarLink("Microsoft 365", _address("https://outlook.office.com/calendar/action/compose", outlook)),
+    ]
+
+
+def subscribe_links(feed_url: str, name: str) -> list[CalendarLink]:
+    """Where calendars on the web subscribe to a feed."""
+    webcal = "webcal" + feed_url[feed_url.index(":") :]
+    outlook = {"url": feed_url, "name": name}
+    return [
+        CalendarLink("Google Calendar", _address("https://calendar.google.com/calendar/render", {"cid": webcal})),
+        CalendarLink("Outlook.com", _address("https://outlook.live.com/calendar/0/addfromweb", outlook)),
+        CalendarLink("Microsoft 365", _address("https://outlook.office.com/calendar/0/addfromweb", outlook)),
+    ]
+
+
+def _address(base: str, values: dict[str, str]) -> str:
+    """Outlook shows a plus sign where other programs read a space."""
+    return f"{base}?{urlencode(values, quote_via=quote)}"
 
 
 def _calendar(method: str) -> Calendar:

@@ -5,13 +5,16 @@ Which zones a country has is the table `zone.tab` of the time zone database, in 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from importlib import import_module
 from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import TZPATH, ZoneInfo, available_timezones
 
 from babel.core import get_global
 
@@ -81,6 +84,26 @@ def named_zone(value: str) -> str | None:
 
 _info = lru_cache(maxsize=1024)(ZoneInfo)
 """Its own cache holds few: a list of all zones would read every file again each time."""
+
+
+@lru_cache(maxsize=1)
+def version() -> str:
+    """The version of the time zone database that this process uses: the machine's where it has one, else the package's.
+
+    As `zoneinfo` looks for them. A machine's database that does not say its version is told by its content.
+    """
+    for folder in TZPATH:
+        path = Path(folder)
+        if (path / "tzdata.zi").is_file():
+            with (path / "tzdata.zi").open(encoding="utf-8") as file:
+                first = file.readline()
+            return first.removeprefix("# version").strip() or "?"
+        if (path / "+VERSION").is_file():
+            return (path / "+VERSION").read_text(encoding="utf-8").strip()
+        if path.is_dir() and any(path.iterdir()):
+            content = b"".join(one.read_bytes() for one in sorted(path.rglob("*")) if one.is_file())
+            return hashlib.sha256(content).hexdigest()[:12]
+    return str(import_module("tzdata").IANA_VERSION)
 
 
 def offset(zone: str, at: datetime) -> timedelta:

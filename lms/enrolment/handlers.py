@@ -21,12 +21,14 @@ from lms.core.events import (
     handles,
 )
 from lms.core.roles import SYSTEM
+from lms.enrolment.actions.calendars import delete_address
 from lms.enrolment.actions.people_changed import (
     leave_all,
     restore_superseded,
     supersede_duplicates,
     touch_registrations,
 )
+from lms.enrolment.calendars import export_of_calendar
 from lms.enrolment.membership import enrolled_ids
 from lms.enrolment.notices import instant, tell_lecture
 from lms.enrolment.queries.audience import count_homes, seats_by_country
@@ -118,14 +120,17 @@ def count_anew(event: PeopleTraitsChanged) -> None:
 
 @handles(PersonErased)
 def let_go(event: PersonErased) -> None:
-    """The rows stay, as anonymous as their person; what was wanted of the future is given up."""
+    """The rows stay, as anonymous as their person; what was wanted of the future is given up, and nobody reads the
+    calendar any more."""
+    delete_address(event.person_id)
     leave_all(event.person_id, by=event.by, at=event.at)
 
 
 @handles(PersonExportAsked)
 def export(event: PersonExportAsked) -> None:
-    """A person's places, with all their times, and the seats that the person had."""
+    """A person's places, with all their times, the seats that the person had, and when the calendar was read."""
     event.parts["enrolment"] = export_of_person(event.person_id)
+    event.parts["calendar"] = export_of_calendar(event.person_id)
     event.parts["seats"] = export_of_seats(event.person_id)
 
 

@@ -115,6 +115,22 @@ class EnrolmentSpan(Base):
     until: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class CalendarAddress(Base):
+    """The private address of a person's calendar. Its secret is found by its hash, and sealed to be shown again.
+
+    `read_at`: when a program read it last, to the hour; `program`: which, where it is a known one.
+    """
+
+    __tablename__ = "calendar_address"
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    sealed: Mapped[str] = mapped_column(String(200))
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    program: Mapped[str] = mapped_column(String(32), default="", server_default="")
+
+
 class SupersededEnrolment(Base):
     """An enrolment that a merge withdrew because its person stood twice in the series, and what it was before.
 

@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import html
+import re
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from flask.testing import FlaskClient
@@ -160,3 +163,19 @@ def test_a_lecture_during_which_clocks_change_is_written_in_utc(
     [event] = fold([("PUBLISH", content)])
     assert event["start"] == datetime(2027, 3, 28, 0, 30, tzinfo=UTC).timestamp()
     assert event["end"] - event["start"] == 120 * 60
+
+
+def test_links_to_calendars_on_the_web_say_the_moment_in_utc(client: FlaskClient, make: Make, series: Series) -> None:
+    lecture = make.lecture(
+        series, "Zoll & Handel, Teil 1", local_start=datetime(2036, 10, 20, 9), abstract="Long " * 900
+    )
+    page = client.get(f"/lectures/{lecture.id}").text
+    links = [html.unescape(one) for one in re.findall(r'href="(https://[^"]+)"', page)]
+    asked = {urlsplit(one).hostname: dict(parse_qsl(urlsplit(one).query)) for one in links}
+    start, end = lecture.starts_at, lecture.starts_at and lecture.starts_at + timedelta(minutes=90)
+    google = asked["calendar.google.com"]
+    assert (google["text"], google["dates"]) == (lecture.title, f"{start:%Y%m%dT%H%M%SZ}/{end:%Y%m%dT%H%M%SZ}")
+    for host in ("outlook.live.com", "outlook.office.com"):
+        assert asked[host]["startdt"] == f"{start:%Y-%m-%dT%H:%M:%SZ}"
+        assert asked[host]["location"] == f"http://localhost/lectures/{lecture.id}"
+    assert all("+" not in one and len(one) < 1000 for one in links)

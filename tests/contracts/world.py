@@ -49,6 +49,7 @@ from lms.core.jobs import Job, JobState, request_job
 from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM, Actor
 from lms.enrolment import batch_actions as enrolments
+from lms.enrolment.actions.calendars import make_address, note_reading
 from lms.enrolment.models import EnrolmentStatus
 from lms.live.tokens import make_mark, make_token
 from lms.materials.actions import upload_file
@@ -127,6 +128,7 @@ class Place:
     readers: int = 0
     invitation: str = "none"
     profile_request: str = "none"
+    calendar: str = "none"
     upload_id: str = "none"
     group_code: str = ""
     unknown: int = 0
@@ -221,6 +223,7 @@ class World:
             "message_id": here.message_id,
             "upload_id": here.upload_id,
             "secret": "no-such-secret",
+            "token": here.calendar,
             "kind": "csv",
             "digest": sha256(DOSSIER).hexdigest(),
             "code": "KE" if place == "mine" else "PE",
@@ -545,6 +548,8 @@ def _same_people(world: World, name: str, place: Place, at: datetime) -> None:
     place.twin = make.person(f"The Twin of {name}", email=f"twin-{name}@x.example").public_id
     place.merged = make.person(f"The Merged of {name}", email=f"merged-{name}@x.example").public_id
     merge_people(place.person.public_id, place.merged, by=SYSTEM, at=at)
+    place.calendar = make_address(by=make.actor(place.person), at=at)
+    note_reading(place.calendar, "Outlook", at=at)
 
 
 def _unknown_people(place: Place, by: Actor, at: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import render_template, request
+from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
@@ -10,8 +10,9 @@ from lms.attendance.queries.appeals import own_appeals
 from lms.attendance.queries.history import own_history
 from lms.attendance.queries.persons import attendance_of_person
 from lms.attendance.queries.sessions import needs_confirmation, sessions_among
+from lms.catalogue.calendar import add_links, publisher, subscribe_links
 from lms.catalogue.forms import offered_zones
-from lms.catalogue.models import Lecture, LectureState
+from lms.catalogue.models import Lecture, LectureState, Visibility
 from lms.catalogue.queries.lectures import get_lecture, list_lectures, list_upcoming, name_givers, stations_of
 from lms.catalogue.queries.policies import current_policy, policy_for
 from lms.catalogue.queries.series import SeriesFilter, get_series, list_cards
@@ -94,6 +95,7 @@ def series(slug: str) -> ResponseReturnValue:
         made = render_template("dashboards/_live.html", lecture=lecture, needed=needed, may_join=may_join)
         return Markup(made)  # noqa: S704 - escaped by the template
 
+    feed = publisher().base_url + url_for("enrolment.series_calendar", slug=shown.slug)
     return render_template(
         "dashboards/series.html",
         series=shown,
@@ -112,6 +114,8 @@ def series(slug: str) -> ResponseReturnValue:
         if is_found()
         else None,
         interpretation=sorted({code for one in lectures for code in one.interpretation}),
+        feed=feed if shown.visibility is Visibility.PUBLIC and lectures else None,
+        feed_links=subscribe_links(feed, shown.title),
     )
 
 
@@ -143,6 +147,7 @@ def lecture(lecture_id: int) -> ResponseReturnValue:
         appeals=own_appeals(shown, by=by, at=at) if attendance is not None else None,
         history=own_history(shown, by=by) if attendance is not None and "steps" in request.args else [],
         is_enrolled=enrolled,
+        calendar_links=add_links(shown, publisher()),
         files=found,
         speakers=list_speakers(shown.id),
         needed=rules.needed_minutes(shown.duration_minutes, policy.min_percent),

@@ -1,0 +1,141 @@
+"""Calendars to subscribe to: the lectures of a person, and where the person finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Integer, and_, bindparam, exists, or_, select
+
+from lms.catalogue.models import Lecture, LectureInstructor, LectureState, Series, SeriesInstructor, Visibility
+from lms.core.db import UtcDateTime, db, read, read_one
+from lms.core.errors import NotFound
+from lms.core.roles import Actor
+from lms.core.sealing import SealBroken, unseal
+from lms.enrolment.membership import IS_ENROLLED
+from lms.enrolment.models import CalendarAddress, Enrolment
+from lms.enrolment.queries.rows import PERSON_ROW, is_of
+from lms.people.models import Account, Person
+from lms.people.passwords import hash_secret
+
+PAST = timedelta(days=90)
+"""How long a lecture stays in feeds after its date."""
+OFF = timedelta(days=30)
+"""How long a cancelled one does, so that every program has read that it is off."""
+MOST = 500
+
+
+@dataclass(frozen=True)
+class Subscriber:
+    """Whose a private address is."""
+
+    person_id: int
+    full_name: str
+    locale: str
+
+
+@dataclass(frozen=True)
+class OwnAddress:
+    """The private address of the reader's calendar; `secret` is null where it cannot be shown any more."""
+
+    secret: str | None
+    made_at: datetime
+    read_at: datetime | None
+    program: str
+
+
+def belongs_to(person_id: int) -> str:
+    """What the secret of a person's calendar is sealed for."""
+    return f"calendar:{person_id}"
+
+
+def own_address(*, by: Actor) -> OwnAddress | None:
+    """The reader's address; null without one."""
+    row = db.session.get(CalendarAddress, by.person_id) if by.person_id is not None else None
+    if row is None:
+        return None
+    try:
+        secret: str | None = unseal(row.sealed, belongs_to=belongs_to(row.person_id))
+    except SealBroken:
+        secret = None
+    return OwnAddress(secret, row.made_at, row.read_at, row.program)
+
+
+def export_of_calendar(person_id: int) -> dict[str, str | None] | None:
+    """What is stored of a person's private address, for the person's export; null without one."""
+    row = db.session.get(CalendarAddress, person_id)
+    if row is None:
+        return None
+    read_at = row.read_at.isoformat() if row.read_at is not None else None
+    return {"made_at": row.made_at.isoformat(), "read_at": read_at, "program": row.program}
+
+
+_MEMBER: Any = bindparam("who", type_=Integer)
+_SUBSCRIBER = (
+    select(PERSON_ROW.canonical_id)
+    .join(CalendarAddress, CalendarAddress.person_id == PERSON_ROW.id)
+    .outerjoin(Account, Account.person_id == PERSON_ROW.canonical_id)
+    .where(CalendarAddress.secret_hash == bindparam("hash"), Account.disabled_at.is_(None))
+    .scalar_subquery()
+)
+_WHO = select(Person.id, Person.full_name, Person.locale).where(Person.id == _SUBSCRIBER)
+
+
+def subscriber_of(secret: str) -> Subscriber:
+    """Whose address a secret is of. NotFound for none, and for a disabled account."""
+    row = read_one(_WHO, {"hash": hash_secret(secret)})
+    if row is None:
+        raise NotFound
+    return Subscriber(*row)
+
+
+_SAID = (
+    Lecture.id,
+    Lecture.sequence,
+    Lecture.state,
+    Lecture.title,
+    Lecture.abstract,
+    Lecture.starts_at,
+    Lecture.time_zone,
+    Lecture.duration_minutes,
+    Lecture.reason,
+    Series.title,
+)
+_IN_FEEDS = (
+    Lecture.state != LectureState.DRAFT,
+    Lecture.held_unknown.is_(False),
+    Lecture.local_start.is_not(None),
+    Lecture.starts_at > bindparam("past", type_=UtcDateTime),
+    or_(Lecture.state != LectureState.CANCELLED, Lecture.starts_at > bindparam("off", type_=UtcDateTime)),
+)
+_ENROLLED = select(Enrolment.series_id).where(is_of(PERSON_ROW.canonical_id == _MEMBER), IS_ENROLLED)
+_GIVEN = exists().where(LectureInstructor.lecture_id == Lecture.id, LectureInstructor.person_id == _MEMBER)
+_LED = exists().where(SeriesInstructor.series_id == Lecture.series_id, SeriesInstructor.person_id == _MEMBER)
+_OF_PERSON = or_(and_(Series.visibility == Visibility.PUBLIC, Lecture.series_id.in_(_ENROLLED)), _GIVEN, _LED)
+_ORDER = (Lecture.starts_at.desc(), Lecture.id)
+
+
+def _times(at: datetime) -> dict[str, datetime]:
+    day = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    return {"past": day - PAST, "off": day - OFF}
+
+
+def read_own(person_id: int, *, at: datetime) -> Sequence[Any]:
+    """All that the calendar of a person says: the lectures enrolled for, and those that the person gives."""
+    query = select(*_SAID).join(Series).where(_OF_PERSON, *_IN_FEEDS).order_by(*_ORDER).limit(MOST)
+    return read(query, {"who": person_id, **_times(at)})
+
+
+def read_of_series(series_id: int, *, at: datetime) -> Sequence[Any]:
+    """All that the calendar of a series says."""
+    query = select(*_SAID).join(Series).where(Lecture.series_id == bindparam("series", type_=Integer), *_IN_FEEDS)
+    return read(query.order_by(*_ORDER).limit(MOST), {"series": series_id, **_times(at)})
+
+
+def lectures_of(said: Sequence[Any]) -> list[Lecture]:
+    """The lectures that were read for a feed, with their series."""
+    ids = [row.id for row in said]
+    query = select(Lecture, Series).join(Series).where(Lecture.id.in_(ids)).order_by(Lecture.starts_at, Lecture.id)
+    return [lecture for lecture, _series in db.session.execute(query)]

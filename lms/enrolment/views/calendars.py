@@ -1,0 +1,135 @@
+"""Calendars to subscribe to: of a person, at a private address, and of a series."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+from flask import Flask, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import OperationalError
+
+from lms.catalogue.calendar import feed, publisher, subscribe_links
+from lms.catalogue.queries.series import get_series
+from lms.core import clock
+from lms.core.i18n import _
+from lms.core.process_cache import memory
+from lms.core.roles import ANONYMOUS
+from lms.enrolment.actions.calendars import NOTED_EVERY, make_address, note_reading, remove_address
+from lms.enrolment.calendars import lectures_of, own_address, read_of_series, read_own, subscriber_of
+from lms.enrolment.views.blueprint import bp
+from lms.web import feeds
+from lms.web.feeds import answer_feed
+from lms.web.guards import ANYONE, SIGNED_IN, allow
+from lms.web.identity import current_actor
+from lms.web.locale import speaking
+
+_PROGRAMS = {
+    "Google Calendar": re.compile("Google-Calendar|Google-Apps", re.I),
+    "Outlook": re.compile("Outlook|Microsoft|Exchange", re.I),
+    "Apple Calendar": re.compile(r"iOS/|macOS/|CalendarAgent|dataaccessd|CFNetwork", re.I),
+    "Thunderbird": re.compile("Thunderbird", re.I),
+}
+
+
+@bp.get("/calendar/<token>.ics")
+@allow(ANYONE)
+def own_calendar(token: str) -> ResponseReturnValue:
+    """Returns the calendar of whoever has this private address."""
+    at = clock.now()
+    said: Sequence[Any] = ()
+    subscriber: Any = None
+
+    def read() -> object:
+        nonlocal said, subscriber
+        subscriber = subscriber_of(token)
+        said = read_own(subscriber.person_id, at=at)
+        return subscriber, said
+
+    def write() -> bytes:
+        with speaking(subscriber.locale, None):
+            name = _("%(organiser)s: my lectures", organiser=current_app.extensions["lms.config"].organiser)
+            return feed(lectures_of(said), name=name, by=publisher(), at=at)
+
+    answer = answer_feed(("person", token), read=read, write=write, name="my-lectures", is_public=False)
+    _note_reading(token, at)
+    return answer
+
+
+def _note_reading(token: str, at: datetime) -> None:
+    """Writes down that a calendar was read, unless this process did within the hour."""
+    noted = memory("calendar readings")
+    last: datetime | None = noted.get(token)
+    if last is not None and at - last < NOTED_EVERY:
+        return
+    if len(noted) > feeds.MOST:
+        noted.clear()
+    noted[token] = at
+    with suppress(OperationalError):  # the disk is full, or the database busy: the calendar is answered all the same
+        note_reading(token, _program(), at=at)
+
+
+def _program() -> str:
+    agent = request.headers.get("User-Agent", "")
+    return next((name for name, known in _PROGRAMS.items() if known.search(agent)), "")
+
+
+@bp.get("/series/<slug>/calendar.ics")
+@allow(ANYONE)
+def series_calendar(slug: str) -> ResponseReturnValue:
+    """Returns the calendar of a public series."""
+    at = clock.now()
+    said: Sequence[Any] = ()
+    series: Any = None
+
+    def read() -> object:
+        nonlocal said, series
+        series = get_series(slug, by=ANONYMOUS)
+        said = read_of_series(series.id, at=at)
+        return series.title, series.language, said
+
+    def write() -> bytes:
+        with speaking(series.language, None):
+            return feed(lectures_of(said), name=series.title, by=publisher(), at=at)
+
+    return answer_feed(("series", slug), read=read, write=write, name=slug, is_public=True)
+
+
+@bp.get("/account/calendar")
+@allow(SIGNED_IN)
+def calendar_address() -> ResponseReturnValue:
+    """Shows the private address of the reader's calendar."""
+    address = own_address(by=current_actor())
+    url = None
+    if address is not None and address.secret is not None:
+        url = publisher().base_url + url_for("enrolment.own_calendar", token=address.secret)
+    links = subscribe_links(url, _("My lectures")) if url is not None else []
+    return render_template("enrolment/calendar_address.html", address=address, url=url, links=links)
+
+
+@bp.post("/account/calendar")
+@allow(SIGNED_IN)
+def change_calendar_address() -> ResponseReturnValue:
+    """Gives the reader's calendar a new private address, or with `do` remove none."""
+    actor, at = current_actor(), clock.now()
+    if request.form.get("do") == "remove":
+        remove_address(by=actor, at=at)
+        flash(_("The private address was removed. Calendar programs no longer get your lectures."), "done")
+    else:
+        had_one = own_address(by=actor) is not None
+        make_address(by=actor, at=at)
+        flash(
+            _("This is your new private address. The old one has stopped working.")
+            if had_one
+            else _("This is your private address."),
+            "done",
+        )
+    return redirect(url_for("enrolment.calendar_address"), 303)
+
+
+def init_app(app: Flask) -> None:
+    """Makes the place where feeds are kept."""
+    feeds.init_app(app)

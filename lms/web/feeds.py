@@ -1,0 +1,97 @@
+"""Calendars that programs read again and again: made once, and answered with 304 while nothing has changed.
+
+A feed is kept for its key and the stamp of what calendars read (`core.cache_versions`): while that is the same, one
+question to the database answers. Where something else was written, what the feed says is read and compared, and only
+where it differs is the feed made anew. Its ETag is of what it says, the same in every process.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from datetime import date
+from hashlib import blake2b
+
+from flask import Flask, Response, current_app, request
+
+from lms import __version__
+from lms.core import cache_versions, clock, zones
+
+STAMP = "calendars"
+MOST = 2_000
+SHARED_SECONDS = 300
+"""How long caches on the way may answer for a feed that everybody reads."""
+_KEY = "lms.feeds"
+_READ = frozenset(
+    {
+        "account",
+        "calendar_address",
+        "enrolment",
+        "lecture",
+        "lecture_instructor",
+        "person",
+        "series",
+        "series_instructor",
+        "superseded_enrolment",
+    }
+)
+"""The tables that feeds read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Feed:
+    stamp: int | None
+    day: date
+    etag: str
+    content: bytes
+
+
+class _Feeds(OrderedDict[Hashable, _Feed]):
+    """Those that were asked for last, packed with gzip."""
+
+    def put(self, key: Hashable, feed: _Feed) -> None:
+        self[key] = feed
+        self.move_to_end(key)
+        while len(self) > MOST:
+            self.popitem(last=False)
+
+
+def answer_feed(
+    key: Hashable, *, read: Callable[[], object], write: Callable[[], bytes], name: str, is_public: bool
+) -> Response:
+    """The feed of a key. `read` returns all that it says, as text tells it, or raises NotFound; `write` makes it.
+
+    `is_public`: caches on the way may keep it.
+    """
+    stamp = cache_versions.peek(STAMP)  # before anything is read that it stands for
+    today = clock.now().date()
+    feeds: _Feeds = current_app.extensions[_KEY]
+    feed = feeds.get(key)
+    if feed is None or feed.stamp != stamp or feed.day != today:
+        said = f"{__version__} {zones.version()} {read()!r}"
+        etag = blake2b(said.encode(), digest_size=16).hexdigest()
+        content = feed.content if feed is not None and feed.etag == etag else gzip.compress(write(), 6, mtime=0)
+        feed = _Feed(stamp, today, etag, content)
+        feeds.put(key, feed)
+    answer = Response(content_type="text/calendar; charset=utf-8; method=PUBLISH")
+    answer.set_etag(feed.etag, weak=True)
+    answer.headers["Cache-Control"] = f"public, max-age={SHARED_SECONDS}" if is_public else "private, no-cache"
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    answer.headers["Content-Disposition"] = f'inline; filename="{name}.ics"'
+    answer.vary.add("Accept-Encoding")
+    if feed.etag in request.if_none_match or request.if_none_match.contains_weak(feed.etag):
+        answer.status_code = 304
+    elif request.accept_encodings.quality("gzip"):
+        answer.set_data(feed.content)
+        answer.headers["Content-Encoding"] = "gzip"
+    else:
+        answer.set_data(gzip.decompress(feed.content))
+    return answer
+
+
+def init_app(app: Flask) -> None:
+    """Makes the place of this app where feeds are kept."""
+    app.extensions[_KEY] = _Feeds()
+    cache_versions.watch(STAMP, lambda table: table in _READ)
