@@ -88,7 +88,7 @@ UNSEEN_BY_STRANGERS = frozenset(
         "person_merge",
         "person_to_compare",
         "presence", "profile_request", "requested_change", "seat_entry",
-        "series_facts", "sign_in_failure", "sign_in_session", "unmatched_attendee",
+        "series_facts", "sign_in_failure", "sign_in_session", "time_zone_check", "unmatched_attendee",
         "worker_heartbeat",
     }
 )  # fmt: skip

@@ -237,3 +237,14 @@ class LectureChange(Base):
     what: Mapped[str] = mapped_column(String(32))
     before: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     reason: Mapped[str | None] = mapped_column(Text)
+
+
+class TimeZoneCheck(Base):
+    """That the lectures to come were compared with a version of the time zone database, and how many moved."""
+
+    __tablename__ = "time_zone_check"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(String(32))
+    checked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    moved: Mapped[int] = mapped_column(default=0)

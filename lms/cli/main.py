@@ -18,6 +18,7 @@ from lms.cli.context import application
 from lms.cli.operations import backup, check, init, restore
 from lms.cli.reports import report
 from lms.cli.secret import rotate_secret
+from lms.cli.timezones import timezones
 from lms.config import BadSetting, Config
 from lms.core import clock
 from lms.core.errors import DomainError, Fault, Invalid, NotFound
@@ -33,6 +34,7 @@ def lms() -> None:
 
 lms.add_command(attendance)
 lms.add_command(report)
+lms.add_command(timezones)
 for command in (init, backup, restore, check):
     lms.add_command(command)
 

@@ -36,11 +36,13 @@ class LectureScheduled(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class LecturePostponed(Event):
-    """A lecture was moved: to `new_start`, or to a time not yet known (null)."""
+    """A lecture was moved: to `new_start`, or to a time not yet known (null). `are_clocks_changed`: its local time is
+    the same, and the clocks of its zone go otherwise than was known."""
 
     lecture_id: int
     old_start: datetime | None
     new_start: datetime | None
+    are_clocks_changed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

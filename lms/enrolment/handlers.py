@@ -48,7 +48,8 @@ def tell_postponed(event: LecturePostponed) -> None:
     lecture = get_lecture(event.lecture_id, by=SYSTEM)
     if lecture.state is LectureState.DRAFT or not _is_ahead(event.old_start, event.new_start, at=event.at):
         return
-    _tell_time(lecture, event.old_start, event.new_start, at=event.at)
+    clocks_of = lecture.time_zone if event.are_clocks_changed else ""
+    _tell_time(lecture, event.old_start, event.new_start, clocks_of=clocks_of, at=event.at)
 
 
 @handles(LectureScheduled)
@@ -72,13 +73,19 @@ def _is_ahead(*moments: datetime | None, at: datetime) -> bool:
 
 
 def _tell_time(
-    lecture: Lecture, old: datetime | None, new: datetime | None, *, has_new_length: bool = False, at: datetime
+    lecture: Lecture,
+    old: datetime | None,
+    new: datetime | None,
+    *,
+    has_new_length: bool = False,
+    clocks_of: str = "",
+    at: datetime,
 ) -> None:
     tell_lecture(
         "lecture_postponed",
         lecture,
         enrolled_ids(lecture.series_id),
-        {"old_at": instant(old), "new_at": instant(new), "has_new_length": has_new_length},
+        {"old_at": instant(old), "new_at": instant(new), "has_new_length": has_new_length, "clocks_of": clocks_of},
         expires_at=new,
         at=at,
     )

@@ -27,6 +27,7 @@ CHECKS: tuple[Check, ...] = (
     certificates.check_files,
     service.check_mail,
     service.check_worker,
+    service.check_time_zones,
 )
 
 

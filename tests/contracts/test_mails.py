@@ -124,6 +124,8 @@ def _of_lectures(ids: dict[str, int]) -> Iterator[Case]:
     for old in (SOON, None):
         postponed = told | {"old_at": old, "new_at": later, "has_new_length": False} | _invited(ids["planned"])
         yield Case("lecture_postponed", postponed, says=("has a new time:",), ics="REQUEST")
+        clocks = postponed | {"clocks_of": "Asia/Beirut"}
+        yield Case("lecture_postponed", clocks, says=("The clocks in Beirut change",), ics="REQUEST")
         yield Case("lecture_postponed", postponed | {"invites_to": None}, says=("has a new time:",))
         longer = postponed | {"old_at": None, "has_new_length": True}
         yield Case("lecture_postponed", longer, says=("now lasts 90 minutes",), ics="REQUEST")
@@ -317,7 +319,16 @@ def test_each_template_is_of_one_kind() -> None:
     assert sorted(told) == sorted(KIND_OF)
 
 
-MAY_BE_MISSING = {"has_account", "told_at", "invites_to", "has_new_length", "lecture_id", "query", "reason"}
+MAY_BE_MISSING = {
+    "has_account",
+    "told_at",
+    "invites_to",
+    "has_new_length",
+    "clocks_of",
+    "lecture_id",
+    "query",
+    "reason",
+}
 """What a template or its preparer says a default for."""
 
 

@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import func, select
 
+from lms.catalogue.actions.time_zones import find_shifts, last_version
 from lms.config import SETTINGS, Config
-from lms.core import journal
+from lms.core import journal, zones
 from lms.core.db import db
 from lms.core.i18n import _, _n
 from lms.core.jobs import Job, JobState
@@ -85,6 +86,21 @@ def check_worker(asked: Asked) -> Iterator[Finding]:
     if waiting:
         told = _n("%(num)s job waits", "%(num)s jobs wait", waiting)
         yield fault(_("worker"), told, _("Check the log of `lms worker`."))
+
+
+def check_time_zones(asked: Asked) -> Iterator[Finding]:
+    """Whether lectures to come were computed with the time zone database that is installed now."""
+    version, last, moved = zones.version(), last_version(), len(find_shifts(at=asked.at))
+    db.session.rollback()
+    remedy = _("Run `lms timezones check`.")
+    if moved:
+        told = _n("%(num)s lecture to come has another time", "%(num)s lectures to come have another time", moved)
+        yield warning(_("time zones"), f"{version}: {told}", remedy)
+    elif last not in (None, version):
+        told = _("now %(version)s, lectures were checked with %(last)s", version=version, last=last)
+        yield warning(_("time zones"), told, remedy)
+    else:
+        yield ok(_("time zones"), version)
 
 
 def check_settings(asked: Asked) -> Iterator[Finding]:
