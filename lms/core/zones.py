@@ -6,6 +6,7 @@ Which zones a country has is the table `zone.tab` of the time zone database, in 
 from __future__ import annotations
 
 import hashlib
+import zoneinfo
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -14,7 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
-from zoneinfo import TZPATH, ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from babel.core import get_global
 
@@ -92,7 +93,7 @@ def version() -> str:
 
     As `zoneinfo` looks for them. A machine's database that does not say its version is told by its content.
     """
-    for folder in TZPATH:
+    for folder in zoneinfo.TZPATH:
         path = Path(folder)
         if (path / "tzdata.zi").is_file():
             with (path / "tzdata.zi").open(encoding="utf-8") as file:

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "f6c9d2e3a5b7"
-down_revision = "a91e4c7d2f58"
+down_revision = "b81f4c0d5e27"
 branch_labels = None
 depends_on = None
 
