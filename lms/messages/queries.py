@@ -98,15 +98,18 @@ def held_lectures_of(series: Series, *, by: Actor) -> list[Lecture]:
     return sorted(held, key=lambda one: (one.actual_start is not None, one.actual_start), reverse=True)
 
 
-def audience_of(series: Series, to: AudienceInput, *, by: Actor) -> Select[Any]:
-    """The query of the ids of the people an audience holds, all enrolled in the series now.
+def audience_of(series: Series, to: AudienceInput, *, by: Actor, held: Lecture | None = None) -> Select[Any]:
+    """The query of the ids of the people an audience holds, all enrolled in the series now. `held`: its lecture, where
+    it is known already.
 
     Raises Invalid (`lecture`, `country`) for a lecture that is not held, or of another series, and for an unknown
     country; Refused where the series gives no certificate that somebody could be short of.
     """
     query: Select[Any] = enrolled(series)
     if to.audience in OF_LECTURE:
-        lecture = find_lecture(to.lecture_id) if to.lecture_id is not None else None
+        lecture = held
+        if lecture is None and to.lecture_id is not None:
+            lecture = find_lecture(to.lecture_id)
         if lecture is None or lecture.series_id != series.id or lecture.state is not LectureState.HELD:
             raise Invalid("lecture", _("Choose a lecture that was held."))
         outcome = RosterFilter(outcome=Outcome(to.audience.value))
@@ -127,15 +130,15 @@ def enrolled(series: Series) -> Select[Any]:
     )
 
 
-def count_audiences(series: Series, lecture_id: int | None, *, by: Actor) -> dict[Audience, int]:
+def count_audiences(series: Series, lecture: Lecture | None, *, by: Actor) -> dict[Audience, int]:
     """How many people each audience holds that can be chosen: those of a lecture only where one is named, and nobody
     *short* where the series gives no certificate."""
     found = {}
     for audience in Audience:
-        if audience in OF_LECTURE and lecture_id is None:
+        if audience in OF_LECTURE and lecture is None:
             continue
         try:
-            found[audience] = _count(audience_of(series, AudienceInput(audience, lecture_id), by=by))
+            found[audience] = _count(audience_of(series, AudienceInput(audience), by=by, held=lecture))
         except Refused:
             continue
     return found

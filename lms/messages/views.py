@@ -76,7 +76,8 @@ def _write(series: Series, row: Message | None, form: MessageForm) -> ResponseRe
     if form.lecture.data not in {str(one.id) for one in lectures}:
         form.lecture.data = str(lectures[0].id) if lectures else ""
     chosen = form.audience()
-    counts = queries.count_audiences(series, chosen.lecture_id if lectures else None, by=by)
+    held = next((one for one in lectures if one.id == chosen.lecture_id), None)
+    counts = queries.count_audiences(series, held, by=by)
     names = country_names(reader_locale())
     people = count_countries(series, by=by)
     form.offer(counts, lectures, [(c, names[c], people[c]) for c in sorted(people, key=lambda c: sort_key(names[c]))])

@@ -90,7 +90,7 @@ def addresses() -> list[str]:
 )
 def test_an_audience_is_counted_and_written_to(scene: Scene, audience: Audience, who: list[str]) -> None:
     to = of_lecture(scene, audience)
-    assert count_audiences(scene.series, scene.lecture.id, by=scene.by)[audience] == len(who)
+    assert count_audiences(scene.series, scene.lecture, by=scene.by)[audience] == len(who)
     assert count_readers(scene.series, to, by=scene.by) == Readers(len(who), 0, 0)
     message = send(scene, to)
     assert send_due_messages(at=STARTS - timedelta(seconds=1)) == 0, "the minute in which it can be stopped"
