@@ -19,7 +19,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from lms import __version__
 from lms.config import Config
-from lms.core import audit, events, idempotency, jobs, mail_pace, outbox, sealing, worker_heartbeats
+from lms.core import audit, events, idempotency, jobs, mail_pace, mail_runs, outbox, sealing, worker_heartbeats
 from lms.core.db import db, engine_options
 from lms.core.i18n import _
 from lms.core.logs import configure as configure_logs
@@ -56,6 +56,7 @@ CORE_TABLES = (
     jobs.Job,
     outbox.OutboxMail,
     mail_pace.MailTaken,
+    mail_runs.MailRun,
     idempotency.KeptAnswer,
     worker_heartbeats.WorkerHeartbeat,
 )
@@ -84,7 +85,8 @@ UNSEEN_BY_STRANGERS = frozenset(
         "award", "beat", "calendar_address", "certificate", "closing", "consent", "correction", "country_quota",
         "duplicate_pair", "decision_batch", "decision_batch_entry", "enrolment_batch", "enrolment_batch_entry",
         "file_downloads", "group_entry", "group_signature", "invitation_link", "job", "join", "kept_answer",
-        "lecture_facts", "mail_choice", "mail_taken", "message", "nomination", "one_time_link", "outbox_mail",
+        "lecture_facts", "mail_choice", "mail_run", "mail_taken", "message", "nomination", "one_time_link",
+        "outbox_mail",
         "person_merge",
         "person_to_compare",
         "presence", "profile_request", "requested_change", "seat_entry",
@@ -224,7 +226,9 @@ def _modules(name: str, room: str) -> list[ModuleType]:
 def _protect_forms(app: APIFlask) -> None:
     csrf = CSRFProtect(app)
     # Keep a preference, or read a file, and change nothing else; or unsubscribe, as mail programs do (RFC 8058)
-    unprotected = {"web.set_language", "web.set_zone", "certificates.verify_file", "reports.unsubscribe"}
+    unprotected = {
+        "web.set_language", "web.set_zone", "certificates.verify_file", "people.unsubscribe", "reports.unsubscribe",
+    }  # fmt: skip
 
     @app.before_request
     def check_token() -> None:

@@ -22,12 +22,14 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from lms.app import create_app, settle
+from lms.attendance.actions.reminders import post_due_reminders
 from lms.certificates.actions.bundles import drop_old_bundles
 from lms.config import Config
 from lms.core import clock, files, jobs, logs, outbox, schema, worker_heartbeats
 from lms.core.db import db
 from lms.core.errors import Refused
 from lms.core.mail_kinds import PRIORITIES
+from lms.dashboards.digests import post_due_digests
 from lms.enrolment.invitations import invite_due
 from lms.enrolment.quotas import release_lapsed
 from lms.materials.actions import scan_waiting_files
@@ -133,6 +135,8 @@ def run_due_jobs_and_housekeeping(app: Flask, stopping: threading.Event) -> None
                 send_scheduled(at=clock.now())
                 release_lapsed(at=clock.now())
                 invite_due(at=clock.now())
+                post_due_reminders(at=clock.now())
+                post_due_digests(at=clock.now())
                 prune_sessions(at=clock.now())
                 scan_waiting_files()
                 drop_old_uploads(at=clock.now())

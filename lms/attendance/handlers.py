@@ -6,10 +6,15 @@ from lms.attendance.actions.closing import check_lecture_not_closed
 from lms.attendance.actions.credits import delete_credits
 from lms.attendance.actions.facts import update_facts_of_lecture, update_facts_of_people
 from lms.attendance.actions.people import erase_evidence, recount_people
+from lms.attendance.actions.reminders import forget_reminders
+from lms.attendance.notices import tell_recording
 from lms.attendance.presence import seen_before
 from lms.attendance.queries.persons import export_of_person
+from lms.catalogue.queries.lectures import get_lecture
 from lms.core.events import (
+    LectureCancelled,
     LectureEnded,
+    LecturePostponed,
     LectureReopened,
     LectureStartUndone,
     LectureTimesCorrected,
@@ -19,15 +24,29 @@ from lms.core.events import (
     PersonErased,
     PersonExportAsked,
     PlacesTaken,
+    RecordingAdded,
     handles,
 )
 from lms.core.jobs import request_job
+from lms.core.roles import SYSTEM
 
 
 @handles(LectureEnded)
 def on_ended(event: LectureEnded) -> None:
     """Asks for the credits."""
     request_job("credit_lecture", {"lecture_id": event.lecture_id}, by=event.by, at=event.at)
+
+
+@handles(LecturePostponed)
+def on_postponed(event: LecturePostponed) -> None:
+    """Takes back reminders for the time of before."""
+    forget_reminders(event.lecture_id)
+
+
+@handles(LectureCancelled)
+def on_cancelled(event: LectureCancelled) -> None:
+    """Takes back reminders."""
+    forget_reminders(event.lecture_id)
 
 
 @handles(LectureTimesCorrected)
@@ -56,6 +75,12 @@ def on_start_undone(event: LectureStartUndone) -> None:
     """Deletes the credits and keeps the evidence. Refused, and with it the undoing, where attendance is closed."""
     check_lecture_not_closed(event.lecture_id)
     delete_credits(event.lecture_id, by=event.by, at=event.at)
+
+
+@handles(RecordingAdded)
+def on_recording(event: RecordingAdded) -> None:
+    """Tells those who missed the lecture, or a part of it."""
+    tell_recording(get_lecture(event.lecture_id, by=SYSTEM), at=event.at)
 
 
 @handles(PlacesTaken)

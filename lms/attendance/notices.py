@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from lms.attendance.models.appeals import Appeal, AppealState
 from lms.attendance.models.credits import Outcome
+from lms.attendance.queries.outcomes import written_credits
 from lms.catalogue.models import Lecture
+from lms.core.db import read_column
 from lms.core.outbox import post_mail
+from lms.enrolment.membership import expected_at
+from lms.enrolment.notices import tell_lecture
 from lms.people.queries.persons import contact_of
 
 
@@ -33,3 +37,21 @@ def tell_answer(lecture: Lecture, person_id: int, appeal: Appeal, outcome: Outco
         time_zone=contact.time_zone,
         person_id=person_id,
     )
+
+
+def tell_recording(lecture: Lecture, *, at: datetime) -> None:
+    """E-mails the recording of a lecture to those who were expected and did not attend all that was needed."""
+    people = {person_id for person_id in read_column(expected_at(lecture.id)) if person_id is not None}
+    outcomes = {person_id: credit.outcome for person_id, credit in written_credits(lecture.id).items()}
+    partly = {person_id for person_id in people if outcomes.get(person_id) is Outcome.PARTIAL}
+    missed = {person_id for person_id in people if outcomes.get(person_id, Outcome.ABSENT) is Outcome.ABSENT}
+    for person_ids, was_there in ((partly, True), (missed, False)):
+        tell_lecture(
+            "replay_open",
+            lecture,
+            person_ids,
+            {"was_there": was_there},
+            expires_at=at + timedelta(days=14),
+            at=at,
+            key=f"replay_open-{lecture.id}",
+        )

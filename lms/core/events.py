@@ -96,6 +96,13 @@ class LectureTimesCorrected(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RecordingAdded(Event):
+    """A held lecture has a recording, and had none before."""
+
+    lecture_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class PolicyChanged(Event):
     """A series has a new policy. It applies to lectures not yet held."""
 

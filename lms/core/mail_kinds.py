@@ -56,9 +56,14 @@ KIND_OF = {
     "lecture_invitation": MailKind.CHANGE,
     "lecture_left": MailKind.CHANGE,
     "lecture_postponed": MailKind.CHANGE,
+    "reminder_day": MailKind.REMINDER,
+    "reminder_hour": MailKind.REMINDER,
+    "replay_open": MailKind.REPLAY,
+    "certificate_ready": MailKind.CERTIFICATE,
     "confirm_name": MailKind.CERTIFICATE,
     "enrolment_place_won": MailKind.PLACE_WON,
     "message": MailKind.MESSAGE,
+    "weekly_digest": MailKind.DIGEST,
 }
 """Template → its kind, by kind."""
 

@@ -16,13 +16,18 @@ from lms.attendance.queries.times import preview_times, propose_times
 from lms.catalogue.models import LectureState
 from lms.certificates.queries.change_preview import preview_certificates
 from lms.core import clock
-from lms.core.errors import Invalid
+from lms.core.errors import Fault, Invalid
 from lms.core.i18n import _
 from lms.core.jobs import get_job
+from lms.core.mail_kinds import MailKind
+from lms.core.outbox import ALL_SERIES
 from lms.dashboards.api_reference import list_calls, who
+from lms.dashboards.queries.notifications import chosen_mails
 from lms.dashboards.schemas import (
     AskedOut,
     JobOut,
+    MailChoicesIn,
+    MailChoicesOut,
     PolicyIn,
     PolicyPreviewOut,
     PolicyQuery,
@@ -30,6 +35,7 @@ from lms.dashboards.schemas import (
     TimesOut,
     TimesQuery,
 )
+from lms.people.actions.mail_choices import choose_mails
 from lms.web.api import rfc3339
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
@@ -53,6 +59,60 @@ def job(job_id: str) -> dict[str, Any]:
     row = get_job(job_id, by=current_actor())
     result = row.result if row.error is None else {"error": row.error}
     return {"id": row.public_id, "state": row.state, "done": row.done, "total": row.total, "result": result}
+
+
+@bp.get("/people/<public_id>/mail-choices")
+@allow(SIGNED_IN)
+@scope("people:read")
+@bp.output(MailChoicesOut)
+@bp.doc(
+    tags=["People"],
+    summary="Read which mails a person gets",
+    responses={401: "The token is missing or not valid", 404: "Does not exist, or you do not have access to it"},
+)
+def get_mail_choices(public_id: str) -> dict[str, Any]:
+    """Returns which kinds of e-mail a person gets, to that person and administrators."""
+    return _mail_choices(public_id)
+
+
+def _mail_choices(public_id: str) -> dict[str, Any]:
+    found = chosen_mails(public_id, by=current_actor(), at=clock.now())
+    return {
+        "choices": found.general,
+        "series": [{"series": one.slug, "choices": one.own} for one in found.series if one.own],
+    }
+
+
+@bp.patch("/people/<public_id>/mail-choices")
+@allow(SIGNED_IN)
+@scope("people:write")
+@bp.input(MailChoicesIn, arg_name="given")
+@bp.output(MailChoicesOut)
+@bp.doc(
+    tags=["People"],
+    summary="Choose which mails a person gets",
+    responses={
+        400: "Not a JSON object",
+        401: "The token is missing or not valid",
+        404: "Does not exist, or you do not have access to it",
+    },
+)
+def choose_mail(public_id: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Changes the kinds sent, for all series or for one in which the person has or had a place."""
+    by, at = current_actor(), clock.now()
+    found = chosen_mails(public_id, by=by, at=at)
+    series = found.of_series(given["series"]) if given["series"] is not None else None
+    choosable = found.general if series is None else series.wanted
+    faults = [
+        Fault(_("This cannot be chosen here."), field=f"choices.{kind}")
+        for kind in given["choices"]
+        if kind not in choosable
+    ]
+    if faults:
+        raise Invalid(faults=faults)
+    wanted = {MailKind(kind): is_wanted for kind, is_wanted in given["choices"].items()}
+    choose_mails(found.person_id, wanted, by=by, at=at, series_id=series.id if series is not None else ALL_SERIES)
+    return _mail_choices(public_id)
 
 
 @bp.get("/series/<slug>/policy")

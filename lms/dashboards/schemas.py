@@ -7,6 +7,7 @@ from apiflask.fields import AwareDateTime, Boolean, Dict, Enum, Integer, List, N
 from apiflask.validators import Length
 
 from lms.core.jobs import JobState
+from lms.core.mail_kinds import DECLINABLE, MailKind
 from lms.web.api import AnswerSchema
 
 
@@ -18,6 +19,32 @@ class JobOut(AnswerSchema):
     done = Integer()
     total = Integer()
     result = Raw(allow_none=True)
+
+
+_Kinds = Schema.from_dict({kind.value: Boolean() for kind in DECLINABLE}, name="MailKinds")
+
+
+class SeriesMailChoicesOut(AnswerSchema):
+    """The kinds of mail that are chosen for a series differently than for the others."""
+
+    series = String(metadata={"description": "The `slug` of the series."})
+    choices = Dict(keys=Enum(MailKind, by_value=True), values=Boolean())
+
+
+class MailChoicesOut(AnswerSchema):
+    """Which kinds of mail a person gets. Kinds that are not listed cannot be chosen."""
+
+    choices = Dict(keys=Enum(MailKind, by_value=True), values=Boolean())
+    series = List(Nested(SeriesMailChoicesOut))
+
+
+class MailChoicesIn(Schema):
+    """The kinds of mail that change, for all series or for one."""
+
+    choices = Nested(_Kinds, required=True)
+    series = String(
+        load_default=None, allow_none=True, metadata={"description": "The `slug` of a series; null: all series."}
+    )
 
 
 class PolicyQuery(Schema):

@@ -35,7 +35,7 @@ from lms.core.clock import to_ms
 from lms.core.db import action, db
 from lms.core.errors import Invalid
 from lms.core.roles import SYSTEM, Actor, Role
-from lms.demo import duplicates, follow_up, materials, messages, nominations, planning, seats, speakers
+from lms.demo import duplicates, follow_up, mails, materials, messages, nominations, planning, seats, speakers
 from lms.demo.folder import Mark, find_mark, replaced, set_mark
 from lms.demo.generate import SEED, Demonstration, LectureFile
 from lms.demo.population import FEWEST, FULL_SCALE
@@ -229,6 +229,8 @@ def take_in(demonstration: Demonstration, progress: Progress) -> None:
         messages.take_in(addresses["lin"], now=demonstration.now)
     with progress.phase("Certificates") as tell:
         _certify(demonstration, series_ids, tell)
+    with progress.phase("Reminders and weekly mails"):
+        mails.take_in(now=demonstration.now)
     with progress.phase("People who registered twice"):
         duplicates.take_in(by=follow_up.actor_of(ACCOUNTS[0].email, demonstration.now), now=demonstration.now)
 

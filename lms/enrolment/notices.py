@@ -88,9 +88,11 @@ def tell_lecture(
     *,
     expires_at: datetime | None,
     at: datetime,
+    key: str | None = None,
 ) -> None:
-    """E-mails people about a change to a lecture, once for each version of the lecture."""
-    keys = {person_id: f"{template}-{lecture.id}-{lecture.sequence}-{person_id}" for person_id in person_ids}
+    """E-mails people about a lecture, once for each version of the lecture, or for what the `key` stands for."""
+    key = key or f"{template}-{lecture.id}-{lecture.sequence}"
+    keys = {person_id: f"{key}-{person_id}" for person_id in person_ids}
     payload = {**_of_lecture(lecture), **more}
     _post(template, keys, payload, series_id=lecture.series_id, expires_at=expires_at, at=at)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from flask_babel.speaklater import LazyString
 from wtforms import (
     BooleanField,
     DateField,
@@ -21,6 +23,7 @@ from wtforms.widgets import CheckboxInput
 
 from lms.core.errors import Invalid
 from lms.core.i18n import _, _l
+from lms.core.mail_kinds import MailKind
 from lms.people.models import Gender, Sector
 from lms.people.queries.countries import country_names, former_codes
 from lms.people.rules import checked_address
@@ -48,6 +51,62 @@ ROLES = (
     SelectChoice("focal_point", _l("Focal point for a country")),
     SelectChoice("reporter", _l("Reporter")),
 )
+
+
+@dataclass(frozen=True)
+class MailWords:
+    """What pages say of a kind of mail: what it is, more about it, and how it is stopped."""
+
+    label: LazyString
+    hint: LazyString | None
+    question: LazyString
+    stopped: LazyString
+
+
+MAIL_WORDS = {
+    MailKind.REMINDER: MailWords(
+        _l("Before a lecture: a day, and an hour"),
+        _l("With the time in your time zone and the link to the lecture."),
+        _l("Stop reminders before lectures?"),
+        _l("You will get no more reminders before lectures"),
+    ),
+    MailKind.CHANGE: MailWords(
+        _l("When a lecture is planned, moved or cancelled"),
+        _l("Updates your calendar."),
+        _l("Stop e-mails about changed lectures?"),
+        _l("You will get no more e-mails about changed lectures"),
+    ),
+    MailKind.REPLAY: MailWords(
+        _l("When a replay opens"),
+        _l("Only for lectures that you missed."),
+        _l("Stop e-mails about replays?"),
+        _l("You will get no more e-mails about replays"),
+    ),
+    MailKind.CERTIFICATE: MailWords(
+        _l("When a certificate is ready"),
+        _l("Also when we need you to confirm your name for it."),
+        _l("Stop e-mails about certificates?"),
+        _l("You will get no more e-mails about certificates"),
+    ),
+    MailKind.PLACE_WON: MailWords(
+        _l("When a place becomes free for you"),
+        _l("You are enrolled even if you turn this off."),
+        _l("Stop e-mails about free places?"),
+        _l("You will get no more e-mails about free places"),
+    ),
+    MailKind.MESSAGE: MailWords(
+        _l("Messages from the lecturers of your series"),
+        None,
+        _l("Stop messages from lecturers?"),
+        _l("You will get no more messages from lecturers"),
+    ),
+    MailKind.DIGEST: MailWords(
+        _l("Your week: what is coming and what needs doing"),
+        _l("Once a week, for your role. Nothing is sent in a week without news."),
+        _l("Stop the weekly e-mail?"),
+        _l("You will get no more weekly e-mails"),
+    ),
+}
 
 
 def country_choices(locale: str, empty: str, chosen: str | None = None) -> list[SelectChoice]:

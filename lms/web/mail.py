@@ -37,6 +37,7 @@ from lms.web.smtp import MailServer
 
 _PREPARERS = "lms.mail.preparers"
 _TEMPLATES = "lms.mail.templates"
+_UNSUBSCRIBING = "lms.mail.unsubscribing"
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,11 @@ def register(app: Flask, template: str, preparer: Preparer) -> None:
     app.extensions.setdefault(_PREPARERS, {})[template] = preparer
 
 
+def register_unsubscribing(app: Flask, path_of: Callable[[OutboxMail], str | None]) -> None:
+    """Has a slice say at which path the kind of a mail is unsubscribed; None where it cannot be."""
+    app.extensions[_UNSUBSCRIBING] = path_of
+
+
 def _prepared(mail: OutboxMail) -> More:
     preparer: Preparer | None = current_app.extensions.get(_PREPARERS, {}).get(mail.template)
     return (
@@ -89,7 +95,8 @@ def render(mail: OutboxMail, config: Config) -> EmailMessage:
     """
     with speaking(mail.locale, mail.time_zone):
         more = _prepared(mail)
-        unsubscribe_url = None if more.unsubscribe is None else config.base_url.rstrip("/") + more.unsubscribe
+        unsubscribe = more.unsubscribe or current_app.extensions[_UNSUBSCRIBING](mail)
+        unsubscribe_url = None if unsubscribe is None else config.base_url.rstrip("/") + unsubscribe
         values: dict[str, Any] = _revived(mail.payload) | dict(more.words)
         values |= {
             "unsubscribe_url": unsubscribe_url,
@@ -100,6 +107,8 @@ def render(mail: OutboxMail, config: Config) -> EmailMessage:
         }
         current_app.update_template_context(values)
         text = _templates().get_template(f"mail/{mail.template}.txt").render(values)
+        if unsubscribe_url is not None and more.unsubscribe is None:
+            text += _templates().get_template("mail/_choices.txt").render(values)
         subject, _blank, body = text.strip().partition("\n")
         subject, body = " ".join(subject.split()), _tidy(body)
         html = as_html(body, subject=subject, locale=reader_locale(), base_url=config.base_url)

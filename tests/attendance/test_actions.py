@@ -6,8 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from flask import current_app
-from sqlalchemy import event, func, select, update
+from sqlalchemy import func, select, update
 
 from lms.attendance.actions import corrections
 from lms.attendance.actions.beats import record_beat
@@ -40,6 +39,7 @@ from lms.core.roles import SYSTEM
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.models import Person
+from tests.attendance.conftest import count_statements
 from tests.attendance.scene import END, START, Scene, minute
 
 pytestmark = [pytest.mark.databases, pytest.mark.usefixtures("context")]
@@ -531,20 +531,3 @@ def test_the_queries_of_a_page_do_not_grow_with_its_rows(scene: Scene) -> None:
         scene.make.enrolment(scene.series, person)
         scene.publish((f"more{n}@x.example", 0, 62))
     assert (own(), page()) == before
-
-
-def count_statements(work: Any) -> int:
-    """How many statements something sends to the database, from an empty session."""
-    sent: list[str] = []
-
-    def hear(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        sent.append(statement)
-
-    engine = db.engine
-    event.listen(engine, "before_cursor_execute", hear)
-    try:
-        with current_app.app_context():  # a session of its own, with nothing loaded
-            work()
-    finally:
-        event.remove(engine, "before_cursor_execute", hear)
-    return len(sent)

@@ -196,6 +196,29 @@ def test_who_has_not_confirmed_is_reminded_once(programme: Make, at: datetime, a
 
 
 @pytest.mark.usefixtures("context")
+def test_who_is_issued_a_certificate_is_told_once_with_its_number(programme: Make, at: datetime) -> None:
+    made = programme({"Ada": "aaa", "Bo": "aaa", "Cy": "a--"})
+    for name in ("Ada", "Cy"):
+        address = f"{name.lower()}@x.example"
+        db.session.add(PersonEmail(person_id=made.people[name], address=address, key=address))
+    db.session.commit()
+    for day in range(2):
+        awards.issue_certificates(made.series_id, by=SYSTEM, at=at + timedelta(days=day))
+    mail = db.session.scalars(select(OutboxMail)).one()
+    number = db.session.scalars(select(Certificate.number).where(Certificate.name == "Ada")).one()
+    assert (mail.address, mail.kind, mail.payload["number"]) == ("ada@x.example", "certificate", number)
+
+
+@pytest.mark.usefixtures("context")
+def test_nobody_is_told_of_a_certificate_that_was_entered_long_afterwards(programme: Make, at: datetime) -> None:
+    made = programme({"Ada": "aaa"})
+    db.session.add(PersonEmail(person_id=made.people["Ada"], address="ada@x.example", key="ada@x.example"))
+    db.session.commit()
+    assert awards.issue_certificates(made.series_id, by=SYSTEM, at=at - timedelta(days=40))["issued"] == 1
+    assert db.session.scalars(select(OutboxMail)).all() == []
+
+
+@pytest.mark.usefixtures("context")
 def test_groups_are_paged_and_given_as_a_file(
     programme: Make, administrator: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import select
 
 import lms
 from lms.core.db import db
-from lms.core.mail_kinds import KIND_OF
+from lms.core.mail_kinds import DECLINABLE, KIND_OF, MailKind, kind_of
 from lms.core.outbox import OutboxMail
 from lms.core.roles import SYSTEM
 from lms.enrolment.actions.places import enrol
@@ -156,6 +156,43 @@ def _of_the_rest() -> Iterator[Case]:
         yield Case("confirm_name", payload, says=says, hides=(NO_ACCOUNT,) if has_account else ())
 
 
+def _of_reminders() -> Iterator[Case]:
+    told = {"full_name": "Achieng", "title": "Rules of origin", "series": "Digital customs", "slug": "customs",
+            "lecture_id": 7, "duration_minutes": 90, "starts_at": SOON, "needed": 54, "language": "en"}  # fmt: skip
+    for template, lecturers, interpretation, has_account in product(
+        ("reminder_day", "reminder_hour"), ([], ["Lin Yuhan"], ["Lin Yuhan", "Zhou"]), ([], ["fr", "ar"]), (True, False)
+    ):
+        payload = told | {"lecturers": lecturers, "interpretation": interpretation, "has_account": has_account}
+        says = ("at least 54 minutes", f"{BASE}/lectures/7/room", *(() if has_account else (NO_ACCOUNT,)))
+        yield Case(template, payload, says=says, hides=(NO_ACCOUNT,) if has_account else ())
+
+
+def _of_recordings_and_certificates() -> Iterator[Case]:
+    told = {"full_name": "Achieng", "title": "Rules of origin", "series": "Digital customs", "slug": "customs",
+            "lecture_id": 7, "duration_minutes": 90, "has_account": True}  # fmt: skip
+    for was_there, says in ((True, "attended a part"), (False, "You missed")):
+        yield Case("replay_open", told | {"was_there": was_there}, says=(says, f"{BASE}/lectures/7"))
+    for has_account in (True, False):
+        payload = {"full_name": "Achieng", "title": "Customs", "number": "SR-7K4M-92QF-XH3D-8PWN-N"}
+        says = ("SR-7K4M-92QF-XH3D-8PWN-N", f"{BASE}/verify/SR-7K4M", *(() if has_account else (NO_ACCOUNT,)))
+        yield Case("certificate_ready", payload | {"has_account": has_account}, says=says)  # type: ignore[arg-type]
+
+
+def _of_digests() -> Iterator[Case]:
+    lectures = [{"id": 7, "title": "Rules of origin", "starts_at": SOON}]
+    country = {"code": "KE", "new": 12, "waiting": 1, "invited": 2, "drafts": 1, "behind": 3, "lectures": lectures}
+    quiet = dict.fromkeys(("new", "waiting", "invited", "drafts", "behind"), 0) | {"code": "GH", "lectures": lectures}
+    teaching = {"appeals": 1, "unmatched": 2, "late": 1, "lectures": lectures}
+    for countries, taught in product(([], [country, quiet]), (None, teaching, teaching | {"lectures": []})):
+        if not countries and taught is None:
+            continue
+        says = (("12 people enrolled", f"{BASE}/country?country=KE") if countries else ()) + (
+            ("1 appeal is waiting", f"{BASE}/teach") if taught else ()
+        )
+        payload = {"full_name": "Peter", "countries": countries, "teaching": taught}
+        yield Case("weekly_digest", payload, says=says)
+
+
 def _of_nominations() -> Iterator[Case]:
     told = SECRET | {"full_name": "Wambui", "title": "Digital customs", "country": "KE", "answer_by_at": SOON}
     for nominated_by, starts_at in product(("Peter Mutua", None), (SOON, None)):
@@ -271,6 +308,9 @@ def _cases(lecture_ids: dict[str, int]) -> list[Case]:
         *_of_enrolment(lecture_ids),
         *_of_lectures(lecture_ids),
         *_of_the_rest(),
+        *_of_reminders(),
+        *_of_recordings_and_certificates(),
+        *_of_digests(),
         *_of_nominations(),
         *_of_reports(),
         *_of_messages(lecture_ids),
@@ -280,8 +320,8 @@ def _cases(lecture_ids: dict[str, int]) -> list[Case]:
 def _row(
     case: Case, payload: dict[str, Any] | None = None, *, zone: str = "", enrolled: int | None = None
 ) -> OutboxMail:
-    return OutboxMail(id=1, template=case.template, address="a@example.org", locale="en", time_zone=zone,
-                      person_id=None if case.payload.get("full_name") == LEFT else enrolled,
+    return OutboxMail(id=1, template=case.template, kind=kind_of(case.template), address="a@example.org", locale="en",
+                      time_zone=zone, person_id=None if case.payload.get("full_name") == LEFT else enrolled,
                       payload=case.payload if payload is None else payload, dedupe_key="k", created_at=NOW)  # fmt: skip
 
 
@@ -298,6 +338,11 @@ def test_every_mail_in_every_state_reads_well(app: APIFlask, lecture_ids: dict[s
             found = [*faults_of(message), *differences_of(message)]
             found += [f"does not say {one!r}" for one in case.says if one not in text]
             found += [f"says {one!r}" for one in case.hides if one in text]
+            kind, is_known = kind_of(case.template), case.payload["full_name"] != LEFT
+            is_declinable = is_known and kind in (*DECLINABLE, MailKind.REPORT)
+            stops = re.fullmatch(rf"<({BASE}/unsubscribe/\S+)>", message["List-Unsubscribe"] or "")
+            if is_declinable != bool(stops and stops[1] in text and message["List-Unsubscribe-Post"]):
+                found.append("a link to unsubscribe is missing, or too many")
             found += ["your time"] if "your time" in text else []
             found += (
                 ["no time in Nairobi"]

@@ -227,6 +227,7 @@ def test_signing_in_and_denials_are_logged_without_personal_data(
     ("reading", "path", "endpoint"),
     [
         ("lms.people.views.signing_in.look_at_link", "/reset", "people.reset"),
+        ("lms.people.views.unsubscribing.read_link", "/unsubscribe/mail", "people.unsubscribe"),
         ("lms.reports.queries.saved.look_at_subscription", "/unsubscribe", "reports.unsubscribe"),
         ("lms.nominations.views.invitations.look_at_invitation", "/invitation", "nominations.invitation"),
         ("lms.nominations.views.profile_requests.look_at_request", "/profile-changes", "nominations.profile_changes"),

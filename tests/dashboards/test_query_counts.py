@@ -91,6 +91,7 @@ def grow(world: World) -> None:
         ("/series/cross-border", None, 10),
         ("/series/cross-border", "trainee", 14),
         ("/me", "trainee", 12),
+        ("/account/notifications", "trainee", 7),
         ("/teach", "instructor", 9),  # attendances are counted by one question
         ("/country", "focal_point", 25),  # of all series: nominations, quotas and who is falling behind
         ("/country/behind", "focal_point", 10),

@@ -25,7 +25,7 @@ from lms.catalogue.rules import (
 )
 from lms.core.db import action, db
 from lms.core.errors import Fault, Invalid, NotFound
-from lms.core.events import LectureLengthChanged, LecturePostponed, LectureScheduled, publish
+from lms.core.events import LectureLengthChanged, LecturePostponed, LectureScheduled, RecordingAdded, publish
 from lms.core.i18n import _
 from lms.core.roles import Actor
 
@@ -161,6 +161,7 @@ def edit_lecture(lecture_id: int, changes: dict[str, Any], *, by: Actor, at: dat
         raise Invalid("state", _("To change the state, start, end, postpone or cancel the lecture."))
     before = {"starts_at": lecture.starts_at, "local_start": lecture.local_start, "state": lecture.state}
     length = lecture.duration_minutes
+    had_recording = lecture.recording_url is not None
     _retime(lecture, wanted, starts_at)
     for name in _PLAIN:
         setattr(lecture, name, getattr(wanted, name))
@@ -181,6 +182,8 @@ def edit_lecture(lecture_id: int, changes: dict[str, Any], *, by: Actor, at: dat
     is_same_start = (before["state"], before["starts_at"]) == (lecture.state, lecture.starts_at)
     if length != lecture.duration_minutes and is_same_start and lecture.state is LectureState.SCHEDULED:
         publish(LectureLengthChanged(lecture_id=lecture.id, by=by, at=at))
+    if lecture.state is LectureState.HELD and lecture.recording_url is not None and not had_recording:
+        publish(RecordingAdded(lecture_id=lecture.id, by=by, at=at))
     return lecture
 
 

@@ -21,6 +21,7 @@ from lms.certificates.badges import status_list
 from lms.certificates.badges.credential import give_badges
 from lms.certificates.eligibility import earning, has_earned
 from lms.certificates.models import AWARDS, Award, Certificate, CertificateState
+from lms.certificates.notices import tell_issued
 from lms.certificates.pdf import store
 from lms.certificates.pdf.issue_context import issue_contexts
 from lms.certificates.queries import certificates, eligibility
@@ -166,6 +167,7 @@ def issue_batch(series_id: int, kind: CertificateKind, person_ids: Sequence[int]
     batch.issued = len(earned)
     if earned:
         touch(AWARDS, [series_id])
+        tell_issued(series, kind, [one.person_id for one in earned], at=at)
         audit.record(
             "issue certificates",
             by=by,
@@ -212,11 +214,11 @@ def remind_unconfirmed(slug: str, *, by: Actor, at: datetime) -> int:
         for person_id, contact in contact_of(waiting).items()
         if contact.address and marks[person_id] not in told
     ]
-    post_mails(mails)
-    if mails:
+    count = post_mails(mails)
+    if count:
         people = [int(str(mail["person_id"])) for mail in mails]
         audit.record("remind of names", by=by, at=at, series=series.id, person=people)
-    return len(mails)
+    return count
 
 
 def _obstacle(person: Any, fonts: Coverage, *, must_be_confirmed: bool) -> str | None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
 from lms.core.bulk import among
-from lms.core.db import read
-from lms.core.mail_kinds import MailKind
+from lms.core.db import db, read, read_column
+from lms.core.mail_kinds import DECLINABLE, KIND_OF, MailKind
 from lms.core.outbox import ALL_SERIES, Choice
-from lms.people.models import MailChoice, Person
+from lms.core.roles import Role
+from lms.people.mail_links import MailLink, mark_of
+from lms.people.models import MailChoice, Person, PersonEmail
+from lms.people.queries.access import load_actor
+from lms.people.queries.persons import canonical
 
 _Asked, _Member = aliased(Person), aliased(Person)
 
@@ -49,3 +55,41 @@ def _chosen(people: Collection[int], kinds: Collection[MailKind]) -> dict[Choice
         .order_by(MailChoice.changed_at, MailChoice.person_id == _Asked.id)
     )
     return {(MailKind(kind), person_id, series_id): wanted for kind, person_id, series_id, wanted in read(query)}
+
+
+_USED = frozenset(KIND_OF.values())
+
+
+def offered_to(roles: Collection[Role]) -> tuple[MailKind, ...]:
+    """The kinds of mail that somebody with these roles can choose."""
+    has_desk = Role.INSTRUCTOR in roles or Role.FOCAL_POINT in roles
+    return tuple(kind for kind in DECLINABLE if kind in _USED and (kind is not MailKind.DIGEST or has_desk))
+
+
+@dataclass(frozen=True)
+class MailReader:
+    """Who follows a link in a mail. Without an `address` the person is no longer written to at the one of the link."""
+
+    person_id: int
+    address: str | None
+    locale: str
+    choices: Mapping[MailKind, bool]
+    """What the person can choose, for all series, and has chosen."""
+
+
+def reader_of(link: MailLink, *, at: datetime) -> MailReader | None:
+    """Whose link it is, also where the person was merged, disabled or erased meanwhile; None for nobody's."""
+    person = db.session.get(Person, canonical(link.person_id))
+    if person is None:
+        return None
+    query = (
+        select(PersonEmail.address)
+        .join(Person, Person.id == PersonEmail.person_id)
+        .where(Person.canonical_id == person.id)
+    )
+    address = next((one for one in read_column(query) if mark_of(one) == link.address), None)
+    actor = load_actor(person.id, at)
+    chosen = choices_of(person.id)
+    offered = {*offered_to(actor.roles if actor is not None else ()), link.kind}
+    choices = {kind: chosen.get((kind, ALL_SERIES), True) for kind in DECLINABLE if kind in offered}
+    return MailReader(person.id, address, person.locale, choices)

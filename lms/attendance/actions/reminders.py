@@ -1,0 +1,119 @@
+"""Reminders before a lecture: a day before, and an hour before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import delete, or_, select
+
+from lms.attendance.rules import needed_ms
+from lms.catalogue.models import Lecture, LectureState, Series, Visibility
+from lms.catalogue.queries.policies import current_policy
+from lms.core import mail_runs
+from lms.core.db import action, db, read
+from lms.core.measures import MINUTE_MS, needed_minutes
+from lms.core.outbox import OutboxMail
+from lms.enrolment.membership import enrolled_ids
+from lms.enrolment.notices import instant, tell_lecture
+
+
+class Lead(StrEnum):
+    """How long before a lecture people are reminded."""
+
+    DAY = "day"
+    HOUR = "hour"
+
+
+@dataclass(frozen=True)
+class Window:
+    """When a reminder is posted, before the start: from `first` on, and not later than `last`."""
+
+    first: timedelta
+    last: timedelta
+
+
+WINDOWS = {
+    Lead.DAY: Window(timedelta(days=1), timedelta(hours=12)),
+    Lead.HOUR: Window(timedelta(hours=1), timedelta(0)),
+}
+"""A lecture that is planned on short notice has the later reminder only."""
+
+
+@dataclass(frozen=True)
+class Due:
+    """A reminder that is due: of which lecture, and for which start."""
+
+    lecture_id: int
+    starts_at: datetime
+    lead: Lead
+
+    @property
+    def key(self) -> str:
+        """What the reminder is known by: a lecture that is moved has another one."""
+        return f"{_of_lecture(self.lecture_id)}{self.lead}-{int(self.starts_at.timestamp())}"
+
+
+def post_due_reminders(*, at: datetime) -> int:
+    """Posts the reminders that are due, each in its own transaction; returns how many lectures were reminded of."""
+    return sum(_post(due, at=at) for due in _list_due(at))
+
+
+def _list_due(at: datetime) -> list[Due]:
+    query = (
+        select(Lecture.id, Lecture.starts_at)
+        .join(Series, Series.id == Lecture.series_id)
+        .where(
+            Lecture.state == LectureState.SCHEDULED,
+            Lecture.starts_at > at,
+            Lecture.starts_at <= at + max(window.first for window in WINDOWS.values()),
+            Series.visibility == Visibility.PUBLIC,
+        )
+        .order_by(Lecture.starts_at)
+    )
+    found = [
+        Due(lecture_id, starts_at, lead)
+        for lecture_id, starts_at in read(query)
+        for lead, window in WINDOWS.items()
+        if window.last < starts_at - at <= window.first
+    ]
+    known = mail_runs.begun(due.key for due in found) if found else set()
+    db.session.rollback()  # the worker asks every few seconds, and keeps no transaction open in between
+    return [due for due in found if due.key not in known]
+
+
+@action
+def _post(due: Due, *, at: datetime) -> bool:
+    lecture = db.session.get_one(Lecture, due.lecture_id)
+    if lecture.state is not LectureState.SCHEDULED or lecture.starts_at != due.starts_at:
+        return False  # it was moved or cancelled meanwhile
+    if not mail_runs.begin(due.key, at=at):
+        return False
+    length_ms = lecture.duration_minutes * MINUTE_MS
+    more = {
+        "starts_at": instant(lecture.starts_at),
+        "lecturers": [person.full_name for person in lecture.instructors],
+        "language": lecture.language,
+        "interpretation": lecture.interpretation,
+        "needed": needed_minutes(needed_ms(length_ms, current_policy(lecture.series_id).min_percent)),
+    }
+    expires_at = due.starts_at - (WINDOWS[Lead.HOUR].first if due.lead is Lead.DAY else timedelta(0))
+    people = enrolled_ids(lecture.series_id)
+    tell_lecture(f"reminder_{due.lead}", lecture, people, more, expires_at=expires_at, at=at, key=due.key)
+    return True
+
+
+def forget_reminders(lecture_id: int) -> None:
+    """Takes back the reminders of a lecture that have not left, within an action: it has another time, or none."""
+    mail_runs.forget(_of_lecture(lecture_id))
+    unsent = select(OutboxMail.id).where(
+        OutboxMail.sent_at.is_(None),
+        or_(*(OutboxMail.template == f"reminder_{lead}" for lead in Lead)),
+        OutboxMail.dedupe_key.startswith(_of_lecture(lecture_id), autoescape=True),
+    )
+    db.session.execute(delete(OutboxMail).where(OutboxMail.id.in_(unsent)))
+
+
+def _of_lecture(lecture_id: int) -> str:
+    return f"reminder-{lecture_id}-"

@@ -1,0 +1,43 @@
+"""What was posted by itself, such as the reminders of a lecture: so that nothing is posted twice, whoever looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from sqlalchemy import String, delete, select
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lms.core.db import Base, UtcDateTime, db, is_sqlite, read_column
+
+KEPT = timedelta(days=60)
+"""Longer than anything that is posted by itself is due."""
+
+
+class MailRun(Base):
+    """Mails that were posted by themselves. `key` says which: it has ids, never what people wrote."""
+
+    __tablename__ = "mail_run"
+
+    key: Mapped[str] = mapped_column(String(120), primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+def begun(keys: Iterable[str]) -> set[str]:
+    """Which of these runs were begun already."""
+    return set(read_column(select(MailRun.key).where(MailRun.key.in_(list(keys)))))
+
+
+def begin(key: str, *, at: datetime) -> bool:
+    """Begins a run inside the running action; False where another worker did. Forgets old runs."""
+    db.session.execute(delete(MailRun).where(MailRun.at < at - KEPT))
+    insert = insert_sqlite if is_sqlite() else insert_postgresql
+    query = insert(MailRun).values(key=key, at=at).on_conflict_do_nothing().returning(MailRun.key)
+    return db.session.scalar(query) is not None
+
+
+def forget(prefix: str) -> None:
+    """Has runs whose keys begin so begin again when they are due."""
+    db.session.execute(delete(MailRun).where(MailRun.key.startswith(prefix, autoescape=True)))

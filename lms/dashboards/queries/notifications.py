@@ -1,0 +1,61 @@
+"""Which mails a person has chosen, for all series and for single ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from lms.core.errors import NotFound
+from lms.core.mail_kinds import PER_SERIES, MailKind
+from lms.core.outbox import ALL_SERIES
+from lms.core.roles import Actor
+from lms.enrolment.queries.people import list_of_person
+from lms.people.queries.access import load_actor
+from lms.people.queries.mail_choices import choices_of, offered_to
+from lms.people.queries.persons import person_id_of
+from lms.people.rules import can_see_person
+
+
+@dataclass(frozen=True)
+class SeriesMails:
+    """What somebody gets about one series. `own` has what is chosen there differently than for the other series."""
+
+    id: int
+    slug: str
+    title: str
+    wanted: Mapping[MailKind, bool]
+    own: Mapping[MailKind, bool]
+
+
+@dataclass(frozen=True)
+class ChosenMails:
+    """What a person can choose, and has chosen: for all series, and for each in which they have or had a place."""
+
+    person_id: int
+    general: Mapping[MailKind, bool]
+    series: tuple[SeriesMails, ...]
+
+    def of_series(self, slug: str) -> SeriesMails:
+        """What holds for a series. Raises NotFound where the person has and had no place there."""
+        found = next((one for one in self.series if one.slug == slug), None)
+        if found is None:
+            raise NotFound
+        return found
+
+
+def chosen_mails(public_id: str, *, by: Actor, at: datetime) -> ChosenMails:
+    """What a person has chosen. For oneself and administrators, else NotFound."""
+    person_id = person_id_of(public_id)
+    if not can_see_person(by, person_id):
+        raise NotFound
+    own_roles = by if by.person_id == person_id else load_actor(person_id, at)
+    chosen, offered = choices_of(person_id), offered_to(own_roles.roles if own_roles is not None else ())
+    general = {kind: chosen.get((kind, ALL_SERIES), True) for kind in offered}
+    found: dict[str, SeriesMails] = {}
+    for one in list_of_person(person_id):
+        series = one.series
+        own = {kind: chosen[kind, series.id] for kind in offered if (kind, series.id) in chosen}
+        wanted: dict[MailKind, bool] = {kind: own.get(kind, general[kind]) for kind in offered if kind in PER_SERIES}
+        found[series.slug] = SeriesMails(series.id, series.slug, series.title, wanted, own)
+    return ChosenMails(person_id, general, tuple(sorted(found.values(), key=lambda one: one.title.casefold())))

@@ -1,0 +1,88 @@
+"""Mails of the demonstration that are posted by themselves: recordings, reminders, weekly mails, and who declines them.
+
+They are kept as sent, and sent to nobody.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from lms.attendance.actions.reminders import post_due_reminders
+from lms.catalogue.actions.lectures import edit_lecture
+from lms.catalogue.models import Lecture, LectureState, Series
+from lms.core import jobs, outbox
+from lms.core.clock import day_of, start_of_day
+from lms.core.db import action, db
+from lms.core.mail_kinds import MailKind
+from lms.core.outbox import OutboxMail
+from lms.core.roles import SYSTEM
+from lms.enrolment.models import Enrolment, EnrolmentStatus
+from lms.people.actions.mail_choices import choose_mails, stop_mails
+from lms.people.queries.persons import find_person_id
+
+ZONE = "Asia/Shanghai"
+TRAINEE = "trainee@demo.test"
+RECORDED = timedelta(days=12)
+"""Of lectures that were held so short a time ago the recording is added now."""
+DECLINING, CHANGING = 40, 3
+"""So many people decline reminders before they are posted, and so many after that."""
+
+
+def take_in(*, now: datetime) -> None:
+    """Posts what is due now, and what was due on Monday. The trainee wants no reminders of one series."""
+    monday = _monday(now)
+    for hours in (7, 15, 23):
+        at = monday + timedelta(hours=hours)
+        _ask_for_digests(at)
+        jobs.run_due(at=at)
+        _send(at)
+    _add_recordings(now)
+    _decline(now)
+    post_due_reminders(at=now)
+    mails = select(OutboxMail.person_id).where(OutboxMail.kind == MailKind.REMINDER).order_by(OutboxMail.id)
+    for person_id in list(db.session.scalars(mails.limit(CHANGING))):
+        if person_id is not None:
+            stop_mails(person_id, [MailKind.REMINDER], at=now)
+    _send(now)
+
+
+@action
+def _ask_for_digests(at: datetime) -> None:
+    jobs.request_job("post_digests", {"at": at.isoformat()}, by=SYSTEM, at=at)
+
+
+def _monday(now: datetime) -> datetime:
+    """The beginning of the last Monday that is over in most places."""
+    today = day_of(now - timedelta(days=1), ZONE)
+    return start_of_day(today - timedelta(days=today.weekday()), ZONE)
+
+
+def _add_recordings(now: datetime) -> None:
+    query = select(Lecture.id, Lecture.recording_url).where(
+        Lecture.state == LectureState.HELD,
+        Lecture.actual_end > now - RECORDED,
+        Lecture.actual_end < now,
+        Lecture.recording_url.is_not(None),
+    )
+    for lecture_id, url in db.session.execute(query.order_by(Lecture.actual_end)).all():
+        edit_lecture(lecture_id, {"recording_url": None}, by=SYSTEM, at=now)
+        edit_lecture(lecture_id, {"recording_url": url}, by=SYSTEM, at=now)
+
+
+def _decline(now: datetime) -> None:
+    enrolled = select(Enrolment.person_id).where(Enrolment.status == EnrolmentStatus.ENROLLED)
+    for person_id in list(db.session.scalars(enrolled.order_by(Enrolment.id).distinct().limit(DECLINING))):
+        choose_mails(person_id, {MailKind.REMINDER: False, MailKind.REPLAY: False}, by=SYSTEM, at=now)
+    own = find_person_id(TRAINEE)
+    series = select(Enrolment.series_id).join(Series).where(Enrolment.person_id == own).order_by(Series.id.desc())
+    series_id = db.session.scalar(series)
+    if own is not None and series_id is not None:
+        choose_mails(own, {MailKind.REMINDER: True, MailKind.REPLAY: True}, by=SYSTEM, at=now)
+        choose_mails(own, {MailKind.REMINDER: False}, by=SYSTEM, at=now, series_id=series_id)
+
+
+def _send(at: datetime) -> None:
+    while outbox.send_due(lambda _mail: None, at=at):
+        pass
