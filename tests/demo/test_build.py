@@ -206,9 +206,12 @@ def test_what_follows_lectures_is_there_in_every_state(now: datetime) -> None:
     taken_back = GroupSignature.taken_back_at.is_not(None)
     assert set(db.session.scalars(select(taken_back))) == {True, False}
     assert db.session.scalar(select(func.count()).where(ViewingGroup.called_off_at.is_not(None))) == 1
-    most = select(func.count()).group_by(ViewingGroup.lecture_id).order_by(func.count().desc()).limit(1)
+    number = select(func.count()).select_from(ViewingGroup).group_by(ViewingGroup.lecture_id)
+    most = number.order_by(func.count().desc()).limit(1)
     assert db.session.scalar(most) == len(GROUPS), "a lecture with a list of groups"
-    unanswered = select(func.count()).where(UNANSWERED, Enrolment.source == EnrolmentSource.STAFF)
+    unanswered = (
+        select(func.count()).select_from(Enrolment).where(UNANSWERED, Enrolment.source == EnrolmentSource.STAFF)
+    )
     assert (db.session.scalar(unanswered) or 0) > 0, "people who were enrolled by an instructor and have not answered"
     assert db.session.scalar(select(func.count()).select_from(Closing)) == 5
     live = select(ViewingGroup.id).join(Lecture, Lecture.id == ViewingGroup.lecture_id)
