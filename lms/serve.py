@@ -36,6 +36,7 @@ from lms.materials.actions import scan_waiting_files
 from lms.materials.resumable_uploads import drop_old_uploads
 from lms.messages.actions import send_due_messages
 from lms.nominations.jobs import run_due_nominations
+from lms.people.actions.country_merging import settle_country_merges
 from lms.people.actions.duplicates import compare_waiting_people
 from lms.people.actions.sessions import prune_sessions
 from lms.reports.actions.exports import drop_old_exports
@@ -137,6 +138,7 @@ def run_due_jobs_and_housekeeping(app: Flask, stopping: threading.Event) -> None
                 invite_due(at=clock.now())
                 post_due_reminders(at=clock.now())
                 post_due_digests(at=clock.now())
+                settle_country_merges(at=clock.now())
                 prune_sessions(at=clock.now())
                 scan_waiting_files()
                 drop_old_uploads(at=clock.now())

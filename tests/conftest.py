@@ -149,7 +149,7 @@ def app(request: pytest.FixtureRequest) -> APIFlask:
     """The application, with empty tables but for countries and regions, within an app context of its own."""
     made: APIFlask = request.getfixturevalue(f"_{request.param}_app")
     with made.app_context():
-        _empty()
+        empty_tables()
     return made
 
 
@@ -158,7 +158,8 @@ LARGE_TABLE = 128 * 1024
 _LARGE = text("SELECT relname FROM pg_class WHERE relname = ANY(:names) AND pg_relation_size(oid) > :bytes")
 
 
-def _empty() -> None:
+def empty_tables() -> None:
+    """Empties all tables but those of the list of countries and the keys, in the current app's database."""
     kept = {"country", "region", "partnership", "signing_key"}
     names = [table.name for table in reversed(Base.metadata.sorted_tables) if table.name not in kept]
     with db.engine.begin() as connection:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from lms.attendance.actions.closing import check_lecture_not_closed
 from lms.attendance.actions.credits import delete_credits
-from lms.attendance.actions.facts import update_facts_of_lecture, update_facts_of_people
+from lms.attendance.actions.facts import replace_country, update_facts_of_lecture, update_facts_of_people
 from lms.attendance.actions.people import erase_evidence, recount_people
 from lms.attendance.actions.reminders import forget_reminders
+from lms.attendance.models.groups import ViewingGroup
 from lms.attendance.notices import tell_recording
 from lms.attendance.presence import seen_before
 from lms.attendance.queries.persons import export_of_person
 from lms.catalogue.queries.lectures import get_lecture
 from lms.core.events import (
+    CountriesMerged,
+    CountryMergeUndone,
     LectureCancelled,
     LectureEnded,
     LecturePostponed,
@@ -29,6 +32,7 @@ from lms.core.events import (
 )
 from lms.core.jobs import request_job
 from lms.core.roles import SYSTEM
+from lms.people.actions.country_moves import move_back, move_rows
 
 
 @handles(LectureEnded)
@@ -106,6 +110,19 @@ def on_unmerged(event: MergeUndone) -> None:
 def on_moved(event: PeopleCountriesChanged) -> None:
     """Counts them under the country of each lecture's day."""
     update_facts_of_people(event.person_ids)
+
+
+@handles(CountriesMerged)
+def on_countries_merged(event: CountriesMerged) -> None:
+    """Attendances and viewing groups are of the country kept."""
+    move_rows(ViewingGroup.country_id, event)
+    replace_country(event.merged_id, event.kept_id)
+
+
+@handles(CountryMergeUndone)
+def on_countries_parted(event: CountryMergeUndone) -> None:
+    """Gives the viewing groups back. Attendances follow the people (`PeopleCountriesChanged`)."""
+    move_back(ViewingGroup.country_id, event)
 
 
 @handles(PersonErased)

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from lms.catalogue.actions.countries import part_country, unite_country
 from lms.catalogue.actions.people import end_listings, erase_instructor, move_instructor, return_instructor
 from lms.catalogue.queries.teaching import export_taught
-from lms.core.events import MergeUndone, PeopleMerged, PersonErased, PersonExportAsked, RoleRevoked, handles
+from lms.core.events import (
+    CountriesMerged,
+    CountryMergeUndone,
+    MergeUndone,
+    PeopleMerged,
+    PersonErased,
+    PersonExportAsked,
+    RoleRevoked,
+    handles,
+)
 
 
 @handles(PeopleMerged)
@@ -19,6 +29,18 @@ def on_undo(event: MergeUndone) -> None:
     return_instructor(event.merged_id, event.kept_id, by=event.by, at=event.at)
     for person_id in (event.merged_id, event.kept_id):
         end_listings(person_id, by=event.by, at=event.at)
+
+
+@handles(CountriesMerged)
+def on_countries_merged(event: CountriesMerged) -> None:
+    """Series for people of either country are for those of the one kept."""
+    unite_country(event)
+
+
+@handles(CountryMergeUndone)
+def on_countries_parted(event: CountryMergeUndone) -> None:
+    """Series are for the people that they were for."""
+    part_country(event)
 
 
 @handles(RoleRevoked)

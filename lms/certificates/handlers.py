@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from lms.certificates.actions import awards
+from lms.certificates.models import Award
 from lms.certificates.queries import certificates, holder_downloads
 from lms.core.events import (
+    CountriesMerged,
+    CountryMergeUndone,
     MergeUndone,
     PeopleMerged,
     PeopleTraitsChanged,
@@ -14,6 +17,7 @@ from lms.core.events import (
     handles,
 )
 from lms.core.roles import SYSTEM
+from lms.people.actions.country_moves import move_back, move_rows
 
 
 @handles(PersonNameCorrected)
@@ -34,6 +38,20 @@ def part(event: MergeUndone) -> None:
     """Makes the replaced certificate valid again."""
     awards.part(event.kept_id, event.merged_id, by=event.by, at=event.at)
     awards.touch_awards([event.kept_id, event.merged_id])
+
+
+@handles(CountriesMerged)
+def unite_countries(event: CountriesMerged) -> None:
+    """Awards are of the country kept."""
+    move_rows(Award.awarded_country_id, event)
+    awards.touch_awards_moved(event)
+
+
+@handles(CountryMergeUndone)
+def part_countries(event: CountryMergeUndone) -> None:
+    """Awards have the country that they were issued with."""
+    awards.touch_awards_moved(event)
+    move_back(Award.awarded_country_id, event)
 
 
 @handles(PeopleTraitsChanged)

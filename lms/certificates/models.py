@@ -27,7 +27,8 @@ class Award(Base):
     """Something earned: once per series, person and kind, whatever is run twice.
 
     `needed` lectures and `needed_minutes` are what was asked when it was earned; null in awards older than that.
-    `awarded_country_id` is the person's country at that moment and never changes; null is *not stated*.
+    `awarded_country_id` is the person's country at that moment and changes only by a merge of countries; null is *not
+    stated*.
     """
 
     __tablename__ = "award"

@@ -158,6 +158,26 @@ class MergeUndone(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CountriesMerged(Event):
+    """A country of the list was merged into another: what refers to it refers to `kept_id` from now on. Said again for
+    rows that were being written meanwhile.
+    """
+
+    merge_id: int
+    kept_id: int
+    merged_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountryMergeUndone(Event):
+    """A merge of two countries was undone: what it moved goes back."""
+
+    merge_id: int
+    kept_id: int
+    merged_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class RoleRevoked(Event):
     """A grant of a role to a person has ended; another grant may still give the same role."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from wtforms import TextAreaField
+from wtforms import BooleanField, TextAreaField
 
 from lms.core.i18n import _l
 from lms.web.forms import BaseForm
 
 
 class MergeForm(BaseForm):
-    """Why two people are one."""
+    """Why two people, or two countries of the list, are one."""
 
     reason = TextAreaField(_l("Reason"))
+    enable = BooleanField(_l("They can sign in after the merge"))

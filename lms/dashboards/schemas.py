@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apiflask import Schema
-from apiflask.fields import AwareDateTime, Boolean, Dict, Enum, Integer, List, Nested, Raw, String
+from apiflask.fields import AwareDateTime, Boolean, Date, Dict, Enum, Integer, List, Nested, Raw, String
 from apiflask.validators import Length
 
 from lms.core.jobs import JobState
@@ -120,3 +120,111 @@ class TimesOut(AnswerSchema):
     actual_end = String(allow_none=True)
     proposal = Dict(allow_none=True)
     preview = Dict(allow_none=True)
+
+
+class SpanIn(Schema):
+    """A span in which a country is a partner: first day and last day, null while it lasts."""
+
+    since = Date(required=True)
+    until = Date(load_default=None, allow_none=True)
+
+
+class SpanOut(AnswerSchema):
+    """A span in which a country is a partner: first day and last day, null while it lasts."""
+
+    since = Date()
+    until = Date(allow_none=True)
+
+
+class CountryOut(AnswerSchema):
+    """A country of the list. `names` and `notices` are the organiser's own texts by language; `merged_into` is the code
+    of the country that it is since they were merged."""
+
+    code = String()
+    iso = String(allow_none=True)
+    name = String()
+    names = Dict(keys=String(), values=String())
+    notices = Dict(keys=String(), values=String())
+    region = String(allow_none=True)
+    valid_until = Date(allow_none=True)
+    partner = List(Nested(SpanOut))
+    merged_into = String(allow_none=True)
+
+
+class CountriesOut(AnswerSchema):
+    """All countries of the list, by code."""
+
+    items = List(Nested(CountryOut))
+
+
+class CountryPatch(Schema):
+    """What changes of a country; a key that is missing stays as it is. `partner` replaces all spans."""
+
+    names = Dict(keys=String(), values=String())
+    notices = Dict(keys=String(), values=String())
+    region = String(allow_none=True)
+    valid_until = Date(allow_none=True)
+    partner = List(Nested(SpanIn), validate=Length(max=12))
+
+
+class CountryIn(Schema):
+    """A new country under a code of the organiser's own; `names` has the English one at least."""
+
+    code = String(required=True, validate=Length(1, 8))
+    names = Dict(keys=String(), values=String(), required=True)
+    region = String(load_default=None, allow_none=True)
+
+
+class OtherCountry(Schema):
+    """The code of the country that is merged."""
+
+    other = String(required=True, validate=Length(1, 8))
+
+
+class CountryMergeIn(OtherCountry):
+    """The country that is merged into this one, and why."""
+
+    reason = String(required=True, validate=Length(1, 500))
+
+
+class HoldingsOut(AnswerSchema):
+    """How much refers to a country."""
+
+    people = Integer()
+    focal_points = Integer()
+    enrolments = Integer()
+    seats = Integer()
+    certificates = Integer()
+    nominations = Integer()
+    groups = Integer()
+    older = Integer(metadata={"description": "Attendances of opening balances."})
+    series = Integer(metadata={"description": "Series that are only for certain countries."})
+    partner = List(Nested(SpanOut))
+
+
+class CountryFiguresOut(AnswerSchema):
+    """Totals that a merge may change."""
+
+    participants = Integer()
+    countries = Integer()
+    partner_countries = Integer()
+
+
+class CountryMergePreviewOut(AnswerSchema):
+    """What a merge would change. `promoted` people of waiting lists would get a seat."""
+
+    kept = Nested(HoldingsOut)
+    merged = Nested(HoldingsOut)
+    after = Nested(HoldingsOut)
+    now = Nested(CountryFiguresOut)
+    then = Nested(CountryFiguresOut)
+    promoted = Integer()
+
+
+class CountryMergeOut(AnswerSchema):
+    """A merge that stands: `merged` is `kept` from now on."""
+
+    kept = String()
+    merged = String()
+    merged_at = String(metadata={"format": "date-time"})
+    reason = String()

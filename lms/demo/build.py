@@ -35,7 +35,18 @@ from lms.core.clock import to_ms
 from lms.core.db import action, db
 from lms.core.errors import Invalid
 from lms.core.roles import SYSTEM, Actor, Role
-from lms.demo import duplicates, follow_up, mails, materials, messages, nominations, planning, seats, speakers
+from lms.demo import (
+    countries,
+    duplicates,
+    follow_up,
+    mails,
+    materials,
+    messages,
+    nominations,
+    planning,
+    seats,
+    speakers,
+)
 from lms.demo.folder import Mark, find_mark, replaced, set_mark
 from lms.demo.generate import SEED, Demonstration, LectureFile
 from lms.demo.population import FEWEST, FULL_SCALE
@@ -168,6 +179,7 @@ def prepare(demonstration: Demonstration) -> None:
     load_countries(by=SYSTEM, at=began)
     ensure_key(by=SYSTEM, at=began)
     declare_partners([(code, since, None) for code, since in load_partners().items()], by=SYSTEM, at=began)
+    countries.tidy_list(at=began)
     instructors = load_instructors()
     set_demo_accounts(ACCOUNTS, by=SYSTEM, at=began)
     _make_instructors(instructors, at=began)

@@ -9,6 +9,8 @@ from lms.catalogue.queries.lectures import get_lecture, was_postponed
 from lms.core.events import (
     AudienceAsked,
     CapacityChanged,
+    CountriesMerged,
+    CountryMergeUndone,
     LectureCancelled,
     LectureLengthChanged,
     LecturePostponed,
@@ -22,6 +24,7 @@ from lms.core.events import (
 )
 from lms.core.roles import SYSTEM
 from lms.enrolment.actions.calendars import delete_address
+from lms.enrolment.actions.countries import part_country, unite_country
 from lms.enrolment.actions.people_changed import (
     leave_all,
     restore_superseded,
@@ -117,6 +120,18 @@ def part(event: MergeUndone) -> None:
     """Rows that were superseded speak again."""
     restore_superseded([event.kept_id, event.merged_id], by=event.by, at=event.at)
     touch_registrations([event.kept_id, event.merged_id])
+
+
+@handles(CountriesMerged)
+def unite_countries(event: CountriesMerged) -> None:
+    """Registrations and seats are of the country kept, the two quotas of a series become one."""
+    unite_country(event)
+
+
+@handles(CountryMergeUndone)
+def part_countries(event: CountryMergeUndone) -> None:
+    """Registrations, seats and quotas go back."""
+    part_country(event)
 
 
 @handles(PeopleTraitsChanged)

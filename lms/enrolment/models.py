@@ -49,7 +49,8 @@ class SeatKind(StrEnum):
 
 class SeatReason(StrEnum):
     """Why a seat was taken or given back. `accepted` hands a nominee's seat over; `quota_set` and `quota_released`
-    change how many are kept. None of these three changes how many are taken."""
+    change how many are kept; `country_merged` are two entries, of which one gives a seat back to the quota of a country
+    and the other takes it from that of another. None of these four changes how many are taken."""
 
     ENROLLED = "enrolled"
     NOMINATED = "nominated"
@@ -65,11 +66,13 @@ class SeatReason(StrEnum):
     ERASED = "erased"
     QUOTA_SET = "quota_set"
     QUOTA_RELEASED = "quota_released"
+    COUNTRY_MERGED = "country_merged"
 
 
 class Enrolment(Base):
-    """One row a (series, person). `registered_at` and its country never move; `queued_at` orders the line and
-    moves when somebody comes back; `enrolled_at` is when the place was won, null for who has had none since.
+    """One row a (series, person). `registered_at` and its country never move, but for a merge of countries;
+    `queued_at` orders the line and moves when somebody comes back; `enrolled_at` is when the place was won, null for
+    who has had none since.
     `profile_shared_at` is since when the series' instructors see more of the person than the address: the person
     enrolled or accepted, or somebody who may name them did (`rules.shares_profile`); null: not yet.
     `seat_kind` is how the seat was got, null while there is none; `seat_country_id` whose quota it is of.
@@ -92,13 +95,13 @@ class Enrolment(Base):
     status: Mapped[EnrolmentStatus] = mapped_column(text_enum(EnrolmentStatus))
     source: Mapped[EnrolmentSource] = mapped_column(text_enum(EnrolmentSource))
     registered_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
-    registered_country_id: Mapped[int | None] = mapped_column(ForeignKey("country.id"))
+    registered_country_id: Mapped[int | None] = mapped_column(ForeignKey("country.id"), index=True)
     queued_at: Mapped[datetime] = mapped_column(UtcDateTime)
     enrolled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     profile_shared_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     seat_kind: Mapped[SeatKind | None] = mapped_column(text_enum(SeatKind))
-    seat_country_id: Mapped[int | None] = mapped_column(ForeignKey("country.id"))
+    seat_country_id: Mapped[int | None] = mapped_column(ForeignKey("country.id"), index=True)
     calendar_changes: Mapped[int] = mapped_column(default=0, server_default="0")
     series: Mapped[Series] = relationship()
     person: Mapped[Person] = relationship()

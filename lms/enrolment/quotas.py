@@ -20,8 +20,7 @@ from lms.enrolment import seats
 from lms.enrolment.models import CountryQuota
 from lms.enrolment.queries.series import count_waiting
 from lms.enrolment.quota_files import QuotaRow, StagedQuotas
-from lms.people.models import Country
-from lms.people.queries.countries import country_names
+from lms.people.queries.countries import country_ids, country_names
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def preview_quotas(slug: str, staged: StagedQuotas, *, locale: str, by: Actor) -
 
 def _changes(series: Series, staged: StagedQuotas, locale: str) -> QuotaPreview:
     names = country_names(locale)
-    ids = {code: country_id for country_id, code in db.session.execute(select(Country.id, Country.code))}
+    ids = country_ids()
     allowed = {country.id for country in series.countries}
     quotas = _quotas_of(series.id)
     changes: list[QuotaChange] = []

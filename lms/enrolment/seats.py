@@ -5,7 +5,7 @@ Everything here first locks the series, so that nobody counts its seats meanwhil
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -297,6 +297,31 @@ def set_kept(
         for country_id, number, _until in wanted
     ]
     _enter(series.id, entries, by=by, at=at)
+
+
+def transfer(
+    series_id: int, source: int, target: int, people: Sequence[int | None], *, by: Actor, at: datetime
+) -> None:
+    """Enters that seats of these people (null: of a nominee) are of the quota of another country from now on."""
+    entries = [
+        _entry(change, SeatKind.QUOTA, SeatReason.COUNTRY_MERGED, country_id, person_id)
+        for person_id in people
+        for change, country_id in ((-1, source), (1, target))
+    ]
+    _enter(series_id, entries, by=by, at=at)
+
+
+def enter_quotas(series: Series, quotas: Iterable[CountryQuota], *, by: Actor, at: datetime) -> None:
+    """Enters how many seats of the locked series these quotas keep, and counts all that are kept again."""
+    entries = [
+        _entry(0, SeatKind.QUOTA, SeatReason.QUOTA_SET, quota.country_id, None, number=quota.seats)
+        for quota in quotas
+        if quota.released_at is None
+    ]
+    _enter(series.id, entries, by=by, at=at)
+    unused = func.coalesce(func.sum(CountryQuota.seats - CountryQuota.used), 0)
+    kept = select(unused).where(CountryQuota.series_id == series.id, CountryQuota.released_at.is_(None))
+    _change(series, reserved=(db.session.scalar(kept) or 0) - series.reserved)
 
 
 def find_quota(series_id: int, country_id: int | None) -> CountryQuota | None:

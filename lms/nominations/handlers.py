@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from lms.core.events import PeopleMerged, PersonErased, PersonExportAsked, handles
+from lms.core.events import (
+    CountriesMerged,
+    CountryMergeUndone,
+    PeopleMerged,
+    PersonErased,
+    PersonExportAsked,
+    handles,
+)
+from lms.nominations.actions.countries import part_country, unite_country
 from lms.nominations.actions.forgetting import forget_person
 from lms.nominations.queries.export import export_of_person
 from lms.nominations.queries.profile_requests import requests_of_person
@@ -11,6 +19,18 @@ from lms.nominations.queries.profile_requests import requests_of_person
 @handles(PeopleMerged)
 def on_merged(event: PeopleMerged) -> None:
     """Nothing: whose a nomination is says `person.canonical_id`, and the addresses of both stay known."""
+
+
+@handles(CountriesMerged)
+def on_countries_merged(event: CountriesMerged) -> None:
+    """Nominations are of the country kept."""
+    unite_country(event)
+
+
+@handles(CountryMergeUndone)
+def on_countries_parted(event: CountryMergeUndone) -> None:
+    """Nominations go back, with the seats that are held for nominees."""
+    part_country(event)
 
 
 @handles(PersonErased)

@@ -15,6 +15,7 @@ from lms.core.roles import Role
 from lms.people.actions import access
 from lms.people.actions.accounts import check_password
 from lms.people.actions.attempts import TooManyFailures, WrongCode, WrongCredentials
+from lms.people.actions.duplicates import mark_different, unmark_different
 from lms.people.actions.factors import check_otp
 from lms.people.actions.merging import merge_people, undo_merge
 from lms.people.actions.persons import change_profile
@@ -22,7 +23,18 @@ from lms.people.queries.access import load_actor
 from lms.people.queries.duplicates import find_duplicates
 from lms.people.queries.merges import get_merge
 from lms.people.queries.persons import person_id_of, profile_of
-from lms.people.schemas import DuplicatesOut, MergeIn, MergeOut, PersonIn, PersonOut, TokenIn, TokenOut, UndoMergeIn
+from lms.people.schemas import (
+    DifferentOut,
+    DuplicatesOut,
+    MergeIn,
+    MergeOut,
+    OtherPersonIn,
+    PersonIn,
+    PersonOut,
+    TokenIn,
+    TokenOut,
+    UndoMergeIn,
+)
 from lms.web import second_factor
 from lms.web.api import rfc3339
 from lms.web.guards import ANYONE, SIGNED_IN, allow
@@ -171,7 +183,10 @@ def merge_person(public_id: str, given: dict[str, Any]) -> dict[str, Any]:
     today = clock.day_of(at, organiser_zone())
     if public_id == given["other"]:
         raise Invalid("other", _("Choose another person."))
-    merge_people(public_id, given["other"], reason=given["reason"], keep=given["keep"], by=by, at=at, today=today)
+    merge_people(
+        public_id, given["other"], reason=given["reason"], keep=given["keep"], enable=given["enable"], by=by, at=at,
+        today=today,
+    )  # fmt: skip
     merge = get_merge(given["other"], by=by)
     return {
         "kept": merge.kept,
@@ -203,6 +218,48 @@ def undo_person_merge(public_id: str, given: dict[str, Any]) -> dict[str, Any]:
         raise NotFound
     undo_merge(given["other"], by=by, at=at)
     return _shown(given["other"])
+
+
+@bp.post("/people/<public_id>/different")
+@allow(Role.ADMINISTRATOR)
+@scope("people:write")
+@bp.input(OtherPersonIn, arg_name="given")
+@bp.output(DifferentOut)
+@bp.doc(
+    summary="Mark two people as different",
+    responses={
+        400: "Not a JSON object",
+        401: "The token is missing or not valid",
+        403: "You are not an administrator",
+        404: "Does not exist",
+        409: "They are merged",
+    },
+)
+def mark_person_different(public_id: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Keeps that two people are different, so that they are not offered as duplicates again. Undo it with
+    `different/undo`."""
+    mark_different(public_id, given["other"], by=current_actor(), at=clock.now())
+    return {"different": True}
+
+
+@bp.post("/people/<public_id>/different/undo")
+@allow(Role.ADMINISTRATOR)
+@scope("people:write")
+@bp.input(OtherPersonIn, arg_name="given")
+@bp.output(DifferentOut)
+@bp.doc(
+    summary="Compare two people again",
+    responses={
+        400: "Not a JSON object",
+        401: "The token is missing or not valid",
+        403: "You are not an administrator",
+        404: "Does not exist",
+    },
+)
+def unmark_person_different(public_id: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Takes back that two people are different: they are compared again."""
+    unmark_different(public_id, given["other"], by=current_actor(), at=clock.now())
+    return {"different": False}
 
 
 def _shown(public_id: str) -> dict[str, Any]:

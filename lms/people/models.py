@@ -7,7 +7,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from lms.core import search_index
@@ -54,7 +54,9 @@ class Country(Base):
     """One row of the organiser's own list. `code` is ISO alpha-2, else the organiser's (XK); never deleted.
 
     `names` has the names that the organiser changed, per language: {"en": "…"}. All others are as in
-    `queries.country_names`.
+    `queries.country_names`. `notices` has a text for the people of the country, per language. `merged_into_id`: it is
+    this other country since they were merged (`CountryMerge`); no other row refers to it then, but for the past that is
+    never changed: the ledger of seats and published reports.
     """
 
     __tablename__ = "country"
@@ -67,7 +69,9 @@ class Country(Base):
     latitude: Mapped[float | None]
     longitude: Mapped[float | None]
     names: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    notices: Mapped[dict[str, str]] = mapped_column(JSON, default=dict, server_default="{}")
     valid_until: Mapped[date | None]
+    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("country.id"), index=True)
     partnerships: Mapped[list[Partnership]] = relationship(order_by="Partnership.since")
 
 
@@ -81,6 +85,45 @@ class Partnership(Base):
     country_id: Mapped[int] = mapped_column(ForeignKey("country.id"), index=True)
     since: Mapped[date]
     until: Mapped[date | None]
+
+
+class CountryMerge(Base):
+    """Two rows of the list that an administrator said are one country: `merged_id` is `kept_id` until it is undone.
+
+    `before` has what was united and not moved, so that undoing gives it back, by slice: the partnerships and quotas of
+    both.
+    """
+
+    __tablename__ = "country_merge"
+    __table_args__ = (
+        Index(
+            "uq_country_merge_active",
+            "merged_id",
+            unique=True,
+            sqlite_where=text("undone_at IS NULL"),
+            postgresql_where=text("undone_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kept_id: Mapped[int] = mapped_column(ForeignKey("country.id"), index=True)
+    merged_id: Mapped[int] = mapped_column(ForeignKey("country.id"))
+    reason: Mapped[str] = mapped_column(String(500), default="")
+    before: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    merged_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    merged_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    undone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    undone_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+
+
+class CountryMove(Base):
+    """A row that a merge of countries moved to the country kept; `what` is its table and column."""
+
+    __tablename__ = "country_move"
+
+    merge_id: Mapped[int] = mapped_column(ForeignKey("country_merge.id", ondelete="CASCADE"), primary_key=True)
+    what: Mapped[str] = mapped_column(String(64), primary_key=True)
+    row_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
 
 
 def _sort_name(context: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apiflask import Schema
-from apiflask.fields import Date, Integer, List, Nested, String
+from apiflask.fields import Boolean, Date, Integer, List, Nested, String
 from apiflask.validators import Length
 from marshmallow import ValidationError
 
@@ -66,6 +66,22 @@ class MergeIn(Schema):
         load_default=list,
         metadata={"description": "Details taken over from the other person. Without any, those of this person stay."},
     )
+    enable = Boolean(
+        load_default=False,
+        metadata={"description": "Whether the account can be used where that of one of the two is disabled."},
+    )
+
+
+class OtherPersonIn(Schema):
+    """Who is another person, or is so no longer."""
+
+    other = String(required=True, validate=Length(1, 64), metadata={"description": "The id of the other person."})
+
+
+class DifferentOut(AnswerSchema):
+    """Whether two people are marked as different."""
+
+    different = Boolean()
 
 
 class UndoMergeIn(Schema):

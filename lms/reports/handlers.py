@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from lms.core.events import PeopleMerged, PersonErased, PersonExportAsked, handles
+from lms.core.events import (
+    CountriesMerged,
+    CountryMergeUndone,
+    PeopleMerged,
+    PersonErased,
+    PersonExportAsked,
+    handles,
+)
+from lms.people.actions.country_moves import move_back, move_rows
 from lms.reports.actions.exports import forget_exports
 from lms.reports.actions.saved import forget_person, tell_names_apart
+from lms.reports.models import OpeningRow
 from lms.reports.queries.saved import saved_of_person
 
 
@@ -12,6 +21,18 @@ from lms.reports.queries.saved import saved_of_person
 def unite(event: PeopleMerged) -> None:
     """Lists saved reports of merged people together, and renames duplicates."""
     tell_names_apart(event.kept_id, event.merged_id)
+
+
+@handles(CountriesMerged)
+def unite_countries(event: CountriesMerged) -> None:
+    """Opening balances are of the country kept. Published reports stay as they are."""
+    move_rows(OpeningRow.country_id, event)
+
+
+@handles(CountryMergeUndone)
+def part_countries(event: CountryMergeUndone) -> None:
+    """Opening balances have their country again."""
+    move_back(OpeningRow.country_id, event)
 
 
 @handles(PersonErased)

@@ -35,6 +35,8 @@ SCOPES = {
     "messages:write": _l("Write, send and stop messages to the people enrolled in a series"),
     "people:read": _l("Read profiles"),
     "people:write": _l("Change profiles"),
+    "countries:read": _l("Read the list of countries"),
+    "countries:write": _l("Change, add and merge countries"),
     "totals:read": _l("Read the figures"),
     "reports:read": _l("Read published and saved reports"),
     "reports:write": _l("Publish, withdraw, save and schedule reports"),

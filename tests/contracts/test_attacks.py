@@ -44,6 +44,7 @@ TYPED = {
     "enrolment_batch": {"reason"},
     "lecture_change": {"reason"},
     "person_merge": {"reason"},
+    "country_merge": {"reason"},
     "decision_batch": {"reason"},
     "unmatched_attendee": {"name"},
     "appeal": {"text", "joined_as", "answer"},

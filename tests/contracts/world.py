@@ -67,7 +67,8 @@ from lms.nominations.actions.profile_requests import TEMPLATE as PROFILE_REQUEST
 from lms.nominations.actions.profile_requests import ask_to_confirm
 from lms.nominations.models import Decision, Nomination, ProfileField
 from lms.nominations.queries.profile_requests import ChangedProfile, Difference
-from lms.people.actions.countries import load_countries
+from lms.people.actions.countries import add_country, load_countries
+from lms.people.actions.country_merging import merge_countries
 from lms.people.actions.files import PersonRow
 from lms.people.actions.merging import merge_people
 from lms.people.actions.sessions import begin_session
@@ -235,7 +236,10 @@ class World:
             "role": "logo",
             "language": "fr",
             "public_id": (own or here.person).public_id,
-            "other": here.merged if endpoint == "dashboards.merged" else here.twin,
+            "other": {
+                "dashboards.merged": here.merged,
+                "dashboards.merged_country": "QM" if place == "mine" else "QN",
+            }.get(endpoint, here.twin),
         }
         if endpoint.startswith("nominations"):
             values["public_id"] = here.nomination
@@ -248,7 +252,7 @@ class World:
             values["batch"] = here.change_done if "undo" in endpoint else here.change
         elif "opening" in endpoint:
             values |= {"public_id": here.opening_set, "row_id": here.opening_row}
-        elif "other" in names or "merge" in endpoint:
+        elif "other" in names or "merge" in endpoint or "different" in endpoint:
             values["public_id"] = here.person.public_id
         elif endpoint.endswith("saved"):
             values["public_id"] = self.saved[kind][role]
@@ -361,6 +365,9 @@ def build(folder: Path) -> World:
     with app.app_context():
         create_tables()
         load_countries(by=SYSTEM, at=EARLY)
+        for code, kept in (("QM", "KE"), ("QN", "PE")):
+            add_country(code, {"en": f"Formerly {kept}"}, region=None, by=SYSTEM, at=EARLY)
+            merge_countries(kept, code, reason="Entered twice", by=SYSTEM, at=EARLY)
         _fast()
     world = World(app, folder / "serai.db")
     make = Make(app)

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from lms.core.errors import Forbidden, Invalid
 from lms.core.roles import SYSTEM
 from lms.people.actions.countries import add_country, change_country, set_partnerships
-from lms.people.queries.countries import country_by_code, country_names, partner_spans
+from lms.people.queries.countries import country_by_code, country_names, notice_in, partner_spans
 from tests.dashboards.conftest import World
 
 pytestmark = pytest.mark.databases
@@ -83,3 +83,63 @@ def test_an_own_country_has_a_code_that_is_free_and_an_english_name(world: World
         change_country("KE", {}, region=None, valid_until=None, by=actor, at=world.at)
     with pytest.raises(Forbidden):
         set_partnerships("KE", [], by=actor, at=world.at)
+
+
+def test_the_last_change_is_undone_unless_someone_changed_the_country_since(
+    world: World, administrator: FlaskClient
+) -> None:
+    page = "/admin/countries/SZ"
+    send(administrator, page, name_en="Swaziland", region="202", notice_en="Bring your visa letter.")
+    text = administrator.get(page).text
+    assert "English: Eswatini → Swaziland" in text
+    change = re.search(r'name="change" value="(\d+)"', text)
+    assert change is not None
+    send(administrator, page, name_en="Swaziland", region="202", notice_en="No visa needed.")
+    refused = send(administrator, page, f"{page}/undo", change=change[1])
+    assert "Someone else changed this country in the meantime." in refused
+    for notice in ("Bring your visa letter.", "No visa needed."):  # the second undoes the undoing
+        last = re.search(r'name="change" value="(\d+)"', administrator.get(page).text)
+        assert last is not None
+        undone = send(administrator, page, f"{page}/undo", change=last[1])
+        assert "The last change was undone." in undone
+        assert notice in undone
+    assert administrator.get(page).text.count('data-verb="change_country"') >= 4
+    send(administrator, page, name_en="", region="202", notice_en="")
+
+
+def test_people_of_a_country_read_its_notice_where_they_enrol(world: World, administrator: FlaskClient) -> None:
+    path, page = f"/series/{world.series.slug}", "/admin/countries/KE"
+    send(administrator, page, region="202", notice_en="Ask the embassy.")
+    kenyan, ugandan = world.make.person(country="KE"), world.make.person(country="UG")
+    assert "Ask the embassy." in world.signed_in(kenyan).get(path).text
+    assert "Ask the embassy." not in world.signed_in(ugandan).get(path).text
+    assert "Ask the embassy." not in world.make.app.test_client().get(path).text
+    assert "Use at most 1000 characters." in send(administrator, page, notice_en="x" * 1001)
+    send(administrator, page, region="202")
+
+
+def test_a_notice_is_read_in_the_own_language_else_in_english_else_in_any() -> None:
+    texts = {"ar": "ملاحظة", "en": "Note", "fr": "Avis"}
+    for locale, found in (("fr-CA", "Avis"), ("zh", "Note"), ("ar", "ملاحظة")):
+        notice = notice_in(texts, "KE", locale)
+        assert notice is not None
+        assert notice.text == found
+    assert notice_in({"fr": "Avis"}, "KE", "zh") == ("Avis", "fr", "KE")
+    assert notice_in({}, "KE", "en") is None
+
+
+def test_the_api_changes_what_is_sent_all_or_nothing(world: World) -> None:
+    head = world.make.headers(world.make.person("Ada Min", roles=["administrator"]))
+    client, path = world.make.app.test_client(), "/api/v1/countries/sz"
+    before = client.get(path, headers=head).json
+    spans = [{"since": "2024-01-01", "until": None}]
+    changed = client.patch(path, headers=head, json={"notices": {"en": "Bring a letter."}, "partner": spans}).json
+    assert before is not None
+    assert changed == {**before, "notices": {"en": "Bring a letter."}, "partner": spans}
+    bad = {"names": {"en": "Swaziland"}, "partner": [{"since": "2024-01-01", "until": "2023-01-01"}]}
+    assert client.patch(path, headers=head, json=bad).status_code == 422
+    assert client.get(path, headers=head).json == changed
+    assert client.patch(path, headers=head, json={"notices": {}, "partner": []}).json == before
+    taken = client.post("/api/v1/countries", headers=head, json={"code": "KE", "names": {"en": "K"}})
+    assert taken.status_code == 422
+    assert client.get("/api/v1/countries/QQ", headers=head).status_code == 404

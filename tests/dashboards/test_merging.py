@@ -9,9 +9,11 @@ import pytest
 from flask.testing import FlaskClient
 
 from lms.core.roles import SYSTEM
+from lms.people.actions.access import disable_person
 from lms.people.actions.duplicates import mark_different
 from lms.people.actions.merging import merge_people
 from lms.people.models import Person
+from lms.people.queries.duplicates import are_different
 from lms.people.queries.persons import person_id_of
 from lms.reports.recount import Rows, facts_differences
 from tests.dashboards.conftest import World
@@ -133,3 +135,29 @@ def test_who_has_others_merged_into_them_is_merged_the_other_way_round(
     answer = administrator.get(f"/admin/people/{twin.public_id}/merge/{third.public_id}")
     assert answer.headers["Location"].endswith(f"/admin/people/{twin.public_id}#merges")
     assert administrator.get(f"/admin/people/{twin.public_id}/merge/{twin.public_id}").status_code == 404
+
+
+def test_a_disabled_account_is_named_in_the_preview_and_stays_disabled(
+    world: World, administrator: FlaskClient, twin: Person
+) -> None:
+    path = f"/admin/people/{world.trainee.public_id}/merge/{twin.public_id}"
+    assert 'data-testid="disabled"' not in administrator.get(path).text
+    with world.make.app.app_context():
+        disable_person(twin.public_id, by=SYSTEM, at=world.at)
+    warned = said(administrator.get(path).text, "disabled")
+    assert "The merged account is disabled too, unless you select the box." in warned
+    assert 'name="enable"' in administrator.get(path).text
+    assert "The two records are one now" in post(administrator, path, reason="Same passport", enable="y")
+
+
+def test_the_api_keeps_that_two_people_are_different(world: World, twin: Person) -> None:
+    head = world.make.headers(world.make.person("Ada Min", roles=["administrator"]))
+    client, path = world.make.app.test_client(), f"/api/v1/people/{world.trainee.public_id}/different"
+    for _again in range(2):
+        assert client.post(path, headers=head, json={"other": twin.public_id}).json == {"different": True}
+    with world.make.app.app_context():
+        assert are_different(world.trainee.id, twin.id)
+    assert client.post(f"{path}/undo", headers=head, json={"other": twin.public_id}).json == {"different": False}
+    with world.make.app.app_context():
+        assert not are_different(world.trainee.id, twin.id)
+    assert client.post(path, headers=head, json={"other": world.trainee.public_id}).status_code == 409

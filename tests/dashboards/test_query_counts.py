@@ -89,7 +89,7 @@ def grow(world: World) -> None:
         ("/api/v1/series", None, 4),
         ("/api/v1/lectures/{held}", None, 2),
         ("/series/cross-border", None, 10),
-        ("/series/cross-border", "trainee", 14),
+        ("/series/cross-border", "trainee", 15),
         ("/me", "trainee", 12),
         ("/account/notifications", "trainee", 7),
         ("/teach", "instructor", 9),  # attendances are counted by one question
@@ -98,6 +98,9 @@ def grow(world: World) -> None:
         ("/country/nominations", "focal_point", 8),
         ("/lectures/{live}/groups", "focal_point", 11),
         ("/admin", "administrator", 18),
+        ("/admin/countries", "administrator", 5),
+        ("/admin/countries/KE", "administrator", 11),
+        ("/admin/countries/KE/merge?other=UG", "administrator", 74),
         ("/admin/nominations", "administrator", 11),
         ("/admin/people", "administrator", 11),
         ("/admin/reports/opened/attendances?sort=person", "administrator", 16),

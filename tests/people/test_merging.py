@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -10,6 +10,7 @@ from sqlalchemy import select
 from lms.core.db import db
 from lms.core.errors import Invalid
 from lms.core.roles import SYSTEM
+from lms.people.actions.access import disable_person, enable_person
 from lms.people.actions.accounts import check_password
 from lms.people.actions.attempts import WrongCredentials
 from lms.people.actions.merging import merge_people, undo_merge
@@ -90,3 +91,36 @@ def test_erasing_forgets_what_was_taken_over_and_why(make: Make, at: datetime) -
     erase_person(kept.public_id, confirmation="sita@example.org", withdraw_certificates=False, by=SYSTEM, at=at)
     [row] = db.session.scalars(select(PersonMerge)).all()
     assert (row.reason, row.taken) == ("", {})
+
+
+def can_sign_in(email: str, at: datetime) -> bool:
+    try:
+        check_password(email, PASSWORD, demonstration=False, at=at)
+    except WrongCredentials:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("disabled", ["kept", "merged"])
+@pytest.mark.parametrize("enable", [False, True])
+def test_the_account_stays_disabled_where_one_was_unless_it_is_enabled(
+    make: Make, at: datetime, disabled: str, enable: bool
+) -> None:
+    people = {name: make.person(name, email=f"{name}@example.org", password=PASSWORD) for name in ("kept", "merged")}
+    other = "merged" if disabled == "kept" else "kept"
+    disable_person(people[disabled].public_id, by=SYSTEM, at=at)
+    merge_people(people["kept"].public_id, people["merged"].public_id, enable=enable, by=SYSTEM, at=at)
+    assert [can_sign_in(f"{name}@example.org", at) for name in people] == [enable, enable]
+    undo_merge(people["merged"].public_id, by=SYSTEM, at=at + timedelta(hours=1))
+    assert can_sign_in(f"{other}@example.org", at + timedelta(hours=1))
+    assert not can_sign_in(f"{disabled}@example.org", at + timedelta(hours=1))
+
+
+def test_an_account_that_someone_enabled_since_the_merge_stays_so(make: Make, at: datetime) -> None:
+    kept, merged = (make.person(name, email=f"{name}@example.org", password=PASSWORD) for name in ("kept", "merged"))
+    disable_person(merged.public_id, by=SYSTEM, at=at)
+    merge_people(kept.public_id, merged.public_id, by=SYSTEM, at=at)
+    enable_person(kept.public_id, by=SYSTEM, at=at)
+    disable_person(kept.public_id, by=SYSTEM, at=at + timedelta(minutes=1))
+    undo_merge(merged.public_id, by=SYSTEM, at=at + timedelta(hours=1))
+    assert not can_sign_in("kept@example.org", at + timedelta(hours=1))

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Collection
 from datetime import date
 
+import numpy as np
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from lms.attendance.facts import ATTENDANCES, Columns, changed, columns_of, pack, unpack
@@ -13,7 +14,7 @@ from lms.attendance.models.credits import Credit, LectureFacts
 from lms.attendance.queries.facts import attended_rows, days_of_held, has_facts
 from lms.catalogue.models import Lecture
 from lms.core.bulk import among
-from lms.core.db import IDENTITY, action, db, one_at_a_time, read_one
+from lms.core.db import IDENTITY, action, db, one_at_a_time, read, read_one
 from lms.core.errors import Forbidden
 from lms.core.roles import Actor
 from lms.people.models import Person
@@ -99,6 +100,31 @@ def update_facts_of_people(person_ids: Collection[int]) -> None:
     for lecture_id in sorted(touched):
         lock_held(lecture_id)
         write_facts(lecture_id, touched[lecture_id])
+
+
+def replace_country(before: int, after: int) -> None:
+    """Counts all attendances of one country under another, inside the running action: nobody is of the first."""
+    hold_facts(alone=True)
+    changed_rows = []
+    for lecture_id, content in read(select(LectureFacts.lecture_id, LectureFacts.content)):
+        columns = unpack(ATTENDANCES, content)
+        is_of = columns["country"] == before
+        if is_of.any():
+            columns["country"] = np.where(is_of, after, columns["country"])
+            packed = pack(ATTENDANCES, columns)
+            changed_rows.append({"of_id": lecture_id, "new": packed, "drawn": secrets.randbits(62)})
+    if changed_rows:
+        ids = [row["of_id"] for row in changed_rows]
+        held = select(Lecture.id).where(among(Lecture.id, ids)).order_by(Lecture.id)
+        db.session.execute(held.with_for_update(of=Lecture))
+        db.session.connection().execute(_REPLACED, changed_rows)
+
+
+_REPLACED = (
+    update(LectureFacts.__table__)  # type: ignore[arg-type]
+    .where(LectureFacts.lecture_id == bindparam("of_id"))
+    .values(content=bindparam("new"), version=bindparam("drawn"))
+)
 
 
 @action

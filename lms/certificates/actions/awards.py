@@ -29,13 +29,15 @@ from lms.certificates.queries.render_jobs import count_valid, occasion_of
 from lms.core import audit, files, journal
 from lms.core.bulk import among
 from lms.core.cache_versions import touch
-from lms.core.db import action, after_commit, db, one_at_a_time
+from lms.core.db import action, after_commit, db, one_at_a_time, read_column
 from lms.core.errors import Refused
+from lms.core.events import CountriesMerged, CountryMergeUndone
 from lms.core.glyphs import Coverage
 from lms.core.jobs import Job, JobState, request_job
 from lms.core.outbox import post_mails, posted
 from lms.core.roles import SYSTEM, Actor
 from lms.core.typed_text import clean_text
+from lms.people.actions.country_moves import moved_rows
 from lms.people.models import Person
 from lms.people.queries.persons import contact_of, with_password
 
@@ -316,6 +318,13 @@ def touch_awards(person_ids: Sequence[int]) -> None:
     people = select(Person.canonical_id).where(among(Person.id, person_ids))
     members = select(Person.id).where(Person.canonical_id.in_(people))
     touch(AWARDS, list(db.session.scalars(select(Award.series_id).where(Award.person_id.in_(members)).distinct())))
+
+
+def touch_awards_moved(event: CountriesMerged | CountryMergeUndone) -> None:
+    """Marks awards that a merge of countries moved as changed, inside the running action."""
+    moved = moved_rows(Award.awarded_country_id, event)
+    series = select(Award.series_id).where(among(Award.id, moved)).distinct()
+    touch(AWARDS, read_column(series) if moved else [])
 
 
 def _is_stale(row: Certificate, person: Person) -> bool:

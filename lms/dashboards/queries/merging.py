@@ -21,7 +21,7 @@ from lms.people.queries.access import list_grants
 from lms.people.queries.mails import mails_of
 from lms.people.queries.merges import Merge, get_merge
 from lms.people.queries.persons import person_id_of
-from lms.reports.queries.figures import totals
+from lms.reports.queries.figures import attended_totals
 from lms.reports.rules import Slice
 
 _REHEARSED = "?"
@@ -122,7 +122,7 @@ def holdings_of(person_id: int, *, by: Actor, at: datetime) -> Holdings:
 
 
 def _figures(*, by: Actor, at: datetime) -> Figures:
-    counted = totals(Slice(), by=by, at=at)
+    counted = attended_totals(Slice(), by=by, at=at)
     return Figures(counted.participants, counted.attendances)
 
 

@@ -10,23 +10,26 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from lms.core import clock
-from lms.core.audit import AuditEntry, list_entries
 from lms.core.db import rehearse
-from lms.core.errors import Invalid, NotFound
+from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.i18n import _, translated
 from lms.core.roles import Actor, Role
+from lms.dashboards.queries.countries import country_history, list_country_merges
 from lms.dashboards.views.blueprint import bp
 from lms.enrolment.queries.rows import day_of
-from lms.people.actions.countries import Span, add_country, change_country, set_partnerships
+from lms.people.actions.countries import add_country, change_country, set_partnerships, undo_country_change
 from lms.people.models import Country
 from lms.people.queries.countries import (
-    country_by_code,
+    Span,
     country_names,
     list_countries,
     list_regions,
+    listed_country,
     partner_spans,
     partnerships,
+    region_names,
 )
+from lms.people.queries.country_names import territories
 from lms.reports.queries.figures import totals
 from lms.reports.rules import Slice
 from lms.web.guards import allow
@@ -41,14 +44,21 @@ MOST_SPANS = 12
 def countries() -> ResponseReturnValue:
     """Lists all countries and areas with their partnerships."""
     names, spans, today = country_names(reader_locale()), partner_spans(), day_of(clock.now())
-    rows = sorted(list_countries(), key=lambda one: names.get(one.code, one.code))
+    listed = list_countries()
+    rows = sorted(listed, key=lambda one: names.get(one.code, one.code))
     partners = {id_ for id_, given in spans.items() if any(_holds(span, today) for span in given)}
     if request.args.get("show") == "partners":
         rows = [one for one in rows if one.id in spans]
     return render_template(
-        "dashboards/countries.html", rows=rows, names=names, spans=spans, partners=partners, today=today,
+        "dashboards/countries.html",
+        rows=rows,
+        codes={one.id: one.code for one in listed},
+        names=names,
+        spans=spans,
+        partners=partners,
+        today=today,
         only_partners=request.args.get("show") == "partners",
-    )  # fmt: skip
+    )
 
 
 def _holds(span: Span, day: date) -> bool:
@@ -63,7 +73,7 @@ def new_country() -> ResponseReturnValue:
     if request.method == "POST":
         try:
             made = add_country(
-                request.form.get("code", ""), _names(), region=request.form.get("region") or None,
+                request.form.get("code", ""), _texts("name"), region=request.form.get("region") or None,
                 by=current_actor(), at=clock.now(),
             )  # fmt: skip
         except Invalid as error:
@@ -81,25 +91,43 @@ def new_country() -> ResponseReturnValue:
 @allow(Role.ADMINISTRATOR)
 def edit_country(code: str) -> ResponseReturnValue:
     """Shows a country, and changes its names, region and last day."""
-    country, by, at = _country(code), current_actor(), clock.now()
+    country, by, at = find_country(code), current_actor(), clock.now()
     if request.method == "POST":
         try:
             change_country(
-                country.code, _names(), region=request.form.get("region") or None,
-                valid_until=_date("valid_until"), by=by, at=at,
+                country.code, _texts("name"), region=request.form.get("region") or None,
+                valid_until=_date("valid_until"), notices=_texts("notice"), by=by, at=at,
             )  # fmt: skip
         except Invalid as error:
             return _page(country, faults=_faults(error)), 422
+        except Refused as error:
+            flash(error.message, "wrong")
+            return redirect(url_for("dashboards.edit_country", code=country.code), 303)
         flash(_("Saved."), "done")
         return redirect(url_for("dashboards.edit_country", code=country.code), 303)
     return _page(country)
+
+
+@bp.post("/admin/countries/<code>/undo")
+@allow(Role.ADMINISTRATOR)
+def undo_country(code: str) -> ResponseReturnValue:
+    """Undoes the last change of a country's names, region, last day and notices."""
+    country = find_country(code)
+    try:
+        undo_country_change(
+            country.code, expected=request.form.get("change", 0, type=int), by=current_actor(), at=clock.now()
+        )
+        flash(_("The last change was undone."), "done")
+    except Refused as error:
+        flash(error.message, "wrong")
+    return redirect(url_for("dashboards.edit_country", code=country.code), 303)
 
 
 @bp.post("/admin/countries/<code>/partner")
 @allow(Role.ADMINISTRATOR)
 def edit_partner(code: str) -> ResponseReturnValue:
     """Shows what another partnership would change in the figures; with `confirm`, saves it."""
-    country, by, at = _country(code), current_actor(), clock.now()
+    country, by, at = find_country(code), current_actor(), clock.now()
     try:
         spans = _spans()
         if request.form.get("confirm"):
@@ -109,13 +137,17 @@ def edit_partner(code: str) -> ResponseReturnValue:
         now, then = _partner_countries(by, at), rehearse(lambda: _partners_with(country.code, spans, by, at))
     except Invalid as error:
         return _page(country, faults=_faults(error)), 422
+    except Refused as error:
+        flash(error.message, "wrong")
+        return redirect(url_for("dashboards.edit_country", code=country.code), 303)
     return render_template(
         "dashboards/country_partner.html", country=country, spans=spans, before=_spans_of(country), now=now, then=then
     )
 
 
-def _country(code: str) -> Country:
-    country = country_by_code(code)
+def find_country(code: str) -> Country:
+    """The row of the list in the address. Raises NotFound."""
+    country = listed_country(code)
     if country is None:
         raise NotFound
     return country
@@ -135,33 +167,35 @@ def _spans_of(country: Country) -> list[Span]:
 
 
 def _page(country: Country, *, faults: dict[str, str] | None = None) -> str:
-    last = next((one for one in list_entries("country", country.id) if one.verb == "set_partnerships"), None)
+    by = current_actor()
+    history = country_history(country, by=by)
+    last = next((one for one in history if one.verb == "set_partnerships"), None)
+    merges = list_country_merges(country.id, by=by)
     return render_template(
         "dashboards/country_edit.html",
         country=country,
         names=country.names or {},
-        ready={language: country_names(language).get(country.code, country.code) for language in _languages()},
+        ready={language: territories(language).get(country.code, country.code) for language in _languages()},
         spans=_spans_of(country),
-        undo=_undo(last),
+        undo=last.before.get("spans") if last is not None else None,
+        last=next((one for one in history if one.verb == "change_country"), None),
+        history=history,
+        notices=country.notices or {},
+        region_names=region_names(),
+        merged_into=next((one for one in merges if one.country.id == country.id), None),
+        merges=[one for one in merges if one.kept.id == country.id],
         languages=_languages(),
         regions=list_regions(),
         faults=faults or {},
     )
 
 
-def _undo(entry: AuditEntry | None) -> list[tuple[str, str]] | None:
-    """The spans that the last change took the place of, as the form sends them."""
-    if entry is None:
-        return None
-    return [(since, until or "") for since, until in entry.detail["before"]]
-
-
 def _languages() -> list[str]:
     return sorted(translated(), key=lambda language: (language != "en", language))
 
 
-def _names() -> dict[str, str]:
-    return {language: request.form.get(f"name_{language}", "") for language in _languages()}
+def _texts(name: str) -> dict[str, str]:
+    return {language: request.form.get(f"{name}_{language}", "") for language in _languages()}
 
 
 def _date(name: str) -> date | None:

@@ -24,6 +24,7 @@ from lms.people.actions.merging import DETAILS, merge_people, undo_merge
 from lms.people.forms import GENDERS, SECTORS
 from lms.people.queries.duplicates import are_different, compare_people, find_duplicates, list_pairs
 from lms.people.queries.finding import find_people
+from lms.people.queries.merges import are_disabled
 from lms.people.queries.persons import Profile, person_id_of, profile_of
 from lms.web.guards import allow
 from lms.web.identity import current_actor
@@ -105,7 +106,10 @@ def merge(public_id: str, other: str) -> ResponseReturnValue:
         keep = [name for name in DETAILS if request.form.get(name) == "second"]
 
         def work() -> None:
-            merge_people(public_id, other, reason=form.reason.data or "", keep=keep, by=by, at=at, today=day)
+            merge_people(
+                public_id, other, reason=form.reason.data or "", keep=keep, enable=form.enable.data, by=by, at=at,
+                today=day,
+            )  # fmt: skip
 
         failed = form.attempt(work)
         if failed is None:
@@ -125,6 +129,7 @@ def merge(public_id: str, other: str) -> ResponseReturnValue:
         similarity=compare_people(first.person.id, second.person.id, day=day) if preview else None,
         preview=preview,
         obstacle=obstacle,
+        disabled=are_disabled([first.person.id, second.person.id], by=by),
         different=are_different(first.person.id, second.person.id),
         words={"sector": _words(SECTORS), "gender": _words(GENDERS)},
         roles=[str(ROLE_WORDS[role]) for role in preview.gained_roles] if preview else [],

@@ -27,10 +27,11 @@ from lms.dashboards.queries.earning import find_next_to_earn
 from lms.dashboards.route import mini_stops, stops
 from lms.dashboards.views.blueprint import bp
 from lms.enrolment.models import EnrolmentStatus
-from lms.enrolment.queries.rows import find_enrolment
+from lms.enrolment.queries.rows import day_of, find_enrolment
 from lms.enrolment.queries.series import place_of
 from lms.enrolment.rules import is_enrolled
 from lms.materials.queries import list_files
+from lms.people.queries.countries import notice_of
 from lms.reports.queries.public import public_headline
 from lms.speakers.queries import list_speakers
 from lms.web.discovery import is_found
@@ -102,6 +103,7 @@ def series(slug: str) -> ResponseReturnValue:
         lectures=lectures,
         policy=policy,
         place=place,
+        notice=notice_of(by.person_id, day_of(at), reader_locale()) if by.person_id is not None else None,
         stops=stops(lectures, at=at, own=own, box=box),
         standing=stands if own is not None else None,
         newcomer=stands if own is None else None,

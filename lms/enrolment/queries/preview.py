@@ -14,7 +14,7 @@ from lms.enrolment.models import EnrolmentStatus
 from lms.enrolment.queries.rows import day_of, standing_of
 from lms.enrolment.queries.series import kept_seats, seats_for
 from lms.people.actions.files import StagedPeople
-from lms.people.queries.countries import countries_of, country_rows
+from lms.people.queries.countries import countries_of, country_ids
 from lms.people.queries.persons import ids_by_email
 
 
@@ -70,7 +70,7 @@ def preview_enrolments(series_id: int, staged: StagedPeople, *, by: Actor) -> Pr
 
 def _claims(staged: StagedPeople, known: Mapping[str, int], staying: Collection[int]) -> Counter[int | None]:
     """How many people of the file ask for a seat, by country: as it is known, else as the file says."""
-    ids = {code: country_id for country_id, code, *_rest in country_rows()}
+    ids = country_ids()
     countries = countries_of(known.values(), day_of(None))
     coming = [row for row in staged.rows if known.get(row.key) not in staying]
     return Counter(countries[known[row.key]] if row.key in known else ids.get(row.country or "") for row in coming)

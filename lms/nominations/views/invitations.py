@@ -13,8 +13,10 @@ from lms.nominations.actions.answering import accept, decline, open_password_lin
 from lms.nominations.forms.invitation import AcceptForm, DeclineForm
 from lms.nominations.queries.invitations import Invitation, InvitationState, look_at_invitation
 from lms.nominations.views.blueprint import bp
+from lms.people.queries.countries import notice_in
 from lms.web.guards import ANYONE, allow
 from lms.web.limits import limiter, throttle_guesses
+from lms.web.locale import reader_locale
 from lms.web.time import propose_zone
 
 answers = limiter.shared_limit("60/minute", scope="invitation answers", methods=["POST"])
@@ -59,6 +61,7 @@ def _page(shown: Invitation, typed: AcceptForm | DeclineForm | None = None) -> R
     page = render_template(
         "nominations/invitation.html" if is_open else "nominations/invitation_answered.html",
         shown=shown,
+        notice=notice_in(shown.country.notices or {}, shown.country.code, reader_locale()),
         series=shown.series,
         form=typed if isinstance(typed, AcceptForm) else AcceptForm.of(shown),
         declining=typed if isinstance(typed, DeclineForm) else DeclineForm(formdata=None),

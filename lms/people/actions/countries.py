@@ -7,23 +7,24 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from itertools import pairwise
+from typing import Any
 
 from sqlalchemy import delete, or_, select
 
 from lms.core import audit
 from lms.core.db import action, db
-from lms.core.errors import Fault, Forbidden, Invalid
+from lms.core.errors import Fault, Forbidden, Invalid, NotFound, Refused
 from lms.core.i18n import _, translated
 from lms.core.resources import resource
 from lms.core.roles import Actor
-from lms.core.typed_text import clean_line
+from lms.core.typed_text import clean_line, clean_text
 from lms.people.models import Country, Partnership, Region
-from lms.people.queries.countries import country_by_code, get_country
+from lms.people.queries.countries import Span, get_country, listed_country
 
 MAX_NAME = 100
+MAX_NOTICE = 1000
+_Texts = tuple[dict[str, str], dict[str, str]]
 _CODE = re.compile(r"[A-Z][A-Z0-9]{1,7}")
-Span = tuple[date, date | None]
-"""First and last day of a partnership; without a last day it lasts."""
 
 
 def _seed(name: str) -> list[dict[str, str]]:
@@ -94,20 +95,27 @@ def declare_partners(spans: Iterable[tuple[str, date, date | None]], *, by: Acto
     return len(added)
 
 
-def _checked(names: Mapping[str, str], region: str | None) -> dict[str, str]:
-    """The names that differ from the ready-made ones, by language. Raises Invalid with all faults."""
+def _checked(names: Mapping[str, str], region: str | None, notices: Mapping[str, str] | None = None) -> _Texts:
+    """The names that differ from the ready-made ones, and the notices, by language. Raises Invalid with all faults."""
     faults: list[Fault] = []
-    kept = {language: clean_line(name) for language, name in names.items()}
-    for language, name in kept.items():
-        if language not in translated():
-            faults.append(Fault(_("Unknown language: %(language)s.", language=language[:20]), field=f"name_{language}"))
-        elif len(name) > MAX_NAME:
-            faults.append(Fault(_("Use at most %(n)s characters.", n=MAX_NAME), field=f"name_{language}"))
+    texts: list[dict[str, str]] = []
+    for given, prefix, most, clean in (
+        (names, "name", MAX_NAME, clean_line),
+        (notices or {}, "notice", MAX_NOTICE, clean_text),
+    ):
+        kept = {language: clean(text) for language, text in given.items()}
+        for language, text in kept.items():
+            if language not in translated():
+                reason = _("Unknown language: %(language)s.", language=language[:20])
+                faults.append(Fault(reason, field=f"{prefix}_{language}"))
+            elif len(text) > most:
+                faults.append(Fault(_("Use at most %(n)s characters.", n=most), field=f"{prefix}_{language}"))
+        texts.append({language: text for language, text in kept.items() if text})
     if region and db.session.get(Region, region) is None:
         faults.append(Fault(_("Choose a region from the list."), field="region"))
     if faults:
         raise Invalid(faults=faults)
-    return {language: name for language, name in kept.items() if name}
+    return texts[0], texts[1]
 
 
 @action
@@ -118,12 +126,12 @@ def add_country(code: str, names: Mapping[str, str], *, region: str | None, by: 
     code = clean_line(code).upper()
     if not _CODE.fullmatch(code):
         raise Invalid("code", _("Use 2 to 8 letters and digits, beginning with a letter."))
-    if country_by_code(code) is not None:
+    if listed_country(code) is not None:
         raise Invalid("code", _("%(code)s is on the list already.", code=code))
-    kept = _checked(names, region)
+    kept, _notices = _checked(names, region)
     if "en" not in kept:
         raise Invalid("name_en", _("Enter the name in English."))
-    country = Country(code=code, iso=None, names=kept, region_code=region or None)
+    country = Country(code=code, iso=None, names=kept, notices={}, region_code=region or None)
     db.session.add(country)
     db.session.flush()
     audit.record("add_country", by=by, at=at, country=country.id)
@@ -132,26 +140,116 @@ def add_country(code: str, names: Mapping[str, str], *, region: str | None, by: 
 
 @action
 def change_country(
-    code: str, names: Mapping[str, str], *, region: str | None, valid_until: date | None, by: Actor, at: datetime
+    code: str,
+    names: Mapping[str, str],
+    *,
+    region: str | None,
+    valid_until: date | None,
+    notices: Mapping[str, str] | None = None,
+    by: Actor,
+    at: datetime,
 ) -> bool:
     """Renames a country, moves it to another region, or ends it; what was counted keeps its country.
 
-    `names` has those that the organiser chose, by language; an empty one gives the ready-made name back. False where
-    nothing differs. For administrators. Raises Invalid.
+    `names` has those that the organiser chose, by language; an empty one gives the ready-made name back. `notices` are
+    texts for the people of the country, by language; without it they stay. False where nothing differs. For
+    administrators. Raises Invalid; NotFound; Refused for a country that was merged into another.
     """
     if not by.is_administrator:
         raise Forbidden
-    country = get_country(code)
-    before = {"names": dict(country.names or {}), "region": country.region_code, "until": _day(country.valid_until)}
-    kept = _checked(names, region)
+    country = hold_country(code)
+    kept, texts = _checked(names, region, notices)
     if country.iso is None and "en" not in kept:
         raise Invalid("name_en", _("Enter the name in English."))
+    before = _state(country)
     country.names, country.region_code, country.valid_until = kept, region or None, valid_until
-    after = {"names": kept, "region": country.region_code, "until": _day(valid_until)}
+    if notices is not None:
+        country.notices = texts
+    return _note_change(country, before, by=by, at=at)
+
+
+@action
+def edit_country(code: str, changes: Mapping[str, Any], *, by: Actor, at: datetime) -> None:
+    """Changes what is named of a country, all or nothing: `names`, `notices`, `region`, `valid_until`, `partner`.
+
+    As `change_country` and `set_partnerships`.
+    """
+    if not by.is_administrator:
+        raise Forbidden
+    country = hold_country(code)
+    change_country(
+        code,
+        changes.get("names", country.names or {}),
+        region=changes.get("region", country.region_code),
+        valid_until=changes.get("valid_until", country.valid_until),
+        notices=changes.get("notices"),
+        by=by,
+        at=at,
+    )
+    if "partner" in changes:
+        set_partnerships(code, changes["partner"], by=by, at=at)
+
+
+def hold_country(code: str) -> Country:
+    """Within an action: the row of the list that is to be changed, held against others who change it. Raises NotFound;
+    Refused where it was merged into another country."""
+    found = listed_country(code)
+    if found is None:
+        raise NotFound
+    query = select(Country).where(Country.id == found.id).with_for_update(of=Country)
+    country = db.session.scalars(query.execution_options(populate_existing=True)).one()
+    if country.merged_into_id is not None:
+        raise Refused(_("This country was merged into another one. Undo the merge first."))
+    return country
+
+
+def _state(country: Country) -> dict[str, Any]:
+    """What can be changed of a country, as it is noted."""
+    return {
+        "names": dict(country.names or {}),
+        "notices": dict(country.notices or {}),
+        "region": country.region_code,
+        "until": _day(country.valid_until),
+    }
+
+
+def _note_change(country: Country, before: Mapping[str, Any], *, by: Actor, at: datetime) -> bool:
+    after = _state(country)
     fields = sorted(name for name in before if before[name] != after[name])
     if fields:
-        audit.record("change_country", by=by, at=at, detail={"fields": fields, "before": before}, country=country.id)
+        detail = {"fields": fields, "before": before, "after": after}
+        audit.record("change_country", by=by, at=at, detail=detail, country=country.id)
     return bool(fields)
+
+
+@action
+def undo_country_change(code: str, *, expected: int, by: Actor, at: datetime) -> None:
+    """Gives a country the names, region, last day and notices back that its last change took the place of.
+
+    `expected` is the number of that change in the audit trail. For administrators. Raises NotFound, Invalid; Refused
+    where someone changed the country since, or it was merged.
+    """
+    if not by.is_administrator:
+        raise Forbidden
+    country = hold_country(code)
+    last = last_change(country.id)
+    if last is None or last.id != expected or not _is_as(_state(country), last.detail.get("after")):
+        raise Refused(_("Someone else changed this country in the meantime. Check it again."))
+    before, was = _state(country), last.detail["before"]
+    country.names, country.region_code = dict(was["names"]), was["region"]
+    country.notices = dict(was.get("notices", before["notices"]))
+    country.valid_until = date.fromisoformat(was["until"]) if was["until"] else None
+    _note_change(country, before, by=by, at=at)
+
+
+def last_change(country_id: int) -> audit.AuditEntry | None:
+    """The last change of a country's names, region, last day or notices."""
+    return next((one for one in audit.list_entries("country", country_id) if one.verb == "change_country"), None)
+
+
+def _is_as(state: Mapping[str, Any], noted: Mapping[str, Any] | None) -> bool:
+    """Whether the state is the one noted; early changes noted none."""
+    return noted is None or all(state[name] == value for name, value in noted.items())
 
 
 @action
@@ -162,7 +260,7 @@ def set_partnerships(code: str, spans: Sequence[Span], *, by: Actor, at: datetim
     """
     if not by.is_administrator:
         raise Forbidden
-    country = get_country(code)
+    country = hold_country(code)
     ordered = sorted(spans, key=lambda span: span[0])
     for since, until in ordered:
         if until is not None and until < since:
@@ -174,9 +272,10 @@ def set_partnerships(code: str, spans: Sequence[Span], *, by: Actor, at: datetim
     before = sorted(((row.since, row.until) for row in rows), key=lambda span: span[0])
     if before == ordered:
         return False
+    noted = (("before", before), ("after", ordered))
     db.session.execute(delete(Partnership).where(Partnership.country_id == country.id))
     db.session.add_all(Partnership(country_id=country.id, since=since, until=until) for since, until in ordered)
-    detail = {"before": [[_day(since), _day(until)] for since, until in before]}
+    detail = {name: [[_day(since), _day(until)] for since, until in given] for name, given in noted}
     audit.record("set_partnerships", by=by, at=at, detail=detail, country=country.id)
     return True
 

@@ -25,7 +25,7 @@ from lms.core.typed_text import clean_line
 from lms.people.actions.comparisons import ask_for_comparison
 from lms.people.actions.persons import COMPARED, hold_addresses
 from lms.people.models import BEGINNING, Account, Country, Gender, Person, PersonCountry, PersonEmail, Sector
-from lms.people.queries.countries import countries_of, country_names
+from lms.people.queries.countries import countries_of, country_ids, country_names
 from lms.people.queries.country_names import code_of_name
 from lms.people.queries.persons import ids_by_email
 from lms.people.rules import checked_address, checked_line, email_key
@@ -226,7 +226,7 @@ def publish_people(
         raise Invalid(faults=rejected)
     rows = [row for row in staged.rows if row.full_name or row.key in known]
     answer = ImportAnswer(rows=staged.total, rejected=rejected, notes=list(staged.notes))
-    countries = {row.code: row.id for row in db.session.execute(select(Country.code, Country.id))}
+    countries = country_ids()
     fresh = [row for row in rows if row.key not in known]
     ids = dict(zip((row.key for row in fresh), _insert(fresh, countries, at=at), strict=True))
     answer.created = len(fresh)

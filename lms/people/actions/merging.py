@@ -15,6 +15,7 @@ from lms.core.events import MergeUndone, PeopleCountriesChanged, PeopleMerged, p
 from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.core.typed_text import clean_text
+from lms.people.actions.access import disable_person, enable_person
 from lms.people.actions.comparisons import ask_for_comparison
 from lms.people.actions.factors import copy_second_factor
 from lms.people.actions.persons import PROFILE_FIELDS, change_profile, set_country
@@ -35,6 +36,8 @@ from lms.people.rules import NAMES, email_key
 DETAILS: Final = (*PROFILE_FIELDS, "email", "country")
 """What can be kept of the person who is merged."""
 MAX_REASON: Final = 500
+ACCESS: Final = "access"
+"""Under this name a merge keeps that it disabled or enabled the account."""
 
 
 def fresh_person(person_id: int) -> Person:
@@ -65,6 +68,7 @@ def merge_people(
     *,
     reason: str = "",
     keep: Collection[str] = (),
+    enable: bool = False,
     by: Actor,
     at: datetime,
     today: date | None = None,
@@ -72,9 +76,9 @@ def merge_people(
     """Says that two rows (public ids) are one person, known from now on as `kept`. Evidence stays where it is.
 
     Addresses, roles, tokens and history of both are found under the one kept. `keep` names the `DETAILS` that `kept`
-    takes over from `merged`; a country applies from `today`. None where both are one person already. For
-    administrators, who give a reason. Raises Invalid; Refused where one is erased, or where others were merged into
-    `merged` (undo that first).
+    takes over from `merged`; a country applies from `today`. Where the account of one is disabled, so is that of both,
+    or else nobody's with `enable`. None where both are one person already. For administrators, who give a reason.
+    Raises Invalid; Refused where one is erased, or where others were merged into `merged` (undo that first).
     """
     if not by.is_administrator:
         raise Forbidden
@@ -105,7 +109,7 @@ def merge_people(
     audit.record("merge_people", by=by, at=at, detail=detail, person=[kept_id, merged_id])
     db.session.flush()
     publish(PeopleMerged(by=by, at=at, kept_id=kept_id, merged_id=merged_id))
-    row.taken = details.take(by=by, at=at)
+    row.taken = details.take(by=by, at=at) | _unite_access(kept, kept_id, merged_id, enable=enable, by=by, at=at)
     ask_for_comparison([kept_id], at=at)
     return row
 
@@ -119,6 +123,21 @@ def _take_over_account(kept_id: int, merged_id: int, *, at: datetime) -> bool:
     db.session.add(made)
     copy_second_factor(merged_id, kept_id)
     return True
+
+
+def _unite_access(
+    public_id: str, kept_id: int, merged_id: int, *, enable: bool, by: Actor, at: datetime
+) -> dict[str, dict[str, Any]]:
+    """Disables or enables the account of both; returns what is kept to undo it."""
+    own, other = (db.session.get(Account, one, populate_existing=True) for one in (kept_id, merged_id))
+    if own is None:
+        return {}
+    was = own.disabled_at is not None
+    wanted = not enable and (was or (other is not None and other.disabled_at is not None))
+    if wanted == was:
+        return {}
+    (disable_person if wanted else enable_person)(public_id, by=by, at=at)
+    return {ACCESS: {"before": was, "after": wanted}}
 
 
 class _Details:
@@ -226,9 +245,19 @@ def _give_back(row: PersonMerge, *, by: Actor, at: datetime) -> None:
     if (email := row.taken.get("email")) is not None:
         own = PersonEmail.person_id.in_(members(kept.id))
         db.session.execute(update(PersonEmail).where(own, PersonEmail.key == email["before"]).values(is_primary=True))
+    if (access := row.taken.get(ACCESS)) is not None:
+        _give_access_back(kept, access["after"], row.merged_at, by=by, at=at)
     if (country := row.taken.get("country")) is not None:
         _give_country_back(kept.id, country, by=by, at=at)
     _correct_later(row, {name for name in profile if name not in unchanged})
+
+
+def _give_access_back(kept: Person, disabled: bool, merged_at: datetime, *, by: Actor, at: datetime) -> None:
+    """Enables or disables the kept account again, unless someone decided about it since."""
+    account = db.session.get(Account, kept.id, populate_existing=True)
+    if account is None or account.disabled_at != (merged_at if disabled else None):
+        return
+    (enable_person if disabled else disable_person)(kept.public_id, by=by, at=at)
 
 
 def _give_country_back(kept_id: int, taken: Mapping[str, Any], *, by: Actor, at: datetime) -> None:

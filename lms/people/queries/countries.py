@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Date, Select, Text, bindparam, cast, exists, or_, select, tuple_
+from sqlalchemy import Date, Select, Text, bindparam, cast, exists, func, or_, select, tuple_
 from sqlalchemy.orm import aliased
 
 from lms.core.bulk import among
@@ -19,6 +19,22 @@ from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.people.models import Country, Partnership, Person, PersonCountry, Region
 from lms.people.queries.country_names import territories
+
+Span = tuple[date, date | None]
+"""First and last day of a partnership; without a last day it lasts."""
+
+
+def united_spans(spans: Iterable[Span]) -> list[Span]:
+    """The days of all these spans in as few spans as possible, oldest first."""
+    found: list[Span] = []
+    for since, until in sorted(spans, key=lambda span: span[0]):
+        last = found[-1] if found else None
+        if last is None or (last[1] is not None and last[1] + timedelta(days=1) < since):
+            found.append((since, until))
+        else:
+            ends = None if last[1] is None or until is None else max(last[1], until)
+            found[-1] = (last[0], ends)
+    return found
 
 
 def list_countries() -> list[Country]:
@@ -41,11 +57,32 @@ def own_country(own: Sequence[Country], code: str | None) -> Country:
     return country
 
 
-def country_by_code(code: str | None) -> Country | None:
-    """The country of a code, in any case of letters."""
+def listed_country(code: str | None) -> Country | None:
+    """The row of the list that has this code, in any case of letters, also where it was merged into another."""
     if not code:
         return None
     return db.session.scalar(select(Country).where(Country.code == code.strip().upper()))
+
+
+def country_by_code(code: str | None) -> Country | None:
+    """The country of a code, in any case of letters; of one that was merged, the country that it is now."""
+    country = listed_country(code)
+    if country is None or country.merged_into_id is None:
+        return country
+    return db.session.get(Country, country.merged_into_id)
+
+
+def country_ids() -> dict[str, int]:
+    """Code → id of the country that it means now, of all countries."""
+    return dict(read(_IDS))
+
+
+_IDS = select(Country.code, func.coalesce(Country.merged_into_id, Country.id))
+
+
+def with_merged(ids: Collection[int]) -> Select[int]:
+    """The query of these countries and of those that were merged into them: what was published keeps its country."""
+    return select(Country.id).where(or_(Country.id.in_(ids), Country.merged_into_id.in_(ids)))
 
 
 def get_country(code: str, *, field: str = "country") -> Country:
@@ -93,9 +130,9 @@ def country_names(locale: str, codes: Iterable[str] | None = None) -> Mapping[st
     return named_countries(country_rows(codes), locale)
 
 
-def partner_spans() -> dict[int, list[tuple[date, date | None]]]:
+def partner_spans() -> dict[int, list[Span]]:
     """Country → the spans in which it was or is a partner, oldest first."""
-    found: dict[int, list[tuple[date, date | None]]] = {}
+    found: dict[int, list[Span]] = {}
     for country_id, since, until in read(_SPANS):
         found.setdefault(country_id, []).append((since, until))
     return found
@@ -104,18 +141,52 @@ def partner_spans() -> dict[int, list[tuple[date, date | None]]]:
 _SPANS = select(Partnership.country_id, Partnership.since, Partnership.until).order_by(Partnership.since)
 
 
+class Notice(NamedTuple):
+    """A text for the people of a country, the language that it is in, and the country."""
+
+    text: str
+    language: str
+    country: str
+
+
+def notice_in(notices: Mapping[str, str], code: str, locale: str) -> Notice | None:
+    """The text for the people of a country: in the reader's language, else in English, else in any; None without
+    one."""
+    for language in (locale.replace("_", "-").split("-")[0], "en", *sorted(notices)):
+        if text := notices.get(language):
+            return Notice(text, language, code)
+    return None
+
+
+def notice_of(person_id: int, day: date, locale: str) -> Notice | None:
+    """The text for the people of the country that a person (canonical id) belongs to on a day."""
+    columns = (Country.code, cast(Country.notices, Text))
+    query = _histories([person_id], day).add_columns(*columns)
+    rows = read(query.outerjoin(Country, Country.id == PersonCountry.country_id))
+    if not rows or rows[-1][1] is None:
+        return None
+    return notice_in(json.loads(rows[-1][2]), rows[-1][1], locale)
+
+
 def former_codes(day: date) -> set[str]:
-    """The codes of countries whose last day on the list is over."""
+    """The codes of countries that nobody can choose: their last day on the list is over, or they were merged."""
     return set(read_column(_FORMER, {"day": day}))
 
 
-_FORMER = select(Country.code).where(Country.valid_until < bindparam("day", type_=Date))
+_FORMER = select(Country.code).where(
+    or_(Country.valid_until < bindparam("day", type_=Date), Country.merged_into_id.is_not(None))
+)
 
 
 def list_regions() -> list[Region]:
     """The regions that a country can be in: those that have none below them."""
     parents = select(Region.parent_code).where(Region.parent_code.is_not(None))
     return list(db.session.scalars(select(Region).where(Region.code.not_in(parents)).order_by(Region.name)))
+
+
+def region_names() -> dict[str, str]:
+    """Code → name of every region."""
+    return dict(read(select(Region.code, Region.name)))
 
 
 def partnerships(country_id: int) -> list[Partnership]:

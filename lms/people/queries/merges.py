@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,10 +10,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
-from lms.core.db import read
+from lms.core.db import read, read_column
 from lms.core.errors import NotFound
 from lms.core.roles import Actor
-from lms.people.models import Person, PersonMerge
+from lms.people.models import Account, Person, PersonMerge
 
 _Kept, _Merged, _By = aliased(Person), aliased(Person), aliased(Person)
 
@@ -70,6 +71,17 @@ def get_merge(merged: str, *, by: Actor) -> Merge:
     return _merge(rows[0])
 
 
+def are_disabled(person_ids: Collection[int], *, by: Actor) -> set[int]:
+    """Whose account is disabled, of these (canonical ids). For administrators, else NotFound."""
+    if not by.is_administrator:
+        raise NotFound
+    return set(
+        read_column(
+            select(Account.person_id).where(Account.person_id.in_(person_ids), Account.disabled_at.is_not(None))
+        )
+    )
+
+
 def _merge(row: Any) -> Merge:
     return Merge(
         kept=row.kept,
@@ -81,5 +93,5 @@ def _merge(row: Any) -> Merge:
         merged_at=row.merged_at,
         by=row.by,
         reason=row.reason or "",
-        fields=tuple(name for name in row.taken or {} if name != "name_confirmed_at"),
+        fields=tuple(name for name in row.taken or {} if name not in ("name_confirmed_at", "access")),
     )

@@ -17,7 +17,7 @@ from lms.core.i18n import _
 from lms.core.imports import ImportAnswer
 from lms.core.roles import Actor
 from lms.core.typed_text import clean_line, clean_text
-from lms.people.models import Country
+from lms.people.queries.countries import country_ids
 from lms.reports.models import OpeningRow, OpeningSet
 from lms.reports.opening_balances.rows import OpeningDraft, StagedOpening
 
@@ -173,7 +173,7 @@ class _Known:
 
     def __init__(self, drafts: Iterable[OpeningDraft], *, at: datetime) -> None:
         self._today = clock.day_of(at, clock.reporting_zone())
-        self._countries = dict(db.session.execute(select(Country.code, Country.id)).all())
+        self._countries = country_ids()
         self._series: dict[str, int] = {}
         for id_, slug, title in db.session.execute(select(Series.id, Series.slug, Series.title).order_by(Series.id)):
             self._series.setdefault(title.casefold(), id_)

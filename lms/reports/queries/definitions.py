@@ -38,7 +38,9 @@ _TEXTS: Final[dict[str, Any]] = {
     ),
     "countries": _l(
         "Different countries of the people with those attendances: each person’s country on the day of the "
-        "lecture, from the history of countries kept for each person. “Not stated” is not counted."
+        "lecture, from the history of countries kept for each person. “Not stated” is not counted. A "
+        "country that was renamed stays the same one. Countries of the list that were merged count as one, also for "
+        "earlier years; published reports stay as they were published."
     ),
     "partner_countries": _l(
         "The countries among these that are partners on the date of the report. Used as a filter, “partner” "

@@ -79,10 +79,13 @@ _LANGUAGES: Any = select(Series.id, Series.language)
 _REGIONS: Any = select(Country.id, Country.region_code)
 
 
-def load(scope: Scope, partners: Partners) -> Facts:
-    """The facts of a scope. They are put together again only once something that they are read from has changed."""
+def load(scope: Scope, partners: Partners, *, attended_only: bool = False) -> Facts:
+    """The facts of a scope. They are put together again only once something that they are read from has changed.
+
+    `attended_only`: registrations and awards may be left out, which take long where many have changed.
+    """
     if is_writing():
-        return _load(scope, partners)
+        return _load(scope, partners, attended_only=attended_only)
     kept = memory(STAMP)
     key = scope.zone, scope.series_id, scope.language, scope.start, scope.end
     stamp = stamp_of(STAMP)  # before what it stands for is read
@@ -95,13 +98,13 @@ def load(scope: Scope, partners: Partners) -> Facts:
     return replace(found[1], partners=partners.changes)
 
 
-def _load(scope: Scope, partners: Partners) -> Facts:
+def _load(scope: Scope, partners: Partners, *, attended_only: bool = False) -> Facts:
     languages: dict[int, str] = dict(read(_LANGUAGES))
     lectures = {lecture.id: lecture for lecture in held_lectures(scope)}
     series = [
         id_
         for id_, language in languages.items()
-        if scope.series_id in (None, id_) and scope.language in (None, language)
+        if not attended_only and scope.series_id in (None, id_) and scope.language in (None, language)
     ]
     return Facts(
         lectures=lectures,

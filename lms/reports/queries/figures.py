@@ -64,9 +64,18 @@ def count(asked: Slice, dimensions: Sequence[str] = (), *, by: Actor, at: dateti
 
 
 def count_several(
-    asked: Slice, questions: Sequence[Sequence[str]], *, by: Actor, at: datetime, locale: str = "en"
+    asked: Slice,
+    questions: Sequence[Sequence[str]],
+    *,
+    by: Actor,
+    at: datetime,
+    locale: str = "en",
+    attended_only: bool = False,
 ) -> list[Report]:
-    """`count` for several sets of dimensions of one slice: all of the same rows at the same moment."""
+    """`count` for several sets of dimensions of one slice: all of the same rows at the same moment.
+
+    `attended_only`: figures of registrations and certificates may be missing.
+    """
     several = [tuple(dimensions) for dimensions in questions]
     for dims in several:
         check_question(asked, dims)
@@ -79,7 +88,7 @@ def count_several(
         return reports
     partners = Partners()
     today = partners.on(clock.day_of(at, scope.zone))
-    facts = load(scope, partners)
+    facts = load(scope, partners, attended_only=attended_only)
     counted = {dims: count_facts(facts, scope.filters, dims) for dims in {(), *several}}
     balances = read_balances(partners).within(asked, series_id=scope.series_id, countries=scope.countries)
     openings = {dims: add(parts, balances, dims, Part) for dims, parts in counted.items()}
@@ -163,6 +172,11 @@ def list_rows(
 def totals(asked: Slice, *, by: Actor, at: datetime) -> Figures:
     """The figures of a slice."""
     return count(asked, by=by, at=at).totals
+
+
+def attended_totals(asked: Slice, *, by: Actor, at: datetime) -> Figures:
+    """The figures of a slice that attendances are counted from; those of registrations and certificates may be 0."""
+    return count_several(asked, [()], by=by, at=at, attended_only=True)[0].totals
 
 
 def groups(asked: Slice, dimensions: Sequence[str], *, by: Actor, at: datetime, locale: str = "en") -> list[Group]:

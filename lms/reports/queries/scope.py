@@ -16,6 +16,7 @@ from lms.core.errors import Invalid, NotFound
 from lms.core.i18n import _
 from lms.core.roles import Actor
 from lms.people.models import Country, Partnership, Region
+from lms.people.queries.countries import country_by_code
 from lms.reports.facts.filters import Filters
 from lms.reports.rules import VALUES, Slice, check_values
 
@@ -67,9 +68,10 @@ def resolve(asked: Slice, *, by: Actor) -> Scope:
     country_id: int | None = None
     countries: frozenset[int | None] | None = None
     if asked.country is not None:
-        country_id = db.session.scalar(select(Country.id).where(Country.code == asked.country.upper()))
-        if country_id is None:
+        country = country_by_code(asked.country)
+        if country is None:
             raise Invalid("country", _("There is no country with the code “%(code)s”.", code=asked.country[:20]))
+        country_id = country.id
         countries = frozenset({country_id})
     if asked.region is not None:
         within = countries_within(asked.region)

@@ -12,6 +12,7 @@ from lms.core.errors import NotFound
 from lms.core.roles import ANONYMOUS, Actor, Role
 from lms.people.models import Country
 from lms.people.queries.access import count_holders
+from lms.people.queries.countries import with_merged
 from lms.reports.models import Snapshot, SnapshotDossier, SnapshotVisibility
 
 
@@ -53,7 +54,7 @@ def list_dossiers(row: Snapshot, *, by: Actor) -> list[SnapshotDossier]:
     """
     query = select(SnapshotDossier).where(SnapshotDossier.snapshot_id == row.id).order_by(SnapshotDossier.id)
     if not by.is_reporter:
-        query = query.where(SnapshotDossier.country_id.in_(by.country_ids if by.is_focal_point else ()))
+        query = query.where(SnapshotDossier.country_id.in_(with_merged(by.country_ids if by.is_focal_point else ())))
     return list(db.session.scalars(query))
 
 
@@ -72,7 +73,7 @@ def _readable(by: Actor) -> ColumnElement[bool]:
     open_to_all = Snapshot.visibility == SnapshotVisibility.PUBLIC
     if not by.is_focal_point:
         return open_to_all
-    return or_(open_to_all, Snapshot.country_id.in_(by.country_ids))
+    return or_(open_to_all, Snapshot.country_id.in_(with_merged(by.country_ids)))
 
 
 def list_public_reports(*, limit: int) -> list[tuple[str, datetime]]:

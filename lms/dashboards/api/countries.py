@@ -1,0 +1,209 @@
+"""The API of the list of countries: read, change, add, merge and part."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from apiflask import APIBlueprint
+
+from lms.core import clock
+from lms.core.errors import Invalid, NotFound
+from lms.core.i18n import _
+from lms.core.roles import Role
+from lms.dashboards.queries.countries import CountryHoldings, get_country_merge, preview_country_merge
+from lms.dashboards.schemas import (
+    CountriesOut,
+    CountryIn,
+    CountryMergeIn,
+    CountryMergeOut,
+    CountryMergePreviewOut,
+    CountryOut,
+    CountryPatch,
+    OtherCountry,
+)
+from lms.people.actions.countries import add_country, edit_country
+from lms.people.actions.country_merging import merge_countries, undo_country_merge
+from lms.people.models import Country
+from lms.people.queries.countries import Span, country_names, list_countries, listed_country, partner_spans
+from lms.web.api import rfc3339
+from lms.web.guards import SIGNED_IN, allow
+from lms.web.identity import current_actor
+from lms.web.locale import reader_locale
+from lms.web.scopes import scope
+
+bp = APIBlueprint(
+    "countries_api",
+    __name__,
+    url_prefix="/api/v1",
+    tag={"name": "Countries", "description": "The organiser's list of countries and areas."},
+)
+
+
+@bp.get("/countries")
+@allow(SIGNED_IN)
+@scope("countries:read")
+@bp.output(CountriesOut)
+@bp.doc(summary="List countries", responses=[401])
+def all_countries() -> dict[str, Any]:
+    """Lists all countries and areas by code, also former and merged ones."""
+    listed = list_countries()
+    return {"items": _shown(listed, {one.id: one.code for one in listed})}
+
+
+@bp.get("/countries/<code>")
+@allow(SIGNED_IN)
+@scope("countries:read")
+@bp.output(CountryOut)
+@bp.doc(summary="Read a country", responses=[401, 404])
+def one_country(code: str) -> dict[str, Any]:
+    """Returns a country."""
+    return _one(code)
+
+
+@bp.post("/countries")
+@allow(Role.ADMINISTRATOR)
+@scope("countries:write")
+@bp.input(CountryIn, arg_name="given")
+@bp.output(CountryOut, status_code=201)
+@bp.doc(summary="Add a country", responses={400: "Not a JSON object", 403: "You are not an administrator"})
+def create_country(given: dict[str, Any]) -> dict[str, Any]:
+    """Adds a country with a code of the organiser's own."""
+    made = add_country(given["code"], given["names"], region=given["region"], by=current_actor(), at=clock.now())
+    return _one(made.code)
+
+
+@bp.patch("/countries/<code>")
+@allow(Role.ADMINISTRATOR)
+@scope("countries:write")
+@bp.input(CountryPatch, arg_name="changes")
+@bp.output(CountryOut)
+@bp.doc(
+    summary="Change a country",
+    responses={
+        400: "Not a JSON object",
+        403: "You are not an administrator",
+        404: "Does not exist",
+        409: "It was merged into another country",
+    },
+)
+def change_listed_country(code: str, changes: dict[str, Any]) -> dict[str, Any]:
+    """Changes the fields sent, all or nothing. What was counted keeps its country."""
+    if "partner" in changes:
+        changes = {**changes, "partner": [(one["since"], one["until"]) for one in changes["partner"]]}
+    edit_country(code, changes, by=current_actor(), at=clock.now())
+    return _one(code)
+
+
+@bp.get("/countries/<code>/merge")
+@allow(Role.ADMINISTRATOR)
+@scope("countries:read")
+@bp.input(OtherCountry, location="query", arg_name="asked")
+@bp.output(CountryMergePreviewOut)
+@bp.doc(
+    summary="Preview a merge of countries",
+    responses={403: "You are not an administrator", 404: "Does not exist", 409: "They cannot be merged"},
+)
+def look_at_country_merge(code: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """Returns what merging `other` into this country would move, and what it would change in the totals."""
+    kept, merged = _found(code), _other(asked["other"])
+    preview = preview_country_merge(kept, merged, by=current_actor(), at=clock.now())
+    return {
+        "kept": _holdings(preview.first),
+        "merged": _holdings(preview.second),
+        "after": _holdings(preview.after[0]),
+        "now": asdict(preview.now),
+        "then": asdict(preview.then),
+        "promoted": preview.promoted,
+    }
+
+
+@bp.post("/countries/<code>/merge")
+@allow(Role.ADMINISTRATOR)
+@scope("countries:write")
+@bp.input(CountryMergeIn, arg_name="given")
+@bp.output(CountryMergeOut)
+@bp.doc(
+    summary="Merge another country into this one",
+    responses={
+        400: "Not a JSON object",
+        403: "You are not an administrator",
+        404: "Does not exist",
+        409: "They cannot be merged",
+    },
+)
+def merge_country(code: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Makes two countries of the list one, also in the figures of earlier years. The same merge again changes nothing.
+    Undo it with `merge/undo`."""
+    kept, merged, by = _found(code).code, _other(given["other"]).code, current_actor()
+    merge_countries(kept, merged, reason=given["reason"], by=by, at=clock.now())
+    merge = get_country_merge(kept, merged, by=by)
+    return {"kept": kept, "merged": merged, "merged_at": rfc3339(merge.merged_at), "reason": merge.reason}
+
+
+@bp.post("/countries/<code>/merge/undo")
+@allow(Role.ADMINISTRATOR)
+@scope("countries:write")
+@bp.input(OtherCountry, arg_name="given")
+@bp.output(CountryOut)
+@bp.doc(
+    summary="Undo a merge of countries",
+    responses={
+        400: "Not a JSON object",
+        403: "You are not an administrator",
+        404: "Does not exist, or is not merged into this country",
+    },
+)
+def undo_merge_of_countries(code: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Makes them two countries again, each with what it had. Returns the other country."""
+    by = current_actor()
+    merge = get_country_merge(code, given["other"], by=by)
+    undo_country_merge(merge.country.code, by=by, at=clock.now())
+    return _one(merge.country.code)
+
+
+def _found(code: str) -> Country:
+    country = listed_country(code)
+    if country is None:
+        raise NotFound
+    return country
+
+
+def _other(code: str) -> Country:
+    country = listed_country(code)
+    if country is None:
+        raise Invalid("other", _("There is no country with the code “%(code)s”.", code=code[:20]))
+    return country
+
+
+def _one(code: str) -> dict[str, Any]:
+    country = _found(code)
+    into = country.merged_into_id
+    codes = {one.id: one.code for one in list_countries()} if into is not None else {}
+    return _shown([country], codes)[0]
+
+
+def _shown(countries: list[Country], codes: dict[int, str]) -> list[dict[str, Any]]:
+    names, spans = country_names(reader_locale()), partner_spans()
+    return [
+        {
+            "code": one.code,
+            "iso": one.iso,
+            "name": names[one.code],
+            "names": one.names or {},
+            "notices": one.notices or {},
+            "region": one.region_code,
+            "valid_until": one.valid_until,
+            "partner": _spans(spans.get(one.id, [])),
+            "merged_into": codes[one.merged_into_id] if one.merged_into_id is not None else None,
+        }
+        for one in countries
+    ]
+
+
+def _spans(spans: list[Span]) -> list[dict[str, Any]]:
+    return [{"since": since, "until": until} for since, until in spans]
+
+
+def _holdings(held: CountryHoldings) -> dict[str, Any]:
+    return {**held.numbers, "partner": _spans(list(held.spans))}

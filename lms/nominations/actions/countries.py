@@ -1,0 +1,62 @@
+"""What becomes of nominations when two countries are merged, or parted again."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from sqlalchemy import select
+from sqlalchemy.orm import aliased
+
+from lms.catalogue.models import Series
+from lms.core.bulk import among
+from lms.core.db import read
+from lms.core.errors import Refused
+from lms.core.events import CountriesMerged, CountryMergeUndone
+from lms.core.i18n import _n
+from lms.enrolment.models import SeatKind
+from lms.enrolment.quota_merges import part_quota
+from lms.nominations.models import OPEN, Nomination, ProfileRequest
+from lms.people.actions.country_moves import move_back, move_rows, moved_rows
+
+
+def unite_country(event: CountriesMerged) -> None:
+    """Within an action: lets nominations be of the country kept. Raises Refused where both nominated one person."""
+    other = aliased(Nomination)
+    both = (
+        select(Nomination.full_name, Series.title)
+        .join(other, (other.series_id == Nomination.series_id) & (other.email_key == Nomination.email_key))
+        .join(Series, Series.id == Nomination.series_id)
+        .where(Nomination.country_id == event.merged_id, other.country_id == event.kept_id)
+        .where(Nomination.state.in_(OPEN), other.state.in_(OPEN))
+        .order_by(Nomination.id)
+    )
+    found = read(both)
+    if found:
+        raise Refused(
+            _n(
+                "Both countries have nominated %(name)s for “%(series)s”. Reject or withdraw one of the two first.",
+                "Both countries have nominated the same %(num)s people for the same series, such as %(name)s for "
+                "“%(series)s”. Reject or withdraw one nomination of each first.",
+                len(found),
+                name=found[0].full_name,
+                series=found[0].title,
+            )
+        )
+    move_rows(Nomination.country_id, event)
+    move_rows(ProfileRequest.country_id, event)
+
+
+def part_country(event: CountryMergeUndone) -> None:
+    """Within an action: gives nominations back, and the seats of the quota that are held for their nominees."""
+    query = select(Nomination.series_id, Nomination.person_id).where(
+        among(Nomination.id, moved_rows(Nomination.country_id, event)),
+        Nomination.country_id == event.kept_id,
+        Nomination.seat_kind == SeatKind.QUOTA,
+    )
+    held: dict[int, list[int | None]] = defaultdict(list)
+    for series_id, person_id in read(query.order_by(Nomination.series_id, Nomination.id)):
+        held[series_id].append(person_id)
+    for series_id, people in held.items():
+        part_quota(series_id, people, event)
+    move_back(Nomination.country_id, event)
+    move_back(ProfileRequest.country_id, event)
