@@ -240,6 +240,17 @@ class AudienceAsked(Event):
     seats: dict[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class NomineesAsked(Event):
+    """Somebody reads for whom seats of a series are held. Who knows nominations adds to `names` those that the reader
+    may know, by the nomination's id: of `nominees`, or all whose name has the part `q`."""
+
+    series_id: int
+    nominees: tuple[str, ...] = ()
+    q: str = ""
+    names: dict[str, str] = field(default_factory=dict)
+
+
 E = TypeVar("E", bound=Event)
 Handler = Callable[[Any], None]
 

@@ -27,7 +27,7 @@ from lms.demo.programme import ORGANISER_ZONE, CountryPlan, read
 from lms.enrolment.quota_files import QuotaRow, StagedQuotas
 from lms.enrolment.quotas import set_quotas
 from lms.nominations.actions.answering import Acceptance, accept, decline
-from lms.nominations.actions.decisions import decide
+from lms.nominations.actions.decision_batches import decide
 from lms.nominations.actions.invitations import expire_due, remind
 from lms.nominations.actions.letters import attach_letter, read_letter
 from lms.nominations.actions.nominating import nominate, withdraw_nominations

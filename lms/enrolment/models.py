@@ -179,7 +179,8 @@ class SeatEntry(Base):
 
     The changes of a series always add up to `Series.taken`. `country_id` is whose quota it is of for a seat of a quota,
     else the person's then; `person_id` is null for a nominee who is nobody yet. `waited_since` is since when somebody
-    who moved up had waited; `number` how many seats a quota keeps from then, or a release gave away.
+    who moved up had waited; `number` how many seats a quota keeps from then, or a release gave away. `nominee`: the id
+    of the nomination that holds the seat, or held it.
     """
 
     __tablename__ = "seat_entry"
@@ -199,6 +200,7 @@ class SeatEntry(Base):
     by_person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     waited_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     number: Mapped[int | None]
+    nominee: Mapped[str | None] = mapped_column(String(32))
 
 
 class EnrolmentBatch(BatchRow, Base):

@@ -214,8 +214,8 @@ class QuotasOut(AnswerSchema):
 class SeatEntryOut(AnswerSchema):
     """One entry of the ledger of seats. `change` is 1 for a seat taken, -1 for one given back, else 0.
 
-    `person` is the id of the person, null for a nominee who has not answered yet. `number` is how many seats a quota
-    keeps from then, or how many a release gave away.
+    `person` is the id of the person, null for a nominee who has not answered yet; `nominee` is the name of such a
+    nominee. `number` is how many seats a quota keeps from then, or how many a release gave away.
     """
 
     at = Instant()
@@ -225,6 +225,7 @@ class SeatEntryOut(AnswerSchema):
     country = String(allow_none=True)
     person = String(allow_none=True, attribute="person_id")
     full_name = String(allow_none=True)
+    nominee = String(allow_none=True)
     by = String(allow_none=True, attribute="by_id")
     waited_since = Instant(allow_none=True)
     number = Integer(allow_none=True)

@@ -27,11 +27,13 @@ A_ROUND = 3
 
 
 class Claim(NamedTuple):
-    """Who asks for a seat: a person (null for a nominee who is nobody yet), of a country, and since when they wait."""
+    """Who asks for a seat: a person (null for a nominee who is nobody yet), of a country, since when they wait, and the
+    id of their nomination."""
 
     person_id: int | None
     country_id: int | None
     waited_since: datetime | None = None
+    nominee: str | None = None
 
 
 class HeldSeat(NamedTuple):
@@ -117,7 +119,15 @@ def _draw(
     _enter(
         series.id,
         [
-            _entry(1, kind, why, claim.country_id, claim.person_id, waited_since=claim.waited_since)
+            _entry(
+                1,
+                kind,
+                why,
+                claim.country_id,
+                claim.person_id,
+                waited_since=claim.waited_since,
+                nominee=claim.nominee,
+            )
             for claim, kind in won
         ],
         by=by,
@@ -142,9 +152,10 @@ def give_back(
     by: Actor,
     at: datetime,
     held: bool = False,
+    nominee: str | None = None,
 ) -> None:
     """Gives one seat back and passes it on: within a quota that is still kept to the first of that country who waits,
-    else to the first of all. `held`: it was held for a nominee."""
+    else to the first of all. `held`: it was held for a nominee; `nominee`: by this nomination."""
     series = lock(series_id, at=at)
     reserved = 0
     if kind is SeatKind.QUOTA and country_id is not None:
@@ -153,7 +164,7 @@ def give_back(
         quota = find_quota(series_id, country_id)
         reserved = 1 if quota is not None and quota.is_kept(at) else 0
     _change(series, taken=-1, held=-1 if held else 0, reserved=reserved)
-    _enter(series_id, [_entry(-1, kind, why, country_id, person_id)], by=by, at=at)
+    _enter(series_id, [_entry(-1, kind, why, country_id, person_id, nominee=nominee)], by=by, at=at)
     promote(series_id, by=by, at=at)
 
 
@@ -354,6 +365,7 @@ def _entry(
     *,
     waited_since: datetime | None = None,
     number: int | None = None,
+    nominee: str | None = None,
 ) -> dict[str, Any]:
     return {
         "change": change,
@@ -363,6 +375,7 @@ def _entry(
         "person_id": person_id,
         "waited_since": waited_since,
         "number": number,
+        "nominee": nominee,
     }
 
 

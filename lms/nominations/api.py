@@ -19,16 +19,17 @@ from lms.core.errors import Fault, Forbidden, Invalid, Refused
 from lms.core.i18n import _
 from lms.core.imports import ImportAnswer
 from lms.core.roles import Actor, Role
-from lms.nominations.actions.decisions import decide
+from lms.nominations.actions.decision_batches import decide, undo_decision
 from lms.nominations.actions.invitations import remind
 from lms.nominations.actions.nominating import Nominated, nominate, withdraw_nominations
 from lms.nominations.models import OPEN, Decision, Nomination, NominationState
-from lms.nominations.queries.decisions import list_decisions
+from lms.nominations.queries.decisions import DecisionView, get_decision, list_decisions
 from lms.nominations.queries.listing import NominationFilter, find_nominated, get_nomination, list_page
 from lms.nominations.rules import may_nominate
 from lms.nominations.schemas import (
     DecidedOut,
     DecisionIn,
+    DecisionOut,
     DecisionsOut,
     NominatedOut,
     NominationIn,
@@ -266,21 +267,47 @@ def send_reminder(public_id: str, body: dict[str, Any]) -> dict[str, Any]:  # no
 @scope("nominations:read")
 @bp.output(DecisionsOut)
 def list_decided() -> dict[str, Any]:
-    """Lists the latest decisions that administrators made on the pages, with what came of them."""
-    items = [
-        {
-            "id": view.batch.public_id,
-            "decision": view.batch.decision,
-            "reason": view.batch.reason,
-            "stage": view.stage,
-            "confirmed_at": view.batch.confirmed_at,
-            "confirmed_by": view.confirmed_by,
-            "nominations": view.batch.size,
-            "counts": {state.value: count for state, count in view.counts.items()},
-        }
-        for view in list_decisions(by=current_actor())
-    ]
-    return {"items": items, "next": None}
+    """Lists the latest decisions of administrators, with what came of them."""
+    return {"items": [_decision_object(view) for view in list_decisions(by=current_actor())], "next": None}
+
+
+def _decision_object(view: DecisionView) -> dict[str, Any]:
+    batch = view.batch
+    return {
+        "id": batch.public_id,
+        "decision": batch.decision,
+        "reason": batch.reason,
+        "stage": view.stage,
+        "confirmed_at": batch.confirmed_at,
+        "confirmed_by": view.confirmed_by,
+        "undo_at": batch.undo_at,
+        "undo_by": view.undo_by,
+        "nominations": batch.size,
+        "counts": {state.value: count for state, count in view.counts.items()},
+    }
+
+
+@bp.get("/nominations/decisions/<batch>")
+@allow(Role.ADMINISTRATOR)
+@scope("nominations:read")
+@bp.output(DecisionOut)
+def read_decision(batch: str) -> dict[str, Any]:
+    """Returns one decision, with how many of its nominations are in each state."""
+    return _decision_object(get_decision(batch, by=current_actor()))
+
+
+@bp.post("/nominations/decisions/<batch>/undo")
+@allow(Role.ADMINISTRATOR)
+@scope("decisions:write")
+@bp.input(Nothing, arg_name="body")
+@bp.output(DecisionOut)
+def take_back_decision(batch: str, body: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
+    """Lets the nominations of a decision wait again, except those of which it cannot be taken back; `counts` says how
+    many, and why. Large decisions are undone in the background. Repeating the call changes nothing.
+    """
+    by = current_actor()
+    undo_decision(batch, by=by, at=clock.now())
+    return _decision_object(get_decision(batch, by=by))
 
 
 @bp.post("/nominations/decisions")
@@ -296,4 +323,4 @@ def decide_nominations(given: dict[str, Any]) -> dict[str, Any]:
         {"id": public_id, "why": state.value if state is not None else "unknown"}
         for public_id, state in done.skipped.items()
     ]
-    return {"decided": done.decided, "skipped": skipped}
+    return {"id": done.batch, "decided": done.decided, "skipped": skipped}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lms.core.events import (
     CountriesMerged,
     CountryMergeUndone,
+    NomineesAsked,
     PeopleMerged,
     PersonErased,
     PersonExportAsked,
@@ -14,6 +15,7 @@ from lms.nominations.actions.countries import part_country, unite_country
 from lms.nominations.actions.forgetting import forget_person
 from lms.nominations.queries.export import export_of_person
 from lms.nominations.queries.profile_requests import requests_of_person
+from lms.nominations.queries.seats import nominee_names
 
 
 @handles(PeopleMerged)
@@ -44,3 +46,9 @@ def on_export(event: PersonExportAsked) -> None:
     """Adds the nominations of the person, and what the person was asked to confirm."""
     event.parts["nominations"] = export_of_person(event.person_id)
     event.parts["profile_requests"] = requests_of_person(event.person_id)
+
+
+@handles(NomineesAsked)
+def on_nominees_asked(event: NomineesAsked) -> None:
+    """Adds the names of nominees that the reader may know."""
+    event.names.update(nominee_names(event.series_id, event.nominees, event.q, by=event.by))

@@ -100,21 +100,25 @@ class SkippedOut(AnswerSchema):
 
 
 class DecidedOut(AnswerSchema):
-    """How many nominations were decided, and which were skipped."""
+    """How many nominations were decided, and which were skipped. `id`: of the decision, to read or undo it; null where
+    nothing was decided."""
 
+    id = String(allow_none=True)
     decided = Integer()
     skipped = List(Nested(SkippedOut))
 
 
 class DecisionOut(AnswerSchema):
-    """A decision on several nominations. `counts`: how many of them are in each state, by the word for it."""
+    """A decision on nominations. `counts`: how many of them are in each state, by the word for it."""
 
     id = String()
     decision = String(metadata={"enum": [one.value for one in Decision]})
     reason = String()
     stage = String(metadata={"enum": [one.value for one in BatchStage]})
-    confirmed_at = Instant()
+    confirmed_at = Instant(allow_none=True)
     confirmed_by = String(allow_none=True)
+    undo_at = Instant(allow_none=True)
+    undo_by = String(allow_none=True)
     nominations = Integer()
     counts = Dict(keys=String(), values=Integer())
 

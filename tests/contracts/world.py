@@ -243,7 +243,7 @@ class World:
         }
         if endpoint.startswith("nominations"):
             values["public_id"] = here.nomination
-            values["batch"] = here.decision_done if endpoint.endswith("undo") else here.decision
+            values["batch"] = here.decision_done if "undo" in endpoint or "take_back" in endpoint else here.decision
             values["secret"] = here.profile_request if endpoint.endswith("profile_changes") else here.invitation
         if endpoint.startswith("materials"):
             values["upload_id"] = here.unfinished

@@ -144,7 +144,13 @@ def test_a_focal_point_sees_the_quota_of_the_own_country_alone(reader: Any, seri
     assert "seats are kept for countries" not in page
     answer = tongan.client.get("/api/v1/series/customs/quotas", headers=make.headers(tongan.person)).json
     assert [quota["country"] for quota in answer["quotas"]] == ["TO"]
-    assert tongan.get("/series/customs/seats").status_code == 403
+    seats = tongan.get("/series/customs/seats").text
+    assert "Your country has 1 seat" in seats
+    assert [row[0] for row in cells(seats, "ledger")] == ["Tevita Fonua Tonga"], "nothing of other countries"
+    assert re.findall(r'data-testid="figure-(\w+)"', seats) == ["all", "quota", "open", "released", "by_hand"]
+    assert 'id="release"' not in seats
+    assert len(tongan.get("/series/customs/seats.csv").text.splitlines()) == 2
+    assert "No entries found" in tongan.get("/series/customs/seats?q=amina").text
 
 
 def test_a_release_by_hand_asks_first_and_follows_the_rule(app: APIFlask, reader: Any, series: Series) -> None:

@@ -18,11 +18,11 @@ from lms.enrolment.actions.places import enrol, withdraw
 from lms.enrolment.models import EnrolmentSource, EnrolmentStatus, SeatEntry
 from lms.enrolment.queries.rows import find_enrolment
 from lms.nominations.actions.answering import Acceptance, accept, decline
-from lms.nominations.actions.decisions import decide
+from lms.nominations.actions.decision_batches import confirm_decision, decide, preview_decision, undo_decision
 from lms.nominations.actions.forgetting import forget_old
 from lms.nominations.actions.invitations import expire_due, remind
 from lms.nominations.actions.nominating import nominate, submit_drafts, withdraw_nominations
-from lms.nominations.models import DecidedState, Nomination, NominationState
+from lms.nominations.models import DecidedState, Decision, Nomination, NominationState
 from lms.nominations.rules import FORGET_AFTER, INVITATION_LASTS, REMIND_EVERY
 from lms.people.actions.privacy import erase_person, export_person
 from lms.people.models import Consent, Person
@@ -116,6 +116,49 @@ def test_a_person_nominated_by_two_countries_is_sent_one_mail_and_has_one_place(
     assert done.enrolment is EnrolmentStatus.ENROLLED
     assert one(mine.invited[0]).state is NominationState.ACCEPTED
     assert db.session.scalars(select(Nomination.state).where(Nomination.country_id == kenya)).all() == ["declined"]
+
+
+@pytest.mark.parametrize("what", ["withdrawn", "expired", "approval undone"])
+def test_the_invitation_of_another_country_is_sent_once_the_first_is_taken_back(
+    cast: Cast, series: Series, kenya: int, focal: Actor, admin: Actor, at: datetime, sent: Sent, what: str
+) -> None:
+    uganda = get_country("UG").id
+    other = cast.staff(Role.FOCAL_POINT, "Okello", country="UG")
+    if what == "approval undone":
+        series.nominations_need_approval = True
+        db.session.commit()
+    first = nominate(series.id, [row("Abdi Hassan")], country_id=kenya, by=focal, at=at)
+    batch = None
+    if first.submitted:
+        batch = preview_decision(first.submitted, Decision.APPROVE, by=admin, at=at).public_id
+        confirm_decision(batch, reason=None, by=admin, at=at)
+    later = at + timedelta(days=1)
+    mine = nominate(series.id, [row("Abdi Hassan")], country_id=uganda, by=other, at=later)
+    if mine.submitted:
+        decide(mine.submitted, approve=True, by=admin, at=later)
+    nomination = one([*mine.invited, *mine.submitted][0])
+    before = (nomination.invited_at, nomination.expires_at)
+    assert len(sent()) == 1
+    if what == "withdrawn":
+        withdraw_nominations(first.invited, by=focal, at=later)
+    elif batch is not None:
+        undo_decision(batch, by=admin, at=later)
+    else:
+        assert expire_due(at=at + INVITATION_LASTS) == 1
+    db.session.expire_all()
+    assert [address for _template, address in sent()] == ["abdi.hassan@people.test"] * 2
+    assert (nomination.invited_at, nomination.expires_at) == before, "Uganda learns nothing by it"
+    done = accept(secret_of("abdi.hassan@people.test"), yes("Abdi Hassan", country="UG"), at=later)
+    assert done.enrolment is EnrolmentStatus.ENROLLED
+
+
+def test_an_invitation_that_is_withdrawn_before_it_is_sent_is_not_sent(
+    series: Series, kenya: int, focal: Actor, at: datetime
+) -> None:
+    made = nominate(series.id, [row("Abdi Hassan")], country_id=kenya, by=focal, at=at)
+    withdraw_nominations(made.invited, by=focal, at=at)
+    mail = db.session.scalars(select(OutboxMail)).one()
+    assert mail.expires_at == at
 
 
 def test_a_nominee_who_names_another_country_waits_for_an_administrator(

@@ -168,7 +168,17 @@ def test_administrators_decide_and_what_was_skipped_is_named(make: Make, series:
     done = call(ADMIN, "POST", "/nominations/decisions", json=wish)
     assert (done.status_code, done.json["decided"]) == (200, 1)
     assert done.json["skipped"] == [{"id": ids[0], "why": "withdrawn"}, {"id": "unknown", "why": "unknown"}]
+    made = f"/nominations/decisions/{done.json['id']}"
+    assert call(FOCAL, "GET", made).status_code == 403
+    assert call(ADMIN, "GET", f"{made}x").status_code == 404
+    read = call(ADMIN, "GET", made).json
+    assert (read["stage"], read["counts"], read["undo_at"]) == ("done", {"changed": 1, "withdrawn": 1}, None)
+    for _again in range(2):
+        undone = call(ADMIN, "POST", f"{made}/undo", json={}).json
+        assert (undone["stage"], undone["counts"]) == ("undone", {"taken_back": 1, "withdrawn": 1})
+    assert call(ADMIN, "POST", "/nominations/decisions", json=wish).json["decided"] == 1
     again = call(ADMIN, "POST", "/nominations/decisions", json=wish).json
+    assert again["id"] is None
     assert (again["decided"], again["skipped"][1]["why"]) == (0, "decided")
     no = {"ids": ids[2:], "decision": "reject"}
     lacking = call(ADMIN, "POST", "/nominations/decisions", json=no)

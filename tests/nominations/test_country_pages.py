@@ -103,6 +103,17 @@ def test_a_file_goes_through_a_preview_to_nominations_and_its_bad_rows_back_in(
     assert texts(preview.text, r'data-kind="(\w+)"') == ["email", "enrolled"]
     assert "Perhaps faith.mumbua@gmail.com" in preview.text
     assert "full_name:" not in preview.text
+    wrong = "email;full_name;sector;gender;job_title\n" + (
+        f"a@people.test;A B;goverment;;\nb@people.test;B C;;femal;\nc@people.test;C D;;;{'x' * 300}\n"
+    )
+    said = peter.get(upload(peter, series, wrong).location).text
+    for text in (
+        "Unknown sector “goverment”. Use one of: government, business, academia, civil_society, other.",
+        "Perhaps “government”",
+        "Unknown gender “femal”. Use one of: female, male, other. Perhaps “female”",
+        "Job title: Use at most 200 characters.",
+    ):
+        assert text in said
     assert texts(peter.get(f"{sent.location}?kind=enrolled").text, r'data-kind="(\w+)"') == ["enrolled"]
     assert states() == {}
 

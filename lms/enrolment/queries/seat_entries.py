@@ -1,24 +1,28 @@
-"""The ledger of a series' seats, and how its seats stand, for those who read everything; quotas also for a country's
-focal point."""
+"""The ledger of seats, how seats stand, and quotas: all for those who read everything, for focal points what is of
+their countries."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import aliased
 
 from lms.catalogue.models import Series
-from lms.core.db import read, read_value
+from lms.core import clock
+from lms.core.bulk import among
+from lms.core.db import read, read_column, read_value
 from lms.core.errors import Forbidden
+from lms.core.events import NomineesAsked, publish
 from lms.core.lists import ListRequest
 from lms.core.roles import Actor
 from lms.enrolment.models import CountryQuota, SeatEntry, SeatKind, SeatReason
-from lms.enrolment.queries.rows import having_name
+from lms.enrolment.queries.rows import day_of, having_name
 from lms.people.models import Country, Person
+from lms.people.queries.countries import belonging_to
 
 _Named = aliased(Person, name="named")
 _By = aliased(Person, name="acted")
@@ -28,7 +32,8 @@ _By = aliased(Person, name="acted")
 class LedgerLine:
     """One entry of the ledger with the people and the country that it names, as they are called today.
 
-    `person_id` is null for a nominee who is nobody yet; `full_name` also for somebody who was erased.
+    `person_id` is null for a nominee who is nobody yet, `full_name` for somebody who was erased, and both where the
+    reader may not know who it is. `nominee`: the name of the nominee that the seat is held for.
     """
 
     id: int
@@ -43,6 +48,7 @@ class LedgerLine:
     full_name: str | None
     by_id: str | None
     by_name: str | None
+    nominee: str | None = None
 
     @property
     def is_own_act(self) -> bool:
@@ -67,8 +73,8 @@ class QuotaLine:
 
 
 def check_can_read_seats(by: Actor) -> None:
-    """Raises Forbidden but for administrators and reporters."""
-    if not by.is_reporter:
+    """Raises Forbidden but for administrators, reporters, and focal points, who read what is of their countries."""
+    if not by.is_reporter and not by.is_focal_point:
         raise Forbidden
 
 
@@ -78,11 +84,11 @@ def list_ledger(
     """One page of the ledger and how many entries the filter holds. `q` is a part of a name, or of a country's name in
     the reader's language."""
     check_can_read_seats(by)
-    held = _held_by(series.id, wanted, country_names)
+    held = _held_by(series.id, wanted, country_names, by)
     total = read_value(_joined(select(func.count())).where(*held)) or 0
     page = wanted.within(total)
     query = _ordered(_LINES.where(*held), descending=wanted.descending)
-    return [LedgerLine(*row) for row in read(query.limit(page.size).offset(page.offset))], total
+    return _lines(series.id, read(query.limit(page.size).offset(page.offset)), by), total
 
 
 AT_ONCE = 2000
@@ -93,16 +99,18 @@ def read_ledger(
 ) -> Iterator[LedgerLine]:
     """All entries that the filter holds, some thousand at a time."""
     check_can_read_seats(by)
-    return _read_all(_held_by(series.id, wanted, country_names), descending=wanted.descending)
+    return _read_all(series.id, _held_by(series.id, wanted, country_names, by), by, descending=wanted.descending)
 
 
-def _read_all(held: Collection[ColumnElement[bool]], *, descending: bool) -> Iterator[LedgerLine]:
+def _read_all(
+    series_id: int, held: Collection[ColumnElement[bool]], by: Actor, *, descending: bool
+) -> Iterator[LedgerLine]:
     last: int | None = None
     while True:
         query = _ordered(_LINES.where(*held), descending=descending).limit(AT_ONCE)
         if last is not None:
             query = query.where(SeatEntry.id < last if descending else SeatEntry.id > last)
-        lines = [LedgerLine(*row) for row in read(query)]
+        lines = _lines(series_id, read(query), by)
         yield from lines
         if len(lines) < AT_ONCE:
             return
@@ -112,19 +120,69 @@ def _read_all(held: Collection[ColumnElement[bool]], *, descending: bool) -> Ite
 def ledger_after(series: Series, cursor: int | None, *, limit: int, by: Actor) -> list[LedgerLine]:
     """Up to `limit + 1` entries in their order, after the one whose id is `cursor`."""
     check_can_read_seats(by)
-    query = _LINES.where(SeatEntry.series_id == series.id, SeatEntry.id > (cursor or 0))
-    return [LedgerLine(*row) for row in read(query.order_by(SeatEntry.id).limit(limit + 1))]
+    query = _LINES.where(*_visible(series.id, by), SeatEntry.id > (cursor or 0))
+    return _lines(series.id, read(query.order_by(SeatEntry.id).limit(limit + 1)), by)
 
 
-def _held_by(series_id: int, wanted: ListRequest, country_names: Mapping[str, str]) -> list[ColumnElement[bool]]:
+def _visible(series_id: int, by: Actor) -> list[ColumnElement[bool]]:
+    """The entries of a series that somebody may read."""
     found = [SeatEntry.series_id == series_id]
+    if not by.is_reporter:
+        found.append(SeatEntry.country_id.in_(by.country_ids))
+    return found
+
+
+def _lines(series_id: int, rows: Sequence[Any], by: Actor) -> list[LedgerLine]:
+    """Entries with the names that the reader may know: a focal point knows the people who are of the own countries
+    today, and no other."""
+    lines = [LedgerLine(*row) for row in rows]
+    if not by.is_reporter:
+        lines = _without_others(lines, by)
+    asked = tuple({line.nominee for line in lines if line.nominee and line.person_id is None})
+    names = nominee_names(NomineesAsked(by=by, at=clock.now(), series_id=series_id, nominees=asked)) if asked else {}
+    return [replace(line, nominee=names.get(line.nominee or "")) for line in lines]
+
+
+def _without_others(lines: list[LedgerLine], by: Actor) -> list[LedgerLine]:
+    ids = {one for line in lines for one in (line.person_id, line.by_id) if one is not None}
+    own = belonging_to(by.country_ids, day_of(clock.now()))
+    known = set(read_column(select(Person.public_id).where(among(Person.public_id, ids), Person.id.in_(own))))
+    return [
+        replace(
+            line,
+            person_id=line.person_id if line.person_id in known else None,
+            full_name=line.full_name if line.person_id in known else None,
+            by_id=line.by_id if line.by_id in known else None,
+            by_name=line.by_name if line.by_id in known else None,
+        )
+        for line in lines
+    ]
+
+
+def nominee_names(asked: NomineesAsked) -> dict[str, str]:
+    """The names of nominees that the reader may know, by the id of the nomination."""
+    publish(asked)
+    return asked.names
+
+
+def _held_by(
+    series_id: int, wanted: ListRequest, country_names: Mapping[str, str], by: Actor
+) -> list[ColumnElement[bool]]:
+    found = _visible(series_id, by)
     if "kind" in wanted.filters:
         found.append(SeatEntry.kind == SeatKind(wanted.filters["kind"]))
     if wanted.q:
         part = wanted.q.casefold()
         codes = [code for code, name in country_names.items() if part in name.casefold() or part == code.casefold()]
-        found.append(or_(having_name(wanted.q), Country.code.in_(codes)))
+        named = nominee_names(NomineesAsked(by=by, at=clock.now(), series_id=series_id, q=wanted.q))
+        found.append(or_(_has_name(wanted.q, by), Country.code.in_(codes), among(SeatEntry.nominee, named)))
     return found
+
+
+def _has_name(q: str, by: Actor) -> ColumnElement[bool]:
+    if by.is_reporter:
+        return having_name(q)
+    return and_(having_name(q), Person.id.in_(belonging_to(by.country_ids, day_of(clock.now()))))
 
 
 def _joined(query: Any) -> Any:
@@ -152,6 +210,7 @@ _LINES = _joined(
         Person.full_name,
         _By.public_id,
         _By.full_name,
+        SeatEntry.nominee,
     )
 )
 
@@ -161,9 +220,9 @@ def _ordered(query: Any, *, descending: bool) -> Any:
 
 
 def count_seats(series: Series, *, by: Actor) -> dict[SeatKind, int]:
-    """How many seats are taken, by how they were got."""
+    """How many seats are taken, by how they were got; for focal points, of their countries."""
     check_can_read_seats(by)
-    query = select(SeatEntry.kind, func.sum(SeatEntry.change)).where(SeatEntry.series_id == series.id)
+    query = select(SeatEntry.kind, func.sum(SeatEntry.change)).where(*_visible(series.id, by))
     counted = dict(read(query.group_by(SeatEntry.kind)))
     return {kind: int(counted.get(kind, 0)) for kind in SeatKind}
 

@@ -46,9 +46,9 @@ SHOWN = 5
 
 
 @bp.get("/series/<slug>/seats")
-@allow(Role.ADMINISTRATOR, Role.REPORTER)
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 def seats(slug: str) -> ResponseReturnValue:
-    """How the seats of a series stand, the next release, and the ledger."""
+    """How the seats of a series stand, the next release, and the ledger. Focal points read what is of their country."""
     by, at = current_actor(), clock.now()
     series = get_series(slug, by=by)
     names = country_names(reader_locale())
@@ -59,27 +59,31 @@ def seats(slug: str) -> ResponseReturnValue:
         series=series,
         lines=lines,
         list=ListPage(asked, total, endpoint="enrolment.seats", values={"slug": slug}, anchor="ledger"),
-        figures=_figures(series, count_seats(series, by=by)),
-        release=(release := next_release(series, by=by, at=at)),
+        figures=_figures(series if by.is_reporter else None, counts := count_seats(series, by=by)),
+        taken=sum(counts.values()),
+        release=(release := next_release(series, by=by, at=at) if by.is_reporter else None),
+        is_whole=by.is_reporter,
         winners=_winners(release),
         rules=_rules(),
         names=names,
     )
 
 
-def _figures(series: Series, counts: dict[SeatKind, int]) -> list[Sifted]:
+def _figures(series: Series | None, counts: dict[SeatKind, int]) -> list[Sifted]:
+    """The seats by origin; of a whole `series` also those that are free and kept."""
     words = {
         SeatKind.QUOTA: _("by quota"),
         SeatKind.OPEN: _("open"),
         SeatKind.RELEASED: _("released"),
         SeatKind.BY_HAND: _("by hand"),
     }
-    free = None if series.capacity is None else series.capacity - series.taken
-    quotas = url_for("enrolment.quotas", slug=series.slug)
-    found = [Sifted("", series.taken, _("taken"))]
-    if free is not None:
-        found.append(Sifted("free", free, _("free"), url=f"{url_for('enrolment.seats', slug=series.slug)}#release"))
-    found.append(Sifted("kept", series.reserved, _("kept for countries"), url=quotas))
+    found = [Sifted("", sum(counts.values()), _("taken"))]
+    if series is not None and series.capacity is not None:
+        release = f"{url_for('enrolment.seats', slug=series.slug)}#release"
+        found.append(Sifted("free", series.capacity - series.taken, _("free"), url=release))
+    if series is not None:
+        quotas = url_for("enrolment.quotas", slug=series.slug)
+        found.append(Sifted("kept", series.reserved, _("kept for countries"), url=quotas))
     return [*found, *(Sifted(kind, counts[kind], word) for kind, word in words.items())]
 
 
@@ -105,14 +109,14 @@ def _winners(release: Release | None) -> list[tuple[str, int]]:
 
 
 @bp.get("/series/<slug>/seats.csv")
-@allow(Role.ADMINISTRATOR, Role.REPORTER)
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 def seats_csv(slug: str) -> ResponseReturnValue:
     """The ledger, or what the filter holds of it, as CSV."""
     return _file("csv", slug)
 
 
 @bp.get("/series/<slug>/seats.xlsx")
-@allow(Role.ADMINISTRATOR, Role.REPORTER)
+@allow(Role.ADMINISTRATOR, Role.REPORTER, Role.FOCAL_POINT)
 def seats_xlsx(slug: str) -> ResponseReturnValue:
     """The ledger, or what the filter holds of it, as a workbook."""
     return _file("xlsx", slug)
@@ -136,7 +140,8 @@ def _cells(series: Series, asked: AskedList) -> Iterator[tuple[object, ...]]:
     names = country_names(reader_locale())
     for line in read_ledger(series, asked.wanted, country_names=names, by=current_actor()):
         yield (
-            line.at, _CHANGES[line.change], line.kind.value, line.why.value, line.country, line.full_name,
+            line.at, _CHANGES[line.change], line.kind.value, line.why.value, line.country,
+            line.full_name or line.nominee,
             line.person_id, line.by_name, line.waited_since, line.number,
         )  # fmt: skip
 

@@ -7,7 +7,8 @@ repeated.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -45,6 +46,46 @@ from lms.nominations.rules import check_can_decide, checked_reason
 JOB = "decide_nominations"
 
 
+@dataclass(frozen=True)
+class Decided:
+    """How many nominations were decided, why others were not, by their public ids (null for one that does not exist),
+    and the id of the batch: null where nothing was decided."""
+
+    decided: int
+    skipped: Mapping[str, DecidedState | None]
+    batch: str | None
+
+
+@action
+def decide(
+    public_ids: Collection[str], *, approve: bool, reason: str | None = None, by: Actor, at: datetime
+) -> Decided:
+    """Approves or rejects submitted nominations, without a preview. Approved nominees are invited; one who accepted
+    already, and named another country then, has the place at once. Rejected ones free their seats; the reason is sent
+    to the focal point.
+
+    Raises Forbidden, and Invalid where a rejection has no reason.
+    """
+    check_can_decide(by)
+    decision = Decision.APPROVE if approve else Decision.REJECT
+    reason = checked_reason(reason, required=not approve)
+    query = select(Nomination.public_id, *_COLUMNS).where(among(Nomination.public_id, public_ids))
+    rows = list(read(query))
+    states: dict[int, DecidedState] = why_skipped(rows, decision)
+    batch = None
+    if len(states) < len(rows):
+        batch = _keep(rows, decision, states, by=by, at=at)
+        _confirm(batch, reason, by=by, at=at)
+        while batch.done_at is None:
+            _step(batch, by=by, at=at)
+        entry = DecisionBatchEntry
+        states = dict(read(select(entry.nomination_id, entry.state).where(entry.batch_id == batch.id)))
+    ids = {row.public_id: row.id for row in rows}
+    asked = {public_id: states.get(ids.get(public_id, 0)) for public_id in public_ids}
+    skipped = {public_id: state for public_id, state in asked.items() if state is not DecidedState.CHANGED}
+    return Decided(len(asked) - len(skipped), skipped, batch.public_id if batch is not None else None)
+
+
 @action
 def preview_decision(
     nominations: Collection[str] | NominationFilter, decision: Decision, *, by: Actor, at: datetime
@@ -69,6 +110,13 @@ def preview_decision(
     if len(skipped) == len(rows):
         raise Refused(_nothing_to_decide(decision, skipped))
     delete_old_previews(DecisionBatch, DecisionBatchEntry, at)
+    return _keep(rows, decision, skipped, by=by, at=at)
+
+
+def _keep(
+    rows: Sequence[Any], decision: Decision, skipped: Mapping[int, DecidedState], *, by: Actor, at: datetime
+) -> DecisionBatch:
+    """A new batch with its nominations."""
     batch = DecisionBatch(decision=decision, size=len(rows), same=0, made_at=at, made_by=by.person_id)
     db.session.add(batch)
     db.session.flush()
@@ -111,11 +159,15 @@ def confirm_decision(public_id: str, *, reason: str | None, by: Actor, at: datet
     if batch.done_at is not None:
         return batch
     if batch.confirmed_at is None:
-        batch.reason = checked_reason(reason, required=batch.decision is Decision.REJECT) or ""
-        batch.confirmed_at, batch.confirmed_by = at, by.person_id
-        _record("nomination.decide_batch", batch, by=by, at=at)
+        reason = checked_reason(reason, required=batch.decision is Decision.REJECT)
+        _confirm(batch, reason, by=by, at=at)
     _go_on(batch, by=by, at=at)
     return batch
+
+
+def _confirm(batch: DecisionBatch, reason: str | None, *, by: Actor, at: datetime) -> None:
+    batch.reason, batch.confirmed_at, batch.confirmed_by = reason or "", at, by.person_id
+    _record("nomination.decide_batch", batch, by=by, at=at)
 
 
 @action

@@ -1,9 +1,8 @@
-"""What administrators decide on nominations, singly and in bulk."""
+"""What deciding on nominations, and taking it back, does to each of them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
@@ -11,48 +10,19 @@ from sqlalchemy import select
 from lms.catalogue.models import Series
 from lms.core import audit
 from lms.core.bulk import among
-from lms.core.db import action, db, read
+from lms.core.db import db
 from lms.core.outbox import post_mails
 from lms.core.roles import Actor
 from lms.enrolment.actions.places import lock
 from lms.enrolment.models import SeatReason
 from lms.nominations.actions.answering import settle
-from lms.nominations.actions.invitations import invite, revoke_invitations
+from lms.nominations.actions.invitations import invite, pass_on, revoke_invitations
 from lms.nominations.actions.seats import end, hold_seats
 from lms.nominations.models import OPEN, DecidedState, Decision, Nomination, NominationState
 from lms.nominations.queries.decisions import why_skipped
-from lms.nominations.rules import check_can_decide, checked_reason, is_answered
+from lms.nominations.rules import is_answered
 from lms.people.models import Country
 from lms.people.queries.persons import contact_of
-
-
-@dataclass(frozen=True)
-class Decided:
-    """How many nominations were decided, and why others were not, by their public ids: null for one that does not
-    exist."""
-
-    decided: int
-    skipped: Mapping[str, DecidedState | None]
-
-
-@action
-def decide(
-    public_ids: Collection[str], *, approve: bool, reason: str | None = None, by: Actor, at: datetime
-) -> Decided:
-    """Approves or rejects submitted nominations. Approved nominees are invited; one who accepted already, and named
-    another country then, has the place at once. Rejected ones free their seats; the reason is sent to the focal point.
-
-    Raises Forbidden, and Invalid where a rejection has no reason.
-    """
-    check_can_decide(by)
-    decision = Decision.APPROVE if approve else Decision.REJECT
-    reason = checked_reason(reason, required=not approve)
-    query = select(Nomination.public_id, Nomination.id).where(among(Nomination.public_id, public_ids))
-    ids: dict[str, int] = dict(read(query))
-    states = decide_each(ids.values(), decision, reason=reason, by=by, at=at)
-    asked = {public_id: states.get(ids.get(public_id, 0)) for public_id in public_ids}
-    skipped = {public_id: state for public_id, state in asked.items() if state is not DecidedState.CHANGED}
-    return Decided(len(asked) - len(skipped), skipped)
 
 
 def decide_each(
@@ -114,7 +84,7 @@ def take_back_each(ids: Collection[int], decision: Decision, *, by: Actor, at: d
     found = list(db.session.execute(select(Nomination.series_id, Nomination.id).where(among(Nomination.id, ids))))
     states: dict[int, DecidedState] = {}
     for series_id in sorted({row.series_id for row in found}):
-        lock(series_id, by, at)
+        series = lock(series_id, by, at)
         rows = _locked([row.id for row in found if row.series_id == series_id])
         kept = _why_kept(rows, decision)
         chosen = [one for one in rows if one.id not in kept]
@@ -129,6 +99,8 @@ def take_back_each(ids: Collection[int], decision: Decision, *, by: Actor, at: d
             one.decided_at = one.decided_by_id = one.reason = None
         db.session.flush()
         if chosen:
+            if decision is Decision.APPROVE:
+                pass_on(series, chosen, at=at)
             _record(f"nomination.undo_{decision.value}", series_id, chosen, by=by, at=at)
         states |= kept | dict.fromkeys((one.id for one in chosen), DecidedState.TAKEN_BACK)
     return states

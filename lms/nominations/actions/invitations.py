@@ -143,6 +143,39 @@ def _send(series: Series, nominations: Sequence[Nomination], *, skip: set[str], 
     post_mails(mails)
 
 
+def pass_on(series: Series, ended: Sequence[Nomination], *, at: datetime) -> None:
+    """Within an action, after invitations were taken back or have expired: those of other countries to the same people
+    are sent now, if they were not sent since these were. Their dates stay: a focal point learns nothing by it."""
+    others = select(Nomination).where(
+        Nomination.series_id == series.id,
+        Nomination.state == NominationState.INVITED,
+        Nomination.expires_at > at,
+        among(Nomination.email_key, [one.email_key for one in ended if one.email_key]),
+        ~among(Nomination.id, [one.id for one in ended]),
+    )
+    waiting = list(db.session.scalars(others.order_by(Nomination.id).with_for_update()))
+    posted = _posted(waiting)
+    first = {one.email_key: one for one in reversed(waiting) if one.id not in posted}
+    reached = {one.email_key for one in waiting if one.id in posted}
+    unsent = [one for key, one in first.items() if key not in reached]
+    if unsent:
+        _send(series, unsent, skip=set(), at=at)
+
+
+def _posted(nominations: Sequence[Nomination]) -> set[int]:
+    """Which of these nominations a mail was posted for."""
+    keys = _mail_keys([one.id for one in nominations])
+    query = select(OutboxMail.dedupe_key).where(among(OutboxMail.dedupe_key, keys))
+    return {keys[key] for key in db.session.scalars(query)}
+
+
+def _mail_keys(nomination_ids: Collection[int]) -> dict[str, int]:
+    """The keys of the mails that can have been posted for nominations, one for each of their links."""
+    query = select(InvitationLink.nomination_id, InvitationLink.sent_at)
+    links = db.session.execute(query.where(among(InvitationLink.nomination_id, nomination_ids)))
+    return {_mail_key(nomination_id, sent_at): nomination_id for nomination_id, sent_at in links}
+
+
 def _countries(nominations: Sequence[Nomination]) -> Any:
     return select(Country).where(Country.id.in_({one.country_id for one in nominations}))
 
@@ -173,20 +206,29 @@ def _about(series: Series, at: datetime) -> dict[str, Any]:
 def revoke_invitations(nominations: Sequence[Nomination], *, at: datetime) -> None:
     """Within an action: no link leads to these nominations any more, and what is not sent yet never is."""
     ids = [one.id for one in nominations]
+    keys = _mail_keys(ids)
     db.session.execute(
         delete(InvitationLink)
         .where(among(InvitationLink.nomination_id, ids))
         .execution_options(synchronize_session=False)
     )
-    sent = [(one.id, moment) for one in nominations for moment in (one.invited_at, one.reminded_at) if moment]
+    _stop_mails(keys, at=at)
+    for one in nominations:
+        one.invited_at = one.reminded_at = one.expires_at = None
+
+
+def stop_invitations(nominations: Sequence[Nomination], *, at: datetime) -> None:
+    """Within an action: invitations to these nominations that are not sent yet never are."""
+    _stop_mails(_mail_keys([one.id for one in nominations]), at=at)
+
+
+def _stop_mails(keys: Collection[str], *, at: datetime) -> None:
     db.session.execute(
         update(OutboxMail)
-        .where(OutboxMail.sent_at.is_(None), among(OutboxMail.dedupe_key, [_mail_key(*one) for one in sent]))
+        .where(OutboxMail.sent_at.is_(None), among(OutboxMail.dedupe_key, keys))
         .values(expires_at=at)
         .execution_options(synchronize_session=False)
     )
-    for one in nominations:
-        one.invited_at = one.reminded_at = one.expires_at = None
 
 
 def _mail_key(nomination_id: int, at: datetime) -> str:
@@ -212,7 +254,7 @@ def expire_due(*, at: datetime, limit: int = 500) -> int:
 
 @action
 def _expire(series_id: int, ids: Sequence[int], *, at: datetime) -> int:
-    lock(series_id, SYSTEM, at)
+    series = lock(series_id, SYSTEM, at)
     query = select(Nomination).where(
         Nomination.id.in_(ids), Nomination.state == NominationState.INVITED, Nomination.expires_at <= at
     )
@@ -220,6 +262,7 @@ def _expire(series_id: int, ids: Sequence[int], *, at: datetime) -> int:
     for one in due:
         end(one, NominationState.EXPIRED, why=SeatReason.EXPIRED, by=SYSTEM, at=at)
     if due:
+        pass_on(series, due, at=at)
         audit.record(
             "nomination.expire",
             by=SYSTEM,

@@ -19,7 +19,7 @@ from lms.core.roles import Actor
 from lms.enrolment.actions.places import lock
 from lms.enrolment.models import SeatReason
 from lms.enrolment.queries.series import is_over
-from lms.nominations.actions.invitations import invite
+from lms.nominations.actions.invitations import invite, pass_on, stop_invitations
 from lms.nominations.actions.seats import end, hold_seats, people_of
 from lms.nominations.models import OPEN, Nomination, NominationState
 from lms.nominations.queries.checking import CheckedNominees, check_nominees
@@ -166,6 +166,8 @@ def withdraw_nominations(public_ids: Collection[str], *, by: Actor, at: datetime
     for series, open_ones in _own(public_ids, OPEN, by=by, at=at):
         for one in open_ones:
             end(one, NominationState.WITHDRAWN, why=SeatReason.WITHDRAWN, by=by, at=at)
+        stop_invitations(open_ones, at=at)
+        pass_on(series, open_ones, at=at)
         audit.record(
             "nomination.withdraw",
             by=by,

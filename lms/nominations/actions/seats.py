@@ -22,7 +22,7 @@ def hold_seats(series_id: int, drafts: Sequence[Nomination], *, by: Actor, at: d
         if quota is None or not quota.is_kept(at):
             going += own
             continue
-        claims = [seats.Claim(one.person_id, country_id) for one in own]
+        claims = [seats.Claim(one.person_id, country_id, nominee=one.public_id) for one in own]
         kinds = seats.take_seats(series_id, claims, why=SeatReason.NOMINATED, by=by, at=at, only_quota=True)
         for one, kind in zip(own, kinds, strict=True):
             one.seat_kind = kind
@@ -49,6 +49,7 @@ def free_seat(nomination: Nomination, *, why: SeatReason, by: Actor, at: datetim
             by=by,
             at=at,
             held=True,
+            nominee=nomination.public_id,
         )
 
 

@@ -176,8 +176,12 @@ def _problem(file: NomineeFile, fault: Fault) -> Problem:
 
 
 def reason_of(file: NomineeFile, fault: Fault) -> str:
-    """Why a row cannot be nominated, with an address that may have been meant."""
+    """Why a row cannot be nominated, with the field that is wrong, and an address that may have been meant."""
     reason = fault.reason.removeprefix(f"{fault.field}: ")
+    words: dict[str, str] = {field.value: word for field, word in profile_words().items()}
+    # the sentences about sectors and genders name them
+    if reason != fault.reason and fault.field in words and fault.field not in ("sector", "gender"):
+        return _("%(field)s: %(reason)s", field=words[fault.field], reason=reason)
     if kind_of(fault) != "email":
         return reason
     meant = file.cell(fault.row or 0, "email").strip().replace(" ", "").replace(",", ".").replace("..", ".")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from difflib import get_close_matches
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import func, insert, select, text, update
@@ -184,8 +185,18 @@ def _choice(known: dict[str, C], cell: str, name: str) -> C | None:
         return known[cell]
     line = clean_line(cell).casefold().replace(" ", "_").replace("-", "_")
     if line and line not in known:
-        raise Invalid(name, _("Use one of: %(known)s.", known=", ".join(known)))
+        raise Invalid(name, _unknown(name, clean_line(cell)[:40], known))
     return known.get(line)
+
+
+def _unknown(name: str, cell: str, known: Collection[str]) -> str:
+    """Says which cell has none of the allowed values, with those, and the one that may have been meant."""
+    if name == "gender":
+        said = _("Unknown gender “%(cell)s”. Use one of: %(known)s.", cell=cell, known=", ".join(known))
+    else:
+        said = _("Unknown sector “%(cell)s”. Use one of: %(known)s.", cell=cell, known=", ".join(known))
+    meant = get_close_matches(cell.casefold(), known, n=1, cutoff=0.75)
+    return _("%(reason)s Perhaps “%(meant)s”", reason=said, meant=meant[0]) if meant else said
 
 
 def _reject_nameless(staged: StagedPeople) -> None:
