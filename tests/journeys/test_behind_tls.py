@@ -21,11 +21,16 @@ from lms.app import create_app
 from lms.config import Config
 from lms.core import clock
 from lms.core.db import db
+from lms.core.roles import SYSTEM
+from lms.nominations.actions.nominating import nominate
+from lms.people.actions.files import PersonRow
+from lms.people.queries.countries import get_country
 from tests.factories import Make
 from tests.proxy import Certificate, Proxy, free_port, proxy
 
 pytestmark = pytest.mark.xdist_group("browser")
 BOSS, TRAINEE, MOVED = "boss@ministry.example", "achieng@example.org", "achieng@new.example"
+NOMINEE = "wambui@example.org"
 FIRST, SECOND = "seven lamps at noon", "nine boats at dusk"
 PEOPLE = b"email,full_name,country\n" + b"".join(b"p%d@example.org,Person %d,KE\n" % (n, n) for n in range(3000))
 
@@ -169,6 +174,20 @@ def test_a_new_installation_works_behind_tls(installed: Installation, visit: Cal
     with trainee.expect_response(lambda answer: answer.url.endswith("/presence")) as beat:
         trainee.goto(f"/lectures/{lecture.id}/room")
     assert beat.value.status == 204
+    # a nominee accepts the invitation, and chooses a password
+    row = PersonRow(1, NOMINEE, NOMINEE, "Wambui Kamau")
+    with app.app_context():
+        nominate(series.id, [row], country_id=get_country("KE").id, by=SYSTEM, at=clock.now())
+    links.append(installed.link_in_mail(NOMINEE, "invitation"))
+    nominee = visit()
+    nominee.goto(links[-1])
+    nominee.locator("[name=consent]").check()
+    nominee.get_by_test_id("accept").click()
+    assert nominee.get_by_test_id("invitation").get_attribute("data-state") == "accepted"
+    nominee.get_by_test_id("password").click()
+    nominee.wait_for_url("**/reset/**")
+    send(nominee, password=FIRST)
+    assert path_of(nominee) == "/series/parcels"
     with app.app_context():
         db.engine.dispose()
 
@@ -176,4 +195,5 @@ def test_a_new_installation_works_behind_tls(installed: Installation, visit: Cal
     logged = (installed.before.folder / "serai.log").read_text()
     for page in ("sign-in", "confirm", "reset", "account/address"):
         assert f'"POST /{page}/..." 302' in logged
+    assert '"POST /invitation/..." 303' in logged
     assert [one for one in links if one.rpartition("/")[2] in logged] == []
