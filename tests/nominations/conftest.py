@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from lms.catalogue.models import Series
-from lms.core.db import db
+from lms.core.db import action, db
 from lms.core.outbox import OutboxMail
 from lms.core.roles import Actor, Role
 from lms.enrolment.models import CountryQuota
@@ -64,8 +64,9 @@ def secret_of(address: str) -> str:
     return str(mail.payload["secret"])
 
 
+@action
 def keep(series: Series, country_id: int, number: int, *, until: datetime, capacity: int = 10) -> None:
-    """Seats of a series that are kept for a country."""
+    """Seats of a series that are kept for a country: an action, since on SQLite a transaction that has read cannot write
+    once somebody else has."""
     series.capacity, series.reserved = capacity, number
     db.session.add(CountryQuota(series_id=series.id, country_id=country_id, seats=number, kept_until=until))
-    db.session.commit()

@@ -84,6 +84,7 @@ class Country:
             thread.start()
         for thread in threads:
             thread.join(timeout=120)
+        assert not any(thread.is_alive() for thread in threads), "it would go on writing within the next test"
         return ends
 
     def states(self) -> dict[str, int]:
