@@ -66,7 +66,7 @@ def secret_of(address: str) -> str:
 
 @action
 def keep(series: Series, country_id: int, number: int, *, until: datetime, capacity: int = 10) -> None:
-    """Seats of a series that are kept for a country: an action, since on SQLite a transaction that has read cannot write
-    once somebody else has."""
+    """Seats of a series that are kept for a country. An action: on SQLite, what has read in a transaction cannot write
+    once somebody else has written."""
     series.capacity, series.reserved = capacity, number
     db.session.add(CountryQuota(series_id=series.id, country_id=country_id, seats=number, kept_until=until))

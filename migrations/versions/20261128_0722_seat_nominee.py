@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "b1f6d20e93c7"
-down_revision = "9b1e7d3c5f20"
+down_revision = "c52a14e0b6d1"
 branch_labels = None
 depends_on = None
 
