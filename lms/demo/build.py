@@ -36,6 +36,7 @@ from lms.core.db import action, db
 from lms.core.errors import Invalid
 from lms.core.roles import SYSTEM, Actor, Role
 from lms.demo import (
+    calendars,
     countries,
     duplicates,
     follow_up,
@@ -239,6 +240,8 @@ def take_in(demonstration: Demonstration, progress: Progress) -> None:
     planning.prepare_next_year(demonstration.series, addresses["lin"], now=demonstration.now)
     with progress.phase("Messages"):
         messages.take_in(addresses["lin"], now=demonstration.now)
+    with progress.phase("Calendars"):
+        calendars.take_in(ACCOUNTS[3].email, now=demonstration.now)
     with progress.phase("Certificates") as tell:
         _certify(demonstration, series_ids, tell)
     with progress.phase("Reminders and weekly mails"):

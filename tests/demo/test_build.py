@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -44,6 +45,7 @@ from lms.demo.generate import Demonstration, LectureFile
 from lms.demo.programme import load_instructors
 from lms.enrolment.actions.many import publish_enrolments
 from lms.enrolment.models import (
+    CalendarAddress,
     CountryQuota,
     Enrolment,
     EnrolmentSource,
@@ -320,6 +322,14 @@ def test_people_who_registered_twice_wait_for_a_decision_and_one_is_merged(built
         assert (merge.reason, merge.undone_at) == ("Confirmed by telephone", None)
 
 
+def test_people_are_invited_and_a_lecture_was_moved_and_moved_back(built: APIFlask) -> None:
+    with built.app_context():
+        told = Counter(db.session.scalars(db.select(OutboxMail.template)))
+        assert told["lecture_invitation"] > 0
+        assert told["lecture_postponed"] > 0
+        assert set(db.session.scalars(db.select(CalendarAddress.program))) == {"Google Calendar"}
+
+
 def test_progress_is_one_line_a_phase(said: list[str], built: APIFlask) -> None:
     assert built is not None
     assert [line.split(":")[0].strip() for line in said] == [
@@ -335,6 +345,7 @@ def test_progress_is_one_line_a_phase(said: list[str], built: APIFlask) -> None:
         "Lecture that is live",
         "Nominations",
         "Messages",
+        "Calendars",
         "Certificates",
         "Reminders and weekly mails",
         "People who registered twice",

@@ -56,7 +56,7 @@ def test_nothing_is_found_where_nothing_is_wrong(healthy: Installation) -> None:
     assert wrong(healthy) == []
     assert {finding.about for finding in findings(healthy)} == {
         "schema", "settings", "permissions", "disk", "journal", "backup", "integrity", "references", "facts", "clock",
-        "signing key", "certificates", "files", "mail", "worker",
+        "signing key", "certificates", "files", "mail", "worker", "time zones",
     }  # fmt: skip
     quick = {finding.about for finding in findings(healthy, is_quick=True)}
     assert {finding.about for finding in findings(healthy)} - quick == {"references", "facts", "certificates"}
@@ -157,6 +157,10 @@ CASES: dict[str, tuple[Callable[[Installation], object], list[tuple[Level, str]]
     "journal away": (
         lambda made: setattr(made.config, "journal", str(made.config.folder)),
         [(FAULT, "journal")],
+    ),
+    "another time zone database": (
+        write("INSERT INTO time_zone_check (version, checked_at, moved) VALUES ('2023a', '2023-03-01 00:00:00', 0)"),
+        [(WARNING, "time zones")],
     ),
     "no backup": (lambda made: (made.config.folder / "last-backup.json").unlink(), [(WARNING, "backup")]),
 }
