@@ -182,7 +182,7 @@ def test_every_column_of_text_is_either_typed_freely_or_known_not_to_be() -> Non
         "kid", "certificate", "organiser", "country", "base_url", "title_key", "country_code", "sort_name",
         "search_name", "search_organisation",
         "name_key", "failure", "format", "signature", "browser", "system", "worker", "picture", "job",
-        "email_key", "letter_digest", "letter_type", "content_of", "sealed", "program",
+        "email_key", "letter_digest", "letter_type", "content_of", "sealed", "program", "version",
     }  # fmt: skip
     unknown = {
         f"{table.name}.{column.name}"
