@@ -388,6 +388,14 @@ def stop_unsent(which: ColumnElement[bool]) -> None:
     db.session.execute(unsent.values(state=MailState.STOPPED, reason=MailReason.STOPPED, error="stopped"))
 
 
+def queue_again(mail_ids: Sequence[int], *, at: datetime) -> int:
+    """Within an action: has failed mails sent now, with as many attempts as at first. Returns how many."""
+    again = update(OutboxMail).where(among(OutboxMail.id, mail_ids), IS_FAILED, OutboxMail.address != "")
+    values = {"state": MailState.QUEUED, "attempts": 0, "due_at": at, "sent_at": None, "error": None, "reason": None}
+    done = again.values(values).returning(OutboxMail.id).execution_options(synchronize_session=False)
+    return len(db.session.execute(done).all())
+
+
 @action
 def stop_due(reason: str, *, at: datetime) -> int:
     """Stops all mail that was due by `at` and is not marked as sent; what is due later goes out. Returns how many."""

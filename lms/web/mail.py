@@ -29,7 +29,7 @@ from flask import Flask, current_app
 from jinja2 import Environment, StrictUndefined
 
 from lms.config import Config
-from lms.core.outbox import OutboxMail
+from lms.core.outbox import SECRET, OutboxMail
 from lms.web.locale import reader_locale, speaking
 from lms.web.mail_html import act, as_html, without_buttons
 from lms.web.mail_policy import POLICY
@@ -87,15 +87,40 @@ def _prepared(mail: OutboxMail) -> More:
     )
 
 
-def render(mail: OutboxMail, config: Config) -> EmailMessage:
+STRUCK_OUT = "••••••"
+"""In place of a secret, where a mail is shown to somebody else."""
+
+
+def shown(mail: OutboxMail, config: Config) -> EmailMessage:
+    """The message as its reader gets it, for somebody else to look at: secrets are struck out."""
+    seen = OutboxMail(
+        id=mail.id,
+        template=mail.template,
+        address=mail.address,
+        locale=mail.locale,
+        time_zone=mail.time_zone,
+        payload={**mail.payload, SECRET: STRUCK_OUT},
+        dedupe_key=mail.dedupe_key,
+        kind=mail.kind,
+        person_id=mail.person_id,
+        series_id=mail.series_id,
+    )
+    return render(seen, config, is_shown=True)
+
+
+def render(mail: OutboxMail, config: Config, *, prepared: More | None = None, is_shown: bool = False) -> EmailMessage:
     """The message of an outbox row, in its reader's language and zone, as text and as HTML.
 
+    `prepared` is used in place of what the slice prepares. `is_shown`: to somebody else than its reader, so that it has
+    no link that acts for them.
     Raises jinja2.UndefinedError where the template names a value that the mail does not have, and ValueError for an
     address that is none.
     """
     with speaking(mail.locale, mail.time_zone):
-        more = _prepared(mail)
+        more = _prepared(mail) if prepared is None else prepared
         unsubscribe = more.unsubscribe or current_app.extensions[_UNSUBSCRIBING](mail)
+        if is_shown and unsubscribe is not None:
+            unsubscribe = f"/unsubscribe/{STRUCK_OUT}"
         unsubscribe_url = None if unsubscribe is None else config.base_url.rstrip("/") + unsubscribe
         values: dict[str, Any] = _revived(mail.payload) | dict(more.words)
         values |= {

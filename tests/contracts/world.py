@@ -220,6 +220,8 @@ class World:
             "attendee_id": here.decided if "undo" in endpoint else here.unknown,
             "job_id": here.issue_job if endpoint == "certificates.progress" else self.jobs[kind][role],
             "file_id": here.file_id,
+            "mail_id": 1,
+            "template": "lecture_cancelled",
             "speaker_id": here.speaker_id,
             "message_id": here.message_id,
             "upload_id": here.upload_id,

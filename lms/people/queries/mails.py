@@ -51,10 +51,11 @@ def mails_of(person_id: int, *, by: Actor, limit: int = 5) -> PersonMails:
         .limit(limit)
     )
     rows = read(query)
-    return PersonMails([_mail(row) for row in rows], rows[0].total if rows else 0, rows[0].failed if rows else 0)
+    return PersonMails([mail_row(row) for row in rows], rows[0].total if rows else 0, rows[0].failed if rows else 0)
 
 
-def _mail(row: Any) -> PersonMail:
+def mail_row(row: Any) -> PersonMail:
+    """What lists show of a row of the outbox."""
     state = MailState(row.state)
     return PersonMail(
         row.id,
