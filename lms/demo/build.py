@@ -66,6 +66,7 @@ from lms.reports.actions.snapshots import publish_snapshot
 from lms.reports.models import SnapshotVisibility
 from lms.reports.rules import Slice
 from lms.viewing_groups.actions.groups import GroupInput, open_group
+from lms.web.second_factor import SWITCH
 
 TO_ANSWER = "fees-and-fairness"
 """The series with lectures whose staff are asked whether they were held."""
@@ -125,6 +126,7 @@ def build(make_app: Callable[[Config], Flask], folder: Path, people: int, *, now
     with replaced(folder) as building:
         config = Config.load(data=str(building), database_url="")
         app = make_app(config)
+        app.config[SWITCH] = False  # as in each demonstration: the mark that says so is set at the end
         with app.app_context():
             try:
                 _fill(demonstration, progress)
@@ -231,6 +233,8 @@ def take_in(demonstration: Demonstration, progress: Progress) -> None:
         speakers.take_in(demonstration.series, lecture_ids, load_instructors(), now=demonstration.now)
     with progress.phase("Files of lectures"):
         materials.take_in(demonstration.series, lecture_ids, now=demonstration.now)
+    with progress.phase("Reminders"):
+        mails.remind_of_live(now=demonstration.now)
     with progress.phase("Lecture that is live"):
         _go_live(demonstration, series_ids, lecture_ids)
     _gather(demonstration, lecture_ids)
@@ -244,7 +248,7 @@ def take_in(demonstration: Demonstration, progress: Progress) -> None:
         calendars.take_in(ACCOUNTS[3].email, now=demonstration.now)
     with progress.phase("Certificates") as tell:
         _certify(demonstration, series_ids, tell)
-    with progress.phase("Reminders and weekly mails"):
+    with progress.phase("Recordings and weekly mails"):
         mails.take_in(now=demonstration.now)
     with progress.phase("People who registered twice"):
         duplicates.take_in(by=follow_up.actor_of(ACCOUNTS[0].email, demonstration.now), now=demonstration.now)

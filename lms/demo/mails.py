@@ -30,8 +30,33 @@ DECLINING, CHANGING = 40, 3
 """So many people decline reminders before they are posted, and so many after that."""
 
 
+def remind_of_live(*, now: datetime) -> None:
+    """Posts the reminders of the lecture that is about to be live, as they were due; some people want none."""
+    _decline(now)
+    query = select(Lecture.starts_at).where(
+        Lecture.state == LectureState.SCHEDULED, Lecture.starts_at <= now, Lecture.starts_at > now - timedelta(hours=3)
+    )
+    for starts_at in list(db.session.scalars(query)):
+        if starts_at is None:
+            continue
+        for hours in (24, 1):
+            post_due_reminders(at=starts_at - timedelta(hours=hours))
+            if hours == 1:
+                _change_minds(now)
+            _send(starts_at - timedelta(hours=hours))
+
+
+def _change_minds(now: datetime) -> None:
+    """Some people decline reminders that are on their way."""
+    waiting = (OutboxMail.kind == MailKind.REMINDER, OutboxMail.sent_at.is_(None))
+    people = select(OutboxMail.person_id).where(*waiting).order_by(OutboxMail.id).limit(CHANGING)
+    for person_id in list(db.session.scalars(people)):
+        if person_id is not None:
+            stop_mails(person_id, [MailKind.REMINDER], at=now)
+
+
 def take_in(*, now: datetime) -> None:
-    """Posts what is due now, and what was due on Monday. The trainee wants no reminders of one series."""
+    """Posts what is due now, and what was due on Monday."""
     monday = _monday(now)
     for hours in (7, 15, 23):
         at = monday + timedelta(hours=hours)
@@ -39,12 +64,7 @@ def take_in(*, now: datetime) -> None:
         jobs.run_due(at=at)
         _send(at)
     _add_recordings(now)
-    _decline(now)
     post_due_reminders(at=now)
-    mails = select(OutboxMail.person_id).where(OutboxMail.kind == MailKind.REMINDER).order_by(OutboxMail.id)
-    for person_id in list(db.session.scalars(mails.limit(CHANGING))):
-        if person_id is not None:
-            stop_mails(person_id, [MailKind.REMINDER], at=now)
     _send(now)
 
 

@@ -91,7 +91,7 @@ def grow(world: World) -> None:
         ("/api/v1/lectures/{held}", None, 2),
         ("/series/cross-border", None, 10),
         ("/series/cross-border", "trainee", 15),
-        ("/me", "trainee", 12),
+        ("/me", "trainee", 15),
         ("/account/notifications", "trainee", 7),
         ("/teach", "instructor", 9),  # attendances are counted by one question
         ("/country", "focal_point", 25),  # of all series: nominations, quotas and who is falling behind

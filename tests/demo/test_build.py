@@ -288,7 +288,7 @@ def test_nothing_is_left_to_do_or_to_send() -> None:
 @pytest.mark.usefixtures("context")
 def test_mails_that_are_posted_by_themselves_are_there_and_some_people_decline_them() -> None:
     kinds = set(db.session.scalars(select(OutboxMail.kind).where(OutboxMail.sent_at.is_not(None)).distinct()))
-    assert kinds >= {"places", "change", "replay", "digest"}
+    assert kinds >= {"places", "change", "reminder", "replay", "digest"}
     assert db.session.scalar(select(func.count()).select_from(MailChoice)) > 40
 
 
@@ -342,12 +342,13 @@ def test_progress_is_one_line_a_phase(said: list[str], built: APIFlask) -> None:
         "Groups, appeals and corrections",
         "Speakers",
         "Files of lectures",
+        "Reminders",
         "Lecture that is live",
         "Nominations",
         "Messages",
         "Calendars",
         "Certificates",
-        "Reminders and weekly mails",
+        "Recordings and weekly mails",
         "People who registered twice",
         "Public figures",
         "Published report",

@@ -21,7 +21,8 @@ from lms.dashboards import rules
 from lms.dashboards.queries.country import get_country_desk, list_open_series
 from lms.dashboards.queries.own import list_own_series
 from lms.dashboards.queries.teaching import list_desk_lectures, list_given
-from lms.dashboards.queries.waiting import list_unmatched
+from lms.dashboards.queries.to_do import own_to_do
+from lms.dashboards.queries.waiting import count_waiting, list_unmatched
 from lms.dashboards.route import mini_stops
 from lms.dashboards.views.blueprint import bp
 from lms.enrolment.models import EnrolmentStatus
@@ -72,6 +73,7 @@ def me() -> ResponseReturnValue:
     return render_template(
         "dashboards/me.html",
         name_to_confirm=name_to_confirm(by.person_id),
+        to_do=own_to_do(by.person_id, joined, at=at),
         series=[
             (own, mini_stops(own.lectures, at=at, own=own.attendance if own.is_in or own.attendance else None))
             for own in joined
@@ -113,6 +115,7 @@ def teach() -> ResponseReturnValue:
     appeals = list_open_appeals(by=by, limit=APPEALS + 1)
     return render_template(
         "dashboards/teach.html",
+        unmatched=count_waiting(by=by).unmatched,
         first=first,
         following=following,
         missing=rules.what_is_missing(following, files) if following is not None else [],

@@ -1,0 +1,115 @@
+"""What a person has to do, or should see, on their own page: with the place where it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_, select
+
+from lms.attendance.models.appeals import Appeal, AppealState
+from lms.attendance.models.credits import Outcome
+from lms.catalogue.models import Lecture, LectureState, Series
+from lms.core.db import read
+from lms.dashboards.queries.own import OwnSeries
+from lms.nominations.models import Nomination, NominationState
+from lms.people.models import Person, PersonEmail
+
+NEWS = timedelta(days=14)
+"""So long the page shows answers and recordings that are new."""
+MOST = 10
+
+
+@dataclass(frozen=True)
+class Invited:
+    """An invitation that the person has not answered. The link to answer it is in the e-mail only."""
+
+    slug: str
+    title: str
+    language: str
+    answer_by: datetime | None
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An appeal that was answered lately."""
+
+    lecture_id: int
+    title: str
+    language: str
+    is_accepted: bool
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The recording of a lecture that the person missed, or a part of it."""
+
+    lecture_id: int
+    title: str
+    language: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class OwnToDo:
+    """What stands on the list of one's own page."""
+
+    invitations: Sequence[Invited]
+    answers: Sequence[Answered]
+    recordings: Sequence[Recorded]
+
+    def __bool__(self) -> bool:
+        return bool(self.invitations or self.answers or self.recordings)
+
+
+def own_to_do(person_id: int, series: Iterable[OwnSeries], *, at: datetime) -> OwnToDo:
+    """What a person, whose series are these, has to do: three questions, however much there is."""
+    keys = select(PersonEmail.key).join(Person, Person.id == PersonEmail.person_id)
+    invited = (
+        select(Series.slug, Series.title, Series.language, Nomination.expires_at)
+        .join(Nomination, Nomination.series_id == Series.id)
+        .where(
+            Nomination.state == NominationState.INVITED,
+            Nomination.email_key.in_(keys.where(Person.canonical_id == person_id)),
+            or_(Nomination.expires_at.is_(None), Nomination.expires_at > at),
+        )
+        .order_by(Nomination.expires_at, Nomination.id)
+        .limit(MOST)
+    )
+    answered = (
+        select(Lecture.id, Lecture.title, Lecture.language, Appeal.state, Appeal.ended_at)
+        .join(Appeal, Appeal.lecture_id == Lecture.id)
+        .join(Person, Person.id == Appeal.person_id)
+        .where(
+            Person.canonical_id == person_id,
+            Appeal.state.in_((AppealState.ACCEPTED, AppealState.DECLINED)),
+            Appeal.ended_at > at - NEWS,
+        )
+        .order_by(Appeal.ended_at.desc(), Appeal.id)
+        .limit(MOST)
+    )
+    missed = [
+        lecture_id
+        for own in series
+        for lecture_id, one in own.attendance.items()
+        if own.is_in and one.outcome in (Outcome.ABSENT, Outcome.PARTIAL)
+    ]
+    recorded = (
+        select(Lecture.id, Lecture.title, Lecture.language, Lecture.actual_end)
+        .where(
+            Lecture.id.in_(missed),
+            Lecture.state == LectureState.HELD,
+            Lecture.recording_url.is_not(None),
+            Lecture.actual_end > at - NEWS,
+        )
+        .order_by(Lecture.actual_end.desc())
+        .limit(MOST)
+    )
+    return OwnToDo(
+        [Invited(*row) for row in read(invited)],
+        [Answered(one, title, language, state is AppealState.ACCEPTED, ended)
+         for one, title, language, state, ended in read(answered)],
+        [Recorded(*row) for row in read(recorded)],
+    )  # fmt: skip
