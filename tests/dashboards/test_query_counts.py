@@ -101,7 +101,7 @@ def grow(world: World) -> None:
         ("/admin", "administrator", 18),
         ("/admin/countries", "administrator", 5),
         ("/admin/countries/KE", "administrator", 11),
-        ("/admin/countries/KE/merge?other=UG", "administrator", 74),
+        ("/admin/countries/KE/merge?other=UG", "administrator", 73),
         ("/admin/nominations", "administrator", 11),
         ("/admin/people", "administrator", 11),
         ("/admin/reports/opened/attendances?sort=person", "administrator", 16),

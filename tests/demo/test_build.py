@@ -37,7 +37,7 @@ from lms.core.outbox import DECLINED, OutboxMail
 from lms.core.resources import resource
 from lms.core.roles import ANONYMOUS, SYSTEM, Role
 from lms.dashboards.queries.earning import find_next_to_earn
-from lms.demo import nominations
+from lms.demo import countries, nominations
 from lms.demo.build import GROUPS, Progress, build, ensure
 from lms.demo.folder import Mark, find_mark, set_mark
 from lms.demo.follow_up import FollowUp
@@ -66,6 +66,7 @@ from lms.people.actions.accounts import check_password
 from lms.people.actions.files import stage_people
 from lms.people.models import MailChoice, Person, PersonMerge
 from lms.people.queries.access import load_actor
+from lms.people.queries.countries import get_country, listed_country, notice_in
 from lms.people.queries.duplicates import list_pairs
 from lms.people.queries.persons import find_person_by_email
 from lms.reports.queries.figures import public_totals, totals
@@ -277,6 +278,15 @@ def test_twenty_countries_have_nominations_in_every_state() -> None:
     assert {one.country_id for one in letters} == set(states)
     assert {one.letter_type for one in letters} == {"pdf", "png"}
     assert all(one.letter_key and files.find(one.letter_key) for one in letters)
+
+
+@pytest.mark.usefixtures("context")
+def test_a_country_was_merged_and_another_has_a_notice() -> None:
+    old, kept = listed_country(countries.OLD), listed_country(countries.NOW)
+    assert old is not None
+    assert kept is not None
+    assert old.merged_into_id == kept.id
+    assert notice_in(get_country(countries.NOTICE).notices, countries.NOTICE, "en") is not None
 
 
 @pytest.mark.usefixtures("context")

@@ -24,6 +24,7 @@ from lms.enrolment.queries.rows import find_enrolment
 from lms.nominations.actions.nominating import nominate, withdraw_nominations
 from lms.nominations.models import Nomination, NominationState
 from lms.nominations.rules import INVITATION_LASTS
+from lms.people.actions.countries import edit_country
 from lms.people.models import Consent, Person
 from lms.people.queries.countries import country_id_of, get_country
 from lms.people.queries.persons import find_person_by_email
@@ -254,3 +255,12 @@ def test_a_cancelled_series_says_so(scene: Scene) -> None:
     answer = scene.client.get(path)
     assert state_of(answer) == ("cancelled", "")
     assert "Accept the place" not in answer.text
+
+
+def test_a_nominee_reads_the_notice_of_the_country(scene: Scene) -> None:
+    page = scene.invite()
+    assert "country-notice" not in scene.client.get(page).text
+    notices = {"en": "Ask the embassy."}
+    scene.within(lambda: edit_country("KE", {"notices": notices}, by=SYSTEM, at=clock.now()))
+    assert "Ask the embassy." in scene.client.get(page).text
+    scene.within(lambda: edit_country("KE", {"notices": {}}, by=SYSTEM, at=clock.now()))
