@@ -201,6 +201,7 @@ def test_the_page_takes_an_answer_to_each_change(cast: Cast, series: Series, foc
     def send(**answers: str) -> int:
         return client.post(path, data={"csrf_token": token[1], **answers}).status_code
 
+    assert "Job title: Choose an answer." in client.post(path, data={"csrf_token": token[1]}).text
     assert send(organisation="accept") == 422
     assert send(organisation="accept", job_title="refuse") == 303
     answered = client.get(path)

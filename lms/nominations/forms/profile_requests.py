@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from wtforms import RadioField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are older
 
+from lms.core.errors import Invalid
+from lms.core.i18n import _
 from lms.nominations.models import ProfileField
 from lms.nominations.queries.profile_requests import Difference
 from lms.web.forms import BaseForm
@@ -23,6 +25,12 @@ class ProfileRequestForm(BaseForm):
     job_title = RadioField(choices=_CHOICES, validate_choice=False)
     sector = RadioField(choices=_CHOICES, validate_choice=False)
     gender = RadioField(choices=_CHOICES, validate_choice=False)
+
+    def take(self, error: Invalid) -> None:
+        """As every form, with the name of the field in each sentence: they would all be the same."""
+        super().take(error)
+        for field in self:
+            field.errors = [_("%(field)s: %(reason)s", field=field.label.text, reason=one) for one in field.errors]
 
     def answers(self, asked: Sequence[Difference]) -> dict[ProfileField, bool | None]:
         """What was chosen for the fields that are asked about."""

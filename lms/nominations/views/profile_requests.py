@@ -42,6 +42,8 @@ def profile_changes(secret: str) -> ResponseReturnValue:
     if request.method == "GET" or is_over:
         gone = shown.is_old and shown.request.answered_at is None
         return _page(shown, form, is_over=is_over), 410 if gone else 200
+    for field, word in profile_words().items():
+        form[field.value].label.text = word
     failed = form.attempt(lambda: answer_request(secret, form.answers(shown.differences), at=at))
     if failed == 422:
         return _page(shown, form, is_over=False), 422
