@@ -126,7 +126,7 @@ def test_a_week_can_begin_on_any_day(api: Api, series: Series) -> None:
         ({"starts_at": "9999-12-31T10:00"}, "starts_at"),
     ],
 )
-def test_what_cannot_be_is_refused(api: Api, series: Series, query: dict[str, object], field: str) -> None:
+def test_what_cannot_be_is_refused(api: Api, series: Series, query: dict[str, Any], field: str) -> None:
     answer = api.get(**query)
     assert answer.status_code == 422
     assert field in str(answer.json)
