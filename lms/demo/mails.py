@@ -48,7 +48,9 @@ def remind_of_live(*, now: datetime) -> None:
 
 def _change_minds(now: datetime) -> None:
     """Some people decline reminders that are on their way."""
-    waiting = (OutboxMail.kind == MailKind.REMINDER, OutboxMail.sent_at.is_(None))
+    waiting = (
+        OutboxMail.kind == MailKind.REMINDER, OutboxMail.sent_at.is_(None), OutboxMail.address != TRAINEE
+    )  # fmt: skip
     people = select(OutboxMail.person_id).where(*waiting).order_by(OutboxMail.id).limit(CHANGING)
     for person_id in list(db.session.scalars(people)):
         if person_id is not None:
