@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from lms.app import create_app
 from lms.cli.attendance import attendance
 from lms.cli.context import application
+from lms.cli.mail import mail
 from lms.cli.operations import backup, check, init, restore
 from lms.cli.reports import report
 from lms.cli.secret import rotate_secret
@@ -33,6 +34,7 @@ def lms() -> None:
 
 
 lms.add_command(attendance)
+lms.add_command(mail)
 lms.add_command(report)
 lms.add_command(timezones)
 for command in (init, backup, restore, check):

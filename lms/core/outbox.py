@@ -19,7 +19,7 @@ from typing import Any
 
 import structlog
 from flask import current_app
-from sqlalchemy import JSON, ColumnElement, Index, Select, String, Text, and_, case, or_, select, update
+from sqlalchemy import JSON, ColumnElement, Index, Select, String, Text, and_, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.exc import SQLAlchemyError
@@ -34,6 +34,9 @@ from lms.core.mail_reasons import MailReason, MailRefused
 MAX_ATTEMPTS = 24
 LONGEST_WAIT = timedelta(hours=4)
 """Between two attempts: a mail server that is away from Friday to Monday loses nothing."""
+MOST_BOUNCES = 3
+"""An address that does not exist so many times over is not written to."""
+ADDRESS_STOPPED = "address stopped"
 BATCH = 100
 """How many mails a worker takes at once, in one transaction."""
 BATCH_SECONDS = 5
@@ -284,7 +287,7 @@ def _claim_due(*, at: datetime, limit: int, per_minute: int | None, priorities: 
         while len(mails) < limit:
             query = due.where(OutboxMail.id.not_in([mail.id for mail in mails])).limit(limit - len(mails))
             found = db.session.scalars(query.with_for_update(skip_locked=True)).all()
-            mails += _without_declined(_without_expired(found, at=at))
+            mails += _without_stopped(_without_declined(_without_expired(found, at=at)))
             if not found:
                 break
     if per_minute and mails:
@@ -297,6 +300,37 @@ def _claim_due(*, at: datetime, limit: int, per_minute: int | None, priorities: 
         taken.values(attempts=OutboxMail.attempts + 1, due_at=at + LEASE).execution_options(synchronize_session=False)
     )
     return mails
+
+
+def counts_against_address() -> ColumnElement[bool]:
+    """A mail that says that its address does not exist: it came back, or was refused."""
+    states = (MailState.UNDELIVERED, MailState.FAILED)
+    return and_(OutboxMail.reason == MailReason.NO_SUCH_ADDRESS, OutboxMail.state.in_(states))
+
+
+def stopped_among(addresses: Iterable[str]) -> set[str]:
+    """Which of these addresses are not written to, until their owner says that they work (`core.bounces`)."""
+    query = (
+        select(OutboxMail.address)
+        .where(among(OutboxMail.address, {one for one in addresses if one}), counts_against_address())
+        .group_by(OutboxMail.address)
+        .having(func.count() >= MOST_BOUNCES)
+    )
+    return set(db.session.scalars(query))
+
+
+def _without_stopped(mails: Sequence[OutboxMail]) -> list[OutboxMail]:
+    """Stops mails to addresses that are not written to; returns the others. What somebody asks for now is tried."""
+    stopped = stopped_among(mail.address for mail in mails if mail.kind != MailKind.ACCOUNT)
+    kept: list[OutboxMail] = []
+    for mail in mails:
+        if mail.kind == MailKind.ACCOUNT or mail.address not in stopped:
+            kept.append(mail)
+        else:
+            _stop(mail, ADDRESS_STOPPED)
+            mail.reason = MailReason.ADDRESS_STOPPED
+    db.session.flush()
+    return kept
 
 
 def _without_expired(mails: Sequence[OutboxMail], *, at: datetime) -> list[OutboxMail]:

@@ -25,6 +25,7 @@ TABLE: dict[str, tuple[str, ...]] = {
     "POST /account/address": ("srrrrr",),
     "GET /account/address/<secret>": ("mmmmmm", "mmmmmm"),
     "POST /account/address/<secret>": ("mmmmmm", "mmmmmm"),
+    "POST /account/address/works": ("swwwww",),
     "GET /account/erase": ("syyyyy",),
     "POST /account/erase": ("srrrrr",),
     "POST /account/export": ("swwwww",),

@@ -71,7 +71,7 @@ def grow(world: World) -> None:
         ("/calendar", "trainee", 4),
         ("/calendar?view=week&whose=mine", "instructor", 4),
         ("/unmatched", "instructor", 3),
-        ("/admin/mail", "administrator", 9),
+        ("/admin/mail", "administrator", 7),
         ("/admin/series", "administrator", 4),  # certificates are counted once until something changes
         ("/series/cross-border/schedule", "instructor", 11),
         ("/series/cross-border/hours?starts_at=2027-01-08T14:00", "instructor", 10),  # people by one grouped question

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from sqlalchemy import select
 
 from lms.core import audit
 from lms.core.db import db
+from lms.core.mail_reasons import MailReason
+from lms.core.outbox import MailState, OutboxMail
 from lms.people.models import Consent, Person, PersonEmail
 from lms.people.queries.countries import country_id_of
 from lms.people.queries.persons import profile_of
@@ -155,3 +158,19 @@ def test_erasure_asks_twice_and_leaves_an_anonymous_row(
     assert client.post("/api/v1/tokens", json={"email": "achieng@example.org", "password": PASSWORD}).status_code == 401
     again = make.person(email="achieng@example.org")
     assert again.id != person.id
+
+
+def test_an_address_from_which_mails_came_back_is_confirmed_by_its_owner(
+    app: APIFlask, person: Person, post: Post, client: FlaskClient, at: datetime
+) -> None:
+    with app.app_context():
+        for number in range(3):
+            mail = OutboxMail(
+                template="reset", address="achieng@example.org", payload={}, dedupe_key=f"back-{number}",
+                created_at=at, due_at=at, state=MailState.UNDELIVERED, reason=MailReason.NO_SUCH_ADDRESS,
+            )  # fmt: skip
+            db.session.add(mail)
+        db.session.commit()
+    assert "came back three times" in client.get("/account").text
+    post("/account/address/works")
+    assert "came back three times" not in client.get("/account").text

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from lms.core import audit
+from lms.core.bounces import confirm_address
 from lms.core.db import action
 from lms.core.errors import Forbidden
 from lms.core.outbox import queue_again
 from lms.core.roles import Actor
+from lms.people.queries.persons import contact_of
 
 
 @action
@@ -24,3 +26,14 @@ def try_mails_again(mail_ids: Sequence[int], *, by: Actor, at: datetime) -> int:
     if count:
         audit.record("try_mails_again", by=by, at=at, detail={"mails": count})
     return count
+
+
+@action
+def confirm_own_address(*, by: Actor, at: datetime) -> None:
+    """Has one's own address written to again. Raises Forbidden for nobody."""
+    if by.person_id is None:
+        raise Forbidden
+    contact = contact_of([by.person_id]).get(by.person_id)
+    if contact is not None:
+        confirm_address(contact.address)
+        audit.record("confirm_address", by=by, at=at, person=by.person_id)

@@ -11,9 +11,11 @@ from flask.typing import ResponseReturnValue
 from lms.core import clock
 from lms.core.errors import Invalid, Refused
 from lms.core.i18n import _
+from lms.core.outbox import stopped_among
 from lms.people.actions import access, accounts, addresses, persons, sessions
 from lms.people.actions.accounts import check_own_password
 from lms.people.actions.factors import check_owner
+from lms.people.actions.mails import confirm_own_address
 from lms.people.actions.persons import change_profile
 from lms.people.actions.privacy import erase_person, export_person
 from lms.people.forms import ChangePasswordForm, EraseForm, NewAddressForm, ProfileForm, TokenForm
@@ -56,6 +58,7 @@ def _page(status: int = 200, **given: Any) -> ResponseReturnValue:
         tokens=tokens,
         sessions=list_sessions(current=session_secret(), staff_idle=staff_idle(), by=actor, at=at),
         idle_minutes=staff_idle() // timedelta(minutes=1) if actor.roles else None,
+        is_stopped=bool(stopped_among([profile.email or ""])),
         factor=second_factor_of(profile.person.id, at=at, by=actor),
         **shown,
     )
@@ -105,6 +108,15 @@ def change_account() -> ResponseReturnValue:
             flash(_("Saved."), "done")
             return redirect(url_for("people.account"))
     return _page(422, form=form)
+
+
+@bp.post("/account/address/works")
+@allow(SIGNED_IN)
+def address_works() -> ResponseReturnValue:
+    """Has the reader's address written to again, from which mails came back."""
+    confirm_own_address(by=current_actor(), at=clock.now())
+    flash(_("We will write to your address again."), "done")
+    return redirect(url_for("people.account"))
 
 
 @bp.post("/account/name")
