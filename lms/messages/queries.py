@@ -19,7 +19,8 @@ from lms.core.db import db, read, read_column, read_value
 from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.i18n import _
 from lms.core.mail_kinds import MailKind
-from lms.core.outbox import IS_FAILED, MailState, OutboxMail, keys_between
+from lms.core.mail_reasons import MailReason
+from lms.core.outbox import IS_FAILED, MailState, OutboxMail, keys_between, stopped_among
 from lms.core.roles import Actor
 from lms.enrolment.models import Enrolment, EnrolmentStatus
 from lms.enrolment.queries.rows import day_of, speaking
@@ -39,7 +40,7 @@ LISTED = 50
 @dataclass(frozen=True)
 class Readers:
     """How many people an audience has, and how many of them get the message: not those who declined messages, and
-    not those without an e-mail address."""
+    not those without an e-mail address, or with one from which e-mails came back."""
 
     found: int
     declined: int
@@ -67,7 +68,7 @@ class Failure:
 
     public_id: str
     full_name: str
-    reason: str
+    reason: MailReason | None
     is_final: bool
 
 
@@ -151,7 +152,10 @@ def _count(query: Select[Any]) -> int:
 def readers_among(series: Series, people: Collection[int]) -> Readers:
     """How many of these people would get a message."""
     wanted = wanting(MailKind.MESSAGE, people, series.id)
-    return Readers(len(people), len(people) - len(wanted), len(wanted) - len(addresses_of(wanted)))
+    addresses = addresses_of(wanted)
+    stopped = stopped_among(addresses.values())
+    reached = sum(address not in stopped for address in addresses.values())
+    return Readers(len(people), len(people) - len(wanted), len(wanted) - reached)
 
 
 def count_readers(series: Series, to: AudienceInput, *, by: Actor) -> Readers:
@@ -191,14 +195,14 @@ def progress_of(message: Message) -> Progress:
 def list_failures(message: Message, *, by: Actor) -> Sequence[Failure]:
     """The first readers whose e-mail failed, by name; who hides the name from the actor is left out."""
     query = (
-        select(Person.public_id, Person.full_name, OutboxMail.error, OutboxMail.state)
+        select(Person.public_id, Person.full_name, OutboxMail.reason, OutboxMail.state)
         .join(Person, Person.id == OutboxMail.person_id)
         .where(is_of(message.id), IS_FAILED)
     )
     if sees_shared_only(by):
         query = query.where(Person.id.in_(shared_in(message.series_id)))
     rows = read(query.order_by(Person.sort_name, Person.id).limit(LISTED))
-    return [Failure(row.public_id, row.full_name, row.error, row.state != MailState.QUEUED) for row in rows]
+    return [Failure(row.public_id, row.full_name, row.reason, row.state != MailState.QUEUED) for row in rows]
 
 
 def find_message(message_id: int) -> Message | None:

@@ -30,6 +30,7 @@ from jinja2 import Environment, StrictUndefined
 
 from lms.config import Config
 from lms.core.outbox import SECRET, OutboxMail
+from lms.web import mail_words
 from lms.web.locale import reader_locale, speaking
 from lms.web.mail_html import act, as_html, without_buttons
 from lms.web.mail_policy import POLICY
@@ -190,7 +191,8 @@ def _tidy(text: str) -> str:
 
 
 def init_app(app: Flask) -> None:
-    """Registers the filters `para` and `act` for the templates of mail."""
+    """Registers the filters `para` and `act` for the templates of mail, and `mail_reason` for pages."""
+    mail_words.init_app(app)
     app.add_template_filter(paragraph, "para")
     app.add_template_filter(act, "act")
 

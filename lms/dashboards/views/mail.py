@@ -26,6 +26,7 @@ from lms.web.identity import current_actor
 from lms.web.lists import Choice, Column, ListDefinition, ListPage, Select, Sifted, read_list, read_selection
 from lms.web.locale import offered, reader_locale
 from lms.web.mail_html import letter
+from lms.web.mail_words import mail_reason
 
 LIST = ListDefinition(
     filters={
@@ -47,18 +48,6 @@ _FIGURES = {
     MailState.STOPPED.value: _l("stopped"),
 }
 _PERIODS = {"today": _l("Last 24 hours"), "month": _l("Last 30 days")}
-_REASONS = {
-    MailReason.NO_SUCH_ADDRESS: _l("No such address"),
-    MailReason.MAILBOX_FULL: _l("Mailbox full"),
-    MailReason.TOO_LARGE: _l("Too large for the mail server"),
-    MailReason.REFUSED: _l("Refused by the mail server"),
-    MailReason.NO_ANSWER: _l("The mail server did not accept it"),
-    MailReason.TEMPLATE: _l("The e-mail could not be written"),
-    MailReason.EXPIRED: _l("No longer needed"),
-    MailReason.DECLINED: _l("Declined by the reader"),
-    MailReason.ADDRESS_STOPPED: _l("Address stopped: earlier e-mails came back"),
-    MailReason.STOPPED: _l("Stopped"),
-}
 _KINDS = {
     MailKind.ACCOUNT: _l("Accounts"),
     MailKind.PLACES: _l("Places"),
@@ -85,7 +74,7 @@ def admin_mail() -> ResponseReturnValue:
             "reason",
             _("Reason"),
             _("All reasons"),
-            [Choice(reason.value, str(_REASONS[reason]), count) for reason, count in found.reasons.items()],
+            [Choice(reason.value, mail_reason(reason), count) for reason, count in found.reasons.items()],
         ),
         Select("period", _("When"), _("Last 7 days"), [Choice(name, str(label)) for name, label in _PERIODS.items()]),
     ]
