@@ -24,7 +24,7 @@ from lms.certificates.actions import batch_render
 from lms.certificates.actions.awards import issue_certificates
 from lms.certificates.models import Certificate
 from lms.config import Config
-from lms.core import jobs
+from lms.core import jobs, outbox
 from lms.core.db import db
 from lms.core.roles import SYSTEM
 from lms.operations.initialise import prepare
@@ -90,6 +90,8 @@ def fill(made: Installation) -> None:
         rows = list(db.session.scalars(select(Certificate).order_by(Certificate.id)))
         made.numbers += [row.number for row in rows]
         batch_render.fill(series.id, lambda done, total: None)
+        while outbox.send_due(lambda _mail: None, at=BEGAN + timedelta(days=1)):
+            pass
 
     made.within(attend)
 
