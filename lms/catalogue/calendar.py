@@ -136,8 +136,9 @@ def feed(lectures: Iterable[Lecture], *, name: str, by: Publisher, at: datetime)
     """A calendar to subscribe to. A lecture that is off is CANCELLED in it; one that never had a date is left out."""
     shown = [one for one in lectures if one.local_start is not None and one.state is not LectureState.DRAFT]
     calendar = _calendar("PUBLISH")
-    calendar.add("name", name)
-    calendar.add("x-wr-calname", name)
+    line = " ".join(name.split())
+    calendar.add("name", line)
+    calendar.add("x-wr-calname", line)
     calendar.add("refresh-interval", REFRESH, parameters={"VALUE": "DURATION"})
     calendar.add("x-published-ttl", f"PT{REFRESH // timedelta(hours=1)}H")
     events = [(_event(one, by=by, at=at, sequence=one.sequence), one) for one in shown]
