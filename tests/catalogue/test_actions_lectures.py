@@ -211,7 +211,7 @@ def test_edit_lecture_moves_it(
     assert (moved.starts_at, moved.sequence) == (PLANNED + timedelta(days=1), 1)
     same = edit_lecture(key, {"time_zone": "Asia/Singapore", "duration_minutes": 60}, by=ines, at=at)
     assert (same.starts_at, same.sequence) == (moved.starts_at, 2)
-    assert said == ["LectureScheduled", "LecturePostponed"]
+    assert said == ["LectureScheduled", "LecturePostponed", "LectureLengthChanged"]
     postpone_lecture(key, by=ines, at=at)
     assert edit_lecture(key, {"title": "Waits"}, by=ines, at=at).state is LectureState.POSTPONED
     back = edit_lecture(key, {"starts_at": datetime(2026, 12, 5, 14, 0)}, by=ines, at=at)

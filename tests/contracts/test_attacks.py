@@ -376,7 +376,7 @@ def test_every_answer_has_its_guards(marked: list[tuple[str, str, Any]]) -> None
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        assert answer.headers["Referrer-Policy"] in {"same-origin", "strict-origin"}
+        assert answer.headers["Referrer-Policy"] in {"same-origin", "strict-origin", "no-referrer"}
         if SAME_FOR_EVERYBODY.fullmatch(path.partition("?")[0]):
             assert "Set-Cookie" not in answer.headers, path
         elif role != "anonymous":
