@@ -77,10 +77,10 @@ MAIL_WORDS = {
         _l("You will get no more e-mails about changed lectures"),
     ),
     MailKind.REPLAY: MailWords(
-        _l("When a replay opens"),
-        _l("Only for lectures that you missed."),
-        _l("Stop e-mails about replays?"),
-        _l("You will get no more e-mails about replays"),
+        _l("When a recording becomes available"),
+        _l("Only for lectures that you missed or attended in part."),
+        _l("Stop e-mails about recordings?"),
+        _l("You will get no more e-mails about recordings"),
     ),
     MailKind.CERTIFICATE: MailWords(
         _l("When a certificate is ready"),

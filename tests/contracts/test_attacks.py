@@ -379,6 +379,8 @@ def test_every_answer_has_its_guards(marked: list[tuple[str, str, Any]]) -> None
         assert answer.headers["Referrer-Policy"] in {"same-origin", "strict-origin", "no-referrer"}
         if SAME_FOR_EVERYBODY.fullmatch(path.partition("?")[0]):
             assert "Set-Cookie" not in answer.headers, path
+        elif path.startswith("/calendar/"):  # asked again and again: a program keeps it, and is told of what changed
+            assert answer.headers["Cache-Control"] == "private, no-cache", path
         elif role != "anonymous":
             assert "no-store" in answer.headers.get("Cache-Control", ""), (role, path)
         for cookie in answer.headers.getlist("Set-Cookie"):

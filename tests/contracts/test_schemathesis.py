@@ -134,6 +134,9 @@ NOT_GUESSED = {
     # The key of what was looked at a moment before
     "POST lectures/{lecture_id}/times",
     "POST series/{slug}/policy",
+    # Two countries; a message that is being sent
+    "GET countries/{code}/merge",
+    "POST series/{slug}/messages/{message_id}/stop",
     # A file that a job has made
     "GET exports/{job_id}",
     "POST exports/{job_id}/file",

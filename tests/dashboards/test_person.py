@@ -109,7 +109,7 @@ def test_mail_that_failed_stands_first_with_its_reason(world: World, administrat
     text = page_of(administrator, world.trainee)
     assert re.findall(r'data-testid="mail" data-state="(\w+)"', text) == ["queued", "sent", "sent"]
     assert "1 of 3 failed" in text
-    assert "You are enrolled: <bdi>Series 1</bdi>" in text
+    assert "You are enrolled</a>: <bdi>Series 1</bdi>" in text
     assert "Failed, will be tried again" in text
     assert "Mailbox full" in text
 

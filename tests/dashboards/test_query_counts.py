@@ -111,7 +111,7 @@ def grow(world: World) -> None:
         ("/series/cross-border/enrolments", "instructor", 14),
         ("/series/cross-border/enrolments", "focal_point", 17),  # of their country only: counted by a question
         ("/series/cross-border/messages", "instructor", 6),
-        ("/series/cross-border/messages/new", "instructor", 26),
+        ("/series/cross-border/messages/new", "instructor", 27),
         ("/series/cross-border/seats", "administrator", 10),
         ("/series/cross-border/quotas", "administrator", 7),
         ("/series/cross-border/certificates", "administrator", 18),

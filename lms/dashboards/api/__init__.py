@@ -1,0 +1,1 @@
+"""API calls that read several slices."""

@@ -54,7 +54,7 @@ _KINDS = {
     MailKind.REPORT: _l("Reports"),
     MailKind.REMINDER: _l("Reminders"),
     MailKind.CHANGE: _l("Changes"),
-    MailKind.REPLAY: _l("Replays"),
+    MailKind.REPLAY: _l("Recordings"),
     MailKind.CERTIFICATE: _l("Certificates"),
     MailKind.PLACE_WON: _l("Places that became free"),
     MailKind.MESSAGE: _l("Messages from lecturers"),
