@@ -363,7 +363,9 @@ def test_fields_that_nobody_asked_for_change_nothing(world: World, role: str) ->
 # Headers
 
 
-SAME_FOR_EVERYBODY = re.compile(r"/sitemap\.xml|(/series/[^/]+|/lectures/\d+)?/picture\.png")
+SAME_FOR_EVERYBODY = re.compile(
+    r"/sitemap\.xml|(/series/[^/]+|/lectures/\d+)?/picture\.png|/series/[^/]+/calendar\.ics"
+)
 """What caches may keep, whoever asked for it."""
 
 
