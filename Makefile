@@ -35,7 +35,7 @@ test-tls: .venv/.dev assets fonts needs-chromium needs-nginx ## runs all browser
 	@$(BIN)/pytest tests/journeys -m "not long" --through=tls
 
 .PHONY: bench
-bench: .venv/.runtime assets ## measures pages, heartbeats, imports, certificates against baselines (ARGS="--only NAME --json")
+bench: .venv/.dev assets ## measures pages, heartbeats, imports, certificates against baselines (ARGS="--only NAME --json")
 	@$(RUN) -m bench $(ARGS)
 
 .PHONY: check
