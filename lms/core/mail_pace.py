@@ -37,10 +37,5 @@ def note_taken(count: int, *, at: datetime) -> None:
     db.session.add(MailTaken(at=at, count=count))
 
 
-def leaving_per_minute(*, at: datetime) -> int:
-    """How many mails were taken within the last minute, where there is a limit."""
-    return _taken(at - _MINUTE)
-
-
 def _taken(since: datetime) -> int:
     return int(db.session.scalar(select(func.sum(MailTaken.count)).where(MailTaken.at > since)) or 0)

@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, case, func, select
 
 from lms.attendance.models.credits import Outcome
-from lms.attendance.queries.roster_filters import RosterFilter, filtered
+from lms.attendance.queries.roster_filters import RosterFilter, count_matching, filtered
 from lms.catalogue.models import Lecture, LectureState, Series
 from lms.catalogue.queries.lectures import find_lecture, list_lectures
 from lms.catalogue.queries.series import get_series
 from lms.certificates.queries.eligibility import Group, ids_in_group
-from lms.core.db import db, read, read_column, read_value
+from lms.core.db import db, read, read_column
 from lms.core.errors import Invalid, NotFound, Refused
 from lms.core.i18n import _
 from lms.core.mail_kinds import MailKind
@@ -66,7 +66,6 @@ class Progress:
 class Failure:
     """A reader whose e-mail could not be sent so far, and why. `is_final`: it is not tried again."""
 
-    public_id: str
     full_name: str
     reason: MailReason | None
     is_final: bool
@@ -139,14 +138,10 @@ def count_audiences(series: Series, lecture: Lecture | None, *, by: Actor) -> di
         if audience in OF_LECTURE and lecture is None:
             continue
         try:
-            found[audience] = _count(audience_of(series, AudienceInput(audience), by=by, held=lecture))
+            found[audience] = count_matching(audience_of(series, AudienceInput(audience), by=by, held=lecture))
         except Refused:
             continue
     return found
-
-
-def _count(query: Select[Any]) -> int:
-    return read_value(select(func.count()).select_from(query.subquery())) or 0
 
 
 def readers_among(series: Series, people: Collection[int]) -> Readers:
@@ -163,14 +158,14 @@ def count_readers(series: Series, to: AudienceInput, *, by: Actor) -> Readers:
     return readers_among(series, read_column(audience_of(series, to, by=by)))
 
 
-def list_examples(series: Series, to: AudienceInput, *, by: Actor, limit: int = 5) -> list[tuple[str, str, str]]:
-    """Some readers of an audience whose names the actor may see, for the preview: (public id, name, language)."""
+def list_examples(series: Series, to: AudienceInput, *, by: Actor, limit: int = 5) -> list[tuple[str, str]]:
+    """Some readers of an audience whose names the actor may see, for the preview: (public id, name)."""
     ids = audience_of(series, to, by=by).subquery()
-    query = select(Person.public_id, Person.full_name, Person.locale).where(Person.id.in_(select(ids)))
+    query = select(Person.public_id, Person.full_name).where(Person.id.in_(select(ids)))
     if sees_shared_only(by):
         query = query.where(Person.id.in_(shared_in(series.id)))
     rows = read(query.order_by(Person.sort_name, Person.id).limit(limit))
-    return [(row.public_id, row.full_name, row.locale) for row in rows]
+    return [(row.public_id, row.full_name) for row in rows]
 
 
 def mail_key(message_id: int, person_id: int) -> str:
@@ -195,14 +190,14 @@ def progress_of(message: Message) -> Progress:
 def list_failures(message: Message, *, by: Actor) -> Sequence[Failure]:
     """The first readers whose e-mail failed, by name; who hides the name from the actor is left out."""
     query = (
-        select(Person.public_id, Person.full_name, OutboxMail.reason, OutboxMail.state)
+        select(Person.full_name, OutboxMail.reason, OutboxMail.state)
         .join(Person, Person.id == OutboxMail.person_id)
         .where(is_of(message.id), IS_FAILED)
     )
     if sees_shared_only(by):
         query = query.where(Person.id.in_(shared_in(message.series_id)))
     rows = read(query.order_by(Person.sort_name, Person.id).limit(LISTED))
-    return [Failure(row.public_id, row.full_name, row.reason, row.state != MailState.QUEUED) for row in rows]
+    return [Failure(row.full_name, row.reason, row.state != MailState.QUEUED) for row in rows]
 
 
 def find_message(message_id: int) -> Message | None:

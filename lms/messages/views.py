@@ -136,14 +136,14 @@ def _page(slug: str, message_id: str, refusal: str | None = None) -> ResponseRet
     readers = _count(series, to)
     examples = queries.list_examples(series, to, by=by) if readers is not None else []
     wanted = request.args.get("as")
-    name = next((name for public_id, name, _locale in examples if public_id == wanted), None)
+    name = next((name for public_id, name in examples if public_id == wanted), None)
     name = name or (examples[0][1] if examples else by.full_name)
     shown |= {
         "readers": readers,
         "examples": examples,
         "reader": name,
         "subject": with_name(row.subject, name),
-        "paragraphs": with_name(row.text, name).split("\n\n"),
+        "text": with_name(row.text, name),
         "wait": int(WAIT.total_seconds() // 60),
     }
     return render_template("messages/draft.html", **shown), status
