@@ -423,7 +423,9 @@ def test_without_the_database_the_signature_alone_is_checked_and_that_is_said(
     )
     changed = folder / f"changed.{ending}"
     content = held.files[ending]
-    changed.write_bytes(content[:-6] + b"A" + content[-5:] if ending == "jwt" else content.replace(b"e", b"f", 9))
+    other = b"B" if content[-6:-5] == b"A" else b"A"
+    changed.write_bytes(content[:-6] + other + content[-5:] if ending == "jwt" else content.replace(b"e", b"f", 9))
+    assert changed.read_bytes() != content
     assert not verify(changed)[1].startswith("signed by us")
 
 
