@@ -30,6 +30,7 @@ from werkzeug.datastructures import MultiDict
 
 from lms.core.i18n import _, _n
 from lms.core.lists import SIZE, SIZES, TEXT_LENGTH, ListRequest
+from lms.core.sorting import sort_key
 from lms.core.typed_text import clean_line
 from lms.web.numbers import whole
 from lms.web.time import number
@@ -195,6 +196,18 @@ class Select:
     label: str
     every: str
     choices: Sequence[Choice]
+
+
+def counted_choices(
+    counts: Mapping[str, int], chosen: str | None, names: Mapping[str, str] | None = None, *, shows_numbers: bool = True
+) -> list[Choice]:
+    """The values that rows of a list have, by name, each with its number, and the chosen one where no row has it.
+    Without `shows_numbers` where the list holds other rows than were counted."""
+    labels = names or {}
+    values = sorted({*counts, *([chosen] if chosen else [])}, key=lambda value: sort_key(labels.get(value, value)))
+    return [
+        Choice(value, labels.get(value, value), counts.get(value, 0) if shows_numbers else None) for value in values
+    ]
 
 
 class ListPage:

@@ -67,6 +67,10 @@ def test_a_filter_holds_whose_row_says_it(scene: Scene) -> None:
         wanted = RosterFilter(country=country)
         assert names(scene, wanted) == [row.full_name for row in rows_of(scene) if row.country == country]
     assert names(scene, RosterFilter(q="CUSTOMS")) == ["Dora"]
+    for organisation, found in (("asociacion", ["Eva"]), ("CUSTOMS", ["Dora"]), ("Cust", [])):
+        assert names(scene, RosterFilter(organisation=organisation)) == found
+    assert names(scene, RosterFilter(organisation="Customs", country="PE")) == []
+    assert get_page(scene, EVERYBODY, by=SYSTEM).organisations == {"Asociación": 1, "Customs": 1}
     assert names(scene, RosterFilter(outcome=Outcome.PARTIAL, country="PE", source=Source.IMPORT, q="eva@")) == ["Eva"]
     assert names(scene, RosterFilter(outcome=Outcome.ATTENDED, country="PE")) == []
 
@@ -95,10 +99,16 @@ def test_a_filter_tells_nothing_of_people_whose_names_are_not_shared(make: Any, 
     scene = Scene(make)
     hidden = make.person("Zawadi", email="known@x.example", country="EG", organisation="Customs")
     make.enrolment(scene.series, hidden, profile_shared_at=None)
-    for wanted in (RosterFilter(country="EG"), RosterFilter(q="customs"), RosterFilter(q="zawadi")):
+    for wanted in (
+        RosterFilter(country="EG"),
+        RosterFilter(q="customs"),
+        RosterFilter(q="zawadi"),
+        RosterFilter(organisation="Customs"),
+    ):
         assert get_page(scene, wanted, by=scene.by).matching == 0
         assert get_page(scene, wanted, by=SYSTEM).matching == 1
     assert set(get_page(scene, RosterFilter(), by=scene.by).countries) == {"KE"}
+    assert get_page(scene, RosterFilter(), by=scene.by).organisations == {}
     for sort in ("organisation", "country"):
         rows = get_page(scene, RosterFilter(), by=scene.by, sort=sort).rows
         assert [row.full_name for row in rows][-1 if sort == "country" else 0] == "known@x.example"
@@ -118,6 +128,7 @@ def test_page_files_and_api_hold_the_same_people(client: Any, make: Any) -> None
         ({"outcome": "partial"}, ["Ben", "Eva"]),
         ({"outcome": "partial", "country": "PE"}, ["Eva"]),
         ({"source": "manual"}, ["Dora"]),
+        ({"organisation": "customs"}, ["Dora"]),
         ({"outcome": "excused", "country": "PE"}, []),
     ):
         page = client.get(f"/lectures/{lecture}/roster", query_string=query)
@@ -130,6 +141,9 @@ def test_page_files_and_api_hold_the_same_people(client: Any, make: Any) -> None
         assert [one["person"]["full_name"] for one in api.json["items"]] == people
     assert "No one on this roster matches." in page.text
     assert f"roster-{lecture}-excused-pe.xlsx" in book.headers["Content-Disposition"]
+    file = client.get(f"/lectures/{lecture}/roster.csv?organisation=Customs&q=do")
+    assert f"roster-{lecture}-organisation-search.csv" in file.headers["Content-Disposition"]
+    assert '<option value="Customs">Customs (1)</option>' in page.text
     partial = client.get(f"/lectures/{lecture}/roster?outcome=partial").text
     assert "2 people attended part of this lecture" in partial
     assert '<a href="/lectures/1/roster?outcome=partial#people" aria-current="true"' in partial

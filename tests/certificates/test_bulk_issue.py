@@ -238,6 +238,8 @@ def test_groups_are_paged_and_given_as_a_file(
 def test_people_are_filtered_and_sorted_on_the_page_and_in_the_file(programme: Any, make: Any, client: Any) -> None:
     made = programme({"Ada": "aaa", "Émile": "aaa", "Zoë": "aap"})
     with make.app.app_context():
+        db.session.get_one(Person, made.people["Émile"]).organisation = "Asociación"
+        db.session.commit()
         make.sign_in(client, make.person("Zhou", roles=["administrator"]))
     path = f"/series/{made.slug}/certificates"
 
@@ -248,11 +250,17 @@ def test_people_are_filtered_and_sorted_on_the_page_and_in_the_file(programme: A
 
     assert names("?show=earned&q=ad") == ["Ada"]
     assert names("?show=earned&country=PE") == []
+    assert names("?show=earned&organisation=ASOCIACION") == ["Émile"]
+    assert names("?show=misses&organisation=Asociación") == []
+    assert '<option value="Asociación">Asociación</option>' in client.get(path).text
     assert names("?show=earned&sort=-name")[-1] == "Ada"
     assert "No one found" in client.get(path + "?show=earned&q=nobody").text
     page = client.get(path + "?show=earned&q=ad").text.replace("&#38;", "&amp;")
     lines = client.get(path + ".csv?show=earned&q=ad")
     assert f'filename="{made.slug}-earned-search.csv"' in lines.headers["Content-Disposition"]
     assert [line.split(",")[0] for line in lines.text.splitlines()[1:]] == ["Ada"]
+    lines = client.get(path + ".csv?show=earned&organisation=asociacion")
+    assert f'filename="{made.slug}-earned-organisation.csv"' in lines.headers["Content-Disposition"]
+    assert [line.split(",")[0] for line in lines.text.splitlines()[1:]] == ["Émile"]
     assert client.get(path + ".xlsx?show=earned").data[:2] == b"PK"
     assert re.search(re.escape(path) + r"\.xlsx\?(show=earned&amp;q=ad|q=ad&amp;show=earned)", page)

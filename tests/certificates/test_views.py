@@ -13,7 +13,7 @@ from lms.catalogue.models import CertificateKind, SeriesInstructor
 from lms.certificates import numbers
 from lms.certificates.actions import awards
 from lms.certificates.models import Certificate
-from lms.certificates.queries.eligibility import Group, preview
+from lms.certificates.queries.eligibility import Group, PeopleFilter, preview
 from lms.core import jobs
 from lms.core.db import db
 from lms.core.roles import SYSTEM, Actor, Role
@@ -266,6 +266,11 @@ def test_an_instructor_reads_who_earns_in_the_own_series_without_names_that_are_
     assert browser.post("/series/livestream/certificates", data={"csrf_token": token}).status_code == 403
     assert "/series/livestream/certificates" in browser.get("/series/livestream").text
     with app.app_context():
+        db.session.get_one(Person, made.people["Eve"]).organisation = "Customs"
+        db.session.commit()
+        wanted = PeopleFilter(organisation="customs")
+        assert preview("livestream", by=instructor, shown=Group.EARNED, wanted=wanted).matching == 0
+        assert preview("livestream", by=SYSTEM, shown=Group.EARNED, wanted=wanted).matching == 1
         rows = preview("livestream", by=instructor, shown=Group.EARNED).rows
         assert [one.full_name for one in rows] == [""]  # who is not shared, and has no address here
         assert [one.full_name for one in preview("livestream", by=SYSTEM, shown=Group.EARNED).rows] == ["Eve"]

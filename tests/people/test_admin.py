@@ -48,6 +48,24 @@ def test_people_are_found_by_name_and_address(administrator: Person, make: Make,
     assert "No one found" in client.get("/admin/people?q=nobody at all").text
 
 
+@pytest.mark.databases
+def test_people_are_filtered_by_organisation(administrator: Person, make: Make, client: FlaskClient) -> None:
+    for name, country, organisation in (
+        ("Ana", "PE", "Ministerio"),
+        ("Ben", "KE", "Customs"),
+        ("Cyr", "KE", "customs"),
+    ):
+        make.person(full_name=name, country=country, organisation=organisation)
+    text = client.get("/admin/people").text
+    assert re.findall(r">([^<]*) \((\d)\)</option>", text) == [("Customs", "2"), ("Ministerio", "1")]
+    assert names(client.get("/admin/people?organisation=CUSTOMS").text) == ["Cyr", "Ben"]
+    text = client.get("/admin/people?organisation=Customs&country=PE").text
+    assert names(text) == []
+    assert re.findall(r">([^<]*) \((\d)\)</option>", text) == [("Customs", "0"), ("Ministerio", "1")]
+    make.person(full_name="Dee", country="PE", organisation="Ministerio")
+    assert "Ministerio (2)" in client.get("/admin/people?country=PE").text
+
+
 def test_the_list_is_paged(administrator: Person, make: Make, client: FlaskClient) -> None:
     for number in range(60):
         make.person(full_name=f"Number {number:02}")

@@ -46,7 +46,11 @@ from lms.web.scopes import scope
 def list_attendance(lecture_id: int, page: dict[str, Any]) -> dict[str, Any]:
     """Lists the roster by name. During a live lecture it reflects presence up to the last heartbeat received."""
     wanted = RosterFilter(
-        q=(page["q"] or "").strip(), outcome=page["outcome"], country=page["country"], source=page["source"]
+        q=(page["q"] or "").strip(),
+        outcome=page["outcome"],
+        country=page["country"],
+        source=page["source"],
+        organisation=page["organisation"],
     )
     rows = roster(
         lecture_id, by=current_actor(), limit=page["limit"], cursor=page["cursor"], wanted=wanted, at=clock.now()

@@ -123,6 +123,7 @@ class RosterPage:
     totals: RosterTotals
     curve: list[int]
     countries: Mapping[str, int]
+    organisations: Mapping[str, int]
 
 
 def get_rostered_lecture(lecture_id: int, *, by: Actor) -> Lecture:
@@ -278,6 +279,7 @@ def get_roster_page(
         totals=_totals(lecture, order, at),
         curve=order.curve,
         countries=order.countries,
+        organisations=order.organisations,
     )
 
 

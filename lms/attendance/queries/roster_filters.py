@@ -30,6 +30,7 @@ from lms.enrolment.queries.sharing import hidden_among, shared_in
 from lms.enrolment.rules import sees_shared_only
 from lms.people.models import Country, Person, PersonEmail
 from lms.people.queries.countries import belonging_to, country_by_code
+from lms.people.queries.organisations import names_organisation
 from lms.people.rules import email_key
 
 SORTS = ("name", "organisation", "country", "minutes", "short")
@@ -43,13 +44,14 @@ class RosterFilter:
     """Who of a roster is asked for. `q` looks in names, organisations and addresses, in any case of letters.
 
     `outcome` is looked at where the lecture was held, and `source` says by what somebody was seen. Who sees only the
-    names that are shared finds people by country only among these.
+    names that are shared finds people by country and organisation only among these.
     """
 
     q: str = ""
     outcome: Outcome | None = None
     country: str | None = None
     source: Source | None = None
+    organisation: str | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -75,8 +77,10 @@ def filtered(lecture: Lecture, wanted: RosterFilter, *, by: Actor, at: datetime 
         known = country_by_code(wanted.country)
         countries = [known.id] if known is not None else []
         query = query.where(Person.id.in_(belonging_to(countries, day_of_lecture(lecture, at))))
-        if sees_shared_only(by):
-            query = query.where(Person.id.in_(shared_in(lecture.series_id)))
+    if wanted.organisation is not None:
+        query = query.where(names_organisation(wanted.organisation))
+    if sees_shared_only(by) and not (wanted.country is wanted.organisation is None):
+        query = query.where(Person.id.in_(shared_in(lecture.series_id)))
     if wanted.q:
         query = query.where(among(Person.id, sorted(_containing(lecture, wanted.q, by))))
     return query

@@ -35,12 +35,14 @@ from lms.attendance.presence import (
 )
 from lms.catalogue.models import Lecture
 from lms.core import cache_versions, clock
+from lms.core.bulk import among
 from lms.core.db import read, read_column, read_value
-from lms.core.process_cache import memory
+from lms.core.process_cache import kept_until_changed
 from lms.enrolment.membership import expected_at
 from lms.enrolment.queries.sharing import shared_in
 from lms.people.models import Person
 from lms.people.queries.countries import country_codes_of
+from lms.people.queries.organisations import count_organisations
 
 STAMP = "rosters"
 _TABLES = frozenset(
@@ -50,8 +52,6 @@ _TABLES = frozenset(
     }
 )  # fmt: skip
 """What a roster is read from, but for corrections and heartbeats: these are looked at each time."""
-MOST = 32
-"""So many rosters are kept."""
 Position = tuple[str, int]
 
 cache_versions.watch(STAMP, _TABLES.__contains__)
@@ -78,6 +78,12 @@ class RosterOrder:
         """How many of those whose names are read are from each country, by its code."""
         named = [person_id for name, person_id in self.positions if name]
         return dict(Counter(country_codes_of(named, self.day).values()))
+
+    @cached_property
+    def organisations(self) -> dict[str, int]:
+        """How many of those whose names are read name each organisation (`count_organisations`)."""
+        named = [person_id for name, person_id in self.positions if name]
+        return count_organisations(select(Person.id).where(among(Person.id, named)))
 
     def slice(self, offset: int, limit: int, *, is_reversed: bool = False) -> list[int]:
         """A part of the list; `is_reversed`: counted from its end."""
@@ -121,16 +127,8 @@ def _positions(shared_only: bool) -> Any:
 
 def roster_order(lecture: Lecture, *, shared_only: bool) -> RosterOrder:
     """The roster of a lecture as it is now."""
-    kept, key = memory(STAMP), (lecture.id, shared_only)
-    stamp = cache_versions.stamp_of(STAMP)  # before what it stands for is read
-    found: tuple[int | None, RosterOrder] | None = kept.get(key)
-    if found is None or found[0] != stamp:
-        found = stamp, _read(lecture, shared_only)
-        kept.pop(key, None)
-        kept[key] = found
-        while len(kept) > MOST:
-            kept.pop(next(iter(kept)), None)
-    order, asked = found[1], {"lecture_id": lecture.id}
+    order = kept_until_changed(STAMP, (lecture.id, shared_only), lambda: _read(lecture, shared_only))
+    asked = {"lecture_id": lecture.id}
     if not order.members.issuperset(read_column(_LATER, asked)):
         order = _read(lecture, shared_only)
     elif is_held(lecture) and read_value(_HAS_BEATS, asked):

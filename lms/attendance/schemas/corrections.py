@@ -24,6 +24,7 @@ class RosterFilterIn(Schema):
     outcome = Enum(Outcome, by_value=True, load_default=None, allow_none=True)
     country = String(load_default=None, allow_none=True, validate=Length(max=8))
     source = Enum(Source, by_value=True, load_default=None, allow_none=True)
+    organisation = String(load_default=None, allow_none=True, validate=Length(max=200))
 
 
 class BatchIn(Schema):

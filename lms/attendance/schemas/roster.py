@@ -28,6 +28,7 @@ class RosterQuery(PageQuery):
     outcome = Enum(Outcome, by_value=True, load_default=None)
     country = String(load_default=None, validate=Length(max=8))
     source = Enum(Source, by_value=True, load_default=None)
+    organisation = String(load_default=None, validate=Length(max=200))
 
 
 class PersonOut(AnswerSchema):

@@ -21,7 +21,7 @@ from lms.attendance.queries.appeals import open_appeals_by_person
 from lms.attendance.queries.closings import view_of
 from lms.attendance.queries.correction_batches import list_batches
 from lms.attendance.queries.roster import RosterPage, get_roster_page, get_row
-from lms.attendance.queries.roster_filters import RosterFilter, places_by_name
+from lms.attendance.queries.roster_filters import RosterFilter
 from lms.attendance.views.blueprint import bp
 from lms.catalogue.models import LectureState
 from lms.catalogue.rules import marks_of, may_edit_lecture
@@ -40,6 +40,7 @@ from lms.web.lists import (
     ListPage,
     Select,
     Sifted,
+    counted_choices,
     read_list,
     read_selection,
 )
@@ -51,6 +52,7 @@ LIST = ListDefinition(
     filters={
         "outcome": frozenset(Outcome),
         "country": None,
+        "organisation": None,
         "source": frozenset(Source) - {Source.REPLAY},
     },
     columns=(
@@ -95,6 +97,7 @@ class _Shown:
             outcome=Outcome(filters["outcome"]) if "outcome" in filters else None,
             country=filters.get("country"),
             source=Source(filters["source"]) if "source" in filters else None,
+            organisation=filters.get("organisation"),
         )
 
     def page(self, lecture_id: int, *, by: Actor, at: datetime, size: int | None = None) -> RosterPage:
@@ -175,11 +178,8 @@ def _sifted(page: RosterPage) -> list[Sifted]:
 
 
 def _selects(page: RosterPage, shown: _Shown) -> list[Select]:
-    """The filters of the form: the countries of the people on the roster, and what saw them."""
-    chosen = shown.people.country
-    codes = set(page.countries) | ({chosen} if chosen else set())
-    places = places_by_name({code: shown.names.get(code, code) for code in codes})
-    countries = [Choice(code, shown.names.get(code, code), page.countries.get(code, 0)) for code in places]
+    """The filters of the form: the countries and organisations of the people on the roster, and what saw them."""
+    countries = counted_choices(page.countries, shown.people.country, shown.names)
     sources = [
         Choice(Source.LIVE, _("Live room")),
         Choice(Source.IMPORT, _("Meeting report")),
@@ -187,8 +187,11 @@ def _selects(page: RosterPage, shown: _Shown) -> list[Select]:
         Choice(Source.MANUAL, _("Correction")),
     ]
     every = _n("The only country", "All %(num)s countries", len(countries)) if countries else _("All")
+    named = counted_choices(page.organisations, shown.people.organisation)
+    organisations = [Select("organisation", _("Organisation"), _("All"), named)] if named else []
     return [
         Select("country", _("Country"), every, countries),
+        *organisations,
         Select("source", _("Source"), _("All"), sources),
     ]
 
@@ -322,5 +325,6 @@ def _cells(lecture_id: int) -> Iterator[tuple[object, ...]]:
 def _file_name(lecture_id: int) -> str:
     """What a file is called: the lecture, and what it is filtered by."""
     wanted = read_roster_list().people
-    parts = [wanted.outcome, wanted.country, wanted.source, "search" if wanted.q else None]
+    chosen = ["organisation" if wanted.organisation else None, "search" if wanted.q else None]
+    parts = [wanted.outcome, wanted.country, wanted.source, *chosen]
     return "-".join(["roster", str(lecture_id), *(str(part).lower() for part in parts if part)])

@@ -32,6 +32,7 @@ from lms.enrolment.queries.sharing import hidden_among, matching_for, shared_in
 from lms.enrolment.rules import sees_shared_only
 from lms.people.models import Person
 from lms.people.queries.countries import belonging_to, country_by_code
+from lms.people.queries.organisations import names_organisation
 from lms.people.queries.persons import addresses_of
 
 PAGE = 50
@@ -78,11 +79,12 @@ class Row:
 @dataclass(frozen=True)
 class PeopleFilter:
     """Who of a group is asked for. `country` is a code, of today; `state` is that of a certificate of the series. Who
-    sees only the names that are shared finds people by name and country only among these."""
+    sees only the names that are shared finds people by name, country and organisation only among these."""
 
     q: str = ""
     country: str | None = None
     state: CertificateState | None = None
+    organisation: str | None = None
 
 
 EVERYONE = PeopleFilter()
@@ -360,8 +362,10 @@ class _View:
         if wanted.country is not None:
             country = country_by_code(wanted.country)
             query = query.where(person_id.in_(belonging_to([country.id] if country else [], day_of(None))))
-            if sees_shared_only(self.by):
-                query = query.where(person_id.in_(shared_in(self.series.id)))
+        if wanted.organisation is not None:
+            query = query.where(person_id.in_(select(Person.id).where(names_organisation(wanted.organisation))))
+        if sees_shared_only(self.by) and not (wanted.country is wanted.organisation is None):
+            query = query.where(person_id.in_(shared_in(self.series.id)))
         if wanted.state is not None:
             holders = (
                 select(Person.canonical_id)

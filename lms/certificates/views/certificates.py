@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from flask import flash, redirect, render_template, request, url_for
@@ -26,14 +26,13 @@ from lms.core.errors import Forbidden, Invalid, NotFound, Refused, TooLarge, Wro
 from lms.core.i18n import _, _l, _n
 from lms.core.jobs import JobState, get_job
 from lms.core.roles import Role
-from lms.core.sorting import sort_key
-from lms.enrolment.queries.series import count_countries
+from lms.enrolment.queries.series import count_countries, count_organisations_of_series
 from lms.people.queries.countries import country_names
 from lms.web.body_limits import FORM_BYTES, body_limit
 from lms.web.guards import ANYONE, SIGNED_IN, allow
 from lms.web.identity import current_actor
 from lms.web.limits import throttle_guesses, throttle_reads
-from lms.web.lists import AskedList, Choice, Column, ListDefinition, ListPage, Select, read_list
+from lms.web.lists import AskedList, Choice, Column, ListDefinition, ListPage, Select, counted_choices, read_list
 from lms.web.locale import reader_locale
 from lms.web.table_files import table_file
 
@@ -41,6 +40,7 @@ LIST = ListDefinition(
     filters={
         "show": frozenset(Group),
         "country": None,
+        "organisation": None,
         "state": frozenset(CertificateState) - {CertificateState.SUPERSEDED},
     },
     columns=(
@@ -216,14 +216,12 @@ def issue(slug: str) -> ResponseReturnValue:
         series = get_series(slug, by=by)
         return render_template("certificates/none.html", series=series, reason=refused.message)
     series = preview.series
-    names = country_names(reader_locale())
-    codes = sorted(count_countries(series, by=by), key=lambda code: sort_key(names[code]))
     return render_template(
         "certificates/issue.html",
         preview=preview,
         series=series,
         list=ListPage(asked, preview.matching, endpoint=".issue", values={"slug": slug}, anchor="people"),
-        selects=_selects(preview, codes, names),
+        selects=_selects(preview, asked.wanted.filters),
     )
 
 
@@ -236,12 +234,21 @@ def _read_people() -> AskedList:
 def _filter(asked: AskedList) -> PeopleFilter:
     filters = asked.wanted.filters
     state = CertificateState(filters["state"]) if "state" in filters else None
-    return PeopleFilter(asked.wanted.q, filters.get("country"), state)
+    return PeopleFilter(asked.wanted.q, filters.get("country"), state, filters.get("organisation"))
 
 
-def _selects(preview: Preview, codes: Sequence[str], names: Mapping[str, str]) -> list[Select]:
-    """The filters of the form: the countries of the people in the series, and the state of what was issued."""
-    found = [Select("country", _("Country"), _("All"), [Choice(code, names[code]) for code in codes])]
+def _selects(preview: Preview, chosen: Mapping[str, str]) -> list[Select]:
+    """The filters of the form: the countries and organisations of the people in the series, and the state of what was
+    issued."""
+    by, series = current_actor(), preview.series
+    found = []
+    for name, label, counts, names in (
+        ("country", _("Country"), count_countries(series, by=by), country_names(reader_locale())),
+        ("organisation", _("Organisation"), count_organisations_of_series(series, by=by), None),
+    ):
+        choices = counted_choices(counts, chosen.get(name), names, shows_numbers=False)
+        if choices:
+            found.append(Select(name, label, _("All"), choices))
     if preview.shown is Group.HAVE:
         states = [
             Choice(CertificateState.VALID, _("Valid")),
@@ -279,7 +286,8 @@ def _file(slug: str, kind: str) -> ResponseReturnValue:
     group, wanted = _group() or Group.EARNED, _filter(_read_people())
     rows = eligibility.table(slug, group, wanted, by=current_actor())
     headings = next(rows)
-    parts = [slug, group, (wanted.country or "").lower(), wanted.state, "search" if wanted.q else None]
+    chosen = ["organisation" if wanted.organisation else None, "search" if wanted.q else None]
+    parts = [slug, group, (wanted.country or "").lower(), wanted.state, *chosen]
     name = "-".join(str(part) for part in parts if part)
     return table_file(kind, name, _("Certificates"), [str(one) for one in headings], rows)
 

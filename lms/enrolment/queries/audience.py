@@ -8,14 +8,13 @@ from typing import Any
 
 from sqlalchemy import Date, Integer, bindparam, case, func, select
 
-from lms.core import cache_versions
 from lms.core.db import read
-from lms.core.process_cache import memory
+from lms.core.process_cache import kept_until_changed
 from lms.core.roles import Actor
 from lms.enrolment import rules
 from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentStatus
 from lms.enrolment.queries.rows import country_on, day_of, speaking
-from lms.enrolment.queries.series import MOST_KEPT, STAMP
+from lms.enrolment.queries.series import STAMP
 from lms.people.models import Country, Person
 
 Homes = Mapping[tuple[str | None, str | None], int]
@@ -29,16 +28,8 @@ def count_homes(series_id: int, *, by: Actor, at: datetime | None = None) -> Hom
     People whose profile the actor may not see are counted without either. Kept until an enrolment or a person changes.
     """
     day, shared_only = day_of(at), rules.sees_shared_only(by)
-    kept, key = memory(_KEPT), (series_id, shared_only, day)
-    stamp = cache_versions.stamp_of(STAMP)  # before what it stands for is read
-    found: tuple[int | None, Homes] | None = kept.get(key)
-    if found is None or found[0] != stamp:
-        found = stamp, _count(series_id, shared_only, day)
-        kept.pop(key, None)
-        kept[key] = found
-        while len(kept) > MOST_KEPT:
-            kept.pop(next(iter(kept)), None)
-    return found[1]
+    key = series_id, shared_only, day
+    return kept_until_changed(STAMP, key, lambda: _count(series_id, shared_only, day), name=_KEPT)
 
 
 def _count(series_id: int, shared_only: bool, day: date) -> Homes:

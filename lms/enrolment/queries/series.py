@@ -16,9 +16,8 @@ from lms.core import cache_versions
 from lms.core.db import db, read, read_column, read_value
 from lms.core.errors import Refused
 from lms.core.lists import ListRequest
-from lms.core.process_cache import memory
+from lms.core.process_cache import kept_until_changed
 from lms.core.roles import Actor
-from lms.core.search_index import searchable
 from lms.core.sorting import sort_key
 from lms.enrolment import rules
 from lms.enrolment.models import CountryQuota, Enrolment, EnrolmentSource, EnrolmentStatus
@@ -26,12 +25,11 @@ from lms.enrolment.queries.rows import SPEAKS, country_on, day_of, find_enrolmen
 from lms.enrolment.queries.sharing import hidden_among, matching_for
 from lms.people.models import Country, Person
 from lms.people.queries.countries import belonging_to, country_by_code, country_codes_of, country_id_of
+from lms.people.queries.organisations import count_organisations, names_organisation
 from lms.people.queries.persons import addresses_of
 
 STAMP = "countries_of_series"
 """The version of what people's countries in a series are counted from."""
-MOST_KEPT = 32
-MOST_ORGANISATIONS = 50
 cache_versions.watch(
     STAMP, frozenset({"enrolment", "superseded_enrolment", "person", "person_country", "country"}).__contains__
 )
@@ -229,7 +227,7 @@ def _conditions(series: Series, wanted: SeatFilter, *, by: Actor, day: date) -> 
     if wanted.unanswered:
         found.append(UNANSWERED)
     if wanted.organisation is not None:
-        found.append(Person.search_organisation == searchable(wanted.organisation))
+        found.append(names_organisation(wanted.organisation))
         if by.is_instructor and rules.sees_shared_only(by):
             found.append(Enrolment.profile_shared_at.is_not(None))
     if wanted.country is not None:
@@ -250,16 +248,9 @@ def count_countries(series: Series, *, by: Actor, at: datetime | None = None) ->
     return _counted("countries", series, count, by=by, day=day)
 
 
-def count_organisations(series: Series, *, by: Actor, at: datetime | None = None) -> dict[str, int]:
-    """How many of these people name each organisation, by its name: the `MOST_ORGANISATIONS` that most name. Case and
-    marks make no other name."""
-
-    def count(people: Select[Any]) -> dict[str, int]:
-        number, key = func.count(), Person.search_organisation
-        query = people.with_only_columns(func.min(Person.organisation), number).where(key != "").group_by(key)
-        return dict(read(query.order_by(number.desc(), key).limit(MOST_ORGANISATIONS)))
-
-    return _counted("organisations", series, count, by=by, day=day_of(at))
+def count_organisations_of_series(series: Series, *, by: Actor, at: datetime | None = None) -> dict[str, int]:
+    """How many of these people name each organisation (`count_organisations`)."""
+    return _counted("organisations", series, count_organisations, by=by, day=day_of(at))
 
 
 def _counted(
@@ -274,16 +265,8 @@ def _counted(
     people = speaking(Person.id).where(Enrolment.series_id == series.id)
     if not everybody:
         return count(people.where(*_conditions(series, SeatFilter(), by=by, day=day)))
-    kept, key = memory(STAMP), (what, series.id, shared_only, day)
-    stamp = cache_versions.stamp_of(STAMP)  # before what it stands for is read
-    found: tuple[int | None, dict[str, int]] | None = kept.get(key)
-    if found is None or found[0] != stamp:
-        found = stamp, count(people.where(Enrolment.profile_shared_at.is_not(None)) if shared_only else people)
-        kept.pop(key, None)
-        kept[key] = found
-        while len(kept) > MOST_KEPT:
-            kept.pop(next(iter(kept)), None)
-    return found[1]
+    seen = people.where(Enrolment.profile_shared_at.is_not(None)) if shared_only else people
+    return kept_until_changed(STAMP, (what, series.id, shared_only, day), lambda: count(seen))
 
 
 def get_seat(enrolment: Enrolment, *, by: Actor, at: datetime | None = None) -> Seat:

@@ -20,7 +20,6 @@ from lms.core.errors import DomainError, Forbidden, Invalid, NotFound, Refused, 
 from lms.core.i18n import _, _l, _n
 from lms.core.lists import ListRequest
 from lms.core.roles import Actor, Role
-from lms.core.sorting import sort_key
 from lms.enrolment import mailing
 from lms.enrolment.actions import by_address, many, places
 from lms.enrolment.forms import EnrolForm, FileForm
@@ -32,7 +31,7 @@ from lms.enrolment.queries.series import (
     SeatFilter,
     count_by_status,
     count_countries,
-    count_organisations,
+    count_organisations_of_series,
     count_unanswered,
     count_waiting,
     get_seat,
@@ -45,7 +44,17 @@ from lms.people.actions.files import StagedPeople, stage_people
 from lms.people.queries.countries import country_names, list_countries
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
-from lms.web.lists import AskedList, Choice, Column, ListDefinition, ListPage, Select, Sifted, read_list
+from lms.web.lists import (
+    AskedList,
+    Choice,
+    Column,
+    ListDefinition,
+    ListPage,
+    Select,
+    Sifted,
+    counted_choices,
+    read_list,
+)
 from lms.web.locale import reader_locale
 
 init_app = mailing.init_app
@@ -273,7 +282,7 @@ def _sifted(counts: Mapping[EnrolmentStatus, int]) -> list[Sifted]:
 def _selects(series: Series, chosen: Mapping[str, str], names: Mapping[str, str], *, by: Actor) -> list[Select]:
     """The filters of the form: the countries and organisations of people in the series, how people came into it, and
     whether they have answered."""
-    countries, organisations = count_countries(series, by=by), count_organisations(series, by=by)
+    countries, organisations = count_countries(series, by=by), count_organisations_of_series(series, by=by)
     sources = [
         Choice(EnrolmentSource.SELF, _("Enrolled themselves")),
         Choice(EnrolmentSource.STAFF, _("Enrolled by staff")),
@@ -284,20 +293,13 @@ def _selects(series: Series, chosen: Mapping[str, str], names: Mapping[str, str]
     unanswered = count_unanswered(series, by=by)
     answers = [Choice(NO_ANSWER, _("Invited, no answer"), unanswered)]
     found = [
-        Select("country", _("Country"), _("All"), _choices(countries, chosen.get("country"), names)),
-        Select("organisation", _("Organisation"), _("All"), _choices(organisations, chosen.get("organisation"), {})),
+        Select("country", _("Country"), _("All"), counted_choices(countries, chosen.get("country"), names)),
+        Select("organisation", _("Organisation"), _("All"), counted_choices(organisations, chosen.get("organisation"))),
         Select("source", _("How"), _("All"), sources),
         Select("answer", _("Answer"), _("All"), answers),
     ]
     is_of_use = {"source": True, "answer": bool(unanswered)}
     return [one for one in found if one.name in chosen or is_of_use.get(one.name, len(one.choices) > 1)]
-
-
-def _choices(counts: Mapping[str, int], chosen: str | None, names: Mapping[str, str]) -> list[Choice]:
-    """The values that people in the series have, by name, each with their number."""
-    values = {*counts, *([chosen] if chosen else [])}
-    order = sorted(values, key=lambda value: sort_key(names.get(value, value)))
-    return [Choice(value, names.get(value, value), counts.get(value, 0)) for value in order]
 
 
 def _own_codes(by: Actor) -> list[str]:

@@ -10,21 +10,28 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import aliased
 
+from lms.core import cache_versions
 from lms.core.bulk import among
 from lms.core.db import db, read, read_value
 from lms.core.errors import Forbidden
 from lms.core.lists import ListRequest
+from lms.core.process_cache import kept_until_changed
 from lms.core.roles import Actor
 from lms.core.search_index import search_words
 from lms.people.models import Account, Country, Person, RoleGrant
 from lms.people.queries.countries import belonging_to, country_codes_of
 from lms.people.queries.finding import MOST, find_people
+from lms.people.queries.organisations import count_organisations, names_organisation
 from lms.people.queries.persons import addresses_of
 
 ANY_ROLE = "any"
 """The filter for those who hold some role."""
 NEWEST, NAME, SIGN_IN = "newest", "name", "sign_in"
+_KNOWN = (Person.canonical_id == Person.id, Person.erased_at.is_(None))
 _Holder = aliased(Person)
+STAMP = "people"
+"""The version of people and the countries that they belong to."""
+cache_versions.watch(STAMP, frozenset({"person", "person_country"}).__contains__)
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,7 @@ def list_people(wanted: ListRequest, *, country_id: int | None, day: date, by: A
     """A page of the people that a filter holds. For administrators. `country_id` is the country that is asked for."""
     if not by.is_administrator:
         raise Forbidden
-    conditions: list[ColumnElement[bool]] = [Person.canonical_id == Person.id, Person.erased_at.is_(None)]
+    conditions: list[ColumnElement[bool]] = [*_KNOWN]
     found: Sequence[int] = ()
     if wanted.q:
         hits = find_people(tuple(search_words(wanted.q)), typed=wanted.q, day=day, by=by)
@@ -70,6 +77,8 @@ def list_people(wanted: ListRequest, *, country_id: int | None, day: date, by: A
         conditions.append(Person.id.in_(holders.where(*holds)))
     if country_id is not None:
         conditions.append(Person.id.in_(belonging_to([country_id], day)))
+    if name := wanted.filters.get("organisation"):
+        conditions.append(names_organisation(name))
     total = read_value(select(func.count(Person.id)).where(*conditions)) or 0
     page = wanted.within(total)
     query = (
@@ -81,6 +90,19 @@ def list_people(wanted: ListRequest, *, country_id: int | None, day: date, by: A
         .offset(page.offset)
     )
     return People(_hits(db.session.execute(query).all(), day), total, _counts(), len(found) > MOST)
+
+
+def organisations_of_all(country_id: int | None, *, day: date) -> dict[str, int]:
+    """How many people, of a country or of all, name each organisation (`count_organisations`). Kept until a person
+    changes."""
+
+    def count() -> dict[str, int]:
+        people = select(Person.id).where(*_KNOWN)
+        if country_id is not None:
+            people = people.where(Person.id.in_(belonging_to([country_id], day)))
+        return count_organisations(people)
+
+    return kept_until_changed(STAMP, (country_id, day), count)
 
 
 def _order(wanted: ListRequest) -> list[Any]:
@@ -129,4 +151,4 @@ def _counts() -> dict[str, int]:
     return counts
 
 
-_EVERYBODY = select(func.count(Person.id)).where(Person.canonical_id == Person.id, Person.erased_at.is_(None))
+_EVERYBODY = select(func.count(Person.id)).where(*_KNOWN)

@@ -17,18 +17,18 @@ from lms.people.forms import NO_ROLE, AddPersonForm, PersonForm, RoleForm
 from lms.people.queries.access import account_of, list_acts, list_grants, reach_of_role
 from lms.people.queries.countries import country_by_code, country_names
 from lms.people.queries.factors import second_factor_of
-from lms.people.queries.listing import ANY_ROLE, NAME, NEWEST, SIGN_IN, list_people
+from lms.people.queries.listing import ANY_ROLE, NAME, NEWEST, SIGN_IN, list_people, organisations_of_all
 from lms.people.queries.persons import find_person_by_email, profile_of
 from lms.people.views.account import profile_form
 from lms.people.views.blueprint import bp, today
 from lms.web.fields import sorted_choices
 from lms.web.guards import allow
 from lms.web.identity import current_actor
-from lms.web.lists import Choice, Column, ListDefinition, ListPage, Select, Sifted, read_list
+from lms.web.lists import Choice, Column, ListDefinition, ListPage, Select, Sifted, counted_choices, read_list
 from lms.web.locale import reader_locale
 
 LIST = ListDefinition(
-    filters={"role": frozenset({*Role, ANY_ROLE}), "country": None},
+    filters={"role": frozenset({*Role, ANY_ROLE}), "country": None, "organisation": None},
     columns=(
         Column(NEWEST, _l("Added"), first=_l("newest first"), last=_l("oldest first"), descending=True),
         Column(NAME, _l("Person"), first=_l("by name"), last=_l("by name, last first")),
@@ -46,7 +46,7 @@ LIST = ListDefinition(
 @bp.get("/admin/people")
 @allow(Role.ADMINISTRATOR)
 def admin_people() -> ResponseReturnValue:
-    """Lists people, filtered by role, country and text."""
+    """Lists people, filtered by role, country, organisation and text."""
     asked, at = read_list(LIST), clock.now()
     country = country_by_code(asked.wanted.filters.get("country", ""))
     if country is None:
@@ -61,12 +61,18 @@ def admin_people() -> ResponseReturnValue:
         "reporter": _("reporters"),
     }
     countries = [Choice(one.value, one.label) for one in sorted_choices(country_names(reader_locale()).items())]
+    organisations = counted_choices(
+        organisations_of_all(country.id if country else None, day=today(at)), asked.wanted.filters.get("organisation")
+    )
     return render_template(
         "people/admin_people.html",
         people=people,
         list=ListPage(asked, people.total, endpoint="people.admin_people"),
         figures=[Sifted(value, people.counts.get(value, 0), word) for value, word in words.items()],
-        selects=[Select("country", _("Country or area"), _("All"), countries)],
+        selects=[
+            Select("country", _("Country or area"), _("All"), countries),
+            Select("organisation", _("Organisation"), _("All"), organisations),
+        ],
     )
 
 
