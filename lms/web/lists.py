@@ -177,6 +177,8 @@ class Sifted:
     label: str
     url: str | None = None
     """Where it leads instead, for a figure that is not a part of the list."""
+    name: str = ""
+    """What it is called in the page's `data-testid`, where that is not its value, or `all`."""
 
 
 @dataclass(frozen=True)

@@ -165,6 +165,33 @@ def test_declining_without_words_keeps_the_page(desk: Desk) -> None:
     assert public_id not in teacher.get("/appeals").text
 
 
+def test_appeals_are_listed_by_state_and_name_a_page_at_a_time(desk: Desk) -> None:
+    teacher, ada = desk.client(desk.teacher), desk.client(desk.ada)
+    first = ask(desk)
+    ada.post(f"/appeals/{first}/withdraw")
+    second = ask(desk)
+    teacher.post(f"/appeals/{second}/decline", data={"words": "No."})
+    ben = desk.client(desk.ben)
+    ben.post(f"/lectures/{desk.lecture}/appeal", data={"text": "I was there."})
+    third = next(one.public_id for one in desk.rows(Appeal) if one.state is AppealState.OPEN)
+
+    def shown(query: str, reader: Any = teacher) -> list[str]:
+        return re.findall(r'data-appeal="([^"]+)"', reader.get(f"/appeals?{query}").text)
+
+    assert shown("") == shown("state=open") == [third]
+    assert shown("state=all") == [third, second, first]
+    assert shown("state=all&sort=filed") == [first, second, third]
+    assert shown("state=all&sort=-name") == [third, second, first]
+    assert shown("state=all&q=mwangi") == [second, first]
+    assert shown("state=declined") == [second]
+    assert shown(f"state=all&lecture={desk.lecture}&sort=name")[-1] == third
+    assert shown("state=all", ada) == [second, first]
+    assert teacher.get("/appeals?lecture=99").status_code == 404
+    page = teacher.get("/appeals?state=all").text
+    figures = re.findall(r'data-testid="figure-([a-z]+)" data-value="(\d+)"', page)
+    assert dict(figures) == {"all": "3", "open": "1", "accepted": "0", "declined": "1", "withdrawn": "1"}
+
+
 def test_the_page_of_closing_says_numbers_closes_and_opens_again(desk: Desk) -> None:
     teacher, public_id = desk.client(desk.teacher), ask(desk)
     path = f"/lectures/{desk.lecture}/attendance/close"

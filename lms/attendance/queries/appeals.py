@@ -24,8 +24,10 @@ from lms.catalogue.visibility import ids_taught_by_person
 from lms.core.bulk import chunks
 from lms.core.db import db, read, read_value
 from lms.core.errors import NotFound
+from lms.core.lists import ListRequest
 from lms.core.roles import Actor
 from lms.people.models import Person
+from lms.people.queries.finding import is_found
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,39 @@ def list_appeals(
         query = query.where(Appeal.id > cursor if oldest_first else Appeal.id < cursor)
     query = query.order_by(Appeal.id if oldest_first else Appeal.id.desc())
     return _read(query if limit is None else query.limit(limit + 1))
+
+
+@dataclass(frozen=True)
+class AppealPage:
+    """One page of the appeals that a filter holds, `matching` of them; `counts` are of each state, of all that the
+    reader may see or of one lecture."""
+
+    rows: list[AppealView]
+    matching: int
+    counts: dict[AppealState, int]
+    lecture: Lecture | None
+
+
+def list_appeal_page(
+    asked: ListRequest, *, by: Actor, state: AppealState | None, lecture_id: int | None = None
+) -> AppealPage:
+    """The appeals that somebody may see, in a state or in any, in the order and on the page that are asked for: when
+    they were made (`filed`), or by `name`."""
+    lecture = get_lecture(lecture_id, by=by) if lecture_id is not None else None
+    seen = _VIEWS.where(or_(_answerable(*_kind(by)), _Filing.canonical_id == by.person_id))
+    if lecture is not None:
+        seen = seen.where(Appeal.lecture_id == lecture.id)
+    counts = dict(read(seen.with_only_columns(Appeal.state, func.count()).group_by(Appeal.state)))
+    found = seen if state is None else seen.where(Appeal.state == state)
+    matching = sum(counts.values()) if state is None else counts.get(state, 0)
+    if asked.q:
+        found = found.where(is_found(asked.q))
+        matching = read_value(found.with_only_columns(func.count())) or 0
+    asked = asked.within(matching)
+    key: Any = Person.sort_name if asked.sort == "name" else Appeal.id
+    order = [one.desc() if asked.descending else one for one in dict.fromkeys((key, Appeal.id))]
+    rows = _read(found.order_by(*order).limit(asked.size).offset(asked.offset))
+    return AppealPage(rows, matching, counts, lecture)
 
 
 def _kind(by: Actor) -> tuple[bool, int | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,14 @@ from lms.attendance.actions.appeals import file_appeal
 from lms.attendance.appeal_rules import AppealInput, nearest, resembling
 from lms.attendance.forms import AcceptForm, AppealForm, DeclineForm
 from lms.attendance.models.appeals import AppealState
-from lms.attendance.queries.appeals import AppealView, get_appeal, get_appealable, list_appeals
+from lms.attendance.queries.appeals import (
+    AppealPage,
+    AppealView,
+    get_appeal,
+    get_appealable,
+    list_appeal_page,
+    list_appeals,
+)
 from lms.attendance.queries.closings import view_of
 from lms.attendance.queries.persons import attendance_of_person
 from lms.attendance.queries.roster import get_row, list_unmatched
@@ -22,14 +30,19 @@ from lms.catalogue.models import Lecture
 from lms.catalogue.rules import marks_of
 from lms.core import clock
 from lms.core.errors import Invalid, NotFound, Refused
-from lms.core.i18n import _
-from lms.web.api import integer_cursor
+from lms.core.i18n import _, _l
 from lms.web.guards import SIGNED_IN, allow
 from lms.web.identity import current_actor
+from lms.web.lists import Column, ListDefinition, ListPage, Sifted, read_list
 from lms.web.numbers import whole
 from lms.web.time import time_of_day, viewer_zone, zone_city
 
-PAGE = 50
+ALL = "all"
+_FILED = Column("filed", _l("Requested"), first=_l("oldest first"), last=_l("newest first"))
+_NAME = Column("name", _l("Person"), first=_l("by name"), last=_l("by name, last first"))
+LIST = ListDefinition(filters={"state": frozenset({*AppealState, ALL})}, columns=(_FILED, _NAME))
+"""Those that wait for an answer, where no other state is asked for."""
+_ANSWERED = replace(LIST, columns=(replace(_FILED, descending=True, first=_FILED.last, last=_FILED.first), _NAME))
 
 
 @bp.route("/lectures/<int:lecture_id>/appeal", methods=["GET", "POST"])
@@ -94,19 +107,37 @@ def withdraw_appeal(appeal_id: str) -> ResponseReturnValue:
 def appeals() -> ResponseReturnValue:
     """Lists the appeals that the reader can answer, or the reader's own, for one or all lectures."""
     by = current_actor()
-    state = None if request.args.get("state") == "all" else AppealState.OPEN
+    asked = read_list(LIST)
+    chosen = asked.wanted.filters.get("state", AppealState.OPEN)
+    if chosen != AppealState.OPEN and "sort" not in request.args:
+        asked = read_list(_ANSWERED)
     lecture_id = request.args.get("lecture", type=whole)
-    cursor = integer_cursor(request.args.get("after"))
-    found = list_appeals(by=by, lecture_id=lecture_id, state=state, limit=PAGE, cursor=cursor)
+    state = None if chosen == ALL else AppealState(chosen)
+    page = list_appeal_page(asked.wanted, by=by, state=state, lecture_id=lecture_id)
+    carried = {"lecture": str(lecture_id)} if lecture_id is not None else {}
     return render_template(
         "attendance/appeals.html",
-        appeals=found[:PAGE],
-        following=found[PAGE - 1].appeal.id if len(found) > PAGE else None,
-        is_all=state is None,
-        lecture=found[0].lecture if lecture_id is not None and found else None,
-        lecture_id=lecture_id,
-        cursor=cursor,
+        page=page,
+        list=ListPage(asked, page.matching, endpoint="attendance.appeals", carried=carried, anchor="list"),
+        sifted=_sifted(page),
+        chosen=chosen,
+        has_any=bool(sum(page.counts.values())),
     )
+
+
+def _sifted(page: AppealPage) -> list[Sifted]:
+    """The figures above the list."""
+    words = {
+        AppealState.OPEN: _("waiting"),
+        AppealState.ACCEPTED: _("accepted"),
+        AppealState.DECLINED: _("declined"),
+        AppealState.WITHDRAWN: _("cancelled"),
+    }
+    shown = [
+        Sifted("" if state is AppealState.OPEN else state, page.counts.get(state, 0), word, name=state)
+        for state, word in words.items()
+    ]
+    return [*shown, Sifted(ALL, sum(page.counts.values()), _("all"))]
 
 
 @bp.get("/appeals/<appeal_id>")
