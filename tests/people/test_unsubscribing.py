@@ -19,6 +19,7 @@ from lms.people.mail_links import LASTS, make_link, read_link
 from lms.people.models import Person
 from lms.people.queries.mail_choices import choices_of, wanting
 from lms.web.mail import render
+from lms.web.mail_policy import POLICY, POLICY_BEYOND_ASCII
 from tests.factories import Make
 
 SECRETS = ["tests-only"]
@@ -52,6 +53,9 @@ def test_a_mail_program_stops_mails_with_the_headers_of_a_mail(
         message = render(row, app.extensions["lms.config"])
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     url = message["List-Unsubscribe"].strip("<>")
+    for policy in (POLICY, POLICY_BEYOND_ASCII):
+        line = f"\r\nList-Unsubscribe: <{url}>\r\n".encode()
+        assert line in message.as_bytes(policy=policy), "mail programs know an address only as it is"
     path = url.removeprefix("http://localhost")
     for _time in range(2):
         answer = client.post(path, data=ONE_CLICK)
